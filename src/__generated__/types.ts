@@ -1,0 +1,434 @@
+import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
+import type { Maintenance as MaintenanceModel, Residence as ResidenceModel, MaintenanceKey } from '../maintenance.ts';
+import type { Context } from '../context.ts';
+export type Maybe<T> = T | null;
+export type InputMaybe<T> = Maybe<T>;
+export type Omit<T, K extends keyof T> = Pick<T, Exclude<keyof T, K>>;
+export type RequireFields<T, K extends keyof T> = Omit<T, K> & { [P in K]-?: NonNullable<T[P]> };
+/** All built-in and custom scalars, mapped to their actual values */
+export type Scalars = {
+  ID: { input: string; output: string; }
+  String: { input: string; output: string; }
+  Boolean: { input: boolean; output: boolean; }
+  Int: { input: number; output: number; }
+  Float: { input: number; output: number; }
+  /**
+   * A moment in UTC with seconds, written `2024-01-16T13:32:45Z`.
+   *
+   * As an input, RFC 3339 with an offset (`2024-01-16T21:32:45+08:00`): it is converted to UTC and a fraction of a second is
+   * cut off. Any other text is refused.
+   */
+  DateTime: { input: string; output: string; }
+  _FieldSet: { input: unknown; output: unknown; }
+};
+
+/** A repair request to be filed. */
+export type CreateMaintenanceInput = {
+  /** Whom to contact about it (联系人). Not blank. */
+  contact: Scalars['String']['input'];
+  /** What is to be repaired (描述). Not blank. */
+  description: Scalars['String']['input'];
+  /** When the requested period ends (结束时间). Later than `startTime`. */
+  finishTime: Scalars['DateTime']['input'];
+  /** Names of pictures that the client app uploaded through the vendor's own SDK (文件名). A server cannot make one. */
+  pictureFilenames?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** The command API's id of the residence (住宅ID). */
+  residenceId: Scalars['ID']['input'];
+  /** When the requested period begins (开始时间). */
+  startTime: Scalars['DateTime']['input'];
+};
+
+/** The answer to `createMaintenance`. */
+export type CreateMaintenancePayload = {
+  __typename?: 'CreateMaintenancePayload';
+  /** `Maintenance.id` of the new request. It is there even where reading `maintenance` back fails. */
+  id: Scalars['ID']['output'];
+  /** The new request, read back from the command API. Null, without an error, where the command API does not show it yet. */
+  maintenance?: Maybe<Maintenance>;
+};
+
+/** Why one id of `deleteMaintenances` was not, or may not have been, deleted. */
+export type DeleteMaintenanceFailure = {
+  __typename?: 'DeleteMaintenanceFailure';
+  /** The error code, one of those that `extensions.code` has for a failed command. */
+  code: Scalars['String']['output'];
+  /** The `Maintenance.id` in question. */
+  id: Scalars['ID']['output'];
+  /** What went wrong, for a developer to read. */
+  message: Scalars['String']['output'];
+  /** What is known of the write. */
+  outcome: WriteOutcome;
+};
+
+/** The answer to `deleteMaintenance`. */
+export type DeleteMaintenancePayload = {
+  __typename?: 'DeleteMaintenancePayload';
+  /** `Maintenance.id` of the deleted request. */
+  id: Scalars['ID']['output'];
+  /** The residence that it belonged to, to read what is left. */
+  residence?: Maybe<Residence>;
+};
+
+/** The answer to `deleteMaintenances`. */
+export type DeleteMaintenancesPayload = {
+  __typename?: 'DeleteMaintenancesPayload';
+  /** The ids of all residences whose command succeeded. Whether each of them existed before, the command API does not say. */
+  deletedIds: Array<Scalars['ID']['output']>;
+  /** One entry for each id whose residence's command failed. */
+  failures: Array<DeleteMaintenanceFailure>;
+};
+
+/** A repair request that a resident filed for a residence (报修). */
+export type Maintenance = {
+  __typename?: 'Maintenance';
+  /** Whom to contact about it, as the resident wrote it: a name, a telephone number or both (联系人). */
+  contact?: Maybe<Scalars['String']['output']>;
+  /** When the request was filed (创建时间). */
+  createdTime?: Maybe<Scalars['DateTime']['output']>;
+  /** What is to be repaired, in the resident's own words (描述). */
+  description?: Maybe<Scalars['String']['output']>;
+  /** What the property management answered (反馈). Null before anyone did. */
+  feedback?: Maybe<Scalars['String']['output']>;
+  /** When the requested period ends (结束时间). */
+  finishTime?: Maybe<Scalars['DateTime']['output']>;
+  /**
+   * The identity of the request in the supergraph: `<residence id>:<maintenance id>`, in each part `%` written `%25` and `:`
+   * written `%3A`. Treat it as opaque; other subgraphs that know both parts may use the second key instead.
+   */
+  id: Scalars['ID']['output'];
+  /** The command API's own id of the request (报修ID). It is unique only together with the residence. */
+  maintenanceId: Scalars['ID']['output'];
+  /** The addresses of the pictures that came with the request (报修图片地址). */
+  pictureUrls?: Maybe<Array<Scalars['String']['output']>>;
+  /** The residence that the request belongs to. Nullable only so that another subgraph's failure inside it costs no request. */
+  residence?: Maybe<Residence>;
+  /** When the requested period begins (开始时间). */
+  startTime?: Maybe<Scalars['DateTime']['output']>;
+  /** How far the request has come (状态). */
+  state?: Maybe<MaintenanceState>;
+};
+
+/** An order of repair requests. Requests without the time in question come last in either direction. */
+export type MaintenanceOrder =
+  /** By the time of filing, the oldest first. */
+  | 'CREATED_TIME_ASC'
+  /** By the time of filing, the newest first. */
+  | 'CREATED_TIME_DESC'
+  /** By the beginning of the requested period, the earliest first. */
+  | 'START_TIME_ASC'
+  /** By the beginning of the requested period, the latest first. */
+  | 'START_TIME_DESC';
+
+/** How far a repair request has come (状态). */
+export type MaintenanceState =
+  /** Closed, with or without any work done (已关闭). */
+  | 'CLOSED'
+  /** The work is done (已完成). */
+  | 'COMPLETED'
+  /** Confirmed and being worked on (进行中). */
+  | 'IN_PROGRESS'
+  /** Filed, and not yet confirmed by the property management (待确认). */
+  | 'WAIT_FOR_CONFIRMATION';
+
+/**
+ * What can be changed. A write is sent once and never again by itself; its error says in `extensions.outcome` what is known
+ * of it (a `WriteOutcome`).
+ */
+export type Mutation = {
+  __typename?: 'Mutation';
+  /** Files a repair request (创建报修信息). */
+  createMaintenance?: Maybe<CreateMaintenancePayload>;
+  /** Deletes one repair request (删除报修信息). */
+  deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
+  /**
+   * Deletes repair requests of any number of residences (批量删除报修信息): one command a residence, each of which succeeds or
+   * fails on its own. One malformed id refuses the whole call before anything is sent.
+   */
+  deleteMaintenances?: Maybe<DeleteMaintenancesPayload>;
+};
+
+
+/**
+ * What can be changed. A write is sent once and never again by itself; its error says in `extensions.outcome` what is known
+ * of it (a `WriteOutcome`).
+ */
+export type MutationCreateMaintenanceArgs = {
+  input: CreateMaintenanceInput;
+};
+
+
+/**
+ * What can be changed. A write is sent once and never again by itself; its error says in `extensions.outcome` what is known
+ * of it (a `WriteOutcome`).
+ */
+export type MutationDeleteMaintenanceArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+/**
+ * What can be changed. A write is sent once and never again by itself; its error says in `extensions.outcome` what is known
+ * of it (a `WriteOutcome`).
+ */
+export type MutationDeleteMaintenancesArgs = {
+  ids: Array<Scalars['ID']['input']>;
+};
+
+/** What can be read. The command API can list the repair requests of one residence, not of all. */
+export type Query = {
+  __typename?: 'Query';
+  /** One repair request (获取报修信息). Null, without an error, where it does not exist. */
+  maintenance?: Maybe<Maintenance>;
+  /** The repair requests of one residence (获取报修列表). */
+  maintenances?: Maybe<Array<Maintenance>>;
+};
+
+
+/** What can be read. The command API can list the repair requests of one residence, not of all. */
+export type QueryMaintenanceArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+/** What can be read. The command API can list the repair requests of one residence, not of all. */
+export type QueryMaintenancesArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  offset?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<MaintenanceOrder>;
+  residenceId: Scalars['ID']['input'];
+  states?: InputMaybe<Array<MaintenanceState>>;
+};
+
+/** A residence (住宅). Another subgraph owns it and says whether it exists; this one adds its repair requests. */
+export type Residence = {
+  __typename?: 'Residence';
+  /** The command API's id of the residence (住宅ID). */
+  id: Scalars['ID']['output'];
+  /** The repair requests of this residence. Costs one command, however many arguments are given. */
+  maintenances?: Maybe<Array<Maintenance>>;
+};
+
+
+/** A residence (住宅). Another subgraph owns it and says whether it exists; this one adds its repair requests. */
+export type ResidenceMaintenancesArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  offset?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<MaintenanceOrder>;
+  states?: InputMaybe<Array<MaintenanceState>>;
+};
+
+/** What is known of a write that failed. */
+export type WriteOutcome =
+  /** It certainly did not reach the command API, and did not happen. */
+  | 'NOT_SENT'
+  /** The command API refused it, and it did not happen. */
+  | 'REJECTED'
+  /** It may have happened: no usable answer came back. Read before you try again. */
+  | 'UNKNOWN';
+
+
+
+export type ResolverTypeWrapper<T> = Promise<T> | T;
+
+export type ReferenceResolver<TResult, TReference, TContext> = (
+      reference: TReference,
+      context: TContext,
+      info: GraphQLResolveInfo
+    ) => Promise<TResult> | TResult;
+
+      type ScalarCheck<T, S> = S extends true ? T : NullableCheck<T, S>;
+      type NullableCheck<T, S> = Maybe<T> extends T ? Maybe<ListCheck<NonNullable<T>, S>> : ListCheck<T, S>;
+      type ListCheck<T, S> = T extends (infer U)[] ? NullableCheck<U, S>[] : GraphQLRecursivePick<T, S>;
+      export type GraphQLRecursivePick<T, S> = { [K in keyof T & keyof S]: ScalarCheck<T[K], S[K]> };
+    
+
+export type ResolverWithResolve<TResult, TParent, TContext, TArgs> = {
+  resolve: ResolverFn<TResult, TParent, TContext, TArgs>;
+};
+export type Resolver<TResult, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>, TArgs = Record<PropertyKey, never>> = ResolverFn<TResult, TParent, TContext, TArgs> | ResolverWithResolve<TResult, TParent, TContext, TArgs>;
+
+export type ResolverFn<TResult, TParent, TContext, TArgs> = (
+  parent: TParent,
+  args: TArgs,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => Promise<TResult> | TResult;
+
+export type SubscriptionSubscribeFn<TResult, TParent, TContext, TArgs> = (
+  parent: TParent,
+  args: TArgs,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => AsyncIterable<TResult> | Promise<AsyncIterable<TResult>>;
+
+export type SubscriptionResolveFn<TResult, TParent, TContext, TArgs> = (
+  parent: TParent,
+  args: TArgs,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => TResult | Promise<TResult>;
+
+export interface SubscriptionSubscriberObject<TResult, TKey extends string, TParent, TContext, TArgs> {
+  subscribe: SubscriptionSubscribeFn<{ [key in TKey]: TResult }, TParent, TContext, TArgs>;
+  resolve?: SubscriptionResolveFn<TResult, { [key in TKey]: TResult }, TContext, TArgs>;
+}
+
+export interface SubscriptionResolverObject<TResult, TParent, TContext, TArgs> {
+  subscribe: SubscriptionSubscribeFn<any, TParent, TContext, TArgs>;
+  resolve: SubscriptionResolveFn<TResult, any, TContext, TArgs>;
+}
+
+export type SubscriptionObject<TResult, TKey extends string, TParent, TContext, TArgs> =
+  | SubscriptionSubscriberObject<TResult, TKey, TParent, TContext, TArgs>
+  | SubscriptionResolverObject<TResult, TParent, TContext, TArgs>;
+
+export type SubscriptionResolver<TResult, TKey extends string, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>, TArgs = Record<PropertyKey, never>> =
+  | ((...args: any[]) => SubscriptionObject<TResult, TKey, TParent, TContext, TArgs>)
+  | SubscriptionObject<TResult, TKey, TParent, TContext, TArgs>;
+
+export type TypeResolveFn<TTypes, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>> = (
+  parent: TParent,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => Maybe<TTypes> | Promise<Maybe<TTypes>>;
+
+export type IsTypeOfResolverFn<T = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>> = (obj: T, context: TContext, info: GraphQLResolveInfo) => boolean | Promise<boolean>;
+
+export type NextResolverFn<T> = () => Promise<T>;
+
+export type DirectiveResolverFn<TResult = Record<PropertyKey, never>, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>, TArgs = Record<PropertyKey, never>> = (
+  next: NextResolverFn<TResult>,
+  parent: TParent,
+  args: TArgs,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => TResult | Promise<TResult>;
+
+/** Mapping of federation types */
+export type FederationTypes = {
+  Maintenance: Maintenance;
+  Residence: Residence;
+};
+
+/** Mapping of federation reference types */
+export type FederationReferenceTypes = {
+  Maintenance:
+    ( { __typename: 'Maintenance' }
+    & ( GraphQLRecursivePick<FederationTypes['Maintenance'], {"id":true}>
+        | GraphQLRecursivePick<FederationTypes['Maintenance'], {"residence":{"id":true},"maintenanceId":true}> ) );
+  Residence:
+    ( { __typename: 'Residence' }
+    & GraphQLRecursivePick<FederationTypes['Residence'], {"id":true}> );
+};
+
+
+
+/** Mapping between all available schema types and the resolvers types */
+export type ResolversTypes = {
+  CreateMaintenanceInput: CreateMaintenanceInput;
+  String: ResolverTypeWrapper<Scalars['String']['output']>;
+  ID: ResolverTypeWrapper<Scalars['ID']['output']>;
+  CreateMaintenancePayload: ResolverTypeWrapper<MaintenanceKey>;
+  DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
+  DeleteMaintenanceFailure: ResolverTypeWrapper<DeleteMaintenanceFailure>;
+  DeleteMaintenancePayload: ResolverTypeWrapper<Omit<DeleteMaintenancePayload, 'residence'> & { residence?: Maybe<ResolversTypes['Residence']> }>;
+  DeleteMaintenancesPayload: ResolverTypeWrapper<DeleteMaintenancesPayload>;
+  Maintenance: ResolverTypeWrapper<MaintenanceModel>;
+  MaintenanceOrder: MaintenanceOrder;
+  MaintenanceState: MaintenanceState;
+  Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
+  Residence: ResolverTypeWrapper<ResidenceModel>;
+  WriteOutcome: WriteOutcome;
+  Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
+};
+
+/** Mapping between all available schema types and the resolvers parents */
+export type ResolversParentTypes = {
+  CreateMaintenanceInput: CreateMaintenanceInput;
+  String: Scalars['String']['output'];
+  ID: Scalars['ID']['output'];
+  CreateMaintenancePayload: MaintenanceKey;
+  DateTime: Scalars['DateTime']['output'];
+  DeleteMaintenanceFailure: DeleteMaintenanceFailure;
+  DeleteMaintenancePayload: Omit<DeleteMaintenancePayload, 'residence'> & { residence?: Maybe<ResolversParentTypes['Residence']> };
+  DeleteMaintenancesPayload: DeleteMaintenancesPayload;
+  Maintenance: MaintenanceModel;
+  Mutation: Record<PropertyKey, never>;
+  Query: Record<PropertyKey, never>;
+  Int: Scalars['Int']['output'];
+  Residence: ResidenceModel;
+  Boolean: Scalars['Boolean']['output'];
+};
+
+export type CreateMaintenancePayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['CreateMaintenancePayload'] = ResolversParentTypes['CreateMaintenancePayload']> = {
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  maintenance?: Resolver<Maybe<ResolversTypes['Maintenance']>, ParentType, ContextType>;
+};
+
+export interface DateTimeScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['DateTime'], any> {
+  name: 'DateTime';
+}
+
+export type DeleteMaintenanceFailureResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMaintenanceFailure'] = ResolversParentTypes['DeleteMaintenanceFailure']> = {
+  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  outcome?: Resolver<ResolversTypes['WriteOutcome'], ParentType, ContextType>;
+};
+
+export type DeleteMaintenancePayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMaintenancePayload'] = ResolversParentTypes['DeleteMaintenancePayload']> = {
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  residence?: Resolver<Maybe<ResolversTypes['Residence']>, ParentType, ContextType>;
+};
+
+export type DeleteMaintenancesPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMaintenancesPayload'] = ResolversParentTypes['DeleteMaintenancesPayload']> = {
+  deletedIds?: Resolver<Array<ResolversTypes['ID']>, ParentType, ContextType>;
+  failures?: Resolver<Array<ResolversTypes['DeleteMaintenanceFailure']>, ParentType, ContextType>;
+};
+
+export type MaintenanceResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Maintenance'] = ResolversParentTypes['Maintenance'], FederationReferenceType extends FederationReferenceTypes['Maintenance'] = FederationReferenceTypes['Maintenance']> = {
+  __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Maintenance']> | FederationReferenceType, FederationReferenceType, ContextType>;
+  contact?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  createdTime?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  description?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  feedback?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  finishTime?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  maintenanceId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  pictureUrls?: Resolver<Maybe<Array<ResolversTypes['String']>>, ParentType, ContextType>;
+  residence?: Resolver<Maybe<ResolversTypes['Residence']>, ParentType, ContextType>;
+  startTime?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  state?: Resolver<Maybe<ResolversTypes['MaintenanceState']>, ParentType, ContextType>;
+};
+
+export type MutationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
+  createMaintenance?: Resolver<Maybe<ResolversTypes['CreateMaintenancePayload']>, ParentType, ContextType, RequireFields<MutationCreateMaintenanceArgs, 'input'>>;
+  deleteMaintenance?: Resolver<Maybe<ResolversTypes['DeleteMaintenancePayload']>, ParentType, ContextType, RequireFields<MutationDeleteMaintenanceArgs, 'id'>>;
+  deleteMaintenances?: Resolver<Maybe<ResolversTypes['DeleteMaintenancesPayload']>, ParentType, ContextType, RequireFields<MutationDeleteMaintenancesArgs, 'ids'>>;
+};
+
+export type QueryResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
+  maintenance?: Resolver<Maybe<ResolversTypes['Maintenance']>, ParentType, ContextType, RequireFields<QueryMaintenanceArgs, 'id'>>;
+  maintenances?: Resolver<Maybe<Array<ResolversTypes['Maintenance']>>, ParentType, ContextType, RequireFields<QueryMaintenancesArgs, 'residenceId'>>;
+};
+
+export type ResidenceResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Residence'] = ResolversParentTypes['Residence'], FederationReferenceType extends FederationReferenceTypes['Residence'] = FederationReferenceTypes['Residence']> = {
+  __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Residence']> | FederationReferenceType, FederationReferenceType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  maintenances?: Resolver<Maybe<Array<ResolversTypes['Maintenance']>>, ParentType, ContextType, Partial<ResidenceMaintenancesArgs>>;
+};
+
+export type Resolvers<ContextType = Context> = {
+  CreateMaintenancePayload?: CreateMaintenancePayloadResolvers<ContextType>;
+  DateTime?: GraphQLScalarType;
+  DeleteMaintenanceFailure?: DeleteMaintenanceFailureResolvers<ContextType>;
+  DeleteMaintenancePayload?: DeleteMaintenancePayloadResolvers<ContextType>;
+  DeleteMaintenancesPayload?: DeleteMaintenancesPayloadResolvers<ContextType>;
+  Maintenance?: MaintenanceResolvers<ContextType>;
+  Mutation?: MutationResolvers<ContextType>;
+  Query?: QueryResolvers<ContextType>;
+  Residence?: ResidenceResolvers<ContextType>;
+};
+

@@ -1,0 +1,109 @@
+/**
+ * The command API as a set of methods, one for each command. With the decoder, the only place that knows its names.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
+import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
+import type { CommandRef } from './errors.ts';
+import type { Session, Transport } from './transport.ts';
+
+/** What is remembered of each command that was sent, for the operation's log line. */
+export interface CommandRecord {
+  readonly name: string;
+  readonly id: string;
+  durationMs: number;
+  /** Why it failed, if it did. */
+  error?: unknown;
+  /** How many tickets of a list had no usable id. */
+  dropped?: number;
+}
+
+export type CommandApiClient = ReturnType<typeof createCommandApiClient>;
+
+/**
+ * A client for one caller. Every method sends its command once and throws a `CommandApiError` where it fails; `record`
+ * is told of each command as it is sent, and completed when it settles.
+ */
+export function createCommandApiClient(transport: Transport, session: Session, record: (sent: CommandRecord) => void) {
+  async function command<T>(
+    { name, write }: Pick<CommandRef, 'name' | 'write'>,
+    param: Record<string, unknown>,
+    decode: (result: unknown, sent: CommandRef, log: CommandRecord) => T,
+  ): Promise<T> {
+    const sent = { name, id: `c${randomBytes(16).toString('hex')}`, write, param };
+    const log: CommandRecord = { name, id: sent.id, durationMs: 0 };
+    record(log);
+    const start = performance.now();
+    try {
+      return decode(decodeReply(await transport.send(sent, session), sent), sent, log);
+    } catch (error) {
+      log.error = error;
+      throw error;
+    } finally {
+      log.durationMs = performance.now() - start;
+    }
+  }
+
+  return {
+    /** All repair requests of a residence, in the command API's order. */
+    getMaintenanceList(residenceId: string): Promise<Maintenance[]> {
+      return command(
+        { name: 'get_maintenance_list', write: false },
+        { residence_id: residenceId },
+        (result, sent, log) => {
+          const { maintenances, dropped } = decodeList(result, residenceId, sent);
+          if (dropped > 0) log.dropped = dropped;
+          return maintenances;
+        },
+      );
+    },
+
+    /** One repair request. How it fails for one that does not exist is unknown: the list decides that. */
+    getMaintenanceInfo({ residenceId, maintenanceId }: MaintenanceKey): Promise<Maintenance> {
+      return command(
+        { name: 'get_maintenance_info', write: false },
+        { residence_id: residenceId, maintenance_id: maintenanceId },
+        (result, sent) => decodeInfo(result, residenceId, maintenanceId, sent),
+      );
+    },
+
+    /** Files a repair request and answers its maintenance id. */
+    createMaintenanceInfo(maintenance: NewMaintenance): Promise<string> {
+      return command(
+        { name: 'create_maintenance_info', write: true },
+        {
+          residence_id: maintenance.residenceId,
+          start_time: toWireTime(maintenance.startTime),
+          finish_time: toWireTime(maintenance.finishTime),
+          description: maintenance.description,
+          contact: maintenance.contact,
+          ...(maintenance.pictureFilenames && { filename: maintenance.pictureFilenames }),
+        },
+        decodeCreated,
+      );
+    },
+
+    /** Deletes one repair request. */
+    deleteMaintenanceInfo({ residenceId, maintenanceId }: MaintenanceKey): Promise<void> {
+      return command(
+        { name: 'delete_maintenance_info', write: true },
+        { residence_id: residenceId, maintenance_id: maintenanceId },
+        decodeDeleted,
+      );
+    },
+
+    /** Deletes repair requests of one residence. Whether all or none is unknown: no outcome is reported for each. */
+    batchDeleteMaintenanceInfo(residenceId: string, maintenanceIds: readonly string[]): Promise<void> {
+      return command(
+        { name: 'batch_delete_maintenance_info', write: true },
+        { residence_id: residenceId, maintenances: maintenanceIds.map((id) => ({ maintenance_id: id })) },
+        decodeDeleted,
+      );
+    },
+  };
+}
+
+/** `2024-01-16T13:32:45Z` as the command API writes it. */
+function toWireTime(time: string): string {
+  return time.replace('T', ' ').replace('Z', '');
+}

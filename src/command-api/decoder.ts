@@ -1,0 +1,154 @@
+/**
+ * What the command API answers, from `unknown` to the domain. The contract is docs/command-api.md; this is the one
+ * boundary where it is held against what came.
+ */
+import {
+  type Decoded,
+  formatMaintenanceId,
+  isMoment,
+  type Maintenance,
+  type MaintenanceState,
+} from '../maintenance.ts';
+import { type CommandRef, InvalidReplyError, RejectedError, UnreachableError } from './errors.ts';
+
+/** An HTTP answer, as it came. */
+export interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
+
+type Json = Record<string, unknown>;
+
+const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
+  ['wait for confirmation', 'WAIT_FOR_CONFIRMATION'],
+  ['in progress', 'IN_PROGRESS'],
+  ['completed', 'COMPLETED'],
+  ['closed', 'CLOSED'],
+]);
+
+/**
+ * The `result` of a reply, if the command succeeded; throws the failure otherwise. The status decides before the body:
+ * a gateway or a Dapr sidecar may have written the body of a 401, 403, 429 or 5xx.
+ */
+export function decodeReply({ status, text }: Reply, command: CommandRef): unknown {
+  const body = parseObject(text);
+  const details = { detail: `status ${status}`, upstreamCode: findCode(body) };
+  if (status === 401) throw new RejectedError(command, 'unauthenticated', details);
+  if (status === 403) throw new RejectedError(command, 'forbidden', details);
+  if (status === 429 || status >= 500) throw new UnreachableError(command, 'unavailable', { ...details, sent: true });
+  if (body?.success === false) throw new RejectedError(command, 'rejected', details);
+  if (status < 200 || status > 299 || body?.success !== true) throw new InvalidReplyError(command, details);
+  return body.result;
+}
+
+/** `get_maintenance_list`: an array of tickets. A ticket without a usable id is left out and counted. */
+export function decodeList(result: unknown, residenceId: string, command: CommandRef) {
+  if (!Array.isArray(result)) throw unexpectedResult(command, result);
+  const maintenances: Maintenance[] = [];
+  for (const ticket of result) {
+    const maintenanceId = isObject(ticket) ? ticket.maintenance_id : undefined;
+    if (isObject(ticket) && isUsableId(maintenanceId)) {
+      maintenances.push(decodeTicket(ticket, residenceId, maintenanceId, command));
+    }
+  }
+  return { maintenances, dropped: result.length - maintenances.length };
+}
+
+/** `get_maintenance_info`: one ticket, which does not repeat its id. */
+export function decodeInfo(
+  result: unknown,
+  residenceId: string,
+  maintenanceId: string,
+  command: CommandRef,
+): Maintenance {
+  if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(command, result);
+  return decodeTicket(result, residenceId, maintenanceId, command);
+}
+
+/** `create_maintenance_info`: the command API's id of the new ticket. */
+export function decodeCreated(result: unknown, command: CommandRef): string {
+  const maintenanceId = isObject(result) ? result.maintenance_id : undefined;
+  if (!isUsableId(maintenanceId)) throw unexpectedResult(command, result);
+  return maintenanceId;
+}
+
+/** Both delete commands: an object with nothing in it that matters. */
+export function decodeDeleted(result: unknown, command: CommandRef): void {
+  if (!isObject(result)) throw unexpectedResult(command, result);
+}
+
+function decodeTicket(ticket: Json, residenceId: string, maintenanceId: string, command: CommandRef): Maintenance {
+  const member = <T>(name: string, decode: (value: unknown) => T | null | undefined): Decoded<T> => {
+    const value = ticket[name] ?? null;
+    const decoded = value === null ? null : decode(value);
+    return decoded === undefined ? new InvalidReplyError(command, { detail: `unusable ${name}` }) : decoded;
+  };
+  return {
+    id: formatMaintenanceId({ residenceId, maintenanceId }),
+    residenceId,
+    maintenanceId,
+    startTime: member('start_time', decodeTime),
+    finishTime: member('finish_time', decodeTime),
+    createdTime: member('created_time', decodeTime),
+    description: member('description', decodeText),
+    contact: member('contact', decodeText),
+    feedback: member('feedback', decodeText),
+    pictureUrls: member('maintenance_picture_url', decodeTexts),
+    state: member('state', (value) => (value === '' ? null : STATES.get(value))),
+  };
+}
+
+// A decoder answers undefined for what it cannot read.
+
+function decodeText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function decodeTexts(value: unknown): string[] | undefined {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string') ? value : undefined;
+}
+
+/** `2024-01-16 13:32:45`, which is UTC. */
+function decodeTime(value: unknown): string | null | undefined {
+  if (value === '') return null;
+  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value)) return undefined;
+  const time = `${value.replace(' ', 'T')}Z`;
+  return isMoment(time) ? time : undefined;
+}
+
+function unexpectedResult(command: CommandRef, result: unknown): InvalidReplyError {
+  const empty = result === undefined || result === null || result === '' || isEmptyContainer(result);
+  return new InvalidReplyError(command, { detail: empty ? 'empty result' : 'unexpected result', empty });
+}
+
+function isEmptyContainer(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isUsableId(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function parseObject(text: string): Json | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The reason that a failed reply gives, under any of the names seen, where it is short enough to be a code and no text. */
+function findCode(body: Json | undefined): string | undefined {
+  for (const place of [body, body?.result, body?.error]) {
+    if (!isObject(place)) continue;
+    for (const value of [place.code, place.error_code, place.errorCode, place.error]) {
+      if (typeof value === 'number' || (typeof value === 'string' && /^[\w-]{1,40}$/.test(value))) return String(value);
+    }
+  }
+  return undefined;
+}

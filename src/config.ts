@@ -1,0 +1,102 @@
+/**
+ * The environment, checked. The only reader of process.env in src/; README.md has the table of what it takes.
+ */
+import { cleanEnv, EnvError, makeValidator, str } from 'envalid';
+
+export interface Config {
+  /** False where NODE_ENV is `development`. */
+  readonly production: boolean;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Scheme, host and port of the command API. */
+  readonly commandApiOrigin: string;
+  /** The values that `Router-Authorization` may have; empty where none is asked for. */
+  readonly routerSecrets: readonly string[];
+  readonly attemptTimeoutMs: number;
+  readonly operationTimeoutMs: number;
+  readonly logLevel: string;
+}
+
+/** Every fault of an environment, a line each. No line repeats a value: one of them may be a secret in the wrong place. */
+export class ConfigError extends Error {
+  constructor(faults: readonly string[]) {
+    super(`The environment cannot be used:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Reads the configuration. Throws a `ConfigError` that names every fault at once. */
+export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  // A variable that is set to nothing is not set.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const env = cleanEnv(
+    given,
+    {
+      NODE_ENV: str({ default: 'production' }),
+      HOST: str({ default: '0.0.0.0' }),
+      PORT: wholeNumber(0, 65_535)({ default: 4001 }),
+      COMMAND_API_URL: origin({
+        desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
+      }),
+      ROUTER_SECRET: secret({
+        default: undefined,
+        desc: 'is missing: what the router sends in Router-Authorization (or say ALLOW_NO_ROUTER_SECRET=true)',
+        requiredWhen: (cleaned) => cleaned.NODE_ENV !== 'development' && !cleaned.ALLOW_NO_ROUTER_SECRET,
+      }),
+      ROUTER_SECRET_PREVIOUS: secret({ default: undefined }),
+      ALLOW_NO_ROUTER_SECRET: flag({ default: false }),
+      ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
+      OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
+      LOG_LEVEL: level({ default: 'info' }),
+    },
+    {
+      reporter({ errors }) {
+        const faults = Object.entries(errors).map(([name, error]) => `${name} ${error?.message}`);
+        if (faults.length > 0) throw new ConfigError(faults);
+      },
+    },
+  );
+  return {
+    production: env.NODE_ENV !== 'development',
+    host: env.HOST,
+    port: env.PORT,
+    commandApiOrigin: env.COMMAND_API_URL,
+    routerSecrets: [env.ROUTER_SECRET, env.ROUTER_SECRET_PREVIOUS].filter((value) => value !== undefined),
+    attemptTimeoutMs: env.ATTEMPT_TIMEOUT_MS,
+    operationTimeoutMs: env.OPERATION_TIMEOUT_MS,
+    logLevel: env.LOG_LEVEL,
+  };
+}
+
+function wholeNumber(least: number, most: number) {
+  return makeValidator((text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least && value <= most)) throw new EnvError(`must be a whole number from ${least} to ${most}`);
+    return value;
+  });
+}
+
+const origin = makeValidator((text) => {
+  const url = URL.parse(text);
+  const isOrigin = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
+  if (!isOrigin) throw new EnvError('must be an http or https origin without a path, query or credentials');
+  return url.origin;
+});
+
+const secret = makeValidator((text) => {
+  if (!/^[\x21-\x7e]+$/.test(text))
+    throw new EnvError('must be visible ASCII without spaces, as a header can carry it');
+  return text;
+});
+
+const flag = makeValidator((text) => {
+  if (text !== 'true' && text !== 'false') throw new EnvError('must be true or false');
+  return text === 'true';
+});
+
+const level = makeValidator((text) => {
+  const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+  if (!levels.includes(text)) throw new EnvError(`must be one of ${levels.join(', ')}`);
+  return text;
+});

@@ -1,0 +1,56 @@
+/**
+ * What one operation has to itself: its caller, its loaders, and the record of its commands.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import { type CommandRecord, createCommandApiClient } from './command-api/client.ts';
+import type { Transport } from './command-api/transport.ts';
+import { type Caller, createLoaders } from './loaders.ts';
+import { Refusal } from './refusal.ts';
+
+export interface Context {
+  /** Every command that the operation sent, in order. */
+  readonly commands: CommandRecord[];
+  /** The client and loaders of the caller, the same at every call. Throws `UNAUTHENTICATED` where the request brought no usable token. */
+  caller(): Caller;
+}
+
+interface ContextOptions {
+  readonly transport: Transport;
+  /** How long the commands of one operation may take together, in milliseconds. */
+  readonly operationTimeoutMs: number;
+}
+
+/** Makes the context of a request from its headers. */
+export function createContext(
+  { authorization, traceparent }: IncomingHttpHeaders,
+  { transport, operationTimeoutMs }: ContextOptions,
+): Context {
+  const commands: CommandRecord[] = [];
+  let caller: Caller | undefined;
+  return {
+    commands,
+    caller() {
+      if (caller) return caller;
+      if (!isBearer(authorization)) {
+        throw new Refusal('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
+      }
+      const session = {
+        authorization,
+        traceparent: isTraceparent(traceparent) ? traceparent : undefined,
+        signal: AbortSignal.timeout(operationTimeoutMs),
+      };
+      const client = createCommandApiClient(transport, session, (sent) => commands.push(sent));
+      caller = { client, loaders: createLoaders(client) };
+      return caller;
+    },
+  };
+}
+
+function isBearer(authorization: string | undefined): authorization is string {
+  return authorization !== undefined && /^bearer +[\x21-\x7e]+$/i.test(authorization);
+}
+
+/** As W3C Trace Context writes it; anything else is not passed on. */
+function isTraceparent(traceparent: string | string[] | undefined): traceparent is string {
+  return typeof traceparent === 'string' && /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent);
+}

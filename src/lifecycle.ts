@@ -1,0 +1,24 @@
+import type { Logger } from 'pino';
+
+/** Ends the process with 0 once `stop` is done after SIGTERM or SIGINT; a second signal ends it at once. */
+export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, async () => {
+      logger.info({ signal }, 'stopping');
+      for (const again of ['SIGTERM', 'SIGINT'] as const) process.on(again, () => process.exit(1));
+      await stop();
+      logger.info('stopped');
+      process.exit(0);
+    });
+  }
+}
+
+/** What to tell the one who started the process, where it can be said in a sentence; undefined for anything unforeseen. */
+export function explainStartFailure(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (error.name === 'ConfigError') return error.message;
+  if ('code' in error && error.code === 'EADDRINUSE') {
+    return `Port ${'port' in error ? error.port : ''} is taken by another process. Set PORT to a free one.`;
+  }
+  return undefined;
+}

@@ -1,0 +1,86 @@
+/**
+ * Reads of one operation, batched: k details over r residences cost r commands and one round trip.
+ */
+import DataLoader from 'dataloader';
+import type { CommandApiClient } from './command-api/client.ts';
+import { InvalidReplyError, RejectedError } from './command-api/errors.ts';
+import { formatMaintenanceId, type Maintenance, type MaintenanceKey, residencePrefix } from './maintenance.ts';
+
+export type Loaders = ReturnType<typeof createLoaders>;
+
+/** What a caller who brought a token reads and writes with, for one operation. */
+export interface Caller {
+  readonly client: CommandApiClient;
+  readonly loaders: Loaders;
+}
+
+type Finder = (key: MaintenanceKey) => Promise<Maintenance | null>;
+
+export function createLoaders(client: CommandApiClient) {
+  const listCache = new Map<string, Promise<Maintenance[]>>();
+  const detailCache = new Map<string, Promise<Maintenance | null>>();
+
+  /** Residence id → its repair requests, in the command API's order. */
+  const lists = new DataLoader<string, Maintenance[]>(
+    (residenceIds) => settle(residenceIds.map((residenceId) => client.getMaintenanceList(residenceId))),
+    { cacheMap: listCache },
+  );
+
+  /** Key → the repair request, or null where it does not exist. */
+  const details = new DataLoader<MaintenanceKey, Maintenance | null, string>(
+    (keys) => {
+      const groups = Map.groupBy(keys, ({ residenceId }) => residenceId);
+      const listed = new Map<string, Finder>();
+      for (const [residenceId, { length }] of groups) {
+        if (length > 1 || listCache.has(residenceId)) listed.set(residenceId, findInList(residenceId));
+      }
+      return settle(keys.map((key) => (listed.get(key.residenceId) ?? findByInfo)(key)));
+    },
+    { cacheMap: detailCache, cacheKeyFn: formatMaintenanceId },
+  );
+
+  /** Finds any number of requests of one residence at the cost of its list, which is asked for and indexed once. */
+  function findInList(residenceId: string): Finder {
+    const index = lists.load(residenceId).then((list) => Map.groupBy(list, ({ maintenanceId }) => maintenanceId));
+    return async ({ maintenanceId }) => (await index).get(maintenanceId)?.[0] ?? null;
+  }
+
+  async function findByInfo(key: MaintenanceKey): Promise<Maintenance | null> {
+    try {
+      return await client.getMaintenanceInfo(key);
+    } catch (error) {
+      if (!mayNotExist(error)) throw error;
+      // The list decides whether a request exists; where it cannot tell either, the first reason stands.
+      return findInList(key.residenceId)(key).catch(() => {
+        throw error;
+      });
+    }
+  }
+
+  return {
+    lists,
+    details,
+    /** Forgets everything read of a residence, so that what is read after a write is true. */
+    clearResidence(residenceId: string): void {
+      lists.clear(residenceId);
+      const prefix = residencePrefix(residenceId);
+      for (const id of detailCache.keys()) {
+        if (id.startsWith(prefix)) detailCache.delete(id);
+      }
+    },
+  };
+}
+
+/** Whether the failure of an info may mean that there is no such request: the command API said no, or nothing at all. */
+function mayNotExist(error: unknown): boolean {
+  return (
+    (error instanceof RejectedError && error.reason === 'rejected') ||
+    (error instanceof InvalidReplyError && error.empty)
+  );
+}
+
+/** DataLoader wants an Error in the place of a value that failed, so that it costs no other. */
+async function settle<T>(values: Promise<T>[]): Promise<(T | Error)[]> {
+  const settled = await Promise.allSettled(values);
+  return settled.map((one) => (one.status === 'fulfilled' ? one.value : one.reason));
+}

@@ -1,0 +1,109 @@
+/**
+ * The domain: a repair request, its identity and its order in a list.
+ */
+
+/** The two ids that the command API needs to find one repair request. */
+export interface MaintenanceKey {
+  readonly residenceId: string;
+  readonly maintenanceId: string;
+}
+
+/** A member of a decoded record: its value, null, or the reason why what came could not be read. */
+export type Decoded<T> = T | null | Error;
+
+/** One repair request. Times are UTC, `2024-01-16T13:32:45Z`. Never frozen: the federation library marks its type on it. */
+export interface Maintenance extends MaintenanceKey {
+  readonly id: string;
+  readonly startTime: Decoded<string>;
+  readonly finishTime: Decoded<string>;
+  readonly createdTime: Decoded<string>;
+  readonly description: Decoded<string>;
+  readonly contact: Decoded<string>;
+  readonly feedback: Decoded<string>;
+  readonly pictureUrls: Decoded<string[]>;
+  readonly state: Decoded<MaintenanceState>;
+}
+
+export type MaintenanceState = 'WAIT_FOR_CONFIRMATION' | 'IN_PROGRESS' | 'COMPLETED' | 'CLOSED';
+
+export type MaintenanceOrder = 'CREATED_TIME_ASC' | 'CREATED_TIME_DESC' | 'START_TIME_ASC' | 'START_TIME_DESC';
+
+/** Another subgraph's entity, of which only the identity is known here. */
+export interface Residence {
+  readonly id: string;
+}
+
+/** What a repair request is filed with. Times are UTC, `2024-01-16T13:32:45Z`. */
+export interface NewMaintenance {
+  readonly residenceId: string;
+  readonly startTime: string;
+  readonly finishTime: string;
+  readonly description: string;
+  readonly contact: string;
+  readonly pictureFilenames: readonly string[] | null;
+}
+
+/** Which part of a residence's list is wanted, and in which order. */
+export interface Selection {
+  readonly states?: readonly MaintenanceState[] | null;
+  readonly orderBy?: MaintenanceOrder | null;
+  readonly first?: number | null;
+  readonly offset?: number | null;
+}
+
+/** The `Maintenance.id` of a key: `<residence id>:<maintenance id>`, `%` and `:` inside a part escaped. */
+export function formatMaintenanceId({ residenceId, maintenanceId }: MaintenanceKey): string {
+  return residencePrefix(residenceId) + escapePart(maintenanceId);
+}
+
+/** What the `Maintenance.id` of every request of a residence begins with, and of no other's. */
+export function residencePrefix(residenceId: string): string {
+  return `${escapePart(residenceId)}:`;
+}
+
+/** The key that a `Maintenance.id` stands for, or undefined where it is malformed. */
+export function parseMaintenanceId(id: string): MaintenanceKey | undefined {
+  const parts = id.split(':');
+  const [residence, maintenance] = parts;
+  if (parts.length !== 2 || !residence || !maintenance || /%(?!25|3a)/i.test(id)) return undefined;
+  return { residenceId: unescapePart(residence), maintenanceId: unescapePart(maintenance) };
+}
+
+function escapePart(part: string): string {
+  return part.replace(/[%:]/g, (character) => (character === '%' ? '%25' : '%3A'));
+}
+
+function unescapePart(part: string): string {
+  return part.replace(/%25|%3a/gi, (sequence) => (sequence === '%25' ? '%' : ':'));
+}
+
+/** The selected part of a list. Requests without the time that is sorted by come last; equal ones keep their order. */
+export function selectMaintenances(
+  maintenances: readonly Maintenance[],
+  { states, orderBy, first, offset }: Selection,
+): Maintenance[] {
+  const matching = states
+    ? maintenances.filter(({ state }) => states.some((wanted) => wanted === state))
+    : maintenances;
+  const ordered = orderBy ? matching.toSorted(comparator(orderBy)) : matching;
+  const begin = offset ?? 0;
+  return ordered.slice(begin, begin + (first ?? ordered.length));
+}
+
+function comparator(order: MaintenanceOrder): (a: Maintenance, b: Maintenance) => number {
+  const member = order.startsWith('CREATED') ? 'createdTime' : 'startTime';
+  const direction = order.endsWith('ASC') ? 1 : -1;
+  return (a, b) => {
+    const [timeA, timeB] = [a[member], b[member]];
+    if (typeof timeA !== 'string' || typeof timeB !== 'string') {
+      return Number(typeof timeA !== 'string') - Number(typeof timeB !== 'string');
+    }
+    return timeA === timeB ? 0 : timeA < timeB ? -direction : direction;
+  };
+}
+
+/** Whether a text of the form `2024-01-16T13:32:45Z` is a moment: Date lets 31 February roll over. */
+export function isMoment(time: string): boolean {
+  const moment = new Date(time);
+  return !Number.isNaN(moment.getTime()) && moment.toISOString() === time.replace('Z', '.000Z');
+}

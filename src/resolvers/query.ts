@@ -1,0 +1,12 @@
+import type { QueryResolvers } from '../__generated__/types.ts';
+import { toKey } from '../arguments.ts';
+import { listMaintenances } from './residence.ts';
+
+export const query: QueryResolvers = {
+  maintenances: (_, { residenceId, ...selection }, context) => listMaintenances(context, residenceId, selection),
+
+  async maintenance(_, { id }, context) {
+    const { loaders } = context.caller();
+    return loaders.details.load(toKey(id));
+  },
+};

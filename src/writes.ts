@@ -1,0 +1,69 @@
+/**
+ * The mutations: one command for each residence, after which nothing that was read of it before is believed.
+ */
+import { CommandApiError, RejectedError } from './command-api/errors.ts';
+import type { Caller } from './loaders.ts';
+import { formatMaintenanceId, type MaintenanceKey, type NewMaintenance } from './maintenance.ts';
+
+/** Files a repair request and answers its key. */
+export async function createMaintenance(caller: Caller, maintenance: NewMaintenance): Promise<MaintenanceKey> {
+  const { residenceId } = maintenance;
+  const maintenanceId = await write(caller, residenceId, () => caller.client.createMaintenanceInfo(maintenance));
+  return { residenceId, maintenanceId };
+}
+
+/** Deletes one repair request. */
+export async function deleteMaintenance(caller: Caller, key: MaintenanceKey): Promise<void> {
+  await write(caller, key.residenceId, () => caller.client.deleteMaintenanceInfo(key));
+}
+
+/** What became of each id, in the order given. */
+export interface Deletions {
+  readonly deletedIds: string[];
+  readonly failures: { id: string; error: CommandApiError }[];
+}
+
+/**
+ * Deletes repair requests of any number of residences, each residence for itself. Throws only where the token was
+ * accepted for none of them, or something unforeseen happened.
+ */
+export async function deleteMaintenances(caller: Caller, keys: readonly MaintenanceKey[]): Promise<Deletions> {
+  const unique = new Map(keys.map((key) => [formatMaintenanceId(key), key]));
+  const groups = Map.groupBy(unique.values(), ({ residenceId }) => residenceId);
+  const errors = new Map<string, CommandApiError>();
+  await Promise.all(
+    Array.from(groups, async ([residenceId, group]) => {
+      const maintenanceIds = group.map(({ maintenanceId }) => maintenanceId);
+      try {
+        await write(caller, residenceId, () => caller.client.batchDeleteMaintenanceInfo(residenceId, maintenanceIds));
+      } catch (error) {
+        if (!(error instanceof CommandApiError)) throw error;
+        errors.set(residenceId, error);
+      }
+    }),
+  );
+  const [anError] = errors.values();
+  if (anError && errors.size === groups.size && errors.values().every(isTokenRefused)) throw anError;
+
+  const deletedIds: string[] = [];
+  const failures: Deletions['failures'] = [];
+  for (const [id, { residenceId }] of unique) {
+    const error = errors.get(residenceId);
+    if (error) failures.push({ id, error });
+    else deletedIds.push(id);
+  }
+  return { deletedIds, failures };
+}
+
+function isTokenRefused(error: CommandApiError): boolean {
+  return error instanceof RejectedError && error.reason === 'unauthenticated';
+}
+
+/** Clears the residence's loaders whatever happened: a write that failed may have been done all the same. */
+async function write<T>({ loaders }: Caller, residenceId: string, send: () => Promise<T>): Promise<T> {
+  try {
+    return await send();
+  } finally {
+    loaders.clearResidence(residenceId);
+  }
+}
