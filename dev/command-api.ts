@@ -1,0 +1,160 @@
+/**
+ * The emulated command API: a real HTTP server that takes the documented commands, as strictly as the vendor's page
+ * describes them, so that a wrong request fails loudly. It is what `npm run dev` and the tests talk to.
+ */
+import http, { type IncomingMessage, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { CommandRefused, type NewTicket, type Store } from './store.ts';
+
+const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
+
+export interface CommandApiOptions {
+  readonly store: Store;
+  /** The access tokens that it takes. */
+  readonly tokens: ReadonlySet<string>;
+  /** Told of every command: its body as received, and the status and body of the answer. */
+  readonly onExchange?: (body: string, status: number, answer: string) => void;
+}
+
+/** A request that the vendor's page does not allow. */
+class Malformed extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+type Param = Record<string, unknown>;
+type Check = (value: unknown) => boolean;
+
+interface CommandKind {
+  readonly required: Readonly<Record<string, Check>>;
+  readonly optional?: Readonly<Record<string, Check>>;
+  run(store: Store, param: Param): unknown;
+}
+
+const isText: Check = (value) => typeof value === 'string' && value !== '';
+const isTime: Check = (value) => typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value);
+const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
+const isMaintenances: Check = (value) =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every((one) => isRecord(one) && Object.keys(one).join() === 'maintenance_id' && isText(one.maintenance_id));
+
+const COMMANDS: Readonly<Record<string, CommandKind>> = {
+  get_maintenance_list: {
+    required: { residence_id: isText },
+    run: (store, { residence_id }) => store.list(String(residence_id)),
+  },
+  get_maintenance_info: {
+    required: { residence_id: isText, maintenance_id: isText },
+    run: (store, { residence_id, maintenance_id }) => store.info(String(residence_id), String(maintenance_id)),
+  },
+  create_maintenance_info: {
+    required: { residence_id: isText, start_time: isTime, finish_time: isTime, description: isText, contact: isText },
+    optional: { filename: isTexts },
+    run: (store, param) => ({ maintenance_id: store.create(param as unknown as NewTicket) }),
+  },
+  delete_maintenance_info: {
+    required: { residence_id: isText, maintenance_id: isText },
+    run: (store, { residence_id, maintenance_id }) => {
+      store.delete(String(residence_id), String(maintenance_id));
+      return {};
+    },
+  },
+  batch_delete_maintenance_info: {
+    required: { residence_id: isText, maintenances: isMaintenances },
+    run: (store, { residence_id, maintenances }) => {
+      const ids = (maintenances as { maintenance_id: string }[]).map(({ maintenance_id }) => maintenance_id);
+      store.deleteAll(String(residence_id), ids);
+      return {};
+    },
+  },
+};
+
+/** The emulator as a request listener, for a server of the caller's. */
+export function createCommandApi({ store, tokens, onExchange }: CommandApiOptions): RequestListener {
+  return async (request, response) => {
+    const body = await readText(request);
+    const [status, content] = answer(request, body, store, tokens);
+    const text = JSON.stringify({ ...content, timestamp: Date.now() });
+    onExchange?.(body, status, text);
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(text);
+  };
+}
+
+function answer(request: IncomingMessage, body: string, store: Store, tokens: ReadonlySet<string>): [number, object] {
+  try {
+    checkEnvelope(request, tokens);
+    return [200, { success: true, result: run(body, store) }];
+  } catch (error) {
+    if (error instanceof CommandRefused) return [200, { success: false, code: error.code, message: error.message }];
+    if (error instanceof Malformed) return [error.status, { success: false, message: error.message }];
+    throw error;
+  }
+}
+
+function checkEnvelope({ method, url, headers }: IncomingMessage, tokens: ReadonlySet<string>): void {
+  if (url !== PATH) throw new Malformed(404, `no such path: ${url}`);
+  if (method !== 'POST') throw new Malformed(405, `not POST but ${method}`);
+  if (headers['content-type'] !== 'application/json') throw new Malformed(400, 'Content-Type is not application/json');
+  if (headers.accept !== 'application/json') throw new Malformed(400, 'Accept is not application/json');
+  const [, token] = /^Bearer (\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  if (token === undefined || !tokens.has(token)) throw new Malformed(401, 'the access token is not valid');
+}
+
+function run(body: string, store: Store): unknown {
+  const { command, id, param, ...rest } = parse(body);
+  if (Object.keys(rest).length > 0) throw new Malformed(400, `unknown members: ${Object.keys(rest)}`);
+  if (!isText(id)) throw new Malformed(400, 'id is not a string');
+  if (!isRecord(param)) throw new Malformed(400, 'param is not an object');
+  const kind = typeof command === 'string' && Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+  if (!kind) throw new Malformed(400, `no such command: ${command}`);
+  const known = { ...kind.required, ...kind.optional };
+  for (const name of Object.keys(kind.required)) {
+    if (!Object.hasOwn(param, name)) throw new Malformed(400, `param.${name} is missing`);
+  }
+  for (const [name, value] of Object.entries(param)) {
+    if (!known[name]?.(value)) throw new Malformed(400, `param.${name} is unknown or not as documented`);
+  }
+  return kind.run(store, param);
+}
+
+function parse(body: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(body);
+    if (isRecord(value)) return value;
+  } catch {
+    // Said below.
+  }
+  throw new Malformed(400, 'the body is not a JSON object');
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Serves a listener on the loopback interface; port 0 takes a free one. */
+export async function serve(listener: RequestListener, port: number) {
+  const server = http.createServer(listener);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * What the emulated command API holds at its start: the examples of the vendor's page, and a block of flats.
+ */
+import { createHash } from 'node:crypto';
+import type { Ticket } from './store.ts';
+
+/** The residence, ticket and token of the vendor's page. */
+export const EXAMPLE = {
+  token: 'ac45e846ca23ab42c9ae469d988ae32a9',
+  residenceId: 'r31adc223cc4b3bedb6bd4742dedcfa52',
+  maintenanceId: 'm31adc223cc4b3bedb6bd4742dedcfa52',
+} as const;
+
+/** The flats of the block, with how many tickets each has; the last one is the caretaker's, for all that is shared. */
+export const FLATS: readonly { readonly id: string; readonly name: string; readonly tickets: number }[] = [
+  ['1-101', 3],
+  ['1-102', 0],
+  ['1-201', 5],
+  ['1-202', 1],
+  ['2-101', 4],
+  ['2-102', 2],
+  ['2-201', 8],
+  ['2-202', 6],
+  ['shared', 200],
+].map(([name, tickets]) => ({ id: idOf('r', `flat ${name}`), name: String(name), tickets: Number(tickets) }));
+
+const FAULTS = [
+  ['厨房水龙头漏水', 'The kitchen tap drips'],
+  ['客厅灯不亮', 'The living room light stays dark'],
+  ['空调不制冷', 'The air conditioner does not cool'],
+  ['下水道堵塞', 'The drain is blocked'],
+  ['门锁打不开', 'The door lock is stuck'],
+  ['窗户关不严', 'A window does not close'],
+  ['墙面渗水', 'Water seeps through the wall'],
+  ['电梯有异响', 'The lift makes a strange noise'],
+] as const;
+
+const STATES = ['wait for confirmation', 'in progress', 'completed', 'closed'] as const;
+
+/** Residence id → its tickets. The same at every start. */
+export function seed(): Map<string, Ticket[]> {
+  const residences = new Map<string, Ticket[]>([[EXAMPLE.residenceId, [exampleTicket()]]]);
+  for (const { id, name, tickets } of FLATS) {
+    residences.set(
+      id,
+      Array.from({ length: tickets }, (_, index) => flatTicket(name, index)),
+    );
+  }
+  return residences;
+}
+
+function exampleTicket(): Ticket {
+  return {
+    maintenance_id: EXAMPLE.maintenanceId,
+    start_time: '2024-01-16 13:32:45',
+    finish_time: '2024-01-17 13:32:45',
+    description: 'test',
+    contact: '10086',
+    maintenance_picture_url: ['https://test.akubela.com/p'],
+    feedback: 'test',
+    state: 'in progress',
+    created_time: '2024-01-12 13:32:45',
+  };
+}
+
+function flatTicket(flat: string, index: number): Ticket {
+  const [chinese, english] = FAULTS[(index + flat.length * 3) % FAULTS.length] ?? FAULTS[0];
+  const state = STATES[index % STATES.length] ?? STATES[0];
+  const filed = Date.UTC(2026, 0, 5, 8, 15) + index * 31 * 3_600_000;
+  return {
+    maintenance_id: idOf('m', `ticket ${flat} ${index}`),
+    start_time: toText(filed + 24 * 3_600_000),
+    finish_time: toText(filed + 27 * 3_600_000),
+    description: index % 3 === 0 ? chinese : index % 3 === 1 ? english : `${chinese} / ${english}`,
+    contact: `${index % 2 === 0 ? '王女士' : 'Mr Chen'} 1380013${String(8000 + index)}`,
+    maintenance_picture_url: index % 4 === 1 ? [`https://pictures.example/${flat}/${index}.jpg`] : [],
+    feedback: state === 'completed' || state === 'closed' ? '已处理 / Done' : '',
+    state,
+    created_time: toText(filed),
+  };
+}
+
+function idOf(letter: string, name: string): string {
+  return letter + createHash('sha256').update(name).digest('hex').slice(0, 32);
+}
+
+function toText(time: number): string {
+  return new Date(time).toISOString().slice(0, 19).replace('T', ' ');
+}

@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+
+/** A ticket as the command API writes it. */
+export interface Ticket {
+  maintenance_id: string;
+  start_time: string;
+  finish_time: string;
+  description: string;
+  contact: string;
+  maintenance_picture_url: string[];
+  feedback: string;
+  state: string;
+  created_time: string;
+}
+
+/** What a command is refused with: an HTTP status of 200 with `success: false`. */
+export class CommandRefused extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface NewTicket {
+  residence_id: string;
+  start_time: string;
+  finish_time: string;
+  description: string;
+  contact: string;
+  filename?: string[];
+}
+
+/** The residences and their tickets, in memory. */
+export class Store {
+  readonly residences: Map<string, Ticket[]>;
+
+  constructor(residences: Map<string, Ticket[]>) {
+    this.residences = residences;
+  }
+
+  list(residenceId: string): Ticket[] {
+    const tickets = this.residences.get(residenceId);
+    if (!tickets) throw new CommandRefused('RESIDENCE_NOT_FOUND', 'There is no such residence.');
+    return tickets;
+  }
+
+  info(residenceId: string, maintenanceId: string): Omit<Ticket, 'maintenance_id'> {
+    const ticket = this.list(residenceId).find(({ maintenance_id }) => maintenance_id === maintenanceId);
+    if (!ticket) throw new CommandRefused('MAINTENANCE_NOT_FOUND', 'There is no such maintenance.');
+    const { maintenance_id: _, ...info } = ticket;
+    return info;
+  }
+
+  create({ residence_id, filename = [], ...given }: NewTicket): string {
+    const maintenance_id = `m${randomBytes(16).toString('hex')}`;
+    this.list(residence_id).push({
+      maintenance_id,
+      ...given,
+      maintenance_picture_url: filename.map((name) => `https://pictures.example/${name}`),
+      feedback: '',
+      state: 'wait for confirmation',
+      created_time: new Date().toISOString().slice(0, 19).replace('T', ' '),
+    });
+    return maintenance_id;
+  }
+
+  delete(residenceId: string, maintenanceId: string): void {
+    this.info(residenceId, maintenanceId);
+    this.deleteAll(residenceId, [maintenanceId]);
+  }
+
+  deleteAll(residenceId: string, maintenanceIds: string[]): void {
+    const left = this.list(residenceId).filter(({ maintenance_id }) => !maintenanceIds.includes(maintenance_id));
+    this.residences.set(residenceId, left);
+  }
+}
