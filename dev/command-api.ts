@@ -78,21 +78,26 @@ const COMMANDS: Readonly<Record<string, CommandKind>> = {
 export function createCommandApi({ store, tokens, onExchange }: CommandApiOptions): RequestListener {
   return async (request, response) => {
     const body = await readText(request);
-    const [status, content] = answer(request, body, store, tokens);
-    const text = JSON.stringify({ ...content, timestamp: Date.now() });
+    const { status, text } = answerCommand(request, body, store, tokens);
     onExchange?.(body, status, text);
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(text);
   };
 }
 
-function answer(request: IncomingMessage, body: string, store: Store, tokens: ReadonlySet<string>): [number, object] {
+/** The status and body of the answer to a request whose body is `body`. */
+export function answerCommand(request: IncomingMessage, body: string, store: Store, tokens: ReadonlySet<string>) {
+  const answer = (status: number, content: object) => ({
+    status,
+    text: JSON.stringify({ timestamp: Date.now(), ...content }),
+  });
   try {
     checkEnvelope(request, tokens);
-    return [200, { success: true, result: run(body, store) }];
+    return answer(200, { success: true, result: run(body, store) });
   } catch (error) {
-    if (error instanceof CommandRefused) return [200, { success: false, code: error.code, message: error.message }];
-    if (error instanceof Malformed) return [error.status, { success: false, message: error.message }];
+    if (error instanceof CommandRefused)
+      return answer(200, { success: false, code: error.code, message: error.message });
+    if (error instanceof Malformed) return answer(error.status, { success: false, message: error.message });
     throw error;
   }
 }
@@ -137,7 +142,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-async function readText(request: IncomingMessage): Promise<string> {
+/** The whole body of a request. */
+export async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
   return Buffer.concat(chunks).toString('utf8');

@@ -26,6 +26,7 @@ import { createSchema } from './schema.ts';
 const MAX_BODY_BYTES = 1024 * 1024;
 // Longer than a router keeps an idle connection, so that it is never us who close one just as it is used again.
 const KEEP_ALIVE_MS = 75_000;
+const GRACE_MS = 1000;
 
 export interface ServerDependencies {
   readonly config: Config;
@@ -63,10 +64,15 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
       ),
     bodyLimit: MAX_BODY_BYTES,
     return503OnClosing: false,
+    frameworkErrors: (error, _, reply) => answerHttpError(error, reply, logger),
   });
   app.removeContentTypeParser('text/plain');
   app.setNotFoundHandler((_, reply) => reply.code(404).send(refusal('Not found.', 'NOT_FOUND')));
   app.setErrorHandler((error: FastifyError, _, reply) => answerHttpError(error, reply, logger));
+  app.addHook('onSend', async (_, reply) => {
+    // A connection that is kept would hold up the end.
+    if (!ready) reply.header('connection', 'close');
+  });
   app.get('/health/live', () => ({ status: 'live' }));
   app.get('/health/ready', (_, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'stopping' }));
 
@@ -107,7 +113,10 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
     url: `http://${urlHost(config.host)}:${(app.server.address() as AddressInfo).port}`,
     async stop() {
       ready = false;
+      // Whatever takes longer than an operation may is cut off.
+      const patience = setTimeout(() => app.server.closeAllConnections(), config.operationTimeoutMs + GRACE_MS);
       await app.close();
+      clearTimeout(patience);
       await apollo.stop();
       transport.close();
     },
@@ -116,7 +125,8 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
 
 /** A fault that Fastify found in a request, or an unforeseen one, as JSON of GraphQL's shape. */
 function answerHttpError(error: FastifyError, reply: FastifyReply, logger: Logger): FastifyReply {
-  const status = error.statusCode ?? 500;
+  // The Host header or path makes no URL.
+  const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
   if (status < 500) return reply.code(status).send(refusal(`${STATUS_CODES[status]}.`, 'BAD_REQUEST'));
   const errorId = randomUUID();
   logger.error({ errorId, err: error }, 'unforeseen error');

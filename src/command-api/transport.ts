@@ -60,7 +60,6 @@ export function createTransport({ origin, attemptTimeoutMs }: TransportOptions) 
   async function send(command: Command, session: Session): Promise<Reply> {
     const time = AbortSignal.any([session.signal, AbortSignal.timeout(attemptTimeoutMs)]);
     const size = new AbortController();
-    let status: number | undefined;
     const request = client(url, {
       headers: {
         authorization: session.authorization,
@@ -71,9 +70,6 @@ export function createTransport({ origin, attemptTimeoutMs }: TransportOptions) 
       // An abort, since got's own time-out does not end a request that waits for a socket.
       signal: AbortSignal.any([time, size.signal]),
     });
-    request.on('response', (response) => {
-      status = response.statusCode;
-    });
     request.on('downloadProgress', ({ transferred }) => {
       if (transferred > MAX_REPLY_BYTES) size.abort();
     });
@@ -82,12 +78,14 @@ export function createTransport({ origin, attemptTimeoutMs }: TransportOptions) 
       return { status: statusCode, text: body };
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
+      const status = error.response?.statusCode;
       if (status !== undefined && decidesAlone(status, time.aborted)) return { status, text: '' };
       if (size.signal.aborted) throw new InvalidReplyError(command, { detail: 'reply over 10 MB' });
-      if (!time.aborted && isNonsense(error.code)) throw new InvalidReplyError(command, { detail: error.code });
+      const code = findCode(error);
+      if (!time.aborted && isNonsense(code)) throw new InvalidReplyError(command, { detail: code });
       // got's error itself goes no further: it shows the token and the body.
       throw new UnreachableError(command, time.aborted ? 'timeout' : 'unavailable', {
-        detail: time.aborted ? 'out of time' : error.code,
+        detail: time.aborted ? 'out of time' : code,
         sent: error.timings?.[connected] !== undefined,
       });
     }
@@ -110,7 +108,13 @@ function decidesAlone(status: number, timedOut: boolean): boolean {
   return status === 401 || status === 403 || (!timedOut && (status === 429 || status >= 500));
 }
 
-/** The bytes that came are no HTTP, or not in the encoding they claim. An end in the midst of a message is a cut, not that. */
+/** Node's code for what went wrong, which got wraps where it happened while the body was read. */
+function findCode({ cause, code }: RequestError): string {
+  const inner = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
+  return typeof inner === 'string' ? inner : code;
+}
+
+/** The bytes that came are no HTTP, or not in the encoding they claim. An end in the midst of either is a cut, not that. */
 function isNonsense(code: string): boolean {
-  return /^(HPE_|Z_)/.test(code) && code !== 'HPE_INVALID_EOF_STATE';
+  return /^(HPE_|Z_|ERR__|ZSTD_)/.test(code) && code !== 'HPE_INVALID_EOF_STATE' && code !== 'Z_BUF_ERROR';
 }

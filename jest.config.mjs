@@ -1,0 +1,15 @@
+export default {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
+  maxWorkers: 2,
+  collectCoverageFrom: ['src/**/*.ts', '!src/__generated__/**'],
+  coverageReporters: ['text', 'lcov'],
+  // src/main.ts and src/lifecycle.ts run in processes of their own in test/process.test.ts, which are not counted.
+  coverageThreshold: {
+    './src/command-api/': { branches: 95 },
+    './src/loaders.ts': { branches: 95 },
+    './src/resolvers/': { branches: 95 },
+  },
+};

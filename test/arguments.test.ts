@@ -1,0 +1,186 @@
+import { describe, expect, it } from '@jest/globals';
+import { EXAMPLE } from '../dev/seed.ts';
+import { codes } from './support/subgraph.ts';
+import { useSubgraph } from './support/use-subgraph.ts';
+
+const R = EXAMPLE.residenceId;
+const INPUT = {
+  residenceId: R,
+  startTime: '2024-01-16T13:32:45Z',
+  finishTime: '2024-01-17T13:32:45Z',
+  description: 'x',
+  contact: 'x',
+};
+const MUTATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
+const DELETE = 'mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds } }';
+
+const subgraph = useSubgraph();
+
+/** The operation, its variables, and the path and wording of the one refusal that it must bring. */
+const REFUSED: [string, string, Record<string, unknown>, string, string][] = [
+  [
+    'an empty residence id',
+    '{ maintenances(residenceId: "") { id } }',
+    {},
+    'maintenances',
+    '"residenceId" must not be empty',
+  ],
+  [
+    'a negative first',
+    `{ maintenances(residenceId: "${R}", first: -1) { id } }`,
+    {},
+    'maintenances',
+    '"first" must not be negative',
+  ],
+  [
+    'a negative offset',
+    `{ maintenances(residenceId: "${R}", offset: -1) { id } }`,
+    {},
+    'maintenances',
+    '"offset" must not be negative',
+  ],
+  [
+    'an id without a colon',
+    '{ maintenance(id: "m1") { id } }',
+    {},
+    'maintenance',
+    '"id" must be the id of a Maintenance',
+  ],
+  ['an id with two colons', '{ maintenance(id: "r:m:x") { id } }', {}, 'maintenance', '"id"'],
+  ['an id without a residence', '{ maintenance(id: ":m") { id } }', {}, 'maintenance', '"id"'],
+  ['an id without a ticket', '{ maintenance(id: "r:") { id } }', {}, 'maintenance', '"id"'],
+  ['an empty id', '{ maintenance(id: "") { id } }', {}, 'maintenance', '"id"'],
+  ['a number for an id', '{ maintenance(id: 5) { id } }', {}, 'maintenance', '"id"'],
+  ['an id with a bare percent sign', '{ maintenance(id: "r%:m") { id } }', {}, 'maintenance', '"id"'],
+  ['an id with another escape', '{ maintenance(id: "r%2F:m") { id } }', {}, 'maintenance', '"id"'],
+  ['a malformed id to delete', 'mutation { deleteMaintenance(id: "m1") { id } }', {}, 'deleteMaintenance', '"id"'],
+  ['no ids', DELETE, { ids: [] }, 'deleteMaintenances', '"ids" must not be empty'],
+  [
+    '501 ids',
+    DELETE,
+    { ids: Array.from({ length: 501 }, (_, i) => `r:${i}`) },
+    'deleteMaintenances',
+    '"ids" must not hold more than 500',
+  ],
+  [
+    'an empty residence id to create in',
+    MUTATE,
+    { input: { ...INPUT, residenceId: '' } },
+    'createMaintenance',
+    '"input.residenceId" must not be empty',
+  ],
+  [
+    'a blank description',
+    MUTATE,
+    { input: { ...INPUT, description: ' \n\t　' } },
+    'createMaintenance',
+    '"input.description" must not be blank',
+  ],
+  [
+    'an invisible description',
+    MUTATE,
+    { input: { ...INPUT, description: '\u200b\u202e\u0000' } },
+    'createMaintenance',
+    '"input.description" must not be blank',
+  ],
+  [
+    'an empty contact',
+    MUTATE,
+    { input: { ...INPUT, contact: '' } },
+    'createMaintenance',
+    '"input.contact" must not be blank',
+  ],
+  [
+    'an end at the beginning',
+    MUTATE,
+    { input: { ...INPUT, finishTime: INPUT.startTime } },
+    'createMaintenance',
+    '"input.finishTime" must be later',
+  ],
+  [
+    'an end a fraction after the beginning',
+    MUTATE,
+    { input: { ...INPUT, finishTime: '2024-01-16T13:32:45.9Z' } },
+    'createMaintenance',
+    '"input.finishTime" must be later',
+  ],
+  [
+    'an end before the beginning by its offset',
+    MUTATE,
+    { input: { ...INPUT, finishTime: '2024-01-16T14:00:00+08:00' } },
+    'createMaintenance',
+    '"input.finishTime" must be later',
+  ],
+];
+
+describe('is refused before any command', () => {
+  it.each(REFUSED)('%s', async (_, operation, variables, path, wording) => {
+    const answer = await subgraph.ask(operation, { variables });
+    expect(answer.status).toBe(200);
+    expect(codes(answer)).toEqual([['BAD_USER_INPUT', path]]);
+    expect(answer.errors[0]?.message).toContain(wording);
+    expect(answer.errors[0]?.extensions.outcome).toBe(operation.startsWith('mutation') ? 'NOT_SENT' : undefined);
+    expect(answer.data).toEqual({ [path]: null });
+    expect(subgraph.upstream.commands()).toEqual([]);
+  });
+
+  it('costs the fields beside it nothing', async () => {
+    const answer = await subgraph.ask(
+      `{ bad: maintenances(residenceId: "${R}", first: -1) { id } good: maintenances(residenceId: "${R}") { id } }`,
+    );
+    expect(codes(answer)).toEqual([['BAD_USER_INPUT', 'bad']]);
+    expect(answer.data).toEqual({ bad: null, good: [{ id: `${R}:${EXAMPLE.maintenanceId}` }] });
+  });
+});
+
+describe('is refused by graphql, with a code, and no command is sent', () => {
+  const NULLED = 'query ($id: ID = "r:m") { maintenance(id: $id) { id } }';
+  const CASES: [string, string, Record<string, unknown>, string][] = [
+    ['31 February in a variable', MUTATE, { input: { ...INPUT, startTime: '2024-02-31T00:00:00Z' } }, 'BAD_USER_INPUT'],
+    [
+      '31 February in the document',
+      `mutation { createMaintenance(input: { residenceId: "r", startTime: "2024-02-31T00:00:00Z", finishTime: "2025-01-01T00:00:00Z", description: "x", contact: "x" }) { id } }`,
+      {},
+      'GRAPHQL_VALIDATION_FAILED',
+    ],
+    [
+      'a number for a time in the document',
+      `mutation { createMaintenance(input: { residenceId: "r", startTime: 5, finishTime: "2025-01-01T00:00:00Z", description: "x", contact: "x" }) { id } }`,
+      {},
+      'GRAPHQL_VALIDATION_FAILED',
+    ],
+    [
+      'an unknown state',
+      `{ maintenances(residenceId: "${R}", states: [LOST]) { id } }`,
+      {},
+      'GRAPHQL_VALIDATION_FAILED',
+    ],
+    ['a null for an id through a variable with a default', NULLED, { id: null }, 'BAD_USER_INPUT'],
+    ['a missing variable', MUTATE, {}, 'BAD_USER_INPUT'],
+    ['an unknown member', MUTATE, { input: { ...INPUT, state: 'CLOSED' } }, 'BAD_USER_INPUT'],
+    ['an object for a text', MUTATE, { input: { ...INPUT, contact: {} } }, 'BAD_USER_INPUT'],
+    ['a null in ids', DELETE, { ids: ['r:m', null] }, 'BAD_USER_INPUT'],
+    ['60 faulty ids', DELETE, { ids: Array.from({ length: 60 }, () => ({})) }, 'BAD_USER_INPUT'],
+    [
+      'a large number',
+      'query ($n: Int) { maintenances(residenceId: "r", first: $n) { id } }',
+      { n: 1e12 },
+      'BAD_USER_INPUT',
+    ],
+    ['an unknown field', '{ maintenances(residenceId: "r") { price } }', {}, 'GRAPHQL_VALIDATION_FAILED'],
+    ['a document that does not parse', '{ maintenances', {}, 'GRAPHQL_PARSE_FAILED'],
+    ['two operations and no name', 'query A { __typename } query B { __typename }', {}, 'OPERATION_RESOLUTION_FAILURE'],
+  ];
+
+  it.each(CASES)('%s', async (_, operation, variables, code) => {
+    const { status, errors } = await subgraph.ask(operation, { variables });
+    expect(new Set(errors.map(({ extensions }) => extensions.code))).toEqual(new Set([code]));
+    expect(status).toBe(200);
+    expect(subgraph.upstream.commands()).toEqual([]);
+  });
+
+  it('says nothing of names that would have fitted', async () => {
+    const { errors } = await subgraph.ask('{ maintenance(id: "r:m") { descriptio } }');
+    expect(errors[0]?.message).not.toMatch(/did you mean/i);
+  });
+});

@@ -1,0 +1,90 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConfigError, loadConfig } from '../src/config.ts';
+
+const LEAST = { COMMAND_API_URL: 'https://api.ecloud.akubela.com', ROUTER_SECRET: 's3cret' };
+
+describe('the environment', () => {
+  it('needs no more than the command API and the router’s secret', () => {
+    expect(loadConfig(LEAST)).toEqual({
+      production: true,
+      host: '0.0.0.0',
+      port: 4001,
+      commandApiOrigin: 'https://api.ecloud.akubela.com',
+      routerSecrets: ['s3cret'],
+      attemptTimeoutMs: 3000,
+      operationTimeoutMs: 10_000,
+      logLevel: 'info',
+    });
+  });
+
+  it('may say everything', () => {
+    expect(
+      loadConfig({
+        NODE_ENV: 'development',
+        HOST: '127.0.0.1',
+        PORT: '0',
+        COMMAND_API_URL: 'http://localhost:4010/',
+        ROUTER_SECRET: 'new',
+        ROUTER_SECRET_PREVIOUS: 'old',
+        ATTEMPT_TIMEOUT_MS: '1',
+        OPERATION_TIMEOUT_MS: '60000',
+        LOG_LEVEL: 'debug',
+      }),
+    ).toEqual({
+      production: false,
+      host: '127.0.0.1',
+      port: 0,
+      commandApiOrigin: 'http://localhost:4010',
+      routerSecrets: ['new', 'old'],
+      attemptTimeoutMs: 1,
+      operationTimeoutMs: 60_000,
+      logLevel: 'debug',
+    });
+  });
+
+  it('needs no secret in development, nor where production is told to go without', () => {
+    const { ROUTER_SECRET: _, ...open } = LEAST;
+    expect(loadConfig({ ...open, NODE_ENV: 'development' }).routerSecrets).toEqual([]);
+    expect(loadConfig({ ...open, ALLOW_NO_ROUTER_SECRET: 'true' })).toMatchObject({
+      production: true,
+      routerSecrets: [],
+    });
+  });
+
+  it('is production’s unless it says development', () => {
+    expect(loadConfig({ ...LEAST, NODE_ENV: 'test' }).production).toBe(true);
+  });
+
+  const FAULTS: [Record<string, string>, string][] = [
+    [{ COMMAND_API_URL: '' }, 'COMMAND_API_URL is missing'],
+    [{ COMMAND_API_URL: 'api.ecloud.akubela.com' }, 'COMMAND_API_URL must be an http or https origin'],
+    [{ COMMAND_API_URL: 'ftp://api.ecloud.akubela.com' }, 'COMMAND_API_URL must be'],
+    [{ COMMAND_API_URL: 'https://api.ecloud.akubela.com/api/v1.0' }, 'COMMAND_API_URL must be'],
+    [{ COMMAND_API_URL: 'https://api.ecloud.akubela.com?x=1' }, 'COMMAND_API_URL must be'],
+    [{ COMMAND_API_URL: 'https://user:pass-canary@api.ecloud.akubela.com' }, 'COMMAND_API_URL must be'],
+    [{ ROUTER_SECRET: '' }, 'ROUTER_SECRET is missing'],
+    [{ ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'false' }, 'ROUTER_SECRET is missing'],
+    [{ ROUTER_SECRET: 'two words canary' }, 'ROUTER_SECRET must be visible ASCII'],
+    [{ ROUTER_SECRET_PREVIOUS: 'canary-密' }, 'ROUTER_SECRET_PREVIOUS must be visible ASCII'],
+    [{ ALLOW_NO_ROUTER_SECRET: 'yes' }, 'ALLOW_NO_ROUTER_SECRET must be true or false'],
+    [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535'],
+    [{ PORT: '-1' }, 'PORT must be'],
+    [{ PORT: '80a' }, 'PORT must be'],
+    [{ PORT: '1e3' }, 'PORT must be'],
+    [{ ATTEMPT_TIMEOUT_MS: '0' }, 'ATTEMPT_TIMEOUT_MS must be a whole number from 1 to 60000'],
+    [{ OPERATION_TIMEOUT_MS: '1.5' }, 'OPERATION_TIMEOUT_MS must be'],
+    [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL must be one of'],
+  ];
+
+  it.each(FAULTS)('%j is refused', (environment, fault) => {
+    expect(() => loadConfig({ ...LEAST, ...environment })).toThrow(ConfigError);
+    expect(() => loadConfig({ ...LEAST, ...environment })).toThrow(fault);
+    expect(() => loadConfig({ ...LEAST, ...environment })).not.toThrow('canary');
+  });
+
+  it('is told every fault at once', () => {
+    expect(() => loadConfig({ PORT: 'x', LOG_LEVEL: 'loud' })).toThrow(
+      /PORT must.*\n.*COMMAND_API_URL is missing.*\n.*LOG_LEVEL must.*\n.*ROUTER_SECRET is missing/,
+    );
+  });
+});

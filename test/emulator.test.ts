@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createCommandApi, serve } from '../dev/command-api.ts';
+import { EXAMPLE, FLATS, seed } from '../dev/seed.ts';
+import { Store } from '../dev/store.ts';
+
+const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
+const HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json',
+  authorization: `Bearer ${EXAMPLE.token}`,
+};
+const LIST = { command: 'get_maintenance_list', id: 'c1', param: { residence_id: EXAMPLE.residenceId } };
+const CREATE = {
+  command: 'create_maintenance_info',
+  id: 'c1',
+  param: {
+    residence_id: EXAMPLE.residenceId,
+    start_time: '2024-01-16 13:32:45',
+    finish_time: '2024-01-17 13:32:45',
+    description: 'test',
+    contact: '10086',
+  },
+};
+
+let server: Awaited<ReturnType<typeof serve>>;
+beforeAll(async () => {
+  server = await serve(createCommandApi({ store: new Store(seed()), tokens: new Set([EXAMPLE.token]) }), 0);
+});
+afterAll(() => server.stop());
+
+async function send(body: unknown, { method = 'POST', path = PATH, headers = {} } = {}) {
+  const response = await fetch(server.url + path, {
+    method,
+    headers: { ...HEADERS, ...headers },
+    ...(method === 'POST' && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+describe('the emulator refuses what the vendor’s page does not allow', () => {
+  const without = (name: string) => ({ ...LIST, [name]: undefined });
+  const param = (changes: object) => ({ ...CREATE, param: { ...CREATE.param, ...changes } });
+  const CASES: [string, unknown, Parameters<typeof send>[1], number][] = [
+    ['another path', LIST, { path: '/' }, 404],
+    ['another method', LIST, { method: 'GET' }, 405],
+    ['another type', LIST, { headers: { 'content-type': 'text/plain' } }, 400],
+    ['a charset', LIST, { headers: { 'content-type': 'application/json; charset=utf-8' } }, 400],
+    ['another Accept', LIST, { headers: { accept: '*/*' } }, 400],
+    ['no token', LIST, { headers: { authorization: '' } }, 401],
+    ['another token', LIST, { headers: { authorization: 'Bearer other' } }, 401],
+    ['no JSON', '{', {}, 400],
+    ['a list', [LIST], {}, 400],
+    ['no command', without('command'), {}, 400],
+    ['an unknown command', { ...LIST, command: 'constructor' }, {}, 400],
+    ['no id', without('id'), {}, 400],
+    ['a number for an id', { ...LIST, id: 5 }, {}, 400],
+    ['no param', without('param'), {}, 400],
+    ['a list for param', { ...LIST, param: [] }, {}, 400],
+    ['a fourth member', { ...LIST, extra: 1 }, {}, 400],
+    ['a missing parameter', { ...LIST, param: {} }, {}, 400],
+    ['an unknown parameter', param({ state: 'closed' }), {}, 400],
+    ['a time with a zone', param({ start_time: '2024-01-16T13:32:45Z' }), {}, 400],
+    ['an empty text', param({ contact: '' }), {}, 400],
+    ['a text for filename', param({ filename: 'f' }), {}, 400],
+    [
+      'no maintenances',
+      { ...LIST, command: 'batch_delete_maintenance_info', param: { ...LIST.param, maintenances: [] } },
+      {},
+      400,
+    ],
+    [
+      'bare ids',
+      { ...LIST, command: 'batch_delete_maintenance_info', param: { ...LIST.param, maintenances: ['m'] } },
+      {},
+      400,
+    ],
+  ];
+
+  it.each(CASES)('%s', async (_, body, how, status) => {
+    expect(await send(body, how)).toMatchObject({ status, body: { success: false, timestamp: expect.any(Number) } });
+  });
+
+  it('and what it does not know, with 200', async () => {
+    expect(await send({ ...LIST, param: { residence_id: 'nowhere' } })).toMatchObject({
+      status: 200,
+      body: { success: false, code: 'RESIDENCE_NOT_FOUND' },
+    });
+  });
+});
+
+describe('the emulator holds', () => {
+  it('the vendor page’s example, its info without an id', async () => {
+    const { body } = await send(LIST);
+    const [ticket] = body.result as Record<string, unknown>[];
+    expect(body).toMatchObject({
+      success: true,
+      result: [{ maintenance_id: EXAMPLE.maintenanceId, contact: '10086' }],
+    });
+    const { maintenance_id: _, ...rest } = ticket ?? {};
+    const info = {
+      ...LIST,
+      command: 'get_maintenance_info',
+      param: { ...LIST.param, maintenance_id: EXAMPLE.maintenanceId },
+    };
+    expect((await send(info)).body.result).toEqual(rest);
+  });
+
+  it('a block of flats: all states, both languages, a residence with 200 tickets and one with none', () => {
+    const tickets = [...seed().values()].flat();
+    expect(new Set(tickets.map(({ state }) => state)).size).toBe(4);
+    expect(tickets.some(({ description }) => /^\p{Script=Han}+$/u.test(description))).toBe(true);
+    expect(tickets.some(({ description }) => /^[ a-z]+$/i.test(description))).toBe(true);
+    expect(FLATS.map(({ id }) => seed().get(id)?.length)).toEqual(FLATS.map(({ tickets: count }) => count));
+    expect(FLATS.map(({ tickets: count }) => count)).toEqual(expect.arrayContaining([0, 200]));
+    expect(new Set(tickets.map(({ maintenance_id }) => maintenance_id)).size).toBe(tickets.length);
+  });
+});

@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import net from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { EXAMPLE } from '../dev/seed.ts';
+import { ROUTER_SECRET } from './support/subgraph.ts';
+import { startUpstream } from './support/upstream.ts';
+
+const ROOT = new URL('..', import.meta.url);
+const R = EXAMPLE.residenceId;
+const running: ChildProcess[] = [];
+
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill('SIGKILL');
+});
+
+/** Runs one of the project's programs as its npm script does, with this environment and no other. */
+function run(file: string, env: Record<string, string>) {
+  const child = spawn(process.execPath, ['--import', './dev/check-node.mjs', file], { cwd: ROOT, env });
+  running.push(child);
+  let output = '';
+  const watchers: (() => void)[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output += chunk;
+      for (const watch of watchers) watch();
+    });
+  }
+  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
+  return {
+    child,
+    exit,
+    output: () => output,
+    /** Waits for the output to match; fails with all of it where the process ends first. */
+    async until(pattern: RegExp): Promise<RegExpExecArray> {
+      const seen = new Promise<RegExpExecArray>((resolve) => {
+        const watch = () => {
+          const match = pattern.exec(output);
+          if (match) resolve(match);
+        };
+        watchers.push(watch);
+        watch();
+      });
+      const ended = exit.then((code) => {
+        throw new Error(`ended with ${code}: ${output}`);
+      });
+      return Promise.race([seen, ended]);
+    },
+  };
+}
+
+async function post(url: string, query: string, headers: Record<string, string>) {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${EXAMPLE.token}`, ...headers },
+    body: JSON.stringify({ query }),
+  });
+  return response.json();
+}
+
+describe('npm start', () => {
+  it('serves, and after SIGTERM answers what is under way and exits with 0', async () => {
+    const upstream = await startUpstream();
+    const subgraph = run('src/main.ts', { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: upstream.url, ROUTER_SECRET });
+    const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
+    let release = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      upstream.fail((_, response) => {
+        release = () => response.end('{"success":true,"result":[]}');
+        resolve();
+        return 'taken';
+      });
+    });
+    const answer = post(url, `{ maintenances(residenceId: "${R}") { id } }`, { 'router-authorization': ROUTER_SECRET });
+    await arrived;
+    subgraph.child.kill('SIGTERM');
+    await subgraph.until(/"msg":"stopping"/);
+    release();
+    expect(await answer).toEqual({ data: { maintenances: [] } });
+    expect(await subgraph.exit).toBe(0);
+    expect(subgraph.output()).toMatch(/"msg":"stopped"/);
+    await upstream.stop();
+  });
+
+  it('refuses to start without its environment, says every fault and no stack, and exits with 1', async () => {
+    const subgraph = run('src/main.ts', { PORT: 'x' });
+    expect(await subgraph.exit).toBe(1);
+    expect(subgraph.output()).toBe(
+      [
+        'The environment cannot be used:',
+        '  PORT must be a whole number from 0 to 65535',
+        '  COMMAND_API_URL is missing: the origin of the command API, like https://api.ecloud.akubela.com',
+        '  ROUTER_SECRET is missing: what the router sends in Router-Authorization (or say ALLOW_NO_ROUTER_SECRET=true)',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('says which port is taken, without a stack, and exits with 1', async () => {
+    const holder = net.createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => holder.once('listening', resolve));
+    const { port } = holder.address() as net.AddressInfo;
+    const subgraph = run('src/main.ts', {
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      COMMAND_API_URL: 'http://127.0.0.1:9',
+      ROUTER_SECRET,
+    });
+    expect(await subgraph.exit).toBe(1);
+    expect(subgraph.output()).toBe(`Port ${port} is taken by another process. Set PORT to a free one.\n`);
+    holder.close();
+  });
+});
+
+describe('npm run dev', () => {
+  it('serves the emulator, the subgraph and a page, prints what to try, and ends with Ctrl-C', async () => {
+    const dev = run('dev/main.ts', { PORT: '0', EMULATOR_PORT: '0' });
+    const [, url = ''] = await dev.until(/Sandbox +(http:\/\/localhost:\d+)\/graphql/);
+    const [, authorization = ''] = await dev.until(/Authorization: (Bearer \S+)/);
+    const [, operation = ''] = await dev.until(/Operation +(\{.+\})\n/);
+    expect(await post(url, operation, { authorization })).toEqual({
+      data: {
+        maintenances: [
+          {
+            id: `${R}:${EXAMPLE.maintenanceId}`,
+            state: 'IN_PROGRESS',
+            description: 'test',
+            startTime: '2024-01-16T13:32:45Z',
+          },
+        ],
+      },
+    });
+    await dev.until(/> \{"command":"get_maintenance_list","id":"c[0-9a-f]{32}","param":\{"residence_id":"r31adc/);
+    expect(await post(url, '{ __schema { queryType { name } } }', {})).toMatchObject({ data: { __schema: {} } });
+    const page = await fetch(`${url}/graphql`, { headers: { accept: 'text/html' } });
+    expect(await page.text()).toContain('OpenMaintenances');
+    dev.child.kill('SIGINT');
+    expect(await dev.exit).toBe(0);
+  });
+
+  it('says which port is taken, without a stack, and exits with 1', async () => {
+    const holder = net.createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => holder.once('listening', resolve));
+    const { port } = holder.address() as net.AddressInfo;
+    const dev = run('dev/main.ts', { PORT: '0', EMULATOR_PORT: String(port) });
+    expect(await dev.exit).toBe(1);
+    expect(dev.output()).toMatch(new RegExp(`^Port ${port} is taken by another process\\.`));
+    holder.close();
+  });
+});

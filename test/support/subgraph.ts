@@ -1,0 +1,76 @@
+/**
+ * The subgraph that ships, in production mode, on a free port, before the tests' command API.
+ */
+import { loadConfig } from '../../src/config.ts';
+import { createLogger } from '../../src/logger.ts';
+import { createServer } from '../../src/server.ts';
+import { startUpstream, TOKENS, type Upstream } from './upstream.ts';
+
+export const ROUTER_SECRET = 'router-secret-of-the-tests';
+
+export interface GraphqlError {
+  message: string;
+  path?: (string | number)[];
+  extensions: Record<string, unknown>;
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests reach into whatever an operation answers
+  data: any;
+  errors: GraphqlError[];
+}
+
+interface Asking {
+  readonly variables?: Record<string, unknown>;
+  /** Null sends no `Authorization` at all. */
+  readonly token?: string | null;
+  readonly headers?: Record<string, string>;
+}
+
+export async function startSubgraph(env: NodeJS.ProcessEnv = {}) {
+  const upstream: Upstream = await startUpstream();
+  const lines: string[] = [];
+  const config = loadConfig({ HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: upstream.url, ROUTER_SECRET, ...env });
+  const logger = createLogger('debug', { write: (line) => lines.push(line) });
+  const server = await createServer({ config, logger });
+
+  /** Sends an operation as the router does. */
+  async function ask(query: string, { variables, token = TOKENS.first, headers }: Asking = {}): Promise<Answer> {
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json',
+        'router-authorization': ROUTER_SECRET,
+        ...(token !== null && { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      body: JSON.stringify({ query, variables }),
+    });
+    const body = (await response.json()) as { data?: unknown; errors?: GraphqlError[] };
+    return { status: response.status, headers: response.headers, data: body.data, errors: body.errors ?? [] };
+  }
+
+  return {
+    url: server.url,
+    upstream,
+    ask,
+    /** Everything that was logged so far, as text and as records. */
+    logText: () => lines.join(''),
+    logs: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
+    clearLogs: () => lines.splice(0),
+    async stop() {
+      await server.stop();
+      await upstream.stop();
+    },
+  };
+}
+
+export type Subgraph = Awaited<ReturnType<typeof startSubgraph>>;
+
+/** The code and path of each error. */
+export function codes({ errors }: Answer): [unknown, string | undefined][] {
+  return errors.map(({ extensions, path }) => [extensions.code, path?.join('.')]);
+}

@@ -1,0 +1,28 @@
+import { afterAll, beforeAll, beforeEach } from '@jest/globals';
+import { type Subgraph, startSubgraph } from './subgraph.ts';
+
+/** One subgraph for a test file, its command API as at its start before each test. */
+export function useSubgraph(
+  env?: NodeJS.ProcessEnv,
+): Pick<Subgraph, 'ask' | 'upstream' | 'logs' | 'logText'> & { url: string } {
+  let subgraph: Subgraph;
+  beforeAll(async () => {
+    subgraph = await startSubgraph(env);
+  });
+  afterAll(() => subgraph.stop());
+  beforeEach(() => {
+    subgraph.upstream.reset();
+    subgraph.clearLogs();
+  });
+  return {
+    ask: (...asking) => subgraph.ask(...asking),
+    logs: () => subgraph.logs(),
+    logText: () => subgraph.logText(),
+    get upstream() {
+      return subgraph.upstream;
+    },
+    get url() {
+      return subgraph.url;
+    },
+  };
+}

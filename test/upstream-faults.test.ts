@@ -1,0 +1,297 @@
+import net from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { EXAMPLE } from '../dev/seed.ts';
+import { codes, type Subgraph, startSubgraph } from './support/subgraph.ts';
+import type { Fault } from './support/upstream.ts';
+import { useSubgraph } from './support/use-subgraph.ts';
+
+const R = EXAMPLE.residenceId;
+const M = EXAMPLE.maintenanceId;
+const CANARY = 'canary-of-upstream 10.1.2.3 王女士';
+
+const subgraph = useSubgraph({ ATTEMPT_TIMEOUT_MS: '300' });
+
+const answers =
+  (answer: ReturnType<Fault>): Fault =>
+  () =>
+    answer;
+const ok = (result: unknown) => answers({ body: { success: true, result } });
+const JSON_NO = { success: false, message: CANARY };
+const TEN_MB = 'x'.repeat(10 * 1024 * 1024);
+
+/** Each fault of a list command, and the code that it must become. */
+const FAULTS: [string, Fault, string][] = [
+  ['401', answers({ status: 401, body: JSON_NO }), 'UNAUTHENTICATED'],
+  ['401 with success', answers({ status: 401, body: { success: true, result: [] } }), 'UNAUTHENTICATED'],
+  ['403', answers({ status: 403, body: JSON_NO }), 'FORBIDDEN'],
+  ['403 of Dapr’s', answers({ status: 403, body: { errorCode: 'ERR_DIRECT_INVOKE', message: CANARY } }), 'FORBIDDEN'],
+  ['429', answers({ status: 429, headers: { 'retry-after': '1' }, body: CANARY }), 'UPSTREAM_UNAVAILABLE'],
+  ['500 with success: false', answers({ status: 500, body: JSON_NO }), 'UPSTREAM_UNAVAILABLE'],
+  [
+    '500 of Dapr’s',
+    answers({ status: 500, body: { errorCode: 'ERR_DIRECT_INVOKE', message: CANARY } }),
+    'UPSTREAM_UNAVAILABLE',
+  ],
+  ['502 with HTML', answers({ status: 502, body: `<html>${CANARY}` }), 'UPSTREAM_UNAVAILABLE'],
+  ['503 with success', answers({ status: 503, body: { success: true, result: [] } }), 'UPSTREAM_UNAVAILABLE'],
+  ['504 without a body', answers({ status: 504, body: '' }), 'UPSTREAM_UNAVAILABLE'],
+  ['200 with success: false', answers({ body: JSON_NO }), 'COMMAND_REJECTED'],
+  ['201 with success: false', answers({ status: 201, body: JSON_NO }), 'COMMAND_REJECTED'],
+  ['400 with success: false', answers({ status: 400, body: JSON_NO }), 'COMMAND_REJECTED'],
+  ['404 with success: false', answers({ status: 404, body: JSON_NO }), 'COMMAND_REJECTED'],
+  ['302 with success: false', answers({ status: 302, body: JSON_NO }), 'COMMAND_REJECTED'],
+  [
+    '404 of Dapr’s',
+    answers({ status: 404, body: { errorCode: 'ERR_DIRECT_INVOKE', message: CANARY } }),
+    'UPSTREAM_INVALID_RESPONSE',
+  ],
+  ['400 with success', answers({ status: 400, body: { success: true, result: [] } }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['a redirect', answers({ status: 307, headers: { location: '/elsewhere' }, body: '' }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['204', answers({ status: 204, body: '' }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['an empty body', answers({ body: '' }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['HTML', answers({ body: `<html>${CANARY}` }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['plain text', answers({ headers: { 'content-type': 'text/plain' }, body: 'OK' }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['half a JSON', answers({ body: '{"success":true,"result":[' }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['null', answers({ body: 'null' }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['a bare list', answers({ body: [] }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['no success', answers({ body: { result: [] } }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['success: "true"', answers({ body: { success: 'true', result: [] } }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['success: 1', answers({ body: { success: 1, result: [] } }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['no result', answers({ body: { success: true } }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['a null result', ok(null), 'UPSTREAM_INVALID_RESPONSE'],
+  ['an object for a list', ok({ list: [] }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['a reply over 10 MB', answers({ body: { success: true, result: [TEN_MB] } }), 'UPSTREAM_INVALID_RESPONSE'],
+  [
+    'a reply that inflates to more than 10 MB',
+    (_, response) => {
+      response.writeHead(200, { 'content-encoding': 'gzip' });
+      response.end(gzipSync(`{"success":true,"result":["${TEN_MB}"]}`));
+      return 'taken';
+    },
+    'UPSTREAM_INVALID_RESPONSE',
+  ],
+  ['bad gzip', answers({ headers: { 'content-encoding': 'gzip' }, body: CANARY }), 'UPSTREAM_INVALID_RESPONSE'],
+  [
+    'bytes that are no HTTP',
+    (_, response) => {
+      response.socket?.end(`${CANARY}\r\n\r\n`);
+      return 'taken';
+    },
+    'UPSTREAM_INVALID_RESPONSE',
+  ],
+  [
+    'a reset before the head',
+    (_, response) => {
+      response.socket?.resetAndDestroy();
+      return 'taken';
+    },
+    'UPSTREAM_UNAVAILABLE',
+  ],
+  [
+    'an end before the head',
+    (_, response) => {
+      response.socket?.end();
+      return 'taken';
+    },
+    'UPSTREAM_UNAVAILABLE',
+  ],
+  [
+    'a cut in the head',
+    (_, response) => {
+      response.socket?.end('HTTP/1.1 200 OK\r\ncontent-le');
+      return 'taken';
+    },
+    'UPSTREAM_UNAVAILABLE',
+  ],
+  [
+    'a cut in the body',
+    (_, response) => {
+      response.writeHead(200, { 'content-length': '100' });
+      response.write('{"success":true', () => response.socket?.end());
+      return 'taken';
+    },
+    'UPSTREAM_UNAVAILABLE',
+  ],
+  [
+    'a cut in a chunked body',
+    (_, response) => {
+      response.writeHead(200);
+      response.write('{"success":true', () => response.socket?.destroy());
+      return 'taken';
+    },
+    'UPSTREAM_UNAVAILABLE',
+  ],
+  ['no answer', () => 'taken', 'UPSTREAM_TIMEOUT'],
+  [
+    'an answer that does not end',
+    (_, response) => {
+      response.writeHead(200).write('{"success":true');
+      return 'taken';
+    },
+    'UPSTREAM_TIMEOUT',
+  ],
+  [
+    '503 that does not end',
+    (_, response) => {
+      response.writeHead(503).write('x');
+      return 'taken';
+    },
+    'UPSTREAM_TIMEOUT',
+  ],
+  [
+    '401 that does not end',
+    (_, response) => {
+      response.writeHead(401).write('x');
+      return 'taken';
+    },
+    'UNAUTHENTICATED',
+  ],
+  [
+    '503 that is cut off',
+    (_, response) => {
+      response.writeHead(503, { 'content-length': '100' });
+      response.write('x', () => response.socket?.destroy());
+      return 'taken';
+    },
+    'UPSTREAM_UNAVAILABLE',
+  ],
+  [
+    'an encoding that was not asked for',
+    answers({ headers: { 'content-encoding': 'br' }, body: CANARY }),
+    'UPSTREAM_INVALID_RESPONSE',
+  ],
+  [
+    'gzip that ends too early',
+    (_, response) => {
+      response.writeHead(200, { 'content-encoding': 'gzip' });
+      response.end(gzipSync('{"success":true,"result":[]}').subarray(0, -9));
+      return 'taken';
+    },
+    'UPSTREAM_UNAVAILABLE',
+  ],
+  ['403 with bad gzip', answers({ status: 403, headers: { 'content-encoding': 'gzip' }, body: CANARY }), 'FORBIDDEN'],
+];
+
+describe('a fault of the command API becomes a typed error', () => {
+  it.each(FAULTS)('%s', async (_, fault, code) => {
+    subgraph.upstream.fail(({ param, ...rest }, response) =>
+      param.residence_id === 'faulty' ? fault({ param, ...rest }, response) : undefined,
+    );
+    const answer = await subgraph.ask(
+      `query ($r: [_Any!]!) {
+        bad: maintenances(residenceId: "faulty") { id }
+        good: maintenances(residenceId: "${R}") { id }
+        _entities(representations: $r) { ... on Residence { id maintenances { id } } }
+      }`,
+      {
+        variables: {
+          r: [
+            { __typename: 'Residence', id: 'faulty' },
+            { __typename: 'Residence', id: R },
+          ],
+        },
+      },
+    );
+    expect(answer.status).toBe(200);
+    expect(codes(answer).sort()).toEqual([
+      [code, '_entities.0.maintenances'],
+      [code, 'bad'],
+    ]);
+    const [command] = subgraph.upstream.received.filter(({ param }) => param.residence_id === 'faulty');
+    for (const error of answer.errors) {
+      expect(error.extensions).toEqual({
+        code,
+        command: 'get_maintenance_list',
+        commandId: command?.id,
+        ...upstreamCode(error),
+      });
+      expect(error.message).toMatch(/^The command API .+\.$/);
+    }
+    expect(answer.data).toEqual({
+      bad: null,
+      good: [{ id: `${R}:${M}` }],
+      _entities: [
+        { id: 'faulty', maintenances: null },
+        { id: R, maintenances: [{ id: `${R}:${M}` }] },
+      ],
+    });
+    expect(JSON.stringify(answer)).not.toContain('canary');
+    expect(subgraph.logText()).not.toContain('canary');
+  });
+
+  function upstreamCode({ extensions }: { extensions: Record<string, unknown> }) {
+    return extensions.upstreamCode === undefined ? {} : { upstreamCode: 'ERR_DIRECT_INVOKE' };
+  }
+});
+
+describe('extensions.upstreamCode', () => {
+  const CASES: [string, object, string | undefined][] = [
+    ['code', { code: 'E1' }, 'E1'],
+    ['a number', { code: 40001 }, '40001'],
+    ['error_code', { error_code: 'E2' }, 'E2'],
+    ['errorCode', { errorCode: 'ERR_DIRECT_INVOKE' }, 'ERR_DIRECT_INVOKE'],
+    ['error', { error: 'E4' }, 'E4'],
+    ['inside error', { error: { code: 'E5', message: CANARY } }, 'E5'],
+    ['inside result', { result: { error_code: 6 } }, '6'],
+    ['none', { message: CANARY }, undefined],
+    ['a text', { code: CANARY }, undefined],
+    ['an address', { code: '10.1.2.3' }, undefined],
+    ['a text beside a code', { error: CANARY, error_code: 'E7' }, 'E7'],
+    ['more than 40 characters', { code: 'E'.repeat(41) }, undefined],
+    ['an object', { code: { code: CANARY } }, undefined],
+  ];
+
+  it.each(CASES)('is a short code of upstream’s and nothing else: %s', async (_, body, expected) => {
+    subgraph.upstream.fail(() => ({ body: { success: false, ...body } }));
+    const { errors } = await subgraph.ask('{ maintenances(residenceId: "r") { id } }');
+    expect(errors[0]?.extensions.upstreamCode).toBe(expected);
+  });
+});
+
+describe('the time of an operation', () => {
+  let slow: Subgraph;
+  beforeAll(async () => {
+    slow = await startSubgraph({ ATTEMPT_TIMEOUT_MS: '60000', OPERATION_TIMEOUT_MS: '300' });
+  });
+  afterAll(() => slow.stop());
+
+  it('caps all of its commands; one that comes after it is not sent', async () => {
+    slow.upstream.fail(() => 'taken');
+    const answer = await slow.ask(
+      `mutation { a: deleteMaintenance(id: "r:1") { id } b: deleteMaintenance(id: "r:2") { id } }`,
+    );
+    expect(answer.errors).toMatchObject([
+      { path: ['a'], extensions: { code: 'UPSTREAM_TIMEOUT', outcome: 'UNKNOWN' } },
+      { path: ['b'], extensions: { code: 'UPSTREAM_TIMEOUT', outcome: 'NOT_SENT' } },
+    ]);
+    expect(slow.upstream.commands()).toEqual(['delete_maintenance_info r 1']);
+  });
+});
+
+describe('a command API that is not there', () => {
+  /** A port that nothing listens on. */
+  async function freePort(): Promise<number> {
+    const server = net.createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as net.AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+
+  it.each([
+    ['refuses connections', async () => `http://127.0.0.1:${await freePort()}`],
+    ['has no name', async () => 'http://no-such-host.invalid'],
+    ['speaks no TLS', async () => `https://127.0.0.1:${new URL(subgraph.upstream.url).port}`],
+  ])('%s: nothing was sent', async (_, origin) => {
+    const alone = await startSubgraph({ COMMAND_API_URL: await origin() });
+    try {
+      const read = await alone.ask(`{ maintenance(id: "r:m") { id } }`);
+      expect(codes(read)).toEqual([['UPSTREAM_UNAVAILABLE', 'maintenance']]);
+      const write = await alone.ask(`mutation { deleteMaintenance(id: "r:m") { id } }`);
+      expect(write.errors).toMatchObject([{ extensions: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT' } }]);
+    } finally {
+      await alone.stop();
+    }
+  });
+});
