@@ -32,7 +32,7 @@ try {
     await commandApi.stop();
   }, logger);
   console.log(`
-  Subgraph and Sandbox   ${server.url}/graphql
+  Subgraph and Sandbox   http://localhost:${new URL(server.url).port}/graphql
   Command API emulator   ${commandApi.url}
   Header                 Authorization: Bearer ${EXAMPLE.token}
   Operation              { maintenances(residenceId: "${EXAMPLE.residenceId}") { id state description startTime } }

@@ -3,9 +3,23 @@
  * that says which argument is wrong and why.
  */
 import { type MaintenanceKey, type NewMaintenance, parseMaintenanceId, type Selection } from './maintenance.ts';
-import { Refusal } from './refusal.ts';
 
 const MAX_IDS = 500;
+
+/** A request that is refused before any command is sent. The message is for the client to read, and repeats no value. */
+export class Refusal extends Error {
+  readonly code: 'UNAUTHENTICATED' | 'BAD_USER_INPUT';
+
+  constructor(code: 'UNAUTHENTICATED' | 'BAD_USER_INPUT', message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The refusal of one argument: `reason` goes on where its name ends. */
+export function badInput(argument: string, reason: string): Refusal {
+  return new Refusal('BAD_USER_INPUT', `Argument "${argument}" ${reason}.`);
+}
 
 export function checkResidenceId(residenceId: string, argument = 'residenceId'): string {
   if (residenceId === '') throw badInput(argument, 'must not be empty');
@@ -24,68 +38,52 @@ export function toKeys(ids: readonly string[]): MaintenanceKey[] {
   return ids.map((id, index) => toKey(id, `ids[${index}]`));
 }
 
-export function checkSelection<T extends Selection>(selection: T): T {
-  for (const argument of ['first', 'offset'] as const) {
-    if ((selection[argument] ?? 0) < 0) throw badInput(argument, 'must not be negative');
+export function checkSelection({ first, offset }: Selection): void {
+  for (const [argument, value] of Object.entries({ first, offset })) {
+    if (value && value < 0) throw badInput(argument, 'must not be negative');
   }
-  return selection;
 }
 
-type NewMaintenanceInput = Omit<NewMaintenance, 'pictureFilenames'> & { pictureFilenames?: readonly string[] | null };
-
-export function checkNewMaintenance(input: NewMaintenanceInput): NewMaintenance {
-  checkResidenceId(input.residenceId, 'input.residenceId');
+export function checkNewMaintenance(input: NewMaintenance): NewMaintenance {
+  const { residenceId, startTime, finishTime, description, contact } = input;
+  checkResidenceId(residenceId, 'input.residenceId');
   // Both are UTC in one form, so that their texts compare as their times do.
-  if (input.finishTime <= input.startTime) throw badInput('input.finishTime', 'must be later than input.startTime');
-  for (const member of ['description', 'contact'] as const) {
-    if (isBlank(input[member])) throw badInput(`input.${member}`, 'must not be blank');
+  if (finishTime <= startTime) throw badInput('input.finishTime', 'must be later than input.startTime');
+  for (const [member, text] of Object.entries({ description, contact })) {
+    // Nothing in it can be seen: white space, control and formatting characters.
+    if (/^[\s\p{Cc}\p{Cf}]*$/u.test(text)) throw badInput(`input.${member}`, 'must not be blank');
   }
-  return { ...input, pictureFilenames: input.pictureFilenames ?? null };
+  return input;
 }
 
 /** The key in a representation of a `Maintenance`: by `id`, by `residence { id } maintenanceId`, or by both if they agree. */
 export function toRepresentedKey(representation: unknown): MaintenanceKey {
-  const { id, residence, maintenanceId } = members(representation);
-  const byId = id === undefined ? undefined : toKey(requireText(id, 'id'), 'representations');
-  if (byId && residence === undefined && maintenanceId === undefined) return byId;
-  const byParts = {
-    residenceId: residence === undefined && byId ? byId.residenceId : toResidenceId(residence),
-    maintenanceId:
-      maintenanceId === undefined && byId ? byId.maintenanceId : requireText(maintenanceId, 'maintenanceId'),
-  };
-  if (byId && (byId.residenceId !== byParts.residenceId || byId.maintenanceId !== byParts.maintenanceId)) {
-    throw badRepresentation('holds a Maintenance whose two keys disagree');
+  const [id, residence, maintenanceId] = ['id', 'residence', 'maintenanceId'].map((name) => get(representation, name));
+  if (id === undefined) {
+    return {
+      residenceId: toText(get(residence, 'id'), 'residence { id }'),
+      maintenanceId: toText(maintenanceId, 'maintenanceId'),
+    };
   }
-  return byParts;
+  const key = toKey(toText(id, 'id'), 'representations');
+  const agrees =
+    (residence === undefined || get(residence, 'id') === key.residenceId) &&
+    (maintenanceId === undefined || maintenanceId === key.maintenanceId);
+  if (!agrees) throw badInput('representations', 'holds a Maintenance whose two keys disagree');
+  return key;
 }
 
 /** The id in a representation of a `Residence`. */
 export function toRepresentedResidenceId(representation: unknown): string {
-  return requireText(members(representation).id, 'id');
+  return toText(get(representation, 'id'), 'id');
 }
 
-export function badRepresentation(reason: string): Refusal {
-  return badInput('representations', reason);
+/** A member of anything at all. */
+export function get(value: unknown, name: string): unknown {
+  return (value as Record<string, unknown> | null | undefined)?.[name];
 }
 
-function toResidenceId(residence: unknown): string {
-  return requireText(members(residence).id, 'residence.id');
-}
-
-function members(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function requireText(value: unknown, member: string): string {
-  if (typeof value !== 'string' || value === '') throw badRepresentation(`lacks a usable ${member}`);
+function toText(value: unknown, member: string): string {
+  if (typeof value !== 'string' || value === '') throw badInput('representations', `lacks a usable ${member}`);
   return value;
-}
-
-/** Nothing in it can be seen: white space, control and formatting characters. */
-function isBlank(text: string): boolean {
-  return /^[\s\p{Cc}\p{Cf}]*$/u.test(text);
-}
-
-function badInput(argument: string, reason: string): Refusal {
-  return new Refusal('BAD_USER_INPUT', `Argument "${argument}" ${reason}.`);
 }

@@ -1,7 +1,7 @@
 /**
  * The environment, checked. The only reader of process.env in src/; README.md has the table of what it takes.
  */
-import { cleanEnv, EnvError, makeValidator, str } from 'envalid';
+import { bool, cleanEnv, EnvError, makeValidator, str } from 'envalid';
 
 export interface Config {
   /** False where NODE_ENV is `development`. */
@@ -18,7 +18,9 @@ export interface Config {
   readonly logLevel: string;
 }
 
-/** Every fault of an environment, a line each. No line repeats a value: one of them may be a secret in the wrong place. */
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** Every fault of an environment, a line each. No line repeats an address or a secret. */
 export class ConfigError extends Error {
   constructor(faults: readonly string[]) {
     super(`The environment cannot be used:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
@@ -45,10 +47,10 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
         requiredWhen: (cleaned) => cleaned.NODE_ENV !== 'development' && !cleaned.ALLOW_NO_ROUTER_SECRET,
       }),
       ROUTER_SECRET_PREVIOUS: secret({ default: undefined }),
-      ALLOW_NO_ROUTER_SECRET: flag({ default: false }),
+      ALLOW_NO_ROUTER_SECRET: bool({ default: false }),
       ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
       OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
-      LOG_LEVEL: level({ default: 'info' }),
+      LOG_LEVEL: str({ default: 'info', choices: LOG_LEVELS }),
     },
     {
       reporter({ errors }) {
@@ -87,16 +89,5 @@ const origin = makeValidator((text) => {
 const secret = makeValidator((text) => {
   if (!/^[\x21-\x7e]+$/.test(text))
     throw new EnvError('must be visible ASCII without spaces, as a header can carry it');
-  return text;
-});
-
-const flag = makeValidator((text) => {
-  if (text !== 'true' && text !== 'false') throw new EnvError('must be true or false');
-  return text === 'true';
-});
-
-const level = makeValidator((text) => {
-  const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
-  if (!levels.includes(text)) throw new EnvError(`must be one of ${levels.join(', ')}`);
   return text;
 });

@@ -2,10 +2,10 @@
  * What one operation has to itself: its caller, its loaders, and the record of its commands.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { Refusal } from './arguments.ts';
 import { type CommandRecord, createCommandApiClient } from './command-api/client.ts';
 import type { Transport } from './command-api/transport.ts';
 import { type Caller, createLoaders } from './loaders.ts';
-import { Refusal } from './refusal.ts';
 
 export interface Context {
   /** Every command that the operation sent, in order. */
@@ -46,11 +46,12 @@ export function createContext(
   };
 }
 
-function isBearer(authorization: string | undefined): authorization is string {
-  return authorization !== undefined && /^bearer +[\x21-\x7e]+$/i.test(authorization);
+/** The scheme and something to show; whether it is a good token the command API says. */
+function isBearer(authorization = ''): authorization is string {
+  return /^bearer +[\x21-\x7e]+$/i.test(authorization);
 }
 
 /** As W3C Trace Context writes it; anything else is not passed on. */
-function isTraceparent(traceparent: string | string[] | undefined): traceparent is string {
-  return typeof traceparent === 'string' && /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent);
+function isTraceparent(traceparent: unknown): traceparent is string {
+  return /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(String(traceparent));
 }

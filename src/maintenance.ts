@@ -40,7 +40,7 @@ export interface NewMaintenance {
   readonly finishTime: string;
   readonly description: string;
   readonly contact: string;
-  readonly pictureFilenames: readonly string[] | null;
+  readonly pictureFilenames?: readonly string[] | null;
 }
 
 /** Which part of a residence's list is wanted, and in which order. */
@@ -92,14 +92,11 @@ export function selectMaintenances(
 
 function comparator(order: MaintenanceOrder): (a: Maintenance, b: Maintenance) => number {
   const member = order.startsWith('CREATED') ? 'createdTime' : 'startTime';
-  const direction = order.endsWith('ASC') ? 1 : -1;
-  return (a, b) => {
-    const [timeA, timeB] = [a[member], b[member]];
-    if (typeof timeA !== 'string' || typeof timeB !== 'string') {
-      return Number(typeof timeA !== 'string') - Number(typeof timeB !== 'string');
-    }
-    return timeA === timeB ? 0 : timeA < timeB ? -direction : direction;
-  };
+  const ascending = order.endsWith('ASC');
+  // Times compare as texts; the stand-in for a missing one is after all of them in either direction.
+  const time = ({ [member]: value }: Maintenance) => (typeof value === 'string' ? value : ascending ? '~' : '');
+  const compare = (a: string, b: string) => Number(a > b) - Number(a < b);
+  return (a, b) => (ascending ? compare(time(a), time(b)) : compare(time(b), time(a)));
 }
 
 /** Whether a text of the form `2024-01-16T13:32:45Z` is a moment: Date lets 31 February roll over. */

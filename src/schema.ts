@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLFieldResolver, GraphQLSchema } from 'graphql';
 import { gql } from 'graphql-tag';
-import { badRepresentation } from './arguments.ts';
+import { badInput, get } from './arguments.ts';
 import type { Context } from './context.ts';
 import { resolvers } from './resolvers/index.ts';
 
@@ -16,8 +16,7 @@ const MAX_REPRESENTATIONS = 1000;
 export function createSchema(): GraphQLSchema {
   const schema = buildSubgraphSchema([{ typeDefs: gql(readFileSync(SCHEMA_FILE, 'utf8')), resolvers }]);
   const entities = schema.getQueryType()?.getFields()._entities;
-  if (!entities?.resolve) throw new Error('The federation library did not add _entities.');
-  entities.resolve = guardEntities(entities.resolve);
+  if (entities?.resolve) entities.resolve = guardEntities(entities.resolve);
   return schema;
 }
 
@@ -25,26 +24,17 @@ export function createSchema(): GraphQLSchema {
  * Resolves each representation by itself. The library resolves them in one go, so that an unknown type or a string among
  * them would null the whole list, and it takes any number of them.
  */
-function guardEntities(
-  resolve: GraphQLFieldResolver<unknown, Context>,
-): GraphQLFieldResolver<unknown, Context, { representations: unknown[] }> {
-  return (source, { representations }, context, info) => {
+function guardEntities(resolve: GraphQLFieldResolver<unknown, Context>): GraphQLFieldResolver<unknown, Context> {
+  return (source, { representations }: { representations: unknown[] }, context, info) => {
     if (representations.length > MAX_REPRESENTATIONS) {
-      throw badRepresentation(`must not hold more than ${MAX_REPRESENTATIONS} entries`);
+      throw badInput('representations', `must not hold more than ${MAX_REPRESENTATIONS} entries`);
     }
     return representations.map(async (representation) => {
-      if (!isOfEntity(representation)) throw badRepresentation('holds no entity of this subgraph');
+      if (!ENTITIES.has(get(representation, '__typename'))) {
+        throw badInput('representations', 'holds no entity of this subgraph');
+      }
       const [entity] = (await resolve(source, { representations: [representation] }, context, info)) as unknown[];
       return entity;
     });
   };
-}
-
-function isOfEntity(representation: unknown): boolean {
-  return (
-    typeof representation === 'object' &&
-    representation !== null &&
-    '__typename' in representation &&
-    ENTITIES.has(representation.__typename)
-  );
 }

@@ -1,9 +1,7 @@
 /**
  * The HTTP host: the router's secret before everything, health, and Apollo Server behind /graphql.
  */
-import { randomUUID } from 'node:crypto';
 import http, { STATUS_CODES } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -17,7 +15,7 @@ import type { Logger } from 'pino';
 import { createTransport } from './command-api/transport.ts';
 import type { Config } from './config.ts';
 import { type Context, createContext } from './context.ts';
-import { createFormatError } from './format-error.ts';
+import { createFormatError, maskError } from './format-error.ts';
 import { httpStatus } from './plugins/http-status.ts';
 import { operationLog } from './plugins/operation-log.ts';
 import { createRouterGuard } from './router-secret.ts';
@@ -57,9 +55,7 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
         (request, response) => {
           if (mayEnter(request)) return handle(request, response);
           response.writeHead(401, { 'content-type': 'application/json; charset=utf-8' });
-          response.end(
-            JSON.stringify(refusal('This subgraph is reached through the router.', 'ROUTER_UNAUTHENTICATED')),
-          );
+          response.end(JSON.stringify(refusal('ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.')));
         },
       ),
     bodyLimit: MAX_BODY_BYTES,
@@ -67,7 +63,7 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
     frameworkErrors: (error, _, reply) => answerHttpError(error, reply, logger),
   });
   app.removeContentTypeParser('text/plain');
-  app.setNotFoundHandler((_, reply) => reply.code(404).send(refusal('Not found.', 'NOT_FOUND')));
+  app.setNotFoundHandler((_, reply) => reply.code(404).send(refusal('NOT_FOUND', 'Not Found.')));
   app.setErrorHandler((error: FastifyError, _, reply) => answerHttpError(error, reply, logger));
   app.addHook('onSend', async (_, reply) => {
     // A connection that is kept would hold up the end.
@@ -107,10 +103,10 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
       },
     }),
   });
-  await app.listen({ host: config.host, port: config.port });
+  const url = await app.listen({ host: config.host, port: config.port });
 
   return {
-    url: `http://${urlHost(config.host)}:${(app.server.address() as AddressInfo).port}`,
+    url,
     async stop() {
       ready = false;
       // Whatever takes longer than an operation may is cut off.
@@ -125,19 +121,13 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
 
 /** A fault that Fastify found in a request, or an unforeseen one, as JSON of GraphQL's shape. */
 function answerHttpError(error: FastifyError, reply: FastifyReply, logger: Logger): FastifyReply {
-  // The Host header or path makes no URL.
+  // A Host header or path that makes no URL has a code of Node's and no status.
   const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
-  if (status < 500) return reply.code(status).send(refusal(`${STATUS_CODES[status]}.`, 'BAD_REQUEST'));
-  const errorId = randomUUID();
-  logger.error({ errorId, err: error }, 'unforeseen error');
-  return reply.code(500).send(refusal('Internal server error', 'INTERNAL_SERVER_ERROR', { errorId }));
+  const answer =
+    status < 500 ? refusal('BAD_REQUEST', `${STATUS_CODES[status]}.`) : { errors: [maskError(error, logger)] };
+  return reply.code(status).send(answer);
 }
 
-function refusal(message: string, code: string, more: Record<string, string> = {}) {
-  return { errors: [{ message, extensions: { code, ...more } }] };
-}
-
-function urlHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return 'localhost';
-  return host.includes(':') ? `[${host}]` : host;
+function refusal(code: string, message: string) {
+  return { errors: [{ message, extensions: { code } }] };
 }

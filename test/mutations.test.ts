@@ -207,6 +207,8 @@ describe('reads after a write in the same operation', () => {
     await subgraph.ask(
       `mutation {
         a: deleteMaintenance(id: "other:second") { residence { maintenances { id } } }
+        new: createMaintenance(input: { residenceId: "other", startTime: "2024-01-16T13:32:45Z",
+          finishTime: "2024-01-17T13:32:45Z", description: "x", contact: "x" }) { maintenance { id } }
         b: deleteMaintenance(id: "${R}:${M}") { id }
         c: deleteMaintenance(id: "${R}:gone") { id }
       }`,
@@ -214,6 +216,8 @@ describe('reads after a write in the same operation', () => {
     expect(subgraph.upstream.commands()).toEqual([
       'delete_maintenance_info other second',
       'get_maintenance_list other',
+      'create_maintenance_info other',
+      expect.stringMatching(/^get_maintenance_info other m/),
       `delete_maintenance_info ${R} ${M}`,
       `delete_maintenance_info ${R} gone`,
     ]);

@@ -117,12 +117,8 @@ function decodeTime(value: unknown): string | null | undefined {
 }
 
 function unexpectedResult(command: CommandRef, result: unknown): InvalidReplyError {
-  const empty = result === undefined || result === null || result === '' || isEmptyContainer(result);
+  const empty = result === '' || (typeof (result ?? {}) === 'object' && Object.keys(result ?? {}).length === 0);
   return new InvalidReplyError(command, { detail: empty ? 'empty result' : 'unexpected result', empty });
-}
-
-function isEmptyContainer(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
 function isObject(value: unknown): value is Json {

@@ -6,6 +6,8 @@
 /** What is known of a write that failed; see the public schema. */
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 
+export type Reason = 'unauthenticated' | 'forbidden' | 'rejected' | 'timeout' | 'unavailable' | 'invalid';
+
 /** Which command an error or a reply belongs to. */
 export interface CommandRef {
   readonly name: string;
@@ -20,55 +22,44 @@ interface Details {
   readonly upstreamCode?: string | undefined;
 }
 
-/** Any failure of a command. `outcome` is there for a write only. */
+/** Any failure of a command. `outcome` means something where the command is a write. */
 export abstract class CommandApiError extends Error {
-  abstract readonly reason: string;
   readonly command: CommandRef;
+  readonly reason: Reason;
+  readonly outcome: WriteOutcome;
   readonly upstreamCode: string | undefined;
-  readonly outcome: WriteOutcome | undefined;
 
-  constructor(command: CommandRef, outcome: WriteOutcome, { detail, upstreamCode }: Details) {
+  constructor(command: CommandRef, reason: Reason, outcome: WriteOutcome, { detail, upstreamCode }: Details) {
     super(`${command.name}: ${detail}`);
-    this.name = new.target.name;
     this.command = command;
+    this.reason = reason;
+    this.outcome = outcome;
     this.upstreamCode = upstreamCode;
-    this.outcome = command.write ? outcome : undefined;
   }
 }
 
 /** Could not talk: not reached, cut off, out of time, or reached something that could not serve the command. */
 export class UnreachableError extends CommandApiError {
-  readonly reason: 'timeout' | 'unavailable';
-
   /** `sent` is false only where the command certainly never left this process. */
-  constructor(
-    command: CommandRef,
-    reason: 'timeout' | 'unavailable',
-    { sent, ...details }: Details & { sent: boolean },
-  ) {
-    super(command, sent ? 'UNKNOWN' : 'NOT_SENT', details);
-    this.reason = reason;
+  constructor(command: CommandRef, reason: 'timeout' | 'unavailable', details: Details & { sent: boolean }) {
+    super(command, reason, details.sent ? 'UNKNOWN' : 'NOT_SENT', details);
   }
 }
 
 /** Talked nonsense: an answer that is not what the command promises. */
 export class InvalidReplyError extends CommandApiError {
-  readonly reason = 'invalid';
   /** The command API said that all went well and then nothing: no result, or an empty one. */
   readonly empty: boolean;
 
-  constructor(command: CommandRef, { empty = false, ...details }: Details & { empty?: boolean }) {
-    super(command, 'UNKNOWN', details);
-    this.empty = empty;
+  constructor(command: CommandRef, details: Details & { empty?: boolean }) {
+    super(command, 'invalid', 'UNKNOWN', details);
+    this.empty = details.empty ?? false;
   }
 }
 
 /** Said no: to the token, to this caller, or to the command. */
 export class RejectedError extends CommandApiError {
-  readonly reason: 'unauthenticated' | 'forbidden' | 'rejected';
-
   constructor(command: CommandRef, reason: 'unauthenticated' | 'forbidden' | 'rejected', details: Details) {
-    super(command, 'REJECTED', details);
-    this.reason = reason;
+    super(command, reason, 'REJECTED', details);
   }
 }

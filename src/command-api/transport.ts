@@ -61,10 +61,7 @@ export function createTransport({ origin, attemptTimeoutMs }: TransportOptions) 
     const time = AbortSignal.any([session.signal, AbortSignal.timeout(attemptTimeoutMs)]);
     const size = new AbortController();
     const request = client(url, {
-      headers: {
-        authorization: session.authorization,
-        ...(session.traceparent !== undefined && { traceparent: session.traceparent }),
-      },
+      headers: { authorization: session.authorization, traceparent: session.traceparent },
       body: JSON.stringify({ command: command.name, id: command.id, param: command.param }),
       agent: command.write ? fresh : kept,
       // An abort, since got's own time-out does not end a request that waits for a socket.
@@ -110,7 +107,7 @@ function decidesAlone(status: number, timedOut: boolean): boolean {
 
 /** Node's code for what went wrong, which got wraps where it happened while the body was read. */
 function findCode({ cause, code }: RequestError): string {
-  const inner = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
+  const inner = (cause as NodeJS.ErrnoException | undefined)?.code;
   return typeof inner === 'string' ? inner : code;
 }
 

@@ -1,9 +1,8 @@
 import type { MutationResolvers } from '../__generated__/types.ts';
-import { checkNewMaintenance, toKey, toKeys } from '../arguments.ts';
+import { checkNewMaintenance, Refusal, toKey, toKeys } from '../arguments.ts';
 import { CommandApiError } from '../command-api/errors.ts';
-import { describeFailure } from '../format-error.ts';
+import { FAILURES } from '../format-error.ts';
 import { formatMaintenanceId } from '../maintenance.ts';
-import { Refusal } from '../refusal.ts';
 import { createMaintenance, deleteMaintenance, deleteMaintenances } from '../writes.ts';
 
 export const mutation: MutationResolvers = {
@@ -23,23 +22,20 @@ export const mutation: MutationResolvers = {
       const { deletedIds, failures } = await deleteMaintenances(context.caller(), toKeys(ids));
       return {
         deletedIds,
-        failures: failures.map(({ id, error }) => ({
-          id,
-          ...describeFailure(error),
-          outcome: error.outcome ?? 'UNKNOWN',
-        })),
+        failures: failures.map(({ id, error }) => ({ id, ...FAILURES[error.reason], outcome: error.outcome })),
       };
     }),
 };
 
-/** Makes every error of a write say what is known of it: a command's own does, a refusal came before any was sent. */
+/** Makes every error of a write say what is known of it, as a command's own does. */
 async function asWrite<T>(resolve: () => Promise<T>): Promise<T> {
   try {
     return await resolve();
   } catch (error) {
-    if (error instanceof Refusal) error.outcome = 'NOT_SENT';
-    else if (error instanceof Error && !(error instanceof CommandApiError))
-      Object.assign(error, { outcome: 'UNKNOWN' });
+    if (error instanceof Error && !(error instanceof CommandApiError)) {
+      // A refusal comes before any command is sent; what nobody foresaw may come at any time.
+      Object.assign(error, { outcome: error instanceof Refusal ? 'NOT_SENT' : 'UNKNOWN' });
+    }
     throw error;
   }
 }
