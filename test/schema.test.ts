@@ -130,40 +130,45 @@ describe('the public schema', () => {
 });
 
 describe('composition', () => {
-  const neighbour = gql`
-    extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
-    type Query {
-      residences: [Residence!]
-      visits: [Visit!]
-    }
-    type Residence @key(fields: "id") {
-      id: ID!
-      name: String
-    }
-    type Visit {
-      id: ID!
-      maintenance: Maintenance
-    }
-    type Maintenance @key(fields: "id", resolvable: false) {
-      id: ID!
-    }
-  `;
-  const services = [
+  /** A subgraph of another team that refers to a Maintenance by this stub of it, as the README shows. */
+  const services = (stub: string) => [
     { name: 'maintenance', url: 'http://maintenance.test/graphql', typeDefs: gql(sdl) },
-    { name: 'residence', url: 'http://residence.test/graphql', typeDefs: neighbour },
+    {
+      name: 'visits',
+      url: 'http://visits.test/graphql',
+      typeDefs: gql(`
+        extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
+        type Query {
+          visits: [Visit!]
+        }
+        type Visit {
+          id: ID!
+          maintenance: Maintenance
+        }
+        ${stub}`),
+    },
   ];
+  const STUBS = [
+    'type Maintenance @key(fields: "id", resolvable: false) { id: ID! }',
+    `type Maintenance @key(fields: "residence { id } maintenanceId", resolvable: false) {
+       residence: Residence
+       maintenanceId: ID!
+     }
+     type Residence @key(fields: "id", resolvable: false) { id: ID! }`,
+  ];
+  const JOINED = 'join__type(graph: MAINTENANCE, key: "residence { id } maintenanceId")';
 
-  it('succeeds with @apollo/composition, without a hint', () => {
-    const { errors, supergraphSdl, hints } = composeApollo(services);
+  it.each(STUBS)('succeeds with @apollo/composition, without a hint: %s', (stub) => {
+    const { errors, supergraphSdl, hints } = composeApollo(services(stub));
     expect(errors).toBeUndefined();
     expect(hints).toEqual([]);
-    expect(supergraphSdl).toContain('join__type(graph: MAINTENANCE, key: "residence { id } maintenanceId")');
+    expect(supergraphSdl).toContain(JOINED);
   });
 
-  it('succeeds with @theguild/federation-composition', () => {
-    const { errors, supergraphSdl } = composeGuild(services);
+  it.each(STUBS)('succeeds with @theguild/federation-composition: %s', (stub) => {
+    const { errors, supergraphSdl } = composeGuild(services(stub));
     expect(errors).toBeUndefined();
-    expect(supergraphSdl).toContain('join__type(graph: MAINTENANCE, key: "residence { id } maintenanceId")');
+    expect(supergraphSdl).toContain(JOINED);
     expect(() => buildSchema(String(supergraphSdl), { assumeValidSDL: true })).not.toThrow();
   });
 });
