@@ -164,6 +164,16 @@ describe('deleteMaintenances', () => {
     expect(answer.data).toEqual({ deleteMaintenances: null });
   });
 
+  it('is data where the token is accepted for some of the groups', async () => {
+    subgraph.upstream.fail(({ param }) => (param.residence_id === R ? undefined : { status: 401 }));
+    const { data, errors } = await subgraph.ask(DELETE_MANY, { variables: { ids: ['a:1', `${R}:${M}`] } });
+    expect(errors).toEqual([]);
+    expect(data.deleteMaintenances).toMatchObject({
+      deletedIds: [`${R}:${M}`],
+      failures: [{ id: 'a:1', code: 'UNAUTHENTICATED', outcome: 'REJECTED' }],
+    });
+  });
+
   it('refuses the whole call for one malformed id, before any command', async () => {
     const answer = await subgraph.ask(DELETE_MANY, { variables: { ids: [`${R}:${M}`, 'malformed'] } });
     expect(codes(answer)).toEqual([['BAD_USER_INPUT', 'deleteMaintenances']]);
@@ -199,6 +209,26 @@ describe('reads after a write in the same operation', () => {
     expect(data.c.maintenance.residence.maintenances).toHaveLength(2);
     expect(data.d.residence.maintenances).toHaveLength(1);
     expect(subgraph.upstream.commands().filter((command) => command === `get_maintenance_list ${R}`)).toHaveLength(2);
+  });
+
+  it('are true of one request too, where the command API files two under one id', async () => {
+    let files = 0;
+    subgraph.upstream.fail(({ command }) => ({
+      body: {
+        success: true,
+        result:
+          command === 'create_maintenance_info' ? { maintenance_id: 'same' } : { description: `filing ${++files}` },
+      },
+    }));
+    const { data } = await subgraph.ask(
+      `mutation ($input: CreateMaintenanceInput!) {
+        a: createMaintenance(input: $input) { maintenance { description } }
+        b: createMaintenance(input: $input) { maintenance { description } }
+      }`,
+      { variables: { input: INPUT } },
+    );
+    expect(data.a.maintenance.description).toBe('filing 1');
+    expect(data.b.maintenance.description).toBe('filing 2');
   });
 
   it('leave another residence’s reads alone', async () => {

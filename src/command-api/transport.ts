@@ -111,7 +111,7 @@ function findCode({ cause, code }: RequestError): string {
   return typeof inner === 'string' ? inner : code;
 }
 
-/** The bytes that came are no HTTP, or not in the encoding they claim. An end in the midst of either is a cut, not that. */
+/** The bytes that came are no HTTP, or not in the encoding they claim. One that merely ends too early was cut off. */
 function isNonsense(code: string): boolean {
-  return /^(HPE_|Z_|ERR__|ZSTD_)/.test(code) && code !== 'HPE_INVALID_EOF_STATE' && code !== 'Z_BUF_ERROR';
+  return /^(HPE_|Z_|ERR__|ZSTD_)/.test(code) && code !== 'Z_BUF_ERROR';
 }

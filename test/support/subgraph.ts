@@ -20,6 +20,7 @@ export interface Answer {
   // biome-ignore lint/suspicious/noExplicitAny: tests reach into whatever an operation answers
   data: any;
   errors: GraphqlError[];
+  extensions: Record<string, unknown> | undefined;
 }
 
 interface Asking {
@@ -49,8 +50,8 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}) {
       },
       body: JSON.stringify({ query, variables }),
     });
-    const body = (await response.json()) as { data?: unknown; errors?: GraphqlError[] };
-    return { status: response.status, headers: response.headers, data: body.data, errors: body.errors ?? [] };
+    const { data, errors = [], extensions } = (await response.json()) as Partial<Answer>;
+    return { status: response.status, headers: response.headers, data, errors, extensions };
   }
 
   return {
