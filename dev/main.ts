@@ -17,25 +17,31 @@ const EXAMPLES = new URL('../examples/', import.meta.url);
 try {
   const commandApi = await serve(
     createCommandApi({ store: new Store(seed()), tokens: new Set([EXAMPLE.token]), onExchange: showExchange }),
-    Number(process.env.EMULATOR_PORT ?? 4010),
+    0,
   );
   const config = loadConfig({
     HOST: 'localhost',
+    DRAIN_DELAY_MS: '0',
     ...process.env,
     NODE_ENV: 'development',
     COMMAND_API_URL: commandApi.url,
+    ROUTER_SECRET: '',
   });
-  const logger = createLogger(config.logLevel, pretty({ sync: true, ignore: 'pid,service' }));
+  const logger = createLogger(config.logLevel, pretty({ sync: true, singleLine: true, ignore: 'pid,service' }));
   const server = await createServer({ config, logger, landingPage: sandbox() });
   stopOnSignal(async () => {
     await server.stop();
     await commandApi.stop();
   }, logger);
+  const url = `http://localhost:${new URL(server.url).port}/graphql`;
+  const operation = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id state description startTime } }`;
   console.log(`
-  Subgraph and Sandbox   http://localhost:${new URL(server.url).port}/graphql
+  Subgraph and Sandbox   ${url}
   Command API emulator   ${commandApi.url}
   Header                 Authorization: Bearer ${EXAMPLE.token}
-  Operation              { maintenances(residenceId: "${EXAMPLE.residenceId}") { id state description startTime } }
+  Operation              ${operation}
+  Or in a shell          curl ${url} -H 'Content-Type: application/json' \\
+                           -H 'Authorization: Bearer ${EXAMPLE.token}' -d '${JSON.stringify({ query: operation })}'
   More residences        ${FLATS.map(({ id, tickets }) => `${id} (${tickets})`).join('\n                         ')}
 `);
 } catch (error) {
@@ -57,6 +63,6 @@ function sandbox() {
 
 /** The emulator's log: the body of each command as it came, and what it was answered. */
 function showExchange(body: string, status: number, answer: string): void {
-  const shown = answer.length > 300 ? `${answer.slice(0, 300)}…` : answer;
+  const shown = answer.length > 1000 ? `${answer.slice(0, 1000)}…` : answer;
   console.log(`command API  > ${body}\ncommand API  < ${status} ${shown}`);
 }

@@ -65,7 +65,8 @@ export function toRepresentedKey(representation: unknown): MaintenanceKey {
       maintenanceId: toText(maintenanceId, 'maintenanceId'),
     };
   }
-  const key = toKey(toText(id, 'id'), 'representations');
+  const key = parseMaintenanceId(toText(id, 'id'));
+  if (!key) throw badInput('representations', 'holds a Maintenance with a malformed id');
   const agrees =
     (residence === undefined || get(residence, 'id') === key.residenceId) &&
     (maintenanceId === undefined || maintenanceId === key.maintenanceId);

@@ -1,7 +1,7 @@
 /**
  * The environment, checked. The only reader of process.env in src/; README.md has the table of what it takes.
  */
-import { bool, cleanEnv, EnvError, makeValidator, str } from 'envalid';
+import { cleanEnv, EnvError, makeValidator, str } from 'envalid';
 
 export interface Config {
   /** False where NODE_ENV is `development`. */
@@ -15,12 +15,12 @@ export interface Config {
   readonly routerSecrets: readonly string[];
   readonly attemptTimeoutMs: number;
   readonly operationTimeoutMs: number;
+  /** How long to go on serving after it was told to stop, so that everyone learns that it is no longer ready. */
+  readonly drainDelayMs: number;
   readonly logLevel: string;
 }
 
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-
-/** Every fault of an environment, a line each. No line repeats an address or a secret. */
+/** Every fault of an environment, a line each. No line repeats a value: it may be a secret in the wrong place. */
 export class ConfigError extends Error {
   constructor(faults: readonly string[]) {
     super(`The environment cannot be used:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
@@ -44,13 +44,14 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
       ROUTER_SECRET: secret({
         default: undefined,
         desc: 'is missing: what the router sends in Router-Authorization (or say ALLOW_NO_ROUTER_SECRET=true)',
-        requiredWhen: (cleaned) => cleaned.NODE_ENV !== 'development' && !cleaned.ALLOW_NO_ROUTER_SECRET,
+        requiredWhen: (cleaned) => cleaned.NODE_ENV !== 'development' && cleaned.ALLOW_NO_ROUTER_SECRET !== 'true',
       }),
       ROUTER_SECRET_PREVIOUS: secret({ default: undefined }),
-      ALLOW_NO_ROUTER_SECRET: bool({ default: false }),
+      ALLOW_NO_ROUTER_SECRET: oneOf('true', 'false')({ default: 'false' }),
       ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
       OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
-      LOG_LEVEL: str({ default: 'info', choices: LOG_LEVELS }),
+      DRAIN_DELAY_MS: wholeNumber(0, 60_000)({ default: 2000 }),
+      LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
     },
     {
       reporter({ errors }) {
@@ -67,6 +68,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     routerSecrets: [env.ROUTER_SECRET, env.ROUTER_SECRET_PREVIOUS].filter((value) => value !== undefined),
     attemptTimeoutMs: env.ATTEMPT_TIMEOUT_MS,
     operationTimeoutMs: env.OPERATION_TIMEOUT_MS,
+    drainDelayMs: env.DRAIN_DELAY_MS,
     logLevel: env.LOG_LEVEL,
   };
 }
@@ -76,6 +78,13 @@ function wholeNumber(least: number, most: number) {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
     if (!(value >= least && value <= most)) throw new EnvError(`must be a whole number from ${least} to ${most}`);
     return value;
+  });
+}
+
+function oneOf(...choices: readonly string[]) {
+  return makeValidator((text) => {
+    if (!choices.includes(text)) throw new EnvError(`must be one of ${choices.join(', ')}`);
+    return text;
   });
 }
 

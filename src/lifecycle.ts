@@ -1,3 +1,4 @@
+import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 
 /** Ends the process with 0 once `stop` is done after SIGTERM or SIGINT; a second signal ends it at once. */
@@ -8,6 +9,7 @@ export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
       for (const again of ['SIGTERM', 'SIGINT'] as const) process.on(again, () => process.exit(1));
       await stop();
       logger.info('stopped');
+      await promisify(logger.flush).call(logger);
       process.exit(0);
     });
   }
@@ -17,8 +19,7 @@ export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
 export function explainStartFailure(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error.name === 'ConfigError') return error.message;
-  if ('code' in error && error.code === 'EADDRINUSE') {
-    return `Port ${'port' in error ? error.port : ''} is taken by another process. Set PORT to a free one.`;
-  }
-  return undefined;
+  const { code, syscall, port } = error as NodeJS.ErrnoException & { port?: number };
+  if (code === 'EADDRINUSE') return `Port ${port} is taken by another process. Set PORT to a free one.`;
+  return syscall === undefined ? undefined : `Cannot listen there: ${error.message}. See HOST and PORT.`;
 }

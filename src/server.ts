@@ -2,6 +2,7 @@
  * The HTTP host: the router's secret before everything, health, and Apollo Server behind /graphql.
  */
 import http, { STATUS_CODES } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -54,6 +55,7 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
         { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: KEEP_ALIVE_MS + 5000 },
         (request, response) => {
           if (mayEnter(request)) return handle(request, response);
+          logger.warn('refused a request without the router secret');
           response.writeHead(401, { 'content-type': 'application/json; charset=utf-8' });
           response.end(JSON.stringify(refusal('ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.')));
         },
@@ -109,10 +111,11 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
     url,
     async stop() {
       ready = false;
+      await delay(config.drainDelayMs);
       // Whatever takes longer than an operation may is cut off.
-      const patience = setTimeout(() => app.server.closeAllConnections(), config.operationTimeoutMs + GRACE_MS);
+      const cut = setTimeout(() => app.server.closeAllConnections(), config.operationTimeoutMs + GRACE_MS);
       await app.close();
-      clearTimeout(patience);
+      clearTimeout(cut);
       await apollo.stop();
       transport.close();
     },

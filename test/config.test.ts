@@ -13,6 +13,7 @@ describe('the environment', () => {
       routerSecrets: ['s3cret'],
       attemptTimeoutMs: 3000,
       operationTimeoutMs: 10_000,
+      drainDelayMs: 2000,
       logLevel: 'info',
     });
   });
@@ -28,6 +29,7 @@ describe('the environment', () => {
         ROUTER_SECRET_PREVIOUS: 'old',
         ATTEMPT_TIMEOUT_MS: '1',
         OPERATION_TIMEOUT_MS: '60000',
+        DRAIN_DELAY_MS: '0',
         LOG_LEVEL: 'debug',
       }),
     ).toEqual({
@@ -38,6 +40,7 @@ describe('the environment', () => {
       routerSecrets: ['new', 'old'],
       attemptTimeoutMs: 1,
       operationTimeoutMs: 60_000,
+      drainDelayMs: 0,
       logLevel: 'debug',
     });
   });
@@ -66,14 +69,14 @@ describe('the environment', () => {
     [{ ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'false' }, 'ROUTER_SECRET is missing'],
     [{ ROUTER_SECRET: 'two words canary' }, 'ROUTER_SECRET must be visible ASCII'],
     [{ ROUTER_SECRET_PREVIOUS: 'canary-密' }, 'ROUTER_SECRET_PREVIOUS must be visible ASCII'],
-    [{ ALLOW_NO_ROUTER_SECRET: 'maybe' }, 'ALLOW_NO_ROUTER_SECRET Invalid bool input'],
+    [{ ALLOW_NO_ROUTER_SECRET: 'maybe' }, 'ALLOW_NO_ROUTER_SECRET must be one of true, false'],
     [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535'],
     [{ PORT: '-1' }, 'PORT must be'],
     [{ PORT: '80a' }, 'PORT must be'],
     [{ PORT: '1e3' }, 'PORT must be'],
     [{ ATTEMPT_TIMEOUT_MS: '0' }, 'ATTEMPT_TIMEOUT_MS must be a whole number from 1 to 60000'],
     [{ OPERATION_TIMEOUT_MS: '1.5' }, 'OPERATION_TIMEOUT_MS must be'],
-    [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL Value "loud" not in choices'],
+    [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL must be one of fatal'],
   ];
 
   it.each(FAULTS)('%j is refused', (environment, fault) => {
@@ -84,7 +87,7 @@ describe('the environment', () => {
 
   it('is told every fault at once', () => {
     expect(() => loadConfig({ PORT: 'x', LOG_LEVEL: 'loud' })).toThrow(
-      /PORT must.*\n.*COMMAND_API_URL is missing.*\n.*LOG_LEVEL Value.*\n.*ROUTER_SECRET is missing/,
+      /PORT must.*\n.*COMMAND_API_URL is missing.*\n.*LOG_LEVEL must.*\n.*ROUTER_SECRET is missing/,
     );
   });
 });

@@ -79,6 +79,11 @@ describe('the router’s secret', () => {
     expect(subgraph.upstream.commands()).toEqual([]);
   });
 
+  it('is missed in the log', async () => {
+    await send('/graphql');
+    expect(subgraph.logs()).toMatchObject([{ level: 40, msg: 'refused a request without the router secret' }]);
+  });
+
   it.each([ROUTER_SECRET, 'previous-secret'])('lets in with %s', async (secret) => {
     expect((await subgraph.ask(LIST, { headers: { 'router-authorization': secret } })).data).toBeDefined();
   });
@@ -236,7 +241,8 @@ describe('logs', () => {
           id: expect.any(String),
           durationMs: expect.any(Number),
           code: 'COMMAND_REJECTED',
-          detail: expect.any(String),
+          detail: 'get_maintenance_info: status 200',
+          upstreamCode: 'MAINTENANCE_NOT_FOUND',
         },
       ]),
       codes: ['COMMAND_REJECTED'],

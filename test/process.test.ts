@@ -57,27 +57,58 @@ async function post(url: string, query: string, headers: Record<string, string>)
   return response.json();
 }
 
+/** Waits until nobody listens there any more. */
+async function untilRefused(url: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const refused = () =>
+    new Promise<boolean>((resolve) => {
+      const socket = net.connect(Number(port), hostname);
+      socket.on('error', () => resolve(true));
+      socket.on('connect', () => {
+        socket.destroy();
+        resolve(false);
+      });
+    });
+  while (!(await refused())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
 describe('npm start', () => {
-  it('serves, and after SIGTERM answers what is under way and exits with 0', async () => {
+  it('goes on serving for a while after SIGTERM, not ready, then answers what is under way and exits with 0', async () => {
     const upstream = await startUpstream();
-    const subgraph = run('src/main.ts', { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: upstream.url, ROUTER_SECRET });
+    const subgraph = run('src/main.ts', {
+      HOST: '127.0.0.1',
+      PORT: '0',
+      COMMAND_API_URL: upstream.url,
+      ROUTER_SECRET,
+      DRAIN_DELAY_MS: '1500',
+    });
     const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
     let release = () => {};
     const arrived = new Promise<void>((resolve) => {
-      upstream.fail((_, response) => {
+      upstream.fail(({ param }, response) => {
+        if (param.residence_id !== 'slow') return undefined;
         release = () => response.end('{"success":true,"result":[]}');
         resolve();
         return 'taken';
       });
     });
-    const answer = post(url, `{ maintenances(residenceId: "${R}") { id } }`, { 'router-authorization': ROUTER_SECRET });
+    const secret = { 'router-authorization': ROUTER_SECRET };
+    const slow = post(url, '{ maintenances(residenceId: "slow") { id } }', secret);
     await arrived;
     subgraph.child.kill('SIGTERM');
     await subgraph.until(/"msg":"stopping"/);
+    const ready = await fetch(`${url}/health/ready`);
+    expect([ready.status, ready.headers.get('connection')]).toEqual([503, 'close']);
+    expect((await fetch(`${url}/health/live`)).status).toBe(200);
+    expect(await post(url, `{ maintenances(residenceId: "${R}") { contact } }`, secret)).toEqual({
+      data: { maintenances: [{ contact: '10086' }] },
+    });
+    await untilRefused(url);
     release();
-    expect(await answer).toEqual({ data: { maintenances: [] } });
+    expect(await slow).toEqual({ data: { maintenances: [] } });
     expect(await subgraph.exit).toBe(0);
-    expect(subgraph.output()).toMatch(/"msg":"stopped"/);
+    expect(subgraph.output()).toMatch(/"msg":"stopping"[\s\S]+"msg":"stopped"/);
     await upstream.stop();
   });
 
@@ -93,6 +124,13 @@ describe('npm start', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  it('says where it cannot listen, without a stack, and exits with 1', async () => {
+    const env = { HOST: 'no-such-host.invalid', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
+    const subgraph = run('src/main.ts', env);
+    expect(await subgraph.exit).toBe(1);
+    expect(subgraph.output()).toMatch(/^Cannot listen there: .*no-such-host\.invalid\. See HOST and PORT\.\n$/);
   });
 
   it('says which port is taken, without a stack, and exits with 1', async () => {
@@ -113,7 +151,7 @@ describe('npm start', () => {
 
 describe('npm run dev', () => {
   it('serves the emulator, the subgraph and a page, prints what to try, and ends with Ctrl-C', async () => {
-    const dev = run('dev/main.ts', { PORT: '0', EMULATOR_PORT: '0' });
+    const dev = run('dev/main.ts', { PORT: '0' });
     const [, url = ''] = await dev.until(/Sandbox +(http:\/\/localhost:\d+)\/graphql/);
     const [, authorization = ''] = await dev.until(/Authorization: (Bearer \S+)/);
     const [, operation = ''] = await dev.until(/Operation +(\{.+\})\n/);
@@ -141,7 +179,7 @@ describe('npm run dev', () => {
     const holder = net.createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => holder.once('listening', resolve));
     const { port } = holder.address() as net.AddressInfo;
-    const dev = run('dev/main.ts', { PORT: '0', EMULATOR_PORT: String(port) });
+    const dev = run('dev/main.ts', { HOST: '127.0.0.1', PORT: String(port) });
     expect(await dev.exit).toBe(1);
     expect(dev.output()).toMatch(new RegExp(`^Port ${port} is taken by another process\\.`));
     holder.close();

@@ -87,7 +87,7 @@ export type Maintenance = {
   createdTime?: Maybe<Scalars['DateTime']['output']>;
   /** What is to be repaired, in the resident's own words (描述). */
   description?: Maybe<Scalars['String']['output']>;
-  /** What the property management answered (反馈). Null before anyone did. */
+  /** What the property management answered (反馈). Null or empty before anyone did. */
   feedback?: Maybe<Scalars['String']['output']>;
   /** When the requested period ends (结束时间). */
   finishTime?: Maybe<Scalars['DateTime']['output']>;
@@ -142,7 +142,8 @@ export type Mutation = {
   deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
   /**
    * Deletes repair requests of any number of residences (批量删除报修信息): one command a residence, each of which succeeds or
-   * fails on its own. One malformed id refuses the whole call before anything is sent.
+   * fails on its own, as data. One malformed id refuses the whole call before anything is sent, and a token that is accepted
+   * for no residence fails it.
    */
   deleteMaintenances?: Maybe<DeleteMaintenancesPayload>;
 };

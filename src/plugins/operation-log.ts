@@ -17,7 +17,8 @@ export function operationLog(logger: Logger): ApolloServerPlugin<Context> {
           const commands = contextValue.commands.map(describeCommand);
           const durationMs = Math.round(performance.now() - start);
           const line = { operationName, operationType: operation?.operation, durationMs, commands, codes };
-          logger[codes.length > 0 ? 'warn' : 'info'](line, 'operation');
+          const failed = codes.length > 0 || contextValue.commands.some(({ error }) => error);
+          logger[failed ? 'warn' : 'info'](line, 'operation');
         },
       };
     },
@@ -25,6 +26,8 @@ export function operationLog(logger: Logger): ApolloServerPlugin<Context> {
 }
 
 function describeCommand({ error, ...sent }: CommandRecord) {
-  const failure = error instanceof CommandApiError && { code: FAILURES[error.reason].code, detail: error.message };
-  return { ...sent, durationMs: Math.round(sent.durationMs), ...failure };
+  const entry = { ...sent, durationMs: Math.round(sent.durationMs) };
+  if (!(error instanceof CommandApiError)) return entry;
+  const { reason, message, upstreamCode } = error;
+  return { ...entry, code: FAILURES[reason].code, detail: message, upstreamCode };
 }

@@ -33,7 +33,14 @@ interface Asking {
 export async function startSubgraph(env: NodeJS.ProcessEnv = {}) {
   const upstream: Upstream = await startUpstream();
   const lines: string[] = [];
-  const config = loadConfig({ HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: upstream.url, ROUTER_SECRET, ...env });
+  const config = loadConfig({
+    HOST: '127.0.0.1',
+    PORT: '0',
+    COMMAND_API_URL: upstream.url,
+    ROUTER_SECRET,
+    DRAIN_DELAY_MS: '0',
+    ...env,
+  });
   const logger = createLogger('debug', { write: (line) => lines.push(line) });
   const server = await createServer({ config, logger });
 
