@@ -77,7 +77,9 @@ const COMMANDS: Readonly<Record<string, CommandKind>> = {
 /** The emulator as a request listener, for a server of the caller's. */
 export function createCommandApi({ store, tokens, onExchange }: CommandApiOptions): RequestListener {
   return async (request, response) => {
-    const body = await readText(request);
+    const body = await readText(request).catch(() => undefined);
+    // The caller went away before it had said what it wants.
+    if (body === undefined) return;
     const { status, text } = answerCommand(request, body, store, tokens);
     onExchange?.(body, status, text);
     response.writeHead(status, { 'content-type': 'application/json' });

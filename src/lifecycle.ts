@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import type { Logger } from 'pino';
+import { ConfigError } from './config.ts';
 
 /** Ends the process with 0 once `stop` is done after SIGTERM or SIGINT; a second signal ends it at once. */
 export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
@@ -18,8 +19,10 @@ export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
 /** What to tell the one who started the process, where it can be said in a sentence; undefined for anything unforeseen. */
 export function explainStartFailure(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  if (error.name === 'ConfigError') return error.message;
+  if (error instanceof ConfigError) return error.message;
   const { code, syscall, port } = error as NodeJS.ErrnoException & { port?: number };
   if (code === 'EADDRINUSE') return `Port ${port} is taken by another process. Set PORT to a free one.`;
-  return syscall === undefined ? undefined : `Cannot listen there: ${error.message}. See HOST and PORT.`;
+  return syscall !== 'listen' && syscall !== 'getaddrinfo'
+    ? undefined
+    : `Cannot listen there: ${error.message}. See HOST and PORT.`;
 }

@@ -1,3 +1,4 @@
+import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createCommandApi, serve } from '../dev/command-api.ts';
 import { EXAMPLE, FLATS, seed } from '../dev/seed.ts';
@@ -86,6 +87,16 @@ describe('the emulator refuses what the vendor’s page does not allow', () => {
       body: { success: false, code: 'RESIDENCE_NOT_FOUND' },
     });
   });
+});
+
+it('the emulator outlives a caller who goes away in the midst of a request', async () => {
+  const { hostname, port } = new URL(server.url);
+  const socket = net.connect(Number(port), hostname);
+  await new Promise((resolve) =>
+    socket.write(`POST ${PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{`, resolve),
+  );
+  socket.destroy();
+  expect(await send(LIST)).toMatchObject({ status: 200, body: { success: true } });
 });
 
 describe('the emulator holds', () => {

@@ -30,6 +30,10 @@ async function sendRaw(bytes: string): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
+it('keeps a connection longer than a router does', async () => {
+  expect((await fetch(`${subgraph.url}/health/live`)).headers.get('keep-alive')).toBe('timeout=75');
+});
+
 describe('health', () => {
   it.each([
     ['/health/live', 'live'],
@@ -77,6 +81,10 @@ describe('the router’s secret', () => {
       expect(await send('/graphql', { ...body, body: text })).toEqual(REFUSED);
     }
     expect(subgraph.upstream.commands()).toEqual([]);
+  });
+
+  it.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('is asked for on the health checks by %s', async (method) => {
+    expect(await send('/health/live', { method })).toEqual(REFUSED);
   });
 
   it('is missed in the log', async () => {
@@ -133,6 +141,11 @@ describe('what is no GraphQL request is refused in JSON', () => {
     );
     expect(answer).toMatch(/^HTTP\/1.1 400 /);
     expect(answer).toContain('"code":"BAD_REQUEST"');
+  });
+
+  it('a persisted query', async () => {
+    const extensions = { persistedQuery: { version: 1, sha256Hash: 'x'.repeat(64) } };
+    expect((await post(JSON_TYPE, JSON.stringify({ extensions }))).text).toContain('"PERSISTED_QUERY_NOT_SUPPORTED"');
   });
 
   it('takes a body of just under 1 MB', async () => {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import net from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
@@ -15,7 +15,10 @@ afterEach(() => {
 
 /** Runs one of the project's programs as its npm script does, with this environment and no other. */
 function run(file: string, env: Record<string, string>) {
-  const child = spawn(process.execPath, ['--import', './dev/check-node.mjs', file], { cwd: ROOT, env });
+  return watch(spawn(process.execPath, ['--import', './check-node.mjs', file], { cwd: ROOT, env }));
+}
+
+function watch(child: ChildProcessWithoutNullStreams) {
   running.push(child);
   let output = '';
   const watchers: (() => void)[] = [];
@@ -110,6 +113,26 @@ describe('npm start', () => {
     expect(await subgraph.exit).toBe(0);
     expect(subgraph.output()).toMatch(/"msg":"stopping"[\s\S]+"msg":"stopped"/);
     await upstream.stop();
+  });
+
+  it('ends at once, with 1, at a second signal', async () => {
+    const env = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
+    const subgraph = run('src/main.ts', { ...env, DRAIN_DELAY_MS: '60000' });
+    await subgraph.until(/"msg":"ready"/);
+    subgraph.child.kill('SIGTERM');
+    await subgraph.until(/"msg":"stopping"/);
+    subgraph.child.kill('SIGTERM');
+    expect(await subgraph.exit).toBe(1);
+  });
+
+  it('hands a signal to npm on to the server', async () => {
+    const { PATH = '', HOME = '' } = process.env;
+    const env = { PATH, HOME, HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
+    const npm = watch(spawn('npm', ['start'], { cwd: ROOT, env: { ...env, DRAIN_DELAY_MS: '0' } }));
+    await npm.until(/"msg":"ready"/);
+    npm.child.kill('SIGTERM');
+    expect(await npm.exit).toBe(0);
+    expect(npm.output()).toMatch(/"msg":"stopped"/);
   });
 
   it('refuses to start without its environment, says every fault and no stack, and exits with 1', async () => {

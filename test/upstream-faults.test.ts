@@ -238,7 +238,14 @@ describe('extensions.upstreamCode', () => {
     ['a text', { code: CANARY }, undefined],
     ['an address', { code: '10.1.2.3' }, undefined],
     ['a text beside a code', { error: CANARY, error_code: 'E7' }, 'E7'],
-    ['more than 40 characters', { code: 'E'.repeat(41) }, undefined],
+    ['more than 32 characters', { code: 'E'.repeat(33) }, undefined],
+    ['a telephone number', { code: 13800138000 }, undefined],
+    ['a telephone number as a text', { code: '138-0013-8000' }, undefined],
+    ['more than a number can be', { code: Number.MAX_VALUE }, undefined],
+    ['a fraction', { code: 1.5 }, undefined],
+    ['the caller’s token', { error: EXAMPLE.token }, undefined],
+    ['an id', { code: EXAMPLE.residenceId }, undefined],
+    ['a negative number', { code: -32601 }, '-32601'],
     ['an object', { code: { code: CANARY } }, undefined],
   ];
 
@@ -246,6 +253,8 @@ describe('extensions.upstreamCode', () => {
     subgraph.upstream.fail(() => ({ body: { success: false, ...body } }));
     const { errors } = await subgraph.ask('{ maintenances(residenceId: "r") { id } }');
     expect(errors[0]?.extensions.upstreamCode).toBe(expected);
+    expect(subgraph.logText()).not.toContain('canary');
+    expect(subgraph.logText()).not.toContain(EXAMPLE.token);
   });
 });
 

@@ -30,12 +30,13 @@ export function createCommandApiClient(transport: Transport, session: Session, r
     param: Record<string, unknown>,
     decode: (result: unknown, sent: CommandRef, log: CommandRecord) => T,
   ): Promise<T> {
-    const sent = { name, id: `c${randomBytes(16).toString('hex')}`, write, param };
+    // Errors keep this and not the param, which holds what a resident wrote.
+    const sent: CommandRef = { name, id: `c${randomBytes(16).toString('hex')}`, write };
     const log: CommandRecord = { name, id: sent.id, durationMs: 0 };
     record(log);
     const start = performance.now();
     try {
-      return decode(decodeReply(await transport.send(sent, session), sent), sent, log);
+      return decode(decodeReply(await transport.send({ ...sent, param }, session), sent), sent, log);
     } catch (error) {
       log.error = error;
       throw error;

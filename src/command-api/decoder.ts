@@ -37,7 +37,7 @@ export function decodeReply({ status, text }: Reply, command: CommandRef): unkno
   if (status === 403) throw new RejectedError(command, 'forbidden', details);
   if (status === 429 || status >= 500) throw new UnreachableError(command, 'unavailable', { ...details, sent: true });
   if (body?.success === false) throw new RejectedError(command, 'rejected', details);
-  if (status < 200 || status > 299 || body?.success !== true) throw new InvalidReplyError(command, details);
+  if (status > 299 || body?.success !== true) throw new InvalidReplyError(command, details);
   return body.result;
 }
 
@@ -45,10 +45,11 @@ export function decodeReply({ status, text }: Reply, command: CommandRef): unkno
 export function decodeList(result: unknown, residenceId: string, command: CommandRef) {
   if (!Array.isArray(result)) throw unexpectedResult(command, result);
   const maintenances: Maintenance[] = [];
+  const unusable = unusableMember(command);
   for (const ticket of result) {
     const maintenanceId = isObject(ticket) ? ticket.maintenance_id : undefined;
     if (isObject(ticket) && isUsableId(maintenanceId)) {
-      maintenances.push(decodeTicket(ticket, residenceId, maintenanceId, command));
+      maintenances.push(decodeTicket(ticket, residenceId, maintenanceId, unusable));
     }
   }
   return { maintenances, dropped: result.length - maintenances.length };
@@ -62,7 +63,7 @@ export function decodeInfo(
   command: CommandRef,
 ): Maintenance {
   if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(command, result);
-  return decodeTicket(result, residenceId, maintenanceId, command);
+  return decodeTicket(result, residenceId, maintenanceId, unusableMember(command));
 }
 
 /** `create_maintenance_info`: the command API's id of the new ticket. */
@@ -77,11 +78,11 @@ export function decodeDeleted(result: unknown, command: CommandRef): void {
   if (!isObject(result)) throw unexpectedResult(command, result);
 }
 
-function decodeTicket(ticket: Json, residenceId: string, maintenanceId: string, command: CommandRef): Maintenance {
+function decodeTicket(ticket: Json, residenceId: string, maintenanceId: string, unusable: Error): Maintenance {
   const member = <T>(name: string, decode: (value: unknown) => T | null | undefined): Decoded<T> => {
     const value = ticket[name] ?? null;
     const decoded = value === null ? null : decode(value);
-    return decoded === undefined ? new InvalidReplyError(command, { detail: `unusable ${name}` }) : decoded;
+    return decoded === undefined ? unusable : decoded;
   };
   return {
     id: formatMaintenanceId({ residenceId, maintenanceId }),
@@ -96,6 +97,11 @@ function decodeTicket(ticket: Json, residenceId: string, maintenanceId: string, 
     pictureUrls: member('maintenance_picture_url', decodeTexts),
     state: member('state', (value) => (value === '' ? null : STATES.get(value))),
   };
+}
+
+/** One error for all members of a reply that cannot be read: a long list of them must not cost a stack trace each. */
+function unusableMember(command: CommandRef): InvalidReplyError {
+  return new InvalidReplyError(command, { detail: 'unusable member' });
 }
 
 // A decoder answers undefined for what it cannot read.
@@ -138,13 +144,19 @@ function parseObject(text: string): Json | undefined {
   }
 }
 
-/** The reason that a failed reply gives, under any of the names seen, where it is short enough to be a code and no text. */
+/** The reason that a failed reply gives, under any of the names seen, where it can only be a code. */
 function findCode(body: Json | undefined): string | undefined {
   for (const place of [body, body?.result, body?.error]) {
     if (!isObject(place)) continue;
     for (const value of [place.code, place.error_code, place.errorCode, place.error]) {
-      if (typeof value === 'number' || (typeof value === 'string' && /^[\w-]{1,40}$/.test(value))) return String(value);
+      if (isCode(value)) return String(value);
     }
   }
   return undefined;
+}
+
+/** No text, and shorter and with fewer digits than the vendor's ids and tokens or a telephone number. */
+function isCode(value: unknown): boolean {
+  if (typeof value !== 'string' && !Number.isInteger(value)) return false;
+  return /^[\w-]{1,32}$/.test(String(value)) && !/(\d\D*){10}/.test(String(value));
 }
