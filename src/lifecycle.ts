@@ -2,12 +2,15 @@ import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import { ConfigError } from './config.ts';
 
-/** Ends the process with 0 once `stop` is done after SIGTERM or SIGINT; a second signal ends it at once. */
+/** Ends the process with 0 once `stop` is done after SIGTERM or SIGINT; a second signal ends it at once, with 1. */
 export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
+  let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, async () => {
+    // Never taken off: without a listener, a signal has its default and kills.
+    process.on(signal, async () => {
+      if (stopping) process.exit(1);
+      stopping = true;
       logger.info({ signal }, 'stopping');
-      for (const again of ['SIGTERM', 'SIGINT'] as const) process.on(again, () => process.exit(1));
       await stop();
       logger.info('stopped');
       await promisify(logger.flush).call(logger);
