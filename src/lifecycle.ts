@@ -2,14 +2,19 @@ import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import { ConfigError } from './config.ts';
 
+const ECHO_MS = 1000;
+
 /** Ends the process with 0 once `stop` is done after SIGTERM or SIGINT; a second signal ends it at once, with 1. */
 export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
-  let stopping = false;
+  let stoppingSince: number | undefined;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     // Never taken off: without a listener, a signal has its default and kills.
     process.on(signal, async () => {
-      if (stopping) process.exit(1);
-      stopping = true;
+      const now = performance.now();
+      // npm passes on the Ctrl-C that the terminal has sent to both already.
+      if (stoppingSince !== undefined && signal === 'SIGINT' && now - stoppingSince < ECHO_MS) return;
+      if (stoppingSince !== undefined) process.exit(1);
+      stoppingSince = now;
       logger.info({ signal }, 'stopping');
       await stop();
       logger.info('stopped');

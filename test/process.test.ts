@@ -125,6 +125,17 @@ describe('npm start', () => {
     expect(await subgraph.exit).toBe(1);
   });
 
+  it('takes the Ctrl-C that npm passes on beside the terminal’s for one', async () => {
+    const env = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
+    const subgraph = run('src/main.ts', { ...env, DRAIN_DELAY_MS: '500' });
+    await subgraph.until(/"msg":"ready"/);
+    subgraph.child.kill('SIGINT');
+    await subgraph.until(/"msg":"stopping"/);
+    subgraph.child.kill('SIGINT');
+    expect(await subgraph.exit).toBe(0);
+    expect(subgraph.output()).toMatch(/"msg":"stopped"/);
+  });
+
   it('hands a signal to npm on to the server', async () => {
     const { PATH = '', HOME = '' } = process.env;
     const env = { PATH, HOME, HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
