@@ -151,12 +151,12 @@ export async function readText(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Serves a listener on the loopback interface; port 0 takes a free one. */
-export async function serve(listener: RequestListener, port: number) {
+/** Serves a listener on a free port of the loopback interface. */
+export async function serve(listener: RequestListener) {
   const server = http.createServer(listener);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(0, '127.0.0.1', resolve);
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

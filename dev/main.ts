@@ -17,7 +17,6 @@ const EXAMPLES = new URL('../examples/', import.meta.url);
 try {
   const commandApi = await serve(
     createCommandApi({ store: new Store(seed()), tokens: new Set([EXAMPLE.token]), onExchange: showExchange }),
-    0,
   );
   const config = loadConfig({
     HOST: 'localhost',

@@ -11,9 +11,11 @@ export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
     // Never taken off: without a listener, a signal has its default and kills.
     process.on(signal, async () => {
       const now = performance.now();
-      // npm passes on the Ctrl-C that the terminal has sent to both already.
-      if (stoppingSince !== undefined && signal === 'SIGINT' && now - stoppingSince < ECHO_MS) return;
-      if (stoppingSince !== undefined) process.exit(1);
+      if (stoppingSince !== undefined) {
+        // npm passes on the Ctrl-C that the terminal has sent to both already.
+        if (signal === 'SIGINT' && now - stoppingSince < ECHO_MS) return;
+        process.exit(1);
+      }
       stoppingSince = now;
       logger.info({ signal }, 'stopping');
       await stop();
@@ -30,7 +32,6 @@ export function explainStartFailure(error: unknown): string | undefined {
   if (error instanceof ConfigError) return error.message;
   const { code, syscall, port } = error as NodeJS.ErrnoException & { port?: number };
   if (code === 'EADDRINUSE') return `Port ${port} is taken by another process. Set PORT to a free one.`;
-  return syscall !== 'listen' && syscall !== 'getaddrinfo'
-    ? undefined
-    : `Cannot listen there: ${error.message}. See HOST and PORT.`;
+  const cannotListen = syscall === 'listen' || syscall === 'getaddrinfo';
+  return cannotListen ? `Cannot listen there: ${error.message}. See HOST and PORT.` : undefined;
 }

@@ -1,7 +1,7 @@
 /**
  * The mutations: one command for each residence, after which nothing that was read of it before is believed.
  */
-import { CommandApiError, RejectedError } from './command-api/errors.ts';
+import { CommandApiError } from './command-api/errors.ts';
 import type { Caller } from './loaders.ts';
 import { formatMaintenanceId, type MaintenanceKey, type NewMaintenance } from './maintenance.ts';
 
@@ -43,7 +43,8 @@ export async function deleteMaintenances(caller: Caller, keys: readonly Maintena
     }),
   );
   const [anError] = errors.values();
-  if (anError && errors.size === groups.size && errors.values().every(isTokenRefused)) throw anError;
+  const isTokenRefused = errors.values().every(({ reason }) => reason === 'unauthenticated');
+  if (anError && isTokenRefused && errors.size === groups.size) throw anError;
 
   const deletedIds: string[] = [];
   const failures: Deletions['failures'] = [];
@@ -53,10 +54,6 @@ export async function deleteMaintenances(caller: Caller, keys: readonly Maintena
     else deletedIds.push(id);
   }
   return { deletedIds, failures };
-}
-
-function isTokenRefused(error: CommandApiError): boolean {
-  return error instanceof RejectedError && error.reason === 'unauthenticated';
 }
 
 /** Clears the residence's loaders whatever happened: a write that failed may have been done all the same. */

@@ -25,7 +25,7 @@ const CREATE = {
 
 let server: Awaited<ReturnType<typeof serve>>;
 beforeAll(async () => {
-  server = await serve(createCommandApi({ store: new Store(seed()), tokens: new Set([EXAMPLE.token]) }), 0);
+  server = await serve(createCommandApi({ store: new Store(seed()), tokens: new Set([EXAMPLE.token]) }));
 });
 afterAll(() => server.stop());
 

@@ -1,7 +1,7 @@
 import net from 'node:net';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
-import { codes, ROUTER_SECRET, type Subgraph, startSubgraph } from './support/subgraph.ts';
+import { codes, ROUTER_SECRET } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
@@ -183,11 +183,7 @@ describe('federated traces', () => {
 });
 
 describe('production without a secret, asked for by name', () => {
-  let open: Subgraph;
-  beforeAll(async () => {
-    open = await startSubgraph({ ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'true' });
-  });
-  afterAll(() => open.stop());
+  const open = useSubgraph({ ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'true' });
 
   it('answers anyone', async () => {
     expect((await open.ask(LIST, { headers: { 'router-authorization': '' } })).errors).toEqual([]);

@@ -7,6 +7,8 @@ import { startUpstream } from './support/upstream.ts';
 
 const ROOT = new URL('..', import.meta.url);
 const R = EXAMPLE.residenceId;
+// Enough for the production server to start; nothing answers at that command API.
+const ENV = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
 const running: ChildProcess[] = [];
 
 afterEach(() => {
@@ -25,7 +27,7 @@ function watch(child: ChildProcessWithoutNullStreams) {
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {
       output += chunk;
-      for (const watch of watchers) watch();
+      for (const look of watchers) look();
     });
   }
   const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
@@ -36,12 +38,12 @@ function watch(child: ChildProcessWithoutNullStreams) {
     /** Waits for the output to match; fails with all of it where the process ends first. */
     async until(pattern: RegExp): Promise<RegExpExecArray> {
       const seen = new Promise<RegExpExecArray>((resolve) => {
-        const watch = () => {
+        const look = () => {
           const match = pattern.exec(output);
           if (match) resolve(match);
         };
-        watchers.push(watch);
-        watch();
+        watchers.push(look);
+        look();
       });
       const ended = exit.then((code) => {
         throw new Error(`ended with ${code}: ${output}`);
@@ -58,6 +60,13 @@ async function post(url: string, query: string, headers: Record<string, string>)
     body: JSON.stringify({ query }),
   });
   return response.json();
+}
+
+/** Takes a free port, for another server to find it taken. */
+async function holdPort() {
+  const holder = net.createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => holder.once('listening', resolve));
+  return { holder, port: (holder.address() as net.AddressInfo).port };
 }
 
 /** Waits until nobody listens there any more. */
@@ -116,8 +125,7 @@ describe('npm start', () => {
   });
 
   it('ends at once, with 1, at a second signal', async () => {
-    const env = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
-    const subgraph = run('src/main.ts', { ...env, DRAIN_DELAY_MS: '60000' });
+    const subgraph = run('src/main.ts', { ...ENV, DRAIN_DELAY_MS: '60000' });
     await subgraph.until(/"msg":"ready"/);
     subgraph.child.kill('SIGTERM');
     await subgraph.until(/"msg":"stopping"/);
@@ -126,8 +134,7 @@ describe('npm start', () => {
   });
 
   it('takes the Ctrl-C that npm passes on beside the terminal’s for one', async () => {
-    const env = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
-    const subgraph = run('src/main.ts', { ...env, DRAIN_DELAY_MS: '500' });
+    const subgraph = run('src/main.ts', { ...ENV, DRAIN_DELAY_MS: '500' });
     await subgraph.until(/"msg":"ready"/);
     subgraph.child.kill('SIGINT');
     await subgraph.until(/"msg":"stopping"/);
@@ -138,8 +145,8 @@ describe('npm start', () => {
 
   it('hands a signal to npm on to the server', async () => {
     const { PATH = '', HOME = '' } = process.env;
-    const env = { PATH, HOME, HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
-    const npm = watch(spawn('npm', ['start'], { cwd: ROOT, env: { ...env, DRAIN_DELAY_MS: '0' } }));
+    const env = { ...ENV, PATH, HOME, DRAIN_DELAY_MS: '0' };
+    const npm = watch(spawn('npm', ['start'], { cwd: ROOT, env }));
     await npm.until(/"msg":"ready"/);
     npm.child.kill('SIGTERM');
     expect(await npm.exit).toBe(0);
@@ -161,16 +168,13 @@ describe('npm start', () => {
   });
 
   it('says where it cannot listen, without a stack, and exits with 1', async () => {
-    const env = { HOST: 'no-such-host.invalid', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
-    const subgraph = run('src/main.ts', env);
+    const subgraph = run('src/main.ts', { ...ENV, HOST: 'no-such-host.invalid' });
     expect(await subgraph.exit).toBe(1);
     expect(subgraph.output()).toMatch(/^Cannot listen there: .*no-such-host\.invalid\. See HOST and PORT\.\n$/);
   });
 
   it('says which port is taken, without a stack, and exits with 1', async () => {
-    const holder = net.createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => holder.once('listening', resolve));
-    const { port } = holder.address() as net.AddressInfo;
+    const { holder, port } = await holdPort();
     const subgraph = run('src/main.ts', {
       HOST: '127.0.0.1',
       PORT: String(port),
@@ -210,9 +214,7 @@ describe('npm run dev', () => {
   });
 
   it('says which port is taken, without a stack, and exits with 1', async () => {
-    const holder = net.createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => holder.once('listening', resolve));
-    const { port } = holder.address() as net.AddressInfo;
+    const { holder, port } = await holdPort();
     const dev = run('dev/main.ts', { HOST: '127.0.0.1', PORT: String(port) });
     expect(await dev.exit).toBe(1);
     expect(dev.output()).toMatch(new RegExp(`^Port ${port} is taken by another process\\.`));

@@ -1,8 +1,9 @@
+import type { ServerResponse } from 'node:http';
 import net from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
-import { codes, type Subgraph, startSubgraph } from './support/subgraph.ts';
+import { codes, startSubgraph } from './support/subgraph.ts';
 import type { Fault } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
@@ -16,6 +17,13 @@ const answers =
   (answer: ReturnType<Fault>): Fault =>
   () =>
     answer;
+/** Anything at all to the response. */
+const does =
+  (act: (response: ServerResponse) => void): Fault =>
+  (_, response) => {
+    act(response);
+    return 'taken';
+  };
 const ok = (result: unknown) => answers({ body: { success: true, result } });
 const JSON_NO = { success: false, message: CANARY };
 const TEN_MB = 'x'.repeat(10 * 1024 * 1024);
@@ -64,96 +72,85 @@ const FAULTS: [string, Fault, string][] = [
   ['a reply over 10 MB', answers({ body: { success: true, result: [TEN_MB] } }), 'UPSTREAM_INVALID_RESPONSE'],
   [
     'a reply that inflates to more than 10 MB',
-    (_, response) => {
+    does((response) => {
       response.writeHead(200, { 'content-encoding': 'gzip' });
       response.end(gzipSync(`{"success":true,"result":["${TEN_MB}"]}`));
-      return 'taken';
-    },
+    }),
     'UPSTREAM_INVALID_RESPONSE',
   ],
   ['bad gzip', answers({ headers: { 'content-encoding': 'gzip' }, body: CANARY }), 'UPSTREAM_INVALID_RESPONSE'],
   [
     'bytes that are no HTTP',
-    (_, response) => {
+    does((response) => {
       response.socket?.end(`${CANARY}\r\n\r\n`);
-      return 'taken';
-    },
+    }),
     'UPSTREAM_INVALID_RESPONSE',
   ],
   [
     'a reset before the head',
-    (_, response) => {
+    does((response) => {
       response.socket?.resetAndDestroy();
-      return 'taken';
-    },
+    }),
     'UPSTREAM_UNAVAILABLE',
   ],
   [
     'an end before the head',
-    (_, response) => {
+    does((response) => {
       response.socket?.end();
-      return 'taken';
-    },
+    }),
     'UPSTREAM_UNAVAILABLE',
   ],
   [
     'a cut in the head',
-    (_, response) => {
+    does((response) => {
       response.socket?.end('HTTP/1.1 200 OK\r\ncontent-le');
-      return 'taken';
-    },
+    }),
     'UPSTREAM_UNAVAILABLE',
   ],
   [
     'a cut in the body',
-    (_, response) => {
+    does((response) => {
       response.writeHead(200, { 'content-length': '100' });
       response.write('{"success":true', () => response.socket?.end());
-      return 'taken';
-    },
+    }),
     'UPSTREAM_UNAVAILABLE',
   ],
   [
     'a cut in a chunked body',
-    (_, response) => {
+    does((response) => {
       response.writeHead(200);
       response.write('{"success":true', () => response.socket?.destroy());
-      return 'taken';
-    },
+    }),
     'UPSTREAM_UNAVAILABLE',
   ],
   ['no answer', () => 'taken', 'UPSTREAM_TIMEOUT'],
   [
     'an answer that does not end',
-    (_, response) => {
+    does((response) => {
       response.writeHead(200).write('{"success":true');
-      return 'taken';
-    },
+    }),
     'UPSTREAM_TIMEOUT',
   ],
   [
     '503 that does not end',
-    (_, response) => {
+    does((response) => {
       response.writeHead(503).write('x');
-      return 'taken';
-    },
+    }),
     'UPSTREAM_TIMEOUT',
   ],
   [
     '401 that does not end',
-    (_, response) => {
+    does((response) => {
       response.writeHead(401).write('x');
-      return 'taken';
-    },
+    }),
     'UNAUTHENTICATED',
   ],
   [
     '503 that is cut off',
-    (_, response) => {
+    does((response) => {
       response.writeHead(503, { 'content-length': '100' });
       response.write('x', () => response.socket?.destroy());
-      return 'taken';
-    },
+    }),
     'UPSTREAM_UNAVAILABLE',
   ],
   [
@@ -163,11 +160,10 @@ const FAULTS: [string, Fault, string][] = [
   ],
   [
     'gzip that ends too early',
-    (_, response) => {
+    does((response) => {
       response.writeHead(200, { 'content-encoding': 'gzip' });
       response.end(gzipSync('{"success":true,"result":[]}').subarray(0, -9));
-      return 'taken';
-    },
+    }),
     'UPSTREAM_UNAVAILABLE',
   ],
   ['403 with bad gzip', answers({ status: 403, headers: { 'content-encoding': 'gzip' }, body: CANARY }), 'FORBIDDEN'],
@@ -259,11 +255,7 @@ describe('extensions.upstreamCode', () => {
 });
 
 describe('the time of an operation', () => {
-  let slow: Subgraph;
-  beforeAll(async () => {
-    slow = await startSubgraph({ ATTEMPT_TIMEOUT_MS: '60000', OPERATION_TIMEOUT_MS: '300' });
-  });
-  afterAll(() => slow.stop());
+  const slow = useSubgraph({ ATTEMPT_TIMEOUT_MS: '60000', OPERATION_TIMEOUT_MS: '300' });
 
   it('caps all of its commands; one that comes after it is not sent', async () => {
     slow.upstream.fail(() => 'taken');

@@ -32,13 +32,13 @@ const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
  */
 export function decodeReply({ status, text }: Reply, command: CommandRef): unknown {
   const body = parseObject(text);
+  if (status < 300 && body?.success === true) return body.result;
   const details = { detail: `status ${status}`, upstreamCode: findCode(body) };
   if (status === 401) throw new RejectedError(command, 'unauthenticated', details);
   if (status === 403) throw new RejectedError(command, 'forbidden', details);
   if (status === 429 || status >= 500) throw new UnreachableError(command, 'unavailable', { ...details, sent: true });
   if (body?.success === false) throw new RejectedError(command, 'rejected', details);
-  if (status > 299 || body?.success !== true) throw new InvalidReplyError(command, details);
-  return body.result;
+  throw new InvalidReplyError(command, details);
 }
 
 /** `get_maintenance_list`: an array of tickets. A ticket without a usable id is left out and counted. */
@@ -47,10 +47,8 @@ export function decodeList(result: unknown, residenceId: string, command: Comman
   const maintenances: Maintenance[] = [];
   const unusable = unusableMember(command);
   for (const ticket of result) {
-    const maintenanceId = isObject(ticket) ? ticket.maintenance_id : undefined;
-    if (isObject(ticket) && isUsableId(maintenanceId)) {
-      maintenances.push(decodeTicket(ticket, residenceId, maintenanceId, unusable));
-    }
+    if (!isObject(ticket) || !isUsableId(ticket.maintenance_id)) continue;
+    maintenances.push(decodeTicket(ticket, residenceId, ticket.maintenance_id, unusable));
   }
   return { maintenances, dropped: result.length - maintenances.length };
 }
@@ -68,9 +66,8 @@ export function decodeInfo(
 
 /** `create_maintenance_info`: the command API's id of the new ticket. */
 export function decodeCreated(result: unknown, command: CommandRef): string {
-  const maintenanceId = isObject(result) ? result.maintenance_id : undefined;
-  if (!isUsableId(maintenanceId)) throw unexpectedResult(command, result);
-  return maintenanceId;
+  if (!isObject(result) || !isUsableId(result.maintenance_id)) throw unexpectedResult(command, result);
+  return result.maintenance_id;
 }
 
 /** Both delete commands: an object with nothing in it that matters. */

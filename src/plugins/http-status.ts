@@ -14,10 +14,11 @@ export function httpStatus(): ApolloServerPlugin<Context> {
     async requestDidStart() {
       return {
         async willSendResponse({ request, response, errors }) {
+          if (response.http.status !== 400) return;
           const accept = request.http?.headers.get('accept');
           const answersJson = new Negotiator({ headers: { accept } }).mediaType(MEDIA_TYPES) === MEDIA_TYPES[0];
           const malformed = errors?.some(({ extensions }) => extensions.code === ApolloServerErrorCode.BAD_REQUEST);
-          if (response.http.status === 400 && answersJson && !malformed) response.http.status = 200;
+          if (answersJson && !malformed) response.http.status = 200;
         },
       };
     },

@@ -52,7 +52,7 @@ export async function startUpstream() {
     const { status, text } = answerCommand(request, body, store, tokens);
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(text);
-  }, 0);
+  });
 
   return {
     ...server,
