@@ -2,19 +2,20 @@
  * The environment, checked. The only reader of process.env in src/; README.md has the table of what it takes.
  */
 import { cleanEnv, EnvError, makeValidator, str } from 'envalid';
+import type { PolicyOptions } from './command-api/policy.ts';
+import type { TransportOptions } from './command-api/transport.ts';
 
-export interface Config {
+export interface Config extends TransportOptions, PolicyOptions {
   /** False where NODE_ENV is `development`. */
   readonly production: boolean;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Scheme, host and port of the command API. */
-  readonly commandApiOrigin: string;
   /** The values that `Router-Authorization` may have; empty where none is asked for. */
   readonly routerSecrets: readonly string[];
-  readonly attemptTimeoutMs: number;
   readonly operationTimeoutMs: number;
+  /** Requests that are answered at once; those beyond are refused. */
+  readonly maxRequestsInFlight: number;
   /** How long to go on serving after it was told to stop, so that everyone learns that it is no longer ready. */
   readonly drainDelayMs: number;
   readonly logLevel: string;
@@ -50,6 +51,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
       ALLOW_NO_ROUTER_SECRET: oneOf('true', 'false')({ default: 'false' }),
       ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
       OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
+      MAX_ATTEMPTS: wholeNumber(1, 10)({ default: 3 }),
+      MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000)({ default: 256 }),
+      MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000)({ default: 1024 }),
+      BREAKER_FAILURES: wholeNumber(1, 10_000)({ default: 20 }),
+      BREAKER_OPEN_MS: wholeNumber(1, 60_000)({ default: 5000 }),
+      MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000)({ default: 500 }),
       DRAIN_DELAY_MS: wholeNumber(0, 60_000)({ default: 2000 }),
       LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
     },
@@ -68,6 +75,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     routerSecrets: [env.ROUTER_SECRET, env.ROUTER_SECRET_PREVIOUS].filter((value) => value !== undefined),
     attemptTimeoutMs: env.ATTEMPT_TIMEOUT_MS,
     operationTimeoutMs: env.OPERATION_TIMEOUT_MS,
+    maxAttempts: env.MAX_ATTEMPTS,
+    maxCommandsInFlight: env.MAX_COMMANDS_IN_FLIGHT,
+    maxCommandsQueued: env.MAX_COMMANDS_QUEUED,
+    breakerFailures: env.BREAKER_FAILURES,
+    breakerOpenMs: env.BREAKER_OPEN_MS,
+    maxRequestsInFlight: env.MAX_REQUESTS_IN_FLIGHT,
     drainDelayMs: env.DRAIN_DELAY_MS,
     logLevel: env.LOG_LEVEL,
   };

@@ -2,15 +2,34 @@
  * The command API as a set of methods, one for each command. With the decoder, the only place that knows its names.
  */
 import { randomBytes } from 'node:crypto';
+import type { IPolicy } from 'cockatiel';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
 import type { CommandRef } from './errors.ts';
+import type { Flights } from './flights.ts';
+import { createOperationPolicy, takeTurn } from './policy.ts';
 import type { Session, Transport } from './transport.ts';
 
-/** What is remembered of each command that was sent, for the operation's log line. */
+/** What all operations share. */
+export interface Upstream {
+  readonly transport: Transport;
+  readonly policy: IPolicy;
+  readonly flights: Flights;
+}
+
+/** What ends the commands of one operation. */
+export interface Signals {
+  /** Aborts when the operation's time is over, and when the caller has gone. */
+  readonly read: AbortSignal;
+  /** Aborts only when the time is over: what a caller asked to be written goes on without it. */
+  readonly write: AbortSignal;
+}
+
+/** What is remembered of each command, for the operation's log line. */
 export interface CommandRecord {
   readonly name: string;
-  readonly id: string;
+  /** Another operation's, where its exchange was shared. */
+  id: string;
   durationMs: number;
   /** Why it failed, if it did. */
   error?: unknown;
@@ -20,23 +39,55 @@ export interface CommandRecord {
 
 export type CommandApiClient = ReturnType<typeof createCommandApiClient>;
 
+type Param = Readonly<Record<string, unknown>> & { readonly residence_id: string };
+
 /**
- * A client for one caller. Every method sends its command once and throws a `CommandApiError` where it fails; `record`
- * is told of each command as it is sent, and completed when it settles.
+ * A client for one operation. Every method throws a `CommandApiError` where its command fails; `record` is told of each
+ * command as it is asked for, and completed when it settles.
  */
-export function createCommandApiClient(transport: Transport, session: Session, record: (sent: CommandRecord) => void) {
+export function createCommandApiClient(
+  { transport, policy, flights }: Upstream,
+  session: Session,
+  signals: Signals,
+  record: (asked: CommandRecord) => void,
+) {
+  const operationPolicy = createOperationPolicy();
+
   async function command<T>(
     { name, write }: Pick<CommandRef, 'name' | 'write'>,
-    param: Record<string, unknown>,
+    param: Param,
     decode: (result: unknown, sent: CommandRef, log: CommandRecord) => T,
   ): Promise<T> {
     // Errors keep this and not the param, which holds what a resident wrote.
-    const sent: CommandRef = { name, id: `c${randomBytes(16).toString('hex')}`, write };
-    const log: CommandRecord = { name, id: sent.id, durationMs: 0 };
+    const own: CommandRef = { name, id: `c${randomBytes(16).toString('hex')}`, write };
+    const log: CommandRecord = { name, id: own.id, durationMs: 0 };
     record(log);
     const start = performance.now();
+
+    async function exchange(signal: AbortSignal): Promise<T> {
+      const send = () => transport.send({ ...own, param }, session, signal);
+      return decode(decodeReply(await takeTurn(policy, own, signal, send), own), own, log);
+    }
+
+    function read(): Promise<T> {
+      const key = JSON.stringify([session.authorization, name, param]);
+      const flight = flights.share(key, own, param.residence_id, signals.read, exchange);
+      log.id = flight.command.id;
+      return flight.result;
+    }
+
+    async function change(): Promise<T> {
+      // Before and after: no read that begins after a write sees what was read before it was done.
+      flights.detach(param.residence_id);
+      try {
+        return await exchange(signals.write);
+      } finally {
+        flights.detach(param.residence_id);
+      }
+    }
+
     try {
-      return decode(decodeReply(await transport.send({ ...sent, param }, session), sent), sent, log);
+      return await takeTurn(operationPolicy, own, write ? signals.write : signals.read, write ? change : read);
     } catch (error) {
       log.error = error;
       throw error;
