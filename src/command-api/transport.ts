@@ -42,8 +42,8 @@ const TRANSIENT = {
 };
 /** Pauses are anything up to a bound that doubles, so that those who failed together do not come back together. */
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
-/** Retries that may be spent at the start, that each command earns, and that can be saved up. */
-const BUDGET = { start: 10, perCommand: 0.1, most: 100 };
+/** In tenths of a retry: what there is at the start, what each command earns, and what can be saved up. */
+const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 
 /** Opens nothing until the first command; `close` ends the connections that are kept. */
 export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempts }: TransportOptions) {
@@ -89,8 +89,8 @@ export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempt
     if (error.request?.reusedSocket && !error.response) return 1;
     const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attemptCount - 1));
     const pauseMs = retryAfter + Math.max(1, Math.random() * bound);
-    if (budget < 1 || performance.now() + pauseMs >= endsAt) return 0;
-    budget -= 1;
+    if (budget < BUDGET.perRetry || performance.now() + pauseMs >= endsAt) return 0;
+    budget -= BUDGET.perRetry;
     return pauseMs;
   }
 
