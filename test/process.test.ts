@@ -124,6 +124,51 @@ describe('npm start', () => {
     await upstream.stop();
   });
 
+  it('cuts off what takes longer than an operation may, and exits with 0', async () => {
+    const subgraph = run('src/main.ts', { ...ENV, DRAIN_DELAY_MS: '0', OPERATION_TIMEOUT_MS: '200' });
+    const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
+    const { hostname, port } = new URL(url);
+    const socket = net.connect(Number(port), hostname);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    // A body that never comes keeps the request under way for good.
+    socket.on('error', () => {});
+    socket.write(
+      `POST /graphql HTTP/1.1\r\nhost: x\r\nrouter-authorization: ${ROUTER_SECRET}\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{`,
+    );
+    await fetch(`${url}/health/live`);
+    subgraph.child.kill('SIGTERM');
+    await closed;
+    expect(await subgraph.exit).toBe(0);
+    expect(subgraph.output()).toMatch(/"msg":"stopped"/);
+  });
+
+  it('answers a request that comes on a kept connection while it closes', async () => {
+    const upstream = await startUpstream();
+    const subgraph = run('src/main.ts', { ...ENV, COMMAND_API_URL: upstream.url, DRAIN_DELAY_MS: '0' });
+    const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
+    const { hostname, port } = new URL(url);
+    const body = JSON.stringify({ query: `{ maintenances(residenceId: "${R}") { contact } }` });
+    const head = `POST /graphql HTTP/1.1\r\nhost: x\r\nrouter-authorization: ${ROUTER_SECRET}\r\ncontent-type: application/json\r\nauthorization: Bearer ${EXAMPLE.token}\r\ncontent-length: ${body.length}\r\n\r\n`;
+    const socket = net.connect(Number(port), hostname);
+    let answered = '';
+    socket.on('data', (chunk) => {
+      answered += chunk;
+    });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    // Half of a request is here when it stops listening, and the rest comes later.
+    socket.write(head + body.slice(0, 10));
+    await fetch(`${url}/health/live`);
+    subgraph.child.kill('SIGTERM');
+    await untilRefused(url);
+    socket.write(body.slice(10));
+    await closed;
+    expect(answered).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(answered).toMatch(/\r\nconnection: close\r\n/i);
+    expect(answered).toContain('{"data":{"maintenances":[{"contact":"10086"}]}}');
+    expect(await subgraph.exit).toBe(0);
+    await upstream.stop();
+  });
+
   it('ends at once, with 1, at a second signal', async () => {
     const subgraph = run('src/main.ts', { ...ENV, DRAIN_DELAY_MS: '60000' });
     await subgraph.until(/"msg":"ready"/);
@@ -151,6 +196,23 @@ describe('npm start', () => {
     npm.child.kill('SIGTERM');
     expect(await npm.exit).toBe(0);
     expect(npm.output()).toMatch(/"msg":"stopped"/);
+  });
+
+  it.each([
+    ['an error that nobody caught', 'process.nextTick(() => { throw new Error(env.QUOTED); })'],
+    ['a rejection that nobody handled', 'Promise.reject(Object.assign(new TypeError(env.QUOTED), { x: env.QUOTED }))'],
+    ['something thrown that is no error', 'process.nextTick(() => { throw env.QUOTED; })'],
+  ])('logs %s without what it quotes, and ends with 1', async (_, crash) => {
+    // Beside the server that ships, in its process, on a signal that it does not use.
+    const preload = `data:text/javascript,const { env } = process; process.on('SIGUSR2', () => { ${crash} })`;
+    const env = { ...ENV, QUOTED: 'canary-crash' };
+    const subgraph = watch(spawn(process.execPath, ['--import', preload, 'src/main.ts'], { cwd: ROOT, env }));
+    await subgraph.until(/"msg":"ready"/);
+    subgraph.child.kill('SIGUSR2');
+    expect(await subgraph.exit).toBe(1);
+    expect(subgraph.output()).toMatch(/"level":60.*"err":\{"type":"(Error|TypeError|string)".*"msg":"crashed"\}\n$/);
+    expect(subgraph.output()).not.toContain('canary');
+    expect(subgraph.output()).not.toContain(ROUTER_SECRET);
   });
 
   it('refuses to start without its environment, says every fault and no stack, and exits with 1', async () => {
