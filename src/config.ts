@@ -2,24 +2,8 @@
  * The environment, checked. The only reader of process.env in src/; README.md has the table of what it takes.
  */
 import { cleanEnv, EnvError, makeValidator, str } from 'envalid';
-import type { PolicyOptions } from './command-api/policy.ts';
-import type { TransportOptions } from './command-api/transport.ts';
 
-export interface Config extends TransportOptions, PolicyOptions {
-  /** False where NODE_ENV is `development`. */
-  readonly production: boolean;
-  readonly host: string;
-  /** 0 takes a free one. */
-  readonly port: number;
-  /** The values that `Router-Authorization` may have; empty where none is asked for. */
-  readonly routerSecrets: readonly string[];
-  readonly operationTimeoutMs: number;
-  /** Requests that are answered at once; those beyond are refused. */
-  readonly maxRequestsInFlight: number;
-  /** How long to go on serving after it was told to stop, so that everyone learns that it is no longer ready. */
-  readonly drainDelayMs: number;
-  readonly logLevel: string;
-}
+export type Config = Readonly<ReturnType<typeof loadConfig>>;
 
 /** Every fault of an environment, a line each. No line repeats a value: it may be a secret in the wrong place. */
 export class ConfigError extends Error {
@@ -30,7 +14,7 @@ export class ConfigError extends Error {
 }
 
 /** Reads the configuration. Throws a `ConfigError` that names every fault at once. */
-export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   // A variable that is set to nothing is not set.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const env = cleanEnv(
@@ -68,10 +52,14 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     },
   );
   return {
+    /** False where NODE_ENV is `development`. */
     production: env.NODE_ENV !== 'development',
     host: env.HOST,
+    /** 0 takes a free one. */
     port: env.PORT,
+    /** Scheme, host and port of the command API. */
     commandApiOrigin: env.COMMAND_API_URL,
+    /** The values that `Router-Authorization` may have; empty where none is asked for. */
     routerSecrets: [env.ROUTER_SECRET, env.ROUTER_SECRET_PREVIOUS].filter((value) => value !== undefined),
     attemptTimeoutMs: env.ATTEMPT_TIMEOUT_MS,
     operationTimeoutMs: env.OPERATION_TIMEOUT_MS,

@@ -34,14 +34,15 @@ export function createContext(
       if (!isBearer(authorization)) {
         throw new Refusal('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
       }
+      const writeSignal = AbortSignal.timeout(operationTimeoutMs);
       const session = {
         authorization,
         traceparent: isTraceparent(traceparent) ? traceparent : undefined,
         endsAt: performance.now() + operationTimeoutMs,
+        writeSignal,
+        readSignal: AbortSignal.any([writeSignal, gone]),
       };
-      const write = AbortSignal.timeout(operationTimeoutMs);
-      const signals = { write, read: AbortSignal.any([write, gone]) };
-      const client = createCommandApiClient(upstream, session, signals, (asked) => commands.push(asked));
+      const client = createCommandApiClient(upstream, session, (asked) => commands.push(asked));
       caller = { client, loaders: createLoaders(client) };
       return caller;
     },

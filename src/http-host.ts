@@ -33,21 +33,12 @@ export interface Host {
   stop(): Promise<void>;
 }
 
-export interface HostOptions<T extends BaseContext> {
-  readonly config: Config;
-  readonly logger: Logger;
-  /** Started already. */
-  readonly apollo: ApolloServer<T>;
-  readonly context: ApolloFastifyContextFunction<T>;
-}
-
-/** Starts listening. Rejects where it cannot, with Node's own error. */
-export async function startHost<T extends BaseContext>({
-  config,
-  logger,
-  apollo,
-  context,
-}: HostOptions<T>): Promise<Host> {
+/** Serves a started Apollo Server. Rejects where it cannot listen, with Node's own error. */
+export async function startHost<T extends BaseContext>(
+  apollo: ApolloServer<T>,
+  context: ApolloFastifyContextFunction<T>,
+  { config, logger }: { config: Config; logger: Logger },
+): Promise<Host> {
   const mayEnter = createRouterGuard(config.routerSecrets);
   let ready = true;
   let inFlight = 0;
@@ -113,7 +104,8 @@ function answerClientError({ code }: NodeJS.ErrnoException, socket: Socket): voi
   const status = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
   const body = JSON.stringify(refusal('BAD_REQUEST', `${STATUS_CODES[status]}.`));
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: ${JSON_TYPE}`;
-  socket.end(`${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  socket.write(`${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  socket.destroySoon();
 }
 
 /** A fault that Fastify found in a request, or an unforeseen one, as JSON of GraphQL's shape. */

@@ -8,6 +8,7 @@ import {
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginInlineTrace } from '@apollo/server/plugin/inlineTrace';
+import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
 import type { Logger } from 'pino';
 import { createFlights } from './command-api/flights.ts';
 import { createPolicy } from './command-api/policy.ts';
@@ -34,6 +35,15 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
   const transport = createTransport(config);
   const upstream = { transport, policy: createPolicy(config), flights: createFlights() };
   const contextOptions = { upstream, operationTimeoutMs: config.operationTimeoutMs };
+  const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }, reply) => {
+    // Every answer is one caller's.
+    reply.header('cache-control', 'no-store');
+    const gone = new AbortController();
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) gone.abort();
+    });
+    return createContext(headers, gone.signal, contextOptions);
+  };
 
   const apollo = new ApolloServer<Context>({
     schema: createSchema(),
@@ -61,20 +71,7 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
     ],
   });
   await apollo.start();
-  const host = await startHost({
-    config,
-    logger,
-    apollo,
-    context: async (request, reply) => {
-      // Every answer is one caller's.
-      reply.header('cache-control', 'no-store');
-      const gone = new AbortController();
-      reply.raw.once('close', () => {
-        if (!reply.raw.writableFinished) gone.abort();
-      });
-      return createContext(request.headers, gone.signal, contextOptions);
-    },
-  });
+  const host = await startHost(apollo, answerContext, { config, logger });
 
   return {
     url: host.url,

@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { noop } from 'cockatiel';
 import { EXAMPLE } from '../dev/seed.ts';
 import { createOperationPolicy, takeTurn } from '../src/command-api/policy.ts';
 import { codes, ROUTER_SECRET, type Subgraph, startSubgraph } from './support/subgraph.ts';
@@ -367,7 +368,7 @@ describe('commands in flight', () => {
 
   it('that wait in vain fail in time, say that they were not sent, and never are', async () => {
     const command = { name: 'a', id: 'c', write: true };
-    const turn = createOperationPolicy();
+    const turn = createOperationPolicy(noop);
     const release: (() => void)[] = [];
     const running = Array.from({ length: 32 }, () =>
       takeTurn(

@@ -35,9 +35,9 @@ export function createPolicy(options: PolicyOptions): IPolicy {
   return wrap(bulkhead(options.maxCommandsInFlight, options.maxCommandsQueued), breaker);
 }
 
-/** Lets one operation have only so many commands in flight, so that it cannot fill everybody's queue. */
-export function createOperationPolicy(): IPolicy {
-  return bulkhead(32, Number.POSITIVE_INFINITY);
+/** The policy, with so many commands of one operation in flight that it cannot fill everybody's queue. */
+export function createOperationPolicy(policy: IPolicy): IPolicy {
+  return wrap(bulkhead(32, Number.POSITIVE_INFINITY), policy);
 }
 
 /**
