@@ -6,7 +6,7 @@ import net, { type AddressInfo } from 'node:net';
 
 const POLL_MS = 50;
 
-/** Waits until the origin at `url` says that it is ready, or that it is not. */
+/** Whether the replica at `url` says that it is ready. */
 async function isReady(url: string): Promise<boolean> {
   return fetch(`${url}/health/ready`).then(
     async (response) => {

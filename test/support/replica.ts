@@ -49,6 +49,9 @@ export async function startReplica(commandApiUrl: string, env: NodeJS.ProcessEnv
       child.kill('SIGTERM');
       return exit;
     },
+    kill(): void {
+      child.kill('SIGKILL');
+    },
   };
 }
 
