@@ -1,6 +1,6 @@
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EXAMPLE } from '../../dev/seed.ts';
+import { EXAMPLE, FLATS } from '../../dev/seed.ts';
 import { type ChaosProxy, startChaosProxy } from '../support/chaos-proxy.ts';
 import { load, request } from '../support/load.ts';
 import { HEADERS, startReplica } from '../support/replica.ts';
@@ -17,14 +17,18 @@ const TYPED = new Set(['UPSTREAM_TIMEOUT', 'UPSTREAM_UNAVAILABLE']);
 const OPERATIONS = [
   `{ maintenances(residenceId: "${R}") { id } }`,
   `{ maintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id } }`,
-  `mutation { deleteMaintenances(ids: ["${R}:gone", "other:gone"]) { deletedIds failures { code } } }`,
+  `mutation { deleteMaintenances(ids: ["${R}:gone", "${FLATS[0]?.id}:gone"]) { deletedIds failures { code } } }`,
 ].map((query) => JSON.stringify({ query }));
 
 const TROUBLES: Readonly<Record<string, (proxy: ChaosProxy, isOver: () => boolean) => Promise<void>>> = {
   slow: (proxy) => proxy.set({ response: { latencyMs: 800 } }),
   'too slow': (proxy) => proxy.set({ response: { latencyMs: 5000 } }),
   silent: (proxy) => proxy.set({ request: { timeout: true } }),
-  dead: (proxy) => proxy.set({ down: 'refuse' }),
+  async dead(proxy) {
+    // First what is kept, then what is new.
+    await proxy.set({ down: 'destroy' });
+    await proxy.set({ down: 'refuse' });
+  },
   async flapping(proxy, isOver) {
     while (!isOver()) {
       await proxy.set({ down: 'destroy' });
