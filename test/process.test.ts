@@ -1,57 +1,15 @@
-import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import net from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
+import { killAll, run, start, watch } from './support/process.ts';
 import { ROUTER_SECRET } from './support/subgraph.ts';
 import { startUpstream } from './support/upstream.ts';
 
-const ROOT = new URL('..', import.meta.url);
 const R = EXAMPLE.residenceId;
 // Enough for the production server to start; nothing answers at that command API.
 const ENV = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
-const running: ChildProcess[] = [];
 
-afterEach(() => {
-  for (const child of running.splice(0)) child.kill('SIGKILL');
-});
-
-/** Runs one of the project's programs as its npm script does, with this environment and no other. */
-function run(file: string, env: Record<string, string>) {
-  return watch(spawn(process.execPath, ['--import', './check-node.mjs', file], { cwd: ROOT, env }));
-}
-
-function watch(child: ChildProcessWithoutNullStreams) {
-  running.push(child);
-  let output = '';
-  const watchers: (() => void)[] = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      output += chunk;
-      for (const look of watchers) look();
-    });
-  }
-  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
-  return {
-    child,
-    exit,
-    output: () => output,
-    /** Waits for the output to match; fails with all of it where the process ends first. */
-    async until(pattern: RegExp): Promise<RegExpExecArray> {
-      const seen = new Promise<RegExpExecArray>((resolve) => {
-        const look = () => {
-          const match = pattern.exec(output);
-          if (match) resolve(match);
-        };
-        watchers.push(look);
-        look();
-      });
-      const ended = exit.then((code) => {
-        throw new Error(`ended with ${code}: ${output}`);
-      });
-      return Promise.race([seen, ended]);
-    },
-  };
-}
+afterEach(killAll);
 
 async function post(url: string, query: string, headers: Record<string, string>) {
   const response = await fetch(`${url}/graphql`, {
@@ -191,7 +149,7 @@ describe('npm start', () => {
   it('hands a signal to npm on to the server', async () => {
     const { PATH = '', HOME = '' } = process.env;
     const env = { ...ENV, PATH, HOME, DRAIN_DELAY_MS: '0' };
-    const npm = watch(spawn('npm', ['start'], { cwd: ROOT, env }));
+    const npm = watch(start('npm', ['start'], env));
     await npm.until(/"msg":"ready"/);
     npm.child.kill('SIGTERM');
     expect(await npm.exit).toBe(0);
