@@ -1,0 +1,53 @@
+/**
+ * HTTP that no client library would send: bytes on a socket, and every answer that comes back for them.
+ */
+import net from 'node:net';
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+/**
+ * Writes bytes and resolves with the answers once the server has closed the connection. Half-closes its own side after
+ * them unless told to `hold` it open; a reset counts as a close.
+ */
+export async function sendBytes(url: string, bytes: string | Buffer, { hold = false } = {}): Promise<RawAnswer[]> {
+  const { hostname, port } = new URL(url);
+  const socket = net.connect(Number(port), hostname);
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const closed = new Promise<void>((resolve) => {
+    socket.on('close', () => resolve());
+    socket.on('error', () => {});
+  });
+  if (hold) socket.write(bytes);
+  else socket.end(bytes);
+  await closed;
+  return parseAnswers(Buffer.concat(chunks));
+}
+
+/** A request as bytes: CRLF after each line of the head, and `content-length` where there is a body. */
+export function request(head: readonly string[], body: string | Buffer = ''): Buffer {
+  const content = Buffer.from(body);
+  const length = content.length > 0 ? [`content-length: ${content.length}`] : [];
+  return Buffer.concat([Buffer.from(`${[...head, ...length].join('\r\n')}\r\n\r\n`, 'latin1'), content]);
+}
+
+function parseAnswers(bytes: Buffer): RawAnswer[] {
+  const answers: RawAnswer[] = [];
+  let rest = bytes;
+  while (rest.length > 0) {
+    const end = rest.indexOf('\r\n\r\n');
+    if (end < 0) throw new Error(`no HTTP answer: ${rest.toString('latin1')}`);
+    const [statusLine = '', ...lines] = rest.subarray(0, end).toString('latin1').split('\r\n');
+    const headers = new Headers(lines.map((line) => [line.split(':')[0] ?? '', line.slice(line.indexOf(':') + 1)]));
+    const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1]);
+    const start = end + 4;
+    const length = status < 200 ? 0 : Number(headers.get('content-length') ?? rest.length - start);
+    answers.push({ status, headers, body: rest.subarray(start, start + length).toString() });
+    rest = rest.subarray(start + length);
+  }
+  return answers;
+}
