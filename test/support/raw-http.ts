@@ -10,10 +10,10 @@ export interface RawAnswer {
 }
 
 /**
- * Writes bytes and resolves with the answers once the server has closed the connection. Half-closes its own side after
- * them unless told to `hold` it open; a reset counts as a close.
+ * Writes bytes and resolves with the answers once the server has closed the connection: ask for it with
+ * `connection: close`, or `end` this side after the bytes. A reset counts as a close.
  */
-export async function sendBytes(url: string, bytes: string | Buffer, { hold = false } = {}): Promise<RawAnswer[]> {
+export async function sendBytes(url: string, bytes: string | Buffer, { end = false } = {}): Promise<RawAnswer[]> {
   const { hostname, port } = new URL(url);
   const socket = net.connect(Number(port), hostname);
   const chunks: Buffer[] = [];
@@ -22,8 +22,8 @@ export async function sendBytes(url: string, bytes: string | Buffer, { hold = fa
     socket.on('close', () => resolve());
     socket.on('error', () => {});
   });
-  if (hold) socket.write(bytes);
-  else socket.end(bytes);
+  if (end) socket.end(bytes);
+  else socket.write(bytes);
   await closed;
   return parseAnswers(Buffer.concat(chunks));
 }
