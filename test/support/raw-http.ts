@@ -44,10 +44,20 @@ function parseAnswers(bytes: Buffer): RawAnswer[] {
     const [statusLine = '', ...lines] = rest.subarray(0, end).toString('latin1').split('\r\n');
     const headers = new Headers(lines.map((line) => [line.split(':')[0] ?? '', line.slice(line.indexOf(':') + 1)]));
     const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1]);
-    const start = end + 4;
-    const length = status < 200 ? 0 : Number(headers.get('content-length') ?? rest.length - start);
-    answers.push({ status, headers, body: rest.subarray(start, start + length).toString() });
-    rest = rest.subarray(start + length);
+    rest = rest.subarray(end + 4);
+    const isChunked = headers.get('transfer-encoding') === 'chunked';
+    const length = status < 200 || isChunked ? 0 : Number(headers.get('content-length') ?? rest.length);
+    let body = rest.subarray(0, length);
+    rest = rest.subarray(length);
+    while (isChunked) {
+      const line = rest.indexOf('\r\n');
+      const size = Number.parseInt(rest.subarray(0, line).toString(), 16);
+      if (!(size >= 0)) throw new Error(`no chunk: ${rest.toString('latin1')}`);
+      body = Buffer.concat([body, rest.subarray(line + 2, line + 2 + size)]);
+      rest = rest.subarray(line + 2 + size + 2);
+      if (size === 0) break;
+    }
+    answers.push({ status, headers, body: body.toString() });
   }
   return answers;
 }
