@@ -192,7 +192,7 @@ describe('a representation that cannot be used nulls its own entry and sends not
     ['a null residence', { __typename: 'Maintenance', residence: null, maintenanceId: M }],
     ['a list of residences', { __typename: 'Maintenance', residence: [{ id: R }], maintenanceId: M }],
     ['a number for the residence’s id', { __typename: 'Maintenance', residence: { id: 5 }, maintenanceId: M }],
-    ['an object for the residence’s id', { __typename: 'Maintenance', residence: { id: { id: R } }, maintenanceId: M }],
+    ['an object for that id', { __typename: 'Maintenance', residence: { id: { id: R } }, maintenanceId: M }],
     ['an empty residence’s id', { __typename: 'Maintenance', residence: { id: '' }, maintenanceId: M }],
     ['a number for a maintenanceId', { __typename: 'Maintenance', residence: { id: R }, maintenanceId: 5 }],
     ['a list for a maintenanceId', { __typename: 'Maintenance', residence: { id: R }, maintenanceId: [M] }],
@@ -233,8 +233,8 @@ describe('what stands beside a key is not looked at', () => {
   ];
 
   it.each(CASES)('%s', async (_, members) => {
-    const body = `{"query":${JSON.stringify(QUERY)},"variables":{"r":[{"__typename":"Maintenance","id":${JSON.stringify(ID)},${members}}]}}`;
-    const answer = await post(body);
+    const representation = `{"__typename":"Maintenance","id":${JSON.stringify(ID)},${members}}`;
+    const answer = await post(`{"query":${JSON.stringify(QUERY)},"variables":{"r":[${representation}]}}`);
     expect(answer.errors).toEqual([]);
     expect(answer.data._entities).toEqual([ENTITY]);
     expect(subgraph.upstream.commands()).toEqual([INFO]);

@@ -66,7 +66,6 @@ describe('the charset of a body', () => {
     'application/json;charset=UTF-8',
     'application/json; charset="utf-8"',
     'Application/JSON',
-    'application/json; odd=1',
   ])('%s is taken', async (type) => {
     expect(JSON.parse((await post(BODY, { 'content-type': type })).body)).toEqual(LISTED);
     expect(subgraph.upstream.commands()).toEqual([GET_LIST]);
@@ -98,7 +97,10 @@ describe('the bytes of a body', () => {
     ['UTF-16', Buffer.from(BODY, 'utf16le')],
     ['bad UTF-8 before it', Buffer.concat([Buffer.from([0xff]), Buffer.from(BODY)])],
     ['bad UTF-8 between its members', Buffer.from(BODY.replace(':', ':\u00c0'), 'latin1')],
-    ['two byte order marks', Buffer.from(`\ufeff\ufeff${BODY}`)],
+    ['bad UTF-8 in a text', Buffer.from(BODY.replace(R, 'r\u00ff\u00c0\u0080'), 'latin1')],
+    ['UTF-8 that is cut off', Buffer.from(BODY.replace(R, 'r\u00e4\u00bf'), 'latin1')],
+    ['a surrogate in UTF-8', Buffer.from(BODY.replace(R, 'r\u00ed\u00a0\u0080'), 'latin1')],
+    ['UTF-8 that is longer than need be', Buffer.from(BODY.replace(R, 'r\u00c0\u00af'), 'latin1')],
     ['NUL after it', Buffer.from(`${BODY}\u0000`)],
     ['a raw control character in a text', Buffer.from(BODY.replace('{ m', '{\u0001m'))],
     ['two of it', Buffer.from(BODY + BODY)],
@@ -154,12 +156,6 @@ describe('the bytes of a body', () => {
     const answer = await post(`{"query":${JSON.stringify(query)},"variables":{"id":"evil","id":"${R}"}}`);
     expect(JSON.parse(answer.body)).toEqual(LISTED);
     expect(subgraph.upstream.commands()).toEqual([GET_LIST]);
-  });
-
-  it('bad UTF-8 in a text becomes U+FFFD, as browsers have it', async () => {
-    const [before = '', after = ''] = BODY.split(R);
-    await post(Buffer.concat([Buffer.from(`${before}r`), Buffer.from([0xff, 0xc0, 0x80]), Buffer.from(after)]));
-    expect(subgraph.upstream.received.map(({ param }) => param)).toEqual([{ residence_id: 'r\ufffd\ufffd\ufffd' }]);
   });
 });
 

@@ -12,7 +12,8 @@ const R = EXAMPLE.residenceId;
 const CREATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
 const DELETE = 'mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds failures { id } } }';
 const LIST =
-  'query ($id: ID!, $first: Int, $offset: Int) { maintenances(residenceId: $id, first: $first, offset: $offset) { id } }';
+  'query ($id: ID!, $first: Int, $offset: Int) {' +
+  ' maintenances(residenceId: $id, first: $first, offset: $offset) { id } }';
 const INPUT = {
   residenceId: R,
   startTime: '2024-01-16T13:32:45Z',
@@ -114,7 +115,9 @@ describe('a text arrives exactly as it was given, wherever it stands', () => {
     const expected = { id, maintenanceId: text, residence: { id: text }, ...one };
     expect([detail.data, detail.errors]).toEqual([{ maintenance: expected }, []]);
     const entities = await subgraph.ask(
-      `query ($r: [_Any!]!) { _entities(representations: $r) { ... on Maintenance { id ${fields} } ... on Residence { id } } }`,
+      `query ($r: [_Any!]!) {
+        _entities(representations: $r) { ... on Maintenance { id ${fields} } ... on Residence { id } }
+      }`,
       {
         variables: {
           r: [

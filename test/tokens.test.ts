@@ -266,7 +266,9 @@ describe('two callers who ask for the same at the same time', () => {
       variables: { r: ['m1', 'm2'].map((id) => ({ __typename: 'Maintenance', id: `${residence}:${id}` })) },
     }),
     (residence) => ({
-      query: `mutation { createMaintenance(input: { residenceId: "${residence}", startTime: "2024-01-16T13:32:45Z", finishTime: "2024-01-17T13:32:45Z", description: "x", contact: "x" }) { maintenance { description } } }`,
+      query: `mutation { createMaintenance(input: {
+        residenceId: "${residence}", startTime: "2024-01-16T13:32:45Z", finishTime: "2024-01-17T13:32:45Z", description: "x", contact: "x"
+      }) { maintenance { description } } }`,
     }),
   ];
   const CALLERS = ['first', 'second'] as const;
