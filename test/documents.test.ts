@@ -74,7 +74,9 @@ function deepening(levels: number, spreads: number): string {
   return times(levels, (i) => `fragment F${i} on Maintenance { residence { maintenances { ${inner(i)} } } }`);
 }
 
-const page = (first: number) => `residence { maintenances(first: ${first}) { id } }`;
+/** A fragment that selects one field ten times, with other arguments than any other fragment does. */
+const pages = (i: number) =>
+  `fragment F${i} on Maintenance { ${times(10, (k) => `residence { maintenances(first: ${i * 10 + k}) { id } }`)} }`;
 
 describe('is refused before any command', () => {
   /** The document, the code, and what the message has to name. */
@@ -223,7 +225,7 @@ describe('is refused before any command', () => {
     ['50 fields under one name', `{ ${times(50, (i) => `maintenance(id: "r:${i}") { id }`)} }`, VALIDATION, /conflict/],
     [
       '400 fields under one name, in fragments',
-      `{ ${LIST} { ${times(40, (i) => `...F${i}`)} } } ${times(40, (i) => `fragment F${i} on Maintenance { ${times(10, (k) => page(i * 10 + k))} }`)}`,
+      `{ ${LIST} { ${times(40, (i) => `...F${i}`)} } } ${times(40, pages)}`,
       VALIDATION,
       /conflict|aborted/,
     ],

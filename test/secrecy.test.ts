@@ -48,12 +48,16 @@ const LEAKY_HEADERS = {
   'retry-after': 'canary-upstream',
 };
 
-/** An error that nobody foresaw, thrown where a command to this residence is written out. */
+/**
+ * An error that nobody foresaw, thrown where a command to this residence is written out. It quotes the secret and all
+ * that the command holds, in its message and in a member, as errors of libraries do.
+ */
 const UNFORESEEN = `data:text/javascript,${encodeURIComponent(`
   const stringify = JSON.stringify;
   JSON.stringify = (value, ...rest) => {
-    if (value?.param?.residence_id === 'unforeseen') throw new TypeError('canary-unforeseen');
-    return stringify(value, ...rest);
+    if (value?.param?.residence_id !== 'unforeseen') return stringify(value, ...rest);
+    const text = process.env.ROUTER_SECRET + stringify(value);
+    throw Object.assign(new TypeError(text), { code: 'ERR_UNFORESEEN', options: { text } });
   };`)}`;
 
 interface Process {
@@ -501,7 +505,7 @@ describe('an ordinary day', () => {
     expect(linesWithCanary(output)).toEqual([]);
     // It did speak: of operations, of what went wrong, and of the unforeseen.
     expect(output).toContain('"operationName":"LastOne"');
-    expect(output).toContain('"type":"TypeError"');
+    expect(output).toMatch(/"errorId":"[^"]+","err":\{"type":"TypeError"/);
     expect(output).toContain('"INTERNAL_SERVER_ERROR"');
   });
 });

@@ -267,7 +267,8 @@ describe('two callers who ask for the same at the same time', () => {
     }),
     (residence) => ({
       query: `mutation { createMaintenance(input: {
-        residenceId: "${residence}", startTime: "2024-01-16T13:32:45Z", finishTime: "2024-01-17T13:32:45Z", description: "x", contact: "x"
+        residenceId: "${residence}", startTime: "2024-01-16T13:32:45Z", finishTime: "2024-01-17T13:32:45Z",
+        description: "x", contact: "x"
       }) { maintenance { description } } }`,
     }),
   ];
