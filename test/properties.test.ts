@@ -498,6 +498,7 @@ describe('from a caller: operations', () => {
       json.filter((value) => value !== null),
     );
 
+  const OUTCOMES = ['NOT_SENT', 'REJECTED', 'UNKNOWN', undefined];
   const TICKET = { ...GOOD_TICKET, maintenance_id: 'm1' };
   const BAD_TICKET = { maintenance_id: 'm2', state: 'canary', start_time: 'canary', contact: { name: 'canary' } };
   const hostile =
@@ -555,11 +556,12 @@ describe('from a caller: operations', () => {
           const answer = await faulty.ask(query, { variables });
           expectSound(answer);
           expect(answer.data).not.toBeNull();
-          for (const { path, extensions } of answer.errors) {
+          for (const { message, path, extensions } of answer.errors) {
+            // graphql refused a null that came through a default, before there was anything of ours to ask.
+            if (/^Argument ".+" of non-null type/.test(message)) continue;
             const isOfWrite = kind === 'mutation' && path?.length === 1;
-            expect(['NOT_SENT', 'REJECTED', 'UNKNOWN', undefined].indexOf(extensions.outcome as string) < 3).toBe(
-              isOfWrite,
-            );
+            expect(OUTCOMES).toContain(extensions.outcome);
+            expect(extensions.outcome !== undefined).toBe(isOfWrite);
           }
           expect(JSON.stringify(answer)).not.toContain('canary');
           expect(faulty.logText()).not.toContain('canary');
@@ -619,6 +621,7 @@ function expectJson({ status = 0, headers, text: body }: RawAnswer): { data?: un
   expect(status === 200 || (status >= 400 && status < 500)).toBe(true);
   expect(headers['content-type']).toMatch(/^application\/(graphql-response\+)?json; charset=utf-8/);
   const answer = JSON.parse(body);
+  expect(answer.data !== undefined || answer.errors.length > 0).toBe(true);
   for (const { extensions } of answer.errors ?? []) {
     expect(CODES).toContain(extensions.code);
     expect(extensions.code).not.toBe('INTERNAL_SERVER_ERROR');
@@ -675,7 +678,11 @@ describe('from anyone: headers', () => {
 
   it('any Authorization goes out as it came, or is refused before any command', async () => {
     const scheme = fc.constantFrom('Bearer', 'bearer', 'BEARER', 'Basic', 'Bearer:', '');
-    const token = fc.oneof(fc.constantFrom<string>(...Object.values(TOKENS)), fc.string({ minLength: 1 }), value);
+    const token = fc.oneof(
+      fc.constantFrom<string>(...Object.values(TOKENS)),
+      fc.string({ minLength: 1, unit: fc.constantFrom('a', '~', ' ', '\t', '\xe4') }),
+      value,
+    );
     const authorization = fc.oneof(
       value,
       fc.tuple(scheme, fc.constantFrom(' ', '  ', '\t', ''), token).map((parts) => parts.join('')),
@@ -715,7 +722,11 @@ describe('from anyone: headers', () => {
       ),
       fc.stringMatching(/^[a-z0-9!#$%&'*+.^_`|~-]{1,20}$/).filter((one) => !FRAMING.test(one)),
     );
-    const traceparent = fc.stringMatching(/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/);
+    const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
+    const traceparent = fc.oneof(
+      fc.stringMatching(TRACEPARENT),
+      fc.stringMatching(/^[\da-fA]{1,3}-?[\da-f]{32}-[\da-f]{16}-[\da-fz]{2}-?$/),
+    );
     const headers = fc.record({
       any: fc.dictionary(name, value, { maxKeys: 6, noNullPrototype: true }),
       traceparent: fc.option(traceparent, { nil: undefined }),
@@ -736,14 +747,14 @@ describe('from anyone: headers', () => {
           'content-type': 'application/json',
           host: new URL(subgraph.upstream.url).host,
           'user-agent': 'maintenance-subgraph',
-          ...(parent && { traceparent: parent }),
+          ...(parent && TRACEPARENT.test(parent) && { traceparent: parent }),
         });
       }),
       200,
     );
   });
 
-  it.each(['accept', 'content-type', 'content-encoding', 'apollo-federation-include-trace'])(
+  it.each(['accept', 'content-type', 'content-encoding', 'apollo-federation-include-trace', 'host'])(
     'any %s is an answer, or refused in JSON',
     async (name) => {
       const piece = fc.constantFrom(

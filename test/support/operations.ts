@@ -109,7 +109,12 @@ export function writeOperation(
   function writeValue(type: GraphQLInputType, name: string): string {
     const value = drawValue(type, name);
     const literal = writeLiteral(value, type);
-    return literal !== undefined && chance(50) ? literal : writeGiven(String(type), value);
+    if (literal !== undefined && chance(50)) return literal;
+    // A default lets null through to where it is not allowed.
+    const isDefault = literal !== undefined && value !== null && chance(20);
+    return isDefault
+      ? writeGiven(`${getNullableType(type)} = ${literal}`, pick([null, value]))
+      : writeGiven(String(type), value);
   }
 
   /** A value as a variable. */
