@@ -677,16 +677,14 @@ describe('from anyone: headers', () => {
   const value = fc.string({ unit: fc.constantFrom(...ALLOWED), maxLength: 200 });
 
   it('any Authorization goes out as it came, or is refused before any command', async () => {
-    const scheme = fc.constantFrom('Bearer', 'bearer', 'BEARER', 'Basic', 'Bearer:', '');
+    const scheme = fc.constantFrom('Bearer', 'bearer', 'BEARER', 'Basic', '');
     const token = fc.oneof(
       fc.constantFrom<string>(...Object.values(TOKENS)),
-      fc.string({ minLength: 1, unit: fc.constantFrom('a', '~', ' ', '\t', '\xe4') }),
+      fc.stringMatching(/^[!a~]{1,3}[ \t\x80a]?[!a~]{1,3}$/),
       value,
     );
-    const authorization = fc.oneof(
-      value,
-      fc.tuple(scheme, fc.constantFrom(' ', '  ', '\t', ''), token).map((parts) => parts.join('')),
-    );
+    const nearly = fc.tuple(scheme, fc.constantFrom(' ', ' ', '  ', '\t', ''), token).map((parts) => parts.join(''));
+    const authorization = fc.oneof({ weight: 4, arbitrary: nearly }, { weight: 1, arbitrary: value });
     await hold(
       fc.asyncProperty(authorization, async (given) => {
         subgraph.upstream.received.length = 0;
