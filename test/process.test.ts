@@ -164,7 +164,7 @@ describe('npm start', () => {
     // Beside the server that ships, in its process, on a signal that it does not use.
     const preload = `data:text/javascript,const { env } = process; process.on('SIGUSR2', () => { ${crash} })`;
     const env = { ...ENV, QUOTED: 'canary-crash' };
-    const subgraph = watch(spawn(process.execPath, ['--import', preload, 'src/main.ts'], { cwd: ROOT, env }));
+    const subgraph = watch(start(process.execPath, ['--import', preload, 'src/main.ts'], env));
     await subgraph.until(/"msg":"ready"/);
     subgraph.child.kill('SIGUSR2');
     expect(await subgraph.exit).toBe(1);
