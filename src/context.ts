@@ -56,5 +56,5 @@ function isBearer(authorization = ''): authorization is string {
 
 /** As W3C Trace Context writes it; anything else is not passed on. */
 function isTraceparent(traceparent: unknown): traceparent is string {
-  return /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(String(traceparent));
+  return /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/.test(String(traceparent));
 }

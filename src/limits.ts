@@ -43,7 +43,7 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
         fields += 1;
         aliases += selection.alias ? 1 : 0;
         // graphql has a rule of its own for how deep an introspection goes; the standard one goes 15 deep.
-        depth = Math.max(depth, selection.name.value.startsWith('__') ? 1 : inner.depth + 1);
+        depth = Math.max(depth, selection.name.value.startsWith('__') ? 0 : inner.depth + 1);
       } else {
         fields += inner.fields;
         depth = Math.max(depth, inner.depth);
