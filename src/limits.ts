@@ -13,6 +13,8 @@ export const LIMITS = {
   /** Selections of an operation, each fragment as often as it is spread. */
   selections: 10_000,
   representations: 1000,
+  /** Those of all aliased `_entities` of an operation. */
+  representationsTogether: 5000,
   ids: 500,
   /** Errors that are told of one document, and of one set of variables. */
   errors: 5,
