@@ -17,17 +17,9 @@ export interface Context {
   end(answered: boolean): void;
 }
 
-interface ContextOptions {
-  readonly upstream: Upstream;
-  /** How long the commands of one operation may take together, in milliseconds. */
-  readonly operationTimeoutMs: number;
-}
-
 /** Makes the context of a request from its headers. */
-export function createContext(
-  { authorization, traceparent }: IncomingHttpHeaders,
-  { upstream, operationTimeoutMs }: ContextOptions,
-): Context {
+export function createContext({ authorization, traceparent }: IncomingHttpHeaders, upstream: Upstream): Context {
+  const { operationTimeoutMs } = upstream;
   const commands: CommandRecord[] = [];
   const [reads, writes] = [new AbortController(), new AbortController()];
   const timer = setTimeout(() => {

@@ -1,7 +1,7 @@
 /**
  * The HTTP host of an Apollo Server: the router's secret before everything, health, and draining.
  */
-import http, { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import http, { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApolloServer, BaseContext } from '@apollo/server';
@@ -25,6 +25,8 @@ const SERVER_OPTIONS = {
   requestTimeout: KEEP_ALIVE_MS + 10_000,
   connectionsCheckingInterval: 5000,
 };
+// A connection on which nothing moves: its client reads no answer. Longer than any operation may take.
+const SILENCE_MS = KEEP_ALIVE_MS + 10_000;
 const GRACE_MS = 1000;
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -45,9 +47,10 @@ export async function startHost<T extends BaseContext>(
   let ready = true;
   let inFlight = 0;
 
-  // Not a hook: nothing of a request that may not enter, or that there is no room for, is read, routed or parsed.
-  function admit(handle: (request: IncomingMessage, response: ServerResponse) => void): http.RequestListener {
+  // Not a hook: nothing of a request that may not enter, or that there is no room for, is routed or parsed.
+  function admit(handle: http.RequestListener): http.RequestListener {
     return (request, response) => {
+      if (!ready) response.setHeader('connection', 'close');
       if (isProbe(request)) return handle(request, response);
       if (!mayEnter(request)) {
         logger.warn('refused a request without the router secret');
@@ -66,7 +69,22 @@ export async function startHost<T extends BaseContext>(
   }
 
   const app = fastify({
-    serverFactory: (handle) => http.createServer(SERVER_OPTIONS, admit(handle)),
+    serverFactory: (handle) =>
+      http
+        .createServer(SERVER_OPTIONS, admit(handle))
+        .setTimeout(SILENCE_MS)
+        // Node by itself answers these two before anyone has asked for the secret.
+        .on(
+          'checkContinue',
+          admit((request, response) => {
+            response.writeContinue();
+            handle(request, response);
+          }),
+        )
+        .on(
+          'checkExpectation',
+          admit((_, response) => refuse(response, 417, 'BAD_REQUEST', 'Expectation Failed.')),
+        ),
     clientErrorHandler: answerClientError,
     bodyLimit: LIMITS.bodyBytes,
     return503OnClosing: false,
@@ -84,8 +102,18 @@ export async function startHost<T extends BaseContext>(
   });
   app.get('/health/live', () => ({ status: 'live' }));
   app.get('/health/ready', (_, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'stopping' }));
-  const handler = fastifyApolloHandler(apollo, { context });
-  app.route({ method: ['GET', 'POST'], url: '/graphql', exposeHeadRoute: false, handler });
+  const answer = fastifyApolloHandler(apollo, { context });
+  const underWay = new Set<Promise<unknown>>();
+  app.route({
+    method: ['GET', 'POST'],
+    url: '/graphql',
+    exposeHeadRoute: false,
+    async handler(request, reply) {
+      const answered = Promise.resolve(answer.call(this, request, reply));
+      underWay.add(answered);
+      return answered.finally(() => underWay.delete(answered));
+    },
+  });
   const url = await app.listen({ host: config.host, port: config.port });
 
   return {
@@ -97,6 +125,8 @@ export async function startHost<T extends BaseContext>(
       const cut = setTimeout(() => app.server.closeAllConnections(), config.operationTimeoutMs + GRACE_MS);
       await app.close();
       clearTimeout(cut);
+      // A write goes on after its caller has gone, and with it the connection.
+      await Promise.allSettled(underWay);
     },
   };
 }

@@ -14,20 +14,15 @@ export const LIMITS = {
   selections: 10_000,
   representations: 1000,
   /** Those of all aliased `_entities` of an operation. */
-  representationsTogether: 5000,
+  representationsTogether: 3000,
   ids: 500,
   /** Errors that are told of one document, and of one set of variables. */
   errors: 5,
 } as const;
 
+const NOTHING = { fields: 0, aliases: 0, depth: 0 };
 /** Both counts with each fragment as often as it is spread; `depth` is levels of fields. */
-interface Extent {
-  readonly fields: number;
-  readonly aliases: number;
-  readonly depth: number;
-}
-
-const NOTHING: Extent = { fields: 0, aliases: 0, depth: 0 };
+type Extent = typeof NOTHING;
 
 /** The validation rule for what graphql and Apollo Server do not limit. */
 export function limitOperations(context: ValidationContext): ASTVisitor {

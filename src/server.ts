@@ -33,12 +33,12 @@ export interface ServerDependencies {
 /** Starts listening. Rejects where it cannot, with Node's own error. */
 export async function createServer({ config, logger, landingPage }: ServerDependencies): Promise<Host> {
   const transport = createTransport(config);
-  const upstream = { transport, policy: createPolicy(config), flights: createFlights() };
-  const contextOptions = { upstream, operationTimeoutMs: config.operationTimeoutMs };
+  const { operationTimeoutMs } = config;
+  const upstream = { transport, policy: createPolicy(config), flights: createFlights(), operationTimeoutMs };
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }, reply) => {
     // Every answer is one caller's.
     reply.header('cache-control', 'no-store');
-    const context = createContext(headers, contextOptions);
+    const context = createContext(headers, upstream);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));
     return context;
   };

@@ -127,6 +127,43 @@ describe('npm start', () => {
     await upstream.stop();
   });
 
+  it('lets a write finish whose caller has gone', async () => {
+    const upstream = await startUpstream();
+    const subgraph = run('src/main.ts', { ...ENV, COMMAND_API_URL: upstream.url, DRAIN_DELAY_MS: '0' });
+    const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
+    let release = () => {};
+    let isCut = false;
+    const arrived = new Promise<void>((resolve) => {
+      upstream.fail((_, response) => {
+        response.once('close', () => {
+          isCut = !response.writableFinished;
+        });
+        release = () => response.end('{"success":true,"result":{}}');
+        resolve();
+        return 'taken';
+      });
+    });
+    const caller = new AbortController();
+    const { signal } = caller;
+    const headers = {
+      'content-type': 'application/json',
+      'router-authorization': ROUTER_SECRET,
+      authorization: `Bearer ${EXAMPLE.token}`,
+    };
+    const body = JSON.stringify({ query: `mutation { deleteMaintenance(id: "${R}:m") { id } }` });
+    const asked = fetch(`${url}/graphql`, { method: 'POST', headers, body, signal }).catch(() => undefined);
+    await arrived;
+    caller.abort();
+    await asked;
+    subgraph.child.kill('SIGTERM');
+    await untilRefused(url);
+    release();
+    expect(await subgraph.exit).toBe(0);
+    expect(isCut).toBe(false);
+    expect(subgraph.output()).toMatch(/"name":"delete_maintenance_info",.*"codes":\[\],"msg":"operation"/);
+    await upstream.stop();
+  });
+
   it('ends at once, with 1, at a second signal', async () => {
     const subgraph = run('src/main.ts', { ...ENV, DRAIN_DELAY_MS: '60000' });
     await subgraph.until(/"msg":"ready"/);

@@ -1,7 +1,7 @@
+import type { ServerResponse } from 'node:http';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { noop } from 'cockatiel';
 import { EXAMPLE } from '../dev/seed.ts';
 import { createOperationPolicy, takeTurn } from '../src/command-api/policy.ts';
 import { codes, ROUTER_SECRET, type Subgraph, startSubgraph } from './support/subgraph.ts';
@@ -26,6 +26,43 @@ function first(...faults: (Answer | 'reset')[]): Fault {
 /** Resolves once the condition holds. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await delay(5);
+}
+
+/** Sends an operation, and goes away when told to. */
+function askAndLeave(subgraph: Subgraph, query: string) {
+  const controller = new AbortController();
+  const answer = fetch(`${subgraph.url}/graphql`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'router-authorization': ROUTER_SECRET,
+      authorization: `Bearer ${EXAMPLE.token}`,
+    },
+    body: JSON.stringify({ query }),
+    signal: controller.signal,
+  }).catch(() => undefined);
+  return { leave: () => controller.abort(), answer };
+}
+
+/** Holds every command and tells when one of them is given up. */
+function holdAll(subgraph: Subgraph) {
+  const commands: { name: string; closed: Promise<void>; isClosed: boolean; answer: () => void }[] = [];
+  subgraph.upstream.fail(({ command }, response) => {
+    const one = {
+      name: command,
+      isClosed: false,
+      closed: new Promise<void>((resolve) =>
+        response.once('close', () => {
+          one.isClosed = true;
+          resolve();
+        }),
+      ),
+      answer: () => response.end('{"success":true,"result":{}}'),
+    };
+    commands.push(one);
+    return 'taken';
+  });
+  return commands;
 }
 
 const running: Subgraph[] = [];
@@ -93,6 +130,40 @@ describe('a read is sent again', () => {
     impatient.upstream.fail(() => 'taken');
     expect(codes(await impatient.ask(LIST))).toEqual([['UPSTREAM_TIMEOUT', 'maintenances']]);
     expect(impatient.upstream.commands()).toEqual([LISTED]);
+  });
+
+  it.each<[string, (response: ServerResponse) => void]>([
+    [
+      'a body that is cut off',
+      (response) => {
+        response.writeHead(200, { 'content-length': '100' });
+        response.write('{"success":true', () => response.socket?.end());
+      },
+    ],
+    [
+      'a body that a reset cuts off',
+      (response) => {
+        response.writeHead(200, { 'content-length': '100' });
+        response.write('{"success":true', () => response.socket?.resetAndDestroy());
+      },
+    ],
+    [
+      'a chunked body that is cut off',
+      (response) => {
+        response.writeHead(200);
+        response.write('{"success":true', () => response.socket?.destroy());
+      },
+    ],
+  ])('after %s', async (_, cut) => {
+    let isCut = false;
+    subgraph.upstream.fail((_, response) => {
+      if (isCut) return undefined;
+      isCut = true;
+      cut(response);
+      return 'taken';
+    });
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
+    expect(subgraph.upstream.commands()).toEqual([LISTED, LISTED]);
   });
 
   it('nor after a 401 whose body is cut off', async () => {
@@ -286,27 +357,54 @@ describe('the circuit breaker', () => {
     ]);
   });
 
-  it('lets one command probe while the others wait for what comes of it', async () => {
-    const subgraph = await start({ ...ENV, ATTEMPT_TIMEOUT_MS: '3000' });
+  /** A subgraph whose breaker is ready to be closed by a probe. */
+  async function startHalfOpen(env: NodeJS.ProcessEnv = {}) {
+    const subgraph = await start({ ...ENV, ATTEMPT_TIMEOUT_MS: '3000', ...env });
     subgraph.upstream.fail(() => ({ status: 503 }));
     await ask(subgraph, 3);
     await delay(300);
+    subgraph.upstream.reset();
+    return subgraph;
+  }
+
+  it('lets one command probe, and the others fail at once meanwhile', async () => {
+    const subgraph = await startHalfOpen();
     let release = () => {};
     subgraph.upstream.fail((_, response) => {
       release = () => response.end('{"success":true,"result":[]}');
       return 'taken';
     });
-    const many = ['a', 'b', 'c'].map((residence) =>
-      subgraph.ask(`{ maintenances(residenceId: "${residence}") { id } }`),
-    );
-    await until(() => subgraph.upstream.received.length === 4);
-    // Whatever would be sent beside the probe would be here by the time that this is answered.
-    await fetch(`${subgraph.url}/health/live`);
-    expect(subgraph.upstream.received).toHaveLength(4);
-    subgraph.upstream.fail(() => ({ body: { success: true, result: [] } }));
+    const probe = subgraph.ask('{ maintenances(residenceId: "a") { id } }');
+    await until(() => subgraph.upstream.received.length === 1);
+    expect(codes(await subgraph.ask('{ maintenances(residenceId: "b") { id } }'))).toEqual([
+      ['UPSTREAM_UNAVAILABLE', 'maintenances'],
+    ]);
+    subgraph.upstream.fail(undefined);
     release();
-    for (const answer of await Promise.all(many)) expect(answer.errors).toEqual([]);
-    expect(subgraph.upstream.received).toHaveLength(6);
+    expect((await probe).errors).toEqual([]);
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
+    expect(subgraph.upstream.received).toHaveLength(2);
+  });
+
+  it('is not closed by a probe whose caller went away', async () => {
+    const subgraph = await startHalfOpen();
+    const commands = holdAll(subgraph);
+    const one = askAndLeave(subgraph, LIST);
+    await until(() => commands.length === 1);
+    one.leave();
+    await commands[0]?.closed;
+    await until(() => subgraph.logs().length === 4);
+    expect(codes(await subgraph.ask(LIST))).toEqual([['UPSTREAM_UNAVAILABLE', 'maintenances']]);
+    expect(subgraph.upstream.received).toHaveLength(1);
+  });
+
+  it('is not opened by one large operation that runs out of time', async () => {
+    const subgraph = await start({ OPERATION_TIMEOUT_MS: '300' });
+    subgraph.upstream.fail(() => 'taken');
+    const lists = Array.from({ length: 32 }, (_, index) => `a${index}: maintenances(residenceId: "r${index}") { id }`);
+    expect((await subgraph.ask(`{ ${lists.join(' ')} }`)).errors).toHaveLength(32);
+    subgraph.upstream.fail(undefined);
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
   });
 
   it.each<[string, Answer]>([
@@ -368,7 +466,7 @@ describe('commands in flight', () => {
 
   it('that wait in vain fail in time, say that they were not sent, and never are', async () => {
     const command = { name: 'a', id: 'c', write: true };
-    const turn = createOperationPolicy(noop);
+    const turn = createOperationPolicy();
     const release: (() => void)[] = [];
     const running = Array.from({ length: 32 }, () =>
       takeTurn(
@@ -405,45 +503,7 @@ describe('commands in flight', () => {
     expect((await other).errors).toEqual([]);
   });
 });
-
 describe('when the caller goes away', () => {
-  /** Sends an operation, and goes away when told to. */
-  function askAndLeave(subgraph: Subgraph, query: string) {
-    const controller = new AbortController();
-    const answer = fetch(`${subgraph.url}/graphql`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'router-authorization': ROUTER_SECRET,
-        authorization: `Bearer ${EXAMPLE.token}`,
-      },
-      body: JSON.stringify({ query }),
-      signal: controller.signal,
-    }).catch(() => undefined);
-    return { leave: () => controller.abort(), answer };
-  }
-
-  /** Holds every command and tells when one of them is given up. */
-  function holdAll(subgraph: Subgraph) {
-    const commands: { name: string; closed: Promise<void>; isClosed: boolean; answer: () => void }[] = [];
-    subgraph.upstream.fail(({ command }, response) => {
-      const one = {
-        name: command,
-        isClosed: false,
-        closed: new Promise<void>((resolve) =>
-          response.once('close', () => {
-            one.isClosed = true;
-            resolve();
-          }),
-        ),
-        answer: () => response.end('{"success":true,"result":{}}'),
-      };
-      commands.push(one);
-      return 'taken';
-    });
-    return commands;
-  }
-
   it('its reads are aborted, also those that were to be sent again, and their places are free', async () => {
     const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '2', MAX_COMMANDS_QUEUED: '0' });
     const commands = holdAll(subgraph);

@@ -90,6 +90,8 @@ const FAULTS: [string, Fault, string][] = [
     }),
     'UPSTREAM_INVALID_RESPONSE',
   ],
+  ['401 over 10 MB', answers({ status: 401, body: TEN_MB + TEN_MB }), 'UNAUTHENTICATED'],
+  ['503 over 10 MB', answers({ status: 503, body: TEN_MB + TEN_MB }), 'UPSTREAM_UNAVAILABLE'],
   ['bad gzip', answers({ headers: { 'content-encoding': 'gzip' }, body: CANARY }), 'UPSTREAM_INVALID_RESPONSE'],
   [
     'bytes that are no HTTP',

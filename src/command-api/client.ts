@@ -2,27 +2,20 @@
  * The command API as a set of methods, one for each command. With the decoder, the only place that knows its names.
  */
 import { randomBytes } from 'node:crypto';
-import type { IPolicy } from 'cockatiel';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
-import { abandoned, type CommandRef } from './errors.ts';
+import type { CommandRef } from './errors.ts';
 import type { Flights } from './flights.ts';
-import { createOperationPolicy, takeTurn } from './policy.ts';
+import { createOperationPolicy, type Policy, takeTurn } from './policy.ts';
 import type { Session, Transport } from './transport.ts';
 
 /** What all operations share. */
 export interface Upstream {
   readonly transport: Transport;
-  readonly policy: IPolicy;
+  readonly policy: Policy;
   readonly flights: Flights;
-}
-
-/** What the commands of one operation have in common. */
-export interface OperationSession extends Session {
-  /** Aborts when the operation's time is over, and when the caller has gone. */
-  readonly readSignal: AbortSignal;
-  /** Aborts only when the time is over: what a caller asked to be written goes on without it. */
-  readonly writeSignal: AbortSignal;
+  /** How long the commands of one operation may take together, in milliseconds. */
+  readonly operationTimeoutMs: number;
 }
 
 /** What is remembered of each command, for the operation's log line. */
@@ -48,10 +41,10 @@ type Param = Readonly<Record<string, unknown>> & { readonly residence_id: string
  */
 export function createCommandApiClient(
   { transport, policy, flights }: Upstream,
-  session: OperationSession,
+  session: Session,
   record: (asked: CommandRecord) => void,
 ) {
-  const operationPolicy = createOperationPolicy(policy);
+  const operationPolicy = createOperationPolicy();
 
   async function command<T>(write: boolean, name: string, param: Param, decode: Decode<T>): Promise<T> {
     // Errors keep this and not the param, which holds what a resident wrote.
@@ -62,19 +55,17 @@ export function createCommandApiClient(
 
     async function exchange(signal: AbortSignal): Promise<T> {
       const send = () => transport.send({ ...own, param }, session, signal);
-      return decode(decodeReply(await takeTurn(operationPolicy, own, signal, send), own), own, log);
+      return decode(decodeReply(await takeTurn(policy, own, signal, send), own), own, log);
     }
 
     async function share(): Promise<T> {
-      const { readSignal } = session;
-      if (readSignal.aborted) throw abandoned(own, readSignal, false);
       const key = JSON.stringify([session.authorization, name, param]);
-      const flight = flights.share(key, own, param.residence_id, readSignal, exchange);
+      const flight = flights.share(key, own, param.residence_id, session.readSignal, exchange);
       log.id = flight.command.id;
       return flight.result;
     }
 
-    async function detach(): Promise<T> {
+    async function sendAlone(): Promise<T> {
       // Before and after: no read that begins after a write sees what was read before it was done.
       flights.detach(param.residence_id);
       try {
@@ -85,7 +76,8 @@ export function createCommandApiClient(
     }
 
     try {
-      return await (write ? detach() : share());
+      const signal = write ? session.writeSignal : session.readSignal;
+      return await takeTurn(operationPolicy, own, signal, write ? sendAlone : share);
     } catch (error) {
       log.error = error;
       throw error;

@@ -46,18 +46,12 @@ export class UnreachableError extends CommandApiError {
   }
 }
 
-/** Nobody waits for the answer any more. Says nothing of the command API. */
-export class CallerGoneError extends UnreachableError {
-  constructor(command: CommandRef, sent: boolean) {
-    super(command, 'unavailable', { detail: 'the caller has gone', sent });
+/** Given up by us, since its operation is out of time or its caller has gone. Says nothing of the command API. */
+export class AbandonedError extends UnreachableError {
+  constructor(command: CommandRef, { reason }: AbortSignal, sent: boolean) {
+    if (reason?.name === 'TimeoutError') super(command, 'timeout', { detail: 'out of time', sent });
+    else super(command, 'unavailable', { detail: 'the caller has gone', sent });
   }
-}
-
-/** Why a command was given up when its signal aborted: its time is over, or its caller has gone. */
-export function abandoned(command: CommandRef, { reason }: AbortSignal, sent: boolean): UnreachableError {
-  return reason?.name === 'TimeoutError'
-    ? new UnreachableError(command, 'timeout', { detail: 'out of time', sent })
-    : new CallerGoneError(command, sent);
 }
 
 /** Talked nonsense: an answer that is not what the command promises. */

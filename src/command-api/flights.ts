@@ -1,7 +1,7 @@
 /**
  * Identical reads under way share one exchange. Nothing is kept after it settles.
  */
-import { abandoned, type CommandRef } from './errors.ts';
+import { AbandonedError, type CommandRef } from './errors.ts';
 
 interface Flight {
   readonly command: CommandRef;
@@ -24,7 +24,7 @@ export function createFlights() {
     flight.waiting++;
     return new Promise((resolve, reject) => {
       const leave = () => {
-        reject(abandoned(flight.command, signal, true));
+        reject(new AbandonedError(flight.command, signal, true));
         flight.waiting--;
         if (flight.waiting > 0) return;
         forget(key, flight);

@@ -2,18 +2,19 @@
  * When a command may go to a command API that may be slow, full or down: how many at a time, and when none at all.
  */
 import {
+  BrokenCircuitError,
   bulkhead,
+  type CircuitBreakerPolicy,
+  CircuitState,
   ConsecutiveBreaker,
   circuitBreaker,
   handleType,
-  type IPolicy,
   isBrokenCircuitError,
   isBulkheadRejectedError,
   isTaskCancelledError,
-  wrap,
 } from 'cockatiel';
 import type { Reply } from './decoder.ts';
-import { abandoned, CallerGoneError, type CommandRef, UnreachableError } from './errors.ts';
+import { AbandonedError, type CommandRef, UnreachableError } from './errors.ts';
 
 export interface PolicyOptions {
   /** Commands of the whole process that are under way at once, and how many more may wait for their turn. */
@@ -24,20 +25,35 @@ export interface PolicyOptions {
   readonly breakerOpenMs: number;
 }
 
+/** Runs something now, later or not at all. */
+export interface Policy {
+  execute<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
 /** A bounded queue before a circuit breaker. */
-export function createPolicy(options: PolicyOptions): IPolicy {
-  const breaker = circuitBreaker(
-    handleType(UnreachableError, (error) => !(error instanceof CallerGoneError))
+export function createPolicy(options: PolicyOptions): Policy {
+  const queue = bulkhead(options.maxCommandsInFlight, options.maxCommandsQueued);
+  const isProbing = () => breaker.state === CircuitState.HalfOpen;
+  const breaker: CircuitBreakerPolicy = circuitBreaker(
+    // What we gave up ourselves says nothing of the command API; but a probe that was given up has not succeeded.
+    handleType(UnreachableError, (error) => !(error instanceof AbandonedError) || isProbing())
       // Not 500, which one command alone may cause, nor 429, which says that it is well.
       .orWhenResult((reply) => [502, 503, 504].includes((reply as Reply).status)),
     { halfOpenAfter: options.breakerOpenMs, breaker: new ConsecutiveBreaker(options.breakerFailures) },
   );
-  return wrap(bulkhead(options.maxCommandsInFlight, options.maxCommandsQueued), breaker);
+  return {
+    execute: (run, signal) =>
+      queue.execute(() => {
+        // The breaker by itself would have the others wait for the probe, and hold their places meanwhile.
+        if (isProbing()) throw new BrokenCircuitError();
+        return breaker.execute(run, signal);
+      }, signal),
+  };
 }
 
-/** The policy, with so many commands of one operation in flight that it cannot fill everybody's queue. */
-export function createOperationPolicy(policy: IPolicy): IPolicy {
-  return wrap(bulkhead(32, Number.POSITIVE_INFINITY), policy);
+/** For the commands of one operation: so many at once that it cannot fill everybody's queue. */
+export function createOperationPolicy(): Policy {
+  return bulkhead(32, Number.POSITIVE_INFINITY);
 }
 
 /**
@@ -45,14 +61,14 @@ export function createOperationPolicy(policy: IPolicy): IPolicy {
  * turn comes. What gave up is never run.
  */
 export function takeTurn<T>(
-  policy: IPolicy,
+  policy: Policy,
   command: CommandRef,
   signal: AbortSignal,
   run: () => Promise<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let waiting = true;
-    const giveUp = () => waiting && reject(abandoned(command, signal, false));
+    const giveUp = () => waiting && reject(new AbandonedError(command, signal, false));
     signal.addEventListener('abort', giveUp, { once: true });
     policy
       .execute(() => {
@@ -69,5 +85,5 @@ function explain(error: unknown, command: CommandRef, signal: AbortSignal): unkn
   const refused = (detail: string) => new UnreachableError(command, 'unavailable', { detail, sent: false });
   if (isBulkheadRejectedError(error)) return refused('queue full');
   if (isBrokenCircuitError(error)) return refused('breaker open');
-  return isTaskCancelledError(error) ? abandoned(command, signal, false) : error;
+  return isTaskCancelledError(error) ? new AbandonedError(command, signal, false) : error;
 }

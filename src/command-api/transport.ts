@@ -5,7 +5,7 @@ import http from 'node:http';
 import https from 'node:https';
 import got, { RequestError, type RetryObject } from 'got';
 import type { Reply } from './decoder.ts';
-import { abandoned, type CommandRef, InvalidReplyError, UnreachableError } from './errors.ts';
+import { AbandonedError, type CommandRef, InvalidReplyError, UnreachableError } from './errors.ts';
 
 /** A command on its way: what stands in the body beside its name and id. */
 export interface Command extends CommandRef {
@@ -20,6 +20,10 @@ export interface Session {
   readonly traceparent: string | undefined;
   /** When the time of the operation is over, on the clock of `performance.now()`. */
   readonly endsAt: number;
+  /** Aborts then, and when the caller has gone. */
+  readonly readSignal: AbortSignal;
+  /** Aborts only when the time is over: what a caller asked to be written goes on without it. */
+  readonly writeSignal: AbortSignal;
 }
 
 export interface TransportOptions {
@@ -38,7 +42,11 @@ const MAX_REPLY_BYTES = 10 * 1024 * 1024;
 /** What may pass by itself. Not a time-out: what took all the time once will take it again. */
 const TRANSIENT = {
   statusCodes: [429, 502, 503, 504],
-  errorCodes: ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
+  errorCodes: [
+    ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
+    // got's name for a body that was cut off, also by a reset.
+    ...['ECONNRESET', 'EPIPE', 'ERR_HTTP_CONTENT_LENGTH_MISMATCH'],
+  ],
 };
 /** Pauses are anything up to a bound that doubles, so that those who failed together do not come back together. */
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
@@ -48,8 +56,8 @@ const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 /** Opens nothing until the first command; `close` ends the connections that are kept. */
 export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempts }: TransportOptions) {
   const url = new URL(PATH, commandApiOrigin);
-  const kept = createAgents(true);
-  const single = createAgents(false);
+  const kept = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
+  const single = { http: false, https: false } as const;
   let budget = BUDGET.start;
 
   const client = got.extend({
@@ -80,11 +88,11 @@ export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempt
     },
   });
 
-  /** How long to wait before a command is sent again, in milliseconds, or 0 where it is not. */
-  function pauseBeforeRetry({ attemptCount, error, retryAfter = 0, computedValue }: RetryObject): number {
+  /** How long to wait after what may pass, in milliseconds, or 0 where the command is not sent again all the same. */
+  function pauseBeforeRetry({ attemptCount, error, retryAfter = 0 }: RetryObject): number {
     const { write, endsAt } = error.options.context as { write: boolean; endsAt: number };
     const isRefused = [401, 403].includes(error.response?.statusCode ?? 0);
-    if (computedValue === 0 || isRefused || (write && wasSent(error))) return 0;
+    if (isRefused || (write && wasSent(error))) return 0;
     // After a quiet while every kept connection may be stale: that is no outage, and spends no budget.
     if (error.request?.reusedSocket && !error.response) return 1;
     const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attemptCount - 1));
@@ -126,14 +134,14 @@ export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempt
       return { status: statusCode, text: body };
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      if (end.signal.aborted && !signal.aborted) throw new InvalidReplyError(command, { detail: 'reply over 10 MB' });
       const status = error.response?.statusCode;
       const code = findCode(error);
       const timedOut = signal.aborted || code === 'ETIMEDOUT';
       if (status !== undefined && decidesAlone(status, timedOut)) return { status, text: '' };
+      if (end.signal.aborted && !signal.aborted) throw new InvalidReplyError(command, { detail: 'reply over 10 MB' });
       // got's error itself goes no further: it shows the token and the body.
       const sent = wasSent(error);
-      if (signal.aborted) throw abandoned(command, signal, sent);
+      if (signal.aborted) throw new AbandonedError(command, signal, sent);
       if (isNonsense(code)) throw new InvalidReplyError(command, { detail: code });
       throw new UnreachableError(command, timedOut ? 'timeout' : 'unavailable', { detail: code, sent });
     } finally {
@@ -144,13 +152,10 @@ export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempt
   return {
     send,
     close() {
-      for (const agent of [kept.http, kept.https, single.http, single.https]) agent.destroy();
+      kept.http.destroy();
+      kept.https.destroy();
     },
   };
-}
-
-function createAgents(keepAlive: boolean) {
-  return { http: new http.Agent({ keepAlive }), https: new https.Agent({ keepAlive }) };
 }
 
 /** Whether a status says enough although its body did not arrive. */

@@ -10,7 +10,7 @@ import { GraphQLError } from 'graphql';
 export function unforeseen(): ApolloServerPlugin {
   return {
     async unexpectedErrorProcessingRequest({ error }) {
-      if (error.name !== 'RangeError') throw error;
+      if (error.message !== 'Maximum call stack size exceeded') throw error;
       throw new GraphQLError('The document is nested too deeply.', {
         extensions: { code: ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED, http: { status: 200 } },
       });
