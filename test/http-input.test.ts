@@ -402,6 +402,20 @@ describe('what is unusual and right is answered', () => {
     expect(subgraph.upstream.commands()).toEqual([]);
   });
 
+  it('another expectation', async () => {
+    const answers = await send(request([POST, ...USUAL, CLOSE, 'expect: anything'], BODY));
+    expectRefusal(answers.at(-1), 417);
+    expect(subgraph.upstream.commands()).toEqual([]);
+  });
+
+  it.each(['100-continue', 'anything'])('Expect: %s, where the secret comes first', async (expectation) => {
+    const lines = [POST, HOST, CLOSE, 'content-type: application/json', `expect: ${expectation}`];
+    const answers = await send(request(lines, BODY));
+    expect(answers.map(({ status }) => status)).toEqual([401]);
+    expect(answers[0]?.body).toContain('"code":"ROUTER_UNAUTHENTICATED"');
+    expect(subgraph.upstream.commands()).toEqual([]);
+  });
+
   it('requests one behind the other, each in its turn, whatever takes longest', async () => {
     const bodies = [BODY, JSON.stringify({ query: '{ nothing }' }), BODY, JSON.stringify({ query: '{ __typename }' })];
     const requests = bodies.map((body) => request([POST, ...USUAL, 'accept: application/json'], body));
