@@ -13,6 +13,7 @@ const EACH = 20;
 const EVERY_MS = 1000;
 // The server's own limit and the half minute in which it looks for what is over it.
 const BOUND_MS = 120_000;
+const DEAF_MS = 100_000;
 
 export interface Client {
   readonly name: string;
@@ -20,6 +21,8 @@ export interface Client {
   readonly first: string;
   /** What it says each second after that. */
   readonly drip?: string;
+  /** Reads nothing for 100 seconds: a connection that was closed meanwhile ends then, and any other stays open. */
+  readonly isDeaf?: true;
 }
 
 /** Opens some connections of each kind, and measures when the server has closed the last one of it. */
@@ -64,7 +67,7 @@ export async function holdConnections(clients: readonly Client[]): Promise<Figur
 }
 
 /** How long the server leaves such a connection open, in milliseconds; `BOUND_MS` where it would for longer. */
-async function hold({ url }: Replica, { first, drip }: Client): Promise<number> {
+async function hold({ url }: Replica, { first, drip, isDeaf }: Client): Promise<number> {
   const { hostname, port } = new URL(url);
   const start = performance.now();
   const socket = net.connect(Number(port), hostname);
@@ -72,9 +75,10 @@ async function hold({ url }: Replica, { first, drip }: Client): Promise<number> 
   const givingUp = setTimeout(() => socket.destroy(), BOUND_MS);
   socket.on('connect', () => first !== '' && socket.write(first));
   socket.on('error', () => {});
-  socket.resume();
+  const listening = setTimeout(() => socket.resume(), isDeaf ? DEAF_MS : 0);
   await new Promise((resolve) => socket.on('close', resolve));
   clearInterval(dripping);
   clearTimeout(givingUp);
+  clearTimeout(listening);
   return performance.now() - start;
 }
