@@ -4,6 +4,8 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   maxWorkers: 2,
+  // What fails by hanging may take long to say so; nothing else depends on how fast a machine is.
+  testTimeout: 60_000,
   collectCoverageFrom: ['src/**/*.ts', '!src/__generated__/**'],
   coverageReporters: ['text', 'lcov'],
   // src/main.ts and src/lifecycle.ts run in processes of their own in test/process.test.ts, which are not counted.

@@ -2,9 +2,8 @@
  * What a caller gave, checked and turned into the domain before any command is sent. Every function throws a `Refusal`
  * that says which argument is wrong and why.
  */
+import { LIMITS } from './limits.ts';
 import { type MaintenanceKey, type NewMaintenance, parseMaintenanceId, type Selection } from './maintenance.ts';
-
-const MAX_IDS = 500;
 
 /** A request that is refused before any command is sent. The message is for the client to read, and repeats no value. */
 export class Refusal extends Error {
@@ -34,7 +33,7 @@ export function toKey(id: string, argument = 'id'): MaintenanceKey {
 
 export function toKeys(ids: readonly string[]): MaintenanceKey[] {
   if (ids.length === 0) throw badInput('ids', 'must not be empty');
-  if (ids.length > MAX_IDS) throw badInput('ids', `must not hold more than ${MAX_IDS} ids`);
+  if (ids.length > LIMITS.ids) throw badInput('ids', `must not hold more than ${LIMITS.ids} ids`);
   return ids.map((id, index) => toKey(id, `ids[${index}]`));
 }
 

@@ -3,22 +3,7 @@
  */
 import { cleanEnv, EnvError, makeValidator, str } from 'envalid';
 
-export interface Config {
-  /** False where NODE_ENV is `development`. */
-  readonly production: boolean;
-  readonly host: string;
-  /** 0 takes a free one. */
-  readonly port: number;
-  /** Scheme, host and port of the command API. */
-  readonly commandApiOrigin: string;
-  /** The values that `Router-Authorization` may have; empty where none is asked for. */
-  readonly routerSecrets: readonly string[];
-  readonly attemptTimeoutMs: number;
-  readonly operationTimeoutMs: number;
-  /** How long to go on serving after it was told to stop, so that everyone learns that it is no longer ready. */
-  readonly drainDelayMs: number;
-  readonly logLevel: string;
-}
+export type Config = Readonly<ReturnType<typeof loadConfig>>;
 
 /** Every fault of an environment, a line each. No line repeats a value: it may be a secret in the wrong place. */
 export class ConfigError extends Error {
@@ -29,7 +14,7 @@ export class ConfigError extends Error {
 }
 
 /** Reads the configuration. Throws a `ConfigError` that names every fault at once. */
-export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   // A variable that is set to nothing is not set.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const env = cleanEnv(
@@ -50,6 +35,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
       ALLOW_NO_ROUTER_SECRET: oneOf('true', 'false')({ default: 'false' }),
       ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
       OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
+      MAX_ATTEMPTS: wholeNumber(1, 10)({ default: 3 }),
+      MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000)({ default: 256 }),
+      MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000)({ default: 1024 }),
+      BREAKER_FAILURES: wholeNumber(1, 10_000)({ default: 20 }),
+      BREAKER_OPEN_MS: wholeNumber(1, 60_000)({ default: 5000 }),
+      MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000)({ default: 500 }),
       DRAIN_DELAY_MS: wholeNumber(0, 60_000)({ default: 2000 }),
       LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
     },
@@ -61,13 +52,23 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     },
   );
   return {
+    /** False where NODE_ENV is `development`. */
     production: env.NODE_ENV !== 'development',
     host: env.HOST,
+    /** 0 takes a free one. */
     port: env.PORT,
+    /** Scheme, host and port of the command API. */
     commandApiOrigin: env.COMMAND_API_URL,
+    /** The values that `Router-Authorization` may have; empty where none is asked for. */
     routerSecrets: [env.ROUTER_SECRET, env.ROUTER_SECRET_PREVIOUS].filter((value) => value !== undefined),
     attemptTimeoutMs: env.ATTEMPT_TIMEOUT_MS,
     operationTimeoutMs: env.OPERATION_TIMEOUT_MS,
+    maxAttempts: env.MAX_ATTEMPTS,
+    maxCommandsInFlight: env.MAX_COMMANDS_IN_FLIGHT,
+    maxCommandsQueued: env.MAX_COMMANDS_QUEUED,
+    breakerFailures: env.BREAKER_FAILURES,
+    breakerOpenMs: env.BREAKER_OPEN_MS,
+    maxRequestsInFlight: env.MAX_REQUESTS_IN_FLIGHT,
     drainDelayMs: env.DRAIN_DELAY_MS,
     logLevel: env.LOG_LEVEL,
   };

@@ -3,27 +3,27 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { Refusal } from './arguments.ts';
-import { type CommandRecord, createCommandApiClient } from './command-api/client.ts';
-import type { Transport } from './command-api/transport.ts';
+import { type CommandRecord, createCommandApiClient, type Upstream } from './command-api/client.ts';
 import { type Caller, createLoaders } from './loaders.ts';
 
 export interface Context {
-  /** Every command that the operation sent, in order. */
+  /** Every command that the operation asked for, in order. */
   readonly commands: CommandRecord[];
   /** The client and loaders of the caller, the same at every call. Throws `UNAUTHENTICATED` where the request brought no usable token. */
   caller(): Caller;
 }
 
 interface ContextOptions {
-  readonly transport: Transport;
+  readonly upstream: Upstream;
   /** How long the commands of one operation may take together, in milliseconds. */
   readonly operationTimeoutMs: number;
 }
 
-/** Makes the context of a request from its headers. */
+/** Makes the context of a request from its headers. `gone` aborts when the caller has gone away. */
 export function createContext(
   { authorization, traceparent }: IncomingHttpHeaders,
-  { transport, operationTimeoutMs }: ContextOptions,
+  gone: AbortSignal,
+  { upstream, operationTimeoutMs }: ContextOptions,
 ): Context {
   const commands: CommandRecord[] = [];
   let caller: Caller | undefined;
@@ -34,12 +34,15 @@ export function createContext(
       if (!isBearer(authorization)) {
         throw new Refusal('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
       }
+      const writeSignal = AbortSignal.timeout(operationTimeoutMs);
       const session = {
         authorization,
         traceparent: isTraceparent(traceparent) ? traceparent : undefined,
-        signal: AbortSignal.timeout(operationTimeoutMs),
+        endsAt: performance.now() + operationTimeoutMs,
+        writeSignal,
+        readSignal: AbortSignal.any([writeSignal, gone]),
       };
-      const client = createCommandApiClient(transport, session, (sent) => commands.push(sent));
+      const client = createCommandApiClient(upstream, session, (asked) => commands.push(asked));
       caller = { client, loaders: createLoaders(client) };
       return caller;
     },

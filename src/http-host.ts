@@ -1,7 +1,8 @@
 /**
  * The HTTP host of an Apollo Server: the router's secret before everything, health, and draining.
  */
-import http, { STATUS_CODES } from 'node:http';
+import http, { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApolloServer, BaseContext } from '@apollo/server';
 import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
@@ -9,12 +10,21 @@ import { type FastifyError, type FastifyReply, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { maskError } from './format-error.ts';
-import { createRouterGuard } from './router-secret.ts';
+import { LIMITS } from './limits.ts';
+import { takeJsonBodies } from './request-body.ts';
+import { createRouterGuard, isProbe } from './router-secret.ts';
 
-const MAX_BODY_BYTES = 1024 * 1024;
 // Longer than a router keeps an idle connection, so that it is never us who close one just as it is used again.
 const KEEP_ALIVE_MS = 75_000;
+const TIMEOUTS = {
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  // From the first byte of a request to the end of its head, and to the end of its body.
+  headersTimeout: KEEP_ALIVE_MS + 5000,
+  requestTimeout: KEEP_ALIVE_MS + 10_000,
+  connectionsCheckingInterval: 5000,
+};
 const GRACE_MS = 1000;
+const JSON_TYPE = 'application/json; charset=utf-8';
 
 export interface Host {
   /** Scheme, host and port that it listens on. */
@@ -23,42 +33,48 @@ export interface Host {
   stop(): Promise<void>;
 }
 
-export interface HostOptions<T extends BaseContext> {
-  readonly config: Config;
-  readonly logger: Logger;
-  /** Started already. */
-  readonly apollo: ApolloServer<T>;
-  readonly context: ApolloFastifyContextFunction<T>;
-}
-
-/** Starts listening. Rejects where it cannot, with Node's own error. */
-export async function startHost<T extends BaseContext>({
-  config,
-  logger,
-  apollo,
-  context,
-}: HostOptions<T>): Promise<Host> {
+/** Serves a started Apollo Server. Rejects where it cannot listen, with Node's own error. */
+export async function startHost<T extends BaseContext>(
+  apollo: ApolloServer<T>,
+  context: ApolloFastifyContextFunction<T>,
+  { config, logger }: { config: Config; logger: Logger },
+): Promise<Host> {
   const mayEnter = createRouterGuard(config.routerSecrets);
   let ready = true;
+  let inFlight = 0;
+
+  // Not a hook: nothing of a request that may not enter, or that there is no room for, is read, routed or parsed.
+  function admit(handle: (request: IncomingMessage, response: ServerResponse) => void): http.RequestListener {
+    return (request, response) => {
+      if (isProbe(request)) return handle(request, response);
+      if (!mayEnter(request)) {
+        logger.warn('refused a request without the router secret');
+        return refuse(response, 401, 'ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.');
+      }
+      if (inFlight >= config.maxRequestsInFlight) {
+        response.setHeader('retry-after', '1');
+        return refuse(response, 503, 'OVERLOADED', 'More requests than can be served. Try again later.');
+      }
+      inFlight += 1;
+      response.once('close', () => {
+        inFlight -= 1;
+      });
+      return handle(request, response);
+    };
+  }
 
   const app = fastify({
-    // Not a hook: nothing of a request that may not enter is read, routed or parsed.
-    serverFactory: (handle) =>
-      http.createServer(
-        { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: KEEP_ALIVE_MS + 5000 },
-        (request, response) => {
-          if (mayEnter(request)) return handle(request, response);
-          logger.warn('refused a request without the router secret');
-          response.writeHead(401, { 'content-type': 'application/json; charset=utf-8' });
-          response.end(JSON.stringify(refusal('ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.')));
-        },
-      ),
-    bodyLimit: MAX_BODY_BYTES,
+    serverFactory: (handle) => http.createServer(TIMEOUTS, admit(handle)),
+    clientErrorHandler: answerClientError,
+    bodyLimit: LIMITS.bodyBytes,
     return503OnClosing: false,
     frameworkErrors: (error, _, reply) => answerHttpError(error, reply, logger),
   });
-  app.removeContentTypeParser('text/plain');
-  app.setNotFoundHandler((_, reply) => reply.code(404).send(refusal('NOT_FOUND', 'Not Found.')));
+  takeJsonBodies(app);
+  app.setNotFoundHandler(({ url }, reply) => {
+    if (url.split('?')[0] !== '/graphql') return reply.code(404).send(refusal('NOT_FOUND', 'Not Found.'));
+    return reply.code(405).header('allow', 'GET, HEAD, POST').send(refusal('BAD_REQUEST', 'Method Not Allowed.'));
+  });
   app.setErrorHandler((error: FastifyError, _, reply) => answerHttpError(error, reply, logger));
   app.addHook('onSend', async (_, reply) => {
     // A connection that is kept would hold up the end.
@@ -82,6 +98,16 @@ export async function startHost<T extends BaseContext>({
   };
 }
 
+/** Answers what Node could not read as HTTP, or not in time. */
+function answerClientError({ code }: NodeJS.ErrnoException, socket: Socket): void {
+  if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const status = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+  const body = JSON.stringify(refusal('BAD_REQUEST', `${STATUS_CODES[status]}.`));
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: ${JSON_TYPE}`;
+  socket.write(`${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  socket.destroySoon();
+}
+
 /** A fault that Fastify found in a request, or an unforeseen one, as JSON of GraphQL's shape. */
 function answerHttpError(error: FastifyError, reply: FastifyReply, logger: Logger): FastifyReply {
   // A Host header or path that makes no URL has a code of Node's and no status.
@@ -89,6 +115,11 @@ function answerHttpError(error: FastifyError, reply: FastifyReply, logger: Logge
   const answer =
     status < 500 ? refusal('BAD_REQUEST', `${STATUS_CODES[status]}.`) : { errors: [maskError(error, logger)] };
   return reply.code(status).send(answer);
+}
+
+function refuse(response: ServerResponse, status: number, code: string, message: string): void {
+  response.writeHead(status, { 'content-type': JSON_TYPE });
+  response.end(JSON.stringify(refusal(code, message)));
 }
 
 function refusal(code: string, message: string) {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { ConfigError } from './config.ts';
 
 const ECHO_MS = 1000;
+const FLUSH_MS = 1000;
 
 /** Ends the process with 0 once `stop` is done after SIGTERM or SIGINT; a second signal ends it at once, with 1. */
 export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
@@ -24,6 +25,15 @@ export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
       process.exit(0);
     });
   }
+}
+
+/** Logs what nobody caught, without what it may quote, and ends the process with 1: nobody knows what state it is in. */
+export function exitOnCrash(logger: Logger): void {
+  process.on('uncaughtException', (err) => {
+    logger.fatal({ err }, 'crashed');
+    setTimeout(() => process.exit(1), FLUSH_MS);
+    logger.flush(() => process.exit(1));
+  });
 }
 
 /** What to tell the one who started the process, where it can be said in a sentence; undefined for anything unforeseen. */

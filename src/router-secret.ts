@@ -3,12 +3,16 @@ import type { IncomingMessage } from 'node:http';
 
 const OPEN_PATHS: ReadonlySet<string | undefined> = new Set(['/health/live', '/health/ready']);
 
-/** Whether a request may come in: it is a health check, or carries one of the secrets, or none is asked for. */
+/** Whether a request is a health check, which anyone may make at any time. */
+export function isProbe({ method = '', url }: IncomingMessage): boolean {
+  return /^(GET|HEAD)$/.test(method) && OPEN_PATHS.has(url?.split('?')[0]);
+}
+
+/** Whether a request may come in: it carries one of the secrets, or none is asked for. */
 export function createRouterGuard(secrets: readonly string[]): (request: IncomingMessage) => boolean {
   const digests = secrets.map(digest);
-  return ({ method = '', url, headers }) => {
-    const isProbe = /^(GET|HEAD)$/.test(method) && OPEN_PATHS.has(url?.split('?')[0]);
-    if (digests.length === 0 || isProbe) return true;
+  return ({ headers }) => {
+    if (digests.length === 0) return true;
     const given = digest(String(headers['router-authorization'] ?? ''));
     // Digests are of one length, and each is compared: how long it takes tells nothing of the secret.
     return digests.filter((expected) => timingSafeEqual(expected, given)).length > 0;

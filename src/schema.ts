@@ -7,11 +7,11 @@ import type { GraphQLFieldResolver, GraphQLSchema } from 'graphql';
 import { gql } from 'graphql-tag';
 import { badInput, get } from './arguments.ts';
 import type { Context } from './context.ts';
+import { LIMITS } from './limits.ts';
 import { resolvers } from './resolvers/index.ts';
 
 const SCHEMA_FILE = new URL('../schema/maintenance.graphql', import.meta.url);
 const ENTITIES: ReadonlySet<unknown> = new Set(['Maintenance', 'Residence']);
-const MAX_REPRESENTATIONS = 1000;
 
 export function createSchema(): GraphQLSchema {
   const schema = buildSubgraphSchema([{ typeDefs: gql(readFileSync(SCHEMA_FILE, 'utf8')), resolvers }]);
@@ -26,8 +26,8 @@ export function createSchema(): GraphQLSchema {
  */
 function guardEntities(resolve: GraphQLFieldResolver<unknown, Context>): GraphQLFieldResolver<unknown, Context> {
   return (source, { representations }: { representations: unknown[] }, context, info) => {
-    if (representations.length > MAX_REPRESENTATIONS) {
-      throw badInput('representations', `must not hold more than ${MAX_REPRESENTATIONS} entries`);
+    if (representations.length > LIMITS.representations) {
+      throw badInput('representations', `must not hold more than ${LIMITS.representations} entries`);
     }
     return representations.map(async (representation) => {
       if (!ENTITIES.has(get(representation, '__typename'))) {

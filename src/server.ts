@@ -8,14 +8,19 @@ import {
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginInlineTrace } from '@apollo/server/plugin/inlineTrace';
+import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
 import type { Logger } from 'pino';
+import { createFlights } from './command-api/flights.ts';
+import { createPolicy } from './command-api/policy.ts';
 import { createTransport } from './command-api/transport.ts';
 import type { Config } from './config.ts';
 import { type Context, createContext } from './context.ts';
 import { createFormatError } from './format-error.ts';
 import { type Host, startHost } from './http-host.ts';
+import { LIMITS, limitOperations } from './limits.ts';
 import { httpStatus } from './plugins/http-status.ts';
 import { operationLog } from './plugins/operation-log.ts';
+import { unforeseen } from './plugins/unforeseen.ts';
 import { createSchema } from './schema.ts';
 
 export interface ServerDependencies {
@@ -27,8 +32,18 @@ export interface ServerDependencies {
 
 /** Starts listening. Rejects where it cannot, with Node's own error. */
 export async function createServer({ config, logger, landingPage }: ServerDependencies): Promise<Host> {
-  const transport = createTransport({ origin: config.commandApiOrigin, attemptTimeoutMs: config.attemptTimeoutMs });
-  const contextOptions = { transport, operationTimeoutMs: config.operationTimeoutMs };
+  const transport = createTransport(config);
+  const upstream = { transport, policy: createPolicy(config), flights: createFlights() };
+  const contextOptions = { upstream, operationTimeoutMs: config.operationTimeoutMs };
+  const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }, reply) => {
+    // Every answer is one caller's.
+    reply.header('cache-control', 'no-store');
+    const gone = new AbortController();
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) gone.abort();
+    });
+    return createContext(headers, gone.signal, contextOptions);
+  };
 
   const apollo = new ApolloServer<Context>({
     schema: createSchema(),
@@ -37,12 +52,18 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
     includeStacktraceInErrorResponses: false,
     hideSchemaDetailsFromClientErrors: true,
     persistedQueries: false,
+    parseOptions: { maxTokens: LIMITS.tokens },
+    maxRecursiveSelections: LIMITS.selections,
+    validationRules: [limitOperations],
+    validationOptions: { maxErrors: LIMITS.errors },
+    executionOptions: { maxCoercionErrors: LIMITS.errors },
     stopOnTerminationSignals: false,
     logger,
     formatError: createFormatError(logger),
     plugins: [
       httpStatus(),
       operationLog(logger),
+      unforeseen(),
       landingPage ?? ApolloServerPluginLandingPageDisabled(),
       // Field timings go only to a router that has shown the secret.
       config.routerSecrets.length > 0 ? ApolloServerPluginInlineTrace() : ApolloServerPluginInlineTraceDisabled(),
@@ -50,16 +71,7 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
     ],
   });
   await apollo.start();
-  const host = await startHost({
-    config,
-    logger,
-    apollo,
-    context: async (request, reply) => {
-      // Every answer is one caller's.
-      reply.header('cache-control', 'no-store');
-      return createContext(request.headers, contextOptions);
-    },
-  });
+  const host = await startHost(apollo, answerContext, { config, logger });
 
   return {
     url: host.url,

@@ -96,7 +96,7 @@ function runSuite(group: string, ours: ReturnType<typeof httpStatus>[], failing:
     const plugins = [...(options.plugins ?? []), ...(ours as unknown as ApolloServerPlugin[])];
     const apollo = new ApolloServer({ ...options, plugins } as typeof options);
     await apollo.start();
-    const host = await startHost({ config, logger, apollo, context: async () => context?.() ?? {} });
+    const host = await startHost(apollo, async () => context?.() ?? {}, { config, logger });
     return { server: apollo, url: `${host.url}/graphql`, extraCleanup: () => host.stop() };
   });
 }

@@ -102,7 +102,7 @@ describe('what is no GraphQL request is refused in JSON', () => {
   const query = JSON.stringify({ query: '{ __typename }' });
   const CASES: [string, () => ReturnType<typeof send>, number][] = [
     ['an unknown path', () => send('/elsewhere', { headers: SECRET }), 404],
-    ['another method', () => send('/graphql', { method: 'PUT', headers: SECRET }), 404],
+    ['another method', () => send('/graphql', { method: 'PUT', headers: SECRET }), 405],
     ['a path that cannot be decoded', () => send('/%', { headers: SECRET }), 400],
     ['invalid JSON', () => post(JSON_TYPE, '{"query":'), 400],
     ['an empty body', () => post(JSON_TYPE, ''), 400],
@@ -227,8 +227,9 @@ describe('an unforeseen error', () => {
     expect(logged).toMatchObject({
       level: 50,
       errorId: answer.errors[0]?.extensions.errorId,
-      err: { message: CANARY },
+      err: { type: 'Error', stack: expect.stringMatching(/^at .+test\/http\.test\.ts/) },
     });
+    expect(subgraph.logText()).not.toContain('canary');
   });
 });
 

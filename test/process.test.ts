@@ -1,57 +1,15 @@
-import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import net from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
+import { killAll, run, start, watch } from './support/process.ts';
 import { ROUTER_SECRET } from './support/subgraph.ts';
 import { startUpstream } from './support/upstream.ts';
 
-const ROOT = new URL('..', import.meta.url);
 const R = EXAMPLE.residenceId;
 // Enough for the production server to start; nothing answers at that command API.
 const ENV = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
-const running: ChildProcess[] = [];
 
-afterEach(() => {
-  for (const child of running.splice(0)) child.kill('SIGKILL');
-});
-
-/** Runs one of the project's programs as its npm script does, with this environment and no other. */
-function run(file: string, env: Record<string, string>) {
-  return watch(spawn(process.execPath, ['--import', './check-node.mjs', file], { cwd: ROOT, env }));
-}
-
-function watch(child: ChildProcessWithoutNullStreams) {
-  running.push(child);
-  let output = '';
-  const watchers: (() => void)[] = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      output += chunk;
-      for (const look of watchers) look();
-    });
-  }
-  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
-  return {
-    child,
-    exit,
-    output: () => output,
-    /** Waits for the output to match; fails with all of it where the process ends first. */
-    async until(pattern: RegExp): Promise<RegExpExecArray> {
-      const seen = new Promise<RegExpExecArray>((resolve) => {
-        const look = () => {
-          const match = pattern.exec(output);
-          if (match) resolve(match);
-        };
-        watchers.push(look);
-        look();
-      });
-      const ended = exit.then((code) => {
-        throw new Error(`ended with ${code}: ${output}`);
-      });
-      return Promise.race([seen, ended]);
-    },
-  };
-}
+afterEach(killAll);
 
 async function post(url: string, query: string, headers: Record<string, string>) {
   const response = await fetch(`${url}/graphql`, {
@@ -124,6 +82,51 @@ describe('npm start', () => {
     await upstream.stop();
   });
 
+  it('cuts off what takes longer than an operation may, and exits with 0', async () => {
+    const subgraph = run('src/main.ts', { ...ENV, DRAIN_DELAY_MS: '0', OPERATION_TIMEOUT_MS: '200' });
+    const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
+    const { hostname, port } = new URL(url);
+    const socket = net.connect(Number(port), hostname);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    // A body that never comes keeps the request under way for good.
+    socket.on('error', () => {});
+    socket.write(
+      `POST /graphql HTTP/1.1\r\nhost: x\r\nrouter-authorization: ${ROUTER_SECRET}\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{`,
+    );
+    await fetch(`${url}/health/live`);
+    subgraph.child.kill('SIGTERM');
+    await closed;
+    expect(await subgraph.exit).toBe(0);
+    expect(subgraph.output()).toMatch(/"msg":"stopped"/);
+  });
+
+  it('answers a request that comes on a kept connection while it closes', async () => {
+    const upstream = await startUpstream();
+    const subgraph = run('src/main.ts', { ...ENV, COMMAND_API_URL: upstream.url, DRAIN_DELAY_MS: '0' });
+    const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
+    const { hostname, port } = new URL(url);
+    const body = JSON.stringify({ query: `{ maintenances(residenceId: "${R}") { contact } }` });
+    const head = `POST /graphql HTTP/1.1\r\nhost: x\r\nrouter-authorization: ${ROUTER_SECRET}\r\ncontent-type: application/json\r\nauthorization: Bearer ${EXAMPLE.token}\r\ncontent-length: ${body.length}\r\n\r\n`;
+    const socket = net.connect(Number(port), hostname);
+    let answered = '';
+    socket.on('data', (chunk) => {
+      answered += chunk;
+    });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    // Half of a request is here when it stops listening, and the rest comes later.
+    socket.write(head + body.slice(0, 10));
+    await fetch(`${url}/health/live`);
+    subgraph.child.kill('SIGTERM');
+    await untilRefused(url);
+    socket.write(body.slice(10));
+    await closed;
+    expect(answered).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(answered).toMatch(/\r\nconnection: close\r\n/i);
+    expect(answered).toContain('{"data":{"maintenances":[{"contact":"10086"}]}}');
+    expect(await subgraph.exit).toBe(0);
+    await upstream.stop();
+  });
+
   it('ends at once, with 1, at a second signal', async () => {
     const subgraph = run('src/main.ts', { ...ENV, DRAIN_DELAY_MS: '60000' });
     await subgraph.until(/"msg":"ready"/);
@@ -146,11 +149,28 @@ describe('npm start', () => {
   it('hands a signal to npm on to the server', async () => {
     const { PATH = '', HOME = '' } = process.env;
     const env = { ...ENV, PATH, HOME, DRAIN_DELAY_MS: '0' };
-    const npm = watch(spawn('npm', ['start'], { cwd: ROOT, env }));
+    const npm = watch(start('npm', ['start'], env));
     await npm.until(/"msg":"ready"/);
     npm.child.kill('SIGTERM');
     expect(await npm.exit).toBe(0);
     expect(npm.output()).toMatch(/"msg":"stopped"/);
+  });
+
+  it.each([
+    ['an error that nobody caught', 'process.nextTick(() => { throw new Error(env.QUOTED); })'],
+    ['a rejection that nobody handled', 'Promise.reject(Object.assign(new TypeError(env.QUOTED), { x: env.QUOTED }))'],
+    ['something thrown that is no error', 'process.nextTick(() => { throw env.QUOTED; })'],
+  ])('logs %s without what it quotes, and ends with 1', async (_, crash) => {
+    // Beside the server that ships, in its process, on a signal that it does not use.
+    const preload = `data:text/javascript,const { env } = process; process.on('SIGUSR2', () => { ${crash} })`;
+    const env = { ...ENV, QUOTED: 'canary-crash' };
+    const subgraph = watch(start(process.execPath, ['--import', preload, 'src/main.ts'], env));
+    await subgraph.until(/"msg":"ready"/);
+    subgraph.child.kill('SIGUSR2');
+    expect(await subgraph.exit).toBe(1);
+    expect(subgraph.output()).toMatch(/"level":60.*"err":\{"type":"(Error|TypeError|string)".*"msg":"crashed"\}\n$/);
+    expect(subgraph.output()).not.toContain('canary');
+    expect(subgraph.output()).not.toContain(ROUTER_SECRET);
   });
 
   it('refuses to start without its environment, says every fault and no stack, and exits with 1', async () => {

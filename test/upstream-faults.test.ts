@@ -11,7 +11,8 @@ const R = EXAMPLE.residenceId;
 const M = EXAMPLE.maintenanceId;
 const CANARY = 'canary-of-upstream 10.1.2.3 王女士';
 
-const subgraph = useSubgraph({ ATTEMPT_TIMEOUT_MS: '300' });
+// Each fault is sent once, and none opens the breaker: test/resilience.test.ts has what becomes of many.
+const subgraph = useSubgraph({ ATTEMPT_TIMEOUT_MS: '300', MAX_ATTEMPTS: '1', BREAKER_FAILURES: '10000' });
 
 const answers =
   (answer: ReturnType<Fault>): Fault =>
@@ -24,6 +25,12 @@ const does =
     act(response);
     return 'taken';
   };
+/** Writes a letter now and then, for as long as somebody listens. */
+function drip(response: ServerResponse, write: (letter: string) => void): void {
+  const letters = 'HTTP/1.1 200 OK\r\nx: '[Symbol.iterator]();
+  const timer = setInterval(() => write(letters.next().value ?? 'x'), 20);
+  response.once('close', () => clearInterval(timer));
+}
 const ok = (result: unknown) => answers({ body: { success: true, result } });
 const JSON_NO = { success: false, message: CANARY };
 const TEN_MB = 'x'.repeat(10 * 1024 * 1024);
@@ -123,6 +130,39 @@ const FAULTS: [string, Fault, string][] = [
     }),
     'UPSTREAM_UNAVAILABLE',
   ],
+  ['404 with HTML', answers({ status: 404, body: `<html>${CANARY}` }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['409 with success: false', answers({ status: 409, body: JSON_NO }), 'COMMAND_REJECTED'],
+  [
+    'a head of 100 KB',
+    answers({ headers: { 'x-filler': 'x'.repeat(100_000) }, body: '' }),
+    'UPSTREAM_INVALID_RESPONSE',
+  ],
+  [
+    'a body without an end',
+    does((response) => {
+      response.writeHead(200);
+      const chunk = 'x'.repeat(64 * 1024);
+      const pour = () => {
+        while (!response.destroyed && response.write(chunk));
+      };
+      response.on('drain', pour);
+      pour();
+    }),
+    'UPSTREAM_INVALID_RESPONSE',
+  ],
+  [
+    'a head that drips',
+    does((response) => drip(response, (letter) => response.socket?.write(letter))),
+    'UPSTREAM_TIMEOUT',
+  ],
+  [
+    'a body that drips',
+    does((response) => {
+      response.writeHead(200);
+      drip(response, (letter) => response.write(letter));
+    }),
+    'UPSTREAM_TIMEOUT',
+  ],
   ['no answer', () => 'taken', 'UPSTREAM_TIMEOUT'],
   [
     'an answer that does not end',
@@ -214,6 +254,67 @@ describe('a fault of the command API becomes a typed error', () => {
     });
     expect(JSON.stringify(answer)).not.toContain('canary');
     expect(subgraph.logText()).not.toContain('canary');
+  });
+
+  it.each(FAULTS)('of a detail, by either key, with none lost beside it: %s', async (name, fault, code) => {
+    subgraph.upstream.fail((exchange, response) =>
+      exchange.param.residence_id === 'faulty' ? fault(exchange, response) : undefined,
+    );
+    const answer = await subgraph.ask(
+      `query ($r: [_Any!]!) { _entities(representations: $r) { ... on Maintenance { id description } } }`,
+      {
+        variables: {
+          r: [
+            { __typename: 'Maintenance', id: 'faulty:1' },
+            { __typename: 'Maintenance', id: `${R}:${M}` },
+            { __typename: 'Maintenance', residence: { id: 'other' }, maintenanceId: '2' },
+          ],
+        },
+      },
+    );
+    // To an info, an object is a ticket, of which nothing is known.
+    const isTicket = name === 'an object for a list';
+    expect(answer.data._entities).toEqual([
+      isTicket ? { id: 'faulty:1', description: null } : null,
+      { id: `${R}:${M}`, description: 'test' },
+      null,
+    ]);
+    expect(codes(answer).sort()).toEqual(
+      [
+        [code, '_entities.0'],
+        ['COMMAND_REJECTED', '_entities.2'],
+      ]
+        .slice(isTicket ? 1 : 0)
+        .sort(),
+    );
+  });
+
+  const REJECTED = ['UNAUTHENTICATED', 'FORBIDDEN', 'COMMAND_REJECTED'];
+
+  it.each(FAULTS)('of a write, which is sent once and says what is known of it: %s', async (_, fault, code) => {
+    subgraph.upstream.fail(({ command, ...rest }, response) =>
+      command === 'create_maintenance_info' ? fault({ command, ...rest }, response) : undefined,
+    );
+    const input = {
+      residenceId: R,
+      startTime: '2024-01-16T13:32:45Z',
+      finishTime: '2024-01-17T13:32:45Z',
+      description: 'x',
+      contact: 'x',
+    };
+    const { data, errors } = await subgraph.ask(
+      `mutation ($input: CreateMaintenanceInput!) {
+        createMaintenance(input: $input) { id }
+        deleteMaintenance(id: "${R}:${M}") { id }
+      }`,
+      { variables: { input } },
+    );
+    expect(errors).toMatchObject([
+      { path: ['createMaintenance'], extensions: { code, outcome: REJECTED.includes(code) ? 'REJECTED' : 'UNKNOWN' } },
+    ]);
+    expect(errors).toHaveLength(1);
+    expect(data).toEqual({ createMaintenance: null, deleteMaintenance: { id: `${R}:${M}` } });
+    expect(subgraph.upstream.commands()).toEqual([`create_maintenance_info ${R}`, `delete_maintenance_info ${R} ${M}`]);
   });
 
   function upstreamCode({ extensions }: { extensions: Record<string, unknown> }) {

@@ -2,15 +2,34 @@
  * The command API as a set of methods, one for each command. With the decoder, the only place that knows its names.
  */
 import { randomBytes } from 'node:crypto';
+import type { IPolicy } from 'cockatiel';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
-import type { CommandRef } from './errors.ts';
+import { abandoned, type CommandRef } from './errors.ts';
+import type { Flights } from './flights.ts';
+import { createOperationPolicy, takeTurn } from './policy.ts';
 import type { Session, Transport } from './transport.ts';
 
-/** What is remembered of each command that was sent, for the operation's log line. */
+/** What all operations share. */
+export interface Upstream {
+  readonly transport: Transport;
+  readonly policy: IPolicy;
+  readonly flights: Flights;
+}
+
+/** What the commands of one operation have in common. */
+export interface OperationSession extends Session {
+  /** Aborts when the operation's time is over, and when the caller has gone. */
+  readonly readSignal: AbortSignal;
+  /** Aborts only when the time is over: what a caller asked to be written goes on without it. */
+  readonly writeSignal: AbortSignal;
+}
+
+/** What is remembered of each command, for the operation's log line. */
 export interface CommandRecord {
   readonly name: string;
-  readonly id: string;
+  /** Another operation's, where its exchange was shared. */
+  id: string;
   durationMs: number;
   /** Why it failed, if it did. */
   error?: unknown;
@@ -20,23 +39,53 @@ export interface CommandRecord {
 
 export type CommandApiClient = ReturnType<typeof createCommandApiClient>;
 
+type Decode<T> = (result: unknown, sent: CommandRef, log: CommandRecord) => T;
+type Param = Readonly<Record<string, unknown>> & { readonly residence_id: string };
+
 /**
- * A client for one caller. Every method sends its command once and throws a `CommandApiError` where it fails; `record`
- * is told of each command as it is sent, and completed when it settles.
+ * A client for one operation. Every method throws a `CommandApiError` where its command fails; `record` is told of each
+ * command as it is asked for, and completed when it settles.
  */
-export function createCommandApiClient(transport: Transport, session: Session, record: (sent: CommandRecord) => void) {
-  async function command<T>(
-    { name, write }: Pick<CommandRef, 'name' | 'write'>,
-    param: Record<string, unknown>,
-    decode: (result: unknown, sent: CommandRef, log: CommandRecord) => T,
-  ): Promise<T> {
+export function createCommandApiClient(
+  { transport, policy, flights }: Upstream,
+  session: OperationSession,
+  record: (asked: CommandRecord) => void,
+) {
+  const operationPolicy = createOperationPolicy(policy);
+
+  async function command<T>(write: boolean, name: string, param: Param, decode: Decode<T>): Promise<T> {
     // Errors keep this and not the param, which holds what a resident wrote.
-    const sent: CommandRef = { name, id: `c${randomBytes(16).toString('hex')}`, write };
-    const log: CommandRecord = { name, id: sent.id, durationMs: 0 };
+    const own: CommandRef = { name, id: `c${randomBytes(16).toString('hex')}`, write };
+    const log: CommandRecord = { name, id: own.id, durationMs: 0 };
     record(log);
     const start = performance.now();
+
+    async function exchange(signal: AbortSignal): Promise<T> {
+      const send = () => transport.send({ ...own, param }, session, signal);
+      return decode(decodeReply(await takeTurn(operationPolicy, own, signal, send), own), own, log);
+    }
+
+    async function share(): Promise<T> {
+      const { readSignal } = session;
+      if (readSignal.aborted) throw abandoned(own, readSignal, false);
+      const key = JSON.stringify([session.authorization, name, param]);
+      const flight = flights.share(key, own, param.residence_id, readSignal, exchange);
+      log.id = flight.command.id;
+      return flight.result;
+    }
+
+    async function detach(): Promise<T> {
+      // Before and after: no read that begins after a write sees what was read before it was done.
+      flights.detach(param.residence_id);
+      try {
+        return await exchange(session.writeSignal);
+      } finally {
+        flights.detach(param.residence_id);
+      }
+    }
+
     try {
-      return decode(decodeReply(await transport.send({ ...sent, param }, session), sent), sent, log);
+      return await (write ? detach() : share());
     } catch (error) {
       log.error = error;
       throw error;
@@ -45,61 +94,47 @@ export function createCommandApiClient(transport: Transport, session: Session, r
     }
   }
 
+  const read = <T>(name: string, param: Param, decode: Decode<T>) => command(false, name, param, decode);
+  const change = <T>(name: string, param: Param, decode: Decode<T>) => command(true, name, param, decode);
+
   return {
     /** All repair requests of a residence, in the command API's order. */
-    getMaintenanceList(residenceId: string): Promise<Maintenance[]> {
-      return command(
-        { name: 'get_maintenance_list', write: false },
-        { residence_id: residenceId },
-        (result, sent, log) => {
-          const { maintenances, dropped } = decodeList(result, residenceId, sent);
-          if (dropped > 0) log.dropped = dropped;
-          return maintenances;
-        },
-      );
-    },
+    getMaintenanceList: (residenceId: string): Promise<Maintenance[]> =>
+      read('get_maintenance_list', { residence_id: residenceId }, (result, sent, log) => {
+        const { maintenances, dropped } = decodeList(result, residenceId, sent);
+        if (dropped > 0) log.dropped = dropped;
+        return maintenances;
+      }),
 
     /** One repair request. How it fails for one that does not exist is unknown: the list decides that. */
-    getMaintenanceInfo({ residenceId, maintenanceId }: MaintenanceKey): Promise<Maintenance> {
-      return command(
-        { name: 'get_maintenance_info', write: false },
-        { residence_id: residenceId, maintenance_id: maintenanceId },
-        (result, sent) => decodeInfo(result, residenceId, maintenanceId, sent),
-      );
-    },
+    getMaintenanceInfo: ({ residenceId, maintenanceId }: MaintenanceKey): Promise<Maintenance> =>
+      read('get_maintenance_info', { residence_id: residenceId, maintenance_id: maintenanceId }, (result, sent) =>
+        decodeInfo(result, residenceId, maintenanceId, sent),
+      ),
 
     /** Files a repair request and answers its maintenance id. */
-    createMaintenanceInfo(maintenance: NewMaintenance): Promise<string> {
-      return command(
-        { name: 'create_maintenance_info', write: true },
-        {
-          residence_id: maintenance.residenceId,
-          start_time: toWireTime(maintenance.startTime),
-          finish_time: toWireTime(maintenance.finishTime),
-          description: maintenance.description,
-          contact: maintenance.contact,
-          ...(maintenance.pictureFilenames && { filename: maintenance.pictureFilenames }),
-        },
-        decodeCreated,
-      );
+    createMaintenanceInfo: (maintenance: NewMaintenance): Promise<string> => {
+      const param = {
+        residence_id: maintenance.residenceId,
+        start_time: toWireTime(maintenance.startTime),
+        finish_time: toWireTime(maintenance.finishTime),
+        description: maintenance.description,
+        contact: maintenance.contact,
+        ...(maintenance.pictureFilenames && { filename: maintenance.pictureFilenames }),
+      };
+      return change('create_maintenance_info', param, decodeCreated);
     },
 
     /** Deletes one repair request. */
-    deleteMaintenanceInfo({ residenceId, maintenanceId }: MaintenanceKey): Promise<void> {
-      return command(
-        { name: 'delete_maintenance_info', write: true },
-        { residence_id: residenceId, maintenance_id: maintenanceId },
-        decodeDeleted,
-      );
+    deleteMaintenanceInfo: ({ residenceId, maintenanceId }: MaintenanceKey): Promise<void> => {
+      const param = { residence_id: residenceId, maintenance_id: maintenanceId };
+      return change('delete_maintenance_info', param, decodeDeleted);
     },
 
     /** Deletes repair requests of one residence. Whether all or none is unknown: no outcome is reported for each. */
-    batchDeleteMaintenanceInfo(residenceId: string, maintenanceIds: readonly string[]): Promise<void> {
-      return command(
-        { name: 'batch_delete_maintenance_info', write: true },
-        { residence_id: residenceId, maintenances: maintenanceIds.map((id) => ({ maintenance_id: id })) },
-        decodeDeleted,
-      );
+    batchDeleteMaintenanceInfo: (residenceId: string, maintenanceIds: readonly string[]): Promise<void> => {
+      const maintenances = maintenanceIds.map((id) => ({ maintenance_id: id }));
+      return change('batch_delete_maintenance_info', { residence_id: residenceId, maintenances }, decodeDeleted);
     },
   };
 }

@@ -46,6 +46,20 @@ export class UnreachableError extends CommandApiError {
   }
 }
 
+/** Nobody waits for the answer any more. Says nothing of the command API. */
+export class CallerGoneError extends UnreachableError {
+  constructor(command: CommandRef, sent: boolean) {
+    super(command, 'unavailable', { detail: 'the caller has gone', sent });
+  }
+}
+
+/** Why a command was given up when its signal aborted: its time is over, or its caller has gone. */
+export function abandoned(command: CommandRef, { reason }: AbortSignal, sent: boolean): UnreachableError {
+  return reason?.name === 'TimeoutError'
+    ? new UnreachableError(command, 'timeout', { detail: 'out of time', sent })
+    : new CallerGoneError(command, sent);
+}
+
 /** Talked nonsense: an answer that is not what the command promises. */
 export class InvalidReplyError extends CommandApiError {
   /** The command API said that all went well and then nothing: no result, or an empty one. */

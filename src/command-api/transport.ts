@@ -1,48 +1,57 @@
 /**
- * One HTTP exchange with the command API. The only user of got.
+ * HTTP to the command API: one command, sent again where that is safe and may help. The only user of got.
  */
 import http from 'node:http';
 import https from 'node:https';
-import got, { RequestError } from 'got';
+import got, { RequestError, type RetryObject } from 'got';
 import type { Reply } from './decoder.ts';
-import { type CommandRef, InvalidReplyError, UnreachableError } from './errors.ts';
+import { abandoned, type CommandRef, InvalidReplyError, UnreachableError } from './errors.ts';
 
 /** A command on its way: what stands in the body beside its name and id. */
 export interface Command extends CommandRef {
   readonly param: Readonly<Record<string, unknown>>;
 }
 
-/** What of the caller's request goes along with each of its commands. */
+/** What of the caller's request goes along with each of its commands, and what ends them. */
 export interface Session {
   /** The `Authorization` header, as it came. */
   readonly authorization: string;
   /** The `traceparent` header, where there was a valid one. */
   readonly traceparent: string | undefined;
-  /** Aborts what is under way when the operation's time is over. */
-  readonly signal: AbortSignal;
+  /** When the time of the operation is over, on the clock of `performance.now()`. */
+  readonly endsAt: number;
 }
 
 export interface TransportOptions {
   /** Scheme, host and port of the command API. */
-  readonly origin: string;
-  /** How long one exchange may take, in milliseconds. */
+  readonly commandApiOrigin: string;
+  /** How long one attempt may take, in milliseconds. */
   readonly attemptTimeoutMs: number;
+  /** How often a command is sent at most, where it may be sent again. */
+  readonly maxAttempts: number;
 }
 
 export type Transport = ReturnType<typeof createTransport>;
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 const MAX_REPLY_BYTES = 10 * 1024 * 1024;
+/** What may pass by itself. Not a time-out: what took all the time once will take it again. */
+const TRANSIENT = {
+  statusCodes: [429, 502, 503, 504],
+  errorCodes: ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
+};
+/** Pauses are anything up to a bound that doubles, so that those who failed together do not come back together. */
+const BACKOFF = { firstMs: 100, mostMs: 2000 };
+/** In tenths of a retry: what there is at the start, what each command earns, and what can be saved up. */
+const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 
 /** Opens nothing until the first command; `close` ends the connections that are kept. */
-export function createTransport({ origin, attemptTimeoutMs }: TransportOptions) {
-  const url = new URL(PATH, origin);
-  // The step after which a connection stands, so that bytes of a command may have left.
-  const connected = url.protocol === 'https:' ? 'secureConnect' : 'connect';
+export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempts }: TransportOptions) {
+  const url = new URL(PATH, commandApiOrigin);
   const kept = createAgents(true);
-  // Each write has a connection of its own: on a kept one that the server just closed, nobody could tell whether the
-  // write was received.
-  const fresh = createAgents(false);
+  const single = createAgents(false);
+  let budget = BUDGET.start;
+
   const client = got.extend({
     method: 'POST',
     headers: {
@@ -51,21 +60,60 @@ export function createTransport({ origin, attemptTimeoutMs }: TransportOptions) 
       accept: 'application/json',
       'accept-encoding': 'gzip, deflate',
     },
+    timeout: { request: attemptTimeoutMs },
     followRedirect: false,
     throwHttpErrors: false,
-    retry: { limit: 0 },
+    retry: {
+      limit: maxAttempts - 1,
+      methods: ['POST'],
+      ...TRANSIENT,
+      maxRetryAfter: Number.MAX_SAFE_INTEGER,
+      calculateDelay: pauseBeforeRetry,
+    },
+    hooks: {
+      beforeRetry: [
+        ({ options }) => {
+          // The next kept connection may be as stale as the last.
+          options.agent = single;
+        },
+      ],
+    },
   });
 
-  /** Sends a command once. Resolves with whatever was answered; throws where no answer, or too large a one, came. */
-  async function send(command: Command, session: Session): Promise<Reply> {
-    const time = AbortSignal.any([session.signal, AbortSignal.timeout(attemptTimeoutMs)]);
+  /** How long to wait before a command is sent again, in milliseconds, or 0 where it is not. */
+  function pauseBeforeRetry({ attemptCount, error, retryAfter = 0, computedValue }: RetryObject): number {
+    const { write, endsAt } = error.options.context as { write: boolean; endsAt: number };
+    const isRefused = [401, 403].includes(error.response?.statusCode ?? 0);
+    if (computedValue === 0 || isRefused || (write && wasSent(error))) return 0;
+    // After a quiet while every kept connection may be stale: that is no outage, and spends no budget.
+    if (error.request?.reusedSocket && !error.response) return 1;
+    const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attemptCount - 1));
+    const pauseMs = retryAfter + Math.max(1, Math.random() * bound);
+    if (budget < BUDGET.perRetry || performance.now() + pauseMs >= endsAt) return 0;
+    budget -= BUDGET.perRetry;
+    return pauseMs;
+  }
+
+  /** Whether bytes of a command may have left: its connection stood. */
+  function wasSent({ timings }: RequestError): boolean {
+    return timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
+  }
+
+  /**
+   * Sends a command until it is answered. A read is sent again after what may pass by itself, a write only where it
+   * certainly was not sent. Resolves with whatever was answered last; throws where no answer, or too large a one, came.
+   */
+  async function send(command: Command, session: Session, signal: AbortSignal): Promise<Reply> {
+    budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
     const size = new AbortController();
     const request = client(url, {
       headers: { authorization: session.authorization, traceparent: session.traceparent },
       body: JSON.stringify({ command: command.name, id: command.id, param: command.param }),
-      agent: command.write ? fresh : kept,
-      // An abort, since got's own time-out does not end a request that waits for a socket.
-      signal: AbortSignal.any([time, size.signal]),
+      // Each write has a connection of its own: on a kept one that the other side just closed, nobody could tell whether
+      // the write was received.
+      agent: command.write ? single : kept,
+      signal: AbortSignal.any([signal, size.signal]),
+      context: { write: command.write, endsAt: session.endsAt },
     });
     request.on('downloadProgress', ({ transferred }) => {
       if (transferred > MAX_REPLY_BYTES) size.abort();
@@ -75,23 +123,23 @@ export function createTransport({ origin, attemptTimeoutMs }: TransportOptions) 
       return { status: statusCode, text: body };
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      const status = error.response?.statusCode;
-      if (status !== undefined && decidesAlone(status, time.aborted)) return { status, text: '' };
       if (size.signal.aborted) throw new InvalidReplyError(command, { detail: 'reply over 10 MB' });
+      const status = error.response?.statusCode;
       const code = findCode(error);
-      if (!time.aborted && isNonsense(code)) throw new InvalidReplyError(command, { detail: code });
+      const timedOut = signal.aborted || code === 'ETIMEDOUT';
+      if (status !== undefined && decidesAlone(status, timedOut)) return { status, text: '' };
       // got's error itself goes no further: it shows the token and the body.
-      throw new UnreachableError(command, time.aborted ? 'timeout' : 'unavailable', {
-        detail: time.aborted ? 'out of time' : code,
-        sent: error.timings?.[connected] !== undefined,
-      });
+      const sent = wasSent(error);
+      if (signal.aborted) throw abandoned(command, signal, sent);
+      if (isNonsense(code)) throw new InvalidReplyError(command, { detail: code });
+      throw new UnreachableError(command, timedOut ? 'timeout' : 'unavailable', { detail: code, sent });
     }
   }
 
   return {
     send,
     close() {
-      for (const agent of [kept.http, kept.https, fresh.http, fresh.https]) agent.destroy();
+      for (const agent of [kept.http, kept.https, single.http, single.https]) agent.destroy();
     },
   };
 }

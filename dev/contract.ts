@@ -1,0 +1,143 @@
+/**
+ * `npm run contract`: holds a live command API against what the code takes it for, and prints what it found. It reads
+ * only, unless `--write` is given; see docs/command-api.md. Exits with 1 where the code would not take what came or a
+ * ticket was left over, and with 2 where nothing can be said.
+ */
+import { parseArgs } from 'node:util';
+import { cleanEnv, EnvError, makeValidator } from 'envalid';
+import { RejectedError, UnreachableError } from '../src/command-api/errors.ts';
+import { ConfigError } from '../src/config.ts';
+import { describeFailure } from './contract/describe.ts';
+import { createSend, type Send } from './contract/exchange.ts';
+import { createFindings, type Findings } from './contract/findings.ts';
+import { checkMembers, checkReads, type ListRead, readList } from './contract/reads.ts';
+import { checkWrites } from './contract/writes.ts';
+
+const origin = makeValidator((text) => {
+  const url = URL.parse(text);
+  const isOrigin = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
+  if (!isOrigin) throw new EnvError('must be an http or https origin without a path, query or credentials');
+  return url.origin;
+});
+
+const token = makeValidator((text) => {
+  if (!/^[\x21-\x7e]+$/.test(text)) throw new EnvError('must be visible ASCII without spaces: the token alone');
+  return text;
+});
+
+const id = makeValidator((text) => text);
+
+/** A fault of the command line or of the other side, which says all that the one at the terminal needs. */
+class CannotCheck extends Error {}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof ConfigError || error instanceof CannotCheck)) throw error;
+  console.error(redact(error.message));
+  process.exitCode = 2;
+}
+
+async function main(): Promise<number> {
+  const write = readWrite();
+  const env = readEnvironment();
+  const send = createSend(env.COMMAND_API_URL, env.COMMAND_API_TOKEN);
+  const residenceId = env.COMMAND_API_RESIDENCE_ID;
+  const findings = createFindings(write);
+  const tickets: Record<string, unknown>[] = [];
+  const list = await readList(send, residenceId);
+  refuseUseless(list, env.COMMAND_API_URL);
+
+  const interrupted = listenForInterrupt();
+  const sendUntilInterrupted: Send = async (sending) => {
+    interrupted.throwIfAborted();
+    return send(sending);
+  };
+  try {
+    await checkReads(sendUntilInterrupted, residenceId, list, findings, tickets);
+    // Without a list nobody could tell this check's own tickets from those that were there before.
+    if (write && !list.outcome.error) {
+      const before = new Set(list.outcome.value.maintenances.map(({ maintenanceId }) => maintenanceId));
+      await checkWrites(sendUntilInterrupted, send, residenceId, before, findings, tickets);
+    }
+  } catch (error) {
+    if (!interrupted.aborted) throw error;
+  } finally {
+    checkMembers(tickets, findings);
+    console.log(redact(report(findings, interrupted.aborted)));
+  }
+  if (findings.broken.length > 0 || findings.leftovers.length > 0) return 1;
+  return findings.unanswered.length > 0 || interrupted.aborted ? 2 : 0;
+}
+
+function readWrite(): boolean {
+  try {
+    return parseArgs({ options: { write: { type: 'boolean', default: false } } }).values.write;
+  } catch {
+    throw new CannotCheck('The only argument is --write: npm run contract -- --write');
+  }
+}
+
+/** Throws a `ConfigError` that names every fault at once. */
+function readEnvironment() {
+  // A variable that is set to nothing is not set.
+  const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
+  return cleanEnv(
+    given,
+    {
+      COMMAND_API_URL: origin({
+        desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
+      }),
+      COMMAND_API_TOKEN: token({ desc: 'is missing: an access token that the command API takes, without "Bearer"' }),
+      COMMAND_API_RESIDENCE_ID: id({ desc: 'is missing: the id of a residence that the token may read' }),
+    },
+    {
+      reporter({ errors }) {
+        const faults = Object.entries(errors).map(([name, error]) => `${name} ${error?.message}`);
+        if (faults.length > 0) throw new ConfigError(faults);
+      },
+    },
+  );
+}
+
+/** Ends it where the first answer shows a wrong token, residence or origin: all the rest would be answered the same. */
+function refuseUseless({ exchange, outcome: { error } }: ListRead, url: string): void {
+  if (!error) return;
+  const seen = describeFailure(exchange, error);
+  if (error instanceof UnreachableError) throw new CannotCheck(`The command API at ${url} does not serve: ${seen}.`);
+  if (error instanceof RejectedError) {
+    const variable = error.reason === 'unauthenticated' ? 'COMMAND_API_TOKEN' : 'COMMAND_API_RESIDENCE_ID';
+    throw new CannotCheck(`The command API says no to the list of the residence: ${seen}. See ${variable}.`);
+  }
+  const isSuccess = 'text' in exchange.reply && exchange.reply.status < 300;
+  if (!isSuccess) throw new CannotCheck(`No command API answers at ${url}: ${seen}. See COMMAND_API_URL.`);
+}
+
+/** Aborted by the first Ctrl-C or SIGTERM, so that no further command is sent but those that clean up. */
+function listenForInterrupt(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (!controller.signal.aborted) console.error('Interrupted: ending after what is under way, and cleaning up.');
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+/** Upstream may repeat the token, where a code or the name of a member is expected. */
+function redact(text: string): string {
+  const { COMMAND_API_TOKEN } = process.env;
+  return COMMAND_API_TOKEN ? text.replaceAll(COMMAND_API_TOKEN, '<token>') : text;
+}
+
+function report(findings: Findings, interrupted: boolean): string {
+  const { broken, unanswered, leftovers } = findings;
+  const sections = [findings.table()];
+  if (broken.length > 0) sections.push(['The code does not take this for what it is:', ...broken].join('\n  '));
+  if (unanswered.length > 0) sections.push(['Nothing came back to:', ...unanswered].join('\n  '));
+  if (interrupted) sections.push('Interrupted before the end.');
+  if (leftovers.length > 0) sections.push(['Left over, for you to delete:', ...leftovers].join('\n  '));
+  if (sections.length === 1) sections.push('The code takes all that came.');
+  return sections.join('\n\n');
+}

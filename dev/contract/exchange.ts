@@ -1,0 +1,99 @@
+/**
+ * One command to a live command API and whatever came back: plain fetch, since what is looked for are the statuses and
+ * bodies that the subgraph's own transport has no use for.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Reply } from '../../src/command-api/decoder.ts';
+import { decodeReply } from '../../src/command-api/decoder.ts';
+import { CommandApiError, type CommandRef, UnreachableError } from '../../src/command-api/errors.ts';
+
+const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
+const TIME_LIMIT_MS = 5000;
+// Node's codes for a connection that never stood, so that a write certainly did not happen.
+const NOT_CONNECTED = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'];
+
+export interface Exchange {
+  readonly command: CommandRef;
+  /** What came, or why nothing did. */
+  readonly reply: Reply | UnreachableError;
+}
+
+export interface Sending {
+  readonly name: string;
+  readonly param: Readonly<Record<string, unknown>>;
+  /** In place of a fresh one. */
+  readonly id?: string;
+  /** In place of the caller's. */
+  readonly token?: string;
+}
+
+export type Send = (sending: Sending) => Promise<Exchange>;
+
+/** What the subgraph makes of an exchange: the value that its decoder reads, or the failure it would see. */
+export type Outcome<T> = { readonly value: T; readonly error?: never } | { readonly error: CommandApiError };
+
+/** A function that sends a command once, with a time limit, and follows no redirect. */
+export function createSend(origin: string, callersToken: string): Send {
+  return async ({ name, param, id = randomId('c'), token = callersToken }) => {
+    const command: CommandRef = { name, id, write: !name.startsWith('get_') };
+    try {
+      const response = await fetch(new URL(PATH, origin), {
+        method: 'POST',
+        headers: {
+          'user-agent': 'maintenance-subgraph',
+          'content-type': 'application/json',
+          accept: 'application/json',
+          authorization: `Bearer ${token}`,
+        },
+        body: JSON.stringify({ command: name, id, param }),
+        redirect: 'manual',
+        signal: AbortSignal.timeout(TIME_LIMIT_MS),
+      });
+      return { command, reply: { status: response.status, text: await response.text() } };
+    } catch (error) {
+      return { command, reply: toUnreachable(error, command) };
+    }
+  };
+}
+
+/** An id in the form of the vendor's examples, which nothing has yet: a letter and 32 hexadecimal digits. */
+export function randomId(letter: 'c' | 'm' | 'r'): string {
+  return letter + randomBytes(16).toString('hex');
+}
+
+/** Reads an exchange as the subgraph does. */
+export function readAs<T>(
+  { command, reply }: Exchange,
+  decode: (result: unknown, command: CommandRef) => T,
+): Outcome<T> {
+  try {
+    if (!('text' in reply)) throw reply;
+    return { value: decode(decodeReply(reply, command), command) };
+  } catch (error) {
+    if (error instanceof CommandApiError) return { error };
+    throw error;
+  }
+}
+
+/** The body of a reply, or undefined where it is no JSON or nothing came. */
+export function bodyOf({ reply }: Exchange): unknown {
+  try {
+    return 'text' in reply ? JSON.parse(reply.text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The `result` of a reply that has one. */
+export function resultOf(exchange: Exchange): unknown {
+  return (bodyOf(exchange) as { result?: unknown } | null | undefined)?.result;
+}
+
+function toUnreachable(error: unknown, command: CommandRef): UnreachableError {
+  const { name, cause } = error as Error;
+  if (name === 'TimeoutError') {
+    return new UnreachableError(command, 'timeout', { detail: `no answer in ${TIME_LIMIT_MS / 1000} s`, sent: true });
+  }
+  const code = String((cause as NodeJS.ErrnoException | undefined)?.code ?? name);
+  return new UnreachableError(command, 'unavailable', { detail: code, sent: !NOT_CONNECTED.includes(code) });
+}

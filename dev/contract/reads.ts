@@ -1,0 +1,272 @@
+/**
+ * The checks that change nothing at the command API: eight commands, one after another.
+ */
+import { decodeInfo, decodeList } from '../../src/command-api/decoder.ts';
+import { type CommandApiError, InvalidReplyError, RejectedError } from '../../src/command-api/errors.ts';
+import type { Maintenance, MaintenanceKey } from '../../src/maintenance.ts';
+import {
+  countTypes,
+  describeFailure,
+  isObject,
+  listMembers,
+  maskName,
+  maskState,
+  maskTime,
+  typeOf,
+} from './describe.ts';
+import { bodyOf, type Exchange, randomId, readAs, resultOf, type Send, type Sending } from './exchange.ts';
+import type { CheckName, Findings } from './findings.ts';
+
+type Json = Record<string, unknown>;
+
+/** The members of a ticket: where the decoder puts each, and how to tell of one that it could not read. */
+const MEMBERS = [
+  ['start_time', 'startTime', maskTime],
+  ['finish_time', 'finishTime', maskTime],
+  ['created_time', 'createdTime', maskTime],
+  ['description', 'description', typeOf],
+  ['contact', 'contact', typeOf],
+  ['feedback', 'feedback', typeOf],
+  ['maintenance_picture_url', 'pictureUrls', typeOf],
+  ['state', 'state', maskState],
+] as const satisfies readonly (readonly [CheckName, keyof Maintenance, (value: unknown) => string])[];
+
+const PAGING = /total|page|next|prev|limit|offset|cursor|more|count|size/i;
+
+/** A command that must fail. */
+interface Failing extends Sending {
+  readonly check: CheckName;
+  /** Whether it failed as promised. */
+  readonly isPromised: (error: CommandApiError) => boolean;
+  readonly decode: (result: unknown, exchange: Exchange) => unknown;
+  /** Why the code cannot do with any other failure. */
+  readonly otherwise?: string;
+}
+
+const isRefusal = (error: CommandApiError) => error instanceof RejectedError;
+
+/** The bad token comes last: whoever counts those must not shut the others out. */
+function failingCommands(residenceId: string): Failing[] {
+  const list =
+    (residence: string) =>
+    (result: unknown, { command }: Exchange) =>
+      decodeList(result, residence, command);
+  const [ticket, residence] = [randomId('m'), randomId('r')];
+  return [
+    {
+      check: 'unknownTicket',
+      name: 'get_maintenance_info',
+      param: { residence_id: residenceId, maintenance_id: ticket },
+      // As src/loaders.ts asks before it lets the list decide.
+      isPromised: (error) =>
+        (error instanceof RejectedError && error.reason === 'rejected') ||
+        (error instanceof InvalidReplyError && error.empty),
+      decode: (result, { command }) => decodeInfo(result, residenceId, ticket, command),
+      otherwise: 'is an error where the code means to answer that there is no such ticket',
+    },
+    {
+      check: 'unknownResidence',
+      name: 'get_maintenance_list',
+      param: { residence_id: residence },
+      isPromised: isRefusal,
+      decode: list(residence),
+    },
+    {
+      check: 'unknownCommand',
+      name: 'get_maintenance_nothing',
+      param: { residence_id: residenceId },
+      isPromised: isRefusal,
+      decode: (result) => result,
+    },
+    {
+      check: 'missingParam',
+      name: 'get_maintenance_list',
+      param: {},
+      isPromised: isRefusal,
+      decode: list(residenceId),
+    },
+    {
+      check: 'badToken',
+      name: 'get_maintenance_list',
+      param: { residence_id: residenceId },
+      token: randomId('c'),
+      isPromised: ({ reason }) => reason === 'unauthenticated',
+      decode: list(residenceId),
+    },
+  ];
+}
+
+/** The first command, which shows whether there is anything to check. */
+export async function readList(send: Send, residenceId: string) {
+  const exchange = await send({ name: 'get_maintenance_list', param: { residence_id: residenceId } });
+  const outcome = readAs(exchange, (result, command) => decodeList(result, residenceId, command));
+  return { exchange, outcome, tickets: outcome.error ? [] : (resultOf(exchange) as unknown[]).filter(hasMembers) };
+}
+
+export type ListRead = Awaited<ReturnType<typeof readList>>;
+
+/** Learns from a list, one of its tickets, and commands that must fail. `tickets` gets each ticket as it came. */
+export async function checkReads(
+  send: Send,
+  residenceId: string,
+  list: ListRead,
+  findings: Findings,
+  tickets: Json[],
+): Promise<void> {
+  checkList(list, findings);
+  await checkSameId(send, residenceId, list, findings);
+  const info = await checkInfo(send, residenceId, list, findings);
+  for (const ticket of list.tickets) tickets.push(ticket);
+  if (info) tickets.push(info.ticket);
+  const successes = info ? [list.exchange, info.exchange] : [list.exchange];
+  checkEnvelopes('success', ['success', 'timestamp', 'result'], successes, findings);
+  await checkFailures(send, residenceId, findings);
+}
+
+function checkList({ exchange, outcome }: ListRead, findings: Findings): void {
+  findings.addOutcome('list', exchange, outcome, ({ maintenances }) => `usable tickets: ${maintenances.length}`);
+  const body = bodyOf(exchange);
+  const hints = [body, resultOf(exchange)]
+    .filter(isObject)
+    .flatMap(Object.keys)
+    .filter((name) => PAGING.test(name));
+  if (hints.length > 0) findings.add('paging', 'new', `members ${hints.map(maskName).join(', ')}`);
+  if (outcome.error) return;
+
+  const { maintenances, dropped } = outcome.value;
+  const all = maintenances.length + dropped;
+  const different = new Set(maintenances.map(({ maintenanceId }) => maintenanceId)).size;
+  if (all > 0) {
+    findings.add(
+      'ids',
+      different === all ? 'holds' : 'differs',
+      `${maintenances.length} of ${all} usable, ${different} different`,
+      dropped > 0 ? `${dropped} of ${all} tickets have no usable one and would be left out` : undefined,
+    );
+  }
+  if (hints.length > 0) return;
+  if (all < 10) {
+    findings.add('paging', 'not tried', `too few tickets to tell: ${all}`);
+  } else {
+    const looks = all % 10 === 0 ? 'a round number, perhaps a page' : 'no round number';
+    findings.add('paging', 'new', `no member for it, and ${all} tickets: ${looks}`);
+  }
+}
+
+async function checkSameId(send: Send, residenceId: string, { outcome, exchange }: ListRead, findings: Findings) {
+  if (outcome.error) return;
+  const again = await send({
+    name: 'get_maintenance_list',
+    param: { residence_id: residenceId },
+    id: exchange.command.id,
+  });
+  const second = readAs(again, (result, command) => decodeList(result, residenceId, command));
+  const idsOf = (list: readonly Maintenance[]) => list.map(({ maintenanceId }) => maintenanceId).join(' ');
+  const first = outcome.value.maintenances;
+  findings.addOutcome('sameId', again, second, ({ maintenances }) =>
+    idsOf(maintenances) === idsOf(first)
+      ? 'the same tickets'
+      : `other tickets: ${first.length}, then ${maintenances.length}`,
+  );
+}
+
+async function checkInfo(send: Send, residenceId: string, { outcome, tickets }: ListRead, findings: Findings) {
+  const [first] = outcome.error ? [] : outcome.value.maintenances;
+  if (!first) return undefined;
+  const info = await readInfo(send, { residenceId, maintenanceId: first.maintenanceId }, 'info', findings);
+  if (!info) return undefined;
+  const listed = tickets.find(({ maintenance_id }) => maintenance_id === first.maintenanceId);
+  const unlike = MEMBERS.map(([name]) => name).filter((name) => !isSame(info.ticket[name], listed?.[name]));
+  if (unlike.length === 0) findings.add('agree', 'holds', 'the same');
+  else findings.add('agree', 'differs', `other ${unlike.join(', ')}`);
+  return info;
+}
+
+/** Reads one ticket and says whose it is; undefined where it cannot be read. */
+export async function readInfo(send: Send, key: MaintenanceKey, check: CheckName, findings: Findings) {
+  const { residenceId, maintenanceId } = key;
+  const param = { residence_id: residenceId, maintenance_id: maintenanceId };
+  const exchange = await send({ name: 'get_maintenance_info', param });
+  const info = readAs(exchange, (result, command) => decodeInfo(result, residenceId, maintenanceId, command));
+  findings.addOutcome(check, exchange, info, () => 'a ticket');
+  if (info.error) return undefined;
+  const ticket = resultOf(exchange) as Json;
+  const id = ticket.maintenance_id;
+  if (id === undefined) findings.add('infoId', 'holds', 'absent');
+  else if (id === maintenanceId) findings.add('infoId', 'differs', 'the one asked for');
+  else findings.add('infoId', 'differs', `another one (${typeOf(id)})`, 'is that of another ticket');
+  return { exchange, ticket, maintenance: info.value };
+}
+
+/** What each member of a ticket may be, from all that were seen. */
+export function checkMembers(tickets: readonly Json[], findings: Findings): void {
+  if (tickets.length === 0) return;
+  const command = { name: 'get_maintenance_info', id: '', write: false };
+  const decoded = tickets.map((ticket) => ({ ticket, maintenance: decodeInfo(ticket, 'r', 'm', command) }));
+  for (const [name, field, mask] of MEMBERS) {
+    const values = tickets.map((ticket) => ticket[name]);
+    const unreadable = decoded.filter(({ maintenance }) => maintenance[field] instanceof Error);
+    const types = countTypes(values);
+    if (unreadable.length > 0) {
+      const forms = [...new Set(unreadable.map(({ ticket }) => mask(ticket[name])))].slice(0, 5).join(', ');
+      const share = `${unreadable.length} of ${tickets.length} cannot be read`;
+      findings.add(name, 'differs', `${types}; ${share}: ${forms}`, share);
+    } else {
+      const isBare = values.some((value) => /absent|null|empty/.test(typeOf(value)));
+      findings.add(name, isBare ? 'new' : 'holds', types);
+    }
+  }
+  const known = new Set<string>(['maintenance_id', ...MEMBERS.map(([name]) => name)]);
+  const extra = listMembers(tickets, (name) => !known.has(name));
+  findings.add('extra', extra === '' ? 'holds' : 'new', extra || 'none');
+}
+
+async function checkFailures(send: Send, residenceId: string, findings: Findings): Promise<void> {
+  const failures: Exchange[] = [];
+  for (const { check, isPromised, decode, otherwise, ...sending } of failingCommands(residenceId)) {
+    const exchange = await send(sending);
+    const { reply } = exchange;
+    const outcome = readAs(exchange, (result) => decode(result, exchange));
+    if (!('text' in reply)) {
+      findings.addUnanswered(check, reply.message);
+    } else if (outcome.error) {
+      failures.push(exchange);
+      const promised = isPromised(outcome.error);
+      const seen = describeFailure(exchange, outcome.error);
+      findings.add(check, promised ? 'holds' : 'differs', seen, promised ? undefined : otherwise);
+    } else if (check === 'unknownResidence' && isEmptyList(resultOf(exchange))) {
+      findings.add(check, 'holds', `${reply.status}, an empty list`);
+    } else {
+      const seen = `${reply.status}, success, ${typeOf(resultOf(exchange))}`;
+      findings.add(check, 'differs', seen, 'a failure that the code takes for a success');
+    }
+  }
+  checkEnvelopes('failure', ['success', 'timestamp'], failures, findings);
+}
+
+/** Which members the replies have beside the promised ones, and which of those are missing from any. */
+function checkEnvelopes(
+  check: CheckName,
+  promised: readonly string[],
+  exchanges: readonly Exchange[],
+  findings: Findings,
+): void {
+  const bodies = exchanges.map(bodyOf).filter(isObject);
+  if (bodies.length === 0) return;
+  const names = new Set(bodies.flatMap(Object.keys));
+  const missing = promised.filter((name) => !bodies.every((body) => Object.hasOwn(body, name)));
+  const hasMore = [...names].some((name) => !promised.includes(name));
+  findings.add(check, missing.length > 0 ? 'differs' : hasMore ? 'new' : 'holds', listMembers(bodies));
+}
+
+function hasMembers(value: unknown): value is Json {
+  return isObject(value) && Object.keys(value).length > 0;
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

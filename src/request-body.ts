@@ -1,0 +1,43 @@
+/**
+ * The body of a request: JSON in UTF-8, as it is or in gzip.
+ */
+import { createGunzip } from 'node:zlib';
+import type { FastifyInstance, RequestPayload } from 'fastify';
+
+const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Makes the host take such bodies and refuse all others with 400 or 415. */
+export function takeJsonBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser<Buffer>(JSON_IN_UTF8, { parseAs: 'buffer' }, (request, body, done) => {
+    try {
+      // Strictly: what is no UTF-8 must not become another text on its way to the command API.
+      parse(request, UTF8.decode(body), done);
+    } catch {
+      done(httpError(400));
+    }
+  });
+  app.addHook('preParsing', async ({ headers }, reply, payload) => {
+    const encoding = headers['content-encoding'] ?? 'identity';
+    if (encoding === 'identity') return payload;
+    if (encoding !== 'gzip') throw httpError(415);
+    const gunzip = createGunzip();
+    reply.raw.once('close', () => gunzip.destroy());
+    return countEncoded(payload, payload.pipe(gunzip));
+  });
+}
+
+/** Fastify holds the length as it came against Content-Length, and both lengths against the limit. */
+function countEncoded(encoded: RequestPayload, decoded: RequestPayload): RequestPayload {
+  decoded.receivedEncodedLength = 0;
+  encoded.on('data', ({ length }) => {
+    decoded.receivedEncodedLength += length;
+  });
+  return decoded;
+}
+
+function httpError(statusCode: number): Error {
+  return Object.assign(new Error('refused'), { statusCode });
+}

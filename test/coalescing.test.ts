@@ -1,0 +1,202 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from '@jest/globals';
+import { EXAMPLE } from '../dev/seed.ts';
+import { codes, ROUTER_SECRET } from './support/subgraph.ts';
+import { TOKENS } from './support/upstream.ts';
+import { useSubgraph } from './support/use-subgraph.ts';
+
+const R = EXAMPLE.residenceId;
+const M = EXAMPLE.maintenanceId;
+const LIST = `{ maintenances(residenceId: "${R}") { id state } }`;
+const DETAIL = `{ maintenance(id: "${R}:${M}") { description } }`;
+const DELETE = `mutation { deleteMaintenance(id: "${R}:${M}") { id } }`;
+const LISTED = `get_maintenance_list ${R}`;
+
+const subgraph = useSubgraph();
+
+/** Holds the commands of these names until each is released; the answer is what the store has when it comes in. */
+function hold(...names: string[]) {
+  const held: { command: string; release: (body?: string) => void; closed: Promise<void> }[] = [];
+  subgraph.upstream.fail(({ command, param }, response) => {
+    if (!names.includes(command)) return undefined;
+    const tickets = subgraph.upstream.store.residences.get(String(param.residence_id));
+    const result =
+      command === 'get_maintenance_list' ? tickets : command === 'get_maintenance_info' ? tickets?.[0] : {};
+    const answer = JSON.stringify({ success: true, result });
+    held.push({
+      command,
+      release: (body = answer) => response.end(body),
+      closed: new Promise((resolve) => response.once('close', resolve)),
+    });
+    return 'taken';
+  });
+  return held;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await delay(5);
+}
+
+/** Waits until everything that was sent to the subgraph before has been taken up by it. */
+async function settle(): Promise<void> {
+  for (let time = 0; time < 3; time++) await fetch(`${subgraph.url}/health/live`);
+}
+
+describe('identical reads of one caller that are under way together', () => {
+  it.each([
+    ['lists', LIST, 'get_maintenance_list'],
+    ['details', DETAIL, 'get_maintenance_info'],
+  ])('share one exchange: %s', async (_, query, command) => {
+    const held = hold(command);
+    const asked = Array.from({ length: 10 }, () => subgraph.ask(query));
+    await until(() => held.length === 1);
+    await settle();
+    held[0]?.release();
+    const answers = await Promise.all(asked);
+    for (const { data, errors } of answers) {
+      expect(errors).toEqual([]);
+      expect(data).toEqual(answers[0]?.data);
+    }
+    expect(subgraph.upstream.received).toHaveLength(1);
+    const { id } = subgraph.upstream.received[0] ?? {};
+    expect(subgraph.logs().map(({ commands }) => (commands as { id: string }[])[0]?.id)).toEqual(Array(10).fill(id));
+  });
+
+  it('share what they fail with', async () => {
+    const held = hold('get_maintenance_list');
+    const asked = [subgraph.ask(LIST), subgraph.ask(LIST)];
+    await until(() => held.length === 1);
+    await settle();
+    held[0]?.release('{"success":false}');
+    for (const answer of await Promise.all(asked)) {
+      expect(codes(answer)).toEqual([['COMMAND_REJECTED', 'maintenances']]);
+      expect(answer.errors[0]?.extensions.commandId).toBe(subgraph.upstream.received[0]?.id);
+    }
+    expect(subgraph.upstream.commands()).toEqual([LISTED]);
+  });
+
+  it('keep nothing once it is settled', async () => {
+    await subgraph.ask(LIST);
+    await subgraph.ask(LIST);
+    expect(subgraph.upstream.commands()).toEqual([LISTED, LISTED]);
+  });
+
+  it.each([
+    ['another residence', LIST.replace(R, 'r2'), TOKENS.first, {}],
+    ['another command', DETAIL, TOKENS.first, {}],
+    ['another caller', LIST, TOKENS.second, {}],
+    ['the same token in another spelling of the header', LIST, null, { authorization: `bearer ${TOKENS.first}` }],
+  ])('are two with %s', async (_, query, token, headers) => {
+    const held = hold('get_maintenance_list', 'get_maintenance_info');
+    const asked = [subgraph.ask(LIST), subgraph.ask(query, { token, headers })];
+    await until(() => held.length === 2);
+    for (const { release } of held) release('{"success":true,"result":[{"maintenance_id":"m"}]}');
+    await Promise.all(asked);
+    expect(subgraph.upstream.received).toHaveLength(2);
+  });
+});
+
+describe('a write of a residence', () => {
+  it.each([
+    ['that succeeds', '{"success":true,"result":{}}'],
+    ['that fails', '{"success":false}'],
+  ])('%s parts the reads before it from those after it, when it is sent and when it is answered', async (_, answer) => {
+    const held = hold('get_maintenance_list', 'delete_maintenance_info');
+    const reads = [subgraph.ask(LIST)];
+    await until(() => held.length === 1);
+    const write = subgraph.ask(DELETE);
+    await until(() => held.length === 2);
+    reads.push(subgraph.ask(LIST));
+    await until(() => held.length === 3);
+    reads.push(subgraph.ask(LIST));
+    await settle();
+    expect(held).toHaveLength(3);
+    held[1]?.release(answer);
+    await write;
+    reads.push(subgraph.ask(LIST));
+    await until(() => held.length === 4);
+    for (const { release } of held) release();
+    for (const { errors } of await Promise.all(reads)) expect(errors).toEqual([]);
+    expect(held.map(({ command }) => command)).toEqual([
+      'get_maintenance_list',
+      'delete_maintenance_info',
+      'get_maintenance_list',
+      'get_maintenance_list',
+    ]);
+  });
+
+  it('parts those of any caller, and none of another residence', async () => {
+    const held = hold('get_maintenance_list');
+    const reads = [subgraph.ask(LIST, { token: TOKENS.second }), subgraph.ask(LIST.replace(R, 'r2'))];
+    await until(() => held.length === 2);
+    await subgraph.ask(DELETE);
+    reads.push(subgraph.ask(LIST, { token: TOKENS.second }), subgraph.ask(LIST.replace(R, 'r2')));
+    await until(() => held.length === 3);
+    await settle();
+    for (const { release } of held) release('{"success":true,"result":[]}');
+    await Promise.all(reads);
+    const commands = [LISTED, 'get_maintenance_list r2', `delete_maintenance_info ${R} ${M}`, LISTED];
+    expect(subgraph.upstream.commands().sort()).toEqual(commands.sort());
+  });
+});
+
+describe('a caller that goes away', () => {
+  function askAndLeave(query: string) {
+    const controller = new AbortController();
+    fetch(`${subgraph.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'router-authorization': ROUTER_SECRET,
+        authorization: `Bearer ${TOKENS.first}`,
+      },
+      body: JSON.stringify({ query }),
+      signal: controller.signal,
+    }).catch(() => undefined);
+    return () => controller.abort();
+  }
+
+  it('leaves the exchange to the others, and the last one ends it', async () => {
+    const held = hold('get_maintenance_list');
+    const leaveFirst = askAndLeave(LIST);
+    await until(() => held.length === 1);
+    const leaveSecond = askAndLeave(LIST);
+    await settle();
+    let isClosed = false;
+    held[0]?.closed.then(() => {
+      isClosed = true;
+    });
+    leaveFirst();
+    await until(() => subgraph.logs().length === 1);
+    await settle();
+    expect(isClosed).toBe(false);
+    leaveSecond();
+    await held[0]?.closed;
+    expect(subgraph.upstream.commands()).toEqual([LISTED]);
+  });
+
+  it('costs the one who stays nothing', async () => {
+    const held = hold('get_maintenance_list');
+    const leave = askAndLeave(LIST);
+    await until(() => held.length === 1);
+    const stays = subgraph.ask(LIST);
+    await settle();
+    leave();
+    await until(() => subgraph.logs().length === 1);
+    held[0]?.release();
+    expect((await stays).data.maintenances).toHaveLength(1);
+    expect(subgraph.upstream.commands()).toEqual([LISTED]);
+  });
+
+  it('leaves nothing behind for the next to join', async () => {
+    const held = hold('get_maintenance_list');
+    const leave = askAndLeave(LIST);
+    await until(() => held.length === 1);
+    leave();
+    await held[0]?.closed;
+    const next = subgraph.ask(LIST);
+    await until(() => held.length === 2);
+    held[1]?.release();
+    expect((await next).errors).toEqual([]);
+  });
+});

@@ -1,0 +1,69 @@
+import { Agent } from 'node:http';
+import { afterEach, expect, it } from '@jest/globals';
+import { EXAMPLE } from '../dev/seed.ts';
+import { startBalancer } from './support/balancer.ts';
+import { load, request } from './support/load.ts';
+import { killAll } from './support/process.ts';
+import { HEADERS, startReplica } from './support/replica.ts';
+import { startUpstream } from './support/upstream.ts';
+
+const R = EXAMPLE.residenceId;
+const RESTARTS = 20;
+const REQUESTS_PER_SECOND = 200;
+const WORKERS = 20;
+// Twice as often as is asked for, so that a slow moment does not make it too little.
+const EVERY_MS = (WORKERS * 1000) / (2 * REQUESTS_PER_SECOND);
+const BODY = JSON.stringify({ query: `{ maintenances(residenceId: "${R}") { id state } }` });
+const ANSWER = { data: { maintenances: [{ id: `${R}:${EXAMPLE.maintenanceId}`, state: 'IN_PROGRESS' }] } };
+
+const cleanups: (() => unknown)[] = [];
+
+afterEach(async () => {
+  killAll();
+  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
+});
+
+it('20 replicas are replaced one after the other under load, and no request fails', async () => {
+  const upstream = await startUpstream();
+  const balancer = await startBalancer();
+  // Neither agent nor balancer tries anything again: a router may, but for a write it must not.
+  const agent = new Agent({ keepAlive: true });
+  cleanups.push(upstream.stop, balancer.stop, () => agent.destroy());
+  const replica = async () => {
+    const started = await startReplica(upstream.url, { DRAIN_DELAY_MS: '500' });
+    await balancer.add(started.url);
+    return started;
+  };
+  let [older, newer] = await Promise.all([replica(), replica()]);
+
+  const failures: unknown[] = [];
+  let requests = 0;
+  let over = false;
+  const start = performance.now();
+  const asking = load(
+    async () => {
+      requests++;
+      try {
+        const { status, text } = await request(agent, `${balancer.url}/graphql`, { headers: HEADERS, body: BODY });
+        if (status !== 200 || text.trim() !== JSON.stringify(ANSWER)) failures.push({ status, text });
+      } catch (error) {
+        failures.push(error);
+      }
+    },
+    { workers: WORKERS, everyMs: EVERY_MS, isOver: () => over },
+  );
+  const exits: unknown[] = [];
+  for (let restart = 0; restart < RESTARTS; restart++) {
+    const fresh = await replica();
+    exits.push(await older.stop());
+    balancer.remove(older.url);
+    [older, newer] = [newer, fresh];
+  }
+  over = true;
+  await asking;
+  const seconds = (performance.now() - start) / 1000;
+
+  expect(failures).toEqual([]);
+  expect(exits).toEqual(Array(RESTARTS).fill(0));
+  expect(requests).toBeGreaterThanOrEqual(REQUESTS_PER_SECOND * seconds);
+}, 120_000);

@@ -1,0 +1,26 @@
+/** What a scenario measured, and whether it keeps its bound. */
+export interface Figure {
+  readonly name: string;
+  readonly value: string;
+  /** Empty where the figure is there to be read only. */
+  readonly bound: string;
+  readonly kept: boolean;
+}
+
+export type Scenario = () => Promise<Figure[]>;
+
+export function atMost(name: string, value: number, bound: number, unit = ''): Figure {
+  return { name, value: show(value, unit), bound: `≤ ${bound}${unit}`, kept: value <= bound };
+}
+
+export function atLeast(name: string, value: number, bound: number, unit = ''): Figure {
+  return { name, value: show(value, unit), bound: `≥ ${bound}${unit}`, kept: value >= bound };
+}
+
+export function noted(name: string, value: number, unit = ''): Figure {
+  return { name, value: show(value, unit), bound: '', kept: true };
+}
+
+function show(value: number, unit: string): string {
+  return `${Number.isInteger(value) ? value : value.toFixed(2)}${unit}`;
+}

@@ -1,0 +1,44 @@
+/**
+ * `npm run test:soak [-- <scenario>]`: what is too long for a test run. Each scenario runs the server that ships as a
+ * process of its own, before the tests' command API in this one, over the loopback interface only. Prints a table and
+ * exits with 1 where a figure misses its bound. SOAK_SECONDS is the length of the steady load, 300 unless told.
+ */
+import { killAll } from '../support/process.ts';
+import { blocking } from './blocking.ts';
+import type { Scenario } from './figures.ts';
+import { idleClients } from './idle-clients.ts';
+import { overload } from './overload.ts';
+import { slowClients } from './slow-clients.ts';
+import { steady } from './steady.ts';
+import { upstreamTrouble } from './upstream-trouble.ts';
+
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  steady,
+  overload,
+  'upstream-trouble': upstreamTrouble,
+  blocking,
+  'slow-clients': slowClients,
+  'idle-clients': idleClients,
+};
+
+const [only] = process.argv.slice(2);
+if (only !== undefined && !Object.hasOwn(SCENARIOS, only)) {
+  console.error(`There is no ${only}. There are: ${Object.keys(SCENARIOS).join(', ')}.`);
+  process.exit(1);
+}
+process.on('exit', killAll);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+
+let missed = 0;
+for (const [scenario, run] of Object.entries(SCENARIOS)) {
+  if (only !== undefined && scenario !== only) continue;
+  console.log(`\n${scenario}`);
+  const figures = await run();
+  const width = Math.max(...figures.map(({ name }) => name.length));
+  for (const { name, value, bound, kept } of figures) {
+    console.log(`  ${name.padEnd(width)}${value.padStart(14)}   ${bound.padEnd(14)}${kept ? '' : 'MISSED'}`.trimEnd());
+    if (!kept) missed++;
+  }
+}
+console.log(missed === 0 ? '\nAll bounds are kept.' : `\n${missed} missed.`);
+process.exit(missed === 0 ? 0 : 1);

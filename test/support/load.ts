@@ -1,0 +1,50 @@
+/**
+ * Load on a server over kept-alive connections, and what became of each request. Nothing is tried again.
+ */
+import http, { type Agent } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly text: string;
+}
+
+/** One request over the agent's connections. Rejects with the error of the socket, which names the code. */
+export function request(
+  agent: Agent,
+  url: string,
+  { headers = {}, body }: { headers?: Readonly<Record<string, string>>; body?: string | undefined } = {},
+): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const method = body === undefined ? 'GET' : 'POST';
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const sent = http.request(url, { agent, method, headers: { ...headers, ...length } }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
+      });
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+/** Calls `ask` from so many workers at once, each not oftener than every `everyMs`, until `isOver`. */
+export async function load(
+  ask: () => Promise<void>,
+  { workers, everyMs = 0, isOver }: { workers: number; everyMs?: number; isOver: () => boolean },
+): Promise<void> {
+  const work = async () => {
+    while (!isOver()) {
+      const next = performance.now() + everyMs;
+      await ask();
+      const early = next - performance.now();
+      if (early > 0) await delay(early);
+    }
+  };
+  await Promise.all(Array.from({ length: workers }, work));
+}

@@ -1,0 +1,69 @@
+/**
+ * The project's programs as processes of their own.
+ */
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+
+const ROOT = new URL('../..', import.meta.url);
+
+const running = new Set<ChildProcess>();
+
+/** Kills whatever was started here and still runs. */
+export function killAll(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+/** Starts a program, with this environment and no other. */
+export function start(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): ChildProcessWithoutNullStreams {
+  const child = spawn(command, args, { cwd: ROOT, env });
+  running.add(child);
+  child.on('close', () => running.delete(child));
+  return child;
+}
+
+/** Starts one of the project's programs as its npm script does. */
+export function startProgram(file: string, env: NodeJS.ProcessEnv): ChildProcessWithoutNullStreams {
+  return start(process.execPath, ['--import', './check-node.mjs', file], env);
+}
+
+/** Runs one of the project's programs and keeps what it prints. */
+export function run(file: string, env: NodeJS.ProcessEnv) {
+  return watch(startProgram(file, env));
+}
+
+export function watch(child: ChildProcessWithoutNullStreams) {
+  let output = '';
+  const watchers = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output += chunk;
+      for (const look of watchers) look();
+    });
+  }
+  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
+  return {
+    child,
+    exit,
+    output: () => output,
+    /** Waits for the output to match; fails with all of it where the process ends first. */
+    async until(pattern: RegExp): Promise<RegExpExecArray> {
+      const seen = new Promise<RegExpExecArray>((resolve) => {
+        const look = () => {
+          const match = pattern.exec(output);
+          if (!match) return;
+          watchers.delete(look);
+          resolve(match);
+        };
+        watchers.add(look);
+        look();
+      });
+      const ended = exit.then((code) => {
+        throw new Error(`ended with ${code}: ${output}`);
+      });
+      return Promise.race([seen, ended]);
+    },
+  };
+}
