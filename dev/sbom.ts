@@ -1,6 +1,6 @@
 /**
- * Prints a software bill of materials (CycloneDX, JSON) of what ships. npm writes it, but `npm sbom --omit=dev` leaves out
- * whatever a devDependency needs too, which is two thirds of it: hence it is shown a project that has none.
+ * Prints a software bill of materials (CycloneDX, JSON) of what ships. npm writes it, but `npm sbom --omit=dev` leaves
+ * out whatever a devDependency needs too, which is two thirds of it: hence it is shown a project that has none.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
