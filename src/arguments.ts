@@ -49,8 +49,9 @@ export function checkNewMaintenance(input: NewMaintenance): NewMaintenance {
   // Both are UTC in one form, so that their texts compare as their times do.
   if (finishTime <= startTime) throw badInput('input.finishTime', 'must be later than input.startTime');
   for (const [member, text] of Object.entries({ description, contact })) {
-    // Nothing in it can be seen: white space, control and formatting characters.
-    if (/^[\s\p{Cc}\p{Cf}]*$/u.test(text)) throw badInput(`input.${member}`, 'must not be blank');
+    // Nothing in it can be seen: white space, control and formatting characters, fillers, an empty Braille cell.
+    if (/^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u.test(text))
+      throw badInput(`input.${member}`, 'must not be blank');
   }
   return input;
 }

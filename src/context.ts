@@ -9,8 +9,12 @@ import { type Caller, createLoaders } from './loaders.ts';
 export interface Context {
   /** Every command that the operation asked for, in order. */
   readonly commands: CommandRecord[];
+  /** How many representations it has named so far, in all its `_entities` together. */
+  representations: number;
   /** The client and loaders of the caller, the same at every call. Throws `UNAUTHENTICATED` where the request brought no usable token. */
   caller(): Caller;
+  /** To be called once the operation was answered, or its caller has gone without an answer: then its reads are given up. */
+  end(answered: boolean): void;
 }
 
 interface ContextOptions {
@@ -19,32 +23,41 @@ interface ContextOptions {
   readonly operationTimeoutMs: number;
 }
 
-/** Makes the context of a request from its headers. `gone` aborts when the caller has gone away. */
+/** Makes the context of a request from its headers. */
 export function createContext(
   { authorization, traceparent }: IncomingHttpHeaders,
-  gone: AbortSignal,
   { upstream, operationTimeoutMs }: ContextOptions,
 ): Context {
   const commands: CommandRecord[] = [];
+  const [reads, writes] = [new AbortController(), new AbortController()];
+  const timer = setTimeout(() => {
+    for (const one of [reads, writes]) one.abort(new DOMException('out of time', 'TimeoutError'));
+  }, operationTimeoutMs);
+  const endsAt = performance.now() + operationTimeoutMs;
   let caller: Caller | undefined;
   return {
     commands,
+    representations: 0,
     caller() {
       if (caller) return caller;
       if (!isBearer(authorization)) {
         throw new Refusal('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
       }
-      const writeSignal = AbortSignal.timeout(operationTimeoutMs);
       const session = {
         authorization,
         traceparent: isTraceparent(traceparent) ? traceparent : undefined,
-        endsAt: performance.now() + operationTimeoutMs,
-        writeSignal,
-        readSignal: AbortSignal.any([writeSignal, gone]),
+        endsAt,
+        readSignal: reads.signal,
+        writeSignal: writes.signal,
       };
       const client = createCommandApiClient(upstream, session, (asked) => commands.push(asked));
       caller = { client, loaders: createLoaders(client) };
       return caller;
+    },
+    end(answered) {
+      // A write goes on without its caller, for as long as it may.
+      if (answered) clearTimeout(timer);
+      else reads.abort();
     },
   };
 }
@@ -56,5 +69,5 @@ function isBearer(authorization = ''): authorization is string {
 
 /** As W3C Trace Context writes it; anything else is not passed on. */
 function isTraceparent(traceparent: unknown): traceparent is string {
-  return /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(String(traceparent));
+  return /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/.test(String(traceparent));
 }

@@ -24,12 +24,14 @@ const REQUEST_CODES: ReadonlySet<unknown> = new Set(
   Object.values(ApolloServerErrorCode).filter((code) => code !== ApolloServerErrorCode.INTERNAL_SERVER_ERROR),
 );
 
+const QUOTED = 250;
+
 /** The `formatError` of Apollo Server. */
 export function createFormatError(logger: Logger) {
   return (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
     const cause = unwrapResolverError(error);
     const { path, extensions } = formatted;
-    if (path === undefined && REQUEST_CODES.has(extensions?.code)) return formatted;
+    if (path === undefined && REQUEST_CODES.has(extensions?.code)) return curtail(formatted);
     if (cause instanceof CommandApiError) {
       const { command, reason, upstreamCode, outcome } = cause;
       const { code, message } = FAILURES[reason];
@@ -46,6 +48,13 @@ export function createFormatError(logger: Logger) {
     const masked = maskError(cause, logger);
     return { ...formatted, ...masked, extensions: { ...masked.extensions, ...noted } };
   };
+}
+
+/** graphql's words, which end in names of ours that would have fitted, and may quote a whole input before they say why. */
+function curtail(formatted: GraphQLFormattedError): GraphQLFormattedError {
+  const message = formatted.message.replace(/ Did you mean .*/s, '');
+  const isLong = message.length > 2 * QUOTED;
+  return { ...formatted, message: isLong ? `${message.slice(0, QUOTED)} … ${message.slice(-QUOTED)}` : message };
 }
 
 /** The answer to an error that nobody foresaw: an id, which the log has beside the error itself. */

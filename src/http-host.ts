@@ -16,7 +16,9 @@ import { createRouterGuard, isProbe } from './router-secret.ts';
 
 // Longer than a router keeps an idle connection, so that it is never us who close one just as it is used again.
 const KEEP_ALIVE_MS = 75_000;
-const TIMEOUTS = {
+const SERVER_OPTIONS = {
+  // Answered as any other fault, and not with an empty 400 of Node's.
+  requireHostHeader: false,
   keepAliveTimeout: KEEP_ALIVE_MS,
   // From the first byte of a request to the end of its head, and to the end of its body.
   headersTimeout: KEEP_ALIVE_MS + 5000,
@@ -64,7 +66,7 @@ export async function startHost<T extends BaseContext>(
   }
 
   const app = fastify({
-    serverFactory: (handle) => http.createServer(TIMEOUTS, admit(handle)),
+    serverFactory: (handle) => http.createServer(SERVER_OPTIONS, admit(handle)),
     clientErrorHandler: answerClientError,
     bodyLimit: LIMITS.bodyBytes,
     return503OnClosing: false,
@@ -73,7 +75,7 @@ export async function startHost<T extends BaseContext>(
   takeJsonBodies(app);
   app.setNotFoundHandler(({ url }, reply) => {
     if (url.split('?')[0] !== '/graphql') return reply.code(404).send(refusal('NOT_FOUND', 'Not Found.'));
-    return reply.code(405).header('allow', 'GET, HEAD, POST').send(refusal('BAD_REQUEST', 'Method Not Allowed.'));
+    return reply.code(405).header('allow', 'GET, POST').send(refusal('BAD_REQUEST', 'Method Not Allowed.'));
   });
   app.setErrorHandler((error: FastifyError, _, reply) => answerHttpError(error, reply, logger));
   app.addHook('onSend', async (_, reply) => {
@@ -82,7 +84,8 @@ export async function startHost<T extends BaseContext>(
   });
   app.get('/health/live', () => ({ status: 'live' }));
   app.get('/health/ready', (_, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'stopping' }));
-  app.route({ method: ['GET', 'POST'], url: '/graphql', handler: fastifyApolloHandler(apollo, { context }) });
+  const handler = fastifyApolloHandler(apollo, { context });
+  app.route({ method: ['GET', 'POST'], url: '/graphql', exposeHeadRoute: false, handler });
   const url = await app.listen({ host: config.host, port: config.port });
 
   return {

@@ -13,6 +13,8 @@ export const LIMITS = {
   /** Selections of an operation, each fragment as often as it is spread. */
   selections: 10_000,
   representations: 1000,
+  /** Those of all aliased `_entities` of an operation. */
+  representationsTogether: 5000,
   ids: 500,
   /** Errors that are told of one document, and of one set of variables. */
   errors: 5,
@@ -43,7 +45,7 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
         fields += 1;
         aliases += selection.alias ? 1 : 0;
         // graphql has a rule of its own for how deep an introspection goes; the standard one goes 15 deep.
-        depth = Math.max(depth, selection.name.value.startsWith('__') ? 1 : inner.depth + 1);
+        depth = Math.max(depth, selection.name.value.startsWith('__') ? 0 : inner.depth + 1);
       } else {
         fields += inner.fields;
         depth = Math.max(depth, inner.depth);

@@ -22,13 +22,15 @@ export function createSchema(): GraphQLSchema {
 
 /**
  * Resolves each representation by itself. The library resolves them in one go, so that an unknown type or a string among
- * them would null the whole list, and it takes any number of them.
+ * them would null the whole list, and it takes any number of them, as often as there are aliases.
  */
 function guardEntities(resolve: GraphQLFieldResolver<unknown, Context>): GraphQLFieldResolver<unknown, Context> {
   return (source, { representations }: { representations: unknown[] }, context, info) => {
-    if (representations.length > LIMITS.representations) {
+    const together = context.representations + representations.length;
+    if (representations.length > LIMITS.representations || together > LIMITS.representationsTogether) {
       throw badInput('representations', `must not hold more than ${LIMITS.representations} entries`);
     }
+    context.representations = together;
     return representations.map(async (representation) => {
       if (!ENTITIES.has(get(representation, '__typename'))) {
         throw badInput('representations', 'holds no entity of this subgraph');

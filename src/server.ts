@@ -38,11 +38,9 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }, reply) => {
     // Every answer is one caller's.
     reply.header('cache-control', 'no-store');
-    const gone = new AbortController();
-    reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished) gone.abort();
-    });
-    return createContext(headers, gone.signal, contextOptions);
+    const context = createContext(headers, contextOptions);
+    reply.raw.once('close', () => context.end(reply.raw.writableFinished));
+    return context;
   };
 
   const apollo = new ApolloServer<Context>({

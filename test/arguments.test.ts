@@ -184,3 +184,13 @@ describe('is refused by graphql, with a code, and no command is sent', () => {
     expect(errors[0]?.message).not.toMatch(/did you mean/i);
   });
 });
+
+it('says why a variable is refused, whatever the length of what it quotes', async () => {
+  const { contact: _, ...input } = { ...INPUT, description: 'x'.repeat(100_000) };
+  const { errors } = await subgraph.ask(MUTATE, { variables: { input } });
+  expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+  expect(errors[0]?.message).toHaveLength(503);
+  expect(errors[0]?.message).toMatch(
+    /^Variable "\$input" got invalid value .+Field "contact" of required type "String!" was not provided\.$/,
+  );
+});

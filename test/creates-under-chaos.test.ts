@@ -107,7 +107,9 @@ describe('1,000 creates under chaos', () => {
   let chaos: ThroughChaos;
 
   beforeAll(async () => {
-    chaos = await startThroughChaos({ ATTEMPT_TIMEOUT_MS: '1500', OPERATION_TIMEOUT_MS: '5000' });
+    // No breaker: each create is to be sent into the chaos.
+    const env = { ATTEMPT_TIMEOUT_MS: '5000', OPERATION_TIMEOUT_MS: '20000', BREAKER_FAILURES: '10000' };
+    chaos = await startThroughChaos(env);
     chaos.upstream.fail(({ param, headers }, response) => {
       const create = byTrace.get(String(headers.traceparent));
       if (!create) return undefined;

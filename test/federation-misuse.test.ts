@@ -65,6 +65,17 @@ describe('too many representations are refused before any command', () => {
     expect(subgraph.upstream.commands()).toEqual([]);
   });
 
+  it('more than 5,000 under several aliases together', async () => {
+    const entities = (name: string) => `${name}: _entities(representations: $r) { ... on Residence { id } }`;
+    const answer = await subgraph.ask(
+      `query ($r: [_Any!]!) { ${['a', 'b', 'c', 'd', 'e', 'f'].map(entities).join(' ')} }`,
+      {
+        variables: { r: Array.from({ length: 900 }, () => ({ __typename: 'Residence', id: R })) },
+      },
+    );
+    expect(codes(answer)).toEqual([['BAD_USER_INPUT', 'f']]);
+  });
+
   it('1,001 in the document', async () => {
     const literals = '{__typename:"Residence",id:"r"}'.repeat(1001);
     const answer = await subgraph.ask(

@@ -105,25 +105,28 @@ export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempt
    */
   async function send(command: Command, session: Session, signal: AbortSignal): Promise<Reply> {
     budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
-    const size = new AbortController();
+    // Not AbortSignal.any: Node keeps what it makes for good, once a listener was on it.
+    const end = new AbortController();
+    const forward = () => end.abort();
+    signal.addEventListener('abort', forward);
     const request = client(url, {
       headers: { authorization: session.authorization, traceparent: session.traceparent },
       body: JSON.stringify({ command: command.name, id: command.id, param: command.param }),
       // Each write has a connection of its own: on a kept one that the other side just closed, nobody could tell whether
       // the write was received.
       agent: command.write ? single : kept,
-      signal: AbortSignal.any([signal, size.signal]),
+      signal: end.signal,
       context: { write: command.write, endsAt: session.endsAt },
     });
     request.on('downloadProgress', ({ transferred }) => {
-      if (transferred > MAX_REPLY_BYTES) size.abort();
+      if (transferred > MAX_REPLY_BYTES) end.abort();
     });
     try {
       const { statusCode, body } = await request;
       return { status: statusCode, text: body };
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      if (size.signal.aborted) throw new InvalidReplyError(command, { detail: 'reply over 10 MB' });
+      if (end.signal.aborted && !signal.aborted) throw new InvalidReplyError(command, { detail: 'reply over 10 MB' });
       const status = error.response?.statusCode;
       const code = findCode(error);
       const timedOut = signal.aborted || code === 'ETIMEDOUT';
@@ -133,6 +136,8 @@ export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempt
       if (signal.aborted) throw abandoned(command, signal, sent);
       if (isNonsense(code)) throw new InvalidReplyError(command, { detail: code });
       throw new UnreachableError(command, timedOut ? 'timeout' : 'unavailable', { detail: code, sent });
+    } finally {
+      signal.removeEventListener('abort', forward);
     }
   }
 

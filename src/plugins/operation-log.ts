@@ -5,6 +5,9 @@ import { CommandApiError } from '../command-api/errors.ts';
 import type { Context } from '../context.ts';
 import { FAILURES } from '../format-error.ts';
 
+// Nobody names an operation so long, but anybody may.
+const MAX_NAME = 100;
+
 /** Logs one line for each operation: what was asked, how long it took, which commands it sent and what went wrong. */
 export function operationLog(logger: Logger): ApolloServerPlugin<Context> {
   return {
@@ -16,7 +19,13 @@ export function operationLog(logger: Logger): ApolloServerPlugin<Context> {
           const codes = [...new Set(errors.map(({ extensions }) => extensions?.code))];
           const commands = contextValue.commands.map(describeCommand);
           const durationMs = Math.round(performance.now() - start);
-          const line = { operationName, operationType: operation?.operation, durationMs, commands, codes };
+          const line = {
+            operationName: operationName?.slice(0, MAX_NAME),
+            operationType: operation?.operation,
+            durationMs,
+            commands,
+            codes,
+          };
           const failed = codes.length > 0 || contextValue.commands.some(({ error }) => error);
           logger[failed ? 'warn' : 'info'](line, 'operation');
         },

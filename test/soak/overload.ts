@@ -1,6 +1,6 @@
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EXAMPLE } from '../../dev/seed.ts';
+import { EXAMPLE, seed } from '../../dev/seed.ts';
 import { load, request } from '../support/load.ts';
 import { HEADERS, startReplica } from '../support/replica.ts';
 import { startUpstream } from '../support/upstream.ts';
@@ -11,12 +11,16 @@ const FEW = [10, 25, 50];
 const MANY = 1000;
 // A client that asked again at once would spend the processor of this machine on refusals, and measure that.
 const PAUSE_MS = 250;
-const BODY = JSON.stringify({ query: `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id state } }` });
+const LIST = 'query ($r: ID!) { maintenances(residenceId: $r) { id state } }';
+const TICKETS = seed().get(EXAMPLE.residenceId);
 
 /** 1,000 connections on a server that serves a tenth of them well: it serves as many as before and refuses the rest at once. */
 export async function overload(): Promise<Figure[]> {
   const upstream = await startUpstream();
+  // Each request asks for a residence of its own, so that none can share another's exchange.
+  upstream.fail(() => ({ body: { success: true, result: TICKETS } }));
   const replica = await startReplica(upstream.url);
+  let residence = 0;
 
   async function run(connections: number) {
     const agent = new Agent({ keepAlive: true, maxSockets: connections });
@@ -26,7 +30,7 @@ export async function overload(): Promise<Figure[]> {
       const start = performance.now();
       const { status, headers, text } = await request(agent, `${replica.url}/graphql`, {
         headers: HEADERS,
-        body: BODY,
+        body: JSON.stringify({ query: LIST, variables: { r: `r${residence++}` } }),
       });
       upstream.received.length = 0;
       if (status === 200 && !text.includes('"errors"')) {
