@@ -721,7 +721,10 @@ describe('from anyone: headers', () => {
     const traceparent = fc.oneof(
       fc.stringMatching(TRACEPARENT),
       fc.stringMatching(/^[\da-fA]{1,3}-?[\da-f]{32}-[\da-f]{16}-[\da-fz]{2}-?$/),
+      fc.stringMatching(/^(ff|00)-0{31}[01]-0{15}[01]-01$/),
     );
+    // W3C Trace Context: no version ff, and no id of zeros.
+    const isValid = (given: string) => TRACEPARENT.test(given) && !/^ff|-0+-/.test(given);
     const headers = fc.record({
       any: fc.dictionary(name, value, { maxKeys: 6, noNullPrototype: true }),
       traceparent: fc.option(traceparent, { nil: undefined }),
@@ -742,7 +745,7 @@ describe('from anyone: headers', () => {
           'content-type': 'application/json',
           host: new URL(subgraph.upstream.url).host,
           'user-agent': 'maintenance-subgraph',
-          ...(parent && TRACEPARENT.test(parent) && { traceparent: parent }),
+          ...(parent && isValid(parent) && { traceparent: parent }),
         });
       }),
       200,
