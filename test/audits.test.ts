@@ -1,6 +1,6 @@
 /**
- * The audits of the GraphQL over HTTP specification against the server that ships. Where one fails, that is a choice: it
- * stands below with its reason, and has to fail in just that way.
+ * The audits of the GraphQL over HTTP specification against the server that ships. Where one fails, that is a choice:
+ * it stands below with its reason, and has to fail in just that way.
  */
 import { describe, expect, it } from '@jest/globals';
 import { serverAudits } from 'graphql-http';

@@ -1,8 +1,7 @@
 /**
- * TLS to the command API: a certificate that does not hold stops every command, before any of it leaves. The server runs
- * in a process of its own, since Node reads NODE_EXTRA_CA_CERTS only at start.
+ * TLS to the command API: a certificate that does not hold stops every command, before any of it leaves. The server
+ * runs in a process of its own, since Node reads NODE_EXTRA_CA_CERTS only at start.
  */
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -13,9 +12,9 @@ import { generate } from 'selfsigned';
 import { answerCommand, readText } from '../dev/command-api.ts';
 import { EXAMPLE, seed } from '../dev/seed.ts';
 import { Store } from '../dev/store.ts';
+import { run } from './support/process.ts';
 import { type GraphqlError, ROUTER_SECRET } from './support/subgraph.ts';
 
-const ROOT = new URL('..', import.meta.url);
 const R = EXAMPLE.residenceId;
 const M = EXAMPLE.maintenanceId;
 const DAY_MS = 86_400_000;
@@ -82,42 +81,11 @@ async function startFake(pair: Pair) {
   };
 }
 
-/** src/main.ts with this environment and no other. */
-function runServer(env: Record<string, string>) {
-  const child: ChildProcessWithoutNullStreams = spawn(process.execPath, ['src/main.ts'], {
-    cwd: ROOT,
-    env: { HOST: '127.0.0.1', PORT: '0', ROUTER_SECRET, DRAIN_DELAY_MS: '0', ...env },
-  });
-  let output = '';
-  let look = () => {};
-  const take = (chunk: Buffer) => {
-    output += chunk;
-    look();
-  };
-  child.stdout.on('data', take);
-  child.stderr.on('data', take);
-  const closed = new Promise<void>((resolve) => child.on('close', () => resolve()));
-  return {
-    /** Waits for the output to match; fails with all of it where the process ends first. */
-    until: (pattern: RegExp) =>
-      new Promise<RegExpExecArray>((resolve, reject) => {
-        look = () => {
-          const match = pattern.exec(output);
-          if (match) resolve(match);
-        };
-        closed.then(() => reject(new Error(`ended: ${output}`)));
-        look();
-      }),
-    async kill() {
-      child.kill('SIGKILL');
-      await closed;
-    },
-  };
-}
-
 const READ = `{ maintenances(residenceId: "${R}") { contact } }`;
 const WRITE = `mutation { deleteMaintenance(id: "${R}:${M}") { id } }`;
-const ENTITY = `{ _entities(representations: [{ __typename: "Maintenance", id: "${R}:${M}" }]) { ... on Maintenance { contact } } }`;
+const ENTITY = `{
+  _entities(representations: [{ __typename: "Maintenance", id: "${R}:${M}" }]) { ... on Maintenance { contact } }
+}`;
 
 let folder: string;
 let authority: Pair;
@@ -131,15 +99,23 @@ afterAll(() => rm(folder, { recursive: true }));
 /** A server before a command API with such a certificate. */
 function useServer(make: () => Promise<Pair>, env: Record<string, string> = {}) {
   let fake: Awaited<ReturnType<typeof startFake>>;
-  let server: ReturnType<typeof runServer>;
+  let server: ReturnType<typeof run>;
   let url: string | undefined;
   beforeAll(async () => {
     fake = await startFake(await make());
-    server = runServer({ COMMAND_API_URL: fake.url, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem'), ...env });
+    server = run('src/main.ts', {
+      HOST: '127.0.0.1',
+      PORT: '0',
+      ROUTER_SECRET,
+      COMMAND_API_URL: fake.url,
+      NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem'),
+      ...env,
+    });
     [, url] = await server.until(/"url":"([^"]+)","msg":"ready"/);
   });
   afterAll(async () => {
-    await server?.kill();
+    server?.child.kill('SIGKILL');
+    await server?.exit;
     await fake?.stop();
   });
   return {

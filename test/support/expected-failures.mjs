@@ -1,5 +1,5 @@
-// A jest environment for a suite of someone else's in which some tests have to fail. The test file says which and how in
-// `expectedFailures`, a Map of full names to patterns; a name leaves it when its test has failed in that way.
+// A jest environment for a suite of someone else's in which some tests have to fail. The test file says which and how,
+// in `expectedFailures`, a Map of full names to patterns; a name leaves it when its test is done.
 import { stripVTControlCharacters } from 'node:util';
 import { TestEnvironment } from 'jest-environment-node';
 
