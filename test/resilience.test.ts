@@ -209,6 +209,12 @@ describe('a read is sent again', () => {
     const [a = 0, b = 0, c = 0] = sentAt;
     expect(b - a).toBeGreaterThanOrEqual(99);
     expect(c - b).toBeGreaterThanOrEqual(199);
+    // A share of the bound: of one so large, nothing is left that the operation has time for.
+    random.mockReturnValue(1000);
+    subgraph.upstream.reset();
+    subgraph.upstream.fail(first({ status: 503 }));
+    expect(codes(await subgraph.ask(LIST))).toEqual([['UPSTREAM_UNAVAILABLE', 'maintenances']]);
+    expect(subgraph.upstream.commands()).toEqual([LISTED]);
   });
 
   it('as often as MAX_ATTEMPTS says', async () => {
