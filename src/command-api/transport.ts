@@ -68,6 +68,8 @@ export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempt
       accept: 'application/json',
       'accept-encoding': 'gzip, deflate',
     },
+    // Said, so that NODE_TLS_REJECT_UNAUTHORIZED cannot unsay it.
+    https: { rejectUnauthorized: true },
     timeout: { request: attemptTimeoutMs },
     followRedirect: false,
     throwHttpErrors: false,
