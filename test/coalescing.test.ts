@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
+import { createFlights } from '../src/command-api/flights.ts';
 import { codes, ROUTER_SECRET } from './support/subgraph.ts';
 import { TOKENS } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
@@ -186,6 +187,22 @@ describe('a caller that goes away', () => {
     held[0]?.release();
     expect((await stays).data.maintenances).toHaveLength(1);
     expect(subgraph.upstream.commands()).toEqual([LISTED]);
+  });
+
+  it('leaves nothing to join even while what it gave up is still ending', async () => {
+    const flights = createFlights();
+    const runs: AbortSignal[] = [];
+    const share = (signal: AbortSignal) =>
+      flights.share('key', { name: 'a', id: 'c', write: false }, 'r', signal, (ending) => {
+        runs.push(ending);
+        return new Promise<never>(() => {});
+      });
+    const caller = new AbortController();
+    const { result } = share(caller.signal);
+    caller.abort();
+    await expect(result).rejects.toMatchObject({ reason: 'unavailable' });
+    share(new AbortController().signal);
+    expect(runs.map(({ aborted }) => aborted)).toEqual([true, false]);
   });
 
   it('leaves nothing behind for the next to join', async () => {
