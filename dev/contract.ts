@@ -4,21 +4,14 @@
  * ticket was left over, and with 2 where nothing can be said.
  */
 import { parseArgs } from 'node:util';
-import { cleanEnv, EnvError, makeValidator } from 'envalid';
+import { EnvError, makeValidator } from 'envalid';
 import { RejectedError, UnreachableError } from '../src/command-api/errors.ts';
-import { ConfigError } from '../src/config.ts';
+import { ConfigError, origin, readVariables } from '../src/config.ts';
 import { describeFailure } from './contract/describe.ts';
 import { createSend, type Send } from './contract/exchange.ts';
 import { createFindings, type Findings } from './contract/findings.ts';
 import { checkMembers, checkReads, type ListRead, readList } from './contract/reads.ts';
 import { checkWrites } from './contract/writes.ts';
-
-const origin = makeValidator((text) => {
-  const url = URL.parse(text);
-  const isOrigin = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
-  if (!isOrigin) throw new EnvError('must be an http or https origin without a path, query or credentials');
-  return url.origin;
-});
 
 const token = makeValidator((text) => {
   if (!/^[\x21-\x7e]+$/.test(text)) throw new EnvError('must be visible ASCII without spaces: the token alone');
@@ -80,24 +73,13 @@ function readWrite(): boolean {
 
 /** Throws a `ConfigError` that names every fault at once. */
 function readEnvironment() {
-  // A variable that is set to nothing is not set.
-  const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
-  return cleanEnv(
-    given,
-    {
-      COMMAND_API_URL: origin({
-        desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
-      }),
-      COMMAND_API_TOKEN: token({ desc: 'is missing: an access token that the command API takes, without "Bearer"' }),
-      COMMAND_API_RESIDENCE_ID: id({ desc: 'is missing: the id of a residence that the token may read' }),
-    },
-    {
-      reporter({ errors }) {
-        const faults = Object.entries(errors).map(([name, error]) => `${name} ${error?.message}`);
-        if (faults.length > 0) throw new ConfigError(faults);
-      },
-    },
-  );
+  return readVariables(process.env, {
+    COMMAND_API_URL: origin({
+      desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
+    }),
+    COMMAND_API_TOKEN: token({ desc: 'is missing: an access token that the command API takes, without "Bearer"' }),
+    COMMAND_API_RESIDENCE_ID: id({ desc: 'is missing: the id of a residence that the token may read' }),
+  });
 }
 
 /** Ends it where the first answer shows a wrong token, residence or origin: all the rest would be answered the same. */

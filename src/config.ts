@@ -1,7 +1,7 @@
 /**
  * The environment, checked. The only reader of process.env in src/; README.md has the table of what it takes.
  */
-import { cleanEnv, EnvError, makeValidator, str } from 'envalid';
+import { type CleanedEnv, cleanEnv, EnvError, makeValidator, str } from 'envalid';
 
 export type Config = Readonly<ReturnType<typeof loadConfig>>;
 
@@ -15,42 +15,31 @@ export class ConfigError extends Error {
 
 /** Reads the configuration. Throws a `ConfigError` that names every fault at once. */
 export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
-  // A variable that is set to nothing is not set.
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const env = cleanEnv(
-    given,
-    {
-      NODE_ENV: str({ default: 'production' }),
-      HOST: str({ default: '0.0.0.0' }),
-      PORT: wholeNumber(0, 65_535)({ default: 4001 }),
-      COMMAND_API_URL: origin({
-        desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
-      }),
-      ROUTER_SECRET: secret({
-        default: undefined,
-        desc: 'is missing: what the router sends in Router-Authorization (or say ALLOW_NO_ROUTER_SECRET=true)',
-        requiredWhen: (cleaned) => cleaned.NODE_ENV !== 'development' && cleaned.ALLOW_NO_ROUTER_SECRET !== 'true',
-      }),
-      ROUTER_SECRET_PREVIOUS: secret({ default: undefined }),
-      ALLOW_NO_ROUTER_SECRET: oneOf('true', 'false')({ default: 'false' }),
-      ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
-      OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
-      MAX_ATTEMPTS: wholeNumber(1, 10)({ default: 3 }),
-      MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000)({ default: 256 }),
-      MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000)({ default: 1024 }),
-      BREAKER_FAILURES: wholeNumber(1, 10_000)({ default: 20 }),
-      BREAKER_OPEN_MS: wholeNumber(1, 60_000)({ default: 5000 }),
-      MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000)({ default: 500 }),
-      DRAIN_DELAY_MS: wholeNumber(0, 60_000)({ default: 2000 }),
-      LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
-    },
-    {
-      reporter({ errors }) {
-        const faults = Object.entries(errors).map(([name, error]) => `${name} ${error?.message}`);
-        if (faults.length > 0) throw new ConfigError(faults);
-      },
-    },
-  );
+  const env = readVariables(environment, {
+    NODE_ENV: str({ default: 'production' }),
+    HOST: str({ default: '0.0.0.0' }),
+    PORT: wholeNumber(0, 65_535)({ default: 4001 }),
+    COMMAND_API_URL: origin({
+      desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
+    }),
+    ROUTER_SECRET: secret({
+      default: undefined,
+      desc: 'is missing: what the router sends in Router-Authorization (or say ALLOW_NO_ROUTER_SECRET=true)',
+      requiredWhen: (cleaned) => cleaned.NODE_ENV !== 'development' && cleaned.ALLOW_NO_ROUTER_SECRET !== 'true',
+    }),
+    ROUTER_SECRET_PREVIOUS: secret({ default: undefined }),
+    ALLOW_NO_ROUTER_SECRET: oneOf('true', 'false')({ default: 'false' }),
+    ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
+    OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
+    MAX_ATTEMPTS: wholeNumber(1, 10)({ default: 3 }),
+    MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000)({ default: 256 }),
+    MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000)({ default: 1024 }),
+    BREAKER_FAILURES: wholeNumber(1, 10_000)({ default: 20 }),
+    BREAKER_OPEN_MS: wholeNumber(1, 60_000)({ default: 5000 }),
+    MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000)({ default: 500 }),
+    DRAIN_DELAY_MS: wholeNumber(0, 60_000)({ default: 2000 }),
+    LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
+  });
   return {
     /** False where NODE_ENV is `development`. */
     production: env.NODE_ENV !== 'development',
@@ -74,6 +63,18 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   };
 }
 
+/** Reads variables as envalid's `specs` say. Throws a `ConfigError` that names every fault at once. */
+export function readVariables<S>(environment: NodeJS.ProcessEnv, specs: S): CleanedEnv<S> {
+  // A variable that is set to nothing is not set.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  return cleanEnv(given, specs, {
+    reporter({ errors }) {
+      const faults = Object.entries(errors).map(([name, error]) => `${name} ${(error as Error | undefined)?.message}`);
+      if (faults.length > 0) throw new ConfigError(faults);
+    },
+  });
+}
+
 function wholeNumber(least: number, most: number) {
   return makeValidator((text) => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
@@ -89,7 +90,7 @@ function oneOf(...choices: readonly string[]) {
   });
 }
 
-const origin = makeValidator((text) => {
+export const origin = makeValidator((text) => {
   const url = URL.parse(text);
   const isOrigin = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
   if (!isOrigin) throw new EnvError('must be an http or https origin without a path, query or credentials');

@@ -1,16 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
-import { codes } from './support/subgraph.ts';
+import { codes, NEW_MAINTENANCE } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
-const INPUT = {
-  residenceId: R,
-  startTime: '2024-01-16T13:32:45Z',
-  finishTime: '2024-01-17T13:32:45Z',
-  description: 'x',
-  contact: 'x',
-};
 const MUTATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
 const DELETE = 'mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds } }';
 
@@ -65,49 +58,49 @@ const REFUSED: [string, string, Record<string, unknown>, string, string][] = [
   [
     'an empty residence id to create in',
     MUTATE,
-    { input: { ...INPUT, residenceId: '' } },
+    { input: { ...NEW_MAINTENANCE, residenceId: '' } },
     'createMaintenance',
     '"input.residenceId" must not be empty',
   ],
   [
     'a blank description',
     MUTATE,
-    { input: { ...INPUT, description: ' \n\t　' } },
+    { input: { ...NEW_MAINTENANCE, description: ' \n\t　' } },
     'createMaintenance',
     '"input.description" must not be blank',
   ],
   [
     'an invisible description',
     MUTATE,
-    { input: { ...INPUT, description: '\u200b\u202e\u0000' } },
+    { input: { ...NEW_MAINTENANCE, description: '\u200b\u202e\u0000' } },
     'createMaintenance',
     '"input.description" must not be blank',
   ],
   [
     'an empty contact',
     MUTATE,
-    { input: { ...INPUT, contact: '' } },
+    { input: { ...NEW_MAINTENANCE, contact: '' } },
     'createMaintenance',
     '"input.contact" must not be blank',
   ],
   [
     'an end at the beginning',
     MUTATE,
-    { input: { ...INPUT, finishTime: INPUT.startTime } },
+    { input: { ...NEW_MAINTENANCE, finishTime: NEW_MAINTENANCE.startTime } },
     'createMaintenance',
     '"input.finishTime" must be later',
   ],
   [
     'an end a fraction after the beginning',
     MUTATE,
-    { input: { ...INPUT, finishTime: '2024-01-16T13:32:45.9Z' } },
+    { input: { ...NEW_MAINTENANCE, finishTime: '2024-01-16T13:32:45.9Z' } },
     'createMaintenance',
     '"input.finishTime" must be later',
   ],
   [
     'an end before the beginning by its offset',
     MUTATE,
-    { input: { ...INPUT, finishTime: '2024-01-16T14:00:00+08:00' } },
+    { input: { ...NEW_MAINTENANCE, finishTime: '2024-01-16T14:00:00+08:00' } },
     'createMaintenance',
     '"input.finishTime" must be later',
   ],
@@ -136,7 +129,12 @@ describe('is refused before any command', () => {
 describe('is refused by graphql, with a code, and no command is sent', () => {
   const NULLED = 'query ($id: ID = "r:m") { maintenance(id: $id) { id } }';
   const CASES: [string, string, Record<string, unknown>, string][] = [
-    ['31 February in a variable', MUTATE, { input: { ...INPUT, startTime: '2024-02-31T00:00:00Z' } }, 'BAD_USER_INPUT'],
+    [
+      '31 February in a variable',
+      MUTATE,
+      { input: { ...NEW_MAINTENANCE, startTime: '2024-02-31T00:00:00Z' } },
+      'BAD_USER_INPUT',
+    ],
     [
       '31 February in the document',
       `mutation { createMaintenance(input: { residenceId: "r", startTime: "2024-02-31T00:00:00Z", finishTime: "2025-01-01T00:00:00Z", description: "x", contact: "x" }) { id } }`,
@@ -157,8 +155,8 @@ describe('is refused by graphql, with a code, and no command is sent', () => {
     ],
     ['a null for an id through a variable with a default', NULLED, { id: null }, 'BAD_USER_INPUT'],
     ['a missing variable', MUTATE, {}, 'BAD_USER_INPUT'],
-    ['an unknown member', MUTATE, { input: { ...INPUT, state: 'CLOSED' } }, 'BAD_USER_INPUT'],
-    ['an object for a text', MUTATE, { input: { ...INPUT, contact: {} } }, 'BAD_USER_INPUT'],
+    ['an unknown member', MUTATE, { input: { ...NEW_MAINTENANCE, state: 'CLOSED' } }, 'BAD_USER_INPUT'],
+    ['an object for a text', MUTATE, { input: { ...NEW_MAINTENANCE, contact: {} } }, 'BAD_USER_INPUT'],
     ['a null in ids', DELETE, { ids: ['r:m', null] }, 'BAD_USER_INPUT'],
     ['60 faulty ids', DELETE, { ids: Array.from({ length: 60 }, () => ({})) }, 'BAD_USER_INPUT'],
     [
@@ -186,7 +184,7 @@ describe('is refused by graphql, with a code, and no command is sent', () => {
 });
 
 it('says why a variable is refused, whatever the length of what it quotes', async () => {
-  const { contact: _, ...input } = { ...INPUT, description: 'x'.repeat(100_000) };
+  const { contact: _, ...input } = { ...NEW_MAINTENANCE, description: 'x'.repeat(100_000) };
   const { errors } = await subgraph.ask(MUTATE, { variables: { input } });
   expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
   expect(errors[0]?.message).toHaveLength(503);

@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
 import { createFlights } from '../src/command-api/flights.ts';
-import { codes, ROUTER_SECRET } from './support/subgraph.ts';
+import { codes } from './support/subgraph.ts';
 import { TOKENS } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
+import { until } from './support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const M = EXAMPLE.maintenanceId;
@@ -32,10 +32,6 @@ function hold(...names: string[]) {
     return 'taken';
   });
   return held;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await delay(5);
 }
 
 /** Waits until everything that was sent to the subgraph before has been taken up by it. */
@@ -142,26 +138,11 @@ describe('a write of a residence', () => {
 });
 
 describe('a caller that goes away', () => {
-  function askAndLeave(query: string) {
-    const controller = new AbortController();
-    fetch(`${subgraph.url}/graphql`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'router-authorization': ROUTER_SECRET,
-        authorization: `Bearer ${TOKENS.first}`,
-      },
-      body: JSON.stringify({ query }),
-      signal: controller.signal,
-    }).catch(() => undefined);
-    return () => controller.abort();
-  }
-
   it('leaves the exchange to the others, and the last one ends it', async () => {
     const held = hold('get_maintenance_list');
-    const leaveFirst = askAndLeave(LIST);
+    const leaveFirst = subgraph.askAndLeave(LIST);
     await until(() => held.length === 1);
-    const leaveSecond = askAndLeave(LIST);
+    const leaveSecond = subgraph.askAndLeave(LIST);
     await settle();
     let isClosed = false;
     held[0]?.closed.then(() => {
@@ -178,7 +159,7 @@ describe('a caller that goes away', () => {
 
   it('costs the one who stays nothing', async () => {
     const held = hold('get_maintenance_list');
-    const leave = askAndLeave(LIST);
+    const leave = subgraph.askAndLeave(LIST);
     await until(() => held.length === 1);
     const stays = subgraph.ask(LIST);
     await settle();
@@ -207,7 +188,7 @@ describe('a caller that goes away', () => {
 
   it('leaves nothing behind for the next to join', async () => {
     const held = hold('get_maintenance_list');
-    const leave = askAndLeave(LIST);
+    const leave = subgraph.askAndLeave(LIST);
     await until(() => held.length === 1);
     leave();
     await held[0]?.closed;

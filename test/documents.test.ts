@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
 import { EXAMPLE } from '../dev/seed.ts';
-import { type Answer, codes, ROUTER_SECRET } from './support/subgraph.ts';
+import { type Answer, codes, NEW_MAINTENANCE } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
@@ -16,20 +16,7 @@ const RESOLUTION = 'OPERATION_RESOLUTION_FAILURE';
 const subgraph = useSubgraph();
 
 /** Sends a text as it is, anything else as JSON. */
-async function post(body: unknown): Promise<Answer> {
-  const response = await fetch(`${subgraph.url}/graphql`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json',
-      authorization: `Bearer ${EXAMPLE.token}`,
-      'router-authorization': ROUTER_SECRET,
-    },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  });
-  const { data, errors = [], extensions } = (await response.json()) as Partial<Answer>;
-  return { status: response.status, headers: response.headers, data, errors, extensions };
-}
+const post = (body: unknown): Promise<Answer> => subgraph.post(typeof body === 'string' ? body : JSON.stringify(body));
 
 /** graphql's own last word where it stops counting errors: it comes after as many as it may tell. */
 const STOPPED = /error limit reached/;
@@ -324,13 +311,6 @@ describe('is refused before any command', () => {
 describe('says nothing of names that would have fitted', () => {
   const CREATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
   // Otherwise right, so that the one fault is among those that are told.
-  const INPUT = {
-    residenceId: R,
-    startTime: '2024-01-16T13:32:45Z',
-    finishTime: '2024-01-17T13:32:45Z',
-    description: 'x',
-    contact: 'x',
-  };
   it.each([
     ['of a root field', '{ maintenance_s { id } }', {}],
     ['of a field of an entity', `{ ${LIST} { stat } }`, {}],
@@ -339,7 +319,7 @@ describe('says nothing of names that would have fitted', () => {
     ['of an enum value', '{ maintenances(residenceId: "r", states: [CLOSE]) { id } }', {}],
     ['of an enum value in a string', '{ maintenances(residenceId: "r", states: ["CLOSED"]) { id } }', {}],
     ['of an input’s member', 'mutation { createMaintenance(input: { contac: "x" }) { id } }', {}],
-    ['of an input’s member in variables', CREATE, { input: { ...INPUT, contac: 'x' } }],
+    ['of an input’s member in variables', CREATE, { input: { ...NEW_MAINTENANCE, contac: 'x' } }],
     [
       'of an enum value in variables',
       `query ($s: [MaintenanceState!]) { maintenances(residenceId: "r", states: $s) { id } }`,

@@ -4,9 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
 import { createOperationPolicy, takeTurn } from '../src/command-api/policy.ts';
-import { codes, ROUTER_SECRET, type Subgraph, startSubgraph } from './support/subgraph.ts';
+import { codes, NEW_MAINTENANCE, ROUTER_SECRET, type Subgraph, startSubgraph } from './support/subgraph.ts';
 import type { Answer, Fault } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
+import { freePort, until } from './support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
@@ -21,27 +22,6 @@ function first(...faults: (Answer | 'reset')[]): Fault {
     response.socket?.resetAndDestroy();
     return 'taken';
   };
-}
-
-/** Resolves once the condition holds. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await delay(5);
-}
-
-/** Sends an operation, and goes away when told to. */
-function askAndLeave(subgraph: Subgraph, query: string) {
-  const controller = new AbortController();
-  const answer = fetch(`${subgraph.url}/graphql`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      'router-authorization': ROUTER_SECRET,
-      authorization: `Bearer ${EXAMPLE.token}`,
-    },
-    body: JSON.stringify({ query }),
-    signal: controller.signal,
-  }).catch(() => undefined);
-  return { leave: () => controller.abort(), answer };
 }
 
 /** Holds every command and tells when one of them is given up. */
@@ -281,16 +261,9 @@ describe('a write', () => {
 
   it('goes out on a connection of its own', async () => {
     const create = `mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }`;
-    const input = {
-      residenceId: R,
-      startTime: '2024-01-16T13:32:45Z',
-      finishTime: '2024-01-17T13:32:45Z',
-      description: 'x',
-      contact: 'x',
-    };
     await subgraph.ask(LIST);
-    await subgraph.ask(create, { variables: { input } });
-    await subgraph.ask(create, { variables: { input } });
+    await subgraph.ask(create, { variables: { input: NEW_MAINTENANCE } });
+    await subgraph.ask(create, { variables: { input: NEW_MAINTENANCE } });
     await subgraph.ask(LIST);
     const [read, ...others] = subgraph.upstream.received.map(({ connection }) => connection);
     expect(others[2]).toBe(read);
@@ -299,11 +272,7 @@ describe('a write', () => {
   });
 
   it('that was refused a connection is sent once there is one', async () => {
-    // The port of a server that is not there yet.
-    const holder = net.createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => holder.once('listening', resolve));
-    const { port } = holder.address() as net.AddressInfo;
-    await new Promise((resolve) => holder.close(resolve));
+    const port = await freePort();
     const refused = await start({ COMMAND_API_URL: `http://127.0.0.1:${port}` });
     const target = new URL(refused.upstream.url);
     const forward = net.createServer((socket) => {
@@ -395,9 +364,9 @@ describe('the circuit breaker', () => {
   it('is not closed by a probe whose caller went away', async () => {
     const subgraph = await startHalfOpen();
     const commands = holdAll(subgraph);
-    const one = askAndLeave(subgraph, LIST);
+    const leave = subgraph.askAndLeave(LIST);
     await until(() => commands.length === 1);
-    one.leave();
+    leave();
     await commands[0]?.closed;
     await until(() => subgraph.logs().length === 4);
     expect(codes(await subgraph.ask(LIST))).toEqual([['UPSTREAM_UNAVAILABLE', 'maintenances']]);
@@ -513,16 +482,16 @@ describe('when the caller goes away', () => {
   it('its reads are aborted, also those that were to be sent again, and their places are free', async () => {
     const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '2', MAX_COMMANDS_QUEUED: '0' });
     const commands = holdAll(subgraph);
-    const one = askAndLeave(subgraph, LIST);
+    const leave = subgraph.askAndLeave(LIST);
     await until(() => commands.length === 1);
-    one.leave();
+    leave();
     await commands[0]?.closed;
 
     subgraph.upstream.fail(first({ status: 503, headers: { 'retry-after': '9' } }));
-    const two = askAndLeave(subgraph, LIST);
+    const leaveAgain = subgraph.askAndLeave(LIST);
     await until(() => subgraph.upstream.received.length === 2);
     await fetch(`${subgraph.url}/health/live`);
-    two.leave();
+    leaveAgain();
     await until(() => subgraph.logs().length === 2);
     expect(subgraph.logs()[1]).toMatchObject({ commands: [{ detail: 'get_maintenance_list: the caller has gone' }] });
     expect(
@@ -535,10 +504,9 @@ describe('when the caller goes away', () => {
   it('its writes are not', async () => {
     const subgraph = await start({});
     const commands = holdAll(subgraph);
-    const one = askAndLeave(subgraph, WRITE);
+    const leave = subgraph.askAndLeave(WRITE);
     await until(() => commands.length === 1);
-    one.leave();
-    await one.answer;
+    await leave();
     // The subgraph has noticed by the time that it has answered another caller.
     await fetch(`${subgraph.url}/health/live`);
     expect(commands[0]?.isClosed).toBe(false);
@@ -551,9 +519,9 @@ describe('when the caller goes away', () => {
     const subgraph = await start({ BREAKER_FAILURES: '2' });
     const commands = holdAll(subgraph);
     for (let time = 0; time < 4; time++) {
-      const one = askAndLeave(subgraph, LIST);
+      const leave = subgraph.askAndLeave(LIST);
       await until(() => commands.length === time + 1);
-      one.leave();
+      leave();
       await commands[time]?.closed;
     }
     subgraph.upstream.fail(undefined);

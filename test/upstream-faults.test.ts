@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
-import net from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
-import { codes, startSubgraph } from './support/subgraph.ts';
+import { codes, NEW_MAINTENANCE, startSubgraph } from './support/subgraph.ts';
 import type { Fault } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
+import { freePort } from './support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const M = EXAMPLE.maintenanceId;
@@ -305,19 +305,12 @@ describe('a fault of the command API becomes a typed error', () => {
     subgraph.upstream.fail(({ command, ...rest }, response) =>
       command === 'create_maintenance_info' ? fault({ command, ...rest }, response) : undefined,
     );
-    const input = {
-      residenceId: R,
-      startTime: '2024-01-16T13:32:45Z',
-      finishTime: '2024-01-17T13:32:45Z',
-      description: 'x',
-      contact: 'x',
-    };
     const { data, errors } = await subgraph.ask(
       `mutation ($input: CreateMaintenanceInput!) {
         createMaintenance(input: $input) { id }
         deleteMaintenance(id: "${R}:${M}") { id }
       }`,
-      { variables: { input } },
+      { variables: { input: NEW_MAINTENANCE } },
     );
     expect(errors).toMatchObject([
       { path: ['createMaintenance'], extensions: { code, outcome: REJECTED.includes(code) ? 'REJECTED' : 'UNKNOWN' } },
@@ -382,15 +375,6 @@ describe('the time of an operation', () => {
 });
 
 describe('a command API that is not there', () => {
-  /** A port that nothing listens on. */
-  async function freePort(): Promise<number> {
-    const server = net.createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { port } = server.address() as net.AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
-
   it.each([
     ['refuses connections', async () => `http://127.0.0.1:${await freePort()}`],
     ['has no name', async () => 'http://no-such-host.invalid'],

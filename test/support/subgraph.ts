@@ -1,12 +1,22 @@
 /**
  * The subgraph that ships, in production mode, on a free port, before the tests' command API.
  */
+import { EXAMPLE } from '../../dev/seed.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/logger.ts';
 import { createServer } from '../../src/server.ts';
 import { startUpstream, TOKENS, type Upstream } from './upstream.ts';
 
 export const ROUTER_SECRET = 'router-secret-of-the-tests';
+
+/** What nothing is wrong with. */
+export const NEW_MAINTENANCE = {
+  residenceId: EXAMPLE.residenceId,
+  startTime: '2024-01-16T13:32:45Z',
+  finishTime: '2024-01-17T13:32:45Z',
+  description: 'x',
+  contact: 'x',
+} as const;
 
 export interface GraphqlError {
   message: string;
@@ -23,11 +33,15 @@ export interface Answer {
   extensions: Record<string, unknown> | undefined;
 }
 
-interface Asking {
-  readonly variables?: Record<string, unknown>;
+interface Sending {
   /** Null sends no `Authorization` at all. */
   readonly token?: string | null;
   readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal;
+}
+
+interface Asking extends Sending {
+  readonly variables?: Record<string, unknown>;
 }
 
 export async function startSubgraph(env: NodeJS.ProcessEnv = {}) {
@@ -44,8 +58,8 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}) {
   const logger = createLogger('debug', { write: (line) => lines.push(line) });
   const server = await createServer({ config, logger });
 
-  /** Sends an operation as the router does. */
-  async function ask(query: string, { variables, token = TOKENS.first, headers }: Asking = {}): Promise<Answer> {
+  /** Sends a body as the router does, right or not. */
+  async function post(body: string, { token = TOKENS.first, headers, signal }: Sending = {}): Promise<Answer> {
     const response = await fetch(`${server.url}/graphql`, {
       method: 'POST',
       headers: {
@@ -55,16 +69,34 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}) {
         ...(token !== null && { authorization: `Bearer ${token}` }),
         ...headers,
       },
-      body: JSON.stringify({ query, variables }),
+      body,
+      ...(signal && { signal }),
     });
     const { data, errors = [], extensions } = (await response.json()) as Partial<Answer>;
     return { status: response.status, headers: response.headers, data, errors, extensions };
   }
 
+  /** Sends an operation. */
+  function ask(query: string, { variables, ...sending }: Asking = {}): Promise<Answer> {
+    return post(JSON.stringify({ query, variables }), sending);
+  }
+
+  /** Sends an operation for a caller who goes away when told to, and gets no answer. */
+  function askAndLeave(query: string) {
+    const caller = new AbortController();
+    const gone = ask(query, { signal: caller.signal }).catch(() => undefined);
+    return async () => {
+      caller.abort();
+      await gone;
+    };
+  }
+
   return {
     url: server.url,
     upstream,
+    post,
     ask,
+    askAndLeave,
     /** Everything that was logged so far, as text and as records. */
     logText: () => lines.join(''),
     logs: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),

@@ -4,7 +4,7 @@ import { type Subgraph, startSubgraph } from './subgraph.ts';
 /** One subgraph for a test file, its command API as at its start before each test. */
 export function useSubgraph(
   env?: NodeJS.ProcessEnv,
-): Pick<Subgraph, 'ask' | 'upstream' | 'logs' | 'logText'> & { url: string } {
+): Pick<Subgraph, 'post' | 'ask' | 'askAndLeave' | 'upstream' | 'logs' | 'logText'> & { url: string } {
   let subgraph: Subgraph;
   beforeAll(async () => {
     subgraph = await startSubgraph(env);
@@ -15,7 +15,9 @@ export function useSubgraph(
     subgraph.clearLogs();
   });
   return {
+    post: (...sending) => subgraph.post(...sending),
     ask: (...asking) => subgraph.ask(...asking),
+    askAndLeave: (query) => subgraph.askAndLeave(query),
     logs: () => subgraph.logs(),
     logText: () => subgraph.logText(),
     get upstream() {
