@@ -98,6 +98,15 @@ describe('is refused before any command', () => {
       /alias|selections/i,
     ],
     [
+      '600 fragments that spread each other, which exhaust the stack of graphql',
+      `{ ${times(600, (i) => `...F${i}`)} } ${times(
+        600,
+        (i) => `fragment F${i} on Query { ${times(5, (j) => `...F${(i * 7 + j * 13 + 1) % 600}`)} }`,
+      )}`,
+      VALIDATION,
+      /nested too deeply/,
+    ],
+    [
       'too many aliases in one of two operations',
       `query A { ${LIST} { ${aliases(101)} } } query B { __typename }`,
       VALIDATION,

@@ -260,6 +260,11 @@ describe('logs', () => {
     expect(subgraph.logs()[0]?.commands).toHaveLength(3);
   });
 
+  it('cut the name of an operation short', async () => {
+    await subgraph.ask(`query ${'x'.repeat(10_000)} { __typename }`);
+    expect(subgraph.logs()).toMatchObject([{ operationName: 'x'.repeat(100) }]);
+  });
+
   it('hold no token, no variable, no personal data, and no secret', async () => {
     const personal = {
       description: 'canary-description',

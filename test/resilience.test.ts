@@ -515,6 +515,22 @@ describe('when the caller goes away', () => {
     expect(subgraph.logs()[0]).toMatchObject({ level: 30, commands: [{ name: 'delete_maintenance_info' }] });
   });
 
+  it('nor are those that wait for their turn', async () => {
+    const subgraph = await start({});
+    const commands = holdAll(subgraph);
+    const ids = Array.from({ length: 40 }, (_, index) => `"r${index}:m"`);
+    const leave = subgraph.askAndLeave(`mutation { deleteMaintenances(ids: [${ids}]) { deletedIds } }`);
+    await until(() => commands.length === 32);
+    await leave();
+    await fetch(`${subgraph.url}/health/live`);
+    for (let index = 0; index < 40; index++) {
+      await until(() => commands.length > index);
+      commands[index]?.answer();
+    }
+    await until(() => subgraph.logs().length === 1);
+    expect(subgraph.logs()[0]).toMatchObject({ level: 30, codes: [] });
+  });
+
   it('opens no breaker', async () => {
     const subgraph = await start({ BREAKER_FAILURES: '2' });
     const commands = holdAll(subgraph);
