@@ -35,8 +35,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
     MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000)({ default: 256 }),
     MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000)({ default: 1024 }),
     BREAKER_FAILURES: wholeNumber(1, 10_000)({ default: 20 }),
-    BREAKER_OPEN_MS: wholeNumber(1, 60_000)({ default: 5000 }),
-    MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000)({ default: 500 }),
+    BREAKER_OPEN_MS: wholeNumber(1, 60_000)({ default: 2000 }),
+    MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000)({ default: 250 }),
     DRAIN_DELAY_MS: wholeNumber(0, 60_000)({ default: 2000 }),
     LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
   });

@@ -28,6 +28,8 @@ const SERVER_OPTIONS = {
 // A connection on which nothing moves: its client reads no answer. Longer than any operation may take.
 const SILENCE_MS = KEEP_ALIVE_MS + 10_000;
 const GRACE_MS = 1000;
+// Connections that may wait to be taken up. One that finds no room is tried again by its system, after seconds.
+const BACKLOG = 4096;
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 export interface Host {
@@ -114,7 +116,7 @@ export async function startHost<T extends BaseContext>(
       return answered.finally(() => underWay.delete(answered));
     },
   });
-  const url = await app.listen({ host: config.host, port: config.port });
+  const url = await app.listen({ host: config.host, port: config.port, backlog: BACKLOG });
 
   return {
     url,

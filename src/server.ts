@@ -54,7 +54,7 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
     maxRecursiveSelections: LIMITS.selections,
     validationRules: [limitOperations],
     validationOptions: { maxErrors: LIMITS.errors },
-    executionOptions: { maxCoercionErrors: LIMITS.errors },
+    executionOptions: { maxCoercionErrors: LIMITS.variableErrors },
     stopOnTerminationSignals: false,
     logger,
     formatError: createFormatError(logger),

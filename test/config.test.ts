@@ -17,8 +17,8 @@ describe('the environment', () => {
       maxCommandsInFlight: 256,
       maxCommandsQueued: 1024,
       breakerFailures: 20,
-      breakerOpenMs: 5000,
-      maxRequestsInFlight: 500,
+      breakerOpenMs: 2000,
+      maxRequestsInFlight: 250,
       drainDelayMs: 2000,
       logLevel: 'info',
     });
