@@ -52,9 +52,12 @@ export function createFormatError(logger: Logger) {
 
 /** graphql's words, which end in names of ours that would have fitted, and may quote a whole input before they say why. */
 function curtail(formatted: GraphQLFormattedError): GraphQLFormattedError {
-  const message = formatted.message.replace(/ Did you mean .*/s, '');
-  const isLong = message.length > 2 * QUOTED;
-  return { ...formatted, message: isLong ? `${message.slice(0, QUOTED)} … ${message.slice(-QUOTED)}` : message };
+  const { message } = formatted;
+  const suggestion = message.endsWith('?') ? message.lastIndexOf(' Did you mean ') : -1;
+  const said = suggestion < 0 ? message : message.slice(0, suggestion);
+  const short = said.length > 2 * QUOTED ? `${said.slice(0, QUOTED)} … ${said.slice(-QUOTED)}` : said;
+  // What is cut, or came in, in the middle of a character would make JSON that not everyone reads.
+  return { ...formatted, message: short.toWellFormed() };
 }
 
 /** The answer to an error that nobody foresaw: an id, which the log has beside the error itself. */

@@ -3,6 +3,7 @@
  */
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
+import { LIMITS } from './limits.ts';
 
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
@@ -25,8 +26,12 @@ export function takeJsonBodies(app: FastifyInstance): void {
     if (encoding !== 'gzip') throw httpError(415);
     const gunzip = createGunzip();
     reply.raw.once('close', () => gunzip.destroy());
-    // Fastify holds the length as it came against Content-Length, and both lengths against the limit.
+    // Fastify holds the length as it came against Content-Length, and the inflated one against the limit.
     Object.defineProperty(gunzip, 'receivedEncodedLength', { get: () => gunzip.bytesWritten });
+    // What inflates to nothing may still come without an end.
+    payload.on('data', () => {
+      if (gunzip.bytesWritten > LIMITS.bodyBytes) gunzip.destroy(httpError(413));
+    });
     return payload.pipe(gunzip);
   });
 }

@@ -26,11 +26,16 @@ export function createSchema(): GraphQLSchema {
  */
 function guardEntities(resolve: GraphQLFieldResolver<unknown, Context>): GraphQLFieldResolver<unknown, Context> {
   return (source, { representations }: { representations: unknown[] }, context, info) => {
-    const together = context.representations + representations.length;
-    if (representations.length > LIMITS.representations || together > LIMITS.representationsTogether) {
+    if (representations.length > LIMITS.representations) {
       throw badInput('representations', `must not hold more than ${LIMITS.representations} entries`);
     }
-    context.representations = together;
+    context.representations += representations.length;
+    if (context.representations > LIMITS.representationsTogether) {
+      // Those before it have asked for their reads already, and none of the answer will be left.
+      context.end(false);
+      const most = `${LIMITS.representationsTogether} entries in all of an operation`;
+      throw badInput('representations', `must not hold more than ${most}`);
+    }
     return representations.map(async (representation) => {
       if (!ENTITIES.has(get(representation, '__typename'))) {
         throw badInput('representations', 'holds no entity of this subgraph');

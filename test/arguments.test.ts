@@ -192,3 +192,14 @@ it('says why a variable is refused, whatever the length of what it quotes', asyn
     /^Variable "\$input" got invalid value .+Field "contact" of required type "String!" was not provided\.$/,
   );
 });
+
+it('says why a variable is refused, whatever it quotes', async () => {
+  const list = 'query ($first: Int) { maintenances(residenceId: "r", first: $first) { id } }';
+  const quoting = await subgraph.ask(list, { variables: { first: 'a Did you mean it' } });
+  expect(quoting.errors[0]?.message).toMatch(/"a Did you mean it".+Int cannot represent non-integer value/);
+  const cut = await subgraph.ask(list, { variables: { first: '😀'.repeat(400) } });
+  expect(cut.errors[0]?.message).toContain(' … ');
+  expect(cut.errors[0]?.message.isWellFormed()).toBe(true);
+  const lone = await subgraph.ask(list, { variables: { first: 'x\ud83d' } });
+  expect(lone.errors[0]?.message.isWellFormed()).toBe(true);
+});

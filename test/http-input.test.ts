@@ -195,6 +195,18 @@ describe('a body in gzip', () => {
     },
   );
 
+  it('of 2 MB that inflate to next to nothing is refused for what came', async () => {
+    // Stored blocks: a flag, the length and its complement. The last one of many that hold nothing never comes.
+    const length = Buffer.from([BODY.length & 255, BODY.length >> 8, ~BODY.length & 255, (~BODY.length >> 8) & 255]);
+    const head = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0]);
+    const nothing = Buffer.alloc(2_000_000, Buffer.from([0, 0, 0, 255, 255]));
+    const body = Buffer.concat([head, length, Buffer.from(BODY), nothing]);
+    const lines = [POST, ...USUAL, CLOSE, 'content-encoding: gzip', 'transfer-encoding: chunked'];
+    const [answer] = await send(Buffer.concat([Buffer.from(raw(lines, `${body.length.toString(16)}\r\n`)), body]));
+    expectRefusal(answer, 413);
+    expect(subgraph.upstream.commands()).toEqual([]);
+  });
+
   it('is not read without the router’s secret', async () => {
     const bomb = gzipSync(Buffer.alloc(45_000_000));
     const [answer] = await send(request([POST, HOST, JSON_TYPE, CLOSE, 'content-encoding: gzip'], bomb));

@@ -373,6 +373,40 @@ describe('the circuit breaker', () => {
     expect(subgraph.upstream.received).toHaveLength(1);
   });
 
+  it.each([
+    ['runs out of time', 1500],
+    ['is given up by its caller', 60_000],
+  ])('closes by its probe, also where an older command %s meanwhile', async (_, attemptMs) => {
+    const subgraph = await start({
+      ...ENV,
+      BREAKER_FAILURES: '2',
+      BREAKER_OPEN_MS: '50',
+      ATTEMPT_TIMEOUT_MS: String(attemptMs),
+    });
+    const held = new Map<unknown, () => void>();
+    subgraph.upstream.fail(({ param }, response) => {
+      if (param.residence_id === 'fails') return { status: 503 };
+      held.set(param.residence_id, () => response.end('{"success":true,"result":[]}'));
+      return 'taken';
+    });
+    const list = (residenceId: string) => `{ maintenances(residenceId: "${residenceId}") { id } }`;
+    const leave = subgraph.askAndLeave(list('older'));
+    await until(() => held.has('older'));
+    // So that the probe has time left when the older one has none.
+    if (attemptMs === 1500) await delay(750);
+    await subgraph.ask(list('fails'));
+    await subgraph.ask(list('fails'));
+    await delay(50);
+    const probe = subgraph.ask(list('probe'));
+    await until(() => held.has('probe'));
+    if (attemptMs > 1500) await leave();
+    await until(() => subgraph.logs().length === 3);
+    held.get('probe')?.();
+    expect((await probe).errors).toEqual([]);
+    subgraph.upstream.fail(undefined);
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
+  });
+
   it('is not opened by one large operation that runs out of time', async () => {
     const subgraph = await start({ OPERATION_TIMEOUT_MS: '300' });
     subgraph.upstream.fail(() => 'taken');

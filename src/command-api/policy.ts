@@ -34,19 +34,41 @@ export interface Policy {
 export function createPolicy(options: PolicyOptions): Policy {
   const queue = bulkhead(options.maxCommandsInFlight, options.maxCommandsQueued);
   const isProbing = () => breaker.state === CircuitState.HalfOpen;
+  // How often the breaker had changed when what came of a command began.
+  const begun = new WeakMap<object, number>();
+  let changes = 0;
+  // What began before the last change says nothing of now; what we gave up ourselves says nothing of the command API,
+  // but a probe that was given up has not succeeded.
+  const counts = (outcome: object) => begun.get(outcome) === changes;
   const breaker: CircuitBreakerPolicy = circuitBreaker(
-    // What we gave up ourselves says nothing of the command API; but a probe that was given up has not succeeded.
-    handleType(UnreachableError, (error) => !(error instanceof AbandonedError) || isProbing())
+    handleType(UnreachableError, (error) => counts(error) && (!(error instanceof AbandonedError) || isProbing()))
       // Not 500, which one command alone may cause, nor 429, which says that it is well.
-      .orWhenResult((reply) => [502, 503, 504].includes((reply as Reply).status)),
+      .orWhenResult((reply) => counts(reply as Reply) && [502, 503, 504].includes((reply as Reply).status)),
     { halfOpenAfter: options.breakerOpenMs, breaker: new ConsecutiveBreaker(options.breakerFailures) },
   );
+  breaker.onStateChange(() => {
+    changes += 1;
+  });
+
+  /** Runs, and notes when it began on what comes of it. */
+  async function note<T>(run: () => Promise<T>): Promise<T> {
+    const at = changes;
+    try {
+      const reply = await run();
+      begun.set(reply as object, at);
+      return reply;
+    } catch (error) {
+      begun.set(error as object, at);
+      throw error;
+    }
+  }
+
   return {
     execute: (run, signal) =>
       queue.execute(() => {
         // The breaker by itself would have the others wait for the probe, and hold their places meanwhile.
         if (isProbing()) throw new BrokenCircuitError();
-        return breaker.execute(run, signal);
+        return breaker.execute(() => note(run), signal);
       }, signal),
   };
 }
