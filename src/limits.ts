@@ -19,7 +19,7 @@ export const LIMITS = {
   /** Errors that are told of one document. */
   errors: 5,
   /** Errors that are told of one set of variables: graphql writes out the whole input for each, which takes its time. */
-  variableErrors: 3,
+  variableErrors: 2,
 } as const;
 
 const NOTHING = { fields: 0, aliases: 0, depth: 0 };
