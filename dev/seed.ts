@@ -49,7 +49,8 @@ export function seed(): Map<string, Ticket[]> {
   return residences;
 }
 
-function exampleTicket(): Ticket {
+/** The ticket of the vendor's page. */
+export function exampleTicket(): Ticket {
   return {
     maintenance_id: EXAMPLE.maintenanceId,
     start_time: '2024-01-16 13:32:45',

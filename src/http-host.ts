@@ -17,7 +17,7 @@ import { createRouterGuard, isProbe } from './router-secret.ts';
 // Longer than a router keeps an idle connection, so that it is never us who close one just as it is used again.
 const KEEP_ALIVE_MS = 75_000;
 const SERVER_OPTIONS = {
-  // Answered as any other fault, and not with an empty 400 of Node's.
+  // One without a Host is answered like every other fault, and not with an empty 400 of Node's.
   requireHostHeader: false,
   keepAliveTimeout: KEEP_ALIVE_MS,
   // From the first byte of a request to the end of its head, and to the end of its body.

@@ -7,7 +7,7 @@ import http, { type IncomingHttpHeaders } from 'node:http';
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { parse, validate } from 'graphql';
-import { EXAMPLE, FLATS, seed } from '../dev/seed.ts';
+import { EXAMPLE, exampleTicket, FLATS, seed } from '../dev/seed.ts';
 import { DateTime } from '../src/scalars.ts';
 import { createSchema } from '../src/schema.ts';
 import { type DrawScalar, writeOperation } from './support/operations.ts';
@@ -42,16 +42,7 @@ const moment = fc
 
 const toWire = (time: string) => time.replace('T', ' ').replace('Z', '');
 
-const GOOD_TICKET = {
-  start_time: '2024-01-16 13:32:45',
-  finish_time: '2024-01-17 13:32:45',
-  description: 'test',
-  contact: '10086',
-  maintenance_picture_url: ['https://test.akubela.com/p'],
-  feedback: 'test',
-  state: 'in progress',
-  created_time: '2024-01-12 13:32:45',
-};
+const { maintenance_id: _, ...GOOD_TICKET } = exampleTicket();
 
 const subgraph = useSubgraph();
 const answerResult = (result: unknown) => subgraph.upstream.fail(() => ({ body: { success: true, result } }));

@@ -93,8 +93,7 @@ export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempt
   /** How long to wait after what may pass, in milliseconds, or 0 where the command is not sent again all the same. */
   function pauseBeforeRetry({ attemptCount, error, retryAfter = 0 }: RetryObject): number {
     const { write, endsAt } = error.options.context as { write: boolean; endsAt: number };
-    const isRefused = [401, 403].includes(error.response?.statusCode ?? 0);
-    if (isRefused || (write && wasSent(error))) return 0;
+    if (isRefusal(error.response?.statusCode) || (write && wasSent(error))) return 0;
     // After a quiet while every kept connection may be stale: that is no outage, and spends no budget.
     if (error.request?.reusedSocket && !error.response) return 1;
     const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attemptCount - 1));
@@ -160,9 +159,14 @@ export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempt
   };
 }
 
+/** Whether a status says no to the token or to the caller, whatever its body says or whether it arrives. */
+function isRefusal(status: number | undefined): boolean {
+  return status === 401 || status === 403;
+}
+
 /** Whether a status says enough although its body did not arrive. */
 function decidesAlone(status: number, timedOut: boolean): boolean {
-  return status === 401 || status === 403 || (!timedOut && (status === 429 || status >= 500));
+  return isRefusal(status) || (!timedOut && (status === 429 || status >= 500));
 }
 
 /** Node's code for what went wrong, which got wraps where it happened while the body was read. */
