@@ -1,18 +1,15 @@
 /**
  * `npm run dev`: the emulated command API and the subgraph in one process, with Sandbox in the browser.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import pretty from 'pino-pretty';
 import { loadConfig } from '../src/config.ts';
 import { explainStartFailure, stopOnSignal } from '../src/lifecycle.ts';
 import { createLogger } from '../src/logger.ts';
 import { createServer } from '../src/server.ts';
 import { createCommandApi, serve } from './command-api.ts';
+import { servePage } from './page.ts';
 import { EXAMPLE, FLATS, seed } from './seed.ts';
 import { Store } from './store.ts';
-
-const EXAMPLES = new URL('../examples/', import.meta.url);
 
 try {
   const commandApi = await serve(
@@ -27,7 +24,7 @@ try {
     ROUTER_SECRET: '',
   });
   const logger = createLogger(config.logLevel, pretty({ sync: true, singleLine: true, ignore: 'pid,service' }));
-  const server = await createServer({ config, logger, landingPage: sandbox() });
+  const server = await createServer({ config, logger, extend: servePage });
   stopOnSignal(async () => {
     await server.stop();
     await commandApi.stop();
@@ -46,18 +43,6 @@ try {
 } catch (error) {
   console.error(explainStartFailure(error) ?? error);
   process.exit(1);
-}
-
-/** Apollo Sandbox with the example operations and the working token filled in. */
-function sandbox() {
-  const documents = readdirSync(EXAMPLES)
-    .sort()
-    .map((name) => readFileSync(new URL(name, EXAMPLES), 'utf8'));
-  return ApolloServerPluginLandingPageLocalDefault({
-    document: documents.join('\n'),
-    headers: { authorization: `Bearer ${EXAMPLE.token}` },
-    embed: { runTelemetry: false },
-  });
 }
 
 /** The emulator's log: the body of each command as it came, and what it was answered. */

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApolloServer, BaseContext } from '@apollo/server';
 import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
-import { type FastifyError, type FastifyReply, fastify } from 'fastify';
+import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { maskError } from './format-error.ts';
@@ -43,7 +43,9 @@ export interface Host {
 export async function startHost<T extends BaseContext>(
   apollo: ApolloServer<T>,
   context: ApolloFastifyContextFunction<T>,
-  { config, logger }: { config: Config; logger: Logger },
+  config: Config,
+  logger: Logger,
+  extend: (app: FastifyInstance) => void = () => {},
 ): Promise<Host> {
   const mayEnter = createRouterGuard(config.routerSecrets);
   let ready = true;
@@ -116,6 +118,7 @@ export async function startHost<T extends BaseContext>(
       return answered.finally(() => underWay.delete(answered));
     },
   });
+  extend(app);
   const url = await app.listen({ host: config.host, port: config.port, backlog: BACKLOG });
 
   return {

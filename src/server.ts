@@ -1,7 +1,7 @@
 /**
  * The subgraph as a whole: the schema run by Apollo Server, in its HTTP host, before a command API.
  */
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServer } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -9,6 +9,7 @@ import {
 } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginInlineTrace } from '@apollo/server/plugin/inlineTrace';
 import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createFlights } from './command-api/flights.ts';
 import { createPolicy } from './command-api/policy.ts';
@@ -20,18 +21,19 @@ import { type Host, startHost } from './http-host.ts';
 import { LIMITS, limitOperations } from './limits.ts';
 import { httpStatus } from './plugins/http-status.ts';
 import { operationLog } from './plugins/operation-log.ts';
+import { showCommands } from './plugins/show-commands.ts';
 import { unforeseen } from './plugins/unforeseen.ts';
 import { createSchema } from './schema.ts';
 
 export interface ServerDependencies {
   readonly config: Config;
   readonly logger: Logger;
-  /** The page that a browser is shown at /graphql in development. */
-  readonly landingPage?: ApolloServerPlugin<Context>;
+  /** What a developer's server adds to its host before it listens. */
+  readonly extend?: (app: FastifyInstance) => void;
 }
 
 /** Starts listening. Rejects where it cannot, with Node's own error. */
-export async function createServer({ config, logger, landingPage }: ServerDependencies): Promise<Host> {
+export async function createServer({ config, logger, extend }: ServerDependencies): Promise<Host> {
   const transport = createTransport(config);
   const { operationTimeoutMs } = config;
   const upstream = { transport, policy: createPolicy(config), flights: createFlights(), operationTimeoutMs };
@@ -62,14 +64,15 @@ export async function createServer({ config, logger, landingPage }: ServerDepend
       httpStatus(),
       operationLog(logger),
       unforeseen(),
-      landingPage ?? ApolloServerPluginLandingPageDisabled(),
+      ...(config.production ? [] : [showCommands()]),
+      ApolloServerPluginLandingPageDisabled(),
       // Field timings go only to a router that has shown the secret.
       config.routerSecrets.length > 0 ? ApolloServerPluginInlineTrace() : ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginCacheControlDisabled(),
     ],
   });
   await apollo.start();
-  const host = await startHost(apollo, answerContext, { config, logger });
+  const host = await startHost(apollo, answerContext, config, logger, extend);
 
   return {
     url: host.url,

@@ -112,7 +112,7 @@ function runSuite(name: string, ours: ReturnType<typeof httpStatus>[], failing: 
     const plugins = [...(options.plugins ?? []), ...(ours as unknown as ApolloServerPlugin[])];
     const apollo = new ApolloServer({ ...options, plugins } as typeof options);
     await apollo.start();
-    const host = await startHost(apollo, async () => context?.() ?? {}, { config, logger });
+    const host = await startHost(apollo, async () => context?.() ?? {}, config, logger);
     return { server: apollo, url: `${host.url}/graphql`, extraCleanup: () => host.stop() };
   });
 }

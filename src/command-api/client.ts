@@ -21,6 +21,7 @@ export interface Upstream {
 /** What is remembered of each command, for the operation's log line. */
 export interface CommandRecord {
   readonly name: string;
+  readonly residenceId: string;
   /** Another operation's, where its exchange was shared. */
   id: string;
   durationMs: number;
@@ -49,7 +50,7 @@ export function createCommandApiClient(
   async function command<T>(write: boolean, name: string, param: Param, decode: Decode<T>): Promise<T> {
     // Errors keep this and not the param, which holds what a resident wrote.
     const own: CommandRef = { name, id: `c${randomBytes(16).toString('hex')}`, write };
-    const log: CommandRecord = { name, id: own.id, durationMs: 0 };
+    const log: CommandRecord = { name, residenceId: param.residence_id, id: own.id, durationMs: 0 };
     record(log);
     const start = performance.now();
 

@@ -34,7 +34,7 @@ export function operationLog(logger: Logger): ApolloServerPlugin<Context> {
   };
 }
 
-function describeCommand({ error, ...sent }: CommandRecord) {
+function describeCommand({ error, residenceId: _, ...sent }: CommandRecord) {
   const entry = { ...sent, durationMs: Math.round(sent.durationMs) };
   if (!(error instanceof CommandApiError)) return entry;
   const { reason, message, upstreamCode } = error;
