@@ -6,10 +6,16 @@ import { loadConfig } from '../src/config.ts';
 import { explainStartFailure, stopOnSignal } from '../src/lifecycle.ts';
 import { createLogger } from '../src/logger.ts';
 import { createServer } from '../src/server.ts';
+import { readExamples, serveBrowsers } from './browser.ts';
 import { createCommandApi, serve } from './command-api.ts';
-import { servePage } from './page.ts';
 import { EXAMPLE, FLATS, seed } from './seed.ts';
 import { Store } from './store.ts';
+
+const PAGE = {
+  paths: ['/graphql'],
+  document: readExamples(new URL('../examples/', import.meta.url)),
+  headers: { authorization: `Bearer ${EXAMPLE.token}` },
+};
 
 try {
   const commandApi = await serve(
@@ -24,7 +30,7 @@ try {
     ROUTER_SECRET: '',
   });
   const logger = createLogger(config.logLevel, pretty({ sync: true, singleLine: true, ignore: 'pid,service' }));
-  const server = await createServer({ config, logger, extend: servePage });
+  const server = await createServer({ config, logger, extend: (app) => serveBrowsers(app, PAGE) });
   stopOnSignal(async () => {
     await server.stop();
     await commandApi.stop();
