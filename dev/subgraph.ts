@@ -1,0 +1,46 @@
+/**
+ * The emulated command API and the subgraph before it, as `npm run dev` and `npm run supergraph` start them.
+ */
+import type { FastifyInstance } from 'fastify';
+import pretty from 'pino-pretty';
+import { loadConfig } from '../src/config.ts';
+import { createLogger } from '../src/logger.ts';
+import { createServer } from '../src/server.ts';
+import { createCommandApi, serve } from './command-api.ts';
+import { EXAMPLE, seed } from './seed.ts';
+import { Store } from './store.ts';
+
+/**
+ * Starts both. `environment` goes before the process's own; rejects as `loadConfig` and `createServer` do.
+ */
+export async function startSubgraph(environment: NodeJS.ProcessEnv, extend?: (app: FastifyInstance) => void) {
+  const commandApi = await serve(
+    createCommandApi({ store: new Store(seed()), tokens: new Set([EXAMPLE.token]), onExchange: showExchange }),
+  );
+  const config = loadConfig({
+    HOST: 'localhost',
+    DRAIN_DELAY_MS: '0',
+    ...process.env,
+    NODE_ENV: 'development',
+    COMMAND_API_URL: commandApi.url,
+    ...environment,
+  });
+  const logger = createLogger(config.logLevel, pretty({ sync: true, singleLine: true, ignore: 'pid,service' }));
+  const server = await createServer({ config, logger, ...(extend && { extend }) });
+  return {
+    url: server.url,
+    commandApiUrl: commandApi.url,
+    config,
+    logger,
+    async stop() {
+      await server.stop();
+      await commandApi.stop();
+    },
+  };
+}
+
+/** The emulator's log: the body of each command as it came, and what it was answered. */
+function showExchange(body: string, status: number, answer: string): void {
+  const shown = answer.length > 1000 ? `${answer.slice(0, 1000)}…` : answer;
+  console.log(`command API  > ${body}\ncommand API  < ${status} ${shown}`);
+}

@@ -1,0 +1,76 @@
+/**
+ * `npm run supergraph`: the emulated command API, the subgraph, a neighbour that owns `Residence`, and a gateway before
+ * both, in one process. PORT is the gateway's; the subgraph and the neighbour take the two after it.
+ */
+import { readFileSync } from 'node:fs';
+import { explainStartFailure, stopOnSignal } from '../src/lifecycle.ts';
+import { readExamples, serveBrowsers } from './browser.ts';
+import { EXAMPLE } from './seed.ts';
+import { startSubgraph } from './subgraph.ts';
+import { GRAPHQL_PATHS, startGateway } from './supergraph/gateway.ts';
+import { RESIDENCES_SDL, startNeighbour } from './supergraph/neighbour.ts';
+
+const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
+
+const PAGE = {
+  paths: GRAPHQL_PATHS,
+  document: ['../examples/supergraph/', '../examples/']
+    .map((path) => readExamples(new URL(path, import.meta.url)))
+    .join('\n'),
+  headers: { authorization: `Bearer ${EXAMPLE.token}` },
+};
+const PORT = Number(process.env.PORT || 4000);
+// Asked for even here, so that a gateway which forgets it is found out before production does.
+const ROUTER_SECRET = process.env.ROUTER_SECRET || 'secret-of-the-local-router';
+
+try {
+  const subgraph = await startSubgraph({ PORT: portAfter(1), ROUTER_SECRET });
+  const { host } = subgraph.config;
+  const neighbour = await startNeighbour({ host, port: Number(portAfter(2)) });
+  const maintenance = {
+    name: 'maintenance',
+    url: `${localize(subgraph.url)}/graphql`,
+    sdl: read('../schema/maintenance.graphql'),
+    headers: { 'router-authorization': ROUTER_SECRET },
+  };
+  const residences = { name: 'residences', url: `${localize(neighbour.url)}/graphql`, sdl: RESIDENCES_SDL };
+  const gateway = await startGateway([maintenance, residences], {
+    host,
+    port: PORT,
+    extend: (app) => serveBrowsers(app, PAGE),
+  });
+  stopOnSignal(async () => {
+    await gateway.stop();
+    await neighbour.stop();
+    await subgraph.stop();
+  }, subgraph.logger);
+
+  const url = localize(gateway.url);
+  const operation = read('../examples/supergraph/open-by-residence.graphql')
+    .replace(/^#.*$/gm, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+  console.log(`
+  Supergraph, Sandbox    ${url}
+  Subgraph maintenance   ${maintenance.url}, with Router-Authorization: ${ROUTER_SECRET}
+  Subgraph residences    ${residences.url}
+  Command API emulator   ${subgraph.commandApiUrl}
+  Header                 Authorization: Bearer ${EXAMPLE.token}
+  Operation              ${operation}
+  Or in a shell          curl ${url} -H 'Content-Type: application/json' \\
+                           -H 'Authorization: Bearer ${EXAMPLE.token}' -d '${JSON.stringify({ query: operation })}'
+`);
+} catch (error) {
+  console.error(explainStartFailure(error) ?? error);
+  process.exit(1);
+}
+
+/** As a developer, and supergraph/supergraph.yaml, write it. */
+function localize(url: string): string {
+  return `http://localhost:${new URL(url).port}`;
+}
+
+/** The gateway's port plus `count`; any free one where the gateway takes one. */
+function portAfter(count: number): string {
+  return String(PORT === 0 ? 0 : PORT + count);
+}

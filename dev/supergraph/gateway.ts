@@ -1,0 +1,102 @@
+/**
+ * A gateway as a developer needs it: @apollo/gateway over a supergraph that is composed as it starts.
+ */
+import { composeServices } from '@apollo/composition';
+import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled';
+import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
+import { parse } from 'graphql';
+import { type Listening, type Running, serveApollo } from './host.ts';
+
+export interface Subgraph {
+  readonly name: string;
+  /** Where it answers GraphQL. */
+  readonly url: string;
+  readonly sdl: string;
+  /** Headers that it gets and no other subgraph does. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What one operation has to itself. */
+interface Context {
+  /** Headers of the caller's, which every subgraph gets. */
+  readonly passedOn: Readonly<Record<string, string>>;
+  /** What the subgraphs said of the commands that they sent. */
+  readonly commands: unknown[];
+}
+
+export const GRAPHQL_PATHS = ['/', '/graphql'];
+const PASSED_ON = ['authorization', 'traceparent'];
+
+/** Composes and serves the supergraph. Throws with every error where it does not compose. */
+export async function startGateway(subgraphs: readonly Subgraph[], listening: Listening): Promise<Running> {
+  // There is no option for it: without, it reports to Apollo and asks every cloud whether this is one of its machines.
+  process.env.APOLLO_TELEMETRY_DISABLED = 'true';
+  const gateway = new ApolloGateway({
+    supergraphSdl: composeSupergraph(subgraphs),
+    buildService: ({ name, url = '' }) => createSource(url, subgraphs.find((one) => one.name === name)?.headers),
+  });
+  const apollo = new ApolloServer<Context>({
+    gateway,
+    introspection: true,
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+    plugins: [
+      showCommands(),
+      ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginLandingPageDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+    ],
+  });
+  const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }) => ({
+    passedOn: Object.fromEntries(
+      PASSED_ON.filter((name) => headers[name] !== undefined).map((name) => [name, String(headers[name])]),
+    ),
+    commands: [],
+  });
+  return serveApollo(apollo, answerContext, GRAPHQL_PATHS, listening);
+}
+
+/** The SDL of the supergraph. */
+export function composeSupergraph(subgraphs: readonly Subgraph[]): string {
+  const services = subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) }));
+  const { errors, supergraphSdl } = composeServices(services);
+  if (errors) throw new Error(`The supergraph does not compose:\n${errors.map(({ message }) => message).join('\n')}`);
+  return supergraphSdl;
+}
+
+function createSource(url: string, own: Readonly<Record<string, string>> = {}) {
+  return new RemoteGraphQLDataSource<Context>({
+    url,
+    // The gateway's own one would ask a proxy of the environment's for localhost.
+    fetcher: fetch,
+    willSendRequest({ request, context }) {
+      const headers: Context['passedOn'] = { ...context.passedOn, ...own };
+      for (const [name, value] of Object.entries(headers)) request.http?.headers.set(name, value);
+    },
+    didReceiveResponse({ response, context }) {
+      const { commands } = response.extensions ?? {};
+      if (Array.isArray(commands)) context.commands.push(...commands);
+      return response;
+    },
+  });
+}
+
+/** Puts into `extensions.commands` what the subgraphs said there of each of their own answers; a gateway drops it. */
+function showCommands(): ApolloServerPlugin<Context> {
+  return {
+    async requestDidStart() {
+      return {
+        async willSendResponse({ contextValue: { commands }, response: { body } }) {
+          if (body.kind !== 'single' || commands.length === 0) return;
+          body.singleResult.extensions = { ...body.singleResult.extensions, commands };
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * An Apollo Server over HTTP, as far as a developer needs it.
+ */
+import type { ApolloServer, BaseContext } from '@apollo/server';
+import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
+import { type FastifyInstance, fastify } from 'fastify';
+
+export interface Listening {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** What is added to the host before it listens. */
+  readonly extend?: (app: FastifyInstance) => void;
+}
+
+/** What runs until it is told to stop. */
+export interface Running {
+  /** Scheme, host and port that it listens on. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Starts an Apollo Server and serves GraphQL at `paths`. Rejects where it cannot listen, with Node's own error. */
+export async function serveApollo<T extends BaseContext>(
+  apollo: ApolloServer<T>,
+  context: ApolloFastifyContextFunction<T>,
+  paths: readonly string[],
+  { host, port, extend }: Listening,
+): Promise<Running> {
+  await apollo.start();
+  const app = fastify();
+  for (const url of paths) {
+    app.route({ method: ['GET', 'POST'], url, handler: fastifyApolloHandler(apollo, { context }) });
+  }
+  extend?.(app);
+  return {
+    url: await app.listen({ host, port }),
+    async stop() {
+      await app.close();
+      await apollo.stop();
+    },
+  };
+}

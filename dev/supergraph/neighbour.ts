@@ -1,0 +1,43 @@
+/**
+ * A subgraph of another team's, which owns `Residence` and knows nothing of repair requests.
+ */
+import { readFileSync } from 'node:fs';
+import { ApolloServer } from '@apollo/server';
+import {
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+} from '@apollo/server/plugin/disabled';
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { parse } from 'graphql';
+import { EXAMPLE, FLATS } from '../seed.ts';
+import { type Listening, type Running, serveApollo } from './host.ts';
+
+export const RESIDENCES_SDL = readFileSync(new URL('../../supergraph/residences.graphql', import.meta.url), 'utf8');
+
+/** All residences that there are; the ids are those of the command API. */
+export const RESIDENCES: readonly { readonly id: string; readonly name: string; readonly address: string }[] = [
+  { id: EXAMPLE.residenceId, name: '样板房 / Show flat', address: '翠湖路 6 号 / 6 Lakeside Road' },
+  ...FLATS.map(({ id, name }) => ({
+    id,
+    name: `翠湖苑 ${name} / Lakeside Court ${name}`,
+    address: `翠湖路 8 号 ${name} / 8 Lakeside Road, ${name}`,
+  })),
+];
+
+const find = ({ id }: { id: string }) => RESIDENCES.find((residence) => residence.id === id) ?? null;
+
+const resolvers = {
+  Query: { residences: () => RESIDENCES, residence: (_: unknown, key: { id: string }) => find(key) },
+  Residence: { __resolveReference: find },
+};
+
+/** Serves it at /graphql. Where its residences are is no secret, so it asks for no token. */
+export function startNeighbour(listening: Listening): Promise<Running> {
+  const apollo = new ApolloServer({
+    schema: buildSubgraphSchema([{ typeDefs: parse(RESIDENCES_SDL), resolvers }]),
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+    plugins: [ApolloServerPluginInlineTraceDisabled(), ApolloServerPluginLandingPageDisabled()],
+  });
+  return serveApollo(apollo, async () => ({}), ['/graphql'], listening);
+}
