@@ -1,9 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { composeServices as composeApollo } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';
-import { composeServices as composeGuild } from '@theguild/federation-composition';
 import {
-  buildSchema,
   type GraphQLNamedType,
   isEnumType,
   isInputObjectType,
@@ -11,7 +8,6 @@ import {
   isObjectType,
   isScalarType,
 } from 'graphql';
-import { gql } from 'graphql-tag';
 import { resolvers } from '../src/resolvers/index.ts';
 import { createSchema } from '../src/schema.ts';
 
@@ -126,49 +122,5 @@ describe('the public schema', () => {
       if (field === '__resolveReference') expect(sdl).toMatch(new RegExp(`type ${typeName}\\s+@key`));
       else expect(Object.keys(type.getFields())).toContain(field);
     }
-  });
-});
-
-describe('composition', () => {
-  /** A subgraph of another team that refers to a Maintenance by this stub of it, as the README shows. */
-  const services = (stub: string) => [
-    { name: 'maintenance', url: 'http://maintenance.test/graphql', typeDefs: gql(sdl) },
-    {
-      name: 'visits',
-      url: 'http://visits.test/graphql',
-      typeDefs: gql(`
-        extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
-        type Query {
-          visits: [Visit!]
-        }
-        type Visit {
-          id: ID!
-          maintenance: Maintenance
-        }
-        ${stub}`),
-    },
-  ];
-  const STUBS = [
-    'type Maintenance @key(fields: "id", resolvable: false) { id: ID! }',
-    `type Maintenance @key(fields: "residence { id } maintenanceId", resolvable: false) {
-       residence: Residence
-       maintenanceId: ID!
-     }
-     type Residence @key(fields: "id", resolvable: false) { id: ID! }`,
-  ];
-  const JOINED = 'join__type(graph: MAINTENANCE, key: "residence { id } maintenanceId")';
-
-  it.each(STUBS)('succeeds with @apollo/composition, without a hint: %s', (stub) => {
-    const { errors, supergraphSdl, hints } = composeApollo(services(stub));
-    expect(errors).toBeUndefined();
-    expect(hints).toEqual([]);
-    expect(supergraphSdl).toContain(JOINED);
-  });
-
-  it.each(STUBS)('succeeds with @theguild/federation-composition: %s', (stub) => {
-    const { errors, supergraphSdl } = composeGuild(services(stub));
-    expect(errors).toBeUndefined();
-    expect(supergraphSdl).toContain(JOINED);
-    expect(() => buildSchema(String(supergraphSdl), { assumeValidSDL: true })).not.toThrow();
   });
 });

@@ -1,6 +1,7 @@
 /**
  * A gateway as a developer needs it: @apollo/gateway over a supergraph that is composed as it starts.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import { composeServices } from '@apollo/composition';
 import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
@@ -53,13 +54,17 @@ export async function startGateway(subgraphs: readonly Subgraph[], listening: Li
       ApolloServerPluginUsageReportingDisabled(),
     ],
   });
-  const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }) => ({
-    passedOn: Object.fromEntries(
-      PASSED_ON.filter((name) => headers[name] !== undefined).map((name) => [name, String(headers[name])]),
-    ),
+  const context: ApolloFastifyContextFunction<Context> = async ({ headers }) => ({
+    passedOn: passOn(headers),
     commands: [],
   });
-  return serveApollo(apollo, answerContext, GRAPHQL_PATHS, listening);
+  return serveApollo(apollo, context, GRAPHQL_PATHS, listening);
+}
+
+/** What of a caller's headers every subgraph gets. */
+export function passOn(headers: IncomingHttpHeaders): Record<string, string> {
+  const given = PASSED_ON.filter((name) => headers[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, String(headers[name])]));
 }
 
 /** The SDL of the supergraph. */

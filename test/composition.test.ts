@@ -1,0 +1,53 @@
+/**
+ * Our SDL in a supergraph, as both composers make one: with the neighbour that owns `Residence`, and with a third
+ * subgraph that refers to repair requests.
+ */
+import { composeServices as composeApollo } from '@apollo/composition';
+import { describe, expect, it } from '@jest/globals';
+import { composeServices as composeGuild } from '@theguild/federation-composition';
+import { buildSchema, parse } from 'graphql';
+import { RESIDENCES_SDL } from '../dev/supergraph/neighbour.ts';
+import { MAINTENANCE_SDL } from './support/use-supergraph.ts';
+import { KEYS, visitsSdl } from './support/visits.ts';
+
+const SUBGRAPHS = { maintenance: MAINTENANCE_SDL, residences: RESIDENCES_SDL };
+const SUPERGRAPHS: [string, Record<string, string>][] = [
+  ['alone', { maintenance: MAINTENANCE_SDL }],
+  ['with the neighbour', SUBGRAPHS],
+  ...KEYS.map((key): [string, Record<string, string>] => [
+    `with one that refers by ${key}`,
+    { maintenance: MAINTENANCE_SDL, visits: visitsSdl(key) },
+  ]),
+  ...KEYS.map((key): [string, Record<string, string>] => [
+    `with the neighbour and one that refers by ${key}`,
+    { ...SUBGRAPHS, visits: visitsSdl(key) },
+  ]),
+];
+const JOINED = 'join__type(graph: MAINTENANCE, key: "residence { id } maintenanceId")';
+
+function toServices(subgraphs: Record<string, string>) {
+  return Object.entries(subgraphs).map(([name, sdl]) => ({
+    name,
+    url: `http://${name}.test/graphql`,
+    typeDefs: parse(sdl),
+  }));
+}
+
+describe.each(SUPERGRAPHS)('our SDL %s', (_, subgraphs) => {
+  it('composes with @apollo/composition, without a hint that is ours', () => {
+    const { errors, supergraphSdl, hints } = composeApollo(toServices(subgraphs));
+    expect(errors).toBeUndefined();
+    expect(supergraphSdl).toContain(JOINED);
+    // Two teams describe what they share in words of their own.
+    const shared =
+      'residences' in subgraphs ? [/"Residence" has inconsistent desc/, /"Residence.id" has inconsistent desc/] : [];
+    expect(hints?.map(({ message }) => message)).toEqual(shared.map((pattern) => expect.stringMatching(pattern)));
+  });
+
+  it('composes with @theguild/federation-composition', () => {
+    const { errors, supergraphSdl } = composeGuild(toServices(subgraphs));
+    expect(errors).toBeUndefined();
+    expect(supergraphSdl).toContain(JOINED);
+    expect(() => buildSchema(String(supergraphSdl), { assumeValidSDL: true })).not.toThrow();
+  });
+});

@@ -1,0 +1,38 @@
+/**
+ * A gateway of the MIT world: `@graphql-tools/federation`, which stitches the subgraphs of a supergraph.
+ */
+import { ApolloServer } from '@apollo/server';
+import { getStitchedSchemaFromSupergraphSdl } from '@graphql-tools/federation';
+import { composeServices } from '@theguild/federation-composition';
+import { parse } from 'graphql';
+import { passOn, type Subgraph } from '../../dev/supergraph/gateway.ts';
+import { type Listening, serveApollo } from '../../dev/supergraph/host.ts';
+
+interface Context {
+  /** Headers of the caller's, which every subgraph gets. */
+  readonly passedOn?: Readonly<Record<string, string>>;
+}
+
+/** Composes and serves the supergraph, as `startGateway` of dev/ does. */
+export async function startStitchingGateway(subgraphs: readonly Subgraph[], listening: Listening) {
+  const services = subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) }));
+  const { supergraphSdl, errors } = composeServices(services);
+  if (!supergraphSdl) throw new Error(String(errors));
+  const schema = getStitchedSchemaFromSupergraphSdl({
+    supergraphSdl,
+    // What is asked of a subgraph at the same time becomes one operation, its `_entities` aliased.
+    batch: true,
+    httpExecutorOpts: ({ name }) => ({
+      headers: (request) => ({
+        ...(request?.context as Context | undefined)?.passedOn,
+        ...subgraphs.find((one) => one.name.toLowerCase() === name.toLowerCase())?.headers,
+      }),
+    }),
+  });
+  const apollo = new ApolloServer<Context>({
+    schema,
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+  });
+  return serveApollo(apollo, async ({ headers }) => ({ passedOn: passOn(headers) }), ['/graphql'], listening);
+}

@@ -1,0 +1,115 @@
+/**
+ * The supergraph over real HTTP for a test file: the subgraph that ships before the tests' command API, the neighbour
+ * that owns `Residence`, a third subgraph that refers to repair requests, a recorder before each, and a gateway.
+ */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, beforeEach } from '@jest/globals';
+import type { Subgraph as Composed } from '../../dev/supergraph/gateway.ts';
+import type { Listening, Running } from '../../dev/supergraph/host.ts';
+import { RESIDENCES_SDL, startNeighbour } from '../../dev/supergraph/neighbour.ts';
+import { startRecorder } from './recorder.ts';
+import { type Answer, ROUTER_SECRET, startSubgraph } from './subgraph.ts';
+import { TOKENS } from './upstream.ts';
+import { type KeyFields, startVisits, visitsSdl } from './visits.ts';
+
+export const MAINTENANCE_SDL = readFileSync(new URL('../../schema/maintenance.graphql', import.meta.url), 'utf8');
+
+const FREE = { host: '127.0.0.1', port: 0 } as const;
+
+export type StartGateway = (subgraphs: readonly Composed[], listening: Listening) => Promise<Running>;
+
+interface Asking {
+  readonly variables?: Record<string, unknown>;
+  /** Null sends no `Authorization` at all. */
+  readonly token?: string | null;
+  readonly headers?: Record<string, string>;
+}
+
+interface Composition {
+  /** The key that the third subgraph refers by. */
+  readonly visitsBy?: KeyFields;
+  /** What the supergraph takes the neighbour's SDL for. */
+  readonly residencesSdl?: string;
+}
+
+export async function startSupergraph(
+  startGateway: StartGateway,
+  { visitsBy = 'id', residencesSdl = RESIDENCES_SDL }: Composition = {},
+) {
+  const subgraph = await startSubgraph();
+  const neighbour = await startNeighbour(FREE);
+  const visits = await startVisits(visitsBy);
+  const before = {
+    maintenance: await startRecorder(subgraph.url),
+    residences: await startRecorder(neighbour.url),
+    visits: await startRecorder(visits.url),
+  };
+  const gateway = await startGateway(
+    [
+      {
+        name: 'maintenance',
+        url: before.maintenance.url,
+        sdl: MAINTENANCE_SDL,
+        headers: { 'router-authorization': ROUTER_SECRET },
+      },
+      { name: 'residences', url: before.residences.url, sdl: residencesSdl },
+      { name: 'visits', url: before.visits.url, sdl: visitsSdl(visitsBy) },
+    ],
+    FREE,
+  );
+
+  return {
+    before,
+    upstream: subgraph.upstream,
+    /** Sends an operation to the gateway. */
+    async ask(query: string, { variables, token = TOKENS.first, headers }: Asking = {}): Promise<Answer> {
+      const response = await fetch(`${gateway.url}/graphql`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json',
+          ...(token !== null && { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
+        body: JSON.stringify({ query, variables }),
+      });
+      const { data, errors = [], extensions } = (await response.json()) as Partial<Answer>;
+      return { status: response.status, headers: response.headers, data, errors, extensions };
+    },
+    reset() {
+      subgraph.upstream.reset();
+      for (const recorder of Object.values(before)) recorder.reset();
+    },
+    async stop() {
+      await gateway.stop();
+      for (const server of [...Object.values(before), visits, neighbour, subgraph]) await server.stop();
+    },
+  };
+}
+
+export type Supergraph = Awaited<ReturnType<typeof startSupergraph>>;
+
+/** One supergraph for a block of tests, everything as at its start before each. */
+export function useSupergraph(startGateway: StartGateway, composition?: Composition) {
+  let supergraph: Supergraph;
+  beforeAll(async () => {
+    supergraph = await startSupergraph(startGateway, composition);
+  });
+  afterAll(() => supergraph.stop());
+  beforeEach(() => supergraph.reset());
+  return {
+    ask: (...asking: Parameters<Supergraph['ask']>) => supergraph.ask(...asking),
+    get upstream() {
+      return supergraph.upstream;
+    },
+    /** The recorders before the subgraphs. */
+    get before() {
+      return supergraph.before;
+    },
+    /** How many fetches reached the subgraph that ships, the neighbour and the third one. */
+    fetches: () => {
+      const { maintenance, residences, visits } = supergraph.before;
+      return [maintenance, residences, visits].map(({ fetches }) => fetches.length);
+    },
+  };
+}
