@@ -1,0 +1,119 @@
+/**
+ * `npm run supergraph` as a developer runs it: on one line, without an account, and asking nobody outside.
+ */
+import net from 'node:net';
+import { afterEach, expect, it } from '@jest/globals';
+import { RESIDENCES } from '../dev/supergraph/neighbour.ts';
+import { killAll, run, start, watch } from './support/process.ts';
+import type { Answer } from './support/subgraph.ts';
+import { freePort } from './support/wait.ts';
+
+afterEach(killAll);
+
+async function post(url: string, query: string, headers: Record<string, string>) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ query }),
+  });
+  return (await response.json()) as Pick<Answer, 'data' | 'extensions'>;
+}
+
+/** Says on standard output who is looked up or connected to by anything but localhost. */
+const WATCH_OUTSIDE = `data:text/javascript,
+  import net from 'node:net';
+  const { connect } = net.Socket.prototype;
+  net.Socket.prototype.connect = function (...args) {
+    const { host = 'localhost' } = args.flat()[0] ?? {};
+    if (!/^(localhost|127[.]0[.]0[.]1|::1)$/.test(host)) console.log('OUTSIDE ' + host);
+    return connect.apply(this, args);
+  };`;
+
+it('serves all of it, prints what to try, and ends with Ctrl-C', async () => {
+  const supergraph = run('dev/supergraph.ts', { PORT: '0' });
+  const [, url = ''] = await supergraph.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
+  const [, subgraphUrl = '', secret = ''] = await supergraph.until(
+    /Subgraph maintenance +(http:\/\/localhost:\d+\/graphql), with Router-Authorization: (\S+)\n/,
+  );
+  const [, neighbourUrl = ''] = await supergraph.until(/Subgraph residences +(http:\/\/localhost:\d+\/graphql)\n/);
+  const [, authorization = ''] = await supergraph.until(/Authorization: (Bearer \S+)/);
+  const [, operation = ''] = await supergraph.until(/Operation +(query OpenByResidence \{.+\})\n/);
+
+  for (const path of ['', '/', '/graphql']) {
+    const { data, extensions } = await post(url + path, operation, { authorization });
+    const [first, ...others] = data.residences;
+    const { name, address } = RESIDENCES[0] ?? {};
+    expect(first).toEqual({ name, address, maintenances: [{ description: 'test', state: 'IN_PROGRESS' }] });
+    expect(others).toHaveLength(RESIDENCES.length - 1);
+    const commands = RESIDENCES.map(({ id }) => ({ command: 'get_maintenance_list', residenceId: id }));
+    expect(extensions).toMatchObject({ commands });
+    const page = await fetch(url + path, { headers: { accept: 'text/html' } });
+    expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+  }
+  expect(await post(url, '{ __schema { queryType { name } } }', {})).toMatchObject({ data: { __schema: {} } });
+  expect(await post(subgraphUrl, '{ __typename }', {})).toMatchObject({
+    errors: [{ extensions: { code: 'ROUTER_UNAUTHENTICATED' } }],
+  });
+  expect(await post(subgraphUrl, '{ __typename }', { 'router-authorization': secret })).toEqual({
+    data: { __typename: 'Query' },
+    extensions: { commands: [] },
+  });
+  expect(await post(neighbourUrl, '{ residences { id } }', {})).toEqual({
+    data: { residences: RESIDENCES.map(({ id }) => ({ id })) },
+  });
+
+  supergraph.child.kill('SIGINT');
+  expect(await supergraph.exit).toBe(0);
+});
+
+it('asks nobody outside, whatever account or proxy the environment has', async () => {
+  const proxy = `http://127.0.0.1:${await freePort()}`;
+  const env = {
+    PORT: '0',
+    APOLLO_KEY: 'service:graph:canary',
+    APOLLO_GRAPH_REF: 'graph@current',
+    HTTP_PROXY: proxy,
+    http_proxy: proxy,
+  };
+  const supergraph = watch(start(process.execPath, ['--import', WATCH_OUTSIDE, 'dev/supergraph.ts'], env));
+  const [, url = ''] = await supergraph.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
+  const { data } = await post(url, '{ residences { name } }', {});
+  expect(data).toMatchObject({ residences: RESIDENCES.map(({ name }) => ({ name })) });
+  supergraph.child.kill('SIGTERM');
+  expect(await supergraph.exit).toBe(0);
+  expect(supergraph.output()).not.toContain('OUTSIDE');
+});
+
+it.each([1, 2])('takes the two ports after PORT, and says which one is taken: %d', async (count) => {
+  const { holder, port } = await holdPort();
+  const supergraph = run('dev/supergraph.ts', { HOST: '127.0.0.1', PORT: String(port - count) });
+  expect(await supergraph.exit).toBe(1);
+  const said = `Port ${port} is taken by another process. Set PORT to a free one.`;
+  expect(supergraph.output().trim().split('\n').at(-1)).toBe(said);
+  holder.close();
+});
+
+it('refuses a PORT that is none, without a stack, and exits with 1', async () => {
+  const supergraph = run('dev/supergraph.ts', { PORT: 'x' });
+  expect(await supergraph.exit).toBe(1);
+  expect(supergraph.output()).toBe('The environment cannot be used:\n  PORT must be a whole number from 0 to 65535\n');
+});
+
+/** Takes a port after a free one. */
+async function holdPort(): Promise<{ holder: net.Server; port: number }> {
+  const port = await freePort();
+  const [before, holder] = [await listen(port - 1), await listen(port)];
+  before?.close();
+  if (before && holder) return { holder, port };
+  holder?.close();
+  return holdPort();
+}
+
+/** Undefined where the port is taken. */
+function listen(port: number): Promise<net.Server | undefined> {
+  const server = net.createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(undefined));
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+}
