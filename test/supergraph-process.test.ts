@@ -111,7 +111,7 @@ async function holdPort(): Promise<{ holder: net.Server; port: number }> {
 
 /** Undefined where the port is taken. */
 function listen(port: number): Promise<net.Server | undefined> {
-  const server = net.createServer();
+  const server = net.createServer().unref();
   return new Promise((resolve) => {
     server.once('error', () => resolve(undefined));
     server.listen(port, '127.0.0.1', () => resolve(server));
