@@ -29,11 +29,11 @@ try {
   const neighbour = await startNeighbour({ host, port: Number(portAfter(2)) });
   const maintenance = {
     name: 'maintenance',
-    url: `${localize(subgraph.url)}/graphql`,
+    url: `${subgraph.url}/graphql`,
     sdl: read('../schema/maintenance.graphql'),
     headers: { 'router-authorization': ROUTER_SECRET },
   };
-  const residences = { name: 'residences', url: `${localize(neighbour.url)}/graphql`, sdl: RESIDENCES_SDL };
+  const residences = { name: 'residences', url: `${neighbour.url}/graphql`, sdl: RESIDENCES_SDL };
   const gateway = await startGateway([maintenance, residences], {
     host,
     port: PORT,
@@ -52,8 +52,8 @@ try {
     .trim();
   console.log(`
   Supergraph, Sandbox    ${url}
-  Subgraph maintenance   ${maintenance.url}, with Router-Authorization: ${ROUTER_SECRET}
-  Subgraph residences    ${residences.url}
+  Subgraph maintenance   ${localize(maintenance.url)}, with Router-Authorization: ${ROUTER_SECRET}
+  Subgraph residences    ${localize(residences.url)}
   Command API emulator   ${subgraph.commandApiUrl}
   Header                 Authorization: Bearer ${EXAMPLE.token}
   Operation              ${operation}
@@ -65,9 +65,10 @@ try {
   process.exit(1);
 }
 
-/** As a developer, and supergraph/supergraph.yaml, write it. */
+/** A URL as a developer, and supergraph/supergraph.yaml, write it. */
 function localize(url: string): string {
-  return `http://localhost:${new URL(url).port}`;
+  const { port, pathname } = new URL(url);
+  return `http://localhost:${port}${pathname === '/' ? '' : pathname}`;
 }
 
 /** The gateway's port plus `count`; any free one where the gateway takes one. */

@@ -123,6 +123,23 @@ describe.each(GATEWAYS)('behind $name', ({ start, stitches }) => {
       expect(supergraph.fetches()).toEqual([1, 1, 0]);
     });
 
+    it('reads after each of two writes what it did', async () => {
+      const write = `createMaintenance(input: ${INPUT}) { maintenance { residence { maintenances { id } } } }`;
+      const { data, errors } = await supergraph.ask(`mutation { one: ${write} two: ${write} }`);
+      expect(errors).toEqual([]);
+      const lengths = [data.one, data.two].map(({ maintenance }) => maintenance.residence.maintenances.length);
+      expect(lengths).toEqual([4, 5]);
+      const created = supergraph.upstream.store.list(FLAT).slice(3);
+      const each = created.map(({ maintenance_id }) => [
+        `create_maintenance_info ${FLAT}`,
+        `get_maintenance_info ${FLAT} ${maintenance_id}`,
+        `get_maintenance_list ${FLAT}`,
+      ]);
+      expect(supergraph.upstream.commands()).toEqual(each.flat());
+      // The one that stitches sends each root field of a mutation by itself.
+      expect(supergraph.fetches()).toEqual([stitches ? 2 : 1, 0, 0]);
+    });
+
     it('is sent once where it fails, and says what is known of it', async () => {
       supergraph.upstream.fail(() => ({ status: 503 }));
       const answer = await supergraph.ask(`mutation { createMaintenance(input: ${INPUT}) { id } }`);
