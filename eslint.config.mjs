@@ -1,25 +1,18 @@
-// Lints GraphQL only, with the rules that GraphOS's schema linter has; Biome lints everything else.
+// Lints GraphQL only, with the rules that GraphOS's schema linter has; Biome lints everything else. GraphOS's rules, and
+// what stands for them here:
 //
-// | rule of GraphOS                                                      | here                                          |
-// |----------------------------------------------------------------------|-----------------------------------------------|
-// | DOES_NOT_PARSE                                                       | the parser                                    |
-// | QUERY_DOCUMENT_DECLARATION                                           | no-restricted-syntax                          |
-// | FIELD_NAMES_, INPUT_ARGUMENT_NAMES_, DIRECTIVE_NAMES_SHOULD_BE_CAMEL_CASE | naming-convention                        |
-// | TYPE_NAMES_SHOULD_BE_PASCAL_CASE                                     | naming-convention                             |
-// | ENUM_VALUES_SHOULD_BE_SCREAMING_SNAKE_CASE                           | naming-convention                             |
-// | RESTY_FIELD_NAMES                                                    | naming-convention, and stricter of queries    |
-// | TYPE_, OBJECT_, INTERFACE_, ENUM_PREFIX and _SUFFIX                  | naming-convention                             |
-// | INPUT_TYPE_SUFFIX                                                    | naming-convention                             |
-// | ENUM_USED_AS_OUTPUT_DESPITE_SUFFIX                                   | naming-convention: no enum is called so       |
-// | ENUM_USED_AS_INPUT_WITHOUT_SUFFIX                                    | not kept: a state is both read and asked for, |
-// |                                                                      | and the names of both enums are promised      |
-// | ALL_ELEMENTS_REQUIRE_DESCRIPTION                                     | require-description                           |
-// | DEFINED_TYPES_ARE_UNUSED                                             | no-unreachable-types                          |
-// | DEPRECATED_DIRECTIVE_MISSING_REASON                                  | require-deprecation-reason                    |
-// | TAG_DIRECTIVE_USES_UNKNOWN_NAME                                      | no-restricted-syntax                          |
-// | CONTACT_DIRECTIVE_MISSING                                            | not kept: whom to call is the company's to    |
-// |                                                                      | say, and stands in GraphOS, if it has it      |
-// | the rules of composition (INCONSISTENT_…, OVERRIDE_…, UNUSED_ENUM_TYPE) | hints of composition, test/schema.test.ts  |
+// - DOES_NOT_PARSE: the parser.
+// - FIELD_NAMES_, INPUT_ARGUMENT_NAMES_ and DIRECTIVE_NAMES_SHOULD_BE_CAMEL_CASE, TYPE_NAMES_SHOULD_BE_PASCAL_CASE,
+//   ENUM_VALUES_SHOULD_BE_SCREAMING_SNAKE_CASE, INPUT_TYPE_SUFFIX, RESTY_FIELD_NAMES (stricter of queries), and TYPE_,
+//   OBJECT_, INTERFACE_ and ENUM_PREFIX and _SUFFIX: naming-convention.
+// - ENUM_USED_AS_OUTPUT_DESPITE_SUFFIX: naming-convention; no enum is called Input.
+// - ENUM_USED_AS_INPUT_WITHOUT_SUFFIX: none. A state is both read and asked for, and the names of both enums are promised.
+// - ALL_ELEMENTS_REQUIRE_DESCRIPTION: require-description.
+// - DEFINED_TYPES_ARE_UNUSED: no-unreachable-types.
+// - DEPRECATED_DIRECTIVE_MISSING_REASON: require-deprecation-reason.
+// - QUERY_DOCUMENT_DECLARATION, TAG_DIRECTIVE_USES_UNKNOWN_NAME: no-restricted-syntax.
+// - CONTACT_DIRECTIVE_MISSING: none. Whom to call is the company's to say; a name made up here would be called.
+// - Those of composition (INCONSISTENT_…, OVERRIDE_…, UNUSED_ENUM_TYPE): hints of composition, in test/schema.test.ts.
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import graphql from '@graphql-eslint/eslint-plugin';
