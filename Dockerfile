@@ -9,7 +9,7 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json ./
-COPY schema schema
+COPY schema/maintenance.graphql schema/
 COPY src src
 USER node
 EXPOSE 4001

@@ -11,6 +11,8 @@ export interface Context {
   readonly commands: CommandRecord[];
   /** How many representations it has named so far, in all its `_entities` together. */
   representations: number;
+  /** How many fields the entries of its lists make so far. */
+  listedFields: number;
   /** The client and loaders of the caller, the same at every call. Throws `UNAUTHENTICATED` where the request brought no usable token. */
   caller(): Caller;
   /** To be called once the operation was answered, or its caller has gone without an answer: then its reads are given up. */
@@ -30,6 +32,7 @@ export function createContext({ authorization, traceparent }: IncomingHttpHeader
   return {
     commands,
     representations: 0,
+    listedFields: 0,
     caller() {
       if (caller) return caller;
       if (!isBearer(authorization)) {

@@ -54,6 +54,8 @@ export async function startHost<T extends BaseContext>(
   // Not a hook: nothing of a request that may not enter, or that there is no room for, is routed or parsed.
   function admit(handle: http.RequestListener): http.RequestListener {
     return (request, response) => {
+      // Every answer is one caller's, or of one moment.
+      response.setHeader('cache-control', 'no-store');
       if (!ready) response.setHeader('connection', 'close');
       if (isProbe(request)) return handle(request, response);
       if (!mayEnter(request)) {
@@ -142,7 +144,7 @@ function answerClientError({ code }: NodeJS.ErrnoException, socket: Socket): voi
   const status = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
   const body = JSON.stringify(refusal('BAD_REQUEST', `${STATUS_CODES[status]}.`));
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: ${JSON_TYPE}`;
-  socket.write(`${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  socket.write(`${head}\r\ncache-control: no-store\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
   socket.destroySoon();
 }
 

@@ -38,8 +38,6 @@ export async function createServer({ config, logger, extend }: ServerDependencie
   const { operationTimeoutMs } = config;
   const upstream = { transport, policy: createPolicy(config), flights: createFlights(), operationTimeoutMs };
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }, reply) => {
-    // Every answer is one caller's.
-    reply.header('cache-control', 'no-store');
     const context = createContext(headers, upstream);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));
     return context;

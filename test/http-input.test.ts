@@ -33,6 +33,7 @@ const raw = (head: readonly string[], rest = '') => `${head.join('\r\n')}\r\n\r\
 function expectRefusal(answer: RawAnswer | undefined, status: number): void {
   expect(answer?.status).toBe(status);
   expect(answer?.headers.get('content-type')).toMatch(/^application\/json/);
+  expect(answer?.headers.get('cache-control')).toBe('no-store');
   expect(JSON.parse(answer?.body ?? '')).toEqual({
     errors: [{ message: expect.any(String), extensions: { code: status === 404 ? 'NOT_FOUND' : 'BAD_REQUEST' } }],
   });

@@ -30,6 +30,15 @@ async function sendRaw(bytes: string): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
+it.each([
+  ['a health check', '/health/live', {}],
+  ['a refusal', '/graphql', {}],
+  ['what is not there', '/nothing', SECRET],
+])('%s is kept by no cache', async (_, path, headers) => {
+  const response = await fetch(subgraph.url + path, { headers });
+  expect(response.headers.get('cache-control')).toBe('no-store');
+});
+
 it('keeps a connection longer than a router does', async () => {
   expect((await fetch(`${subgraph.url}/health/live`)).headers.get('keep-alive')).toBe('timeout=75');
 });

@@ -266,6 +266,7 @@ describe('npm run dev', () => {
           },
         ],
       },
+      extensions: { commands: [expect.objectContaining({ command: 'get_maintenance_list', residenceId: R })] },
     });
     await dev.until(/> \{"command":"get_maintenance_list","id":"c[0-9a-f]{32}","param":\{"residence_id":"r31adc/);
     expect(await post(url, '{ __schema { queryType { name } } }', {})).toMatchObject({ data: { __schema: {} } });

@@ -3,7 +3,8 @@ import { toKey } from '../arguments.ts';
 import { listMaintenances } from './residence.ts';
 
 export const query: QueryResolvers = {
-  maintenances: (_, { residenceId, ...selection }, context) => listMaintenances(context, residenceId, selection),
+  maintenances: (_, { residenceId, ...selection }, context, info) =>
+    listMaintenances(context, info, residenceId, selection),
 
   async maintenance(_, { id }, context) {
     const { loaders } = context.caller();

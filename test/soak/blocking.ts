@@ -4,7 +4,7 @@ import { load, request } from '../support/load.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { atMost, type Figure, noted } from './figures.ts';
-import { HOSTILE } from './hostile.ts';
+import { fillLarge, HOSTILE } from './hostile.ts';
 
 const BOUND_MS = 250;
 const RUNS = 3;
@@ -18,6 +18,7 @@ export async function blocking(): Promise<Figure[]> {
     if (Buffer.byteLength(body) > MAX_BODY_BYTES) throw new Error(`${name} is larger than a body may be`);
   }
   const upstream = await startUpstream();
+  fillLarge(upstream.store);
   const start = async () => {
     const replica = await startReplica(upstream.url, { LOG_LEVEL: 'info' });
     await warmUp(replica);

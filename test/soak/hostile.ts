@@ -2,7 +2,8 @@
  * Request bodies of at most 1 MB that are made to be expensive. None may hold up the others for long, whether it is
  * refused or answered.
  */
-import { EXAMPLE } from '../../dev/seed.ts';
+import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
+import type { Store } from '../../dev/store.ts';
 
 const R = EXAMPLE.residenceId;
 const ID = `${R}:${EXAMPLE.maintenanceId}`;
@@ -17,6 +18,20 @@ const nested = (open: string, close: string, depth: number, inside = '') =>
 const CREATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
 const DELETE = 'mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds } }';
 const ENTITIES = 'query ($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { id } } }';
+
+/** Residence id → how many tickets it has, beside those of the emulator. */
+const LARGE = { two: 2000, ten: 10_000, twenty: 20_000 } as const;
+const large = (id: keyof typeof LARGE) => `maintenances(residenceId: "${id}")`;
+const EVERY_FIELD =
+  'id maintenanceId residence { id } startTime finishTime createdTime description contact feedback pictureUrls state';
+
+/** Fills the residences that some of the bodies ask for. */
+export function fillLarge({ residences }: Store): void {
+  for (const [id, length] of Object.entries(LARGE)) {
+    const tickets = Array.from({ length }, (_, index) => ({ ...exampleTicket(), maintenance_id: `m${index}` }));
+    residences.set(id, tickets);
+  }
+}
 
 export const HOSTILE: readonly (readonly [string, string])[] = [
   ['one field 5,000 times', document(`{ ${LIST} { ${times(5000, () => 'id')} } }`)],
@@ -133,5 +148,21 @@ export const HOSTILE: readonly (readonly [string, string])[] = [
     document('{ __typename }', `{"a":[${times(30_000, () => '{"constructor":{"prototype":1}}', ',')}]}`),
   ],
   ['a batch of 25,000', `[${times(25_000, () => '{"query":"{__typename}"}', ',')}]`],
+  ['a list of 10,000 with every field', document(`{ ${large('ten')} { ${EVERY_FIELD} } }`)],
+  ['a list of 20,000 with every field', document(`{ ${large('twenty')} { ${EVERY_FIELD} } }`)],
+  ['a list of 10,000 with 100 aliases', document(`{ ${large('ten')} { ${times(100, (i) => `a${i}: id`)} } }`)],
+  ['50 lists of 2,000', document(`{ ${times(50, (i) => `a${i}: ${large('two')} { id }`)} }`)],
+  [
+    '50 lists of 2,000 with every field',
+    document(`{ ${times(50, (i) => `a${i}: ${large('two')} { ${EVERY_FIELD} }`)} }`),
+  ],
+  [
+    'lists of lists of 2,000',
+    document(`{ ${large('two')} { ${nested('residence { maintenances { ', '} } ', 4, 'id ')} } }`),
+  ],
+  [
+    '1,900 lists beneath a list',
+    document(`{ ${large('two').replace(')', ', first: 1900)')} { residence { maintenances { id } } } }`),
+  ],
   ['100,000 keys that repeat', `{${times(100_000, () => '"query":1', ',')}}`],
 ];

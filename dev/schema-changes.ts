@@ -1,0 +1,107 @@
+/**
+ * What changed between two versions of a subgraph's schema, and for whom that matters: clients, as graphql-inspector tells,
+ * and other teams' subgraphs, which see federation's directives.
+ */
+import { CriticalityLevel, diff } from '@graphql-inspector/core';
+import { buildASTSchema, type ConstDirectiveNode, type DocumentNode, Kind, parse, print, visit } from 'graphql';
+
+/** `breaking` breaks someone; `dangerous` may; `safe` does not. */
+export type Level = 'breaking' | 'dangerous' | 'safe';
+
+export interface Change {
+  readonly level: Level;
+  /** A sentence that says which element changed and how: the same change always has the same. */
+  readonly message: string;
+}
+
+const LEVELS: Readonly<Record<CriticalityLevel, Level>> = {
+  [CriticalityLevel.Breaking]: 'breaking',
+  [CriticalityLevel.Dangerous]: 'dangerous',
+  [CriticalityLevel.NonBreaking]: 'safe',
+};
+
+const WORST_FIRST: readonly Level[] = ['breaking', 'dangerous', 'safe'];
+
+// By what other subgraphs refer to a type and share a field, and what takes an element away from callers. Of any other
+// directive nobody can tell from here: a weight may push an operation over a limit, a tag may hide a field.
+const REMOVED: Readonly<Record<string, Level>> = { key: 'breaking', shareable: 'breaking' };
+const ADDED: Readonly<Record<string, Level>> = {
+  key: 'safe',
+  shareable: 'safe',
+  inaccessible: 'breaking',
+  authenticated: 'breaking',
+  requiresScopes: 'breaking',
+  policy: 'breaking',
+};
+
+/** All changes, the worst first. Rejects where one of the two is no schema. */
+export async function compareSchemas(before: string, after: string): Promise<Change[]> {
+  const [old, current] = [parse(before), parse(after)];
+  const found = await diff(build(old), build(current));
+  const changes = [
+    // It tells repeated directives apart by name alone, and so sees no @key go where another stays.
+    ...found
+      .filter(({ type }) => !type.startsWith('DIRECTIVE_USAGE_'))
+      .map(({ criticality, message }) => ({ level: LEVELS[criticality.level], message })),
+    ...compareDirectives(readDirectives(old), readDirectives(current)),
+  ];
+  return changes.sort((a, b) => WORST_FIRST.indexOf(a.level) - WORST_FIRST.indexOf(b.level));
+}
+
+// Not validated as a document: federation's directives are defined nowhere.
+const build = (document: DocumentNode) => buildASTSchema(document, { assumeValidSDL: true });
+
+/** The directives on each element, by its path. */
+type Directives = ReadonlyMap<string, readonly ConstDirectiveNode[]>;
+
+function readDirectives(document: DocumentNode): Directives {
+  const found = new Map<string, readonly ConstDirectiveNode[]>();
+  const path: string[] = [];
+  visit(document, {
+    enter(node) {
+      if (node.kind === Kind.DIRECTIVE_DEFINITION) return false;
+      if (!('directives' in node)) return undefined;
+      path.push('name' in node && node.name ? node.name.value : 'schema');
+      const element = path.join('.');
+      found.set(element, [...(found.get(element) ?? []), ...((node.directives ?? []) as ConstDirectiveNode[])]);
+      return undefined;
+    },
+    leave(node) {
+      if ('directives' in node) path.pop();
+    },
+  });
+  return found;
+}
+
+function compareDirectives(old: Directives, current: Directives): Change[] {
+  return [...old].flatMap(([element, before]) => {
+    // What comes or goes as a whole, its directives come or go with.
+    const after = current.get(element);
+    if (!after) return [];
+    return [
+      ...missing(before, after).map(([name, text]) => ({
+        level: REMOVED[name] ?? 'dangerous',
+        message: `Directive '${text}' was removed from '${element}'`,
+      })),
+      ...missing(after, before).map(([name, text]) => ({
+        level: ADDED[name] ?? 'dangerous',
+        message: `Directive '${text}' was added to '${element}'`,
+      })),
+    ];
+  });
+}
+
+/** Name and text of the directives that are among these and not among those. */
+function missing(these: readonly ConstDirectiveNode[], those: readonly ConstDirectiveNode[]): [string, string][] {
+  const texts = new Set(those.map(write));
+  // graphql-inspector knows what it means to deprecate.
+  return these
+    .filter((one) => one.name.value !== 'deprecated' && !texts.has(write(one)))
+    .map((one) => [one.name.value, write(one)]);
+}
+
+/** A directive as text, whatever the order of its arguments and the spaces in them. */
+function write(directive: ConstDirectiveNode): string {
+  const sorted = [...(directive.arguments ?? [])].sort((a, b) => (a.name.value < b.name.value ? -1 : 1));
+  return print({ ...directive, arguments: sorted }).replace(/\s+/g, ' ');
+}

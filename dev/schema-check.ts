@@ -1,0 +1,69 @@
+/**
+ * `npm run schema:check`: what changed in the schema since the last release, which is its newest tag `v…`, or else the
+ * baseline that lies beside it. Ends with 1 where a breaking change is not declared.
+ *
+ * `-- --accept` makes the schema as it is the baseline, for a release.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parse, print } from 'graphql';
+import { compareSchemas } from './schema-changes.ts';
+
+const SCHEMA = 'schema/maintenance.graphql';
+const BASELINE = 'schema/baseline/maintenance.graphql';
+/** The message of each breaking change that is meant, and why. */
+const DECLARED = 'schema/baseline/breaking-changes.json';
+
+const read = (file: string) => readFileSync(file, 'utf8');
+
+try {
+  if (process.argv.includes('--accept')) accept();
+  else process.exitCode = (await check()) ? 0 : 1;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
+
+function accept(): void {
+  writeFileSync(BASELINE, `${print(parse(read(SCHEMA)))}\n`);
+  writeFileSync(DECLARED, '{}\n');
+  console.log(`${BASELINE} is the schema as it is; no breaking change is declared any more.`);
+}
+
+/** Says what changed, and whether all of it may. */
+async function check(): Promise<boolean> {
+  const { name, sdl } = readRelease() ?? { name: BASELINE, sdl: read(BASELINE) };
+  const declared = new Map(Object.entries(JSON.parse(read(DECLARED)) as Record<string, string>));
+  const changes = await compareSchemas(sdl, read(SCHEMA));
+
+  console.log(`Compared with ${name}: ${changes.length === 0 ? 'nothing' : changes.length} changed.`);
+  for (const { level, message } of changes) {
+    const reason = level === 'breaking' ? declared.get(message) : undefined;
+    console.log(`  ${level.padEnd(9)}  ${message}${reason === undefined ? '' : ` (declared: ${reason})`}`);
+  }
+  const breaking = changes.filter(({ level }) => level === 'breaking').map(({ message }) => message);
+  for (const message of declared.keys()) {
+    if (!breaking.includes(message)) console.log(`  Declared, and not there: ${message}`);
+  }
+  const undeclared = breaking.filter((message) => !declared.get(message));
+  if (undeclared.length === 0) return true;
+  const entries = JSON.stringify(
+    Object.fromEntries(undeclared.map((message) => [message, 'why, and who was told'])),
+    null,
+    2,
+  );
+  console.error(`Breaking, and not declared. Take it back, or say why in ${DECLARED}:\n${entries}`);
+  return false;
+}
+
+/** The schema of the newest release before this commit. Undefined where there is none, or no git, or no history. */
+function readRelease() {
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    const tag = git('describe', '--tags', '--abbrev=0', '--match', 'v[0-9]*').trim();
+    return { name: tag, sdl: git('show', `${tag}:./${SCHEMA}`) };
+  } catch {
+    return undefined;
+  }
+}

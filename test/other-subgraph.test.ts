@@ -1,0 +1,171 @@
+/**
+ * docs/for-other-subgraphs.md: its code, as it stands there, composed with our schema and run behind a gateway.
+ */
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { composeServices as composeApollo } from '@apollo/composition';
+import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
+import { ApolloServer } from '@apollo/server';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { composeServices as composeGuild } from '@theguild/federation-composition';
+import { parse } from 'graphql';
+import { EXAMPLE } from '../dev/seed.ts';
+import { killAll, start, watch } from './support/process.ts';
+import { ROUTER_SECRET } from './support/subgraph.ts';
+import { useSubgraph } from './support/use-subgraph.ts';
+
+const R = EXAMPLE.residenceId;
+const ID = `${R}:${EXAMPLE.maintenanceId}`;
+
+const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
+const blocks = (language: string) =>
+  [...read('docs/for-other-subgraphs.md').matchAll(/^```(\w+)\n([\s\S]+?)^```$/gm)].flatMap(([, of, code = '']) =>
+    of === language ? [code] : [],
+  );
+
+const [byId = '', byVendorIds = '', whole = ''] = blocks('graphql');
+const [resolverByVendorIds = '', program = ''] = blocks('js');
+
+/** The whole one, which refers in another way and adds no fields. */
+const referring = (stub: string) => `${whole.slice(0, whole.indexOf('type Maintenance'))}${stub}`;
+
+const VARIANTS = [
+  ['refers by id', referring(byId), program],
+  [
+    'refers by the command API’s ids',
+    referring(byVendorIds),
+    program.replace(/^ {2}Visit: .+\n/m, resolverByVendorIds),
+  ],
+  ['adds fields', whole, program],
+] as const;
+
+const CODE = { extensions: { code: 'UPSTREAM_UNAVAILABLE' } };
+
+const subgraph = useSubgraph();
+afterAll(killAll);
+
+const servicesOf = (sdl: string, urls = { maintenance: 'http://maintenance.test', visits: 'http://visits.test' }) => [
+  { name: 'maintenance', url: urls.maintenance, typeDefs: parse(read('schema/maintenance.graphql')) },
+  { name: 'visits', url: urls.visits, typeDefs: parse(sdl) },
+];
+
+/** Runs the program beside a schema, as the document tells to. Answers where it listens. */
+async function startVisits(sdl: string, code: string): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'visits-'));
+  symlinkSync(fileURLToPath(new URL('../node_modules', import.meta.url)), join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'visits.graphql'), sdl);
+  writeFileSync(join(folder, 'visits.mjs'), code);
+  const visits = watch(start(process.execPath, [join(folder, 'visits.mjs')], { PORT: '0' }));
+  const [, url = ''] = await visits.until(/Visits on (\S+)/);
+  rmSync(folder, { recursive: true });
+  return url;
+}
+
+/** A gateway that sends to ours what a router sends, and to the other what it should not need. */
+class DataSource extends RemoteGraphQLDataSource {
+  override willSendRequest({
+    request,
+  }: {
+    request: { http?: { headers: { set(name: string, value: string): void } } };
+  }) {
+    if (this.url?.startsWith(subgraph.url)) {
+      request.http?.headers.set('authorization', `Bearer ${EXAMPLE.token}`);
+      request.http?.headers.set('router-authorization', ROUTER_SECRET);
+    }
+  }
+}
+
+describe.each(VARIANTS)('a subgraph that %s', (_, sdl, code) => {
+  let server: ApolloServer;
+
+  beforeAll(async () => {
+    const urls = { maintenance: `${subgraph.url}/graphql`, visits: await startVisits(sdl, code) };
+    const { supergraphSdl = '' } = composeApollo(servicesOf(sdl, urls));
+    const gateway = new ApolloGateway({ supergraphSdl, buildService: ({ url = '' }) => new DataSource({ url }) });
+    server = new ApolloServer({ gateway, stopOnTerminationSignals: false });
+    await server.start();
+  });
+  afterAll(() => server.stop());
+
+  async function ask(query: string) {
+    const { body } = await server.executeOperation({ query });
+    if (body.kind !== 'single') throw new Error('in parts');
+    // graphql makes objects without a prototype.
+    return JSON.parse(JSON.stringify(body.singleResult));
+  }
+
+  it.each([
+    ['@apollo/composition', composeApollo],
+    ['@theguild/federation-composition', composeGuild],
+  ])('composes by %s, without a hint', (__, compose) => {
+    const { errors, hints = [] } = compose(servicesOf(sdl)) as {
+      errors?: readonly unknown[];
+      hints?: readonly unknown[];
+    };
+    expect({ errors, hints }).toEqual({ errors: undefined, hints: [] });
+  });
+
+  it('reads ours through its own, with one command for a residence', async () => {
+    expect(await ask('{ visits { day maintenance { contact state } } }')).toEqual({
+      data: {
+        visits: [
+          { day: '2024-01-20', maintenance: { contact: '10086', state: 'IN_PROGRESS' } },
+          { day: '2024-01-21', maintenance: { contact: null, state: null } },
+        ],
+      },
+    });
+    expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${R}`]);
+  });
+
+  it('gets null where it asks what does not exist for the other of the ids', async () => {
+    const { data } = await ask('{ visits { day maintenance { id maintenanceId } } }');
+    expect(data).toEqual({
+      visits: [
+        { day: '2024-01-20', maintenance: { id: ID, maintenanceId: EXAMPLE.maintenanceId } },
+        { day: '2024-01-21', maintenance: null },
+      ],
+    });
+  });
+
+  it('keeps its own data where ours fails', async () => {
+    subgraph.upstream.fail(() => ({ status: 500 }));
+    const { data, errors } = await ask('{ visits { day maintenance { contact } } }');
+    expect(data).toEqual({
+      visits: [
+        { day: '2024-01-20', maintenance: { contact: null } },
+        { day: '2024-01-21', maintenance: { contact: null } },
+      ],
+    });
+    expect(errors).toMatchObject([CODE, CODE]);
+  });
+
+  if (sdl !== whole) return;
+
+  it.each([
+    [
+      'one that is read by id',
+      `{ maintenance(id: "${ID}") { contact visits { day } warrantyUntil } }`,
+      { maintenance: { contact: '10086', visits: [{ day: '2024-01-20' }], warrantyUntil: '2026-01-17T13:32:45Z' } },
+      `get_maintenance_info ${R} ${EXAMPLE.maintenanceId}`,
+    ],
+    [
+      'those of a list',
+      `{ maintenances(residenceId: "${R}") { visits { id } warrantyUntil } }`,
+      { maintenances: [{ visits: [{ id: 'v1' }], warrantyUntil: '2026-01-17T13:32:45Z' }] },
+      `get_maintenance_list ${R}`,
+    ],
+    [
+      'those that it refers to itself, there or not',
+      '{ visits { maintenance { warrantyUntil } } }',
+      {
+        visits: [{ maintenance: { warrantyUntil: '2026-01-17T13:32:45Z' } }, { maintenance: { warrantyUntil: null } }],
+      },
+      `get_maintenance_list ${R}`,
+    ],
+  ])('adds them to %s', async (__, query, data, command) => {
+    expect(await ask(query)).toEqual({ data });
+    expect(subgraph.upstream.commands()).toEqual([command]);
+  });
+});

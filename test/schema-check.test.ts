@@ -1,0 +1,291 @@
+/**
+ * `npm run schema:check` on made-up schemas: what counts as breaking, and what it is compared with.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { compareSchemas } from '../dev/schema-changes.ts';
+
+const PROGRAM = fileURLToPath(new URL('../dev/schema-check.ts', import.meta.url));
+
+const BASE = `
+extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@tag"])
+type Query {
+  thing(id: ID!): Thing
+}
+type Thing @key(fields: "id") @key(fields: "box { id } number") {
+  id: ID! @tag(name: "public")
+  number: Int
+  box: Box @shareable
+  old: String @deprecated(reason: "R")
+  colour: Colour
+}
+type Box @key(fields: "id") {
+  id: ID!
+}
+enum Colour {
+  RED
+  BLUE
+}
+input ThingInput {
+  number: Int
+}
+`;
+
+const edit = (from: string, to: string) => {
+  if (!BASE.includes(from)) throw new Error(`The schema has no ${from}`);
+  return BASE.replace(from, to);
+};
+
+describe('a change', () => {
+  it.each([
+    ['a field that goes', '  number: Int\n  box', '  box', 'breaking', /Field 'number' was removed/],
+    ['another type of a field', 'colour: Colour', 'colour: String', 'breaking', /'Colour' to 'String'/],
+    ['a value that goes', '  BLUE\n', '', 'breaking', /'BLUE' was removed/],
+    [
+      'an argument that has to be given',
+      'thing(id: ID!)',
+      'thing(id: ID!, by: ID!)',
+      'breaking',
+      /Argument 'by: ID!' added to field 'Query.thing'/,
+    ],
+    ['an input that has to be given', '{\n  number: Int\n}', '{\n  number: Int!\n}', 'breaking', /'Int' to 'Int!'/],
+    [
+      'one @key of two',
+      ' @key(fields: "box { id } number")',
+      '',
+      'breaking',
+      /'@key\(fields: "box \{ id \} number"\)' was removed from 'Thing'/,
+    ],
+    ['the only @key', 'type Box @key(fields: "id")', 'type Box', 'breaking', /@key.* was removed from 'Box'/],
+    [
+      'another @key',
+      'type Box @key(fields: "id")',
+      'type Box @key(fields: "id x")',
+      'breaking',
+      /@key.* was removed from 'Box'/,
+    ],
+    [
+      'a @key that no longer resolves',
+      'type Box @key(fields: "id")',
+      'type Box @key(fields: "id", resolvable: false)',
+      'breaking',
+      /@key.* was removed from 'Box'/,
+    ],
+    ['what is shared no longer', ' @shareable', '', 'breaking', /@shareable' was removed from 'Thing.box'/],
+    [
+      'what is kept from clients',
+      'number: Int\n  box',
+      'number: Int @inaccessible\n  box',
+      'breaking',
+      /@inaccessible' was added to 'Thing.number'/,
+    ],
+    ['a new value', '  BLUE\n', '  BLUE\n  GREEN\n', 'dangerous', /'GREEN' was added/],
+    ['a tag that goes', ' @tag(name: "public")', '', 'dangerous', /@tag.* was removed from 'Thing.id'/],
+    [
+      'a weight',
+      '  number: Int\n  box',
+      '  number: Int @cost(weight: 5)\n  box',
+      'dangerous',
+      /@cost\(weight: 5\)' was added to 'Thing.number'/,
+    ],
+    ['another federation', 'v2.9', 'v2.10', 'dangerous', /@link.* was removed from 'schema'/],
+    [
+      'a new field',
+      '  number: Int\n  box',
+      '  number: Int\n  size: Int @tag(name: "x")\n  box',
+      'safe',
+      /'size' was added/,
+    ],
+    [
+      'a new @key',
+      'type Box @key(fields: "id")',
+      'type Box @key(fields: "id") @key(fields: "name")',
+      'safe',
+      /@key.* was added to 'Box'/,
+    ],
+    [
+      'a deprecation',
+      '  number: Int\n  box',
+      '  number: Int @deprecated(reason: "R")\n  box',
+      'safe',
+      /'Thing.number' is deprecated/,
+    ],
+    ['a description', 'type Box', '"""D"""\ntype Box', 'safe', /'Box' has description 'D'/],
+  ] as const)('%s', async (_, from, to, level, message) => {
+    const [worst] = await compareSchemas(BASE, edit(from, to));
+    expect(worst).toEqual({ level, message: expect.stringMatching(message) });
+  });
+
+  it.each([
+    ['comes', (sdl: string) => [sdl, BASE], /'box' was added/],
+    ['goes', (sdl: string) => [BASE, sdl], /'box' was removed/],
+  ])('of a directive is none of its own where its element %s', async (_, order, message) => {
+    const [before = '', after = ''] = order(edit('  box: Box @shareable\n', '').replace('box { id } ', ''));
+    const changes = await compareSchemas(before, after);
+    expect(changes.filter((change) => /box'/.test(change.message) || /shareable/.test(change.message))).toEqual([
+      { level: expect.any(String), message: expect.stringMatching(message) },
+    ]);
+  });
+
+  it('is none in spaces or the order of arguments', async () => {
+    const key = '@key(fields: "box { id } number", resolvable: false)';
+    const before = edit('@key(fields: "box { id } number")', key);
+    const after = before.replace(key, '@key( resolvable: false fields: "box  { id } number" )');
+    expect(await compareSchemas(before, after)).toEqual([]);
+  });
+});
+
+describe('the program', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'schema-check-'));
+  const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
+  const read = (file: string) => readFileSync(join(folder, file), 'utf8');
+  const SCHEMA = 'schema/maintenance.graphql';
+  const BASELINE = 'schema/baseline/maintenance.graphql';
+  const DECLARED = 'schema/baseline/breaking-changes.json';
+  const WITHOUT_BLUE = edit('  BLUE\n', '');
+  const BLUE_WENT = "Enum value 'BLUE' was removed from enum 'Colour'";
+
+  beforeEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(join(folder, 'schema/baseline'), { recursive: true });
+    write(SCHEMA, BASE);
+    write(BASELINE, BASE);
+    write(DECLARED, '{}');
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  // Of a git hook's environment nothing may come in: it names a repository.
+  const env = { PATH: process.env.PATH, HOME: folder, GIT_CEILING_DIRECTORIES: tmpdir() };
+
+  function run(...args: string[]) {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], {
+      cwd: folder,
+      env,
+      encoding: 'utf8',
+    });
+    return { status, stdout, stderr };
+  }
+
+  it('compares with the baseline where there is no release to be had', () => {
+    expect(run()).toEqual({ status: 0, stdout: `Compared with ${BASELINE}: nothing changed.\n`, stderr: '' });
+  });
+
+  it('lists what changed, the worst first, and ends with 0 where nothing of it is breaking', () => {
+    write(SCHEMA, edit('  BLUE\n', '  BLUE\n  GREEN\n').replace('type Box', '"""D"""\ntype Box'));
+    const { status, stdout } = run();
+    expect(stdout.split('\n').slice(0, 3)).toEqual([
+      `Compared with ${BASELINE}: 2 changed.`,
+      "  dangerous  Enum value 'GREEN' was added to enum 'Colour'",
+      "  safe       Object type 'Box' has description 'D'",
+    ]);
+    expect(status).toBe(0);
+  });
+
+  it('ends with 1 at a breaking change, and says how to declare it', () => {
+    write(SCHEMA, WITHOUT_BLUE);
+    const { status, stdout, stderr } = run();
+    expect(status).toBe(1);
+    expect(stdout).toContain(`  breaking   ${BLUE_WENT}\n`);
+    const [, told = ''] = stderr.split(`${DECLARED}:\n`);
+    expect(JSON.parse(told)).toEqual({ [BLUE_WENT]: expect.any(String) });
+    // As it is told, it will do.
+    write(DECLARED, told);
+    expect(run().status).toBe(0);
+  });
+
+  it('takes a breaking change that is declared with a reason, and that one alone', () => {
+    write(DECLARED, JSON.stringify({ [BLUE_WENT]: 'Nobody paints blue.' }));
+    write(SCHEMA, WITHOUT_BLUE);
+    expect(run()).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining(`${BLUE_WENT} (declared: Nobody paints blue.)`),
+      stderr: '',
+    });
+    write(SCHEMA, WITHOUT_BLUE.replace('  old: String @deprecated(reason: "R")\n', ''));
+    const { status, stderr } = run();
+    expect(status).toBe(1);
+    expect(stderr).toContain("Field 'old'");
+    expect(stderr).not.toContain('BLUE');
+  });
+
+  it('takes no declaration without a reason, and tells of one that is for nothing', () => {
+    write(DECLARED, JSON.stringify({ [BLUE_WENT]: '' }));
+    expect(run()).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining(`Declared, and not there: ${BLUE_WENT}`),
+    });
+    write(SCHEMA, WITHOUT_BLUE);
+    expect(run().status).toBe(1);
+  });
+
+  it('accepts the schema as the baseline, and with it what was declared', () => {
+    write(SCHEMA, WITHOUT_BLUE);
+    write(DECLARED, JSON.stringify({ [BLUE_WENT]: 'Nobody paints blue.' }));
+    expect(run('--accept').status).toBe(0);
+    expect(JSON.parse(read(DECLARED))).toEqual({});
+    expect(run()).toMatchObject({ status: 0, stdout: `Compared with ${BASELINE}: nothing changed.\n` });
+    expect(read(BASELINE)).not.toContain('BLUE');
+    expect(read(BASELINE)).toContain('@key(fields: "box { id } number")');
+  });
+
+  it.each([
+    ['is no schema', SCHEMA, 'type Query {', 'Syntax Error: Expected Name, found <EOF>.\n'],
+    ['is no list', DECLARED, '{', expect.stringContaining('JSON')],
+  ])('says in one line that something %s', (_, file, text, told) => {
+    write(file, text);
+    const { status, stderr } = run();
+    expect({ status, stderr }).toEqual({ status: 1, stderr: told });
+    expect(stderr.trimEnd()).not.toContain('\n');
+  });
+
+  describe('in a repository', () => {
+    const IDENTITY = ['-c', 'user.name=T', '-c', 'user.email=t@example.test'];
+
+    function git(...args: string[]) {
+      const { status, stderr } = spawnSync('git', [...IDENTITY, ...args], { cwd: folder, env, encoding: 'utf8' });
+      expect({ status, args, stderr }).toMatchObject({ status: 0 });
+    }
+
+    function commit() {
+      git('add', '.');
+      git('commit', '--quiet', '--message', 'M');
+    }
+
+    beforeEach(() => {
+      git('init', '--quiet');
+      commit();
+    });
+
+    it('compares with the newest release, whatever the baseline says', () => {
+      git('tag', 'v1.0.0');
+      write(SCHEMA, WITHOUT_BLUE);
+      commit();
+      git('tag', 'v1.1.0');
+      git('tag', 'verified');
+      expect(run()).toEqual({ status: 0, stdout: 'Compared with v1.1.0: nothing changed.\n', stderr: '' });
+      write(SCHEMA, WITHOUT_BLUE.replace('  RED\n', '  RED\n  BLUE\n'));
+      expect(run().stdout).toMatch(/^Compared with v1\.1\.0: 1 changed\.\n {2}dangerous/);
+    });
+
+    it.each([
+      ['no tag', []],
+      ['no tag of a release', [['tag', 'verified']]],
+      [
+        'a release without a schema',
+        [
+          ['rm', '--quiet', '--cached', '-r', 'schema'],
+          ['commit', '-qm', 'M'],
+          ['tag', 'v1.0.0'],
+        ],
+      ],
+    ])('compares with the baseline where there is %s', (_, commands) => {
+      for (const command of commands) git(...command);
+      write(SCHEMA, WITHOUT_BLUE);
+      expect(run()).toMatchObject({ status: 1, stdout: expect.stringContaining(`Compared with ${BASELINE}`) });
+    });
+  });
+});
