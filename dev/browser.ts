@@ -1,30 +1,66 @@
 /**
- * What a browser gets of a developer's GraphQL server: a page to try operations in.
+ * What a browser gets of a developer's GraphQL server: a page to try operations in, and leave for hosted Sandbox to ask.
  */
+import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
+import { renderGraphiqlPage, renderSandboxPage } from './page.ts';
 
 export interface Page {
   /** The paths that the server answers GraphQL at. */
   readonly paths: readonly string[];
-  /** The operations that are filled in, as one document. */
+  /** The operations that are filled in, as one document. Each has a name; the first one is run first. */
   readonly document: string;
   /** The headers that are filled in. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export function serveBrowsers(app: FastifyInstance, { paths }: Page): void {
+// Hosted Sandbox, and whatever a developer serves on the same machine.
+const MAY_ASK = /^(https:\/\/studio\.apollographql\.com|https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?)$/;
+
+/**
+ * Answers a browser that opens one of the paths with Sandbox, and with GraphiQL where the query string says `graphiql`.
+ * An operation that is in the query string goes to the server, as everything else does.
+ */
+export function serveBrowsers(app: FastifyInstance, page: Page): void {
+  allowOrigins(app);
   app.addHook('onRequest', async ({ method, url, headers }, reply) => {
-    const wantsPage = method === 'GET' && paths.includes(url) && headers.accept?.includes('text/html');
-    if (wantsPage) return reply.type('text/html').send('<!doctype html><title>Maintenance</title>');
+    const [path = '', search] = url.split('?');
+    const isPage = method === 'GET' && page.paths.includes(path) && headers.accept?.includes('text/html');
+    const asked = new URLSearchParams(search);
+    if (!isPage || (asked.has('query') && !asked.has('graphiql'))) return;
+    const nonce = randomUUID();
+    const { html, policy } = asked.has('graphiql') ? renderGraphiqlPage(page, nonce) : renderSandboxPage(page, nonce);
+    return reply
+      .header('content-security-policy', policy)
+      .header('x-content-type-options', 'nosniff')
+      .header('referrer-policy', 'no-referrer')
+      .header('cache-control', 'no-store')
+      .type('text/html; charset=utf-8')
+      .send(html);
   });
 }
 
-/** All example operations of a folder as one document. */
+function allowOrigins(app: FastifyInstance): void {
+  app.addHook('onRequest', async ({ headers }, reply) => {
+    // What Chrome wants to hear before a public site may ask the developer's own machine.
+    const wantsPrivateNetwork = headers['access-control-request-private-network'] === 'true';
+    if (wantsPrivateNetwork && MAY_ASK.test(headers.origin ?? '')) {
+      reply.header('access-control-allow-private-network', 'true');
+    }
+  });
+  // A function, since other origins are to get no header at all.
+  app.register(cors, {
+    methods: ['GET', 'POST'],
+    origin: (origin, callback) => callback(null, MAY_ASK.test(origin ?? '')),
+  });
+}
+
+/** All example operations of a folder as one document, by file name: those that only read come first. */
 export function readExamples(folder: URL): string {
   const names = readdirSync(folder).filter((name) => name.endsWith('.graphql'));
-  return names
-    .sort()
-    .map((name) => readFileSync(new URL(name, folder), 'utf8'))
-    .join('\n');
+  const texts = names.sort().map((name) => readFileSync(new URL(name, folder), 'utf8'));
+  const writes = (text: string) => Number(/^mutation\b/m.test(text));
+  return texts.sort((one, other) => writes(one) - writes(other)).join('\n');
 }
