@@ -79,7 +79,7 @@ function createSource(url: string, own: Readonly<Record<string, string>> = {}) {
   return new RemoteGraphQLDataSource<Context>({
     url,
     // The gateway's own one would ask a proxy of the environment's for localhost.
-    fetcher: fetch,
+    fetcher: (address, init) => fetch(address, init as RequestInit),
     willSendRequest({ request, context }) {
       const headers: Context['passedOn'] = { ...context.passedOn, ...own };
       for (const [name, value] of Object.entries(headers)) request.http?.headers.set(name, value);
