@@ -200,17 +200,17 @@ export type QueryMaintenancesArgs = {
   states?: InputMaybe<Array<MaintenanceState>>;
 };
 
-/** A residence (住宅). Another subgraph owns it and says whether it exists; this one adds its repair requests. */
+/** A residence (住宅). */
 export type Residence = {
   __typename?: 'Residence';
-  /** The command API's id of the residence (住宅ID). */
+  /** The id of the residence (住宅ID). */
   id: Scalars['ID']['output'];
   /** The repair requests of this residence. Costs one command, however many arguments are given. */
   maintenances?: Maybe<Array<Maintenance>>;
 };
 
 
-/** A residence (住宅). Another subgraph owns it and says whether it exists; this one adds its repair requests. */
+/** A residence (住宅). */
 export type ResidenceMaintenancesArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
   offset?: InputMaybe<Scalars['Int']['input']>;
