@@ -27,12 +27,21 @@ const STUB = `
       addEventListener('message', ({ data }) => { window.heard = data.name; });
       const frame = document.createElement('iframe');
       frame.src = '${FRAME}/sandbox/explorer';
+      frame.name = JSON.stringify(options);
       document.querySelector(options.target).append(frame);
     }
   };
 `;
 const ANSWER = `parent.postMessage({ name: 'ExplorerListeningForHandshake' }, '*')`;
-const ANSWERING = `<title>Sandbox</title><script>${ANSWER}</script>`;
+// It shows what it was told, for the screenshot.
+const ANSWERING = `<title>Sandbox</title><body style="font: 14px sans-serif; background: #f4f6f8; margin: 24px">
+  <h2>In place of Apollo Sandbox, which loads from the internet: what it is told</h2><pre></pre>
+  <script>
+    const { initialEndpoint, initialState: { headers, variables, document: operations } } = JSON.parse(name);
+    const lines = [initialEndpoint, JSON.stringify(headers, null, 2), JSON.stringify(variables, null, 2), operations];
+    document.querySelector('pre').textContent = lines.join('\\n\\n');
+    ${ANSWER}
+  </script>`;
 const SILENT = '<title>A page of a proxy</title>';
 
 let dev: ReturnType<typeof run>;
@@ -275,6 +284,8 @@ describe('where Sandbox answers', () => {
     expect(
       await page.locator('iframe').evaluateAll((frames) => frames.map((frame) => frame.getAttribute('src'))),
     ).toEqual([`${FRAME}/sandbox/explorer`]);
+    await page.frameLocator('iframe').getByText('query OpenMaintenances').waitFor();
+    if (process.env.UPDATE_SCREENSHOTS) await page.screenshot({ path: 'docs/images/sandbox.png' });
     await page.close();
   });
 

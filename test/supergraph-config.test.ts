@@ -34,10 +34,13 @@ const subgraph = useSubgraph();
 
 describe('supergraph.yaml', () => {
   it('sends the router to where the subgraphs listen', () => {
+    // As `npm run supergraph` has them: the subgraph and the neighbour on the two ports after the gateway's.
+    const gatewayPort = Number(router.supergraph.listen.split(':')[1]);
+    expect(config.port).toBe(gatewayPort + 1);
     const urls = Object.entries(supergraph.subgraphs).map(([name, { routing_url }]) => [name, routing_url]);
     expect(urls).toEqual([
       ['maintenance', `http://localhost:${config.port}/graphql`],
-      ['residences', 'http://localhost:4002/graphql'],
+      ['residences', `http://localhost:${gatewayPort + 2}/graphql`],
     ]);
   });
 
