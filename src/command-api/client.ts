@@ -100,10 +100,8 @@ export function createCommandApiClient(
       }),
 
     /** One repair request. How it fails for one that does not exist is unknown: the list decides that. */
-    getMaintenanceInfo: ({ residenceId, maintenanceId }: MaintenanceKey): Promise<Maintenance> =>
-      read('get_maintenance_info', { residence_id: residenceId, maintenance_id: maintenanceId }, (result, sent) =>
-        decodeInfo(result, residenceId, maintenanceId, sent),
-      ),
+    getMaintenanceInfo: (key: MaintenanceKey): Promise<Maintenance> =>
+      read('get_maintenance_info', toParam(key), (result, sent) => decodeInfo(result, key, sent)),
 
     /** Files a repair request and answers its maintenance id. */
     createMaintenanceInfo: (maintenance: NewMaintenance): Promise<string> => {
@@ -119,10 +117,8 @@ export function createCommandApiClient(
     },
 
     /** Deletes one repair request. */
-    deleteMaintenanceInfo: ({ residenceId, maintenanceId }: MaintenanceKey): Promise<void> => {
-      const param = { residence_id: residenceId, maintenance_id: maintenanceId };
-      return change('delete_maintenance_info', param, decodeDeleted);
-    },
+    deleteMaintenanceInfo: (key: MaintenanceKey): Promise<void> =>
+      change('delete_maintenance_info', toParam(key), decodeDeleted),
 
     /** Deletes repair requests of one residence. Whether all or none is unknown: no outcome is reported for each. */
     batchDeleteMaintenanceInfo: (residenceId: string, maintenanceIds: readonly string[]): Promise<void> => {
@@ -130,6 +126,11 @@ export function createCommandApiClient(
       return change('batch_delete_maintenance_info', { residence_id: residenceId, maintenances }, decodeDeleted);
     },
   };
+}
+
+/** What tells one repair request from all others. */
+function toParam({ residenceId, maintenanceId }: MaintenanceKey) {
+  return { residence_id: residenceId, maintenance_id: maintenanceId };
 }
 
 /** `2024-01-16T13:32:45Z` as the command API writes it. */

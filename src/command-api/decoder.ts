@@ -2,13 +2,8 @@
  * What the command API answers, from `unknown` to the domain. The contract is docs/command-api.md; this is the one
  * boundary where it is held against what came.
  */
-import {
-  type Decoded,
-  formatMaintenanceId,
-  isMoment,
-  type Maintenance,
-  type MaintenanceState,
-} from '../maintenance.ts';
+import type { Decoded, Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
+import { formatMaintenanceId, isMoment } from '../maintenance.ts';
 import { type CommandRef, InvalidReplyError, RejectedError, UnreachableError } from './errors.ts';
 
 /** An HTTP answer, as it came. */
@@ -48,20 +43,15 @@ export function decodeList(result: unknown, residenceId: string, command: Comman
   const unusable = unusableMember(command);
   for (const ticket of result) {
     if (!isObject(ticket) || !isUsableId(ticket.maintenance_id)) continue;
-    maintenances.push(decodeTicket(ticket, residenceId, ticket.maintenance_id, unusable));
+    maintenances.push(decodeTicket(ticket, { residenceId, maintenanceId: ticket.maintenance_id }, unusable));
   }
   return { maintenances, dropped: result.length - maintenances.length };
 }
 
 /** `get_maintenance_info`: one ticket, which does not repeat its id. */
-export function decodeInfo(
-  result: unknown,
-  residenceId: string,
-  maintenanceId: string,
-  command: CommandRef,
-): Maintenance {
+export function decodeInfo(result: unknown, key: MaintenanceKey, command: CommandRef): Maintenance {
   if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(command, result);
-  return decodeTicket(result, residenceId, maintenanceId, unusableMember(command));
+  return decodeTicket(result, key, unusableMember(command));
 }
 
 /** `create_maintenance_info`: the command API's id of the new ticket. */
@@ -75,7 +65,7 @@ export function decodeDeleted(result: unknown, command: CommandRef): void {
   if (!isObject(result)) throw unexpectedResult(command, result);
 }
 
-function decodeTicket(ticket: Json, residenceId: string, maintenanceId: string, unusable: Error): Maintenance {
+function decodeTicket(ticket: Json, { residenceId, maintenanceId }: MaintenanceKey, unusable: Error): Maintenance {
   const member = <T>(name: string, decode: (value: unknown) => T | null | undefined): Decoded<T> => {
     const value = ticket[name] ?? null;
     const decoded = value === null ? null : decode(value);
