@@ -62,7 +62,7 @@ export async function startHost<T extends BaseContext>(
         logger.warn('refused a request without the router secret');
         return refuse(response, 401, 'ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.');
       }
-      if (inFlight >= config.maxRequestsInFlight) {
+      if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) {
         response.setHeader('retry-after', '1');
         return refuse(response, 503, 'OVERLOADED', 'More requests than can be served. Try again later.');
       }
@@ -121,15 +121,15 @@ export async function startHost<T extends BaseContext>(
     },
   });
   extend(app);
-  const url = await app.listen({ host: config.host, port: config.port, backlog: BACKLOG });
+  const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
 
   return {
     url,
     async stop() {
       ready = false;
-      await delay(config.drainDelayMs);
+      await delay(config.DRAIN_DELAY_MS);
       // Whatever takes longer than an operation may is cut off.
-      const cut = setTimeout(() => app.server.closeAllConnections(), config.operationTimeoutMs + GRACE_MS);
+      const cut = setTimeout(() => app.server.closeAllConnections(), config.OPERATION_TIMEOUT_MS + GRACE_MS);
       await app.close();
       clearTimeout(cut);
       // A write goes on after its caller has gone, and with it the connection.

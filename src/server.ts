@@ -35,7 +35,7 @@ export interface ServerDependencies {
 /** Starts listening. Rejects where it cannot, with Node's own error. */
 export async function createServer({ config, logger, extend }: ServerDependencies): Promise<Host> {
   const transport = createTransport(config);
-  const { operationTimeoutMs } = config;
+  const operationTimeoutMs = config.OPERATION_TIMEOUT_MS;
   const upstream = { transport, policy: createPolicy(config), flights: createFlights(), operationTimeoutMs };
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }, reply) => {
     const context = createContext(headers, upstream);

@@ -36,7 +36,7 @@ describe('supergraph.yaml', () => {
   it('sends the router to where the subgraphs listen', () => {
     const urls = Object.entries(supergraph.subgraphs).map(([name, { routing_url }]) => [name, routing_url]);
     expect(urls).toEqual([
-      ['maintenance', `http://localhost:${config.port}/graphql`],
+      ['maintenance', `http://localhost:${config.PORT}/graphql`],
       ['residences', 'http://localhost:4002/graphql'],
     ]);
   });
@@ -110,7 +110,7 @@ describe('router.yaml', () => {
   });
 
   it('waits longer than an operation may take, and less than for the whole answer', () => {
-    expect(toMs(shaping.timeout)).toBeGreaterThan(config.operationTimeoutMs);
+    expect(toMs(shaping.timeout)).toBeGreaterThan(config.OPERATION_TIMEOUT_MS);
     expect(toMs(router.traffic_shaping.router.timeout)).toBeGreaterThan(2 * toMs(shaping.timeout));
   });
 

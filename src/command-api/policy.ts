@@ -13,17 +13,9 @@ import {
   isBulkheadRejectedError,
   isTaskCancelledError,
 } from 'cockatiel';
+import type { Config } from '../config.ts';
 import type { Reply } from './decoder.ts';
 import { AbandonedError, type CommandRef, UnreachableError } from './errors.ts';
-
-export interface PolicyOptions {
-  /** Commands of the whole process that are under way at once, and how many more may wait for their turn. */
-  readonly maxCommandsInFlight: number;
-  readonly maxCommandsQueued: number;
-  /** After so many failures in a row nothing is sent for `breakerOpenMs`, and then one command to see. */
-  readonly breakerFailures: number;
-  readonly breakerOpenMs: number;
-}
 
 /** Runs something now, later or not at all. */
 export interface Policy {
@@ -31,8 +23,8 @@ export interface Policy {
 }
 
 /** A bounded queue before a circuit breaker. */
-export function createPolicy(options: PolicyOptions): Policy {
-  const queue = bulkhead(options.maxCommandsInFlight, options.maxCommandsQueued);
+export function createPolicy(config: Config): Policy {
+  const queue = bulkhead(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
   const isProbing = () => breaker.state === CircuitState.HalfOpen;
   // How often the breaker had changed when what came of a command began.
   const begun = new WeakMap<object, number>();
@@ -44,7 +36,7 @@ export function createPolicy(options: PolicyOptions): Policy {
     handleType(UnreachableError, (error) => counts(error) && (!(error instanceof AbandonedError) || isProbing()))
       // Not 500, which one command alone may cause, nor 429, which says that it is well.
       .orWhenResult((reply) => counts(reply as Reply) && [502, 503, 504].includes((reply as Reply).status)),
-    { halfOpenAfter: options.breakerOpenMs, breaker: new ConsecutiveBreaker(options.breakerFailures) },
+    { halfOpenAfter: config.BREAKER_OPEN_MS, breaker: new ConsecutiveBreaker(config.BREAKER_FAILURES) },
   );
   breaker.onStateChange(() => {
     changes += 1;

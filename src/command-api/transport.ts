@@ -4,6 +4,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import got, { RequestError, type RetryObject } from 'got';
+import type { Config } from '../config.ts';
 import type { Reply } from './decoder.ts';
 import { AbandonedError, type CommandRef, InvalidReplyError, UnreachableError } from './errors.ts';
 
@@ -26,15 +27,6 @@ export interface Session {
   readonly writeSignal: AbortSignal;
 }
 
-export interface TransportOptions {
-  /** Scheme, host and port of the command API. */
-  readonly commandApiOrigin: string;
-  /** How long one attempt may take, in milliseconds. */
-  readonly attemptTimeoutMs: number;
-  /** How often a command is sent at most, where it may be sent again. */
-  readonly maxAttempts: number;
-}
-
 export type Transport = ReturnType<typeof createTransport>;
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
@@ -54,8 +46,8 @@ const BACKOFF = { firstMs: 100, mostMs: 2000 };
 const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 
 /** Opens nothing until the first command; `close` ends the connections that are kept. */
-export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempts }: TransportOptions) {
-  const url = new URL(PATH, commandApiOrigin);
+export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEMPTS }: Config) {
+  const url = new URL(PATH, COMMAND_API_URL);
   const kept = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
   const single = { http: false, https: false } as const;
   let budget = BUDGET.start;
@@ -70,11 +62,11 @@ export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempt
     },
     // Said, so that NODE_TLS_REJECT_UNAUTHORIZED cannot unsay it.
     https: { rejectUnauthorized: true },
-    timeout: { request: attemptTimeoutMs },
+    timeout: { request: ATTEMPT_TIMEOUT_MS },
     followRedirect: false,
     throwHttpErrors: false,
     retry: {
-      limit: maxAttempts - 1,
+      limit: MAX_ATTEMPTS - 1,
       methods: ['POST'],
       ...TRANSIENT,
       maxRetryAfter: Number.MAX_SAFE_INTEGER,
