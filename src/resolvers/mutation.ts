@@ -19,10 +19,12 @@ export const mutation: MutationResolvers = {
 
   deleteMaintenances: (_, { ids }, context) =>
     asWrite(async () => {
-      const { deletedIds, failures } = await deleteMaintenances(context.caller(), toKeys(ids));
+      const deletions = await deleteMaintenances(context.caller(), toKeys(ids));
       return {
-        deletedIds,
-        failures: failures.map(({ id, error }) => ({ id, ...FAILURES[error.reason], outcome: error.outcome })),
+        deletedIds: deletions.flatMap(({ id, error }) => (error ? [] : id)),
+        failures: deletions.flatMap(({ id, error }) =>
+          error ? { id, ...FAILURES[error.reason], outcome: error.outcome } : [],
+        ),
       };
     }),
 };
