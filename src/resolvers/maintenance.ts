@@ -2,7 +2,7 @@ import type { MaintenanceResolvers } from '../__generated__/types.ts';
 import { toRepresentedKey } from '../arguments.ts';
 
 // The other fields are members of the record; one that could not be decoded is an Error there, which fails that field alone.
-export const maintenance: MaintenanceResolvers = {
+export const Maintenance: MaintenanceResolvers = {
   async __resolveReference(representation, context) {
     const { loaders } = context.caller();
     return loaders.details.load(toRepresentedKey(representation));

@@ -1,11 +1,11 @@
-import type { MutationResolvers } from '../__generated__/types.ts';
+import type { CreateMaintenancePayloadResolvers, MutationResolvers } from '../__generated__/types.ts';
 import { checkNewMaintenance, Refusal, toKey, toKeys } from '../arguments.ts';
 import { CommandApiError } from '../command-api/errors.ts';
 import { FAILURES } from '../format-error.ts';
 import { formatMaintenanceId } from '../maintenance.ts';
 import { createMaintenance, deleteMaintenance, deleteMaintenances } from '../writes.ts';
 
-export const mutation: MutationResolvers = {
+export const Mutation: MutationResolvers = {
   createMaintenance: (_, { input }, context) =>
     asWrite(async () => createMaintenance(context.caller(), checkNewMaintenance(input))),
 
@@ -27,6 +27,12 @@ export const mutation: MutationResolvers = {
         ),
       };
     }),
+};
+
+export const CreateMaintenancePayload: CreateMaintenancePayloadResolvers = {
+  id: (key) => formatMaintenanceId(key),
+
+  maintenance: (key, _, context) => context.caller().loaders.details.load(key),
 };
 
 /** Makes every error of a write say what is known of it, as a command's own does. */

@@ -2,7 +2,7 @@ import type { QueryResolvers } from '../__generated__/types.ts';
 import { toKey } from '../arguments.ts';
 import { listMaintenances } from './residence.ts';
 
-export const query: QueryResolvers = {
+export const Query: QueryResolvers = {
   maintenances: (_, { residenceId, ...selection }, context, info) =>
     listMaintenances(context, info, residenceId, selection),
 

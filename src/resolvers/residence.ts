@@ -3,9 +3,9 @@ import type { ResidenceResolvers } from '../__generated__/types.ts';
 import { checkResidenceId, checkSelection, Refusal, toRepresentedResidenceId } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { countEntryFields, LIMITS } from '../limits.ts';
-import { type Maintenance, type Selection, selectMaintenances } from '../maintenance.ts';
+import { type Selection, selectMaintenances } from '../maintenance.ts';
 
-export const residence: ResidenceResolvers = {
+export const Residence: ResidenceResolvers = {
   // Another subgraph says whether it exists: to know its id costs no command and needs no token.
   __resolveReference: async (representation) => ({ id: toRepresentedResidenceId(representation) }),
 
@@ -18,7 +18,7 @@ export async function listMaintenances(
   info: GraphQLResolveInfo,
   residenceId: string,
   selection: Selection,
-): Promise<Maintenance[]> {
+) {
   const { loaders } = context.caller();
   checkSelection(selection);
   const maintenances = selectMaintenances(await loaders.lists.load(checkResidenceId(residenceId)), selection);
