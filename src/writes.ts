@@ -12,9 +12,10 @@ export async function createMaintenance(caller: Caller, maintenance: NewMaintena
   return { residenceId, maintenanceId };
 }
 
-/** Deletes one repair request. */
-export async function deleteMaintenance(caller: Caller, key: MaintenanceKey): Promise<void> {
+/** Deletes a repair request and answers its key. */
+export async function deleteMaintenance(caller: Caller, key: MaintenanceKey): Promise<MaintenanceKey> {
   await write(caller, key.residenceId, () => caller.client.deleteMaintenanceInfo(key));
+  return key;
 }
 
 /**

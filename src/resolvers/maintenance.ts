@@ -3,10 +3,8 @@ import { toRepresentedKey } from '../arguments.ts';
 
 // The other fields are members of the record; one that could not be decoded is an Error there, which fails that field alone.
 export const Maintenance: MaintenanceResolvers = {
-  async __resolveReference(representation, context) {
-    const { loaders } = context.caller();
-    return loaders.details.load(toRepresentedKey(representation));
-  },
+  __resolveReference: async (representation, context) =>
+    context.caller().loaders.details.load(toRepresentedKey(representation)),
 
   residence: ({ residenceId }) => ({ id: residenceId }),
 };

@@ -11,9 +11,7 @@ export const Mutation: MutationResolvers = {
 
   deleteMaintenance: (_, { id }, context) =>
     asWrite(async () => {
-      const caller = context.caller();
-      const key = toKey(id);
-      await deleteMaintenance(caller, key);
+      const key = await deleteMaintenance(context.caller(), toKey(id));
       return { id: formatMaintenanceId(key), residence: { id: key.residenceId } };
     }),
 
