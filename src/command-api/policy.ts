@@ -26,33 +26,23 @@ export interface Policy {
 export function createPolicy(config: Config): Policy {
   const queue = bulkhead(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
   const isProbing = () => breaker.state === CircuitState.HalfOpen;
-  // How often the breaker had changed when what came of a command began.
-  const begun = new WeakMap<object, number>();
-  let changes = 0;
-  // What began before the last change says nothing of now; what we gave up ourselves says nothing of the command API,
-  // but a probe that was given up has not succeeded.
-  const counts = (outcome: object) => begun.get(outcome) === changes;
-  const breaker: CircuitBreakerPolicy = circuitBreaker(
-    handleType(UnreachableError, (error) => counts(error) && (!(error instanceof AbandonedError) || isProbing()))
-      // Not 500, which one command alone may cause, nor 429, which says that it is well.
-      .orWhenResult((reply) => counts(reply as Reply) && [502, 503, 504].includes((reply as Reply).status)),
-    { halfOpenAfter: config.BREAKER_OPEN_MS, breaker: new ConsecutiveBreaker(config.BREAKER_FAILURES) },
-  );
-  breaker.onStateChange(() => {
-    changes += 1;
-  });
+  // What we gave up ourselves says nothing of the command API, but a probe that was given up has not succeeded.
+  const failures = handleType(UnreachableError, (error) => !(error instanceof AbandonedError) || isProbing())
+    // Not 500, which one command alone may cause, nor 429, which says that it is well.
+    .orWhenResult((reply) => [502, 503, 504].includes((reply as Reply).status));
+  let breaker = createBreaker();
 
-  /** Runs, and notes when it began on what comes of it. */
-  async function note<T>(run: () => Promise<T>): Promise<T> {
-    const at = changes;
-    try {
-      const reply = await run();
-      begun.set(reply as object, at);
-      return reply;
-    } catch (error) {
-      begun.set(error as object, at);
-      throw error;
-    }
+  function createBreaker(initialState?: unknown): CircuitBreakerPolicy {
+    const made = circuitBreaker(failures, {
+      halfOpenAfter: config.BREAKER_OPEN_MS,
+      breaker: new ConsecutiveBreaker(config.BREAKER_FAILURES),
+      initialState,
+    });
+    // Each that opens hands over to a new one: what began before reports to the old, since it says nothing of now.
+    made.onBreak(() => {
+      breaker = createBreaker(made.toJSON());
+    });
+    return made;
   }
 
   return {
@@ -60,7 +50,7 @@ export function createPolicy(config: Config): Policy {
       queue.execute(() => {
         // The breaker by itself would have the others wait for the probe, and hold their places meanwhile.
         if (isProbing()) throw new BrokenCircuitError();
-        return breaker.execute(() => note(run), signal);
+        return breaker.execute(run, signal);
       }, signal),
   };
 }
