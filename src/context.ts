@@ -45,7 +45,7 @@ export function createContext({ authorization, traceparent }: IncomingHttpHeader
         readSignal: reads.signal,
         writeSignal: writes.signal,
       };
-      const client = createCommandApiClient(upstream, session, (asked) => commands.push(asked));
+      const client = createCommandApiClient(upstream, session, commands);
       caller = { client, loaders: createLoaders(client) };
       return caller;
     },

@@ -12,7 +12,7 @@ import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createFlights } from './command-api/flights.ts';
-import { createPolicy } from './command-api/policy.ts';
+import { guard } from './command-api/policy.ts';
 import { createTransport } from './command-api/transport.ts';
 import type { Config } from './config.ts';
 import { type Context, createContext } from './context.ts';
@@ -36,7 +36,7 @@ export interface ServerDependencies {
 export async function createServer({ config, logger, extend }: ServerDependencies): Promise<Host> {
   const transport = createTransport(config);
   const operationTimeoutMs = config.OPERATION_TIMEOUT_MS;
-  const upstream = { transport, policy: createPolicy(config), flights: createFlights(), operationTimeoutMs };
+  const upstream = { send: guard(transport.send, config), flights: createFlights(), operationTimeoutMs };
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }, reply) => {
     const context = createContext(headers, upstream);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));

@@ -3,6 +3,7 @@
  */
 import {
   BrokenCircuitError,
+  type BulkheadPolicy,
   bulkhead,
   type CircuitBreakerPolicy,
   CircuitState,
@@ -16,14 +17,10 @@ import {
 import type { Config } from '../config.ts';
 import type { Reply } from './decoder.ts';
 import { AbandonedError, type CommandRef, UnreachableError } from './errors.ts';
+import type { Send } from './transport.ts';
 
-/** Runs something now, later or not at all. */
-export interface Policy {
-  execute<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T>;
-}
-
-/** A bounded queue before a circuit breaker. */
-export function createPolicy(config: Config): Policy {
+/** Puts a bounded queue and a circuit breaker before what sends commands. */
+export function guard(send: Send, config: Config): Send {
   const queue = bulkhead(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
   const isProbing = () => breaker.state === CircuitState.HalfOpen;
   // What we gave up ourselves says nothing of the command API, but a probe that was given up has not succeeded.
@@ -45,18 +42,16 @@ export function createPolicy(config: Config): Policy {
     return made;
   }
 
-  return {
-    execute: (run, signal) =>
-      queue.execute(() => {
-        // The breaker by itself would have the others wait for the probe, and hold their places meanwhile.
-        if (isProbing()) throw new BrokenCircuitError();
-        return breaker.execute(run, signal);
-      }, signal),
-  };
+  return (command, param, session, signal) =>
+    takeTurn(queue, command, signal, async () => {
+      // The breaker by itself would have the others wait for the probe, and hold their places meanwhile.
+      if (isProbing()) throw new BrokenCircuitError();
+      return breaker.execute(() => send(command, param, session, signal), signal);
+    });
 }
 
 /** For the commands of one operation: so many at once that it cannot fill everybody's queue. */
-export function createOperationPolicy(): Policy {
+export function createOperationPolicy(): BulkheadPolicy {
   return bulkhead(32, Number.POSITIVE_INFINITY);
 }
 
@@ -65,7 +60,7 @@ export function createOperationPolicy(): Policy {
  * turn comes. What gave up is never run.
  */
 export function takeTurn<T>(
-  policy: Policy,
+  policy: BulkheadPolicy,
   command: CommandRef,
   signal: AbortSignal,
   run: () => Promise<T>,

@@ -8,11 +8,6 @@ import type { Config } from '../config.ts';
 import type { Reply } from './decoder.ts';
 import { AbandonedError, type CommandRef, InvalidReplyError, UnreachableError } from './errors.ts';
 
-/** A command on its way: what stands in the body beside its name and id. */
-export interface Command extends CommandRef {
-  readonly param: Readonly<Record<string, unknown>>;
-}
-
 /** What of the caller's request goes along with each of its commands, and what ends them. */
 export interface Session {
   /** The `Authorization` header, as it came. */
@@ -27,7 +22,7 @@ export interface Session {
   readonly writeSignal: AbortSignal;
 }
 
-export type Transport = ReturnType<typeof createTransport>;
+export type Send = ReturnType<typeof createTransport>['send'];
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 const MAX_REPLY_BYTES = 10 * 1024 * 1024;
@@ -104,7 +99,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
    * Sends a command until it is answered. A read is sent again after what may pass by itself, a write only where it
    * certainly was not sent. Resolves with whatever was answered last; throws where no answer, or too large a one, came.
    */
-  async function send(command: Command, session: Session, signal: AbortSignal): Promise<Reply> {
+  async function send(command: CommandRef, param: object, session: Session, signal: AbortSignal): Promise<Reply> {
     budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
     // Not AbortSignal.any: Node keeps what it makes for good, once a listener was on it.
     const end = new AbortController();
@@ -112,7 +107,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     signal.addEventListener('abort', forward);
     const request = client(url, {
       headers: { authorization: session.authorization, traceparent: session.traceparent },
-      body: JSON.stringify({ command: command.name, id: command.id, param: command.param }),
+      body: JSON.stringify({ command: command.name, id: command.id, param }),
       // Each write has a connection of its own: on a kept one that the other side just closed, nobody could tell whether
       // the write was received.
       agent: command.write ? single : kept,

@@ -34,8 +34,8 @@ export function operationLog(logger: Logger): ApolloServerPlugin<Context> {
   };
 }
 
-function describeCommand({ error, residenceId: _, ...sent }: CommandRecord) {
-  const entry = { ...sent, durationMs: Math.round(sent.durationMs) };
+function describeCommand({ name, id, durationMs, dropped, error }: CommandRecord) {
+  const entry = { name, id, durationMs: Math.round(durationMs), dropped };
   if (!(error instanceof CommandApiError)) return entry;
   const { reason, message, upstreamCode } = error;
   return { ...entry, code: FAILURES[reason].code, detail: message, upstreamCode };
