@@ -12,7 +12,6 @@ import {
   handleType,
   isBrokenCircuitError,
   isBulkheadRejectedError,
-  isTaskCancelledError,
 } from 'cockatiel';
 import type { Config } from '../config.ts';
 import type { Reply } from './decoder.ts';
@@ -59,30 +58,26 @@ export function createOperationPolicy(): BulkheadPolicy {
  * Runs once the policy lets it, or gives up when the signal aborts: what waits in a queue would only notice when its
  * turn comes. What gave up is never run.
  */
-export function takeTurn<T>(
-  policy: BulkheadPolicy,
-  command: CommandRef,
-  signal: AbortSignal,
-  run: () => Promise<T>,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
+export function takeTurn<T>(queue: BulkheadPolicy, command: CommandRef, signal: AbortSignal, run: () => Promise<T>) {
+  return new Promise<T>((resolve, reject) => {
     let waiting = true;
     const giveUp = () => waiting && reject(new AbandonedError(command, signal, false));
+    const take = () => {
+      waiting = false;
+      return run();
+    };
     signal.addEventListener('abort', giveUp, { once: true });
-    policy
-      .execute(() => {
-        waiting = false;
-        return run();
-      }, signal)
-      .then(resolve, (error) => reject(explain(error, command, signal)))
+    if (signal.aborted) giveUp();
+    queue
+      .execute(take, signal)
+      .then(resolve, (error) => reject(explain(error, command)))
       .finally(() => signal.removeEventListener('abort', giveUp));
   });
 }
 
 /** Cockatiel's own errors in our terms; in each case nothing was sent. */
-function explain(error: unknown, command: CommandRef, signal: AbortSignal): unknown {
+function explain(error: unknown, command: CommandRef): unknown {
   const refused = (detail: string) => new UnreachableError(command, 'unavailable', { detail, sent: false });
   if (isBulkheadRejectedError(error)) return refused('queue full');
-  if (isBrokenCircuitError(error)) return refused('breaker open');
-  return isTaskCancelledError(error) ? new AbandonedError(command, signal, false) : error;
+  return isBrokenCircuitError(error) ? refused('breaker open') : error;
 }
