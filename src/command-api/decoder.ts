@@ -39,12 +39,10 @@ export function decodeReply({ status, text }: Reply, command: CommandRef): unkno
 /** `get_maintenance_list`: an array of tickets. A ticket without a usable id is left out and counted. */
 export function decodeList(result: unknown, residenceId: string, command: CommandRef) {
   if (!Array.isArray(result)) throw unexpectedResult(command, result);
-  const maintenances: Maintenance[] = [];
   const unusable = unusableMember(command);
-  for (const ticket of result) {
-    if (!isObject(ticket) || !isUsableId(ticket.maintenance_id)) continue;
-    maintenances.push(decodeTicket(ticket, { residenceId, maintenanceId: ticket.maintenance_id }, unusable));
-  }
+  const maintenances = result
+    .filter(hasUsableId)
+    .map((ticket) => decodeTicket(ticket, { residenceId, maintenanceId: ticket.maintenance_id }, unusable));
   return { maintenances, dropped: result.length - maintenances.length };
 }
 
@@ -56,7 +54,7 @@ export function decodeInfo(result: unknown, key: MaintenanceKey, command: Comman
 
 /** `create_maintenance_info`: the command API's id of the new ticket. */
 export function decodeCreated(result: unknown, command: CommandRef): string {
-  if (!isObject(result) || !isUsableId(result.maintenance_id)) throw unexpectedResult(command, result);
+  if (!hasUsableId(result)) throw unexpectedResult(command, result);
   return result.maintenance_id;
 }
 
@@ -118,8 +116,8 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function isUsableId(value: unknown): value is string {
-  return typeof value === 'string' && value !== '';
+function hasUsableId(value: unknown): value is Json & { maintenance_id: string } {
+  return isObject(value) && typeof value.maintenance_id === 'string' && value.maintenance_id !== '';
 }
 
 function parseObject(text: string): Json | undefined {
@@ -133,17 +131,13 @@ function parseObject(text: string): Json | undefined {
 
 /** The reason that a failed reply gives, under any of the names seen, where it can only be a code. */
 function findCode(body: Json | undefined): string | undefined {
-  for (const place of [body, body?.result, body?.error]) {
-    if (!isObject(place)) continue;
-    for (const value of [place.code, place.error_code, place.errorCode, place.error]) {
-      if (isCode(value)) return String(value);
-    }
-  }
-  return undefined;
+  const places = [body, body?.result, body?.error].filter(isObject);
+  const values = places.flatMap(({ code, error_code, errorCode, error }) => [code, error_code, errorCode, error]);
+  return values.find(isCode)?.toString();
 }
 
 /** No text, and shorter and with fewer digits than the vendor's ids and tokens or a telephone number. */
-function isCode(value: unknown): boolean {
+function isCode(value: unknown): value is string | number {
   if (typeof value !== 'string' && !Number.isInteger(value)) return false;
   return /^[\w-]{1,32}$/.test(String(value)) && !/(\d\D*){10}/.test(String(value));
 }
