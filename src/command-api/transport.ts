@@ -67,15 +67,13 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       maxRetryAfter: Number.MAX_SAFE_INTEGER,
       calculateDelay: pauseBeforeRetry,
     },
-    hooks: {
-      beforeRetry: [
-        ({ options }) => {
-          // The next kept connection may be as stale as the last.
-          options.agent = single;
-        },
-      ],
-    },
+    hooks: { beforeRetry: [leaveKeptConnections] },
   });
+
+  /** The next kept connection may be as stale as the last. */
+  function leaveKeptConnections({ options }: RequestError): void {
+    options.agent = single;
+  }
 
   /** How long to wait after what may pass, in milliseconds, or 0 where the command is not sent again all the same. */
   function pauseBeforeRetry({ attemptCount, error, retryAfter = 0 }: RetryObject): number {
