@@ -16,17 +16,14 @@ export function operationLog(logger: Logger): ApolloServerPlugin<Context> {
       return {
         async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
-          const codes = [...new Set(errors.map(({ extensions }) => extensions?.code))];
-          const commands = contextValue.commands.map(describeCommand);
-          const durationMs = Math.round(performance.now() - start);
           const line = {
             operationName: operationName?.slice(0, MAX_NAME),
             operationType: operation?.operation,
-            durationMs,
-            commands,
-            codes,
+            durationMs: Math.round(performance.now() - start),
+            commands: contextValue.commands.map(describeCommand),
+            codes: [...new Set(errors.map(({ extensions }) => extensions?.code))],
           };
-          const failed = codes.length > 0 || contextValue.commands.some(({ error }) => error);
+          const failed = errors.length > 0 || contextValue.commands.some(({ error }) => error);
           logger[failed ? 'warn' : 'info'](line, 'operation');
         },
       };
