@@ -35,10 +35,9 @@ export interface ServerDependencies {
 /** Starts listening. Rejects where it cannot, with Node's own error. */
 export async function createServer({ config, logger, extend }: ServerDependencies): Promise<Host> {
   const transport = createTransport(config);
-  const operationTimeoutMs = config.OPERATION_TIMEOUT_MS;
-  const upstream = { send: guard(transport.send, config), flights: createFlights(), operationTimeoutMs };
+  const upstream = { send: guard(transport.send, config), flights: createFlights() };
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }, reply) => {
-    const context = createContext(headers, upstream);
+    const context = createContext(headers, upstream, config.OPERATION_TIMEOUT_MS);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));
     return context;
   };

@@ -13,8 +13,6 @@ import type { Send, Session } from './transport.ts';
 export interface Upstream {
   readonly send: Send;
   readonly flights: Flights;
-  /** How long the commands of one operation may take together, in milliseconds. */
-  readonly operationTimeoutMs: number;
 }
 
 /** A command and what became of it, for the operation's log line. */
