@@ -25,7 +25,7 @@ const ROUTER_SECRET = process.env.ROUTER_SECRET || 'secret-of-the-local-router';
 
 try {
   const subgraph = await startSubgraph({ PORT: portAfter(1), ROUTER_SECRET });
-  const { host } = subgraph.config;
+  const { HOST: host } = subgraph.config;
   const neighbour = await startNeighbour({ host, port: Number(portAfter(2)) });
   const maintenance = {
     name: 'maintenance',

@@ -1,7 +1,7 @@
 /**
  * The environment, checked. The only reader of process.env in src/; README.md has the table of what it takes.
  */
-import { type CleanedEnv, cleanEnv, EnvError, makeValidator, str } from 'envalid';
+import { cleanEnv, EnvError, makeValidator, str } from 'envalid';
 
 export type Config = Readonly<ReturnType<typeof loadConfig>>;
 
@@ -13,9 +13,9 @@ export class ConfigError extends Error {
   }
 }
 
-/** Reads the configuration. Throws a `ConfigError` that names every fault at once. */
+/** Reads the configuration: each variable under its own name. Throws a `ConfigError` that names every fault at once. */
 export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
-  const env = readVariables(environment, {
+  const { NODE_ENV, ROUTER_SECRET, ROUTER_SECRET_PREVIOUS, ...others } = readVariables(environment, {
     NODE_ENV: str({ default: 'production' }),
     HOST: str({ default: '0.0.0.0' }),
     PORT: wholeNumber(0, 65_535)({ default: 4001 }),
@@ -41,30 +41,15 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
     LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
   });
   return {
-    /** False where NODE_ENV is `development`. */
-    production: env.NODE_ENV !== 'development',
-    host: env.HOST,
-    /** 0 takes a free one. */
-    port: env.PORT,
-    /** Scheme, host and port of the command API. */
-    commandApiOrigin: env.COMMAND_API_URL,
+    ...others,
+    production: NODE_ENV !== 'development',
     /** The values that `Router-Authorization` may have; empty where none is asked for. */
-    routerSecrets: [env.ROUTER_SECRET, env.ROUTER_SECRET_PREVIOUS].filter((value) => value !== undefined),
-    attemptTimeoutMs: env.ATTEMPT_TIMEOUT_MS,
-    operationTimeoutMs: env.OPERATION_TIMEOUT_MS,
-    maxAttempts: env.MAX_ATTEMPTS,
-    maxCommandsInFlight: env.MAX_COMMANDS_IN_FLIGHT,
-    maxCommandsQueued: env.MAX_COMMANDS_QUEUED,
-    breakerFailures: env.BREAKER_FAILURES,
-    breakerOpenMs: env.BREAKER_OPEN_MS,
-    maxRequestsInFlight: env.MAX_REQUESTS_IN_FLIGHT,
-    drainDelayMs: env.DRAIN_DELAY_MS,
-    logLevel: env.LOG_LEVEL,
+    routerSecrets: [ROUTER_SECRET, ROUTER_SECRET_PREVIOUS].filter((value) => value !== undefined),
   };
 }
 
 /** Reads variables as envalid's `specs` say. Throws a `ConfigError` that names every fault at once. */
-export function readVariables<S>(environment: NodeJS.ProcessEnv, specs: S): CleanedEnv<S> {
+export function readVariables<S>(environment: NodeJS.ProcessEnv, specs: S) {
   // A variable that is set to nothing is not set.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   return cleanEnv(given, specs, {
@@ -83,22 +68,23 @@ function wholeNumber(least: number, most: number) {
   });
 }
 
-function oneOf(...choices: readonly string[]) {
+function checked(isGood: (text: string) => boolean, fault: string) {
   return makeValidator((text) => {
-    if (!choices.includes(text)) throw new EnvError(`must be one of ${choices.join(', ')}`);
+    if (!isGood(text)) throw new EnvError(fault);
     return text;
   });
 }
+
+function oneOf(...choices: readonly string[]) {
+  return checked((text) => choices.includes(text), `must be one of ${choices.join(', ')}`);
+}
+
+const isVisible = (text: string) => /^[\x21-\x7e]+$/.test(text);
+const secret = checked(isVisible, 'must be visible ASCII without spaces, as a header can carry it');
 
 export const origin = makeValidator((text) => {
   const url = URL.parse(text);
   const isOrigin = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
   if (!isOrigin) throw new EnvError('must be an http or https origin without a path, query or credentials');
   return url.origin;
-});
-
-const secret = makeValidator((text) => {
-  if (!/^[\x21-\x7e]+$/.test(text))
-    throw new EnvError('must be visible ASCII without spaces, as a header can carry it');
-  return text;
 });

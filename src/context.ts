@@ -19,15 +19,15 @@ export interface Context {
   end(answered: boolean): void;
 }
 
-/** Makes the context of a request from its headers. */
-export function createContext({ authorization, traceparent }: IncomingHttpHeaders, upstream: Upstream): Context {
-  const { operationTimeoutMs } = upstream;
+/** Makes the context of a request from its headers. All its commands together may take `timeoutMs`. */
+export function createContext(headers: IncomingHttpHeaders, upstream: Upstream, timeoutMs: number): Context {
+  const { authorization, traceparent } = headers;
   const commands: CommandRecord[] = [];
   const [reads, writes] = [new AbortController(), new AbortController()];
   const timer = setTimeout(() => {
     for (const one of [reads, writes]) one.abort(new DOMException('out of time', 'TimeoutError'));
-  }, operationTimeoutMs);
-  const endsAt = performance.now() + operationTimeoutMs;
+  }, timeoutMs);
+  const endsAt = performance.now() + timeoutMs;
   let caller: Caller | undefined;
   return {
     commands,
@@ -45,7 +45,7 @@ export function createContext({ authorization, traceparent }: IncomingHttpHeader
         readSignal: reads.signal,
         writeSignal: writes.signal,
       };
-      const client = createCommandApiClient(upstream, session, (asked) => commands.push(asked));
+      const client = createCommandApiClient(upstream, session, commands);
       caller = { client, loaders: createLoaders(client) };
       return caller;
     },

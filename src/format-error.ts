@@ -35,18 +35,17 @@ export function createFormatError(logger: Logger) {
     if (cause instanceof CommandApiError) {
       const { command, reason, upstreamCode, outcome } = cause;
       const { code, message } = FAILURES[reason];
-      const known = { ...(upstreamCode !== undefined && { upstreamCode }), ...(command.write && { outcome }) };
-      return { ...formatted, message, extensions: { code, command: command.name, commandId: command.id, ...known } };
+      const known = { command: command.name, commandId: command.id, upstreamCode, ...(command.write && { outcome }) };
+      return { ...formatted, message, extensions: { code, ...known } };
     }
     // What the resolver of a mutation noted on an error that is no command's.
     const outcome = get(cause, 'outcome');
-    const noted = outcome === undefined ? {} : { outcome };
     if (cause instanceof Refusal) {
-      return { ...formatted, message: cause.message, extensions: { code: cause.code, ...noted } };
+      return { ...formatted, message: cause.message, extensions: { code: cause.code, outcome } };
     }
     if (isRefusedByGraphql(cause, path)) return { ...formatted, extensions: { code: 'BAD_USER_INPUT' } };
     const masked = maskError(cause, logger);
-    return { ...formatted, ...masked, extensions: { ...masked.extensions, ...noted } };
+    return { ...formatted, ...masked, extensions: { ...masked.extensions, outcome } };
   };
 }
 

@@ -49,7 +49,7 @@ export async function startHost<T extends BaseContext>(
 ): Promise<Host> {
   const mayEnter = createRouterGuard(config.routerSecrets);
   let ready = true;
-  let inFlight = 0;
+  const inFlight = new Set<ServerResponse>();
 
   // Not a hook: nothing of a request that may not enter, or that there is no room for, is routed or parsed.
   function admit(handle: http.RequestListener): http.RequestListener {
@@ -62,35 +62,27 @@ export async function startHost<T extends BaseContext>(
         logger.warn('refused a request without the router secret');
         return refuse(response, 401, 'ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.');
       }
-      if (inFlight >= config.maxRequestsInFlight) {
+      if (inFlight.size >= config.MAX_REQUESTS_IN_FLIGHT) {
         response.setHeader('retry-after', '1');
         return refuse(response, 503, 'OVERLOADED', 'More requests than can be served. Try again later.');
       }
-      inFlight += 1;
-      response.once('close', () => {
-        inFlight -= 1;
-      });
+      inFlight.add(response);
+      response.once('close', () => inFlight.delete(response));
       return handle(request, response);
     };
   }
 
   const app = fastify({
-    serverFactory: (handle) =>
-      http
-        .createServer(SERVER_OPTIONS, admit(handle))
-        .setTimeout(SILENCE_MS)
-        // Node by itself answers these two before anyone has asked for the secret.
-        .on(
-          'checkContinue',
-          admit((request, response) => {
-            response.writeContinue();
-            handle(request, response);
-          }),
-        )
-        .on(
-          'checkExpectation',
-          admit((_, response) => refuse(response, 417, 'BAD_REQUEST', 'Expectation Failed.')),
-        ),
+    serverFactory(handle) {
+      const goOn = admit((request, response) => {
+        response.writeContinue();
+        handle(request, response);
+      });
+      const failExpectation = admit((_, response) => refuse(response, 417));
+      const server = http.createServer(SERVER_OPTIONS, admit(handle)).setTimeout(SILENCE_MS);
+      // Node by itself answers these two before anyone has asked for the secret.
+      return server.on('checkContinue', goOn).on('checkExpectation', failExpectation);
+    },
     clientErrorHandler: answerClientError,
     bodyLimit: LIMITS.bodyBytes,
     return503OnClosing: false,
@@ -98,8 +90,8 @@ export async function startHost<T extends BaseContext>(
   });
   takeJsonBodies(app);
   app.setNotFoundHandler(({ url }, reply) => {
-    if (url.split('?')[0] !== '/graphql') return reply.code(404).send(refusal('NOT_FOUND', 'Not Found.'));
-    return reply.code(405).header('allow', 'GET, POST').send(refusal('BAD_REQUEST', 'Method Not Allowed.'));
+    if (url.split('?')[0] !== '/graphql') return reply.code(404).send(refusal(404, 'NOT_FOUND'));
+    return reply.code(405).header('allow', 'GET, POST').send(refusal(405));
   });
   app.setErrorHandler((error: FastifyError, _, reply) => answerHttpError(error, reply, logger));
   app.addHook('onSend', async (_, reply) => {
@@ -121,15 +113,15 @@ export async function startHost<T extends BaseContext>(
     },
   });
   extend(app);
-  const url = await app.listen({ host: config.host, port: config.port, backlog: BACKLOG });
+  const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
 
   return {
     url,
     async stop() {
       ready = false;
-      await delay(config.drainDelayMs);
+      await delay(config.DRAIN_DELAY_MS);
       // Whatever takes longer than an operation may is cut off.
-      const cut = setTimeout(() => app.server.closeAllConnections(), config.operationTimeoutMs + GRACE_MS);
+      const cut = setTimeout(() => app.server.closeAllConnections(), config.OPERATION_TIMEOUT_MS + GRACE_MS);
       await app.close();
       clearTimeout(cut);
       // A write goes on after its caller has gone, and with it the connection.
@@ -142,7 +134,7 @@ export async function startHost<T extends BaseContext>(
 function answerClientError({ code }: NodeJS.ErrnoException, socket: Socket): void {
   if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const status = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-  const body = JSON.stringify(refusal('BAD_REQUEST', `${STATUS_CODES[status]}.`));
+  const body = JSON.stringify(refusal(status));
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: ${JSON_TYPE}`;
   socket.write(`${head}\r\ncache-control: no-store\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
   socket.destroySoon();
@@ -152,16 +144,15 @@ function answerClientError({ code }: NodeJS.ErrnoException, socket: Socket): voi
 function answerHttpError(error: FastifyError, reply: FastifyReply, logger: Logger): FastifyReply {
   // A Host header or path that makes no URL has a code of Node's and no status.
   const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
-  const answer =
-    status < 500 ? refusal('BAD_REQUEST', `${STATUS_CODES[status]}.`) : { errors: [maskError(error, logger)] };
-  return reply.code(status).send(answer);
+  return reply.code(status).send(status < 500 ? refusal(status) : { errors: [maskError(error, logger)] });
 }
 
-function refuse(response: ServerResponse, status: number, code: string, message: string): void {
+function refuse(response: ServerResponse, status: number, code?: string, message?: string): void {
   response.writeHead(status, { 'content-type': JSON_TYPE });
-  response.end(JSON.stringify(refusal(code, message)));
+  response.end(JSON.stringify(refusal(status, code, message)));
 }
 
-function refusal(code: string, message: string) {
+/** What is said of a request that is refused before it is GraphQL: no more than its status, unless there is more to say. */
+function refusal(status: number, code = 'BAD_REQUEST', message = `${STATUS_CODES[status]}.`) {
   return { errors: [{ message, extensions: { code } }] };
 }

@@ -2,15 +2,8 @@
  * How much one request may ask for. What a router makes of its clients' operations stays within: a few dozen aliased
  * `_entities`, thirty aliased root fields.
  */
-import {
-  type ASTVisitor,
-  type FieldNode,
-  GraphQLError,
-  type GraphQLResolveInfo,
-  Kind,
-  type SelectionSetNode,
-  type ValidationContext,
-} from 'graphql';
+import type { ASTVisitor, FieldNode, GraphQLResolveInfo, SelectionSetNode, ValidationContext } from 'graphql';
+import { GraphQLError, Kind } from 'graphql';
 
 export const LIMITS = {
   bodyBytes: 1024 * 1024,

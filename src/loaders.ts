@@ -3,7 +3,7 @@
  */
 import DataLoader from 'dataloader';
 import type { CommandApiClient } from './command-api/client.ts';
-import { InvalidReplyError, RejectedError } from './command-api/errors.ts';
+import { CommandApiError } from './command-api/errors.ts';
 import { formatMaintenanceId, type Maintenance, type MaintenanceKey, residencePrefix } from './maintenance.ts';
 
 export type Loaders = ReturnType<typeof createLoaders>;
@@ -73,10 +73,7 @@ export function createLoaders(client: CommandApiClient) {
 
 /** Whether the failure of an info may mean that there is no such request: the command API said no, or nothing at all. */
 function mayNotExist(error: unknown): boolean {
-  return (
-    (error instanceof RejectedError && error.reason === 'rejected') ||
-    (error instanceof InvalidReplyError && error.empty)
-  );
+  return error instanceof CommandApiError && (error.reason === 'rejected' || error.empty);
 }
 
 /** DataLoader wants an Error in the place of a value that failed, so that it costs no other. */

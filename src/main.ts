@@ -8,7 +8,7 @@ import { createServer } from './server.ts';
 
 try {
   const config = loadConfig();
-  const logger = createLogger(config.logLevel);
+  const logger = createLogger(config.LOG_LEVEL);
   exitOnCrash(logger);
   const server = await createServer({ config, logger });
   stopOnSignal(() => server.stop(), logger);

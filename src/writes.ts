@@ -12,22 +12,18 @@ export async function createMaintenance(caller: Caller, maintenance: NewMaintena
   return { residenceId, maintenanceId };
 }
 
-/** Deletes one repair request. */
-export async function deleteMaintenance(caller: Caller, key: MaintenanceKey): Promise<void> {
+/** Deletes a repair request and answers its key. */
+export async function deleteMaintenance(caller: Caller, key: MaintenanceKey): Promise<MaintenanceKey> {
   await write(caller, key.residenceId, () => caller.client.deleteMaintenanceInfo(key));
-}
-
-/** What became of each id, in the order given. */
-export interface Deletions {
-  readonly deletedIds: string[];
-  readonly failures: { id: string; error: CommandApiError }[];
+  return key;
 }
 
 /**
- * Deletes repair requests of any number of residences, each residence for itself. Throws only where the token was
- * accepted for none of them, or something unforeseen happened.
+ * Deletes repair requests of any number of residences, each residence for itself. Resolves with each id, once and in the
+ * order given, and why it could not be deleted, if so. Throws only where the token was accepted for none of them, or
+ * something unforeseen happened.
  */
-export async function deleteMaintenances(caller: Caller, keys: readonly MaintenanceKey[]): Promise<Deletions> {
+export async function deleteMaintenances(caller: Caller, keys: readonly MaintenanceKey[]) {
   const unique = new Map(keys.map((key) => [formatMaintenanceId(key), key]));
   const groups = Map.groupBy(unique.values(), ({ residenceId }) => residenceId);
   const errors = new Map<string, CommandApiError>();
@@ -45,15 +41,7 @@ export async function deleteMaintenances(caller: Caller, keys: readonly Maintena
   const [anError] = errors.values();
   const isTokenRefused = errors.values().every(({ reason }) => reason === 'unauthenticated');
   if (anError && isTokenRefused && errors.size === groups.size) throw anError;
-
-  const deletedIds: string[] = [];
-  const failures: Deletions['failures'] = [];
-  for (const [id, { residenceId }] of unique) {
-    const error = errors.get(residenceId);
-    if (error) failures.push({ id, error });
-    else deletedIds.push(id);
-  }
-  return { deletedIds, failures };
+  return Array.from(unique, ([id, { residenceId }]) => ({ id, error: errors.get(residenceId) }));
 }
 
 /** Clears the residence's loaders whatever happened: a write that failed may have been done all the same. */

@@ -496,6 +496,16 @@ describe('commands in flight', () => {
     expect(run).not.toHaveBeenCalled();
   });
 
+  it('that are asked for too late are given up like those that wait, and never sent', async () => {
+    const run = jest.fn(async () => undefined);
+    const command = { name: 'a', id: 'c', write: false };
+    await expect(takeTurn(createOperationPolicy(), command, AbortSignal.abort(), run)).rejects.toMatchObject({
+      message: 'a: the caller has gone',
+      outcome: 'NOT_SENT',
+    });
+    expect(run).not.toHaveBeenCalled();
+  });
+
   it('of one operation are 32, so that the others get theirs', async () => {
     const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '40', MAX_COMMANDS_QUEUED: '0' });
     const held = hold(subgraph);

@@ -36,10 +36,10 @@ describe('supergraph.yaml', () => {
   it('sends the router to where the subgraphs listen', () => {
     // As `npm run supergraph` has them: the subgraph and the neighbour on the two ports after the gateway's.
     const gatewayPort = Number(router.supergraph.listen.split(':')[1]);
-    expect(config.port).toBe(gatewayPort + 1);
+    expect(config.PORT).toBe(gatewayPort + 1);
     const urls = Object.entries(supergraph.subgraphs).map(([name, { routing_url }]) => [name, routing_url]);
     expect(urls).toEqual([
-      ['maintenance', `http://localhost:${config.port}/graphql`],
+      ['maintenance', `http://localhost:${config.PORT}/graphql`],
       ['residences', `http://localhost:${gatewayPort + 2}/graphql`],
     ]);
   });
@@ -113,7 +113,7 @@ describe('router.yaml', () => {
   });
 
   it('waits longer than an operation may take, and less than for the whole answer', () => {
-    expect(toMs(shaping.timeout)).toBeGreaterThan(config.operationTimeoutMs);
+    expect(toMs(shaping.timeout)).toBeGreaterThan(config.OPERATION_TIMEOUT_MS);
     expect(toMs(router.traffic_shaping.router.timeout)).toBeGreaterThan(2 * toMs(shaping.timeout));
   });
 

@@ -61,7 +61,7 @@ function failingCommands(residenceId: string): Failing[] {
       isPromised: (error) =>
         (error instanceof RejectedError && error.reason === 'rejected') ||
         (error instanceof InvalidReplyError && error.empty),
-      decode: (result, { command }) => decodeInfo(result, residenceId, ticket, command),
+      decode: (result, { command }) => decodeInfo(result, { residenceId, maintenanceId: ticket }, command),
       otherwise: 'is an error where the code means to answer that there is no such ticket',
     },
     {
@@ -187,7 +187,7 @@ export async function readInfo(send: Send, key: MaintenanceKey, check: CheckName
   const { residenceId, maintenanceId } = key;
   const param = { residence_id: residenceId, maintenance_id: maintenanceId };
   const exchange = await send({ name: 'get_maintenance_info', param });
-  const info = readAs(exchange, (result, command) => decodeInfo(result, residenceId, maintenanceId, command));
+  const info = readAs(exchange, (result, command) => decodeInfo(result, key, command));
   findings.addOutcome(check, exchange, info, () => 'a ticket');
   if (info.error) return undefined;
   const ticket = resultOf(exchange) as Json;
@@ -202,7 +202,8 @@ export async function readInfo(send: Send, key: MaintenanceKey, check: CheckName
 export function checkMembers(tickets: readonly Json[], findings: Findings): void {
   if (tickets.length === 0) return;
   const command = { name: 'get_maintenance_info', id: '', write: false };
-  const decoded = tickets.map((ticket) => ({ ticket, maintenance: decodeInfo(ticket, 'r', 'm', command) }));
+  const key = { residenceId: 'r', maintenanceId: 'm' };
+  const decoded = tickets.map((ticket) => ({ ticket, maintenance: decodeInfo(ticket, key, command) }));
   for (const [name, field, mask] of MEMBERS) {
     const values = tickets.map((ticket) => ticket[name]);
     const unreadable = decoded.filter(({ maintenance }) => maintenance[field] instanceof Error);

@@ -6,21 +6,17 @@ import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
 import type { CommandRef } from './errors.ts';
 import type { Flights } from './flights.ts';
-import { createOperationPolicy, type Policy, takeTurn } from './policy.ts';
-import type { Session, Transport } from './transport.ts';
+import { createOperationPolicy, takeTurn } from './policy.ts';
+import type { Send, Session } from './transport.ts';
 
 /** What all operations share. */
 export interface Upstream {
-  readonly transport: Transport;
-  readonly policy: Policy;
+  readonly send: Send;
   readonly flights: Flights;
-  /** How long the commands of one operation may take together, in milliseconds. */
-  readonly operationTimeoutMs: number;
 }
 
-/** What is remembered of each command, for the operation's log line. */
-export interface CommandRecord {
-  readonly name: string;
+/** A command and what became of it, for the operation's log line. */
+export interface CommandRecord extends CommandRef {
   readonly residenceId: string;
   /** Another operation's, where its exchange was shared. */
   id: string;
@@ -33,36 +29,31 @@ export interface CommandRecord {
 
 export type CommandApiClient = ReturnType<typeof createCommandApiClient>;
 
-type Decode<T> = (result: unknown, sent: CommandRef, log: CommandRecord) => T;
+type Decode<T> = (result: unknown, command: CommandRecord) => T;
 type Param = Readonly<Record<string, unknown>> & { readonly residence_id: string };
 
 /**
- * A client for one operation. Every method throws a `CommandApiError` where its command fails; `record` is told of each
- * command as it is asked for, and completed when it settles.
+ * A client for one operation. Every method throws a `CommandApiError` where its command fails. `commands` gets each
+ * command as it is asked for, and is completed when it settles.
  */
-export function createCommandApiClient(
-  { transport, policy, flights }: Upstream,
-  session: Session,
-  record: (asked: CommandRecord) => void,
-) {
+export function createCommandApiClient({ send, flights }: Upstream, session: Session, commands: CommandRecord[]) {
   const operationPolicy = createOperationPolicy();
 
-  async function command<T>(write: boolean, name: string, param: Param, decode: Decode<T>): Promise<T> {
+  async function run<T>(write: boolean, name: string, param: Param, decode: Decode<T>): Promise<T> {
     // Errors keep this and not the param, which holds what a resident wrote.
-    const own: CommandRef = { name, id: `c${randomBytes(16).toString('hex')}`, write };
-    const log: CommandRecord = { name, residenceId: param.residence_id, id: own.id, durationMs: 0 };
-    record(log);
+    const command: CommandRecord = { name, id: randomId(), write, residenceId: param.residence_id, durationMs: 0 };
+    commands.push(command);
     const start = performance.now();
+    const signal = write ? session.writeSignal : session.readSignal;
 
-    async function exchange(signal: AbortSignal): Promise<T> {
-      const send = () => transport.send({ ...own, param }, session, signal);
-      return decode(decodeReply(await takeTurn(policy, own, signal, send), own), own, log);
+    async function exchange(ending: AbortSignal): Promise<T> {
+      return decode(decodeReply(await send(command, param, session, ending), command), command);
     }
 
     async function share(): Promise<T> {
       const key = JSON.stringify([session.authorization, name, param]);
-      const flight = flights.share(key, own, param.residence_id, session.readSignal, exchange);
-      log.id = flight.command.id;
+      const flight = flights.share(key, command, param.residence_id, signal, exchange);
+      command.id = flight.command.id;
       return flight.result;
     }
 
@@ -70,40 +61,37 @@ export function createCommandApiClient(
       // Before and after: no read that begins after a write sees what was read before it was done.
       flights.detach(param.residence_id);
       try {
-        return await exchange(session.writeSignal);
+        return await exchange(signal);
       } finally {
         flights.detach(param.residence_id);
       }
     }
 
     try {
-      const signal = write ? session.writeSignal : session.readSignal;
-      return await takeTurn(operationPolicy, own, signal, write ? sendAlone : share);
+      return await takeTurn(operationPolicy, command, signal, write ? sendAlone : share);
     } catch (error) {
-      log.error = error;
+      command.error = error;
       throw error;
     } finally {
-      log.durationMs = performance.now() - start;
+      command.durationMs = performance.now() - start;
     }
   }
 
-  const read = <T>(name: string, param: Param, decode: Decode<T>) => command(false, name, param, decode);
-  const change = <T>(name: string, param: Param, decode: Decode<T>) => command(true, name, param, decode);
+  const read = <T>(name: string, param: Param, decode: Decode<T>) => run(false, name, param, decode);
+  const change = <T>(name: string, param: Param, decode: Decode<T>) => run(true, name, param, decode);
 
   return {
     /** All repair requests of a residence, in the command API's order. */
     getMaintenanceList: (residenceId: string): Promise<Maintenance[]> =>
-      read('get_maintenance_list', { residence_id: residenceId }, (result, sent, log) => {
-        const { maintenances, dropped } = decodeList(result, residenceId, sent);
-        if (dropped > 0) log.dropped = dropped;
+      read('get_maintenance_list', { residence_id: residenceId }, (result, command) => {
+        const { maintenances, dropped } = decodeList(result, residenceId, command);
+        if (dropped > 0) command.dropped = dropped;
         return maintenances;
       }),
 
     /** One repair request. How it fails for one that does not exist is unknown: the list decides that. */
-    getMaintenanceInfo: ({ residenceId, maintenanceId }: MaintenanceKey): Promise<Maintenance> =>
-      read('get_maintenance_info', { residence_id: residenceId, maintenance_id: maintenanceId }, (result, sent) =>
-        decodeInfo(result, residenceId, maintenanceId, sent),
-      ),
+    getMaintenanceInfo: (key: MaintenanceKey): Promise<Maintenance> =>
+      read('get_maintenance_info', toParam(key), (result, command) => decodeInfo(result, key, command)),
 
     /** Files a repair request and answers its maintenance id. */
     createMaintenanceInfo: (maintenance: NewMaintenance): Promise<string> => {
@@ -119,10 +107,8 @@ export function createCommandApiClient(
     },
 
     /** Deletes one repair request. */
-    deleteMaintenanceInfo: ({ residenceId, maintenanceId }: MaintenanceKey): Promise<void> => {
-      const param = { residence_id: residenceId, maintenance_id: maintenanceId };
-      return change('delete_maintenance_info', param, decodeDeleted);
-    },
+    deleteMaintenanceInfo: (key: MaintenanceKey): Promise<void> =>
+      change('delete_maintenance_info', toParam(key), decodeDeleted),
 
     /** Deletes repair requests of one residence. Whether all or none is unknown: no outcome is reported for each. */
     batchDeleteMaintenanceInfo: (residenceId: string, maintenanceIds: readonly string[]): Promise<void> => {
@@ -130,6 +116,15 @@ export function createCommandApiClient(
       return change('batch_delete_maintenance_info', { residence_id: residenceId, maintenances }, decodeDeleted);
     },
   };
+}
+
+/** What tells one repair request from all others. */
+function toParam({ residenceId, maintenanceId }: MaintenanceKey) {
+  return { residence_id: residenceId, maintenance_id: maintenanceId };
+}
+
+function randomId(): string {
+  return `c${randomBytes(16).toString('hex')}`;
 }
 
 /** `2024-01-16T13:32:45Z` as the command API writes it. */

@@ -2,13 +2,8 @@
  * What the command API answers, from `unknown` to the domain. The contract is docs/command-api.md; this is the one
  * boundary where it is held against what came.
  */
-import {
-  type Decoded,
-  formatMaintenanceId,
-  isMoment,
-  type Maintenance,
-  type MaintenanceState,
-} from '../maintenance.ts';
+import type { Decoded, Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
+import { formatMaintenanceId, isMoment } from '../maintenance.ts';
 import { type CommandRef, InvalidReplyError, RejectedError, UnreachableError } from './errors.ts';
 
 /** An HTTP answer, as it came. */
@@ -44,29 +39,22 @@ export function decodeReply({ status, text }: Reply, command: CommandRef): unkno
 /** `get_maintenance_list`: an array of tickets. A ticket without a usable id is left out and counted. */
 export function decodeList(result: unknown, residenceId: string, command: CommandRef) {
   if (!Array.isArray(result)) throw unexpectedResult(command, result);
-  const maintenances: Maintenance[] = [];
   const unusable = unusableMember(command);
-  for (const ticket of result) {
-    if (!isObject(ticket) || !isUsableId(ticket.maintenance_id)) continue;
-    maintenances.push(decodeTicket(ticket, residenceId, ticket.maintenance_id, unusable));
-  }
+  const maintenances = result
+    .filter(hasUsableId)
+    .map((ticket) => decodeTicket(ticket, { residenceId, maintenanceId: ticket.maintenance_id }, unusable));
   return { maintenances, dropped: result.length - maintenances.length };
 }
 
 /** `get_maintenance_info`: one ticket, which does not repeat its id. */
-export function decodeInfo(
-  result: unknown,
-  residenceId: string,
-  maintenanceId: string,
-  command: CommandRef,
-): Maintenance {
+export function decodeInfo(result: unknown, key: MaintenanceKey, command: CommandRef): Maintenance {
   if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(command, result);
-  return decodeTicket(result, residenceId, maintenanceId, unusableMember(command));
+  return decodeTicket(result, key, unusableMember(command));
 }
 
 /** `create_maintenance_info`: the command API's id of the new ticket. */
 export function decodeCreated(result: unknown, command: CommandRef): string {
-  if (!isObject(result) || !isUsableId(result.maintenance_id)) throw unexpectedResult(command, result);
+  if (!hasUsableId(result)) throw unexpectedResult(command, result);
   return result.maintenance_id;
 }
 
@@ -75,7 +63,7 @@ export function decodeDeleted(result: unknown, command: CommandRef): void {
   if (!isObject(result)) throw unexpectedResult(command, result);
 }
 
-function decodeTicket(ticket: Json, residenceId: string, maintenanceId: string, unusable: Error): Maintenance {
+function decodeTicket(ticket: Json, { residenceId, maintenanceId }: MaintenanceKey, unusable: Error): Maintenance {
   const member = <T>(name: string, decode: (value: unknown) => T | null | undefined): Decoded<T> => {
     const value = ticket[name] ?? null;
     const decoded = value === null ? null : decode(value);
@@ -128,8 +116,8 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function isUsableId(value: unknown): value is string {
-  return typeof value === 'string' && value !== '';
+function hasUsableId(value: unknown): value is Json & { maintenance_id: string } {
+  return isObject(value) && typeof value.maintenance_id === 'string' && value.maintenance_id !== '';
 }
 
 function parseObject(text: string): Json | undefined {
@@ -143,17 +131,13 @@ function parseObject(text: string): Json | undefined {
 
 /** The reason that a failed reply gives, under any of the names seen, where it can only be a code. */
 function findCode(body: Json | undefined): string | undefined {
-  for (const place of [body, body?.result, body?.error]) {
-    if (!isObject(place)) continue;
-    for (const value of [place.code, place.error_code, place.errorCode, place.error]) {
-      if (isCode(value)) return String(value);
-    }
-  }
-  return undefined;
+  const places = [body, body?.result, body?.error].filter(isObject);
+  const values = places.flatMap(({ code, error_code, errorCode, error }) => [code, error_code, errorCode, error]);
+  return values.find(isCode)?.toString();
 }
 
 /** No text, and shorter and with fewer digits than the vendor's ids and tokens or a telephone number. */
-function isCode(value: unknown): boolean {
+function isCode(value: unknown): value is string | number {
   if (typeof value !== 'string' && !Number.isInteger(value)) return false;
   return /^[\w-]{1,32}$/.test(String(value)) && !/(\d\D*){10}/.test(String(value));
 }

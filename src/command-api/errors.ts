@@ -20,6 +20,7 @@ interface Details {
   /** For the log: a short text of ours or an error code of Node's, never upstream's words. */
   readonly detail: string;
   readonly upstreamCode?: string | undefined;
+  readonly empty?: boolean;
 }
 
 /** Any failure of a command. `outcome` means something where the command is a write. */
@@ -28,13 +29,16 @@ export abstract class CommandApiError extends Error {
   readonly reason: Reason;
   readonly outcome: WriteOutcome;
   readonly upstreamCode: string | undefined;
+  /** The command API said that all went well and then nothing: no result, or an empty one. */
+  readonly empty: boolean;
 
-  constructor(command: CommandRef, reason: Reason, outcome: WriteOutcome, { detail, upstreamCode }: Details) {
-    super(`${command.name}: ${detail}`);
+  constructor(command: CommandRef, reason: Reason, outcome: WriteOutcome, details: Details) {
+    super(`${command.name}: ${details.detail}`);
     this.command = command;
     this.reason = reason;
     this.outcome = outcome;
-    this.upstreamCode = upstreamCode;
+    this.upstreamCode = details.upstreamCode;
+    this.empty = details.empty ?? false;
   }
 }
 
@@ -56,12 +60,8 @@ export class AbandonedError extends UnreachableError {
 
 /** Talked nonsense: an answer that is not what the command promises. */
 export class InvalidReplyError extends CommandApiError {
-  /** The command API said that all went well and then nothing: no result, or an empty one. */
-  readonly empty: boolean;
-
-  constructor(command: CommandRef, details: Details & { empty?: boolean }) {
+  constructor(command: CommandRef, details: Details) {
     super(command, 'invalid', 'UNKNOWN', details);
-    this.empty = details.empty ?? false;
   }
 }
 

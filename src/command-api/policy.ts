@@ -3,6 +3,7 @@
  */
 import {
   BrokenCircuitError,
+  type BulkheadPolicy,
   bulkhead,
   type CircuitBreakerPolicy,
   CircuitState,
@@ -11,70 +12,45 @@ import {
   handleType,
   isBrokenCircuitError,
   isBulkheadRejectedError,
-  isTaskCancelledError,
 } from 'cockatiel';
+import type { Config } from '../config.ts';
 import type { Reply } from './decoder.ts';
 import { AbandonedError, type CommandRef, UnreachableError } from './errors.ts';
+import type { Send } from './transport.ts';
 
-export interface PolicyOptions {
-  /** Commands of the whole process that are under way at once, and how many more may wait for their turn. */
-  readonly maxCommandsInFlight: number;
-  readonly maxCommandsQueued: number;
-  /** After so many failures in a row nothing is sent for `breakerOpenMs`, and then one command to see. */
-  readonly breakerFailures: number;
-  readonly breakerOpenMs: number;
-}
-
-/** Runs something now, later or not at all. */
-export interface Policy {
-  execute<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T>;
-}
-
-/** A bounded queue before a circuit breaker. */
-export function createPolicy(options: PolicyOptions): Policy {
-  const queue = bulkhead(options.maxCommandsInFlight, options.maxCommandsQueued);
+/** Puts a bounded queue and a circuit breaker before what sends commands. */
+export function guard(send: Send, config: Config): Send {
+  const queue = bulkhead(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
   const isProbing = () => breaker.state === CircuitState.HalfOpen;
-  // How often the breaker had changed when what came of a command began.
-  const begun = new WeakMap<object, number>();
-  let changes = 0;
-  // What began before the last change says nothing of now; what we gave up ourselves says nothing of the command API,
-  // but a probe that was given up has not succeeded.
-  const counts = (outcome: object) => begun.get(outcome) === changes;
-  const breaker: CircuitBreakerPolicy = circuitBreaker(
-    handleType(UnreachableError, (error) => counts(error) && (!(error instanceof AbandonedError) || isProbing()))
-      // Not 500, which one command alone may cause, nor 429, which says that it is well.
-      .orWhenResult((reply) => counts(reply as Reply) && [502, 503, 504].includes((reply as Reply).status)),
-    { halfOpenAfter: options.breakerOpenMs, breaker: new ConsecutiveBreaker(options.breakerFailures) },
-  );
-  breaker.onStateChange(() => {
-    changes += 1;
-  });
+  // What we gave up ourselves says nothing of the command API, but a probe that was given up has not succeeded.
+  const failures = handleType(UnreachableError, (error) => !(error instanceof AbandonedError) || isProbing())
+    // Not 500, which one command alone may cause, nor 429, which says that it is well.
+    .orWhenResult((reply) => [502, 503, 504].includes((reply as Reply).status));
+  let breaker = createBreaker();
 
-  /** Runs, and notes when it began on what comes of it. */
-  async function note<T>(run: () => Promise<T>): Promise<T> {
-    const at = changes;
-    try {
-      const reply = await run();
-      begun.set(reply as object, at);
-      return reply;
-    } catch (error) {
-      begun.set(error as object, at);
-      throw error;
-    }
+  function createBreaker(initialState?: unknown): CircuitBreakerPolicy {
+    const made = circuitBreaker(failures, {
+      halfOpenAfter: config.BREAKER_OPEN_MS,
+      breaker: new ConsecutiveBreaker(config.BREAKER_FAILURES),
+      initialState,
+    });
+    // Each that opens hands over to a new one: what began before reports to the old, since it says nothing of now.
+    made.onBreak(() => {
+      breaker = createBreaker(made.toJSON());
+    });
+    return made;
   }
 
-  return {
-    execute: (run, signal) =>
-      queue.execute(() => {
-        // The breaker by itself would have the others wait for the probe, and hold their places meanwhile.
-        if (isProbing()) throw new BrokenCircuitError();
-        return breaker.execute(() => note(run), signal);
-      }, signal),
-  };
+  return (command, param, session, signal) =>
+    takeTurn(queue, command, signal, async () => {
+      // The breaker by itself would have the others wait for the probe, and hold their places meanwhile.
+      if (isProbing()) throw new BrokenCircuitError();
+      return breaker.execute(() => send(command, param, session, signal), signal);
+    });
 }
 
 /** For the commands of one operation: so many at once that it cannot fill everybody's queue. */
-export function createOperationPolicy(): Policy {
+export function createOperationPolicy(): BulkheadPolicy {
   return bulkhead(32, Number.POSITIVE_INFINITY);
 }
 
@@ -82,30 +58,26 @@ export function createOperationPolicy(): Policy {
  * Runs once the policy lets it, or gives up when the signal aborts: what waits in a queue would only notice when its
  * turn comes. What gave up is never run.
  */
-export function takeTurn<T>(
-  policy: Policy,
-  command: CommandRef,
-  signal: AbortSignal,
-  run: () => Promise<T>,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
+export function takeTurn<T>(queue: BulkheadPolicy, command: CommandRef, signal: AbortSignal, run: () => Promise<T>) {
+  return new Promise<T>((resolve, reject) => {
     let waiting = true;
     const giveUp = () => waiting && reject(new AbandonedError(command, signal, false));
+    const take = () => {
+      waiting = false;
+      return run();
+    };
     signal.addEventListener('abort', giveUp, { once: true });
-    policy
-      .execute(() => {
-        waiting = false;
-        return run();
-      }, signal)
-      .then(resolve, (error) => reject(explain(error, command, signal)))
+    if (signal.aborted) giveUp();
+    queue
+      .execute(take, signal)
+      .then(resolve, (error) => reject(explain(error, command)))
       .finally(() => signal.removeEventListener('abort', giveUp));
   });
 }
 
 /** Cockatiel's own errors in our terms; in each case nothing was sent. */
-function explain(error: unknown, command: CommandRef, signal: AbortSignal): unknown {
+function explain(error: unknown, command: CommandRef): unknown {
   const refused = (detail: string) => new UnreachableError(command, 'unavailable', { detail, sent: false });
   if (isBulkheadRejectedError(error)) return refused('queue full');
-  if (isBrokenCircuitError(error)) return refused('breaker open');
-  return isTaskCancelledError(error) ? new AbandonedError(command, signal, false) : error;
+  return isBrokenCircuitError(error) ? refused('breaker open') : error;
 }

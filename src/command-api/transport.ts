@@ -4,13 +4,9 @@
 import http from 'node:http';
 import https from 'node:https';
 import got, { RequestError, type RetryObject } from 'got';
+import type { Config } from '../config.ts';
 import type { Reply } from './decoder.ts';
 import { AbandonedError, type CommandRef, InvalidReplyError, UnreachableError } from './errors.ts';
-
-/** A command on its way: what stands in the body beside its name and id. */
-export interface Command extends CommandRef {
-  readonly param: Readonly<Record<string, unknown>>;
-}
 
 /** What of the caller's request goes along with each of its commands, and what ends them. */
 export interface Session {
@@ -26,16 +22,7 @@ export interface Session {
   readonly writeSignal: AbortSignal;
 }
 
-export interface TransportOptions {
-  /** Scheme, host and port of the command API. */
-  readonly commandApiOrigin: string;
-  /** How long one attempt may take, in milliseconds. */
-  readonly attemptTimeoutMs: number;
-  /** How often a command is sent at most, where it may be sent again. */
-  readonly maxAttempts: number;
-}
-
-export type Transport = ReturnType<typeof createTransport>;
+export type Send = ReturnType<typeof createTransport>['send'];
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 const MAX_REPLY_BYTES = 10 * 1024 * 1024;
@@ -54,8 +41,8 @@ const BACKOFF = { firstMs: 100, mostMs: 2000 };
 const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 
 /** Opens nothing until the first command; `close` ends the connections that are kept. */
-export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempts }: TransportOptions) {
-  const url = new URL(PATH, commandApiOrigin);
+export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEMPTS }: Config) {
+  const url = new URL(PATH, COMMAND_API_URL);
   const kept = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
   const single = { http: false, https: false } as const;
   let budget = BUDGET.start;
@@ -70,25 +57,23 @@ export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempt
     },
     // Said, so that NODE_TLS_REJECT_UNAUTHORIZED cannot unsay it.
     https: { rejectUnauthorized: true },
-    timeout: { request: attemptTimeoutMs },
+    timeout: { request: ATTEMPT_TIMEOUT_MS },
     followRedirect: false,
     throwHttpErrors: false,
     retry: {
-      limit: maxAttempts - 1,
+      limit: MAX_ATTEMPTS - 1,
       methods: ['POST'],
       ...TRANSIENT,
       maxRetryAfter: Number.MAX_SAFE_INTEGER,
       calculateDelay: pauseBeforeRetry,
     },
-    hooks: {
-      beforeRetry: [
-        ({ options }) => {
-          // The next kept connection may be as stale as the last.
-          options.agent = single;
-        },
-      ],
-    },
+    hooks: { beforeRetry: [leaveKeptConnections] },
   });
+
+  /** The next kept connection may be as stale as the last. */
+  function leaveKeptConnections({ options }: RequestError): void {
+    options.agent = single;
+  }
 
   /** How long to wait after what may pass, in milliseconds, or 0 where the command is not sent again all the same. */
   function pauseBeforeRetry({ attemptCount, error, retryAfter = 0 }: RetryObject): number {
@@ -112,7 +97,7 @@ export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempt
    * Sends a command until it is answered. A read is sent again after what may pass by itself, a write only where it
    * certainly was not sent. Resolves with whatever was answered last; throws where no answer, or too large a one, came.
    */
-  async function send(command: Command, session: Session, signal: AbortSignal): Promise<Reply> {
+  async function send(command: CommandRef, param: object, session: Session, signal: AbortSignal): Promise<Reply> {
     budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
     // Not AbortSignal.any: Node keeps what it makes for good, once a listener was on it.
     const end = new AbortController();
@@ -120,7 +105,7 @@ export function createTransport({ commandApiOrigin, attemptTimeoutMs, maxAttempt
     signal.addEventListener('abort', forward);
     const request = client(url, {
       headers: { authorization: session.authorization, traceparent: session.traceparent },
-      body: JSON.stringify({ command: command.name, id: command.id, param: command.param }),
+      body: JSON.stringify({ command: command.name, id: command.id, param }),
       // Each write has a connection of its own: on a kept one that the other side just closed, nobody could tell whether
       // the write was received.
       agent: command.write ? single : kept,

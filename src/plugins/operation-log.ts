@@ -16,17 +16,14 @@ export function operationLog(logger: Logger): ApolloServerPlugin<Context> {
       return {
         async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
-          const codes = [...new Set(errors.map(({ extensions }) => extensions?.code))];
-          const commands = contextValue.commands.map(describeCommand);
-          const durationMs = Math.round(performance.now() - start);
           const line = {
             operationName: operationName?.slice(0, MAX_NAME),
             operationType: operation?.operation,
-            durationMs,
-            commands,
-            codes,
+            durationMs: Math.round(performance.now() - start),
+            commands: contextValue.commands.map(describeCommand),
+            codes: [...new Set(errors.map(({ extensions }) => extensions?.code))],
           };
-          const failed = codes.length > 0 || contextValue.commands.some(({ error }) => error);
+          const failed = errors.length > 0 || contextValue.commands.some(({ error }) => error);
           logger[failed ? 'warn' : 'info'](line, 'operation');
         },
       };
@@ -34,8 +31,8 @@ export function operationLog(logger: Logger): ApolloServerPlugin<Context> {
   };
 }
 
-function describeCommand({ error, residenceId: _, ...sent }: CommandRecord) {
-  const entry = { ...sent, durationMs: Math.round(sent.durationMs) };
+function describeCommand({ name, id, durationMs, dropped, error }: CommandRecord) {
+  const entry = { name, id, durationMs: Math.round(durationMs), dropped };
   if (!(error instanceof CommandApiError)) return entry;
   const { reason, message, upstreamCode } = error;
   return { ...entry, code: FAILURES[reason].code, detail: message, upstreamCode };

@@ -1,16 +1,8 @@
 import type { Resolvers } from '../__generated__/types.ts';
 import { DateTime } from '../scalars.ts';
-import { createMaintenancePayload } from './create-maintenance-payload.ts';
-import { maintenance } from './maintenance.ts';
-import { mutation } from './mutation.ts';
-import { query } from './query.ts';
-import { residence } from './residence.ts';
+import { Maintenance } from './maintenance.ts';
+import { CreateMaintenancePayload, Mutation } from './mutation.ts';
+import { Query } from './query.ts';
+import { Residence } from './residence.ts';
 
-export const resolvers: Resolvers = {
-  DateTime,
-  Query: query,
-  Mutation: mutation,
-  Maintenance: maintenance,
-  Residence: residence,
-  CreateMaintenancePayload: createMaintenancePayload,
-};
+export const resolvers: Resolvers = { DateTime, Query, Mutation, Maintenance, Residence, CreateMaintenancePayload };

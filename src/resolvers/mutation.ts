@@ -1,30 +1,36 @@
-import type { MutationResolvers } from '../__generated__/types.ts';
+import type { CreateMaintenancePayloadResolvers, MutationResolvers } from '../__generated__/types.ts';
 import { checkNewMaintenance, Refusal, toKey, toKeys } from '../arguments.ts';
 import { CommandApiError } from '../command-api/errors.ts';
 import { FAILURES } from '../format-error.ts';
 import { formatMaintenanceId } from '../maintenance.ts';
 import { createMaintenance, deleteMaintenance, deleteMaintenances } from '../writes.ts';
 
-export const mutation: MutationResolvers = {
+export const Mutation: MutationResolvers = {
   createMaintenance: (_, { input }, context) =>
     asWrite(async () => createMaintenance(context.caller(), checkNewMaintenance(input))),
 
   deleteMaintenance: (_, { id }, context) =>
     asWrite(async () => {
-      const caller = context.caller();
-      const key = toKey(id);
-      await deleteMaintenance(caller, key);
+      const key = await deleteMaintenance(context.caller(), toKey(id));
       return { id: formatMaintenanceId(key), residence: { id: key.residenceId } };
     }),
 
   deleteMaintenances: (_, { ids }, context) =>
     asWrite(async () => {
-      const { deletedIds, failures } = await deleteMaintenances(context.caller(), toKeys(ids));
+      const deletions = await deleteMaintenances(context.caller(), toKeys(ids));
       return {
-        deletedIds,
-        failures: failures.map(({ id, error }) => ({ id, ...FAILURES[error.reason], outcome: error.outcome })),
+        deletedIds: deletions.flatMap(({ id, error }) => (error ? [] : id)),
+        failures: deletions.flatMap(({ id, error }) =>
+          error ? { id, ...FAILURES[error.reason], outcome: error.outcome } : [],
+        ),
       };
     }),
+};
+
+export const CreateMaintenancePayload: CreateMaintenancePayloadResolvers = {
+  id: (key) => formatMaintenanceId(key),
+
+  maintenance: (key, _, context) => context.caller().loaders.details.load(key),
 };
 
 /** Makes every error of a write say what is known of it, as a command's own does. */

@@ -2,12 +2,8 @@ import type { QueryResolvers } from '../__generated__/types.ts';
 import { toKey } from '../arguments.ts';
 import { listMaintenances } from './residence.ts';
 
-export const query: QueryResolvers = {
-  maintenances: (_, { residenceId, ...selection }, context, info) =>
-    listMaintenances(context, info, residenceId, selection),
+export const Query: QueryResolvers = {
+  maintenances: (_, args, context, info) => listMaintenances(args, context, info),
 
-  async maintenance(_, { id }, context) {
-    const { loaders } = context.caller();
-    return loaders.details.load(toKey(id));
-  },
+  maintenance: async (_, { id }, context) => context.caller().loaders.details.load(toKey(id)),
 };

@@ -1,27 +1,23 @@
 import type { GraphQLResolveInfo } from 'graphql';
-import type { ResidenceResolvers } from '../__generated__/types.ts';
+import type { QueryMaintenancesArgs, ResidenceResolvers } from '../__generated__/types.ts';
 import { checkResidenceId, checkSelection, Refusal, toRepresentedResidenceId } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { countEntryFields, LIMITS } from '../limits.ts';
-import { type Maintenance, type Selection, selectMaintenances } from '../maintenance.ts';
+import { selectMaintenances } from '../maintenance.ts';
 
-export const residence: ResidenceResolvers = {
+export const Residence: ResidenceResolvers = {
   // Another subgraph says whether it exists: to know its id costs no command and needs no token.
   __resolveReference: async (representation) => ({ id: toRepresentedResidenceId(representation) }),
 
-  maintenances: ({ id }, selection, context, info) => listMaintenances(context, info, id, selection),
+  maintenances: ({ id }, selection, context, info) =>
+    listMaintenances({ residenceId: id, ...selection }, context, info),
 };
 
 /** The list of a residence for `Query.maintenances` and `Residence.maintenances` alike. */
-export async function listMaintenances(
-  context: Context,
-  info: GraphQLResolveInfo,
-  residenceId: string,
-  selection: Selection,
-): Promise<Maintenance[]> {
-  const { loaders } = context.caller();
-  checkSelection(selection);
-  const maintenances = selectMaintenances(await loaders.lists.load(checkResidenceId(residenceId)), selection);
+export async function listMaintenances(args: QueryMaintenancesArgs, context: Context, info: GraphQLResolveInfo) {
+  const { lists } = context.caller().loaders;
+  checkSelection(args);
+  const maintenances = selectMaintenances(await lists.load(checkResidenceId(args.residenceId)), args);
   context.listedFields += maintenances.length * countEntryFields(info);
   if (context.listedFields > LIMITS.listedFields) {
     const most = `more than ${LIMITS.listedFields} fields in lists`;
