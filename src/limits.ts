@@ -29,9 +29,10 @@ const NOTHING = { fields: 0, allFields: 0, aliases: 0, depth: 0 };
 /** All counts with each fragment as often as it is spread; `fields` are those of the first of `depth` levels. */
 type Extent = typeof NOTHING;
 
-/** How many fields stand beneath a field of a document that was measured; a list beneath it is taken for one of a hundred. */
+/** How many fields stand beneath a field of a document that was measured. */
 const beneath = new WeakMap<FieldNode, number>();
-const ASSUMED_LENGTH = 100;
+// A list costs as much as so many fields, an empty or a refused one too.
+const LIST_FIELDS = 100;
 
 /** How many fields of the answer each entry of the list that is being resolved makes. */
 export function countEntryFields({ fieldNodes }: GraphQLResolveInfo): number {
@@ -54,7 +55,7 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
         beneath.set(selection, inner.allFields);
         const isList = selection.name.value === 'maintenances';
         fields += 1;
-        allFields += 1 + inner.allFields * (isList ? ASSUMED_LENGTH : 1);
+        allFields += inner.allFields + (isList ? LIST_FIELDS : 1);
         aliases += selection.alias ? 1 : 0;
         // graphql has a rule of its own for how deep an introspection goes; the standard one goes 15 deep.
         depth = Math.max(depth, selection.name.value.startsWith('__') ? 0 : inner.depth + 1);

@@ -73,16 +73,24 @@ describe('of a list of 2,000', () => {
     ['one field 101 times', `${LIST} { ${'id '.repeat(101)} }`],
     ['101 in two fields of one name', `${LIST} { ...hundred } ${LIST} { state }`],
     ['a list beneath each', `${LIST} { residence { maintenances(first: 1) { id } } }`],
-    [
-      'lists of lists',
-      `${LIST.replace(')', ', first: 20)')} { ${'residence { maintenances { '.repeat(2)} id ${'} } '.repeat(2)} }`,
-    ],
   ])('%s are refused', async (_, query) => {
     const { status, data, errors } = await subgraph.ask(`{ ${query} }${fragmentOf(query)}`);
     expect(status).toBe(200);
     expect(data).toEqual({ maintenances: null });
     expect(errors).toMatchObject([{ ...REFUSAL, path: ['maintenances'] }]);
     expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${R}`]);
+  });
+
+  it('a list inside each of its first entries is refused at its own place', async () => {
+    const first = LIST.replace(')', ', first: 3)');
+    const { data, errors } = await subgraph.ask(
+      `{ ${first} { id residence { maintenances { ...hundred state } } } }${fragmentOf('...hundred')}`,
+    );
+    expect(data.maintenances).toEqual(
+      [0, 1, 2].map((index) => ({ id: `${R}:m${index}`, residence: { maintenances: null } })),
+    );
+    const paths = [0, 1, 2].map((index) => ['maintenances', index, 'residence', 'maintenances']);
+    expect(errors).toMatchObject(paths.map((path) => ({ ...REFUSAL, path })));
   });
 
   it('so many are answered as fit, under whatever aliases', async () => {
