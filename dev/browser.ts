@@ -5,16 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
-import { renderGraphiqlPage, renderSandboxPage } from './page.ts';
-
-export interface Page {
-  /** The paths that the server answers GraphQL at. */
-  readonly paths: readonly string[];
-  /** The operations that are filled in, as one document. Each has a name; the first one is run first. */
-  readonly document: string;
-  /** The headers that are filled in. */
-  readonly headers: Readonly<Record<string, string>>;
-}
+import { type Page, renderGraphiqlPage, renderSandboxPage } from './page.ts';
 
 // Hosted Sandbox, and whatever a developer serves on the same machine.
 const MAY_ASK = /^(https:\/\/studio\.apollographql\.com|https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?)$/;

@@ -5,7 +5,6 @@
 import { readFileSync } from 'node:fs';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { type DefinitionNode, Kind, parse, separateOperations, TokenKind, valueFromASTUntyped } from 'graphql';
-import type { Page } from './browser.ts';
 
 // Apollo documents a major version of this script, and keeps putting repairs into it: hence no hash of its content.
 const SCRIPT = 'https://embeddable-sandbox.cdn.apollographql.com/v2/embeddable-sandbox.umd.production.min.js';
@@ -17,6 +16,15 @@ const PATIENCE_MS = 2000;
 const STEADY_TABS = '.graphiql-tab { transform: none !important; }';
 
 const TEMPLATE = readFileSync(new URL('page.html', import.meta.url), 'utf8');
+
+export interface Page {
+  /** The paths that the server answers GraphQL at. */
+  readonly paths: readonly string[];
+  /** The operations that are filled in, as one document. Each has a name; the first one is run first. */
+  readonly document: string;
+  /** The headers that are filled in. */
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 interface Rendered {
   readonly html: string;
