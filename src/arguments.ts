@@ -1,11 +1,11 @@
 /**
- * What a caller gave, checked and turned into the domain before any command is sent. Every function throws a `Refusal`
+ * What a caller gave, checked and turned into the domain before any command is sent. Every function here throws a `Refusal`
  * that says which argument is wrong and why.
  */
 import { LIMITS } from './limits.ts';
 import { type MaintenanceKey, type NewMaintenance, parseMaintenanceId, type Selection } from './maintenance.ts';
 
-/** A request that is refused before any command is sent. The message is for the client to read, and repeats no value. */
+/** What is refused before any command is sent, or since the answer to one is too large to pass on. The message is for the client to read, and repeats no value. */
 export class Refusal extends Error {
   readonly code: 'UNAUTHENTICATED' | 'BAD_USER_INPUT';
 

@@ -42,6 +42,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   });
   return {
     ...others,
+    /** False where NODE_ENV is `development`. */
     production: NODE_ENV !== 'development',
     /** The values that `Router-Authorization` may have; empty where none is asked for. */
     routerSecrets: [ROUTER_SECRET, ROUTER_SECRET_PREVIOUS].filter((value) => value !== undefined),

@@ -17,8 +17,11 @@ export const LIMITS = {
   /** Those of all aliased `_entities` of an operation. */
   representationsTogether: 3000,
   ids: 500,
-  /** Fields of all lists in an answer: what takes a fifth of a second to write out. */
+  /** Fields that the representations of an operation are asked for, and those of its lists' entries: a fifth of a second's work each. */
+  representedFields: 300_000,
   listedFields: 200_000,
+  /** Characters of what people wrote, in all of an answer: twice what a reply of the command API can hold. */
+  text: 20_000_000,
   /** Errors that are told of one document. */
   errors: 5,
   /** Errors that are told of one set of variables: graphql writes out the whole input for each, which takes its time. */
@@ -34,7 +37,17 @@ const beneath = new WeakMap<FieldNode, number>();
 // A list costs as much as so many fields, an empty or a refused one too.
 const LIST_FIELDS = 100;
 
-/** How many fields of the answer each entry of the list that is being resolved makes. */
+/** What an operation has taken so far of what is counted as it runs. */
+export type Spent = Record<'representationsTogether' | 'representedFields' | 'listedFields' | 'text', number>;
+
+/** Takes an amount, if the operation may have so much; else takes nothing and answers false. */
+export function take(spent: Spent, what: keyof Spent, amount: number): boolean {
+  if (spent[what] + amount > LIMITS[what]) return false;
+  spent[what] += amount;
+  return true;
+}
+
+/** How many fields of the answer each entry makes, of the list that is being resolved; whatever `@skip` and `@include` say. */
 export function countEntryFields({ fieldNodes }: GraphQLResolveInfo): number {
   return fieldNodes.reduce((sum, node) => sum + (beneath.get(node) ?? 0), 0);
 }

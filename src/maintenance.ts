@@ -82,9 +82,8 @@ export function selectMaintenances(
   maintenances: readonly Maintenance[],
   { states, orderBy, first, offset }: Selection,
 ): Maintenance[] {
-  const matching = states
-    ? maintenances.filter(({ state }) => states.some((wanted) => wanted === state))
-    : maintenances;
+  const wanted = states && new Set<unknown>(states);
+  const matching = wanted ? maintenances.filter(({ state }) => wanted.has(state)) : maintenances;
   const ordered = orderBy ? matching.toSorted(comparator(orderBy)) : matching;
   const begin = offset ?? 0;
   return ordered.slice(begin, begin + (first ?? ordered.length));

@@ -7,7 +7,7 @@ import type { GraphQLFieldResolver, GraphQLSchema } from 'graphql';
 import { gql } from 'graphql-tag';
 import { badInput, get } from './arguments.ts';
 import type { Context } from './context.ts';
-import { LIMITS } from './limits.ts';
+import { countEntryFields, LIMITS, take } from './limits.ts';
 import { resolvers } from './resolvers/index.ts';
 
 const SCHEMA_FILE = new URL('../schema/maintenance.graphql', import.meta.url);
@@ -29,12 +29,16 @@ function guardEntities(resolve: GraphQLFieldResolver<unknown, Context>): GraphQL
     if (representations.length > LIMITS.representations) {
       throw badInput('representations', `must not hold more than ${LIMITS.representations} entries`);
     }
-    context.representations += representations.length;
-    if (context.representations > LIMITS.representationsTogether) {
+    const refuse = (reason: string) => {
       // Those before it have asked for their reads already, and none of the answer will be left.
       context.end(false);
-      const most = `${LIMITS.representationsTogether} entries in all of an operation`;
-      throw badInput('representations', `must not hold more than ${most}`);
+      throw badInput('representations', reason);
+    };
+    if (!take(context.spent, 'representationsTogether', representations.length)) {
+      refuse(`must not hold more than ${LIMITS.representationsTogether} entries in all of an operation`);
+    }
+    if (!take(context.spent, 'representedFields', representations.length * countEntryFields(info))) {
+      refuse(`are asked for more than ${LIMITS.representedFields} fields, each list for a hundred of them`);
     }
     return representations.map(async (representation) => {
       if (!ENTITIES.has(get(representation, '__typename'))) {

@@ -12,7 +12,7 @@ import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createFlights } from './command-api/flights.ts';
-import { guard } from './command-api/policy.ts';
+import { guardCommands } from './command-api/policy.ts';
 import { createTransport } from './command-api/transport.ts';
 import type { Config } from './config.ts';
 import { type Context, createContext } from './context.ts';
@@ -35,7 +35,7 @@ export interface ServerDependencies {
 /** Starts listening. Rejects where it cannot, with Node's own error. */
 export async function createServer({ config, logger, extend }: ServerDependencies): Promise<Host> {
   const transport = createTransport(config);
-  const upstream = { send: guard(transport.send, config), flights: createFlights() };
+  const upstream = { send: guardCommands(transport.send, config), flights: createFlights() };
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }, reply) => {
     const context = createContext(headers, upstream, config.OPERATION_TIMEOUT_MS);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));

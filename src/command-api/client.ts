@@ -40,7 +40,7 @@ export function createCommandApiClient({ send, flights }: Upstream, session: Ses
   const operationPolicy = createOperationPolicy();
 
   async function run<T>(write: boolean, name: string, param: Param, decode: Decode<T>): Promise<T> {
-    // Errors keep this and not the param, which holds what a resident wrote.
+    // Not the param, which holds what a resident wrote.
     const command: CommandRecord = { name, id: randomId(), write, residenceId: param.residence_id, durationMs: 0 };
     commands.push(command);
     const start = performance.now();

@@ -34,7 +34,8 @@ export abstract class CommandApiError extends Error {
 
   constructor(command: CommandRef, reason: Reason, outcome: WriteOutcome, details: Details) {
     super(`${command.name}: ${details.detail}`);
-    this.command = command;
+    // No more of it than is told: it may be a record that holds this very error in the end.
+    this.command = { name: command.name, id: command.id, write: command.write };
     this.reason = reason;
     this.outcome = outcome;
     this.upstreamCode = details.upstreamCode;

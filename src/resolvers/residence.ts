@@ -2,7 +2,7 @@ import type { GraphQLResolveInfo } from 'graphql';
 import type { QueryMaintenancesArgs, ResidenceResolvers } from '../__generated__/types.ts';
 import { checkResidenceId, checkSelection, Refusal, toRepresentedResidenceId } from '../arguments.ts';
 import type { Context } from '../context.ts';
-import { countEntryFields, LIMITS } from '../limits.ts';
+import { countEntryFields, LIMITS, take } from '../limits.ts';
 import { selectMaintenances } from '../maintenance.ts';
 
 export const Residence: ResidenceResolvers = {
@@ -17,11 +17,12 @@ export const Residence: ResidenceResolvers = {
 export async function listMaintenances(args: QueryMaintenancesArgs, context: Context, info: GraphQLResolveInfo) {
   const { lists } = context.caller().loaders;
   checkSelection(args);
-  const maintenances = selectMaintenances(await lists.load(checkResidenceId(args.residenceId)), args);
-  context.listedFields += maintenances.length * countEntryFields(info);
-  if (context.listedFields > LIMITS.listedFields) {
+  const list = await lists.load(checkResidenceId(args.residenceId));
+  // What is only looked through takes its time too.
+  const selected = take(context.spent, 'listedFields', list.length) ? selectMaintenances(list, args) : undefined;
+  if (!selected || !take(context.spent, 'listedFields', selected.length * countEntryFields(info))) {
     const most = `more than ${LIMITS.listedFields} fields in lists`;
     throw new Refusal('BAD_USER_INPUT', `The answer would have ${most}: ask for fewer of them, or for fewer entries.`);
   }
-  return maintenances;
+  return selected;
 }

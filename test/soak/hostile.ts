@@ -28,9 +28,14 @@ const EVERY_FIELD =
 /** Fills the residences that some of the bodies ask for. */
 export function fillLarge({ residences }: Store): void {
   for (const [id, length] of Object.entries(LARGE)) {
-    const tickets = Array.from({ length }, (_, index) => ({ ...exampleTicket(), maintenance_id: `m${index}` }));
+    const tickets = Array.from({ length }, (_, index) => {
+      const minutes = String((index * 37) % 60).padStart(2, '0');
+      const start_time = `2024-01-16 ${String((index * 7) % 24).padStart(2, '0')}:${minutes}:00`;
+      return { ...exampleTicket(), maintenance_id: `m${index}`, start_time };
+    });
     residences.set(id, tickets);
   }
+  residences.set('long', [{ ...exampleTicket(), description: 'x'.repeat(1_000_000) }]);
 }
 
 export const HOSTILE: readonly (readonly [string, string])[] = [
@@ -164,5 +169,39 @@ export const HOSTILE: readonly (readonly [string, string])[] = [
     '1,900 lists beneath a list',
     document(`{ ${large('two').replace(')', ', first: 1900)')} { residence { maintenances { id } } } }`),
   ],
+  [
+    '1,900 sorted lists beneath a list',
+    document(
+      `{ ${large('two').replace(')', ', first: 1900)')} { residence { maintenances(orderBy: START_TIME_DESC, first: 0) { id } } } }`,
+    ),
+  ],
+  [
+    'a sorted list of 20,000 ten times',
+    document(
+      `{ ${times(10, (i) => `a${i}: ${large('twenty').replace(')', ', orderBy: START_TIME_DESC, first: 0)')} { id }`)} }`,
+    ),
+  ],
+  [
+    '1,000 residences with 97 lists each',
+    document(
+      `query ($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { ${times(97, (i) => `a${i}: maintenances(first: -1) { id }`)} } } }`,
+      `{"r":[${times(1000, () => `{"__typename":"Residence","id":"${R}"}`, ',')}]}`,
+    ),
+  ],
+  [
+    '1,000 residences with two lists each that are refused',
+    document(
+      `query ($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { ${times(2, (i) => `a${i}: maintenances(first: -1) { id }`)} } } }`,
+      `{"r":[${times(1000, () => `{"__typename":"Residence","id":"${R}"}`, ',')}]}`,
+    ),
+  ],
+  [
+    '90,000 states',
+    document(
+      `query ($s: [MaintenanceState!]) { ${large('two').replace(')', ', states: $s)')} { id } }`,
+      `{"s":[${times(90_000, () => '"CLOSED"', ',')}]}`,
+    ),
+  ],
+  ['texts of 90 MB', document(`{ maintenances(residenceId: "long") { ${times(97, (i) => `a${i}: description`)} } }`)],
   ['100,000 keys that repeat', `{${times(100_000, () => '"query":1', ',')}}`],
 ];
