@@ -1,3 +1,6 @@
+// Without it, what tests load of a gateway's reports to Apollo.
+process.env.APOLLO_TELEMETRY_DISABLED = 'true';
+
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],

@@ -20,6 +20,7 @@ import { createFormatError } from './format-error.ts';
 import { type Host, startHost } from './http-host.ts';
 import { LIMITS, limitOperations } from './limits.ts';
 import { httpStatus } from './plugins/http-status.ts';
+import { noStore } from './plugins/no-store.ts';
 import { operationLog } from './plugins/operation-log.ts';
 import { showCommands } from './plugins/show-commands.ts';
 import { unforeseen } from './plugins/unforeseen.ts';
@@ -59,6 +60,7 @@ export async function createServer({ config, logger, extend }: ServerDependencie
     formatError: createFormatError(logger),
     plugins: [
       httpStatus(),
+      noStore(),
       operationLog(logger),
       unforeseen(),
       ...(config.production ? [] : [showCommands()]),

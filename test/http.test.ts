@@ -154,7 +154,9 @@ describe('what is no GraphQL request is refused in JSON', () => {
 
   it('a persisted query', async () => {
     const extensions = { persistedQuery: { version: 1, sha256Hash: 'x'.repeat(64) } };
-    expect((await post(JSON_TYPE, JSON.stringify({ extensions }))).text).toContain('"PERSISTED_QUERY_NOT_SUPPORTED"');
+    const answer = await subgraph.post(JSON.stringify({ extensions }));
+    expect(codes(answer)).toEqual([['PERSISTED_QUERY_NOT_SUPPORTED', undefined]]);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
   });
 
   it('takes a body of just under 1 MB', async () => {

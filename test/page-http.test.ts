@@ -127,7 +127,7 @@ describe('the content security policy', () => {
 
 it('Sandbox is waited for so long that GraphiQL can be there within three seconds', async () => {
   const { html } = await open('/graphql');
-  expect(Number(/"patienceMs":(\d+)/.exec(html)?.[1])).toBeLessThanOrEqual(2500);
+  expect(Number(/"patienceMs":(\d+)/.exec(html)?.[1])).toBeLessThanOrEqual(2000);
 });
 
 describe('any server', () => {

@@ -115,6 +115,7 @@ describe('router.yaml', () => {
   it('waits longer than an operation may take, and less than for the whole answer', () => {
     expect(toMs(shaping.timeout)).toBeGreaterThan(config.OPERATION_TIMEOUT_MS);
     expect(toMs(router.traffic_shaping.router.timeout)).toBeGreaterThan(2 * toMs(shaping.timeout));
+    expect(router.traffic_shaping.all.timeout).toBe(shaping.timeout);
   });
 
   it('lets go of an idle connection before the subgraph does', async () => {

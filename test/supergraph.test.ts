@@ -259,6 +259,7 @@ describe.each(GATEWAYS)('behind $name, a subgraph', ({ start, stitches }) => {
       );
       const field = stitches ? '.description' : '';
       expect(codes(answer)).toEqual([3, 4].map((index) => ['FORBIDDEN', `visits.${index}.maintenance${field}`]));
+      expect(supergraph.upstream.commands().toSorted()).toEqual([info, ...lists].toSorted());
       expect(supergraph.fetches()).toEqual([1, 0, 1]);
     });
   });
@@ -308,6 +309,19 @@ describe.each(GATEWAYS)('behind $name, a neighbour that fails costs our list not
       expect(supergraph.upstream.commands()).toEqual(stitches ? [LIST, LIST] : [LIST]);
       expect(supergraph.fetches()).toEqual([stitches ? 2 : 1, 1, 0]);
     });
+  });
+});
+
+describe.each(GATEWAYS)('behind $name, a neighbour that hangs', ({ start }) => {
+  const supergraph = useSupergraph(start, { residencesTimeoutMs: 500 });
+
+  it('costs our list nothing', async () => {
+    supergraph.before.residences.fail(() => {});
+    const { data, errors } = await supergraph.ask(
+      `{ maintenances(residenceId: "${FLAT}") { state residence { name } } }`,
+    );
+    expect(data.maintenances).toEqual(Array(3).fill({ state: expect.any(String), residence: { name: null } }));
+    expect(errors).not.toEqual([]);
   });
 });
 

@@ -22,12 +22,13 @@ export async function startStitchingGateway(subgraphs: readonly Subgraph[], list
     supergraphSdl,
     // What is asked of a subgraph at the same time becomes one operation, its `_entities` aliased.
     batch: true,
-    httpExecutorOpts: ({ name }) => ({
-      headers: (request) => ({
-        ...(request?.context as Context | undefined)?.passedOn,
-        ...subgraphs.find((one) => one.name.toLowerCase() === name.toLowerCase())?.headers,
-      }),
-    }),
+    httpExecutorOpts: ({ name }) => {
+      const subgraph = subgraphs.find((one) => one.name.toLowerCase() === name.toLowerCase());
+      return {
+        timeout: subgraph?.timeoutMs ?? 12_000,
+        headers: (request) => ({ ...(request?.context as Context | undefined)?.passedOn, ...subgraph?.headers }),
+      };
+    },
   });
   const apollo = new ApolloServer<Context>({
     schema,

@@ -30,11 +30,13 @@ interface Composition {
   readonly visitsBy?: KeyFields;
   /** What the supergraph takes the neighbour's SDL for. */
   readonly residencesSdl?: string;
+  /** How long the gateway waits for the neighbour. */
+  readonly residencesTimeoutMs?: number;
 }
 
 export async function startSupergraph(
   startGateway: StartGateway,
-  { visitsBy = 'id', residencesSdl = RESIDENCES_SDL }: Composition = {},
+  { visitsBy = 'id', residencesSdl = RESIDENCES_SDL, residencesTimeoutMs = 12_000 }: Composition = {},
 ) {
   const subgraph = await startSubgraph();
   const neighbour = await startNeighbour(FREE);
@@ -52,7 +54,7 @@ export async function startSupergraph(
         sdl: MAINTENANCE_SDL,
         headers: { 'router-authorization': ROUTER_SECRET },
       },
-      { name: 'residences', url: before.residences.url, sdl: residencesSdl },
+      { name: 'residences', url: before.residences.url, sdl: residencesSdl, timeoutMs: residencesTimeoutMs },
       { name: 'visits', url: before.visits.url, sdl: visitsSdl(visitsBy) },
     ],
     FREE,
