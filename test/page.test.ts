@@ -85,12 +85,12 @@ async function forbid(page: Page, policy: string): Promise<void> {
   });
 }
 
-/** The local GraphiQL of a page that fell back, once its editor is there. */
-async function findGraphiql(page: Page) {
+/** The local GraphiQL of a page that fell back, once its editor shows the first operation. */
+async function findGraphiql(page: Page, first = 'query OpenMaintenances') {
   const frame = page.frameLocator('iframe[title=GraphiQL]');
   const query = frame.locator('.graphiql-query-editor .view-lines');
   const tool = frame.locator('.graphiql-editor-tool .view-lines:visible');
-  await query.filter({ hasText: 'query OpenMaintenances' }).waitFor();
+  await query.filter({ hasText: first }).waitFor();
   return {
     frame,
     query: async () => squeeze(await query.textContent()),
@@ -184,6 +184,23 @@ describe('without internet', () => {
     expect(await graphiql.headers()).toEqual(HEADERS);
     await graphiql.play(...TICKET);
     await page.close();
+  });
+});
+
+describe('npm run supergraph', () => {
+  it.each(['', 'graphql'])('has the same page at /%s, with its own examples before ours', async (path) => {
+    const supergraph = run('dev/supergraph.ts', { PORT: '0' });
+    const [, gateway = ''] = await supergraph.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
+    const page = await newPage();
+    await page.goto(`${gateway}/${path}`);
+    const graphiql = await findGraphiql(page, 'query OpenByResidence');
+    expect(await graphiql.headers()).toEqual(HEADERS);
+    await graphiql.play('"address"', '"state": "IN_PROGRESS"');
+    const tabs = graphiql.frame.getByRole('tab').getByRole('button', { name: /Maintenance|ByResidence|Where/ });
+    expect(await tabs.allTextContents()).toEqual(['OpenByResidence', 'WhereToGo', ...OPERATIONS]);
+    await page.close();
+    supergraph.child.kill('SIGINT');
+    expect(await supergraph.exit).toBe(0);
   });
 });
 

@@ -289,3 +289,9 @@ describe('the program', () => {
     });
   });
 });
+
+it('is part of what CI runs, and so is the lint', () => {
+  const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  expect(scripts.test).toContain('npm run check &&');
+  for (const script of ['schema:check', 'lint:schema']) expect(scripts.check).toContain(`npm run ${script}`);
+});

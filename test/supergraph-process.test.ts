@@ -50,6 +50,11 @@ it('serves all of it, prints what to try, and ends with Ctrl-C', async () => {
     const page = await fetch(url + path, { headers: { accept: 'text/html' } });
     expect(page.headers.get('content-type')).toMatch(/^text\/html/);
   }
+  const twoSteps = '{ maintenances(residenceId: "none") { id } residences { maintenances { id } } }';
+  const { commands } = (await post(url, twoSteps, { authorization })).extensions ?? {};
+  expect(commands).toHaveLength(1 + RESIDENCES.length);
+  expect(commands).toContainEqual(expect.objectContaining({ residenceId: 'none', outcome: 'COMMAND_REJECTED' }));
+  expect((await post(url, '{ __typename }', {})).extensions).toEqual({ commands: [] });
   expect(await post(url, '{ __schema { queryType { name } } }', {})).toMatchObject({ data: { __schema: {} } });
   expect(await post(subgraphUrl, '{ __typename }', {})).toMatchObject({
     errors: [{ extensions: { code: 'ROUTER_UNAUTHENTICATED' } }],
