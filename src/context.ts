@@ -25,6 +25,8 @@ export function createContext(headers: IncomingHttpHeaders, upstream: Upstream, 
   const timer = setTimeout(() => {
     for (const one of [reads, writes]) one.abort(new DOMException('out of time', 'TimeoutError'));
   }, timeoutMs);
+  // What it would end keeps the process running by itself.
+  timer.unref();
   const endsAt = performance.now() + timeoutMs;
   let caller: Caller | undefined;
   return {
