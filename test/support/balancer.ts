@@ -3,6 +3,7 @@
  * cluster keeps would have it. It tries nothing again.
  */
 import net, { type AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 50;
 
@@ -45,15 +46,21 @@ export async function startBalancer() {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
-  const poll = setInterval(async () => {
-    await Promise.all(
-      Array.from(replicas.keys(), async (url) => {
-        const ready = await isReady(url);
-        if (replicas.has(url)) replicas.set(url, ready);
-      }),
-    );
-    for (const look of watchers) look();
-  }, POLL_MS);
+  let isOver = false;
+  /** One after the other: an answer that comes late must not take the place of a later one. */
+  async function poll(): Promise<void> {
+    while (!isOver) {
+      await Promise.all(
+        Array.from(replicas.keys(), async (url) => {
+          const ready = await isReady(url);
+          if (replicas.has(url)) replicas.set(url, ready);
+        }),
+      );
+      for (const look of watchers) look();
+      await delay(POLL_MS);
+    }
+  }
+  poll();
 
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -74,7 +81,7 @@ export async function startBalancer() {
       replicas.delete(url);
     },
     stop(): void {
-      clearInterval(poll);
+      isOver = true;
       server.close();
       for (const socket of sockets) socket.destroy();
     },

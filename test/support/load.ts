@@ -10,7 +10,7 @@ export interface Reply {
   readonly text: string;
 }
 
-/** One request over the agent's connections. Rejects with the error of the socket, which names the code. */
+/** One request over the agent's connections. Rejects with the error of the socket, its code and whether it had served before. */
 export function request(
   agent: Agent,
   url: string,
@@ -28,7 +28,7 @@ export function request(
         resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
       });
     });
-    sent.on('error', reject);
+    sent.on('error', (error) => reject(Object.assign(error, { reusedSocket: sent.reusedSocket })));
     sent.end(body);
   });
 }
