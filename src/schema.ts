@@ -38,7 +38,7 @@ function guardEntities(resolve: GraphQLFieldResolver<unknown, Context>): GraphQL
       refuse(`must not hold more than ${LIMITS.representationsTogether} entries in all of an operation`);
     }
     if (!take(context.spent, 'representedFields', representations.length * countEntryFields(info))) {
-      refuse(`are asked for more than ${LIMITS.representedFields} fields, each list for a hundred of them`);
+      refuse(`must not be asked for more than ${LIMITS.representedFields} fields, where a list counts as a hundred`);
     }
     return representations.map(async (representation) => {
       if (!ENTITIES.has(get(representation, '__typename'))) {

@@ -64,7 +64,8 @@ it('1,000 representations may be asked for two lists, and not for three', async 
   expect(refused.data).toBeNull();
   expect(refused.errors).toMatchObject([
     {
-      message: 'Argument "representations" are asked for more than 300000 fields, each list for a hundred of them.',
+      message:
+        'Argument "representations" must not be asked for more than 300000 fields, where a list counts as a hundred.',
       path: ['_entities'],
       extensions: { code: 'BAD_USER_INPUT' },
     },
