@@ -5,7 +5,10 @@
 import { LIMITS } from './limits.ts';
 import { type MaintenanceKey, type NewMaintenance, parseMaintenanceId, type Selection } from './maintenance.ts';
 
-/** What is refused before any command is sent, or since the answer to one is too large to pass on. The message is for the client to read, and repeats no value. */
+/**
+ * What is refused before any command is sent, or since the answer to one is too large to pass on. The message is for the
+ * client to read, and repeats no value.
+ */
 export class Refusal extends Error {
   readonly code: 'UNAUTHENTICATED' | 'BAD_USER_INPUT';
 

@@ -18,10 +18,13 @@ import type { Reply } from './decoder.ts';
 import { AbandonedError, type CommandRef, UnreachableError } from './errors.ts';
 import type { Send } from './transport.ts';
 
-type Limits = Pick<Config, 'MAX_COMMANDS_IN_FLIGHT' | 'MAX_COMMANDS_QUEUED' | 'BREAKER_FAILURES' | 'BREAKER_OPEN_MS'>;
+type PolicyConfig = Pick<
+  Config,
+  'MAX_COMMANDS_IN_FLIGHT' | 'MAX_COMMANDS_QUEUED' | 'BREAKER_FAILURES' | 'BREAKER_OPEN_MS'
+>;
 
 /** Puts a bounded queue and a circuit breaker before what sends commands. */
-export function guardCommands(send: Send, config: Limits): Send {
+export function guardCommands(send: Send, config: PolicyConfig): Send {
   const queue = bulkhead(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
   const isProbing = () => breaker.state === CircuitState.HalfOpen;
   // What we gave up ourselves says nothing of the command API, but a probe that was given up has not succeeded.

@@ -40,10 +40,10 @@ const BACKOFF = { firstMs: 100, mostMs: 2000 };
 /** In tenths of a retry: what there is at the start, what each command earns, and what can be saved up. */
 const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 
-type Origin = Pick<Config, 'COMMAND_API_URL' | 'ATTEMPT_TIMEOUT_MS' | 'MAX_ATTEMPTS'>;
+type TransportConfig = Pick<Config, 'COMMAND_API_URL' | 'ATTEMPT_TIMEOUT_MS' | 'MAX_ATTEMPTS'>;
 
 /** Opens nothing until the first command; `close` ends the connections that are kept. */
-export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEMPTS }: Origin) {
+export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEMPTS }: TransportConfig) {
   const url = new URL(PATH, COMMAND_API_URL);
   const kept = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
   const single = { http: false, https: false } as const;

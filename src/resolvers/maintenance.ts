@@ -21,9 +21,9 @@ export const Maintenance: MaintenanceResolvers = {
 function countText<T extends string | string[]>(member: Decoded<T>, { spent }: Context): T | null {
   if (member instanceof Error) throw member;
   if (member === null) return null;
+  if (spent.text > LIMITS.text) return null;
   // Each of a list takes its time besides.
   const length = typeof member === 'string' ? member.length : member.reduce((sum, url) => sum + url.length + 100, 0);
-  if (spent.text > LIMITS.text) return null;
   if (take(spent, 'text', length)) return member;
   // An error for each that is left out would be more work than they are.
   spent.text = Number.POSITIVE_INFINITY;
