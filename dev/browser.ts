@@ -27,7 +27,6 @@ export function serveBrowsers(app: FastifyInstance, page: Page): void {
       .header('content-security-policy', policy)
       .header('x-content-type-options', 'nosniff')
       .header('referrer-policy', 'no-referrer')
-      .header('cache-control', 'no-store')
       .type('text/html; charset=utf-8')
       .send(html);
   });

@@ -4,7 +4,7 @@
 import { explainStartFailure, stopOnSignal } from '../src/lifecycle.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { EXAMPLE, FLATS } from './seed.ts';
-import { startSubgraph } from './subgraph.ts';
+import { describeAsking, localize, startSubgraph } from './subgraph.ts';
 
 const PAGE = {
   paths: ['/graphql'],
@@ -15,15 +15,12 @@ const PAGE = {
 try {
   const subgraph = await startSubgraph({ ROUTER_SECRET: '' }, (app) => serveBrowsers(app, PAGE));
   stopOnSignal(subgraph.stop, subgraph.logger);
-  const url = `http://localhost:${new URL(subgraph.url).port}/graphql`;
+  const url = localize(`${subgraph.url}/graphql`);
   const operation = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id state description startTime } }`;
   console.log(`
   Subgraph and Sandbox   ${url}
   Command API emulator   ${subgraph.commandApiUrl}
-  Header                 Authorization: Bearer ${EXAMPLE.token}
-  Operation              ${operation}
-  Or in a shell          curl ${url} -H 'Content-Type: application/json' \\
-                           -H 'Authorization: Bearer ${EXAMPLE.token}' -d '${JSON.stringify({ query: operation })}'
+${describeAsking(url, operation)}
   More residences        ${FLATS.map(({ id, tickets }) => `${id} (${tickets})`).join('\n                         ')}
 `);
 } catch (error) {

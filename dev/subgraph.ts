@@ -39,6 +39,20 @@ export async function startSubgraph(environment: NodeJS.ProcessEnv, extend?: (ap
   };
 }
 
+/** A URL as a developer writes it, and supergraph/supergraph.yaml. */
+export function localize(url: string): string {
+  const { port, pathname } = new URL(url);
+  return `http://localhost:${port}${pathname === '/' ? '' : pathname}`;
+}
+
+/** What there is to paste, a line each under what is printed of the servers: the header, the operation, both for a shell. */
+export function describeAsking(url: string, operation: string): string {
+  return `  Header                 Authorization: Bearer ${EXAMPLE.token}
+  Operation              ${operation}
+  Or in a shell          curl ${url} -H 'Content-Type: application/json' \\
+                           -H 'Authorization: Bearer ${EXAMPLE.token}' -d '${JSON.stringify({ query: operation })}'`;
+}
+
 /** The emulator's log: the body of each command as it came, and what it was answered. */
 function showExchange(body: string, status: number, answer: string): void {
   const shown = answer.length > 1000 ? `${answer.slice(0, 1000)}…` : answer;

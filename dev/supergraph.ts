@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { explainStartFailure, stopOnSignal } from '../src/lifecycle.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { EXAMPLE } from './seed.ts';
-import { startSubgraph } from './subgraph.ts';
+import { describeAsking, localize, startSubgraph } from './subgraph.ts';
 import { GRAPHQL_PATHS, startGateway } from './supergraph/gateway.ts';
 import { RESIDENCES_SDL, startNeighbour } from './supergraph/neighbour.ts';
 
@@ -55,20 +55,11 @@ try {
   Subgraph maintenance   ${localize(maintenance.url)}, with Router-Authorization: ${ROUTER_SECRET}
   Subgraph residences    ${localize(residences.url)}
   Command API emulator   ${subgraph.commandApiUrl}
-  Header                 Authorization: Bearer ${EXAMPLE.token}
-  Operation              ${operation}
-  Or in a shell          curl ${url} -H 'Content-Type: application/json' \\
-                           -H 'Authorization: Bearer ${EXAMPLE.token}' -d '${JSON.stringify({ query: operation })}'
+${describeAsking(url, operation)}
 `);
 } catch (error) {
   console.error(explainStartFailure(error) ?? error);
   process.exit(1);
-}
-
-/** A URL as a developer, and supergraph/supergraph.yaml, write it. */
-function localize(url: string): string {
-  const { port, pathname } = new URL(url);
-  return `http://localhost:${port}${pathname === '/' ? '' : pathname}`;
 }
 
 /** The gateway's port plus `count`; any free one where the gateway takes one. */

@@ -5,7 +5,8 @@
 import { composeServices as composeApollo } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';
 import { composeServices as composeGuild } from '@theguild/federation-composition';
-import { buildSchema, parse } from 'graphql';
+import { buildSchema } from 'graphql';
+import { toServices } from '../dev/supergraph/gateway.ts';
 import { RESIDENCES_SDL } from '../dev/supergraph/neighbour.ts';
 import { MAINTENANCE_SDL } from './support/use-supergraph.ts';
 import { KEYS, visitsSdl } from './support/visits.ts';
@@ -25,24 +26,19 @@ const SUPERGRAPHS: [string, Record<string, string>][] = [
 ];
 const JOINED = 'join__type(graph: MAINTENANCE, key: "residence { id } maintenanceId")';
 
-function toServices(subgraphs: Record<string, string>) {
-  return Object.entries(subgraphs).map(([name, sdl]) => ({
-    name,
-    url: `http://${name}.test/graphql`,
-    typeDefs: parse(sdl),
-  }));
-}
+const servicesOf = (subgraphs: Record<string, string>) =>
+  toServices(Object.entries(subgraphs).map(([name, sdl]) => ({ name, url: `http://${name}.test/graphql`, sdl })));
 
 describe.each(SUPERGRAPHS)('our SDL %s', (_, subgraphs) => {
   it('composes with @apollo/composition, without a hint that is ours', () => {
-    const { errors, supergraphSdl, hints } = composeApollo(toServices(subgraphs));
+    const { errors, supergraphSdl, hints } = composeApollo(servicesOf(subgraphs));
     expect(errors).toBeUndefined();
     expect(supergraphSdl).toContain(JOINED);
     expect(hints).toEqual([]);
   });
 
   it('composes with @theguild/federation-composition', () => {
-    const { errors, supergraphSdl } = composeGuild(toServices(subgraphs));
+    const { errors, supergraphSdl } = composeGuild(servicesOf(subgraphs));
     expect(errors).toBeUndefined();
     expect(supergraphSdl).toContain(JOINED);
     expect(() => buildSchema(String(supergraphSdl), { assumeValidSDL: true })).not.toThrow();

@@ -6,14 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { composeServices as composeApollo } from '@apollo/composition';
-import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
-import { ApolloServer } from '@apollo/server';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { composeServices as composeGuild } from '@theguild/federation-composition';
-import { parse } from 'graphql';
 import { EXAMPLE } from '../dev/seed.ts';
+import { startGateway, toServices } from '../dev/supergraph/gateway.ts';
+import type { Running } from '../dev/supergraph/host.ts';
 import { killAll, start, watch } from './support/process.ts';
-import { ROUTER_SECRET } from './support/subgraph.ts';
+import { ROUTER_SECRET, readAnswer } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
@@ -46,9 +45,14 @@ const CODE = { extensions: { code: 'UPSTREAM_UNAVAILABLE' } };
 const subgraph = useSubgraph();
 afterAll(killAll);
 
-const servicesOf = (sdl: string, urls = { maintenance: 'http://maintenance.test', visits: 'http://visits.test' }) => [
-  { name: 'maintenance', url: urls.maintenance, typeDefs: parse(read('schema/maintenance.graphql')) },
-  { name: 'visits', url: urls.visits, typeDefs: parse(sdl) },
+const subgraphsOf = (sdl: string, urls = { maintenance: 'http://maintenance.test', visits: 'http://visits.test' }) => [
+  {
+    name: 'maintenance',
+    url: urls.maintenance,
+    sdl: read('schema/maintenance.graphql'),
+    headers: { 'router-authorization': ROUTER_SECRET },
+  },
+  { name: 'visits', url: urls.visits, sdl },
 ];
 
 /** Runs the program beside a schema, as the document tells to. Answers where it listens. */
@@ -63,44 +67,30 @@ async function startVisits(sdl: string, code: string): Promise<string> {
   return url;
 }
 
-/** A gateway that sends to ours what a router sends, and to the other what it should not need. */
-class DataSource extends RemoteGraphQLDataSource {
-  override willSendRequest({
-    request,
-  }: {
-    request: { http?: { headers: { set(name: string, value: string): void } } };
-  }) {
-    if (this.url?.startsWith(subgraph.url)) {
-      request.http?.headers.set('authorization', `Bearer ${EXAMPLE.token}`);
-      request.http?.headers.set('router-authorization', ROUTER_SECRET);
-    }
-  }
-}
-
 describe.each(VARIANTS)('a subgraph that %s', (_, sdl, code) => {
-  let server: ApolloServer;
+  let gateway: Running;
 
   beforeAll(async () => {
     const urls = { maintenance: `${subgraph.url}/graphql`, visits: await startVisits(sdl, code) };
-    const { supergraphSdl = '' } = composeApollo(servicesOf(sdl, urls));
-    const gateway = new ApolloGateway({ supergraphSdl, buildService: ({ url = '' }) => new DataSource({ url }) });
-    server = new ApolloServer({ gateway, stopOnTerminationSignals: false });
-    await server.start();
+    gateway = await startGateway(subgraphsOf(sdl, urls), { host: '127.0.0.1', port: 0 });
   });
-  afterAll(() => server.stop());
+  afterAll(() => gateway.stop());
 
   async function ask(query: string) {
-    const { body } = await server.executeOperation({ query });
-    if (body.kind !== 'single') throw new Error('in parts');
-    // graphql makes objects without a prototype.
-    return JSON.parse(JSON.stringify(body.singleResult));
+    const response = await fetch(`${gateway.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${EXAMPLE.token}` },
+      body: JSON.stringify({ query }),
+    });
+    const { data, errors } = await readAnswer(response);
+    return errors.length > 0 ? { data, errors } : { data };
   }
 
   it.each([
     ['@apollo/composition', composeApollo],
     ['@theguild/federation-composition', composeGuild],
   ])('composes by %s, without a hint', (__, compose) => {
-    const { errors, hints = [] } = compose(servicesOf(sdl)) as {
+    const { errors, hints = [] } = compose(toServices(subgraphsOf(sdl))) as {
       errors?: readonly unknown[];
       hints?: readonly unknown[];
     };

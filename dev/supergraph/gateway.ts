@@ -69,10 +69,14 @@ export function passOn(headers: IncomingHttpHeaders): Record<string, string> {
   return Object.fromEntries(given.map((name) => [name, String(headers[name])]));
 }
 
+/** The subgraphs as either composer takes them. */
+export function toServices(subgraphs: readonly Subgraph[]) {
+  return subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) }));
+}
+
 /** The SDL of the supergraph. */
-export function composeSupergraph(subgraphs: readonly Subgraph[]): string {
-  const services = subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) }));
-  const { errors, supergraphSdl } = composeServices(services);
+function composeSupergraph(subgraphs: readonly Subgraph[]): string {
+  const { errors, supergraphSdl } = composeServices(toServices(subgraphs));
   if (errors) throw new Error(`The supergraph does not compose:\n${errors.map(({ message }) => message).join('\n')}`);
   return supergraphSdl;
 }

@@ -4,8 +4,7 @@
 import { ApolloServer } from '@apollo/server';
 import { getStitchedSchemaFromSupergraphSdl } from '@graphql-tools/federation';
 import { composeServices } from '@theguild/federation-composition';
-import { parse } from 'graphql';
-import { passOn, type Subgraph } from '../../dev/supergraph/gateway.ts';
+import { passOn, type Subgraph, toServices } from '../../dev/supergraph/gateway.ts';
 import { type Listening, serveApollo } from '../../dev/supergraph/host.ts';
 
 interface Context {
@@ -15,8 +14,7 @@ interface Context {
 
 /** Composes and serves the supergraph, as `startGateway` of dev/ does. */
 export async function startStitchingGateway(subgraphs: readonly Subgraph[], listening: Listening) {
-  const services = subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) }));
-  const { supergraphSdl, errors } = composeServices(services);
+  const { supergraphSdl, errors } = composeServices(toServices(subgraphs));
   if (!supergraphSdl) throw new Error(String(errors));
   const schema = getStitchedSchemaFromSupergraphSdl({
     supergraphSdl,

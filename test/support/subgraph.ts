@@ -72,8 +72,7 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}) {
       body,
       ...(signal && { signal }),
     });
-    const { data, errors = [], extensions } = (await response.json()) as Partial<Answer>;
-    return { status: response.status, headers: response.headers, data, errors, extensions };
+    return readAnswer(response);
   }
 
   /** Sends an operation. */
@@ -106,6 +105,11 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}) {
       await upstream.stop();
     },
   };
+}
+
+export async function readAnswer(response: Response): Promise<Answer> {
+  const { data, errors = [], extensions } = (await response.json()) as Partial<Answer>;
+  return { status: response.status, headers: response.headers, data, errors, extensions };
 }
 
 export type Subgraph = Awaited<ReturnType<typeof startSubgraph>>;

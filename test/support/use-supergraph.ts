@@ -8,7 +8,7 @@ import type { Subgraph as Composed } from '../../dev/supergraph/gateway.ts';
 import type { Listening, Running } from '../../dev/supergraph/host.ts';
 import { RESIDENCES_SDL, startNeighbour } from '../../dev/supergraph/neighbour.ts';
 import { startRecorder } from './recorder.ts';
-import { type Answer, ROUTER_SECRET, startSubgraph } from './subgraph.ts';
+import { type Answer, ROUTER_SECRET, readAnswer, startSubgraph } from './subgraph.ts';
 import { TOKENS } from './upstream.ts';
 import { type KeyFields, startVisits, visitsSdl } from './visits.ts';
 
@@ -75,8 +75,7 @@ export async function startSupergraph(
         },
         body: JSON.stringify({ query, variables }),
       });
-      const { data, errors = [], extensions } = (await response.json()) as Partial<Answer>;
-      return { status: response.status, headers: response.headers, data, errors, extensions };
+      return readAnswer(response);
     },
     reset() {
       subgraph.upstream.reset();
