@@ -8,6 +8,7 @@ import { createLogger } from '../src/logger.ts';
 import { createServer } from '../src/server.ts';
 import { createCommandApi, serve } from './command-api.ts';
 import { EXAMPLE, seed } from './seed.ts';
+import { listCommands, showCommands } from './show-commands.ts';
 import { Store } from './store.ts';
 
 /**
@@ -26,7 +27,12 @@ export async function startSubgraph(environment: NodeJS.ProcessEnv, extend?: (ap
     ...environment,
   });
   const logger = createLogger(config.LOG_LEVEL, pretty({ sync: true, singleLine: true, ignore: 'pid,service' }));
-  const server = await createServer({ config, logger, ...(extend && { extend }) });
+  const server = await createServer({
+    config,
+    logger,
+    plugins: [showCommands(listCommands)],
+    ...(extend && { extend }),
+  });
   return {
     url: server.url,
     commandApiUrl: commandApi.url,

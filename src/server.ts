@@ -1,7 +1,7 @@
 /**
  * The subgraph as a whole: the schema run by Apollo Server, in its HTTP host, before a command API.
  */
-import { ApolloServer } from '@apollo/server';
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -22,7 +22,6 @@ import { LIMITS, limitOperations } from './limits.ts';
 import { httpStatus } from './plugins/http-status.ts';
 import { noStore } from './plugins/no-store.ts';
 import { operationLog } from './plugins/operation-log.ts';
-import { showCommands } from './plugins/show-commands.ts';
 import { unforeseen } from './plugins/unforeseen.ts';
 import { createSchema } from './schema.ts';
 
@@ -31,10 +30,12 @@ export interface ServerDependencies {
   readonly logger: Logger;
   /** What a developer's server adds to its host before it listens. */
   readonly extend?: (app: FastifyInstance) => void;
+  /** What it adds to Apollo Server. */
+  readonly plugins?: ApolloServerPlugin<Context>[];
 }
 
 /** Starts listening. Rejects where it cannot, with Node's own error. */
-export async function createServer({ config, logger, extend }: ServerDependencies): Promise<Host> {
+export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies): Promise<Host> {
   const transport = createTransport(config);
   const upstream = { send: guardCommands(transport.send, config), flights: createFlights() };
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }, reply) => {
@@ -63,7 +64,7 @@ export async function createServer({ config, logger, extend }: ServerDependencie
       noStore(),
       operationLog(logger),
       unforeseen(),
-      ...(config.production ? [] : [showCommands()]),
+      ...plugins,
       ApolloServerPluginLandingPageDisabled(),
       // Field timings go only to a router that has shown the secret.
       config.routerSecrets.length > 0 ? ApolloServerPluginInlineTrace() : ApolloServerPluginInlineTraceDisabled(),

@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
+import { listCommands, showCommands } from '../dev/show-commands.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
@@ -10,8 +11,8 @@ const ID = `${R}:${EXAMPLE.maintenanceId}`;
 const LIST = `maintenances(residenceId: "${R}") { id }`;
 const READING = { residenceId: R, durationMs: expect.any(Number) };
 
-describe('in development', () => {
-  const subgraph = useSubgraph({ NODE_ENV: 'development', ROUTER_SECRET: '' });
+describe('in development, as npm run dev shows it', () => {
+  const subgraph = useSubgraph({ NODE_ENV: 'development', ROUTER_SECRET: '' }, [showCommands(listCommands)]);
 
   it.each([
     ['a list', `{ ${LIST} }`, ['get_maintenance_list']],
@@ -50,8 +51,8 @@ describe('in development', () => {
   });
 });
 
-describe('in production', () => {
-  const subgraph = useSubgraph();
+describe.each(['production', 'development'])('by npm start in %s', (NODE_ENV) => {
+  const subgraph = useSubgraph({ NODE_ENV });
 
   it('no answer shows any', async () => {
     const { data, extensions } = await subgraph.ask(`{ ${LIST} }`);

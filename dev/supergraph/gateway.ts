@@ -4,7 +4,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { composeServices } from '@apollo/composition';
 import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServer } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginLandingPageDisabled,
@@ -12,6 +12,7 @@ import {
 } from '@apollo/server/plugin/disabled';
 import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
 import { parse } from 'graphql';
+import { showCommands } from '../show-commands.ts';
 import { type Listening, type Running, serveApollo } from './host.ts';
 
 export interface Subgraph {
@@ -50,7 +51,8 @@ export async function startGateway(subgraphs: readonly Subgraph[], listening: Li
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     plugins: [
-      showCommands(),
+      // What the subgraphs said there of each of their own answers; a gateway drops it.
+      showCommands<Context>(({ commands }) => commands),
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
@@ -99,18 +101,4 @@ function createSource(url: string, { headers: own, timeoutMs = 12_000 }: Partial
       return response;
     },
   });
-}
-
-/** Puts into `extensions.commands` what the subgraphs said there of each of their own answers; a gateway drops it. */
-function showCommands(): ApolloServerPlugin<Context> {
-  return {
-    async requestDidStart() {
-      return {
-        async willSendResponse({ contextValue: { commands }, response: { body } }) {
-          if (body.kind !== 'single') return;
-          body.singleResult.extensions = { ...body.singleResult.extensions, commands };
-        },
-      };
-    },
-  };
 }

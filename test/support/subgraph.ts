@@ -4,7 +4,7 @@
 import { EXAMPLE } from '../../dev/seed.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/logger.ts';
-import { createServer } from '../../src/server.ts';
+import { createServer, type ServerDependencies } from '../../src/server.ts';
 import { startUpstream, TOKENS, type Upstream } from './upstream.ts';
 
 export const ROUTER_SECRET = 'router-secret-of-the-tests';
@@ -44,7 +44,7 @@ interface Asking extends Sending {
   readonly variables?: Record<string, unknown>;
 }
 
-export async function startSubgraph(env: NodeJS.ProcessEnv = {}) {
+export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: ServerDependencies['plugins']) {
   const upstream: Upstream = await startUpstream();
   const lines: string[] = [];
   const config = loadConfig({
@@ -56,7 +56,7 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}) {
     ...env,
   });
   const logger = createLogger('debug', { write: (line) => lines.push(line) });
-  const server = await createServer({ config, logger });
+  const server = await createServer({ config, logger, ...(plugins && { plugins }) });
 
   /** Sends a body as the router does, right or not. */
   async function post(body: string, { token = TOKENS.first, headers, signal }: Sending = {}): Promise<Answer> {

@@ -3,11 +3,11 @@ import { type Subgraph, startSubgraph } from './subgraph.ts';
 
 /** One subgraph for a test file, its command API as at its start before each test. */
 export function useSubgraph(
-  env?: NodeJS.ProcessEnv,
+  ...starting: Parameters<typeof startSubgraph>
 ): Pick<Subgraph, 'post' | 'ask' | 'askAndLeave' | 'upstream' | 'logs' | 'logText'> & { url: string } {
   let subgraph: Subgraph;
   beforeAll(async () => {
-    subgraph = await startSubgraph(env);
+    subgraph = await startSubgraph(...starting);
   });
   afterAll(() => subgraph.stop());
   beforeEach(() => {

@@ -1,0 +1,32 @@
+import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
+import { CommandApiError } from '../src/command-api/errors.ts';
+import type { Context } from '../src/context.ts';
+import { FAILURES } from '../src/format-error.ts';
+
+/** Puts into `extensions.commands` what `list` makes of an operation's context. */
+export function showCommands<T extends BaseContext>(list: (context: T) => unknown[]): ApolloServerPlugin<T> {
+  return {
+    async requestDidStart() {
+      return {
+        async willSendResponse({ contextValue, response: { body } }) {
+          if (body.kind !== 'single') return;
+          body.singleResult.extensions = { ...body.singleResult.extensions, commands: list(contextValue) };
+        },
+      };
+    },
+  };
+}
+
+/**
+ * What an operation cost: each command that it asked for, with its residence, how long it took in milliseconds and `OK`
+ * or the code of its failure.
+ */
+export function listCommands({ commands }: Context) {
+  return commands.map(({ name, id, residenceId, durationMs, error }) => ({
+    command: name,
+    commandId: id,
+    residenceId,
+    durationMs: Math.round(durationMs),
+    outcome: error instanceof CommandApiError ? FAILURES[error.reason].code : error ? 'ERROR' : 'OK',
+  }));
+}
