@@ -54,8 +54,6 @@ export async function startHost<T extends BaseContext>(
   // Not a hook: nothing of a request that may not enter, or that there is no room for, is routed or parsed.
   function admit(handle: http.RequestListener): http.RequestListener {
     return (request, response) => {
-      // Every answer is one caller's, or of one moment.
-      response.setHeader('cache-control', 'no-store');
       if (!ready) response.setHeader('connection', 'close');
       if (isProbe(request)) return handle(request, response);
       if (!mayEnter(request)) {
@@ -94,9 +92,12 @@ export async function startHost<T extends BaseContext>(
     return reply.code(405).header('allow', 'GET, POST').send(refusal(405));
   });
   app.setErrorHandler((error: FastifyError, _, reply) => answerHttpError(error, reply, logger));
-  app.addHook('onSend', async (_, reply) => {
+  app.addHook('onSend', async (_, reply, payload) => {
+    // Every answer is one caller's, or of one moment; Apollo lets some be kept, those to a persisted query.
+    reply.header('cache-control', 'no-store');
     // A connection that is kept would hold up the end.
     if (!ready) reply.header('connection', 'close');
+    if (isWellFormedJson(reply, payload)) reply.code(200);
   });
   app.get('/health/live', () => ({ status: 'live' }));
   app.get('/health/ready', (_, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'stopping' }));
@@ -140,6 +141,16 @@ function answerClientError({ code }: NodeJS.ErrnoException, socket: Socket): voi
   socket.destroySoon();
 }
 
+/**
+ * Whether Apollo answered 400 in `application/json` to a well-formed request, one that does not parse or validate: there,
+ * GraphQL over HTTP wants 200. In `application/graphql-response+json` 400 is right.
+ */
+function isWellFormedJson(reply: FastifyReply, payload: unknown): boolean {
+  if (reply.statusCode !== 400 || reply.getHeader('content-type') !== JSON_TYPE) return false;
+  // A message cannot hold this text: JSON escapes its quotes.
+  return !String(payload).includes('"code":"BAD_REQUEST"');
+}
+
 /** A fault that Fastify found in a request, or an unforeseen one, as JSON of GraphQL's shape. */
 function answerHttpError(error: FastifyError, reply: FastifyReply, logger: Logger): FastifyReply {
   // A Host header or path that makes no URL has a code of Node's and no status.
@@ -148,7 +159,7 @@ function answerHttpError(error: FastifyError, reply: FastifyReply, logger: Logge
 }
 
 function refuse(response: ServerResponse, status: number, code?: string, message?: string): void {
-  response.writeHead(status, { 'content-type': JSON_TYPE });
+  response.writeHead(status, { 'content-type': JSON_TYPE, 'cache-control': 'no-store' });
   response.end(JSON.stringify(refusal(status, code, message)));
 }
 

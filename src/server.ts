@@ -19,8 +19,6 @@ import { type Context, createContext } from './context.ts';
 import { createFormatError } from './format-error.ts';
 import { type Host, startHost } from './http-host.ts';
 import { LIMITS, limitOperations } from './limits.ts';
-import { httpStatus } from './plugins/http-status.ts';
-import { noStore } from './plugins/no-store.ts';
 import { operationLog } from './plugins/operation-log.ts';
 import { unforeseen } from './plugins/unforeseen.ts';
 import { createSchema } from './schema.ts';
@@ -60,8 +58,6 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     logger,
     formatError: createFormatError(logger),
     plugins: [
-      httpStatus(),
-      noStore(),
       operationLog(logger),
       unforeseen(),
       ...plugins,
