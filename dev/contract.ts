@@ -5,7 +5,6 @@
  */
 import { parseArgs } from 'node:util';
 import { EnvError, makeValidator } from 'envalid';
-import { RejectedError, UnreachableError } from '../src/command-api/errors.ts';
 import { ConfigError, origin, readVariables } from '../src/config.ts';
 import { describeFailure } from './contract/describe.ts';
 import { createSend, type Send } from './contract/exchange.ts';
@@ -86,8 +85,8 @@ function readEnvironment() {
 function refuseUseless({ exchange, outcome: { error } }: ListRead, url: string): void {
   if (!error) return;
   const seen = describeFailure(exchange, error);
-  if (error instanceof UnreachableError) throw new CannotCheck(`The command API at ${url} does not serve: ${seen}.`);
-  if (error instanceof RejectedError) {
+  if (error.isUnreachable) throw new CannotCheck(`The command API at ${url} does not serve: ${seen}.`);
+  if (error.outcome === 'REJECTED') {
     const variable = error.reason === 'unauthenticated' ? 'COMMAND_API_TOKEN' : 'COMMAND_API_RESIDENCE_ID';
     throw new CannotCheck(`The command API says no to the list of the residence: ${seen}. See ${variable}.`);
   }

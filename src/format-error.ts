@@ -33,8 +33,9 @@ export function createFormatError(logger: Logger) {
     const { path, extensions } = formatted;
     if (path === undefined && REQUEST_CODES.has(extensions?.code)) return curtail(formatted);
     if (cause instanceof CommandApiError) {
-      const { command, reason, upstreamCode, outcome } = cause;
+      const { command, reason, outcome } = cause;
       const { code, message } = FAILURES[reason];
+      const { upstreamCode } = cause.details;
       const known = { command: command.name, commandId: command.id, upstreamCode, ...(command.write && { outcome }) };
       return { ...formatted, message, extensions: { code, ...known } };
     }

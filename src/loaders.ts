@@ -73,7 +73,7 @@ export function createLoaders(client: CommandApiClient) {
 
 /** Whether the failure of an info may mean that there is no such request: the command API said no, or nothing at all. */
 function mayNotExist(error: unknown): boolean {
-  return error instanceof CommandApiError && (error.reason === 'rejected' || error.empty);
+  return error instanceof CommandApiError && (error.reason === 'rejected' || error.details.empty === true);
 }
 
 /** DataLoader wants an Error in the place of a value that failed, so that it costs no other. */

@@ -16,7 +16,8 @@ export function describeFailure(exchange: Exchange, error: CommandApiError): str
   const { reply } = exchange;
   if (!('text' in reply)) return error.message;
   const body = bodyOf(exchange);
-  const code = error.upstreamCode === undefined ? [] : [`code ${error.upstreamCode}`];
+  const { upstreamCode } = error.details;
+  const code = upstreamCode === undefined ? [] : [`code ${upstreamCode}`];
   const form = isObject(body) ? `with ${listMembers([body])}` : `no JSON object, ${reply.text.length} characters`;
   return [reply.status, error.reason, ...code, form].join(', ');
 }

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Reply } from '../../src/command-api/decoder.ts';
 import { decodeReply } from '../../src/command-api/decoder.ts';
-import { CommandApiError, type CommandRef, UnreachableError } from '../../src/command-api/errors.ts';
+import { CommandApiError, type CommandRef } from '../../src/command-api/errors.ts';
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 const TIME_LIMIT_MS = 5000;
@@ -15,7 +15,7 @@ const NOT_CONNECTED = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH',
 export interface Exchange {
   readonly command: CommandRef;
   /** What came, or why nothing did. */
-  readonly reply: Reply | UnreachableError;
+  readonly reply: Reply | CommandApiError;
 }
 
 export interface Sending {
@@ -89,11 +89,11 @@ export function resultOf(exchange: Exchange): unknown {
   return (bodyOf(exchange) as { result?: unknown } | null | undefined)?.result;
 }
 
-function toUnreachable(error: unknown, command: CommandRef): UnreachableError {
+function toUnreachable(error: unknown, command: CommandRef): CommandApiError {
   const { name, cause } = error as Error;
   if (name === 'TimeoutError') {
-    return new UnreachableError(command, 'timeout', { detail: `no answer in ${TIME_LIMIT_MS / 1000} s`, sent: true });
+    return new CommandApiError(command, 'timeout', { detail: `no answer in ${TIME_LIMIT_MS / 1000} s`, sent: true });
   }
   const code = String((cause as NodeJS.ErrnoException | undefined)?.code ?? name);
-  return new UnreachableError(command, 'unavailable', { detail: code, sent: !NOT_CONNECTED.includes(code) });
+  return new CommandApiError(command, 'unavailable', { detail: code, sent: !NOT_CONNECTED.includes(code) });
 }

@@ -2,7 +2,7 @@
  * The checks that change nothing at the command API: eight commands, one after another.
  */
 import { decodeInfo, decodeList } from '../../src/command-api/decoder.ts';
-import { type CommandApiError, InvalidReplyError, RejectedError } from '../../src/command-api/errors.ts';
+import type { CommandApiError } from '../../src/command-api/errors.ts';
 import type { Maintenance, MaintenanceKey } from '../../src/maintenance.ts';
 import {
   countTypes,
@@ -43,7 +43,7 @@ interface Failing extends Sending {
   readonly otherwise?: string;
 }
 
-const isRefusal = (error: CommandApiError) => error instanceof RejectedError;
+const isRefusal = (error: CommandApiError) => error.outcome === 'REJECTED';
 
 /** The bad token comes last: whoever counts those must not shut the others out. */
 function failingCommands(residenceId: string): Failing[] {
@@ -58,9 +58,7 @@ function failingCommands(residenceId: string): Failing[] {
       name: 'get_maintenance_info',
       param: { residence_id: residenceId, maintenance_id: ticket },
       // As src/loaders.ts asks before it lets the list decide.
-      isPromised: (error) =>
-        (error instanceof RejectedError && error.reason === 'rejected') ||
-        (error instanceof InvalidReplyError && error.empty),
+      isPromised: (error) => error.reason === 'rejected' || error.details.empty === true,
       decode: (result, { command }) => decodeInfo(result, { residenceId, maintenanceId: ticket }, command),
       otherwise: 'is an error where the code means to answer that there is no such ticket',
     },

@@ -6,7 +6,7 @@ import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
 import type { CommandRef } from './errors.ts';
 import type { Flights } from './flights.ts';
-import { createOperationPolicy, takeTurn } from './policy.ts';
+import { createQueue } from './policy.ts';
 import type { Send, Session } from './transport.ts';
 
 /** What all operations share. */
@@ -37,7 +37,8 @@ type Param = Readonly<Record<string, unknown>> & { readonly residence_id: string
  * command as it is asked for, and is completed when it settles.
  */
 export function createCommandApiClient({ send, flights }: Upstream, session: Session, commands: CommandRecord[]) {
-  const operationPolicy = createOperationPolicy();
+  // So many at once that one operation cannot fill everybody's queue.
+  const takeTurn = createQueue(32, Number.POSITIVE_INFINITY);
 
   async function run<T>(write: boolean, name: string, param: Param, decode: Decode<T>): Promise<T> {
     // Not the param, which holds what a resident wrote.
@@ -68,7 +69,7 @@ export function createCommandApiClient({ send, flights }: Upstream, session: Ses
     }
 
     try {
-      return await takeTurn(operationPolicy, command, signal, write ? sendAlone : share);
+      return await takeTurn(command, signal, write ? sendAlone : share);
     } catch (error) {
       command.error = error;
       throw error;

@@ -4,7 +4,7 @@
  */
 import type { Decoded, Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
 import { formatMaintenanceId, isMoment } from '../maintenance.ts';
-import { type CommandRef, InvalidReplyError, RejectedError, UnreachableError } from './errors.ts';
+import { CommandApiError, type CommandRef } from './errors.ts';
 
 /** An HTTP answer, as it came. */
 export interface Reply {
@@ -29,11 +29,11 @@ export function decodeReply({ status, text }: Reply, command: CommandRef): unkno
   const body = parseObject(text);
   if (status < 300 && body?.success === true) return body.result;
   const details = { detail: `status ${status}`, upstreamCode: findCode(body) };
-  if (status === 401) throw new RejectedError(command, 'unauthenticated', details);
-  if (status === 403) throw new RejectedError(command, 'forbidden', details);
-  if (status === 429 || status >= 500) throw new UnreachableError(command, 'unavailable', { ...details, sent: true });
-  if (body?.success === false) throw new RejectedError(command, 'rejected', details);
-  throw new InvalidReplyError(command, details);
+  if (status === 401) throw new CommandApiError(command, 'unauthenticated', details);
+  if (status === 403) throw new CommandApiError(command, 'forbidden', details);
+  if (status === 429 || status >= 500) throw new CommandApiError(command, 'unavailable', details);
+  if (body?.success === false) throw new CommandApiError(command, 'rejected', details);
+  throw new CommandApiError(command, 'invalid', details);
 }
 
 /** `get_maintenance_list`: an array of tickets. A ticket without a usable id is left out and counted. */
@@ -85,8 +85,8 @@ function decodeTicket(ticket: Json, { residenceId, maintenanceId }: MaintenanceK
 }
 
 /** One error for all members of a reply that cannot be read: a long list of them must not cost a stack trace each. */
-function unusableMember(command: CommandRef): InvalidReplyError {
-  return new InvalidReplyError(command, { detail: 'unusable member' });
+function unusableMember(command: CommandRef): CommandApiError {
+  return new CommandApiError(command, 'invalid', { detail: 'unusable member' });
 }
 
 // A decoder answers undefined for what it cannot read.
@@ -107,9 +107,9 @@ function decodeTime(value: unknown): string | null | undefined {
   return isMoment(time) ? time : undefined;
 }
 
-function unexpectedResult(command: CommandRef, result: unknown): InvalidReplyError {
+function unexpectedResult(command: CommandRef, result: unknown): CommandApiError {
   const empty = result === '' || (typeof (result ?? {}) === 'object' && Object.keys(result ?? {}).length === 0);
-  return new InvalidReplyError(command, { detail: empty ? 'empty result' : 'unexpected result', empty });
+  return new CommandApiError(command, 'invalid', { detail: empty ? 'empty result' : 'unexpected result', empty });
 }
 
 function isObject(value: unknown): value is Json {

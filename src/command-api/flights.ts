@@ -1,7 +1,7 @@
 /**
  * Identical reads under way share one exchange. Nothing is kept after it settles.
  */
-import { AbandonedError, type CommandRef } from './errors.ts';
+import { abandoned, type CommandRef } from './errors.ts';
 
 interface Flight {
   readonly command: CommandRef;
@@ -10,6 +10,8 @@ interface Flight {
   readonly controller: AbortController;
   waiting: number;
 }
+
+type Run<T> = (signal: AbortSignal) => Promise<T>;
 
 export type Flights = ReturnType<typeof createFlights>;
 
@@ -20,20 +22,26 @@ export function createFlights() {
     if (flights.get(key) === flight) flights.delete(key);
   }
 
-  function wait<T>(key: string, flight: Flight, signal: AbortSignal): Promise<T> {
+  function start(key: string, command: CommandRef, residenceId: string, run: Run<unknown>): Flight {
+    const controller = new AbortController();
+    const result = run(controller.signal).finally(() => forget(key, flight));
+    const flight = { command, residenceId, result, controller, waiting: 0 };
+    flights.set(key, flight);
+    return flight;
+  }
+
+  function wait(key: string, flight: Flight, signal: AbortSignal): Promise<unknown> {
     flight.waiting++;
     return new Promise((resolve, reject) => {
       const leave = () => {
-        reject(new AbandonedError(flight.command, signal, true));
+        reject(abandoned(flight.command, signal, true));
         flight.waiting--;
         if (flight.waiting > 0) return;
         forget(key, flight);
         flight.controller.abort(signal.reason);
       };
-      signal.addEventListener('abort', leave, { once: true });
-      flight.result
-        .then((result) => resolve(result as T), reject)
-        .finally(() => signal.removeEventListener('abort', leave));
+      signal.addEventListener('abort', leave);
+      flight.result.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
     });
   }
 
@@ -43,23 +51,9 @@ export function createFlights() {
      * starts one. `signal` ends the waiting; the signal that `run` is given aborts once nobody waits any more. The
      * command that is returned is the one really sent.
      */
-    share<T>(
-      key: string,
-      own: CommandRef,
-      residenceId: string,
-      signal: AbortSignal,
-      run: (signal: AbortSignal) => Promise<T>,
-    ): { command: CommandRef; result: Promise<T> } {
-      let flight = flights.get(key);
-      if (!flight) {
-        const controller = new AbortController();
-        const started = { command: own, residenceId, result: run(controller.signal), controller, waiting: 0 };
-        const landed = () => forget(key, started);
-        started.result.then(landed, landed);
-        flights.set(key, started);
-        flight = started;
-      }
-      return { command: flight.command, result: wait(key, flight, signal) };
+    share<T>(key: string, own: CommandRef, residenceId: string, signal: AbortSignal, run: Run<T>) {
+      const flight = flights.get(key) ?? start(key, own, residenceId, run);
+      return { command: flight.command, result: wait(key, flight, signal) as Promise<T> };
     },
 
     /** Lets no later read join what is under way for a residence, whoever asked for it. */

@@ -6,7 +6,7 @@ import https from 'node:https';
 import got, { RequestError, type RetryObject } from 'got';
 import type { Config } from '../config.ts';
 import type { Reply } from './decoder.ts';
-import { AbandonedError, type CommandRef, InvalidReplyError, UnreachableError } from './errors.ts';
+import { abandoned, CommandApiError, type CommandRef } from './errors.ts';
 
 /** What of the caller's request goes along with each of its commands, and what ends them. */
 export interface Session {
@@ -40,10 +40,8 @@ const BACKOFF = { firstMs: 100, mostMs: 2000 };
 /** In tenths of a retry: what there is at the start, what each command earns, and what can be saved up. */
 const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 
-type TransportConfig = Pick<Config, 'COMMAND_API_URL' | 'ATTEMPT_TIMEOUT_MS' | 'MAX_ATTEMPTS'>;
-
 /** Opens nothing until the first command; `close` ends the connections that are kept. */
-export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEMPTS }: TransportConfig) {
+export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEMPTS }: Config) {
   const url = new URL(PATH, COMMAND_API_URL);
   const kept = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
   const single = { http: false, https: false } as const;
@@ -126,12 +124,14 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       const code = findCode(error);
       const timedOut = signal.aborted || code === 'ETIMEDOUT';
       if (status !== undefined && decidesAlone(status, timedOut)) return { status, text: '' };
-      if (end.signal.aborted && !signal.aborted) throw new InvalidReplyError(command, { detail: 'reply over 10 MB' });
+      if (end.signal.aborted && !signal.aborted) {
+        throw new CommandApiError(command, 'invalid', { detail: 'reply over 10 MB' });
+      }
       // got's error itself goes no further: it shows the token and the body.
       const sent = wasSent(error);
-      if (signal.aborted) throw new AbandonedError(command, signal, sent);
-      if (isNonsense(code)) throw new InvalidReplyError(command, { detail: code });
-      throw new UnreachableError(command, timedOut ? 'timeout' : 'unavailable', { detail: code, sent });
+      if (signal.aborted) throw abandoned(command, signal, sent);
+      if (isNonsense(code)) throw new CommandApiError(command, 'invalid', { detail: code });
+      throw new CommandApiError(command, timedOut ? 'timeout' : 'unavailable', { detail: code, sent });
     } finally {
       signal.removeEventListener('abort', forward);
     }

@@ -34,6 +34,6 @@ export function operationLog(logger: Logger): ApolloServerPlugin<Context> {
 function describeCommand({ name, id, durationMs, dropped, error }: CommandRecord) {
   const entry = { name, id, durationMs: Math.round(durationMs), dropped };
   if (!(error instanceof CommandApiError)) return entry;
-  const { reason, message, upstreamCode } = error;
-  return { ...entry, code: FAILURES[reason].code, detail: message, upstreamCode };
+  const { reason, message, details } = error;
+  return { ...entry, code: FAILURES[reason].code, detail: message, upstreamCode: details.upstreamCode };
 }
