@@ -18,6 +18,14 @@ export class Refusal extends Error {
   }
 }
 
+/** Takes a cost from what an answer may still cost. Throws once that is too little, and ever after. */
+export function take(budget: { left: number }, cost: number): void {
+  budget.left -= cost;
+  if (budget.left >= 0) return;
+  const reason = 'this, and every list and text that comes later, is left out of it. Ask for less.';
+  throw new Refusal('BAD_USER_INPUT', `The answer would be too large: ${reason}`);
+}
+
 /** The refusal of one argument: `reason` goes on where its name ends. */
 export function badInput(argument: string, reason: string): Refusal {
   return new Refusal('BAD_USER_INPUT', `Argument "${argument}" ${reason}.`);

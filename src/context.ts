@@ -4,13 +4,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Refusal } from './arguments.ts';
 import { type CommandRecord, createCommandApiClient, type Upstream } from './command-api/client.ts';
-import type { Spent } from './limits.ts';
+import { LIMITS } from './limits.ts';
 import { type Caller, createLoaders } from './loaders.ts';
 
 export interface Context {
   /** Every command that the operation asked for, in order. */
   readonly commands: CommandRecord[];
-  readonly spent: Spent;
+  /** How much the answer may still cost, in fields. */
+  readonly budget: { left: number };
   /** The client and loaders of the caller, the same at every call. Throws `UNAUTHENTICATED` where the request brought no usable token. */
   caller(): Caller;
   /** To be called once the operation was answered, or its caller has gone without an answer: then its reads are given up. */
@@ -31,7 +32,7 @@ export function createContext(headers: IncomingHttpHeaders, upstream: Upstream, 
   let caller: Caller | undefined;
   return {
     commands,
-    spent: { representationsTogether: 0, representedFields: 0, listedFields: 0, text: 0 },
+    budget: { left: LIMITS.answer },
     caller() {
       if (caller) return caller;
       if (!isBearer(authorization)) {

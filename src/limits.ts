@@ -14,14 +14,9 @@ export const LIMITS = {
   /** Selections of an operation, each fragment as often as it is spread. */
   selections: 10_000,
   representations: 1000,
-  /** Those of all aliased `_entities` of an operation. */
-  representationsTogether: 3000,
   ids: 500,
-  /** Fields that the representations of an operation are asked for, and those of its lists' entries: a fifth of a second's work each. */
-  representedFields: 300_000,
-  listedFields: 200_000,
-  /** Characters of what people wrote, in all of an answer: twice what a reply of the command API can hold. */
-  text: 20_000_000,
+  /** What all of an answer may cost, a fifth of a second's work: as much as this many fields. */
+  answer: 250_000,
   /** Errors that are told of one document. */
   errors: 5,
   /** Errors that are told of one set of variables: graphql writes out the whole input for each, which takes its time. */
@@ -34,18 +29,13 @@ type Extent = typeof NOTHING;
 
 /** How many fields stand beneath a field of a document that was measured. */
 const beneath = new WeakMap<FieldNode, number>();
-// A list costs as much as so many fields, an empty or a refused one too.
-const LIST_FIELDS = 100;
-
-/** What an operation has taken so far of what is counted as it runs. */
-export type Spent = Record<'representationsTogether' | 'representedFields' | 'listedFields' | 'text', number>;
-
-/** Takes an amount, if the operation may have so much; else takes nothing and answers false. */
-export function take(spent: Spent, what: keyof Spent, amount: number): boolean {
-  if (spent[what] + amount > LIMITS[what]) return false;
-  spent[what] += amount;
-  return true;
-}
+/** How many fields cost as much. */
+export const COSTS = {
+  /** An empty or a refused one too. */
+  list: 100,
+  representation: 40,
+  character: 0.01,
+} as const;
 
 /** How many fields of the answer each entry makes, of the list that is being resolved; whatever `@skip` and `@include` say. */
 export function countEntryFields({ fieldNodes }: GraphQLResolveInfo): number {
@@ -68,7 +58,7 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
         beneath.set(selection, inner.allFields);
         const isList = selection.name.value === 'maintenances';
         fields += 1;
-        allFields += inner.allFields + (isList ? LIST_FIELDS : 1);
+        allFields += inner.allFields + (isList ? COSTS.list : 1);
         aliases += selection.alias ? 1 : 0;
         // graphql has a rule of its own for how deep an introspection goes; the standard one goes 15 deep.
         depth = Math.max(depth, selection.name.value.startsWith('__') ? 0 : inner.depth + 1);

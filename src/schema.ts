@@ -5,9 +5,9 @@ import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLFieldResolver, GraphQLSchema } from 'graphql';
 import { gql } from 'graphql-tag';
-import { badInput, get } from './arguments.ts';
+import { badInput, get, take } from './arguments.ts';
 import type { Context } from './context.ts';
-import { countEntryFields, LIMITS, take } from './limits.ts';
+import { COSTS, countEntryFields, LIMITS } from './limits.ts';
 import { resolvers } from './resolvers/index.ts';
 
 const SCHEMA_FILE = new URL('../schema/maintenance.graphql', import.meta.url);
@@ -29,17 +29,10 @@ function guardEntities(resolve: GraphQLFieldResolver<unknown, Context>): GraphQL
     if (representations.length > LIMITS.representations) {
       throw badInput('representations', `must not hold more than ${LIMITS.representations} entries`);
     }
-    const refuse = (reason: string) => {
-      // Those before it have asked for their reads already, and none of the answer will be left.
-      context.end(false);
-      throw badInput('representations', reason);
-    };
-    if (!take(context.spent, 'representationsTogether', representations.length)) {
-      refuse(`must not hold more than ${LIMITS.representationsTogether} entries in all of an operation`);
-    }
-    if (!take(context.spent, 'representedFields', representations.length * countEntryFields(info))) {
-      refuse(`must not be asked for more than ${LIMITS.representedFields} fields, where a list counts as a hundred`);
-    }
+    const cost = representations.length * (COSTS.representation + countEntryFields(info));
+    // Those before it have asked for their reads already, and none of the answer will be left.
+    if (cost > context.budget.left) context.end(false);
+    take(context.budget, cost);
     return representations.map(async (representation) => {
       if (!ENTITIES.has(get(representation, '__typename'))) {
         throw badInput('representations', 'holds no entity of this subgraph');

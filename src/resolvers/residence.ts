@@ -1,8 +1,8 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import type { QueryMaintenancesArgs, ResidenceResolvers } from '../__generated__/types.ts';
-import { checkResidenceId, checkSelection, Refusal, toRepresentedResidenceId } from '../arguments.ts';
+import { checkResidenceId, checkSelection, take, toRepresentedResidenceId } from '../arguments.ts';
 import type { Context } from '../context.ts';
-import { countEntryFields, LIMITS, take } from '../limits.ts';
+import { countEntryFields } from '../limits.ts';
 import { selectMaintenances } from '../maintenance.ts';
 
 export const Residence: ResidenceResolvers = {
@@ -19,10 +19,8 @@ export async function listMaintenances(args: QueryMaintenancesArgs, context: Con
   checkSelection(args);
   const list = await lists.load(checkResidenceId(args.residenceId));
   // What is only looked through takes its time too.
-  const selected = take(context.spent, 'listedFields', list.length) ? selectMaintenances(list, args) : undefined;
-  if (!selected || !take(context.spent, 'listedFields', selected.length * countEntryFields(info))) {
-    const most = `more than ${LIMITS.listedFields} fields in lists`;
-    throw new Refusal('BAD_USER_INPUT', `The answer would have ${most}: ask for fewer of them, or for fewer entries.`);
-  }
+  take(context.budget, list.length);
+  const selected = selectMaintenances(list, args);
+  take(context.budget, selected.length * countEntryFields(info));
   return selected;
 }
