@@ -7,6 +7,11 @@ import { type CommandRecord, createCommandApiClient, type Upstream } from './com
 import { LIMITS } from './limits.ts';
 import { type Caller, createLoaders } from './loaders.ts';
 
+/** The scheme and something to show; whether it is a good token the command API says. */
+const BEARER = /^bearer +[\x21-\x7e]+$/i;
+/** As W3C Trace Context writes it; anything else is not passed on. */
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
+
 export interface Context {
   /** Every command that the operation asked for, in order. */
   readonly commands: CommandRecord[];
@@ -20,7 +25,7 @@ export interface Context {
 
 /** Makes the context of a request from its headers. All its commands together may take `timeoutMs`. */
 export function createContext(headers: IncomingHttpHeaders, upstream: Upstream, timeoutMs: number): Context {
-  const { authorization, traceparent } = headers;
+  const { authorization = '', traceparent } = headers;
   const commands: CommandRecord[] = [];
   const [reads, writes] = [new AbortController(), new AbortController()];
   const timer = setTimeout(() => {
@@ -35,12 +40,12 @@ export function createContext(headers: IncomingHttpHeaders, upstream: Upstream, 
     budget: { left: LIMITS.answer },
     caller() {
       if (caller) return caller;
-      if (!isBearer(authorization)) {
+      if (!BEARER.test(authorization)) {
         throw new Refusal('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
       }
       const session = {
         authorization,
-        traceparent: isTraceparent(traceparent) ? traceparent : undefined,
+        traceparent: TRACEPARENT.exec(String(traceparent))?.[0],
         endsAt,
         readSignal: reads.signal,
         writeSignal: writes.signal,
@@ -55,14 +60,4 @@ export function createContext(headers: IncomingHttpHeaders, upstream: Upstream, 
       else reads.abort();
     },
   };
-}
-
-/** The scheme and something to show; whether it is a good token the command API says. */
-function isBearer(authorization = ''): authorization is string {
-  return /^bearer +[\x21-\x7e]+$/i.test(authorization);
-}
-
-/** As W3C Trace Context writes it; anything else is not passed on. */
-function isTraceparent(traceparent: unknown): traceparent is string {
-  return /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/.test(String(traceparent));
 }

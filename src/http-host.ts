@@ -32,13 +32,6 @@ const GRACE_MS = 1000;
 const BACKLOG = 4096;
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-export interface Host {
-  /** Scheme, host and port that it listens on. */
-  readonly url: string;
-  /** Turns not ready, answers what is under way and closes. */
-  stop(): Promise<void>;
-}
-
 /** Serves a started Apollo Server. Rejects where it cannot listen, with Node's own error. */
 export async function startHost<T extends BaseContext>(
   apollo: ApolloServer<T>,
@@ -46,7 +39,7 @@ export async function startHost<T extends BaseContext>(
   config: Config,
   logger: Logger,
   extend: (app: FastifyInstance) => void = () => {},
-): Promise<Host> {
+) {
   const mayEnter = createRouterGuard(config.routerSecrets);
   let ready = true;
   const inFlight = new Set<ServerResponse>();
@@ -70,6 +63,13 @@ export async function startHost<T extends BaseContext>(
     };
   }
 
+  /** A fault that Fastify found in a request, or an unforeseen one, as JSON of GraphQL's shape. */
+  function answerHttpError(error: FastifyError, _: unknown, reply: FastifyReply): FastifyReply {
+    // A Host header or path that makes no URL has a code of Node's and no status.
+    const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
+    return reply.code(status).send(status < 500 ? refusal(status) : { errors: [maskError(error, logger)] });
+  }
+
   const app = fastify({
     serverFactory(handle) {
       const goOn = admit((request, response) => {
@@ -84,14 +84,14 @@ export async function startHost<T extends BaseContext>(
     clientErrorHandler: answerClientError,
     bodyLimit: LIMITS.bodyBytes,
     return503OnClosing: false,
-    frameworkErrors: (error, _, reply) => answerHttpError(error, reply, logger),
+    frameworkErrors: answerHttpError,
   });
   takeJsonBodies(app);
   app.setNotFoundHandler(({ url }, reply) => {
     if (url.split('?')[0] !== '/graphql') return reply.code(404).send(refusal(404, 'NOT_FOUND'));
     return reply.code(405).header('allow', 'GET, POST').send(refusal(405));
   });
-  app.setErrorHandler((error: FastifyError, _, reply) => answerHttpError(error, reply, logger));
+  app.setErrorHandler(answerHttpError);
   app.addHook('onSend', async (_, reply, payload) => {
     // Every answer is one caller's, or of one moment; Apollo lets some be kept, those to a persisted query.
     reply.header('cache-control', 'no-store');
@@ -117,7 +117,9 @@ export async function startHost<T extends BaseContext>(
   const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
 
   return {
+    /** Scheme, host and port that it listens on. */
     url,
+    /** Turns not ready, answers what is under way and closes. */
     async stop() {
       ready = false;
       await delay(config.DRAIN_DELAY_MS);
@@ -149,13 +151,6 @@ function isWellFormedJson(reply: FastifyReply, payload: unknown): boolean {
   if (reply.statusCode !== 400 || reply.getHeader('content-type') !== JSON_TYPE) return false;
   // A message cannot hold this text: JSON escapes its quotes.
   return !String(payload).includes('"code":"BAD_REQUEST"');
-}
-
-/** A fault that Fastify found in a request, or an unforeseen one, as JSON of GraphQL's shape. */
-function answerHttpError(error: FastifyError, reply: FastifyReply, logger: Logger): FastifyReply {
-  // A Host header or path that makes no URL has a code of Node's and no status.
-  const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
-  return reply.code(status).send(status < 500 ? refusal(status) : { errors: [maskError(error, logger)] });
 }
 
 function refuse(response: ServerResponse, status: number, code?: string, message?: string): void {

@@ -17,31 +17,33 @@ export interface Caller {
 type Finder = (key: MaintenanceKey) => Promise<Maintenance | null>;
 
 export function createLoaders(client: CommandApiClient) {
-  const listCache = new Map<string, Promise<Maintenance[]>>();
+  const lists = new Map<string, Promise<Maintenance[]>>();
   const detailCache = new Map<string, Promise<Maintenance | null>>();
 
-  /** Residence id → its repair requests, in the command API's order. */
-  const lists = new DataLoader<string, Maintenance[]>(
-    (residenceIds) => settle(residenceIds.map((residenceId) => client.getMaintenanceList(residenceId))),
-    { cacheMap: listCache },
-  );
+  function loadList(residenceId: string): Promise<Maintenance[]> {
+    const list = lists.get(residenceId) ?? client.getMaintenanceList(residenceId);
+    lists.set(residenceId, list);
+    return list;
+  }
 
   /** Key → the repair request, or null where it does not exist. */
   const details = new DataLoader<MaintenanceKey, Maintenance | null, string>(
-    (keys) => {
+    async (keys) => {
       const groups = Map.groupBy(keys, ({ residenceId }) => residenceId);
       const listed = new Map<string, Finder>();
       for (const [residenceId, { length }] of groups) {
-        if (length > 1 || listCache.has(residenceId)) listed.set(residenceId, findInList(residenceId));
+        if (length > 1 || lists.has(residenceId)) listed.set(residenceId, findInList(residenceId));
       }
-      return settle(keys.map((key) => (listed.get(key.residenceId) ?? findByInfo)(key)));
+      const settled = await Promise.allSettled(keys.map((key) => (listed.get(key.residenceId) ?? findByInfo)(key)));
+      // DataLoader wants an Error in the place of a value that failed, so that it costs no other.
+      return settled.map((one) => (one.status === 'fulfilled' ? one.value : one.reason));
     },
     { cacheMap: detailCache, cacheKeyFn: formatMaintenanceId },
   );
 
   /** Finds any number of requests of one residence at the cost of its list, which is asked for and indexed once. */
   function findInList(residenceId: string): Finder {
-    const index = lists.load(residenceId).then((list) => Map.groupBy(list, ({ maintenanceId }) => maintenanceId));
+    const index = loadList(residenceId).then((list) => Map.groupBy(list, ({ maintenanceId }) => maintenanceId));
     return async ({ maintenanceId }) => (await index).get(maintenanceId)?.[0] ?? null;
   }
 
@@ -58,11 +60,12 @@ export function createLoaders(client: CommandApiClient) {
   }
 
   return {
-    lists,
+    /** The repair requests of a residence, in the command API's order; asked for once, however often it is called. */
+    loadList,
     details,
     /** Forgets everything read of a residence, so that what is read after a write is true. */
     clearResidence(residenceId: string): void {
-      lists.clear(residenceId);
+      lists.delete(residenceId);
       const prefix = residencePrefix(residenceId);
       for (const id of detailCache.keys()) {
         if (id.startsWith(prefix)) detailCache.delete(id);
@@ -74,10 +77,4 @@ export function createLoaders(client: CommandApiClient) {
 /** Whether the failure of an info may mean that there is no such request: the command API said no, or nothing at all. */
 function mayNotExist(error: unknown): boolean {
   return error instanceof CommandApiError && (error.reason === 'rejected' || error.details.empty === true);
-}
-
-/** DataLoader wants an Error in the place of a value that failed, so that it costs no other. */
-async function settle<T>(values: Promise<T>[]): Promise<(T | Error)[]> {
-  const settled = await Promise.allSettled(values);
-  return settled.map((one) => (one.status === 'fulfilled' ? one.value : one.reason));
 }

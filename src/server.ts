@@ -17,7 +17,7 @@ import { createTransport } from './command-api/transport.ts';
 import type { Config } from './config.ts';
 import { type Context, createContext } from './context.ts';
 import { createFormatError } from './format-error.ts';
-import { type Host, startHost } from './http-host.ts';
+import { startHost } from './http-host.ts';
 import { LIMITS, limitOperations } from './limits.ts';
 import { operationLog } from './plugins/operation-log.ts';
 import { unforeseen } from './plugins/unforeseen.ts';
@@ -33,7 +33,7 @@ export interface ServerDependencies {
 }
 
 /** Starts listening. Rejects where it cannot, with Node's own error. */
-export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies): Promise<Host> {
+export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
   const transport = createTransport(config);
   const upstream = { send: guardCommands(transport.send, config), flights: createFlights() };
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }, reply) => {

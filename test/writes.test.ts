@@ -11,8 +11,8 @@ it.each([
   const getMaintenanceList = jest.fn(async () => []);
   const client = { getMaintenanceList, deleteMaintenanceInfo } as unknown as CommandApiClient;
   const loaders = createLoaders(client);
-  for (const residenceId of ['r', 'other', 'r']) await loaders.lists.load(residenceId);
+  for (const residenceId of ['r', 'other', 'r']) await loaders.loadList(residenceId);
   await deleteMaintenance({ client, loaders }, { residenceId: 'r', maintenanceId: 'm' }).catch(() => {});
-  for (const residenceId of ['r', 'other']) await loaders.lists.load(residenceId);
+  for (const residenceId of ['r', 'other']) await loaders.loadList(residenceId);
   expect(getMaintenanceList.mock.calls).toEqual([['r'], ['other'], ['r']]);
 });

@@ -15,9 +15,9 @@ export const Residence: ResidenceResolvers = {
 
 /** The list of a residence for `Query.maintenances` and `Residence.maintenances` alike. */
 export async function listMaintenances(args: QueryMaintenancesArgs, context: Context, info: GraphQLResolveInfo) {
-  const { lists } = context.caller().loaders;
+  const { loaders } = context.caller();
   checkSelection(args);
-  const list = await lists.load(checkResidenceId(args.residenceId));
+  const list = await loaders.loadList(checkResidenceId(args.residenceId));
   // What is only looked through takes its time too.
   take(context.budget, list.length);
   const selected = selectMaintenances(list, args);
