@@ -121,16 +121,14 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       const status = error.response?.statusCode;
-      const code = findCode(error);
+      const isTooLarge = end.signal.aborted && !signal.aborted;
+      const code = isTooLarge ? 'reply over 10 MB' : findCode(error);
       const timedOut = signal.aborted || code === 'ETIMEDOUT';
       if (status !== undefined && decidesAlone(status, timedOut)) return { status, text: '' };
-      if (end.signal.aborted && !signal.aborted) {
-        throw new CommandApiError(command, 'invalid', { detail: 'reply over 10 MB' });
-      }
       // got's error itself goes no further: it shows the token and the body.
+      if (isTooLarge || isNonsense(code)) throw new CommandApiError(command, 'invalid', { detail: code });
       const sent = wasSent(error);
       if (signal.aborted) throw abandoned(command, signal, sent);
-      if (isNonsense(code)) throw new CommandApiError(command, 'invalid', { detail: code });
       throw new CommandApiError(command, timedOut ? 'timeout' : 'unavailable', { detail: code, sent });
     } finally {
       signal.removeEventListener('abort', forward);
