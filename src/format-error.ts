@@ -50,6 +50,18 @@ export function createFormatError(logger: Logger) {
   };
 }
 
+/**
+ * The hook of Apollo Server's that hands an error which nobody foresaw on to formatError, so that it is masked and logged:
+ * Apollo would log its message, which may quote anything, and answer one without an id. A document that graphql cannot
+ * validate within the stack is its author's fault: hundreds of fragments that spread each other are within every limit.
+ */
+export async function unexpectedErrorProcessingRequest({ error }: { error: Error }) {
+  if (error.message !== 'Maximum call stack size exceeded') throw error;
+  throw new GraphQLError('The document is nested too deeply.', {
+    extensions: { code: ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED, http: { status: 200 } },
+  });
+}
+
 /** graphql's words, which end in names of ours that would have fitted, and may quote a whole input before they say why. */
 function curtail(formatted: GraphQLFormattedError): GraphQLFormattedError {
   const { message } = formatted;

@@ -16,11 +16,10 @@ import { guardCommands } from './command-api/policy.ts';
 import { createTransport } from './command-api/transport.ts';
 import type { Config } from './config.ts';
 import { type Context, createContext } from './context.ts';
-import { createFormatError } from './format-error.ts';
+import { createFormatError, unexpectedErrorProcessingRequest } from './format-error.ts';
 import { startHost } from './http-host.ts';
 import { LIMITS, limitOperations } from './limits.ts';
 import { operationLog } from './plugins/operation-log.ts';
-import { unforeseen } from './plugins/unforeseen.ts';
 import { createSchema } from './schema.ts';
 
 export interface ServerDependencies {
@@ -59,7 +58,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     formatError: createFormatError(logger),
     plugins: [
       operationLog(logger),
-      unforeseen(),
+      { unexpectedErrorProcessingRequest },
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),
       // Field timings go only to a router that has shown the secret.
