@@ -4,21 +4,18 @@
 import DataLoader from 'dataloader';
 import type { CommandApiClient } from './command-api/client.ts';
 import { CommandApiError } from './command-api/errors.ts';
-import { formatMaintenanceId, type Maintenance, type MaintenanceKey, residencePrefix } from './maintenance.ts';
-
-export type Loaders = ReturnType<typeof createLoaders>;
+import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from './maintenance.ts';
 
 /** What a caller who brought a token reads and writes with, for one operation. */
 export interface Caller {
   readonly client: CommandApiClient;
-  readonly loaders: Loaders;
+  readonly loaders: ReturnType<typeof createLoaders>;
 }
 
 type Finder = (key: MaintenanceKey) => Promise<Maintenance | null>;
 
 export function createLoaders(client: CommandApiClient) {
   const lists = new Map<string, Promise<Maintenance[]>>();
-  const detailCache = new Map<string, Promise<Maintenance | null>>();
 
   function loadList(residenceId: string): Promise<Maintenance[]> {
     const list = lists.get(residenceId) ?? client.getMaintenanceList(residenceId);
@@ -38,7 +35,7 @@ export function createLoaders(client: CommandApiClient) {
       // DataLoader wants an Error in the place of a value that failed, so that it costs no other.
       return settled.map((one) => (one.status === 'fulfilled' ? one.value : one.reason));
     },
-    { cacheMap: detailCache, cacheKeyFn: formatMaintenanceId },
+    { cacheKeyFn: formatMaintenanceId },
   );
 
   /** Finds any number of requests of one residence at the cost of its list, which is asked for and indexed once. */
@@ -63,13 +60,10 @@ export function createLoaders(client: CommandApiClient) {
     /** The repair requests of a residence, in the command API's order; asked for once, however often it is called. */
     loadList,
     details,
-    /** Forgets everything read of a residence, so that what is read after a write is true. */
+    /** Forgets everything read of a residence, so that what is read after a write is true; and all details, which are few. */
     clearResidence(residenceId: string): void {
       lists.delete(residenceId);
-      const prefix = residencePrefix(residenceId);
-      for (const id of detailCache.keys()) {
-        if (id.startsWith(prefix)) detailCache.delete(id);
-      }
+      details.clearAll();
     },
   };
 }

@@ -28,11 +28,6 @@ export type MaintenanceState = 'WAIT_FOR_CONFIRMATION' | 'IN_PROGRESS' | 'COMPLE
 
 export type MaintenanceOrder = 'CREATED_TIME_ASC' | 'CREATED_TIME_DESC' | 'START_TIME_ASC' | 'START_TIME_DESC';
 
-/** Another subgraph's entity, of which only the identity is known here. */
-export interface Residence {
-  readonly id: string;
-}
-
 /** What a repair request is filed with. Times are UTC, `2024-01-16T13:32:45Z`. */
 export interface NewMaintenance {
   readonly residenceId: string;
@@ -53,12 +48,7 @@ export interface Selection {
 
 /** The `Maintenance.id` of a key: `<residence id>:<maintenance id>`, `%` and `:` inside a part escaped. */
 export function formatMaintenanceId({ residenceId, maintenanceId }: MaintenanceKey): string {
-  return residencePrefix(residenceId) + escapePart(maintenanceId);
-}
-
-/** What the `Maintenance.id` of every request of a residence begins with, and of no other's. */
-export function residencePrefix(residenceId: string): string {
-  return `${escapePart(residenceId)}:`;
+  return `${escapePart(residenceId)}:${escapePart(maintenanceId)}`;
 }
 
 /** The key that a `Maintenance.id` stands for, or undefined where it is malformed. */

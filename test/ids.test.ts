@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { formatMaintenanceId, parseMaintenanceId, residencePrefix } from '../src/maintenance.ts';
+import { formatMaintenanceId, parseMaintenanceId } from '../src/maintenance.ts';
 
 const part = fc.oneof(
   fc.string({ minLength: 1, unit: 'binary' }),
@@ -23,17 +23,6 @@ it('a text is an id, and then of one form only, or none', () => {
     fc.property(part, (text) => {
       const key = parseMaintenanceId(text);
       if (key) expect(formatMaintenanceId(key)).toBe(text.replaceAll('%3a', '%3A'));
-    }),
-  );
-});
-
-it('no other residence’s id begins as this one’s do', () => {
-  fc.assert(
-    fc.property(part, part, part, (residenceId, other, maintenanceId) => {
-      const begins = formatMaintenanceId({ residenceId: other, maintenanceId }).startsWith(
-        residencePrefix(residenceId),
-      );
-      expect(begins).toBe(residenceId === other);
     }),
   );
 });

@@ -1,5 +1,5 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { Maintenance as MaintenanceModel, Residence as ResidenceModel, MaintenanceKey } from '../maintenance.ts';
+import type { Maintenance as MaintenanceModel, MaintenanceKey } from '../maintenance.ts';
 import type { Context } from '../context.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
@@ -340,7 +340,7 @@ export type ResolversTypes = {
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
-  Residence: ResolverTypeWrapper<ResidenceModel>;
+  Residence: ResolverTypeWrapper<{ id: string }>;
   WriteOutcome: WriteOutcome;
   Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
 };
@@ -359,7 +359,7 @@ export type ResolversParentTypes = {
   Mutation: Record<PropertyKey, never>;
   Query: Record<PropertyKey, never>;
   Int: Scalars['Int']['output'];
-  Residence: ResidenceModel;
+  Residence: { id: string };
   Boolean: Scalars['Boolean']['output'];
 };
 
