@@ -44,8 +44,7 @@ export function createContext(headers: IncomingHttpHeaders, upstream: Upstream, 
         throw new Refusal('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
       }
       const session = {
-        authorization,
-        traceparent: TRACEPARENT.exec(String(traceparent))?.[0],
+        headers: { authorization, traceparent: TRACEPARENT.exec(String(traceparent))?.[0] },
         endsAt,
         readSignal: reads.signal,
         writeSignal: writes.signal,

@@ -23,19 +23,15 @@ export const LIMITS = {
   variableErrors: 2,
 } as const;
 
+/** How many fields cost as much as one of each; an empty or a refused list does too. */
+export const COSTS = { list: 100, representation: 40, character: 0.01 } as const;
+
 const NOTHING = { fields: 0, allFields: 0, aliases: 0, depth: 0 };
 /** All counts with each fragment as often as it is spread; `fields` are those of the first of `depth` levels. */
 type Extent = typeof NOTHING;
 
 /** How many fields stand beneath a field of a document that was measured. */
 const beneath = new WeakMap<FieldNode, number>();
-/** How many fields cost as much. */
-export const COSTS = {
-  /** An empty or a refused one too. */
-  list: 100,
-  representation: 40,
-  character: 0.01,
-} as const;
 
 /** How many fields of the answer each entry makes, of the list that is being resolved; whatever `@skip` and `@include` say. */
 export function countEntryFields({ fieldNodes }: GraphQLResolveInfo): number {

@@ -5,14 +5,14 @@ import { randomBytes } from 'node:crypto';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
 import type { CommandRef } from './errors.ts';
-import type { Flights } from './flights.ts';
+import type { createFlights } from './flights.ts';
 import { createQueue } from './policy.ts';
 import type { Send, Session } from './transport.ts';
 
 /** What all operations share. */
 export interface Upstream {
   readonly send: Send;
-  readonly flights: Flights;
+  readonly flights: ReturnType<typeof createFlights>;
 }
 
 /** A command and what became of it, for the operation's log line. */
@@ -52,7 +52,7 @@ export function createCommandApiClient({ send, flights }: Upstream, session: Ses
     }
 
     async function share(): Promise<T> {
-      const key = JSON.stringify([session.authorization, name, param]);
+      const key = JSON.stringify([session.headers.authorization, name, param]);
       const flight = flights.share(key, command, param.residence_id, signal, exchange);
       command.id = flight.command.id;
       return flight.result;

@@ -6,12 +6,12 @@
 /** What is known of a write that failed; see the public schema. */
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 
-/** Could not talk: not reached, cut off, out of time, or reached something that could not serve the command. */
-type Unreachable = 'timeout' | 'unavailable';
-/** Said no: to the token, to this caller, or to the command. */
-type Rejection = 'unauthenticated' | 'forbidden' | 'rejected';
-/** `invalid` is nonsense: an answer that is not what the command promises. */
-export type Reason = Unreachable | Rejection | 'invalid';
+/**
+ * Could not talk: not reached, cut off, out of time, or reached something that could not serve the command (`timeout`,
+ * `unavailable`). Said no: to the token, to this caller, or to the command (`unauthenticated`, `forbidden`, `rejected`).
+ * Talked nonsense: an answer that is not what the command promises (`invalid`).
+ */
+export type Reason = 'timeout' | 'unavailable' | 'unauthenticated' | 'forbidden' | 'rejected' | 'invalid';
 
 /** Which command an error or a reply belongs to. */
 export interface CommandRef {

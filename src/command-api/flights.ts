@@ -13,8 +13,6 @@ interface Flight {
 
 type Run<T> = (signal: AbortSignal) => Promise<T>;
 
-export type Flights = ReturnType<typeof createFlights>;
-
 export function createFlights() {
   const flights = new Map<string, Flight>();
 

@@ -10,10 +10,8 @@ import { abandoned, CommandApiError, type CommandRef } from './errors.ts';
 
 /** What of the caller's request goes along with each of its commands, and what ends them. */
 export interface Session {
-  /** The `Authorization` header, as it came. */
-  readonly authorization: string;
-  /** The `traceparent` header, where there was a valid one. */
-  readonly traceparent: string | undefined;
+  /** `Authorization` as it came, and `traceparent` where there was a valid one. */
+  readonly headers: { readonly authorization: string; readonly traceparent: string | undefined };
   /** When the time of the operation is over, on the clock of `performance.now()`. */
   readonly endsAt: number;
   /** Aborts then, and when the caller has gone. */
@@ -104,7 +102,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     const forward = () => end.abort();
     signal.addEventListener('abort', forward);
     const request = client(url, {
-      headers: { authorization: session.authorization, traceparent: session.traceparent },
+      headers: session.headers,
       body: JSON.stringify({ command: command.name, id: command.id, param }),
       // Each write has a connection of its own: on a kept one that the other side just closed, nobody could tell whether
       // the write was received.
