@@ -371,6 +371,10 @@ describe('the circuit breaker', () => {
     await until(() => subgraph.logs().length === 4);
     expect(codes(await subgraph.ask(LIST))).toEqual([['UPSTREAM_UNAVAILABLE', 'maintenances']]);
     expect(subgraph.upstream.received).toHaveLength(1);
+    // Another one probes after the same while.
+    await delay(300);
+    subgraph.upstream.fail(undefined);
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
   });
 
   it.each([
