@@ -29,6 +29,8 @@ interface Details {
   readonly empty?: boolean;
   /** False only where the command certainly never left this process. */
   readonly sent?: boolean;
+  /** Given up by us, which says nothing of the command API. */
+  readonly gaveUp?: boolean;
 }
 
 /** Any failure of a command. */
@@ -58,6 +60,7 @@ export class CommandApiError extends Error {
 
 /** The failure of a command that we gave up, since its operation is out of time or its caller has gone. */
 export function abandoned(command: CommandRef, { reason }: AbortSignal, sent: boolean): CommandApiError {
-  if (reason?.name === 'TimeoutError') return new CommandApiError(command, 'timeout', { detail: 'out of time', sent });
-  return new CommandApiError(command, 'unavailable', { detail: 'the caller has gone', sent });
+  if (reason?.name === 'TimeoutError')
+    return new CommandApiError(command, 'timeout', { detail: 'out of time', sent, gaveUp: true });
+  return new CommandApiError(command, 'unavailable', { detail: 'the caller has gone', sent, gaveUp: true });
 }

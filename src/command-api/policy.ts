@@ -1,7 +1,16 @@
 /**
  * When a command may go to a command API that may be slow, full or down: how many at a time, and when none at all.
  */
+import {
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleType,
+  isBrokenCircuitError,
+} from 'cockatiel';
 import type { Config } from '../config.ts';
+import type { Reply } from './decoder.ts';
 import { abandoned, CommandApiError, type CommandRef } from './errors.ts';
 import type { Send } from './transport.ts';
 
@@ -48,34 +57,37 @@ export function createQueue(places: number, room: number) {
 /** Puts a bounded queue and a circuit breaker before what sends commands. */
 export function guardCommands(send: Send, config: Config): Send {
   const takeTurn = createQueue(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
-  // Another one each time that it opens: what began before reports to an old one, since it says nothing of now.
-  let breaker = { failures: 0, openUntil: 0 };
+  // What we gave up ourselves says nothing of the command API, but a probe that was given up has not succeeded.
+  const failures = handleType(CommandApiError, (error) => error.isUnreachable && (!error.details.gaveUp || isProbing()))
+    // Not 500, which one command alone may cause, nor 429, which says that it is well.
+    .orWhenResult((reply) => [502, 503, 504].includes((reply as Reply).status));
+  let breaker = createBreaker();
 
-  return (command, param, session, signal) =>
-    takeTurn(command, signal, async () => {
-      const current = breaker;
-      const isProbe = current.openUntil > 0;
-      if (performance.now() < current.openUntil) throw notSent(command, 'breaker open');
-      // One probes, and the others fail at once meanwhile.
-      if (isProbe) current.openUntil = Number.POSITIVE_INFINITY;
+  function createBreaker(initialState?: unknown): CircuitBreakerPolicy {
+    const made = circuitBreaker(failures, {
+      halfOpenAfter: config.BREAKER_OPEN_MS,
+      breaker: new ConsecutiveBreaker(config.BREAKER_FAILURES),
+      initialState,
+    });
+    // Each that opens hands over to a new one: what began before reports to the old, since it says nothing of now.
+    made.onBreak(() => {
+      breaker = createBreaker(made.toJSON());
+    });
+    return made;
+  }
 
-      function report(failed: boolean): void {
-        // What we gave up ourselves says nothing of the command API, but a probe that was given up has not succeeded.
-        if (current !== breaker || (signal.aborted && !isProbe)) return;
-        current.failures = failed ? current.failures + 1 : 0;
-        if (!failed) current.openUntil = 0;
-        else if (isProbe || current.failures >= config.BREAKER_FAILURES)
-          breaker = { failures: 0, openUntil: performance.now() + config.BREAKER_OPEN_MS };
-      }
+  function isProbing(): boolean {
+    return breaker.state === CircuitState.HalfOpen;
+  }
 
+  return (command, param, session, end) =>
+    takeTurn(command, end.signal, async () => {
+      // The breaker by itself would have the others wait for the probe, and hold their places meanwhile.
+      if (isProbing()) throw notSent(command, 'breaker open');
       try {
-        const reply = await send(command, param, session, signal);
-        // Not 500, which one command alone may cause, nor 429, which says that it is well.
-        report([502, 503, 504].includes(reply.status));
-        return reply;
+        return await breaker.execute(() => send(command, param, session, end));
       } catch (error) {
-        report(error instanceof CommandApiError && error.isUnreachable);
-        throw error;
+        throw isBrokenCircuitError(error) ? notSent(command, 'breaker open') : error;
       }
     });
 }
