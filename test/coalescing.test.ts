@@ -172,10 +172,10 @@ describe('a caller that goes away', () => {
 
   it('leaves nothing to join even while what it gave up is still ending', async () => {
     const flights = createFlights();
-    const runs: AbortSignal[] = [];
+    const runs: AbortController[] = [];
     const share = (signal: AbortSignal) =>
-      flights.share('key', { name: 'a', id: 'c', write: false }, 'r', signal, (ending) => {
-        runs.push(ending);
+      flights.share('key', { name: 'a', id: 'c', write: false }, 'r', signal, (end) => {
+        runs.push(end);
         return new Promise<never>(() => {});
       });
     const caller = new AbortController();
@@ -183,7 +183,7 @@ describe('a caller that goes away', () => {
     caller.abort();
     await expect(result).rejects.toMatchObject({ reason: 'unavailable' });
     share(new AbortController().signal);
-    expect(runs.map(({ aborted }) => aborted)).toEqual([true, false]);
+    expect(runs.map(({ signal }) => signal.aborted)).toEqual([true, false]);
   });
 
   it('leaves nothing behind for the next to join', async () => {

@@ -1,7 +1,7 @@
 /**
  * The command API as a set of methods, one for each command. With the decoder, the only place that knows its names.
  */
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
 import type { CommandRef } from './errors.ts';
@@ -47,8 +47,8 @@ export function createCommandApiClient({ send, flights }: Upstream, session: Ses
     const start = performance.now();
     const signal = write ? session.writeSignal : session.readSignal;
 
-    async function exchange(ending: AbortSignal): Promise<T> {
-      return decode(decodeReply(await send(command, param, session, ending), command), command);
+    async function exchange(end: AbortController): Promise<T> {
+      return decode(decodeReply(await send(command, param, session, end), command), command);
     }
 
     async function share(): Promise<T> {
@@ -61,8 +61,11 @@ export function createCommandApiClient({ send, flights }: Upstream, session: Ses
     async function sendAlone(): Promise<T> {
       // Before and after: no read that begins after a write sees what was read before it was done.
       flights.detach(param.residence_id);
+      // Not AbortSignal.any: Node keeps what it makes for good, once a listener was on it.
+      const end = new AbortController();
+      signal.addEventListener('abort', () => end.abort(signal.reason));
       try {
-        return await exchange(signal);
+        return await exchange(end);
       } finally {
         flights.detach(param.residence_id);
       }
@@ -125,7 +128,7 @@ function toParam({ residenceId, maintenanceId }: MaintenanceKey) {
 }
 
 function randomId(): string {
-  return `c${randomBytes(16).toString('hex')}`;
+  return `c${randomUUID().replaceAll('-', '')}`;
 }
 
 /** `2024-01-16T13:32:45Z` as the command API writes it. */

@@ -63,11 +63,15 @@ export function decodeDeleted(result: unknown, command: CommandRef): void {
   if (!isObject(result)) throw unexpectedResult(command, result);
 }
 
-function decodeTicket(ticket: Json, { residenceId, maintenanceId }: MaintenanceKey, unusable: Error): Maintenance {
+function decodeTicket(
+  ticket: Json,
+  { residenceId, maintenanceId }: MaintenanceKey,
+  unusable: () => Error,
+): Maintenance {
   const member = <T>(name: string, decode: (value: unknown) => T | null | undefined): Decoded<T> => {
     const value = ticket[name] ?? null;
     const decoded = value === null ? null : decode(value);
-    return decoded === undefined ? unusable : decoded;
+    return decoded === undefined ? unusable() : decoded;
   };
   return {
     id: formatMaintenanceId({ residenceId, maintenanceId }),
@@ -85,8 +89,12 @@ function decodeTicket(ticket: Json, { residenceId, maintenanceId }: MaintenanceK
 }
 
 /** One error for all members of a reply that cannot be read: a long list of them must not cost a stack trace each. */
-function unusableMember(command: CommandRef): CommandApiError {
-  return new CommandApiError(command, 'invalid', { detail: 'unusable member' });
+function unusableMember(command: CommandRef): () => Error {
+  let error: Error | undefined;
+  return () => {
+    error ??= new CommandApiError(command, 'invalid', { detail: 'unusable member' });
+    return error;
+  };
 }
 
 // A decoder answers undefined for what it cannot read.

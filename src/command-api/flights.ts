@@ -11,7 +11,7 @@ interface Flight {
   waiting: number;
 }
 
-type Run<T> = (signal: AbortSignal) => Promise<T>;
+type Run<T> = (end: AbortController) => Promise<T>;
 
 export function createFlights() {
   const flights = new Map<string, Flight>();
@@ -22,7 +22,7 @@ export function createFlights() {
 
   function start(key: string, command: CommandRef, residenceId: string, run: Run<unknown>): Flight {
     const controller = new AbortController();
-    const result = run(controller.signal).finally(() => forget(key, flight));
+    const result = run(controller).finally(() => forget(key, flight));
     const flight = { command, residenceId, result, controller, waiting: 0 };
     flights.set(key, flight);
     return flight;
@@ -46,7 +46,7 @@ export function createFlights() {
   return {
     /**
      * Joins the flight of a key, which holds everything that the answer depends on, the caller's token included, or
-     * starts one. `signal` ends the waiting; the signal that `run` is given aborts once nobody waits any more. The
+     * starts one. `signal` ends the waiting; what `run` is given aborts once nobody waits any more. The
      * command that is returned is the one really sent.
      */
     share<T>(key: string, own: CommandRef, residenceId: string, signal: AbortSignal, run: Run<T>) {

@@ -24,6 +24,7 @@ export type Send = ReturnType<typeof createTransport>['send'];
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 const MAX_REPLY_BYTES = 10 * 1024 * 1024;
+const TOO_LARGE = 'reply over 10 MB';
 /** What may pass by itself. Not a time-out: what took all the time once will take it again. */
 const TRANSIENT = {
   statusCodes: [429, 502, 503, 504],
@@ -94,13 +95,10 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   /**
    * Sends a command until it is answered. A read is sent again after what may pass by itself, a write only where it
    * certainly was not sent. Resolves with whatever was answered last; throws where no answer, or too large a one, came.
+   * `end`, which is this command's own, gives it up.
    */
-  async function send(command: CommandRef, param: object, session: Session, signal: AbortSignal): Promise<Reply> {
+  async function send(command: CommandRef, param: object, session: Session, end: AbortController): Promise<Reply> {
     budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
-    // Not AbortSignal.any: Node keeps what it makes for good, once a listener was on it.
-    const end = new AbortController();
-    const forward = () => end.abort();
-    signal.addEventListener('abort', forward);
     const request = client(url, {
       headers: session.headers,
       body: JSON.stringify({ command: command.name, id: command.id, param }),
@@ -111,7 +109,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       context: { write: command.write, endsAt: session.endsAt },
     });
     request.on('downloadProgress', ({ transferred }) => {
-      if (transferred > MAX_REPLY_BYTES) end.abort();
+      if (transferred > MAX_REPLY_BYTES) end.abort(TOO_LARGE);
     });
     try {
       const { statusCode, body } = await request;
@@ -119,17 +117,16 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       const status = error.response?.statusCode;
-      const isTooLarge = end.signal.aborted && !signal.aborted;
-      const code = isTooLarge ? 'reply over 10 MB' : findCode(error);
-      const timedOut = signal.aborted || code === 'ETIMEDOUT';
+      const isTooLarge = end.signal.reason === TOO_LARGE;
+      const code = isTooLarge ? TOO_LARGE : findCode(error);
+      const gaveUp = end.signal.aborted && !isTooLarge;
+      const timedOut = gaveUp || code === 'ETIMEDOUT';
       if (status !== undefined && decidesAlone(status, timedOut)) return { status, text: '' };
       // got's error itself goes no further: it shows the token and the body.
       if (isTooLarge || isNonsense(code)) throw new CommandApiError(command, 'invalid', { detail: code });
       const sent = wasSent(error);
-      if (signal.aborted) throw abandoned(command, signal, sent);
+      if (gaveUp) throw abandoned(command, end.signal, sent);
       throw new CommandApiError(command, timedOut ? 'timeout' : 'unavailable', { detail: code, sent });
-    } finally {
-      signal.removeEventListener('abort', forward);
     }
   }
 
