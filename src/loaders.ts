@@ -12,7 +12,7 @@ export interface Caller {
   readonly loaders: ReturnType<typeof createLoaders>;
 }
 
-type Finder = (key: MaintenanceKey) => Promise<Maintenance | null>;
+type Found = Maintenance | null;
 
 export function createLoaders(client: CommandApiClient) {
   const lists = new Map<string, Promise<Maintenance[]>>();
@@ -24,35 +24,44 @@ export function createLoaders(client: CommandApiClient) {
   }
 
   /** Key → the repair request, or null where it does not exist. */
-  const details = new DataLoader<MaintenanceKey, Maintenance | null, string>(
+  const details = new DataLoader<MaintenanceKey, Found, string>(
     async (keys) => {
-      const groups = Map.groupBy(keys, ({ residenceId }) => residenceId);
-      const listed = new Map<string, Finder>();
-      for (const [residenceId, { length }] of groups) {
-        if (length > 1 || lists.has(residenceId)) listed.set(residenceId, findInList(residenceId));
-      }
-      const settled = await Promise.allSettled(keys.map((key) => (listed.get(key.residenceId) ?? findByInfo)(key)));
-      // DataLoader wants an Error in the place of a value that failed, so that it costs no other.
-      return settled.map((one) => (one.status === 'fulfilled' ? one.value : one.reason));
+      const found = new Map<MaintenanceKey, Found | Error>();
+      const find = async ([residenceId, group]: [string, MaintenanceKey[]]) => {
+        try {
+          const isListed = group.length > 1 || lists.has(residenceId);
+          const index = isListed ? await indexList(residenceId) : undefined;
+          for (const key of group) found.set(key, index ? pick(index, key) : await findByInfo(key));
+        } catch (error) {
+          // DataLoader wants an Error in the place of a value that failed, so that it costs no other.
+          for (const key of group) found.set(key, error as Error);
+        }
+      };
+      await Promise.all(
+        Map.groupBy(keys, ({ residenceId }) => residenceId)
+          .entries()
+          .map(find),
+      );
+      return keys.map((key) => found.get(key) ?? null);
     },
     { cacheKeyFn: formatMaintenanceId },
   );
 
-  /** Finds any number of requests of one residence at the cost of its list, which is asked for and indexed once. */
-  function findInList(residenceId: string): Finder {
-    const index = loadList(residenceId).then((list) => Map.groupBy(list, ({ maintenanceId }) => maintenanceId));
-    return async ({ maintenanceId }) => (await index).get(maintenanceId)?.[0] ?? null;
+  /** The requests of one residence by their ids, at the cost of its list. */
+  async function indexList(residenceId: string): Promise<Map<string, Maintenance[]>> {
+    return Map.groupBy(await loadList(residenceId), ({ maintenanceId }) => maintenanceId);
   }
 
-  async function findByInfo(key: MaintenanceKey): Promise<Maintenance | null> {
+  async function findByInfo(key: MaintenanceKey): Promise<Found> {
     try {
       return await client.getMaintenanceInfo(key);
     } catch (error) {
       if (!mayNotExist(error)) throw error;
       // The list decides whether a request exists; where it cannot tell either, the first reason stands.
-      return findInList(key.residenceId)(key).catch(() => {
+      const index = await indexList(key.residenceId).catch(() => {
         throw error;
       });
+      return pick(index, key);
     }
   }
 
@@ -66,6 +75,11 @@ export function createLoaders(client: CommandApiClient) {
       details.clearAll();
     },
   };
+}
+
+/** What is listed first under an id. */
+function pick(index: ReadonlyMap<string, readonly Maintenance[]>, { maintenanceId }: MaintenanceKey): Found {
+  return index.get(maintenanceId)?.[0] ?? null;
 }
 
 /** Whether the failure of an info may mean that there is no such request: the command API said no, or nothing at all. */
