@@ -88,7 +88,11 @@ function comparator(order: MaintenanceOrder): (a: Maintenance, b: Maintenance) =
   return (a, b) => (ascending ? compare(time(a), time(b)) : compare(time(b), time(a)));
 }
 
-/** Whether a text of the form `2024-01-16T13:32:45Z` is a moment: Date lets 31 February roll over. */
+const MOMENT = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/;
+
+/** Whether a text is a moment of the form `2024-01-16T13:32:45Z`. */
 export function isMoment(time: string): boolean {
-  return new Date(time).getUTCDate() === Number(time.slice(8, 10));
+  const day = time.slice(8, 10);
+  // Date takes its time, so it is asked only about days that not every month has: it lets 31 February roll over.
+  return MOMENT.test(time) && (day <= '28' || new Date(time).getUTCDate() === Number(day));
 }

@@ -110,8 +110,8 @@ function decodeTexts(value: unknown): string[] | undefined {
 /** `2024-01-16 13:32:45`, which is UTC. */
 function decodeTime(value: unknown): string | null | undefined {
   if (value === '') return null;
-  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value)) return undefined;
-  const time = `${value.replace(' ', 'T')}Z`;
+  if (typeof value !== 'string' || value[10] !== ' ') return undefined;
+  const time = `${value.slice(0, 10)}T${value.slice(11)}Z`;
   return isMoment(time) ? time : undefined;
 }
 

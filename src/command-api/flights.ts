@@ -38,8 +38,9 @@ export function createFlights() {
         forget(key, flight);
         flight.controller.abort(signal.reason);
       };
+      const stay = () => signal.removeEventListener('abort', leave);
       signal.addEventListener('abort', leave);
-      flight.result.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+      flight.result.then(resolve, reject).then(stay);
     });
   }
 
