@@ -1,0 +1,105 @@
+/**
+ * The servers that are compared, each a process of its own in production mode.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** What a process has used since it started. */
+export interface Usage {
+  readonly cpuUs: number;
+  readonly rssBytes: number;
+}
+
+export interface Contender {
+  readonly name: string;
+  readonly url: string;
+  /** From its start to its first answer to a GraphQL request. */
+  readonly readyMs: number;
+  usage(): Promise<Usage>;
+  stop(): Promise<void>;
+}
+
+const READY_WITHIN_MS = 60_000;
+const canPin = (() => {
+  try {
+    execFileSync('taskset', ['-p', String(process.pid)]);
+    return true;
+  } catch {
+    return false;
+  }
+})();
+const running = new Set<ChildProcess>();
+
+/** Keeps this process, and what it starts unpinned, off the servers' core. Answers whether that could be done. */
+export function keepOffServerCore(): boolean {
+  if (canPin) execFileSync('taskset', ['-a', '-c', '-p', '1', String(process.pid)]);
+  return canPin;
+}
+
+/** Starts a program on a free port, on the servers' core if `pinned`, and waits for its first answer. */
+export async function start(
+  name: string,
+  program: readonly string[],
+  env: Readonly<Record<string, string>>,
+  { pinned = true, path = '/graphql', probe = '{"query":"{__typename}"}' } = {},
+): Promise<Contender> {
+  const port = await freePort();
+  const started = performance.now();
+  const args = ['--import', new URL('account.mjs', import.meta.url).href, ...program];
+  const core = pinned ? '0' : '1';
+  const [command, all] = canPin ? ['taskset', ['-c', core, process.execPath, ...args]] : [process.execPath, args];
+  const child = spawn(command, all, {
+    env: { PATH: process.env.PATH, NODE_ENV: 'production', HOST: '127.0.0.1', PORT: String(port), ...env },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  const url = `http://127.0.0.1:${port}${path}`;
+  await answers(url, probe, name, child);
+  return {
+    name,
+    url,
+    readyMs: performance.now() - started,
+    async usage() {
+      const told = once(child, 'message');
+      child.send('usage');
+      return (await told)[0] as Usage;
+    },
+    async stop() {
+      const exited = once(child, 'exit');
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), 15_000);
+      await exited;
+      clearTimeout(late);
+    },
+  };
+}
+
+/** Kills what is still running, at the end or after a failure. */
+export function killAll(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+async function answers(url: string, body: string, name: string, child: ChildProcess): Promise<void> {
+  const end = performance.now() + READY_WITHIN_MS;
+  const request = body === '' ? {} : { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+  while (performance.now() < end) {
+    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode} before it answered`);
+    const answer = await fetch(url, request).catch(() => undefined);
+    await answer?.arrayBuffer();
+    if (answer?.ok) return;
+    await delay(5);
+  }
+  throw new Error(`${name} gave no answer within ${READY_WITHIN_MS} ms`);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}

@@ -1,0 +1,43 @@
+/**
+ * Who is compared, and on what terms.
+ */
+import * as meshOperations from './contenders/mesh-operations.ts';
+import type { Operation } from './operations.ts';
+import * as operations from './operations.ts';
+
+export interface Kind {
+  readonly name: string;
+  readonly label: string;
+  /** What Node is given: its own options, and the program. */
+  readonly args: readonly string[];
+  /** What it is asked, where its schema cannot be ours. */
+  readonly operations: Partial<typeof operations>;
+  /** Its data in the form that ours has, for the comparison before anything is timed. */
+  readonly toData: (name: Operation['operationName'], data: unknown, variables: Operation['variables']) => unknown;
+}
+
+function kind(name: string, label: string, file: string, others: Partial<Kind> = {}): Kind {
+  return { name, label, args: [resolve(file)], operations, toData: (_, data) => data, ...others };
+}
+
+function resolve(file: string): string {
+  return new URL(file, import.meta.url).pathname;
+}
+
+export const OURS = 'ours';
+export const FLOOR = 'floor-got';
+export const STOCK = 'stock';
+
+export const KINDS: readonly Kind[] = [
+  // As `npm start` does.
+  kind(OURS, 'this subgraph', '', { args: ['--import', resolve('../check-node.mjs'), resolve('../src/main.ts')] }),
+  kind(FLOOR, 'floor on got', 'contenders/floor-got.ts'),
+  kind('floor-undici', 'floor on undici', 'contenders/floor-undici.ts'),
+  kind(STOCK, 'Apollo template', 'contenders/stock.ts'),
+  kind('yoga', 'GraphQL Yoga', 'contenders/yoga.ts'),
+  kind('mercurius', 'Mercurius JIT', 'contenders/mercurius.ts'),
+  kind('mesh', 'Hive Gateway, JSON Schema', 'contenders/mesh.ts', {
+    operations: meshOperations,
+    toData: meshOperations.toData,
+  }),
+];

@@ -1,0 +1,20 @@
+/**
+ * The floor of what is built on got: it sends through the subgraph's own transport.
+ */
+import { createTransport } from '../../src/command-api/transport.ts';
+import { loadConfig } from '../../src/config.ts';
+import { serveFloor } from './floor.ts';
+
+const { send } = createTransport(loadConfig());
+
+serveFloor(async ({ name, id, param }, authorization) => {
+  const command = { name, id, write: name.startsWith('create') };
+  const end = new AbortController();
+  const session = {
+    headers: { authorization, traceparent: undefined },
+    endsAt: performance.now() + 10_000,
+    readSignal: end.signal,
+    writeSignal: end.signal,
+  };
+  return (await send(command, param, session, end)).text;
+});

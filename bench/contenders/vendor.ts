@@ -1,0 +1,120 @@
+/**
+ * The command API for contenders whose users write resolvers by hand: the wire's form and the public schema's, with nothing
+ * that would favour one of them. How a command gets there is each contender's own.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
+
+export const { COMMAND_API_URL = '', PORT } = process.env;
+
+export const COMMAND = { origin: COMMAND_API_URL, path: PATH, url: COMMAND_API_URL + PATH } as const;
+
+export const TYPE_DEFS = readFileSync(new URL('../../schema/maintenance.graphql', import.meta.url), 'utf8');
+
+export interface Context {
+  readonly authorization: string | undefined;
+}
+
+interface Command {
+  readonly command: string;
+  readonly id: string;
+  readonly param: Readonly<Record<string, unknown>>;
+}
+
+/** Sends a command and answers the body of a 2xx; throws at any other status. */
+export type Send = (command: Command, authorization: string | undefined) => Promise<unknown>;
+
+/** As it comes in a list; a detail has no `maintenance_id`. */
+export interface Ticket {
+  readonly maintenance_id: string;
+  readonly start_time: string | null;
+  readonly finish_time: string | null;
+  readonly created_time: string | null;
+  readonly description: string | null;
+  readonly contact: string | null;
+  readonly feedback: string | null;
+  readonly maintenance_picture_url: string[] | null;
+  readonly state: string | null;
+}
+
+interface NewMaintenance {
+  readonly residenceId: string;
+  readonly startTime: string;
+  readonly finishTime: string;
+  readonly description: string;
+  readonly contact: string;
+  readonly pictureFilenames?: string[] | null;
+}
+
+/** The resolvers of the parts of the public schema that are measured. */
+export function createResolvers(send: Send) {
+  async function run<T>(command: string, param: Command['param'], { authorization }: Context): Promise<T> {
+    const id = `c${randomBytes(16).toString('hex')}`;
+    const reply = (await send({ command, id, param }, authorization)) as { success?: boolean; result: T };
+    if (reply.success !== true) throw new Error(`The command API refused ${command}.`);
+    return reply.result;
+  }
+
+  async function getMaintenance(id: string, context: Context) {
+    const [residence_id = '', maintenance_id = ''] = id.split(':');
+    const param = { residence_id, maintenance_id };
+    const ticket = await run<Omit<Ticket, 'maintenance_id'>>('get_maintenance_info', param, context);
+    return toMaintenance({ ...ticket, maintenance_id }, residence_id);
+  }
+
+  return {
+    Query: {
+      maintenances: async (_: unknown, { residenceId }: { residenceId: string }, context: Context) => {
+        const tickets = await run<Ticket[]>('get_maintenance_list', { residence_id: residenceId }, context);
+        return tickets.map((ticket) => toMaintenance(ticket, residenceId));
+      },
+      maintenance: (_: unknown, { id }: { id: string }, context: Context) => getMaintenance(id, context),
+    },
+    Maintenance: {
+      __resolveReference: ({ id }: { id: string }, context: Context) => getMaintenance(id, context),
+    },
+    Mutation: {
+      createMaintenance: async (_: unknown, { input }: { input: NewMaintenance }, context: Context) => {
+        const param = {
+          residence_id: input.residenceId,
+          start_time: toWireTime(input.startTime),
+          finish_time: toWireTime(input.finishTime),
+          description: input.description,
+          contact: input.contact,
+          ...(input.pictureFilenames && { filename: input.pictureFilenames }),
+        };
+        const created = await run<{ maintenance_id: string }>('create_maintenance_info', param, context);
+        return { id: `${input.residenceId}:${created.maintenance_id}` };
+      },
+    },
+  };
+}
+
+export function toMaintenance(ticket: Ticket, residenceId: string) {
+  return {
+    id: `${residenceId}:${ticket.maintenance_id}`,
+    maintenanceId: ticket.maintenance_id,
+    startTime: toTime(ticket.start_time),
+    finishTime: toTime(ticket.finish_time),
+    createdTime: toTime(ticket.created_time),
+    description: ticket.description,
+    contact: ticket.contact,
+    feedback: ticket.feedback,
+    pictureUrls: ticket.maintenance_picture_url,
+    state: toState(ticket.state),
+  };
+}
+
+function toTime(time: string | null): string | null {
+  return time ? `${time.replace(' ', 'T')}Z` : null;
+}
+
+function toState(state: string | null): string | null {
+  return state ? state.toUpperCase().replaceAll(' ', '_') : null;
+}
+
+export function toWireTime(time: string): string {
+  return time.replace('T', ' ').replace('Z', '');
+}

@@ -1,0 +1,57 @@
+/**
+ * What every contender is asked. A residence id says how long its list is and how long the command API takes for it:
+ * `r<tickets>x<milliseconds>-<anything>`; its tickets are `m0`, `m1` and so on.
+ */
+const FIELDS = 'id maintenanceId startTime finishTime createdTime description contact feedback pictureUrls state';
+
+const DOCUMENTS = {
+  List: `query List($residenceId: ID!) { maintenances(residenceId: $residenceId) { ${FIELDS} } }`,
+  One: `query One($id: ID!) { maintenance(id: $id) { ${FIELDS} } }`,
+  Entities: `query Entities($representations: [_Any!]!) {
+    _entities(representations: $representations) { ... on Maintenance { ${FIELDS} } }
+  }`,
+  Create: 'mutation Create($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }',
+};
+
+/** The body of a GraphQL request, as a router sends it. */
+export interface Operation {
+  readonly operationName: keyof typeof DOCUMENTS;
+  readonly query: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+function operation(operationName: keyof typeof DOCUMENTS, variables: Operation['variables']): Operation {
+  return { operationName, query: DOCUMENTS[operationName], variables };
+}
+
+export function residence(tickets: number, latencyMs: number, name: string | number): string {
+  return `r${tickets}x${latencyMs}-${name}`;
+}
+
+export function list(residenceId: string): Operation {
+  return operation('List', { residenceId });
+}
+
+export function one(residenceId: string): Operation {
+  return operation('One', { id: `${residenceId}:m0` });
+}
+
+/** `count` representations, the first tickets of each of the residences in turn. */
+export function entities(count: number, residenceIds: readonly string[]): Operation {
+  const representations = Array.from({ length: count }, (_, index) => {
+    const residenceId = residenceIds[index % residenceIds.length];
+    return { __typename: 'Maintenance', id: `${residenceId}:m${Math.floor(index / residenceIds.length)}` };
+  });
+  return operation('Entities', { representations });
+}
+
+export function create(residenceId: string): Operation {
+  const input = {
+    residenceId,
+    startTime: '2024-01-16T13:32:45Z',
+    finishTime: '2024-01-17T13:32:45Z',
+    description: 'The tap in the kitchen drips.',
+    contact: '10086',
+  };
+  return operation('Create', { input });
+}
