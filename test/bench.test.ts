@@ -1,0 +1,38 @@
+/**
+ * The benchmarks ask what the schema has, and compare like with like. They themselves run by `npm run bench` alone.
+ */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { parse, validate } from 'graphql';
+import * as operations from '../bench/operations.ts';
+import { createSchema } from '../src/schema.ts';
+
+const read = (file: string) => JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8'));
+
+describe('the benchmarks', () => {
+  const residenceId = operations.residence(20, 0, 'a');
+  it.each([
+    operations.list(residenceId),
+    operations.one(residenceId),
+    operations.entities(100, [residenceId]),
+    operations.create(residenceId),
+  ])('ask for what the schema has: $operationName', ({ query }) => {
+    expect(validate(createSchema(), parse(query))).toEqual([]);
+  });
+
+  it('pin what they compare, to our versions where both have it', () => {
+    const ours = read('package.json').dependencies;
+    const theirs: Record<string, string> = read('bench/package.json').dependencies;
+    const differing = Object.entries(theirs).filter(
+      ([name, version]) => !/^\d+\.\d+\.\d+$/.test(version) || version !== (ours[name] ?? version),
+    );
+    expect(differing).toEqual([]);
+  });
+
+  it('have a page and a picture of what they measured', () => {
+    const page = readFileSync(new URL('../docs/performance.md', import.meta.url), 'utf8');
+    expect(page).toMatch(/<!-- measured: begin -->[^]+### The goals[^]+<!-- measured: end -->/);
+    expect(page).toContain('images/performance.svg');
+    expect(readFileSync(new URL('../docs/images/performance.svg', import.meta.url), 'utf8')).toMatch(/^<svg/);
+  });
+});
