@@ -11,10 +11,11 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY package.json ./
 COPY schema/maintenance.graphql schema/
 COPY src src
-# Compiled here once, it starts in two thirds of the time and with a fifth less memory, on a read-only file system too.
-ENV NODE_COMPILE_CACHE=/app/.compile-cache
-RUN ["node", "--input-type=module", "--eval", "await import('/app/src/server.ts')"]
 USER node
+# Compiled here once, it starts in two thirds of the time and with a fifth less memory, on a read-only file system too. By the
+# user that runs it: Node keeps what it compiled for each user apart.
+ENV NODE_COMPILE_CACHE=/home/node/.compile-cache
+RUN ["node", "--input-type=module", "--eval", "await import('/app/src/server.ts')"]
 EXPOSE 4001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 4001}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

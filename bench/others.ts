@@ -90,7 +90,7 @@ export async function measureScaling(start: Start, upstream: Contender) {
   return { lists, entities };
 }
 
-/** Ten minutes of every workload at a steady, low rate. */
+/** Ten minutes of every workload together, each by two callers. */
 export async function soak(start: Start): Promise<Soak> {
   const contender = await start(ours);
   const samples: number[] = [];

@@ -24,7 +24,8 @@ export function plot(bursts: Readonly<Record<string, Readonly<Record<string, rea
     return `<g transform="translate(${x} ${y})">${drawPanel(name, bursts[name] ?? {})}</g>`;
   });
   const [width, total] = [COLUMNS * PANEL.width + 20, 64 + Math.ceil(PANELS.length / COLUMNS) * height];
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${total}" width="${width}" font-family="system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="12">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${total}" width="${width}" font-family="system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="12" role="img">
+<title>CPU microseconds a request of each contender, a panel for each workload</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="20" y="30" font-size="17" font-weight="600" fill="${COLORS.text}">CPU microseconds a request: less is better</text>
 <text x="20" y="49" fill="${COLORS.faint}">Median of the rounds of one run, whole processes; the thin line spans the least and the most.</text>

@@ -176,7 +176,7 @@ ${grow(scaling.entities)}
 
 ### Soak
 
-Ten minutes of all workloads together at a low rate: ${soak.requests} requests, ${soak.bad} of them failed. Resident: ${samples[0]?.toFixed(0)} MB after
+Ten minutes of all workloads together, two callers each with 50 ms of pause, which keeps the core busy: ${soak.requests} requests, ${soak.bad} of them failed. Resident: ${samples[0]?.toFixed(0)} MB after
 ten seconds, ${samples.at(-1)?.toFixed(0)} MB at the end, ${slope(half).toFixed(2)} MB a minute over the second half.`;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a caller gave, checked and turned into the domain before any command is sent. Every function here throws a `Refusal`
+ * What a caller gave, checked and turned into the domain before any command is sent. Every check here throws a `Refusal`
  * that says which argument is wrong and why.
  */
 import { LIMITS } from './limits.ts';
@@ -18,12 +18,9 @@ export class Refusal extends Error {
   }
 }
 
-/** Takes a cost from what an answer may still cost. Throws once that is too little, and ever after. */
-export function take(budget: { left: number }, cost: number): void {
-  budget.left -= cost;
-  if (budget.left >= 0) return;
-  const reason = 'this, and every list and text that comes later, is left out of it. Ask for less.';
-  throw new Refusal('BAD_USER_INPUT', `The answer would be too large: ${reason}`);
+/** The refusal of what has no room in the answer. */
+export function tooLarge(): Refusal {
+  return new Refusal('BAD_USER_INPUT', 'The answer would be too large with this. Ask for less.');
 }
 
 /** The refusal of one argument: `reason` goes on where its name ends. */

@@ -15,8 +15,10 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}
 export interface Context {
   /** Every command that the operation asked for, in order. */
   readonly commands: CommandRecord[];
-  /** How much the answer may still cost, in fields. */
-  readonly budget: { left: number };
+  /** Takes a cost, in fields, from what the answer may cost, if so much is left; else takes nothing and answers false. */
+  take(cost: number): boolean;
+  /** Whether a text had no room and has said so. */
+  textLeftOut: boolean;
   /** The client and loaders of the caller, the same at every call. Throws `UNAUTHENTICATED` where the request brought no usable token. */
   caller(): Caller;
   /** To be called once the operation was answered, or its caller has gone without an answer: then its reads are given up. */
@@ -35,9 +37,15 @@ export function createContext(headers: IncomingHttpHeaders, upstream: Upstream, 
   timer.unref();
   const endsAt = performance.now() + timeoutMs;
   let caller: Caller | undefined;
+  let left: number = LIMITS.answer;
   return {
     commands,
-    budget: { left: LIMITS.answer },
+    textLeftOut: false,
+    take(cost) {
+      if (cost > left) return false;
+      left -= cost;
+      return true;
+    },
     caller() {
       if (caller) return caller;
       if (!BEARER.test(authorization)) {

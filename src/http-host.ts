@@ -47,6 +47,8 @@ export async function startHost<T extends BaseContext>(
   // Not a hook: nothing of a request that may not enter, or that there is no room for, is routed or parsed.
   function admit(handle: http.RequestListener): http.RequestListener {
     return (request, response) => {
+      // Every answer is one caller's, or of one moment.
+      response.setHeader('cache-control', 'no-store');
       if (!ready) response.setHeader('connection', 'close');
       if (isProbe(request)) return handle(request, response);
       if (!mayEnter(request)) {
@@ -93,7 +95,7 @@ export async function startHost<T extends BaseContext>(
   });
   app.setErrorHandler(answerHttpError);
   app.addHook('onSend', async (_, reply, payload) => {
-    // Every answer is one caller's, or of one moment; Apollo lets some be kept, those to a persisted query.
+    // Apollo lets some answers be kept, those to a persisted query.
     reply.header('cache-control', 'no-store');
     // A connection that is kept would hold up the end.
     if (!ready) reply.header('connection', 'close');

@@ -16,7 +16,7 @@ export const LIMITS = {
   representations: 1000,
   ids: 500,
   /** What all of an answer may cost, a fifth of a second's work: as much as this many fields. */
-  answer: 250_000,
+  answer: 300_000,
   /** Errors that are told of one document. */
   errors: 5,
   /** Errors that are told of one set of variables: graphql writes out the whole input for each, which takes its time. */
@@ -24,7 +24,7 @@ export const LIMITS = {
 } as const;
 
 /** How many fields cost as much as one of each; an empty or a refused list does too. */
-export const COSTS = { list: 100, representation: 40, character: 0.01 } as const;
+export const COSTS = { list: 100, representation: 80, character: 0.01 } as const;
 
 const NOTHING = { fields: 0, allFields: 0, aliases: 0, depth: 0 };
 /** All counts with each fragment as often as it is spread; `fields` are those of the first of `depth` levels. */
@@ -35,7 +35,7 @@ const beneath = new WeakMap<FieldNode, number>();
 
 /** How many fields of the answer each entry makes, of the list that is being resolved; whatever `@skip` and `@include` say. */
 export function countEntryFields({ fieldNodes }: GraphQLResolveInfo): number {
-  return fieldNodes.reduce((sum, node) => sum + (beneath.get(node) ?? 0), 0);
+  return fieldNodes.reduce((sum, node) => sum + (beneath.get(node) ?? LIMITS.answer), 0);
 }
 
 /** The validation rule for what graphql and Apollo Server do not limit. */
@@ -54,7 +54,8 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
         beneath.set(selection, inner.allFields);
         const isList = selection.name.value === 'maintenances';
         fields += 1;
-        allFields += inner.allFields + (isList ? COSTS.list : 1);
+        // What its entries hold counts where it is known how many they are.
+        allFields += isList ? COSTS.list : inner.allFields + 1;
         aliases += selection.alias ? 1 : 0;
         // graphql has a rule of its own for how deep an introspection goes; the standard one goes 15 deep.
         depth = Math.max(depth, selection.name.value.startsWith('__') ? 0 : inner.depth + 1);

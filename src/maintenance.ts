@@ -11,7 +11,7 @@ export interface MaintenanceKey {
 /** A member of a decoded record: its value, null, or the reason why what came could not be read. */
 export type Decoded<T> = T | null | Error;
 
-/** One repair request. Times are UTC, `2024-01-16T13:32:45Z`. Never frozen: the federation library marks its type on it. */
+/** One repair request. Times are UTC, `2024-01-16T13:32:45Z`. */
 export interface Maintenance extends MaintenanceKey {
   readonly id: string;
   readonly startTime: Decoded<string>;

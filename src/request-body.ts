@@ -25,6 +25,8 @@ export function takeJsonBodies(app: FastifyInstance): void {
     if (encoding === 'identity') return read(body);
     if (encoding !== 'gzip') return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
     gunzip(body, { maxOutputLength: LIMITS.bodyBytes }, (error: NodeJS.ErrnoException | null, inflated) => {
+      // Its caller has gone meanwhile: nobody would notice that later, and nothing would end what it asked for.
+      if (request.raw.socket.destroyed) return;
       if (!error) return read(inflated);
       const isLarge = error.code === 'ERR_BUFFER_TOO_LARGE';
       done(isLarge ? new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE() : new errorCodes.FST_ERR_CTP_INVALID_JSON_BODY());

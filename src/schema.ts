@@ -3,44 +3,47 @@
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import type { GraphQLFieldResolver, GraphQLSchema, GraphQLUnionType } from 'graphql';
+import type { GraphQLField, GraphQLFieldResolver, GraphQLSchema, GraphQLUnionType } from 'graphql';
 import { gql } from 'graphql-tag';
-import { badInput, get, take } from './arguments.ts';
+import { badInput, get } from './arguments.ts';
 import type { Context } from './context.ts';
 import { COSTS, countEntryFields, LIMITS } from './limits.ts';
 import { resolvers } from './resolvers/index.ts';
+import { findMaintenance } from './resolvers/maintenance.ts';
+import { findResidence } from './resolvers/residence.ts';
 
 const SCHEMA_FILE = new URL('../schema/maintenance.graphql', import.meta.url);
-const { Maintenance, Residence } = resolvers;
-const REFERENCES = new Map<unknown, unknown>([
-  ['Maintenance', Maintenance?.__resolveReference],
-  ['Residence', Residence?.__resolveReference],
+const ENTITIES = new Map<unknown, (representation: unknown, context: Context) => Promise<unknown>>([
+  ['Maintenance', findMaintenance],
+  ['Residence', findResidence],
 ]);
 
 export function createSchema(): GraphQLSchema {
   const schema = buildSubgraphSchema([{ typeDefs: gql(readFileSync(SCHEMA_FILE, 'utf8')), resolvers }]);
-  const entities = schema.getQueryType()?.getFields()._entities;
+  const query = schema.getQueryType()?.getFields()._entities as GraphQLField<unknown, Context>;
   const entity = schema.getType('_Entity') as GraphQLUnionType;
-  if (entities) entities.resolve = resolveEntities;
+  query.resolve = resolveEntities;
   entity.resolveType = (value) => (get(value, 'maintenanceId') === undefined ? 'Residence' : 'Maintenance');
   return schema;
 }
 
 /**
  * Resolves each representation by itself, in place of the library: that one resolves them in one go, so that an unknown type
- * or a string among them would null the whole list, and it takes any number of them, as often as there are aliases.
+ * or a string among them would null the whole list; it takes any number of them, as often as there are aliases; and it makes
+ * several promises of each.
  */
 const resolveEntities: GraphQLFieldResolver<unknown, Context> = (_, { representations }, context, info) => {
   if (representations.length > LIMITS.representations) {
     throw badInput('representations', `must not hold more than ${LIMITS.representations} entries`);
   }
-  const cost = representations.length * (COSTS.representation + countEntryFields(info));
-  // Those before it have asked for their reads already, and none of the answer will be left.
-  if (cost > context.budget.left) context.end(false);
-  take(context.budget, cost);
+  if (!context.take(representations.length * (COSTS.representation + countEntryFields(info)))) {
+    // Those before it have asked for their reads already, and none of the answer will be left.
+    context.end(false);
+    throw badInput('representations', 'makes the answer too large: ask for fewer, or for less of each');
+  }
   return representations.map(async (representation: unknown) => {
-    const resolveReference = REFERENCES.get(get(representation, '__typename'));
-    if (typeof resolveReference !== 'function') throw badInput('representations', 'holds no entity of this subgraph');
-    return resolveReference(representation, context, info);
+    const find = ENTITIES.get(get(representation, '__typename'));
+    if (!find) throw badInput('representations', 'holds no entity of this subgraph');
+    return find(representation, context);
   });
 };

@@ -34,6 +34,7 @@ it.each([
   ['a health check', '/health/live', {}],
   ['a refusal', '/graphql', {}],
   ['what is not there', '/nothing', SECRET],
+  ['a path that cannot be decoded', '/%', SECRET],
 ])('%s is kept by no cache', async (_, path, headers) => {
   const response = await fetch(subgraph.url + path, { headers });
   expect(response.headers.get('cache-control')).toBe('no-store');

@@ -63,10 +63,12 @@ export function createCommandApiClient({ send, flights }: Upstream, session: Ses
       flights.detach(param.residence_id);
       // Not AbortSignal.any: Node keeps what it makes for good, once a listener was on it.
       const end = new AbortController();
-      signal.addEventListener('abort', () => end.abort(signal.reason));
+      const forward = () => end.abort(signal.reason);
+      signal.addEventListener('abort', forward);
       try {
         return await exchange(end);
       } finally {
+        signal.removeEventListener('abort', forward);
         flights.detach(param.residence_id);
       }
     }

@@ -1,14 +1,11 @@
 import type { MaintenanceResolvers } from '../__generated__/types.ts';
-import { take, toRepresentedKey } from '../arguments.ts';
+import { tooLarge, toRepresentedKey } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { COSTS } from '../limits.ts';
 import type { Decoded } from '../maintenance.ts';
 
 // The other fields are members of the record; one that could not be decoded is an Error there, which fails that field alone.
 export const Maintenance: MaintenanceResolvers = {
-  __resolveReference: async (representation, context) =>
-    context.caller().loaders.details.load(toRepresentedKey(representation)),
-
   residence: ({ residenceId }) => ({ id: residenceId }),
 
   description: ({ description }, _, context) => countText(description, context),
@@ -17,13 +14,19 @@ export const Maintenance: MaintenanceResolvers = {
   pictureUrls: ({ pictureUrls }, _, context) => countText(pictureUrls, context),
 };
 
+/** The entity that a representation stands for. */
+export async function findMaintenance(representation: unknown, context: Context) {
+  return context.caller().loaders.details.load(toRepresentedKey(representation));
+}
+
 /** The member as it is, as long as there is room for it. Nobody limits how long one is, nor how often it is asked for. */
-function countText<T extends string | string[]>(member: Decoded<T>, { budget }: Context): T | null {
+function countText<T extends string | string[]>(member: Decoded<T>, context: Context): T | null {
   if (member instanceof Error) throw member;
-  // What was too much has said so: an error for each text after it would be more work than they are.
-  if (member === null || budget.left < 0) return null;
+  // An error for each text after the first that is left out would be more work than they are.
+  if (member === null || context.textLeftOut) return null;
   // Each of a list takes its time besides.
   const length = typeof member === 'string' ? member.length : member.reduce((sum, url) => sum + url.length + 100, 0);
-  take(budget, length * COSTS.character);
-  return member;
+  if (context.take(length * COSTS.character)) return member;
+  context.textLeftOut = true;
+  throw tooLarge();
 }

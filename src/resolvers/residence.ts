@@ -1,17 +1,19 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import type { QueryMaintenancesArgs, ResidenceResolvers } from '../__generated__/types.ts';
-import { checkResidenceId, checkSelection, take, toRepresentedResidenceId } from '../arguments.ts';
+import { checkResidenceId, checkSelection, tooLarge, toRepresentedResidenceId } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { countEntryFields } from '../limits.ts';
 import { selectMaintenances } from '../maintenance.ts';
 
 export const Residence: ResidenceResolvers = {
-  // Another subgraph says whether it exists: to know its id costs no command and needs no token.
-  __resolveReference: async (representation) => ({ id: toRepresentedResidenceId(representation) }),
-
   maintenances: ({ id }, selection, context, info) =>
     listMaintenances({ residenceId: id, ...selection }, context, info),
 };
+
+/** The entity that a representation stands for. Another subgraph says whether it exists: no command and no token is needed. */
+export async function findResidence(representation: unknown) {
+  return { id: toRepresentedResidenceId(representation) };
+}
 
 /** The list of a residence for `Query.maintenances` and `Residence.maintenances` alike. */
 export async function listMaintenances(args: QueryMaintenancesArgs, context: Context, info: GraphQLResolveInfo) {
@@ -19,8 +21,8 @@ export async function listMaintenances(args: QueryMaintenancesArgs, context: Con
   checkSelection(args);
   const list = await loaders.loadList(checkResidenceId(args.residenceId));
   // What is only looked through takes its time too.
-  take(context.budget, list.length);
+  if (!context.take(list.length)) throw tooLarge();
   const selected = selectMaintenances(list, args);
-  take(context.budget, selected.length * countEntryFields(info));
+  if (!context.take(selected.length * countEntryFields(info))) throw tooLarge();
   return selected;
 }

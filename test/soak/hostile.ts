@@ -176,9 +176,9 @@ export const HOSTILE: readonly (readonly [string, string])[] = [
     ),
   ],
   [
-    'a sorted list of 20,000 twelve times',
+    'a sorted list of 20,000 fifteen times',
     document(
-      `{ ${times(12, (i) => `a${i}: ${large('twenty').replace(')', ', orderBy: START_TIME_DESC, first: 0)')} { id }`)} }`,
+      `{ ${times(15, (i) => `a${i}: ${large('twenty').replace(')', ', orderBy: START_TIME_DESC, first: 0)')} { id }`)} }`,
     ),
   ],
   [
@@ -196,24 +196,24 @@ export const HOSTILE: readonly (readonly [string, string])[] = [
     ),
   ],
   [
-    '5,900 representations of 1,000 requests',
+    '3,700 representations of 1,000 requests',
     document(
-      `query ($r: [_Any!]!, $s: [_Any!]!) { ${times(5, (i) => `a${i}: _entities(representations: $r) { ... on Maintenance { id } }`)} b: _entities(representations: $s) { ... on Maintenance { id } } }`,
-      `{${['"r"', '"s"'].map((name, index) => `${name}:[${times(1000 - 100 * index, (i) => `{"__typename":"Maintenance","id":"two:m${i}"}`, ',')}]`)}}`,
+      `query ($r: [_Any!]!, $s: [_Any!]!) { ${times(3, (i) => `a${i}: _entities(representations: $r) { ... on Maintenance { id } }`)} b: _entities(representations: $s) { ... on Maintenance { id } } }`,
+      `{${['"r"', '"s"'].map((name, index) => `${name}:[${times(1000 - 300 * index, (i) => `{"__typename":"Maintenance","id":"two:m${i}"}`, ',')}]`)}}`,
     ),
   ],
   [
-    '4,700 representations with every field',
+    '3,240 representations with every field',
     document(
-      `query ($r: [_Any!]!, $s: [_Any!]!) { ${times(4, (i) => `a${i}: _entities(representations: $r) { ... on Maintenance { ${EVERY_FIELD} } }`)} b: _entities(representations: $s) { ... on Maintenance { ${EVERY_FIELD} } } }`,
-      `{${['"r"', '"s"'].map((name, index) => `${name}:[${times(1000 - 300 * index, (i) => `{"__typename":"Maintenance","id":"ten:m${i}"}`, ',')}]`)}}`,
+      `query ($r: [_Any!]!, $s: [_Any!]!) { ${times(3, (i) => `a${i}: _entities(representations: $r) { ... on Maintenance { ${EVERY_FIELD} } }`)} b: _entities(representations: $s) { ... on Maintenance { ${EVERY_FIELD} } } }`,
+      `{${['"r"', '"s"'].map((name, index) => `${name}:[${times(1000 - 760 * index, (i) => `{"__typename":"Maintenance","id":"ten:m${i}"}`, ',')}]`)}}`,
     ),
   ],
   [
-    '5,900 representations of as many requests that nobody may see',
+    '3,700 representations of as many requests that nobody may see',
     document(
-      `query (${times(6, (i) => `$r${i}: [_Any!]!`)}) { ${times(6, (i) => `a${i}: _entities(representations: $r${i}) { ... on Maintenance { id } }`)} }`,
-      `{${times(6, (j) => `"r${j}":[${times(980, (i) => `{"__typename":"Maintenance","id":"none:${j}-${i}"}`, ',')}]`, ',')}}`,
+      `query (${times(4, (i) => `$r${i}: [_Any!]!`)}) { ${times(4, (i) => `a${i}: _entities(representations: $r${i}) { ... on Maintenance { id } }`)} }`,
+      `{${times(4, (j) => `"r${j}":[${times(925, (i) => `{"__typename":"Maintenance","id":"none:${j}-${i}"}`, ',')}]`, ',')}}`,
     ),
   ],
   [
