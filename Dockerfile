@@ -12,9 +12,9 @@ COPY package.json ./
 COPY schema/maintenance.graphql schema/
 COPY src src
 USER node
-# Compiled here once, it starts in two thirds of the time and with a fifth less memory, on a read-only file system too. By the
-# user that runs it: Node keeps what it compiled for each user apart.
-ENV NODE_COMPILE_CACHE=/home/node/.compile-cache
+# Compiled here once, it starts sooner, on a read-only file system too. By the user that runs it: Node keeps what it compiled
+# for each user apart.
+ENV NODE_COMPILE_CACHE=/var/tmp/compile-cache
 RUN ["node", "--input-type=module", "--eval", "await import('/app/src/server.ts')"]
 EXPOSE 4001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \

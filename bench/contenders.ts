@@ -36,7 +36,7 @@ export const KINDS: readonly Kind[] = [
   kind(STOCK, 'Apollo template', 'contenders/stock.ts'),
   kind('yoga', 'GraphQL Yoga', 'contenders/yoga.ts'),
   kind('mercurius', 'Mercurius JIT', 'contenders/mercurius.ts'),
-  kind('mesh', 'Hive Gateway, JSON Schema', 'contenders/mesh.ts', {
+  kind('mesh', 'Hive Gateway (Mesh)', 'contenders/mesh.ts', {
     operations: meshOperations,
     toData: meshOperations.toData,
   }),
