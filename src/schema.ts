@@ -9,13 +9,13 @@ import { badInput, get } from './arguments.ts';
 import type { Context } from './context.ts';
 import { COSTS, countEntryFields, LIMITS } from './limits.ts';
 import { resolvers } from './resolvers/index.ts';
-import { findMaintenance } from './resolvers/maintenance.ts';
-import { findResidence } from './resolvers/residence.ts';
+import { Maintenance } from './resolvers/maintenance.ts';
+import { Residence } from './resolvers/residence.ts';
 
 const SCHEMA_FILE = new URL('../schema/maintenance.graphql', import.meta.url);
 const ENTITIES = new Map<unknown, (representation: unknown, context: Context) => Promise<unknown>>([
-  ['Maintenance', findMaintenance],
-  ['Residence', findResidence],
+  ['Maintenance', Maintenance.__resolveReference],
+  ['Residence', Residence.__resolveReference],
 ]);
 
 export function createSchema(): GraphQLSchema {
@@ -42,8 +42,8 @@ const resolveEntities: GraphQLFieldResolver<unknown, Context> = (_, { representa
     throw badInput('representations', 'makes the answer too large: ask for fewer, or for less of each');
   }
   return representations.map(async (representation: unknown) => {
-    const find = ENTITIES.get(get(representation, '__typename'));
-    if (!find) throw badInput('representations', 'holds no entity of this subgraph');
-    return find(representation, context);
+    const resolveReference = ENTITIES.get(get(representation, '__typename'));
+    if (!resolveReference) throw badInput('representations', 'holds no entity of this subgraph');
+    return resolveReference(representation, context);
   });
 };

@@ -118,6 +118,9 @@ describe('the public schema', () => {
     const type = schema.getType(typeName);
     expect(type).toBeDefined();
     if (!isObjectType(type)) return;
-    for (const field of Object.keys(entry as object)) expect(Object.keys(type.getFields())).toContain(field);
+    for (const field of Object.keys(entry as object)) {
+      if (field === '__resolveReference') expect(sdl).toMatch(new RegExp(`type ${typeName}\\s+@key`));
+      else expect(Object.keys(type.getFields())).toContain(field);
+    }
   });
 });

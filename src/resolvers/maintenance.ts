@@ -5,19 +5,17 @@ import { COSTS } from '../limits.ts';
 import type { Decoded } from '../maintenance.ts';
 
 // The other fields are members of the record; one that could not be decoded is an Error there, which fails that field alone.
-export const Maintenance: MaintenanceResolvers = {
+export const Maintenance = {
+  __resolveReference: async (representation: unknown, context: Context) =>
+    context.caller().loaders.details.load(toRepresentedKey(representation)),
+
   residence: ({ residenceId }) => ({ id: residenceId }),
 
   description: ({ description }, _, context) => countText(description, context),
   contact: ({ contact }, _, context) => countText(contact, context),
   feedback: ({ feedback }, _, context) => countText(feedback, context),
   pictureUrls: ({ pictureUrls }, _, context) => countText(pictureUrls, context),
-};
-
-/** The entity that a representation stands for. */
-export async function findMaintenance(representation: unknown, context: Context) {
-  return context.caller().loaders.details.load(toRepresentedKey(representation));
-}
+} satisfies MaintenanceResolvers;
 
 /** The member as it is, as long as there is room for it. Nobody limits how long one is, nor how often it is asked for. */
 function countText<T extends string | string[]>(member: Decoded<T>, context: Context): T | null {

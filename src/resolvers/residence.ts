@@ -5,15 +5,13 @@ import type { Context } from '../context.ts';
 import { countEntryFields } from '../limits.ts';
 import { selectMaintenances } from '../maintenance.ts';
 
-export const Residence: ResidenceResolvers = {
+export const Residence = {
+  // Another subgraph says whether it exists: to know its id costs no command and needs no token.
+  __resolveReference: async (representation: unknown) => ({ id: toRepresentedResidenceId(representation) }),
+
   maintenances: ({ id }, selection, context, info) =>
     listMaintenances({ residenceId: id, ...selection }, context, info),
-};
-
-/** The entity that a representation stands for. Another subgraph says whether it exists: no command and no token is needed. */
-export async function findResidence(representation: unknown) {
-  return { id: toRepresentedResidenceId(representation) };
-}
+} satisfies ResidenceResolvers;
 
 /** The list of a residence for `Query.maintenances` and `Residence.maintenances` alike. */
 export async function listMaintenances(args: QueryMaintenancesArgs, context: Context, info: GraphQLResolveInfo) {
