@@ -16,12 +16,9 @@ export interface Kind {
   readonly toData: (name: Operation['operationName'], data: unknown, variables: Operation['variables']) => unknown;
 }
 
-function kind(name: string, label: string, file: string, others: Partial<Kind> = {}): Kind {
-  return { name, label, args: [resolve(file)], operations, toData: (_, data) => data, ...others };
-}
-
-function resolve(file: string): string {
-  return new URL(file, import.meta.url).pathname;
+function kind(name: string, label: string, files: readonly string[], others: Partial<Kind> = {}): Kind {
+  const args = files.map((file) => (file.startsWith('-') ? file : new URL(file, import.meta.url).pathname));
+  return { name, label, args, operations, toData: (_, data) => data, ...others };
 }
 
 export const OURS = 'ours';
@@ -30,13 +27,13 @@ export const STOCK = 'stock';
 
 export const KINDS: readonly Kind[] = [
   // As `npm start` does.
-  kind(OURS, 'this subgraph', '', { args: ['--import', resolve('../check-node.mjs'), resolve('../src/main.ts')] }),
-  kind(FLOOR, 'floor on got', 'contenders/floor-got.ts'),
-  kind('floor-undici', 'floor on undici', 'contenders/floor-undici.ts'),
-  kind(STOCK, 'Apollo template', 'contenders/stock.ts'),
-  kind('yoga', 'GraphQL Yoga', 'contenders/yoga.ts'),
-  kind('mercurius', 'Mercurius JIT', 'contenders/mercurius.ts'),
-  kind('mesh', 'Hive Gateway (Mesh)', 'contenders/mesh.ts', {
+  kind(OURS, 'this subgraph', ['--import', '../check-node.mjs', '../src/main.ts']),
+  kind(FLOOR, 'floor on got', ['contenders/floor-got.ts']),
+  kind('floor-undici', 'floor on undici', ['contenders/floor-undici.ts']),
+  kind(STOCK, 'Apollo template', ['contenders/stock.ts']),
+  kind('yoga', 'GraphQL Yoga', ['contenders/yoga.ts']),
+  kind('mercurius', 'Mercurius JIT', ['contenders/mercurius.ts']),
+  kind('mesh', 'Hive Gateway (Mesh)', ['contenders/mesh.ts'], {
     operations: meshOperations,
     toData: meshOperations.toData,
   }),

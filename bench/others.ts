@@ -63,13 +63,14 @@ export async function measureMemory(kinds: readonly Kind[], start: Start, upstre
 export async function measureOverload(start: Start, upstream: Contender) {
   const contender = await start(ours);
   await run(contender, upstream, PEAK, LOAD_MS);
-  const [peak, overload]: Burst[][] = [[], []];
+  const peak: Burst[] = [];
+  const overload: Burst[] = [];
   for (let round = 0; round < 3; round++) {
-    peak?.push(await run(contender, upstream, PEAK, 5000));
-    overload?.push(await run(contender, upstream, OVERLOAD, 10_000));
+    peak.push(await run(contender, upstream, PEAK, 5000));
+    overload.push(await run(contender, upstream, OVERLOAD, 10_000));
   }
   await contender.stop();
-  return { peak: peak ?? [], overload: overload ?? [] };
+  return { peak, overload };
 }
 
 /** The cost of a list as it grows, and of representations as there are more: microseconds of processor time an answer. */

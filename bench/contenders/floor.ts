@@ -4,18 +4,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
+import { type Ticket, toMaintenance, toWireTime } from './vendor.ts';
 
 type Json = Record<string, unknown>;
 type Variables = { residenceId: string; id: string; representations: { id: string }[]; input: Json };
 /** Sends one command with the caller's header and resolves with what was answered, as it came. */
 export type Exchange = (command: { name: string; id: string; param: Json }, authorization: string) => Promise<string>;
-
-const STATES: Record<string, string> = {
-  'wait for confirmation': 'WAIT_FOR_CONFIRMATION',
-  'in progress': 'IN_PROGRESS',
-  completed: 'COMPLETED',
-  closed: 'CLOSED',
-};
 
 export function serveFloor(exchange: Exchange): void {
   async function ask<T>(authorization: string, name: string, param: Json): Promise<T> {
@@ -23,9 +17,9 @@ export function serveFloor(exchange: Exchange): void {
     return JSON.parse(await exchange({ name, id, param }, authorization)).result;
   }
 
-  async function list(authorization: string, residenceId: string): Promise<Json[]> {
-    const tickets = await ask<Json[]>(authorization, 'get_maintenance_list', { residence_id: residenceId });
-    return tickets.map((ticket) => toMaintenance(ticket, residenceId, ticket.maintenance_id as string));
+  async function list(authorization: string, residenceId: string) {
+    const tickets = await ask<Ticket[]>(authorization, 'get_maintenance_list', { residence_id: residenceId });
+    return tickets.map((ticket) => toMaintenance(ticket, residenceId));
   }
 
   const operations: Record<string, (variables: Variables, authorization: string) => Promise<Json>> = {
@@ -35,8 +29,8 @@ export function serveFloor(exchange: Exchange): void {
     async One({ id }, authorization) {
       const [residenceId = '', maintenanceId = ''] = id.split(':');
       const param = { residence_id: residenceId, maintenance_id: maintenanceId };
-      const ticket = await ask<Json>(authorization, 'get_maintenance_info', param);
-      return { maintenance: toMaintenance(ticket, residenceId, maintenanceId) };
+      const ticket = await ask<Omit<Ticket, 'maintenance_id'>>(authorization, 'get_maintenance_info', param);
+      return { maintenance: toMaintenance({ ...ticket, maintenance_id: maintenanceId }, residenceId) };
     },
     async Entities({ representations }, authorization) {
       const residenceIds = new Set(representations.map(({ id }) => id.slice(0, id.indexOf(':'))));
@@ -47,8 +41,8 @@ export function serveFloor(exchange: Exchange): void {
     async Create({ input }, authorization) {
       const param = {
         residence_id: input.residenceId,
-        start_time: toWireTime(input.startTime),
-        finish_time: toWireTime(input.finishTime),
+        start_time: toWireTime(String(input.startTime)),
+        finish_time: toWireTime(String(input.finishTime)),
         description: input.description,
         contact: input.contact,
       };
@@ -69,27 +63,4 @@ export function serveFloor(exchange: Exchange): void {
     });
   });
   server.listen(Number(process.env.PORT), '127.0.0.1');
-}
-
-function toMaintenance(ticket: Json, residenceId: string, maintenanceId: string): Json {
-  return {
-    id: `${residenceId}:${maintenanceId}`,
-    maintenanceId,
-    startTime: toTime(ticket.start_time),
-    finishTime: toTime(ticket.finish_time),
-    createdTime: toTime(ticket.created_time),
-    description: ticket.description,
-    contact: ticket.contact,
-    feedback: ticket.feedback,
-    pictureUrls: ticket.maintenance_picture_url,
-    state: STATES[ticket.state as string],
-  };
-}
-
-function toTime(time: unknown): string {
-  return `${String(time).replace(' ', 'T')}Z`;
-}
-
-function toWireTime(time: unknown): string {
-  return String(time).replace('T', ' ').replace('Z', '');
 }
