@@ -26,7 +26,10 @@ export async function startSubgraph(environment: NodeJS.ProcessEnv, extend?: (ap
     COMMAND_API_URL: commandApi.url,
     ...environment,
   });
-  const logger = createLogger(config.LOG_LEVEL, pretty({ sync: true, singleLine: true, ignore: 'pid,service' }));
+  const logger = createLogger(
+    config.LOG_LEVEL,
+    pretty({ sync: true, singleLine: true, ignore: 'pid,service,version' }),
+  );
   const server = await createServer({
     config,
     logger,

@@ -2,6 +2,9 @@
  * The environment, checked. The only reader of process.env in src/; README.md has the table of what it takes.
  */
 import { cleanEnv, EnvError, makeValidator, str } from 'envalid';
+import { SERVICE } from './version.ts';
+
+const OTEL = ['OTEL_TRACES_EXPORTER', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
 
 export type Config = Readonly<ReturnType<typeof loadConfig>>;
 
@@ -19,6 +22,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
     NODE_ENV: str({ default: 'production' }),
     HOST: str({ default: '0.0.0.0' }),
     PORT: wholeNumber(0, 65_535)({ default: 4001 }),
+    METRICS_PORT: wholeNumber(0, 65_535)({ default: undefined }),
     COMMAND_API_URL: origin({
       desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
     }),
@@ -38,10 +42,13 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
     BREAKER_OPEN_MS: wholeNumber(1, 60_000)({ default: 2000 }),
     MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000)({ default: 250 }),
     DRAIN_DELAY_MS: wholeNumber(0, 60_000)({ default: 2000 }),
+    OTEL_SERVICE_NAME: str({ default: SERVICE }),
     LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
   });
   return {
     ...others,
+    /** Whether OpenTelemetry is asked for. How, and where to, it reads from the environment itself. */
+    tracing: OTEL.some((name) => environment[name]),
     /** False where NODE_ENV is `development`. */
     production: NODE_ENV !== 'development',
     /** The values that `Router-Authorization` may have; empty where none is asked for. */

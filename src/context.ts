@@ -6,15 +6,31 @@ import { Refusal } from './arguments.ts';
 import { type CommandRecord, createCommandApiClient, type Upstream } from './command-api/client.ts';
 import { LIMITS } from './limits.ts';
 import { type Caller, createLoaders } from './loaders.ts';
+import { currentTraceparent } from './tracing.ts';
 
 /** The scheme and something to show; whether it is a good token the command API says. */
 const BEARER = /^bearer +[\x21-\x7e]+$/i;
+/** Nobody names an operation or a client so long, but anybody may. */
+export const MAX_NAME = 100;
 /** As W3C Trace Context writes it; anything else is not passed on. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 
+/** What tells one request, and the client that it comes from, in logs and traces. */
+export interface RequestInfo {
+  /** `x-request-id` as it came, where it was a usable one. */
+  readonly requestId: string;
+  readonly traceId: string | undefined;
+  /** As clients of Apollo's, and its router, name themselves. */
+  readonly clientName: string | undefined;
+  readonly clientVersion: string | undefined;
+}
+
 export interface Context {
+  readonly request: RequestInfo;
   /** Every command that the operation asked for, in order. */
   readonly commands: CommandRecord[];
+  /** How many details were loaded at a time. */
+  readonly batches: number[];
   /** Takes a cost, in fields, from what the answer may cost, if so much is left; else takes nothing and answers false. */
   take(cost: number): boolean;
   /** Whether a text had no room and has said so. */
@@ -25,9 +41,16 @@ export interface Context {
   end(answered: boolean): void;
 }
 
-/** Makes the context of a request from its headers. All its commands together may take `timeoutMs`. */
-export function createContext(headers: IncomingHttpHeaders, upstream: Upstream, timeoutMs: number): Context {
-  const { authorization = '', traceparent } = headers;
+/** Makes the context of a request from its id and headers. All its commands together may take `timeoutMs`. */
+export function createContext(
+  requestId: string,
+  headers: IncomingHttpHeaders,
+  upstream: Upstream,
+  timeoutMs: number,
+): Context {
+  const { authorization = '' } = headers;
+  const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
+  const batches: number[] = [];
   const commands: CommandRecord[] = [];
   const [reads, writes] = [new AbortController(), new AbortController()];
   const timer = setTimeout(() => {
@@ -39,7 +62,14 @@ export function createContext(headers: IncomingHttpHeaders, upstream: Upstream, 
   let caller: Caller | undefined;
   let left: number = LIMITS.answer;
   return {
+    request: {
+      requestId,
+      traceId: (currentTraceparent() ?? traceparent)?.split('-')[1],
+      clientName: shorten(headers['apollographql-client-name']),
+      clientVersion: shorten(headers['apollographql-client-version']),
+    },
     commands,
+    batches,
     textLeftOut: false,
     take(cost) {
       if (cost > left) return false;
@@ -52,13 +82,13 @@ export function createContext(headers: IncomingHttpHeaders, upstream: Upstream, 
         throw new Refusal('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
       }
       const session = {
-        headers: { authorization, traceparent: TRACEPARENT.exec(String(traceparent))?.[0] },
+        headers: { authorization, traceparent },
         endsAt,
         readSignal: reads.signal,
         writeSignal: writes.signal,
       };
       const client = createCommandApiClient(upstream, session, commands);
-      caller = { client, loaders: createLoaders(client) };
+      caller = { client, loaders: createLoaders(client, batches) };
       return caller;
     },
     end(answered) {
@@ -67,4 +97,8 @@ export function createContext(headers: IncomingHttpHeaders, upstream: Upstream, 
       else reads.abort();
     },
   };
+}
+
+function shorten(text: string | string[] | undefined): string | undefined {
+  return text?.toString().slice(0, MAX_NAME);
 }

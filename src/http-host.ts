@@ -1,18 +1,24 @@
 /**
  * The HTTP host of an Apollo Server: the router's secret before everything, health, and draining.
  */
-import http, { type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import http, { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApolloServer, BaseContext } from '@apollo/server';
 import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
+import { SpanKind } from '@opentelemetry/api';
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { maskError } from './format-error.ts';
 import { LIMITS } from './limits.ts';
+import type { Metrics } from './metrics.ts';
 import { takeJsonBodies } from './request-body.ts';
-import { createRouterGuard, isProbe } from './router-secret.ts';
+import { createRouterGuard, isProbe, isScrape } from './router-secret.ts';
+import { inSpan } from './tracing.ts';
+import { VERSION } from './version.ts';
 
 // Longer than a router keeps an idle connection, so that it is never us who close one just as it is used again.
 const KEEP_ALIVE_MS = 75_000;
@@ -28,6 +34,8 @@ const SERVER_OPTIONS = {
 // A connection on which nothing moves: its client reads no answer. Longer than any operation may take.
 const SILENCE_MS = KEEP_ALIVE_MS + 10_000;
 const GRACE_MS = 1000;
+/** What may go into a log as it came. */
+const REQUEST_ID = /^[\w.-]{1,64}$/;
 // Connections that may wait to be taken up. One that finds no room is tried again by its system, after seconds.
 const BACKLOG = 4096;
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -38,29 +46,41 @@ export async function startHost<T extends BaseContext>(
   context: ApolloFastifyContextFunction<T>,
   config: Config,
   logger: Logger,
+  metrics: Metrics,
   extend: (app: FastifyInstance) => void = () => {},
 ) {
   const mayEnter = createRouterGuard(config.routerSecrets);
   let ready = true;
-  const inFlight = new Set<ServerResponse>();
+  let inFlight = 0;
+
+  const isOnMainPort = (request: IncomingMessage) => config.METRICS_PORT === undefined || !isScrape(request);
+  let metricsServer: http.Server | undefined;
 
   // Not a hook: nothing of a request that may not enter, or that there is no room for, is routed or parsed.
-  function admit(handle: http.RequestListener): http.RequestListener {
+  function admit(handle: http.RequestListener, isHere = isOnMainPort): http.RequestListener {
     return (request, response) => {
+      const start = performance.now();
+      response.once('close', () =>
+        metrics.requestEnded(request, response.statusCode, (performance.now() - start) / 1000),
+      );
       // Every answer is one caller's, or of one moment.
       response.setHeader('cache-control', 'no-store');
       if (!ready) response.setHeader('connection', 'close');
-      if (isProbe(request)) return handle(request, response);
-      if (!mayEnter(request)) {
+      const isAlways = isProbe(request);
+      if (!isAlways && !mayEnter(request)) {
         logger.warn('refused a request without the router secret');
+        metrics.refused.inc({ code: 'ROUTER_UNAUTHENTICATED' });
         return refuse(response, 401, 'ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.');
       }
-      if (inFlight.size >= config.MAX_REQUESTS_IN_FLIGHT) {
+      if (!isHere(request)) return refuse(response, 404, 'NOT_FOUND');
+      if (isAlways || isScrape(request)) return handle(request, response);
+      if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) {
+        metrics.refused.inc({ code: 'OVERLOADED' });
         response.setHeader('retry-after', '1');
         return refuse(response, 503, 'OVERLOADED', 'More requests than can be served. Try again later.');
       }
-      inFlight.add(response);
-      response.once('close', () => inFlight.delete(response));
+      metrics.active.set(++inFlight);
+      response.once('close', () => metrics.active.set(--inFlight));
       return handle(request, response);
     };
   }
@@ -80,6 +100,7 @@ export async function startHost<T extends BaseContext>(
       });
       const failExpectation = admit((_, response) => refuse(response, 417));
       const server = http.createServer(SERVER_OPTIONS, admit(handle)).setTimeout(SILENCE_MS);
+      if (config.METRICS_PORT !== undefined) metricsServer = http.createServer(admit(handle, isScrape));
       // Node by itself answers these two before anyone has asked for the secret.
       return server.on('checkContinue', goOn).on('checkExpectation', failExpectation);
     },
@@ -87,6 +108,7 @@ export async function startHost<T extends BaseContext>(
     bodyLimit: LIMITS.bodyBytes,
     return503OnClosing: false,
     frameworkErrors: answerHttpError,
+    genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id']))?.[0] ?? randomUUID(),
   });
   takeJsonBodies(app);
   app.setNotFoundHandler(({ url }, reply) => {
@@ -104,8 +126,9 @@ export async function startHost<T extends BaseContext>(
     const isRefused = reply.statusCode === 400 && reply.getHeader('content-type') === JSON_TYPE;
     if (isRefused && !String(payload).includes('"code":"BAD_REQUEST"')) reply.code(200);
   });
-  app.get('/health/live', () => ({ status: 'live' }));
+  app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'stopping' }));
+  app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.write()));
   const answer = fastifyApolloHandler(apollo, { context });
   const underWay = new Set<Promise<unknown>>();
   app.route({
@@ -113,17 +136,31 @@ export async function startHost<T extends BaseContext>(
     url: '/graphql',
     exposeHeadRoute: false,
     async handler(request, reply) {
-      const answered = Promise.resolve(answer.call(this, request, reply));
+      // Its name until the operation is known; see plugins/operation-report.ts.
+      const span = {
+        kind: SpanKind.SERVER,
+        attributes: { 'http.request.method': request.method, 'http.route': '/graphql' },
+      };
+      const answered = inSpan(
+        'GraphQL Operation',
+        span,
+        async () => answer.call(this, request, reply),
+        request.headers,
+      );
       underWay.add(answered);
       return answered.finally(() => underWay.delete(answered));
     },
   });
   extend(app);
   const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
+  if (metricsServer) await once(metricsServer.listen(config.METRICS_PORT, config.HOST), 'listening');
+  const metricsPort = (metricsServer?.address() as AddressInfo | undefined)?.port;
 
   return {
     /** Scheme, host and port that it listens on. */
     url,
+    /** Where metrics are, if on a port of their own. */
+    metricsPort,
     /** Turns not ready, answers what is under way and closes. */
     async stop() {
       ready = false;
@@ -134,6 +171,7 @@ export async function startHost<T extends BaseContext>(
       clearTimeout(cut);
       // A write goes on after its caller has gone, and with it the connection.
       await Promise.allSettled(underWay);
+      metricsServer?.close().closeAllConnections();
     },
   };
 }

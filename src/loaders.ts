@@ -5,6 +5,7 @@ import DataLoader from 'dataloader';
 import type { CommandApiClient } from './command-api/client.ts';
 import { CommandApiError } from './command-api/errors.ts';
 import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from './maintenance.ts';
+import { inSpan } from './tracing.ts';
 
 /** What a caller who brought a token reads and writes with, for one operation. */
 export interface Caller {
@@ -14,38 +15,42 @@ export interface Caller {
 
 type Found = Maintenance | null;
 
-export function createLoaders(client: CommandApiClient) {
+/** `batches` gets the size of each batch of details as it is read. */
+export function createLoaders(client: CommandApiClient, batches: number[]) {
   const lists = new Map<string, Promise<Maintenance[]>>();
 
   function loadList(residenceId: string): Promise<Maintenance[]> {
-    const list = lists.get(residenceId) ?? client.getMaintenanceList(residenceId);
+    const list = lists.get(residenceId) ?? inSpan('load list', {}, () => client.getMaintenanceList(residenceId));
     lists.set(residenceId, list);
     return list;
   }
 
   /** Key → the repair request, or null where it does not exist. */
   const details = new DataLoader<MaintenanceKey, Found, string>(
-    async (keys) => {
-      const found = new Map<MaintenanceKey, Found | Error>();
-      const find = async ([residenceId, group]: [string, MaintenanceKey[]]) => {
-        try {
-          const isListed = group.length > 1 || lists.has(residenceId);
-          const index = isListed ? await indexList(residenceId) : undefined;
-          for (const key of group) found.set(key, index ? pick(index, key) : await findByInfo(key));
-        } catch (error) {
-          // DataLoader wants an Error in the place of a value that failed, so that it costs no other.
-          for (const key of group) found.set(key, error as Error);
-        }
-      };
-      await Promise.all(
-        Map.groupBy(keys, ({ residenceId }) => residenceId)
-          .entries()
-          .map(find),
-      );
-      return keys.map((key) => found.get(key) ?? null);
-    },
+    (keys) => inSpan('load details', { attributes: { 'batch.size': keys.length } }, () => loadDetails(keys)),
     { cacheKeyFn: formatMaintenanceId },
   );
+
+  async function loadDetails(keys: readonly MaintenanceKey[]): Promise<(Found | Error)[]> {
+    batches.push(keys.length);
+    const found = new Map<MaintenanceKey, Found | Error>();
+    const find = async ([residenceId, group]: [string, MaintenanceKey[]]) => {
+      try {
+        const isListed = group.length > 1 || lists.has(residenceId);
+        const index = isListed ? await indexList(residenceId) : undefined;
+        for (const key of group) found.set(key, index ? pick(index, key) : await findByInfo(key));
+      } catch (error) {
+        // DataLoader wants an Error in the place of a value that failed, so that it costs no other.
+        for (const key of group) found.set(key, error as Error);
+      }
+    };
+    await Promise.all(
+      Map.groupBy(keys, ({ residenceId }) => residenceId)
+        .entries()
+        .map(find),
+    );
+    return keys.map((key) => found.get(key) ?? null);
+  }
 
   /** The requests of one residence by their ids, at the cost of its list. */
   async function indexList(residenceId: string): Promise<Map<string, Maintenance[]>> {
@@ -84,5 +89,5 @@ function pick(index: ReadonlyMap<string, readonly Maintenance[]>, { maintenanceI
 
 /** Whether the failure of an info may mean that there is no such request: the command API said no, or nothing at all. */
 function mayNotExist(error: unknown): boolean {
-  return error instanceof CommandApiError && (error.reason === 'rejected' || error.details.empty === true);
+  return error instanceof CommandApiError && (error.reason === 'rejected' || error.details.flaw === 'empty');
 }

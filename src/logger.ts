@@ -1,9 +1,29 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { SERVICE, VERSION } from './version.ts';
+
+/**
+ * All that a line may hold beside its level, time and message; docs/observability.md says what each means. Whatever else is
+ * logged is dropped: nobody has to think of what a new member may quote.
+ */
+export const FIELDS: ReadonlySet<string> = new Set([
+  ...['requestId', 'traceId', 'operationName', 'operationType', 'clientName', 'clientVersion'],
+  ...['durationMs', 'codes', 'errorIds', 'commands'],
+  ...['errorId', 'err', 'url', 'metricsPort', 'signal'],
+]);
 
 /** One JSON line an event, on standard output unless another destination is given. */
 export function createLogger(level: string, destination?: DestinationStream): Logger {
-  const options = { level, base: { service: 'maintenance-subgraph' }, serializers: { err: describeError } };
+  const options = {
+    level,
+    base: { service: SERVICE, version: VERSION },
+    formatters: { log: keepFields },
+    serializers: { err: describeError },
+  };
   return destination ? pino(options, destination) : pino(options);
+}
+
+function keepFields(line: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(line).filter(([name]) => FIELDS.has(name)));
 }
 
 /** Where an error came from. Not its message nor any other member: they may quote a token or what a resident wrote. */

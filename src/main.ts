@@ -5,14 +5,19 @@ import { loadConfig } from './config.ts';
 import { exitOnCrash, explainStartFailure, stopOnSignal } from './lifecycle.ts';
 import { createLogger } from './logger.ts';
 import { createServer } from './server.ts';
+import { startTracing } from './tracing.ts';
 
 try {
   const config = loadConfig();
   const logger = createLogger(config.LOG_LEVEL);
   exitOnCrash(logger);
+  const flushSpans = config.tracing ? await startTracing(config.OTEL_SERVICE_NAME, logger) : undefined;
   const server = await createServer({ config, logger });
-  stopOnSignal(() => server.stop(), logger);
-  logger.info({ url: server.url }, 'ready');
+  stopOnSignal(async () => {
+    await server.stop();
+    await flushSpans?.();
+  }, logger);
+  logger.info({ metricsPort: server.metricsPort, url: server.url }, 'ready');
 } catch (error) {
   console.error(explainStartFailure(error) ?? error);
   process.exit(1);

@@ -1,11 +1,18 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-const OPEN_PATHS: ReadonlySet<string | undefined> = new Set(['/health/live', '/health/ready']);
-
 /** Whether a request is a health check, which anyone may make at any time. */
-export function isProbe({ method = '', url }: IncomingMessage): boolean {
-  return /^(GET|HEAD)$/.test(method) && OPEN_PATHS.has(url?.split('?')[0]);
+export function isProbe(request: IncomingMessage): boolean {
+  return reads(request, ['/health/live', '/health/ready']);
+}
+
+/** Whether a request is for the metrics, which are there under any load. */
+export function isScrape(request: IncomingMessage): boolean {
+  return reads(request, ['/metrics']);
+}
+
+function reads({ method = '', url = '' }: IncomingMessage, paths: readonly string[]): boolean {
+  return /^(GET|HEAD)$/.test(method) && paths.includes(url.split('?')[0] ?? '');
 }
 
 /** Whether a request may come in: it carries one of the secrets, or none is asked for. */

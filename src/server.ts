@@ -19,7 +19,8 @@ import { type Context, createContext } from './context.ts';
 import { createFormatError, unexpectedErrorProcessingRequest } from './format-error.ts';
 import { startHost } from './http-host.ts';
 import { LIMITS, limitOperations } from './limits.ts';
-import { operationLog } from './plugins/operation-log.ts';
+import { createMetrics } from './metrics.ts';
+import { operationReport } from './plugins/operation-report.ts';
 import { createSchema } from './schema.ts';
 
 export interface ServerDependencies {
@@ -34,9 +35,11 @@ export interface ServerDependencies {
 /** Starts listening. Rejects where it cannot, with Node's own error. */
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
   const transport = createTransport(config);
-  const upstream = { send: guardCommands(transport.send, config), flights: createFlights() };
-  const answerContext: ApolloFastifyContextFunction<Context> = async ({ headers }, reply) => {
-    const context = createContext(headers, upstream, config.OPERATION_TIMEOUT_MS);
+  const { send, look } = guardCommands(transport.send, config);
+  const metrics = createMetrics(config, look);
+  const upstream = { send, flights: createFlights(), onExchange: metrics.exchangeEnded };
+  const answerContext: ApolloFastifyContextFunction<Context> = async ({ id, headers }, reply) => {
+    const context = createContext(id, headers, upstream, config.OPERATION_TIMEOUT_MS);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));
     return context;
   };
@@ -57,7 +60,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     logger,
     formatError: createFormatError(logger),
     plugins: [
-      operationLog(logger),
+      operationReport(logger, metrics),
       { unexpectedErrorProcessingRequest },
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),
@@ -67,10 +70,11 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     ],
   });
   await apollo.start();
-  const host = await startHost(apollo, answerContext, config, logger, extend);
+  const host = await startHost(apollo, answerContext, config, logger, metrics, extend);
 
   return {
     url: host.url,
+    metricsPort: host.metricsPort,
     async stop() {
       await host.stop();
       await apollo.stop();

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { loadConfig } from '../src/config.ts';
 import { startHost } from '../src/http-host.ts';
 import { createLogger } from '../src/logger.ts';
+import { createMetrics } from '../src/metrics.ts';
 
 declare global {
   /** The environment takes each out that failed as it says. */
@@ -117,6 +118,7 @@ const config = loadConfig({
   DRAIN_DELAY_MS: '0',
 });
 const logger = createLogger('silent');
+const metrics = createMetrics(config, () => ({ inFlight: 0, queued: 0, breaker: 'closed' }));
 
 globalThis.expectedFailures = new Map();
 
@@ -144,7 +146,7 @@ function runSuite(name: string, failing: Failures[]): void {
   defineIntegrationTestSuite(async (options, { context } = {}) => {
     const apollo = new ApolloServer(options);
     await apollo.start();
-    const host = await startHost(apollo, async () => context?.() ?? {}, config, logger);
+    const host = await startHost(apollo, async () => context?.() ?? {}, config, logger, metrics);
     return { server: apollo, url: `${host.url}/graphql`, extraCleanup: () => host.stop() };
   });
 }

@@ -174,7 +174,7 @@ describe('a caller that goes away', () => {
     const flights = createFlights();
     const runs: AbortController[] = [];
     const share = (signal: AbortSignal) =>
-      flights.share('key', { name: 'a', id: 'c', write: false }, 'r', signal, (end) => {
+      flights.share('key', { name: 'a', id: 'c', write: false, attempts: [] }, 'r', signal, (end) => {
         runs.push(end);
         return new Promise<never>(() => {});
       });

@@ -22,6 +22,9 @@ describe('the environment', () => {
       MAX_REQUESTS_IN_FLIGHT: 250,
       DRAIN_DELAY_MS: 2000,
       LOG_LEVEL: 'info',
+      METRICS_PORT: undefined,
+      OTEL_SERVICE_NAME: 'maintenance-subgraph',
+      tracing: false,
     });
   });
 
@@ -44,6 +47,9 @@ describe('the environment', () => {
         MAX_REQUESTS_IN_FLIGHT: '6',
         DRAIN_DELAY_MS: '0',
         LOG_LEVEL: 'debug',
+        METRICS_PORT: '9464',
+        OTEL_SERVICE_NAME: 'maintenance',
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318',
       }),
     ).toEqual({
       production: false,
@@ -62,6 +68,9 @@ describe('the environment', () => {
       MAX_REQUESTS_IN_FLIGHT: 6,
       DRAIN_DELAY_MS: 0,
       LOG_LEVEL: 'debug',
+      METRICS_PORT: 9464,
+      OTEL_SERVICE_NAME: 'maintenance',
+      tracing: true,
     });
   });
 

@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
+import manifest from '../package.json' with { type: 'json' };
 import { codes, ROUTER_SECRET } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
@@ -46,11 +47,11 @@ it('keeps a connection longer than a router does', async () => {
 
 describe('health', () => {
   it.each([
-    ['/health/live', 'live'],
-    ['/health/ready', 'ready'],
-    ['/health/ready?probe=1', 'ready'],
-  ])('%s answers without a secret and without a command', async (path, status) => {
-    expect(await send(path)).toMatchObject({ status: 200, text: JSON.stringify({ status }) });
+    ['/health/live', { status: 'live', version: manifest.version }],
+    ['/health/ready', { status: 'ready' }],
+    ['/health/ready?probe=1', { status: 'ready' }],
+  ])('%s answers without a secret and without a command', async (path, body) => {
+    expect(await send(path)).toMatchObject({ status: 200, text: JSON.stringify(body) });
     expect(subgraph.upstream.commands()).toEqual([]);
   });
 });

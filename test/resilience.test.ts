@@ -479,7 +479,7 @@ describe('commands in flight', () => {
 
   it('that wait in vain fail in time, say that they were not sent, and never are', async () => {
     const command = { name: 'a', id: 'c', write: true };
-    const takeTurn = createQueue(32, Number.POSITIVE_INFINITY);
+    const { takeTurn } = createQueue(32, Number.POSITIVE_INFINITY);
     const release: (() => void)[] = [];
     const running = Array.from({ length: 32 }, () =>
       takeTurn(command, new AbortController().signal, () => new Promise<void>((resolve) => release.push(resolve))),
@@ -496,7 +496,7 @@ describe('commands in flight', () => {
   });
 
   it('that are given up leave their place in the queue to others', async () => {
-    const takeTurn = createQueue(1, 1);
+    const { takeTurn } = createQueue(1, 1);
     const command = { name: 'a', id: 'c', write: false };
     const stay = new AbortController().signal;
     let release = () => {};
@@ -517,7 +517,7 @@ describe('commands in flight', () => {
   it('that are asked for too late are given up like those that wait, and never sent', async () => {
     const run = jest.fn(async () => undefined);
     const command = { name: 'a', id: 'c', write: false };
-    await expect(createQueue(1, 0)(command, AbortSignal.abort(), run)).rejects.toMatchObject({
+    await expect(createQueue(1, 0).takeTurn(command, AbortSignal.abort(), run)).rejects.toMatchObject({
       message: 'a: the caller has gone',
       outcome: 'NOT_SENT',
     });

@@ -148,7 +148,8 @@ async function ask({ query, variables, operationName, headers, body, path = '/gr
       'user-agent': 'canary-header',
       traceparent: 'canary-header',
       tracestate: 'canary=header',
-      'apollographql-client-name': 'canary-header',
+      // The log names the client, and no other header of it.
+      'apollographql-client-name': 'web',
       'apollo-federation-include-trace': 'ftv1',
       ...headers,
     },

@@ -8,7 +8,7 @@ import { serveFloor } from './floor.ts';
 const { send } = createTransport(loadConfig());
 
 serveFloor(async ({ name, id, param }, authorization) => {
-  const command = { name, id, write: name.startsWith('create') };
+  const command = { name, id, write: name.startsWith('create'), attempts: [] };
   const end = new AbortController();
   const session = {
     headers: { authorization, traceparent: undefined },

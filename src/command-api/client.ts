@@ -2,24 +2,40 @@
  * The command API as a set of methods, one for each command. With the decoder, the only place that knows its names.
  */
 import { randomUUID } from 'node:crypto';
+import { SpanKind } from '@opentelemetry/api';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
+import { inSpan } from '../tracing.ts';
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
-import type { CommandRef } from './errors.ts';
+import type { Flaw } from './errors.ts';
 import type { createFlights } from './flights.ts';
 import { createQueue } from './policy.ts';
-import type { Send, Session } from './transport.ts';
+import type { Attempt, Send, SentCommand, Session } from './transport.ts';
+
+export const COMMANDS = [
+  'get_maintenance_list',
+  'get_maintenance_info',
+  'create_maintenance_info',
+  'delete_maintenance_info',
+  'batch_delete_maintenance_info',
+] as const;
+type CommandName = (typeof COMMANDS)[number];
 
 /** What all operations share. */
 export interface Upstream {
   readonly send: Send;
   readonly flights: ReturnType<typeof createFlights>;
+  /** Told of each exchange as it ends, however many share it, and why it failed, if it did. */
+  readonly onExchange: (command: CommandRecord, error?: unknown) => void;
 }
 
-/** A command and what became of it, for the operation's log line. */
-export interface CommandRecord extends CommandRef {
+/** A command and what became of it. */
+export interface CommandRecord extends SentCommand {
   readonly residenceId: string;
-  /** Another operation's, where its exchange was shared. */
+  readonly flaws: Set<Flaw>;
+  /** It shared another operation's exchange, whose id and attempts these are then. */
+  coalesced: boolean;
   id: string;
+  attempts: Attempt[];
   durationMs: number;
   /** Why it failed, if it did. */
   error?: unknown;
@@ -36,25 +52,40 @@ type Param = Readonly<Record<string, unknown>> & { readonly residence_id: string
  * A client for one operation. Every method throws a `CommandApiError` where its command fails. `commands` gets each
  * command as it is asked for, and is completed when it settles.
  */
-export function createCommandApiClient({ send, flights }: Upstream, session: Session, commands: CommandRecord[]) {
+export function createCommandApiClient(
+  { send, flights, onExchange }: Upstream,
+  session: Session,
+  commands: CommandRecord[],
+) {
   // So many at once that one operation cannot fill everybody's queue.
-  const takeTurn = createQueue(32, Number.POSITIVE_INFINITY);
+  const { takeTurn } = createQueue(32, Number.POSITIVE_INFINITY);
 
-  async function run<T>(write: boolean, name: string, param: Param, decode: Decode<T>): Promise<T> {
+  async function run<T>(write: boolean, name: CommandName, param: Param, decode: Decode<T>): Promise<T> {
     // Not the param, which holds what a resident wrote.
-    const command: CommandRecord = { name, id: randomId(), write, residenceId: param.residence_id, durationMs: 0 };
+    const command: CommandRecord = {
+      ...{ name, id: randomId(), write, residenceId: param.residence_id },
+      ...{ attempts: [], flaws: new Set(), coalesced: false, durationMs: 0 },
+    };
     commands.push(command);
     const start = performance.now();
     const signal = write ? session.writeSignal : session.readSignal;
 
     async function exchange(end: AbortController): Promise<T> {
-      return decode(decodeReply(await send(command, param, session, end), command), command);
+      try {
+        const result = decode(decodeReply(await send(command, param, session, end), command), command);
+        onExchange(command);
+        return result;
+      } catch (error) {
+        onExchange(command, error);
+        throw error;
+      }
     }
 
     async function share(): Promise<T> {
       const key = JSON.stringify([session.headers.authorization, name, param]);
       const flight = flights.share(key, command, param.residence_id, signal, exchange);
-      command.id = flight.command.id;
+      const { id, attempts } = flight.command;
+      Object.assign(command, { id, attempts, coalesced: flight.command !== command });
       return flight.result;
     }
 
@@ -73,18 +104,22 @@ export function createCommandApiClient({ send, flights }: Upstream, session: Ses
       }
     }
 
-    try {
-      return await takeTurn(command, signal, write ? sendAlone : share);
-    } catch (error) {
-      command.error = error;
-      throw error;
-    } finally {
-      command.durationMs = performance.now() - start;
-    }
+    return inSpan(name, { kind: SpanKind.CLIENT }, async (span) => {
+      try {
+        return await takeTurn(command, signal, write ? sendAlone : share);
+      } catch (error) {
+        command.error = error;
+        throw error;
+      } finally {
+        command.durationMs = performance.now() - start;
+        const { id, coalesced, attempts } = command;
+        span.setAttributes({ 'command.id': id, 'command.coalesced': coalesced, 'command.attempts': attempts.length });
+      }
+    });
   }
 
-  const read = <T>(name: string, param: Param, decode: Decode<T>) => run(false, name, param, decode);
-  const change = <T>(name: string, param: Param, decode: Decode<T>) => run(true, name, param, decode);
+  const read = <T>(name: CommandName, param: Param, decode: Decode<T>) => run(false, name, param, decode);
+  const change = <T>(name: CommandName, param: Param, decode: Decode<T>) => run(true, name, param, decode);
 
   return {
     /** All repair requests of a residence, in the command API's order. */

@@ -33,17 +33,19 @@ export function decodeReply({ status, text }: Reply, command: CommandRef): unkno
   if (status === 403) throw new CommandApiError(command, 'forbidden', details);
   if (status === 429 || status >= 500) throw new CommandApiError(command, 'unavailable', details);
   if (body?.success === false) throw new CommandApiError(command, 'rejected', details);
-  throw new CommandApiError(command, 'invalid', details);
+  throw new CommandApiError(command, 'invalid', { ...details, flaw: 'envelope' });
 }
 
-/** `get_maintenance_list`: an array of tickets. A ticket without a usable id is left out and counted. */
+/** `get_maintenance_list`: an array of tickets. A ticket without a usable id is left out and counted, and is a flaw. */
 export function decodeList(result: unknown, residenceId: string, command: CommandRef) {
   if (!Array.isArray(result)) throw unexpectedResult(command, result);
   const unusable = unusableMember(command);
   const maintenances = result
     .filter(hasUsableId)
     .map((ticket) => decodeTicket(ticket, { residenceId, maintenanceId: ticket.maintenance_id }, unusable));
-  return { maintenances, dropped: result.length - maintenances.length };
+  const dropped = result.length - maintenances.length;
+  if (dropped > 0) command.flaws?.add('ticket');
+  return { maintenances, dropped };
 }
 
 /** `get_maintenance_info`: one ticket, which does not repeat its id. */
@@ -92,7 +94,8 @@ function decodeTicket(
 function unusableMember(command: CommandRef): () => Error {
   let error: Error | undefined;
   return () => {
-    error ??= new CommandApiError(command, 'invalid', { detail: 'unusable member' });
+    command.flaws?.add('member');
+    error ??= new CommandApiError(command, 'invalid', { detail: 'unusable member', flaw: 'member' });
     return error;
   };
 }
@@ -117,7 +120,8 @@ function decodeTime(value: unknown): string | null | undefined {
 
 function unexpectedResult(command: CommandRef, result: unknown): CommandApiError {
   const empty = result === '' || (typeof (result ?? {}) === 'object' && Object.keys(result ?? {}).length === 0);
-  return new CommandApiError(command, 'invalid', { detail: empty ? 'empty result' : 'unexpected result', empty });
+  const flaw = empty ? 'empty' : 'result';
+  return new CommandApiError(command, 'invalid', { detail: empty ? 'empty result' : 'unexpected result', flaw });
 }
 
 function isObject(value: unknown): value is Json {

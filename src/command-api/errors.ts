@@ -13,20 +13,29 @@ export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
  */
 export type Reason = 'timeout' | 'unavailable' | 'unauthenticated' | 'forbidden' | 'rejected' | 'invalid';
 
+/**
+ * What of a reply is not as promised: its form or status as a whole, its result, that there is none, a member of a ticket, a
+ * ticket without an id, its size, or bytes that are no HTTP or no encoding.
+ */
+export const FLAWS = ['envelope', 'result', 'empty', 'member', 'ticket', 'size', 'bytes'] as const;
+export type Flaw = (typeof FLAWS)[number];
+
 /** Which command an error or a reply belongs to. */
 export interface CommandRef {
   readonly name: string;
   readonly id: string;
   /** Whether it changes something at the command API. */
   readonly write: boolean;
+  /** Takes what is wrong with a reply of which the rest can be used. */
+  readonly flaws?: Set<Flaw>;
 }
 
 interface Details {
   /** For the log: a short text of ours or an error code of Node's, never upstream's words. */
   readonly detail: string;
   readonly upstreamCode?: string | undefined;
-  /** The command API said that all went well and then nothing: no result, or an empty one. */
-  readonly empty?: boolean;
+  /** Where the reason is `invalid`; `empty` is a success without a result, or with an empty one. */
+  readonly flaw?: Flaw;
   /** False only where the command certainly never left this process. */
   readonly sent?: boolean;
   /** Given up by us, which says nothing of the command API. */

@@ -1,10 +1,11 @@
 /**
  * Identical reads under way share one exchange. Nothing is kept after it settles.
  */
-import { abandoned, type CommandRef } from './errors.ts';
+import { abandoned } from './errors.ts';
+import type { SentCommand } from './transport.ts';
 
 interface Flight {
-  readonly command: CommandRef;
+  readonly command: SentCommand;
   readonly residenceId: string;
   readonly result: Promise<unknown>;
   readonly controller: AbortController;
@@ -20,7 +21,7 @@ export function createFlights() {
     if (flights.get(key) === flight) flights.delete(key);
   }
 
-  function start(key: string, command: CommandRef, residenceId: string, run: Run<unknown>): Flight {
+  function start(key: string, command: SentCommand, residenceId: string, run: Run<unknown>): Flight {
     const controller = new AbortController();
     const result = run(controller).finally(() => forget(key, flight));
     const flight = { command, residenceId, result, controller, waiting: 0 };
@@ -50,7 +51,7 @@ export function createFlights() {
      * starts one. `signal` ends the waiting; what `run` is given aborts once nobody waits any more. The
      * command that is returned is the one really sent.
      */
-    share<T>(key: string, own: CommandRef, residenceId: string, signal: AbortSignal, run: Run<T>) {
+    share<T>(key: string, own: SentCommand, residenceId: string, signal: AbortSignal, run: Run<T>) {
       const flight = flights.get(key) ?? start(key, own, residenceId, run);
       return { command: flight.command, result: wait(key, flight, signal) as Promise<T> };
     },

@@ -14,6 +14,14 @@ import type { Reply } from './decoder.ts';
 import { abandoned, CommandApiError, type CommandRef } from './errors.ts';
 import type { Send } from './transport.ts';
 
+/** As metrics call them; nothing here isolates. */
+const BREAKER_STATES = {
+  [CircuitState.Closed]: 'closed',
+  [CircuitState.HalfOpen]: 'half_open',
+  [CircuitState.Open]: 'open',
+  [CircuitState.Isolated]: 'open',
+} as const;
+
 /**
  * A queue: `places` run at once and `room` wait, in turn; what is beyond fails at once. Whoever gives up leaves at once
  * and is never run.
@@ -38,7 +46,7 @@ export function createQueue(places: number, room: number) {
     });
   }
 
-  return async <T>(command: CommandRef, signal: AbortSignal, run: () => Promise<T>): Promise<T> => {
+  async function takeTurn<T>(command: CommandRef, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
     if (signal.aborted) throw abandoned(command, signal, false);
     if (free > 0) free--;
     else if (waiting.size < room) await wait(command, signal);
@@ -51,12 +59,14 @@ export function createQueue(places: number, room: number) {
       if (next) next();
       else free++;
     }
-  };
+  }
+
+  return { takeTurn, count: () => ({ inFlight: places - free, queued: waiting.size }) };
 }
 
-/** Puts a bounded queue and a circuit breaker before what sends commands. */
-export function guardCommands(send: Send, config: Config): Send {
-  const takeTurn = createQueue(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
+/** Puts a bounded queue and a circuit breaker before what sends commands. `look` tells how they are. */
+export function guardCommands(transport: Send, config: Config) {
+  const { takeTurn, count } = createQueue(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
   // What we gave up ourselves says nothing of the command API, but a probe that was given up has not succeeded.
   const failures = handleType(CommandApiError, (error) => error.isUnreachable && (!error.details.gaveUp || isProbing()))
     // Not 500, which one command alone may cause, nor 429, which says that it is well.
@@ -80,16 +90,18 @@ export function guardCommands(send: Send, config: Config): Send {
     return breaker.state === CircuitState.HalfOpen;
   }
 
-  return (command, param, session, end) =>
+  const send: Send = (command, param, session, end) =>
     takeTurn(command, end.signal, async () => {
       // The breaker by itself would have the others wait for the probe, and hold their places meanwhile.
       if (isProbing()) throw notSent(command, 'breaker open');
       try {
-        return await breaker.execute(() => send(command, param, session, end));
+        return await breaker.execute(() => transport(command, param, session, end));
       } catch (error) {
         throw isBrokenCircuitError(error) ? notSent(command, 'breaker open') : error;
       }
     });
+
+  return { send, look: () => ({ ...count(), breaker: BREAKER_STATES[breaker.state] }) };
 }
 
 function notSent(command: CommandRef, detail: string): CommandApiError {

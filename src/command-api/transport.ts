@@ -5,6 +5,7 @@ import http from 'node:http';
 import https from 'node:https';
 import got, { RequestError, type RetryObject } from 'got';
 import type { Config } from '../config.ts';
+import { currentTraceparent } from '../tracing.ts';
 import type { Reply } from './decoder.ts';
 import { abandoned, CommandApiError, type CommandRef } from './errors.ts';
 
@@ -18,6 +19,19 @@ export interface Session {
   readonly readSignal: AbortSignal;
   /** Aborts only when the time is over: what a caller asked to be written goes on without it. */
   readonly writeSignal: AbortSignal;
+}
+
+/** One time that a command was sent. Once it ended, how long it took and its status, or a code where no answer came whole. */
+export interface Attempt {
+  readonly start: number;
+  seconds?: number;
+  status?: number | undefined;
+  error?: string;
+}
+
+/** A command and its attempts, to which the transport adds each. */
+export interface SentCommand extends CommandRef {
+  readonly attempts: Attempt[];
 }
 
 export type Send = ReturnType<typeof createTransport>['send'];
@@ -66,18 +80,24 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       maxRetryAfter: Number.MAX_SAFE_INTEGER,
       calculateDelay: pauseBeforeRetry,
     },
-    hooks: { beforeRetry: [leaveKeptConnections] },
+    hooks: {
+      beforeRequest: [({ context }) => void commandOf(context).attempts.push({ start: performance.now() })],
+      beforeRetry: [prepareRetry],
+    },
   });
 
-  /** The next kept connection may be as stale as the last. */
-  function leaveKeptConnections({ options }: RequestError): void {
-    options.agent = single;
+  function prepareRetry(error: RequestError): void {
+    const status = error.response?.statusCode;
+    const isAnswer = TRANSIENT.statusCodes.includes(status ?? 0);
+    endAttempt(commandOf(error.options.context), isAnswer ? { status } : { error: findCode(error) });
+    // The next kept connection may be as stale as the last.
+    error.options.agent = single;
   }
 
   /** How long to wait after what may pass, in milliseconds, or 0 where the command is not sent again all the same. */
   function pauseBeforeRetry({ attemptCount, error, retryAfter = 0 }: RetryObject): number {
-    const { write, endsAt } = error.options.context as { write: boolean; endsAt: number };
-    if (isRefusal(error.response?.statusCode) || (write && wasSent(error))) return 0;
+    const { command, endsAt } = error.options.context as { command: SentCommand; endsAt: number };
+    if (isRefusal(error.response?.statusCode) || (command.write && wasSent(error))) return 0;
     // After a quiet while every kept connection may be stale: that is no outage, and spends no budget.
     if (error.request?.reusedSocket && !error.response) return 1;
     const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attemptCount - 1));
@@ -97,22 +117,24 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
    * certainly was not sent. Resolves with whatever was answered last; throws where no answer, or too large a one, came.
    * `end`, which is this command's own, gives it up.
    */
-  async function send(command: CommandRef, param: object, session: Session, end: AbortController): Promise<Reply> {
+  async function send(command: SentCommand, param: object, session: Session, end: AbortController): Promise<Reply> {
     budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
     const request = client(url, {
-      headers: session.headers,
+      // The router's own span where spans are not exported, so that the trace does not end here.
+      headers: { ...session.headers, traceparent: currentTraceparent() ?? session.headers.traceparent },
       body: JSON.stringify({ command: command.name, id: command.id, param }),
       // Each write has a connection of its own: on a kept one that the other side just closed, nobody could tell whether
       // the write was received.
       agent: command.write ? single : kept,
       signal: end.signal,
-      context: { write: command.write, endsAt: session.endsAt },
+      context: { command, endsAt: session.endsAt },
     });
     request.on('downloadProgress', ({ transferred }) => {
       if (transferred > MAX_REPLY_BYTES) end.abort(TOO_LARGE);
     });
     try {
       const { statusCode, body } = await request;
+      endAttempt(command, { status: statusCode });
       return { status: statusCode, text: body };
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
@@ -121,9 +143,11 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       const code = isTooLarge ? TOO_LARGE : findCode(error);
       const gaveUp = end.signal.aborted && !isTooLarge;
       const timedOut = gaveUp || code === 'ETIMEDOUT';
+      endAttempt(command, { error: code });
       if (status !== undefined && decidesAlone(status, timedOut)) return { status, text: '' };
       // got's error itself goes no further: it shows the token and the body.
-      if (isTooLarge || isNonsense(code)) throw new CommandApiError(command, 'invalid', { detail: code });
+      if (isTooLarge || isNonsense(code))
+        throw new CommandApiError(command, 'invalid', { detail: code, flaw: isTooLarge ? 'size' : 'bytes' });
       const sent = wasSent(error);
       if (gaveUp) throw abandoned(command, end.signal, sent);
       throw new CommandApiError(command, timedOut ? 'timeout' : 'unavailable', { detail: code, sent });
@@ -137,6 +161,17 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       kept.https.destroy();
     },
   };
+}
+
+function commandOf(context: Record<string, unknown>): SentCommand {
+  return context.command as SentCommand;
+}
+
+/** Notes what an attempt came to, if it has not ended before. */
+function endAttempt({ attempts }: SentCommand, result: Pick<Attempt, 'status' | 'error'>): void {
+  const last = attempts.at(-1);
+  if (last && last.seconds === undefined)
+    Object.assign(last, { seconds: (performance.now() - last.start) / 1000, ...result });
 }
 
 /** Whether a status says no to the token or to the caller, whatever its body says or whether it arrives. */

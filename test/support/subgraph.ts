@@ -92,6 +92,7 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
 
   return {
     url: server.url,
+    metricsPort: server.metricsPort,
     upstream,
     post,
     ask,

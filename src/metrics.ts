@@ -1,0 +1,107 @@
+/**
+ * What is counted and measured, for Prometheus; docs/observability.md says what each metric means. Every label has few values:
+ * no name, id or token that came from outside.
+ */
+import type { IncomingMessage } from 'node:http';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { COMMANDS, type CommandRecord } from './command-api/client.ts';
+import { CommandApiError, FLAWS } from './command-api/errors.ts';
+import type { guardCommands } from './command-api/policy.ts';
+import type { Config } from './config.ts';
+import type { Context } from './context.ts';
+import { FAILURES } from './format-error.ts';
+import { SERVICE, VERSION } from './version.ts';
+
+// OpenTelemetry's, in seconds.
+const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+const BATCHES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+const ROUTES: ReadonlySet<string> = new Set(['/graphql', '/health/live', '/health/ready', '/metrics']);
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Metrics of one server. `look` tells how its commands are just then. */
+export function createMetrics({ COMMAND_API_URL }: Config, look: ReturnType<typeof guardCommands>['look']) {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const define = (name: string, help: string, labels: string) => {
+    return { name, help, labelNames: labels.split(' ').filter((label) => label), registers: [registry] };
+  };
+  const counter = (name: string, help: string, labels: string) => new Counter(define(name, help, labels));
+  const gauge = (name: string, help: string, labels = '') => new Gauge(define(name, help, labels));
+  const histogram = (name: string, help: string, labels: string, buckets = DURATIONS) =>
+    new Histogram({ ...define(name, help, labels), buckets });
+
+  const requests = histogram(
+    'http_server_request_duration_seconds',
+    'Requests, from head to answer.',
+    'http_request_method http_route http_response_status_code url_scheme',
+  );
+  const active = gauge('http_server_active_requests', 'Requests under way.');
+  const refused = counter('maintenance_requests_refused_total', 'Requests refused before they were read.', 'code');
+  const operations = counter('maintenance_operations_total', 'Operations by code.', 'graphql_operation_type code');
+  const batches = histogram('maintenance_loader_batch_size', 'Ids that were read at once.', 'loader', BATCHES);
+  const coalesced = counter('maintenance_reads_coalesced_total', 'Reads that shared an exchange.', 'command');
+  const commands = counter('maintenance_commands_total', 'Commands that ended.', 'command outcome attempts');
+  const attempts = histogram(
+    'http_client_request_duration_seconds',
+    'Attempts of commands.',
+    'http_request_method server_address server_port command http_response_status_code error_type',
+  );
+  const retries = counter('maintenance_retries_total', 'Attempts that another followed.', 'reason');
+  const invalid = counter('maintenance_invalid_replies_total', 'Replies not as promised.', 'command kind');
+  const inFlight = gauge('maintenance_commands_in_flight', 'Commands under way.');
+  const queued = gauge('maintenance_commands_queued', 'Commands that wait for their turn.');
+  const breaker = gauge('maintenance_breaker_state', '1 for the state that the breaker is in.', 'state');
+
+  const version = { service_name: SERVICE, service_version: VERSION };
+  gauge('target_info', 'Which version runs.', Object.keys(version).join(' ')).set(version, 1);
+  // What is looked for when it first happens has to be there before: a rate sees no counter that begins at 1.
+  for (const code of ['OVERLOADED', 'ROUTER_UNAUTHENTICATED']) refused.inc({ code }, 0);
+  for (const graphql_operation_type of ['query', 'mutation', 'unknown'])
+    operations.inc({ graphql_operation_type, code: 'INTERNAL_SERVER_ERROR' }, 0);
+  for (const command of COMMANDS) for (const kind of FLAWS) invalid.inc({ command, kind }, 0);
+
+  const { protocol, hostname: server_address, port } = new URL(COMMAND_API_URL);
+  const server_port = port || (protocol === 'https:' ? '443' : '80');
+  const upstream = { http_request_method: 'POST', server_address, server_port };
+
+  return {
+    contentType: registry.contentType,
+    active,
+    refused,
+
+    /** All of it, as Prometheus reads it. */
+    async write(): Promise<string> {
+      const now = look();
+      inFlight.set(now.inFlight);
+      queued.set(now.queued);
+      for (const state of ['closed', 'open', 'half_open']) breaker.set({ state }, Number(state === now.breaker));
+      return registry.metrics();
+    },
+
+    requestEnded({ method = '', url = '' }: IncomingMessage, http_response_status_code: number, seconds: number): void {
+      const [path = ''] = url.split('?');
+      const http_request_method = METHODS.has(method) ? method : '_OTHER';
+      const http_route = ROUTES.has(path) ? path : '';
+      requests.observe({ http_request_method, http_route, http_response_status_code, url_scheme: 'http' }, seconds);
+    },
+
+    /** Of its commands only those that shared an exchange: each exchange is counted by itself, as it ends. */
+    operationEnded(graphql_operation_type: string, codes: readonly string[], context: Context): void {
+      for (const code of codes.length > 0 ? codes : ['OK']) operations.inc({ graphql_operation_type, code });
+      for (const command of context.commands) if (command.coalesced) coalesced.inc({ command: command.name });
+      for (const size of context.batches) batches.observe({ loader: 'details' }, size);
+    },
+
+    exchangeEnded({ name: command, attempts: made, flaws }: CommandRecord, error?: unknown): void {
+      const failure = error instanceof CommandApiError ? error : undefined;
+      const outcome = failure ? FAILURES[failure.reason].code : error ? 'INTERNAL_SERVER_ERROR' : 'OK';
+      commands.inc({ command, outcome, attempts: made.length });
+      for (const { seconds = 0, status: http_response_status_code = '', error: error_type = '' } of made)
+        attempts.observe({ ...upstream, command, http_response_status_code, error_type }, seconds);
+      for (const { status, error: code } of made.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });
+      for (const kind of failure?.details.flaw ? [failure.details.flaw] : flaws) invalid.inc({ command, kind });
+    },
+  };
+}

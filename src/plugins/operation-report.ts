@@ -1,0 +1,59 @@
+import type { ApolloServerPlugin } from '@apollo/server';
+import { trace } from '@opentelemetry/api';
+import type { Level, Logger } from 'pino';
+import type { CommandRecord } from '../command-api/client.ts';
+import { CommandApiError } from '../command-api/errors.ts';
+import { type Context, MAX_NAME } from '../context.ts';
+import { FAILURES } from '../format-error.ts';
+import type { Metrics } from '../metrics.ts';
+import { failSpan } from '../tracing.ts';
+
+/** Reports each operation: a line in the log, its metrics, and its name on the request's span. */
+export function operationReport(logger: Logger, metrics: Metrics): ApolloServerPlugin<Context> {
+  return {
+    async requestDidStart() {
+      const start = performance.now();
+      return {
+        async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
+          const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
+          const codes = [...new Set(errors.map(({ extensions }) => String(extensions?.code)))];
+          const name = operationName?.slice(0, MAX_NAME);
+          const type = operation?.operation;
+          metrics.operationEnded(type ?? 'unknown', codes, contextValue);
+          const commands = contextValue.commands.map(describeCommand);
+          logger[chooseLevel([...codes, ...commands.map(({ code }) => code)])](
+            {
+              ...contextValue.request,
+              operationName: name,
+              operationType: type,
+              durationMs: Math.round(performance.now() - start),
+              commands,
+              codes,
+              errorIds: errors.flatMap(({ extensions }) => extensions?.errorId ?? []),
+            },
+            'operation',
+          );
+          const span = trace.getActiveSpan();
+          if (type) span?.updateName(type).setAttribute('graphql.operation.type', type);
+          if (name) span?.setAttribute('graphql.operation.name', name);
+          if (codes[0]) failSpan(span, codes[0]);
+        },
+      };
+    },
+  };
+}
+
+/** Ours to mend, the command API's, or nothing that anyone has to look at: what a caller did wrong, or may not do. */
+function chooseLevel(codes: readonly (string | undefined)[]): Level {
+  if (codes.includes('INTERNAL_SERVER_ERROR')) return 'error';
+  return codes.some((code) => code?.startsWith('UPSTREAM_')) ? 'warn' : 'info';
+}
+
+function describeCommand(command: CommandRecord) {
+  const { name, id, attempts, dropped, error } = command;
+  const [durationMs, coalesced] = [Math.round(command.durationMs), command.coalesced || undefined];
+  const entry = { name, id, durationMs, attempts: attempts.length, coalesced, dropped, code: undefined };
+  if (!(error instanceof CommandApiError)) return entry;
+  const { reason, message, details } = error;
+  return { ...entry, code: FAILURES[reason].code, detail: message, upstreamCode: details.upstreamCode };
+}

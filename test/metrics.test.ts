@@ -1,0 +1,495 @@
+/**
+ * What /metrics counts: each metric against a scenario that moves it, and by how much.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { EXAMPLE } from '../dev/seed.ts';
+import manifest from '../package.json' with { type: 'json' };
+import { readMetricTable } from './support/documents.ts';
+import { fetchMetrics, readFamilies, type Samples, scrape, writeSample } from './support/scrape.ts';
+import { NEW_MAINTENANCE, ROUTER_SECRET, type Subgraph, startSubgraph } from './support/subgraph.ts';
+import type { Answer, Fault } from './support/upstream.ts';
+import { until } from './support/wait.ts';
+
+const R = EXAMPLE.residenceId;
+const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
+const DETAIL = `{ maintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id } }`;
+const DELETE = `mutation { deleteMaintenance(id: "${R}:m") { id } }`;
+const CREATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
+const SECRET = { 'router-authorization': ROUTER_SECRET };
+const GRAPHQL = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
+const TICKET = { maintenance_id: 'm' };
+
+type Scenario = (subgraph: Subgraph) => unknown;
+/** A sample and by how much the scenario moves it. */
+type Row = [name: string, labels: Record<string, string>, by: number];
+
+const running: Subgraph[] = [];
+
+async function start(env: NodeJS.ProcessEnv = {}): Promise<Subgraph> {
+  const subgraph = await startSubgraph(env);
+  running.push(subgraph);
+  return subgraph;
+}
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((subgraph) => subgraph.stop()));
+});
+
+const answering =
+  (...answers: (Answer | 'reset')[]): Scenario =>
+  ({ upstream }) => {
+    let next = 0;
+    const fault: Fault = (_, response) => {
+      const answer = answers[Math.min(next++, answers.length - 1)] as Answer | 'reset';
+      if (answer !== 'reset') return answer;
+      response.socket?.destroy();
+      return 'taken';
+    };
+    upstream.fail(fault);
+  };
+const listing = (result: unknown) => answering({ body: { success: true, result } });
+const asking =
+  (query: string, variables?: Record<string, unknown>): Scenario =>
+  (subgraph) =>
+    subgraph.ask(query, variables && { variables });
+const inTurn =
+  (...scenarios: Scenario[]): Scenario =>
+  async (subgraph) => {
+    for (const scenario of scenarios) await scenario(subgraph);
+  };
+const fetching =
+  (path: string, init: RequestInit = {}): Scenario =>
+  async ({ url }) =>
+    (await fetch(url + path, { headers: SECRET, ...init })).text();
+
+/** Runs while commands are held up, which are then answered. */
+async function whileHeld(subgraph: Subgraph, scenario: () => Promise<unknown>): Promise<void> {
+  const held: (() => void)[] = [];
+  subgraph.upstream.fail((_, response) => {
+    held.push(() => response.end('{"success":true,"result":[]}'));
+    return 'taken';
+  });
+  try {
+    await scenario();
+  } finally {
+    subgraph.upstream.fail(undefined);
+    for (const release of held) release();
+  }
+}
+
+/** Asks for the same at once, so that one exchange serves all, which is answered once all wait for it. */
+const askingTogether =
+  (query: string, times: number): Scenario =>
+  async (subgraph) => {
+    let release = () => {};
+    subgraph.upstream.fail((_, response) => {
+      release = () => response.end('{"success":true,"result":[]}');
+      return 'taken';
+    });
+    const asked = Array.from({ length: times }, () => subgraph.ask(query));
+    await until(() => subgraph.upstream.received.length === 1);
+    for (let time = 0; time < 3; time++) await fetch(`${subgraph.url}/health/live`);
+    release();
+    await Promise.all(asked);
+  };
+
+const command = (name: string, outcome: string, attempts: string, by = 1): Row => [
+  'maintenance_commands_total',
+  { command: name, outcome, attempts },
+  by,
+];
+const operation = (type: string, code: string, by = 1): Row => [
+  'maintenance_operations_total',
+  { graphql_operation_type: type, code },
+  by,
+];
+const attempt = ({ upstream }: Subgraph, labels: Record<string, string>, by = 1): Row => {
+  const { hostname, port } = new URL(upstream.url);
+  const all = { http_request_method: 'POST', server_address: hostname, server_port: port, ...labels };
+  return ['http_client_request_duration_seconds_count', all, by];
+};
+const requests = (labels: Record<string, string>, by = 1): Row => [
+  'http_server_request_duration_seconds_count',
+  { ...GRAPHQL, ...labels },
+  by,
+];
+const invalid = (kind: string, name = 'get_maintenance_list'): Row => [
+  'maintenance_invalid_replies_total',
+  { command: name, kind },
+  1,
+];
+const retried = (reason: string, by = 1): Row => ['maintenance_retries_total', { reason }, by];
+
+const LISTED = 'get_maintenance_list';
+
+const SCENARIOS: [string, Scenario, (subgraph: Subgraph) => Row[], NodeJS.ProcessEnv?][] = [
+  [
+    'a list',
+    asking(LIST),
+    (subgraph) => [
+      requests({ http_response_status_code: '200' }),
+      operation('query', 'OK'),
+      command(LISTED, 'OK', '1'),
+      attempt(subgraph, { command: LISTED, http_response_status_code: '200' }),
+    ],
+  ],
+  [
+    'each other command',
+    inTurn(
+      asking(DETAIL),
+      asking(CREATE, { input: NEW_MAINTENANCE }),
+      asking(DELETE),
+      asking(`mutation { deleteMaintenances(ids: ["${R}:m"]) { deletedIds } }`),
+    ),
+    () => [
+      command('get_maintenance_info', 'OK', '1'),
+      command('create_maintenance_info', 'OK', '1'),
+      command('delete_maintenance_info', 'COMMAND_REJECTED', '1'),
+      command('batch_delete_maintenance_info', 'OK', '1'),
+      operation('mutation', 'OK', 2),
+      operation('mutation', 'COMMAND_REJECTED'),
+    ],
+  ],
+  ['a document that does not parse', asking('{'), () => [operation('unknown', 'GRAPHQL_PARSE_FAILED')]],
+  [
+    'an operation with two codes in its answer',
+    inTurn(answering({ status: 403 }), asking(`{ a: maintenances(residenceId: "") { id } ${LIST.slice(1)}`)),
+    () => [operation('query', 'BAD_USER_INPUT'), operation('query', 'FORBIDDEN'), command(LISTED, 'FORBIDDEN', '1')],
+  ],
+  [
+    'three details at once',
+    asking(
+      `{ a: ${DETAIL.slice(2)} `.replace(
+        / \}\s*$/,
+        ` b: maintenance(id: "r:2") { id } c: maintenance(id: "r:3") { id } }`,
+      ),
+    ),
+    () => [
+      ['maintenance_loader_batch_size_count', { loader: 'details' }, 1],
+      ['maintenance_loader_batch_size_sum', { loader: 'details' }, 3],
+    ],
+  ],
+  [
+    'a read that is answered the third time',
+    inTurn(answering({ status: 503 }, 'reset', { body: { success: true, result: [] } }), asking(LIST)),
+    (subgraph) => [
+      command(LISTED, 'OK', '3'),
+      retried('503'),
+      retried('ECONNRESET'),
+      attempt(subgraph, { command: LISTED, http_response_status_code: '503' }),
+      attempt(subgraph, { command: LISTED, error_type: 'ECONNRESET' }),
+      attempt(subgraph, { command: LISTED, http_response_status_code: '200' }),
+    ],
+  ],
+  [
+    'a read that is never answered otherwise',
+    inTurn(answering({ status: 429 }), asking(LIST)),
+    (subgraph) => [
+      command(LISTED, 'UPSTREAM_UNAVAILABLE', '3'),
+      retried('429', 2),
+      attempt(subgraph, { command: LISTED, http_response_status_code: '429' }, 3),
+      operation('query', 'UPSTREAM_UNAVAILABLE'),
+    ],
+  ],
+  [
+    'a read that takes too long',
+    inTurn(({ upstream }) => upstream.fail(() => 'taken'), asking(LIST)),
+    (subgraph) => [
+      command(LISTED, 'UPSTREAM_TIMEOUT', '1'),
+      attempt(subgraph, { command: LISTED, error_type: 'ETIMEDOUT' }),
+    ],
+    { ATTEMPT_TIMEOUT_MS: '100' },
+  ],
+  [
+    'commands that the open breaker keeps back',
+    inTurn(answering({ status: 503 }), asking(LIST), asking(LIST)),
+    () => [
+      command(LISTED, 'UPSTREAM_UNAVAILABLE', '1'),
+      command(LISTED, 'UPSTREAM_UNAVAILABLE', '0'),
+      ['maintenance_breaker_state', { state: 'closed' }, -1],
+      ['maintenance_breaker_state', { state: 'open' }, 1],
+    ],
+    { BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '60000', MAX_ATTEMPTS: '1' },
+  ],
+  [
+    'identical reads',
+    askingTogether(LIST, 4),
+    () => [
+      ['maintenance_reads_coalesced_total', { command: LISTED }, 3],
+      command(LISTED, 'OK', '1'),
+      operation('query', 'OK', 4),
+    ],
+  ],
+  [
+    'neither a success nor a refusal',
+    inTurn(answering({ body: '<html>' }), asking(LIST)),
+    () => [invalid('envelope'), command(LISTED, 'UPSTREAM_INVALID_RESPONSE', '1')],
+  ],
+  ['a result of another form', inTurn(listing({ a: 1 }), asking(LIST)), () => [invalid('result')]],
+  [
+    'a success and nothing with it',
+    inTurn(listing(null), asking(DELETE)),
+    () => [invalid('empty', 'delete_maintenance_info')],
+  ],
+  [
+    'members that cannot be read, however many and whether asked for or not',
+    inTurn(
+      listing([
+        { ...TICKET, state: 'new' },
+        { ...TICKET, contact: 1, feedback: 2 },
+      ]),
+      asking(LIST),
+    ),
+    () => [invalid('member'), command(LISTED, 'OK', '1'), operation('query', 'OK')],
+  ],
+  [
+    'a detail with one',
+    inTurn(listing({ state: 'new' }), asking(DETAIL)),
+    () => [invalid('member', 'get_maintenance_info')],
+  ],
+  ['tickets without an id', inTurn(listing([TICKET, {}, {}]), asking(LIST)), () => [invalid('ticket')]],
+  [
+    'a reply over 10 MB',
+    inTurn(answering({ body: 'x'.repeat(11 * 1024 * 1024) }), asking(LIST)),
+    () => [invalid('size')],
+  ],
+  [
+    'bytes in an encoding that they are not in',
+    inTurn(answering({ headers: { 'content-encoding': 'gzip' }, body: 'no gzip at all' }), asking(LIST)),
+    () => [invalid('bytes')],
+  ],
+  [
+    'a request without the secret',
+    fetching('/graphql', { method: 'POST', headers: {} }),
+    () => [
+      requests({ http_response_status_code: '401' }),
+      ['maintenance_requests_refused_total', { code: 'ROUTER_UNAUTHENTICATED' }, 1],
+    ],
+  ],
+  [
+    'health checks, and paths and methods that nobody serves',
+    inTurn(
+      fetching('/health/live?a=b'),
+      fetching('/health/ready'),
+      fetching('/canary'),
+      fetching('/canary/2', { method: 'PROPFIND' }),
+    ),
+    () => [
+      requests({ http_request_method: 'GET', http_route: '/health/live', http_response_status_code: '200' }),
+      requests({ http_request_method: 'GET', http_route: '/health/ready', http_response_status_code: '200' }),
+      requests({ http_request_method: 'GET', http_route: '', http_response_status_code: '404' }),
+      requests({ http_request_method: '_OTHER', http_route: '', http_response_status_code: '404' }),
+    ],
+  ],
+];
+
+/** What a scenario with a command held up is seen to do while it lasts. */
+const WHILE_HELD: [string, (subgraph: Subgraph) => Promise<unknown>, Row[], NodeJS.ProcessEnv?][] = [
+  [
+    'an operation whose command is under way',
+    async (subgraph) => {
+      void subgraph.ask(LIST);
+      await until(() => subgraph.upstream.received.length === 1);
+    },
+    [
+      ['http_server_active_requests', {}, 1],
+      ['maintenance_commands_in_flight', {}, 1],
+    ],
+  ],
+  [
+    'commands beyond those that may be under way',
+    async (subgraph) => {
+      for (const id of ['1', '2', '3']) void subgraph.ask(LIST.replace(R, id));
+      await until(() => subgraph.upstream.received.length === 1);
+      for (let time = 0; time < 3; time++) await fetch(`${subgraph.url}/health/live`);
+    },
+    [
+      ['maintenance_commands_in_flight', {}, 1],
+      ['maintenance_commands_queued', {}, 2],
+    ],
+    { MAX_COMMANDS_IN_FLIGHT: '1' },
+  ],
+  [
+    'a request beyond those that may be under way',
+    async (subgraph) => {
+      void subgraph.ask(LIST);
+      await until(() => subgraph.upstream.received.length === 1);
+      expect((await subgraph.ask(LIST)).status).toBe(503);
+    },
+    [
+      ['maintenance_requests_refused_total', { code: 'OVERLOADED' }, 1],
+      ['http_server_active_requests', {}, 1],
+      requests({ http_response_status_code: '503' }),
+    ],
+    { MAX_REQUESTS_IN_FLIGHT: '1' },
+  ],
+];
+
+const difference = (before: Samples, after: Samples, rows: Row[]): Row[] =>
+  rows.map(([name, labels]) => {
+    const sample = writeSample(name, labels);
+    return [name, labels, (after.get(sample) ?? 0) - (before.get(sample) ?? 0)];
+  });
+
+describe('/metrics', () => {
+  const moved = new Set<string>();
+
+  // Rest parameters: jest would take a fourth that a row lacks for its `done`.
+  it.each(SCENARIOS)('counts %s', async (...[, scenario, expected, env]) => {
+    const subgraph = await start(env);
+    const rows = expected(subgraph);
+    const before = await scrape(subgraph.url);
+    await scenario(subgraph);
+    expect(difference(before, await scrape(subgraph.url), rows)).toEqual(rows);
+    for (const [name] of rows) moved.add(name);
+  });
+
+  it.each(WHILE_HELD)('shows %s', async (...[, scenario, rows, env]) => {
+    const subgraph = await start(env);
+    const before = await scrape(subgraph.url);
+    await whileHeld(subgraph, async () => {
+      await scenario(subgraph);
+      expect(difference(before, await scrape(subgraph.url), rows)).toEqual(rows);
+    });
+    await until(() => subgraph.logs().some(({ msg }) => msg === 'operation'));
+    for (const [name] of rows) moved.add(name);
+  });
+
+  it('shows the probe of a breaker that was open', async () => {
+    const subgraph = await start({ BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '1', MAX_ATTEMPTS: '1' });
+    await inTurn(answering({ status: 503 }), asking(LIST))(subgraph);
+    subgraph.upstream.reset();
+    const states = async () => {
+      const samples = await scrape(subgraph.url);
+      return ['closed', 'open', 'half_open'].map((state) =>
+        samples.get(writeSample('maintenance_breaker_state', { state })),
+      );
+    };
+    expect(await states()).toEqual([0, 1, 0]);
+    await whileHeld(subgraph, async () => {
+      void subgraph.ask(LIST);
+      await until(() => subgraph.upstream.received.length === 1);
+      expect(await states()).toEqual([0, 0, 1]);
+    });
+    await until(() => subgraph.logs().length === 2);
+    expect(await states()).toEqual([1, 0, 0]);
+  });
+
+  it('says which version runs', async () => {
+    const samples = await scrape((await start()).url);
+    const labels = { service_name: 'maintenance-subgraph', service_version: manifest.version };
+    expect(samples.get(writeSample('target_info', labels))).toBe(1);
+    moved.add('target_info');
+  });
+
+  it('shows how long the event loop was held up, and what the process uses', async () => {
+    const { url } = await start();
+    const before = await scrape(url);
+    // The time between two samples is what is measured, and each look at it begins anew.
+    await delay(50);
+    const end = performance.now() + 200;
+    while (performance.now() < end);
+    const after = await scrape(url);
+    expect(after.get('nodejs_eventloop_lag_max_seconds')).toBeGreaterThan(0.1);
+    const cpu = 'process_cpu_seconds_total';
+    expect(after.get(cpu)).toBeGreaterThan((before.get(cpu) ?? 0) + 0.1);
+    expect(after.get('process_resident_memory_bytes')).toBeGreaterThan(1e7);
+  });
+
+  afterAll(() => {
+    const families = new Set([...moved].map((name) => name.replace(/_(count|sum)$/, '')));
+    expect([...families].sort()).toEqual([...readMetricTable().keys()].sort());
+  });
+});
+
+describe('the metrics that docs/observability.md names', () => {
+  it('are those that there are, of the types and with the labels that it says', async () => {
+    const subgraph = await start();
+    for (const [, scenario] of SCENARIOS.slice(0, 6)) {
+      await scenario(subgraph);
+      subgraph.upstream.reset();
+    }
+    await askingTogether(LIST, 2)(subgraph);
+    const families = await readFamilies(subgraph.url);
+    const samples = [...(await scrape(subgraph.url)).keys()];
+    const ours = [...families].filter(([name]) => !/^(nodejs|process)_/.test(name));
+    const seen = ours.map(([name, type]) => {
+      const named = samples.filter((sample) => sample.replace(/\{.*/, '').replace(/_(bucket|sum|count)$/, '') === name);
+      const labels = named.flatMap((sample) => [...sample.matchAll(/[{,](\w+)=/g)].map(([, label]) => label));
+      return [name, { type, labels: [...new Set(labels)].filter((label) => label !== 'le').sort() }];
+    });
+    const described = [...readMetricTable()].map(([name, { type, labels }]) => [
+      name,
+      { type, labels: [...labels].sort() },
+    ]);
+    expect(Object.fromEntries(seen)).toEqual(Object.fromEntries(described));
+  });
+
+  it('have no label that grows with what is asked', async () => {
+    const subgraph = await start();
+    const ask = async (canary: string) => {
+      await subgraph.ask(`query ${canary} { maintenances(residenceId: "${canary}") { id } }`, {
+        token: canary,
+        headers: { 'apollographql-client-name': canary, 'x-request-id': canary },
+      });
+      await fetching(`/${canary}`)(subgraph);
+    };
+    await ask('canary0');
+    const before = [...(await scrape(subgraph.url)).keys()];
+    for (let time = 1; time < 20; time++) await ask(`canary${time}`);
+    const after = [...(await scrape(subgraph.url)).keys()];
+    expect(after.filter((sample) => !before.includes(sample) && !sample.includes('route="/metrics"'))).toEqual([]);
+    expect(await (await fetchMetrics(subgraph.url)).text()).not.toContain('canary');
+  });
+});
+
+describe('where metrics are', () => {
+  it('is behind the router’s secret', async () => {
+    const { url } = await start();
+    expect((await fetchMetrics(url, { 'router-authorization': '' })).status).toBe(401);
+    const answer = await fetchMetrics(url);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([
+      200,
+      'text/plain; version=0.0.4; charset=utf-8',
+    ]);
+  });
+
+  it('is there however many requests are under way', async () => {
+    const subgraph = await start({ MAX_REQUESTS_IN_FLIGHT: '1' });
+    await whileHeld(subgraph, async () => {
+      void subgraph.ask(LIST);
+      await until(() => subgraph.upstream.received.length === 1);
+      expect((await fetchMetrics(subgraph.url)).status).toBe(200);
+    });
+    await until(() => subgraph.logs().length === 1);
+  });
+
+  it.each(['POST', 'PUT'])('takes no %s', async (method) => {
+    const { url } = await start();
+    expect((await fetch(`${url}/metrics`, { method, headers: SECRET })).status).toBe(404);
+  });
+
+  it('can be a port of its own, and then no other', async () => {
+    const subgraph = await start({ METRICS_PORT: '0' });
+    const own = `http://127.0.0.1:${subgraph.metricsPort}`;
+    expect(own).not.toBe(subgraph.url);
+    await subgraph.ask(LIST);
+    const sample = writeSample('maintenance_operations_total', { graphql_operation_type: 'query', code: 'OK' });
+    expect((await scrape(own)).get(sample)).toBe(1);
+    expect((await fetchMetrics(own, { 'router-authorization': '' })).status).toBe(401);
+    expect((await fetchMetrics(subgraph.url)).status).toBe(404);
+    for (const path of ['/graphql', '/health/live', '/']) {
+      const answer = await fetch(own + path, { headers: SECRET });
+      expect([answer.status, await answer.text()]).toEqual([404, expect.stringContaining('"code":"NOT_FOUND"')]);
+    }
+  });
+
+  it('is closed with the rest', async () => {
+    const subgraph = await startSubgraph({ METRICS_PORT: '0' });
+    const own = `http://127.0.0.1:${subgraph.metricsPort}`;
+    expect((await fetchMetrics(own)).status).toBe(200);
+    await subgraph.stop();
+    await expect(fetchMetrics(own)).rejects.toThrow();
+  });
+});
