@@ -108,7 +108,7 @@ export async function startHost<T extends BaseContext>(
     bodyLimit: LIMITS.bodyBytes,
     return503OnClosing: false,
     frameworkErrors: answerHttpError,
-    genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id']))?.[0] ?? randomUUID(),
+    genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
   });
   takeJsonBodies(app);
   app.setNotFoundHandler(({ url }, reply) => {

@@ -17,6 +17,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
         async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
           const codes = [...new Set(errors.map(({ extensions }) => String(extensions?.code)))];
+          const errorIds = errors.flatMap(({ extensions }) => extensions?.errorId ?? []);
           const name = operationName?.slice(0, MAX_NAME);
           const type = operation?.operation;
           metrics.operationEnded(type ?? 'unknown', codes, contextValue);
@@ -29,7 +30,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
               durationMs: Math.round(performance.now() - start),
               commands,
               codes,
-              errorIds: errors.flatMap(({ extensions }) => extensions?.errorId ?? []),
+              ...(errorIds.length > 0 && { errorIds }),
             },
             'operation',
           );
