@@ -7,6 +7,8 @@ import {
   isInterfaceType,
   isObjectType,
   isScalarType,
+  parse,
+  visit,
 } from 'graphql';
 import { resolvers } from '../src/resolvers/index.ts';
 import { createSchema } from '../src/schema.ts';
@@ -31,6 +33,26 @@ function members(type: GraphQLNamedType): string[] {
       });
   }
   return [`scalar ${type.name}`];
+}
+
+/** The vendor's terms, with the elements whose descriptions have them in brackets. */
+function readTerms(): Map<string, string[]> {
+  const terms = new Map<string, string[]>();
+  const path: string[] = [];
+  visit(parse(sdl), {
+    enter(node) {
+      if ('name' in node && node.name) path.push(node.name.value);
+      if (!('description' in node)) return;
+      const brackets = (node.description?.value ?? '').matchAll(/\(([^()]*\p{Script=Han}[^()]*)\)/gu);
+      for (const term of [...brackets].flatMap(([, inside = '']) => inside.split(', '))) {
+        terms.set(term, [...(terms.get(term) ?? []), path.join('.') || 'schema']);
+      }
+    },
+    leave(node) {
+      if ('name' in node && node.name) path.pop();
+    },
+  });
+  return terms;
 }
 
 const SELECTION = 'states: [MaintenanceState!], orderBy: MaintenanceOrder, first: Int, offset: Int';
@@ -108,6 +130,47 @@ describe('the public schema', () => {
       }
     }
     expect(undescribed).toEqual([]);
+  });
+
+  it('has in its descriptions, in brackets, what the vendor’s page calls it, and no other term', () => {
+    // Row by row, as the page has them. Its headers, its envelope and its `param` have no element here.
+    expect(Object.fromEntries(readTerms())).toEqual({
+      报修: ['schema', 'Maintenance'],
+      报修管理API: ['schema'],
+      访问令牌: ['schema'],
+      获取报修列表: ['Residence.maintenances', 'Query.maintenances'],
+      获取报修信息: ['Query.maintenance'],
+      创建报修信息: ['Mutation.createMaintenance'],
+      删除报修信息: ['Mutation.deleteMaintenance'],
+      批量删除报修信息: ['Mutation.deleteMaintenances'],
+      住宅: ['Maintenance.residence', 'Residence', 'DeleteMaintenancePayload.residence'],
+      住宅ID: [
+        'Maintenance.id',
+        'Residence.id',
+        'Query.maintenances.residenceId',
+        'CreateMaintenanceInput.residenceId',
+      ],
+      报修ID: ['Maintenance.id', 'Maintenance.maintenanceId'],
+      报修信息: ['Mutation.deleteMaintenances.ids', 'CreateMaintenanceInput'],
+      开始时间: [
+        'Maintenance.startTime',
+        'MaintenanceOrder.START_TIME_ASC',
+        'MaintenanceOrder.START_TIME_DESC',
+        'CreateMaintenanceInput.startTime',
+      ],
+      结束时间: ['Maintenance.finishTime', 'CreateMaintenanceInput.finishTime'],
+      创建时间: ['Maintenance.createdTime', 'MaintenanceOrder.CREATED_TIME_ASC', 'MaintenanceOrder.CREATED_TIME_DESC'],
+      描述: ['Maintenance.description', 'CreateMaintenanceInput.description'],
+      联系人: ['Maintenance.contact', 'CreateMaintenanceInput.contact'],
+      报修图片地址: ['Maintenance.pictureUrls'],
+      文件名: ['CreateMaintenanceInput.pictureFilenames'],
+      反馈: ['Maintenance.feedback'],
+      状态: ['Maintenance.state', 'MaintenanceState', 'Residence.maintenances.states', 'Query.maintenances.states'],
+      待确认: ['MaintenanceState.WAIT_FOR_CONFIRMATION'],
+      进行中: ['MaintenanceState.IN_PROGRESS'],
+      已完成: ['MaintenanceState.COMPLETED'],
+      已关闭: ['MaintenanceState.CLOSED'],
+    });
   });
 
   it('is linked to federation v2.9', () => {

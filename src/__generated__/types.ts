@@ -22,7 +22,7 @@ export type Scalars = {
   _FieldSet: { input: unknown; output: unknown; }
 };
 
-/** A repair request to be filed. */
+/** A repair request to be filed (报修信息). */
 export type CreateMaintenanceInput = {
   /** Whom to contact about it (联系人). Not blank. */
   contact: Scalars['String']['input'];
@@ -65,7 +65,7 @@ export type DeleteMaintenancePayload = {
   __typename?: 'DeleteMaintenancePayload';
   /** `Maintenance.id` of the deleted request. */
   id: Scalars['ID']['output'];
-  /** The residence that it belonged to, to read what is left. */
+  /** The residence that it belonged to (住宅), to read what is left. */
   residence?: Maybe<Residence>;
 };
 
@@ -92,15 +92,19 @@ export type Maintenance = {
   /** When the requested period ends (结束时间). */
   finishTime?: Maybe<Scalars['DateTime']['output']>;
   /**
-   * The identity of the request in the supergraph: `<residence id>:<maintenance id>`, in each part `%` written `%25` and `:`
-   * written `%3A`. Treat it as opaque; other subgraphs that know both parts may use the second key instead.
+   * The identity of the request in the supergraph: `<residence id>:<maintenance id>` (住宅ID, 报修ID), in each part `%`
+   * written `%25` and `:` written `%3A`. Treat it as opaque; other subgraphs that know both parts may use the second key
+   * instead.
    */
   id: Scalars['ID']['output'];
   /** The command API's own id of the request (报修ID). It is unique only together with the residence. */
   maintenanceId: Scalars['ID']['output'];
   /** The addresses of the pictures that came with the request (报修图片地址). */
   pictureUrls?: Maybe<Array<Scalars['String']['output']>>;
-  /** The residence that the request belongs to. Nullable only so that another subgraph's failure inside it costs no request. */
+  /**
+   * The residence that the request belongs to (住宅). Nullable only so that another subgraph's failure inside it costs no
+   * request.
+   */
   residence?: Maybe<Residence>;
   /** When the requested period begins (开始时间). */
   startTime?: Maybe<Scalars['DateTime']['output']>;
@@ -110,13 +114,13 @@ export type Maintenance = {
 
 /** An order of repair requests. Requests without the time in question come last in either direction. */
 export type MaintenanceOrder =
-  /** By the time of filing, the oldest first. */
+  /** By the time of filing (创建时间), the oldest first. */
   | 'CREATED_TIME_ASC'
-  /** By the time of filing, the newest first. */
+  /** By the time of filing (创建时间), the newest first. */
   | 'CREATED_TIME_DESC'
-  /** By the beginning of the requested period, the earliest first. */
+  /** By the beginning of the requested period (开始时间), the earliest first. */
   | 'START_TIME_ASC'
-  /** By the beginning of the requested period, the latest first. */
+  /** By the beginning of the requested period (开始时间), the latest first. */
   | 'START_TIME_DESC';
 
 /** How far a repair request has come (状态). */
@@ -205,7 +209,7 @@ export type Residence = {
   __typename?: 'Residence';
   /** The id of the residence (住宅ID). */
   id: Scalars['ID']['output'];
-  /** The repair requests of this residence. Costs one command, however many arguments are given. */
+  /** The repair requests of this residence (获取报修列表). Costs one command, however many arguments are given. */
   maintenances?: Maybe<Array<Maintenance>>;
 };
 
