@@ -2,7 +2,6 @@
  * What holds whatever comes: from the command API, from a caller, from a router. A failure prints its seed. More
  * properties stand beside the tables that they belong to: ids, date-time, decoding.
  */
-import { readFileSync } from 'node:fs';
 import http, { type IncomingHttpHeaders } from 'node:http';
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
@@ -11,6 +10,7 @@ import { EXAMPLE, exampleTicket, FLATS, seed } from '../dev/seed.ts';
 import { DateTime } from '../src/scalars.ts';
 import { createSchema } from '../src/schema.ts';
 import { type DrawScalar, writeOperation } from './support/operations.ts';
+import { README, readCodes } from './support/readme.ts';
 import { type Answer, codes, type GraphqlError, ROUTER_SECRET } from './support/subgraph.ts';
 import { type Fault, TOKENS } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
@@ -442,15 +442,8 @@ describe('from a router: representations', () => {
   }
 });
 
-const CODES = readCodes();
-
 /** The codes in the README's table of errors. */
-function readCodes(): Set<unknown> {
-  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-  const [, section = ''] = /### Errors\n([\s\S]*?)\n## /.exec(readme) ?? [];
-  const firstCells = section.split('\n').flatMap((line) => (line.startsWith('| `') ? [line.split('|')[1] ?? ''] : []));
-  return new Set(firstCells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, code]) => code)));
-}
+const CODES = readCodes(README, 'code');
 
 /** What every answer is: data, with errors each at a place that is null, or else nothing but errors. */
 function expectSound({ status, data, errors }: Pick<Answer, 'status' | 'data' | 'errors'>): void {

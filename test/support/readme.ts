@@ -1,0 +1,38 @@
+/**
+ * What a README promises in its tables and examples, for the tests that hold the code to it.
+ */
+import { readFileSync } from 'node:fs';
+
+export const README = readDocument('README.md');
+
+export function readDocument(name: string): string {
+  return readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
+}
+
+/** The rows of the table whose first column has this heading, each as its cells. Fails where there is none. */
+export function readTable(markdown: string, heading: string): string[][] {
+  const lines = markdown.split('\n');
+  const start = lines.findIndex((line) => line.startsWith(`| ${heading} |`));
+  if (start < 0) throw new Error(`There is no table of ${heading}`);
+  const rest = lines.slice(start + 2);
+  const end = rest.findIndex((line) => !line.startsWith('|'));
+  return rest.slice(0, end < 0 ? undefined : end).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+/** The error codes in the first column of the table with this heading. */
+export function readCodes(markdown: string, heading: string): string[] {
+  return readTable(markdown, heading).flatMap(([cell = '']) =>
+    [...cell.matchAll(/`(\w+)`/g)].map(([, code = '']) => code),
+  );
+}
+
+/** Each block of GraphQL, with the JSON right below it, if there is any. */
+export function readExamples(markdown: string): { graphql: string; json: string | undefined }[] {
+  const blocks = markdown.matchAll(/^```graphql\n(.*?)^```\n(?:```json\n(.*?)^```\n)?/gms);
+  return [...blocks].map(([, graphql = '', json]) => ({ graphql, json }));
+}
