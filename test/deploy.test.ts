@@ -1,0 +1,348 @@
+/**
+ * deploy/kubernetes.yaml against Kubernetes' schemas and against the code; docs/capacity.md against what was measured.
+ */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { Deployment } from 'kubernetes-models/apps/v1/Deployment';
+import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2/HorizontalPodAutoscaler';
+import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy';
+import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget';
+import { Service } from 'kubernetes-models/v1/Service';
+import { parseAllDocuments } from 'yaml';
+import { loadConfig } from '../src/config.ts';
+import { ROUTER_SECRET } from './support/subgraph.ts';
+
+const MODELS = [Deployment, Service, PodDisruptionBudget, HorizontalPodAutoscaler, NetworkPolicy];
+
+interface Variable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
+}
+
+const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
+
+const manifest = read('deploy/kubernetes.yaml');
+/** With what tracing takes. */
+const withTracing = manifest.replaceAll(/^( *)#\|/gm, '$1');
+const readme = read('README.md');
+const measured = /<!-- measured: begin -->([\s\S]+)<!-- measured: end -->/.exec(read('docs/performance.md'))?.[1] ?? '';
+
+function parseManifest(text: string) {
+  return parseAllDocuments(text).map((document) => {
+    expect([...document.errors, ...document.warnings]).toEqual([]);
+    return document.toJS();
+  });
+}
+
+const documents = parseManifest(manifest);
+const [deployment, service, budget, autoscaler, policy] = documents;
+const pod = deployment.spec.template;
+const [container] = pod.spec.containers;
+const variables: readonly Variable[] = container.env;
+const config: Record<string, unknown> & ReturnType<typeof loadConfig> = loadConfig(
+  Object.fromEntries(variables.map(({ name, value = ROUTER_SECRET }) => [name, value])),
+);
+
+/** The port behind a name of the container's. */
+function portOf(name: unknown): number | undefined {
+  return container.ports.find((port: { name: string }) => port.name === name)?.containerPort;
+}
+
+function bytesOf(quantity: string): number {
+  const [, number, unit] = /^(\d+)(Mi|Gi)$/.exec(quantity) ?? [];
+  return Number(number) * (unit === 'Gi' ? 2 ** 30 : 2 ** 20);
+}
+
+/** The paths of all members of a value, however deep. */
+function pathsOf(value: unknown, path = ''): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, member]) => [`${path}/${key}`, ...pathsOf(member, `${path}/${key}`)]);
+}
+
+/**
+ * The members that a schema does not have. Kubernetes' schemas allow any, and the validators are code that is made from
+ * them: what a validator never asks a document for, its schema does not know.
+ */
+function unknownMembers(document: object, validate: (this: object) => void): string[] {
+  const unasked = new Set(pathsOf(document));
+  const watch = <T extends object>(value: T, path: string): T =>
+    new Proxy(value, {
+      get(target, key) {
+        const member = Reflect.get(target, key);
+        unasked.delete(`${path}/${String(key)}`);
+        return typeof member === 'object' && member !== null ? watch(member, `${path}/${String(key)}`) : member;
+      },
+    });
+  validate.call(watch(document, ''));
+  return [...unasked];
+}
+
+describe.each([
+  ['as it stands', manifest],
+  ['with tracing', withTracing],
+])('the manifest, %s', (_, text) => {
+  const all = parseManifest(text);
+
+  it('has one document of each kind, and no Secret', () => {
+    expect(all.map(({ kind }) => kind)).toEqual(MODELS.map(({ kind }) => kind));
+  });
+
+  it.each(
+    MODELS.map((model, index) => ({ kind: model.kind, validate: model.prototype.validate, document: all[index] })),
+  )('has a $kind that Kubernetes’ schema takes, and knows each member of', ({ validate, document }) => {
+    expect(unknownMembers(document, validate)).toEqual([]);
+  });
+
+  it('sets what the README’s table has, and nothing twice', () => {
+    const names: string[] = all[0].spec.template.spec.containers[0].env.map(({ name }: Variable) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.filter((name) => !name.startsWith('OTEL_') && !readme.includes(`| \`${name}\` |`))).toEqual([]);
+  });
+});
+
+it('with tracing, the network policy lets traces go to where they are sent, and nothing else besides', () => {
+  const [{ spec }, , , , { spec: rules }] = parseManifest(withTracing);
+  const [added, ...others] = rules.egress.slice(policy.spec.egress.length);
+  const { value } = spec.template.spec.containers[0].env.find(({ name }: Variable) => /ENDPOINT$/.test(name));
+  const { hostname, port } = new URL(value);
+  expect(others).toEqual([]);
+  expect(added.ports).toEqual([{ port: Number(port) }]);
+  expect(added.to).toEqual([{ namespaceSelector: expect.anything(), podSelector: expect.anything() }]);
+  const [, namespace] = hostname.split('.');
+  expect(added.to[0].namespaceSelector.matchLabels).toEqual({ 'kubernetes.io/metadata.name': namespace });
+});
+
+describe('the configuration', () => {
+  it.each(variables.filter(({ value }) => value))('takes $name', ({ name, value }) => {
+    expect(String(config[name])).toBe(value);
+  });
+
+  it('is production, behind a secret that nobody can read here', () => {
+    expect(config.production).toBe(true);
+    expect(config.ALLOW_NO_ROUTER_SECRET).toBe('false');
+    expect(config.routerSecrets).toHaveLength(2);
+  });
+
+  it('takes both secrets from the Secret that the comment makes, and needs the first alone', () => {
+    const [, made, key] = /create secret generic (\S+) \\\n# +--from-literal=(\w+)=/.exec(manifest) ?? [];
+    const named = variables.flatMap(({ name, valueFrom }) => (valueFrom ? [[name, valueFrom]] : []));
+    expect(key).toBe('ROUTER_SECRET');
+    expect(named).toEqual([
+      ['ROUTER_SECRET', { secretKeyRef: { name: made, key } }],
+      ['ROUTER_SECRET_PREVIOUS', { secretKeyRef: { name: made, key: 'ROUTER_SECRET_PREVIOUS', optional: true } }],
+    ]);
+  });
+});
+
+describe('the pods', () => {
+  it('are selected by what they are labelled with, everywhere', () => {
+    const { labels } = pod.metadata;
+    const selectors = [
+      deployment.spec.selector.matchLabels,
+      service.spec.selector,
+      budget.spec.selector.matchLabels,
+      policy.spec.podSelector.matchLabels,
+      ...pod.spec.topologySpreadConstraints.map(
+        ({ labelSelector }: { labelSelector: { matchLabels: object } }) => labelSelector.matchLabels,
+      ),
+    ];
+    expect(selectors).toEqual(Array(6).fill(labels));
+    expect(Object.keys(labels)).toHaveLength(1);
+  });
+
+  it('listen where the code does', () => {
+    expect(container.ports).toEqual([
+      { name: 'graphql', containerPort: config.PORT },
+      { name: 'metrics', containerPort: config.METRICS_PORT },
+    ]);
+    expect(config.HOST).toBe('0.0.0.0');
+  });
+
+  it('may do nothing, as the user of the image', () => {
+    const [, user] = [...read('Dockerfile').matchAll(/^USER (.+)$/gm)].at(-1) ?? [];
+    // As every image of Node's has it.
+    const uid = 1000;
+    expect(user).toBe('node');
+    expect([...read('Dockerfile').matchAll(/^FROM (\w+):/gm)].at(-1)?.[1]).toBe('node');
+    expect(pod.spec.automountServiceAccountToken).toBe(false);
+    expect(pod.spec.securityContext).toEqual({
+      runAsNonRoot: true,
+      runAsUser: uid,
+      runAsGroup: uid,
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    expect(container.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
+    expect(pod.spec).not.toHaveProperty('volumes');
+  });
+
+  it.each([
+    ['startupProbe', '/health/live'],
+    ['livenessProbe', '/health/live'],
+    ['readinessProbe', '/health/ready'],
+  ])('have a %s that asks %s, which the README has', (probe, path) => {
+    expect(container[probe].httpGet).toEqual({ path, port: 'graphql' });
+    expect(readme).toContain(`| \`GET ${path}\` |`);
+  });
+
+  it('have time to end', () => {
+    const graceMs = Number(/^const GRACE_MS = (\d+);$/m.exec(read('src/http-host.ts'))?.[1]);
+    const { DRAIN_DELAY_MS, OPERATION_TIMEOUT_MS } = config;
+    const defaults = loadConfig({ COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET });
+    // A write that began as the last connection was cut off has the whole time of an operation.
+    const neededMs = DRAIN_DELAY_MS + OPERATION_TIMEOUT_MS + graceMs + OPERATION_TIMEOUT_MS;
+    expect(pod.spec.terminationGracePeriodSeconds * 1000).toBeGreaterThan(neededMs);
+    expect(DRAIN_DELAY_MS).toBeGreaterThanOrEqual(defaults.DRAIN_DELAY_MS);
+    const told = new RegExp(`\\(${DRAIN_DELAY_MS / 1000} s here\\)[\\s\\S]+?= ${neededMs / 1000} s\\.`);
+    expect(manifest).toMatch(told);
+  });
+
+  it('have the memory that was measured, and more to come', () => {
+    const [, idle, loaded] = /\| this subgraph \|[^|]+\| (\d+) \| (\d+) \|\n/.exec(measured) ?? [];
+    const { requests, limits } = container.resources;
+    expect(bytesOf(requests.memory)).toBeGreaterThan(Number(loaded) * 1e6);
+    expect(bytesOf(limits.memory)).toBeGreaterThan(bytesOf(requests.memory));
+    expect(manifest).toContain(`${idle} MB idle, ${loaded} MB after load`);
+  });
+
+  it('are replaced without a moment of fewer', () => {
+    expect(deployment.spec.strategy).toEqual({ rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
+  });
+});
+
+describe('the Service', () => {
+  it('has the port of the subgraph alone, and the name that the comment tells the router', () => {
+    expect(service.spec.ports).toMatchObject([{ port: config.PORT, targetPort: 'graphql' }]);
+    expect(portOf(service.spec.ports[0].targetPort)).toBe(config.PORT);
+    expect(manifest).toContain(`http://${service.metadata.name}:${service.spec.ports[0].port}/graphql`);
+  });
+});
+
+describe('the number of replicas', () => {
+  it('is the autoscaler’s, which goes by CPU', () => {
+    const { apiVersion, kind, metadata, spec } = deployment;
+    expect(spec).not.toHaveProperty('replicas');
+    expect(autoscaler.spec.scaleTargetRef).toEqual({ apiVersion, kind, name: metadata.name });
+    const target = { type: 'Utilization', averageUtilization: expect.any(Number) };
+    expect(autoscaler.spec.metrics).toEqual([{ type: 'Resource', resource: { name: 'cpu', target } }]);
+    // One core, and no limit that holds it below.
+    expect(container.resources.requests.cpu).toBe('1');
+    expect(container.resources.limits).not.toHaveProperty('cpu');
+  });
+
+  it('is enough for one to go, which the others then carry', () => {
+    const { minReplicas, maxReplicas, metrics } = autoscaler.spec;
+    expect(minReplicas).toBeGreaterThanOrEqual(2);
+    expect(maxReplicas).toBeGreaterThan(minReplicas);
+    const used = metrics[0].resource.target.averageUtilization / 100;
+    expect(used * minReplicas).toBeLessThanOrEqual(minReplicas - 1);
+  });
+
+  it('lets a node be drained, and never takes the last one', () => {
+    const { maxUnavailable, minAvailable, unhealthyPodEvictionPolicy } = budget.spec;
+    expect(minAvailable).toBeUndefined();
+    expect(maxUnavailable).toBeGreaterThanOrEqual(1);
+    expect(maxUnavailable).toBeLessThan(autoscaler.spec.minReplicas);
+    expect(unhealthyPodEvictionPolicy).toBe('AlwaysAllow');
+  });
+});
+
+describe('the network policy', () => {
+  it('is for both directions', () => {
+    expect(policy.spec.policyTypes).toEqual(['Ingress', 'Egress']);
+  });
+
+  it('lets in the router’s pods to GraphQL and Prometheus’ to the metrics, and nobody else', () => {
+    const labels = { matchLabels: { 'app.kubernetes.io/name': expect.any(String) } };
+    const namespace = { matchLabels: { 'kubernetes.io/metadata.name': expect.any(String) } };
+    expect(policy.spec.ingress).toEqual([
+      { from: [{ podSelector: labels }], ports: [{ port: 'graphql' }] },
+      { from: [{ namespaceSelector: namespace, podSelector: labels }], ports: [{ port: 'metrics' }] },
+    ]);
+    for (const { ports } of policy.spec.ingress) expect(portOf(ports[0].port)).toBeDefined();
+  });
+
+  it('lets out DNS, and HTTPS to no private network', () => {
+    const [dns, api, ...others] = policy.spec.egress;
+    expect(others).toEqual([]);
+    expect(dns.to).toEqual([{ namespaceSelector: expect.anything(), podSelector: expect.anything() }]);
+    expect(dns.ports).toEqual(['UDP', 'TCP'].map((protocol) => ({ port: 53, protocol })));
+    expect(api.to).toEqual([{ ipBlock: { cidr: '0.0.0.0/0', except: expect.arrayContaining(['169.254.0.0/16']) } }]);
+    expect(api.ports).toEqual([{ port: Number(new URL(config.COMMAND_API_URL).port || 443) }]);
+  });
+});
+
+describe('docs/capacity.md', () => {
+  const page = read('docs/capacity.md');
+  // However its lines are broken.
+  const prose = page.replaceAll(/\s+/g, ' ');
+  const used = autoscaler.spec.metrics[0].resource.target.averageUtilization / 100;
+  const rows = [...page.matchAll(/^\| (\w[^|]+) \| (.+) \|$/gm)].map(([, name = '', cells = '']) => ({ name, cells }));
+
+  /** The medians of a workload, as docs/performance.md has them. */
+  function figuresOf(workload: string): string[] {
+    const section = measured.split(/^### /m).find((text) => text.startsWith(`${workload}\n`)) ?? '';
+    const cells = /^\| this subgraph \|(.+)\|$/m.exec(section)?.[1]?.split('|') ?? [];
+    return cells.map((cell) => cell.trim().split(' ')[0] ?? '');
+  }
+
+  const cpuOf = (workload: string) => Number(figuresOf(workload)[0]);
+
+  it('has rows', () => {
+    expect(rows).toHaveLength(6);
+  });
+
+  it.each(rows)('has of $name what was measured, and what comes of it', ({ name, cells }) => {
+    const [cpu = '', requests, , , commands = ''] = figuresOf(name);
+    const perSecond = (used * 1e6) / Number(cpu);
+    const steps = Math.ceil(Number(commands) / 32);
+    const { MAX_REQUESTS_IN_FLIGHT, MAX_COMMANDS_IN_FLIGHT } = config;
+    const bound = Math.min(MAX_REQUESTS_IN_FLIGHT / steps, MAX_COMMANDS_IN_FLIGHT / Number(commands));
+    const calculated = [Math.floor(perSecond), `${(bound / perSecond).toFixed(2)} s`];
+    expect(cells.split(' | ')).toEqual([cpu, requests, commands, ...calculated.map(String)]);
+  });
+
+  it('calculates its example by its formula', () => {
+    const load = {
+      'List of 20': 1000,
+      'One detail': 500,
+      '100 entities of 10 residences': 50,
+      Create: 20,
+    };
+    const cores = Object.entries(load).reduce((sum, [name, often]) => sum + (often * cpuOf(name)) / 1e6, 0);
+    const told = /(\d+) lists, (\d+) details, (\d+) times 100 .+ and (\d+) creates .+ take (.+) cores, hence (\d+)/;
+    const replicas = Math.ceil(cores / used);
+    const [, ...numbers] = told.exec(prose) ?? [];
+    expect(numbers).toEqual([...Object.values(load), cores.toFixed(2), replicas].map(String));
+  });
+
+  it('has the limits of the code and of the manifest', () => {
+    const { MAX_REQUESTS_IN_FLIGHT, MAX_COMMANDS_IN_FLIGHT, MAX_COMMANDS_QUEUED } = config;
+    const { maxReplicas } = autoscaler.spec;
+    const [, idle, loaded] = /\| this subgraph \|[^|]+\| (\d+) \| (\d+) \|\n/.exec(measured) ?? [];
+    const [, inTheEnd] = /(\d+) MB at the end/.exec(measured) ?? [];
+    const [, good, peak] = /(\d+) \([^)]+\) good answers a second of (\d+)/.exec(measured) ?? [];
+    for (const text of [
+      ` ${MAX_REQUESTS_IN_FLIGHT} ÷ (L`,
+      ` ${MAX_COMMANDS_IN_FLIGHT} ÷ (L`,
+      `where ${MAX_COMMANDS_QUEUED} wait already`,
+      `÷ ${MAX_REQUESTS_IN_FLIGHT}, `,
+      `× L ÷ ${MAX_COMMANDS_IN_FLIGHT} or raise`,
+      `${maxReplicas} × ${MAX_COMMANDS_IN_FLIGHT} = ${maxReplicas * MAX_COMMANDS_IN_FLIGHT}`,
+      `cores ÷ ${used}, rounded up`,
+      `${used * 100} % of the core`,
+      `${idle} MB idle, ${loaded} MB after load, ${inTheEnd} MB after ten minutes`,
+      `${good} good answers a second, of ${peak} at the peak`,
+    ]) {
+      expect(prose).toContain(text);
+    }
+    for (const figure of ['1,254 µs in its first four seconds', '780 after twenty']) {
+      expect(prose).toContain(figure);
+      expect(read('docs/performance.md')).toContain(figure);
+    }
+  });
+});
