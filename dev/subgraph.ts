@@ -28,7 +28,7 @@ export async function startSubgraph(environment: NodeJS.ProcessEnv, extend?: (ap
   });
   const logger = createLogger(
     config.LOG_LEVEL,
-    pretty({ sync: true, singleLine: true, ignore: 'pid,service,version' }),
+    pretty({ sync: true, singleLine: true, ignore: 'hostname,service,version' }),
   );
   const server = await createServer({
     config,

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { SERVICE, VERSION } from './version.ts';
 
@@ -15,7 +16,7 @@ export const FIELDS: ReadonlySet<string> = new Set([
 export function createLogger(level: string, destination?: DestinationStream): Logger {
   const options = {
     level,
-    base: { service: SERVICE, version: VERSION },
+    base: { service: SERVICE, version: VERSION, hostname: hostname() },
     formatters: { log: keepFields },
     serializers: { err: describeError },
   };

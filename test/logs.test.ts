@@ -1,6 +1,7 @@
 /**
  * The log: one line for each operation, which holds what docs/observability.md says and nothing else.
  */
+import { hostname } from 'node:os';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
 import manifest from '../package.json' with { type: 'json' };
@@ -46,6 +47,7 @@ describe('the line of an operation', () => {
       {
         level: 30,
         time: expect.any(Number),
+        hostname: hostname(),
         service: 'maintenance-subgraph',
         version: manifest.version,
         requestId: 'request-1',
@@ -198,6 +200,7 @@ describe('no line', () => {
       {
         level: 40,
         time: expect.any(Number),
+        hostname: hostname(),
         service: 'maintenance-subgraph',
         version: manifest.version,
         durationMs: 1,

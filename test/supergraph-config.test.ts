@@ -77,6 +77,9 @@ describe('router.yaml', () => {
           request: [
             { propagate: { named: 'authorization' } },
             { insert: { name: 'Router-Authorization', value: expect.stringMatching(/^\$\{env\.ROUTER_SECRET\}$/) } },
+            { propagate: { named: 'x-request-id' } },
+            { propagate: { named: 'apollographql-client-name' } },
+            { propagate: { named: 'apollographql-client-version' } },
           ],
         },
       },

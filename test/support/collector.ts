@@ -1,0 +1,82 @@
+/**
+ * A collector of traces: an HTTP server that takes OTLP in JSON, as the standard variables of `env` have it sent.
+ */
+import type { ServerResponse } from 'node:http';
+import { readText, serve } from '../../dev/command-api.ts';
+
+export interface Span {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string | undefined;
+  readonly name: string;
+  /** 1 internal, 2 server, 3 client. */
+  readonly kind: number;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  /** Whether its status is that of an error. */
+  readonly failed: boolean;
+  /** Of the process that made it. */
+  readonly resource: Readonly<Record<string, unknown>>;
+}
+
+type Attributes = readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
+
+interface Body {
+  readonly resourceSpans: readonly {
+    readonly resource: { readonly attributes: Attributes };
+    readonly scopeSpans: readonly {
+      readonly spans: readonly (Omit<Span, 'attributes' | 'failed' | 'resource'> & {
+        readonly attributes: Attributes;
+        readonly status: { readonly code?: number };
+      })[];
+    }[];
+  }[];
+}
+
+export async function startCollector() {
+  const spans: Span[] = [];
+  const bodies: string[] = [];
+  const paths: (string | undefined)[] = [];
+  let fault: ((response: ServerResponse) => void) | undefined;
+
+  const server = await serve(async (request, response) => {
+    const body = await readText(request);
+    bodies.push(body);
+    paths.push(request.url);
+    if (fault) return fault(response);
+    if (request.headers['content-type'] === 'application/json') spans.push(...readSpans(JSON.parse(body)));
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+  });
+
+  return {
+    spans,
+    bodies,
+    paths,
+    stop: server.stop,
+    /** What has a process send its spans here at once. */
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: server.url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_BSP_SCHEDULE_DELAY: '10',
+    },
+    /** Answers in place of it. */
+    fail(next: (response: ServerResponse) => void) {
+      fault = next;
+    },
+  };
+}
+
+function readSpans({ resourceSpans }: Body): Span[] {
+  return resourceSpans.flatMap(({ resource, scopeSpans }) =>
+    scopeSpans.flatMap(({ spans }) =>
+      spans.map(({ traceId, spanId, parentSpanId, name, kind, attributes, status }) => ({
+        ...{ traceId, spanId, parentSpanId, name, kind, failed: status.code === 2 },
+        attributes: readAttributes(attributes),
+        resource: readAttributes(resource.attributes),
+      })),
+    ),
+  );
+}
+
+function readAttributes(attributes: Attributes): Record<string, unknown> {
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
+}

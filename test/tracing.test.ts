@@ -1,0 +1,284 @@
+/**
+ * Traces: what a collector of OTLP is sent by the production server, and what the command API is told of them.
+ */
+import type { ServerResponse } from 'node:http';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { EXAMPLE } from '../dev/seed.ts';
+import manifest from '../package.json' with { type: 'json' };
+import { type Span, startCollector } from './support/collector.ts';
+import { readNames, readRows } from './support/documents.ts';
+import { start, watch } from './support/process.ts';
+import { HEADERS, type Replica, startReplica } from './support/replica.ts';
+import { NEW_MAINTENANCE, ROUTER_SECRET } from './support/subgraph.ts';
+import { startUpstream, type Upstream } from './support/upstream.ts';
+import { until } from './support/wait.ts';
+
+const R = EXAMPLE.residenceId;
+const ID = `${R}:${EXAMPLE.maintenanceId}`;
+const [INTERNAL, SERVER, CLIENT] = [1, 2, 3];
+const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
+const CREATE = 'mutation File($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
+
+let upstream: Upstream;
+beforeAll(async () => {
+  upstream = await startUpstream();
+});
+afterAll(() => upstream.stop());
+
+const replicas: Replica[] = [];
+async function startTraced(env: NodeJS.ProcessEnv): Promise<Replica> {
+  const replica = await startReplica(upstream.url, env);
+  replicas.push(replica);
+  return replica;
+}
+afterAll(() => {
+  for (const replica of replicas) replica.kill();
+});
+
+async function ask({ url }: Replica, query: string, headers: Record<string, string> = {}, variables?: unknown) {
+  const body = JSON.stringify({ query, variables });
+  const response = await fetch(`${url}/graphql`, { method: 'POST', headers: { ...HEADERS, ...headers }, body });
+  return response.json() as Promise<{ data?: unknown; errors?: unknown[] }>;
+}
+
+/** A router's span, as it hands it on. */
+function routerSpan(flags = '01') {
+  const hex = (length: number) => Array.from({ length }, () => Math.floor(Math.random() * 16).toString(16)).join('');
+  const [traceId, spanId] = [`a${hex(31)}`, `b${hex(15)}`];
+  return { traceId, spanId, headers: { traceparent: `00-${traceId}-${spanId}-${flags}`, tracestate: 'router=1' } };
+}
+
+describe('with a collector', () => {
+  let collector: Awaited<ReturnType<typeof startCollector>>;
+  let replica: Replica;
+  beforeAll(async () => {
+    collector = await startCollector();
+    replica = await startTraced(collector.env);
+  });
+  afterAll(async () => {
+    await replica.stop();
+    await collector.stop();
+  });
+  afterEach(() => {
+    upstream.reset();
+    collector.spans.length = 0;
+  });
+
+  /** The spans of a trace, once so many have come. */
+  async function spansOf(traceId: string, count: number): Promise<Span[]> {
+    const found = () => collector.spans.filter((span) => span.traceId === traceId);
+    await until(() => found().length >= count);
+    return found();
+  }
+
+  const pick = (spans: Span[], name: string) => spans.find((span) => span.name === name);
+
+  it('one trace leads from the router’s span over operation and loader to the command, and on to the command API', async () => {
+    const { traceId, spanId, headers } = routerSpan();
+    await ask(replica, `query One { maintenance(id: "${ID}") { description } }`, { ...headers, baggage: 'canary=1' });
+    const spans = await spansOf(traceId, 3);
+    const [operation, loader, command] = ['query', 'load details', 'get_maintenance_info'].map((name) =>
+      pick(spans, name),
+    );
+    expect(spans).toHaveLength(3);
+    expect(operation).toMatchObject({
+      kind: SERVER,
+      parentSpanId: spanId,
+      failed: false,
+      attributes: {
+        'http.request.method': 'POST',
+        'http.route': '/graphql',
+        'graphql.operation.type': 'query',
+        'graphql.operation.name': 'One',
+      },
+      resource: { 'service.name': 'maintenance-subgraph', 'service.version': manifest.version },
+    });
+    expect(loader).toMatchObject({ kind: INTERNAL, parentSpanId: operation?.spanId, attributes: { 'batch.size': 1 } });
+    const { id, headers: sent = {} } = upstream.received[0] ?? {};
+    expect(command).toMatchObject({
+      kind: CLIENT,
+      parentSpanId: loader?.spanId,
+      attributes: { 'command.id': id, 'command.attempts': 1, 'command.coalesced': false },
+    });
+    expect(sent.traceparent).toBe(`00-${traceId}-${command?.spanId}-01`);
+    expect(sent).not.toHaveProperty('tracestate');
+    expect(sent).not.toHaveProperty('baggage');
+  });
+
+  it('a batch, a list and a write have their spans under their operation', async () => {
+    const batch = routerSpan();
+    await ask(replica, `{ a: maintenance(id: "${ID}") { id } b: maintenance(id: "${R}:x") { id } }`, batch.headers);
+    const batched = await spansOf(batch.traceId, 4);
+    const loader = pick(batched, 'load details');
+    expect(loader?.attributes).toEqual({ 'batch.size': 2 });
+    const list = pick(batched, 'load list');
+    expect(list?.parentSpanId).toBe(loader?.spanId);
+    expect(pick(batched, 'get_maintenance_list')?.parentSpanId).toBe(list?.spanId);
+
+    const write = routerSpan();
+    await ask(replica, CREATE, write.headers, { input: NEW_MAINTENANCE });
+    const written = await spansOf(write.traceId, 2);
+    expect(pick(written, 'create_maintenance_info')).toMatchObject({
+      kind: CLIENT,
+      parentSpanId: pick(written, 'mutation')?.spanId,
+    });
+  });
+
+  it('what fails says so by its code or reason, and by no more', async () => {
+    upstream.fail(() => ({ status: 500, body: { message: 'canary' } }));
+    const { traceId, headers } = routerSpan();
+    await ask(replica, LIST, headers);
+    const spans = await spansOf(traceId, 3);
+    expect(spans.map(({ failed }) => failed)).toEqual([true, true, true]);
+    expect(pick(spans, 'query')?.attributes['error.type']).toBe('UPSTREAM_UNAVAILABLE');
+    expect(pick(spans, 'get_maintenance_list')?.attributes['error.type']).toBe('unavailable');
+  });
+
+  it('a document that does not parse has a span without a type', async () => {
+    const { traceId, headers } = routerSpan();
+    await ask(replica, '{', headers);
+    const [span] = await spansOf(traceId, 1);
+    expect(span).toMatchObject({ name: 'GraphQL Operation', attributes: { 'error.type': 'GRAPHQL_PARSE_FAILED' } });
+  });
+
+  it('what the router does not sample is not exported, and its trace goes on all the same', async () => {
+    const dark = routerSpan('00');
+    await ask(replica, LIST, dark.headers);
+    const { traceparent } = upstream.received[0]?.headers ?? {};
+    expect(traceparent).toMatch(new RegExp(`^00-${dark.traceId}-[\\da-f]{16}-00$`));
+    const { traceId, headers } = routerSpan();
+    await ask(replica, LIST, headers);
+    await spansOf(traceId, 3);
+    expect(collector.spans.filter((span) => span.traceId === dark.traceId)).toEqual([]);
+  });
+
+  it('without a router’s span a trace of our own begins, which the command API is told', async () => {
+    await ask(replica, LIST);
+    await until(() => collector.spans.length >= 3);
+    const operation = pick(collector.spans, 'query');
+    expect(operation?.parentSpanId ?? '').toBe('');
+    expect(upstream.received[0]?.headers.traceparent).toContain(`-${operation?.traceId}-`);
+  });
+
+  it('two operations that come together stay apart, and the second says whose exchange it shared', async () => {
+    let release = () => {};
+    upstream.fail((_, response) => {
+      release = () => response.end('{"success":true,"result":[]}');
+      return 'taken';
+    });
+    const traces = [routerSpan(), routerSpan()];
+    const asked = traces.map(({ headers }) => ask(replica, LIST, headers));
+    await until(() => upstream.received.length === 1);
+    for (let time = 0; time < 3; time++) await fetch(`${replica.url}/health/live`);
+    release();
+    await Promise.all(asked);
+    const spans = await Promise.all(traces.map(({ traceId }) => spansOf(traceId, 3)));
+    const commands = spans.map((own) => pick(own, 'get_maintenance_list'));
+    expect(commands.map((command) => command?.attributes['command.coalesced']).sort()).toEqual([false, true]);
+    expect(new Set(commands.map((command) => command?.attributes['command.id'])).size).toBe(1);
+    for (const own of spans) expect(pick(own, 'load list')?.parentSpanId).toBe(pick(own, 'query')?.spanId);
+  });
+
+  it('no span holds a token, a secret, a variable or what a resident wrote', async () => {
+    const input = { ...NEW_MAINTENANCE, description: 'canary', contact: 'canary' };
+    const { traceId, headers } = routerSpan();
+    await ask(replica, CREATE, headers, { input });
+    await ask(replica, `{ maintenances(residenceId: "canary") { description contact } }`, headers);
+    await spansOf(traceId, 5);
+    const all = collector.bodies.join('\n');
+    expect(all).toContain('create_maintenance_info');
+    expect(all).not.toContain(EXAMPLE.token);
+    expect(all).not.toContain(ROUTER_SECRET);
+    expect(all).not.toContain('canary');
+  });
+
+  it('has the spans and attributes that docs/observability.md names', () => {
+    const rows = readRows('docs/observability.md', 'Traces');
+    const names = rows.flatMap(([cell]) => readNames(cell));
+    expect(names).toEqual(['query', 'mutation', 'GraphQL Operation', 'load details', 'load list']);
+    const attributes = rows.flatMap(([, , cell = '']) => readNames(cell.replace(/\([^)]*\)/g, '')));
+    const seen = collector.bodies.flatMap((body) => [...body.matchAll(/"key":"([^"]+)"/g)].map(([, key = '']) => key));
+    const ours = seen.filter((key) => !/^(service|telemetry|host|process|os)\./.test(key));
+    expect([...new Set(ours)].sort()).toEqual([...new Set(attributes)].sort());
+  });
+});
+
+describe('the standard variables', () => {
+  it('choose the protocol, the name of the service and how much is sampled', async () => {
+    const collector = await startCollector();
+    const { OTEL_EXPORTER_OTLP_PROTOCOL: _, ...standard } = collector.env;
+    const replica = await startTraced({ ...standard, OTEL_SERVICE_NAME: 'repairs' });
+    const dark = await startTraced({ ...standard, OTEL_TRACES_SAMPLER: 'always_off' });
+    await ask(dark, LIST);
+    await ask(replica, LIST);
+    // The last spans are sent on the way out.
+    expect(await dark.stop()).toBe(0);
+    expect(await replica.stop()).toBe(0);
+    // Protocol Buffers, by default: names stand in it as they are.
+    expect(new Set(collector.paths)).toEqual(new Set(['/v1/traces']));
+    expect(collector.bodies.join('\n')).toMatch(/repairs[\s\S]*get_maintenance_list/);
+    await collector.stop();
+  });
+
+  it('send the last spans on the way out, however long they would have waited', async () => {
+    const collector = await startCollector();
+    const replica = await startTraced({ ...collector.env, OTEL_BSP_SCHEDULE_DELAY: '3600000' });
+    await ask(replica, LIST);
+    expect(collector.spans).toEqual([]);
+    expect(await replica.stop()).toBe(0);
+    expect(collector.spans.map(({ name }) => name).sort()).toEqual(['get_maintenance_list', 'load list', 'query']);
+    await collector.stop();
+  });
+
+  it.each([
+    ['refuses', (response: ServerResponse) => void response.writeHead(400).end('canary')],
+    ['hangs', () => {}],
+  ])('cost no operation and no end where the collector %s', async (_, fault) => {
+    const collector = await startCollector();
+    collector.fail(fault);
+    const replica = await startTraced(collector.env);
+    expect((await ask(replica, LIST)).errors).toBeUndefined();
+    await until(() => collector.bodies.length > 0);
+    expect(await replica.stop()).toBe(0);
+    expect(replica.lines.join('\n')).not.toContain('canary');
+    expect(replica.lines.filter((line) => !line.startsWith('{'))).toEqual([]);
+    await collector.stop();
+  });
+
+  it('are told in the log where nobody collects', async () => {
+    const replica = await startTraced({
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '100',
+      OTEL_BSP_SCHEDULE_DELAY: '10',
+    });
+    expect((await ask(replica, LIST)).errors).toBeUndefined();
+    await until(() => replica.lines.some((line) => line.includes('"msg":"spans could not be exported"')));
+    expect(await replica.stop()).toBe(0);
+  });
+});
+
+describe('the SDK', () => {
+  /** Tells of each of its modules as it is loaded. */
+  const tell = `data:text/javascript,${encodeURIComponent(`
+    import { registerHooks } from 'node:module';
+    registerHooks({ resolve(specifier, context, next) {
+      if (specifier.startsWith('@opentelemetry/sdk')) console.log('loaded ' + specifier);
+      return next(specifier, context);
+    } });`)}`;
+
+  it.each([
+    [true, { OTEL_TRACES_EXPORTER: 'otlp' }],
+    [true, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }],
+    [true, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:9' }],
+    [false, { OTEL_EXPORTER_OTLP_ENDPOINT: '' }],
+    [false, { OTEL_SERVICE_NAME: 'x' }],
+    [false, {}],
+  ])('is loaded: %s, with %j', async (isLoaded, given) => {
+    const env = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: upstream.url, ROUTER_SECRET, DRAIN_DELAY_MS: '0' };
+    const child = watch(start(process.execPath, ['--import', tell, 'src/main.ts'], { ...env, ...given }));
+    await child.until(/"msg":"ready"/);
+    child.child.kill('SIGTERM');
+    expect(await child.exit).toBe(0);
+    expect(child.output().includes('loaded @opentelemetry/sdk-node')).toBe(isLoaded);
+  });
+});
