@@ -60,9 +60,7 @@ export async function startHost<T extends BaseContext>(
   function admit(handle: http.RequestListener, isHere = isOnMainPort): http.RequestListener {
     return (request, response) => {
       const start = performance.now();
-      response.once('close', () =>
-        metrics.requestEnded(request, response.statusCode, (performance.now() - start) / 1000),
-      );
+      response.once('close', () => metrics.requestEnded(request, response, (performance.now() - start) / 1000));
       // Every answer is one caller's, or of one moment.
       response.setHeader('cache-control', 'no-store');
       if (!ready) response.setHeader('connection', 'close');

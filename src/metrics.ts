@@ -2,7 +2,7 @@
  * What is counted and measured, for Prometheus; docs/observability.md says what each metric means. Every label has few values:
  * no name, id or token that came from outside.
  */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { COMMANDS, type CommandRecord } from './command-api/client.ts';
 import { CommandApiError, FLAWS } from './command-api/errors.ts';
@@ -80,8 +80,10 @@ export function createMetrics({ COMMAND_API_URL }: Config, look: ReturnType<type
       return registry.metrics();
     },
 
-    requestEnded({ method = '', url = '' }: IncomingMessage, http_response_status_code: number, seconds: number): void {
+    requestEnded({ method = '', url = '' }: IncomingMessage, response: ServerResponse, seconds: number): void {
       const [path = ''] = url.split('?');
+      // Node's own 200 stands there where nobody waited for another.
+      const http_response_status_code = response.headersSent ? response.statusCode : '';
       const http_request_method = METHODS.has(method) ? method : '_OTHER';
       const http_route = ROUTES.has(path) ? path : '';
       requests.observe({ http_request_method, http_route, http_response_status_code, url_scheme: 'http' }, seconds);
@@ -96,11 +98,13 @@ export function createMetrics({ COMMAND_API_URL }: Config, look: ReturnType<type
 
     exchangeEnded({ name: command, attempts: made, flaws }: CommandRecord, error?: unknown): void {
       const failure = error instanceof CommandApiError ? error : undefined;
-      const outcome = failure ? FAILURES[failure.reason].code : error ? 'INTERNAL_SERVER_ERROR' : 'OK';
-      commands.inc({ command, outcome, attempts: made.length });
+      // No failure of the command API's: its own is a time-out.
+      const hasGone = failure?.details.gaveUp && failure.reason !== 'timeout';
+      const code = failure ? FAILURES[failure.reason].code : error ? 'INTERNAL_SERVER_ERROR' : 'OK';
+      commands.inc({ command, outcome: hasGone ? 'CALLER_GONE' : code, attempts: made.length });
       for (const { seconds = 0, status: http_response_status_code = '', error: error_type = '' } of made)
         attempts.observe({ ...upstream, command, http_response_status_code, error_type }, seconds);
-      for (const { status, error: code } of made.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });
+      for (const { status, error: failed } of made.slice(0, -1)) retries.inc({ reason: status ?? failed ?? '' });
       for (const kind of failure?.details.flaw ? [failure.details.flaw] : flaws) invalid.inc({ command, kind });
     },
   };

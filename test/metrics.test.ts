@@ -202,6 +202,27 @@ const SCENARIOS: [string, Scenario, (subgraph: Subgraph) => Row[], NodeJS.Proces
     { ATTEMPT_TIMEOUT_MS: '100' },
   ],
   [
+    'a read whose caller goes away',
+    async (subgraph) => {
+      const closed = new Promise<void>((resolve) => {
+        subgraph.upstream.fail((_, response) => {
+          response.once('close', resolve);
+          return 'taken';
+        });
+      });
+      const leave = subgraph.askAndLeave(LIST);
+      await until(() => subgraph.upstream.received.length === 1);
+      await leave();
+      await closed;
+      await until(() => subgraph.logs().length === 1);
+    },
+    (subgraph) => [
+      requests({ http_response_status_code: '' }),
+      command(LISTED, 'CALLER_GONE', '1'),
+      attempt(subgraph, { command: LISTED, error_type: 'ERR_ABORTED' }),
+    ],
+  ],
+  [
     'commands that the open breaker keeps back',
     inTurn(answering({ status: 503 }), asking(LIST), asking(LIST)),
     () => [
