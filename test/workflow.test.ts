@@ -1,0 +1,161 @@
+/**
+ * The workflows in .github/ against the tree: what their steps run, what they may do, and which Router they start.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { gte, valid } from 'semver';
+import { parse } from 'yaml';
+
+interface Step {
+  readonly name?: string;
+  readonly if?: string;
+  readonly uses?: string;
+  readonly run?: string;
+  readonly env?: Record<string, string>;
+  readonly with?: Record<string, unknown>;
+}
+
+interface Job {
+  readonly needs?: string;
+  readonly uses?: string;
+  readonly permissions?: Record<string, string>;
+  readonly secrets?: Record<string, string> | string;
+  readonly env?: Record<string, string>;
+  readonly 'timeout-minutes'?: number;
+  readonly strategy?: { readonly matrix: { readonly router: readonly string[] } };
+  readonly steps?: readonly Step[];
+}
+
+interface Workflow {
+  readonly on: Record<string, unknown>;
+  readonly permissions: Record<string, string>;
+  readonly env?: Record<string, string>;
+  readonly jobs: Record<string, Job>;
+}
+
+const ROOT = new URL('../', import.meta.url);
+const FOLDER = '.github/workflows';
+const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
+const files = readdirSync(new URL(FOLDER, ROOT));
+const workflows = files.map((file): [string, Workflow] => [file, parse(read(`${FOLDER}/${file}`))]);
+const jobs = workflows.flatMap(([file, workflow]) =>
+  Object.entries(workflow.jobs).map(([name, job]): [string, string, Job] => [file, name, job]),
+);
+const steps = jobs.flatMap(([file, name, job]) =>
+  (job.steps ?? []).map((step): [string, string, string, Step, Job] => [
+    file,
+    name,
+    step.name ?? step.run ?? step.uses ?? '',
+    step,
+    job,
+  ]),
+);
+const running = steps.filter(([, , , { run }]) => run !== undefined);
+const { scripts, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
+const named = (pattern: RegExp, text: string) => [...text.matchAll(pattern)].map(([, name = '']) => name);
+
+/** The only right that goes beyond reading the code, and the job that has it. */
+const WRITES: Record<string, Record<string, string>> = {
+  'release.yml image': { contents: 'read', packages: 'write' },
+};
+
+it('there are the workflows that this test is about', () => {
+  expect(files.sort()).toEqual(['ci.yml', 'release.yml']);
+});
+
+describe.each(workflows)('%s', (file, workflow) => {
+  it('may read the code, and nothing else', () => {
+    expect(workflow.permissions).toEqual({ contents: 'read' });
+    // Secrets would go to the code of whoever sends a pull request.
+    expect(workflow.on).not.toHaveProperty('pull_request_target');
+  });
+
+  it('says at its top what of it was never run', () => {
+    expect(/^(?:#.*\n)+/.exec(read(`${FOLDER}/${file}`))?.[0]).toMatch(/run by\n?[# ]*GitHub/);
+  });
+});
+
+describe.each(jobs)('%s: %s', (file, name, job) => {
+  it('has the rights that it needs, and a limit', () => {
+    expect(job.permissions).toEqual(WRITES[`${file} ${name}`]);
+    if (job.steps) expect(job['timeout-minutes']).toBeLessThanOrEqual(30);
+    else expect(job.uses).toBe('./.github/workflows/ci.yml');
+  });
+
+  it('names its secrets, and waits for jobs that are there', () => {
+    expect(job.secrets).not.toBe('inherit');
+    if (job.needs) expect(workflows.find(([one]) => one === file)?.[1].jobs).toHaveProperty(job.needs);
+  });
+});
+
+describe.each(steps)('%s: %s: %s', (_, __, ___, step, job) => {
+  it('does nothing with a secret that is not there', () => {
+    const secrets = named(/secrets\.(\w+)/g, JSON.stringify(step));
+    // A step has them from its job's environment, which is what its condition can read.
+    expect(secrets).toEqual([]);
+    for (const [variable, value] of Object.entries(job.env ?? {})) {
+      if (value.toString().includes('secrets.')) expect(step.if).toBe(`env.${variable} != ''`);
+    }
+  });
+
+  it('names actions by version, and leaves them no credentials', () => {
+    if (step.uses === undefined) return expect(step.run).toBeDefined();
+    expect(step.uses).toMatch(/^actions\/[\w-]+@(v\d+(\.\d+\.\d+)?|[0-9a-f]{40})$/);
+    if (step.uses.startsWith('actions/checkout@')) expect(step.with).toEqual({ 'persist-credentials': false });
+  });
+});
+
+describe.each(running)('%s: %s: %s', (_, __, ___, { run = '' }) => {
+  it('runs what is there', () => {
+    for (const script of named(/npm run ([\w:-]+)/g, run)) expect(scripts).toHaveProperty([script]);
+    for (const tool of named(/npx (\w+)/g, run)) expect(devDependencies).toHaveProperty([`@apollo/${tool}`]);
+    const paths = named(/(?<![\w./])((?:\.ci|schema|supergraph|dev|test)\/[\w./-]+)/g, run);
+    expect(paths.filter((path) => !existsSync(new URL(path, ROOT)))).toEqual([]);
+  });
+
+  it('takes what others may choose as a variable, never as part of the command', () => {
+    expect(named(/\$\{\{\s*([\w.-]+)\s*\}\}/g, run).filter((one) => one !== 'matrix.router')).toEqual([]);
+  });
+});
+
+describe('ci.yml', () => {
+  const ci = workflows.find(([file]) => file === 'ci.yml')?.[1];
+  const runs = running.filter(([file]) => file === 'ci.yml').map(([, , , { run }]) => run ?? '');
+
+  it('runs what CI runs', () => {
+    expect(runs).toContain('.ci/run');
+  });
+
+  it('starts the Routers that router.yaml is for, the oldest among them', () => {
+    const oldest = /Router (\d+\.\d+) or later/.exec(read('supergraph/router.yaml'))?.[1];
+    expect(read('README.md')).toContain(`(${oldest} or later)`);
+    const versions = ci?.jobs.router?.strategy?.matrix.router ?? [];
+    expect(versions).toContain(`v${oldest}.0`);
+    expect(versions.filter((one) => !valid(one) || !gte(one, `${oldest}.0`))).toEqual([]);
+    expect(runs).toContainEqual(
+      expect.stringMatching(
+        /^npm run image:check -- --router "ghcr\.io\/apollographql\/router:\$\{\{ matrix\.router \}\}"$/,
+      ),
+    );
+  });
+});
+
+describe('rover', () => {
+  const commands = running.map(([, , , { run }]) => run ?? '').filter((run) => run.includes('npx rover'));
+  const { subgraphs } = parse(read('supergraph/supergraph.yaml'));
+
+  it('checks and publishes the schema under the name that the router knows', () => {
+    expect(commands).toHaveLength(2);
+    for (const command of commands) {
+      const [name = ''] = named(/--name (\S+)/g, command);
+      expect(subgraphs).toHaveProperty(name);
+      expect(`../${named(/--schema (\S+)/g, command)}`).toBe(subgraphs[name].schema.file);
+    }
+  });
+
+  it('publishes at a release alone', () => {
+    const publishing = running.filter(([, , , { run }]) => /subgraph publish|docker push/.test(run ?? ''));
+    expect(publishing.map(([file]) => file)).toEqual(['release.yml', 'release.yml']);
+    expect(workflows.find(([file]) => file === 'release.yml')?.[1].on).toEqual({ push: { tags: ['v*'] } });
+  });
+});
