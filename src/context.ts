@@ -15,18 +15,9 @@ export const MAX_NAME = 100;
 /** As W3C Trace Context writes it; anything else is not passed on. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 
-/** What tells one request, and the client that it comes from, in logs and traces. */
-export interface RequestInfo {
-  /** `x-request-id` as it came, where it was a usable one. */
-  readonly requestId: string;
-  readonly traceId: string | undefined;
-  /** As clients of Apollo's, and its router, name themselves. */
-  readonly clientName: string | undefined;
-  readonly clientVersion: string | undefined;
-}
-
 export interface Context {
-  readonly request: RequestInfo;
+  /** What tells the request, and the client that it comes from, in the log. */
+  readonly request: Readonly<Record<string, string | undefined>>;
   /** Every command that the operation asked for, in order. */
   readonly commands: CommandRecord[];
   /** How many details were loaded at a time. */

@@ -16,6 +16,8 @@ export const FAILURES: Readonly<Record<Reason, { code: string; message: string }
   rejected: { code: 'COMMAND_REJECTED', message: 'The command API refused the command.' },
   timeout: { code: 'UPSTREAM_TIMEOUT', message: 'The command API did not answer in time.' },
   unavailable: { code: 'UPSTREAM_UNAVAILABLE', message: 'The command API could not be reached or could not answer.' },
+  // Nobody reads this answer.
+  gone: { code: 'CALLER_GONE', message: 'The caller has gone.' },
   invalid: { code: 'UPSTREAM_INVALID_RESPONSE', message: 'The command API answered something other than it promises.' },
 };
 

@@ -3,7 +3,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import http, { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import http, { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApolloServer, BaseContext } from '@apollo/server';
@@ -53,11 +53,8 @@ export async function startHost<T extends BaseContext>(
   let ready = true;
   let inFlight = 0;
 
-  const isOnMainPort = (request: IncomingMessage) => config.METRICS_PORT === undefined || !isScrape(request);
-  let metricsServer: http.Server | undefined;
-
   // Not a hook: nothing of a request that may not enter, or that there is no room for, is routed or parsed.
-  function admit(handle: http.RequestListener, isHere = isOnMainPort): http.RequestListener {
+  function admit(handle?: http.RequestListener): http.RequestListener {
     return (request, response) => {
       const start = performance.now();
       response.once('close', () => metrics.requestEnded(request, response, (performance.now() - start) / 1000));
@@ -70,8 +67,9 @@ export async function startHost<T extends BaseContext>(
         metrics.refused.inc({ code: 'ROUTER_UNAUTHENTICATED' });
         return refuse(response, 401, 'ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.');
       }
-      if (!isHere(request)) return refuse(response, 404, 'NOT_FOUND');
-      if (isAlways || isScrape(request)) return handle(request, response);
+      if (isScrape(request) && (!handle || config.METRICS_PORT === undefined)) return answerScrape(response);
+      if (!handle) return refuse(response, 404, 'NOT_FOUND');
+      if (isAlways) return handle(request, response);
       if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) {
         metrics.refused.inc({ code: 'OVERLOADED' });
         response.setHeader('retry-after', '1');
@@ -81,6 +79,14 @@ export async function startHost<T extends BaseContext>(
       response.once('close', () => metrics.active.set(--inFlight));
       return handle(request, response);
     };
+  }
+
+  /** No route of Fastify's, which would know the path by other spellings too, on either port. */
+  function answerScrape(response: ServerResponse): void {
+    metrics.write().then(
+      (text) => response.setHeader('content-type', metrics.contentType).end(text),
+      (error) => response.writeHead(500).end(maskError(error, logger).message),
+    );
   }
 
   /** A fault that Fastify found in a request, or an unforeseen one, as JSON of GraphQL's shape. */
@@ -98,7 +104,6 @@ export async function startHost<T extends BaseContext>(
       });
       const failExpectation = admit((_, response) => refuse(response, 417));
       const server = http.createServer(SERVER_OPTIONS, admit(handle)).setTimeout(SILENCE_MS);
-      if (config.METRICS_PORT !== undefined) metricsServer = http.createServer(admit(handle, isScrape));
       // Node by itself answers these two before anyone has asked for the secret.
       return server.on('checkContinue', goOn).on('checkExpectation', failExpectation);
     },
@@ -126,7 +131,6 @@ export async function startHost<T extends BaseContext>(
   });
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'stopping' }));
-  app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.write()));
   const answer = fastifyApolloHandler(apollo, { context });
   const underWay = new Set<Promise<unknown>>();
   app.route({
@@ -151,8 +155,10 @@ export async function startHost<T extends BaseContext>(
   });
   extend(app);
   const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
-  if (metricsServer) await once(metricsServer.listen(config.METRICS_PORT, config.HOST), 'listening');
-  const metricsPort = (metricsServer?.address() as AddressInfo | undefined)?.port;
+  const metricsServer = http.createServer(SERVER_OPTIONS, admit());
+  if (config.METRICS_PORT !== undefined)
+    await once(metricsServer.listen(config.METRICS_PORT, config.HOST), 'listening');
+  const metricsPort = (metricsServer.address() as AddressInfo | null)?.port;
 
   return {
     /** Scheme, host and port that it listens on. */
@@ -169,7 +175,7 @@ export async function startHost<T extends BaseContext>(
       clearTimeout(cut);
       // A write goes on after its caller has gone, and with it the connection.
       await Promise.allSettled(underWay);
-      metricsServer?.close().closeAllConnections();
+      metricsServer.close().closeAllConnections();
     },
   };
 }

@@ -15,6 +15,8 @@ import { SERVICE, VERSION } from './version.ts';
 // OpenTelemetry's, in seconds.
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 const BATCHES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+// As cockatiel numbers them.
+const BREAKER_STATES = ['closed', 'open', 'half_open'];
 const ROUTES: ReadonlySet<string> = new Set(['/graphql', '/health/live', '/health/ready', '/metrics']);
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
 
@@ -55,7 +57,7 @@ export function createMetrics({ COMMAND_API_URL }: Config, look: ReturnType<type
   const breaker = gauge('maintenance_breaker_state', '1 for the state that the breaker is in.', 'state');
 
   const version = { service_name: SERVICE, service_version: VERSION };
-  gauge('target_info', 'Which version runs.', Object.keys(version).join(' ')).set(version, 1);
+  gauge('target_info', 'Which version runs.', 'service_name service_version').set(version, 1);
   // What is looked for when it first happens has to be there before: a rate sees no counter that begins at 1.
   for (const code of ['OVERLOADED', 'ROUTER_UNAUTHENTICATED']) refused.inc({ code }, 0);
   for (const graphql_operation_type of ['query', 'mutation', 'unknown'])
@@ -76,7 +78,7 @@ export function createMetrics({ COMMAND_API_URL }: Config, look: ReturnType<type
       const now = look();
       inFlight.set(now.inFlight);
       queued.set(now.queued);
-      for (const state of ['closed', 'open', 'half_open']) breaker.set({ state }, Number(state === now.breaker));
+      for (const [at, state] of BREAKER_STATES.entries()) breaker.set({ state }, Number(at === now.breaker));
       return registry.metrics();
     },
 
@@ -98,13 +100,11 @@ export function createMetrics({ COMMAND_API_URL }: Config, look: ReturnType<type
 
     exchangeEnded({ name: command, attempts: made, flaws }: CommandRecord, error?: unknown): void {
       const failure = error instanceof CommandApiError ? error : undefined;
-      // No failure of the command API's: its own is a time-out.
-      const hasGone = failure?.details.gaveUp && failure.reason !== 'timeout';
-      const code = failure ? FAILURES[failure.reason].code : error ? 'INTERNAL_SERVER_ERROR' : 'OK';
-      commands.inc({ command, outcome: hasGone ? 'CALLER_GONE' : code, attempts: made.length });
+      const outcome = failure ? FAILURES[failure.reason].code : error ? 'INTERNAL_SERVER_ERROR' : 'OK';
+      commands.inc({ command, outcome, attempts: made.length });
       for (const { seconds = 0, status: http_response_status_code = '', error: error_type = '' } of made)
         attempts.observe({ ...upstream, command, http_response_status_code, error_type }, seconds);
-      for (const { status, error: failed } of made.slice(0, -1)) retries.inc({ reason: status ?? failed ?? '' });
+      for (const { status, error: code } of made.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });
       for (const kind of failure?.details.flaw ? [failure.details.flaw] : flaws) invalid.inc({ command, kind });
     },
   };

@@ -2,17 +2,14 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 /** Whether a request is a health check, which anyone may make at any time. */
-export function isProbe(request: IncomingMessage): boolean {
-  return reads(request, ['/health/live', '/health/ready']);
-}
+export const isProbe = reads('/health/live', '/health/ready');
 
 /** Whether a request is for the metrics, which are there under any load. */
-export function isScrape(request: IncomingMessage): boolean {
-  return reads(request, ['/metrics']);
-}
+export const isScrape = reads('/metrics');
 
-function reads({ method = '', url = '' }: IncomingMessage, paths: readonly string[]): boolean {
-  return /^(GET|HEAD)$/.test(method) && paths.includes(url.split('?')[0] ?? '');
+function reads(...paths: (string | undefined)[]) {
+  return ({ method = '', url = '' }: IncomingMessage) =>
+    /^(GET|HEAD)$/.test(method) && paths.includes(url.split('?')[0]);
 }
 
 /** Whether a request may come in: it carries one of the secrets, or none is asked for. */

@@ -6,6 +6,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   context,
+  DiagConsoleLogger,
+  DiagLogLevel,
   diag,
   propagation,
   ROOT_CONTEXT,
@@ -15,7 +17,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import { get } from './arguments.ts';
+import { CommandApiError } from './command-api/errors.ts';
 import { SERVICE, VERSION } from './version.ts';
 
 const FLUSH_MS = 2000;
@@ -35,7 +37,7 @@ export function inSpan<T>(
       return await run(span);
     } catch (error) {
       // Not the error itself, whose message may quote anything.
-      failSpan(span, String(get(error, 'reason') ?? get(error, 'name')));
+      failSpan(span, error instanceof CommandApiError ? error.reason : (error as Error).name);
       throw error;
     } finally {
       span.end();
@@ -68,10 +70,7 @@ export async function startTracing(serviceName: string, logger: Logger): Promise
   });
   // What it says may quote what a collector answered.
   const fail = () => logger.warn('spans could not be exported');
-  const ignore = () => {};
-  diag.setLogger(
-    { error: fail, warn: ignore, info: ignore, debug: ignore, verbose: ignore },
-    { suppressOverrideMessage: true },
-  );
+  const quiet = Object.assign(new DiagConsoleLogger(), { error: fail });
+  diag.setLogger(quiet, { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
   return () => Promise.race([sdk.shutdown().catch(fail), delay(FLUSH_MS)]);
 }

@@ -118,7 +118,7 @@ const config = loadConfig({
   DRAIN_DELAY_MS: '0',
 });
 const logger = createLogger('silent');
-const metrics = createMetrics(config, () => ({ inFlight: 0, queued: 0, breaker: 'closed' }));
+const metrics = createMetrics(config, () => ({ inFlight: 0, queued: 0, breaker: 0 }));
 
 globalThis.expectedFailures = new Map();
 

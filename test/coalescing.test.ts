@@ -181,7 +181,7 @@ describe('a caller that goes away', () => {
     const caller = new AbortController();
     const { result } = share(caller.signal);
     caller.abort();
-    await expect(result).rejects.toMatchObject({ reason: 'unavailable' });
+    await expect(result).rejects.toMatchObject({ reason: 'gone' });
     share(new AbortController().signal);
     expect(runs.map(({ signal }) => signal.aborted)).toEqual([true, false]);
   });

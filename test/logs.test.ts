@@ -3,6 +3,7 @@
  */
 import { hostname } from 'node:os';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import type { Logger } from 'pino';
 import { EXAMPLE } from '../dev/seed.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { createLogger, FIELDS } from '../src/logger.ts';
@@ -189,6 +190,18 @@ describe('no line', () => {
     expect(subgraph.logText()).not.toMatch(/canary/);
     expect(subgraph.logText()).not.toContain(EXAMPLE.token);
     expect(subgraph.logText()).not.toContain(ROUTER_SECRET);
+  });
+
+  it.each([
+    ['an error alone', (logger: Logger) => logger.error(new Error('canary'))],
+    ['an error and no message', (logger: Logger) => logger.error({ err: new Error('canary') })],
+  ])('holds the words of %s', (_, log) => {
+    const lines: string[] = [];
+    log(createLogger('trace', { write: (line) => lines.push(line) }));
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { level: 50, err: { type: 'Error' }, msg: 'unexpected' },
+    ]);
+    expect(lines.join('')).not.toContain('canary');
   });
 
   it('holds a field that is not on the list, whatever logs it', () => {

@@ -244,8 +244,19 @@ describe('npm start', () => {
       ROUTER_SECRET,
     });
     expect(await subgraph.exit).toBe(1);
-    expect(subgraph.output()).toBe(`Port ${port} is taken by another process. Set PORT to a free one.\n`);
+    expect(subgraph.output()).toBe(
+      `Port ${port} is taken by another process. Set PORT or METRICS_PORT, whichever it is, to a free one.\n`,
+    );
     holder.close();
+  });
+
+  it('says where its metrics are, where that is a port of their own', async () => {
+    const subgraph = run('src/main.ts', { ...ENV, METRICS_PORT: '0', DRAIN_DELAY_MS: '0' });
+    const [, port] = await subgraph.until(/"metricsPort":(\d+),"url":"[^"]+","msg":"ready"/);
+    const headers = { 'router-authorization': ROUTER_SECRET };
+    expect((await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).status).toBe(200);
+    subgraph.child.kill('SIGTERM');
+    expect(await subgraph.exit).toBe(0);
   });
 });
 

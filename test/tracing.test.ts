@@ -131,14 +131,30 @@ describe('with a collector', () => {
     const spans = await spansOf(traceId, 3);
     expect(spans.map(({ failed }) => failed)).toEqual([true, true, true]);
     expect(pick(spans, 'query')?.attributes['error.type']).toBe('UPSTREAM_UNAVAILABLE');
-    expect(pick(spans, 'get_maintenance_list')?.attributes['error.type']).toBe('unavailable');
+    expect(pick(spans, 'get_maintenance_list')?.attributes).toEqual({
+      'command.id': upstream.received[0]?.id,
+      'command.attempts': 1,
+      'command.coalesced': false,
+      'error.type': 'unavailable',
+    });
   });
 
-  it('a document that does not parse has a span without a type', async () => {
+  it('a document that does not parse has a span without a type, and is no failure of ours', async () => {
     const { traceId, headers } = routerSpan();
     await ask(replica, '{', headers);
     const [span] = await spansOf(traceId, 1);
-    expect(span).toMatchObject({ name: 'GraphQL Operation', attributes: { 'error.type': 'GRAPHQL_PARSE_FAILED' } });
+    expect(span).toMatchObject({ name: 'GraphQL Operation', failed: false });
+  });
+
+  it('the log names the same trace, whoever began it', async () => {
+    const { traceId, headers } = routerSpan();
+    await ask(replica, 'query Routed { __typename }', headers);
+    await ask(replica, 'query Ours { __typename }');
+    await until(() => collector.spans.length >= 2);
+    const logged = (name: string) => replica.operations().find(({ operationName }) => operationName === name)?.traceId;
+    const ours = collector.spans.find((span) => span.attributes['graphql.operation.name'] === 'Ours');
+    expect(ours?.traceId).toMatch(/^[\da-f]{32}$/);
+    expect([logged('Routed'), logged('Ours')]).toEqual([traceId, ours?.traceId]);
   });
 
   it('what the router does not sample is not exported, and its trace goes on all the same', async () => {
@@ -230,13 +246,38 @@ describe('the standard variables', () => {
     await collector.stop();
   });
 
+  it('send the spans of what was still under way when it was told to stop', async () => {
+    const collector = await startCollector();
+    const replica = await startTraced({ ...collector.env, OTEL_BSP_SCHEDULE_DELAY: '3600000' });
+    let release = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      upstream.fail((_, response) => {
+        release = () => response.end('{"success":true,"result":[]}');
+        resolve();
+        return 'taken';
+      });
+    });
+    const asked = ask(replica, LIST);
+    await arrived;
+    const stopped = replica.stop();
+    await until(() => replica.lines.some((line) => line.includes('"msg":"stopping"')));
+    upstream.reset();
+    release();
+    await asked;
+    expect(await stopped).toBe(0);
+    expect(collector.spans).toHaveLength(3);
+    await collector.stop();
+  });
+
   it.each([
     ['refuses', (response: ServerResponse) => void response.writeHead(400).end('canary')],
     ['hangs', () => {}],
   ])('cost no operation and no end where the collector %s', async (_, fault) => {
     const collector = await startCollector();
     collector.fail(fault);
-    const replica = await startTraced(collector.env);
+    // The SDK by itself would wait for so long.
+    const patience = { OTEL_EXPORTER_OTLP_TIMEOUT: '600000', OTEL_BSP_EXPORT_TIMEOUT: '600000' };
+    const replica = await startTraced({ ...collector.env, ...patience });
     expect((await ask(replica, LIST)).errors).toBeUndefined();
     await until(() => collector.bodies.length > 0);
     expect(await replica.stop()).toBe(0);

@@ -71,13 +71,14 @@ export function createCommandApiClient(
     const signal = write ? session.writeSignal : session.readSignal;
 
     async function exchange(end: AbortController): Promise<T> {
+      let failure: unknown;
       try {
-        const result = decode(decodeReply(await send(command, param, session, end), command), command);
-        onExchange(command);
-        return result;
+        return decode(decodeReply(await send(command, param, session, end), command), command);
       } catch (error) {
-        onExchange(command, error);
+        failure = error;
         throw error;
+      } finally {
+        onExchange(command, failure);
       }
     }
 
@@ -104,11 +105,19 @@ export function createCommandApiClient(
       }
     }
 
+    let hasBegun = false;
+    const begin = () => {
+      hasBegun = true;
+      return write ? sendAlone() : share();
+    };
+
     return inSpan(name, { kind: SpanKind.CLIENT }, async (span) => {
       try {
-        return await takeTurn(command, signal, write ? sendAlone : share);
+        return await takeTurn(command, signal, begin);
       } catch (error) {
         command.error = error;
+        // Its operation had no time for it: there was no exchange.
+        if (!hasBegun) onExchange(command, error);
         throw error;
       } finally {
         command.durationMs = performance.now() - start;

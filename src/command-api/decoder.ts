@@ -95,7 +95,7 @@ function unusableMember(command: CommandRef): () => Error {
   let error: Error | undefined;
   return () => {
     command.flaws?.add('member');
-    error ??= new CommandApiError(command, 'invalid', { detail: 'unusable member', flaw: 'member' });
+    error ??= new CommandApiError(command, 'invalid', { detail: 'unusable member' });
     return error;
   };
 }

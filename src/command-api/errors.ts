@@ -11,7 +11,7 @@ export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
  * `unavailable`). Said no: to the token, to this caller, or to the command (`unauthenticated`, `forbidden`, `rejected`).
  * Talked nonsense: an answer that is not what the command promises (`invalid`).
  */
-export type Reason = 'timeout' | 'unavailable' | 'unauthenticated' | 'forbidden' | 'rejected' | 'invalid';
+export type Reason = 'timeout' | 'unavailable' | 'gone' | 'unauthenticated' | 'forbidden' | 'rejected' | 'invalid';
 
 /**
  * What of a reply is not as promised: its form or status as a whole, its result, that there is none, a member of a ticket, a
@@ -57,7 +57,7 @@ export class CommandApiError extends Error {
   }
 
   get isUnreachable(): boolean {
-    return this.reason === 'timeout' || this.reason === 'unavailable';
+    return ['timeout', 'unavailable', 'gone'].includes(this.reason);
   }
 
   /** Means something where the command is a write. */
@@ -69,7 +69,7 @@ export class CommandApiError extends Error {
 
 /** The failure of a command that we gave up, since its operation is out of time or its caller has gone. */
 export function abandoned(command: CommandRef, { reason }: AbortSignal, sent: boolean): CommandApiError {
-  if (reason?.name === 'TimeoutError')
-    return new CommandApiError(command, 'timeout', { detail: 'out of time', sent, gaveUp: true });
-  return new CommandApiError(command, 'unavailable', { detail: 'the caller has gone', sent, gaveUp: true });
+  const isOut = reason?.name === 'TimeoutError';
+  const detail = isOut ? 'out of time' : 'the caller has gone';
+  return new CommandApiError(command, isOut ? 'timeout' : 'gone', { detail, sent, gaveUp: true });
 }

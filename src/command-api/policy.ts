@@ -14,9 +14,6 @@ import type { Reply } from './decoder.ts';
 import { abandoned, CommandApiError, type CommandRef } from './errors.ts';
 import type { Send } from './transport.ts';
 
-/** By cockatiel's numbers; the last is for good, and never comes. */
-const BREAKER_STATES = ['closed', 'open', 'half_open', 'open'] as const;
-
 /**
  * A queue: `places` run at once and `room` wait, in turn; what is beyond fails at once. Whoever gives up leaves at once
  * and is never run.
@@ -96,7 +93,7 @@ export function guardCommands(transport: Send, config: Config) {
       }
     });
 
-  return { send, look: () => ({ ...count(), breaker: BREAKER_STATES[breaker.state] }) };
+  return { send, look: () => ({ ...count(), breaker: breaker.state }) };
 }
 
 function notSent(command: CommandRef, detail: string): CommandApiError {

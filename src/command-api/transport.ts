@@ -3,7 +3,7 @@
  */
 import http from 'node:http';
 import https from 'node:https';
-import got, { RequestError, type RetryObject } from 'got';
+import got, { HTTPError, RequestError, type RetryObject } from 'got';
 import type { Config } from '../config.ts';
 import { currentTraceparent } from '../tracing.ts';
 import type { Reply } from './decoder.ts';
@@ -28,6 +28,8 @@ export interface Attempt {
   status?: number | undefined;
   error?: string;
 }
+
+type Result = Pick<Attempt, 'status' | 'error'>;
 
 /** A command and its attempts, to which the transport adds each. */
 export interface SentCommand extends CommandRef {
@@ -78,20 +80,22 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       methods: ['POST'],
       ...TRANSIENT,
       maxRetryAfter: Number.MAX_SAFE_INTEGER,
-      calculateDelay: pauseBeforeRetry,
+      calculateDelay(retry) {
+        const pauseMs = pauseBeforeRetry(retry);
+        // Now, and not when the next begins: the pause is none of it.
+        if (pauseMs > 0) endAttempt(commandOf(retry.error.options.context), resultOf(retry.error));
+        return pauseMs;
+      },
     },
     hooks: {
       beforeRequest: [({ context }) => void commandOf(context).attempts.push({ start: performance.now() })],
-      beforeRetry: [prepareRetry],
+      beforeRetry: [leaveKeptConnections],
     },
   });
 
-  function prepareRetry(error: RequestError): void {
-    const status = error.response?.statusCode;
-    const isAnswer = TRANSIENT.statusCodes.includes(status ?? 0);
-    endAttempt(commandOf(error.options.context), isAnswer ? { status } : { error: findCode(error) });
-    // The next kept connection may be as stale as the last.
-    error.options.agent = single;
+  /** The next kept connection may be as stale as the last. */
+  function leaveKeptConnections({ options }: RequestError): void {
+    options.agent = single;
   }
 
   /** How long to wait after what may pass, in milliseconds, or 0 where the command is not sent again all the same. */
@@ -167,8 +171,13 @@ function commandOf(context: Record<string, unknown>): SentCommand {
   return context.command as SentCommand;
 }
 
+/** A status that came with all of its answer, or why none did. */
+function resultOf(error: RequestError): Result {
+  return error instanceof HTTPError ? { status: error.response.statusCode } : { error: findCode(error) };
+}
+
 /** Notes what an attempt came to, if it has not ended before. */
-function endAttempt({ attempts }: SentCommand, result: Pick<Attempt, 'status' | 'error'>): void {
+function endAttempt({ attempts }: SentCommand, result: Result): void {
   const last = attempts.at(-1);
   if (last && last.seconds === undefined)
     Object.assign(last, { seconds: (performance.now() - last.start) / 1000, ...result });

@@ -22,7 +22,8 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
           const type = operation?.operation;
           metrics.operationEnded(type ?? 'unknown', codes, contextValue);
           const commands = contextValue.commands.map(describeCommand);
-          logger[chooseLevel([...codes, ...commands.map(({ code }) => code)])](
+          const level = chooseLevel([...codes, ...commands.map(({ code }) => code)]);
+          logger[level](
             {
               ...contextValue.request,
               operationName: name,
@@ -37,7 +38,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
           const span = trace.getActiveSpan();
           if (type) span?.updateName(type).setAttribute('graphql.operation.type', type);
           if (name) span?.setAttribute('graphql.operation.name', name);
-          if (codes[0]) failSpan(span, codes[0]);
+          if (codes[0] && level !== 'info') failSpan(span, codes[0]);
         },
       };
     },

@@ -26,11 +26,15 @@ export async function startReplica(commandApiUrl: string, env: NodeJS.ProcessEnv
   });
   // One line for each operation would be too much to keep.
   const lines: string[] = [];
+  let operations: string[] = [];
   const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
   const url = await new Promise<string>((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr]) {
       createInterface(stream).on('line', (line) => {
-        if (line.includes('"msg":"operation"')) return;
+        if (line.includes('"msg":"operation"')) {
+          operations = [...operations.slice(-9), line];
+          return;
+        }
         lines.push(line);
         const [, ready] = /"url":"([^"]+)","msg":"ready"/.exec(line) ?? [];
         if (ready) resolve(ready);
@@ -44,6 +48,8 @@ export async function startReplica(commandApiUrl: string, env: NodeJS.ProcessEnv
     exit,
     /** What it printed, its operations aside. */
     lines,
+    /** The last ten lines of operations. */
+    operations: () => operations.map((line) => JSON.parse(line) as Record<string, unknown>),
     /** Tells it to stop, and waits until it has. Answers its exit code. */
     stop(): Promise<number | null> {
       child.kill('SIGTERM');
