@@ -93,7 +93,7 @@ it.each([1, 2])('takes the two ports after PORT, and says which one is taken: %d
   const { holder, port } = await holdPort();
   const supergraph = run('dev/supergraph.ts', { HOST: '127.0.0.1', PORT: String(port - count) });
   expect(await supergraph.exit).toBe(1);
-  const said = `Port ${port} is taken by another process. Set PORT to a free one.`;
+  const said = `Port ${port} is taken by another process. Set PORT or METRICS_PORT, whichever it is, to a free one.`;
   expect(supergraph.output().trim().split('\n').at(-1)).toBe(said);
   holder.close();
 });

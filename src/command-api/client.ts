@@ -63,8 +63,14 @@ export function createCommandApiClient(
   async function run<T>(write: boolean, name: CommandName, param: Param, decode: Decode<T>): Promise<T> {
     // Not the param, which holds what a resident wrote.
     const command: CommandRecord = {
-      ...{ name, id: randomId(), write, residenceId: param.residence_id },
-      ...{ attempts: [], flaws: new Set(), coalesced: false, durationMs: 0 },
+      name,
+      id: randomId(),
+      write,
+      residenceId: param.residence_id,
+      attempts: [],
+      flaws: new Set(),
+      coalesced: false,
+      durationMs: 0,
     };
     commands.push(command);
     const start = performance.now();
