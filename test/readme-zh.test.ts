@@ -21,6 +21,14 @@ it('has the error codes, and no other', () => {
   expect(readCodes(CHINESE, '错误码')).toEqual(readCodes(README, 'code'));
 });
 
+it('leads on to whatever the one in English does, but to what is for those who change the code', () => {
+  const linksOf = (markdown: string) => [...markdown.matchAll(/\]\(([\w/.-]+?)\/?[)#]/g)].map(([, link]) => link);
+  const [, further = ''] = README.split('\n## Read on\n');
+  const expected = [...linksOf(further), 'deploy'].filter((link) => !/dependencies|adr/.test(link ?? ''));
+  expect(expected.length).toBeGreaterThan(5);
+  expect(linksOf(CHINESE)).toEqual(expect.arrayContaining(expected));
+});
+
 describe('answers just what is shown', () => {
   it.each([
     // Of the examples in English some are schemas, or another subgraph's, and show no answer.
