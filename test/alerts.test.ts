@@ -1,5 +1,5 @@
 /**
- * The alerts, the dashboard and the runbook, held against each other and against what a running subgraph has to tell.
+ * The alerts, the dashboard and what the documents ask Prometheus, held against each other and against what a running subgraph has to tell.
  * When each alert fires, `promtool test rules deploy/alerts.test.yaml` shows.
  */
 import { readFileSync } from 'node:fs';
@@ -43,13 +43,13 @@ const queries = panels.flatMap(({ title, targets = [] }) => targets.map((target)
 const expressions = [
   ...alerts.map(({ alert, expr }): [string, string] => [alert, expr]),
   ...queries.map(({ title, refId, expr }): [string, string] => [`${title} ${refId}`, expr]),
-  ...runbookQueries().map((expr): [string, string] => [expr, expr]),
+  ...['docs/runbook.md', 'docs/capacity.md'].flatMap(readQueries).map((expr): [string, string] => [expr, expr]),
 ];
 const codes = readRows('README.md', 'Errors').flatMap(([names]) => readNames(names));
 
-/** What the runbook has in blocks of PromQL. */
-function runbookQueries(): string[] {
-  const blocks = read('docs/runbook.md').matchAll(/^```promql\n([\s\S]+?)^```$/gm);
+/** What a document has in blocks of PromQL. */
+function readQueries(file: string): string[] {
+  const blocks = read(file).matchAll(/^```promql\n([\s\S]+?)^```$/gm);
   return [...blocks].flatMap(([, block = '']) => block.split('\n').filter((line) => line !== ''));
 }
 
@@ -82,6 +82,7 @@ beforeAll(async () => {
   values.set('job', new Set([parse(read('deploy/prometheus.yaml')).scrape_configs[0].job_name]));
   // Whatever the command API answers.
   values.set('http_response_status_code', new Set(['200', '401', '429', '500', '503']));
+  values.set('reason', new Set(['429']));
 });
 
 afterAll(() => subgraph.stop());
@@ -116,6 +117,7 @@ describe('the way PromQL is read', () => {
     ['absent(a_total{job="x"})', ['job']],
     ['time() - a_total', ['job', 'code']],
     ['sum(a_total)', []],
+    ['(sum(a_total) or vector(0)) / sum(b_total)', []],
   ])('knows the labels of %s', (source, labels) => {
     const reading = readPromql(source, known);
     expect(reading.faults).toEqual([]);
@@ -221,6 +223,14 @@ describe('the dashboard', () => {
         // Else two lines have one name.
         expect([...labels].filter((label) => label !== 'job' && !constant(expr, label)).sort()).toEqual(named.sort());
       }
+    },
+  );
+
+  it.each(['Replicas up', 'Operations with an error', 'Commands that fail', 'Retries for each command'])(
+    '%s is a number also where that which is counted has no series yet',
+    (name) => {
+      const found = queries.filter(({ title }) => title === name).map(({ expr }) => expr);
+      expect(found).toEqual([expect.stringMatching(/^[^/]+ or vector\(0\)(\) \/ sum .+)?$/)]);
     },
   );
 

@@ -23,6 +23,7 @@ interface Variable {
 const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 
 const manifest = read('deploy/kubernetes.yaml');
+const { version } = JSON.parse(read('package.json'));
 /** With what tracing takes. */
 const withTracing = manifest.replaceAll(/^( *)#\|/gm, '$1');
 const readme = read('README.md');
@@ -136,6 +137,10 @@ describe('the configuration', () => {
 });
 
 describe('the pods', () => {
+  it('run this version', () => {
+    expect(container.image).toBe(`registry.example.com/maintenance-subgraph:${version}`);
+  });
+
   it('are selected by what they are labelled with, everywhere', () => {
     const { labels } = pod.metadata;
     const selectors = [
@@ -335,6 +340,7 @@ describe('docs/capacity.md', () => {
       `${maxReplicas} × ${MAX_COMMANDS_IN_FLIGHT} = ${maxReplicas * MAX_COMMANDS_IN_FLIGHT}`,
       `cores ÷ ${used}, rounded up`,
       `${used * 100} % of the core`,
+      `half a core, divide by ${used / 2}.`,
       `${idle} MB idle, ${loaded} MB after load, ${inTheEnd} MB after ten minutes`,
       `${good} good answers a second, of ${peak} at the peak`,
     ]) {
