@@ -458,9 +458,8 @@ describe('/metrics', () => {
     ['http://api.example.com', '80'],
     ['http://api.example.com:8080', '8080'],
   ])('names the command API at %s', async (COMMAND_API_URL, port) => {
-    const metrics = createMetrics(loadConfig({ COMMAND_API_URL, ROUTER_SECRET }), () => ({
-      ...{ inFlight: 0, queued: 0, breaker: 0 },
-    }));
+    const idle = { inFlight: 0, queued: 0, breaker: 0 };
+    const metrics = createMetrics(loadConfig({ COMMAND_API_URL, ROUTER_SECRET }), () => idle);
     const attempts = [{ start: 0, seconds: 1, status: 200 }];
     const one = { name: LISTED, id: 'c', write: false, residenceId: 'r', durationMs: 1, coalesced: false };
     metrics.exchangeEnded({ ...one, attempts, flaws: new Set() });

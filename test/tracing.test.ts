@@ -208,6 +208,26 @@ describe('with a collector', () => {
     expect(all).not.toContain('canary');
   });
 
+  it('nor does that of what nobody foresaw: it has the type of the error', async () => {
+    const fault = `data:text/javascript,${encodeURIComponent(`
+      const stringify = JSON.stringify;
+      JSON.stringify = (value, ...rest) => {
+        if (value?.param?.residence_id === 'unforeseen') throw new TypeError('canary');
+        return stringify(value, ...rest);
+      };`)}`;
+    const faulty = await startTraced({ ...collector.env, NODE_OPTIONS: `--import=${fault}` });
+    const { traceId, headers } = routerSpan();
+    await ask(faulty, LIST.replace(R, 'unforeseen'), headers);
+    const spans = await spansOf(traceId, 3);
+    expect(spans.map(({ attributes }) => attributes['error.type']).sort()).toEqual([
+      'INTERNAL_SERVER_ERROR',
+      'TypeError',
+      'TypeError',
+    ]);
+    expect(await faulty.stop()).toBe(0);
+    expect(collector.bodies.join('\n')).not.toContain('canary');
+  });
+
   it('has the spans and attributes that docs/observability.md names', () => {
     const rows = readRows('docs/observability.md', 'Traces');
     const names = rows.flatMap(([cell]) => readNames(cell));
