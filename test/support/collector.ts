@@ -69,7 +69,12 @@ function readSpans({ resourceSpans }: Body): Span[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) =>
     scopeSpans.flatMap(({ spans }) =>
       spans.map(({ traceId, spanId, parentSpanId, name, kind, attributes, status }) => ({
-        ...{ traceId, spanId, parentSpanId, name, kind, failed: status.code === 2 },
+        traceId,
+        spanId,
+        parentSpanId,
+        name,
+        kind,
+        failed: status.code === 2,
         attributes: readAttributes(attributes),
         resource: readAttributes(resource.attributes),
       })),
