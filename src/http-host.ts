@@ -63,7 +63,8 @@ export async function startHost<T extends BaseContext>(
       if (!ready) response.setHeader('connection', 'close');
       const isAlways = isProbe(request);
       if (!isAlways && !mayEnter(request)) {
-        logger.warn('refused a request without the router secret');
+        // For who looks for it: whoever reaches the port could fill the log, and the metric tells how many there are.
+        logger.debug('refused a request without the router secret');
         metrics.refused.inc({ code: 'ROUTER_UNAUTHENTICATED' });
         return refuse(response, 401, 'ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.');
       }
