@@ -166,3 +166,10 @@ export async function serve(listener: RequestListener) {
     },
   };
 }
+
+/** A port of the loopback interface that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const server = await serve(() => {});
+  await server.stop();
+  return Number(new URL(server.url).port);
+}

@@ -2,11 +2,10 @@
  * The alerts, the dashboard and what the documents ask Prometheus, held against each other and against what a running subgraph has to tell.
  * When each alert fires, `promtool test rules deploy/alerts.test.yaml` shows.
  */
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { EXAMPLE } from '../dev/seed.ts';
-import { readMetricTable, readNames, readRows } from './support/documents.ts';
+import { README, readDocument as read, readKeys, readMetricTable } from './support/documents.ts';
 import { readPromql, type Series } from './support/promql.ts';
 import { readFamilies, scrape } from './support/scrape.ts';
 import { type Subgraph, startSubgraph } from './support/subgraph.ts';
@@ -34,8 +33,6 @@ interface RuleTest {
   readonly promql_expr_test?: readonly { readonly exp_samples?: readonly { readonly labels: string }[] }[];
 }
 
-const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
-
 const alerts: Alert[] = parse(read('deploy/alerts.yaml')).groups.flatMap(({ rules }: { rules: Alert[] }) => rules);
 const dashboard = JSON.parse(read('deploy/dashboard.json'));
 const panels: Panel[] = dashboard.panels;
@@ -45,7 +42,7 @@ const expressions = [
   ...queries.map(({ title, refId, expr }): [string, string] => [`${title} ${refId}`, expr]),
   ...['docs/runbook.md', 'docs/capacity.md'].flatMap(readQueries).map((expr): [string, string] => [expr, expr]),
 ];
-const codes = readRows('README.md', 'Errors').flatMap(([names]) => readNames(names));
+const codes = readKeys(README, 'code');
 
 /** What a document has in blocks of PromQL. */
 function readQueries(file: string): string[] {
@@ -268,7 +265,7 @@ describe('the runbook', () => {
   });
 
   it('tells of each code of the README, and of no other', () => {
-    const told = readRows('docs/runbook.md', 'What a code tells').flatMap(([names]) => readNames(names));
+    const told = readKeys(runbook, 'code');
     expect(told).toEqual(codes);
   });
 });

@@ -1,13 +1,11 @@
 /**
  * The benchmarks ask what the schema has, and compare like with like. They themselves run by `npm run bench` alone.
  */
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { parse, validate } from 'graphql';
 import * as operations from '../bench/operations.ts';
 import { createSchema } from '../src/schema.ts';
-
-const read = (file: string) => JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8'));
+import { readDocument as read } from './support/documents.ts';
 
 describe('the benchmarks', () => {
   const residenceId = operations.residence(20, 0, 'a');
@@ -21,8 +19,8 @@ describe('the benchmarks', () => {
   });
 
   it('pin what they compare, to our versions where both have it', () => {
-    const ours = read('package.json').dependencies;
-    const theirs: Record<string, string> = read('bench/package.json').dependencies;
+    const ours = JSON.parse(read('package.json')).dependencies;
+    const theirs: Record<string, string> = JSON.parse(read('bench/package.json')).dependencies;
     const differing = Object.entries(theirs).filter(
       ([name, version]) => !/^\d+\.\d+\.\d+$/.test(version) || version !== (ours[name] ?? version),
     );
@@ -30,9 +28,9 @@ describe('the benchmarks', () => {
   });
 
   it('have a page and a picture of what they measured', () => {
-    const page = readFileSync(new URL('../docs/performance.md', import.meta.url), 'utf8');
+    const page = read('docs/performance.md');
     expect(page).toMatch(/<!-- measured: begin -->[\s\S]+### The goals[\s\S]+<!-- measured: end -->/);
     expect(page).toContain('images/performance.svg');
-    expect(readFileSync(new URL('../docs/images/performance.svg', import.meta.url), 'utf8')).toMatch(/^<svg/);
+    expect(read('docs/images/performance.svg')).toMatch(/^<svg/);
   });
 });

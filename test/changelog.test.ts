@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { rcompare } from 'semver';
 import manifest from '../package.json' with { type: 'json' };
-import { readDocument } from './support/readme.ts';
+import { readDocument } from './support/documents.ts';
 
 const headings = readDocument('CHANGELOG.md').match(/^## .*/gm) ?? [];
 const releases = headings.map((heading) => {

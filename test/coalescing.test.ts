@@ -4,7 +4,7 @@ import { createFlights } from '../src/command-api/flights.ts';
 import { codes } from './support/subgraph.ts';
 import { TOKENS } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
-import { until } from './support/wait.ts';
+import { settle, until } from './support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const M = EXAMPLE.maintenanceId;
@@ -34,11 +34,6 @@ function hold(...names: string[]) {
   return held;
 }
 
-/** Waits until everything that was sent to the subgraph before has been taken up by it. */
-async function settle(): Promise<void> {
-  for (let time = 0; time < 3; time++) await fetch(`${subgraph.url}/health/live`);
-}
-
 describe('identical reads of one caller that are under way together', () => {
   it.each([
     ['lists', LIST, 'get_maintenance_list'],
@@ -47,7 +42,7 @@ describe('identical reads of one caller that are under way together', () => {
     const held = hold(command);
     const asked = Array.from({ length: 10 }, () => subgraph.ask(query));
     await until(() => held.length === 1);
-    await settle();
+    await settle(subgraph.url);
     held[0]?.release();
     const answers = await Promise.all(asked);
     for (const { data, errors } of answers) {
@@ -63,7 +58,7 @@ describe('identical reads of one caller that are under way together', () => {
     const held = hold('get_maintenance_list');
     const asked = [subgraph.ask(LIST), subgraph.ask(LIST)];
     await until(() => held.length === 1);
-    await settle();
+    await settle(subgraph.url);
     held[0]?.release('{"success":false}');
     for (const answer of await Promise.all(asked)) {
       expect(codes(answer)).toEqual([['COMMAND_REJECTED', 'maintenances']]);
@@ -106,7 +101,7 @@ describe('a write of a residence', () => {
     reads.push(subgraph.ask(LIST));
     await until(() => held.length === 3);
     reads.push(subgraph.ask(LIST));
-    await settle();
+    await settle(subgraph.url);
     expect(held).toHaveLength(3);
     held[1]?.release(answer);
     await write;
@@ -129,7 +124,7 @@ describe('a write of a residence', () => {
     await subgraph.ask(DELETE);
     reads.push(subgraph.ask(LIST, { token: TOKENS.second }), subgraph.ask(LIST.replace(R, 'r2')));
     await until(() => held.length === 3);
-    await settle();
+    await settle(subgraph.url);
     for (const { release } of held) release('{"success":true,"result":[]}');
     await Promise.all(reads);
     const commands = [LISTED, 'get_maintenance_list r2', `delete_maintenance_info ${R} ${M}`, LISTED];
@@ -143,14 +138,14 @@ describe('a caller that goes away', () => {
     const leaveFirst = subgraph.askAndLeave(LIST);
     await until(() => held.length === 1);
     const leaveSecond = subgraph.askAndLeave(LIST);
-    await settle();
+    await settle(subgraph.url);
     let isClosed = false;
     held[0]?.closed.then(() => {
       isClosed = true;
     });
     leaveFirst();
     await until(() => subgraph.logs().length === 1);
-    await settle();
+    await settle(subgraph.url);
     expect(isClosed).toBe(false);
     leaveSecond();
     await held[0]?.closed;
@@ -162,7 +157,7 @@ describe('a caller that goes away', () => {
     const leave = subgraph.askAndLeave(LIST);
     await until(() => held.length === 1);
     const stays = subgraph.ask(LIST);
-    await settle();
+    await settle(subgraph.url);
     leave();
     await until(() => subgraph.logs().length === 1);
     held[0]?.release();

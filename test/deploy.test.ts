@@ -1,7 +1,6 @@
 /**
  * deploy/kubernetes.yaml against Kubernetes' schemas and against the code; docs/capacity.md against what was measured.
  */
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment';
 import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2/HorizontalPodAutoscaler';
@@ -10,6 +9,7 @@ import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBu
 import { Service } from 'kubernetes-models/v1/Service';
 import { parseAllDocuments } from 'yaml';
 import { loadConfig } from '../src/config.ts';
+import { readDocument as read, README as readme } from './support/documents.ts';
 import { ROUTER_SECRET } from './support/subgraph.ts';
 
 const MODELS = [Deployment, Service, PodDisruptionBudget, HorizontalPodAutoscaler, NetworkPolicy];
@@ -20,13 +20,10 @@ interface Variable {
   readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
 }
 
-const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
-
 const manifest = read('deploy/kubernetes.yaml');
 const { version } = JSON.parse(read('package.json'));
 /** With what tracing takes. */
 const withTracing = manifest.replaceAll(/^( *)#\|/gm, '$1');
-const readme = read('README.md');
 const measured = /<!-- measured: begin -->([\s\S]+)<!-- measured: end -->/.exec(read('docs/performance.md'))?.[1] ?? '';
 
 function parseManifest(text: string) {

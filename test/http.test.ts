@@ -3,6 +3,7 @@ import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { codes, ROUTER_SECRET } from './support/subgraph.ts';
+import { failCommands } from './support/unforeseen.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
@@ -219,11 +220,7 @@ describe('an unforeseen error', () => {
     ['of its own', new Error(CANARY)],
     ['that dresses up as one of ours', Object.assign(new Error(CANARY), { extensions: { code: 'BAD_USER_INPUT' } })],
   ])('%s is masked, with an id that the log repeats', async (_, error) => {
-    const stringify = JSON.stringify;
-    jest.spyOn(JSON, 'stringify').mockImplementation((value: unknown, ...rest: unknown[]) => {
-      if (typeof value === 'object' && value && 'command' in value && 'param' in value) throw error;
-      return (stringify as (...args: unknown[]) => string)(value, ...rest);
-    });
+    failCommands(error);
     const answer = await subgraph.ask(`mutation { deleteMaintenance(id: "${R}:m") { id } }`);
     jest.restoreAllMocks();
     expect(answer.status).toBe(200);

@@ -7,11 +7,12 @@ import type { Logger } from 'pino';
 import { EXAMPLE } from '../dev/seed.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { createLogger, FIELDS } from '../src/logger.ts';
-import { readNames, readRows } from './support/documents.ts';
+import { readDocument, readKeys } from './support/documents.ts';
 import { NEW_MAINTENANCE, ROUTER_SECRET } from './support/subgraph.ts';
+import { failCommands } from './support/unforeseen.ts';
 import type { Answer } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
-import { until } from './support/wait.ts';
+import { settle, until } from './support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
@@ -95,11 +96,7 @@ describe('the line of an operation', () => {
   });
 
   it('of one that failed for reasons nobody foresaw is an error, with the id that the client was told', async () => {
-    const stringify = JSON.stringify;
-    jest.spyOn(JSON, 'stringify').mockImplementation((value: unknown, ...rest: unknown[]) => {
-      if (typeof value === 'object' && value && 'command' in value && 'param' in value) throw new Error('x');
-      return (stringify as (...args: unknown[]) => string)(value, ...rest);
-    });
+    failCommands(new Error('x'));
     const { errors } = await subgraph.ask(LIST);
     const errorId = errors[0]?.extensions.errorId;
     expect(errorId).toEqual(expect.any(String));
@@ -155,14 +152,10 @@ describe('the line of an operation', () => {
   });
 
   it('says of a read that shared the exchange of another, and has its id', async () => {
-    let release = () => {};
-    subgraph.upstream.fail((_, response) => {
-      release = () => response.end('{"success":true,"result":[]}');
-      return 'taken';
-    });
+    const release = subgraph.upstream.hold();
     const asked = [subgraph.ask(LIST), subgraph.ask(LIST)];
     await until(() => subgraph.upstream.received.length === 1);
-    for (let time = 0; time < 3; time++) await fetch(`${subgraph.url}/health/live`);
+    await settle(subgraph.url);
     release();
     await Promise.all(asked);
     const [{ id } = { id: '' }] = subgraph.upstream.received;
@@ -226,6 +219,6 @@ describe('no line', () => {
 });
 
 it('has the fields that docs/observability.md names', () => {
-  const named = readRows('docs/observability.md', 'Logs').flatMap(([names]) => readNames(names));
+  const named = readKeys(readDocument('docs/observability.md'), 'field');
   expect([...new Set(named)].sort()).toEqual([...FIELDS].sort());
 });

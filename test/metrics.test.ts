@@ -13,8 +13,9 @@ import { readMetricTable } from './support/documents.ts';
 import { request, sendBytes } from './support/raw-http.ts';
 import { fetchMetrics, readFamilies, type Samples, scrape, writeSample } from './support/scrape.ts';
 import { NEW_MAINTENANCE, ROUTER_SECRET, type Subgraph, startSubgraph } from './support/subgraph.ts';
+import { failCommands } from './support/unforeseen.ts';
 import type { Answer, Fault } from './support/upstream.ts';
-import { until } from './support/wait.ts';
+import { settle, until } from './support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
@@ -70,16 +71,11 @@ const fetching =
 
 /** Runs while commands are held up, which are then answered. */
 async function whileHeld(subgraph: Subgraph, scenario: () => Promise<unknown>): Promise<void> {
-  const held: (() => void)[] = [];
-  subgraph.upstream.fail((_, response) => {
-    held.push(() => response.end('{"success":true,"result":[]}'));
-    return 'taken';
-  });
+  const release = subgraph.upstream.hold();
   try {
     await scenario();
   } finally {
-    subgraph.upstream.fail(undefined);
-    for (const release of held) release();
+    release();
   }
 }
 
@@ -87,14 +83,10 @@ async function whileHeld(subgraph: Subgraph, scenario: () => Promise<unknown>): 
 const askingTogether =
   (query: string, times: number): Scenario =>
   async (subgraph) => {
-    let release = () => {};
-    subgraph.upstream.fail((_, response) => {
-      release = () => response.end('{"success":true,"result":[]}');
-      return 'taken';
-    });
+    const release = subgraph.upstream.hold();
     const asked = Array.from({ length: times }, () => subgraph.ask(query));
     await until(() => subgraph.upstream.received.length === 1);
-    for (let time = 0; time < 3; time++) await fetch(`${subgraph.url}/health/live`);
+    await settle(subgraph.url);
     release();
     await Promise.all(asked);
   };
@@ -242,11 +234,7 @@ const SCENARIOS: [string, Scenario, (subgraph: Subgraph) => Row[], NodeJS.Proces
   [
     'a command that fails by a fault of ours',
     async (subgraph) => {
-      const stringify = JSON.stringify;
-      jest.spyOn(JSON, 'stringify').mockImplementation((value: unknown, ...rest: unknown[]) => {
-        if (typeof value === 'object' && value && 'command' in value && 'param' in value) throw new Error('x');
-        return (stringify as (...args: unknown[]) => string)(value, ...rest);
-      });
+      failCommands(new Error('x'));
       await subgraph.ask(LIST);
       jest.restoreAllMocks();
     },
@@ -353,7 +341,7 @@ const WHILE_HELD: [string, (subgraph: Subgraph) => Promise<unknown>, Row[], Node
     async (subgraph) => {
       for (const id of ['1', '2', '3']) void subgraph.ask(LIST.replace(R, id));
       await until(() => subgraph.upstream.received.length === 1);
-      for (let time = 0; time < 3; time++) await fetch(`${subgraph.url}/health/live`);
+      await settle(subgraph.url);
     },
     [
       ['maintenance_commands_in_flight', {}, 1],
@@ -435,7 +423,7 @@ describe('/metrics', () => {
     });
     const leave = subgraph.askAndLeave(LIST);
     await answered;
-    for (let time = 0; time < 3; time++) await fetch(`${subgraph.url}/health/live`);
+    await settle(subgraph.url);
     await leave();
     await until(() => subgraph.logs().length === 1);
     const [name, labels] = attempt(subgraph, { command: LISTED, http_response_status_code: '503' });

@@ -1,7 +1,7 @@
 /**
  * docs/for-other-subgraphs.md: its code, as it stands there, composed with our schema and run behind a gateway.
  */
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { composeServices as composeGuild } from '@theguild/federation-compositio
 import { EXAMPLE } from '../dev/seed.ts';
 import { startGateway, toServices } from '../dev/supergraph/gateway.ts';
 import type { Running } from '../dev/supergraph/host.ts';
+import { readDocument as read } from './support/documents.ts';
 import { killAll, start, watch } from './support/process.ts';
 import { ROUTER_SECRET, readAnswer } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
@@ -18,7 +19,6 @@ import { useSubgraph } from './support/use-subgraph.ts';
 const R = EXAMPLE.residenceId;
 const ID = `${R}:${EXAMPLE.maintenanceId}`;
 
-const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 const blocks = (language: string) =>
   [...read('docs/for-other-subgraphs.md').matchAll(/^```(\w+)\n([\s\S]+?)^```$/gm)].flatMap(([, of, code = '']) =>
     of === language ? [code] : [],

@@ -9,8 +9,8 @@ import { parse, validate } from 'graphql';
 import { EXAMPLE, exampleTicket, FLATS, seed } from '../dev/seed.ts';
 import { DateTime } from '../src/scalars.ts';
 import { createSchema } from '../src/schema.ts';
+import { README, readKeys } from './support/documents.ts';
 import { type DrawScalar, writeOperation } from './support/operations.ts';
-import { README, readCodes } from './support/readme.ts';
 import { type Answer, codes, type GraphqlError, ROUTER_SECRET } from './support/subgraph.ts';
 import { type Fault, TOKENS } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
@@ -443,7 +443,7 @@ describe('from a router: representations', () => {
 });
 
 /** The codes in the README's table of errors. */
-const CODES = readCodes(README, 'code');
+const CODES = readKeys(README, 'code');
 
 /** What every answer is: data, with errors each at a place that is null, or else nothing but errors. */
 function expectSound({ status, data, errors }: Pick<Answer, 'status' | 'data' | 'errors'>): void {

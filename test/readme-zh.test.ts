@@ -3,7 +3,7 @@
  * examples are true.
  */
 import { describe, expect, it } from '@jest/globals';
-import { README, readCodes, readDocument, readExamples, readTable } from './support/readme.ts';
+import { README, readDocument, readExamples, readKeys, readTable } from './support/documents.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
 const CHINESE = readDocument('README.zh-CN.md');
@@ -18,7 +18,7 @@ it('has the variables of the environment with the same defaults, and no other', 
 });
 
 it('has the error codes, and no other', () => {
-  expect(readCodes(CHINESE, '错误码')).toEqual(readCodes(README, 'code'));
+  expect(readKeys(CHINESE, '错误码')).toEqual(readKeys(README, 'code'));
 });
 
 it('leads on to whatever the one in English does, but to what is for those who change the code', () => {

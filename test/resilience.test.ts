@@ -2,12 +2,13 @@ import type { ServerResponse } from 'node:http';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { freePort } from '../dev/command-api.ts';
 import { EXAMPLE } from '../dev/seed.ts';
 import { createQueue } from '../src/command-api/policy.ts';
 import { codes, NEW_MAINTENANCE, ROUTER_SECRET, type Subgraph, startSubgraph } from './support/subgraph.ts';
 import type { Answer, Fault } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
-import { freePort, until } from './support/wait.ts';
+import { until } from './support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
@@ -344,17 +345,12 @@ describe('the circuit breaker', () => {
 
   it('lets one command probe, and the others fail at once meanwhile', async () => {
     const subgraph = await startHalfOpen();
-    let release = () => {};
-    subgraph.upstream.fail((_, response) => {
-      release = () => response.end('{"success":true,"result":[]}');
-      return 'taken';
-    });
+    const release = subgraph.upstream.hold();
     const probe = subgraph.ask('{ maintenances(residenceId: "a") { id } }');
     await until(() => subgraph.upstream.received.length === 1);
     expect(codes(await subgraph.ask('{ maintenances(residenceId: "b") { id } }'))).toEqual([
       ['UPSTREAM_UNAVAILABLE', 'maintenances'],
     ]);
-    subgraph.upstream.fail(undefined);
     release();
     expect((await probe).errors).toEqual([]);
     expect((await subgraph.ask(LIST)).errors).toEqual([]);

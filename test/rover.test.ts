@@ -2,12 +2,13 @@
  * Apollo's own command-line tool against the subgraph that ships, in production mode. Only what it can do without the
  * internet: `rover supergraph compose` and `rover dev` download what composes and routes.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { type DefinitionNode, parse, print } from 'graphql';
 import { parse as parseYaml } from 'yaml';
+import { readDocument } from './support/documents.ts';
 import { killAll, start } from './support/process.ts';
 import { ROUTER_SECRET } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
@@ -21,8 +22,6 @@ const subgraph = useSubgraph();
 
 afterEach(killAll);
 afterAll(() => rmSync(HOME, { recursive: true }));
-
-const readText = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 
 /** Runs what `npx rover` runs. */
 async function rover(...args: string[]) {
@@ -64,7 +63,7 @@ describe('rover subgraph introspect', () => {
       SECRET,
     );
     expect({ code, errors }).toEqual({ code: 0, errors: '' });
-    expect(normalize(output)).toEqual(normalize(readText('schema/maintenance.graphql')));
+    expect(normalize(output)).toEqual(normalize(readDocument('schema/maintenance.graphql')));
     expect(subgraph.upstream.commands()).toEqual([]);
   });
 
@@ -82,6 +81,6 @@ describe('rover supergraph config expand', () => {
   it('reads supergraph.yaml as it stands', async () => {
     const { code, output } = await rover('supergraph', 'config', 'expand', '--config', 'supergraph/supergraph.yaml');
     expect(code).toBe(0);
-    expect(parseYaml(output)).toEqual(parseYaml(readText('supergraph/supergraph.yaml')));
+    expect(parseYaml(output)).toEqual(parseYaml(readDocument('supergraph/supergraph.yaml')));
   });
 });

@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { request, sendBytes } from './support/raw-http.ts';
+import { preloadFault } from './support/unforeseen.ts';
 import { type Fault, startUpstream, type Upstream } from './support/upstream.ts';
 
 const ROOT = new URL('..', import.meta.url);
@@ -52,13 +53,9 @@ const LEAKY_HEADERS = {
  * An error that nobody foresaw, thrown where a command to this residence is written out. It quotes the secret and all
  * that the command holds, in its message and in a member, as errors of libraries do.
  */
-const UNFORESEEN = `data:text/javascript,${encodeURIComponent(`
-  const stringify = JSON.stringify;
-  JSON.stringify = (value, ...rest) => {
-    if (value?.param?.residence_id !== 'unforeseen') return stringify(value, ...rest);
-    const text = process.env.ROUTER_SECRET + stringify(value);
-    throw Object.assign(new TypeError(text), { code: 'ERR_UNFORESEEN', options: { text } });
-  };`)}`;
+const UNFORESEEN = preloadFault(`
+  const text = process.env.ROUTER_SECRET + stringify(value);
+  throw Object.assign(new TypeError(text), { code: 'ERR_UNFORESEEN', options: { text } });`);
 
 interface Process {
   readonly url: string;

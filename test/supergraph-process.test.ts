@@ -3,10 +3,10 @@
  */
 import net from 'node:net';
 import { afterEach, expect, it } from '@jest/globals';
+import { freePort } from '../dev/command-api.ts';
 import { RESIDENCES } from '../dev/supergraph/neighbour.ts';
 import { killAll, run, start, watch } from './support/process.ts';
 import type { Answer } from './support/subgraph.ts';
-import { freePort } from './support/wait.ts';
 
 afterEach(killAll);
 

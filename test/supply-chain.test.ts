@@ -2,9 +2,9 @@
  * What is installed, what of it ships, and that the documents say so.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { subset } from 'semver';
+import { readDocument as read, readNames, readTable } from './support/documents.ts';
 
 interface Package {
   readonly version: string;
@@ -42,10 +42,6 @@ const manifest: Manifest = JSON.parse(read('package.json'));
 const lock: { lockfileVersion: number; packages: Record<string, Package> } = JSON.parse(read('package-lock.json'));
 const { '': root, ...packages } = lock.packages;
 const shipping = findShipping();
-
-function read(file: string): string {
-  return readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
-}
 
 const nameOf = (path: string) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
 
@@ -177,10 +173,8 @@ describe('docs/dependencies.md', () => {
 
   /** The cells of the table's rows; a name that begins with "/" has the scope of the one before it. */
   function rows(section: string): { names: string[]; cells: string[] }[] {
-    const lines = section.split('\n').filter((line) => line.startsWith('| `'));
-    return lines.map((line) => {
-      const cells = line.split('|').map((cell) => cell.trim());
-      const names = [...(cells[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+    return readTable(section, 'package').map((cells) => {
+      const names = readNames(cells[0]);
       const [scope] = names[0]?.split('/') ?? [];
       return { names: names.map((name) => (name.startsWith('/') ? `${scope}${name}` : name)), cells };
     });
@@ -192,10 +186,10 @@ describe('docs/dependencies.md', () => {
   ])('has a line for whatever %s, and for nothing else', (_, section, dependencies) => {
     const names = rows(section).flatMap((row) => row.names);
     expect(names.sort()).toEqual(Object.keys(dependencies).sort());
-    expect(rows(section).filter(({ cells }) => cells[2] === '')).toEqual([]);
+    expect(rows(section).filter(({ cells }) => cells[1] === '')).toEqual([]);
   });
 
   it.each(rows(ships))('says the licence of $names', ({ names: [name], cells }) => {
-    expect(cells[3]).toBe(packages[`node_modules/${name}`]?.license);
+    expect(cells[2]).toBe(packages[`node_modules/${name}`]?.license);
   });
 });

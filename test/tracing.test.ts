@@ -6,12 +6,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { EXAMPLE } from '../dev/seed.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { type Span, startCollector } from './support/collector.ts';
-import { readNames, readRows } from './support/documents.ts';
+import { readDocument, readNames, readTable } from './support/documents.ts';
 import { start, watch } from './support/process.ts';
 import { HEADERS, type Replica, startReplica } from './support/replica.ts';
 import { NEW_MAINTENANCE, ROUTER_SECRET } from './support/subgraph.ts';
+import { preloadFault } from './support/unforeseen.ts';
 import { startUpstream, type Upstream } from './support/upstream.ts';
-import { until } from './support/wait.ts';
+import { settle, until } from './support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const ID = `${R}:${EXAMPLE.maintenanceId}`;
@@ -177,15 +178,11 @@ describe('with a collector', () => {
   });
 
   it('two operations that come together stay apart, and the second says whose exchange it shared', async () => {
-    let release = () => {};
-    upstream.fail((_, response) => {
-      release = () => response.end('{"success":true,"result":[]}');
-      return 'taken';
-    });
+    const release = upstream.hold();
     const traces = [routerSpan(), routerSpan()];
     const asked = traces.map(({ headers }) => ask(replica, LIST, headers));
     await until(() => upstream.received.length === 1);
-    for (let time = 0; time < 3; time++) await fetch(`${replica.url}/health/live`);
+    await settle(replica.url);
     release();
     await Promise.all(asked);
     const spans = await Promise.all(traces.map(({ traceId }) => spansOf(traceId, 3)));
@@ -209,12 +206,7 @@ describe('with a collector', () => {
   });
 
   it('nor does that of what nobody foresaw: it has the type of the error', async () => {
-    const fault = `data:text/javascript,${encodeURIComponent(`
-      const stringify = JSON.stringify;
-      JSON.stringify = (value, ...rest) => {
-        if (value?.param?.residence_id === 'unforeseen') throw new TypeError('canary');
-        return stringify(value, ...rest);
-      };`)}`;
+    const fault = preloadFault("throw new TypeError('canary');");
     const faulty = await startTraced({ ...collector.env, NODE_OPTIONS: `--import=${fault}` });
     const { traceId, headers } = routerSpan();
     await ask(faulty, LIST.replace(R, 'unforeseen'), headers);
@@ -229,7 +221,7 @@ describe('with a collector', () => {
   });
 
   it('has the spans and attributes that docs/observability.md names', () => {
-    const rows = readRows('docs/observability.md', 'Traces');
+    const rows = readTable(readDocument('docs/observability.md'), 'span');
     const names = rows.flatMap(([cell]) => readNames(cell));
     expect(names).toEqual(['query', 'mutation', 'GraphQL Operation', 'load details', 'load list']);
     const attributes = rows.flatMap(([, , cell = '']) => readNames(cell.replace(/\([^)]*\)/g, '')));
@@ -269,19 +261,12 @@ describe('the standard variables', () => {
   it('send the spans of what was still under way when it was told to stop', async () => {
     const collector = await startCollector();
     const replica = await startTraced({ ...collector.env, OTEL_BSP_SCHEDULE_DELAY: '3600000' });
-    let release = () => {};
-    const arrived = new Promise<void>((resolve) => {
-      upstream.fail((_, response) => {
-        release = () => response.end('{"success":true,"result":[]}');
-        resolve();
-        return 'taken';
-      });
-    });
+    upstream.reset();
+    const release = upstream.hold();
     const asked = ask(replica, LIST);
-    await arrived;
+    await until(() => upstream.received.length === 1);
     const stopped = replica.stop();
     await until(() => replica.lines.some((line) => line.includes('"msg":"stopping"')));
-    upstream.reset();
     release();
     await asked;
     expect(await stopped).toBe(0);

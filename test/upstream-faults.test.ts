@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
+import { freePort } from '../dev/command-api.ts';
 import { EXAMPLE } from '../dev/seed.ts';
 import { codes, NEW_MAINTENANCE, startSubgraph } from './support/subgraph.ts';
 import type { Fault } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
-import { freePort } from './support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const M = EXAMPLE.maintenanceId;

@@ -1,10 +1,11 @@
 /**
  * The workflows in .github/ against the tree: what their steps run, what they may do, and which Router they start.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { gte, valid } from 'semver';
 import { parse } from 'yaml';
+import { readDocument as read } from './support/documents.ts';
 
 interface Step {
   readonly name?: string;
@@ -35,7 +36,6 @@ interface Workflow {
 
 const ROOT = new URL('../', import.meta.url);
 const FOLDER = '.github/workflows';
-const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
 const files = readdirSync(new URL(FOLDER, ROOT));
 const workflows = files.map((file): [string, Workflow] => [file, parse(read(`${FOLDER}/${file}`))]);
 const jobs = workflows.flatMap(([file, workflow]) =>

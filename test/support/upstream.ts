@@ -64,6 +64,18 @@ export async function startUpstream() {
     fail(next: Fault | undefined) {
       fault = next;
     },
+    /** Holds up each command from now on. What is returned ends that, and answers them with an empty list. */
+    hold() {
+      const held: ServerResponse[] = [];
+      fault = (_, response) => {
+        held.push(response);
+        return 'taken';
+      };
+      return () => {
+        fault = undefined;
+        for (const response of held) response.end('{"success":true,"result":[]}');
+      };
+    },
     reset() {
       received.length = 0;
       fault = undefined;

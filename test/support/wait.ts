@@ -1,4 +1,3 @@
-import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Resolves once the condition holds; a test in which it never does runs out of time. */
@@ -6,11 +5,7 @@ export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await delay(5);
 }
 
-/** A port of the loopback interface that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/** Waits until everything that was sent to a server before has been taken up by it. */
+export async function settle(origin: string): Promise<void> {
+  for (let time = 0; time < 3; time++) await fetch(`${origin}/health/live`);
 }
