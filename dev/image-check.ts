@@ -5,11 +5,11 @@
  * `-- --router <image>` asks through Apollo Router of that image too.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import net, { type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
-import { createCommandApi, serve } from './command-api.ts';
+import { createCommandApi, freePort, serve } from './command-api.ts';
 import { buildImage, type Container, Unable } from './image-check/engine.ts';
+import { fetchOnceUp } from './image-check/fetch-once-up.ts';
 import { EXAMPLE, seed } from './seed.ts';
 import { Store } from './store.ts';
 
@@ -36,7 +36,6 @@ const lines = (text: string) =>
     .split('\n')
     .filter((line) => line !== '')
     .sort();
-const same = (some: readonly unknown[], others: readonly unknown[]) => JSON.stringify(some) === JSON.stringify(others);
 
 /** The first ten, since all could be hundreds. */
 function list(some: readonly string[]): string {
@@ -65,7 +64,7 @@ try {
   const { Config: config, RootFS: rootFs } = image;
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const environment = { PORT: port, COMMAND_API_URL: commandApi.url, ROUTER_SECRET: SECRET };
+  const environment = { PORT: String(port), COMMAND_API_URL: commandApi.url, ROUTER_SECRET: SECRET };
   container = await start(Object.entries(environment).map(([name, value]) => `${name}=${value}`));
   const { run, stop } = container;
   const user = config.User || 'root';
@@ -166,7 +165,8 @@ try {
     const others = there.filter((file) => !expected.includes(file));
     const missing = expected.filter((file) => !there.includes(file));
     const top = lines(await output('ls', '-A', '/app'));
-    const good = same(there, expected) && same(top, ['node_modules', 'package.json', 'schema', 'src']);
+    const good =
+      isDeepStrictEqual(there, expected) && isDeepStrictEqual(top, ['node_modules', 'package.json', 'schema', 'src']);
     return [
       good,
       `${top.join(', ')}; besides packages ${there.length} files; too many: ${list(others)}; missing: ${list(missing)}`,
@@ -194,7 +194,7 @@ try {
     const needed = locked.filter(([, { optional, devOptional }]) => !optional && !devOptional);
     const missing = needed.map(([place]) => place).filter((place) => !there.includes(place));
     return [
-      same([...others, ...missing], []),
+      others.length + missing.length === 0,
       `${there.length} packages; for development or unknown: ${list(others)}; missing: ${list(missing)}`,
     ];
   });
@@ -236,7 +236,10 @@ try {
         ')',
       ),
     );
-    return [same(added.sort(), VARIABLES) && left.length === 0, `variables ${added.join(', ')}; files ${list(left)}`];
+    return [
+      isDeepStrictEqual(added.sort(), VARIABLES) && left.length === 0,
+      `variables ${added.join(', ')}; files ${list(left)}`,
+    ];
   });
   await check('is as large as', async () => {
     const places = ['/', '/app/node_modules', '/app/schema', '/app/src', CACHE];
@@ -246,7 +249,7 @@ try {
     const [all = 0, ...ours] = sizes.map((size) => size / 1024);
     const parts = places.slice(1).map((place, index) => `${place} ${ours[index]?.toFixed(1)}`);
     const layers = rootFs.Layers.length - base.RootFS.Layers.length;
-    const isOnBase = same(rootFs.Layers.slice(0, -layers), base.RootFS.Layers);
+    const isOnBase = isDeepStrictEqual(rootFs.Layers.slice(0, -layers), base.RootFS.Layers);
     const rest = all - ours.reduce((sum, size) => sum + size, 0);
     return [
       isOnBase,
@@ -275,23 +278,6 @@ async function ask(url: string, init: RequestInit = {}) {
 }
 
 async function untilItListens(url: string, { logs }: Container): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    if (
-      await ask(`${url}/health/live`).then(
-        () => true,
-        () => false,
-      )
-    )
-      return;
-    await delay(200, undefined, { signal });
-  }
+  if (await fetchOnceUp(`${url}/health/live`, { signal })) return;
   throw new Error(`The container does not answer. It said:\n${await logs()}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

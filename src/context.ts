@@ -11,7 +11,7 @@ import { currentTraceparent } from './tracing.ts';
 /** The scheme and something to show; whether it is a good token the command API says. */
 const BEARER = /^bearer +[\x21-\x7e]+$/i;
 /** Nobody names an operation or a client so long, but anybody may. */
-export const MAX_NAME = 100;
+const MAX_NAME = 100;
 /** As W3C Trace Context writes it; anything else is not passed on. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 
@@ -90,6 +90,7 @@ export function createContext(
   };
 }
 
-function shorten(text: string | string[] | undefined): string | undefined {
+/** A name that came from outside, as the log and spans have it. */
+export function shorten(text: string | string[] | null | undefined): string | undefined {
   return text?.toString().slice(0, MAX_NAME);
 }

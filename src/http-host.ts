@@ -104,7 +104,7 @@ export async function startHost<T extends BaseContext>(
         handle(request, response);
       });
       const failExpectation = admit((_, response) => refuse(response, 417));
-      const server = http.createServer(SERVER_OPTIONS, admit(handle)).setTimeout(SILENCE_MS);
+      const server = createHttpServer(admit(handle));
       // Node by itself answers these two before anyone has asked for the secret.
       return server.on('checkContinue', goOn).on('checkExpectation', failExpectation);
     },
@@ -156,7 +156,7 @@ export async function startHost<T extends BaseContext>(
   });
   extend(app);
   const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
-  const metricsServer = http.createServer(SERVER_OPTIONS, admit());
+  const metricsServer = createHttpServer(admit());
   if (config.METRICS_PORT !== undefined)
     await once(metricsServer.listen(config.METRICS_PORT, config.HOST), 'listening');
   const metricsPort = (metricsServer.address() as AddressInfo | null)?.port;
@@ -179,6 +179,11 @@ export async function startHost<T extends BaseContext>(
       metricsServer.close().closeAllConnections();
     },
   };
+}
+
+/** For either port: one that reaps slow and silent clients. */
+function createHttpServer(listener: http.RequestListener): http.Server {
+  return http.createServer(SERVER_OPTIONS, listener).setTimeout(SILENCE_MS);
 }
 
 /** Answers what Node could not read as HTTP, or not in time. */

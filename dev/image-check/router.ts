@@ -6,16 +6,15 @@ import { execFile } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { composeServices } from '@apollo/composition';
 import { EXAMPLE } from '../seed.ts';
 import { toServices } from '../supergraph/gateway.ts';
 import { RESIDENCES, RESIDENCES_SDL, startNeighbour } from '../supergraph/neighbour.ts';
+import { fetchOnceUp } from './fetch-once-up.ts';
 
 const ROUTER = 'http://127.0.0.1:4000';
-const TRIES = 150;
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const docker = (...args: string[]) => promisify(execFile)('docker', args);
 const { name, address } = RESIDENCES.find(({ id }) => id === EXAMPLE.residenceId) ?? {};
@@ -50,16 +49,13 @@ export async function askThroughRouter(image: string, subgraphUrl: string, secre
       ...[image, '--config', '/config/router.yaml', '--supergraph', '/supergraph/supergraph.graphql'],
     );
     container = started.stdout.trim();
-    for (let tries = 0; tries < TRIES; tries++) {
-      const response = await fetch(ROUTER, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${EXAMPLE.token}` },
-        body: JSON.stringify({ query: read('examples/supergraph/where.graphql') }),
-        signal,
-      }).catch(() => undefined);
-      if (response) return await response.json();
-      await delay(200, undefined, { signal });
-    }
+    const response = await fetchOnceUp(ROUTER, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${EXAMPLE.token}` },
+      body: JSON.stringify({ query: read('examples/supergraph/where.graphql') }),
+      signal,
+    });
+    if (response) return await response.json();
     const { stdout, stderr } = await docker('logs', container);
     throw new Error(`The Router does not answer. It said:\n${stdout}${stderr}`);
   } finally {

@@ -83,12 +83,12 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       calculateDelay(retry) {
         const pauseMs = pauseBeforeRetry(retry);
         // Now, and not when the next begins: the pause is none of it.
-        if (pauseMs > 0) endAttempt(commandOf(retry.error.options.context), resultOf(retry.error));
+        if (pauseMs > 0) endAttempt(contextOf(retry.error.options).command, resultOf(retry.error));
         return pauseMs;
       },
     },
     hooks: {
-      beforeRequest: [({ context }) => void commandOf(context).attempts.push({ start: performance.now() })],
+      beforeRequest: [(options) => void contextOf(options).command.attempts.push({ start: performance.now() })],
       beforeRetry: [leaveKeptConnections],
     },
   });
@@ -100,7 +100,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
 
   /** How long to wait after what may pass, in milliseconds, or 0 where the command is not sent again all the same. */
   function pauseBeforeRetry({ attemptCount, error, retryAfter = 0 }: RetryObject): number {
-    const { command, endsAt } = error.options.context as { command: SentCommand; endsAt: number };
+    const { command, endsAt } = contextOf(error.options);
     if (isRefusal(error.response?.statusCode) || (command.write && wasSent(error))) return 0;
     // After a quiet while every kept connection may be stale: that is no outage, and spends no budget.
     if (error.request?.reusedSocket && !error.response) return 1;
@@ -167,8 +167,9 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   };
 }
 
-function commandOf(context: Record<string, unknown>): SentCommand {
-  return context.command as SentCommand;
+/** What `send` gives along with a request. */
+function contextOf({ context }: { readonly context: Record<string, unknown> }) {
+  return context as { command: SentCommand; endsAt: number };
 }
 
 /** A status that came with all of its answer, or why none did. */

@@ -3,7 +3,7 @@ import { trace } from '@opentelemetry/api';
 import type { Level, Logger } from 'pino';
 import type { CommandRecord } from '../command-api/client.ts';
 import { CommandApiError } from '../command-api/errors.ts';
-import { type Context, MAX_NAME } from '../context.ts';
+import { type Context, shorten } from '../context.ts';
 import { FAILURES } from '../format-error.ts';
 import type { Metrics } from '../metrics.ts';
 import { failSpan } from '../tracing.ts';
@@ -18,7 +18,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
           const codes = [...new Set(errors.map(({ extensions }) => String(extensions?.code)))];
           const errorIds = errors.flatMap(({ extensions }) => extensions?.errorId ?? []);
-          const name = operationName?.slice(0, MAX_NAME);
+          const name = shorten(operationName);
           const type = operation?.operation;
           metrics.operationEnded(type ?? 'unknown', codes, contextValue);
           const commands = contextValue.commands.map(describeCommand);
