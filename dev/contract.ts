@@ -49,7 +49,7 @@ async function main(): Promise<number> {
     await checkReads(sendUntilInterrupted, residenceId, list, findings, tickets);
     // Without a list nobody could tell this check's own tickets from those that were there before.
     if (write && !list.outcome.error) {
-      const before = new Set(list.outcome.value.maintenances.map(({ maintenanceId }) => maintenanceId));
+      const before = new Set(list.outcome.value.map(({ maintenanceId }) => maintenanceId));
       await checkWrites(sendUntilInterrupted, send, residenceId, before, findings, tickets);
     }
   } catch (error) {

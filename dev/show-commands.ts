@@ -1,7 +1,6 @@
 import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
-import { CommandApiError } from '../src/command-api/errors.ts';
 import type { Context } from '../src/context.ts';
-import { FAILURES } from '../src/format-error.ts';
+import { codeOf } from '../src/format-error.ts';
 
 /** Puts into `extensions.commands` what `list` makes of an operation's context. */
 export function showCommands<T extends BaseContext>(list: (context: T) => unknown[]): ApolloServerPlugin<T> {
@@ -27,6 +26,6 @@ export function listCommands({ commands }: Context) {
     commandId: id,
     residenceId,
     durationMs: Math.round(durationMs),
-    outcome: error instanceof CommandApiError ? FAILURES[error.reason].code : error ? 'ERROR' : 'OK',
+    outcome: error ? codeOf(error) : 'OK',
   }));
 }

@@ -3,7 +3,8 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { Refusal } from './arguments.ts';
-import { type CommandRecord, createCommandApiClient, type Upstream } from './command-api/client.ts';
+import { createCommandApiClient, type Upstream } from './command-api/client.ts';
+import type { Command } from './command-api/command.ts';
 import { LIMITS } from './limits.ts';
 import { type Caller, createLoaders } from './loaders.ts';
 import { currentTraceparent } from './tracing.ts';
@@ -19,7 +20,7 @@ export interface Context {
   /** What tells the request, and the client that it comes from, in the log. */
   readonly request: Readonly<Record<string, string | undefined>>;
   /** Every command that the operation asked for, in order. */
-  readonly commands: CommandRecord[];
+  readonly commands: Command[];
   /** How many details were loaded at a time. */
   readonly batches: number[];
   /** Takes a cost, in fields, from what the answer may cost, if so much is left; else takes nothing and answers false. */
@@ -42,7 +43,7 @@ export function createContext(
   const { authorization = '' } = headers;
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
   const batches: number[] = [];
-  const commands: CommandRecord[] = [];
+  const commands: Command[] = [];
   const [reads, writes] = [new AbortController(), new AbortController()];
   const timer = setTimeout(() => {
     for (const one of [reads, writes]) one.abort(new DOMException('out of time', 'TimeoutError'));

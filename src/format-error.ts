@@ -21,6 +21,11 @@ export const FAILURES: Readonly<Record<Reason, { code: string; message: string }
   invalid: { code: 'UPSTREAM_INVALID_RESPONSE', message: 'The command API answered something other than it promises.' },
 };
 
+/** The code of why a command failed. */
+export function codeOf(error: unknown): string {
+  return error instanceof CommandApiError ? FAILURES[error.reason].code : 'INTERNAL_SERVER_ERROR';
+}
+
 /** Codes that Apollo gives to a request which it refuses before anything runs. */
 const REQUEST_CODES: ReadonlySet<unknown> = new Set(
   Object.values(ApolloServerErrorCode).filter((code) => code !== ApolloServerErrorCode.INTERNAL_SERVER_ERROR),

@@ -4,12 +4,12 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { COMMANDS, type CommandRecord } from './command-api/client.ts';
-import { CommandApiError, FLAWS } from './command-api/errors.ts';
+import { COMMANDS, type Command, FLAWS } from './command-api/command.ts';
+import { CommandApiError } from './command-api/errors.ts';
 import type { guardCommands } from './command-api/policy.ts';
 import type { Config } from './config.ts';
 import type { Context } from './context.ts';
-import { FAILURES } from './format-error.ts';
+import { codeOf } from './format-error.ts';
 import { SERVICE, VERSION } from './version.ts';
 
 // OpenTelemetry's, in seconds.
@@ -91,21 +91,29 @@ export function createMetrics({ COMMAND_API_URL }: Config, look: ReturnType<type
       requests.observe({ http_request_method, http_route, http_response_status_code, url_scheme: 'http' }, seconds);
     },
 
-    /** Of its commands only those that shared an exchange: each exchange is counted by itself, as it ends. */
-    operationEnded(graphql_operation_type: string, codes: readonly string[], context: Context): void {
+    operationEnded(
+      graphql_operation_type: string,
+      codes: readonly string[],
+      context: Pick<Context, 'commands' | 'batches'>,
+    ): void {
       for (const code of codes.length > 0 ? codes : ['OK']) operations.inc({ graphql_operation_type, code });
-      for (const command of context.commands) if (command.coalesced) coalesced.inc({ command: command.name });
       for (const size of context.batches) batches.observe({ loader: 'details' }, size);
-    },
-
-    exchangeEnded({ name: command, attempts: made, flaws }: CommandRecord, error?: unknown): void {
-      const failure = error instanceof CommandApiError ? error : undefined;
-      const outcome = failure ? FAILURES[failure.reason].code : error ? 'INTERNAL_SERVER_ERROR' : 'OK';
-      commands.inc({ command, outcome, attempts: made.length });
-      for (const { seconds = 0, status: http_response_status_code = '', error: error_type = '' } of made)
-        attempts.observe({ ...upstream, command, http_response_status_code, error_type }, seconds);
-      for (const { status, error: code } of made.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });
-      for (const kind of failure?.details.flaw ? [failure.details.flaw] : flaws) invalid.inc({ command, kind });
+      for (const command of context.commands) {
+        if (command.coalesced) coalesced.inc({ command: command.name });
+        else commandEnded(command);
+      }
     },
   };
+
+  function commandEnded({ name: command, attempts: made, flaws, error }: Command): void {
+    commands.inc({ command, outcome: error ? codeOf(error) : 'OK', attempts: made.length });
+    for (const { seconds, status: http_response_status_code = '', error: error_type = '' } of made) {
+      const labels = { ...upstream, command, http_response_status_code, error_type };
+      // One that goes on, for others who share it, is not timed.
+      if (seconds !== undefined) attempts.observe(labels, seconds);
+    }
+    for (const { status, error: code } of made.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });
+    const flaw = error instanceof CommandApiError ? error.details.flaw : undefined;
+    for (const kind of flaw ? [flaw] : flaws) invalid.inc({ command, kind });
+  }
 }

@@ -37,7 +37,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const transport = createTransport(config);
   const { send, look } = guardCommands(transport.send, config);
   const metrics = createMetrics(config, look);
-  const upstream = { send, flights: createFlights(), onExchange: metrics.exchangeEnded };
+  const upstream = { send, flights: createFlights() };
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ id, headers }, reply) => {
     const context = createContext(id, headers, upstream, config.OPERATION_TIMEOUT_MS);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
 import manifest from '../package.json' with { type: 'json' };
+import { createCommand } from '../src/command-api/command.ts';
 import { loadConfig } from '../src/config.ts';
 import { createMetrics } from '../src/metrics.ts';
 import { readMetricTable } from './support/documents.ts';
@@ -218,6 +219,28 @@ const SCENARIOS: [string, Scenario, (subgraph: Subgraph) => Row[], NodeJS.Proces
       operation('query', 'CALLER_GONE'),
       command(LISTED, 'CALLER_GONE', '1'),
       attempt(subgraph, { command: LISTED, error_type: 'ERR_ABORTED' }),
+    ],
+  ],
+  [
+    'a read whose caller leaves it to another',
+    async (subgraph) => {
+      const release = subgraph.upstream.hold();
+      const leave = subgraph.askAndLeave(LIST);
+      await until(() => subgraph.upstream.received.length === 1);
+      const other = subgraph.ask(LIST);
+      await settle(subgraph.url);
+      await leave();
+      await until(() => subgraph.logs().length === 1);
+      release();
+      await other;
+    },
+    (subgraph) => [
+      operation('query', 'CALLER_GONE'),
+      operation('query', 'OK'),
+      command(LISTED, 'CALLER_GONE', '1'),
+      ['maintenance_reads_coalesced_total', { command: LISTED }, 1],
+      command(LISTED, 'OK', '1', 0),
+      attempt(subgraph, { command: LISTED, error_type: '' }, 0),
     ],
   ],
   [
@@ -448,9 +471,8 @@ describe('/metrics', () => {
   ])('names the command API at %s', async (COMMAND_API_URL, port) => {
     const idle = { inFlight: 0, queued: 0, breaker: 0 };
     const metrics = createMetrics(loadConfig({ COMMAND_API_URL, ROUTER_SECRET }), () => idle);
-    const attempts = [{ start: 0, seconds: 1, status: 200 }];
-    const one = { name: LISTED, id: 'c', write: false, residenceId: 'r', durationMs: 1, coalesced: false };
-    metrics.exchangeEnded({ ...one, attempts, flaws: new Set() });
+    const command = { ...createCommand(LISTED, false, 'r'), attempts: [{ start: 0, seconds: 1, status: 200 }] };
+    metrics.operationEnded('query', [], { commands: [command], batches: [] });
     expect(await metrics.write()).toContain(`server_address="api.example.com",server_port="${port}"`);
   });
 

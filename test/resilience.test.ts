@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { freePort } from '../dev/command-api.ts';
 import { EXAMPLE } from '../dev/seed.ts';
+import { createCommand } from '../src/command-api/command.ts';
 import { createQueue } from '../src/command-api/policy.ts';
 import { codes, NEW_MAINTENANCE, ROUTER_SECRET, type Subgraph, startSubgraph } from './support/subgraph.ts';
 import type { Answer, Fault } from './support/upstream.ts';
@@ -474,7 +475,7 @@ describe('commands in flight', () => {
   });
 
   it('that wait in vain fail in time, say that they were not sent, and never are', async () => {
-    const command = { name: 'a', id: 'c', write: true };
+    const command = createCommand('a', true, 'r');
     const { takeTurn } = createQueue(32, Number.POSITIVE_INFINITY);
     const release: (() => void)[] = [];
     const running = Array.from({ length: 32 }, () =>
@@ -493,7 +494,7 @@ describe('commands in flight', () => {
 
   it('that are given up leave their place in the queue to others', async () => {
     const { takeTurn } = createQueue(1, 1);
-    const command = { name: 'a', id: 'c', write: false };
+    const command = createCommand('a', false, 'r');
     const stay = new AbortController().signal;
     let release = () => {};
     const running = takeTurn(command, stay, () => new Promise<void>((resolve) => (release = resolve)));
@@ -512,7 +513,7 @@ describe('commands in flight', () => {
 
   it('that are asked for too late are given up like those that wait, and never sent', async () => {
     const run = jest.fn(async () => undefined);
-    const command = { name: 'a', id: 'c', write: false };
+    const command = createCommand('a', false, 'r');
     await expect(createQueue(1, 0).takeTurn(command, AbortSignal.abort(), run)).rejects.toMatchObject({
       message: 'a: the caller has gone',
       outcome: 'NOT_SENT',

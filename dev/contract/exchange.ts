@@ -3,9 +3,10 @@
  * bodies that the subgraph's own transport has no use for.
  */
 import { randomBytes } from 'node:crypto';
+import { type Command, createCommand } from '../../src/command-api/command.ts';
 import type { Reply } from '../../src/command-api/decoder.ts';
 import { decodeReply } from '../../src/command-api/decoder.ts';
-import { CommandApiError, type CommandRef } from '../../src/command-api/errors.ts';
+import { CommandApiError } from '../../src/command-api/errors.ts';
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 const TIME_LIMIT_MS = 5000;
@@ -13,7 +14,7 @@ const TIME_LIMIT_MS = 5000;
 const NOT_CONNECTED = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'];
 
 export interface Exchange {
-  readonly command: CommandRef;
+  readonly command: Command;
   /** What came, or why nothing did. */
   readonly reply: Reply | CommandApiError;
 }
@@ -35,7 +36,7 @@ export type Outcome<T> = { readonly value: T; readonly error?: never } | { reado
 /** A function that sends a command once, with a time limit, and follows no redirect. */
 export function createSend(origin: string, callersToken: string): Send {
   return async ({ name, param, id = randomId('c'), token = callersToken }) => {
-    const command: CommandRef = { name, id, write: !name.startsWith('get_') };
+    const command = { ...createCommand(name, !name.startsWith('get_'), String(param.residence_id)), id };
     try {
       const response = await fetch(new URL(PATH, origin), {
         method: 'POST',
@@ -62,10 +63,7 @@ export function randomId(letter: 'c' | 'm' | 'r'): string {
 }
 
 /** Reads an exchange as the subgraph does. */
-export function readAs<T>(
-  { command, reply }: Exchange,
-  decode: (result: unknown, command: CommandRef) => T,
-): Outcome<T> {
+export function readAs<T>({ command, reply }: Exchange, decode: (result: unknown, command: Command) => T): Outcome<T> {
   try {
     if (!('text' in reply)) throw reply;
     return { value: decode(decodeReply(reply, command), command) };
@@ -89,7 +87,7 @@ export function resultOf(exchange: Exchange): unknown {
   return (bodyOf(exchange) as { result?: unknown } | null | undefined)?.result;
 }
 
-function toUnreachable(error: unknown, command: CommandRef): CommandApiError {
+function toUnreachable(error: unknown, command: Command): CommandApiError {
   const { name, cause } = error as Error;
   if (name === 'TimeoutError') {
     return new CommandApiError(command, 'timeout', { detail: `no answer in ${TIME_LIMIT_MS / 1000} s`, sent: true });

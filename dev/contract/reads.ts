@@ -1,6 +1,7 @@
 /**
  * The checks that change nothing at the command API: eight commands, one after another.
  */
+import { createCommand } from '../../src/command-api/command.ts';
 import { decodeInfo, decodeList } from '../../src/command-api/decoder.ts';
 import type { CommandApiError } from '../../src/command-api/errors.ts';
 import type { Maintenance, MaintenanceKey } from '../../src/maintenance.ts';
@@ -122,7 +123,7 @@ export async function checkReads(
 }
 
 function checkList({ exchange, outcome }: ListRead, findings: Findings): void {
-  findings.addOutcome('list', exchange, outcome, ({ maintenances }) => `usable tickets: ${maintenances.length}`);
+  findings.addOutcome('list', exchange, outcome, (list) => `usable tickets: ${list.length}`);
   const body = bodyOf(exchange);
   const hints = [body, resultOf(exchange)]
     .filter(isObject)
@@ -131,7 +132,8 @@ function checkList({ exchange, outcome }: ListRead, findings: Findings): void {
   if (hints.length > 0) findings.add('paging', 'new', `members ${hints.map(maskName).join(', ')}`);
   if (outcome.error) return;
 
-  const { maintenances, dropped } = outcome.value;
+  const { value: maintenances } = outcome;
+  const { dropped = 0 } = exchange.command;
   const all = maintenances.length + dropped;
   const different = new Set(maintenances.map(({ maintenanceId }) => maintenanceId)).size;
   if (all > 0) {
@@ -160,16 +162,14 @@ async function checkSameId(send: Send, residenceId: string, { outcome, exchange 
   });
   const second = readAs(again, (result, command) => decodeList(result, residenceId, command));
   const idsOf = (list: readonly Maintenance[]) => list.map(({ maintenanceId }) => maintenanceId).join(' ');
-  const first = outcome.value.maintenances;
-  findings.addOutcome('sameId', again, second, ({ maintenances }) =>
-    idsOf(maintenances) === idsOf(first)
-      ? 'the same tickets'
-      : `other tickets: ${first.length}, then ${maintenances.length}`,
+  const first = outcome.value;
+  findings.addOutcome('sameId', again, second, (list) =>
+    idsOf(list) === idsOf(first) ? 'the same tickets' : `other tickets: ${first.length}, then ${list.length}`,
   );
 }
 
 async function checkInfo(send: Send, residenceId: string, { outcome, tickets }: ListRead, findings: Findings) {
-  const [first] = outcome.error ? [] : outcome.value.maintenances;
+  const [first] = outcome.error ? [] : outcome.value;
   if (!first) return undefined;
   const info = await readInfo(send, { residenceId, maintenanceId: first.maintenanceId }, 'info', findings);
   if (!info) return undefined;
@@ -199,7 +199,7 @@ export async function readInfo(send: Send, key: MaintenanceKey, check: CheckName
 /** What each member of a ticket may be, from all that were seen. */
 export function checkMembers(tickets: readonly Json[], findings: Findings): void {
   if (tickets.length === 0) return;
-  const command = { name: 'get_maintenance_info', id: '', write: false };
+  const command = createCommand('get_maintenance_info', false, 'r');
   const key = { residenceId: 'r', maintenanceId: 'm' };
   const decoded = tickets.map((ticket) => ({ ticket, maintenance: decodeInfo(ticket, key, command) }));
   for (const [name, field, mask] of MEMBERS) {

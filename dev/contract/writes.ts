@@ -83,7 +83,7 @@ export async function checkWrites(
   async function list(check: CheckName, describe: (ids: ReadonlySet<string>) => string) {
     const exchange = await send({ name: 'get_maintenance_list', param: { residence_id: residenceId } });
     const ids = readAs(exchange, (result, command) => {
-      const { maintenances } = decodeList(result, residenceId, command);
+      const maintenances = decodeList(result, residenceId, command);
       return new Set(maintenances.map(({ maintenanceId }) => maintenanceId));
     });
     findings.addOutcome(check, exchange, ids, describe);

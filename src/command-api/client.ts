@@ -1,129 +1,64 @@
 /**
  * The command API as a set of methods, one for each command. With the decoder, the only place that knows its names.
  */
-import { randomUUID } from 'node:crypto';
 import { SpanKind } from '@opentelemetry/api';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { inSpan } from '../tracing.ts';
+import { type Command, type CommandName, createCommand } from './command.ts';
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
-import type { Flaw } from './errors.ts';
 import type { createFlights } from './flights.ts';
 import { createQueue } from './policy.ts';
-import type { Attempt, Send, SentCommand, Session } from './transport.ts';
-
-export const COMMANDS = [
-  'get_maintenance_list',
-  'get_maintenance_info',
-  'create_maintenance_info',
-  'delete_maintenance_info',
-  'batch_delete_maintenance_info',
-] as const;
-type CommandName = (typeof COMMANDS)[number];
+import type { Send, Session } from './transport.ts';
 
 /** What all operations share. */
 export interface Upstream {
   readonly send: Send;
   readonly flights: ReturnType<typeof createFlights>;
-  /** Told of each exchange as it ends, however many share it, and why it failed, if it did. */
-  readonly onExchange: (command: CommandRecord, error?: unknown) => void;
-}
-
-/** A command and what became of it. */
-export interface CommandRecord extends SentCommand {
-  readonly residenceId: string;
-  readonly flaws: Set<Flaw>;
-  /** It shared another operation's exchange, whose id and attempts these are then. */
-  coalesced: boolean;
-  id: string;
-  attempts: Attempt[];
-  durationMs: number;
-  /** Why it failed, if it did. */
-  error?: unknown;
-  /** How many tickets of a list had no usable id. */
-  dropped?: number;
 }
 
 export type CommandApiClient = ReturnType<typeof createCommandApiClient>;
 
-type Decode<T> = (result: unknown, command: CommandRecord) => T;
+type Decode<T> = (result: unknown, command: Command) => T;
 type Param = Readonly<Record<string, unknown>> & { readonly residence_id: string };
 
 /**
  * A client for one operation. Every method throws a `CommandApiError` where its command fails. `commands` gets each
  * command as it is asked for, and is completed when it settles.
  */
-export function createCommandApiClient(
-  { send, flights, onExchange }: Upstream,
-  session: Session,
-  commands: CommandRecord[],
-) {
+export function createCommandApiClient({ send, flights }: Upstream, session: Session, commands: Command[]) {
   // So many at once that one operation cannot fill everybody's queue.
   const { takeTurn } = createQueue(32, Number.POSITIVE_INFINITY);
 
   async function run<T>(write: boolean, name: CommandName, param: Param, decode: Decode<T>): Promise<T> {
-    // Not the param, which holds what a resident wrote.
-    const command: CommandRecord = {
-      name,
-      id: randomId(),
-      write,
-      residenceId: param.residence_id,
-      attempts: [],
-      flaws: new Set(),
-      coalesced: false,
-      durationMs: 0,
-    };
+    const residenceId = param.residence_id;
+    const command = createCommand(name, write, residenceId);
     commands.push(command);
     const start = performance.now();
     const signal = write ? session.writeSignal : session.readSignal;
 
-    async function exchange(end: AbortController): Promise<T> {
-      let failure: unknown;
-      try {
-        return decode(decodeReply(await send(command, param, session, end), command), command);
-      } catch (error) {
-        failure = error;
-        throw error;
-      } finally {
-        onExchange(command, failure);
-      }
-    }
-
-    async function share(): Promise<T> {
-      const key = JSON.stringify([session.headers.authorization, name, param]);
-      const flight = flights.share(key, command, param.residence_id, signal, exchange);
-      const { id, attempts } = flight.command;
-      Object.assign(command, { id, attempts, coalesced: flight.command !== command });
-      return flight.result;
+    async function exchange(end: AbortSignal): Promise<T> {
+      return decode(decodeReply(await send(command, param, session, end), command), command);
     }
 
     async function sendAlone(): Promise<T> {
       // Before and after: no read that begins after a write sees what was read before it was done.
-      flights.detach(param.residence_id);
-      // Not AbortSignal.any: Node keeps what it makes for good, once a listener was on it.
-      const end = new AbortController();
-      const forward = () => end.abort(signal.reason);
-      signal.addEventListener('abort', forward);
+      flights.detach(residenceId);
       try {
-        return await exchange(end);
+        return await exchange(signal);
       } finally {
-        signal.removeEventListener('abort', forward);
-        flights.detach(param.residence_id);
+        flights.detach(residenceId);
       }
     }
 
-    let hasBegun = false;
-    const begin = () => {
-      hasBegun = true;
-      return write ? sendAlone() : share();
-    };
+    function share(): Promise<T> {
+      return flights.share(JSON.stringify([session.headers.authorization, name, param]), command, signal, exchange);
+    }
 
     return inSpan(name, { kind: SpanKind.CLIENT }, async (span) => {
       try {
-        return await takeTurn(command, signal, begin);
+        return await takeTurn(command, signal, write ? sendAlone : share);
       } catch (error) {
         command.error = error;
-        // Its operation had no time for it: there was no exchange.
-        if (!hasBegun) onExchange(command, error);
         throw error;
       } finally {
         command.durationMs = performance.now() - start;
@@ -139,11 +74,9 @@ export function createCommandApiClient(
   return {
     /** All repair requests of a residence, in the command API's order. */
     getMaintenanceList: (residenceId: string): Promise<Maintenance[]> =>
-      read('get_maintenance_list', { residence_id: residenceId }, (result, command) => {
-        const { maintenances, dropped } = decodeList(result, residenceId, command);
-        if (dropped > 0) command.dropped = dropped;
-        return maintenances;
-      }),
+      read('get_maintenance_list', { residence_id: residenceId }, (result, command) =>
+        decodeList(result, residenceId, command),
+      ),
 
     /** One repair request. How it fails for one that does not exist is unknown: the list decides that. */
     getMaintenanceInfo: (key: MaintenanceKey): Promise<Maintenance> =>
@@ -177,10 +110,6 @@ export function createCommandApiClient(
 /** What tells one repair request from all others. */
 function toParam({ residenceId, maintenanceId }: MaintenanceKey) {
   return { residence_id: residenceId, maintenance_id: maintenanceId };
-}
-
-function randomId(): string {
-  return `c${randomUUID().replaceAll('-', '')}`;
 }
 
 /** `2024-01-16T13:32:45Z` as the command API writes it. */

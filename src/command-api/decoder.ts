@@ -4,7 +4,8 @@
  */
 import type { Decoded, Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
 import { formatMaintenanceId, isMoment } from '../maintenance.ts';
-import { CommandApiError, type CommandRef } from './errors.ts';
+import type { Command } from './command.ts';
+import { CommandApiError } from './errors.ts';
 
 /** An HTTP answer, as it came. */
 export interface Reply {
@@ -25,7 +26,7 @@ const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
  * The `result` of a reply, if the command succeeded; throws the failure otherwise. The status decides before the body:
  * a gateway or a Dapr sidecar may have written the body of a 401, 403, 429 or 5xx.
  */
-export function decodeReply({ status, text }: Reply, command: CommandRef): unknown {
+export function decodeReply({ status, text }: Reply, command: Command): unknown {
   const body = parseObject(text);
   if (status < 300 && body?.success === true) return body.result;
   const details = { detail: `status ${status}`, upstreamCode: findCode(body) };
@@ -37,31 +38,33 @@ export function decodeReply({ status, text }: Reply, command: CommandRef): unkno
 }
 
 /** `get_maintenance_list`: an array of tickets. A ticket without a usable id is left out and counted, and is a flaw. */
-export function decodeList(result: unknown, residenceId: string, command: CommandRef) {
+export function decodeList(result: unknown, residenceId: string, command: Command): Maintenance[] {
   if (!Array.isArray(result)) throw unexpectedResult(command, result);
   const unusable = unusableMember(command);
   const maintenances = result
     .filter(hasUsableId)
     .map((ticket) => decodeTicket(ticket, { residenceId, maintenanceId: ticket.maintenance_id }, unusable));
-  const dropped = result.length - maintenances.length;
-  if (dropped > 0) command.flaws?.add('ticket');
-  return { maintenances, dropped };
+  if (maintenances.length < result.length) {
+    command.dropped = result.length - maintenances.length;
+    command.flaws.add('ticket');
+  }
+  return maintenances;
 }
 
 /** `get_maintenance_info`: one ticket, which does not repeat its id. */
-export function decodeInfo(result: unknown, key: MaintenanceKey, command: CommandRef): Maintenance {
+export function decodeInfo(result: unknown, key: MaintenanceKey, command: Command): Maintenance {
   if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(command, result);
   return decodeTicket(result, key, unusableMember(command));
 }
 
 /** `create_maintenance_info`: the command API's id of the new ticket. */
-export function decodeCreated(result: unknown, command: CommandRef): string {
+export function decodeCreated(result: unknown, command: Command): string {
   if (!hasUsableId(result)) throw unexpectedResult(command, result);
   return result.maintenance_id;
 }
 
 /** Both delete commands: an object with nothing in it that matters. */
-export function decodeDeleted(result: unknown, command: CommandRef): void {
+export function decodeDeleted(result: unknown, command: Command): void {
   if (!isObject(result)) throw unexpectedResult(command, result);
 }
 
@@ -91,10 +94,10 @@ function decodeTicket(
 }
 
 /** One error for all members of a reply that cannot be read: a long list of them must not cost a stack trace each. */
-function unusableMember(command: CommandRef): () => Error {
+function unusableMember(command: Command): () => Error {
   let error: Error | undefined;
   return () => {
-    command.flaws?.add('member');
+    command.flaws.add('member');
     error ??= new CommandApiError(command, 'invalid', { detail: 'unusable member' });
     return error;
   };
@@ -118,7 +121,7 @@ function decodeTime(value: unknown): string | null | undefined {
   return isMoment(time) ? time : undefined;
 }
 
-function unexpectedResult(command: CommandRef, result: unknown): CommandApiError {
+function unexpectedResult(command: Command, result: unknown): CommandApiError {
   const empty = result === '' || (typeof (result ?? {}) === 'object' && Object.keys(result ?? {}).length === 0);
   const flaw = empty ? 'empty' : 'result';
   return new CommandApiError(command, 'invalid', { detail: empty ? 'empty result' : 'unexpected result', flaw });

@@ -2,33 +2,17 @@
  * How a command can fail: it could not talk, it was answered nonsense, or the answer was no. Nothing of what upstream
  * wrote is kept but a short code, so that no failure can carry its text, its addresses or a token anywhere.
  */
+import type { Command, Flaw } from './command.ts';
 
 /** What is known of a write that failed; see the public schema. */
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 
 /**
  * Could not talk: not reached, cut off, out of time, or reached something that could not serve the command (`timeout`,
- * `unavailable`). Said no: to the token, to this caller, or to the command (`unauthenticated`, `forbidden`, `rejected`).
- * Talked nonsense: an answer that is not what the command promises (`invalid`).
+ * `unavailable`), or its caller left first (`gone`). Said no: to the token, to this caller, or to the command
+ * (`unauthenticated`, `forbidden`, `rejected`). Talked nonsense: an answer that is not what the command promises (`invalid`).
  */
 export type Reason = 'timeout' | 'unavailable' | 'gone' | 'unauthenticated' | 'forbidden' | 'rejected' | 'invalid';
-
-/**
- * What of a reply is not as promised: its form or status as a whole, its result, that there is none, a member of a ticket, a
- * ticket without an id, its size, or bytes that are no HTTP or no encoding.
- */
-export const FLAWS = ['envelope', 'result', 'empty', 'member', 'ticket', 'size', 'bytes'] as const;
-export type Flaw = (typeof FLAWS)[number];
-
-/** Which command an error or a reply belongs to. */
-export interface CommandRef {
-  readonly name: string;
-  readonly id: string;
-  /** Whether it changes something at the command API. */
-  readonly write: boolean;
-  /** Takes what is wrong with a reply of which the rest can be used. */
-  readonly flaws?: Set<Flaw>;
-}
 
 interface Details {
   /** For the log: a short text of ours or an error code of Node's, never upstream's words. */
@@ -44,14 +28,14 @@ interface Details {
 
 /** Any failure of a command. */
 export class CommandApiError extends Error {
-  readonly command: CommandRef;
+  readonly command: Pick<Command, 'name' | 'id' | 'write'>;
   readonly reason: Reason;
   readonly details: Details;
 
-  constructor(command: CommandRef, reason: Reason, details: Details) {
-    super(`${command.name}: ${details.detail}`);
-    // No more of it than is told: it may be a record that holds this very error in the end.
-    this.command = { name: command.name, id: command.id, write: command.write };
+  constructor({ name, id, write }: Command, reason: Reason, details: Details) {
+    super(`${name}: ${details.detail}`);
+    // No more of the record, which holds this very error in the end.
+    this.command = { name, id, write };
     this.reason = reason;
     this.details = details;
   }
@@ -68,7 +52,7 @@ export class CommandApiError extends Error {
 }
 
 /** The failure of a command that we gave up, since its operation is out of time or its caller has gone. */
-export function abandoned(command: CommandRef, { reason }: AbortSignal, sent: boolean): CommandApiError {
+export function abandoned(command: Command, { reason }: AbortSignal, sent: boolean): CommandApiError {
   const isOut = reason?.name === 'TimeoutError';
   const detail = isOut ? 'out of time' : 'the caller has gone';
   return new CommandApiError(command, isOut ? 'timeout' : 'gone', { detail, sent, gaveUp: true });

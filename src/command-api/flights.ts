@@ -1,18 +1,16 @@
 /**
  * Identical reads under way share one exchange. Nothing is kept after it settles.
  */
+import { addAbortListener } from 'node:events';
+import type { Command } from './command.ts';
 import { abandoned } from './errors.ts';
-import type { SentCommand } from './transport.ts';
 
 interface Flight {
-  readonly command: SentCommand;
-  readonly residenceId: string;
+  readonly command: Command;
   readonly result: Promise<unknown>;
-  readonly controller: AbortController;
+  readonly end: AbortController;
   waiting: number;
 }
-
-type Run<T> = (end: AbortController) => Promise<T>;
 
 export function createFlights() {
   const flights = new Map<string, Flight>();
@@ -21,45 +19,40 @@ export function createFlights() {
     if (flights.get(key) === flight) flights.delete(key);
   }
 
-  function start(key: string, command: SentCommand, residenceId: string, run: Run<unknown>): Flight {
-    const controller = new AbortController();
-    const result = run(controller).finally(() => forget(key, flight));
-    const flight = { command, residenceId, result, controller, waiting: 0 };
+  function start(key: string, command: Command, run: (end: AbortSignal) => Promise<unknown>): Flight {
+    const end = new AbortController();
+    const result = run(end.signal).finally(() => forget(key, flight));
+    const flight = { command, result, end, waiting: 0 };
     flights.set(key, flight);
     return flight;
-  }
-
-  function wait(key: string, flight: Flight, signal: AbortSignal): Promise<unknown> {
-    flight.waiting++;
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        reject(abandoned(flight.command, signal, true));
-        flight.waiting--;
-        if (flight.waiting > 0) return;
-        forget(key, flight);
-        flight.controller.abort(signal.reason);
-      };
-      const stay = () => signal.removeEventListener('abort', leave);
-      signal.addEventListener('abort', leave);
-      flight.result.then(resolve, reject).then(stay);
-    });
   }
 
   return {
     /**
      * Joins the flight of a key, which holds everything that the answer depends on, the caller's token included, or
-     * starts one. `signal` ends the waiting; what `run` is given aborts once nobody waits any more. The
-     * command that is returned is the one really sent.
+     * starts one. `signal` ends the waiting; what `run` is given aborts once nobody waits any more. A command that joins
+     * gets the id and the attempts of the one that is really sent.
      */
-    share<T>(key: string, own: SentCommand, residenceId: string, signal: AbortSignal, run: Run<T>) {
-      const flight = flights.get(key) ?? start(key, own, residenceId, run);
-      return { command: flight.command, result: wait(key, flight, signal) as Promise<T> };
+    async share<T>(key: string, own: Command, signal: AbortSignal, run: (end: AbortSignal) => Promise<T>): Promise<T> {
+      const flight = flights.get(key) ?? start(key, own, run);
+      const { id, attempts } = flight.command;
+      Object.assign(own, { id, attempts, coalesced: flight.command !== own });
+      flight.waiting++;
+      const left = Promise.withResolvers<never>();
+      using _ = addAbortListener(signal, () => {
+        flight.waiting--;
+        if (flight.waiting > 0) return left.reject(abandoned(own, signal, true));
+        // Its failure is told by what ends now.
+        forget(key, flight);
+        flight.end.abort(signal.reason);
+      });
+      return (await Promise.race([flight.result, left.promise])) as T;
     },
 
     /** Lets no later read join what is under way for a residence, whoever asked for it. */
     detach(residenceId: string): void {
-      for (const [key, flight] of flights) {
-        if (flight.residenceId === residenceId) flights.delete(key);
+      for (const [key, { command }] of flights) {
+        if (command.residenceId === residenceId) flights.delete(key);
       }
     },
   };

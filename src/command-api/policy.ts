@@ -9,51 +9,32 @@ import {
   handleType,
   isBrokenCircuitError,
 } from 'cockatiel';
+import PQueue from 'p-queue';
 import type { Config } from '../config.ts';
+import type { Command } from './command.ts';
 import type { Reply } from './decoder.ts';
-import { abandoned, CommandApiError, type CommandRef } from './errors.ts';
+import { abandoned, CommandApiError } from './errors.ts';
 import type { Send } from './transport.ts';
 
-/**
- * A queue: `places` run at once and `room` wait, in turn; what is beyond fails at once. Whoever gives up leaves at once
- * and is never run.
- */
+/** A queue: `places` run at once and `room` wait, in turn; what is beyond fails at once, as does who gives up waiting. */
 export function createQueue(places: number, room: number) {
-  let free = places;
-  const waiting = new Set<() => void>();
+  const queue = new PQueue({ concurrency: places });
 
-  function wait(command: CommandRef, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const begin = () => {
-        waiting.delete(begin);
-        signal.removeEventListener('abort', giveUp);
-        resolve();
-      };
-      const giveUp = () => {
-        waiting.delete(begin);
-        reject(abandoned(command, signal, false));
-      };
-      waiting.add(begin);
-      signal.addEventListener('abort', giveUp);
+  async function takeTurn<T>(command: Command, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+    if (queue.pending >= places && queue.size >= room) throw notSent(command, 'queue full');
+    let begun: Promise<T> | undefined;
+    const begin = () => {
+      begun = run();
+      return begun;
+    };
+    return queue.add(begin, { signal }).catch((error) => {
+      // What has begun is given up by itself, and then says how far it had come.
+      if (begun) return begun;
+      throw signal.aborted ? abandoned(command, signal, false) : error;
     });
   }
 
-  async function takeTurn<T>(command: CommandRef, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-    if (signal.aborted) throw abandoned(command, signal, false);
-    if (free > 0) free--;
-    else if (waiting.size < room) await wait(command, signal);
-    else throw notSent(command, 'queue full');
-    try {
-      return await run();
-    } finally {
-      // A place goes from hand to hand: nobody who comes just then gets ahead.
-      const [next] = waiting;
-      if (next) next();
-      else free++;
-    }
-  }
-
-  return { takeTurn, count: () => ({ inFlight: places - free, queued: waiting.size }) };
+  return { takeTurn, count: () => ({ inFlight: queue.pending, queued: queue.size }) };
 }
 
 /** Puts a bounded queue and a circuit breaker before what sends commands. `look` tells how they are. */
@@ -82,12 +63,12 @@ export function guardCommands(transport: Send, config: Config) {
     return breaker.state === CircuitState.HalfOpen;
   }
 
-  const send: Send = (command, param, session, end) =>
-    takeTurn(command, end.signal, async () => {
+  const send: Send = (command, param, session, signal) =>
+    takeTurn(command, signal, async () => {
       // The breaker by itself would have the others wait for the probe, and hold their places meanwhile.
       if (isProbing()) throw notSent(command, 'breaker open');
       try {
-        return await breaker.execute(() => transport(command, param, session, end));
+        return await breaker.execute(() => transport(command, param, session, signal));
       } catch (error) {
         throw isBrokenCircuitError(error) ? notSent(command, 'breaker open') : error;
       }
@@ -96,6 +77,6 @@ export function guardCommands(transport: Send, config: Config) {
   return { send, look: () => ({ ...count(), breaker: breaker.state }) };
 }
 
-function notSent(command: CommandRef, detail: string): CommandApiError {
+function notSent(command: Command, detail: string): CommandApiError {
   return new CommandApiError(command, 'unavailable', { detail, sent: false });
 }

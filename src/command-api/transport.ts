@@ -1,13 +1,15 @@
 /**
  * HTTP to the command API: one command, sent again where that is safe and may help. The only user of got.
  */
+import { addAbortListener } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import got, { HTTPError, RequestError, type RetryObject } from 'got';
 import type { Config } from '../config.ts';
 import { currentTraceparent } from '../tracing.ts';
+import type { Attempt, Command } from './command.ts';
 import type { Reply } from './decoder.ts';
-import { abandoned, CommandApiError, type CommandRef } from './errors.ts';
+import { abandoned, CommandApiError } from './errors.ts';
 
 /** What of the caller's request goes along with each of its commands, and what ends them. */
 export interface Session {
@@ -19,21 +21,6 @@ export interface Session {
   readonly readSignal: AbortSignal;
   /** Aborts only when the time is over: what a caller asked to be written goes on without it. */
   readonly writeSignal: AbortSignal;
-}
-
-/** One time that a command was sent. Once it ended, how long it took and its status, or a code where no answer came whole. */
-export interface Attempt {
-  readonly start: number;
-  seconds?: number;
-  status?: number | undefined;
-  error?: string;
-}
-
-type Result = Pick<Attempt, 'status' | 'error'>;
-
-/** A command and its attempts, to which the transport adds each. */
-export interface SentCommand extends CommandRef {
-  readonly attempts: Attempt[];
 }
 
 export type Send = ReturnType<typeof createTransport>['send'];
@@ -80,17 +67,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       methods: ['POST'],
       ...TRANSIENT,
       maxRetryAfter: Number.MAX_SAFE_INTEGER,
-      calculateDelay(retry) {
-        const pauseMs = pauseBeforeRetry(retry);
-        // Now, and not when the next begins: the pause is none of it.
-        if (pauseMs > 0) endAttempt(contextOf(retry.error.options).command, resultOf(retry.error));
-        return pauseMs;
-      },
     },
-    hooks: {
-      beforeRequest: [(options) => void contextOf(options).command.attempts.push({ start: performance.now() })],
-      beforeRetry: [leaveKeptConnections],
-    },
+    hooks: { beforeRetry: [leaveKeptConnections] },
   });
 
   /** The next kept connection may be as stale as the last. */
@@ -99,8 +77,9 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   }
 
   /** How long to wait after what may pass, in milliseconds, or 0 where the command is not sent again all the same. */
-  function pauseBeforeRetry({ attemptCount, error, retryAfter = 0 }: RetryObject): number {
-    const { command, endsAt } = contextOf(error.options);
+  function pauseBeforeRetry({ attemptCount, error, retryAfter = 0 }: RetryObject, command: Command, endsAt: number) {
+    // Now, and not when the next begins: the pause is none of it.
+    endAttempt(command, resultOf(error));
     if (isRefusal(error.response?.statusCode) || (command.write && wasSent(error))) return 0;
     // After a quiet while every kept connection may be stale: that is no outage, and spends no budget.
     if (error.request?.reusedSocket && !error.response) return 1;
@@ -119,10 +98,13 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   /**
    * Sends a command until it is answered. A read is sent again after what may pass by itself, a write only where it
    * certainly was not sent. Resolves with whatever was answered last; throws where no answer, or too large a one, came.
-   * `end`, which is this command's own, gives it up.
+   * `signal` gives it up.
    */
-  async function send(command: SentCommand, param: object, session: Session, end: AbortController): Promise<Reply> {
+  async function send(command: Command, param: object, session: Session, signal: AbortSignal): Promise<Reply> {
     budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
+    // Not AbortSignal.any: Node keeps what it makes for good, once a listener was on it.
+    const end = new AbortController();
+    using _ = addAbortListener(signal, () => end.abort(signal.reason));
     const request = client(url, {
       // The router's own span where spans are not exported, so that the trace does not end here.
       headers: { ...session.headers, traceparent: currentTraceparent() ?? session.headers.traceparent },
@@ -131,7 +113,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       // the write was received.
       agent: command.write ? single : kept,
       signal: end.signal,
-      context: { command, endsAt: session.endsAt },
+      retry: { calculateDelay: (retry) => pauseBeforeRetry(retry, command, session.endsAt) },
+      hooks: { beforeRequest: [() => void command.attempts.push({ start: performance.now() })] },
     });
     request.on('downloadProgress', ({ transferred }) => {
       if (transferred > MAX_REPLY_BYTES) end.abort(TOO_LARGE);
@@ -167,18 +150,13 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   };
 }
 
-/** What `send` gives along with a request. */
-function contextOf({ context }: { readonly context: Record<string, unknown> }) {
-  return context as { command: SentCommand; endsAt: number };
-}
-
 /** A status that came with all of its answer, or why none did. */
-function resultOf(error: RequestError): Result {
+function resultOf(error: RequestError): Pick<Attempt, 'status' | 'error'> {
   return error instanceof HTTPError ? { status: error.response.statusCode } : { error: findCode(error) };
 }
 
 /** Notes what an attempt came to, if it has not ended before. */
-function endAttempt({ attempts }: SentCommand, result: Result): void {
+function endAttempt({ attempts }: Command, result: Pick<Attempt, 'status' | 'error'>): void {
   const last = attempts.at(-1);
   if (last && last.seconds === undefined)
     Object.assign(last, { seconds: (performance.now() - last.start) / 1000, ...result });

@@ -1,10 +1,10 @@
 import type { ApolloServerPlugin } from '@apollo/server';
 import { trace } from '@opentelemetry/api';
 import type { Level, Logger } from 'pino';
-import type { CommandRecord } from '../command-api/client.ts';
+import type { Command } from '../command-api/command.ts';
 import { CommandApiError } from '../command-api/errors.ts';
 import { type Context, shorten } from '../context.ts';
-import { FAILURES } from '../format-error.ts';
+import { codeOf } from '../format-error.ts';
 import type { Metrics } from '../metrics.ts';
 import { failSpan } from '../tracing.ts';
 
@@ -51,11 +51,19 @@ function chooseLevel(codes: readonly (string | undefined)[]): Level {
   return codes.some((code) => code?.startsWith('UPSTREAM_')) ? 'warn' : 'info';
 }
 
-function describeCommand(command: CommandRecord) {
+function describeCommand(command: Command) {
   const { name, id, attempts, dropped, error } = command;
   const [durationMs, coalesced] = [Math.round(command.durationMs), command.coalesced || undefined];
-  const entry = { name, id, durationMs, attempts: attempts.length, coalesced, dropped, code: undefined };
+  const entry = {
+    name,
+    id,
+    durationMs,
+    attempts: attempts.length,
+    coalesced,
+    dropped,
+    code: error ? codeOf(error) : undefined,
+  };
+  // What nobody foresaw is in the log by itself, without its message.
   if (!(error instanceof CommandApiError)) return entry;
-  const { reason, message, details } = error;
-  return { ...entry, code: FAILURES[reason].code, detail: message, upstreamCode: details.upstreamCode };
+  return { ...entry, detail: error.message, upstreamCode: error.details.upstreamCode };
 }
