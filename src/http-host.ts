@@ -2,43 +2,45 @@
  * The HTTP host of an Apollo Server: the router's secret before everything, health, and draining.
  */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import http, { type ServerResponse, STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApolloServer, BaseContext } from '@apollo/server';
 import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
 import { SpanKind } from '@opentelemetry/api';
-import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { maskError } from './format-error.ts';
 import { LIMITS } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { takeJsonBodies } from './request-body.ts';
-import { createRouterGuard, isProbe, isScrape } from './router-secret.ts';
+import { createRouterGuard } from './router-secret.ts';
 import { inSpan } from './tracing.ts';
 import { VERSION } from './version.ts';
 
 // Longer than a router keeps an idle connection, so that it is never us who close one just as it is used again.
 const KEEP_ALIVE_MS = 75_000;
 const SERVER_OPTIONS = {
-  // One without a Host is answered like every other fault, and not with an empty 400 of Node's.
-  requireHostHeader: false,
+  http: {
+    // One without a Host is answered like every other fault, and not with an empty 400 of Node's.
+    requireHostHeader: false,
+    // From the first byte of a request to the end of its head, and to the end of its body.
+    headersTimeout: KEEP_ALIVE_MS + 5000,
+    connectionsCheckingInterval: 5000,
+  },
   keepAliveTimeout: KEEP_ALIVE_MS,
-  // From the first byte of a request to the end of its head, and to the end of its body.
-  headersTimeout: KEEP_ALIVE_MS + 5000,
   requestTimeout: KEEP_ALIVE_MS + 10_000,
-  connectionsCheckingInterval: 5000,
+  // A connection on which nothing moves: its client reads no answer. Longer than any operation may take.
+  connectionTimeout: KEEP_ALIVE_MS + 10_000,
 };
-// A connection on which nothing moves: its client reads no answer. Longer than any operation may take.
-const SILENCE_MS = KEEP_ALIVE_MS + 10_000;
 const GRACE_MS = 1000;
 /** What may go into a log as it came. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 // Connections that may wait to be taken up. One that finds no room is tried again by its system, after seconds.
 const BACKLOG = 4096;
 const JSON_TYPE = 'application/json; charset=utf-8';
+const isProbe = ({ routeOptions: { url } }: FastifyRequest) => url === '/health/live' || url === '/health/ready';
 
 /** Serves a started Apollo Server. Rejects where it cannot listen, with Node's own error. */
 export async function startHost<T extends BaseContext>(
@@ -50,44 +52,36 @@ export async function startHost<T extends BaseContext>(
   extend: (app: FastifyInstance) => void = () => {},
 ) {
   const mayEnter = createRouterGuard(config.routerSecrets);
+  const underWay = new Set<Promise<unknown>>();
   let ready = true;
   let inFlight = 0;
 
-  // Not a hook: nothing of a request that may not enter, or that there is no room for, is routed or parsed.
-  function admit(handle?: http.RequestListener): http.RequestListener {
-    return (request, response) => {
-      const start = performance.now();
-      response.once('close', () => metrics.requestEnded(request, response, (performance.now() - start) / 1000));
-      // Every answer is one caller's, or of one moment.
-      response.setHeader('cache-control', 'no-store');
-      if (!ready) response.setHeader('connection', 'close');
-      const isAlways = isProbe(request);
-      if (!isAlways && !mayEnter(request)) {
-        // For who looks for it: whoever reaches the port could fill the log, and the metric tells how many there are.
-        logger.debug('refused a request without the router secret');
-        metrics.refused.inc({ code: 'ROUTER_UNAUTHENTICATED' });
-        return refuse(response, 401, 'ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.');
-      }
-      if (isScrape(request) && (!handle || config.METRICS_PORT === undefined)) return answerScrape(response);
-      if (!handle) return refuse(response, 404, 'NOT_FOUND');
-      if (isAlways) return handle(request, response);
+  /** Refuses what may not enter, or what there is no room for, before anything of its body is read. */
+  async function admit(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const start = performance.now();
+    reply.raw.once('close', () => metrics.requestEnded(request, reply.raw, (performance.now() - start) / 1000));
+    if (!isProbe(request) && !mayEnter(request)) {
+      // For who looks for it: whoever reaches the port could fill the log, and the metric tells how many there are.
+      logger.debug('refused a request without the router secret');
+      return refuse(reply, 401, 'ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.');
+    }
+    if (!isProbe(request) && request.routeOptions.url !== '/metrics') {
       if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) {
-        metrics.refused.inc({ code: 'OVERLOADED' });
-        response.setHeader('retry-after', '1');
-        return refuse(response, 503, 'OVERLOADED', 'More requests than can be served. Try again later.');
+        reply.header('retry-after', '1');
+        return refuse(reply, 503, 'OVERLOADED', 'More requests than can be served. Try again later.');
       }
       metrics.active.set(++inFlight);
-      response.once('close', () => metrics.active.set(--inFlight));
-      return handle(request, response);
-    };
+      reply.raw.once('close', () => metrics.active.set(--inFlight));
+    }
+    const { expect } = request.headers;
+    if (expect?.toLowerCase() === '100-continue') reply.raw.writeContinue();
+    else if (expect) return reply.code(417).send(refusal(417));
+    return undefined;
   }
 
-  /** No route of Fastify's, which would know the path by other spellings too, on either port. */
-  function answerScrape(response: ServerResponse): void {
-    metrics.write().then(
-      (text) => response.setHeader('content-type', metrics.contentType).end(text),
-      (error) => response.writeHead(500).end(maskError(error, logger).message),
-    );
+  function refuse(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
+    metrics.refused.inc({ code });
+    return reply.code(status).send(refusal(status, code, message));
   }
 
   /** A fault that Fastify found in a request, or an unforeseen one, as JSON of GraphQL's shape. */
@@ -97,75 +91,69 @@ export async function startHost<T extends BaseContext>(
     return reply.code(status).send(status < 500 ? refusal(status) : { errors: [maskError(error, logger)] });
   }
 
-  const app = fastify({
-    serverFactory(handle) {
-      const goOn = admit((request, response) => {
-        response.writeContinue();
-        handle(request, response);
-      });
-      const failExpectation = admit((_, response) => refuse(response, 417));
-      const server = createHttpServer(admit(handle));
-      // Node by itself answers these two before anyone has asked for the secret.
-      return server.on('checkContinue', goOn).on('checkExpectation', failExpectation);
-    },
-    clientErrorHandler: answerClientError,
-    bodyLimit: LIMITS.bodyBytes,
-    return503OnClosing: false,
-    frameworkErrors: answerHttpError,
-    genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
-  });
+  /** For either port: it asks for the secret first, answers in JSON, and reaps slow and silent clients. */
+  function createApp(): FastifyInstance {
+    const app = fastify({
+      ...SERVER_OPTIONS,
+      clientErrorHandler: answerClientError,
+      bodyLimit: LIMITS.bodyBytes,
+      return503OnClosing: false,
+      // What cannot be decoded is a path that nobody serves.
+      rewriteUrl: ({ url = '' }) => (isDecodable(url) ? url : '/'),
+      genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
+    });
+    // Node by itself answers both before anyone has asked for the secret.
+    for (const event of ['checkContinue', 'checkExpectation'])
+      app.server.on(event, (request, response) => app.server.emit('request', request, response));
+    app.addHook('onRequest', admit);
+    app.setErrorHandler(answerHttpError);
+    app.setNotFoundHandler(({ url }, reply) => {
+      const isThere = app.hasRoute({ method: 'POST', url: url.replace(/\?.*/, '') });
+      if (!isThere) return reply.code(404).send(refusal(404, 'NOT_FOUND'));
+      return reply.code(405).header('allow', 'GET, POST').send(refusal(405));
+    });
+    app.addHook('onSend', async (_, reply, payload) => {
+      // Every answer is one caller's, or of one moment; Apollo lets some be kept, those to a persisted query.
+      reply.header('cache-control', 'no-store');
+      // A connection that is kept would hold up the end.
+      if (!ready) reply.header('connection', 'close');
+      // Apollo refuses so what is well-formed and does not parse or validate. There GraphQL over HTTP wants 200, in this
+      // type alone. A message cannot hold the text that is looked for: JSON escapes its quotes.
+      const isRefused = reply.statusCode === 400 && reply.getHeader('content-type') === JSON_TYPE;
+      if (isRefused && !String(payload).includes('"code":"BAD_REQUEST"')) reply.code(200);
+    });
+    return app;
+  }
+
+  const app = createApp();
   takeJsonBodies(app);
-  app.setNotFoundHandler(({ url }, reply) => {
-    if (url.split('?')[0] !== '/graphql') return reply.code(404).send(refusal(404, 'NOT_FOUND'));
-    return reply.code(405).header('allow', 'GET, POST').send(refusal(405));
-  });
-  app.setErrorHandler(answerHttpError);
-  app.addHook('onSend', async (_, reply, payload) => {
-    // Apollo lets some answers be kept, those to a persisted query.
-    reply.header('cache-control', 'no-store');
-    // A connection that is kept would hold up the end.
-    if (!ready) reply.header('connection', 'close');
-    // Apollo refuses so what is well-formed and does not parse or validate. There GraphQL over HTTP wants 200, in this type
-    // alone. A message cannot hold the text that is looked for: JSON escapes its quotes.
-    const isRefused = reply.statusCode === 400 && reply.getHeader('content-type') === JSON_TYPE;
-    if (isRefused && !String(payload).includes('"code":"BAD_REQUEST"')) reply.code(200);
-  });
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'stopping' }));
   const answer = fastifyApolloHandler(apollo, { context });
-  const underWay = new Set<Promise<unknown>>();
   app.route({
     method: ['GET', 'POST'],
     url: '/graphql',
     exposeHeadRoute: false,
     async handler(request, reply) {
+      const attributes = { 'http.request.method': request.method, 'http.route': '/graphql' };
+      const run = async () => answer.call(this, request, reply);
       // Its name until the operation is known; see plugins/operation-report.ts.
-      const span = {
-        kind: SpanKind.SERVER,
-        attributes: { 'http.request.method': request.method, 'http.route': '/graphql' },
-      };
-      const answered = inSpan(
-        'GraphQL Operation',
-        span,
-        async () => answer.call(this, request, reply),
-        request.headers,
-      );
+      const answered = inSpan('GraphQL Operation', { kind: SpanKind.SERVER, attributes }, run, request.headers);
       underWay.add(answered);
       return answered.finally(() => underWay.delete(answered));
     },
   });
   extend(app);
+  const metricsApp = config.METRICS_PORT === undefined ? app : createApp();
+  metricsApp.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.write()));
   const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
-  const metricsServer = createHttpServer(admit());
-  if (config.METRICS_PORT !== undefined)
-    await once(metricsServer.listen(config.METRICS_PORT, config.HOST), 'listening');
-  const metricsPort = (metricsServer.address() as AddressInfo | null)?.port;
+  if (config.METRICS_PORT !== undefined) await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT });
 
   return {
     /** Scheme, host and port that it listens on. */
     url,
-    /** Where metrics are, if on a port of their own. */
-    metricsPort,
+    /** The port that metrics are on. */
+    metricsPort: (metricsApp.server.address() as AddressInfo).port,
     /** Turns not ready, answers what is under way and closes. */
     async stop() {
       ready = false;
@@ -176,14 +164,18 @@ export async function startHost<T extends BaseContext>(
       clearTimeout(cut);
       // A write goes on after its caller has gone, and with it the connection.
       await Promise.allSettled(underWay);
-      metricsServer.close().closeAllConnections();
+      metricsApp.server.closeAllConnections();
+      await metricsApp.close();
     },
   };
 }
 
-/** For either port: one that reaps slow and silent clients. */
-function createHttpServer(listener: http.RequestListener): http.Server {
-  return http.createServer(SERVER_OPTIONS, listener).setTimeout(SILENCE_MS);
+function isDecodable(url: string): boolean {
+  try {
+    return decodeURI(url) !== '';
+  } catch {
+    return false;
+  }
 }
 
 /** Answers what Node could not read as HTTP, or not in time. */
@@ -194,11 +186,6 @@ function answerClientError({ code }: NodeJS.ErrnoException, socket: Socket): voi
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: ${JSON_TYPE}`;
   socket.write(`${head}\r\ncache-control: no-store\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
   socket.destroySoon();
-}
-
-function refuse(response: ServerResponse, status: number, code?: string, message?: string): void {
-  response.writeHead(status, { 'content-type': JSON_TYPE, 'cache-control': 'no-store' });
-  response.end(JSON.stringify(refusal(status, code, message)));
 }
 
 /** What is said of a request that is refused before it is GraphQL: no more than its status, unless there is more to say. */

@@ -2,7 +2,8 @@
  * What is counted and measured, for Prometheus; docs/observability.md says what each metric means. Every label has few values:
  * no name, id or token that came from outside.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { COMMANDS, type Command, FLAWS } from './command-api/command.ts';
 import { CommandApiError } from './command-api/errors.ts';
@@ -17,7 +18,6 @@ const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5
 const BATCHES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 // As cockatiel numbers them.
 const BREAKER_STATES = ['closed', 'open', 'half_open'];
-const ROUTES: ReadonlySet<string> = new Set(['/graphql', '/health/live', '/health/ready', '/metrics']);
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -82,12 +82,11 @@ export function createMetrics({ COMMAND_API_URL }: Config, look: ReturnType<type
       return registry.metrics();
     },
 
-    requestEnded({ method = '', url = '' }: IncomingMessage, response: ServerResponse, seconds: number): void {
-      const [path = ''] = url.split('?');
+    requestEnded({ method, routeOptions }: FastifyRequest, response: ServerResponse, seconds: number): void {
       // Node's own 200 stands there where nobody waited for another.
       const http_response_status_code = response.headersSent ? response.statusCode : '';
       const http_request_method = METHODS.has(method) ? method : '_OTHER';
-      const http_route = ROUTES.has(path) ? path : '';
+      const http_route = routeOptions.url ?? '';
       requests.observe({ http_request_method, http_route, http_response_status_code, url_scheme: 'http' }, seconds);
     },
 

@@ -375,7 +375,7 @@ describe('an ordinary day', () => {
     ['over 1 MB', { body: JSON.stringify({ query: OWN.repeat(110_000) }) }, 'BAD_REQUEST'],
     ['another type', { body: OWN, headers: { 'content-type': `text/${OWN}` } }, 'BAD_REQUEST'],
     ['another path', { query: LIST, path: `/${OWN}?access_token=${TOKEN}` }, 'NOT_FOUND'],
-    ['a path that cannot be decoded', { query: LIST, path: `/%${OWN}?access_token=${TOKEN}` }, 'BAD_REQUEST'],
+    ['a path that cannot be decoded', { query: LIST, path: `/%${OWN}?access_token=${TOKEN}` }, 'NOT_FOUND'],
     ['a query of the URL that nobody reads', { query: '', path: `/graphql?access_token=${TOKEN}` }, 'BAD_REQUEST'],
     ['a wrong secret', { query: LIST, headers: { 'router-authorization': 'canary-secret' } }, 'ROUTER_UNAUTHENTICATED'],
   ];
