@@ -4,18 +4,15 @@
  * ticket was left over, and with 2 where nothing can be said.
  */
 import { parseArgs } from 'node:util';
-import { EnvError, makeValidator } from 'envalid';
-import { ConfigError, origin, readVariables } from '../src/config.ts';
+import { makeValidator } from 'envalid';
+import { ConfigError, checked, origin, readVariables, visible } from '../src/config.ts';
 import { describeFailure } from './contract/describe.ts';
 import { createSend, type Send } from './contract/exchange.ts';
 import { createFindings, type Findings } from './contract/findings.ts';
 import { checkMembers, checkReads, type ListRead, readList } from './contract/reads.ts';
 import { checkWrites } from './contract/writes.ts';
 
-const token = makeValidator((text) => {
-  if (!/^[\x21-\x7e]+$/.test(text)) throw new EnvError('must be visible ASCII without spaces: the token alone');
-  return text;
-});
+const token = checked(visible, 'must be visible ASCII without spaces: the token alone');
 
 const id = makeValidator((text) => text);
 

@@ -68,31 +68,31 @@ export function readVariables<S>(environment: NodeJS.ProcessEnv, specs: S) {
   });
 }
 
-function wholeNumber(least: number, most: number) {
-  return makeValidator((text) => {
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= least && value <= most)) throw new EnvError(`must be a whole number from ${least} to ${most}`);
+/** A variable that `parse` makes undefined of is told `fault`. */
+export function checked<T>(parse: (text: string) => T | undefined, fault: string) {
+  return makeValidator((text): T => {
+    const value = parse(text);
+    if (value === undefined) throw new EnvError(fault);
     return value;
   });
 }
 
-function checked(isGood: (text: string) => boolean, fault: string) {
-  return makeValidator((text) => {
-    if (!isGood(text)) throw new EnvError(fault);
-    return text;
-  });
+function wholeNumber(least: number, most: number) {
+  const isWithin = (text: string) => /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most;
+  return checked(
+    (text) => (isWithin(text) ? Number(text) : undefined),
+    `must be a whole number from ${least} to ${most}`,
+  );
 }
 
 function oneOf(...choices: readonly string[]) {
-  return checked((text) => choices.includes(text), `must be one of ${choices.join(', ')}`);
+  return checked((text) => choices.find((choice) => choice === text), `must be one of ${choices.join(', ')}`);
 }
 
-const isVisible = (text: string) => /^[\x21-\x7e]+$/.test(text);
-const secret = checked(isVisible, 'must be visible ASCII without spaces, as a header can carry it');
+export const visible = (text: string) => /^[\x21-\x7e]+$/.exec(text)?.[0];
+const secret = checked(visible, 'must be visible ASCII without spaces, as a header can carry it');
 
-export const origin = makeValidator((text) => {
+export const origin = checked((text) => {
   const url = URL.parse(text);
-  const isOrigin = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
-  if (!isOrigin) throw new EnvError('must be an http or https origin without a path, query or credentials');
-  return url.origin;
-});
+  return url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/` ? url.origin : undefined;
+}, 'must be an http or https origin without a path, query or credentials');
