@@ -2,6 +2,7 @@
  * The log: one line for each operation, which holds what docs/observability.md says and nothing else.
  */
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { Logger } from 'pino';
 import { EXAMPLE } from '../dev/seed.ts';
@@ -149,6 +150,21 @@ describe('the line of an operation', () => {
     await subgraph.ask(LIST);
     const [{ id } = { id: '' }] = subgraph.upstream.received;
     expect(subgraph.logs()).toMatchObject([{ level: 30, commands: [{ id, attempts: 2 }] }]);
+  });
+
+  it('says how long the operation took, and of that each command', async () => {
+    const release = subgraph.upstream.hold();
+    const asked = subgraph.ask(LIST);
+    await until(() => subgraph.upstream.received.length === 1);
+    await delay(50);
+    release();
+    await asked;
+    const [{ durationMs, commands } = {}] = subgraph.logs();
+    const [command] = commands as { durationMs: number }[];
+    // A millisecond less, since timers round.
+    expect(command?.durationMs).toBeGreaterThanOrEqual(49);
+    expect(durationMs).toBeGreaterThanOrEqual(49);
+    expect(durationMs).toBeLessThan(60_000);
   });
 
   it('says of a read that shared the exchange of another, and has its id', async () => {

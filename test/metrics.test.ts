@@ -219,6 +219,8 @@ const SCENARIOS: [string, Scenario, (subgraph: Subgraph) => Row[], NodeJS.Proces
       operation('query', 'CALLER_GONE'),
       command(LISTED, 'CALLER_GONE', '1'),
       attempt(subgraph, { command: LISTED, error_type: 'ERR_ABORTED' }),
+      // Its place is free again.
+      ['http_server_active_requests', {}, 0],
     ],
   ],
   [
@@ -453,15 +455,23 @@ describe('/metrics', () => {
     expect((await scrape(subgraph.url)).get(writeSample(name, labels))).toBe(1);
   });
 
-  it('has durations in the buckets of OpenTelemetry', async () => {
+  const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+  it.each([
+    ['http_server_request_duration_seconds', 'of OpenTelemetry', DURATIONS],
+    ['http_client_request_duration_seconds', 'of OpenTelemetry', DURATIONS],
+    [
+      'maintenance_loader_batch_size',
+      'up to the most that may be asked for',
+      [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
+    ],
+  ])('has %s in buckets %s', async (name, _, expected) => {
     const subgraph = await start();
     await subgraph.ask(LIST);
+    await subgraph.ask(DETAIL);
     const text = await (await fetchMetrics(subgraph.url)).text();
-    for (const name of ['http_server_request_duration_seconds', 'http_client_request_duration_seconds']) {
-      const bounds = [...text.matchAll(new RegExp(`^${name}_bucket\\{le="([^"]+)"`, 'gm'))].map(([, le]) => le);
-      const expected = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, '+Inf'].map(String);
-      expect(bounds.slice(0, 15)).toEqual(expected);
-    }
+    const bounds = [...text.matchAll(new RegExp(`^${name}_bucket\\{le="([^"]+)"`, 'gm'))].map(([, le]) => le);
+    expect(bounds.slice(0, expected.length + 1)).toEqual([...expected, '+Inf'].map(String));
   });
 
   it.each([
