@@ -172,7 +172,7 @@ export async function startHost<T extends BaseContext>(
 
 function isDecodable(url: string): boolean {
   try {
-    return decodeURI(url) !== '';
+    return decodeURI(url.replace(/\?.*/, '')) !== '';
   } catch {
     return false;
   }

@@ -360,6 +360,7 @@ describe('what is unusual and right is answered', () => {
       request(['POST http://elsewhere.example/graphql HTTP/1.1', ...USUAL, CLOSE], BODY),
     ],
     ['a query after the path', request(['POST /graphql?query={nothing}&x=%00 HTTP/1.1', ...USUAL, CLOSE], BODY)],
+    ['one that cannot be decoded', request(['POST /graphql?x=%ZZ&y=% HTTP/1.1', ...USUAL, CLOSE], BODY)],
     ['a port in Host', request([POST, 'host: subgraph.example:80', ...CREDENTIALS, JSON_TYPE, CLOSE], BODY)],
     ['an IPv6 Host', request([POST, 'host: [::1]:4001', ...CREDENTIALS, JSON_TYPE, CLOSE], BODY)],
     [
