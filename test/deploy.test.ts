@@ -191,6 +191,15 @@ describe('the pods', () => {
     expect(readme).toContain(`| \`GET ${path}\` |`);
   });
 
+  it.each([
+    ['livenessProbe', 30],
+    ['readinessProbe', 15],
+  ])('have a %s that waits for an answer, and gives up after %d s or more', (probe, leastSeconds) => {
+    const { periodSeconds, timeoutSeconds, failureThreshold } = container[probe];
+    expect(timeoutSeconds).toBeGreaterThanOrEqual(5);
+    expect(periodSeconds * failureThreshold).toBeGreaterThanOrEqual(leastSeconds);
+  });
+
   it('have time to end', () => {
     const graceMs = Number(/^const GRACE_MS = (\d+);$/m.exec(read('src/http-host.ts'))?.[1]);
     const { DRAIN_DELAY_MS, OPERATION_TIMEOUT_MS } = config;
@@ -259,11 +268,11 @@ describe('the network policy', () => {
   });
 
   it('lets in the router’s pods to GraphQL and Prometheus’ to the metrics, and nobody else', () => {
-    const labels = { matchLabels: { 'app.kubernetes.io/name': expect.any(String) } };
-    const namespace = { matchLabels: { 'kubernetes.io/metadata.name': expect.any(String) } };
+    const podsOf = (name: string) => ({ matchLabels: { 'app.kubernetes.io/name': name } });
+    const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } };
     expect(policy.spec.ingress).toEqual([
-      { from: [{ podSelector: labels }], ports: [{ port: 'graphql' }] },
-      { from: [{ namespaceSelector: namespace, podSelector: labels }], ports: [{ port: 'metrics' }] },
+      { from: [{ podSelector: podsOf('router') }], ports: [{ port: 'graphql' }] },
+      { from: [{ namespaceSelector, podSelector: podsOf('prometheus') }], ports: [{ port: 'metrics' }] },
     ]);
     for (const { ports } of policy.spec.ingress) expect(portOf(ports[0].port)).toBeDefined();
   });
@@ -273,7 +282,9 @@ describe('the network policy', () => {
     expect(others).toEqual([]);
     expect(dns.to).toEqual([{ namespaceSelector: expect.anything(), podSelector: expect.anything() }]);
     expect(dns.ports).toEqual(['UDP', 'TCP'].map((protocol) => ({ port: 53, protocol })));
-    expect(api.to).toEqual([{ ipBlock: { cidr: '0.0.0.0/0', except: expect.arrayContaining(['169.254.0.0/16']) } }]);
+    // Those of RFC 1918, what providers share (RFC 6598), and where a cloud keeps its metadata.
+    const except = ['10.0.0.0/8', '100.64.0.0/10', '169.254.0.0/16', '172.16.0.0/12', '192.168.0.0/16'];
+    expect(api.to).toEqual([{ ipBlock: { cidr: '0.0.0.0/0', except } }]);
     expect(api.ports).toEqual([{ port: Number(new URL(config.COMMAND_API_URL).port || 443) }]);
   });
 });
