@@ -1,5 +1,6 @@
 /**
- * deploy/kubernetes.yaml against Kubernetes' schemas and against the code; docs/capacity.md against what was measured.
+ * deploy/kubernetes.yaml against Kubernetes' schemas and against the code; what scrapes its pods and watches their memory
+ * against both; docs/capacity.md against what was measured.
  */
 import { describe, expect, it } from '@jest/globals';
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment';
@@ -7,10 +8,11 @@ import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2/Horizo
 import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy';
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget';
 import { Service } from 'kubernetes-models/v1/Service';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '../src/config.ts';
 import { readDocument as read, README as readme } from './support/documents.ts';
-import { ROUTER_SECRET } from './support/subgraph.ts';
+import { fetchMetrics } from './support/scrape.ts';
+import { ROUTER_SECRET, startSubgraph } from './support/subgraph.ts';
 
 const MODELS = [Deployment, Service, PodDisruptionBudget, HorizontalPodAutoscaler, NetworkPolicy];
 
@@ -220,6 +222,16 @@ describe('the pods', () => {
     expect(manifest).toContain(`${idle} MB idle, ${loaded} MB after load`);
   });
 
+  it('are told of before they reach the limit of their memory', () => {
+    const { rules } = parse(read('deploy/alerts.yaml')).groups[0];
+    const { expr, annotations } = rules.find(({ alert }: { alert: string }) => alert === 'MaintenanceMemoryHigh');
+    const [, factor, base, exponent] = /^process_resident_memory_bytes\{.+\} > (\S+) \* (\d+)\^(\d+)$/.exec(expr) ?? [];
+    const share = (Number(factor) * Number(base) ** Number(exponent)) / bytesOf(container.resources.limits.memory);
+    expect(share).toBeGreaterThanOrEqual(0.8);
+    expect(share).toBeLessThanOrEqual(0.9);
+    expect(annotations.description).toContain(`More than ${share * 100} % of its limit.`);
+  });
+
   it('are replaced without a moment of fewer', () => {
     expect(deployment.spec.strategy).toEqual({ rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
   });
@@ -286,6 +298,29 @@ describe('the network policy', () => {
     const except = ['10.0.0.0/8', '100.64.0.0/10', '169.254.0.0/16', '172.16.0.0/12', '192.168.0.0/16'];
     expect(api.to).toEqual([{ ipBlock: { cidr: '0.0.0.0/0', except } }]);
     expect(api.ports).toEqual([{ port: Number(new URL(config.COMMAND_API_URL).port || 443) }]);
+  });
+});
+
+describe('Prometheus', () => {
+  const [job] = parse(read('deploy/prometheus.yaml')).scrape_configs;
+
+  it('finds the pods, and of each the port of metrics alone', () => {
+    // As Prometheus writes a label's name.
+    const [[label = '', value]] = Object.entries(pod.metadata.labels) as [[string, string]];
+    const kept = job.relabel_configs.filter(({ action }: { action?: string }) => action === 'keep');
+    expect(kept).toMatchObject([
+      { source_labels: [`__meta_kubernetes_pod_label_${label.replaceAll(/\W/g, '_')}`], regex: value },
+      { source_labels: ['__meta_kubernetes_pod_container_port_number'], regex: String(config.METRICS_PORT) },
+    ]);
+  });
+
+  it('shows the secret in the header that the code asks for', async () => {
+    const [name = '', ...others] = Object.keys(job.http_headers);
+    expect(others).toEqual([]);
+    const subgraph = await startSubgraph();
+    const { status } = await fetchMetrics(subgraph.url, { [name]: ROUTER_SECRET });
+    await subgraph.stop();
+    expect(status).toBe(200);
   });
 });
 

@@ -6,7 +6,10 @@ import { ROUTER_SECRET } from './subgraph.ts';
 export type Samples = ReadonlyMap<string, number>;
 
 /** Asks a server for its metrics. */
-export async function fetchMetrics(origin: string, headers = { 'router-authorization': ROUTER_SECRET }) {
+export async function fetchMetrics(
+  origin: string,
+  headers: Record<string, string> = { 'router-authorization': ROUTER_SECRET },
+) {
   return fetch(`${origin}/metrics`, { headers });
 }
 
