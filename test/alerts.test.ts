@@ -231,6 +231,19 @@ describe('the dashboard', () => {
     },
   );
 
+  it.each(
+    shown
+      .filter(({ title, description = '' }) => /error|fail/i.test(title) || / not end OK/.test(description))
+      .flatMap(({ title, targets = [] }) => targets.map(({ expr }): [string, string] => [title, expr])),
+  )('%s leaves out what ended OK: %s', (_, expr) => {
+    const { matchers } = readPromql(expr, series);
+    const takesOk = matchers
+      .filter(({ label }) => label === 'code' || label === 'outcome')
+      .map(({ operator, value }) => operator.startsWith('!') !== new RegExp(`^(?:${value})$`).test('OK'));
+    // Or takes it away from all there is.
+    expect(takesOk).toEqual([expr.startsWith('1 - ')]);
+  });
+
   it('asks the data source that is chosen', () => {
     const names = dashboard.templating.list.map(({ name, type }: { name: string; type: string }) => [name, type]);
     expect(names).toEqual([['datasource', 'datasource']]);
