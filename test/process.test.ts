@@ -285,6 +285,8 @@ describe('npm run dev', () => {
     expect(await page.text()).toContain('OpenMaintenances');
     dev.child.kill('SIGINT');
     expect(await dev.exit).toBe(0);
+    // The log is for who sits before it: no JSON, and nothing of where it runs.
+    expect(dev.output()).toMatch(/^\[[\d:.]+\] INFO: stopping \{"signal":"SIGINT"\}\n\[[\d:.]+\] INFO: stopped\n$/m);
   });
 
   it('says which port is taken, without a stack, and exits with 1', async () => {
