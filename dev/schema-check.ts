@@ -1,8 +1,9 @@
 /**
  * `npm run schema:check`: what changed in the schema since the last release, which is its newest tag `v…`, or else the
- * baseline that lies beside it. Ends with 1 where a breaking change is not declared.
+ * baseline that lies beside it. At a release it is the one before. Ends with 1 where a breaking change is not declared.
  *
- * `-- --accept` makes the schema as it is the baseline, for a release.
+ * `-- --accept` makes the schema as it is the baseline, once a release has its tag: until then, what is declared is what
+ * changed since the one before.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -56,12 +57,16 @@ async function check(): Promise<boolean> {
   return false;
 }
 
-/** The schema of the newest release before this commit. Undefined where there is none, or no git, or no history. */
+/** The schema of the newest release before this one. Undefined where there is none, or no git, or no history. */
 function readRelease() {
   const git = (...args: string[]) =>
     execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   try {
-    const tag = git('describe', '--tags', '--abbrev=0', '--match', 'v[0-9]*').trim();
+    // Compared with itself, a release would never break anything. What is being changed on top of it is not that release.
+    const isCommitted = git('diff', '--name-only', 'HEAD', '--', 'schema') === '';
+    const own = isCommitted ? git('tag', '--points-at', 'HEAD').split('\n').filter(Boolean) : [];
+    const others = ['--match', 'v[0-9]*', ...own.flatMap((tag) => ['--exclude', tag])];
+    const tag = git('describe', '--tags', '--abbrev=0', ...others).trim();
     return { name: tag, sdl: git('show', `${tag}:./${SCHEMA}`) };
   } catch {
     return undefined;

@@ -266,9 +266,48 @@ describe('the program', () => {
       commit();
       git('tag', 'v1.1.0');
       git('tag', 'verified');
+      write('README.md', '');
+      commit();
       expect(run()).toEqual({ status: 0, stdout: 'Compared with v1.1.0: nothing changed.\n', stderr: '' });
       write(SCHEMA, WITHOUT_BLUE.replace('  RED\n', '  RED\n  BLUE\n'));
       expect(run().stdout).toMatch(/^Compared with v1\.1\.0: 1 changed\.\n {2}dangerous/);
+    });
+
+    it.each([
+      ['one before', 'v1.0.0', ['tag', 'v1.0.0'], [['tag', 'v1.1.0']]],
+      [
+        'one before where it has two tags',
+        'v1.0.0',
+        ['tag', 'v1.0.0'],
+        [
+          ['tag', 'v1.1.0'],
+          ['tag', 'v1.1.0-rc.1'],
+        ],
+      ],
+      ['one before where its tag is annotated', 'v1.0.0', ['tag', 'v1.0.0'], [['tag', '-a', 'v1.1.0', '-m', 'M']]],
+      ['baseline where it is the first', BASELINE, ['tag', 'verified'], [['tag', 'v1.0.0']]],
+    ])('compares a release with the %s', (_, compared, before, tags) => {
+      git(...before);
+      write(SCHEMA, WITHOUT_BLUE);
+      commit();
+      for (const tag of tags) git(...tag);
+      expect(run()).toMatchObject({
+        status: 1,
+        stdout: expect.stringContaining(`Compared with ${compared}: 1 changed.`),
+      });
+    });
+
+    it('compares what is changed on top of a release with it, so that it can be accepted', () => {
+      git('tag', 'v1.0.0');
+      write(SCHEMA, WITHOUT_BLUE);
+      write(DECLARED, JSON.stringify({ [BLUE_WENT]: 'Nobody paints blue.' }));
+      commit();
+      git('tag', 'v1.1.0');
+      expect(run()).toMatchObject({ status: 0, stdout: expect.stringContaining('Compared with v1.0.0: 1 changed.') });
+      run('--accept');
+      expect(run()).toEqual({ status: 0, stdout: 'Compared with v1.1.0: nothing changed.\n', stderr: '' });
+      commit();
+      expect(run()).toEqual({ status: 0, stdout: 'Compared with v1.1.0: nothing changed.\n', stderr: '' });
     });
 
     it.each([
@@ -280,6 +319,7 @@ describe('the program', () => {
           ['rm', '--quiet', '--cached', '-r', 'schema'],
           ['commit', '-qm', 'M'],
           ['tag', 'v1.0.0'],
+          ['commit', '-qm', 'M', '--allow-empty'],
         ],
       ],
     ])('compares with the baseline where there is %s', (_, commands) => {
