@@ -86,6 +86,16 @@ describe.each(jobs)('%s: %s', (file, name, job) => {
     expect(job.secrets).not.toBe('inherit');
     if (job.needs) expect(workflows.find(([one]) => one === file)?.[1].jobs).toHaveProperty(job.needs);
   });
+
+  it('has installed the packages before it runs what needs them', () => {
+    const all = job.steps ?? [];
+    const without = all.filter(({ run = '', if: condition }, at) => {
+      const installs = (one: Step) =>
+        /^(npm ci|\.ci\/run)$/.test(one.run ?? '') && [undefined, condition].includes(one.if);
+      return /\bnp[mx] (?!ci\b)|\bnode .*\.(ts|mjs)\b/.test(run) && !all.slice(0, at).some(installs);
+    });
+    expect(without).toEqual([]);
+  });
 });
 
 describe.each(steps)('%s: %s: %s', (_, __, ___, step, job) => {
