@@ -52,6 +52,9 @@ const steps = jobs.flatMap(([file, name, job]) =>
 );
 const running = steps.filter(([, , , { run }]) => run !== undefined);
 const { scripts, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
+/** Whether a job compares the schema with the last release, for which git has to know it. */
+const looksBack = ({ steps = [] }: Job) =>
+  steps.some(({ run = '' }) => /\.ci\/run|npm test|npm run (schema:)?check/.test(run));
 const named = (pattern: RegExp, text: string) => [...text.matchAll(pattern)].map(([, name = '']) => name);
 
 /** The only right that goes beyond reading the code, and the job that has it. */
@@ -108,10 +111,11 @@ describe.each(steps)('%s: %s: %s', (_, __, ___, step, job) => {
     }
   });
 
-  it('names actions by version, and leaves them no credentials', () => {
+  it('names actions by version, leaves them no credentials, and fetches releases where they are asked for', () => {
     if (step.uses === undefined) return expect(step.run).toBeDefined();
     expect(step.uses).toMatch(/^actions\/[\w-]+@(v\d+(\.\d+\.\d+)?|[0-9a-f]{40})$/);
-    if (step.uses.startsWith('actions/checkout@')) expect(step.with).toEqual({ 'persist-credentials': false });
+    if (!step.uses.startsWith('actions/checkout@')) return;
+    expect(step.with).toEqual({ 'persist-credentials': false, ...(looksBack(job) && { 'fetch-depth': 0 }) });
   });
 });
 
@@ -132,8 +136,11 @@ describe('ci.yml', () => {
   const ci = workflows.find(([file]) => file === 'ci.yml')?.[1];
   const runs = running.filter(([file]) => file === 'ci.yml').map(([, , , { run }]) => run ?? '');
 
-  it('runs what CI runs', () => {
-    expect(runs).toContain('.ci/run');
+  it('runs what CI runs, once git takes a checkout that its container’s user does not own', () => {
+    expect(ci?.jobs.test?.steps?.flatMap(({ run }) => run ?? [])).toEqual([
+      'git config --global --add safe.directory "$GITHUB_WORKSPACE"',
+      '.ci/run',
+    ]);
   });
 
   it('starts the Routers that router.yaml is for, the oldest among them', () => {
