@@ -2,7 +2,7 @@
  * The HTTP host of an Apollo Server: the router's secret before everything, health, and draining.
  */
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import http, { STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApolloServer, BaseContext } from '@apollo/server';
@@ -22,25 +22,23 @@ import { VERSION } from './version.ts';
 // Longer than a router keeps an idle connection, so that it is never us who close one just as it is used again.
 const KEEP_ALIVE_MS = 75_000;
 const SERVER_OPTIONS = {
-  http: {
-    // One without a Host is answered like every other fault, and not with an empty 400 of Node's.
-    requireHostHeader: false,
-    // From the first byte of a request to the end of its head, and to the end of its body.
-    headersTimeout: KEEP_ALIVE_MS + 5000,
-    connectionsCheckingInterval: 5000,
-  },
+  // One without a Host is answered like every other fault, and not with an empty 400 of Node's.
+  requireHostHeader: false,
   keepAliveTimeout: KEEP_ALIVE_MS,
+  // From the first byte of a request to the end of its head, and to the end of its body.
+  headersTimeout: KEEP_ALIVE_MS + 5000,
   requestTimeout: KEEP_ALIVE_MS + 10_000,
-  // A connection on which nothing moves: its client reads no answer. Longer than any operation may take.
-  connectionTimeout: KEEP_ALIVE_MS + 10_000,
+  connectionsCheckingInterval: 5000,
 };
+// A connection on which nothing moves: its client reads no answer. Longer than any operation may take.
+const SILENCE_MS = KEEP_ALIVE_MS + 10_000;
 const GRACE_MS = 1000;
 /** What may go into a log as it came. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 // Connections that may wait to be taken up. One that finds no room is tried again by its system, after seconds.
 const BACKLOG = 4096;
 const JSON_TYPE = 'application/json; charset=utf-8';
-const isProbe = ({ routeOptions: { url } }: FastifyRequest) => url === '/health/live' || url === '/health/ready';
+const PROBES: readonly unknown[] = ['/health/live', '/health/ready'];
 
 /** Serves a started Apollo Server. Rejects where it cannot listen, with Node's own error. */
 export async function startHost<T extends BaseContext>(
@@ -59,13 +57,15 @@ export async function startHost<T extends BaseContext>(
   /** Refuses what may not enter, or what there is no room for, before anything of its body is read. */
   async function admit(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const start = performance.now();
+    const { url } = request.routeOptions;
+    const isProbe = PROBES.includes(url);
     reply.raw.once('close', () => metrics.requestEnded(request, reply.raw, (performance.now() - start) / 1000));
-    if (!isProbe(request) && !mayEnter(request)) {
+    if (!isProbe && !mayEnter(request)) {
       // For who looks for it: whoever reaches the port could fill the log, and the metric tells how many there are.
       logger.debug('refused a request without the router secret');
       return refuse(reply, 401, 'ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.');
     }
-    if (!isProbe(request) && request.routeOptions.url !== '/metrics') {
+    if (!isProbe && url !== '/metrics') {
       if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) {
         reply.header('retry-after', '1');
         return refuse(reply, 503, 'OVERLOADED', 'More requests than can be served. Try again later.');
@@ -73,9 +73,9 @@ export async function startHost<T extends BaseContext>(
       metrics.active.set(++inFlight);
       reply.raw.once('close', () => metrics.active.set(--inFlight));
     }
-    const { expect } = request.headers;
-    if (expect?.toLowerCase() === '100-continue') reply.raw.writeContinue();
-    else if (expect) return reply.code(417).send(refusal(417));
+    // HTTP/1.0 knows no expectation, and no other is known.
+    const isExpected = /\b100-continue\b/i.test(request.headers.expect ?? '') && request.raw.httpVersionMinor > 0;
+    if (isExpected) reply.raw.writeContinue();
     return undefined;
   }
 
@@ -94,22 +94,24 @@ export async function startHost<T extends BaseContext>(
   /** For either port: it asks for the secret first, answers in JSON, and reaps slow and silent clients. */
   function createApp(): FastifyInstance {
     const app = fastify({
-      ...SERVER_OPTIONS,
+      // Node by itself answers an expectation, before anyone has asked for the secret.
+      serverFactory: (handle) =>
+        http
+          .createServer(SERVER_OPTIONS, handle)
+          .setTimeout(SILENCE_MS)
+          .on('checkContinue', handle)
+          .on('checkExpectation', handle),
       clientErrorHandler: answerClientError,
       bodyLimit: LIMITS.bodyBytes,
       return503OnClosing: false,
       // What cannot be decoded is a path that nobody serves.
-      rewriteUrl: ({ url = '' }) => (isDecodable(url) ? url : '/'),
+      rewriteUrl: ({ url = '' }) => (isDecodable(pathOf(url)) ? url : '/'),
       genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
     });
-    // Node by itself answers both before anyone has asked for the secret.
-    for (const event of ['checkContinue', 'checkExpectation'])
-      app.server.on(event, (request, response) => app.server.emit('request', request, response));
     app.addHook('onRequest', admit);
     app.setErrorHandler(answerHttpError);
     app.setNotFoundHandler(({ url }, reply) => {
-      const isThere = app.hasRoute({ method: 'POST', url: url.replace(/\?.*/, '') });
-      if (!isThere) return reply.code(404).send(refusal(404, 'NOT_FOUND'));
+      if (!app.hasRoute({ method: 'POST', url: pathOf(url) })) return reply.code(404).send(refusal(404, 'NOT_FOUND'));
       return reply.code(405).header('allow', 'GET, POST').send(refusal(405));
     });
     app.addHook('onSend', async (_, reply, payload) => {
@@ -170,9 +172,14 @@ export async function startHost<T extends BaseContext>(
   };
 }
 
-function isDecodable(url: string): boolean {
+function pathOf(url: string): string {
+  return url.replace(/\?.*/, '');
+}
+
+function isDecodable(path: string): boolean {
   try {
-    return decodeURI(url.replace(/\?.*/, '')) !== '';
+    decodeURI(path);
+    return true;
   } catch {
     return false;
   }

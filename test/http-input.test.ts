@@ -404,8 +404,8 @@ describe('what is unusual and right is answered', () => {
     expect(subgraph.upstream.received.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${EXAMPLE.token}`]);
   });
 
-  it('Expect: 100-continue, which is told to go on', async () => {
-    const answers = await send(request([POST, ...USUAL, CLOSE, 'expect: 100-continue'], BODY));
+  it.each(['100-continue', '100-Continue, 100-continue'])('Expect: %s, which is told to go on', async (expectation) => {
+    const answers = await send(request([POST, ...USUAL, CLOSE, `expect: ${expectation}`], BODY));
     expect(answers.map(({ status }) => status)).toEqual([100, 200]);
     expect(JSON.parse(answers[1]?.body ?? '')).toEqual(LISTED);
   });
@@ -416,10 +416,12 @@ describe('what is unusual and right is answered', () => {
     expect(subgraph.upstream.commands()).toEqual([]);
   });
 
-  it('another expectation', async () => {
-    const answers = await send(request([POST, ...USUAL, CLOSE, 'expect: anything'], BODY));
-    expectRefusal(answers.at(-1), 417);
-    expect(subgraph.upstream.commands()).toEqual([]);
+  it.each([
+    ['another expectation', POST, 'expect: anything'],
+    ['an expectation in HTTP/1.0, which knows none', 'POST /graphql HTTP/1.0', 'expect: 100-continue'],
+  ])('%s, which is not answered', async (_, line, expectation) => {
+    const answers = await send(request([line, ...USUAL, CLOSE, expectation], BODY));
+    expect(answers.map(({ status, body }) => [status, JSON.parse(body)])).toEqual([[200, LISTED]]);
   });
 
   it.each(['100-continue', 'anything'])('Expect: %s, where the secret comes first', async (expectation) => {

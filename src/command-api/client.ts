@@ -1,5 +1,5 @@
 /**
- * The command API as a set of methods, one for each command. With the decoder, the only place that knows its names.
+ * The command API as a set of methods, one for each command. With command.ts and the decoder, the only place that knows its names.
  */
 import { SpanKind } from '@opentelemetry/api';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';

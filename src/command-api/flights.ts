@@ -30,8 +30,8 @@ export function createFlights() {
   return {
     /**
      * Joins the flight of a key, which holds everything that the answer depends on, the caller's token included, or
-     * starts one. `signal` ends the waiting; what `run` is given aborts once nobody waits any more. A command that joins
-     * gets the id and the attempts of the one that is really sent.
+     * starts one. `signal` ends the waiting; where nobody else waits, it ends what `run` does, and with that the waiting. A
+     * command that joins gets the id and the attempts of the one that is really sent.
      */
     async share<T>(key: string, own: Command, signal: AbortSignal, run: (end: AbortSignal) => Promise<T>): Promise<T> {
       const flight = flights.get(key) ?? start(key, own, run);

@@ -16,7 +16,10 @@ import type { Reply } from './decoder.ts';
 import { abandoned, CommandApiError } from './errors.ts';
 import type { Send } from './transport.ts';
 
-/** A queue: `places` run at once and `room` wait, in turn; what is beyond fails at once, as does who gives up waiting. */
+/**
+ * A queue: `places` run at once and `room` wait, in turn; what is beyond fails at once, as does who gives up waiting. One that
+ * is given up while it runs leaves its place to the next just then.
+ */
 export function createQueue(places: number, room: number) {
   const queue = new PQueue({ concurrency: places });
 
@@ -27,11 +30,8 @@ export function createQueue(places: number, room: number) {
       begun = run();
       return begun;
     };
-    return queue.add(begin, { signal }).catch((error) => {
-      // What has begun is given up by itself, and then says how far it had come.
-      if (begun) return begun;
-      throw signal.aborted ? abandoned(command, signal, false) : error;
-    });
+    // What has begun is given up by itself, and then says how far it had come.
+    return queue.add(begin, { signal }).catch(() => begun ?? Promise.reject(abandoned(command, signal, false)));
   }
 
   return { takeTurn, count: () => ({ inFlight: queue.pending, queued: queue.size }) };

@@ -76,7 +76,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     options.agent = single;
   }
 
-  /** How long to wait after what may pass, in milliseconds, or 0 where the command is not sent again all the same. */
+  /** Ends an attempt: how long to wait after it, in milliseconds, or 0 where the command is not sent again all the same. */
   function pauseBeforeRetry({ attemptCount, error, retryAfter = 0 }: RetryObject, command: Command, endsAt: number) {
     // Now, and not when the next begins: the pause is none of it.
     endAttempt(command, resultOf(error));
