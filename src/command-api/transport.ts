@@ -67,8 +67,13 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       methods: ['POST'],
       ...TRANSIENT,
       maxRetryAfter: Number.MAX_SAFE_INTEGER,
+      calculateDelay: pauseBeforeRetry,
     },
-    hooks: { beforeRetry: [leaveKeptConnections] },
+    // Once for all commands: for each of its own, got would check and copy all options anew.
+    hooks: {
+      beforeRequest: [(options) => void contextOf(options).command.attempts.push({ start: performance.now() })],
+      beforeRetry: [leaveKeptConnections],
+    },
   });
 
   /** The next kept connection may be as stale as the last. */
@@ -77,7 +82,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   }
 
   /** Ends an attempt: how long to wait after it, in milliseconds, or 0 where the command is not sent again all the same. */
-  function pauseBeforeRetry({ attemptCount, error, retryAfter = 0 }: RetryObject, command: Command, endsAt: number) {
+  function pauseBeforeRetry({ attemptCount, error, retryAfter = 0 }: RetryObject): number {
+    const { command, endsAt } = contextOf(error.options);
     // Now, and not when the next begins: the pause is none of it.
     endAttempt(command, resultOf(error));
     if (isRefusal(error.response?.statusCode) || (command.write && wasSent(error))) return 0;
@@ -113,8 +119,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       // the write was received.
       agent: command.write ? single : kept,
       signal: end.signal,
-      retry: { calculateDelay: (retry) => pauseBeforeRetry(retry, command, session.endsAt) },
-      hooks: { beforeRequest: [() => void command.attempts.push({ start: performance.now() })] },
+      context: { command, endsAt: session.endsAt },
     });
     request.on('downloadProgress', ({ transferred }) => {
       if (transferred > MAX_REPLY_BYTES) end.abort(TOO_LARGE);
@@ -148,6 +153,11 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       kept.https.destroy();
     },
   };
+}
+
+/** What `send` gives along with a request. */
+function contextOf({ context }: { readonly context: Record<string, unknown> }) {
+  return context as { command: Command; endsAt: number };
 }
 
 /** A status that came with all of its answer, or why none did. */
