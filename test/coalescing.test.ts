@@ -168,7 +168,7 @@ describe('a caller that goes away', () => {
 
   it('leaves nothing to join even while what it gave up is still ending', async () => {
     const flights = createFlights();
-    const runs: AbortSignal[] = [];
+    const runs: AbortController[] = [];
     const share = (signal: AbortSignal) =>
       flights.share('key', createCommand('a', false, 'r'), signal, (end) => {
         runs.push(end);
@@ -178,7 +178,7 @@ describe('a caller that goes away', () => {
     void share(caller.signal);
     caller.abort();
     void share(new AbortController().signal);
-    expect(runs.map(({ aborted }) => aborted)).toEqual([true, false]);
+    expect(runs.map(({ signal }) => signal.aborted)).toEqual([true, false]);
   });
 
   it('leaves nothing behind for the next to join', async () => {

@@ -1,6 +1,7 @@
 /**
  * The floor of what is built on got: it sends through the subgraph's own transport.
  */
+import { createCommand } from '../../src/command-api/command.ts';
 import { createTransport } from '../../src/command-api/transport.ts';
 import { loadConfig } from '../../src/config.ts';
 import { serveFloor } from './floor.ts';
@@ -8,7 +9,7 @@ import { serveFloor } from './floor.ts';
 const { send } = createTransport(loadConfig());
 
 serveFloor(async ({ name, id, param }, authorization) => {
-  const command = { name, id, write: name.startsWith('create'), attempts: [] };
+  const command = { ...createCommand(name, name.startsWith('create'), ''), id };
   const end = new AbortController();
   const session = {
     headers: { authorization, traceparent: undefined },

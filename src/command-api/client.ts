@@ -1,6 +1,7 @@
 /**
  * The command API as a set of methods, one for each command. With command.ts and the decoder, the only place that knows its names.
  */
+import { addAbortListener } from 'node:events';
 import { SpanKind } from '@opentelemetry/api';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { inSpan } from '../tracing.ts';
@@ -36,15 +37,18 @@ export function createCommandApiClient({ send, flights }: Upstream, session: Ses
     const start = performance.now();
     const signal = write ? session.writeSignal : session.readSignal;
 
-    async function exchange(end: AbortSignal): Promise<T> {
+    async function exchange(end: AbortController): Promise<T> {
       return decode(decodeReply(await send(command, param, session, end), command), command);
     }
 
     async function sendAlone(): Promise<T> {
       // Before and after: no read that begins after a write sees what was read before it was done.
       flights.detach(residenceId);
+      // Not AbortSignal.any: Node keeps what it makes for good, once a listener was on it.
+      const end = new AbortController();
+      using _ = addAbortListener(signal, () => end.abort(signal.reason));
       try {
-        return await exchange(signal);
+        return await exchange(end);
       } finally {
         flights.detach(residenceId);
       }

@@ -19,9 +19,9 @@ export function createFlights() {
     if (flights.get(key) === flight) flights.delete(key);
   }
 
-  function start(key: string, command: Command, run: (end: AbortSignal) => Promise<unknown>): Flight {
+  function start(key: string, command: Command, run: (end: AbortController) => Promise<unknown>): Flight {
     const end = new AbortController();
-    const result = run(end.signal).finally(() => forget(key, flight));
+    const result = run(end).finally(() => forget(key, flight));
     const flight = { command, result, end, waiting: 0 };
     flights.set(key, flight);
     return flight;
@@ -33,7 +33,12 @@ export function createFlights() {
      * starts one. `signal` ends the waiting; where nobody else waits, it ends what `run` does, and with that the waiting. A
      * command that joins gets the id and the attempts of the one that is really sent.
      */
-    async share<T>(key: string, own: Command, signal: AbortSignal, run: (end: AbortSignal) => Promise<T>): Promise<T> {
+    async share<T>(
+      key: string,
+      own: Command,
+      signal: AbortSignal,
+      run: (end: AbortController) => Promise<T>,
+    ): Promise<T> {
       const flight = flights.get(key) ?? start(key, own, run);
       const { id, attempts } = flight.command;
       Object.assign(own, { id, attempts, coalesced: flight.command !== own });

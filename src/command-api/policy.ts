@@ -63,12 +63,12 @@ export function guardCommands(transport: Send, config: Config) {
     return breaker.state === CircuitState.HalfOpen;
   }
 
-  const send: Send = (command, param, session, signal) =>
-    takeTurn(command, signal, async () => {
+  const send: Send = (command, param, session, end) =>
+    takeTurn(command, end.signal, async () => {
       // The breaker by itself would have the others wait for the probe, and hold their places meanwhile.
       if (isProbing()) throw notSent(command, 'breaker open');
       try {
-        return await breaker.execute(() => transport(command, param, session, signal));
+        return await breaker.execute(() => transport(command, param, session, end));
       } catch (error) {
         throw isBrokenCircuitError(error) ? notSent(command, 'breaker open') : error;
       }

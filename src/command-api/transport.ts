@@ -1,7 +1,6 @@
 /**
  * HTTP to the command API: one command, sent again where that is safe and may help. The only user of got.
  */
-import { addAbortListener } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import got, { HTTPError, RequestError, type RetryObject } from 'got';
@@ -104,13 +103,10 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   /**
    * Sends a command until it is answered. A read is sent again after what may pass by itself, a write only where it
    * certainly was not sent. Resolves with whatever was answered last; throws where no answer, or too large a one, came.
-   * `signal` gives it up.
+   * `end`, which is this command's own, gives it up.
    */
-  async function send(command: Command, param: object, session: Session, signal: AbortSignal): Promise<Reply> {
+  async function send(command: Command, param: object, session: Session, end: AbortController): Promise<Reply> {
     budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
-    // Not AbortSignal.any: Node keeps what it makes for good, once a listener was on it.
-    const end = new AbortController();
-    using _ = addAbortListener(signal, () => end.abort(signal.reason));
     const request = client(url, {
       // The router's own span where spans are not exported, so that the trace does not end here.
       headers: { ...session.headers, traceparent: currentTraceparent() ?? session.headers.traceparent },
