@@ -35,8 +35,9 @@ export type Outcome<T> = { readonly value: T; readonly error?: never } | { reado
 
 /** A function that sends a command once, with a time limit, and follows no redirect. */
 export function createSend(origin: string, callersToken: string): Send {
-  return async ({ name, param, id = randomId('c'), token = callersToken }) => {
-    const command = { ...createCommand(name, !name.startsWith('get_'), String(param.residence_id)), id };
+  return async ({ name, param, id, token = callersToken }) => {
+    const command = createCommand(name, !name.startsWith('get_'), String(param.residence_id));
+    command.id = id ?? command.id;
     try {
       const response = await fetch(new URL(PATH, origin), {
         method: 'POST',
@@ -46,7 +47,7 @@ export function createSend(origin: string, callersToken: string): Send {
           accept: 'application/json',
           authorization: `Bearer ${token}`,
         },
-        body: JSON.stringify({ command: name, id, param }),
+        body: JSON.stringify({ command: name, id: command.id, param }),
         redirect: 'manual',
         signal: AbortSignal.timeout(TIME_LIMIT_MS),
       });

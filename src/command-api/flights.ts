@@ -12,6 +12,8 @@ interface Flight {
   waiting: number;
 }
 
+type Run<T> = (end: AbortController) => Promise<T>;
+
 export function createFlights() {
   const flights = new Map<string, Flight>();
 
@@ -19,7 +21,7 @@ export function createFlights() {
     if (flights.get(key) === flight) flights.delete(key);
   }
 
-  function start(key: string, command: Command, run: (end: AbortController) => Promise<unknown>): Flight {
+  function start(key: string, command: Command, run: Run<unknown>): Flight {
     const end = new AbortController();
     const result = run(end).finally(() => forget(key, flight));
     const flight = { command, result, end, waiting: 0 };
@@ -33,12 +35,7 @@ export function createFlights() {
      * starts one. `signal` ends the waiting; where nobody else waits, it ends what `run` does, and with that the waiting. A
      * command that joins gets the id and the attempts of the one that is really sent.
      */
-    async share<T>(
-      key: string,
-      own: Command,
-      signal: AbortSignal,
-      run: (end: AbortController) => Promise<T>,
-    ): Promise<T> {
+    async share<T>(key: string, own: Command, signal: AbortSignal, run: Run<T>): Promise<T> {
       const flight = flights.get(key) ?? start(key, own, run);
       const { id, attempts } = flight.command;
       Object.assign(own, { id, attempts, coalesced: flight.command !== own });

@@ -54,15 +54,8 @@ function chooseLevel(codes: readonly (string | undefined)[]): Level {
 function describeCommand(command: Command) {
   const { name, id, attempts, dropped, error } = command;
   const [durationMs, coalesced] = [Math.round(command.durationMs), command.coalesced || undefined];
-  const entry = {
-    name,
-    id,
-    durationMs,
-    attempts: attempts.length,
-    coalesced,
-    dropped,
-    code: error ? codeOf(error) : undefined,
-  };
+  const code = error ? codeOf(error) : undefined;
+  const entry = { name, id, durationMs, attempts: attempts.length, coalesced, dropped, code };
   // What nobody foresaw is in the log by itself, without its message.
   if (!(error instanceof CommandApiError)) return entry;
   return { ...entry, detail: error.message, upstreamCode: error.details.upstreamCode };
