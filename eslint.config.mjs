@@ -22,6 +22,8 @@ const FILE = new URL('schema/maintenance.graphql', import.meta.url);
 // As the subgraph serves it: the file alone defines none of federation's directives.
 const schema = printSchema(buildSubgraphSchema([{ typeDefs: parse(readFileSync(FILE, 'utf8')) }]));
 
+const ROOTS = 'Query|Mutation';
+
 /** The names that @tag may have. */
 const TAGS = ['personal-data'];
 
@@ -75,6 +77,7 @@ export default [
           InputValueDefinition: true,
           EnumValueDefinition: true,
           DirectiveDefinition: true,
+          ignoredSelectors: [`ObjectTypeDefinition[name.value=/^(${ROOTS})$/]`],
         },
       ],
       '@graphql-eslint/description-style': ['error', { style: 'block' }],
@@ -85,6 +88,11 @@ export default [
       'no-restricted-syntax': [
         'error',
         { selector: 'OperationDefinition, FragmentDefinition', message: 'A schema holds no operations.' },
+        {
+          // Composition would copy the description to the whole company's root types; two routers cannot parse it on `schema`.
+          selector: `:matches(SchemaDefinition, SchemaExtension, ObjectTypeDefinition[name.value=/^(${ROOTS})$/]) > .description`,
+          message: 'Do not describe the schema or its root types.',
+        },
         {
           selector: `Directive[name.value="tag"] > Argument > StringValue:not([value=/^(${TAGS.join('|')})$/])`,
           message: `@tag may name ${TAGS.join(', ')}.`,

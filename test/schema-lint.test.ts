@@ -14,8 +14,11 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Sound but for what stands beside `#!`: the rule that finds it. */
 const SCHEMA = `
-extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@tag"])
-"""D"""
+"""D""" #! no-restricted-syntax
+schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@tag"]) {
+  query: Query
+}
+"""D""" #! no-restricted-syntax
 type Query {
   """D"""
   list: String #! naming-convention
@@ -50,7 +53,6 @@ type Query {
   """D"""
   enums: [EnumThing]
 }
-"""D"""
 type Mutation {
   """D"""
   createThing: Thing

@@ -12,17 +12,15 @@ export type Scalars = {
   Boolean: { input: boolean; output: boolean; }
   Int: { input: number; output: number; }
   Float: { input: number; output: number; }
-  /**
-   * A moment in UTC with seconds, written `2024-01-16T13:32:45Z`.
-   *
-   * As an input, RFC 3339 with an offset (`2024-01-16T21:32:45+08:00`): it is converted to UTC and a fraction of a second is
-   * cut off. Any other text is refused.
-   */
+  /** A date and time as RFC 3339 writes it, for example `2024-01-16T13:32:45Z`. */
   DateTime: { input: string; output: string; }
   _FieldSet: { input: unknown; output: unknown; }
 };
 
-/** A repair request to be filed (报修信息). */
+/**
+ * A repair request to be filed (报修信息). Times are RFC 3339 with an offset, for example `2024-01-16T21:32:45+08:00`. They
+ * are converted to UTC, without fractions of a second.
+ */
 export type CreateMaintenanceInput = {
   /** Whom to contact about it (联系人). Not blank. */
   contact: Scalars['String']['input'];
@@ -78,7 +76,13 @@ export type DeleteMaintenancesPayload = {
   failures: Array<DeleteMaintenanceFailure>;
 };
 
-/** A repair request that a resident filed for a residence (报修). */
+/**
+ * A repair request that a resident filed for a residence (报修).
+ *
+ * The vendor's command API (报修管理API) holds its data. Reading it needs the caller's `Authorization: Bearer <token>`
+ * (访问令牌). Times are in UTC with whole seconds. A field that the command API supplies is null where that API fails, and
+ * `extensions.code` of the error says why.
+ */
 export type Maintenance = {
   __typename?: 'Maintenance';
   /** Whom to contact about it, as the resident wrote it: a name, a telephone number or both (联系人). */
@@ -134,13 +138,9 @@ export type MaintenanceState =
   /** Filed, and not yet confirmed by the property management (待确认). */
   | 'WAIT_FOR_CONFIRMATION';
 
-/**
- * What can be changed. A write is sent once and never again by itself; its error says in `extensions.outcome` what is known
- * of it (a `WriteOutcome`).
- */
 export type Mutation = {
   __typename?: 'Mutation';
-  /** Files a repair request (创建报修信息). */
+  /** Files a repair request (创建报修信息). The command is sent once and never repeated automatically. */
   createMaintenance?: Maybe<CreateMaintenancePayload>;
   /** Deletes one repair request (删除报修信息). */
   deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
@@ -153,49 +153,34 @@ export type Mutation = {
 };
 
 
-/**
- * What can be changed. A write is sent once and never again by itself; its error says in `extensions.outcome` what is known
- * of it (a `WriteOutcome`).
- */
 export type MutationCreateMaintenanceArgs = {
   input: CreateMaintenanceInput;
 };
 
 
-/**
- * What can be changed. A write is sent once and never again by itself; its error says in `extensions.outcome` what is known
- * of it (a `WriteOutcome`).
- */
 export type MutationDeleteMaintenanceArgs = {
   id: Scalars['ID']['input'];
 };
 
 
-/**
- * What can be changed. A write is sent once and never again by itself; its error says in `extensions.outcome` what is known
- * of it (a `WriteOutcome`).
- */
 export type MutationDeleteMaintenancesArgs = {
   ids: Array<Scalars['ID']['input']>;
 };
 
-/** What can be read. The command API can list the repair requests of one residence, not of all. */
 export type Query = {
   __typename?: 'Query';
   /** One repair request (获取报修信息). Null, without an error, where it does not exist. */
   maintenance?: Maybe<Maintenance>;
-  /** The repair requests of one residence (获取报修列表). */
+  /** The repair requests of one residence (获取报修列表). The command API has no list across residences. */
   maintenances?: Maybe<Array<Maintenance>>;
 };
 
 
-/** What can be read. The command API can list the repair requests of one residence, not of all. */
 export type QueryMaintenanceArgs = {
   id: Scalars['ID']['input'];
 };
 
 
-/** What can be read. The command API can list the repair requests of one residence, not of all. */
 export type QueryMaintenancesArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
   offset?: InputMaybe<Scalars['Int']['input']>;
@@ -222,7 +207,7 @@ export type ResidenceMaintenancesArgs = {
   states?: InputMaybe<Array<MaintenanceState>>;
 };
 
-/** What is known of a write that failed. */
+/** What is known of a write that failed. An error of a mutation has it in `extensions.outcome`. */
 export type WriteOutcome =
   /** It certainly did not reach the command API, and did not happen. */
   | 'NOT_SENT'
