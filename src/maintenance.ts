@@ -46,6 +46,11 @@ export interface Selection {
   readonly offset?: number | null;
 }
 
+/** Whether a text can be an id of the command API: not empty, at most 256 UTF-16 units, well-formed Unicode. */
+export function isUsableId(id: string): boolean {
+  return id !== '' && id.length <= 256 && id.isWellFormed();
+}
+
 /** The `Maintenance.id` of a key: `<residence id>:<maintenance id>`, `%` and `:` inside a part escaped. */
 export function formatMaintenanceId({ residenceId, maintenanceId }: MaintenanceKey): string {
   return `${escapePart(residenceId)}:${escapePart(maintenanceId)}`;

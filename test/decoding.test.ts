@@ -129,12 +129,16 @@ describe('a member that says nothing is null, without an error', () => {
 describe('a ticket without a usable id', () => {
   it('is left out of the list and logged', async () => {
     const { maintenance_id: _, ...nameless } = GOOD;
-    lists(nameless, { ...GOOD, maintenance_id: '' }, { ...GOOD, maintenance_id: 5 }, null, 'ticket', [GOOD], GOOD);
+    const named = ['', 5, 'x\ud83d', '\udc27', 'x'.repeat(257), 'x'.repeat(256)].map((maintenance_id) => ({
+      ...GOOD,
+      maintenance_id,
+    }));
+    lists(nameless, ...named, null, 'ticket', [GOOD], GOOD);
     const { data, errors } = await subgraph.ask(LIST);
     expect(errors).toEqual([]);
-    expect(data.maintenances.map(({ id }: { id: string }) => id)).toEqual([`${R}:m1`]);
+    expect(data.maintenances.map(({ id }: { id: string }) => id)).toEqual([`${R}:${'x'.repeat(256)}`, `${R}:m1`]);
     expect(subgraph.logs().find(({ msg }) => msg === 'operation')).toMatchObject({
-      commands: [{ name: 'get_maintenance_list', dropped: 6 }],
+      commands: [{ name: 'get_maintenance_list', dropped: 9 }],
     });
   });
 });
@@ -151,7 +155,7 @@ it('takes the first of two tickets with the same id for a detail, and lists both
 });
 
 describe('whatever JSON the command API answers', () => {
-  const member = fc.oneof(fc.jsonValue(), fc.constantFrom(...Object.values(GOOD)));
+  const member = fc.oneof(fc.jsonValue(), fc.constantFrom(...Object.values(GOOD), 'x\ud83d', ['\udc27']));
   const ticket = fc.record(
     Object.fromEntries(Object.keys(GOOD).map((name) => [name, member])) as Record<keyof typeof GOOD, typeof member>,
     { requiredKeys: [] },
@@ -162,7 +166,7 @@ describe('whatever JSON the command API answers', () => {
     fc.record({ success: fc.constant(true), result: fc.array(fc.oneof(ticket, fc.jsonValue())) }),
   );
 
-  it('the answer is 200, with typed errors at their paths and nothing unforeseen', async () => {
+  it('the answer is 200 and well-formed text, with typed errors at their paths and nothing unforeseen', async () => {
     await fc.assert(
       fc.asyncProperty(reply, fc.constantFrom(200, 200, 200, 201, 400, 404), async (body, status) => {
         subgraph.upstream.fail(() => ({ status, body: JSON.stringify(body) }));
@@ -176,6 +180,8 @@ describe('whatever JSON the command API answers', () => {
         );
         expect(answer.status).toBe(200);
         expect(answer.data).toHaveProperty('maintenances');
+        // JSON.stringify escapes half a surrogate pair, and nothing else of that form.
+        expect(JSON.stringify(answer.data)).not.toMatch(/\\ud[89a-f]/);
         for (const { extensions, path } of answer.errors) {
           expect(['UPSTREAM_INVALID_RESPONSE', 'COMMAND_REJECTED']).toContain(extensions.code);
           expect(path).toBeDefined();

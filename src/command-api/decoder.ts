@@ -3,7 +3,7 @@
  * boundary where it is held against what came.
  */
 import type { Decoded, Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
-import { formatMaintenanceId, isMoment } from '../maintenance.ts';
+import { formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
 import type { Command } from './command.ts';
 import { CommandApiError } from './errors.ts';
 
@@ -105,12 +105,14 @@ function unusableMember(command: Command): () => Error {
 
 // A decoder answers undefined for what it cannot read.
 
+/** Well-formed, since Apollo Router refuses a whole answer for half a surrogate pair. */
 function decodeText(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
+  return typeof value === 'string' ? value.toWellFormed() : undefined;
 }
 
 function decodeTexts(value: unknown): string[] | undefined {
-  return Array.isArray(value) && value.every((text) => typeof text === 'string') ? value : undefined;
+  if (!Array.isArray(value) || !value.every((text) => typeof text === 'string')) return undefined;
+  return value.map((text) => text.toWellFormed());
 }
 
 /** `2024-01-16 13:32:45`, which is UTC. */
@@ -132,7 +134,7 @@ function isObject(value: unknown): value is Json {
 }
 
 function hasUsableId(value: unknown): value is Json & { maintenance_id: string } {
-  return isObject(value) && typeof value.maintenance_id === 'string' && value.maintenance_id !== '';
+  return isObject(value) && typeof value.maintenance_id === 'string' && isUsableId(value.maintenance_id);
 }
 
 function parseObject(text: string): Json | undefined {
