@@ -19,8 +19,8 @@ import { createRouterGuard } from './router-secret.ts';
 import { inSpan } from './tracing.ts';
 import { VERSION } from './version.ts';
 
-// Longer than a router keeps an idle connection, so that it is never us who close one just as it is used again.
-const KEEP_ALIVE_MS = 75_000;
+// Above the idle timeout of every router (Cosmo keeps 90 s): a router must never send on a connection that we close.
+const KEEP_ALIVE_MS = 120_000;
 const SERVER_OPTIONS = {
   // One without a Host is answered like every other fault, and not with an empty 400 of Node's.
   requireHostHeader: false,

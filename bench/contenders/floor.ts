@@ -51,7 +51,7 @@ export function serveFloor(exchange: Exchange): void {
     },
   };
 
-  const server = http.createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
+  const server = http.createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('end', async () => {

@@ -12,8 +12,8 @@ import { openSockets } from './proc.ts';
 const EACH = 20;
 const EVERY_MS = 1000;
 // The server's own limit and the half minute in which it looks for what is over it.
-const BOUND_MS = 120_000;
-const DEAF_MS = 100_000;
+const BOUND_MS = 165_000;
+const DEAF_MS = 145_000;
 
 export interface Client {
   readonly name: string;
@@ -21,7 +21,7 @@ export interface Client {
   readonly first: string;
   /** What it says each second after that. */
   readonly drip?: string;
-  /** Reads nothing for 100 seconds: a connection that was closed meanwhile ends then, and any other stays open. */
+  /** Reads nothing for 145 seconds: a connection that was closed meanwhile ends then, and any other stays open. */
   readonly isDeaf?: true;
 }
 
