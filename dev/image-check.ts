@@ -2,11 +2,10 @@
  * `npm run image:check`: builds the Dockerfile and runs its container on a read-only file system, before the emulated
  * command API. Prints a line for each thing that it looks at, and exits with 1 where one is not as it has to be,
  * with 2 where nothing here can build an image.
- * `-- --router <image>` asks through Apollo Router of that image too.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { isDeepStrictEqual } from 'node:util';
 import { createCommandApi, freePort, serve } from './command-api.ts';
 import { buildImage, type Container, Unable } from './image-check/engine.ts';
 import { fetchOnceUp } from './image-check/fetch-once-up.ts';
@@ -42,8 +41,6 @@ function list(some: readonly string[]): string {
   const rest = some.length > 10 ? ` and ${some.length - 10} more` : '';
   return some.slice(0, 10).join(', ') + rest || 'none';
 }
-
-const { router } = parseArgs({ options: { router: { type: 'string' } } }).values;
 
 let failures = 0;
 async function check(name: string, look: () => Promise<[good: boolean, seen: string]>): Promise<void> {
@@ -121,13 +118,6 @@ try {
     const { status, body } = await query({});
     return [status === 401 && !('data' in body), `${status} ${JSON.stringify(body)}`];
   });
-  if (router) {
-    await check(`answers behind ${router}`, async () => {
-      const { askThroughRouter, EXPECTED } = await import('./image-check/router.ts');
-      const answer = await askThroughRouter(router, url, SECRET, signal);
-      return [isDeepStrictEqual(answer, EXPECTED), JSON.stringify(answer)];
-    });
-  }
   await check('HEALTHCHECK', async () => {
     const [kind, ...command] = config.Healthcheck?.Test ?? [];
     if (kind !== 'CMD') return [false, 'none'];

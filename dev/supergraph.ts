@@ -1,14 +1,17 @@
 /**
- * `npm run supergraph`: the emulated command API, the subgraph, a neighbour that owns `Residence`, and a gateway before
- * both, in one process. PORT is the gateway's; the subgraph and the neighbour take the two after it.
+ * `npm run supergraph`: the emulated command API, the subgraph, a neighbor that owns `Residence`, and a gateway before
+ * both, in one process. `-- --router NAME` starts a real router in place of the gateway. The gateway or router listens on
+ * PORT; the subgraph and the neighbor listen on the next two ports.
  */
 import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { explainStartFailure, stopOnSignal } from '../src/lifecycle.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { EXAMPLE } from './seed.ts';
 import { describeAsking, localize, startSubgraph } from './subgraph.ts';
 import { GRAPHQL_PATHS, startGateway } from './supergraph/gateway.ts';
 import { RESIDENCES_SDL, startNeighbour } from './supergraph/neighbour.ts';
+import { ROUTERS, RouterError, type RouterName, startRouter } from './supergraph/routers.ts';
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 
@@ -24,6 +27,7 @@ const PORT = Number(process.env.PORT || 4000);
 const ROUTER_SECRET = process.env.ROUTER_SECRET || 'secret-of-the-local-router';
 
 try {
+  const router = readRouter();
   const subgraph = await startSubgraph({ PORT: portAfter(1), ROUTER_SECRET });
   const { HOST: host } = subgraph.config;
   const neighbour = await startNeighbour({ host, port: Number(portAfter(2)) });
@@ -34,32 +38,44 @@ try {
     headers: { 'router-authorization': ROUTER_SECRET },
   };
   const residences = { name: 'residences', url: `${neighbour.url}/graphql`, sdl: RESIDENCES_SDL };
-  const gateway = await startGateway([maintenance, residences], {
-    host,
-    port: PORT,
-    extend: (app) => serveBrowsers(app, PAGE),
-  });
+  const subgraphs = [maintenance, residences];
+  const gateway = router
+    ? await startRouter(router, ROUTER_SECRET, subgraphs, { host, port: PORT })
+    : await startGateway(subgraphs, { host, port: PORT, extend: (app) => serveBrowsers(app, PAGE) });
   stopOnSignal(async () => {
     await gateway.stop();
     await neighbour.stop();
     await subgraph.stop();
   }, subgraph.logger);
 
-  const url = localize(gateway.url);
+  const url = localize(router ? `${gateway.url}/graphql` : gateway.url);
   const operation = read('../examples/supergraph/open-by-residence.graphql')
     .replace(/^#.*$/gm, '')
     .replace(/\s+/g, ' ')
     .trim();
   console.log(`
-  Supergraph, Sandbox    ${url}
+  ${(router ? ROUTERS[router].name : 'Supergraph, Sandbox').padEnd(22)} ${url}
   Subgraph maintenance   ${localize(maintenance.url)}, with Router-Authorization: ${ROUTER_SECRET}
   Subgraph residences    ${localize(residences.url)}
   Command API emulator   ${subgraph.commandApiUrl}
 ${describeAsking(url, operation)}
 `);
 } catch (error) {
-  console.error(explainStartFailure(error) ?? error);
+  console.error(explain(error));
   process.exit(1);
+}
+
+/** The router of the command line, if any. */
+function readRouter(): RouterName | undefined {
+  const { router } = parseArgs({ options: { router: { type: 'string' } } }).values;
+  if (router === undefined || Object.hasOwn(ROUTERS, router)) return router as RouterName | undefined;
+  throw new RouterError(`There is no router "${router}". Choose one of ${Object.keys(ROUTERS).join(', ')}.`);
+}
+
+/** What is wrong, as text where the person who started the program can mend it. */
+function explain(error: unknown): unknown {
+  const isUsage = error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
+  return isUsage || error instanceof RouterError ? error.message : (explainStartFailure(error) ?? error);
 }
 
 /** The gateway's port plus `count`; any free one where the gateway takes one. */

@@ -3,13 +3,13 @@ import { rcompare } from 'semver';
 import manifest from '../package.json' with { type: 'json' };
 import { readDocument } from './support/documents.ts';
 
-const headings = readDocument('CHANGELOG.md').match(/^## .*/gm) ?? [];
+const headings = readDocument('CHANGELOG.md').match(/^## (?!Unreleased$).*/gm) ?? [];
 const releases = headings.map((heading) => {
   const [, version = '', date = ''] = /^## (\d+\.\d+\.\d+) — (\d{4}-\d\d-\d\d)$/.exec(heading) ?? [];
   return { heading, version, date };
 });
 
-it('begins with the version that package.json has', () => {
+it('has the version of package.json as its newest release', () => {
   expect(releases[0]?.version).toBe(manifest.version);
 });
 

@@ -98,6 +98,19 @@ it.each([1, 2])('takes the two ports after PORT, and says which one is taken: %d
   holder.close();
 });
 
+it.each([
+  [['--router', 'nope'], /^There is no router "nope"\. Choose one of apollo, hive, grafbase, hive-gateway, /],
+  [
+    ['--router', 'apollo'],
+    /^Apollo Router is not installed\. Set APOLLO_ROUTER to the path of the executable `router`\.\n$/,
+  ],
+  [['--nope'], /^Unknown option '--nope'/],
+])('refuses %j with one sentence', async (args, message) => {
+  const supergraph = watch(start(process.execPath, ['dev/supergraph.ts', ...args], { PORT: '0' }));
+  expect(await supergraph.exit).toBe(1);
+  expect(supergraph.output()).toMatch(message);
+});
+
 it('refuses a PORT that is none, without a stack, and exits with 1', async () => {
   const supergraph = run('dev/supergraph.ts', { PORT: 'x' });
   expect(await supergraph.exit).toBe(1);

@@ -90,6 +90,18 @@ describe('every dependency', () => {
   });
 });
 
+describe.each(['bench/package.json', 'dev/supergraph/routers/package.json'])('%s', (path) => {
+  const { dependencies, optionalDependencies } = JSON.parse(read(path)) as Package;
+
+  it.each(Object.entries({ ...dependencies, ...optionalDependencies }))(
+    'pins %s exactly, to our version where both have it: %s',
+    (name, version) => {
+      expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+      expect(version).toBe(manifest.dependencies[name] ?? version);
+    },
+  );
+});
+
 describe('every package in the lockfile', () => {
   const everything = Object.entries(packages);
 

@@ -20,7 +20,7 @@ export interface Subgraph {
   /** Where it answers GraphQL. */
   readonly url: string;
   readonly sdl: string;
-  /** Headers that it gets and no other subgraph does. */
+  /** Headers of every fetch, such as a secret. Only a subgraph that has some gets headers of the caller too. */
   readonly headers?: Readonly<Record<string, string>>;
   /** How long it may take, in milliseconds; 12 seconds where nothing is said, as supergraph/router.yaml has it. */
   readonly timeoutMs?: number;
@@ -28,14 +28,20 @@ export interface Subgraph {
 
 /** What one operation has to itself. */
 interface Context {
-  /** Headers of the caller's, which every subgraph gets. */
   readonly passedOn: Readonly<Record<string, string>>;
   /** What the subgraphs said of the commands that they sent. */
   readonly commands: unknown[];
 }
 
 export const GRAPHQL_PATHS = ['/', '/graphql'];
-const PASSED_ON = ['authorization', 'traceparent'];
+/** As the files in supergraph/ have it for a real router. */
+const PASSED_ON = [
+  'authorization',
+  'traceparent',
+  'x-request-id',
+  'apollographql-client-name',
+  'apollographql-client-version',
+];
 
 /** Composes and serves the supergraph. Throws with every error where it does not compose. */
 export async function startGateway(subgraphs: readonly Subgraph[], listening: Listening): Promise<Running> {
@@ -65,8 +71,7 @@ export async function startGateway(subgraphs: readonly Subgraph[], listening: Li
   return serveApollo(apollo, context, GRAPHQL_PATHS, listening);
 }
 
-/** What of a caller's headers every subgraph gets. */
-export function passOn(headers: IncomingHttpHeaders): Record<string, string> {
+function passOn(headers: IncomingHttpHeaders): Record<string, string> {
   const given = PASSED_ON.filter((name) => headers[name] !== undefined);
   return Object.fromEntries(given.map((name) => [name, String(headers[name])]));
 }
@@ -77,7 +82,7 @@ export function toServices(subgraphs: readonly Subgraph[]) {
 }
 
 /** The SDL of the supergraph. */
-function composeSupergraph(subgraphs: readonly Subgraph[]): string {
+export function composeSupergraph(subgraphs: readonly Subgraph[]): string {
   const { errors, supergraphSdl } = composeServices(toServices(subgraphs));
   if (errors) throw new Error(`The supergraph does not compose:\n${errors.map(({ message }) => message).join('\n')}`);
   return supergraphSdl;
@@ -92,7 +97,7 @@ function createSource(url: string, { headers: own, timeoutMs = 12_000 }: Partial
       return fetch(address, { ...(init as RequestInit), signal: AbortSignal.timeout(timeoutMs) });
     },
     willSendRequest({ request, context }) {
-      const headers: Context['passedOn'] = { ...context.passedOn, ...own };
+      const headers: Context['passedOn'] = own ? { ...context.passedOn, ...own } : {};
       for (const [name, value] of Object.entries(headers)) request.http?.headers.set(name, value);
     },
     didReceiveResponse({ response, context }) {

@@ -38,7 +38,8 @@ export async function startSupergraph(
   startGateway: StartGateway,
   { visitsBy = 'id', residencesSdl = RESIDENCES_SDL, residencesTimeoutMs = 12_000 }: Composition = {},
 ) {
-  const subgraph = await startSubgraph();
+  // A command that hangs costs the tests no more time than this.
+  const subgraph = await startSubgraph({ ATTEMPT_TIMEOUT_MS: '1000' });
   const neighbour = await startNeighbour(FREE);
   const visits = await startVisits(visitsBy);
   const before = {

@@ -28,6 +28,7 @@ export function visitsSdl(key: KeyFields): string {
     extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
     type Query {
       visits: [Visit!]
+      numbered(count: Int!): [Visit!]
     }
     type Visit {
       id: ID!
@@ -45,7 +46,7 @@ export const VISITED: readonly MaintenanceKey[] = [
 ];
 
 export function startVisits(key: KeyFields) {
-  const visits = VISITED.map(({ residenceId, maintenanceId }, index) => ({
+  const visit = ({ residenceId, maintenanceId }: MaintenanceKey, index: number) => ({
     id: String(index),
     // Each stub has its own members of these and none of the others'.
     maintenance: {
@@ -53,10 +54,18 @@ export function startVisits(key: KeyFields) {
       residence: { id: residenceId },
       maintenanceId,
     },
-  }));
+  });
+  const Query = {
+    visits: () => VISITED.map(visit),
+    /** That many visits of requests of one residence, all different; none of the requests exists. */
+    numbered: (_: unknown, { count }: { count: number }) =>
+      Array.from({ length: count }, (_, index) =>
+        visit({ residenceId: idOf('1-101'), maintenanceId: String(index) }, index),
+      ),
+  };
   const typeDefs = parse(visitsSdl(key));
   const apollo = new ApolloServer({
-    schema: buildSubgraphSchema([{ typeDefs, resolvers: { Query: { visits: () => visits } } }]),
+    schema: buildSubgraphSchema([{ typeDefs, resolvers: { Query } }]),
     stopOnTerminationSignals: false,
     plugins: [ApolloServerPluginInlineTraceDisabled()],
   });

@@ -1,0 +1,37 @@
+/**
+ * What Hive Gateway needs for this subgraph. Merge it into your gateway.config.ts. Tried with 2.15.
+ * Set ROUTER_SECRET, or every request of the gateway is refused with 401.
+ */
+
+/** The caller's token, what the subgraph logs, and the trace. */
+const FORWARDED = [
+  'authorization',
+  'x-request-id',
+  'apollographql-client-name',
+  'apollographql-client-version',
+  'traceparent',
+];
+
+export const gatewayConfig = {
+  propagateHeaders: {
+    // Only for this subgraph: other teams' subgraphs must see neither the token nor the secret.
+    fromClientToSubgraphs({ request, subgraphName }: { request: Request; subgraphName: string }) {
+      if (subgraphName !== 'maintenance') return {};
+      const forwarded = FORWARDED.map((name): [string, string | null] => [name, request.headers.get(name)]);
+      return {
+        ...Object.fromEntries(forwarded.filter(([, value]) => value !== null)),
+        'router-authorization': process.env.ROUTER_SECRET,
+      };
+    },
+  },
+  transportEntries: {
+    maintenance: {
+      options: {
+        // The subgraph shares identical reads itself. The gateway would let a read join one from before a write.
+        deduplicateInflightRequests: false,
+        // Milliseconds, above OPERATION_TIMEOUT_MS (10 s). The subgraph then answers in time, with data and error codes.
+        timeout: 12_000,
+      },
+    },
+  },
+};

@@ -1,0 +1,35 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { RESIDENCES_SDL } from '../../dev/supergraph/neighbour.ts';
+import { ROUTERS, startRouter } from '../../dev/supergraph/routers.ts';
+import { ROUTER_SECRET } from '../support/subgraph.ts';
+import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
+import { describeRealRouter } from './real-router.ts';
+
+const { executable } = ROUTERS.apollo;
+
+describeRealRouter('apollo');
+
+(executable ? describe : describe.skip)('supergraph/apollo/router.yaml', () => {
+  let router: Awaited<ReturnType<typeof startRouter>>;
+  beforeAll(async () => {
+    const subgraphs = [
+      { name: 'maintenance', url: 'http://127.0.0.1:9/graphql', sdl: MAINTENANCE_SDL },
+      { name: 'residences', url: 'http://127.0.0.1:9/graphql', sdl: RESIDENCES_SDL },
+    ];
+    router = await startRouter('apollo', ROUTER_SECRET, subgraphs, { host: '127.0.0.1', port: 0 });
+  });
+  afterAll(() => router.stop());
+
+  it.each(['router.yaml', 'router.dev.yaml'])('has the current form, as does %s', (file) => {
+    const args = ['config', 'validate', `supergraph/apollo/${file}`];
+    expect(execFileSync(String(executable), args, { env: { ROUTER_SECRET }, encoding: 'utf8' })).toContain('is valid!');
+  });
+
+  it('causes no warning at the start of the router', () => {
+    const lines = router.output().split('\n');
+    const warnings = lines.filter((line) => /"level":"(WARN|ERROR)"/.test(line));
+    // The router always warns about this metric, which is its own.
+    expect(warnings.filter((line) => !line.includes('apollo.router.session.count.active'))).toEqual([]);
+  });
+});

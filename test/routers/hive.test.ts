@@ -1,0 +1,3 @@
+import { describeRealRouter } from './real-router.ts';
+
+describeRealRouter('hive', { mergesEntities: true });

@@ -1,0 +1,128 @@
+import { Agent } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { EXAMPLE } from '../../dev/seed.ts';
+import { RESIDENCES_SDL, startNeighbour } from '../../dev/supergraph/neighbour.ts';
+import { ROUTERS, type RouterName, startRouter } from '../../dev/supergraph/routers.ts';
+import { startBalancer } from '../support/balancer.ts';
+import { load, request } from '../support/load.ts';
+import { killAll, start as startProcess, watch } from '../support/process.ts';
+import { HEADERS, startReplica } from '../support/replica.ts';
+import { ROUTER_SECRET, readAnswer } from '../support/subgraph.ts';
+import { startUpstream } from '../support/upstream.ts';
+import { MAINTENANCE_SDL, type StartGateway, useSupergraph } from '../support/use-supergraph.ts';
+import { describeBehind, type Quirks } from './suite.ts';
+
+const FREE = { host: '127.0.0.1', port: 0 } as const;
+const RESTARTS = 6;
+const WORKERS = 10;
+const EVERY_MS = 50;
+
+/** Runs the suite behind a real router. Where the router cannot be had, one skipped test says why. */
+export function describeRealRouter(name: RouterName, quirks: Quirks = {}): void {
+  const {
+    name: title,
+    executable,
+    missing,
+  }: { name: string; executable: string | undefined; missing: string } = ROUTERS[name];
+  if (!executable) {
+    it.skip(`behind ${title}. Skipped: ${missing}`, () => {});
+    return;
+  }
+  const start: StartGateway = (subgraphs, listening) => startRouter(name, ROUTER_SECRET, subgraphs, listening);
+
+  describeBehind(title, start, quirks);
+
+  describe(`behind ${title}, a subgraph that hangs`, () => {
+    const supergraph = useSupergraph(start);
+
+    it(quirks.losesAllToTimeout ? 'costs the whole answer' : 'costs no data of the neighbor', async () => {
+      supergraph.before.maintenance.fail(() => {});
+      const { data, errors } = await supergraph.ask('{ residences { name maintenances { id } } }');
+      if (quirks.losesAllToTimeout) expect(data).toBeUndefined();
+      else expect(data.residences[0]).toEqual({ name: expect.any(String), maintenances: null });
+      expect(errors).not.toEqual([]);
+    });
+  });
+
+  it(`npm run supergraph -- --router ${name} serves the supergraph behind ${title} and ends with Ctrl-C`, async () => {
+    const program = ['--import', './check-node.mjs', 'dev/supergraph.ts', '--router', name];
+    const { APOLLO_ROUTER, HIVE_ROUTER, PATH } = process.env;
+    const supergraph = watch(startProcess(process.execPath, program, { APOLLO_ROUTER, HIVE_ROUTER, PATH, PORT: '0' }));
+    const [, url = ''] = await supergraph.until(new RegExp(`${title} +(http://localhost:\\d+/graphql)\n`));
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${EXAMPLE.token}` },
+      body: JSON.stringify({ query: '{ residences { name maintenances(first: 1) { id } } }' }),
+    });
+    const { data, errors } = await readAnswer(response);
+    expect(errors).toEqual([]);
+    expect(data.residences[0]).toEqual({
+      name: expect.any(String),
+      maintenances: [{ id: `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}` }],
+    });
+    supergraph.child.kill('SIGINT');
+    expect(await supergraph.exit).toBe(0);
+  });
+
+  describe(`behind ${title}, a rolling restart under load`, () => {
+    const cleanups: (() => unknown)[] = [];
+    afterAll(async () => {
+      killAll();
+      for (const cleanUp of cleanups.reverse()) await cleanUp();
+    });
+
+    it('fails no request', async () => {
+      const upstream = await startUpstream();
+      const balancer = await startBalancer();
+      const neighbour = await startNeighbour(FREE);
+      const agent = new Agent({ keepAlive: true });
+      cleanups.push(upstream.stop, balancer.stop, neighbour.stop, () => agent.destroy());
+      const replica = async () => {
+        const started = await startReplica(upstream.url, { DRAIN_DELAY_MS: '1000' });
+        await balancer.add(started.url);
+        return started;
+      };
+      let [older, newer] = await Promise.all([replica(), replica()]);
+      const router = await start(
+        [
+          { name: 'maintenance', url: `${balancer.url}/graphql`, sdl: MAINTENANCE_SDL },
+          { name: 'residences', url: `${neighbour.url}/graphql`, sdl: RESIDENCES_SDL },
+        ],
+        FREE,
+      );
+      cleanups.push(router.stop);
+
+      const body = JSON.stringify({
+        query: `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { maintenanceId } }`,
+      });
+      const answer = JSON.stringify({ maintenances: [{ maintenanceId: EXAMPLE.maintenanceId }] });
+      const failures: unknown[] = [];
+      let requests = 0;
+      let over = false;
+      const asking = load(
+        async () => {
+          requests++;
+          const asked = request(agent, `${router.url}/graphql`, { headers: HEADERS, body });
+          const { text } = await asked.catch((error) => ({ text: String(error) }));
+          if (!text.includes(answer) || text.includes('"errors"')) failures.push(text);
+        },
+        { workers: WORKERS, everyMs: EVERY_MS, isOver: () => over },
+      );
+      const exits: unknown[] = [];
+      for (let restart = 0; restart < RESTARTS; restart++) {
+        const fresh = await replica();
+        exits.push(await older.stop());
+        balancer.remove(older.url);
+        [older, newer] = [newer, fresh];
+      }
+      await delay(EVERY_MS);
+      over = true;
+      await asking;
+
+      expect(failures).toEqual([]);
+      expect(exits).toEqual(Array(RESTARTS).fill(0));
+      expect(requests).toBeGreaterThan(RESTARTS * WORKERS);
+    }, 120_000);
+  });
+}
