@@ -15,7 +15,8 @@ const REFUSAL = {
   extensions: { code: 'BAD_USER_INPUT' },
 };
 
-const subgraph = useSubgraph();
+// The limits of time are not what is tested here: a busy machine may need longer.
+const subgraph = useSubgraph({ ATTEMPT_TIMEOUT_MS: '60000', OPERATION_TIMEOUT_MS: '60000' });
 
 const aliased = (count: number, field: string) =>
   Array.from({ length: count }, (_, index) => `a${index}: ${field}`).join(' ');
