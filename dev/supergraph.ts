@@ -10,6 +10,7 @@ import { readExamples, serveBrowsers } from './browser.ts';
 import { EXAMPLE } from './seed.ts';
 import { describeAsking, localize, startSubgraph } from './subgraph.ts';
 import { GRAPHQL_PATHS, startGateway } from './supergraph/gateway.ts';
+import type { Running } from './supergraph/host.ts';
 import { RESIDENCES_SDL, startNeighbour } from './supergraph/neighbour.ts';
 import { ROUTERS, RouterError, type RouterName, startRouter } from './supergraph/routers.ts';
 
@@ -30,7 +31,14 @@ try {
   const router = readRouter();
   const subgraph = await startSubgraph({ PORT: portAfter(1), ROUTER_SECRET });
   const { HOST: host } = subgraph.config;
+  const running: Pick<Running, 'stop'>[] = [subgraph];
+  stopOnSignal(async () => {
+    for (const one of running.toReversed()) await one.stop();
+  }, subgraph.logger);
+  // A terminal that closes must not leave a router running.
+  process.once('SIGHUP', () => process.exit(1));
   const neighbour = await startNeighbour({ host, port: Number(portAfter(2)) });
+  running.push(neighbour);
   const maintenance = {
     name: 'maintenance',
     url: `${subgraph.url}/graphql`,
@@ -40,13 +48,9 @@ try {
   const residences = { name: 'residences', url: `${neighbour.url}/graphql`, sdl: RESIDENCES_SDL };
   const subgraphs = [maintenance, residences];
   const gateway = router
-    ? await startRouter(router, ROUTER_SECRET, subgraphs, { host, port: PORT })
+    ? await startRouter(router, { subgraphs, secret: ROUTER_SECRET, host, port: PORT, onEnd: exitWithRouter })
     : await startGateway(subgraphs, { host, port: PORT, extend: (app) => serveBrowsers(app, PAGE) });
-  stopOnSignal(async () => {
-    await gateway.stop();
-    await neighbour.stop();
-    await subgraph.stop();
-  }, subgraph.logger);
+  running.push(gateway);
 
   const url = localize(router ? `${gateway.url}/graphql` : gateway.url);
   const operation = read('../examples/supergraph/open-by-residence.graphql')
@@ -70,6 +74,11 @@ function readRouter(): RouterName | undefined {
   const { router } = parseArgs({ options: { router: { type: 'string' } } }).values;
   if (router === undefined || Object.hasOwn(ROUTERS, router)) return router as RouterName | undefined;
   throw new RouterError(`There is no router "${router}". Choose one of ${Object.keys(ROUTERS).join(', ')}.`);
+}
+
+function exitWithRouter(output: string): void {
+  console.error(`The router ended by itself:\n${output}`);
+  process.exit(1);
 }
 
 /** What is wrong, as text where the person who started the program can mend it. */

@@ -20,10 +20,10 @@ const ROUTERS: [string, string][] = [
     'multipart/mixed;subscriptionSpec=1.0, application/json, application/json, application/graphql-response+json',
   ],
   ['@apollo/gateway', '*/*'],
-  ['@graphql-tools/federation', 'application/graphql-response+json, application/json, multipart/mixed'],
+  ['Hive Gateway', 'application/graphql-response+json, application/json, multipart/mixed'],
   ['one that prefers by weight', 'application/graphql-response+json, application/json;q=0.9'],
   ['one that knows the new type alone', 'application/graphql-response+json'],
-  ['one that names the charset', 'application/graphql-response+json; charset=utf-8, application/json; charset=utf-8'],
+  ['Grafbase', 'application/graphql-response+json; charset=utf-8, application/json; charset=utf-8'],
 ];
 
 const FETCH = `query Residences__maintenance__1($representations: [_Any!]!) {

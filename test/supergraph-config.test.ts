@@ -1,6 +1,6 @@
 /**
  * The files in supergraph/ against the code: names, time limits, idle connections and extensions. test/routers/ runs the
- * files in real routers; Cosmo Router alone has only this test.
+ * files in real routers, where the machine has them; Cosmo Router has only this test.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
@@ -110,6 +110,10 @@ it('Cosmo Router forwards the headers, shares no reads, retries nothing and wrap
   expect(cosmo.traffic_shaping.all.retry.enabled).toBe(false);
   expect(cosmo.engine).toMatchObject({ enable_single_flight: false, enable_inbound_request_deduplication: false });
   expect(cosmo.subgraph_error_propagation.mode).toBe('pass-through');
+});
+
+it('Apollo Router redacts the errors of other teams', () => {
+  expect(apollo.include_subgraph_errors.all).toEqual({ redact_message: true, allow_extensions_keys: [] });
 });
 
 describe('the extensions of errors', () => {

@@ -1,12 +1,16 @@
 /**
  * `npm run supergraph` as a developer runs it: on one line, without an account, and asking nobody outside.
  */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { afterEach, expect, it } from '@jest/globals';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { freePort } from '../dev/command-api.ts';
 import { RESIDENCES } from '../dev/supergraph/neighbour.ts';
 import { killAll, run, start, watch } from './support/process.ts';
 import type { Answer } from './support/subgraph.ts';
+import { until } from './support/wait.ts';
 
 afterEach(killAll);
 
@@ -109,6 +113,58 @@ it.each([
   const supergraph = watch(start(process.execPath, ['dev/supergraph.ts', ...args], { PORT: '0' }));
   expect(await supergraph.exit).toBe(1);
   expect(supergraph.output()).toMatch(message);
+});
+
+describe('a router', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'router-test-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** Starts the supergraph with an executable of this script. Its temporary files go to a folder of the test. */
+  function runWith(script: string) {
+    const executable = join(folder, 'router');
+    const modules = "const fs = require('node:fs'); const http = require('node:http');";
+    writeFileSync(executable, `#!${process.execPath}\n${modules}\n${script}`, { mode: 0o755 });
+    const args = ['dev/supergraph.ts', '--router', 'apollo'];
+    return watch(start(process.execPath, args, { PORT: '0', APOLLO_ROUTER: executable, TMPDIR: folder }));
+  }
+  const left = () => readdirSync(folder).filter((name) => name.startsWith('apollo-'));
+  const SERVE = `
+    const config = fs.readFileSync(process.argv[process.argv.indexOf('--config') + 1], 'utf8');
+    const [, port] = /listen: 127.0.0.1:(\\d+)/.exec(config);
+    http.createServer((_, response) => response.end('{"data":{}}')).listen(port, '127.0.0.1');`;
+
+  it('that cannot start is named, with its output', async () => {
+    const supergraph = runWith("console.log('no such key'); process.exit(3);");
+    expect(await supergraph.exit).toBe(1);
+    expect(supergraph.output()).toBe('Apollo Router did not start:\nno such key\n\n');
+    expect(left()).toEqual([]);
+  });
+
+  it('that does not exist is named', async () => {
+    const args = ['dev/supergraph.ts', '--router', 'apollo'];
+    const supergraph = watch(start(process.execPath, args, { PORT: '0', APOLLO_ROUTER: 'nowhere', TMPDIR: folder }));
+    expect(await supergraph.exit).toBe(1);
+    expect(supergraph.output()).toMatch(/^Apollo Router did not start:\nError: spawn .+ ENOENT\n$/);
+    expect(left()).toEqual([]);
+  });
+
+  it('that ends by itself ends the program, with its output', async () => {
+    const supergraph = runWith(`${SERVE} setTimeout(() => { console.log('a panic'); process.exit(3); }, 1500);`);
+    await supergraph.until(/Apollo Router +http/);
+    expect(await supergraph.exit).toBe(1);
+    expect(supergraph.output()).toMatch(/The router ended by itself:\na panic\n/);
+    expect(left()).toEqual([]);
+  });
+
+  it('is not left running by a signal during its start', async () => {
+    const supergraph = runWith(`fs.writeFileSync('${folder}/pid', String(process.pid)); setInterval(() => {}, 1000);`);
+    await until(() => existsSync(join(folder, 'pid')));
+    const pid = Number(readFileSync(join(folder, 'pid')));
+    supergraph.child.kill('SIGTERM');
+    expect(await supergraph.exit).toBe(0);
+    await until(() => !existsSync(`/proc/${pid}`));
+    expect(left()).toEqual([]);
+  });
 });
 
 it('refuses a PORT that is none, without a stack, and exits with 1', async () => {

@@ -143,6 +143,14 @@ describe('ci.yml', () => {
     ]);
   });
 
+  it('checks the image outside of a container, which cannot build it', () => {
+    const jobs = Object.values(ci?.jobs ?? {}).filter(({ steps = [] }) =>
+      steps.some(({ run }) => run === 'npm run image:check'),
+    );
+    expect(jobs).toHaveLength(1);
+    expect(jobs[0]).not.toHaveProperty('container');
+  });
+
   it('tests the versions of Apollo Router that router.yaml supports, the oldest among them', () => {
     const oldest = /Router (\d+\.\d+) and later/.exec(read('supergraph/apollo/router.yaml'))?.[1];
     const versions = ci?.jobs.router?.strategy?.matrix.router ?? [];

@@ -22,7 +22,7 @@ export interface Subgraph {
   readonly sdl: string;
   /** Headers of every fetch, such as a secret. Only a subgraph that has some gets headers of the caller too. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** How long it may take, in milliseconds; 12 seconds where nothing is said, as supergraph/router.yaml has it. */
+  /** How long it may take, in milliseconds; 12 seconds by default, as in supergraph/. */
   readonly timeoutMs?: number;
 }
 

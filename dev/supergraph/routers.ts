@@ -3,17 +3,19 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
-import { freePort } from '../command-api.ts';
 import { composeSupergraph, type Subgraph } from './gateway.ts';
-import type { Listening, Running } from './host.ts';
 
 const KILL_AFTER_MS = 2000;
+const ANSWER_TIMEOUT_MS = 1000;
+const OUTPUT_CHARACTERS = 100_000;
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 const read = (relative: string) => readFileSync(path(relative), 'utf8');
@@ -99,55 +101,100 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
 /** Why a router cannot run; the message is for the person who asked for the router. */
 export class RouterError extends Error {}
 
+interface Options {
+  readonly subgraphs: readonly Subgraph[];
+  /** The router's secret for the subgraph `maintenance`. */
+  readonly secret: string;
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** Called with the router's output if the router ends by itself after its start. */
+  readonly onEnd?: (output: string) => void;
+}
+
 /**
- * Starts a router before subgraphs, with `secret` for the subgraph `maintenance`. Resolves when the router answers
- * GraphQL. Rejects if the router is not installed, or ends before; the message then has all that the router printed.
+ * Starts a router and resolves when it answers GraphQL. Throws a `RouterError` if the router is not installed or ends
+ * before, and Node's own error if the port is taken.
  */
-export async function startRouter(
-  name: RouterName,
-  secret: string,
-  subgraphs: readonly Subgraph[],
-  listening: Pick<Listening, 'host' | 'port'>,
-): Promise<Running & { output(): string }> {
+export async function startRouter(name: RouterName, { subgraphs, secret, onEnd, ...listening }: Options) {
   const router = ROUTERS[name];
   if (!router.executable) throw new RouterError(`${router.name} is not installed. ${router.missing}`);
+  // Routers take an address, not a name.
+  const { address: host } = await lookup(listening.host, { family: 4 });
+  const port = await reservePort(host, listening.port);
   const folder = mkdtempSync(join(tmpdir(), `${name}-`));
+  let child: ChildProcess | undefined;
+  const cleanUp = () => {
+    child?.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', cleanUp);
+
   const write = (file: string, text: string) => {
     writeFileSync(join(folder, file), text);
     return join(folder, file);
   };
-  const port = listening.port || (await freePort());
-  // Routers take an address, not a name.
-  const { address: host } = await lookup(listening.host, { family: 4 });
   const { args, env } = router.configure({ subgraphs, host, port, write });
-  const child = spawn(router.executable, args, {
+  const running = spawn(resolve(router.executable), args, {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, APOLLO_TELEMETRY_DISABLED: '1', ROUTER_SECRET: secret, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  child = running;
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  const exit = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const keep = (chunk: unknown) => {
+    output = (output + chunk).slice(-OUTPUT_CHARACTERS);
+  };
+  for (const stream of [running.stdout, running.stderr]) stream.on('data', keep);
+  // An executable that does not exist or cannot run.
+  running.on('error', keep);
+  let [isRunning, stopping] = [true, false];
+  const ended = new Promise<void>((resolveEnded) => {
+    running.once('close', () => {
+      isRunning = false;
+      resolveEnded();
+    });
+  });
+
   const url = `http://${host}:${port}`;
   const stop = async () => {
-    child.kill('SIGTERM');
-    const kill = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
-    await exit;
+    stopping = true;
+    running.kill('SIGTERM');
+    const kill = setTimeout(() => running.kill('SIGKILL'), KILL_AFTER_MS);
+    await ended;
     clearTimeout(kill);
-    rmSync(folder, { recursive: true });
+    process.off('exit', cleanUp);
+    cleanUp();
   };
-  if (await answers(`${url}/graphql`, child)) return { url, output: () => output, stop };
-  await stop();
-  throw new RouterError(`${router.name} did not start:\n${output}`);
+  if (!(await answers(`${url}/graphql`, () => isRunning))) {
+    await stop();
+    throw new RouterError(`${router.name} did not start:\n${output}`);
+  }
+  ended.then(() => {
+    if (!stopping) onEnd?.(output);
+  });
+  return { url, output: () => output, stop };
 }
 
-/** Waits until GraphQL is answered; false if the process ends first. */
-async function answers(url: string, child: ChildProcess): Promise<boolean> {
-  while (child.exitCode === null && child.signalCode === null) {
-    const ask = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"query":"{ __typename }"}' };
+/** The port, or a free one for 0. Rejects with Node's own error if another process has the port. */
+async function reservePort(host: string, port: number): Promise<number> {
+  const server = createServer().listen(port, host);
+  await once(server, 'listening');
+  const { port: reserved } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return reserved;
+}
+
+/** Resolves with true once GraphQL is answered, with false once the router is not running. */
+async function answers(url: string, isRunning: () => boolean): Promise<boolean> {
+  const headers = { 'content-type': 'application/json' };
+  while (isRunning()) {
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const ask = { method: 'POST', headers, body: '{"query":"{ __typename }"}', signal };
     const response = await fetch(url, ask).catch(() => undefined);
-    await response?.arrayBuffer();
-    if (response?.ok) return true;
+    await response?.arrayBuffer().catch(() => undefined);
+    if (response?.ok) return isRunning();
     await delay(50);
   }
   return false;

@@ -140,7 +140,7 @@ export type MaintenanceState =
 
 export type Mutation = {
   __typename?: 'Mutation';
-  /** Files a repair request (创建报修信息). The command is sent once and never repeated automatically. */
+  /** Files a repair request (创建报修信息). */
   createMaintenance?: Maybe<CreateMaintenancePayload>;
   /** Deletes one repair request (删除报修信息). */
   deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
@@ -207,7 +207,10 @@ export type ResidenceMaintenancesArgs = {
   states?: InputMaybe<Array<MaintenanceState>>;
 };
 
-/** What is known of a write that failed. An error of a mutation has it in `extensions.outcome`. */
+/**
+ * What is known of a write that failed. An error of a mutation has it in `extensions.outcome`. A mutation sends each command
+ * once, and never repeats a command that may have arrived.
+ */
 export type WriteOutcome =
   /** It certainly did not reach the command API, and did not happen. */
   | 'NOT_SENT'

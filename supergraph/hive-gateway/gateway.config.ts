@@ -1,6 +1,6 @@
 /**
  * What Hive Gateway needs for this subgraph. Merge it into your gateway.config.ts. Tried with 2.15.
- * Set ROUTER_SECRET, or every request of the gateway is refused with 401.
+ * Set ROUTER_SECRET, or every field of this subgraph fails with ROUTER_UNAUTHENTICATED.
  */
 
 /** The caller's token, what the subgraph logs, and the trace. */
@@ -24,6 +24,7 @@ export const gatewayConfig = {
       };
     },
   },
+  // The gateway merges the `_entities` of one step as aliases, without a bound. The subgraph refuses more than 50.
   transportEntries: {
     maintenance: {
       options: {

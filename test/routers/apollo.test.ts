@@ -11,23 +11,24 @@ const { executable } = ROUTERS.apollo;
 describeRealRouter('apollo');
 
 (executable ? describe : describe.skip)('supergraph/apollo/router.yaml', () => {
-  let router: Awaited<ReturnType<typeof startRouter>>;
+  let router: Awaited<ReturnType<typeof startRouter>> | undefined;
   beforeAll(async () => {
     const subgraphs = [
       { name: 'maintenance', url: 'http://127.0.0.1:9/graphql', sdl: MAINTENANCE_SDL },
       { name: 'residences', url: 'http://127.0.0.1:9/graphql', sdl: RESIDENCES_SDL },
     ];
-    router = await startRouter('apollo', ROUTER_SECRET, subgraphs, { host: '127.0.0.1', port: 0 });
+    router = await startRouter('apollo', { subgraphs, secret: ROUTER_SECRET, host: '127.0.0.1', port: 0 });
   });
-  afterAll(() => router.stop());
+  afterAll(() => router?.stop());
 
-  it.each(['router.yaml', 'router.dev.yaml'])('has the current form, as does %s', (file) => {
+  it.each(['router.yaml', 'router.dev.yaml'])('and its folder pass `router config validate`: %s', (file) => {
     const args = ['config', 'validate', `supergraph/apollo/${file}`];
     expect(execFileSync(String(executable), args, { env: { ROUTER_SECRET }, encoding: 'utf8' })).toContain('is valid!');
   });
 
   it('causes no warning at the start of the router', () => {
-    const lines = router.output().split('\n');
+    const lines = router?.output().split('\n') ?? [];
+    expect(lines).not.toEqual([]);
     const warnings = lines.filter((line) => /"level":"(WARN|ERROR)"/.test(line));
     // The router always warns about this metric, which is its own.
     expect(warnings.filter((line) => !line.includes('apollo.router.session.count.active'))).toEqual([]);

@@ -3,7 +3,6 @@ import { describeRealRouter } from './real-router.ts';
 const NULL_DATA = 'Grafbase ends when a fetch of entities is answered with `data: null`.';
 
 describeRealRouter('grafbase', {
-  losesAllToTimeout: true,
   cannot: {
     'are refused before any command, from 1,001 on, and the data of the neighbor stays': NULL_DATA,
     'if it fails as a whole': NULL_DATA,

@@ -26,21 +26,23 @@ export function describeRealRouter(name: RouterName, quirks: Quirks = {}): void 
     missing,
   }: { name: string; executable: string | undefined; missing: string } = ROUTERS[name];
   if (!executable) {
+    // jest prints nothing about a file in which every test is skipped.
+    process.stderr.write(`Skipped: the tests behind ${title}. ${missing}\n`);
     it.skip(`behind ${title}. Skipped: ${missing}`, () => {});
     return;
   }
-  const start: StartGateway = (subgraphs, listening) => startRouter(name, ROUTER_SECRET, subgraphs, listening);
+  const start: StartGateway = (subgraphs, { host, port }) =>
+    startRouter(name, { subgraphs, secret: ROUTER_SECRET, host, port });
 
   describeBehind(title, start, quirks);
 
   describe(`behind ${title}, a subgraph that hangs`, () => {
     const supergraph = useSupergraph(start);
 
-    it(quirks.losesAllToTimeout ? 'costs the whole answer' : 'costs no data of the neighbor', async () => {
+    it('costs no data of the neighbor', async () => {
       supergraph.before.maintenance.fail(() => {});
       const { data, errors } = await supergraph.ask('{ residences { name maintenances { id } } }');
-      if (quirks.losesAllToTimeout) expect(data).toBeUndefined();
-      else expect(data.residences[0]).toEqual({ name: expect.any(String), maintenances: null });
+      expect(data.residences[0]).toEqual({ name: expect.any(String), maintenances: null });
       expect(errors).not.toEqual([]);
     });
   });
@@ -49,19 +51,22 @@ export function describeRealRouter(name: RouterName, quirks: Quirks = {}): void 
     const program = ['--import', './check-node.mjs', 'dev/supergraph.ts', '--router', name];
     const { APOLLO_ROUTER, HIVE_ROUTER, PATH } = process.env;
     const supergraph = watch(startProcess(process.execPath, program, { APOLLO_ROUTER, HIVE_ROUTER, PATH, PORT: '0' }));
-    const [, url = ''] = await supergraph.until(new RegExp(`${title} +(http://localhost:\\d+/graphql)\n`));
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${EXAMPLE.token}` },
-      body: JSON.stringify({ query: '{ residences { name maintenances(first: 1) { id } } }' }),
-    });
-    const { data, errors } = await readAnswer(response);
-    expect(errors).toEqual([]);
-    expect(data.residences[0]).toEqual({
-      name: expect.any(String),
-      maintenances: [{ id: `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}` }],
-    });
-    supergraph.child.kill('SIGINT');
+    try {
+      const [, url = ''] = await supergraph.until(new RegExp(`${title} +(http://localhost:\\d+/graphql)\n`));
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${EXAMPLE.token}` },
+        body: JSON.stringify({ query: '{ residences { name maintenances(first: 1) { id } } }' }),
+      });
+      const { data, errors } = await readAnswer(response);
+      expect(errors).toEqual([]);
+      expect(data.residences[0]).toEqual({
+        name: expect.any(String),
+        maintenances: [{ id: `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}` }],
+      });
+    } finally {
+      supergraph.child.kill('SIGINT');
+    }
     expect(await supergraph.exit).toBe(0);
   });
 
@@ -110,15 +115,18 @@ export function describeRealRouter(name: RouterName, quirks: Quirks = {}): void 
         { workers: WORKERS, everyMs: EVERY_MS, isOver: () => over },
       );
       const exits: unknown[] = [];
-      for (let restart = 0; restart < RESTARTS; restart++) {
-        const fresh = await replica();
-        exits.push(await older.stop());
-        balancer.remove(older.url);
-        [older, newer] = [newer, fresh];
+      try {
+        for (let restart = 0; restart < RESTARTS; restart++) {
+          const fresh = await replica();
+          exits.push(await older.stop());
+          balancer.remove(older.url);
+          [older, newer] = [newer, fresh];
+        }
+        await delay(EVERY_MS);
+      } finally {
+        over = true;
+        await asking;
       }
-      await delay(EVERY_MS);
-      over = true;
-      await asking;
 
       expect(failures).toEqual([]);
       expect(exits).toEqual(Array(RESTARTS).fill(0));

@@ -38,16 +38,26 @@ export async function startSupergraph(
   startGateway: StartGateway,
   { visitsBy = 'id', residencesSdl = RESIDENCES_SDL, residencesTimeoutMs = 12_000 }: Composition = {},
 ) {
+  const started: { stop(): Promise<void> }[] = [];
+  async function keep<T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> {
+    const one = await starting;
+    started.unshift(one);
+    return one;
+  }
+  async function stop() {
+    for (const one of started) await one.stop();
+  }
+
   // A command that hangs costs the tests no more time than this.
-  const subgraph = await startSubgraph({ ATTEMPT_TIMEOUT_MS: '1000' });
-  const neighbour = await startNeighbour(FREE);
-  const visits = await startVisits(visitsBy);
+  const subgraph = await keep(startSubgraph({ ATTEMPT_TIMEOUT_MS: '1000' }));
+  const neighbour = await keep(startNeighbour(FREE));
+  const visits = await keep(startVisits(visitsBy));
   const before = {
-    maintenance: await startRecorder(subgraph.url),
-    residences: await startRecorder(neighbour.url),
-    visits: await startRecorder(visits.url),
+    maintenance: await keep(startRecorder(subgraph.url)),
+    residences: await keep(startRecorder(neighbour.url)),
+    visits: await keep(startRecorder(visits.url)),
   };
-  const gateway = await startGateway(
+  const starting = startGateway(
     [
       {
         name: 'maintenance',
@@ -60,6 +70,11 @@ export async function startSupergraph(
     ],
     FREE,
   );
+  const gateway = await keep(starting).catch(async (error) => {
+    // Servers that stay open would keep jest from ending.
+    await stop();
+    throw error;
+  });
 
   return {
     before,
@@ -82,10 +97,7 @@ export async function startSupergraph(
       subgraph.upstream.reset();
       for (const recorder of Object.values(before)) recorder.reset();
     },
-    async stop() {
-      await gateway.stop();
-      for (const server of [...Object.values(before), visits, neighbour, subgraph]) await server.stop();
-    },
+    stop,
   };
 }
 
@@ -97,7 +109,7 @@ export function useSupergraph(startGateway: StartGateway, composition?: Composit
   beforeAll(async () => {
     supergraph = await startSupergraph(startGateway, composition);
   });
-  afterAll(() => supergraph.stop());
+  afterAll(() => supergraph?.stop());
   beforeEach(() => supergraph.reset());
   return {
     ask: (...asking: Parameters<Supergraph['ask']>) => supergraph.ask(...asking),
