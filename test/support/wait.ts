@@ -1,8 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Resolves once the condition holds; a test in which it never does runs out of time. */
+const LIMIT_MS = 50_000;
+
+/** Resolves once the condition holds. Rejects before a test runs out of time, so that jest can end. */
 export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await delay(5);
+  const limit = performance.now() + LIMIT_MS;
+  while (!holds()) {
+    if (performance.now() > limit) throw new Error(`Not true within ${LIMIT_MS / 1000} s: ${holds}`);
+    await delay(5);
+  }
 }
 
 /** Waits until everything that was sent to a server before has been taken up by it. */
