@@ -2,6 +2,7 @@
  * The emulated command API: a real HTTP server that takes the documented commands, as strictly as the vendor's page
  * describes them, so that a wrong request fails loudly. It is what `npm run dev` and the tests talk to.
  */
+import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CommandRefused, type NewTicket, type Store } from './store.ts';
@@ -167,9 +168,12 @@ export async function serve(listener: RequestListener) {
   };
 }
 
-/** A port of the loopback interface that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = await serve(() => {});
-  await server.stop();
-  return Number(new URL(server.url).port);
+/** `port`, or a free one for 0. Rejects with Node's own error if another process has the port. */
+export async function freePort(port = 0, host = '127.0.0.1'): Promise<number> {
+  const server = http.createServer().listen(port, host);
+  await once(server, 'listening');
+  const { port: free } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return free;
 }

@@ -8,7 +8,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { createCommandApi, freePort, serve } from './command-api.ts';
 import { buildImage, type Container, Unable } from './image-check/engine.ts';
-import { fetchOnceUp } from './image-check/fetch-once-up.ts';
 import { EXAMPLE, seed } from './seed.ts';
 import { Store } from './store.ts';
 
@@ -268,6 +267,9 @@ async function ask(url: string, init: RequestInit = {}) {
 }
 
 async function untilItListens(url: string, { logs }: Container): Promise<void> {
-  if (await fetchOnceUp(`${url}/health/live`, { signal })) return;
+  for (let tries = 0; tries < 150; tries++) {
+    if (await fetch(`${url}/health/live`, { signal }).catch(() => undefined)) return;
+    await delay(200, undefined, { signal });
+  }
   throw new Error(`The container does not answer. It said:\n${await logs()}`);
 }

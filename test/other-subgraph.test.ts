@@ -13,7 +13,7 @@ import { startGateway, toServices } from '../dev/supergraph/gateway.ts';
 import type { Running } from '../dev/supergraph/host.ts';
 import { readDocument as read } from './support/documents.ts';
 import { killAll, start, watch } from './support/process.ts';
-import { ROUTER_SECRET, readAnswer } from './support/subgraph.ts';
+import { askAt, ROUTER_SECRET } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
@@ -77,12 +77,7 @@ describe.each(VARIANTS)('a subgraph that %s', (_, sdl, code) => {
   afterAll(() => gateway.stop());
 
   async function ask(query: string) {
-    const response = await fetch(`${gateway.url}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${EXAMPLE.token}` },
-      body: JSON.stringify({ query }),
-    });
-    const { data, errors } = await readAnswer(response);
+    const { data, errors } = await askAt(`${gateway.url}/graphql`, query);
     return errors.length > 0 ? { data, errors } : { data };
   }
 

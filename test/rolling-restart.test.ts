@@ -1,10 +1,10 @@
 import { Agent } from 'node:http';
 import { afterEach, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
-import { startBalancer } from './support/balancer.ts';
-import { load, request } from './support/load.ts';
+import { startFleet } from './support/fleet.ts';
+import { request } from './support/load.ts';
 import { killAll } from './support/process.ts';
-import { HEADERS, startReplica } from './support/replica.ts';
+import { HEADERS } from './support/replica.ts';
 import { startUpstream } from './support/upstream.ts';
 
 const R = EXAMPLE.residenceId;
@@ -25,44 +25,26 @@ afterEach(async () => {
 
 it('20 replicas are replaced one after the other under load, and no request fails', async () => {
   const upstream = await startUpstream();
-  const balancer = await startBalancer();
+  const fleet = await startFleet(upstream.url, { DRAIN_DELAY_MS: '500' });
   // Neither agent nor balancer tries anything again: a router may, but for a write it must not.
   // Each connection in its turn: HTTP has no way to close one that lies idle for longer than a replica drains, and is used in
   // that very moment. A router sees that, and takes another.
   const agent = new Agent({ keepAlive: true, scheduling: 'fifo' });
-  cleanups.push(upstream.stop, balancer.stop, () => agent.destroy());
-  const replica = async () => {
-    const started = await startReplica(upstream.url, { DRAIN_DELAY_MS: '500' });
-    await balancer.add(started.url);
-    return started;
-  };
-  let [older, newer] = await Promise.all([replica(), replica()]);
+  cleanups.push(upstream.stop, fleet.stop, () => agent.destroy());
 
   const failures: unknown[] = [];
   let requests = 0;
-  let over = false;
+  const ask = async () => {
+    requests++;
+    try {
+      const { status, text } = await request(agent, `${fleet.url}/graphql`, { headers: HEADERS, body: BODY });
+      if (status !== 200 || text.trim() !== JSON.stringify(ANSWER)) failures.push({ status, text });
+    } catch (error) {
+      failures.push(error);
+    }
+  };
   const start = performance.now();
-  const asking = load(
-    async () => {
-      requests++;
-      try {
-        const { status, text } = await request(agent, `${balancer.url}/graphql`, { headers: HEADERS, body: BODY });
-        if (status !== 200 || text.trim() !== JSON.stringify(ANSWER)) failures.push({ status, text });
-      } catch (error) {
-        failures.push(error);
-      }
-    },
-    { workers: WORKERS, everyMs: EVERY_MS, isOver: () => over },
-  );
-  const exits: unknown[] = [];
-  for (let restart = 0; restart < RESTARTS; restart++) {
-    const fresh = await replica();
-    exits.push(await older.stop());
-    balancer.remove(older.url);
-    [older, newer] = [newer, fresh];
-  }
-  over = true;
-  await asking;
+  const exits = await fleet.replaceUnderLoad(RESTARTS, ask, { workers: WORKERS, everyMs: EVERY_MS });
   const seconds = (performance.now() - start) / 1000;
 
   expect(failures).toEqual([]);

@@ -11,6 +11,7 @@ import { loadConfig } from '../src/config.ts';
 import { maskError } from '../src/format-error.ts';
 import { createLogger } from '../src/logger.ts';
 import { gatewayConfig } from '../supergraph/hive-gateway/gateway.config.ts';
+import { EXTENSIONS as ALL_EXTENSIONS } from './routers/suite.ts';
 import { readDocument, readTable } from './support/documents.ts';
 import { ROUTER_SECRET } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
@@ -29,8 +30,7 @@ const grafbase = read('grafbase/grafbase.toml');
 const config = loadConfig({ COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET });
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 const errorSection = /\n### Errors\n([\s\S]+?)\n## /.exec(readme)?.[1] ?? '';
-/** Every extension that a client may see. */
-const EXTENSIONS = ['code', 'command', 'commandId', 'upstreamCode', 'outcome', 'errorId', 'arguments'];
+const EXTENSIONS = Object.keys(ALL_EXTENSIONS);
 
 const subgraph = useSubgraph();
 

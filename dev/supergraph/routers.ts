@@ -3,14 +3,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
+import { freePort } from '../command-api.ts';
 import { composeSupergraph, type Subgraph } from './gateway.ts';
 
 const KILL_AFTER_MS = 2000;
@@ -27,6 +26,8 @@ interface Start {
   readonly port: number;
   /** Writes a file of this router and returns its path. */
   write(name: string, text: string): string;
+  /** Writes the supergraph as Apollo composes it and returns the path. */
+  compose(): string;
 }
 
 interface Router {
@@ -49,9 +50,9 @@ const hiveGateway = (name: string, ...flags: string[]): Router => ({
   name,
   executable: installed('.bin/hive-gateway'),
   missing: NPM,
-  configure: ({ subgraphs, host, port, write }) => ({
+  configure: ({ host, port, compose }) => ({
     args: [
-      ...['supergraph', write('supergraph.graphql', composeSupergraph(subgraphs))],
+      ...['supergraph', compose()],
       ...['--config-path', path('../../supergraph/hive-gateway/gateway.config.ts')],
       ...['--host', host, '--port', String(port), ...flags],
     ],
@@ -66,9 +67,9 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
     name: 'Apollo Router',
     executable: process.env.APOLLO_ROUTER,
     missing: 'Set APOLLO_ROUTER to the path of the executable `router`.',
-    configure: ({ subgraphs, host, port, write }) => ({
+    configure: ({ host, port, write, compose }) => ({
       args: [
-        ...['--supergraph', write('supergraph.graphql', composeSupergraph(subgraphs))],
+        ...['--supergraph', compose()],
         ...['--config', write('router.yaml', stringify(apolloConfiguration(host, port)))],
       ],
     }),
@@ -77,8 +78,8 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
     name: 'Hive Router',
     executable: process.env.HIVE_ROUTER,
     missing: 'Set HIVE_ROUTER to the path of the executable `hive_router`.',
-    configure: ({ subgraphs, host, port, write }) => {
-      const supergraph = { source: 'file', path: write('supergraph.graphql', composeSupergraph(subgraphs)) };
+    configure: ({ host, port, write, compose }) => {
+      const supergraph = { source: 'file', path: compose() };
       const configuration = { ...readConfiguration('hive/router.config.yaml'), supergraph, http: { host, port } };
       return { args: [], env: { ROUTER_CONFIG_FILE_PATH: write('router.config.yaml', stringify(configuration)) } };
     },
@@ -121,7 +122,7 @@ export async function startRouter(name: RouterName, { subgraphs, secret, onEnd, 
   if (!router.executable) throw new RouterError(`${router.name} is not installed. ${router.missing}`);
   // Routers take an address, not a name.
   const { address: host } = await lookup(listening.host, { family: 4 });
-  const port = await reservePort(host, listening.port);
+  const port = await freePort(listening.port, host);
   const folder = mkdtempSync(join(tmpdir(), `${name}-`));
   let child: ChildProcess | undefined;
   const cleanUp = () => {
@@ -134,7 +135,8 @@ export async function startRouter(name: RouterName, { subgraphs, secret, onEnd, 
     writeFileSync(join(folder, file), text);
     return join(folder, file);
   };
-  const { args, env } = router.configure({ subgraphs, host, port, write });
+  const compose = () => write('supergraph.graphql', composeSupergraph(subgraphs));
+  const { args, env } = router.configure({ subgraphs, host, port, write, compose });
   const running = spawn(resolve(router.executable), args, {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, APOLLO_TELEMETRY_DISABLED: '1', ROUTER_SECRET: secret, ...env },
@@ -174,16 +176,6 @@ export async function startRouter(name: RouterName, { subgraphs, secret, onEnd, 
     if (!stopping) onEnd?.(output);
   });
   return { url, output: () => output, stop };
-}
-
-/** The port, or a free one for 0. Rejects with Node's own error if another process has the port. */
-async function reservePort(host: string, port: number): Promise<number> {
-  const server = createServer().listen(port, host);
-  await once(server, 'listening');
-  const { port: reserved } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return reserved;
 }
 
 /** Resolves with true once GraphQL is answered, with false once the router is not running. */

@@ -1,14 +1,13 @@
 import { Agent } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { RESIDENCES_SDL, startNeighbour } from '../../dev/supergraph/neighbour.ts';
 import { ROUTERS, type RouterName, startRouter } from '../../dev/supergraph/routers.ts';
-import { startBalancer } from '../support/balancer.ts';
-import { load, request } from '../support/load.ts';
+import { startFleet } from '../support/fleet.ts';
+import { request } from '../support/load.ts';
 import { killAll, start as startProcess, watch } from '../support/process.ts';
-import { HEADERS, startReplica } from '../support/replica.ts';
-import { ROUTER_SECRET, readAnswer } from '../support/subgraph.ts';
+import { HEADERS } from '../support/replica.ts';
+import { askAt, ROUTER_SECRET } from '../support/subgraph.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { MAINTENANCE_SDL, type StartGateway, useSupergraph } from '../support/use-supergraph.ts';
 import { describeBehind, type Quirks } from './suite.ts';
@@ -20,11 +19,7 @@ const EVERY_MS = 50;
 
 /** Runs the suite behind a real router. Where the router cannot be had, one skipped test says why. */
 export function describeRealRouter(name: RouterName, quirks: Quirks = {}): void {
-  const {
-    name: title,
-    executable,
-    missing,
-  }: { name: string; executable: string | undefined; missing: string } = ROUTERS[name];
+  const { name: title, executable, missing } = ROUTERS[name];
   if (!executable) {
     // jest prints nothing about a file in which every test is skipped.
     process.stderr.write(`Skipped: the tests behind ${title}. ${missing}\n`);
@@ -53,12 +48,7 @@ export function describeRealRouter(name: RouterName, quirks: Quirks = {}): void 
     const supergraph = watch(startProcess(process.execPath, program, { APOLLO_ROUTER, HIVE_ROUTER, PATH, PORT: '0' }));
     try {
       const [, url = ''] = await supergraph.until(new RegExp(`${title} +(http://localhost:\\d+/graphql)\n`));
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${EXAMPLE.token}` },
-        body: JSON.stringify({ query: '{ residences { name maintenances(first: 1) { id } } }' }),
-      });
-      const { data, errors } = await readAnswer(response);
+      const { data, errors } = await askAt(url, '{ residences { name maintenances(first: 1) { id } } }');
       expect(errors).toEqual([]);
       expect(data.residences[0]).toEqual({
         name: expect.any(String),
@@ -79,19 +69,13 @@ export function describeRealRouter(name: RouterName, quirks: Quirks = {}): void 
 
     it('fails no request', async () => {
       const upstream = await startUpstream();
-      const balancer = await startBalancer();
+      const fleet = await startFleet(upstream.url, { DRAIN_DELAY_MS: '1000' });
       const neighbour = await startNeighbour(FREE);
       const agent = new Agent({ keepAlive: true });
-      cleanups.push(upstream.stop, balancer.stop, neighbour.stop, () => agent.destroy());
-      const replica = async () => {
-        const started = await startReplica(upstream.url, { DRAIN_DELAY_MS: '1000' });
-        await balancer.add(started.url);
-        return started;
-      };
-      let [older, newer] = await Promise.all([replica(), replica()]);
+      cleanups.push(upstream.stop, fleet.stop, neighbour.stop, () => agent.destroy());
       const router = await start(
         [
-          { name: 'maintenance', url: `${balancer.url}/graphql`, sdl: MAINTENANCE_SDL },
+          { name: 'maintenance', url: `${fleet.url}/graphql`, sdl: MAINTENANCE_SDL },
           { name: 'residences', url: `${neighbour.url}/graphql`, sdl: RESIDENCES_SDL },
         ],
         FREE,
@@ -104,29 +88,13 @@ export function describeRealRouter(name: RouterName, quirks: Quirks = {}): void 
       const answer = JSON.stringify({ maintenances: [{ maintenanceId: EXAMPLE.maintenanceId }] });
       const failures: unknown[] = [];
       let requests = 0;
-      let over = false;
-      const asking = load(
-        async () => {
-          requests++;
-          const asked = request(agent, `${router.url}/graphql`, { headers: HEADERS, body });
-          const { text } = await asked.catch((error) => ({ text: String(error) }));
-          if (!text.includes(answer) || text.includes('"errors"')) failures.push(text);
-        },
-        { workers: WORKERS, everyMs: EVERY_MS, isOver: () => over },
-      );
-      const exits: unknown[] = [];
-      try {
-        for (let restart = 0; restart < RESTARTS; restart++) {
-          const fresh = await replica();
-          exits.push(await older.stop());
-          balancer.remove(older.url);
-          [older, newer] = [newer, fresh];
-        }
-        await delay(EVERY_MS);
-      } finally {
-        over = true;
-        await asking;
-      }
+      const ask = async () => {
+        requests++;
+        const asked = request(agent, `${router.url}/graphql`, { headers: HEADERS, body });
+        const { text } = await asked.catch((error) => ({ text: String(error) }));
+        if (!text.includes(answer) || text.includes('"errors"')) failures.push(text);
+      };
+      const exits = await fleet.replaceUnderLoad(RESTARTS, ask, { workers: WORKERS, everyMs: EVERY_MS });
 
       expect(failures).toEqual([]);
       expect(exits).toEqual(Array(RESTARTS).fill(0));

@@ -27,7 +27,7 @@ const INPUT = `{
 const READ = `{ maintenances(residenceId: "${FLAT}") { id } }`;
 const CREATE = `mutation { createMaintenance(input: ${INPUT}) { id } }`;
 /** Every extension that an error of the subgraph may have. */
-const EXTENSIONS = {
+export const EXTENSIONS = {
   code: 'COMMAND_REJECTED',
   command: 'delete_maintenance_info',
   commandId: 'c0',

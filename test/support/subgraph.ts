@@ -40,7 +40,7 @@ interface Sending {
   readonly signal?: AbortSignal;
 }
 
-interface Asking extends Sending {
+export interface Asking extends Sending {
   readonly variables?: Record<string, unknown>;
 }
 
@@ -106,6 +106,21 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
       await upstream.stop();
     },
   };
+}
+
+/** Sends an operation to a GraphQL server at `url`, as a client of a router does. */
+export async function askAt(url: string, query: string, { variables, token = TOKENS.first, headers }: Asking = {}) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json',
+      ...(token !== null && { authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+    body: JSON.stringify({ query, variables }),
+  });
+  return readAnswer(response);
 }
 
 export async function readAnswer(response: Response): Promise<Answer> {

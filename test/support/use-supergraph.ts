@@ -8,8 +8,7 @@ import type { Subgraph as Composed } from '../../dev/supergraph/gateway.ts';
 import type { Listening, Running } from '../../dev/supergraph/host.ts';
 import { RESIDENCES_SDL, startNeighbour } from '../../dev/supergraph/neighbour.ts';
 import { startRecorder } from './recorder.ts';
-import { type Answer, ROUTER_SECRET, readAnswer, startSubgraph } from './subgraph.ts';
-import { TOKENS } from './upstream.ts';
+import { type Asking, askAt, ROUTER_SECRET, startSubgraph } from './subgraph.ts';
 import { type KeyFields, startVisits, visitsSdl } from './visits.ts';
 
 export const MAINTENANCE_SDL = readFileSync(new URL('../../schema/maintenance.graphql', import.meta.url), 'utf8');
@@ -17,13 +16,6 @@ export const MAINTENANCE_SDL = readFileSync(new URL('../../schema/maintenance.gr
 const FREE = { host: '127.0.0.1', port: 0 } as const;
 
 export type StartGateway = (subgraphs: readonly Composed[], listening: Listening) => Promise<Running>;
-
-interface Asking {
-  readonly variables?: Record<string, unknown>;
-  /** Null sends no `Authorization` at all. */
-  readonly token?: string | null;
-  readonly headers?: Record<string, string>;
-}
 
 interface Composition {
   /** The key that the third subgraph refers by. */
@@ -80,19 +72,7 @@ export async function startSupergraph(
     before,
     upstream: subgraph.upstream,
     /** Sends an operation to the gateway. */
-    async ask(query: string, { variables, token = TOKENS.first, headers }: Asking = {}): Promise<Answer> {
-      const response = await fetch(`${gateway.url}/graphql`, {
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          accept: 'application/json',
-          ...(token !== null && { authorization: `Bearer ${token}` }),
-          ...headers,
-        },
-        body: JSON.stringify({ query, variables }),
-      });
-      return readAnswer(response);
-    },
+    ask: (query: string, asking?: Asking) => askAt(`${gateway.url}/graphql`, query, asking),
     reset() {
       subgraph.upstream.reset();
       for (const recorder of Object.values(before)) recorder.reset();
