@@ -36,6 +36,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
     ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
     OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
     MAX_ATTEMPTS: wholeNumber(1, 10)({ default: 3 }),
+    MAX_REPLY_BYTES: wholeNumber(1000, 100_000_000)({ default: 2 * 1024 * 1024 }),
     MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000)({ default: 256 }),
     MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000)({ default: 1024 }),
     BREAKER_FAILURES: wholeNumber(1, 10_000)({ default: 20 }),

@@ -2,11 +2,13 @@
  * What one operation has to itself: its caller, its loaders, and the record of its commands.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { type AnswerBudget, createAnswerBudget } from './answer.ts';
 import { Refusal } from './arguments.ts';
 import { createCommandApiClient, type Upstream } from './command-api/client.ts';
 import type { Command } from './command-api/command.ts';
 import { LIMITS } from './limits.ts';
 import { type Caller, createLoaders } from './loaders.ts';
+import type { Share } from './memory.ts';
 import { currentTraceparent } from './tracing.ts';
 
 /** The scheme and something to show; whether it is a good token the command API says. */
@@ -23,20 +25,26 @@ export interface Context {
   readonly commands: Command[];
   /** How many details were loaded at a time. */
   readonly batches: number[];
-  /** Takes a cost, in fields, from what the answer may cost, if so much is left; else takes nothing and answers false. */
-  take(cost: number): boolean;
-  /** Whether a text had no room and has said so. */
-  textLeftOut: boolean;
+  readonly answer: AnswerBudget;
   /** The client and loaders of the caller, the same at every call. Throws `UNAUTHENTICATED` where the request brought no usable token. */
   caller(): Caller;
   /** To be called once the operation was answered, or its caller has gone without an answer: then its reads are given up. */
   end(answered: boolean): void;
 }
 
-/** Makes the context of a request from its id and headers. All its commands together may take `timeoutMs`. */
+/** What the host knows of a request. */
+export interface Incoming {
+  readonly id: string;
+  readonly headers: IncomingHttpHeaders;
+  /** The memory that its body has been counted in. */
+  readonly share: Share;
+  /** Whether its answer has an inline trace. */
+  readonly isTraced: boolean;
+}
+
+/** Makes the context of a request. All its commands together may take `timeoutMs`. */
 export function createContext(
-  requestId: string,
-  headers: IncomingHttpHeaders,
+  { id, headers, share, isTraced }: Incoming,
   upstream: Upstream,
   timeoutMs: number,
 ): Context {
@@ -52,22 +60,24 @@ export function createContext(
   timer.unref();
   const endsAt = performance.now() + timeoutMs;
   let caller: Caller | undefined;
-  let left: number = LIMITS.answer;
+  const left = { reads: LIMITS.reads, writes: LIMITS.writes } as Record<'reads' | 'writes', number>;
+
+  function takeCommands(kind: 'reads' | 'writes', count: number): void {
+    if (count > left[kind])
+      throw new Refusal('BAD_USER_INPUT', `Too many ${kind} in one operation: at most ${LIMITS[kind]} commands.`);
+    left[kind] -= count;
+  }
+
   return {
     request: {
-      requestId,
+      requestId: id,
       traceId: (currentTraceparent() ?? traceparent)?.split('-')[1],
       clientName: shorten(headers['apollographql-client-name']),
       clientVersion: shorten(headers['apollographql-client-version']),
     },
     commands,
     batches,
-    textLeftOut: false,
-    take(cost) {
-      if (cost > left) return false;
-      left -= cost;
-      return true;
-    },
+    answer: createAnswerBudget(share, isTraced),
     caller() {
       if (caller) return caller;
       if (!BEARER.test(authorization)) {
@@ -78,9 +88,11 @@ export function createContext(
         endsAt,
         readSignal: reads.signal,
         writeSignal: writes.signal,
+        share,
       };
       const client = createCommandApiClient(upstream, session, commands);
-      caller = { client, loaders: createLoaders(client, batches) };
+      const loaders = createLoaders(client, batches, () => takeCommands('reads', 1));
+      caller = { client, loaders, takeWrites: (count) => takeCommands('writes', count) };
       return caller;
     },
     end(answered) {

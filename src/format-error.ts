@@ -10,7 +10,7 @@ import { get, Refusal } from './arguments.ts';
 import { CommandApiError, type Reason } from './command-api/errors.ts';
 
 /** The code and message for each reason why a command failed. */
-export const FAILURES: Readonly<Record<Reason, { code: string; message: string }>> = {
+const FAILURES: Readonly<Record<Reason, { code: string; message: string }>> = {
   unauthenticated: { code: 'UNAUTHENTICATED', message: 'The command API did not accept the access token.' },
   forbidden: { code: 'FORBIDDEN', message: 'The command API does not allow this to the caller.' },
   rejected: { code: 'COMMAND_REJECTED', message: 'The command API refused the command.' },
@@ -19,7 +19,14 @@ export const FAILURES: Readonly<Record<Reason, { code: string; message: string }
   // Nobody reads this answer.
   gone: { code: 'CALLER_GONE', message: 'The caller has gone.' },
   invalid: { code: 'UPSTREAM_INVALID_RESPONSE', message: 'The command API answered something other than it promises.' },
+  internal: { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error' },
 };
+
+/** The code and message of why a command failed. */
+export function describeFailure({ reason, details: { limit } }: CommandApiError): { code: string; message: string } {
+  const message = `The command API answered more than ${limit} bytes, the limit of MAX_REPLY_BYTES.`;
+  return { ...FAILURES[reason], ...(limit && { message }) };
+}
 
 /** The code of why a command failed. */
 export function codeOf(error: unknown): string {
@@ -39,14 +46,14 @@ export function createFormatError(logger: Logger) {
     const cause = unwrapResolverError(error);
     const { path, extensions } = formatted;
     if (path === undefined && REQUEST_CODES.has(extensions?.code)) return curtail(formatted);
-    if (cause instanceof CommandApiError) {
-      const { command, reason, outcome } = cause;
-      const { code, message } = FAILURES[reason];
+    if (cause instanceof CommandApiError && cause.reason !== 'internal') {
+      const { command, outcome } = cause;
+      const { code, message } = describeFailure(cause);
       const { upstreamCode } = cause.details;
       const known = { command: command.name, commandId: command.id, upstreamCode, ...(command.write && { outcome }) };
       return { ...formatted, message, extensions: { code, ...known } };
     }
-    // What the resolver of a mutation noted on an error that is no command's.
+    // What the resolver of a mutation noted on an error that is no command's, or what is known of a write.
     const outcome = get(cause, 'outcome');
     if (cause instanceof Refusal) {
       return { ...formatted, message: cause.message, extensions: { code: cause.code, outcome } };

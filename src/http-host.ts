@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { maskError } from './format-error.ts';
 import { LIMITS } from './limits.ts';
+import { type Memory, type Share, TAKES } from './memory.ts';
 import type { Metrics } from './metrics.ts';
 import { takeJsonBodies } from './request-body.ts';
 import { createRouterGuard } from './router-secret.ts';
@@ -40,13 +41,20 @@ const BACKLOG = 4096;
 const JSON_TYPE = 'application/json; charset=utf-8';
 const PROBES: readonly unknown[] = ['/health/live', '/health/ready'];
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Its operation's part of the memory. */
+    share: Share;
+    /** Settles once the operation has ended, which may be after its caller has gone. */
+    answered?: Promise<unknown>;
+  }
+}
+
 /** Serves a started Apollo Server. Rejects where it cannot listen, with Node's own error. */
 export async function startHost<T extends BaseContext>(
   apollo: ApolloServer<T>,
   context: ApolloFastifyContextFunction<T>,
-  config: Config,
-  logger: Logger,
-  metrics: Metrics,
+  { config, logger, metrics, memory }: { config: Config; logger: Logger; metrics: Metrics; memory: Memory },
   extend: (app: FastifyInstance) => void = () => {},
 ) {
   const mayEnter = createRouterGuard(config.routerSecrets);
@@ -66,12 +74,15 @@ export async function startHost<T extends BaseContext>(
       return refuse(reply, 401, 'ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.');
     }
     if (!isProbe && url !== '/metrics') {
-      if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) {
-        reply.header('retry-after', '1');
-        return refuse(reply, 503, 'OVERLOADED', 'More requests than can be served. Try again later.');
-      }
+      const share = memory.open();
+      const hasRoom = inFlight < config.MAX_REQUESTS_IN_FLIGHT && share.take(sizeOf(request), 'request');
+      if (!hasRoom) return refuseOverload(reply);
+      request.share = share;
       metrics.active.set(++inFlight);
-      reply.raw.once('close', () => metrics.active.set(--inFlight));
+      reply.raw.once('close', () => {
+        metrics.active.set(--inFlight);
+        void Promise.allSettled([request.answered]).then(share.close);
+      });
     }
     // HTTP/1.0 knows no expectation, and no other is known.
     const isExpected = /\b100-continue\b/i.test(request.headers.expect ?? '') && request.raw.httpVersionMinor > 0;
@@ -84,10 +95,16 @@ export async function startHost<T extends BaseContext>(
     return reply.code(status).send(refusal(status, code, message));
   }
 
+  function refuseOverload(reply: FastifyReply): FastifyReply {
+    reply.header('retry-after', '1');
+    return refuse(reply, 503, 'OVERLOADED', 'More requests than can be served. Try again later.');
+  }
+
   /** A fault that Fastify found in a request, or an unforeseen one, as JSON of GraphQL's shape. */
   function answerHttpError(error: FastifyError, _: unknown, reply: FastifyReply): FastifyReply {
     // A Host header or path that makes no URL has a code of Node's and no status.
     const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
+    if (status === 503) return refuseOverload(reply);
     return reply.code(status).send(status < 500 ? refusal(status) : { errors: [maskError(error, logger)] });
   }
 
@@ -142,7 +159,8 @@ export async function startHost<T extends BaseContext>(
       // Its name until the operation is known; see plugins/operation-report.ts.
       const answered = inSpan('GraphQL Operation', { kind: SpanKind.SERVER, attributes }, run, request.headers);
       underWay.add(answered);
-      return answered.finally(() => underWay.delete(answered));
+      request.answered = answered.finally(() => underWay.delete(answered));
+      return request.answered;
     },
   });
   extend(app);
@@ -170,6 +188,14 @@ export async function startHost<T extends BaseContext>(
       await metricsApp.close();
     },
   };
+}
+
+/** The memory that a body takes. Of one whose length is unknown, its bytes, until it can be parsed. */
+function sizeOf({ headers }: FastifyRequest): number {
+  const length = Number(headers['content-length'] ?? 0);
+  if (headers['transfer-encoding'] !== undefined) return LIMITS.bodyBytes;
+  // A larger one is refused unread.
+  return length > LIMITS.bodyBytes ? 0 : length * TAKES.bodyByte;
 }
 
 function pathOf(url: string): string {

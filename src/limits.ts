@@ -2,7 +2,7 @@
  * How much one request may ask for. What a router makes of its clients' operations stays within: a few dozen aliased
  * `_entities`, thirty aliased root fields.
  */
-import type { ASTVisitor, FieldNode, GraphQLResolveInfo, SelectionSetNode, ValidationContext } from 'graphql';
+import type { ASTVisitor, SelectionSetNode, ValidationContext } from 'graphql';
 import { GraphQLError, Kind } from 'graphql';
 
 export const LIMITS = {
@@ -15,28 +15,28 @@ export const LIMITS = {
   selections: 10_000,
   representations: 1000,
   ids: 500,
-  /** What all of an answer may cost, a fifth of a second's work: as much as this many fields. */
-  answer: 300_000,
+  residences: 100,
+  description: 10_000,
+  contact: 1000,
+  pictureFilenames: 20,
+  pictureFilename: 256,
+  states: 100,
+  /** Commands of one operation. */
+  reads: 1000,
+  writes: 100,
+  /** Undecodable members of a list that are errors. Further ones are null. */
+  memberErrors: 20,
+  /** What the answer of one operation may cost in bytes; see answer.ts. */
+  answer: 15_000_000,
   /** Errors that are told of one document. */
   errors: 5,
   /** Errors that are told of one set of variables: graphql writes out the whole input for each, which takes its time. */
   variableErrors: 2,
 } as const;
 
-/** How many fields cost as much as one of each; an empty or a refused list does too. */
-export const COSTS = { list: 100, representation: 80, character: 0.01 } as const;
-
-const NOTHING = { fields: 0, allFields: 0, aliases: 0, depth: 0 };
+const NOTHING = { fields: 0, aliases: 0, depth: 0 };
 /** All counts with each fragment as often as it is spread; `fields` are those of the first of `depth` levels. */
 type Extent = typeof NOTHING;
-
-/** How many fields stand beneath a field of a document that was measured. */
-const beneath = new WeakMap<FieldNode, number>();
-
-/** How many fields of the answer each entry makes, of the list that is being resolved; whatever `@skip` and `@include` say. */
-export function countEntryFields({ fieldNodes }: GraphQLResolveInfo): number {
-  return fieldNodes.reduce((sum, node) => sum + (beneath.get(node) ?? LIMITS.answer), 0);
-}
 
 /** The validation rule for what graphql and Apollo Server do not limit. */
 export function limitOperations(context: ValidationContext): ASTVisitor {
@@ -44,28 +44,23 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
   const fragments = new Map<string, Extent>();
 
   function measure({ selections }: SelectionSetNode): Extent {
-    let { fields, allFields, aliases, depth } = NOTHING;
+    let { fields, aliases, depth } = NOTHING;
     for (const selection of selections) {
       let inner = NOTHING;
       if (selection.kind === Kind.FRAGMENT_SPREAD) inner = measureFragment(selection.name.value);
       else if (selection.selectionSet) inner = measure(selection.selectionSet);
       aliases += inner.aliases;
       if (selection.kind === Kind.FIELD) {
-        beneath.set(selection, inner.allFields);
-        const isList = selection.name.value === 'maintenances';
         fields += 1;
-        // What its entries hold counts where it is known how many they are.
-        allFields += isList ? COSTS.list : inner.allFields + 1;
         aliases += selection.alias ? 1 : 0;
         // graphql has a rule of its own for how deep an introspection goes; the standard one goes 15 deep.
         depth = Math.max(depth, selection.name.value.startsWith('__') ? 0 : inner.depth + 1);
       } else {
         fields += inner.fields;
-        allFields += inner.allFields;
         depth = Math.max(depth, inner.depth);
       }
     }
-    return { fields, allFields, aliases, depth };
+    return { fields, aliases, depth };
   }
 
   function measureFragment(name: string): Extent {

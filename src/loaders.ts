@@ -11,16 +11,24 @@ import { inSpan } from './tracing.ts';
 export interface Caller {
   readonly client: CommandApiClient;
   readonly loaders: ReturnType<typeof createLoaders>;
+  /** Counts writes before any of them is sent. Throws where the operation has no room for so many. */
+  takeWrites(count: number): void;
 }
 
 type Found = Maintenance | null;
 
-/** `batches` gets the size of each batch of details as it is read. */
-export function createLoaders(client: CommandApiClient, batches: number[]) {
+/**
+ * `batches` gets the size of each batch of details as it is read. `takeRead` counts a command before it is sent, and throws where
+ * the operation has no room for it.
+ */
+export function createLoaders(client: CommandApiClient, batches: number[], takeRead: () => void) {
   const lists = new Map<string, Promise<Maintenance[]>>();
 
-  function loadList(residenceId: string): Promise<Maintenance[]> {
-    const list = lists.get(residenceId) ?? inSpan('load list', {}, () => client.getMaintenanceList(residenceId));
+  async function loadList(residenceId: string): Promise<Maintenance[]> {
+    const known = lists.get(residenceId);
+    if (known) return known;
+    takeRead();
+    const list = inSpan('load list', {}, () => client.getMaintenanceList(residenceId));
     lists.set(residenceId, list);
     return list;
   }
@@ -58,6 +66,7 @@ export function createLoaders(client: CommandApiClient, batches: number[]) {
   }
 
   async function findByInfo(key: MaintenanceKey): Promise<Found> {
+    takeRead();
     try {
       return await client.getMaintenanceInfo(key);
     } catch (error) {

@@ -46,9 +46,13 @@ export interface Selection {
   readonly offset?: number | null;
 }
 
+/** In UTF-16 units: an id of the command API, and a `Maintenance.id` of two such with each character escaped. */
+const MAX_ID_LENGTH = 256;
+const MAX_MAINTENANCE_ID_LENGTH = 1600;
+
 /** Whether a text can be an id of the command API: not empty, at most 256 UTF-16 units, well-formed Unicode. */
 export function isUsableId(id: string): boolean {
-  return id !== '' && id.length <= 256 && id.isWellFormed();
+  return id !== '' && id.length <= MAX_ID_LENGTH && id.isWellFormed();
 }
 
 /** The `Maintenance.id` of a key: `<residence id>:<maintenance id>`, `%` and `:` inside a part escaped. */
@@ -56,12 +60,13 @@ export function formatMaintenanceId({ residenceId, maintenanceId }: MaintenanceK
   return `${escapePart(residenceId)}:${escapePart(maintenanceId)}`;
 }
 
-/** The key that a `Maintenance.id` stands for, or undefined where it is malformed. */
+/** The key that a `Maintenance.id` stands for, or undefined where it is malformed or too long, which is checked first. */
 export function parseMaintenanceId(id: string): MaintenanceKey | undefined {
-  const parts = id.split(':');
-  const [residence, maintenance] = parts;
-  if (parts.length !== 2 || !residence || !maintenance || /%(?!25|3a)/i.test(id)) return undefined;
-  return { residenceId: unescapePart(residence), maintenanceId: unescapePart(maintenance) };
+  if (id.length > MAX_MAINTENANCE_ID_LENGTH || /%(?!25|3a)/i.test(id)) return undefined;
+  const parts = id.split(':').map(unescapePart);
+  const [residenceId = '', maintenanceId = ''] = parts;
+  const isUsable = parts.length === 2 && isUsableId(residenceId) && isUsableId(maintenanceId);
+  return isUsable ? { residenceId, maintenanceId } : undefined;
 }
 
 function escapePart(part: string): string {

@@ -5,25 +5,28 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type admitCommands, BREAKER_STATES } from './command-api/admission.ts';
 import { COMMANDS, type Command, FLAWS } from './command-api/command.ts';
 import { CommandApiError } from './command-api/errors.ts';
-import type { guardCommands } from './command-api/policy.ts';
 import type { Config } from './config.ts';
 import type { Context } from './context.ts';
 import { codeOf } from './format-error.ts';
+import { type Memory, STAGES } from './memory.ts';
 import { SERVICE, VERSION } from './version.ts';
 
 // OpenTelemetry's, in seconds.
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 const BATCHES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
-// As cockatiel numbers them.
-const BREAKER_STATES = ['closed', 'open', 'half_open'];
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** Metrics of one server. `look` tells how its commands are just then. */
-export function createMetrics({ COMMAND_API_URL }: Config, look: ReturnType<typeof guardCommands>['look']) {
+/** Metrics of one server. `state` tells how its commands are just then. */
+export function createMetrics(
+  { COMMAND_API_URL }: Config,
+  state: ReturnType<typeof admitCommands>['state'],
+  memory: Memory,
+) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const define = (name: string, help: string, labels: string) => {
@@ -54,6 +57,9 @@ export function createMetrics({ COMMAND_API_URL }: Config, look: ReturnType<type
   const invalid = counter('maintenance_invalid_replies_total', 'Replies not as promised.', 'command kind');
   const inFlight = gauge('maintenance_commands_in_flight', 'Commands under way.');
   const queued = gauge('maintenance_commands_queued', 'Commands that wait for their turn.');
+  const memoryHeld = gauge('maintenance_memory_held_bytes', 'Memory that operations under way are counted with.');
+  const memoryLimit = gauge('maintenance_memory_limit_bytes', 'How much of it they may hold together.');
+  const memoryRefused = counter('maintenance_memory_refused_total', 'What was refused for want of memory.', 'stage');
   const breaker = gauge('maintenance_breaker_state', '1 for the state that the breaker is in.', 'state');
 
   const version = { service_name: SERVICE, service_version: VERSION };
@@ -75,10 +81,15 @@ export function createMetrics({ COMMAND_API_URL }: Config, look: ReturnType<type
 
     /** All of it, as Prometheus reads it. */
     async write(): Promise<string> {
-      const now = look();
+      const now = state();
       inFlight.set(now.inFlight);
       queued.set(now.queued);
-      for (const [at, state] of BREAKER_STATES.entries()) breaker.set({ state }, Number(at === now.breaker));
+      for (const state of BREAKER_STATES) breaker.set({ state }, Number(state === now.breaker));
+      const { held, limit, refused: outOfMemory } = memory.state();
+      memoryHeld.set(held);
+      memoryLimit.set(limit);
+      memoryRefused.reset();
+      for (const stage of STAGES) memoryRefused.inc({ stage }, outOfMemory[stage]);
       return registry.metrics();
     },
 

@@ -3,17 +3,19 @@
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import type { GraphQLField, GraphQLFieldResolver, GraphQLSchema, GraphQLUnionType } from 'graphql';
+import type { GraphQLField, GraphQLFieldResolver, GraphQLResolveInfo, GraphQLSchema, GraphQLUnionType } from 'graphql';
 import { gql } from 'graphql-tag';
+import { withinBudget } from './answer.ts';
 import { badInput, get } from './arguments.ts';
 import type { Context } from './context.ts';
-import { COSTS, countEntryFields, LIMITS } from './limits.ts';
+import { LIMITS } from './limits.ts';
 import { resolvers } from './resolvers/index.ts';
 import { Maintenance } from './resolvers/maintenance.ts';
 import { Residence } from './resolvers/residence.ts';
 
 const SCHEMA_FILE = new URL('../schema/maintenance.graphql', import.meta.url);
-const ENTITIES = new Map<unknown, (representation: unknown, context: Context) => Promise<unknown>>([
+type ResolveReference = (representation: unknown, context: Context, info: GraphQLResolveInfo) => Promise<unknown>;
+const ENTITIES = new Map<unknown, ResolveReference>([
   ['Maintenance', Maintenance.__resolveReference],
   ['Residence', Residence.__resolveReference],
 ]);
@@ -36,14 +38,11 @@ const resolveEntities: GraphQLFieldResolver<unknown, Context> = (_, { representa
   if (representations.length > LIMITS.representations) {
     throw badInput('representations', `must not hold more than ${LIMITS.representations} entries`);
   }
-  if (!context.take(representations.length * (COSTS.representation + countEntryFields(info)))) {
-    // Those before it have asked for their reads already, and none of the answer will be left.
-    context.end(false);
-    throw badInput('representations', 'makes the answer too large: ask for fewer, or for less of each');
-  }
-  return representations.map(async (representation: unknown) => {
-    const resolveReference = ENTITIES.get(get(representation, '__typename'));
-    if (!resolveReference) throw badInput('representations', 'holds no entity of this subgraph');
-    return resolveReference(representation, context);
-  });
+  return representations.map((representation: unknown) =>
+    withinBudget(context, info, async () => {
+      const resolveReference = ENTITIES.get(get(representation, '__typename'));
+      if (!resolveReference) throw badInput('representations', 'holds no entity of this subgraph');
+      return resolveReference(representation, context, info);
+    }),
+  );
 };

@@ -8,12 +8,14 @@ import { formatMaintenanceId, type MaintenanceKey, type NewMaintenance } from '.
 /** Files a repair request and answers its key. */
 export async function createMaintenance(caller: Caller, maintenance: NewMaintenance): Promise<MaintenanceKey> {
   const { residenceId } = maintenance;
+  caller.takeWrites(1);
   const maintenanceId = await write(caller, residenceId, () => caller.client.createMaintenanceInfo(maintenance));
   return { residenceId, maintenanceId };
 }
 
 /** Deletes a repair request and answers its key. */
 export async function deleteMaintenance(caller: Caller, key: MaintenanceKey): Promise<MaintenanceKey> {
+  caller.takeWrites(1);
   await write(caller, key.residenceId, () => caller.client.deleteMaintenanceInfo(key));
   return key;
 }
@@ -27,6 +29,7 @@ export async function deleteMaintenances(caller: Caller, keys: readonly Maintena
   const unique = new Map(keys.map((key) => [formatMaintenanceId(key), key]));
   const groups = Map.groupBy(unique.values(), ({ residenceId }) => residenceId);
   const errors = new Map<string, CommandApiError>();
+  caller.takeWrites(groups.size);
   await Promise.all(
     Array.from(groups, async ([residenceId, group]) => {
       const maintenanceIds = group.map(({ maintenanceId }) => maintenanceId);

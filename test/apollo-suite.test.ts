@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { loadConfig } from '../src/config.ts';
 import { startHost } from '../src/http-host.ts';
 import { createLogger } from '../src/logger.ts';
+import { createMemory } from '../src/memory.ts';
 import { createMetrics } from '../src/metrics.ts';
 
 declare global {
@@ -118,7 +119,8 @@ const config = loadConfig({
   DRAIN_DELAY_MS: '0',
 });
 const logger = createLogger('silent');
-const metrics = createMetrics(config, () => ({ inFlight: 0, queued: 0, breaker: 0 }));
+const memory = createMemory();
+const metrics = createMetrics(config, () => ({ inFlight: 0, queued: 0, breaker: 'closed' }), memory);
 
 globalThis.expectedFailures = new Map();
 
@@ -146,7 +148,7 @@ function runSuite(name: string, failing: Failures[]): void {
   defineIntegrationTestSuite(async (options, { context } = {}) => {
     const apollo = new ApolloServer(options);
     await apollo.start();
-    const host = await startHost(apollo, async () => context?.() ?? {}, config, logger, metrics);
+    const host = await startHost(apollo, async () => context?.() ?? {}, { config, logger, metrics, memory });
     return { server: apollo, url: `${host.url}/graphql`, extraCleanup: () => host.stop() };
   });
 }

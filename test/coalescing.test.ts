@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
+import { createCoalescing } from '../src/command-api/coalescing.ts';
 import { createCommand } from '../src/command-api/command.ts';
-import { createFlights } from '../src/command-api/flights.ts';
 import { codes } from './support/subgraph.ts';
 import { TOKENS } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
@@ -167,10 +167,10 @@ describe('a caller that goes away', () => {
   });
 
   it('leaves nothing to join even while what it gave up is still ending', async () => {
-    const flights = createFlights();
+    const coalescing = createCoalescing();
     const runs: AbortController[] = [];
     const share = (signal: AbortSignal) =>
-      flights.share('key', createCommand('a', false, 'r'), signal, (end) => {
+      coalescing.share('key', createCommand('a', false, 'r'), signal, (end) => {
         runs.push(end);
         return new Promise<never>(() => {});
       });

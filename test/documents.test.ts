@@ -380,7 +380,7 @@ describe('passes', () => {
       `{ ${LIST} { ${'...F '.repeat(40)} } } fragment F on Maintenance { ${'id '.repeat(200)} }`,
       {},
     ],
-    ['15,000 tokens', `{ maintenances(residenceId: "${R}", states: [${'CLOSED '.repeat(14_985)}]) { id } }`, {}],
+    ['15,000 tokens', `query ($unused: [Int!] = [${'1 '.repeat(14_976)}]) { ${LIST} { id } }`, {}],
     ['1 MB of comments and commas', `{ ${LIST} { id } } ${'#,,\n'.repeat(190_000)}`, {}],
     ['a skipped field', `{ ${LIST} { id residence @skip(if: true) { maintenances { id } } } }`, {}],
   ];
@@ -411,15 +411,6 @@ describe('passes', () => {
     const answer = await post({ query: '{ maintenances(residenceId: "r\u0000") { id } }' });
     expect(codes(answer)).toEqual([['COMMAND_REJECTED', 'maintenances']]);
     expect(subgraph.upstream.received.map(({ param }) => param)).toEqual([{ residence_id: 'r\u0000' }]);
-  });
-
-  it('a string of almost 1 MB, which arrives as it was given', async () => {
-    const residenceId = 'x'.repeat(1_048_000);
-    const answer = await post({ query: `{ maintenances(residenceId: "${residenceId}") { id } }` });
-    expect(codes(answer)).toEqual([['COMMAND_REJECTED', 'maintenances']]);
-    expect(subgraph.upstream.received.map(({ command, param }) => [command, param])).toEqual([
-      ['get_maintenance_list', { residence_id: residenceId }],
-    ]);
   });
 });
 

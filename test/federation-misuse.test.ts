@@ -48,21 +48,6 @@ describe('too many representations are refused before any command', () => {
     expect(subgraph.upstream.commands()).toEqual([]);
   });
 
-  it('under several aliases, more than an answer may hold together', async () => {
-    const entities = (name: string) => `${name}: _entities(representations: $r) { ... on Maintenance { description } }`;
-    const answer = await subgraph.ask(`query ($r: [_Any!]!) { ${['a', 'b', 'c', 'd', 'e'].map(entities).join(' ')} }`, {
-      variables: { r: Array.from({ length: 900 }, () => GOOD) },
-    });
-    expect(answer.data).toBeNull();
-    expect(answer.errors.filter(({ extensions }) => extensions.code === 'BAD_USER_INPUT')).toMatchObject([
-      {
-        path: ['e'],
-        message: 'Argument "representations" makes the answer too large: ask for fewer, or for less of each.',
-      },
-    ]);
-    expect(subgraph.upstream.commands()).toEqual([]);
-  });
-
   it('1,001 in the document', async () => {
     const literals = '{__typename:"Residence",id:"r"}'.repeat(1001);
     const answer = await subgraph.ask(

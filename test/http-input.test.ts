@@ -160,59 +160,16 @@ describe('the bytes of a body', () => {
   });
 });
 
-describe('a body in gzip', () => {
-  const GZIP = { 'content-encoding': 'gzip' };
-  const padded = (length: number) => BODY.replace('}"}', `}","x":"${'x'.repeat(length - BODY.length - 7)}"}`);
-
-  it.each([
-    ['is inflated', gzipSync(BODY), GZIP],
-    ['is inflated to just 1 MB', gzipSync(padded(1_048_576)), GZIP],
-    ['may be none at all', Buffer.from(BODY), { 'content-encoding': 'identity' }],
-  ])('%s', async (_, body, headers) => {
-    expect(JSON.parse((await post(body, headers)).body)).toEqual(LISTED);
+describe('a body in an encoding', () => {
+  it('of none is taken', async () => {
+    expect(JSON.parse((await post(Buffer.from(BODY), { 'content-encoding': 'identity' })).body)).toEqual(LISTED);
     expect(subgraph.upstream.commands()).toEqual([GET_LIST]);
   });
 
-  it.each([
-    ['a byte over 1 MB inflated', gzipSync(padded(1_048_577)), 413],
-    ['a bomb of 44 KB that holds 45 MB', gzipSync(Buffer.alloc(45_000_000)), 413],
-    ['a bomb that begins as an operation', gzipSync(padded(45_000_000)), 413],
-    ['no gzip', Buffer.from(BODY), 400],
-    ['half of it', gzipSync(BODY).subarray(0, 40), 400],
-    ['a wrong checksum', Buffer.concat([gzipSync(BODY).subarray(0, -8), Buffer.alloc(8)]), 400],
-    ['gzip in gzip', gzipSync(gzipSync(BODY)), 400],
-    ['invalid JSON', gzipSync('{"query":'), 400],
-    ['nothing', gzipSync(''), 400],
-  ] as const)('%s', async (_, body, status) => {
-    expectRefusal(await post(body, GZIP), status);
+  it.each(['gzip', 'odd', 'gzip, odd'])('of %s is 415, whatever it would inflate to', async (encoding) => {
+    for (const body of [gzipSync(BODY), gzipSync(Buffer.alloc(45_000_000))])
+      expectRefusal(await post(body, { 'content-encoding': encoding }), 415);
     expect(subgraph.upstream.commands()).toEqual([]);
-  });
-
-  it.each(['odd', 'compress', 'gzip, odd', 'aws-chunked', 'gzip;q=1'])(
-    'in an encoding that is not known: %s is 415',
-    async (encoding) => {
-      expectRefusal(await post(gzipSync(BODY), { 'content-encoding': encoding }), 415);
-      expect(subgraph.upstream.commands()).toEqual([]);
-    },
-  );
-
-  it('of 2 MB that inflate to next to nothing is refused for what came', async () => {
-    // Stored blocks: a flag, the length and its complement. The last one of many that hold nothing never comes.
-    const length = Buffer.from([BODY.length & 255, BODY.length >> 8, ~BODY.length & 255, (~BODY.length >> 8) & 255]);
-    const head = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0]);
-    const nothing = Buffer.alloc(2_000_000, Buffer.from([0, 0, 0, 255, 255]));
-    const body = Buffer.concat([head, length, Buffer.from(BODY), nothing]);
-    const lines = [POST, ...USUAL, CLOSE, 'content-encoding: gzip', 'transfer-encoding: chunked'];
-    const [answer] = await send(Buffer.concat([Buffer.from(raw(lines, `${body.length.toString(16)}\r\n`)), body]));
-    expectRefusal(answer, 413);
-    expect(subgraph.upstream.commands()).toEqual([]);
-  });
-
-  it('is not read without the router’s secret', async () => {
-    const bomb = gzipSync(Buffer.alloc(45_000_000));
-    const [answer] = await send(request([POST, HOST, JSON_TYPE, CLOSE, 'content-encoding: gzip'], bomb));
-    expect(answer?.status).toBe(401);
-    expect(answer?.body).toContain('"ROUTER_UNAUTHENTICATED"');
   });
 });
 
@@ -318,13 +275,6 @@ describe('a client that goes away', () => {
     [
       'in the midst of a chunk',
       raw([POST, ...USUAL, 'transfer-encoding: chunked'], `${WRITE.length.toString(16)}\r\n${WRITE.slice(0, 20)}`),
-    ],
-    [
-      'in the midst of a gzip body',
-      Buffer.concat([
-        Buffer.from(raw([POST, ...USUAL, 'content-encoding: gzip', 'content-length: 500'])),
-        gzipSync(WRITE).subarray(0, 30),
-      ]),
     ],
   ])('%s costs nothing and nobody', async (_, bytes) => {
     const { hostname, port } = new URL(subgraph.url);

@@ -4,11 +4,13 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { getHeapStatistics } from 'node:v8';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { createCommand } from '../src/command-api/command.ts';
 import { loadConfig } from '../src/config.ts';
+import { createMemory } from '../src/memory.ts';
 import { createMetrics } from '../src/metrics.ts';
 import { readMetricTable } from './support/documents.ts';
 import { request, sendBytes } from './support/raw-http.ts';
@@ -359,6 +361,7 @@ const WHILE_HELD: [string, (subgraph: Subgraph) => Promise<unknown>, Row[], Node
     [
       ['http_server_active_requests', {}, 1],
       ['maintenance_commands_in_flight', {}, 1],
+      ['maintenance_memory_held_bytes', {}, 16 * JSON.stringify({ query: LIST }).length + 4096],
     ],
   ],
   [
@@ -479,8 +482,8 @@ describe('/metrics', () => {
     ['http://api.example.com', '80'],
     ['http://api.example.com:8080', '8080'],
   ])('names the command API at %s', async (COMMAND_API_URL, port) => {
-    const idle = { inFlight: 0, queued: 0, breaker: 0 };
-    const metrics = createMetrics(loadConfig({ COMMAND_API_URL, ROUTER_SECRET }), () => idle);
+    const idle = { inFlight: 0, queued: 0, breaker: 'closed' } as const;
+    const metrics = createMetrics(loadConfig({ COMMAND_API_URL, ROUTER_SECRET }), () => idle, createMemory());
     const command = { ...createCommand(LISTED, false, 'r'), attempts: [{ start: 0, seconds: 1, status: 200 }] };
     metrics.operationEnded('query', [], { commands: [command], batches: [] });
     expect(await metrics.write()).toContain(`server_address="api.example.com",server_port="${port}"`);
@@ -504,6 +507,26 @@ describe('/metrics', () => {
     });
     await until(() => subgraph.logs().length === 2);
     expect(await states()).toEqual([1, 0, 0]);
+  });
+
+  it('counts what is refused for want of memory', async () => {
+    const subgraph = await start();
+    // 23 bytes of a reply are 300 in memory: half of what all may hold is soon taken.
+    listing(Array.from({ length: 80_000 }, () => ({ maintenance_id: '1' })))(subgraph);
+    const lists = Array.from({ length: 12 }, (_, i) => `a${i}: maintenances(residenceId: "r${i}", first: 1) { id }`);
+    const { errors } = await subgraph.ask(`{ ${lists.join(' ')} }`);
+    expect(errors.length).toBeGreaterThan(0);
+    expect(new Set(errors.map(({ extensions }) => extensions.code))).toEqual(new Set(['UPSTREAM_UNAVAILABLE']));
+    const samples = await scrape(subgraph.url);
+    const refused = 'maintenance_memory_refused_total';
+    expect(samples.get(writeSample(refused, { stage: 'reply' }))).toBe(errors.length);
+    const limit = 'maintenance_memory_limit_bytes';
+    expect(samples.get(limit)).toBe(Math.floor(getHeapStatistics().heap_size_limit / 16));
+    for (const name of [refused, limit]) moved.add(name);
+    // It opens no breaker, and what was held is given back.
+    expect(samples.get(writeSample('maintenance_breaker_state', { state: 'closed' }))).toBe(1);
+    const held = async () => (await scrape(subgraph.url)).get('maintenance_memory_held_bytes');
+    while ((await held()) !== 0);
   });
 
   it('says which version runs', async () => {

@@ -155,7 +155,9 @@ function readId(id: unknown): { residenceId: string; maintenanceId: string } | u
   if (typeof id !== 'string') return undefined;
   const [, residence, maintenance] = /^((?:[^%:]|%25|%3a)+):((?:[^%:]|%25|%3a)+)$/i.exec(id) ?? [];
   const read = (part = '') => part.replace(/%3a/gi, ':').replaceAll('%25', '%');
-  return residence && maintenance ? { residenceId: read(residence), maintenanceId: read(maintenance) } : undefined;
+  const parts = [read(residence), read(maintenance)] as const;
+  if (!parts.every((part) => part !== '' && part.length <= 256 && part.isWellFormed())) return undefined;
+  return { residenceId: parts[0], maintenanceId: parts[1] };
 }
 
 describe('from a caller: arguments', () => {

@@ -38,7 +38,7 @@ function drip(response: ServerResponse, write: (letter: string) => void): void {
 }
 const ok = (result: unknown) => answers({ body: { success: true, result } });
 const JSON_NO = { success: false, message: CANARY };
-const TEN_MB = 'x'.repeat(10 * 1024 * 1024);
+const TWO_MB = 'x'.repeat(2 * 1024 * 1024);
 
 /** Each fault of a list command, and the code that it must become. */
 const FAULTS: [string, Fault, string][] = [
@@ -81,17 +81,17 @@ const FAULTS: [string, Fault, string][] = [
   ['no result', answers({ body: { success: true } }), 'UPSTREAM_INVALID_RESPONSE'],
   ['a null result', ok(null), 'UPSTREAM_INVALID_RESPONSE'],
   ['an object for a list', ok({ list: [] }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['a reply over 10 MB', answers({ body: { success: true, result: [TEN_MB] } }), 'UPSTREAM_INVALID_RESPONSE'],
+  ['a reply over 2 MB', answers({ body: { success: true, result: [TWO_MB] } }), 'UPSTREAM_INVALID_RESPONSE'],
   [
-    'a reply that inflates to more than 10 MB',
+    'a reply that inflates to more than 2 MB',
     does((response) => {
       response.writeHead(200, { 'content-encoding': 'gzip' });
-      response.end(gzipSync(`{"success":true,"result":["${TEN_MB}"]}`));
+      response.end(gzipSync(`{"success":true,"result":["${TWO_MB}"]}`));
     }),
     'UPSTREAM_INVALID_RESPONSE',
   ],
-  ['401 over 10 MB', answers({ status: 401, body: TEN_MB + TEN_MB }), 'UNAUTHENTICATED'],
-  ['503 over 10 MB', answers({ status: 503, body: TEN_MB + TEN_MB }), 'UPSTREAM_UNAVAILABLE'],
+  ['401 over 2 MB', answers({ status: 401, body: TWO_MB + TWO_MB }), 'UNAUTHENTICATED'],
+  ['503 over 2 MB', answers({ status: 503, body: TWO_MB + TWO_MB }), 'UPSTREAM_UNAVAILABLE'],
   ['bad gzip', answers({ headers: { 'content-encoding': 'gzip' }, body: CANARY }), 'UPSTREAM_INVALID_RESPONSE'],
   [
     'bytes that are no HTTP',

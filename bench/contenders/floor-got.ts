@@ -4,8 +4,10 @@
 import { createCommand } from '../../src/command-api/command.ts';
 import { createTransport } from '../../src/command-api/transport.ts';
 import { loadConfig } from '../../src/config.ts';
+import { createMemory } from '../../src/memory.ts';
 import { serveFloor } from './floor.ts';
 
+const memory = createMemory();
 const { send } = createTransport(loadConfig());
 
 serveFloor(async ({ name, id, param }, authorization) => {
@@ -16,6 +18,7 @@ serveFloor(async ({ name, id, param }, authorization) => {
     endsAt: performance.now() + 10_000,
     readSignal: end.signal,
     writeSignal: end.signal,
+    share: memory.open(),
   };
   return (await send(command, param, session, end)).text;
 });

@@ -2,19 +2,31 @@
  * The command API as a set of methods, one for each command. With command.ts and the decoder, the only place that knows its names.
  */
 import { addAbortListener } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { SpanKind } from '@opentelemetry/api';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
+import { TAKES } from '../memory.ts';
 import { inSpan } from '../tracing.ts';
+import { createQueue } from './admission.ts';
+import type { createCoalescing } from './coalescing.ts';
 import { type Command, type CommandName, createCommand } from './command.ts';
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
-import type { createFlights } from './flights.ts';
-import { createQueue } from './policy.ts';
+import { abandoned, CommandApiError } from './errors.ts';
 import type { Send, Session } from './transport.ts';
+
+/** A larger reply is decoded, and used by each operation that waits for it, in a turn of the event loop of its own. */
+const LARGE_BYTES = 50_000;
 
 /** What all operations share. */
 export interface Upstream {
   readonly send: Send;
-  readonly flights: ReturnType<typeof createFlights>;
+  readonly coalescing: ReturnType<typeof createCoalescing>;
+}
+
+/** A decoded reply, and how many bytes it had. */
+interface Decoded<T> {
+  readonly value: T;
+  readonly bytes: number;
 }
 
 export type CommandApiClient = ReturnType<typeof createCommandApiClient>;
@@ -26,7 +38,7 @@ type Param = Readonly<Record<string, unknown>> & { readonly residence_id: string
  * A client for one operation. Every method throws a `CommandApiError` where its command fails. `commands` gets each
  * command as it is asked for, and is completed when it settles.
  */
-export function createCommandApiClient({ send, flights }: Upstream, session: Session, commands: Command[]) {
+export function createCommandApiClient({ send, coalescing }: Upstream, session: Session, commands: Command[]) {
   // So many at once that one operation cannot fill everybody's queue.
   const { takeTurn } = createQueue(32, Number.POSITIVE_INFINITY);
 
@@ -37,30 +49,55 @@ export function createCommandApiClient({ send, flights }: Upstream, session: Ses
     const start = performance.now();
     const signal = write ? session.writeSignal : session.readSignal;
 
-    async function exchange(end: AbortController): Promise<T> {
-      return decode(decodeReply(await send(command, param, session, end), command), command);
+    async function exchange(end: AbortController): Promise<Decoded<T>> {
+      const reply = await send(command, param, session, end);
+      try {
+        await waitForTurn(reply.bytes, end.signal);
+        return { value: decode(decodeReply(reply, command), command), bytes: reply.bytes };
+      } finally {
+        session.share.add(-reply.held);
+      }
     }
 
-    async function sendAlone(): Promise<T> {
+    async function sendAlone(): Promise<Decoded<T>> {
       // Before and after: no read that begins after a write sees what was read before it was done.
-      flights.detach(residenceId);
+      coalescing.detach(residenceId);
       // Not AbortSignal.any: Node keeps what it makes for good, once a listener was on it.
       const end = new AbortController();
       using _ = addAbortListener(signal, () => end.abort(signal.reason));
       try {
         return await exchange(end);
       } finally {
-        flights.detach(residenceId);
+        coalescing.detach(residenceId);
       }
     }
 
-    function share(): Promise<T> {
-      return flights.share(JSON.stringify([session.headers.authorization, name, param]), command, signal, exchange);
+    async function share(): Promise<Decoded<T>> {
+      const key = JSON.stringify([session.headers.authorization, name, param]);
+      const decoded = await coalescing.share(key, command, signal, exchange);
+      const { value, bytes } = decoded;
+      if (command.coalesced) await waitForTurn(bytes, signal);
+      // Held until the operation ends, by each that uses it.
+      const tickets = Array.isArray(value) ? value.length : 1;
+      if (!session.share.take(bytes + tickets * TAKES.ticket, 'reply')) throw noMemory('no memory for the reply', true);
+      return decoded;
+    }
+
+    /** A reply that has waited for its turn in vain is dropped, unless it says what became of a write. */
+    async function waitForTurn(bytes: number, ended: AbortSignal): Promise<void> {
+      if (bytes <= LARGE_BYTES) return;
+      await ownTurn();
+      if (ended.aborted && !write) throw abandoned(command, ended, true);
+    }
+
+    function noMemory(detail: string, sent: boolean): CommandApiError {
+      return new CommandApiError(command, 'unavailable', { detail, sent, gaveUp: true });
     }
 
     return inSpan(name, { kind: SpanKind.CLIENT }, async (span) => {
       try {
-        return await takeTurn(command, signal, write ? sendAlone : share);
+        if (!session.share.take(TAKES.command, 'command')) throw noMemory('no memory for the command', false);
+        return (await takeTurn(command, signal, write ? sendAlone : share)).value;
       } catch (error) {
         command.error = error;
         throw error;
@@ -119,4 +156,12 @@ function toParam({ residenceId, maintenanceId }: MaintenanceKey) {
 /** `2024-01-16T13:32:45Z` as the command API writes it. */
 function toWireTime(time: string): string {
   return time.replace('T', ' ').replace('Z', '');
+}
+
+let lastTurn: Promise<void> = Promise.resolve();
+
+/** Resolves in a turn of the event loop that no other caller gets: between two of them, sockets and timers are served. */
+function ownTurn(): Promise<void> {
+  lastTurn = lastTurn.then(() => setImmediate());
+  return lastTurn;
 }

@@ -28,7 +28,7 @@ const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
  */
 export function decodeReply({ status, text }: Reply, command: Command): unknown {
   const body = parseObject(text);
-  if (status < 300 && body?.success === true) return body.result;
+  if (status >= 200 && status < 300 && body?.success === true) return body.result;
   const details = { detail: `status ${status}`, upstreamCode: findCode(body) };
   if (status === 401) throw new CommandApiError(command, 'unauthenticated', details);
   if (status === 403) throw new CommandApiError(command, 'forbidden', details);

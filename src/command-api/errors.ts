@@ -11,8 +11,10 @@ export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
  * Could not talk: not reached, cut off, out of time, or reached something that could not serve the command (`timeout`,
  * `unavailable`), or its caller left first (`gone`). Said no: to the token, to this caller, or to the command
  * (`unauthenticated`, `forbidden`, `rejected`). Talked nonsense: an answer that is not what the command promises (`invalid`).
+ * Our own fault: this process has no socket left (`internal`).
  */
-export type Reason = 'timeout' | 'unavailable' | 'gone' | 'unauthenticated' | 'forbidden' | 'rejected' | 'invalid';
+export type Reason = 'timeout' | 'unavailable' | 'gone' | Refusal | 'invalid' | 'internal';
+type Refusal = 'unauthenticated' | 'forbidden' | 'rejected';
 
 interface Details {
   /** For the log: a short text of ours or an error code of Node's, never upstream's words. */
@@ -20,6 +22,8 @@ interface Details {
   readonly upstreamCode?: string | undefined;
   /** Where the reason is `invalid`; `empty` is a success without a result, or with an empty one. */
   readonly flaw?: Flaw;
+  /** Where the flaw is `size`: how many bytes a reply may have. */
+  readonly limit?: number;
   /** False only where the command certainly never left this process. */
   readonly sent?: boolean;
   /** Given up by us, which says nothing of the command API. */
@@ -47,7 +51,7 @@ export class CommandApiError extends Error {
   /** Means something where the command is a write. */
   get outcome(): WriteOutcome {
     if (this.details.sent === false) return 'NOT_SENT';
-    return this.isUnreachable || this.reason === 'invalid' ? 'UNKNOWN' : 'REJECTED';
+    return ['unauthenticated', 'forbidden', 'rejected'].includes(this.reason) ? 'REJECTED' : 'UNKNOWN';
   }
 }
 

@@ -5,6 +5,7 @@ import http from 'node:http';
 import https from 'node:https';
 import got, { HTTPError, RequestError, type RetryObject } from 'got';
 import type { Config } from '../config.ts';
+import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
 import type { Attempt, Command } from './command.ts';
 import type { Reply } from './decoder.ts';
@@ -20,13 +21,25 @@ export interface Session {
   readonly readSignal: AbortSignal;
   /** Aborts only when the time is over: what a caller asked to be written goes on without it. */
   readonly writeSignal: AbortSignal;
+  /** The operation's part of the memory. */
+  readonly share: Share;
+}
+
+/** A reply with its size in bytes, inflated, and how many of them are counted in the memory until it is decoded. */
+export interface Received extends Reply {
+  readonly bytes: number;
+  readonly held: number;
 }
 
 export type Send = ReturnType<typeof createTransport>['send'];
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
-const MAX_REPLY_BYTES = 10 * 1024 * 1024;
-const TOO_LARGE = 'reply over 10 MB';
+// Why an exchange was cut off, beside what ends its operation.
+const TOO_LARGE = 'reply too large';
+const NO_MEMORY = 'no memory for the reply';
+/** No more sockets, files or ports for this process: our fault, which says nothing of the command API. */
+const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
+const UTF8 = new TextDecoder();
 /** What may pass by itself. Not a time-out: what took all the time once will take it again. */
 const TRANSIENT = {
   statusCodes: [429, 502, 503, 504],
@@ -42,7 +55,7 @@ const BACKOFF = { firstMs: 100, mostMs: 2000 };
 const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 
 /** Opens nothing until the first command; `close` ends the connections that are kept. */
-export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEMPTS }: Config) {
+export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEMPTS, MAX_REPLY_BYTES }: Config) {
   const url = new URL(PATH, COMMAND_API_URL);
   const kept = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
   const single = { http: false, https: false } as const;
@@ -61,6 +74,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     timeout: { request: ATTEMPT_TIMEOUT_MS },
     followRedirect: false,
     throwHttpErrors: false,
+    responseType: 'buffer',
     retry: {
       limit: MAX_ATTEMPTS - 1,
       methods: ['POST'],
@@ -103,10 +117,11 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   /**
    * Sends a command until it is answered. A read is sent again after what may pass by itself, a write only where it
    * certainly was not sent. Resolves with whatever was answered last; throws where no answer, or too large a one, came.
-   * `end`, which is this command's own, gives it up.
+   * `end`, which is this command's own, gives it up. The memory of the reply is held until the caller gives `held` back.
    */
-  async function send(command: Command, param: object, session: Session, end: AbortController): Promise<Reply> {
+  async function send(command: Command, param: object, session: Session, end: AbortController): Promise<Received> {
     budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
+    let held = 0;
     const request = client(url, {
       // The router's own span where spans are not exported, so that the trace does not end here.
       headers: { ...session.headers, traceparent: currentTraceparent() ?? session.headers.traceparent },
@@ -118,28 +133,47 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       context: { command, endsAt: session.endsAt },
     });
     request.on('downloadProgress', ({ transferred }) => {
-      if (transferred > MAX_REPLY_BYTES) end.abort(TOO_LARGE);
+      // Fewer than before where an attempt begins again.
+      const more = transferred - held;
+      if (transferred > MAX_REPLY_BYTES) return end.abort(TOO_LARGE);
+      // The reply to a write is never refused: it says what happened.
+      if (more <= 0 || command.write) session.share.add(more);
+      else if (!session.share.take(more, 'reply')) return end.abort(NO_MEMORY);
+      held = transferred;
     });
     try {
-      const { statusCode, body } = await request;
-      endAttempt(command, { status: statusCode });
-      return { status: statusCode, text: body };
+      const { statusCode: status, body } = await request;
+      endAttempt(command, { status });
+      const bytes = body.byteLength;
+      if (bytes <= MAX_REPLY_BYTES) return { status, text: UTF8.decode(body), bytes, held };
+      if (decidesAlone(status, false)) return { status, text: '', bytes: 0, held };
+      throw cutOff(command, TOO_LARGE, true);
     } catch (error) {
+      session.share.add(-held);
       if (!(error instanceof RequestError)) throw error;
       const status = error.response?.statusCode;
-      const isTooLarge = end.signal.reason === TOO_LARGE;
-      const code = isTooLarge ? TOO_LARGE : findCode(error);
-      const gaveUp = end.signal.aborted && !isTooLarge;
+      const { aborted, reason } = end.signal;
+      const isCutOff = reason === TOO_LARGE || reason === NO_MEMORY;
+      const gaveUp = aborted && !isCutOff;
+      const code = isCutOff ? reason : findCode(error);
       const timedOut = gaveUp || code === 'ETIMEDOUT';
-      endAttempt(command, { error: code });
-      if (status !== undefined && decidesAlone(status, timedOut)) return { status, text: '' };
-      // got's error itself goes no further: it shows the token and the body.
-      if (isTooLarge || isNonsense(code))
-        throw new CommandApiError(command, 'invalid', { detail: code, flaw: isTooLarge ? 'size' : 'bytes' });
       const sent = wasSent(error);
+      endAttempt(command, { error: code });
+      if (status !== undefined && decidesAlone(status, timedOut)) return { status, text: '', bytes: 0, held: 0 };
+      // got's error itself goes no further: it shows the token and the body.
+      if (isCutOff) throw cutOff(command, reason, sent);
       if (gaveUp) throw abandoned(command, end.signal, sent);
+      if (isNonsense(code)) throw new CommandApiError(command, 'invalid', { detail: code, flaw: 'bytes' });
+      if (EXHAUSTED.includes(code))
+        throw new CommandApiError(command, 'internal', { detail: code, sent, gaveUp: true });
       throw new CommandApiError(command, timedOut ? 'timeout' : 'unavailable', { detail: code, sent });
     }
+  }
+
+  /** The failure of a reply that was not read to its end. */
+  function cutOff(command: Command, detail: string, sent: boolean): CommandApiError {
+    if (detail === NO_MEMORY) return new CommandApiError(command, 'unavailable', { detail, sent, gaveUp: true });
+    return new CommandApiError(command, 'invalid', { detail, flaw: 'size', limit: MAX_REPLY_BYTES });
   }
 
   return {

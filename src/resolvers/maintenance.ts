@@ -1,30 +1,27 @@
+import type { GraphQLResolveInfo } from 'graphql';
 import type { MaintenanceResolvers } from '../__generated__/types.ts';
-import { tooLarge, toRepresentedKey } from '../arguments.ts';
+import { COSTS, chargeTickets } from '../answer.ts';
+import { toRepresentedKey } from '../arguments.ts';
 import type { Context } from '../context.ts';
-import { COSTS } from '../limits.ts';
-import type { Decoded } from '../maintenance.ts';
+import type { Maintenance as Found, MaintenanceKey } from '../maintenance.ts';
 
 // The other fields are members of the record; one that could not be decoded is an Error there, which fails that field alone.
 export const Maintenance = {
-  __resolveReference: async (representation: unknown, context: Context) =>
-    context.caller().loaders.details.load(toRepresentedKey(representation)),
+  __resolveReference: async (representation: unknown, context: Context, info: GraphQLResolveInfo) =>
+    loadMaintenance(() => toRepresentedKey(representation), context, info),
 
   residence: ({ residenceId }) => ({ id: residenceId }),
-
-  description: ({ description }, _, context) => countText(description, context),
-  contact: ({ contact }, _, context) => countText(contact, context),
-  feedback: ({ feedback }, _, context) => countText(feedback, context),
-  pictureUrls: ({ pictureUrls }, _, context) => countText(pictureUrls, context),
 } satisfies MaintenanceResolvers;
 
-/** The member as it is, as long as there is room for it. Nobody limits how long one is, nor how often it is asked for. */
-function countText<T extends string | string[]>(member: Decoded<T>, context: Context): T | null {
-  if (member instanceof Error) throw member;
-  // An error for each text after the first that is left out would be more work than they are.
-  if (member === null || context.textLeftOut) return null;
-  // Each of a list takes its time besides.
-  const length = typeof member === 'string' ? member.length : member.reduce((sum, url) => sum + url.length + 100, 0);
-  if (context.take(length * COSTS.character)) return member;
-  context.textLeftOut = true;
-  throw tooLarge();
+/** One repair request with what is selected of it charged, or null where it does not exist. `toKey` may refuse the arguments. */
+export async function loadMaintenance(
+  toKey: () => MaintenanceKey,
+  context: Context,
+  info: GraphQLResolveInfo,
+): Promise<Found | null> {
+  const { loaders } = context.caller();
+  const key = toKey();
+  context.answer.charge(COSTS.entity);
+  const found = await loaders.details.load(key);
+  return (found && chargeTickets([found], context, info)[0]) ?? null;
 }

@@ -1,9 +1,11 @@
 import type { CreateMaintenancePayloadResolvers, MutationResolvers } from '../__generated__/types.ts';
+import { costOfText, selectedBeneath, withinBudget } from '../answer.ts';
 import { checkNewMaintenance, Refusal, toKey, toKeys } from '../arguments.ts';
 import { CommandApiError } from '../command-api/errors.ts';
-import { FAILURES } from '../format-error.ts';
+import { describeFailure } from '../format-error.ts';
 import { formatMaintenanceId } from '../maintenance.ts';
 import { createMaintenance, deleteMaintenance, deleteMaintenances } from '../writes.ts';
+import { loadMaintenance } from './maintenance.ts';
 
 export const Mutation: MutationResolvers = {
   createMaintenance: (_, { input }, context) =>
@@ -15,13 +17,19 @@ export const Mutation: MutationResolvers = {
       return { id: formatMaintenanceId(key), residence: { id: key.residenceId } };
     }),
 
-  deleteMaintenances: (_, { ids }, context) =>
+  deleteMaintenances: (_, { ids }, context, info) =>
     asWrite(async () => {
-      const deletions = await deleteMaintenances(context.caller(), toKeys(ids));
+      const caller = context.caller();
+      const keys = toKeys(ids);
+      // Before anything is sent: what was done could not be told otherwise.
+      const { bytes, members } = selectedBeneath(info);
+      const idFields = (members.get('deletedIds') ?? 0) + (members.get('id') ?? 0);
+      context.answer.charge(ids.reduce((sum, id) => sum + bytes + costOfText('id', id) * idFields, 0));
+      const deletions = await deleteMaintenances(caller, keys);
       return {
         deletedIds: deletions.flatMap(({ id, error }) => (error ? [] : id)),
         failures: deletions.flatMap(({ id, error }) =>
-          error ? { id, ...FAILURES[error.reason], outcome: error.outcome } : [],
+          error ? { id, ...describeFailure(error), outcome: error.outcome } : [],
         ),
       };
     }),
@@ -30,7 +38,7 @@ export const Mutation: MutationResolvers = {
 export const CreateMaintenancePayload: CreateMaintenancePayloadResolvers = {
   id: (key) => formatMaintenanceId(key),
 
-  maintenance: (key, _, context) => context.caller().loaders.details.load(key),
+  maintenance: (key, _, context, info) => withinBudget(context, info, () => loadMaintenance(() => key, context, info)),
 };
 
 /** Makes every error of a write say what is known of it, as a command's own does. */

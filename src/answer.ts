@@ -1,0 +1,150 @@
+/**
+ * What an answer costs, in bytes: charged once where a list or an entity is resolved or an error arises, and not while fields
+ * are. docs/reliability.md says how the charges were measured.
+ */
+import { type FieldNode, type GraphQLResolveInfo, Kind, type SelectionSetNode } from 'graphql';
+import { Refusal } from './arguments.ts';
+import type { Context } from './context.ts';
+import { LIMITS } from './limits.ts';
+import type { Maintenance } from './maintenance.ts';
+import type { Share } from './memory.ts';
+
+/** In bytes. */
+export const COSTS = {
+  /** With an alias of 16 characters and an id of 100. Further ones cost as characters. */
+  field: 50,
+  character: 3,
+  /** With its path, of which the keys cost as characters. */
+  error: 2000,
+  /** Each ticket of a list that is filtered, ordered and sliced, whether it is selected or not. */
+  scannedTicket: 40,
+  /** An entity, or a list inside another, beside its fields. */
+  entity: 1000,
+  /** How much more all of it costs with an inline trace. */
+  trace: 4,
+} as const;
+const FREE = { alias: 16, id: 100 };
+const TEXTS: ReadonlySet<string> = new Set(['description', 'contact', 'feedback', 'pictureUrls']);
+
+/** What is selected of one entry or entity: the cost of its fields, and how often each name is there under any alias. */
+interface Selected {
+  bytes: number;
+  readonly members: Map<string, number>;
+}
+// graphql makes one array of nodes for all entries of a list.
+const measured = new WeakMap<readonly FieldNode[], Selected>();
+
+/** What is selected beneath the field that is being resolved, whatever `@skip` and `@include` say. */
+export function selectedBeneath({ fieldNodes, fragments }: GraphQLResolveInfo): Selected {
+  const known = measured.get(fieldNodes);
+  if (known) return known;
+  const selected: Selected = { bytes: 0, members: new Map() };
+  for (const { selectionSet } of fieldNodes) if (selectionSet) measure(selectionSet, fragments, selected);
+  measured.set(fieldNodes, selected);
+  return selected;
+}
+
+/** Adds up selections, each fragment as often as it is spread, which a rule has bounded before. */
+function measure({ selections }: SelectionSetNode, fragments: GraphQLResolveInfo['fragments'], sum: Selected): void {
+  for (const selection of selections) {
+    const inside = selection.kind === Kind.FRAGMENT_SPREAD ? fragments[selection.name.value] : selection;
+    const name = selection.kind === Kind.FIELD ? selection.name.value : undefined;
+    if (name) {
+      const aliasLength = (selection as FieldNode).alias?.value.length ?? 0;
+      sum.bytes += COSTS.field + COSTS.character * Math.max(0, aliasLength - FREE.alias);
+      sum.members.set(name, (sum.members.get(name) ?? 0) + 1);
+    }
+    // What the entries of a list hold is charged where it is known how many they are.
+    if (name === 'maintenances') sum.bytes += COSTS.entity;
+    else if (inside?.selectionSet) measure(inside.selectionSet, fragments, sum);
+  }
+}
+
+export type AnswerBudget = ReturnType<typeof createAnswerBudget>;
+
+/** The budget for the answer of one operation. */
+export function createAnswerBudget(share: Share, isTraced: boolean) {
+  const factor = isTraced ? COSTS.trace : 1;
+  let left: number = LIMITS.answer;
+  let isFull = false;
+
+  return {
+    /** Throws a `Refusal` where so much has no room. */
+    charge(bytes: number): void {
+      const cost = bytes * factor;
+      if (cost > left) throw new Refusal('BAD_USER_INPUT', 'The answer would be too large with this. Ask for less.');
+      if (!share.take(cost, 'answer')) throw new Refusal('UPSTREAM_UNAVAILABLE', 'No memory is left for this answer.');
+      left -= cost;
+    },
+
+    /** Charges an error at `path`. False where there is no room, except for the first. */
+    chargeError(path: GraphQLResolveInfo['path']): boolean {
+      const cost = costOfError(path) * factor;
+      const fits = cost <= left && share.take(cost, 'answer');
+      if (fits) left -= cost;
+      const isShown = fits || !isFull;
+      isFull ||= !fits;
+      return isShown;
+    },
+
+    /** Whether an error had no room. */
+    isFull: () => isFull,
+  };
+}
+
+/** Fails as `resolve` does, as long as there is room for errors. Further failures are null. */
+export async function withinBudget<T>(
+  { answer }: Context,
+  { path }: GraphQLResolveInfo,
+  resolve: () => T | Promise<T>,
+): Promise<T | null> {
+  if (answer.isFull()) return null;
+  try {
+    return await resolve();
+  } catch (error) {
+    if (answer.chargeError(path)) throw error;
+    return null;
+  }
+}
+
+/**
+ * Charges what is selected of tickets, their texts and their undecodable members. Returns them with all of these null but the
+ * first 20.
+ */
+export function chargeTickets(
+  tickets: readonly Maintenance[],
+  { answer }: Context,
+  info: GraphQLResolveInfo,
+): Maintenance[] {
+  const { bytes, members } = selectedBeneath(info);
+  let [cost, errors, errorCost] = [tickets.length * bytes, 0, 0];
+  const charged = tickets.map((ticket) => {
+    let shown = ticket;
+    for (const [name, count] of members) {
+      const member = ticket[name as keyof Maintenance];
+      if (!(member instanceof Error)) cost += count * costOfText(name, member ?? '');
+      else if (++errors > LIMITS.memberErrors) shown = { ...shown, [name]: null };
+      else {
+        errorCost ||= costOfError(info.path);
+        cost += count * errorCost;
+      }
+    }
+    return shown;
+  });
+  answer.charge(cost);
+  return charged;
+}
+
+function costOfError(path: GraphQLResolveInfo['path']): number {
+  let length = 0;
+  for (let part: GraphQLResolveInfo['path'] | undefined = path; part; part = part.prev)
+    length += String(part.key).length;
+  return COSTS.error + COSTS.character * length;
+}
+
+/** What the characters of a member cost beside its field; those of an id, a time or a state only if it is long. */
+export function costOfText(name: string, value: string | readonly string[]): number {
+  // Each of a list is written like a field.
+  if (typeof value !== 'string') return value.reduce((sum, text) => sum + COSTS.field + costOfText(name, text), 0);
+  return COSTS.character * (TEXTS.has(name) ? value.length : Math.max(0, value.length - FREE.id));
+}

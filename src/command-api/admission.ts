@@ -1,0 +1,107 @@
+/**
+ * When a command may go to a command API that may be slow, full or down: a bounded queue and a circuit breaker.
+ */
+import { addAbortListener } from 'node:events';
+import type { Config } from '../config.ts';
+import type { Command } from './command.ts';
+import { abandoned, CommandApiError } from './errors.ts';
+import type { Received, Send } from './transport.ts';
+
+export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
+
+/** Runs at most `places` tasks; `room` more wait in FIFO order. Further tasks and aborted waiters are rejected. */
+export function createQueue(places: number, room: number) {
+  const waiting = new Set<() => void>();
+  let running = 0;
+
+  /** Resolves once a place is this command's. */
+  function waitForPlace(command: Command, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = addAbortListener(signal, () => {
+        waiting.delete(start);
+        reject(abandoned(command, signal, false));
+      });
+      const start = () => {
+        leave[Symbol.dispose]();
+        waiting.delete(start);
+        resolve();
+      };
+      waiting.add(start);
+    });
+  }
+
+  async function takeTurn<T>(command: Command, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+    if (signal.aborted) throw abandoned(command, signal, false);
+    if (running < places) running++;
+    else if (waiting.size >= room) throw notSent(command, 'queue full');
+    else await waitForPlace(command, signal);
+    try {
+      return await run();
+    } finally {
+      // The place goes to the first that waits, so that none that comes now overtakes it.
+      const [next] = waiting;
+      if (next) next();
+      else running--;
+    }
+  }
+
+  return { takeTurn, count: () => ({ inFlight: running, queued: waiting.size }) };
+}
+
+/**
+ * Opens after `BREAKER_FAILURES` commands in a row that failed to reach the command API, for `BREAKER_OPEN_MS` on a monotonic
+ * clock. Then one command probes while the others fail at once. A probe that says nothing is replaced by the next command.
+ */
+function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
+  let failures = 0;
+  let openUntil: number | undefined;
+  let isProbing = false;
+  // Grows when the breaker opens or closes: a command that began before says nothing of now.
+  let era = 0;
+
+  function report(isWell: boolean | undefined): void {
+    failures = isWell ? 0 : failures + Number(isWell === false);
+    if (failures >= BREAKER_FAILURES || (isProbing && isWell !== undefined)) {
+      openUntil = isWell ? undefined : performance.now() + BREAKER_OPEN_MS;
+      failures = 0;
+      era++;
+    }
+    isProbing = false;
+  }
+
+  async function guard(command: Command, send: () => Promise<Received>): Promise<Received> {
+    const isOpen = openUntil !== undefined;
+    if (isOpen && (isProbing || performance.now() < Number(openUntil))) throw notSent(command, 'breaker open');
+    isProbing = isOpen;
+    const begun = era;
+    let isWell: boolean | undefined;
+    try {
+      const reply = await send();
+      // Not 500, which one command alone may cause, nor 429, which says that the command API is well.
+      isWell = ![502, 503, 504].includes(reply.status);
+      return reply;
+    } catch (error) {
+      // What we gave up ourselves says nothing of the command API.
+      if (error instanceof CommandApiError && !error.details.gaveUp) isWell = !error.isUnreachable;
+      throw error;
+    } finally {
+      if (begun === era) report(isWell);
+    }
+  }
+
+  const state = () => BREAKER_STATES[openUntil === undefined ? 0 : isProbing ? 2 : 1];
+  return { guard, state };
+}
+
+/** Puts a bounded queue and a circuit breaker before what sends commands. `state` tells how they are. */
+export function admitCommands(transport: Send, config: Config) {
+  const { takeTurn, count } = createQueue(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
+  const breaker = createBreaker(config);
+  const send: Send = (command, param, session, end) =>
+    takeTurn(command, end.signal, () => breaker.guard(command, () => transport(command, param, session, end)));
+  return { send, state: () => ({ ...count(), breaker: breaker.state() }) };
+}
+
+function notSent(command: Command, detail: string): CommandApiError {
+  return new CommandApiError(command, 'unavailable', { detail, sent: false });
+}

@@ -1,0 +1,71 @@
+/**
+ * Request coalescing: identical reads share an exchange that was sent just now, or not yet. Nothing is kept after it settles.
+ */
+import { addAbortListener } from 'node:events';
+import type { Command } from './command.ts';
+import { abandoned } from './errors.ts';
+
+/** How old an exchange may be that a read joins: across replicas, nothing else bounds how long before a write it was sent. */
+const JOINABLE_MS = 50;
+
+interface Exchange {
+  readonly command: Command;
+  readonly result: Promise<unknown>;
+  readonly end: AbortController;
+  waiting: number;
+}
+
+type Run<T> = (end: AbortController) => Promise<T>;
+
+export function createCoalescing() {
+  const exchanges = new Map<string, Exchange>();
+
+  function forget(key: string, exchange: Exchange): void {
+    if (exchanges.get(key) === exchange) exchanges.delete(key);
+  }
+
+  function start(key: string, command: Command, run: Run<unknown>): Exchange {
+    const end = new AbortController();
+    const result = run(end).finally(() => forget(key, exchange));
+    const exchange = { command, result, end, waiting: 0 };
+    exchanges.set(key, exchange);
+    return exchange;
+  }
+
+  /** The exchange of a key, unless its latest attempt was sent too long ago. */
+  function find(key: string): Exchange | undefined {
+    const exchange = exchanges.get(key);
+    const sentAt = exchange?.command.attempts.at(-1)?.start ?? Number.POSITIVE_INFINITY;
+    return performance.now() - sentAt <= JOINABLE_MS ? exchange : undefined;
+  }
+
+  return {
+    /**
+     * Joins the exchange of a key, which holds everything that the answer depends on, the caller's token included, or
+     * starts one. `signal` ends the waiting; where nobody else waits, it ends what `run` does, and with that the waiting. A
+     * command that joins gets the id and the attempts of the one that is really sent.
+     */
+    async share<T>(key: string, own: Command, signal: AbortSignal, run: Run<T>): Promise<T> {
+      const exchange = find(key) ?? start(key, own, run);
+      const { id, attempts } = exchange.command;
+      Object.assign(own, { id, attempts, coalesced: exchange.command !== own });
+      exchange.waiting++;
+      const left = Promise.withResolvers<never>();
+      using _ = addAbortListener(signal, () => {
+        exchange.waiting--;
+        if (exchange.waiting > 0) return left.reject(abandoned(own, signal, true));
+        // Its failure is told by what ends now.
+        forget(key, exchange);
+        exchange.end.abort(signal.reason);
+      });
+      return (await Promise.race([exchange.result, left.promise])) as T;
+    },
+
+    /** Lets no later read join what is under way for a residence, whoever asked for it. */
+    detach(residenceId: string): void {
+      for (const [key, { command }] of exchanges) {
+        if (command.residenceId === residenceId) exchanges.delete(key);
+      }
+    },
+  };
+}
