@@ -5,7 +5,7 @@ import { ConfigError } from './config.ts';
 const ECHO_MS = 1000;
 const FLUSH_MS = 1000;
 
-/** Ends the process with 0 once `stop` is done after SIGTERM or SIGINT; a second signal ends it at once, with 1. */
+/** Ends the process with 0 once `stop` is done after SIGTERM or SIGINT; a signal a second later ends it at once, with 1. */
 export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
   let stoppingSince: number | undefined;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -13,8 +13,8 @@ export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
     process.on(signal, async () => {
       const now = performance.now();
       if (stoppingSince !== undefined) {
-        // npm passes on the Ctrl-C that the terminal has sent to both already.
-        if (signal === 'SIGINT' && now - stoppingSince < ECHO_MS) return;
+        // npm forwards a signal that a terminal or supervisor has sent to the whole process group already.
+        if (now - stoppingSince < ECHO_MS) return;
         process.exit(1);
       }
       stoppingSince = now;

@@ -1,15 +1,25 @@
+import { Agent } from 'node:http';
 import net from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
-import { killAll, run, start, watch } from './support/process.ts';
+import { request } from './support/load.ts';
+import { killAll, run, runNpmStart, signalGroup, start, watch } from './support/process.ts';
+import { HEADERS } from './support/replica.ts';
 import { ROUTER_SECRET } from './support/subgraph.ts';
 import { startUpstream } from './support/upstream.ts';
+import { until } from './support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 // Enough for the production server to start; nothing answers at that command API.
 const ENV = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
 
-afterEach(killAll);
+const cleanups: (() => unknown)[] = [];
+
+afterEach(async () => {
+  killAll();
+  for (const cleanUp of cleanups.splice(0)) await cleanUp();
+});
 
 async function post(url: string, query: string, headers: Record<string, string>) {
   const response = await fetch(`${url}/graphql`, {
@@ -18,6 +28,17 @@ async function post(url: string, query: string, headers: Record<string, string>)
     body: JSON.stringify({ query }),
   });
   return response.json();
+}
+
+type Watched = ReturnType<typeof watch>;
+
+const runMain = (env: NodeJS.ProcessEnv) => run('src/main.ts', env);
+
+/** Sends a signal again as soon as the server has taken the first. */
+async function signalTwice({ child, until }: Watched, signal: NodeJS.Signals): Promise<void> {
+  child.kill(signal);
+  await until(/"msg":"stopping"/);
+  child.kill(signal);
 }
 
 /** Takes a free port, for another server to find it taken. */
@@ -111,7 +132,7 @@ describe('npm start', () => {
     const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
     const { hostname, port } = new URL(url);
     const body = JSON.stringify({ query: `{ maintenances(residenceId: "${R}") { contact } }` });
-    const request = `POST /graphql HTTP/1.1\r\nhost: x\r\nrouter-authorization: ${ROUTER_SECRET}\r\ncontent-type: application/json\r\nauthorization: Bearer ${EXAMPLE.token}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+    const text = `POST /graphql HTTP/1.1\r\nhost: x\r\nrouter-authorization: ${ROUTER_SECRET}\r\ncontent-type: application/json\r\nauthorization: Bearer ${EXAMPLE.token}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
     const socket = net.connect(Number(port), hostname);
     let answered = '';
     socket.on('data', (chunk) => {
@@ -119,11 +140,11 @@ describe('npm start', () => {
     });
     const closed = new Promise((resolve) => socket.once('close', resolve));
     await new Promise((resolve) => socket.once('connect', resolve));
-    socket.write(request.slice(0, sentBefore));
+    socket.write(text.slice(0, sentBefore));
     await fetch(`${url}/health/live`);
     subgraph.child.kill('SIGTERM');
     await untilRefused(url);
-    socket.write(request.slice(sentBefore));
+    socket.write(text.slice(sentBefore));
     await closed;
     expect(answered).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(answered).toMatch(/\r\nconnection: close\r\n/i);
@@ -169,34 +190,57 @@ describe('npm start', () => {
     await upstream.stop();
   });
 
-  it('ends at once, with 1, at a second signal', async () => {
-    const subgraph = run('src/main.ts', { ...ENV, DRAIN_DELAY_MS: '60000' });
-    await subgraph.until(/"msg":"ready"/);
-    subgraph.child.kill('SIGTERM');
-    await subgraph.until(/"msg":"stopping"/);
-    subgraph.child.kill('SIGTERM');
-    expect(await subgraph.exit).toBe(1);
+  it.each<[string, typeof runNpmStart, (server: Watched) => unknown]>([
+    ['SIGTERM', runMain, ({ child }) => child.kill('SIGTERM')],
+    ['SIGTERM twice within a second', runMain, (server) => signalTwice(server, 'SIGTERM')],
+    ['SIGINT twice within a second', runMain, (server) => signalTwice(server, 'SIGINT')],
+    ['SIGTERM to npm', runNpmStart, ({ child }) => child.kill('SIGTERM')],
+    ['SIGTERM to npm and its processes', runNpmStart, ({ child }) => signalGroup(child, 'SIGTERM')],
+    ['SIGINT to npm and its processes', runNpmStart, ({ child }) => signalGroup(child, 'SIGINT')],
+  ])('answers every request on kept connections after %s, and exits with 0', async (_, runServer, signal) => {
+    const upstream = await startUpstream();
+    cleanups.push(upstream.stop);
+    const server = runServer({ ...ENV, COMMAND_API_URL: upstream.url, DRAIN_DELAY_MS: '500' });
+    const [, url = ''] = await server.until(/"url":"([^"]+)","msg":"ready"/);
+    // Reads are under way whenever a signal comes.
+    upstream.fail(({ param }, response) => {
+      if (param.residence_id !== 'slow') return undefined;
+      setTimeout(() => response.end('{"success":true,"result":[]}'), 300);
+      return 'taken';
+    });
+    let answered = 0;
+    const failures: unknown[] = [];
+    const askUntilClosed = async (_: unknown, index: number) => {
+      const body = JSON.stringify({ query: `{ maintenances(residenceId: "${index % 2 ? 'slow' : R}") { id } }` });
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      for (let connection: string | undefined; connection !== 'close'; answered++) {
+        const { status, headers, text } = await request(agent, `${url}/graphql`, { headers: HEADERS, body });
+        if (status !== 200 || text.includes('"errors"')) failures.push(text);
+        connection = headers.connection;
+      }
+    };
+    const asking = Promise.allSettled(Array.from({ length: 20 }, askUntilClosed));
+    await until(() => answered >= 200);
+    await signal(server);
+    for (const worker of await asking) if (worker.status === 'rejected') failures.push(worker.reason);
+    expect(failures).toEqual([]);
+    expect(await server.exit).toBe(0);
+    expect(server.output().match(/"msg":"stop\w+"/g)).toEqual(['"msg":"stopping"', '"msg":"stopped"']);
   });
 
-  it('takes the Ctrl-C that npm passes on beside the terminal’s for one', async () => {
-    const subgraph = run('src/main.ts', { ...ENV, DRAIN_DELAY_MS: '500' });
-    await subgraph.until(/"msg":"ready"/);
-    subgraph.child.kill('SIGINT');
-    await subgraph.until(/"msg":"stopping"/);
-    subgraph.child.kill('SIGINT');
-    expect(await subgraph.exit).toBe(0);
-    expect(subgraph.output()).toMatch(/"msg":"stopped"/);
-  });
-
-  it('hands a signal to npm on to the server', async () => {
-    const { PATH = '', HOME = '' } = process.env;
-    const env = { ...ENV, PATH, HOME, DRAIN_DELAY_MS: '0' };
-    const npm = watch(start('npm', ['start'], env));
-    await npm.until(/"msg":"ready"/);
-    npm.child.kill('SIGTERM');
-    expect(await npm.exit).toBe(0);
-    expect(npm.output()).toMatch(/"msg":"stopped"/);
-  });
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'ends at once, with 1, at %s more than a second after the first',
+    async (signal) => {
+      const subgraph = run('src/main.ts', { ...ENV, DRAIN_DELAY_MS: '60000' });
+      await subgraph.until(/"msg":"ready"/);
+      subgraph.child.kill('SIGTERM');
+      await subgraph.until(/"msg":"stopping"/);
+      await delay(1100);
+      subgraph.child.kill(signal);
+      expect(await subgraph.exit).toBe(1);
+      expect(subgraph.output()).not.toContain('"stopped"');
+    },
+  );
 
   it.each([
     ['an error that nobody caught', 'process.nextTick(() => { throw new Error(env.QUOTED); })'],

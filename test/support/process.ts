@@ -6,10 +6,17 @@ import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'n
 const ROOT = new URL('../..', import.meta.url);
 
 const running = new Set<ChildProcess>();
+const groups = new Set<ChildProcess>();
 
 /** Kills whatever was started here and still runs. */
 export function killAll(): void {
   for (const child of running) child.kill('SIGKILL');
+  for (const group of groups) signalGroup(group, 'SIGKILL');
+}
+
+/** Sends a signal to a process and to all that it started, as terminals and supervisors do. */
+export function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  process.kill(-Number(pid), signal);
 }
 
 /** Starts a program, with this environment and no other. */
@@ -22,6 +29,15 @@ export function start(
   running.add(child);
   child.on('close', () => running.delete(child));
   return child;
+}
+
+/** Runs `npm start` in a process group of its own. */
+export function runNpmStart(given: NodeJS.ProcessEnv) {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn('npm', ['start'], { cwd: ROOT, env: { PATH, HOME, ...given }, detached: true });
+  groups.add(child);
+  child.on('close', () => groups.delete(child));
+  return watch(child);
 }
 
 /** Starts one of the project's programs as its npm script does. */
