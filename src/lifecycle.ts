@@ -1,9 +1,8 @@
-import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import { ConfigError } from './config.ts';
 
 const ECHO_MS = 1000;
-const FLUSH_MS = 1000;
+const FLUSH_MS = 500;
 
 /** Ends the process with 0 once `stop` is done after SIGTERM or SIGINT; a signal a second later ends it at once, with 1. */
 export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
@@ -21,8 +20,7 @@ export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
       logger.info({ signal }, 'stopping');
       await stop();
       logger.info('stopped');
-      await promisify(logger.flush).call(logger);
-      process.exit(0);
+      exit(0, logger);
     });
   }
 }
@@ -31,9 +29,14 @@ export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
 export function exitOnCrash(logger: Logger): void {
   process.on('uncaughtException', (err) => {
     logger.fatal({ err }, 'crashed');
-    setTimeout(() => process.exit(1), FLUSH_MS);
-    logger.flush(() => process.exit(1));
+    exit(1, logger);
   });
+}
+
+/** Ends the process once the log is written, or soon where no one reads it. */
+function exit(code: number, logger: Logger): void {
+  setTimeout(() => process.exit(code), FLUSH_MS);
+  logger.flush(() => process.exit(code));
 }
 
 /** What to tell the one who started the process, where it can be said in a sentence; undefined for anything unforeseen. */

@@ -11,8 +11,11 @@ export const FIELDS: ReadonlySet<string> = new Set(
   errorId err url metricsPort signal`.split(/\s+/),
 );
 
+// Bytes that wait for a reader of the log. Further lines are dropped.
+const MAX_UNREAD = 1_048_576;
+
 /** One JSON line an event, on standard output unless another destination is given. */
-export function createLogger(level: string, destination?: DestinationStream): Logger {
+export function createLogger(level: string, destination: DestinationStream = standardOutput()): Logger {
   const options = {
     level,
     base: { service: SERVICE, version: VERSION, hostname: hostname() },
@@ -21,7 +24,18 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
     hooks: { logMethod: addMessage },
     serializers: { err: describeError },
   };
-  return destination ? pino(options, destination) : pino(options);
+  return pino(options, destination);
+}
+
+/** Standard output. pino's own destination blocks the process or ends it where no one reads, or where the disk is full. */
+function standardOutput(): DestinationStream & { flush(done: () => void): void } {
+  const { stdout } = process;
+  // The stream goes on after an error: a disk has room again, a reader comes back.
+  stdout.on('error', () => {});
+  return {
+    write: (line) => stdout.writableLength < MAX_UNREAD && stdout.write(line),
+    flush: (done) => stdout.write('', done),
+  };
 }
 
 function addMessage(this: Logger, args: unknown[], log: LogFn): void {

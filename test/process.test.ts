@@ -1,7 +1,10 @@
+import type { ChildProcess } from 'node:child_process';
+import { openSync } from 'node:fs';
 import { Agent } from 'node:http';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { freePort } from '../dev/command-api.ts';
 import { EXAMPLE } from '../dev/seed.ts';
 import { request } from './support/load.ts';
 import { killAll, run, runNpmStart, signalGroup, start, watch } from './support/process.ts';
@@ -28,6 +31,28 @@ async function post(url: string, query: string, headers: Record<string, string>)
     body: JSON.stringify({ query }),
   });
   return response.json();
+}
+
+/** How many operations `logMuch` asks. Their lines are more than pipes and the server hold. */
+const OPERATIONS = 4000;
+const MUCH = 'Much'.repeat(25);
+
+/** Starts the server that ships, its log at `stdout`. It crashes on SIGUSR2. */
+function startMain(env: NodeJS.ProcessEnv, stdout: 'pipe' | number) {
+  const crash = `data:text/javascript,process.on('SIGUSR2', () => { throw new Error('crash') })`;
+  const args = ['--import', crash, 'src/main.ts'];
+  return start(process.execPath, args, env, ['ignore', stdout, 'pipe']);
+}
+
+/** Asks operations whose log lines have over 500 bytes. All must be answered. */
+async function logMuch(url: string): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 10 });
+  cleanups.push(() => agent.destroy());
+  const long = 'x'.repeat(100);
+  const headers = { ...HEADERS, 'apollographql-client-name': long, 'apollographql-client-version': long };
+  const body = JSON.stringify({ query: `query ${MUCH} { __typename }` });
+  const ask = async () => (await request(agent, `${url}/graphql`, { headers, body })).status;
+  expect(new Set(await Promise.all(Array.from({ length: OPERATIONS }, ask)))).toEqual(new Set([200]));
 }
 
 type Watched = ReturnType<typeof watch>;
@@ -302,6 +327,62 @@ describe('npm start', () => {
     subgraph.child.kill('SIGTERM');
     expect(await subgraph.exit).toBe(0);
   });
+});
+
+describe.each<[string, () => 'pipe' | number, (server: ChildProcess) => unknown]>([
+  ['on a full disk', () => openSync('/dev/full', 'w'), () => {}],
+  ['into a pipe whose reader has gone', () => 'pipe', ({ stdout }) => stdout?.destroy()],
+  ['into a pipe that no one reads', () => 'pipe', () => {}],
+])('a log %s', (_, openLog, harm) => {
+  async function startHarmed() {
+    const upstream = await startUpstream();
+    cleanups.push(upstream.stop);
+    const PORT = String(await freePort());
+    const server = startMain({ ...ENV, COMMAND_API_URL: upstream.url, DRAIN_DELAY_MS: '0', PORT }, openLog());
+    const exit = new Promise((resolve) => server.once('exit', resolve));
+    harm(server);
+    const url = `http://127.0.0.1:${PORT}`;
+    const isReady = () =>
+      fetch(`${url}/health/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    while (server.exitCode === null && !(await isReady())) await delay(50);
+    return { server, exit, url };
+  }
+
+  it('holds up no request, and the server exits with 0 after SIGTERM', async () => {
+    const { server, exit, url } = await startHarmed();
+    await logMuch(url);
+    server.kill('SIGTERM');
+    expect(await exit).toBe(0);
+  });
+
+  it('does not keep a crash from ending the process with 1', async () => {
+    const { server, exit, url } = await startHarmed();
+    await logMuch(url);
+    server.kill('SIGUSR2');
+    expect(await exit).toBe(1);
+  });
+});
+
+it('drops log lines while no one reads them, and logs again afterwards', async () => {
+  const upstream = await startUpstream();
+  cleanups.push(upstream.stop);
+  const child = startMain({ ...ENV, COMMAND_API_URL: upstream.url, DRAIN_DELAY_MS: '0' }, 'pipe');
+  const server = watch(child);
+  const [, url = ''] = await server.until(/"url":"([^"]+)","msg":"ready"/);
+  child.stdout.pause();
+  await logMuch(url);
+  child.stdout.resume();
+  while (!server.output().includes('"operationName":"Again"')) await post(url, 'query Again { __typename }', HEADERS);
+  const lines = server.output().split('\n').slice(0, -1);
+  const much = lines.map((line) => JSON.parse(line)).filter(({ operationName }) => operationName === MUCH);
+  expect(much.length).toBeGreaterThan(0);
+  expect(much.length).toBeLessThan(OPERATIONS);
+  child.kill('SIGTERM');
+  expect(await server.exit).toBe(0);
+  expect(server.output()).toMatch(/"msg":"stopped"\}\n$/);
 });
 
 describe('npm run dev', () => {

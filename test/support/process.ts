@@ -1,7 +1,7 @@
 /**
  * The project's programs as processes of their own.
  */
-import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, type StdioOptions, spawn } from 'node:child_process';
 
 const ROOT = new URL('../..', import.meta.url);
 
@@ -24,8 +24,9 @@ export function start(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
+  stdio: StdioOptions = 'pipe',
 ): ChildProcessWithoutNullStreams {
-  const child = spawn(command, args, { cwd: ROOT, env });
+  const child = spawn(command, args, { cwd: ROOT, env, stdio }) as ChildProcessWithoutNullStreams;
   running.add(child);
   child.on('close', () => running.delete(child));
   return child;
