@@ -1,13 +1,15 @@
 import type { ChildProcess } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort } from '../dev/command-api.ts';
 import { EXAMPLE } from '../dev/seed.ts';
 import { request } from './support/load.ts';
-import { killAll, run, runNpmStart, signalGroup, start, watch } from './support/process.ts';
+import { argumentsOf, killAll, run, runNpmStart, SCRIPTS, signalGroup, start, watch } from './support/process.ts';
 import { HEADERS } from './support/replica.ts';
 import { ROUTER_SECRET } from './support/subgraph.ts';
 import { startUpstream } from './support/upstream.ts';
@@ -383,6 +385,41 @@ it('drops log lines while no one reads them, and logs again afterwards', async (
   child.kill('SIGTERM');
   expect(await server.exit).toBe(0);
   expect(server.output()).toMatch(/"msg":"stopped"\}\n$/);
+});
+
+describe('a program that starts a server', () => {
+  const dockerfile = readFileSync(new URL('../Dockerfile', import.meta.url), 'utf8');
+  const command: string[] = JSON.parse(/^CMD (.+)$/m.exec(dockerfile)?.[1] ?? '');
+
+  it.each([
+    ['npm start', argumentsOf('src/main.ts'), /"msg":"ready"/],
+    ['npm run dev', argumentsOf('dev/main.ts'), /Operation +/],
+    ['npm run supergraph', argumentsOf('dev/supergraph.ts'), /Operation +/],
+    ['the image', command.slice(1), /"msg":"ready"/],
+  ])('opens no inspector at SIGUSR1 and goes on: %s', async (_, args, ready) => {
+    const server = watch(start(process.execPath, args, ENV));
+    await server.until(ready);
+    server.child.kill('SIGUSR1');
+    await fetch(`${/http:\/\/[\w.]+:\d+/.exec(server.output())?.[0]}/health/live`);
+    server.child.kill('SIGTERM');
+    expect(await server.exit).toBe(0);
+    expect(server.output()).not.toMatch(/debugger/i);
+  });
+
+  it.each(['start', 'dev', 'supergraph'])('says that it needs Node 24 on an older Node: npm run %s', async (name) => {
+    const folder = mkdtempSync(join(tmpdir(), 'old-node-'));
+    cleanups.push(() => rmSync(folder, { recursive: true }));
+    // An older Node knows neither this version nor this option.
+    const old = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { node: '20.0.0' } })`;
+    const script = `#!/bin/sh
+case "$*" in *--disable-sigusr1*) echo "node: bad option: --disable-sigusr1" >&2; exit 9;; esac
+exec '${process.execPath}' --import "${old}" "$@"
+`;
+    writeFileSync(join(folder, 'node'), script, { mode: 0o755 });
+    const program = watch(start('/bin/sh', ['-c', SCRIPTS[name] ?? ''], { ...ENV, PATH: folder }));
+    expect(await program.exit).toBe(1);
+    expect(program.output()).toMatch(/^This project needs Node 24 and runs on .+\n.+npm ci --ignore-scripts=false\n$/);
+  });
 });
 
 describe('npm run dev', () => {

@@ -2,8 +2,10 @@
  * The project's programs as processes of their own.
  */
 import { type ChildProcess, type ChildProcessWithoutNullStreams, type StdioOptions, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 
 const ROOT = new URL('../..', import.meta.url);
+export const SCRIPTS: Record<string, string> = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')).scripts;
 
 const running = new Set<ChildProcess>();
 const groups = new Set<ChildProcess>();
@@ -41,9 +43,15 @@ export function runNpmStart(given: NodeJS.ProcessEnv) {
   return watch(child);
 }
 
+/** Returns the arguments of Node in the npm script that runs `file`. */
+export function argumentsOf(file: string): string[] {
+  const script = Object.values(SCRIPTS).find((one) => one.endsWith(` ${file}`));
+  return script?.split('exec node ')[1]?.split(' ') ?? [];
+}
+
 /** Starts one of the project's programs as its npm script does. */
 export function startProgram(file: string, env: NodeJS.ProcessEnv): ChildProcessWithoutNullStreams {
-  return start(process.execPath, ['--import', './check-node.mjs', file], env);
+  return start(process.execPath, argumentsOf(file), env);
 }
 
 /** Runs one of the project's programs and keeps what it prints. */
