@@ -128,7 +128,9 @@ export async function startHost<T extends BaseContext>(
     app.addHook('onRequest', admit);
     app.setErrorHandler(answerHttpError);
     app.setNotFoundHandler(({ url }, reply) => {
-      if (!app.hasRoute({ method: 'POST', url: pathOf(url) })) return reply.code(404).send(refusal(404, 'NOT_FOUND'));
+      // Never look up the path itself: Fastify takes it for a pattern and throws at `/:a(`.
+      const isGraphql = pathOf(url) === '/graphql' && app.hasRoute({ method: 'POST', url: '/graphql' });
+      if (!isGraphql) return reply.code(404).send(refusal(404, 'NOT_FOUND'));
       return reply.code(405).header('allow', 'GET, POST').send(refusal(405));
     });
     app.addHook('onSend', async (_, reply, payload) => {

@@ -2,9 +2,11 @@
  * HTTP that is broken, hostile or merely unusual. Where HTTP allows an answer at all it is JSON of GraphQL's shape, no
  * command is sent for what is refused, and the server is well afterwards.
  */
+import { METHODS } from 'node:http';
 import net from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { EXAMPLE } from '../dev/seed.ts';
 import { type RawAnswer, request, sendBytes } from './support/raw-http.ts';
 import { ROUTER_SECRET } from './support/subgraph.ts';
@@ -450,6 +452,13 @@ describe('methods', () => {
       '/%2e%2e/graphql',
       '/GRAPHQL',
       '//graphql',
+      '/graphql/',
+      '/graph%71l/x',
+      '/:a(',
+      '/:a([)',
+      '/:a((a+)+)',
+      '/graphql:a(',
+      '/*',
     ]) {
       const [answer] = await send(
         raw([`${method} ${path} HTTP/1.1`, ...head, ...(method === 'POST' ? ['content-length: 0'] : [])]),
@@ -482,5 +491,24 @@ describe('methods', () => {
       raw(['GET /graphql?query={__typename} HTTP/1.1', ...head, 'x-http-method-override: POST']),
     );
     expectRefusal(answer, 400);
+  });
+
+  it('never answers 5xx, for any method and path, with the router secret and without', async () => {
+    const methods = METHODS.filter((method) => method !== 'CONNECT');
+    const path = fc.oneof(
+      // What a pattern of a route is made of.
+      fc.string({ unit: fc.constantFrom('graphql', ...'/:(*)[a-.?+%#;') }),
+      fc.string({ unit: 'binary-ascii' }),
+      fc.webPath(),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...methods), path, fc.boolean(), async (method, path, isRouter) => {
+        const line = `${method} /${path} HTTP/1.1`;
+        const answers = await send(raw([line, ...(isRouter ? head : [HOST, CLOSE]), 'content-length: 0']));
+        expect(answers).not.toEqual([]);
+        for (const { status } of answers) expect(status).toBeLessThan(500);
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
