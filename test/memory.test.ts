@@ -139,10 +139,7 @@ it('an answer without room is refused at its list', async () => {
   const tickets = Array.from({ length: 1000 }, (_, index) => ({ ...exampleTicket(), maintenance_id: `m${index}` }));
   upstream.store.residences.set('r', tickets);
   const aliases = Array.from({ length: 99 }, (_, index) => `a${index}: state`).join(' ');
-  const { data, errors } = await ask(
-    0.35,
-    `{ small: ${LIST.slice(2)} ${LIST.slice(2, -3)} ${aliases} } }`.replace(' } }', ' }'),
-  );
+  const { data, errors } = await ask(0.35, `{ maintenances(residenceId: "r") { ${aliases} } }`);
   expect(data.maintenances).toBeNull();
   expect(errors).toMatchObject([{ path: ['maintenances'], extensions: { code: 'UPSTREAM_UNAVAILABLE' } }]);
   expect(await refusals('answer')).toBe(1);
