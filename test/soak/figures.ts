@@ -22,5 +22,6 @@ export function noted(name: string, value: number, unit = ''): Figure {
 }
 
 function show(value: number, unit: string): string {
+  if (value === Number.POSITIVE_INFINITY) return 'never';
   return `${Number.isInteger(value) ? value : value.toFixed(2)}${unit}`;
 }

@@ -2,16 +2,15 @@
  * Request bodies of at most 1 MB that are made to be expensive. None may hold up the others for long, whether it is
  * refused or answered.
  */
-import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
-import type { Store } from '../../dev/store.ts';
+import { EXAMPLE } from '../../dev/seed.ts';
 
 const R = EXAMPLE.residenceId;
 const ID = `${R}:${EXAMPLE.maintenanceId}`;
 const LIST = `maintenances(residenceId: "${R}")`;
 
-const times = (count: number, make: (index: number) => string, separator = ' ') =>
+export const times = (count: number, make: (index: number) => string, separator = ' ') =>
   Array.from({ length: count }, (_, index) => make(index)).join(separator);
-const document = (query: string, variables?: string) =>
+export const document = (query: string, variables?: string) =>
   variables === undefined ? JSON.stringify({ query }) : `{"query":${JSON.stringify(query)},"variables":${variables}}`;
 const nested = (open: string, close: string, depth: number, inside = '') =>
   open.repeat(depth) + inside + close.repeat(depth);
@@ -19,24 +18,8 @@ const CREATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(i
 const DELETE = 'mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds } }';
 const ENTITIES = 'query ($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { id } } }';
 
-/** Residence id → how many tickets it has, beside those of the emulator. */
-const LARGE = { two: 2000, ten: 10_000, twenty: 20_000 } as const;
-const large = (id: keyof typeof LARGE) => `maintenances(residenceId: "${id}")`;
-const EVERY_FIELD =
+export const EVERY_FIELD =
   'id maintenanceId residence { id } startTime finishTime createdTime description contact feedback pictureUrls state';
-
-/** Fills the residences that some of the bodies ask for. */
-export function fillLarge({ residences }: Store): void {
-  for (const [id, length] of Object.entries(LARGE)) {
-    const tickets = Array.from({ length }, (_, index) => {
-      const minutes = String((index * 37) % 60).padStart(2, '0');
-      const start_time = `2024-01-16 ${String((index * 7) % 24).padStart(2, '0')}:${minutes}:00`;
-      return { ...exampleTicket(), maintenance_id: `m${index}`, start_time };
-    });
-    residences.set(id, tickets);
-  }
-  residences.set('long', [{ ...exampleTicket(), description: 'x'.repeat(1_000_000) }]);
-}
 
 export const HOSTILE: readonly (readonly [string, string])[] = [
   ['one field 5,000 times', document(`{ ${LIST} { ${times(5000, () => 'id')} } }`)],
@@ -153,34 +136,6 @@ export const HOSTILE: readonly (readonly [string, string])[] = [
     document('{ __typename }', `{"a":[${times(30_000, () => '{"constructor":{"prototype":1}}', ',')}]}`),
   ],
   ['a batch of 25,000', `[${times(25_000, () => '{"query":"{__typename}"}', ',')}]`],
-  ['a list of 10,000 with every field', document(`{ ${large('ten')} { ${EVERY_FIELD} } }`)],
-  ['a list of 20,000 with every field', document(`{ ${large('twenty')} { ${EVERY_FIELD} } }`)],
-  ['a list of 10,000 with 100 aliases', document(`{ ${large('ten')} { ${times(100, (i) => `a${i}: id`)} } }`)],
-  ['50 lists of 2,000', document(`{ ${times(50, (i) => `a${i}: ${large('two')} { id }`)} }`)],
-  [
-    '50 lists of 2,000 with every field',
-    document(`{ ${times(50, (i) => `a${i}: ${large('two')} { ${EVERY_FIELD} }`)} }`),
-  ],
-  [
-    'lists of lists of 2,000',
-    document(`{ ${large('two')} { ${nested('residence { maintenances { ', '} } ', 4, 'id ')} } }`),
-  ],
-  [
-    '1,900 lists beneath a list',
-    document(`{ ${large('two').replace(')', ', first: 1900)')} { residence { maintenances { id } } } }`),
-  ],
-  [
-    '1,900 sorted lists beneath a list',
-    document(
-      `{ ${large('two').replace(')', ', first: 1900)')} { residence { maintenances(orderBy: START_TIME_DESC, first: 0) { id } } } }`,
-    ),
-  ],
-  [
-    'a sorted list of 20,000 fifteen times',
-    document(
-      `{ ${times(15, (i) => `a${i}: ${large('twenty').replace(')', ', orderBy: START_TIME_DESC, first: 0)')} { id }`)} }`,
-    ),
-  ],
   [
     '1,000 residences with 97 lists each',
     document(
@@ -195,34 +150,5 @@ export const HOSTILE: readonly (readonly [string, string])[] = [
       `{"r":[${times(1000, () => `{"__typename":"Residence","id":"${R}"}`, ',')}]}`,
     ),
   ],
-  [
-    '3,700 representations of 1,000 requests',
-    document(
-      `query ($r: [_Any!]!, $s: [_Any!]!) { ${times(3, (i) => `a${i}: _entities(representations: $r) { ... on Maintenance { id } }`)} b: _entities(representations: $s) { ... on Maintenance { id } } }`,
-      `{${['"r"', '"s"'].map((name, index) => `${name}:[${times(1000 - 300 * index, (i) => `{"__typename":"Maintenance","id":"two:m${i}"}`, ',')}]`)}}`,
-    ),
-  ],
-  [
-    '3,240 representations with every field',
-    document(
-      `query ($r: [_Any!]!, $s: [_Any!]!) { ${times(3, (i) => `a${i}: _entities(representations: $r) { ... on Maintenance { ${EVERY_FIELD} } }`)} b: _entities(representations: $s) { ... on Maintenance { ${EVERY_FIELD} } } }`,
-      `{${['"r"', '"s"'].map((name, index) => `${name}:[${times(1000 - 760 * index, (i) => `{"__typename":"Maintenance","id":"ten:m${i}"}`, ',')}]`)}}`,
-    ),
-  ],
-  [
-    '3,700 representations of as many requests that nobody may see',
-    document(
-      `query (${times(4, (i) => `$r${i}: [_Any!]!`)}) { ${times(4, (i) => `a${i}: _entities(representations: $r${i}) { ... on Maintenance { id } }`)} }`,
-      `{${times(4, (j) => `"r${j}":[${times(925, (i) => `{"__typename":"Maintenance","id":"none:${j}-${i}"}`, ',')}]`, ',')}}`,
-    ),
-  ],
-  [
-    '90,000 states',
-    document(
-      `query ($s: [MaintenanceState!]) { ${large('two').replace(')', ', states: $s)')} { id } }`,
-      `{"s":[${times(90_000, () => '"CLOSED"', ',')}]}`,
-    ),
-  ],
-  ['texts of 90 MB', document(`{ maintenances(residenceId: "long") { ${times(97, (i) => `a${i}: description`)} } }`)],
   ['100,000 keys that repeat', `{${times(100_000, () => '"query":1', ',')}}`],
 ];

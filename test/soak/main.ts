@@ -1,11 +1,12 @@
 /**
  * `npm run test:soak [-- <scenario>]`: what is too long for a test run. Each scenario runs the server that ships as a
- * process of its own, before the tests' command API in this one, over the loopback interface only. Prints a table and
+ * separate process, before a command API in this process, over the loopback interface only. Prints a table and
  * exits with 1 where a figure misses its bound. SOAK_SECONDS is the length of the steady load, 300 unless told.
  */
 import { killAll } from '../support/process.ts';
 import { blocking } from './blocking.ts';
 import type { Scenario } from './figures.ts';
+import { hostileCallers } from './hostile-callers.ts';
 import { idleClients } from './idle-clients.ts';
 import { overload } from './overload.ts';
 import { slowClients } from './slow-clients.ts';
@@ -17,6 +18,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   overload,
   'upstream-trouble': upstreamTrouble,
   blocking,
+  'hostile-callers': hostileCallers,
   'slow-clients': slowClients,
   'idle-clients': idleClients,
 };

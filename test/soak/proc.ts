@@ -1,11 +1,33 @@
 /**
  * What the system knows of a process. Linux only.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 
 /** Resident memory of a process, in MB. */
 export function residentMb(pid: number): number {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return readMb(pid, 'VmRSS');
+}
+
+/** Peak of the resident memory of a process since `resetPeak`, in MB; 0 once the process has ended. */
+export function peakMb(pid: number): number {
+  try {
+    return readMb(pid, 'VmHWM') || 0;
+  } catch {
+    return 0;
+  }
+}
+
+export function resetPeak(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/clear_refs`, '5');
+  } catch {
+    // The process has ended.
+  }
+}
+
+function readMb(pid: number, name: string): number {
+  const [, kilobytes] =
+    new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kilobytes) / 1024;
 }
 
