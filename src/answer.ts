@@ -20,8 +20,8 @@ export const COSTS = {
   scannedTicket: 40,
   /** An entity, or a list inside another, beside its fields. */
   entity: 1000,
-  /** How much more all of it costs with an inline trace. */
-  trace: 4,
+  /** How many times as much all of it costs with an inline trace. */
+  trace: 6,
 } as const;
 const FREE = { alias: 16, id: 100 };
 const TEXTS: ReadonlySet<string> = new Set(['description', 'contact', 'feedback', 'pictureUrls']);
@@ -61,27 +61,33 @@ function measure({ selections }: SelectionSetNode, fragments: GraphQLResolveInfo
 }
 
 export type AnswerBudget = ReturnType<typeof createAnswerBudget>;
+type Path = GraphQLResolveInfo['path'];
 
-/** The budget for the answer of one operation. */
+/** The budget for the answer of one operation. An inline trace repeats the path of each field. */
 export function createAnswerBudget(share: Share, isTraced: boolean) {
-  const factor = isTraced ? COSTS.trace : 1;
   let left: number = LIMITS.answer;
   let isFull = false;
 
+  function take(bytes: number, path: Path): 'taken' | 'too large' | 'no memory' {
+    const cost = bytes * (isTraced ? COSTS.trace + Math.floor(lengthOf(path) / COSTS.field) : 1);
+    if (cost > left) return 'too large';
+    if (!share.take(cost, 'answer')) return 'no memory';
+    left -= cost;
+    return 'taken';
+  }
+
   return {
-    /** Throws a `Refusal` where so much has no room. */
-    charge(bytes: number): void {
-      const cost = bytes * factor;
-      if (cost > left) throw new Refusal('BAD_USER_INPUT', 'The answer would be too large with this. Ask for less.');
-      if (!share.take(cost, 'answer')) throw new Refusal('UPSTREAM_UNAVAILABLE', 'No memory is left for this answer.');
-      left -= cost;
+    /** Charges what is at or beneath `path`. Throws a `Refusal` where it has no room. */
+    charge(bytes: number, path: Path): void {
+      const result = take(bytes, path);
+      if (result === 'too large')
+        throw new Refusal('BAD_USER_INPUT', 'The answer would be too large with this. Ask for less.');
+      if (result === 'no memory') throw new Refusal('UPSTREAM_UNAVAILABLE', 'No memory is left for this answer.');
     },
 
     /** Charges an error at `path`. False where there is no room, except for the first. */
-    chargeError(path: GraphQLResolveInfo['path']): boolean {
-      const cost = costOfError(path) * factor;
-      const fits = cost <= left && share.take(cost, 'answer');
-      if (fits) left -= cost;
+    chargeError(path: Path): boolean {
+      const fits = take(costOfError(path), path) === 'taken';
       const isShown = fits || !isFull;
       isFull ||= !fits;
       return isShown;
@@ -92,18 +98,19 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
   };
 }
 
-/** Fails as `resolve` does, as long as there is room for errors. Further failures are null. */
-export async function withinBudget<T>(
+/** Fails as `resolve` does, as long as there is room for errors. What fails then is null. graphql throws an Error that it is given. */
+export function withinBudget<T>(
   { answer }: Context,
   { path }: GraphQLResolveInfo,
   resolve: () => T | Promise<T>,
-): Promise<T | null> {
+): T | null | Promise<T | null> {
+  const fail = (error: unknown) => (answer.chargeError(path) ? (error as never) : null);
   if (answer.isFull()) return null;
   try {
-    return await resolve();
+    const value = resolve();
+    return value instanceof Promise ? value.catch(fail) : value;
   } catch (error) {
-    if (answer.chargeError(path)) throw error;
-    return null;
+    return fail(error);
   }
 }
 
@@ -123,23 +130,28 @@ export function chargeTickets(
     for (const [name, count] of members) {
       const member = ticket[name as keyof Maintenance];
       if (!(member instanceof Error)) cost += count * costOfText(name, member ?? '');
-      else if (++errors > LIMITS.memberErrors) shown = { ...shown, [name]: null };
-      else {
+      else if (++errors > LIMITS.memberErrors) {
+        if (shown === ticket) shown = { ...ticket };
+        Object.assign(shown, { [name]: null });
+      } else {
         errorCost ||= costOfError(info.path);
         cost += count * errorCost;
       }
     }
     return shown;
   });
-  answer.charge(cost);
+  answer.charge(cost, info.path);
   return charged;
 }
 
-function costOfError(path: GraphQLResolveInfo['path']): number {
+function costOfError(path: Path): number {
+  return COSTS.error + COSTS.character * lengthOf(path);
+}
+
+function lengthOf(path: Path): number {
   let length = 0;
-  for (let part: GraphQLResolveInfo['path'] | undefined = path; part; part = part.prev)
-    length += String(part.key).length;
-  return COSTS.error + COSTS.character * length;
+  for (let part: Path | undefined = path; part; part = part.prev) length += String(part.key).length;
+  return length;
 }
 
 /** What the characters of a member cost beside its field; those of an id, a time or a state only if it is long. */

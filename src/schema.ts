@@ -14,7 +14,7 @@ import { Maintenance } from './resolvers/maintenance.ts';
 import { Residence } from './resolvers/residence.ts';
 
 const SCHEMA_FILE = new URL('../schema/maintenance.graphql', import.meta.url);
-type ResolveReference = (representation: unknown, context: Context, info: GraphQLResolveInfo) => Promise<unknown>;
+type ResolveReference = (representation: unknown, context: Context, info: GraphQLResolveInfo) => unknown;
 const ENTITIES = new Map<unknown, ResolveReference>([
   ['Maintenance', Maintenance.__resolveReference],
   ['Residence', Residence.__resolveReference],
@@ -39,7 +39,7 @@ const resolveEntities: GraphQLFieldResolver<unknown, Context> = (_, { representa
     throw badInput('representations', `must not hold more than ${LIMITS.representations} entries`);
   }
   return representations.map((representation: unknown) =>
-    withinBudget(context, info, async () => {
+    withinBudget(context, info, () => {
       const resolveReference = ENTITIES.get(get(representation, '__typename'));
       if (!resolveReference) throw badInput('representations', 'holds no entity of this subgraph');
       return resolveReference(representation, context, info);

@@ -39,6 +39,7 @@ const TOO_LARGE = 'reply too large';
 const NO_MEMORY = 'no memory for the reply';
 /** No more sockets, files or ports for this process: our fault, which says nothing of the command API. */
 const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
+const LATE_MS = 100;
 const UTF8 = new TextDecoder();
 /** What may pass by itself. Not a time-out: what took all the time once will take it again. */
 const TRANSIENT = {
@@ -166,7 +167,9 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       if (isNonsense(code)) throw new CommandApiError(command, 'invalid', { detail: code, flaw: 'bytes' });
       if (EXHAUSTED.includes(code))
         throw new CommandApiError(command, 'internal', { detail: code, sent, gaveUp: true });
-      throw new CommandApiError(command, timedOut ? 'timeout' : 'unavailable', { detail: code, sent });
+      // A time-out that comes late is this process's own: while it had other work, the reply may have come.
+      const isLate = timedOut && Number(command.attempts.at(-1)?.seconds) * 1000 > ATTEMPT_TIMEOUT_MS + LATE_MS;
+      throw new CommandApiError(command, timedOut ? 'timeout' : 'unavailable', { detail: code, sent, gaveUp: isLate });
     }
   }
 

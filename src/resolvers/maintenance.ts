@@ -7,21 +7,20 @@ import type { Maintenance as Found, MaintenanceKey } from '../maintenance.ts';
 
 // The other fields are members of the record; one that could not be decoded is an Error there, which fails that field alone.
 export const Maintenance = {
-  __resolveReference: async (representation: unknown, context: Context, info: GraphQLResolveInfo) =>
+  __resolveReference: (representation: unknown, context: Context, info: GraphQLResolveInfo) =>
     loadMaintenance(() => toRepresentedKey(representation), context, info),
 
   residence: ({ residenceId }) => ({ id: residenceId }),
 } satisfies MaintenanceResolvers;
 
 /** One repair request with what is selected of it charged, or null where it does not exist. `toKey` may refuse the arguments. */
-export async function loadMaintenance(
+export function loadMaintenance(
   toKey: () => MaintenanceKey,
   context: Context,
   info: GraphQLResolveInfo,
 ): Promise<Found | null> {
   const { loaders } = context.caller();
   const key = toKey();
-  context.answer.charge(COSTS.entity);
-  const found = await loaders.details.load(key);
-  return (found && chargeTickets([found], context, info)[0]) ?? null;
+  context.answer.charge(COSTS.entity, info.path);
+  return loaders.details.load(key).then((found) => (found && chargeTickets([found], context, info)[0]) ?? null);
 }

@@ -24,7 +24,10 @@ export const Mutation: MutationResolvers = {
       // Before anything is sent: what was done could not be told otherwise.
       const { bytes, members } = selectedBeneath(info);
       const idFields = (members.get('deletedIds') ?? 0) + (members.get('id') ?? 0);
-      context.answer.charge(ids.reduce((sum, id) => sum + bytes + costOfText('id', id) * idFields, 0));
+      context.answer.charge(
+        ids.reduce((sum, id) => sum + bytes + costOfText('id', id) * idFields, 0),
+        info.path,
+      );
       const deletions = await deleteMaintenances(caller, keys);
       return {
         deletedIds: deletions.flatMap(({ id, error }) => (error ? [] : id)),

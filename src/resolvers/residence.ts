@@ -7,9 +7,9 @@ import { selectMaintenances } from '../maintenance.ts';
 
 export const Residence = {
   // Another subgraph says whether it exists: to know its id costs no command and needs no token.
-  __resolveReference: async (representation: unknown, { answer }: Context, info: GraphQLResolveInfo) => {
+  __resolveReference: (representation: unknown, { answer }: Context, info: GraphQLResolveInfo) => {
     const id = toRepresentedResidenceId(representation);
-    answer.charge(COSTS.entity + selectedBeneath(info).bytes);
+    answer.charge(COSTS.entity + selectedBeneath(info).bytes, info.path);
     return { id };
   },
 
@@ -19,11 +19,12 @@ export const Residence = {
 
 /** The list of a residence for `Query.maintenances` and `Residence.maintenances` alike. */
 export function listMaintenances(args: QueryMaintenancesArgs, context: Context, info: GraphQLResolveInfo) {
-  return withinBudget(context, info, async () => {
+  return withinBudget(context, info, () => {
     const { loaders } = context.caller();
     checkSelection(args);
-    const list = await loaders.loadList(checkResidenceId(args.residenceId));
-    context.answer.charge(list.length * COSTS.scannedTicket);
-    return chargeTickets(selectMaintenances(list, args), context, info);
+    return loaders.loadList(checkResidenceId(args.residenceId)).then((list) => {
+      context.answer.charge(list.length * COSTS.scannedTicket, info.path);
+      return chargeTickets(selectMaintenances(list, args), context, info);
+    });
   });
 }
