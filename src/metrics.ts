@@ -5,7 +5,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { type admitCommands, BREAKER_STATES } from './command-api/admission.ts';
+import { type Admission, BREAKER_STATES } from './command-api/admission.ts';
 import { COMMANDS, type Command, FLAWS } from './command-api/command.ts';
 import { CommandApiError } from './command-api/errors.ts';
 import type { Config } from './config.ts';
@@ -22,11 +22,7 @@ const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Metrics of one server. `state` tells how its commands are just then. */
-export function createMetrics(
-  { COMMAND_API_URL }: Config,
-  state: ReturnType<typeof admitCommands>['state'],
-  memory: Memory,
-) {
+export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['state'], memory: Memory) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const define = (name: string, help: string, labels: string) => {

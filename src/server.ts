@@ -11,7 +11,7 @@ import { ApolloServerPluginInlineTrace } from '@apollo/server/plugin/inlineTrace
 import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { admitCommands } from './command-api/admission.ts';
+import { createAdmission } from './command-api/admission.ts';
 import { createCoalescing } from './command-api/coalescing.ts';
 import { createTransport } from './command-api/transport.ts';
 import type { Config } from './config.ts';
@@ -36,10 +36,10 @@ export interface ServerDependencies {
 /** Starts listening. Rejects where it cannot, with Node's own error. */
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
   const transport = createTransport(config);
-  const { send, state } = admitCommands(transport.send, config);
+  const admission = createAdmission(config);
   const memory = createMemory();
-  const metrics = createMetrics(config, state, memory);
-  const upstream = { send, coalescing: createCoalescing() };
+  const metrics = createMetrics(config, admission.state, memory);
+  const upstream = { send: transport.send, admission, coalescing: createCoalescing() };
   const mayTrace = config.routerSecrets.length > 0;
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ id, headers, share }, reply) => {
     const isTraced = mayTrace && headers['apollo-federation-include-trace'] === 'ftv1';

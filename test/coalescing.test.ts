@@ -1,8 +1,9 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
 import { createCoalescing } from '../src/command-api/coalescing.ts';
 import { createCommand } from '../src/command-api/command.ts';
-import { codes } from './support/subgraph.ts';
+import { stopClock } from './support/clock.ts';
+import { codes, startSubgraph } from './support/subgraph.ts';
 import { TOKENS } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 import { settle, until } from './support/wait.ts';
@@ -15,6 +16,14 @@ const DELETE = `mutation { deleteMaintenance(id: "${R}:${M}") { id } }`;
 const LISTED = `get_maintenance_list ${R}`;
 
 const subgraph = useSubgraph();
+// A busy machine may take longer than a read may be joined.
+let moveClock: (ms: number) => void;
+beforeEach(() => {
+  moveClock = stopClock();
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 /** Holds the commands of these names until each is released; the answer is what the store has when it comes in. */
 function hold(...names: string[]) {
@@ -66,6 +75,62 @@ describe('identical reads of one caller that are under way together', () => {
       expect(answer.errors[0]?.extensions.commandId).toBe(subgraph.upstream.received[0]?.id);
     }
     expect(subgraph.upstream.commands()).toEqual([LISTED]);
+  });
+
+  it('share one that was sent at most 50 ms ago, and after that begin another', async () => {
+    const held = hold('get_maintenance_list');
+    const asked = [subgraph.ask(LIST)];
+    await until(() => held.length === 1);
+    moveClock(50);
+    asked.push(subgraph.ask(LIST));
+    await settle(subgraph.url);
+    expect(held).toHaveLength(1);
+    moveClock(1);
+    asked.push(subgraph.ask(LIST), subgraph.ask(LIST));
+    await until(() => held.length === 2);
+    await settle(subgraph.url);
+    expect(held).toHaveLength(2);
+    for (const { release } of held) release();
+    for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
+    expect(subgraph.upstream.received).toHaveLength(2);
+  });
+
+  it('share one whose latest attempt was sent at most 50 ms ago', async () => {
+    let release = () => {};
+    const attempts = new Promise<void>((resolve) => {
+      subgraph.upstream.fail((_, response) => {
+        if (subgraph.upstream.received.length === 1) {
+          moveClock(51);
+          return { status: 503 };
+        }
+        release = () => response.end('{"success":true,"result":[]}');
+        resolve();
+        return 'taken';
+      });
+    });
+    const asked = [subgraph.ask(LIST)];
+    await attempts;
+    asked.push(subgraph.ask(LIST));
+    await settle(subgraph.url);
+    release();
+    for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
+    expect(subgraph.upstream.received).toHaveLength(2);
+  });
+
+  it('share one that waits for its turn, however long', async () => {
+    const busy = await startSubgraph({ MAX_COMMANDS_IN_FLIGHT: '1' });
+    const release = busy.upstream.hold();
+    const asked = [busy.ask(LIST.replace(R, 'other'))];
+    await until(() => busy.upstream.received.length === 1);
+    asked.push(busy.ask(LIST));
+    await settle(busy.url);
+    moveClock(5000);
+    asked.push(busy.ask(LIST));
+    await settle(busy.url);
+    release();
+    await Promise.all(asked);
+    expect(busy.upstream.received).toHaveLength(2);
+    await busy.stop();
   });
 
   it('keep nothing once it is settled', async () => {

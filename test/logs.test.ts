@@ -152,6 +152,25 @@ describe('the line of an operation', () => {
     expect(subgraph.logs()).toMatchObject([{ level: 30, commands: [{ id, attempts: 2 }] }]);
   });
 
+  it('has 50 commands at most, failed ones first, says how many are left out, and has at most 16 KB', async () => {
+    subgraph.upstream.fail(({ param }) =>
+      /^r9\d\d$/.test(String(param.residence_id))
+        ? { status: 400, body: { success: false, code: 'x'.repeat(32) } }
+        : { body: { success: true, result: [] } },
+    );
+    const r = Array.from({ length: 1000 }, (_, index) => ({ __typename: 'Residence', id: `r${index}` }));
+    const query = `query ${'q'.repeat(500)}($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { maintenances { id } } } }`;
+    const names = { 'apollographql-client-name': 'c'.repeat(500), 'apollographql-client-version': 'v'.repeat(500) };
+    await subgraph.ask(query, { variables: { r }, headers: names });
+    const [line] = subgraph.logs();
+    const commands = line?.commands as { code?: string }[];
+    expect(commands.length).toBeGreaterThan(40);
+    expect(commands.length).toBeLessThanOrEqual(50);
+    expect(new Set(commands.map(({ code }) => code))).toEqual(new Set(['COMMAND_REJECTED']));
+    expect(line?.commandsLeftOut).toBe(1000 - commands.length);
+    expect(Buffer.byteLength(subgraph.logText())).toBeLessThanOrEqual(16_384);
+  });
+
   it('says how long the operation took, and of that each command', async () => {
     const release = subgraph.upstream.hold();
     const asked = subgraph.ask(LIST);

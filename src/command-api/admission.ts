@@ -5,7 +5,7 @@ import { addAbortListener } from 'node:events';
 import type { Config } from '../config.ts';
 import type { Command } from './command.ts';
 import { abandoned, CommandApiError } from './errors.ts';
-import type { Received, Send } from './transport.ts';
+import type { Received } from './transport.ts';
 
 export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
 
@@ -93,13 +93,13 @@ function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
   return { guard, state };
 }
 
-/** Puts a bounded queue and a circuit breaker before what sends commands. `state` tells how they are. */
-export function admitCommands(transport: Send, config: Config) {
+export type Admission = ReturnType<typeof createAdmission>;
+
+/** The queue and the breaker of all operations. `state` tells how they are. */
+export function createAdmission(config: Config) {
   const { takeTurn, count } = createQueue(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
   const breaker = createBreaker(config);
-  const send: Send = (command, param, session, end) =>
-    takeTurn(command, end.signal, () => breaker.guard(command, () => transport(command, param, session, end)));
-  return { send, state: () => ({ ...count(), breaker: breaker.state() }) };
+  return { takeTurn, guard: breaker.guard, state: () => ({ ...count(), breaker: breaker.state() }) };
 }
 
 function notSent(command: Command, detail: string): CommandApiError {

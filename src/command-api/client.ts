@@ -7,7 +7,7 @@ import { SpanKind } from '@opentelemetry/api';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { TAKES } from '../memory.ts';
 import { inSpan } from '../tracing.ts';
-import { createQueue } from './admission.ts';
+import { type Admission, createQueue } from './admission.ts';
 import type { createCoalescing } from './coalescing.ts';
 import { type Command, type CommandName, createCommand } from './command.ts';
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
@@ -20,6 +20,7 @@ const LARGE_BYTES = 50_000;
 /** What all operations share. */
 export interface Upstream {
   readonly send: Send;
+  readonly admission: Admission;
   readonly coalescing: ReturnType<typeof createCoalescing>;
 }
 
@@ -38,7 +39,11 @@ type Param = Readonly<Record<string, unknown>> & { readonly residence_id: string
  * A client for one operation. Every method throws a `CommandApiError` where its command fails. `commands` gets each
  * command as it is asked for, and is completed when it settles.
  */
-export function createCommandApiClient({ send, coalescing }: Upstream, session: Session, commands: Command[]) {
+export function createCommandApiClient(
+  { send, admission, coalescing }: Upstream,
+  session: Session,
+  commands: Command[],
+) {
   // So many at once that one operation cannot fill everybody's queue.
   const { takeTurn } = createQueue(32, Number.POSITIVE_INFINITY);
 
@@ -49,14 +54,18 @@ export function createCommandApiClient({ send, coalescing }: Upstream, session: 
     const start = performance.now();
     const signal = write ? session.writeSignal : session.readSignal;
 
-    async function exchange(end: AbortController): Promise<Decoded<T>> {
-      const reply = await send(command, param, session, end);
-      try {
-        await waitForTurn(reply.bytes, end.signal);
-        return { value: decode(decodeReply(reply, command), command), bytes: reply.bytes };
-      } finally {
-        session.share.add(-reply.held);
-      }
+    /** Keeps its place until the reply is decoded: so many replies wait for that at once, and no more. */
+    function exchange(end: AbortController): Promise<Decoded<T>> {
+      return admission.takeTurn(command, end.signal, async () => {
+        takeMemory(0);
+        const reply = await admission.guard(command, () => send(command, param, session, end));
+        try {
+          await waitForTurn(reply.bytes, end.signal);
+          return { value: decode(decodeReply(reply, command), command), bytes: reply.bytes };
+        } finally {
+          session.share.add(-reply.held);
+        }
+      });
     }
 
     async function sendAlone(): Promise<Decoded<T>> {
@@ -90,13 +99,18 @@ export function createCommandApiClient({ send, coalescing }: Upstream, session: 
       if (ended.aborted && !write) throw abandoned(command, ended, true);
     }
 
+    /** Before the command waits, and again before it is sent: replies to writes may have taken more than there is. */
+    function takeMemory(bytes: number): void {
+      if (!session.share.take(bytes, 'command')) throw noMemory('no memory for the command', false);
+    }
+
     function noMemory(detail: string, sent: boolean): CommandApiError {
       return new CommandApiError(command, 'unavailable', { detail, sent, gaveUp: true });
     }
 
     return inSpan(name, { kind: SpanKind.CLIENT }, async (span) => {
       try {
-        if (!session.share.take(TAKES.command, 'command')) throw noMemory('no memory for the command', false);
+        takeMemory(TAKES.command);
         return (await takeTurn(command, signal, write ? sendAlone : share)).value;
       } catch (error) {
         command.error = error;

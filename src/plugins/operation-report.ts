@@ -8,6 +8,9 @@ import { codeOf } from '../format-error.ts';
 import type { Metrics } from '../metrics.ts';
 import { failSpan } from '../tracing.ts';
 
+/** Of a line in the log, so that it has at most 16 KB. */
+const MOST = { commands: 50, commandBytes: 13_500, errorIds: 20 };
+
 /** Reports each operation: a line in the log, its metrics, and its name on the request's span. */
 export function operationReport(logger: Logger, metrics: Metrics): ApolloServerPlugin<Context> {
   return {
@@ -17,12 +20,13 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
         async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
           const codes = [...new Set(errors.map(({ extensions }) => String(extensions?.code)))];
-          const errorIds = errors.flatMap(({ extensions }) => extensions?.errorId ?? []);
+          const errorIds = errors.flatMap(({ extensions }) => extensions?.errorId ?? []).slice(0, MOST.errorIds);
           const name = shorten(operationName);
           const type = operation?.operation;
           metrics.operationEnded(type ?? 'unknown', codes, contextValue);
-          const commands = contextValue.commands.map(describeCommand);
-          const level = chooseLevel([...codes, ...commands.map(({ code }) => code)]);
+          const { commands: all } = contextValue;
+          const commands = describeCommands(all);
+          const level = chooseLevel([...codes, ...all.map(({ error }) => (error ? codeOf(error) : undefined))]);
           logger[level](
             {
               ...contextValue.request,
@@ -30,6 +34,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
               operationType: type,
               durationMs: Math.round(performance.now() - start),
               commands,
+              commandsLeftOut: all.length - commands.length || undefined,
               codes,
               ...(errorIds.length > 0 && { errorIds }),
             },
@@ -49,6 +54,14 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
 function chooseLevel(codes: readonly (string | undefined)[]): Level {
   if (codes.includes('INTERNAL_SERVER_ERROR')) return 'error';
   return codes.some((code) => code?.startsWith('UPSTREAM_')) ? 'warn' : 'info';
+}
+
+/** Failed ones first, as many as a line has room for. */
+function describeCommands(commands: readonly Command[]) {
+  const failedFirst = commands.toSorted((a, b) => Number(b.error !== undefined) - Number(a.error !== undefined));
+  const entries = failedFirst.slice(0, MOST.commands).map(describeCommand);
+  while (JSON.stringify(entries).length > MOST.commandBytes) entries.pop();
+  return entries;
 }
 
 function describeCommand(command: Command) {

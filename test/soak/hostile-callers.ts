@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { gzipSync } from 'node:zlib';
 import { type Replica, startReplica } from '../support/replica.ts';
 import { scrape } from '../support/scrape.ts';
 import { type Call, call } from './call.ts';
@@ -78,11 +77,6 @@ const SHAPES: Readonly<Record<string, Shape>> = {
     body: READ,
     bodyMs: 3000,
     headers: { 'transfer-encoding': 'chunked' },
-  },
-  'gzip bodies that inflate to 1 MB': {
-    reply: 'slow-small',
-    body: gzipSync(READ),
-    headers: { 'content-encoding': 'gzip' },
   },
   // As many of them as a cache of documents holds, and more; fewer than 1,000 where time is over.
   'distinct documents of 15,000 tokens': { reply: 'small', body: documentOf, callers: 4, rounds: 250 },
