@@ -3,10 +3,16 @@
  * two bounds.
  */
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { exampleTicket } from '../dev/seed.ts';
+import { createAdmission } from '../src/command-api/admission.ts';
+import { createCommandApiClient } from '../src/command-api/client.ts';
+import { createCoalescing } from '../src/command-api/coalescing.ts';
+import { loadConfig } from '../src/config.ts';
+import { createMemory } from '../src/memory.ts';
 import { type Asking, codes, type GraphqlError, NEW_MAINTENANCE } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
+import { until } from './support/wait.ts';
 
 const R = NEW_MAINTENANCE.residenceId;
 const LIST = `maintenances(residenceId: "${R}")`;
@@ -264,6 +270,65 @@ describe('one reply', () => {
         outcome: 'UNKNOWN',
       },
     ]);
+  });
+});
+
+describe('replies over 50 KB', () => {
+  /** Notes the decoding of each. */
+  function watchDecoding(notes: string[]): void {
+    const { parse } = JSON;
+    jest.spyOn(JSON, 'parse').mockImplementation((text) => {
+      if (text.length > 50_000) notes.push('decoded');
+      return parse(text);
+    });
+  }
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it('are each decoded in a turn of the event loop of its own', async () => {
+    const notes: string[] = [];
+    watchDecoding(notes);
+    const held: (() => void)[] = [];
+    const body = JSON.stringify({ success: true, result: [{ maintenance_id: 'm', feedback: 'x'.repeat(50_000) }] });
+    subgraph.upstream.fail((_, response) => {
+      held.push(() => response.end(body));
+      return 'taken';
+    });
+    const asked = list(8, (index) => subgraph.ask(`{ maintenances(residenceId: "r${index}") { id } }`));
+    await until(() => held.length === 8);
+    const note = () => {
+      notes.push('turn');
+      if (notes.filter((one) => one === 'decoded').length < 8) setImmediate(note);
+    };
+    setImmediate(note);
+    for (const release of held) release();
+    for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
+    const decoded = notes.flatMap((one, index) => (one === 'decoded' ? index : []));
+    expect(decoded).toHaveLength(8);
+    for (const index of decoded) expect(notes[index - 1]).toBe('turn');
+  });
+
+  it('are dropped where the operation ends before', async () => {
+    const notes: string[] = [];
+    watchDecoding(notes);
+    const caller = new AbortController();
+    const text = JSON.stringify({ success: true, result: [], text: 'x'.repeat(50_000) });
+    const send = async () => {
+      caller.abort();
+      return { status: 200, text, bytes: text.length, held: 0 };
+    };
+    const admission = createAdmission(loadConfig({ COMMAND_API_URL: 'http://localhost', ROUTER_SECRET: 'x' }));
+    const session = {
+      headers: { authorization: 'Bearer x', traceparent: undefined },
+      endsAt: Number.POSITIVE_INFINITY,
+      readSignal: caller.signal,
+      writeSignal: new AbortController().signal,
+      share: createMemory().open(),
+    };
+    const client = createCommandApiClient({ send, admission, coalescing: createCoalescing() }, session, []);
+    await expect(client.getMaintenanceList('r')).rejects.toMatchObject({ reason: 'gone' });
+    expect(notes).toEqual([]);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import net from 'node:net';
@@ -176,6 +177,46 @@ describe('npm start', () => {
     expect(answered).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(answered).toMatch(/\r\nconnection: close\r\n/i);
     expect(answered).toContain('{"data":{"maintenances":[{"contact":"10086"}]}}');
+    expect(await subgraph.exit).toBe(0);
+    await upstream.stop();
+  });
+
+  it('takes it for its own fault, and for none of the command API, when it has no socket left', async () => {
+    const upstream = await startUpstream();
+    const env = { ...ENV, COMMAND_API_URL: upstream.url, DRAIN_DELAY_MS: '0', BREAKER_FAILURES: '1' };
+    const program = ['-c', `ulimit -n 60; exec "$0" "$@"`, process.execPath, ...argumentsOf('src/main.ts')];
+    const subgraph = watch(start('/bin/sh', program, env));
+    const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = async (query: string) => {
+      const { text } = await request(agent, `${url}/graphql`, { headers: HEADERS, body: JSON.stringify({ query }) });
+      return JSON.parse(text);
+    };
+    const LIST = `{ maintenances(residenceId: "${R}") { contact } }`;
+    await ask('{ __typename }');
+    // More than it can take up: it closes those for which it has none left.
+    const { hostname, port } = new URL(url);
+    const idle = Array.from({ length: 80 }, () => net.connect(Number(port), hostname).on('error', () => {}));
+    await Promise.all(idle.map((socket) => once(socket, 'connect')));
+    const settled = idle.map((socket) => once(socket, 'close'));
+    await Promise.race(settled);
+    const errorId = expect.any(String);
+    const answer = await ask(LIST);
+    expect(answer.errors).toMatchObject([{ extensions: { code: 'INTERNAL_SERVER_ERROR', errorId } }]);
+    const { errors } = await ask(`mutation { deleteMaintenance(id: "${R}:m") { id } }`);
+    expect(errors).toMatchObject([{ extensions: { code: 'INTERNAL_SERVER_ERROR', errorId, outcome: 'NOT_SENT' } }]);
+    const batch = await ask(`mutation { deleteMaintenances(ids: ["${R}:m"]) { failures { code message outcome } } }`);
+    expect(batch.data.deleteMaintenances.failures).toEqual([
+      { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error', outcome: 'NOT_SENT' },
+    ]);
+    expect(upstream.received).toHaveLength(0);
+    expect(subgraph.output()).toMatch(/"level":50.*"detail":"get_maintenance_list: EMFILE"/);
+    for (const socket of idle) socket.destroy();
+    let after = answer;
+    while (after.errors) after = await ask(LIST);
+    expect(after.data).toEqual({ maintenances: [{ contact: '10086' }] });
+    agent.destroy();
+    subgraph.child.kill('SIGTERM');
     expect(await subgraph.exit).toBe(0);
     await upstream.stop();
   });

@@ -42,6 +42,14 @@ const TWO_MB = 'x'.repeat(2 * 1024 * 1024);
 
 /** Each fault of a list command, and the code that it must become. */
 const FAULTS: [string, Fault, string][] = [
+  ...['000', '099'].map((status): [string, Fault, string] => [
+    `status ${status} with a success`,
+    (_, response) => {
+      response.socket?.end(`HTTP/1.1 ${status} odd\r\ncontent-length: 28\r\n\r\n{"success":true,"result":[]}`);
+      return 'taken';
+    },
+    'UPSTREAM_INVALID_RESPONSE',
+  ]),
   ['401', answers({ status: 401, body: JSON_NO }), 'UNAUTHENTICATED'],
   ['401 with success', answers({ status: 401, body: { success: true, result: [] } }), 'UNAUTHENTICATED'],
   ['403', answers({ status: 403, body: JSON_NO }), 'FORBIDDEN'],
