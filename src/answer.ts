@@ -68,29 +68,27 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
   let left: number = LIMITS.answer;
   let isFull = false;
 
-  function take(bytes: number, path: Path): 'taken' | 'too large' | 'no memory' {
+  /** Charges what is at or beneath `path`. Throws a `Refusal` where it has no room. */
+  function charge(bytes: number, path: Path): void {
     const cost = bytes * (isTraced ? COSTS.trace + Math.floor(lengthOf(path) / COSTS.field) : 1);
-    if (cost > left) return 'too large';
-    if (!share.take(cost, 'answer')) return 'no memory';
+    if (cost > left) throw new Refusal('BAD_USER_INPUT', 'The answer would be too large with this. Ask for less.');
+    if (!share.take(cost, 'answer')) throw new Refusal('UPSTREAM_UNAVAILABLE', 'No memory is left for this answer.');
     left -= cost;
-    return 'taken';
   }
 
   return {
-    /** Charges what is at or beneath `path`. Throws a `Refusal` where it has no room. */
-    charge(bytes: number, path: Path): void {
-      const result = take(bytes, path);
-      if (result === 'too large')
-        throw new Refusal('BAD_USER_INPUT', 'The answer would be too large with this. Ask for less.');
-      if (result === 'no memory') throw new Refusal('UPSTREAM_UNAVAILABLE', 'No memory is left for this answer.');
-    },
+    charge,
 
     /** Charges an error at `path`. False where there is no room, except for the first. */
     chargeError(path: Path): boolean {
-      const fits = take(costOfError(path), path) === 'taken';
-      const isShown = fits || !isFull;
-      isFull ||= !fits;
-      return isShown;
+      try {
+        charge(costOfError(path), path);
+        return true;
+      } catch {
+        const isFirst = !isFull;
+        isFull = true;
+        return isFirst;
+      }
     },
 
     /** Whether an error had no room. */

@@ -2,7 +2,7 @@
  * The HTTP host of an Apollo Server: the router's secret before everything, health, and draining.
  */
 import { randomUUID } from 'node:crypto';
-import http, { STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApolloServer, BaseContext } from '@apollo/server';
@@ -23,16 +23,14 @@ import { VERSION } from './version.ts';
 // Above the idle timeout of every router (Cosmo keeps 90 s): a router must never send on a connection that we close.
 const KEEP_ALIVE_MS = 120_000;
 const SERVER_OPTIONS = {
-  // One without a Host is answered like every other fault, and not with an empty 400 of Node's.
-  requireHostHeader: false,
   keepAliveTimeout: KEEP_ALIVE_MS,
-  // From the first byte of a request to the end of its head, and to the end of its body.
-  headersTimeout: KEEP_ALIVE_MS + 5000,
+  // From the first byte of a request to the end of its body.
   requestTimeout: KEEP_ALIVE_MS + 10_000,
-  connectionsCheckingInterval: 5000,
+  // A connection on which nothing moves: its client reads no answer. Longer than any operation may take.
+  connectionTimeout: KEEP_ALIVE_MS + 10_000,
+  // A missing Host is answered like every other fault; Node would send an empty 400.
+  http: { requireHostHeader: false, headersTimeout: KEEP_ALIVE_MS + 5000, connectionsCheckingInterval: 5000 },
 };
-// A connection on which nothing moves: its client reads no answer. Longer than any operation may take.
-const SILENCE_MS = KEEP_ALIVE_MS + 10_000;
 const GRACE_MS = 1000;
 /** What may go into a log as it came. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
@@ -84,9 +82,6 @@ export async function startHost<T extends BaseContext>(
         void Promise.allSettled([request.answered]).then(share.close);
       });
     }
-    // HTTP/1.0 knows no expectation, and no other is known.
-    const isExpected = /\b100-continue\b/i.test(request.headers.expect ?? '') && request.raw.httpVersionMinor > 0;
-    if (isExpected) reply.raw.writeContinue();
     return undefined;
   }
 
@@ -111,13 +106,7 @@ export async function startHost<T extends BaseContext>(
   /** For either port: it asks for the secret first, answers in JSON, and reaps slow and silent clients. */
   function createApp(): FastifyInstance {
     const app = fastify({
-      // Node by itself answers an expectation, before anyone has asked for the secret.
-      serverFactory: (handle) =>
-        http
-          .createServer(SERVER_OPTIONS, handle)
-          .setTimeout(SILENCE_MS)
-          .on('checkContinue', handle)
-          .on('checkExpectation', handle),
+      ...SERVER_OPTIONS,
       clientErrorHandler: answerClientError,
       bodyLimit: LIMITS.bodyBytes,
       return503OnClosing: false,

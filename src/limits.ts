@@ -34,55 +34,42 @@ export const LIMITS = {
   variableErrors: 2,
 } as const;
 
-const NOTHING = { fields: 0, aliases: 0, depth: 0 };
-/** All counts with each fragment as often as it is spread; `fields` are those of the first of `depth` levels. */
-type Extent = typeof NOTHING;
+type Counts = Record<'selections' | 'aliases' | 'rootFields' | 'depth', number>;
+const NAMES: Readonly<Record<keyof Counts, string>> = {
+  selections: 'selections',
+  aliases: 'aliases',
+  rootFields: 'root fields',
+  depth: 'levels of depth',
+};
+// Only fragments that spread each other go so deep within the limits; those in a cycle go deeper than the stack.
+const MAX_NESTING = 500;
 
-/** The validation rule for what graphql and Apollo Server do not limit. */
+/** The validation rule for what graphql and Apollo Server do not limit, each fragment counted as often as it is spread. */
 export function limitOperations(context: ValidationContext): ASTVisitor {
-  // Each fragment is measured once: one that doubles the next, thirty times, would block for good otherwise.
-  const fragments = new Map<string, Extent>();
-
-  function measure({ selections }: SelectionSetNode): Extent {
-    let { fields, aliases, depth } = NOTHING;
+  /** Adds up what is at `depth` and beneath. Ends early where there are too many selections, as of fragments in a cycle. */
+  function count({ selections }: SelectionSetNode, depth: number, nesting: number, sum: Counts): void {
+    if (nesting > MAX_NESTING) sum.selections = LIMITS.selections;
     for (const selection of selections) {
-      let inner = NOTHING;
-      if (selection.kind === Kind.FRAGMENT_SPREAD) inner = measureFragment(selection.name.value);
-      else if (selection.selectionSet) inner = measure(selection.selectionSet);
-      aliases += inner.aliases;
-      if (selection.kind === Kind.FIELD) {
-        fields += 1;
-        aliases += selection.alias ? 1 : 0;
-        // graphql has a rule of its own for how deep an introspection goes; the standard one goes 15 deep.
-        depth = Math.max(depth, selection.name.value.startsWith('__') ? 0 : inner.depth + 1);
-      } else {
-        fields += inner.fields;
-        depth = Math.max(depth, inner.depth);
-      }
+      if (++sum.selections > LIMITS.selections) return;
+      const isField = selection.kind === Kind.FIELD;
+      // graphql has a rule of its own for how deep an introspection goes; the standard one goes 15 deep.
+      const own = isField && selection.name.value.startsWith('__') ? Number.NEGATIVE_INFINITY : depth;
+      sum.aliases += isField && selection.alias ? 1 : 0;
+      sum.rootFields += isField && depth === 1 ? 1 : 0;
+      if (isField) sum.depth = Math.max(sum.depth, own);
+      const inside = selection.kind === Kind.FRAGMENT_SPREAD ? context.getFragment(selection.name.value) : selection;
+      if (inside?.selectionSet) count(inside.selectionSet, isField ? own + 1 : own, nesting + 1, sum);
     }
-    return { fields, aliases, depth };
-  }
-
-  function measureFragment(name: string): Extent {
-    const known = fragments.get(name);
-    if (known) return known;
-    // What a cycle meets; that there is one, graphql's own rule says.
-    fragments.set(name, NOTHING);
-    const fragment = context.getFragment(name);
-    const extent = fragment ? measure(fragment.selectionSet) : NOTHING;
-    fragments.set(name, extent);
-    return extent;
   }
 
   return {
     OperationDefinition(node) {
-      const { fields, aliases, depth } = measure(node.selectionSet);
-      const check = (what: string, value: number, most: number) => {
-        if (value > most) context.reportError(new GraphQLError(`Too many ${what}: at most ${most}.`, { nodes: node }));
-      };
-      check('aliases', aliases, LIMITS.aliases);
-      check('root fields', fields, LIMITS.rootFields);
-      check('levels of depth', depth, LIMITS.depth);
+      const sum = { selections: 0, aliases: 0, rootFields: 0, depth: 0 };
+      count(node.selectionSet, 1, 0, sum);
+      for (const [what, name] of Object.entries(NAMES) as [keyof Counts, string][]) {
+        if (sum[what] > LIMITS[what])
+          context.reportError(new GraphQLError(`Too many ${name}: at most ${LIMITS[what]}.`, { nodes: node }));
+      }
       return false;
     },
   };

@@ -57,7 +57,6 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     persistedQueries: false,
     // Without lines and columns: to find those of an error reads the document up to it, 22 ms for 1 MB of line breaks.
     parseOptions: { maxTokens: LIMITS.tokens, noLocation: true },
-    maxRecursiveSelections: LIMITS.selections,
     validationRules: [limitOperations],
     validationOptions: { maxErrors: LIMITS.errors },
     executionOptions: { maxCoercionErrors: LIMITS.variableErrors },

@@ -71,6 +71,12 @@ describe('is refused before any command', () => {
     ['101 aliases', `{ ${LIST} { ${aliases(101)} } }`, VALIDATION, /alias/i],
     ['101 aliases of __typename', `{ ${LIST} { ${aliases(101, '__typename')} } }`, VALIDATION, /alias/i],
     ['101 aliases at the root', `{ ${aliases(101, '__typename')} }`, VALIDATION, /alias/i],
+    [
+      '101 aliases behind 600 fragments',
+      `{ ${LIST} { ...F0 } } ${times(600, (i) => `fragment F${i} on Maintenance { ${i < 599 ? `...F${i + 1}` : aliases(101)} }`)}`,
+      VALIDATION,
+      /selections/i,
+    ],
     ['4,000 aliases', `{ ${LIST} { ${aliases(4000)} } }`, VALIDATION, /alias/i],
     ['20,000 aliases', `{ ${LIST} { ${aliases(20_000)} } }`, PARSE, /token/i],
     [

@@ -11,7 +11,7 @@ import { type Admission, createQueue } from './admission.ts';
 import type { createCoalescing } from './coalescing.ts';
 import { type Command, type CommandName, createCommand } from './command.ts';
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
-import { abandoned, CommandApiError } from './errors.ts';
+import { abandoned, noMemory } from './errors.ts';
 import type { Send, Session } from './transport.ts';
 
 /** A larger reply is decoded, and used by each operation that waits for it, in a turn of the event loop of its own. */
@@ -57,7 +57,8 @@ export function createCommandApiClient(
     /** Keeps its place until the reply is decoded: so many replies wait for that at once, and no more. */
     function exchange(end: AbortController): Promise<Decoded<T>> {
       return admission.takeTurn(command, end.signal, async () => {
-        takeMemory(0);
+        // Replies to writes may have taken more than there is.
+        takeMemory(0, 'command');
         const reply = await admission.guard(command, () => send(command, param, session, end));
         try {
           await waitForTurn(reply.bytes, end.signal);
@@ -84,11 +85,10 @@ export function createCommandApiClient(
     async function share(): Promise<Decoded<T>> {
       const key = JSON.stringify([session.headers.authorization, name, param]);
       const decoded = await coalescing.share(key, command, signal, exchange);
-      const { value, bytes } = decoded;
-      if (command.coalesced) await waitForTurn(bytes, signal);
+      if (command.coalesced) await waitForTurn(decoded.bytes, signal);
       // Held until the operation ends, by each that uses it.
-      const tickets = Array.isArray(value) ? value.length : 1;
-      if (!session.share.take(bytes + tickets * TAKES.ticket, 'reply')) throw noMemory('no memory for the reply', true);
+      const tickets = Array.isArray(decoded.value) ? decoded.value.length : 1;
+      takeMemory(decoded.bytes + tickets * TAKES.ticket, 'reply');
       return decoded;
     }
 
@@ -99,18 +99,13 @@ export function createCommandApiClient(
       if (ended.aborted && !write) throw abandoned(command, ended, true);
     }
 
-    /** Before the command waits, and again before it is sent: replies to writes may have taken more than there is. */
-    function takeMemory(bytes: number): void {
-      if (!session.share.take(bytes, 'command')) throw noMemory('no memory for the command', false);
-    }
-
-    function noMemory(detail: string, sent: boolean): CommandApiError {
-      return new CommandApiError(command, 'unavailable', { detail, sent, gaveUp: true });
+    function takeMemory(bytes: number, stage: 'command' | 'reply'): void {
+      if (!session.share.take(bytes, stage)) throw noMemory(command, stage);
     }
 
     return inSpan(name, { kind: SpanKind.CLIENT }, async (span) => {
       try {
-        takeMemory(TAKES.command);
+        takeMemory(TAKES.command, 'command');
         return (await takeTurn(command, signal, write ? sendAlone : share)).value;
       } catch (error) {
         command.error = error;

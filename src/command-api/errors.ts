@@ -61,3 +61,9 @@ export function abandoned(command: Command, { reason }: AbortSignal, sent: boole
   const detail = isOut ? 'out of time' : 'the caller has gone';
   return new CommandApiError(command, isOut ? 'timeout' : 'gone', { detail, sent, gaveUp: true });
 }
+
+/** The failure of a command, or of its reply, for which this process has no memory. */
+export function noMemory(command: Command, stage: 'command' | 'reply'): CommandApiError {
+  const detail = `no memory for the ${stage}`;
+  return new CommandApiError(command, 'unavailable', { detail, sent: stage === 'reply', gaveUp: true });
+}

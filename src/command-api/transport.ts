@@ -9,7 +9,7 @@ import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
 import type { Attempt, Command } from './command.ts';
 import type { Reply } from './decoder.ts';
-import { abandoned, CommandApiError } from './errors.ts';
+import { abandoned, CommandApiError, noMemory } from './errors.ts';
 
 /** What of the caller's request goes along with each of its commands, and what ends them. */
 export interface Session {
@@ -34,9 +34,6 @@ export interface Received extends Reply {
 export type Send = ReturnType<typeof createTransport>['send'];
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
-// Why an exchange was cut off, beside what ends its operation.
-const TOO_LARGE = 'reply too large';
-const NO_MEMORY = 'no memory for the reply';
 /** No more sockets, files or ports for this process: our fault, which says nothing of the command API. */
 const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
 const LATE_MS = 100;
@@ -136,10 +133,10 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     request.on('downloadProgress', ({ transferred }) => {
       // Fewer than before where an attempt begins again.
       const more = transferred - held;
-      if (transferred > MAX_REPLY_BYTES) return end.abort(TOO_LARGE);
+      if (transferred > MAX_REPLY_BYTES) return end.abort(tooLarge(command));
       // The reply to a write is never refused: it says what happened.
       if (more <= 0 || command.write) session.share.add(more);
-      else if (!session.share.take(more, 'reply')) return end.abort(NO_MEMORY);
+      else if (!session.share.take(more, 'reply')) return end.abort(noMemory(command, 'reply'));
       held = transferred;
     });
     try {
@@ -148,21 +145,21 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       const bytes = body.byteLength;
       if (bytes <= MAX_REPLY_BYTES) return { status, text: UTF8.decode(body), bytes, held };
       if (decidesAlone(status, false)) return { status, text: '', bytes: 0, held };
-      throw cutOff(command, TOO_LARGE, true);
+      throw tooLarge(command);
     } catch (error) {
       session.share.add(-held);
       if (!(error instanceof RequestError)) throw error;
       const status = error.response?.statusCode;
       const { aborted, reason } = end.signal;
-      const isCutOff = reason === TOO_LARGE || reason === NO_MEMORY;
+      const isCutOff = reason instanceof CommandApiError;
       const gaveUp = aborted && !isCutOff;
-      const code = isCutOff ? reason : findCode(error);
+      const code = isCutOff ? reason.details.detail : findCode(error);
       const timedOut = gaveUp || code === 'ETIMEDOUT';
       const sent = wasSent(error);
       endAttempt(command, { error: code });
       if (status !== undefined && decidesAlone(status, timedOut)) return { status, text: '', bytes: 0, held: 0 };
       // got's error itself goes no further: it shows the token and the body.
-      if (isCutOff) throw cutOff(command, reason, sent);
+      if (isCutOff) throw reason;
       if (gaveUp) throw abandoned(command, end.signal, sent);
       if (isNonsense(code)) throw new CommandApiError(command, 'invalid', { detail: code, flaw: 'bytes' });
       if (EXHAUSTED.includes(code))
@@ -173,10 +170,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     }
   }
 
-  /** The failure of a reply that was not read to its end. */
-  function cutOff(command: Command, detail: string, sent: boolean): CommandApiError {
-    if (detail === NO_MEMORY) return new CommandApiError(command, 'unavailable', { detail, sent, gaveUp: true });
-    return new CommandApiError(command, 'invalid', { detail, flaw: 'size', limit: MAX_REPLY_BYTES });
+  function tooLarge(command: Command): CommandApiError {
+    return new CommandApiError(command, 'invalid', { detail: 'reply too large', flaw: 'size', limit: MAX_REPLY_BYTES });
   }
 
   return {
