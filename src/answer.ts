@@ -11,7 +11,7 @@ import type { Share } from './memory.ts';
 
 /** In bytes. */
 export const COSTS = {
-  /** With an alias of 16 characters and an id of 100. Further ones cost as characters. */
+  /** With an alias of 16 characters and an id of 70. Further ones cost as characters. */
   field: 50,
   character: 3,
   /** With its path, of which the keys cost as characters. */
@@ -23,7 +23,7 @@ export const COSTS = {
   /** How many times as much all of it costs with an inline trace. */
   trace: 6,
 } as const;
-const FREE = { alias: 16, id: 100 };
+const FREE = { alias: 16, id: 70 };
 const TEXTS: ReadonlySet<string> = new Set(['description', 'contact', 'feedback', 'pictureUrls']);
 
 /** What is selected of one entry or entity: the cost of its fields, and how often each name is there under any alias. */

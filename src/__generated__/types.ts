@@ -22,13 +22,13 @@ export type Scalars = {
  * are converted to UTC, without fractions of a second.
  */
 export type CreateMaintenanceInput = {
-  /** Whom to contact about it (联系人). Not blank. */
+  /** Whom to contact about it (联系人). Not blank, at most 1,000 characters. */
   contact: Scalars['String']['input'];
-  /** What is to be repaired (描述). Not blank. */
+  /** What is to be repaired (描述). Not blank, at most 10,000 characters. */
   description: Scalars['String']['input'];
   /** When the requested period ends (结束时间). Later than `startTime`. */
   finishTime: Scalars['DateTime']['input'];
-  /** Names of pictures that the client app uploaded through the vendor's own SDK (文件名). A server cannot make one. */
+  /** Names of pictures that the client app uploaded through the vendor's own SDK (文件名), at most 20. A server cannot make one. */
   pictureFilenames?: InputMaybe<Array<Scalars['String']['input']>>;
   /** The command API's id of the residence (住宅ID). */
   residenceId: Scalars['ID']['input'];
