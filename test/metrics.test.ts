@@ -514,7 +514,8 @@ describe('/metrics', () => {
   });
 
   it('counts what is refused for want of memory', async () => {
-    const subgraph = await start();
+    // A busy machine may need longer than a command may by default.
+    const subgraph = await start({ ATTEMPT_TIMEOUT_MS: '60000', OPERATION_TIMEOUT_MS: '60000' });
     // 23 bytes of a reply are 300 in memory: half of what all may hold is soon taken.
     listing(Array.from({ length: 80_000 }, () => ({ maintenance_id: '1' })))(subgraph);
     const lists = Array.from({ length: 12 }, (_, i) => `a${i}: maintenances(residenceId: "r${i}", first: 1) { id }`);

@@ -43,10 +43,10 @@ export function runNpmStart(given: NodeJS.ProcessEnv) {
   return watch(child);
 }
 
-/** Returns the arguments of Node in the npm script that runs `file`. */
+/** Returns the arguments of Node in the npm script that runs `file`, and the usual ones for a file that no script runs. */
 export function argumentsOf(file: string): string[] {
   const script = Object.values(SCRIPTS).find((one) => one.endsWith(` ${file}`));
-  return script?.split('exec node ')[1]?.split(' ') ?? [];
+  return script?.split('exec node ')[1]?.split(' ') ?? ['--import', './check-node.mjs', file];
 }
 
 /** Starts one of the project's programs as its npm script does. */
