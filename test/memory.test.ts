@@ -128,6 +128,43 @@ it('a reply without room is cut off, and opens no breaker', async () => {
   expect(samples.get(writeSample('maintenance_breaker_state', { state: 'closed' }))).toBe(1);
 });
 
+it('replies on their way are counted from their first byte, and cut off before they end', async () => {
+  const BYTES = 1_500_000;
+  const room = Math.floor(limit / 2 / BYTES);
+  let cutOff = 0;
+  const releases: (() => void)[] = [];
+  upstream.fail((_, response) => {
+    response.once('close', () => {
+      if (!response.writableFinished) cutOff++;
+    });
+    response.writeHead(200).write('x'.repeat(BYTES));
+    releases.push(() => response.end());
+    return 'taken';
+  });
+  const lists = Array.from(
+    { length: room + 3 },
+    (_, index) => `a${index}: maintenances(residenceId: "r${index}") { id }`,
+  );
+  const asked = ask(0, `{ ${lists.join(' ')} }`);
+  await until(() => cutOff === 3);
+  expect((await scrape(replica.url)).get('maintenance_memory_held_bytes')).toBeGreaterThan(room * BYTES);
+  for (const release of releases) release();
+  const { errors } = await asked;
+  const codes = errors.map(({ extensions }) => extensions.code).toSorted();
+  expect(codes).toEqual([
+    ...Array.from({ length: room }, () => 'UPSTREAM_INVALID_RESPONSE'),
+    ...Array.from({ length: 3 }, () => 'UPSTREAM_UNAVAILABLE'),
+  ]);
+});
+
+it('a reply is counted once, on its way and decoded', async () => {
+  const description = 'x'.repeat(1_500_000);
+  upstream.fail(() => ({ body: { success: true, result: [{ maintenance_id: 'm', description }] } }));
+  const room = Math.floor(limit / 2 / 1_510_000);
+  const lists = Array.from({ length: room }, (_, index) => `a${index}: maintenances(residenceId: "r${index}") { id }`);
+  expect((await ask(0, `{ ${lists.join(' ')} }`)).errors).toEqual([]);
+});
+
 it('the reply to a write is never refused', async () => {
   const text = 'x'.repeat(1_500_000);
   upstream.fail(() => ({ body: { success: true, result: { maintenance_id: 'm', text } } }));

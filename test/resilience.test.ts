@@ -415,6 +415,18 @@ describe('the circuit breaker', () => {
     expect((await subgraph.ask(LIST)).errors).toEqual([]);
   });
 
+  it('does not count an attempt whose time-out fires late, because this process was busy', async () => {
+    const subgraph = await start({ ...ENV, BREAKER_FAILURES: '1' });
+    const release = subgraph.upstream.hold();
+    const answer = subgraph.ask(LIST);
+    await until(() => subgraph.upstream.received.length === 1);
+    const busyUntil = performance.now() + 500;
+    while (performance.now() < busyUntil);
+    expect(codes(await answer)).toEqual([['UPSTREAM_TIMEOUT', 'maintenances']]);
+    release();
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
+  });
+
   it('is not opened by one large operation that runs out of time', async () => {
     const subgraph = await start({ OPERATION_TIMEOUT_MS: '300' });
     subgraph.upstream.fail(() => 'taken');
