@@ -54,10 +54,15 @@ function measure({ selections }: SelectionSetNode, fragments: GraphQLResolveInfo
       sum.bytes += COSTS.field + COSTS.character * Math.max(0, aliasLength - FREE.alias);
       sum.members.set(name, (sum.members.get(name) ?? 0) + 1);
     }
-    // What the entries of a list hold is charged where it is known how many they are.
-    if (name === 'maintenances') sum.bytes += COSTS.entity;
+    // What the entries of a list hold is charged where it is known how many they are. graphql reads its arguments for each parent.
+    if (name === 'maintenances') sum.bytes += COSTS.entity + COSTS.field * countValues(selection as FieldNode);
     else if (inside?.selectionSet) measure(inside.selectionSet, fragments, sum);
   }
+}
+
+/** The values of lists that stand in the document. */
+function countValues({ arguments: given = [] }: FieldNode): number {
+  return given.reduce((sum, { value }) => sum + (value.kind === Kind.LIST ? value.values.length : 0), 0);
 }
 
 export type AnswerBudget = ReturnType<typeof createAnswerBudget>;
@@ -68,27 +73,34 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
   let left: number = LIMITS.answer;
   let isFull = false;
 
-  /** Charges what is at or beneath `path`. Throws a `Refusal` where it has no room. */
-  function charge(bytes: number, path: Path): void {
-    const cost = bytes * (isTraced ? COSTS.trace + Math.floor(lengthOf(path) / COSTS.field) : 1);
-    if (cost > left) throw new Refusal('BAD_USER_INPUT', 'The answer would be too large with this. Ask for less.');
-    if (!share.take(cost, 'answer')) throw new Refusal('UPSTREAM_UNAVAILABLE', 'No memory is left for this answer.');
-    left -= cost;
+  function toCost(bytes: number, path: Path): number {
+    return bytes * (isTraced ? COSTS.trace + Math.floor(lengthOf(path) / COSTS.field) : 1);
   }
 
   return {
-    charge,
+    /** Charges what is at or beneath `path`. Throws a `Refusal` where it has no room. */
+    charge(bytes: number, path: Path): void {
+      const cost = toCost(bytes, path);
+      if (cost > left) throw new Refusal('BAD_USER_INPUT', 'The answer would be too large with this. Ask for less.');
+      if (!share.take(cost, 'answer')) {
+        // As many errors as representations have room then, so that what is refused costs little.
+        left = Math.min(left, LIMITS.representations * COSTS.error);
+        throw new Refusal('UPSTREAM_UNAVAILABLE', 'No memory is left for this answer.');
+      }
+      left -= cost;
+    },
 
     /** Charges an error at `path`. False where there is no room, except for the first. */
     chargeError(path: Path): boolean {
-      try {
-        charge(costOfError(path), path);
-        return true;
-      } catch {
-        const isFirst = !isFull;
-        isFull = true;
-        return isFirst;
+      const cost = toCost(COSTS.error + COSTS.character * lengthOf(path), path);
+      const fits = cost <= left;
+      const isShown = fits || !isFull;
+      isFull ||= !fits;
+      if (fits) {
+        left -= cost;
+        share.add(cost);
       }
+      return isShown;
     },
 
     /** Whether an error had no room. */
@@ -132,7 +144,7 @@ export function chargeTickets(
         if (shown === ticket) shown = { ...ticket };
         Object.assign(shown, { [name]: null });
       } else {
-        errorCost ||= costOfError(info.path);
+        errorCost ||= COSTS.error + COSTS.character * lengthOf(info.path);
         cost += count * errorCost;
       }
     }
@@ -140,10 +152,6 @@ export function chargeTickets(
   });
   answer.charge(cost, info.path);
   return charged;
-}
-
-function costOfError(path: Path): number {
-  return COSTS.error + COSTS.character * lengthOf(path);
 }
 
 function lengthOf(path: Path): number {

@@ -53,11 +53,7 @@ export function createContext(
   const batches: number[] = [];
   const commands: Command[] = [];
   const [reads, writes] = [new AbortController(), new AbortController()];
-  const timer = setTimeout(() => {
-    for (const one of [reads, writes]) one.abort(new DOMException('out of time', 'TimeoutError'));
-  }, timeoutMs);
-  // What it would end keeps the process running by itself.
-  timer.unref();
+  const timer = abortAfter(timeoutMs, [reads, writes]);
   const endsAt = performance.now() + timeoutMs;
   let caller: Caller | undefined;
   const left = { reads: LIMITS.reads, writes: LIMITS.writes } as Record<'reads' | 'writes', number>;
@@ -101,6 +97,15 @@ export function createContext(
       else reads.abort();
     },
   };
+}
+
+/** Apart from the context, which its timer would keep in memory after a caller has gone. */
+function abortAfter(timeoutMs: number, controllers: readonly AbortController[]): NodeJS.Timeout {
+  const abort = () => {
+    for (const one of controllers) one.abort(new DOMException('out of time', 'TimeoutError'));
+  };
+  // What it would end keeps the process running by itself.
+  return setTimeout(abort, timeoutMs).unref();
 }
 
 /** A name that came from outside, as the log and spans have it. */

@@ -3,6 +3,7 @@
  * messages. What was not meant for a client is masked.
  */
 import { randomUUID } from 'node:crypto';
+import type { ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
 import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
 import type { Logger } from 'pino';
@@ -40,28 +41,58 @@ const REQUEST_CODES: ReadonlySet<unknown> = new Set(
 
 const QUOTED = 250;
 
-/** The `formatError` of Apollo Server. */
-export function createFormatError(logger: Logger) {
-  return (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
-    const cause = unwrapResolverError(error);
-    const { path, extensions } = formatted;
-    if (path === undefined && REQUEST_CODES.has(extensions?.code)) return curtail(formatted);
-    if (cause instanceof CommandApiError && cause.reason !== 'internal') {
-      const { command, outcome } = cause;
-      const { code, message } = describeFailure(cause);
-      const { upstreamCode } = cause.details;
-      const known = { command: command.name, commandId: command.id, upstreamCode, ...(command.write && { outcome }) };
-      return { ...formatted, message, extensions: { code, ...known } };
-    }
-    // What the resolver of a mutation noted on an error that is no command's, or what is known of a write.
-    const outcome = get(cause, 'outcome');
-    if (cause instanceof Refusal) {
-      return { ...formatted, message: cause.message, extensions: { code: cause.code, outcome } };
-    }
-    if (isRefusedByGraphql(cause, path)) return { ...formatted, extensions: { code: 'BAD_USER_INPUT' } };
-    const masked = maskError(cause, logger);
-    return { ...formatted, ...masked, extensions: { ...masked.extensions, outcome } };
+/** Apollo Server's `formatError`, and the plugin that gives all unforeseen errors of an operation one id and one line in the log. */
+export function createErrorFormat(logger: Logger) {
+  const masks = new WeakMap<object, ReturnType<typeof maskError>>();
+
+  const plugin: ApolloServerPlugin = {
+    unexpectedErrorProcessingRequest,
+    async requestDidStart() {
+      return {
+        async didEncounterErrors({ errors }) {
+          const unforeseen = errors.filter((error) => !explain(error, unwrapResolverError(error)));
+          const [first] = unforeseen;
+          if (!first) return;
+          const mask = maskError(unwrapResolverError(first), logger, unforeseen.length);
+          for (const error of unforeseen) masks.set(error, mask);
+        },
+      };
+    },
   };
+
+  function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
+    const cause = unwrapResolverError(error);
+    const known = explain(formatted, cause);
+    if (known) return { ...formatted, ...known };
+    const mask = masks.get(error as object) ?? maskError(cause, logger);
+    // What is known of a write, also where the resolver of a mutation noted it.
+    const isRead = cause instanceof CommandApiError && !cause.command.write;
+    return { ...formatted, ...mask, extensions: { ...mask.extensions, ...(!isRead && noted(cause)) } };
+  }
+
+  return { plugin, formatError };
+}
+
+type Explained = Pick<GraphQLFormattedError, 'message' | 'extensions'>;
+
+/** What a client is told of an error, or undefined where nobody foresaw it. */
+function explain(error: GraphQLError | GraphQLFormattedError, cause: unknown): Explained | undefined {
+  const { message, path, extensions } = error;
+  const code = extensions?.code;
+  if (path === undefined && REQUEST_CODES.has(code))
+    return { message: curtail(message), extensions: { ...extensions } };
+  if (cause instanceof CommandApiError && cause.reason !== 'internal') {
+    const { command, outcome, details } = cause;
+    const known = { command: command.name, commandId: command.id, upstreamCode: details.upstreamCode };
+    const { code, message } = describeFailure(cause);
+    return { message, extensions: { code, ...known, ...(command.write && { outcome }) } };
+  }
+  if (cause instanceof Refusal) return { message: cause.message, extensions: { code: cause.code, ...noted(cause) } };
+  return isRefusedByGraphql(cause, path) ? { message, extensions: { code: 'BAD_USER_INPUT' } } : undefined;
+}
+
+function noted(cause: unknown): { outcome: unknown } {
+  return { outcome: get(cause, 'outcome') };
 }
 
 /**
@@ -69,7 +100,7 @@ export function createFormatError(logger: Logger) {
  * Apollo would log its message, which may quote anything, and answer one without an id. A document that graphql cannot
  * validate within the stack is its author's fault: hundreds of fragments that spread each other are within every limit.
  */
-export async function unexpectedErrorProcessingRequest({ error }: { error: Error }) {
+async function unexpectedErrorProcessingRequest({ error }: { error: Error }) {
   if (error.message !== 'Maximum call stack size exceeded') throw error;
   throw new GraphQLError('The document is nested too deeply.', {
     extensions: { code: ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED, http: { status: 200 } },
@@ -77,19 +108,18 @@ export async function unexpectedErrorProcessingRequest({ error }: { error: Error
 }
 
 /** graphql's words, which end in names of ours that would have fitted, and may quote a whole input before they say why. */
-function curtail(formatted: GraphQLFormattedError): GraphQLFormattedError {
-  const { message } = formatted;
+function curtail(message: string): string {
   const suggestion = message.endsWith('?') ? message.lastIndexOf(' Did you mean ') : -1;
   const said = suggestion < 0 ? message : message.slice(0, suggestion);
   const short = said.length > 2 * QUOTED ? `${said.slice(0, QUOTED)} … ${said.slice(-QUOTED)}` : said;
   // What is cut, or came in, in the middle of a character would make JSON that not everyone reads.
-  return { ...formatted, message: short.toWellFormed() };
+  return short.toWellFormed();
 }
 
-/** The answer to an error that nobody foresaw: an id, which the log has beside the error itself. */
-export function maskError(err: unknown, logger: Logger) {
+/** The answer to `count` errors that nobody foresaw: an id, which the log has beside the first of them. */
+export function maskError(err: unknown, logger: Logger, count = 1) {
   const errorId = randomUUID();
-  logger.error({ errorId, err }, 'unforeseen error');
+  logger.error({ errorId, err, count }, 'unforeseen error');
   return { message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR', errorId } };
 }
 

@@ -63,18 +63,14 @@ export function formatMaintenanceId({ residenceId, maintenanceId }: MaintenanceK
 /** The key that a `Maintenance.id` stands for, or undefined where it is malformed or too long, which is checked first. */
 export function parseMaintenanceId(id: string): MaintenanceKey | undefined {
   if (id.length > MAX_MAINTENANCE_ID_LENGTH || /%(?!25|3a)/i.test(id)) return undefined;
-  const parts = id.split(':').map(unescapePart);
+  const parts = id.split(':').map(decodeURIComponent);
   const [residenceId = '', maintenanceId = ''] = parts;
   const isUsable = parts.length === 2 && isUsableId(residenceId) && isUsableId(maintenanceId);
   return isUsable ? { residenceId, maintenanceId } : undefined;
 }
 
 function escapePart(part: string): string {
-  return part.replace(/[%:]/g, (character) => (character === '%' ? '%25' : '%3A'));
-}
-
-function unescapePart(part: string): string {
-  return part.replace(/%25|%3a/gi, (sequence) => (sequence === '%25' ? '%' : ':'));
+  return part.replaceAll('%', '%25').replaceAll(':', '%3A');
 }
 
 /** The selected part of a list. Requests without the time that is sorted by come last; equal ones keep their order. */

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLField, GraphQLFieldResolver, GraphQLResolveInfo, GraphQLSchema, GraphQLUnionType } from 'graphql';
 import { gql } from 'graphql-tag';
-import { withinBudget } from './answer.ts';
+import { COSTS, selectedBeneath, withinBudget } from './answer.ts';
 import { badInput, get } from './arguments.ts';
 import type { Context } from './context.ts';
 import { LIMITS } from './limits.ts';
@@ -22,9 +22,16 @@ const ENTITIES = new Map<unknown, ResolveReference>([
 
 export function createSchema(): GraphQLSchema {
   const schema = buildSubgraphSchema([{ typeDefs: gql(readFileSync(SCHEMA_FILE, 'utf8')), resolvers }]);
-  const query = schema.getQueryType()?.getFields()._entities as GraphQLField<unknown, Context>;
+  const query = schema.getQueryType()?.getFields() as Record<'_entities' | '_service', GraphQLField<unknown, Context>>;
   const entity = schema.getType('_Entity') as GraphQLUnionType;
-  query.resolve = resolveEntities;
+  query._entities.resolve = resolveEntities;
+  const { resolve: resolveService = () => undefined } = query._service;
+  query._service.resolve = async (source, args, context, info) => {
+    const service = await resolveService(source, args, context, info);
+    const count = selectedBeneath(info).members.get('sdl') ?? 0;
+    context.answer.charge(count * COSTS.character * String(get(service, 'sdl')).length, info.path);
+    return service;
+  };
   entity.resolveType = (value) => (get(value, 'maintenanceId') === undefined ? 'Residence' : 'Maintenance');
   return schema;
 }

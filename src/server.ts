@@ -16,7 +16,7 @@ import { createCoalescing } from './command-api/coalescing.ts';
 import { createTransport } from './command-api/transport.ts';
 import type { Config } from './config.ts';
 import { type Context, createContext } from './context.ts';
-import { createFormatError, unexpectedErrorProcessingRequest } from './format-error.ts';
+import { createErrorFormat } from './format-error.ts';
 import { startHost } from './http-host.ts';
 import { LIMITS, limitOperations } from './limits.ts';
 import { createMemory } from './memory.ts';
@@ -40,6 +40,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const memory = createMemory();
   const metrics = createMetrics(config, admission.state, memory);
   const upstream = { send: transport.send, admission, coalescing: createCoalescing() };
+  const errors = createErrorFormat(logger);
   const mayTrace = config.routerSecrets.length > 0;
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ id, headers, share }, reply) => {
     const isTraced = mayTrace && headers['apollo-federation-include-trace'] === 'ftv1';
@@ -62,10 +63,10 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     executionOptions: { maxCoercionErrors: LIMITS.variableErrors },
     stopOnTerminationSignals: false,
     logger,
-    formatError: createFormatError(logger),
+    formatError: errors.formatError,
     plugins: [
       operationReport(logger, metrics),
-      { unexpectedErrorProcessingRequest },
+      errors.plugin,
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),
       // Field timings go only to a router that has shown the secret.

@@ -370,6 +370,7 @@ describe('the answer of one operation', () => {
     ['a skipped field', `...many id @skip(if: true)`],
     ['the characters of a long alias', `${'x'.repeat(1700)}: state`],
     ['a list inside each', 'residence { maintenances(first: 0) { id } } id state'],
+    ['the values of its arguments', `residence { maintenances(first: 0, states: [${'CLOSED '.repeat(100)}]) { id } }`],
   ])('counts %s', async (_, selection) => {
     const fragment = selection.includes('many') ? `fragment many on Maintenance { ${aliased(99, 'state')} }` : '';
     const ask = (tickets: number) => {
@@ -377,10 +378,9 @@ describe('the answer of one operation', () => {
       return subgraph.ask(`{ ${LIST} { ${selection} } } ${fragment}`);
     };
     // What one entry costs is between these two.
-    const [, few, many] = selection.includes('first: 0') ? [0, 300, 3000] : [0, 2500, 3100];
-    const inside = selection.includes('first: 0');
-    expect((await ask(Number(few))).errors).toEqual([]);
-    const refused = await ask(Number(many));
+    const inside = selection.includes('first: 0) {');
+    expect((await ask(inside ? 300 : selection.includes('CLOSED') ? 500 : 2500)).errors).toEqual([]);
+    const refused = await ask(3100);
     expect(refused.errors[0]?.message).toBe(TOO_LARGE);
     expect(refused.errors[0]?.path?.length).toBe(inside ? 4 : 1);
   });
@@ -403,6 +403,16 @@ describe('the answer of one operation', () => {
     fill(1000, {}, residenceId);
     const query = `query ($id: ID!) { maintenances(residenceId: $id) { ${aliased(8, 'id')} } }`;
     expectRefused((await subgraph.ask(query, { variables: { id: residenceId } })).errors, ['maintenances'], TOO_LARGE);
+  });
+
+  it('counts the SDL under each alias', async () => {
+    const ask = (count: number) => subgraph.ask(`{ _service { ${aliased(count, 'sdl')} } }`, { token: null });
+    expect((await ask(99)).errors).toEqual([]);
+    const { extensions, errors } = await subgraph.ask(`{ _service { ${aliased(99, 'sdl')} } }`, {
+      headers: { 'apollo-federation-include-trace': 'ftv1' },
+    });
+    expect(extensions).toBeDefined();
+    expectRefused(errors, ['_service'], TOO_LARGE);
   });
 
   it('is refused to deleteMaintenances before anything is sent', async () => {

@@ -102,8 +102,21 @@ describe('the line of an operation', () => {
     const errorId = errors[0]?.extensions.errorId;
     expect(errorId).toEqual(expect.any(String));
     expect(subgraph.logs()).toMatchObject([
-      { level: 50, msg: 'unforeseen error', errorId },
+      { level: 50, msg: 'unforeseen error', errorId, count: 1 },
       { level: 50, msg: 'operation', codes: ['INTERNAL_SERVER_ERROR'], errorIds: [errorId] },
+    ]);
+  });
+
+  it('of one that failed so at many fields shares one id and one line among them', async () => {
+    failCommands(new Error('x'));
+    const lists = Array.from({ length: 20 }, (_, i) => `a${i}: maintenances(residenceId: "r${i}") { id }`);
+    const { errors } = await subgraph.ask(`{ ${lists.join(' ')} }`);
+    expect(errors).toHaveLength(20);
+    const [errorId, ...others] = new Set(errors.map(({ extensions }) => extensions.errorId));
+    expect(others).toEqual([]);
+    expect(subgraph.logs()).toMatchObject([
+      { msg: 'unforeseen error', errorId, count: 20 },
+      { msg: 'operation', errorIds: [errorId] },
     ]);
   });
 

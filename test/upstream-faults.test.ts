@@ -100,6 +100,16 @@ const FAULTS: [string, Fault, string][] = [
   ],
   ['401 over 2 MB', answers({ status: 401, body: TWO_MB + TWO_MB }), 'UNAUTHENTICATED'],
   ['503 over 2 MB', answers({ status: 503, body: TWO_MB + TWO_MB }), 'UPSTREAM_UNAVAILABLE'],
+  [
+    'thousands of codings',
+    answers({ headers: { 'content-encoding': Array(2000).fill('gzip').join() }, body: JSON_NO }),
+    'UPSTREAM_INVALID_RESPONSE',
+  ],
+  [
+    'a coding that was not asked for',
+    answers({ headers: { 'content-encoding': 'br' }, body: JSON_NO }),
+    'UPSTREAM_INVALID_RESPONSE',
+  ],
   ['bad gzip', answers({ headers: { 'content-encoding': 'gzip' }, body: CANARY }), 'UPSTREAM_INVALID_RESPONSE'],
   [
     'bytes that are no HTTP',

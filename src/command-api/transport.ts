@@ -3,7 +3,9 @@
  */
 import http from 'node:http';
 import https from 'node:https';
-import got, { HTTPError, RequestError, type RetryObject } from 'got';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import got, { HTTPError, type RequestError, type RetryObject } from 'got';
 import type { Config } from '../config.ts';
 import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
@@ -37,6 +39,7 @@ const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 /** No more sockets, files or ports for this process: our fault, which says nothing of the command API. */
 const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
 const LATE_MS = 100;
+const UNKNOWN_CODING = 'unknown content coding';
 const UTF8 = new TextDecoder();
 /** What may pass by itself. Not a time-out: what took all the time once will take it again. */
 const TRANSIENT = {
@@ -65,8 +68,10 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       'user-agent': 'maintenance-subgraph',
       'content-type': 'application/json',
       accept: 'application/json',
-      'accept-encoding': 'gzip, deflate',
+      'accept-encoding': 'gzip',
     },
+    // got would undo every coding that a reply claims to have, thousands of them too.
+    decompress: false,
     // Said, so that NODE_TLS_REJECT_UNAUTHORIZED cannot unsay it.
     https: { rejectUnauthorized: true },
     timeout: { request: ATTEMPT_TIMEOUT_MS },
@@ -130,37 +135,45 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       signal: end.signal,
       context: { command, endsAt: session.endsAt },
     });
-    request.on('downloadProgress', ({ transferred }) => {
+    /** Counts a reply of so many bytes. That to a write is never refused: it says what happened. */
+    function hold(bytes: number): void {
       // Fewer than before where an attempt begins again.
-      const more = transferred - held;
-      if (transferred > MAX_REPLY_BYTES) return end.abort(tooLarge(command));
-      // The reply to a write is never refused: it says what happened.
+      const more = bytes - held;
+      if (bytes > MAX_REPLY_BYTES) throw tooLarge(command);
       if (more <= 0 || command.write) session.share.add(more);
-      else if (!session.share.take(more, 'reply')) return end.abort(noMemory(command, 'reply'));
-      held = transferred;
+      else if (!session.share.take(more, 'reply')) throw noMemory(command, 'reply');
+      held = bytes;
+    }
+    request.on('downloadProgress', ({ transferred }) => {
+      try {
+        hold(transferred);
+      } catch (error) {
+        end.abort(error);
+      }
     });
+    let status: number | undefined;
     try {
-      const { statusCode: status, body } = await request;
+      const { statusCode, body, headers } = await request;
+      status = statusCode;
       endAttempt(command, { status });
-      const bytes = body.byteLength;
-      if (bytes <= MAX_REPLY_BYTES) return { status, text: UTF8.decode(body), bytes, held };
-      if (decidesAlone(status, false)) return { status, text: '', bytes: 0, held };
-      throw tooLarge(command);
+      const inflated = await inflate(body, headers['content-encoding'], MAX_REPLY_BYTES);
+      hold(inflated.byteLength);
+      return { status, text: UTF8.decode(inflated), bytes: inflated.byteLength, held };
     } catch (error) {
       session.share.add(-held);
-      if (!(error instanceof RequestError)) throw error;
-      const status = error.response?.statusCode;
       const { aborted, reason } = end.signal;
-      const isCutOff = reason instanceof CommandApiError;
-      const gaveUp = aborted && !isCutOff;
-      const code = isCutOff ? reason.details.detail : findCode(error);
+      const cause = reason instanceof CommandApiError ? reason : (error as RequestError | CommandApiError);
+      const gaveUp = aborted && cause === error;
+      const code = cause instanceof CommandApiError ? cause.details.detail : findCode(cause);
       const timedOut = gaveUp || code === 'ETIMEDOUT';
-      const sent = wasSent(error);
-      endAttempt(command, { error: code });
+      const sent = status !== undefined || wasSent(error as RequestError);
+      status ??= (error as RequestError).response?.statusCode;
+      endAttempt(command, { error: String(code) });
       if (status !== undefined && decidesAlone(status, timedOut)) return { status, text: '', bytes: 0, held: 0 };
       // got's error itself goes no further: it shows the token and the body.
-      if (isCutOff) throw reason;
+      if (code === undefined || cause instanceof CommandApiError) throw cause;
       if (gaveUp) throw abandoned(command, end.signal, sent);
+      if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(command);
       if (isNonsense(code)) throw new CommandApiError(command, 'invalid', { detail: code, flaw: 'bytes' });
       if (EXHAUSTED.includes(code))
         throw new CommandApiError(command, 'internal', { detail: code, sent, gaveUp: true });
@@ -190,7 +203,7 @@ function contextOf({ context }: { readonly context: Record<string, unknown> }) {
 
 /** A status that came with all of its answer, or why none did. */
 function resultOf(error: RequestError): Pick<Attempt, 'status' | 'error'> {
-  return error instanceof HTTPError ? { status: error.response.statusCode } : { error: findCode(error) };
+  return error instanceof HTTPError ? { status: error.response.statusCode } : { error: String(findCode(error)) };
 }
 
 /** Notes what an attempt came to, if it has not ended before. */
@@ -211,12 +224,19 @@ function decidesAlone(status: number, timedOut: boolean): boolean {
 }
 
 /** Node's code for what went wrong, which got wraps where it happened while the body was read. */
-function findCode({ cause, code }: RequestError): string {
+function findCode({ cause, code }: RequestError): string | undefined {
   const inner = (cause as NodeJS.ErrnoException | undefined)?.code;
   return typeof inner === 'string' ? inner : code;
 }
 
-/** The bytes that came are no HTTP, or not in the encoding they claim. One that merely ends too early was cut off. */
+/** Throws an error with a code of zlib's, or `ERR_BUFFER_TOO_LARGE` for more than `maxOutputLength` bytes. */
+async function inflate(body: Uint8Array, coding: string | undefined, maxOutputLength: number): Promise<Uint8Array> {
+  if (coding === undefined || coding === 'identity') return body;
+  if (coding !== 'gzip') throw Object.assign(new Error(), { code: UNKNOWN_CODING });
+  return promisify(gunzip)(body, { maxOutputLength });
+}
+
+/** The bytes that came are no HTTP, or not in the coding they claim. One that merely ends too early was cut off. */
 function isNonsense(code: string): boolean {
-  return /^(HPE_|Z_|ERR__|ZSTD_)/.test(code) && code !== 'Z_BUF_ERROR';
+  return code === UNKNOWN_CODING || (/^(HPE_|Z_)/.test(code) && code !== 'Z_BUF_ERROR');
 }

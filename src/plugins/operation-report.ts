@@ -9,7 +9,7 @@ import type { Metrics } from '../metrics.ts';
 import { failSpan } from '../tracing.ts';
 
 /** Of a line in the log, so that it has at most 16 KB. */
-const MOST = { commands: 50, commandBytes: 13_500, errorIds: 20 };
+const MOST = { commands: 50, commandBytes: 13_500 };
 
 /** Reports each operation: a line in the log, its metrics, and its name on the request's span. */
 export function operationReport(logger: Logger, metrics: Metrics): ApolloServerPlugin<Context> {
@@ -20,7 +20,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
         async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
           const codes = [...new Set(errors.map(({ extensions }) => String(extensions?.code)))];
-          const errorIds = errors.flatMap(({ extensions }) => extensions?.errorId ?? []).slice(0, MOST.errorIds);
+          const errorIds = [...new Set(errors.flatMap(({ extensions }) => extensions?.errorId ?? []))];
           const name = shorten(operationName);
           const type = operation?.operation;
           metrics.operationEnded(type ?? 'unknown', codes, contextValue);
