@@ -16,8 +16,9 @@ export const COSTS = {
   character: 3,
   /** With its path, of which the keys cost as characters. */
   error: 2000,
-  /** Each ticket of a list that is filtered, ordered and sliced, whether it is selected or not. */
+  /** Each ticket of a list that is filtered and sliced, whether it is selected or not; and of one that is ordered. */
   scannedTicket: 40,
+  orderedTicket: 200,
   /** An entity, or a list inside another, beside its fields. */
   entity: 1000,
   /** How many times as much all of it costs with an inline trace. */

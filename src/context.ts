@@ -18,6 +18,10 @@ const MAX_NAME = 100;
 /** As W3C Trace Context writes it; anything else is not passed on. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 
+// Made once: the stack of an error holds on to the functions and objects in it.
+const OUT_OF_TIME = new DOMException('out of time', 'TimeoutError');
+const GONE = new DOMException('the caller has gone', 'AbortError');
+
 export interface Context {
   /** What tells the request, and the client that it comes from, in the log. */
   readonly request: Readonly<Record<string, string | undefined>>;
@@ -94,15 +98,15 @@ export function createContext(
     end(answered) {
       // A write goes on without its caller, for as long as it may.
       if (answered) clearTimeout(timer);
-      else reads.abort();
+      else reads.abort(GONE);
     },
   };
 }
 
-/** Apart from the context, which its timer would keep in memory after a caller has gone. */
+/** Apart from the context, which the timer would keep in memory after the caller has gone. */
 function abortAfter(timeoutMs: number, controllers: readonly AbortController[]): NodeJS.Timeout {
   const abort = () => {
-    for (const one of controllers) one.abort(new DOMException('out of time', 'TimeoutError'));
+    for (const one of controllers) one.abort(OUT_OF_TIME);
   };
   // What it would end keeps the process running by itself.
   return setTimeout(abort, timeoutMs).unref();

@@ -13,7 +13,7 @@ import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { maskError } from './format-error.ts';
 import { LIMITS } from './limits.ts';
-import { type Memory, type Share, TAKES } from './memory.ts';
+import type { Memory, Share } from './memory.ts';
 import type { Metrics } from './metrics.ts';
 import { takeJsonBodies } from './request-body.ts';
 import { createRouterGuard } from './router-secret.ts';
@@ -181,12 +181,10 @@ export async function startHost<T extends BaseContext>(
   };
 }
 
-/** The memory that a body takes. Of one whose length is unknown, its bytes, until it can be parsed. */
+/** The bytes of a body until it is parsed; of one whose length is unknown, as many as it may have. */
 function sizeOf({ headers }: FastifyRequest): number {
-  const length = Number(headers['content-length'] ?? 0);
   if (headers['transfer-encoding'] !== undefined) return LIMITS.bodyBytes;
-  // A larger one is refused unread.
-  return length > LIMITS.bodyBytes ? 0 : length * TAKES.bodyByte;
+  return Math.min(Number(headers['content-length'] ?? 0), LIMITS.bodyBytes);
 }
 
 function pathOf(url: string): string {

@@ -2,6 +2,8 @@
  * How much one request may ask for. What a router makes of its clients' operations stays within: a few dozen aliased
  * `_entities`, thirty aliased root fields.
  */
+import type { BaseContext, GraphQLRequestContext } from '@apollo/server';
+import { ApolloServerErrorCode } from '@apollo/server/errors';
 import type { ASTVisitor, SelectionSetNode, ValidationContext } from 'graphql';
 import { GraphQLError, Kind } from 'graphql';
 
@@ -73,4 +75,17 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
       return false;
     },
   };
+}
+
+/**
+ * Refuses null for a variable that decides `@include` or `@skip`, which its default makes valid: graphql would find that fault
+ * anew in each object of the answer. Nothing else takes a Boolean.
+ */
+export async function refuseNullConditions({ operation, request }: GraphQLRequestContext<BaseContext>) {
+  for (const { type, variable } of operation?.variableDefinitions ?? []) {
+    const isBoolean = type.kind === Kind.NAMED_TYPE && type.name.value === 'Boolean';
+    if (!isBoolean || request.variables?.[variable.name.value] !== null) continue;
+    const extensions = { code: ApolloServerErrorCode.BAD_USER_INPUT, http: { status: 200 } };
+    throw new GraphQLError(`Variable "$${variable.name.value}" must not be null.`, { extensions });
+  }
 }

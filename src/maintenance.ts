@@ -57,7 +57,13 @@ export function isUsableId(id: string): boolean {
 
 /** The `Maintenance.id` of a key: `<residence id>:<maintenance id>`, `%` and `:` inside a part escaped. */
 export function formatMaintenanceId({ residenceId, maintenanceId }: MaintenanceKey): string {
-  return `${escapePart(residenceId)}:${escapePart(maintenanceId)}`;
+  return formatIdsOf(residenceId)(maintenanceId);
+}
+
+/** The same for many of one residence, whose id is escaped once. */
+export function formatIdsOf(residenceId: string): (maintenanceId: string) => string {
+  const prefix = `${escapePart(residenceId)}:`;
+  return (maintenanceId) => prefix + escapePart(maintenanceId);
 }
 
 /** The key that a `Maintenance.id` stands for, or undefined where it is malformed or too long, which is checked first. */

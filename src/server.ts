@@ -8,8 +8,10 @@ import {
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginInlineTrace } from '@apollo/server/plugin/inlineTrace';
+import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache';
 import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
 import type { FastifyInstance } from 'fastify';
+import type { DocumentNode } from 'graphql';
 import type { Logger } from 'pino';
 import { createAdmission } from './command-api/admission.ts';
 import { createCoalescing } from './command-api/coalescing.ts';
@@ -18,7 +20,7 @@ import type { Config } from './config.ts';
 import { type Context, createContext } from './context.ts';
 import { createErrorFormat } from './format-error.ts';
 import { startHost } from './http-host.ts';
-import { LIMITS, limitOperations } from './limits.ts';
+import { LIMITS, limitOperations, refuseNullConditions } from './limits.ts';
 import { createMemory } from './memory.ts';
 import { createMetrics } from './metrics.ts';
 import { operationReport } from './plugins/operation-report.ts';
@@ -31,6 +33,13 @@ export interface ServerDependencies {
   readonly extend?: (app: FastifyInstance) => void;
   /** What it adds to Apollo Server. */
   readonly plugins?: ApolloServerPlugin<Context>[];
+}
+
+/** Documents that were parsed, up to 30 MB. Copied, since the parts of a document's text keep all of it in memory. */
+class DocumentStore extends InMemoryLRUCache<DocumentNode> {
+  override set(key: string, document: DocumentNode) {
+    return super.set(key, structuredClone(document));
+  }
 }
 
 /** Starts listening. Rejects where it cannot, with Node's own error. */
@@ -57,6 +66,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     hideSchemaDetailsFromClientErrors: true,
     persistedQueries: false,
     // Without lines and columns: to find those of an error reads the document up to it, 22 ms for 1 MB of line breaks.
+    documentStore: new DocumentStore(),
     parseOptions: { maxTokens: LIMITS.tokens, noLocation: true },
     validationRules: [limitOperations],
     validationOptions: { maxErrors: LIMITS.errors },
@@ -67,6 +77,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     plugins: [
       operationReport(logger, metrics),
       errors.plugin,
+      { requestDidStart: async () => ({ didResolveOperation: refuseNullConditions }) },
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),
       // Field timings go only to a router that has shown the secret.

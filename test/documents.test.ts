@@ -424,6 +424,24 @@ describe('passes', () => {
   });
 });
 
+describe('null for a variable that decides @include', () => {
+  const query = `query ($x: Boolean = true, $y: Boolean = false) { ${LIST} { id @include(if: $x) state @skip(if: $y) } }`;
+
+  it('is refused as a whole, though its default makes it valid: each object would be an error', async () => {
+    const answer = await post({ query, variables: { x: null } });
+    expect(answer.status).toBe(200);
+    expect(codes(answer)).toEqual([['BAD_USER_INPUT', undefined]]);
+    expect(answer.errors[0]?.message).toBe('Variable "$x" must not be null.');
+    expect(subgraph.upstream.commands()).toEqual([]);
+  });
+
+  it.each([{}, { x: true }, { x: true, y: false }])('and %j is taken', async (variables) => {
+    const answer = await post({ query, variables });
+    expect(answer.errors).toEqual([]);
+    expect(answer.data.maintenances).toEqual([{ id: ID, state: 'IN_PROGRESS' }]);
+  });
+});
+
 describe('in development', () => {
   const development = useSubgraph({ NODE_ENV: 'development' });
 

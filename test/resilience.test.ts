@@ -9,7 +9,7 @@ import { createCommand } from '../src/command-api/command.ts';
 import { codes, NEW_MAINTENANCE, ROUTER_SECRET, type Subgraph, startSubgraph } from './support/subgraph.ts';
 import type { Answer, Fault } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
-import { until } from './support/wait.ts';
+import { settle, until } from './support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
@@ -491,6 +491,23 @@ describe('commands in flight', () => {
     }
     expect((await waiting).errors).toEqual([]);
     expect(subgraph.upstream.received).toHaveLength(5);
+  });
+
+  it('stay bounded when a place goes on to the next', async () => {
+    const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
+    const held = hold(subgraph);
+    const asked = ['a', 'b'].map((id) => subgraph.ask(`{ maintenances(residenceId: "${id}") { id } }`));
+    await until(() => held.length === 1);
+    await settle(subgraph.url);
+    held[0]?.();
+    await until(() => held.length === 2);
+    asked.push(subgraph.ask(LIST));
+    await settle(subgraph.url);
+    expect(held).toHaveLength(2);
+    held[1]?.();
+    await until(() => held.length === 3);
+    held[2]?.();
+    for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
   });
 
   it('that wait in vain fail in time, say that they were not sent, and never are', async () => {

@@ -2,7 +2,7 @@
  * The command API as a set of methods, one for each command. With command.ts and the decoder, the only place that knows its names.
  */
 import { addAbortListener } from 'node:events';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SpanKind } from '@opentelemetry/api';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { TAKES } from '../memory.ts';
@@ -14,8 +14,8 @@ import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } fro
 import { abandoned, noMemory } from './errors.ts';
 import type { Send, Session } from './transport.ts';
 
-/** A larger reply is decoded, and used by each operation that waits for it, in a turn of the event loop of its own. */
-const LARGE_BYTES = 50_000;
+/** As many bytes of replies are decoded in one turn of the event loop. A larger one has a turn of its own. */
+const TURN_BYTES = 50_000;
 
 /** What all operations share. */
 export interface Upstream {
@@ -94,8 +94,7 @@ export function createCommandApiClient(
 
     /** A reply that has waited for its turn in vain is dropped, unless it says what became of a write. */
     async function waitForTurn(bytes: number, ended: AbortSignal): Promise<void> {
-      if (bytes <= LARGE_BYTES) return;
-      await ownTurn();
+      await turnFor(bytes);
       if (ended.aborted && !write) throw abandoned(command, ended, true);
     }
 
@@ -167,10 +166,19 @@ function toWireTime(time: string): string {
   return time.replace('T', ' ').replace('Z', '');
 }
 
+let bytesInTurn = 0;
 let lastTurn: Promise<void> = Promise.resolve();
 
-/** Resolves in a turn of the event loop that no other caller gets: between two of them, sockets and timers are served. */
-function ownTurn(): Promise<void> {
-  lastTurn = lastTurn.then(() => setImmediate());
-  return lastTurn;
+/** Resolves when a reply may be decoded: in this turn of the event loop as long as its replies are small, else in a later one. */
+async function turnFor(bytes: number): Promise<void> {
+  if (bytesInTurn === 0) {
+    setImmediate(() => {
+      bytesInTurn = 0;
+    });
+  }
+  bytesInTurn += bytes;
+  if (bytesInTurn <= TURN_BYTES) return;
+  // One after the other: between two of them, sockets and timers are served.
+  lastTurn = lastTurn.then(() => nextTurn());
+  await lastTurn;
 }

@@ -3,7 +3,7 @@
  * boundary where it is held against what came.
  */
 import type { Decoded, Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
-import { formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
+import { formatIdsOf, isMoment, isUsableId } from '../maintenance.ts';
 import type { Command } from './command.ts';
 import { CommandApiError } from './errors.ts';
 
@@ -41,9 +41,11 @@ export function decodeReply({ status, text }: Reply, command: Command): unknown 
 export function decodeList(result: unknown, residenceId: string, command: Command): Maintenance[] {
   if (!Array.isArray(result)) throw unexpectedResult(command, result);
   const unusable = unusableMember(command);
-  const maintenances = result
-    .filter(hasUsableId)
-    .map((ticket) => decodeTicket(ticket, { residenceId, maintenanceId: ticket.maintenance_id }, unusable));
+  const formatId = formatIdsOf(residenceId);
+  const maintenances = result.filter(hasUsableId).map((ticket) => {
+    const maintenanceId = ticket.maintenance_id;
+    return decodeTicket(ticket, { id: formatId(maintenanceId), residenceId, maintenanceId }, unusable);
+  });
   if (maintenances.length < result.length) {
     command.dropped = result.length - maintenances.length;
     command.flaws.add('ticket');
@@ -54,7 +56,8 @@ export function decodeList(result: unknown, residenceId: string, command: Comman
 /** `get_maintenance_info`: one ticket, which does not repeat its id. */
 export function decodeInfo(result: unknown, key: MaintenanceKey, command: Command): Maintenance {
   if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(command, result);
-  return decodeTicket(result, key, unusableMember(command));
+  const id = formatIdsOf(key.residenceId)(key.maintenanceId);
+  return decodeTicket(result, { id, ...key }, unusableMember(command));
 }
 
 /** `create_maintenance_info`: the command API's id of the new ticket. */
@@ -68,20 +71,14 @@ export function decodeDeleted(result: unknown, command: Command): void {
   if (!isObject(result)) throw unexpectedResult(command, result);
 }
 
-function decodeTicket(
-  ticket: Json,
-  { residenceId, maintenanceId }: MaintenanceKey,
-  unusable: () => Error,
-): Maintenance {
+function decodeTicket(ticket: Json, identity: MaintenanceKey & { id: string }, unusable: () => Error): Maintenance {
   const member = <T>(name: string, decode: (value: unknown) => T | null | undefined): Decoded<T> => {
     const value = ticket[name] ?? null;
     const decoded = value === null ? null : decode(value);
     return decoded === undefined ? unusable() : decoded;
   };
   return {
-    id: formatMaintenanceId({ residenceId, maintenanceId }),
-    residenceId,
-    maintenanceId,
+    ...identity,
     startTime: member('start_time', decodeTime),
     finishTime: member('finish_time', decodeTime),
     createdTime: member('created_time', decodeTime),

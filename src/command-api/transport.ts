@@ -38,6 +38,7 @@ export type Send = ReturnType<typeof createTransport>['send'];
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 /** No more sockets, files or ports for this process: our fault, which says nothing of the command API. */
 const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
+/** How late a timer is where the event loop was held up, and for how long that excuses others. */
 const LATE_MS = 100;
 const UNKNOWN_CODING = 'unknown content coding';
 const UTF8 = new TextDecoder();
@@ -61,6 +62,14 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   const kept = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
   const single = { http: false, https: false } as const;
   let budget = BUDGET.start;
+  let heldUpAt = Number.NEGATIVE_INFINITY;
+  let lookedAt = performance.now();
+  // Timers run in the order in which they are due: this one before all but the first of those that were held up.
+  const watch = setInterval(() => {
+    const now = performance.now();
+    if (now - lookedAt > 2 * LATE_MS) heldUpAt = now;
+    lookedAt = now;
+  }, LATE_MS).unref();
 
   const client = got.extend({
     method: 'POST',
@@ -177,8 +186,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       if (isNonsense(code)) throw new CommandApiError(command, 'invalid', { detail: code, flaw: 'bytes' });
       if (EXHAUSTED.includes(code))
         throw new CommandApiError(command, 'internal', { detail: code, sent, gaveUp: true });
-      // A time-out that comes late is this process's own: while it had other work, the reply may have come.
-      const isLate = timedOut && Number(command.attempts.at(-1)?.seconds) * 1000 > ATTEMPT_TIMEOUT_MS + LATE_MS;
+      // While this process had other work, the reply may have come: such a time-out says nothing of the command API.
+      const isLate = timedOut && performance.now() - heldUpAt < LATE_MS;
       throw new CommandApiError(command, timedOut ? 'timeout' : 'unavailable', { detail: code, sent, gaveUp: isLate });
     }
   }
@@ -190,6 +199,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   return {
     send,
     close() {
+      clearInterval(watch);
       kept.http.destroy();
       kept.https.destroy();
     },

@@ -20,7 +20,7 @@ export function loadMaintenance(
   info: GraphQLResolveInfo,
 ): Promise<Found | null> {
   const { loaders } = context.caller();
-  const key = toKey();
   context.answer.charge(COSTS.entity, info.path);
+  const key = toKey();
   return loaders.details.load(key).then((found) => (found && chargeTickets([found], context, info)[0]) ?? null);
 }

@@ -23,7 +23,8 @@ export function listMaintenances(args: QueryMaintenancesArgs, context: Context, 
     const { loaders } = context.caller();
     checkSelection(args);
     return loaders.loadList(checkResidenceId(args.residenceId)).then((list) => {
-      context.answer.charge(list.length * COSTS.scannedTicket, info.path);
+      const { scannedTicket, orderedTicket } = COSTS;
+      context.answer.charge(list.length * (args.orderBy ? orderedTicket : scannedTicket), info.path);
       return chargeTickets(selectMaintenances(list, args), context, info);
     });
   });
