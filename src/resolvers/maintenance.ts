@@ -1,6 +1,6 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import type { MaintenanceResolvers } from '../__generated__/types.ts';
-import { COSTS, chargeTickets } from '../answer.ts';
+import { COSTS, chargeTickets, costOfText } from '../answer.ts';
 import { toRepresentedKey } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import type { Maintenance as Found, MaintenanceKey } from '../maintenance.ts';
@@ -22,5 +22,6 @@ export function loadMaintenance(
   const { loaders } = context.caller();
   context.answer.charge(COSTS.entity, info.path);
   const key = toKey();
+  context.answer.charge(costOfText('id', key.residenceId + key.maintenanceId), info.path);
   return loaders.details.load(key).then((found) => (found && chargeTickets([found], context, info)[0]) ?? null);
 }
