@@ -15,7 +15,7 @@ export const COSTS = {
   field: 50,
   character: 3,
   /** With its path, of which the keys cost as characters. */
-  error: 2000,
+  error: 3000,
   /** Each ticket of a list that is filtered and sliced, whether it is selected or not; and of one that is ordered. */
   scannedTicket: 40,
   orderedTicket: 200,
@@ -137,13 +137,13 @@ export function chargeTickets(
   const { bytes, members } = selectedBeneath(info);
   let [cost, errors, errorCost] = [tickets.length * bytes, 0, 0];
   const charged = tickets.map((ticket) => {
-    let shown = ticket;
+    let shown = ticket as Maintenance & Record<string, unknown>;
     for (const [name, count] of members) {
       const member = ticket[name as keyof Maintenance];
       if (!(member instanceof Error)) cost += count * costOfText(name, member ?? '');
       else if (++errors > LIMITS.memberErrors) {
         if (shown === ticket) shown = { ...ticket };
-        Object.assign(shown, { [name]: null });
+        shown[name] = null;
       } else {
         errorCost ||= COSTS.error + COSTS.character * lengthOf(info.path);
         cost += count * errorCost;
