@@ -92,10 +92,10 @@ export function createCommandApiClient(
       return decoded;
     }
 
-    /** A reply that has waited for its turn in vain is dropped, unless it says what became of a write. */
+    /** A body that has waited for its turn in vain is dropped, unless it says what became of a write. */
     async function waitForTurn(bytes: number, ended: AbortSignal): Promise<void> {
       await turnFor(bytes);
-      if (ended.aborted && !write) throw abandoned(command, ended, true);
+      if (bytes > 0 && ended.aborted && !write) throw abandoned(command, ended, true);
     }
 
     function takeMemory(bytes: number, stage: 'command' | 'reply'): void {
