@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import type { GraphQLField, GraphQLFieldResolver, GraphQLResolveInfo, GraphQLSchema, GraphQLUnionType } from 'graphql';
+import type { GraphQLField, GraphQLFieldResolver, GraphQLSchema, GraphQLUnionType } from 'graphql';
 import { gql } from 'graphql-tag';
 import { COSTS, selectedBeneath, withinBudget } from './answer.ts';
 import { badInput, get } from './arguments.ts';
@@ -14,11 +14,7 @@ import { Maintenance } from './resolvers/maintenance.ts';
 import { Residence } from './resolvers/residence.ts';
 
 const SCHEMA_FILE = new URL('../schema/maintenance.graphql', import.meta.url);
-type ResolveReference = (representation: unknown, context: Context, info: GraphQLResolveInfo) => unknown;
-const ENTITIES = new Map<unknown, ResolveReference>([
-  ['Maintenance', Maintenance.__resolveReference],
-  ['Residence', Residence.__resolveReference],
-]);
+const ENTITIES = new Map<unknown, typeof Maintenance | typeof Residence>(Object.entries({ Maintenance, Residence }));
 
 export function createSchema(): GraphQLSchema {
   const schema = buildSubgraphSchema([{ typeDefs: gql(readFileSync(SCHEMA_FILE, 'utf8')), resolvers }]);
@@ -47,9 +43,9 @@ const resolveEntities: GraphQLFieldResolver<unknown, Context> = (_, { representa
   }
   return representations.map((representation: unknown) =>
     withinBudget(context, info, () => {
-      const resolveReference = ENTITIES.get(get(representation, '__typename'));
-      if (!resolveReference) throw badInput('representations', 'holds no entity of this subgraph');
-      return resolveReference(representation, context, info);
+      const entity = ENTITIES.get(get(representation, '__typename'));
+      if (!entity) throw badInput('representations', 'holds no entity of this subgraph');
+      return entity.__resolveReference(representation, context, info);
     }),
   );
 };

@@ -65,8 +65,8 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     includeStacktraceInErrorResponses: false,
     hideSchemaDetailsFromClientErrors: true,
     persistedQueries: false,
-    // Without lines and columns: to find those of an error reads the document up to it, 22 ms for 1 MB of line breaks.
     documentStore: new DocumentStore(),
+    // Without lines and columns: to find those of an error reads the document up to it, 22 ms for 1 MB of line breaks.
     parseOptions: { maxTokens: LIMITS.tokens, noLocation: true },
     validationRules: [limitOperations],
     validationOptions: { maxErrors: LIMITS.errors },
