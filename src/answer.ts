@@ -49,15 +49,17 @@ export function selectedBeneath({ fieldNodes, fragments }: GraphQLResolveInfo): 
 function measure({ selections }: SelectionSetNode, fragments: GraphQLResolveInfo['fragments'], sum: Selected): void {
   for (const selection of selections) {
     const inside = selection.kind === Kind.FRAGMENT_SPREAD ? fragments[selection.name.value] : selection;
-    const name = selection.kind === Kind.FIELD ? selection.name.value : undefined;
-    if (name) {
-      const aliasLength = (selection as FieldNode).alias?.value.length ?? 0;
-      sum.bytes += COSTS.field + COSTS.character * Math.max(0, aliasLength - FREE.alias);
-      sum.members.set(name, (sum.members.get(name) ?? 0) + 1);
+    if (selection.kind === Kind.FIELD) {
+      const { name, alias } = selection;
+      sum.bytes += COSTS.field + COSTS.character * Math.max(0, (alias?.value.length ?? 0) - FREE.alias);
+      sum.members.set(name.value, (sum.members.get(name.value) ?? 0) + 1);
+      if (name.value === 'maintenances') {
+        // Its entries are charged where it is known how many they are. graphql reads its arguments for each parent.
+        sum.bytes += COSTS.entity + COSTS.field * countValues(selection);
+        continue;
+      }
     }
-    // What the entries of a list hold is charged where it is known how many they are. graphql reads its arguments for each parent.
-    if (name === 'maintenances') sum.bytes += COSTS.entity + COSTS.field * countValues(selection as FieldNode);
-    else if (inside?.selectionSet) measure(inside.selectionSet, fragments, sum);
+    if (inside?.selectionSet) measure(inside.selectionSet, fragments, sum);
   }
 }
 
@@ -93,7 +95,7 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
 
     /** Charges an error at `path`. False where there is no room, except for the first. */
     chargeError(path: Path): boolean {
-      const cost = toCost(COSTS.error + COSTS.character * lengthOf(path), path);
+      const cost = toCost(costOfError(path), path);
       const fits = cost <= left;
       const isShown = fits || !isFull;
       isFull ||= !fits;
@@ -145,7 +147,7 @@ export function chargeTickets(
         if (shown === ticket) shown = { ...ticket };
         shown[name] = null;
       } else {
-        errorCost ||= COSTS.error + COSTS.character * lengthOf(info.path);
+        errorCost ||= costOfError(info.path);
         cost += count * errorCost;
       }
     }
@@ -153,6 +155,10 @@ export function chargeTickets(
   });
   answer.charge(cost, info.path);
   return charged;
+}
+
+function costOfError(path: Path): number {
+  return COSTS.error + COSTS.character * lengthOf(path);
 }
 
 function lengthOf(path: Path): number {

@@ -60,7 +60,7 @@ export function createContext(
   const timer = abortAfter(timeoutMs, [reads, writes]);
   const endsAt = performance.now() + timeoutMs;
   let caller: Caller | undefined;
-  const left = { reads: LIMITS.reads, writes: LIMITS.writes } as Record<'reads' | 'writes', number>;
+  const left: Record<'reads' | 'writes', number> = { reads: LIMITS.reads, writes: LIMITS.writes };
 
   function takeCommands(kind: 'reads' | 'writes', count: number): void {
     if (count > left[kind])

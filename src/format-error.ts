@@ -78,8 +78,7 @@ type Explained = Pick<GraphQLFormattedError, 'message' | 'extensions'>;
 /** What a client is told of an error, or undefined where nobody foresaw it. */
 function explain(error: GraphQLError | GraphQLFormattedError, cause: unknown): Explained | undefined {
   const { message, path, extensions } = error;
-  const code = extensions?.code;
-  if (path === undefined && REQUEST_CODES.has(code))
+  if (path === undefined && REQUEST_CODES.has(extensions?.code))
     return { message: curtail(message), extensions: { ...extensions } };
   if (cause instanceof CommandApiError && cause.reason !== 'internal') {
     const { command, outcome, details } = cause;

@@ -13,9 +13,9 @@ const JOINED = 1000;
 export function takeJsonBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addHook('preParsing', async ({ headers }, _, payload) =>
-    headers['transfer-encoding'] ? pipeline(payload, joinChunks(), () => {}) : payload,
-  );
+  app.addHook('preParsing', ({ headers }, _, payload, done) => {
+    done(null, headers['transfer-encoding'] ? pipeline(payload, joinChunks(), () => {}) : payload);
+  });
   app.addContentTypeParser<Buffer>(JSON_IN_UTF8, { parseAs: 'buffer' }, (request, body, done) => {
     const { 'content-encoding': encoding = 'identity' } = request.headers;
     if (encoding.toLowerCase() !== 'identity') return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());

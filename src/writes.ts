@@ -28,7 +28,8 @@ export async function deleteMaintenance(caller: Caller, key: MaintenanceKey): Pr
 export async function deleteMaintenances(caller: Caller, keys: readonly MaintenanceKey[]) {
   const unique = new Map(keys.map((key) => [formatMaintenanceId(key), key]));
   const groups = Map.groupBy(unique.values(), ({ residenceId }) => residenceId);
-  const errors = new Map<string, unknown>();
+  const errors = new Map<string, CommandApiError>();
+  const unforeseen: unknown[] = [];
   caller.takeWrites(groups.size);
   await Promise.all(
     Array.from(groups, async ([residenceId, group]) => {
@@ -36,19 +37,17 @@ export async function deleteMaintenances(caller: Caller, keys: readonly Maintena
       try {
         await write(caller, residenceId, () => caller.client.batchDeleteMaintenanceInfo(residenceId, maintenanceIds));
       } catch (error) {
-        errors.set(residenceId, error);
+        if (error instanceof CommandApiError) errors.set(residenceId, error);
+        else unforeseen.push(error);
       }
     }),
   );
-  const unforeseen = errors.values().find((error) => !(error instanceof CommandApiError));
-  if (unforeseen) throw unforeseen;
+  // Only now: until then, other groups are on their way.
+  if (unforeseen.length > 0) throw unforeseen[0];
   const [anError] = errors.values();
-  const isTokenRefused = errors.values().every((error) => (error as CommandApiError).reason === 'unauthenticated');
+  const isTokenRefused = errors.values().every(({ reason }) => reason === 'unauthenticated');
   if (anError && isTokenRefused && errors.size === groups.size) throw anError;
-  return Array.from(unique, ([id, { residenceId }]) => ({
-    id,
-    error: errors.get(residenceId) as CommandApiError | undefined,
-  }));
+  return Array.from(unique, ([id, { residenceId }]) => ({ id, error: errors.get(residenceId) }));
 }
 
 /** Clears the residence's loaders whatever happened: a write that failed may have been done all the same. */

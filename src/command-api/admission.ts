@@ -89,7 +89,11 @@ function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
     }
   }
 
-  const state = () => BREAKER_STATES[openUntil === undefined ? 0 : isProbing ? 2 : 1];
+  function state(): (typeof BREAKER_STATES)[number] {
+    if (openUntil === undefined) return 'closed';
+    return isProbing ? 'half_open' : 'open';
+  }
+
   return { guard, state };
 }
 

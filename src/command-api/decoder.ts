@@ -3,7 +3,7 @@
  * boundary where it is held against what came.
  */
 import type { Decoded, Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
-import { formatIdsOf, isMoment, isUsableId } from '../maintenance.ts';
+import { formatIdsOf, formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
 import type { Command } from './command.ts';
 import { CommandApiError } from './errors.ts';
 
@@ -56,8 +56,7 @@ export function decodeList(result: unknown, residenceId: string, command: Comman
 /** `get_maintenance_info`: one ticket, which does not repeat its id. */
 export function decodeInfo(result: unknown, key: MaintenanceKey, command: Command): Maintenance {
   if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(command, result);
-  const id = formatIdsOf(key.residenceId)(key.maintenanceId);
-  return decodeTicket(result, { id, ...key }, unusableMember(command));
+  return decodeTicket(result, { id: formatMaintenanceId(key), ...key }, unusableMember(command));
 }
 
 /** `create_maintenance_info`: the command API's id of the new ticket. */
