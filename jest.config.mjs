@@ -11,12 +11,12 @@ export default {
   maxWorkers: 2,
   // What fails by hanging may take long to say so; nothing else depends on how fast a machine is.
   testTimeout: 60_000,
-  collectCoverageFrom: ['src/**/*.ts', '!src/__generated__/**'],
+  collectCoverageFrom: ['src/**/*.ts', '!src/**/__generated__/**'],
   coverageReporters: ['text', 'lcov'],
-  // src/main.ts and src/lifecycle.ts run in processes of their own in test/process.test.ts, which are not counted.
+  // src/main.ts and src/http/lifecycle.ts run in processes of their own in test/process.test.ts, which are not counted.
   coverageThreshold: {
     './src/command-api/': { branches: 95 },
-    './src/loaders.ts': { branches: 95 },
-    './src/resolvers/': { branches: 95 },
+    './src/graphql/loaders.ts': { branches: 95 },
+    './src/graphql/resolvers/': { branches: 95 },
   },
 };

@@ -1,7 +1,7 @@
 /**
  * `npm run dev`: the emulated command API and the subgraph in one process, with Sandbox in the browser.
  */
-import { explainStartFailure, stopOnSignal } from '../src/lifecycle.ts';
+import { explainStartFailure, stopOnSignal } from '../src/http/lifecycle.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { EXAMPLE, FLATS } from './seed.ts';
 import { describeAsking, localize, startSubgraph } from './subgraph.ts';

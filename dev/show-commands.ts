@@ -1,6 +1,6 @@
 import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
-import type { Context } from '../src/context.ts';
-import { codeOf } from '../src/format-error.ts';
+import type { Context } from '../src/graphql/context.ts';
+import { codeOf } from '../src/graphql/errors.ts';
 
 /** Puts into `extensions.commands` what `list` makes of an operation's context. */
 export function showCommands<T extends BaseContext>(list: (context: T) => unknown[]): ApolloServerPlugin<T> {

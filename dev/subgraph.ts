@@ -4,8 +4,8 @@
 import type { FastifyInstance } from 'fastify';
 import pretty from 'pino-pretty';
 import { loadConfig } from '../src/config.ts';
-import { createLogger } from '../src/logger.ts';
 import { createServer } from '../src/server.ts';
+import { createLogger } from '../src/telemetry/log.ts';
 import { createCommandApi, serve } from './command-api.ts';
 import { EXAMPLE, seed } from './seed.ts';
 import { listCommands, showCommands } from './show-commands.ts';

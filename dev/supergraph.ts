@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { explainStartFailure, stopOnSignal } from '../src/lifecycle.ts';
+import { explainStartFailure, stopOnSignal } from '../src/http/lifecycle.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { EXAMPLE } from './seed.ts';
 import { describeAsking, localize, startSubgraph } from './subgraph.ts';

@@ -2,9 +2,9 @@
  * The production server: reads the environment, starts, and stops on a signal.
  */
 import { loadConfig } from './config.ts';
-import { exitOnCrash, explainStartFailure, stopOnSignal } from './lifecycle.ts';
-import { createLogger } from './logger.ts';
+import { exitOnCrash, explainStartFailure, stopOnSignal } from './http/lifecycle.ts';
 import { createServer } from './server.ts';
+import { createLogger } from './telemetry/log.ts';
 import { startTracing } from './tracing.ts';
 
 try {

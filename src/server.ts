@@ -17,14 +17,14 @@ import { createAdmission } from './command-api/admission.ts';
 import { createCoalescing } from './command-api/coalescing.ts';
 import { createTransport } from './command-api/transport.ts';
 import type { Config } from './config.ts';
-import { type Context, createContext } from './context.ts';
-import { createErrorFormat } from './format-error.ts';
-import { startHost } from './http-host.ts';
-import { LIMITS, limitOperations, refuseNullConditions } from './limits.ts';
+import { type Context, createContext } from './graphql/context.ts';
+import { createErrorFormat } from './graphql/errors.ts';
+import { LIMITS, limitOperations, refuseNullConditions } from './graphql/limits.ts';
+import { createSchema } from './graphql/schema.ts';
+import { startHost } from './http/host.ts';
 import { createMemory } from './memory.ts';
-import { createMetrics } from './metrics.ts';
-import { operationReport } from './plugins/operation-report.ts';
-import { createSchema } from './schema.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+import { operationReport } from './telemetry/operation-report.ts';
 
 export interface ServerDependencies {
   readonly config: Config;

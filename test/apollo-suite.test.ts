@@ -10,10 +10,10 @@ import { ApolloServer } from '@apollo/server';
 import { defineIntegrationTestSuite } from '@apollo/server-integration-testsuite';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { loadConfig } from '../src/config.ts';
-import { startHost } from '../src/http-host.ts';
-import { createLogger } from '../src/logger.ts';
+import { startHost } from '../src/http/host.ts';
 import { createMemory } from '../src/memory.ts';
-import { createMetrics } from '../src/metrics.ts';
+import { createLogger } from '../src/telemetry/log.ts';
+import { createMetrics } from '../src/telemetry/metrics.ts';
 
 declare global {
   /** The environment takes each out that failed as it says. */

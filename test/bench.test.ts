@@ -4,7 +4,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parse, validate } from 'graphql';
 import * as operations from '../bench/operations.ts';
-import { createSchema } from '../src/schema.ts';
+import { createSchema } from '../src/graphql/schema.ts';
 import { readDocument as read } from './support/documents.ts';
 
 describe('the benchmarks', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { DateTime } from '../src/scalars.ts';
+import { DateTime } from '../src/graphql/scalars.ts';
 
 describe('DateTime takes', () => {
   it.each([

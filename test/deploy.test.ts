@@ -203,7 +203,7 @@ describe('the pods', () => {
   });
 
   it('have time to end', () => {
-    const graceMs = Number(/^const GRACE_MS = (\d+);$/m.exec(read('src/http-host.ts'))?.[1]);
+    const graceMs = Number(/^const GRACE_MS = (\d+);$/m.exec(read('src/http/host.ts'))?.[1]);
     const { DRAIN_DELAY_MS, OPERATION_TIMEOUT_MS } = config;
     const defaults = loadConfig({ COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET });
     // A write that began as the last connection was cut off has the whole time of an operation.

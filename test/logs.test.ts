@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { Logger } from 'pino';
 import { EXAMPLE } from '../dev/seed.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { createLogger, FIELDS } from '../src/logger.ts';
+import { createLogger, FIELDS } from '../src/telemetry/log.ts';
 import { readDocument, readKeys } from './support/documents.ts';
 import { NEW_MAINTENANCE, ROUTER_SECRET } from './support/subgraph.ts';
 import { failCommands } from './support/unforeseen.ts';

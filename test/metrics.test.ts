@@ -11,7 +11,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { createCommand } from '../src/command-api/command.ts';
 import { loadConfig } from '../src/config.ts';
 import { createMemory } from '../src/memory.ts';
-import { createMetrics } from '../src/metrics.ts';
+import { createMetrics } from '../src/telemetry/metrics.ts';
 import { stopClock } from './support/clock.ts';
 import { readMetricTable } from './support/documents.ts';
 import { request, sendBytes } from './support/raw-http.ts';

@@ -8,7 +8,7 @@ import { composeServices as composeGuild, composeSchemaContract } from '@theguil
 import { type ASTNode, buildSchema, parse, print, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
 import { compareSchemas } from '../dev/schema-changes.ts';
 import { EXAMPLE } from '../dev/seed.ts';
-import { createSchema } from '../src/schema.ts';
+import { createSchema } from '../src/graphql/schema.ts';
 import { NEW_MAINTENANCE } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 

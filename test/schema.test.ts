@@ -10,8 +10,8 @@ import {
   parse,
   visit,
 } from 'graphql';
-import { resolvers } from '../src/resolvers/index.ts';
-import { createSchema } from '../src/schema.ts';
+import { resolvers } from '../src/graphql/resolvers/index.ts';
+import { createSchema } from '../src/graphql/schema.ts';
 
 const sdl = readFileSync(new URL('../schema/maintenance.graphql', import.meta.url), 'utf8');
 const schema = createSchema();

@@ -1,7 +1,7 @@
 import { expect, it, jest } from '@jest/globals';
 import type { CommandApiClient } from '../src/command-api/client.ts';
-import { createLoaders } from '../src/loaders.ts';
-import { deleteMaintenance } from '../src/writes.ts';
+import { createLoaders } from '../src/graphql/loaders.ts';
+import { deleteMaintenance } from '../src/graphql/writes.ts';
 
 // No operation of today's schema can show this: each that could read a residence again has first written to it again.
 it.each([

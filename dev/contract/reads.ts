@@ -58,7 +58,7 @@ function failingCommands(residenceId: string): Failing[] {
       check: 'unknownTicket',
       name: 'get_maintenance_info',
       param: { residence_id: residenceId, maintenance_id: ticket },
-      // As src/loaders.ts asks before it lets the list decide.
+      // As src/graphql/loaders.ts asks before it lets the list decide.
       isPromised: (error) => error.reason === 'rejected' || error.details.flaw === 'empty',
       decode: (result, { command }) => decodeInfo(result, { residenceId, maintenanceId: ticket }, command),
       otherwise: 'is an error where the code means to answer that there is no such ticket',

@@ -3,8 +3,8 @@
  */
 import { EXAMPLE } from '../../dev/seed.ts';
 import { loadConfig } from '../../src/config.ts';
-import { createLogger } from '../../src/logger.ts';
 import { createServer, type ServerDependencies } from '../../src/server.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
 import { startUpstream, TOKENS, type Upstream } from './upstream.ts';
 
 export const ROUTER_SECRET = 'router-secret-of-the-tests';

@@ -1,9 +1,9 @@
 import type { GraphQLResolveInfo } from 'graphql';
+import { selectMaintenances } from '../../maintenance.ts';
 import type { QueryMaintenancesArgs, ResidenceResolvers } from '../__generated__/types.ts';
 import { COSTS, chargeTickets, selectedBeneath, withinBudget } from '../answer.ts';
 import { checkResidenceId, checkSelection, toRepresentedResidenceId } from '../arguments.ts';
 import type { Context } from '../context.ts';
-import { selectMaintenances } from '../maintenance.ts';
 
 export const Residence = {
   // Another subgraph says whether it exists: to know its id costs no command and needs no token.

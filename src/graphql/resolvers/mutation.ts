@@ -1,10 +1,10 @@
+import { CommandApiError } from '../../command-api/errors.ts';
+import { formatMaintenanceId } from '../../maintenance.ts';
 import type { CreateMaintenancePayloadResolvers, MutationResolvers } from '../__generated__/types.ts';
 import { COSTS, costOfText, selectedBeneath, withinBudget } from '../answer.ts';
 import { checkNewMaintenance, Refusal, toKey, toKeys } from '../arguments.ts';
-import { CommandApiError } from '../command-api/errors.ts';
-import { describeFailure } from '../format-error.ts';
+import { describeFailure } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { formatMaintenanceId } from '../maintenance.ts';
 import { createMaintenance, deleteMaintenance, deleteMaintenances } from '../writes.ts';
 import { loadMaintenance } from './maintenance.ts';
 

@@ -2,10 +2,10 @@
  * Reads of one operation, batched: k details over r residences cost r commands and one round trip.
  */
 import DataLoader from 'dataloader';
-import type { CommandApiClient } from './command-api/client.ts';
-import { CommandApiError } from './command-api/errors.ts';
-import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from './maintenance.ts';
-import { inSpan } from './tracing.ts';
+import type { CommandApiClient } from '../command-api/client.ts';
+import { CommandApiError } from '../command-api/errors.ts';
+import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from '../maintenance.ts';
+import { inSpan } from '../tracing.ts';
 
 /** What a caller who brought a token reads and writes with, for one operation. */
 export interface Caller {

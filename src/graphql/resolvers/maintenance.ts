@@ -1,9 +1,9 @@
 import type { GraphQLResolveInfo } from 'graphql';
+import type { Maintenance as Found, MaintenanceKey } from '../../maintenance.ts';
 import type { MaintenanceResolvers } from '../__generated__/types.ts';
 import { COSTS, chargeTickets, costOfText } from '../answer.ts';
 import { toRepresentedKey } from '../arguments.ts';
 import type { Context } from '../context.ts';
-import type { Maintenance as Found, MaintenanceKey } from '../maintenance.ts';
 
 // The other fields are members of the record; one that could not be decoded is an Error there, which fails that field alone.
 export const Maintenance = {

@@ -3,7 +3,7 @@
  */
 import { pipeline, Transform } from 'node:stream';
 import { errorCodes, type FastifyInstance } from 'fastify';
-import { TAKES } from './memory.ts';
+import { TAKES } from '../memory.ts';
 
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });

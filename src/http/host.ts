@@ -10,15 +10,15 @@ import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-int
 import { SpanKind } from '@opentelemetry/api';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
-import type { Config } from './config.ts';
-import { maskError } from './format-error.ts';
-import { LIMITS } from './limits.ts';
-import type { Memory, Share } from './memory.ts';
-import type { Metrics } from './metrics.ts';
+import type { Config } from '../config.ts';
+import { maskError } from '../graphql/errors.ts';
+import { LIMITS } from '../graphql/limits.ts';
+import type { Memory, Share } from '../memory.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { inSpan } from '../tracing.ts';
+import { VERSION } from '../version.ts';
 import { takeJsonBodies } from './request-body.ts';
 import { createRouterGuard } from './router-secret.ts';
-import { inSpan } from './tracing.ts';
-import { VERSION } from './version.ts';
 
 // Above the idle timeout of every router (Cosmo keeps 90 s): a router must never send on a connection that we close.
 const KEEP_ALIVE_MS = 120_000;

@@ -3,10 +3,10 @@ import { trace } from '@opentelemetry/api';
 import type { Level, Logger } from 'pino';
 import type { Command } from '../command-api/command.ts';
 import { CommandApiError } from '../command-api/errors.ts';
-import { type Context, shorten } from '../context.ts';
-import { codeOf } from '../format-error.ts';
-import type { Metrics } from '../metrics.ts';
+import { type Context, shorten } from '../graphql/context.ts';
+import { codeOf } from '../graphql/errors.ts';
 import { failSpan } from '../tracing.ts';
+import type { Metrics } from './metrics.ts';
 
 /** Of a line in the log, so that it has at most 16 KB. */
 const MOST = { commands: 50, commandBytes: 13_500 };

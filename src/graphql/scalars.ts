@@ -1,5 +1,5 @@
 import { GraphQLScalarType } from 'graphql';
-import { isMoment } from './maintenance.ts';
+import { isMoment } from '../maintenance.ts';
 
 const RFC_3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))$/;
 

@@ -1,9 +1,9 @@
 /**
  * The mutations: one command for each residence, after which nothing that was read of it before is believed.
  */
-import { CommandApiError } from './command-api/errors.ts';
+import { CommandApiError } from '../command-api/errors.ts';
+import { formatMaintenanceId, type MaintenanceKey, type NewMaintenance } from '../maintenance.ts';
 import type { Caller } from './loaders.ts';
-import { formatMaintenanceId, type MaintenanceKey, type NewMaintenance } from './maintenance.ts';
 
 /** Files a repair request and answers its key. */
 export async function createMaintenance(caller: Caller, maintenance: NewMaintenance): Promise<MaintenanceKey> {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { ConfigError } from './config.ts';
+import { ConfigError } from '../config.ts';
 
 const ECHO_MS = 1000;
 const FLUSH_MS = 500;

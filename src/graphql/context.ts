@@ -2,14 +2,14 @@
  * What one operation has to itself: its caller, its loaders, and the record of its commands.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { createCommandApiClient, type Upstream } from '../command-api/client.ts';
+import type { Command } from '../command-api/command.ts';
+import type { Share } from '../memory.ts';
+import { currentTraceparent } from '../tracing.ts';
 import { type AnswerBudget, createAnswerBudget } from './answer.ts';
 import { Refusal } from './arguments.ts';
-import { createCommandApiClient, type Upstream } from './command-api/client.ts';
-import type { Command } from './command-api/command.ts';
 import { LIMITS } from './limits.ts';
 import { type Caller, createLoaders } from './loaders.ts';
-import type { Share } from './memory.ts';
-import { currentTraceparent } from './tracing.ts';
 
 /** The scheme and something to show; whether it is a good token the command API says. */
 const BEARER = /^bearer +[\x21-\x7e]+$/i;

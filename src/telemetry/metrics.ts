@@ -5,14 +5,14 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { type Admission, BREAKER_STATES } from './command-api/admission.ts';
-import { COMMANDS, type Command, FLAWS } from './command-api/command.ts';
-import { CommandApiError } from './command-api/errors.ts';
-import type { Config } from './config.ts';
-import type { Context } from './context.ts';
-import { codeOf } from './format-error.ts';
-import { type Memory, STAGES } from './memory.ts';
-import { SERVICE, VERSION } from './version.ts';
+import { type Admission, BREAKER_STATES } from '../command-api/admission.ts';
+import { COMMANDS, type Command, FLAWS } from '../command-api/command.ts';
+import { CommandApiError } from '../command-api/errors.ts';
+import type { Config } from '../config.ts';
+import type { Context } from '../graphql/context.ts';
+import { codeOf } from '../graphql/errors.ts';
+import { type Memory, STAGES } from '../memory.ts';
+import { SERVICE, VERSION } from '../version.ts';
 
 // OpenTelemetry's, in seconds.
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
-import { SERVICE, VERSION } from './version.ts';
+import { SERVICE, VERSION } from '../version.ts';
 
 /**
  * All that a line may hold beside its level, time and message; docs/observability.md says what each means. Whatever else is

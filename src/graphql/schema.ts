@@ -13,7 +13,7 @@ import { resolvers } from './resolvers/index.ts';
 import { Maintenance } from './resolvers/maintenance.ts';
 import { Residence } from './resolvers/residence.ts';
 
-const SCHEMA_FILE = new URL('../schema/maintenance.graphql', import.meta.url);
+const SCHEMA_FILE = new URL('../../schema/maintenance.graphql', import.meta.url);
 const ENTITIES = new Map<unknown, typeof Maintenance | typeof Residence>(Object.entries({ Maintenance, Residence }));
 
 export function createSchema(): GraphQLSchema {

@@ -2,14 +2,15 @@
  * What a caller gave, checked and turned into the domain before any command is sent. Every check here throws a `Refusal`
  * that says which argument is wrong and why.
  */
-import { LIMITS } from './limits.ts';
+
 import {
   isUsableId,
   type MaintenanceKey,
   type NewMaintenance,
   parseMaintenanceId,
   type Selection,
-} from './maintenance.ts';
+} from '../maintenance.ts';
+import { LIMITS } from './limits.ts';
 
 type RefusalCode = 'UNAUTHENTICATED' | 'BAD_USER_INPUT' | 'UPSTREAM_UNAVAILABLE';
 

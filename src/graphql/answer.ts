@@ -3,11 +3,11 @@
  * are. docs/reliability.md says how the charges were measured.
  */
 import { type FieldNode, type GraphQLResolveInfo, Kind, type SelectionSetNode } from 'graphql';
+import type { Maintenance } from '../maintenance.ts';
+import type { Share } from '../memory.ts';
 import { Refusal } from './arguments.ts';
 import type { Context } from './context.ts';
 import { LIMITS } from './limits.ts';
-import type { Maintenance } from './maintenance.ts';
-import type { Share } from './memory.ts';
 
 /** In bytes. */
 export const COSTS = {

@@ -1,5 +1,5 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { Maintenance as MaintenanceModel, MaintenanceKey } from '../maintenance.ts';
+import type { Maintenance as MaintenanceModel, MaintenanceKey } from '../../maintenance.ts';
 import type { Context } from '../context.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;

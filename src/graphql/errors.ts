@@ -7,8 +7,8 @@ import type { ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
 import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
 import type { Logger } from 'pino';
+import { CommandApiError, type Reason } from '../command-api/errors.ts';
 import { get, Refusal } from './arguments.ts';
-import { CommandApiError, type Reason } from './command-api/errors.ts';
 
 /** The code and message for each reason why a command failed. */
 const FAILURES: Readonly<Record<Reason, { code: string; message: string }>> = {
