@@ -57,13 +57,7 @@ export function isUsableId(id: string): boolean {
 
 /** The `Maintenance.id` of a key: `<residence id>:<maintenance id>`, `%` and `:` inside a part escaped. */
 export function formatMaintenanceId({ residenceId, maintenanceId }: MaintenanceKey): string {
-  return formatIdsOf(residenceId)(maintenanceId);
-}
-
-/** The same for many of one residence, whose id is escaped once. */
-export function formatIdsOf(residenceId: string): (maintenanceId: string) => string {
-  const prefix = `${escapePart(residenceId)}:`;
-  return (maintenanceId) => prefix + escapePart(maintenanceId);
+  return `${escapePart(residenceId)}:${escapePart(maintenanceId)}`;
 }
 
 /** The key that a `Maintenance.id` stands for, or undefined where it is malformed or too long, which is checked first. */
@@ -75,7 +69,8 @@ export function parseMaintenanceId(id: string): MaintenanceKey | undefined {
   return isUsable ? { residenceId, maintenanceId } : undefined;
 }
 
-function escapePart(part: string): string {
+/** One of the two parts of a `Maintenance.id`. */
+export function escapePart(part: string): string {
   if (!/[%:]/.test(part)) return part;
   // Not replaceAll: of many colons it leaves a tree of pieces, 8 KB for an id of 256.
   return part.split('%').join('%25').split(':').join('%3A');

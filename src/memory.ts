@@ -9,7 +9,7 @@ export const STAGES = ['request', 'command', 'reply', 'answer'] as const;
 export type Stage = (typeof STAGES)[number];
 
 /** In bytes: a byte of a request's body once it is parsed, a command with its record, a decoded ticket beside its text. */
-export const TAKES = { bodyByte: 16, command: 4096, ticket: 300 } as const;
+export const BYTES = { bodyByte: 16, command: 4096, ticket: 300 } as const;
 
 export type Memory = ReturnType<typeof createMemory>;
 /** One operation's part of the memory, in bytes. */
@@ -22,21 +22,21 @@ export function createMemory(limit = Math.floor(getHeapStatistics().heap_size_li
 
   function open() {
     let own = 0;
-    /** Takes bytes without asking, or gives back negative ones. */
-    function add(bytes: number): void {
-      // An exchange that outlives its operation gives back what `close` gave back already.
+    /** Holds bytes without asking, or releases negative ones. */
+    function hold(bytes: number): void {
+      // An exchange that outlives its operation releases what `close` has released already.
       const change = Math.max(bytes, -own);
       own += change;
       held += change;
     }
-    /** Returns false, and takes nothing, where the operation would hold more than half of the limit, or all together too much. */
-    function take(bytes: number, stage: Stage): boolean {
+    /** Returns false, and holds nothing, where the operation would hold more than half of the limit, or all together too much. */
+    function reserve(bytes: number, stage: Stage): boolean {
       const fits = own + bytes <= limit / 2 && held + bytes <= limit;
-      if (fits) add(bytes);
+      if (fits) hold(bytes);
       else refused[stage]++;
       return fits;
     }
-    return { take, add, close: () => add(-own) };
+    return { reserve, hold, close: () => hold(-own) };
   }
 
   return { open, state: () => ({ held, limit, refused }) };

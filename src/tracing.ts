@@ -1,6 +1,6 @@
 /**
- * Spans, by OpenTelemetry's API, which does nothing at all until `startTracing` has brought an SDK. No attribute holds
- * anything that a resident wrote.
+ * Spans, by OpenTelemetry's API. None is made until `startTracing` has brought an SDK. No attribute holds anything that a
+ * resident wrote.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,30 +14,34 @@ import {
   type Span,
   type SpanOptions,
   SpanStatusCode,
+  type Tracer,
   trace,
 } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import { CommandApiError } from './command-api/errors.ts';
 import { SERVICE, VERSION } from './version.ts';
 
 const FLUSH_MS = 2000;
 
-const tracer = trace.getTracer(SERVICE, VERSION);
+let tracer: Tracer | undefined;
 
-/** Runs something in a span, under the span that is current or, where the headers of a request are given, under theirs. */
+/**
+ * Runs something in a span, if there is an SDK: under the span that is current or, where the headers of a request are given,
+ * under theirs.
+ */
 export function inSpan<T>(
   name: string,
   options: SpanOptions,
-  run: (span: Span) => Promise<T>,
+  run: (span?: Span) => Promise<T>,
   headers?: IncomingHttpHeaders,
 ): Promise<T> {
+  if (!tracer) return run();
   const parent = headers ? propagation.extract(ROOT_CONTEXT, headers) : context.active();
   return tracer.startActiveSpan(name, options, parent, async (span) => {
     try {
       return await run(span);
     } catch (error) {
       // Not the error itself, whose message may quote anything.
-      failSpan(span, error instanceof CommandApiError ? error.reason : (error as Error).name);
+      failSpan(span, (error as Error).name);
       throw error;
     } finally {
       span.end();
@@ -51,6 +55,7 @@ export function failSpan(span: Span | undefined, type: string): void {
 
 /** The `traceparent` of the current span, to hand on; undefined where there is no SDK. */
 export function currentTraceparent(): string | undefined {
+  if (!tracer) return undefined;
   const carrier: { traceparent?: string } = {};
   propagation.inject(context.active(), carrier);
   return carrier.traceparent;
@@ -68,6 +73,7 @@ export async function startTracing(serviceName: string, logger: Logger): Promise
     metricReaders: [],
     logRecordProcessors: [],
   });
+  tracer = trace.getTracer(SERVICE, VERSION);
   // What it says may quote what a collector answered.
   const fail = () => logger.warn('spans could not be exported');
   const quiet = Object.assign(new DiagConsoleLogger(), { error: fail });

@@ -316,7 +316,7 @@ describe('replies over 50 KB', () => {
     const text = JSON.stringify({ success: true, result: [], text: 'x'.repeat(50_000) });
     const send = async () => {
       caller.abort();
-      return { status: 200, text, bytes: text.length, held: 0 };
+      return { status: 200, chunks: [Buffer.from(text)], bytes: text.length };
     };
     const admission = createAdmission(loadConfig({ COMMAND_API_URL: 'http://localhost', ROUTER_SECRET: 'x' }));
     const session = {

@@ -114,8 +114,8 @@ describe('what is no GraphQL request is refused in JSON', () => {
   const query = JSON.stringify({ query: '{ __typename }' });
   const CASES: [string, () => ReturnType<typeof send>, number][] = [
     ['an unknown path', () => send('/elsewhere', { headers: SECRET }), 404],
-    ['another method', () => send('/graphql', { method: 'PUT', headers: SECRET }), 405],
-    ['one with a query', () => send('/graphql?a=b', { method: 'PUT', headers: SECRET }), 405],
+    ['another method', () => send('/graphql', { method: 'PUT', headers: SECRET }), 404],
+    ['one with a query', () => send('/graphql?a=b', { method: 'PUT', headers: SECRET }), 404],
     ['a path that cannot be decoded', () => send('/%', { headers: SECRET }), 404],
     ['invalid JSON', () => post(JSON_TYPE, '{"query":'), 400],
     ['an empty body', () => post(JSON_TYPE, ''), 400],

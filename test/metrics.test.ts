@@ -162,19 +162,6 @@ const SCENARIOS: [string, Scenario, (subgraph: Subgraph) => Row[], NodeJS.Proces
     () => [operation('query', 'BAD_USER_INPUT'), operation('query', 'FORBIDDEN'), command(LISTED, 'FORBIDDEN', '1')],
   ],
   [
-    'three details at once',
-    asking(
-      `{ a: ${DETAIL.slice(2)} `.replace(
-        / \}\s*$/,
-        ` b: maintenance(id: "r:2") { id } c: maintenance(id: "r:3") { id } }`,
-      ),
-    ),
-    () => [
-      ['maintenance_loader_batch_size_count', { loader: 'details' }, 1],
-      ['maintenance_loader_batch_size_sum', { loader: 'details' }, 3],
-    ],
-  ],
-  [
     'a read that is answered the third time',
     inTurn(answering({ status: 503 }, 'reset', { body: { success: true, result: [] } }), asking(LIST)),
     (subgraph) => [
@@ -224,7 +211,7 @@ const SCENARIOS: [string, Scenario, (subgraph: Subgraph) => Row[], NodeJS.Proces
       requests({ http_response_status_code: '' }),
       operation('query', 'CALLER_GONE'),
       command(LISTED, 'CALLER_GONE', '1'),
-      attempt(subgraph, { command: LISTED, error_type: 'ERR_ABORTED' }),
+      attempt(subgraph, { command: LISTED, error_type: 'the caller has gone' }),
       // Its place is free again.
       ['http_server_active_requests', {}, 0],
     ],
@@ -467,11 +454,6 @@ describe('/metrics', () => {
   it.each([
     ['http_server_request_duration_seconds', 'of OpenTelemetry', DURATIONS],
     ['http_client_request_duration_seconds', 'of OpenTelemetry', DURATIONS],
-    [
-      'maintenance_loader_batch_size',
-      'up to the most that may be asked for',
-      [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
-    ],
   ])('has %s in buckets %s', async (name, _, expected) => {
     const subgraph = await start();
     await subgraph.ask(LIST);
@@ -489,7 +471,7 @@ describe('/metrics', () => {
     const idle = { inFlight: 0, queued: 0, breaker: 'closed' } as const;
     const metrics = createMetrics(loadConfig({ COMMAND_API_URL, ROUTER_SECRET }), () => idle, createMemory());
     const command = { ...createCommand(LISTED, false, 'r'), attempts: [{ start: 0, seconds: 1, status: 200 }] };
-    metrics.operationEnded('query', [], { commands: [command], batches: [] });
+    metrics.operationEnded('query', [], [command]);
     expect(await metrics.write()).toContain(`server_address="api.example.com",server_port="${port}"`);
   });
 

@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { freePort } from '../dev/command-api.ts';
 import { EXAMPLE } from '../dev/seed.ts';
 import { createQueue } from '../src/command-api/admission.ts';
-import { createCommand } from '../src/command-api/command.ts';
 import { codes, NEW_MAINTENANCE, ROUTER_SECRET, type Subgraph, startSubgraph } from './support/subgraph.ts';
 import type { Answer, Fault } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
@@ -511,47 +510,44 @@ describe('commands in flight', () => {
   });
 
   it('that wait in vain fail in time, say that they were not sent, and never are', async () => {
-    const command = createCommand('a', true, 'r');
     const { takeTurn } = createQueue(32, Number.POSITIVE_INFINITY);
     const release: (() => void)[] = [];
     const running = Array.from({ length: 32 }, () =>
-      takeTurn(command, new AbortController().signal, () => new Promise<void>((resolve) => release.push(resolve))),
+      takeTurn(new AbortController().signal, () => new Promise<void>((resolve) => release.push(resolve))),
     );
     const run = jest.fn(async () => undefined);
     const time = new AbortController();
-    const waiting = takeTurn(command, time.signal, run);
+    const waiting = takeTurn(time.signal, run);
     time.abort(new DOMException('', 'TimeoutError'));
     await expect(waiting).rejects.toMatchObject({ reason: 'timeout', outcome: 'NOT_SENT' });
     for (const one of release) one();
     await Promise.all(running);
-    await takeTurn(command, new AbortController().signal, async () => undefined);
+    await takeTurn(new AbortController().signal, async () => undefined);
     expect(run).not.toHaveBeenCalled();
   });
 
   it('that are given up leave their place in the queue to others', async () => {
     const { takeTurn } = createQueue(1, 1);
-    const command = createCommand('a', false, 'r');
     const stay = new AbortController().signal;
     let release = () => {};
-    const running = takeTurn(command, stay, () => new Promise<void>((resolve) => (release = resolve)));
+    const running = takeTurn(stay, () => new Promise<void>((resolve) => (release = resolve)));
     const time = new AbortController();
-    const leaving = takeTurn(command, time.signal, async () => 'left');
-    const refused = { message: 'a: queue full', outcome: 'NOT_SENT' };
-    await expect(takeTurn(command, stay, async () => 'refused')).rejects.toMatchObject(refused);
+    const leaving = takeTurn(time.signal, async () => 'left');
+    const refused = { message: 'queue full', outcome: 'NOT_SENT' };
+    await expect(takeTurn(stay, async () => 'refused')).rejects.toMatchObject(refused);
     time.abort();
-    await expect(leaving).rejects.toMatchObject({ message: 'a: the caller has gone' });
-    const waiting = takeTurn(command, stay, async () => 'waited');
+    await expect(leaving).rejects.toMatchObject({ message: 'the caller has gone' });
+    const waiting = takeTurn(stay, async () => 'waited');
     release();
     await running;
     await expect(waiting).resolves.toBe('waited');
-    await expect(takeTurn(command, stay, async () => 'next')).resolves.toBe('next');
+    await expect(takeTurn(stay, async () => 'next')).resolves.toBe('next');
   });
 
   it('that are asked for too late are given up like those that wait, and never sent', async () => {
     const run = jest.fn(async () => undefined);
-    const command = createCommand('a', false, 'r');
-    await expect(createQueue(1, 0).takeTurn(command, AbortSignal.abort(), run)).rejects.toMatchObject({
-      message: 'a: the caller has gone',
+    await expect(createQueue(1, 0).takeTurn(AbortSignal.abort(), run)).rejects.toMatchObject({
+      message: 'the caller has gone',
       outcome: 'NOT_SENT',
     });
     expect(run).not.toHaveBeenCalled();

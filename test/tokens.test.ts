@@ -102,7 +102,6 @@ describe('no HTTP at all: 400 and no command', () => {
   ])('%s', async (_, line) => {
     const answer = await askWith([line]);
     expect(answer.status).toBe(400);
-    expect(codesOf(answer)).toEqual([['BAD_REQUEST', undefined]]);
     expect(subgraph.upstream.commands()).toEqual([]);
     expect((await subgraph.ask(LIST)).errors).toEqual([]);
   });
@@ -110,7 +109,6 @@ describe('no HTTP at all: 400 and no command', () => {
   it('a token of 64 KB: 431', async () => {
     const answer = await askWith([`authorization: Bearer ${'x'.repeat(65_536)}`]);
     expect(answer.status).toBe(431);
-    expect(codesOf(answer)).toEqual([['BAD_REQUEST', undefined]]);
     expect(subgraph.upstream.commands()).toEqual([]);
     expect((await subgraph.ask(LIST)).errors).toEqual([]);
   });

@@ -16,7 +16,7 @@ import { settle, until } from './support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const ID = `${R}:${EXAMPLE.maintenanceId}`;
-const [INTERNAL, SERVER, CLIENT] = [1, 2, 3];
+const [SERVER, CLIENT] = [2, 3];
 const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
 const CREATE = 'mutation File($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
 
@@ -74,14 +74,12 @@ describe('with a collector', () => {
 
   const pick = (spans: Span[], name: string) => spans.find((span) => span.name === name);
 
-  it('one trace leads from the router’s span over operation and loader to the command, and on to the command API', async () => {
+  it('one trace leads from the router’s span over the operation to the command, and on to the command API', async () => {
     const { traceId, spanId, headers } = routerSpan();
     await ask(replica, `query One { maintenance(id: "${ID}") { description } }`, { ...headers, baggage: 'canary=1' });
-    const spans = await spansOf(traceId, 3);
-    const [operation, loader, command] = ['query', 'load details', 'get_maintenance_info'].map((name) =>
-      pick(spans, name),
-    );
-    expect(spans).toHaveLength(3);
+    const spans = await spansOf(traceId, 2);
+    const [operation, command] = ['query', 'get_maintenance_info'].map((name) => pick(spans, name));
+    expect(spans).toHaveLength(2);
     expect(operation).toMatchObject({
       kind: SERVER,
       parentSpanId: spanId,
@@ -94,11 +92,10 @@ describe('with a collector', () => {
       },
       resource: { 'service.name': 'maintenance-subgraph', 'service.version': manifest.version },
     });
-    expect(loader).toMatchObject({ kind: INTERNAL, parentSpanId: operation?.spanId, attributes: { 'batch.size': 1 } });
     const { id, headers: sent = {} } = upstream.received[0] ?? {};
     expect(command).toMatchObject({
       kind: CLIENT,
-      parentSpanId: loader?.spanId,
+      parentSpanId: operation?.spanId,
       attributes: { 'command.id': id, 'command.attempts': 1, 'command.coalesced': false },
     });
     expect(sent.traceparent).toBe(`00-${traceId}-${command?.spanId}-01`);
@@ -106,15 +103,11 @@ describe('with a collector', () => {
     expect(sent).not.toHaveProperty('baggage');
   });
 
-  it('a batch, a list and a write have their spans under their operation', async () => {
+  it('a batch and a write have the spans of their commands under their operation', async () => {
     const batch = routerSpan();
     await ask(replica, `{ a: maintenance(id: "${ID}") { id } b: maintenance(id: "${R}:x") { id } }`, batch.headers);
-    const batched = await spansOf(batch.traceId, 4);
-    const loader = pick(batched, 'load details');
-    expect(loader?.attributes).toEqual({ 'batch.size': 2 });
-    const list = pick(batched, 'load list');
-    expect(list?.parentSpanId).toBe(loader?.spanId);
-    expect(pick(batched, 'get_maintenance_list')?.parentSpanId).toBe(list?.spanId);
+    const batched = await spansOf(batch.traceId, 2);
+    expect(pick(batched, 'get_maintenance_list')?.parentSpanId).toBe(pick(batched, 'query')?.spanId);
 
     const write = routerSpan();
     await ask(replica, CREATE, write.headers, { input: NEW_MAINTENANCE });
@@ -129,8 +122,8 @@ describe('with a collector', () => {
     upstream.fail(() => ({ status: 500, body: { message: 'canary' } }));
     const { traceId, headers } = routerSpan();
     await ask(replica, LIST, headers);
-    const spans = await spansOf(traceId, 3);
-    expect(spans.map(({ failed }) => failed)).toEqual([true, true, true]);
+    const spans = await spansOf(traceId, 2);
+    expect(spans.map(({ failed }) => failed)).toEqual([true, true]);
     expect(pick(spans, 'query')?.attributes['error.type']).toBe('UPSTREAM_UNAVAILABLE');
     expect(pick(spans, 'get_maintenance_list')?.attributes).toEqual({
       'command.id': upstream.received[0]?.id,
@@ -165,13 +158,13 @@ describe('with a collector', () => {
     expect(traceparent).toMatch(new RegExp(`^00-${dark.traceId}-[\\da-f]{16}-00$`));
     const { traceId, headers } = routerSpan();
     await ask(replica, LIST, headers);
-    await spansOf(traceId, 3);
+    await spansOf(traceId, 2);
     expect(collector.spans.filter((span) => span.traceId === dark.traceId)).toEqual([]);
   });
 
   it('without a router’s span a trace of our own begins, which the command API is told', async () => {
     await ask(replica, LIST);
-    await until(() => collector.spans.length >= 3);
+    await until(() => collector.spans.length >= 2);
     const operation = pick(collector.spans, 'query');
     expect(operation?.parentSpanId ?? '').toBe('');
     expect(upstream.received[0]?.headers.traceparent).toContain(`-${operation?.traceId}-`);
@@ -185,11 +178,11 @@ describe('with a collector', () => {
     await settle(replica.url);
     release();
     await Promise.all(asked);
-    const spans = await Promise.all(traces.map(({ traceId }) => spansOf(traceId, 3)));
+    const spans = await Promise.all(traces.map(({ traceId }) => spansOf(traceId, 2)));
     const commands = spans.map((own) => pick(own, 'get_maintenance_list'));
     expect(commands.map((command) => command?.attributes['command.coalesced']).sort()).toEqual([false, true]);
     expect(new Set(commands.map((command) => command?.attributes['command.id'])).size).toBe(1);
-    for (const own of spans) expect(pick(own, 'load list')?.parentSpanId).toBe(pick(own, 'query')?.spanId);
+    for (const own of spans) expect(pick(own, 'get_maintenance_list')?.parentSpanId).toBe(pick(own, 'query')?.spanId);
   });
 
   it('no span holds a token, a secret, a variable or what a resident wrote', async () => {
@@ -197,7 +190,7 @@ describe('with a collector', () => {
     const { traceId, headers } = routerSpan();
     await ask(replica, CREATE, headers, { input });
     await ask(replica, `{ maintenances(residenceId: "canary") { description contact } }`, headers);
-    await spansOf(traceId, 5);
+    await spansOf(traceId, 4);
     const all = collector.bodies.join('\n');
     expect(all).toContain('create_maintenance_info');
     expect(all).not.toContain(EXAMPLE.token);
@@ -210,10 +203,9 @@ describe('with a collector', () => {
     const faulty = await startTraced({ ...collector.env, NODE_OPTIONS: `--import=${fault}` });
     const { traceId, headers } = routerSpan();
     await ask(faulty, LIST.replace(R, 'unforeseen'), headers);
-    const spans = await spansOf(traceId, 3);
+    const spans = await spansOf(traceId, 2);
     expect(spans.map(({ attributes }) => attributes['error.type']).sort()).toEqual([
       'INTERNAL_SERVER_ERROR',
-      'TypeError',
       'TypeError',
     ]);
     expect(await faulty.stop()).toBe(0);
@@ -223,7 +215,7 @@ describe('with a collector', () => {
   it('has the spans and attributes that docs/observability.md names', () => {
     const rows = readTable(readDocument('docs/observability.md'), 'span');
     const names = rows.flatMap(([cell]) => readNames(cell));
-    expect(names).toEqual(['query', 'mutation', 'GraphQL Operation', 'load details', 'load list']);
+    expect(names).toEqual(['query', 'mutation', 'GraphQL Operation']);
     const attributes = rows.flatMap(([, , cell = '']) => readNames(cell.replace(/\([^)]*\)/g, '')));
     const seen = collector.bodies.flatMap((body) => [...body.matchAll(/"key":"([^"]+)"/g)].map(([, key = '']) => key));
     const ours = seen.filter((key) => !/^(service|telemetry|host|process|os)\./.test(key));
@@ -254,7 +246,7 @@ describe('the standard variables', () => {
     await ask(replica, LIST);
     expect(collector.spans).toEqual([]);
     expect(await replica.stop()).toBe(0);
-    expect(collector.spans.map(({ name }) => name).sort()).toEqual(['get_maintenance_list', 'load list', 'query']);
+    expect(collector.spans.map(({ name }) => name).sort()).toEqual(['get_maintenance_list', 'query']);
     await collector.stop();
   });
 
@@ -270,7 +262,7 @@ describe('the standard variables', () => {
     release();
     await asked;
     expect(await stopped).toBe(0);
-    expect(collector.spans).toHaveLength(3);
+    expect(collector.spans).toHaveLength(2);
     await collector.stop();
   });
 

@@ -10,9 +10,9 @@ it.each([
 ])('a write that is %s clears what was read of its residence', async (_, deleteMaintenanceInfo) => {
   const getMaintenanceList = jest.fn(async () => []);
   const client = { getMaintenanceList, deleteMaintenanceInfo } as unknown as CommandApiClient;
-  const loaders = createLoaders(client, [], () => {});
+  const loaders = createLoaders(client, () => {});
   for (const residenceId of ['r', 'other', 'r']) await loaders.loadList(residenceId);
-  await deleteMaintenance({ client, loaders, takeWrites: () => {} }, { residenceId: 'r', maintenanceId: 'm' }).catch(
+  await deleteMaintenance({ client, loaders, countWrites: () => {} }, { residenceId: 'r', maintenanceId: 'm' }).catch(
     () => {},
   );
   for (const residenceId of ['r', 'other']) await loaders.loadList(residenceId);

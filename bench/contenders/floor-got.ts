@@ -1,29 +1,11 @@
 /**
- * The floor of what is built on got: it sends through the subgraph's own transport.
+ * The floor of what is built on got: a call as got's README has it, with its defaults.
  */
-import { createCommand } from '../../src/command-api/command.ts';
-import { createTransport } from '../../src/command-api/transport.ts';
-import { loadConfig } from '../../src/config.ts';
-import { createMemory } from '../../src/memory.ts';
+import got from 'got';
 import { serveFloor } from './floor.ts';
-
-const memory = createMemory();
-const { send } = createTransport(loadConfig());
+import { COMMAND } from './vendor.ts';
 
 serveFloor(async ({ name, id, param }, authorization) => {
-  const command = { ...createCommand(name, name.startsWith('create'), ''), id };
-  const end = new AbortController();
-  const share = memory.open();
-  const session = {
-    headers: { authorization, traceparent: undefined },
-    endsAt: performance.now() + 10_000,
-    readSignal: end.signal,
-    writeSignal: end.signal,
-    share,
-  };
-  try {
-    return (await send(command, param, session, end)).text;
-  } finally {
-    share.close();
-  }
+  const { body } = await got.post(COMMAND.url, { json: { command: name, id, param }, headers: { authorization } });
+  return body;
 });

@@ -11,10 +11,15 @@ export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What the subgraph says of a failure, after the name of its command. */
+export function describeError({ command }: Exchange, { message }: CommandApiError): string {
+  return `${command.name}: ${message}`;
+}
+
 /** How a command failed: status, what the subgraph takes it for, code and members. */
 export function describeFailure(exchange: Exchange, error: CommandApiError): string {
   const { reply } = exchange;
-  if (!('text' in reply)) return error.message;
+  if (!('text' in reply)) return describeError(exchange, error);
   const body = bodyOf(exchange);
   const { upstreamCode } = error.details;
   const code = upstreamCode === undefined ? [] : [`code ${upstreamCode}`];

@@ -3,9 +3,8 @@
  * bodies that the subgraph's own transport has no use for.
  */
 import { randomBytes } from 'node:crypto';
-import { type Command, createCommand } from '../../src/command-api/command.ts';
-import type { Reply } from '../../src/command-api/decoder.ts';
-import { decodeReply } from '../../src/command-api/decoder.ts';
+import { type Command, type CommandName, createCommand, endCommand } from '../../src/command-api/command.ts';
+import { decodeReply, type Found } from '../../src/command-api/decoder.ts';
 import { CommandApiError } from '../../src/command-api/errors.ts';
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
@@ -16,7 +15,7 @@ const NOT_CONNECTED = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH',
 export interface Exchange {
   readonly command: Command;
   /** What came, or why nothing did. */
-  readonly reply: Reply | CommandApiError;
+  readonly reply: { readonly status: number; readonly text: string } | CommandApiError;
 }
 
 export interface Sending {
@@ -36,7 +35,7 @@ export type Outcome<T> = { readonly value: T; readonly error?: never } | { reado
 /** A function that sends a command once, with a time limit, and follows no redirect. */
 export function createSend(origin: string, callersToken: string): Send {
   return async ({ name, param, id, token = callersToken }) => {
-    const command = createCommand(name, !name.startsWith('get_'), String(param.residence_id));
+    const command = createCommand(name as CommandName, !name.startsWith('get_'), String(param.residence_id));
     command.id = id ?? command.id;
     try {
       const response = await fetch(new URL(PATH, origin), {
@@ -53,7 +52,7 @@ export function createSend(origin: string, callersToken: string): Send {
       });
       return { command, reply: { status: response.status, text: await response.text() } };
     } catch (error) {
-      return { command, reply: toUnreachable(error, command) };
+      return { command, reply: toUnreachable(error) };
     }
   };
 }
@@ -64,10 +63,13 @@ export function randomId(letter: 'c' | 'm' | 'r'): string {
 }
 
 /** Reads an exchange as the subgraph does. */
-export function readAs<T>({ command, reply }: Exchange, decode: (result: unknown, command: Command) => T): Outcome<T> {
+export function readAs<T>({ command, reply }: Exchange, decode: (result: unknown) => Found<T>): Outcome<T> {
   try {
     if (!('text' in reply)) throw reply;
-    return { value: decode(decodeReply(reply, command), command) };
+    const chunks = [Buffer.from(reply.text)];
+    const { value, ...rest } = decode(decodeReply({ status: reply.status, chunks, bytes: reply.text.length }));
+    endCommand(command, rest);
+    return { value };
   } catch (error) {
     if (error instanceof CommandApiError) return { error };
     throw error;
@@ -88,11 +90,11 @@ export function resultOf(exchange: Exchange): unknown {
   return (bodyOf(exchange) as { result?: unknown } | null | undefined)?.result;
 }
 
-function toUnreachable(error: unknown, command: Command): CommandApiError {
+function toUnreachable(error: unknown): CommandApiError {
   const { name, cause } = error as Error;
   if (name === 'TimeoutError') {
-    return new CommandApiError(command, 'timeout', { detail: `no answer in ${TIME_LIMIT_MS / 1000} s`, sent: true });
+    return new CommandApiError('timeout', { detail: `no answer in ${TIME_LIMIT_MS / 1000} s`, sent: true });
   }
   const code = String((cause as NodeJS.ErrnoException | undefined)?.code ?? name);
-  return new CommandApiError(command, 'unavailable', { detail: code, sent: !NOT_CONNECTED.includes(code) });
+  return new CommandApiError('unavailable', { detail: code, sent: !NOT_CONNECTED.includes(code) });
 }

@@ -1,7 +1,7 @@
 /**
  * What is checked, and what was found.
  */
-import { describeFailure } from './describe.ts';
+import { describeError, describeFailure } from './describe.ts';
 import type { Exchange, Outcome } from './exchange.ts';
 
 /** What was promised came, or something else did; nobody asked; or it was told where nothing had been promised. */
@@ -88,9 +88,9 @@ export function createFindings(write: boolean) {
     /** What became of a command that should have succeeded; `describe` tells of its value. */
     addOutcome<T>(check: CheckName, exchange: Exchange, outcome: Outcome<T>, describe: (value: T) => string): void {
       const { reply } = exchange;
-      if (!('text' in reply)) addUnanswered(check, reply.message);
+      if (!('text' in reply)) addUnanswered(check, describeError(exchange, reply));
       else if (!outcome.error) add(check, 'holds', `${reply.status}, ${describe(outcome.value)}`);
-      else add(check, 'differs', describeFailure(exchange, outcome.error), outcome.error.message);
+      else add(check, 'differs', describeFailure(exchange, outcome.error), describeError(exchange, outcome.error));
     },
     table(): string {
       const rows = Object.entries(CHECKS).map(([check, [name, promised]]) => {

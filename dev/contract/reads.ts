@@ -1,12 +1,12 @@
 /**
  * The checks that change nothing at the command API: eight commands, one after another.
  */
-import { createCommand } from '../../src/command-api/command.ts';
-import { decodeInfo, decodeList } from '../../src/command-api/decoder.ts';
+import { decodeInfo, decodeList, type Found } from '../../src/command-api/decoder.ts';
 import type { CommandApiError } from '../../src/command-api/errors.ts';
 import type { Maintenance, MaintenanceKey } from '../../src/maintenance.ts';
 import {
   countTypes,
+  describeError,
   describeFailure,
   isObject,
   listMembers,
@@ -39,7 +39,7 @@ interface Failing extends Sending {
   readonly check: CheckName;
   /** Whether it failed as promised. */
   readonly isPromised: (error: CommandApiError) => boolean;
-  readonly decode: (result: unknown, exchange: Exchange) => unknown;
+  readonly decode: (result: unknown) => Found<unknown>;
   /** Why the code cannot do with any other failure. */
   readonly otherwise?: string;
 }
@@ -48,10 +48,7 @@ const isRefusal = (error: CommandApiError) => error.outcome === 'REJECTED';
 
 /** The bad token comes last: whoever counts those must not shut the others out. */
 function failingCommands(residenceId: string): Failing[] {
-  const list =
-    (residence: string) =>
-    (result: unknown, { command }: Exchange) =>
-      decodeList(result, residence, command);
+  const list = (residence: string) => (result: unknown) => decodeList(result, residence);
   const [ticket, residence] = [randomId('m'), randomId('r')];
   return [
     {
@@ -60,7 +57,7 @@ function failingCommands(residenceId: string): Failing[] {
       param: { residence_id: residenceId, maintenance_id: ticket },
       // As src/graphql/loaders.ts asks before it lets the list decide.
       isPromised: (error) => error.reason === 'rejected' || error.details.flaw === 'empty',
-      decode: (result, { command }) => decodeInfo(result, { residenceId, maintenanceId: ticket }, command),
+      decode: (result) => decodeInfo(result, { residenceId, maintenanceId: ticket }),
       otherwise: 'is an error where the code means to answer that there is no such ticket',
     },
     {
@@ -75,7 +72,7 @@ function failingCommands(residenceId: string): Failing[] {
       name: 'get_maintenance_nothing',
       param: { residence_id: residenceId },
       isPromised: isRefusal,
-      decode: (result) => result,
+      decode: (value) => ({ value, flaws: [], dropped: 0 }),
     },
     {
       check: 'missingParam',
@@ -98,7 +95,7 @@ function failingCommands(residenceId: string): Failing[] {
 /** The first command, which shows whether there is anything to check. */
 export async function readList(send: Send, residenceId: string) {
   const exchange = await send({ name: 'get_maintenance_list', param: { residence_id: residenceId } });
-  const outcome = readAs(exchange, (result, command) => decodeList(result, residenceId, command));
+  const outcome = readAs(exchange, (result) => decodeList(result, residenceId));
   return { exchange, outcome, tickets: outcome.error ? [] : (resultOf(exchange) as unknown[]).filter(hasMembers) };
 }
 
@@ -133,7 +130,7 @@ function checkList({ exchange, outcome }: ListRead, findings: Findings): void {
   if (outcome.error) return;
 
   const { value: maintenances } = outcome;
-  const { dropped = 0 } = exchange.command;
+  const { dropped } = exchange.command;
   const all = maintenances.length + dropped;
   const different = new Set(maintenances.map(({ maintenanceId }) => maintenanceId)).size;
   if (all > 0) {
@@ -160,7 +157,7 @@ async function checkSameId(send: Send, residenceId: string, { outcome, exchange 
     param: { residence_id: residenceId },
     id: exchange.command.id,
   });
-  const second = readAs(again, (result, command) => decodeList(result, residenceId, command));
+  const second = readAs(again, (result) => decodeList(result, residenceId));
   const idsOf = (list: readonly Maintenance[]) => list.map(({ maintenanceId }) => maintenanceId).join(' ');
   const first = outcome.value;
   findings.addOutcome('sameId', again, second, (list) =>
@@ -185,7 +182,7 @@ export async function readInfo(send: Send, key: MaintenanceKey, check: CheckName
   const { residenceId, maintenanceId } = key;
   const param = { residence_id: residenceId, maintenance_id: maintenanceId };
   const exchange = await send({ name: 'get_maintenance_info', param });
-  const info = readAs(exchange, (result, command) => decodeInfo(result, key, command));
+  const info = readAs(exchange, (result) => decodeInfo(result, key));
   findings.addOutcome(check, exchange, info, () => 'a ticket');
   if (info.error) return undefined;
   const ticket = resultOf(exchange) as Json;
@@ -199,9 +196,8 @@ export async function readInfo(send: Send, key: MaintenanceKey, check: CheckName
 /** What each member of a ticket may be, from all that were seen. */
 export function checkMembers(tickets: readonly Json[], findings: Findings): void {
   if (tickets.length === 0) return;
-  const command = createCommand('get_maintenance_info', false, 'r');
   const key = { residenceId: 'r', maintenanceId: 'm' };
-  const decoded = tickets.map((ticket) => ({ ticket, maintenance: decodeInfo(ticket, key, command) }));
+  const decoded = tickets.map((ticket) => ({ ticket, maintenance: decodeInfo(ticket, key).value }));
   for (const [name, field, mask] of MEMBERS) {
     const values = tickets.map((ticket) => ticket[name]);
     const unreadable = decoded.filter(({ maintenance }) => maintenance[field] instanceof Error);
@@ -225,9 +221,9 @@ async function checkFailures(send: Send, residenceId: string, findings: Findings
   for (const { check, isPromised, decode, otherwise, ...sending } of failingCommands(residenceId)) {
     const exchange = await send(sending);
     const { reply } = exchange;
-    const outcome = readAs(exchange, (result) => decode(result, exchange));
+    const outcome = readAs(exchange, decode);
     if (!('text' in reply)) {
-      findings.addUnanswered(check, reply.message);
+      findings.addUnanswered(check, describeError(exchange, reply));
     } else if (outcome.error) {
       failures.push(exchange);
       const promised = isPromised(outcome.error);

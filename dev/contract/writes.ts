@@ -82,9 +82,9 @@ export async function checkWrites(
   /** The ids of the residence's list, if it could be read; `describe` tells of them. */
   async function list(check: CheckName, describe: (ids: ReadonlySet<string>) => string) {
     const exchange = await send({ name: 'get_maintenance_list', param: { residence_id: residenceId } });
-    const ids = readAs(exchange, (result, command) => {
-      const maintenances = decodeList(result, residenceId, command);
-      return new Set(maintenances.map(({ maintenanceId }) => maintenanceId));
+    const ids = readAs(exchange, (result) => {
+      const { value, ...found } = decodeList(result, residenceId);
+      return { ...found, value: new Set(value.map(({ maintenanceId }) => maintenanceId)) };
     });
     findings.addOutcome(check, exchange, ids, describe);
     return ids.error ? undefined : ids.value;

@@ -3,9 +3,8 @@
  */
 import { addAbortListener } from 'node:events';
 import type { Config } from '../config.ts';
-import type { Command } from './command.ts';
-import { abandoned, CommandApiError } from './errors.ts';
-import type { Received } from './transport.ts';
+import type { Reply } from './decoder.ts';
+import { abandoned, CommandApiError, notSent } from './errors.ts';
 
 export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
 
@@ -14,12 +13,12 @@ export function createQueue(places: number, room: number) {
   const waiting = new Set<() => void>();
   let running = 0;
 
-  /** Resolves once a place is this command's. */
-  function waitForPlace(command: Command, signal: AbortSignal): Promise<void> {
+  /** Resolves once there is a place. */
+  function waitForPlace(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = addAbortListener(signal, () => {
         waiting.delete(start);
-        reject(abandoned(command, signal, false));
+        reject(abandoned(signal, false));
       });
       const start = () => {
         leave[Symbol.dispose]();
@@ -30,11 +29,11 @@ export function createQueue(places: number, room: number) {
     });
   }
 
-  async function takeTurn<T>(command: Command, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-    if (signal.aborted) throw abandoned(command, signal, false);
+  async function takeTurn<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+    if (signal.aborted) throw abandoned(signal, false);
     if (running < places) running++;
-    else if (waiting.size >= room) throw notSent(command, 'queue full');
-    else await waitForPlace(command, signal);
+    else if (waiting.size >= room) throw notSent('queue full');
+    else await waitForPlace(signal);
     try {
       return await run();
     } finally {
@@ -69,9 +68,9 @@ function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
     isProbing = false;
   }
 
-  async function guard(command: Command, send: () => Promise<Received>): Promise<Received> {
+  async function guard(send: () => Promise<Reply>): Promise<Reply> {
     const isOpen = openUntil !== undefined;
-    if (isOpen && (isProbing || performance.now() < Number(openUntil))) throw notSent(command, 'breaker open');
+    if (isOpen && (isProbing || performance.now() < Number(openUntil))) throw notSent('breaker open');
     isProbing = isOpen;
     const begun = era;
     let isWell: boolean | undefined;
@@ -82,7 +81,8 @@ function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
       return reply;
     } catch (error) {
       // What we gave up ourselves says nothing of the command API.
-      if (error instanceof CommandApiError && !error.details.gaveUp) isWell = !error.isUnreachable;
+      if (error instanceof CommandApiError && !error.details.gaveUp)
+        isWell = error.reason !== 'timeout' && error.reason !== 'unavailable';
       throw error;
     } finally {
       if (begun === era) report(isWell);
@@ -104,8 +104,4 @@ export function createAdmission(config: Config) {
   const { takeTurn, count } = createQueue(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
   const breaker = createBreaker(config);
   return { takeTurn, guard: breaker.guard, state: () => ({ ...count(), breaker: breaker.state() }) };
-}
-
-function notSent(command: Command, detail: string): CommandApiError {
-  return new CommandApiError(command, 'unavailable', { detail, sent: false });
 }

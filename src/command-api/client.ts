@@ -1,16 +1,15 @@
 /**
  * The command API as a set of methods, one for each command. With command.ts and the decoder, the only place that knows its names.
  */
-import { addAbortListener } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SpanKind } from '@opentelemetry/api';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
-import { TAKES } from '../memory.ts';
+import { BYTES } from '../memory.ts';
 import { inSpan } from '../tracing.ts';
 import { type Admission, createQueue } from './admission.ts';
 import type { createCoalescing } from './coalescing.ts';
-import { type Command, type CommandName, createCommand } from './command.ts';
-import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply } from './decoder.ts';
+import { type Command, type CommandName, createCommand, endCommand } from './command.ts';
+import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply, type Found } from './decoder.ts';
 import { abandoned, noMemory } from './errors.ts';
 import type { Send, Session } from './transport.ts';
 
@@ -24,15 +23,9 @@ export interface Upstream {
   readonly coalescing: ReturnType<typeof createCoalescing>;
 }
 
-/** A decoded reply, and how many bytes it had. */
-interface Decoded<T> {
-  readonly value: T;
-  readonly bytes: number;
-}
-
 export type CommandApiClient = ReturnType<typeof createCommandApiClient>;
 
-type Decode<T> = (result: unknown, command: Command) => T;
+type Decode<T> = (result: unknown) => Found<T>;
 type Param = Readonly<Record<string, unknown>> & { readonly residence_id: string };
 
 /**
@@ -47,89 +40,84 @@ export function createCommandApiClient(
   // So many at once that one operation cannot fill everybody's queue.
   const { takeTurn } = createQueue(32, Number.POSITIVE_INFINITY);
 
-  async function run<T>(write: boolean, name: CommandName, param: Param, decode: Decode<T>): Promise<T> {
-    const residenceId = param.residence_id;
-    const command = createCommand(name, write, residenceId);
-    commands.push(command);
-    const start = performance.now();
-    const signal = write ? session.writeSignal : session.readSignal;
+  function reserve(bytes: number, stage: 'command' | 'reply'): void {
+    if (!session.share.reserve(bytes, stage)) throw noMemory(stage);
+  }
 
-    /** Keeps its place until the reply is decoded: so many replies wait for that at once, and no more. */
-    function exchange(end: AbortController): Promise<Decoded<T>> {
-      return admission.takeTurn(command, end.signal, async () => {
-        // Replies to writes may have taken more than there is.
-        takeMemory(0, 'command');
-        const reply = await admission.guard(command, () => send(command, param, session, end));
-        try {
-          await waitForTurn(reply.bytes, end.signal);
-          return { value: decode(decodeReply(reply, command), command), bytes: reply.bytes };
-        } finally {
-          session.share.add(-reply.held);
-        }
-      });
-    }
-
-    async function sendAlone(): Promise<Decoded<T>> {
-      // Before and after: no read that begins after a write sees what was read before it was done.
-      coalescing.detach(residenceId);
-      // Not AbortSignal.any: Node keeps what it makes for good, once a listener was on it.
-      const end = new AbortController();
-      using _ = addAbortListener(signal, () => end.abort(signal.reason));
+  /** Sends a command and decodes its reply. Keeps its place until then: so many replies wait for that at once, and no more. */
+  function exchange<T>(command: Command, param: Param, decode: Decode<T>, signal: AbortSignal) {
+    return admission.takeTurn(signal, async () => {
+      // Replies to writes may have taken more than there is.
+      reserve(0, 'command');
+      const reply = await admission.guard(() => send(command, param, session, signal));
       try {
-        return await exchange(end);
+        await turnFor(reply.bytes);
+        // Dropped where nobody waits any more, unless it says what became of a write, or its status was enough.
+        if (signal.aborted && !command.write && reply.bytes > 0) throw abandoned(signal, true);
+        return { ...decode(decodeReply(reply)), bytes: reply.bytes };
       } finally {
-        coalescing.detach(residenceId);
-      }
-    }
-
-    async function share(): Promise<Decoded<T>> {
-      const key = JSON.stringify([session.headers.authorization, name, param]);
-      const decoded = await coalescing.share(key, command, signal, exchange);
-      if (command.coalesced) await waitForTurn(decoded.bytes, signal);
-      // Held until the operation ends, by each that uses it.
-      const tickets = Array.isArray(decoded.value) ? decoded.value.length : 1;
-      takeMemory(decoded.bytes + tickets * TAKES.ticket, 'reply');
-      return decoded;
-    }
-
-    /** A body that has waited for its turn in vain is dropped, unless it says what became of a write. */
-    async function waitForTurn(bytes: number, ended: AbortSignal): Promise<void> {
-      await turnFor(bytes);
-      if (bytes > 0 && ended.aborted && !write) throw abandoned(command, ended, true);
-    }
-
-    function takeMemory(bytes: number, stage: 'command' | 'reply'): void {
-      if (!session.share.take(bytes, stage)) throw noMemory(command, stage);
-    }
-
-    return inSpan(name, { kind: SpanKind.CLIENT }, async (span) => {
-      try {
-        takeMemory(TAKES.command, 'command');
-        return (await takeTurn(command, signal, write ? sendAlone : share)).value;
-      } catch (error) {
-        command.error = error;
-        throw error;
-      } finally {
-        command.durationMs = performance.now() - start;
-        const { id, coalesced, attempts } = command;
-        span.setAttributes({ 'command.id': id, 'command.coalesced': coalesced, 'command.attempts': attempts.length });
+        session.share.hold(-reply.bytes);
       }
     });
   }
 
-  const read = <T>(name: CommandName, param: Param, decode: Decode<T>) => run(false, name, param, decode);
-  const change = <T>(name: CommandName, param: Param, decode: Decode<T>) => run(true, name, param, decode);
+  async function write<T>(name: CommandName, param: Param, decode: Decode<T>): Promise<T> {
+    const command = createCommand(name, true, param.residence_id);
+    return record(command, session.writeSignal, async () => {
+      // Before and after: no read that begins after a write sees what was read before it was done.
+      coalescing.detach(param.residence_id);
+      try {
+        return await exchange(command, param, decode, session.writeSignal);
+      } finally {
+        coalescing.detach(param.residence_id);
+      }
+    });
+  }
+
+  async function read<T>(name: CommandName, param: Param, decode: Decode<T>): Promise<T> {
+    const command = createCommand(name, false, param.residence_id);
+    return record(command, session.readSignal, async () => {
+      const key = JSON.stringify([session.headers.authorization, name, param]);
+      const found = await coalescing.share(key, command, session.readSignal, (signal) =>
+        exchange(command, param, decode, signal),
+      );
+      // Each that uses it goes on in a turn of its own, and holds it until the operation ends.
+      if (command.coalesced) {
+        await turnFor(found.bytes);
+        if (session.readSignal.aborted) throw abandoned(session.readSignal, true);
+      }
+      reserve(found.bytes + (Array.isArray(found.value) ? found.value.length : 1) * BYTES.ticket, 'reply');
+      return found;
+    });
+  }
+
+  /** Runs a command among the others of the operation, in a span, and completes its record. */
+  async function record<T>(command: Command, signal: AbortSignal, run: () => Promise<Found<T>>): Promise<T> {
+    commands.push(command);
+    return inSpan(command.name, { kind: SpanKind.CLIENT }, async (span) => {
+      try {
+        reserve(BYTES.command, 'command');
+        const { value, ...rest } = await takeTurn(signal, run);
+        endCommand(command, rest);
+        return value;
+      } catch (error) {
+        endCommand(command, { error });
+        throw error;
+      } finally {
+        const { id, coalesced, attempts } = command;
+        span?.setAttributes({ 'command.id': id, 'command.coalesced': coalesced, 'command.attempts': attempts.length });
+      }
+    });
+  }
 
   return {
     /** All repair requests of a residence, in the command API's order. */
     getMaintenanceList: (residenceId: string): Promise<Maintenance[]> =>
-      read('get_maintenance_list', { residence_id: residenceId }, (result, command) =>
-        decodeList(result, residenceId, command),
-      ),
+      read('get_maintenance_list', { residence_id: residenceId }, (result) => decodeList(result, residenceId)),
 
     /** One repair request. How it fails for one that does not exist is unknown: the list decides that. */
     getMaintenanceInfo: (key: MaintenanceKey): Promise<Maintenance> =>
-      read('get_maintenance_info', toParam(key), (result, command) => decodeInfo(result, key, command)),
+      read('get_maintenance_info', toParam(key), (result) => decodeInfo(result, key)),
 
     /** Files a repair request and answers its maintenance id. */
     createMaintenanceInfo: (maintenance: NewMaintenance): Promise<string> => {
@@ -141,17 +129,17 @@ export function createCommandApiClient(
         contact: maintenance.contact,
         ...(maintenance.pictureFilenames && { filename: maintenance.pictureFilenames }),
       };
-      return change('create_maintenance_info', param, decodeCreated);
+      return write('create_maintenance_info', param, decodeCreated);
     },
 
     /** Deletes one repair request. */
     deleteMaintenanceInfo: (key: MaintenanceKey): Promise<void> =>
-      change('delete_maintenance_info', toParam(key), decodeDeleted),
+      write('delete_maintenance_info', toParam(key), decodeDeleted),
 
     /** Deletes repair requests of one residence. Whether all or none is unknown: no outcome is reported for each. */
     batchDeleteMaintenanceInfo: (residenceId: string, maintenanceIds: readonly string[]): Promise<void> => {
       const maintenances = maintenanceIds.map((id) => ({ maintenance_id: id }));
-      return change('batch_delete_maintenance_info', { residence_id: residenceId, maintenances }, decodeDeleted);
+      return write('batch_delete_maintenance_info', { residence_id: residenceId, maintenances }, decodeDeleted);
     },
   };
 }

@@ -2,7 +2,7 @@
  * Request coalescing: identical reads share an exchange that was sent just now, or not yet. Nothing is kept after it settles.
  */
 import { addAbortListener } from 'node:events';
-import type { Command } from './command.ts';
+import { type Command, joinCommand } from './command.ts';
 import { abandoned } from './errors.ts';
 
 /** How old an exchange may be that a read joins: across replicas, nothing else bounds how long before a write it was sent. */
@@ -15,7 +15,7 @@ interface Exchange {
   waiting: number;
 }
 
-type Run<T> = (end: AbortController) => Promise<T>;
+type Run<T> = (signal: AbortSignal) => Promise<T>;
 
 export function createCoalescing() {
   const exchanges = new Map<string, Exchange>();
@@ -26,7 +26,7 @@ export function createCoalescing() {
 
   function start(key: string, command: Command, run: Run<unknown>): Exchange {
     const end = new AbortController();
-    const result = run(end).finally(() => forget(key, exchange));
+    const result = run(end.signal).finally(() => forget(key, exchange));
     const exchange = { command, result, end, waiting: 0 };
     exchanges.set(key, exchange);
     return exchange;
@@ -42,18 +42,17 @@ export function createCoalescing() {
   return {
     /**
      * Joins the exchange of a key, which holds everything that the answer depends on, the caller's token included, or
-     * starts one. `signal` ends the waiting; where nobody else waits, it ends what `run` does, and with that the waiting. A
-     * command that joins gets the id and the attempts of the one that is really sent.
+     * starts one. `signal` ends the waiting; where nobody else waits, it ends what `run` does, and with that the waiting.
      */
     async share<T>(key: string, own: Command, signal: AbortSignal, run: Run<T>): Promise<T> {
-      const exchange = find(key) ?? start(key, own, run);
-      const { id, attempts } = exchange.command;
-      Object.assign(own, { id, attempts, coalesced: exchange.command !== own });
+      const joined = find(key);
+      if (joined) joinCommand(own, joined.command);
+      const exchange = joined ?? start(key, own, run);
       exchange.waiting++;
       const left = Promise.withResolvers<never>();
       using _ = addAbortListener(signal, () => {
         exchange.waiting--;
-        if (exchange.waiting > 0) return left.reject(abandoned(own, signal, true));
+        if (exchange.waiting > 0) return left.reject(abandoned(signal, true));
         // Its failure is told by what ends now.
         forget(key, exchange);
         exchange.end.abort(signal.reason);

@@ -1,20 +1,31 @@
 /**
- * What the command API answers, from `unknown` to the domain. The contract is docs/command-api.md; this is the one
- * boundary where it is held against what came.
+ * What the command API answers, from bytes to the domain. The contract is docs/command-api.md; this is the one boundary where
+ * it is held against what came.
  */
 import type { Decoded, Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
-import { formatIdsOf, formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
-import type { Command } from './command.ts';
-import { CommandApiError } from './errors.ts';
+import { escapePart, formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
+import { CommandApiError, type Flaw } from './errors.ts';
 
-/** An HTTP answer, as it came. */
+/** An HTTP answer: its body as it came in pieces, inflated, and how many bytes these are. */
 export interface Reply {
   readonly status: number;
-  readonly text: string;
+  readonly chunks: readonly Uint8Array[];
+  readonly bytes: number;
+}
+
+/** What a reply says, and what is wrong with it. */
+export interface Found<T> {
+  readonly value: T;
+  readonly flaws: readonly Flaw[];
+  /** How many tickets of a list had no usable id. */
+  readonly dropped: number;
+  /** Stands in each member that could not be read: a long list of them must not cost a stack trace each. */
+  readonly memberError?: CommandApiError;
 }
 
 type Json = Record<string, unknown>;
 
+const UTF8 = new TextDecoder();
 const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
   ['wait for confirmation', 'WAIT_FOR_CONFIRMATION'],
   ['in progress', 'IN_PROGRESS'],
@@ -26,103 +37,106 @@ const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
  * The `result` of a reply, if the command succeeded; throws the failure otherwise. The status decides before the body:
  * a gateway or a Dapr sidecar may have written the body of a 401, 403, 429 or 5xx.
  */
-export function decodeReply({ status, text }: Reply, command: Command): unknown {
-  const body = parseObject(text);
+export function decodeReply({ status, chunks }: Reply): unknown {
+  const body = parseObject(UTF8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
   if (status >= 200 && status < 300 && body?.success === true) return body.result;
   const details = { detail: `status ${status}`, upstreamCode: findCode(body) };
-  if (status === 401) throw new CommandApiError(command, 'unauthenticated', details);
-  if (status === 403) throw new CommandApiError(command, 'forbidden', details);
-  if (status === 429 || status >= 500) throw new CommandApiError(command, 'unavailable', details);
-  if (body?.success === false) throw new CommandApiError(command, 'rejected', details);
-  throw new CommandApiError(command, 'invalid', { ...details, flaw: 'envelope' });
+  if (status === 401) throw new CommandApiError('unauthenticated', details);
+  if (status === 403) throw new CommandApiError('forbidden', details);
+  if (status === 429 || status >= 500) throw new CommandApiError('unavailable', details);
+  if (body?.success === false) throw new CommandApiError('rejected', details);
+  throw new CommandApiError('invalid', { ...details, flaw: 'envelope' });
 }
 
 /** `get_maintenance_list`: an array of tickets. A ticket without a usable id is left out and counted, and is a flaw. */
-export function decodeList(result: unknown, residenceId: string, command: Command): Maintenance[] {
-  if (!Array.isArray(result)) throw unexpectedResult(command, result);
-  const unusable = unusableMember(command);
-  const formatId = formatIdsOf(residenceId);
-  const maintenances = result.filter(hasUsableId).map((ticket) => {
-    const maintenanceId = ticket.maintenance_id;
-    return decodeTicket(ticket, { id: formatId(maintenanceId), residenceId, maintenanceId }, unusable);
-  });
-  if (maintenances.length < result.length) {
-    command.dropped = result.length - maintenances.length;
-    command.flaws.add('ticket');
-  }
-  return maintenances;
+export function decodeList(result: unknown, residenceId: string): Found<Maintenance[]> {
+  if (!Array.isArray(result)) throw unexpectedResult(result);
+  const prefix = `${escapePart(residenceId)}:`;
+  const ticket = createTicketDecoder();
+  const value = result
+    .filter(hasUsableId)
+    .map((json) => ticket.decode(json, prefix + escapePart(json.maintenance_id), residenceId, json.maintenance_id));
+  return ticket.found(value, result.length - value.length);
 }
 
 /** `get_maintenance_info`: one ticket, which does not repeat its id. */
-export function decodeInfo(result: unknown, key: MaintenanceKey, command: Command): Maintenance {
-  if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(command, result);
-  return decodeTicket(result, { id: formatMaintenanceId(key), ...key }, unusableMember(command));
+export function decodeInfo(result: unknown, key: MaintenanceKey): Found<Maintenance> {
+  if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(result);
+  const ticket = createTicketDecoder();
+  return ticket.found(ticket.decode(result, formatMaintenanceId(key), key.residenceId, key.maintenanceId), 0);
 }
 
 /** `create_maintenance_info`: the command API's id of the new ticket. */
-export function decodeCreated(result: unknown, command: Command): string {
-  if (!hasUsableId(result)) throw unexpectedResult(command, result);
-  return result.maintenance_id;
+export function decodeCreated(result: unknown): Found<string> {
+  if (!hasUsableId(result)) throw unexpectedResult(result);
+  return { value: result.maintenance_id, flaws: [], dropped: 0 };
 }
 
 /** Both delete commands: an object with nothing in it that matters. */
-export function decodeDeleted(result: unknown, command: Command): void {
-  if (!isObject(result)) throw unexpectedResult(command, result);
+export function decodeDeleted(result: unknown): Found<void> {
+  if (!isObject(result)) throw unexpectedResult(result);
+  return { value: undefined, flaws: [], dropped: 0 };
 }
 
-function decodeTicket(ticket: Json, identity: MaintenanceKey & { id: string }, unusable: () => Error): Maintenance {
-  const member = <T>(name: string, decode: (value: unknown) => T | null | undefined): Decoded<T> => {
-    const value = ticket[name] ?? null;
-    const decoded = value === null ? null : decode(value);
-    return decoded === undefined ? unusable() : decoded;
+/** Decodes the tickets of one reply, which share one error for what cannot be read of them. */
+function createTicketDecoder() {
+  let memberError: CommandApiError | undefined;
+  const unusable = () => {
+    memberError ??= new CommandApiError('invalid', { detail: 'unusable member' });
+    return memberError;
   };
+
   return {
-    ...identity,
-    startTime: member('start_time', decodeTime),
-    finishTime: member('finish_time', decodeTime),
-    createdTime: member('created_time', decodeTime),
-    description: member('description', decodeText),
-    contact: member('contact', decodeText),
-    feedback: member('feedback', decodeText),
-    pictureUrls: member('maintenance_picture_url', decodeTexts),
-    state: member('state', (value) => (value === '' ? null : STATES.get(value))),
+    decode: (ticket: Json, id: string, residenceId: string, maintenanceId: string): Maintenance => ({
+      id,
+      residenceId,
+      maintenanceId,
+      startTime: decodeTime(ticket.start_time, unusable),
+      finishTime: decodeTime(ticket.finish_time, unusable),
+      createdTime: decodeTime(ticket.created_time, unusable),
+      description: decodeText(ticket.description, unusable),
+      contact: decodeText(ticket.contact, unusable),
+      feedback: decodeText(ticket.feedback, unusable),
+      pictureUrls: decodeTexts(ticket.maintenance_picture_url, unusable),
+      state: isAbsent(ticket.state) ? null : (STATES.get(ticket.state) ?? unusable()),
+    }),
+
+    found<T>(value: T, dropped: number): Found<T> {
+      const flaws: Flaw[] = memberError ? ['member'] : [];
+      if (dropped > 0) flaws.push('ticket');
+      return { value, flaws, dropped, ...(memberError && { memberError }) };
+    },
   };
 }
 
-/** One error for all members of a reply that cannot be read: a long list of them must not cost a stack trace each. */
-function unusableMember(command: Command): () => Error {
-  let error: Error | undefined;
-  return () => {
-    command.flaws.add('member');
-    error ??= new CommandApiError(command, 'invalid', { detail: 'unusable member' });
-    return error;
-  };
+/** An empty text says no more than null, where a time or a state is expected. */
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null || value === '';
 }
-
-// A decoder answers undefined for what it cannot read.
 
 /** Well-formed, since Apollo Router refuses a whole answer for half a surrogate pair. */
-function decodeText(value: unknown): string | undefined {
-  return typeof value === 'string' ? value.toWellFormed() : undefined;
+function decodeText(value: unknown, unusable: () => Error): Decoded<string> {
+  if (typeof value === 'string') return value.toWellFormed();
+  return isAbsent(value) ? null : unusable();
 }
 
-function decodeTexts(value: unknown): string[] | undefined {
-  if (!Array.isArray(value) || !value.every((text) => typeof text === 'string')) return undefined;
-  return value.map((text) => text.toWellFormed());
+function decodeTexts(value: unknown, unusable: () => Error): Decoded<string[]> {
+  if (!Array.isArray(value)) return (value ?? null) === null ? null : unusable();
+  return value.every((text) => typeof text === 'string') ? value.map((text) => text.toWellFormed()) : unusable();
 }
 
 /** `2024-01-16 13:32:45`, which is UTC. */
-function decodeTime(value: unknown): string | null | undefined {
-  if (value === '') return null;
-  if (typeof value !== 'string' || value[10] !== ' ') return undefined;
+function decodeTime(value: unknown, unusable: () => Error): Decoded<string> {
+  if (isAbsent(value)) return null;
+  if (typeof value !== 'string' || value[10] !== ' ') return unusable();
   const time = `${value.slice(0, 10)}T${value.slice(11)}Z`;
-  return isMoment(time) ? time : undefined;
+  return isMoment(time) ? time : unusable();
 }
 
-function unexpectedResult(command: Command, result: unknown): CommandApiError {
+function unexpectedResult(result: unknown): CommandApiError {
   const empty = result === '' || (typeof (result ?? {}) === 'object' && Object.keys(result ?? {}).length === 0);
   const flaw = empty ? 'empty' : 'result';
-  return new CommandApiError(command, 'invalid', { detail: empty ? 'empty result' : 'unexpected result', flaw });
+  return new CommandApiError('invalid', { detail: empty ? 'empty result' : 'unexpected result', flaw });
 }
 
 function isObject(value: unknown): value is Json {

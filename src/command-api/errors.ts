@@ -2,7 +2,6 @@
  * How a command can fail: it could not talk, it was answered nonsense, or the answer was no. Nothing of what upstream
  * wrote is kept but a short code, so that no failure can carry its text, its addresses or a token anywhere.
  */
-import type { Command, Flaw } from './command.ts';
 
 /** What is known of a write that failed; see the public schema. */
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
@@ -15,6 +14,13 @@ export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
  */
 export type Reason = 'timeout' | 'unavailable' | 'gone' | Refusal | 'invalid' | 'internal';
 type Refusal = 'unauthenticated' | 'forbidden' | 'rejected';
+
+/**
+ * What of a reply is not as promised: its form or status as a whole, its result, that there is none, a member of a ticket, a
+ * ticket without an id, its size, or bytes that are no HTTP or no encoding.
+ */
+export const FLAWS = ['envelope', 'result', 'empty', 'member', 'ticket', 'size', 'bytes'] as const;
+export type Flaw = (typeof FLAWS)[number];
 
 interface Details {
   /** For the log: a short text of ours or an error code of Node's, never upstream's words. */
@@ -32,20 +38,16 @@ interface Details {
 
 /** Any failure of a command. */
 export class CommandApiError extends Error {
-  readonly command: Pick<Command, 'name' | 'id' | 'write'>;
   readonly reason: Reason;
   readonly details: Details;
+  /** Which command failed. No more of its record, which holds this very error. */
+  command?: { readonly name: string; readonly id: string; readonly write: boolean };
 
-  constructor({ name, id, write }: Command, reason: Reason, details: Details) {
-    super(`${name}: ${details.detail}`);
-    // No more of the record, which holds this very error in the end.
-    this.command = { name, id, write };
+  constructor(reason: Reason, details: Details) {
+    super(details.detail);
+    this.name = reason;
     this.reason = reason;
     this.details = details;
-  }
-
-  get isUnreachable(): boolean {
-    return ['timeout', 'unavailable', 'gone'].includes(this.reason);
   }
 
   /** Means something where the command is a write. */
@@ -56,14 +58,19 @@ export class CommandApiError extends Error {
 }
 
 /** The failure of a command that we gave up, since its operation is out of time or its caller has gone. */
-export function abandoned(command: Command, { reason }: AbortSignal, sent: boolean): CommandApiError {
+export function abandoned({ reason }: AbortSignal, sent: boolean): CommandApiError {
   const isOut = reason?.name === 'TimeoutError';
   const detail = isOut ? 'out of time' : 'the caller has gone';
-  return new CommandApiError(command, isOut ? 'timeout' : 'gone', { detail, sent, gaveUp: true });
+  return new CommandApiError(isOut ? 'timeout' : 'gone', { detail, sent, gaveUp: true });
+}
+
+/** The failure of a command that was not sent. */
+export function notSent(detail: string): CommandApiError {
+  return new CommandApiError('unavailable', { detail, sent: false, gaveUp: true });
 }
 
 /** The failure of a command, or of its reply, for which this process has no memory. */
-export function noMemory(command: Command, stage: 'command' | 'reply'): CommandApiError {
+export function noMemory(stage: 'command' | 'reply'): CommandApiError {
   const detail = `no memory for the ${stage}`;
-  return new CommandApiError(command, 'unavailable', { detail, sent: stage === 'reply', gaveUp: true });
+  return new CommandApiError('unavailable', { detail, sent: stage === 'reply', gaveUp: true });
 }

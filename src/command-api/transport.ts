@@ -1,15 +1,17 @@
 /**
  * HTTP to the command API: one command, sent again where that is safe and may help. The only user of got.
  */
+import { addAbortListener } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import got, { HTTPError, type RequestError, type RetryObject } from 'got';
+import got, { type OptionsInit, type RequestError } from 'got';
 import type { Config } from '../config.ts';
 import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
-import type { Attempt, Command } from './command.ts';
+import { type Command, endAttempt, startAttempt } from './command.ts';
 import type { Reply } from './decoder.ts';
 import { abandoned, CommandApiError, noMemory } from './errors.ts';
 
@@ -27,10 +29,12 @@ export interface Session {
   readonly share: Share;
 }
 
-/** A reply with its size in bytes, inflated, and how many of them are counted in the memory until it is decoded. */
-export interface Received extends Reply {
-  readonly bytes: number;
-  readonly held: number;
+/** What an attempt came to: the answer, of which maybe no more than the head arrived, and then why. */
+interface Outcome extends Reply {
+  readonly retryAfter: string | undefined;
+  readonly error: CommandApiError | undefined;
+  /** Failed on a kept connection before any byte of an answer: the other side had closed it, most likely. */
+  readonly isStale: boolean;
 }
 
 export type Send = ReturnType<typeof createTransport>['send'];
@@ -41,16 +45,13 @@ const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
 /** How late a timer is where the event loop was held up, and for how long that excuses others. */
 const LATE_MS = 100;
 const UNKNOWN_CODING = 'unknown content coding';
-const UTF8 = new TextDecoder();
 /** What may pass by itself. Not a time-out: what took all the time once will take it again. */
-const TRANSIENT = {
-  statusCodes: [429, 502, 503, 504],
-  errorCodes: [
-    ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
-    // got's name for a body that was cut off, also by a reset.
-    ...['ECONNRESET', 'EPIPE', 'ERR_HTTP_CONTENT_LENGTH_MISMATCH'],
-  ],
-};
+const TRANSIENT: readonly unknown[] = [
+  ...[429, 502, 503, 504],
+  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
+  // got's name for a body that was cut off, also by a reset.
+  ...['ECONNRESET', 'EPIPE', 'ERR_HTTP_CONTENT_LENGTH_MISMATCH'],
+];
 /** Pauses are anything up to a bound that doubles, so that those who failed together do not come back together. */
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
 /** In tenths of a retry: what there is at the start, what each command earns, and what can be saved up. */
@@ -59,8 +60,11 @@ const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 /** Opens nothing until the first command; `close` ends the connections that are kept. */
 export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEMPTS, MAX_REPLY_BYTES }: Config) {
   const url = new URL(PATH, COMMAND_API_URL);
-  const kept = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
-  const single = { http: false, https: false } as const;
+  const createAgents = (keepAlive: boolean) => ({
+    http: new http.Agent({ keepAlive }),
+    https: new https.Agent({ keepAlive }),
+  });
+  const [kept, single] = [createAgents(true), createAgents(false)];
   let budget = BUDGET.start;
   let heldUpAt = Number.NEGATIVE_INFINITY;
   let lookedAt = performance.now();
@@ -83,117 +87,125 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     decompress: false,
     // Said, so that NODE_TLS_REJECT_UNAUTHORIZED cannot unsay it.
     https: { rejectUnauthorized: true },
-    timeout: { request: ATTEMPT_TIMEOUT_MS },
     followRedirect: false,
     throwHttpErrors: false,
-    responseType: 'buffer',
-    retry: {
-      limit: MAX_ATTEMPTS - 1,
-      methods: ['POST'],
-      ...TRANSIENT,
-      maxRetryAfter: Number.MAX_SAFE_INTEGER,
-      calculateDelay: pauseBeforeRetry,
-    },
-    // Once for all commands: for each of its own, got would check and copy all options anew.
-    hooks: {
-      beforeRequest: [(options) => void contextOf(options).command.attempts.push({ start: performance.now() })],
-      beforeRetry: [leaveKeptConnections],
-    },
+    retry: { limit: 0 },
   });
 
-  /** The next kept connection may be as stale as the last. */
-  function leaveKeptConnections({ options }: RequestError): void {
-    options.agent = single;
+  /**
+   * Sends a command. A read is sent again after what may pass by itself, a write only where it certainly was not sent.
+   * Resolves with whatever was answered last; throws where no answer, or too large a one, came. The memory of the reply
+   * is held until the caller gives it back.
+   */
+  async function send(command: Command, param: object, session: Session, signal: AbortSignal): Promise<Reply> {
+    budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
+    // Each write has a connection of its own: on a kept one that the other side just closed, nobody could tell whether the
+    // write was received. The next kept connection may be as stale as the last.
+    let agent = command.write ? single : kept;
+    const request = {
+      // The router's own span where spans are not exported, so that the trace does not end here.
+      headers: { ...session.headers, traceparent: currentTraceparent() ?? session.headers.traceparent },
+      body: JSON.stringify({ command: command.name, id: command.id, param }),
+    };
+    for (let count = 1; ; count++) {
+      const outcome = await attempt(command, { ...request, agent }, session.share, signal);
+      const pauseMs = count < MAX_ATTEMPTS ? pauseBeforeRetry(command, outcome, count, session) : undefined;
+      if (pauseMs === undefined) {
+        if (outcome.error && !decidesAlone(outcome.status, outcome.error)) throw outcome.error;
+        return outcome;
+      }
+      session.share.hold(-outcome.bytes);
+      await delay(pauseMs, undefined, { signal }).catch(() => {
+        throw abandoned(signal, !command.write);
+      });
+      agent = single;
+    }
   }
 
-  /** Ends an attempt: how long to wait after it, in milliseconds, or 0 where the command is not sent again all the same. */
-  function pauseBeforeRetry({ attemptCount, error, retryAfter = 0 }: RetryObject): number {
-    const { command, endsAt } = contextOf(error.options);
-    // Now, and not when the next begins: the pause is none of it.
-    endAttempt(command, resultOf(error));
-    if (isRefusal(error.response?.statusCode) || (command.write && wasSent(error))) return 0;
+  /** Sends a command once, and notes it. */
+  async function attempt(command: Command, request: OptionsInit, share: Share, signal: AbortSignal): Promise<Outcome> {
+    startAttempt(command);
+    const ended = Promise.withResolvers<CommandApiError | undefined>();
+    const stream = client.stream(url, request);
+    let chunks: Uint8Array[] = [];
+    let bytes = 0;
+
+    /** Counts a reply. That to a write is never refused: it says what happened. */
+    function hold(more: number): CommandApiError | undefined {
+      if (bytes + more > MAX_REPLY_BYTES) return tooLarge();
+      if (command.write) share.hold(more);
+      else if (!share.reserve(more, 'reply')) return noMemory('reply');
+      bytes += more;
+      return undefined;
+    }
+    /** Whether bytes of the command may have left: its connection stood. */
+    function wasSent(): boolean {
+      return stream.timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
+    }
+    function explain(code: string): CommandApiError {
+      if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
+      if (isNonsense(code)) return new CommandApiError('invalid', { detail: code, flaw: 'bytes' });
+      const isOurs = EXHAUSTED.includes(code);
+      return new CommandApiError(isOurs ? 'internal' : 'unavailable', {
+        detail: code,
+        sent: wasSent(),
+        gaveUp: isOurs,
+      });
+    }
+
+    stream.on('data', (chunk: Uint8Array) => {
+      chunks.push(chunk);
+      const error = hold(chunk.byteLength);
+      if (error) ended.resolve(error);
+    });
+    stream.once('end', () => ended.resolve(undefined));
+    stream.on('error', (error: RequestError) => ended.resolve(explain(findCode(error))));
+    const timer = setTimeout(() => {
+      // While this process had other work, the reply may have come: such a time-out says nothing of the command API.
+      const gaveUp = performance.now() - heldUpAt < LATE_MS;
+      ended.resolve(new CommandApiError('timeout', { detail: 'ETIMEDOUT', sent: wasSent(), gaveUp }));
+    }, ATTEMPT_TIMEOUT_MS);
+    using _ = addAbortListener(signal, () => ended.resolve(abandoned(signal, wasSent())));
+
+    let error = await ended.promise;
+    clearTimeout(timer);
+    const { statusCode: status = 0, headers = {} } = stream.response ?? {};
+    const coding = headers['content-encoding'] ?? 'identity';
+    if (!error && coding !== 'identity') {
+      const inflated = await inflate(chunks, coding, MAX_REPLY_BYTES).catch(({ code }) => explain(code));
+      error = inflated instanceof CommandApiError ? inflated : hold(inflated.byteLength - bytes);
+      if (!(inflated instanceof CommandApiError)) chunks = [inflated];
+    }
+    if (error) {
+      stream.destroy();
+      share.hold(-bytes);
+      [chunks, bytes] = [[], 0];
+    }
+    endAttempt(command, error ? { error: error.details.detail } : { status });
+    const isStale = stream.reusedSocket === true && !stream.response;
+    return { status, chunks, bytes, retryAfter: headers['retry-after'], error, isStale };
+  }
+
+  /** How long to wait before a command is sent again, in milliseconds; undefined where it is not. */
+  function pauseBeforeRetry(
+    { write }: Command,
+    { status, error, retryAfter, isStale }: Outcome,
+    count: number,
+    { endsAt }: Session,
+  ): number | undefined {
+    if (isRefusal(status) || (write && error?.details.sent !== false)) return undefined;
+    if (!TRANSIENT.includes(error ? error.details.detail : status)) return undefined;
     // After a quiet while every kept connection may be stale: that is no outage, and spends no budget.
-    if (error.request?.reusedSocket && !error.response) return 1;
-    const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attemptCount - 1));
-    const pauseMs = retryAfter + Math.max(1, Math.random() * bound);
-    if (budget < BUDGET.perRetry || performance.now() + pauseMs >= endsAt) return 0;
+    if (isStale) return 0;
+    const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (count - 1));
+    const pauseMs = toMilliseconds(retryAfter) + Math.random() * bound;
+    if (budget < BUDGET.perRetry || performance.now() + pauseMs >= endsAt) return undefined;
     budget -= BUDGET.perRetry;
     return pauseMs;
   }
 
-  /** Whether bytes of a command may have left: its connection stood. */
-  function wasSent({ timings }: RequestError): boolean {
-    return timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
-  }
-
-  /**
-   * Sends a command until it is answered. A read is sent again after what may pass by itself, a write only where it
-   * certainly was not sent. Resolves with whatever was answered last; throws where no answer, or too large a one, came.
-   * `end`, which is this command's own, gives it up. The memory of the reply is held until the caller gives `held` back.
-   */
-  async function send(command: Command, param: object, session: Session, end: AbortController): Promise<Received> {
-    budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
-    let held = 0;
-    const request = client(url, {
-      // The router's own span where spans are not exported, so that the trace does not end here.
-      headers: { ...session.headers, traceparent: currentTraceparent() ?? session.headers.traceparent },
-      body: JSON.stringify({ command: command.name, id: command.id, param }),
-      // Each write has a connection of its own: on a kept one that the other side just closed, nobody could tell whether
-      // the write was received.
-      agent: command.write ? single : kept,
-      signal: end.signal,
-      context: { command, endsAt: session.endsAt },
-    });
-    /** Counts a reply of so many bytes. That to a write is never refused: it says what happened. */
-    function hold(bytes: number): void {
-      // Fewer than before where an attempt begins again.
-      const more = bytes - held;
-      if (bytes > MAX_REPLY_BYTES) throw tooLarge(command);
-      if (more <= 0 || command.write) session.share.add(more);
-      else if (!session.share.take(more, 'reply')) throw noMemory(command, 'reply');
-      held = bytes;
-    }
-    request.on('downloadProgress', ({ transferred }) => {
-      try {
-        hold(transferred);
-      } catch (error) {
-        end.abort(error);
-      }
-    });
-    let status: number | undefined;
-    try {
-      const { statusCode, body, headers } = await request;
-      status = statusCode;
-      endAttempt(command, { status });
-      const inflated = await inflate(body, headers['content-encoding'], MAX_REPLY_BYTES);
-      hold(inflated.byteLength);
-      return { status, text: UTF8.decode(inflated), bytes: inflated.byteLength, held };
-    } catch (error) {
-      session.share.add(-held);
-      const { aborted, reason } = end.signal;
-      const cause = reason instanceof CommandApiError ? reason : (error as RequestError | CommandApiError);
-      const gaveUp = aborted && cause === error;
-      const code = cause instanceof CommandApiError ? cause.details.detail : findCode(cause);
-      const timedOut = gaveUp || code === 'ETIMEDOUT';
-      const sent = status !== undefined || wasSent(error as RequestError);
-      status ??= (error as RequestError).response?.statusCode;
-      endAttempt(command, { error: String(code) });
-      if (status !== undefined && decidesAlone(status, timedOut)) return { status, text: '', bytes: 0, held: 0 };
-      // got's error itself goes no further: it shows the token and the body.
-      if (code === undefined || cause instanceof CommandApiError) throw cause;
-      if (gaveUp) throw abandoned(command, end.signal, sent);
-      if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(command);
-      if (isNonsense(code)) throw new CommandApiError(command, 'invalid', { detail: code, flaw: 'bytes' });
-      if (EXHAUSTED.includes(code))
-        throw new CommandApiError(command, 'internal', { detail: code, sent, gaveUp: true });
-      // While this process had other work, the reply may have come: such a time-out says nothing of the command API.
-      const isLate = timedOut && performance.now() - heldUpAt < LATE_MS;
-      throw new CommandApiError(command, timedOut ? 'timeout' : 'unavailable', { detail: code, sent, gaveUp: isLate });
-    }
-  }
-
-  function tooLarge(command: Command): CommandApiError {
-    return new CommandApiError(command, 'invalid', { detail: 'reply too large', flaw: 'size', limit: MAX_REPLY_BYTES });
+  function tooLarge(): CommandApiError {
+    return new CommandApiError('invalid', { detail: 'reply too large', flaw: 'size', limit: MAX_REPLY_BYTES });
   }
 
   return {
@@ -206,44 +218,33 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   };
 }
 
-/** What `send` gives along with a request. */
-function contextOf({ context }: { readonly context: Record<string, unknown> }) {
-  return context as { command: Command; endsAt: number };
-}
-
-/** A status that came with all of its answer, or why none did. */
-function resultOf(error: RequestError): Pick<Attempt, 'status' | 'error'> {
-  return error instanceof HTTPError ? { status: error.response.statusCode } : { error: String(findCode(error)) };
-}
-
-/** Notes what an attempt came to, if it has not ended before. */
-function endAttempt({ attempts }: Command, result: Pick<Attempt, 'status' | 'error'>): void {
-  const last = attempts.at(-1);
-  if (last && last.seconds === undefined)
-    Object.assign(last, { seconds: (performance.now() - last.start) / 1000, ...result });
-}
-
 /** Whether a status says no to the token or to the caller, whatever its body says or whether it arrives. */
-function isRefusal(status: number | undefined): boolean {
+function isRefusal(status: number): boolean {
   return status === 401 || status === 403;
 }
 
 /** Whether a status says enough although its body did not arrive. */
-function decidesAlone(status: number, timedOut: boolean): boolean {
-  return isRefusal(status) || (!timedOut && (status === 429 || status >= 500));
+function decidesAlone(status: number, { reason }: CommandApiError): boolean {
+  const isOver = reason === 'timeout' || reason === 'gone';
+  return isRefusal(status) || (!isOver && (status === 429 || status >= 500));
+}
+
+/** `Retry-After`: seconds, or a date. 0 where it is neither, or over. */
+function toMilliseconds(retryAfter = '0'): number {
+  const ms = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
+  return Math.max(0, ms || 0);
 }
 
 /** Node's code for what went wrong, which got wraps where it happened while the body was read. */
-function findCode({ cause, code }: RequestError): string | undefined {
+function findCode({ cause, code }: RequestError): string {
   const inner = (cause as NodeJS.ErrnoException | undefined)?.code;
   return typeof inner === 'string' ? inner : code;
 }
 
-/** Throws an error with a code of zlib's, or `ERR_BUFFER_TOO_LARGE` for more than `maxOutputLength` bytes. */
-async function inflate(body: Uint8Array, coding: string | undefined, maxOutputLength: number): Promise<Uint8Array> {
-  if (coding === undefined || coding === 'identity') return body;
+/** Rejects with an error that has a code of zlib's, or `ERR_BUFFER_TOO_LARGE` for more than `maxOutputLength` bytes. */
+async function inflate(chunks: readonly Uint8Array[], coding: string, maxOutputLength: number): Promise<Uint8Array> {
   if (coding !== 'gzip') throw Object.assign(new Error(), { code: UNKNOWN_CODING });
-  return promisify(gunzip)(body, { maxOutputLength });
+  return promisify(gunzip)(Buffer.concat(chunks), { maxOutputLength });
 }
 
 /** The bytes that came are no HTTP, or not in the coding they claim. One that merely ends too early was cut off. */

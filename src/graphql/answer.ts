@@ -5,8 +5,7 @@
 import { type FieldNode, type GraphQLResolveInfo, Kind, type SelectionSetNode } from 'graphql';
 import type { Maintenance } from '../maintenance.ts';
 import type { Share } from '../memory.ts';
-import { Refusal } from './arguments.ts';
-import type { Context } from './context.ts';
+import { Refusal } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
 /** In bytes. */
@@ -85,7 +84,7 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
     charge(bytes: number, path: Path): void {
       const cost = toCost(bytes, path);
       if (cost > left) throw new Refusal('BAD_USER_INPUT', 'The answer would be too large with this. Ask for less.');
-      if (!share.take(cost, 'answer')) {
+      if (!share.reserve(cost, 'answer')) {
         // As many errors as representations have room then, so that what is refused costs little.
         left = Math.min(left, LIMITS.representations * COSTS.error);
         throw new Refusal('UPSTREAM_UNAVAILABLE', 'No memory is left for this answer.');
@@ -101,7 +100,7 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
       isFull ||= !fits;
       if (fits) {
         left -= cost;
-        share.add(cost);
+        share.hold(cost);
       }
       return isShown;
     },
@@ -113,7 +112,7 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
 
 /** Fails as `resolve` does, as long as there is room for errors. What fails then is null. graphql throws an Error that it is given. */
 export function withinBudget<T>(
-  { answer }: Context,
+  answer: AnswerBudget,
   { path }: GraphQLResolveInfo,
   resolve: () => T | Promise<T>,
 ): T | null | Promise<T | null> {
@@ -133,7 +132,7 @@ export function withinBudget<T>(
  */
 export function chargeTickets(
   tickets: readonly Maintenance[],
-  { answer }: Context,
+  answer: AnswerBudget,
   info: GraphQLResolveInfo,
 ): Maintenance[] {
   const { bytes, members } = selectedBeneath(info);

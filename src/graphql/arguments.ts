@@ -2,7 +2,6 @@
  * What a caller gave, checked and turned into the domain before any command is sent. Every check here throws a `Refusal`
  * that says which argument is wrong and why.
  */
-
 import {
   isUsableId,
   type MaintenanceKey,
@@ -10,31 +9,8 @@ import {
   parseMaintenanceId,
   type Selection,
 } from '../maintenance.ts';
+import { badInput } from './errors.ts';
 import { LIMITS } from './limits.ts';
-
-type RefusalCode = 'UNAUTHENTICATED' | 'BAD_USER_INPUT' | 'UPSTREAM_UNAVAILABLE';
-
-/**
- * What is refused before any command is sent, or since the answer to one is too large to pass on. The message is for the
- * client to read, and repeats no value.
- */
-export class Refusal extends Error {
-  readonly code: RefusalCode;
-
-  constructor(code: RefusalCode, message: string) {
-    // A thousand may be refused at once, and nobody reads where.
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
-    super(message);
-    Error.stackTraceLimit = stackTraceLimit;
-    this.code = code;
-  }
-}
-
-/** The refusal of one argument: `reason` goes on where its name ends. */
-export function badInput(argument: string, reason: string): Refusal {
-  return new Refusal('BAD_USER_INPUT', `Argument "${argument}" ${reason}.`);
-}
 
 export function checkResidenceId(residenceId: string, argument = 'residenceId'): string {
   if (residenceId === '') throw badInput(argument, 'must not be empty');

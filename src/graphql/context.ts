@@ -7,7 +7,7 @@ import type { Command } from '../command-api/command.ts';
 import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
 import { type AnswerBudget, createAnswerBudget } from './answer.ts';
-import { Refusal } from './arguments.ts';
+import { Refusal } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { type Caller, createLoaders } from './loaders.ts';
 
@@ -27,8 +27,6 @@ export interface Context {
   readonly request: Readonly<Record<string, string | undefined>>;
   /** Every command that the operation asked for, in order. */
   readonly commands: Command[];
-  /** How many details were loaded at a time. */
-  readonly batches: number[];
   readonly answer: AnswerBudget;
   /** The client and loaders of the caller, the same at every call. Throws `UNAUTHENTICATED` where the request brought no usable token. */
   caller(): Caller;
@@ -54,7 +52,6 @@ export function createContext(
 ): Context {
   const { authorization = '' } = headers;
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
-  const batches: number[] = [];
   const commands: Command[] = [];
   const [reads, writes] = [new AbortController(), new AbortController()];
   const timer = abortAfter(timeoutMs, [reads, writes]);
@@ -62,7 +59,7 @@ export function createContext(
   let caller: Caller | undefined;
   const left: Record<'reads' | 'writes', number> = { reads: LIMITS.reads, writes: LIMITS.writes };
 
-  function takeCommands(kind: 'reads' | 'writes', count: number): void {
+  function countCommands(kind: 'reads' | 'writes', count: number): void {
     if (count > left[kind])
       throw new Refusal('BAD_USER_INPUT', `Too many ${kind} in one operation: at most ${LIMITS[kind]} commands.`);
     left[kind] -= count;
@@ -76,7 +73,6 @@ export function createContext(
       clientVersion: shorten(headers['apollographql-client-version']),
     },
     commands,
-    batches,
     answer: createAnswerBudget(share, isTraced),
     caller() {
       if (caller) return caller;
@@ -91,8 +87,8 @@ export function createContext(
         share,
       };
       const client = createCommandApiClient(upstream, session, commands);
-      const loaders = createLoaders(client, batches, () => takeCommands('reads', 1));
-      caller = { client, loaders, takeWrites: (count) => takeCommands('writes', count) };
+      const loaders = createLoaders(client, () => countCommands('reads', 1));
+      caller = { client, loaders, countWrites: (count) => countCommands('writes', count) };
       return caller;
     },
     end(answered) {

@@ -1,14 +1,38 @@
 /**
- * What a client sees of an error: the one place that maps our three kinds of failure, and our refusals, to codes and
- * messages. What was not meant for a client is masked.
+ * What a client sees of an error: every refusal, code and message, and the one place that maps our three kinds of failure to
+ * them. What was not meant for a client is masked.
  */
 import { randomUUID } from 'node:crypto';
 import type { ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
 import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
 import type { Logger } from 'pino';
-import { CommandApiError, type Reason } from '../command-api/errors.ts';
-import { get, Refusal } from './arguments.ts';
+import { CommandApiError, type Reason, type WriteOutcome } from '../command-api/errors.ts';
+
+type RefusalCode = 'UNAUTHENTICATED' | 'BAD_USER_INPUT' | 'UPSTREAM_UNAVAILABLE';
+
+/**
+ * What is refused before any command is sent, or since the answer to one is too large to pass on. The message is for the
+ * client to read, and repeats no value.
+ */
+export class Refusal extends Error {
+  readonly code: RefusalCode;
+  outcome?: WriteOutcome;
+
+  constructor(code: RefusalCode, message: string) {
+    // A thousand may be refused at once, and nobody reads where.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    super(message);
+    Error.stackTraceLimit = stackTraceLimit;
+    this.code = code;
+  }
+}
+
+/** The refusal of one argument: `reason` goes on where its name ends. */
+export function badInput(argument: string, reason: string): Refusal {
+  return new Refusal('BAD_USER_INPUT', `Argument "${argument}" ${reason}.`);
+}
 
 /** The code and message for each reason why a command failed. */
 const FAILURES: Readonly<Record<Reason, { code: string; message: string }>> = {
@@ -56,6 +80,11 @@ export function createErrorFormat(logger: Logger) {
           const mask = maskError(unwrapResolverError(first), logger, unforeseen.length);
           for (const error of unforeseen) masks.set(error, mask);
         },
+        async willSendResponse({ source, request, response: { http } }) {
+          // Apollo answers 400 to what does not parse or validate. GraphQL over HTTP wants 200 there in application/json.
+          const [type] = /application\/(graphql-response\+)?json/.exec(request.http?.headers.get('accept') ?? '') ?? [];
+          if (source && http.status === 400 && type !== 'application/graphql-response+json') http.status = 200;
+        },
       };
     },
   };
@@ -66,7 +95,7 @@ export function createErrorFormat(logger: Logger) {
     if (known) return { ...formatted, ...known };
     const mask = masks.get(error as object) ?? maskError(cause, logger);
     // What is known of a write, also where the resolver of a mutation noted it.
-    const isRead = cause instanceof CommandApiError && !cause.command.write;
+    const isRead = cause instanceof CommandApiError && !cause.command?.write;
     return { ...formatted, ...mask, extensions: { ...mask.extensions, ...(!isRead && noted(cause)) } };
   }
 
@@ -82,16 +111,16 @@ function explain(error: GraphQLError | GraphQLFormattedError, cause: unknown): E
     return { message: curtail(message), extensions: { ...extensions } };
   if (cause instanceof CommandApiError && cause.reason !== 'internal') {
     const { command, outcome, details } = cause;
-    const known = { command: command.name, commandId: command.id, upstreamCode: details.upstreamCode };
+    const known = { command: command?.name, commandId: command?.id, upstreamCode: details.upstreamCode };
     const { code, message } = describeFailure(cause);
-    return { message, extensions: { code, ...known, ...(command.write && { outcome }) } };
+    return { message, extensions: { code, ...known, ...(command?.write && { outcome }) } };
   }
   if (cause instanceof Refusal) return { message: cause.message, extensions: { code: cause.code, ...noted(cause) } };
   return isRefusedByGraphql(cause, path) ? { message, extensions: { code: 'BAD_USER_INPUT' } } : undefined;
 }
 
 function noted(cause: unknown): { outcome: unknown } {
-  return { outcome: get(cause, 'outcome') };
+  return { outcome: (cause as { outcome?: unknown } | undefined)?.outcome };
 }
 
 /**

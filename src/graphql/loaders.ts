@@ -5,42 +5,34 @@ import DataLoader from 'dataloader';
 import type { CommandApiClient } from '../command-api/client.ts';
 import { CommandApiError } from '../command-api/errors.ts';
 import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from '../maintenance.ts';
-import { inSpan } from '../tracing.ts';
 
 /** What a caller who brought a token reads and writes with, for one operation. */
 export interface Caller {
   readonly client: CommandApiClient;
   readonly loaders: ReturnType<typeof createLoaders>;
   /** Counts writes before any of them is sent. Throws where the operation has no room for so many. */
-  takeWrites(count: number): void;
+  countWrites(count: number): void;
 }
 
 type Found = Maintenance | null;
 
-/**
- * `batches` gets the size of each batch of details as it is read. `takeRead` counts a command before it is sent, and throws where
- * the operation has no room for it.
- */
-export function createLoaders(client: CommandApiClient, batches: number[], takeRead: () => void) {
+/** `countRead` counts a command before it is sent, and throws where the operation has no room for it. */
+export function createLoaders(client: CommandApiClient, countRead: () => void) {
   const lists = new Map<string, Promise<Maintenance[]>>();
 
   async function loadList(residenceId: string): Promise<Maintenance[]> {
     const known = lists.get(residenceId);
     if (known) return known;
-    takeRead();
-    const list = inSpan('load list', {}, () => client.getMaintenanceList(residenceId));
+    countRead();
+    const list = client.getMaintenanceList(residenceId);
     lists.set(residenceId, list);
     return list;
   }
 
   /** Key → the repair request, or null where it does not exist. */
-  const details = new DataLoader<MaintenanceKey, Found, string>(
-    (keys) => inSpan('load details', { attributes: { 'batch.size': keys.length } }, () => loadDetails(keys)),
-    { cacheKeyFn: formatMaintenanceId },
-  );
+  const details = new DataLoader<MaintenanceKey, Found, string>(loadDetails, { cacheKeyFn: formatMaintenanceId });
 
   async function loadDetails(keys: readonly MaintenanceKey[]): Promise<(Found | Error)[]> {
-    batches.push(keys.length);
     const found = new Map<MaintenanceKey, Found | Error>();
     const find = async ([residenceId, group]: [string, MaintenanceKey[]]) => {
       try {
@@ -66,7 +58,7 @@ export function createLoaders(client: CommandApiClient, batches: number[], takeR
   }
 
   async function findByInfo(key: MaintenanceKey): Promise<Found> {
-    takeRead();
+    countRead();
     try {
       return await client.getMaintenanceInfo(key);
     } catch (error) {

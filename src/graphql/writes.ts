@@ -8,14 +8,14 @@ import type { Caller } from './loaders.ts';
 /** Files a repair request and answers its key. */
 export async function createMaintenance(caller: Caller, maintenance: NewMaintenance): Promise<MaintenanceKey> {
   const { residenceId } = maintenance;
-  caller.takeWrites(1);
+  caller.countWrites(1);
   const maintenanceId = await write(caller, residenceId, () => caller.client.createMaintenanceInfo(maintenance));
   return { residenceId, maintenanceId };
 }
 
 /** Deletes a repair request and answers its key. */
 export async function deleteMaintenance(caller: Caller, key: MaintenanceKey): Promise<MaintenanceKey> {
-  caller.takeWrites(1);
+  caller.countWrites(1);
   await write(caller, key.residenceId, () => caller.client.deleteMaintenanceInfo(key));
   return key;
 }
@@ -30,7 +30,7 @@ export async function deleteMaintenances(caller: Caller, keys: readonly Maintena
   const groups = Map.groupBy(unique.values(), ({ residenceId }) => residenceId);
   const errors = new Map<string, CommandApiError>();
   const unforeseen: unknown[] = [];
-  caller.takeWrites(groups.size);
+  caller.countWrites(groups.size);
   await Promise.all(
     Array.from(groups, async ([residenceId, group]) => {
       const maintenanceIds = group.map(({ maintenanceId }) => maintenanceId);

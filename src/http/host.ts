@@ -3,7 +3,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApolloServer, BaseContext } from '@apollo/server';
 import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
@@ -17,7 +17,7 @@ import type { Memory, Share } from '../memory.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { inSpan } from '../tracing.ts';
 import { VERSION } from '../version.ts';
-import { takeJsonBodies } from './request-body.ts';
+import { acceptJsonBodies } from './request-body.ts';
 import { createRouterGuard } from './router-secret.ts';
 
 // Above the idle timeout of every router (Cosmo keeps 90 s): a router must never send on a connection that we close.
@@ -28,15 +28,13 @@ const SERVER_OPTIONS = {
   requestTimeout: KEEP_ALIVE_MS + 10_000,
   // A connection on which nothing moves: its client reads no answer. Longer than any operation may take.
   connectionTimeout: KEEP_ALIVE_MS + 10_000,
-  // A missing Host is answered like every other fault; Node would send an empty 400.
-  http: { requireHostHeader: false, headersTimeout: KEEP_ALIVE_MS + 5000, connectionsCheckingInterval: 5000 },
+  http: { headersTimeout: KEEP_ALIVE_MS + 5000, connectionsCheckingInterval: 5000 },
 };
 const GRACE_MS = 1000;
 /** What may go into a log as it came. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 // Connections that may wait to be taken up. One that finds no room is tried again by its system, after seconds.
 const BACKLOG = 4096;
-const JSON_TYPE = 'application/json; charset=utf-8';
 const PROBES: readonly unknown[] = ['/health/live', '/health/ready'];
 
 declare module 'fastify' {
@@ -73,7 +71,7 @@ export async function startHost<T extends BaseContext>(
     }
     if (!isProbe && url !== '/metrics') {
       const share = memory.open();
-      const hasRoom = inFlight < config.MAX_REQUESTS_IN_FLIGHT && share.take(sizeOf(request), 'request');
+      const hasRoom = inFlight < config.MAX_REQUESTS_IN_FLIGHT && share.reserve(sizeOf(request), 'request');
       if (!hasRoom) return refuseOverload(reply);
       request.share = share;
       metrics.active.set(++inFlight);
@@ -107,36 +105,26 @@ export async function startHost<T extends BaseContext>(
   function createApp(): FastifyInstance {
     const app = fastify({
       ...SERVER_OPTIONS,
-      clientErrorHandler: answerClientError,
       bodyLimit: LIMITS.bodyBytes,
       return503OnClosing: false,
-      // What cannot be decoded is a path that nobody serves.
-      rewriteUrl: ({ url = '' }) => (isDecodable(pathOf(url)) ? url : '/'),
+      // Fastify would answer an escape that it cannot decode before the secret is asked for. No path of ours has one.
+      rewriteUrl: ({ url = '' }) => url.replace(/^[^?]*%[^?]*/, '/'),
       genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
     });
     app.addHook('onRequest', admit);
     app.setErrorHandler(answerHttpError);
-    app.setNotFoundHandler(({ url }, reply) => {
-      // Never look up the path itself: Fastify takes it for a pattern and throws at `/:a(`.
-      const isGraphql = pathOf(url) === '/graphql' && app.hasRoute({ method: 'POST', url: '/graphql' });
-      if (!isGraphql) return reply.code(404).send(refusal(404, 'NOT_FOUND'));
-      return reply.code(405).header('allow', 'GET, POST').send(refusal(405));
-    });
-    app.addHook('onSend', async (_, reply, payload) => {
+    app.setNotFoundHandler((_, reply) => reply.code(404).send(refusal(404, 'NOT_FOUND')));
+    app.addHook('onSend', async (_, reply) => {
       // Every answer is one caller's, or of one moment; Apollo lets some be kept, those to a persisted query.
       reply.header('cache-control', 'no-store');
       // A connection that is kept would hold up the end.
       if (!ready) reply.header('connection', 'close');
-      // Apollo refuses so what is well-formed and does not parse or validate. There GraphQL over HTTP wants 200, in this
-      // type alone. A message cannot hold the text that is looked for: JSON escapes its quotes.
-      const isRefused = reply.statusCode === 400 && reply.getHeader('content-type') === JSON_TYPE;
-      if (isRefused && !String(payload).includes('"code":"BAD_REQUEST"')) reply.code(200);
     });
     return app;
   }
 
   const app = createApp();
-  takeJsonBodies(app);
+  acceptJsonBodies(app);
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'stopping' }));
   const answer = fastifyApolloHandler(apollo, { context });
@@ -185,29 +173,6 @@ export async function startHost<T extends BaseContext>(
 function sizeOf({ headers }: FastifyRequest): number {
   if (headers['transfer-encoding'] !== undefined) return LIMITS.bodyBytes;
   return Math.min(Number(headers['content-length'] ?? 0), LIMITS.bodyBytes);
-}
-
-function pathOf(url: string): string {
-  return url.replace(/\?.*/, '');
-}
-
-function isDecodable(path: string): boolean {
-  try {
-    decodeURI(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Answers what Node could not read as HTTP, or not in time. */
-function answerClientError({ code }: NodeJS.ErrnoException, socket: Socket): void {
-  if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const status = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-  const body = JSON.stringify(refusal(status));
-  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: ${JSON_TYPE}`;
-  socket.write(`${head}\r\ncache-control: no-store\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
-  socket.destroySoon();
 }
 
 /** What is said of a request that is refused before it is GraphQL: no more than its status, unless there is more to say. */

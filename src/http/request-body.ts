@@ -3,14 +3,14 @@
  */
 import { pipeline, Transform } from 'node:stream';
 import { errorCodes, type FastifyInstance } from 'fastify';
-import { TAKES } from '../memory.ts';
+import { BYTES } from '../memory.ts';
 
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const JOINED = 1000;
 
-/** Makes the host take such bodies and refuse all others with 400 or 415. */
-export function takeJsonBodies(app: FastifyInstance): void {
+/** Makes the host accept such bodies and refuse all others with 400 or 415. */
+export function acceptJsonBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addHook('preParsing', ({ headers }, _, payload, done) => {
@@ -20,7 +20,7 @@ export function takeJsonBodies(app: FastifyInstance): void {
     const { 'content-encoding': encoding = 'identity' } = request.headers;
     if (encoding.toLowerCase() !== 'identity') return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
     // Its bytes are counted already.
-    if (!request.share.take(body.length * (TAKES.bodyByte - 1), 'request'))
+    if (!request.share.reserve(body.length * (BYTES.bodyByte - 1), 'request'))
       return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
     try {
       // Strictly: what is no UTF-8 must not become another text on its way to the command API.

@@ -6,17 +6,15 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Admission, BREAKER_STATES } from '../command-api/admission.ts';
-import { COMMANDS, type Command, FLAWS } from '../command-api/command.ts';
-import { CommandApiError } from '../command-api/errors.ts';
+import { COMMANDS, type Command } from '../command-api/command.ts';
+import { FLAWS } from '../command-api/errors.ts';
 import type { Config } from '../config.ts';
-import type { Context } from '../graphql/context.ts';
 import { codeOf } from '../graphql/errors.ts';
 import { type Memory, STAGES } from '../memory.ts';
 import { SERVICE, VERSION } from '../version.ts';
 
 // OpenTelemetry's, in seconds.
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
-const BATCHES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -30,8 +28,8 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
   };
   const counter = (name: string, help: string, labels: string) => new Counter(define(name, help, labels));
   const gauge = (name: string, help: string, labels = '') => new Gauge(define(name, help, labels));
-  const histogram = (name: string, help: string, labels: string, buckets = DURATIONS) =>
-    new Histogram({ ...define(name, help, labels), buckets });
+  const histogram = (name: string, help: string, labels: string) =>
+    new Histogram({ ...define(name, help, labels), buckets: DURATIONS });
 
   const requests = histogram(
     'http_server_request_duration_seconds',
@@ -41,7 +39,6 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
   const active = gauge('http_server_active_requests', 'Requests under way.');
   const refused = counter('maintenance_requests_refused_total', 'Requests refused before they were read.', 'code');
   const operations = counter('maintenance_operations_total', 'Operations by code.', 'graphql_operation_type code');
-  const batches = histogram('maintenance_loader_batch_size', 'Ids that were read at once.', 'loader', BATCHES);
   const coalesced = counter('maintenance_reads_coalesced_total', 'Reads that shared an exchange.', 'command');
   const commands = counter('maintenance_commands_total', 'Commands that ended.', 'command outcome attempts');
   const attempts = histogram(
@@ -97,14 +94,9 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
       requests.observe({ http_request_method, http_route, http_response_status_code, url_scheme: 'http' }, seconds);
     },
 
-    operationEnded(
-      graphql_operation_type: string,
-      codes: readonly string[],
-      context: Pick<Context, 'commands' | 'batches'>,
-    ): void {
+    operationEnded(graphql_operation_type: string, codes: readonly string[], made: readonly Command[]): void {
       for (const code of codes.length > 0 ? codes : ['OK']) operations.inc({ graphql_operation_type, code });
-      for (const size of context.batches) batches.observe({ loader: 'details' }, size);
-      for (const command of context.commands) {
+      for (const command of made) {
         if (command.coalesced) coalesced.inc({ command: command.name });
         else commandEnded(command);
       }
@@ -119,7 +111,6 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
       if (seconds !== undefined) attempts.observe(labels, seconds);
     }
     for (const { status, error: code } of made.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });
-    const flaw = error instanceof CommandApiError ? error.details.flaw : undefined;
-    for (const kind of flaw ? [flaw] : flaws) invalid.inc({ command, kind });
+    for (const kind of flaws) invalid.inc({ command, kind });
   }
 }

@@ -23,8 +23,8 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
           const errorIds = [...new Set(errors.flatMap(({ extensions }) => extensions?.errorId ?? []))];
           const name = shorten(operationName);
           const type = operation?.operation;
-          metrics.operationEnded(type ?? 'unknown', codes, contextValue);
           const { commands: all } = contextValue;
+          metrics.operationEnded(type ?? 'unknown', codes, all);
           const commands = describeCommands(all);
           const level = chooseLevel([...codes, ...all.map(({ error }) => (error ? codeOf(error) : undefined))]);
           logger[level](
@@ -68,8 +68,8 @@ function describeCommand(command: Command) {
   const { name, id, attempts, dropped, error } = command;
   const [durationMs, coalesced] = [Math.round(command.durationMs), command.coalesced || undefined];
   const code = error ? codeOf(error) : undefined;
-  const entry = { name, id, durationMs, attempts: attempts.length, coalesced, dropped, code };
+  const entry = { name, id, durationMs, attempts: attempts.length, coalesced, dropped: dropped || undefined, code };
   // What nobody foresaw is in the log by itself, without its message.
   if (!(error instanceof CommandApiError)) return entry;
-  return { ...entry, detail: error.message, upstreamCode: error.details.upstreamCode };
+  return { ...entry, detail: `${name}: ${error.message}`, upstreamCode: error.details.upstreamCode };
 }

@@ -2,8 +2,8 @@ import { CommandApiError } from '../../command-api/errors.ts';
 import { formatMaintenanceId } from '../../maintenance.ts';
 import type { CreateMaintenancePayloadResolvers, MutationResolvers } from '../__generated__/types.ts';
 import { COSTS, costOfText, selectedBeneath, withinBudget } from '../answer.ts';
-import { checkNewMaintenance, Refusal, toKey, toKeys } from '../arguments.ts';
-import { describeFailure } from '../errors.ts';
+import { checkNewMaintenance, toKey, toKeys } from '../arguments.ts';
+import { describeFailure, Refusal } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { createMaintenance, deleteMaintenance, deleteMaintenances } from '../writes.ts';
 import { loadMaintenance } from './maintenance.ts';
@@ -42,7 +42,8 @@ export const Mutation: MutationResolvers = {
 export const CreateMaintenancePayload: CreateMaintenancePayloadResolvers = {
   id: (key) => formatMaintenanceId(key),
 
-  maintenance: (key, _, context, info) => withinBudget(context, info, () => loadMaintenance(() => key, context, info)),
+  maintenance: (key, _, context, info) =>
+    withinBudget(context.answer, info, () => loadMaintenance(() => key, context, info)),
 };
 
 /** Makes every error of a write say what is known of it, as a command's own does. */

@@ -19,13 +19,13 @@ export const Residence = {
 
 /** The list of a residence for `Query.maintenances` and `Residence.maintenances` alike. */
 export function listMaintenances(args: QueryMaintenancesArgs, context: Context, info: GraphQLResolveInfo) {
-  return withinBudget(context, info, () => {
+  return withinBudget(context.answer, info, () => {
     const { loaders } = context.caller();
     checkSelection(args);
     return loaders.loadList(checkResidenceId(args.residenceId)).then((list) => {
       const { scannedTicket, orderedTicket } = COSTS;
       context.answer.charge(list.length * (args.orderBy ? orderedTicket : scannedTicket), info.path);
-      return chargeTickets(selectMaintenances(list, args), context, info);
+      return chargeTickets(selectMaintenances(list, args), context.answer, info);
     });
   });
 }
