@@ -320,7 +320,8 @@ describe('replies over 50 KB', () => {
     };
     const admission = createAdmission(loadConfig({ COMMAND_API_URL: 'http://localhost', ROUTER_SECRET: 'x' }));
     const session = {
-      headers: { authorization: 'Bearer x', traceparent: undefined },
+      authorization: 'Bearer x',
+      traceparent: undefined,
       endsAt: Number.POSITIVE_INFINITY,
       readSignal: caller.signal,
       writeSignal: new AbortController().signal,

@@ -77,7 +77,7 @@ export function createCommandApiClient(
   async function read<T>(name: CommandName, param: Param, decode: Decode<T>): Promise<T> {
     const command = createCommand(name, false, param.residence_id);
     return record(command, session.readSignal, async () => {
-      const key = JSON.stringify([session.headers.authorization, name, param]);
+      const key = JSON.stringify([session.authorization, name, param]);
       const found = await coalescing.share(key, command, session.readSignal, (signal) =>
         exchange(command, param, decode, signal),
       );

@@ -5,9 +5,10 @@ import { addAbortListener } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
+import { urlToHttpOptions } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import got, { type OptionsInit, type RequestError } from 'got';
+import got, { type RequestError } from 'got';
 import type { Config } from '../config.ts';
 import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
@@ -17,8 +18,10 @@ import { abandoned, CommandApiError, noMemory } from './errors.ts';
 
 /** What of the caller's request goes along with each of its commands, and what ends them. */
 export interface Session {
-  /** `Authorization` as it came, and `traceparent` where there was a valid one. */
-  readonly headers: { readonly authorization: string; readonly traceparent: string | undefined };
+  /** The header as it came. */
+  readonly authorization: string;
+  /** Where there was a valid one. */
+  readonly traceparent: string | undefined;
   /** When the time of the operation is over, on the clock of `performance.now()`. */
   readonly endsAt: number;
   /** Aborts then, and when the caller has gone. */
@@ -39,6 +42,12 @@ interface Outcome extends Reply {
 
 export type Send = ReturnType<typeof createTransport>['send'];
 
+const HEADERS = {
+  'user-agent': 'maintenance-subgraph',
+  'content-type': 'application/json',
+  accept: 'application/json',
+  'accept-encoding': 'gzip',
+};
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 /** No more sockets, files or ports for this process: our fault, which says nothing of the command API. */
 const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
@@ -60,11 +69,10 @@ const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 /** Opens nothing until the first command; `close` ends the connections that are kept. */
 export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEMPTS, MAX_REPLY_BYTES }: Config) {
   const url = new URL(PATH, COMMAND_API_URL);
-  const createAgents = (keepAlive: boolean) => ({
-    http: new http.Agent({ keepAlive }),
-    https: new https.Agent({ keepAlive }),
-  });
-  const [kept, single] = [createAgents(true), createAgents(false)];
+  const { Agent, request: startRequest } = url.protocol === 'https:' ? https : http;
+  const [kept, single] = [new Agent({ keepAlive: true }), new Agent()];
+  // Said, so that NODE_TLS_REJECT_UNAUTHORIZED cannot unsay it.
+  const target = { ...urlToHttpOptions(url), method: 'POST', rejectUnauthorized: true };
   let budget = BUDGET.start;
   let heldUpAt = Number.NEGATIVE_INFINITY;
   let lookedAt = performance.now();
@@ -77,16 +85,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
 
   const client = got.extend({
     method: 'POST',
-    headers: {
-      'user-agent': 'maintenance-subgraph',
-      'content-type': 'application/json',
-      accept: 'application/json',
-      'accept-encoding': 'gzip',
-    },
     // got would undo every coding that a reply claims to have, thousands of them too.
     decompress: false,
-    // Said, so that NODE_TLS_REJECT_UNAUTHORIZED cannot unsay it.
-    https: { rejectUnauthorized: true },
     followRedirect: false,
     throwHttpErrors: false,
     retry: { limit: 0 },
@@ -102,13 +102,17 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     // Each write has a connection of its own: on a kept one that the other side just closed, nobody could tell whether the
     // write was received. The next kept connection may be as stale as the last.
     let agent = command.write ? single : kept;
-    const request = {
-      // The router's own span where spans are not exported, so that the trace does not end here.
-      headers: { ...session.headers, traceparent: currentTraceparent() ?? session.headers.traceparent },
-      body: JSON.stringify({ command: command.name, id: command.id, param }),
+    const body = JSON.stringify({ command: command.name, id: command.id, param });
+    // The router's own span where spans are not exported, so that the trace does not end here.
+    const traceparent = currentTraceparent() ?? session.traceparent;
+    const headers = {
+      ...HEADERS,
+      authorization: session.authorization,
+      'content-length': Buffer.byteLength(body),
+      ...(traceparent && { traceparent }),
     };
     for (let count = 1; ; count++) {
-      const outcome = await attempt(command, { ...request, agent }, session.share, signal);
+      const outcome = await attempt(command, { ...target, headers, agent }, body, session.share, signal);
       const pauseMs = count < MAX_ATTEMPTS ? pauseBeforeRetry(command, outcome, count, session) : undefined;
       if (pauseMs === undefined) {
         if (outcome.error && !decidesAlone(outcome.status, outcome.error)) throw outcome.error;
@@ -123,10 +127,23 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   }
 
   /** Sends a command once, and notes it. */
-  async function attempt(command: Command, request: OptionsInit, share: Share, signal: AbortSignal): Promise<Outcome> {
+  async function attempt(
+    command: Command,
+    options: http.RequestOptions,
+    body: string,
+    share: Share,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
     startAttempt(command);
     const ended = Promise.withResolvers<CommandApiError | undefined>();
-    const stream = client.stream(url, request);
+    // By itself got would merge and copy headers, body and agent for every command, and write the body later.
+    const request = () => {
+      const started = startRequest(options);
+      started.write(body);
+      return started;
+    };
+    const stream = client.stream(url, { request });
+    stream.end();
     let chunks: Uint8Array[] = [];
     let bytes = 0;
 
@@ -212,8 +229,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     send,
     close() {
       clearInterval(watch);
-      kept.http.destroy();
-      kept.https.destroy();
+      kept.destroy();
     },
   };
 }

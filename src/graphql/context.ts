@@ -80,7 +80,8 @@ export function createContext(
         throw new Refusal('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
       }
       const session = {
-        headers: { authorization, traceparent },
+        authorization,
+        traceparent,
         endsAt,
         readSignal: reads.signal,
         writeSignal: writes.signal,
