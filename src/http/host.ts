@@ -31,6 +31,8 @@ const SERVER_OPTIONS = {
   http: { headersTimeout: KEEP_ALIVE_MS + 5000, connectionsCheckingInterval: 5000 },
 };
 const GRACE_MS = 1000;
+// Who asks again at once, hundreds of connections of them, would take half of the processor by being refused.
+const REFUSAL_DELAY_MS = 200;
 /** What may go into a log as it came. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 // Connections that may wait to be taken up. One that finds no room is tried again by its system, after seconds.
@@ -72,7 +74,10 @@ export async function startHost<T extends BaseContext>(
     if (!isProbe && url !== '/metrics') {
       const share = memory.open();
       const hasRoom = inFlight < config.MAX_REQUESTS_IN_FLIGHT && share.reserve(sizeOf(request), 'request');
-      if (!hasRoom) return refuseOverload(reply);
+      if (!hasRoom) {
+        await delay(REFUSAL_DELAY_MS);
+        return refuseOverload(reply);
+      }
       request.share = share;
       metrics.active.set(++inFlight);
       reply.raw.once('close', () => {
