@@ -14,19 +14,14 @@ export function createQueue(places: number, room: number) {
   let running = 0;
 
   /** Resolves once there is a place. */
-  function waitForPlace(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const leave = addAbortListener(signal, () => {
-        waiting.delete(start);
-        reject(abandoned(signal, false));
-      });
-      const start = () => {
-        leave[Symbol.dispose]();
-        waiting.delete(start);
-        resolve();
-      };
-      waiting.add(start);
+  async function waitForPlace(signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    waiting.add(resolve);
+    using _ = addAbortListener(signal, () => {
+      waiting.delete(resolve);
+      reject(abandoned(signal, false));
     });
+    await promise;
   }
 
   async function takeTurn<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
@@ -39,8 +34,9 @@ export function createQueue(places: number, room: number) {
     } finally {
       // The place goes to the first that waits, so that none that comes now overtakes it.
       const [next] = waiting;
-      if (next) next();
+      if (next) waiting.delete(next);
       else running--;
+      next?.();
     }
   }
 
