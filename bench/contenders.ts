@@ -10,11 +10,23 @@ export interface Kind {
   readonly label: string;
   /** What Node is given: its own options, and the program. */
   readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   /** What it is asked, where its schema cannot be ours. */
   readonly operations: Partial<typeof operations>;
   /** Its data in the form that ours has, for the comparison before anything is timed. */
   readonly toData: (name: Operation['operationName'], data: unknown, variables: Operation['variables']) => unknown;
 }
+
+/** What each layer costs is seen without it: a file of bench/ablation/ stands in for one of src/. */
+const LAYERS: readonly (readonly [file: string, label: string])[] = [
+  ['telemetry/operation-report', 'no log line, no metrics of operations and commands'],
+  ['telemetry/metrics', 'no metrics'],
+  ['graphql/answer', 'no charges of the answer'],
+  ['memory', 'no count of the memory'],
+  ['command-api/coalescing', 'no coalescing'],
+  ['command-api/admission', 'no queues, no breaker'],
+  ['command-api/transport', 'undici in place of got, retries and time limits'],
+];
 
 function kind(name: string, label: string, files: readonly string[], others: Partial<Kind> = {}): Kind {
   const args = files.map((file) => (file.startsWith('-') ? file : new URL(file, import.meta.url).pathname));
@@ -37,4 +49,17 @@ export const KINDS: readonly Kind[] = [
     operations: meshOperations,
     toData: meshOperations.toData,
   }),
+];
+
+const [ours] = KINDS as readonly [Kind];
+
+export const ABLATED: readonly Kind[] = [
+  ours,
+  ...LAYERS.map(([file, label]) => ({
+    ...ours,
+    name: file,
+    label,
+    args: ['--import', new URL('ablation/without.mjs', import.meta.url).href, ...ours.args],
+    env: { ABLATE: file },
+  })),
 ];

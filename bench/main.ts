@@ -1,31 +1,40 @@
 /**
- * `npm run bench`: the subgraph beside what a user would pick instead, in one run on one machine. Writes what it measured into
- * docs/performance.md and docs/images/performance.svg. `npm run bench -- list-20 hot` runs these workloads only, prints and
- * writes nothing.
+ * `npm run bench`: the subgraph beside what a user would pick instead and without each of its layers, in one run on one machine.
+ * Writes what it measured into docs/performance.json, docs/performance.md and docs/images/performance.svg. `npm run bench --
+ * list-20 hot` runs these workloads only and `-- ablation` the layers; both print and write nothing.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { type Contender, keepOffServerCore, killAll, start } from './contender.ts';
-import { KINDS, type Kind, OURS } from './contenders.ts';
+import { ABLATED, KINDS, type Kind, OURS } from './contenders.ts';
 import { type Burst, loadOf, measure } from './measure.ts';
 import { measureMemory, measureOverload, measureReadiness, measureScaling, soak } from './others.ts';
-import { type Results, render, writeReport } from './report.ts';
+import { type Bursts, render, writeReport } from './report.ts';
 import { WORKLOADS, type Workload } from './workloads.ts';
 
 const ROUNDS = 5;
-const BURST_MS = 2000;
+const BURST_MS = 1500;
 // Node compiles what is hot, and what its neighbours use of it, only after some thousand requests.
 const FIRST_WARM_UP_MS = 20_000;
-const WARM_UP_MS = 6000;
+const WARM_UP_MS = 5000;
+/** What the layers are measured by. */
+const ABLATION = ['list-20', 'one', 'create'];
 
 const chosen = process.argv.slice(2);
-const workloads = WORKLOADS.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
+const names = WORKLOADS.map(({ name }) => name);
+const unknown = chosen.filter((name) => ![...names, 'ablation'].includes(name));
+if (unknown.length > 0) {
+  console.error(`There is no ${unknown.join(', ')}. There are ablation, ${names.join(', ')}.`);
+  process.exit(1);
+}
 
 process.on('exit', killAll);
 const pinned = keepOffServerCore();
 const upstream = await startUpstream();
-const results = await compare();
-if (chosen.length > 0) console.log(render(results));
-else writeReport({ ...results, ...(await measureTheRest()) });
+const isAll = chosen.length === 0;
+const bursts = await compare(KINDS, isAll ? names : chosen);
+const ablation = isAll || chosen.includes('ablation') ? await compare(ABLATED, ABLATION) : {};
+if (isAll) writeReport({ pinned, bursts, ablation, ...(await measureTheRest()) });
+else console.log(render({ bursts, ablation }));
 await upstream.stop();
 
 async function startUpstream(): Promise<Contender> {
@@ -33,15 +42,17 @@ async function startUpstream(): Promise<Contender> {
   return start('upstream', [file], {}, { pinned: false, path: '/commands', probe: '' });
 }
 
-function startKind({ name, args }: Kind): Promise<Contender> {
-  const env = { COMMAND_API_URL: new URL(upstream.url).origin, ALLOW_NO_ROUTER_SECRET: 'true', DRAIN_DELAY_MS: '0' };
-  return start(name, args, env);
+function startKind({ name, args, env }: Kind): Promise<Contender> {
+  const COMMAND_API_URL = new URL(upstream.url).origin;
+  return start(name, args, { COMMAND_API_URL, ALLOW_NO_ROUTER_SECRET: 'true', DRAIN_DELAY_MS: '0', ...env });
 }
 
 /** Every workload with every contender: each warmed up, then in turns, so that a slow moment of the machine meets all. */
-async function compare(): Promise<Pick<Results, 'pinned' | 'bursts'>> {
+async function compare(kinds: readonly Kind[], chosenWorkloads: readonly string[]): Promise<Bursts> {
+  const workloads = WORKLOADS.filter(({ name }) => chosenWorkloads.includes(name));
+  if (workloads.length === 0) return {};
   const contenders = new Map<Kind, Contender>();
-  for (const kind of KINDS) contenders.set(kind, await startKind(kind));
+  for (const kind of kinds) contenders.set(kind, await startKind(kind));
   const bursts: Record<string, Record<string, Burst[]>> = {};
   for (const [index, workload] of workloads.entries()) {
     await compareData(workload, contenders);
@@ -49,7 +60,7 @@ async function compare(): Promise<Pick<Results, 'pinned' | 'bursts'>> {
     for (let round = -1; round < ROUNDS; round++) {
       for (const [kind, contender] of contenders) {
         const warmUpMs = index === 0 ? FIRST_WARM_UP_MS : WARM_UP_MS;
-        const durationMs = round < 0 ? warmUpMs : (workload.burstMs ?? BURST_MS);
+        const durationMs = round < 0 ? warmUpMs : BURST_MS;
         const given = loadOf(workload, kind, durationMs);
         if (!given) continue;
         const burst = await measure(contender, upstream, given);
@@ -60,7 +71,7 @@ async function compare(): Promise<Pick<Results, 'pinned' | 'bursts'>> {
     console.error(`${workload.title}: measured`);
   }
   for (const contender of contenders.values()) await contender.stop();
-  return { pinned, bursts };
+  return bursts;
 }
 
 /** Ends the run where a contender answers other data than ours does: then their times say nothing. */

@@ -29,13 +29,13 @@ let requests = 0;
 /** The load of a workload on a contender, or undefined where it cannot be asked so. */
 export function loadOf(workload: Workload, kind: Kind, durationMs: number): Load | undefined {
   if (!workload.ask(kind.operations, 0)) return undefined;
-  const { connections, pauseMs = 0, oneToken = false } = workload;
+  const { connections, oneToken = false } = workload;
   const next = () => {
     requests++;
     const token = oneToken ? 'hot' : `t${requests}`;
     return { token, body: JSON.stringify(workload.ask(kind.operations, requests)) };
   };
-  return { connections, pauseMs, durationMs, next };
+  return { connections, durationMs, next };
 }
 
 export async function measure(contender: Contender, upstream: Contender, given: Load): Promise<Burst> {

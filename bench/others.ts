@@ -11,7 +11,7 @@ import { entitiesOf, listOf, OVERLOAD, PEAK, WORKLOADS, type Workload } from './
 const STARTS = 5;
 const SETTLED_MS = 2000;
 const LOAD_MS = 20_000;
-const SOAK_MS = 10 * 60_000;
+const SOAK_MS = 3 * 60_000;
 const SAMPLE_MS = 10_000;
 
 type Start = (kind: Kind) => Promise<Contender>;
@@ -91,7 +91,7 @@ export async function measureScaling(start: Start, upstream: Contender) {
   return { lists, entities };
 }
 
-/** Ten minutes of every workload together, each by two callers. */
+/** Three minutes of every workload together, each by two callers. */
 export async function soak(start: Start): Promise<Soak> {
   const contender = await start(ours);
   const samples: number[] = [];

@@ -2,10 +2,10 @@
  * CPU of each contender for each workload, as a picture.
  */
 import { KINDS, OURS } from './contenders.ts';
-import { type Burst, summarize } from './measure.ts';
+import type { Summary } from './measure.ts';
 import { WORKLOADS } from './workloads.ts';
 
-const PANELS = ['list-20', 'list-200', 'one', 'entities-10', 'entities-100', 'create', 'hot'];
+const PANELS = ['list-20', 'one', 'entities-10', 'entities-100', 'create', 'hot'];
 const COLUMNS = 2;
 const PANEL = { width: 500, left: 165, right: 80, row: 22, head: 34, gap: 26 };
 const COLORS = {
@@ -17,11 +17,14 @@ const COLORS = {
   line: '#d9e2ec',
 };
 
-export function plot(bursts: Readonly<Record<string, Readonly<Record<string, readonly Burst[]>>>>): string {
+type Costs = Readonly<Record<string, { readonly cpuUs: Summary }>>;
+
+/** `workloads` is that of docs/performance.json. */
+export function plot(workloads: Readonly<Record<string, Costs>>): string {
   const height = PANEL.head + KINDS.length * PANEL.row + PANEL.gap;
   const panels = PANELS.map((name, index) => {
     const [x, y] = [(index % COLUMNS) * PANEL.width, 64 + Math.floor(index / COLUMNS) * height];
-    return `<g transform="translate(${x} ${y})">${drawPanel(name, bursts[name] ?? {})}</g>`;
+    return `<g transform="translate(${x} ${y})">${drawPanel(name, workloads[name] ?? {})}</g>`;
   });
   const [width, total] = [COLUMNS * PANEL.width + 20, 64 + Math.ceil(PANELS.length / COLUMNS) * height];
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${total}" width="${width}" font-family="system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="12" role="img">
@@ -34,10 +37,10 @@ ${panels.join('\n')}
 `;
 }
 
-function drawPanel(name: string, ofWorkload: Readonly<Record<string, readonly Burst[]>>): string {
+function drawPanel(name: string, costs: Costs): string {
   const rows = KINDS.flatMap((kind) => {
-    const values = ofWorkload[kind.name]?.map(({ cpuUs }) => cpuUs);
-    return values ? { kind, ...summarize(values) } : [];
+    const cost = costs[kind.name];
+    return cost ? { kind, ...cost.cpuUs } : [];
   });
   const most = Math.max(...rows.map((row) => row.median));
   const scale = (value: number) => (Math.min(value, most * 1.08) / most) * (PANEL.width - PANEL.left - PANEL.right);

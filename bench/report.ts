@@ -1,20 +1,24 @@
 /**
- * What was measured, as docs/performance.md and its picture show it. What people wrote there, around the two marks, stays.
+ * What was measured, as docs/performance.json has it and docs/performance.md and its picture show it. What people wrote in the
+ * page, around the two marks, stays.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
-import { FLOOR, KINDS, OURS, STOCK } from './contenders.ts';
+import { ABLATED, FLOOR, KINDS, type Kind, OURS, STOCK } from './contenders.ts';
 import { type Burst, type Summary, summarize } from './measure.ts';
 import type { Memory, Soak } from './others.ts';
 import { plot } from './plot.ts';
 import { WORKLOADS } from './workloads.ts';
 
+/** Workload → contender → a burst for each round, the same rounds for all. */
+export type Bursts = Readonly<Record<string, Readonly<Record<string, readonly Burst[]>>>>;
+
 export interface Results {
   /** Whether server and load had a core each. */
   readonly pinned: boolean;
-  /** Workload → contender → a burst for each round, the same rounds for all. */
-  readonly bursts: Readonly<Record<string, Readonly<Record<string, readonly Burst[]>>>>;
+  readonly bursts: Bursts;
+  readonly ablation: Bursts;
   readonly readiness: Readonly<Record<string, Summary>>;
   readonly memory: Readonly<Record<string, Memory>>;
   readonly overload: { readonly peak: readonly Burst[]; readonly overload: readonly Burst[] };
@@ -25,115 +29,99 @@ export interface Results {
   readonly soak: Soak;
 }
 
-type Compared = Pick<Results, 'bursts' | 'pinned'>;
-
-const DOCUMENT = new URL('../docs/performance.md', import.meta.url);
-const PICTURE = new URL('../docs/images/performance.svg', import.meta.url);
+const docs = (file: string) => new URL(`../docs/${file}`, import.meta.url);
 const MARKS = ['<!-- measured: begin -->', '<!-- measured: end -->'] as const;
-const PEERS = KINDS.filter(({ name }) => name !== OURS && !name.startsWith('floor')).map(({ name }) => name);
 
 export function writeReport(results: Results): void {
-  const document = readFileSync(DOCUMENT, 'utf8');
+  const data = summarizeAll(results);
+  writeFileSync(docs('performance.json'), `${JSON.stringify(data, null, 1)}\n`);
+  const document = readFileSync(docs('performance.md'), 'utf8');
   const [before] = document.split(MARKS[0]);
   const [, after] = document.split(MARKS[1]);
   const text = [describeRun(results), render(results), describeOthers(results)].join('\n\n');
-  writeFileSync(DOCUMENT, `${before}${MARKS[0]}\n\n${text}\n\n${MARKS[1]}${after}`);
-  writeFileSync(PICTURE, plot(results.bursts));
+  writeFileSync(docs('performance.md'), `${before}${MARKS[0]}\n\n${text}\n\n${MARKS[1]}${after}`);
+  writeFileSync(docs('images/performance.svg'), plot(data.workloads));
 }
 
-/** The tables of the workloads, and what was to be reached. */
-export function render(results: Compared): string {
-  const tables = WORKLOADS.filter(({ name }) => results.bursts[name]).map(({ name, title, connections }) => {
-    const rows = KINDS.flatMap((kind) => {
-      const bursts = results.bursts[name]?.[kind.name];
-      if (!bursts) return [];
-      const column = (read: (burst: Burst) => number, digits: number) => spread(summarize(bursts.map(read)), digits);
-      const columns = [
-        column(({ cpuUs }) => cpuUs, 0),
-        column(({ perSecond }) => perSecond, 0),
-        column(({ p50 }) => p50, 1),
-        column(({ p99 }) => p99, 1),
-        column(({ commands }) => commands, 2),
-      ];
-      const failed = bursts.some(({ bad }) => Object.keys(bad).length > 0) ? ' (some failed)' : '';
-      return `| ${kind.label}${failed} | ${columns.join(' | ')} |`;
-    });
-    const head = '| | CPU µs a request | requests a second | p50 ms | p99 ms | commands |\n|---|---|---|---|---|---|';
-    return `### ${title}\n\n${connections} at once.\n\n${head}\n${rows.join('\n')}`;
-  });
-  return [describeGoals(results), ...tables].join('\n\n');
+/** Every figure of every burst, summed up. */
+function summarizeAll({ pinned, bursts, ablation, readiness, memory, overload, scaling, soak }: Results) {
+  const members = ['cpuUs', 'perSecond', 'p50', 'p99', 'commands'] as const;
+  const ofBursts = (ones: readonly Burst[]) =>
+    Object.fromEntries(members.map((name) => [name, rounded(summarize(ones.map((burst) => burst[name])))])) as Record<
+      (typeof members)[number],
+      Summary
+    >;
+  const map = <T, U>(object: Readonly<Record<string, T>>, change: (value: T) => U) =>
+    Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]));
+  return {
+    measured: { ...describeMachine(), pinned },
+    workloads: map(bursts, (contenders) => map(contenders, ofBursts)),
+    ablation: map(ablation, (contenders) => map(contenders, ofBursts)),
+    readiness: map(readiness, rounded),
+    memory: map(memory, ({ idle, loaded }) => ({ idle: Math.round(idle), loaded: Math.round(loaded) })),
+    overload: { peak: ofBursts(overload.peak), overload: ofBursts(overload.overload) },
+    scaling,
+    soak: { requests: soak.requests, bad: soak.bad, megabytes: soak.samples.map(Math.round) },
+  };
 }
 
-function describeRun({ pinned }: Compared): string {
-  const { version } = process;
+function describeMachine() {
+  return {
+    day: new Date().toISOString().slice(0, 10),
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+    node: process.version,
+    processor: `${os.cpus()[0]?.model} (${os.cpus().length} cores)`,
+  };
+}
+
+function describeRun({ pinned }: Results): string {
+  const { day, commit, node, processor } = describeMachine();
   const cores = pinned
     ? 'the server on one core, load and command API on the other'
     : 'server and load on the same cores';
-  const day = new Date().toISOString().slice(0, 10);
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  return `Measured on ${day} at ${commit}: Node ${version}, ${os.cpus()[0]?.model} (${os.cpus().length} cores), ${cores}.`;
+  return `Measured on ${day} at ${commit}: Node ${node}, ${processor}, ${cores}.`;
+}
+
+/** What was to be reached, what each contender costs, and what each layer costs: whatever was measured of these. */
+export function render({ bursts, ablation = {} }: Pick<Results, 'bursts'> & Partial<Results>): string {
+  const parts = [
+    describeGoals(bursts),
+    describeCosts('CPU microseconds a request, median (least–most)', bursts, KINDS),
+    describeCosts('The same without one layer', ablation, ABLATED),
+  ];
+  return parts.filter((part) => part !== '').join('\n\n');
+}
+
+function describeCosts(title: string, bursts: Bursts, kinds: readonly Kind[]): string {
+  const workloads = WORKLOADS.filter(({ name }) => bursts[name]);
+  if (workloads.length === 0) return '';
+  const rows = kinds.map(({ name, label }) => {
+    const cells = workloads.map((workload) => spread(summarizeCpu(bursts[workload.name]?.[name]), 0));
+    return `| ${label} | ${cells.join(' | ')} |`;
+  });
+  const head = `| | ${workloads.map((workload) => workload.title).join(' | ')} |`;
+  return `### ${title}\n\n${head}\n|---${'|---'.repeat(workloads.length)}|\n${rows.join('\n')}`;
 }
 
 /** Each goal as a ratio, round by round in one run, so that a slow moment of the machine is in both of its sides. */
-function describeGoals({ bursts }: Compared): string {
-  const ratio = (workload: string, over: string, under: string, read: (burst: Burst) => number) => {
-    const [above, below] = [bursts[workload]?.[over], bursts[workload]?.[under]];
-    if (!above || !below) return undefined;
-    return summarize(above.map((burst, round) => read(burst) / read(below[round] ?? burst)));
+function describeGoals(bursts: Bursts): string {
+  const ratio = (workload: string, over: string) => {
+    const [above, below] = [bursts[workload]?.[over], bursts[workload]?.[OURS]];
+    return above && below && summarize(above.map(({ cpuUs }, round) => cpuUs / (below[round]?.cpuUs ?? Number.NaN)));
   };
-  const cpu = ({ cpuUs }: Burst) => cpuUs;
-  const best = (workload: string, read: (burst: Burst) => number) =>
-    PEERS.filter((name) => bursts[workload]?.[name]).toSorted(
-      (a, b) =>
-        summarize(bursts[workload]?.[a]?.map(read) ?? []).median -
-        summarize(bursts[workload]?.[b]?.map(read) ?? []).median,
-    )[0] ?? STOCK;
-  const added = (read: (burst: Burst) => number) => {
-    const [ours, floor] = [bursts['low-load']?.[OURS], bursts['low-load']?.[FLOOR]];
-    if (!ours || !floor) return undefined;
-    return summarize(ours.map((burst, round) => read(burst) - read(floor[round] ?? burst)));
-  };
-  const commands = bursts['entities-10']?.[OURS];
-  const rows: [string, string, Summary | undefined, (median: number) => boolean, number][] = [
-    ['List of 20: got floor / ours, CPU', '≥ 0.80', ratio('list-20', FLOOR, OURS, cpu), (x) => x >= 0.8, 2],
-    ['List of 20: Apollo template / ours, CPU', '≥ 1.5', ratio('list-20', STOCK, OURS, cpu), (x) => x >= 1.5, 2],
-    ['Entities 100/10: Apollo template / ours, CPU', '≥ 9', ratio('entities-10', STOCK, OURS, cpu), (x) => x >= 9, 1],
-    [
-      `Entities 100/10: best peer (${best('entities-10', cpu)}) / ours, CPU`,
-      '≥ 1',
-      ratio('entities-10', best('entities-10', cpu), OURS, cpu),
-      (x) => x >= 1,
-      2,
-    ],
-    [
-      'Entities 100/10: commands',
-      '10',
-      commands && summarize(commands.map((burst) => burst.commands)),
-      (x) => x === 10,
-      2,
-    ],
-    [
-      `Entities 100/10, 20 ms upstream: best peer (${best('entities-10-slow', ({ p50 }) => p50)}) / ours, p50`,
-      '≥ 4',
-      ratio(
-        'entities-10-slow',
-        best('entities-10-slow', ({ p50 }) => p50),
-        OURS,
-        ({ p50 }) => p50,
-      ),
-      (x) => x >= 4,
-      1,
-    ],
-    ['Hot residence: got floor / ours, CPU', '≥ 1.5', ratio('hot', FLOOR, OURS, cpu), (x) => x >= 1.5, 2],
-    ['Low load: ours − got floor, p50 ms', '< 1.5', added(({ p50 }) => p50), (x) => x < 1.5, 2],
-    ['Low load: ours − got floor, p99 ms', '< 5', added(({ p99 }) => p99), (x) => x < 5, 2],
+  const rows: [string, number, Summary | undefined][] = [
+    ['List of 20: Apollo template / ours', 1.2, ratio('list-20', STOCK)],
+    ['List of 20: got floor / ours', 0.5, ratio('list-20', FLOOR)],
+    ['One detail: Apollo template / ours', 1, ratio('one', STOCK)],
+    ['Create: Apollo template / ours', 0.8, ratio('create', STOCK)],
+    ['100 entities of 10 residences: Mercurius / ours', 1.15, ratio('entities-10', 'mercurius')],
+    ['One hot residence: got floor / ours', 1.8, ratio('hot', FLOOR)],
   ];
-  const lines = rows.flatMap(([what, goal, measured, holds, digits]) =>
-    measured
-      ? `| ${what} | ${goal} | ${spread(measured, digits)} | ${holds(measured.median) ? 'yes' : '**no**'} |`
-      : [],
+  const lines = rows.flatMap(([what, goal, measured]) =>
+    measured ? `| ${what} | ≥ ${goal} | ${spread(measured, 2)} | ${measured.median >= goal ? 'yes' : '**no**'} |` : [],
   );
-  return `### The goals\n\n| | goal | measured | reached |\n|---|---|---|---|\n${lines.join('\n')}`;
+  if (lines.length === 0) return '';
+  return `### The goals\n\n| CPU | goal | measured | reached |\n|---|---|---|---|\n${lines.join('\n')}`;
 }
 
 function describeOthers({ readiness, memory, overload, scaling, soak }: Results): string {
@@ -141,43 +129,30 @@ function describeOthers({ readiness, memory, overload, scaling, soak }: Results)
     const { idle = 0, loaded = 0 } = memory[name] ?? {};
     return `| ${label} | ${spread(readiness[name], 0)} | ${idle.toFixed(0)} | ${loaded.toFixed(0)} |`;
   });
-  const rate = (bursts: readonly Burst[]) => summarize(bursts.map(({ perSecond }) => perSecond));
+  const rate = (bursts: readonly Burst[]) => summarize(bursts.map(({ perSecond }) => perSecond)).median;
   const [peak, over] = [rate(overload.peak), rate(overload.overload)];
-  const shed = summarize(overload.overload.map(({ bad }) => bad['503'] ?? 0));
-  const others = overload.overload.flatMap(({ bad }) => Object.keys(bad)).filter((status) => status !== '503');
   const grow = (points: readonly (readonly [number, number])[]) =>
-    points.map(([size, us]) => `| ${size} | ${us.toFixed(0)} | ${(us / size).toFixed(1)} |`).join('\n');
-  const { samples } = soak;
-  const half = samples.slice(Math.floor(samples.length / 2));
+    points.map(([size, us]) => `${us.toFixed(0)} µs for ${size}`).join(', ');
+  const { samples, requests, bad } = soak;
   return `### Start and memory
 
-From the start of the process to its first answer in milliseconds, of several starts; resident megabytes two seconds later, and
+Milliseconds from the start of the process to its first answer, compile cache warm; resident megabytes two seconds later, and
 after 20 s of lists.
 
 | | ready, ms | idle, MB | after load, MB |
 |---|---|---|---|
 ${servers.join('\n')}
 
-### Overload
+### Load
 
-With ten times the connections of its peak: ${spread(over, 0)} good answers a second of ${spread(peak, 0)} at the peak
-(${((100 * over.median) / peak.median).toFixed(0)} %), p99 of the good ones ${spread(summarize(overload.overload.map(({ p99 }) => p99)), 0)} ms; ${spread(shed, 0)} refused with 503 in
-10 s, ${others.length === 0 ? 'nothing else' : others.join(', ')}.
+- Overload: ${over.toFixed(0)} good answers a second with ten times the connections of the peak, of ${peak.toFixed(0)} at the peak (${((100 * over) / peak).toFixed(0)} %).
+- A list as it grows: ${grow(scaling.lists)} tickets.
+- Representations of one residence: ${grow(scaling.entities)}.
+- ${Math.round(samples.length / 6)} minutes of all workloads together: ${requests} requests, ${bad} of them failed; ${samples[0]?.toFixed(0)} MB after ten seconds, ${samples.at(-1)?.toFixed(0)} MB at the end.`;
+}
 
-### As it grows
-
-| tickets of a list | CPU µs | each |
-|---|---|---|
-${grow(scaling.lists)}
-
-| representations of one residence | CPU µs | each |
-|---|---|---|
-${grow(scaling.entities)}
-
-### Soak
-
-Ten minutes of all workloads together, two callers each with 50 ms of pause, which keeps the core busy: ${soak.requests} requests, ${soak.bad} of them failed. Resident: ${samples[0]?.toFixed(0)} MB after
-ten seconds, ${samples.at(-1)?.toFixed(0)} MB at the end, ${slope(half).toFixed(2)} MB a minute over the second half.`;
+function summarizeCpu(bursts: readonly Burst[] | undefined): Summary | undefined {
+  return bursts && summarize(bursts.map(({ cpuUs }) => cpuUs));
 }
 
 function spread(summary: Summary | undefined, digits: number): string {
@@ -186,10 +161,7 @@ function spread(summary: Summary | undefined, digits: number): string {
   return `${median.toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
 }
 
-/** Of samples ten seconds apart, by least squares, for each minute. */
-function slope(samples: readonly number[]): number {
-  const middle = (samples.length - 1) / 2;
-  const mean = samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
-  const above = samples.reduce((sum, sample, index) => sum + (index - middle) * (sample - mean), 0);
-  return (6 * above) / samples.reduce((sum, _, index) => sum + (index - middle) ** 2, 0);
+function rounded({ median, least, most }: Summary): Summary {
+  const round = (value: number) => Number(value.toPrecision(4));
+  return { median: round(median), least: round(least), most: round(most) };
 }

@@ -8,18 +8,15 @@ export interface Workload {
   readonly name: string;
   readonly title: string;
   readonly connections: number;
-  readonly pauseMs?: number;
-  /** How long a burst takes, where so few come that it has to be longer. */
-  readonly burstMs?: number;
   /** One token for all. */
   readonly oneToken?: boolean;
   /** The `n`th request, or undefined where the contender cannot be asked so. */
   ask(ops: Partial<typeof operations>, n: number): Operation | undefined;
 }
 
-function entitiesOver(residences: number, latencyMs: number) {
+function entitiesOver(residences: number) {
   return (ops: Partial<typeof operations>, n: number) => {
-    const ids = Array.from({ length: residences }, (_, index) => residence(10, latencyMs, `${n}-${index}`));
+    const ids = Array.from({ length: residences }, (_, index) => residence(10, 0, `${n}-${index}`));
     return ops.entities?.(100, ids);
   };
 }
@@ -28,10 +25,9 @@ const listOf20: Workload['ask'] = (ops, n) => ops.list?.(residence(20, 0, n));
 
 export const WORKLOADS: readonly Workload[] = [
   { name: 'list-20', title: 'List of 20', connections: 32, ask: listOf20 },
-  { name: 'list-200', title: 'List of 200', connections: 16, ask: (ops, n) => ops.list?.(residence(200, 0, n)) },
   { name: 'one', title: 'One detail', connections: 32, ask: (ops, n) => ops.one?.(residence(20, 0, n)) },
-  { name: 'entities-10', title: '100 entities of 10 residences', connections: 16, ask: entitiesOver(10, 0) },
-  { name: 'entities-100', title: '100 entities of 100 residences', connections: 16, ask: entitiesOver(100, 0) },
+  { name: 'entities-10', title: '100 entities of 10 residences', connections: 16, ask: entitiesOver(10) },
+  { name: 'entities-100', title: '100 entities of 100 residences', connections: 16, ask: entitiesOver(100) },
   { name: 'create', title: 'Create', connections: 32, ask: (ops, n) => ops.create?.(residence(1, 0, n)) },
   {
     name: 'hot',
@@ -40,13 +36,6 @@ export const WORKLOADS: readonly Workload[] = [
     oneToken: true,
     ask: (ops) => ops.list?.(residence(20, 0, 'hot')),
   },
-  {
-    name: 'entities-10-slow',
-    title: '100 entities of 10 residences, upstream of 20 ms',
-    connections: 8,
-    ask: entitiesOver(10, 20),
-  },
-  { name: 'low-load', title: 'List of 20 at low load', connections: 2, pauseMs: 20, burstMs: 6000, ask: listOf20 },
 ];
 
 /** At the peak, and with ten times as many at once. */

@@ -1,0 +1,9 @@
+/** Each read has an exchange of its own. */
+import type { Command } from '../../src/command-api/command.ts';
+
+export function createCoalescing() {
+  return {
+    share: <T>(_: string, __: Command, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>) => run(signal),
+    detach: () => {},
+  };
+}

@@ -1,0 +1,11 @@
+/** Nothing is counted or measured. */
+const nothing = () => {};
+
+export const createMetrics = () => ({
+  contentType: 'text/plain',
+  active: { set: nothing },
+  refused: { inc: nothing },
+  write: async () => '',
+  requestEnded: nothing,
+  operationEnded: nothing,
+});
