@@ -86,17 +86,19 @@ function describeRun({ pinned }: Results): string {
 export function render({ bursts, ablation = {} }: Pick<Results, 'bursts'> & Partial<Results>): string {
   const parts = [
     describeGoals(bursts),
-    describeCosts('CPU microseconds a request, median (least–most)', bursts, KINDS),
-    describeCosts('The same without one layer', ablation, ABLATED),
+    describeCosts('CPU microseconds a request, median (least–most)', bursts, KINDS, cpuOf, 0),
+    describeCosts('CPU without one layer, as a part of the whole', ablation, ABLATED, (ones) => ratioTo(ones, OURS), 2),
   ];
   return parts.filter((part) => part !== '').join('\n\n');
 }
 
-function describeCosts(title: string, bursts: Bursts, kinds: readonly Kind[]): string {
+type Read = (contenders: Bursts[string]) => (name: string) => Summary | undefined;
+
+function describeCosts(title: string, bursts: Bursts, kinds: readonly Kind[], read: Read, digits: number): string {
   const workloads = WORKLOADS.filter(({ name }) => bursts[name]);
   if (workloads.length === 0) return '';
   const rows = kinds.map(({ name, label }) => {
-    const cells = workloads.map((workload) => spread(summarizeCpu(bursts[workload.name]?.[name]), 0));
+    const cells = workloads.map((workload) => spread(read(bursts[workload.name] ?? {})(name), digits));
     return `| ${label} | ${cells.join(' | ')} |`;
   });
   const head = `| | ${workloads.map((workload) => workload.title).join(' | ')} |`;
@@ -105,10 +107,7 @@ function describeCosts(title: string, bursts: Bursts, kinds: readonly Kind[]): s
 
 /** Each goal as a ratio, round by round in one run, so that a slow moment of the machine is in both of its sides. */
 function describeGoals(bursts: Bursts): string {
-  const ratio = (workload: string, over: string) => {
-    const [above, below] = [bursts[workload]?.[over], bursts[workload]?.[OURS]];
-    return above && below && summarize(above.map(({ cpuUs }, round) => cpuUs / (below[round]?.cpuUs ?? Number.NaN)));
-  };
+  const ratio = (workload: string, over: string) => ratioTo(bursts[workload] ?? {}, OURS)(over);
   const rows: [string, number, Summary | undefined][] = [
     ['List of 20: Apollo template / ours', 1.2, ratio('list-20', STOCK)],
     ['List of 20: got floor / ours', 0.5, ratio('list-20', FLOOR)],
@@ -151,8 +150,15 @@ ${servers.join('\n')}
 - ${Math.round(samples.length / 6)} minutes of all workloads together: ${requests} requests, ${bad} of them failed; ${samples[0]?.toFixed(0)} MB after ten seconds, ${samples.at(-1)?.toFixed(0)} MB at the end.`;
 }
 
-function summarizeCpu(bursts: readonly Burst[] | undefined): Summary | undefined {
-  return bursts && summarize(bursts.map(({ cpuUs }) => cpuUs));
+function cpuOf(contenders: Bursts[string]) {
+  return (name: string) => contenders[name] && summarize(contenders[name].map(({ cpuUs }) => cpuUs));
+}
+
+/** Burst by burst. */
+function ratioTo(contenders: Bursts[string], whole: string) {
+  const of = (name: string, round: number) => contenders[name]?.[round]?.cpuUs ?? Number.NaN;
+  return (name: string) =>
+    contenders[name] && summarize(contenders[name].map(({ cpuUs }, round) => cpuUs / of(whole, round)));
 }
 
 function spread(summary: Summary | undefined, digits: number): string {

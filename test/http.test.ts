@@ -177,6 +177,7 @@ describe('the status and type of an answer', () => {
     ['application/json', INVALID, 200, 'application/json'],
     ['*/*', INVALID, 200, 'application/json'],
     ['application/json, application/graphql-response+json', INVALID, 200, 'application/json'],
+    ['application/json;q=0.5, application/graphql-response+json', INVALID, 200, 'application/json'],
     ['application/graphql-response+json', INVALID, 400, 'application/graphql-response+json'],
     ['application/graphql-response+json, application/json;q=0.9', INVALID, 400, 'application/graphql-response+json'],
     ['application/graphql-response+json', '{ __typename }', 200, 'application/graphql-response+json'],

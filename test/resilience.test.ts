@@ -69,6 +69,7 @@ describe('a read is sent again', () => {
     ['429', { status: 429 }],
     ['502', { status: 502 }],
     ['503', { status: 503 }],
+    ['503 in a coding that nobody can undo', { status: 503, headers: { 'content-encoding': 'br' } }],
     ['504', { status: 504 }],
     ['a reset', 'reset'],
   ])('after %s, under the same command id, on another connection', async (_, fault) => {

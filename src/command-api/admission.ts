@@ -4,7 +4,7 @@
 import { addAbortListener } from 'node:events';
 import type { Config } from '../config.ts';
 import type { Reply } from './decoder.ts';
-import { abandoned, CommandApiError, notSent } from './errors.ts';
+import { abandoned, CommandApiError, refused } from './errors.ts';
 
 export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
 
@@ -13,22 +13,19 @@ export function createQueue(places: number, room: number) {
   const waiting = new Set<() => void>();
   let running = 0;
 
-  /** Resolves once there is a place. */
-  async function waitForPlace(signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    waiting.add(resolve);
-    using _ = addAbortListener(signal, () => {
-      waiting.delete(resolve);
-      reject(abandoned(signal, false));
-    });
-    await promise;
-  }
-
   async function takeTurn<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
     if (signal.aborted) throw abandoned(signal, false);
     if (running < places) running++;
-    else if (waiting.size >= room) throw notSent('queue full');
-    else await waitForPlace(signal);
+    else if (waiting.size >= room) throw refused('queue full');
+    else {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      waiting.add(resolve);
+      using _ = addAbortListener(signal, () => {
+        waiting.delete(resolve);
+        reject(abandoned(signal, false));
+      });
+      await promise;
+    }
     try {
       return await run();
     } finally {
@@ -66,7 +63,7 @@ function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
 
   async function guard(send: () => Promise<Reply>): Promise<Reply> {
     const isOpen = openUntil !== undefined;
-    if (isOpen && (isProbing || performance.now() < Number(openUntil))) throw notSent('breaker open');
+    if (isOpen && (isProbing || performance.now() < Number(openUntil))) throw refused('breaker open');
     isProbing = isOpen;
     const begun = era;
     let isWell: boolean | undefined;

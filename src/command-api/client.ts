@@ -10,7 +10,7 @@ import { type Admission, createQueue } from './admission.ts';
 import type { createCoalescing } from './coalescing.ts';
 import { type Command, type CommandName, createCommand, endCommand } from './command.ts';
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply, type Found } from './decoder.ts';
-import { abandoned, noMemory } from './errors.ts';
+import { abandoned, refused } from './errors.ts';
 import type { Send, Session } from './transport.ts';
 
 /** As many bytes of replies are decoded in one turn of the event loop. A larger one has a turn of its own. */
@@ -41,7 +41,7 @@ export function createCommandApiClient(
   const { takeTurn } = createQueue(32, Number.POSITIVE_INFINITY);
 
   function reserve(bytes: number, stage: 'command' | 'reply'): void {
-    if (!session.share.reserve(bytes, stage)) throw noMemory(stage);
+    if (!session.share.reserve(bytes, stage)) throw refused(`no memory for the ${stage}`, stage === 'reply');
   }
 
   /** Sends a command and decodes its reply. Keeps its place until then: so many replies wait for that at once, and no more. */

@@ -64,13 +64,7 @@ export function abandoned({ reason }: AbortSignal, sent: boolean): CommandApiErr
   return new CommandApiError(isOut ? 'timeout' : 'gone', { detail, sent, gaveUp: true });
 }
 
-/** The failure of a command that was not sent. */
-export function notSent(detail: string): CommandApiError {
-  return new CommandApiError('unavailable', { detail, sent: false, gaveUp: true });
-}
-
-/** The failure of a command, or of its reply, for which this process has no memory. */
-export function noMemory(stage: 'command' | 'reply'): CommandApiError {
-  const detail = `no memory for the ${stage}`;
-  return new CommandApiError('unavailable', { detail, sent: stage === 'reply', gaveUp: true });
+/** The failure of a command, or of its reply, for which this process has no room. */
+export function refused(detail: string, sent = false): CommandApiError {
+  return new CommandApiError('unavailable', { detail, sent, gaveUp: true });
 }

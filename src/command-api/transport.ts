@@ -14,7 +14,7 @@ import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
 import { type Command, endAttempt, startAttempt } from './command.ts';
 import type { Reply } from './decoder.ts';
-import { abandoned, CommandApiError, noMemory } from './errors.ts';
+import { abandoned, CommandApiError, refused } from './errors.ts';
 
 /** What of the caller's request goes along with each of its commands, and what ends them. */
 export interface Session {
@@ -53,6 +53,7 @@ const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
 /** How late a timer is where the event loop was held up, and for how long that excuses others. */
 const LATE_MS = 100;
+const inflate = promisify(gunzip);
 const UNKNOWN_CODING = 'unknown content coding';
 /** What may pass by itself. Not a time-out: what took all the time once will take it again. */
 const TRANSIENT: readonly unknown[] = [
@@ -118,10 +119,9 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
         if (outcome.error && !decidesAlone(outcome.status, outcome.error)) throw outcome.error;
         return outcome;
       }
-      session.share.hold(-outcome.bytes);
-      await delay(pauseMs, undefined, { signal }).catch(() => {
-        throw abandoned(signal, !command.write);
-      });
+      await delay(pauseMs, undefined, { signal })
+        .catch(() => Promise.reject(abandoned(signal, !command.write)))
+        .finally(() => session.share.hold(-outcome.bytes));
       agent = single;
     }
   }
@@ -150,8 +150,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     /** Counts a reply. That to a write is never refused: it says what happened. */
     function hold(more: number): CommandApiError | undefined {
       if (bytes + more > MAX_REPLY_BYTES) return tooLarge();
-      if (command.write) share.hold(more);
-      else if (!share.reserve(more, 'reply')) return noMemory('reply');
+      if (command.write || more <= 0) share.hold(more);
+      else if (!share.reserve(more, 'reply')) return refused('no memory for the reply', true);
       bytes += more;
       return undefined;
     }
@@ -189,12 +189,20 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     const { statusCode: status = 0, headers = {} } = stream.response ?? {};
     const coding = headers['content-encoding'] ?? 'identity';
     if (!error && coding !== 'identity') {
-      const inflated = await inflate(chunks, coding, MAX_REPLY_BYTES).catch(({ code }) => explain(code));
-      error = inflated instanceof CommandApiError ? inflated : hold(inflated.byteLength - bytes);
-      if (!(inflated instanceof CommandApiError)) chunks = [inflated];
+      const options = { maxOutputLength: MAX_REPLY_BYTES };
+      const inflated =
+        coding === 'gzip'
+          ? await inflate(Buffer.concat(chunks), options).catch(({ code }) => explain(code))
+          : explain(UNKNOWN_CODING);
+      if (inflated instanceof CommandApiError) error = inflated;
+      else {
+        error = hold(inflated.byteLength - bytes);
+        chunks = [inflated];
+      }
     }
+    // Also after a whole answer: the other side may not have taken the rest of the command.
+    stream.destroy();
     if (error) {
-      stream.destroy();
       share.hold(-bytes);
       [chunks, bytes] = [[], 0];
     }
@@ -210,8 +218,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     count: number,
     { endsAt }: Session,
   ): number | undefined {
-    if (isRefusal(status) || (write && error?.details.sent !== false)) return undefined;
-    if (!TRANSIENT.includes(error ? error.details.detail : status)) return undefined;
+    if (isRefusal(status) || error?.details.gaveUp || (write && error?.details.sent !== false)) return undefined;
+    if (!TRANSIENT.includes(status) && !TRANSIENT.includes(error?.details.detail)) return undefined;
     // After a quiet while every kept connection may be stale: that is no outage, and spends no budget.
     if (isStale) return 0;
     const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (count - 1));
@@ -255,12 +263,6 @@ function toMilliseconds(retryAfter = '0'): number {
 function findCode({ cause, code }: RequestError): string {
   const inner = (cause as NodeJS.ErrnoException | undefined)?.code;
   return typeof inner === 'string' ? inner : code;
-}
-
-/** Rejects with an error that has a code of zlib's, or `ERR_BUFFER_TOO_LARGE` for more than `maxOutputLength` bytes. */
-async function inflate(chunks: readonly Uint8Array[], coding: string, maxOutputLength: number): Promise<Uint8Array> {
-  if (coding !== 'gzip') throw Object.assign(new Error(), { code: UNKNOWN_CODING });
-  return promisify(gunzip)(Buffer.concat(chunks), { maxOutputLength });
 }
 
 /** The bytes that came are no HTTP, or not in the coding they claim. One that merely ends too early was cut off. */

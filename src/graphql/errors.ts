@@ -81,9 +81,11 @@ export function createErrorFormat(logger: Logger) {
           for (const error of unforeseen) masks.set(error, mask);
         },
         async willSendResponse({ source, request, response: { http } }) {
+          if (!source || http.status !== 400) return;
           // Apollo answers 400 to what does not parse or validate. GraphQL over HTTP wants 200 there in application/json.
           const [type] = /application\/(graphql-response\+)?json/.exec(request.http?.headers.get('accept') ?? '') ?? [];
-          if (source && http.status === 400 && type !== 'application/graphql-response+json') http.status = 200;
+          if (type) http.headers.set('content-type', `${type}; charset=utf-8`);
+          if (type !== 'application/graphql-response+json') http.status = 200;
         },
       };
     },

@@ -74,10 +74,7 @@ export async function startHost<T extends BaseContext>(
     if (!isProbe && url !== '/metrics') {
       const share = memory.open();
       const hasRoom = inFlight < config.MAX_REQUESTS_IN_FLIGHT && share.reserve(sizeOf(request), 'request');
-      if (!hasRoom) {
-        await delay(REFUSAL_DELAY_MS);
-        return refuseOverload(reply);
-      }
+      if (!hasRoom) return refuseOverload(reply);
       request.share = share;
       metrics.active.set(++inFlight);
       reply.raw.once('close', () => {
@@ -93,13 +90,14 @@ export async function startHost<T extends BaseContext>(
     return reply.code(status).send(refusal(status, code, message));
   }
 
-  function refuseOverload(reply: FastifyReply): FastifyReply {
+  async function refuseOverload(reply: FastifyReply): Promise<FastifyReply> {
+    await delay(REFUSAL_DELAY_MS);
     reply.header('retry-after', '1');
     return refuse(reply, 503, 'OVERLOADED', 'More requests than can be served. Try again later.');
   }
 
   /** A fault that Fastify found in a request, or an unforeseen one, as JSON of GraphQL's shape. */
-  function answerHttpError(error: FastifyError, _: unknown, reply: FastifyReply): FastifyReply {
+  async function answerHttpError(error: FastifyError, _: unknown, reply: FastifyReply): Promise<FastifyReply> {
     // A Host header or path that makes no URL has a code of Node's and no status.
     const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
     if (status === 503) return refuseOverload(reply);
@@ -140,7 +138,7 @@ export async function startHost<T extends BaseContext>(
     async handler(request, reply) {
       const attributes = { 'http.request.method': request.method, 'http.route': '/graphql' };
       const run = async () => answer.call(this, request, reply);
-      // Its name until the operation is known; see plugins/operation-report.ts.
+      // Its name until the operation is known; see telemetry/operation-report.ts.
       const answered = inSpan('GraphQL Operation', { kind: SpanKind.SERVER, attributes }, run, request.headers);
       underWay.add(answered);
       request.answered = answered.finally(() => underWay.delete(answered));
