@@ -13,7 +13,7 @@ import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply, type
 import { abandoned, refused } from './errors.ts';
 import type { Send, Session } from './transport.ts';
 
-/** As many bytes of replies are decoded in one turn of the event loop. A larger one has a turn of its own. */
+/** How many bytes of replies are decoded in one turn of the event loop. A larger reply gets a turn for itself. */
 const TURN_BYTES = 50_000;
 
 /** What all operations share. */
@@ -37,14 +37,14 @@ export function createCommandApiClient(
   session: Session,
   commands: Command[],
 ) {
-  // So many at once that one operation cannot fill everybody's queue.
+  // Bounded, so that one operation cannot fill the queue of all.
   const { takeTurn } = createQueue(32, Number.POSITIVE_INFINITY);
 
   function reserve(bytes: number, stage: 'command' | 'reply'): void {
     if (!session.share.reserve(bytes, stage)) throw refused(`no memory for the ${stage}`, stage === 'reply');
   }
 
-  /** Sends a command and decodes its reply. Keeps its place until then: so many replies wait for that at once, and no more. */
+  /** Sends a command and decodes its reply. Keeps its place until then, which bounds how many replies wait to be decoded. */
   function exchange<T>(command: Command, param: Param, decode: Decode<T>, signal: AbortSignal) {
     return admission.takeTurn(signal, async () => {
       // Replies to writes may have taken more than there is.
@@ -52,7 +52,7 @@ export function createCommandApiClient(
       const reply = await admission.guard(() => send(command, param, session, signal));
       try {
         await turnFor(reply.bytes);
-        // Dropped where nobody waits any more, unless it says what became of a write, or its status was enough.
+        // Nobody waits for this reply any more. One to a write, or a status without a body, still says what happened.
         if (signal.aborted && !command.write && reply.bytes > 0) throw abandoned(signal, true);
         return { ...decode(decodeReply(reply)), bytes: reply.bytes };
       } finally {
@@ -81,7 +81,7 @@ export function createCommandApiClient(
       const found = await coalescing.share(key, command, session.readSignal, (signal) =>
         exchange(command, param, decode, signal),
       );
-      // Each that uses it goes on in a turn of its own, and holds it until the operation ends.
+      // Each operation that shares the reply waits for its own turn and holds the value until it ends.
       if (command.coalesced) {
         await turnFor(found.bytes);
         if (session.readSignal.aborted) throw abandoned(session.readSignal, true);

@@ -6,20 +6,20 @@ import type { Decoded, Maintenance, MaintenanceKey, MaintenanceState } from '../
 import { escapePart, formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
 import { CommandApiError, type Flaw } from './errors.ts';
 
-/** An HTTP answer: its body as it came in pieces, inflated, and how many bytes these are. */
+/** An HTTP answer: status, inflated body in chunks, and the length of these in bytes. */
 export interface Reply {
   readonly status: number;
   readonly chunks: readonly Uint8Array[];
   readonly bytes: number;
 }
 
-/** What a reply says, and what is wrong with it. */
+/** A decoded reply with its flaws. */
 export interface Found<T> {
   readonly value: T;
   readonly flaws: readonly Flaw[];
   /** How many tickets of a list had no usable id. */
   readonly dropped: number;
-  /** Stands in each member that could not be read: a long list of them must not cost a stack trace each. */
+  /** The one error for all members that could not be read, so that a long list does not cost a stack trace for each. */
   readonly memberError?: CommandApiError;
 }
 

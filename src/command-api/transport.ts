@@ -16,9 +16,9 @@ import { type Command, endAttempt, startAttempt } from './command.ts';
 import type { Reply } from './decoder.ts';
 import { abandoned, CommandApiError, refused } from './errors.ts';
 
-/** What of the caller's request goes along with each of its commands, and what ends them. */
+/** The caller's headers and signals, for each command of its operation. */
 export interface Session {
-  /** The header as it came. */
+  /** The caller's header, unchanged. */
   readonly authorization: string;
   /** Where there was a valid one. */
   readonly traceparent: string | undefined;
@@ -100,8 +100,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
    */
   async function send(command: Command, param: object, session: Session, signal: AbortSignal): Promise<Reply> {
     budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
-    // Each write has a connection of its own: on a kept one that the other side just closed, nobody could tell whether the
-    // write was received. The next kept connection may be as stale as the last.
+    // A write gets a fresh connection: on a kept one that the other side just closed, nobody could tell whether it was
+    // received. So does a retry, since the next kept connection may be as stale as the last.
     let agent = command.write ? single : kept;
     const body = JSON.stringify({ command: command.name, id: command.id, param });
     // The router's own span where spans are not exported, so that the trace does not end here.
@@ -200,8 +200,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
         chunks = [inflated];
       }
     }
-    // Also after a whole answer: the other side may not have taken the rest of the command.
-    stream.destroy();
+    // Also after a whole answer, where the other side did not take the rest of the command.
+    if (error || !stream.writableFinished) stream.destroy();
     if (error) {
       share.hold(-bytes);
       [chunks, bytes] = [[], 0];
@@ -265,7 +265,7 @@ function findCode({ cause, code }: RequestError): string {
   return typeof inner === 'string' ? inner : code;
 }
 
-/** The bytes that came are no HTTP, or not in the coding they claim. One that merely ends too early was cut off. */
+/** Whether the bytes are no HTTP, or not in the coding they claim. A gzip that ends too early counts as cut off. */
 function isNonsense(code: string): boolean {
   return code === UNKNOWN_CODING || (/^(HPE_|Z_)/.test(code) && code !== 'Z_BUF_ERROR');
 }
