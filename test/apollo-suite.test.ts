@@ -1,5 +1,6 @@
 /**
- * Apollo's own tests of an HTTP host against the one that ships. Where one fails, that is a choice: it stands below with its reason, and has to fail in just that way.
+ * Apollo's own tests of an HTTP host against the one that ships. Where one fails, that is a choice: it stands below with its
+ * reason, and has to fail in just that way.
  *
  * @jest-environment ./test/support/expected-failures.mjs
  */

@@ -31,7 +31,7 @@ const SERVER_OPTIONS = {
   http: { headersTimeout: KEEP_ALIVE_MS + 5000, connectionsCheckingInterval: 5000 },
 };
 const GRACE_MS = 1000;
-// Who asks again at once, hundreds of connections of them, would take half of the processor by being refused.
+// Clients that retry at once on hundreds of connections would make refusals take half of the processor.
 const REFUSAL_DELAY_MS = 200;
 /** What may go into a log as it came. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
