@@ -38,7 +38,7 @@ export function writeReport(results: Results): void {
   const document = readFileSync(docs('performance.md'), 'utf8');
   const [before] = document.split(MARKS[0]);
   const [, after] = document.split(MARKS[1]);
-  const text = [describeRun(results), render(results), describeOthers(results)].join('\n\n');
+  const text = [describeRun(data.measured), render(results), describeOthers(results)].join('\n\n');
   writeFileSync(docs('performance.md'), `${before}${MARKS[0]}\n\n${text}\n\n${MARKS[1]}${after}`);
   writeFileSync(docs('images/performance.svg'), plot(data.workloads));
 }
@@ -74,8 +74,7 @@ function describeMachine() {
   };
 }
 
-function describeRun({ pinned }: Results): string {
-  const { day, commit, node, processor } = describeMachine();
+function describeRun({ day, commit, node, processor, pinned }: ReturnType<typeof summarizeAll>['measured']): string {
   const cores = pinned
     ? 'the server on one core, load and command API on the other'
     : 'server and load on the same cores';

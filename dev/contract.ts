@@ -82,8 +82,7 @@ function readEnvironment() {
 function refuseUseless({ exchange, outcome: { error } }: ListRead, url: string): void {
   if (!error) return;
   const seen = describeFailure(exchange, error);
-  if (error.reason === 'timeout' || error.reason === 'unavailable')
-    throw new CannotCheck(`The command API at ${url} does not serve: ${seen}.`);
+  if (error.isUnreachable) throw new CannotCheck(`The command API at ${url} does not serve: ${seen}.`);
   if (error.outcome === 'REJECTED') {
     const variable = error.reason === 'unauthenticated' ? 'COMMAND_API_TOKEN' : 'COMMAND_API_RESIDENCE_ID';
     throw new CannotCheck(`The command API says no to the list of the residence: ${seen}. See ${variable}.`);

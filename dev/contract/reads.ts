@@ -72,7 +72,7 @@ function failingCommands(residenceId: string): Failing[] {
       name: 'get_maintenance_nothing',
       param: { residence_id: residenceId },
       isPromised: isRefusal,
-      decode: (value) => ({ value, flaws: [], dropped: 0 }),
+      decode: (value) => ({ value }),
     },
     {
       check: 'missingParam',

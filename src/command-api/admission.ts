@@ -74,8 +74,7 @@ function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
       return reply;
     } catch (error) {
       // What we gave up ourselves says nothing of the command API.
-      if (error instanceof CommandApiError && !error.details.gaveUp)
-        isWell = error.reason !== 'timeout' && error.reason !== 'unavailable';
+      if (error instanceof CommandApiError && !error.details.gaveUp) isWell = !error.isUnreachable;
       throw error;
     } finally {
       if (begun === era) report(isWell);

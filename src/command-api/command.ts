@@ -17,8 +17,8 @@ export type CommandName = (typeof COMMANDS)[number];
 export interface Attempt {
   readonly start: number;
   seconds?: number;
-  status?: number | undefined;
-  error?: string | undefined;
+  status?: number;
+  error?: string;
 }
 
 /** Not its parameters, which hold what a resident wrote. */

@@ -16,9 +16,9 @@ export interface Reply {
 /** A decoded reply with its flaws. */
 export interface Found<T> {
   readonly value: T;
-  readonly flaws: readonly Flaw[];
+  readonly flaws?: readonly Flaw[];
   /** How many tickets of a list had no usable id. */
-  readonly dropped: number;
+  readonly dropped?: number;
   /** The one error for all members that could not be read, so that a long list does not cost a stack trace for each. */
   readonly memberError?: CommandApiError;
 }
@@ -52,30 +52,30 @@ export function decodeReply({ status, chunks }: Reply): unknown {
 export function decodeList(result: unknown, residenceId: string): Found<Maintenance[]> {
   if (!Array.isArray(result)) throw unexpectedResult(result);
   const prefix = `${escapePart(residenceId)}:`;
-  const ticket = createTicketDecoder();
+  const { decode, found } = createTicketDecoder();
   const value = result
     .filter(hasUsableId)
-    .map((json) => ticket.decode(json, prefix + escapePart(json.maintenance_id), residenceId, json.maintenance_id));
-  return ticket.found(value, result.length - value.length);
+    .map((ticket) => decode(ticket, prefix + escapePart(ticket.maintenance_id), residenceId, ticket.maintenance_id));
+  return found(value, result.length - value.length);
 }
 
 /** `get_maintenance_info`: one ticket, which does not repeat its id. */
 export function decodeInfo(result: unknown, key: MaintenanceKey): Found<Maintenance> {
   if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(result);
-  const ticket = createTicketDecoder();
-  return ticket.found(ticket.decode(result, formatMaintenanceId(key), key.residenceId, key.maintenanceId), 0);
+  const { decode, found } = createTicketDecoder();
+  return found(decode(result, formatMaintenanceId(key), key.residenceId, key.maintenanceId), 0);
 }
 
 /** `create_maintenance_info`: the command API's id of the new ticket. */
 export function decodeCreated(result: unknown): Found<string> {
   if (!hasUsableId(result)) throw unexpectedResult(result);
-  return { value: result.maintenance_id, flaws: [], dropped: 0 };
+  return { value: result.maintenance_id };
 }
 
 /** Both delete commands: an object with nothing in it that matters. */
 export function decodeDeleted(result: unknown): Found<void> {
   if (!isObject(result)) throw unexpectedResult(result);
-  return { value: undefined, flaws: [], dropped: 0 };
+  return { value: undefined };
 }
 
 /** Decodes the tickets of one reply, which share one error for what cannot be read of them. */

@@ -50,6 +50,10 @@ export class CommandApiError extends Error {
     this.details = details;
   }
 
+  get isUnreachable(): boolean {
+    return ['timeout', 'unavailable', 'gone'].includes(this.reason);
+  }
+
   /** Means something where the command is a write. */
   get outcome(): WriteOutcome {
     if (this.details.sent === false) return 'NOT_SENT';
