@@ -111,7 +111,10 @@ describe('is refused before any command', () => {
     const answer = await subgraph.ask(operation, { variables });
     expect(answer.status).toBe(200);
     expect(codes(answer)).toEqual([['BAD_USER_INPUT', path]]);
-    expect(answer.errors[0]?.message).toContain(wording);
+    expect(answer.errors[0]?.message).toContain(`Argument ${wording}`);
+    const [, argument, message = ''] = /^"(.+?)" ?(.*)$/.exec(wording) ?? [];
+    const fault = { argument, message: expect.stringContaining(message) };
+    expect(answer.errors[0]?.extensions.arguments).toEqual([fault]);
     expect(answer.errors[0]?.extensions.outcome).toBe(operation.startsWith('mutation') ? 'NOT_SENT' : undefined);
     expect(answer.data).toEqual({ [path]: null });
     expect(subgraph.upstream.commands()).toEqual([]);
@@ -123,6 +126,99 @@ describe('is refused before any command', () => {
     );
     expect(codes(answer)).toEqual([['BAD_USER_INPUT', 'bad']]);
     expect(answer.data).toEqual({ bad: null, good: [{ id: `${R}:${EXAMPLE.maintenanceId}` }] });
+  });
+});
+
+describe('every fault is told at once', () => {
+  const many = (count: number, text = 'x') => Array.from({ length: count }, () => text);
+  const ALL_OF_A_LIST = [
+    'residenceId must not be empty',
+    'states must not hold more than 100 entries',
+    'first must not be negative',
+    'offset must not be negative',
+  ];
+  const MALFORMED =
+    'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters';
+  const LIST_ARGUMENTS = 'first: -1, offset: -2, states: $states';
+  const STATES = { states: many(101, 'CLOSED') };
+  const ENTITIES = 'query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }';
+  const CASES: [string, string, Record<string, unknown>, (string | number)[], string[]][] = [
+    [
+      'of a list',
+      `query ($states: [MaintenanceState!]) { maintenances(residenceId: "", ${LIST_ARGUMENTS}) { id } }`,
+      STATES,
+      ['maintenances'],
+      ALL_OF_A_LIST,
+    ],
+    [
+      'of the list of a residence',
+      `query ($r: [_Any!]!, $states: [MaintenanceState!]) {
+        _entities(representations: $r) { ... on Residence { maintenances(${LIST_ARGUMENTS}) { id } } }
+      }`,
+      { ...STATES, r: [{ __typename: 'Residence', id: 'r1' }] },
+      ['_entities', 0, 'maintenances'],
+      ALL_OF_A_LIST.slice(1),
+    ],
+    [
+      'of a request to file',
+      MUTATE,
+      {
+        input: {
+          residenceId: 'x'.repeat(257),
+          startTime: NEW_MAINTENANCE.startTime,
+          finishTime: NEW_MAINTENANCE.startTime,
+          description: ' ',
+          contact: 'x'.repeat(1001),
+          pictureFilenames: ['x', 'x'.repeat(257)],
+        },
+      },
+      ['createMaintenance'],
+      [
+        'input.residenceId must be at most 256 characters of well-formed Unicode',
+        'input.finishTime must be later than input.startTime',
+        'input.description must not be blank',
+        'input.contact must not be longer than 1000 characters',
+        'input.pictureFilenames[1] must not be longer than 256 characters',
+      ],
+    ],
+    [
+      'of ids to delete, the first 20',
+      DELETE,
+      { ids: ['r:m', ...many(30)] },
+      ['deleteMaintenances'],
+      many(20).map((_, index) => `ids[${index + 1}] ${MALFORMED}`),
+    ],
+    [
+      'of ids to delete, of too many residences too',
+      DELETE,
+      { ids: [...many(101).map((_, index) => `r${index}:m`), 'x'] },
+      ['deleteMaintenances'],
+      ['ids must not be of more than 100 residences', `ids[101] ${MALFORMED}`],
+    ],
+    [
+      'of the second key of a representation',
+      ENTITIES,
+      { r: [{ __typename: 'Maintenance', residence: { id: '' }, maintenanceId: 7 }] },
+      ['_entities', 0],
+      [
+        'representations.residence.id must not be empty',
+        'representations.maintenanceId must be at most 256 characters of well-formed Unicode',
+      ],
+    ],
+  ];
+
+  it.each(CASES)('%s', async (_, operation, variables, path, faults) => {
+    const { errors } = await subgraph.ask(operation, { variables });
+    expect(errors).toMatchObject([
+      {
+        message: faults.map((fault) => fault.replace(/^(\S+) (.*)$/, 'Argument "$1" $2.')).join(' '),
+        path,
+        extensions: { code: 'BAD_USER_INPUT' },
+      },
+    ]);
+    const told = errors[0]?.extensions.arguments as { argument: string; message: string }[];
+    expect(told.map(({ argument, message }) => `${argument} ${message}`)).toEqual(faults);
+    expect(subgraph.upstream.commands()).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
 import { codes } from './support/subgraph.ts';
+import { failCommands } from './support/unforeseen.ts';
 import { TOKENS } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
@@ -154,6 +155,26 @@ describe('deleteMaintenances', () => {
     const { data, errors } = await subgraph.ask(DELETE_MANY, { variables: { ids: ['a:1', 'b:1'] } });
     expect(errors).toEqual([]);
     expect(data.deleteMaintenances).toMatchObject({ deletedIds: [], failures: [{ id: 'a:1' }, { id: 'b:1' }] });
+  });
+
+  it('is data for a fault of ours too: each id has the code, all share one errorId, and the log has the fault once', async () => {
+    failCommands(new Error('canary'), (residenceId) => residenceId.startsWith('faulty'));
+    const ids = ['faulty1:1', `${R}:${M}`, 'faulty2:1', 'faulty2:2'];
+    const { data, errors } = await subgraph.ask(DELETE_MANY, { variables: { ids } });
+    jest.restoreAllMocks();
+    expect(errors).toEqual([]);
+    const logged = subgraph.logs().filter(({ msg }) => msg === 'unforeseen error');
+    expect(logged).toMatchObject([{ count: 1, errorId: expect.any(String) }]);
+    const failure = {
+      code: 'INTERNAL_SERVER_ERROR',
+      message: `Internal server error, errorId ${logged[0]?.errorId}`,
+      outcome: 'UNKNOWN',
+    };
+    expect(data.deleteMaintenances).toEqual({
+      deletedIds: [`${R}:${M}`],
+      failures: ['faulty1:1', 'faulty2:1', 'faulty2:2'].map((id) => ({ id, ...failure })),
+    });
+    expect(subgraph.upstream.commands()).toEqual([`batch_delete_maintenance_info ${R} ${M}`]);
   });
 
   it('is an error where the token is accepted for no group', async () => {

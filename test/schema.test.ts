@@ -55,6 +55,16 @@ function readTerms(): Map<string, string[]> {
   return terms;
 }
 
+const FAILURE_CODES = [
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'COMMAND_REJECTED',
+  'UPSTREAM_TIMEOUT',
+  'UPSTREAM_UNAVAILABLE',
+  'UPSTREAM_INVALID_RESPONSE',
+  'INTERNAL_SERVER_ERROR',
+];
+
 const SELECTION = 'states: [MaintenanceState!], orderBy: MaintenanceOrder, first: Int, offset: Int';
 
 describe('the public schema', () => {
@@ -101,9 +111,10 @@ describe('the public schema', () => {
         'DeleteMaintenancesPayload.deletedIds: [ID!]!',
         'DeleteMaintenancesPayload.failures: [DeleteMaintenanceFailure!]!',
         'DeleteMaintenanceFailure.id: ID!',
-        'DeleteMaintenanceFailure.code: String!',
+        'DeleteMaintenanceFailure.code: DeleteMaintenanceFailureCode!',
         'DeleteMaintenanceFailure.message: String!',
         'DeleteMaintenanceFailure.outcome: WriteOutcome!',
+        ...FAILURE_CODES.map((code) => `DeleteMaintenanceFailureCode.${code}`),
         'WriteOutcome.NOT_SENT',
         'WriteOutcome.REJECTED',
         'WriteOutcome.UNKNOWN',
@@ -173,6 +184,17 @@ describe('the public schema', () => {
       已完成: ['MaintenanceState.COMPLETED'],
       已关闭: ['MaintenanceState.CLOSED'],
     });
+  });
+
+  it('has each error code of the README in one description', () => {
+    const table = readFileSync(new URL('../README.md', import.meta.url), 'utf8').split('### Error')[1] ?? '';
+    const codes = [...table.matchAll(/^\|([^|]+)\|/gm)].flatMap(
+      ([, cell = '']) => cell.match(/[A-Z]{2}[A-Z_]+/g) ?? [],
+    );
+    const { description } = schema.getType('DeleteMaintenanceFailureCode') ?? {};
+    // Those of a value are described there. UNAUTHENTICATED has both.
+    const described = description?.match(/(?<=^- .*`)[A-Z_]+(?=`)/gm);
+    expect([...FAILURE_CODES, ...(described ?? [])].sort()).toEqual(codes.sort());
   });
 
   it('is linked to federation v2.9', () => {

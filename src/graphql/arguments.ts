@@ -1,6 +1,6 @@
 /**
- * What a caller gave, checked and turned into the domain before any command is sent. Every check here throws a `Refusal`
- * that says which argument is wrong and why.
+ * What a caller gave, checked and turned into the domain before any command is sent. A `Refusal` names every fault of a
+ * field's arguments at once.
  */
 import {
   isUsableId,
@@ -9,89 +9,86 @@ import {
   parseMaintenanceId,
   type Selection,
 } from '../maintenance.ts';
-import { badInput } from './errors.ts';
+import { badInput, type Faults } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
-export function checkResidenceId(residenceId: string, argument = 'residenceId'): string {
-  if (residenceId === '') throw badInput(argument, 'must not be empty');
-  if (!isUsableId(residenceId)) throw badInput(argument, 'must be at most 256 characters of well-formed Unicode');
-  return residenceId;
+const MALFORMED_ID =
+  'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters';
+
+function refuse(faults: Faults): void {
+  if (Object.values(faults).some(Boolean)) throw badInput(faults);
 }
 
-export function toKey(id: string, argument = 'id'): MaintenanceKey {
+export function toKey(id: string): MaintenanceKey {
   const key = parseMaintenanceId(id);
-  if (!key)
-    throw badInput(
-      argument,
-      'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters',
-    );
+  if (!key) throw badInput({ id: MALFORMED_ID });
   return key;
 }
 
 export function toKeys(ids: readonly string[]): MaintenanceKey[] {
-  if (ids.length === 0) throw badInput('ids', 'must not be empty');
-  checkCount('ids', ids, LIMITS.ids);
-  const keys = ids.map((id, index) => toKey(id, `ids[${index}]`));
+  refuse({ ids: ids.length === 0 ? 'must not be empty' : faultOfCount(ids, LIMITS.ids) });
+  const faults: Record<string, string> = {};
+  const keys = ids.flatMap((id, index) => {
+    const key = parseMaintenanceId(id);
+    if (!key) faults[`ids[${index}]`] = MALFORMED_ID;
+    return key ?? [];
+  });
   const residences = new Set(keys.map(({ residenceId }) => residenceId));
-  if (residences.size > LIMITS.residences)
-    throw badInput('ids', `must not be of more than ${LIMITS.residences} residences`);
+  const isTooMany = residences.size > LIMITS.residences;
+  refuse({ ids: isTooMany ? `must not be of more than ${LIMITS.residences} residences` : undefined, ...faults });
   return keys;
 }
 
-export function checkSelection({ states, first, offset }: Selection): void {
-  checkCount('states', states ?? [], LIMITS.states);
-  for (const [argument, value] of Object.entries({ first, offset })) {
-    if (value && value < 0) throw badInput(argument, 'must not be negative');
-  }
-}
-
-function checkCount(argument: string, values: readonly unknown[], most: number): void {
-  if (values.length > most) throw badInput(argument, `must not hold more than ${most} entries`);
-}
-
-function checkLength(argument: string, text: string, most: number): void {
-  if (text.length > most) throw badInput(argument, `must not be longer than ${most} characters`);
+export function checkSelection({ residenceId, states, first, offset }: Selection & { residenceId: string }): void {
+  refuse({
+    residenceId: faultOfId(residenceId),
+    states: faultOfCount(states, LIMITS.states),
+    first: faultOfNumber(first),
+    offset: faultOfNumber(offset),
+  });
 }
 
 export function checkNewMaintenance(input: NewMaintenance): NewMaintenance {
-  const { residenceId, startTime, finishTime, description, contact } = input;
-  checkResidenceId(residenceId, 'input.residenceId');
-  // Both are UTC in one form, so that their texts compare as their times do.
-  if (finishTime <= startTime) throw badInput('input.finishTime', 'must be later than input.startTime');
-  for (const [member, text] of Object.entries({ description, contact })) {
-    checkLength(`input.${member}`, text, LIMITS[member as 'description' | 'contact']);
-    // Nothing in it can be seen: white space, control and formatting characters, fillers, an empty Braille cell.
-    if (/^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u.test(text))
-      throw badInput(`input.${member}`, 'must not be blank');
-  }
-  const filenames = input.pictureFilenames ?? [];
-  checkCount('input.pictureFilenames', filenames, LIMITS.pictureFilenames);
-  for (const [index, filename] of filenames.entries())
-    checkLength(`input.pictureFilenames[${index}]`, filename, LIMITS.pictureFilename);
+  const { residenceId, startTime, finishTime, description, contact, pictureFilenames } = input;
+  const faults: Record<string, string | undefined> = {
+    'input.residenceId': faultOfId(residenceId),
+    // Both are UTC in one form, so that their texts compare as their times do.
+    'input.finishTime': finishTime > startTime ? undefined : 'must be later than input.startTime',
+    'input.description': faultOfText(description, LIMITS.description),
+    'input.contact': faultOfText(contact, LIMITS.contact),
+    'input.pictureFilenames': faultOfCount(pictureFilenames, LIMITS.pictureFilenames),
+  };
+  for (const [index, filename] of pictureFilenames?.slice(0, LIMITS.pictureFilenames).entries() ?? [])
+    faults[`input.pictureFilenames[${index}]`] = faultOfLength(filename, LIMITS.pictureFilename);
+  refuse(faults);
   return input;
 }
 
 /** The key in a representation of a `Maintenance`: by `id`, by `residence { id } maintenanceId`, or by both if they agree. */
 export function toRepresentedKey(representation: unknown): MaintenanceKey {
   const [id, residence, maintenanceId] = ['id', 'residence', 'maintenanceId'].map((name) => get(representation, name));
+  const residenceId = get(residence, 'id');
   if (id === undefined) {
-    return {
-      residenceId: toRepresentedId(get(residence, 'id'), 'residence { id }'),
-      maintenanceId: toRepresentedId(maintenanceId, 'maintenanceId'),
-    };
+    if (isId(residenceId) && isId(maintenanceId)) return { residenceId, maintenanceId };
+    throw badInput({
+      'representations.residence.id': faultOfId(residenceId),
+      'representations.maintenanceId': faultOfId(maintenanceId),
+    });
   }
   const key = typeof id === 'string' ? parseMaintenanceId(id) : undefined;
-  if (!key) throw badInput('representations', 'holds a Maintenance with a malformed id');
+  if (!key) throw badInput({ 'representations.id': MALFORMED_ID });
   const agrees =
-    (residence === undefined || get(residence, 'id') === key.residenceId) &&
+    (residence === undefined || residenceId === key.residenceId) &&
     (maintenanceId === undefined || maintenanceId === key.maintenanceId);
-  if (!agrees) throw badInput('representations', 'holds a Maintenance whose two keys disagree');
+  if (!agrees) throw badInput({ representations: 'must not hold two keys that disagree' });
   return key;
 }
 
 /** The id in a representation of a `Residence`. */
 export function toRepresentedResidenceId(representation: unknown): string {
-  return toRepresentedId(get(representation, 'id'), 'id');
+  const id = get(representation, 'id');
+  if (!isId(id)) throw badInput({ 'representations.id': faultOfId(id) });
+  return id;
 }
 
 /** A member of anything at all. */
@@ -99,7 +96,31 @@ export function get(value: unknown, name: string): unknown {
   return (value as Record<string, unknown> | null | undefined)?.[name];
 }
 
-function toRepresentedId(value: unknown, member: string): string {
-  if (typeof value !== 'string' || !isUsableId(value)) throw badInput('representations', `lacks a usable ${member}`);
-  return value;
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && isUsableId(value);
+}
+
+// Each of these says what is wrong with a value, to go on where the argument's name ends, or undefined.
+
+function faultOfId(value: unknown): string | undefined {
+  if (isId(value)) return undefined;
+  return value === '' ? 'must not be empty' : 'must be at most 256 characters of well-formed Unicode';
+}
+
+function faultOfNumber(value: number | null | undefined): string | undefined {
+  return value && value < 0 ? 'must not be negative' : undefined;
+}
+
+function faultOfCount(values: readonly unknown[] | null | undefined, most: number): string | undefined {
+  return values && values.length > most ? `must not hold more than ${most} entries` : undefined;
+}
+
+function faultOfLength(text: string, most: number): string | undefined {
+  return text.length > most ? `must not be longer than ${most} characters` : undefined;
+}
+
+function faultOfText(text: string, most: number): string | undefined {
+  // Nothing in it can be seen: white space, control and formatting characters, fillers, an empty Braille cell.
+  const isBlank = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
+  return faultOfLength(text, most) ?? (isBlank.test(text) ? 'must not be blank' : undefined);
 }

@@ -8,6 +8,7 @@ import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/error
 import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
 import type { Logger } from 'pino';
 import { CommandApiError, type Reason, type WriteOutcome } from '../command-api/errors.ts';
+import { LIMITS } from './limits.ts';
 
 type RefusalCode = 'UNAUTHENTICATED' | 'BAD_USER_INPUT' | 'UPSTREAM_UNAVAILABLE';
 
@@ -17,25 +18,38 @@ type RefusalCode = 'UNAUTHENTICATED' | 'BAD_USER_INPUT' | 'UPSTREAM_UNAVAILABLE'
  */
 export class Refusal extends Error {
   readonly code: RefusalCode;
+  readonly arguments?: readonly ArgumentFault[] | undefined;
   outcome?: WriteOutcome;
 
-  constructor(code: RefusalCode, message: string) {
+  constructor(code: RefusalCode, message: string, faults?: readonly ArgumentFault[]) {
     // A thousand may be refused at once, and nobody reads where.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     super(message);
     Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
+    this.arguments = faults;
   }
 }
 
-/** The refusal of one argument: `reason` goes on where its name ends. */
-export function badInput(argument: string, reason: string): Refusal {
-  return new Refusal('BAD_USER_INPUT', `Argument "${argument}" ${reason}.`);
+/** The path of an argument, `input.finishTime` or `ids[3]` → what is wrong with it, to go on where its name ends. */
+export type Faults = Readonly<Record<string, string | undefined>>;
+
+interface ArgumentFault {
+  readonly argument: string;
+  readonly message: string;
+}
+
+/** The refusal of a field's arguments, with the first 20 faults. At least one must be there. */
+export function badInput(faults: Faults): Refusal {
+  const found = Object.entries(faults).flatMap(([argument, message]) => (message ? { argument, message } : []));
+  const told = found.slice(0, LIMITS.argumentFaults);
+  const message = told.map((fault) => `Argument "${fault.argument}" ${fault.message}.`).join(' ');
+  return new Refusal('BAD_USER_INPUT', message, told);
 }
 
 /** The code and message for each reason why a command failed. */
-const FAILURES: Readonly<Record<Reason, { code: string; message: string }>> = {
+const FAILURES = {
   unauthenticated: { code: 'UNAUTHENTICATED', message: 'The command API did not accept the access token.' },
   forbidden: { code: 'FORBIDDEN', message: 'The command API does not allow this to the caller.' },
   rejected: { code: 'COMMAND_REJECTED', message: 'The command API refused the command.' },
@@ -45,17 +59,37 @@ const FAILURES: Readonly<Record<Reason, { code: string; message: string }>> = {
   gone: { code: 'CALLER_GONE', message: 'The caller has gone.' },
   invalid: { code: 'UPSTREAM_INVALID_RESPONSE', message: 'The command API answered something other than it promises.' },
   internal: { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error' },
-};
-
-/** The code and message of why a command failed. */
-export function describeFailure({ reason, details: { limit } }: CommandApiError): { code: string; message: string } {
-  const message = `The command API answered more than ${limit} bytes, the limit of MAX_REPLY_BYTES.`;
-  return { ...FAILURES[reason], ...(limit && { message }) };
-}
+} as const satisfies Record<Reason, { code: string; message: string }>;
 
 /** The code of why a command failed. */
-export function codeOf(error: unknown): string {
+export function codeOf(error: unknown) {
   return error instanceof CommandApiError ? FAILURES[error.reason].code : 'INTERNAL_SERVER_ERROR';
+}
+
+/** Why a command failed, in a sentence. */
+function messageOf({ reason, details: { limit } }: CommandApiError): string {
+  const { message } = FAILURES[reason];
+  return limit ? `The command API answered more than ${limit} bytes, the limit of MAX_REPLY_BYTES.` : message;
+}
+
+/** Masks errors that nobody foresaw, and logs the first of them. */
+export type Mask = (errors: readonly unknown[]) => ReturnType<typeof maskError>;
+
+/** Writes that failed, as data. Those that failed as nobody foresaw share one id, which the log has too. */
+export function describeFailures(failures: readonly { id: string; error: unknown }[], mask: Mask) {
+  const unforeseen = new Set(failures.flatMap(({ error }) => (isForeseen(error) ? [] : [error])));
+  const masked = unforeseen.size > 0 ? mask([...unforeseen]) : undefined;
+  return failures.map(({ id, error }) => ({
+    id,
+    // No write is given up for a caller that has gone.
+    code: codeOf(error) as Exclude<ReturnType<typeof codeOf>, 'CALLER_GONE'>,
+    message: isForeseen(error) ? messageOf(error) : `${masked?.message}, errorId ${masked?.extensions.errorId}`,
+    outcome: error instanceof CommandApiError ? error.outcome : 'UNKNOWN',
+  }));
+}
+
+function isForeseen(error: unknown): error is CommandApiError {
+  return error instanceof CommandApiError && error.reason !== 'internal';
 }
 
 /** Codes that Apollo gives to a request which it refuses before anything runs. */
@@ -68,6 +102,7 @@ const QUOTED = 250;
 /** Apollo Server's `formatError`, and the plugin that gives all unforeseen errors of an operation one id and one line in the log. */
 export function createErrorFormat(logger: Logger) {
   const masks = new WeakMap<object, ReturnType<typeof maskError>>();
+  const mask: Mask = (unforeseen) => maskError(unforeseen[0], logger, unforeseen.length);
 
   const plugin: ApolloServerPlugin = {
     unexpectedErrorProcessingRequest,
@@ -75,10 +110,9 @@ export function createErrorFormat(logger: Logger) {
       return {
         async didEncounterErrors({ errors }) {
           const unforeseen = errors.filter((error) => !explain(error, unwrapResolverError(error)));
-          const [first] = unforeseen;
-          if (!first) return;
-          const mask = maskError(unwrapResolverError(first), logger, unforeseen.length);
-          for (const error of unforeseen) masks.set(error, mask);
+          if (unforeseen.length === 0) return;
+          const masked = mask(unforeseen.map(unwrapResolverError));
+          for (const error of unforeseen) masks.set(error, masked);
         },
         async willSendResponse({ source, request, response: { http } }) {
           if (!source || http.status !== 400) return;
@@ -95,13 +129,13 @@ export function createErrorFormat(logger: Logger) {
     const cause = unwrapResolverError(error);
     const known = explain(formatted, cause);
     if (known) return { ...formatted, ...known };
-    const mask = masks.get(error as object) ?? maskError(cause, logger);
+    const masked = masks.get(error as object) ?? mask([cause]);
     // What is known of a write, also where the resolver of a mutation noted it.
     const isRead = cause instanceof CommandApiError && !cause.command?.write;
-    return { ...formatted, ...mask, extensions: { ...mask.extensions, ...(!isRead && noted(cause)) } };
+    return { ...formatted, ...masked, extensions: { ...masked.extensions, ...(!isRead && noted(cause)) } };
   }
 
-  return { plugin, formatError };
+  return { plugin, formatError, mask };
 }
 
 type Explained = Pick<GraphQLFormattedError, 'message' | 'extensions'>;
@@ -111,13 +145,18 @@ function explain(error: GraphQLError | GraphQLFormattedError, cause: unknown): E
   const { message, path, extensions } = error;
   if (path === undefined && REQUEST_CODES.has(extensions?.code))
     return { message: curtail(message), extensions: { ...extensions } };
-  if (cause instanceof CommandApiError && cause.reason !== 'internal') {
+  if (isForeseen(cause)) {
     const { command, outcome, details } = cause;
     const known = { command: command?.name, commandId: command?.id, upstreamCode: details.upstreamCode };
-    const { code, message } = describeFailure(cause);
-    return { message, extensions: { code, ...known, ...(command?.write && { outcome }) } };
+    return {
+      message: messageOf(cause),
+      extensions: { code: codeOf(cause), ...known, ...(command?.write && { outcome }) },
+    };
   }
-  if (cause instanceof Refusal) return { message: cause.message, extensions: { code: cause.code, ...noted(cause) } };
+  if (cause instanceof Refusal) {
+    const { message, code, arguments: faults } = cause;
+    return { message, extensions: { code, arguments: faults, ...noted(cause) } };
+  }
   return isRefusedByGraphql(cause, path) ? { message, extensions: { code: 'BAD_USER_INPUT' } } : undefined;
 }
 

@@ -32,6 +32,8 @@ export const LIMITS = {
   answer: 15_000_000,
   /** Errors that are told of one document. */
   errors: 5,
+  /** Faults of arguments that one error tells of. */
+  argumentFaults: 20,
   /** Errors that are told of one set of variables: graphql writes out the whole input for each, which takes its time. */
   variableErrors: 2,
 } as const;

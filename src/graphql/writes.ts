@@ -22,14 +22,12 @@ export async function deleteMaintenance(caller: Caller, key: MaintenanceKey): Pr
 
 /**
  * Deletes repair requests of any number of residences, each residence for itself. Resolves with each id, once and in the
- * order given, and why it could not be deleted, if so. Throws only where the token was accepted for none of them, or
- * something unforeseen happened.
+ * order given, and why it could not be deleted, if so. Throws only where the token was accepted for none of them.
  */
 export async function deleteMaintenances(caller: Caller, keys: readonly MaintenanceKey[]) {
   const unique = new Map(keys.map((key) => [formatMaintenanceId(key), key]));
   const groups = Map.groupBy(unique.values(), ({ residenceId }) => residenceId);
-  const errors = new Map<string, CommandApiError>();
-  const unforeseen: unknown[] = [];
+  const errors = new Map<string, unknown>();
   caller.countWrites(groups.size);
   await Promise.all(
     Array.from(groups, async ([residenceId, group]) => {
@@ -37,16 +35,12 @@ export async function deleteMaintenances(caller: Caller, keys: readonly Maintena
       try {
         await write(caller, residenceId, () => caller.client.batchDeleteMaintenanceInfo(residenceId, maintenanceIds));
       } catch (error) {
-        if (error instanceof CommandApiError) errors.set(residenceId, error);
-        else unforeseen.push(error);
+        errors.set(residenceId, error);
       }
     }),
   );
-  // Only now: until then, other groups are on their way.
-  if (unforeseen.length > 0) throw unforeseen[0];
-  const [anError] = errors.values();
-  const isTokenRefused = errors.values().every(({ reason }) => reason === 'unauthenticated');
-  if (anError && isTokenRefused && errors.size === groups.size) throw anError;
+  const isTokenRefused = (error: unknown) => error instanceof CommandApiError && error.reason === 'unauthenticated';
+  if (errors.size === groups.size && errors.values().every(isTokenRefused)) throw errors.values().next().value;
   return Array.from(unique, ([id, { residenceId }]) => ({ id, error: errors.get(residenceId) }));
 }
 

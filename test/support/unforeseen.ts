@@ -3,11 +3,12 @@
  */
 import { jest } from '@jest/globals';
 
-/** Has every command of this process fail with an error, until jest restores its mocks. */
-export function failCommands(error: Error): void {
+/** Has every command of this process, or to some residences, fail with an error, until jest restores its mocks. */
+export function failCommands(error: Error, isMeant = (_residenceId: string) => true): void {
   const stringify = JSON.stringify;
   jest.spyOn(JSON, 'stringify').mockImplementation((value: unknown, ...rest: unknown[]) => {
-    if (typeof value === 'object' && value && 'command' in value && 'param' in value) throw error;
+    const { command, param } = (value ?? {}) as { command?: string; param?: { residence_id: string } };
+    if (command && param && isMeant(param.residence_id)) throw error;
     return (stringify as (...args: unknown[]) => string)(value, ...rest);
   });
 }

@@ -18,8 +18,8 @@ export type Scalars = {
 };
 
 /**
- * A repair request to be filed (报修信息). Times are RFC 3339 with an offset, for example `2024-01-16T21:32:45+08:00`. They
- * are converted to UTC, without fractions of a second.
+ * A repair request to be filed (报修信息). Every fault of it is in `extensions.arguments` of one error: the argument, for
+ * example `input.finishTime`, and a message. Times may have any offset, for example `2026-12-01T09:00:00+08:00`.
  */
 export type CreateMaintenanceInput = {
   /** Whom to contact about it (联系人). Not blank, at most 1,000 characters. */
@@ -28,7 +28,7 @@ export type CreateMaintenanceInput = {
   description: Scalars['String']['input'];
   /** When the requested period ends (结束时间). Later than `startTime`. */
   finishTime: Scalars['DateTime']['input'];
-  /** Names of pictures that the client app uploaded through the vendor's own SDK (文件名), at most 20. A server cannot make one. */
+  /** Names of pictures that the app uploaded through the vendor's SDK (文件名): at most 20, each of at most 256 characters. */
   pictureFilenames?: InputMaybe<Array<Scalars['String']['input']>>;
   /** The command API's id of the residence (住宅ID). */
   residenceId: Scalars['ID']['input'];
@@ -48,8 +48,8 @@ export type CreateMaintenancePayload = {
 /** Why one id of `deleteMaintenances` was not, or may not have been, deleted. */
 export type DeleteMaintenanceFailure = {
   __typename?: 'DeleteMaintenanceFailure';
-  /** The error code, one of those that `extensions.code` has for a failed command. */
-  code: Scalars['String']['output'];
+  /** What kind of failure it was. */
+  code: DeleteMaintenanceFailureCode;
   /** The `Maintenance.id` in question. */
   id: Scalars['ID']['output'];
   /** What went wrong, for a developer to read. */
@@ -57,6 +57,33 @@ export type DeleteMaintenanceFailure = {
   /** What is known of the write. */
   outcome: WriteOutcome;
 };
+
+/**
+ * The error codes. A failed command has one of these values, in `failures` or in `extensions.code` of an error. What is
+ * refused before any command is sent has one of these in `extensions.code`, or `UNAUTHENTICATED`:
+ *
+ * - `BAD_USER_INPUT`: an argument is wrong, and `extensions.arguments` says which and why; or the operation asks for too much.
+ * - `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `OPERATION_RESOLUTION_FAILURE`: the document does not fit the schema.
+ * - `PERSISTED_QUERY_NOT_SUPPORTED`: there is a hash in place of a query.
+ * - `BAD_REQUEST`, `NOT_FOUND`: it is no GraphQL request.
+ * - `OVERLOADED`: there are more requests than can be served. Try again after `Retry-After`.
+ * - `ROUTER_UNAUTHENTICATED`: it did not come through the router.
+ */
+export type DeleteMaintenanceFailureCode =
+  /** The command API refused the command. Its own code, if it gave a short one, is in `extensions.upstreamCode`. */
+  | 'COMMAND_REJECTED'
+  /** The command API does not allow this to the caller. */
+  | 'FORBIDDEN'
+  /** A fault of this subgraph. Tell its owners the `errorId`. */
+  | 'INTERNAL_SERVER_ERROR'
+  /** There is no usable `Authorization: Bearer <token>`, or the command API does not accept the token. Get a new one. */
+  | 'UNAUTHENTICATED'
+  /** The command API answered something other than it promises. Tell the owners of this subgraph. */
+  | 'UPSTREAM_INVALID_RESPONSE'
+  /** The command API did not answer in time. Try a read again later. */
+  | 'UPSTREAM_TIMEOUT'
+  /** The command API was not reached or could not answer, or there was no room for the command. Try a read again later. */
+  | 'UPSTREAM_UNAVAILABLE';
 
 /** The answer to `deleteMaintenance`. */
 export type DeleteMaintenancePayload = {
@@ -79,9 +106,9 @@ export type DeleteMaintenancesPayload = {
 /**
  * A repair request that a resident filed for a residence (报修).
  *
- * The vendor's command API (报修管理API) holds its data. Reading it needs the caller's `Authorization: Bearer <token>`
- * (访问令牌). Times are in UTC with whole seconds. A field that the command API supplies is null where that API fails, and
- * `extensions.code` of the error says why.
+ * It comes from the vendor's command API (报修管理API) and needs the caller's `Authorization: Bearer <token>` (访问令牌).
+ * Times are in UTC with whole seconds. A field is null where the command API has nothing or fails; then an error has a code
+ * in `extensions.code`, which `DeleteMaintenanceFailureCode` explains.
  */
 export type Maintenance = {
   __typename?: 'Maintenance';
@@ -96,19 +123,15 @@ export type Maintenance = {
   /** When the requested period ends (结束时间). */
   finishTime?: Maybe<Scalars['DateTime']['output']>;
   /**
-   * The identity of the request in the supergraph: `<residence id>:<maintenance id>` (住宅ID, 报修ID), in each part `%`
-   * written `%25` and `:` written `%3A`. Treat it as opaque; other subgraphs that know both parts may use the second key
-   * instead.
+   * The id of the request in the supergraph: `<residence id>:<maintenance id>` (住宅ID, 报修ID), in each part `%` written
+   * `%25` and `:` written `%3A`. For example `r31adc223cc4b3bedb6bd4742dedcfa52:m31adc223cc4b3bedb6bd4742dedcfa52`.
    */
   id: Scalars['ID']['output'];
   /** The command API's own id of the request (报修ID). It is unique only together with the residence. */
   maintenanceId: Scalars['ID']['output'];
   /** The addresses of the pictures that came with the request (报修图片地址). */
   pictureUrls?: Maybe<Array<Scalars['String']['output']>>;
-  /**
-   * The residence that the request belongs to (住宅). Nullable only so that another subgraph's failure inside it costs no
-   * request.
-   */
+  /** The residence that the request belongs to (住宅). */
   residence?: Maybe<Residence>;
   /** When the requested period begins (开始时间). */
   startTime?: Maybe<Scalars['DateTime']['output']>;
@@ -145,9 +168,8 @@ export type Mutation = {
   /** Deletes one repair request (删除报修信息). */
   deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
   /**
-   * Deletes repair requests of any number of residences (批量删除报修信息): one command a residence, each of which succeeds or
-   * fails on its own, as data. One malformed id refuses the whole call before anything is sent, and a token that is accepted
-   * for no residence fails it.
+   * Deletes repair requests of several residences (批量删除报修信息). Those of one residence succeed or fail together, without
+   * the others. A failure is data; one malformed id, or a token that no residence accepts, is an error of the whole field.
    */
   deleteMaintenances?: Maybe<DeleteMaintenancesPayload>;
 };
@@ -194,7 +216,7 @@ export type Residence = {
   __typename?: 'Residence';
   /** The id of the residence (住宅ID). */
   id: Scalars['ID']['output'];
-  /** The repair requests of this residence (获取报修列表). Costs one command, however many arguments are given. */
+  /** The repair requests of this residence (获取报修列表). */
   maintenances?: Maybe<Array<Maintenance>>;
 };
 
@@ -324,6 +346,7 @@ export type ResolversTypes = {
   CreateMaintenancePayload: ResolverTypeWrapper<MaintenanceKey>;
   DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
   DeleteMaintenanceFailure: ResolverTypeWrapper<DeleteMaintenanceFailure>;
+  DeleteMaintenanceFailureCode: DeleteMaintenanceFailureCode;
   DeleteMaintenancePayload: ResolverTypeWrapper<Omit<DeleteMaintenancePayload, 'residence'> & { residence?: Maybe<ResolversTypes['Residence']> }>;
   DeleteMaintenancesPayload: ResolverTypeWrapper<DeleteMaintenancesPayload>;
   Maintenance: ResolverTypeWrapper<MaintenanceModel>;
@@ -365,7 +388,7 @@ export interface DateTimeScalarConfig extends GraphQLScalarTypeConfig<ResolversT
 }
 
 export type DeleteMaintenanceFailureResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMaintenanceFailure'] = ResolversParentTypes['DeleteMaintenanceFailure']> = {
-  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  code?: Resolver<ResolversTypes['DeleteMaintenanceFailureCode'], ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   outcome?: Resolver<ResolversTypes['WriteOutcome'], ParentType, ContextType>;

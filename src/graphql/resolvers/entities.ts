@@ -16,12 +16,12 @@ const ENTITIES = new Map<unknown, typeof Maintenance | typeof Residence>(Object.
  */
 export const resolveEntities: GraphQLFieldResolver<unknown, Context> = (_, { representations }, context, info) => {
   if (representations.length > LIMITS.representations) {
-    throw badInput('representations', `must not hold more than ${LIMITS.representations} entries`);
+    throw badInput({ representations: `must not hold more than ${LIMITS.representations} entries` });
   }
   return representations.map((representation: unknown) =>
     withinBudget(context.answer, info, () => {
       const entity = ENTITIES.get(get(representation, '__typename'));
-      if (!entity) throw badInput('representations', 'holds no entity of this subgraph');
+      if (!entity) throw badInput({ 'representations.__typename': 'must be an entity of this subgraph' });
       return entity.__resolveReference(representation, context, info);
     }),
   );

@@ -3,7 +3,7 @@ import { formatMaintenanceId } from '../../maintenance.ts';
 import type { CreateMaintenancePayloadResolvers, MutationResolvers } from '../__generated__/types.ts';
 import { COSTS, costOfText, selectedBeneath, withinBudget } from '../answer.ts';
 import { checkNewMaintenance, toKey, toKeys } from '../arguments.ts';
-import { describeFailure, Refusal } from '../errors.ts';
+import { describeFailures, Refusal } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { createMaintenance, deleteMaintenance, deleteMaintenances } from '../writes.ts';
 import { loadMaintenance } from './maintenance.ts';
@@ -32,8 +32,9 @@ export const Mutation: MutationResolvers = {
       const deletions = await deleteMaintenances(caller, toKeys(ids));
       return {
         deletedIds: deletions.flatMap(({ id, error }) => (error ? [] : id)),
-        failures: deletions.flatMap(({ id, error }) =>
-          error ? { id, ...describeFailure(error), outcome: error.outcome } : [],
+        failures: describeFailures(
+          deletions.filter(({ error }) => error),
+          context.mask,
         ),
       };
     }),

@@ -2,7 +2,7 @@ import type { GraphQLResolveInfo } from 'graphql';
 import { selectMaintenances } from '../../maintenance.ts';
 import type { QueryMaintenancesArgs, ResidenceResolvers } from '../__generated__/types.ts';
 import { COSTS, chargeTickets, selectedBeneath, withinBudget } from '../answer.ts';
-import { checkResidenceId, checkSelection, toRepresentedResidenceId } from '../arguments.ts';
+import { checkSelection, toRepresentedResidenceId } from '../arguments.ts';
 import type { Context } from '../context.ts';
 
 export const Residence = {
@@ -22,7 +22,7 @@ export function listMaintenances(args: QueryMaintenancesArgs, context: Context, 
   return withinBudget(context.answer, info, () => {
     const { loaders } = context.caller();
     checkSelection(args);
-    return loaders.loadList(checkResidenceId(args.residenceId)).then((list) => {
+    return loaders.loadList(args.residenceId).then((list) => {
       const { scannedTicket, orderedTicket } = COSTS;
       context.answer.charge(list.length * (args.orderBy ? orderedTicket : scannedTicket), info.path);
       return chargeTickets(selectMaintenances(list, args), context.answer, info);
