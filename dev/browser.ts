@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
-import { type Page, renderGraphiqlPage, renderSandboxPage } from './page.ts';
+import { type Example, type Page, renderGraphiqlPage, renderSandboxPage } from './page.ts';
 
 // Hosted Sandbox, and whatever a developer serves on the same machine.
 const MAY_ASK = /^(https:\/\/studio\.apollographql\.com|https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?)$/;
@@ -47,10 +47,16 @@ function allowOrigins(app: FastifyInstance): void {
   });
 }
 
-/** All example operations of a folder as one document, by file name: those that only read come first. */
-export function readExamples(folder: URL): string {
-  const names = readdirSync(folder).filter((name) => name.endsWith('.graphql'));
-  const texts = names.sort().map((name) => readFileSync(new URL(name, folder), 'utf8'));
-  const writes = (text: string) => Number(/^mutation\b/m.test(text));
-  return texts.sort((one, other) => writes(one) - writes(other)).join('\n');
+/** The example operations of a folder, each `NAME.graphql` with its variables from `NAME.json`: queries come first. */
+export function readExamples(folder: URL): Example[] {
+  const read = (name: string) => readFileSync(new URL(name, folder), 'utf8');
+  const files = readdirSync(folder).sort();
+  const examples = files
+    .filter((name) => name.endsWith('.graphql'))
+    .map((name) => {
+      const values = name.replace('.graphql', '.json');
+      return { query: read(name), variables: files.includes(values) ? JSON.parse(read(values)) : {} };
+    });
+  const writes = ({ query }: Example) => Number(/^mutation\b/m.test(query));
+  return examples.sort((one, other) => writes(one) - writes(other));
 }

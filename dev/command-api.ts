@@ -7,7 +7,7 @@ import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CommandRefused, type NewTicket, type Store } from './store.ts';
 
-const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
+export const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 
 export interface CommandApiOptions {
   readonly store: Store;
@@ -98,8 +98,7 @@ export function answerCommand(request: IncomingMessage, body: string, store: Sto
     checkEnvelope(request, tokens);
     return answer(200, { success: true, result: run(body, store) });
   } catch (error) {
-    if (error instanceof CommandRefused)
-      return answer(200, { success: false, code: error.code, message: error.message });
+    if (error instanceof CommandRefused) return answer(200, { success: false, message: error.message });
     if (error instanceof Malformed) return answer(error.status, { success: false, message: error.message });
     throw error;
   }
@@ -152,12 +151,12 @@ export async function readText(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Serves a listener on a free port of the loopback interface. */
-export async function serve(listener: RequestListener) {
+/** Serves a listener on the loopback interface, on a free port by default. Rejects with Node's own error. */
+export async function serve(listener: RequestListener, port = 0) {
   const server = http.createServer(listener);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(port, '127.0.0.1', resolve);
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -3,12 +3,12 @@
  */
 import { explainStartFailure, stopOnSignal } from '../src/http/lifecycle.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
-import { EXAMPLE, FLATS } from './seed.ts';
-import { describeAsking, localize, startSubgraph } from './subgraph.ts';
+import { EXAMPLE } from './seed.ts';
+import { describeAsking, localize, MORE_RESIDENCES, startSubgraph } from './subgraph.ts';
 
 const PAGE = {
   paths: ['/graphql'],
-  document: readExamples(new URL('../examples/', import.meta.url)),
+  examples: readExamples(new URL('../examples/', import.meta.url)),
   headers: { authorization: `Bearer ${EXAMPLE.token}` },
 };
 
@@ -21,7 +21,7 @@ try {
   Subgraph and Sandbox   ${url}
   Command API emulator   ${subgraph.commandApiUrl}
 ${describeAsking(url, operation)}
-  More residences        ${FLATS.map(({ id, tickets }) => `${id} (${tickets})`).join('\n                         ')}
+  More residences        ${MORE_RESIDENCES}
 `);
 } catch (error) {
   console.error(explainStartFailure(error) ?? error);

@@ -4,7 +4,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
-import { type DefinitionNode, Kind, parse, separateOperations, TokenKind, valueFromASTUntyped } from 'graphql';
 
 // Apollo documents a major version of this script, and keeps putting repairs into it: hence no hash of its content.
 const SCRIPT = 'https://embeddable-sandbox.cdn.apollographql.com/v2/embeddable-sandbox.umd.production.min.js';
@@ -20,10 +19,15 @@ const TEMPLATE = readFileSync(new URL('page.html', import.meta.url), 'utf8');
 export interface Page {
   /** The paths that the server answers GraphQL at. */
   readonly paths: readonly string[];
-  /** The operations that are filled in, as one document. Each has a name; the first one is run first. */
-  readonly document: string;
+  /** The operations that are filled in. Each has a name. */
+  readonly examples: readonly Example[];
   /** The headers that are filled in. */
   readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface Example {
+  readonly query: string;
+  readonly variables: Readonly<Record<string, unknown>>;
 }
 
 interface Rendered {
@@ -31,13 +35,7 @@ interface Rendered {
   readonly policy: string;
 }
 
-interface Example {
-  readonly query: string;
-  readonly variables: Record<string, unknown>;
-}
-
-export function renderSandboxPage({ document, headers }: Page, nonce: string): Rendered {
-  const [first] = split(document);
+export function renderSandboxPage({ examples, headers }: Page, nonce: string): Rendered {
   const settings = {
     script: SCRIPT,
     frameOrigin: FRAME_ORIGIN,
@@ -45,8 +43,9 @@ export function renderSandboxPage({ document, headers }: Page, nonce: string): R
     options: {
       target: '#tool',
       initialState: {
-        document,
-        variables: first?.variables,
+        document: examples.map(({ query }) => query).join('\n'),
+        // Sandbox has one Variables pane for all operations.
+        variables: Object.assign({}, ...examples.map(({ variables }) => variables)),
         headers,
         includeCookies: false,
         pollForSchemaUpdates: false,
@@ -74,17 +73,17 @@ export function renderSandboxPage({ document, headers }: Page, nonce: string): R
   };
 }
 
-export function renderGraphiqlPage({ document, headers }: Page, nonce: string): Rendered {
+export function renderGraphiqlPage({ examples, headers }: Page, nonce: string): Rendered {
   const toJson = (value: unknown) => JSON.stringify(value, null, 2);
-  const examples = split(document).map(({ query, variables }) => ({ query, variables: toJson(variables) }));
+  const tabs = examples.map(({ query, variables }) => ({ query, variables: toJson(variables) }));
   // A tab for each operation, so that one click runs it. What was typed here before stays in its tabs: the first
   // operation is asked for by itself, to be in front all the same.
   const options = {
     title: 'GraphiQL',
-    ...examples[0],
+    ...tabs[0],
     headers: toJson(headers),
     initialHeaders: toJson(headers),
-    defaultTabs: examples.map((example) => ({ ...example, headers: toJson(headers) })),
+    defaultTabs: tabs.map((tab) => ({ ...tab, headers: toJson(headers) })),
   };
   return {
     html: renderGraphiQL(options)
@@ -109,25 +108,4 @@ function toPolicy(directives: Readonly<Record<string, string>>): string {
   return Object.entries(all)
     .map(([name, value]) => `${name} ${value}`)
     .join('; ');
-}
-
-/** Each operation by itself, with the comments above it and the values that its variables have where none is given. */
-function split(document: string): Example[] {
-  return Object.values(separateOperations(parse(document))).map(({ definitions }) => ({
-    query: definitions.map((definition) => textOf(definition, document)).join('\n\n'),
-    variables: Object.fromEntries(definitions.flatMap(defaultsOf)),
-  }));
-}
-
-function textOf({ loc }: DefinitionNode, document: string): string {
-  let first = loc?.startToken;
-  while (first?.prev?.kind === TokenKind.COMMENT) first = first.prev;
-  return document.slice(first?.start, loc?.end);
-}
-
-function defaultsOf(definition: DefinitionNode): [string, unknown][] {
-  if (definition.kind !== Kind.OPERATION_DEFINITION) return [];
-  return (definition.variableDefinitions ?? []).flatMap(({ variable, defaultValue }) =>
-    defaultValue ? [[variable.name.value, valueFromASTUntyped(defaultValue)]] : [],
-  );
 }

@@ -13,15 +13,8 @@ export interface Ticket {
   created_time: string;
 }
 
-/** What a command is refused with: an HTTP status of 200 with `success: false`. */
-export class CommandRefused extends Error {
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
+/** A command that is refused with HTTP 200 and `success: false`. It has no code, because the vendor promises none. */
+export class CommandRefused extends Error {}
 
 export interface NewTicket {
   residence_id: string;
@@ -35,6 +28,8 @@ export interface NewTicket {
 /** The residences and their tickets, in memory. */
 export class Store {
   readonly residences: Map<string, Ticket[]>;
+  /** Tickets that were deleted. Deleting one again succeeds, so that the examples can be repeated. */
+  readonly deleted = new Set<string>();
 
   constructor(residences: Map<string, Ticket[]>) {
     this.residences = residences;
@@ -42,13 +37,13 @@ export class Store {
 
   list(residenceId: string): Ticket[] {
     const tickets = this.residences.get(residenceId);
-    if (!tickets) throw new CommandRefused('RESIDENCE_NOT_FOUND', 'There is no such residence.');
+    if (!tickets) throw new CommandRefused('There is no such residence.');
     return tickets;
   }
 
   info(residenceId: string, maintenanceId: string): Omit<Ticket, 'maintenance_id'> {
     const ticket = this.list(residenceId).find(({ maintenance_id }) => maintenance_id === maintenanceId);
-    if (!ticket) throw new CommandRefused('MAINTENANCE_NOT_FOUND', 'There is no such maintenance.');
+    if (!ticket) throw new CommandRefused('There is no such maintenance.');
     const { maintenance_id: _, ...info } = ticket;
     return info;
   }
@@ -67,11 +62,13 @@ export class Store {
   }
 
   delete(residenceId: string, maintenanceId: string): void {
-    this.info(residenceId, maintenanceId);
+    if (!this.deleted.has(maintenanceId)) this.info(residenceId, maintenanceId);
     this.deleteAll(residenceId, [maintenanceId]);
   }
 
   deleteAll(residenceId: string, maintenanceIds: string[]): void {
+    for (const { maintenance_id } of this.list(residenceId))
+      if (maintenanceIds.includes(maintenance_id)) this.deleted.add(maintenance_id);
     const left = this.list(residenceId).filter(({ maintenance_id }) => !maintenanceIds.includes(maintenance_id));
     this.residences.set(residenceId, left);
   }

@@ -7,7 +7,7 @@ import { loadConfig } from '../src/config.ts';
 import { createServer } from '../src/server.ts';
 import { createLogger } from '../src/telemetry/log.ts';
 import { createCommandApi, serve } from './command-api.ts';
-import { EXAMPLE, seed } from './seed.ts';
+import { EXAMPLE, FLATS, seed } from './seed.ts';
 import { listCommands, showCommands } from './show-commands.ts';
 import { Store } from './store.ts';
 
@@ -15,9 +15,7 @@ import { Store } from './store.ts';
  * Starts both. `environment` goes before the process's own; rejects as `loadConfig` and `createServer` do.
  */
 export async function startSubgraph(environment: NodeJS.ProcessEnv, extend?: (app: FastifyInstance) => void) {
-  const commandApi = await serve(
-    createCommandApi({ store: new Store(seed()), tokens: new Set([EXAMPLE.token]), onExchange: showExchange }),
-  );
+  const commandApi = await startCommandApi();
   const config = loadConfig({
     HOST: 'localhost',
     DRAIN_DELAY_MS: '0',
@@ -62,7 +60,15 @@ export function describeAsking(url: string, operation: string): string {
                            -H 'Authorization: Bearer ${EXAMPLE.token}' -d '${JSON.stringify({ query: operation })}'`;
 }
 
-/** The emulator's log: the body of each command as it came, and what it was answered. */
+/** Starts the emulator, which prints each command and its answer. Rejects with Node's own error. */
+export function startCommandApi(port = 0) {
+  const tokens = new Set([EXAMPLE.token]);
+  return serve(createCommandApi({ store: new Store(seed()), tokens, onExchange: showExchange }), port);
+}
+
+/** Lists the residences of the emulator, for the terminal. */
+export const MORE_RESIDENCES = FLATS.map(({ id, tickets }) => `${id} (${tickets})`).join(`\n${' '.repeat(25)}`);
+
 function showExchange(body: string, status: number, answer: string): void {
   const shown = answer.length > 1000 ? `${answer.slice(0, 1000)}…` : answer;
   console.log(`command API  > ${body}\ncommand API  < ${status} ${shown}`);

@@ -1,7 +1,8 @@
 /**
  * `npm run supergraph`: the emulated command API, the subgraph, a neighbor that owns `Residence`, and a gateway before
- * both, in one process. `-- --router NAME` starts a real router in place of the gateway. The gateway or router listens on
- * PORT; the subgraph and the neighbor listen on the next two ports.
+ * both, in one process. `-- --router NAME` starts a real router in place of the gateway; `-- --subgraph NAME=URL` composes a
+ * running subgraph of another team in. The gateway or router listens on PORT; the subgraph and the neighbor listen on the
+ * next two ports.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -9,18 +10,16 @@ import { explainStartFailure, stopOnSignal } from '../src/http/lifecycle.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { EXAMPLE } from './seed.ts';
 import { describeAsking, localize, startSubgraph } from './subgraph.ts';
-import { GRAPHQL_PATHS, startGateway } from './supergraph/gateway.ts';
+import { CannotStart, GRAPHQL_PATHS, readSubgraph, startGateway } from './supergraph/gateway.ts';
 import type { Running } from './supergraph/host.ts';
 import { RESIDENCES_SDL, startNeighbour } from './supergraph/neighbour.ts';
-import { ROUTERS, RouterError, type RouterName, startRouter } from './supergraph/routers.ts';
+import { ROUTERS, type RouterName, startRouter } from './supergraph/routers.ts';
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 
 const PAGE = {
   paths: GRAPHQL_PATHS,
-  document: ['../examples/supergraph/', '../examples/']
-    .map((path) => readExamples(new URL(path, import.meta.url)))
-    .join('\n'),
+  examples: ['../examples/supergraph/', '../examples/'].flatMap((path) => readExamples(new URL(path, import.meta.url))),
   headers: { authorization: `Bearer ${EXAMPLE.token}` },
 };
 const PORT = Number(process.env.PORT || 4000);
@@ -28,7 +27,7 @@ const PORT = Number(process.env.PORT || 4000);
 const ROUTER_SECRET = process.env.ROUTER_SECRET || 'secret-of-the-local-router';
 
 try {
-  const router = readRouter();
+  const { router, others } = await readArguments();
   const subgraph = await startSubgraph({ PORT: portAfter(1), ROUTER_SECRET });
   const { HOST: host } = subgraph.config;
   const running: Pick<Running, 'stop'>[] = [subgraph];
@@ -46,7 +45,7 @@ try {
     headers: { 'router-authorization': ROUTER_SECRET },
   };
   const residences = { name: 'residences', url: `${neighbour.url}/graphql`, sdl: RESIDENCES_SDL };
-  const subgraphs = [maintenance, residences];
+  const subgraphs = [maintenance, residences, ...others];
   const gateway = router
     ? await startRouter(router, { subgraphs, secret: ROUTER_SECRET, host, port: PORT, onEnd: exitWithRouter })
     : await startGateway(subgraphs, { host, port: PORT, extend: (app) => serveBrowsers(app, PAGE) });
@@ -60,7 +59,7 @@ try {
   console.log(`
   ${(router ? ROUTERS[router].name : 'Supergraph, Sandbox').padEnd(22)} ${url}
   Subgraph maintenance   ${localize(maintenance.url)}, with Router-Authorization: ${ROUTER_SECRET}
-  Subgraph residences    ${localize(residences.url)}
+  Subgraph residences    ${localize(residences.url)}${others.map(({ name, url }) => `\n  Subgraph ${name.padEnd(13)} ${url}`).join('')}
   Command API emulator   ${subgraph.commandApiUrl}
 ${describeAsking(url, operation)}
 `);
@@ -69,11 +68,13 @@ ${describeAsking(url, operation)}
   process.exit(1);
 }
 
-/** The router of the command line, if any. */
-function readRouter(): RouterName | undefined {
-  const { router } = parseArgs({ options: { router: { type: 'string' } } }).values;
-  if (router === undefined || Object.hasOwn(ROUTERS, router)) return router as RouterName | undefined;
-  throw new RouterError(`There is no router "${router}". Choose one of ${Object.keys(ROUTERS).join(', ')}.`);
+/** Reads the command line: a router, if any, and the subgraphs of other teams. */
+async function readArguments() {
+  const options = { router: { type: 'string' }, subgraph: { type: 'string', multiple: true } } as const;
+  const { router, subgraph = [] } = parseArgs({ options }).values;
+  if (router !== undefined && !Object.hasOwn(ROUTERS, router))
+    throw new CannotStart(`There is no router "${router}". Choose one of ${Object.keys(ROUTERS).join(', ')}.`);
+  return { router: router as RouterName | undefined, others: await Promise.all(subgraph.map(readSubgraph)) };
 }
 
 function exitWithRouter(output: string): void {
@@ -84,7 +85,7 @@ function exitWithRouter(output: string): void {
 /** What is wrong, as text where the person who started the program can mend it. */
 function explain(error: unknown): unknown {
   const isUsage = error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
-  return isUsage || error instanceof RouterError ? error.message : (explainStartFailure(error) ?? error);
+  return isUsage || error instanceof CannotStart ? error.message : (explainStartFailure(error) ?? error);
 }
 
 /** The gateway's port plus `count`; any free one where the gateway takes one. */

@@ -113,7 +113,6 @@ const WRITES = [
 ];
 
 const REFUSED = 'timestamp (number), success (boolean), message (text)';
-const REFUSED_WITH_CODE = 'timestamp (number), success (boolean), code (text), message (text)';
 
 describe('npm run contract', () => {
   it('reads only, says what holds and what is new, and exits with 0', async () => {
@@ -142,12 +141,12 @@ describe('npm run contract', () => {
       get_maintenance_info: ['holds', '200, a ticket'],
       'maintenance_id in an info': ['holds', 'absent'],
       'an info beside its ticket in the list': ['holds', 'the same'],
-      'info of an unknown ticket': ['holds', `200, rejected, code MAINTENANCE_NOT_FOUND, with ${REFUSED_WITH_CODE}`],
-      'list of an unknown residence': ['holds', `200, rejected, code RESIDENCE_NOT_FOUND, with ${REFUSED_WITH_CODE}`],
+      'info of an unknown ticket': ['holds', `200, rejected, with ${REFUSED}`],
+      'list of an unknown residence': ['holds', `200, rejected, with ${REFUSED}`],
       'an unknown command': ['holds', `400, rejected, with ${REFUSED}`],
       'a list without residence_id': ['holds', `400, rejected, with ${REFUSED}`],
       'a bad token': ['holds', `401, unauthenticated, with ${REFUSED}`],
-      'members of a failure': ['new', 'timestamp (number), success (boolean), code (text or absent), message (text)'],
+      'members of a failure': ['new', 'timestamp (number), success (boolean), message (text)'],
       create_maintenance_info: notTried,
       'info of the created ticket': notTried,
       'created_time of the created ticket': notTried,
@@ -187,7 +186,7 @@ describe('npm run contract', () => {
       'create, a second one': ['holds', '200, an id of 33 characters'],
       'created tickets in the next list': ['new', '200, 2 of 2 listed'],
       delete_maintenance_info: ['holds', '200, success'],
-      'delete of one already deleted': ['new', `200, rejected, code MAINTENANCE_NOT_FOUND, with ${REFUSED_WITH_CODE}`],
+      'delete of one already deleted': ['new', '200, success'],
       batch_delete_maintenance_info: ['holds', '200, success'],
       'deleted tickets in the next list': ['holds', '200, absent'],
       feedback: ['new', '2 × text, 1 × empty text'],
@@ -476,7 +475,7 @@ const READ_CASES: Case[] = [
       'members of a failure',
       'differs',
       [
-        'timestamp (number or absent), success (boolean or absent), code (text or absent)',
+        'timestamp (number or absent), success (boolean or absent)',
         'message (text or absent), errorCode (absent or text)',
       ].join(', '),
     ],

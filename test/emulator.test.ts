@@ -1,10 +1,10 @@
 import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createCommandApi, serve } from '../dev/command-api.ts';
+import { createCommandApi, freePort, PATH, serve } from '../dev/command-api.ts';
 import { EXAMPLE, FLATS, seed } from '../dev/seed.ts';
 import { Store } from '../dev/store.ts';
+import { argumentsOf, killAll, start, watch } from './support/process.ts';
 
-const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 const HEADERS = {
   'content-type': 'application/json',
   accept: 'application/json',
@@ -37,6 +37,33 @@ async function send(body: unknown, { method = 'POST', path = PATH, headers = {} 
   });
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
+
+describe('npm run emulator', () => {
+  const emulator = (...args: string[]) =>
+    watch(start(process.execPath, [...argumentsOf('dev/emulator.ts'), ...args], { PATH: process.env.PATH }));
+  afterAll(killAll);
+
+  it('serves the command API on the port that it is given, and prints a command that works', async () => {
+    const port = String(await freePort());
+    const running = emulator('--port', port);
+    await running.until(/More residences +(\S+) \(\d+\)\n/);
+    const [, url, path] = await running.until(/curl (http:\/\/\S+?)(\/\S+) /);
+    expect([url, path]).toEqual([`http://127.0.0.1:${port}`, PATH]);
+    const [, authorization = '', body = ''] = await running.until(/-H '(Authorization: .+)' -d '(.+)'\n/);
+    const headers = { ...HEADERS, authorization: authorization.replace('Authorization: ', '') };
+    const answer = await fetch(`${url}${path}`, { method: 'POST', headers, body });
+    expect(await answer.json()).toMatchObject({ success: true, result: [{ maintenance_id: EXAMPLE.maintenanceId }] });
+    const second = emulator('--port', port);
+    expect(await second.exit).toBe(1);
+    expect(second.output()).toBe('The port is taken by another process. Choose another with --port.\n');
+  });
+
+  it('refuses a port that is none', async () => {
+    const running = emulator('--port', '65536');
+    expect(await running.exit).toBe(1);
+    expect(running.output()).toBe('--port must be a whole number from 0 to 65535.\n');
+  });
+});
 
 describe('the emulator refuses what the vendor’s page does not allow', () => {
   const without = (name: string) => ({ ...LIST, [name]: undefined });
@@ -82,10 +109,8 @@ describe('the emulator refuses what the vendor’s page does not allow', () => {
   });
 
   it('and what it does not know, with 200', async () => {
-    expect(await send({ ...LIST, param: { residence_id: 'nowhere' } })).toMatchObject({
-      status: 200,
-      body: { success: false, code: 'RESIDENCE_NOT_FOUND' },
-    });
+    const { status, body } = await send({ ...LIST, param: { residence_id: 'nowhere' } });
+    expect([status, Object.keys(body)]).toEqual([200, ['timestamp', 'success', 'message']]);
   });
 });
 
@@ -97,6 +122,16 @@ it('the emulator outlives a caller who goes away in the midst of a request', asy
   );
   socket.destroy();
   expect(await send(LIST)).toMatchObject({ status: 200, body: { success: true } });
+});
+
+it('the emulator refuses to delete a ticket that never was, and deletes one again that it deleted', async () => {
+  const command = 'delete_maintenance_info';
+  const [ticket] = seed().get(String(FLATS[0]?.id)) ?? [];
+  const param = { residence_id: FLATS[0]?.id, maintenance_id: ticket?.maintenance_id };
+  for (const _ of ['first', 'second'])
+    expect((await send({ ...LIST, command, param })).body).toMatchObject({ success: true, result: {} });
+  const never = { ...LIST, command, param: { ...param, maintenance_id: 'never' } };
+  expect((await send(never)).body).toMatchObject({ success: false });
 });
 
 describe('the emulator holds', () => {

@@ -31,6 +31,12 @@ afterEach(() => {
 describe('the line of an operation', () => {
   it('has all that tells it apart and what became of it', async () => {
     const query = `query Two { a: maintenance(id: "${R}:gone") { id } b: maintenances(residenceId: "nowhere") { id } }`;
+    const code = (residenceId: unknown) => (residenceId === R ? 'NO_TICKET' : 'NO_RESIDENCE');
+    subgraph.upstream.fail(({ command, param: { residence_id } }) =>
+      residence_id === R && command === 'get_maintenance_list'
+        ? undefined
+        : { body: { success: false, code: code(residence_id) } },
+    );
     await subgraph.ask(query, {
       headers: {
         'x-request-id': 'request-1',
@@ -42,7 +48,7 @@ describe('the line of an operation', () => {
     const commands = subgraph.upstream.received.map(({ command, id, param }) => {
       const sent = { name: command, id, durationMs: expect.any(Number), attempts: 1 };
       if (param.residence_id === R && command === 'get_maintenance_list') return sent;
-      const upstreamCode = param.residence_id === R ? 'MAINTENANCE_NOT_FOUND' : 'RESIDENCE_NOT_FOUND';
+      const upstreamCode = code(param.residence_id);
       return { ...sent, code: 'COMMAND_REJECTED', detail: `${command}: status 200`, upstreamCode };
     });
     expect(commands).toHaveLength(3);

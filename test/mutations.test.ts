@@ -100,7 +100,7 @@ describe('deleteMaintenance', () => {
   it('says that one which does not exist was rejected', async () => {
     const answer = await subgraph.ask(`mutation { deleteMaintenance(id: "${R}:gone") { id } }`);
     expect(codes(answer)).toEqual([['COMMAND_REJECTED', 'deleteMaintenance']]);
-    expect(answer.errors[0]?.extensions).toMatchObject({ outcome: 'REJECTED', upstreamCode: 'MAINTENANCE_NOT_FOUND' });
+    expect(answer.errors[0]?.extensions).toMatchObject({ outcome: 'REJECTED' });
   });
 });
 

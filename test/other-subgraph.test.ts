@@ -11,8 +11,9 @@ import { composeServices as composeGuild } from '@theguild/federation-compositio
 import { EXAMPLE } from '../dev/seed.ts';
 import { startGateway, toServices } from '../dev/supergraph/gateway.ts';
 import type { Running } from '../dev/supergraph/host.ts';
+import { formatMaintenanceId } from '../src/maintenance.ts';
 import { readDocument as read } from './support/documents.ts';
-import { killAll, start, watch } from './support/process.ts';
+import { argumentsOf, killAll, start, watch } from './support/process.ts';
 import { askAt, ROUTER_SECRET } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
@@ -24,7 +25,7 @@ const blocks = (language: string) =>
     of === language ? [code] : [],
   );
 
-const [byId = '', byVendorIds = '', whole = ''] = blocks('graphql');
+const [byId = '', byVendorIds = '', whole = '', example = ''] = blocks('graphql');
 const [resolverByVendorIds = '', program = ''] = blocks('js');
 
 /** The whole one, which refers in another way and adds no fields. */
@@ -39,6 +40,67 @@ const VARIANTS = [
   ],
   ['adds fields', whole, program],
 ] as const;
+
+it('its helper makes the ids that we make', async () => {
+  const [helper = ''] = /^const escapePart[\s\S]+?\n(?=\n)/m.exec(program) ?? [];
+  const module = `data:text/javascript,${encodeURIComponent(`${helper}; export { formatMaintenanceId };`)}`;
+  const { formatMaintenanceId: format } = await import(module);
+  for (const parts of [
+    ['r1', 'm1'],
+    ['a:%', '%3A:'],
+    ['%25', '报修'],
+  ] as const) {
+    const [residenceId, maintenanceId] = parts;
+    expect(format(residenceId, maintenanceId)).toBe(formatMaintenanceId({ residenceId, maintenanceId }));
+  }
+});
+
+describe('npm run supergraph -- --subgraph', () => {
+  const supergraph = (...args: string[]) =>
+    watch(start(process.execPath, [...argumentsOf('dev/supergraph.ts'), ...args], { PORT: '0' }));
+
+  it('serves its fields and ours together', async () => {
+    const visits = await startVisits(whole, program);
+    const running = supergraph('--subgraph', `visits=${visits}`);
+    await running.until(new RegExp(`Subgraph visits +${visits}\n`));
+    const [, url = ''] = await running.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
+    expect(await askAt(url, example, { headers: {} })).toMatchObject({
+      data: {
+        visits: [
+          {
+            day: '2024-01-20',
+            maintenance: { state: 'IN_PROGRESS', description: 'test', visits: [{ day: '2024-01-20' }] },
+          },
+          { day: '2024-01-21', maintenance: { state: null, description: null, visits: [{ day: '2024-01-21' }] } },
+        ],
+      },
+      errors: [],
+    });
+    running.child.kill('SIGINT');
+    expect(await running.exit).toBe(0);
+  });
+
+  it('prints the composer’s own messages where the schemas do not compose, and exits with 1', async () => {
+    const visits = await startVisits(whole.replace('finishTime: DateTime @external', 'finishTime: Int'), program);
+    const running = supergraph('--subgraph', `visits=${visits}`);
+    expect(await running.exit).toBe(1);
+    expect(running.output()).toMatch(
+      /^The supergraph does not compose:\n\[visits\] On field "Maintenance\.warrantyUntil", .+ not marked @external\)\n$/,
+    );
+  });
+
+  it.each([
+    ['nosuch', '--subgraph must be NAME=URL, not "nosuch".\n'],
+    [
+      'down=http://127.0.0.1:9/graphql',
+      'The subgraph "down" does not answer { _service { sdl } } at http://127.0.0.1:9/graphql.\n',
+    ],
+  ])('refuses %s with one sentence', async (argument, message) => {
+    const running = supergraph('--subgraph', argument);
+    expect(await running.exit).toBe(1);
+    expect(running.output()).toBe(message);
+  });
+});
 
 const CODE = { extensions: { code: 'UPSTREAM_UNAVAILABLE' } };
 

@@ -135,15 +135,17 @@ describe('any server', () => {
   afterAll(() => app.close());
 
   it('gets the page at its own paths, filled in with whatever it has', async () => {
-    const document =
-      '# </script> $& {{nonce}}\nquery Some($ids: [ID!] = ["a"], $free: Int) { b }\n# Other\nquery Other { c }';
-    serveBrowsers(app, { paths: ['/', '/graphql'], document, headers: { authorization: 'Bearer x' } });
+    const examples = [
+      { query: '# </script> $& {{nonce}}\nquery Some { b }', variables: { ids: ['a'] } },
+      { query: '# Other\nquery Other { c }', variables: {} },
+    ];
+    serveBrowsers(app, { paths: ['/', '/graphql'], examples, headers: { authorization: 'Bearer x' } });
     const url = await app.listen({ port: 0, host: '127.0.0.1' });
     for (const path of ['/', '/graphql']) {
       const response = await fetch(url + path, { headers: { accept: BROWSER } });
       const [, settings = ''] = /type="application\/json">(.*?)<\/script>/.exec(await response.text()) ?? [];
       expect(JSON.parse(settings).options.initialState).toMatchObject({
-        document,
+        document: examples.map(({ query }) => query).join('\n'),
         variables: { ids: ['a'] },
         headers: { authorization: 'Bearer x' },
       });

@@ -26,6 +26,9 @@ export interface Subgraph {
   readonly timeoutMs?: number;
 }
 
+/** Why the supergraph cannot start. The message is for the person who started it. */
+export class CannotStart extends Error {}
+
 /** What one operation has to itself. */
 interface Context {
   readonly passedOn: Readonly<Record<string, string>>;
@@ -43,7 +46,7 @@ const PASSED_ON = [
   'apollographql-client-version',
 ];
 
-/** Composes and serves the supergraph. Throws with every error where it does not compose. */
+/** Composes and serves the supergraph. Throws as `composeSupergraph` does. */
 export async function startGateway(subgraphs: readonly Subgraph[], listening: Listening): Promise<Running> {
   // There is no option for it: without, it reports to Apollo and asks every cloud whether this is one of its machines.
   process.env.APOLLO_TELEMETRY_DISABLED = 'true';
@@ -81,11 +84,28 @@ export function toServices(subgraphs: readonly Subgraph[]) {
   return subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) }));
 }
 
-/** The SDL of the supergraph. */
+/** Returns the SDL of the supergraph. Throws a `CannotStart` with the composer's own messages. */
 export function composeSupergraph(subgraphs: readonly Subgraph[]): string {
   const { errors, supergraphSdl } = composeServices(toServices(subgraphs));
-  if (errors) throw new Error(`The supergraph does not compose:\n${errors.map(({ message }) => message).join('\n')}`);
+  if (errors)
+    throw new CannotStart(`The supergraph does not compose:\n${errors.map(({ message }) => message).join('\n')}`);
   return supergraphSdl;
+}
+
+/** Reads the schema of a running subgraph, given as `NAME=URL`. Throws a `CannotStart` where that is not possible. */
+export async function readSubgraph(argument: string): Promise<Subgraph> {
+  const [, name, url] = /^([\w-]+)=(https?:\/\/.+)$/.exec(argument) ?? [];
+  if (!name || !url) throw new CannotStart(`--subgraph must be NAME=URL, not "${argument}".`);
+  const headers = { 'content-type': 'application/json' };
+  const body = '{"query":"{ _service { sdl } }"}';
+  try {
+    const response = await fetch(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(5000) });
+    const { data } = (await response.json()) as { data?: { _service?: { sdl?: string } } };
+    if (data?._service?.sdl) return { name, url, sdl: data._service.sdl };
+  } catch {
+    // Explained below.
+  }
+  throw new CannotStart(`The subgraph "${name}" does not answer { _service { sdl } } at ${url}.`);
 }
 
 function createSource(url: string, { headers: own, timeoutMs = 12_000 }: Partial<Subgraph>) {

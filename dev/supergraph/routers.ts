@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { freePort } from '../command-api.ts';
-import { composeSupergraph, type Subgraph } from './gateway.ts';
+import { CannotStart, composeSupergraph, type Subgraph } from './gateway.ts';
 
 const KILL_AFTER_MS = 2000;
 const ANSWER_TIMEOUT_MS = 1000;
@@ -99,9 +99,6 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
   'hive-gateway-router-runtime': hiveGateway('Hive Gateway with the planner of Hive Router', '--hive-router-runtime'),
 };
 
-/** Why a router cannot run; the message is for the person who asked for the router. */
-export class RouterError extends Error {}
-
 interface Options {
   readonly subgraphs: readonly Subgraph[];
   /** The router's secret for the subgraph `maintenance`. */
@@ -114,12 +111,12 @@ interface Options {
 }
 
 /**
- * Starts a router and resolves when it answers GraphQL. Throws a `RouterError` if the router is not installed or ends
+ * Starts a router and resolves when it answers GraphQL. Throws a `CannotStart` if the router is not installed or ends
  * before, and Node's own error if the port is taken.
  */
 export async function startRouter(name: RouterName, { subgraphs, secret, onEnd, ...listening }: Options) {
   const router = ROUTERS[name];
-  if (!router.executable) throw new RouterError(`${router.name} is not installed. ${router.missing}`);
+  if (!router.executable) throw new CannotStart(`${router.name} is not installed. ${router.missing}`);
   // Routers take an address, not a name.
   const { address: host } = await lookup(listening.host, { family: 4 });
   const port = await freePort(listening.port, host);
@@ -170,7 +167,7 @@ export async function startRouter(name: RouterName, { subgraphs, secret, onEnd, 
   };
   if (!(await answers(`${url}/graphql`, () => isRunning))) {
     await stop();
-    throw new RouterError(`${router.name} did not start:\n${output}`);
+    throw new CannotStart(`${router.name} did not start:\n${output}`);
   }
   ended.then(() => {
     if (!stopping) onEnd?.(output);

@@ -8,6 +8,5 @@ describeRealRouter('grafbase', {
     'if it fails as a whole': NULL_DATA,
     'keeps its data if some requests by residence { id } maintenanceId cannot be read':
       'The planner of Grafbase ends the process at this query.',
-    'examples/delete-many.graphql runs': 'Grafbase refuses a default value of a variable that is a list.',
   },
 });

@@ -2,7 +2,7 @@
  * The answers that a client gets through a federation router, the commands that they cost, and the fetches of each subgraph.
  * `npm test` runs it behind the gateway of `npm run supergraph`, `npm run test:routers` behind each real router.
  */
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE, FLATS } from '../../dev/seed.ts';
@@ -353,7 +353,9 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
     describe('the example', () => {
       for (const file of globSync('examples/**/*.graphql')) {
         check(`${file} runs`, async () => {
-          const { data, errors } = await supergraph.ask(readFileSync(file, 'utf8'));
+          const values = file.replace('.graphql', '.json');
+          const variables = existsSync(values) ? JSON.parse(readFileSync(values, 'utf8')) : {};
+          const { data, errors } = await supergraph.ask(readFileSync(file, 'utf8'), { variables });
           expect(errors).toEqual([]);
           for (const value of Object.values(data)) expect(value).not.toBeNull();
         });

@@ -80,6 +80,7 @@ export async function startUpstream() {
       received.length = 0;
       fault = undefined;
       store.residences.clear();
+      store.deleted.clear();
       for (const [residenceId, tickets] of seed()) store.residences.set(residenceId, tickets);
     },
   };

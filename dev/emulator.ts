@@ -1,0 +1,30 @@
+/**
+ * `npm run emulator`: runs the emulator of the command API alone, for the tests of another team. `-- --port 5001` chooses the
+ * port. Every start has the same data.
+ */
+import { parseArgs } from 'node:util';
+import { PATH } from './command-api.ts';
+import { EXAMPLE } from './seed.ts';
+import { MORE_RESIDENCES, startCommandApi } from './subgraph.ts';
+
+const DEFAULT_PORT = '5001';
+
+try {
+  const { port } = parseArgs({ options: { port: { type: 'string', default: DEFAULT_PORT } } }).values;
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
+    throw new Error('--port must be a whole number from 0 to 65535.');
+  const { url } = await startCommandApi(Number(port));
+  const body = { command: 'get_maintenance_list', id: 'c1', param: { residence_id: EXAMPLE.residenceId } };
+  console.log(`
+  Command API emulator   ${url}
+  Header                 Authorization: Bearer ${EXAMPLE.token}
+  In a shell             curl ${url}${PATH} \\
+                           -H 'Content-Type: application/json' -H 'Accept: application/json' \\
+                           -H 'Authorization: Bearer ${EXAMPLE.token}' -d '${JSON.stringify(body)}'
+  More residences        ${MORE_RESIDENCES}
+`);
+} catch (error) {
+  const { code, message } = error as NodeJS.ErrnoException;
+  console.error(code === 'EADDRINUSE' ? 'The port is taken by another process. Choose another with --port.' : message);
+  process.exit(1);
+}
