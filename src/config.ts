@@ -6,6 +6,10 @@ import { SERVICE } from './version.ts';
 
 const OTEL = ['OTEL_TRACES_EXPORTER', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
 
+/** Shorter secrets can be guessed. */
+const SECRET_LENGTH = 16;
+const LOOPBACK = /^http:\/\/(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/;
+
 export type Config = Readonly<ReturnType<typeof loadConfig>>;
 
 /** Every fault of an environment, a line each. No line repeats a value: it may be a secret in the wrong place. */
@@ -18,34 +22,40 @@ export class ConfigError extends Error {
 
 /** Reads the configuration: each variable under its own name. Throws a `ConfigError` that names every fault at once. */
 export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
-  const { NODE_ENV, ROUTER_SECRET, ROUTER_SECRET_PREVIOUS, ...others } = readVariables(environment, {
-    NODE_ENV: str({ default: 'production' }),
-    HOST: str({ default: '0.0.0.0' }),
-    PORT: wholeNumber(0, 65_535)({ default: 4001 }),
-    METRICS_PORT: wholeNumber(0, 65_535)({ default: undefined }),
-    COMMAND_API_URL: origin({
-      desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
-    }),
-    ROUTER_SECRET: secret({
-      default: undefined,
-      desc: 'is missing: what the router sends in Router-Authorization (or say ALLOW_NO_ROUTER_SECRET=true)',
-      requiredWhen: (cleaned) => cleaned.NODE_ENV !== 'development' && cleaned.ALLOW_NO_ROUTER_SECRET !== 'true',
-    }),
-    ROUTER_SECRET_PREVIOUS: secret({ default: undefined }),
-    ALLOW_NO_ROUTER_SECRET: oneOf('true', 'false')({ default: 'false' }),
-    ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
-    OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
-    MAX_ATTEMPTS: wholeNumber(1, 10)({ default: 3 }),
-    MAX_REPLY_BYTES: wholeNumber(1000, 100_000_000)({ default: 2 * 1024 * 1024 }),
-    MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000)({ default: 256 }),
-    MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000)({ default: 1024 }),
-    BREAKER_FAILURES: wholeNumber(1, 10_000)({ default: 20 }),
-    BREAKER_OPEN_MS: wholeNumber(1, 60_000)({ default: 2000 }),
-    MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000)({ default: 250 }),
-    DRAIN_DELAY_MS: wholeNumber(0, 60_000)({ default: 2000 }),
-    OTEL_SERVICE_NAME: str({ default: SERVICE }),
-    LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
-  });
+  const { NODE_ENV, ROUTER_SECRET, ROUTER_SECRET_PREVIOUS, ...others } = readVariables(
+    environment,
+    {
+      NODE_ENV: str({ default: 'production' }),
+      HOST: str({ default: '0.0.0.0' }),
+      PORT: wholeNumber(0, 65_535)({ default: 4001 }),
+      METRICS_PORT: wholeNumber(0, 65_535)({ default: undefined }),
+      COMMAND_API_URL: origin({
+        desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
+      }),
+      ROUTER_SECRET: secret({
+        default: undefined,
+        desc: 'is missing: what the router sends in Router-Authorization (or say ALLOW_NO_ROUTER_SECRET=true)',
+        requiredWhen: (cleaned) => cleaned.NODE_ENV !== 'development' && cleaned.ALLOW_NO_ROUTER_SECRET !== 'true',
+      }),
+      ROUTER_SECRET_PREVIOUS: secret({ default: undefined }),
+      ALLOW_NO_ROUTER_SECRET: oneOf('true', 'false')({ default: 'false' }),
+      ALLOW_HTTP_COMMAND_API: oneOf('true', 'false')({ default: 'false' }),
+      ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
+      OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
+      MAX_ATTEMPTS: wholeNumber(1, 10)({ default: 3 }),
+      MAX_REPLY_BYTES: wholeNumber(1000, 100_000_000)({ default: 2 * 1024 * 1024 }),
+      MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000)({ default: 256 }),
+      MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000)({ default: 1024 }),
+      BREAKER_FAILURES: wholeNumber(1, 10_000)({ default: 20 }),
+      BREAKER_OPEN_MS: wholeNumber(1, 60_000)({ default: 2000 }),
+      MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000)({ default: 250 }),
+      DRAIN_DELAY_MS: wholeNumber(0, 60_000)({ default: 2000 }),
+      OTEL_SERVICE_NAME: str({ default: SERVICE }),
+      LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
+    },
+    checkCombinations,
+  );
+  const secrets = { ROUTER_SECRET, ROUTER_SECRET_PREVIOUS };
   return {
     ...others,
     /** Whether OpenTelemetry is asked for. How, and where to, it reads from the environment itself. */
@@ -53,17 +63,41 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
     /** False where NODE_ENV is `development`. */
     production: NODE_ENV !== 'development',
     /** The values that `Router-Authorization` may have; empty where none is asked for. */
-    routerSecrets: [ROUTER_SECRET, ROUTER_SECRET_PREVIOUS].filter((value) => value !== undefined),
+    routerSecrets: Object.values(secrets).filter((value) => value !== undefined),
+    /** Values that are accepted and should be changed, a sentence each. */
+    warnings: Object.entries(secrets).flatMap(([name, value]) =>
+      value && value.length < SECRET_LENGTH ? `${name} is shorter than ${SECRET_LENGTH} characters` : [],
+    ),
   };
 }
 
-/** Reads variables as envalid's `specs` say. Throws a `ConfigError` that names every fault at once. */
-export function readVariables<S>(environment: NodeJS.ProcessEnv, specs: S) {
+/** Returns the faults of variables that are valid alone and do not fit together. Invalid variables are absent. */
+function checkCombinations(env: Record<string, string | number | undefined>): string[] {
+  const { COMMAND_API_URL = '', ATTEMPT_TIMEOUT_MS = 0, OPERATION_TIMEOUT_MS = Number.POSITIVE_INFINITY } = env;
+  const isPlain = /^http:/.test(`${COMMAND_API_URL}`) && !LOOPBACK.test(`${COMMAND_API_URL}`);
+  const faults: string[] = [];
+  if (isPlain && env.NODE_ENV !== 'development' && env.ALLOW_HTTP_COMMAND_API !== 'true')
+    faults.push('COMMAND_API_URL must be https in production (or say ALLOW_HTTP_COMMAND_API=true)');
+  if (ATTEMPT_TIMEOUT_MS >= OPERATION_TIMEOUT_MS) faults.push('ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS');
+  if (env.PORT && env.PORT === env.METRICS_PORT) faults.push('METRICS_PORT must differ from PORT');
+  return faults;
+}
+
+/**
+ * Reads variables as envalid's `specs` say. Throws a `ConfigError` that names every fault at once, those that `checkMore`
+ * finds in the valid variables too.
+ */
+export function readVariables<S>(
+  environment: NodeJS.ProcessEnv,
+  specs: S,
+  checkMore = (_env: Record<string, string | number | undefined>): string[] => [],
+) {
   // A variable that is set to nothing is not set.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   return cleanEnv(given, specs, {
-    reporter({ errors }) {
-      const faults = Object.entries(errors).map(([name, error]) => `${name} ${(error as Error | undefined)?.message}`);
+    reporter({ errors, env }) {
+      const found = Object.entries(errors).map(([name, error]) => `${name} ${(error as Error | undefined)?.message}`);
+      const faults = [...found, ...checkMore(env as Record<string, string | number | undefined>)];
       if (faults.length > 0) throw new ConfigError(faults);
     },
   });

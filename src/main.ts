@@ -11,13 +11,14 @@ try {
   const config = loadConfig();
   const logger = createLogger(config.LOG_LEVEL);
   exitOnCrash(logger);
+  for (const warning of config.warnings) logger.warn(warning);
   const flushSpans = config.tracing ? await startTracing(config.OTEL_SERVICE_NAME, logger) : undefined;
   const server = await createServer({ config, logger });
   stopOnSignal(async () => {
     await server.stop();
     await flushSpans?.();
   }, logger);
-  logger.info({ metricsPort: server.metricsPort, url: server.url }, 'ready');
+  logger.info({ commandApiUrl: config.COMMAND_API_URL, metricsPort: server.metricsPort, url: server.url }, 'ready');
 } catch (error) {
   console.error(explainStartFailure(error) ?? error);
   process.exit(1);

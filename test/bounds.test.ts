@@ -20,7 +20,7 @@ const MAX_REPLY_BYTES = 2 * 1024 * 1024;
 const TOO_LARGE = 'The answer would be too large with this. Ask for less.';
 
 // The limits of time are not what is tested here: a busy machine may need longer.
-const subgraph = useSubgraph({ ATTEMPT_TIMEOUT_MS: '60000', OPERATION_TIMEOUT_MS: '60000' });
+const subgraph = useSubgraph({ ATTEMPT_TIMEOUT_MS: '59999', OPERATION_TIMEOUT_MS: '60000' });
 
 const list = <T>(length: number, make: (index: number) => T) => Array.from({ length }, (_, index) => make(index));
 const aliased = (count: number, field: string) => list(count, (index) => `a${index}: ${field}`).join(' ');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ConfigError, loadConfig } from '../src/config.ts';
 
-const LEAST = { COMMAND_API_URL: 'https://api.ecloud.akubela.com', ROUTER_SECRET: 's3cret' };
+const LEAST = { COMMAND_API_URL: 'https://api.ecloud.akubela.com', ROUTER_SECRET: 'a-secret-of-the-router' };
 
 describe('the environment', () => {
   it('needs no more than the command API and the router’s secret', () => {
@@ -10,8 +10,10 @@ describe('the environment', () => {
       HOST: '0.0.0.0',
       PORT: 4001,
       COMMAND_API_URL: 'https://api.ecloud.akubela.com',
-      routerSecrets: ['s3cret'],
+      routerSecrets: ['a-secret-of-the-router'],
+      warnings: [],
       ALLOW_NO_ROUTER_SECRET: 'false',
+      ALLOW_HTTP_COMMAND_API: 'false',
       ATTEMPT_TIMEOUT_MS: 3000,
       OPERATION_TIMEOUT_MS: 10_000,
       MAX_ATTEMPTS: 3,
@@ -59,7 +61,9 @@ describe('the environment', () => {
       PORT: 0,
       COMMAND_API_URL: 'http://localhost:4010',
       routerSecrets: ['new', 'old'],
+      warnings: ['ROUTER_SECRET is shorter than 16 characters', 'ROUTER_SECRET_PREVIOUS is shorter than 16 characters'],
       ALLOW_NO_ROUTER_SECRET: 'false',
+      ALLOW_HTTP_COMMAND_API: 'false',
       ATTEMPT_TIMEOUT_MS: 1,
       OPERATION_TIMEOUT_MS: 60_000,
       MAX_ATTEMPTS: 1,
@@ -109,6 +113,14 @@ describe('the environment', () => {
     [{ ATTEMPT_TIMEOUT_MS: '0' }, 'ATTEMPT_TIMEOUT_MS must be a whole number from 1 to 60000'],
     [{ OPERATION_TIMEOUT_MS: '1.5' }, 'OPERATION_TIMEOUT_MS must be'],
     [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL must be one of fatal'],
+    [{ COMMAND_API_URL: 'http://command-api.internal' }, 'COMMAND_API_URL must be https in production'],
+    [{ COMMAND_API_URL: 'http://127.0.0.1.nip.io' }, 'COMMAND_API_URL must be https in production'],
+    [{ COMMAND_API_URL: 'http://localhost.example:80' }, 'COMMAND_API_URL must be https in production'],
+    [{ ALLOW_HTTP_COMMAND_API: 'yes' }, 'ALLOW_HTTP_COMMAND_API must be one of true, false'],
+    [{ ATTEMPT_TIMEOUT_MS: '10000' }, 'ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS'],
+    [{ OPERATION_TIMEOUT_MS: '3000' }, 'ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS'],
+    [{ PORT: '9464', METRICS_PORT: '9464' }, 'METRICS_PORT must differ from PORT'],
+    [{ METRICS_PORT: '4001' }, 'METRICS_PORT must differ from PORT'],
   ];
 
   it.each(FAULTS)('%j is refused', (environment, fault) => {
@@ -117,9 +129,29 @@ describe('the environment', () => {
     expect(() => loadConfig({ ...LEAST, ...environment })).not.toThrow('canary');
   });
 
+  it.each<[string, NodeJS.ProcessEnv]>([
+    ['https', {}],
+    ['http to localhost', { COMMAND_API_URL: 'http://localhost:5001' }],
+    ['http to 127.0.0.1', { COMMAND_API_URL: 'http://127.0.0.1' }],
+    ['http to ::1', { COMMAND_API_URL: 'http://[::1]:5001' }],
+    ['http in development', { COMMAND_API_URL: 'http://command-api.internal', NODE_ENV: 'development' }],
+    ['http where it is allowed', { COMMAND_API_URL: 'http://command-api.internal', ALLOW_HTTP_COMMAND_API: 'true' }],
+    ['two free ports', { PORT: '0', METRICS_PORT: '0' }],
+    ['an attempt just below the operation', { ATTEMPT_TIMEOUT_MS: '9999' }],
+  ])('takes %s', (_, environment) => {
+    expect(loadConfig({ ...LEAST, ...environment }).warnings).toEqual([]);
+  });
+
+  it.each([
+    [15, ['ROUTER_SECRET is shorter than 16 characters']],
+    [16, []],
+  ])('warns of a secret of %d characters: %j', (length, warnings) => {
+    expect(loadConfig({ ...LEAST, ROUTER_SECRET: 'x'.repeat(length) }).warnings).toEqual(warnings);
+  });
+
   it('is told every fault at once', () => {
-    expect(() => loadConfig({ PORT: 'x', LOG_LEVEL: 'loud' })).toThrow(
-      /PORT must.*\n.*COMMAND_API_URL is missing.*\n.*LOG_LEVEL must.*\n.*ROUTER_SECRET is missing/,
+    expect(() => loadConfig({ PORT: 'x', LOG_LEVEL: 'loud', ATTEMPT_TIMEOUT_MS: '20000' })).toThrow(
+      /PORT must.*\n.*COMMAND_API_URL is missing.*\n.*LOG_LEVEL must.*\n.*ROUTER_SECRET is missing.*\n.*ATTEMPT_TIMEOUT_MS must/,
     );
   });
 });

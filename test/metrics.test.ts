@@ -247,7 +247,12 @@ const SCENARIOS: [string, Scenario, (subgraph: Subgraph) => Row[], NodeJS.Proces
       ),
     ),
     () => [command(LISTED, 'UPSTREAM_TIMEOUT', '1', 32), command(LISTED, 'UPSTREAM_TIMEOUT', '0', 8)],
-    { OPERATION_TIMEOUT_MS: '200' },
+    {
+      ATTEMPT_TIMEOUT_MS: '300',
+      OPERATION_TIMEOUT_MS: '500',
+      MAX_COMMANDS_IN_FLIGHT: '16',
+      BREAKER_FAILURES: '1000',
+    },
   ],
   [
     'a command that fails by a fault of ours',
@@ -469,7 +474,11 @@ describe('/metrics', () => {
     ['http://api.example.com:8080', '8080'],
   ])('names the command API at %s', async (COMMAND_API_URL, port) => {
     const idle = { inFlight: 0, queued: 0, breaker: 'closed' } as const;
-    const metrics = createMetrics(loadConfig({ COMMAND_API_URL, ROUTER_SECRET }), () => idle, createMemory());
+    const metrics = createMetrics(
+      loadConfig({ COMMAND_API_URL, ROUTER_SECRET, ALLOW_HTTP_COMMAND_API: 'true' }),
+      () => idle,
+      createMemory(),
+    );
     const command = { ...createCommand(LISTED, false, 'r'), attempts: [{ start: 0, seconds: 1, status: 200 }] };
     metrics.operationEnded('query', [], [command]);
     expect(await metrics.write()).toContain(`server_address="api.example.com",server_port="${port}"`);
@@ -497,7 +506,7 @@ describe('/metrics', () => {
 
   it('counts what is refused for want of memory', async () => {
     // A busy machine may need longer than a command may by default.
-    const subgraph = await start({ ATTEMPT_TIMEOUT_MS: '60000', OPERATION_TIMEOUT_MS: '60000' });
+    const subgraph = await start({ ATTEMPT_TIMEOUT_MS: '59999', OPERATION_TIMEOUT_MS: '60000' });
     // 23 bytes of a reply are 300 in memory: half of what all may hold is soon taken.
     listing(Array.from({ length: 80_000 }, () => ({ maintenance_id: '1' })))(subgraph);
     const lists = Array.from({ length: 12 }, (_, i) => `a${i}: maintenances(residenceId: "r${i}", first: 1) { id }`);

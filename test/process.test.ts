@@ -134,7 +134,12 @@ describe('npm start', () => {
   });
 
   it('cuts off what takes longer than an operation may, and exits with 0', async () => {
-    const subgraph = run('src/main.ts', { ...ENV, DRAIN_DELAY_MS: '0', OPERATION_TIMEOUT_MS: '200' });
+    const subgraph = run('src/main.ts', {
+      ...ENV,
+      DRAIN_DELAY_MS: '0',
+      ATTEMPT_TIMEOUT_MS: '100',
+      OPERATION_TIMEOUT_MS: '200',
+    });
     const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
     const { hostname, port } = new URL(url);
     const socket = net.connect(Number(port), hostname);
@@ -445,7 +450,7 @@ describe('a program that starts a server', () => {
     const server = watch(start(process.execPath, args, ENV));
     await server.until(ready);
     server.child.kill('SIGUSR1');
-    await fetch(`${/http:\/\/[\w.]+:\d+/.exec(server.output())?.[0]}/health/live`);
+    await fetch(`${/(?<!commandApiUrl":")http:\/\/[\w.]+:\d+/.exec(server.output())?.[0]}/health/live`);
     server.child.kill('SIGTERM');
     expect(await server.exit).toBe(0);
     expect(server.output()).not.toMatch(/debugger/i);

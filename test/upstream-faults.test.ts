@@ -13,7 +13,7 @@ const CANARY = 'canary-of-upstream 10.1.2.3 王女士';
 
 // Each fault is sent once, and none opens the breaker: test/resilience.test.ts has what becomes of many.
 const ONCE = { MAX_ATTEMPTS: '1', BREAKER_FAILURES: '10000' };
-const patient = useSubgraph({ ...ONCE, ATTEMPT_TIMEOUT_MS: '30000', OPERATION_TIMEOUT_MS: '30000' });
+const patient = useSubgraph({ ...ONCE, ATTEMPT_TIMEOUT_MS: '29999', OPERATION_TIMEOUT_MS: '30000' });
 const impatient = useSubgraph({ ...ONCE, ATTEMPT_TIMEOUT_MS: '300' });
 /** Time is short only where a fault is to run out of it. */
 const choose = (name: string, code: string) =>
@@ -377,25 +377,40 @@ describe('extensions.upstreamCode', () => {
 });
 
 describe('the time of an operation', () => {
-  const slow = useSubgraph({ ATTEMPT_TIMEOUT_MS: '60000', OPERATION_TIMEOUT_MS: '300' });
+  const slow = useSubgraph({ ATTEMPT_TIMEOUT_MS: '400', OPERATION_TIMEOUT_MS: '600' });
 
   it('caps all of its commands; one that comes after it is not sent', async () => {
     slow.upstream.fail(() => 'taken');
     const answer = await slow.ask(
-      `mutation { a: deleteMaintenance(id: "r:1") { id } b: deleteMaintenance(id: "r:2") { id } }`,
+      `mutation {
+        a: deleteMaintenance(id: "r:1") { id }
+        b: deleteMaintenance(id: "r:2") { id }
+        c: deleteMaintenance(id: "r:3") { id }
+      }`,
     );
     expect(answer.errors).toMatchObject([
       { path: ['a'], extensions: { code: 'UPSTREAM_TIMEOUT', outcome: 'UNKNOWN' } },
-      { path: ['b'], extensions: { code: 'UPSTREAM_TIMEOUT', outcome: 'NOT_SENT' } },
+      { path: ['b'], extensions: { code: 'UPSTREAM_TIMEOUT', outcome: 'UNKNOWN' } },
+      { path: ['c'], extensions: { code: 'UPSTREAM_TIMEOUT', outcome: 'NOT_SENT' } },
     ]);
-    expect(slow.upstream.commands()).toEqual(['delete_maintenance_info r 1']);
+    expect(slow.upstream.commands()).toEqual(['delete_maintenance_info r 1', 'delete_maintenance_info r 2']);
+    // The second was cut off by the operation, before its attempt was out of time.
+    expect(slow.logs()).toMatchObject([
+      {
+        commands: [
+          { detail: expect.stringContaining('ETIMEDOUT') },
+          { detail: expect.stringContaining('out of time') },
+          {},
+        ],
+      },
+    ]);
   });
 });
 
 describe('a command API that is not there', () => {
   it.each([
     ['refuses connections', async () => `http://127.0.0.1:${await freePort()}`],
-    ['has no name', async () => 'http://no-such-host.invalid'],
+    ['has no name', async () => 'https://no-such-host.invalid'],
     ['speaks no TLS', async () => `https://127.0.0.1:${new URL(patient.upstream.url).port}`],
   ])('%s: nothing was sent', async (_, origin) => {
     const alone = await startSubgraph({ COMMAND_API_URL: await origin() });

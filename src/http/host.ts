@@ -148,12 +148,14 @@ export async function startHost<T extends BaseContext>(
   extend(app);
   const metricsApp = config.METRICS_PORT === undefined ? app : createApp();
   metricsApp.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.write()));
-  const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
+  await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
   if (config.METRICS_PORT !== undefined) await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT });
 
+  const { address, family, port } = app.server.address() as AddressInfo;
+
   return {
-    /** Scheme, host and port that it listens on. */
-    url,
+    /** Scheme, address and port that it listens on. */
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
     /** The port that metrics are on. */
     metricsPort: (metricsApp.server.address() as AddressInfo).port,
     /** Turns not ready, answers what is under way and closes. */

@@ -8,7 +8,7 @@ import { SERVICE, VERSION } from '../version.ts';
  */
 export const FIELDS: ReadonlySet<string> = new Set(
   `requestId traceId operationName operationType clientName clientVersion durationMs codes errorIds commands
-  commandsLeftOut errorId err count url metricsPort signal`.split(/\s+/),
+  commandsLeftOut errorId err count url metricsPort commandApiUrl signal`.split(/\s+/),
 );
 
 // Bytes that wait for a reader of the log. Further lines are dropped.
