@@ -12,6 +12,8 @@ export interface Change {
   readonly level: Level;
   /** A sentence that says which element changed and how: the same change always has the same. */
   readonly message: string;
+  /** The coordinate of the element, such as `Type.field`. Undefined if no operation can depend on the change. */
+  readonly path?: string | undefined;
 }
 
 const LEVELS: Readonly<Record<CriticalityLevel, Level>> = {
@@ -42,7 +44,7 @@ export async function compareSchemas(before: string, after: string): Promise<Cha
     // It tells repeated directives apart by name alone, and so sees no @key go where another stays.
     ...found
       .filter(({ type }) => !type.startsWith('DIRECTIVE_USAGE_'))
-      .map(({ criticality, message }) => ({ level: LEVELS[criticality.level], message })),
+      .map(({ criticality, message, path }) => ({ level: LEVELS[criticality.level], message, path })),
     ...compareDirectives(readDirectives(old), readDirectives(current)),
   ];
   return changes.sort((a, b) => WORST_FIRST.indexOf(a.level) - WORST_FIRST.indexOf(b.level));
@@ -86,6 +88,7 @@ function compareDirectives(old: Directives, current: Directives): Change[] {
       ...missing(after, before).map(([name, text]) => ({
         level: ADDED[name] ?? 'dangerous',
         message: `Directive '${text}' was added to '${element}'`,
+        path: element,
       })),
     ];
   });

@@ -4,22 +4,30 @@
  *
  * `-- --accept` makes the schema as it is the baseline, once a release has its tag: until then, what is declared is what
  * changed since the one before.
+ *
+ * `-- --operations <glob>` also checks the operations that consumers registered, and says which app breaks and how.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { parse, print } from 'graphql';
-import { compareSchemas } from './schema-changes.ts';
+import { parseArgs } from 'node:util';
+import { type GraphQLSchema, parse, print } from 'graphql';
+import { type Change, compareSchemas } from './schema-changes.ts';
+import { composeApi, findInvalid, findUsers, readOperations } from './schema-operations.ts';
 
 const SCHEMA = 'schema/maintenance.graphql';
 const BASELINE = 'schema/baseline/maintenance.graphql';
 /** The message of each breaking change that is meant, and why. */
 const DECLARED = 'schema/baseline/breaking-changes.json';
+const SUPERGRAPH = 'supergraph/supergraph.yaml';
 
 const read = (file: string) => readFileSync(file, 'utf8');
 
 try {
-  if (process.argv.includes('--accept')) accept();
-  else process.exitCode = (await check()) ? 0 : 1;
+  const { accept: isAccepted, operations } = parseArgs({
+    options: { accept: { type: 'boolean' }, operations: { type: 'string', multiple: true, default: [] } },
+  }).values;
+  if (isAccepted) accept();
+  else process.exitCode = (await check(operations)) ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
@@ -31,8 +39,8 @@ function accept(): void {
   console.log(`${BASELINE} is the schema as it is; no breaking change is declared any more.`);
 }
 
-/** Says what changed, and whether all of it may. */
-async function check(): Promise<boolean> {
+/** Prints what changed and which operations that breaks. Resolves to whether CI may pass. */
+async function check(patterns: string[]): Promise<boolean> {
   const { name, sdl } = readRelease() ?? { name: BASELINE, sdl: read(BASELINE) };
   const declared = new Map(Object.entries(JSON.parse(read(DECLARED)) as Record<string, string>));
   const changes = await compareSchemas(sdl, read(SCHEMA));
@@ -47,14 +55,34 @@ async function check(): Promise<boolean> {
     if (!breaking.includes(message)) console.log(`  Declared, and not there: ${message}`);
   }
   const undeclared = breaking.filter((message) => !declared.get(message));
-  if (undeclared.length === 0) return true;
-  const entries = JSON.stringify(
-    Object.fromEntries(undeclared.map((message) => [message, 'why, and who was told'])),
-    null,
-    2,
-  );
-  console.error(`Breaking, and not declared. Take it back, or say why in ${DECLARED}:\n${entries}`);
-  return false;
+  if (undeclared.length > 0) {
+    const reasons = Object.fromEntries(undeclared.map((message) => [message, 'why, and who was told']));
+    const entries = JSON.stringify(reasons, null, 2);
+    console.error(`Breaking, and not declared. Take it back, or say why in ${DECLARED}:\n${entries}`);
+  }
+  const areValid = patterns.length === 0 || checkOperations(patterns, sdl, changes);
+  return undeclared.length === 0 && areValid;
+}
+
+/** Prints which operations use a breaking change, and which are not valid. Returns whether all are valid. */
+function checkOperations(patterns: string[], released: string, changes: Change[]): boolean {
+  const operations = readOperations(patterns);
+  const after = composeApi(SUPERGRAPH, SCHEMA, read(SCHEMA));
+  let before: GraphQLSchema | undefined;
+  try {
+    before = composeApi(SUPERGRAPH, SCHEMA, released);
+  } catch {
+    // Not a fault, or no change could repair the composition, for example after a change of another subgraph.
+    console.log('The released schema does not compose: every operation counts as valid before.');
+  }
+  const invalid = findInvalid(operations, before, after);
+  console.log(`Operations: ${operations.length} checked, ${invalid.length} not valid.`);
+  for (const { level, message, path } of changes) {
+    const users = level === 'breaking' && path ? findUsers(operations, before ?? after, path) : [];
+    if (users.length > 0) console.log([`  ${message}, used by`, ...users].join('\n    '));
+  }
+  if (invalid.length > 0) console.error(invalid.join('\n'));
+  return invalid.length === 0;
 }
 
 /** The schema of the newest release before this one. Undefined where there is none, or no git, or no history. */

@@ -1,5 +1,5 @@
 /**
- * `npm run schema:check` on made-up schemas: what counts as breaking, and what it is compared with.
+ * `npm run schema:check` on made-up schemas: what counts as breaking, what it is compared with, and which app it breaks.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,9 +12,10 @@ import { compareSchemas } from '../dev/schema-changes.ts';
 const PROGRAM = fileURLToPath(new URL('../dev/schema-check.ts', import.meta.url));
 
 const BASE = `
-extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@tag"])
+extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@inaccessible", "@key", "@shareable", "@tag"])
 type Query {
   thing(id: ID!): Thing
+  things(by: SearchInput, first: Int, painted: [Colour!]): [Thing!]
 }
 type Thing @key(fields: "id") @key(fields: "box { id } number") {
   id: ID! @tag(name: "public")
@@ -29,6 +30,9 @@ type Box @key(fields: "id") {
 enum Colour {
   RED
   BLUE
+}
+input SearchInput {
+  like: ThingInput
 }
 input ThingInput {
   number: Int
@@ -117,7 +121,7 @@ describe('a change', () => {
     ['a description', 'type Box', '"""D"""\ntype Box', 'safe', /'Box' has description 'D'/],
   ] as const)('%s', async (_, from, to, level, message) => {
     const [worst] = await compareSchemas(BASE, edit(from, to));
-    expect(worst).toEqual({ level, message: expect.stringMatching(message) });
+    expect(worst).toMatchObject({ level, message: expect.stringMatching(message) });
   });
 
   it.each([
@@ -126,9 +130,8 @@ describe('a change', () => {
   ])('of a directive is none of its own where its element %s', async (_, order, message) => {
     const [before = '', after = ''] = order(edit('  box: Box @shareable\n', '').replace('box { id } ', ''));
     const changes = await compareSchemas(before, after);
-    expect(changes.filter((change) => /box'/.test(change.message) || /shareable/.test(change.message))).toEqual([
-      { level: expect.any(String), message: expect.stringMatching(message) },
-    ]);
+    const own = changes.map((change) => change.message).filter((text) => /box'|shareable/.test(text));
+    expect(own).toEqual([expect.stringMatching(message)]);
   });
 
   it('is none in spaces or the order of arguments', async () => {
@@ -141,7 +144,10 @@ describe('a change', () => {
 
 describe('the program', () => {
   const folder = mkdtempSync(join(tmpdir(), 'schema-check-'));
-  const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
+  const write = (file: string, text: string) => {
+    mkdirSync(join(folder, file, '..'), { recursive: true });
+    writeFileSync(join(folder, file), text);
+  };
   const read = (file: string) => readFileSync(join(folder, file), 'utf8');
   const SCHEMA = 'schema/maintenance.graphql';
   const BASELINE = 'schema/baseline/maintenance.graphql';
@@ -151,7 +157,6 @@ describe('the program', () => {
 
   beforeEach(() => {
     rmSync(folder, { recursive: true, force: true });
-    mkdirSync(join(folder, 'schema/baseline'), { recursive: true });
     write(SCHEMA, BASE);
     write(BASELINE, BASE);
     write(DECLARED, '{}');
@@ -233,6 +238,18 @@ describe('the program', () => {
   });
 
   it.each([
+    ['an unknown option', ['--nope'], "Unknown option '--nope'\n"],
+    ['a misspelt option', ['--operation=apps/*.graphql'], "Unknown option '--operation'\n"],
+    [
+      'a pattern expanded by the shell',
+      ['--operations', 'apps/a.graphql', 'apps/b.graphql'],
+      "Unexpected argument 'apps/b.graphql'. This command does not take positional arguments\n",
+    ],
+  ])('refuses %s', (_, args, told) => {
+    expect(run(...args)).toEqual({ status: 1, stdout: '', stderr: told });
+  });
+
+  it.each([
     ['is no schema', SCHEMA, 'type Query {', 'Syntax Error: Expected Name, found <EOF>.\n'],
     ['is no list', DECLARED, '{', expect.stringContaining('JSON')],
   ])('says in one line that something %s', (_, file, text, told) => {
@@ -240,6 +257,220 @@ describe('the program', () => {
     const { status, stderr } = run();
     expect({ status, stderr }).toEqual({ status: 1, stderr: told });
     expect(stderr.trimEnd()).not.toContain('\n');
+  });
+
+  describe('with operations of consumers', () => {
+    const ALL = 'apps/**/*.graphql';
+    const SEARCH = 'apps/painter/search.graphql';
+    const USED_BY_COLOURS = '    painter: Colours (apps/painter/queries/colours.graphql)';
+    const RED = 'apps/painter/red.graphql';
+    const USED_BY_RED = `    painter: Red (${RED})`;
+    const USED_BY_SEARCH = `    painter: Search (${SEARCH})`;
+    // Does not compose: the other subgraph defines Box.size too.
+    const CLASHING = edit('{\n  id: ID!\n}', '{\n  id: ID!\n  size: Int\n}');
+
+    beforeEach(() => {
+      write(
+        'supergraph/supergraph.yaml',
+        `subgraphs:
+  things: { routing_url: http://things.test, schema: { file: ../${SCHEMA} } }
+  boxes: { routing_url: http://boxes.test, schema: { file: boxes.graphql } }
+`,
+      );
+      write(
+        'supergraph/boxes.graphql',
+        'type Query { boxes: [Box!] } type Box @key(fields: "id") { id: ID! size: Int }',
+      );
+      write('apps/store/boxes.graphql', 'query Boxes { boxes { id size } }');
+      write('apps/painter/queries/colours.graphql', 'query Colours($id: ID!) {\n  thing(id: $id) { ...Painted }\n}');
+      write('apps/painter/fragments.graphql', 'fragment Unused on Box { id }\n\nfragment Painted on Thing { colour }');
+      write(RED, 'query Red {\n  things(by: { like: { number: 1 } }, painted: [RED, BLUE]) { id }\n}');
+      write(
+        SEARCH,
+        `query Search($by: SearchInput, $painted: [Colour!]) {
+  things(by: $by, first: 10, painted: $painted) { number }
+}`,
+      );
+    });
+
+    it.each([
+      [
+        'a removed field and the one app that uses it',
+        edit('  colour: Colour\n', ''),
+        "Field 'colour' was removed from object type 'Thing'",
+        [USED_BY_COLOURS],
+        [
+          'painter: Colours (apps/painter/queries/colours.graphql) is no longer valid.',
+          '  apps/painter/fragments.graphql:3: Cannot query field "colour" on type "Thing".',
+        ],
+      ],
+      [
+        'a field that becomes inaccessible',
+        edit('number: Int\n  box', 'number: Int @inaccessible\n  box'),
+        "Directive '@inaccessible' was added to 'Thing.number'",
+        [USED_BY_SEARCH],
+        [
+          `painter: Search (${SEARCH}) is no longer valid.`,
+          `  ${SEARCH}:2: Cannot query field "number" on type "Thing".`,
+        ],
+      ],
+      [
+        'a changed type of a field in a valid operation',
+        edit('colour: Colour', 'colour: String'),
+        "Field 'Thing.colour' changed type from 'Colour' to 'String'",
+        [USED_BY_COLOURS],
+        [],
+      ],
+      [
+        'a changed type of an argument',
+        edit('first: Int', 'first: Float'),
+        "Type for argument 'first' on field 'Query.things' changed from 'Int' to 'Float'",
+        [USED_BY_SEARCH],
+        [],
+      ],
+      [
+        'a changed type of an input field in a literal and in a variable',
+        edit('{\n  number: Int\n}', '{\n  number: Int!\n}'),
+        "Input field 'ThingInput.number' changed type from 'Int' to 'Int!'",
+        [USED_BY_RED, USED_BY_SEARCH],
+        [],
+      ],
+      [
+        'a removed enum value in a literal and in a variable',
+        WITHOUT_BLUE,
+        BLUE_WENT,
+        [USED_BY_RED, USED_BY_SEARCH],
+        [`painter: Red (${RED}) is no longer valid.`, `  ${RED}:2: Value "BLUE" does not exist in "Colour" enum.`],
+      ],
+      [
+        'a changed kind of a type',
+        edit('enum Colour {\n  RED\n  BLUE\n}', 'scalar Colour'),
+        "'Colour' kind changed from 'EnumTypeDefinition' to 'ScalarTypeDefinition'",
+        [USED_BY_COLOURS, USED_BY_RED, USED_BY_SEARCH],
+        [],
+      ],
+      [
+        'a removed field without naming an app if no operation uses it',
+        edit('  old: String @deprecated(reason: "R")\n', ''),
+        "Field 'old' (deprecated) was removed from object type 'Thing'",
+        [],
+        [],
+      ],
+    ])('reports %s', (_, sdl, message, users, invalid) => {
+      write(SCHEMA, sdl);
+      write(DECLARED, JSON.stringify({ [message]: 'R' }));
+      const { status, stdout, stderr } = run('--operations', ALL);
+      expect(stdout.trimEnd().split('\n')).toEqual([
+        `Compared with ${BASELINE}: 1 changed.`,
+        `  breaking   ${message} (declared: R)`,
+        `Operations: 4 checked, ${invalid.length > 0 ? 1 : 0} not valid.`,
+        ...(users.length > 0 ? [`  ${message}, used by`, ...users] : []),
+      ]);
+      expect(stderr.split('\n')).toEqual([...invalid, '']);
+      expect(status).toBe(invalid.length > 0 ? 1 : 0);
+    });
+
+    it('names no app for a change that is not breaking', () => {
+      write(SCHEMA, edit('  number: Int\n  box', '  "D"\n  number: Int\n  box'));
+      expect(run('--operations', ALL)).toEqual({
+        status: 0,
+        stdout: `Compared with ${BASELINE}: 1 changed.
+  safe       Field 'Thing.number' has description 'D'
+Operations: 4 checked, 0 not valid.
+`,
+        stderr: '',
+      });
+    });
+
+    it('fails on an undeclared breaking change although every operation is valid', () => {
+      write(SCHEMA, edit('colour: Colour', 'colour: String'));
+      expect(run('--operations', ALL)).toMatchObject({
+        status: 1,
+        stdout: expect.stringContaining('Operations: 4 checked, 0 not valid.\n'),
+        stderr: expect.stringMatching(/^Breaking, and not declared\./),
+      });
+    });
+
+    it.each([
+      [
+        'was not valid before either',
+        'query Nope {\n  nope\n}',
+        'one: Nope (apps/one/a.graphql) was not valid before either.\n' +
+          '  apps/one/a.graphql:2: Cannot query field "nope" on type "Query".\n',
+      ],
+      [
+        'has no name',
+        '{ thing }\nquery { nope }\nquery Sound { boxes { id } }',
+        'one: an unnamed operation (apps/one/a.graphql) was not valid before either.\n' +
+          '  apps/one/a.graphql:1: Field "thing" of type "Thing" must have a selection of subfields.' +
+          ' Did you mean "thing { ... }"?\n' +
+          '  apps/one/a.graphql:1: Field "thing" argument "id" of type "ID!" is required, but it was not provided.\n' +
+          'one: an unnamed operation (apps/one/a.graphql) was not valid before either.\n' +
+          '  apps/one/a.graphql:2: Cannot query field "nope" on type "Query".\n',
+      ],
+      ['has a syntax error', 'query {\n', 'apps/one/a.graphql:2: Syntax Error: Expected Name, found <EOF>.\n'],
+      [
+        'spreads a fragment of another app',
+        'query Far { thing(id: 1) { ...Painted } }',
+        'one: Far (apps/one/a.graphql) was not valid before either.\n' +
+          '  apps/one/a.graphql:1: Unknown fragment "Painted".\n',
+      ],
+    ])('reports an operation that %s', (_, text, told) => {
+      write('apps/one/a.graphql', text);
+      expect(run('--operations', ALL)).toMatchObject({ status: 1, stderr: told });
+    });
+
+    it.each([
+      ['a file', ['apps/one/a.graphql']],
+      ['the files of one app', ['apps/one/*.graphql']],
+      ['a file twice', ['apps/one/*.graphql', 'apps/o*/a.graphql']],
+      ['folders by name', ['apps/{one,two}/**/*.graphql']],
+      ['a path that begins with ./', ['./apps/o*/**/*.graphql']],
+    ])('names the app for a pattern of %s', (_, patterns) => {
+      write('apps/one/a.graphql', 'query Nope { nope }');
+      const { stdout, stderr } = run(...patterns.map((pattern) => `--operations=${pattern}`));
+      expect(stdout).toContain('Operations: 1 checked, 1 not valid.\n');
+      expect(stderr).toMatch(/^one: Nope \(apps\/one\/a\.graphql\)/);
+    });
+
+    it('fails if one of several patterns matches no file', () => {
+      expect(run('--operations', ALL, '--operations', 'app/**/*.graphql')).toMatchObject({
+        status: 1,
+        stderr: "--operations 'app/**/*.graphql' matches no file.\n",
+      });
+    });
+
+    it('prints the messages of the composer if the schema does not compose', () => {
+      write(SCHEMA, CLASHING);
+      expect(run('--operations', ALL)).toMatchObject({
+        status: 1,
+        stderr:
+          'The supergraph does not compose:\n  Non-shareable field "Box.size" is resolved from multiple subgraphs: it is' +
+          ' resolved from subgraphs "boxes" and "things" and defined as non-shareable in subgraph "things"\n',
+      });
+    });
+
+    it('checks the operations although the released schema does not compose', () => {
+      write(BASELINE, CLASHING);
+      const message = "Field 'size' was removed from object type 'Box'";
+      write(DECLARED, JSON.stringify({ [message]: 'R' }));
+      expect(run('--operations', ALL)).toEqual({
+        status: 0,
+        stdout: `Compared with ${BASELINE}: 1 changed.
+  breaking   ${message} (declared: R)
+The released schema does not compose: every operation counts as valid before.
+Operations: 4 checked, 0 not valid.
+  ${message}, used by
+    store: Boxes (apps/store/boxes.graphql)
+`,
+        stderr: '',
+      });
+      write('apps/store/boxes.graphql', 'query Boxes { nope }');
+      expect(run('--operations', ALL)).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/^store: Boxes \(apps\/store\/boxes\.graphql\) is no longer valid\.\n/),
+      });
+    });
   });
 
   describe('in a repository', () => {
