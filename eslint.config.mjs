@@ -109,4 +109,14 @@ export default [
       '@graphql-eslint/require-selections': 'off',
     },
   },
+  {
+    ...common,
+    files: ['apps/**/*.graphql'],
+    // Only rules that need no schema: `npm run schema:check` validates these operations against the supergraph.
+    rules: {
+      '@graphql-eslint/executable-definitions': 'error',
+      '@graphql-eslint/no-anonymous-operations': 'error',
+      '@graphql-eslint/no-duplicate-fields': 'error',
+    },
+  },
 ];

@@ -1,5 +1,5 @@
 /**
- * `npm run lint:schema` on a schema and an example with every fault that it is there to find.
+ * `npm run lint:schema` on a schema, an example and an app's operations with every fault that it is there to find.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -123,6 +123,13 @@ query Sound { thing { id } }
 query { things { nope } } #! no-anonymous-operations lone-anonymous-operation fields-on-correct-type
 `;
 
+// The lint does not check the fields: another subgraph may define them.
+const APP = `
+query Sound { things { nope } }
+query { thing { id id } } #! no-anonymous-operations no-duplicate-fields
+type Thing { id: ID } #! executable-definitions
+`;
+
 /** Each marked line with its rules, as \`12 rule\`. */
 function marked(text: string): string[] {
   return text.split('\n').flatMap((line, index) => {
@@ -135,7 +142,7 @@ function marked(text: string): string[] {
 function lint(): Record<string, string[]> {
   const bin = join(ROOT, 'node_modules/eslint/bin/eslint.js');
   try {
-    execFileSync(process.execPath, [bin, '--max-warnings', '0', '--format', 'json', 'schema', 'examples'], {
+    execFileSync(process.execPath, [bin, '--max-warnings', '0', '--format', 'json', 'schema', 'examples', 'apps'], {
       cwd: folder,
     });
   } catch (error) {
@@ -158,11 +165,13 @@ it('finds each fault, at its line, and nothing else', () => {
   for (const [name, text] of [
     ['schema/maintenance.graphql', SCHEMA],
     ['examples/example.graphql', EXAMPLE],
+    ['apps/one/thing.graphql', APP],
   ] as const) {
-    mkdirSync(join(folder, name, '..'));
+    mkdirSync(join(folder, name, '..'), { recursive: true });
     writeFileSync(join(folder, name), text);
   }
   const found = lint();
   expect(found['schema/maintenance.graphql']?.sort()).toEqual(marked(SCHEMA).sort());
   expect(found['examples/example.graphql']?.sort()).toEqual(marked(EXAMPLE).sort());
+  expect(found['apps/one/thing.graphql']?.sort()).toEqual(marked(APP).sort());
 });
