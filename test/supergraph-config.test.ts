@@ -12,7 +12,7 @@ import { maskError } from '../src/graphql/errors.ts';
 import { createLogger } from '../src/telemetry/log.ts';
 import { gatewayConfig } from '../supergraph/hive-gateway/gateway.config.ts';
 import { EXTENSIONS as ALL_EXTENSIONS } from './routers/suite.ts';
-import { readDocument, readTable } from './support/documents.ts';
+import { readDocument, readNames, readTable } from './support/documents.ts';
 import { ROUTER_SECRET } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
@@ -52,6 +52,20 @@ describe('supergraph.yaml', () => {
       expect.arrayContaining(['Maintenance', 'Residence', 'Mutation']),
       expect.arrayContaining(['Residence', 'Query']),
     ]);
+  });
+
+  it('has the subgraphs of cosmo/compose.yaml', () => {
+    const composed = parse(read('cosmo/compose.yaml')).subgraphs as { name: string; schema: { file: string } }[];
+    const resolve = (path: string, from: string) => new URL(path, new URL(from, FOLDER)).pathname;
+    expect(
+      composed.map((one) => ({ ...one, schema: { file: resolve(one.schema.file, 'cosmo/compose.yaml') } })),
+    ).toEqual(
+      Object.entries(supergraph.subgraphs).map(([name, one]) => ({
+        name,
+        ...one,
+        schema: { file: resolve(one.schema.file, 'supergraph.yaml') },
+      })),
+    );
   });
 
   it('composes with one exact version, of at least the federation that the schema asks for', () => {
@@ -152,6 +166,18 @@ describe('the extensions of errors', () => {
     for (const key of Object.keys(unforeseen.extensions)) seen.add(key);
     expect([...seen].sort()).toEqual([...EXTENSIONS].sort());
   });
+});
+
+describe('docs/publishing.md', () => {
+  const { dependencies } = JSON.parse(readDocument('dev/supergraph/routers/package.json'));
+  const { devDependencies } = JSON.parse(readDocument('package.json'));
+
+  it.each(readTable(readDocument('docs/publishing.md'), 'registry'))(
+    'has the version of the client that the tests run: %s',
+    (...[, , name, version]) => {
+      expect({ ...dependencies, ...devDependencies }).toHaveProperty([readNames(name)[0] ?? ''], version);
+    },
+  );
 });
 
 describe('docs/for-platform-teams.md', () => {
