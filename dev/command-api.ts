@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { CommandName } from '../src/command-api/command.ts';
 import { CommandRefused, type NewTicket, type Store } from './store.ts';
 
 export const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
@@ -44,7 +45,7 @@ const isMaintenances: Check = (value) =>
   value.length > 0 &&
   value.every((one) => isRecord(one) && Object.keys(one).join() === 'maintenance_id' && isText(one.maintenance_id));
 
-const COMMANDS: Readonly<Record<string, CommandKind>> = {
+const COMMANDS: Readonly<Record<CommandName, CommandKind>> = {
   get_maintenance_list: {
     required: { residence_id: isText },
     run: (store, { residence_id }) => store.list(String(residence_id)),
@@ -118,7 +119,8 @@ function run(body: string, store: Store): unknown {
   if (Object.keys(rest).length > 0) throw new Malformed(400, `unknown members: ${Object.keys(rest)}`);
   if (!isText(id)) throw new Malformed(400, 'id is not a string');
   if (!isRecord(param)) throw new Malformed(400, 'param is not an object');
-  const kind = typeof command === 'string' && Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+  const kind =
+    typeof command === 'string' && Object.hasOwn(COMMANDS, command) ? COMMANDS[command as CommandName] : undefined;
   if (!kind) throw new Malformed(400, `no such command: ${command}`);
   const known = { ...kind.required, ...kind.optional };
   for (const name of Object.keys(kind.required)) {

@@ -4,11 +4,13 @@
  */
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { type GraphQLObjectType, getNullableType, isListType, isObjectType } from 'graphql';
 import { exampleTicket } from '../dev/seed.ts';
 import { createAdmission } from '../src/command-api/admission.ts';
 import { createCommandApiClient } from '../src/command-api/client.ts';
 import { createCoalescing } from '../src/command-api/coalescing.ts';
 import { loadConfig } from '../src/config.ts';
+import { createSchema } from '../src/graphql/schema.ts';
 import { createMemory } from '../src/memory.ts';
 import { type Asking, codes, type GraphqlError, NEW_MAINTENANCE } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
@@ -388,6 +390,43 @@ describe('the answer of one operation', () => {
     const [refusal] = (await ask(3100)).errors;
     expect(refusal?.message).toBe(TOO_LARGE);
     expect(refusal?.path?.length).toBe(depth);
+  });
+
+  const LONG_IDS = list(500, (index) => `${'%25'.repeat(256)}:${'%3A'.repeat(250)}${index}`);
+  const deletion = (field: string) => `mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { ${field} } }`;
+  /** For each list field of the schema, an operation that asks for too much of it. */
+  const LISTS: Record<string, [prepare: () => void, query: string, variables?: Record<string, unknown>]> = {
+    'Query.maintenances': [() => fill(3000), `{ ${LIST} { ${aliased(99, 'state')} id } }`],
+    'Query._entities': [
+      () => {},
+      `query ($r: [_Any!]!) { ${aliased(15, '_entities(representations: $r) { ... on Residence { id } }')} }`,
+      { r: list(1000, (index) => ({ __typename: 'Residence', id: `r${index}` })) },
+    ],
+    'Residence.maintenances': [
+      () => fill(3000),
+      entities(`... on Residence { maintenances { ${aliased(99, 'state')} id } }`),
+      { r: [{ __typename: 'Residence', id: R }] },
+    ],
+    'Maintenance.pictureUrls': [
+      () => fill(1, { maintenance_picture_url: list(3000, String) }),
+      `{ maintenance(id: "${R}:m0") { ${aliased(99, 'pictureUrls')} } }`,
+    ],
+    'DeleteMaintenancesPayload.deletedIds': [() => {}, deletion(aliased(99, 'deletedIds')), { ids: LONG_IDS }],
+    'DeleteMaintenancesPayload.failures': [() => {}, deletion(`failures { ${aliased(99, 'id')} }`), { ids: LONG_IDS }],
+  };
+
+  it('is charged for every list field of the schema', async () => {
+    const fields = Object.values(createSchema().getTypeMap())
+      .filter((type) => isObjectType(type) && !type.name.startsWith('__'))
+      .flatMap((type) => Object.values((type as GraphQLObjectType).getFields()).map((field) => ({ type, field })))
+      .filter(({ field }) => isListType(getNullableType(field.type)))
+      .map(({ type, field }) => `${type.name}.${field.name}`);
+    expect(Object.keys(LISTS).sort()).toEqual(fields.sort());
+    for (const [prepare, query, variables = {}] of Object.values(LISTS)) {
+      prepare();
+      const { errors } = await subgraph.ask(query, { variables });
+      expect(errors.map(({ message }) => message)).toContain(TOO_LARGE);
+    }
   });
 
   it('counts a list that is ordered five times as much as one that is looked through', async () => {

@@ -5,7 +5,19 @@ import { readFileSync } from 'node:fs';
 import { composeServices as composeApollo } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';
 import { composeServices as composeGuild, composeSchemaContract } from '@theguild/federation-composition';
-import { type ASTNode, buildSchema, parse, print, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
+import {
+  type ASTNode,
+  buildSchema,
+  type GraphQLOutputType,
+  getNamedType,
+  getNullableType,
+  isListType,
+  parse,
+  print,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql';
 import { compareSchemas } from '../dev/schema-changes.ts';
 import { EXAMPLE } from '../dev/seed.ts';
 import { createSchema } from '../src/graphql/schema.ts';
@@ -70,23 +82,30 @@ describe('@cost', () => {
   });
 });
 
+function isListOfEntities(type: GraphQLOutputType): boolean {
+  return isListType(getNullableType(type)) && directivesOf(getNamedType(type).astNode).includes('@key');
+}
+
 describe('@listSize', () => {
   const lists = Object.values(schema.getTypeMap()).flatMap((type) =>
     'getFields' in type
       ? Object.values(type.getFields())
-          .filter(({ name }) => name === 'maintenances')
+          .filter(({ type: answers }) => isListOfEntities(answers))
           .map((field) => [type.name, field] as const)
       : [],
   );
 
-  it.each(lists)('of %s.maintenances goes by `first` where it is given, and asks for none', (_, { astNode }) => {
-    expect(directivesOf(astNode)).toBe(
-      '@listSize(assumedSize: 20, slicingArguments: ["first"], requireOneSlicingArgument: false)',
-    );
-  });
+  it.each(lists)(
+    'of a list of entities in %s goes by `first` where it is given, and asks for none',
+    (_, { astNode }) => {
+      expect(directivesOf(astNode)).toBe(
+        '@listSize(assumedSize: 20, slicingArguments: ["first"], requireOneSlicingArgument: false)',
+      );
+    },
+  );
 
-  it('is on both lists', () => {
-    expect(lists.map(([name]) => name).sort()).toEqual(['Query', 'Residence']);
+  it('finds lists of entities', () => {
+    expect(lists.length).toBeGreaterThan(1);
   });
 });
 
