@@ -10,6 +10,65 @@ const OTEL = ['OTEL_TRACES_EXPORTER', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPOR
 const SECRET_LENGTH = 16;
 const LOOPBACK = /^http:\/\/(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/;
 
+/** A variable that `parse` makes undefined of is told `fault`. */
+export function checked<T>(parse: (text: string) => T | undefined, fault: string) {
+  return makeValidator((text): T => {
+    const value = parse(text);
+    if (value === undefined) throw new EnvError(fault);
+    return value;
+  });
+}
+
+function wholeNumber(least: number, most: number) {
+  const isWithin = (text: string) => /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most;
+  return checked(
+    (text) => (isWithin(text) ? Number(text) : undefined),
+    `must be a whole number from ${least} to ${most}`,
+  );
+}
+
+function oneOf(...choices: readonly string[]) {
+  return checked((text) => choices.find((choice) => choice === text), `must be one of ${choices.join(', ')}`);
+}
+
+export const visible = (text: string) => /^[\x21-\x7e]+$/.exec(text)?.[0];
+const secret = checked(visible, 'must be visible ASCII without spaces, as a header can carry it');
+
+export const origin = checked((text) => {
+  const url = URL.parse(text);
+  return url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/` ? url.origin : undefined;
+}, 'must be an http or https origin without a path, query or credentials');
+
+const VARIABLES = {
+  NODE_ENV: str({ default: 'production' }),
+  HOST: str({ default: '0.0.0.0' }),
+  PORT: wholeNumber(0, 65_535)({ default: 4001 }),
+  METRICS_PORT: wholeNumber(0, 65_535)({ default: undefined }),
+  COMMAND_API_URL: origin({
+    desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
+  }),
+  ROUTER_SECRET: secret({
+    default: undefined,
+    desc: 'is missing: what the router sends in Router-Authorization (or say ALLOW_NO_ROUTER_SECRET=true)',
+    requiredWhen: (cleaned) => cleaned.NODE_ENV !== 'development' && cleaned.ALLOW_NO_ROUTER_SECRET !== 'true',
+  }),
+  ROUTER_SECRET_PREVIOUS: secret({ default: undefined }),
+  ALLOW_NO_ROUTER_SECRET: oneOf('true', 'false')({ default: 'false' }),
+  ALLOW_HTTP_COMMAND_API: oneOf('true', 'false')({ default: 'false' }),
+  ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
+  OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
+  MAX_ATTEMPTS: wholeNumber(1, 10)({ default: 3 }),
+  MAX_REPLY_BYTES: wholeNumber(1000, 100_000_000)({ default: 2 * 1024 * 1024 }),
+  MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000)({ default: 256 }),
+  MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000)({ default: 1024 }),
+  BREAKER_FAILURES: wholeNumber(1, 10_000)({ default: 20 }),
+  BREAKER_OPEN_MS: wholeNumber(1, 60_000)({ default: 2000 }),
+  MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000)({ default: 250 }),
+  DRAIN_DELAY_MS: wholeNumber(0, 60_000)({ default: 2000 }),
+  OTEL_SERVICE_NAME: str({ default: SERVICE }),
+  LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
+};
+
 export type Config = Readonly<ReturnType<typeof loadConfig>>;
 
 /** Every fault of an environment, a line each. No line repeats a value: it may be a secret in the wrong place. */
@@ -22,39 +81,8 @@ export class ConfigError extends Error {
 
 /** Reads the configuration: each variable under its own name. Throws a `ConfigError` that names every fault at once. */
 export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
-  const { NODE_ENV, ROUTER_SECRET, ROUTER_SECRET_PREVIOUS, ...others } = readVariables(
-    environment,
-    {
-      NODE_ENV: str({ default: 'production' }),
-      HOST: str({ default: '0.0.0.0' }),
-      PORT: wholeNumber(0, 65_535)({ default: 4001 }),
-      METRICS_PORT: wholeNumber(0, 65_535)({ default: undefined }),
-      COMMAND_API_URL: origin({
-        desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
-      }),
-      ROUTER_SECRET: secret({
-        default: undefined,
-        desc: 'is missing: what the router sends in Router-Authorization (or say ALLOW_NO_ROUTER_SECRET=true)',
-        requiredWhen: (cleaned) => cleaned.NODE_ENV !== 'development' && cleaned.ALLOW_NO_ROUTER_SECRET !== 'true',
-      }),
-      ROUTER_SECRET_PREVIOUS: secret({ default: undefined }),
-      ALLOW_NO_ROUTER_SECRET: oneOf('true', 'false')({ default: 'false' }),
-      ALLOW_HTTP_COMMAND_API: oneOf('true', 'false')({ default: 'false' }),
-      ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
-      OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
-      MAX_ATTEMPTS: wholeNumber(1, 10)({ default: 3 }),
-      MAX_REPLY_BYTES: wholeNumber(1000, 100_000_000)({ default: 2 * 1024 * 1024 }),
-      MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000)({ default: 256 }),
-      MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000)({ default: 1024 }),
-      BREAKER_FAILURES: wholeNumber(1, 10_000)({ default: 20 }),
-      BREAKER_OPEN_MS: wholeNumber(1, 60_000)({ default: 2000 }),
-      MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000)({ default: 250 }),
-      DRAIN_DELAY_MS: wholeNumber(0, 60_000)({ default: 2000 }),
-      OTEL_SERVICE_NAME: str({ default: SERVICE }),
-      LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
-    },
-    checkCombinations,
-  );
+  const variables = readVariables(environment, VARIABLES, checkCombinations);
+  const { NODE_ENV, ROUTER_SECRET, ROUTER_SECRET_PREVIOUS, ...others } = variables;
   const secrets = { ROUTER_SECRET, ROUTER_SECRET_PREVIOUS };
   return {
     ...others,
@@ -102,32 +130,3 @@ export function readVariables<S>(
     },
   });
 }
-
-/** A variable that `parse` makes undefined of is told `fault`. */
-export function checked<T>(parse: (text: string) => T | undefined, fault: string) {
-  return makeValidator((text): T => {
-    const value = parse(text);
-    if (value === undefined) throw new EnvError(fault);
-    return value;
-  });
-}
-
-function wholeNumber(least: number, most: number) {
-  const isWithin = (text: string) => /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most;
-  return checked(
-    (text) => (isWithin(text) ? Number(text) : undefined),
-    `must be a whole number from ${least} to ${most}`,
-  );
-}
-
-function oneOf(...choices: readonly string[]) {
-  return checked((text) => choices.find((choice) => choice === text), `must be one of ${choices.join(', ')}`);
-}
-
-export const visible = (text: string) => /^[\x21-\x7e]+$/.exec(text)?.[0];
-const secret = checked(visible, 'must be visible ASCII without spaces, as a header can carry it');
-
-export const origin = checked((text) => {
-  const url = URL.parse(text);
-  return url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/` ? url.origin : undefined;
-}, 'must be an http or https origin without a path, query or credentials');
