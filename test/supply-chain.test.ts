@@ -1,7 +1,7 @@
 /**
  * What is installed, what of it ships, and that the documents say so.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import { subset } from 'semver';
 import { readDocument as read, readNames, readTable } from './support/documents.ts';
@@ -119,6 +119,13 @@ describe('every package in the lockfile', () => {
     const holds = ({ resolved = 'https://registry.npmjs.org/' }: Package) =>
       resolved.startsWith('https://registry.npmjs.org/');
     expect(faulty(everything, holds)).toEqual([]);
+  });
+
+  it('is installed without a warning', () => {
+    // `npm run` hands its own log level down.
+    const env = { ...process.env, npm_config_loglevel: undefined };
+    const options = { cwd: new URL('..', import.meta.url), encoding: 'utf8', env } as const;
+    expect(spawnSync('npm', ['ci', '--dry-run', '--offline'], options)).toMatchObject({ status: 0, stderr: '' });
   });
 
   it('has its install script allowed or refused by name, where it has one, and no other is named', () => {
