@@ -5,9 +5,9 @@
  * next two ports.
  */
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { explainStartFailure, stopOnSignal } from '../src/http/lifecycle.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
+import { readOptions } from './options.ts';
 import { EXAMPLE } from './seed.ts';
 import { describeAsking, localize, startSubgraph } from './subgraph.ts';
 import { CannotStart, GRAPHQL_PATHS, readSubgraph, startGateway } from './supergraph/gateway.ts';
@@ -64,14 +64,14 @@ try {
 ${describeAsking(url, operation)}
 `);
 } catch (error) {
-  console.error(explain(error));
+  console.error(error instanceof RouterError ? error.message : (explainStartFailure(error) ?? error));
   process.exit(1);
 }
 
 /** Reads the command line: a router, if any, and the subgraphs of other teams. */
 async function readArguments() {
   const options = { router: { type: 'string' }, subgraph: { type: 'string', multiple: true } } as const;
-  const { router, subgraph = [] } = parseArgs({ options }).values;
+  const { router, subgraph = [] } = readOptions(options);
   if (router !== undefined && !Object.hasOwn(ROUTERS, router))
     throw new CannotStart(`There is no router "${router}". Choose one of ${Object.keys(ROUTERS).join(', ')}.`);
   return { router: router as RouterName | undefined, others: await Promise.all(subgraph.map(readSubgraph)) };
@@ -84,8 +84,7 @@ function exitWithRouter(output: string): void {
 
 /** What is wrong, as text where the person who started the program can mend it. */
 function explain(error: unknown): unknown {
-  const isUsage = error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
-  return isUsage || error instanceof CannotStart ? error.message : (explainStartFailure(error) ?? error);
+  return error instanceof CannotStart ? error.message : (explainStartFailure(error) ?? error);
 }
 
 /** The gateway's port plus `count`; any free one where the gateway takes one. */

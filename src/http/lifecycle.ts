@@ -44,6 +44,7 @@ export function explainStartFailure(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error instanceof ConfigError) return error.message;
   const { code, syscall, port } = error as NodeJS.ErrnoException & { port?: number };
+  if (String(code).startsWith('ERR_PARSE_ARGS')) return error.message;
   if (code === 'EADDRINUSE')
     return `Port ${port} is taken by another process. Set PORT or METRICS_PORT, whichever it is, to a free one.`;
   const cannotListen = syscall === 'listen' || syscall === 'getaddrinfo';

@@ -1,12 +1,14 @@
 // A jest environment for a suite of someone else's in which some tests have to fail. The test file says which and how,
-// in `expectedFailures`, a Map of full names to patterns; a name leaves it when its test is done.
+// in `expectedFailures`, a Map of full names to patterns; a name leaves it when its test is done. The names of the tests that
+// the suite skips get the test file's `whySkipped`, for the summary of `npm test`.
 import { stripVTControlCharacters } from 'node:util';
 import { TestEnvironment } from 'jest-environment-node';
 
 export default class extends TestEnvironment {
   async handleTestEvent({ name, test }) {
+    const { expectedFailures, whySkipped } = this.global;
+    if (name === 'test_skip' && test.mode === 'skip') test.name += `. Skipped: ${whySkipped}`;
     if (name !== 'test_done') return;
-    const { expectedFailures } = this.global;
     const fullName = nameOf(test);
     const pattern = expectedFailures.get(fullName);
     if (!pattern) return;

@@ -3,6 +3,7 @@
  */
 import { type ChildProcess, type ChildProcessWithoutNullStreams, type StdioOptions, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 const ROOT = new URL('../..', import.meta.url);
 export const SCRIPTS: Record<string, string> = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')).scripts;
@@ -36,8 +37,14 @@ export function start(
 
 /** Runs `npm start` in a process group of its own. */
 export function runNpmStart(given: NodeJS.ProcessEnv) {
-  const { PATH = '', HOME = '' } = process.env;
-  const child = spawn('npm', ['start'], { cwd: ROOT, env: { PATH, HOME, ...given }, detached: true });
+  return runInGroup('exec npm start', given);
+}
+
+/** Runs a command as npm runs a script, in a process group of its own. */
+export function runInGroup(command: string, given: NodeJS.ProcessEnv = {}, folder: URL | string = ROOT) {
+  const { PATH, HOME } = process.env;
+  const env = { PATH: `${fileURLToPath(new URL('node_modules/.bin', ROOT))}:${PATH}`, HOME, ...given };
+  const child = spawn('/bin/sh', ['-c', command], { cwd: folder, env, detached: true });
   groups.add(child);
   child.on('close', () => groups.delete(child));
   return watch(child);

@@ -1,0 +1,77 @@
+/**
+ * `npm run check` and, with `--tests`, `npm test`: runs one check after the other, stops at the first that fails, and prints
+ * a summary. Exits with 1 where a check failed.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { readOptions } from './options.ts';
+
+/** What is read of the file that jest writes. */
+interface Results {
+  readonly numTotalTests: number;
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
+  }[];
+  /** File → how often each of its statements ran. */
+  readonly coverageMap: Readonly<Record<string, { readonly s: Readonly<Record<string, number>> }>>;
+}
+
+const { tests } = readOptions({ tests: { type: 'boolean' } });
+const folder = mkdtempSync(join(tmpdir(), 'checks-'));
+const resultsFile = join(folder, 'results.json');
+
+const CHECKS: [what: string, command: string][] = [
+  ['Types', 'tsc'],
+  ['Lint and format', 'biome check --error-on-warnings .'],
+  ['Schema, examples and consumers’ operations, by the rules of GraphOS', 'npm run lint:schema'],
+  ['Breaking changes of the schema, for consumers’ operations too', "npm run schema:check -- --operations 'apps/**/*.graphql'"],
+  ['Generated code is up to date', 'npm run codegen -- --check'],
+];
+const TESTS: [what: string, command: string] = [
+  'Tests',
+  `npm run test:jest -- --coverage --json --outputFile='${resultsFile}'`,
+];
+const NOT_RUN = [
+  ...(tests ? [] : ['the tests (npm test)']),
+  'the alerts (promtool)',
+  'the image (npm run image:check)',
+  'real routers (npm run test:routers)',
+];
+
+const summary: string[] = [];
+for (const [what, command] of tests ? [...CHECKS, TESTS] : CHECKS) {
+  if (process.exitCode) {
+    summary.push(`not reached  ${what}`);
+    continue;
+  }
+  console.log(`\n── ${what}`);
+  const { status } = spawnSync(command, { shell: true, stdio: 'inherit' });
+  if (status !== 0) process.exitCode = 1;
+  summary.push(`${status === 0 ? 'passed       ' : 'FAILED       '}${what}`);
+}
+if (existsSync(resultsFile)) summary.push(...describe(JSON.parse(readFileSync(resultsFile, 'utf8'))));
+rmSync(folder, { recursive: true });
+console.log(['\n── Summary', ...summary].join('\n  '));
+console.log(`Not run here, but by CI (.ci/run): ${NOT_RUN.join(', ')}.`);
+
+/** Returns lines: how many tests passed, how many are skipped and why, which their names say, and what the tests cover. */
+function describe({ numTotalTests, numPassedTests, numFailedTests, testResults, coverageMap }: Results): string[] {
+  const skipped = testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => !['passed', 'failed'].includes(status))
+      .map(({ fullName }) => `${relative('', name)}: ${fullName.split('. Skipped: ')[1] ?? fullName}`),
+  );
+  const reasons = Map.groupBy(skipped, (reason) => reason);
+  const statements = Object.values(coverageMap).flatMap(({ s }) => Object.values(s));
+  const covered = (100 * statements.filter((count) => count > 0).length) / statements.length;
+  return [
+    `${numTotalTests} tests in ${testResults.length} files: ${numPassedTests} passed, ${numFailedTests} failed, ${skipped.length} skipped`,
+    ...Array.from(reasons, ([reason, tests]) => `skipped ${tests.length} in ${reason}`),
+    `${covered.toFixed(1)} % of the statements in src/ covered`,
+  ].map((line) => `             ${line}`);
+}
