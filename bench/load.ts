@@ -2,7 +2,6 @@
  * Load on a server over kept-alive connections, as a router has them, and what became of it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from 'undici';
 
 export interface Ask {
   readonly token: string;
@@ -28,6 +27,8 @@ export interface Outcome {
 }
 
 export async function load(url: string, { connections, durationMs, pauseMs = 0, next }: Load): Promise<Outcome> {
+  // Not before: bench/main.ts reads its arguments first, and then installs this.
+  const { Client } = await import('undici');
   const { origin, pathname } = new URL(url);
   const latencies: number[] = [];
   const bad: Record<string, number> = {};

@@ -3,6 +3,7 @@
  * Writes what it measured into docs/performance.json, docs/performance.md and docs/images/performance.svg. `npm run bench --
  * list-20 hot` runs these workloads only and `-- ablation` the layers; both print and write nothing.
  */
+import { execFileSync } from 'node:child_process';
 import { isDeepStrictEqual } from 'node:util';
 import { type Contender, keepOffServerCore, killAll, start } from './contender.ts';
 import { ABLATED, KINDS, type Kind, OURS } from './contenders.ts';
@@ -27,6 +28,7 @@ if (unknown.length > 0) {
   process.exit(1);
 }
 
+execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund'], { stdio: 'inherit' });
 process.on('exit', killAll);
 const pinned = keepOffServerCore();
 const upstream = await startUpstream();

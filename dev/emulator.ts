@@ -2,15 +2,15 @@
  * `npm run emulator`: runs the emulator of the command API alone, for the tests of another team. `-- --port 5001` chooses the
  * port. Every start has the same data.
  */
-import { parseArgs } from 'node:util';
 import { PATH } from './command-api.ts';
+import { readOptions } from './options.ts';
 import { EXAMPLE } from './seed.ts';
 import { MORE_RESIDENCES, startCommandApi } from './subgraph.ts';
 
 const DEFAULT_PORT = '5001';
 
 try {
-  const { port } = parseArgs({ options: { port: { type: 'string', default: DEFAULT_PORT } } }).values;
+  const { port } = readOptions({ port: { type: 'string', default: DEFAULT_PORT } });
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     throw new Error('--port must be a whole number from 0 to 65535.');
   const { url } = await startCommandApi(Number(port));

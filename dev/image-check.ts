@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { createCommandApi, freePort, serve } from './command-api.ts';
 import { buildImage, type Container, Unable } from './image-check/engine.ts';
+import { readOptions } from './options.ts';
 import { EXAMPLE, seed } from './seed.ts';
 import { Store } from './store.ts';
 
@@ -41,6 +42,7 @@ function list(some: readonly string[]): string {
   return some.slice(0, 10).join(', ') + rest || 'none';
 }
 
+readOptions({});
 let failures = 0;
 async function check(name: string, look: () => Promise<[good: boolean, seen: string]>): Promise<void> {
   const [good, seen] = await look().catch((error): [boolean, string] => [false, String(error)]);

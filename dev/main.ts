@@ -3,6 +3,7 @@
  */
 import { explainStartFailure, stopOnSignal } from '../src/http/lifecycle.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
+import { readOptions } from './options.ts';
 import { EXAMPLE } from './seed.ts';
 import { describeAsking, localize, MORE_RESIDENCES, startSubgraph } from './subgraph.ts';
 
@@ -12,6 +13,7 @@ const PAGE = {
   headers: { authorization: `Bearer ${EXAMPLE.token}` },
 };
 
+readOptions({});
 try {
   const subgraph = await startSubgraph({ ROUTER_SECRET: '' }, (app) => serveBrowsers(app, PAGE));
   stopOnSignal(subgraph.stop, subgraph.logger);

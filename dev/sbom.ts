@@ -6,7 +6,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readOptions } from './options.ts';
 
+readOptions({});
 const { devDependencies: _, overrides: __, ...manifest } = read('package.json');
 const lock = read('package-lock.json');
 const temporary = mkdtempSync(join(tmpdir(), 'sbom-'));

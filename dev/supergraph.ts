@@ -82,11 +82,6 @@ function exitWithRouter(output: string): void {
   process.exit(1);
 }
 
-/** What is wrong, as text where the person who started the program can mend it. */
-function explain(error: unknown): unknown {
-  return error instanceof CannotStart ? error.message : (explainStartFailure(error) ?? error);
-}
-
 /** The gateway's port plus `count`; any free one where the gateway takes one. */
 function portAfter(count: number): string {
   return String(PORT === 0 ? 0 : PORT + count);

@@ -1,6 +1,7 @@
 /**
  * The production server: reads the environment, starts, and stops on a signal.
  */
+import { parseArgs } from 'node:util';
 import { loadConfig } from './config.ts';
 import { exitOnCrash, explainStartFailure, stopOnSignal } from './http/lifecycle.ts';
 import { createServer } from './server.ts';
@@ -8,6 +9,7 @@ import { createLogger } from './telemetry/log.ts';
 import { startTracing } from './tracing.ts';
 
 try {
+  parseArgs();
   const config = loadConfig();
   const logger = createLogger(config.LOG_LEVEL);
   exitOnCrash(logger);

@@ -10,7 +10,17 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort } from '../dev/command-api.ts';
 import { EXAMPLE } from '../dev/seed.ts';
 import { request } from './support/load.ts';
-import { argumentsOf, killAll, run, runNpmStart, SCRIPTS, signalGroup, start, watch } from './support/process.ts';
+import {
+  argumentsOf,
+  killAll,
+  run,
+  runInGroup,
+  runNpmStart,
+  SCRIPTS,
+  signalGroup,
+  start,
+  watch,
+} from './support/process.ts';
 import { HEADERS } from './support/replica.ts';
 import { ROUTER_SECRET } from './support/subgraph.ts';
 import { startUpstream } from './support/upstream.ts';
@@ -469,6 +479,22 @@ exec '${process.execPath}' --import "${old}" "$@"
     const program = watch(start('/bin/sh', ['-c', SCRIPTS[name] ?? ''], { ...ENV, PATH: folder }));
     expect(await program.exit).toBe(1);
     expect(program.output()).toMatch(/^This project needs Node 24 and runs on .+\n.+npm ci --ignore-scripts=false\n$/);
+  });
+});
+
+describe('an npm script', () => {
+  // test/schema-check.test.ts has the arguments of that script.
+  const scripts = Object.keys(SCRIPTS).filter((name) => name !== 'schema:check');
+
+  it.each(scripts)('refuses an unknown argument, and does nothing: npm run %s', async (name) => {
+    // A pattern of jest's is no fault before jest has looked. Until then, only packages are installed.
+    const command = (SCRIPTS[name] ?? '').replace(/^npm ci .+ && /, '');
+    const isOurs = command.endsWith('.ts') || command.includes('.ts ');
+    for (const argument of ['nosuch', '--nosuch']) {
+      const script = runInGroup(`${command} ${argument}`);
+      expect(await script.exit).toBeGreaterThan(0);
+      expect(script.output()).toMatch(isOurs ? /^.+\n$/ : /nosuch/);
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * `npm run test:soak [-- <scenario>]`: what is too long for a test run. Each scenario runs the server that ships as a
+ * `npm run test:soak [-- <scenario> …]`: what is too long for a test run. Each scenario runs the server that ships as a
  * separate process, before a command API in this process, over the loopback interface only. Prints a table and
  * exits with 1 where a figure misses its bound. SOAK_SECONDS is the length of the steady load, 300 unless told.
  */
@@ -23,9 +23,10 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'idle-clients': idleClients,
 };
 
-const [only] = process.argv.slice(2);
-if (only !== undefined && !Object.hasOwn(SCENARIOS, only)) {
-  console.error(`There is no ${only}. There are: ${Object.keys(SCENARIOS).join(', ')}.`);
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter((name) => !Object.hasOwn(SCENARIOS, name));
+if (unknown.length > 0) {
+  console.error(`There is no ${unknown.join(', ')}. There are: ${Object.keys(SCENARIOS).join(', ')}.`);
   process.exit(1);
 }
 process.on('exit', killAll);
@@ -33,7 +34,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 
 let missed = 0;
 for (const [scenario, run] of Object.entries(SCENARIOS)) {
-  if (only !== undefined && scenario !== only) continue;
+  if (chosen.length > 0 && !chosen.includes(scenario)) continue;
   console.log(`\n${scenario}`);
   const figures = await run();
   const width = Math.max(...figures.map(({ name }) => name.length));
