@@ -29,7 +29,10 @@ const CHECKS: [what: string, command: string][] = [
   ['Types', 'tsc'],
   ['Lint and format', 'biome check --error-on-warnings .'],
   ['Schema, examples and consumers’ operations, by the rules of GraphOS', 'npm run lint:schema'],
-  ['Breaking changes of the schema, for consumers’ operations too', "npm run schema:check -- --operations 'apps/**/*.graphql'"],
+  [
+    'Breaking changes of the schema, for consumers’ operations too',
+    "npm run schema:check -- --operations 'apps/**/*.graphql'",
+  ],
   ['Generated code is up to date', 'npm run codegen -- --check'],
 ];
 const TESTS: [what: string, command: string] = [

@@ -9,8 +9,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { type GraphQLSchema, parse, print } from 'graphql';
+import { readOptions } from './options.ts';
 import { type Change, compareSchemas } from './schema-changes.ts';
 import { composeApi, findInvalid, findUsers, readOperations } from './schema-operations.ts';
 
@@ -23,9 +23,10 @@ const SUPERGRAPH = 'supergraph/supergraph.yaml';
 const read = (file: string) => readFileSync(file, 'utf8');
 
 try {
-  const { accept: isAccepted, operations } = parseArgs({
-    options: { accept: { type: 'boolean' }, operations: { type: 'string', multiple: true, default: [] } },
-  }).values;
+  const { accept: isAccepted, operations } = readOptions({
+    accept: { type: 'boolean' },
+    operations: { type: 'string', multiple: true, default: [] },
+  });
   if (isAccepted) accept();
   else process.exitCode = (await check(operations)) ? 0 : 1;
 } catch (error) {

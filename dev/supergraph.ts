@@ -64,7 +64,7 @@ try {
 ${describeAsking(url, operation)}
 `);
 } catch (error) {
-  console.error(error instanceof RouterError ? error.message : (explainStartFailure(error) ?? error));
+  console.error(error instanceof CannotStart ? error.message : (explainStartFailure(error) ?? error));
   process.exit(1);
 }
 
