@@ -24,7 +24,7 @@ try {
   More residences        ${MORE_RESIDENCES}
 `);
 } catch (error) {
-  const { code, message } = error as NodeJS.ErrnoException;
-  console.error(code === 'EADDRINUSE' ? 'The port is taken by another process. Choose another with --port.' : message);
+  const { code, port, message } = error as NodeJS.ErrnoException & { port?: number };
+  console.error(code === 'EADDRINUSE' ? `Port ${port} is taken by another process. Choose one with --port.` : message);
   process.exit(1);
 }

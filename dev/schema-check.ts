@@ -49,7 +49,9 @@ async function check(patterns: string[]): Promise<boolean> {
   console.log(`Compared with ${name}: ${changes.length === 0 ? 'nothing' : changes.length} changed.`);
   for (const { level, message } of changes) {
     const reason = level === 'breaking' ? declared.get(message) : undefined;
-    console.log(`  ${level.padEnd(9)}  ${message}${reason === undefined ? '' : ` (declared: ${reason})`}`);
+    // Descriptions can be long, old and new.
+    const said = level === 'safe' ? shorten(message) : message;
+    console.log(`  ${level.padEnd(9)}  ${said}${reason === undefined ? '' : ` (declared: ${reason})`}`);
   }
   const breaking = changes.filter(({ level }) => level === 'breaking').map(({ message }) => message);
   for (const message of declared.keys()) {
@@ -63,6 +65,11 @@ async function check(patterns: string[]): Promise<boolean> {
   }
   const areValid = patterns.length === 0 || checkOperations(patterns, sdl, changes);
   return undeclared.length === 0 && areValid;
+}
+
+function shorten(text: string): string {
+  const [line = ''] = text.split('\n');
+  return line.length < text.length || line.length > 150 ? `${line.slice(0, 150)} …` : text;
 }
 
 /** Prints which operations use a breaking change, and which are not valid. Returns whether all are valid. */
@@ -80,7 +87,7 @@ function checkOperations(patterns: string[], released: string, changes: Change[]
   console.log(`Operations: ${operations.length} checked, ${invalid.length} not valid.`);
   for (const { level, message, path } of changes) {
     const users = level === 'breaking' && path ? findUsers(operations, before ?? after, path) : [];
-    if (users.length > 0) console.log([`  ${message}, used by`, ...users].join('\n    '));
+    if (users.length > 0) console.log([`  Affected by: ${message}`, ...users].join('\n    '));
   }
   if (invalid.length > 0) console.error(invalid.join('\n'));
   return invalid.length === 0;

@@ -2,7 +2,7 @@
  * Which operations of consumers a changed schema breaks. Consumers send their operations to the router, so the API schema
  * of the supergraph decides, not this subgraph's schema.
  */
-import { globSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { composeServices } from '@theguild/federation-composition';
 import {
@@ -51,7 +51,9 @@ export function readOperations(patterns: readonly string[]): Operation[] {
 
 /** Returns each matching file and its app's folder: the first folder below the part of the pattern without wildcards. */
 function findFolders(pattern: string): [file: string, folder: string][] {
-  const files = globSync(pattern).sort();
+  const files = globSync(pattern)
+    .filter((path) => statSync(path).isFile())
+    .sort();
   if (files.length === 0) throw new Error(`--operations '${pattern}' matches no file.`);
   const parts = pattern.split('/').slice(0, -1);
   const wildcard = parts.findIndex((part) => /[*?[{(]/.test(part));

@@ -169,7 +169,7 @@ describe('every fault is told at once', () => {
           finishTime: NEW_MAINTENANCE.startTime,
           description: ' ',
           contact: 'x'.repeat(1001),
-          pictureFilenames: ['x', 'x'.repeat(257)],
+          pictureFilenames: ['x', 'x'.repeat(257), ''],
         },
       },
       ['createMaintenance'],
@@ -179,6 +179,7 @@ describe('every fault is told at once', () => {
         'input.description must not be blank',
         'input.contact must not be longer than 1000 characters',
         'input.pictureFilenames[1] must not be longer than 256 characters',
+        'input.pictureFilenames[2] must not be blank',
       ],
     ],
     [

@@ -55,7 +55,7 @@ describe('npm run emulator', () => {
     expect(await answer.json()).toMatchObject({ success: true, result: [{ maintenance_id: EXAMPLE.maintenanceId }] });
     const second = emulator('--port', port);
     expect(await second.exit).toBe(1);
-    expect(second.output()).toBe('The port is taken by another process. Choose another with --port.\n');
+    expect(second.output()).toBe(`Port ${port} is taken by another process. Choose one with --port.\n`);
   });
 
   it('refuses a port that is none', async () => {

@@ -29,7 +29,7 @@ it('a variable of two examples has one value, as in Sandbox, and no operation re
 
 it('the examples in the descriptions of the schema work', async () => {
   const sdl = readFileSync('schema/maintenance.graphql', 'utf8');
-  const found = [...sdl.matchAll(/for\s+example `([^`]+)`/gi)].map(([, value]) => value);
+  const found = [...sdl.matchAll(/for\s+example\s+`([^`]+)`/gi)].map(([, value]) => value);
   const [time, id, residenceId, argument, offsetTime, ...others] = found;
   expect(others).toEqual([]);
   const query = `query ($id: ID!, $residenceId: ID!) { maintenance(id: $id) { id } maintenances(residenceId: $residenceId) { id } }`;

@@ -364,7 +364,7 @@ describe('the program', () => {
         `Compared with ${BASELINE}: 1 changed.`,
         `  breaking   ${message} (declared: R)`,
         `Operations: 4 checked, ${invalid.length > 0 ? 1 : 0} not valid.`,
-        ...(users.length > 0 ? [`  ${message}, used by`, ...users] : []),
+        ...(users.length > 0 ? [`  Affected by: ${message}`, ...users] : []),
       ]);
       expect(stderr.split('\n')).toEqual([...invalid, '']);
       expect(status).toBe(invalid.length > 0 ? 1 : 0);
@@ -460,7 +460,7 @@ Operations: 4 checked, 0 not valid.
   breaking   ${message} (declared: R)
 The released schema does not compose: every operation counts as valid before.
 Operations: 4 checked, 0 not valid.
-  ${message}, used by
+  Affected by: ${message}
     store: Boxes (apps/store/boxes.graphql)
 `,
         stderr: '',

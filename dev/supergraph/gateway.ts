@@ -11,7 +11,7 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
-import { parse } from 'graphql';
+import { type GraphQLError, parse } from 'graphql';
 import { showCommands } from '../show-commands.ts';
 import { type Listening, type Running, serveApollo } from './host.ts';
 
@@ -86,10 +86,19 @@ export function toServices(subgraphs: readonly Subgraph[]) {
 
 /** Returns the SDL of the supergraph. Throws a `CannotStart` with the composer's own messages. */
 export function composeSupergraph(subgraphs: readonly Subgraph[]): string {
-  const { errors, supergraphSdl } = composeServices(toServices(subgraphs));
+  const { errors, supergraphSdl } = compose(subgraphs);
   if (errors)
-    throw new CannotStart(`The supergraph does not compose:\n${errors.map(({ message }) => message).join('\n')}`);
+    throw new CannotStart(['The supergraph does not compose:', ...errors.map(({ message }) => message)].join('\n'));
   return supergraphSdl;
+}
+
+/** Composes, and returns what the composer throws at two subgraphs of one name as its other messages. */
+function compose(subgraphs: readonly Subgraph[]): ReturnType<typeof composeServices> {
+  try {
+    return composeServices(toServices(subgraphs));
+  } catch (error) {
+    return { errors: [error as GraphQLError] };
+  }
 }
 
 /** Reads the schema of a running subgraph, given as `NAME=URL`. Throws a `CannotStart` where that is not possible. */

@@ -59,7 +59,7 @@ export function checkNewMaintenance(input: NewMaintenance): NewMaintenance {
     'input.pictureFilenames': faultOfCount(pictureFilenames, LIMITS.pictureFilenames),
   };
   for (const [index, filename] of pictureFilenames?.slice(0, LIMITS.pictureFilenames).entries() ?? [])
-    faults[`input.pictureFilenames[${index}]`] = faultOfLength(filename, LIMITS.pictureFilename);
+    faults[`input.pictureFilenames[${index}]`] = faultOfText(filename, LIMITS.pictureFilename);
   refuse(faults);
   return input;
 }

@@ -18,8 +18,9 @@ export type Scalars = {
 };
 
 /**
- * A repair request to be filed (报修信息). Every fault of it is in `extensions.arguments` of one error: the argument, for
- * example `input.finishTime`, and a message. Times may have any offset, for example `2026-12-01T09:00:00+08:00`.
+ * A repair request to be filed (报修信息). One error tells every fault in `extensions.arguments`: the argument, for example
+ * `input.finishTime`, and a message. Only what GraphQL itself refuses comes alone, such as a malformed time. Times may have
+ * any offset, for example `2026-12-01T09:00:00+08:00`.
  */
 export type CreateMaintenanceInput = {
   /** Whom to contact about it (联系人). Not blank, at most 1,000 characters. */
@@ -28,7 +29,7 @@ export type CreateMaintenanceInput = {
   description: Scalars['String']['input'];
   /** When the requested period ends (结束时间). Later than `startTime`. */
   finishTime: Scalars['DateTime']['input'];
-  /** Names of pictures that the app uploaded through the vendor's SDK (文件名): at most 20, each of at most 256 characters. */
+  /** Names of pictures that the app uploaded through the vendor's SDK (文件名): at most 20, each not blank and of at most 256 characters. */
   pictureFilenames?: InputMaybe<Array<Scalars['String']['input']>>;
   /** The command API's id of the residence (住宅ID). */
   residenceId: Scalars['ID']['input'];
@@ -59,10 +60,10 @@ export type DeleteMaintenanceFailure = {
 };
 
 /**
- * The error codes. A failed command has one of these values, in `failures` or in `extensions.code` of an error. What is
- * refused before any command is sent has one of these in `extensions.code`, or `UNAUTHENTICATED`:
+ * All error codes. A failed command has one of the values below, in `failures` or in `extensions.code` of an error. A request
+ * that is refused before any command is sent has `UNAUTHENTICATED` or one of these codes in `extensions.code`:
  *
- * - `BAD_USER_INPUT`: an argument is wrong, and `extensions.arguments` says which and why; or the operation asks for too much.
+ * - `BAD_USER_INPUT`: arguments are wrong, as `extensions.arguments` or the message says; or the operation asks for too much.
  * - `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `OPERATION_RESOLUTION_FAILURE`: the document does not fit the schema.
  * - `PERSISTED_QUERY_NOT_SUPPORTED`: there is a hash in place of a query.
  * - `BAD_REQUEST`, `NOT_FOUND`: it is no GraphQL request.
@@ -74,7 +75,7 @@ export type DeleteMaintenanceFailureCode =
   | 'COMMAND_REJECTED'
   /** The command API does not allow this to the caller. */
   | 'FORBIDDEN'
-  /** A fault of this subgraph. Tell its owners the `errorId`. */
+  /** A fault of this subgraph. Tell its owners the `errorId`, which is in `extensions` or in `message`. */
   | 'INTERNAL_SERVER_ERROR'
   /** There is no usable `Authorization: Bearer <token>`, or the command API does not accept the token. Get a new one. */
   | 'UNAUTHENTICATED'
@@ -165,7 +166,10 @@ export type Mutation = {
   __typename?: 'Mutation';
   /** Files a repair request (创建报修信息). */
   createMaintenance?: Maybe<CreateMaintenancePayload>;
-  /** Deletes one repair request (删除报修信息). */
+  /**
+   * Deletes one repair request (删除报修信息). For a request that does not exist, the command API decides: success or
+   * `COMMAND_REJECTED`.
+   */
   deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
   /**
    * Deletes repair requests of several residences (批量删除报修信息). Those of one residence succeed or fail together, without

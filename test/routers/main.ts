@@ -1,0 +1,24 @@
+/**
+ * `npm run test:routers [-- <file> …]`: installs the routers and clients that npm has, and runs the tests of this folder, or those
+ * of the named files.
+ */
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { basename } from 'node:path';
+
+const names = globSync('test/routers/*.test.ts').map((file) => basename(file, '.test.ts'));
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter((name) => !names.includes(name));
+if (unknown.length > 0) {
+  console.error(`There is no ${unknown.join(', ')}. There are: ${names.sort().join(', ')}.`);
+  process.exit(1);
+}
+
+const files = (chosen.length > 0 ? chosen : names).map((name) => `test/routers/${name}.test`);
+for (const command of [
+  'ci --prefix dev/supergraph/routers --no-audit --no-fund',
+  `run test:jest -- --config test/routers/jest.config.mjs ${files.join(' ')}`,
+]) {
+  const { status } = spawnSync('npm', command.split(' '), { stdio: 'inherit' });
+  if (status !== 0) process.exit(1);
+}
