@@ -8,9 +8,13 @@ const OTEL = ['OTEL_TRACES_EXPORTER', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPOR
 
 /** Shorter secrets can be guessed. */
 const SECRET_LENGTH = 16;
-const LOOPBACK = /^http:\/\/(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/;
+/** An origin without TLS that is not on this machine. */
+const PLAIN = /^http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$)/;
 
-/** A variable that `parse` makes undefined of is told `fault`. */
+/** The variables that are valid alone; others are absent. */
+type Valid = Readonly<Record<string, string | number | undefined>>;
+
+/** Makes a validator that refuses a text with `fault` if `parse` returns undefined. */
 export function checked<T>(parse: (text: string) => T | undefined, fault: string) {
   return makeValidator((text): T => {
     const value = parse(text);
@@ -99,14 +103,14 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   };
 }
 
-/** Returns the faults of variables that are valid alone and do not fit together. Invalid variables are absent. */
-function checkCombinations(env: Record<string, string | number | undefined>): string[] {
-  const { COMMAND_API_URL = '', ATTEMPT_TIMEOUT_MS = 0, OPERATION_TIMEOUT_MS = Number.POSITIVE_INFINITY } = env;
-  const isPlain = /^http:/.test(`${COMMAND_API_URL}`) && !LOOPBACK.test(`${COMMAND_API_URL}`);
+/** Returns the faults of variables that do not fit together. */
+function checkCombinations({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, OPERATION_TIMEOUT_MS, ...env }: Valid): string[] {
+  const isPlain = PLAIN.test(String(COMMAND_API_URL)) && env.ALLOW_HTTP_COMMAND_API !== 'true';
   const faults: string[] = [];
-  if (isPlain && env.NODE_ENV !== 'development' && env.ALLOW_HTTP_COMMAND_API !== 'true')
+  if (isPlain && env.NODE_ENV !== 'development')
     faults.push('COMMAND_API_URL must be https in production (or say ALLOW_HTTP_COMMAND_API=true)');
-  if (ATTEMPT_TIMEOUT_MS >= OPERATION_TIMEOUT_MS) faults.push('ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS');
+  if (Number(ATTEMPT_TIMEOUT_MS) >= Number(OPERATION_TIMEOUT_MS))
+    faults.push('ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS');
   if (env.PORT && env.PORT === env.METRICS_PORT) faults.push('METRICS_PORT must differ from PORT');
   return faults;
 }
@@ -118,14 +122,14 @@ function checkCombinations(env: Record<string, string | number | undefined>): st
 export function readVariables<S>(
   environment: NodeJS.ProcessEnv,
   specs: S,
-  checkMore = (_env: Record<string, string | number | undefined>): string[] => [],
+  checkMore: (env: Valid) => string[] = () => [],
 ) {
   // A variable that is set to nothing is not set.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   return cleanEnv(given, specs, {
     reporter({ errors, env }) {
       const found = Object.entries(errors).map(([name, error]) => `${name} ${(error as Error | undefined)?.message}`);
-      const faults = [...found, ...checkMore(env as Record<string, string | number | undefined>)];
+      const faults = [...found, ...checkMore(env as Valid)];
       if (faults.length > 0) throw new ConfigError(faults);
     },
   });

@@ -53,8 +53,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const mayTrace = config.routerSecrets.length > 0;
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ id, headers, share }, reply) => {
     const isTraced = mayTrace && headers['apollo-federation-include-trace'] === 'ftv1';
-    const incoming = { id, headers, share, isTraced, mask: errors.mask };
-    const context = createContext(incoming, upstream, config.OPERATION_TIMEOUT_MS);
+    const context = createContext({ id, headers, share, isTraced }, upstream, config.OPERATION_TIMEOUT_MS);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));
     return context;
   };
@@ -76,8 +75,8 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     logger,
     formatError: errors.formatError,
     plugins: [
-      operationReport(logger, metrics),
       errors.plugin,
+      operationReport(logger, metrics),
       { requestDidStart: async () => ({ didResolveOperation: refuseNullConditions }) },
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),

@@ -16,7 +16,7 @@ const REFUSED: [string, string, Record<string, unknown>, string, string][] = [
     '{ maintenances(residenceId: "") { id } }',
     {},
     'maintenances',
-    '"residenceId" must not be empty',
+    '"residenceId" must be 1 to 256 characters',
   ],
   [
     'a negative first',
@@ -60,7 +60,7 @@ const REFUSED: [string, string, Record<string, unknown>, string, string][] = [
     MUTATE,
     { input: { ...NEW_MAINTENANCE, residenceId: '' } },
     'createMaintenance',
-    '"input.residenceId" must not be empty',
+    '"input.residenceId" must be 1 to 256 characters',
   ],
   [
     'a blank description',
@@ -132,7 +132,7 @@ describe('is refused before any command', () => {
 describe('every fault is told at once', () => {
   const many = (count: number, text = 'x') => Array.from({ length: count }, () => text);
   const ALL_OF_A_LIST = [
-    'residenceId must not be empty',
+    'residenceId must be 1 to 256 characters of well-formed Unicode',
     'states must not hold more than 100 entries',
     'first must not be negative',
     'offset must not be negative',
@@ -174,13 +174,20 @@ describe('every fault is told at once', () => {
       },
       ['createMaintenance'],
       [
-        'input.residenceId must be at most 256 characters of well-formed Unicode',
+        'input.residenceId must be 1 to 256 characters of well-formed Unicode',
         'input.finishTime must be later than input.startTime',
         'input.description must not be blank',
         'input.contact must not be longer than 1000 characters',
         'input.pictureFilenames[1] must not be longer than 256 characters',
         'input.pictureFilenames[2] must not be blank',
       ],
+    ],
+    [
+      'of file names only where there are not too many',
+      MUTATE,
+      { input: { ...NEW_MAINTENANCE, contact: '', pictureFilenames: many(21, '') } },
+      ['createMaintenance'],
+      ['input.contact must not be blank', 'input.pictureFilenames must not hold more than 20 entries'],
     ],
     [
       'of ids to delete, the first 20',
@@ -202,17 +209,18 @@ describe('every fault is told at once', () => {
       { r: [{ __typename: 'Maintenance', residence: { id: '' }, maintenanceId: 7 }] },
       ['_entities', 0],
       [
-        'representations.residence.id must not be empty',
-        'representations.maintenanceId must be at most 256 characters of well-formed Unicode',
+        'representations.residence.id must be 1 to 256 characters of well-formed Unicode',
+        'representations.maintenanceId must be 1 to 256 characters of well-formed Unicode',
       ],
     ],
   ];
 
   it.each(CASES)('%s', async (_, operation, variables, path, faults) => {
     const { errors } = await subgraph.ask(operation, { variables });
+    const first = faults[0]?.replace(/^(\S+) (.*)$/, 'Argument "$1" $2.');
     expect(errors).toMatchObject([
       {
-        message: faults.map((fault) => fault.replace(/^(\S+) (.*)$/, 'Argument "$1" $2.')).join(' '),
+        message: `${first} ${faults.length - 1} more in extensions.arguments.`,
         path,
         extensions: { code: 'BAD_USER_INPUT' },
       },

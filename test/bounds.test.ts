@@ -4,7 +4,15 @@
  */
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { type GraphQLObjectType, getNullableType, isListType, isObjectType } from 'graphql';
+import {
+  type GraphQLInputType,
+  type GraphQLObjectType,
+  getNullableType,
+  isEnumType,
+  isInputObjectType,
+  isListType,
+  isObjectType,
+} from 'graphql';
 import { exampleTicket } from '../dev/seed.ts';
 import { createAdmission } from '../src/command-api/admission.ts';
 import { createCommandApiClient } from '../src/command-api/client.ts';
@@ -185,6 +193,79 @@ describe('an input', () => {
     const refused = await ask(1001);
     expect(refused.data).toBeNull();
     expectRefused(refused.errors, ['_entities'], 'must not hold more than 1000');
+  });
+});
+
+describe('every argument of the schema', () => {
+  const LONG = 'x'.repeat(20_000);
+  const VALID: Record<string, unknown> = { id: `${R}:m`, ids: [`${R}:m`], ...NEW_MAINTENANCE };
+
+  /** Returns a value that is taken for an argument or input field. */
+  function toValid(name: string, type: GraphQLInputType): unknown {
+    const bare = getNullableType(type);
+    if (name in VALID) return VALID[name];
+    if (isListType(bare)) return [toValid('', bare.ofType as GraphQLInputType)];
+    if (isEnumType(bare)) return bare.getValues()[0]?.name;
+    if (!isInputObjectType(bare)) return String(bare) === 'Int' ? 1 : 'x';
+    return Object.fromEntries(
+      Object.values(bare.getFields()).map((field) => [field.name, toValid(field.name, field.type)]),
+    );
+  }
+
+  /** Returns the values with one text too long or one list with too many entries, each with its path. */
+  function tooLarge(path: string, name: string, type: GraphQLInputType): [path: string, value: unknown][] {
+    const bare = getNullableType(type);
+    if (isListType(bare)) {
+      const inner = bare.ofType as GraphQLInputType;
+      const entry = ([] as unknown[]).concat(toValid(name, type))[0];
+      return [
+        [path, list(600, () => entry)],
+        ...tooLarge(`${path}[0]`, '', inner).map(([at, value]): [string, unknown] => [at, [value]]),
+      ];
+    }
+    if (isInputObjectType(bare))
+      return Object.values(bare.getFields()).flatMap((field) =>
+        tooLarge(`${path}.${field.name}`, field.name, field.type).map(([at, value]): [string, unknown] => [
+          at,
+          { ...(toValid(name, type) as object), [field.name]: value },
+        ]),
+      );
+    return ['String', 'ID'].includes(String(bare)) ? [[path, LONG]] : [];
+  }
+
+  const schema = createSchema();
+  const fields = (['query', 'mutation'] as const).flatMap((operation) =>
+    Object.values(schema.getRootType(operation as never)?.getFields() ?? {})
+      .filter(({ name }) => !name.startsWith('_'))
+      .map((field) => ({ operation, field })),
+  );
+  const cases = fields.flatMap(({ operation, field }) =>
+    field.args.flatMap(({ name, type }) =>
+      tooLarge(name, name, type).map(([path, value]) => ({
+        at: `${field.name}: ${path}`,
+        operation,
+        field,
+        name,
+        value,
+      })),
+    ),
+  );
+
+  it.each(cases)('has a bound: $at', async ({ operation, field, name, value }) => {
+    const declared = field.args.map((argument) => `$${argument.name}: ${argument.type}`).join(', ');
+    const given = field.args.map((argument) => `${argument.name}: $${argument.name}`).join(', ');
+    const variables = Object.fromEntries(
+      field.args.map((argument) => [argument.name, toValid(argument.name, argument.type)]),
+    );
+    const ask = (more: object) =>
+      subgraph.ask(`${operation} (${declared}) { ${field.name}(${given}) { __typename } }`, {
+        variables: { ...variables, ...more },
+      });
+    const { errors } = await ask({ [name]: value });
+    expect(errors).toMatchObject([{ path: [field.name], extensions: { code: 'BAD_USER_INPUT' } }]);
+    expect(subgraph.upstream.commands()).toEqual([]);
+    await ask({});
+    expect(subgraph.upstream.commands()).not.toEqual([]);
   });
 });
 

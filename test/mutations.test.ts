@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
-import { codes } from './support/subgraph.ts';
+import { codes, ROUTER_SECRET } from './support/subgraph.ts';
 import { failCommands } from './support/unforeseen.ts';
 import { TOKENS } from './support/upstream.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
@@ -157,24 +157,52 @@ describe('deleteMaintenances', () => {
     expect(data.deleteMaintenances).toMatchObject({ deletedIds: [], failures: [{ id: 'a:1' }, { id: 'b:1' }] });
   });
 
-  it('is data for a fault of ours too: each id has the code, all share one errorId, and the log has the fault once', async () => {
-    failCommands(new Error('canary'), (residenceId) => residenceId.startsWith('faulty'));
+  it('is data for a fault of ours too, with one errorId in the messages, the log and the metric', async () => {
+    failCommands(
+      () => new Error('canary'),
+      (residenceId) => residenceId.startsWith('faulty'),
+    );
     const ids = ['faulty1:1', `${R}:${M}`, 'faulty2:1', 'faulty2:2'];
-    const { data, errors } = await subgraph.ask(DELETE_MANY, { variables: { ids } });
+    const query = DELETE_MANY.replace('deleteMaintenances', 'a: deleteMaintenances').replace(
+      /}$/,
+      'b: deleteMaintenance(id: "faulty:3") { id } }',
+    );
+    const { data, errors } = await subgraph.ask(query, { variables: { ids } });
     jest.restoreAllMocks();
-    expect(errors).toEqual([]);
-    const logged = subgraph.logs().filter(({ msg }) => msg === 'unforeseen error');
-    expect(logged).toMatchObject([{ count: 1, errorId: expect.any(String) }]);
-    const failure = {
-      code: 'INTERNAL_SERVER_ERROR',
-      message: `Internal server error, errorId ${logged[0]?.errorId}`,
-      outcome: 'UNKNOWN',
-    };
-    expect(data.deleteMaintenances).toEqual({
+    const errorId = errors[0]?.extensions.errorId;
+    expect(codes({ errors } as never)).toEqual([['INTERNAL_SERVER_ERROR', 'b']]);
+    expect(data.a).toEqual({
       deletedIds: [`${R}:${M}`],
-      failures: ['faulty1:1', 'faulty2:1', 'faulty2:2'].map((id) => ({ id, ...failure })),
+      failures: ['faulty1:1', 'faulty2:1', 'faulty2:2'].map((id) => ({
+        id,
+        code: 'INTERNAL_SERVER_ERROR',
+        message: `Internal server error, errorId ${errorId}`,
+        outcome: 'UNKNOWN',
+      })),
     });
     expect(subgraph.upstream.commands()).toEqual([`batch_delete_maintenance_info ${R} ${M}`]);
+    expect(subgraph.logs()).toMatchObject([
+      { msg: 'unforeseen error', count: 3, errorId },
+      { msg: 'operation', level: 50, codes: ['INTERNAL_SERVER_ERROR'], errorIds: [errorId] },
+    ]);
+  });
+
+  it('counts in the metric of failed operations where all that failed is data', async () => {
+    const failed = async () => {
+      const metrics = await fetch(`${subgraph.url}/metrics`, { headers: { 'router-authorization': ROUTER_SECRET } });
+      const line = /operations_total\{graphql_operation_type="mutation",code="INTERNAL_SERVER_ERROR"\} (\d+)/;
+      return Number(line.exec(await metrics.text())?.[1]);
+    };
+    const before = await failed();
+    failCommands(new Error('canary'));
+    const { errors } = await subgraph.ask(DELETE_MANY, { variables: { ids: ['a:1'] } });
+    jest.restoreAllMocks();
+    expect(errors).toEqual([]);
+    expect(await failed()).toBe(before + 1);
+    expect(subgraph.logs()).toMatchObject([
+      { msg: 'unforeseen error', count: 1 },
+      { msg: 'operation', level: 50, codes: ['INTERNAL_SERVER_ERROR'], errorIds: [expect.any(String)] },
+    ]);
   });
 
   it('is an error where the token is accepted for no group', async () => {

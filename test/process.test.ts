@@ -381,6 +381,24 @@ describe('npm start', () => {
     holder.close();
   });
 
+  it.each([
+    ['0.0.0.0', /^http:\/\/0\.0\.0\.0:\d+$/],
+    ['::1', /^http:\/\/\[::1\]:\d+$/],
+  ])(
+    'names the address that it listens on, the command API, and a secret that can be guessed: HOST=%s',
+    async (HOST, address) => {
+      const subgraph = run('src/main.ts', { ...ENV, HOST, ROUTER_SECRET: 'short-canary' });
+      const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
+      expect(url).toMatch(address);
+      expect((await fetch(`${url}/health/live`)).status).toBe(200);
+      expect(subgraph.output()).toContain('"commandApiUrl":"http://127.0.0.1:9"');
+      expect(subgraph.output()).toMatch(/"level":40.+"msg":"ROUTER_SECRET is shorter than 16 characters"/);
+      expect(subgraph.output()).not.toContain('canary');
+      subgraph.child.kill('SIGTERM');
+      await subgraph.exit;
+    },
+  );
+
   it('says where its metrics are, where that is a port of their own', async () => {
     const subgraph = run('src/main.ts', { ...ENV, METRICS_PORT: '0', DRAIN_DELAY_MS: '0' });
     const [, port] = await subgraph.until(/"metricsPort":(\d+),"url":"[^"]+","msg":"ready"/);

@@ -10,6 +10,7 @@ import {
   parse,
   visit,
 } from 'graphql';
+import { LIMITS } from '../src/graphql/limits.ts';
 import { resolvers } from '../src/graphql/resolvers/index.ts';
 import { createSchema } from '../src/graphql/schema.ts';
 
@@ -195,6 +196,20 @@ describe('the public schema', () => {
     // Those of a value are described there. UNAUTHENTICATED has both.
     const described = description?.match(/(?<=^- .*`)[A-Z_]+(?=`)/gm);
     expect([...FAILURE_CODES, ...(described ?? [])].sort()).toEqual(codes.sort());
+  });
+
+  it.each([
+    ['Mutation.deleteMaintenances.ids', `1 to ${LIMITS.ids} ids of at most ${LIMITS.residences} residences`],
+    ['CreateMaintenanceInput.description', `at most ${LIMITS.description.toLocaleString('en')} characters`],
+    ['CreateMaintenanceInput.contact', `at most ${LIMITS.contact.toLocaleString('en')} characters`],
+    ['CreateMaintenanceInput.pictureFilenames', `at most ${LIMITS.pictureFilenames}, `],
+    ['CreateMaintenanceInput.pictureFilenames', `at most ${LIMITS.pictureFilename} characters`],
+  ])('says at %s what is taken: %s', (coordinate, bound) => {
+    const [typeName = '', field = '', argument] = coordinate.split('.');
+    const type = schema.getType(typeName);
+    const found = isObjectType(type) || isInputObjectType(type) ? type.getFields()[field] : undefined;
+    const element = argument && found && 'args' in found ? found.args.find(({ name }) => name === argument) : found;
+    expect(element?.description?.replace(/\s+/g, ' ')).toContain(bound);
   });
 
   it('is linked to federation v2.9', () => {

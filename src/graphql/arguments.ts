@@ -49,16 +49,18 @@ export function checkSelection({ residenceId, states, first, offset }: Selection
 }
 
 export function checkNewMaintenance(input: NewMaintenance): NewMaintenance {
-  const { residenceId, startTime, finishTime, description, contact, pictureFilenames } = input;
+  const { residenceId, startTime, finishTime, description, contact } = input;
+  const filenames = input.pictureFilenames ?? [];
+  const tooMany = faultOfCount(filenames, LIMITS.pictureFilenames);
   const faults: Record<string, string | undefined> = {
     'input.residenceId': faultOfId(residenceId),
     // Both are UTC in one form, so that their texts compare as their times do.
     'input.finishTime': finishTime > startTime ? undefined : 'must be later than input.startTime',
     'input.description': faultOfText(description, LIMITS.description),
     'input.contact': faultOfText(contact, LIMITS.contact),
-    'input.pictureFilenames': faultOfCount(pictureFilenames, LIMITS.pictureFilenames),
+    'input.pictureFilenames': tooMany,
   };
-  for (const [index, filename] of pictureFilenames?.slice(0, LIMITS.pictureFilenames).entries() ?? [])
+  for (const [index, filename] of tooMany ? [] : filenames.entries())
     faults[`input.pictureFilenames[${index}]`] = faultOfText(filename, LIMITS.pictureFilename);
   refuse(faults);
   return input;
@@ -103,8 +105,7 @@ function isId(value: unknown): value is string {
 // Each of these says what is wrong with a value, to go on where the argument's name ends, or undefined.
 
 function faultOfId(value: unknown): string | undefined {
-  if (isId(value)) return undefined;
-  return value === '' ? 'must not be empty' : 'must be at most 256 characters of well-formed Unicode';
+  return isId(value) ? undefined : 'must be 1 to 256 characters of well-formed Unicode';
 }
 
 function faultOfNumber(value: number | null | undefined): string | undefined {

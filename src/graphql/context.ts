@@ -7,7 +7,7 @@ import type { Command } from '../command-api/command.ts';
 import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
 import { type AnswerBudget, createAnswerBudget } from './answer.ts';
-import { type Mask, Refusal } from './errors.ts';
+import { Refusal, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { type Caller, createLoaders } from './loaders.ts';
 
@@ -28,7 +28,7 @@ export interface Context {
   /** Every command that the operation asked for, in order. */
   readonly commands: Command[];
   readonly answer: AnswerBudget;
-  readonly mask: Mask;
+  readonly unforeseen: Unforeseen;
   /** The client and loaders of the caller, the same at every call. Throws `UNAUTHENTICATED` where the request brought no usable token. */
   caller(): Caller;
   /** To be called once the operation was answered, or its caller has gone without an answer: then its reads are given up. */
@@ -43,12 +43,11 @@ export interface Incoming {
   readonly share: Share;
   /** Whether its answer has an inline trace. */
   readonly isTraced: boolean;
-  readonly mask: Mask;
 }
 
 /** Makes the context of a request. All its commands together may take `timeoutMs`. */
 export function createContext(
-  { id, headers, share, isTraced, mask }: Incoming,
+  { id, headers, share, isTraced }: Incoming,
   upstream: Upstream,
   timeoutMs: number,
 ): Context {
@@ -76,7 +75,7 @@ export function createContext(
     },
     commands,
     answer: createAnswerBudget(share, isTraced),
-    mask,
+    unforeseen: new Unforeseen(),
     caller() {
       if (caller) return caller;
       if (!BEARER.test(authorization)) {

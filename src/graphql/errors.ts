@@ -44,8 +44,8 @@ interface ArgumentFault {
 export function badInput(faults: Faults): Refusal {
   const found = Object.entries(faults).flatMap(([argument, message]) => (message ? { argument, message } : []));
   const told = found.slice(0, LIMITS.argumentFaults);
-  const message = told.map((fault) => `Argument "${fault.argument}" ${fault.message}.`).join(' ');
-  return new Refusal('BAD_USER_INPUT', message, told);
+  const more = told.length > 1 ? ` ${told.length - 1} more in extensions.arguments.` : '';
+  return new Refusal('BAD_USER_INPUT', `Argument "${told[0]?.argument}" ${told[0]?.message}.${more}`, told);
 }
 
 /** The code and message for each reason why a command failed. */
@@ -72,18 +72,41 @@ function messageOf({ reason, details: { limit } }: CommandApiError): string {
   return limit ? `The command API answered more than ${limit} bytes, the limit of MAX_REPLY_BYTES.` : message;
 }
 
-/** Masks errors that nobody foresaw, and logs the first of them. */
-export type Mask = (errors: readonly unknown[]) => ReturnType<typeof maskError>;
+/** The errors of one operation that nobody foresaw. They share an id, which the client is told, and a line in the log. */
+export class Unforeseen {
+  readonly errorId = randomUUID();
+  readonly errors: unknown[] = [];
 
-/** Writes that failed, as data. Those that failed as nobody foresaw share one id, which the log has too. */
-export function describeFailures(failures: readonly { id: string; error: unknown }[], mask: Mask) {
-  const unforeseen = new Set(failures.flatMap(({ error }) => (isForeseen(error) ? [] : [error])));
-  const masked = unforeseen.size > 0 ? mask([...unforeseen]) : undefined;
+  /** Returns what the client is told of an error. */
+  mask(error: unknown) {
+    this.errors.push(error);
+    const { code, message } = FAILURES.internal;
+    return { message, extensions: { code, errorId: this.errorId } };
+  }
+
+  /** Logs the first error, and how many there are. */
+  log(logger: Logger): void {
+    const { errorId, errors } = this;
+    if (errors.length > 0) logger.error({ errorId, err: errors[0], count: errors.length }, 'unforeseen error');
+  }
+}
+
+/** Masks and logs an error outside of any operation. */
+export function maskError(error: unknown, logger: Logger) {
+  const unforeseen = new Unforeseen();
+  const masked = unforeseen.mask(error);
+  unforeseen.log(logger);
+  return masked;
+}
+
+/** Describes failed writes as data. An error that nobody foresaw has its id in the message. */
+export function describeFailures(failures: readonly { id: string; error: unknown }[], unforeseen: Unforeseen) {
+  for (const error of new Set(failures.map(({ error }) => error))) if (!isForeseen(error)) unforeseen.mask(error);
   return failures.map(({ id, error }) => ({
     id,
     // No write is given up for a caller that has gone.
     code: codeOf(error) as Exclude<ReturnType<typeof codeOf>, 'CALLER_GONE'>,
-    message: isForeseen(error) ? messageOf(error) : `${masked?.message}, errorId ${masked?.extensions.errorId}`,
+    message: isForeseen(error) ? messageOf(error) : `${FAILURES.internal.message}, errorId ${unforeseen.errorId}`,
     outcome: error instanceof CommandApiError ? error.outcome : 'UNKNOWN',
   }));
 }
@@ -102,19 +125,19 @@ const QUOTED = 250;
 /** Apollo Server's `formatError`, and the plugin that gives all unforeseen errors of an operation one id and one line in the log. */
 export function createErrorFormat(logger: Logger) {
   const masks = new WeakMap<object, ReturnType<typeof maskError>>();
-  const mask: Mask = (unforeseen) => maskError(unforeseen[0], logger, unforeseen.length);
 
-  const plugin: ApolloServerPlugin = {
+  const plugin: ApolloServerPlugin<{ unforeseen: Unforeseen }> = {
     unexpectedErrorProcessingRequest,
     async requestDidStart() {
       return {
-        async didEncounterErrors({ errors }) {
-          const unforeseen = errors.filter((error) => !explain(error, unwrapResolverError(error)));
-          if (unforeseen.length === 0) return;
-          const masked = mask(unforeseen.map(unwrapResolverError));
-          for (const error of unforeseen) masks.set(error, masked);
+        async didEncounterErrors({ errors, contextValue: { unforeseen } }) {
+          for (const error of errors) {
+            const cause = unwrapResolverError(error);
+            if (!explain(error, cause)) masks.set(error, unforeseen.mask(cause));
+          }
         },
-        async willSendResponse({ source, request, response: { http } }) {
+        async willSendResponse({ contextValue: { unforeseen }, source, request, response: { http } }) {
+          unforeseen.log(logger);
           if (!source || http.status !== 400) return;
           // Apollo answers 400 to what does not parse or validate. GraphQL over HTTP wants 200 there in application/json.
           const [type] = /application\/(graphql-response\+)?json/.exec(request.http?.headers.get('accept') ?? '') ?? [];
@@ -129,13 +152,13 @@ export function createErrorFormat(logger: Logger) {
     const cause = unwrapResolverError(error);
     const known = explain(formatted, cause);
     if (known) return { ...formatted, ...known };
-    const masked = masks.get(error as object) ?? mask([cause]);
+    const masked = masks.get(error as object) ?? maskError(cause, logger);
     // What is known of a write, also where the resolver of a mutation noted it.
     const isRead = cause instanceof CommandApiError && !cause.command?.write;
     return { ...formatted, ...masked, extensions: { ...masked.extensions, ...(!isRead && noted(cause)) } };
   }
 
-  return { plugin, formatError, mask };
+  return { plugin, formatError };
 }
 
 type Explained = Pick<GraphQLFormattedError, 'message' | 'extensions'>;
@@ -183,13 +206,6 @@ function curtail(message: string): string {
   const short = said.length > 2 * QUOTED ? `${said.slice(0, QUOTED)} … ${said.slice(-QUOTED)}` : said;
   // What is cut, or came in, in the middle of a character would make JSON that not everyone reads.
   return short.toWellFormed();
-}
-
-/** The answer to `count` errors that nobody foresaw: an id, which the log has beside the first of them. */
-export function maskError(err: unknown, logger: Logger, count = 1) {
-  const errorId = randomUUID();
-  logger.error({ errorId, err, count }, 'unforeseen error');
-  return { message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR', errorId } };
 }
 
 /**

@@ -19,11 +19,12 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
       return {
         async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
-          const codes = [...new Set(errors.map(({ extensions }) => String(extensions?.code)))];
-          const errorIds = [...new Set(errors.flatMap(({ extensions }) => extensions?.errorId ?? []))];
+          const { commands: all, unforeseen } = contextValue;
+          // A failed write may be data.
+          const hidden = unforeseen.errors.length > 0 ? ['INTERNAL_SERVER_ERROR'] : [];
+          const codes = [...new Set([...errors.map(({ extensions }) => String(extensions?.code)), ...hidden])];
           const name = shorten(operationName);
           const type = operation?.operation;
-          const { commands: all } = contextValue;
           metrics.operationEnded(type ?? 'unknown', codes, all);
           const commands = describeCommands(all);
           const level = chooseLevel([...codes, ...all.map(({ error }) => (error ? codeOf(error) : undefined))]);
@@ -36,7 +37,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
               commands,
               commandsLeftOut: all.length - commands.length || undefined,
               codes,
-              ...(errorIds.length > 0 && { errorIds }),
+              ...(hidden.length > 0 && { errorIds: [unforeseen.errorId] }),
             },
             'operation',
           );

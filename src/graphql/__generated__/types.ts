@@ -49,7 +49,7 @@ export type CreateMaintenancePayload = {
 /** Why one id of `deleteMaintenances` was not, or may not have been, deleted. */
 export type DeleteMaintenanceFailure = {
   __typename?: 'DeleteMaintenanceFailure';
-  /** What kind of failure it was. */
+  /** The kind of failure. */
   code: DeleteMaintenanceFailureCode;
   /** The `Maintenance.id` in question. */
   id: Scalars['ID']['output'];
@@ -60,8 +60,8 @@ export type DeleteMaintenanceFailure = {
 };
 
 /**
- * All error codes. A failed command has one of the values below, in `failures` or in `extensions.code` of an error. A request
- * that is refused before any command is sent has `UNAUTHENTICATED` or one of these codes in `extensions.code`:
+ * All error codes. The values of this enum are the codes of a failed command, in `failures` or in `extensions.code` of an error.
+ * A request that is refused before any command is sent has `UNAUTHENTICATED` or one of these codes, which `failures` never has:
  *
  * - `BAD_USER_INPUT`: arguments are wrong, as `extensions.arguments` or the message says; or the operation asks for too much.
  * - `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `OPERATION_RESOLUTION_FAILURE`: the document does not fit the schema.
@@ -172,8 +172,8 @@ export type Mutation = {
    */
   deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
   /**
-   * Deletes repair requests of several residences (批量删除报修信息). Those of one residence succeed or fail together, without
-   * the others. A failure is data; one malformed id, or a token that no residence accepts, is an error of the whole field.
+   * Deletes repair requests of several residences (批量删除报修信息). The requests of one residence succeed or fail together,
+   * independently of other residences. A failure is data. One malformed id, or a token that no residence accepts, is an error.
    */
   deleteMaintenances?: Maybe<DeleteMaintenancesPayload>;
 };

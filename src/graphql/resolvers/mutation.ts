@@ -34,7 +34,7 @@ export const Mutation: MutationResolvers = {
         deletedIds: deletions.flatMap(({ id, error }) => (error ? [] : id)),
         failures: describeFailures(
           deletions.filter(({ error }) => error),
-          context.mask,
+          context.unforeseen,
         ),
       };
     }),
