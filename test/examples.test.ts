@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
 import { readExamples } from '../dev/browser.ts';
+import { createSchema } from '../src/graphql/schema.ts';
 import { NEW_MAINTENANCE } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
@@ -16,6 +17,14 @@ it.each(EXAMPLES)('runs twice: $query', async ({ query, variables }) => {
     for (const answer of Object.values(data)) expect(answer).toEqual(expect.anything());
     expect(data.deleteMaintenances?.failures ?? []).toEqual([]);
   }
+});
+
+it.each(
+  [createSchema().getQueryType(), createSchema().getMutationType()].flatMap((type) =>
+    Object.keys(type?.getFields() ?? {}).filter((name) => !name.startsWith('_')),
+  ),
+)('one is of %s', (field) => {
+  expect(EXAMPLES.filter(({ query }) => new RegExp(`^  ${field}\\(`, 'm').test(query))).toHaveLength(1);
 });
 
 it('a variable of two examples has one value, as in Sandbox, and no operation repeats it as a default', () => {
