@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ConsoleMessage, Page, Request } from 'playwright-core';
+import { readExamples } from '../dev/browser.ts';
 import { EXAMPLE } from '../dev/seed.ts';
 import { type RunningBrowser, startBrowser } from './support/browser.ts';
 import { killAll, run } from './support/process.ts';
@@ -17,7 +18,7 @@ const VARIABLES = { residenceId: EXAMPLE.residenceId };
 const HEADERS = { authorization: `Bearer ${EXAMPLE.token}` };
 // What the example ticket has, in the words of the result.
 const TICKET = ['"state": "IN_PROGRESS"', '"description": "test"'];
-const OPERATIONS = ['OpenMaintenances', 'OneMaintenance', 'FileMaintenance', 'DeleteMaintenances', 'DeleteMaintenance'];
+const OPERATIONS = readExamples(EXAMPLES).map(({ query }) => /^(?:query|mutation) (\w+)/m.exec(query)?.[1] ?? '');
 
 // As Apollo's does, it puts a frame of Sandbox's origin into the target. What it was told, and what came, are kept.
 const STUB = `
@@ -156,7 +157,7 @@ describe('without internet', () => {
     const page = await newPage();
     await page.goto(url);
     const { frame } = await findGraphiql(page);
-    const tabs = frame.getByRole('tab').getByRole('button', { name: /Maintenance/ });
+    const tabs = frame.getByRole('tab').getByRole('button', { name: new RegExp(OPERATIONS.join('|')) });
     expect(await tabs.allTextContents()).toEqual(OPERATIONS);
     await tabs.filter({ hasText: 'OneMaintenance' }).click();
     await frame.locator('.graphiql-query-editor').filter({ hasText: 'query OneMaintenance' }).waitFor();
@@ -197,7 +198,9 @@ describe('npm run supergraph', () => {
     const graphiql = await findGraphiql(page, 'query OpenByResidence');
     expect(await graphiql.headers()).toEqual(HEADERS);
     await graphiql.play('"address"', '"state": "IN_PROGRESS"');
-    const tabs = graphiql.frame.getByRole('tab').getByRole('button', { name: /Maintenance|ByResidence|Where/ });
+    const tabs = graphiql.frame
+      .getByRole('tab')
+      .getByRole('button', { name: new RegExp(['ByResidence', 'Where', ...OPERATIONS].join('|')) });
     expect(await tabs.allTextContents()).toEqual(['OpenByResidence', 'WhereToGo', ...OPERATIONS]);
     await page.close();
     supergraph.child.kill('SIGINT');
