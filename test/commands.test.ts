@@ -85,6 +85,12 @@ describe.each(COMMANDS.map((name) => [name, WIRE[name]] as const))(
       expect(subgraph.upstream.received).toHaveLength(all.count);
     });
 
+    it('is sent once by a mutation, and again by a query, if the command API cannot serve it', async () => {
+      subgraph.upstream.fail(() => ({ status: 503 }));
+      await subgraph.ask(`${operation} { ${field} }`);
+      expect(subgraph.upstream.commands()).toHaveLength(operation === 'mutation' ? 1 : 3);
+    });
+
     it('weighs 10 or more by @cost', () => {
       const type = createSchema().getRootType(operation as never);
       const definition = type?.getFields()[/^\w+/.exec(field)?.[0] ?? ''];
