@@ -5,6 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { isDeepStrictEqual } from 'node:util';
+import { readNames } from '../dev/options.ts';
 import { type Contender, keepOffServerCore, killAll, start } from './contender.ts';
 import { ABLATED, KINDS, type Kind, OURS } from './contenders.ts';
 import { type Burst, loadOf, measure } from './measure.ts';
@@ -20,14 +21,8 @@ const WARM_UP_MS = 5000;
 /** What the layers are measured by. */
 const ABLATION = ['list-20', 'one', 'create'];
 
-const chosen = process.argv.slice(2);
 const names = WORKLOADS.map(({ name }) => name);
-const unknown = chosen.filter((name) => ![...names, 'ablation'].includes(name));
-if (unknown.length > 0) {
-  console.error(`There is no ${unknown.join(', ')}. There are ablation, ${names.join(', ')}.`);
-  process.exit(1);
-}
-
+const chosen = readNames(['ablation', ...names]);
 execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund'], { stdio: 'inherit' });
 process.on('exit', killAll);
 const pinned = keepOffServerCore();

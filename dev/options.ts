@@ -10,3 +10,12 @@ export function readOptions<T extends ParseArgsOptionsConfig>(options: T) {
     process.exit(1);
   }
 }
+
+/** Returns the names on the command line. Ends the process with 1 and one sentence at a name that is not known. */
+export function readNames(known: readonly string[]): string[] {
+  const names = process.argv.slice(2);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length === 0) return names;
+  console.error(`There is no ${unknown.join(', ')}. There are: ${known.join(', ')}.`);
+  process.exit(1);
+}

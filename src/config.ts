@@ -35,6 +35,8 @@ function oneOf(...choices: readonly string[]) {
   return checked((text) => choices.find((choice) => choice === text), `must be one of ${choices.join(', ')}`);
 }
 
+const permission = oneOf('true', 'false')({ default: 'false' });
+
 export const visible = (text: string) => /^[\x21-\x7e]+$/.exec(text)?.[0];
 const secret = checked(visible, 'must be visible ASCII without spaces, as a header can carry it');
 
@@ -57,8 +59,8 @@ const VARIABLES = {
     requiredWhen: (cleaned) => cleaned.NODE_ENV !== 'development' && cleaned.ALLOW_NO_ROUTER_SECRET !== 'true',
   }),
   ROUTER_SECRET_PREVIOUS: secret({ default: undefined }),
-  ALLOW_NO_ROUTER_SECRET: oneOf('true', 'false')({ default: 'false' }),
-  ALLOW_HTTP_COMMAND_API: oneOf('true', 'false')({ default: 'false' }),
+  ALLOW_NO_ROUTER_SECRET: permission,
+  ALLOW_HTTP_COMMAND_API: permission,
   ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
   OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
   MAX_ATTEMPTS: wholeNumber(1, 10)({ default: 3 }),

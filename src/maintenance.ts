@@ -50,9 +50,9 @@ export interface Selection {
 const MAX_ID_LENGTH = 256;
 const MAX_MAINTENANCE_ID_LENGTH = 1600;
 
-/** Whether a text can be an id of the command API: not empty, at most 256 UTF-16 units, well-formed Unicode. */
-export function isUsableId(id: string): boolean {
-  return id !== '' && id.length <= MAX_ID_LENGTH && id.isWellFormed();
+/** Whether a value can be an id of the command API: not empty, at most 256 UTF-16 units, well-formed Unicode. */
+export function isUsableId(id: unknown): id is string {
+  return typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH && id.isWellFormed();
 }
 
 /** The `Maintenance.id` of a key: `<residence id>:<maintenance id>`, `%` and `:` inside a part escaped. */

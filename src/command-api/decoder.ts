@@ -144,7 +144,7 @@ function isObject(value: unknown): value is Json {
 }
 
 function hasUsableId(value: unknown): value is Json & { maintenance_id: string } {
-  return isObject(value) && typeof value.maintenance_id === 'string' && isUsableId(value.maintenance_id);
+  return isObject(value) && isUsableId(value.maintenance_id);
 }
 
 function parseObject(text: string): Json | undefined {

@@ -39,6 +39,10 @@ export function toKeys(ids: readonly string[]): MaintenanceKey[] {
   return keys;
 }
 
+export function checkRepresentations(representations: readonly unknown[]): void {
+  refuse({ representations: faultOfCount(representations, LIMITS.representations) });
+}
+
 export function checkSelection({ residenceId, states, first, offset }: Selection & { residenceId: string }): void {
   refuse({
     residenceId: faultOfId(residenceId),
@@ -71,7 +75,7 @@ export function toRepresentedKey(representation: unknown): MaintenanceKey {
   const [id, residence, maintenanceId] = ['id', 'residence', 'maintenanceId'].map((name) => get(representation, name));
   const residenceId = get(residence, 'id');
   if (id === undefined) {
-    if (isId(residenceId) && isId(maintenanceId)) return { residenceId, maintenanceId };
+    if (isUsableId(residenceId) && isUsableId(maintenanceId)) return { residenceId, maintenanceId };
     throw badInput({
       'representations.residence.id': faultOfId(residenceId),
       'representations.maintenanceId': faultOfId(maintenanceId),
@@ -89,7 +93,7 @@ export function toRepresentedKey(representation: unknown): MaintenanceKey {
 /** The id in a representation of a `Residence`. */
 export function toRepresentedResidenceId(representation: unknown): string {
   const id = get(representation, 'id');
-  if (!isId(id)) throw badInput({ 'representations.id': faultOfId(id) });
+  if (!isUsableId(id)) throw badInput({ 'representations.id': faultOfId(id) });
   return id;
 }
 
@@ -98,14 +102,10 @@ export function get(value: unknown, name: string): unknown {
   return (value as Record<string, unknown> | null | undefined)?.[name];
 }
 
-function isId(value: unknown): value is string {
-  return typeof value === 'string' && isUsableId(value);
-}
-
 // Each of these says what is wrong with a value, to go on where the argument's name ends, or undefined.
 
 function faultOfId(value: unknown): string | undefined {
-  return isId(value) ? undefined : 'must be 1 to 256 characters of well-formed Unicode';
+  return isUsableId(value) ? undefined : 'must be 1 to 256 characters of well-formed Unicode';
 }
 
 function faultOfNumber(value: number | null | undefined): string | undefined {

@@ -5,15 +5,12 @@
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { basename } from 'node:path';
+import { readNames } from '../../dev/options.ts';
 
-const names = globSync('test/routers/*.test.ts').map((file) => basename(file, '.test.ts'));
-const chosen = process.argv.slice(2);
-const unknown = chosen.filter((name) => !names.includes(name));
-if (unknown.length > 0) {
-  console.error(`There is no ${unknown.join(', ')}. There are: ${names.sort().join(', ')}.`);
-  process.exit(1);
-}
-
+const names = globSync('test/routers/*.test.ts')
+  .map((file) => basename(file, '.test.ts'))
+  .sort();
+const chosen = readNames(names);
 const files = (chosen.length > 0 ? chosen : names).map((name) => `test/routers/${name}.test`);
 for (const command of [
   'ci --prefix dev/supergraph/routers --no-audit --no-fund',

@@ -3,6 +3,7 @@
  * separate process, before a command API in this process, over the loopback interface only. Prints a table and
  * exits with 1 where a figure misses its bound. SOAK_SECONDS is the length of the steady load, 300 unless told.
  */
+import { readNames } from '../../dev/options.ts';
 import { killAll } from '../support/process.ts';
 import { blocking } from './blocking.ts';
 import type { Scenario } from './figures.ts';
@@ -23,12 +24,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'idle-clients': idleClients,
 };
 
-const chosen = process.argv.slice(2);
-const unknown = chosen.filter((name) => !Object.hasOwn(SCENARIOS, name));
-if (unknown.length > 0) {
-  console.error(`There is no ${unknown.join(', ')}. There are: ${Object.keys(SCENARIOS).join(', ')}.`);
-  process.exit(1);
-}
+const chosen = readNames(Object.keys(SCENARIOS));
 process.on('exit', killAll);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
 

@@ -1,9 +1,8 @@
 import type { GraphQLFieldResolver } from 'graphql';
 import { withinBudget } from '../answer.ts';
-import { get } from '../arguments.ts';
+import { checkRepresentations, get } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { badInput } from '../errors.ts';
-import { LIMITS } from '../limits.ts';
 import { Maintenance } from './maintenance.ts';
 import { Residence } from './residence.ts';
 
@@ -15,9 +14,7 @@ const ENTITIES = new Map<unknown, typeof Maintenance | typeof Residence>(Object.
  * several promises of each.
  */
 export const resolveEntities: GraphQLFieldResolver<unknown, Context> = (_, { representations }, context, info) => {
-  if (representations.length > LIMITS.representations) {
-    throw badInput({ representations: `must not hold more than ${LIMITS.representations} entries` });
-  }
+  checkRepresentations(representations);
   return representations.map((representation: unknown) =>
     withinBudget(context.answer, info, () => {
       const entity = ENTITIES.get(get(representation, '__typename'));
