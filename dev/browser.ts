@@ -48,14 +48,14 @@ function allowOrigins(app: FastifyInstance): void {
 }
 
 /** The example operations of a folder, each `NAME.graphql` with its variables from `NAME.json`: queries come first. */
-export function readExamples(folder: URL): Example[] {
+export function readExamples(folder: URL) {
   const read = (name: string) => readFileSync(new URL(name, folder), 'utf8');
   const files = readdirSync(folder).sort();
   const examples = files
     .filter((name) => name.endsWith('.graphql'))
     .map((name) => {
       const values = name.replace('.graphql', '.json');
-      return { query: read(name), variables: files.includes(values) ? JSON.parse(read(values)) : {} };
+      return { name, query: read(name), variables: files.includes(values) ? JSON.parse(read(values)) : {} };
     });
   const writes = ({ query }: Example) => Number(/^mutation\b/m.test(query));
   return examples.sort((one, other) => writes(one) - writes(other));

@@ -18,8 +18,8 @@ import { createAdmission } from '../src/command-api/admission.ts';
 import { createCommandApiClient } from '../src/command-api/client.ts';
 import { createCoalescing } from '../src/command-api/coalescing.ts';
 import { loadConfig } from '../src/config.ts';
-import { createSchema } from '../src/graphql/schema.ts';
 import { createMemory } from '../src/memory.ts';
+import { ROOT_FIELDS, SCHEMA } from './support/schema.ts';
 import { type Asking, codes, type GraphqlError, NEW_MAINTENANCE } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 import { until } from './support/wait.ts';
@@ -233,13 +233,7 @@ describe('every argument of the schema', () => {
     return ['String', 'ID'].includes(String(bare)) ? [[path, LONG]] : [];
   }
 
-  const schema = createSchema();
-  const fields = (['query', 'mutation'] as const).flatMap((operation) =>
-    Object.values(schema.getRootType(operation as never)?.getFields() ?? {})
-      .filter(({ name }) => !name.startsWith('_'))
-      .map((field) => ({ operation, field })),
-  );
-  const cases = fields.flatMap(({ operation, field }) =>
+  const cases = ROOT_FIELDS.flatMap(({ operation, field }) =>
     field.args.flatMap(({ name, type }) =>
       tooLarge(name, name, type).map(([path, value]) => ({
         at: `${field.name}: ${path}`,
@@ -497,7 +491,7 @@ describe('the answer of one operation', () => {
   };
 
   it('is charged for every list field of the schema', async () => {
-    const fields = Object.values(createSchema().getTypeMap())
+    const fields = Object.values(SCHEMA.getTypeMap())
       .filter((type) => isObjectType(type) && !type.name.startsWith('__'))
       .flatMap((type) => Object.values((type as GraphQLObjectType).getFields()).map((field) => ({ type, field })))
       .filter(({ field }) => isListType(getNullableType(field.type)))
@@ -552,10 +546,9 @@ describe('the answer of one operation', () => {
   it('is refused to deleteMaintenances before anything is sent', async () => {
     const deletion = (alias: string) =>
       `${alias}: deleteMaintenances(ids: $ids) { deletedIds ${aliased(1, 'deletedIds')} }`;
-    const long = list(500, (index) => `${'%25'.repeat(256)}:${'%3A'.repeat(250)}${index}`);
     const { data, errors } = await subgraph.ask(
       `mutation ($ids: [ID!]!) { ${list(8, (index) => deletion(`m${index}`)).join(' ')} }`,
-      { variables: { ids: long } },
+      { variables: { ids: LONG_IDS } },
     );
     const refused = Object.keys(data).filter((alias) => data[alias] === null);
     expectRefused(errors, refused, TOO_LARGE);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createCommandApi, freePort, PATH, serve } from '../dev/command-api.ts';
 import { EXAMPLE, FLATS, seed } from '../dev/seed.ts';
 import { Store } from '../dev/store.ts';
-import { argumentsOf, killAll, start, watch } from './support/process.ts';
+import { killAll, run } from './support/process.ts';
 
 const HEADERS = {
   'content-type': 'application/json',
@@ -39,8 +39,7 @@ async function send(body: unknown, { method = 'POST', path = PATH, headers = {} 
 }
 
 describe('npm run emulator', () => {
-  const emulator = (...args: string[]) =>
-    watch(start(process.execPath, [...argumentsOf('dev/emulator.ts'), ...args], { PATH: process.env.PATH }));
+  const emulator = (...args: string[]) => run('dev/emulator.ts', {}, args);
   afterAll(killAll);
 
   it('serves the command API on the port that it is given, and prints a command that works', async () => {

@@ -264,6 +264,18 @@ const SCENARIOS: [string, Scenario, (subgraph: Subgraph) => Row[], NodeJS.Proces
     () => [command(LISTED, 'INTERNAL_SERVER_ERROR', '0'), operation('query', 'INTERNAL_SERVER_ERROR')],
   ],
   [
+    'a fault of ours in a batch, where all that failed is data',
+    async (subgraph) => {
+      failCommands(new Error('x'));
+      await subgraph.ask('mutation { deleteMaintenances(ids: ["a:1"]) { deletedIds } }');
+      jest.restoreAllMocks();
+    },
+    () => [
+      command('batch_delete_maintenance_info', 'INTERNAL_SERVER_ERROR', '0'),
+      operation('mutation', 'INTERNAL_SERVER_ERROR'),
+    ],
+  ],
+  [
     'commands that the open breaker keeps back',
     inTurn(answering({ status: 503 }), asking(LIST), asking(LIST)),
     () => [

@@ -13,7 +13,7 @@ import { startGateway, toServices } from '../dev/supergraph/gateway.ts';
 import type { Running } from '../dev/supergraph/host.ts';
 import { formatMaintenanceId } from '../src/maintenance.ts';
 import { readDocument as read } from './support/documents.ts';
-import { argumentsOf, killAll, start, watch } from './support/process.ts';
+import { killAll, run, start, watch } from './support/process.ts';
 import { askAt, ROUTER_SECRET } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
@@ -56,8 +56,7 @@ it('its helper makes the ids that we make', async () => {
 });
 
 describe('npm run supergraph -- --subgraph', () => {
-  const supergraph = (...args: string[]) =>
-    watch(start(process.execPath, [...argumentsOf('dev/supergraph.ts'), ...args], { PORT: '0' }));
+  const supergraph = (...args: string[]) => run('dev/supergraph.ts', { PORT: '0' }, args);
 
   it('serves its fields and ours together', async () => {
     const visits = await startVisits(whole, program);

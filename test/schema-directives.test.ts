@@ -5,22 +5,10 @@ import { readFileSync } from 'node:fs';
 import { composeServices as composeApollo } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';
 import { composeServices as composeGuild, composeSchemaContract } from '@theguild/federation-composition';
-import {
-  type ASTNode,
-  buildSchema,
-  type GraphQLOutputType,
-  getNamedType,
-  getNullableType,
-  isListType,
-  parse,
-  print,
-  TypeInfo,
-  visit,
-  visitWithTypeInfo,
-} from 'graphql';
+import { buildSchema, type GraphQLOutputType, getNamedType, getNullableType, isListType, parse } from 'graphql';
 import { compareSchemas } from '../dev/schema-changes.ts';
 import { EXAMPLE } from '../dev/seed.ts';
-import { createSchema } from '../src/graphql/schema.ts';
+import { directivesOf, SCHEMA, weigh } from './support/schema.ts';
 import { NEW_MAINTENANCE } from './support/subgraph.ts';
 import { useSubgraph } from './support/use-subgraph.ts';
 
@@ -31,28 +19,7 @@ const COMMAND = 10;
 const sdl = readFileSync(new URL('../schema/maintenance.graphql', import.meta.url), 'utf8');
 const typeDefs = parse(sdl);
 const services = [{ name: 'maintenance', url: 'http://maintenance.test/graphql', typeDefs }];
-const schema = createSchema();
 const subgraph = useSubgraph();
-
-/** What the operation weighs by `@cost`, lists aside. */
-function weigh(operation: string): number {
-  const types = new TypeInfo(schema);
-  let weight = 0;
-  const add = (definition: { astNode?: ASTNode | null | undefined } | null | undefined) => {
-    weight += Number(/@cost\(weight: (\d+)\)$/m.exec(directivesOf(definition?.astNode))?.[1] ?? 0);
-  };
-  visit(
-    parse(operation),
-    visitWithTypeInfo(types, {
-      Field: () => add(types.getFieldDef()),
-      Argument: () => add(types.getArgument()),
-    }),
-  );
-  return weight;
-}
-
-const directivesOf = (node: ASTNode | null | undefined) =>
-  node && 'directives' in node ? (node.directives ?? []).map(print).join('\n') : '';
 
 describe('@cost', () => {
   const CREATE = `createMaintenance(input: {
@@ -87,7 +54,7 @@ function isListOfEntities(type: GraphQLOutputType): boolean {
 }
 
 describe('@listSize', () => {
-  const lists = Object.values(schema.getTypeMap()).flatMap((type) =>
+  const lists = Object.values(SCHEMA.getTypeMap()).flatMap((type) =>
     'getFields' in type
       ? Object.values(type.getFields())
           .filter(({ type: answers }) => isListOfEntities(answers))

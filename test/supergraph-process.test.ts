@@ -110,7 +110,7 @@ it.each([
   ],
   [['--nope'], /^Unknown option '--nope'/],
 ])('refuses %j with one sentence', async (args, message) => {
-  const supergraph = watch(start(process.execPath, ['dev/supergraph.ts', ...args], { PORT: '0' }));
+  const supergraph = run('dev/supergraph.ts', { PORT: '0' }, args);
   expect(await supergraph.exit).toBe(1);
   expect(supergraph.output()).toMatch(message);
 });

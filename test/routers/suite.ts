@@ -2,9 +2,9 @@
  * The answers that a client gets through a federation router, the commands that they cost, and the fetches of each subgraph.
  * `npm test` runs it behind the gateway of `npm run supergraph`, `npm run test:routers` behind each real router.
  */
-import { existsSync, globSync, readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
+import { readExamples } from '../../dev/browser.ts';
 import { EXAMPLE, FLATS } from '../../dev/seed.ts';
 import { RESIDENCES, RESIDENCES_SDL } from '../../dev/supergraph/neighbour.ts';
 import type { Fault, Fetch } from '../support/recorder.ts';
@@ -351,11 +351,12 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
     });
 
     describe('the example', () => {
-      for (const file of globSync('examples/**/*.graphql')) {
-        check(`${file} runs`, async () => {
-          const values = file.replace('.graphql', '.json');
-          const variables = existsSync(values) ? JSON.parse(readFileSync(values, 'utf8')) : {};
-          const { data, errors } = await supergraph.ask(readFileSync(file, 'utf8'), { variables });
+      const examples = ['', 'supergraph/'].flatMap((folder) =>
+        readExamples(new URL(`../../examples/${folder}`, import.meta.url)),
+      );
+      for (const { name, query, variables } of examples) {
+        check(`${name} runs`, async () => {
+          const { data, errors } = await supergraph.ask(query, { variables });
           expect(errors).toEqual([]);
           for (const value of Object.values(data)) expect(value).not.toBeNull();
         });

@@ -57,13 +57,13 @@ export function argumentsOf(file: string): string[] {
 }
 
 /** Starts one of the project's programs as its npm script does. */
-export function startProgram(file: string, env: NodeJS.ProcessEnv): ChildProcessWithoutNullStreams {
-  return start(process.execPath, argumentsOf(file), env);
+export function startProgram(file: string, env: NodeJS.ProcessEnv, args: readonly string[] = []) {
+  return start(process.execPath, [...argumentsOf(file), ...args], env);
 }
 
 /** Runs one of the project's programs and keeps what it prints. */
-export function run(file: string, env: NodeJS.ProcessEnv) {
-  return watch(startProgram(file, env));
+export function run(...program: Parameters<typeof startProgram>) {
+  return watch(startProgram(...program));
 }
 
 export function watch(child: ChildProcessWithoutNullStreams) {
