@@ -76,7 +76,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     formatError: errors.formatError,
     plugins: [
       errors.plugin,
-      operationReport(logger, metrics),
+      operationReport(logger, metrics, config),
       { requestDidStart: async () => ({ didResolveOperation: refuseNullConditions }) },
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),

@@ -129,9 +129,10 @@ describe('the line of an operation', () => {
   it.each([
     ['a UUID', '5b0c1b9e-6b1f-4f0e-9c55-0d3f2c1f7a10'],
     ['64 characters', 'a'.repeat(64)],
-  ])('repeats a request id that is %s', async (_, id) => {
-    await subgraph.ask(LIST, { headers: { 'x-request-id': id } });
+  ])('repeats a request id that is %s, as the answer does', async (_, id) => {
+    const { headers } = await subgraph.ask(LIST, { headers: { 'x-request-id': id } });
     expect(subgraph.logs()).toMatchObject([{ requestId: id }]);
+    expect(headers.get('x-request-id')).toBe(id);
   });
 
   it.each([
@@ -140,12 +141,16 @@ describe('the line of an operation', () => {
     ['one that is too long', 'a'.repeat(65)],
     ['one with other characters', 'canary@example.com'],
     ['two', 'canary, canary'],
-  ])('has a request id of our own in place of %s', async (_, id) => {
-    for (let time = 0; time < 2; time++)
-      await subgraph.ask(LIST, { headers: { ...(id !== undefined && { 'x-request-id': id }) } });
+  ])('has a request id of our own in place of %s, as the answer does', async (_, id) => {
+    const answers: (string | null)[] = [];
+    for (let time = 0; time < 2; time++) {
+      const { headers } = await subgraph.ask(LIST, { headers: { ...(id !== undefined && { 'x-request-id': id }) } });
+      answers.push(headers.get('x-request-id'));
+    }
     const ids = subgraph.logs().map(({ requestId }) => requestId);
     expect(ids).toEqual(Array(2).fill(expect.stringMatching(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/)));
     expect(new Set(ids).size).toBe(2);
+    expect(answers).toEqual(ids);
   });
 
   it.each(['00-0-0-01', 'canary', `00-${'0'.repeat(32)}-b7ad6b7169203331-01`])(
@@ -205,6 +210,15 @@ describe('the line of an operation', () => {
     expect(durationMs).toBeLessThan(60_000);
   });
 
+  it('names the flaws of a reply by command, each once', async () => {
+    const tickets = [{}, { maintenance_id: 'a', state: 'new', contact: 1 }, { maintenance_id: 'b', state: 'newer' }];
+    subgraph.upstream.fail(() => ({ body: { success: true, result: tickets } }));
+    await subgraph.ask(LIST);
+    const members = ['contact', 'state'].map((member) => ({ kind: 'member', member }));
+    const flaws = [...members, { kind: 'ticket', member: 'maintenance_id' }];
+    expect(subgraph.logs()).toMatchObject([{ commands: [{ name: 'get_maintenance_list', dropped: 1, flaws }] }]);
+  });
+
   it('says of a read that shared the exchange of another, and has its id', async () => {
     const release = subgraph.upstream.hold();
     const asked = [subgraph.ask(LIST), subgraph.ask(LIST)];
@@ -217,6 +231,16 @@ describe('the line of an operation', () => {
     const entry = { name: 'get_maintenance_list', id, durationMs: expect.any(Number), attempts: 1 };
     expect(entries).toHaveLength(2);
     expect(entries).toEqual(expect.arrayContaining([[entry], [{ ...entry, coalesced: true }]]));
+  });
+});
+
+describe('LOG_EVERY', () => {
+  const sampled = useSubgraph({ LOG_EVERY: '3' });
+
+  it('logs the first of so many successful operations, and each that failed', async () => {
+    const refused = LIST.replace(R, '');
+    for (const query of [LIST, LIST, refused, LIST, LIST, refused]) await sampled.ask(query);
+    expect(sampled.logs().map(({ codes }) => codes)).toEqual([[], ['BAD_USER_INPUT'], [], ['BAD_USER_INPUT']]);
   });
 });
 

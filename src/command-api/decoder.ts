@@ -2,9 +2,9 @@
  * What the command API answers, from bytes to the domain. The contract is docs/command-api.md; this is the one boundary where
  * it is held against what came.
  */
-import type { Decoded, Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
+import type { Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
 import { escapePart, formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
-import { CommandApiError, type Flaw } from './errors.ts';
+import { CommandApiError, type Flaw, type Member } from './errors.ts';
 
 /** An HTTP answer: status, inflated body in chunks, and the length of these in bytes. */
 export interface Reply {
@@ -80,31 +80,34 @@ export function decodeDeleted(result: unknown): Found<void> {
 
 /** Decodes the tickets of one reply, which share one error for what cannot be read of them. */
 function createTicketDecoder() {
+  const flaws = new Set<Flaw>();
   let memberError: CommandApiError | undefined;
-  const unusable = () => {
+
+  function check<T>(member: Member, value: T | undefined): T | CommandApiError {
+    if (value !== undefined) return value;
+    flaws.add(member);
     memberError ??= new CommandApiError('invalid', { detail: 'unusable member' });
     return memberError;
-  };
+  }
 
   return {
     decode: (ticket: Json, id: string, residenceId: string, maintenanceId: string): Maintenance => ({
       id,
       residenceId,
       maintenanceId,
-      startTime: decodeTime(ticket.start_time, unusable),
-      finishTime: decodeTime(ticket.finish_time, unusable),
-      createdTime: decodeTime(ticket.created_time, unusable),
-      description: decodeText(ticket.description, unusable),
-      contact: decodeText(ticket.contact, unusable),
-      feedback: decodeText(ticket.feedback, unusable),
-      pictureUrls: decodeTexts(ticket.maintenance_picture_url, unusable),
-      state: isAbsent(ticket.state) ? null : (STATES.get(ticket.state) ?? unusable()),
+      startTime: check('start_time', decodeTime(ticket.start_time)),
+      finishTime: check('finish_time', decodeTime(ticket.finish_time)),
+      createdTime: check('created_time', decodeTime(ticket.created_time)),
+      description: check('description', decodeText(ticket.description)),
+      contact: check('contact', decodeText(ticket.contact)),
+      feedback: check('feedback', decodeText(ticket.feedback)),
+      pictureUrls: check('maintenance_picture_url', decodeTexts(ticket.maintenance_picture_url)),
+      state: check('state', isAbsent(ticket.state) ? null : STATES.get(ticket.state)),
     }),
 
     found<T>(value: T, dropped: number): Found<T> {
-      const flaws: Flaw[] = memberError ? ['member'] : [];
-      if (dropped > 0) flaws.push('ticket');
-      return { value, flaws, dropped, ...(memberError && { memberError }) };
+      if (dropped > 0) flaws.add('maintenance_id');
+      return { value, flaws: [...flaws], dropped, ...(memberError && { memberError }) };
     },
   };
 }
@@ -114,23 +117,25 @@ function isAbsent(value: unknown): boolean {
   return value === undefined || value === null || value === '';
 }
 
+// The next three return undefined for a value that cannot be read.
+
 /** Well-formed, since Apollo Router refuses a whole answer for half a surrogate pair. */
-function decodeText(value: unknown, unusable: () => Error): Decoded<string> {
+function decodeText(value: unknown): string | null | undefined {
   if (typeof value === 'string') return value.toWellFormed();
-  return isAbsent(value) ? null : unusable();
+  return isAbsent(value) ? null : undefined;
 }
 
-function decodeTexts(value: unknown, unusable: () => Error): Decoded<string[]> {
-  if (!Array.isArray(value)) return (value ?? null) === null ? null : unusable();
-  return value.every((text) => typeof text === 'string') ? value.map((text) => text.toWellFormed()) : unusable();
+function decodeTexts(value: unknown): string[] | null | undefined {
+  if (!Array.isArray(value)) return (value ?? null) === null ? null : undefined;
+  return value.every((text) => typeof text === 'string') ? value.map((text) => text.toWellFormed()) : undefined;
 }
 
 /** `2024-01-16 13:32:45`, which is UTC. */
-function decodeTime(value: unknown, unusable: () => Error): Decoded<string> {
+function decodeTime(value: unknown): string | null | undefined {
   if (isAbsent(value)) return null;
-  if (typeof value !== 'string' || value[10] !== ' ') return unusable();
+  if (typeof value !== 'string' || value[10] !== ' ') return undefined;
   const time = `${value.slice(0, 10)}T${value.slice(11)}Z`;
-  return isMoment(time) ? time : unusable();
+  return isMoment(time) ? time : undefined;
 }
 
 function unexpectedResult(result: unknown): CommandApiError {

@@ -15,12 +15,25 @@ export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 export type Reason = 'timeout' | 'unavailable' | 'gone' | Refusal | 'invalid' | 'internal';
 type Refusal = 'unauthenticated' | 'forbidden' | 'rejected';
 
+/** The vendor's names of the members of a ticket. */
+const MEMBERS = [
+  ...(['maintenance_id', 'start_time', 'finish_time', 'created_time', 'description', 'contact'] as const),
+  ...(['feedback', 'maintenance_picture_url', 'state'] as const),
+];
+export type Member = (typeof MEMBERS)[number];
+
 /**
- * What of a reply is not as promised: its form or status as a whole, its result, that there is none, a member of a ticket, a
- * ticket without an id, its size, or bytes that are no HTTP or no encoding.
+ * What of a reply is not as promised: its form or status as a whole, its result, that there is none, its size, bytes that are
+ * no HTTP or no encoding, or a member of a ticket.
  */
-export const FLAWS = ['envelope', 'result', 'empty', 'member', 'ticket', 'size', 'bytes'] as const;
+export const FLAWS = [...(['envelope', 'result', 'empty', 'size', 'bytes'] as const), ...MEMBERS];
 export type Flaw = (typeof FLAWS)[number];
+
+/** Returns a flaw as the log and metrics have it. A ticket without a usable id is dropped: its kind is `ticket`. */
+export function describeFlaw(flaw: Flaw): { kind: string; member?: string } {
+  if (!MEMBERS.some((member) => member === flaw)) return { kind: flaw };
+  return { kind: flaw === 'maintenance_id' ? 'ticket' : 'member', member: flaw };
+}
 
 interface Details {
   /** For the log: a short text of ours or an error code of Node's, never upstream's words. */

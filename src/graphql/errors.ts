@@ -61,6 +61,9 @@ const FAILURES = {
   internal: { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error' },
 } as const satisfies Record<Reason, { code: string; message: string }>;
 
+/** The outcomes that a command can have. */
+export const OUTCOMES = ['OK', ...Object.values(FAILURES).map(({ code }) => code)];
+
 /** The code of why a command failed. */
 export function codeOf(error: unknown) {
   return error instanceof CommandApiError ? FAILURES[error.reason].code : 'INTERNAL_SERVER_ERROR';

@@ -18,7 +18,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { inSpan } from '../tracing.ts';
 import { VERSION } from '../version.ts';
 import { acceptJsonBodies } from './request-body.ts';
-import { createRouterGuard } from './router-secret.ts';
+import { createRouterGuard, type RouterGuard } from './router-secret.ts';
 
 // Above the idle timeout of every router (Cosmo keeps 90 s): a router must never send on a connection that we close.
 const KEEP_ALIVE_MS = 120_000;
@@ -55,13 +55,12 @@ export async function startHost<T extends BaseContext>(
   { config, logger, metrics, memory }: { config: Config; logger: Logger; metrics: Metrics; memory: Memory },
   extend: (app: FastifyInstance) => void = () => {},
 ) {
-  const mayEnter = createRouterGuard(config.routerSecrets);
   const underWay = new Set<Promise<unknown>>();
   let ready = true;
   let inFlight = 0;
 
   /** Refuses what may not enter, or what there is no room for, before anything of its body is read. */
-  async function admit(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  async function admit(mayEnter: RouterGuard, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const start = performance.now();
     const { url } = request.routeOptions;
     const isProbe = PROBES.includes(url);
@@ -104,8 +103,9 @@ export async function startHost<T extends BaseContext>(
     return reply.code(status).send(status < 500 ? refusal(status) : { errors: [maskError(error, logger)] });
   }
 
-  /** For either port: it asks for the secret first, answers in JSON, and reaps slow and silent clients. */
-  function createApp(): FastifyInstance {
+  /** Creates the app of a port: it asks for one of `secrets` first, answers in JSON, and reaps slow and silent clients. */
+  function createApp(secrets: readonly string[]): FastifyInstance {
+    const mayEnter = createRouterGuard(secrets);
     const app = fastify({
       ...SERVER_OPTIONS,
       bodyLimit: LIMITS.bodyBytes,
@@ -114,10 +114,11 @@ export async function startHost<T extends BaseContext>(
       rewriteUrl: ({ url = '' }) => url.replace(/^[^?]*%[^?]*/, '/'),
       genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
     });
-    app.addHook('onRequest', admit);
+    app.addHook('onRequest', (request, reply) => admit(mayEnter, request, reply));
     app.setErrorHandler(answerHttpError);
     app.setNotFoundHandler((_, reply) => reply.code(404).send(refusal(404, 'NOT_FOUND')));
-    app.addHook('onSend', async (_, reply) => {
+    app.addHook('onSend', async ({ id }, reply) => {
+      reply.header('x-request-id', id);
       // Every answer is one caller's, or of one moment; Apollo lets some be kept, those to a persisted query.
       reply.header('cache-control', 'no-store');
       // A connection that is kept would hold up the end.
@@ -126,7 +127,7 @@ export async function startHost<T extends BaseContext>(
     return app;
   }
 
-  const app = createApp();
+  const app = createApp(config.routerSecrets);
   acceptJsonBodies(app);
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'stopping' }));
@@ -146,7 +147,8 @@ export async function startHost<T extends BaseContext>(
     },
   });
   extend(app);
-  const metricsApp = config.METRICS_PORT === undefined ? app : createApp();
+  // A port of its own needs no secret: the network decides who reaches it.
+  const metricsApp = config.METRICS_PORT === undefined ? app : createApp([]);
   metricsApp.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.write()));
   await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
   if (config.METRICS_PORT !== undefined) await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT });

@@ -3,18 +3,19 @@
  * no name, id or token that came from outside.
  */
 import type { ServerResponse } from 'node:http';
+import { getHeapStatistics } from 'node:v8';
 import type { FastifyRequest } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Admission, BREAKER_STATES } from '../command-api/admission.ts';
 import { COMMANDS, type Command } from '../command-api/command.ts';
-import { FLAWS } from '../command-api/errors.ts';
+import { describeFlaw, FLAWS } from '../command-api/errors.ts';
 import type { Config } from '../config.ts';
-import { codeOf } from '../graphql/errors.ts';
+import { codeOf, OUTCOMES } from '../graphql/errors.ts';
 import { type Memory, STAGES } from '../memory.ts';
 import { SERVICE, VERSION } from '../version.ts';
 
-// OpenTelemetry's, in seconds.
-const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+// OpenTelemetry's, in seconds, with an edge at each time limit that is near a default.
+const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10];
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -38,30 +39,39 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
   );
   const active = gauge('http_server_active_requests', 'Requests under way.');
   const refused = counter('maintenance_requests_refused_total', 'Requests refused before they were read.', 'code');
-  const operations = counter('maintenance_operations_total', 'Operations by code.', 'graphql_operation_type code');
+  const operations = counter(
+    'maintenance_operations_total',
+    'Operations by their gravest code.',
+    'graphql_operation_type code',
+  );
   const coalesced = counter('maintenance_reads_coalesced_total', 'Reads that shared an exchange.', 'command');
-  const commands = counter('maintenance_commands_total', 'Commands that ended.', 'command outcome attempts');
+  const commands = counter('maintenance_commands_total', 'Commands that ended.', 'command outcome');
   const attempts = histogram(
     'http_client_request_duration_seconds',
     'Attempts of commands.',
     'http_request_method server_address server_port command http_response_status_code error_type',
   );
   const retries = counter('maintenance_retries_total', 'Attempts that another followed.', 'reason');
-  const invalid = counter('maintenance_invalid_replies_total', 'Replies not as promised.', 'command kind');
+  const invalid = counter('maintenance_invalid_replies_total', 'Replies not as promised.', 'command kind member');
   const inFlight = gauge('maintenance_commands_in_flight', 'Commands under way.');
   const queued = gauge('maintenance_commands_queued', 'Commands that wait for their turn.');
   const memoryHeld = gauge('maintenance_memory_held_bytes', 'Memory that operations under way are counted with.');
   const memoryLimit = gauge('maintenance_memory_limit_bytes', 'How much of it they may hold together.');
   const memoryRefused = counter('maintenance_memory_refused_total', 'What was refused for want of memory.', 'stage');
+  const heapLimit = gauge('nodejs_heap_size_limit_bytes', 'The heap at which V8 ends the process.');
   const breaker = gauge('maintenance_breaker_state', '1 for the state that the breaker is in.', 'state');
 
   const version = { service_name: SERVICE, service_version: VERSION };
   gauge('target_info', 'Which version runs.', 'service_name service_version').set(version, 1);
-  // What is looked for when it first happens has to be there before: a rate sees no counter that begins at 1.
+  heapLimit.set(getHeapStatistics().heap_size_limit);
+  // Create these series at 0: `rate()` misses a counter that first appears at 1.
   for (const code of ['OVERLOADED', 'ROUTER_UNAUTHENTICATED']) refused.inc({ code }, 0);
-  for (const graphql_operation_type of ['query', 'mutation', 'unknown'])
-    operations.inc({ graphql_operation_type, code: 'INTERNAL_SERVER_ERROR' }, 0);
-  for (const command of COMMANDS) for (const kind of FLAWS) invalid.inc({ command, kind }, 0);
+  for (const code of OUTCOMES) {
+    for (const graphql_operation_type of ['query', 'mutation']) operations.inc({ graphql_operation_type, code }, 0);
+    for (const command of COMMANDS) commands.inc({ command, outcome: code }, 0);
+  }
+  operations.inc({ graphql_operation_type: 'unknown', code: 'INTERNAL_SERVER_ERROR' }, 0);
+  for (const command of COMMANDS) for (const flaw of FLAWS) invalid.inc({ command, ...describeFlaw(flaw) }, 0);
 
   const { protocol, hostname: server_address, port } = new URL(COMMAND_API_URL);
   const server_port = port || (protocol === 'https:' ? '443' : '80');
@@ -94,8 +104,8 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
       requests.observe({ http_request_method, http_route, http_response_status_code, url_scheme: 'http' }, seconds);
     },
 
-    operationEnded(graphql_operation_type: string, codes: readonly string[], made: readonly Command[]): void {
-      for (const code of codes.length > 0 ? codes : ['OK']) operations.inc({ graphql_operation_type, code });
+    operationEnded(graphql_operation_type: string, code: string, made: readonly Command[]): void {
+      operations.inc({ graphql_operation_type, code });
       for (const command of made) {
         if (command.coalesced) coalesced.inc({ command: command.name });
         else commandEnded(command);
@@ -104,13 +114,13 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
   };
 
   function commandEnded({ name: command, attempts: made, flaws, error }: Command): void {
-    commands.inc({ command, outcome: error ? codeOf(error) : 'OK', attempts: made.length });
+    commands.inc({ command, outcome: error ? codeOf(error) : 'OK' });
     for (const { seconds, status: http_response_status_code = '', error: error_type = '' } of made) {
       const labels = { ...upstream, command, http_response_status_code, error_type };
       // One that goes on, for others who share it, is not timed.
       if (seconds !== undefined) attempts.observe(labels, seconds);
     }
     for (const { status, error: code } of made.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });
-    for (const kind of flaws) invalid.inc({ command, kind });
+    for (const flaw of flaws) invalid.inc({ command, ...describeFlaw(flaw) });
   }
 }

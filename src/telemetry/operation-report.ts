@@ -2,7 +2,8 @@ import type { ApolloServerPlugin } from '@apollo/server';
 import { trace } from '@opentelemetry/api';
 import type { Level, Logger } from 'pino';
 import type { Command } from '../command-api/command.ts';
-import { CommandApiError } from '../command-api/errors.ts';
+import { CommandApiError, describeFlaw } from '../command-api/errors.ts';
+import type { Config } from '../config.ts';
 import { type Context, shorten } from '../graphql/context.ts';
 import { codeOf } from '../graphql/errors.ts';
 import { failSpan } from '../tracing.ts';
@@ -11,8 +12,18 @@ import type { Metrics } from './metrics.ts';
 /** Of a line in the log, so that it has at most 16 KB. */
 const MOST = { commands: 50, commandBytes: 13_500 };
 
+/** Our fault and the vendor's, gravest first: an operation counts once. */
+const GRAVE = ['INTERNAL_SERVER_ERROR', 'UPSTREAM_INVALID_RESPONSE', 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT'];
+
 /** Reports each operation: a line in the log, its metrics, and its name on the request's span. */
-export function operationReport(logger: Logger, metrics: Metrics): ApolloServerPlugin<Context> {
+export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }: Config): ApolloServerPlugin<Context> {
+  let succeeded = 0;
+
+  /** Whether an operation gets a line: each with an error, and one of so many others. */
+  function isLogged(codes: readonly string[], level: Level): boolean {
+    return codes.length > 0 || level !== 'info' || succeeded++ % LOG_EVERY === 0;
+  }
+
   return {
     async requestDidStart() {
       const start = performance.now();
@@ -21,26 +32,26 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
           const { commands: all, unforeseen } = contextValue;
           // A failed write may be data.
+          const writes = all.filter(({ write, error }) => write && error).map(({ error }) => codeOf(error));
           const hidden = unforeseen.errors.length > 0 ? ['INTERNAL_SERVER_ERROR'] : [];
-          const codes = [...new Set([...errors.map(({ extensions }) => String(extensions?.code)), ...hidden])];
+          const found = [...errors.map(({ extensions }) => String(extensions?.code)), ...writes, ...hidden];
+          const codes = [...new Set([...GRAVE.filter((code) => found.includes(code)), ...found])];
           const name = shorten(operationName);
           const type = operation?.operation;
-          metrics.operationEnded(type ?? 'unknown', codes, all);
+          metrics.operationEnded(type ?? 'unknown', codes[0] ?? 'OK', all);
           const commands = describeCommands(all);
           const level = chooseLevel([...codes, ...all.map(({ error }) => (error ? codeOf(error) : undefined))]);
-          logger[level](
-            {
-              ...contextValue.request,
-              operationName: name,
-              operationType: type,
-              durationMs: Math.round(performance.now() - start),
-              commands,
-              commandsLeftOut: all.length - commands.length || undefined,
-              codes,
-              ...(hidden.length > 0 && { errorIds: [unforeseen.errorId] }),
-            },
-            'operation',
-          );
+          const line = {
+            ...contextValue.request,
+            operationName: name,
+            operationType: type,
+            durationMs: Math.round(performance.now() - start),
+            commands,
+            commandsLeftOut: all.length - commands.length || undefined,
+            codes,
+            ...(hidden.length > 0 && { errorIds: [unforeseen.errorId] }),
+          };
+          if (isLogged(codes, level)) logger[level](line, 'operation');
           const span = trace.getActiveSpan();
           if (type) span?.updateName(type).setAttribute('graphql.operation.type', type);
           if (name) span?.setAttribute('graphql.operation.name', name);
@@ -67,9 +78,16 @@ function describeCommands(commands: readonly Command[]) {
 
 function describeCommand(command: Command) {
   const { name, id, attempts, dropped, error } = command;
-  const [durationMs, coalesced] = [Math.round(command.durationMs), command.coalesced || undefined];
-  const code = error ? codeOf(error) : undefined;
-  const entry = { name, id, durationMs, attempts: attempts.length, coalesced, dropped: dropped || undefined, code };
+  const entry = {
+    name,
+    id,
+    durationMs: Math.round(command.durationMs),
+    attempts: attempts.length,
+    coalesced: command.coalesced || undefined,
+    dropped: dropped || undefined,
+    flaws: command.flaws.length > 0 ? command.flaws.map(describeFlaw) : undefined,
+    code: error ? codeOf(error) : undefined,
+  };
   // What nobody foresaw is in the log by itself, without its message.
   if (!(error instanceof CommandApiError)) return entry;
   return { ...entry, detail: `${name}: ${error.message}`, upstreamCode: error.details.upstreamCode };
