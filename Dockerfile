@@ -1,10 +1,13 @@
-FROM node:24-trixie-slim AS dependencies
+# A release gives the digest of this tag.
+ARG BASE=node:24-trixie-slim
+
+FROM ${BASE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 # No package that ships needs an install script.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
 
-FROM node:24-trixie-slim
+FROM ${BASE}
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules

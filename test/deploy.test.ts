@@ -1,8 +1,14 @@
 /**
- * deploy/kubernetes.yaml against Kubernetes' schemas and against the code; what scrapes its pods and watches their memory
- * against both; docs/capacity.md against what was measured.
+ * The kustomizations in deploy/ against Kubernetes' schemas and against the code; what scrapes the pods and watches their
+ * memory against both; docs/capacity.md against what was measured.
  */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { PodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor';
+import { PrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule';
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment';
 import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2/HorizontalPodAutoscaler';
 import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy';
@@ -12,10 +18,10 @@ import { parse, parseAllDocuments } from 'yaml';
 import { WORKLOADS } from '../bench/workloads.ts';
 import { loadConfig } from '../src/config.ts';
 import { readDocument as read, README as readme } from './support/documents.ts';
-import { fetchMetrics } from './support/scrape.ts';
-import { ROUTER_SECRET, startSubgraph } from './support/subgraph.ts';
+import { ROUTER_SECRET } from './support/subgraph.ts';
 
-const MODELS = [Deployment, Service, PodDisruptionBudget, HorizontalPodAutoscaler, NetworkPolicy];
+const MODELS = [Deployment, Service, HorizontalPodAutoscaler, PodDisruptionBudget, NetworkPolicy];
+const OPERATOR_MODELS = [PodMonitor, PrometheusRule];
 
 interface Variable {
   readonly name: string;
@@ -23,10 +29,9 @@ interface Variable {
   readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
 }
 
-const manifest = read('deploy/kubernetes.yaml');
-const { version } = JSON.parse(read('package.json'));
-/** With what tracing takes. */
-const withTracing = manifest.replaceAll(/^( *)#\|/gm, '$1');
+const manifest = read('deploy/base/deployment.yaml');
+const overlay = read('deploy/overlay-example/kustomization.yaml');
+const [job] = parse(read('deploy/prometheus.yaml')).scrape_configs;
 const measured = JSON.parse(read('docs/performance.json'));
 
 function parseManifest(text: string) {
@@ -36,14 +41,41 @@ function parseManifest(text: string) {
   });
 }
 
-const documents = parseManifest(manifest);
-const [deployment, service, budget, autoscaler, policy] = documents;
+// The base has no patches, so that its files are what it builds.
+const base = parse(read('deploy/base/kustomization.yaml')).resources.flatMap((name: string) =>
+  parseManifest(read(`deploy/base/${name}`)),
+);
+const [deployment, service, autoscaler, budget, policy] = base;
 const pod = deployment.spec.template;
 const [container] = pod.spec.containers;
 const variables: readonly Variable[] = container.env;
 const config: Record<string, unknown> & ReturnType<typeof loadConfig> = loadConfig(
   Object.fromEntries(variables.map(({ name, value = ROUTER_SECRET }) => [name, value])),
 );
+
+const kustomize = [
+  ['kubectl', 'kustomize'],
+  ['kustomize', 'build'],
+].find(([command = '']) => spawnSync(command, ['version', '--client']).error === undefined);
+
+/** Returns the resources that an overlay builds, by kind. */
+function build(kustomization: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'deploy-'));
+  try {
+    cpSync(new URL('../deploy', import.meta.url), folder, { recursive: true });
+    writeFileSync(join(folder, 'overlay-example/kustomization.yaml'), kustomization);
+    const [command = '', subcommand = ''] = kustomize ?? [];
+    const { stdout, stderr } = spawnSync(command, [subcommand, join(folder, 'overlay-example')], { encoding: 'utf8' });
+    expect(stderr).toBe('');
+    return Object.fromEntries(parseManifest(stdout).map((document) => [document.kind, document]));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function secretOf(variable: string) {
+  return variables.find(({ name }) => name === variable)?.valueFrom?.secretKeyRef;
+}
 
 /** The port behind a name of the container's. */
 function portOf(name: unknown): number | undefined {
@@ -79,40 +111,96 @@ function unknownMembers(document: object, validate: (this: object) => void): str
   return [...unasked];
 }
 
-describe.each([
-  ['as it stands', manifest],
-  ['with tracing', withTracing],
-])('the manifest, %s', (_, text) => {
-  const all = parseManifest(text);
+it.each(MODELS.map((model, index) => ({ model, document: base[index] })))(
+  'the base has a $model.kind that Kubernetes’ schema takes, and knows each member of',
+  ({ model, document }) => {
+    expect(document.kind).toBe(model.kind);
+    expect(unknownMembers(document, model.prototype.validate)).toEqual([]);
+  },
+);
 
-  it('has one document of each kind, and no Secret', () => {
-    expect(all.map(({ kind }) => kind)).toEqual(MODELS.map(({ kind }) => kind));
+if (kustomize) describe('the overlay', testOverlay);
+else it.skip('the overlay. Skipped: Neither kubectl nor kustomize is here.', () => {});
+
+function testOverlay() {
+  const built = build(overlay);
+  const withTracing = build(overlay.replace('# - ../components/tracing', '- ../components/tracing'));
+
+  it('adds what the Prometheus Operator takes to the base, which one line leaves out', () => {
+    const without = build(overlay.replace(/^ +- .+prometheus-operator$/m, ''));
+    const kindsOf = (models: readonly { kind: string }[]) => models.map(({ kind }) => kind).sort();
+    expect(Object.keys(without).sort()).toEqual(kindsOf(MODELS));
+    expect(Object.keys(built).sort()).toEqual(kindsOf([...MODELS, ...OPERATOR_MODELS]));
   });
 
-  it.each(
-    MODELS.map((model, index) => ({ kind: model.kind, validate: model.prototype.validate, document: all[index] })),
-  )('has a $kind that Kubernetes’ schema takes, and knows each member of', ({ validate, document }) => {
-    expect(unknownMembers(document, validate)).toEqual([]);
+  it.each([...MODELS, ...OPERATOR_MODELS].map((model) => ({ model, document: withTracing[model.kind] })))(
+    'has a $model.kind that its schema takes, in the namespace that Prometheus scrapes',
+    ({ model, document }) => {
+      expect(unknownMembers(document, model.prototype.validate)).toEqual([]);
+      expect([document.metadata.namespace]).toEqual(job.kubernetes_sd_configs[0].namespaces.names);
+      expect(document.metadata.name).toBe('maintenance-subgraph');
+    },
+  );
+
+  it('changes the image, the region, the replicas and the peers, and nothing else', () => {
+    const { namespace } = built.Deployment.metadata;
+    const expected = Object.fromEntries(
+      structuredClone(base).map((document: { kind: string }) => [document.kind, document]),
+    );
+    for (const document of Object.values(expected)) document.metadata.namespace = namespace;
+    const [changed] = expected.Deployment.spec.template.spec.containers;
+    changed.image = expect.stringMatching(/^registry\.example\.com\/maintenance-subgraph@sha256:[0-9a-f]{64}$/);
+    changed.env[0].value = 'https://api.ucloud.akubela.com';
+    Object.assign(expected.HorizontalPodAutoscaler.spec, { minReplicas: 3, maxReplicas: 6 });
+    const [router, prometheus] = expected.NetworkPolicy.spec.ingress;
+    router.from[0].podSelector.matchLabels = { 'app.kubernetes.io/name': 'apollo-router' };
+    prometheus.from[0].namespaceSelector.matchLabels = { 'kubernetes.io/metadata.name': 'observability' };
+    const { PodMonitor: _, PrometheusRule: __, ...rest } = built;
+    expect(rest).toEqual(expected);
   });
 
-  it('sets what the README’s table has, and nothing twice', () => {
-    const names: string[] = all[0].spec.template.spec.containers[0].env.map(({ name }: Variable) => name);
-    expect(new Set(names).size).toBe(names.length);
-    expect(names.filter((name) => !name.startsWith('OTEL_') && !readme.includes(`| \`${name}\` |`))).toEqual([]);
+  it('makes the Secret that the pods read, in its namespace', () => {
+    const [, namespace, name, key] =
+      /kubectl --namespace (\S+) create secret generic (\S+) \\\n# +--from-literal=(\w+)=/.exec(overlay) ?? [];
+    expect({ namespace, name }).toEqual({
+      namespace: built.Deployment.metadata.namespace,
+      name: secretOf('ROUTER_SECRET')?.name,
+    });
+    expect(key).toBe('ROUTER_SECRET');
   });
-});
 
-it('with tracing, the network policy lets traces go to where they are sent, and nothing else besides', () => {
-  const [{ spec }, , , , { spec: rules }] = parseManifest(withTracing);
-  const [added, ...others] = rules.egress.slice(policy.spec.egress.length);
-  const { value } = spec.template.spec.containers[0].env.find(({ name }: Variable) => /ENDPOINT$/.test(name));
-  const { hostname, port } = new URL(value);
-  expect(others).toEqual([]);
-  expect(added.ports).toEqual([{ port: Number(port) }]);
-  expect(added.to).toEqual([{ namespaceSelector: expect.anything(), podSelector: expect.anything() }]);
-  const [, namespace] = hostname.split('.');
-  expect(added.to[0].namespaceSelector.matchLabels).toEqual({ 'kubernetes.io/metadata.name': namespace });
-});
+  it('with tracing, sends traces where the network policy lets them go, and changes nothing else', () => {
+    const rest = structuredClone(withTracing);
+    const { egress } = rest.NetworkPolicy.spec;
+    const { value } = rest.Deployment.spec.template.spec.containers[0].env.pop();
+    const { hostname, port } = new URL(value);
+    const [, namespace] = hostname.split('.');
+    expect(egress.pop()).toEqual({
+      to: [
+        {
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+          podSelector: expect.anything(),
+        },
+      ],
+      ports: [{ port: Number(port) }],
+    });
+    expect(rest).toEqual(built);
+  });
+
+  it('scrapes each pod’s port of metrics, as prometheus.yaml does', () => {
+    const { selector, jobLabel, podMetricsEndpoints, ...others } = built.PodMonitor.spec;
+    expect(others).toEqual({});
+    expect(selector.matchLabels).toEqual(pod.metadata.labels);
+    expect(pod.metadata.labels[jobLabel]).toBe(job.job_name);
+    expect(podMetricsEndpoints).toEqual([
+      {
+        port: 'metrics',
+        interval: job.scrape_interval,
+        relabelings: [{ sourceLabels: ['__meta_kubernetes_pod_name'], targetLabel: 'instance' }],
+      },
+    ]);
+  });
+}
 
 describe('the configuration', () => {
   it.each(variables.filter(({ value }) => value))('takes $name', ({ name, value }) => {
@@ -125,22 +213,23 @@ describe('the configuration', () => {
     expect(config.routerSecrets).toHaveLength(2);
   });
 
-  it('takes both secrets from the Secret that the comment makes, and needs the first alone', () => {
-    const [, made, key] = /create secret generic (\S+) \\\n# +--from-literal=(\w+)=/.exec(manifest) ?? [];
-    const named = variables.flatMap(({ name, valueFrom }) => (valueFrom ? [[name, valueFrom]] : []));
-    expect(key).toBe('ROUTER_SECRET');
-    expect(named).toEqual([
-      ['ROUTER_SECRET', { secretKeyRef: { name: made, key } }],
-      ['ROUTER_SECRET_PREVIOUS', { secretKeyRef: { name: made, key: 'ROUTER_SECRET_PREVIOUS', optional: true } }],
-    ]);
+  it('takes both secrets from one Secret, and needs the first alone', () => {
+    expect(secretOf('ROUTER_SECRET')).toEqual({ name: 'maintenance-subgraph', key: 'ROUTER_SECRET' });
+    expect(secretOf('ROUTER_SECRET_PREVIOUS')).toEqual({
+      name: 'maintenance-subgraph',
+      key: 'ROUTER_SECRET_PREVIOUS',
+      optional: true,
+    });
+  });
+
+  it('sets what the README’s table has, and nothing twice', () => {
+    const names = variables.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.filter((name) => !readme.includes(`| \`${name}\` |`))).toEqual([]);
   });
 });
 
 describe('the pods', () => {
-  it('run this version', () => {
-    expect(container.image).toBe(`registry.example.com/maintenance-subgraph:${version}`);
-  });
-
   it('are selected by what they are labelled with, everywhere', () => {
     const { labels } = pod.metadata;
     const selectors = [
@@ -169,7 +258,7 @@ describe('the pods', () => {
     // As every image of Node's has it.
     const uid = 1000;
     expect(user).toBe('node');
-    expect([...read('Dockerfile').matchAll(/^FROM (\w+):/gm)].at(-1)?.[1]).toBe('node');
+    expect(read('Dockerfile')).toMatch(/^ARG BASE=node:/m);
     expect(pod.spec.automountServiceAccountToken).toBe(false);
     expect(pod.spec.securityContext).toEqual({
       runAsNonRoot: true,
@@ -211,8 +300,7 @@ describe('the pods', () => {
     const neededMs = DRAIN_DELAY_MS + OPERATION_TIMEOUT_MS + graceMs + OPERATION_TIMEOUT_MS;
     expect(pod.spec.terminationGracePeriodSeconds * 1000).toBeGreaterThan(neededMs);
     expect(DRAIN_DELAY_MS).toBeGreaterThanOrEqual(defaults.DRAIN_DELAY_MS);
-    const told = new RegExp(`\\(${DRAIN_DELAY_MS / 1000} s here\\)[\\s\\S]+?= ${neededMs / 1000} s\\.`);
-    expect(manifest).toMatch(told);
+    expect(manifest).toMatch(new RegExp(`\\(${DRAIN_DELAY_MS / 1000} s\\)[^.]+= ${neededMs / 1000} s\\.`));
   });
 
   it('have the memory that was measured, and more to come', () => {
@@ -224,10 +312,11 @@ describe('the pods', () => {
   });
 
   it('are told of before they reach the limit of their memory', () => {
-    const { rules } = parse(read('deploy/alerts.yaml')).groups[0];
+    const rules = parse(read('deploy/alerts.yaml')).groups.flatMap(({ rules }: { rules: object[] }) => rules);
     const { expr, annotations } = rules.find(({ alert }: { alert: string }) => alert === 'MaintenanceMemoryHigh');
-    const [, factor, base, exponent] = /^process_resident_memory_bytes\{.+\} > (\S+) \* (\d+)\^(\d+)$/.exec(expr) ?? [];
-    const share = (Number(factor) * Number(base) ** Number(exponent)) / bytesOf(container.resources.limits.memory);
+    const [, factor, radix, exponent] =
+      /process_resident_memory_bytes\{.+\}\)? > (\S+) \* (\d+)\^(\d+)$/.exec(expr) ?? [];
+    const share = (Number(factor) * Number(radix) ** Number(exponent)) / bytesOf(container.resources.limits.memory);
     expect(share).toBeGreaterThanOrEqual(0.8);
     expect(share).toBeLessThanOrEqual(0.9);
     expect(annotations.description).toContain(`More than ${share * 100} % of its limit.`);
@@ -239,10 +328,11 @@ describe('the pods', () => {
 });
 
 describe('the Service', () => {
-  it('has the port of the subgraph alone, and the name that the comment tells the router', () => {
+  it('has the port of the subgraph alone, and the name that the comments tell the router', () => {
     expect(service.spec.ports).toMatchObject([{ port: config.PORT, targetPort: 'graphql' }]);
     expect(portOf(service.spec.ports[0].targetPort)).toBe(config.PORT);
-    expect(manifest).toContain(`http://${service.metadata.name}:${service.spec.ports[0].port}/graphql`);
+    const url = `http://${service.metadata.name}:${service.spec.ports[0].port}/graphql`;
+    for (const text of [overlay, read('deploy/base/service.yaml')]) expect(text).toContain(url);
   });
 });
 
@@ -303,8 +393,6 @@ describe('the network policy', () => {
 });
 
 describe('Prometheus', () => {
-  const [job] = parse(read('deploy/prometheus.yaml')).scrape_configs;
-
   it('finds the pods, and of each the port of metrics alone', () => {
     // As Prometheus writes a label's name.
     const [[label = '', value]] = Object.entries(pod.metadata.labels) as [[string, string]];
@@ -315,13 +403,12 @@ describe('Prometheus', () => {
     ]);
   });
 
-  it('shows the secret in the header that the code asks for', async () => {
-    const [name = '', ...others] = Object.keys(job.http_headers);
-    expect(others).toEqual([]);
-    const subgraph = await startSubgraph();
-    const { status } = await fetchMetrics(subgraph.url, { [name]: ROUTER_SECRET });
-    await subgraph.stop();
-    expect(status).toBe(200);
+  it('labels each by its namespace and its name, as the Prometheus Operator does', () => {
+    const labels = job.relabel_configs.filter(({ action }: { action?: string }) => action === undefined);
+    expect(labels).toEqual([
+      { source_labels: ['__meta_kubernetes_namespace'], target_label: 'namespace' },
+      { source_labels: ['__meta_kubernetes_pod_name'], target_label: 'instance' },
+    ]);
   });
 });
 
