@@ -1,7 +1,7 @@
 /**
  * `npm run image:check`: builds the Dockerfile and runs its container on a read-only file system, before the emulated
- * command API. Prints a line for each thing that it looks at, and exits with 1 where one is not as it has to be,
- * with 2 where nothing here can build an image.
+ * command API. `-- --image REF` takes an image that is built, and `--base REF` another base than the Dockerfile's. Prints a
+ * line for each check. Exits with 1 where one fails, with 2 where nothing here can build an image.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -42,7 +42,7 @@ function list(some: readonly string[]): string {
   return some.slice(0, 10).join(', ') + rest || 'none';
 }
 
-readOptions({});
+const { image: ready, base: from } = readOptions({ image: { type: 'string' }, base: { type: 'string' } });
 let failures = 0;
 async function check(name: string, look: () => Promise<[good: boolean, seen: string]>): Promise<void> {
   const [good, seen] = await look().catch((error): [boolean, string] => [false, String(error)]);
@@ -57,8 +57,8 @@ const commandApi = await serve(createCommandApi({ store: new Store(seed()), toke
 let container: Container | undefined;
 try {
   const began = performance.now();
-  const { engine, base, image, start } = await buildImage(signal);
-  console.log(`Built in ${Math.round((performance.now() - began) / 1000)} s with ${engine}.`);
+  const { engine, base, image, start } = await buildImage(signal, from, ready);
+  console.log(`${ready ? 'Pulled' : 'Built'} in ${Math.round((performance.now() - began) / 1000)} s with ${engine}.`);
   const { Config: config, RootFS: rootFs } = image;
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;

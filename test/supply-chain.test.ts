@@ -1,7 +1,7 @@
 /**
  * What is installed, what of it ships, and that the documents say so.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import { subset } from 'semver';
 import { readDocument as read, readNames, readTable } from './support/documents.ts';
@@ -164,26 +164,6 @@ describe('every package that ships', () => {
       // Loads what is there already.
       `RUN ["node", "--input-type=module", "--eval", "await import('/app/src/server.ts')"]`,
     ]);
-  });
-
-  it('stands in the bill of materials, with its version and licence, and nothing else does', () => {
-    interface Component {
-      readonly name: string;
-      readonly version: string;
-      readonly licenses: { readonly license?: { readonly id: string }; readonly expression?: string }[];
-    }
-    const output = execFileSync('npm', ['run', '--silent', 'sbom'], {
-      cwd: new URL('..', import.meta.url),
-      encoding: 'utf8',
-    });
-    const bill: { bomFormat: string; metadata: { component: object }; components: Component[] } = JSON.parse(output);
-    expect(bill.bomFormat).toBe('CycloneDX');
-    expect(bill.metadata.component).toMatchObject({ name: 'maintenance-subgraph', type: 'application' });
-    const listed = bill.components.map(
-      ({ name, version, licenses }) => `${name}@${version} ${licenses.map((one) => one.license?.id ?? one.expression)}`,
-    );
-    const expected = [...shipping].map(([place, { version, license }]) => `${nameOf(place)}@${version} ${license}`);
-    expect(new Set(listed)).toEqual(new Set(expected));
   });
 });
 

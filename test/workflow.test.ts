@@ -9,6 +9,7 @@ import { readDocument as read } from './support/documents.ts';
 
 interface Step {
   readonly name?: string;
+  readonly id?: string;
   readonly if?: string;
   readonly uses?: string;
   readonly run?: string;
@@ -18,6 +19,7 @@ interface Step {
 
 interface Job {
   readonly needs?: string;
+  readonly if?: string;
   readonly uses?: string;
   readonly permissions?: Record<string, string>;
   readonly secrets?: Record<string, string> | string;
@@ -174,8 +176,44 @@ describe('rover', () => {
   });
 
   it('publishes at a release alone', () => {
-    const publishing = running.filter(([, , , { run }]) => /subgraph publish|docker push/.test(run ?? ''));
-    expect(publishing.map(([file]) => file)).toEqual(['release.yml', 'release.yml']);
+    const publishing = running.filter(([, , , { run }]) =>
+      /subgraph publish|push=true|imagetools create/.test(run ?? ''),
+    );
+    expect(publishing.map(([file]) => file)).toEqual(['release.yml', 'release.yml', 'release.yml']);
     expect(workflows.find(([file]) => file === 'release.yml')?.[1].on).toEqual({ push: { tags: ['v*'] } });
+  });
+});
+
+describe('the image of a release', () => {
+  const release = workflows.find(([file]) => file === 'release.yml')?.[1];
+  const all = release?.jobs.image?.steps ?? [];
+  const build = all.findIndex(({ id }) => id === 'build');
+  const [scan, check, tag, ...others] = all.slice(build + 1);
+
+  it('is built once, on a digest, with SBOM and provenance', () => {
+    const building = running.filter(([, , , { run = '' }]) => /(docker|buildx) build |image:check$/m.test(run));
+    expect(building.map(([file, job]) => `${file} ${job}`)).toEqual(['ci.yml image', 'release.yml image']);
+    // Which release.yml calls.
+    expect(workflows.find(([file]) => file === 'ci.yml')?.[1].jobs.image?.if).toBe("github.ref_type != 'tag'");
+    const run = all[build]?.run ?? '';
+    for (const option of ['--build-arg BASE="$base"', '--sbom=true', '--provenance=mode=max', 'push-by-digest=true']) {
+      expect(run).toContain(option);
+    }
+    expect(run).toMatch(/^base=\$base@\$\(/m);
+  });
+
+  it('is scanned and checked, and only then tagged, by the digest that the build gave', () => {
+    expect(all[build]?.run).toMatch(/^image=\$name@\$\(jq .+containerimage\.digest.+ build\.json\)$/m);
+    const runs = [scan, check, tag].map((step) => {
+      expect(step?.env?.IMAGE).toMatch(/^\$\{\{ steps\.build\.outputs\.image \}\}$/);
+      expect(step).not.toHaveProperty('if');
+      return step?.run;
+    });
+    expect(runs).toEqual([
+      expect.stringMatching(/^docker run .+ \\\n +\S+@sha256:[0-9a-f]{64} \\\n +image .+--exit-code 1 "\$IMAGE"$/m),
+      'npm run image:check -- --image "$IMAGE" --base "$BASE"',
+      expect.stringMatching(/^docker buildx imagetools create --tag "\$tag" "\$IMAGE"$/m),
+    ]);
+    expect(others).toEqual([]);
   });
 });

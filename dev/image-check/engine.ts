@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const BASE = /^FROM (\S+)/m.exec(readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8'))?.[1] ?? '';
+const BASE = /^ARG BASE=(\S+)/m.exec(readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8'))?.[1] ?? '';
 const STAND_IN = `localhost/stand-in:${process.versions.node}`;
 const TAG = 'maintenance-subgraph';
 /** What Debian brings a command with. */
@@ -53,8 +53,12 @@ const needed = (step: Promise<unknown>) =>
     throw new Unable(error.message);
   });
 
-/** Builds the image. `signal` ends whatever is under way. Rejects with `Unable` where nothing here could. */
-export async function buildImage(signal: AbortSignal): Promise<Built> {
+/**
+ * Builds the image on `base`, or takes `ready`, which was built on `base`. `signal` ends whatever is under way. Rejects with
+ * `Unable` where nothing here could.
+ */
+export async function buildImage(signal: AbortSignal, base = BASE, ready?: string): Promise<Built> {
+  const tag = ready ?? TAG;
   const sh = (command: string, ...args: string[]) =>
     promisify(execFile)(command, args, { cwd: ROOT, signal, maxBuffer: 2 ** 26 });
   const succeeds = (command: string, ...args: string[]) =>
@@ -64,7 +68,7 @@ export async function buildImage(signal: AbortSignal): Promise<Built> {
     );
   const isThere = (command: string) => succeeds('sh', '-c', `command -v ${command}`);
 
-  if (await succeeds('docker', 'pull', '--quiet', BASE)) return withDocker();
+  if (await succeeds('docker', 'pull', '--quiet', base)) return withDocker();
   await provide('buildah', 'unshare', 'nsenter', 'setpriv');
   // Its storage, and the kernel's leave: a sandbox may have neither.
   await needed(sh('sh', '-c', 'buildah rm "$(buildah from scratch)" && unshare --mount --pid --fork true'));
@@ -73,25 +77,26 @@ export async function buildImage(signal: AbortSignal): Promise<Built> {
   async function provide(...commands: string[]): Promise<void> {
     const missing: string[] = [];
     for (const command of commands) if (!(await isThere(command))) missing.push(command);
-    if (process.getuid?.() !== 0) throw new Unable(`no Docker engine that can pull ${BASE}; without one it needs root`);
+    if (process.getuid?.() !== 0) throw new Unable(`no Docker engine that can pull ${base}; without one it needs root`);
     if (missing.length === 0) return;
     if (!(await isThere('apt-get')))
-      throw new Unable(`no Docker engine that can pull ${BASE}, and missing: ${missing}`);
+      throw new Unable(`no Docker engine that can pull ${base}, and missing: ${missing}`);
     const packages = missing.flatMap((command) => PACKAGES[command] ?? 'util-linux');
     await needed(sh('apt-get', 'update', '-qq'));
     await needed(sh('apt-get', 'install', '-yqq', '--no-install-recommends', ...packages));
   }
 
   async function withDocker(): Promise<Built> {
-    await sh('docker', 'build', '--tag', TAG, '.');
-    const [image, base] = JSON.parse((await sh('docker', 'image', 'inspect', TAG, BASE)).stdout);
+    if (ready) await sh('docker', 'pull', '--quiet', ready);
+    else await sh('docker', 'build', '--build-arg', `BASE=${base}`, '--tag', tag, '.');
+    const [image, its] = JSON.parse((await sh('docker', 'image', 'inspect', tag, base)).stdout);
     return {
-      engine: `docker, on ${BASE}`,
+      engine: `docker, on ${base}`,
       image,
-      base,
+      base: its,
       async start(environment) {
         const given = environment.flatMap((one) => ['--env', one]);
-        const created = await sh('docker', 'run', '--detach', '--read-only', '--network=host', ...given, TAG);
+        const created = await sh('docker', 'run', '--detach', '--read-only', '--network=host', ...given, tag);
         const id = created.stdout.trim();
         return {
           run: (user, ...command) => sh('docker', 'exec', '--user', user, id, ...command),
@@ -111,27 +116,21 @@ export async function buildImage(signal: AbortSignal): Promise<Built> {
   }
 
   async function withBuildah(): Promise<Built> {
-    const pulled = await succeeds('buildah', 'pull', '--quiet', '--policy=always', BASE);
-    const from = pulled ? BASE : STAND_IN;
+    const pulled = await succeeds('buildah', 'pull', '--quiet', '--policy=always', base);
+    const from = pulled ? base : STAND_IN;
     if (!pulled && !(await succeeds('buildah', 'inspect', '--type=image', STAND_IN))) {
       await provide('debootstrap');
       await needed(sh('dev/local-base-image.sh', STAND_IN));
     }
-    // Left alone, it asks for a million files, even where that is refused.
-    const limits = readFileSync('/proc/self/limits', 'utf8').replaceAll('unlimited', '-1');
-    const most = (name: string) => new RegExp(`^Max ${name} +\\S+ +(\\S+)`, 'm').exec(limits)?.[1];
-    const [files, processes] = [most('open files'), most('processes')];
-    const ulimits = ['--ulimit', `nofile=${files}:${files}`, '--ulimit', `nproc=${processes}:${processes}`];
-    const context = ['--build-context', `${BASE}=container-image://${from}`, '.'];
-    const options = ['--isolation=chroot', '--format=docker', '--pull-never', '--tag', TAG];
-    await sh('buildah', 'build', ...options, ...ulimits, ...context);
-    const image = await inspect(TAG);
+    if (ready) await sh('buildah', 'pull', '--quiet', '--policy=missing', ready);
+    else await build(from);
+    const image = await inspect(tag);
     return {
-      engine: `buildah, on ${pulled ? BASE : `a local stand-in for ${BASE}, which no registry within reach has`}`,
+      engine: `buildah, on ${pulled ? base : `a local stand-in for ${base}, which no registry within reach has`}`,
       image,
       base: await inspect(from),
       async start(environment) {
-        const name = (await sh('buildah', 'from', '--pull-never', TAG)).stdout.trim();
+        const name = (await sh('buildah', 'from', '--pull-never', tag)).stdout.trim();
         const remove = () => promisify(execFile)('buildah', ['rm', name]);
         try {
           return enter(image, (await sh('buildah', 'mount', name)).stdout.trim(), environment, remove);
@@ -143,8 +142,26 @@ export async function buildImage(signal: AbortSignal): Promise<Built> {
     };
   }
 
-  async function inspect(tag: string): Promise<Image> {
-    const { Docker, OCIv1 } = JSON.parse((await sh('buildah', 'inspect', '--type=image', tag)).stdout);
+  async function build(from: string): Promise<void> {
+    // Left alone, it asks for a million files, even where that is refused.
+    const limits = readFileSync('/proc/self/limits', 'utf8').replaceAll('unlimited', '-1');
+    const most = (name: string) => new RegExp(`^Max ${name} +\\S+ +(\\S+)`, 'm').exec(limits)?.[1];
+    const [files, processes] = [most('open files'), most('processes')];
+    const ulimits = ['--ulimit', `nofile=${files}:${files}`, '--ulimit', `nproc=${processes}:${processes}`];
+    const options = [
+      '--isolation=chroot',
+      '--format=docker',
+      '--pull-never',
+      '--build-arg',
+      `BASE=${from}`,
+      '--tag',
+      tag,
+    ];
+    await sh('buildah', 'build', ...options, ...ulimits, '.');
+  }
+
+  async function inspect(name: string): Promise<Image> {
+    const { Docker, OCIv1 } = JSON.parse((await sh('buildah', 'inspect', '--type=image', name)).stdout);
     return { Config: Docker.config, RootFS: { Layers: OCIv1.rootfs.diff_ids } };
   }
 
