@@ -2,7 +2,7 @@
  * The command API as a set of methods, one for each command. With command.ts and the decoder, the only place that knows its names.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { SpanKind } from '@opentelemetry/api';
+import { type Span, SpanKind } from '@opentelemetry/api';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { BYTES } from '../memory.ts';
 import { inSpan } from '../tracing.ts';
@@ -104,8 +104,7 @@ export function createCommandApiClient(
         endCommand(command, { error });
         throw error;
       } finally {
-        const { id, coalesced, attempts } = command;
-        span?.setAttributes({ 'command.id': id, 'command.coalesced': coalesced, 'command.attempts': attempts.length });
+        if (span) describeCommand(span, command);
       }
     });
   }
@@ -142,6 +141,20 @@ export function createCommandApiClient(
       return write('batch_delete_maintenance_info', { residence_id: residenceId, maintenances }, decodeDeleted);
     },
   };
+}
+
+/** Writes the record of a command to its span, with an event for each attempt. A coalesced command sent nothing itself. */
+function describeCommand(span: Span, { id, coalesced, attempts }: Command): void {
+  span.setAttributes({ 'command.id': id, 'command.coalesced': coalesced, 'command.attempts': attempts.length });
+  if (coalesced) return;
+  for (const [index, { start, seconds, status, error }] of attempts.entries()) {
+    const next = attempts[index + 1];
+    const pause = next && seconds !== undefined ? (next.start - start) / 1000 - seconds : undefined;
+    const result = { 'http.response.status_code': status, 'error.type': error };
+    span.addEvent('attempt', { ...result, 'attempt.duration_seconds': seconds, 'attempt.pause_seconds': pause }, start);
+    if (index > 0) span.setAttribute('http.request.resend_count', index);
+    if (!next && status) span.setAttribute('http.response.status_code', status);
+  }
 }
 
 /** What tells one repair request from all others. */

@@ -2,6 +2,7 @@
  * Request coalescing: identical reads share an exchange that was sent just now, or not yet. Nothing is kept after it settles.
  */
 import { addAbortListener } from 'node:events';
+import { type SpanContext, trace } from '@opentelemetry/api';
 import { type Command, joinCommand } from './command.ts';
 import { abandoned } from './errors.ts';
 
@@ -12,6 +13,8 @@ interface Exchange {
   readonly command: Command;
   readonly result: Promise<unknown>;
   readonly end: AbortController;
+  /** Of the command that is really sent. */
+  readonly span: SpanContext | undefined;
   waiting: number;
 }
 
@@ -27,7 +30,7 @@ export function createCoalescing() {
   function start(key: string, command: Command, run: Run<unknown>): Exchange {
     const end = new AbortController();
     const result = run(end.signal).finally(() => forget(key, exchange));
-    const exchange = { command, result, end, waiting: 0 };
+    const exchange = { command, result, end, span: trace.getActiveSpan()?.spanContext(), waiting: 0 };
     exchanges.set(key, exchange);
     return exchange;
   }
@@ -47,6 +50,7 @@ export function createCoalescing() {
     async share<T>(key: string, own: Command, signal: AbortSignal, run: Run<T>): Promise<T> {
       const joined = find(key);
       if (joined) joinCommand(own, joined.command);
+      if (joined?.span) trace.getActiveSpan()?.addLink({ context: joined.span });
       const exchange = joined ?? start(key, own, run);
       exchange.waiting++;
       const left = Promise.withResolvers<never>();

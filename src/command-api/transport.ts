@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { urlToHttpOptions } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { trace } from '@opentelemetry/api';
 import got, { type RequestError } from 'got';
 import type { Config } from '../config.ts';
 import type { Share } from '../memory.ts';
@@ -74,6 +75,13 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   const [kept, single] = [new Agent({ keepAlive: true }), new Agent()];
   // Said, so that NODE_TLS_REJECT_UNAUTHORIZED cannot unsay it.
   const target = { ...urlToHttpOptions(url), method: 'POST', rejectUnauthorized: true };
+  // By OpenTelemetry's conventions for HTTP client spans.
+  const attributes = {
+    'http.request.method': 'POST',
+    'server.address': url.hostname,
+    'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+    'url.full': url.href,
+  };
   let budget = BUDGET.start;
   let heldUpAt = Number.NEGATIVE_INFINITY;
   let lookedAt = performance.now();
@@ -112,6 +120,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       'content-length': Buffer.byteLength(body),
       ...(traceparent && { traceparent }),
     };
+    trace.getActiveSpan()?.setAttributes(attributes);
     for (let count = 1; ; count++) {
       const outcome = await attempt(command, { ...target, headers, agent }, body, session.share, signal);
       const pauseMs = count < MAX_ATTEMPTS ? pauseBeforeRetry(command, outcome, count, session) : undefined;

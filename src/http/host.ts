@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApolloServer, BaseContext } from '@apollo/server';
 import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
-import { SpanKind } from '@opentelemetry/api';
+import { type Span, SpanKind } from '@opentelemetry/api';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
@@ -37,6 +37,8 @@ const REFUSAL_DELAY_MS = 200;
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 // Connections that may wait to be taken up. One that finds no room is tried again by its system, after seconds.
 const BACKLOG = 4096;
+// Without `url.query`, which may hold an operation with its variables.
+const SPAN_ATTRIBUTES = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' };
 const PROBES: readonly unknown[] = ['/health/live', '/health/ready'];
 
 declare module 'fastify' {
@@ -137,8 +139,14 @@ export async function startHost<T extends BaseContext>(
     url: '/graphql',
     exposeHeadRoute: false,
     async handler(request, reply) {
-      const attributes = { 'http.request.method': request.method, 'http.route': '/graphql' };
-      const run = async () => answer.call(this, request, reply);
+      const requestId = { 'http.response.header.x-request-id': [request.id] };
+      const attributes = { ...SPAN_ATTRIBUTES, 'http.request.method': request.method, ...requestId };
+      const run = async (span?: Span) => {
+        const body = await answer.call(this, request, reply);
+        // A caller that has gone gets no status.
+        if (!reply.raw.destroyed) span?.setAttribute('http.response.status_code', reply.statusCode);
+        return body;
+      };
       // Its name until the operation is known; see telemetry/operation-report.ts.
       const answered = inSpan('GraphQL Operation', { kind: SpanKind.SERVER, attributes }, run, request.headers);
       underWay.add(answered);

@@ -55,6 +55,8 @@ export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }:
           const span = trace.getActiveSpan();
           if (type) span?.updateName(type).setAttribute('graphql.operation.type', type);
           if (name) span?.setAttribute('graphql.operation.name', name);
+          if (codes.length > 0) span?.setAttribute('graphql.error.codes', codes);
+          if (hidden.length > 0) span?.setAttribute('graphql.error.id', unforeseen.errorId);
           if (codes[0] && level !== 'info') failSpan(span, codes[0]);
         },
       };

@@ -12,20 +12,34 @@ export interface Span {
   /** 1 internal, 2 server, 3 client. */
   readonly kind: number;
   readonly attributes: Readonly<Record<string, unknown>>;
+  readonly events: readonly Event[];
+  /** The spans that it links to, by their ids. */
+  readonly links: readonly string[];
   /** Whether its status is that of an error. */
   readonly failed: boolean;
   /** Of the process that made it. */
   readonly resource: Readonly<Record<string, unknown>>;
 }
 
-type Attributes = readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
+export interface Event {
+  readonly name: string;
+  /** Seconds since the start of its span. */
+  readonly at: number;
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+type Value = Readonly<Record<string, unknown>>;
+type Attributes = readonly { readonly key: string; readonly value: Value }[];
 
 interface Body {
   readonly resourceSpans: readonly {
     readonly resource: { readonly attributes: Attributes };
     readonly scopeSpans: readonly {
-      readonly spans: readonly (Omit<Span, 'attributes' | 'failed' | 'resource'> & {
+      readonly spans: readonly (Omit<Span, 'attributes' | 'events' | 'links' | 'failed' | 'resource'> & {
         readonly attributes: Attributes;
+        readonly startTimeUnixNano: string;
+        readonly events: readonly { readonly name: string; readonly timeUnixNano: string; readonly attributes: Attributes }[];
+        readonly links: readonly { readonly spanId: string }[];
         readonly status: { readonly code?: number };
       })[];
     }[];
@@ -68,7 +82,7 @@ export async function startCollector() {
 function readSpans({ resourceSpans }: Body): Span[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) =>
     scopeSpans.flatMap(({ spans }) =>
-      spans.map(({ traceId, spanId, parentSpanId, name, kind, attributes, status }) => ({
+      spans.map(({ traceId, spanId, parentSpanId, name, kind, attributes, events, links, status, startTimeUnixNano }) => ({
         traceId,
         spanId,
         parentSpanId,
@@ -76,6 +90,12 @@ function readSpans({ resourceSpans }: Body): Span[] {
         kind,
         failed: status.code === 2,
         attributes: readAttributes(attributes),
+        events: events.map((event) => ({
+          name: event.name,
+          at: Number(BigInt(event.timeUnixNano) - BigInt(startTimeUnixNano)) / 1e9,
+          attributes: readAttributes(event.attributes),
+        })),
+        links: links.map(({ spanId: linked }) => linked),
         resource: readAttributes(resource.attributes),
       })),
     ),
@@ -83,5 +103,10 @@ function readSpans({ resourceSpans }: Body): Span[] {
 }
 
 function readAttributes(attributes: Attributes): Record<string, unknown> {
-  return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, readValue(value)]));
+}
+
+function readValue(value: Value): unknown {
+  const { arrayValue } = value as { arrayValue?: { values: Value[] } };
+  return arrayValue ? arrayValue.values.map(readValue) : Object.values(value)[0];
 }
