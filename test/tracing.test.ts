@@ -5,13 +5,13 @@ import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { type Span, startCollector } from './support/collector.ts';
-import { readDocument, readNames, readTable } from './support/documents.ts';
+import { readSpans, type Span, startCollector } from './support/collector.ts';
+import { readDocument, readKeys, readNames, readTable } from './support/documents.ts';
 import { start, watch } from './support/process.ts';
 import { HEADERS, type Replica, startReplica } from './support/replica.ts';
 import { NEW_MAINTENANCE, ROUTER_SECRET } from './support/subgraph.ts';
 import { preloadFault } from './support/unforeseen.ts';
-import { startUpstream, type Upstream } from './support/upstream.ts';
+import { type Fault, startUpstream, type Upstream } from './support/upstream.ts';
 import { settle, until } from './support/wait.ts';
 
 const R = EXAMPLE.residenceId;
@@ -84,20 +84,10 @@ describe('with a collector', () => {
       kind: SERVER,
       parentSpanId: spanId,
       failed: false,
-      attributes: {
-        'http.request.method': 'POST',
-        'http.route': '/graphql',
-        'graphql.operation.type': 'query',
-        'graphql.operation.name': 'One',
-      },
       resource: { 'service.name': 'maintenance-subgraph', 'service.version': manifest.version },
     });
-    const { id, headers: sent = {} } = upstream.received[0] ?? {};
-    expect(command).toMatchObject({
-      kind: CLIENT,
-      parentSpanId: operation?.spanId,
-      attributes: { 'command.id': id, 'command.attempts': 1, 'command.coalesced': false },
-    });
+    const { headers: sent = {} } = upstream.received[0] ?? {};
+    expect(command).toMatchObject({ kind: CLIENT, parentSpanId: operation?.spanId, failed: false });
     expect(sent.traceparent).toBe(`00-${traceId}-${command?.spanId}-01`);
     expect(sent).not.toHaveProperty('tracestate');
     expect(sent).not.toHaveProperty('baggage');
@@ -118,26 +108,149 @@ describe('with a collector', () => {
     });
   });
 
-  it('what fails says so by its code or reason, and by no more', async () => {
-    upstream.fail(() => ({ status: 500, body: { message: 'canary' } }));
+  const cut: Fault = (_, response) => {
+    response.destroy();
+    return 'taken';
+  };
+  const answer = (status: number): Fault => {
+    return () => ({ status, body: { message: 'canary' } });
+  };
+  it.each([
+    ['succeeds at once', [], [200], undefined],
+    ['is cut off, refused for a while and succeeds', [cut, answer(503)], ['ECONNRESET', 503, 200], undefined],
+    ['fails three times', [answer(503), answer(502), answer(503)], [503, 502, 503], 'unavailable'],
+    ['gets no answer', [cut, cut, cut], Array(3).fill('ECONNRESET'), 'unavailable'],
+    ['is refused', [answer(401)], [401], 'unauthenticated'],
+    ['gets nonsense', [answer(200)], [200], 'invalid'],
+  ])('a command that %s has one span, with an event for each attempt', async (_, faults, results, error) => {
+    upstream.fail((...received) => faults[upstream.received.length - 1]?.(...received));
     const { traceId, headers } = routerSpan();
     await ask(replica, LIST, headers);
-    const spans = await spansOf(traceId, 2);
-    expect(spans.map(({ failed }) => failed)).toEqual([true, true]);
-    expect(pick(spans, 'query')?.attributes['error.type']).toBe('UPSTREAM_UNAVAILABLE');
-    expect(pick(spans, 'get_maintenance_list')?.attributes).toEqual({
+    const commands = (await spansOf(traceId, 2)).filter(({ kind }) => kind === CLIENT);
+    expect(commands).toHaveLength(1);
+    const [{ attributes = {}, events = [], failed = undefined } = {}] = commands;
+    const last = results.at(-1);
+    expect(attributes).toEqual({
       'command.id': upstream.received[0]?.id,
-      'command.attempts': 1,
+      'command.attempts': results.length,
+      'command.coalesced': false,
+      'http.request.method': 'POST',
+      'server.address': '127.0.0.1',
+      'server.port': Number(new URL(upstream.url).port),
+      'url.full': `${upstream.url}${upstream.received[0]?.url}`,
+      ...(typeof last === 'number' && { 'http.response.status_code': last }),
+      ...(results.length > 1 && { 'http.request.resend_count': results.length - 1 }),
+      ...(error && { 'error.type': error }),
+    });
+    expect(failed).toBe(error !== undefined);
+    expect(events).toEqual(
+      results.map((result, index) => ({
+        name: 'attempt',
+        at: expect.any(Number),
+        attributes: {
+          [typeof result === 'number' ? 'http.response.status_code' : 'error.type']: result,
+          'attempt.duration_seconds': expect.any(Number),
+          ...(index < results.length - 1 && { 'attempt.pause_seconds': expect.any(Number) }),
+        },
+      })),
+    );
+    // Each attempt begins when the one before and the pause are over.
+    for (const [index, { at, attributes: own }] of events.slice(0, -1).entries()) {
+      const [duration, pause] = [Number(own['attempt.duration_seconds']), Number(own['attempt.pause_seconds'])];
+      expect(events[index + 1]?.at).toBeCloseTo(at + duration + pause, 5);
+    }
+  });
+
+  it('a command that is not sent has no HTTP attributes and no event', async () => {
+    const busy = await startTraced({ ...collector.env, MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0' });
+    const release = upstream.hold();
+    const first = ask(busy, LIST);
+    await until(() => upstream.received.length === 1);
+    const { traceId, headers } = routerSpan();
+    await ask(busy, LIST.replace(R, 'other'), headers);
+    const command = pick(await spansOf(traceId, 2), 'get_maintenance_list');
+    expect(command).toMatchObject({ failed: true, events: [], links: [] });
+    expect(command?.attributes).toEqual({
+      'command.id': expect.any(String),
+      'command.attempts': 0,
       'command.coalesced': false,
       'error.type': 'unavailable',
     });
+    release();
+    await first;
+    expect(await busy.stop()).toBe(0);
   });
 
-  it('a document that does not parse has a span without a type, and is no failure of ours', async () => {
+  const TWO = `query Two { a: maintenances(residenceId: "${R}") { id } b: maintenances(residenceId: "b") { id } }`;
+  const OPERATION = { 'graphql.operation.type': 'query' };
+  it.each([
+    ['succeeds', LIST, OPERATION],
+    ['has a name', 'query One { __typename }', { ...OPERATION, 'graphql.operation.name': 'One' }],
+    ['does not parse', '{', { 'graphql.error.codes': ['GRAPHQL_PARSE_FAILED'] }],
+    ['is missing', '', { 'graphql.error.codes': ['BAD_REQUEST'], 'http.response.status_code': 400 }],
+    [
+      'fails in two ways',
+      TWO,
+      {
+        ...OPERATION,
+        'graphql.operation.name': 'Two',
+        'graphql.error.codes': ['UPSTREAM_UNAVAILABLE', 'FORBIDDEN'],
+        'error.type': 'UPSTREAM_UNAVAILABLE',
+      },
+    ],
+  ])('an operation that %s has the request, the status, its codes and the request id', async (_, query, given) => {
+    upstream.fail(({ param }) => (query === TWO ? { status: param.residence_id === R ? 500 : 403 } : undefined));
     const { traceId, headers } = routerSpan();
-    await ask(replica, '{', headers);
-    const [span] = await spansOf(traceId, 1);
-    expect(span).toMatchObject({ name: 'GraphQL Operation', failed: false });
+    await ask(replica, query, { ...headers, 'x-request-id': 'req-1' });
+    const operation = (await spansOf(traceId, 1 + upstream.received.length)).find(({ kind }) => kind === SERVER);
+    expect(operation?.attributes).toEqual({
+      'http.request.method': 'POST',
+      'http.route': '/graphql',
+      'url.path': '/graphql',
+      'url.scheme': 'http',
+      'http.response.header.x-request-id': ['req-1'],
+      'http.response.status_code': 200,
+      ...given,
+    });
+    // Faults of the caller are no failure of ours.
+    expect(operation?.failed).toBe('error.type' in given);
+  });
+
+  it('an operation by GET has the request id that the log has, made here, and no query', async () => {
+    const { traceId, headers } = routerSpan();
+    const sent = { ...HEADERS, ...headers, 'x-request-id': 'not an id' };
+    await fetch(`${replica.url}/graphql?query={__typename}`, { headers: sent });
+    const [operation] = await spansOf(traceId, 1);
+    const logged = replica.operations().find((line) => line.traceId === traceId);
+    expect(operation?.attributes).toEqual({
+      'http.request.method': 'GET',
+      'http.route': '/graphql',
+      'url.path': '/graphql',
+      'url.scheme': 'http',
+      'http.response.header.x-request-id': [logged?.requestId],
+      'http.response.status_code': 200,
+      'graphql.operation.type': 'query',
+    });
+  });
+
+  it('an operation whose caller has gone has no status', async () => {
+    const release = upstream.hold();
+    const { traceId, headers } = routerSpan();
+    const caller = new AbortController();
+    const body = JSON.stringify({ query: LIST });
+    const asked = fetch(`${replica.url}/graphql`, {
+      method: 'POST',
+      headers: { ...HEADERS, ...headers },
+      body,
+      signal: caller.signal,
+    });
+    await until(() => upstream.received.length === 1);
+    caller.abort();
+    await expect(asked).rejects.toThrow();
+    const [command, operation] = await spansOf(traceId, 2);
+    release();
+    expect(command?.attributes['error.type']).toBe('gone');
+    expect(operation?.attributes).not.toHaveProperty('http.response.status_code');
   });
 
   it('the log names the same trace, whoever began it', async () => {
@@ -170,7 +283,7 @@ describe('with a collector', () => {
     expect(upstream.received[0]?.headers.traceparent).toContain(`-${operation?.traceId}-`);
   });
 
-  it('two operations that come together stay apart, and the second says whose exchange it shared', async () => {
+  it('two operations that come together stay apart, and the second links to the command that it shares', async () => {
     const release = upstream.hold();
     const traces = [routerSpan(), routerSpan()];
     const asked = traces.map(({ headers }) => ask(replica, LIST, headers));
@@ -180,8 +293,14 @@ describe('with a collector', () => {
     await Promise.all(asked);
     const spans = await Promise.all(traces.map(({ traceId }) => spansOf(traceId, 2)));
     const commands = spans.map((own) => pick(own, 'get_maintenance_list'));
-    expect(commands.map((command) => command?.attributes['command.coalesced']).sort()).toEqual([false, true]);
-    expect(new Set(commands.map((command) => command?.attributes['command.id'])).size).toBe(1);
+    const [sender, sharer] = commands.toSorted((a, b) => Number(a?.links.length) - Number(b?.links.length));
+    expect(sender).toMatchObject({ events: [{ name: 'attempt' }], links: [] });
+    expect(sharer).toMatchObject({ events: [], links: [sender?.spanId] });
+    expect(sharer?.attributes).toEqual({
+      'command.id': sender?.attributes['command.id'],
+      'command.attempts': 1,
+      'command.coalesced': true,
+    });
     for (const own of spans) expect(pick(own, 'get_maintenance_list')?.parentSpanId).toBe(pick(own, 'query')?.spanId);
   });
 
@@ -198,12 +317,14 @@ describe('with a collector', () => {
     expect(all).not.toContain('canary');
   });
 
-  it('nor does that of what nobody foresaw: it has the type of the error', async () => {
+  it('nor does that of what nobody foresaw: it has the type of the error, and the id that the client was told', async () => {
     const fault = preloadFault("throw new TypeError('canary');");
     const faulty = await startTraced({ ...collector.env, NODE_OPTIONS: `--import=${fault}` });
     const { traceId, headers } = routerSpan();
-    await ask(faulty, LIST.replace(R, 'unforeseen'), headers);
+    const { errors } = await ask(faulty, LIST.replace(R, 'unforeseen'), headers);
     const spans = await spansOf(traceId, 2);
+    const ids = (errors as { extensions: { errorId: string } }[]).map(({ extensions }) => extensions.errorId);
+    expect([pick(spans, 'query')?.attributes['graphql.error.id']]).toEqual(ids);
     expect(spans.map(({ attributes }) => attributes['error.type']).sort()).toEqual([
       'INTERNAL_SERVER_ERROR',
       'TypeError',
@@ -213,13 +334,20 @@ describe('with a collector', () => {
   });
 
   it('has the spans and attributes that docs/observability.md names', () => {
-    const rows = readTable(readDocument('docs/observability.md'), 'span');
-    const names = rows.flatMap(([cell]) => readNames(cell));
-    expect(names).toEqual(['query', 'mutation', 'GraphQL Operation']);
-    const attributes = rows.flatMap(([, , cell = '']) => readNames(cell.replace(/\([^)]*\)/g, '')));
-    const seen = collector.bodies.flatMap((body) => [...body.matchAll(/"key":"([^"]+)"/g)].map(([, key = '']) => key));
-    const ours = seen.filter((key) => !/^(service|telemetry|host|process|os)\./.test(key));
-    expect([...new Set(ours)].sort()).toEqual([...new Set(attributes)].sort());
+    const document = readDocument('docs/observability.md');
+    expect(readKeys(document, 'span')).toEqual(['query', 'mutation', 'GraphQL Operation']);
+    const spans = collector.bodies.flatMap((body) => readSpans(JSON.parse(body)));
+    const seen = {
+      operation: spans.filter(({ kind }) => kind === SERVER),
+      command: spans.filter(({ kind }) => kind === CLIENT),
+      attempt: spans.flatMap(({ events }) => events),
+    };
+    const rows = readTable(document, 'attribute');
+    for (const [what, all] of Object.entries(seen)) {
+      const named = rows.filter(([, on = '']) => on.split(', ').includes(what)).flatMap(([cell]) => readNames(cell));
+      const made = new Set(all.flatMap(({ attributes }) => Object.keys(attributes)));
+      expect([what, ...[...made].sort()]).toEqual([what, ...named.sort()]);
+    }
   });
 });
 

@@ -24,6 +24,7 @@ interface Start {
   readonly subgraphs: readonly Subgraph[];
   readonly host: string;
   readonly port: number;
+  readonly collector: string | undefined;
   /** Writes a file of this router and returns its path. */
   write(name: string, text: string): string;
   /** Writes the supergraph as Apollo composes it and returns the path. */
@@ -67,10 +68,10 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
     name: 'Apollo Router',
     executable: process.env.APOLLO_ROUTER,
     missing: 'Set APOLLO_ROUTER to the path of the executable `router`.',
-    configure: ({ host, port, write, compose }) => ({
+    configure: ({ write, compose, ...start }) => ({
       args: [
         ...['--supergraph', compose()],
-        ...['--config', write('router.yaml', stringify(apolloConfiguration(host, port)))],
+        ...['--config', write('router.yaml', stringify(apolloConfiguration(start)))],
       ],
     }),
   },
@@ -106,6 +107,8 @@ interface Options {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
+  /** Origin that Apollo Router exports its spans to, by OTLP over HTTP. */
+  readonly collector?: string;
   /** Called with the router's output if the router ends by itself after its start. */
   readonly onEnd?: (output: string) => void;
 }
@@ -114,7 +117,7 @@ interface Options {
  * Starts a router and resolves when it answers GraphQL. Throws a `CannotStart` if the router is not installed or ends
  * before, and Node's own error if the port is taken.
  */
-export async function startRouter(name: RouterName, { subgraphs, secret, onEnd, ...listening }: Options) {
+export async function startRouter(name: RouterName, { subgraphs, secret, collector, onEnd, ...listening }: Options) {
   const router = ROUTERS[name];
   if (!router.executable) throw new CannotStart(`${router.name} is not installed. ${router.missing}`);
   // Routers take an address, not a name.
@@ -133,7 +136,7 @@ export async function startRouter(name: RouterName, { subgraphs, secret, onEnd, 
     return join(folder, file);
   };
   const compose = () => write('supergraph.graphql', composeSupergraph(subgraphs));
-  const { args, env } = router.configure({ subgraphs, host, port, write, compose });
+  const { args, env } = router.configure({ subgraphs, host, port, collector, write, compose });
   const running = spawn(resolve(router.executable), args, {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, APOLLO_TELEMETRY_DISABLED: '1', ROUTER_SECRET: secret, ...env },
@@ -189,8 +192,13 @@ async function answers(url: string, isRunning: () => boolean): Promise<boolean> 
   return false;
 }
 
-function apolloConfiguration(host: string, port: number) {
+function apolloConfiguration({ host, port, collector }: Pick<Start, 'host' | 'port' | 'collector'>) {
   const configuration = readConfiguration('apollo/router.yaml');
+  if (collector) {
+    const { tracing } = configuration.telemetry.exporters;
+    tracing.common = { service_name: 'router' };
+    tracing.otlp = { enabled: true, protocol: 'http', endpoint: `${collector}/v1/traces` };
+  }
   return {
     ...configuration,
     supergraph: { listen: `${host}:${port}`, path: '/graphql' },

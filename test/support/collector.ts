@@ -38,7 +38,11 @@ interface Body {
       readonly spans: readonly (Omit<Span, 'attributes' | 'events' | 'links' | 'failed' | 'resource'> & {
         readonly attributes: Attributes;
         readonly startTimeUnixNano: string;
-        readonly events: readonly { readonly name: string; readonly timeUnixNano: string; readonly attributes: Attributes }[];
+        readonly events: readonly {
+          readonly name: string;
+          readonly timeUnixNano: string;
+          readonly attributes: Attributes;
+        }[];
         readonly links: readonly { readonly spanId: string }[];
         readonly status: { readonly code?: number };
       })[];
@@ -79,25 +83,28 @@ export async function startCollector() {
   };
 }
 
-function readSpans({ resourceSpans }: Body): Span[] {
+/** The spans in a body that was sent. */
+export function readSpans({ resourceSpans }: Body): Span[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) =>
     scopeSpans.flatMap(({ spans }) =>
-      spans.map(({ traceId, spanId, parentSpanId, name, kind, attributes, events, links, status, startTimeUnixNano }) => ({
-        traceId,
-        spanId,
-        parentSpanId,
-        name,
-        kind,
-        failed: status.code === 2,
-        attributes: readAttributes(attributes),
-        events: events.map((event) => ({
-          name: event.name,
-          at: Number(BigInt(event.timeUnixNano) - BigInt(startTimeUnixNano)) / 1e9,
-          attributes: readAttributes(event.attributes),
-        })),
-        links: links.map(({ spanId: linked }) => linked),
-        resource: readAttributes(resource.attributes),
-      })),
+      spans.map(
+        ({ traceId, spanId, parentSpanId, name, kind, attributes, events, links, status, startTimeUnixNano }) => ({
+          traceId,
+          spanId,
+          parentSpanId,
+          name,
+          kind,
+          failed: status.code === 2,
+          attributes: readAttributes(attributes),
+          events: events.map((event) => ({
+            name: event.name,
+            at: Number(BigInt(event.timeUnixNano) - BigInt(startTimeUnixNano)) / 1e9,
+            attributes: readAttributes(event.attributes),
+          })),
+          links: links.map(({ spanId: linked }) => linked),
+          resource: readAttributes(resource.attributes),
+        }),
+      ),
     ),
   );
 }

@@ -5,9 +5,9 @@ const LIMIT_MS = 50_000;
 const now = performance.now.bind(performance);
 
 /** Resolves once the condition holds. Rejects before a test runs out of time, so that jest can end. */
-export async function until(holds: () => boolean): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const limit = now() + LIMIT_MS;
-  while (!holds()) {
+  while (!(await holds())) {
     if (now() > limit) throw new Error(`Not true within ${LIMIT_MS / 1000} s: ${holds}`);
     await delay(5);
   }

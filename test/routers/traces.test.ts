@@ -1,0 +1,133 @@
+/**
+ * One trace from Apollo Router's span to each attempt of a command, as a real Jaeger stores and finds it.
+ */
+import { afterAll, expect, it } from '@jest/globals';
+import { freePort } from '../../dev/command-api.ts';
+import { EXAMPLE } from '../../dev/seed.ts';
+import { RESIDENCES_SDL } from '../../dev/supergraph/neighbour.ts';
+import { ROUTERS, startRouter } from '../../dev/supergraph/routers.ts';
+import { killAll, start } from '../support/process.ts';
+import { startReplica } from '../support/replica.ts';
+import { askAt, ROUTER_SECRET } from '../support/subgraph.ts';
+import { startUpstream } from '../support/upstream.ts';
+import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
+import { until } from '../support/wait.ts';
+
+const SUBGRAPH = 'maintenance-subgraph';
+const { JAEGER = '' } = process.env;
+const { executable, missing } = ROUTERS.apollo;
+const reason = [executable ? '' : missing, JAEGER ? '' : 'Set JAEGER to the path of the executable `jaeger`.']
+  .join(' ')
+  .trim();
+const TITLE = 'one operation through Apollo Router is one trace in Jaeger, from the router to each attempt';
+
+interface Trace {
+  readonly traceID: string;
+  readonly spans: readonly {
+    readonly spanID: string;
+    readonly operationName: string;
+    readonly processID: string;
+    readonly references: readonly { readonly spanID: string }[];
+    readonly logs: readonly { readonly fields: readonly { readonly key: string; readonly value: unknown }[] }[];
+  }[];
+  readonly processes: Readonly<Record<string, { readonly serviceName: string }>>;
+}
+
+const cleanups: (() => unknown)[] = [];
+afterAll(async () => {
+  for (const cleanUp of cleanups.reverse()) await cleanUp();
+  killAll();
+});
+
+/** Starts Jaeger with its memory as storage. */
+async function startJaeger() {
+  const [otlp, query, grpc] = [await freePort(), await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
+  const configuration = {
+    service: {
+      extensions: ['jaeger_storage', 'jaeger_query'],
+      pipelines: { traces: { receivers: ['otlp'], exporters: ['jaeger_storage_exporter'] } },
+      telemetry: { metrics: { level: 'none' } },
+    },
+    receivers: { otlp: { protocols: { http: { endpoint: otlp } } } },
+    exporters: { jaeger_storage_exporter: { trace_storage: 'memory' } },
+    extensions: {
+      jaeger_storage: { backends: { memory: { memory: { max_traces: 100 } } } },
+      jaeger_query: { storage: { traces: 'memory' }, http: { endpoint: query }, grpc: { endpoint: grpc } },
+    },
+  };
+  start(JAEGER, [`--config=yaml:${JSON.stringify(configuration)}`], { OTEL_TRACES_EXPORTER: 'none' }, 'ignore');
+
+  /** The subgraph's traces with a span that has these tags. */
+  async function find(tags: Record<string, string> = {}): Promise<Trace[]> {
+    const search = new URLSearchParams({ service: SUBGRAPH, tags: JSON.stringify(tags) });
+    const response = await fetch(`http://${query}/api/traces?${search}`);
+    return ((await response.json()) as { data: Trace[] }).data;
+  }
+  await until(() => find().then(Array.isArray, () => false));
+  return { url: `http://${otlp}`, find };
+}
+
+// jest prints nothing about a file in which every test is skipped.
+if (reason) process.stderr.write(`Skipped: the traces in Jaeger. ${reason}\n`);
+(reason ? it.skip : it)(
+  reason ? `${TITLE}. Skipped: ${reason}` : TITLE,
+  async () => {
+    const jaeger = await startJaeger();
+    const upstream = await startUpstream();
+    const tracing = { OTEL_EXPORTER_OTLP_ENDPOINT: jaeger.url, OTEL_BSP_SCHEDULE_DELAY: '10' };
+    const replica = await startReplica(upstream.url, tracing);
+    cleanups.push(upstream.stop, replica.stop);
+    const router = await startRouter('apollo', {
+      subgraphs: [
+        { name: 'maintenance', url: `${replica.url}/graphql`, sdl: MAINTENANCE_SDL },
+        { name: 'residences', url: 'http://127.0.0.1:9/graphql', sdl: RESIDENCES_SDL },
+      ],
+      secret: ROUTER_SECRET,
+      host: '127.0.0.1',
+      port: 0,
+      collector: jaeger.url,
+    });
+    cleanups.push(router.stop);
+
+    upstream.fail(() => (upstream.received.length < 3 ? { status: 503 } : undefined));
+    const query = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id } }`;
+    const { errors } = await askAt(`${router.url}/graphql`, query, { headers: { 'x-request-id': 'one-trace' } });
+    expect(errors).toEqual([]);
+
+    // The router sends its spans some seconds later.
+    const isWhole = ({ spans }: Trace) => spans.some(({ references }) => references.length === 0);
+    await until(async () => (await jaeger.find()).some(isWhole));
+    const traces = await jaeger.find();
+    expect(traces).toHaveLength(1);
+    const [{ traceID, spans, processes } = { traceID: '', spans: [], processes: {} }] = traces;
+    const tags = {
+      'http.response.header.x-request-id': '["one-trace"]',
+      'command.id': String(upstream.received[0]?.id),
+    };
+    for (const tag of Object.entries(tags)) {
+      const found = await jaeger.find(Object.fromEntries([tag]));
+      expect(found.map((one) => one.traceID)).toEqual([traceID]);
+    }
+
+    const commands = spans.filter(({ operationName }) => operationName === 'get_maintenance_list');
+    expect(commands).toHaveLength(1);
+    const attempts = commands[0]?.logs.map(({ fields }) =>
+      Object.fromEntries(fields.map(({ key, value }) => [key, value])),
+    );
+    expect(attempts).toMatchObject([503, 503, 200].map((status) => ({ 'http.response.status_code': status })));
+    // From the command to the root.
+    const path: string[][] = [];
+    for (let span = commands[0]; span; ) {
+      path.push([processes[span.processID]?.serviceName ?? '', span.operationName]);
+      const [parent] = span.references;
+      span = spans.find(({ spanID }) => spanID === parent?.spanID);
+      expect(span !== undefined).toBe(parent !== undefined);
+    }
+    expect(path.slice(0, 2)).toEqual([
+      [SUBGRAPH, 'get_maintenance_list'],
+      [SUBGRAPH, 'query'],
+    ]);
+    expect(new Set(path.slice(2).map(([service]) => service))).toEqual(new Set(['router']));
+  },
+  120_000,
+);
