@@ -212,7 +212,7 @@ describe('with a collector', () => {
       'http.response.status_code': 200,
       ...given,
     });
-    // Faults of the caller are no failure of ours.
+    // Only faults of ours and of the command API fail the span.
     expect(operation?.failed).toBe('error.type' in given);
   });
 
@@ -250,7 +250,8 @@ describe('with a collector', () => {
     const [command, operation] = await spansOf(traceId, 2);
     release();
     expect(command?.attributes['error.type']).toBe('gone');
-    expect(operation?.attributes).not.toHaveProperty('http.response.status_code');
+    expect(Object.keys(operation?.attributes ?? {})).not.toContain('http.response.status_code');
+    expect(operation?.attributes['graphql.error.codes']).toEqual(['CALLER_GONE']);
   });
 
   it('the log names the same trace, whoever began it', async () => {

@@ -75,8 +75,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   const [kept, single] = [new Agent({ keepAlive: true }), new Agent()];
   // Said, so that NODE_TLS_REJECT_UNAUTHORIZED cannot unsay it.
   const target = { ...urlToHttpOptions(url), method: 'POST', rejectUnauthorized: true };
-  // By OpenTelemetry's conventions for HTTP client spans.
-  const attributes = {
+  // Of OpenTelemetry's conventions for HTTP client spans.
+  const endpoint = {
     'http.request.method': 'POST',
     'server.address': url.hostname,
     'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
@@ -120,7 +120,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       'content-length': Buffer.byteLength(body),
       ...(traceparent && { traceparent }),
     };
-    trace.getActiveSpan()?.setAttributes(attributes);
+    // Not when the span starts: a coalesced or refused command sends nothing.
+    trace.getActiveSpan()?.setAttributes(endpoint);
     for (let count = 1; ; count++) {
       const outcome = await attempt(command, { ...target, headers, agent }, body, session.share, signal);
       const pauseMs = count < MAX_ATTEMPTS ? pauseBeforeRetry(command, outcome, count, session) : undefined;
