@@ -199,7 +199,7 @@ describe('with a collector', () => {
       },
     ],
   ])('an operation that %s has the request, the status, its codes and the request id', async (_, query, given) => {
-    upstream.fail(({ param }) => (query === TWO ? { status: param.residence_id === R ? 500 : 403 } : undefined));
+    upstream.fail(({ param }) => (query === TWO ? { status: param.residence_id === R ? 403 : 500 } : undefined));
     const { traceId, headers } = routerSpan();
     await ask(replica, query, { ...headers, 'x-request-id': 'req-1' });
     const operation = (await spansOf(traceId, 1 + upstream.received.length)).find(({ kind }) => kind === SERVER);
