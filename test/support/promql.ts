@@ -29,9 +29,9 @@ type Labels = ReadonlySet<string>;
 
 const NONE: Labels = new Set();
 
-/** Reads an expression. Grafana's interval is taken for five minutes. */
+/** Reads an expression. Grafana's interval is taken for five minutes, and its namespace for any. */
 export function readPromql(source: string, series: Series): Reading {
-  const text = source.replaceAll('$__rate_interval', '5m');
+  const text = source.replaceAll('$__rate_interval', '5m').replaceAll('$namespace', '.+');
   const faults: string[] = [];
   const metrics: string[] = [];
   const matchers: Matcher[] = [];
@@ -74,6 +74,7 @@ export function readPromql(source: string, series: Series): Reading {
         return undefined;
       case 'ParenExpr':
       case 'MatrixSelector':
+      case 'SubqueryExpr':
       case 'OffsetExpr': {
         const [inner] = expressionsOf(node);
         return inner && read(inner);
@@ -81,10 +82,10 @@ export function readPromql(source: string, series: Series): Reading {
       case 'FunctionCall': {
         const name = writeIf(node.getChild('FunctionIdentifier'));
         const before = matchers.length;
-        const [labels] = body().map(read).slice(-1);
+        const labels = body().map(read).find(Boolean);
         // What is not there has those labels alone that were asked for.
         const equal = matchers.slice(before).filter(({ operator }) => operator === '=');
-        if (name === 'absent') return new Set(equal.map(({ label }) => label));
+        if (name.startsWith('absent')) return new Set(equal.map(({ label }) => label));
         if (name !== 'histogram_quantile') return labels;
         demand(['le'], labels ?? NONE, node);
         return labels?.difference(new Set(['le']));
@@ -109,7 +110,12 @@ export function readPromql(source: string, series: Series): Reading {
     if (!left || !right) return left ?? right;
     if (node.getChild('Or')) return left.intersection(right);
     const clause = node.getChild('MatchingModifierClause');
-    if (clause) return giveUp(clause);
+    if (clause) {
+      // Of what is matched by some labels, only the many have others in the result.
+      if (!clause.getChild('On') || !clause.getChild('GroupLeft')) return giveUp(clause);
+      for (const side of [left, right]) demand(namesIn(clause.getChild('GroupingLabels')), side, node);
+      return left;
+    }
     // What differs in any label never meets.
     if (left.symmetricDifference(right).size > 0) faults.push(`sides with other labels in ${write(node)}`);
     return left;
