@@ -311,12 +311,12 @@ describe('the runbook', () => {
     expect(sections).toEqual(alerts.map(({ alert }) => alert));
   });
 
-  it('says of each which severity it has', () => {
-    const said = [...runbook.matchAll(/^#+ (Maintenance\w+)\n\n(Page|Ticket)\. /gm)].map(([, name, severity]) => [
-      name,
-      severity?.toLowerCase(),
-    ]);
-    expect(said).toEqual(alerts.map(({ alert, labels }) => [alert, labels.severity]));
+  it('says of each which severity it has, and how soon it fires', () => {
+    const heads = runbook.matchAll(/^#+ (Maintenance\w+)\n\n(Page|Ticket)\. Fires within (\d+) minutes?\. /gm);
+    const said = [...heads].map(([, name, severity, minutes]) => [name, severity?.toLowerCase(), `${minutes}m`]);
+    expect(said).toEqual(
+      alerts.map(({ alert, labels, annotations }) => [alert, labels.severity, annotations.fires_within]),
+    );
   });
 
   it('leads to its own sections', () => {
