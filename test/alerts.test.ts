@@ -56,7 +56,7 @@ const expressions = [
 const TARGET = ['job', 'namespace', 'instance'];
 const codes = readKeys(README, 'code');
 
-/** What a document has in blocks of PromQL. */
+/** The lines of a document’s PromQL blocks. */
 function readQueries(file: string): string[] {
   const blocks = read(file).matchAll(/^```promql\n([\s\S]+?)^```$/gm);
   return [...blocks].flatMap(([, block = '']) => block.split('\n').filter((line) => line !== ''));
@@ -65,9 +65,9 @@ function readQueries(file: string): string[] {
 let subgraph: Subgraph;
 /** The metrics of the subgraph and the records, with the labels of each. */
 let series: Map<string, Set<string>>;
-/** The families that are not prom-client's own. */
+/** The metrics without prom-client's own. */
 let ours: string[];
-/** Of each label of ours, the values seen, and all codes. */
+/** The values of each label that were seen, and all codes. */
 const values = new Map<string, Set<string>>();
 
 beforeAll(async () => {
@@ -177,7 +177,7 @@ describe('each expression', () => {
 });
 
 describe('each alert', () => {
-  it('has a name of its own', () => {
+  it('has a unique name', () => {
     expect(alerts.length).toBeGreaterThan(0);
     expect(new Set(alerts.map(({ alert }) => alert)).size).toBe(alerts.length);
   });
@@ -225,7 +225,7 @@ describe('the dashboard', () => {
   /** Whether a label has one value throughout, since it is asked for by it. */
   const constant = (expr: string, label: string) => expr.includes(`${label}="`);
 
-  it('shows every metric of ours, and of them only such as there are', () => {
+  it('shows every metric of the subgraph', () => {
     const metrics = new Set(queries.flatMap(({ expr }) => readPromql(expr, series).metrics));
     const missing = ours.filter(
       (name) => !['', '_bucket', '_sum', '_count'].some((suffix) => metrics.has(name + suffix)),

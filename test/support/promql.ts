@@ -1,5 +1,5 @@
 /**
- * PromQL read against the metrics there are: what an expression asks for that nobody has, and which labels its result has.
+ * Checks PromQL against the existing metrics: finds unknown metrics and labels, and the labels of the result.
  */
 import { parser } from '@prometheus-io/lezer-promql';
 
@@ -58,7 +58,7 @@ export function readPromql(source: string, series: Series): Reading {
     return labels ?? NONE;
   }
 
-  /** No expression of ours has it so far. */
+  /** No expression here uses this so far. */
   function giveUp(node: SyntaxNode): Labels {
     faults.push(`nobody has looked into this yet: ${write(node)}`);
     return NONE;
@@ -111,7 +111,7 @@ export function readPromql(source: string, series: Series): Reading {
     if (node.getChild('Or')) return left.intersection(right);
     const clause = node.getChild('MatchingModifierClause');
     if (clause) {
-      // Of what is matched by some labels, only the many have others in the result.
+      // The result has all labels of the side with many series.
       if (!clause.getChild('On') || !clause.getChild('GroupLeft')) return giveUp(clause);
       for (const side of [left, right]) demand(namesIn(clause.getChild('GroupingLabels')), side, node);
       return left;
