@@ -200,7 +200,10 @@ describe('each alert', () => {
   const tests: RuleTest[] = ['alerts', 'alerts.slow'].flatMap((name) => parse(read(`deploy/${name}.test.yaml`)).tests);
   const fired = tests.map(({ promql_expr_test }) =>
     promql_expr_test.flatMap(({ exp_samples = [] }) =>
-      exp_samples.map(({ labels, value }) => ({ alert: /alertname="(\w+)"/.exec(labels)?.[1] ?? '', value })),
+      exp_samples.flatMap(({ labels, value }) => {
+        const [, alert] = /alertname="(\w+)"/.exec(labels) ?? [];
+        return alert ? [{ alert, value }] : [];
+      }),
     ),
   );
 
