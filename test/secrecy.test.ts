@@ -4,8 +4,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { preloadFault } from './support/process.ts';
 import { request, sendBytes } from './support/raw-http.ts';
-import { preloadFault } from './support/unforeseen.ts';
 import { type Fault, startUpstream, type Upstream } from './support/upstream.ts';
 
 const ROOT = new URL('..', import.meta.url);

@@ -7,10 +7,9 @@ import { EXAMPLE } from '../dev/seed.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { readSpans, type Span, startCollector } from './support/collector.ts';
 import { readDocument, readKeys, readNames, readTable } from './support/documents.ts';
-import { start, watch } from './support/process.ts';
+import { preloadFault, start, watch } from './support/process.ts';
 import { HEADERS, type Replica, startReplica } from './support/replica.ts';
 import { NEW_MAINTENANCE, ROUTER_SECRET } from './support/subgraph.ts';
-import { preloadFault } from './support/unforeseen.ts';
 import { type Fault, startUpstream, type Upstream } from './support/upstream.ts';
 import { settle, until } from './support/wait.ts';
 

@@ -25,3 +25,15 @@ function show(value: number, unit: string): string {
   if (value === Number.POSITIVE_INFINITY) return 'never';
   return `${Number.isInteger(value) ? value : value.toFixed(2)}${unit}`;
 }
+
+export function exactly(name: string, value: number, bound: number): Figure {
+  return { name, value: show(value, ''), bound: `= ${bound}`, kept: value === bound };
+}
+
+/** Prints a table. Returns how many bounds are missed. */
+export function printFigures(figures: readonly Figure[]): number {
+  const width = Math.max(...figures.map(({ name }) => name.length));
+  for (const { name, value, bound, kept } of figures)
+    console.log(`  ${name.padEnd(width)}${value.padStart(14)}   ${bound.padEnd(14)}${kept ? '' : 'MISSED'}`.trimEnd());
+  return figures.filter(({ kept }) => !kept).length;
+}

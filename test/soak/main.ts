@@ -6,7 +6,7 @@
 import { readNames } from '../../dev/options.ts';
 import { killAll } from '../support/process.ts';
 import { blocking } from './blocking.ts';
-import type { Scenario } from './figures.ts';
+import { printFigures, type Scenario } from './figures.ts';
 import { hostileCallers } from './hostile-callers.ts';
 import { idleClients } from './idle-clients.ts';
 import { overload } from './overload.ts';
@@ -32,12 +32,7 @@ let missed = 0;
 for (const [scenario, run] of Object.entries(SCENARIOS)) {
   if (chosen.length > 0 && !chosen.includes(scenario)) continue;
   console.log(`\n${scenario}`);
-  const figures = await run();
-  const width = Math.max(...figures.map(({ name }) => name.length));
-  for (const { name, value, bound, kept } of figures) {
-    console.log(`  ${name.padEnd(width)}${value.padStart(14)}   ${bound.padEnd(14)}${kept ? '' : 'MISSED'}`.trimEnd());
-    if (!kept) missed++;
-  }
+  missed += printFigures(await run());
 }
 console.log(missed === 0 ? '\nAll bounds are kept.' : `\n${missed} missed.`);
 process.exit(missed === 0 ? 0 : 1);

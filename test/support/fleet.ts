@@ -3,25 +3,37 @@
  */
 import { startBalancer } from './balancer.ts';
 import { load } from './load.ts';
-import { startReplica } from './replica.ts';
+import { type Replica, startReplica } from './replica.ts';
 
-/** Starts two replicas before a command API. */
-export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv) {
+/** Starts two replicas before a command API. `onLine` gets each line that a replica prints. */
+export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv, onLine?: (line: string) => void) {
   const balancer = await startBalancer();
   const replica = async () => {
-    const started = await startReplica(commandApiUrl, env);
+    const started = await startReplica(commandApiUrl, env, onLine);
     await balancer.add(started.url);
     return started;
   };
-  let [older, newer] = await Promise.all([replica(), replica()]).catch((error) => {
+  const running = await Promise.all([replica(), replica()]).catch((error) => {
     // A server that stays open would keep jest from ending.
     balancer.stop();
     throw error;
   });
 
+  /** Starts a replica and, after `pause`, stops the oldest. Returns the exit code of that. */
+  async function replace(pause: () => Promise<void> = async () => {}): Promise<number | null> {
+    running.push(await replica());
+    await pause();
+    const [oldest] = running.splice(0, 1) as [Replica];
+    const exit = await oldest.stop();
+    balancer.remove(oldest.url);
+    return exit;
+  }
+
   return {
     /** Origin of the balancer. */
     url: balancer.url,
+    replicas: (): readonly Replica[] => running,
+    replace,
     /**
      * Replaces replicas, one after the other, while workers call `ask`. Returns the exit codes of the old replicas, after
      * the last call.
@@ -35,12 +47,7 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv) 
       const asking = load(ask, { ...pace, isOver: () => over });
       const exits: unknown[] = [];
       try {
-        for (let restart = 0; restart < count; restart++) {
-          const fresh = await replica();
-          exits.push(await older.stop());
-          balancer.remove(older.url);
-          [older, newer] = [newer, fresh];
-        }
+        for (let restart = 0; restart < count; restart++) exits.push(await replace());
       } finally {
         over = true;
         await asking;

@@ -99,3 +99,16 @@ export function watch(child: ChildProcessWithoutNullStreams) {
     },
   };
 }
+
+/**
+ * What a process of its own is to `--import`: commands to the residence "unforeseen" do what this JavaScript does, which is
+ * given the command as `value` and the true `stringify`.
+ */
+export function preloadFault(javascript: string): string {
+  return `data:text/javascript,${encodeURIComponent(`
+    const { stringify } = JSON;
+    JSON.stringify = (value, ...rest) => {
+      if (value?.param?.residence_id !== 'unforeseen') return stringify(value, ...rest);
+      ${javascript}
+    };`)}`;
+}

@@ -14,8 +14,12 @@ export const HEADERS = {
   'router-authorization': ROUTER_SECRET,
 } as const;
 
-/** Starts a replica before a command API, and waits until it is ready. */
-export async function startReplica(commandApiUrl: string, env: NodeJS.ProcessEnv = {}) {
+/** Starts a replica before a command API, and waits until it is ready. `onLine` gets each line that it prints. */
+export async function startReplica(
+  commandApiUrl: string,
+  env: NodeJS.ProcessEnv = {},
+  onLine: (line: string) => void = () => {},
+) {
   const child = startProgram('src/main.ts', {
     HOST: '127.0.0.1',
     PORT: '0',
@@ -28,22 +32,24 @@ export async function startReplica(commandApiUrl: string, env: NodeJS.ProcessEnv
   const lines: string[] = [];
   let operations: string[] = [];
   const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
-  const url = await new Promise<string>((resolve, reject) => {
+  const ready = await new Promise<{ url: string; metricsPort?: number }>((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr]) {
       createInterface(stream).on('line', (line) => {
+        onLine(line);
         if (line.includes('"msg":"operation"')) {
           operations = [...operations.slice(-9), line];
           return;
         }
         lines.push(line);
-        const [, ready] = /"url":"([^"]+)","msg":"ready"/.exec(line) ?? [];
-        if (ready) resolve(ready);
+        if (line.endsWith('"msg":"ready"}')) resolve(JSON.parse(line));
       });
     }
     exit.then((code) => reject(new Error(`ended with ${code}: ${lines.join('\n')}`)));
   });
   return {
-    url,
+    url: ready.url,
+    /** Only where METRICS_PORT is set. */
+    metricsPort: ready.metricsPort,
     pid: Number(child.pid),
     exit,
     /** What it printed, its operations aside. */
@@ -55,8 +61,8 @@ export async function startReplica(commandApiUrl: string, env: NodeJS.ProcessEnv
       child.kill('SIGTERM');
       return exit;
     },
-    kill(): void {
-      child.kill('SIGKILL');
+    kill(signal: NodeJS.Signals = 'SIGKILL'): void {
+      child.kill(signal);
     },
   };
 }

@@ -12,16 +12,3 @@ export function failCommands(error: Error | (() => Error), isMeant = (_residence
     return (stringify as (...args: unknown[]) => string)(value, ...rest);
   });
 }
-
-/**
- * What a process of its own is to `--import`: commands to the residence "unforeseen" do what this JavaScript does, which is
- * given the command as `value` and the true `stringify`.
- */
-export function preloadFault(javascript: string): string {
-  return `data:text/javascript,${encodeURIComponent(`
-    const { stringify } = JSON;
-    JSON.stringify = (value, ...rest) => {
-      if (value?.param?.residence_id !== 'unforeseen') return stringify(value, ...rest);
-      ${javascript}
-    };`)}`;
-}

@@ -3,6 +3,7 @@
  * in front of it, and a record of every command that arrived.
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { answerCommand, readText, serve } from '../../dev/command-api.ts';
 import { EXAMPLE, seed } from '../../dev/seed.ts';
 import { Store } from '../../dev/store.ts';
@@ -36,9 +37,11 @@ export async function startUpstream() {
   const tokens = new Set<string>(Object.values(TOKENS));
   const received: Received[] = [];
   let fault: Fault | undefined;
+  let latencyMs = 0;
 
   const server = await serve(async (request, response) => {
     const body = await readText(request);
+    if (latencyMs > 0) await delay(latencyMs);
     const { method, url, headers, socket } = request;
     const one = { ...JSON.parse(body), body, method, url, headers, connection: socket.remotePort } as Received;
     received.push(one);
@@ -64,6 +67,10 @@ export async function startUpstream() {
     fail(next: Fault | undefined) {
       fault = next;
     },
+    /** Answers each command that much later from now on. */
+    slowDown(milliseconds: number) {
+      latencyMs = milliseconds;
+    },
     /** Holds up each command from now on. What is returned ends that, and answers them with an empty list. */
     hold() {
       const held: ServerResponse[] = [];
@@ -79,6 +86,7 @@ export async function startUpstream() {
     reset() {
       received.length = 0;
       fault = undefined;
+      latencyMs = 0;
       store.residences.clear();
       store.deleted.clear();
       for (const [residenceId, tickets] of seed()) store.residences.set(residenceId, tickets);
