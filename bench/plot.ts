@@ -3,19 +3,12 @@
  */
 import { KINDS, OURS } from './contenders.ts';
 import type { Summary } from './measure.ts';
+import { COLORS, sheet } from './svg.ts';
 import { WORKLOADS } from './workloads.ts';
 
 const PANELS = ['list-20', 'one', 'entities-10', 'entities-100', 'create', 'hot'];
 const COLUMNS = 2;
 const PANEL = { width: 500, left: 165, right: 80, row: 22, head: 34, gap: 26 };
-const COLORS = {
-  ours: '#e4572e',
-  floor: '#9aa5b1',
-  peer: '#3a6ea5',
-  text: '#1f2933',
-  faint: '#7b8794',
-  line: '#d9e2ec',
-};
 
 type Costs = Readonly<Record<string, { readonly cpuUs: Summary }>>;
 
@@ -26,15 +19,14 @@ export function plot(workloads: Readonly<Record<string, Costs>>): string {
     const [x, y] = [(index % COLUMNS) * PANEL.width, 64 + Math.floor(index / COLUMNS) * height];
     return `<g transform="translate(${x} ${y})">${drawPanel(name, workloads[name] ?? {})}</g>`;
   });
-  const [width, total] = [COLUMNS * PANEL.width + 20, 64 + Math.ceil(PANELS.length / COLUMNS) * height];
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${total}" width="${width}" font-family="system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="12" role="img">
-<title>CPU microseconds a request of each contender, a panel for each workload</title>
-<rect width="100%" height="100%" fill="#fff"/>
-<text x="20" y="30" font-size="17" font-weight="600" fill="${COLORS.text}">CPU microseconds a request: less is better</text>
-<text x="20" y="49" fill="${COLORS.faint}">Median of the rounds of one run, whole processes; the thin line spans the least and the most.</text>
-${panels.join('\n')}
-</svg>
-`;
+  const size = { width: COLUMNS * PANEL.width + 20, height: 64 + Math.ceil(PANELS.length / COLUMNS) * height };
+  return sheet(
+    size,
+    'CPU microseconds a request of each contender, a panel for each workload',
+    'CPU microseconds a request: less is better',
+    'Median of the rounds of one run, whole processes; the thin line spans the least and the most.',
+    panels,
+  );
 }
 
 function drawPanel(name: string, costs: Costs): string {
