@@ -41,7 +41,7 @@ const TESTS: [what: string, command: string] = [
 ];
 const NOT_RUN = [
   ...(tests ? [] : ['the tests (npm test)']),
-  'the alerts (promtool)',
+  'the alerts (promtool, npm run test:drill)',
   'the image (npm run image:check)',
   'real routers (npm run test:routers)',
 ];

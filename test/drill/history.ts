@@ -1,0 +1,64 @@
+/**
+ * Writes the history before the drill: the records of deploy/slo.yaml for the last day, and for the same time a week ago. Long
+ * windows need these records.
+ */
+import { type Samples, scrape } from '../support/scrape.ts';
+import { FACTOR, JOB, SCRAPE_MS, toMs } from './prometheus.ts';
+
+/** Seconds between two samples: less than the lookback delta. */
+const STEP = 5;
+/** The drill lasts no longer, in seconds. */
+const DRILL = 300;
+const [HOUR, DAY, WEEK] = ['1h', '1d', '1w'].map((duration) => toMs(duration) / 1000 / FACTOR) as [
+  number,
+  number,
+  number,
+];
+
+/** Writes the records of each namespace as if their traffic always was that of the server at `origin`, in OpenMetrics. */
+export async function describeHistory(origin: string, namespaces: readonly string[]): Promise<string> {
+  const samples = await scrape(origin);
+  const now = Date.now() / 1000;
+  const minutes = ((now - Number(samples.get('process_start_time_seconds'))) / 60) * FACTOR;
+  const lines = namespaces.flatMap((namespace) =>
+    [...countEvents(samples)].flatMap(([record, count]) => {
+      const name = record.replace('{', `{job="${JOB}",namespace="${namespace}",`);
+      // The records say of how many minutes they are.
+      const value = (count / minutes) * Number(/increase(\d+)m/.exec(record)?.[1]);
+      const write = (from: number, to: number, step: number) =>
+        Array.from(
+          { length: (to - from) / step },
+          (_, at) => `${name} ${value.toFixed(3)} ${(from + at * step).toFixed(3)}`,
+        );
+      return [
+        ...write(now - WEEK - HOUR, now - WEEK + DRILL, STEP),
+        ...write(now - DAY - HOUR, now - HOUR, STEP),
+        // Windows of an hour add up the samples.
+        ...write(now - HOUR, now, SCRAPE_MS / 1000),
+      ];
+    }),
+  );
+  return `${lines.join('\n')}\n# EOF\n`;
+}
+
+/** Returns each record with what a server has counted of it in all. */
+function countEvents(samples: Samples): Map<string, number> {
+  const counts = new Map<string, number>();
+  const add = (record: string, value: number) => counts.set(record, (counts.get(record) ?? 0) + value);
+  const addAll = (labels: string, value: number) => {
+    for (const minutes of [1, 5]) add(`slo:all:increase${minutes}m{${labels}}`, value);
+  };
+  for (const [name, value] of samples) {
+    const [, type] = /^maintenance_operations_total\{.*type="(query|mutation)"/.exec(name) ?? [];
+    const [, command, outcome] = /^maintenance_commands_total\{command="(\w+)",outcome="(\w+)"/.exec(name) ?? [];
+    if (type) addAll(`slo="operations",graphql_operation_type="${type}"`, value);
+    if (command) {
+      addAll(`slo="commands",command="${command}"`, value);
+      add(`command:all:increase10m{command="${command}"}`, value);
+      add(`command:rejected:increase10m{command="${command}"}`, outcome === 'COMMAND_REJECTED' ? value : 0);
+    }
+    if (/^http_server_request_duration_seconds_count\{.*"\/graphql"/.test(name))
+      for (const slo of ['requests', 'latency']) addAll(`slo="${slo}"`, value);
+  }
+  return counts;
+}

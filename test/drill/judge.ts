@@ -1,0 +1,131 @@
+/**
+ * What the drill saw, held against the fault classes and the `fires_within` of deploy/alerts.yaml.
+ */
+import { parse } from 'yaml';
+import { atMost, exactly, type Figure } from '../soak/figures.ts';
+import { readDocument as read } from '../support/documents.ts';
+import type { FaultClass } from './faults.ts';
+import { FACTOR, type Line, type Prometheus, SCRAPE_MS, toMs } from './prometheus.ts';
+
+/** Prometheus takes up to ten seconds before it scrapes for the first time; until then, nothing is there. */
+const START_MS = 20_000;
+/** What the factor does not make faster: a server's pauses between retries, and the start of a process. */
+const UNSCALED_MS = 1000;
+
+/** Two cores that others use too. `promtool test rules` proves the exact times. */
+const NOISE = 1.2;
+/** `promtool test rules deploy/alerts.slow.test.yaml` proves these: their windows are longer than the drill. */
+const SLOW = ['MaintenanceBudgetBurns', 'MaintenanceBudgetBurnsSlowly'];
+const FIRES_WITHIN = new Map<string, string>(
+  parse(read('deploy/alerts.yaml')).groups.flatMap(({ rules }: { rules: Rule[] }) =>
+    rules.map(({ alert, annotations }) => [alert, annotations.fires_within]),
+  ),
+);
+
+interface Rule {
+  readonly alert: string;
+  readonly annotations: { readonly fires_within: string };
+}
+
+/** As Alertmanager sends it to a webhook. */
+export interface Notification {
+  readonly receiver: string;
+  readonly groupKey: string;
+  readonly alerts: readonly { readonly labels: Readonly<Record<string, string>>; readonly startsAt: string }[];
+}
+
+/** Milliseconds since 1970. */
+export interface Times {
+  readonly from: number;
+  readonly fault: number;
+  readonly to: number;
+}
+
+export interface Alert {
+  readonly labels: Readonly<Record<string, string>>;
+  /** When it fired first, in minutes of production after the fault. */
+  readonly minutes: number;
+}
+
+/** Returns all alerts that fired, the earliest first. */
+export async function readAlerts({ samples }: Prometheus, { from, fault, to }: Times): Promise<Alert[]> {
+  const lines = await samples('ALERTS{alertstate="firing"}');
+  return lines
+    .flatMap(({ metric, values }) => {
+      const first = timesOf({ values }).find((time) => time > from + START_MS && time <= to);
+      return first === undefined ? [] : [{ labels: metric, minutes: ((first - fault) / 60_000) * FACTOR }];
+    })
+    .sort((one, other) => one.minutes - other.minutes);
+}
+
+/**
+ * Returns by how many minutes of production an alert may be late on this machine. A busy machine leaves out evaluations, and no
+ * alert is faster than an evaluation.
+ */
+export async function measureSlack({ samples }: Prometheus, { fault, to }: Times): Promise<number> {
+  const [line = { values: [] }] = await samples('slo:error_budget:ratio{slo="requests"}');
+  const times = timesOf(line).filter((time) => time > fault && time <= to);
+  const late = times.map((time, at) => time - (times[at - 1] ?? time) - SCRAPE_MS);
+  return ((UNSCALED_MS + Math.max(...late, 0)) / 60_000) * FACTOR;
+}
+
+/** Returns whether each alert of a fault class came in time, no other came, and whatever pages paged once. */
+export function judge(
+  namespace: string,
+  { fires, within, also = [], pages = 1 }: FaultClass,
+  {
+    alerts,
+    notifications,
+    fault,
+    to,
+    slack,
+  }: Times & { alerts: Alert[]; notifications: Notification[]; slack: number },
+): Figure[] {
+  const here = alerts.filter(({ labels }) => labels.namespace === namespace);
+  const strange = here.filter(
+    ({ labels: { alertname = '' }, minutes }) => minutes < 0 || !(alertname in fires || also.includes(alertname)),
+  );
+  for (const { labels, minutes } of strange)
+    console.log(`not expected, +${minutes.toFixed(1)} min: ${JSON.stringify(labels)}`);
+  const paging = notifications.filter(({ receiver }) => receiver === 'page');
+  const ofFault = paging.filter((page) =>
+    page.alerts.some(({ labels, startsAt }) => {
+      const start = Date.parse(startsAt);
+      return labels.namespace === namespace && start > fault && start <= to;
+    }),
+  );
+  const groups = new Set(ofFault.map(({ groupKey }) => groupKey));
+  return [
+    ...Object.entries(fires).map(([alertname, wanted]) => {
+      const fits = Object.entries({ alertname, ...wanted });
+      const first = here.find(({ labels }) => fits.every(([name, value]) => labels[name] === value));
+      const limit = toMs(within ?? FIRES_WITHIN.get(alertname) ?? '') / 60_000;
+      const name = [namespace, alertname, ...Object.values(wanted)].join(' ');
+      return atMost(
+        name,
+        first?.minutes ?? Number.POSITIVE_INFINITY,
+        Number((limit * NOISE + slack).toFixed(1)),
+        ' min',
+      );
+    }),
+    exactly(`${namespace}: other alerts`, strange.length, 0),
+    isPaged(here.filter(({ labels: { alertname = '' } }) => alertname in fires))
+      ? exactly(`${namespace}: pages`, groups.size, pages)
+      : // An alert that may come along may end before its page is sent.
+        atMost(`${namespace}: pages`, groups.size, Number(isPaged(here))),
+  ];
+}
+
+/** Returns the alerts that no fault class sets off. */
+export function findUntested(faults: readonly FaultClass[]): string[] {
+  const tested = new Set([...SLOW, ...faults.flatMap(({ fires }) => Object.keys(fires))]);
+  return [...FIRES_WITHIN.keys()].filter((alert) => !tested.has(alert));
+}
+
+function isPaged(alerts: readonly Alert[]): boolean {
+  return alerts.some(({ labels }) => labels.severity === 'page');
+}
+
+function timesOf({ values }: Pick<Line, 'values'>): number[] {
+  return values.map(([seconds]) => seconds * 1000);
+}

@@ -1,0 +1,98 @@
+/**
+ * `npm run test:drill [-- --plot]`: runs each fault class in a separate namespace, all at once. A real Prometheus and a real
+ * Alertmanager load the rules of deploy/. Exits with 1 if an alert is missing, late or unexpected, and with 2 if they are not
+ * installed. `--plot` draws docs/images/drill.svg.
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { readText, serve } from '../../dev/command-api.ts';
+import { readOptions } from '../../dev/options.ts';
+import { exactly, noted, printFigures } from '../soak/figures.ts';
+import { killAll } from '../support/process.ts';
+import { askDashboard } from './dashboard.ts';
+import { FAULTS } from './faults.ts';
+import { describeHistory } from './history.ts';
+import { findUntested, judge, measureSlack, type Notification, readAlerts } from './judge.ts';
+import { plot } from './plot.ts';
+import { missingPrograms, startPrometheus, writeHistory } from './prometheus.ts';
+import { runRunbook } from './runbook.ts';
+import { type Site, startSite } from './site.ts';
+
+const OUTPUT = fileURLToPath(new URL('output', import.meta.url));
+/** Until there is enough traffic to tell its rate. */
+const TRAFFIC_MS = 5000;
+/** A quarter of an hour of production. History has the time before. */
+const HEALTHY_MS = 45_000;
+/** Longer than each `fires_within`. */
+const FAULTY_MS = 45_000;
+
+const { plot: isPlotted } = readOptions({ plot: { type: 'boolean' } });
+const missing = missingPrograms();
+if (missing.length > 0) {
+  console.log(`Not run: no ${missing.join(', no ')}. Debian has the packages prometheus and prometheus-alertmanager.`);
+  process.exit(2);
+}
+process.on('exit', killAll);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+const start = performance.now();
+const say = (text: string) => console.log(`${((performance.now() - start) / 1000).toFixed(0).padStart(4)} s  ${text}`);
+const write = (name: string, value: unknown) => writeFileSync(`${OUTPUT}/${name}`, JSON.stringify(value, null, 1));
+
+rmSync(OUTPUT, { recursive: true, force: true });
+mkdirSync(OUTPUT);
+const sites: Site[] = [];
+const waiting = Object.entries(FAULTS);
+const startSome = async () => {
+  for (let next = waiting.shift(); next; next = waiting.shift()) sites.push(await startSite(...next, OUTPUT));
+};
+await Promise.all([startSome(), startSome(), startSome()]);
+say(`${sites.length} namespaces run`);
+
+const notifications: Notification[] = [];
+const receiver = await serve(async (request, response) => {
+  notifications.push(JSON.parse(await readText(request)));
+  response.end();
+});
+await delay(TRAFFIC_MS);
+const [metrics] = sites.find(({ namespace }) => namespace === 'outage')?.targets().targets ?? [];
+const namespaces = Object.keys(FAULTS);
+const busy = namespaces.filter((name) => !FAULTS[name]?.isIdle);
+writeHistory(await describeHistory(`http://${metrics}`, busy), OUTPUT);
+const targets = () => sites.map((site) => site.targets());
+const prometheus = await startPrometheus(OUTPUT, receiver.url, targets());
+const list = () => prometheus.setTargets(targets());
+say('Prometheus runs');
+const from = Date.now();
+await delay(HEALTHY_MS);
+
+say('the faults begin');
+const fault = Date.now();
+const beginning = sites.map((site) => FAULTS[site.namespace]?.begin(site, list));
+await Promise.all([...beginning, delay(FAULTY_MS)]);
+const times = { from, fault, to: Date.now() };
+for (const site of sites) await site.stop();
+say('the faults are over');
+
+const alerts = await readAlerts(prometheus, times);
+const slack = await measureSlack(prometheus, times);
+const failures = await prometheus.samples('prometheus_rule_evaluation_failures_total');
+const panels = await askDashboard(prometheus, namespaces, times);
+const failed = panels.flatMap((panel) => panel.failed);
+for (const query of failed) console.log(`dashboard: ${query}`);
+write('alerts.json', alerts);
+write('notifications.json', notifications);
+if (isPlotted) writeFileSync(new URL('../../docs/images/drill.svg', import.meta.url), plot(panels, alerts, times));
+const figures = [
+  ...Object.entries(FAULTS).flatMap(([name, one]) => judge(name, one, { ...times, alerts, notifications, slack })),
+  noted('each limit has a fifth and this on top', slack, ' min'),
+  exactly('alerts that no fault class sets off', findUntested(Object.values(FAULTS)).length, 0),
+  exactly('evaluations of rules that failed', Math.max(...failures.map(({ values }) => Number(values.at(-1)?.[1]))), 0),
+  exactly('queries of the dashboard that are refused or find nothing', failed.length, 0),
+  ...runRunbook(sites, OUTPUT),
+];
+await receiver.stop();
+console.log('\nTimes are minutes of production from the fault to the alert.');
+const missed = printFigures(figures);
+say(missed === 0 ? 'All bounds are kept.' : `${missed} missed. The logs are in ${OUTPUT}.`);
+process.exit(missed === 0 ? 0 : 1);

@@ -1,0 +1,155 @@
+/**
+ * A real Prometheus and a real Alertmanager with the files of deploy/, in which every duration is divided by one factor.
+ */
+import { spawnSync } from 'node:child_process';
+import { openSync, renameSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parse, stringify } from 'yaml';
+import { freePort } from '../../dev/command-api.ts';
+import { readDocument as read } from '../support/documents.ts';
+import { start } from '../support/process.ts';
+
+/**
+ * A minute of production is three seconds of the drill. Counts stay: an operation a second is 20 a second in the drill. At 30,
+ * the servers need all of two cores.
+ */
+export const FACTOR = 20;
+export const RULE_FILES = ['deploy/slo.yaml', 'deploy/alerts.yaml'];
+const { PROMETHEUS = 'prometheus', ALERTMANAGER = 'prometheus-alertmanager', PROMTOOL = 'promtool' } = process.env;
+
+const [{ job_name, scrape_interval }] = parse(read('deploy/prometheus.yaml')).scrape_configs;
+export const JOB: string = job_name;
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60e3, h: 3600e3, d: 86_400e3, w: 604_800e3 };
+
+/** Returns the milliseconds of a duration like `1h30m`. */
+export function toMs(duration: string): number {
+  return [...duration.matchAll(/(\d+)([a-z]+)/g)].reduce(
+    (sum, [, n, unit = '']) => sum + Number(n) * (UNITS[unit] ?? NaN),
+    0,
+  );
+}
+
+/** Divides every duration in a text by the factor. The 5m in a name like `ratio_rate5m` stays. */
+export function scale(text: string): string {
+  return text.replaceAll(
+    /(?<![\w.])(?:\d+(?:ms|[smhdw]))+\b/g,
+    (duration) => `${Math.round(toMs(duration) / FACTOR)}ms`,
+  );
+}
+
+/** Between two scrapes, and between two evaluations of the rules. */
+export const SCRAPE_MS = toMs(scale(scrape_interval));
+
+/** The programs that are not installed. */
+export function missingPrograms(): string[] {
+  return [PROMETHEUS, ALERTMANAGER, PROMTOOL].filter((program) => spawnSync(program, ['--version']).error);
+}
+
+export interface Target {
+  readonly targets: readonly string[];
+  readonly labels: { readonly namespace: string };
+}
+
+export interface Line {
+  readonly metric: Readonly<Record<string, string>>;
+  /** Seconds since 1970, and the value as text. */
+  readonly values: readonly (readonly [number, string])[];
+}
+
+/** Turns OpenMetrics into blocks that Prometheus finds when it starts. */
+export function writeHistory(openMetrics: string, folder: string): void {
+  writeFileSync(`${folder}/history.txt`, openMetrics);
+  const args = ['tsdb', 'create-blocks-from', 'openmetrics', `${folder}/history.txt`, `${folder}/data`];
+  const { status, stderr } = spawnSync(PROMTOOL, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`promtool: ${stderr}`);
+}
+
+/** Starts both in `folder`. Alertmanager sends each notification to `receiverUrl`, whatever its receivers are. */
+export async function startPrometheus(folder: string, receiverUrl: string, targets: readonly Target[]) {
+  const write = (name: string, text: string) => writeFileSync(`${folder}/${name}`, text);
+  const log = (name: string) => ['ignore', ...Array(2).fill(openSync(`${folder}/${name}.log`, 'w'))] as const;
+  const [port, alertmanagerPort] = [await freePort(), await freePort()];
+  const addresses = [port, alertmanagerPort].map((free) => `127.0.0.1:${free}`);
+
+  const alertmanager = parse(read('deploy/alertmanager.yaml'));
+  for (const receiver of alertmanager.receivers)
+    for (const key of Object.keys(receiver)) if (key.endsWith('_configs')) delete receiver[key];
+  for (const receiver of alertmanager.receivers) receiver.webhook_configs = [{ url: receiverUrl }];
+  write('alertmanager.yaml', scale(stringify(alertmanager)));
+  for (const file of RULE_FILES) write(file.replace('deploy/', ''), scale(read(file)));
+  write(
+    'prometheus.yaml',
+    stringify({
+      global: { scrape_interval: scale(scrape_interval), evaluation_interval: scale(scrape_interval) },
+      rule_files: RULE_FILES.map((file) => file.replace('deploy/', '')),
+      alerting: { alertmanagers: [{ static_configs: [{ targets: [addresses[1]] }] }] },
+      scrape_configs: [
+        { job_name, scrape_timeout: scale(scrape_interval), file_sd_configs: [{ files: ['targets.json'] }] },
+        { job_name: 'prometheus', static_configs: [{ targets: [addresses[0]] }] },
+      ],
+    }),
+  );
+  setTargets(targets);
+  start(
+    ALERTMANAGER,
+    [
+      `--config.file=${folder}/alertmanager.yaml`,
+      `--storage.path=${folder}/alertmanager`,
+      `--web.listen-address=${addresses[1]}`,
+      '--cluster.listen-address=',
+    ],
+    process.env,
+    [...log('alertmanager')],
+  );
+  start(
+    PROMETHEUS,
+    [
+      `--config.file=${folder}/prometheus.yaml`,
+      `--storage.tsdb.path=${folder}/data`,
+      `--web.listen-address=${addresses[0]}`,
+      `--query.lookback-delta=${scale('5m')}`,
+      `--rules.alert.resend-delay=${scale('1m')}`,
+    ],
+    process.env,
+    [...log('prometheus')],
+  );
+  await Promise.all(addresses.map((address) => untilReady(`http://${address}/-/ready`)));
+
+  /** Replaces what is scraped. Prometheus looks at most every 5 s. */
+  function setTargets(next: readonly Target[]): void {
+    write('targets.next', JSON.stringify(next));
+    renameSync(`${folder}/targets.next`, `${folder}/targets.json`);
+  }
+
+  async function ask(path: string, parameters: Readonly<Record<string, string>>): Promise<Line[]> {
+    const url = `http://${addresses[0]}/api/v1/${path}?${new URLSearchParams(parameters)}`;
+    const { data, error } = (await (await fetch(url)).json()) as { data?: { result: Line[] }; error?: string };
+    if (!data) throw new Error(`${parameters.query}: ${error}`);
+    return data.result;
+  }
+
+  return {
+    setTargets,
+    /** The samples of the last ten minutes. */
+    samples: (selector: string) => ask('query', { query: `${selector}[10m]` }),
+    /** Evaluates an expression each second from `from` to `to`, in milliseconds since 1970. */
+    over: (query: string, { from, to }: { readonly from: number; readonly to: number }) =>
+      ask('query_range', { query, start: String(from / 1000), end: String(to / 1000), step: '1' }),
+  };
+}
+
+export type Prometheus = Awaited<ReturnType<typeof startPrometheus>>;
+
+async function untilReady(url: string): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    if (
+      await fetch(url).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    )
+      return;
+    await delay(100);
+  }
+  throw new Error(`not ready: ${url}`);
+}

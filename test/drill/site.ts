@@ -1,0 +1,169 @@
+/**
+ * A namespace of the drill: its servers, their command APIs, steady traffic of all operations, and what came of it on disk.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { EXAMPLE, FLATS } from '../../dev/seed.ts';
+import { startFleet } from '../support/fleet.ts';
+import { request } from '../support/load.ts';
+import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
+import { type GraphqlError, NEW_MAINTENANCE } from '../support/subgraph.ts';
+import { startUpstream } from '../support/upstream.ts';
+import { FACTOR, type Target } from './prometheus.ts';
+
+/** Of production. */
+const OPERATIONS_PER_MINUTE = 25;
+const VENDOR_MS = 17;
+const [R, FLAT] = [EXAMPLE.residenceId, String(FLATS[1]?.id)];
+
+const LIST = `query List($id: ID!) { maintenances(residenceId: $id) { id state description createdTime } }`;
+const DETAIL = `query Detail($id: ID!) { maintenance(id: $id) { id state startTime finishTime contact } }`;
+const CREATE = `mutation Create($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }`;
+const DELETE = `mutation Delete($id: ID!) { deleteMaintenance(id: $id) { id } }`;
+const DELETE_MANY = `mutation DeleteMany($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds } }`;
+
+export interface Settings {
+  readonly env?: NodeJS.ProcessEnv;
+  /** How many servers, each before a separate command API; 1 by default. */
+  readonly servers?: number;
+  /** Two servers before one command API, behind a balancer. */
+  readonly isFleet?: boolean;
+  /** Without callers, where they do not matter. */
+  readonly isIdle?: boolean;
+}
+
+/** An error that a caller got, with each id that may lead to its cause. */
+export interface CallerError {
+  readonly namespace: string;
+  readonly time: number;
+  readonly status: number | undefined;
+  readonly requestId: string;
+  readonly traceId: string;
+  readonly code?: unknown;
+  readonly commandId?: unknown;
+  readonly errorId?: unknown;
+}
+
+export interface Operation {
+  readonly query: string;
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
+/** Starts a namespace and its traffic. Its folder gets `logs.jsonl` of the servers and `errors.jsonl` of the callers. */
+export async function startSite(
+  namespace: string,
+  { env = {}, servers = 1, isFleet = false, isIdle = false }: Settings,
+  output: string,
+) {
+  const folder = `${output}/${namespace}`;
+  mkdirSync(folder, { recursive: true });
+  const onLine = (line: string) => appendFileSync(`${folder}/logs.jsonl`, `${line}\n`);
+  const errors: CallerError[] = [];
+  const agent = new Agent({ keepAlive: true, scheduling: 'fifo' });
+  const upstreams = await Promise.all(Array.from({ length: servers }, startUpstream));
+  for (const upstream of upstreams) upstream.slowDown(VENDOR_MS);
+  const [first] = upstreams as [(typeof upstreams)[number]];
+  const settings = {
+    METRICS_PORT: '0',
+    NODE_COMPILE_CACHE: `${output}/compiled`,
+    BREAKER_OPEN_MS: String(Math.round(2000 / FACTOR)),
+    ...env,
+  };
+  const fleet = isFleet ? await startFleet(first.url, { ...settings, DRAIN_DELAY_MS: '500' }, onLine) : undefined;
+  const replicas = isFleet ? [] : await Promise.all(upstreams.map(({ url }) => startReplica(url, settings, onLine)));
+
+  const created: string[] = [];
+  let turn = 0;
+
+  /** 80 % lists and details, 10 % details of what does not exist, 5 % creates and 5 % deletes. */
+  function nextOperation(): Operation {
+    const step = turn++ % 20;
+    if (step === 0) return { query: CREATE, variables: { input: { ...NEW_MAINTENANCE, residenceId: FLAT } } };
+    const id = step === 10 && created.pop();
+    if (id)
+      return turn % 40 < 20 ? { query: DELETE, variables: { id } } : { query: DELETE_MANY, variables: { ids: [id] } };
+    if (step % 10 === 5) return { query: DETAIL, variables: { id: `${R}:gone` } };
+    if (step % 2 === 0) return { query: LIST, variables: { id: R } };
+    return { query: DETAIL, variables: { id: `${R}:${EXAMPLE.maintenanceId}` } };
+  }
+
+  async function ask(): Promise<void> {
+    for (const { received } of upstreams) received.length = 0;
+    const urls = fleet ? [fleet.url] : replicas.map(({ url }) => url);
+    const url = urls[turn % urls.length];
+    const traceId = randomBytes(16).toString('hex');
+    const requestId = randomBytes(8).toString('hex');
+    const fail = (status: number | undefined, error: Partial<GraphqlError>) => {
+      const { code, commandId, errorId } = error.extensions ?? { code: error.message };
+      const line: CallerError = { namespace, time: Date.now(), status, requestId, traceId, code, commandId, errorId };
+      errors.push(line);
+      appendFileSync(`${folder}/errors.jsonl`, `${JSON.stringify(line)}\n`);
+    };
+    const headers = {
+      ...site.headers,
+      'x-request-id': requestId,
+      traceparent: `00-${traceId}-${traceId.slice(16)}-00`,
+    };
+    try {
+      const { status, text } = await request(agent, `${url}/graphql`, {
+        headers,
+        body: JSON.stringify(site.operation()),
+      });
+      const { data, errors: found = [] } = JSON.parse(text);
+      for (const error of found) fail(status, error);
+      const { id } = data?.createMaintenance ?? {};
+      if (id) created.push(id);
+    } catch (error) {
+      fail(undefined, error as Error);
+    }
+  }
+
+  const everyMs = 60_000 / FACTOR / OPERATIONS_PER_MINUTE;
+  const start = performance.now();
+  let sent = 0;
+  /** Sends what is due, two operations at most: after a busy moment of the machine, the alerts' counts catch up without a burst. */
+  function send(): void {
+    for (let left = 2; left > 0 && sent * everyMs < performance.now() - start; left--, sent++) void ask();
+  }
+  const timer = isIdle ? undefined : setInterval(send, everyMs);
+
+  const site = {
+    namespace,
+    upstreams,
+    /** The only command API, or the first. */
+    upstream: first,
+    fleet,
+    errors,
+    /** What callers send with each operation. A fault may change both. */
+    headers: { ...HEADERS } as Record<string, string>,
+    operation: nextOperation,
+    replicas: (): readonly Replica[] => fleet?.replicas() ?? replicas,
+    targets: (): Target => ({
+      targets: site.replicas().map(({ metricsPort }) => `127.0.0.1:${metricsPort}`),
+      labels: { namespace },
+    }),
+    stopTraffic: () => clearInterval(timer),
+    /** Kills the first server and starts another on the same ports. */
+    async crash() {
+      const [old] = replicas as [Replica];
+      old.kill();
+      await old.exit;
+      const ports = { PORT: new URL(old.url).port, METRICS_PORT: String(old.metricsPort) };
+      replicas[0] = await startReplica(first.url, { ...settings, ...ports }, onLine);
+    },
+    /** Ends the traffic and the servers. */
+    async stop() {
+      clearInterval(timer);
+      fleet?.stop();
+      for (const replica of site.replicas()) replica.kill();
+      agent.destroy();
+      // One may be stopped already.
+      await Promise.all(upstreams.map(({ stop }) => stop().catch(() => {})));
+    },
+  };
+  return site;
+}
+
+export type Site = Awaited<ReturnType<typeof startSite>>;
