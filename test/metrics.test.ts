@@ -8,7 +8,7 @@ import { getHeapStatistics } from 'node:v8';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { createCommand } from '../src/command-api/command.ts';
+import { COMMANDS, createCommand } from '../src/command-api/command.ts';
 import { loadConfig } from '../src/config.ts';
 import { createMemory } from '../src/memory.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
@@ -553,6 +553,18 @@ describe('/metrics', () => {
     expect(samples.get(writeSample('maintenance_breaker_state', { state: 'closed' }))).toBe(1);
     const held = async () => (await scrape(subgraph.url)).get('maintenance_memory_held_bytes');
     while ((await held()) !== 0);
+  });
+
+  it('has the series that alerts look for from the start', async () => {
+    const samples = await scrape((await start()).url);
+    const codes = ['OK', 'INTERNAL_SERVER_ERROR', 'UPSTREAM_TIMEOUT', 'UNAUTHENTICATED', 'COMMAND_REJECTED'];
+    const wanted = [
+      ...['500', '503'].map((http_response_status_code) => requests({ http_response_status_code })),
+      ...codes.flatMap((code) => [operation('query', code), operation('mutation', code)]),
+      ...COMMANDS.flatMap((name) => codes.map((code) => command(name, code))),
+      ...COMMANDS.flatMap((name) => [invalid('envelope', '', name), invalid('member', 'state', name)]),
+    ].map(([name, labels]) => writeSample(name, labels));
+    expect(wanted.map((sample) => [sample, samples.get(sample)])).toEqual(wanted.map((sample) => [sample, 0]));
   });
 
   it('shows the heap limit of V8', async () => {

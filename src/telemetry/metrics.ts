@@ -66,6 +66,13 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
   heapLimit.set(getHeapStatistics().heap_size_limit);
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
   for (const code of ['OVERLOADED', 'ROUTER_UNAUTHENTICATED']) refused.inc({ code }, 0);
+  for (const http_response_status_code of [500, 503])
+    requests.zero({
+      http_request_method: 'POST',
+      http_route: '/graphql',
+      http_response_status_code,
+      url_scheme: 'http',
+    });
   for (const code of OUTCOMES) {
     for (const graphql_operation_type of ['query', 'mutation']) operations.inc({ graphql_operation_type, code }, 0);
     for (const command of COMMANDS) commands.inc({ command, outcome: code }, 0);
