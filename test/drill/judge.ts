@@ -7,8 +7,6 @@ import { readDocument as read } from '../support/documents.ts';
 import type { FaultClass } from './faults.ts';
 import { FACTOR, type Line, type Prometheus, SCRAPE_MS, toMs } from './prometheus.ts';
 
-/** Prometheus takes up to ten seconds before it scrapes for the first time; until then, nothing is there. */
-const START_MS = 20_000;
 /** What the factor does not make faster: a server's pauses between retries, and the start of a process. */
 const UNSCALED_MS = 1000;
 
@@ -52,7 +50,7 @@ export async function readAlerts({ samples }: Prometheus, { from, fault, to }: T
   const lines = await samples('ALERTS{alertstate="firing"}');
   return lines
     .flatMap(({ metric, values }) => {
-      const first = timesOf({ values }).find((time) => time > from + START_MS && time <= to);
+      const first = timesOf({ values }).find((time) => time > from && time <= to);
       return first === undefined ? [] : [{ labels: metric, minutes: ((first - fault) / 60_000) * FACTOR }];
     })
     .sort((one, other) => one.minutes - other.minutes);
