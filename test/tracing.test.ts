@@ -5,11 +5,14 @@ import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../dev/seed.ts';
 import manifest from '../package.json' with { type: 'json' };
+import { createLogger } from '../src/telemetry/log.ts';
+import { startTracing } from '../src/tracing.ts';
+import { SERVICE } from '../src/version.ts';
 import { readSpans, type Span, startCollector } from './support/collector.ts';
 import { readDocument, readKeys, readNames, readTable } from './support/documents.ts';
 import { preloadFault, start, watch } from './support/process.ts';
 import { HEADERS, type Replica, startReplica } from './support/replica.ts';
-import { NEW_MAINTENANCE, ROUTER_SECRET } from './support/subgraph.ts';
+import { NEW_MAINTENANCE, ROUTER_SECRET, type Subgraph, startSubgraph } from './support/subgraph.ts';
 import { type Fault, startUpstream, type Upstream } from './support/upstream.ts';
 import { settle, until } from './support/wait.ts';
 
@@ -35,7 +38,7 @@ afterAll(() => {
   for (const replica of replicas) replica.kill();
 });
 
-async function ask({ url }: Replica, query: string, headers: Record<string, string> = {}, variables?: unknown) {
+async function ask({ url }: { url: string }, query: string, headers: Record<string, string> = {}, variables?: unknown) {
   const body = JSON.stringify({ query, variables });
   const response = await fetch(`${url}/graphql`, { method: 'POST', headers: { ...HEADERS, ...headers }, body });
   return response.json() as Promise<{ data?: unknown; errors?: unknown[] }>;
@@ -50,13 +53,18 @@ function routerSpan(flags = '01') {
 
 describe('with a collector', () => {
   let collector: Awaited<ReturnType<typeof startCollector>>;
-  let replica: Replica;
+  let subgraph: Subgraph;
+  let flush: () => Promise<unknown>;
   beforeAll(async () => {
     collector = await startCollector();
-    replica = await startTraced(collector.env);
+    Object.assign(process.env, collector.env);
+    flush = await startTracing(SERVICE, createLogger('silent'));
+    // In this process, so that its coverage counts.
+    subgraph = await startSubgraph({ COMMAND_API_URL: upstream.url });
   });
   afterAll(async () => {
-    await replica.stop();
+    await subgraph.stop();
+    await flush();
     await collector.stop();
   });
   afterEach(() => {
@@ -75,7 +83,7 @@ describe('with a collector', () => {
 
   it('one trace leads from the router’s span over the operation to the command, and on to the command API', async () => {
     const { traceId, spanId, headers } = routerSpan();
-    await ask(replica, `query One { maintenance(id: "${ID}") { description } }`, { ...headers, baggage: 'canary=1' });
+    await ask(subgraph, `query One { maintenance(id: "${ID}") { description } }`, { ...headers, baggage: 'canary=1' });
     const spans = await spansOf(traceId, 2);
     const [operation, command] = ['query', 'get_maintenance_info'].map((name) => pick(spans, name));
     expect(spans).toHaveLength(2);
@@ -94,12 +102,12 @@ describe('with a collector', () => {
 
   it('a batch and a write have the spans of their commands under their operation', async () => {
     const batch = routerSpan();
-    await ask(replica, `{ a: maintenance(id: "${ID}") { id } b: maintenance(id: "${R}:x") { id } }`, batch.headers);
+    await ask(subgraph, `{ a: maintenance(id: "${ID}") { id } b: maintenance(id: "${R}:x") { id } }`, batch.headers);
     const batched = await spansOf(batch.traceId, 2);
     expect(pick(batched, 'get_maintenance_list')?.parentSpanId).toBe(pick(batched, 'query')?.spanId);
 
     const write = routerSpan();
-    await ask(replica, CREATE, write.headers, { input: NEW_MAINTENANCE });
+    await ask(subgraph, CREATE, write.headers, { input: NEW_MAINTENANCE });
     const written = await spansOf(write.traceId, 2);
     expect(pick(written, 'create_maintenance_info')).toMatchObject({
       kind: CLIENT,
@@ -124,7 +132,7 @@ describe('with a collector', () => {
   ])('a command that %s has one span, with an event for each attempt', async (_, faults, results, error) => {
     upstream.fail((...received) => faults[upstream.received.length - 1]?.(...received));
     const { traceId, headers } = routerSpan();
-    await ask(replica, LIST, headers);
+    await ask(subgraph, LIST, headers);
     const commands = (await spansOf(traceId, 2)).filter(({ kind }) => kind === CLIENT);
     expect(commands).toHaveLength(1);
     const [{ attributes = {}, events = [], failed = undefined } = {}] = commands;
@@ -200,7 +208,7 @@ describe('with a collector', () => {
   ])('an operation that %s has the request, the status, its codes and the request id', async (_, query, given) => {
     upstream.fail(({ param }) => (query === TWO ? { status: param.residence_id === R ? 403 : 500 } : undefined));
     const { traceId, headers } = routerSpan();
-    await ask(replica, query, { ...headers, 'x-request-id': 'req-1' });
+    await ask(subgraph, query, { ...headers, 'x-request-id': 'req-1' });
     const operation = (await spansOf(traceId, 1 + upstream.received.length)).find(({ kind }) => kind === SERVER);
     expect(operation?.attributes).toEqual({
       'http.request.method': 'POST',
@@ -218,9 +226,9 @@ describe('with a collector', () => {
   it('an operation by GET has the request id that the log has, made here, and no query', async () => {
     const { traceId, headers } = routerSpan();
     const sent = { ...HEADERS, ...headers, 'x-request-id': 'not an id' };
-    await fetch(`${replica.url}/graphql?query={__typename}`, { headers: sent });
+    await fetch(`${subgraph.url}/graphql?query={__typename}`, { headers: sent });
     const [operation] = await spansOf(traceId, 1);
-    const logged = replica.operations().find((line) => line.traceId === traceId);
+    const logged = subgraph.logs().find((line) => line.traceId === traceId);
     expect(operation?.attributes).toEqual({
       'http.request.method': 'GET',
       'http.route': '/graphql',
@@ -237,7 +245,7 @@ describe('with a collector', () => {
     const { traceId, headers } = routerSpan();
     const caller = new AbortController();
     const body = JSON.stringify({ query: LIST });
-    const asked = fetch(`${replica.url}/graphql`, {
+    const asked = fetch(`${subgraph.url}/graphql`, {
       method: 'POST',
       headers: { ...HEADERS, ...headers },
       body,
@@ -255,10 +263,10 @@ describe('with a collector', () => {
 
   it('the log names the same trace, whoever began it', async () => {
     const { traceId, headers } = routerSpan();
-    await ask(replica, 'query Routed { __typename }', headers);
-    await ask(replica, 'query Ours { __typename }');
+    await ask(subgraph, 'query Routed { __typename }', headers);
+    await ask(subgraph, 'query Ours { __typename }');
     await until(() => collector.spans.length >= 2);
-    const logged = (name: string) => replica.operations().find(({ operationName }) => operationName === name)?.traceId;
+    const logged = (name: string) => subgraph.logs().find(({ operationName }) => operationName === name)?.traceId;
     const ours = collector.spans.find((span) => span.attributes['graphql.operation.name'] === 'Ours');
     expect(ours?.traceId).toMatch(/^[\da-f]{32}$/);
     expect([logged('Routed'), logged('Ours')]).toEqual([traceId, ours?.traceId]);
@@ -266,17 +274,17 @@ describe('with a collector', () => {
 
   it('what the router does not sample is not exported, and its trace goes on all the same', async () => {
     const dark = routerSpan('00');
-    await ask(replica, LIST, dark.headers);
+    await ask(subgraph, LIST, dark.headers);
     const { traceparent } = upstream.received[0]?.headers ?? {};
     expect(traceparent).toMatch(new RegExp(`^00-${dark.traceId}-[\\da-f]{16}-00$`));
     const { traceId, headers } = routerSpan();
-    await ask(replica, LIST, headers);
+    await ask(subgraph, LIST, headers);
     await spansOf(traceId, 2);
     expect(collector.spans.filter((span) => span.traceId === dark.traceId)).toEqual([]);
   });
 
   it('without a router’s span a trace of our own begins, which the command API is told', async () => {
-    await ask(replica, LIST);
+    await ask(subgraph, LIST);
     await until(() => collector.spans.length >= 2);
     const operation = pick(collector.spans, 'query');
     expect(operation?.parentSpanId ?? '').toBe('');
@@ -286,9 +294,9 @@ describe('with a collector', () => {
   it('two operations that come together stay apart, and the second links to the command that it shares', async () => {
     const release = upstream.hold();
     const traces = [routerSpan(), routerSpan()];
-    const asked = traces.map(({ headers }) => ask(replica, LIST, headers));
+    const asked = traces.map(({ headers }) => ask(subgraph, LIST, headers));
     await until(() => upstream.received.length === 1);
-    await settle(replica.url);
+    await settle(subgraph.url);
     release();
     await Promise.all(asked);
     const spans = await Promise.all(traces.map(({ traceId }) => spansOf(traceId, 2)));
@@ -307,8 +315,8 @@ describe('with a collector', () => {
   it('no span holds a token, a secret, a variable or what a resident wrote', async () => {
     const input = { ...NEW_MAINTENANCE, description: 'canary', contact: 'canary' };
     const { traceId, headers } = routerSpan();
-    await ask(replica, CREATE, headers, { input });
-    await ask(replica, `{ maintenances(residenceId: "canary") { description contact } }`, headers);
+    await ask(subgraph, CREATE, headers, { input });
+    await ask(subgraph, `{ maintenances(residenceId: "canary") { description contact } }`, headers);
     await spansOf(traceId, 4);
     const all = collector.bodies.join('\n');
     expect(all).toContain('create_maintenance_info');
