@@ -106,6 +106,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   };
 }
 
+/** Returns the address and port of an origin. */
+export function readEndpoint(origin: string): { address: string; port: number } {
+  const { protocol, hostname, port } = new URL(origin);
+  return { address: hostname, port: Number(port) || (protocol === 'https:' ? 443 : 80) };
+}
+
 /** Returns the faults of variables that do not fit together. */
 function checkCombinations({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, OPERATION_TIMEOUT_MS, ...env }: Valid): string[] {
   const isPlain = PLAIN.test(String(COMMAND_API_URL)) && env.ALLOW_HTTP_COMMAND_API !== 'true';

@@ -237,6 +237,12 @@ describe('the line of an operation', () => {
 describe('LOG_EVERY', () => {
   const sampled = useSubgraph({ LOG_EVERY: '3' });
 
+  it('logs each operation with a flawed reply, also if the answer shows no error', async () => {
+    sampled.upstream.fail(() => ({ body: { success: true, result: [{}] } }));
+    for (let time = 0; time < 2; time++) await sampled.ask(LIST);
+    expect(sampled.logs()).toMatchObject(Array(2).fill({ level: 40, codes: [], commands: [{ dropped: 1 }] }));
+  });
+
   it('logs the first of so many successful operations, and each that failed', async () => {
     const refused = LIST.replace(R, '');
     for (const query of [LIST, LIST, refused, LIST, LIST, refused]) await sampled.ask(query);

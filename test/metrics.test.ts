@@ -690,6 +690,28 @@ describe('where metrics are', () => {
     }
   });
 
+  it('takes nothing from the requests of the router on a port of its own', async () => {
+    const subgraph = await start({ METRICS_PORT: '0', MAX_REQUESTS_IN_FLIGHT: '1' });
+    const head = ['POST /x HTTP/1.1', 'host: x', 'content-length: 10'];
+    // The body never comes, and is not waited for.
+    const [answer] = await sendBytes(`http://127.0.0.1:${subgraph.metricsPort}`, `${request(head)}1`);
+    expect([answer?.status, answer?.headers.get('connection')]).toEqual([404, 'close']);
+    expect((await subgraph.ask(LIST)).status).toBe(200);
+  });
+
+  it('takes 50 connections on a port of its own', async () => {
+    const subgraph = await start({ METRICS_PORT: '0' });
+    let closed = 0;
+    const sockets = Array.from({ length: 60 }, () => {
+      const socket = net.connect(Number(subgraph.metricsPort), '127.0.0.1').on('error', () => {});
+      return socket.resume().on('close', () => closed++);
+    });
+    await until(() => closed >= 10);
+    await settle(subgraph.url);
+    expect(closed).toBe(10);
+    for (const socket of sockets) socket.destroy();
+  });
+
   it('is closed with the rest', async () => {
     const subgraph = await startSubgraph({ METRICS_PORT: '0' });
     const own = `http://127.0.0.1:${subgraph.metricsPort}`;

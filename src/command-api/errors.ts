@@ -17,16 +17,23 @@ type Refusal = 'unauthenticated' | 'forbidden' | 'rejected';
 
 /** The vendor's names of the members of a ticket. */
 const MEMBERS = [
-  ...(['maintenance_id', 'start_time', 'finish_time', 'created_time', 'description', 'contact'] as const),
-  ...(['feedback', 'maintenance_picture_url', 'state'] as const),
-];
+  'maintenance_id',
+  'start_time',
+  'finish_time',
+  'created_time',
+  'description',
+  'contact',
+  'feedback',
+  'maintenance_picture_url',
+  'state',
+] as const;
 export type Member = (typeof MEMBERS)[number];
 
 /**
  * What of a reply is not as promised: its form or status as a whole, its result, that there is none, its size, bytes that are
  * no HTTP or no encoding, or a member of a ticket.
  */
-export const FLAWS = [...(['envelope', 'result', 'empty', 'size', 'bytes'] as const), ...MEMBERS];
+export const FLAWS = ['envelope', 'result', 'empty', 'size', 'bytes', ...MEMBERS] as const;
 export type Flaw = (typeof FLAWS)[number];
 
 /** Returns a flaw as the log and metrics have it. A ticket without a usable id is dropped: its kind is `ticket`. */

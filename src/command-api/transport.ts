@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { trace } from '@opentelemetry/api';
 import got, { type RequestError } from 'got';
-import type { Config } from '../config.ts';
+import { type Config, readEndpoint } from '../config.ts';
 import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
 import { type Command, endAttempt, startAttempt } from './command.ts';
@@ -75,11 +75,12 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   const [kept, single] = [new Agent({ keepAlive: true }), new Agent()];
   // Said, so that NODE_TLS_REJECT_UNAUTHORIZED cannot unsay it.
   const target = { ...urlToHttpOptions(url), method: 'POST', rejectUnauthorized: true };
-  // Of OpenTelemetry's conventions for HTTP client spans.
+  const { address, port } = readEndpoint(COMMAND_API_URL);
+  // OpenTelemetry's conventions for HTTP client spans.
   const endpoint = {
     'http.request.method': 'POST',
-    'server.address': url.hostname,
-    'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+    'server.address': address,
+    'server.port': port,
     'url.full': url.href,
   };
   let budget = BUDGET.start;

@@ -18,7 +18,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { inSpan } from '../tracing.ts';
 import { VERSION } from '../version.ts';
 import { acceptJsonBodies } from './request-body.ts';
-import { createRouterGuard, type RouterGuard } from './router-secret.ts';
+import { createRouterGuard } from './router-secret.ts';
 
 // Above the idle timeout of every router (Cosmo keeps 90 s): a router must never send on a connection that we close.
 const KEEP_ALIVE_MS = 120_000;
@@ -39,6 +39,8 @@ const REQUEST_ID = /^[\w.-]{1,64}$/;
 const BACKLOG = 4096;
 // Without `url.query`, which may hold an operation with its variables.
 const SPAN_ATTRIBUTES = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' };
+// Connections to METRICS_PORT. Further ones are closed.
+const SCRAPERS = 50;
 const PROBES: readonly unknown[] = ['/health/live', '/health/ready'];
 
 declare module 'fastify' {
@@ -57,16 +59,15 @@ export async function startHost<T extends BaseContext>(
   { config, logger, metrics, memory }: { config: Config; logger: Logger; metrics: Metrics; memory: Memory },
   extend: (app: FastifyInstance) => void = () => {},
 ) {
+  const mayEnter = createRouterGuard(config.routerSecrets);
   const underWay = new Set<Promise<unknown>>();
   let ready = true;
   let inFlight = 0;
 
   /** Refuses what may not enter, or what there is no room for, before anything of its body is read. */
-  async function admit(mayEnter: RouterGuard, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-    const start = performance.now();
+  async function admit(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const { url } = request.routeOptions;
     const isProbe = PROBES.includes(url);
-    reply.raw.once('close', () => metrics.requestEnded(request, reply.raw, (performance.now() - start) / 1000));
     if (!isProbe && !mayEnter(request)) {
       // For who looks for it: whoever reaches the port could fill the log, and the metric tells how many there are.
       logger.debug('refused a request without the router secret');
@@ -84,6 +85,12 @@ export async function startHost<T extends BaseContext>(
       });
     }
     return undefined;
+  }
+
+  /** On a port of its own, /metrics needs no secret: the network decides who reaches it. Nothing else is read there. */
+  async function admitScrape({ routeOptions }: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    if (routeOptions.url === '/metrics') return undefined;
+    return reply.code(404).header('connection', 'close').send(refusal(404, 'NOT_FOUND'));
   }
 
   function refuse(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
@@ -105,9 +112,8 @@ export async function startHost<T extends BaseContext>(
     return reply.code(status).send(status < 500 ? refusal(status) : { errors: [maskError(error, logger)] });
   }
 
-  /** Creates the app of a port: it asks for one of `secrets` first, answers in JSON, and reaps slow and silent clients. */
-  function createApp(secrets: readonly string[]): FastifyInstance {
-    const mayEnter = createRouterGuard(secrets);
+  /** Creates the app of a port: it admits requests first, answers in JSON, and reaps slow and silent clients. */
+  function createApp(onRequest: typeof admit): FastifyInstance {
     const app = fastify({
       ...SERVER_OPTIONS,
       bodyLimit: LIMITS.bodyBytes,
@@ -116,7 +122,11 @@ export async function startHost<T extends BaseContext>(
       rewriteUrl: ({ url = '' }) => url.replace(/^[^?]*%[^?]*/, '/'),
       genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
     });
-    app.addHook('onRequest', (request, reply) => admit(mayEnter, request, reply));
+    app.addHook('onRequest', async (request, reply) => {
+      const start = performance.now();
+      reply.raw.once('close', () => metrics.requestEnded(request, reply.raw, (performance.now() - start) / 1000));
+      return onRequest(request, reply);
+    });
     app.setErrorHandler(answerHttpError);
     app.setNotFoundHandler((_, reply) => reply.code(404).send(refusal(404, 'NOT_FOUND')));
     app.addHook('onSend', async ({ id }, reply) => {
@@ -129,7 +139,7 @@ export async function startHost<T extends BaseContext>(
     return app;
   }
 
-  const app = createApp(config.routerSecrets);
+  const app = createApp(admit);
   acceptJsonBodies(app);
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'stopping' }));
@@ -155,11 +165,13 @@ export async function startHost<T extends BaseContext>(
     },
   });
   extend(app);
-  // A port of its own needs no secret: the network decides who reaches it.
-  const metricsApp = config.METRICS_PORT === undefined ? app : createApp([]);
+  const metricsApp = config.METRICS_PORT === undefined ? app : createApp(admitScrape);
   metricsApp.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.write()));
   await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
-  if (config.METRICS_PORT !== undefined) await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT });
+  if (config.METRICS_PORT !== undefined) {
+    metricsApp.server.maxConnections = SCRAPERS;
+    await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT });
+  }
 
   const { address, family, port } = app.server.address() as AddressInfo;
 

@@ -1,10 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 
-export type RouterGuard = (request: FastifyRequest) => boolean;
-
 /** Whether a request may come in: it carries one of the secrets, or none is asked for. */
-export function createRouterGuard(secrets: readonly string[]): RouterGuard {
+export function createRouterGuard(secrets: readonly string[]): (request: FastifyRequest) => boolean {
   const digests = secrets.map(digest);
   return ({ headers }) => {
     if (digests.length === 0) return true;

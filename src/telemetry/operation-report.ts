@@ -19,7 +19,7 @@ const GRAVE = ['INTERNAL_SERVER_ERROR', 'UPSTREAM_INVALID_RESPONSE', 'UPSTREAM_U
 export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }: Config): ApolloServerPlugin<Context> {
   let succeeded = 0;
 
-  /** Whether an operation gets a line: each with an error, and one of so many others. */
+  /** Returns whether an operation gets a line: each with a fault, and one of so many others. */
   function isLogged(codes: readonly string[], level: Level): boolean {
     return codes.length > 0 || level !== 'info' || succeeded++ % LOG_EVERY === 0;
   }
@@ -39,19 +39,19 @@ export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }:
           const name = shorten(operationName);
           const type = operation?.operation;
           metrics.operationEnded(type ?? 'unknown', codes[0] ?? 'OK', all);
-          const commands = describeCommands(all);
-          const level = chooseLevel([...codes, ...all.map(({ error }) => (error ? codeOf(error) : undefined))]);
-          const line = {
-            ...contextValue.request,
-            operationName: name,
-            operationType: type,
-            durationMs: Math.round(performance.now() - start),
-            commands,
-            commandsLeftOut: all.length - commands.length || undefined,
-            codes,
-            ...(hidden.length > 0 && { errorIds: [unforeseen.errorId] }),
-          };
-          if (isLogged(codes, level)) logger[level](line, 'operation');
+          const level = chooseLevel(codes, all);
+          if (isLogged(codes, level)) {
+            const line = {
+              ...contextValue.request,
+              operationName: name,
+              operationType: type,
+              durationMs: Math.round(performance.now() - start),
+              ...describeCommands(all),
+              codes,
+              ...(hidden.length > 0 && { errorIds: [unforeseen.errorId] }),
+            };
+            logger[level](line, 'operation');
+          }
           const span = trace.getActiveSpan();
           if (type) span?.updateName(type).setAttribute('graphql.operation.type', type);
           if (name) span?.setAttribute('graphql.operation.name', name);
@@ -64,18 +64,23 @@ export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }:
   };
 }
 
-/** Ours to mend, the command API's, or nothing that anyone has to look at: what a caller did wrong, or may not do. */
-function chooseLevel(codes: readonly (string | undefined)[]): Level {
-  if (codes.includes('INTERNAL_SERVER_ERROR')) return 'error';
-  return codes.some((code) => code?.startsWith('UPSTREAM_')) ? 'warn' : 'info';
+/** error = our fault, warn = the command API's fault, info = the caller's fault or none. */
+function chooseLevel(codes: readonly string[], commands: readonly Command[]): Level {
+  const all = [...codes, ...commands.map(({ error }) => (error ? codeOf(error) : ''))];
+  if (all.includes('INTERNAL_SERVER_ERROR')) return 'error';
+  const isFlawed = commands.some(({ flaws }) => flaws.length > 0);
+  return isFlawed || all.some((code) => code.startsWith('UPSTREAM_')) ? 'warn' : 'info';
 }
 
-/** Failed ones first, as many as a line has room for. */
-function describeCommands(commands: readonly Command[]) {
-  const failedFirst = commands.toSorted((a, b) => Number(b.error !== undefined) - Number(a.error !== undefined));
-  const entries = failedFirst.slice(0, MOST.commands).map(describeCommand);
-  while (JSON.stringify(entries).length > MOST.commandBytes) entries.pop();
-  return entries;
+/** Describes the commands that a line has room for, faulty commands first. */
+function describeCommands(all: readonly Command[]) {
+  const rank = ({ error, flaws }: Command) => (error ? 0 : flaws.length > 0 ? 1 : 2);
+  const commands = all
+    .toSorted((a, b) => rank(a) - rank(b))
+    .slice(0, MOST.commands)
+    .map(describeCommand);
+  while (JSON.stringify(commands).length > MOST.commandBytes) commands.pop();
+  return { commands, commandsLeftOut: all.length - commands.length || undefined };
 }
 
 function describeCommand(command: Command) {
