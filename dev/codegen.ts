@@ -8,7 +8,7 @@ import { parse, stringify } from 'yaml';
 import { readOptions } from './options.ts';
 
 const DEPLOY = new URL('../deploy/', import.meta.url);
-const RULES = new URL('components/prometheus-operator/rules.yaml', DEPLOY);
+const RULES = new URL('components/prometheus-rules/rules.yaml', DEPLOY);
 
 // The tool's own command would ignore an unknown argument.
 const { check } = readOptions({ check: { type: 'boolean' }, watch: { type: 'boolean' } });
@@ -17,7 +17,7 @@ process.exitCode = (await runCli('').catch(cliError)) ?? 1;
 const rules = writeRules();
 if (!check) writeFileSync(RULES, rules);
 else if (readFileSync(RULES, 'utf8') !== rules) {
-  console.error('deploy/components/prometheus-operator/rules.yaml is out of date: npm run codegen');
+  console.error('deploy/components/prometheus-rules/rules.yaml is out of date: npm run codegen');
   process.exitCode = 1;
 }
 process.exit();

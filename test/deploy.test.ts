@@ -126,11 +126,14 @@ function testOverlay() {
   const built = build(overlay);
   const withTracing = build(overlay.replace('# - ../components/tracing', '- ../components/tracing'));
 
-  it('adds what the Prometheus Operator takes to the base, which one line leaves out', () => {
-    const without = build(overlay.replace(/^ +- .+prometheus-operator$/m, ''));
-    const kindsOf = (models: readonly { kind: string }[]) => models.map(({ kind }) => kind).sort();
-    expect(Object.keys(without).sort()).toEqual(kindsOf(MODELS));
-    expect(Object.keys(built).sort()).toEqual(kindsOf([...MODELS, ...OPERATOR_MODELS]));
+  it.each([
+    ['pod-monitor', PodMonitor.kind],
+    ['prometheus-rules', PrometheusRule.kind],
+  ])('takes the component %s alone for a %s', (component, kind) => {
+    const without = build(overlay.replace(`  - ../components/${component}\n`, ''));
+    const kinds = [...MODELS, ...OPERATOR_MODELS].map((model) => model.kind);
+    expect(Object.keys(built).sort()).toEqual(kinds.sort());
+    expect(Object.keys(without).sort()).toEqual(kinds.filter((one) => one !== kind));
   });
 
   it.each([...MODELS, ...OPERATOR_MODELS].map((model) => ({ model, document: withTracing[model.kind] })))(
