@@ -296,11 +296,14 @@ describe('the pods', () => {
   });
 
   it('have time to end', () => {
-    const graceMs = Number(/^const GRACE_MS = (\d+);$/m.exec(read('src/http/host.ts'))?.[1]);
+    const msOf = (name: string, file: string) =>
+      Number(new RegExp(`^const ${name} = (\\d+);$`, 'm').exec(read(file))?.[1]);
+    const cutMs = msOf('GRACE_MS', 'src/http/host.ts');
+    const flushMs = msOf('FLUSH_MS', 'src/tracing.ts');
     const { DRAIN_DELAY_MS, OPERATION_TIMEOUT_MS } = config;
     const defaults = loadConfig({ COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET });
     // A write that began as the last connection was cut off has the whole time of an operation.
-    const neededMs = DRAIN_DELAY_MS + OPERATION_TIMEOUT_MS + graceMs + OPERATION_TIMEOUT_MS;
+    const neededMs = DRAIN_DELAY_MS + OPERATION_TIMEOUT_MS + cutMs + OPERATION_TIMEOUT_MS + flushMs;
     expect(pod.spec.terminationGracePeriodSeconds * 1000).toBeGreaterThan(neededMs);
     expect(DRAIN_DELAY_MS).toBeGreaterThanOrEqual(defaults.DRAIN_DELAY_MS);
     expect(manifest).toMatch(new RegExp(`\\(${DRAIN_DELAY_MS / 1000} s\\)[^.]+= ${neededMs / 1000} s\\.`));
