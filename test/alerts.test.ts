@@ -121,7 +121,7 @@ describe('the way PromQL is read', () => {
     ['histogram_quantile(0.9, sum by (job) (rate(c_bucket[5m])))', /no label le/],
     ['a_total / b_total', /sides with other labels/],
     ['sum without (code) (a_total)', /nobody has looked into/],
-    ['a_total and on (job) b_total', /nobody has looked into/],
+    ['a_total and on (kind) b_total', /no label kind/],
     ['a_total / on (kind) group_left () b_total', /no label kind/],
     ['-a_total', /nobody has looked into/],
   ])('finds the fault in %s', (source, fault) => {
@@ -132,6 +132,7 @@ describe('the way PromQL is read', () => {
     ['sum by (job) (rate(a_total{code!="OK"}[$__rate_interval])) / sum by (job) (b_total offset 5m) > 0.5', ['job']],
     ['histogram_quantile(0.9, sum by (job, le) (rate(c_bucket[5m])))', ['job']],
     ['a_total or b_total', ['job']],
+    ['a_total and on (job) b_total', ['job', 'code']],
     ['absent(a_total{job="x"})', ['job']],
     ['clamp_min(a_total, 1) > on (job) group_left () 2 * b_total', ['job', 'code']],
     ['sum_over_time(b_total[1d:10m] offset 1h) unless b_total', ['job']],

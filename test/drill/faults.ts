@@ -14,22 +14,16 @@ export interface FaultClass extends Settings {
   readonly within?: string;
   /** Further alerts that may fire. */
   readonly also?: readonly string[];
-  /** How many pages are sent where an alert pages, 1 by default. */
-  readonly pages?: number;
   /** `list` tells Prometheus which servers there are now. */
   readonly begin: (site: Site, list: () => void) => unknown;
 }
 
-const [BURNS_FAST, DRIFT, FAILS] = [
-  'MaintenanceBudgetBurnsFast',
-  'MaintenanceContractDrift',
-  'MaintenanceCommandFails',
-];
-const BURNS = [BURNS_FAST, 'MaintenanceBudgetBurns', 'MaintenanceBudgetBurnsSlowly'];
+const [BURN, DRIFT, REJECTED] = ['MaintenanceBudgetBurns', 'MaintenanceContractDrift', 'MaintenanceCommandRejected'];
+const BURNS = [BURN, 'MaintenanceBudgetBurnsSlowly'];
 /** Prometheus takes up to ten seconds to scrape a server that is new in its list, whatever the factor. */
 const DISCOVERY_MS = 10_000;
 /** The alerts that a failing command API may set off. */
-const TROUBLE = [...BURNS, FAILS, 'MaintenanceBreakerOpen', 'MaintenanceRetriesHigh', 'MaintenanceCommandsQueued'];
+const TROUBLE = [...BURNS, 'MaintenanceBreakerOpen', 'MaintenanceRetriesHigh', 'MaintenanceCommandsQueued'];
 
 /** The command API answers like this to commands that are meant. */
 function answer(reply: Answer, isMeant: (received: Received) => boolean = () => true) {
@@ -69,40 +63,52 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
       }
     },
   },
-  outage: { fires: { [BURNS_FAST]: {} }, also: TROUBLE, begin: ({ upstream }) => upstream.stop() },
-  'answers-503': { fires: { [BURNS_FAST]: {} }, also: TROUBLE, begin: answer({ status: 503, body: refusal }) },
+  outage: { fires: { [BURN]: {} }, also: TROUBLE, begin: ({ upstream }) => upstream.stop() },
+  'answers-503': { fires: { [BURN]: {} }, also: TROUBLE, begin: answer({ status: 503, body: refusal }) },
   silence: {
     env: { ATTEMPT_TIMEOUT_MS: '1000', OPERATION_TIMEOUT_MS: '2000' },
-    fires: { [BURNS_FAST]: {} },
+    fires: { [BURN]: {} },
     // An operation takes two seconds, which are a minute.
     within: '4m',
     also: TROUBLE,
     begin: ({ upstream }) => upstream.hold(),
   },
   'some-fail': {
-    fires: { [BURNS_FAST]: { slo: 'operations' } },
+    fires: { [BURN]: { slo: 'operations' } },
     within: '10m',
     also: BURNS,
     // 23 of 200.
     begin: answer({ status: 500, body: refusal }, () => (turn++ * 23) % 200 < 23),
   },
   'creates-fail': {
-    fires: { [FAILS]: { command: 'create_maintenance_info' } },
+    fires: { [BURN]: { command: 'create_maintenance_info' } },
+    // Rarely sent.
+    within: '7m',
     also: BURNS,
-    // The budget of mutations is spent later, and nothing mutes that.
-    pages: 2,
     begin: answer({ status: 500, body: refusal }, ({ command }) => command === 'create_maintenance_info'),
   },
   'creates-rejected': {
-    fires: { MaintenanceCommandRejected: { command: 'create_maintenance_info' } },
+    fires: { [REJECTED]: { command: 'create_maintenance_info' } },
     begin: answer({ body: refusal }, ({ command }) => command === 'create_maintenance_info'),
   },
+  'creates-forbidden': {
+    fires: { [REJECTED]: { command: 'create_maintenance_info' } },
+    begin: answer({ status: 403, body: refusal }, ({ command }) => command === 'create_maintenance_info'),
+  },
   'all-rejected': {
-    fires: { MaintenanceCommandRejected: { command: 'get_maintenance_list' } },
+    fires: { [REJECTED]: { command: 'get_maintenance_list' } },
     begin: answer({ body: refusal }),
   },
-  'answers-401': { fires: { MaintenanceUnauthenticated: {} }, begin: answer({ status: 401, body: refusal }) },
-  'answers-403': { fires: { MaintenanceUnauthenticated: {} }, begin: answer({ status: 403, body: refusal }) },
+  'answers-401': {
+    fires: { MaintenanceUnauthenticated: {} },
+    also: [REJECTED],
+    begin: answer({ status: 401, body: refusal }),
+  },
+  'answers-403': {
+    fires: { MaintenanceUnauthenticated: {} },
+    also: [REJECTED],
+    begin: answer({ status: 403, body: refusal }),
+  },
   'no-token': {
     fires: { MaintenanceUnauthenticated: {} },
     begin(site) {
@@ -110,7 +116,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     },
   },
   slow: {
-    fires: { [BURNS_FAST]: { slo: 'latency' } },
+    fires: { [BURN]: { slo: 'latency' } },
     // A request takes two seconds, which are a minute.
     within: '5m',
     also: BURNS,
@@ -128,7 +134,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     },
   },
   'no-json': {
-    fires: { [DRIFT]: { command: 'get_maintenance_list', kind: 'envelope' }, [BURNS_FAST]: {} },
+    fires: { [DRIFT]: { command: 'get_maintenance_list', kind: 'envelope' }, [BURN]: {} },
     also: TROUBLE,
     begin: answer({ headers: { 'content-type': 'text/html' }, body: '<html>Maintenance</html>' }),
   },
@@ -155,9 +161,15 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     begin: ({ upstream }) => upstream.stop(),
   },
   'wrong-secret': {
-    fires: { MaintenanceRouterUnauthenticated: {} },
+    fires: { MaintenanceRouterRefused: {} },
     begin(site) {
       site.headers['router-authorization'] = 'the secret of another subgraph';
+    },
+  },
+  'gzipped-requests': {
+    fires: { MaintenanceRouterRefused: {} },
+    begin(site) {
+      site.headers['content-encoding'] = 'gzip';
     },
   },
   'wrong-schema': {
@@ -184,12 +196,12 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
   },
   restarts: {
     isIdle: true,
-    fires: { MaintenanceRestarting: {} },
-    within: '8m',
+    servers: 2,
+    fires: { MaintenanceRestarting: {}, MaintenanceCrashLoop: {} },
     // Each start takes a second, whatever the factor.
-    also: ['MaintenanceDown'],
+    within: '14m',
     async begin({ crash }) {
-      for (let times = 0; times < 3; times++) {
+      for (let times = 0; times < 6; times++) {
         await crash();
         await delay(2000);
       }
@@ -197,7 +209,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
   },
   overload: {
     env: { MAX_REQUESTS_IN_FLIGHT: '6' },
-    fires: { [BURNS_FAST]: { slo: 'requests' } },
+    fires: { [BURN]: { slo: 'requests' } },
     within: '7m',
     also: BURNS,
     begin: ({ upstream }) => upstream.slowDown(800),

@@ -58,7 +58,7 @@ function countEvents(samples: Samples): Map<string, number> {
       add(`command:rejected:increase10m{command="${command}"}`, outcome === 'COMMAND_REJECTED' ? value : 0);
     }
     if (/^http_server_request_duration_seconds_count\{.*"\/graphql"/.test(name))
-      for (const slo of ['requests', 'latency']) addAll(`slo="${slo}"`, value);
+      for (const slo of ['requests', 'latency', 'router']) addAll(`slo="${slo}"`, value);
   }
   return counts;
 }

@@ -111,8 +111,8 @@ export function readPromql(source: string, series: Series): Reading {
     if (node.getChild('Or')) return left.intersection(right);
     const clause = node.getChild('MatchingModifierClause');
     if (clause) {
-      // The result has all labels of the side with many series.
-      if (!clause.getChild('On') || !clause.getChild('GroupLeft')) return giveUp(clause);
+      // The result has all labels of the left side, which may have many series.
+      if (!clause.getChild('On') || !(clause.getChild('GroupLeft') || node.getChild('And'))) return giveUp(clause);
       for (const side of [left, right]) demand(namesIn(clause.getChild('GroupingLabels')), side, node);
       return left;
     }
