@@ -48,7 +48,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const admission = createAdmission(config);
   const memory = createMemory();
   const metrics = createMetrics(config, admission.state, memory);
-  const upstream = { send: transport.send, admission, coalescing: createCoalescing() };
+  const upstream = { ...transport, admission, coalescing: createCoalescing() };
   const errors = createErrorFormat(logger);
   const mayTrace = config.routerSecrets.length > 0;
   const answerContext: ApolloFastifyContextFunction<Context> = async ({ id, headers, share }, reply) => {

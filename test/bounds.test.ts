@@ -404,7 +404,11 @@ describe('replies over 50 KB', () => {
       writeSignal: new AbortController().signal,
       share: createMemory().open(),
     };
-    const client = createCommandApiClient({ send, admission, coalescing: createCoalescing() }, session, []);
+    const client = createCommandApiClient(
+      { send, endpoint: {}, admission, coalescing: createCoalescing() },
+      session,
+      [],
+    );
     await expect(client.getMaintenanceList('r')).rejects.toMatchObject({ reason: 'gone' });
     expect(notes).toEqual([]);
   });

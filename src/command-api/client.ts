@@ -2,7 +2,7 @@
  * The command API as a set of methods, one for each command. With command.ts and the decoder, the only place that knows its names.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Span, SpanKind } from '@opentelemetry/api';
+import { type Attributes, type Span, SpanKind } from '@opentelemetry/api';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { BYTES } from '../memory.ts';
 import { inSpan } from '../tracing.ts';
@@ -19,6 +19,7 @@ const TURN_BYTES = 50_000;
 /** What all operations share. */
 export interface Upstream {
   readonly send: Send;
+  readonly endpoint: Attributes;
   readonly admission: Admission;
   readonly coalescing: ReturnType<typeof createCoalescing>;
 }
@@ -33,7 +34,7 @@ type Param = Readonly<Record<string, unknown>> & { readonly residence_id: string
  * command as it is asked for, and is completed when it settles.
  */
 export function createCommandApiClient(
-  { send, admission, coalescing }: Upstream,
+  { send, endpoint, admission, coalescing }: Upstream,
   session: Session,
   commands: Command[],
 ) {
@@ -104,7 +105,7 @@ export function createCommandApiClient(
         endCommand(command, { error });
         throw error;
       } finally {
-        if (span) describeCommand(span, command);
+        if (span) describeCommand(span, command, endpoint);
       }
     });
   }
@@ -143,10 +144,11 @@ export function createCommandApiClient(
   };
 }
 
-/** Writes the record of a command to its span, with an event for each attempt. A coalesced command sent nothing itself. */
-function describeCommand(span: Span, { id, coalesced, attempts }: Command): void {
+/** Writes the record of a command to its span, with an event for each attempt. A coalesced or refused command sent nothing. */
+function describeCommand(span: Span, { id, coalesced, attempts }: Command, endpoint: Attributes): void {
   span.setAttributes({ 'command.id': id, 'command.coalesced': coalesced, 'command.attempts': attempts.length });
-  if (coalesced) return;
+  if (coalesced || attempts.length === 0) return;
+  span.setAttributes(endpoint);
   for (const [index, { start, seconds, status, error }] of attempts.entries()) {
     const next = attempts[index + 1];
     const pause = next && seconds !== undefined ? (next.start - start) / 1000 - seconds : undefined;

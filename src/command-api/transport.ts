@@ -8,7 +8,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { urlToHttpOptions } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { trace } from '@opentelemetry/api';
 import got, { type RequestError } from 'got';
 import { type Config, readEndpoint } from '../config.ts';
 import type { Share } from '../memory.ts';
@@ -76,7 +75,6 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   // Said, so that NODE_TLS_REJECT_UNAUTHORIZED cannot unsay it.
   const target = { ...urlToHttpOptions(url), method: 'POST', rejectUnauthorized: true };
   const { address, port } = readEndpoint(COMMAND_API_URL);
-  // OpenTelemetry's conventions for HTTP client spans.
   const endpoint = {
     'http.request.method': 'POST',
     'server.address': address,
@@ -121,8 +119,6 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       'content-length': Buffer.byteLength(body),
       ...(traceparent && { traceparent }),
     };
-    // Not when the span starts: a coalesced or refused command sends nothing.
-    trace.getActiveSpan()?.setAttributes(endpoint);
     for (let count = 1; ; count++) {
       const outcome = await attempt(command, { ...target, headers, agent }, body, session.share, signal);
       const pauseMs = count < MAX_ATTEMPTS ? pauseBeforeRetry(command, outcome, count, session) : undefined;
@@ -246,6 +242,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
 
   return {
     send,
+    /** Attributes of the command API, by OpenTelemetry's conventions for HTTP client spans. */
+    endpoint,
     close() {
       clearInterval(watch);
       kept.destroy();
