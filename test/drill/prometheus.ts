@@ -3,11 +3,11 @@
  */
 import { spawnSync } from 'node:child_process';
 import { openSync, renameSync, writeFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { freePort } from '../../dev/command-api.ts';
 import { readDocument as read } from '../support/documents.ts';
 import { start } from '../support/process.ts';
+import { until } from '../support/wait.ts';
 
 /**
  * A minute of production is three seconds of the drill. Counts stay: an operation a second is 20 a second in the drill. At 30,
@@ -113,7 +113,10 @@ export async function startPrometheus(folder: string, receiverUrl: string, targe
     process.env,
     [...log('prometheus')],
   );
-  await Promise.all(addresses.map((address) => untilReady(`http://${address}/-/ready`)));
+  const isReady = ({ ok }: Response) => ok;
+  await Promise.all(
+    addresses.map((address) => until(() => fetch(`http://${address}/-/ready`).then(isReady, () => false))),
+  );
 
   /** Replaces what is scraped. Prometheus looks at most every 5 s. */
   function setTargets(next: readonly Target[]): void {
@@ -139,17 +142,3 @@ export async function startPrometheus(folder: string, receiverUrl: string, targe
 }
 
 export type Prometheus = Awaited<ReturnType<typeof startPrometheus>>;
-
-async function untilReady(url: string): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    if (
-      await fetch(url).then(
-        ({ ok }) => ok,
-        () => false,
-      )
-    )
-      return;
-    await delay(100);
-  }
-  throw new Error(`not ready: ${url}`);
-}

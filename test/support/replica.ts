@@ -30,16 +30,12 @@ export async function startReplica(
   });
   // One line for each operation would be too much to keep.
   const lines: string[] = [];
-  let operations: string[] = [];
   const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
   const ready = await new Promise<{ url: string; metricsPort?: number }>((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr]) {
       createInterface(stream).on('line', (line) => {
         onLine(line);
-        if (line.includes('"msg":"operation"')) {
-          operations = [...operations.slice(-9), line];
-          return;
-        }
+        if (line.includes('"msg":"operation"')) return;
         lines.push(line);
         if (line.endsWith('"msg":"ready"}')) resolve(JSON.parse(line));
       });
@@ -54,8 +50,6 @@ export async function startReplica(
     exit,
     /** What it printed, its operations aside. */
     lines,
-    /** The last ten lines of operations. */
-    operations: () => operations.map((line) => JSON.parse(line) as Record<string, unknown>),
     /** Tells it to stop, and waits until it has. Answers its exit code. */
     stop(): Promise<number | null> {
       child.kill('SIGTERM');
