@@ -12,7 +12,7 @@
 // - DEPRECATED_DIRECTIVE_MISSING_REASON: require-deprecation-reason.
 // - QUERY_DOCUMENT_DECLARATION, TAG_DIRECTIVE_USES_UNKNOWN_NAME: no-restricted-syntax.
 // - CONTACT_DIRECTIVE_MISSING: none. Whom to call is the company's to say; a name made up here would be called.
-// - Those of composition (INCONSISTENT_…, OVERRIDE_…, UNUSED_ENUM_TYPE): hints of composition, in test/composition.test.ts.
+// - Those of composition (INCONSISTENT_…, OVERRIDE_…, UNUSED_ENUM_TYPE): hints of composition, in test/repo/composition.test.ts.
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import graphql from '@graphql-eslint/eslint-plugin';

@@ -13,7 +13,7 @@ export default {
   testTimeout: 60_000,
   collectCoverageFrom: ['src/**/*.ts', '!src/**/__generated__/**'],
   coverageReporters: ['text', 'lcov'],
-  // src/main.ts and src/http/lifecycle.ts run in processes of their own in test/process.test.ts, which are not counted.
+  // src/main.ts and src/http/lifecycle.ts run in processes of their own in test/http/process.test.ts, which are not counted.
   coverageThreshold: {
     './src/command-api/': { branches: 95 },
     './src/graphql/loaders.ts': { branches: 95 },
