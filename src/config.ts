@@ -1,20 +1,20 @@
 /**
- * The environment, checked. The only reader of process.env in src/; README.md has the table of what it takes.
+ * Reads and checks the environment. No other file in src/ reads process.env. README.md lists the variables.
  */
 import { cleanEnv, EnvError, makeValidator, str } from 'envalid';
 import { SERVICE } from './version.ts';
 
 const OTEL = ['OTEL_TRACES_EXPORTER', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
 
-/** Shorter secrets can be guessed. */
+/** Warn about shorter secrets, because they can be guessed. */
 const SECRET_LENGTH = 16;
-/** An origin without TLS that is not on this machine. */
+/** Matches an origin without TLS that is not on this machine. */
 const PLAIN = /^http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$)/;
 
-/** The variables that are valid alone; others are absent. */
+/** The variables that are valid by themselves. Invalid variables are absent. */
 type Valid = Readonly<Record<string, string | number | undefined>>;
 
-/** Makes a validator that refuses a text with `fault` if `parse` returns undefined. */
+/** Returns a validator that rejects a text with `fault` if `parse` returns undefined. */
 export function checked<T>(parse: (text: string) => T | undefined, fault: string) {
   return makeValidator((text): T => {
     const value = parse(text);
@@ -78,7 +78,7 @@ const VARIABLES = {
 
 export type Config = Readonly<ReturnType<typeof loadConfig>>;
 
-/** Every fault of an environment, a line each. No line repeats a value: it may be a secret in the wrong place. */
+/** Lists every fault of an environment, one per line. Never repeats a value, which could be a misplaced secret. */
 export class ConfigError extends Error {
   constructor(faults: readonly string[]) {
     super(`The environment cannot be used:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
@@ -86,20 +86,20 @@ export class ConfigError extends Error {
   }
 }
 
-/** Reads the configuration: each variable under its own name. Throws a `ConfigError` that names every fault at once. */
+/** Reads the configuration: each variable under its own name. Throws a `ConfigError` that lists every fault. */
 export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   const variables = readVariables(environment, VARIABLES, checkCombinations);
   const { NODE_ENV, ROUTER_SECRET, ROUTER_SECRET_PREVIOUS, ...others } = variables;
   const secrets = { ROUTER_SECRET, ROUTER_SECRET_PREVIOUS };
   return {
     ...others,
-    /** Whether OpenTelemetry is asked for. How, and where to, it reads from the environment itself. */
+    /** True if tracing is requested. OpenTelemetry's SDK reads its own variables. */
     tracing: OTEL.some((name) => environment[name]),
-    /** False where NODE_ENV is `development`. */
+    /** False only if NODE_ENV is `development`. */
     production: NODE_ENV !== 'development',
-    /** The values that `Router-Authorization` may have; empty where none is asked for. */
+    /** The accepted values of `Router-Authorization`. If empty, no secret is required. */
     routerSecrets: Object.values(secrets).filter((value) => value !== undefined),
-    /** Values that are accepted and should be changed, a sentence each. */
+    /** One sentence for each accepted value that should be changed. */
     warnings: Object.entries(secrets).flatMap(([name, value]) =>
       value && value.length < SECRET_LENGTH ? `${name} is shorter than ${SECRET_LENGTH} characters` : [],
     ),
@@ -112,7 +112,7 @@ export function readEndpoint(origin: string): { address: string; port: number } 
   return { address: hostname, port: Number(port) || (protocol === 'https:' ? 443 : 80) };
 }
 
-/** Returns the faults of variables that do not fit together. */
+/** Returns the faults of variables that contradict each other. */
 function checkCombinations({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, OPERATION_TIMEOUT_MS, ...env }: Valid): string[] {
   const isPlain = PLAIN.test(String(COMMAND_API_URL)) && env.ALLOW_HTTP_COMMAND_API !== 'true';
   const faults: string[] = [];
@@ -125,15 +125,15 @@ function checkCombinations({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, OPERATION_TIME
 }
 
 /**
- * Reads variables as envalid's `specs` say. Throws a `ConfigError` that names every fault at once, those that `checkMore`
- * finds in the valid variables too.
+ * Reads variables by envalid's `specs`. Throws a `ConfigError` that lists every fault, including those that `checkMore`
+ * finds in the valid variables.
  */
 export function readVariables<S>(
   environment: NodeJS.ProcessEnv,
   specs: S,
   checkMore: (env: Valid) => string[] = () => [],
 ) {
-  // A variable that is set to nothing is not set.
+  // Empty variables count as unset.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   return cleanEnv(given, specs, {
     reporter({ errors, env }) {

@@ -1,5 +1,5 @@
 /**
- * The production server: reads the environment, starts, and stops on a signal.
+ * The production process: reads the environment, starts the server and stops it on a signal.
  */
 import { parseArgs } from 'node:util';
 import { loadConfig } from './config.ts';

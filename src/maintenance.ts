@@ -2,16 +2,16 @@
  * The domain: a repair request, its identity and its order in a list.
  */
 
-/** The two ids that the command API needs to find one repair request. */
+/** The two ids by which the command API finds a repair request. */
 export interface MaintenanceKey {
   readonly residenceId: string;
   readonly maintenanceId: string;
 }
 
-/** A member of a decoded record: its value, null, or the reason why what came could not be read. */
+/** A member of a decoded record: its value, null, or the error if it could not be decoded. */
 export type Decoded<T> = T | null | Error;
 
-/** One repair request. Times are UTC, `2024-01-16T13:32:45Z`. */
+/** A repair request. Times are UTC, `2024-01-16T13:32:45Z`. */
 export interface Maintenance extends MaintenanceKey {
   readonly id: string;
   readonly startTime: Decoded<string>;
@@ -28,7 +28,7 @@ export type MaintenanceState = 'WAIT_FOR_CONFIRMATION' | 'IN_PROGRESS' | 'COMPLE
 
 export type MaintenanceOrder = 'CREATED_TIME_ASC' | 'CREATED_TIME_DESC' | 'START_TIME_ASC' | 'START_TIME_DESC';
 
-/** What a repair request is filed with. Times are UTC, `2024-01-16T13:32:45Z`. */
+/** The input of a new repair request. Times are UTC, `2024-01-16T13:32:45Z`. */
 export interface NewMaintenance {
   readonly residenceId: string;
   readonly startTime: string;
@@ -38,7 +38,7 @@ export interface NewMaintenance {
   readonly pictureFilenames?: readonly string[] | null;
 }
 
-/** Which part of a residence's list is wanted, and in which order. */
+/** Filter, order and page of a residence's list. */
 export interface Selection {
   readonly states?: readonly MaintenanceState[] | null;
   readonly orderBy?: MaintenanceOrder | null;
@@ -46,21 +46,23 @@ export interface Selection {
   readonly offset?: number | null;
 }
 
-/** In UTF-16 units: an id of the command API, and a `Maintenance.id` of two such with each character escaped. */
+/** In UTF-16 units: an id of the command API, and a `Maintenance.id` of two such ids with every character escaped. */
 const MAX_ID_LENGTH = 256;
 const MAX_MAINTENANCE_ID_LENGTH = 1600;
 
-/** Whether a value can be an id of the command API: not empty, at most 256 UTF-16 units, well-formed Unicode. */
+/**
+ * Returns whether a value can be an id of the command API: not empty, at most 256 UTF-16 units, well-formed Unicode.
+ */
 export function isUsableId(id: unknown): id is string {
   return typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH && id.isWellFormed();
 }
 
-/** The `Maintenance.id` of a key: `<residence id>:<maintenance id>`, `%` and `:` inside a part escaped. */
+/** Returns the `Maintenance.id` of a key: `<residence id>:<maintenance id>`, with `%` and `:` escaped in both parts. */
 export function formatMaintenanceId({ residenceId, maintenanceId }: MaintenanceKey): string {
   return `${escapePart(residenceId)}:${escapePart(maintenanceId)}`;
 }
 
-/** The key that a `Maintenance.id` stands for, or undefined where it is malformed or too long, which is checked first. */
+/** Returns the key of a `Maintenance.id`, or undefined if the id is malformed or longer than 1,600 characters. */
 export function parseMaintenanceId(id: string): MaintenanceKey | undefined {
   if (id.length > MAX_MAINTENANCE_ID_LENGTH || /%(?!25|3a)/i.test(id)) return undefined;
   const parts = id.split(':').map(decodeURIComponent);
@@ -69,14 +71,14 @@ export function parseMaintenanceId(id: string): MaintenanceKey | undefined {
   return isUsable ? { residenceId, maintenanceId } : undefined;
 }
 
-/** One of the two parts of a `Maintenance.id`. */
+/** Escapes one part of a `Maintenance.id`. */
 export function escapePart(part: string): string {
   if (!/[%:]/.test(part)) return part;
-  // Not replaceAll: of many colons it leaves a tree of pieces, 8 KB for an id of 256.
+  // `replaceAll` would build a tree of substrings: 8 KB for an id of 256 colons.
   return part.split('%').join('%25').split(':').join('%3A');
 }
 
-/** The selected part of a list. Requests without the time that is sorted by come last; equal ones keep their order. */
+/** Filters, orders and slices a list. Requests without the time to order by come last; equal times keep their order. */
 export function selectMaintenances(
   maintenances: readonly Maintenance[],
   { states, orderBy, first, offset }: Selection,
@@ -91,7 +93,7 @@ export function selectMaintenances(
 function comparator(order: MaintenanceOrder): (a: Maintenance, b: Maintenance) => number {
   const member = order.startsWith('CREATED') ? 'createdTime' : 'startTime';
   const ascending = order.endsWith('ASC');
-  // Times compare as texts; the stand-in for a missing one is after all of them in either direction.
+  // Times compare as texts. A missing time sorts last in both directions.
   const time = ({ [member]: value }: Maintenance) => (typeof value === 'string' ? value : ascending ? '~' : '');
   const compare = (a: string, b: string) => Number(a > b) - Number(a < b);
   return (a, b) => (ascending ? compare(time(a), time(b)) : compare(time(b), time(a)));
@@ -99,9 +101,9 @@ function comparator(order: MaintenanceOrder): (a: Maintenance, b: Maintenance) =
 
 const MOMENT = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/;
 
-/** Whether a text is a moment of the form `2024-01-16T13:32:45Z`. */
+/** Returns whether a text is a moment of the form `2024-01-16T13:32:45Z`. */
 export function isMoment(time: string): boolean {
   const day = time.slice(8, 10);
-  // Date takes its time, so it is asked only about days that not every month has: it lets 31 February roll over.
+  // `Date` is slow, so use it only for days that some months lack. It turns 31 February into a day of March.
   return MOMENT.test(time) && (day <= '28' || new Date(time).getUTCDate() === Number(day));
 }

@@ -1,35 +1,40 @@
 /**
- * The memory of all operations under way, counted by what each of their parts takes. The heap itself cannot be asked: garbage
- * counts there too.
+ * Accounts for the memory of all operations in flight. We count what we hold, because V8's heap size includes garbage.
  */
 import { getHeapStatistics } from 'node:v8';
 
-/** What was refused for want of memory. */
+/** The points at which an operation can be refused for lack of memory. */
 export const STAGES = ['request', 'command', 'reply', 'answer'] as const;
 export type Stage = (typeof STAGES)[number];
 
-/** In bytes: a byte of a request's body once it is parsed, a command with its record, a decoded ticket beside its text. */
+/**
+ * In bytes: a byte of a body once it is parsed, a command with its record, and a decoded ticket in addition to its
+ * text.
+ */
 export const BYTES = { bodyByte: 16, command: 4096, ticket: 300 } as const;
 
 export type Memory = ReturnType<typeof createMemory>;
-/** One operation's part of the memory, in bytes. */
+/** The memory of one operation, in bytes. */
 export type Share = ReturnType<Memory['open']>;
 
-/** Bounds what all operations hold together to `limit` bytes, a sixteenth of V8's heap limit by default. */
+/** Limits the memory of all operations to `limit` bytes, by default a sixteenth of V8's heap limit. */
 export function createMemory(limit = Math.floor(getHeapStatistics().heap_size_limit / 16)) {
   const refused = { request: 0, command: 0, reply: 0, answer: 0 };
   let held = 0;
 
   function open() {
     let own = 0;
-    /** Holds bytes without asking, or releases negative ones. */
+    /** Adds bytes without a limit. A negative number releases bytes. */
     function hold(bytes: number): void {
-      // An exchange that outlives its operation releases what `close` has released already.
+      // An exchange that outlives its operation releases bytes that `close` has already released.
       const change = Math.max(bytes, -own);
       own += change;
       held += change;
     }
-    /** Returns false, and holds nothing, where the operation would hold more than half of the limit, or all together too much. */
+    /**
+     * Adds bytes and returns true, unless the operation would hold more than half of the limit or all operations more
+     * than the limit.
+     */
     function reserve(bytes: number, stage: Stage): boolean {
       const fits = own + bytes <= limit / 2 && held + bytes <= limit;
       if (fits) hold(bytes);

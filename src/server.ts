@@ -1,5 +1,5 @@
 /**
- * The subgraph as a whole: the schema run by Apollo Server, in its HTTP host, before a command API.
+ * Wires the subgraph together: schema, Apollo Server, HTTP host and command API.
  */
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import {
@@ -29,20 +29,23 @@ import { operationReport } from './telemetry/operation-report.ts';
 export interface ServerDependencies {
   readonly config: Config;
   readonly logger: Logger;
-  /** What a developer's server adds to its host before it listens. */
+  /** Adds routes to the host before it listens. Only the developer's server uses it. */
   readonly extend?: (app: FastifyInstance) => void;
-  /** What it adds to Apollo Server. */
+  /** Further plugins of Apollo Server. Only the developer's server and tests use them. */
   readonly plugins?: ApolloServerPlugin<Context>[];
 }
 
-/** Documents that were parsed, up to 30 MB. Copied, since the parts of a document's text keep all of it in memory. */
+/**
+ * Caches parsed documents, up to 30 MB. Stores copies, because each token of a parsed document keeps its whole source
+ * text in memory.
+ */
 class DocumentStore extends InMemoryLRUCache<DocumentNode> {
   override set(key: string, document: DocumentNode) {
     return super.set(key, structuredClone(document));
   }
 }
 
-/** Starts listening. Rejects where it cannot, with Node's own error. */
+/** Starts listening. Rejects with Node's error if the port or address cannot be used. */
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
   const transport = createTransport(config);
   const admission = createAdmission(config);
@@ -66,7 +69,8 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     hideSchemaDetailsFromClientErrors: true,
     persistedQueries: false,
     documentStore: new DocumentStore(),
-    // Without lines and columns: to find those of an error reads the document up to it, 22 ms for 1 MB of line breaks.
+    // No lines and columns: computing them for an error rereads the document, which takes 22 ms for 1 MB of line
+    // breaks.
     parseOptions: { maxTokens: LIMITS.tokens, noLocation: true },
     validationRules: [limitOperations],
     validationOptions: { maxErrors: LIMITS.errors },
@@ -80,7 +84,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
       { requestDidStart: async () => ({ didResolveOperation: refuseNullConditions }) },
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),
-      // Field timings go only to a router that has shown the secret.
+      // Send field timings only to a router that has sent the secret.
       mayTrace ? ApolloServerPluginInlineTrace() : ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginCacheControlDisabled(),
     ],

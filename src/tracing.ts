@@ -1,6 +1,6 @@
 /**
- * Spans, by OpenTelemetry's API. None is made until `startTracing` has brought an SDK. No attribute holds anything that a
- * resident wrote.
+ * Spans, through OpenTelemetry's API. No span exists until `startTracing` loads an SDK. Attributes never contain data
+ * of residents.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -24,10 +24,7 @@ const FLUSH_MS = 2000;
 
 let tracer: Tracer | undefined;
 
-/**
- * Runs something in a span, if there is an SDK: under the span that is current or, where the headers of a request are given,
- * under theirs.
- */
+/** Runs a function in a span, if an SDK is loaded. The parent is the current span, or the span that `headers` name. */
 export function inSpan<T>(
   name: string,
   options: SpanOptions,
@@ -40,7 +37,7 @@ export function inSpan<T>(
     try {
       return await run(span);
     } catch (error) {
-      // Not the error itself, whose message may quote anything.
+      // Not the error itself: its message may quote anything.
       failSpan(span, (error as Error).name);
       throw error;
     } finally {
@@ -53,7 +50,7 @@ export function failSpan(span: Span | undefined, type: string): void {
   span?.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', type);
 }
 
-/** The `traceparent` of the current span, to hand on; undefined where there is no SDK. */
+/** Returns the `traceparent` of the current span, or undefined without an SDK. */
 export function currentTraceparent(): string | undefined {
   if (!tracer) return undefined;
   const carrier: { traceparent?: string } = {};
@@ -62,19 +59,19 @@ export function currentTraceparent(): string | undefined {
 }
 
 /**
- * Loads the SDK and has spans exported as the `OTEL_*` variables of the environment say. What is returned sends the last
- * ones, or gives up after two seconds: a collector that hangs must not hold up the end.
+ * Loads the SDK, which exports spans as the `OTEL_*` variables configure. Returns a function that sends the remaining
+ * spans. It resolves after two seconds at most, so that an unresponsive collector does not delay shutdown.
  */
 export async function startTracing(serviceName: string, logger: Logger): Promise<() => Promise<unknown>> {
   const { startNodeSdk } = await import('@opentelemetry/sdk-node');
   const sdk = startNodeSdk({
     resourceAttributes: { 'service.name': serviceName, 'service.version': VERSION },
-    // Metrics are for Prometheus, and logs go to standard output.
+    // Prometheus scrapes metrics, and logs go to standard output.
     metricReaders: [],
     logRecordProcessors: [],
   });
   tracer = trace.getTracer(SERVICE, VERSION);
-  // What it says may quote what a collector answered.
+  // The SDK's own message may quote the collector's response.
   const fail = () => logger.warn('spans could not be exported');
   const quiet = Object.assign(new DiagConsoleLogger(), { error: fail });
   diag.setLogger(quiet, { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });

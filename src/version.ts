@@ -1,4 +1,4 @@
 import manifest from '../package.json' with { type: 'json' };
 
-/** What this is called in logs, metrics and traces, and which version of it runs. */
+/** The service's name and version in logs, metrics and traces. */
 export const { name: SERVICE, version: VERSION } = manifest;

@@ -1,5 +1,5 @@
 /**
- * When a command may go to a command API that may be slow, full or down: a bounded queue and a circuit breaker.
+ * Decides when a command may be sent: a bounded queue and a circuit breaker.
  */
 import { addAbortListener } from 'node:events';
 import type { Config } from '../config.ts';
@@ -29,7 +29,7 @@ export function createQueue(places: number, room: number) {
     try {
       return await run();
     } finally {
-      // The place goes to the first that waits, so that none that comes now overtakes it.
+      // Hand the place to the first waiter, so that new tasks cannot overtake it.
       const [next] = waiting;
       if (next) waiting.delete(next);
       else running--;
@@ -41,14 +41,15 @@ export function createQueue(places: number, room: number) {
 }
 
 /**
- * Opens after `BREAKER_FAILURES` commands in a row that failed to reach the command API, for `BREAKER_OPEN_MS` on a monotonic
- * clock. Then one command probes while the others fail at once. A probe that says nothing is replaced by the next command.
+ * Opens for `BREAKER_OPEN_MS` after `BREAKER_FAILURES` consecutive commands could not reach the command API. Then one
+ * command probes, and other commands fail at once. A probe without a result is replaced by the next command. Uses a
+ * monotonic clock.
  */
 function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
   let failures = 0;
   let openUntil: number | undefined;
   let isProbing = false;
-  // Grows when the breaker opens or closes: a command that began before says nothing of now.
+  // Increases when the breaker opens or closes. Results of commands from an earlier era are ignored.
   let era = 0;
 
   function report(isWell: boolean | undefined): void {
@@ -69,11 +70,11 @@ function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
     let isWell: boolean | undefined;
     try {
       const reply = await send();
-      // Not 500, which one command alone may cause, nor 429, which says that the command API is well.
+      // Not 500, which a single command may cause, and not 429, which shows that the command API works.
       isWell = ![502, 503, 504].includes(reply.status);
       return reply;
     } catch (error) {
-      // What we gave up ourselves says nothing of the command API.
+      // An abandoned command says nothing about the command API.
       if (error instanceof CommandApiError && !error.details.gaveUp) isWell = !error.isUnreachable;
       throw error;
     } finally {
@@ -91,7 +92,7 @@ function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
 
 export type Admission = ReturnType<typeof createAdmission>;
 
-/** The queue and the breaker of all operations. `state` tells how they are. */
+/** Creates the queue and breaker of all operations. `state` returns their current state. */
 export function createAdmission(config: Config) {
   const { takeTurn, count } = createQueue(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
   const breaker = createBreaker(config);

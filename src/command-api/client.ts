@@ -1,5 +1,6 @@
 /**
- * The command API as a set of methods, one for each command. With command.ts and the decoder, the only place that knows its names.
+ * The client of the command API, with one method per command. Only this file, command.ts and decoder.ts know its wire
+ * names.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Attributes, type Span, SpanKind } from '@opentelemetry/api';
@@ -13,10 +14,10 @@ import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply, type
 import { abandoned, refused } from './errors.ts';
 import type { Send, Session } from './transport.ts';
 
-/** How many bytes of replies are decoded in one turn of the event loop. A larger reply gets a turn for itself. */
+/** Bytes of replies that are decoded in one turn of the event loop. A larger reply gets its own turn. */
 const TURN_BYTES = 50_000;
 
-/** What all operations share. */
+/** The parts that all operations share. */
 export interface Upstream {
   readonly send: Send;
   readonly endpoint: Attributes;
@@ -30,30 +31,33 @@ type Decode<T> = (result: unknown) => Found<T>;
 type Param = Readonly<Record<string, unknown>> & { readonly residence_id: string };
 
 /**
- * A client for one operation. Every method throws a `CommandApiError` where its command fails. `commands` gets each
- * command as it is asked for, and is completed when it settles.
+ * Creates the client of one operation. Every method throws a `CommandApiError` if its command fails. Each command is
+ * appended to `commands` when it is requested and completed when it settles.
  */
 export function createCommandApiClient(
   { send, endpoint, admission, coalescing }: Upstream,
   session: Session,
   commands: Command[],
 ) {
-  // Bounded, so that one operation cannot fill the queue of all.
+  // Bounded, so that one operation cannot fill the shared queue.
   const { takeTurn } = createQueue(32, Number.POSITIVE_INFINITY);
 
   function reserve(bytes: number, stage: 'command' | 'reply'): void {
     if (!session.share.reserve(bytes, stage)) throw refused(`no memory for the ${stage}`, stage === 'reply');
   }
 
-  /** Sends a command and decodes its reply. Keeps its place until then, which bounds how many replies wait to be decoded. */
+  /**
+   * Sends a command and decodes its reply. Keeps its place until then, which limits the number of replies to decode.
+   */
   function exchange<T>(command: Command, param: Param, decode: Decode<T>, signal: AbortSignal) {
     return admission.takeTurn(signal, async () => {
-      // Replies to writes may have taken more than there is.
+      // Replies to writes may exceed the limit of memory. Send no command until they are released.
       reserve(0, 'command');
       const reply = await admission.guard(() => send(command, param, session, signal));
       try {
         await turnFor(reply.bytes);
-        // Nobody waits for this reply any more. One to a write, or a status without a body, still says what happened.
+        // Skip decoding if no one waits. Still decode a write's reply, and a status without a body: they tell the
+        // outcome.
         if (signal.aborted && !command.write && reply.bytes > 0) throw abandoned(signal, true);
         return { ...decode(decodeReply(reply)), bytes: reply.bytes };
       } finally {
@@ -65,7 +69,7 @@ export function createCommandApiClient(
   async function write<T>(name: CommandName, param: Param, decode: Decode<T>): Promise<T> {
     const command = createCommand(name, true, param.residence_id);
     return record(command, session.writeSignal, async () => {
-      // Before and after: no read that begins after a write sees what was read before it was done.
+      // Detach before and after, so that a read that begins after the write never sees older data.
       coalescing.detach(param.residence_id);
       try {
         return await exchange(command, param, decode, session.writeSignal);
@@ -82,7 +86,7 @@ export function createCommandApiClient(
       const found = await coalescing.share(key, command, session.readSignal, (signal) =>
         exchange(command, param, decode, signal),
       );
-      // Each operation that shares the reply waits for its own turn and holds the value until it ends.
+      // Each operation that shares the reply waits for its own turn and holds the memory of the value until it ends.
       if (command.coalesced) {
         await turnFor(found.bytes);
         if (session.readSignal.aborted) throw abandoned(session.readSignal, true);
@@ -92,7 +96,7 @@ export function createCommandApiClient(
     });
   }
 
-  /** Runs a command among the others of the operation, in a span, and completes its record. */
+  /** Runs a command within the operation's queue and in a span, and completes its record. */
   async function record<T>(command: Command, signal: AbortSignal, run: () => Promise<Found<T>>): Promise<T> {
     commands.push(command);
     return inSpan(command.name, { kind: SpanKind.CLIENT }, async (span) => {
@@ -111,15 +115,17 @@ export function createCommandApiClient(
   }
 
   return {
-    /** All repair requests of a residence, in the command API's order. */
+    /** Returns all repair requests of a residence, in the command API's order. */
     getMaintenanceList: (residenceId: string): Promise<Maintenance[]> =>
       read('get_maintenance_list', { residence_id: residenceId }, (result) => decodeList(result, residenceId)),
 
-    /** One repair request. How it fails for one that does not exist is unknown: the list decides that. */
+    /**
+     * Returns one repair request. The failure for an unknown id is undocumented, so the list decides whether it exists.
+     */
     getMaintenanceInfo: (key: MaintenanceKey): Promise<Maintenance> =>
       read('get_maintenance_info', toParam(key), (result) => decodeInfo(result, key)),
 
-    /** Files a repair request and answers its maintenance id. */
+    /** Creates a repair request and returns its maintenance id. */
     createMaintenanceInfo: (maintenance: NewMaintenance): Promise<string> => {
       const param = {
         residence_id: maintenance.residenceId,
@@ -136,7 +142,7 @@ export function createCommandApiClient(
     deleteMaintenanceInfo: (key: MaintenanceKey): Promise<void> =>
       write('delete_maintenance_info', toParam(key), decodeDeleted),
 
-    /** Deletes repair requests of one residence. Whether all or none is unknown: no outcome is reported for each. */
+    /** Deletes repair requests of one residence. The reply has no result for each id, so all or none may be deleted. */
     batchDeleteMaintenanceInfo: (residenceId: string, maintenanceIds: readonly string[]): Promise<void> => {
       const maintenances = maintenanceIds.map((id) => ({ maintenance_id: id }));
       return write('batch_delete_maintenance_info', { residence_id: residenceId, maintenances }, decodeDeleted);
@@ -144,7 +150,10 @@ export function createCommandApiClient(
   };
 }
 
-/** Writes the record of a command to its span, with an event for each attempt. A coalesced or refused command sent nothing. */
+/**
+ * Writes the record of a command to its span, with an event per attempt. A coalesced or refused command has no attempts
+ * of its own.
+ */
 function describeCommand(span: Span, { id, coalesced, attempts }: Command, endpoint: Attributes): void {
   span.setAttributes({ 'command.id': id, 'command.coalesced': coalesced, 'command.attempts': attempts.length });
   if (coalesced || attempts.length === 0) return;
@@ -159,12 +168,12 @@ function describeCommand(span: Span, { id, coalesced, attempts }: Command, endpo
   }
 }
 
-/** What tells one repair request from all others. */
+/** Returns the parameters that identify one repair request. */
 function toParam({ residenceId, maintenanceId }: MaintenanceKey) {
   return { residence_id: residenceId, maintenance_id: maintenanceId };
 }
 
-/** `2024-01-16T13:32:45Z` as the command API writes it. */
+/** Converts `2024-01-16T13:32:45Z` to the command API's format. */
 function toWireTime(time: string): string {
   return time.replace('T', ' ').replace('Z', '');
 }
@@ -172,14 +181,17 @@ function toWireTime(time: string): string {
 let bytesInTurn = 0;
 let turnEnd: Promise<void> | undefined;
 
-/** Resolves when a reply may be decoded: in this turn of the event loop if there is room, else in a later one, in FIFO order. */
+/**
+ * Resolves when a reply may be decoded: in this turn of the event loop if there is room, otherwise in a later turn, in
+ * FIFO order.
+ */
 async function turnFor(bytes: number): Promise<void> {
   while (bytesInTurn > 0 && bytesInTurn + bytes > TURN_BYTES) await turnEnd;
   bytesInTurn += bytes;
   turnEnd ??= endTurn();
 }
 
-/** Twice, so that sockets and timers are served before the next turn, wherever in the event loop this one began. */
+/** Wait for two turns, so that sockets and timers run in between, whatever phase the event loop is in. */
 async function endTurn(): Promise<void> {
   await nextTurn();
   await nextTurn();

@@ -1,19 +1,21 @@
 /**
- * Request coalescing: identical reads share an exchange that was sent just now, or not yet. Nothing is kept after it settles.
+ * Request coalescing: identical reads share an exchange in flight if it was sent at most 50 ms ago. Nothing is cached.
  */
 import { addAbortListener } from 'node:events';
 import { type SpanContext, trace } from '@opentelemetry/api';
 import { type Command, joinCommand } from './command.ts';
 import { abandoned } from './errors.ts';
 
-/** How old an exchange may be that a read joins: across replicas, nothing else bounds how long before a write it was sent. */
+/**
+ * The maximum age of an exchange to join. Other replicas do not know our writes, so older exchanges could miss them.
+ */
 const JOINABLE_MS = 50;
 
 interface Exchange {
   readonly command: Command;
   readonly result: Promise<unknown>;
   readonly end: AbortController;
-  /** Of the command that is really sent. */
+  /** The span of the command that is really sent. */
   readonly span: SpanContext | undefined;
   waiting: number;
 }
@@ -35,7 +37,7 @@ export function createCoalescing() {
     return exchange;
   }
 
-  /** The exchange of a key, unless its latest attempt was sent too long ago. */
+  /** Returns the exchange of a key, unless its latest attempt is too old. */
   function find(key: string): Exchange | undefined {
     const exchange = exchanges.get(key);
     const sentAt = exchange?.command.attempts.at(-1)?.start ?? Number.POSITIVE_INFINITY;
@@ -44,8 +46,8 @@ export function createCoalescing() {
 
   return {
     /**
-     * Joins the exchange of a key, which holds everything that the answer depends on, the caller's token included, or
-     * starts one. `signal` ends the waiting; where nobody else waits, it ends what `run` does, and with that the waiting.
+     * Joins the exchange of a key or starts one. The key must contain everything that decides the reply, including the
+     * caller's token. `signal` ends the waiting. If no other caller waits, it also aborts the exchange.
      */
     async share<T>(key: string, own: Command, signal: AbortSignal, run: Run<T>): Promise<T> {
       const joined = find(key);
@@ -57,14 +59,14 @@ export function createCoalescing() {
       using _ = addAbortListener(signal, () => {
         exchange.waiting--;
         if (exchange.waiting > 0) return left.reject(abandoned(signal, true));
-        // Its failure is told by what ends now.
+        // Aborting the exchange rejects this waiter.
         forget(key, exchange);
         exchange.end.abort(signal.reason);
       });
       return (await Promise.race([exchange.result, left.promise])) as T;
     },
 
-    /** Lets no later read join what is under way for a residence, whoever asked for it. */
+    /** Prevents later reads from joining the exchanges of a residence, for all callers. */
     detach(residenceId: string): void {
       for (const [key, { command }] of exchanges) {
         if (command.residenceId === residenceId) exchanges.delete(key);

@@ -1,5 +1,5 @@
 /**
- * A command and the record of what became of it, which only the functions here write.
+ * The record of a command. Only the functions of this file change it.
  */
 import { randomUUID } from 'node:crypto';
 import { CommandApiError, type Flaw } from './errors.ts';
@@ -13,7 +13,9 @@ export const COMMANDS = [
 ] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
-/** One time that a command was sent. Once it ended, how long it took and its status, or a code where no answer came whole. */
+/**
+ * One transmission of a command. When it has ended: its duration, and the status or the code of an incomplete reply.
+ */
 export interface Attempt {
   readonly start: number;
   seconds?: number;
@@ -21,23 +23,23 @@ export interface Attempt {
   error?: string;
 }
 
-/** Not its parameters, which hold what a resident wrote. */
+/** Without parameters, which contain personal data. */
 export interface Command {
   readonly name: CommandName;
-  /** Whether it changes something at the command API. */
+  /** Whether the command changes data. */
   readonly write: boolean;
   readonly residenceId: string;
   readonly start: number;
   id: string;
   attempts: Attempt[];
-  /** It shared another operation's exchange, whose id and attempts these are then. */
+  /** Whether the command shared another operation's exchange. Then `id` and `attempts` are from that exchange. */
   coalesced: boolean;
-  /** What is wrong with its reply. The rest may have been used all the same. */
+  /** The flaws of the reply. The rest of it may have been used. */
   flaws: readonly Flaw[];
-  /** How many tickets of a list had no usable id. */
+  /** The number of tickets without a usable id. */
   dropped: number;
   durationMs: number;
-  /** Why it failed, if it did. */
+  /** The reason of the failure, if the command failed. */
   error?: unknown;
 }
 
@@ -57,15 +59,15 @@ export function endAttempt({ attempts }: Command, result: Pick<Attempt, 'status'
   if (last) Object.assign(last, { seconds: (performance.now() - last.start) / 1000, ...result });
 }
 
-/** Gives a command that shares an exchange the id and the attempts of the one that is really sent. */
+/** Gives a command that shares an exchange the id and attempts of the command that is really sent. */
 export function joinCommand(own: Command, { id, attempts }: Command): void {
   Object.assign(own, { id, attempts, coalesced: true });
 }
 
-/** What a command's reply came to, or why it failed. `memberError` stands in each member that could not be read. */
+/** The result of a command. All undecodable members of the reply are the same `memberError`. */
 type Ending = Partial<Pick<Command, 'flaws' | 'dropped' | 'error'>> & { readonly memberError?: CommandApiError };
 
-/** Ends a command. Its errors are told which command they are of. */
+/** Ends a command. Adds the command's name and id to its errors. */
 export function endCommand(command: Command, { flaws = [], dropped = 0, error, memberError }: Ending): void {
   const { name, id, write, start } = command;
   Object.assign(command, { flaws, dropped, error, durationMs: performance.now() - start });

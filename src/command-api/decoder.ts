@@ -1,12 +1,12 @@
 /**
- * What the command API answers, from bytes to the domain. The contract is docs/command-api.md; this is the one boundary where
- * it is held against what came.
+ * Decodes replies of the command API into the domain. docs/command-api.md is the contract, and only this file checks
+ * it.
  */
 import type { Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
 import { escapePart, formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
 import { CommandApiError, type Flaw, type Member } from './errors.ts';
 
-/** An HTTP answer: status, inflated body in chunks, and the length of these in bytes. */
+/** An HTTP response: status, inflated body in chunks, and the body's length in bytes. */
 export interface Reply {
   readonly status: number;
   readonly chunks: readonly Uint8Array[];
@@ -17,9 +17,9 @@ export interface Reply {
 export interface Found<T> {
   readonly value: T;
   readonly flaws?: readonly Flaw[];
-  /** How many tickets of a list had no usable id. */
+  /** The number of tickets without a usable id. */
   readonly dropped?: number;
-  /** The one error for all members that could not be read, so that a long list does not cost a stack trace for each. */
+  /** One error for all undecodable members, so that a long list does not cost a stack trace for each. */
   readonly memberError?: CommandApiError;
 }
 
@@ -34,8 +34,8 @@ const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
 ]);
 
 /**
- * The `result` of a reply, if the command succeeded; throws the failure otherwise. The status decides before the body:
- * a gateway or a Dapr sidecar may have written the body of a 401, 403, 429 or 5xx.
+ * Returns the `result` of a successful reply, otherwise throws. The status decides before the body: a gateway or a Dapr
+ * sidecar may have written the body of a 401, 403, 429 or 5xx.
  */
 export function decodeReply({ status, chunks }: Reply): unknown {
   const body = parseObject(UTF8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
@@ -48,7 +48,7 @@ export function decodeReply({ status, chunks }: Reply): unknown {
   throw new CommandApiError('invalid', { ...details, flaw: 'envelope' });
 }
 
-/** `get_maintenance_list`: an array of tickets. A ticket without a usable id is left out and counted, and is a flaw. */
+/** Decodes `get_maintenance_list`: an array of tickets. Drops and counts tickets without a usable id. */
 export function decodeList(result: unknown, residenceId: string): Found<Maintenance[]> {
   if (!Array.isArray(result)) throw unexpectedResult(result);
   const prefix = `${escapePart(residenceId)}:`;
@@ -59,26 +59,26 @@ export function decodeList(result: unknown, residenceId: string): Found<Maintena
   return found(value, result.length - value.length);
 }
 
-/** `get_maintenance_info`: one ticket, which does not repeat its id. */
+/** Decodes `get_maintenance_info`: one ticket, which does not repeat its id. */
 export function decodeInfo(result: unknown, key: MaintenanceKey): Found<Maintenance> {
   if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(result);
   const { decode, found } = createTicketDecoder();
   return found(decode(result, formatMaintenanceId(key), key.residenceId, key.maintenanceId), 0);
 }
 
-/** `create_maintenance_info`: the command API's id of the new ticket. */
+/** Decodes `create_maintenance_info`: the id of the new ticket. */
 export function decodeCreated(result: unknown): Found<string> {
   if (!hasUsableId(result)) throw unexpectedResult(result);
   return { value: result.maintenance_id };
 }
 
-/** Both delete commands: an object with nothing in it that matters. */
+/** Decodes both delete commands: an object without relevant members. */
 export function decodeDeleted(result: unknown): Found<void> {
   if (!isObject(result)) throw unexpectedResult(result);
   return { value: undefined };
 }
 
-/** Decodes the tickets of one reply, which share one error for what cannot be read of them. */
+/** Creates a decoder for the tickets of one reply. All undecodable members share one error. */
 function createTicketDecoder() {
   const flaws = new Set<Flaw>();
   let memberError: CommandApiError | undefined;
@@ -112,14 +112,14 @@ function createTicketDecoder() {
   };
 }
 
-/** An empty text says no more than null, where a time or a state is expected. */
+/** An empty time or state means null. */
 function isAbsent(value: unknown): boolean {
   return value === undefined || value === null || value === '';
 }
 
-// The next three return undefined for a value that cannot be read.
+// The next three functions return undefined for an undecodable value.
 
-/** Well-formed, since Apollo Router refuses a whole answer for half a surrogate pair. */
+/** Makes texts well-formed: Apollo Router rejects a whole response for half a surrogate pair. */
 function decodeText(value: unknown): string | null | undefined {
   if (typeof value === 'string') return value.toWellFormed();
   return isAbsent(value) ? null : undefined;
@@ -130,7 +130,7 @@ function decodeTexts(value: unknown): string[] | null | undefined {
   return value.every((text) => typeof text === 'string') ? value.map((text) => text.toWellFormed()) : undefined;
 }
 
-/** `2024-01-16 13:32:45`, which is UTC. */
+/** Decodes `2024-01-16 13:32:45`, which is UTC. */
 function decodeTime(value: unknown): string | null | undefined {
   if (isAbsent(value)) return null;
   if (typeof value !== 'string' || value[10] !== ' ') return undefined;
@@ -161,14 +161,14 @@ function parseObject(text: string): Json | undefined {
   }
 }
 
-/** The reason that a failed reply gives, under any of the names seen, where it can only be a code. */
+/** Returns the error code of a failed reply, under any of the observed names. Never returns other texts. */
 function findCode(body: Json | undefined): string | undefined {
   const places = [body, body?.result, body?.error].filter(isObject);
   const values = places.flatMap(({ code, error_code, errorCode, error }) => [code, error_code, errorCode, error]);
   return values.find(isCode)?.toString();
 }
 
-/** No text, and shorter and with fewer digits than the vendor's ids and tokens or a telephone number. */
+/** No prose, and shorter or with fewer digits than the vendor's ids, tokens and telephone numbers. */
 function isCode(value: unknown): value is string | number {
   if (typeof value !== 'string' && !Number.isInteger(value)) return false;
   return /^[\w-]{1,32}$/.test(String(value)) && !/(\d\D*){10}/.test(String(value));

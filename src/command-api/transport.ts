@@ -1,5 +1,5 @@
 /**
- * HTTP to the command API: one command, sent again where that is safe and may help. The only user of got.
+ * Sends commands by HTTP and retries them if that is safe. The only file that uses got.
  */
 import { addAbortListener } from 'node:events';
 import http from 'node:http';
@@ -16,27 +16,27 @@ import { type Command, endAttempt, startAttempt } from './command.ts';
 import type { Reply } from './decoder.ts';
 import { abandoned, CommandApiError, refused } from './errors.ts';
 
-/** The caller's headers and signals, for each command of its operation. */
+/** The caller's headers, deadline and signals, for all commands of an operation. */
 export interface Session {
   /** The caller's header, unchanged. */
   readonly authorization: string;
-  /** Where there was a valid one. */
+  /** The caller's header, if it is valid. */
   readonly traceparent: string | undefined;
-  /** When the time of the operation is over, on the clock of `performance.now()`. */
+  /** The operation's deadline, on the clock of `performance.now()`. */
   readonly endsAt: number;
-  /** Aborts then, and when the caller has gone. */
+  /** Aborts at the deadline and when the caller disconnects. */
   readonly readSignal: AbortSignal;
-  /** Aborts only when the time is over: what a caller asked to be written goes on without it. */
+  /** Aborts only at the deadline: a write continues without its caller. */
   readonly writeSignal: AbortSignal;
-  /** The operation's part of the memory. */
+  /** The memory of the operation. */
   readonly share: Share;
 }
 
-/** What an attempt came to: the answer, of which maybe no more than the head arrived, and then why. */
+/** The result of an attempt: a reply, or an error and the part of the reply that arrived. */
 interface Outcome extends Reply {
   readonly retryAfter: string | undefined;
   readonly error: CommandApiError | undefined;
-  /** Failed on a kept connection before any byte of an answer: the other side had closed it, most likely. */
+  /** Failed on a kept connection before any byte of a response, so the upstream had probably closed it. */
   readonly isStale: boolean;
 }
 
@@ -49,30 +49,33 @@ const HEADERS = {
   'accept-encoding': 'gzip',
 };
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
-/** No more sockets, files or ports for this process: our fault, which says nothing of the command API. */
+/** This process has no more sockets, files or ports. That is our fault and says nothing about the command API. */
 const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
-/** How late a timer is where the event loop was held up, and for how long that excuses others. */
+/**
+ * A timer that is this late shows a blocked event loop. For the same time, timeouts are not counted against the command
+ * API.
+ */
 const LATE_MS = 100;
 const inflate = promisify(gunzip);
 const UNKNOWN_CODING = 'unknown content coding';
-/** What may pass by itself. Not a time-out: what took all the time once will take it again. */
+/** Failures that may pass. Not a timeout: a retry would probably take as long. */
 const TRANSIENT: readonly unknown[] = [
   ...[429, 502, 503, 504],
   ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
-  // got's name for a body that was cut off, also by a reset.
+  // got's code for an incomplete body, also after a reset.
   ...['ECONNRESET', 'EPIPE', 'ERR_HTTP_CONTENT_LENGTH_MISMATCH'],
 ];
-/** Pauses are anything up to a bound that doubles, so that those who failed together do not come back together. */
+/** Random pauses up to a bound that doubles, so that failed commands do not all return at once. */
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
-/** In tenths of a retry: what there is at the start, what each command earns, and what can be saved up. */
+/** In tenths of a retry: the initial budget, the gain per command, the maximum and the price of a retry. */
 const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 
-/** Opens nothing until the first command; `close` ends the connections that are kept. */
+/** Creates the transport. Connects with the first command; `close` ends idle connections. */
 export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEMPTS, MAX_REPLY_BYTES }: Config) {
   const url = new URL(PATH, COMMAND_API_URL);
   const { Agent, request: startRequest } = url.protocol === 'https:' ? https : http;
   const [kept, single] = [new Agent({ keepAlive: true }), new Agent()];
-  // Said, so that NODE_TLS_REJECT_UNAUTHORIZED cannot unsay it.
+  // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot disable it.
   const target = { ...urlToHttpOptions(url), method: 'POST', rejectUnauthorized: true };
   const { address, port } = readEndpoint(COMMAND_API_URL);
   const endpoint = {
@@ -84,7 +87,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   let budget = BUDGET.start;
   let heldUpAt = Number.NEGATIVE_INFINITY;
   let lookedAt = performance.now();
-  // Timers run in the order in which they are due: this one before all but the first of those that were held up.
+  // Timers run in the order of their due times, so this timer runs before almost all other late timers.
   const watch = setInterval(() => {
     const now = performance.now();
     if (now - lookedAt > 2 * LATE_MS) heldUpAt = now;
@@ -93,7 +96,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
 
   const client = got.extend({
     method: 'POST',
-    // got would undo every coding that a reply claims to have, thousands of them too.
+    // got would undo every content encoding that a reply claims, even thousands.
     decompress: false,
     followRedirect: false,
     throwHttpErrors: false,
@@ -101,17 +104,17 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   });
 
   /**
-   * Sends a command. A read is sent again after what may pass by itself, a write only where it certainly was not sent.
-   * Resolves with whatever was answered last; throws where no answer, or too large a one, came. The memory of the reply
-   * is held until the caller gives it back.
+   * Sends a command. Retries a read after a failure that may pass, and a write only if it was certainly not sent.
+   * Returns the last reply; throws if no reply or too large a reply arrived. The caller must release the reply's
+   * memory.
    */
   async function send(command: Command, param: object, session: Session, signal: AbortSignal): Promise<Reply> {
     budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
-    // A write gets a fresh connection: on a kept one that the other side just closed, nobody could tell whether it was
-    // received. So does a retry, since the next kept connection may be as stale as the last.
+    // Writes need a fresh connection: if the upstream had just closed a kept one, the outcome would be unknown. Retries
+    // need one too, because other kept connections may also be closed.
     let agent = command.write ? single : kept;
     const body = JSON.stringify({ command: command.name, id: command.id, param });
-    // The router's own span where spans are not exported, so that the trace does not end here.
+    // Without exported spans, forward the router's span, so that the trace does not end here.
     const traceparent = currentTraceparent() ?? session.traceparent;
     const headers = {
       ...HEADERS,
@@ -133,7 +136,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     }
   }
 
-  /** Sends a command once, and notes it. */
+  /** Sends a command once and records the attempt. */
   async function attempt(
     command: Command,
     options: http.RequestOptions,
@@ -143,7 +146,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   ): Promise<Outcome> {
     startAttempt(command);
     const ended = Promise.withResolvers<CommandApiError | undefined>();
-    // By itself got would merge and copy headers, body and agent for every command, and write the body later.
+    // By default, got would merge and copy headers, body and agent for every command, and send the body later.
     const request = () => {
       const started = startRequest(options);
       started.write(body);
@@ -154,7 +157,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     let chunks: Uint8Array[] = [];
     let bytes = 0;
 
-    /** Counts a reply. That to a write is never refused: it says what happened. */
+    /** Counts bytes of a reply. A reply to a write is never refused, because it tells the outcome. */
     function hold(more: number): CommandApiError | undefined {
       if (bytes + more > MAX_REPLY_BYTES) return tooLarge();
       if (command.write || more <= 0) share.hold(more);
@@ -162,7 +165,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       bytes += more;
       return undefined;
     }
-    /** Whether bytes of the command may have left: its connection stood. */
+    /** Returns whether bytes of the command may have left: the connection was established. */
     function wasSent(): boolean {
       return stream.timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
     }
@@ -185,7 +188,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     stream.once('end', () => ended.resolve(undefined));
     stream.on('error', (error: RequestError) => ended.resolve(explain(findCode(error))));
     const timer = setTimeout(() => {
-      // While this process had other work, the reply may have come: such a time-out says nothing of the command API.
+      // If the event loop was blocked, the reply may already have arrived. Such a timeout says nothing about the
+      // command API.
       const gaveUp = performance.now() - heldUpAt < LATE_MS;
       ended.resolve(new CommandApiError('timeout', { detail: 'ETIMEDOUT', sent: wasSent(), gaveUp }));
     }, ATTEMPT_TIMEOUT_MS);
@@ -207,7 +211,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
         chunks = [inflated];
       }
     }
-    // Also after a whole answer, where the other side did not take the rest of the command.
+    // Also after a whole reply, if the upstream did not read the rest of the command.
     if (error || !stream.writableFinished) stream.destroy();
     if (error) {
       share.hold(-bytes);
@@ -218,7 +222,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     return { status, chunks, bytes, retryAfter: headers['retry-after'], error, isStale };
   }
 
-  /** How long to wait before a command is sent again, in milliseconds; undefined where it is not. */
+  /** Returns the pause before the next attempt in milliseconds, or undefined if the command must not be retried. */
   function pauseBeforeRetry(
     { write }: Command,
     { status, error, retryAfter, isStale }: Outcome,
@@ -227,7 +231,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   ): number | undefined {
     if (isRefusal(status) || error?.details.gaveUp || (write && error?.details.sent !== false)) return undefined;
     if (!TRANSIENT.includes(status) && !TRANSIENT.includes(error?.details.detail)) return undefined;
-    // After a quiet while every kept connection may be stale: that is no outage, and spends no budget.
+    // After an idle time, all kept connections may be closed. That is no outage and costs no budget.
     if (isStale) return 0;
     const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (count - 1));
     const pauseMs = toMilliseconds(retryAfter) + Math.random() * bound;
@@ -251,30 +255,30 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   };
 }
 
-/** Whether a status says no to the token or to the caller, whatever its body says or whether it arrives. */
+/** Returns whether a status refuses the token or the caller, even if its body did not arrive. */
 function isRefusal(status: number): boolean {
   return status === 401 || status === 403;
 }
 
-/** Whether a status says enough although its body did not arrive. */
+/** Returns whether a status decides the outcome although its body did not arrive. */
 function decidesAlone(status: number, { reason }: CommandApiError): boolean {
   const isOver = reason === 'timeout' || reason === 'gone';
   return isRefusal(status) || (!isOver && (status === 429 || status >= 500));
 }
 
-/** `Retry-After`: seconds, or a date. 0 where it is neither, or over. */
+/** Parses `Retry-After`, which is a number of seconds or a date. Returns 0 for a past or invalid value. */
 function toMilliseconds(retryAfter = '0'): number {
   const ms = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
   return Math.max(0, ms || 0);
 }
 
-/** Node's code for what went wrong, which got wraps where it happened while the body was read. */
+/** Returns Node's error code, which got wraps if the error happened while reading the body. */
 function findCode({ cause, code }: RequestError): string {
   const inner = (cause as NodeJS.ErrnoException | undefined)?.code;
   return typeof inner === 'string' ? inner : code;
 }
 
-/** Whether the bytes are no HTTP, or not in the coding they claim. A gzip that ends too early counts as cut off. */
+/** Returns whether the bytes are not HTTP or not in the claimed encoding. A truncated gzip counts as cut off. */
 function isNonsense(code: string): boolean {
   return code === UNKNOWN_CODING || (/^(HPE_|Z_)/.test(code) && code !== 'Z_BUF_ERROR');
 }

@@ -1,6 +1,6 @@
 /**
- * What an answer costs, in bytes: charged once where a list or an entity is resolved or an error arises, and not while fields
- * are. docs/reliability.md says how the charges were measured.
+ * Limits the cost of a response in bytes. Lists, entities and errors are charged once each, not field by field.
+ * docs/reliability.md says how the charges were measured.
  */
 import { type FieldNode, type GraphQLResolveInfo, Kind, type SelectionSetNode } from 'graphql';
 import type { Maintenance } from '../maintenance.ts';
@@ -10,31 +10,31 @@ import { LIMITS } from './limits.ts';
 
 /** In bytes. */
 export const COSTS = {
-  /** With an alias of 16 characters and an id of 70. Further ones cost as characters. */
+  /** Includes an alias of 16 characters and an id of 70. Further characters are charged. */
   field: 50,
   character: 3,
-  /** With its path, of which the keys cost as characters. */
+  /** Without the keys of its path, which are charged as characters. */
   error: 3000,
-  /** Each ticket of a list that is filtered and sliced, whether it is selected or not; and of one that is ordered. */
+  /** Each scanned ticket of a list, even if it is filtered out; and each ticket of an ordered list. */
   scannedTicket: 40,
   orderedTicket: 200,
-  /** An entity, or a list inside another, beside its fields. */
+  /** An entity, or a list in another entity, without its fields. */
   entity: 1000,
-  /** How many times as much all of it costs with an inline trace. */
+  /** The factor of an inline trace. */
   trace: 6,
 } as const;
 const FREE = { alias: 16, id: 70 };
 const TEXTS: ReadonlySet<string> = new Set(['description', 'contact', 'feedback', 'pictureUrls']);
 
-/** What is selected of one entry or entity: the cost of its fields, and how often each name is there under any alias. */
+/** The fields selected on one entry or entity: their cost, and how often each field occurs under any alias. */
 interface Selected {
   bytes: number;
   readonly members: Map<string, number>;
 }
-// graphql makes one array of nodes for all entries of a list.
+// graphql passes the same array of nodes for all entries of a list.
 const measured = new WeakMap<readonly FieldNode[], Selected>();
 
-/** What is selected beneath the field that is being resolved, whatever `@skip` and `@include` say. */
+/** Returns the fields selected below the current field. Ignores `@skip` and `@include`. */
 export function selectedBeneath({ fieldNodes, fragments }: GraphQLResolveInfo): Selected {
   const known = measured.get(fieldNodes);
   if (known) return known;
@@ -44,7 +44,7 @@ export function selectedBeneath({ fieldNodes, fragments }: GraphQLResolveInfo): 
   return selected;
 }
 
-/** Adds up selections, each fragment as often as it is spread, which a rule has bounded before. */
+/** Adds up selections, with each fragment as often as it is spread. The validation rule has limited their number. */
 function measure({ selections }: SelectionSetNode, fragments: GraphQLResolveInfo['fragments'], sum: Selected): void {
   for (const selection of selections) {
     const inside = selection.kind === Kind.FRAGMENT_SPREAD ? fragments[selection.name.value] : selection;
@@ -53,7 +53,7 @@ function measure({ selections }: SelectionSetNode, fragments: GraphQLResolveInfo
       sum.bytes += COSTS.field + COSTS.character * Math.max(0, (alias?.value.length ?? 0) - FREE.alias);
       sum.members.set(name.value, (sum.members.get(name.value) ?? 0) + 1);
       if (name.value === 'maintenances') {
-        // Its entries are charged where it is known how many they are. graphql reads its arguments for each parent.
+        // Its entries are charged when their number is known. graphql reads the arguments again for each parent.
         sum.bytes += COSTS.entity + COSTS.field * countValues(selection);
         continue;
       }
@@ -62,7 +62,7 @@ function measure({ selections }: SelectionSetNode, fragments: GraphQLResolveInfo
   }
 }
 
-/** The values of lists that stand in the document. */
+/** Counts the values of list literals in the document. */
 function countValues({ arguments: given = [] }: FieldNode): number {
   return given.reduce((sum, { value }) => sum + (value.kind === Kind.LIST ? value.values.length : 0), 0);
 }
@@ -70,7 +70,7 @@ function countValues({ arguments: given = [] }: FieldNode): number {
 export type AnswerBudget = ReturnType<typeof createAnswerBudget>;
 type Path = GraphQLResolveInfo['path'];
 
-/** The budget for the answer of one operation. An inline trace repeats the path of each field. */
+/** Creates the budget for the response of one operation. An inline trace repeats the path of each field. */
 export function createAnswerBudget(share: Share, isTraced: boolean) {
   let left: number = LIMITS.answer;
   let isFull = false;
@@ -80,19 +80,19 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
   }
 
   return {
-    /** Charges what is at or beneath `path`. Throws a `Refusal` where it has no room. */
+    /** Charges `bytes` for `path` and everything below. Throws a `Refusal` if the budget is exceeded. */
     charge(bytes: number, path: Path): void {
       const cost = toCost(bytes, path);
       if (cost > left) throw new Refusal('BAD_USER_INPUT', 'The answer would be too large with this. Ask for less.');
       if (!share.reserve(cost, 'answer')) {
-        // As many errors as representations have room then, so that what is refused costs little.
+        // Leave room for one error per representation, so that a refused operation stays cheap.
         left = Math.min(left, LIMITS.representations * COSTS.error);
         throw new Refusal('UPSTREAM_UNAVAILABLE', 'No memory is left for this answer.');
       }
       left -= cost;
     },
 
-    /** Charges an error at `path`. False where there is no room, except for the first. */
+    /** Charges an error at `path`. Returns whether to show it: if it fits, or if it is the first that does not. */
     chargeError(path: Path): boolean {
       const cost = toCost(costOfError(path), path);
       const fits = cost <= left;
@@ -105,12 +105,12 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
       return isShown;
     },
 
-    /** Whether an error had no room. */
+    /** Returns whether an error did not fit. */
     isFull: () => isFull,
   };
 }
 
-/** Fails as `resolve` does, as long as there is room for errors. What fails then is null. graphql throws an Error that it is given. */
+/** Runs a resolver. Returns its error, which graphql then reports, or null if the response has no room for errors. */
 export function withinBudget<T>(
   answer: AnswerBudget,
   { path }: GraphQLResolveInfo,
@@ -127,8 +127,8 @@ export function withinBudget<T>(
 }
 
 /**
- * Charges what is selected of tickets, their texts and their undecodable members. Returns them with all of these null but the
- * first 20.
+ * Charges the selected fields of tickets, their texts and their undecodable members. Returns the tickets, with
+ * undecodable members beyond the first 20 set to null.
  */
 export function chargeTickets(
   tickets: readonly Maintenance[],
@@ -166,9 +166,9 @@ function lengthOf(path: Path): number {
   return length;
 }
 
-/** What the characters of a member cost beside its field; those of an id, a time or a state only if it is long. */
+/** Returns the cost of a member's characters. Ids, times and states are free up to 70 characters. */
 export function costOfText(name: string, value: string | readonly string[]): number {
-  // Each of a list is written like a field.
+  // Each text of a list is written like a field.
   if (typeof value !== 'string') return value.reduce((sum, text) => sum + COSTS.field + costOfText(name, text), 0);
   return COSTS.character * (TEXTS.has(name) ? value.length : Math.max(0, value.length - FREE.id));
 }

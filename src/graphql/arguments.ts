@@ -1,6 +1,5 @@
 /**
- * What a caller gave, checked and turned into the domain before any command is sent. A `Refusal` names every fault of a
- * field's arguments at once.
+ * Checks arguments and representations before a command is sent. A `Refusal` lists every fault of a field's arguments.
  */
 import {
   isUsableId,
@@ -58,7 +57,7 @@ export function checkNewMaintenance(input: NewMaintenance): NewMaintenance {
   const tooMany = faultOfCount(filenames, LIMITS.pictureFilenames);
   const faults: Record<string, string | undefined> = {
     'input.residenceId': faultOfId(residenceId),
-    // Both are UTC in one form, so that their texts compare as their times do.
+    // Both times are UTC in the same format, so they compare as texts.
     'input.finishTime': finishTime > startTime ? undefined : 'must be later than input.startTime',
     'input.description': faultOfText(description, LIMITS.description),
     'input.contact': faultOfText(contact, LIMITS.contact),
@@ -70,7 +69,10 @@ export function checkNewMaintenance(input: NewMaintenance): NewMaintenance {
   return input;
 }
 
-/** The key in a representation of a `Maintenance`: by `id`, by `residence { id } maintenanceId`, or by both if they agree. */
+/**
+ * Returns the key in a representation of a `Maintenance`: `id`, or `residence { id } maintenanceId`, or both if they
+ * agree.
+ */
 export function toRepresentedKey(representation: unknown): MaintenanceKey {
   const [id, residence, maintenanceId] = ['id', 'residence', 'maintenanceId'].map((name) => get(representation, name));
   const residenceId = get(residence, 'id');
@@ -90,19 +92,20 @@ export function toRepresentedKey(representation: unknown): MaintenanceKey {
   return key;
 }
 
-/** The id in a representation of a `Residence`. */
+/** Returns the id in a representation of a `Residence`. */
 export function toRepresentedResidenceId(representation: unknown): string {
   const id = get(representation, 'id');
   if (!isUsableId(id)) throw badInput({ 'representations.id': faultOfId(id) });
   return id;
 }
 
-/** A member of anything at all. */
+/** Returns a member of a value of any type. */
 export function get(value: unknown, name: string): unknown {
   return (value as Record<string, unknown> | null | undefined)?.[name];
 }
 
-// Each of these says what is wrong with a value, to go on where the argument's name ends, or undefined.
+// The following functions return the fault of a value, as the rest of a sentence after the argument's name, or
+// undefined.
 
 function faultOfId(value: unknown): string | undefined {
   return isUsableId(value) ? undefined : 'must be 1 to 256 characters of well-formed Unicode';
@@ -121,7 +124,7 @@ function faultOfLength(text: string, most: number): string | undefined {
 }
 
 function faultOfText(text: string, most: number): string | undefined {
-  // Nothing in it can be seen: white space, control and formatting characters, fillers, an empty Braille cell.
+  // Only invisible characters: white space, control and formatting characters, fillers, the empty Braille cell.
   const isBlank = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
   return faultOfLength(text, most) ?? (isBlank.test(text) ? 'must not be blank' : undefined);
 }

@@ -1,5 +1,5 @@
 /**
- * What one operation has to itself: its caller, its loaders, and the record of its commands.
+ * The context of one operation: its caller, loaders, response budget and record of commands.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { createCommandApiClient, type Upstream } from '../command-api/client.ts';
@@ -11,41 +11,43 @@ import { Refusal, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { type Caller, createLoaders } from './loaders.ts';
 
-/** The scheme and something to show; whether it is a good token the command API says. */
+/** Checks only the form. The upstream validates the token. */
 const BEARER = /^bearer +[\x21-\x7e]+$/i;
-/** Nobody names an operation or a client so long, but anybody may. */
+/** Longer names of operations and clients are cut off in the log. */
 const MAX_NAME = 100;
-/** As W3C Trace Context writes it; anything else is not passed on. */
+/** The format of W3C Trace Context. Other values are not forwarded. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 
-// Made once: the stack of an error holds on to the functions and objects in it.
+// Created once: the stack of an error keeps the objects of its functions in memory.
 const OUT_OF_TIME = new DOMException('out of time', 'TimeoutError');
 const GONE = new DOMException('the caller has gone', 'AbortError');
 
 export interface Context {
-  /** What tells the request, and the client that it comes from, in the log. */
+  /** Identifies the request and its client in the log. */
   readonly request: Readonly<Record<string, string | undefined>>;
-  /** Every command that the operation asked for, in order. */
+  /** Every command of the operation, in order. */
   readonly commands: Command[];
   readonly answer: AnswerBudget;
   readonly unforeseen: Unforeseen;
-  /** The client and loaders of the caller, the same at every call. Throws `UNAUTHENTICATED` where the request brought no usable token. */
+  /**
+   * Returns the caller's client and loaders, the same for every call. Throws `UNAUTHENTICATED` without a usable token.
+   */
   caller(): Caller;
-  /** To be called once the operation was answered, or its caller has gone without an answer: then its reads are given up. */
+  /** Ends the operation when its response is sent, or aborts its reads when its caller has disconnected. */
   end(answered: boolean): void;
 }
 
-/** What the host knows of a request. */
+/** The properties of a request that the host passes on. */
 export interface Incoming {
   readonly id: string;
   readonly headers: IncomingHttpHeaders;
-  /** The memory that its body has been counted in. */
+  /** The memory account that already includes the request's body. */
   readonly share: Share;
-  /** Whether its answer has an inline trace. */
+  /** Whether the response includes an inline trace. */
   readonly isTraced: boolean;
 }
 
-/** Makes the context of a request. All its commands together may take `timeoutMs`. */
+/** Creates the context of a request. All commands of the operation together may take `timeoutMs`. */
 export function createContext(
   { id, headers, share, isTraced }: Incoming,
   upstream: Upstream,
@@ -95,23 +97,23 @@ export function createContext(
       return caller;
     },
     end(answered) {
-      // A write goes on without its caller, for as long as it may.
+      // A write continues without its caller, until the operation's deadline.
       if (answered) clearTimeout(timer);
       else reads.abort(GONE);
     },
   };
 }
 
-/** Apart from the context, which the timer would keep in memory after the caller has gone. */
+/** Outside of the context: the timer would keep the context in memory after the caller has disconnected. */
 function abortAfter(timeoutMs: number, controllers: readonly AbortController[]): NodeJS.Timeout {
   const abort = () => {
     for (const one of controllers) one.abort(OUT_OF_TIME);
   };
-  // What it would end keeps the process running by itself.
+  // The commands to abort keep the process alive, so the timer need not.
   return setTimeout(abort, timeoutMs).unref();
 }
 
-/** A name that came from outside, as the log and spans have it. */
+/** Shortens a name from outside for the log and spans. */
 export function shorten(text: string | string[] | null | undefined): string | undefined {
   return text?.toString().slice(0, MAX_NAME);
 }

@@ -1,6 +1,6 @@
 /**
- * What a client sees of an error: every refusal, code and message, and the one place that maps our three kinds of failure to
- * them. What was not meant for a client is masked.
+ * Maps every refusal and failure to a code and a message for the client. This is the only place that does so. Other
+ * errors are masked.
  */
 import { randomUUID } from 'node:crypto';
 import type { ApolloServerPlugin } from '@apollo/server';
@@ -13,8 +13,8 @@ import { LIMITS } from './limits.ts';
 type RefusalCode = 'UNAUTHENTICATED' | 'BAD_USER_INPUT' | 'UPSTREAM_UNAVAILABLE';
 
 /**
- * What is refused before any command is sent, or since the answer to one is too large to pass on. The message is for the
- * client to read, and repeats no value.
+ * A refusal before any command is sent, or because the response would be too large. The client receives the message,
+ * which never repeats a value.
  */
 export class Refusal extends Error {
   readonly code: RefusalCode;
@@ -22,7 +22,7 @@ export class Refusal extends Error {
   outcome?: WriteOutcome;
 
   constructor(code: RefusalCode, message: string, faults?: readonly ArgumentFault[]) {
-    // A thousand may be refused at once, and nobody reads where.
+    // Skip the stack: an operation may have a thousand refusals, and a refusal's stack is never logged.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     super(message);
@@ -32,7 +32,9 @@ export class Refusal extends Error {
   }
 }
 
-/** The path of an argument, `input.finishTime` or `ids[3]` → what is wrong with it, to go on where its name ends. */
+/**
+ * Maps the path of an argument (`input.finishTime`, `ids[3]`) to its fault, as the rest of a sentence after the name.
+ */
 export type Faults = Readonly<Record<string, string | undefined>>;
 
 interface ArgumentFault {
@@ -40,54 +42,54 @@ interface ArgumentFault {
   readonly message: string;
 }
 
-/** The refusal of a field's arguments, with the first 20 faults. At least one must be there. */
+/** Returns the refusal of a field's arguments, with their first 20 faults. Needs at least one fault. */
 export function badInput(faults: Faults): Refusal {
   const found = Object.entries(faults).flatMap(([argument, message]) => (message ? { argument, message } : []));
-  const told = found.slice(0, LIMITS.argumentFaults);
-  const more = told.length > 1 ? ` ${told.length - 1} more in extensions.arguments.` : '';
-  return new Refusal('BAD_USER_INPUT', `Argument "${told[0]?.argument}" ${told[0]?.message}.${more}`, told);
+  const shown = found.slice(0, LIMITS.argumentFaults);
+  const more = shown.length > 1 ? ` ${shown.length - 1} more in extensions.arguments.` : '';
+  return new Refusal('BAD_USER_INPUT', `Argument "${shown[0]?.argument}" ${shown[0]?.message}.${more}`, shown);
 }
 
-/** The code and message for each reason why a command failed. */
+/** Code and message for each reason why a command failed. */
 const FAILURES = {
   unauthenticated: { code: 'UNAUTHENTICATED', message: 'The command API did not accept the access token.' },
   forbidden: { code: 'FORBIDDEN', message: 'The command API does not allow this to the caller.' },
   rejected: { code: 'COMMAND_REJECTED', message: 'The command API refused the command.' },
   timeout: { code: 'UPSTREAM_TIMEOUT', message: 'The command API did not answer in time.' },
   unavailable: { code: 'UPSTREAM_UNAVAILABLE', message: 'The command API could not be reached or could not answer.' },
-  // Nobody reads this answer.
+  // Only for logs and metrics: the caller has disconnected.
   gone: { code: 'CALLER_GONE', message: 'The caller has gone.' },
   invalid: { code: 'UPSTREAM_INVALID_RESPONSE', message: 'The command API answered something other than it promises.' },
   internal: { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error' },
 } as const satisfies Record<Reason, { code: string; message: string }>;
 
-/** The outcomes that a command can have. */
+/** All possible outcomes of a command in metrics. */
 export const OUTCOMES = ['OK', ...Object.values(FAILURES).map(({ code }) => code)];
 
-/** The code of why a command failed. */
+/** Returns the code of a failed command. */
 export function codeOf(error: unknown) {
   return error instanceof CommandApiError ? FAILURES[error.reason].code : 'INTERNAL_SERVER_ERROR';
 }
 
-/** Why a command failed, in a sentence. */
+/** Returns the message for a failed command. */
 function messageOf({ reason, details: { limit } }: CommandApiError): string {
   const { message } = FAILURES[reason];
   return limit ? `The command API answered more than ${limit} bytes, the limit of MAX_REPLY_BYTES.` : message;
 }
 
-/** The errors of one operation that nobody foresaw. They share an id, which the client is told, and a line in the log. */
+/** Collects the unforeseen errors of one operation. They share one id, which the client receives, and one log line. */
 export class Unforeseen {
   readonly errorId = randomUUID();
   readonly errors: unknown[] = [];
 
-  /** Returns what the client is told of an error. */
+  /** Returns the masked error for the client. */
   mask(error: unknown) {
     this.errors.push(error);
     const { code, message } = FAILURES.internal;
     return { message, extensions: { code, errorId: this.errorId } };
   }
 
-  /** Logs the first error, and how many there are. */
+  /** Logs the first error and the number of errors. */
   log(logger: Logger): void {
     const { errorId, errors } = this;
     if (errors.length > 0) logger.error({ errorId, err: errors[0], count: errors.length }, 'unforeseen error');
@@ -102,12 +104,12 @@ export function maskError(error: unknown, logger: Logger) {
   return masked;
 }
 
-/** Describes failed writes as data. An error that nobody foresaw has its id in the message. */
+/** Describes failed writes as data. The message of an unforeseen error contains its id. */
 export function describeFailures(failures: readonly { id: string; error: unknown }[], unforeseen: Unforeseen) {
   for (const error of new Set(failures.map(({ error }) => error))) if (!isForeseen(error)) unforeseen.mask(error);
   return failures.map(({ id, error }) => ({
     id,
-    // No write is given up for a caller that has gone.
+    // A write is never aborted because its caller has disconnected.
     code: codeOf(error) as Exclude<ReturnType<typeof codeOf>, 'CALLER_GONE'>,
     message: isForeseen(error) ? messageOf(error) : `${FAILURES.internal.message}, errorId ${unforeseen.errorId}`,
     outcome: error instanceof CommandApiError ? error.outcome : 'UNKNOWN',
@@ -118,14 +120,17 @@ function isForeseen(error: unknown): error is CommandApiError {
   return error instanceof CommandApiError && error.reason !== 'internal';
 }
 
-/** Codes that Apollo gives to a request which it refuses before anything runs. */
+/** Apollo's codes for requests that it refuses before execution. */
 const REQUEST_CODES: ReadonlySet<unknown> = new Set(
   Object.values(ApolloServerErrorCode).filter((code) => code !== ApolloServerErrorCode.INTERNAL_SERVER_ERROR),
 );
 
 const QUOTED = 250;
 
-/** Apollo Server's `formatError`, and the plugin that gives all unforeseen errors of an operation one id and one line in the log. */
+/**
+ * Creates Apollo Server's `formatError`, and the plugin that gives the unforeseen errors of an operation one id and one
+ * log line.
+ */
 export function createErrorFormat(logger: Logger) {
   const masks = new WeakMap<object, ReturnType<typeof maskError>>();
 
@@ -142,7 +147,8 @@ export function createErrorFormat(logger: Logger) {
         async willSendResponse({ contextValue: { unforeseen }, source, request, response: { http } }) {
           unforeseen.log(logger);
           if (!source || http.status !== 400) return;
-          // Apollo answers 400 to what does not parse or validate. GraphQL over HTTP wants 200 there in application/json.
+          // Apollo answers 400 if a document does not parse or validate. GraphQL over HTTP requires 200 for
+          // application/json.
           const [type] = /application\/(graphql-response\+)?json/.exec(request.http?.headers.get('accept') ?? '') ?? [];
           if (type) http.headers.set('content-type', `${type}; charset=utf-8`);
           if (type !== 'application/graphql-response+json') http.status = 200;
@@ -156,7 +162,7 @@ export function createErrorFormat(logger: Logger) {
     const known = explain(formatted, cause);
     if (known) return { ...formatted, ...known };
     const masked = masks.get(error as object) ?? maskError(cause, logger);
-    // What is known of a write, also where the resolver of a mutation noted it.
+    // Add the outcome of a write, even if the resolver itself failed.
     const isRead = cause instanceof CommandApiError && !cause.command?.write;
     return { ...formatted, ...masked, extensions: { ...masked.extensions, ...(!isRead && noted(cause)) } };
   }
@@ -166,7 +172,7 @@ export function createErrorFormat(logger: Logger) {
 
 type Explained = Pick<GraphQLFormattedError, 'message' | 'extensions'>;
 
-/** What a client is told of an error, or undefined where nobody foresaw it. */
+/** Returns message and extensions for the client, or undefined for an unforeseen error. */
 function explain(error: GraphQLError | GraphQLFormattedError, cause: unknown): Explained | undefined {
   const { message, path, extensions } = error;
   if (path === undefined && REQUEST_CODES.has(extensions?.code))
@@ -191,9 +197,9 @@ function noted(cause: unknown): { outcome: unknown } {
 }
 
 /**
- * The hook of Apollo Server's that hands an error which nobody foresaw on to formatError, so that it is masked and logged:
- * Apollo would log its message, which may quote anything, and answer one without an id. A document that graphql cannot
- * validate within the stack is its author's fault: hundreds of fragments that spread each other are within every limit.
+ * Apollo Server's hook for unexpected errors. Rethrows them, so that formatError masks and logs them. Apollo would log
+ * the message, which may quote anything, and respond without an id. Exception: hundreds of nested fragments can
+ * overflow graphql's stack during validation, which is the caller's fault.
  */
 async function unexpectedErrorProcessingRequest({ error }: { error: Error }) {
   if (error.message !== 'Maximum call stack size exceeded') throw error;
@@ -202,19 +208,21 @@ async function unexpectedErrorProcessingRequest({ error }: { error: Error }) {
   });
 }
 
-/** graphql's words, which end in names of ours that would have fitted, and may quote a whole input before they say why. */
+/**
+ * Removes graphql's suggestions, which name parts of the schema, and shortens messages, which may quote a whole input.
+ */
 function curtail(message: string): string {
   const suggestion = message.endsWith('?') ? message.lastIndexOf(' Did you mean ') : -1;
-  const said = suggestion < 0 ? message : message.slice(0, suggestion);
-  const short = said.length > 2 * QUOTED ? `${said.slice(0, QUOTED)} … ${said.slice(-QUOTED)}` : said;
-  // What is cut, or came in, in the middle of a character would make JSON that not everyone reads.
+  const head = suggestion < 0 ? message : message.slice(0, suggestion);
+  const short = head.length > 2 * QUOTED ? `${head.slice(0, QUOTED)} … ${head.slice(-QUOTED)}` : head;
+  // Cutting may split a character, which some JSON parsers reject.
   return short.toWellFormed();
 }
 
 /**
- * graphql's own refusal of what the caller gave, which has no code: a null that came through a variable with a default,
- * or more faulty variables than it counts. It points at a value, or at no place in the answer; graphql's complaint about
- * what a resolver returned points at the field.
+ * Returns whether graphql itself refused the caller's input, without a code: a null through a variable with a default,
+ * or too many faulty variables. Such an error points at a value or nowhere. An error about a resolver's result points
+ * at a field.
  */
 function isRefusedByGraphql(cause: unknown, path: GraphQLFormattedError['path']): boolean {
   if (!(cause instanceof GraphQLError) || cause.originalError) return false;

@@ -1,6 +1,6 @@
 /**
- * How much one request may ask for. What a router makes of its clients' operations stays within: a few dozen aliased
- * `_entities`, thirty aliased root fields.
+ * The limits of one request. Requests of routers stay within them: a few dozen aliased `_entities`, thirty aliased root
+ * fields.
  */
 import type { BaseContext, GraphQLRequestContext } from '@apollo/server';
 import { ApolloServerErrorCode } from '@apollo/server/errors';
@@ -13,7 +13,7 @@ export const LIMITS = {
   aliases: 100,
   rootFields: 50,
   depth: 12,
-  /** Selections of an operation, each fragment as often as it is spread. */
+  /** Selections of an operation, with each fragment as often as it is spread. */
   selections: 10_000,
   representations: 1000,
   ids: 500,
@@ -26,15 +26,15 @@ export const LIMITS = {
   /** Commands of one operation. */
   reads: 1000,
   writes: 100,
-  /** Undecodable members of a list that are errors. Further ones are null. */
+  /** Undecodable members of a list that become errors. Further members are null. */
   memberErrors: 20,
-  /** What the answer of one operation may cost in bytes; see answer.ts. */
+  /** Cost of a response in bytes; see answer.ts. */
   answer: 15_000_000,
-  /** Errors that are told of one document. */
+  /** Validation errors of one document. */
   errors: 5,
-  /** Faults of arguments that one error tells of. */
+  /** Faults of arguments in one error. */
   argumentFaults: 20,
-  /** Errors that are told of one set of variables: graphql writes out the whole input for each, which takes its time. */
+  /** Errors of one set of variables. graphql prints the whole input for each of them, which is slow. */
   variableErrors: 2,
 } as const;
 
@@ -45,18 +45,20 @@ const NAMES: Readonly<Record<keyof Counts, string>> = {
   rootFields: 'root fields',
   depth: 'levels of depth',
 };
-// Only fragments that spread each other go so deep within the limits; those in a cycle go deeper than the stack.
+// Only nested fragments are so deep within the other limits. A cycle of fragments would overflow the stack.
 const MAX_NESTING = 500;
 
-/** The validation rule for what graphql and Apollo Server do not limit, each fragment counted as often as it is spread. */
+/** Validation rule for limits that graphql and Apollo Server lack. Counts each fragment as often as it is spread. */
 export function limitOperations(context: ValidationContext): ASTVisitor {
-  /** Adds up what is at `depth` and beneath. Ends early where there are too many selections, as of fragments in a cycle. */
+  /**
+   * Adds up the selections at `depth` and below. Stops at the limit of selections, for example in a cycle of fragments.
+   */
   function count({ selections }: SelectionSetNode, depth: number, nesting: number, sum: Counts): void {
     if (nesting > MAX_NESTING) sum.selections = LIMITS.selections;
     for (const selection of selections) {
       if (++sum.selections > LIMITS.selections) return;
       const isField = selection.kind === Kind.FIELD;
-      // graphql has a rule of its own for how deep an introspection goes; the standard one goes 15 deep.
+      // graphql has its own limit for the depth of introspection. The standard introspection query has 15 levels.
       const own = isField && selection.name.value.startsWith('__') ? Number.NEGATIVE_INFINITY : depth;
       sum.aliases += isField && selection.alias ? 1 : 0;
       sum.rootFields += isField && depth === 1 ? 1 : 0;
@@ -80,8 +82,8 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
 }
 
 /**
- * Refuses null for a variable that decides `@include` or `@skip`, which its default makes valid: graphql would find that fault
- * anew in each object of the answer. Nothing else takes a Boolean.
+ * Refuses null for a Boolean variable, which decides `@include` or `@skip`. A default makes such a null valid, and
+ * graphql would report an error for each object of the response.
  */
 export async function refuseNullConditions({ operation, request }: GraphQLRequestContext<BaseContext>) {
   for (const { type, variable } of operation?.variableDefinitions ?? []) {

@@ -1,22 +1,22 @@
 /**
- * Reads of one operation, batched: k details over r residences cost r commands and one round trip.
+ * Batches the reads of one operation: k details over r residences cost r commands and one round trip.
  */
 import DataLoader from 'dataloader';
 import type { CommandApiClient } from '../command-api/client.ts';
 import { CommandApiError } from '../command-api/errors.ts';
 import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from '../maintenance.ts';
 
-/** What a caller who brought a token reads and writes with, for one operation. */
+/** The client and loaders of an authenticated caller, for one operation. */
 export interface Caller {
   readonly client: CommandApiClient;
   readonly loaders: ReturnType<typeof createLoaders>;
-  /** Counts writes before any of them is sent. Throws where the operation has no room for so many. */
+  /** Counts writes before they are sent. Throws a `Refusal` if the operation exceeds its limit. */
   countWrites(count: number): void;
 }
 
 type Found = Maintenance | null;
 
-/** `countRead` counts a command before it is sent, and throws where the operation has no room for it. */
+/** Creates the loaders of one operation. `countRead` counts a command before it is sent, and throws at the limit. */
 export function createLoaders(client: CommandApiClient, countRead: () => void) {
   const lists = new Map<string, Promise<Maintenance[]>>();
 
@@ -29,7 +29,7 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
     return list;
   }
 
-  /** Key → the repair request, or null where it does not exist. */
+  /** Loads a repair request by its key, or null if it does not exist. */
   const details = new DataLoader<MaintenanceKey, Found, string>(loadDetails, { cacheKeyFn: formatMaintenanceId });
 
   async function loadDetails(keys: readonly MaintenanceKey[]): Promise<(Found | Error)[]> {
@@ -40,7 +40,7 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
         const index = isListed ? await indexList(residenceId) : undefined;
         for (const key of group) found.set(key, index ? pick(index, key) : await findByInfo(key));
       } catch (error) {
-        // DataLoader wants an Error in the place of a value that failed, so that it costs no other.
+        // DataLoader takes an Error as the result of one key, so that the other keys keep their results.
         for (const key of group) found.set(key, error as Error);
       }
     };
@@ -52,7 +52,7 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
     return keys.map((key) => found.get(key) ?? null);
   }
 
-  /** The requests of one residence by their ids, at the cost of its list. */
+  /** Returns the requests of a residence by id, from its list. */
   async function indexList(residenceId: string): Promise<Map<string, Maintenance[]>> {
     return Map.groupBy(await loadList(residenceId), ({ maintenanceId }) => maintenanceId);
   }
@@ -63,7 +63,7 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
       return await client.getMaintenanceInfo(key);
     } catch (error) {
       if (!mayNotExist(error)) throw error;
-      // The list decides whether a request exists; where it cannot tell either, the first reason stands.
+      // The list decides whether a request exists. If the list fails too, report the first error.
       const index = await indexList(key.residenceId).catch(() => {
         throw error;
       });
@@ -72,10 +72,10 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
   }
 
   return {
-    /** The repair requests of a residence, in the command API's order; asked for once, however often it is called. */
+    /** Loads the repair requests of a residence, in the command API's order, with one command per operation. */
     loadList,
     details,
-    /** Forgets everything read of a residence, so that what is read after a write is true; and all details, which are few. */
+    /** Clears a residence after a write, so that later reads are current. Clears all details, which are few. */
     clearResidence(residenceId: string): void {
       lists.delete(residenceId);
       details.clearAll();
@@ -83,12 +83,12 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
   };
 }
 
-/** What is listed first under an id. */
+/** Returns the first request with an id. */
 function pick(index: ReadonlyMap<string, readonly Maintenance[]>, { maintenanceId }: MaintenanceKey): Found {
   return index.get(maintenanceId)?.[0] ?? null;
 }
 
-/** Whether the failure of an info may mean that there is no such request: the command API said no, or nothing at all. */
+/** Returns whether a failed info may mean that the request does not exist: rejected, or an empty result. */
 function mayNotExist(error: unknown): boolean {
   return error instanceof CommandApiError && (error.reason === 'rejected' || error.details.flaw === 'empty');
 }

@@ -4,8 +4,8 @@ import { isMoment } from '../maintenance.ts';
 const RFC_3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))$/;
 
 /**
- * A moment in UTC with seconds, `2024-01-16T13:32:45Z`, in the domain as outside. In: RFC 3339 with an offset. Refusals
- * are a TypeError, since graphql would lose the place of a GraphQLError in a document, and do not repeat the value.
+ * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. Accepts RFC 3339 with any offset. Throws a TypeError, because
+ * graphql drops the location of a GraphQLError here. The message never repeats the value.
  */
 export const DateTime = new GraphQLScalarType<string, string>({
   name: 'DateTime',
@@ -16,13 +16,13 @@ export const DateTime = new GraphQLScalarType<string, string>({
   },
 });
 
-/** The moment without its fraction of a second, or undefined where the text is none. */
+/** Returns the moment without fractions of a second, or undefined for an invalid text. */
 function toUtc(text: string): string | undefined {
   const [, date, clock, sign, hours, minutes] = RFC_3339.exec(text) ?? [];
   const local = `${date}T${clock}Z`;
   if (date === undefined || !isMoment(local)) return undefined;
   const offset = sign === undefined ? 0 : Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes));
   const time = new Date(Date.parse(local) - offset * 60_000).toISOString().replace('.000Z', 'Z');
-  // An offset can carry a moment out of the four-digit years.
+  // An offset can move a moment beyond the years 0000 to 9999.
   return /^\d{4}-/.test(time) ? time : undefined;
 }

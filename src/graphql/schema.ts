@@ -1,5 +1,6 @@
 /**
- * The executable schema: schema/maintenance.graphql with its resolvers, and our own for what the library adds.
+ * Builds the executable schema from schema/maintenance.graphql and the resolvers. Replaces the library's `_entities`
+ * and charges for `_service`.
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';

@@ -1,11 +1,11 @@
 /**
- * The mutations: one command for each residence, after which nothing that was read of it before is believed.
+ * Writes of the mutations: one command per residence. Each write clears the loaders of its residence.
  */
 import { CommandApiError } from '../command-api/errors.ts';
 import { formatMaintenanceId, type MaintenanceKey, type NewMaintenance } from '../maintenance.ts';
 import type { Caller } from './loaders.ts';
 
-/** Files a repair request and answers its key. */
+/** Creates a repair request and returns its key. */
 export async function createMaintenance(caller: Caller, maintenance: NewMaintenance): Promise<MaintenanceKey> {
   const { residenceId } = maintenance;
   caller.countWrites(1);
@@ -13,7 +13,7 @@ export async function createMaintenance(caller: Caller, maintenance: NewMaintena
   return { residenceId, maintenanceId };
 }
 
-/** Deletes a repair request and answers its key. */
+/** Deletes a repair request and returns its key. */
 export async function deleteMaintenance(caller: Caller, key: MaintenanceKey): Promise<MaintenanceKey> {
   caller.countWrites(1);
   await write(caller, key.residenceId, () => caller.client.deleteMaintenanceInfo(key));
@@ -21,8 +21,8 @@ export async function deleteMaintenance(caller: Caller, key: MaintenanceKey): Pr
 }
 
 /**
- * Deletes repair requests of any number of residences, each residence for itself. Resolves with each id, once and in the
- * order given, and why it could not be deleted, if so. Throws only where the token was accepted for none of them.
+ * Deletes repair requests, with one command per residence. Returns each id once, in the given order, with the error of
+ * its command. Throws only if the token is refused for every residence.
  */
 export async function deleteMaintenances(caller: Caller, keys: readonly MaintenanceKey[]) {
   const unique = new Map(keys.map((key) => [formatMaintenanceId(key), key]));
@@ -44,7 +44,7 @@ export async function deleteMaintenances(caller: Caller, keys: readonly Maintena
   return Array.from(unique, ([id, { residenceId }]) => ({ id, error: errors.get(residenceId) }));
 }
 
-/** Clears the residence's loaders whatever happened: a write that failed may have been done all the same. */
+/** Clears the residence's loaders even after a failure: the write may have taken effect. */
 async function write<T>({ loaders }: Caller, residenceId: string, send: () => Promise<T>): Promise<T> {
   try {
     return await send();

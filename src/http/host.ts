@@ -1,5 +1,5 @@
 /**
- * The HTTP host of an Apollo Server: the router's secret before everything, health, and draining.
+ * The HTTP host of Apollo Server: router secret, admission of requests, health, metrics and draining.
  */
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
@@ -20,56 +20,57 @@ import { VERSION } from '../version.ts';
 import { acceptJsonBodies } from './request-body.ts';
 import { createRouterGuard } from './router-secret.ts';
 
-// Above the idle timeout of every router (Cosmo keeps 90 s): a router must never send on a connection that we close.
+// Longer than the idle timeout of every router (Cosmo: 90 s). Otherwise a router could send on a connection that we
+// close.
 const KEEP_ALIVE_MS = 120_000;
 const SERVER_OPTIONS = {
   keepAliveTimeout: KEEP_ALIVE_MS,
-  // From the first byte of a request to the end of its body.
+  // Measured from the first byte of a request to the end of its body.
   requestTimeout: KEEP_ALIVE_MS + 10_000,
-  // A connection on which nothing moves: its client reads no answer. Longer than any operation may take.
+  // Closes a connection without traffic, whose client reads no response. Longer than any operation may take.
   connectionTimeout: KEEP_ALIVE_MS + 10_000,
   http: { headersTimeout: KEEP_ALIVE_MS + 5000, connectionsCheckingInterval: 5000 },
 };
 const GRACE_MS = 1000;
-// Clients that retry at once on hundreds of connections would make refusals take half of the processor.
+// Delay refusals: hundreds of connections that retry at once would keep half of the processor busy.
 const REFUSAL_DELAY_MS = 200;
-/** What may go into a log as it came. */
+/** Only such request ids are safe to log unchanged. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
-// Connections that may wait to be taken up. One that finds no room is tried again by its system, after seconds.
+// Connections that may wait to be accepted. Without room, the client's system retries after seconds.
 const BACKLOG = 4096;
-// Without `url.query`, which may hold an operation with its variables.
+// No `url.query`: a query string may contain an operation with its variables.
 const SPAN_ATTRIBUTES = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' };
-// Connections to METRICS_PORT. Further ones are closed.
+// Connections to METRICS_PORT. Further connections are closed.
 const SCRAPERS = 50;
 const PROBES: readonly unknown[] = ['/health/live', '/health/ready'];
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Its operation's part of the memory. */
+    /** The memory reserved for this operation. */
     share: Share;
-    /** Settles once the operation has ended, which may be after its caller has gone. */
+    /** Settles when the operation ends, which may be after its caller has disconnected. */
     answered?: Promise<unknown>;
   }
 }
 
-/** Serves a started Apollo Server. Rejects where it cannot listen, with Node's own error. */
+/** Serves a started Apollo Server. Rejects with Node's error if it cannot listen. */
 export async function startHost<T extends BaseContext>(
   apollo: ApolloServer<T>,
   context: ApolloFastifyContextFunction<T>,
   { config, logger, metrics, memory }: { config: Config; logger: Logger; metrics: Metrics; memory: Memory },
   extend: (app: FastifyInstance) => void = () => {},
 ) {
-  const mayEnter = createRouterGuard(config.routerSecrets);
+  const isFromRouter = createRouterGuard(config.routerSecrets);
   const underWay = new Set<Promise<unknown>>();
   let ready = true;
   let inFlight = 0;
 
-  /** Refuses what may not enter, or what there is no room for, before anything of its body is read. */
+  /** Refuses requests without the secret or without room, before reading the body. */
   async function admit(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const { url } = request.routeOptions;
     const isProbe = PROBES.includes(url);
-    if (!isProbe && !mayEnter(request)) {
-      // For who looks for it: whoever reaches the port could fill the log, and the metric tells how many there are.
+    if (!isProbe && !isFromRouter(request)) {
+      // Logged at debug level: an unauthenticated client could flood the log. A metric counts these requests.
       logger.debug('refused a request without the router secret');
       return refuse(reply, 401, 'ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.');
     }
@@ -87,7 +88,7 @@ export async function startHost<T extends BaseContext>(
     return undefined;
   }
 
-  /** On a port of its own, /metrics needs no secret: the network decides who reaches it. Nothing else is read there. */
+  /** Admits only /metrics. METRICS_PORT needs no secret: network policy decides who reaches it. */
   async function admitScrape({ routeOptions }: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     if (routeOptions.url === '/metrics') return undefined;
     return reply.code(404).header('connection', 'close').send(refusal(404, 'NOT_FOUND'));
@@ -104,21 +105,21 @@ export async function startHost<T extends BaseContext>(
     return refuse(reply, 503, 'OVERLOADED', 'More requests than can be served. Try again later.');
   }
 
-  /** A fault that Fastify found in a request, or an unforeseen one, as JSON of GraphQL's shape. */
+  /** Answers Fastify's and unforeseen errors as JSON in the shape of GraphQL errors. */
   async function answerHttpError(error: FastifyError, _: unknown, reply: FastifyReply): Promise<FastifyReply> {
-    // A Host header or path that makes no URL has a code of Node's and no status.
+    // Node reports an invalid Host header or path with this code and without a status.
     const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
     if (status === 503) return refuseOverload(reply);
     return reply.code(status).send(status < 500 ? refusal(status) : { errors: [maskError(error, logger)] });
   }
 
-  /** Creates the app of a port: it admits requests first, answers in JSON, and reaps slow and silent clients. */
+  /** Creates the app of one port: admits requests first, answers in JSON, closes slow and silent connections. */
   function createApp(onRequest: typeof admit): FastifyInstance {
     const app = fastify({
       ...SERVER_OPTIONS,
       bodyLimit: LIMITS.bodyBytes,
       return503OnClosing: false,
-      // Fastify would answer an escape that it cannot decode before the secret is asked for. No path of ours has one.
+      // Fastify would answer an invalid escape before we check the secret. Our paths contain no escapes.
       rewriteUrl: ({ url = '' }) => url.replace(/^[^?]*%[^?]*/, '/'),
       genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
     });
@@ -131,9 +132,9 @@ export async function startHost<T extends BaseContext>(
     app.setNotFoundHandler((_, reply) => reply.code(404).send(refusal(404, 'NOT_FOUND')));
     app.addHook('onSend', async ({ id }, reply) => {
       reply.header('x-request-id', id);
-      // Every answer is one caller's, or of one moment; Apollo lets some be kept, those to a persisted query.
+      // No response may be cached. Apollo would allow it for persisted queries.
       reply.header('cache-control', 'no-store');
-      // A connection that is kept would hold up the end.
+      // Keep-alive connections would delay shutdown.
       if (!ready) reply.header('connection', 'close');
     });
     return app;
@@ -153,11 +154,11 @@ export async function startHost<T extends BaseContext>(
       const attributes = { ...SPAN_ATTRIBUTES, 'http.request.method': request.method, ...requestId };
       const run = async (span?: Span) => {
         const body = await answer.call(this, request, reply);
-        // A caller that has gone gets no status.
+        // A caller that has disconnected receives no status.
         if (!reply.raw.destroyed) span?.setAttribute('http.response.status_code', reply.statusCode);
         return body;
       };
-      // Its name until the operation is known; see telemetry/operation-report.ts.
+      // The span's name until the operation is known; see telemetry/operation-report.ts.
       const answered = inSpan('GraphQL Operation', { kind: SpanKind.SERVER, attributes }, run, request.headers);
       underWay.add(answered);
       request.answered = answered.finally(() => underWay.delete(answered));
@@ -176,19 +177,19 @@ export async function startHost<T extends BaseContext>(
   const { address, family, port } = app.server.address() as AddressInfo;
 
   return {
-    /** Scheme, address and port that it listens on. */
+    /** Scheme, address and port of the server. */
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
-    /** The port that metrics are on. */
+    /** The port that serves metrics. */
     metricsPort: (metricsApp.server.address() as AddressInfo).port,
-    /** Turns not ready, answers what is under way and closes. */
+    /** Reports not ready, finishes the requests in flight and closes. */
     async stop() {
       ready = false;
       await delay(config.DRAIN_DELAY_MS);
-      // Whatever takes longer than an operation may is cut off.
+      // Cut off responses that take longer than an operation may take.
       const cut = setTimeout(() => app.server.closeAllConnections(), config.OPERATION_TIMEOUT_MS + GRACE_MS);
       await app.close();
       clearTimeout(cut);
-      // A write goes on after its caller has gone, and with it the connection.
+      // A write continues after its caller has disconnected, when its connection is already closed.
       await Promise.allSettled(underWay);
       metricsApp.server.closeAllConnections();
       await metricsApp.close();
@@ -196,13 +197,13 @@ export async function startHost<T extends BaseContext>(
   };
 }
 
-/** The bytes of a body until it is parsed; of one whose length is unknown, as many as it may have. */
+/** Returns the memory of a body until it is parsed: its length, or the largest allowed length if it is unknown. */
 function sizeOf({ headers }: FastifyRequest): number {
   if (headers['transfer-encoding'] !== undefined) return LIMITS.bodyBytes;
   return Math.min(Number(headers['content-length'] ?? 0), LIMITS.bodyBytes);
 }
 
-/** What is said of a request that is refused before it is GraphQL: no more than its status, unless there is more to say. */
+/** Returns the body of an HTTP error. By default, the message only repeats the status. */
 function refusal(status: number, code = 'BAD_REQUEST', message = `${STATUS_CODES[status]}.`) {
   return { errors: [{ message, extensions: { code } }] };
 }

@@ -4,15 +4,15 @@ import { ConfigError } from '../config.ts';
 const ECHO_MS = 1000;
 const FLUSH_MS = 500;
 
-/** Ends the process with 0 once `stop` is done after SIGTERM or SIGINT; a signal a second later ends it at once, with 1. */
+/** Stops on SIGTERM or SIGINT and exits with 0. A second signal, at least a second later, exits at once with 1. */
 export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
   let stoppingSince: number | undefined;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    // Never taken off: without a listener, a signal has its default and kills.
+    // Keep this listener: without a listener, a signal kills the process.
     process.on(signal, async () => {
       const now = performance.now();
       if (stoppingSince !== undefined) {
-        // npm forwards a signal that a terminal or supervisor has sent to the whole process group already.
+        // npm forwards a signal that the whole process group has already received.
         if (now - stoppingSince < ECHO_MS) return;
         process.exit(1);
       }
@@ -25,7 +25,7 @@ export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
   }
 }
 
-/** Logs what nobody caught, without what it may quote, and ends the process with 1: nobody knows what state it is in. */
+/** Logs an uncaught error without its message and exits with 1. The state of the process is unknown after it. */
 export function exitOnCrash(logger: Logger): void {
   process.on('uncaughtException', (err) => {
     logger.fatal({ err }, 'crashed');
@@ -33,13 +33,13 @@ export function exitOnCrash(logger: Logger): void {
   });
 }
 
-/** Ends the process once the log is written, or soon where no one reads it. */
+/** Exits when the log is written, or after 500 ms if no one reads it. */
 function exit(code: number, logger: Logger): void {
   setTimeout(() => process.exit(code), FLUSH_MS);
   logger.flush(() => process.exit(code));
 }
 
-/** What to tell the one who started the process, where it can be said in a sentence; undefined for anything unforeseen. */
+/** Returns a sentence for an expected failure to start, or undefined for an unforeseen error. */
 export function explainStartFailure(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error instanceof ConfigError) return error.message;

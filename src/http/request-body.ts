@@ -1,5 +1,5 @@
 /**
- * The body of a request: JSON in UTF-8.
+ * Reads request bodies: JSON in UTF-8.
  */
 import { pipeline, Transform } from 'node:stream';
 import { errorCodes, type FastifyInstance } from 'fastify';
@@ -9,7 +9,7 @@ const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const JOINED = 1000;
 
-/** Makes the host accept such bodies and refuse all others with 400 or 415. */
+/** Makes the host accept JSON in UTF-8 and refuse all other bodies with 400 or 415. */
 export function acceptJsonBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
@@ -19,11 +19,11 @@ export function acceptJsonBodies(app: FastifyInstance): void {
   app.addContentTypeParser<Buffer>(JSON_IN_UTF8, { parseAs: 'buffer' }, (request, body, done) => {
     const { 'content-encoding': encoding = 'identity' } = request.headers;
     if (encoding.toLowerCase() !== 'identity') return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
-    // Its bytes are counted already.
+    // The bytes as received are already reserved.
     if (!request.share.reserve(body.length * (BYTES.bodyByte - 1), 'request'))
       return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
     try {
-      // Strictly: what is no UTF-8 must not become another text on its way to the command API.
+      // Reject invalid UTF-8: a replacement character would change the text that the command API receives.
       parse(request, UTF8.decode(body), done);
     } catch {
       done(new errorCodes.FST_ERR_CTP_INVALID_JSON_BODY());
@@ -31,7 +31,7 @@ export function acceptJsonBodies(app: FastifyInstance): void {
   });
 }
 
-/** Joins chunks: a caller may send one for each byte, which takes 200 in memory. */
+/** Joins chunks of a body. A chunk of 1 byte takes 200 bytes of memory. */
 function joinChunks(): Transform {
   let chunks: Buffer[] = [];
   return new Transform({

@@ -1,6 +1,6 @@
 /**
- * What is counted and measured, for Prometheus; docs/observability.md says what each metric means. Every label has few values:
- * no name, id or token that came from outside.
+ * Prometheus metrics; docs/observability.md explains each metric. Labels never contain names, ids or tokens from
+ * outside.
  */
 import type { ServerResponse } from 'node:http';
 import { getHeapStatistics } from 'node:v8';
@@ -20,7 +20,7 @@ const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** Metrics of one server. `state` tells how its commands are just then. */
+/** Creates the metrics of one server. `state` returns the current state of admission. */
 export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['state'], memory: Memory) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -88,7 +88,7 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
     active,
     refused,
 
-    /** All of it, as Prometheus reads it. */
+    /** Returns all metrics in Prometheus' text format. */
     async write(): Promise<string> {
       const now = state();
       inFlight.set(now.inFlight);
@@ -103,7 +103,7 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
     },
 
     requestEnded({ method, routeOptions }: FastifyRequest, response: ServerResponse, seconds: number): void {
-      // Node's own 200 stands there where nobody waited for another.
+      // Without a sent response, `statusCode` is Node's default of 200.
       const http_response_status_code = response.headersSent ? response.statusCode : '';
       const http_request_method = METHODS.has(method) ? method : '_OTHER';
       const http_route = routeOptions.url ?? '';
@@ -123,7 +123,7 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
     commands.inc({ command, outcome: error ? codeOf(error) : 'OK' });
     for (const { seconds, status: http_response_status_code = '', error: error_type = '' } of made) {
       const labels = { ...upstream, command, http_response_status_code, error_type };
-      // One that goes on, for others who share it, is not timed.
+      // A coalesced attempt that continues for other callers has no duration yet.
       if (seconds !== undefined) attempts.observe(labels, seconds);
     }
     for (const { status, error: code } of made.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });

@@ -9,17 +9,17 @@ import { codeOf } from '../graphql/errors.ts';
 import { failSpan } from '../tracing.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Of a line in the log, so that it has at most 16 KB. */
+/** Limits of a log line, so that it has at most 16 KB. */
 const MOST = { commands: 50, commandBytes: 13_500 };
 
-/** Our fault and the vendor's, gravest first: an operation counts once. */
+/** Codes of our faults and upstream faults, the most serious first. An operation is counted under one code. */
 const GRAVE = ['INTERNAL_SERVER_ERROR', 'UPSTREAM_INVALID_RESPONSE', 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT'];
 
-/** Reports each operation: a line in the log, its metrics, and its name on the request's span. */
+/** Reports each operation: a log line, metrics, and attributes of the request's span. */
 export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }: Config): ApolloServerPlugin<Context> {
   let succeeded = 0;
 
-  /** Returns whether an operation gets a line: each with a fault, and one of so many others. */
+  /** Returns whether to log an operation: always if it has a fault, otherwise one of `LOG_EVERY`. */
   function isLogged(codes: readonly string[], level: Level): boolean {
     return codes.length > 0 || level !== 'info' || succeeded++ % LOG_EVERY === 0;
   }
@@ -31,7 +31,7 @@ export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }:
         async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
           const { commands: all, unforeseen } = contextValue;
-          // A failed write may be data.
+          // The client receives a failed batch delete as data, not as an error.
           const writes = all.filter(({ write, error }) => write && error).map(({ error }) => codeOf(error));
           const hidden = unforeseen.errors.length > 0 ? ['INTERNAL_SERVER_ERROR'] : [];
           const found = [...errors.map(({ extensions }) => String(extensions?.code)), ...writes, ...hidden];
@@ -64,7 +64,7 @@ export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }:
   };
 }
 
-/** error = our fault, warn = the command API's fault, info = the caller's fault or none. */
+/** error = our fault, warn = upstream fault, info = caller's fault or success */
 function chooseLevel(codes: readonly string[], commands: readonly Command[]): Level {
   const all = [...codes, ...commands.map(({ error }) => (error ? codeOf(error) : ''))];
   if (all.includes('INTERNAL_SERVER_ERROR')) return 'error';
@@ -72,7 +72,7 @@ function chooseLevel(codes: readonly string[], commands: readonly Command[]): Le
   return isFlawed || all.some((code) => code.startsWith('UPSTREAM_')) ? 'warn' : 'info';
 }
 
-/** Describes the commands that a line has room for, faulty commands first. */
+/** Returns entries for as many commands as a line may have, failed commands first. */
 function describeCommands(all: readonly Command[]) {
   const rank = ({ error, flaws }: Command) => (error ? 0 : flaws.length > 0 ? 1 : 2);
   const commands = all
@@ -95,7 +95,7 @@ function describeCommand(command: Command) {
     flaws: command.flaws.length > 0 ? command.flaws.map(describeFlaw) : undefined,
     code: error ? codeOf(error) : undefined,
   };
-  // What nobody foresaw is in the log by itself, without its message.
+  // An unforeseen error has its own log line, without its message.
   if (!(error instanceof CommandApiError)) return entry;
   return { ...entry, detail: `${name}: ${error.message}`, upstreamCode: error.details.upstreamCode };
 }

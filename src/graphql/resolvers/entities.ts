@@ -9,9 +9,8 @@ import { Residence } from './residence.ts';
 const ENTITIES = new Map<unknown, typeof Maintenance | typeof Residence>(Object.entries({ Maintenance, Residence }));
 
 /**
- * Resolves each representation by itself, in place of the library: that one resolves them in one go, so that an unknown type
- * or a string among them would null the whole list; it takes any number of them, as often as there are aliases; and it makes
- * several promises of each.
+ * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no
+ * limit and creates several promises per representation.
  */
 export const resolveEntities: GraphQLFieldResolver<unknown, Context> = (_, { representations }, context, info) => {
   checkRepresentations(representations);

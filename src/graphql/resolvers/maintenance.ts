@@ -5,7 +5,7 @@ import { COSTS, chargeTickets, costOfText } from '../answer.ts';
 import { toRepresentedKey } from '../arguments.ts';
 import type { Context } from '../context.ts';
 
-// The other fields are members of the record; one that could not be decoded is an Error there, which fails that field alone.
+// graphql reads all other fields from the record. An undecodable member is an Error there and fails only its own field.
 export const Maintenance = {
   __resolveReference: (representation: unknown, context: Context, info: GraphQLResolveInfo) =>
     loadMaintenance(() => toRepresentedKey(representation), context, info),
@@ -13,7 +13,7 @@ export const Maintenance = {
   residence: ({ residenceId }) => ({ id: residenceId }),
 } satisfies MaintenanceResolvers;
 
-/** One repair request with what is selected of it charged, or null where it does not exist. `toKey` may refuse the arguments. */
+/** Loads a repair request and charges its fields; null if it does not exist. `toKey` may throw a `Refusal`. */
 export function loadMaintenance(
   toKey: () => MaintenanceKey,
   context: Context,

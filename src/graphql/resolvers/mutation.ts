@@ -21,7 +21,8 @@ export const Mutation: MutationResolvers = {
   deleteMaintenances: (_, { ids }, context, info) =>
     asWrite(async () => {
       const caller = context.caller();
-      // Before anything is sent: what was done could not be told otherwise. An id takes as long to read as an entity.
+      // Charge before sending: after the writes, a refusal would hide their results. Parsing an id costs as much as an
+      // entity.
       const { bytes, members } = selectedBeneath(info);
       const idFields = (members.get('deletedIds') ?? 0) + (members.get('id') ?? 0);
       const costs = ids.slice(0, LIMITS.ids).map((id) => COSTS.entity + bytes + costOfText('id', id) * idFields);
@@ -47,13 +48,13 @@ export const CreateMaintenancePayload: CreateMaintenancePayloadResolvers = {
     withinBudget(context.answer, info, () => loadMaintenance(() => key, context, info)),
 };
 
-/** Makes every error of a write say what is known of it, as a command's own does. */
+/** Adds `outcome` to each error of a mutation that is not a command's own error. */
 async function asWrite<T>(resolve: () => Promise<T>): Promise<T> {
   try {
     return await resolve();
   } catch (error) {
     if (error instanceof Error && !(error instanceof CommandApiError)) {
-      // A refusal comes before any command is sent; what nobody foresaw may come at any time.
+      // A refusal precedes every command. An unforeseen error may come at any time.
       Object.assign(error, { outcome: error instanceof Refusal ? 'NOT_SENT' : 'UNKNOWN' });
     }
     throw error;

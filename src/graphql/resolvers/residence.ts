@@ -6,7 +6,7 @@ import { checkSelection, toRepresentedResidenceId } from '../arguments.ts';
 import type { Context } from '../context.ts';
 
 export const Residence = {
-  // Another subgraph says whether it exists: to know its id costs no command and needs no token.
+  // Another subgraph owns Residence and knows whether it exists. Returning its id needs no command and no token.
   __resolveReference: (representation: unknown, { answer }: Context, info: GraphQLResolveInfo) => {
     const id = toRepresentedResidenceId(representation);
     answer.charge(COSTS.entity + selectedBeneath(info).bytes, info.path);
@@ -17,7 +17,7 @@ export const Residence = {
     listMaintenances({ residenceId: id, ...selection }, context, info),
 } satisfies ResidenceResolvers;
 
-/** The list of a residence for `Query.maintenances` and `Residence.maintenances` alike. */
+/** Loads the list of a residence, for `Query.maintenances` and `Residence.maintenances`. */
 export function listMaintenances(args: QueryMaintenancesArgs, context: Context, info: GraphQLResolveInfo) {
   return withinBudget(context.answer, info, () => {
     const { loaders } = context.caller();
