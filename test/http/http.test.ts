@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { afterAll, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { codes, ROUTER_SECRET } from '../support/subgraph.ts';
@@ -10,7 +10,13 @@ const R = EXAMPLE.residenceId;
 const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
 const SECRET = { 'router-authorization': ROUTER_SECRET };
 
-const subgraph = useSubgraph({ ROUTER_SECRET_PREVIOUS: 'previous-secret' });
+const CANARY = 'canary-of-an-unforeseen-error';
+const ERRORS = new Map([
+  ['plain', new Error(CANARY)],
+  ['disguised', Object.assign(new Error(CANARY), { extensions: { code: 'BAD_USER_INPUT' } })],
+]);
+
+const subgraph = useSubgraph({ ROUTER_SECRET_PREVIOUS: 'previous-secret' }, [failCommands((id) => ERRORS.get(id))]);
 
 async function send(path: string, init: RequestInit = {}) {
   const response = await fetch(subgraph.url + path, init);
@@ -213,18 +219,8 @@ describe('production without a secret, asked for by name', () => {
 });
 
 describe('an unforeseen error', () => {
-  const CANARY = 'canary-of-an-unforeseen-error';
-  afterAll(() => {
-    jest.restoreAllMocks();
-  });
-
-  it.each([
-    ['of its own', new Error(CANARY)],
-    ['that dresses up as one of ours', Object.assign(new Error(CANARY), { extensions: { code: 'BAD_USER_INPUT' } })],
-  ])('%s is masked, with an id that the log repeats', async (_, error) => {
-    failCommands(error);
-    const answer = await subgraph.ask(`mutation { deleteMaintenance(id: "${R}:m") { id } }`);
-    jest.restoreAllMocks();
+  it.each([...ERRORS.keys()])('that is %s is masked, with an id that the log repeats', async (residenceId) => {
+    const answer = await subgraph.ask(`mutation { deleteMaintenance(id: "${residenceId}:m") { id } }`);
     expect(answer.status).toBe(200);
     expect(answer.data).toEqual({ deleteMaintenance: null });
     expect(answer.errors).toMatchObject([

@@ -3,7 +3,7 @@
  */
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Logger } from 'pino';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
@@ -22,11 +22,7 @@ const CREATE = `mutation ($input: CreateMaintenanceInput!) {
 }`;
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
-const subgraph = useSubgraph({ MAX_ATTEMPTS: '2' });
-
-afterEach(() => {
-  jest.restoreAllMocks();
-});
+const subgraph = useSubgraph({ MAX_ATTEMPTS: '2' }, [failCommands()]);
 
 describe('the line of an operation', () => {
   it('has all that tells it apart and what became of it', async () => {
@@ -103,8 +99,7 @@ describe('the line of an operation', () => {
   });
 
   it('of one that failed for reasons nobody foresaw is an error, with the id that the client was told', async () => {
-    failCommands(new Error('x'));
-    const { errors } = await subgraph.ask(LIST);
+    const { errors } = await subgraph.ask(LIST.replace(R, 'faulty'));
     const errorId = errors[0]?.extensions.errorId;
     expect(errorId).toEqual(expect.any(String));
     expect(subgraph.logs()).toMatchObject([
@@ -114,8 +109,7 @@ describe('the line of an operation', () => {
   });
 
   it('of one that failed so at many fields shares one id and one line among them', async () => {
-    failCommands(new Error('x'));
-    const lists = Array.from({ length: 20 }, (_, i) => `a${i}: maintenances(residenceId: "r${i}") { id }`);
+    const lists = Array.from({ length: 20 }, (_, i) => `a${i}: maintenances(residenceId: "faulty${i}") { id }`);
     const { errors } = await subgraph.ask(`{ ${lists.join(' ')} }`);
     expect(errors).toHaveLength(20);
     const [errorId, ...others] = new Set(errors.map(({ extensions }) => extensions.errorId));

@@ -38,7 +38,7 @@ type Row = [name: string, labels: Record<string, string>, by: number];
 const running: Subgraph[] = [];
 
 async function start(env: NodeJS.ProcessEnv = {}): Promise<Subgraph> {
-  const subgraph = await startSubgraph(env);
+  const subgraph = await startSubgraph(env, [failCommands()]);
   running.push(subgraph);
   return subgraph;
 }
@@ -267,20 +267,12 @@ const SCENARIOS: [string, Scenario, (subgraph: Subgraph) => Row[], NodeJS.Proces
   ],
   [
     'a command that fails by a fault of ours',
-    async (subgraph) => {
-      failCommands(new Error('x'));
-      await subgraph.ask(LIST);
-      jest.restoreAllMocks();
-    },
+    asking(LIST.replace(R, 'faulty')),
     () => [command(LISTED, 'INTERNAL_SERVER_ERROR'), operation('query', 'INTERNAL_SERVER_ERROR')],
   ],
   [
     'a fault of ours in a batch, where all that failed is data',
-    async (subgraph) => {
-      failCommands(new Error('x'));
-      await subgraph.ask('mutation { deleteMaintenances(ids: ["a:1"]) { deletedIds } }');
-      jest.restoreAllMocks();
-    },
+    asking('mutation { deleteMaintenances(ids: ["faulty:1"]) { deletedIds } }'),
     () => [
       command('batch_delete_maintenance_info', 'INTERNAL_SERVER_ERROR'),
       operation('mutation', 'INTERNAL_SERVER_ERROR'),
