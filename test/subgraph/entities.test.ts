@@ -1,3 +1,4 @@
+/** `_entities`, for representations of a router that is right, broken or hostile. */
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { codes } from '../support/subgraph.ts';
@@ -5,142 +6,163 @@ import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
 const M = EXAMPLE.maintenanceId;
-const QUERY = `query ($representations: [_Any!]!) {
-  _entities(representations: $representations) {
-    __typename
-    ... on Maintenance { id maintenanceId residence { id } description }
-    ... on Residence { id }
+const ID = `${R}:${M}`;
+const INFO = `get_maintenance_info ${R} ${M}`;
+const QUERY = `query ($r: [_Any!]!) {
+  _entities(representations: $r) {
+    __typename ... on Maintenance { id maintenanceId residence { id } description } ... on Residence { id }
   }
 }`;
-const EXAMPLE_ENTITY = {
-  __typename: 'Maintenance',
-  id: `${R}:${M}`,
-  maintenanceId: M,
-  residence: { id: R },
-  description: 'test',
-};
+const maintenance = (keys: object) => ({ __typename: 'Maintenance', ...keys });
+const residence = (keys: object) => ({ __typename: 'Residence', ...keys });
+const GOOD = maintenance({ id: ID });
+const ENTITY = maintenance({ id: ID, maintenanceId: M, residence: { id: R }, description: 'test' });
 
 const subgraph = useSubgraph();
-const resolve = (representations: unknown[], token?: string | null) =>
-  subgraph.ask(QUERY, { variables: { representations }, ...(token !== undefined && { token }) });
+const resolve = (r: unknown, token?: null) =>
+  subgraph.ask(QUERY, { variables: { r }, ...(token === null && { token }) });
 
-describe('a Maintenance is found', () => {
-  it.each([
-    ['by id', { id: `${R}:${M}` }],
-    ['by residence and maintenanceId', { residence: { __typename: 'Residence', id: R }, maintenanceId: M }],
-    ['by both, where they agree', { id: `${R}:${M}`, residence: { id: R }, maintenanceId: M }],
-    ['by id, with members of no key beside it', { id: `${R}:${M}`, description: 'x' }],
-  ])('%s', async (_, keys) => {
-    const { data, errors } = await resolve([{ __typename: 'Maintenance', ...keys }]);
+describe('a Maintenance', () => {
+  it('is found by either key or both, with one command', async () => {
+    const keys = { residence: residence({ id: R }), maintenanceId: M };
+    const { data, errors } = await resolve([GOOD, maintenance(keys), maintenance({ ...keys, id: ID }), GOOD]);
     expect(errors).toEqual([]);
-    expect(data._entities).toEqual([EXAMPLE_ENTITY]);
-    expect(subgraph.upstream.commands()).toEqual([`get_maintenance_info ${R} ${M}`]);
+    expect(data._entities).toEqual([ENTITY, ENTITY, ENTITY, ENTITY]);
+    expect(subgraph.upstream.commands()).toEqual([INFO]);
   });
 
-  it('by ids with "%" and ":" in them, which are escaped in one way only', async () => {
+  it('is found by ids with "%" and ":", in either spelling of the escapes', async () => {
     const [ticket] = subgraph.upstream.store.list(R);
-    const residenceId = 'r%:ö/';
-    if (ticket) subgraph.upstream.store.residences.set(residenceId, [{ ...ticket, maintenance_id: 'm:%3A' }]);
+    const id = 'r%:ö/';
+    if (ticket) subgraph.upstream.store.residences.set(id, [{ ...ticket, maintenance_id: 'm:%3A' }]);
     const { data } = await resolve([
-      { __typename: 'Maintenance', id: 'r%25%3aö/:m%3A%253A' },
-      { __typename: 'Maintenance', residence: { id: residenceId }, maintenanceId: 'm:%3A' },
+      maintenance({ id: 'r%25%3aö/:m%3A%253A' }),
+      maintenance({ residence: { id }, maintenanceId: 'm:%3A' }),
     ]);
-    const expected = { id: 'r%25%3Aö/:m%3A%253A', maintenanceId: 'm:%3A', residence: { id: residenceId } };
+    const expected = { id: 'r%25%3Aö/:m%3A%253A', maintenanceId: 'm:%3A', residence: { id } };
     expect(data._entities).toMatchObject([expected, expected]);
-    expect(subgraph.upstream.commands()).toEqual([`get_maintenance_info ${residenceId} m:%3A`]);
+    expect(subgraph.upstream.commands()).toEqual([`get_maintenance_info ${id} m:%3A`]);
+  });
+
+  it('costs one command for 1,000 representations, each with its own error', async () => {
+    subgraph.upstream.fail(() => ({ status: 403 }));
+    const answer = await resolve(Array(1000).fill(GOOD));
+    expect(codes(answer)).toEqual(Array.from({ length: 1000 }, (_, i) => ['FORBIDDEN', `_entities.${i}`]));
+    expect(answer.data._entities).toEqual(Array(1000).fill(null));
+    expect(subgraph.upstream.commands()).toEqual([INFO]);
   });
 });
 
-describe('a Residence', () => {
-  it('costs no command and needs no token where only its id is asked for', async () => {
-    const { data, errors } = await resolve([{ __typename: 'Residence', id: 'anything' }], null);
-    expect(errors).toEqual([]);
-    expect(data._entities).toEqual([{ __typename: 'Residence', id: 'anything' }]);
+it('resolves the id of a Residence without a command and without a token', async () => {
+  const { data, errors } = await resolve([residence({ id: 'anything' })], null);
+  expect(errors).toEqual([]);
+  expect(data._entities).toEqual([residence({ id: 'anything' })]);
+  expect(subgraph.upstream.commands()).toEqual([]);
+});
+
+it('keeps the order of good, bad, missing and failing representations', async () => {
+  subgraph.upstream.fail(({ param }) => (param.residence_id === 'down' ? { status: 503 } : undefined));
+  const failing = maintenance({ id: 'down:m' });
+  const missing = maintenance({ id: `${R}:gone` });
+  const answer = await resolve([residence({ id: 'x' }), {}, GOOD, failing, missing, 'x', residence({ id: R })]);
+  expect(codes(answer).sort()).toEqual([
+    ['BAD_USER_INPUT', '_entities.1'],
+    ['BAD_USER_INPUT', '_entities.5'],
+    ['UPSTREAM_UNAVAILABLE', '_entities.3'],
+  ]);
+  expect(answer.data._entities).toEqual([residence({ id: 'x' }), null, ENTITY, null, null, null, residence({ id: R })]);
+  expect(new Set(subgraph.upstream.commands())).toEqual(
+    new Set(['get_maintenance_info down m', `get_maintenance_list ${R}`]),
+  );
+});
+
+describe('an unusable representation', () => {
+  const keys = { residence: { id: R }, maintenanceId: M };
+  it.each<[string, unknown]>([
+    ['without a type', { id: ID }],
+    ['of an unknown type', { __typename: 'Visit', id: ID }],
+    ['of a type that is not an entity', { __typename: 'Query', id: ID }],
+    ['of a type in lower case', { __typename: 'maintenance', id: ID }],
+    ['of the type "constructor"', { __typename: 'constructor', id: ID }],
+    ['of a list of types', { __typename: ['Maintenance'], id: ID }],
+    ['that is a string', 'Maintenance'],
+    ['that is a number', 7],
+    ['that is a list', [GOOD]],
+    ['that is a list of null', [null]],
+    ['without a key', maintenance({})],
+    ['without maintenanceId', maintenance({ residence: { id: R } })],
+    ['without residence', maintenance({ maintenanceId: M })],
+    ['with "ID" for "id"', maintenance({ ID })],
+    ['with a malformed id', maintenance({ id: M })],
+    ['with a list of ids', maintenance({ id: [ID] })],
+    ['with an object for an id', maintenance({ id: { id: ID } })],
+    ['with a null id and a good second key', maintenance({ ...keys, id: null })],
+    ['with a malformed id and a good second key', maintenance({ ...keys, id: 'x' })],
+    ['with an empty maintenanceId', maintenance({ ...keys, maintenanceId: '' })],
+    ['with a number for maintenanceId', maintenance({ ...keys, maintenanceId: 5 })],
+    ['with a null residence', maintenance({ ...keys, residence: null })],
+    ['with a string for residence', maintenance({ ...keys, residence: R })],
+    ['with an empty residence id', maintenance({ ...keys, residence: { id: '' } })],
+    ['with an object for the residence id', maintenance({ ...keys, residence: { id: { id: R } } })],
+    ['with two keys of different residences', maintenance({ ...keys, id: ID, residence: { id: 'x' } })],
+    ['with two keys of different requests', maintenance({ ...keys, id: ID, maintenanceId: 'x' })],
+    ['with an id and half of a different key', maintenance({ id: ID, maintenanceId: 'x' })],
+    ['of a Residence without id', residence({})],
+    ['of a Residence with an empty id', residence({ id: '' })],
+    ['of a Residence with a number for an id', residence({ id: 5 })],
+  ])('%s nulls its own entry and sends nothing', async (_, bad) => {
+    const answer = await resolve([bad, residence({ id: R })]);
+    expect(answer.status).toBe(200);
+    expect(codes(answer)).toEqual([['BAD_USER_INPUT', '_entities.0']]);
+    expect(answer.data._entities).toEqual([null, residence({ id: R })]);
     expect(subgraph.upstream.commands()).toEqual([]);
   });
 });
 
-describe('a representation that cannot be used nulls its own entry', () => {
+describe('members beside a key', () => {
+  const nest = (levels: number) => `${'['.repeat(levels)}1${']'.repeat(levels)}`;
+  const askLiteral = (members: string) =>
+    subgraph.ask(
+      `{ _entities(representations: [{__typename: "Maintenance", ${members}}]) { ... on Maintenance { id } } }`,
+    );
+
   it.each([
-    ['an unknown type', { __typename: 'Visit', id: '1' }],
-    ['a type that is no entity', { __typename: 'Query' }],
-    ['an input', { __typename: 'CreateMaintenanceInput' }],
-    ['a name of Object’s', { __typename: 'constructor' }],
-    ['no type', { id: `${R}:${M}` }],
-    ['a type of another kind', { __typename: { name: 'Maintenance' } }],
-    ['a string', 'Maintenance'],
-    ['a number', 7],
-    ['true', true],
-    ['a list', [{ __typename: 'Maintenance', id: `${R}:${M}` }]],
-    ['no key', { __typename: 'Maintenance' }],
-    ['half a key: residence', { __typename: 'Maintenance', residence: { id: R } }],
-    ['half a key: maintenanceId', { __typename: 'Maintenance', maintenanceId: M }],
-    ['an id without a colon', { __typename: 'Maintenance', id: M }],
-    ['an id with two colons', { __typename: 'Maintenance', id: `${R}:${M}:x` }],
-    ['an id with an empty part', { __typename: 'Maintenance', id: `:${M}` }],
-    ['an id with an unknown escape', { __typename: 'Maintenance', id: `${R}%41:${M}` }],
-    ['a null id', { __typename: 'Maintenance', id: null }],
-    ['a number for an id', { __typename: 'Maintenance', id: 5 }],
-    ['a list for an id', { __typename: 'Maintenance', id: [`${R}:${M}`] }],
-    ['an empty maintenanceId', { __typename: 'Maintenance', residence: { id: R }, maintenanceId: '' }],
-    ['a string for a residence', { __typename: 'Maintenance', residence: R, maintenanceId: M }],
-    ['a residence without id', { __typename: 'Maintenance', residence: {}, maintenanceId: M }],
-    [
-      'two keys that disagree in residence',
-      { __typename: 'Maintenance', id: `${R}:${M}`, residence: { id: 'x' }, maintenanceId: M },
-    ],
-    [
-      'two keys that disagree in maintenanceId',
-      { __typename: 'Maintenance', id: `${R}:${M}`, residence: { id: R }, maintenanceId: 'x' },
-    ],
-    ['a key and half of another that disagrees', { __typename: 'Maintenance', id: `${R}:${M}`, maintenanceId: 'x' }],
-    ['a Residence without id', { __typename: 'Residence' }],
-    ['a Residence with an empty id', { __typename: 'Residence', id: '' }],
-    ['a Residence with a number for an id', { __typename: 'Residence', id: 5 }],
-  ])('%s', async (_, bad) => {
-    const good = { __typename: 'Maintenance', id: `${R}:${M}` };
-    const answer = await resolve([good, bad, { __typename: 'Residence', id: R }]);
-    expect(answer.status).toBe(200);
-    expect(codes(answer)).toEqual([['BAD_USER_INPUT', '_entities.1']]);
-    expect(answer.data._entities).toEqual([EXAMPLE_ENTITY, null, { __typename: 'Residence', id: R }]);
-    expect(subgraph.upstream.commands()).toEqual([`get_maintenance_info ${R} ${M}`]);
+    ['a list of 100,000 levels', `"x":${nest(100_000)}`],
+    ['a nested list in the residence', `"residence":{"id":"${R}","x":${nest(50_000)}}`],
+    ['names of methods', '"toString":1,"valueOf":1,"hasOwnProperty":1,"constructor":"x","toJSON":"x","then":"x"'],
+    ['other fields of the type', '"description":"evil","state":"CLOSED","pictureUrls":["evil"],"residenceId":"evil"'],
+  ])('are ignored: %s', async (_, members) => {
+    const representation = `{"__typename":"Maintenance","id":"${ID}",${members}}`;
+    const answer = await subgraph.post(`{"query":${JSON.stringify(QUERY)},"variables":{"r":[${representation}]}}`);
+    expect(answer.errors).toEqual([]);
+    expect(answer.data._entities).toEqual([ENTITY]);
+    expect(subgraph.upstream.commands()).toEqual([INFO]);
   });
 
-  it('one whose command fails', async () => {
-    subgraph.upstream.fail(({ param }) => (param.residence_id === R ? undefined : { status: 503 }));
-    const answer = await resolve([
-      { __typename: 'Maintenance', id: 'elsewhere:1' },
-      { __typename: 'Maintenance', id: `${R}:${M}` },
-    ]);
-    expect(codes(answer)).toEqual([['UPSTREAM_UNAVAILABLE', '_entities.0']]);
-    expect(answer.data._entities).toEqual([null, EXAMPLE_ENTITY]);
+  it('are ignored in a document, __proto__ among them', async () => {
+    const { data, errors } = await askLiteral(`id: "${ID}", __proto__: {id: "x:y"}, x: ${nest(400)}`);
+    expect(errors).toEqual([]);
+    expect(data._entities).toEqual([{ id: ID }]);
+    expect(subgraph.upstream.commands()).toEqual([INFO]);
   });
 
-  it('each of several, at its own index', async () => {
-    const answer = await resolve(['x', { __typename: 'Residence', id: R }, { __typename: 'Nope' }]);
-    expect(codes(answer)).toEqual([
-      ['BAD_USER_INPUT', '_entities.0'],
-      ['BAD_USER_INPUT', '_entities.2'],
-    ]);
-    expect(answer.data._entities).toEqual([null, { __typename: 'Residence', id: R }, null]);
+  it('give no key through __proto__', async () => {
+    expect(codes(await askLiteral(`__proto__: {id: "${ID}"}`))).toEqual([['BAD_USER_INPUT', '_entities.0']]);
+    expect(subgraph.upstream.commands()).toEqual([]);
   });
 });
 
-describe('the number of representations', () => {
-  const many = (count: number) =>
-    Array.from({ length: count }, (_, i) => ({ __typename: 'Maintenance', id: `${R}:m${i}` }));
-
-  it('may be 1,000', async () => {
-    const answer = await resolve(many(1000));
-    expect(answer.errors).toEqual([]);
-    expect(answer.data._entities).toHaveLength(1000);
-    expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${R}`]);
-  });
-
-  it('may not be 1,001: refused before any command', async () => {
-    const answer = await resolve(many(1001));
+describe('the argument "representations"', () => {
+  it.each([
+    ['takes a single representation for a list', GOOD, [ENTITY], []],
+    ['may be empty', [], [], []],
+    ['refuses null', null, undefined, [['BAD_USER_INPUT', undefined]]],
+    ['refuses null in the list', [GOOD, null], undefined, [['BAD_USER_INPUT', undefined]]],
+  ])('%s', async (_, r, entities, expected) => {
+    const answer = await resolve(r);
     expect(answer.status).toBe(200);
-    expect(codes(answer)).toEqual([['BAD_USER_INPUT', '_entities']]);
-    expect(subgraph.upstream.commands()).toEqual([]);
+    expect(codes(answer)).toEqual(expected);
+    expect(answer.data?._entities).toEqual(entities);
+    expect(subgraph.upstream.commands()).toEqual(entities?.length ? [INFO] : []);
   });
 });

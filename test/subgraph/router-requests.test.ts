@@ -1,78 +1,47 @@
-/**
- * The requests of routers, as each writes its `Accept`: every well-formed one is answered with HTTP 200 and `data`.
- */
-import { describe, expect, it } from '@jest/globals';
+/** The `Accept` and trace headers of routers. */
+import { expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { codes } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
-const subgraph = useSubgraph();
-
-const ROUTERS: [string, string][] = [
-  ['Apollo Router 2', 'application/json, application/graphql-response+json'],
-  [
-    'Apollo Router 2 that passes on its client’s',
-    'multipart/mixed;deferSpec=20220824, application/json, application/json, application/graphql-response+json',
-  ],
-  [
-    'Apollo Router 2 that passes on a subscriber’s',
-    'multipart/mixed;subscriptionSpec=1.0, application/json, application/json, application/graphql-response+json',
-  ],
-  ['@apollo/gateway', '*/*'],
-  ['Hive Gateway', 'application/graphql-response+json, application/json, multipart/mixed'],
-  ['one that prefers by weight', 'application/graphql-response+json, application/json;q=0.9'],
-  ['one that knows the new type alone', 'application/graphql-response+json'],
-  ['Grafbase', 'application/graphql-response+json; charset=utf-8, application/json; charset=utf-8'],
-];
-
+const NEW_TYPE = 'application/graphql-response+json';
+const CLIENT = 'application/json, application/json, application/graphql-response+json';
 const FETCH = `query Residences__maintenance__1($representations: [_Any!]!) {
   _entities(representations: $representations) { ... on Residence { maintenances { id } } }
 }`;
-const known = { __typename: 'Residence', id: R };
-const unknown = { __typename: 'Residence', id: 'nowhere' };
+const REPRESENTATIONS = [R, 'nowhere'].map((id) => ({ __typename: 'Residence', id }));
 
-interface Request {
-  readonly representations: readonly unknown[];
-  readonly token?: null;
-}
+const subgraph = useSubgraph();
 
-const REQUESTS: [string, Request, readonly boolean[], [string, string][]][] = [
-  ['that succeeds', { representations: [known] }, [true], []],
-  [
-    'that fails in part',
-    { representations: [known, unknown] },
-    [true, false],
-    [['COMMAND_REJECTED', '_entities.1.maintenances']],
-  ],
-  [
-    'that fails as a whole',
-    { representations: [unknown] },
-    [false],
-    [['COMMAND_REJECTED', '_entities.0.maintenances']],
-  ],
-  [
-    'without a token',
-    { representations: [known], token: null },
-    [false],
-    [['UNAUTHENTICATED', '_entities.0.maintenances']],
-  ],
-];
+it.each([
+  ['Apollo Router 2', `application/json, ${NEW_TYPE}`],
+  ['Apollo Router 2 that forwards a client’s Accept', `multipart/mixed;deferSpec=20220824, ${CLIENT}`],
+  ['Apollo Router 2 that forwards a subscriber’s Accept', `multipart/mixed;subscriptionSpec=1.0, ${CLIENT}`],
+  ['@apollo/gateway', '*/*'],
+  ['Hive Gateway', `${NEW_TYPE}, application/json, multipart/mixed`],
+  ['a router with weights', `${NEW_TYPE}, application/json;q=0.9`],
+  ['a router that accepts only the new type', NEW_TYPE],
+  ['Grafbase', `${NEW_TYPE}; charset=utf-8, application/json; charset=utf-8`],
+])('answers %s with HTTP 200 and data, in part or null', async (_, accept) => {
+  const variables = { representations: REPRESENTATIONS };
+  const partial = await subgraph.ask(FETCH, { variables, headers: { accept } });
+  expect(partial.data._entities).toEqual([
+    { maintenances: [{ id: `${R}:${EXAMPLE.maintenanceId}` }] },
+    { maintenances: null },
+  ]);
+  expect(codes(partial)).toEqual([['COMMAND_REJECTED', '_entities.1.maintenances']]);
+  const failed = await subgraph.ask('{ maintenances(residenceId: "nowhere") { id } }', { headers: { accept } });
+  expect(failed.data).toEqual({ maintenances: null });
+  expect(codes(failed)).toEqual([['COMMAND_REJECTED', 'maintenances']]);
+  for (const { status, headers } of [partial, failed]) {
+    expect(status).toBe(200);
+    expect(headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json; ?charset=utf-8$/);
+  }
+});
 
-describe.each(ROUTERS)('a fetch of %s', (_, accept) => {
-  it.each(REQUESTS)('%s', async (_, { representations, ...sending }, answered, errors) => {
-    const answer = await subgraph.ask(FETCH, { variables: { representations }, headers: { accept }, ...sending });
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json; ?charset=utf-8$/);
-    const lists = answered.map((isAnswered) => (isAnswered ? [{ id: `${R}:${EXAMPLE.maintenanceId}` }] : null));
-    expect(answer.data).toEqual({ _entities: lists.map((maintenances) => ({ maintenances })) });
-    expect(codes(answer)).toEqual(errors);
-  });
-
-  it('whose only field is null', async () => {
-    const answer = await subgraph.ask('{ maintenances(residenceId: "nowhere") { id } }', { headers: { accept } });
-    expect(answer.status).toBe(200);
-    expect(answer.data).toEqual({ maintenances: null });
-    expect(codes(answer)).toEqual([['COMMAND_REJECTED', 'maintenances']]);
-  });
+it.each(['ftv2', 'ftv1, ftv1'])('sends no inline trace for the version %j', async (version) => {
+  const answer = await subgraph.ask('{ __typename }', { headers: { 'apollo-federation-include-trace': version } });
+  expect(answer.data).toEqual({ __typename: 'Query' });
+  expect(answer.extensions).toBeUndefined();
 });
