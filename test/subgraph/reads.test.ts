@@ -1,146 +1,155 @@
 import { describe, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
-import type { Ticket } from '../../dev/store.ts';
+import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
+import { codes } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
 const M = EXAMPLE.maintenanceId;
-const ALL =
-  'id maintenanceId residence { id } startTime finishTime createdTime description contact feedback pictureUrls state';
-const EXAMPLE_MAINTENANCE = {
-  id: `${R}:${M}`,
-  maintenanceId: M,
-  residence: { id: R },
-  startTime: '2024-01-16T13:32:45Z',
-  finishTime: '2024-01-17T13:32:45Z',
-  createdTime: '2024-01-12T13:32:45Z',
-  description: 'test',
-  contact: '10086',
-  feedback: 'test',
-  pictureUrls: ['https://test.akubela.com/p'],
-  state: 'IN_PROGRESS',
-};
+const LIST = `get_maintenance_list ${R}`;
+const LIST_0 = 'get_maintenance_list r0';
+const INFO = `get_maintenance_info ${R} ${M}`;
+const ENTITIES = `query ($r: [_Any!]!) {
+  _entities(representations: $r) { ... on Maintenance { id description } ... on Residence { id maintenances { id } } }
+}`;
 
 const subgraph = useSubgraph();
+const askEntities = (r: object[]) => subgraph.ask(ENTITIES, { variables: { r } });
+const toRepresentations = (ids: string[]) => ids.map((id) => ({ __typename: 'Maintenance', id }));
 
-describe('the vendor page’s example ticket', () => {
-  it('is answered by maintenances', async () => {
-    const answer = await subgraph.ask(`{ maintenances(residenceId: "${R}") { ${ALL} } }`);
-    expect(answer).toMatchObject({ status: 200, data: { maintenances: [EXAMPLE_MAINTENANCE] }, errors: [] });
-    expect(answer.headers.get('cache-control')).toBe('no-store');
-  });
+/** Adds a request for each id "<residence>:<maintenance>", with both parts in its description. */
+function addRequests(ids: string[]): void {
+  for (const id of ids) {
+    const [residenceId = '', maintenance_id = ''] = id.split(':');
+    const tickets = subgraph.upstream.store.residences.get(residenceId) ?? [];
+    const ticket = { ...exampleTicket(), maintenance_id, description: `${residenceId} ${maintenance_id}` };
+    subgraph.upstream.store.residences.set(residenceId, [...tickets, ticket]);
+  }
+}
 
-  it('is answered by maintenance', async () => {
-    const { data, errors } = await subgraph.ask(`{ maintenance(id: "${R}:${M}") { ${ALL} } }`);
-    expect(errors).toEqual([]);
-    expect(data).toEqual({ maintenance: EXAMPLE_MAINTENANCE });
-  });
-
-  it('is the same behind its own residence', async () => {
-    const { data } = await subgraph.ask(`{ maintenance(id: "${R}:${M}") { residence { maintenances { ${ALL} } } } }`);
-    expect(data.maintenance.residence.maintenances).toEqual([EXAMPLE_MAINTENANCE]);
-  });
+it.each([
+  ['maintenances', `maintenances(residenceId: "${R}")`],
+  ['maintenance', `maintenance(id: "${R}:${M}")`],
+])('%s returns the example ticket of the vendor’s page', async (name, field) => {
+  const answer = await subgraph.ask(
+    `{ ${field} {
+      id maintenanceId residence { id } startTime finishTime createdTime description contact feedback pictureUrls state
+    } }`,
+  );
+  const example = {
+    id: `${R}:${M}`,
+    maintenanceId: M,
+    residence: { id: R },
+    startTime: '2024-01-16T13:32:45Z',
+    finishTime: '2024-01-17T13:32:45Z',
+    createdTime: '2024-01-12T13:32:45Z',
+    description: 'test',
+    contact: '10086',
+    feedback: 'test',
+    pictureUrls: ['https://test.akubela.com/p'],
+    state: 'IN_PROGRESS',
+  };
+  expect(answer).toMatchObject({ status: 200, errors: [] });
+  expect(answer.data).toEqual({ [name]: name === 'maintenances' ? [example] : example });
+  expect(answer.headers.get('cache-control')).toBe('no-store');
 });
 
-describe('the part of a list', () => {
-  const tickets: Partial<Ticket>[] = [
-    { maintenance_id: 'b', state: 'completed', start_time: '2024-03-01 00:00:00', created_time: '2024-01-02 00:00:00' },
-    { maintenance_id: 'none', state: 'closed', start_time: '', created_time: '' },
-    { maintenance_id: 'a', state: 'closed', start_time: '2024-02-01 00:00:00', created_time: '2024-01-03 00:00:00' },
-    { maintenance_id: 'bad', state: 'lost', start_time: 'soon', created_time: '31/12/2023' },
-    {
-      maintenance_id: 'c',
-      state: 'wait for confirmation',
-      start_time: '2024-03-01 00:00:00',
-      created_time: '2024-01-01 00:00:00',
-    },
-    {
-      maintenance_id: 'd',
-      state: 'in progress',
-      start_time: '2024-01-01 00:00:00',
-      created_time: '2024-01-04 00:00:00',
-    },
-  ];
-  const ids = (list: { maintenanceId: string }[]) => list.map(({ maintenanceId }) => maintenanceId);
-  const CASES: [string, string[]][] = [
-    ['', ['b', 'none', 'a', 'bad', 'c', 'd']],
-    ['states: null, orderBy: null, first: null, offset: null', ['b', 'none', 'a', 'bad', 'c', 'd']],
-    ['states: []', []],
-    ['states: [CLOSED]', ['none', 'a']],
-    ['states: [CLOSED, CLOSED, IN_PROGRESS]', ['none', 'a', 'd']],
-    ['states: [WAIT_FOR_CONFIRMATION, IN_PROGRESS, COMPLETED, CLOSED]', ['b', 'none', 'a', 'c', 'd']],
-    ['orderBy: CREATED_TIME_ASC', ['c', 'b', 'a', 'd', 'none', 'bad']],
-    ['orderBy: CREATED_TIME_DESC', ['d', 'a', 'b', 'c', 'none', 'bad']],
-    ['orderBy: START_TIME_ASC', ['d', 'a', 'b', 'c', 'none', 'bad']],
-    ['orderBy: START_TIME_DESC', ['b', 'c', 'a', 'd', 'none', 'bad']],
-    ['first: 2', ['b', 'none']],
-    ['first: 0', []],
-    ['first: 2147483647, offset: 2147483647', []],
-    ['offset: 4', ['c', 'd']],
-    ['first: 1, offset: 4', ['c']],
-    ['states: [CLOSED, IN_PROGRESS], orderBy: CREATED_TIME_DESC, first: 2, offset: 1', ['a', 'none']],
-  ];
+describe('the reads of one operation', () => {
+  const detail = `maintenance(id: "${R}:${M}") { id description }`;
+  const list = `list: maintenances(residenceId: "${R}") { id }`;
+  const closed = `b: maintenances(residenceId: "${R}", first: 1) { residence { maintenances(states: [CLOSED]) { id } } }`;
+  const pair = '_0: maintenance(id: "r0:m0") { id } _1: maintenance(id: "r0:m1") { id }';
+  const PAIR = { _0: { id: 'r0:m0' }, _1: { id: 'r0:m1' } };
+  const EMPTY = [{ residence: { maintenances: [] } }];
+  const maintenance = { id: `${R}:${M}`, description: 'test' };
+  const LISTED = [{ id: `${R}:${M}` }];
 
-  it.each(CASES)('(%s) is the same for Query and Residence', async (selection, expected) => {
-    subgraph.upstream.fail(() => ({ body: { success: true, result: tickets } }));
-    const given = selection && `(${selection})`;
-    const { data, errors } = await subgraph.ask(
-      `query ($r: [_Any!]!) {
-        maintenances(residenceId: "${R}" ${selection && `, ${selection}`}) { maintenanceId }
-        _entities(representations: $r) { ... on Residence { maintenances${given} { maintenanceId } } }
-      }`,
-      { variables: { r: [{ __typename: 'Residence', id: R }] } },
-    );
+  it.each<[string, string, object, string[]]>([
+    ['one info for one detail', detail, { maintenance }, [INFO]],
+    ['one info for the key of a detail', detail.replace('description', ''), { maintenance: LISTED[0] }, [INFO]],
+    ['one info for the same detail twice', `${detail} b: ${detail}`, { maintenance, b: maintenance }, [INFO]],
+    ['one list for a list and a detail', `${list} ${detail}`, { list: LISTED, maintenance }, [LIST]],
+    ['one list for a detail and a list', `${detail} ${list}`, { list: LISTED, maintenance }, [LIST]],
+    ['one list for different arguments', `${list} ${closed}`, { list: LISTED, b: EMPTY }, [LIST]],
+    ['one command per residence for 3 details', `${pair} ${detail}`, { ...PAIR, maintenance }, [INFO, LIST_0]],
+  ])('send %s', async (_, fields, expected, commands) => {
+    addRequests(['r0:m0', 'r0:m1']);
+    const { data, errors } = await subgraph.ask(`{ ${fields} }`);
     expect(errors).toEqual([]);
-    expect(ids(data.maintenances)).toEqual(expected);
-    expect(ids(data._entities[0].maintenances)).toEqual(expected);
-    expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${R}`]);
+    expect(data).toEqual(expected);
+    expect(subgraph.upstream.commands().sort()).toEqual(commands);
   });
-});
 
-describe('a request without a token', () => {
-  const TOKENLESS: [string, string | null, Record<string, string>][] = [
-    ['no header', null, {}],
-    ['an empty header', null, { authorization: '' }],
-    ['Basic', null, { authorization: 'Basic dXNlcjpwYXNz' }],
-    ['Bearer alone', null, { authorization: 'Bearer' }],
-    ['Bearer and a space', null, { authorization: 'Bearer ' }],
-    ['the bare token', null, { authorization: EXAMPLE.token }],
-    ['two tokens', null, { authorization: `Bearer ${EXAMPLE.token} ${EXAMPLE.token}` }],
-    ['a token beyond ASCII', null, { authorization: 'Bearer tök' }],
-  ];
+  it('send one list per residence for 100 representations, in their order, with null for ids that the list lacks', async () => {
+    const ids = Array.from({ length: 100 }, (_, i) => `r${i % 10}:m${i}`);
+    addRequests(ids);
+    const { data, errors } = await askEntities([...toRepresentations(ids), ...toRepresentations(['r0:gone'])]);
+    expect(errors).toEqual([]);
+    expect(data._entities).toEqual([...ids.map((id) => ({ id, description: id.replace(':', ' ') })), null]);
+    const commands = Array.from({ length: 10 }, (_, r) => `get_maintenance_list r${r}`);
+    expect(subgraph.upstream.commands().sort()).toEqual(commands);
+  });
 
-  it.each(TOKENLESS)('fails with UNAUTHENTICATED and sends no command: %s', async (_, token, headers) => {
-    const answer = await subgraph.ask(
-      `query ($r: [_Any!]!) {
-        maintenances(residenceId: "") { id }
-        maintenance(id: "malformed") { id }
-        _entities(representations: $r) { ... on Maintenance { id } ... on Residence { id maintenances(first: -1) { id } } }
-      }`,
-      {
-        token,
-        headers,
-        variables: { r: [{ __typename: 'Maintenance' }, { __typename: 'Residence', id: R }] },
-      },
-    );
-    expect(answer.status).toBe(200);
-    expect(answer.errors.map(({ path, extensions }) => [path?.join('.'), extensions.code]).sort()).toEqual([
-      ['_entities.0', 'UNAUTHENTICATED'],
-      ['_entities.1.maintenances', 'UNAUTHENTICATED'],
-      ['maintenance', 'UNAUTHENTICATED'],
-      ['maintenances', 'UNAUTHENTICATED'],
-    ]);
-    expect(answer.data).toEqual({
-      maintenances: null,
-      maintenance: null,
-      _entities: [null, { id: R, maintenances: null }],
+  it('send one list for a Residence and a Maintenance of it', async () => {
+    const { data } = await askEntities([...toRepresentations([`${R}:${M}`]), { __typename: 'Residence', id: R }]);
+    expect(data._entities).toEqual([maintenance, { id: R, maintenances: LISTED }]);
+    expect(subgraph.upstream.commands()).toEqual([LIST]);
+  });
+
+  it('are not kept for the next operation', async () => {
+    for (let i = 0; i < 2; i++) await subgraph.ask(`{ ${detail} }`);
+    expect(subgraph.upstream.commands()).toEqual([INFO, INFO]);
+  });
+
+  it('take one round trip', async () => {
+    const ids = Array.from({ length: 10 }, (_, i) => `r${i % 5}:m${i}`);
+    const replies: (() => void)[] = [];
+    // The first reply waits for the fifth command. A second round trip would wait forever.
+    subgraph.upstream.fail((_, response) => {
+      replies.push(() => response.end('{"success":true,"result":[]}'));
+      if (replies.length === 5) for (const reply of replies) reply();
+      return 'taken';
     });
-    expect(subgraph.upstream.commands()).toEqual([]);
+    expect((await askEntities(toRepresentations(ids))).errors).toEqual([]);
+    expect(replies).toHaveLength(5);
+  });
+});
+
+describe('the failure of an info', () => {
+  const detail = `{ maintenance(id: "${R}:${M}") { description } }`;
+  const rejected = { body: { success: false, code: 'E1' } };
+  const ok = (result: unknown) => ({ body: { success: true, result } });
+
+  it.each([
+    ['success: false', rejected],
+    ['a null result', ok(null)],
+    ['an empty object', ok({})],
+    ['an empty list', ok([])],
+    ['an empty string', ok('')],
+  ])('is settled by the list after %s', async (_, answer) => {
+    subgraph.upstream.fail(({ command }) => (command === 'get_maintenance_info' ? answer : undefined));
+    const found = await subgraph.ask(detail);
+    expect(found).toMatchObject({ data: { maintenance: { description: 'test' } }, errors: [] });
+    const absent = await subgraph.ask(`{ maintenance(id: "${R}:gone") { description } }`);
+    expect(absent).toMatchObject({ data: { maintenance: null }, errors: [] });
+    expect(subgraph.upstream.commands()).toEqual([INFO, LIST, `get_maintenance_info ${R} gone`, LIST]);
   });
 
-  it('may ask for the SDL and for type names', async () => {
-    const { data, errors } = await subgraph.ask('{ __typename _service { sdl } }', { token: null });
-    expect(errors).toEqual([]);
-    expect(data).toMatchObject({ __typename: 'Query', _service: { sdl: expect.stringContaining('type Maintenance') } });
+  it.each([
+    ['401', { status: 401 }, 'UNAUTHENTICATED'],
+    ['500', { status: 500 }, 'UPSTREAM_UNAVAILABLE'],
+    ['HTML', { body: '<html>' }, 'UPSTREAM_INVALID_RESPONSE'],
+    ['a result of another kind', ok('ticket'), 'UPSTREAM_INVALID_RESPONSE'],
+  ])('is the error of the field after %s', async (_, answer, code) => {
+    subgraph.upstream.fail(() => answer);
+    expect(codes(await subgraph.ask(detail))).toEqual([[code, 'maintenance']]);
+    expect(subgraph.upstream.commands()).toEqual([INFO]);
+  });
+
+  it('is the error of the field if the list fails too', async () => {
+    subgraph.upstream.fail(({ command }) => (command === 'get_maintenance_info' ? rejected : { body: '<html>' }));
+    const { errors } = await subgraph.ask(detail);
+    const extensions = { code: 'COMMAND_REJECTED', command: 'get_maintenance_info', upstreamCode: 'E1' };
+    expect(errors).toMatchObject([{ path: ['maintenance'], extensions }]);
+    expect(subgraph.upstream.commands()).toEqual([INFO, LIST]);
   });
 });

@@ -1,6 +1,6 @@
-// A jest environment for a suite of someone else's in which some tests have to fail. The test file says which and how,
-// in `expectedFailures`, a Map of full names to patterns; a name leaves it when its test is done. The names of the tests that
-// the suite skips get the test file's `whySkipped`, for the summary of `npm test`.
+// A jest environment for an external suite with known failures. The test file sets two globals: `expectedFailures`, a Map of
+// full test names to patterns of the failure, from which each test is removed when it is done; and `whySkipped`, the reason
+// for tests that the suite skips, which `npm test` prints.
 import { stripVTControlCharacters } from 'node:util';
 import { TestEnvironment } from 'jest-environment-node';
 
@@ -13,18 +13,18 @@ export default class extends TestEnvironment {
     const pattern = expectedFailures.get(fullName);
     if (!pattern) return;
     expectedFailures.delete(fullName);
-    if (test.errors.length === 0) test.errors.push(new Error('It passes, and is listed as one that fails.'));
-    // Any other failure stands.
+    if (test.errors.length === 0)
+      test.errors.push(new Error('This test passes, but is listed as an expected failure.'));
     else test.errors = test.errors.filter((error) => !pattern.test(messageOf(error)));
   }
 }
 
-/** The names from the outermost describe to the test. */
+/** Returns the names from the outermost describe to the test. */
 function nameOf({ name, parent }) {
   return parent.parent ? `${nameOf(parent)} > ${name}` : name;
 }
 
-/** jest keeps a failure alone, or with the place where its test was defined. */
+/** Returns the message of a failure, which jest stores alone or in a pair with the place of the test. */
 function messageOf(failure) {
   const error = Array.isArray(failure) ? failure[0] : failure;
   return stripVTControlCharacters(String(error?.message ?? error));

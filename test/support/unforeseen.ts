@@ -10,7 +10,7 @@ type Methods = Record<string, (target: string | { residenceId: string }, ...rest
 export function failCommands(
   errorFor = (residenceId: string) => (residenceId.startsWith('faulty') ? new Error('x') : undefined),
 ): ApolloServerPlugin<Context> {
-  /** Returns the id, or a value in its place that cannot be written as JSON: the command fails after it was recorded. */
+  /** Returns the id, or in its place a value that throws when it is written as JSON: the command is recorded, but not sent. */
   function spoil(residenceId: string): string {
     const error = errorFor(residenceId);
     const toJSON = () => {
@@ -19,29 +19,22 @@ export function failCommands(
     return error ? ({ toJSON } as never) : residenceId;
   }
 
-  function failMethods(methods: Methods): void {
-    for (const [name, method] of Object.entries(methods)) {
-      methods[name] = (target, ...rest) => {
-        const isId = typeof target === 'string';
-        return method(isId ? spoil(target) : { ...target, residenceId: spoil(target.residenceId) }, ...rest);
-      };
-    }
-  }
-
-  return {
-    async requestDidStart() {
-      return {
-        async didResolveOperation({ contextValue }) {
-          const getCaller = contextValue.caller;
-          // The first call makes the client, which later calls return too.
-          contextValue.caller = () => {
-            const caller = getCaller();
-            contextValue.caller = getCaller;
-            failMethods(caller.client as unknown as Methods);
-            return caller;
-          };
-        },
-      };
-    },
+  const didResolveOperation = async ({ contextValue }: { contextValue: Context }) => {
+    const getCaller = contextValue.caller;
+    // The first call makes the client, which later calls return too.
+    contextValue.caller = () => {
+      contextValue.caller = getCaller;
+      const caller = getCaller();
+      const methods = caller.client as unknown as Methods;
+      for (const [name, method] of Object.entries(methods)) {
+        methods[name] = (target, ...rest) =>
+          method(
+            typeof target === 'string' ? spoil(target) : { ...target, residenceId: spoil(target.residenceId) },
+            ...rest,
+          );
+      }
+      return caller;
+    };
   };
+  return { requestDidStart: async () => ({ didResolveOperation }) };
 }
