@@ -26,11 +26,8 @@ const subgraph = useSubgraph();
 
 /** Sends a command to the emulator and returns the status of its reply. */
 async function sendToEmulator(command: string, param: object): Promise<number> {
-  const headers = {
-    'content-type': 'application/json',
-    accept: 'application/json',
-    authorization: `Bearer ${TOKENS.first}`,
-  };
+  const type = 'application/json';
+  const headers = { 'content-type': type, accept: type, authorization: `Bearer ${TOKENS.first}` };
   const body = JSON.stringify({ command, id: 'c1', param });
   return (await fetch(subgraph.upstream.url + PATH, { method: 'POST', headers, body })).status;
 }

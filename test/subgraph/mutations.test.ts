@@ -167,19 +167,15 @@ describe('deleteMaintenances', () => {
 
 describe('a read after a write in the same operation', () => {
   const list = 'residence { maintenances { maintenanceId } }';
-  const create = `createMaintenance(input: {
-    residenceId: "${R}", startTime: "2024-01-16T13:32:45Z", finishTime: "2024-01-17T13:32:45Z"
-    description: "x", contact: "x"
-  })`;
+  const ask = (fields: string) =>
+    subgraph.ask(`mutation ($input: CreateMaintenanceInput!) { ${fields} }`, { variables: { input: INPUT } });
 
   it('sees the write, also of a residence that was read before', async () => {
-    const { data } = await subgraph.ask(
-      `mutation {
-        a: deleteMaintenance(id: "${R}:gone") { ${list} }
-        b: deleteMaintenances(ids: ["${R}:gone"]) { deletedIds }
-        c: ${create} { maintenance { ${list} } }
-        d: deleteMaintenance(id: "${R}:${M}") { id ${list} }
-      }`,
+    const { data } = await ask(
+      `a: deleteMaintenance(id: "${R}:gone") { ${list} }
+      b: deleteMaintenances(ids: ["${R}:gone"]) { deletedIds }
+      c: createMaintenance(input: $input) { maintenance { ${list} } }
+      d: deleteMaintenance(id: "${R}:${M}") { id ${list} }`,
     );
     expect(data.c.maintenance.residence.maintenances).toHaveLength(2);
     expect(data.d).toMatchObject({ id: `${R}:${M}`, residence: { maintenances: [{}] } });
@@ -192,8 +188,8 @@ describe('a read after a write in the same operation', () => {
       const isCreate = command === 'create_maintenance_info';
       return { body: { success: true, result: isCreate ? { maintenance_id: 'same' } : { description: `${++reads}` } } };
     });
-    const fields = ['a', 'b'].map((alias) => `${alias}: ${create} { maintenance { description } }`);
-    const { data } = await subgraph.ask(`mutation { ${fields.join(' ')} }`);
+    const create = 'createMaintenance(input: $input) { maintenance { description } }';
+    const { data } = await ask(`a: ${create} b: ${create}`);
     expect([data.a, data.b]).toEqual(['1', '2'].map((description) => ({ maintenance: { description } })));
   });
 

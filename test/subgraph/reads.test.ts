@@ -95,11 +95,6 @@ describe('the reads of one operation', () => {
     expect(subgraph.upstream.commands()).toEqual([LIST]);
   });
 
-  it('are not kept for the next operation', async () => {
-    for (let i = 0; i < 2; i++) await subgraph.ask(`{ ${detail} }`);
-    expect(subgraph.upstream.commands()).toEqual([INFO, INFO]);
-  });
-
   it('take one round trip', async () => {
     const ids = Array.from({ length: 10 }, (_, i) => `r${i % 5}:m${i}`);
     const replies: (() => void)[] = [];
