@@ -29,7 +29,7 @@ const FAILURES: [group: string, failure: RegExp, tests: string[]][] = [
   ],
   // Fastify answers a method without a route.
   [HTTP, /Expected: 405\nReceived: 404/, ['rejects the request if the method is not POST or GET']],
-  // Each answer is for one caller: we send `no-store` instead of Apollo's header or none.
+  // We send `no-store` with each answer, which is for a single caller.
   [HTTP, ADDED, ['cache-control not set without any hints with if-cacheable']],
   [CACHE, ADDED, ['runs when cache-control is disabled']],
   [

@@ -13,15 +13,10 @@ import { WIRE } from '../support/wire.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const methods = Object.keys(createCommandApiClient({} as never, {} as never, []));
-/** The table of commands. */
-const rows = Array.from(
-  read('docs/command-api.md').matchAll(/^\| `(\w+)` \| ([^|]+) \| [^|]+ \| `(\w+)` \|$/gm),
-  ([, command, param = '', method]) => ({
-    command,
-    param: [...param.matchAll(/`(\w+)/g)].map(([, name]) => name),
-    method,
-  }),
-);
+const TABLE = /^\| `(\w+)` \| ([^|]+) \| [^|]+ \| `(\w+)` \|$/gm;
+const rows = Array.from(read('docs/command-api.md').matchAll(TABLE), ([, command, param = '', method]) => {
+  return { command, param: [...param.matchAll(/`(\w+)/g)].map(([, name]) => name), method };
+});
 const subgraph = useSubgraph();
 
 /** Sends a command to the emulator and returns the status of its reply. */

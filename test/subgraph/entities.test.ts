@@ -1,4 +1,4 @@
-/** `_entities`, for representations of a router that is right, broken or hostile. */
+/** `_entities`, with correct, malformed and hostile representations. */
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
 import { codes } from '../support/subgraph.ts';
@@ -15,6 +15,7 @@ const QUERY = `query ($r: [_Any!]!) {
 }`;
 const maintenance = (keys: object) => ({ __typename: 'Maintenance', ...keys });
 const residence = (keys: object) => ({ __typename: 'Residence', ...keys });
+const RESIDENCE = residence({ id: R });
 const GOOD = maintenance({ id: ID });
 const ENTITY = maintenance({ id: ID, maintenanceId: M, residence: { id: R }, description: 'test' });
 
@@ -24,7 +25,7 @@ const resolve = (r: unknown[], token: string | null = EXAMPLE.token) =>
 
 describe('a Maintenance', () => {
   it('is found by either key or both, with one command', async () => {
-    const keys = { residence: residence({ id: R }), maintenanceId: M };
+    const keys = { residence: RESIDENCE, maintenanceId: M };
     const { data, errors } = await resolve([GOOD, maintenance(keys), maintenance({ ...keys, id: ID }), GOOD]);
     expect(errors).toEqual([]);
     expect(data._entities).toEqual([ENTITY, ENTITY, ENTITY, ENTITY]);
@@ -34,10 +35,8 @@ describe('a Maintenance', () => {
   it('is found by ids with "%" and ":", in either spelling of the escapes', async () => {
     const id = 'r%:ö/';
     subgraph.upstream.store.residences.set(id, [{ ...exampleTicket(), maintenance_id: 'm:%3A' }]);
-    const { data } = await resolve([
-      maintenance({ id: 'r%25%3aö/:m%3A%253A' }),
-      maintenance({ residence: { id }, maintenanceId: 'm:%3A' }),
-    ]);
+    const keys = [{ id: 'r%25%3aö/:m%3A%253A' }, { residence: { id }, maintenanceId: 'm:%3A' }];
+    const { data } = await resolve(keys.map(maintenance));
     const expected = { id: 'r%25%3Aö/:m%3A%253A', maintenanceId: 'm:%3A', residence: { id } };
     expect(data._entities).toMatchObject([expected, expected]);
     expect(subgraph.upstream.commands()).toEqual([`get_maintenance_info ${id} m:%3A`]);
@@ -61,18 +60,16 @@ it('resolves the id of a Residence without a command and without a token', async
 
 it('keeps the order of good, bad, missing and failing representations', async () => {
   subgraph.upstream.fail(({ param }) => (param.residence_id === 'down' ? { status: 503 } : undefined));
-  const failing = maintenance({ id: 'down:m' });
-  const missing = maintenance({ id: `${R}:gone` });
-  const answer = await resolve([residence({ id: 'x' }), {}, GOOD, failing, missing, 'x', residence({ id: R })]);
+  const [failing, missing] = ['down:m', `${R}:gone`].map((id) => maintenance({ id }));
+  const answer = await resolve([residence({ id: 'x' }), {}, GOOD, failing, missing, 'x', RESIDENCE]);
   expect(codes(answer).sort()).toEqual([
     ['BAD_USER_INPUT', '_entities.1'],
     ['BAD_USER_INPUT', '_entities.5'],
     ['UPSTREAM_UNAVAILABLE', '_entities.3'],
   ]);
-  expect(answer.data._entities).toEqual([residence({ id: 'x' }), null, ENTITY, null, null, null, residence({ id: R })]);
-  expect(new Set(subgraph.upstream.commands())).toEqual(
-    new Set(['get_maintenance_info down m', `get_maintenance_list ${R}`]),
-  );
+  expect(answer.data._entities).toEqual([residence({ id: 'x' }), null, ENTITY, null, null, null, RESIDENCE]);
+  const commands = new Set(['get_maintenance_info down m', `get_maintenance_list ${R}`]);
+  expect(new Set(subgraph.upstream.commands())).toEqual(commands);
 });
 
 describe('an unusable representation', () => {
@@ -105,10 +102,10 @@ describe('an unusable representation', () => {
     ['of a Residence with an empty id', residence({ id: '' })],
     ['of a Residence with a number for an id', residence({ id: 5 })],
   ])('%s nulls its own entry and sends nothing', async (_, bad) => {
-    const answer = await resolve([bad, residence({ id: R })]);
+    const answer = await resolve([bad, RESIDENCE]);
     expect(answer.status).toBe(200);
     expect(codes(answer)).toEqual([['BAD_USER_INPUT', '_entities.0']]);
-    expect(answer.data._entities).toEqual([null, residence({ id: R })]);
+    expect(answer.data._entities).toEqual([null, RESIDENCE]);
     expect(subgraph.upstream.commands()).toEqual([]);
   });
 });

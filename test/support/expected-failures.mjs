@@ -1,6 +1,6 @@
-// A jest environment for an external suite with known failures. The test file sets two globals: `expectedFailures`, a Map of
-// full test names to patterns of the failure, from which each test is removed when it is done; and `whySkipped`, the reason
-// for tests that the suite skips, which `npm test` prints.
+// A jest environment for an external suite with known failures. The test file sets two globals:
+// - `expectedFailures`, a Map of full test names to patterns of the failure. Each test is removed when it is done.
+// - `whySkipped`, the reason for tests that the suite skips. The summary of `npm test` prints the reason.
 import { stripVTControlCharacters } from 'node:util';
 import { TestEnvironment } from 'jest-environment-node';
 
