@@ -1,4 +1,4 @@
-/** The `Accept` and trace headers of routers. */
+/** The requests of routers, with the `Accept` header of each. */
 import { expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { codes } from '../support/subgraph.ts';
@@ -35,10 +35,4 @@ it.each([
     expect(status).toBe(200);
     expect(headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json; ?charset=utf-8$/);
   }
-});
-
-it.each(['ftv2', 'ftv1, ftv1'])('a fetch gets no inline trace for the version %j', async (version) => {
-  const answer = await subgraph.ask('{ __typename }', { headers: { 'apollo-federation-include-trace': version } });
-  expect(answer.data).toEqual({ __typename: 'Query' });
-  expect(answer.extensions).toBeUndefined();
 });
