@@ -1,4 +1,4 @@
-/** What every command needs, without the name of any: CONTRIBUTING.md has the steps. */
+/** Checks each command of `COMMANDS`. CONTRIBUTING.md has the steps to add a command. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { PATH } from '../../dev/command-api.ts';
@@ -27,75 +27,73 @@ async function sendToEmulator(command: string, param: object): Promise<number> {
   return (await fetch(subgraph.upstream.url + PATH, { method: 'POST', headers, body })).status;
 }
 
-describe.each(COMMANDS.map((name) => ({ name, ...WIRE[name] })))(
-  '$name',
-  ({ name, operation, field, param, result }) => {
-    const succeed = () => subgraph.upstream.fail(() => ({ body: { success: true, timestamp: 1540869200562, result } }));
+const EXAMPLES = COMMANDS.map((name) => ({ name, ...WIRE[name] }));
+describe.each(EXAMPLES)('$name', ({ name, operation, field, param, result }) => {
+  const succeed = () => subgraph.upstream.fail(() => ({ body: { success: true, timestamp: 1540869200562, result } }));
 
-    it('is sent like the vendor’s example', async () => {
-      succeed();
-      expect((await subgraph.ask(`${operation} { ${field} }`)).errors).toEqual([]);
-      const [sent, ...others] = subgraph.upstream.received;
-      expect(others).toEqual([]);
-      expect(sent).toMatchObject({ method: 'POST', url: '/api/v1.0/invoke/open-ability/method/user-commands' });
-      expect(sent?.id).toMatch(/^c[0-9a-f]{32}$/);
-      expect(sent?.body).toBe(JSON.stringify({ command: name, id: sent?.id, param }));
-    });
+  it('is sent like the vendor’s example', async () => {
+    succeed();
+    expect((await subgraph.ask(`${operation} { ${field} }`)).errors).toEqual([]);
+    const [sent, ...others] = subgraph.upstream.received;
+    expect(others).toEqual([]);
+    expect(sent).toMatchObject({ method: 'POST', url: '/api/v1.0/invoke/open-ability/method/user-commands' });
+    expect(sent?.id).toMatch(/^c[0-9a-f]{32}$/);
+    expect(sent?.body).toBe(JSON.stringify({ command: name, id: sent?.id, param }));
+  });
 
-    it('is accepted by the emulator with exactly these parameters', async () => {
-      expect(await sendToEmulator(name, param)).toBe(200);
-      expect(await sendToEmulator(name, { ...param, other: 'x' })).toBe(400);
-      for (const member of Object.keys(param)) expect(await sendToEmulator(name, { ...param, [member]: 5 })).toBe(400);
-    });
+  it('is accepted by the emulator with exactly these parameters', async () => {
+    expect(await sendToEmulator(name, param)).toBe(200);
+    expect(await sendToEmulator(name, { ...param, other: 'x' })).toBe(400);
+    for (const member of Object.keys(param)) expect(await sendToEmulator(name, { ...param, [member]: 5 })).toBe(400);
+  });
 
-    it('counts as a write or a read of its operation', async () => {
-      succeed();
-      const isWrite = operation === 'mutation';
-      const most = isWrite ? 100 : 1000;
-      const ids = Array.from({ length: most }, (_, i) =>
-        isWrite ? `r${i}:m` : { __typename: 'Maintenance', id: `r${i}:m` },
-      );
-      // All commands that one operation may send, and this command: one field fails.
-      const query = isWrite
-        ? `mutation ($ids: [ID!]!) { all: deleteMaintenances(ids: $ids) { deletedIds } ${field} }`
-        : `query ($ids: [_Any!]!) { all: _entities(representations: $ids) { __typename } ${field} }`;
-      const { errors } = await subgraph.ask(query, { variables: { ids } });
-      const message = expect.stringMatching(/^Too many (reads|writes) in one/);
-      expect(errors).toContainEqual(expect.objectContaining({ message }));
-      expect(subgraph.upstream.received).toHaveLength(most);
-    });
+  it('counts as a write or a read of its operation', async () => {
+    succeed();
+    const isWrite = operation === 'mutation';
+    const most = isWrite ? 100 : 1000;
+    const ids = Array.from({ length: most }, (_, i) =>
+      isWrite ? `r${i}:m` : { __typename: 'Maintenance', id: `r${i}:m` },
+    );
+    // All commands that one operation may send, and this command: one field fails.
+    const query = isWrite
+      ? `mutation ($ids: [ID!]!) { all: deleteMaintenances(ids: $ids) { deletedIds } ${field} }`
+      : `query ($ids: [_Any!]!) { all: _entities(representations: $ids) { __typename } ${field} }`;
+    const { errors } = await subgraph.ask(query, { variables: { ids } });
+    const message = expect.stringMatching(/^Too many (reads|writes) in one/);
+    expect(errors).toContainEqual(expect.objectContaining({ message }));
+    expect(subgraph.upstream.received).toHaveLength(most);
+  });
 
-    it('has a new id each time, and as a write a new connection', async () => {
-      succeed();
-      for (let i = 0; i < 2; i++) await subgraph.ask(`${operation} { ${field} }`);
-      const [first, second] = subgraph.upstream.received;
-      expect(first?.id).not.toBe(second?.id);
-      expect(first?.connection === second?.connection).toBe(operation === 'query');
-    });
+  it('has a new id each time, and as a write a new connection', async () => {
+    succeed();
+    for (let i = 0; i < 2; i++) await subgraph.ask(`${operation} { ${field} }`);
+    const [first, second] = subgraph.upstream.received;
+    expect(first?.id).not.toBe(second?.id);
+    expect(first?.connection === second?.connection).toBe(operation === 'query');
+  });
 
-    it('is sent once by a mutation and three times by a query if the command API is unavailable', async () => {
-      subgraph.upstream.fail(() => ({ status: 503 }));
-      await subgraph.ask(`${operation} { ${field} }`);
-      expect(subgraph.upstream.received).toHaveLength(operation === 'mutation' ? 1 : 3);
-    });
+  it('is sent once by a mutation and three times by a query if the command API is unavailable', async () => {
+    subgraph.upstream.fail(() => ({ status: 503 }));
+    await subgraph.ask(`${operation} { ${field} }`);
+    expect(subgraph.upstream.received).toHaveLength(operation === 'mutation' ? 1 : 3);
+  });
 
-    it('weighs 10 or more by @cost', () => {
-      expect(weigh(`${operation} { ${field} }`)).toBeGreaterThanOrEqual(10);
-    });
+  it('weighs 10 or more by @cost', () => {
+    expect(weigh(`${operation} { ${field} }`)).toBeGreaterThanOrEqual(10);
+  });
 
-    it('has a metric from the start', async () => {
-      expect(await (await fetchMetrics(subgraph.url)).text()).toContain(`command="${name}"`);
-    });
+  it('has a metric from the start', async () => {
+    expect(await (await fetchMetrics(subgraph.url)).text()).toContain(`command="${name}"`);
+  });
 
-    it('is checked by `npm run contract`', () => {
-      expect(createFindings(false).table()).toContain(` ${name} `);
-    });
+  it('is checked by `npm run contract`', () => {
+    expect(createFindings(false).table()).toContain(` ${name} `);
+  });
 
-    it('is in docs/command-api.md with all its parameters', () => {
-      expect(rows.find(({ command }) => command === name)?.param).toEqual(Object.keys(param));
-    });
-  },
-);
+  it('is in docs/command-api.md with all its parameters', () => {
+    expect(rows.find(({ command }) => command === name)?.param).toEqual(Object.keys(param));
+  });
+});
 
 it('docs/command-api.md has all commands and all methods of the client, each once', () => {
   expect(rows.map(({ command }) => command).sort()).toEqual([...COMMANDS].sort());
