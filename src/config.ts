@@ -55,7 +55,7 @@ const VARIABLES = {
   }),
   ROUTER_SECRET: secret({
     default: undefined,
-    desc: 'is missing: what the router sends in Router-Authorization (or say ALLOW_NO_ROUTER_SECRET=true)',
+    desc: 'is missing: the secret that the router sends in Router-Authorization (or set ALLOW_NO_ROUTER_SECRET=true)',
     requiredWhen: (cleaned) => cleaned.NODE_ENV !== 'development' && cleaned.ALLOW_NO_ROUTER_SECRET !== 'true',
   }),
   ROUTER_SECRET_PREVIOUS: secret({ default: undefined }),
@@ -81,7 +81,7 @@ export type Config = Readonly<ReturnType<typeof loadConfig>>;
 /** Lists every fault of an environment, one per line. Never repeats a value, which could be a misplaced secret. */
 export class ConfigError extends Error {
   constructor(faults: readonly string[]) {
-    super(`The environment cannot be used:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    super(`Invalid environment:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
     this.name = 'ConfigError';
   }
 }
@@ -117,7 +117,7 @@ function checkCombinations({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, OPERATION_TIME
   const isPlain = PLAIN.test(String(COMMAND_API_URL)) && env.ALLOW_HTTP_COMMAND_API !== 'true';
   const faults: string[] = [];
   if (isPlain && env.NODE_ENV !== 'development')
-    faults.push('COMMAND_API_URL must be https in production (or say ALLOW_HTTP_COMMAND_API=true)');
+    faults.push('COMMAND_API_URL must be https in production (or set ALLOW_HTTP_COMMAND_API=true)');
   if (Number(ATTEMPT_TIMEOUT_MS) >= Number(OPERATION_TIMEOUT_MS))
     faults.push('ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS');
   if (env.PORT && env.PORT === env.METRICS_PORT) faults.push('METRICS_PORT must differ from PORT');

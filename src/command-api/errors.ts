@@ -83,7 +83,7 @@ export class CommandApiError extends Error {
 /** Returns the failure of an abandoned command: the operation timed out or its caller disconnected. */
 export function abandoned({ reason }: AbortSignal, sent: boolean): CommandApiError {
   const isOut = reason?.name === 'TimeoutError';
-  const detail = isOut ? 'out of time' : 'the caller has gone';
+  const detail = isOut ? 'out of time' : 'caller disconnected';
   return new CommandApiError(isOut ? 'timeout' : 'gone', { detail, sent, gaveUp: true });
 }
 

@@ -83,11 +83,11 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
     /** Charges `bytes` for `path` and everything below. Throws a `Refusal` if the budget is exceeded. */
     charge(bytes: number, path: Path): void {
       const cost = toCost(bytes, path);
-      if (cost > left) throw new Refusal('BAD_USER_INPUT', 'The answer would be too large with this. Ask for less.');
+      if (cost > left) throw new Refusal('BAD_USER_INPUT', 'The response would be too large. Request less.');
       if (!share.reserve(cost, 'answer')) {
         // Leave room for one error per representation, so that a refused operation stays cheap.
         left = Math.min(left, LIMITS.representations * COSTS.error);
-        throw new Refusal('UPSTREAM_UNAVAILABLE', 'No memory is left for this answer.');
+        throw new Refusal('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
       }
       left -= cost;
     },

@@ -20,7 +20,7 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}
 
 // Created once: the stack of an error keeps the objects of its functions in memory.
 const OUT_OF_TIME = new DOMException('out of time', 'TimeoutError');
-const GONE = new DOMException('the caller has gone', 'AbortError');
+const GONE = new DOMException('caller disconnected', 'AbortError');
 
 export interface Context {
   /** Identifies the request and its client in the log. */

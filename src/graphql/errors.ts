@@ -52,14 +52,14 @@ export function badInput(faults: Faults): Refusal {
 
 /** Code and message for each reason why a command failed. */
 const FAILURES = {
-  unauthenticated: { code: 'UNAUTHENTICATED', message: 'The command API did not accept the access token.' },
-  forbidden: { code: 'FORBIDDEN', message: 'The command API does not allow this to the caller.' },
+  unauthenticated: { code: 'UNAUTHENTICATED', message: 'The command API refused the access token.' },
+  forbidden: { code: 'FORBIDDEN', message: 'The command API does not allow this command to the caller.' },
   rejected: { code: 'COMMAND_REJECTED', message: 'The command API refused the command.' },
   timeout: { code: 'UPSTREAM_TIMEOUT', message: 'The command API did not answer in time.' },
   unavailable: { code: 'UPSTREAM_UNAVAILABLE', message: 'The command API could not be reached or could not answer.' },
   // Only for logs and metrics: the caller has disconnected.
-  gone: { code: 'CALLER_GONE', message: 'The caller has gone.' },
-  invalid: { code: 'UPSTREAM_INVALID_RESPONSE', message: 'The command API answered something other than it promises.' },
+  gone: { code: 'CALLER_GONE', message: 'The caller has disconnected.' },
+  invalid: { code: 'UPSTREAM_INVALID_RESPONSE', message: 'The command API sent an invalid reply.' },
   internal: { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error' },
 } as const satisfies Record<Reason, { code: string; message: string }>;
 
@@ -74,7 +74,7 @@ export function codeOf(error: unknown) {
 /** Returns the message for a failed command. */
 function messageOf({ reason, details: { limit } }: CommandApiError): string {
   const { message } = FAILURES[reason];
-  return limit ? `The command API answered more than ${limit} bytes, the limit of MAX_REPLY_BYTES.` : message;
+  return limit ? `The command API sent more than ${limit} bytes, the limit of MAX_REPLY_BYTES.` : message;
 }
 
 /** Collects the unforeseen errors of one operation. They share one id, which the client receives, and one log line. */

@@ -72,7 +72,7 @@ export async function startHost<T extends BaseContext>(
     if (!isProbe && !isFromRouter(request)) {
       // Logged at debug level: an unauthenticated client could flood the log. A metric counts these requests.
       logger.debug('refused a request without the router secret');
-      return refuse(reply, 401, 'ROUTER_UNAUTHENTICATED', 'Only the router may ask this subgraph.');
+      return refuse(reply, 401, 'ROUTER_UNAUTHENTICATED', 'Send requests through the router.');
     }
     if (!isProbe && url !== '/metrics') {
       const share = memory.open();
@@ -102,7 +102,7 @@ export async function startHost<T extends BaseContext>(
   async function refuseOverload(reply: FastifyReply): Promise<FastifyReply> {
     await delay(REFUSAL_DELAY_MS);
     reply.header('retry-after', '1');
-    return refuse(reply, 503, 'OVERLOADED', 'More requests than can be served. Try again later.');
+    return refuse(reply, 503, 'OVERLOADED', 'Too many requests. Try again later.');
   }
 
   /** Answers Fastify's and unforeseen errors as JSON in the shape of GraphQL errors. */

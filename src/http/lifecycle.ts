@@ -45,8 +45,7 @@ export function explainStartFailure(error: unknown): string | undefined {
   if (error instanceof ConfigError) return error.message;
   const { code, syscall, port } = error as NodeJS.ErrnoException & { port?: number };
   if (String(code).startsWith('ERR_PARSE_ARGS')) return error.message;
-  if (code === 'EADDRINUSE')
-    return `Port ${port} is taken by another process. Set PORT or METRICS_PORT, whichever it is, to a free one.`;
+  if (code === 'EADDRINUSE') return `Port ${port} is in use. Set PORT or METRICS_PORT to a free port.`;
   const cannotListen = syscall === 'listen' || syscall === 'getaddrinfo';
-  return cannotListen ? `Cannot listen there: ${error.message}. See HOST and PORT.` : undefined;
+  return cannotListen ? `Cannot listen: ${error.message}. Check HOST and PORT.` : undefined;
 }

@@ -34,35 +34,35 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
 
   const requests = histogram(
     'http_server_request_duration_seconds',
-    'Requests, from head to answer.',
+    'Duration of HTTP requests.',
     'http_request_method http_route http_response_status_code url_scheme',
   );
-  const active = gauge('http_server_active_requests', 'Requests under way.');
-  const refused = counter('maintenance_requests_refused_total', 'Requests refused before they were read.', 'code');
+  const active = gauge('http_server_active_requests', 'Requests in flight.');
+  const refused = counter('maintenance_requests_refused_total', 'Requests refused before their body was read.', 'code');
   const operations = counter(
     'maintenance_operations_total',
-    'Operations by their gravest code.',
+    'Operations by their most serious code.',
     'graphql_operation_type code',
   );
-  const coalesced = counter('maintenance_reads_coalesced_total', 'Reads that shared an exchange.', 'command');
-  const commands = counter('maintenance_commands_total', 'Commands that ended.', 'command outcome');
+  const coalesced = counter('maintenance_reads_coalesced_total', 'Reads that joined another exchange.', 'command');
+  const commands = counter('maintenance_commands_total', 'Finished commands by outcome.', 'command outcome');
   const attempts = histogram(
     'http_client_request_duration_seconds',
-    'Attempts of commands.',
+    'Duration of attempts of commands.',
     'http_request_method server_address server_port command http_response_status_code error_type',
   );
-  const retries = counter('maintenance_retries_total', 'Attempts that another followed.', 'reason');
-  const invalid = counter('maintenance_invalid_replies_total', 'Replies not as promised.', 'command kind member');
-  const inFlight = gauge('maintenance_commands_in_flight', 'Commands under way.');
-  const queued = gauge('maintenance_commands_queued', 'Commands that wait for their turn.');
-  const memoryHeld = gauge('maintenance_memory_held_bytes', 'Memory that operations under way are counted with.');
-  const memoryLimit = gauge('maintenance_memory_limit_bytes', 'How much of it they may hold together.');
-  const memoryRefused = counter('maintenance_memory_refused_total', 'What was refused for want of memory.', 'stage');
-  const heapLimit = gauge('nodejs_heap_size_limit_bytes', 'The heap at which V8 ends the process.');
-  const breaker = gauge('maintenance_breaker_state', '1 for the state that the breaker is in.', 'state');
+  const retries = counter('maintenance_retries_total', 'Retried attempts.', 'reason');
+  const invalid = counter('maintenance_invalid_replies_total', 'Invalid replies.', 'command kind member');
+  const inFlight = gauge('maintenance_commands_in_flight', 'Commands in flight.');
+  const queued = gauge('maintenance_commands_queued', 'Commands waiting in the queue.');
+  const memoryHeld = gauge('maintenance_memory_held_bytes', 'Memory of operations in flight.');
+  const memoryLimit = gauge('maintenance_memory_limit_bytes', 'Limit of maintenance_memory_held_bytes.');
+  const memoryRefused = counter('maintenance_memory_refused_total', 'Refusals for lack of memory.', 'stage');
+  const heapLimit = gauge('nodejs_heap_size_limit_bytes', 'Heap limit of V8.');
+  const breaker = gauge('maintenance_breaker_state', '1 for the current state of the circuit breaker.', 'state');
 
   const version = { service_name: SERVICE, service_version: VERSION };
-  gauge('target_info', 'Which version runs.', 'service_name service_version').set(version, 1);
+  gauge('target_info', 'Running version.', 'service_name service_version').set(version, 1);
   heapLimit.set(getHeapStatistics().heap_size_limit);
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
   for (const code of ['OVERLOADED', 'ROUTER_UNAUTHENTICATED']) refused.inc({ code }, 0);

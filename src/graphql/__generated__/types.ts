@@ -73,13 +73,13 @@ export type DeleteMaintenanceFailure = {
 export type DeleteMaintenanceFailureCode =
   /** The command API refused the command. Its own code, if it gave a short one, is in `extensions.upstreamCode`. */
   | 'COMMAND_REJECTED'
-  /** The command API does not allow this to the caller. */
+  /** The command API does not allow this command to the caller. */
   | 'FORBIDDEN'
   /** A fault of this subgraph. Tell its owners the `errorId`, which is in `extensions` or in `message`. */
   | 'INTERNAL_SERVER_ERROR'
   /** There is no usable `Authorization: Bearer <token>`, or the command API does not accept the token. Get a new one. */
   | 'UNAUTHENTICATED'
-  /** The command API answered something other than it promises. Tell the owners of this subgraph. */
+  /** The command API sent an invalid reply. Tell the owners of this subgraph. */
   | 'UPSTREAM_INVALID_RESPONSE'
   /** The command API did not answer in time. Try a read again later. */
   | 'UPSTREAM_TIMEOUT'
