@@ -1,154 +1,103 @@
-import { readFileSync } from 'node:fs';
+/**
+ * The schema file: its names and descriptions, its directives in the supergraph, and the rules of `npm run lint:schema`.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { composeServices as composeApollo } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';
+import { composeServices as composeGuild, composeSchemaContract } from '@theguild/federation-composition';
 import {
+  buildSchema,
   type GraphQLNamedType,
-  isEnumType,
-  isInputObjectType,
-  isInterfaceType,
+  type GraphQLObjectType,
+  getNamedType,
+  getNullableType,
+  isListType,
   isObjectType,
-  isScalarType,
   parse,
+  print,
   visit,
 } from 'graphql';
+import { compareSchemas } from '../../dev/schema-changes.ts';
+import { EXAMPLE } from '../../dev/seed.ts';
 import { LIMITS } from '../../src/graphql/limits.ts';
-import { resolvers } from '../../src/graphql/resolvers/index.ts';
-import { createSchema } from '../../src/graphql/schema.ts';
+import { README, readDocument } from '../support/documents.ts';
+import { directivesOf, SCHEMA, weigh } from '../support/schema.ts';
+import { useSubgraph } from '../support/use-subgraph.ts';
+import { idOf } from '../support/visits.ts';
+import { WIRE } from '../support/wire.ts';
 
-const sdl = readFileSync(new URL('../../schema/maintenance.graphql', import.meta.url), 'utf8');
-const schema = createSchema();
-const ours = Object.values(schema.getTypeMap()).filter(
-  ({ name }) => !/^(_|link__|federation__)/.test(name) && !['String', 'ID', 'Int', 'Boolean', 'Float'].includes(name),
-);
+const R = EXAMPLE.residenceId;
+const sdl = readDocument('schema/maintenance.graphql');
+const document = parse(sdl);
+const subgraph = useSubgraph();
 
-/** `Type.field(argument: Type): Type` for everything in the public schema. */
-function members(type: GraphQLNamedType): string[] {
-  if (isEnumType(type)) return type.getValues().map(({ name }) => `${type.name}.${name}`);
-  if (isInputObjectType(type))
-    return Object.values(type.getFields()).map((field) => `${type.name}.${field.name}: ${field.type}`);
-  if (isObjectType(type) || isInterfaceType(type)) {
-    return Object.values(type.getFields())
-      .filter(({ name }) => !name.startsWith('_'))
-      .map(({ name, args, type: answers }) => {
-        const given = args.map((argument) => `${argument.name}: ${argument.type}`).join(', ');
-        return `${type.name}.${name}${given && `(${given})`}: ${answers}`;
-      });
-  }
-  return [`scalar ${type.name}`];
-}
+/** The description of each element, by its coordinate. */
+const descriptions = new Map<string, string>();
+const path: string[] = [];
+visit(document, {
+  enter(node) {
+    if ('name' in node && node.name) path.push(node.name.value);
+    if ('description' in node && node.description) descriptions.set(path.join('.'), node.description.value);
+  },
+  leave(node) {
+    if ('name' in node && node.name) path.pop();
+  },
+});
 
-/** The vendor's terms, with the elements whose descriptions have them in brackets. */
-function readTerms(): Map<string, string[]> {
-  const terms = new Map<string, string[]>();
-  const path: string[] = [];
-  visit(parse(sdl), {
-    enter(node) {
-      if ('name' in node && node.name) path.push(node.name.value);
-      if (!('description' in node)) return;
-      const brackets = (node.description?.value ?? '').matchAll(/\(([^()]*\p{Script=Han}[^()]*)\)/gu);
-      for (const term of [...brackets].flatMap(([, inside = '']) => inside.split(', '))) {
-        terms.set(term, [...(terms.get(term) ?? []), path.join('.')]);
-      }
-    },
-    leave(node) {
-      if ('name' in node && node.name) path.pop();
-    },
-  });
-  return terms;
-}
-
-const FAILURE_CODES = [
-  'UNAUTHENTICATED',
-  'FORBIDDEN',
-  'COMMAND_REJECTED',
-  'UPSTREAM_TIMEOUT',
-  'UPSTREAM_UNAVAILABLE',
-  'UPSTREAM_INVALID_RESPONSE',
-  'INTERNAL_SERVER_ERROR',
-];
-
-const SELECTION = 'states: [MaintenanceState!], orderBy: MaintenanceOrder, first: Int, offset: Int';
-
-describe('the public schema', () => {
+describe('the schema', () => {
   it('has exactly the names and types that other teams were promised', () => {
-    expect(ours.flatMap(members).sort()).toEqual(
-      [
-        'scalar DateTime',
-        'Maintenance.id: ID!',
-        'Maintenance.maintenanceId: ID!',
-        'Maintenance.residence: Residence',
-        'Maintenance.startTime: DateTime',
-        'Maintenance.finishTime: DateTime',
-        'Maintenance.createdTime: DateTime',
-        'Maintenance.description: String',
-        'Maintenance.contact: String',
-        'Maintenance.feedback: String',
-        'Maintenance.pictureUrls: [String!]',
-        'Maintenance.state: MaintenanceState',
-        'MaintenanceState.WAIT_FOR_CONFIRMATION',
-        'MaintenanceState.IN_PROGRESS',
-        'MaintenanceState.COMPLETED',
-        'MaintenanceState.CLOSED',
-        'Residence.id: ID!',
-        `Residence.maintenances(${SELECTION}): [Maintenance!]`,
-        'MaintenanceOrder.CREATED_TIME_ASC',
-        'MaintenanceOrder.CREATED_TIME_DESC',
-        'MaintenanceOrder.START_TIME_ASC',
-        'MaintenanceOrder.START_TIME_DESC',
-        `Query.maintenances(residenceId: ID!, ${SELECTION}): [Maintenance!]`,
-        'Query.maintenance(id: ID!): Maintenance',
-        'Mutation.createMaintenance(input: CreateMaintenanceInput!): CreateMaintenancePayload',
-        'Mutation.deleteMaintenance(id: ID!): DeleteMaintenancePayload',
-        'Mutation.deleteMaintenances(ids: [ID!]!): DeleteMaintenancesPayload',
-        'CreateMaintenanceInput.residenceId: ID!',
-        'CreateMaintenanceInput.startTime: DateTime!',
-        'CreateMaintenanceInput.finishTime: DateTime!',
-        'CreateMaintenanceInput.description: String!',
-        'CreateMaintenanceInput.contact: String!',
-        'CreateMaintenanceInput.pictureFilenames: [String!]',
-        'CreateMaintenancePayload.id: ID!',
-        'CreateMaintenancePayload.maintenance: Maintenance',
-        'DeleteMaintenancePayload.id: ID!',
-        'DeleteMaintenancePayload.residence: Residence',
-        'DeleteMaintenancesPayload.deletedIds: [ID!]!',
-        'DeleteMaintenancesPayload.failures: [DeleteMaintenanceFailure!]!',
-        'DeleteMaintenanceFailure.id: ID!',
-        'DeleteMaintenanceFailure.code: DeleteMaintenanceFailureCode!',
-        'DeleteMaintenanceFailure.message: String!',
-        'DeleteMaintenanceFailure.outcome: WriteOutcome!',
-        ...FAILURE_CODES.map((code) => `DeleteMaintenanceFailureCode.${code}`),
-        'WriteOutcome.NOT_SENT',
-        'WriteOutcome.REJECTED',
-        'WriteOutcome.UNKNOWN',
-      ].sort(),
-    );
+    const { definitions } = visit(document, { Directive: () => null, StringValue: () => null });
+    const types = definitions.flatMap((one) => {
+      const members = 'fields' in one ? one.fields : 'values' in one ? one.values : [one];
+      return 'name' in one && one.name ? [[one.name.value, members?.map(print).join(', ')]] : [];
+    });
+    const SELECTION = 'states: [MaintenanceState!], orderBy: MaintenanceOrder, first: Int, offset: Int';
+    expect(Object.fromEntries(types)).toEqual({
+      DateTime: 'scalar DateTime',
+      Maintenance: [
+        'id: ID!, maintenanceId: ID!, residence: Residence, startTime: DateTime, finishTime: DateTime',
+        'createdTime: DateTime, description: String, contact: String, feedback: String, pictureUrls: [String!]',
+        'state: MaintenanceState',
+      ].join(', '),
+      MaintenanceState: 'WAIT_FOR_CONFIRMATION, IN_PROGRESS, COMPLETED, CLOSED',
+      MaintenanceOrder: 'CREATED_TIME_ASC, CREATED_TIME_DESC, START_TIME_ASC, START_TIME_DESC',
+      Residence: `id: ID!, maintenances(${SELECTION}): [Maintenance!]`,
+      Query: `maintenances(residenceId: ID!, ${SELECTION}): [Maintenance!], maintenance(id: ID!): Maintenance`,
+      Mutation: [
+        'createMaintenance(input: CreateMaintenanceInput!): CreateMaintenancePayload',
+        'deleteMaintenance(id: ID!): DeleteMaintenancePayload',
+        'deleteMaintenances(ids: [ID!]!): DeleteMaintenancesPayload',
+      ].join(', '),
+      CreateMaintenanceInput: [
+        'residenceId: ID!, startTime: DateTime!, finishTime: DateTime!, description: String!, contact: String!',
+        'pictureFilenames: [String!]',
+      ].join(', '),
+      CreateMaintenancePayload: 'id: ID!, maintenance: Maintenance',
+      DeleteMaintenancePayload: 'id: ID!, residence: Residence',
+      DeleteMaintenancesPayload: 'deletedIds: [ID!]!, failures: [DeleteMaintenanceFailure!]!',
+      DeleteMaintenanceFailure:
+        'id: ID!, code: DeleteMaintenanceFailureCode!, message: String!, outcome: WriteOutcome!',
+      DeleteMaintenanceFailureCode: [
+        'UNAUTHENTICATED, FORBIDDEN, COMMAND_REJECTED, UPSTREAM_TIMEOUT, UPSTREAM_UNAVAILABLE',
+        'UPSTREAM_INVALID_RESPONSE, INTERNAL_SERVER_ERROR',
+      ].join(', '),
+      WriteOutcome: 'NOT_SENT, REJECTED, UNKNOWN',
+    });
   });
 
-  it('describes every type, field, argument and value, and neither the schema nor its root types', () => {
-    const undescribed: string[] = [];
-    const check = (name: string, { description }: { description?: string | null | undefined }) => {
-      if (!description?.trim()) undescribed.push(name);
-    };
-    for (const type of ours) {
-      check(type.name, type);
-      if (isEnumType(type)) for (const value of type.getValues()) check(`${type.name}.${value.name}`, value);
-      if (isScalarType(type) || isEnumType(type)) continue;
-      if (!isObjectType(type) && !isInputObjectType(type))
-        throw new Error(`${type.name} is of a kind that is not checked`);
-      for (const field of Object.values(type.getFields())) {
-        if (field.name.startsWith('_')) continue;
-        check(`${type.name}.${field.name}`, field);
-        if ('args' in field)
-          for (const argument of field.args) check(`${type.name}.${field.name}.${argument.name}`, argument);
-      }
+  it('has the terms of the vendor’s page in brackets in its descriptions, and no other terms', () => {
+    const terms: Record<string, string[]> = {};
+    for (const [coordinate, text] of descriptions) {
+      const brackets = text.matchAll(/\(([^()]*\p{Script=Han}[^()]*)\)/gu);
+      for (const term of [...brackets].flatMap(([, inside = '']) => inside.split(', ')))
+        terms[term] = [...(terms[term] ?? []), coordinate];
     }
-    expect(undescribed).toEqual(['Query', 'Mutation']);
-    const described = parse(sdl).definitions.filter((one) => 'description' in one && one.description);
-    expect(described.filter(({ kind }) => kind.startsWith('Schema'))).toEqual([]);
-  });
-
-  it('has in its descriptions, in brackets, what the vendor’s page calls it, and no other term', () => {
-    // Row by row, as the page has them. Its headers, its envelope and its `param` have no element here.
-    expect(Object.fromEntries(readTerms())).toEqual({
+    // In the order of the page. Its headers, its envelope and its `param` have no element here.
+    expect(terms).toEqual({
       报修: ['Maintenance'],
       报修管理API: ['Maintenance'],
       访问令牌: ['Maintenance'],
@@ -187,15 +136,17 @@ describe('the public schema', () => {
     });
   });
 
-  it('has each error code of the README in one description', () => {
-    const table = readFileSync(new URL('../../README.md', import.meta.url), 'utf8').split('### Error')[1] ?? '';
-    const codes = [...table.matchAll(/^\|([^|]+)\|/gm)].flatMap(
+  it('describes each error code of the README once', () => {
+    const table = README.split('### Error')[1] ?? '';
+    const documented = [...table.matchAll(/^\|([^|]+)\|/gm)].flatMap(
       ([, cell = '']) => cell.match(/[A-Z]{2}[A-Z_]+/g) ?? [],
     );
-    const { description } = schema.getType('DeleteMaintenanceFailureCode') ?? {};
-    // Those of a value are described there. UNAUTHENTICATED has both.
-    const described = description?.match(/(?<=^- .*`)[A-Z_]+(?=`)/gm);
-    expect([...FAILURE_CODES, ...(described ?? [])].sort()).toEqual(codes.sort());
+    const codes = [...descriptions.keys()].flatMap(
+      (path) => /^DeleteMaintenanceFailureCode\.(.+)/.exec(path)?.[1] ?? [],
+    );
+    const others = descriptions.get('DeleteMaintenanceFailureCode')?.match(/(?<=^- .*`)[A-Z_]+(?=`)/gm) ?? [];
+    // The README has UNAUTHENTICATED twice: for the token and for the command API's answer.
+    expect([...codes, ...others].sort()).toEqual(documented.sort());
   });
 
   it.each([
@@ -204,25 +155,165 @@ describe('the public schema', () => {
     ['CreateMaintenanceInput.contact', `at most ${LIMITS.contact.toLocaleString('en')} characters`],
     ['CreateMaintenanceInput.pictureFilenames', `at most ${LIMITS.pictureFilenames}, `],
     ['CreateMaintenanceInput.pictureFilenames', `at most ${LIMITS.pictureFilename} characters`],
-  ])('says at %s what is taken: %s', (coordinate, bound) => {
-    const [typeName = '', field = '', argument] = coordinate.split('.');
-    const type = schema.getType(typeName);
-    const found = isObjectType(type) || isInputObjectType(type) ? type.getFields()[field] : undefined;
-    const element = argument && found && 'args' in found ? found.args.find(({ name }) => name === argument) : found;
-    expect(element?.description?.replace(/\s+/g, ' ')).toContain(bound);
+  ])('describes the limit of %s: %s', (coordinate, limit) => {
+    expect(descriptions.get(coordinate)?.replace(/\s+/g, ' ')).toContain(limit);
+  });
+});
+
+describe('directives', () => {
+  const services = [{ name: 'maintenance', url: 'http://maintenance.test/graphql', typeDefs: document }];
+
+  it.each([
+    ['{ __typename }', 0],
+    [`{ maintenance(id: "${R}:${EXAMPLE.maintenanceId}") { description residence { id } } }`, 1],
+    [
+      `{ a: maintenances(residenceId: "${R}", first: 1) { id } b: maintenances(residenceId: "${idOf('1-101')}") { id } }`,
+      2,
+    ],
+    [`mutation { ${WIRE.create_maintenance_info.field} }`, 1],
+    [`mutation { ${WIRE.create_maintenance_info.field.replace('{ id }', '{ id maintenance { state } }')} }`, 2],
+    [`mutation { deleteMaintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id residence { id } } }`, 1],
+  ])('weigh 10 by @cost for each command that is sent: %s', async (operation, commands) => {
+    expect(weigh(operation)).toBe(commands * 10);
+    expect((await subgraph.ask(operation)).errors).toEqual([]);
+    expect(subgraph.upstream.commands()).toHaveLength(commands);
   });
 
-  it('is linked to federation v2.9', () => {
-    expect(sdl).toContain('https://specs.apollo.dev/federation/v2.9"');
+  it('weigh 10 by @cost for a batch delete, and 1 for its ids', () => {
+    expect(weigh('mutation { deleteMaintenances(ids: []) { deletedIds } }')).toBe(11);
   });
 
-  it.each(Object.entries(resolvers))('has every name that the resolvers of %s have', (typeName, entry) => {
-    const type = schema.getType(typeName);
-    expect(type).toBeDefined();
-    if (!isObjectType(type)) return;
-    for (const field of Object.keys(entry as object)) {
-      if (field === '__resolveReference') expect(sdl).toMatch(new RegExp(`type ${typeName}\\s+@key`));
-      else expect(Object.keys(type.getFields())).toContain(field);
+  const isEntity = ({ astNode }: GraphQLNamedType) => directivesOf(astNode).includes('@key');
+
+  it('size each list of entities by `first` with @listSize', () => {
+    const lists = Object.values(SCHEMA.getTypeMap()).flatMap((type) =>
+      (isObjectType(type) ? Object.values(type.getFields()) : [])
+        .filter((field) => isListType(getNullableType(field.type)) && isEntity(getNamedType(field.type)))
+        .map(({ name, astNode }) => [`${type.name}.${name}`, directivesOf(astNode)]),
+    );
+    const LIST_SIZE = '@listSize(assumedSize: 20, slicingArguments: ["first"], requireOneSlicingArgument: false)';
+    expect(lists).toEqual([
+      ['Residence.maintenances', LIST_SIZE],
+      ['Query.maintenances', LIST_SIZE],
+    ]);
+  });
+
+  it.each([
+    ['@apollo/composition', composeApollo],
+    ['@theguild/federation-composition', composeGuild],
+  ])('reach the supergraph of %s', async (_, compose) => {
+    const { errors, supergraphSdl } = compose(services);
+    expect(errors).toBeUndefined();
+    const changes = await compareSchemas(sdl, String(supergraphSdl));
+    expect(changes.filter(({ message }) => /@(cost|listSize|tag)\(/.test(message))).toEqual([]);
+    const count = (text: string) =>
+      text.match(/@(cost\(weight: \d|listSize\([^)$]*\bassumedSize: \d|tag\(name: ")/g)?.length;
+    expect(count(String(supergraphSdl))).toBe(count(sdl));
+  });
+
+  it('make a contract without personal data by @tag, which composes', () => {
+    const composed = composeSchemaContract(services, { include: new Set(), exclude: new Set(['personal-data']) });
+    expect(composed.errors).toBeUndefined();
+    const contract = buildSchema(String(composed.publicSdl));
+    const fields = (name: string) => Object.keys((contract.getType(name) as GraphQLObjectType).getFields()).join(' ');
+    expect(fields('Maintenance')).toBe('id residence maintenanceId startTime finishTime createdTime state');
+    expect(fields('Mutation')).toBe('deleteMaintenance deleteMaintenances');
+  });
+});
+
+describe('npm run lint:schema', () => {
+  /** File → content. After `#!`, each line names the rules that it breaks. */
+  const FILES: Readonly<Record<string, string>> = {
+    'schema/maintenance.graphql': `
+"""D""" #! no-restricted-syntax
+schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@tag"]) { query: Query }
+"""D""" #! no-restricted-syntax
+type Query {
+  """D""" list: String #! naming-convention
+  """D""" getThing: String #! naming-convention
+  """D""" listOfThings: String #! naming-convention
+  """D""" postponed: String
+  """D""" createThing: String #! naming-convention
+  """D""" Thing: Thing #! naming-convention
+  """D""" things(
+    """D""" Of: String #! naming-convention
+    a: String #! require-description
+    """D""" order: OrderInput
+    """D""" filter: ThingFilter
+  ): [Thing!]
+  """D""" thing: Thing! #! require-nullable-result-in-root
+  """D""" a: [ThingType] """D""" b: [ObjectThing] """D""" c: [ThingInterface] """D""" d: [EnumThing]
+}
+type Mutation {
+  """D""" createThing: Thing
+  """D""" putThing: Thing #! naming-convention
+}
+"""D""" type Thing @key(fields: "id") @tag(name: "internal") { #! no-restricted-syntax
+  """D""" id: ID! @tag(name: "personal-data")
+  a: String #! require-description
+  "D" #! description-style
+  b: String
+  # D #! no-hashtag-description
+  c: String #! require-description
+  """D""" d: String @deprecated #! require-deprecation-reason
+  """D""" e: String @deprecated(reason: "R")
+}
+type ThingType { #! naming-convention require-description
+  """D""" a: String
+}
+"""D""" type ObjectThing { """D""" a: String } #! naming-convention
+"""D""" interface ThingInterface { """D""" a: String } #! naming-convention
+"""D""" type thing implements ThingInterface { """D""" a: String } #! naming-convention
+"""D""" enum EnumThing { #! naming-convention
+  """D""" aThing #! naming-convention
+  B_THING #! require-description
+}
+"""D""" enum OrderInput { """D""" UP } #! naming-convention
+"""D""" input ThingFilter { #! naming-convention
+  """D""" A: String #! naming-convention
+}
+"""D""" type Unused { """D""" a: String } #! no-unreachable-types
+"""D""" directive @Special on FIELD_DEFINITION #! naming-convention no-unreachable-types
+query { __typename } #! no-restricted-syntax
+`,
+    'examples/example.graphql': `
+query Valid { thing { id } }
+query { things { nope } } #! no-anonymous-operations lone-anonymous-operation fields-on-correct-type
+`,
+    // The lint does not check the fields: another subgraph may define them.
+    'apps/one/thing.graphql': `
+query Valid { things { nope } }
+query { thing { id id } } #! no-anonymous-operations no-duplicate-fields
+type Thing { id: ID } #! executable-definitions
+`,
+  };
+
+  it('reports each fault at its line, and nothing else', () => {
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    const folder = mkdtempSync(join(tmpdir(), 'lint-'));
+    cpSync(join(root, 'eslint.config.mjs'), join(folder, 'eslint.config.mjs'));
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+    for (const [name, text] of Object.entries(FILES)) {
+      mkdirSync(join(folder, name, '..'), { recursive: true });
+      writeFileSync(join(folder, name), text);
     }
+    const args = ['--max-warnings', '0', '--format', 'json', 'schema', 'examples', 'apps'];
+    const { status, stdout } = spawnSync('node_modules/.bin/eslint', args, { cwd: folder, encoding: 'utf8' });
+    rmSync(folder, { recursive: true });
+    const files = JSON.parse(stdout) as { filePath: string; messages: { line: number; ruleId: string }[] }[];
+    const found = files.flatMap(({ filePath, messages }) =>
+      messages.map(
+        ({ line, ruleId }) => `${filePath.slice(folder.length + 1)}:${line} ${ruleId.replace('@graphql-eslint/', '')}`,
+      ),
+    );
+    const marked = Object.entries(FILES).flatMap(([name, text]) =>
+      text
+        .split('\n')
+        .flatMap((line, index) =>
+          (line.split('#! ')[1]?.split(' ') ?? []).map((rule) => `${name}:${index + 1} ${rule}`),
+        ),
+    );
+    expect(status).toBe(1);
+    expect(found.sort()).toEqual(marked.sort());
   });
 });
