@@ -1,35 +1,31 @@
 /**
- * A server in front of another: it keeps what is sent there, and answers in its place where it is told to.
+ * A proxy in front of a GraphQL server, which keeps the fetches and can answer with a fault.
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { readText, serve } from '../../dev/command-api.ts';
 
-export interface Fetch {
-  readonly query: string;
-  readonly variables: Readonly<Record<string, unknown>> | undefined;
-  readonly headers: IncomingHttpHeaders;
-}
+export type Fetch = { query: string; variables?: Record<string, unknown>; headers: IncomingHttpHeaders };
 
-/** Answers in the server's place. */
+/** Answers in place of the server. */
 export type Fault = (response: ServerResponse, fetch: Fetch) => void;
 
-/** Headers of one connection, and what a fetch sets by itself. */
-const OWN = ['host', 'connection', 'content-length', 'transfer-encoding'];
+/** The headers of a connection, and the headers that fetch() sets itself. */
+const NOT_FORWARDED = ['host', 'connection', 'content-length', 'transfer-encoding'];
 
-/** Records what is sent to the GraphQL server at `origin`. */
+export type Recorder = Awaited<ReturnType<typeof startRecorder>>;
+
+/** Starts a recorder in front of the GraphQL server at `origin`. */
 export async function startRecorder(origin: string) {
   const fetches: Fetch[] = [];
   let fault: Fault | undefined;
 
   const server = await serve(async (request, response) => {
     const body = await readText(request);
-    const { query, variables } = JSON.parse(body) as Fetch;
-    const received = { query, variables, headers: request.headers };
+    const received = { ...(JSON.parse(body) as Fetch), headers: request.headers };
     fetches.push(received);
     if (fault) return fault(response, received);
-    const passedOn = Object.entries(request.headers).filter(([name]) => !OWN.includes(name));
-    const headers = passedOn.map(([name, value]): [string, string] => [name, String(value)]);
-    const answer = await fetch(origin + request.url, { method: 'POST', headers, body });
+    const headers = Object.entries(request.headers).filter(([name]) => !NOT_FORWARDED.includes(name));
+    const answer = await fetch(origin + request.url, { method: 'POST', headers: headers as [string, string][], body });
     response.writeHead(answer.status, { 'content-type': String(answer.headers.get('content-type')) });
     response.end(await answer.text());
   });
@@ -37,7 +33,7 @@ export async function startRecorder(origin: string) {
   return {
     url: `${server.url}/graphql`,
     fetches,
-    /** Puts a fault before the server until it is reset. */
+    /** Answers each fetch with the fault until reset(). */
     fail(next: Fault) {
       fault = next;
     },
