@@ -6,49 +6,38 @@ import { describe, expect, it } from '@jest/globals';
 import { subset } from 'semver';
 import { readDocument as read, readNames, readTable } from '../support/documents.ts';
 
-type Package = { version: string; license?: string; integrity?: string; resolved?: string } & {
-  dev?: boolean;
-  hasInstallScript?: boolean;
-  engines?: { node?: string };
-};
-type Manifest = Record<'dependencies' | 'devDependencies' | 'optionalDependencies', Record<string, string> | undefined>;
-
 const LICENSES =
   /^(MIT|ISC|0BSD|BSD-[23]-Clause|Apache-2\.0|BlueOak-1\.0\.0|\(MIT AND BSD-3-Clause\)|\(MIT OR CC0-1\.0\))$/;
 
-const manifest: Manifest & { allowScripts: Record<string, boolean> } = JSON.parse(read('package.json'));
-const { '': _, ...packages }: Record<string, Package> = JSON.parse(read('package-lock.json')).packages;
-const everything = Object.entries(packages);
-const shipping = everything.filter(([, { dev }]) => !dev);
+const manifest = JSON.parse(read('package.json'));
+const { '': _, ...packages } = JSON.parse(read('package-lock.json')).packages;
+const places = Object.keys(packages);
+const shipping = places.filter((place) => !packages[place].dev);
 const nameOf = (place: string) => place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length);
-
-/** Returns the places of the packages for which the condition is false. */
-const without = (among: [string, Package][], condition: (one: Package, place: string) => unknown) =>
-  among.flatMap(([place, one]) => (condition(one, place) ? [] : [place]));
 
 it.each(['package.json', 'bench/package.json', 'dev/supergraph/routers/package.json'])(
   '%s pins each dependency exactly, to the version of package.json',
   (path) => {
-    const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read(path)) as Manifest;
-    const pinned = Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies });
-    for (const [, version] of pinned) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
-    expect(pinned).toEqual(pinned.map(([name, version]) => [name, manifest.dependencies?.[name] ?? version]));
+    const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read(path));
+    const pinned: Record<string, string> = { ...dependencies, ...devDependencies, ...optionalDependencies };
+    for (const version of Object.values(pinned)) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+    const shared = Object.entries(manifest.dependencies).filter(([name]) => name in pinned);
+    expect(pinned).toMatchObject(Object.fromEntries(shared));
   },
 );
 
 describe('each package in the lockfile', () => {
   it('has the hash of its content', () => {
-    // No registry within reach had these packages when the lockfile was written. They do not ship, and CI does not install them.
-    const ROVER = ['darwin-arm64', 'darwin-x64', 'linux-arm64', 'win32-x64'].map(
-      (platform) => `node_modules/@apollo/rover-${platform}`,
-    );
-    expect(without(everything, ({ integrity }) => /^sha512-[\w+/]{86}==$/.test(integrity ?? ''))).toEqual(ROVER);
-    expect(ROVER.filter((place) => !packages[place]?.dev)).toEqual([]);
+    const unhashed = places.filter((place) => !/^sha512-[\w+/]{86}==$/.test(packages[place].integrity));
+    // No registry within reach had these packages when the lockfile was written. They do not ship.
+    const platforms = ['darwin-arm64', 'darwin-x64', 'linux-arm64', 'win32-x64'];
+    expect(unhashed).toEqual(platforms.map((platform) => `node_modules/@apollo/rover-${platform}`));
+    expect(unhashed.filter((place) => shipping.includes(place))).toEqual([]);
   });
 
   it('comes from the registry that npm is configured for, or from registry.npmjs.org', () => {
-    const isRegistry = ({ resolved }: Package) => resolved?.startsWith('https://registry.npmjs.org/') ?? true;
-    expect(without(everything, isRegistry)).toEqual([]);
+    const urls = places.flatMap((place) => packages[place].resolved ?? []);
+    expect(urls.filter((url) => !url.startsWith('https://registry.npmjs.org/'))).toEqual([]);
   });
 
   it('is installed as package.json asks, without a warning', () => {
@@ -59,27 +48,25 @@ describe('each package in the lockfile', () => {
   });
 
   it('has its install script allowed or refused by name', () => {
-    const scripted = everything.filter(([, { hasInstallScript }]) => hasInstallScript).map(([place]) => nameOf(place));
+    const scripted = places.filter((place) => packages[place].hasInstallScript).map(nameOf);
     expect(Object.keys(manifest.allowScripts).sort()).toEqual([...new Set(scripted)].sort());
   });
 });
 
 describe('each package that ships', () => {
-  it('has an allowed license, the same in the lockfile and in the package', () => {
-    expect(without(shipping, ({ license }) => LICENSES.test(license ?? ''))).toEqual([]);
-    const isSame = ({ license }: Package, place: string) =>
-      JSON.parse(read(`${place}/package.json`)).license === license;
-    expect(without(shipping, isSame)).toEqual([]);
-  });
-
-  it('needs no install script', () => {
-    const isRefused = ({ hasInstallScript }: Package, place: string) =>
-      !hasInstallScript || manifest.allowScripts[nameOf(place)] === false;
-    expect(without(shipping, isRefused)).toEqual([]);
-  });
-
-  it('runs on every Node 24', () => {
-    expect(without(shipping, ({ engines }) => subset('^24.0.0', engines?.node ?? '*'))).toEqual([]);
+  it.each<[string, (place: string) => unknown]>([
+    ['has an allowed license', (place) => LICENSES.test(packages[place].license)],
+    [
+      'declares this license itself',
+      (place) => JSON.parse(read(`${place}/package.json`)).license === packages[place].license,
+    ],
+    [
+      'runs no install script',
+      (place) => !packages[place].hasInstallScript || manifest.allowScripts[nameOf(place)] === false,
+    ],
+    ['runs on every Node 24', (place) => subset('^24.0.0', packages[place].engines?.node ?? '*')],
+  ])('%s', (_, condition) => {
+    expect(shipping.filter((place) => !condition(place))).toEqual([]);
   });
 
   it('is installed by the image, without packages for development', () => {
@@ -96,22 +83,22 @@ describe('docs/dependencies.md', () => {
 
   /** Returns the names and cells of each row. A name that begins with "/" has the scope of the first name. */
   const readRows = (section: string) =>
-    readTable(section, 'package').map(([cell, ...cells]) => {
-      const names = readNames(cell);
-      const scope = names[0]?.split('/')[0];
-      return { names: names.map((name) => (name.startsWith('/') ? `${scope}${name}` : name)), cells };
+    readTable(section, 'package').map(([cell, reason, license]) => {
+      const [first = '', ...others] = readNames(cell);
+      const scope = first.split('/')[0];
+      return { names: [first, ...others.map((name) => name.replace(/^\//, `${scope}/`))], reason, license };
     });
 
   it.each([
     ['ships', ships, manifest.dependencies],
     ['is for development', develops, manifest.devDependencies],
-  ])('has a reason for each package that %s, and no other packages', (_, section, dependencies = {}) => {
+  ])('has a reason for each package that %s, and no other packages', (_, section, dependencies) => {
     const rows = readRows(section);
     expect(rows.flatMap(({ names }) => names).sort()).toEqual(Object.keys(dependencies).sort());
-    expect(rows.filter(({ cells: [reason] }) => reason === '')).toEqual([]);
+    expect(rows.filter(({ reason }) => !reason)).toEqual([]);
   });
 
-  it.each(readRows(ships))('has the license of $names', ({ names: [name], cells }) => {
-    expect(cells[1]).toBe(packages[`node_modules/${name}`]?.license);
+  it.each(readRows(ships))('has the license of $names', ({ names, license }) => {
+    expect(names.map((name) => packages[`node_modules/${name}`].license)).toEqual(names.map(() => license));
   });
 });
