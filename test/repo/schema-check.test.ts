@@ -1,6 +1,4 @@
-/**
- * `npm run schema:check` on small schemas: the rating of changes, the choice of the release, and the operations of consumers.
- */
+/** `npm run schema:check` on small schemas: the rating of changes, the release, and the operations of consumers. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -204,7 +202,6 @@ ${affected}`,
   });
 
   it.each([
-    ['a file', [ONE]],
     ['the files of one app', ['apps/one/*.graphql']],
     ['a file twice', ['apps/one/*.graphql', 'apps/o*/a.graphql']],
     ['folders by name', ['apps/{one,two}/**/*.graphql']],

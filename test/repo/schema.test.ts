@@ -1,6 +1,4 @@
-/**
- * The schema file: its names and descriptions, its directives in the supergraph, and the rules of `npm run lint:schema`.
- */
+/** The schema file: its descriptions, its directives in the supergraph, and the rules of `npm run lint:schema`. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,4 @@
-/**
- * The installed packages, the packages that ship, and docs/dependencies.md.
- */
+/** The installed packages, the packages that ship, and docs/dependencies.md. */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import { subset } from 'semver';

@@ -1,6 +1,4 @@
-/**
- * The workflows in .github/ against the tree: what their steps run, which rights they have, and how a release publishes.
- */
+/** The workflows in .github/: what their steps run, which rights they have, and how a release publishes. */
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { gte } from 'semver';

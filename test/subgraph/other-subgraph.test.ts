@@ -1,19 +1,15 @@
-/**
- * The code of docs/for-other-subgraphs.md, composed with our schema and run behind a gateway.
- */
+/** The code of docs/for-other-subgraphs.md, composed with our schema and run behind a gateway. */
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { composeServices as composeApollo } from '@apollo/composition';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { composeServices as composeGuild } from '@theguild/federation-composition';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { startGateway, toServices } from '../../dev/supergraph/gateway.ts';
+import { startGateway } from '../../dev/supergraph/gateway.ts';
 import type { Running } from '../../dev/supergraph/host.ts';
 import { formatMaintenanceId } from '../../src/maintenance.ts';
 import { readDocument } from '../support/documents.ts';
-import { killAll, run, start, watch } from '../support/process.ts';
+import { killAll, run, start as startProcess, watch } from '../support/process.ts';
 import { askAt, ROUTER_SECRET } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
@@ -21,10 +17,10 @@ import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
 const { residenceId: R, maintenanceId } = EXAMPLE;
 const ID = `${R}:${maintenanceId}`;
 
+const page = readDocument('docs/for-other-subgraphs.md');
 const blocks = (language: string) =>
-  Array.from(
-    readDocument('docs/for-other-subgraphs.md').matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]+?)^\`\`\`$`, 'gm')),
-    ([, code = '']) => code,
+  Array.from(page.matchAll(/^```(\w+)\n([\s\S]+?)^```$/gm)).flatMap(([, name, code = '']) =>
+    name === language ? code : [],
   );
 const [byId = '', byVendorIds = '', whole = '', example = ''] = blocks('graphql');
 const [resolverByVendorIds = '', program = ''] = blocks('js');
@@ -34,10 +30,7 @@ const referring = (stub: string) => `${whole.slice(0, whole.indexOf('type Mainte
 
 /** Returns the data of the two visits. The request of the second visit does not exist. */
 const visits = (first: unknown, second: unknown) => ({
-  visits: [
-    { day: '2024-01-20', maintenance: first },
-    { day: '2024-01-21', maintenance: second },
-  ],
+  visits: [first, second].map((maintenance, index) => ({ day: `2024-01-2${index}`, maintenance })),
 });
 
 const subgraph = useSubgraph();
@@ -49,7 +42,7 @@ async function startVisits(sdl: string, code = program): Promise<string> {
   symlinkSync(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(folder, 'node_modules'));
   writeFileSync(join(folder, 'visits.graphql'), sdl);
   writeFileSync(join(folder, 'visits.mjs'), code);
-  const visits = watch(start(process.execPath, [join(folder, 'visits.mjs')], { PORT: '0' }));
+  const visits = watch(startProcess(process.execPath, [join(folder, 'visits.mjs')], { PORT: '0' }));
   const [, url = ''] = await visits.until(/Visits on (\S+)/);
   rmSync(folder, { recursive: true });
   return url;
@@ -68,30 +61,27 @@ it('the helper of the page makes the same ids as formatMaintenanceId()', async (
 });
 
 describe('npm run supergraph -- --subgraph', () => {
-  const supergraph = (url: string) => run('dev/supergraph.ts', { PORT: '0' }, ['--subgraph', `visits=${url}`]);
+  /** Starts the page's program with this schema, and the supergraph with the program. */
+  async function start(sdl: string) {
+    const url = await startVisits(sdl);
+    return { url, ...run('dev/supergraph.ts', { PORT: '0' }, ['--subgraph', `visits=${url}`]) };
+  }
 
   it('serves the fields of both subgraphs', async () => {
-    const url = await startVisits(whole);
-    const running = supergraph(url);
-    await running.until(new RegExp(`Subgraph visits +${url}\n`));
-    const [, gateway = ''] = await running.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
-    const { data, errors } = await askAt(gateway, example);
-    expect(errors).toEqual([]);
-    expect(data).toEqual(
-      visits(
-        { state: 'IN_PROGRESS', description: 'test', visits: [{ day: '2024-01-20' }] },
-        { state: null, description: null, visits: [{ day: '2024-01-21' }] },
-      ),
-    );
-    running.child.kill('SIGINT');
-    expect(await running.exit).toBe(0);
+    const { url, until, child, exit } = await start(whole);
+    await until(new RegExp(`Subgraph visits +${url}\n`));
+    const [, gateway = ''] = await until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
+    const first = { state: 'IN_PROGRESS', description: 'test', visits: [{ day: '2024-01-20' }] };
+    const second = { state: null, description: null, visits: [{ day: '2024-01-21' }] };
+    expect(await askAt(gateway, example)).toMatchObject({ data: visits(first, second), errors: [] });
+    child.kill('SIGINT');
+    expect(await exit).toBe(0);
   });
 
   it('prints the messages of the composer if the schemas do not compose, and exits with 1', async () => {
-    const url = await startVisits(whole.replace('finishTime: DateTime @external', 'finishTime: Int'));
-    const running = supergraph(url);
-    expect(await running.exit).toBe(1);
-    expect(running.output()).toMatch(
+    const { exit, output } = await start(whole.replace('finishTime: DateTime @external', 'finishTime: Int'));
+    expect(await exit).toBe(1);
+    expect(output()).toMatch(
       /^The supergraph does not compose:\n\[visits\] On field "Maintenance\.warrantyUntil", .+ not marked @external\)\n$/,
     );
   });
@@ -102,37 +92,23 @@ describe.each([
   ['refers by the vendor’s ids', referring(byVendorIds), program.replace(/^ {2}Visit: .+\n/m, resolverByVendorIds)],
   ['adds fields', whole, program],
 ])('a subgraph that %s', (_, sdl, code) => {
+  const headers = { 'router-authorization': ROUTER_SECRET };
   let gateway: Running;
-  const subgraphs = (maintenance: string, visits: string) => [
-    { name: 'maintenance', url: maintenance, sdl: MAINTENANCE_SDL, headers: { 'router-authorization': ROUTER_SECRET } },
-    { name: 'visits', url: visits, sdl },
-  ];
-
   beforeAll(async () => {
-    const all = subgraphs(`${subgraph.url}/graphql`, await startVisits(sdl, code));
-    gateway = await startGateway(all, { host: '127.0.0.1', port: 0 });
+    const maintenance = { name: 'maintenance', url: `${subgraph.url}/graphql`, sdl: MAINTENANCE_SDL, headers };
+    const visits = { name: 'visits', url: await startVisits(sdl, code), sdl };
+    gateway = await startGateway([maintenance, visits], { host: '127.0.0.1', port: 0 });
   });
   afterAll(() => gateway.stop());
 
-  const ask = async (query: string) => {
+  async function ask(query: string) {
     const { data, errors } = await askAt(`${gateway.url}/graphql`, query);
     return { data, codes: errors.map(({ extensions }) => extensions.code) };
-  };
-
-  it.each([
-    ['@apollo/composition', composeApollo],
-    ['@theguild/federation-composition', composeGuild],
-  ])('composes with %s, without a hint', (__, compose) => {
-    const services = toServices(subgraphs('http://maintenance.test', 'http://visits.test'));
-    const { errors, hints = [] } = compose(services) as { errors?: unknown; hints?: unknown[] };
-    expect({ errors, hints }).toEqual({ errors: undefined, hints: [] });
-  });
+  }
 
   it('reads our fields with one command per residence', async () => {
-    expect(await ask('{ visits { day maintenance { contact state } } }')).toEqual({
-      data: visits({ contact: '10086', state: 'IN_PROGRESS' }, { contact: null, state: null }),
-      codes: [],
-    });
+    const data = visits({ contact: '10086', state: 'IN_PROGRESS' }, { contact: null, state: null });
+    expect(await ask('{ visits { day maintenance { contact state } } }')).toEqual({ data, codes: [] });
     expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${R}`]);
   });
 
@@ -143,35 +119,29 @@ describe.each([
 
   it('keeps its own data if our subgraph fails', async () => {
     subgraph.upstream.fail(() => ({ status: 500 }));
-    expect(await ask('{ visits { day maintenance { contact } } }')).toEqual({
-      data: visits({ contact: null }, { contact: null }),
-      codes: ['UPSTREAM_UNAVAILABLE', 'UPSTREAM_UNAVAILABLE'],
-    });
+    const data = visits({ contact: null }, { contact: null });
+    const codes = Array(2).fill('UPSTREAM_UNAVAILABLE');
+    expect(await ask('{ visits { day maintenance { contact } } }')).toEqual({ data, codes });
   });
 
   if (sdl !== whole) return;
 
   const warrantyUntil = '2026-01-17T13:32:45Z';
+  const day = '2024-01-20';
+  const LIST = `get_maintenance_list ${R}`;
   it.each([
     [
-      'a single request',
-      `{ maintenance(id: "${ID}") { contact visits { day } warrantyUntil } }`,
-      { maintenance: { contact: '10086', visits: [{ day: '2024-01-20' }], warrantyUntil } },
       `get_maintenance_info ${R} ${maintenanceId}`,
+      `{ maintenance(id: "${ID}") { contact visits { day } warrantyUntil } }`,
+      { maintenance: { contact: '10086', visits: [{ day }], warrantyUntil } },
     ],
     [
-      'the requests of a list',
-      `{ maintenances(residenceId: "${R}") { visits { id } warrantyUntil } }`,
-      { maintenances: [{ visits: [{ id: 'v1' }], warrantyUntil }] },
-      `get_maintenance_list ${R}`,
+      LIST,
+      `{ maintenances(residenceId: "${R}") { visits { day } warrantyUntil } }`,
+      { maintenances: [{ visits: [{ day }], warrantyUntil }] },
     ],
-    [
-      'the requests of its visits, which may not exist',
-      '{ visits { day maintenance { warrantyUntil } } }',
-      visits({ warrantyUntil }, { warrantyUntil: null }),
-      `get_maintenance_list ${R}`,
-    ],
-  ])('adds the fields to %s', async (__, query, data, command) => {
+    [LIST, '{ visits { day maintenance { warrantyUntil } } }', visits({ warrantyUntil }, { warrantyUntil: null })],
+  ])('adds its fields with only the command %s to %s', async (command, query, data) => {
     expect(await ask(query)).toEqual({ data, codes: [] });
     expect(subgraph.upstream.commands()).toEqual([command]);
   });

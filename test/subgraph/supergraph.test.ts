@@ -18,7 +18,6 @@ describe('behind @apollo/gateway', () => {
   });
 
   it.each([
-    ['a list', 1, LIST],
     ['lists in two places', 2, '{ residences { maintenances { id } } visits { maintenance { state } } }'],
     ['a list beneath a reference', 1, '{ visits { maintenance { residence { name maintenances { id } } } } }'],
     ['data of the neighbor alone', 0, '{ residences { id name } }'],

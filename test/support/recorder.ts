@@ -1,6 +1,4 @@
-/**
- * A proxy in front of a GraphQL server, which keeps the fetches and can answer with a fault.
- */
+/** A proxy in front of a GraphQL server, which keeps the fetches and can answer with a fault. */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { readText, serve } from '../../dev/command-api.ts';
 

@@ -1,6 +1,4 @@
-/**
- * The schema of the subgraph, its root fields and its directives.
- */
+/** The schema of the subgraph, its root fields and its directives. */
 import { type ASTNode, parse, print, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
 import { createSchema } from '../../src/graphql/schema.ts';
 

@@ -1,6 +1,4 @@
-/**
- * A third subgraph, which refers to repair requests by either key.
- */
+/** A third subgraph, which refers to repair requests by either key. */
 import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { buildSubgraphSchema } from '@apollo/subgraph';
