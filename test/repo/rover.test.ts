@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, it } from '@jest/globals';
 import { parse, print } from 'graphql';
-import { parse as parseYaml } from 'yaml';
 import { readDocument } from '../support/documents.ts';
 import { ROUTER_SECRET } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -19,10 +18,6 @@ const subgraph = useSubgraph();
 
 afterAll(() => rmSync(HOME, { recursive: true }));
 
-const rover = (...args: string[]) =>
-  promisify(execFile)(process.execPath, ['node_modules/.bin/rover', ...args], { env });
-const introspect = (...args: string[]) => rover('subgraph', 'introspect', `${subgraph.url}/graphql`, ...args);
-
 /** Returns the definitions of a schema in one order, without the definitions that federation adds. */
 function normalize(sdl: string): string[] {
   const ADDED = /^directive|^(scalar|enum|union|type) (_|link__|federation__)|^extend type Query \{\n {2}_/;
@@ -31,21 +26,9 @@ function normalize(sdl: string): string[] {
 }
 
 it('rover subgraph introspect prints the schema, with the secret of the router', async () => {
-  const { stdout, stderr } = await introspect('--header', SECRET);
+  const args = ['node_modules/.bin/rover', 'subgraph', 'introspect', `${subgraph.url}/graphql`, '--header', SECRET];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env });
   expect(normalize(stdout)).toEqual(normalize(readDocument('schema/maintenance.graphql')));
   expect(stderr).toBe('');
   expect(subgraph.upstream.commands()).toEqual([]);
-});
-
-it.each([
-  ['without a secret', []],
-  ['with another secret', ['--header', `${SECRET}x`]],
-])('rover subgraph introspect prints no schema %s', async (_, header) => {
-  await expect(introspect(...header)).rejects.toMatchObject({ code: 1, stdout: '' });
-  expect(subgraph.logs()).toMatchObject([{ msg: 'refused a request without the router secret' }]);
-});
-
-it('rover supergraph config expand reads supergraph.yaml', async () => {
-  const { stdout } = await rover('supergraph', 'config', 'expand', '--config', 'supergraph/supergraph.yaml');
-  expect(parseYaml(stdout)).toEqual(parseYaml(readDocument('supergraph/supergraph.yaml')));
 });

@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { compareSchemas } from '../../dev/schema-changes.ts';
@@ -33,8 +33,6 @@ const CLASHING = edit('ID! }', 'ID! size: Int }');
 const COLOR_REMOVED = "Field 'color' was removed from object type 'Thing'";
 const NUMBER_HIDDEN = "Directive '@inaccessible' was added to 'Thing.number'";
 const KIND_CHANGED = "'Color' kind changed from 'EnumTypeDefinition' to 'ScalarTypeDefinition'";
-/** File of the app `painter` → its operation. */
-const OPERATIONS: Readonly<Record<string, string>> = { 'queries/colors': 'Colors', red: 'Red', search: 'Search' };
 
 describe('compareSchemas()', () => {
   const compare = async (before: string, after: string) =>
@@ -82,10 +80,10 @@ describe('npm run schema:check', () => {
       'subgraphs: { things: { schema: { file: ../schema/maintenance.graphql } }, boxes: { schema: { file: boxes.graphql } } }',
     'supergraph/boxes.graphql': 'type Query { boxes: [Box!] } type Box @key(fields: "id") { id: ID! size: Int }',
     'apps/store/boxes.graphql': 'query Boxes { boxes { id size } }',
-    'apps/painter/queries/colors.graphql': 'query Colors($id: ID!) { thing(id: $id) { ...Painted } }',
+    'apps/painter/queries/Colors.graphql': 'query Colors($id: ID!) { thing(id: $id) { ...Painted } }',
     'apps/painter/fragments.graphql': 'fragment Unused on Box { id }\n\nfragment Painted on Thing { color }',
-    'apps/painter/red.graphql': 'query Red { all(by: { like: { count: 1 } }, painted: [RED, BLUE]) { id } }',
-    'apps/painter/search.graphql':
+    'apps/painter/Red.graphql': 'query Red { all(by: { like: { count: 1 } }, painted: [RED, BLUE]) { id } }',
+    'apps/painter/Search.graphql':
       'query Search($by: SearchInput, $painted: [Color!]) { all(by: $by, top: 10, painted: $painted) { number } }',
   };
   const ALL = ['--operations', 'apps/**/*.graphql'];
@@ -168,17 +166,17 @@ Operations: 4 checked, 0 not valid.
   });
 
   it.each([
-    [COLOR_REMOVED, 'color: Color', '', 'queries/colors', 'fragments.graphql:3'],
-    [NUMBER_HIDDEN, 'number: Int', 'number: Int @inaccessible', 'search', 'search.graphql:1'],
-    [BLUE_REMOVED, ' BLUE', '', 'red search', 'red.graphql:1'],
-    ["Type for argument 'top' on field 'Query.all' changed from 'Int' to 'ID'", 'top: Int', 'top: ID', 'search'],
-    ["Input field 'ThingInput.count' changed type from 'Int' to 'Int!'", 'count: Int', 'count: Int!', 'red search'],
-    [KIND_CHANGED, 'enum Color { RED BLUE }', 'scalar Color', 'queries/colors red search'],
+    [COLOR_REMOVED, 'color: Color', '', 'queries/Colors', 'fragments.graphql:3'],
+    [NUMBER_HIDDEN, 'number: Int', 'number: Int @inaccessible', 'Search', 'Search.graphql:1'],
+    [BLUE_REMOVED, ' BLUE', '', 'Red Search', 'Red.graphql:1'],
+    ["Type for argument 'top' on field 'Query.all' changed from 'Int' to 'ID'", 'top: Int', 'top: ID', 'Search'],
+    ["Input field 'ThingInput.count' changed type from 'Int' to 'Int!'", 'count: Int', 'count: Int!', 'Red Search'],
+    [KIND_CHANGED, 'enum Color { RED BLUE }', 'scalar Color', 'Red Search queries/Colors'],
     ["Field 'old' was removed from object type 'Thing'", 'old: String', '', ''],
   ])('names each operation that is affected by: %s', (message, from, to, files, error = '') => {
     write(SCHEMA, edit(from, to));
     declare({ [message]: 'R' });
-    const users = files.split(' ').map((file) => `    painter: ${OPERATIONS[file]} (apps/painter/${file}.graphql)\n`);
+    const users = files.split(' ').map((file) => `    painter: ${basename(file)} (apps/painter/${file}.graphql)\n`);
     const affected = files && `  Affected by: ${message}\n${users.join('')}`;
     const invalid = error ? 1 : 0;
     expect(run(...ALL)).toEqual({
@@ -218,16 +216,11 @@ ${affected}`,
     const message = "Field 'size' was removed from object type 'Box'";
     declare({ [message]: 'R' });
     write(ONE, 'query Nope { nope }');
-    expect(run(...ALL)).toEqual({
-      status: 1,
-      stdout: expect.stringContaining(`(declared: R)
-The released schema does not compose: every operation counts as valid before.
-Operations: 5 checked, 1 not valid.
-  Affected by: ${message}
-    store: Boxes (apps/store/boxes.graphql)
-`),
-      stderr: expect.stringMatching(/^one: Nope \(apps\/one\/a\.graphql\) is no longer valid\.\n/),
-    });
+    const { status, stdout, stderr } = run(...ALL);
+    expect(status).toBe(1);
+    expect(stdout).toContain('\nThe released schema does not compose: every operation counts as valid before.\n');
+    expect(stdout).toContain(`  Affected by: ${message}\n    store: Boxes (apps/store/boxes.graphql)\n`);
+    expect(stderr).toMatch(/^one: Nope \(apps\/one\/a\.graphql\) is no longer valid\.\n/);
   });
 
   describe('in a repository', () => {

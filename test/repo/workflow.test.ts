@@ -16,21 +16,19 @@ const jobs = Object.entries({ ci, release }).flatMap(([workflow, { jobs }]) =>
 const runs = jobs.flatMap(({ title, steps }) => steps.map(({ run = '' }) => ({ title, run })));
 const commands = runs.map(({ run }) => run).join('\n');
 
-const exists = (path: string) => existsSync(new URL(`../../${path}`, import.meta.url));
+const root = new URL('../../', import.meta.url);
 const expression = (name: string) => ['$', `{{ ${name} }}`].join('');
 const capture = (pattern: RegExp) => Array.from(commands.matchAll(pattern), ([, name = '']) => name);
 const jobsThatRun = (pattern: RegExp) => runs.filter(({ run }) => pattern.test(run)).map(({ title }) => title);
 
 describe('the workflows', () => {
   it('may only read the code, except the job that pushes the image', () => {
-    expect(readdirSync(new URL('../../.github/workflows', import.meta.url)).sort()).toEqual(['ci.yml', 'release.yml']);
+    expect(readdirSync(new URL('.github/workflows', root)).sort()).toEqual(['ci.yml', 'release.yml']);
     expect([ci.permissions, release.permissions]).toEqual([{ contents: 'read' }, { contents: 'read' }]);
     expect(jobs.flatMap(({ title, job }) => (job.permissions ? { title, ...job.permissions } : []))).toEqual([
       { title: 'release image', contents: 'read', packages: 'write' },
     ]);
-  });
-
-  it('start for no event that gives the secrets to the code of a pull request', () => {
+    // `pull_request_target` would give the secrets to the code of any pull request.
     expect(Object.keys(ci.on)).toEqual(['push', 'pull_request', 'workflow_call']);
     expect(release.on).toEqual({ push: { tags: ['v*'] } });
   });
@@ -59,7 +57,7 @@ describe('the workflows', () => {
     for (const tool of capture(/npx (\w+)/g)) expect(devDependencies).toHaveProperty([`@apollo/${tool}`]);
     const paths = capture(/(?<![\w./])((?:\.ci|schema|supergraph|dev|test)\/[\w./-]+)/g);
     expect(paths).toContain('.ci/run');
-    expect(paths.filter((path) => !exists(path))).toEqual([]);
+    expect(paths.filter((path) => !existsSync(new URL(path, root)))).toEqual([]);
   });
 
   it('pass foreign values to a command only in variables', () => {
@@ -69,15 +67,13 @@ describe('the workflows', () => {
 
 describe('ci.yml', () => {
   it('runs .ci/run after git accepts a checkout of another user', () => {
-    expect(ci.jobs.test.steps.flatMap(({ run }: Step) => run ?? [])).toEqual([
-      'git config --global --add safe.directory "$GITHUB_WORKSPACE"',
-      '.ci/run',
-    ]);
+    const commands = ci.jobs.test.steps.flatMap(({ run }: Step) => run ?? []);
+    expect(commands).toEqual(['git config --global --add safe.directory "$GITHUB_WORKSPACE"', '.ci/run']);
   });
 
   it('checks the image outside of a container, which cannot build images, and not for a release', () => {
     expect(jobsThatRun(/^npm run image:check$/)).toEqual(['ci image']);
-    expect(ci.jobs.image).toMatchObject({ if: "github.ref_type != 'tag'", 'runs-on': 'ubuntu-24.04' });
+    expect(ci.jobs.image.if).toBe("github.ref_type != 'tag'");
     expect(ci.jobs.image).not.toHaveProperty('container');
   });
 
@@ -125,11 +121,8 @@ describe('release.yml', () => {
       publish: { needs: 'deploy' },
     });
     expect(jobsThatRun(/subgraph publish/)).toEqual(['release publish']);
-    const { maintenance } = parse(read('supergraph/supergraph.yaml')).subgraphs;
-    const schema = maintenance.schema.file.replace('../', '');
-    expect(capture(/npx rover subgraph \w+ "\$APOLLO_GRAPH_REF" (.+)/g)).toEqual([
-      `--name maintenance --schema ${schema}`,
-      `--name maintenance --schema ${schema} \\`,
-    ]);
+    const { file } = parse(read('supergraph/supergraph.yaml')).subgraphs.maintenance.schema;
+    const options = `--name maintenance --schema ${file.replace('../', '')}`;
+    expect(capture(/npx rover subgraph \w+ "\$APOLLO_GRAPH_REF" (.+)/g)).toEqual([options, `${options} \\`]);
   });
 });

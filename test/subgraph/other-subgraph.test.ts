@@ -19,9 +19,10 @@ const ID = `${R}:${maintenanceId}`;
 
 const page = readDocument('docs/for-other-subgraphs.md');
 const blocks = (language: string) =>
-  Array.from(page.matchAll(/^```(\w+)\n([\s\S]+?)^```$/gm)).flatMap(([, name, code = '']) =>
-    name === language ? code : [],
-  );
+  page
+    .split(`\`\`\`${language}\n`)
+    .slice(1)
+    .map((text) => String(text.split('```')[0]));
 const [byId = '', byVendorIds = '', whole = '', example = ''] = blocks('graphql');
 const [resolverByVendorIds = '', program = ''] = blocks('js');
 
@@ -52,12 +53,8 @@ it('the helper of the page makes the same ids as formatMaintenanceId()', async (
   const [helper = ''] = /^const escapePart[\s\S]+?\n(?=\n)/m.exec(program) ?? [];
   const module = `data:text/javascript,${encodeURIComponent(`${helper}; export { formatMaintenanceId };`)}`;
   const { formatMaintenanceId: format } = await import(module);
-  for (const [residenceId = '', maintenanceId = ''] of [
-    ['r1', 'm1'],
-    ['a:%', '%3A:'],
-    ['%25', '报修'],
-  ])
-    expect(format(residenceId, maintenanceId)).toBe(formatMaintenanceId({ residenceId, maintenanceId }));
+  for (const part of ['r1', 'a:%', '%3A:', '%25', '报修'])
+    expect(format(part, part)).toBe(formatMaintenanceId({ residenceId: part, maintenanceId: part }));
 });
 
 describe('npm run supergraph -- --subgraph', () => {
@@ -81,9 +78,7 @@ describe('npm run supergraph -- --subgraph', () => {
   it('prints the messages of the composer if the schemas do not compose, and exits with 1', async () => {
     const { exit, output } = await start(whole.replace('finishTime: DateTime @external', 'finishTime: Int'));
     expect(await exit).toBe(1);
-    expect(output()).toMatch(
-      /^The supergraph does not compose:\n\[visits\] On field "Maintenance\.warrantyUntil", .+ not marked @external\)\n$/,
-    );
+    expect(output()).toMatch(/^The supergraph does not compose:\n\[visits\] On field .+ not marked @external\)\n$/);
   });
 });
 
@@ -127,19 +122,14 @@ describe.each([
   if (sdl !== whole) return;
 
   const warrantyUntil = '2026-01-17T13:32:45Z';
-  const day = '2024-01-20';
   const LIST = `get_maintenance_list ${R}`;
   it.each([
     [
       `get_maintenance_info ${R} ${maintenanceId}`,
       `{ maintenance(id: "${ID}") { contact visits { day } warrantyUntil } }`,
-      { maintenance: { contact: '10086', visits: [{ day }], warrantyUntil } },
+      { maintenance: { contact: '10086', visits: [{ day: '2024-01-20' }], warrantyUntil } },
     ],
-    [
-      LIST,
-      `{ maintenances(residenceId: "${R}") { visits { day } warrantyUntil } }`,
-      { maintenances: [{ visits: [{ day }], warrantyUntil }] },
-    ],
+    [LIST, `{ maintenances(residenceId: "${R}") { warrantyUntil } }`, { maintenances: [{ warrantyUntil }] }],
     [LIST, '{ visits { day maintenance { warrantyUntil } } }', visits({ warrantyUntil }, { warrantyUntil: null })],
   ])('adds its fields with only the command %s to %s', async (command, query, data) => {
     expect(await ask(query)).toEqual({ data, codes: [] });

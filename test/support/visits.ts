@@ -11,10 +11,7 @@ import { formatMaintenanceId, type MaintenanceKey } from '../../src/maintenance.
 const STUBS = {
   id: 'type Maintenance @key(fields: "id", resolvable: false) { id: ID! }',
   'residence { id } maintenanceId': `
-    type Maintenance @key(fields: "residence { id } maintenanceId", resolvable: false) {
-      residence: Residence
-      maintenanceId: ID!
-    }
+    type Maintenance @key(fields: "residence { id } maintenanceId", resolvable: false) { residence: Residence maintenanceId: ID! }
     type Residence @key(fields: "id", resolvable: false) { id: ID! }`,
 } as const;
 
@@ -23,29 +20,12 @@ export const KEYS = Object.keys(STUBS) as KeyFields[];
 
 export const visitsSdl = (key: KeyFields) => `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
-  type Query {
-    visits: [Visit!]
-    numbered(count: Int!): [Visit!]
-  }
-  type Visit {
-    id: ID!
-    maintenance: Maintenance
-  }
+  type Query { visits: [Visit!] numbered(count: Int!): [Visit!] }
+  type Visit { id: ID! maintenance: Maintenance }
   ${STUBS[key]}`;
 
 /** Three requests of one residence, two of another, one of a third, and the first request again. */
-export const VISITED: readonly MaintenanceKey[] = (
-  [
-    ['1-101', 3],
-    ['1-201', 2],
-    ['1-202', 1],
-    ['1-101', 1],
-  ] as const
-).flatMap(([flat, count]) => {
-  const residenceId = idOf(flat);
-  const tickets = seed().get(residenceId) ?? [];
-  return tickets.slice(0, count).map(({ maintenance_id }) => ({ residenceId, maintenanceId: maintenance_id }));
-});
+export const VISITED = [...keysOf('1-101', 3), ...keysOf('1-201', 2), ...keysOf('1-202', 1), ...keysOf('1-101', 1)];
 
 export function startVisits(key: KeyFields) {
   // Each schema selects its own members of `maintenance`.
@@ -61,8 +41,8 @@ export function startVisits(key: KeyFields) {
     visits: () => VISITED.map(visit),
     /** Returns visits of different requests of one residence. None of the requests exists. */
     numbered: (_: unknown, { count }: { count: number }) =>
-      Array.from({ length: count }, (_, index) => String(index)).map((maintenanceId, index) =>
-        visit({ residenceId: idOf('1-101'), maintenanceId }, index),
+      Array.from({ length: count }, (_, index) =>
+        visit({ residenceId: idOf('1-101'), maintenanceId: String(index) }, index),
       ),
   };
   const apollo = new ApolloServer({
@@ -71,6 +51,14 @@ export function startVisits(key: KeyFields) {
     plugins: [ApolloServerPluginInlineTraceDisabled()],
   });
   return serveApollo(apollo, async () => ({}), ['/graphql'], { host: '127.0.0.1', port: 0 });
+}
+
+/** Returns the keys of the first requests of a flat. */
+function keysOf(flat: string, count: number): MaintenanceKey[] {
+  const tickets = seed().get(idOf(flat)) ?? [];
+  return tickets
+    .slice(0, count)
+    .map(({ maintenance_id }) => ({ residenceId: idOf(flat), maintenanceId: maintenance_id }));
 }
 
 /** Returns the residence id of a flat. Throws if the flat does not exist. */
