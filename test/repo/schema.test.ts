@@ -1,18 +1,20 @@
-/** The schema file: its descriptions, its directives in the supergraph, and the rules of `npm run lint:schema`. */
-import { spawnSync } from 'node:child_process';
+/** The schema file: its descriptions, its directives in the supergraph, and `npm run lint:schema`. */
+import { execFile, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { composeServices as composeApollo } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';
 import { composeServices as composeGuild, composeSchemaContract } from '@theguild/federation-composition';
-import { buildSchema, type GraphQLObjectType, isObjectType, parse, visit } from 'graphql';
+import { buildSchema, type GraphQLObjectType, isObjectType, parse, print, visit } from 'graphql';
 import { compareSchemas } from '../../dev/schema-changes.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { LIMITS } from '../../src/graphql/limits.ts';
 import { README, readDocument } from '../support/documents.ts';
 import { directivesOf, SCHEMA, weigh } from '../support/schema.ts';
+import { ROUTER_SECRET } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { idOf } from '../support/visits.ts';
 import { WIRE } from '../support/wire.ts';
@@ -140,6 +142,22 @@ describe('directives', () => {
     expect(fields('Maintenance')).toBe('id residence maintenanceId startTime finishTime createdTime state');
     expect(fields('Mutation')).toBe('deleteMaintenance deleteMaintenances');
   });
+});
+
+it('rover subgraph introspect prints the schema, with the secret of the router', async () => {
+  // Rover writes to its home. Without the two variables, it sends usage data and looks for updates.
+  const HOME = mkdtempSync(join(tmpdir(), 'rover-'));
+  const env = { HOME, APOLLO_TELEMETRY_DISABLED: '1', APOLLO_ROVER_SKIP_UPDATE: '1' };
+  const header = ['--header', `Router-Authorization: ${ROUTER_SECRET}`];
+  const args = ['node_modules/.bin/rover', 'subgraph', 'introspect', `${subgraph.url}/graphql`, ...header];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env });
+  rmSync(HOME, { recursive: true });
+  expect(stderr).toBe('');
+  const ADDED = /^directive|^(scalar|enum|union|type) (_|link__|federation__)|^extend type Query \{\n {2}_/;
+  const printed = parse(stdout)
+    .definitions.map(print)
+    .filter((definition) => !ADDED.test(definition));
+  expect(printed.sort()).toEqual(document.definitions.map(print).sort());
 });
 
 describe('npm run lint:schema', () => {
