@@ -76,14 +76,15 @@ it('names the port after PORT if another process has this port', async () => {
 });
 
 it.each([
-  ['--router nope', /^There is no router "nope"\. Choose one of apollo, hive, grafbase, hive-gateway, .+\n$/],
-  ['--router apollo', /^Apollo Router is not installed\. Set APOLLO_ROUTER to the path of .+ `router`\.\n$/],
-  ['--subgraph nosuch', /^--subgraph must be NAME=URL, not "nosuch"\.\n$/],
-  ['--subgraph down=http://[::1]:9', /^The subgraph "down" does not answer \{ _service \{ sdl \} \} at .+:9\/?\.\n$/],
-  ['--nope', /^Unknown option '--nope'/],
-  ['', /^The environment cannot be used:\n {2}PORT must be a whole number from 0 to 65535\n$/, 'x'],
-])('refuses %j in plain words', async (args, message, PORT = '0') => {
-  const supergraph = run('dev/supergraph.ts', { PORT }, args.split(' ').filter(Boolean));
+  ['--router nope', {}, /^There is no router "nope"\. Choose one of apollo, hive, grafbase, hive-gateway, .+\n$/],
+  ['--router apollo', {}, /^Apollo Router is not installed\. Set APOLLO_ROUTER to the path of .+ `router`\.\n$/],
+  ['--router apollo', { APOLLO_ROUTER: 'no' }, /^Apollo Router did not start:\nError: spawn .+ ENOENT\n$/],
+  ['--subgraph nosuch', {}, /^--subgraph must be NAME=URL, not "nosuch"\.\n$/],
+  ['--subgraph a=http://[::1]:9', {}, /^The subgraph "a" does not answer \{ _service \{ sdl \} \} at .+:9\/?\.\n$/],
+  ['--nope', {}, /^Unknown option '--nope'/],
+  ['', { PORT: 'x' }, /^The environment cannot be used:\n {2}PORT must be a whole number from 0 to 65535\n$/],
+])('refuses the options "%s" with the environment %j in plain words', async (args, env, message) => {
+  const supergraph = run('dev/supergraph.ts', { PORT: '0', ...env }, args.split(' ').filter(Boolean));
   expect(await supergraph.exit).toBe(1);
   expect(supergraph.output()).toMatch(message);
 });

@@ -39,7 +39,7 @@ export function startVisits(key: KeyFields) {
   });
   const Query = {
     visits: () => VISITED.map(visit),
-    /** Returns visits of different requests of one residence. None of the requests exists. */
+    /** Returns visits of different requests of one residence. These requests do not exist. */
     numbered: (_: unknown, { count }: { count: number }) =>
       Array.from({ length: count }, (_, index) =>
         visit({ residenceId: idOf('1-101'), maintenanceId: String(index) }, index),
