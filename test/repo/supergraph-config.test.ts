@@ -1,7 +1,4 @@
-/**
- * The files in supergraph/ against the code: names, time limits, headers and extensions. test/routers/ runs the files in real
- * routers if the machine has these routers. Cosmo Router has only this test.
- */
+/** The files in supergraph/ against the code. Cosmo Router has only this test; test/routers/ runs the other routers. */
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';

@@ -1,7 +1,4 @@
-/**
- * A supergraph for a test file: a gateway, and behind it the subgraph with the tests' command API, the neighbor that owns
- * `Residence`, and a third subgraph. A recorder is in front of each of the three.
- */
+/** A gateway in front of three subgraphs, with a recorder between the gateway and each subgraph. */
 import { afterAll, beforeAll, beforeEach } from '@jest/globals';
 import type { Subgraph as Composed } from '../../dev/supergraph/gateway.ts';
 import type { Listening, Running } from '../../dev/supergraph/host.ts';
