@@ -70,7 +70,7 @@ describe('the schema', () => {
   });
 
   it('describes each error code of the README once', () => {
-    const table = README.split('### Error')[1] ?? '';
+    const table = README.split('## Error codes')[1] ?? '';
     const cells = Array.from(table.matchAll(/^\|([^|]+)\|/gm), ([, cell = '']) => cell);
     const documented = cells.flatMap((cell) => cell.match(/[A-Z]{2}[A-Z_]+/g) ?? []);
     const codes = [...descriptions.keys()].flatMap((one) => /^DeleteMaintenanceFailureCode\.(.+)/.exec(one)?.[1] ?? []);

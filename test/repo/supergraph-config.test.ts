@@ -109,7 +109,7 @@ describe('extensions of errors', () => {
     await collect(list);
     for (const key of Object.keys(maskError(new Error('x'), createLogger('silent')).extensions)) keys.add(key);
     expect([...keys].sort()).toEqual(EXTENSIONS.toSorted());
-    const section = /\n### Errors\n([\s\S]+?)\n## /.exec(README)?.[1] ?? '';
+    const section = /\n## Error codes\n([\s\S]+?)\n## /.exec(README)?.[1] ?? '';
     for (const key of keys) expect(section).toMatch(new RegExp(`\`(extensions\\.)?${key}\``));
   });
 });
