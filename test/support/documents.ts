@@ -1,16 +1,16 @@
 /**
- * What the project's documents say in their tables and examples, for the tests that hold the code to it.
+ * Reads tables and examples of the project's documents.
  */
 import { readFileSync } from 'node:fs';
 
 export const README = readDocument('README.md');
 
-/** The text of a file of the project, by its path from the root. */
+/** Returns the text of a file, by its path from the project's root. */
 export function readDocument(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 }
 
-/** The rows of the table whose first column has this heading, each as its cells. Fails where there is none. */
+/** Returns the rows of the table with this first heading, each as its cells. Throws if the table does not exist. */
 export function readTable(markdown: string, heading: string): string[][] {
   const lines = markdown.split('\n');
   const start = lines.findIndex((line) => line.startsWith(`| ${heading} |`));
@@ -25,17 +25,17 @@ export function readTable(markdown: string, heading: string): string[][] {
   );
 }
 
-/** What stands in backticks. */
+/** Returns the texts in backticks. */
 export function readNames(cell = ''): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
 }
 
-/** What stands in backticks in the first column of the table with this heading: what the table is about. */
+/** Returns the texts in backticks in the first column of the table with this first heading. */
 export function readKeys(markdown: string, heading: string): string[] {
   return readTable(markdown, heading).flatMap(([cell]) => readNames(cell));
 }
 
-/** The metrics of docs/observability.md by their names. */
+/** Returns the metrics of docs/observability.md by name. */
 export function readMetricTable(): Map<string, { type: string; labels: string[] }> {
   return new Map(
     readTable(readDocument('docs/observability.md'), 'metric').map(([name, type = '', labels]) => [
@@ -45,7 +45,7 @@ export function readMetricTable(): Map<string, { type: string; labels: string[] 
   );
 }
 
-/** Each block of GraphQL, with the JSON right below it, if there is any. */
+/** Returns each block of GraphQL, with the JSON block directly after it, if present. */
 export function readExamples(markdown: string): { graphql: string; json: string | undefined }[] {
   const blocks = markdown.matchAll(/^```graphql\n(.*?)^```\n(?:```json\n(.*?)^```\n)?/gms);
   return [...blocks].map(([, graphql = '', json]) => ({ graphql, json }));

@@ -1,4 +1,4 @@
-// Jest's transform: the same type stripping that Node does when it runs src/, so that lines and columns stay where they are.
+// Jest's transform: the type stripping of Node, which keeps lines and columns.
 import { createHash } from 'node:crypto';
 import { stripTypeScriptTypes } from 'node:module';
 

@@ -1,5 +1,5 @@
 /**
- * The subgraph that ships, in production mode, on a free port, before the tests' command API.
+ * Starts the production server on a free port, in front of the fake command API.
  */
 import { EXAMPLE } from '../../dev/seed.ts';
 import { loadConfig } from '../../src/config.ts';
@@ -9,7 +9,7 @@ import { startUpstream, TOKENS, type Upstream } from './upstream.ts';
 
 export const ROUTER_SECRET = 'router-secret-of-the-tests';
 
-/** What nothing is wrong with. */
+/** The input of a valid create. */
 export const NEW_MAINTENANCE = {
   residenceId: EXAMPLE.residenceId,
   startTime: '2024-01-16T13:32:45Z',
@@ -34,7 +34,7 @@ export interface Answer {
 }
 
 interface Sending {
-  /** Null sends no `Authorization` at all. */
+  /** Null sends no `Authorization`. */
   readonly token?: string | null;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal;
@@ -58,7 +58,7 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
   const logger = createLogger('debug', { write: (line) => lines.push(line) });
   const server = await createServer({ config, logger, ...(plugins && { plugins }) });
 
-  /** Sends a body as the router does, right or not. */
+  /** Sends a body, valid or not, with the headers of a router. */
   async function post(body: string, { token = TOKENS.first, headers, signal }: Sending = {}): Promise<Answer> {
     const response = await fetch(`${server.url}/graphql`, {
       method: 'POST',
@@ -80,7 +80,7 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
     return post(JSON.stringify({ query, variables }), sending);
   }
 
-  /** Sends an operation for a caller who goes away when told to, and gets no answer. */
+  /** Sends an operation. The returned function disconnects its caller. */
   function askAndLeave(query: string) {
     const caller = new AbortController();
     const gone = ask(query, { signal: caller.signal }).catch(() => undefined);
@@ -97,7 +97,7 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
     post,
     ask,
     askAndLeave,
-    /** Everything that was logged so far, as text and as records. */
+    /** All log lines so far, as text and as records. */
     logText: () => lines.join(''),
     logs: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
     clearLogs: () => lines.splice(0),
@@ -108,7 +108,7 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
   };
 }
 
-/** Sends an operation to a GraphQL server at `url`, as a client of a router does. */
+/** Sends an operation to a GraphQL server at `url`, with the headers of a router's client. */
 export async function askAt(url: string, query: string, { variables, token = TOKENS.first, headers }: Asking = {}) {
   const response = await fetch(url, {
     method: 'POST',
@@ -130,7 +130,7 @@ export async function readAnswer(response: Response): Promise<Answer> {
 
 export type Subgraph = Awaited<ReturnType<typeof startSubgraph>>;
 
-/** The code and path of each error. */
+/** Returns code and path of each error. */
 export function codes({ errors }: Answer): [unknown, string | undefined][] {
   return errors.map(({ extensions, path }) => [extensions.code, path?.join('.')]);
 }

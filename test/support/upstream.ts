@@ -1,6 +1,6 @@
 /**
- * The command API as the tests see it: the emulator of dev/ behind a real HTTP server, with whatever fault a test wants
- * in front of it, and a record of every command that arrived.
+ * The fake command API: the emulator of dev/ behind a real HTTP server. Tests put faults in front of it, and it records
+ * every command that arrives.
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,18 +16,18 @@ export interface Received {
   readonly method: string | undefined;
   readonly url: string | undefined;
   readonly headers: IncomingHttpHeaders;
-  /** The remote port of the connection it came on: the same for the same connection. */
+  /** The remote port, which identifies the connection. */
   readonly connection: number | undefined;
 }
 
 export interface Answer {
   readonly status?: number;
   readonly headers?: Record<string, string>;
-  /** Text as it is, anything else as JSON. */
+  /** A string is sent unchanged, anything else as JSON. */
   readonly body?: unknown;
 }
 
-/** Answers instead of the emulator, or does anything to the response and says so with `'taken'`; undefined lets it pass. */
+/** Returns an answer to send instead of the emulator's, `'taken'` if it handles the response itself, or undefined. */
 export type Fault = (received: Received, response: ServerResponse) => Answer | 'taken' | undefined;
 
 export const TOKENS = { first: EXAMPLE.token, second: 'bc45e846ca23ab42c9ae469d988ae32a9' } as const;
@@ -61,17 +61,19 @@ export async function startUpstream() {
     ...server,
     store,
     received,
-    /** The commands that arrived, each as `name residence [maintenance]`, in order of arrival. */
+    /** The commands in order of arrival, each as `name residence [maintenance]`. */
     commands: () => received.map(({ command, param }) => describeCommand(command, param)),
-    /** Puts a fault before the emulator, for good or until the next. */
+    /** Replaces the current fault. */
     fail(next: Fault | undefined) {
       fault = next;
     },
-    /** Answers each command that much later from now on. */
+    /** Delays each further command. */
     slowDown(milliseconds: number) {
       latencyMs = milliseconds;
     },
-    /** Holds up each command from now on. What is returned ends that, and answers them with an empty list. */
+    /**
+     * Holds each further command. The returned function ends that, and answers the held commands with an empty list.
+     */
     hold() {
       const held: ServerResponse[] = [];
       fault = (_, response) => {

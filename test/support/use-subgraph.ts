@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach } from '@jest/globals';
 import { type Subgraph, startSubgraph } from './subgraph.ts';
 
-/** One subgraph for a test file, its command API as at its start before each test. */
+/** Starts one subgraph for a test file. Resets its command API before each test. */
 export function useSubgraph(
   ...starting: Parameters<typeof startSubgraph>
 ): Pick<Subgraph, 'post' | 'ask' | 'askAndLeave' | 'upstream' | 'logs' | 'logText'> & { url: string } {

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const LIMIT_MS = 50_000;
-// Also where a test has stopped the clock.
+// Keep the real clock: a test may stop `performance.now`.
 const now = performance.now.bind(performance);
 
-/** Resolves once the condition holds. Rejects before a test runs out of time, so that jest can end. */
+/** Resolves when the condition holds. Rejects before jest's time limit. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const limit = now() + LIMIT_MS;
   while (!(await holds())) {
@@ -13,7 +13,7 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
   }
 }
 
-/** Waits until everything that was sent to a server before has been taken up by it. */
+/** Waits until a server has accepted everything sent before. */
 export async function settle(origin: string): Promise<void> {
   for (let time = 0; time < 3; time++) await fetch(`${origin}/health/live`);
 }
