@@ -3,7 +3,8 @@ import type { Command } from '../../src/command-api/command.ts';
 
 export function createCoalescing() {
   return {
-    share: <T>(_: string, __: Command, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>) => run(signal),
+    joinOrStart: <T>(_: string, __: Command, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>) =>
+      run(signal),
     detach: () => {},
   };
 }

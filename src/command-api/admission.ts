@@ -14,7 +14,7 @@ export function createQueue(places: number, room: number) {
   let running = 0;
 
   async function takeTurn<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-    if (signal.aborted) throw abandoned(signal, false);
+    if (signal.aborted) throw abandoned(signal, { sent: false });
     if (running < places) running++;
     else if (waiting.size >= room) throw refused('queue full');
     else {
@@ -22,7 +22,7 @@ export function createQueue(places: number, room: number) {
       waiting.add(resolve);
       using _ = addAbortListener(signal, () => {
         waiting.delete(resolve);
-        reject(abandoned(signal, false));
+        reject(abandoned(signal, { sent: false }));
       });
       await promise;
     }
@@ -75,7 +75,7 @@ function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
       return reply;
     } catch (error) {
       // An abandoned command says nothing about the command API.
-      if (error instanceof CommandApiError && !error.details.gaveUp) isWell = !error.isUnreachable;
+      if (error instanceof CommandApiError && !error.details.inconclusive) isWell = !error.isUnreachable;
       throw error;
     } finally {
       if (begun === era) report(isWell);

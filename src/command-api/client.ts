@@ -14,7 +14,7 @@ import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply, type
 import { abandoned, refused } from './errors.ts';
 import type { Send, Session } from './transport.ts';
 
-/** Bytes of replies that are decoded in one turn of the event loop. A larger reply gets its own turn. */
+/** Bytes of replies that are decoded in one turn of the event loop. A reply above it is decoded alone in a turn. */
 const TURN_BYTES = 50_000;
 
 /** The parts that all operations share. */
@@ -39,26 +39,26 @@ export function createCommandApiClient(
   session: Session,
   commands: Command[],
 ) {
-  // Bounded, so that one operation cannot fill the shared queue.
+  // At most 32 commands of one operation at once, so that it cannot fill the queue of all operations.
   const { takeTurn } = createQueue(32, Number.POSITIVE_INFINITY);
 
   function reserve(bytes: number, stage: 'command' | 'reply'): void {
-    if (!session.share.reserve(bytes, stage)) throw refused(`no memory for the ${stage}`, stage === 'reply');
+    if (!session.share.reserve(bytes, stage)) throw refused(`no memory for the ${stage}`, { sent: stage === 'reply' });
   }
 
   /**
-   * Sends a command and decodes its reply. Keeps its place until then, which limits the number of replies to decode.
+   * Sends a command and decodes its reply. Keeps its place in the queue until then, which limits the replies in memory.
    */
   function exchange<T>(command: Command, param: Param, decode: Decode<T>, signal: AbortSignal) {
     return admission.takeTurn(signal, async () => {
-      // Replies to writes may exceed the limit of memory. Send no command until they are released.
+      // Fail while replies to writes exceed the limit of memory.
       reserve(0, 'command');
       const reply = await admission.guard(() => send(command, param, session, signal));
       try {
         await turnFor(reply.bytes);
-        // Skip decoding if no one waits. Still decode a write's reply, and a status without a body: they tell the
-        // outcome.
-        if (signal.aborted && !command.write && reply.bytes > 0) throw abandoned(signal, true);
+        // Skip decoding if no one waits, except for a write, whose reply tells the outcome, and a status without a
+        // body.
+        if (signal.aborted && !command.write && reply.bytes > 0) throw abandoned(signal, { sent: true });
         return { ...decode(decodeReply(reply)), bytes: reply.bytes };
       } finally {
         session.share.hold(-reply.bytes);
@@ -69,7 +69,7 @@ export function createCommandApiClient(
   async function write<T>(name: CommandName, param: Param, decode: Decode<T>): Promise<T> {
     const command = createCommand(name, true, param.residence_id);
     return record(command, session.writeSignal, async () => {
-      // Detach before and after, so that a read that begins after the write never sees older data.
+      // Detach when the write is sent and when it is answered: a read after either must not join an older exchange.
       coalescing.detach(param.residence_id);
       try {
         return await exchange(command, param, decode, session.writeSignal);
@@ -83,13 +83,13 @@ export function createCommandApiClient(
     const command = createCommand(name, false, param.residence_id);
     return record(command, session.readSignal, async () => {
       const key = JSON.stringify([session.authorization, name, param]);
-      const found = await coalescing.share(key, command, session.readSignal, (signal) =>
+      const found = await coalescing.joinOrStart(key, command, session.readSignal, (signal) =>
         exchange(command, param, decode, signal),
       );
-      // Each operation that shares the reply waits for its own turn and holds the memory of the value until it ends.
+      // An operation that joined the exchange waits for another turn of the event loop, to spread the work.
       if (command.coalesced) {
         await turnFor(found.bytes);
-        if (session.readSignal.aborted) throw abandoned(session.readSignal, true);
+        if (session.readSignal.aborted) throw abandoned(session.readSignal, { sent: true });
       }
       reserve(found.bytes + (Array.isArray(found.value) ? found.value.length : 1) * BYTES.ticket, 'reply');
       return found;
@@ -119,9 +119,7 @@ export function createCommandApiClient(
     getMaintenanceList: (residenceId: string): Promise<Maintenance[]> =>
       read('get_maintenance_list', { residence_id: residenceId }, (result) => decodeList(result, residenceId)),
 
-    /**
-     * Returns one repair request. The failure for an unknown id is undocumented, so the list decides whether it exists.
-     */
+    /** Returns one repair request. The vendor documents no reply for an unknown id: see loaders.ts. */
     getMaintenanceInfo: (key: MaintenanceKey): Promise<Maintenance> =>
       read('get_maintenance_info', toParam(key), (result) => decodeInfo(result, key)),
 
@@ -142,7 +140,10 @@ export function createCommandApiClient(
     deleteMaintenanceInfo: (key: MaintenanceKey): Promise<void> =>
       write('delete_maintenance_info', toParam(key), decodeDeleted),
 
-    /** Deletes repair requests of one residence. The reply has no result for each id, so all or none may be deleted. */
+    /**
+     * Deletes repair requests of one residence. The reply has no result for each id: after a failure, any of them may
+     * be deleted.
+     */
     batchDeleteMaintenanceInfo: (residenceId: string, maintenanceIds: readonly string[]): Promise<void> => {
       const maintenances = maintenanceIds.map((id) => ({ maintenance_id: id }));
       return write('batch_delete_maintenance_info', { residence_id: residenceId, maintenances }, decodeDeleted);
@@ -151,8 +152,8 @@ export function createCommandApiClient(
 }
 
 /**
- * Writes the record of a command to its span, with an event per attempt. A coalesced or refused command has no attempts
- * of its own.
+ * Writes the record of a command to its span, with an event per attempt. A coalesced command only has the attempts of
+ * another command, and a refused command has none.
  */
 function describeCommand(span: Span, { id, coalesced, attempts }: Command, endpoint: Attributes): void {
   span.setAttributes({ 'command.id': id, 'command.coalesced': coalesced, 'command.attempts': attempts.length });

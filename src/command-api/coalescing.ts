@@ -1,5 +1,6 @@
 /**
- * Request coalescing: identical reads share an exchange in flight if it was sent at most 50 ms ago. Nothing is cached.
+ * Request coalescing: identical reads share an exchange that is not sent yet, or was sent at most 50 ms ago. Nothing is
+ * cached.
  */
 import { addAbortListener } from 'node:events';
 import { type SpanContext, trace } from '@opentelemetry/api';
@@ -7,14 +8,15 @@ import { type Command, joinCommand } from './command.ts';
 import { abandoned } from './errors.ts';
 
 /**
- * The maximum age of an exchange to join. Other replicas do not know our writes, so older exchanges could miss them.
+ * The maximum age of an exchange to join. A write on another replica detaches nothing here, so a read after that write
+ * may join an exchange from before it. This limits the age of its data.
  */
 const JOINABLE_MS = 50;
 
 interface Exchange {
   readonly command: Command;
   readonly result: Promise<unknown>;
-  readonly end: AbortController;
+  readonly abort: AbortController;
   /** The span of the command that is really sent. */
   readonly span: SpanContext | undefined;
   waiting: number;
@@ -30,14 +32,14 @@ export function createCoalescing() {
   }
 
   function start(key: string, command: Command, run: Run<unknown>): Exchange {
-    const end = new AbortController();
-    const result = run(end.signal).finally(() => forget(key, exchange));
-    const exchange = { command, result, end, span: trace.getActiveSpan()?.spanContext(), waiting: 0 };
+    const abort = new AbortController();
+    const result = run(abort.signal).finally(() => forget(key, exchange));
+    const exchange = { command, result, abort, span: trace.getActiveSpan()?.spanContext(), waiting: 0 };
     exchanges.set(key, exchange);
     return exchange;
   }
 
-  /** Returns the exchange of a key, unless its latest attempt is too old. */
+  /** Returns the exchange of a key if it is not sent yet, or if its latest attempt is recent. */
   function find(key: string): Exchange | undefined {
     const exchange = exchanges.get(key);
     const sentAt = exchange?.command.attempts.at(-1)?.start ?? Number.POSITIVE_INFINITY;
@@ -49,24 +51,24 @@ export function createCoalescing() {
      * Joins the exchange of a key or starts one. The key must contain everything that decides the reply, including the
      * caller's token. `signal` ends the waiting. If no other caller waits, it also aborts the exchange.
      */
-    async share<T>(key: string, own: Command, signal: AbortSignal, run: Run<T>): Promise<T> {
+    async joinOrStart<T>(key: string, own: Command, signal: AbortSignal, run: Run<T>): Promise<T> {
       const joined = find(key);
       if (joined) joinCommand(own, joined.command);
       if (joined?.span) trace.getActiveSpan()?.addLink({ context: joined.span });
       const exchange = joined ?? start(key, own, run);
       exchange.waiting++;
-      const left = Promise.withResolvers<never>();
+      const disconnected = Promise.withResolvers<never>();
       using _ = addAbortListener(signal, () => {
         exchange.waiting--;
-        if (exchange.waiting > 0) return left.reject(abandoned(signal, true));
-        // Aborting the exchange rejects this waiter.
+        if (exchange.waiting > 0) return disconnected.reject(abandoned(signal, { sent: true }));
+        // Aborting the exchange rejects its result, for which this caller waits.
         forget(key, exchange);
-        exchange.end.abort(signal.reason);
+        exchange.abort.abort(signal.reason);
       });
-      return (await Promise.race([exchange.result, left.promise])) as T;
+      return (await Promise.race([exchange.result, disconnected.promise])) as T;
     },
 
-    /** Prevents later reads from joining the exchanges of a residence, for all callers. */
+    /** Prevents later reads, of any caller, from joining the current exchanges of a residence. */
     detach(residenceId: string): void {
       for (const [key, { command }] of exchanges) {
         if (command.residenceId === residenceId) exchanges.delete(key);

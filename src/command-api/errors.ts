@@ -51,8 +51,11 @@ interface Details {
   readonly limit?: number;
   /** False only if the command certainly never left this process. */
   readonly sent?: boolean;
-  /** We abandoned the command. The circuit breaker ignores such failures, and they are not retried. */
-  readonly gaveUp?: boolean;
+  /**
+   * Says nothing about the command API: we abandoned the command, or our process failed. The breaker ignores it; no
+   * retry.
+   */
+  readonly inconclusive?: boolean;
 }
 
 /** Any failure of a command. */
@@ -81,13 +84,13 @@ export class CommandApiError extends Error {
 }
 
 /** Returns the failure of an abandoned command: the operation timed out or its caller disconnected. */
-export function abandoned({ reason }: AbortSignal, sent: boolean): CommandApiError {
+export function abandoned({ reason }: AbortSignal, { sent }: { sent: boolean }): CommandApiError {
   const isOut = reason?.name === 'TimeoutError';
   const detail = isOut ? 'out of time' : 'caller disconnected';
-  return new CommandApiError(isOut ? 'timeout' : 'gone', { detail, sent, gaveUp: true });
+  return new CommandApiError(isOut ? 'timeout' : 'gone', { detail, sent, inconclusive: true });
 }
 
 /** Returns the failure of a command or reply for which this process has no room. */
-export function refused(detail: string, sent = false): CommandApiError {
-  return new CommandApiError('unavailable', { detail, sent, gaveUp: true });
+export function refused(detail: string, { sent } = { sent: false }): CommandApiError {
+  return new CommandApiError('unavailable', { detail, sent, inconclusive: true });
 }

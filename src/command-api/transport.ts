@@ -18,9 +18,9 @@ import { abandoned, CommandApiError, refused } from './errors.ts';
 
 /** The caller's headers, deadline and signals, for all commands of an operation. */
 export interface Session {
-  /** The caller's header, unchanged. */
+  /** The caller's `Authorization`, unchanged. */
   readonly authorization: string;
-  /** The caller's header, if it is valid. */
+  /** The caller's `traceparent`, if it is valid. */
   readonly traceparent: string | undefined;
   /** The operation's deadline, on the clock of `performance.now()`. */
   readonly endsAt: number;
@@ -32,11 +32,15 @@ export interface Session {
   readonly share: Share;
 }
 
-/** The result of an attempt: a reply, or an error and the part of the reply that arrived. */
+/**
+ * The result of an attempt: a whole reply, or an error and the status and `Retry-After` of the reply, if they arrived.
+ */
 interface Outcome extends Reply {
   readonly retryAfter: string | undefined;
   readonly error: CommandApiError | undefined;
-  /** Failed on a kept connection before any byte of a response, so the upstream had probably closed it. */
+  /**
+   * Failed on a kept connection before the head of a reply. Together with a reset, the upstream had probably closed it.
+   */
   readonly isStale: boolean;
 }
 
@@ -49,33 +53,35 @@ const HEADERS = {
   'accept-encoding': 'gzip',
 };
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
-/** This process has no more sockets, files or ports. That is our fault and says nothing about the command API. */
+/**
+ * This process has no more sockets, files, ports or buffers. That is our fault and says nothing about the command API.
+ */
 const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
 /**
- * A timer that is this late shows a blocked event loop. For the same time, timeouts are not counted against the command
- * API.
+ * A timer that is this late shows a blocked event loop. Attempts that time out within the next 100 ms do not count for
+ * the breaker.
  */
 const LATE_MS = 100;
 const inflate = promisify(gunzip);
 const UNKNOWN_CODING = 'unknown content coding';
-/** Failures that may pass. Not a timeout: a retry would probably take as long. */
+/** Failures that may pass. Not our own timeout of an attempt: a retry would probably take as long. */
 const TRANSIENT: readonly unknown[] = [
   ...[429, 502, 503, 504],
   ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
-  // got's code for an incomplete body, also after a reset.
+  // The last one is got's code for an incomplete body.
   ...['ECONNRESET', 'EPIPE', 'ERR_HTTP_CONTENT_LENGTH_MISMATCH'],
 ];
 /** Random pauses up to a bound that doubles, so that failed commands do not all return at once. */
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
-/** In tenths of a retry: the initial budget, the gain per command, the maximum and the price of a retry. */
+/** The retry budget, in tenths of a retry: 10 retries at the start, a tenth more per command, 100 at most. */
 const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 
-/** Creates the transport. Connects with the first command; `close` ends idle connections. */
+/** Creates the transport. Connects when the first command is sent. `close` ends the kept connections. */
 export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEMPTS, MAX_REPLY_BYTES }: Config) {
   const url = new URL(PATH, COMMAND_API_URL);
   const { Agent, request: startRequest } = url.protocol === 'https:' ? https : http;
   const [kept, single] = [new Agent({ keepAlive: true }), new Agent()];
-  // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot disable it.
+  // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot disable the verification of certificates.
   const target = { ...urlToHttpOptions(url), method: 'POST', rejectUnauthorized: true };
   const { address, port } = readEndpoint(COMMAND_API_URL);
   const endpoint = {
@@ -87,7 +93,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   let budget = BUDGET.start;
   let heldUpAt = Number.NEGATIVE_INFINITY;
   let lookedAt = performance.now();
-  // Timers run in the order of their due times, so this timer runs before almost all other late timers.
+  // Timers run in the order of their due times. So after a block, this timer runs before most timeouts of attempts.
   const watch = setInterval(() => {
     const now = performance.now();
     if (now - lookedAt > 2 * LATE_MS) heldUpAt = now;
@@ -96,7 +102,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
 
   const client = got.extend({
     method: 'POST',
-    // got would undo every content encoding that a reply claims, even thousands.
+    // got would decompress as often as the reply's header says, even thousands of times.
     decompress: false,
     followRedirect: false,
     throwHttpErrors: false,
@@ -105,8 +111,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
 
   /**
    * Sends a command. Retries a read after a failure that may pass, and a write only if it was certainly not sent.
-   * Returns the last reply; throws if no reply or too large a reply arrived. The caller must release the reply's
-   * memory.
+   * Returns the last reply, also if only the status of a 401, 403, 429 or 5xx arrived. Throws if no usable reply
+   * arrived. The caller must release the reply's memory.
    */
   async function send(command: Command, param: object, session: Session, signal: AbortSignal): Promise<Reply> {
     budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
@@ -114,7 +120,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     // need one too, because other kept connections may also be closed.
     let agent = command.write ? single : kept;
     const body = JSON.stringify({ command: command.name, id: command.id, param });
-    // Without exported spans, forward the router's span, so that the trace does not end here.
+    // Without a span of our own, forward the router's, so that the trace does not end here.
     const traceparent = currentTraceparent() ?? session.traceparent;
     const headers = {
       ...HEADERS,
@@ -130,7 +136,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
         return outcome;
       }
       await delay(pauseMs, undefined, { signal })
-        .catch(() => Promise.reject(abandoned(signal, !command.write)))
+        .catch(() => Promise.reject(abandoned(signal, { sent: !command.write })))
         .finally(() => session.share.hold(-outcome.bytes));
       agent = single;
     }
@@ -146,7 +152,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   ): Promise<Outcome> {
     startAttempt(command);
     const ended = Promise.withResolvers<CommandApiError | undefined>();
-    // By default, got would merge and copy headers, body and agent for every command, and send the body later.
+    // Start Node's request ourselves: got would copy headers, body and agent, and write the body a turn later.
     const request = () => {
       const started = startRequest(options);
       started.write(body);
@@ -157,11 +163,13 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     let chunks: Uint8Array[] = [];
     let bytes = 0;
 
-    /** Counts bytes of a reply. A reply to a write is never refused, because it tells the outcome. */
-    function hold(more: number): CommandApiError | undefined {
+    /**
+     * Counts bytes of a reply. A reply to a write is never refused for lack of memory, because it tells the outcome.
+     */
+    function countBytes(more: number): CommandApiError | undefined {
       if (bytes + more > MAX_REPLY_BYTES) return tooLarge();
       if (command.write || more <= 0) share.hold(more);
-      else if (!share.reserve(more, 'reply')) return refused('no memory for the reply', true);
+      else if (!share.reserve(more, 'reply')) return refused('no memory for the reply', { sent: true });
       bytes += more;
       return undefined;
     }
@@ -176,13 +184,13 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       return new CommandApiError(isOurs ? 'internal' : 'unavailable', {
         detail: code,
         sent: wasSent(),
-        gaveUp: isOurs,
+        inconclusive: isOurs,
       });
     }
 
     stream.on('data', (chunk: Uint8Array) => {
       chunks.push(chunk);
-      const error = hold(chunk.byteLength);
+      const error = countBytes(chunk.byteLength);
       if (error) ended.resolve(error);
     });
     stream.once('end', () => ended.resolve(undefined));
@@ -190,10 +198,10 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     const timer = setTimeout(() => {
       // If the event loop was blocked, the reply may already have arrived. Such a timeout says nothing about the
       // command API.
-      const gaveUp = performance.now() - heldUpAt < LATE_MS;
-      ended.resolve(new CommandApiError('timeout', { detail: 'ETIMEDOUT', sent: wasSent(), gaveUp }));
+      const inconclusive = performance.now() - heldUpAt < LATE_MS;
+      ended.resolve(new CommandApiError('timeout', { detail: 'ETIMEDOUT', sent: wasSent(), inconclusive }));
     }, ATTEMPT_TIMEOUT_MS);
-    using _ = addAbortListener(signal, () => ended.resolve(abandoned(signal, wasSent())));
+    using _ = addAbortListener(signal, () => ended.resolve(abandoned(signal, { sent: wasSent() })));
 
     let error = await ended.promise;
     clearTimeout(timer);
@@ -207,7 +215,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
           : explain(UNKNOWN_CODING);
       if (inflated instanceof CommandApiError) error = inflated;
       else {
-        error = hold(inflated.byteLength - bytes);
+        error = countBytes(inflated.byteLength - bytes);
         chunks = [inflated];
       }
     }
@@ -229,7 +237,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     count: number,
     { endsAt }: Session,
   ): number | undefined {
-    if (isRefusal(status) || error?.details.gaveUp || (write && error?.details.sent !== false)) return undefined;
+    if (isRefusal(status) || error?.details.inconclusive || (write && error?.details.sent !== false)) return undefined;
     if (!TRANSIENT.includes(status) && !TRANSIENT.includes(error?.details.detail)) return undefined;
     // After an idle time, all kept connections may be closed. That is no outage and costs no budget.
     if (isStale) return 0;
@@ -262,8 +270,8 @@ function isRefusal(status: number): boolean {
 
 /** Returns whether a status decides the outcome although its body did not arrive. */
 function decidesAlone(status: number, { reason }: CommandApiError): boolean {
-  const isOver = reason === 'timeout' || reason === 'gone';
-  return isRefusal(status) || (!isOver && (status === 429 || status >= 500));
+  const hasStoppedWaiting = reason === 'timeout' || reason === 'gone';
+  return isRefusal(status) || (!hasStoppedWaiting && (status === 429 || status >= 500));
 }
 
 /** Parses `Retry-After`, which is a number of seconds or a date. Returns 0 for a past or invalid value. */

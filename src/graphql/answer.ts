@@ -1,6 +1,6 @@
 /**
- * Limits the cost of a response in bytes. Lists, entities and errors are charged once each, not field by field.
- * docs/reliability.md says how the charges were measured.
+ * Limits the estimated size of a response, in bytes. A list or an entity is charged once, when it is resolved, for all
+ * its fields. docs/reliability.md says how the charges were measured.
  */
 import { type FieldNode, type GraphQLResolveInfo, Kind, type SelectionSetNode } from 'graphql';
 import type { Maintenance } from '../maintenance.ts';
@@ -10,31 +10,31 @@ import { LIMITS } from './limits.ts';
 
 /** In bytes. */
 export const COSTS = {
-  /** Includes an alias of 16 characters and an id of 70. Further characters are charged. */
+  /** Includes an alias of 16 characters, and an id, time or state of 70. Further characters are charged. */
   field: 50,
   character: 3,
   /** Without the keys of its path, which are charged as characters. */
   error: 3000,
-  /** Each scanned ticket of a list, even if it is filtered out; and each ticket of an ordered list. */
+  /** Each ticket of a list, even if it is filtered out. With `orderBy`, `orderedTicket` replaces it. */
   scannedTicket: 40,
   orderedTicket: 200,
-  /** An entity, or a list in another entity, without its fields. */
+  /** An entity, or the list `maintenances` inside an entity, in addition to the fields. */
   entity: 1000,
-  /** The factor of an inline trace. */
+  /** The factor if the response has an inline trace (`ftv1`). */
   trace: 6,
 } as const;
-const FREE = { alias: 16, id: 70 };
+const FREE = { alias: 16, value: 70 };
 const TEXTS: ReadonlySet<string> = new Set(['description', 'contact', 'feedback', 'pictureUrls']);
 
-/** The fields selected on one entry or entity: their cost, and how often each field occurs under any alias. */
+/** The fields selected on one entry or entity, nested fields included: their cost, and how often each name occurs. */
 interface Selected {
   bytes: number;
   readonly members: Map<string, number>;
 }
-// graphql passes the same array of nodes for all entries of a list.
+// Measured once per list: graphql passes the same array of nodes for all its entries.
 const measured = new WeakMap<readonly FieldNode[], Selected>();
 
-/** Returns the fields selected below the current field. Ignores `@skip` and `@include`. */
+/** Returns the fields selected below the current field, skipped or not. */
 export function selectedBeneath({ fieldNodes, fragments }: GraphQLResolveInfo): Selected {
   const known = measured.get(fieldNodes);
   if (known) return known;
@@ -44,7 +44,7 @@ export function selectedBeneath({ fieldNodes, fragments }: GraphQLResolveInfo): 
   return selected;
 }
 
-/** Adds up selections, with each fragment as often as it is spread. The validation rule has limited their number. */
+/** Adds up selections, with each fragment as often as it is spread. The rule in limits.ts has limited their number. */
 function measure({ selections }: SelectionSetNode, fragments: GraphQLResolveInfo['fragments'], sum: Selected): void {
   for (const selection of selections) {
     const inside = selection.kind === Kind.FRAGMENT_SPREAD ? fragments[selection.name.value] : selection;
@@ -53,7 +53,8 @@ function measure({ selections }: SelectionSetNode, fragments: GraphQLResolveInfo
       sum.bytes += COSTS.field + COSTS.character * Math.max(0, (alias?.value.length ?? 0) - FREE.alias);
       sum.members.set(name.value, (sum.members.get(name.value) ?? 0) + 1);
       if (name.value === 'maintenances') {
-        // Its entries are charged when their number is known. graphql reads the arguments again for each parent.
+        // Its entries are charged when their number is known. graphql copies the lists in its arguments for each
+        // parent.
         sum.bytes += COSTS.entity + COSTS.field * countValues(selection);
         continue;
       }
@@ -85,7 +86,7 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
       const cost = toCost(bytes, path);
       if (cost > left) throw new Refusal('BAD_USER_INPUT', 'The response would be too large. Request less.');
       if (!share.reserve(cost, 'answer')) {
-        // Leave room for one error per representation, so that a refused operation stays cheap.
+        // Keep only the room for one error per representation, so that a refused operation stays cheap.
         left = Math.min(left, LIMITS.representations * COSTS.error);
         throw new Refusal('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
       }
@@ -110,7 +111,10 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
   };
 }
 
-/** Runs a resolver. Returns its error, which graphql then reports, or null if the response has no room for errors. */
+/**
+ * Runs a resolver and returns its error, which graphql then reports. Once an error had no room, returns null without
+ * running it.
+ */
 export function withinBudget<T>(
   answer: AnswerBudget,
   { path }: GraphQLResolveInfo,
@@ -127,8 +131,8 @@ export function withinBudget<T>(
 }
 
 /**
- * Charges the selected fields of tickets, their texts and their undecodable members. Returns the tickets, with
- * undecodable members beyond the first 20 set to null.
+ * Charges the selected fields of tickets, their texts and their undecodable members. Returns the tickets with their
+ * undecodable members null, except for the first 20 of all tickets.
  */
 export function chargeTickets(
   tickets: readonly Maintenance[],
@@ -170,5 +174,5 @@ function lengthOf(path: Path): number {
 export function costOfText(name: string, value: string | readonly string[]): number {
   // Each text of a list is written like a field.
   if (typeof value !== 'string') return value.reduce((sum, text) => sum + COSTS.field + costOfText(name, text), 0);
-  return COSTS.character * (TEXTS.has(name) ? value.length : Math.max(0, value.length - FREE.id));
+  return COSTS.character * (TEXTS.has(name) ? value.length : Math.max(0, value.length - FREE.value));
 }

@@ -1,5 +1,5 @@
 /**
- * Batches the reads of one operation: k details over r residences cost r commands and one round trip.
+ * Batches the reads of one operation: loading k repair requests of r residences takes r commands, sent in parallel.
  */
 import DataLoader from 'dataloader';
 import type { CommandApiClient } from '../command-api/client.ts';
@@ -10,13 +10,16 @@ import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from '../m
 export interface Caller {
   readonly client: CommandApiClient;
   readonly loaders: ReturnType<typeof createLoaders>;
-  /** Counts writes before they are sent. Throws a `Refusal` if the operation exceeds its limit. */
+  /** Counts writes before they are sent. Throws a `Refusal` (errors.ts) if the operation exceeds its limit. */
   countWrites(count: number): void;
 }
 
 type Found = Maintenance | null;
 
-/** Creates the loaders of one operation. `countRead` counts a command before it is sent, and throws at the limit. */
+/**
+ * Creates the loaders of one operation. `countRead` counts a command before it is sent, and throws a `Refusal` at the
+ * limit.
+ */
 export function createLoaders(client: CommandApiClient, countRead: () => void) {
   const lists = new Map<string, Promise<Maintenance[]>>();
 
@@ -36,8 +39,9 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
     const found = new Map<MaintenanceKey, Found | Error>();
     const find = async ([residenceId, group]: [string, MaintenanceKey[]]) => {
       try {
-        const isListed = group.length > 1 || lists.has(residenceId);
-        const index = isListed ? await indexList(residenceId) : undefined;
+        // One list is cheaper than two commands, and free if the operation has read it already.
+        const useList = group.length > 1 || lists.has(residenceId);
+        const index = useList ? await indexList(residenceId) : undefined;
         for (const key of group) found.set(key, index ? pick(index, key) : await findByInfo(key));
       } catch (error) {
         // DataLoader takes an Error as the result of one key, so that the other keys keep their results.
@@ -63,7 +67,7 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
       return await client.getMaintenanceInfo(key);
     } catch (error) {
       if (!mayNotExist(error)) throw error;
-      // The list decides whether a request exists. If the list fails too, report the first error.
+      // The vendor documents no reply for an unknown id, so the list decides. If it fails too, report the first error.
       const index = await indexList(key.residenceId).catch(() => {
         throw error;
       });
@@ -72,10 +76,16 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
   }
 
   return {
-    /** Loads the repair requests of a residence, in the command API's order, with one command per operation. */
+    /**
+     * Loads the repair requests of a residence, in the command API's order. Sends one command per residence and
+     * operation.
+     */
     loadList,
     details,
-    /** Clears a residence after a write, so that later reads are current. Clears all details, which are few. */
+    /**
+     * Clears a residence after a write, so that later reads are current. Clears the details of all residences, which is
+     * simpler.
+     */
     clearResidence(residenceId: string): void {
       lists.delete(residenceId);
       details.clearAll();
@@ -88,7 +98,9 @@ function pick(index: ReadonlyMap<string, readonly Maintenance[]>, { maintenanceI
   return index.get(maintenanceId)?.[0] ?? null;
 }
 
-/** Returns whether a failed info may mean that the request does not exist: rejected, or an empty result. */
+/**
+ * Returns whether a failed get_maintenance_info may mean that the request does not exist: rejected, or an empty result.
+ */
 function mayNotExist(error: unknown): boolean {
   return error instanceof CommandApiError && (error.reason === 'rejected' || error.details.flaw === 'empty');
 }

@@ -20,19 +20,21 @@ import { VERSION } from '../version.ts';
 import { acceptJsonBodies } from './request-body.ts';
 import { createRouterGuard } from './router-secret.ts';
 
-// Longer than the idle timeout of every router (Cosmo: 90 s). Otherwise a router could send on a connection that we
-// close.
+// Longer than the idle timeout of every router; Cosmo's is the longest, 90 s. Otherwise a router could send on a
+// connection that we close.
 const KEEP_ALIVE_MS = 120_000;
 const SERVER_OPTIONS = {
   keepAliveTimeout: KEEP_ALIVE_MS,
   // Measured from the first byte of a request to the end of its body.
   requestTimeout: KEEP_ALIVE_MS + 10_000,
-  // Closes a connection without traffic, whose client reads no response. Longer than any operation may take.
+  // Closes a connection without traffic, for example if its client reads no response. Longer than any operation may
+  // take.
   connectionTimeout: KEEP_ALIVE_MS + 10_000,
   http: { headersTimeout: KEEP_ALIVE_MS + 5000, connectionsCheckingInterval: 5000 },
 };
+// Added to an operation's deadline before its response is cut off during shutdown.
 const GRACE_MS = 1000;
-// Delay refusals: hundreds of connections that retry at once would keep half of the processor busy.
+// Delay 503: hundreds of connections that retry immediately would keep half of the processor busy.
 const REFUSAL_DELAY_MS = 200;
 /** Only such request ids are safe to log unchanged. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
@@ -46,7 +48,7 @@ const PROBES: readonly unknown[] = ['/health/live', '/health/ready'];
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The memory reserved for this operation. */
+    /** The memory account of this operation. Absent for health checks and metrics. */
     share: Share;
     /** Settles when the operation ends, which may be after its caller has disconnected. */
     answered?: Promise<unknown>;
@@ -105,7 +107,7 @@ export async function startHost<T extends BaseContext>(
     return refuse(reply, 503, 'OVERLOADED', 'Too many requests. Try again later.');
   }
 
-  /** Answers Fastify's and unforeseen errors as JSON in the shape of GraphQL errors. */
+  /** Answers errors outside of Apollo Server as JSON in the shape of GraphQL errors. */
   async function answerHttpError(error: FastifyError, _: unknown, reply: FastifyReply): Promise<FastifyReply> {
     // Node reports an invalid Host header or path with this code and without a status.
     const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
@@ -119,7 +121,7 @@ export async function startHost<T extends BaseContext>(
       ...SERVER_OPTIONS,
       bodyLimit: LIMITS.bodyBytes,
       return503OnClosing: false,
-      // Fastify would answer an invalid escape before we check the secret. Our paths contain no escapes.
+      // Our paths contain no escapes. Fastify would answer an invalid escape before we check the secret.
       rewriteUrl: ({ url = '' }) => url.replace(/^[^?]*%[^?]*/, '/'),
       genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
     });
@@ -189,7 +191,7 @@ export async function startHost<T extends BaseContext>(
       const cut = setTimeout(() => app.server.closeAllConnections(), config.OPERATION_TIMEOUT_MS + GRACE_MS);
       await app.close();
       clearTimeout(cut);
-      // A write continues after its caller has disconnected, when its connection is already closed.
+      // Wait for writes whose callers have disconnected. Fastify does not wait for them.
       await Promise.allSettled(underWay);
       metricsApp.server.closeAllConnections();
       await metricsApp.close();
@@ -197,7 +199,7 @@ export async function startHost<T extends BaseContext>(
   };
 }
 
-/** Returns the memory of a body until it is parsed: its length, or the largest allowed length if it is unknown. */
+/** Returns the bytes that an unparsed body needs: its length, or the largest allowed length if it is chunked. */
 function sizeOf({ headers }: FastifyRequest): number {
   if (headers['transfer-encoding'] !== undefined) return LIMITS.bodyBytes;
   return Math.min(Number(headers['content-length'] ?? 0), LIMITS.bodyBytes);
