@@ -54,7 +54,7 @@ const LEAKY_HEADERS = {
  * that the command holds, in its message and in a member, as errors of libraries do.
  */
 const UNFORESEEN = preloadFault(`
-  const text = process.env.ROUTER_SECRET + stringify(value);
+  const text = process.env.ROUTER_SECRET + JSON.stringify(body);
   throw Object.assign(new TypeError(text), { code: 'ERR_UNFORESEEN', options: { text } });`);
 
 interface Process {

@@ -101,14 +101,30 @@ export function watch(child: ChildProcessWithoutNullStreams) {
 }
 
 /**
- * What a process of its own is to `--import`: commands to the residence "unforeseen" do what this JavaScript does, which is
- * given the command as `value` and the true `stringify`.
+ * Returns a module for `--import`: in that process, sending a command to the residence "unforeseen" runs this JavaScript,
+ * which has the command's body as `body`. A module hook wraps `createTransport` of src/.
  */
 export function preloadFault(javascript: string): string {
+  const transport = new URL('src/command-api/transport.ts', ROOT).href;
+  const wrapper = `
+    import { createTransport as create } from '${transport}?wrapped';
+    export function createTransport(config) {
+      const { send, ...others } = create(config);
+      return {
+        ...others,
+        async send({ name, id }, param) {
+          const body = { command: name, id, param };
+          if (param.residence_id === 'unforeseen') { ${javascript} }
+          return send(...arguments);
+        },
+      };
+    }`;
   return `data:text/javascript,${encodeURIComponent(`
-    const { stringify } = JSON;
-    JSON.stringify = (value, ...rest) => {
-      if (value?.param?.residence_id !== 'unforeseen') return stringify(value, ...rest);
-      ${javascript}
-    };`)}`;
+    import { registerHooks } from 'node:module';
+    registerHooks({
+      load(url, context, nextLoad) {
+        if (url !== '${transport}') return nextLoad(url, context);
+        return { format: 'module', source: ${JSON.stringify(wrapper)}, shortCircuit: true };
+      },
+    });`)}`;
 }
