@@ -1,4 +1,6 @@
-import type { ChildProcess } from 'node:child_process';
+/**
+ * The programs as processes: their start, signals, crashes and log.
+ */
 import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
@@ -9,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { request } from '../support/load.ts';
+import { request as agentRequest } from '../support/load.ts';
 import {
   argumentsOf,
   killAll,
@@ -21,15 +23,26 @@ import {
   start,
   watch,
 } from '../support/process.ts';
+import { parseAnswers, request } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
-import { ROUTER_SECRET } from '../support/subgraph.ts';
+import { askAt, ROUTER_SECRET } from '../support/subgraph.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { until } from '../support/wait.ts';
 
 const R = EXAMPLE.residenceId;
-// Enough for the production server to start; nothing answers at that command API.
-const ENV = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
+const LIST = `{ maintenances(residenceId: "${R}") { contact } }`;
+const SLOW = '{ maintenances(residenceId: "slow") { contact } }';
+const LISTED = { maintenances: [{ contact: '10086' }] };
+const DELETE = `mutation { deleteMaintenance(id: "${R}:m") { id } }`;
+// Nothing listens at this command API.
+const ENV = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET, DRAIN_DELAY_MS: '0' };
+const READY = /"url":"([^"]+)","msg":"ready"/;
+// 4,000 log lines of over 500 bytes are more than the pipe and the server hold.
+const OPERATIONS = 4000;
+const LONG_NAME = 'Long'.repeat(25);
 
+type Server = ReturnType<typeof watch>;
+const runMain = (env: NodeJS.ProcessEnv) => run('src/main.ts', env);
 const cleanups: (() => unknown)[] = [];
 
 afterEach(async () => {
@@ -37,259 +50,149 @@ afterEach(async () => {
   for (const cleanUp of cleanups.splice(0)) await cleanUp();
 });
 
-async function post(url: string, query: string, headers: Record<string, string>) {
-  const response = await fetch(`${url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${EXAMPLE.token}`, ...headers },
-    body: JSON.stringify({ query }),
-  });
-  return response.json();
+/** Starts a command API and a server that uses it, and waits until the server is ready. */
+async function serve(env: NodeJS.ProcessEnv = {}, runServer: (env: NodeJS.ProcessEnv) => Server = runMain) {
+  const upstream = await startUpstream();
+  cleanups.push(upstream.stop);
+  const server = runServer({ ...ENV, COMMAND_API_URL: upstream.url, ...env });
+  const [, url = ''] = await server.until(READY);
+  return { upstream, server, url, address: { host: '127.0.0.1', port: Number(new URL(url).port) } };
 }
 
-/** How many operations `logMuch` asks. Their lines are more than pipes and the server hold. */
-const OPERATIONS = 4000;
-const MUCH = 'Much'.repeat(25);
+const ask = (url: string, query: string) => askAt(`${url}/graphql`, query, { headers: HEADERS });
 
-/** Starts the server that ships, its log at `stdout`. It crashes on SIGUSR2. */
-function startMain(env: NodeJS.ProcessEnv, stdout: 'pipe' | number) {
-  const crash = `data:text/javascript,process.on('SIGUSR2', () => { throw new Error('crash') })`;
-  const args = ['--import', crash, 'src/main.ts'];
-  return start(process.execPath, args, env, ['ignore', stdout, 'pipe']);
+/** Waits until the server has closed its port. */
+async function untilClosed(address: net.NetConnectOpts): Promise<void> {
+  await until(
+    () =>
+      new Promise((resolve) => {
+        const socket = net.connect(address).on('error', () => resolve(true));
+        socket.on('connect', () => resolve(!socket.destroy()));
+      }),
+  );
 }
 
-/** Asks operations whose log lines have over 500 bytes. All must be answered. */
-async function logMuch(url: string): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 10 });
-  cleanups.push(() => agent.destroy());
-  const long = 'x'.repeat(100);
-  const headers = { ...HEADERS, 'apollographql-client-name': long, 'apollographql-client-version': long };
-  const body = JSON.stringify({ query: `query ${MUCH} { __typename }` });
-  const ask = async () => (await request(agent, `${url}/graphql`, { headers, body })).status;
-  expect(new Set(await Promise.all(Array.from({ length: OPERATIONS }, ask)))).toEqual(new Set([200]));
-}
-
-type Watched = ReturnType<typeof watch>;
-
-const runMain = (env: NodeJS.ProcessEnv) => run('src/main.ts', env);
-
-/** Sends a signal again as soon as the server has taken the first. */
-async function signalTwice({ child, until }: Watched, signal: NodeJS.Signals): Promise<void> {
+async function stop({ child, exit }: Server, signal: NodeJS.Signals = 'SIGTERM'): Promise<unknown> {
   child.kill(signal);
-  await until(/"msg":"stopping"/);
-  child.kill(signal);
-}
-
-/** Takes a free port, for another server to find it taken. */
-async function holdPort() {
-  const holder = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => holder.once('listening', resolve));
-  return { holder, port: (holder.address() as net.AddressInfo).port };
-}
-
-/** Waits until nobody listens there any more. */
-async function untilRefused(url: string): Promise<void> {
-  const { hostname, port } = new URL(url);
-  const refused = () =>
-    new Promise<boolean>((resolve) => {
-      const socket = net.connect(Number(port), hostname);
-      socket.on('error', () => resolve(true));
-      socket.on('connect', () => {
-        socket.destroy();
-        resolve(false);
-      });
-    });
-  while (!(await refused())) await new Promise((resolve) => setTimeout(resolve, 50));
+  return exit;
 }
 
 describe('npm start', () => {
-  it('goes on serving for a while after SIGTERM, not ready, then answers what is under way and exits with 0', async () => {
-    const upstream = await startUpstream();
-    const subgraph = run('src/main.ts', {
-      HOST: '127.0.0.1',
-      PORT: '0',
-      COMMAND_API_URL: upstream.url,
-      ROUTER_SECRET,
-      DRAIN_DELAY_MS: '1500',
-    });
-    const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
+  it('serves for a while after SIGTERM, not ready, then ends what is in flight and exits with 0', async () => {
+    const { upstream, server, url, address } = await serve({ DRAIN_DELAY_MS: '1500' });
     expect((await fetch(`${url}/health/ready`)).status).toBe(200);
-    let release = () => {};
-    const arrived = new Promise<void>((resolve) => {
-      upstream.fail(({ param }, response) => {
-        if (param.residence_id !== 'slow') return undefined;
-        release = () => response.end('{"success":true,"result":[]}');
-        resolve();
-        return 'taken';
-      });
-    });
-    const secret = { 'router-authorization': ROUTER_SECRET };
-    const slow = post(url, '{ maintenances(residenceId: "slow") { id } }', secret);
-    await arrived;
-    subgraph.child.kill('SIGTERM');
-    await subgraph.until(/"msg":"stopping"/);
+    const release = upstream.hold();
+    const slow = ask(url, SLOW);
+    await until(() => upstream.received.length === 1);
+    upstream.fail(undefined);
+    server.child.kill('SIGTERM');
+    await server.until(/"msg":"stopping"/);
     const ready = await fetch(`${url}/health/ready`);
     expect([ready.status, ready.headers.get('connection')]).toEqual([503, 'close']);
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
     const refused = await fetch(`${url}/graphql`, { method: 'POST' });
     expect([refused.status, refused.headers.get('connection')]).toEqual([401, 'close']);
-    expect(await post(url, `{ maintenances(residenceId: "${R}") { contact } }`, secret)).toEqual({
-      data: { maintenances: [{ contact: '10086' }] },
-    });
-    await untilRefused(url);
+    expect((await ask(url, LIST)).data).toEqual(LISTED);
+    await untilClosed(address);
     release();
-    expect(await slow).toEqual({ data: { maintenances: [] } });
-    expect(await subgraph.exit).toBe(0);
-    expect(subgraph.output()).toMatch(/"msg":"stopping"[\s\S]+"msg":"stopped"/);
-    await upstream.stop();
+    expect((await slow).data).toEqual({ maintenances: [] });
+    expect(await server.exit).toBe(0);
+    expect(server.output()).toMatch(/"msg":"stopping"[\s\S]+"msg":"stopped"/);
   });
 
-  it('cuts off what takes longer than an operation may, and exits with 0', async () => {
-    const subgraph = run('src/main.ts', {
-      ...ENV,
-      DRAIN_DELAY_MS: '0',
-      ATTEMPT_TIMEOUT_MS: '100',
-      OPERATION_TIMEOUT_MS: '200',
-    });
-    const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
-    const { hostname, port } = new URL(url);
-    const socket = net.connect(Number(port), hostname);
+  it('cuts off requests that take longer than an operation may, and exits with 0', async () => {
+    const { server, url, address } = await serve({ ATTEMPT_TIMEOUT_MS: '100', OPERATION_TIMEOUT_MS: '200' });
+    const socket = net.connect(address).on('error', () => {});
     const closed = new Promise((resolve) => socket.once('close', resolve));
-    // A body that never comes keeps the request under way for good.
-    socket.on('error', () => {});
-    socket.write(
-      `POST /graphql HTTP/1.1\r\nhost: x\r\nrouter-authorization: ${ROUTER_SECRET}\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{`,
+    const head = ['POST /graphql HTTP/1.1', 'host: x', `router-authorization: ${ROUTER_SECRET}`];
+    socket.write(request([...head, 'content-type: application/json'], '{"query":""}').subarray(0, -1));
+    await fetch(`${url}/health/live`);
+    expect(await stop(server)).toBe(0);
+    await closed;
+  });
+
+  it.each([10, 0])('answers a request of which %d bytes came before SIGTERM', async (bytes) => {
+    const { server, url, address } = await serve();
+    const head = Object.entries({ host: 'x', ...HEADERS }).map(([name, value]) => `${name}: ${value}`);
+    const sent = request(['POST /graphql HTTP/1.1', ...head], JSON.stringify({ query: LIST }));
+    const socket = net.connect(address);
+    const chunks = socket.toArray();
+    await once(socket, 'connect');
+    socket.write(sent.subarray(0, bytes));
+    await fetch(`${url}/health/live`);
+    server.child.kill('SIGTERM');
+    await untilClosed(address);
+    socket.write(sent.subarray(bytes));
+    const [answer] = parseAnswers(Buffer.concat(await chunks));
+    expect([answer?.status, answer?.headers.get('connection')]).toEqual([200, 'close']);
+    expect(JSON.parse(answer?.body ?? '')).toEqual({ data: LISTED });
+    expect(await server.exit).toBe(0);
+  });
+
+  it('reports an internal error, and opens no breaker, when it has no socket left', async () => {
+    const shell = ['-c', `ulimit -n 60; exec "$0" "$@"`, process.execPath, ...argumentsOf('src/main.ts')];
+    const { upstream, server, url, address } = await serve({ BREAKER_FAILURES: '1' }, (env) =>
+      watch(start('/bin/sh', shell, env)),
     );
-    await fetch(`${url}/health/live`);
-    subgraph.child.kill('SIGTERM');
-    await closed;
-    expect(await subgraph.exit).toBe(0);
-    expect(subgraph.output()).toMatch(/"msg":"stopped"/);
-  });
-
-  it.each([
-    ['half of a request', 10],
-    ['nothing at all', 0],
-  ])('answers a request that comes while it closes, on a connection that had brought %s', async (_, sentBefore) => {
-    const upstream = await startUpstream();
-    const subgraph = run('src/main.ts', { ...ENV, COMMAND_API_URL: upstream.url, DRAIN_DELAY_MS: '0' });
-    const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
-    const { hostname, port } = new URL(url);
-    const body = JSON.stringify({ query: `{ maintenances(residenceId: "${R}") { contact } }` });
-    const text = `POST /graphql HTTP/1.1\r\nhost: x\r\nrouter-authorization: ${ROUTER_SECRET}\r\ncontent-type: application/json\r\nauthorization: Bearer ${EXAMPLE.token}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
-    const socket = net.connect(Number(port), hostname);
-    let answered = '';
-    socket.on('data', (chunk) => {
-      answered += chunk;
-    });
-    const closed = new Promise((resolve) => socket.once('close', resolve));
-    await new Promise((resolve) => socket.once('connect', resolve));
-    socket.write(text.slice(0, sentBefore));
-    await fetch(`${url}/health/live`);
-    subgraph.child.kill('SIGTERM');
-    await untilRefused(url);
-    socket.write(text.slice(sentBefore));
-    await closed;
-    expect(answered).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
-    expect(answered).toMatch(/\r\nconnection: close\r\n/i);
-    expect(answered).toContain('{"data":{"maintenances":[{"contact":"10086"}]}}');
-    expect(await subgraph.exit).toBe(0);
-    await upstream.stop();
-  });
-
-  it('takes it for its own fault, and for none of the command API, when it has no socket left', async () => {
-    const upstream = await startUpstream();
-    const env = { ...ENV, COMMAND_API_URL: upstream.url, DRAIN_DELAY_MS: '0', BREAKER_FAILURES: '1' };
-    const program = ['-c', `ulimit -n 60; exec "$0" "$@"`, process.execPath, ...argumentsOf('src/main.ts')];
-    const subgraph = watch(start('/bin/sh', program, env));
-    const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    cleanups.push(() => agent.destroy());
     const ask = async (query: string) => {
-      const { text } = await request(agent, `${url}/graphql`, { headers: HEADERS, body: JSON.stringify({ query }) });
-      return JSON.parse(text);
+      const body = JSON.stringify({ query });
+      return JSON.parse((await agentRequest(agent, `${url}/graphql`, { headers: HEADERS, body })).text);
     };
-    const LIST = `{ maintenances(residenceId: "${R}") { contact } }`;
     await ask('{ __typename }');
-    // More than it can take up: it closes those for which it has none left.
-    const { hostname, port } = new URL(url);
-    const idle = Array.from({ length: 80 }, () => net.connect(Number(port), hostname).on('error', () => {}));
+    // The server closes the connections for which it has no socket.
+    const idle = Array.from({ length: 80 }, () => net.connect(address).on('error', () => {}));
     await Promise.all(idle.map((socket) => once(socket, 'connect')));
-    const settled = idle.map((socket) => once(socket, 'close'));
-    await Promise.race(settled);
-    const errorId = expect.any(String);
-    const answer = await ask(LIST);
-    expect(answer.errors).toMatchObject([{ extensions: { code: 'INTERNAL_SERVER_ERROR', errorId } }]);
-    const { errors } = await ask(`mutation { deleteMaintenance(id: "${R}:m") { id } }`);
-    expect(errors).toMatchObject([{ extensions: { code: 'INTERNAL_SERVER_ERROR', errorId, outcome: 'NOT_SENT' } }]);
-    const batch = await ask(`mutation { deleteMaintenances(ids: ["${R}:m"]) { failures { code message outcome } } }`);
-    expect(batch.data.deleteMaintenances.failures).toEqual([
-      {
-        code: 'INTERNAL_SERVER_ERROR',
-        message: expect.stringMatching(/^Internal server error, errorId \S{36}$/),
-        outcome: 'NOT_SENT',
-      },
+    await Promise.race(idle.map((socket) => once(socket, 'close')));
+    const extensions = { code: 'INTERNAL_SERVER_ERROR', errorId: expect.any(String) };
+    expect((await ask(LIST)).errors).toMatchObject([{ extensions }]);
+    expect((await ask(DELETE)).errors).toMatchObject([{ extensions: { ...extensions, outcome: 'NOT_SENT' } }]);
+    const batch = `mutation { deleteMaintenances(ids: ["${R}:m"]) { failures { code message outcome } } }`;
+    const message = expect.stringMatching(/^Internal server error, errorId \S{36}$/);
+    expect((await ask(batch)).data.deleteMaintenances.failures).toEqual([
+      { code: extensions.code, message, outcome: 'NOT_SENT' },
     ]);
-    expect(upstream.received).toHaveLength(0);
-    expect(subgraph.output()).toMatch(/"level":50.*"detail":"get_maintenance_list: EMFILE"/);
+    expect(upstream.received).toEqual([]);
+    expect(server.output()).toMatch(/"level":50.*"detail":"get_maintenance_list: EMFILE"/);
     for (const socket of idle) socket.destroy();
-    let after = answer;
-    while (after.errors) after = await ask(LIST);
-    expect(after.data).toEqual({ maintenances: [{ contact: '10086' }] });
-    agent.destroy();
-    subgraph.child.kill('SIGTERM');
-    expect(await subgraph.exit).toBe(0);
-    await upstream.stop();
+    await until(async () => JSON.stringify((await ask(LIST)).data) === JSON.stringify(LISTED));
   });
 
-  it('lets a write finish whose caller has gone', async () => {
-    const upstream = await startUpstream();
-    const subgraph = run('src/main.ts', { ...ENV, COMMAND_API_URL: upstream.url, DRAIN_DELAY_MS: '0' });
-    const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
-    let release = () => {};
-    let isCut = false;
-    const arrived = new Promise<void>((resolve) => {
-      upstream.fail((_, response) => {
-        response.once('close', () => {
-          isCut = !response.writableFinished;
-        });
-        release = () => response.end('{"success":true,"result":{}}');
-        resolve();
-        return 'taken';
-      });
+  it('finishes a write whose caller has left', async () => {
+    const { upstream, server, url, address } = await serve();
+    const { promise, resolve: release } = Promise.withResolvers<void>();
+    upstream.fail((_, response) => {
+      void promise.then(() => response.end('{"success":true,"result":{}}'));
+      return 'taken';
     });
     const caller = new AbortController();
-    const { signal } = caller;
-    const headers = {
-      'content-type': 'application/json',
-      'router-authorization': ROUTER_SECRET,
-      authorization: `Bearer ${EXAMPLE.token}`,
-    };
-    const body = JSON.stringify({ query: `mutation { deleteMaintenance(id: "${R}:m") { id } }` });
-    const asked = fetch(`${url}/graphql`, { method: 'POST', headers, body, signal }).catch(() => undefined);
-    await arrived;
+    const init = { method: 'POST', headers: HEADERS, body: JSON.stringify({ query: DELETE }), signal: caller.signal };
+    const left = fetch(`${url}/graphql`, init).catch(() => {});
+    await until(() => upstream.received.length === 1);
     caller.abort();
-    await asked;
-    subgraph.child.kill('SIGTERM');
-    await untilRefused(url);
+    await left;
+    server.child.kill('SIGTERM');
+    await untilClosed(address);
     release();
-    expect(await subgraph.exit).toBe(0);
-    expect(isCut).toBe(false);
-    expect(subgraph.output()).toMatch(/"name":"delete_maintenance_info",.*"codes":\[\],"msg":"operation"/);
-    await upstream.stop();
+    expect(await server.exit).toBe(0);
+    expect(server.output()).toMatch(/"name":"delete_maintenance_info",.*"codes":\[\],"msg":"operation"/);
   });
 
-  it.each<[string, typeof runNpmStart, (server: Watched) => unknown]>([
-    ['SIGTERM', runMain, ({ child }) => child.kill('SIGTERM')],
-    ['SIGTERM twice within a second', runMain, (server) => signalTwice(server, 'SIGTERM')],
-    ['SIGINT twice within a second', runMain, (server) => signalTwice(server, 'SIGINT')],
+  const twice = (signal: NodeJS.Signals) => async (server: Server) => {
+    server.child.kill(signal);
+    await server.until(/"msg":"stopping"/);
+    server.child.kill(signal);
+  };
+
+  it.each<[string, typeof runMain, (server: Server) => unknown]>([
+    ['SIGTERM twice within a second', runMain, twice('SIGTERM')],
+    ['SIGINT twice within a second', runMain, twice('SIGINT')],
     ['SIGTERM to npm', runNpmStart, ({ child }) => child.kill('SIGTERM')],
-    ['SIGTERM to npm and its processes', runNpmStart, ({ child }) => signalGroup(child, 'SIGTERM')],
     ['SIGINT to npm and its processes', runNpmStart, ({ child }) => signalGroup(child, 'SIGINT')],
   ])('answers every request on kept connections after %s, and exits with 0', async (_, runServer, signal) => {
-    const upstream = await startUpstream();
-    cleanups.push(upstream.stop);
-    const server = runServer({ ...ENV, COMMAND_API_URL: upstream.url, DRAIN_DELAY_MS: '500' });
-    const [, url = ''] = await server.until(/"url":"([^"]+)","msg":"ready"/);
-    // Reads are under way whenever a signal comes.
+    const { upstream, server, url } = await serve({ DRAIN_DELAY_MS: '500' }, runServer);
+    // Slow reads, so that some are in flight at the signal.
     upstream.fail(({ param }, response) => {
       if (param.residence_id !== 'slow') return undefined;
       setTimeout(() => response.end('{"success":true,"result":[]}'), 300);
@@ -298,254 +201,205 @@ describe('npm start', () => {
     let answered = 0;
     const failures: unknown[] = [];
     const askUntilClosed = async (_: unknown, index: number) => {
-      const body = JSON.stringify({ query: `{ maintenances(residenceId: "${index % 2 ? 'slow' : R}") { id } }` });
+      const body = JSON.stringify({ query: index % 2 ? SLOW : LIST });
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       for (let connection: string | undefined; connection !== 'close'; answered++) {
-        const { status, headers, text } = await request(agent, `${url}/graphql`, { headers: HEADERS, body });
+        const { status, headers, text } = await agentRequest(agent, `${url}/graphql`, { headers: HEADERS, body });
         if (status !== 200 || text.includes('"errors"')) failures.push(text);
         connection = headers.connection;
       }
     };
-    const asking = Promise.allSettled(Array.from({ length: 20 }, askUntilClosed));
+    const asking = Promise.all(Array.from({ length: 20 }, askUntilClosed));
     await until(() => answered >= 200);
     await signal(server);
-    for (const worker of await asking) if (worker.status === 'rejected') failures.push(worker.reason);
+    await asking;
     expect(failures).toEqual([]);
     expect(await server.exit).toBe(0);
     expect(server.output().match(/"msg":"stop\w+"/g)).toEqual(['"msg":"stopping"', '"msg":"stopped"']);
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)(
-    'ends at once, with 1, at %s more than a second after the first',
-    async (signal) => {
-      const subgraph = run('src/main.ts', { ...ENV, DRAIN_DELAY_MS: '60000' });
-      await subgraph.until(/"msg":"ready"/);
-      subgraph.child.kill('SIGTERM');
-      await subgraph.until(/"msg":"stopping"/);
-      await delay(1100);
-      subgraph.child.kill(signal);
-      expect(await subgraph.exit).toBe(1);
-      expect(subgraph.output()).not.toContain('"stopped"');
-    },
-  );
+  it('exits at once with 1 at a signal more than a second after the first', async () => {
+    const { server } = await serve({ DRAIN_DELAY_MS: '60000' });
+    server.child.kill('SIGTERM');
+    await server.until(/"msg":"stopping"/);
+    await delay(1100);
+    expect(await stop(server, 'SIGINT')).toBe(1);
+    expect(server.output()).not.toContain('"stopped"');
+  });
 
   it.each([
-    ['an error that nobody caught', 'process.nextTick(() => { throw new Error(env.QUOTED); })'],
-    ['a rejection that nobody handled', 'Promise.reject(Object.assign(new TypeError(env.QUOTED), { x: env.QUOTED }))'],
-    ['something thrown that is no error', 'process.nextTick(() => { throw env.QUOTED; })'],
-  ])('logs %s without what it quotes, and ends with 1', async (_, crash) => {
-    // Beside the server that ships, in its process, on a signal that it does not use.
-    const preload = `data:text/javascript,const { env } = process; process.on('SIGUSR2', () => { ${crash} })`;
-    const env = { ...ENV, QUOTED: 'canary-crash' };
-    const subgraph = watch(start(process.execPath, ['--import', preload, 'src/main.ts'], env));
-    await subgraph.until(/"msg":"ready"/);
-    subgraph.child.kill('SIGUSR2');
-    expect(await subgraph.exit).toBe(1);
-    expect(subgraph.output()).toMatch(/"level":60.*"err":\{"type":"(Error|TypeError|string)".*"msg":"crashed"\}\n$/);
-    expect(subgraph.output()).not.toContain('canary');
-    expect(subgraph.output()).not.toContain(ROUTER_SECRET);
-  });
-
-  it('refuses to start without its environment, says every fault and no stack, and exits with 1', async () => {
-    const subgraph = run('src/main.ts', { PORT: 'x' });
-    expect(await subgraph.exit).toBe(1);
-    expect(subgraph.output()).toBe(
-      [
-        'The environment cannot be used:',
-        '  PORT must be a whole number from 0 to 65535',
-        '  COMMAND_API_URL is missing: the origin of the command API, like https://api.ecloud.akubela.com',
-        '  ROUTER_SECRET is missing: what the router sends in Router-Authorization (or say ALLOW_NO_ROUTER_SECRET=true)',
-        '',
-      ].join('\n'),
-    );
-  });
-
-  it('says where it cannot listen, without a stack, and exits with 1', async () => {
-    const subgraph = run('src/main.ts', { ...ENV, HOST: 'no-such-host.invalid' });
-    expect(await subgraph.exit).toBe(1);
-    expect(subgraph.output()).toMatch(/^Cannot listen there: .*no-such-host\.invalid\. See HOST and PORT\.\n$/);
-  });
-
-  it('says which port is taken, without a stack, and exits with 1', async () => {
-    const { holder, port } = await holdPort();
-    const subgraph = run('src/main.ts', {
-      HOST: '127.0.0.1',
-      PORT: String(port),
-      COMMAND_API_URL: 'http://127.0.0.1:9',
-      ROUTER_SECRET,
-    });
-    expect(await subgraph.exit).toBe(1);
-    expect(subgraph.output()).toBe(
-      `Port ${port} is taken by another process. Set PORT or METRICS_PORT, whichever it is, to a free one.\n`,
-    );
-    holder.close();
+    ['an error', 'process.nextTick(() => { throw new Error(env.QUOTED); })'],
+    ['a rejection', 'Promise.reject(Object.assign(new TypeError(env.QUOTED), { x: env.QUOTED }))'],
+    ['a text', 'process.nextTick(() => { throw env.QUOTED; })'],
+  ])('logs %s that is not caught without its message, and exits with 1', async (_, crash) => {
+    const { server } = await serve({ QUOTED: 'canary-crash' }, (env) => watch(startCrashing(env, 'pipe', crash)));
+    expect(await stop(server, 'SIGUSR2')).toBe(1);
+    expect(server.output()).toMatch(/"level":60.*"err":\{"type":"(Error|TypeError|string)".*"msg":"crashed"\}\n$/);
+    expect(server.output()).not.toMatch(/canary|router-secret/);
   });
 
   it.each([
     ['0.0.0.0', /^http:\/\/0\.0\.0\.0:\d+$/],
     ['::1', /^http:\/\/\[::1\]:\d+$/],
-  ])(
-    'names the address that it listens on, the command API, and a secret that can be guessed: HOST=%s',
-    async (HOST, address) => {
-      const subgraph = run('src/main.ts', { ...ENV, HOST, ROUTER_SECRET: 'short-canary' });
-      const [, url = ''] = await subgraph.until(/"url":"([^"]+)","msg":"ready"/);
-      expect(url).toMatch(address);
-      expect((await fetch(`${url}/health/live`)).status).toBe(200);
-      expect(subgraph.output()).toContain('"commandApiUrl":"http://127.0.0.1:9"');
-      expect(subgraph.output()).toMatch(/"level":40.+"msg":"ROUTER_SECRET is shorter than 16 characters"/);
-      expect(subgraph.output()).not.toContain('canary');
-      subgraph.child.kill('SIGTERM');
-      await subgraph.exit;
-    },
-  );
+  ])('logs its address for HOST=%s, the command API and a short secret', async (HOST, address) => {
+    const { server, url } = await serve({ HOST, ROUTER_SECRET: 'short-canary', COMMAND_API_URL: ENV.COMMAND_API_URL });
+    expect(url).toMatch(address);
+    expect((await fetch(`${url}/health/live`)).status).toBe(200);
+    expect(server.output()).toContain('"commandApiUrl":"http://127.0.0.1:9"');
+    expect(server.output()).toMatch(/"level":40.+"msg":"ROUTER_SECRET is shorter than 16 characters"/);
+    expect(server.output()).not.toContain('canary');
+  });
 
-  it('says where its metrics are, where that is a port of their own', async () => {
-    const subgraph = run('src/main.ts', { ...ENV, METRICS_PORT: '0', DRAIN_DELAY_MS: '0' });
-    const [, port] = await subgraph.until(/"metricsPort":(\d+),"url":"[^"]+","msg":"ready"/);
-    const headers = { 'router-authorization': ROUTER_SECRET };
-    expect((await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).status).toBe(200);
-    subgraph.child.kill('SIGTERM');
-    expect(await subgraph.exit).toBe(0);
+  it('logs the port of its metrics', async () => {
+    const { server } = await serve({ METRICS_PORT: '0' });
+    const [, port] = await server.until(/"metricsPort":(\d+),"url":"[^"]+","msg":"ready"/);
+    expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(200);
   });
 });
 
-describe.each<[string, () => 'pipe' | number, (server: ChildProcess) => unknown]>([
-  ['on a full disk', () => openSync('/dev/full', 'w'), () => {}],
-  ['into a pipe whose reader has gone', () => 'pipe', ({ stdout }) => stdout?.destroy()],
-  ['into a pipe that no one reads', () => 'pipe', () => {}],
-])('a log %s', (_, openLog, harm) => {
-  async function startHarmed() {
-    const upstream = await startUpstream();
-    cleanups.push(upstream.stop);
-    const PORT = String(await freePort());
-    const server = startMain({ ...ENV, COMMAND_API_URL: upstream.url, DRAIN_DELAY_MS: '0', PORT }, openLog());
-    const exit = new Promise((resolve) => server.once('exit', resolve));
-    harm(server);
-    const url = `http://127.0.0.1:${PORT}`;
-    const isReady = () =>
-      fetch(`${url}/health/ready`).then(
-        ({ ok }) => ok,
-        () => false,
-      );
-    while (server.exitCode === null && !(await isReady())) await delay(50);
-    return { server, exit, url };
+describe('a program that cannot start exits with 1 and explains without a stack', () => {
+  const holder = net.createServer();
+  afterEach(() => void holder.close());
+
+  it.each<[string, string, NodeJS.ProcessEnv, RegExp]>([
+    [
+      'every fault of its environment',
+      'src/main.ts',
+      { PORT: 'x' },
+      /^The environment cannot be used:\n {2}PORT must be .+\n {2}COMMAND_API_URL is missing: .+\n {2}ROUTER_SECRET is missing: .+\n$/,
+    ],
+    [
+      'an unknown host',
+      'src/main.ts',
+      { ...ENV, HOST: 'no-such-host.invalid' },
+      /^Cannot listen there: .*no-such-host\.invalid\. See HOST and PORT\.\n$/,
+    ],
+    ...['src/main.ts', 'dev/main.ts'].map((file): [string, string, NodeJS.ProcessEnv, RegExp] => [
+      `a taken port of ${file}`,
+      file,
+      { ...ENV, PORT: 'taken' },
+      /^Port \d+ is taken by another process\. Set PORT or METRICS_PORT, whichever it is, to a free one\.\n$/,
+    ]),
+  ])('%s', async (_, file, env, message) => {
+    await once(holder.listen(0, '127.0.0.1'), 'listening');
+    const { port } = holder.address() as net.AddressInfo;
+    const program = run(file, env.PORT === 'taken' ? { ...env, PORT: String(port) } : env);
+    expect(await program.exit).toBe(1);
+    expect(program.output()).toMatch(message);
+  });
+});
+
+/** Starts the server with its log at `stdout`. SIGUSR2 runs `crash`. */
+function startCrashing(env: NodeJS.ProcessEnv, stdout: 'pipe' | number, crash = `throw new Error('crash')`) {
+  const preload = `data:text/javascript,const { env } = process; process.on('SIGUSR2', () => { ${crash} })`;
+  return start(process.execPath, ['--import', preload, 'src/main.ts'], env, ['ignore', stdout, 'pipe']);
+}
+
+describe('the log', () => {
+  /** Sends operations with log lines of over 500 bytes and expects an answer to each. */
+  async function logMuch(url: string): Promise<void> {
+    const agent = new Agent({ keepAlive: true, maxSockets: 10 });
+    cleanups.push(() => agent.destroy());
+    const long = 'x'.repeat(100);
+    const headers = { ...HEADERS, 'apollographql-client-name': long, 'apollographql-client-version': long };
+    const body = JSON.stringify({ query: `query ${LONG_NAME} { __typename }` });
+    const ask = async () => (await agentRequest(agent, `${url}/graphql`, { headers, body })).status;
+    expect(new Set(await Promise.all(Array.from({ length: OPERATIONS }, ask)))).toEqual(new Set([200]));
   }
 
-  it('holds up no request, and the server exits with 0 after SIGTERM', async () => {
-    const { server, exit, url } = await startHarmed();
+  it.each<[string, NodeJS.Signals, number, () => 'pipe' | number, boolean]>([
+    ['on a full disk', 'SIGTERM', 0, () => openSync('/dev/full', 'w'), false],
+    ['into a pipe whose reader has left', 'SIGTERM', 0, () => 'pipe', true],
+    ['into a pipe without a reader', 'SIGTERM', 0, () => 'pipe', false],
+    ['into a pipe without a reader', 'SIGUSR2', 1, () => 'pipe', false],
+  ])('%s delays no request, and %s ends the process with %d', async (_, signal, code, openLog, hasLeft) => {
+    const PORT = String(await freePort());
+    const child = startCrashing({ ...ENV, PORT }, openLog());
+    const url = `http://127.0.0.1:${PORT}`;
+    if (hasLeft) child.stdout.destroy();
+    const exit = once(child, 'exit');
+    await until(() =>
+      fetch(`${url}/health/ready`)
+        .then(({ ok }) => ok)
+        .catch(() => false),
+    );
     await logMuch(url);
-    server.kill('SIGTERM');
-    expect(await exit).toBe(0);
+    child.kill(signal);
+    expect((await exit)[0]).toBe(code);
   });
 
-  it('does not keep a crash from ending the process with 1', async () => {
-    const { server, exit, url } = await startHarmed();
+  it('drops lines while no one reads them, and has later lines again', async () => {
+    const { server, url } = await serve();
+    server.child.stdout.pause();
     await logMuch(url);
-    server.kill('SIGUSR2');
-    expect(await exit).toBe(1);
+    server.child.stdout.resume();
+    await until(async () => {
+      await ask(url, 'query Again { __typename }');
+      return server.output().includes('"operationName":"Again"');
+    });
+    const lines = server.output().split('\n').slice(0, -1);
+    const kept = lines.filter((line) => JSON.parse(line).operationName === LONG_NAME);
+    expect(kept.length).toBeGreaterThan(0);
+    expect(kept.length).toBeLessThan(OPERATIONS);
+    expect(await stop(server)).toBe(0);
+    expect(server.output()).toMatch(/"msg":"stopped"\}\n$/);
   });
 });
 
-it('drops log lines while no one reads them, and logs again afterwards', async () => {
-  const upstream = await startUpstream();
-  cleanups.push(upstream.stop);
-  const child = startMain({ ...ENV, COMMAND_API_URL: upstream.url, DRAIN_DELAY_MS: '0' }, 'pipe');
-  const server = watch(child);
-  const [, url = ''] = await server.until(/"url":"([^"]+)","msg":"ready"/);
-  child.stdout.pause();
-  await logMuch(url);
-  child.stdout.resume();
-  while (!server.output().includes('"operationName":"Again"')) await post(url, 'query Again { __typename }', HEADERS);
-  const lines = server.output().split('\n').slice(0, -1);
-  const much = lines.map((line) => JSON.parse(line)).filter(({ operationName }) => operationName === MUCH);
-  expect(much.length).toBeGreaterThan(0);
-  expect(much.length).toBeLessThan(OPERATIONS);
-  child.kill('SIGTERM');
-  expect(await server.exit).toBe(0);
-  expect(server.output()).toMatch(/"msg":"stopped"\}\n$/);
+const IMAGE = /^CMD (.+)$/m.exec(readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8'))?.[1] ?? '';
+
+it.each([
+  ['npm start', argumentsOf('src/main.ts'), /"msg":"ready"/],
+  ['npm run dev', argumentsOf('dev/main.ts'), /Operation +/],
+  ['npm run supergraph', argumentsOf('dev/supergraph.ts'), /Operation +/],
+  ['the image', JSON.parse(IMAGE).slice(1), /"msg":"ready"/],
+])('%s opens no inspector at SIGUSR1 and keeps running', async (_, args, ready) => {
+  const server = watch(start(process.execPath, args, ENV));
+  await server.until(ready);
+  server.child.kill('SIGUSR1');
+  await fetch(`${/(?<!commandApiUrl":")http:\/\/[\w.]+:\d+/.exec(server.output())?.[0]}/health/live`);
+  expect(await stop(server)).toBe(0);
+  expect(server.output()).not.toMatch(/debugger/i);
 });
 
-describe('a program that starts a server', () => {
-  const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
-  const command: string[] = JSON.parse(/^CMD (.+)$/m.exec(dockerfile)?.[1] ?? '');
-
-  it.each([
-    ['npm start', argumentsOf('src/main.ts'), /"msg":"ready"/],
-    ['npm run dev', argumentsOf('dev/main.ts'), /Operation +/],
-    ['npm run supergraph', argumentsOf('dev/supergraph.ts'), /Operation +/],
-    ['the image', command.slice(1), /"msg":"ready"/],
-  ])('opens no inspector at SIGUSR1 and goes on: %s', async (_, args, ready) => {
-    const server = watch(start(process.execPath, args, ENV));
-    await server.until(ready);
-    server.child.kill('SIGUSR1');
-    await fetch(`${/(?<!commandApiUrl":")http:\/\/[\w.]+:\d+/.exec(server.output())?.[0]}/health/live`);
-    server.child.kill('SIGTERM');
-    expect(await server.exit).toBe(0);
-    expect(server.output()).not.toMatch(/debugger/i);
-  });
-
-  it.each(['start', 'dev', 'supergraph'])('says that it needs Node 24 on an older Node: npm run %s', async (name) => {
-    const folder = mkdtempSync(join(tmpdir(), 'old-node-'));
-    cleanups.push(() => rmSync(folder, { recursive: true }));
-    // An older Node knows neither this version nor this option.
-    const old = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { node: '20.0.0' } })`;
-    const script = `#!/bin/sh
+it.each(['start', 'dev', 'supergraph'])('npm run %s on an older Node asks for Node 24', async (name) => {
+  const folder = mkdtempSync(join(tmpdir(), 'old-node-'));
+  cleanups.push(() => rmSync(folder, { recursive: true }));
+  // An older Node has neither this version nor this option.
+  const old = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { node: '20.0.0' } })`;
+  const script = `#!/bin/sh
 case "$*" in *--disable-sigusr1*) echo "node: bad option: --disable-sigusr1" >&2; exit 9;; esac
 exec '${process.execPath}' --import "${old}" "$@"
 `;
-    writeFileSync(join(folder, 'node'), script, { mode: 0o755 });
-    const program = watch(start('/bin/sh', ['-c', SCRIPTS[name] ?? ''], { ...ENV, PATH: folder }));
-    expect(await program.exit).toBe(1);
-    expect(program.output()).toMatch(/^This project needs Node 24 and runs on .+\n.+npm ci --ignore-scripts=false\n$/);
-  });
+  writeFileSync(join(folder, 'node'), script, { mode: 0o755 });
+  const program = watch(start('/bin/sh', ['-c', SCRIPTS[name] ?? ''], { ...ENV, PATH: folder }));
+  expect(await program.exit).toBe(1);
+  expect(program.output()).toMatch(/^This project needs Node 24 and runs on .+\n.+npm ci --ignore-scripts=false\n$/);
 });
 
-describe('an npm script', () => {
-  it.each(Object.keys(SCRIPTS))('refuses an unknown argument, and does nothing: npm run %s', async (name) => {
-    const command = SCRIPTS[name] ?? '';
-    const isOurs = command.endsWith('.ts') || command.includes('.ts ');
-    for (const argument of ['nosuch', '--nosuch']) {
-      const script = runInGroup(`${command} ${argument}`);
-      expect(await script.exit).toBeGreaterThan(0);
-      expect(script.output()).toMatch(isOurs ? /^.+\n$/ : /nosuch/);
-    }
-  });
+it.each(Object.entries(SCRIPTS))('npm run %s refuses an unknown argument and does nothing', async (_, command) => {
+  const isOwn = /\.ts( |$)/.test(command);
+  for (const argument of ['nosuch', '--nosuch']) {
+    const script = runInGroup(`${command} ${argument}`);
+    expect(await script.exit).toBeGreaterThan(0);
+    expect(script.output()).toMatch(isOwn ? /^.+\n$/ : /nosuch/);
+  }
 });
 
-describe('npm run dev', () => {
-  it('serves the emulator, the subgraph and a page, prints what to try, and ends with Ctrl-C', async () => {
-    const dev = run('dev/main.ts', { PORT: '0' });
-    const [, url = ''] = await dev.until(/Sandbox +(http:\/\/localhost:\d+)\/graphql/);
-    const [, authorization = ''] = await dev.until(/Authorization: (Bearer \S+)/);
-    const [, operation = ''] = await dev.until(/Operation +(\{.+\})\n/);
-    expect(await post(url, operation, { authorization })).toEqual({
-      data: {
-        maintenances: [
-          {
-            id: `${R}:${EXAMPLE.maintenanceId}`,
-            state: 'IN_PROGRESS',
-            description: 'test',
-            startTime: '2024-01-16T13:32:45Z',
-          },
-        ],
-      },
-      extensions: { commands: [expect.objectContaining({ command: 'get_maintenance_list', residenceId: R })] },
-    });
-    await dev.until(/> \{"command":"get_maintenance_list","id":"c[0-9a-f]{32}","param":\{"residence_id":"r31adc/);
-    expect(await post(url, '{ __schema { queryType { name } } }', {})).toMatchObject({ data: { __schema: {} } });
-    const page = await fetch(`${url}/graphql`, { headers: { accept: 'text/html' } });
-    expect(await page.text()).toContain('OpenMaintenances');
-    dev.child.kill('SIGINT');
-    expect(await dev.exit).toBe(0);
-    // The log is for who sits before it: no JSON, and nothing of where it runs.
-    expect(dev.output()).toMatch(/^\[[\d:.]+\] INFO: stopping \{"signal":"SIGINT"\}\n\[[\d:.]+\] INFO: stopped\n$/m);
+it('npm run dev serves emulator, subgraph and page, prints an example, and ends at Ctrl-C', async () => {
+  const dev = run('dev/main.ts', { PORT: '0' });
+  const [, url = ''] = await dev.until(/Sandbox +(http:\/\/localhost:\d+)\/graphql/);
+  const [, authorization = ''] = await dev.until(/Authorization: (Bearer \S+)/);
+  const [, operation = ''] = await dev.until(/Operation +(\{.+\})\n/);
+  expect(await askAt(`${url}/graphql`, operation, { token: null, headers: { authorization } })).toMatchObject({
+    data: { maintenances: [{ id: `${R}:${EXAMPLE.maintenanceId}`, state: 'IN_PROGRESS', description: 'test' }] },
+    extensions: { commands: [{ command: 'get_maintenance_list', residenceId: R }] },
   });
-
-  it('says which port is taken, without a stack, and exits with 1', async () => {
-    const { holder, port } = await holdPort();
-    const dev = run('dev/main.ts', { HOST: '127.0.0.1', PORT: String(port) });
-    expect(await dev.exit).toBe(1);
-    expect(dev.output()).toMatch(new RegExp(`^Port ${port} is taken by another process\\.`));
-    holder.close();
-  });
+  await dev.until(/> \{"command":"get_maintenance_list","id":"c[0-9a-f]{32}","param":\{"residence_id":"r31adc/);
+  expect((await askAt(`${url}/graphql`, '{ __schema { queryType { name } } }')).errors).toEqual([]);
+  const page = await fetch(`${url}/graphql`, { headers: { accept: 'text/html' } });
+  expect(await page.text()).toContain('OpenMaintenances');
+  expect(await stop(dev, 'SIGINT')).toBe(0);
+  // Lines for a person, not JSON.
+  expect(dev.output()).toMatch(/^\[[\d:.]+\] INFO: stopping \{"signal":"SIGINT"\}\n\[[\d:.]+\] INFO: stopped\n$/m);
 });
