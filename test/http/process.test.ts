@@ -12,17 +12,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { request as agentRequest } from '../support/load.ts';
-import {
-  argumentsOf,
-  killAll,
-  run,
-  runInGroup,
-  runNpmStart,
-  SCRIPTS,
-  signalGroup,
-  start,
-  watch,
-} from '../support/process.ts';
+import { argumentsOf, killAll, run, runInGroup, SCRIPTS, signalGroup, start, watch } from '../support/process.ts';
 import { parseAnswers, request } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
 import { askAt, ROUTER_SECRET } from '../support/subgraph.ts';
@@ -38,11 +28,11 @@ const DELETE = `mutation { deleteMaintenance(id: "${R}:m") { id } }`;
 const ENV = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET, DRAIN_DELAY_MS: '0' };
 const READY = /"url":"([^"]+)","msg":"ready"/;
 // 4,000 log lines of over 500 bytes are more than the pipe and the server hold.
-const OPERATIONS = 4000;
-const LONG_NAME = 'Long'.repeat(25);
+const [OPERATIONS, LONG_NAME] = [4000, 'Long'.repeat(25)];
 
 type Server = ReturnType<typeof watch>;
 const runMain = (env: NodeJS.ProcessEnv) => run('src/main.ts', env);
+const runNpmStart = (env: NodeJS.ProcessEnv) => runInGroup('exec npm start', env);
 const cleanups: (() => unknown)[] = [];
 
 afterEach(async () => {
@@ -238,54 +228,43 @@ describe('npm start', () => {
     expect(server.output()).not.toMatch(/canary|router-secret/);
   });
 
-  it.each([
-    ['0.0.0.0', /^http:\/\/0\.0\.0\.0:\d+$/],
-    ['::1', /^http:\/\/\[::1\]:\d+$/],
-  ])('logs its address for HOST=%s, the command API and a short secret', async (HOST, address) => {
-    const { server, url } = await serve({ HOST, ROUTER_SECRET: 'short-canary', COMMAND_API_URL: ENV.COMMAND_API_URL });
-    expect(url).toMatch(address);
+  it('logs its address, the command API, the port of its metrics, and that its secret is short', async () => {
+    const env = { HOST: '::1', ROUTER_SECRET: 'short-canary', METRICS_PORT: '0' };
+    const { upstream, server, url } = await serve(env);
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
-    expect(server.output()).toContain('"commandApiUrl":"http://127.0.0.1:9"');
+    const [, origin, port] = await server.until(
+      /"commandApiUrl":"([^"]+)","metricsPort":(\d+),"url":"http:\/\/\[::1\]:\d+"/,
+    );
+    expect(origin).toBe(upstream.url);
+    expect((await fetch(`http://[::1]:${port}/metrics`)).status).toBe(200);
     expect(server.output()).toMatch(/"level":40.+"msg":"ROUTER_SECRET is shorter than 16 characters"/);
     expect(server.output()).not.toContain('canary');
   });
-
-  it('logs the port of its metrics', async () => {
-    const { server } = await serve({ METRICS_PORT: '0' });
-    const [, port] = await server.until(/"metricsPort":(\d+),"url":"[^"]+","msg":"ready"/);
-    expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(200);
-  });
 });
 
-describe('a program that cannot start exits with 1 and explains without a stack', () => {
-  const holder = net.createServer();
-  afterEach(() => void holder.close());
-
-  it.each<[string, string, NodeJS.ProcessEnv, RegExp]>([
-    [
-      'every fault of its environment',
-      'src/main.ts',
-      { PORT: 'x' },
-      /^The environment cannot be used:\n {2}PORT must be .+\n {2}COMMAND_API_URL is missing: .+\n {2}ROUTER_SECRET is missing: .+\n$/,
-    ],
-    [
-      'an unknown host',
-      'src/main.ts',
-      { ...ENV, HOST: 'no-such-host.invalid' },
-      /^Cannot listen there: .*no-such-host\.invalid\. See HOST and PORT\.\n$/,
-    ],
-    ...['src/main.ts', 'dev/main.ts'].map((file): [string, string, NodeJS.ProcessEnv, RegExp] => [
-      `a taken port of ${file}`,
-      file,
-      { ...ENV, PORT: 'taken' },
-      /^Port \d+ is taken by another process\. Set PORT or METRICS_PORT, whichever it is, to a free one\.\n$/,
-    ]),
-  ])('%s', async (_, file, env, message) => {
-    await once(holder.listen(0, '127.0.0.1'), 'listening');
-    const { port } = holder.address() as net.AddressInfo;
-    const program = run(file, env.PORT === 'taken' ? { ...env, PORT: String(port) } : env);
+describe('a program that cannot start', () => {
+  async function expectFailure(file: string, env: NodeJS.ProcessEnv, message: string): Promise<void> {
+    const program = run(file, env);
     expect(await program.exit).toBe(1);
-    expect(program.output()).toMatch(message);
+    expect(program.output()).toEqual(expect.stringMatching(new RegExp(`^${message}\\n$`)));
+  }
+
+  it('prints every fault of its environment, without a stack', async () => {
+    const faults = ['PORT must be .+', 'COMMAND_API_URL is missing: .+', 'ROUTER_SECRET is missing: .+'];
+    await expectFailure('src/main.ts', { PORT: 'x' }, ['The environment cannot be used:', ...faults].join('\n  '));
+  });
+
+  it('prints that its host is unknown, without a stack', async () => {
+    const message = 'Cannot listen there: .*no-such-host\\.invalid\\. See HOST and PORT\\.';
+    await expectFailure('src/main.ts', { ...ENV, HOST: 'no-such-host.invalid' }, message);
+  });
+
+  it.each(['src/main.ts', 'dev/main.ts'])('prints which port is taken, without a stack: %s', async (file) => {
+    const upstream = await startUpstream();
+    cleanups.push(upstream.stop);
+    const { port: PORT } = new URL(upstream.url);
+    const hint = 'Set PORT or METRICS_PORT, whichever it is, to a free one';
+    await expectFailure(file, { ...ENV, PORT }, `Port ${PORT} is taken by another process\\. ${hint}\\.`);
   });
 });
 

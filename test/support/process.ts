@@ -1,78 +1,75 @@
 /**
- * The project's programs as processes of their own.
+ * The project's programs as processes.
  */
-import { type ChildProcess, type ChildProcessWithoutNullStreams, type StdioOptions, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, type SpawnOptions, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = new URL('../..', import.meta.url);
 export const SCRIPTS: Record<string, string> = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')).scripts;
 
-const running = new Set<ChildProcess>();
-const groups = new Set<ChildProcess>();
+const running = new Set<() => void>();
 
-/** Kills whatever was started here and still runs. */
+/** Kills all processes that were started here and still run. */
 export function killAll(): void {
-  for (const child of running) child.kill('SIGKILL');
-  for (const group of groups) signalGroup(group, 'SIGKILL');
+  for (const kill of running) kill();
 }
 
-/** Sends a signal to a process and to all that it started, as terminals and supervisors do. */
+/** Sends a signal to a process group, as terminals and supervisors do. */
 export function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   process.kill(-Number(pid), signal);
 }
 
-/** Starts a program, with this environment and no other. */
+function spawnTracked(command: string, args: readonly string[], options: SpawnOptions): ChildProcessWithoutNullStreams {
+  const child = spawn(command, args, { cwd: ROOT, ...options }) as ChildProcessWithoutNullStreams;
+  const kill = () => (options.detached ? signalGroup(child, 'SIGKILL') : child.kill('SIGKILL'));
+  running.add(kill);
+  child.on('close', () => running.delete(kill));
+  return child;
+}
+
+/** Starts a program with exactly this environment. */
 export function start(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-  stdio: StdioOptions = 'pipe',
+  stdio: SpawnOptions['stdio'] = 'pipe',
 ): ChildProcessWithoutNullStreams {
-  const child = spawn(command, args, { cwd: ROOT, env, stdio }) as ChildProcessWithoutNullStreams;
-  running.add(child);
-  child.on('close', () => running.delete(child));
-  return child;
+  return spawnTracked(command, args, { env, stdio });
 }
 
-/** Runs `npm start` in a process group of its own. */
-export function runNpmStart(given: NodeJS.ProcessEnv) {
-  return runInGroup('exec npm start', given);
-}
-
-/** Runs a command as npm runs a script, in a process group of its own. */
+/** Runs a command as npm runs a script, in a new process group. */
 export function runInGroup(command: string, given: NodeJS.ProcessEnv = {}, folder: URL | string = ROOT) {
   const { PATH, HOME } = process.env;
   const env = { PATH: `${fileURLToPath(new URL('node_modules/.bin', ROOT))}:${PATH}`, HOME, ...given };
-  const child = spawn('/bin/sh', ['-c', command], { cwd: folder, env, detached: true });
-  groups.add(child);
-  child.on('close', () => groups.delete(child));
-  return watch(child);
+  return watch(spawnTracked('/bin/sh', ['-c', command], { cwd: folder, env, detached: true }));
 }
 
-/** Returns the arguments of Node in the npm script that runs `file`, and the usual ones for a file that no script runs. */
+/** Returns the arguments of Node in the npm script that runs `file`, or the usual arguments if no script runs it. */
 export function argumentsOf(file: string): string[] {
-  const script = Object.values(SCRIPTS).find((one) => one.endsWith(` ${file}`));
+  const script = Object.values(SCRIPTS).find((command) => command.endsWith(` ${file}`));
   return script?.split('exec node ')[1]?.split(' ') ?? ['--import', './check-node.mjs', file];
 }
 
-/** Starts one of the project's programs as its npm script does. */
+/** Starts a program of the project as its npm script does. */
 export function startProgram(file: string, env: NodeJS.ProcessEnv, args: readonly string[] = []) {
   return start(process.execPath, [...argumentsOf(file), ...args], env);
 }
 
-/** Runs one of the project's programs and keeps what it prints. */
+/** Starts a program of the project and collects its output. */
 export function run(...program: Parameters<typeof startProgram>) {
   return watch(startProgram(...program));
 }
 
+/** Collects the output of a process. */
 export function watch(child: ChildProcessWithoutNullStreams) {
   let output = '';
-  const watchers = new Set<() => void>();
+  let printed = Promise.withResolvers<void>();
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {
       output += chunk;
-      for (const look of watchers) look();
+      printed.resolve();
+      printed = Promise.withResolvers();
     });
   }
   const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
@@ -80,22 +77,15 @@ export function watch(child: ChildProcessWithoutNullStreams) {
     child,
     exit,
     output: () => output,
-    /** Waits for the output to match; fails with all of it where the process ends first. */
+    /** Waits until the output matches. Throws all of it if the process ends first. */
     async until(pattern: RegExp): Promise<RegExpExecArray> {
-      const seen = new Promise<RegExpExecArray>((resolve) => {
-        const look = () => {
-          const match = pattern.exec(output);
-          if (!match) return;
-          watchers.delete(look);
-          resolve(match);
-        };
-        watchers.add(look);
-        look();
-      });
-      const ended = exit.then((code) => {
-        throw new Error(`ended with ${code}: ${output}`);
-      });
-      return Promise.race([seen, ended]);
+      let hasEnded = false;
+      for (;;) {
+        const match = pattern.exec(output);
+        if (match) return match;
+        if (hasEnded) throw new Error(`ended with ${await exit}: ${output}`);
+        hasEnded = await Promise.race([printed.promise.then(() => false), exit.then(() => true)]);
+      }
     },
   };
 }
