@@ -18,15 +18,14 @@ const LISTED = { data: { maintenances: [{ id: `${R}:${EXAMPLE.maintenanceId}` }]
 const BODY = JSON.stringify({ query: LIST });
 const WRITE = JSON.stringify({ query: `mutation { deleteMaintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id } }` });
 const [POST, HOST, CLOSE] = ['POST /graphql HTTP/1.1', 'host: subgraph.example', 'connection: close'];
-const JSON_TYPE = 'content-type: application/json';
+const [JSON_TYPE, CHUNKED] = ['content-type: application/json', 'transfer-encoding: chunked'];
 const CREDENTIALS = [`router-authorization: ${ROUTER_SECRET}`, `authorization: Bearer ${EXAMPLE.token}`];
 const HEADERS = [HOST, ...CREDENTIALS, JSON_TYPE];
-const CHUNKED = 'transfer-encoding: chunked';
 const INTERNALS = /<|node_modules|\.[jt]s:|\bat /;
 
 const subgraph = useSubgraph();
 
-const send = (bytes: string | Buffer, options?: { end: boolean }) => sendBytes(subgraph.url, bytes, options);
+const send = (bytes: string | Buffer) => sendBytes(subgraph.url, bytes);
 /** Returns a request whose head is sent unchanged, without a computed length. */
 const raw = (head: readonly string[], rest = '') => `${head.join('\r\n')}\r\n\r\n${rest}`;
 const post = (head: readonly string[], rest?: string) => raw([POST, ...HEADERS, ...head], rest);
@@ -63,12 +62,10 @@ describe('a body', () => {
   const sized = (bytes: number) => BODY.padEnd(bytes);
 
   it.each<[string, string | Buffer, string?, string?]>([
-    ['with charset=UTF-8', BODY, 'content-type: application/json;charset=UTF-8'],
-    ['with a media type in another case', BODY, 'content-type: Application/JSON; charset="utf-8"'],
+    ['with a quoted charset', BODY, 'content-type: Application/JSON; charset="UTF-8"'],
     ['with the encoding "identity"', BODY, JSON_TYPE, 'content-encoding: Identity'],
     ['with a byte order mark', `\ufeff${BODY}`],
     ['with unknown members', BODY.replace('}"}', '}","odd":{"constructor":"x"},"":null}')],
-    ['with unused variables', variables('{"x":1,"toString":"x","constructor":"x"}')],
     ['of 1 MB', sized(LIMITS.bodyBytes)],
   ])('%s is accepted', async (...[, ...sent]) => {
     expectListed(await sendBody(...sent));
@@ -80,13 +77,11 @@ describe('a body', () => {
     ['with a malformed media type', BODY, 415, 'content-type: /'],
     ['of plain text', BODY, 415, 'content-type: text/plain'],
     ['of a form', 'query={__typename}', 415, 'content-type: application/x-www-form-urlencoded'],
-    ['of a form with files', BODY, 415, 'content-type: multipart/form-data; boundary=x'],
     ['in gzip', gzipSync(BODY), 415, JSON_TYPE, 'content-encoding: gzip'],
     ['with bytes that are not UTF-8', Buffer.from(BODY.replace(R, 'r\u00ff\u00c0\u0080'), 'latin1'), 400],
     ['of two JSON values', BODY + BODY, 400],
     ['without content', '', 400],
     ['of null', 'null', 400],
-    ['of a text', '"query"', 400],
     ['of a list of operations', `[${BODY}]`, 400],
     ['without a query', '{"variables":{}}', 400],
     ['with __proto__', BODY.replace('}"}', '}","__proto__":{}}'), 400],
@@ -109,13 +104,9 @@ describe('a request with', () => {
     ['two lengths', post([length, 'content-length: 5'], WRITE)],
     ['a negative length and a request behind it', post(['content-length: -1'], post([length, CLOSE], WRITE))],
     ['a chunk that is longer than its size', post([CHUNKED], `5\r\n${WRITE}\r\n0\r\n\r\n`)],
-    ['a space after the name of a header', post(['transfer-encoding : chunked'], chunk(WRITE))],
     ['a header without a colon', post(['odd'])],
-    ['a bare LF after a header', post(['x: 1\ny: 2'])],
     ['headers over 16 KB', post([`x: ${'x'.repeat(17_000)}`]), 431],
-    ['NUL in the path', raw(['GET /graphql\u0000 HTTP/1.1', ...HEADERS])],
     ['an unknown method', raw(['EVIL /graphql HTTP/1.1', ...HEADERS])],
-    ['another version', raw(['POST /graphql HTTP/9.9', ...HEADERS])],
     ['the hello of TLS', Buffer.from(`16030100a5010000a10303${'00'.repeat(160)}`, 'hex')],
   ])('%s is refused once, and no command is sent', async (...[, bytes, status = 400]) => {
     const answers = await send(bytes);
@@ -124,23 +115,12 @@ describe('a request with', () => {
     expect(subgraph.upstream.commands()).toEqual([]);
   });
 
-  it.each(['host:', 'host: a b', 'host: [x'])('the malformed "%s" is refused', async (host) => {
-    expectRefusal(await send(request([POST, host, ...CREDENTIALS, JSON_TYPE, CLOSE], BODY)), 400);
-  });
-
-  it('a body shorter than its length is refused once the client has no more', async () => {
-    const answers = await send(post([`content-length: ${WRITE.length + 50}`], WRITE), { end: true });
-    expect(bodies(answers)).toEqual([[400, expect.objectContaining({ statusCode: 400 })]]);
-    expect(subgraph.upstream.commands()).toEqual([]);
-  });
-
-  it('no Host is refused without a body', async () => {
-    expect(bodies(await send(request([POST, ...CREDENTIALS, JSON_TYPE, CLOSE], BODY)))).toEqual([[400, '']]);
+  it('a malformed Host is refused', async () => {
+    expectRefusal(await send(request([POST, 'host: a b', ...CREDENTIALS, JSON_TYPE, CLOSE], BODY)), 400);
   });
 });
 
 it.each([
-  ['its headers', `${POST}\r\n${HOST}\r\nrouter-auth`],
   ['its body', post([`content-length: ${WRITE.length}`], WRITE.slice(0, 20))],
   ['a chunk', post([CHUNKED], chunk(WRITE).slice(0, 20))],
 ])('a client that leaves in the middle of %s sends no command', async (_, bytes) => {
@@ -200,15 +180,12 @@ describe('the host', () => {
     expectRefusal(await send(raw([`${line} HTTP/1.1`, ...head, 'accept: text/html', 'content-length: 0'])), 404);
   });
 
-  it('answers HEAD /graphql with 404 and no body', async () => {
-    expect(bodies(await send(raw(['HEAD /graphql HTTP/1.1', ...head])))).toEqual([[404, '']]);
-  });
-
   it('answers GET /graphql of a browser with 400 and no page', async () => {
     expectRefusal(await send(raw(['GET /graphql HTTP/1.1', ...head, 'accept: text/html'])), 400);
   });
 
-  it('closes the connection of CONNECT', async () => {
+  it('answers HEAD with 404 and no body, and CONNECT with the end of the connection', async () => {
+    expect(bodies(await send(raw(['HEAD /graphql HTTP/1.1', ...head])))).toEqual([[404, '']]);
     expect(await send(raw(['CONNECT elsewhere.example:443 HTTP/1.1', ...head]))).toEqual([]);
   });
 
