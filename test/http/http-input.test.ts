@@ -115,7 +115,8 @@ describe('a request with', () => {
     expect(subgraph.upstream.commands()).toEqual([]);
   });
 
-  it('a malformed Host is refused', async () => {
+  it('a malformed Host is refused, and no Host without a body', async () => {
+    expect(bodies(await send(request([POST, ...CREDENTIALS, JSON_TYPE, CLOSE], BODY)))).toEqual([[400, '']]);
     expectRefusal(await send(request([POST, 'host: a b', ...CREDENTIALS, JSON_TYPE, CLOSE], BODY)), 400);
   });
 });

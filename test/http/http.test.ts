@@ -21,7 +21,7 @@ const subgraph = useSubgraph({ ROUTER_SECRET_PREVIOUS: 'previous-secret' }, [fai
 describe('health', () => {
   it.each([
     ['/health/live', { status: 'live', version: manifest.version }],
-    ['/health/ready', { status: 'ready' }],
+    ['/health/ready?probe=1', { status: 'ready' }],
   ])('%s answers without a secret and without a command', async (path, body) => {
     const response = await fetch(subgraph.url + path);
     expect([response.status, await response.json()]).toEqual([200, body]);

@@ -31,7 +31,7 @@ export function request(head: readonly string[], body: string | Buffer = ''): Bu
   return Buffer.concat([Buffer.from(`${[...head, ...length].join('\r\n')}\r\n\r\n`, 'latin1'), content]);
 }
 
-/** Returns the answers in the bytes of a connection. Throws if they are not HTTP, or chunked. */
+/** Returns the answers in the bytes of a connection. Throws if they are not HTTP or have chunks. */
 export function parseAnswers(bytes: Buffer): RawAnswer[] {
   const answers: RawAnswer[] = [];
   let rest = bytes;
@@ -40,8 +40,11 @@ export function parseAnswers(bytes: Buffer): RawAnswer[] {
     const [statusLine = '', ...lines] = rest.subarray(0, Math.max(end, 0)).toString('latin1').split('\r\n');
     const [, status] = /^HTTP\/1\.1 (\d{3})/.exec(statusLine) ?? [];
     const headers = new Headers(lines.map((line) => [line.split(':')[0] ?? '', line.slice(line.indexOf(':') + 1)]));
-    if (!status || headers.has('transfer-encoding')) throw new Error(`no answer: ${rest.toString('latin1')}`);
     const bodyStart = end + 4;
+    // Only Node's own answers are chunked, and without a body.
+    const isEmpty = headers.has('transfer-encoding') && rest.toString('latin1', bodyStart) === '0\r\n\r\n';
+    if (isEmpty) rest = rest.subarray(0, bodyStart);
+    else if (!status || headers.has('transfer-encoding')) throw new Error(`no answer: ${rest.toString('latin1')}`);
     const length = Number(status) < 200 ? 0 : Number(headers.get('content-length') ?? rest.length);
     answers.push({ status: Number(status), headers, body: rest.subarray(bodyStart, bodyStart + length).toString() });
     rest = rest.subarray(bodyStart + length);
