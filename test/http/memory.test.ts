@@ -19,7 +19,7 @@ const DELETE = 'mutation { deleteMaintenance(id: "r:m") { id } }';
 
 let upstream: Upstream;
 let replica: Replica;
-/** What all operations may hold together, in bytes. */
+/** The bound on the memory of all operations, in bytes. */
 let limit: number;
 
 beforeAll(async () => {
