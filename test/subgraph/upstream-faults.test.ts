@@ -1,426 +1,254 @@
 import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { codes, NEW_MAINTENANCE, startSubgraph } from '../support/subgraph.ts';
-import type { Fault } from '../support/upstream.ts';
+import { COMMANDS } from '../../src/command-api/command.ts';
+import { codes, type Answer as Reply, type Subgraph, startSubgraph } from '../support/subgraph.ts';
+import type { Answer, Fault } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
+import { WIRE } from '../support/wire.ts';
 
 const R = EXAMPLE.residenceId;
 const M = EXAMPLE.maintenanceId;
 const CANARY = 'canary-of-upstream 10.1.2.3 王女士';
+const NO = { success: false, message: CANARY };
+const YES = { success: true, result: [] };
+const DAPR = { errorCode: 'ERR_DIRECT_INVOKE', message: CANARY };
 
-// Each fault is sent once, and none opens the breaker: test/subgraph/resilience.test.ts has what becomes of many.
-const ONCE = { MAX_ATTEMPTS: '1', BREAKER_FAILURES: '10000' };
-const patient = useSubgraph({ ...ONCE, ATTEMPT_TIMEOUT_MS: '29999', OPERATION_TIMEOUT_MS: '30000' });
-const impatient = useSubgraph({ ...ONCE, ATTEMPT_TIMEOUT_MS: '300' });
-/** Time is short only where a fault is to run out of it. */
-const choose = (name: string, code: string) =>
-  code === 'UPSTREAM_TIMEOUT' || name.endsWith('that does not end') ? impatient : patient;
+const OK_BODY = '\r\ncontent-length: 28\r\n\r\n{"success":true,"result":[]}';
+const [GZIP, BROTLI] = [{ 'content-encoding': 'gzip' }, { 'content-encoding': 'br' }];
+const LONGER = { 'content-length': '100' };
+const [UNAVAILABLE, TIMEOUT, INVALID] = ['UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'UPSTREAM_INVALID_RESPONSE'];
 
-const answers =
-  (answer: ReturnType<Fault>): Fault =>
-  () =>
-    answer;
-/** Anything at all to the response. */
-const does =
-  (act: (response: ServerResponse) => void): Fault =>
+const reply =
+  (status: number, body: unknown = '', headers: Answer['headers'] = {}): Fault =>
+  () => ({ status, body, headers });
+const act =
+  (run: (response: ServerResponse) => void): Fault =>
   (_, response) => {
-    act(response);
+    run(response);
     return 'taken';
   };
-/** Writes a letter now and then, for as long as somebody listens. */
-function drip(response: ServerResponse, write: (letter: string) => void): void {
-  const letters = 'HTTP/1.1 200 OK\r\nx: '[Symbol.iterator]();
-  const timer = setInterval(() => write(letters.next().value ?? 'x'), 20);
+/** Sends these bytes in place of an HTTP response, and closes the connection. */
+const sendRaw = (bytes: string) => act((response) => response.socket?.end(bytes));
+/** Begins a response. Then runs `cut`, or leaves the response without an end. */
+const begin = (status: number, headers = {}, cut?: (response: ServerResponse) => void) =>
+  act((response) => response.writeHead(status, headers).write('{"success":true', () => cut?.(response)));
+/** Writes one character every 20 ms until the subgraph closes the connection. */
+function drip(response: ServerResponse, write: (character: string) => void): void {
+  const characters = 'HTTP/1.1 200 OK\r\nx: '[Symbol.iterator]();
+  const timer = setInterval(() => write(characters.next().value ?? 'x'), 20);
   response.once('close', () => clearInterval(timer));
 }
-const ok = (result: unknown) => answers({ body: { success: true, result } });
-const JSON_NO = { success: false, message: CANARY };
-const TWO_MB = 'x'.repeat(2 * 1024 * 1024);
+function pour(response: ServerResponse): void {
+  while (!response.destroyed && response.write('x'.repeat(64 * 1024)));
+  response.once('drain', () => pour(response));
+}
 
-/** Each fault of a list command, and the code that it must become. */
-const FAULTS: [string, Fault, string][] = [
-  ...['000', '099'].map((status): [string, Fault, string] => [
-    `status ${status} with a success`,
-    (_, response) => {
-      response.socket?.end(`HTTP/1.1 ${status} odd\r\ncontent-length: 28\r\n\r\n{"success":true,"result":[]}`);
-      return 'taken';
-    },
-    'UPSTREAM_INVALID_RESPONSE',
-  ]),
-  ['401', answers({ status: 401, body: JSON_NO }), 'UNAUTHENTICATED'],
-  ['401 with success', answers({ status: 401, body: { success: true, result: [] } }), 'UNAUTHENTICATED'],
-  ['403', answers({ status: 403, body: JSON_NO }), 'FORBIDDEN'],
-  ['403 of Dapr’s', answers({ status: 403, body: { errorCode: 'ERR_DIRECT_INVOKE', message: CANARY } }), 'FORBIDDEN'],
-  ['429', answers({ status: 429, headers: { 'retry-after': '1' }, body: CANARY }), 'UPSTREAM_UNAVAILABLE'],
-  ['500 with success: false', answers({ status: 500, body: JSON_NO }), 'UPSTREAM_UNAVAILABLE'],
-  [
-    '500 of Dapr’s',
-    answers({ status: 500, body: { errorCode: 'ERR_DIRECT_INVOKE', message: CANARY } }),
-    'UPSTREAM_UNAVAILABLE',
-  ],
-  ['502 with HTML', answers({ status: 502, body: `<html>${CANARY}` }), 'UPSTREAM_UNAVAILABLE'],
-  ['503 with success', answers({ status: 503, body: { success: true, result: [] } }), 'UPSTREAM_UNAVAILABLE'],
-  ['504 without a body', answers({ status: 504, body: '' }), 'UPSTREAM_UNAVAILABLE'],
-  ['200 with success: false', answers({ body: JSON_NO }), 'COMMAND_REJECTED'],
-  ['201 with success: false', answers({ status: 201, body: JSON_NO }), 'COMMAND_REJECTED'],
-  ['400 with success: false', answers({ status: 400, body: JSON_NO }), 'COMMAND_REJECTED'],
-  ['404 with success: false', answers({ status: 404, body: JSON_NO }), 'COMMAND_REJECTED'],
-  ['302 with success: false', answers({ status: 302, body: JSON_NO }), 'COMMAND_REJECTED'],
-  [
-    '404 of Dapr’s',
-    answers({ status: 404, body: { errorCode: 'ERR_DIRECT_INVOKE', message: CANARY } }),
-    'UPSTREAM_INVALID_RESPONSE',
-  ],
-  ['400 with success', answers({ status: 400, body: { success: true, result: [] } }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['a redirect', answers({ status: 307, headers: { location: '/elsewhere' }, body: '' }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['204', answers({ status: 204, body: '' }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['an empty body', answers({ body: '' }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['HTML', answers({ body: `<html>${CANARY}` }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['plain text', answers({ headers: { 'content-type': 'text/plain' }, body: 'OK' }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['half a JSON', answers({ body: '{"success":true,"result":[' }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['null', answers({ body: 'null' }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['a bare list', answers({ body: [] }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['no success', answers({ body: { result: [] } }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['success: "true"', answers({ body: { success: 'true', result: [] } }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['success: 1', answers({ body: { success: 1, result: [] } }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['no result', answers({ body: { success: true } }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['a null result', ok(null), 'UPSTREAM_INVALID_RESPONSE'],
-  ['an object for a list', ok({ list: [] }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['a reply over 2 MB', answers({ body: { success: true, result: [TWO_MB] } }), 'UPSTREAM_INVALID_RESPONSE'],
-  [
-    'a reply that inflates to more than 2 MB',
-    does((response) => {
-      response.writeHead(200, { 'content-encoding': 'gzip' });
-      response.end(gzipSync(`{"success":true,"result":["${TWO_MB}"]}`));
-    }),
-    'UPSTREAM_INVALID_RESPONSE',
-  ],
-  ['401 over 2 MB', answers({ status: 401, body: TWO_MB + TWO_MB }), 'UNAUTHENTICATED'],
-  ['503 over 2 MB', answers({ status: 503, body: TWO_MB + TWO_MB }), 'UPSTREAM_UNAVAILABLE'],
-  [
-    'thousands of codings',
-    answers({ headers: { 'content-encoding': Array(2000).fill('gzip').join() }, body: JSON_NO }),
-    'UPSTREAM_INVALID_RESPONSE',
-  ],
-  [
-    'a coding that was not asked for',
-    answers({ headers: { 'content-encoding': 'br' }, body: JSON_NO }),
-    'UPSTREAM_INVALID_RESPONSE',
-  ],
-  ['bad gzip', answers({ headers: { 'content-encoding': 'gzip' }, body: CANARY }), 'UPSTREAM_INVALID_RESPONSE'],
-  [
-    'bytes that are no HTTP',
-    does((response) => {
-      response.socket?.end(`${CANARY}\r\n\r\n`);
-    }),
-    'UPSTREAM_INVALID_RESPONSE',
-  ],
-  [
-    'a reset before the head',
-    does((response) => {
-      response.socket?.resetAndDestroy();
-    }),
-    'UPSTREAM_UNAVAILABLE',
-  ],
-  [
-    'an end before the head',
-    does((response) => {
-      response.socket?.end();
-    }),
-    'UPSTREAM_UNAVAILABLE',
-  ],
-  [
-    'a cut in the head',
-    does((response) => {
-      response.socket?.end('HTTP/1.1 200 OK\r\ncontent-le');
-    }),
-    'UPSTREAM_UNAVAILABLE',
-  ],
-  [
-    'a cut in the body',
-    does((response) => {
-      response.writeHead(200, { 'content-length': '100' });
-      response.write('{"success":true', () => response.socket?.end());
-    }),
-    'UPSTREAM_UNAVAILABLE',
-  ],
-  [
-    'a cut in a chunked body',
-    does((response) => {
-      response.writeHead(200);
-      response.write('{"success":true', () => response.socket?.destroy());
-    }),
-    'UPSTREAM_UNAVAILABLE',
-  ],
-  ['404 with HTML', answers({ status: 404, body: `<html>${CANARY}` }), 'UPSTREAM_INVALID_RESPONSE'],
-  ['409 with success: false', answers({ status: 409, body: JSON_NO }), 'COMMAND_REJECTED'],
-  [
-    'a head of 100 KB',
-    answers({ headers: { 'x-filler': 'x'.repeat(100_000) }, body: '' }),
-    'UPSTREAM_INVALID_RESPONSE',
-  ],
-  [
-    'a body without an end',
-    does((response) => {
-      response.writeHead(200);
-      const chunk = 'x'.repeat(64 * 1024);
-      const pour = () => {
-        while (!response.destroyed && response.write(chunk));
-      };
-      response.on('drain', pour);
-      pour();
-    }),
-    'UPSTREAM_INVALID_RESPONSE',
-  ],
-  [
-    'a head that drips',
-    does((response) => drip(response, (letter) => response.socket?.write(letter))),
-    'UPSTREAM_TIMEOUT',
-  ],
-  [
-    'a body that drips',
-    does((response) => {
-      response.writeHead(200);
-      drip(response, (letter) => response.write(letter));
-    }),
-    'UPSTREAM_TIMEOUT',
-  ],
-  ['no answer', () => 'taken', 'UPSTREAM_TIMEOUT'],
-  [
-    'an answer that does not end',
-    does((response) => {
-      response.writeHead(200).write('{"success":true');
-    }),
-    'UPSTREAM_TIMEOUT',
-  ],
-  [
-    '503 that does not end',
-    does((response) => {
-      response.writeHead(503).write('x');
-    }),
-    'UPSTREAM_TIMEOUT',
-  ],
-  [
-    '401 that does not end',
-    does((response) => {
-      response.writeHead(401).write('x');
-    }),
-    'UNAUTHENTICATED',
-  ],
-  [
-    '503 that is cut off',
-    does((response) => {
-      response.writeHead(503, { 'content-length': '100' });
-      response.write('x', () => response.socket?.destroy());
-    }),
-    'UPSTREAM_UNAVAILABLE',
-  ],
-  [
-    'an encoding that was not asked for',
-    answers({ headers: { 'content-encoding': 'br' }, body: CANARY }),
-    'UPSTREAM_INVALID_RESPONSE',
-  ],
-  [
-    'gzip that ends too early',
-    does((response) => {
-      response.writeHead(200, { 'content-encoding': 'gzip' });
-      response.end(gzipSync('{"success":true,"result":[]}').subarray(0, -9));
-    }),
-    'UPSTREAM_UNAVAILABLE',
-  ],
-  ['403 with bad gzip', answers({ status: 403, headers: { 'content-encoding': 'gzip' }, body: CANARY }), 'FORBIDDEN'],
+type Row = [name: string, fault: Fault, code: string, attempts?: number];
+/** Each fault of a command, its code, and how often a read is sent that always meets it: once, unless the row says more. */
+const FAULTS: Row[] = [
+  ['401 with success: false', reply(401, NO), 'UNAUTHENTICATED'],
+  ['401 with success: true', reply(401, YES), 'UNAUTHENTICATED'],
+  ['a cut 401', begin(401, LONGER, (r) => r.socket?.destroy()), 'UNAUTHENTICATED'],
+  ['401 without an end', begin(401), 'UNAUTHENTICATED'],
+  ['403 of Dapr', reply(403, DAPR), 'FORBIDDEN'],
+  ['403 with bad gzip', reply(403, CANARY, GZIP), 'FORBIDDEN'],
+  ['200 with success: false', reply(200, NO), 'COMMAND_REJECTED'],
+  ['302 with success: false', reply(302, NO), 'COMMAND_REJECTED'],
+  ['400 with success: false', reply(400, NO), 'COMMAND_REJECTED'],
+  ['429', reply(429, CANARY), UNAVAILABLE, 3],
+  ['429 in an unknown coding', reply(429, CANARY, BROTLI), UNAVAILABLE, 3],
+  ['500 with success: false', reply(500, NO), UNAVAILABLE],
+  ['501', reply(501), UNAVAILABLE],
+  ['502 with HTML', reply(502, `<html>${CANARY}`), UNAVAILABLE, 3],
+  ['503 with success: true', reply(503, YES), UNAVAILABLE, 3],
+  ['503 without a limit of size', act((r) => pour(r.writeHead(503))), UNAVAILABLE, 3],
+  ['504', reply(504), UNAVAILABLE, 3],
+  ['a reset before the head', act((r) => r.socket?.resetAndDestroy()), UNAVAILABLE, 3],
+  ['a close before the head', sendRaw(''), UNAVAILABLE, 3],
+  ['a close in the head', sendRaw('HTTP/1.1 200 OK\r\ncontent-le'), UNAVAILABLE, 3],
+  ['a close in the body', begin(200, LONGER, (r) => r.socket?.end()), UNAVAILABLE, 3],
+  ['a reset in the body', begin(200, LONGER, (r) => r.socket?.resetAndDestroy()), UNAVAILABLE, 3],
+  ['a close in a chunked body', begin(200, {}, (r) => r.socket?.destroy()), UNAVAILABLE, 3],
+  ['cut gzip', act((r) => r.writeHead(200, GZIP).end(gzipSync('{}').subarray(0, -9))), UNAVAILABLE],
+  ['no response', () => 'taken', TIMEOUT],
+  ['a response without an end', begin(200), TIMEOUT],
+  ['503 without an end', begin(503), TIMEOUT, 3],
+  ['a dripping head', act((r) => drip(r, (text) => r.socket?.write(text))), TIMEOUT],
+  ['a dripping body', act((r) => drip(r.writeHead(200), (text) => r.write(text))), TIMEOUT],
+  ['status 000 with success: true', sendRaw(`HTTP/1.1 000 odd${OK_BODY}`), INVALID],
+  ['status 099 with success: true', sendRaw(`HTTP/1.1 099 odd${OK_BODY}`), INVALID],
+  ['400 with success: true', reply(400, YES), INVALID],
+  ['404 of Dapr', reply(404, DAPR), INVALID],
+  ['a redirect', reply(307, '', { location: '/elsewhere' }), INVALID],
+  ['204', reply(204), INVALID],
+  ['HTML', reply(200, `<html>${CANARY}`), INVALID],
+  ['half a JSON document', reply(200, '{"success":true,"result":['), INVALID],
+  ['null', reply(200, 'null'), INVALID],
+  ['an array', reply(200, []), INVALID],
+  ['no success', reply(200, { result: [] }), INVALID],
+  ['success: "true"', reply(200, { ...YES, success: 'true' }), INVALID],
+  ['no result', reply(200, { success: true }), INVALID],
+  ['a text as result', reply(200, { success: true, result: CANARY }), INVALID],
+  ['a body without a limit of size', act((r) => pour(r.writeHead(200))), INVALID],
+  ['a head of 100 KB', reply(200, '', { 'x-filler': 'x'.repeat(100_000) }), INVALID],
+  ['bytes that are not HTTP', sendRaw(`${CANARY}\r\n\r\n`), INVALID],
+  ['2,000 codings', reply(200, NO, { 'content-encoding': Array(2000).fill('gzip').join() }), INVALID],
+  ['an unknown coding', reply(200, NO, BROTLI), INVALID],
+  ['bad gzip', reply(200, CANARY, GZIP), INVALID],
 ];
 
-describe('a fault of the command API becomes a typed error', () => {
-  it.each(FAULTS)('%s', async (name, fault, code) => {
-    const subgraph = choose(name, code);
-    subgraph.upstream.fail(({ param, ...rest }, response) =>
-      param.residence_id === 'faulty' ? fault({ param, ...rest }, response) : undefined,
+/** Every operation that writes, with the failures of a batch selected. */
+const WRITES = Object.values(WIRE)
+  .filter(({ operation }) => operation === 'mutation')
+  .map(({ field }) => field.replace('{ deletedIds }', '{ failures { code outcome } }'));
+
+/** Asserts how every write failed: a batch has failures in its data, unless its token was refused. */
+function expectFailedWrites({ data, errors }: Reply, code: string, outcome: string) {
+  const [failedData, paths]: [Record<string, unknown>, string[]] = [{}, []];
+  for (const field of WRITES) {
+    const name = field.split('(')[0] ?? '';
+    const isData = field.includes('failures') && code !== 'UNAUTHENTICATED';
+    failedData[name] = isData ? { failures: [{ code, outcome }] } : null;
+    if (!isData) paths.push(name);
+  }
+  expect(data).toMatchObject(failedData);
+  expect(errors).toMatchObject(paths.map((path) => ({ path: [path], extensions: { code, outcome } })));
+}
+
+const shared = useSubgraph();
+let subgraph: Subgraph | undefined;
+afterEach(() => subgraph?.stop());
+async function start(env: NodeJS.ProcessEnv) {
+  subgraph = await startSubgraph(env);
+  return subgraph;
+}
+/** Starts a subgraph for one fault, with a short time limit only where the fault exceeds it. */
+function startFor(name: string, code: string) {
+  const isSlow = code === TIMEOUT || name.endsWith('without an end');
+  const time = { ATTEMPT_TIMEOUT_MS: isSlow ? '300' : '29999', OPERATION_TIMEOUT_MS: '30000' };
+  return start({ ...time, BREAKER_FAILURES: '10000' });
+}
+
+describe('a fault of the command API', () => {
+  it.each(FAULTS)('fails the read, and no other field: %s', async (name, fault, code, attempts = 1) => {
+    const { ask, upstream, logText } = await startFor(name, code);
+    upstream.fail((received, response) =>
+      String(received.param.residence_id).startsWith('faulty') ? fault(received, response) : undefined,
     );
-    const answer = await subgraph.ask(
-      `query ($r: [_Any!]!) {
+    const representations = [
+      ...['faulty', R].map((id) => ({ __typename: 'Residence', id })),
+      ...['faulty-2:1', `${R}:${M}`].map((id) => ({ __typename: 'Maintenance', id })),
+      { __typename: 'Maintenance', residence: { id: 'faulty-3' }, maintenanceId: '1' },
+    ];
+    const answer = await ask(
+      `query ($representations: [_Any!]!) {
         bad: maintenances(residenceId: "faulty") { id }
         good: maintenances(residenceId: "${R}") { id }
-        _entities(representations: $r) { ... on Residence { id maintenances { id } } }
+        _entities(representations: $representations) {
+          ... on Residence { id maintenances { id } } ... on Maintenance { description }
+        }
       }`,
-      {
-        variables: {
-          r: [
-            { __typename: 'Residence', id: 'faulty' },
-            { __typename: 'Residence', id: R },
-          ],
-        },
-      },
+      { variables: { representations } },
     );
     expect(answer.status).toBe(200);
-    expect(codes(answer).sort()).toEqual([
-      [code, '_entities.0.maintenances'],
-      [code, 'bad'],
+    const list = [{ id: `${R}:${M}` }];
+    const residences = [
+      { id: 'faulty', maintenances: null },
+      { id: R, maintenances: list },
+    ];
+    const entities = [...residences, null, { description: 'test' }, null];
+    expect(answer.data).toEqual({ bad: null, good: list, _entities: entities });
+
+    const sent = upstream.received.filter(({ param }) => param.residence_id === 'faulty');
+    const ofList = { command: 'get_maintenance_list', commandId: sent[0]?.id };
+    const ofInfo = { command: 'get_maintenance_info', commandId: expect.any(String) };
+    const upstreamCode = name.endsWith('of Dapr') && { upstreamCode: DAPR.errorCode };
+    const found = answer.errors.map(({ path, extensions }) => [path?.join('.'), extensions]).sort();
+    expect(found).toEqual([
+      ['_entities.0.maintenances', { code, ...ofList, ...upstreamCode }],
+      ['_entities.2', { code, ...ofInfo, ...upstreamCode }],
+      ['_entities.4', { code, ...ofInfo, ...upstreamCode }],
+      ['bad', { code, ...ofList, ...upstreamCode }],
     ]);
-    const [command] = subgraph.upstream.received.filter(({ param }) => param.residence_id === 'faulty');
-    for (const error of answer.errors) {
-      expect(error.extensions).toEqual({
-        code,
-        command: 'get_maintenance_list',
-        commandId: command?.id,
-        ...upstreamCode(error),
-      });
-      expect(error.message).toMatch(/^The command API .+\.$/);
-    }
-    expect(answer.data).toEqual({
-      bad: null,
-      good: [{ id: `${R}:${M}` }],
-      _entities: [
-        { id: 'faulty', maintenances: null },
-        { id: R, maintenances: [{ id: `${R}:${M}` }] },
-      ],
-    });
-    expect(JSON.stringify(answer)).not.toContain('canary');
-    expect(subgraph.logText()).not.toContain('canary');
+    for (const { message } of answer.errors) expect(message).toMatch(/^The command API .+\.$/);
+    // Each attempt sends the same command, on another connection.
+    expect(sent.map(({ body }) => body)).toEqual(Array(attempts).fill(sent[0]?.body));
+    expect(new Set(sent.map(({ connection }) => connection)).size).toBe(attempts);
+    expect(JSON.stringify(answer) + logText()).not.toContain('canary');
   });
 
-  it.each(FAULTS)('of a detail, by either key, with none lost beside it: %s', async (name, fault, code) => {
-    const subgraph = choose(name, code);
-    subgraph.upstream.fail((exchange, response) =>
-      exchange.param.residence_id === 'faulty' ? fault(exchange, response) : undefined,
-    );
-    const answer = await subgraph.ask(
-      `query ($r: [_Any!]!) { _entities(representations: $r) { ... on Maintenance { id description } } }`,
-      {
-        variables: {
-          r: [
-            { __typename: 'Maintenance', id: 'faulty:1' },
-            { __typename: 'Maintenance', id: `${R}:${M}` },
-            { __typename: 'Maintenance', residence: { id: 'other' }, maintenanceId: '2' },
-          ],
-        },
-      },
-    );
-    // To an info, an object is a ticket, of which nothing is known.
-    const isTicket = name === 'an object for a list';
-    expect(answer.data._entities).toEqual([
-      isTicket ? { id: 'faulty:1', description: null } : null,
-      { id: `${R}:${M}`, description: 'test' },
-      null,
-    ]);
-    expect(codes(answer).sort()).toEqual(
-      [
-        [code, '_entities.0'],
-        ['COMMAND_REJECTED', '_entities.2'],
-      ]
-        .slice(isTicket ? 1 : 0)
-        .sort(),
-    );
-  });
-
-  const REJECTED = ['UNAUTHENTICATED', 'FORBIDDEN', 'COMMAND_REJECTED'];
-
-  it.each(FAULTS)('of a write, which is sent once and says what is known of it: %s', async (name, fault, code) => {
-    const subgraph = choose(name, code);
-    subgraph.upstream.fail(({ command, ...rest }, response) =>
-      command === 'create_maintenance_info' ? fault({ command, ...rest }, response) : undefined,
-    );
-    const { data, errors } = await subgraph.ask(
-      `mutation ($input: CreateMaintenanceInput!) {
-        createMaintenance(input: $input) { id }
-        deleteMaintenance(id: "${R}:${M}") { id }
-      }`,
-      { variables: { input: NEW_MAINTENANCE } },
-    );
-    expect(errors).toMatchObject([
-      { path: ['createMaintenance'], extensions: { code, outcome: REJECTED.includes(code) ? 'REJECTED' : 'UNKNOWN' } },
-    ]);
-    expect(errors).toHaveLength(1);
-    expect(data).toEqual({ createMaintenance: null, deleteMaintenance: { id: `${R}:${M}` } });
-    expect(subgraph.upstream.commands()).toEqual([`create_maintenance_info ${R}`, `delete_maintenance_info ${R} ${M}`]);
-  });
-
-  function upstreamCode({ extensions }: { extensions: Record<string, unknown> }) {
-    return extensions.upstreamCode === undefined ? {} : { upstreamCode: 'ERR_DIRECT_INVOKE' };
-  }
-});
-
-describe('extensions.upstreamCode', () => {
-  const CASES: [string, object, string | undefined][] = [
-    ['code', { code: 'E1' }, 'E1'],
-    ['a number', { code: 40001 }, '40001'],
-    ['error_code', { error_code: 'E2' }, 'E2'],
-    ['errorCode', { errorCode: 'ERR_DIRECT_INVOKE' }, 'ERR_DIRECT_INVOKE'],
-    ['error', { error: 'E4' }, 'E4'],
-    ['inside error', { error: { code: 'E5', message: CANARY } }, 'E5'],
-    ['inside result', { result: { error_code: 6 } }, '6'],
-    ['none', { message: CANARY }, undefined],
-    ['a text', { code: CANARY }, undefined],
-    ['an address', { code: '10.1.2.3' }, undefined],
-    ['a text beside a code', { error: CANARY, error_code: 'E7' }, 'E7'],
-    ['more than 32 characters', { code: 'E'.repeat(33) }, undefined],
-    ['a telephone number', { code: 13800138000 }, undefined],
-    ['a telephone number as a text', { code: '138-0013-8000' }, undefined],
-    ['more than a number can be', { code: Number.MAX_VALUE }, undefined],
-    ['a fraction', { code: 1.5 }, undefined],
-    ['the caller’s token', { error: EXAMPLE.token }, undefined],
-    ['an id', { code: EXAMPLE.residenceId }, undefined],
-    ['a negative number', { code: -32601 }, '-32601'],
-    ['an object', { code: { code: CANARY } }, undefined],
-  ];
-
-  it.each(CASES)('is a short code of upstream’s and nothing else: %s', async (_, body, expected) => {
-    patient.upstream.fail(() => ({ body: { success: false, ...body } }));
-    const { errors } = await patient.ask('{ maintenances(residenceId: "r") { id } }');
-    expect(errors[0]?.extensions.upstreamCode).toBe(expected);
-    expect(patient.logText()).not.toContain('canary');
-    expect(patient.logText()).not.toContain(EXAMPLE.token);
+  it.each(FAULTS)('fails each write after one attempt, with its outcome: %s', async (name, fault, code) => {
+    const { ask, upstream } = await startFor(name, code);
+    const { received } = upstream;
+    upstream.fail((command, response) => (received.length <= WRITES.length ? fault(command, response) : undefined));
+    const answer = await ask(`mutation { ${WRITES.join(' ')} last: deleteMaintenance(id: "${R}:${M}") { id } }`);
+    const isRejected = ['UNAUTHENTICATED', 'FORBIDDEN', 'COMMAND_REJECTED'].includes(code);
+    expectFailedWrites(answer, code, isRejected ? 'REJECTED' : 'UNKNOWN');
+    expect(answer.data.last).toEqual({ id: `${R}:${M}` });
+    const commands = COMMANDS.filter((name) => WIRE[name].operation === 'mutation');
+    expect(received.map(({ command }) => command)).toEqual([...commands, 'delete_maintenance_info']);
   });
 });
 
-describe('the time of an operation', () => {
-  const slow = useSubgraph({ ATTEMPT_TIMEOUT_MS: '400', OPERATION_TIMEOUT_MS: '600' });
-
-  it('caps all of its commands; one that comes after it is not sent', async () => {
-    slow.upstream.fail(() => 'taken');
-    const answer = await slow.ask(
-      `mutation {
-        a: deleteMaintenance(id: "r:1") { id }
-        b: deleteMaintenance(id: "r:2") { id }
-        c: deleteMaintenance(id: "r:3") { id }
-      }`,
-    );
-    expect(answer.errors).toMatchObject([
-      { path: ['a'], extensions: { code: 'UPSTREAM_TIMEOUT', outcome: 'UNKNOWN' } },
-      { path: ['b'], extensions: { code: 'UPSTREAM_TIMEOUT', outcome: 'UNKNOWN' } },
-      { path: ['c'], extensions: { code: 'UPSTREAM_TIMEOUT', outcome: 'NOT_SENT' } },
-    ]);
-    expect(slow.upstream.commands()).toEqual(['delete_maintenance_info r 1', 'delete_maintenance_info r 2']);
-    // The second was cut off by the operation, before its attempt was out of time.
-    expect(slow.logs()).toMatchObject([
-      {
-        commands: [
-          { detail: expect.stringContaining('ETIMEDOUT') },
-          { detail: expect.stringContaining('out of time') },
-          {},
-        ],
-      },
-    ]);
-  });
+it.each([
+  ['refuses connections', async () => `http://127.0.0.1:${await freePort()}`],
+  ['has no address', async () => 'https://no-such-host.invalid'],
+  ['has no TLS', async () => `https://127.0.0.1:${new URL(shared.upstream.url).port}`],
+])('a command API that %s fails reads, and writes as NOT_SENT', async (_, origin) => {
+  const { ask } = await start({ COMMAND_API_URL: await origin() });
+  expect(codes(await ask('{ maintenance(id: "r:m") { id } }'))).toEqual([[UNAVAILABLE, 'maintenance']]);
+  expectFailedWrites(await ask(`mutation { ${WRITES.join(' ')} }`), UNAVAILABLE, 'NOT_SENT');
 });
 
-describe('a command API that is not there', () => {
-  it.each([
-    ['refuses connections', async () => `http://127.0.0.1:${await freePort()}`],
-    ['has no name', async () => 'https://no-such-host.invalid'],
-    ['speaks no TLS', async () => `https://127.0.0.1:${new URL(patient.upstream.url).port}`],
-  ])('%s: nothing was sent', async (_, origin) => {
-    const alone = await startSubgraph({ COMMAND_API_URL: await origin() });
-    try {
-      const read = await alone.ask(`{ maintenance(id: "r:m") { id } }`);
-      expect(codes(read)).toEqual([['UPSTREAM_UNAVAILABLE', 'maintenance']]);
-      const write = await alone.ask(`mutation { deleteMaintenance(id: "r:m") { id } }`);
-      expect(write.errors).toMatchObject([{ extensions: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT' } }]);
-    } finally {
-      await alone.stop();
-    }
+it('the time limit of an operation covers all commands, and the breaker does not count it', async () => {
+  const { ask, upstream, logs } = await start({
+    ATTEMPT_TIMEOUT_MS: '400',
+    OPERATION_TIMEOUT_MS: '600',
+    BREAKER_FAILURES: '2',
   });
+  upstream.fail(() => 'taken');
+  const fields = ['a', 'b', 'c'].map((name) => `${name}: deleteMaintenance(id: "r:${name}") { id }`);
+  const { errors } = await ask(`mutation { ${fields.join(' ')} }`);
+  expect(errors.map(({ path, extensions: { code, outcome } }) => [path, code, outcome])).toEqual([
+    [['a'], TIMEOUT, 'UNKNOWN'],
+    [['b'], TIMEOUT, 'UNKNOWN'],
+    [['c'], TIMEOUT, 'NOT_SENT'],
+  ]);
+  // The time limit of the attempt ends the first command. The time limit of the operation ends the others.
+  const details = ['ETIMEDOUT', 'out of time', 'out of time'].map((end) => `delete_maintenance_info: ${end}`);
+  expect(logs()).toMatchObject([{ commands: details.map((detail) => ({ detail })) }]);
+  upstream.fail(undefined);
+  expect((await ask(`{ maintenances(residenceId: "${R}") { id } }`)).errors).toEqual([]);
+  const commands = ['delete_maintenance_info r a', 'delete_maintenance_info r b', `get_maintenance_list ${R}`];
+  expect(upstream.commands()).toEqual(commands);
+});
+
+it.each<[object, string | undefined]>([
+  [{ code: 'E1' }, 'E1'],
+  [{ code: 123_456_789 }, '123456789'],
+  [{ code: -32601 }, '-32601'],
+  [{ error_code: 'E2' }, 'E2'],
+  [{ errorCode: 'E3' }, 'E3'],
+  [{ error: 'E4' }, 'E4'],
+  [{ error: { code: 'E5', message: CANARY } }, 'E5'],
+  [{ result: { error_code: 6 } }, '6'],
+  [{ error: CANARY, error_code: 'E7' }, 'E7'],
+  [{ code: 'E'.repeat(32) }, 'E'.repeat(32)],
+  [{ code: 'E'.repeat(33) }, undefined],
+  [{ code: CANARY }, undefined],
+  [{ code: 1_234_567_890 }, undefined],
+  [{ code: '138-0013-8000' }, undefined],
+  [{ code: 1.5 }, undefined],
+  [{ code: { code: CANARY } }, undefined],
+  [{ error: EXAMPLE.token }, undefined],
+])('%j has a short code for extensions.upstreamCode, or none: %s', async (body, expected) => {
+  shared.upstream.fail(reply(200, { success: false, ...body }));
+  const { errors } = await shared.ask('{ maintenances(residenceId: "r") { id } }');
+  expect(errors[0]?.extensions).toMatchObject({ code: 'COMMAND_REJECTED' });
+  expect(errors[0]?.extensions.upstreamCode).toBe(expected);
+  expect(shared.logText()).not.toContain('canary');
+  expect(shared.logText()).not.toContain(EXAMPLE.token);
 });
