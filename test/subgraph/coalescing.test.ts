@@ -3,7 +3,7 @@ import { EXAMPLE } from '../../dev/seed.ts';
 import { createCoalescing } from '../../src/command-api/coalescing.ts';
 import { createCommand } from '../../src/command-api/command.ts';
 import { stopClock } from '../support/clock.ts';
-import { codes, startSubgraph } from '../support/subgraph.ts';
+import { type Answer, startSubgraph } from '../support/subgraph.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
@@ -11,12 +11,15 @@ import { settle, until } from '../support/wait.ts';
 const R = EXAMPLE.residenceId;
 const M = EXAMPLE.maintenanceId;
 const LIST = `{ maintenances(residenceId: "${R}") { id state } }`;
+const OTHER_LIST = LIST.replace(R, 'other');
 const DETAIL = `{ maintenance(id: "${R}:${M}") { description } }`;
 const DELETE = `mutation { deleteMaintenance(id: "${R}:${M}") { id } }`;
 const LISTED = `get_maintenance_list ${R}`;
+const TICKETS = '{"success":true,"result":[{"maintenance_id":"m"}]}';
+const EMPTY = '{"success":true,"result":[]}';
 
 const subgraph = useSubgraph();
-// A busy machine may take longer than a read may be joined.
+// The clock stands still: a busy machine could take longer than the 50 ms in which a read may join.
 let moveClock: (ms: number) => void;
 beforeEach(() => {
   moveClock = stopClock();
@@ -25,59 +28,49 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-/** Holds the commands of these names until each is released; the answer is what the store has when it comes in. */
+/** Holds the commands with these names until each is released with a reply. */
 function hold(...names: string[]) {
-  const held: { command: string; release: (body?: string) => void; closed: Promise<void> }[] = [];
-  subgraph.upstream.fail(({ command, param }, response) => {
+  const held: { release: (body?: string) => void; isClosed: boolean }[] = [];
+  subgraph.upstream.fail(({ command }, response) => {
     if (!names.includes(command)) return undefined;
-    const tickets = subgraph.upstream.store.residences.get(String(param.residence_id));
-    const result =
-      command === 'get_maintenance_list' ? tickets : command === 'get_maintenance_info' ? tickets?.[0] : {};
-    const answer = JSON.stringify({ success: true, result });
-    held.push({
-      command,
-      release: (body = answer) => response.end(body),
-      closed: new Promise((resolve) => response.once('close', resolve)),
+    const exchange = { release: (body = EMPTY) => response.end(body), isClosed: false };
+    response.once('close', () => {
+      exchange.isClosed = true;
     });
+    held.push(exchange);
     return 'taken';
   });
   return held;
 }
 
-describe('identical reads of one caller that are under way together', () => {
+async function expectNoErrors(asked: Promise<Answer>[]): Promise<void> {
+  for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
+}
+
+describe('concurrent identical reads of one caller', () => {
   it.each([
-    ['lists', LIST, 'get_maintenance_list'],
-    ['details', DETAIL, 'get_maintenance_info'],
-  ])('share one exchange: %s', async (_, query, command) => {
-    const held = hold(command);
+    ['a list', LIST, TICKETS],
+    ['a detail', DETAIL, '{"success":true,"result":{"description":"x"}}'],
+    ['a failure', LIST, '{"success":false}'],
+  ])('share one exchange and its result: %s', async (_, query, reply) => {
+    const held = hold('get_maintenance_list', 'get_maintenance_info');
     const asked = Array.from({ length: 10 }, () => subgraph.ask(query));
     await until(() => held.length === 1);
     await settle(subgraph.url);
-    held[0]?.release();
+    held[0]?.release(reply);
     const answers = await Promise.all(asked);
+    const { id: commandId } = subgraph.upstream.received[0] ?? {};
+    const isFailure = reply === '{"success":false}';
     for (const { data, errors } of answers) {
-      expect(errors).toEqual([]);
       expect(data).toEqual(answers[0]?.data);
+      expect(errors).toMatchObject(isFailure ? [{ extensions: { code: 'COMMAND_REJECTED', commandId } }] : []);
+      expect(errors).toHaveLength(Number(isFailure));
     }
     expect(subgraph.upstream.received).toHaveLength(1);
-    const { id } = subgraph.upstream.received[0] ?? {};
-    expect(subgraph.logs().map(({ commands }) => (commands as { id: string }[])[0]?.id)).toEqual(Array(10).fill(id));
+    expect(subgraph.logs()).toMatchObject(Array(10).fill({ commands: [{ id: commandId }] }));
   });
 
-  it('share what they fail with', async () => {
-    const held = hold('get_maintenance_list');
-    const asked = [subgraph.ask(LIST), subgraph.ask(LIST)];
-    await until(() => held.length === 1);
-    await settle(subgraph.url);
-    held[0]?.release('{"success":false}');
-    for (const answer of await Promise.all(asked)) {
-      expect(codes(answer)).toEqual([['COMMAND_REJECTED', 'maintenances']]);
-      expect(answer.errors[0]?.extensions.commandId).toBe(subgraph.upstream.received[0]?.id);
-    }
-    expect(subgraph.upstream.commands()).toEqual([LISTED]);
-  });
-
-  it('share one that was sent at most 50 ms ago, and after that begin another', async () => {
+  it('share an exchange for 50 ms after it was sent', async () => {
     const held = hold('get_maintenance_list');
     const asked = [subgraph.ask(LIST)];
     await until(() => held.length === 1);
@@ -89,38 +82,34 @@ describe('identical reads of one caller that are under way together', () => {
     asked.push(subgraph.ask(LIST), subgraph.ask(LIST));
     await until(() => held.length === 2);
     await settle(subgraph.url);
-    expect(held).toHaveLength(2);
     for (const { release } of held) release();
-    for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
-    expect(subgraph.upstream.received).toHaveLength(2);
+    await expectNoErrors(asked);
+    expect(held).toHaveLength(2);
   });
 
-  it('share one whose latest attempt was sent at most 50 ms ago', async () => {
-    let release = () => {};
-    const attempts = new Promise<void>((resolve) => {
-      subgraph.upstream.fail((_, response) => {
-        if (subgraph.upstream.received.length === 1) {
-          moveClock(51);
-          return { status: 503 };
-        }
-        release = () => response.end('{"success":true,"result":[]}');
-        resolve();
-        return 'taken';
-      });
+  it('share an exchange for 50 ms after its latest attempt', async () => {
+    let release: (() => void) | undefined;
+    subgraph.upstream.fail((_, response) => {
+      if (subgraph.upstream.received.length === 1) {
+        moveClock(51);
+        return { status: 503 };
+      }
+      release = () => response.end(EMPTY);
+      return 'taken';
     });
     const asked = [subgraph.ask(LIST)];
-    await attempts;
+    await until(() => release !== undefined);
     asked.push(subgraph.ask(LIST));
     await settle(subgraph.url);
-    release();
-    for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
+    release?.();
+    await expectNoErrors(asked);
     expect(subgraph.upstream.received).toHaveLength(2);
   });
 
-  it('share one that waits for its turn, however long', async () => {
+  it('share an exchange that waits to be sent, for any time', async () => {
     const busy = await startSubgraph({ MAX_COMMANDS_IN_FLIGHT: '1' });
     const release = busy.upstream.hold();
-    const asked = [busy.ask(LIST.replace(R, 'other'))];
+    const asked = [busy.ask(OTHER_LIST)];
     await until(() => busy.upstream.received.length === 1);
     asked.push(busy.ask(LIST));
     await settle(busy.url);
@@ -129,36 +118,82 @@ describe('identical reads of one caller that are under way together', () => {
     await settle(busy.url);
     release();
     await Promise.all(asked);
-    expect(busy.upstream.received).toHaveLength(2);
+    expect(busy.upstream.commands()).toEqual(['get_maintenance_list other', LISTED]);
     await busy.stop();
   });
 
-  it('keep nothing once it is settled', async () => {
+  it('share nothing after the exchange has settled', async () => {
     await subgraph.ask(LIST);
     await subgraph.ask(LIST);
     expect(subgraph.upstream.commands()).toEqual([LISTED, LISTED]);
   });
 
   it.each([
-    ['another residence', LIST.replace(R, 'r2'), TOKENS.first, {}],
-    ['another command', DETAIL, TOKENS.first, {}],
-    ['another caller', LIST, TOKENS.second, {}],
-    ['the same token in another spelling of the header', LIST, null, { authorization: `bearer ${TOKENS.first}` }],
-  ])('are two with %s', async (_, query, token, headers) => {
+    ['residence', OTHER_LIST, TOKENS.first, {}],
+    ['command', DETAIL, TOKENS.first, {}],
+    ['caller', LIST, TOKENS.second, {}],
+    ['spelling of the Authorization header', LIST, null, { authorization: `bearer ${TOKENS.first}` }],
+  ])('share nothing with a read that has another %s', async (_, query, token, headers) => {
     const held = hold('get_maintenance_list', 'get_maintenance_info');
     const asked = [subgraph.ask(LIST), subgraph.ask(query, { token, headers })];
     await until(() => held.length === 2);
-    for (const { release } of held) release('{"success":true,"result":[{"maintenance_id":"m"}]}');
+    for (const { release } of held) release(TICKETS);
     await Promise.all(asked);
-    expect(subgraph.upstream.received).toHaveLength(2);
+    expect(held).toHaveLength(2);
   });
 });
 
-describe('a write of a residence', () => {
+describe('a caller that goes away', () => {
+  it('leaves the exchange to the other callers, and the last caller aborts it', async () => {
+    const held = hold('get_maintenance_list');
+    const leaveFirst = subgraph.askAndLeave(LIST);
+    await until(() => held.length === 1);
+    const leaveSecond = subgraph.askAndLeave(LIST);
+    await settle(subgraph.url);
+    leaveFirst();
+    await until(() => subgraph.logs().length === 1);
+    await settle(subgraph.url);
+    expect(held[0]?.isClosed).toBe(false);
+    leaveSecond();
+    await until(() => held[0]?.isClosed === true);
+    expect(held).toHaveLength(1);
+  });
+
+  it('does not change the result of the other callers', async () => {
+    const held = hold('get_maintenance_list');
+    const leave = subgraph.askAndLeave(LIST);
+    await until(() => held.length === 1);
+    const stays = subgraph.ask(LIST);
+    await settle(subgraph.url);
+    leave();
+    await until(() => subgraph.logs().length === 1);
+    held[0]?.release();
+    expect((await stays).data).toEqual({ maintenances: [] });
+    expect(held).toHaveLength(1);
+  });
+
+  it('leaves no exchange to join, even before the aborted exchange has ended', () => {
+    const { share } = createCoalescing();
+    const runs: AbortSignal[] = [];
+    const read = (signal: AbortSignal) => {
+      void share('key', createCommand('get_maintenance_list', false, 'r'), signal, (end) => {
+        runs.push(end);
+        return new Promise<never>(() => {});
+      });
+    };
+    const caller = new AbortController();
+    read(caller.signal);
+    caller.abort();
+    read(new AbortController().signal);
+    expect(runs.map(({ aborted }) => aborted)).toEqual([true, false]);
+  });
+});
+
+describe('a write', () => {
   it.each([
     ['that succeeds', '{"success":true,"result":{}}'],
     ['that fails', '{"success":false}'],
-  ])('%s parts the reads before it from those after it, when it is sent and when it is answered', async (_, answer) => {
+  ])('%s separates earlier and later reads, when it is sent and when it is answered', async (_, reply) => {
     const held = hold('get_maintenance_list', 'delete_maintenance_info');
     const reads = [subgraph.ask(LIST)];
     await until(() => held.length === 1);
@@ -169,92 +204,27 @@ describe('a write of a residence', () => {
     reads.push(subgraph.ask(LIST));
     await settle(subgraph.url);
     expect(held).toHaveLength(3);
-    held[1]?.release(answer);
+    held[1]?.release(reply);
     await write;
     reads.push(subgraph.ask(LIST));
     await until(() => held.length === 4);
     for (const { release } of held) release();
-    for (const { errors } of await Promise.all(reads)) expect(errors).toEqual([]);
-    expect(held.map(({ command }) => command)).toEqual([
-      'get_maintenance_list',
-      'delete_maintenance_info',
-      'get_maintenance_list',
-      'get_maintenance_list',
-    ]);
+    await expectNoErrors(reads);
+    expect(subgraph.upstream.commands()).toEqual([LISTED, `delete_maintenance_info ${R} ${M}`, LISTED, LISTED]);
   });
 
-  it('parts those of any caller, and none of another residence', async () => {
+  it('separates the reads of any caller, but not of another residence', async () => {
     const held = hold('get_maintenance_list');
-    const reads = [subgraph.ask(LIST, { token: TOKENS.second }), subgraph.ask(LIST.replace(R, 'r2'))];
+    const ask = () => [LIST, OTHER_LIST].map((query) => subgraph.ask(query, { token: TOKENS.second }));
+    const reads = ask();
     await until(() => held.length === 2);
     await subgraph.ask(DELETE);
-    reads.push(subgraph.ask(LIST, { token: TOKENS.second }), subgraph.ask(LIST.replace(R, 'r2')));
+    reads.push(...ask());
     await until(() => held.length === 3);
     await settle(subgraph.url);
-    for (const { release } of held) release('{"success":true,"result":[]}');
-    await Promise.all(reads);
-    const commands = [LISTED, 'get_maintenance_list r2', `delete_maintenance_info ${R} ${M}`, LISTED];
-    expect(subgraph.upstream.commands().sort()).toEqual(commands.sort());
-  });
-});
-
-describe('a caller that goes away', () => {
-  it('leaves the exchange to the others, and the last one ends it', async () => {
-    const held = hold('get_maintenance_list');
-    const leaveFirst = subgraph.askAndLeave(LIST);
-    await until(() => held.length === 1);
-    const leaveSecond = subgraph.askAndLeave(LIST);
-    await settle(subgraph.url);
-    let isClosed = false;
-    held[0]?.closed.then(() => {
-      isClosed = true;
-    });
-    leaveFirst();
-    await until(() => subgraph.logs().length === 1);
-    await settle(subgraph.url);
-    expect(isClosed).toBe(false);
-    leaveSecond();
-    await held[0]?.closed;
-    expect(subgraph.upstream.commands()).toEqual([LISTED]);
-  });
-
-  it('costs the one who stays nothing', async () => {
-    const held = hold('get_maintenance_list');
-    const leave = subgraph.askAndLeave(LIST);
-    await until(() => held.length === 1);
-    const stays = subgraph.ask(LIST);
-    await settle(subgraph.url);
-    leave();
-    await until(() => subgraph.logs().length === 1);
-    held[0]?.release();
-    expect((await stays).data.maintenances).toHaveLength(1);
-    expect(subgraph.upstream.commands()).toEqual([LISTED]);
-  });
-
-  it('leaves nothing to join even while what it gave up is still ending', async () => {
-    const coalescing = createCoalescing();
-    const runs: AbortSignal[] = [];
-    const share = (signal: AbortSignal) =>
-      coalescing.share('key', createCommand('get_maintenance_list', false, 'r'), signal, (end) => {
-        runs.push(end);
-        return new Promise<never>(() => {});
-      });
-    const caller = new AbortController();
-    void share(caller.signal);
-    caller.abort();
-    void share(new AbortController().signal);
-    expect(runs.map(({ aborted }) => aborted)).toEqual([true, false]);
-  });
-
-  it('leaves nothing behind for the next to join', async () => {
-    const held = hold('get_maintenance_list');
-    const leave = subgraph.askAndLeave(LIST);
-    await until(() => held.length === 1);
-    leave();
-    await held[0]?.closed;
-    const next = subgraph.ask(LIST);
-    await until(() => held.length === 2);
-    held[1]?.release();
-    expect((await next).errors).toEqual([]);
+    for (const { release } of held) release();
+    await expectNoErrors(reads);
+    const commands = [`delete_maintenance_info ${R} ${M}`, 'get_maintenance_list other', LISTED, LISTED];
+    expect(subgraph.upstream.commands().sort()).toEqual(commands);
   });
 });

@@ -1,16 +1,15 @@
-import { type ChaosProxy, startChaosProxy } from './chaos-proxy.ts';
-import { type Subgraph, startSubgraph } from './subgraph.ts';
-import { startUpstream, type Upstream } from './upstream.ts';
+import { startChaosProxy } from './chaos-proxy.ts';
+import { startSubgraph } from './subgraph.ts';
+import { startUpstream } from './upstream.ts';
 
-/** A subgraph that reaches its command API through a chaos proxy only. */
+/** Starts a subgraph that reaches its command API only through a chaos proxy. */
 export async function startThroughChaos(env: NodeJS.ProcessEnv = {}) {
-  const upstream: Upstream = await startUpstream();
-  const proxy: ChaosProxy = await startChaosProxy(upstream.url);
-  const { ask, logs, logText, stop }: Subgraph = await startSubgraph({ COMMAND_API_URL: proxy.url, ...env });
+  const upstream = await startUpstream();
+  const proxy = await startChaosProxy(upstream.url);
+  const { ask, logs, stop } = await startSubgraph({ COMMAND_API_URL: proxy.url, ...env });
   return {
     ask,
     logs,
-    logText,
     upstream,
     proxy,
     async stop() {
