@@ -1,38 +1,35 @@
 /**
- * A TCP proxy that does harm on demand, to stand between two parties. What it does is set and cleared while it runs, and
- * holds for connections that stand already as well as for new ones.
+ * A TCP proxy that disturbs its connections on demand. A toxic applies to open and to new connections until it is cleared.
  */
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Harm to the bytes of one direction of each connection. Numbers of bytes count from when the toxic was set. */
+/** Toxics of one direction of each connection. Bytes are counted from the time when the toxic was set. */
 export interface StreamToxics {
-  /** Waits before it passes on each chunk. */
+  /** The delay of each chunk. */
   readonly latencyMs?: number;
   readonly bytesPerSecond?: number;
-  /** Passes on pieces of at most so many bytes, each in a packet of its own. */
+  /** The maximum size of each packet. */
   readonly sliceBytes?: number;
-  /** Waits before it passes on the end of the stream. */
+  /** The delay of the end of the stream. */
   readonly slowCloseMs?: number;
-  /** Swallows everything, the end of the stream too. */
+  /** Drops all bytes, and the end of the stream. */
   readonly timeout?: boolean;
-  /** Resets both sides once so many bytes have passed; 0 passes none. */
+  /** Resets both sides after this many bytes. */
   readonly resetAfterBytes?: number;
-  /** Closes both sides once so many bytes have passed; 0 passes none. */
+  /** Closes both sides after this many bytes. */
   readonly limitBytes?: number;
 }
 
 export interface Toxics {
-  /** `refuse` does not listen, and leaves alone the connections that stand; `destroy` resets these and all new ones. */
+  /** `refuse` does not listen, and keeps open connections. `destroy` resets open and new connections. */
   readonly down?: 'refuse' | 'destroy';
-  /** What the client says. */
   readonly request?: StreamToxics;
-  /** What the server says. */
   readonly response?: StreamToxics;
 }
 
-/** Stands before the server at `target`, an origin, on a free port of the loopback interface. */
+/** Starts a proxy to the origin `target`, on a free port of the loopback interface. */
 export async function startChaosProxy(target: string) {
   const { hostname, port: targetPort } = new URL(target);
   const sockets = new Set<net.Socket>();
@@ -57,7 +54,7 @@ export async function startChaosProxy(target: string) {
     const upstream = net.connect({ host: hostname, port: Number(targetPort), allowHalfOpen: true, noDelay: true });
     for (const socket of [client, upstream]) {
       sockets.add(socket);
-      // Also said by the pump that reads or writes it, which deals with it.
+      // The pump that uses the socket handles the error.
       socket.on('error', () => {});
       socket.on('close', () => sockets.delete(socket));
     }
@@ -86,7 +83,7 @@ export async function startChaosProxy(target: string) {
           const piece = passing.subarray(start, start + step);
           if (bytesPerSecond) await wait((piece.length / bytesPerSecond) * 1000);
           await write(to, piece);
-          // So that the pieces are not read together.
+          // Else the receiver could read two pieces together.
           if (rest.sliceBytes) await wait(2);
         }
         if (chunk.length < most) continue;
@@ -97,7 +94,7 @@ export async function startChaosProxy(target: string) {
       }
       const { slowCloseMs, timeout } = toxics[direction] ?? {};
       if (slowCloseMs) await wait(slowCloseMs);
-      // The end is swallowed too, until the one who waits for it gives up.
+      // Drop the end too, until the receiver closes the connection.
       if (timeout && !to.readableEnded) await once(to, 'end', { signal: stopping.signal });
       to.end();
     } catch {
@@ -110,7 +107,7 @@ export async function startChaosProxy(target: string) {
     return delay(ms, undefined, { signal: stopping.signal });
   }
 
-  /** Takes the place of the toxics before. Resolves when it refuses, or listens again. */
+  /** Replaces the toxics. Resolves when the proxy listens, or refuses connections. */
   async function set(next: Toxics): Promise<void> {
     toxics = next;
     if (next.down === 'refuse') server.close();
@@ -120,7 +117,7 @@ export async function startChaosProxy(target: string) {
 
   return {
     url: `http://127.0.0.1:${port}`,
-    /** How many connections were taken so far. Those that were refused nobody can count here. */
+    /** Counts the accepted connections. */
     connections: () => connections,
     set,
     clear: () => set({}),
