@@ -281,6 +281,7 @@ describe('the circuit breaker', () => {
     if (end === 'fails') held.get('older')?.writeHead(503).end();
     else leave();
     await until(() => subgraph.logs().length === 4);
+    expect(codes(await subgraph.ask(list('during')))).toEqual(UNAVAILABLE);
     held.get('probe')?.end('{"success":true,"result":[]}');
     expect((await probe).errors).toEqual([]);
     subgraph.upstream.fail(undefined);
