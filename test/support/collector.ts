@@ -1,5 +1,5 @@
 /**
- * A collector of traces: an HTTP server that takes OTLP in JSON, as the standard variables of `env` have it sent.
+ * A collector of traces: an HTTP server that takes OTLP in JSON.
  */
 import type { ServerResponse } from 'node:http';
 import { readText, serve } from '../../dev/command-api.ts';
@@ -7,47 +7,18 @@ import { readText, serve } from '../../dev/command-api.ts';
 export interface Span {
   readonly traceId: string;
   readonly spanId: string;
-  readonly parentSpanId: string | undefined;
+  readonly parentSpanId?: string;
   readonly name: string;
-  /** 1 internal, 2 server, 3 client. */
+  /** 2 server, 3 client. */
   readonly kind: number;
-  readonly attributes: Readonly<Record<string, unknown>>;
-  readonly events: readonly Event[];
-  /** The spans that it links to, by their ids. */
+  readonly attributes: Value;
+  /** Each event with its time in seconds since the start of the span. */
+  readonly events: readonly { readonly name: string; readonly at: number; readonly attributes: Value }[];
+  /** The ids of the linked spans. */
   readonly links: readonly string[];
-  /** Whether its status is that of an error. */
+  /** Whether the status is an error. */
   readonly failed: boolean;
-  /** Of the process that made it. */
-  readonly resource: Readonly<Record<string, unknown>>;
-}
-
-export interface Event {
-  readonly name: string;
-  /** Seconds since the start of its span. */
-  readonly at: number;
-  readonly attributes: Readonly<Record<string, unknown>>;
-}
-
-type Value = Readonly<Record<string, unknown>>;
-type Attributes = readonly { readonly key: string; readonly value: Value }[];
-
-interface Body {
-  readonly resourceSpans: readonly {
-    readonly resource: { readonly attributes: Attributes };
-    readonly scopeSpans: readonly {
-      readonly spans: readonly (Omit<Span, 'attributes' | 'events' | 'links' | 'failed' | 'resource'> & {
-        readonly attributes: Attributes;
-        readonly startTimeUnixNano: string;
-        readonly events: readonly {
-          readonly name: string;
-          readonly timeUnixNano: string;
-          readonly attributes: Attributes;
-        }[];
-        readonly links: readonly { readonly spanId: string }[];
-        readonly status: { readonly code?: number };
-      })[];
-    }[];
-  }[];
+  readonly resource: Value;
 }
 
 export async function startCollector() {
@@ -70,46 +41,56 @@ export async function startCollector() {
     bodies,
     paths,
     stop: server.stop,
-    /** What has a process send its spans here at once. */
+    /** Variables that make a process export its spans to this collector without delay. */
     env: {
       OTEL_EXPORTER_OTLP_ENDPOINT: server.url,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       OTEL_BSP_SCHEDULE_DELAY: '10',
     },
-    /** Answers in place of it. */
+    /** Handles all further requests with this function. */
     fail(next: (response: ServerResponse) => void) {
       fault = next;
     },
   };
 }
 
-/** The spans in a body that was sent. */
-export function readSpans({ resourceSpans }: Body): Span[] {
+type Value = Readonly<Record<string, unknown>>;
+type Pairs = readonly { readonly key: string; readonly value: Value }[];
+type RawSpan = Pick<Span, 'traceId' | 'spanId' | 'parentSpanId' | 'name' | 'kind'> & {
+  readonly attributes: Pairs;
+  readonly startTimeUnixNano: string;
+  readonly events: readonly { readonly name: string; readonly timeUnixNano: string; readonly attributes: Pairs }[];
+  readonly links: readonly { readonly spanId: string }[];
+  readonly status: { readonly code?: number };
+};
+interface Body {
+  readonly resourceSpans: readonly {
+    readonly resource: { readonly attributes: Pairs };
+    readonly scopeSpans: readonly { readonly spans: readonly RawSpan[] }[];
+  }[];
+}
+
+function readSpans({ resourceSpans }: Body): Span[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) =>
-    scopeSpans.flatMap(({ spans }) =>
-      spans.map(
-        ({ traceId, spanId, parentSpanId, name, kind, attributes, events, links, status, startTimeUnixNano }) => ({
-          traceId,
-          spanId,
-          parentSpanId,
-          name,
-          kind,
-          failed: status.code === 2,
-          attributes: readAttributes(attributes),
-          events: events.map((event) => ({
-            name: event.name,
-            at: Number(BigInt(event.timeUnixNano) - BigInt(startTimeUnixNano)) / 1e9,
-            attributes: readAttributes(event.attributes),
-          })),
-          links: links.map(({ spanId: linked }) => linked),
-          resource: readAttributes(resource.attributes),
-        }),
-      ),
-    ),
+    scopeSpans.flatMap(({ spans }) => spans.map((span) => readSpan(span, readAttributes(resource.attributes)))),
   );
 }
 
-function readAttributes(attributes: Attributes): Record<string, unknown> {
+function readSpan(span: RawSpan, resource: Value): Span {
+  const { traceId, spanId, parentSpanId, name, kind, startTimeUnixNano: start } = span;
+  return {
+    ...{ traceId, spanId, name, kind, resource },
+    ...(parentSpanId && { parentSpanId }),
+    attributes: readAttributes(span.attributes),
+    events: span.events.map(({ name, timeUnixNano, attributes }) => {
+      return { name, at: Number(BigInt(timeUnixNano) - BigInt(start)) / 1e9, attributes: readAttributes(attributes) };
+    }),
+    links: span.links.map(({ spanId }) => spanId),
+    failed: span.status.code === 2,
+  };
+}
+
+function readAttributes(attributes: Pairs): Value {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, readValue(value)]));
 }
 

@@ -1,0 +1,486 @@
+/**
+ * Each kind of operation with its log line, its metrics and its spans.
+ */
+import { hostname } from 'node:os';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { EXAMPLE } from '../../dev/seed.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import { createLogger, FIELDS } from '../../src/telemetry/log.ts';
+import { startTracing } from '../../src/tracing.ts';
+import { SERVICE } from '../../src/version.ts';
+import { stopClock } from '../support/clock.ts';
+import { type Span, startCollector } from '../support/collector.ts';
+import { readDocument, readKeys, readMetricTable, readNames, readTable } from '../support/documents.ts';
+import { readFamilies, type Samples, scrape, writeSample } from '../support/scrape.ts';
+import { ROUTER_SECRET, type Subgraph, startSubgraph } from '../support/subgraph.ts';
+import { failCommands } from '../support/unforeseen.ts';
+import { type Answer, type Fault, type Received, TOKENS } from '../support/upstream.ts';
+import { settle, until } from '../support/wait.ts';
+import { WIRE } from '../support/wire.ts';
+
+const R = EXAMPLE.residenceId;
+const LISTED = 'get_maintenance_list';
+const BATCH = 'batch_delete_maintenance_info';
+const [SERVER, CLIENT] = [2, 3];
+const [traceId, ROUTER_SPAN] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+const ROUTED = { traceparent: `00-${traceId}-${ROUTER_SPAN}-01`, tracestate: 'router=1', baggage: 'canary=1' };
+const NAMES = { 'apollographql-client-name': 'c'.repeat(101), 'apollographql-client-version': 'v'.repeat(101) };
+const HEADERS = { ...ROUTED, ...NAMES, 'x-request-id': 'request-1' };
+const [UNAVAILABLE, TIMEOUT, INVALID] = ['UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'UPSTREAM_INVALID_RESPONSE'];
+const INTERNAL = 'INTERNAL_SERVER_ERROR';
+/** The `error.type` of a command's span for each code. */
+const REASONS: Readonly<Record<string, string>> = {
+  UNAUTHENTICATED: 'unauthenticated',
+  COMMAND_REJECTED: 'rejected',
+  [UNAVAILABLE]: 'unavailable',
+  [TIMEOUT]: 'timeout',
+  [INVALID]: 'invalid',
+  CALLER_GONE: 'gone',
+  [INTERNAL]: 'Error',
+};
+
+type Result = number | string;
+
+/** The record of a command; by default, of a successful list. */
+interface Made {
+  readonly name?: string;
+  /** Tells commands of the same name apart. */
+  readonly residence?: string;
+  /** The status of each attempt, or its error. */
+  readonly attempts?: readonly Result[];
+  readonly code?: string;
+  readonly detail?: Result | undefined;
+  readonly upstreamCode?: string;
+  readonly flaws?: readonly { kind: string; member?: string }[];
+  readonly dropped?: number;
+}
+
+/** The record of an operation; by default, of a successful query without a name. */
+interface Expected {
+  readonly type?: string | undefined;
+  readonly name?: string;
+  readonly status?: number;
+  readonly level?: number;
+  /** The gravest first. */
+  readonly codes?: readonly string[];
+  /** Failed commands first. */
+  readonly commands?: readonly Made[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** Whether the caller leaves once the command API has received the command. */
+  readonly leaves?: boolean;
+}
+
+const list = (residenceId: string, fields = 'id') => `maintenances(residenceId: "${residenceId}") { ${fields} }`;
+const lists = (...ids: string[]) => `{ ${ids.map((id, index) => `a${index}: ${list(id)}`).join(' ')} }`;
+const LIST = `{ ${list(R)} }`;
+const batch = (...ids: string[]) => `mutation { deleteMaintenances(ids: ${JSON.stringify(ids)}) { deletedIds } }`;
+const answers = (answer: Answer | 'taken') => () => answer;
+const results = (result: unknown) => answers({ body: { success: true, result } });
+const failB: Fault = ({ param }) => (param.residence_id === 'b' ? { status: 500 } : undefined);
+const CUT = 'ECONNRESET';
+/** Answers each attempt with its status, or cuts it off. */
+function inTurn(...given: readonly Result[]): Fault {
+  let next = 0;
+  return (_, response) => {
+    const status = given[next++];
+    if (status !== CUT) return { status: Number(status), body: { success: status === 200, result: [] } };
+    response.destroy();
+    return 'taken';
+  };
+}
+const failed = (code: string, attempts: readonly Result[] = [200], detail = attempts.at(-1)): Made => {
+  return { code, attempts, detail: typeof detail === 'number' ? `status ${detail}` : detail };
+};
+const info = (code: string, ...commands: Made[]): Expected => ({ codes: [code], commands });
+const warn = (code: string, ...commands: Made[]): Expected => ({ level: 40, codes: [code], commands });
+const flawed = (kind: string, attempts?: string[], detail?: string) =>
+  warn(INVALID, { ...failed(INVALID, attempts, detail), flaws: [{ kind }] });
+const [OUT_OF_TIME, GONE] = ['out of time', 'the caller has gone'];
+const left = (attempt: Result) => ({ ...info('CALLER_GONE', failed('CALLER_GONE', [attempt], GONE)), leaves: true });
+const FAILING = [429, 502, CUT];
+const REJECTED = { ...failed('COMMAND_REJECTED'), upstreamCode: 'E1' };
+const UNFORESEEN = { code: INTERNAL, attempts: [] };
+const BAD = { maintenance_id: 'm', contact: 1, state: 'new' };
+const BAD_MEMBERS = { flaws: ['contact', 'state'].map((member) => ({ kind: 'member', member })) };
+const NO_IDS = { flaws: [{ kind: 'ticket', member: 'maintenance_id' }], dropped: 2 };
+const NO_GZIP = answers({ headers: { 'content-encoding': 'gzip' }, body: 'no gzip' });
+const RETRY_LATER = answers({ status: 503, headers: { 'retry-after': '5' } });
+const SHORT_TIME = { ATTEMPT_TIMEOUT_MS: '400', OPERATION_TIMEOUT_MS: '600' };
+const SHORT_QUEUE = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '2' };
+
+type Row = [string, string, Fault | undefined, Expected];
+const EVENTS: Row[] = [
+  ...Object.entries(WIRE).map(([name, { operation: type, field, result }]): Row => {
+    return [`a successful ${name}`, `${type} { ${field} }`, results(result), { type, commands: [{ name }] }];
+  }),
+  ['a named operation', `query ${'x'.repeat(101)} { __typename }`, undefined, { name: 'x'.repeat(100) }],
+  ['a document that does not parse', '{', undefined, { type: undefined, ...info('GRAPHQL_PARSE_FAILED') }],
+  ['an empty document', '', undefined, { type: undefined, status: 400, ...info('BAD_REQUEST') }],
+  ['a wrong argument', lists(''), undefined, info('BAD_USER_INPUT')],
+  ['a refused token', LIST, inTurn(401), info('UNAUTHENTICATED', failed('UNAUTHENTICATED', [401]))],
+  ['a refused command', LIST, answers({ body: { success: false, code: 'E1' } }), info('COMMAND_REJECTED', REJECTED)],
+  [
+    'a wrong argument, a successful and a failed command',
+    lists('', R, 'b'),
+    failB,
+    {
+      ...warn(UNAVAILABLE, { ...failed(UNAVAILABLE, [500]), residence: 'b' }, { residence: R }),
+      codes: [UNAVAILABLE, 'BAD_USER_INPUT'],
+    },
+  ],
+  [
+    'a batch whose failure is data',
+    batch(`${R}:m`, 'b:1'),
+    failB,
+    {
+      ...warn(
+        UNAVAILABLE,
+        { ...failed(UNAVAILABLE, [500]), name: BATCH, residence: 'b' },
+        { name: BATCH, residence: R },
+      ),
+      type: 'mutation',
+    },
+  ],
+  ['a read with two retries', LIST, inTurn(CUT, 503, 200), { commands: [{ attempts: [CUT, 503, 200] }] }],
+  ['a read whose attempts all fail', LIST, inTurn(...FAILING), warn(UNAVAILABLE, failed(UNAVAILABLE, FAILING))],
+  [
+    'commands out of time, and a command beyond the queue',
+    lists('a', 'b', 'c', 'd'),
+    answers('taken'),
+    {
+      env: { ...SHORT_TIME, ...SHORT_QUEUE },
+      level: 40,
+      codes: [UNAVAILABLE, TIMEOUT],
+      commands: [
+        { ...failed(TIMEOUT, ['ETIMEDOUT']), residence: 'a' },
+        { ...failed(TIMEOUT, [OUT_OF_TIME]), residence: 'b' },
+        { ...failed(TIMEOUT, [], OUT_OF_TIME), residence: 'c' },
+        { ...failed(UNAVAILABLE, [], 'queue full'), residence: 'd' },
+      ],
+    },
+  ],
+  ['a caller that leaves during an attempt', LIST, answers('taken'), left(GONE)],
+  ['a caller that leaves in the pause before a retry', LIST, RETRY_LATER, left(503)],
+  ['a reply that is no envelope', LIST, answers({ body: '<html>' }), flawed('envelope')],
+  ['a result of another form', LIST, results({ a: 1 }), flawed('result', undefined, 'unexpected result')],
+  ['a missing result', LIST, results(null), flawed('empty', undefined, 'empty result')],
+  ['a reply over 10 MB', LIST, answers({ body: 'x'.repeat(10_485_761) }), flawed('size', ['reply too large'])],
+  ['a reply that is no gzip', LIST, NO_GZIP, flawed('bytes', ['Z_DATA_ERROR'])],
+  ['undecodable members, not selected', LIST, results([BAD, BAD]), { level: 40, commands: [BAD_MEMBERS] }],
+  ['an undecodable member, selected', `{ ${list(R, 'contact')} }`, results([BAD]), warn(INVALID, BAD_MEMBERS)],
+  ['tickets without an id', LIST, results([{ maintenance_id: 'm' }, {}, {}]), { level: 40, commands: [NO_IDS] }],
+  ['an unforeseen error', lists('faulty'), undefined, { ...info(INTERNAL, UNFORESEEN), level: 50 }],
+  [
+    'a batch whose unforeseen error is data',
+    batch('faulty:m'),
+    undefined,
+    { ...info(INTERNAL, { ...UNFORESEEN, name: BATCH }), type: 'mutation', level: 50 },
+  ],
+];
+
+let collector: Awaited<ReturnType<typeof startCollector>>;
+let subgraph: Subgraph;
+let flush: () => Promise<unknown>;
+const started: Subgraph[] = [];
+const spans: Span[] = [];
+
+async function start(env: NodeJS.ProcessEnv): Promise<Subgraph> {
+  const subgraph = await startSubgraph(env, [failCommands()]);
+  started.push(subgraph);
+  return subgraph;
+}
+
+beforeAll(async () => {
+  collector = await startCollector();
+  Object.assign(process.env, collector.env);
+  flush = await startTracing(SERVICE, createLogger('silent'));
+  subgraph = await start({ BREAKER_FAILURES: '1000' });
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+  subgraph.upstream.reset();
+  subgraph.clearLogs();
+  spans.push(...collector.spans.splice(0));
+});
+afterAll(async () => {
+  await Promise.all(started.map(({ stop }) => stop()));
+  await flush();
+  await collector.stop();
+});
+
+/** Returns the spans of this test once that many have arrived, those of operations first. */
+async function takeSpans(count: number): Promise<Span[]> {
+  await until(() => collector.spans.length >= count);
+  return collector.spans.toSorted((a, b) => a.kind - b.kind);
+}
+
+/** Returns each counter that has moved, once for each time. Leaves out scrapes and health checks. */
+async function countSince(before: Samples, { url }: Subgraph): Promise<string[]> {
+  const isCounter = (sample: string) => /^(http|maintenance)\w+_(total|count)\b(?!.*"\/(metrics|health))/.test(sample);
+  const counters = [...(await scrape(url))].filter(([sample]) => isCounter(sample));
+  return counters.flatMap(([sample, value]) => Array(value - (before.get(sample) ?? 0)).fill(sample)).sort();
+}
+
+function countRequest(status: Result): string {
+  const route = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
+  return writeSample('http_server_request_duration_seconds_count', {
+    ...route,
+    http_response_status_code: `${status}`,
+  });
+}
+const countOperation = (graphql_operation_type: string, code: string) =>
+  writeSample('maintenance_operations_total', { graphql_operation_type, code });
+const countCommand = (command: string, outcome: string) =>
+  writeSample('maintenance_commands_total', { command, outcome });
+function countAttempt({ upstream }: Subgraph, command: string, result: Result): string {
+  const { hostname: server_address, port: server_port } = new URL(upstream.url);
+  const outcome = typeof result === 'number' ? { http_response_status_code: `${result}` } : { error_type: result };
+  const labels = { http_request_method: 'POST', server_address, server_port, command, ...outcome };
+  return writeSample('http_client_request_duration_seconds_count', labels);
+}
+
+function expectedCounts(subject: Subgraph, { type, status = 200, leaves, codes = [], commands = [] }: Expected) {
+  const perCommand = commands.flatMap(({ name: command = LISTED, attempts = [200], code = 'OK', flaws = [] }) => [
+    countCommand(command, code),
+    ...attempts.map((result) => countAttempt(subject, command, result)),
+    ...attempts.slice(0, -1).map((result) => writeSample('maintenance_retries_total', { reason: `${result}` })),
+    ...flaws.map((flaw) => writeSample('maintenance_invalid_replies_total', { command, ...flaw })),
+  ]);
+  return [
+    countRequest(leaves ? '' : status),
+    countOperation(type ?? 'unknown', codes[0] ?? 'OK'),
+    ...perCommand,
+  ].sort();
+}
+
+function expectedLines({ type, name, level = 30, codes = [], commands = [] }: Expected, ids: unknown[]) {
+  const [service, errorId] = [{ service: SERVICE, version: manifest.version }, expect.any(String)];
+  const line = { level, time: expect.any(Number), hostname: hostname(), ...service };
+  const err = { type: 'Error', stack: expect.any(String) };
+  const operation = {
+    ...{ ...line, msg: 'operation', durationMs: expect.any(Number), codes, requestId: 'request-1', traceId },
+    ...{ clientName: 'c'.repeat(100), clientVersion: 'v'.repeat(100) },
+    ...(name && { operationName: name }),
+    ...(type && { operationType: type }),
+    ...(level === 50 && { errorIds: [errorId] }),
+    commands: commands.map(({ name = LISTED, residence: _, attempts = [200], detail, ...rest }, index) => {
+      const entry = { ...rest, name, id: ids[index], durationMs: expect.any(Number), attempts: attempts.length };
+      return detail ? { ...entry, detail: `${name}: ${detail}` } : entry;
+    }),
+  };
+  return level === 50 ? [{ ...line, errorId, err, count: 1, msg: 'unforeseen error' }, operation] : [operation];
+}
+
+const requestAttributes = (method: string, requestId: unknown) => ({
+  ...{ 'http.request.method': method, 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' },
+  'http.response.header.x-request-id': [requestId],
+});
+const resultAttribute = (result: Result | undefined) =>
+  typeof result === 'number' ? { 'http.response.status_code': result } : { 'error.type': result };
+function expectedSpan(failed: boolean) {
+  const resource = { 'service.name': SERVICE, 'service.version': manifest.version };
+  return { traceId, spanId: expect.any(String), links: [], failed, resource: expect.objectContaining(resource) };
+}
+
+function expectedOperationSpan({ type, name, status = 200, level = 30, leaves, codes = [] }: Expected) {
+  const failure = level > 30 ? codes[0] : undefined;
+  return {
+    ...expectedSpan(failure !== undefined),
+    ...{ name: type ?? 'GraphQL Operation', kind: SERVER, parentSpanId: ROUTER_SPAN, events: [] },
+    attributes: {
+      ...requestAttributes('POST', 'request-1'),
+      ...(!leaves && { 'http.response.status_code': status }),
+      ...(type && { 'graphql.operation.type': type }),
+      ...(name && { 'graphql.operation.name': name }),
+      ...(codes.length > 0 && { 'graphql.error.codes': codes }),
+      ...(level === 50 && { 'graphql.error.id': expect.any(String) }),
+      ...(failure && { 'error.type': failure }),
+    },
+  };
+}
+
+function expectedCommandSpan({ upstream }: Subgraph, { name = LISTED, attempts = [200], code }: Made, id: unknown) {
+  const { href, hostname, port } = new URL('/api/v1.0/invoke/open-ability/method/user-commands', upstream.url);
+  const endpoint = { 'server.address': hostname, 'server.port': Number(port), 'url.full': href };
+  const [last, duration] = [attempts.at(-1), { 'attempt.duration_seconds': expect.any(Number) }];
+  return {
+    ...{ ...expectedSpan(code !== undefined), name, kind: CLIENT, parentSpanId: expect.any(String) },
+    attributes: {
+      ...{ 'command.id': id, 'command.attempts': attempts.length, 'command.coalesced': false },
+      ...(attempts.length > 0 && { 'http.request.method': 'POST', ...endpoint }),
+      ...(typeof last === 'number' && resultAttribute(last)),
+      ...(attempts.length > 1 && { 'http.request.resend_count': attempts.length - 1 }),
+      ...(code && { 'error.type': REASONS[code] }),
+    },
+    events: attempts.map((result, index) => {
+      const pause = index < attempts.length - 1 && { 'attempt.pause_seconds': expect.any(Number) };
+      return {
+        name: 'attempt',
+        at: expect.any(Number),
+        attributes: { ...resultAttribute(result), ...duration, ...pause },
+      };
+    }),
+  };
+}
+
+describe('the log, the metrics and the spans report', () => {
+  it.each(EVENTS)('%s', async (_, query, fault, given) => {
+    const expected = { type: 'query', ...given };
+    const { env, leaves, commands = [] } = expected;
+    const subject = env ? await start(env) : subgraph;
+    const { upstream, url, logs } = subject;
+    const before = await scrape(url);
+    upstream.fail(fault);
+    const caller = new AbortController();
+    const asked = subject.ask(query, { headers: HEADERS, signal: caller.signal }).catch(() => undefined);
+    if (leaves) {
+      await until(() => upstream.received.length === 1);
+      await settle(url);
+      caller.abort();
+    }
+    const answer = await asked;
+    await until(() => logs().some(({ msg }) => msg === 'operation'));
+    const [operation, ...made] = await takeSpans(1 + commands.length);
+    const line = logs().at(-1) as { commands: { id: string }[]; errorIds?: string[] };
+    const ids = commands.map(({ name = LISTED, residence: r }, index) => {
+      const isThis = ({ command, param }: Received) => command === name && r === (r && param.residence_id);
+      return upstream.received.find(isThis)?.id ?? line.commands[index]?.id;
+    });
+    const ordered = ids.map((id) => made.find(({ attributes }) => attributes['command.id'] === id));
+
+    expect(logs()).toEqual(expectedLines(expected, ids));
+    expect(await countSince(before, subject)).toEqual(expectedCounts(subject, expected));
+    expect(operation).toEqual(expectedOperationSpan(expected));
+    expect(ordered).toEqual(commands.map((command, index) => expectedCommandSpan(subject, command, ids[index])));
+    expect(made.every(({ parentSpanId }) => parentSpanId === operation?.spanId)).toBe(true);
+    for (const { id, headers } of upstream.received) {
+      expect(headers.traceparent).toBe(`00-${traceId}-${ordered[ids.indexOf(id)]?.spanId}-01`);
+      expect([headers.tracestate, headers.baggage]).toEqual([undefined, undefined]);
+    }
+    if (line.errorIds) {
+      const told = (answer?.errors ?? []).map(({ extensions }) => extensions.errorId);
+      const errorIds = [...told, logs()[0]?.errorId, operation?.attributes['graphql.error.id']];
+      expect(errorIds).toEqual(errorIds.map(() => line.errorIds?.[0]));
+    }
+  });
+
+  it.each([
+    ['operations that share an exchange', false],
+    ['an exchange whose first caller leaves', true],
+  ])('%s', async (_, firstLeaves) => {
+    // A busy machine may need longer than a read may be joined.
+    stopClock();
+    const before = await scrape(subgraph.url);
+    const release = subgraph.upstream.hold();
+    const caller = new AbortController();
+    const first = subgraph.ask(LIST, { headers: ROUTED, signal: caller.signal }).catch(() => undefined);
+    await until(() => subgraph.upstream.received.length === 1);
+    const second = subgraph.ask(LIST);
+    await settle(subgraph.url);
+    if (firstLeaves) {
+      caller.abort();
+      await until(() => subgraph.logs().length === 1);
+    }
+    release();
+    await Promise.all([first, second]);
+    const [{ id } = { id: '' }] = subgraph.upstream.received;
+    const entry = { name: LISTED, id, durationMs: expect.any(Number), attempts: 1 };
+    const logged = subgraph.logs().flatMap(({ commands }) => commands);
+    expect(logged).toHaveLength(2);
+    expect(logged).toEqual(expect.arrayContaining([expect.objectContaining(entry), { ...entry, coalesced: true }]));
+    const outcome = firstLeaves ? 'CALLER_GONE' : 'OK';
+    const counted = [
+      ...[countRequest(firstLeaves ? '' : 200), countOperation('query', outcome), countCommand(LISTED, outcome)],
+      ...(firstLeaves ? [] : [countAttempt(subgraph, LISTED, 200)]),
+      ...[countRequest(200), countOperation('query', 'OK')],
+      writeSample('maintenance_reads_coalesced_total', { command: LISTED }),
+    ];
+    expect(await countSince(before, subgraph)).toEqual(counted.sort());
+    const spans = await takeSpans(4);
+    const [sender, sharer] = spans.slice(2).sort((a, b) => a.links.length - b.links.length);
+    expect(sender).toMatchObject({ traceId, events: [{ name: 'attempt' }], links: [] });
+    expect(sharer).toMatchObject({ events: [], links: [sender?.spanId] });
+    expect(sharer?.attributes).toEqual({ 'command.id': id, 'command.attempts': 1, 'command.coalesced': true });
+    for (const span of [sender, sharer]) {
+      const parent = spans.find(({ spanId }) => spanId === span?.parentSpanId);
+      expect(parent).toMatchObject({ name: 'query', traceId: span?.traceId });
+    }
+  });
+
+  it('an operation by GET without a query in the span, under a trace and a request id of the subgraph', async () => {
+    const credentials = { 'router-authorization': ROUTER_SECRET, authorization: `Bearer ${TOKENS.first}` };
+    const headers = { 'content-type': 'application/json', ...credentials, 'x-request-id': 'not an id' };
+    await fetch(`${subgraph.url}/graphql?query=${encodeURIComponent(LIST)}`, { headers });
+    const [operation, command] = await takeSpans(2);
+    const [line] = subgraph.logs();
+    expect([operation?.traceId, operation?.parentSpanId]).toEqual([line?.traceId, undefined]);
+    expect(operation?.attributes).toEqual({
+      ...requestAttributes('GET', line?.requestId),
+      ...{ 'http.response.status_code': 200, 'graphql.operation.type': 'query' },
+    });
+    const traceparent = `00-${operation?.traceId}-${command?.spanId}-01`;
+    expect(subgraph.upstream.received).toMatchObject([{ headers: { traceparent } }]);
+  });
+
+  it('times in ms and in seconds, and attempts without the pause between them', async () => {
+    const { upstream, url, logs } = subgraph;
+    const retry = { status: 503, headers: { 'retry-after': '1' } };
+    upstream.fail(() => (upstream.received.length === 1 ? retry : undefined));
+    const before = await scrape(url);
+    await subgraph.ask(LIST);
+    const after = await scrape(url);
+    const sumOf = (count: string) => {
+      const sum = count.replace('_count', '_sum');
+      return (after.get(sum) ?? 0) - (before.get(sum) ?? 0);
+    };
+    const [first, second] = (await takeSpans(2))[1]?.events ?? [];
+    const seconds = Number(first?.attributes['attempt.duration_seconds']);
+    const pause = Number(first?.attributes['attempt.pause_seconds']);
+    expect(pause).toBeGreaterThanOrEqual(1);
+    expect(second?.at).toBeCloseTo(Number(first?.at) + seconds + pause, 5);
+    expect(sumOf(countAttempt(subgraph, LISTED, 503))).toBeCloseTo(seconds, 6);
+    const [line] = logs() as { durationMs: number; commands: { durationMs: number }[] }[];
+    for (const ms of [line?.durationMs, line?.commands[0]?.durationMs, sumOf(countRequest(200)) * 1000]) {
+      expect(ms).toBeGreaterThanOrEqual(1000);
+      expect(ms).toBeLessThan(60_000);
+    }
+  });
+});
+
+it('exports no span of a trace that the router does not sample, and passes the trace on', async () => {
+  await subgraph.ask(LIST, { headers: { traceparent: ROUTED.traceparent.replace(/01$/, '00') } });
+  expect(subgraph.upstream.received[0]?.headers.traceparent).toMatch(new RegExp(`^00-${traceId}-[\\da-f]{16}-00$`));
+  await subgraph.ask(LIST);
+  expect((await takeSpans(2)).map((span) => span.traceId)).not.toContain(traceId);
+});
+
+describe('docs/observability.md lists', () => {
+  const document = readDocument('docs/observability.md');
+
+  it('every field of the log', () => {
+    expect([...new Set(readKeys(document, 'field'))].sort()).toEqual([...FIELDS].sort());
+  });
+
+  it('every metric with its type and its labels', async () => {
+    const samples = [...(await scrape(subgraph.url)).keys()];
+    const families = [...(await readFamilies(subgraph.url))].filter(([name]) => !/^(nodejs|process)_/.test(name));
+    const served = families.map(([name, type]) => {
+      const own = samples.filter((sample) => sample.replace(/(_(bucket|sum|count))?(\{.*)?$/, '') === name);
+      const labels = own.flatMap((sample) => [...sample.matchAll(/[{,](\w+)=/g)].map(([, label]) => label));
+      return [name, { type, labels: [...new Set(labels)].filter((label) => label !== 'le').sort() }];
+    });
+    const listed = [...readMetricTable()].map(([name, { type, labels }]) => [name, { type, labels: labels.sort() }]);
+    expect(Object.fromEntries(served)).toEqual(Object.fromEntries(listed));
+  });
+
+  it('every span and attribute', () => {
+    expect(readKeys(document, 'span')).toEqual(['query', 'mutation', 'GraphQL Operation']);
+    const [operation, command] = [SERVER, CLIENT].map((kind) => spans.filter((span) => span.kind === kind));
+    const exported = { operation, command, attempt: spans.flatMap(({ events }) => events) };
+    for (const [kind, all = []] of Object.entries(exported)) {
+      const rows = readTable(document, 'attribute').filter(([, on = '']) => on.split(', ').includes(kind));
+      const names = new Set(all.flatMap(({ attributes }) => Object.keys(attributes)));
+      expect([kind, ...[...names].sort()]).toEqual([kind, ...rows.flatMap(([cell]) => readNames(cell)).sort()]);
+    }
+  });
+});
