@@ -353,6 +353,7 @@ describe('the log, the metrics and the spans report', () => {
     expect(operation).toEqual(expectedOperationSpan(expected));
     expect(ordered).toEqual(commands.map((command, index) => expectedCommandSpan(subject, command, ids[index])));
     expect(made.every(({ parentSpanId }) => parentSpanId === operation?.spanId)).toBe(true);
+    expect((await scrape(url)).get('http_server_active_requests')).toBe(0);
     for (const { id, headers } of upstream.received) {
       expect(headers.traceparent).toBe(`00-${traceId}-${ordered[ids.indexOf(id)]?.spanId}-01`);
       expect([headers.tracestate, headers.baggage]).toEqual([undefined, undefined]);
