@@ -1,6 +1,6 @@
 /**
- * `/metrics`: where it is served, what it has from the start, and the gauges. test/http/telemetry.test.ts has the counters
- * that each kind of operation moves, test/http/memory.test.ts those of refused memory.
+ * `/metrics`: ports, gauges, requests, and what it has from the start. test/http/telemetry.test.ts has the counters of each
+ * kind of operation, test/http/memory.test.ts those of refused memory.
  */
 import { once } from 'node:events';
 import net from 'node:net';
@@ -8,10 +8,8 @@ import { getHeapStatistics } from 'node:v8';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
-import { COMMANDS, createCommand } from '../../src/command-api/command.ts';
-import { loadConfig } from '../../src/config.ts';
-import { createMemory } from '../../src/memory.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { COMMANDS } from '../../src/command-api/command.ts';
+import { readEndpoint } from '../../src/config.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { fetchMetrics, scrape, writeSample } from '../support/scrape.ts';
 import { ROUTER_SECRET, type Subgraph, startSubgraph } from '../support/subgraph.ts';
@@ -122,15 +120,11 @@ describe('the metrics of requests and commands', () => {
   });
 
   it.each([
-    ['https://api.example.com', '443'],
-    ['http://api.example.com', '80'],
-    ['http://api.example.com:8080', '8080'],
-  ])('name the host and the port of %s', async (COMMAND_API_URL, port) => {
-    const config = loadConfig({ COMMAND_API_URL, ROUTER_SECRET, ALLOW_HTTP_COMMAND_API: 'true' });
-    const metrics = createMetrics(config, () => ({ inFlight: 0, queued: 0, breaker: 'closed' }), createMemory());
-    const attempts = [{ start: 0, seconds: 1, status: 200 }];
-    metrics.operationEnded('query', 'OK', [{ ...createCommand('get_maintenance_list', false, 'r'), attempts }]);
-    expect(await metrics.write()).toContain(`server_address="api.example.com",server_port="${port}"`);
+    ['https://api.example.com', 443],
+    ['http://api.example.com', 80],
+    ['http://api.example.com:8080', 8080],
+  ])('name %s by its host and its port', (origin, port) => {
+    expect(readEndpoint(origin)).toEqual({ address: 'api.example.com', port });
   });
 
   it('get no new label values from a caller', async () => {
@@ -183,15 +177,11 @@ describe('from the start, /metrics', () => {
   });
 });
 
-describe('without METRICS_PORT, /metrics', () => {
-  it('is on PORT, in Prometheus’ text format', async () => {
-    const { status, headers } = await fetchMetrics((await start()).url);
-    expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
-  });
-
-  it.each(['POST', 'PUT'])('refuses %s', async (method) => {
-    expect((await fetch(`${(await start()).url}/metrics`, { method, headers: SECRET })).status).toBe(404);
-  });
+it('serves GET /metrics on PORT without METRICS_PORT, in Prometheus’ text format', async () => {
+  const { url } = await start();
+  const { status, headers } = await fetchMetrics(url);
+  expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
+  expect((await fetch(`${url}/metrics`, { method: 'POST', headers: SECRET })).status).toBe(404);
 });
 
 describe('METRICS_PORT', () => {

