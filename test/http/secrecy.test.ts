@@ -22,6 +22,7 @@ const LEAK_BUT_OWN = new RegExp(LEAK.source.replace('canary', 'canary(?!_own)'),
 
 const TEXTS = { description: `${DATA}-description`, contact: `${DATA}-contact`, feedback: `${DATA}-feedback` };
 const PICTURES = { maintenance_picture_url: [`https://pictures.example/${DATA}-picture`] };
+const MIXED_PICTURES = { maintenance_picture_url: [DATA, { url: DATA }] };
 const TIMES = { start_time: '2024-01-16 13:32:45', finish_time: '2024-01-17 13:32:45', created_time: null };
 const TICKET = { ...TEXTS, ...PICTURES, ...TIMES, state: 'in progress' };
 const STACK = `Error: ${UPSTREAM}\n    at canary-upstream (/srv/canary-upstream/app.js:1:1)`;
@@ -174,9 +175,7 @@ describe('the production server leaks nothing', () => {
     ['403', answers(403, { errorCode: 'ERR_DIRECT_INVOKE', message: UPSTREAM }), 'FORBIDDEN'],
     ['success: false', answers(409, { ...LEAKY, success: false, result: LEAKY }), 'COMMAND_REJECTED'],
     ['a code that is the token', answers(200, { success: false, code: TOKEN.repeat(2) }), 'COMMAND_REJECTED'],
-    ['a redirect', answers(302, LEAKY), INVALID],
     ['incomplete JSON', answers(200, JSON.stringify(LEAKY).slice(0, -5)), INVALID],
-    ['a text as the result', answers(200, { ...LEAKY, success: true, result: UPSTREAM }), INVALID],
     ['bytes that are no gzip', answers(200, JSON.stringify(LEAKY), { 'content-encoding': 'gzip' }), INVALID],
     ['bytes that are no HTTP', NO_HTTP, INVALID],
     ['over 10 MB', answers(200, { success: true, result: `${UPSTREAM} `.repeat(220_000) }), INVALID],
@@ -192,29 +191,25 @@ describe('the production server leaks nothing', () => {
     }
   });
 
-  it('of members that are no texts', async () => {
+  it('of members that cannot be decoded, beside decoded members', async () => {
     const bad = Object.fromEntries(Object.keys(TICKET).map((name) => [name, { text: `${DATA} ${UPSTREAM}` }]));
+    const partly = {
+      ...TICKET,
+      maintenance_id: 'm',
+      state: `${DATA}-state`,
+      start_time: `2024-01-16 13:32:45 ${DATA}`,
+    };
+    const list = [{ ...bad, maintenance_id: 'm' }, bad, UPSTREAM, { ...partly, ...MIXED_PICTURES }];
     upstream.fail(({ command }) => {
-      const result = command === 'get_maintenance_list' ? [{ ...bad, maintenance_id: 'm' }, bad, UPSTREAM] : bad;
-      return { body: { success: true, result } };
+      return { body: { success: true, result: command === 'get_maintenance_list' ? list : bad } };
     });
-    for (const asked of readsOf('r')) {
+    for (const [index, asked] of readsOf('r').entries()) {
       const answer = await ask(asked);
-      expect(answer.codes).toEqual(Array(8).fill(INVALID));
-      expect(answer.all).not.toMatch(LEAK);
+      expect(answer.codes).toEqual(Array(index === 0 ? 11 : 8).fill(INVALID));
+      expect(answer.withoutData).not.toMatch(LEAK);
+      if (index === 0) expect(answer.data).toContain(TEXTS.contact);
+      else expect(answer.data).not.toMatch(LEAK);
     }
-  });
-
-  it.each([
-    ['state', `${DATA}-state`],
-    ['start_time', `2024-01-16 13:32:45 ${DATA}`],
-    ['maintenance_picture_url', [DATA, { url: DATA }]],
-  ])('of a text that cannot be decoded, beside decoded members: %s', async (member, value) => {
-    upstream.fail(() => ({ body: { success: true, result: [{ ...TICKET, maintenance_id: 'm', [member]: value }] } }));
-    const answer = await ask({ query: LIST });
-    expect(answer.codes).toEqual([INVALID]);
-    expect(answer.withoutData).not.toMatch(LEAK);
-    expect(answer.data).toContain(TEXTS.contact);
   });
 
   it('of an unforeseen error', async () => {
@@ -305,13 +300,10 @@ describe('the production server leaks nothing', () => {
   });
 });
 
-it.each([
-  ['does not answer', () => 'taken' as const],
-  ['does not end its answer', ENDLESS],
-])('the production server leaks nothing of a command API that %s', async (_, fault) => {
+it('the production server leaks nothing of a reply that does not end', async () => {
   // Time is short in this test only: a slow machine must not turn another fault into a timeout.
   await start({ ATTEMPT_TIMEOUT_MS: '300' });
-  upstream.fail(fault);
+  upstream.fail(ENDLESS);
   for (const asked of [...readsOf('r').slice(0, 1), ...writesOf('r').slice(0, 1)]) {
     const answer = await ask(asked);
     expect(answer.codes).toEqual(['UPSTREAM_TIMEOUT']);

@@ -4,6 +4,10 @@
 import type { ServerResponse } from 'node:http';
 import { readText, serve } from '../../dev/command-api.ts';
 
+type Value = Readonly<Record<string, unknown>>;
+type Pairs = readonly { readonly key: string; readonly value: Value }[];
+type RawEvent = { readonly name: string; readonly timeUnixNano: string; readonly attributes: Pairs };
+
 export interface Span {
   readonly traceId: string;
   readonly spanId: string;
@@ -32,7 +36,7 @@ export async function startCollector() {
     bodies.push(body);
     paths.push(request.url);
     if (fault) return fault(response);
-    if (request.headers['content-type'] === 'application/json') spans.push(...readSpans(JSON.parse(body)));
+    if (request.headers['content-type'] === 'application/json') spans.push(...readSpans(body));
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
   });
 
@@ -54,40 +58,24 @@ export async function startCollector() {
   };
 }
 
-type Value = Readonly<Record<string, unknown>>;
-type Pairs = readonly { readonly key: string; readonly value: Value }[];
-type RawSpan = Pick<Span, 'traceId' | 'spanId' | 'parentSpanId' | 'name' | 'kind'> & {
-  readonly attributes: Pairs;
-  readonly startTimeUnixNano: string;
-  readonly events: readonly { readonly name: string; readonly timeUnixNano: string; readonly attributes: Pairs }[];
-  readonly links: readonly { readonly spanId: string }[];
-  readonly status: { readonly code?: number };
-};
-interface Body {
-  readonly resourceSpans: readonly {
-    readonly resource: { readonly attributes: Pairs };
-    readonly scopeSpans: readonly { readonly spans: readonly RawSpan[] }[];
-  }[];
-}
-
-function readSpans({ resourceSpans }: Body): Span[] {
-  return resourceSpans.flatMap(({ resource, scopeSpans }) =>
-    scopeSpans.flatMap(({ spans }) => spans.map((span) => readSpan(span, readAttributes(resource.attributes)))),
-  );
-}
-
-function readSpan(span: RawSpan, resource: Value): Span {
-  const { traceId, spanId, parentSpanId, name, kind, startTimeUnixNano: start } = span;
-  return {
-    ...{ traceId, spanId, name, kind, resource },
-    ...(parentSpanId && { parentSpanId }),
-    attributes: readAttributes(span.attributes),
-    events: span.events.map(({ name, timeUnixNano, attributes }) => {
-      return { name, at: Number(BigInt(timeUnixNano) - BigInt(start)) / 1e9, attributes: readAttributes(attributes) };
-    }),
-    links: span.links.map(({ spanId }) => spanId),
-    failed: span.status.code === 2,
-  };
+function readSpans(body: string): Span[] {
+  const found: Span[] = [];
+  for (const { resource, scopeSpans } of JSON.parse(body).resourceSpans)
+    for (const { spans } of scopeSpans)
+      for (const { traceId, spanId, parentSpanId, name, kind, startTimeUnixNano, ...span } of spans)
+        found.push({
+          ...{ traceId, spanId, name, kind, ...(parentSpanId && { parentSpanId }) },
+          attributes: readAttributes(span.attributes),
+          events: span.events.map((event: RawEvent) => ({
+            name: event.name,
+            at: Number(BigInt(event.timeUnixNano) - BigInt(startTimeUnixNano)) / 1e9,
+            attributes: readAttributes(event.attributes),
+          })),
+          links: span.links.map((link: Value) => link.spanId),
+          failed: span.status.code === 2,
+          resource: readAttributes(resource.attributes),
+        });
+  return found;
 }
 
 function readAttributes(attributes: Pairs): Value {
