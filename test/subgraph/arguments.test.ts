@@ -1,181 +1,86 @@
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
+import {
+  create,
+  deleteMany,
+  deleteOne,
+  detail,
+  entities,
+  type FieldRequest,
+  list,
+  times,
+} from '../support/requests.ts';
 import { codes, NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
-const MUTATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
-const DELETE = 'mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds } }';
+const MALFORMED = 'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters';
+const UNUSABLE = 'must be 1 to 256 characters of well-formed Unicode';
+const LATER = 'input.finishTime must be later than input.startTime';
 
 const subgraph = useSubgraph();
 
-/** The operation, its variables, and the path and wording of the one refusal that it must bring. */
-const REFUSED: [string, string, Record<string, unknown>, string, string][] = [
-  [
-    'an empty residence id',
-    '{ maintenances(residenceId: "") { id } }',
-    {},
-    'maintenances',
-    '"residenceId" must be 1 to 256 characters',
-  ],
-  [
-    'a negative first',
-    `{ maintenances(residenceId: "${R}", first: -1) { id } }`,
-    {},
-    'maintenances',
-    '"first" must not be negative',
-  ],
-  [
-    'a negative offset',
-    `{ maintenances(residenceId: "${R}", offset: -1) { id } }`,
-    {},
-    'maintenances',
-    '"offset" must not be negative',
-  ],
-  [
-    'an id without a colon',
-    '{ maintenance(id: "m1") { id } }',
-    {},
-    'maintenance',
-    '"id" must be the id of a Maintenance',
-  ],
-  ['an id with two colons', '{ maintenance(id: "r:m:x") { id } }', {}, 'maintenance', '"id"'],
-  ['an id without a residence', '{ maintenance(id: ":m") { id } }', {}, 'maintenance', '"id"'],
-  ['an id without a ticket', '{ maintenance(id: "r:") { id } }', {}, 'maintenance', '"id"'],
-  ['an empty id', '{ maintenance(id: "") { id } }', {}, 'maintenance', '"id"'],
-  ['a number for an id', '{ maintenance(id: 5) { id } }', {}, 'maintenance', '"id"'],
-  ['an id with a bare percent sign', '{ maintenance(id: "r%:m") { id } }', {}, 'maintenance', '"id"'],
-  ['an id with another escape', '{ maintenance(id: "r%2F:m") { id } }', {}, 'maintenance', '"id"'],
-  ['a malformed id to delete', 'mutation { deleteMaintenance(id: "m1") { id } }', {}, 'deleteMaintenance', '"id"'],
-  ['no ids', DELETE, { ids: [] }, 'deleteMaintenances', '"ids" must not be empty'],
-  [
-    '501 ids',
-    DELETE,
-    { ids: Array.from({ length: 501 }, (_, i) => `r:${i}`) },
-    'deleteMaintenances',
-    '"ids" must not hold more than 500',
-  ],
-  [
-    'an empty residence id to create in',
-    MUTATE,
-    { input: { ...NEW_MAINTENANCE, residenceId: '' } },
-    'createMaintenance',
-    '"input.residenceId" must be 1 to 256 characters',
-  ],
-  [
-    'a blank description',
-    MUTATE,
-    { input: { ...NEW_MAINTENANCE, description: ' \n\t　' } },
-    'createMaintenance',
-    '"input.description" must not be blank',
-  ],
-  [
-    'an invisible description',
-    MUTATE,
-    { input: { ...NEW_MAINTENANCE, description: '\u200b\u202e\u0000' } },
-    'createMaintenance',
-    '"input.description" must not be blank',
-  ],
-  [
-    'an empty contact',
-    MUTATE,
-    { input: { ...NEW_MAINTENANCE, contact: '' } },
-    'createMaintenance',
-    '"input.contact" must not be blank',
-  ],
-  [
-    'an end at the beginning',
-    MUTATE,
-    { input: { ...NEW_MAINTENANCE, finishTime: NEW_MAINTENANCE.startTime } },
-    'createMaintenance',
-    '"input.finishTime" must be later',
-  ],
-  [
-    'an end a fraction after the beginning',
-    MUTATE,
-    { input: { ...NEW_MAINTENANCE, finishTime: '2024-01-16T13:32:45.9Z' } },
-    'createMaintenance',
-    '"input.finishTime" must be later',
-  ],
-  [
-    'an end before the beginning by its offset',
-    MUTATE,
-    { input: { ...NEW_MAINTENANCE, finishTime: '2024-01-16T14:00:00+08:00' } },
-    'createMaintenance',
-    '"input.finishTime" must be later',
-  ],
-];
-
-describe('is refused before any command', () => {
-  it.each(REFUSED)('%s', async (_, operation, variables, path, wording) => {
-    const answer = await subgraph.ask(operation, { variables });
-    expect(answer.status).toBe(200);
-    expect(codes(answer)).toEqual([['BAD_USER_INPUT', path]]);
-    expect(answer.errors[0]?.message).toContain(`Argument ${wording}`);
-    const [, argument, message = ''] = /^"(.+?)" ?(.*)$/.exec(wording) ?? [];
-    const fault = { argument, message: expect.stringContaining(message) };
-    expect(answer.errors[0]?.extensions.arguments).toEqual([fault]);
-    expect(answer.errors[0]?.extensions.outcome).toBe(operation.startsWith('mutation') ? 'NOT_SENT' : undefined);
-    expect(answer.data).toEqual({ [path]: null });
-    expect(subgraph.upstream.commands()).toEqual([]);
+describe('a field with faulty arguments', () => {
+  const residenceLists = (args: string, states: unknown): FieldRequest => ({
+    query: `query ($r: [_Any!]!, $states: [MaintenanceState!]) {
+      _entities(representations: $r) { ... on Residence { maintenances(${args}) { id } } }
+    }`,
+    variables: { states, r: [{ __typename: 'Residence', id: 'r1' }] },
+    path: ['_entities', 0, 'maintenances'],
   });
-
-  it('costs the fields beside it nothing', async () => {
-    const answer = await subgraph.ask(
-      `{ bad: maintenances(residenceId: "${R}", first: -1) { id } good: maintenances(residenceId: "${R}") { id } }`,
-    );
-    expect(codes(answer)).toEqual([['BAD_USER_INPUT', 'bad']]);
-    expect(answer.data).toEqual({ bad: null, good: [{ id: `${R}:${EXAMPLE.maintenanceId}` }] });
-  });
-});
-
-describe('every fault is told at once', () => {
-  const many = (count: number, text = 'x') => Array.from({ length: count }, () => text);
-  const ALL_OF_A_LIST = [
-    'residenceId must be 1 to 256 characters of well-formed Unicode',
+  const faultyList = { states: times(101, () => 'CLOSED'), first: -1, offset: -2 };
+  const FAULTS_OF_LIST = [
     'states must not hold more than 100 entries',
     'first must not be negative',
     'offset must not be negative',
   ];
-  const MALFORMED =
-    'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters';
-  const LIST_ARGUMENTS = 'first: -1, offset: -2, states: $states';
-  const STATES = { states: many(101, 'CLOSED') };
-  const ENTITIES = 'query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }';
-  const CASES: [string, string, Record<string, unknown>, (string | number)[], string[]][] = [
+
+  /** The request and each fault that its error names. */
+  const FAULTY: [string, FieldRequest, string[]][] = [
+    ['an empty residence id', list({ residenceId: '' }), [`residenceId ${UNUSABLE}`]],
+    ['a negative first', list({ first: -1 }), ['first must not be negative']],
+    ['the least offset', list({ offset: -(2 ** 31) }), ['offset must not be negative']],
+    ...['m1', 'r:m:x', ':m', 'r:', '', 'r%:m', 'r%2F:m', 5].map((id): [string, FieldRequest, string[]] => [
+      `the malformed id ${JSON.stringify(id)}`,
+      detail(id),
+      [`id ${MALFORMED}`],
+    ]),
+    ['a malformed id to delete', deleteOne('m1'), [`id ${MALFORMED}`]],
+    ['no ids to delete', deleteMany([]), ['ids must not be empty']],
+    ['one malformed id of 500', deleteMany([...times(499, (i) => `r:m${i}`), 'canary']), [`ids[499] ${MALFORMED}`]],
+    ['an end at the beginning', create({ finishTime: NEW_MAINTENANCE.startTime }), [LATER]],
+    ['an end a fraction after the beginning', create({ finishTime: '2024-01-16T13:32:45.9Z' }), [LATER]],
+    ['an end before the beginning by its offset', create({ finishTime: '2024-01-16T14:00:00+08:00' }), [LATER]],
+    ['an empty contact', create({ contact: '' }), ['input.contact must not be blank']],
+    ...Object.entries({
+      'white space': ' \t\n\v\f\r\u00a0\u1680\u2003\u2028\u202f\u205f\u3000\ufeff',
+      'control characters': '\u0000\u0007\u001b\u0085',
+      'formatting characters': '\u00ad\u180e\u200b\u202e\u2066',
+      fillers: '\u115f\u3164\u034f\ufe0f',
+      'empty Braille cells': '\u2800',
+    }).map(([name, text]): [string, FieldRequest, string[]] => [
+      `a description of ${name}`,
+      create({ description: text }),
+      ['input.description must not be blank'],
+    ]),
+    ['four faults in a list', list({ residenceId: '', ...faultyList }), [`residenceId ${UNUSABLE}`, ...FAULTS_OF_LIST]],
     [
-      'of a list',
-      `query ($states: [MaintenanceState!]) { maintenances(residenceId: "", ${LIST_ARGUMENTS}) { id } }`,
-      STATES,
-      ['maintenances'],
-      ALL_OF_A_LIST,
+      'three faults in the list of a residence',
+      residenceLists('first: -1, offset: -2, states: $states', faultyList.states),
+      FAULTS_OF_LIST,
     ],
     [
-      'of the list of a residence',
-      `query ($r: [_Any!]!, $states: [MaintenanceState!]) {
-        _entities(representations: $r) { ... on Residence { maintenances(${LIST_ARGUMENTS}) { id } } }
-      }`,
-      { ...STATES, r: [{ __typename: 'Residence', id: 'r1' }] },
-      ['_entities', 0, 'maintenances'],
-      ALL_OF_A_LIST.slice(1),
-    ],
-    [
-      'of a request to file',
-      MUTATE,
-      {
-        input: {
-          residenceId: 'x'.repeat(257),
-          startTime: NEW_MAINTENANCE.startTime,
-          finishTime: NEW_MAINTENANCE.startTime,
-          description: ' ',
-          contact: 'x'.repeat(1001),
-          pictureFilenames: ['x', 'x'.repeat(257), ''],
-        },
-      },
-      ['createMaintenance'],
+      'six faults in an input',
+      create({
+        residenceId: 'x'.repeat(257),
+        finishTime: NEW_MAINTENANCE.startTime,
+        description: ' ',
+        contact: 'x'.repeat(1001),
+        pictureFilenames: ['x', 'x'.repeat(257), ''],
+      }),
       [
-        'input.residenceId must be 1 to 256 characters of well-formed Unicode',
-        'input.finishTime must be later than input.startTime',
+        `input.residenceId ${UNUSABLE}`,
+        LATER,
         'input.description must not be blank',
         'input.contact must not be longer than 1000 characters',
         'input.pictureFilenames[1] must not be longer than 256 characters',
@@ -183,128 +88,116 @@ describe('every fault is told at once', () => {
       ],
     ],
     [
-      'of file names only where there are not too many',
-      MUTATE,
-      { input: { ...NEW_MAINTENANCE, contact: '', pictureFilenames: many(21, '') } },
-      ['createMaintenance'],
+      'too many file names, each of them blank',
+      create({ contact: '', pictureFilenames: times(21, () => '') }),
       ['input.contact must not be blank', 'input.pictureFilenames must not hold more than 20 entries'],
     ],
     [
-      'of ids to delete, the first 20',
-      DELETE,
-      { ids: ['r:m', ...many(30)] },
-      ['deleteMaintenances'],
-      many(20).map((_, index) => `ids[${index + 1}] ${MALFORMED}`),
+      '30 malformed ids, of which the error names 20',
+      deleteMany(['r:m', ...times(30, () => 'x')]),
+      times(20, (index) => `ids[${index + 1}] ${MALFORMED}`),
     ],
     [
-      'of ids to delete, of too many residences too',
-      DELETE,
-      { ids: [...many(101).map((_, index) => `r${index}:m`), 'x'] },
-      ['deleteMaintenances'],
+      'ids of too many residences and a malformed id',
+      deleteMany([...times(101, (index) => `r${index}:m`), 'x']),
       ['ids must not be of more than 100 residences', `ids[101] ${MALFORMED}`],
     ],
     [
-      'of the second key of a representation',
-      ENTITIES,
-      { r: [{ __typename: 'Maintenance', residence: { id: '' }, maintenanceId: 7 }] },
-      ['_entities', 0],
-      [
-        'representations.residence.id must be 1 to 256 characters of well-formed Unicode',
-        'representations.maintenanceId must be 1 to 256 characters of well-formed Unicode',
-      ],
+      'two faults in the second key of a representation',
+      entities([{ __typename: 'Maintenance', residence: { id: '' }, maintenanceId: 7 }]),
+      [`representations.residence.id ${UNUSABLE}`, `representations.maintenanceId ${UNUSABLE}`],
     ],
   ];
 
-  it.each(CASES)('%s', async (_, operation, variables, path, faults) => {
-    const { errors } = await subgraph.ask(operation, { variables });
-    const first = faults[0]?.replace(/^(\S+) (.*)$/, 'Argument "$1" $2.');
-    expect(errors).toMatchObject([
+  it.each(FAULTY)('is refused before any command: %s', async (_, { query, variables, path }, faults) => {
+    const answer = await subgraph.ask(query, { variables });
+    const named = faults.map((fault) => ({ argument: fault.split(' ')[0], message: fault.replace(/^\S+ /, '') }));
+    const more = faults.length > 1 ? ` ${faults.length - 1} more in extensions.arguments.` : '';
+    const outcome = query.startsWith('mutation') ? { outcome: 'NOT_SENT' } : {};
+    expect(answer.errors).toEqual([
       {
-        message: `${first} ${faults.length - 1} more in extensions.arguments.`,
+        message: `Argument "${named[0]?.argument}" ${named[0]?.message}.${more}`,
         path,
-        extensions: { code: 'BAD_USER_INPUT' },
+        extensions: { code: 'BAD_USER_INPUT', arguments: named, ...outcome },
       },
     ]);
-    const told = errors[0]?.extensions.arguments as { argument: string; message: string }[];
-    expect(told.map(({ argument, message }) => `${argument} ${message}`)).toEqual(faults);
+    expect(answer.data).toHaveProperty(path.map(String), null);
+    expect(answer.status).toBe(200);
     expect(subgraph.upstream.commands()).toEqual([]);
+    expect(JSON.stringify(answer) + subgraph.logText()).not.toContain('canary');
+  });
+
+  it('does not affect the other fields', async () => {
+    const field = `maintenances(residenceId: "${R}"`;
+    const answer = await subgraph.ask(`{ bad: ${field}, first: -1) { id } good: ${field}) { id } }`);
+    expect(codes(answer)).toEqual([['BAD_USER_INPUT', 'bad']]);
+    expect(answer.data).toEqual({ bad: null, good: [{ id: `${R}:${EXAMPLE.maintenanceId}` }] });
   });
 });
 
-describe('is refused by graphql, with a code, and no command is sent', () => {
+describe('a request that GraphQL refuses', () => {
   const NULLED = 'query ($id: ID = "r:m") { maintenance(id: $id) { id } }';
-  const CASES: [string, string, Record<string, unknown>, string][] = [
-    [
-      '31 February in a variable',
-      MUTATE,
-      { input: { ...NEW_MAINTENANCE, startTime: '2024-02-31T00:00:00Z' } },
-      'BAD_USER_INPUT',
-    ],
-    [
-      '31 February in the document',
-      `mutation { createMaintenance(input: { residenceId: "r", startTime: "2024-02-31T00:00:00Z", finishTime: "2025-01-01T00:00:00Z", description: "x", contact: "x" }) { id } }`,
-      {},
-      'GRAPHQL_VALIDATION_FAILED',
-    ],
-    [
-      'a number for a time in the document',
-      `mutation { createMaintenance(input: { residenceId: "r", startTime: 5, finishTime: "2025-01-01T00:00:00Z", description: "x", contact: "x" }) { id } }`,
-      {},
-      'GRAPHQL_VALIDATION_FAILED',
-    ],
-    [
-      'an unknown state',
-      `{ maintenances(residenceId: "${R}", states: [LOST]) { id } }`,
-      {},
-      'GRAPHQL_VALIDATION_FAILED',
-    ],
-    ['a null for an id through a variable with a default', NULLED, { id: null }, 'BAD_USER_INPUT'],
-    ['a missing variable', MUTATE, {}, 'BAD_USER_INPUT'],
-    ['an unknown member', MUTATE, { input: { ...NEW_MAINTENANCE, state: 'CLOSED' } }, 'BAD_USER_INPUT'],
-    ['an object for a text', MUTATE, { input: { ...NEW_MAINTENANCE, contact: {} } }, 'BAD_USER_INPUT'],
-    ['a null in ids', DELETE, { ids: ['r:m', null] }, 'BAD_USER_INPUT'],
-    ['60 faulty ids', DELETE, { ids: Array.from({ length: 60 }, () => ({})) }, 'BAD_USER_INPUT'],
-    [
-      'a large number',
-      'query ($n: Int) { maintenances(residenceId: "r", first: $n) { id } }',
-      { n: 1e12 },
-      'BAD_USER_INPUT',
-    ],
-    ['an unknown field', '{ maintenances(residenceId: "r") { price } }', {}, 'GRAPHQL_VALIDATION_FAILED'],
-    ['a document that does not parse', '{ maintenances', {}, 'GRAPHQL_PARSE_FAILED'],
-    ['two operations and no name', 'query A { __typename } query B { __typename }', {}, 'OPERATION_RESOLUTION_FAILURE'],
-  ];
+  const CREATE = `mutation { createMaintenance(input: { residenceId: "r", startTime: START, finishTime: "2025-01-01T00:00:00Z",
+    description: "x", contact: "x" }) { id } }`;
+  const VALIDATION = 'GRAPHQL_VALIDATION_FAILED';
+  type Request = Pick<FieldRequest, 'query'> & Partial<FieldRequest>;
+  const canary = { canary: 'canary', toString: 'canary', toJSON: 'canary', length: 1e9 };
 
-  it.each(CASES)('%s', async (_, operation, variables, code) => {
-    const { status, errors } = await subgraph.ask(operation, { variables });
-    expect(new Set(errors.map(({ extensions }) => extensions.code))).toEqual(new Set([code]));
+  it.each<[string, Request, string]>([
+    ['31 February', create({ startTime: '2024-02-31T00:00:00Z' }), 'BAD_USER_INPUT'],
+    ['31 February in the document', { query: CREATE.replace('START', '"2024-02-31T00:00:00Z"') }, VALIDATION],
+    ['a number for a time in the document', { query: CREATE.replace('START', '5') }, VALIDATION],
+    ['an object for a time', create({ startTime: canary }), 'BAD_USER_INPUT'],
+    ['an object for a text', create({ contact: canary }), 'BAD_USER_INPUT'],
+    ['a number for a text', create({ description: 5 }), 'BAD_USER_INPUT'],
+    ['a list for a text', create({ description: ['canary'] }), 'BAD_USER_INPUT'],
+    ['a list for a file name', create({ pictureFilenames: ['x', ['canary']] }), 'BAD_USER_INPUT'],
+    ['null for a residence id', create({ residenceId: null }), 'BAD_USER_INPUT'],
+    ['an unknown member', create({ constructor: 'canary' }), 'BAD_USER_INPUT'],
+    ['a missing input', { ...create(), variables: {} }, 'BAD_USER_INPUT'],
+    ['a list of inputs', { ...create(), variables: { input: [NEW_MAINTENANCE, NEW_MAINTENANCE] } }, 'BAD_USER_INPUT'],
+    ['an object for a residence id', list({ residenceId: canary }), 'BAD_USER_INPUT'],
+    ['a Boolean for an id', detail(true), 'BAD_USER_INPUT'],
+    ['null for an id through a variable with a default', { query: NULLED, variables: { id: null } }, 'BAD_USER_INPUT'],
+    ['a fraction among ids', deleteMany(['r:m', 1.5]), 'BAD_USER_INPUT'],
+    ['null among ids', deleteMany(['r:m', null]), 'BAD_USER_INPUT'],
+    ['60 objects for ids', deleteMany(times(60, () => canary)), 'BAD_USER_INPUT'],
+    ['first above 32 bits', list({ first: 2 ** 31 }), 'BAD_USER_INPUT'],
+    ['first as a text', list({ first: '1' }), 'BAD_USER_INPUT'],
+    ['an unknown state', { query: '{ maintenances(residenceId: "r", states: [LOST]) { id } }' }, VALIDATION],
+    ['an unknown field', { query: '{ maintenances(residenceId: "r") { price } }' }, VALIDATION],
+    ['a document that does not parse', { query: '{ maintenances' }, 'GRAPHQL_PARSE_FAILED'],
+  ])('gets a code, and no command is sent: %s', async (_, { query, variables = {} }, code) => {
+    const { status, data, errors } = await subgraph.ask(query, { variables });
     expect(status).toBe(200);
+    expect([...new Set(errors.map(({ extensions }) => extensions.code))]).toEqual([code]);
+    expect(data ?? { maintenance: null }).toEqual({ maintenance: null });
     expect(subgraph.upstream.commands()).toEqual([]);
+    expect(subgraph.logText()).not.toContain('canary');
   });
 
-  it('says nothing of names that would have fitted', async () => {
-    const { errors } = await subgraph.ask('{ maintenance(id: "r:m") { descriptio } }');
-    expect(errors[0]?.message).not.toMatch(/did you mean/i);
+  it('gets a message of 503 characters that names the fault after a value of 100,000', async () => {
+    const { query, variables } = create({ description: 'x'.repeat(100_000), contact: undefined });
+    const { errors } = await subgraph.ask(query, { variables });
+    expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+    expect(errors[0]?.message).toHaveLength(503);
+    expect(errors[0]?.message).toMatch(
+      /^Variable "\$input" got invalid value .+Field "contact" of required type "String!" was not provided\.$/,
+    );
   });
-});
 
-it('says why a variable is refused, whatever the length of what it quotes', async () => {
-  const { contact: _, ...input } = { ...NEW_MAINTENANCE, description: 'x'.repeat(100_000) };
-  const { errors } = await subgraph.ask(MUTATE, { variables: { input } });
-  expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
-  expect(errors[0]?.message).toHaveLength(503);
-  expect(errors[0]?.message).toMatch(
-    /^Variable "\$input" got invalid value .+Field "contact" of required type "String!" was not provided\.$/,
-  );
-});
-
-it('says why a variable is refused, whatever it quotes', async () => {
-  const list = 'query ($first: Int) { maintenances(residenceId: "r", first: $first) { id } }';
-  const quoting = await subgraph.ask(list, { variables: { first: 'a Did you mean it' } });
-  expect(quoting.errors[0]?.message).toMatch(/"a Did you mean it".+Int cannot represent non-integer value/);
-  const cut = await subgraph.ask(list, { variables: { first: '😀'.repeat(400) } });
-  expect(cut.errors[0]?.message).toContain(' … ');
-  expect(cut.errors[0]?.message.isWellFormed()).toBe(true);
-  const lone = await subgraph.ask(list, { variables: { first: 'x\ud83d' } });
-  expect(lone.errors[0]?.message.isWellFormed()).toBe(true);
+  it.each([
+    [
+      'names the fault after a quoted suggestion',
+      'a Did you mean it',
+      /"a Did you mean it".+Int cannot represent non-integer/,
+    ],
+    ['is well-formed where it is cut', '😀'.repeat(400), / … /],
+    ['is well-formed where the value is not', 'x\ud83d', /Int cannot represent non-integer/],
+  ])('gets a message that %s', async (_, first, wording) => {
+    const { query, variables } = list({ first });
+    const { errors } = await subgraph.ask(query, { variables });
+    expect(errors[0]?.message).toMatch(wording);
+    expect(errors[0]?.message.isWellFormed()).toBe(true);
+  });
 });

@@ -1,0 +1,57 @@
+/**
+ * Requests for one field each, whose arguments are variables.
+ */
+import { EXAMPLE } from '../../dev/seed.ts';
+import { NEW_MAINTENANCE } from './subgraph.ts';
+
+/** A request, and the path at which its field answers. */
+export interface FieldRequest {
+  readonly query: string;
+  readonly variables: Record<string, unknown>;
+  readonly path: readonly (string | number)[];
+}
+
+/** Returns a list of `length` values. */
+export const times = <T>(length: number, make: (index: number) => T) =>
+  Array.from({ length }, (_, index) => make(index));
+
+/** Returns a request for the list of the example residence, or of another one among the arguments. */
+export const list = (args: Record<string, unknown> = {}): FieldRequest => ({
+  query: `query ($residenceId: ID!, $states: [MaintenanceState!], $first: Int, $offset: Int) {
+    maintenances(residenceId: $residenceId, states: $states, first: $first, offset: $offset) { id }
+  }`,
+  variables: { residenceId: EXAMPLE.residenceId, ...args },
+  path: ['maintenances'],
+});
+
+export const detail = (id: unknown, selection = 'id'): FieldRequest => ({
+  query: `query ($id: ID!) { maintenance(id: $id) { ${selection} } }`,
+  variables: { id },
+  path: ['maintenance'],
+});
+
+/** Returns a request for the entity of each representation. */
+export const entities = (representations: unknown, selection = '__typename'): FieldRequest => ({
+  query: `query ($r: [_Any!]!) { _entities(representations: $r) { ${selection} } }`,
+  variables: { r: representations },
+  path: ['_entities', 0],
+});
+
+/** Returns a valid creation, changed by members of its input. */
+export const create = (members: Record<string, unknown> = {}): FieldRequest => ({
+  query: 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }',
+  variables: { input: { ...NEW_MAINTENANCE, ...members } },
+  path: ['createMaintenance'],
+});
+
+export const deleteOne = (id: unknown): FieldRequest => ({
+  query: 'mutation ($id: ID!) { deleteMaintenance(id: $id) { id } }',
+  variables: { id },
+  path: ['deleteMaintenance'],
+});
+
+export const deleteMany = (ids: unknown, selection = 'deletedIds failures { id }'): FieldRequest => ({
+  query: `mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { ${selection} } }`,
+  variables: { ids },
+  path: ['deleteMaintenances'],
+});
