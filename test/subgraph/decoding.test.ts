@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { EXAMPLE } from '../../dev/seed.ts';
+import { entities, times } from '../support/requests.ts';
 import { codes } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -9,142 +10,105 @@ const GOOD = {
   maintenance_id: 'm1',
   start_time: '2024-01-16 13:32:45',
   finish_time: '2024-01-17 13:32:45',
+  created_time: '2024-01-12 13:32:45',
   description: 'test',
   contact: '10086',
-  maintenance_picture_url: ['https://test.akubela.com/p'],
   feedback: 'test',
+  maintenance_picture_url: ['https://test.akubela.com/p'],
   state: 'in progress',
-  created_time: '2024-01-12 13:32:45',
 };
-const FIELDS: [keyof typeof GOOD, string][] = [
-  ['start_time', 'startTime'],
-  ['finish_time', 'finishTime'],
-  ['created_time', 'createdTime'],
-  ['description', 'description'],
-  ['contact', 'contact'],
-  ['feedback', 'feedback'],
-  ['maintenance_picture_url', 'pictureUrls'],
-  ['state', 'state'],
-];
-const ALL = FIELDS.map(([, field]) => field).join(' ');
+type Member = keyof typeof GOOD;
+const FIELDS: Partial<Record<Member, string>> = {
+  start_time: 'startTime',
+  finish_time: 'finishTime',
+  created_time: 'createdTime',
+  description: 'description',
+  contact: 'contact',
+  feedback: 'feedback',
+  maintenance_picture_url: 'pictureUrls',
+  state: 'state',
+};
+const MEMBERS = Object.keys(FIELDS) as Member[];
+const ALL = Object.values(FIELDS).join(' ');
 const LIST = `{ maintenances(residenceId: "${R}") { id ${ALL} } }`;
 
 const subgraph = useSubgraph();
-const lists = (...tickets: unknown[]) => subgraph.upstream.fail(() => ({ body: { success: true, result: tickets } }));
+const answerWith = (result: unknown) => subgraph.upstream.fail(() => ({ body: { success: true, result } }));
+const rows = (members: Member[], values: unknown[]): [Member, unknown][] =>
+  members.flatMap((member) => values.map((value): [Member, unknown] => [member, value]));
 
-describe('a bad member nulls its field alone', () => {
-  const BAD: [keyof typeof GOOD, unknown][] = [
-    ...FIELDS.flatMap(([member]): [keyof typeof GOOD, unknown][] => [
-      [member, 5],
-      [member, {}],
-      [member, true],
-    ]),
-    ...(['start_time', 'finish_time', 'created_time'] as const).flatMap((member): [keyof typeof GOOD, unknown][] =>
-      [
-        'soon',
-        '2024-01-16',
-        '2024-01-16T13:32:45Z',
-        '2024-02-30 00:00:00',
-        '2024-01-16 24:00:00',
-        '0000-00-00 00:00:00',
-        ' 2024-01-16 13:32:45',
-        '2024-01-16 13:32:60',
-        '١٢٣٤-01-16 13:32:45',
-      ].map((time) => [member, time]),
-    ),
-    ['state', 'lost'],
-    ['state', 'In Progress'],
-    ['state', 'IN_PROGRESS'],
-    ['state', 'constructor'],
-    ['description', ['test']],
-    ['maintenance_picture_url', 'https://test.akubela.com/p'],
-    ['maintenance_picture_url', ['https://test.akubela.com/p', null]],
-    ['maintenance_picture_url', [5]],
-  ];
-
-  it.each(BAD)('%s: %j', async (member, value) => {
-    const [, field = ''] = FIELDS.find(([name]) => name === member) ?? [];
-    lists({ ...GOOD, [member]: value }, { ...GOOD, maintenance_id: 'm2' });
+describe('a member of a ticket', () => {
+  it.each([
+    ...rows(MEMBERS, [5, {}]),
+    ...rows(['start_time'], ['2024-01-16', '2024-01-16T13:32:45Z', ' 2024-01-16 13:32:45', '١٢٣٤-01-16 13:32:45']),
+    ...rows(['finish_time'], ['2024-02-30 00:00:00', '2024-13-01 00:00:00', '2024-01-00 00:00:00']),
+    ...rows(['created_time'], ['2024-01-16 24:00:00', '2024-01-16 13:60:45', '2024-01-16 13:32:60']),
+    ...rows(['state'], ['lost', 'In Progress', 'IN_PROGRESS', 'constructor']),
+    ...rows(['description'], [['test'], true]),
+    ...rows(['maintenance_picture_url'], ['https://test.akubela.com/p', ['https://test.akubela.com/p', null]]),
+  ])('that cannot be decoded makes only its own field null, with an error: %s: %j', async (member, value) => {
+    const field = FIELDS[member] ?? '';
+    answerWith([
+      { ...GOOD, [member]: value },
+      { ...GOOD, maintenance_id: 'm2' },
+    ]);
     const answer = await subgraph.ask(LIST);
     expect(codes(answer)).toEqual([['UPSTREAM_INVALID_RESPONSE', `maintenances.0.${field}`]]);
-    expect(answer.errors[0]?.extensions).toMatchObject({
-      command: 'get_maintenance_list',
-      commandId: subgraph.upstream.received[0]?.id,
-    });
+    const commandId = subgraph.upstream.received[0]?.id;
+    expect(answer.errors[0]?.extensions).toMatchObject({ command: 'get_maintenance_list', commandId });
     const [bad, good] = answer.data.maintenances;
     expect(good).toMatchObject({ id: `${R}:m2`, description: 'test', state: 'IN_PROGRESS' });
     expect(bad).toEqual({ ...good, id: `${R}:m1`, [field]: null });
   });
 
-  it('has no error where the field was not asked for', async () => {
-    lists({ ...GOOD, state: 'lost', created_time: 5, description: {} });
-    const { data, errors } = await subgraph.ask(`{ maintenances(residenceId: "${R}") { id contact } }`);
-    expect(errors).toEqual([]);
-    expect(data.maintenances).toEqual([{ id: `${R}:m1`, contact: '10086' }]);
+  it.each([
+    ['no error if its field is not selected', 'contact', []],
+    ['an error for each alias of its field', 'a: state b: state', ['maintenances.0.a', 'maintenances.0.b']],
+  ])('that cannot be decoded has %s', async (_, selection, paths) => {
+    answerWith([{ ...GOOD, state: 'lost' }]);
+    const answer = await subgraph.ask(`{ maintenances(residenceId: "${R}") { ${selection} } }`);
+    expect(codes(answer)).toEqual(paths.map((path) => ['UPSTREAM_INVALID_RESPONSE', path]));
   });
 
-  it('has an error for each alias of the field', async () => {
-    lists({ ...GOOD, state: 'lost' });
-    expect(codes(await subgraph.ask(`{ maintenances(residenceId: "${R}") { a: state b: state } }`))).toEqual([
-      ['UPSTREAM_INVALID_RESPONSE', 'maintenances.0.a'],
-      ['UPSTREAM_INVALID_RESPONSE', 'maintenances.0.b'],
-    ]);
-  });
-
-  it('is the same in an info', async () => {
-    subgraph.upstream.fail(() => ({ body: { success: true, result: { ...GOOD, created_time: 'soon' } } }));
+  it('that cannot be decoded makes only its own field null in a detail', async () => {
+    answerWith({ ...GOOD, created_time: 'soon' });
     const answer = await subgraph.ask(`{ maintenance(id: "${R}:m1") { createdTime state } }`);
     expect(codes(answer)).toEqual([['UPSTREAM_INVALID_RESPONSE', 'maintenance.createdTime']]);
     expect(answer.data).toEqual({ maintenance: { createdTime: null, state: 'IN_PROGRESS' } });
   });
-});
 
-describe('a member that says nothing is null, without an error', () => {
-  const SILENT: [keyof typeof GOOD, unknown][] = [
-    ...FIELDS.flatMap(([member]): [keyof typeof GOOD, unknown][] => [
-      [member, null],
-      [member, undefined],
-    ]),
-    ['start_time', ''],
-    ['finish_time', ''],
-    ['created_time', ''],
-    ['state', ''],
-  ];
-
-  it.each(SILENT)('%s: %j', async (member, value) => {
-    const [, field = ''] = FIELDS.find(([name]) => name === member) ?? [];
-    lists({ ...GOOD, [member]: value });
+  it.each<[string, Record<string, unknown>, unknown]>([
+    ['null if it is null', Object.fromEntries(MEMBERS.map((member) => [member, null])), null],
+    ['null if it is missing', Object.fromEntries(MEMBERS.map((member) => [member, undefined])), null],
+    ['null for an empty time', { start_time: '', finish_time: '', created_time: '' }, null],
+    ['null for an empty state', { state: '' }, null],
+    ['an empty text', { description: '', contact: '', feedback: '' }, ''],
+    ['a well-formed text', { description: 'x\ud83d', contact: 'x\ud83d', feedback: 'x\ud83d' }, 'x\ufffd'],
+    ['an empty list', { maintenance_picture_url: [] }, []],
+    ['a list of well-formed texts', { maintenance_picture_url: ['\udc27'] }, ['\ufffd']],
+  ])('is %s, without an error', async (_, members, value) => {
+    answerWith([{ ...GOOD, ...members }]);
     const { data, errors } = await subgraph.ask(LIST);
     expect(errors).toEqual([]);
-    expect(data.maintenances[0][field]).toBeNull();
-  });
-
-  it('but an empty text is a text, and no pictures are no pictures', async () => {
-    lists({ ...GOOD, feedback: '', maintenance_picture_url: [] });
-    const { data } = await subgraph.ask(LIST);
-    expect(data.maintenances[0]).toMatchObject({ feedback: '', pictureUrls: [] });
+    const fields = Object.keys(members).map((member) => [FIELDS[member as Member], value]);
+    expect(data.maintenances[0]).toMatchObject(Object.fromEntries(fields));
   });
 });
 
-describe('a ticket without a usable id', () => {
-  it('is left out of the list and logged', async () => {
-    const { maintenance_id: _, ...nameless } = GOOD;
-    const named = ['', 5, 'x\ud83d', '\udc27', 'x'.repeat(257), 'x'.repeat(256)].map((maintenance_id) => ({
-      ...GOOD,
-      maintenance_id,
-    }));
-    lists(nameless, ...named, null, 'ticket', [GOOD], GOOD);
-    const { data, errors } = await subgraph.ask(LIST);
-    expect(errors).toEqual([]);
-    expect(data.maintenances.map(({ id }: { id: string }) => id)).toEqual([`${R}:${'x'.repeat(256)}`, `${R}:m1`]);
-    expect(subgraph.logs().find(({ msg }) => msg === 'operation')).toMatchObject({
-      commands: [{ name: 'get_maintenance_list', dropped: 9 }],
-    });
+it('a ticket without a usable id is left out of the list and logged', async () => {
+  const { maintenance_id: _, ...nameless } = GOOD;
+  const ids = ['', 5, 'x\ud83d', '\udc27', 'x'.repeat(257), 'x'.repeat(256)];
+  answerWith([nameless, ...ids.map((id) => ({ ...GOOD, maintenance_id: id })), null, 'ticket', [GOOD], GOOD]);
+  const { data, errors } = await subgraph.ask(`{ maintenances(residenceId: "${R}") { maintenanceId } }`);
+  expect(errors).toEqual([]);
+  expect(data.maintenances).toEqual([{ maintenanceId: 'x'.repeat(256) }, { maintenanceId: 'm1' }]);
+  expect(subgraph.logs().find(({ msg }) => msg === 'operation')).toMatchObject({
+    commands: [{ name: 'get_maintenance_list', dropped: 9 }],
   });
 });
 
-it('takes the first of two tickets with the same id for a detail, and lists both', async () => {
-  lists(GOOD, { ...GOOD, description: 'second' });
+it('two tickets with the same id are both in the list, and the detail is the first', async () => {
+  answerWith([GOOD, { ...GOOD, description: 'second' }]);
   const { data } = await subgraph.ask(
     `{ maintenances(residenceId: "${R}") { description } maintenance(id: "${R}:m1") { description } }`,
   );
@@ -154,40 +118,35 @@ it('takes the first of two tickets with the same id for a detail, and lists both
   });
 });
 
-describe('whatever JSON the command API answers', () => {
+it('any JSON reply leads to a well-formed answer with data and typed errors at their paths', async () => {
   const member = fc.oneof(fc.jsonValue(), fc.constantFrom(...Object.values(GOOD), 'x\ud83d', ['\udc27']));
-  const ticket = fc.record(
-    Object.fromEntries(Object.keys(GOOD).map((name) => [name, member])) as Record<keyof typeof GOOD, typeof member>,
-    { requiredKeys: [] },
-  );
+  const names = ['maintenance_id', ...MEMBERS];
+  const ticket = fc.record(Object.fromEntries(names.map((name) => [name, member])), { requiredKeys: [] });
+  const result = fc.oneof(fc.jsonValue(), ticket, fc.array(fc.oneof(ticket, fc.jsonValue())));
   const reply = fc.oneof(
-    fc.jsonValue(),
-    fc.record({ success: fc.constant(true), result: fc.oneof(fc.jsonValue(), ticket, fc.array(ticket)) }),
-    fc.record({ success: fc.constant(true), result: fc.array(fc.oneof(ticket, fc.jsonValue())) }),
+    { weight: 1, arbitrary: fc.jsonValue() },
+    { weight: 2, arbitrary: fc.record({ success: fc.constant(true), result }) },
   );
-
-  it('the answer is 200 and well-formed text, with typed errors at their paths and nothing unforeseen', async () => {
-    await fc.assert(
-      fc.asyncProperty(reply, fc.constantFrom(200, 200, 200, 201, 400, 404), async (body, status) => {
-        subgraph.upstream.fail(() => ({ status, body: JSON.stringify(body) }));
-        const answer = await subgraph.ask(
-          `query ($r: [_Any!]!) {
-            maintenances(residenceId: "${R}", orderBy: CREATED_TIME_DESC) { id maintenanceId ${ALL} }
-            maintenance(id: "other:m1") { id ${ALL} }
-            _entities(representations: $r) { ... on Maintenance { id ${ALL} } }
-          }`,
-          { variables: { r: [{ __typename: 'Maintenance', id: `${R}:m1` }] } },
-        );
-        expect(answer.status).toBe(200);
-        expect(answer.data).toHaveProperty('maintenances');
-        // JSON.stringify escapes half a surrogate pair, and nothing else of that form.
-        expect(JSON.stringify(answer.data)).not.toMatch(/\\ud[89a-f]/);
-        for (const { extensions, path } of answer.errors) {
-          expect(['UPSTREAM_INVALID_RESPONSE', 'COMMAND_REJECTED']).toContain(extensions.code);
-          expect(path).toBeDefined();
-        }
-      }),
-      { numRuns: 300 },
-    );
-  });
+  const { variables } = entities([{ __typename: 'Maintenance', id: `${R}:m1` }]);
+  const query = `query ($r: [_Any!]!) {
+    maintenances(residenceId: "${R}", orderBy: CREATED_TIME_DESC) { id maintenanceId ${ALL} }
+    maintenance(id: "other:m1") { id ${ALL} }
+    _entities(representations: $r) { ... on Maintenance { id ${ALL} } }
+  }`;
+  const statuses = fc.constantFrom(...times(3, () => 200), 201, 400, 404);
+  await fc.assert(
+    fc.asyncProperty(reply, statuses, async (body, status) => {
+      subgraph.upstream.fail(() => ({ status, body: JSON.stringify(body) }));
+      const answer = await subgraph.ask(query, { variables });
+      expect(answer.status).toBe(200);
+      expect(answer.data).toHaveProperty('maintenances');
+      // JSON.stringify escapes only lone surrogates in this form.
+      expect(JSON.stringify(answer.data)).not.toMatch(/\\ud[89a-f]/);
+      for (const { extensions, path } of answer.errors) {
+        expect(['UPSTREAM_INVALID_RESPONSE', 'COMMAND_REJECTED']).toContain(extensions.code);
+        expect(path).toBeDefined();
+      }
+    }),
+    { numRuns: 300 },
+  );
 });
