@@ -118,11 +118,13 @@ it('two tickets with the same id are both in the list, and the detail is the fir
   });
 });
 
-it('any JSON reply leads to a well-formed answer with data and typed errors at their paths', async () => {
+it('any JSON reply leads to well-formed data with each good ticket, and typed errors at their paths', async () => {
   const member = fc.oneof(fc.jsonValue(), fc.constantFrom(...Object.values(GOOD), 'x\ud83d', ['\udc27']));
   const names = ['maintenance_id', ...MEMBERS];
   const ticket = fc.record(Object.fromEntries(names.map((name) => [name, member])), { requiredKeys: [] });
-  const result = fc.oneof(fc.jsonValue(), ticket, fc.array(fc.oneof(ticket, fc.jsonValue())));
+  const good = { ...GOOD, maintenance_id: 'good' };
+  const list = fc.array(fc.oneof(ticket, fc.jsonValue())).map((tickets) => [...tickets, good]);
+  const result = fc.oneof(fc.jsonValue(), ticket, list);
   const reply = fc.oneof(
     { weight: 1, arbitrary: fc.jsonValue() },
     { weight: 2, arbitrary: fc.record({ success: fc.constant(true), result }) },
@@ -133,13 +135,16 @@ it('any JSON reply leads to a well-formed answer with data and typed errors at t
     maintenance(id: "other:m1") { id ${ALL} }
     _entities(representations: $r) { ... on Maintenance { id ${ALL} } }
   }`;
+  const GOOD_ANSWER = expect.objectContaining({ maintenanceId: 'good', description: 'test', state: 'IN_PROGRESS' });
   const statuses = fc.constantFrom(...times(3, () => 200), 201, 400, 404);
   await fc.assert(
     fc.asyncProperty(reply, statuses, async (body, status) => {
-      subgraph.upstream.fail(() => ({ status, body: JSON.stringify(body) }));
+      const reply = JSON.stringify(body);
+      subgraph.upstream.fail(() => ({ status, body: reply }));
       const answer = await subgraph.ask(query, { variables });
       expect(answer.status).toBe(200);
       expect(answer.data).toHaveProperty('maintenances');
+      if (status < 300 && reply.includes('"good"')) expect(answer.data.maintenances).toContainEqual(GOOD_ANSWER);
       // JSON.stringify escapes only lone surrogates in this form.
       expect(JSON.stringify(answer.data)).not.toMatch(/\\ud[89a-f]/);
       for (const { extensions, path } of answer.errors) {
