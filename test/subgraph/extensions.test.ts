@@ -1,5 +1,5 @@
 /**
- * `extensions.commands`: the commands of an operation, which only `npm run dev` adds to the answer.
+ * `extensions.commands` lists the commands of an operation. Only `npm run dev` adds it to the answer.
  */
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';

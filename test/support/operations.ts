@@ -1,6 +1,6 @@
 /**
- * Any valid operation over a schema, within the limits of the server: with aliases, arguments of every kind as literals
- * and as variables, nested and repeated fragments, and directives.
+ * Draws valid operations over a schema, within the limits of the server. They have aliases, fragments, directives, and
+ * arguments of every kind as literals and as variables.
  */
 import fc from 'fast-check';
 import {
@@ -23,18 +23,13 @@ import {
   print,
 } from 'graphql';
 
-/** How deep and how large one operation may be: depth counts fields and fragments alike. */
+// Fields and fragments both count as levels of depth.
 const MAX_DEPTH = 7;
 const MAX_FIELDS = 40;
 const PERCENT = Array.from({ length: 100 }, (_, index) => index);
 
-/** Draws the value of a scalar, as JSON has it; `name` is that of the argument or input field. */
+/** Draws the JSON value of a scalar for the argument or input field `name`. */
 export type DrawScalar = (draw: fc.GeneratorValue, scalar: string, name: string) => unknown;
-
-export interface Operation {
-  readonly query: string;
-  readonly variables: Record<string, unknown>;
-}
 
 interface Fragment {
   readonly name: string;
@@ -42,12 +37,13 @@ interface Fragment {
   readonly fields: number;
 }
 
+/** Returns a valid operation and its variables. */
 export function writeOperation(
   schema: GraphQLSchema,
   kind: 'query' | 'mutation',
   draw: fc.GeneratorValue,
   drawScalar: DrawScalar,
-): Operation {
+): { query: string; variables: Record<string, unknown> } {
   const declarations: string[] = [];
   const definitions: string[] = [];
   const fragments: Fragment[] = [];
@@ -55,7 +51,7 @@ export function writeOperation(
   let aliases = 0;
   let fields = 0;
 
-  // By index, from equally likely ones: a number drawn from a range is more often one of its ends.
+  // Drawn by index, so that all are equally likely: fast-check prefers the ends of a range.
   const pick = <T>(from: readonly T[]): T => from[draw(fc.constantFrom<number[]>, ...from.keys())] as T;
   const chance = (percent: number) => pick(PERCENT) >= 100 - percent;
 
@@ -69,7 +65,7 @@ export function writeOperation(
     if (isLast && isUnionType(type)) return '__typename';
     if (!isLast && (isUnionType(type) || chance(25))) return writeFragment(type, depth);
     const all = isUnionType(type) ? [] : Object.values(type.getFields());
-    const choices = isLast ? all.filter((one) => isLeafType(getNamedType(one.type))) : all;
+    const choices = isLast ? all.filter((field) => isLeafType(getNamedType(field.type))) : all;
     return choices.length > 0 && !chance(5) ? writeField(pick(choices), depth) : '__typename';
   }
 
@@ -77,7 +73,7 @@ export function writeOperation(
     fields++;
     const given = field.args.filter((argument) => isRequiredArgument(argument) || chance(50));
     const written = given.map(({ name, type }) => `${name}: ${writeValue(type, name)}`);
-    // Two fields of one name must not differ in their arguments; an alias is never used twice.
+    // Two fields of the same name must have the same arguments, so each alias is used once.
     const alias = given.length > 0 || chance(50) ? `a${aliases++}: ` : '';
     const call = written.length > 0 ? `(${written.join(', ')})` : '';
     const type = getNamedType(field.type);
@@ -87,7 +83,7 @@ export function writeOperation(
 
   function writeFragment(type: GraphQLCompositeType, depth: number): string {
     const on = isAbstractType(type) ? pick(schema.getPossibleTypes(type)) : type;
-    const known = fragments.filter((one) => one.type === on.name && fields + one.fields <= MAX_FIELDS);
+    const known = fragments.filter((fragment) => fragment.type === on.name && fields + fragment.fields <= MAX_FIELDS);
     if (known.length > 0 && chance(50)) {
       const again = pick(known);
       fields += again.fields;
@@ -103,22 +99,22 @@ export function writeOperation(
   }
 
   function writeDirective(): string {
-    return chance(10) ? ` @${pick(['include', 'skip'])}(if: ${writeGiven('Boolean!', draw(fc.boolean))})` : '';
+    return chance(10) ? ` @${pick(['include', 'skip'])}(if: ${writeVariable('Boolean!', draw(fc.boolean))})` : '';
   }
 
   function writeValue(type: GraphQLInputType, name: string): string {
     const value = drawValue(type, name);
     const literal = writeLiteral(value, type);
     if (literal !== undefined && chance(50)) return literal;
-    // A default lets null through to where it is not allowed.
+    // With a default, a null variable is valid even for a non-null argument.
     const isDefault = literal !== undefined && value !== null && chance(20);
     return isDefault
-      ? writeGiven(`${getNullableType(type)} = ${literal}`, pick([null, value]))
-      : writeGiven(String(type), value);
+      ? writeVariable(`${getNullableType(type)} = ${literal}`, pick([null, value]))
+      : writeVariable(String(type), value);
   }
 
-  /** A value as a variable. */
-  function writeGiven(type: string, value: unknown): string {
+  /** Returns a variable for the value. */
+  function writeVariable(type: string, value: unknown): string {
     const name = `v${declarations.length}`;
     declarations.push(`$${name}: ${type}`);
     variables[name] = value;
@@ -145,7 +141,7 @@ export function writeOperation(
   return { query: [`${kind} Any${declared} ${selections}`, ...definitions].join('\n'), variables };
 }
 
-/** A value as a document writes it; undefined for an object that stands for a scalar, which it cannot write. */
+/** Returns the literal of a value, or undefined for an object of a custom scalar, which has no literal. */
 function writeLiteral(value: unknown, type: GraphQLInputType): string | undefined {
   if (String(getNamedType(type)) === '_Any') return undefined;
   const node = astFromValue(value, type);
