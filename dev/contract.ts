@@ -1,7 +1,7 @@
 /**
- * `npm run contract`: holds a live command API against what the code takes it for, and prints what it found. It reads
- * only, unless `--write` is given; see docs/command-api.md. Exits with 1 where the code would not take what came or a
- * ticket was left over, and with 2 where nothing can be said.
+ * `npm run contract`: compares a live command API with the contract of docs/command-api.md, and prints the differences.
+ * Only reads, unless `--write` is given. Exits with 1 if the code cannot handle a reply or a test ticket remains, and
+ * with 2 if the check is incomplete.
  */
 import { parseArgs } from 'node:util';
 import { makeValidator } from 'envalid';
@@ -16,7 +16,7 @@ const token = checked(visible, 'must be visible ASCII without spaces: the token 
 
 const id = makeValidator((text) => text);
 
-/** A fault of the command line or of the other side, which says all that the one at the terminal needs. */
+/** An error of the command line or the command API. The message is enough for the user: no stack is printed. */
 class CannotCheck extends Error {}
 
 try {
@@ -44,7 +44,7 @@ async function main(): Promise<number> {
   };
   try {
     await checkReads(sendUntilInterrupted, residenceId, list, findings, tickets);
-    // Without a list nobody could tell this check's own tickets from those that were there before.
+    // Without a list, the tickets of this check are indistinguishable from older tickets.
     if (write && !list.outcome.error) {
       const before = new Set(list.outcome.value.map(({ maintenanceId }) => maintenanceId));
       await checkWrites(sendUntilInterrupted, send, residenceId, before, findings, tickets);
@@ -73,37 +73,37 @@ function readEnvironment() {
     COMMAND_API_URL: origin({
       desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
     }),
-    COMMAND_API_TOKEN: token({ desc: 'is missing: an access token that the command API takes, without "Bearer"' }),
+    COMMAND_API_TOKEN: token({ desc: 'is missing: an access token that the command API accepts, without "Bearer"' }),
     COMMAND_API_RESIDENCE_ID: id({ desc: 'is missing: the id of a residence that the token may read' }),
   });
 }
 
-/** Ends it where the first answer shows a wrong token, residence or origin: all the rest would be answered the same. */
+/** Throws if the first reply shows a wrong token, residence or origin: every further command would fail the same way. */
 function refuseUseless({ exchange, outcome: { error } }: ListRead, url: string): void {
   if (!error) return;
   const seen = describeFailure(exchange, error);
-  if (error.isUnreachable) throw new CannotCheck(`The command API at ${url} does not serve: ${seen}.`);
+  if (error.isUnreachable) throw new CannotCheck(`The command API at ${url} is unavailable: ${seen}.`);
   if (error.outcome === 'REJECTED') {
     const variable = error.reason === 'unauthenticated' ? 'COMMAND_API_TOKEN' : 'COMMAND_API_RESIDENCE_ID';
-    throw new CannotCheck(`The command API says no to the list of the residence: ${seen}. See ${variable}.`);
+    throw new CannotCheck(`The command API refuses to list the residence: ${seen}. See ${variable}.`);
   }
   const isSuccess = 'text' in exchange.reply && exchange.reply.status < 300;
-  if (!isSuccess) throw new CannotCheck(`No command API answers at ${url}: ${seen}. See COMMAND_API_URL.`);
+  if (!isSuccess) throw new CannotCheck(`There is no command API at ${url}: ${seen}. See COMMAND_API_URL.`);
 }
 
-/** Aborted by the first Ctrl-C or SIGTERM, so that no further command is sent but those that clean up. */
+/** Returns a signal that the first Ctrl-C or SIGTERM aborts. After that, only the clean-up sends commands. */
 function listenForInterrupt(): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (!controller.signal.aborted) console.error('Interrupted: ending after what is under way, and cleaning up.');
+      if (!controller.signal.aborted) console.error('Interrupted: waiting for the current command, then cleaning up.');
       controller.abort();
     });
   }
   return controller.signal;
 }
 
-/** Upstream may repeat the token, where a code or the name of a member is expected. */
+/** Removes the token: upstream may repeat it as an error code or as the name of a member. */
 function redact(text: string): string {
   const { COMMAND_API_TOKEN } = process.env;
   return COMMAND_API_TOKEN ? text.replaceAll(COMMAND_API_TOKEN, '<token>') : text;
@@ -112,10 +112,10 @@ function redact(text: string): string {
 function report(findings: Findings, interrupted: boolean): string {
   const { broken, unanswered, leftovers } = findings;
   const sections = [findings.table()];
-  if (broken.length > 0) sections.push(['The code does not take this for what it is:', ...broken].join('\n  '));
-  if (unanswered.length > 0) sections.push(['Nothing came back to:', ...unanswered].join('\n  '));
+  if (broken.length > 0) sections.push(['The code cannot handle:', ...broken].join('\n  '));
+  if (unanswered.length > 0) sections.push(['No reply to:', ...unanswered].join('\n  '));
   if (interrupted) sections.push('Interrupted before the end.');
-  if (leftovers.length > 0) sections.push(['Left over, for you to delete:', ...leftovers].join('\n  '));
-  if (sections.length === 1) sections.push('The code takes all that came.');
+  if (leftovers.length > 0) sections.push(['Delete by hand:', ...leftovers].join('\n  '));
+  if (sections.length === 1) sections.push('The code handles every reply.');
   return sections.join('\n\n');
 }

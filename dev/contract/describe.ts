@@ -1,6 +1,6 @@
 /**
- * What came, in words that hold none of its values: only names of members, types, statuses, codes and counts, since the
- * rest may be what a resident wrote.
+ * Describes replies without their values: only names of members, types, statuses, codes and counts. All other values may
+ * be personal data of residents.
  */
 import type { CommandApiError } from '../../src/command-api/errors.ts';
 import { bodyOf, type Exchange } from './exchange.ts';
@@ -11,12 +11,12 @@ export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What the subgraph says of a failure, after the name of its command. */
+/** Returns the command's name and the subgraph's message for a failure. */
 export function describeError({ command }: Exchange, { message }: CommandApiError): string {
   return `${command.name}: ${message}`;
 }
 
-/** How a command failed: status, what the subgraph takes it for, code and members. */
+/** Returns how a command failed: status, the subgraph's reason, upstream's code, and the members of the reply. */
 export function describeFailure(exchange: Exchange, error: CommandApiError): string {
   const { reply } = exchange;
   if (!('text' in reply)) return describeError(exchange, error);
@@ -27,7 +27,7 @@ export function describeFailure(exchange: Exchange, error: CommandApiError): str
   return [reply.status, error.reason, ...code, form].join(', ');
 }
 
-/** `code (text), error (object { code msg })`: the members of some objects, with all the types that they have there. */
+/** Returns the members of objects with all their types, like `code (text), error (object { code msg })`. */
 export function listMembers(objects: readonly Json[], isWanted: (name: string) => boolean = () => true): string {
   const names = [...new Set(objects.flatMap(Object.keys))].filter(isWanted);
   return names.map((name) => `${maskName(name)} (${listTypes(objects.map((one) => one[name]))})`).join(', ');
@@ -40,13 +40,13 @@ function listTypes(values: readonly unknown[]): string {
   );
 }
 
-/** `3 × text, 1 × null`: how many values there are of each type. */
+/** Returns the number of values of each type, like `3 × text, 1 × null`. */
 export function countTypes(values: readonly unknown[]): string {
   const groups = Map.groupBy(values, typeOf);
   return Array.from(groups, ([type, { length }]) => `${length} × ${type}`).join(', ');
 }
 
-/** The type of a value, with what is empty for a type of its own. */
+/** Returns the type of a value. Empty texts and lists are separate types. */
 export function typeOf(value: unknown): string {
   if (value === undefined) return 'absent';
   if (value === null) return 'null';
@@ -57,14 +57,14 @@ export function typeOf(value: unknown): string {
   return `list of ${[...new Set(value.map(typeOf))].join(' and ')}`;
 }
 
-/** A member's name, unless it looks like data: a map may have ids or telephone numbers for names. */
+/** Returns a member's name, masked if it looks like data: the keys of a map may be ids or telephone numbers. */
 export function maskName(name: string): string {
   return /^[a-z_][\w.-]{0,39}$/i.test(name) && !/(\d\D*){5}/.test(name)
     ? name
     : `<a name of ${name.length} characters>`;
 }
 
-/** The form of a time that could not be read: `9999-99-99a99:99:99a`. */
+/** Returns the form of an unreadable time, like `9999-99-99a99:99:99a`. */
 export function maskTime(value: unknown): string {
   if (typeof value !== 'string') return typeOf(value);
   return value.length > 40
@@ -75,12 +75,12 @@ export function maskTime(value: unknown): string {
         .replace(/[^ -~]/gu, '?');
 }
 
-/** A state that could not be read: the word itself where it has the look of the documented ones. */
+/** Returns an unreadable state if it looks like the documented states, else its type. */
 export function maskState(value: unknown): string {
   return typeof value === 'string' && /^[a-z][a-z _-]{0,29}$/.test(value) ? `"${value}"` : typeOf(value);
 }
 
-/** An id of ours to tell the one who has to act on it, without whatever a terminal would obey. */
+/** Returns the id of a test ticket without control characters of the terminal. */
 export function showId(id: string): string {
   return id.slice(0, 200).replace(/[^!-~]/g, '?');
 }

@@ -1,6 +1,6 @@
 /**
- * One command to a live command API and whatever came back: plain fetch, since what is looked for are the statuses and
- * bodies that the subgraph's own transport has no use for.
+ * Sends one command to a live command API, with plain fetch: the subgraph's own transport hides the statuses and bodies
+ * that the check needs.
  */
 import { randomBytes } from 'node:crypto';
 import { type Command, type CommandName, createCommand, endCommand } from '../../src/command-api/command.ts';
@@ -9,30 +9,30 @@ import { CommandApiError } from '../../src/command-api/errors.ts';
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 const TIME_LIMIT_MS = 5000;
-// Node's codes for a connection that never stood, so that a write certainly did not happen.
+// Node's codes for a connection that was never established: a write certainly did not happen.
 const NOT_CONNECTED = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'];
 
 export interface Exchange {
   readonly command: Command;
-  /** What came, or why nothing did. */
+  /** The reply, or the reason why there is none. */
   readonly reply: { readonly status: number; readonly text: string } | CommandApiError;
 }
 
 export interface Sending {
   readonly name: string;
   readonly param: Readonly<Record<string, unknown>>;
-  /** In place of a fresh one. */
+  /** A fresh id by default. */
   readonly id?: string;
-  /** In place of the caller's. */
+  /** The caller's token by default. */
   readonly token?: string;
 }
 
 export type Send = (sending: Sending) => Promise<Exchange>;
 
-/** What the subgraph makes of an exchange: the value that its decoder reads, or the failure it would see. */
+/** The subgraph's view of an exchange: the decoded value, or the failure. */
 export type Outcome<T> = { readonly value: T; readonly error?: never } | { readonly error: CommandApiError };
 
-/** A function that sends a command once, with a time limit, and follows no redirect. */
+/** Returns a function that sends a command once, with a time limit. It follows no redirect. */
 export function createSend(origin: string, callersToken: string): Send {
   return async ({ name, param, id, token = callersToken }) => {
     const command = createCommand(name as CommandName, !name.startsWith('get_'), String(param.residence_id));
@@ -57,12 +57,12 @@ export function createSend(origin: string, callersToken: string): Send {
   };
 }
 
-/** An id in the form of the vendor's examples, which nothing has yet: a letter and 32 hexadecimal digits. */
+/** Returns an unused id in the form of the vendor's examples: a letter and 32 hexadecimal digits. */
 export function randomId(letter: 'c' | 'm' | 'r'): string {
   return letter + randomBytes(16).toString('hex');
 }
 
-/** Reads an exchange as the subgraph does. */
+/** Decodes an exchange as the subgraph does. */
 export function readAs<T>({ command, reply }: Exchange, decode: (result: unknown) => Found<T>): Outcome<T> {
   try {
     if (!('text' in reply)) throw reply;
@@ -76,7 +76,7 @@ export function readAs<T>({ command, reply }: Exchange, decode: (result: unknown
   }
 }
 
-/** The body of a reply, or undefined where it is no JSON or nothing came. */
+/** Returns the body of a reply; undefined if there is no reply or no JSON. */
 export function bodyOf({ reply }: Exchange): unknown {
   try {
     return 'text' in reply ? JSON.parse(reply.text) : undefined;
@@ -85,7 +85,7 @@ export function bodyOf({ reply }: Exchange): unknown {
   }
 }
 
-/** The `result` of a reply that has one. */
+/** Returns the `result` of a reply; undefined if it has none. */
 export function resultOf(exchange: Exchange): unknown {
   return (bodyOf(exchange) as { result?: unknown } | null | undefined)?.result;
 }

@@ -1,10 +1,10 @@
 /**
- * What is checked, and what was found.
+ * The checks of the contract, and their results.
  */
 import { describeError, describeFailure } from './describe.ts';
 import type { Exchange, Outcome } from './exchange.ts';
 
-/** What was promised came, or something else did; nobody asked; or it was told where nothing had been promised. */
+/** `new` is an observation about which the contract says nothing. */
 export type Verdict = 'holds' | 'differs' | 'not tried' | 'new';
 
 const TIME = 'text, 2024-01-16 13:32:45';
@@ -13,11 +13,11 @@ const NOTHING = '–';
 
 type Checks = Readonly<Record<string, readonly [name: string, promised: string]>>;
 
-/** Each row of the table: what is checked, and what docs/command-api.md promises of it or the code relies on. */
+/** The rows of the table: the subject of each check, and the promise in docs/command-api.md or the assumption of the code. */
 const READS = {
   list: ['get_maintenance_list', 'success, a list of tickets'],
   success: ['members of a success', 'success, timestamp, result'],
-  ids: ['maintenance_id in a list', 'a text in each, no two alike'],
+  ids: ['maintenance_id in a list', 'a text in each, all different'],
   start_time: ['start_time', TIME],
   finish_time: ['finish_time', TIME],
   created_time: ['created_time', TIME],
@@ -28,10 +28,10 @@ const READS = {
   state: ['state', 'text, one of the four'],
   extra: ['other members of a ticket', 'none'],
   paging: ['paging of a list', NOTHING],
-  sameId: ['a read again, with the same command id', NOTHING],
+  sameId: ['a second read with the same command id', NOTHING],
   info: ['get_maintenance_info', 'success, a ticket'],
   infoId: ['maintenance_id in an info', 'absent'],
-  agree: ['an info beside its ticket in the list', 'the same values'],
+  agree: ['an info compared with the list', 'the same values'],
   unknownTicket: ['info of an unknown ticket', 'success: false, or no result'],
   unknownResidence: ['list of an unknown residence', 'a refusal, or an empty list'],
   unknownCommand: ['an unknown command', REFUSAL],
@@ -42,12 +42,12 @@ const READS = {
 
 const WRITES = {
   create: ['create_maintenance_info', 'success, a maintenance_id'],
-  readBack: ['info of the created ticket', 'what it was created with'],
+  readBack: ['info of the created ticket', 'the values of the create'],
   utc: ['created_time of the created ticket', 'now, in UTC'],
-  createAgain: ['create, a second one', 'success, another maintenance_id'],
+  createAgain: ['a second create', 'success, another maintenance_id'],
   listedAtOnce: ['created tickets in the next list', NOTHING],
   delete: ['delete_maintenance_info', 'success, an object'],
-  deleteAgain: ['delete of one already deleted', NOTHING],
+  deleteAgain: ['a second delete of the same ticket', NOTHING],
   batchDelete: ['batch_delete_maintenance_info', 'success, an object'],
   gone: ['deleted tickets in the next list', 'absent'],
 } as const satisfies Checks;
@@ -58,13 +58,13 @@ export type CheckName = keyof typeof CHECKS;
 
 export type Findings = ReturnType<typeof createFindings>;
 
-/** Every check is `not tried` until something is found; `write` says whether those of `--write` were wanted. */
+/** Returns an empty record: every check is `not tried`. `write` tells whether the checks of `--write` will run. */
 export function createFindings(write: boolean) {
   const found = new Map<string, { verdict: Verdict; seen: string }>();
   const broken: string[] = [];
   const leftovers: string[] = [];
   const unanswered: string[] = [];
-  /** `breaks` says what of it the code cannot take, where there is such a thing. */
+  /** `breaks` says why the code cannot handle the reply; undefined if it can. */
   function add(check: CheckName, verdict: Verdict, seen: string, breaks?: string): void {
     const [name, promised] = CHECKS[check];
     found.set(check, { verdict: promised === NOTHING && verdict !== 'not tried' ? 'new' : verdict, seen });
@@ -77,15 +77,15 @@ export function createFindings(write: boolean) {
   }
 
   return {
-    /** Why the code would not take what came, or would take it wrongly. */
+    /** Replies that the code rejects or misreads. */
     broken,
-    /** Tickets of this check that are, or may be, still there. */
+    /** Tickets of this check that exist, or may exist, at the end. */
     leftovers,
-    /** Commands that nothing came back to. */
+    /** Commands without a reply. */
     unanswered,
     add,
     addUnanswered,
-    /** What became of a command that should have succeeded; `describe` tells of its value. */
+    /** Adds the result of a command that should succeed. `describe` returns a summary of the decoded value. */
     addOutcome<T>(check: CheckName, exchange: Exchange, outcome: Outcome<T>, describe: (value: T) => string): void {
       const { reply } = exchange;
       if (!('text' in reply)) addUnanswered(check, describeError(exchange, reply));
@@ -94,7 +94,7 @@ export function createFindings(write: boolean) {
     },
     table(): string {
       const rows = Object.entries(CHECKS).map(([check, [name, promised]]) => {
-        const seen = check in WRITES && !write ? 'needs --write' : 'nothing to try it on';
+        const seen = check in WRITES && !write ? 'needs --write' : 'no ticket to try';
         const one = found.get(check) ?? { verdict: 'not tried', seen };
         return [one.verdict, name, promised, one.seen];
       });

@@ -1,5 +1,5 @@
 /**
- * The checks that change nothing at the command API: eight commands, one after another.
+ * The checks that only read: eight commands, one after another.
  */
 import { decodeInfo, decodeList, type Found } from '../../src/command-api/decoder.ts';
 import type { CommandApiError } from '../../src/command-api/errors.ts';
@@ -20,7 +20,7 @@ import type { CheckName, Findings } from './findings.ts';
 
 type Json = Record<string, unknown>;
 
-/** The members of a ticket: where the decoder puts each, and how to tell of one that it could not read. */
+/** The members of a ticket, their decoded fields, and a function that describes an unreadable value. */
 const MEMBERS = [
   ['start_time', 'startTime', maskTime],
   ['finish_time', 'finishTime', maskTime],
@@ -37,16 +37,16 @@ const PAGING = /total|page|next|prev|limit|offset|cursor|more|count|size/i;
 /** A command that must fail. */
 interface Failing extends Sending {
   readonly check: CheckName;
-  /** Whether it failed as promised. */
+  /** Returns whether the failure is the promised kind. */
   readonly isPromised: (error: CommandApiError) => boolean;
   readonly decode: (result: unknown) => Found<unknown>;
-  /** Why the code cannot do with any other failure. */
+  /** Why the code cannot handle any other failure. */
   readonly otherwise?: string;
 }
 
 const isRefusal = (error: CommandApiError) => error.outcome === 'REJECTED';
 
-/** The bad token comes last: whoever counts those must not shut the others out. */
+/** Returns the commands that must fail. The bad token is last, in case the command API locks out a client after it. */
 function failingCommands(residenceId: string): Failing[] {
   const list = (residence: string) => (result: unknown) => decodeList(result, residence);
   const [ticket, residence] = [randomId('m'), randomId('r')];
@@ -55,10 +55,10 @@ function failingCommands(residenceId: string): Failing[] {
       check: 'unknownTicket',
       name: 'get_maintenance_info',
       param: { residence_id: residenceId, maintenance_id: ticket },
-      // As src/graphql/loaders.ts asks before it lets the list decide.
+      // The same condition as in src/graphql/loaders.ts.
       isPromised: (error) => error.reason === 'rejected' || error.details.flaw === 'empty',
       decode: (result) => decodeInfo(result, { residenceId, maintenanceId: ticket }),
-      otherwise: 'is an error where the code means to answer that there is no such ticket',
+      otherwise: 'the code would return an error in place of null',
     },
     {
       check: 'unknownResidence',
@@ -92,7 +92,7 @@ function failingCommands(residenceId: string): Failing[] {
   ];
 }
 
-/** The first command, which shows whether there is anything to check. */
+/** Sends the first command. Its reply shows whether there is anything to check. */
 export async function readList(send: Send, residenceId: string) {
   const exchange = await send({ name: 'get_maintenance_list', param: { residence_id: residenceId } });
   const outcome = readAs(exchange, (result) => decodeList(result, residenceId));
@@ -101,7 +101,7 @@ export async function readList(send: Send, residenceId: string) {
 
 export type ListRead = Awaited<ReturnType<typeof readList>>;
 
-/** Learns from a list, one of its tickets, and commands that must fail. `tickets` gets each ticket as it came. */
+/** Checks a list, one of its tickets, and commands that must fail. Adds each raw ticket to `tickets`. */
 export async function checkReads(
   send: Send,
   residenceId: string,
@@ -138,15 +138,15 @@ function checkList({ exchange, outcome }: ListRead, findings: Findings): void {
       'ids',
       different === all ? 'holds' : 'differs',
       `${maintenances.length} of ${all} usable, ${different} different`,
-      dropped > 0 ? `${dropped} of ${all} tickets have no usable one and would be left out` : undefined,
+      dropped > 0 ? `${dropped} of ${all} tickets have no usable id and would be left out` : undefined,
     );
   }
   if (hints.length > 0) return;
   if (all < 10) {
-    findings.add('paging', 'not tried', `too few tickets to tell: ${all}`);
+    findings.add('paging', 'not tried', `too few tickets: ${all}`);
   } else {
-    const looks = all % 10 === 0 ? 'a round number, perhaps a page' : 'no round number';
-    findings.add('paging', 'new', `no member for it, and ${all} tickets: ${looks}`);
+    const looks = all % 10 === 0 ? 'a round number: perhaps a page' : 'not a round number';
+    findings.add('paging', 'new', `no paging member; ${all} tickets, ${looks}`);
   }
 }
 
@@ -177,7 +177,7 @@ async function checkInfo(send: Send, residenceId: string, { outcome, tickets }: 
   return info;
 }
 
-/** Reads one ticket and says whose it is; undefined where it cannot be read. */
+/** Reads one ticket and checks its id. Returns undefined if the ticket cannot be read. */
 export async function readInfo(send: Send, key: MaintenanceKey, check: CheckName, findings: Findings) {
   const { residenceId, maintenanceId } = key;
   const param = { residence_id: residenceId, maintenance_id: maintenanceId };
@@ -188,12 +188,12 @@ export async function readInfo(send: Send, key: MaintenanceKey, check: CheckName
   const ticket = resultOf(exchange) as Json;
   const id = ticket.maintenance_id;
   if (id === undefined) findings.add('infoId', 'holds', 'absent');
-  else if (id === maintenanceId) findings.add('infoId', 'differs', 'the one asked for');
-  else findings.add('infoId', 'differs', `another one (${typeOf(id)})`, 'is that of another ticket');
+  else if (id === maintenanceId) findings.add('infoId', 'differs', 'the requested id');
+  else findings.add('infoId', 'differs', `another id (${typeOf(id)})`, 'is the id of another ticket');
   return { exchange, ticket, maintenance: info.value };
 }
 
-/** What each member of a ticket may be, from all that were seen. */
+/** Checks the types of each member over all tickets. */
 export function checkMembers(tickets: readonly Json[], findings: Findings): void {
   if (tickets.length === 0) return;
   const key = { residenceId: 'r', maintenanceId: 'm' };
@@ -233,13 +233,13 @@ async function checkFailures(send: Send, residenceId: string, findings: Findings
       findings.add(check, 'holds', `${reply.status}, an empty list`);
     } else {
       const seen = `${reply.status}, success, ${typeOf(resultOf(exchange))}`;
-      findings.add(check, 'differs', seen, 'a failure that the code takes for a success');
+      findings.add(check, 'differs', seen, 'the code would read this failure as a success');
     }
   }
   checkEnvelopes('failure', ['success', 'timestamp'], failures, findings);
 }
 
-/** Which members the replies have beside the promised ones, and which of those are missing from any. */
+/** Checks that all replies have the promised members, and lists further members. */
 function checkEnvelopes(
   check: CheckName,
   promised: readonly string[],

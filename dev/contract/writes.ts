@@ -1,5 +1,5 @@
 /**
- * The checks of `--write`: two tickets of this check's own are created and deleted, and no other is touched.
+ * The checks of `--write`: creates two tickets and deletes them. Changes no other ticket.
  */
 import { decodeCreated, decodeDeleted, decodeList } from '../../src/command-api/decoder.ts';
 import { describeFailure, showId } from './describe.ts';
@@ -8,12 +8,12 @@ import type { CheckName, Findings } from './findings.ts';
 import { readInfo } from './reads.ts';
 
 const HOUR_MS = 3_600_000;
-// More than clocks differ, less than time zones do.
+// More than the drift of clocks, less than the difference between time zones.
 const NOW_WITHIN_MS = HOUR_MS / 4;
 
 /**
- * Checks the writes and deletes what it created, also where it fails in between. `before` holds the ids of the tickets
- * that are not this check's own; `cleanUp` sends even when `send` no longer does; `tickets` gets each as it came.
+ * Checks the writes, and deletes the created tickets even after an error. `before` holds the ids of all older tickets.
+ * `cleanUp` still sends commands after an interrupt, when `send` throws. Adds each raw ticket to `tickets`.
  */
 export async function checkWrites(
   send: Send,
@@ -23,14 +23,14 @@ export async function checkWrites(
   findings: Findings,
   tickets: Record<string, unknown>[],
 ): Promise<void> {
-  // Created here, and not known to be deleted.
+  // Tickets that this check created and did not delete yet.
   const own = new Set<string>();
   const given = {
     residence_id: residenceId,
     start_time: toWireTime(Date.now() + 24 * HOUR_MS),
     finish_time: toWireTime(Date.now() + 25 * HOUR_MS),
     description: `Contract check ${randomId('c')}, to be deleted`,
-    // The vendor's own example: it may have to be a telephone number.
+    // The vendor's example: the command API may accept only telephone numbers.
     contact: '10086',
   };
 
@@ -41,16 +41,16 @@ export async function checkWrites(
     if (created.error) {
       if (created.error.outcome === 'UNKNOWN') {
         findings.leftovers.push(
-          `A ticket may have been created whose id was not told. Look for "${given.description}".`,
+          `A ticket without a returned id may exist. Look for "${given.description}".`,
         );
       }
       return undefined;
     }
     const id = created.value;
     if (before.has(id) || own.has(id)) {
-      findings.add(check, 'differs', 'the id of a ticket that was there before', 'cannot be told from an older ticket');
+      findings.add(check, 'differs', 'the id of an older ticket', 'the new ticket has the id of an older ticket');
       findings.leftovers.push(
-        `A ticket may have been created whose id is not its own. Look for "${given.description}".`,
+        `A ticket with a wrong id may exist. Look for "${given.description}".`,
       );
       return undefined;
     }
@@ -67,11 +67,11 @@ export async function checkWrites(
     const unlike = Object.entries(members).filter(([name, value]) => ticket[name] !== value);
     if (unlike.length > 0) {
       const names = unlike.map(([name]) => name).join(', ');
-      findings.add('readBack', 'differs', `other ${names}`, `${names} do not come back as they were given`);
+      findings.add('readBack', 'differs', `other ${names}`, `${names} differ from the create`);
     }
     const { createdTime } = maintenance;
     if (typeof createdTime !== 'string') {
-      findings.add('utc', 'not tried', 'no time that can be read');
+      findings.add('utc', 'not tried', 'no readable time');
       return;
     }
     const offMs = Math.abs(new Date(createdTime).getTime() - Date.now());
@@ -79,7 +79,7 @@ export async function checkWrites(
     else findings.add('utc', 'differs', `${(offMs / HOUR_MS).toFixed(1)} hours from now`, 'is not now in UTC');
   }
 
-  /** The ids of the residence's list, if it could be read; `describe` tells of them. */
+  /** Returns the ids of the residence's tickets; undefined if the list cannot be read. */
   async function list(check: CheckName, describe: (ids: ReadonlySet<string>) => string) {
     const exchange = await send({ name: 'get_maintenance_list', param: { residence_id: residenceId } });
     const ids = readAs(exchange, (result) => {
@@ -90,7 +90,7 @@ export async function checkWrites(
     return ids.error ? undefined : ids.value;
   }
 
-  /** Deletes a ticket of this check's own by one command or the other; answers whether that succeeded. */
+  /** Deletes a created ticket by one of the two commands. Returns whether the delete succeeded. */
   async function remove(check: CheckName, id: string): Promise<boolean> {
     const exchange = await send(
       check === 'batchDelete'
@@ -129,16 +129,16 @@ export async function checkWrites(
       await removeAgain(first);
     }
     if (second && (await remove('batchDelete', second))) deleted.push(second);
-    // That a ticket is not listed proves nothing where it was not listed while it was there.
+    // Absence proves a delete only for tickets that were listed before.
     const missed = deleted.filter((id) => listed?.has(id));
     if (missed.length === 0) return;
     const after = await list('gone', () => 'absent');
     const still = missed.filter((id) => after?.has(id));
     if (still.length === 0) return;
     const seen = `${still.length} of ${missed.length} still listed`;
-    findings.add('gone', 'differs', seen, 'a delete that did not happen was answered with success');
+    findings.add('gone', 'differs', seen, 'the delete had no effect, but the reply was a success');
     for (const id of still) {
-      findings.leftovers.push(`The ticket ${showId(id)} of this check is still listed, though its delete succeeded.`);
+      findings.leftovers.push(`The ticket ${showId(id)} of this check is still listed after its delete.`);
     }
   } finally {
     for (const id of own) {
@@ -160,7 +160,7 @@ function deletion(residenceId: string, maintenanceId: string) {
   return { name: 'delete_maintenance_info', param: { residence_id: residenceId, maintenance_id: maintenanceId } };
 }
 
-/** A time as the command API writes it. */
+/** Returns a time in the format of the command API. */
 function toWireTime(time: number): string {
   return new Date(time).toISOString().slice(0, 19).replace('T', ' ');
 }
