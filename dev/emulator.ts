@@ -25,6 +25,6 @@ try {
 `);
 } catch (error) {
   const { code, port, message } = error as NodeJS.ErrnoException & { port?: number };
-  console.error(code === 'EADDRINUSE' ? `Port ${port} is taken by another process. Choose one with --port.` : message);
+  console.error(code === 'EADDRINUSE' ? `Another process uses port ${port}. Choose a port with --port.` : message);
   process.exit(1);
 }

@@ -4,23 +4,11 @@ import manifest from '../../package.json' with { type: 'json' };
 import { readDocument } from '../support/documents.ts';
 
 const headings = readDocument('CHANGELOG.md').match(/^## (?!Unreleased$).*/gm) ?? [];
-const releases = headings.map((heading) => {
-  const [, version = '', date = ''] = /^## (\d+\.\d+\.\d+) — (\d{4}-\d\d-\d\d)$/.exec(heading) ?? [];
-  return { heading, version, date };
-});
+const releases = headings.map((heading) => /^## (\d+\.\d+\.\d+) — (\d{4}-\d\d-\d\d)$/.exec(heading)?.slice(1) ?? []);
 
-it('has the version of package.json as its newest release', () => {
-  expect(releases[0]?.version).toBe(manifest.version);
-});
-
-it.each(releases)('has a version and a day in “$heading”', ({ version, date }) => {
-  expect(version).not.toBe('');
-  expect(new Date(date).toISOString().slice(0, 10)).toBe(date);
-});
-
-it('has the newest first', () => {
-  const versions = releases.map(({ version }) => version);
+it('lists releases with a version and a valid date, the newest first, which is the version of package.json', () => {
+  const [versions, dates] = [releases.map(([version = '']) => version), releases.map(([, date = '']) => date)];
+  expect(versions[0]).toBe(manifest.version);
   expect(versions).toEqual(versions.toSorted(rcompare));
-  const dates = releases.map(({ date }) => date);
-  expect(dates).toEqual(dates.toSorted().reverse());
+  expect(dates.map((date) => new Date(date).toISOString().slice(0, 10))).toEqual(dates.toSorted().reverse());
 });

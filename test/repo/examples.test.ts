@@ -6,11 +6,9 @@ import { NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const subgraph = useSubgraph();
-
 const EXAMPLES = readExamples(new URL('../../examples/', import.meta.url));
-const SUPERGRAPH_EXAMPLES = readExamples(new URL('../../examples/supergraph/', import.meta.url));
 
-it.each(EXAMPLES)('$name runs twice', async ({ query, variables }) => {
+it.each(EXAMPLES)('$name can run twice', async ({ query, variables }) => {
   for (const _ of ['first', 'second']) {
     const { data, errors } = await subgraph.ask(query, { variables });
     expect(errors).toEqual([]);
@@ -19,12 +17,12 @@ it.each(EXAMPLES)('$name runs twice', async ({ query, variables }) => {
   }
 });
 
-it.each(ROOT_FIELDS)('one is of $name', ({ name }) => {
+it.each(ROOT_FIELDS)('$name has exactly one example', ({ name }) => {
   expect(EXAMPLES.filter(({ query }) => new RegExp(`^  ${name}\\(`, 'm').test(query))).toHaveLength(1);
 });
 
-it('a variable of two examples has one value, as in Sandbox, and no operation repeats it as a default', () => {
-  const all = [...EXAMPLES, ...SUPERGRAPH_EXAMPLES];
+it('a variable has the same value in all examples, because Sandbox merges them, and no default', () => {
+  const all = [...EXAMPLES, ...readExamples(new URL('../../examples/supergraph/', import.meta.url))];
   const merged = Object.assign({}, ...all.map(({ variables }) => variables));
   for (const { query, variables } of all) {
     expect(merged).toMatchObject(variables);
@@ -32,21 +30,21 @@ it('a variable of two examples has one value, as in Sandbox, and no operation re
   }
 });
 
-it('the examples in the descriptions of the schema work', async () => {
+it('the examples in the descriptions of the schema are valid', async () => {
   const sdl = readFileSync('schema/maintenance.graphql', 'utf8');
   const found = [...sdl.matchAll(/for\s+example\s+`([^`]+)`/gi)].map(([, value]) => value);
-  const [time, id, residenceId, argument, offsetTime, ...others] = found;
+  const [finishTime, id, residenceId, argument, startTime, ...others] = found;
   expect(others).toEqual([]);
   const query = `query ($id: ID!, $residenceId: ID!) { maintenance(id: $id) { id } maintenances(residenceId: $residenceId) { id } }`;
   const { data } = await subgraph.ask(query, { variables: { id, residenceId } });
   expect(data).toEqual({ maintenance: { id }, maintenances: [{ id }] });
-  const input = { ...NEW_MAINTENANCE, startTime: offsetTime, finishTime: time };
   const create = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
-  const { errors } = await subgraph.ask(create, { variables: { input } });
+  const variables = { input: { ...NEW_MAINTENANCE, startTime, finishTime } };
+  const { errors } = await subgraph.ask(create, { variables });
   expect(errors).toMatchObject([{ extensions: { arguments: [{ argument }] } }]);
 });
 
-it('the README has the operation of the supergraph as the page has it', () => {
+it('the README and the page have the same operation of the supergraph', () => {
   const squeeze = (text: string) => text.replace(/#.*$/gm, '').replace(/\s+/g, ' ').trim();
   const example = squeeze(readFileSync('examples/supergraph/open-by-residence.graphql', 'utf8'));
   expect(squeeze(readFileSync('README.md', 'utf8'))).toContain(example.replace(/^query \w+ /, ''));

@@ -1,27 +1,21 @@
 /**
- * The README in Chinese: that it says what the one in English says, where either can be read by a machine, and that its
- * examples are true.
+ * The README in Chinese has the same tables, links and examples as the README in English.
  */
-import { describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { README, readDocument, readExamples, readKeys, readTable } from '../support/documents.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const CHINESE = readDocument('README.zh-CN.md');
-
 const IN_CHINESE: Readonly<Record<string, string>> = { required: '必填', 'required in production': '生产环境必填' };
-
 const subgraph = useSubgraph();
 
-it('has the variables of the environment with the same defaults, and no other', () => {
-  const expected = readTable(README, 'variable').map(([name, value = '']) => [name, IN_CHINESE[value] ?? value]);
-  expect(readTable(CHINESE, '变量').map(([name, value]) => [name, value])).toEqual(expected);
-});
-
-it('has the error codes, and no other', () => {
+it('has the same variables, defaults and error codes', () => {
+  const variables = readTable(README, 'variable').map(([name, value = '']) => [name, IN_CHINESE[value] ?? value]);
+  expect(readTable(CHINESE, '变量').map(([name, value]) => [name, value])).toEqual(variables);
   expect(readKeys(CHINESE, '错误码')).toEqual(readKeys(README, 'code'));
 });
 
-it('leads on to whatever the one in English does, but to what is for those who change the code', () => {
+it('has the same links to further documents, except the links for developers', () => {
   const linksOf = (markdown: string) => [...markdown.matchAll(/\]\(([\w/.-]+?)\/?[)#]/g)].map(([, link]) => link);
   const [, further = ''] = README.split('\n## Read on\n');
   const expected = [...linksOf(further), 'deploy'].filter((link) => !/dependencies|adr/.test(link ?? ''));
@@ -29,18 +23,15 @@ it('leads on to whatever the one in English does, but to what is for those who c
   expect(linksOf(CHINESE)).toEqual(expect.arrayContaining(expected));
 });
 
-describe('answers just what is shown', () => {
-  it.each([
-    // Of the examples in English some are schemas, or another subgraph's, and show no answer.
-    ...readExamples(README).filter(({ json }) => json !== undefined),
-    ...readExamples(CHINESE),
-  ])('in example %#', async ({ graphql, json }) => {
-    const { data, errors } = await subgraph.ask(graphql);
-    expect(errors).toEqual([]);
-    expect({ data }).toEqual(JSON.parse(String(json)));
-  });
-
-  it('in a query and in a mutation', () => {
-    expect(readExamples(CHINESE).map(({ graphql }) => /^\w*/.exec(graphql)?.[0])).toEqual(['', 'mutation']);
-  });
+it('has an example of a query and of a mutation', () => {
+  expect(readExamples(CHINESE).map(({ graphql }) => /^\w*/.exec(graphql)?.[0])).toEqual(['', 'mutation']);
 });
+
+// In English, the examples without a result are schemas or belong to another subgraph.
+it.each([...readExamples(README).filter(({ json }) => json !== undefined), ...readExamples(CHINESE)])(
+  'shows the true result of example %#',
+  async ({ graphql, json }) => {
+    const { data, errors } = await subgraph.ask(graphql);
+    expect({ data, errors }).toEqual({ ...JSON.parse(String(json)), errors: [] });
+  },
+);
