@@ -1,33 +1,25 @@
 /**
- * A real browser without a window, which reaches the loopback interface and nothing else.
+ * A headless browser that reaches only the loopback interface.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium, type LaunchOptions } from 'playwright-core';
+import { chromium, type LaunchOptions } from 'playwright-core';
 import { run } from './process.ts';
 
-const OFFLINE = [
+const ARGS = [
+  '--disable-gpu',
   '--no-proxy-server',
   '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]',
 ];
 
-export interface RunningBrowser {
-  readonly browser: Browser;
-  stop(): Promise<void>;
-}
-
-/**
- * Starts the browser at CHROMIUM_PATH; without that, the Chromium that npm brought on Linux x64, and elsewhere an
- * installed Chrome. Rejects where there is none.
- */
-export async function startBrowser(): Promise<RunningBrowser> {
+/** Starts the browser at CHROMIUM_PATH, else the npm package's Chromium on Linux x64, else an installed Chrome. */
+export async function startBrowser() {
   const folder = await mkdtemp(join(tmpdir(), 'browser-'));
   const removeFolder = () => rm(folder, { recursive: true, force: true });
   try {
-    const browser = await chromium.launch({ ...(await find(folder)), args: [...OFFLINE, '--disable-gpu'] });
-    const stop = () => browser.close().finally(removeFolder);
-    return { browser, stop };
+    const browser = await chromium.launch({ ...(await find(folder)), args: ARGS });
+    return { browser, stop: () => browser.close().finally(removeFolder) };
   } catch (error) {
     await removeFolder();
     throw error;
@@ -41,10 +33,8 @@ async function find(folder: string): Promise<LaunchOptions> {
   const unpacking = run('test/support/unpack-chromium.ts', { TMPDIR: folder });
   if ((await unpacking.exit) !== 0) throw new Error(`Chromium cannot be unpacked: ${unpacking.output()}`);
   const fonts = join(folder, 'fonts.conf');
-  await writeFile(
-    fonts,
-    `<fontconfig><dir>${folder}/fonts</dir><cachedir>${folder}/font-cache</cachedir></fontconfig>`,
-  );
+  const cache = `<cachedir>${folder}/font-cache</cachedir>`;
+  await writeFile(fonts, `<fontconfig><dir>${folder}/fonts</dir>${cache}</fontconfig>`);
   const env = { ...process.env, LD_LIBRARY_PATH: join(folder, 'al2023/lib'), FONTCONFIG_FILE: fonts };
   return { executablePath: join(folder, 'chromium'), env };
 }

@@ -1,7 +1,6 @@
 /**
- * Unpacks the Chromium for Linux that an npm package carries, with its fonts and the libraries that a slim image lacks.
- * By itself the package unpacks to one place of the machine that it then takes for its own, and leaves the libraries
- * packed outside Amazon's cloud: hence a program of its own, with a TMPDIR of its own.
+ * Unpacks the Chromium for Linux of an npm package, with its fonts and libraries, into TMPDIR. The package itself would use
+ * one shared folder, and unpack the libraries only in Amazon's cloud.
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
