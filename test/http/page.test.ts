@@ -1,31 +1,30 @@
 /**
- * What a real browser gets of `npm run dev`. Apollo's own hosts cannot be reached here; where a test needs them, stubs
- * are served in their place.
+ * The page of `npm run dev` in a real browser. The tests run offline: where a test needs Apollo's hosts, it serves stubs.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ConsoleMessage, Page, Request } from 'playwright-core';
+import type { Page, Request } from 'playwright-core';
 import { readExamples } from '../../dev/browser.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { type RunningBrowser, startBrowser } from '../support/browser.ts';
+import { startBrowser } from '../support/browser.ts';
 import { killAll, run } from '../support/process.ts';
 
 const SCRIPT = 'https://embeddable-sandbox.cdn.apollographql.com/v2/embeddable-sandbox.umd.production.min.js';
 const FRAME = 'https://sandbox.embed.apollographql.com';
-const EXAMPLES = new URL('../../examples/', import.meta.url);
-const LIST = readFileSync(new URL('list.graphql', EXAMPLES), 'utf8');
+const EXAMPLES = readExamples(new URL('../../examples/', import.meta.url));
+const LIST = readFileSync('examples/list.graphql', 'utf8');
 const VARIABLES = { residenceId: EXAMPLE.residenceId };
 const HEADERS = { authorization: `Bearer ${EXAMPLE.token}` };
-// What the example ticket has, in the words of the result.
+// The example ticket in the result pane.
 const TICKET = ['"state": "IN_PROGRESS"', '"description": "test"'];
-const OPERATIONS = readExamples(EXAMPLES).map(({ query }) => /^(?:query|mutation) (\w+)/m.exec(query)?.[1] ?? '');
+const OPERATIONS = EXAMPLES.map(({ query }) => /^(?:query|mutation) (\w+)/m.exec(query)?.[1] ?? '');
 
-// As Apollo's does, it puts a frame of Sandbox's origin into the target. What it was told, and what came, are kept.
+// Stub of Apollo's script: opens a frame of Sandbox's origin, and keeps its options and the messages of the frame.
 const STUB = `
   window.EmbeddedSandbox = class {
     constructor(options) {
-      window.told = options;
-      addEventListener('message', ({ data }) => { window.heard = data.name; });
+      window.options = options;
+      addEventListener('message', ({ data }) => { window.message = data.name; });
       const frame = document.createElement('iframe');
       frame.src = '${FRAME}/sandbox/explorer';
       frame.name = JSON.stringify(options);
@@ -34,9 +33,9 @@ const STUB = `
   };
 `;
 const ANSWER = `parent.postMessage({ name: 'ExplorerListeningForHandshake' }, '*')`;
-// It shows what it was told, for the screenshot.
+// Stub of Sandbox's frame: shows its options, for the screenshot.
 const ANSWERING = `<title>Sandbox</title><body style="font: 14px sans-serif; background: #f4f6f8; margin: 24px">
-  <h2>In place of Apollo Sandbox, which loads from the internet: what it is told</h2><pre></pre>
+  <h2>Stub of Apollo Sandbox, which loads from the internet: its options</h2><pre></pre>
   <script>
     const { initialEndpoint, initialState: { headers, variables, document: operations } } = JSON.parse(name);
     const lines = [initialEndpoint, JSON.stringify(headers, null, 2), JSON.stringify(variables, null, 2), operations];
@@ -47,46 +46,36 @@ const SILENT = '<title>A page of a proxy</title>';
 
 let dev: ReturnType<typeof run>;
 let url = '';
-let running: RunningBrowser | undefined;
+let running: Awaited<ReturnType<typeof startBrowser>> | undefined;
 
 beforeAll(async () => {
   dev = run('dev/main.ts', { PORT: '0' });
-  [running, [, url = '']] = await Promise.all([
-    startBrowser(),
-    dev.until(/Sandbox +(http:\/\/localhost:\d+\/graphql)/),
-  ]);
+  const ready = dev.until(/Sandbox +(http:\/\/localhost:\d+\/graphql)/);
+  [running, [, url = '']] = await Promise.all([startBrowser(), ready]);
 });
-
 afterAll(async () => {
   killAll();
   await running?.stop();
 });
 
-/** A page of a browser that was never here before. */
-async function newPage(): Promise<Page> {
-  if (!running) throw new Error('no browser');
-  return running.browser.newPage({ viewport: { width: 1280, height: 800 } });
-}
+/** Runs a test with a page of a new browser profile. */
+const withPage = (test: (page: Page) => Promise<void>) => async () => {
+  const page = await running?.browser.newPage({ viewport: { width: 1280, height: 800 } });
+  if (!page) throw new Error('The browser did not start.');
+  await test(page);
+  await page.close();
+};
 
-/** Serves these in place of Apollo's script and of the frame that it opens. */
+/** Serves stubs of Apollo's script and of its frame. */
 async function serveStubs(page: Page, script: string, frame: string): Promise<void> {
   await page.route(`${FRAME}/**`, (route) => route.fulfill({ contentType: 'text/html', body: frame }));
   await page.route(SCRIPT, (route) => route.fulfill({ contentType: 'text/javascript', body: script }));
 }
 
-/** Has the page come with a second policy, beside its own. */
-async function forbid(page: Page, policy: string): Promise<void> {
-  await page.route(url, async (route) => {
-    const response = await route.fetch();
-    const own = response.headers()['content-security-policy'];
-    await route.fulfill({
-      response,
-      headers: { ...response.headers(), 'content-security-policy': `${own}, ${policy}` },
-    });
-  });
-}
+const message = (page: Page) => page.getByRole('status');
+const squeeze = (text: string | null) => (text ?? '').replace(/\s/g, '');
 
-/** The local GraphiQL of a page that fell back, once its editor shows the first operation. */
+/** Returns the GraphiQL of a page, once its editor shows the first operation. */
 async function findGraphiql(page: Page, first = 'query OpenMaintenances') {
   const frame = page.frameLocator('iframe[title=GraphiQL]');
   const query = frame.locator('.graphiql-query-editor .view-lines');
@@ -95,16 +84,17 @@ async function findGraphiql(page: Page, first = 'query OpenMaintenances') {
   return {
     frame,
     query: async () => squeeze(await query.textContent()),
-    async variables() {
+    tabs: () => frame.getByRole('tab').allTextContents(),
+    async variablesAndHeaders() {
+      const texts = [];
       await tool.filter({ hasText: 'residenceId' }).waitFor();
-      return readJson(await tool.textContent());
-    },
-    async headers() {
+      texts.push(await tool.textContent());
       await frame.getByRole('button', { name: 'Headers' }).click();
       await tool.filter({ hasText: 'authorization' }).waitFor();
-      return readJson(await tool.textContent());
+      texts.push(await tool.textContent());
+      return texts.map((text) => JSON.parse((text ?? '').replace(/\s/g, ' ')));
     },
-    /** Clicks the play button and waits until the result shows this. */
+    /** Clicks the play button and waits until the result shows these texts. */
     async play(...shown: string[]) {
       await frame.getByRole('button', { name: /^Execute query/ }).click();
       const result = frame.locator('.result-window .view-lines');
@@ -113,287 +103,184 @@ async function findGraphiql(page: Page, first = 'query OpenMaintenances') {
   };
 }
 
-/** Without spaces and lines, which an editor shows in its own way. */
-function squeeze(text: string | null): string {
-  return (text ?? '').replace(/\s/g, '');
-}
+describe('without internet, GraphiQL', () => {
+  it(
+    'replaces Sandbox, requests nothing else from the internet, and shows the ticket after one click',
+    withPage(async (page) => {
+      const faults: string[] = [];
+      const requests: Request[] = [];
+      page.on('console', (line) => line.type() === 'error' && faults.push(line.text()));
+      page.on('pageerror', (error) => faults.push(error.message));
+      page.on('request', (request) => requests.push(request));
+      await page.goto(url);
+      await message(page)
+        .filter({ hasText: /^\s+Apollo Sandbox is not available: its script cannot be loaded\. / })
+        .waitFor();
+      const graphiql = await findGraphiql(page);
+      expect(await graphiql.query()).toBe(squeeze(LIST));
+      expect(await graphiql.variablesAndHeaders()).toEqual([VARIABLES, HEADERS]);
+      await graphiql.play(...TICKET, '"command": "get_maintenance_list"');
+      await dev.until(/> \{"command":"get_maintenance_list","id":"c[0-9a-f]{32}","param":\{"residence_id":"r31adc/);
+      if (process.env.UPDATE_SCREENSHOTS) await page.screenshot({ path: 'docs/images/graphiql.png' });
+      const outside = requests.filter((request) => !/^(blob:)?http:\/\/localhost:/.test(request.url()));
+      expect(outside.map((request) => request.url())).toEqual([SCRIPT]);
+      expect(faults).toEqual(['Failed to load resource: net::ERR_NAME_NOT_RESOLVED']);
+    }),
+  );
 
-function readJson(text: string | null): unknown {
-  return JSON.parse((text ?? '').replace(/\s/g, ' '));
-}
+  it(
+    'has a tab for each example, with the variables of that example',
+    withPage(async (page) => {
+      await page.goto(url);
+      const { frame, query } = await findGraphiql(page);
+      const tabs = frame.getByRole('tab').getByRole('button', { name: new RegExp(OPERATIONS.join('|')) });
+      expect(await tabs.allTextContents()).toEqual(OPERATIONS);
+      await tabs.filter({ hasText: 'OneMaintenance' }).click();
+      await frame.locator('.graphiql-query-editor').filter({ hasText: 'query OneMaintenance' }).waitFor();
+      const variables = frame.locator('.graphiql-editor-tool').filter({ hasText: `"id": "${EXAMPLE.residenceId}:` });
+      await variables.waitFor();
+      expect(await query()).not.toContain('r31adc');
+    }),
+  );
 
-const message = (page: Page) => page.getByRole('status');
+  it(
+    'opens with the first example after a visit with other operations',
+    withPage(async (page) => {
+      // A page without GraphiQL, which would overwrite the stored tabs.
+      await page.goto(new URL('/health/live', url).href);
+      const old = { query: '{ old }', variables: '{"old":1}', headers: '{"old":"1"}' };
+      const tab = { id: 'x', hash: 'x', title: 'Old', operationName: null, response: null, ...old };
+      const stored = { ...old, tabState: JSON.stringify({ tabs: [tab], activeTabIndex: 0 }) };
+      await page.evaluate((entries) => {
+        for (const [name, value] of Object.entries(entries)) localStorage.setItem(`graphiql:${name}`, value);
+      }, stored);
+      await page.goto(url);
+      const graphiql = await findGraphiql(page);
+      expect(await graphiql.tabs()).toContainEqual(expect.stringContaining('Old'));
+      expect(await graphiql.variablesAndHeaders()).toEqual([VARIABLES, HEADERS]);
+      await graphiql.play(...TICKET);
+    }),
+  );
 
-describe('without internet', () => {
-  it('GraphiQL stands in, filled in, and one click on its play button shows the ticket', async () => {
-    const page = await newPage();
-    const faults: string[] = [];
-    const requests: Request[] = [];
-    page.on('console', (line: ConsoleMessage) => line.type() === 'error' && faults.push(line.text()));
-    page.on('pageerror', ({ message }) => faults.push(message));
-    page.on('request', (request) => requests.push(request));
-    await page.goto(url);
-    await message(page).waitFor();
-    expect(await message(page).textContent()).toMatch(
-      /^\s+Apollo Sandbox cannot be used here: its script cannot be loaded\. This is GraphiQL, which needs no internet\.\s/,
-    );
-    const graphiql = await findGraphiql(page);
-    expect(await graphiql.query()).toBe(squeeze(LIST));
-    expect(await graphiql.variables()).toEqual(VARIABLES);
-    expect(await graphiql.headers()).toEqual(HEADERS);
-    await graphiql.play(...TICKET, '"command": "get_maintenance_list"');
-    await dev.until(/> \{"command":"get_maintenance_list","id":"c[0-9a-f]{32}","param":\{"residence_id":"r31adc/);
-    if (process.env.UPDATE_SCREENSHOTS) await page.screenshot({ path: 'docs/images/graphiql.png' });
-    // Nothing else was even asked for from elsewhere, and no policy forbade anything.
-    const outside = requests.filter((request) => !/^(blob:)?http:\/\/localhost:/.test(request.url()));
-    expect(outside.map((request) => [request.url(), request.failure()?.errorText])).toEqual([
-      [SCRIPT, 'net::ERR_NAME_NOT_RESOLVED'],
-    ]);
-    expect(faults).toEqual(['Failed to load resource: net::ERR_NAME_NOT_RESOLVED']);
-    await page.close();
-  });
-
-  it('GraphiQL has a tab for each example, with its own variables, so that it never asks which one to run', async () => {
-    const page = await newPage();
-    await page.goto(url);
-    const { frame } = await findGraphiql(page);
-    const tabs = frame.getByRole('tab').getByRole('button', { name: new RegExp(OPERATIONS.join('|')) });
-    expect(await tabs.allTextContents()).toEqual(OPERATIONS);
-    await tabs.filter({ hasText: 'OneMaintenance' }).click();
-    await frame.locator('.graphiql-query-editor').filter({ hasText: 'query OneMaintenance' }).waitFor();
-    await frame
-      .locator('.graphiql-editor-tool')
-      .filter({ hasText: `"id": "${EXAMPLE.residenceId}:` })
-      .waitFor();
-    expect(await frame.locator('.graphiql-query-editor .view-lines').textContent()).not.toContain('r31adc');
-    await page.close();
-  });
-
-  it('GraphiQL opens with the first example, whatever was typed on that port before', async () => {
-    const page = await newPage();
-    // Not a page of GraphiQL's, which would store its own tabs over these.
-    await page.goto(new URL('/health/live', url).href);
-    const old = { query: '{ old }', variables: '{"old":1}', headers: '{"old":"1"}' };
-    const tab = { id: 'x', hash: 'x', title: 'Old', operationName: null, response: null, ...old };
-    const stored = { ...old, tabState: JSON.stringify({ tabs: [tab], activeTabIndex: 0 }) };
-    await page.evaluate((entries) => {
-      for (const [name, value] of Object.entries(entries)) localStorage.setItem(`graphiql:${name}`, value);
-    }, stored);
-    await page.goto(url);
-    const graphiql = await findGraphiql(page);
-    expect(await graphiql.frame.getByRole('tab').allTextContents()).toContainEqual(expect.stringContaining('Old'));
-    expect(await graphiql.variables()).toEqual(VARIABLES);
-    expect(await graphiql.headers()).toEqual(HEADERS);
-    await graphiql.play(...TICKET);
-    await page.close();
-  });
+  it(
+    'opens for the supergraph too, at both paths, with the examples of the supergraph first',
+    withPage(async (page) => {
+      const supergraph = run('dev/supergraph.ts', { PORT: '0' });
+      const [, gateway = ''] = await supergraph.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
+      for (const path of ['/', '/graphql']) {
+        await page.goto(gateway + path);
+        const graphiql = await findGraphiql(page, 'query OpenByResidence');
+        await graphiql.play('"address"', '"state": "IN_PROGRESS"');
+        const tabs = (await graphiql.tabs()).join();
+        expect(tabs).toMatch(new RegExp(['OpenByResidence', 'WhereToGo', ...OPERATIONS].join('.*')));
+      }
+      supergraph.child.kill('SIGINT');
+      expect(await supergraph.exit).toBe(0);
+    }),
+  );
 });
 
-describe('npm run supergraph', () => {
-  it.each(['', 'graphql'])('has the same page at /%s, with its own examples before ours', async (path) => {
-    const supergraph = run('dev/supergraph.ts', { PORT: '0' });
-    const [, gateway = ''] = await supergraph.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
-    const page = await newPage();
-    await page.goto(`${gateway}/${path}`);
-    const graphiql = await findGraphiql(page, 'query OpenByResidence');
-    expect(await graphiql.headers()).toEqual(HEADERS);
-    await graphiql.play('"address"', '"state": "IN_PROGRESS"');
-    const tabs = graphiql.frame
-      .getByRole('tab')
-      .getByRole('button', { name: new RegExp(['ByResidence', 'Where', ...OPERATIONS].join('|')) });
-    expect(await tabs.allTextContents()).toEqual(['OpenByResidence', 'WhereToGo', ...OPERATIONS]);
-    await page.close();
-    supergraph.child.kill('SIGINT');
-    expect(await supergraph.exit).toBe(0);
-  });
-});
-
-describe('falls back to GraphiQL where', () => {
+describe('GraphiQL replaces Sandbox', () => {
   const SILENCE = 'it did not answer within 2 seconds';
-  const CASES: [string, string, (page: Page) => Promise<unknown>][] = [
-    ['the script is refused', 'its script cannot be loaded', (page) => page.route(SCRIPT, (route) => route.abort())],
+  it.each<[title: string, reason: string, arrange: (page: Page) => Promise<unknown>]>([
     [
-      'a policy forbids the script',
-      'its script cannot be loaded',
-      async (page) => {
-        await serveStubs(page, STUB, ANSWERING);
-        await forbid(page, "script-src 'unsafe-inline'");
-      },
-    ],
-    [
-      'a proxy answers the script with a page of its own',
+      'if a proxy replaces the script',
       'its script does not start',
       (page) => serveStubs(page, '<!doctype html>', ANSWERING),
     ],
-    ['the script never comes', SILENCE, (page) => page.route(SCRIPT, () => {})],
-    ['the frame stays silent', SILENCE, (page) => serveStubs(page, STUB, SILENT)],
-    [
-      'a policy forbids the frame',
-      SILENCE,
-      async (page) => {
-        await serveStubs(page, STUB, ANSWERING);
-        await forbid(page, "frame-src 'self'");
-      },
-    ],
-    [
-      'the frame stays silent and the page talks to itself',
-      SILENCE,
-      (page) => serveStubs(page, `${STUB} ${ANSWER}`, SILENT),
-    ],
-  ];
+    ['if the script does not arrive', SILENCE, (page) => page.route(SCRIPT, () => {})],
+    ['if the frame is silent', SILENCE, (page) => serveStubs(page, STUB, SILENT)],
+    ['if only the page itself answers', SILENCE, (page) => serveStubs(page, `${STUB} ${ANSWER}`, SILENT)],
+  ])('%s', (_, reason, arrange) =>
+    withPage(async (page) => {
+      await arrange(page);
+      await page.goto(url, { waitUntil: 'commit' });
+      await message(page).filter({ hasText: reason }).waitFor();
+      await (await findGraphiql(page)).play(...TICKET);
+      expect(await page.locator('iframe').count()).toBe(1);
+    })(),
+  );
 
-  it.each(CASES)('%s', async (_, reason, arrange) => {
-    const page = await newPage();
-    await arrange(page);
-    await page.goto(url, { waitUntil: 'commit' });
-    await message(page).filter({ hasText: reason }).waitFor();
-    const graphiql = await findGraphiql(page);
-    await graphiql.play(...TICKET);
-    expect(await page.locator('iframe').count()).toBe(1);
-    await page.close();
-  });
+  it(
+    'once, and stays when the wait for Sandbox would end',
+    withPage(async (page) => {
+      await page.clock.install();
+      await page.goto(url);
+      await message(page).waitFor();
+      await page.locator('iframe').evaluate((frame) => frame.setAttribute('data-first', ''));
+      await page.clock.fastForward(60_000);
+      expect(await message(page).textContent()).toContain('its script cannot be loaded');
+      expect(await page.locator('iframe[data-first]').count()).toBe(1);
+    }),
+  );
 
-  it('and stays there, when the time for an answer is over, too', async () => {
-    const page = await newPage();
-    await page.clock.install();
-    await page.route(SCRIPT, (route) => route.abort());
-    await page.goto(url);
-    await message(page).filter({ hasText: 'its script cannot be loaded' }).waitFor();
-    await page.locator('iframe').evaluate((frame) => frame.setAttribute('data-first', ''));
-    await page.clock.fastForward(60_000);
-    expect(await message(page).textContent()).toContain('its script cannot be loaded');
-    expect(await page.locator('iframe[data-first]').count()).toBe(1);
-    await page.close();
-  });
-
-  it('and stays there, though the script comes after all', async () => {
-    const page = await newPage();
-    let deliver = () => {};
-    await serveStubs(page, STUB, ANSWERING);
-    await page.route(SCRIPT, async (route) => {
-      await new Promise<void>((resolve) => {
-        deliver = resolve;
-      });
-      await route.fallback();
-    });
-    await page.goto(url, { waitUntil: 'commit' });
-    await findGraphiql(page);
-    deliver();
-    await page.waitForFunction(() => 'EmbeddedSandbox' in window);
-    await page.waitForLoadState('load');
-    expect(await page.evaluate(() => 'told' in window)).toBe(false);
-    expect(await page.locator('iframe').count()).toBe(1);
-    await page.close();
-  });
+  it(
+    'for good, even if the script arrives later',
+    withPage(async (page) => {
+      await serveStubs(page, STUB, ANSWERING);
+      const { promise, resolve: deliver } = Promise.withResolvers<void>();
+      await page.route(SCRIPT, (route) => promise.then(() => route.fallback()));
+      await page.goto(url, { waitUntil: 'commit' });
+      await findGraphiql(page);
+      deliver();
+      await page.waitForFunction(() => 'EmbeddedSandbox' in window);
+      await page.waitForLoadState('load');
+      expect(await page.evaluate(() => 'options' in window)).toBe(false);
+      expect(await page.locator('iframe').count()).toBe(1);
+    }),
+  );
 });
 
-describe('where Sandbox answers', () => {
-  async function openSandbox(frame: string) {
-    const page = await newPage();
+it(
+  'Sandbox, once it answers, stays, gets the examples and the token without telemetry, and its operations run',
+  withPage(async (page) => {
     await page.clock.install();
-    await serveStubs(page, STUB, frame);
+    await serveStubs(page, STUB, ANSWERING);
     await page.goto(url);
-    await page.frameLocator('iframe').locator(':root').waitFor({ state: 'attached' });
-    return page;
-  }
-
-  it('nothing takes its place', async () => {
-    const page = await openSandbox(ANSWERING);
-    await page.waitForFunction(() => 'heard' in window);
+    await page.waitForFunction(() => 'message' in window);
     await page.clock.fastForward(60_000);
     expect(await message(page).isVisible()).toBe(false);
-    expect(
-      await page.locator('iframe').evaluateAll((frames) => frames.map((frame) => frame.getAttribute('src'))),
-    ).toEqual([`${FRAME}/sandbox/explorer`]);
+    const frames = await page.locator('iframe').evaluateAll((all) => all.map((frame) => frame.getAttribute('src')));
+    expect(frames).toEqual([`${FRAME}/sandbox/explorer`]);
     await page.frameLocator('iframe').getByText('query OpenMaintenances').waitFor();
     if (process.env.UPDATE_SCREENSHOTS) await page.screenshot({ path: 'docs/images/sandbox.png' });
-    await page.close();
-  });
-
-  it('and where its frame is silent, it is the same clock that ends the wait', async () => {
-    const page = await openSandbox(SILENT);
-    await page.clock.fastForward(60_000);
-    await message(page).waitFor();
-    await page.close();
-  });
-
-  it('it is told the endpoint, the examples, their variables and the token, and to keep its telemetry off', async () => {
-    const page = await openSandbox(ANSWERING);
-    const told = await page.evaluate(() => (window as unknown as { told: Record<string, unknown> }).told);
-    expect(told).toEqual({
+    const options = await page.evaluate(() => (window as unknown as { options: object }).options);
+    const document = EXAMPLES.map(({ query }) => query).join('\n');
+    const variables = Object.assign({}, ...EXAMPLES.map((example) => example.variables));
+    expect(options).toEqual({
       target: '#tool',
       initialEndpoint: url,
-      initialState: {
-        document: expect.not.stringContaining('r31adc'),
-        variables: {
-          ...VARIABLES,
-          id: `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}`,
-          input: expect.objectContaining(VARIABLES),
-          deleteId: expect.any(String),
-          ids: expect.any(Array),
-        },
-        headers: HEADERS,
-        includeCookies: false,
-        pollForSchemaUpdates: false,
-      },
+      initialState: { document, variables, headers: HEADERS, includeCookies: false, pollForSchemaUpdates: false },
       runTelemetry: false,
       endpointIsEditable: false,
       allowDynamicStyles: false,
     });
-    const { document } = told.initialState as { document: string };
-    const names = readdirSync(EXAMPLES).filter((name) => name.endsWith('.graphql'));
-    for (const name of names) expect(document).toContain(readFileSync(new URL(name, EXAMPLES), 'utf8'));
-    expect([...document.matchAll(/^(?:query|mutation) (\w+)/gm)].map(([, name]) => name)).toEqual(OPERATIONS);
-    await page.close();
-  });
-
-  it('the page may ask the endpoint for it', async () => {
-    const page = await openSandbox(ANSWERING);
-    const answer = await page.evaluate(async () => {
-      const { initialEndpoint, initialState } = (window as unknown as { told: Told }).told;
-      const { document: query, variables, headers } = initialState;
-      const response = await fetch(initialEndpoint, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify({ query, variables, operationName: 'OpenMaintenances' }),
-      });
-      return response.json();
+    expect(await ask(page, { query: document, variables, operationName: 'OpenMaintenances' })).toMatchObject({
+      data: { maintenances: [{ id: `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}` }] },
     });
-    expect(answer.data.maintenances[0].id).toBe(`${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}`);
-    await page.close();
-  });
-});
+  }),
+);
 
-interface Told {
-  readonly initialEndpoint: string;
-  readonly initialState: {
-    readonly document: string;
-    readonly variables: Record<string, unknown>;
-    readonly headers: Record<string, string>;
-  };
-}
+/** Sends an operation from a page. Returns the answer, or the message of the browser's error. */
+const ask = (page: Page, operation: object): Promise<unknown> =>
+  page.evaluate(
+    ({ url, headers, body }) =>
+      fetch(url, { method: 'POST', headers, body })
+        .then((response) => response.json())
+        .catch((error: Error) => error.message),
+    { url, headers: { 'content-type': 'application/json', ...HEADERS }, body: JSON.stringify(operation) },
+  );
 
-describe('hosted Sandbox', () => {
-  it.each([
-    ['https://studio.apollographql.com', '10086'],
-    ['https://studio.apollographql.com.example', 'Failed to fetch'],
-  ])('on a page of %s, asking for a ticket brings %s', async (origin, expected) => {
-    const page = await newPage();
+it.each([
+  ['https://studio.apollographql.com', { data: { maintenances: [{ contact: '10086' }] } }],
+  ['https://studio.apollographql.com.example', 'Failed to fetch'],
+])('a page of %s gets %j', (origin, expected) =>
+  withPage(async (page) => {
     await page.context().grantPermissions(['local-network-access'], { origin });
-    await page.route(`${origin}/**`, (route) =>
-      route.fulfill({ contentType: 'text/html', body: '<title>Sandbox</title>' }),
-    );
+    await page.route(`${origin}/**`, (route) => route.fulfill({ contentType: 'text/html', body: '<title>x</title>' }));
     await page.goto(`${origin}/sandbox/explorer`);
-    const asking = {
-      url,
-      headers: { 'content-type': 'application/json', ...HEADERS },
-      body: JSON.stringify({ query: LIST.replace('id\n', 'contact\n'), variables: VARIABLES }),
-    };
-    const answer = await page.evaluate(async ({ url, headers, body }) => {
-      const asked = fetch(url, { method: 'POST', headers, body });
-      return asked.then((response) => response.json()).catch((error: Error) => error.message);
-    }, asking);
-    expect(answer.data?.maintenances[0].contact ?? answer).toBe(expected);
-    await page.close();
-  });
-});
+    const answer = await ask(page, { query: LIST.replace('id\n', 'contact\n'), variables: VARIABLES });
+    if (typeof expected === 'string') expect(answer).toBe(expected);
+    else expect(answer).toMatchObject(expected);
+  })(),
+);
