@@ -1,5 +1,5 @@
-// Loaded before each of the project's programs. npm runs its scripts on the Node 24 of the package `node`; where that was
-// installed without its install script, they would run on the machine's own Node and fail with a riddle.
+// Loaded before each program. npm runs its scripts on the Node 24 of the package `node`. If npm skipped the install script of
+// that package, the scripts run on the machine's Node, and an older version would fail with an obscure error.
 import module from 'node:module';
 import { fileURLToPath } from 'node:url';
 

@@ -1,25 +1,26 @@
-// Lints GraphQL only, with the rules that GraphOS's schema linter has; Biome lints everything else. GraphOS's rules, and
-// what stands for them here:
+// Lints GraphQL with the rules of GraphOS's schema linter. Biome lints everything else. Each GraphOS rule, and its
+// equivalent here:
 //
 // - DOES_NOT_PARSE: the parser.
 // - FIELD_NAMES_, INPUT_ARGUMENT_NAMES_ and DIRECTIVE_NAMES_SHOULD_BE_CAMEL_CASE, TYPE_NAMES_SHOULD_BE_PASCAL_CASE,
 //   ENUM_VALUES_SHOULD_BE_SCREAMING_SNAKE_CASE, INPUT_TYPE_SUFFIX, RESTY_FIELD_NAMES (stricter of queries), and TYPE_,
 //   OBJECT_, INTERFACE_ and ENUM_PREFIX and _SUFFIX: naming-convention.
 // - ENUM_USED_AS_OUTPUT_DESPITE_SUFFIX: naming-convention; no enum is called Input.
-// - ENUM_USED_AS_INPUT_WITHOUT_SUFFIX: none. A state is both read and asked for, and the names of both enums are promised.
+// - ENUM_USED_AS_INPUT_WITHOUT_SUFFIX: none. A state is both output and input, and the names of both
+//   enums are part of the public API.
 // - ALL_ELEMENTS_REQUIRE_DESCRIPTION: require-description.
 // - DEFINED_TYPES_ARE_UNUSED: no-unreachable-types.
 // - DEPRECATED_DIRECTIVE_MISSING_REASON: require-deprecation-reason.
 // - QUERY_DOCUMENT_DECLARATION, TAG_DIRECTIVE_USES_UNKNOWN_NAME: no-restricted-syntax.
-// - CONTACT_DIRECTIVE_MISSING: none. Whom to call is the company's to say; a name made up here would be called.
-// - Those of composition (INCONSISTENT_…, OVERRIDE_…, UNUSED_ENUM_TYPE): hints of composition, in test/repo/composition.test.ts.
+// - CONTACT_DIRECTIVE_MISSING: none. Only the company knows the contact.
+// - The rules of composition (INCONSISTENT_…, OVERRIDE_…, UNUSED_ENUM_TYPE): hints of composition, in test/repo/composition.test.ts.
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import graphql from '@graphql-eslint/eslint-plugin';
 import { parse, printSchema } from 'graphql';
 
 const FILE = new URL('schema/maintenance.graphql', import.meta.url);
-// As the subgraph serves it: the file alone defines none of federation's directives.
+// The schema as served: the file alone does not define federation's directives.
 const schema = printSchema(buildSubgraphSchema([{ typeDefs: parse(readFileSync(FILE, 'utf8')) }]));
 
 const ROOTS = 'Query|Mutation';

@@ -9,7 +9,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   maxWorkers: 2,
-  // What fails by hanging may take long to say so; nothing else depends on how fast a machine is.
+  // Long, so that no test depends on the speed of the machine. Only a test that hangs takes this long.
   testTimeout: 60_000,
   collectCoverageFrom: ['src/**/*.ts', '!src/**/__generated__/**'],
   coverageReporters: ['text', 'lcov'],

@@ -1,4 +1,4 @@
-// Loaded into each contender before anything of its own: answers, over Node's own channel, what the process has used so far.
+// Loaded into each contender before its own code: reports CPU time and memory of the process over Node's IPC channel.
 process.on('message', () => {
   const { user, system } = process.cpuUsage();
   process.send({ cpuUs: user + system, rssBytes: process.memoryUsage.rss() });

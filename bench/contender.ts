@@ -1,12 +1,12 @@
 /**
- * The servers that are compared, each a process of its own in production mode.
+ * Starts the compared servers, each as a process in production mode.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What a process has used since it started. */
+/** The CPU time of a process since its start, and its memory. */
 export interface Usage {
   readonly cpuUs: number;
   readonly rssBytes: number;

@@ -13,11 +13,11 @@ export interface Kind {
   readonly env?: Readonly<Record<string, string>>;
   /** What it is asked, where its schema cannot be ours. */
   readonly operations: Partial<typeof operations>;
-  /** Its data in the form that ours has, for the comparison before anything is timed. */
+  /** Converts its data to our form, to compare the results before the measurement. */
   readonly toData: (name: Operation['operationName'], data: unknown, variables: Operation['variables']) => unknown;
 }
 
-/** What each layer costs is seen without it: a file of bench/ablation/ stands in for one of src/. */
+/** The layers to leave out, one at a time: a file of bench/ablation/ replaces the file of src/. */
 const LAYERS: readonly (readonly [file: string, label: string])[] = [
   ['telemetry/operation-report', 'no log line, no metrics of operations and commands'],
   ['telemetry/metrics', 'no metrics'],

@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: the subgraph beside what a user would pick instead and without each of its layers, in one run on one machine.
- * Writes what it measured into docs/performance.json, docs/performance.md and docs/images/performance.svg. `npm run bench --
- * list-20 hot` runs these workloads only and `-- ablation` the layers; both print and write nothing.
+ * `npm run bench`: compares the subgraph with its alternatives, and with itself without each layer, in one run on one machine.
+ * Writes docs/performance.json, docs/performance.md and docs/images/performance.svg. `npm run bench -- list-20 hot` runs only
+ * these workloads, and `-- ablation` only the layers. Both only print.
  */
 import { execFileSync } from 'node:child_process';
 import { isDeepStrictEqual } from 'node:util';
@@ -15,10 +15,10 @@ import { WORKLOADS, type Workload } from './workloads.ts';
 
 const ROUNDS = 5;
 const BURST_MS = 1500;
-// Node compiles what is hot, and what its neighbours use of it, only after some thousand requests.
+// Node optimizes hot code only after some thousand requests.
 const FIRST_WARM_UP_MS = 20_000;
 const WARM_UP_MS = 5000;
-/** What the layers are measured by. */
+/** The workloads for the layers. */
 const ABLATION = ['list-20', 'one', 'create'];
 
 const names = WORKLOADS.map(({ name }) => name);

@@ -1,5 +1,5 @@
 /**
- * What every contender is asked. A residence id says how long its list is and how long the command API takes for it:
+ * The operations for every contender. A residence id contains the length of its list and the latency of the command API:
  * `r<tickets>x<milliseconds>-<anything>`; its tickets are `m0`, `m1` and so on.
  */
 const FIELDS = 'id maintenanceId startTime finishTime createdTime description contact feedback pictureUrls state';

@@ -1,6 +1,6 @@
 /**
- * What was measured, as docs/performance.json has it and docs/performance.md and its picture show it. What people wrote in the
- * page, around the two marks, stays.
+ * Writes the results into docs/performance.json, docs/performance.md and its picture. Keeps the text of the page outside the
+ * two marks.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -81,7 +81,7 @@ function describeRun({ day, commit, node, processor, pinned }: ReturnType<typeof
   return `Measured on ${day} at ${commit}: Node ${node}, ${processor}, ${cores}.`;
 }
 
-/** What was to be reached, what each contender costs, and what each layer costs: whatever was measured of these. */
+/** Returns the goals, the cost of each contender and the cost of each layer, as far as they were measured. */
 export function render({ bursts, ablation = {} }: Pick<Results, 'bursts'> & Partial<Results>): string {
   const parts = [
     describeGoals(bursts),

@@ -1,5 +1,5 @@
 /**
- * What all pictures in docs/images/ share that are made of figures.
+ * The common parts of the charts in docs/images/.
  */
 export const COLORS = {
   ours: '#e4572e',

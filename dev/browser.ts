@@ -1,5 +1,5 @@
 /**
- * What a browser gets of a developer's GraphQL server: a page to try operations in, and leave for hosted Sandbox to ask.
+ * Serves browsers on a developer's GraphQL server: a page to try operations, and CORS headers for hosted Sandbox.
  */
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -7,12 +7,12 @@ import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
 import { type Example, type Page, renderGraphiqlPage, renderSandboxPage } from './page.ts';
 
-// Hosted Sandbox, and whatever a developer serves on the same machine.
+// Hosted Sandbox, and all servers on the same machine.
 const MAY_ASK = /^(https:\/\/studio\.apollographql\.com|https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?)$/;
 
 /**
  * Answers a browser that opens one of the paths with Sandbox, and with GraphiQL where the query string says `graphiql`.
- * An operation that is in the query string goes to the server, as everything else does.
+ * An operation in the query string goes to the server, like all other requests.
  */
 export function serveBrowsers(app: FastifyInstance, page: Page): void {
   allowOrigins(app);
@@ -34,13 +34,13 @@ export function serveBrowsers(app: FastifyInstance, page: Page): void {
 
 function allowOrigins(app: FastifyInstance): void {
   app.addHook('onRequest', async ({ headers }, reply) => {
-    // What Chrome wants to hear before a public site may ask the developer's own machine.
+    // Chrome requires this header before a public site may send requests to the developer's machine.
     const wantsPrivateNetwork = headers['access-control-request-private-network'] === 'true';
     if (wantsPrivateNetwork && MAY_ASK.test(headers.origin ?? '')) {
       reply.header('access-control-allow-private-network', 'true');
     }
   });
-  // A function, since other origins are to get no header at all.
+  // A function, so that other origins get no header at all.
   app.register(cors, {
     methods: ['GET', 'POST'],
     origin: (origin, callback) => callback(null, MAY_ASK.test(origin ?? '')),

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { readOptions } from './options.ts';
 
-/** What is read of the file that jest writes. */
+/** The used part of jest's JSON output. */
 interface Results {
   readonly numTotalTests: number;
   readonly numPassedTests: number;
@@ -17,7 +17,7 @@ interface Results {
     readonly name: string;
     readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
   }[];
-  /** File → how often each of its statements ran. */
+  /** The number of runs of each statement, by file. */
   readonly coverageMap: Readonly<Record<string, { readonly s: Readonly<Record<string, number>> }>>;
 }
 
@@ -62,7 +62,7 @@ rmSync(folder, { recursive: true });
 console.log(['\n── Summary', ...summary].join('\n  '));
 console.log(`Not run here, but by CI (.ci/run): ${NOT_RUN.join(', ')}.`);
 
-/** Returns lines: how many tests passed, how many are skipped and why, which their names say, and what the tests cover. */
+/** Returns lines with the number of passed, failed and skipped tests, the reasons of the skips, and the coverage. */
 function describe({ numTotalTests, numPassedTests, numFailedTests, testResults, coverageMap }: Results): string[] {
   const skipped = testResults.flatMap(({ name, assertionResults }) =>
     assertionResults

@@ -1,6 +1,6 @@
 /**
- * The emulated command API: a real HTTP server that takes the documented commands, as strictly as the vendor's page
- * describes them, so that a wrong request fails loudly. It is what `npm run dev` and the tests talk to.
+ * Emulates the command API: a real HTTP server that accepts the documented commands as strictly as the vendor's page
+ * describes them, so that a wrong request fails loudly. `npm run dev` and the tests use it.
  */
 import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
@@ -12,9 +12,9 @@ export const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 
 export interface CommandApiOptions {
   readonly store: Store;
-  /** The access tokens that it takes. */
+  /** The valid access tokens. */
   readonly tokens: ReadonlySet<string>;
-  /** Told of every command: its body as received, and the status and body of the answer. */
+  /** Called for every command, with its body and the status and body of the answer. */
   readonly onExchange?: (body: string, status: number, answer: string) => void;
 }
 
@@ -76,11 +76,11 @@ const COMMANDS: Readonly<Record<CommandName, CommandKind>> = {
   },
 };
 
-/** The emulator as a request listener, for a server of the caller's. */
+/** Returns the emulator as a request listener. */
 export function createCommandApi({ store, tokens, onExchange }: CommandApiOptions): RequestListener {
   return async (request, response) => {
     const body = await readText(request).catch(() => undefined);
-    // The caller went away before it had said what it wants.
+    // The caller disconnected before the end of its request.
     if (body === undefined) return;
     const { status, text } = answerCommand(request, body, store, tokens);
     onExchange?.(body, status, text);
@@ -89,7 +89,7 @@ export function createCommandApi({ store, tokens, onExchange }: CommandApiOption
   };
 }
 
-/** The status and body of the answer to a request whose body is `body`. */
+/** Returns the status and body of the answer to a request with this body. */
 export function answerCommand(request: IncomingMessage, body: string, store: Store, tokens: ReadonlySet<string>) {
   const answer = (status: number, content: object) => ({
     status,
@@ -137,7 +137,7 @@ function parse(body: string): Record<string, unknown> {
     const value: unknown = JSON.parse(body);
     if (isRecord(value)) return value;
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new Malformed(400, 'the body is not a JSON object');
 }
@@ -146,14 +146,14 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The whole body of a request. */
+/** Reads the whole body of a request. */
 export async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Serves a listener on the loopback interface, on a free port by default. Rejects with Node's own error. */
+/** Serves a listener on the loopback interface, on a free port by default. Rejects with Node's error. */
 export async function serve(listener: RequestListener, port = 0) {
   const server = http.createServer(listener);
   await new Promise<void>((resolve, reject) => {
@@ -169,7 +169,7 @@ export async function serve(listener: RequestListener, port = 0) {
   };
 }
 
-/** `port`, or a free one for 0. Rejects with Node's own error if another process has the port. */
+/** Returns `port`, or a free port for 0. Rejects with Node's error if another process uses the port. */
 export async function freePort(port = 0, host = '127.0.0.1'): Promise<number> {
   const server = http.createServer().listen(port, host);
   await once(server, 'listening');

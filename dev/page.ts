@@ -1,27 +1,26 @@
 /**
- * The two pages that a browser gets: Apollo Sandbox, and the GraphiQL that stands in for it. Each comes with the content
- * security policy that allows just what it needs.
+ * Renders the two pages for a browser: Apollo Sandbox and, as a fallback, GraphiQL. Each has a minimal content security policy.
  */
 import { readFileSync } from 'node:fs';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 
-// Apollo documents a major version of this script, and keeps putting repairs into it: hence no hash of its content.
+// No hash of the content: Apollo documents only the major version of this script, and changes its content with fixes.
 const SCRIPT = 'https://embeddable-sandbox.cdn.apollographql.com/v2/embeddable-sandbox.umd.production.min.js';
 const FRAME_ORIGIN = 'https://sandbox.embed.apollographql.com';
-// GraphiQL is to stand there within three seconds, and it takes a moment itself.
+// GraphiQL must be ready within three seconds, and takes up to one second itself.
 const PATIENCE_MS = 2000;
 
-// Without it, the tab of GraphiQL that is pressed jumps aside from under the pointer, and the click is lost.
+// Without this style, a pressed tab of GraphiQL moves away from the pointer, and the click is lost.
 const STEADY_TABS = '.graphiql-tab { transform: none !important; }';
 
 const TEMPLATE = readFileSync(new URL('page.html', import.meta.url), 'utf8');
 
 export interface Page {
-  /** The paths that the server answers GraphQL at. */
+  /** The paths of the GraphQL endpoint. */
   readonly paths: readonly string[];
-  /** The operations that are filled in. Each has a name. */
+  /** The initial operations. Each has a name. */
   readonly examples: readonly Example[];
-  /** The headers that are filled in. */
+  /** The initial headers. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -56,7 +55,7 @@ export function renderSandboxPage({ examples, headers }: Page, nonce: string): R
       allowDynamicStyles: false,
     },
   };
-  // Nothing that is filled in may end the element that it stands in.
+  // Escaped, so that no value can close the script element.
   const json = JSON.stringify(settings).replaceAll('<', '\\u003c');
   return {
     html: TEMPLATE.replaceAll('{{nonce}}', nonce).replace('"{{settings}}"', () => json),
@@ -66,7 +65,7 @@ export function renderSandboxPage({ examples, headers }: Page, nonce: string): R
       'style-src': `'nonce-${nonce}'`,
       'img-src': 'data:',
       'frame-src': `'self' ${FRAME_ORIGIN}`,
-      // Sandbox's frame lets this page ask for it.
+      // Sandbox's frame sends operations through this page.
       'connect-src': "'self'",
       'frame-ancestors': "'none'",
     }),
@@ -76,8 +75,8 @@ export function renderSandboxPage({ examples, headers }: Page, nonce: string): R
 export function renderGraphiqlPage({ examples, headers }: Page, nonce: string): Rendered {
   const toJson = (value: unknown) => JSON.stringify(value, null, 2);
   const tabs = examples.map(({ query, variables }) => ({ query, variables: toJson(variables) }));
-  // A tab for each operation, so that one click runs it. What was typed here before stays in its tabs: the first
-  // operation is asked for by itself, to be in front all the same.
+  // A tab for each operation, so that one click runs it. GraphiQL also restores the tabs of earlier visits. The separate
+  // options of the first operation put its tab in front.
   const options = {
     title: 'GraphiQL',
     ...tabs[0],
@@ -92,7 +91,7 @@ export function renderGraphiqlPage({ examples, headers }: Page, nonce: string): 
     policy: toPolicy({
       'default-src': "'none'",
       'script-src': `'nonce-${nonce}'`,
-      // Its editor sets styles by script, and checks what is typed in workers that it makes of text.
+      // GraphiQL's editor sets styles by script, and validates operations in workers from blobs.
       'style-src': "'unsafe-inline'",
       'worker-src': 'blob:',
       'font-src': 'data:',

@@ -24,8 +24,8 @@ const LEVELS: Readonly<Record<CriticalityLevel, Level>> = {
 
 const WORST_FIRST: readonly Level[] = ['breaking', 'dangerous', 'safe'];
 
-// By what other subgraphs refer to a type and share a field, and what takes an element away from callers. Of any other
-// directive nobody can tell from here: a weight may push an operation over a limit, a tag may hide a field.
+// Directives by which other subgraphs refer to a type or share a field, or that hide an element from callers. The effect of
+// other directives is unknown here: a weight may push an operation over a limit, a tag may hide a field.
 const REMOVED: Readonly<Record<string, Level>> = { key: 'breaking', shareable: 'breaking' };
 const ADDED: Readonly<Record<string, Level>> = {
   key: 'safe',
@@ -77,7 +77,7 @@ function readDirectives(document: DocumentNode): Directives {
 
 function compareDirectives(old: Directives, current: Directives): Change[] {
   return [...old].flatMap(([element, before]) => {
-    // What comes or goes as a whole, its directives come or go with.
+    // The change of the element itself includes its directives.
     const after = current.get(element);
     if (!after) return [];
     return [

@@ -1,5 +1,5 @@
 /**
- * What the emulated command API holds at its start: the examples of the vendor's page, and a block of flats.
+ * The initial data of the emulated command API: the examples of the vendor's page, and a block of flats.
  */
 import { createHash } from 'node:crypto';
 import type { Ticket } from './store.ts';
@@ -11,7 +11,7 @@ export const EXAMPLE = {
   maintenanceId: 'm31adc223cc4b3bedb6bd4742dedcfa52',
 } as const;
 
-/** The flats of the block, with how many tickets each has; the last one is the caretaker's, for all that is shared. */
+/** The flats of the block, each with its number of tickets. The last flat represents the shared rooms. */
 export const FLATS: readonly { readonly id: string; readonly name: string; readonly tickets: number }[] = [
   ['1-101', 3],
   ['1-102', 0],
@@ -37,7 +37,7 @@ const FAULTS = [
 
 const STATES = ['wait for confirmation', 'in progress', 'completed', 'closed'] as const;
 
-/** Residence id → its tickets. The same at every start. */
+/** Returns the tickets by residence id. The data is the same at every start. */
 export function seed(): Map<string, Ticket[]> {
   const residences = new Map<string, Ticket[]>([[EXAMPLE.residenceId, [exampleTicket()]]]);
   for (const { id, name, tickets } of FLATS) {

@@ -12,7 +12,7 @@ import { listCommands, showCommands } from './show-commands.ts';
 import { Store } from './store.ts';
 
 /**
- * Starts both. `environment` goes before the process's own; rejects as `loadConfig` and `createServer` do.
+ * Starts both. `environment` overrides the variables of the process. Rejects like `loadConfig` and `createServer`.
  */
 export async function startSubgraph(environment: NodeJS.ProcessEnv, extend?: (app: FastifyInstance) => void) {
   const commandApi = await startCommandApi();
@@ -46,13 +46,13 @@ export async function startSubgraph(environment: NodeJS.ProcessEnv, extend?: (ap
   };
 }
 
-/** A URL as a developer writes it, and supergraph/supergraph.yaml. */
+/** Returns a URL with localhost as its host, as in supergraph/supergraph.yaml. */
 export function localize(url: string): string {
   const { port, pathname } = new URL(url);
   return `http://localhost:${port}${pathname === '/' ? '' : pathname}`;
 }
 
-/** What there is to paste, a line each under what is printed of the servers: the header, the operation, both for a shell. */
+/** Returns lines to copy from the terminal: the header, the operation, and both as a shell command. */
 export function describeAsking(url: string, operation: string): string {
   return `  Header                 Authorization: Bearer ${EXAMPLE.token}
   Operation              ${operation}

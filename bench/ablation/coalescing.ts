@@ -1,4 +1,4 @@
-/** Each read has an exchange of its own. */
+/** Sends each read separately. */
 import type { Command } from '../../src/command-api/command.ts';
 
 export function createCoalescing() {

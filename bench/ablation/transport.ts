@@ -1,4 +1,4 @@
-/** undici in got's place: no retries, no time limits, no bounds. What any of them costs is in the difference to got's floor. */
+/** Replaces got by undici, without retries, time limits and bounds. The difference to got's floor includes their cost. */
 import { Pool } from 'undici';
 import type { Command } from '../../src/command-api/command.ts';
 import { COMMAND } from '../contenders/vendor.ts';

@@ -1,4 +1,4 @@
-// Loaded before the server: has a file of this folder stand in for the one of src/ that ABLATE names, like "command-api/coalescing".
+// Loaded before the server: replaces the file of src/ that ABLATE names, like "command-api/coalescing", by a file of this folder.
 import { registerHooks } from 'node:module';
 import { basename } from 'node:path';
 
@@ -9,7 +9,7 @@ const standIn = new URL(`${basename(ABLATE)}.ts`, import.meta.url).href;
 registerHooks({
   resolve(specifier, context, next) {
     const found = next(specifier, context);
-    // A stand-in may use the rest of what it stands in for.
+    // The replacement itself may import the original file.
     return found.url === left && context.parentURL !== standIn ? { ...found, url: standIn } : found;
   },
 });

@@ -1,6 +1,6 @@
 /**
- * The least that can be done for an answer: a bare node:http server that knows the four operations by name, sends their
- * commands and writes JSON. No GraphQL, no checks, no limits, no log.
+ * The lower bound of the cost: a bare node:http server that knows the four operations by name, sends their commands and
+ * writes JSON. No GraphQL, no checks, no limits, no log.
  */
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
@@ -8,7 +8,7 @@ import { type Ticket, toMaintenance, toWireTime } from './vendor.ts';
 
 type Json = Record<string, unknown>;
 type Variables = { residenceId: string; id: string; representations: { id: string }[]; input: Json };
-/** Sends one command with the caller's header and resolves with what was answered, as it came. */
+/** Sends one command with the caller's header. Resolves with the raw reply. */
 export type Exchange = (command: { name: string; id: string; param: Json }, authorization: string) => Promise<string>;
 
 export function serveFloor(exchange: Exchange): void {

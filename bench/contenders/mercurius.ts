@@ -1,7 +1,7 @@
 /**
  * Mercurius as a subgraph on Fastify, with graphql-jit from the first repetition of an operation on (`jit: 1`).
- * @mercuriusjs/federation knows directives of version 1, but takes and shows an SDL of version 2 as it is. Its docs would have
- * `__resolveReference` be a loader, which only collects what an upstream then takes at once: the command API takes one detail.
+ * @mercuriusjs/federation knows directives of version 1, but accepts an SDL of version 2 unchanged. Its docs recommend a loader
+ * for `__resolveReference`. A loader would not help: the command API has no batch of details.
  */
 import { mercuriusFederationPlugin } from '@mercuriusjs/federation';
 import fastify from 'fastify';

@@ -1,6 +1,6 @@
 /**
- * bench/operations.ts in Mesh's schema, which has the wire's names and envelope: the same members are asked for, except those
- * that no answer of the command API holds, which are its caller's own (a residence's id, and a detail's or entity's own id).
+ * bench/operations.ts in Mesh's schema, which has the names and the envelope of the wire. The operations select the same
+ * members, except ids that no reply of the command API has: the residence's id, and the id of a detail or entity.
  */
 import * as ours from '../operations.ts';
 import { type Ticket, toMaintenance, toWireTime } from './vendor.ts';

@@ -10,7 +10,7 @@ import { createGatewayRuntime, type GatewayPlugin } from '@graphql-hive/gateway-
 
 const agent = new Agent({ keepAlive: true });
 
-/** A getter, so that each command of a request has an id of its own. */
+/** A getter, so that each command of a request has a different id. */
 const command = {
   get id() {
     return `c${randomBytes(16).toString('hex')}`;

@@ -1,6 +1,6 @@
 /**
- * Commands by undici, for the contenders that are chosen for their speed. Its README names `request` the fastest way to a
- * body, and its Pool keeps connections alive and opens as many as there are commands under way, as Node's own agent does.
+ * Sends commands with undici, for the fastest contenders. Its README recommends `request` for speed. Its Pool keeps
+ * connections alive and opens a connection for each concurrent command, like Node's agent.
  */
 import { Pool } from 'undici';
 import { COMMAND, type Send } from './vendor.ts';

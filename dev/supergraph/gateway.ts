@@ -29,10 +29,10 @@ export interface Subgraph {
 /** Why the supergraph cannot start. The message is for the person who started it. */
 export class CannotStart extends Error {}
 
-/** What one operation has to itself. */
+/** The state of one operation. */
 interface Context {
   readonly passedOn: Readonly<Record<string, string>>;
-  /** What the subgraphs said of the commands that they sent. */
+  /** The commands that the subgraphs report in their extensions. */
   readonly commands: unknown[];
 }
 
@@ -120,9 +120,9 @@ export async function readSubgraph(argument: string): Promise<Subgraph> {
 function createSource(url: string, { headers: own, timeoutMs = 12_000 }: Partial<Subgraph>) {
   return new RemoteGraphQLDataSource<Context>({
     url,
-    // The gateway's own one would ask a proxy of the environment's for localhost.
+    // The gateway's own fetcher would use the proxy of the environment for localhost.
     fetcher: (address, init) => {
-      // One that hangs costs its own fields, and not the answer.
+      // A subgraph that hangs fails only its own fields.
       return fetch(address, { ...(init as RequestInit), signal: AbortSignal.timeout(timeoutMs) });
     },
     willSendRequest({ request, context }) {

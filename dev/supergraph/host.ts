@@ -7,15 +7,15 @@ import { type FastifyInstance, fastify } from 'fastify';
 
 export interface Listening {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 takes a free port. */
   readonly port: number;
-  /** What is added to the host before it listens. */
+  /** Extends the host before it listens. */
   readonly extend?: (app: FastifyInstance) => void;
 }
 
-/** What runs until it is told to stop. */
+/** A running server. */
 export interface Running {
-  /** Scheme, host and port that it listens on. */
+  /** Scheme, host and port. */
   readonly url: string;
   stop(): Promise<void>;
 }

@@ -31,7 +31,7 @@ const resolvers = {
   Residence: { __resolveReference: find },
 };
 
-/** Serves it at /graphql. Where its residences are is no secret, so it asks for no token. */
+/** Serves the neighbor at /graphql. It needs no token: the addresses of its residences are public. */
 export function startNeighbour(listening: Listening): Promise<Running> {
   const apollo = new ApolloServer({
     schema: buildSubgraphSchema([{ typeDefs: parse(RESIDENCES_SDL), resolvers }]),

@@ -1,6 +1,6 @@
 /**
- * What Mesh makes of the command API. Its output, subgraph.graphql beside this file, is what mesh.ts serves; to make it anew,
- * as Mesh's page "Consume in other gateways" says, in bench/:
+ * Mesh's configuration for the command API. mesh.ts serves its output, subgraph.graphql in this folder. To create the output
+ * again, run in bench/, as Mesh's page "Consume in other gateways" describes:
  *
  *     mesh-compose -c contenders/mesh/mesh.config.ts --subgraph CommandApi -o contenders/mesh/subgraph.graphql
  */
@@ -73,8 +73,8 @@ export const composeConfig = defineConfig({
           command('Query', 'get_maintenance_list', ['residence_id'], 'Maintenances', {
             result: { type: 'array', items: TICKET },
           }),
-          // The entity is the reply, envelope and all: the transform that would hoist `result` out of it (HoistField) makes
-          // every answer null where Hive Gateway serves a subgraph, since it then runs requests on the schema without it.
+          // The entity is the whole reply with its envelope. The transform HoistField would remove the envelope, but then
+          // Hive Gateway as a subgraph answers null: it runs requests on the schema without the transform.
           command('Query', 'get_maintenance_info', Object.keys(KEY), 'Maintenance', { ...KEY, result: TICKET }),
           command('Mutation', 'create_maintenance_info', NEW, 'CreateMaintenance', { result: CREATED }),
         ],
