@@ -40,18 +40,14 @@ export async function checkWrites(
     findings.addOutcome(check, exchange, created, (id) => `an id of ${id.length} characters`);
     if (created.error) {
       if (created.error.outcome === 'UNKNOWN') {
-        findings.leftovers.push(
-          `A ticket without a returned id may exist. Look for "${given.description}".`,
-        );
+        findings.leftovers.push(`A ticket without a returned id may exist. Look for "${given.description}".`);
       }
       return undefined;
     }
     const id = created.value;
     if (before.has(id) || own.has(id)) {
       findings.add(check, 'differs', 'the id of an older ticket', 'the new ticket has the id of an older ticket');
-      findings.leftovers.push(
-        `A ticket with a wrong id may exist. Look for "${given.description}".`,
-      );
+      findings.leftovers.push(`A ticket with a wrong id may exist. Look for "${given.description}".`);
       return undefined;
     }
     own.add(id);
@@ -67,7 +63,7 @@ export async function checkWrites(
     const unlike = Object.entries(members).filter(([name, value]) => ticket[name] !== value);
     if (unlike.length > 0) {
       const names = unlike.map(([name]) => name).join(', ');
-      findings.add('readBack', 'differs', `other ${names}`, `${names} differ from the create`);
+      findings.add('readBack', 'differs', `other ${names}`, `differs from the create in ${names}`);
     }
     const { createdTime } = maintenance;
     if (typeof createdTime !== 'string') {

@@ -2,7 +2,7 @@
  * The page of `npm run dev` in a real browser. The tests run offline: where a test needs Apollo's hosts, it serves stubs.
  */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Page, Request } from 'playwright-core';
 import { readExamples } from '../../dev/browser.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
@@ -46,6 +46,7 @@ const SILENT = '<title>A page of a proxy</title>';
 
 let dev: ReturnType<typeof run>;
 let url = '';
+let page: Page;
 let running: Awaited<ReturnType<typeof startBrowser>> | undefined;
 
 beforeAll(async () => {
@@ -58,25 +59,24 @@ afterAll(async () => {
   await running?.stop();
 });
 
-/** Runs a test with a page of a new browser profile. */
-const withPage = (test: (page: Page) => Promise<void>) => async () => {
-  const page = await running?.browser.newPage({ viewport: { width: 1280, height: 800 } });
-  if (!page) throw new Error('The browser did not start.');
-  await test(page);
-  await page.close();
-};
+// Each page has a new browser profile.
+beforeEach(async () => {
+  if (!running) throw new Error('The browser did not start.');
+  page = await running.browser.newPage({ viewport: { width: 1280, height: 800 } });
+});
+afterEach(() => page.close());
 
 /** Serves stubs of Apollo's script and of its frame. */
-async function serveStubs(page: Page, script: string, frame: string): Promise<void> {
+async function serveStubs(script: string, frame: string): Promise<void> {
   await page.route(`${FRAME}/**`, (route) => route.fulfill({ contentType: 'text/html', body: frame }));
   await page.route(SCRIPT, (route) => route.fulfill({ contentType: 'text/javascript', body: script }));
 }
 
-const message = (page: Page) => page.getByRole('status');
+const message = () => page.getByRole('status');
 const squeeze = (text: string | null) => (text ?? '').replace(/\s/g, '');
 
 /** Returns the GraphiQL of a page, once its editor shows the first operation. */
-async function findGraphiql(page: Page, first = 'query OpenMaintenances') {
+async function findGraphiql(first = 'query OpenMaintenances') {
   const frame = page.frameLocator('iframe[title=GraphiQL]');
   const query = frame.locator('.graphiql-query-editor .view-lines');
   const tool = frame.locator('.graphiql-editor-tool .view-lines:visible');
@@ -104,165 +104,138 @@ async function findGraphiql(page: Page, first = 'query OpenMaintenances') {
 }
 
 describe('without internet, GraphiQL', () => {
-  it(
-    'replaces Sandbox, requests nothing else from the internet, and shows the ticket after one click',
-    withPage(async (page) => {
-      const faults: string[] = [];
-      const requests: Request[] = [];
-      page.on('console', (line) => line.type() === 'error' && faults.push(line.text()));
-      page.on('pageerror', (error) => faults.push(error.message));
-      page.on('request', (request) => requests.push(request));
-      await page.goto(url);
-      await message(page)
-        .filter({ hasText: /^\s+Apollo Sandbox is not available: its script cannot be loaded\. / })
-        .waitFor();
-      const graphiql = await findGraphiql(page);
-      expect(await graphiql.query()).toBe(squeeze(LIST));
-      expect(await graphiql.variablesAndHeaders()).toEqual([VARIABLES, HEADERS]);
-      await graphiql.play(...TICKET, '"command": "get_maintenance_list"');
-      await dev.until(/> \{"command":"get_maintenance_list","id":"c[0-9a-f]{32}","param":\{"residence_id":"r31adc/);
-      if (process.env.UPDATE_SCREENSHOTS) await page.screenshot({ path: 'docs/images/graphiql.png' });
-      const outside = requests.filter((request) => !/^(blob:)?http:\/\/localhost:/.test(request.url()));
-      expect(outside.map((request) => request.url())).toEqual([SCRIPT]);
-      expect(faults).toEqual(['Failed to load resource: net::ERR_NAME_NOT_RESOLVED']);
-    }),
-  );
+  it('replaces Sandbox, requests nothing else from the internet, and shows the ticket after one click', async () => {
+    const faults: string[] = [];
+    const requests: Request[] = [];
+    page.on('console', (line) => line.type() === 'error' && faults.push(line.text()));
+    page.on('pageerror', (error) => faults.push(error.message));
+    page.on('request', (request) => requests.push(request));
+    await page.goto(url);
+    await message()
+      .filter({ hasText: /^\s+Apollo Sandbox is not available: its script cannot be loaded\. / })
+      .waitFor();
+    const graphiql = await findGraphiql();
+    expect(await graphiql.query()).toBe(squeeze(LIST));
+    expect(await graphiql.variablesAndHeaders()).toEqual([VARIABLES, HEADERS]);
+    await graphiql.play(...TICKET, '"command": "get_maintenance_list"');
+    await dev.until(/> \{"command":"get_maintenance_list","id":"c[0-9a-f]{32}","param":\{"residence_id":"r31adc/);
+    if (process.env.UPDATE_SCREENSHOTS) await page.screenshot({ path: 'docs/images/graphiql.png' });
+    const outside = requests.filter((request) => !/^(blob:)?http:\/\/localhost:/.test(request.url()));
+    expect(outside.map((request) => request.url())).toEqual([SCRIPT]);
+    expect(faults).toEqual(['Failed to load resource: net::ERR_NAME_NOT_RESOLVED']);
+  });
 
-  it(
-    'has a tab for each example, with the variables of that example',
-    withPage(async (page) => {
-      await page.goto(url);
-      const { frame, query } = await findGraphiql(page);
-      const tabs = frame.getByRole('tab').getByRole('button', { name: new RegExp(OPERATIONS.join('|')) });
-      expect(await tabs.allTextContents()).toEqual(OPERATIONS);
-      await tabs.filter({ hasText: 'OneMaintenance' }).click();
-      await frame.locator('.graphiql-query-editor').filter({ hasText: 'query OneMaintenance' }).waitFor();
-      const variables = frame.locator('.graphiql-editor-tool').filter({ hasText: `"id": "${EXAMPLE.residenceId}:` });
-      await variables.waitFor();
-      expect(await query()).not.toContain('r31adc');
-    }),
-  );
+  it('has a tab for each example, with the variables of that example', async () => {
+    await page.goto(url);
+    const { frame, query } = await findGraphiql();
+    const tabs = frame.getByRole('tab').getByRole('button', { name: new RegExp(OPERATIONS.join('|')) });
+    expect(await tabs.allTextContents()).toEqual(OPERATIONS);
+    await tabs.filter({ hasText: 'OneMaintenance' }).click();
+    await frame.locator('.graphiql-query-editor').filter({ hasText: 'query OneMaintenance' }).waitFor();
+    const variables = frame.locator('.graphiql-editor-tool').filter({ hasText: `"id": "${EXAMPLE.residenceId}:` });
+    await variables.waitFor();
+    expect(await query()).not.toContain('r31adc');
+  });
 
-  it(
-    'opens with the first example after a visit with other operations',
-    withPage(async (page) => {
-      // A page without GraphiQL, which would overwrite the stored tabs.
-      await page.goto(new URL('/health/live', url).href);
-      const old = { query: '{ old }', variables: '{"old":1}', headers: '{"old":"1"}' };
-      const tab = { id: 'x', hash: 'x', title: 'Old', operationName: null, response: null, ...old };
-      const stored = { ...old, tabState: JSON.stringify({ tabs: [tab], activeTabIndex: 0 }) };
-      await page.evaluate((entries) => {
-        for (const [name, value] of Object.entries(entries)) localStorage.setItem(`graphiql:${name}`, value);
-      }, stored);
-      await page.goto(url);
-      const graphiql = await findGraphiql(page);
-      expect(await graphiql.tabs()).toContainEqual(expect.stringContaining('Old'));
-      expect(await graphiql.variablesAndHeaders()).toEqual([VARIABLES, HEADERS]);
-      await graphiql.play(...TICKET);
-    }),
-  );
+  it('opens with the first example after a visit with other operations', async () => {
+    // A page without GraphiQL, which would overwrite the stored tabs.
+    await page.goto(new URL('/health/live', url).href);
+    const old = { query: '{ old }', variables: '{"old":1}', headers: '{"old":"1"}' };
+    const tab = { id: 'x', hash: 'x', title: 'Old', operationName: null, response: null, ...old };
+    const stored = { ...old, tabState: JSON.stringify({ tabs: [tab], activeTabIndex: 0 }) };
+    await page.evaluate((entries) => {
+      for (const [name, value] of Object.entries(entries)) localStorage.setItem(`graphiql:${name}`, value);
+    }, stored);
+    await page.goto(url);
+    const graphiql = await findGraphiql();
+    expect(await graphiql.tabs()).toContainEqual(expect.stringContaining('Old'));
+    expect(await graphiql.variablesAndHeaders()).toEqual([VARIABLES, HEADERS]);
+    await graphiql.play(...TICKET);
+  });
 
-  it(
-    'opens for the supergraph too, at both paths, with the examples of the supergraph first',
-    withPage(async (page) => {
-      const supergraph = run('dev/supergraph.ts', { PORT: '0' });
-      const [, gateway = ''] = await supergraph.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
-      for (const path of ['/', '/graphql']) {
-        await page.goto(gateway + path);
-        const graphiql = await findGraphiql(page, 'query OpenByResidence');
-        await graphiql.play('"address"', '"state": "IN_PROGRESS"');
-        const tabs = (await graphiql.tabs()).join();
-        expect(tabs).toMatch(new RegExp(['OpenByResidence', 'WhereToGo', ...OPERATIONS].join('.*')));
-      }
-      supergraph.child.kill('SIGINT');
-      expect(await supergraph.exit).toBe(0);
-    }),
-  );
+  it('opens for the supergraph too, at both paths, with the examples of the supergraph first', async () => {
+    const supergraph = run('dev/supergraph.ts', { PORT: '0' });
+    const [, gateway = ''] = await supergraph.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
+    for (const path of ['/', '/graphql']) {
+      await page.goto(gateway + path);
+      const graphiql = await findGraphiql('query OpenByResidence');
+      await graphiql.play('"address"', '"state": "IN_PROGRESS"');
+      const tabs = (await graphiql.tabs()).join();
+      expect(tabs).toMatch(new RegExp(['OpenByResidence', 'WhereToGo', ...OPERATIONS].join('.*')));
+    }
+    supergraph.child.kill('SIGINT');
+    expect(await supergraph.exit).toBe(0);
+  });
 });
 
 describe('GraphiQL replaces Sandbox', () => {
   const SILENCE = 'it did not answer within 2 seconds';
-  it.each<[title: string, reason: string, arrange: (page: Page) => Promise<unknown>]>([
-    [
-      'if a proxy replaces the script',
-      'its script does not start',
-      (page) => serveStubs(page, '<!doctype html>', ANSWERING),
-    ],
-    ['if the script does not arrive', SILENCE, (page) => page.route(SCRIPT, () => {})],
-    ['if the frame is silent', SILENCE, (page) => serveStubs(page, STUB, SILENT)],
-    ['if only the page itself answers', SILENCE, (page) => serveStubs(page, `${STUB} ${ANSWER}`, SILENT)],
-  ])('%s', (_, reason, arrange) =>
-    withPage(async (page) => {
-      await arrange(page);
-      await page.goto(url, { waitUntil: 'commit' });
-      await message(page).filter({ hasText: reason }).waitFor();
-      await (await findGraphiql(page)).play(...TICKET);
-      expect(await page.locator('iframe').count()).toBe(1);
-    })(),
-  );
+  it.each<[title: string, reason: string, arrange: () => Promise<unknown>]>([
+    ['if a proxy replaces the script', 'its script does not start', () => serveStubs('<!doctype html>', ANSWERING)],
+    ['if the script does not arrive', SILENCE, () => page.route(SCRIPT, () => {})],
+    ['if the frame is silent', SILENCE, () => serveStubs(STUB, SILENT)],
+    ['if only the page itself answers', SILENCE, () => serveStubs(`${STUB} ${ANSWER}`, SILENT)],
+  ])('%s', async (_, reason, arrange) => {
+    await arrange();
+    await page.goto(url, { waitUntil: 'commit' });
+    await message().filter({ hasText: reason }).waitFor();
+    await (await findGraphiql()).play(...TICKET);
+    expect(await page.locator('iframe').count()).toBe(1);
+  });
 
-  it(
-    'once, and stays when the wait for Sandbox would end',
-    withPage(async (page) => {
-      await page.clock.install();
-      await page.goto(url);
-      await message(page).waitFor();
-      await page.locator('iframe').evaluate((frame) => frame.setAttribute('data-first', ''));
-      await page.clock.fastForward(60_000);
-      expect(await message(page).textContent()).toContain('its script cannot be loaded');
-      expect(await page.locator('iframe[data-first]').count()).toBe(1);
-    }),
-  );
+  it('once, and stays when the wait for Sandbox would end', async () => {
+    await page.clock.install();
+    await page.goto(url);
+    await message().waitFor();
+    await page.locator('iframe').evaluate((frame) => frame.setAttribute('data-first', ''));
+    await page.clock.fastForward(60_000);
+    expect(await message().textContent()).toContain('its script cannot be loaded');
+    expect(await page.locator('iframe[data-first]').count()).toBe(1);
+  });
 
-  it(
-    'for good, even if the script arrives later',
-    withPage(async (page) => {
-      await serveStubs(page, STUB, ANSWERING);
-      const { promise, resolve: deliver } = Promise.withResolvers<void>();
-      await page.route(SCRIPT, (route) => promise.then(() => route.fallback()));
-      await page.goto(url, { waitUntil: 'commit' });
-      await findGraphiql(page);
-      deliver();
-      await page.waitForFunction(() => 'EmbeddedSandbox' in window);
-      await page.waitForLoadState('load');
-      expect(await page.evaluate(() => 'options' in window)).toBe(false);
-      expect(await page.locator('iframe').count()).toBe(1);
-    }),
-  );
+  it('for good, even if the script arrives later', async () => {
+    await serveStubs(STUB, ANSWERING);
+    const { promise, resolve: deliver } = Promise.withResolvers<void>();
+    await page.route(SCRIPT, (route) => promise.then(() => route.fallback()));
+    await page.goto(url, { waitUntil: 'commit' });
+    await findGraphiql();
+    deliver();
+    await page.waitForFunction(() => 'EmbeddedSandbox' in window);
+    await page.waitForLoadState('load');
+    expect(await page.evaluate(() => 'options' in window)).toBe(false);
+    expect(await page.locator('iframe').count()).toBe(1);
+  });
 });
 
-it(
-  'Sandbox, once it answers, stays, gets the examples and the token without telemetry, and its operations run',
-  withPage(async (page) => {
-    await page.clock.install();
-    await serveStubs(page, STUB, ANSWERING);
-    await page.goto(url);
-    await page.waitForFunction(() => 'message' in window);
-    await page.clock.fastForward(60_000);
-    expect(await message(page).isVisible()).toBe(false);
-    const frames = await page.locator('iframe').evaluateAll((all) => all.map((frame) => frame.getAttribute('src')));
-    expect(frames).toEqual([`${FRAME}/sandbox/explorer`]);
-    await page.frameLocator('iframe').getByText('query OpenMaintenances').waitFor();
-    if (process.env.UPDATE_SCREENSHOTS) await page.screenshot({ path: 'docs/images/sandbox.png' });
-    const options = await page.evaluate(() => (window as unknown as { options: object }).options);
-    const document = EXAMPLES.map(({ query }) => query).join('\n');
-    const variables = Object.assign({}, ...EXAMPLES.map((example) => example.variables));
-    expect(options).toEqual({
-      target: '#tool',
-      initialEndpoint: url,
-      initialState: { document, variables, headers: HEADERS, includeCookies: false, pollForSchemaUpdates: false },
-      runTelemetry: false,
-      endpointIsEditable: false,
-      allowDynamicStyles: false,
-    });
-    expect(await ask(page, { query: document, variables, operationName: 'OpenMaintenances' })).toMatchObject({
-      data: { maintenances: [{ id: `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}` }] },
-    });
-  }),
-);
+it('Sandbox, once it answers, stays, gets the examples and the token without telemetry, and its operations run', async () => {
+  await page.clock.install();
+  await serveStubs(STUB, ANSWERING);
+  await page.goto(url);
+  await page.waitForFunction(() => 'message' in window);
+  await page.clock.fastForward(60_000);
+  expect(await message().isVisible()).toBe(false);
+  const frames = await page.locator('iframe').evaluateAll((all) => all.map((frame) => frame.getAttribute('src')));
+  expect(frames).toEqual([`${FRAME}/sandbox/explorer`]);
+  await page.frameLocator('iframe').getByText('query OpenMaintenances').waitFor();
+  if (process.env.UPDATE_SCREENSHOTS) await page.screenshot({ path: 'docs/images/sandbox.png' });
+  const options = await page.evaluate(() => (window as unknown as { options: object }).options);
+  const document = EXAMPLES.map(({ query }) => query).join('\n');
+  const variables = Object.assign({}, ...EXAMPLES.map((example) => example.variables));
+  expect(options).toEqual({
+    target: '#tool',
+    initialEndpoint: url,
+    initialState: { document, variables, headers: HEADERS, includeCookies: false, pollForSchemaUpdates: false },
+    runTelemetry: false,
+    endpointIsEditable: false,
+    allowDynamicStyles: false,
+  });
+  expect(await ask({ query: document, variables, operationName: 'OpenMaintenances' })).toMatchObject({
+    data: { maintenances: [{ id: `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}` }] },
+  });
+});
 
 /** Sends an operation from a page. Returns the answer, or the message of the browser's error. */
-const ask = (page: Page, operation: object): Promise<unknown> =>
+const ask = (operation: object): Promise<unknown> =>
   page.evaluate(
     ({ url, headers, body }) =>
       fetch(url, { method: 'POST', headers, body })
@@ -274,13 +247,11 @@ const ask = (page: Page, operation: object): Promise<unknown> =>
 it.each([
   ['https://studio.apollographql.com', { data: { maintenances: [{ contact: '10086' }] } }],
   ['https://studio.apollographql.com.example', 'Failed to fetch'],
-])('a page of %s gets %j', (origin, expected) =>
-  withPage(async (page) => {
-    await page.context().grantPermissions(['local-network-access'], { origin });
-    await page.route(`${origin}/**`, (route) => route.fulfill({ contentType: 'text/html', body: '<title>x</title>' }));
-    await page.goto(`${origin}/sandbox/explorer`);
-    const answer = await ask(page, { query: LIST.replace('id\n', 'contact\n'), variables: VARIABLES });
-    if (typeof expected === 'string') expect(answer).toBe(expected);
-    else expect(answer).toMatchObject(expected);
-  })(),
-);
+])('a page of %s gets %j', async (origin, expected) => {
+  await page.context().grantPermissions(['local-network-access'], { origin });
+  await page.route(`${origin}/**`, (route) => route.fulfill({ contentType: 'text/html', body: '<title>x</title>' }));
+  await page.goto(`${origin}/sandbox/explorer`);
+  const answer = await ask({ query: LIST.replace('id\n', 'contact\n'), variables: VARIABLES });
+  if (typeof expected === 'string') expect(answer).toBe(expected);
+  else expect(answer).toMatchObject(expected);
+});

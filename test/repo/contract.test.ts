@@ -59,9 +59,8 @@ async function finish(running: ReturnType<typeof run>) {
   for (const secret of [TOKEN, CANARY, PHONE]) expect(output).not.toContain(secret);
   const [table = '', ...notes] = output.trimEnd().split('\n\n');
   const cells = table.split('\n').map((line) => line.split(/ {2,}/));
-  const rows: Record<string, unknown[]> = Object.fromEntries(
-    cells.map(([verdict, name, , seen]) => [name, [verdict, seen]]),
-  );
+  const rows: Record<string, unknown[]> = {};
+  for (const [verdict, name = '', , seen] of cells) rows[name] = [verdict, seen];
   const mask = (text: string) =>
     leftovers().reduce((masked, id) => masked.replace(id, '<left>'), text.replace(/check c\w{32}/g, 'check <id>'));
   return { code, output: output.replace(upstream.url, 'URL'), rows, notes: notes.map(mask), sent: sent() };
@@ -305,70 +304,40 @@ describe('npm run contract -- --write', () => {
     expect(await check(['--write'])).toMatchObject({ code: 1, sent: [LIST, ...FAILING], rows });
   });
 
-  const lookFor = (ticket: string) =>
-    deleteByHand(...Array(2).fill(`A ticket with${ticket} may exist. Look for "Contract check <id>, to be deleted".`));
-  const cut = '(delete_maintenance_info: UND_ERR_SOCKET)';
   const otherTicket = () => {
     const created_time = new Date(Date.now() + 8 * 3_600_000).toISOString().slice(0, 19).replace('T', ' ');
     return ok({ ...created(), description: CANARY, created_time });
   };
-  const ONE_DELETED = [CREATE, INFO, CREATE, LIST, DELETE, BATCH_DELETE, LIST, DELETE];
+  const lookFor = (ticket: string) =>
+    deleteByHand(...Array(2).fill(`A ticket with${ticket} may exist. Look for "Contract check <id>, to be deleted".`));
+  const REFUSED = ['create_maintenance_info', 'a second create'].map(
+    (row) => `${row}: create_maintenance_info: status 200`,
+  );
+  const UNREAD = [
+    'info of the created ticket: get_maintenance_info: status 404',
+    'created tickets in the next list: get_maintenance_list: status 404',
+  ];
+  const OTHER = [
+    'info of the created ticket: differs from the create in description',
+    'created_time of the created ticket: is not now in UTC',
+  ];
+  const FAILED = 'delete_maintenance_info: delete_maintenance_info: status 503';
+  const CUT = 'Could not delete the ticket <left> of this check (delete_maintenance_info: UND_ERR_SOCKET).';
+  const LISTED_AFTER = 'The ticket <left> of this check is still listed after its delete.';
+  const isAnyDelete: Condition = ({ command }) => command.includes('delete');
+  const isAnyRead: Condition = ({ command }) => created() !== undefined && command.startsWith('get');
+  const CREATES = [CREATE, CREATE];
+  const NO_SECOND_DELETE = [CREATE, INFO, CREATE, LIST, DELETE, BATCH_DELETE, LIST, DELETE];
 
   it.each<[title: string, condition: Condition, reply: Reply, sent: string[], note: string, left?: number]>([
-    ['a create without an id', isCreate, ok({ id: 'm1' }), [CREATE, CREATE], lookFor('out a returned id')],
-    ['a create with the id of an older ticket', isCreate, ok(LISTED), [CREATE, CREATE], lookFor(' a wrong id')],
-    [
-      'a refused create',
-      isCreate,
-      no(200, { code: 7 }),
-      [CREATE, CREATE],
-      broken(
-        ...['create_maintenance_info', 'a second create'].map((row) => `${row}: create_maintenance_info: status 200`),
-      ),
-    ],
-    [
-      'a created ticket that cannot be read',
-      ({ command }) => created() !== undefined && command.startsWith('get'),
-      no(404),
-      [CREATE, INFO, CREATE, LIST, DELETE, DELETE, BATCH_DELETE],
-      broken(
-        'info of the created ticket: get_maintenance_info: status 404',
-        'created tickets in the next list: get_maintenance_list: status 404',
-      ),
-    ],
-    [
-      'a created ticket with another description, and a clock of another time zone',
-      isReadBack,
-      otherTicket,
-      WRITES,
-      broken(
-        'info of the created ticket: description differ from the create',
-        'created_time of the created ticket: is not now in UTC',
-      ),
-    ],
-    [
-      'a failed delete, and repeats the delete at the end',
-      isFirstDelete,
-      no(503),
-      ONE_DELETED,
-      broken('delete_maintenance_info: delete_maintenance_info: status 503'),
-    ],
-    [
-      'a ticket that remains because each delete is cut off',
-      isDelete,
-      'cut',
-      ONE_DELETED,
-      deleteByHand(`Could not delete the ticket <left> of this check ${cut}.`),
-      1,
-    ],
-    [
-      'deletes without effect',
-      ({ command }) => command.includes('delete'),
-      ok({}),
-      WRITES,
-      deleteByHand(...Array(2).fill('The ticket <left> of this check is still listed after its delete.')),
-      2,
-    ],
+    ['a create without an id', isCreate, ok({ id: 'm1' }), CREATES, lookFor('out a returned id')],
+    ['a create with the id of an older ticket', isCreate, ok(LISTED), CREATES, lookFor(' a wrong id')],
+    ['a refused create', isCreate, no(200, { code: 7 }), CREATES, broken(...REFUSED)],
+    ['a created ticket that cannot be read', isAnyRead, no(404), WRITES.slice(0, -1), broken(...UNREAD)],
+    ['another description, and a clock of another zone', isReadBack, otherTicket, WRITES, broken(...OTHER)],
+    ['a failed delete, and repeats the delete', isFirstDelete, no(503), NO_SECOND_DELETE, broken(FAILED)],
+    ['a ticket that cannot be deleted', isDelete, 'cut', NO_SECOND_DELETE, deleteByHand(CUT), 1],
+    ['deletes without effect', isAnyDelete, ok({}), WRITES, deleteByHand(LISTED_AFTER, LISTED_AFTER), 2],
   ])('reports %s', async (_, condition, reply, writes, note, left = 0) => {
     fail([condition, reply]);
     const { code, sent, notes } = await check(['--write']);
