@@ -16,7 +16,7 @@ const LIMIT_MS = 8 * 60_000;
 /** Longer than it may drain. */
 const STOP_MS = 20_000;
 const SECRET = 'secret-of-the-image-check';
-/** What the Dockerfile sets for good; whatever else were there beside the base's own came from the build. */
+/** The variables of the final image. Any other variable that the base image lacks is a leftover of the build. */
 const VARIABLES = ['NODE_COMPILE_CACHE', 'NODE_ENV'];
 const CACHE = '/var/tmp/compile-cache';
 const TICKETS = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { contact } }`;

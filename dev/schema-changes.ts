@@ -41,7 +41,7 @@ export async function compareSchemas(before: string, after: string): Promise<Cha
   const [old, current] = [parse(before), parse(after)];
   const found = await diff(build(old), build(current));
   const changes = [
-    // It tells repeated directives apart by name alone, and so sees no @key go where another stays.
+    // graphql-inspector compares repeated directives by name only, and misses a removed @key if another remains.
     ...found
       .filter(({ type }) => !type.startsWith('DIRECTIVE_USAGE_'))
       .map(({ criticality, message, path }) => ({ level: LEVELS[criticality.level], message, path })),
@@ -103,7 +103,7 @@ function missing(these: readonly ConstDirectiveNode[], those: readonly ConstDire
     .map((one) => [one.name.value, write(one)]);
 }
 
-/** A directive as text, whatever the order of its arguments and the spaces in them. */
+/** Returns a directive as text, independent of the order and the spaces of its arguments. */
 function write(directive: ConstDirectiveNode): string {
   const sorted = [...(directive.arguments ?? [])].sort((a, b) => (a.name.value < b.name.value ? -1 : 1));
   return print({ ...directive, arguments: sorted }).replace(/\s+/g, ' ');

@@ -45,7 +45,7 @@ export interface Built {
   start(environment: readonly string[]): Promise<Container>;
 }
 
-/** Nothing here can build an image, whatever the Dockerfile says. */
+/** No tool on this machine can build an image. */
 export class Unable extends Error {}
 
 const needed = (step: Promise<unknown>) =>
@@ -54,7 +54,7 @@ const needed = (step: Promise<unknown>) =>
   });
 
 /**
- * Builds the image on `base`, or takes `ready`, which was built on `base`. `signal` ends whatever is under way. Rejects with
+ * Builds the image on `base`, or takes `ready`, which was built on `base`. `signal` stops the current command. Rejects with
  * `Unable` where nothing here could.
  */
 export async function buildImage(signal: AbortSignal, base = BASE, ready?: string): Promise<Built> {

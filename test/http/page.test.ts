@@ -19,7 +19,7 @@ const HEADERS = { authorization: `Bearer ${EXAMPLE.token}` };
 const TICKET = ['"state": "IN_PROGRESS"', '"description": "test"'];
 const OPERATIONS = EXAMPLES.map(({ query }) => /^(?:query|mutation) (\w+)/m.exec(query)?.[1] ?? '');
 
-// Stub of Apollo's script: opens a frame of Sandbox's origin, and keeps its options and the messages of the frame.
+// Replaces Apollo's script: opens a frame of Sandbox's origin, and keeps its options and the messages of the frame.
 const STUB = `
   window.EmbeddedSandbox = class {
     constructor(options) {
@@ -66,7 +66,7 @@ beforeEach(async () => {
 });
 afterEach(() => page.close());
 
-/** Serves stubs of Apollo's script and of its frame. */
+/** Serves stubs for the script and the frame. */
 async function serveStubs(script: string, frame: string): Promise<void> {
   await page.route(`${FRAME}/**`, (route) => route.fulfill({ contentType: 'text/html', body: frame }));
   await page.route(SCRIPT, (route) => route.fulfill({ contentType: 'text/javascript', body: script }));
