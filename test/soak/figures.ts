@@ -1,36 +1,29 @@
-/** What a scenario measured, and whether it keeps its bound. */
+/** A measured value, and whether it keeps its bound. */
 export interface Figure {
   readonly name: string;
   readonly value: string;
-  /** Empty where the figure is there to be read only. */
+  /** Empty for a value that is only printed. */
   readonly bound: string;
   readonly kept: boolean;
 }
 
-export type Scenario = () => Promise<Figure[]>;
+const write = (value: number, unit: string) =>
+  value === Number.POSITIVE_INFINITY ? 'never' : `${Number.isInteger(value) ? value : value.toFixed(2)}${unit}`;
 
-export function atMost(name: string, value: number, bound: number, unit = ''): Figure {
-  return { name, value: show(value, unit), bound: `≤ ${bound}${unit}`, kept: value <= bound };
-}
+const figure = (sign: string, isKept: (value: number, bound: number) => boolean) => {
+  return (name: string, value: number, bound: number, unit = ''): Figure => {
+    return { name, value: write(value, unit), bound: `${sign} ${bound}${unit}`, kept: isKept(value, bound) };
+  };
+};
 
-export function atLeast(name: string, value: number, bound: number, unit = ''): Figure {
-  return { name, value: show(value, unit), bound: `≥ ${bound}${unit}`, kept: value >= bound };
-}
+export const atMost = figure('≤', (value, bound) => value <= bound);
+export const atLeast = figure('≥', (value, bound) => value >= bound);
+export const exactly = figure('=', (value, bound) => value === bound);
+export const noted = (name: string, value: number, unit = ''): Figure => {
+  return { name, value: write(value, unit), bound: '', kept: true };
+};
 
-export function noted(name: string, value: number, unit = ''): Figure {
-  return { name, value: show(value, unit), bound: '', kept: true };
-}
-
-function show(value: number, unit: string): string {
-  if (value === Number.POSITIVE_INFINITY) return 'never';
-  return `${Number.isInteger(value) ? value : value.toFixed(2)}${unit}`;
-}
-
-export function exactly(name: string, value: number, bound: number): Figure {
-  return { name, value: show(value, ''), bound: `= ${bound}`, kept: value === bound };
-}
-
-/** Prints a table. Returns how many bounds are missed. */
+/** Prints a table. Returns the number of missed bounds. */
 export function printFigures(figures: readonly Figure[]): number {
   const width = Math.max(...figures.map(({ name }) => name.length));
   for (const { name, value, bound, kept } of figures)

@@ -1,27 +1,23 @@
 /**
- * `npm run test:soak [-- <scenario> …]`: what is too long for a test run. Each scenario runs the server that ships as a
- * separate process, before a command API in this process, over the loopback interface only. Prints a table and
- * exits with 1 where a figure misses its bound. SOAK_SECONDS is the length of the steady load, 300 unless told.
+ * `npm run test:soak [-- <scenario> …]`: measurements that take minutes. Each scenario runs the server that ships as a separate
+ * process, before a command API in this process, over the loopback interface only. Prints a table and exits with 1 if a figure
+ * misses its bound. SOAK_SECONDS is the length of `steady`, by default 300.
  */
 import { readNames } from '../../dev/options.ts';
 import { killAll } from '../support/process.ts';
-import { blocking } from './blocking.ts';
-import { printFigures, type Scenario } from './figures.ts';
-import { hostileCallers } from './hostile-callers.ts';
-import { idleClients } from './idle-clients.ts';
-import { overload } from './overload.ts';
-import { slowClients } from './slow-clients.ts';
-import { steady } from './steady.ts';
-import { upstreamTrouble } from './upstream-trouble.ts';
+import { holdConnections, IDLE, SLOW } from './connections.ts';
+import { type Figure, printFigures } from './figures.ts';
+import { blocking, hostileCallers } from './hostile.ts';
+import { overload, steady, upstreamTrouble } from './operations.ts';
 
-const SCENARIOS: Readonly<Record<string, Scenario>> = {
+const SCENARIOS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   steady,
   overload,
   'upstream-trouble': upstreamTrouble,
   blocking,
   'hostile-callers': hostileCallers,
-  'slow-clients': slowClients,
-  'idle-clients': idleClients,
+  'slow-clients': () => holdConnections(SLOW),
+  'idle-clients': () => holdConnections(IDLE),
 };
 
 const chosen = readNames(Object.keys(SCENARIOS));

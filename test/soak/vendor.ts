@@ -1,6 +1,6 @@
 /**
- * A command API that answers prepared bytes, fast enough for 250 replies of 2 MB at once. The caller's token selects the
- * reply: `Bearer <reply>.<anything>`.
+ * A command API with prepared replies, fast enough for 250 replies of 2 MB at once. The caller's token selects the reply:
+ * `Bearer <reply>.<anything>`.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { serve } from '../../dev/command-api.ts';
@@ -11,13 +11,13 @@ interface Reply {
   /** Status of every reply, 200 by default. */
   readonly status?: number;
   readonly list: Buffer;
-  /** The first ticket of the list without its id, as `get_maintenance_info` answers it. */
+  /** The first ticket of the list without its id: the reply to `get_maintenance_info`. */
   readonly info: Buffer;
-  /** How long each reply takes, in milliseconds; its bytes arrive in equal parts over that time. */
+  /** Duration of each reply in milliseconds. The reply is sent in equal parts. */
   readonly lastsMs?: number;
 }
 
-// Below 2 MB, however they are counted.
+// Below both 2 MB and 2 MiB.
 const LARGEST = 1_990_000;
 const PARTS = 20;
 const WRITTEN = succeed('{"maintenance_id":"1"}');
@@ -26,7 +26,7 @@ const FAULTY = {
   ...{ description: 1, contact: 1, feedback: 1, maintenance_picture_url: 1 },
 };
 const TINY = fill(() => ({ maintenance_id: '1' }));
-const SMALL = fill(() => exampleTicket(), 1);
+const SMALL = fill(exampleTicket, 1);
 const REFUSAL = Buffer.from('{"success":false}');
 
 export const REPLIES = {
@@ -46,7 +46,7 @@ export const REPLIES = {
 
 export type ReplyName = keyof typeof REPLIES;
 
-/** Returns the id of a ticket in a list. Long ids triple in length where they are escaped. */
+/** Returns the id of a ticket in a list. The ids of the reply `ids` are long, and triple in length when escaped. */
 export function idOf(reply: string, index: number): string {
   return reply === 'ids' ? `${index}`.padStart(256, ':') : `${index}`;
 }

@@ -1,0 +1,235 @@
+/**
+ * Request bodies of at most 1 MB that are made to be expensive.
+ */
+import { EXAMPLE } from '../../dev/seed.ts';
+import { idOf, type ReplyName } from './vendor.ts';
+
+export interface HostileRequest {
+  readonly name: string;
+  readonly body: string;
+  readonly reply: ReplyName;
+  /** Whether the request asks for an inline trace, as a router with reports to Apollo does. */
+  readonly traced?: boolean;
+}
+
+export const times = (count: number, make: string | ((index: number) => string), separator = ' ') =>
+  Array.from({ length: count }, (_, index) => (typeof make === 'string' ? make : make(index))).join(separator);
+export const document = (query: string, variables?: string) =>
+  variables === undefined ? JSON.stringify({ query }) : `{"query":${JSON.stringify(query)},"variables":${variables}}`;
+export const aliases = (count: number, make: string | ((index: number) => string)) =>
+  times(count, (index) => `a${index}: ${typeof make === 'string' ? make : make(index)}`);
+export const ENTITIES = 'query ($r: [_Any!]!)';
+export const entities = (type: string, fields: string) =>
+  `_entities(representations: $r) { ... on ${type} { ${fields} } }`;
+/** Returns the variable `r` of `ENTITIES`. */
+export const representations = (count: number, make: string | ((index: number) => string)) =>
+  `{"r":[${times(count, make, ',')}]}`;
+export const EVERY_FIELD =
+  'id maintenanceId residence { id } startTime finishTime createdTime description contact feedback pictureUrls state';
+
+const nested = (open: string, close: string, depth: number, inside = '') =>
+  open.repeat(depth) + inside + close.repeat(depth);
+const fragments = (count: number, type: string, fields: (index: number) => string) =>
+  times(count, (i) => `fragment f${i} on ${type} { ${fields(i)} }`);
+const R = EXAMPLE.residenceId;
+const LIST = `maintenances(residenceId: "${R}")`;
+const detail = `maintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id }`;
+const CREATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
+const DELETE = 'mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds } }';
+const READ_ENTITIES = `${ENTITIES} { ${entities('Residence', 'id')} }`;
+const LIST_BY_VARIABLE = 'query ($r: ID!) { maintenances(residenceId: $r) { id } }';
+const DETAIL = 'query ($i: ID!) { maintenance(id: $i) { id } }';
+const RESIDENCE = `{"__typename":"Residence","id":"${R}"}`;
+const refusedLists = (count: number) =>
+  `${ENTITIES} { ${entities('Residence', aliases(count, 'maintenances(first: -1) { id }'))} }`;
+const spreadTwice = (i: number) => times(2, (at) => `${'ab'[at]}: residence { maintenances { ...f${i + 1} } }`);
+const CREATION = `"residenceId":"r","startTime":"2024-01-16T13:32:45Z","finishTime":"2024-01-17T13:32:45Z","contact":"x"`;
+
+/** Name, query and variables. */
+const DOCUMENTS: readonly (readonly [string, string, string?])[] = [
+  ['one field 5,000 times', `{ ${LIST} { ${times(5000, 'id')} } }`],
+  ['one field 300,000 times', `{ ${LIST} { ${times(300_000, 'id')} } }`],
+  ['15,000 tokens of aliases', `{ ${aliases(4990, '__typename')} }`],
+  ['15,000 tokens of aliased details', `{ ${aliases(1600, detail)} }`],
+  ['10,000 aliased details', `{ ${aliases(10_000, detail)} }`],
+  ['nesting 3,000 deep', `{ ${LIST} { ${nested('residence { maintenances { ', '} } ', 1500, 'id ')} } }`],
+  ['nesting 60,000 deep', `{ ${nested('a{', '}', 60_000, 'a')} }`],
+  [
+    'exponential fragments',
+    `{ ${LIST} { ...f0 } } ${fragments(24, 'Maintenance', spreadTwice)} fragment f24 on Maintenance { id }`,
+  ],
+  [
+    'exponential spreads',
+    `{ ${LIST} { ...f0 } } ${fragments(2000, 'Maintenance', (i) => `...f${i + 1} ...f${i + 1}`)} fragment f2000 on Maintenance { id }`,
+  ],
+  ['a cycle of 2,000 fragments', `{ ...f0 } ${fragments(2000, 'Query', (i) => `...f${(i + 1) % 2000}`)}`],
+  ['70 fragments that each spread all', `{ ...f0 } ${fragments(70, 'Query', () => times(70, (j) => `...f${j}`))}`],
+  [
+    'overlapping fields',
+    `{ ${LIST} { ${times(1200, (i) => `...f${i}`)} } } ${fragments(1200, 'Maintenance', () => 'x: residence { id }')}`,
+  ],
+  ['overlapping fields in inline fragments', `{ ${times(1300, `... on Query { ${LIST} { id } }`)} }`],
+  ['overlapping fields that differ', `{ ${LIST} { ${times(3700, (i) => `x: ${i % 2 ? 'id' : 'state'}`)} } }`],
+  ['list literals 20,000 deep', `{ maintenances(residenceId: ${nested('[', ']', 20_000)}) { id } }`],
+  ['object literals 7,000 deep', `{ maintenances(residenceId: ${nested('{a:', '}', 7000, '1')}) { id } }`],
+  ['a list literal of 14,000', `mutation { deleteMaintenances(ids: [${times(14_000, '1.5')}]) { deletedIds } }`],
+  ['a list type 7,000 deep', `query ($a: ${nested('[', ']', 7000, 'Int')}) { __typename }`],
+  ['one directive 7,000 times', `{ __typename ${'@a'.repeat(7000)} }`],
+  ['@skip 2,000 times', `{ __typename ${'@skip(if:false)'.repeat(2000)} }`],
+  ['14,000 unknown fields', `{ ${times(14_000, (i) => `maintenance${i}`)} }`],
+  ['4,000 unknown arguments', `{ maintenances(${times(4000, (i) => `residenceId${i}: 1`)}) { id } }`],
+  ['3,500 unknown types', `query (${times(3500, (i) => `$v${i}: Maintenance${i}`)}) { __typename }`],
+  ['2,900 unused variables', `query (${times(2900, (i) => `$v${i}: Int`)}) { __typename }`],
+  ['2,000 undefined variables', `{ ${aliases(2000, (i) => `maintenance(id: $v${i}) { id }`)} }`],
+  ['3,000 operations', times(3000, (i) => `query q${i} { __typename }`)],
+  ['2,100 unused fragments', `{ __typename } ${fragments(2100, 'Query', () => '__typename')}`],
+  ['1 MB of comments', `{ __typename }${'#\n'.repeat(300_000)}`],
+  ['1 MB of commas', `{ __typename ${','.repeat(1_000_000)} }`],
+  ['a name of 1 MB', `{ ${'a'.repeat(1_000_000)} }`],
+  ['a string of 1 MB', `{ maintenances(residenceId: "${'x'.repeat(1_000_000)}") { id } }`],
+  ['a string of 100,000 escapes', `{ maintenances(residenceId: "${'\\u{41}'.repeat(100_000)}") { id } }`],
+  ['a block string of 300,000 lines', `{ maintenances(residenceId: """${' \n'.repeat(300_000)}""") { id } }`],
+  ['a number of 1 MB', `{ maintenances(residenceId: "${R}", first: ${'9'.repeat(1_000_000)}) { id } }`],
+  ['a string of 1 MB in a variable', LIST_BY_VARIABLE, `{"r":"${'x'.repeat(1_000_000)}"}`],
+  ['an id of 1 MB', DETAIL, `{"i":"${'%25'.repeat(300_000)}:m"}`],
+  ['an id of 1 MB of colons', DETAIL, `{"i":"${':'.repeat(1_000_000)}"}`],
+  ['a time of 1 MB', CREATE, `{"input":{"startTime":"2024-01-16T13:32:45.${'0'.repeat(1_000_000)}"}}`],
+  ['a description of 1 MB of blanks', CREATE, `{"input":{${CREATION},"description":"${' '.repeat(1_000_000)}"}}`],
+  ['100,000 representations', READ_ENTITIES, representations(100_000, '{}')],
+  [
+    '29,000 representations of a residence',
+    READ_ENTITIES,
+    representations(29_000, '{"__typename":"Residence","id":"r"}'),
+  ],
+  ['200,000 representations that are numbers', READ_ENTITIES, representations(200_000, '1')],
+  [
+    'a representation 150,000 deep',
+    READ_ENTITIES,
+    representations(1, `{"__typename":"Residence","id":${nested('{"a":', '}', 150_000, '1')}}`),
+  ],
+  ['200,000 values of a wrong type', DELETE, `{"ids":[${times(200_000, '{}', ',')}]}`],
+  ['200,000 ids', DELETE, `{"ids":[${times(200_000, '1', ',')}]}`],
+  ['80,000 unknown input fields', CREATE, `{"input":{${times(80_000, (i) => `"a${i}":1`, ',')}}}`],
+  ['45,000 misspelt input fields', CREATE, `{"input":{${times(45_000, (i) => `"residenceId${i}":1`, ',')}}}`],
+  ['80,000 undeclared variables', '{ __typename }', `{${times(80_000, (i) => `"a${i}":1`, ',')}}`],
+  ['variables 400,000 deep', '{ __typename }', `{"a":${nested('[', ']', 400_000)}}`],
+  ['60,000 × __proto__', '{ __typename }', `{${times(60_000, '"__proto__":{}', ',')}}`],
+  ['__proto__ 60,000 deep', '{ __typename }', nested('{"__proto__":', '}', 60_000, '1')],
+  [
+    '30,000 × constructor.prototype',
+    '{ __typename }',
+    `{"a":[${times(30_000, '{"constructor":{"prototype":1}}', ',')}]}`,
+  ],
+  ['1,000 residences with 97 refused lists each', refusedLists(97), representations(1000, RESIDENCE)],
+  ['1,000 residences with 2 refused lists each', refusedLists(2), representations(1000, RESIDENCE)],
+];
+
+const BODIES: readonly (readonly [string, string])[] = [
+  ['extensions 150,000 deep', `{"query":"{ __typename }","extensions":${nested('{"a":', '}', 150_000, '1')}}`],
+  ['a body 500,000 deep', nested('[', ']', 500_000)],
+  ['an unfinished body 1,000,000 deep', '['.repeat(1_000_000)],
+  ['a batch of 25,000', `[${times(25_000, '{"query":"{__typename}"}', ',')}]`],
+  ['100,000 repeated keys', `{${times(100_000, '"query":1', ',')}}`],
+];
+
+/** A root field. A plain one multiplies already and leaves no room for aliases. */
+interface Root {
+  readonly make: (selection: string, reply: ReplyName) => string;
+  readonly replies?: readonly ReplyName[];
+  readonly plain?: true;
+}
+
+const REPLIES = ['small', 'ordinary', 'tiny', 'faulty', 'text', 'urls', 'ids', 'refusal'] as const;
+const LISTS = ['ordinary', 'tiny', 'faulty', 'ids'] as const;
+const RESIDENCES = representations(1000, '{"__typename":"Residence","id":"r"}');
+const tickets = (reply: ReplyName) =>
+  representations(
+    1000,
+    (index) =>
+      `{"__typename":"Maintenance","residence":{"id":"r"},"maintenanceId":${JSON.stringify(idOf(reply, index))}}`,
+  );
+const list = (fields: string, args = '', id: string | number = 'r') =>
+  `maintenances(residenceId: "${id}"${args}) { ${fields} }`;
+const ofTickets = (fields: (one: string) => string): Root['make'] => {
+  return (selection, reply) =>
+    document(`${ENTITIES} { ${fields(entities('Maintenance', selection))} }`, tickets(reply));
+};
+
+const ROOTS: Readonly<Record<string, Root>> = {
+  list: { make: (fields) => document(`{ ${list(fields)} }`) },
+  'list of 90,000 states': {
+    make: (fields) =>
+      document(
+        `query ($s: [MaintenanceState!]) { ${list(fields, ', states: $s')} }`,
+        `{"s":[${times(90_000, '"CLOSED"', ',')}]}`,
+      ),
+    replies: ['ordinary', 'tiny'],
+    plain: true,
+  },
+  '50 × sorted list': {
+    make: (fields) => document(`{ ${aliases(50, list(fields, ', orderBy: START_TIME_DESC, first: 0'))} }`),
+    replies: LISTS,
+    plain: true,
+  },
+  '50 lists': { make: (fields) => document(`{ ${aliases(50, (i) => list(fields, '', i))} }`), plain: true },
+  detail: {
+    make: (fields) => document(`{ maintenance(id: "r:0") { ${fields} } }`),
+    replies: ['tiny', 'faulty', 'text', 'urls'],
+  },
+  '1,000 × residence': {
+    make: (fields) => document(`${ENTITIES} { ${entities('Residence', `maintenances { ${fields} }`)} }`, RESIDENCES),
+    replies: ['small', ...LISTS, 'text', 'refusal'],
+  },
+  '1,000 requests': { make: ofTickets((one) => one) },
+  '1,000 requests, alias of 200 KB': {
+    make: ofTickets((one) => `${'a'.repeat(200_000)}: ${one}`),
+    replies: ['faulty', 'refusal'],
+    plain: true,
+  },
+  '50 × 1,000 requests': {
+    make: ofTickets((one) => aliases(50, one)),
+    replies: ['small', ...LISTS, 'refusal'],
+    plain: true,
+  },
+  delete: {
+    make: (fields) =>
+      document(`mutation { deleteMaintenance(id: "r:0") { residence { maintenances { ${fields} } } } }`),
+    replies: LISTS,
+    plain: true,
+  },
+};
+
+/** What is selected of each ticket, the replies for which that matters, and whether the request is also sent traced. */
+const SELECTIONS: Readonly<Record<string, readonly [string, readonly ReplyName[], 'traced'?]>> = {
+  id: ['id', REPLIES, 'traced'],
+  'every field': [EVERY_FIELD, REPLIES, 'traced'],
+  '20 × state': [aliases(20, 'state'), LISTS],
+  '99 × state': [aliases(99, 'state'), LISTS, 'traced'],
+  '20 × description': [aliases(20, 'description'), ['ordinary', 'text']],
+  '99 × description': [aliases(99, 'description'), ['ordinary', 'text', 'faulty']],
+  '20 × pictureUrls': [aliases(20, 'pictureUrls'), ['ordinary', 'urls']],
+  '99 × pictureUrls': [aliases(99, 'pictureUrls'), ['ordinary', 'urls']],
+  'nested lists': ['residence { maintenances { id } }', LISTS, 'traced'],
+  '20 × nested sorted list': [
+    `residence { ${aliases(20, 'maintenances(orderBy: START_TIME_DESC, first: 0) { id }')} }`,
+    ['ordinary', 'tiny'],
+  ],
+  'alias of 20 KB': [`${'a'.repeat(20_000)}: state`, LISTS, 'traced'],
+  'alias of 200 KB': [`${'a'.repeat(200_000)}: state`, ['small', ...LISTS]],
+};
+
+/** Yields the documents, the bodies, and each combination of a root, a selection and a reply that can matter. */
+export function* generateRequests(): Generator<HostileRequest> {
+  for (const [name, query, variables] of DOCUMENTS) yield { name, body: document(query, variables), reply: 'small' };
+  for (const [name, body] of BODIES) yield { name, body, reply: 'small' };
+  for (const [root, { make, replies = REPLIES, plain }] of Object.entries(ROOTS)) {
+    for (const [what, [selection, affected, traced]] of Object.entries(SELECTIONS)) {
+      if (plain && what !== 'id' && what !== 'every field') continue;
+      for (const reply of replies.filter((name) => affected.includes(name))) {
+        const request = { name: `${root} { ${what} }, reply ${reply}`, body: make(selection, reply), reply };
+        yield request;
+        if (traced) yield { ...request, name: `${request.name}, traced`, traced: true };
+      }
+    }
+  }
+}
