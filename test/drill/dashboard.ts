@@ -1,5 +1,5 @@
 /**
- * The queries of deploy/dashboard.json, asked of the drill's Prometheus as Grafana would ask them.
+ * Sends the queries of deploy/dashboard.json to the drill's Prometheus, as Grafana would.
  */
 import { readDocument as read } from '../support/documents.ts';
 import type { Times } from './judge.ts';
@@ -22,11 +22,11 @@ export interface Shown {
   readonly title: string;
   readonly unit: string;
   readonly series: readonly Series[];
-  /** The queries that Prometheus refuses or that find nothing in any namespace. */
+  /** The queries that fail, find no series in any namespace, or give two series the same name. */
   readonly failed: readonly string[];
 }
 
-/** Asks each query of each panel for each namespace. */
+/** Sends each query of each panel for each namespace. */
 export async function askDashboard(
   { over }: Prometheus,
   namespaces: readonly string[],
@@ -41,8 +41,11 @@ export async function askDashboard(
       const found = series.length;
       try {
         for (const namespace of namespaces) {
+          const names = new Set<string>();
           for (const { metric, values } of await over(fill(expr, namespace), times)) {
             const name = legendFormat.replaceAll(/\{\{(\w+)\}\}/g, (_, label) => metric[label] ?? '').trim();
+            if (names.has(name)) failed.push(`${expr}: two series are named ${name} in ${namespace}`);
+            names.add(name);
             const points = values.map(([time, value]) => [time, Number(value)] as const);
             series.push({ namespace, name, points: points.filter(([, value]) => Number.isFinite(value)) });
           }
@@ -57,7 +60,7 @@ export async function askDashboard(
   return shown;
 }
 
-/** Puts in what Grafana knows. */
+/** Fills in Grafana's variables. */
 function fill(expr: string, namespace: string): string {
   const text = expr.replaceAll(/\$\{?namespace(?::\w+)?\}?/g, namespace).replaceAll('$__rate_interval', '1m');
   return scale(text);

@@ -10,43 +10,59 @@ import type { Settings, Site } from './site.ts';
 export interface FaultClass extends Settings {
   /** The alerts that must fire within their `fires_within`, each with the labels that it must have at least. */
   readonly fires: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** In place of `fires_within`, where the fault is not total. */
+  /** Replaces `fires_within` for a fault that is not total. */
   readonly within?: string;
   /** Further alerts that may fire. */
   readonly also?: readonly string[];
-  /** `list` tells Prometheus which servers there are now. */
+  /** `list` updates Prometheus' list of servers. */
   readonly begin: (site: Site, list: () => void) => unknown;
 }
 
 const [BURN, DRIFT, REJECTED] = ['MaintenanceBudgetBurns', 'MaintenanceContractDrift', 'MaintenanceCommandRejected'];
+const [CREATE, LIST] = ['create_maintenance_info', 'get_maintenance_list'];
 const BURNS = [BURN, 'MaintenanceBudgetBurnsSlowly'];
 /** Prometheus takes up to ten seconds to scrape a server that is new in its list, whatever the factor. */
 const DISCOVERY_MS = 10_000;
-/** The alerts that a failing command API may set off. */
+/** The alerts that a failing command API may cause. */
 const TROUBLE = [...BURNS, 'MaintenanceBreakerOpen', 'MaintenanceRetriesHigh', 'MaintenanceCommandsQueued'];
 
-/** The command API answers like this to commands that are meant. */
-function answer(reply: Answer, isMeant: (received: Received) => boolean = () => true) {
-  return ({ upstream }: Site) => upstream.fail((received) => (isMeant(received) ? reply : undefined));
+/** Answers the matching commands like this. */
+function answer(reply: Answer, isMatch: (received: Received) => boolean = () => true) {
+  return ({ upstream }: Site) => upstream.fail((received) => (isMatch(received) ? reply : undefined));
 }
 
-/** The command API writes each ticket another way. */
+const body = { success: false };
+const isCreate = ({ command }: Received) => command === CREATE;
+const stop = ({ upstream }: Site) => upstream.stop();
+const slowDown = (ms: number) => {
+  return ({ upstream }: Site) => upstream.slowDown(ms);
+};
+
+/** Changes each ticket of the command API. */
 function rewrite(change: (ticket: Ticket) => void) {
   return ({ upstream }: Site) => {
     for (const tickets of upstream.store.residences.values()) tickets.forEach(change);
   };
 }
 
-/** Node's option that makes a process run `javascript` over and over from SIGUSR2 on. */
-function onSignal(everyMs: number, javascript: string): string {
-  return `--import data:text/javascript,${encodeURIComponent(`
+/** Sends this header with each operation, or omits the header. */
+function send(name: string, value?: string) {
+  return ({ headers }: Site) => {
+    if (value === undefined) delete headers[name];
+    else headers[name] = value;
+  };
+}
+
+/** Returns options of Node that make a process repeat `javascript` from SIGUSR2 on. */
+function onSignal(everyMs: number, javascript: string, options = ''): NodeJS.ProcessEnv {
+  const code = `
     import { getHeapStatistics } from 'node:v8';
     const kept = [];
-    process.on('SIGUSR2', () => setInterval(() => { ${javascript} }, ${everyMs}));`)}`;
+    process.on('SIGUSR2', () => setInterval(() => { ${javascript} }, ${everyMs}));`;
+  return { NODE_OPTIONS: `${options} --import data:text/javascript,${encodeURIComponent(code)}` };
 }
 
 const signal = ({ replicas }: Site) => replicas()[0]?.kill('SIGUSR2');
-const refusal = { success: false };
 let turn = 0;
 
 export const FAULTS: Readonly<Record<string, FaultClass>> = {
@@ -63,12 +79,12 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
       }
     },
   },
-  outage: { fires: { [BURN]: {} }, also: TROUBLE, begin: ({ upstream }) => upstream.stop() },
-  'answers-503': { fires: { [BURN]: {} }, also: TROUBLE, begin: answer({ status: 503, body: refusal }) },
+  outage: { fires: { [BURN]: {} }, also: TROUBLE, begin: stop },
+  'answers-503': { fires: { [BURN]: {} }, also: TROUBLE, begin: answer({ status: 503, body }) },
   silence: {
     env: { ATTEMPT_TIMEOUT_MS: '1000', OPERATION_TIMEOUT_MS: '2000' },
     fires: { [BURN]: {} },
-    // An operation takes two seconds, which are a minute.
+    // An operation takes two seconds, which are 40 s of production.
     within: '4m',
     also: TROUBLE,
     begin: ({ upstream }) => upstream.hold(),
@@ -77,51 +93,32 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     fires: { [BURN]: { slo: 'operations' } },
     within: '10m',
     also: BURNS,
-    // 23 of 200.
-    begin: answer({ status: 500, body: refusal }, () => (turn++ * 23) % 200 < 23),
+    // 23 of 200 commands.
+    begin: answer({ status: 500, body }, () => (turn++ * 23) % 200 < 23),
   },
+  // Creates are rare.
   'creates-fail': {
-    fires: { [BURN]: { command: 'create_maintenance_info' } },
-    // Rarely sent.
+    fires: { [BURN]: { command: CREATE } },
     within: '7m',
     also: BURNS,
-    begin: answer({ status: 500, body: refusal }, ({ command }) => command === 'create_maintenance_info'),
+    begin: answer({ status: 500, body }, isCreate),
   },
-  'creates-rejected': {
-    fires: { [REJECTED]: { command: 'create_maintenance_info' } },
-    begin: answer({ body: refusal }, ({ command }) => command === 'create_maintenance_info'),
-  },
-  'creates-forbidden': {
-    fires: { [REJECTED]: { command: 'create_maintenance_info' } },
-    begin: answer({ status: 403, body: refusal }, ({ command }) => command === 'create_maintenance_info'),
-  },
-  'all-rejected': {
-    fires: { [REJECTED]: { command: 'get_maintenance_list' } },
-    begin: answer({ body: refusal }),
-  },
+  'creates-rejected': { fires: { [REJECTED]: { command: CREATE } }, begin: answer({ body }, isCreate) },
+  'creates-forbidden': { fires: { [REJECTED]: { command: CREATE } }, begin: answer({ status: 403, body }, isCreate) },
+  'all-rejected': { fires: { [REJECTED]: { command: LIST } }, begin: answer({ body }) },
   'answers-401': {
     fires: { MaintenanceUnauthenticated: {} },
     also: [REJECTED],
-    begin: answer({ status: 401, body: refusal }),
+    begin: answer({ status: 401, body }),
   },
   'answers-403': {
     fires: { MaintenanceUnauthenticated: {} },
     also: [REJECTED],
-    begin: answer({ status: 403, body: refusal }),
+    begin: answer({ status: 403, body }),
   },
-  'no-token': {
-    fires: { MaintenanceUnauthenticated: {} },
-    begin(site) {
-      delete site.headers.authorization;
-    },
-  },
-  slow: {
-    fires: { [BURN]: { slo: 'latency' } },
-    // A request takes two seconds, which are a minute.
-    within: '5m',
-    also: BURNS,
-    begin: ({ upstream }) => upstream.slowDown(2000),
-  },
+  'no-token': { fires: { MaintenanceUnauthenticated: {} }, begin: send('authorization') },
+  // A request takes two seconds, which are 40 s of production.
+  slow: { fires: { [BURN]: { slo: 'latency' } }, within: '5m', also: BURNS, begin: slowDown(2000) },
   'traffic-vanished': { fires: { MaintenanceTrafficVanished: {} }, begin: ({ stopTraffic }) => stopTraffic() },
   'internal-error': {
     env: { NODE_OPTIONS: `--import ${preloadFault(`throw new Error('not foreseen')`)}` },
@@ -134,44 +131,31 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     },
   },
   'no-json': {
-    fires: { [DRIFT]: { command: 'get_maintenance_list', kind: 'envelope' }, [BURN]: {} },
+    fires: { [DRIFT]: { command: LIST, kind: 'envelope' }, [BURN]: {} },
     also: TROUBLE,
     begin: answer({ headers: { 'content-type': 'text/html' }, body: '<html>Maintenance</html>' }),
   },
   'other-state': {
-    fires: { [DRIFT]: { command: 'get_maintenance_list', kind: 'member', member: 'state' } },
+    fires: { [DRIFT]: { command: LIST, kind: 'member', member: 'state' } },
     also: TROUBLE,
     begin: rewrite((ticket) => {
       ticket.state = 'under review';
     }),
   },
   'other-time': {
-    fires: { [DRIFT]: { command: 'get_maintenance_list', kind: 'member', member: 'created_time' } },
+    fires: { [DRIFT]: { command: LIST, kind: 'member', member: 'created_time' } },
     also: TROUBLE,
     begin: rewrite((ticket) => {
       ticket.created_time = '2024-01-12T13:32:45.000+08:00';
     }),
   },
-  breaker: {
-    servers: 2,
-    fires: { MaintenanceBreakerOpen: {} },
-    // Half of the traffic: 20 failures take two minutes.
-    within: '7m',
-    also: TROUBLE,
-    begin: ({ upstream }) => upstream.stop(),
-  },
+  // The fault hits half of the traffic: 20 failures take two minutes.
+  breaker: { servers: 2, fires: { MaintenanceBreakerOpen: {} }, within: '7m', also: TROUBLE, begin: stop },
   'wrong-secret': {
     fires: { MaintenanceRouterRefused: {} },
-    begin(site) {
-      site.headers['router-authorization'] = 'the secret of another subgraph';
-    },
+    begin: send('router-authorization', 'the secret of another subgraph'),
   },
-  'gzipped-requests': {
-    fires: { MaintenanceRouterRefused: {} },
-    begin(site) {
-      site.headers['content-encoding'] = 'gzip';
-    },
-  },
+  'gzipped-requests': { fires: { MaintenanceRouterRefused: {} }, begin: send('content-encoding', 'gzip') },
   'wrong-schema': {
     fires: { MaintenanceSchemaMismatch: {} },
     begin(site) {
@@ -190,9 +174,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     isIdle: true,
     servers: 2,
     fires: { MaintenanceReplicaDown: {} },
-    begin({ replicas }) {
-      replicas()[0]?.kill();
-    },
+    begin: ({ replicas }) => replicas()[0]?.kill(),
   },
   restarts: {
     isIdle: true,
@@ -212,60 +194,58 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     fires: { [BURN]: { slo: 'requests' } },
     within: '7m',
     also: BURNS,
-    begin: ({ upstream }) => upstream.slowDown(800),
+    begin: slowDown(800),
   },
   'rate-limited': {
     fires: { MaintenanceRateLimited: {} },
     within: '6m',
     also: TROUBLE,
-    begin: answer({ status: 429, body: refusal }, () => turn++ % 3 === 0),
+    begin: answer({ status: 429, body }, () => turn++ % 3 === 0),
   },
   retries: {
     fires: { MaintenanceRetriesHigh: {} },
     within: '12m',
-    begin({ upstream }) {
-      const seen = new Set<string>();
-      upstream.fail(({ id, command }) => {
-        const isFirst = command.startsWith('get_') && !seen.has(id);
-        seen.add(id);
-        return isFirst && seen.size % 8 === 0 ? { status: 503, body: refusal } : undefined;
-      });
+    begin(site) {
+      const ids = new Set<string>();
+      const isEighthRead = ({ id, command }: Received) => {
+        const isFirst = command.startsWith('get_') && !ids.has(id);
+        ids.add(id);
+        return isFirst && ids.size % 8 === 0;
+      };
+      answer({ status: 503, body }, isEighthRead)(site);
     },
   },
   queue: {
     env: { MAX_COMMANDS_IN_FLIGHT: '1' },
     fires: { MaintenanceCommandsQueued: {} },
     also: TROUBLE,
-    begin: ({ upstream }) => upstream.slowDown(1000),
+    begin: slowDown(1000),
   },
   heap: {
     isIdle: true,
-    env: {
-      NODE_OPTIONS: `--max-old-space-size=128 --max-semi-space-size=1 ${onSignal(
-        20,
-        `if (process.memoryUsage().heapUsed < 0.87 * getHeapStatistics().heap_size_limit)
-           kept.push(Array(100_000).fill(0.5));`,
-      )}`,
-    },
+    env: onSignal(
+      20,
+      `if (process.memoryUsage().heapUsed < 0.87 * getHeapStatistics().heap_size_limit)
+         kept.push(Array(100_000).fill(0.5));`,
+      '--max-old-space-size=128 --max-semi-space-size=1',
+    ),
     fires: { MaintenanceHeapNearLimit: {} },
-    // The leak takes a minute, or two.
+    // The leak takes one or two minutes of production.
     within: '8m',
     begin: signal,
   },
   memory: {
     isIdle: true,
-    env: {
-      NODE_OPTIONS: onSignal(50, 'if (process.memoryUsage.rss() < 0.9 * 2 ** 30) kept.push(Buffer.alloc(2 ** 24, 1));'),
-    },
+    env: onSignal(50, 'if (process.memoryUsage.rss() < 0.9 * 2 ** 30) kept.push(Buffer.alloc(2 ** 24, 1));'),
     fires: { MaintenanceMemoryHigh: {} },
     within: '8m',
     begin: signal,
   },
   'blocked-loop': {
     isIdle: true,
-    env: { NODE_OPTIONS: onSignal(450, 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 240);') },
+    env: onSignal(450, 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 240);'),
     fires: { MaintenanceEventLoopLag: {} },
-    // `for` begins again after each scrape that comes too late.
+    // The alert's `for` begins again after each late scrape.
     within: '9m',
     begin: signal,
   },

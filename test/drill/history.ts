@@ -1,13 +1,12 @@
 /**
- * Writes the history before the drill: the records of deploy/slo.yaml for the last day, and for the same time a week ago. Long
- * windows need these records.
+ * The history before the drill, for long windows: the records of deploy/slo.yaml of the last day and of the same time a week ago.
  */
 import { type Samples, scrape } from '../support/scrape.ts';
 import { FACTOR, JOB, SCRAPE_MS, toMs } from './prometheus.ts';
 
 /** Seconds between two samples: less than the lookback delta. */
 const STEP = 5;
-/** The drill lasts no longer, in seconds. */
+/** The maximum duration of the drill in seconds. */
 const DRILL = 300;
 const [HOUR, DAY, WEEK] = ['1h', '1d', '1w'].map((duration) => toMs(duration) / 1000 / FACTOR) as [
   number,
@@ -15,7 +14,7 @@ const [HOUR, DAY, WEEK] = ['1h', '1d', '1w'].map((duration) => toMs(duration) / 
   number,
 ];
 
-/** Writes the records of each namespace as if their traffic always was that of the server at `origin`, in OpenMetrics. */
+/** Returns the records of each namespace in OpenMetrics, as if its traffic always was that of the server at `origin`. */
 export async function describeHistory(origin: string, namespaces: readonly string[]): Promise<string> {
   const samples = await scrape(origin);
   const now = Date.now() / 1000;
@@ -23,7 +22,7 @@ export async function describeHistory(origin: string, namespaces: readonly strin
   const lines = namespaces.flatMap((namespace) =>
     [...countEvents(samples)].flatMap(([record, count]) => {
       const name = record.replace('{', `{job="${JOB}",namespace="${namespace}",`);
-      // The records say of how many minutes they are.
+      // The record's name has its minutes.
       const value = (count / minutes) * Number(/increase(\d+)m/.exec(record)?.[1]);
       const write = (from: number, to: number, step: number) =>
         Array.from(
@@ -33,7 +32,7 @@ export async function describeHistory(origin: string, namespaces: readonly strin
       return [
         ...write(now - WEEK - HOUR, now - WEEK + DRILL, STEP),
         ...write(now - DAY - HOUR, now - HOUR, STEP),
-        // Windows of an hour add up the samples.
+        // Windows of an hour add up every sample.
         ...write(now - HOUR, now, SCRAPE_MS / 1000),
       ];
     }),
@@ -41,7 +40,7 @@ export async function describeHistory(origin: string, namespaces: readonly strin
   return `${lines.join('\n')}\n# EOF\n`;
 }
 
-/** Returns each record with what a server has counted of it in all. */
+/** Returns the total count of each record on a server. */
 function countEvents(samples: Samples): Map<string, number> {
   const counts = new Map<string, number>();
   const add = (record: string, value: number) => counts.set(record, (counts.get(record) ?? 0) + value);

@@ -1,5 +1,5 @@
 /**
- * What the drill saw, held against the fault classes and the `fires_within` of deploy/alerts.yaml.
+ * Compares the alerts of the drill with the fault classes and with the `fires_within` of deploy/alerts.yaml.
  */
 import { parse } from 'yaml';
 import { atMost, exactly, type Figure } from '../soak/figures.ts';
@@ -7,25 +7,18 @@ import { readDocument as read } from '../support/documents.ts';
 import type { FaultClass } from './faults.ts';
 import { FACTOR, type Line, type Prometheus, SCRAPE_MS, toMs } from './prometheus.ts';
 
-/** What the factor does not make faster: a server's pauses between retries, and the start of a process. */
+/** The factor does not shorten a server's pauses between retries, and the start of a process. */
 const UNSCALED_MS = 1000;
 
-/** Two cores that others use too. `promtool test rules` proves the exact times. */
+/** For a busy machine. `promtool test rules` proves the exact times. */
 const NOISE = 1.2;
-/** `promtool test rules deploy/alerts.slow.test.yaml` proves these: their windows are longer than the drill. */
+/** Alerts whose windows are longer than the drill. `promtool test rules deploy/alerts.slow.test.yaml` proves them. */
 const SLOW = ['MaintenanceBudgetBurnsSlowly'];
-const FIRES_WITHIN = new Map<string, string>(
-  parse(read('deploy/alerts.yaml')).groups.flatMap(({ rules }: { rules: Rule[] }) =>
-    rules.map(({ alert, annotations }) => [alert, annotations.fires_within]),
-  ),
-);
+const RULES: { alert: string; annotations: { fires_within: string } }[] = parse(read('deploy/alerts.yaml')).groups[0]
+  .rules;
+const FIRES_WITHIN = new Map(RULES.map(({ alert, annotations }) => [alert, annotations.fires_within]));
 
-interface Rule {
-  readonly alert: string;
-  readonly annotations: { readonly fires_within: string };
-}
-
-/** As Alertmanager sends it to a webhook. */
+/** A notification of Alertmanager to a webhook. */
 export interface Notification {
   readonly receiver: string;
   readonly groupKey: string;
@@ -41,7 +34,7 @@ export interface Times {
 
 export interface Alert {
   readonly labels: Readonly<Record<string, string>>;
-  /** When it fired first, in minutes of production after the fault. */
+  /** Minutes of production from the fault until the alert fired first. */
   readonly minutes: number;
 }
 
@@ -56,10 +49,7 @@ export async function readAlerts({ samples }: Prometheus, { from, fault, to }: T
     .sort((one, other) => one.minutes - other.minutes);
 }
 
-/**
- * Returns by how many minutes of production an alert may be late on this machine. A busy machine leaves out evaluations, and no
- * alert is faster than an evaluation.
- */
+/** Returns by how many minutes of production an alert may be late, because a busy machine skips evaluations. */
 export async function measureSlack({ samples }: Prometheus, { fault, to }: Times): Promise<number> {
   const [line = { values: [] }] = await samples('slo:error_budget:ratio{slo="requests"}');
   const times = timesOf(line).filter((time) => time > fault && time <= to);
@@ -67,7 +57,7 @@ export async function measureSlack({ samples }: Prometheus, { fault, to }: Times
   return ((UNSCALED_MS + Math.max(...late, 0)) / 60_000) * FACTOR;
 }
 
-/** Returns whether each alert of a fault class came in time, no other came, and whatever pages paged once. */
+/** Returns whether each alert of a fault class fired in time, no other alert fired, and the fault paged once. */
 export function judge(
   namespace: string,
   { fires, within, also = [] }: FaultClass,
@@ -109,12 +99,12 @@ export function judge(
     exactly(`${namespace}: other alerts`, strange.length, 0),
     isPaged(here.filter(({ labels: { alertname = '' } }) => alertname in fires))
       ? exactly(`${namespace}: pages`, groups.size, 1)
-      : // An alert that may come along may end before its page is sent.
+      : // A further alert may end before its page is sent.
         atMost(`${namespace}: pages`, groups.size, Number(isPaged(here))),
   ];
 }
 
-/** Returns the alerts that no fault class sets off. */
+/** Returns the alerts that no fault class causes. */
 export function findUntested(faults: readonly FaultClass[]): string[] {
   const tested = new Set([...SLOW, ...faults.flatMap(({ fires }) => Object.keys(fires))]);
   return [...FIRES_WITHIN.keys()].filter((alert) => !tested.has(alert));

@@ -1,7 +1,7 @@
 /**
- * `npm run test:drill [-- --plot]`: runs each fault class in a separate namespace, all at once. A real Prometheus and a real
- * Alertmanager load the rules of deploy/. Exits with 1 if an alert is missing, late or unexpected, and with 2 if they are not
- * installed. `--plot` draws docs/images/drill.svg.
+ * `npm run test:drill [-- --plot]`: runs all fault classes at once, each in a separate namespace, before a real Prometheus and a
+ * real Alertmanager with the rules of deploy/. Exits with 1 if an alert is missing, late or unexpected, and with 2 if a program
+ * is not installed. `--plot` draws docs/images/drill.svg.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,9 +20,9 @@ import { runRunbook } from './runbook.ts';
 import { type Site, startSite } from './site.ts';
 
 const OUTPUT = fileURLToPath(new URL('output', import.meta.url));
-/** Until there is enough traffic to tell its rate. */
+/** Enough traffic for a rate. */
 const TRAFFIC_MS = 5000;
-/** A quarter of an hour of production. History has the time before. */
+/** A quarter of an hour of production. The history has the time before. */
 const HEALTHY_MS = 45_000;
 /** Longer than each `fires_within`. */
 const FAULTY_MS = 45_000;
@@ -85,10 +85,10 @@ write('notifications.json', notifications);
 if (isPlotted) writeFileSync(new URL('../../docs/images/drill.svg', import.meta.url), plot(panels, alerts, times));
 const figures = [
   ...Object.entries(FAULTS).flatMap(([name, one]) => judge(name, one, { ...times, alerts, notifications, slack })),
-  noted('each limit has a fifth and this on top', slack, ' min'),
-  exactly('alerts that no fault class sets off', findUntested(Object.values(FAULTS)).length, 0),
+  noted('added to each limit, with a fifth', slack, ' min'),
+  exactly('alerts that no fault class causes', findUntested(Object.values(FAULTS)).length, 0),
   exactly('evaluations of rules that failed', Math.max(...failures.map(({ values }) => Number(values.at(-1)?.[1]))), 0),
-  exactly('queries of the dashboard that are refused or find nothing', failed.length, 0),
+  exactly('queries of the dashboard that fail or find nothing', failed.length, 0),
   ...runRunbook(sites, OUTPUT),
 ];
 await receiver.stop();

@@ -8,7 +8,7 @@ import { FACTOR } from './prometheus.ts';
 
 const COLUMNS = 3;
 const PANEL = { width: 360, height: 172, left: 62, right: 14, top: 52, bottom: 24 };
-/** Characters in a line. */
+/** The maximum of characters in a line. */
 const LEGEND = 51;
 const LINES = [COLORS.ours, COLORS.peer, '#2a9d62'];
 const [RED, GRAY] = ['#d00000', '#c5ced6'];
@@ -54,7 +54,7 @@ function drawPanel({ title, unit, series }: Shown, alerts: readonly Alert[], tim
   const path = ({ points }: Series) =>
     points
       .map(([time, value], at) => {
-        // A gap where there was nothing.
+        // Leave a gap between separate samples.
         const isNew = at === 0 || time - (points[at - 1]?.[0] ?? 0) > 2;
         return `${isNew ? 'M' : 'L'}${x(time)} ${y(value)}`;
       })
@@ -99,7 +99,7 @@ function drawPanel({ title, unit, series }: Shown, alerts: readonly Alert[], tim
   ].join('\n');
 }
 
-/** How far the mean moved after the fault. */
+/** Returns how far the mean moved after the fault. */
 function move({ points }: Series, fault: number): number {
   const mean = (ones: Series['points']) => ones.reduce((sum, [, value]) => sum + value, 0) / (ones.length || 1);
   return Math.abs(mean(points.filter(([time]) => time > fault)) - mean(points.filter(([time]) => time <= fault)));
@@ -107,7 +107,7 @@ function move({ points }: Series, fault: number): number {
 
 const UNITS: Readonly<Record<string, string>> = { s: ' s', reqps: '/s', ops: '/s', percentunit: ' %', bytes: ' MB' };
 
-/** A value in its unit, rates as they are in production. */
+/** Returns a value in its unit. Rates are those of production. */
 function write(value: number, unit: string): string {
   const factors: Readonly<Record<string, number>> = {
     percentunit: 100,
@@ -118,7 +118,7 @@ function write(value: number, unit: string): string {
   return `${Number((value * (factors[unit] ?? 1)).toPrecision(2))}${UNITS[unit] ?? ''}`;
 }
 
-/** Leaves room for `count` names in a line. A port, and what most commands have in common, say nothing to a reader. */
+/** Returns a name that leaves room for `count` names in a line, without the port and the common part of commands. */
 function shorten(name: string, count: number): string {
   const text = name.replace(/127\.0\.0\.1:\d+ ?/, '').replaceAll('maintenance', '…');
   const most = Math.floor(LEGEND / count);

@@ -1,5 +1,5 @@
 /**
- * A real Prometheus and a real Alertmanager with the files of deploy/, in which every duration is divided by one factor.
+ * A real Prometheus and a real Alertmanager with the files of deploy/. Every duration in these files is divided by one factor.
  */
 import { spawnSync } from 'node:child_process';
 import { openSync, renameSync, writeFileSync } from 'node:fs';
@@ -9,10 +9,7 @@ import { readDocument as read } from '../support/documents.ts';
 import { start } from '../support/process.ts';
 import { until } from '../support/wait.ts';
 
-/**
- * A minute of production is three seconds of the drill. Counts stay: an operation a second is 20 a second in the drill. At 30,
- * the servers need all of two cores.
- */
+/** A minute of production is three seconds of the drill. Counts stay unchanged. At 30, the servers need all of two cores. */
 export const FACTOR = 20;
 export const RULE_FILES = ['deploy/slo.yaml', 'deploy/alerts.yaml'];
 const { PROMETHEUS = 'prometheus', ALERTMANAGER = 'prometheus-alertmanager', PROMTOOL = 'promtool' } = process.env;
@@ -29,7 +26,7 @@ export function toMs(duration: string): number {
   );
 }
 
-/** Divides every duration in a text by the factor. The 5m in a name like `ratio_rate5m` stays. */
+/** Divides every duration in a text by the factor, except in names like `ratio_rate5m`. */
 export function scale(text: string): string {
   return text.replaceAll(
     /(?<![\w.])(?:\d+(?:ms|[smhdw]))+\b/g,
@@ -37,10 +34,10 @@ export function scale(text: string): string {
   );
 }
 
-/** Between two scrapes, and between two evaluations of the rules. */
+/** The interval of the scrapes and of the evaluations of the rules. */
 export const SCRAPE_MS = toMs(scale(scrape_interval));
 
-/** The programs that are not installed. */
+/** Returns the programs that are not installed. */
 export function missingPrograms(): string[] {
   return [PROMETHEUS, ALERTMANAGER, PROMTOOL].filter((program) => spawnSync(program, ['--version']).error);
 }
@@ -56,7 +53,7 @@ export interface Line {
   readonly values: readonly (readonly [number, string])[];
 }
 
-/** Turns OpenMetrics into blocks that Prometheus finds when it starts. */
+/** Writes OpenMetrics as blocks in Prometheus' data folder. */
 export function writeHistory(openMetrics: string, folder: string): void {
   writeFileSync(`${folder}/history.txt`, openMetrics);
   const args = ['tsdb', 'create-blocks-from', 'openmetrics', `${folder}/history.txt`, `${folder}/data`];
@@ -64,17 +61,20 @@ export function writeHistory(openMetrics: string, folder: string): void {
   if (status !== 0) throw new Error(`promtool: ${stderr}`);
 }
 
-/** Starts both in `folder`. Alertmanager sends each notification to `receiverUrl`, whatever its receivers are. */
+/** Starts both in `folder`. All receivers of Alertmanager send to `receiverUrl`. */
 export async function startPrometheus(folder: string, receiverUrl: string, targets: readonly Target[]) {
   const write = (name: string, text: string) => writeFileSync(`${folder}/${name}`, text);
-  const log = (name: string) => ['ignore', ...Array(2).fill(openSync(`${folder}/${name}.log`, 'w'))] as const;
+  const run = (program: string, name: string, args: readonly string[]) => {
+    const log = openSync(`${folder}/${name}.log`, 'w');
+    start(program, [`--config.file=${folder}/${name}.yaml`, ...args], process.env, ['ignore', log, log]);
+  };
   const [port, alertmanagerPort] = [await freePort(), await freePort()];
   const addresses = [port, alertmanagerPort].map((free) => `127.0.0.1:${free}`);
 
   const alertmanager = parse(read('deploy/alertmanager.yaml'));
-  for (const receiver of alertmanager.receivers)
-    for (const key of Object.keys(receiver)) if (key.endsWith('_configs')) delete receiver[key];
-  for (const receiver of alertmanager.receivers) receiver.webhook_configs = [{ url: receiverUrl }];
+  alertmanager.receivers = alertmanager.receivers.map(({ name }: { name: string }) => {
+    return { name, webhook_configs: [{ url: receiverUrl }] };
+  });
   write('alertmanager.yaml', scale(stringify(alertmanager)));
   for (const file of RULE_FILES) write(file.replace('deploy/', ''), scale(read(file)));
   write(
@@ -90,35 +90,23 @@ export async function startPrometheus(folder: string, receiverUrl: string, targe
     }),
   );
   setTargets(targets);
-  start(
-    ALERTMANAGER,
-    [
-      `--config.file=${folder}/alertmanager.yaml`,
-      `--storage.path=${folder}/alertmanager`,
-      `--web.listen-address=${addresses[1]}`,
-      '--cluster.listen-address=',
-    ],
-    process.env,
-    [...log('alertmanager')],
-  );
-  start(
-    PROMETHEUS,
-    [
-      `--config.file=${folder}/prometheus.yaml`,
-      `--storage.tsdb.path=${folder}/data`,
-      `--web.listen-address=${addresses[0]}`,
-      `--query.lookback-delta=${scale('5m')}`,
-      `--rules.alert.resend-delay=${scale('1m')}`,
-    ],
-    process.env,
-    [...log('prometheus')],
-  );
+  run(ALERTMANAGER, 'alertmanager', [
+    `--storage.path=${folder}/alertmanager`,
+    `--web.listen-address=${addresses[1]}`,
+    '--cluster.listen-address=',
+  ]);
+  run(PROMETHEUS, 'prometheus', [
+    `--storage.tsdb.path=${folder}/data`,
+    `--web.listen-address=${addresses[0]}`,
+    `--query.lookback-delta=${scale('5m')}`,
+    `--rules.alert.resend-delay=${scale('1m')}`,
+  ]);
   const isReady = ({ ok }: Response) => ok;
   await Promise.all(
     addresses.map((address) => until(() => fetch(`http://${address}/-/ready`).then(isReady, () => false))),
   );
 
-  /** Replaces what is scraped. Prometheus looks at most every 5 s. */
+  /** Replaces the scraped servers. Prometheus reads the list at most every 5 s. */
   function setTargets(next: readonly Target[]): void {
     write('targets.next', JSON.stringify(next));
     renameSync(`${folder}/targets.next`, `${folder}/targets.json`);
@@ -133,7 +121,7 @@ export async function startPrometheus(folder: string, receiverUrl: string, targe
 
   return {
     setTargets,
-    /** The samples of the last ten minutes. */
+    /** Returns the samples of the last ten minutes. */
     samples: (selector: string) => ask('query', { query: `${selector}[10m]` }),
     /** Evaluates an expression each second from `from` to `to`, in milliseconds since 1970. */
     over: (query: string, { from, to }: { readonly from: number; readonly to: number }) =>

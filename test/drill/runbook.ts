@@ -1,5 +1,5 @@
 /**
- * Runs the commands of the runbook that lead from an id to the cause, with the drill's logs and the ids of its callers' errors.
+ * Runs the runbook's commands from an id to the cause, with the drill's logs and the ids in its callers' errors.
  */
 import { spawnSync } from 'node:child_process';
 import { atLeast, type Figure } from '../soak/figures.ts';
@@ -7,7 +7,7 @@ import { readDocument as read } from '../support/documents.ts';
 import type { CallerError, Site } from './site.ts';
 
 const SECTION = 'From an id to the cause';
-/** Each kind of id, and the namespace with such errors. */
+/** Each kind of id → the namespace with such errors. */
 const IDS: Readonly<Partial<Record<keyof CallerError, string>>> = {
   requestId: 'some-fail',
   traceId: 'some-fail',
@@ -15,12 +15,11 @@ const IDS: Readonly<Partial<Record<keyof CallerError, string>>> = {
   errorId: 'internal-error',
 };
 
-/** Returns the indented blocks of the section: those that define a function, and those that use `$ID`. */
+/** Returns the indented blocks of the section: the definitions of functions, and the commands with `$ID`. */
 function readBlocks(markdown: string): { definitions: string; commands: string[] } {
   const [, section = ''] = markdown.split(`\n## ${SECTION}\n`);
   const [text = ''] = section.split('\n## ');
   const blocks = text.match(/(?:^ {4}.*\n)+/gm) ?? [];
-  // A list item's own lines are indented by three.
   const commands = blocks.filter((block) => block.includes('"$ID"'));
   return { definitions: blocks.filter((block) => !commands.includes(block)).join(''), commands };
 }
@@ -43,7 +42,7 @@ export function runRunbook(sites: readonly Site[], output: string): Figure[] {
   return [
     ...commands.map((command, at) => {
       const [first = ''] = command.trim().split('\n');
-      return atLeast(`runbook: ids that lead somewhere with ${first}`, found[at]?.length ?? 0, 1);
+      return atLeast(`runbook: kinds of id that find an error with ${first}`, found[at]?.length ?? 0, 1);
     }),
     ...kinds.map((kind) =>
       atLeast(`runbook: commands that find a ${kind}`, found.filter((of) => of.includes(kind)).length, 1),

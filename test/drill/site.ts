@@ -1,7 +1,6 @@
 /**
- * A namespace of the drill: its servers, their command APIs, steady traffic of all operations, and what came of it on disk.
+ * A namespace of the drill: its servers, their command APIs, and steady traffic of all operations.
  */
-
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { Agent } from 'node:http';
@@ -13,7 +12,7 @@ import { type GraphqlError, NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { FACTOR, type Target } from './prometheus.ts';
 
-/** Of production. */
+/** In production. */
 const OPERATIONS_PER_MINUTE = 25;
 const VENDOR_MS = 17;
 const [R, FLAT] = [EXAMPLE.residenceId, String(FLATS[1]?.id)];
@@ -26,15 +25,15 @@ const DELETE_MANY = `mutation DeleteMany($ids: [ID!]!) { deleteMaintenances(ids:
 
 export interface Settings {
   readonly env?: NodeJS.ProcessEnv;
-  /** How many servers, each before a separate command API; 1 by default. */
+  /** The number of servers, each before a separate command API; 1 by default. */
   readonly servers?: number;
   /** Two servers before one command API, behind a balancer. */
   readonly isFleet?: boolean;
-  /** Without callers, where they do not matter. */
+  /** Sends no operations. */
   readonly isIdle?: boolean;
 }
 
-/** An error that a caller got, with each id that may lead to its cause. */
+/** An error that a caller received, with each id that may lead to its cause. */
 export interface CallerError {
   readonly namespace: string;
   readonly time: number;
@@ -51,7 +50,7 @@ export interface Operation {
   readonly variables?: Readonly<Record<string, unknown>>;
 }
 
-/** Starts a namespace and its traffic. Its folder gets `logs.jsonl` of the servers and `errors.jsonl` of the callers. */
+/** Starts a namespace and its traffic. Writes `logs.jsonl` of the servers and `errors.jsonl` of the callers to its folder. */
 export async function startSite(
   namespace: string,
   { env = {}, servers = 1, isFleet = false, isIdle = false }: Settings,
@@ -77,7 +76,7 @@ export async function startSite(
   const created: string[] = [];
   let turn = 0;
 
-  /** 80 % lists and details, 10 % details of what does not exist, 5 % creates and 5 % deletes. */
+  /** Returns 80 % lists and details, 10 % details that do not exist, 5 % creates and 5 % deletes. */
   function nextOperation(): Operation {
     const step = turn++ % 20;
     if (step === 0) return { query: CREATE, variables: { input: { ...NEW_MAINTENANCE, residenceId: FLAT } } };
@@ -123,7 +122,7 @@ export async function startSite(
   const everyMs = 60_000 / FACTOR / OPERATIONS_PER_MINUTE;
   const start = performance.now();
   let sent = 0;
-  /** Sends what is due, two operations at most: after a busy moment of the machine, the alerts' counts catch up without a burst. */
+  /** Sends at most two due operations, so that the counts catch up without a burst after a busy moment of the machine. */
   function send(): void {
     for (let left = 2; left > 0 && sent * everyMs < performance.now() - start; left--, sent++) void ask();
   }
@@ -136,7 +135,7 @@ export async function startSite(
     upstream: first,
     fleet,
     errors,
-    /** What callers send with each operation. A fault may change both. */
+    /** The headers and the next operation of the callers. A fault may change both. */
     headers: { ...HEADERS } as Record<string, string>,
     operation: nextOperation,
     replicas: (): readonly Replica[] => fleet?.replicas() ?? replicas,
@@ -159,7 +158,7 @@ export async function startSite(
       fleet?.stop();
       for (const replica of site.replicas()) replica.kill();
       agent.destroy();
-      // One may be stopped already.
+      // A fault may have stopped a command API.
       await Promise.all(upstreams.map(({ stop }) => stop().catch(() => {})));
     },
   };

@@ -30,7 +30,7 @@ describeRealRouter('apollo');
     const lines = router?.output().split('\n') ?? [];
     expect(lines).not.toEqual([]);
     const warnings = lines.filter((line) => /"level":"(WARN|ERROR)"/.test(line));
-    // The router always warns about this metric, which is its own.
+    // The router always warns about its metric.
     expect(warnings.filter((line) => !line.includes('apollo.router.session.count.active'))).toEqual([]);
   });
 });

@@ -17,11 +17,11 @@ const RESTARTS = 6;
 const WORKERS = 10;
 const EVERY_MS = 50;
 
-/** Runs the suite behind a real router. Where the router cannot be had, one skipped test says why. */
+/** Runs the suite behind a real router. If the machine lacks the router, one skipped test says why. */
 export function describeRealRouter(name: RouterName, quirks: Quirks = {}): void {
   const { name: title, executable, missing } = ROUTERS[name];
   if (!executable) {
-    // jest prints nothing about a file in which every test is skipped.
+    // jest prints nothing about a file whose tests are all skipped.
     process.stderr.write(`Skipped: the tests behind ${title}. ${missing}\n`);
     it.skip(`behind ${title}. Skipped: ${missing}`, () => {});
     return;

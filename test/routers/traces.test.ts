@@ -1,5 +1,5 @@
 /**
- * One trace from Apollo Router's span to each attempt of a command, as a real Jaeger stores and finds it.
+ * One trace from Apollo Router's span to each attempt of a command, in a real Jaeger.
  */
 import { afterAll, expect, it } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
@@ -39,7 +39,7 @@ afterAll(async () => {
   killAll();
 });
 
-/** Starts Jaeger with its memory as storage. */
+/** Starts Jaeger with in-memory storage. */
 async function startJaeger() {
   const [otlp, query, grpc] = [await freePort(), await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
   const configuration = {
@@ -57,7 +57,7 @@ async function startJaeger() {
   };
   start(JAEGER, [`--config=yaml:${JSON.stringify(configuration)}`], { OTEL_TRACES_EXPORTER: 'none' }, 'ignore');
 
-  /** The subgraph's traces with a span that has these tags. */
+  /** Returns the subgraph's traces with a span that has these tags. */
   async function find(tags: Record<string, string> = {}): Promise<Trace[]> {
     const search = new URLSearchParams({ service: SUBGRAPH, tags: JSON.stringify(tags) });
     const response = await fetch(`http://${query}/api/traces?${search}`);
@@ -67,7 +67,7 @@ async function startJaeger() {
   return { url: `http://${otlp}`, find };
 }
 
-// jest prints nothing about a file in which every test is skipped.
+// jest prints nothing about a file whose tests are all skipped.
 if (reason) process.stderr.write(`Skipped: the traces in Jaeger. ${reason}\n`);
 (reason ? it.skip : it)(
   reason ? `${TITLE}. Skipped: ${reason}` : TITLE,
@@ -94,7 +94,7 @@ if (reason) process.stderr.write(`Skipped: the traces in Jaeger. ${reason}\n`);
     const { errors } = await askAt(`${router.url}/graphql`, query, { headers: { 'x-request-id': 'one-trace' } });
     expect(errors).toEqual([]);
 
-    // The router sends its spans some seconds later.
+    // The router exports its spans some seconds later.
     const isWhole = ({ spans }: Trace) => spans.some(({ references }) => references.length === 0);
     await until(async () => (await jaeger.find()).some(isWhole));
     const traces = await jaeger.find();

@@ -1,5 +1,5 @@
 /**
- * Two replicas of the server that ships behind a balancer, and their replacement under load.
+ * Two replicas behind a balancer, and their replacement under load.
  */
 import { startBalancer } from './balancer.ts';
 import { load } from './load.ts';
@@ -14,12 +14,12 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv, 
     return started;
   };
   const running = await Promise.all([replica(), replica()]).catch((error) => {
-    // A server that stays open would keep jest from ending.
+    // An open server would keep jest from ending.
     balancer.stop();
     throw error;
   });
 
-  /** Starts a replica and, after `pause`, stops the oldest. Returns the exit code of that. */
+  /** Starts a replica and, after `pause`, stops the oldest. Returns the exit code of the oldest. */
   async function replace(pause: () => Promise<void> = async () => {}): Promise<number | null> {
     running.push(await replica());
     await pause();
@@ -34,22 +34,19 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv, 
     url: balancer.url,
     replicas: (): readonly Replica[] => running,
     replace,
-    /**
-     * Replaces replicas, one after the other, while workers call `ask`. Returns the exit codes of the old replicas, after
-     * the last call.
-     */
+    /** Replaces replicas one after the other while workers call `ask`. Returns the exit codes of the old replicas. */
     async replaceUnderLoad(
       count: number,
       ask: () => Promise<void>,
       pace: { readonly workers: number; readonly everyMs: number },
     ): Promise<unknown[]> {
-      let over = false;
-      const asking = load(ask, { ...pace, isOver: () => over });
+      let isOver = false;
+      const asking = load(ask, { ...pace, isOver: () => isOver });
       const exits: unknown[] = [];
       try {
         for (let restart = 0; restart < count; restart++) exits.push(await replace());
       } finally {
-        over = true;
+        isOver = true;
         await asking;
       }
       return exits;

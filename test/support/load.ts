@@ -1,5 +1,5 @@
 /**
- * Load on a server over kept-alive connections, and what became of each request. Nothing is tried again.
+ * Requests over keep-alive connections, without retries.
  */
 import http, { type Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,7 +10,7 @@ export interface Reply {
   readonly text: string;
 }
 
-/** One request over the agent's connections. Rejects with the error of the socket, its code and whether it had served before. */
+/** Sends a request. Rejects with the error of the socket and `reusedSocket`. */
 export function request(
   agent: Agent,
   url: string,
@@ -33,7 +33,7 @@ export function request(
   });
 }
 
-/** Calls `ask` from so many workers at once, each not oftener than every `everyMs`, until `isOver`. */
+/** Calls `ask` from parallel workers until `isOver`. Each worker calls at most once every `everyMs`. */
 export async function load(
   ask: () => Promise<void>,
   { workers, everyMs = 0, isOver }: { workers: number; everyMs?: number; isOver: () => boolean },

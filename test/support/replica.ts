@@ -1,12 +1,12 @@
 /**
- * A replica of the server that ships: src/main.ts as a process of its own, on a free port.
+ * A replica of the server: src/main.ts as a separate process, on a free port.
  */
 import { createInterface } from 'node:readline';
 import { startProgram } from './process.ts';
 import { ROUTER_SECRET } from './subgraph.ts';
 import { TOKENS } from './upstream.ts';
 
-/** What a router sends with an operation. */
+/** The headers that a router sends with an operation. */
 export const HEADERS = {
   'content-type': 'application/json',
   accept: 'application/json',
@@ -14,7 +14,7 @@ export const HEADERS = {
   'router-authorization': ROUTER_SECRET,
 } as const;
 
-/** Starts a replica before a command API, and waits until it is ready. `onLine` gets each line that it prints. */
+/** Starts a replica before a command API, and waits until it is ready. `onLine` receives each printed line. */
 export async function startReplica(
   commandApiUrl: string,
   env: NodeJS.ProcessEnv = {},
@@ -28,13 +28,13 @@ export async function startReplica(
     DRAIN_DELAY_MS: '0',
     ...env,
   });
-  // One line for each operation would be too much to keep.
   const lines: string[] = [];
   const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
   const ready = await new Promise<{ url: string; metricsPort?: number }>((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr]) {
       createInterface(stream).on('line', (line) => {
         onLine(line);
+        // Operations are too many to keep.
         if (line.includes('"msg":"operation"')) return;
         lines.push(line);
         if (line.endsWith('"msg":"ready"}')) resolve(JSON.parse(line));
@@ -44,13 +44,13 @@ export async function startReplica(
   });
   return {
     url: ready.url,
-    /** Only where METRICS_PORT is set. */
+    /** Undefined unless METRICS_PORT is set. */
     metricsPort: ready.metricsPort,
     pid: Number(child.pid),
     exit,
-    /** What it printed, its operations aside. */
+    /** The printed lines without the operations. */
     lines,
-    /** Tells it to stop, and waits until it has. Answers its exit code. */
+    /** Sends SIGTERM, waits for the end, and returns the exit code. */
     stop(): Promise<number | null> {
       child.kill('SIGTERM');
       return exit;
