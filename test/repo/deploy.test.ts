@@ -229,7 +229,7 @@ describe('the pods', () => {
     const dockerfile = read('Dockerfile');
     expect(dockerfile).toMatch(/^ARG BASE=node:/m);
     expect([...dockerfile.matchAll(/^USER (.+)$/gm)].at(-1)?.[1]).toBe('node');
-    // The user of Node's images.
+    // The id of the user `node` in the base image.
     const uid = 1000;
     expect(pod.spec).toMatchObject({
       automountServiceAccountToken: false,
