@@ -126,8 +126,8 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     also: BURNS,
     begin(site) {
       const ordinary = site.operation;
-      const strange = { query: '{ maintenances(residenceId: "unforeseen") { id } }' };
-      site.operation = () => (turn++ % 10 === 0 ? strange : ordinary());
+      const unforeseen = { query: '{ maintenances(residenceId: "unforeseen") { id } }' };
+      site.operation = () => (turn++ % 10 === 0 ? unforeseen : ordinary());
     },
   },
   'no-json': {

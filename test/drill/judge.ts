@@ -61,20 +61,15 @@ export async function measureSlack({ samples }: Prometheus, { fault, to }: Times
 export function judge(
   namespace: string,
   { fires, within, also = [] }: FaultClass,
-  {
-    alerts,
-    notifications,
-    fault,
-    to,
-    slack,
-  }: Times & { alerts: Alert[]; notifications: Notification[]; slack: number },
+  drill: Times & { alerts: Alert[]; notifications: Notification[]; slack: number },
 ): Figure[] {
+  const { alerts, notifications, fault, to, slack } = drill;
   const here = alerts.filter(({ labels }) => labels.namespace === namespace);
-  const strange = here.filter(
+  const unexpected = here.filter(
     ({ labels: { alertname = '' }, minutes }) => minutes < 0 || !(alertname in fires || also.includes(alertname)),
   );
-  for (const { labels, minutes } of strange)
-    console.log(`not expected, +${minutes.toFixed(1)} min: ${JSON.stringify(labels)}`);
+  for (const { labels, minutes } of unexpected)
+    console.log(`unexpected, +${minutes.toFixed(1)} min: ${JSON.stringify(labels)}`);
   const paging = notifications.filter(({ receiver }) => receiver === 'page');
   const ofFault = paging.filter((page) =>
     page.alerts.some(({ labels, startsAt }) => {
@@ -87,16 +82,11 @@ export function judge(
     ...Object.entries(fires).map(([alertname, wanted]) => {
       const fits = Object.entries({ alertname, ...wanted });
       const first = here.find(({ labels }) => fits.every(([name, value]) => labels[name] === value));
-      const limit = toMs(within ?? FIRES_WITHIN.get(alertname) ?? '') / 60_000;
+      const limit = (toMs(within ?? FIRES_WITHIN.get(alertname) ?? '') / 60_000) * NOISE + slack;
       const name = [namespace, alertname, ...Object.values(wanted)].join(' ');
-      return atMost(
-        name,
-        first?.minutes ?? Number.POSITIVE_INFINITY,
-        Number((limit * NOISE + slack).toFixed(1)),
-        ' min',
-      );
+      return atMost(name, first?.minutes ?? Number.POSITIVE_INFINITY, Number(limit.toFixed(1)), ' min');
     }),
-    exactly(`${namespace}: other alerts`, strange.length, 0),
+    exactly(`${namespace}: other alerts`, unexpected.length, 0),
     isPaged(here.filter(({ labels: { alertname = '' } }) => alertname in fires))
       ? exactly(`${namespace}: pages`, groups.size, 1)
       : // A further alert may end before its page is sent.

@@ -42,9 +42,9 @@ const write = (name: string, value: unknown) => writeFileSync(`${OUTPUT}/${name}
 rmSync(OUTPUT, { recursive: true, force: true });
 mkdirSync(OUTPUT);
 const sites: Site[] = [];
-const waiting = Object.entries(FAULTS);
+const remaining = Object.entries(FAULTS);
 const startSome = async () => {
-  for (let next = waiting.shift(); next; next = waiting.shift()) sites.push(await startSite(...next, OUTPUT));
+  for (let next = remaining.shift(); next; next = remaining.shift()) sites.push(await startSite(...next, OUTPUT));
 };
 await Promise.all([startSome(), startSome(), startSome()]);
 say(`${sites.length} namespaces run`);

@@ -71,7 +71,7 @@ async function send({ upstream, replica }: Stage, next: (turn: number) => object
   return tally;
 }
 
-/** Returns a function that tells whether these seconds are over. */
+/** Returns a function that returns true once these seconds are over. */
 function after(seconds: number): () => boolean {
   const end = performance.now() + seconds * 1000;
   return () => performance.now() >= end;

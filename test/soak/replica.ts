@@ -1,5 +1,5 @@
 /**
- * A replica during a scenario: what Linux knows of the process, its health checks, and what remains at the end.
+ * A replica during a scenario: its memory and sockets, its health checks, and its end.
  */
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
