@@ -245,17 +245,17 @@ describe('a program that cannot start', () => {
 
   it('prints every fault of its environment, without a stack', async () => {
     const faults = ['PORT must be .+', 'COMMAND_API_URL is missing: .+', 'ROUTER_SECRET is missing: .+'];
-    await expectFailure('src/main.ts', { PORT: 'x' }, ['The environment cannot be used:', ...faults].join('\n  '));
+    await expectFailure('src/main.ts', { PORT: 'x' }, ['Invalid environment:', ...faults].join('\n  '));
   });
 
   it('prints that its host is unknown, without a stack', async () => {
-    const message = 'Cannot listen there: .*no-such-host.invalid. See HOST and PORT.';
+    const message = 'Cannot listen: .*no-such-host.invalid. Check HOST and PORT.';
     await expectFailure('src/main.ts', { ...ENV, HOST: 'no-such-host.invalid' }, message);
   });
 
   it.each(['src/main.ts', 'dev/main.ts'])('prints which port is taken, without a stack: %s', async (file) => {
     const { address } = await serve();
-    const message = `Port ${address.port} is taken by another process. Set PORT or METRICS_PORT, .+ to a free one.`;
+    const message = `Port ${address.port} is in use. Set PORT or METRICS_PORT to a free port.`;
     await expectFailure(file, { ...ENV, PORT: String(address.port) }, message);
   });
 });

@@ -95,7 +95,7 @@ const info = (code: string, ...commands: Made[]): Expected => ({ codes: [code], 
 const warn = (code: string, ...commands: Made[]): Expected => ({ level: 40, codes: [code], commands });
 const flawed = (kind: string, attempts?: string[], detail?: string) =>
   warn(INVALID, { ...failed(INVALID, attempts, detail), flaws: [{ kind }] });
-const [OUT_OF_TIME, GONE] = ['out of time', 'the caller has gone'];
+const [OUT_OF_TIME, GONE] = ['out of time', 'caller disconnected'];
 const left = (attempt: Result) => ({ ...info('CALLER_GONE', failed('CALLER_GONE', [attempt], GONE)), leaves: true });
 const FAILING = [429, 502, CUT];
 const REJECTED = { ...failed('COMMAND_REJECTED'), upstreamCode: 'E1' };

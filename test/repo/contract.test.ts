@@ -376,11 +376,11 @@ describe('npm run contract -- --write', () => {
 describe('npm run contract exits with 2', () => {
   const EMPTY = { COMMAND_API_URL: '', COMMAND_API_TOKEN: '', COMMAND_API_RESIDENCE_ID: '' };
   const WRONG = { COMMAND_API_URL: 'https://api.ecloud.akubela.com/api', COMMAND_API_TOKEN: `Bearer ${TOKEN}` };
-  const MISSING = `The environment cannot be used:
+  const MISSING = `Invalid environment:
   COMMAND_API_URL is missing: the origin of the command API, like https://api.ecloud.akubela.com
   COMMAND_API_TOKEN is missing: an access token that the command API accepts, without "Bearer"
   COMMAND_API_RESIDENCE_ID is missing: the id of a residence that the token may read`;
-  const INVALID = `The environment cannot be used:
+  const INVALID = `Invalid environment:
   COMMAND_API_URL must be an http or https origin without a path, query or credentials
   COMMAND_API_TOKEN must be visible ASCII without spaces: the token alone`;
   const ONLY_WRITE = 'The only argument is --write: npm run contract -- --write';

@@ -70,7 +70,7 @@ it('names the port after PORT if another process has this port', async () => {
   const supergraph = run('dev/supergraph.ts', { HOST: '127.0.0.1', PORT: String(port - 1) });
   expect(await supergraph.exit).toBe(1);
   expect(supergraph.output()).toContain(
-    `Port ${port} is taken by another process. Set PORT or METRICS_PORT, whichever it is, to a free one.\n`,
+    `Port ${port} is in use. Set PORT or METRICS_PORT to a free port.\n`,
   );
   await other.stop();
 });
@@ -82,7 +82,7 @@ it.each([
   ['--subgraph nosuch', {}, /^--subgraph must be NAME=URL, not "nosuch"\.\n$/],
   ['--subgraph a=http://[::1]:9', {}, /^The subgraph "a" does not answer \{ _service \{ sdl \} \} at .+:9\/?\.\n$/],
   ['--nope', {}, /^Unknown option '--nope'/],
-  ['', { PORT: 'x' }, /^The environment cannot be used:\n {2}PORT must be a whole number from 0 to 65535\n$/],
+  ['', { PORT: 'x' }, /^Invalid environment:\n {2}PORT must be a whole number from 0 to 65535\n$/],
 ])('refuses the options "%s" with the environment %j in plain words', async (args, env, message) => {
   const supergraph = run('dev/supergraph.ts', { PORT: '0', ...env }, args.split(' ').filter(Boolean));
   expect(await supergraph.exit).toBe(1);

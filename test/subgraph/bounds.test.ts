@@ -35,7 +35,7 @@ import { useSubgraph } from '../support/use-subgraph.ts';
 const R = NEW_MAINTENANCE.residenceId;
 const LIST = `maintenances(residenceId: "${R}")`;
 const MAX_REPLY_BYTES = 2 * 1024 * 1024;
-const TOO_LARGE = 'The answer would be too large with this. Ask for less.';
+const TOO_LARGE = 'The response would be too large. Request less.';
 const TRACED = { headers: { 'apollo-federation-include-trace': 'ftv1' } };
 
 // Long time-outs: a busy machine must not change which bound refuses.
@@ -295,7 +295,7 @@ describe('a reply of the command API', () => {
     expect((await answer(MAX_REPLY_BYTES)).data.maintenances).toEqual([{ id: `${R}:m` }]);
     const { data, errors } = await answer(MAX_REPLY_BYTES + 1);
     expect(data).toEqual({ maintenances: null });
-    const message = `The command API answered more than ${MAX_REPLY_BYTES} bytes, the limit of MAX_REPLY_BYTES.`;
+    const message = `The command API sent more than ${MAX_REPLY_BYTES} bytes, the limit of MAX_REPLY_BYTES.`;
     expect(errors).toMatchObject([{ message, extensions: { code: 'UPSTREAM_INVALID_RESPONSE' } }]);
   });
 

@@ -173,10 +173,10 @@ describe('a caller that goes away', () => {
   });
 
   it('leaves no exchange to join, even before the aborted exchange has ended', () => {
-    const { share } = createCoalescing();
+    const { joinOrStart } = createCoalescing();
     const runs: AbortSignal[] = [];
     const read = (signal: AbortSignal) => {
-      void share('key', createCommand('get_maintenance_list', false, 'r'), signal, (end) => {
+      void joinOrStart('key', createCommand('get_maintenance_list', false, 'r'), signal, (end) => {
         runs.push(end);
         return new Promise<never>(() => {});
       });

@@ -363,7 +363,7 @@ describe('the queue', () => {
     const refused = { message: 'queue full', outcome: 'NOT_SENT' };
     await expect(takeTurn(stay, async () => 'refused')).rejects.toMatchObject(refused);
     caller.abort();
-    await expect(leaving).rejects.toMatchObject({ message: 'the caller has gone' });
+    await expect(leaving).rejects.toMatchObject({ message: 'caller disconnected' });
     const waiting = takeTurn(stay, async () => 'waited');
     resolve();
     await running;
@@ -387,7 +387,7 @@ describe('a caller that goes away', () => {
     await settle(subgraph.url);
     leaveAgain();
     await until(() => subgraph.logs().length === 2);
-    expect(subgraph.logs()[1]).toMatchObject({ commands: [{ detail: 'get_maintenance_list: the caller has gone' }] });
+    expect(subgraph.logs()[1]).toMatchObject({ commands: [{ detail: 'get_maintenance_list: caller disconnected' }] });
     const rejected = ['a0', 'a1'].map((path) => ['COMMAND_REJECTED', path]);
     expect(codes(await subgraph.ask(lists(0, 2)))).toEqual(rejected);
   });
