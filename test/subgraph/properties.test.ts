@@ -2,22 +2,22 @@
  * Properties that hold for any input: of the command API, a caller or a router. A failure prints its seed. decoding.test.ts
  * has a property of replies.
  */
-import http, { type IncomingHttpHeaders } from 'node:http';
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { parse, validate } from 'graphql';
 import { EXAMPLE, exampleTicket, FLATS, seed } from '../../dev/seed.ts';
 import { README, readKeys } from '../support/documents.ts';
 import { type DrawScalar, writeOperation } from '../support/operations.ts';
+import { request, sendBytes } from '../support/raw-http.ts';
 import { create, detail, entities, type FieldRequest, times } from '../support/requests.ts';
 import { SCHEMA } from '../support/schema.ts';
-import { type Answer, codes, type GraphqlError, ROUTER_SECRET } from '../support/subgraph.ts';
+import { type Answer, codes, ROUTER_SECRET } from '../support/subgraph.ts';
 import { type Fault, TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
-/** The error codes in the README. */
-const CODES = readKeys(README, 'code');
+/** The error codes in the README, except the code of a bug. */
+const CODES = readKeys(README, 'code').filter((code) => code !== 'INTERNAL_SERVER_ERROR');
 
 // jest must wait until fast-check has made a counterexample smaller and printed it.
 const SEARCH_MS = 60_000;
@@ -32,12 +32,6 @@ const text = fc.string({ unit: 'binary' });
 
 /** Any JSON, except the names that Fastify refuses because they could poison a prototype. */
 const json = fc.jsonValue().filter((value) => !/"(__proto__|constructor)"/.test(JSON.stringify(value)));
-
-/** A moment of the years 1 to 9999, in seconds. */
-const moment = fc
-  .date({ min: new Date('0001-01-02T00:00:00Z'), max: new Date('9999-12-30T00:00:00Z'), noInvalidDate: true })
-  .map((date) => `${date.toISOString().slice(0, 19)}Z`);
-const toWire = (time: string) => time.replace('T', ' ').replace('Z', '');
 
 const { maintenance_id: _, ...GOOD_TICKET } = exampleTicket();
 
@@ -76,52 +70,44 @@ describe('for any arguments', () => {
   });
 
   it('two moments with any offsets are sent in UTC, or refused unless the second is later', async () => {
+    const [min, max] = ['0001-01-02T00:00:00Z', '9999-12-30T00:00:00Z'].map(Date.parse);
+    const moment = fc.integer({ min: Number(min) / 1000, max: Number(max) / 1000 });
+    const near = fc.tuple(moment, fc.integer({ min: -2, max: 2 })).map(([start, seconds]) => [start, start + seconds]);
     const offset = fc.integer({ min: -(23 * 60 + 59), max: 23 * 60 + 59 });
-    const near = fc.tuple(moment, fc.integer({ min: -2, max: 2 })).map(
-      ([start, seconds]) =>
-        [
-          start,
-          toLocal(start, seconds / 60)
-            .slice(0, 19)
-            .concat('Z'),
-        ] as [string, string],
-    );
+    const toWire = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ');
+    const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
+    /** Returns the moment as a local time `minutes` ahead of UTC, with its offset. */
+    const toLocal = (seconds: number, minutes: number) =>
+      `${toWire(seconds + minutes * 60).replace(' ', 'T')}${minutes < 0 ? '-' : '+'}${two(Math.abs(minutes) / 60)}:${two(Math.abs(minutes) % 60)}`;
     await hold(
-      fc.asyncProperty(fc.oneof(fc.tuple(moment, moment), near), offset, offset, async ([start, finish], from, to) => {
+      fc.asyncProperty(fc.oneof(fc.tuple(moment, moment), near), offset, offset, async (moments, from, to) => {
+        const [start = 0, finish = 0] = moments;
         answerWith({ maintenance_id: 'm' });
         const answer = await ask(create({ startTime: toLocal(start, from), finishTime: toLocal(finish, to) }));
-        const isRefused = Date.parse(finish) <= Date.parse(start);
-        expect(codes(answer)).toEqual(isRefused ? [['BAD_USER_INPUT', 'createMaintenance']] : []);
+        expect(codes(answer)).toEqual(finish <= start ? [['BAD_USER_INPUT', 'createMaintenance']] : []);
         const param = expect.objectContaining({ start_time: toWire(start), finish_time: toWire(finish) });
-        expect(takeSent()).toEqual(isRefused ? [] : [['create_maintenance_info', param]]);
+        expect(takeSent()).toEqual(finish <= start ? [] : [['create_maintenance_info', param]]);
       }),
       200,
     );
   });
 
-  /** Returns the moment as a local time `minutes` ahead of UTC, with its offset. */
-  function toLocal(time: string, minutes: number): string {
-    const local = new Date(Date.parse(time) + minutes * 60_000).toISOString().slice(0, 19);
-    const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
-    return `${local}${minutes < 0 ? '-' : '+'}${two(Math.abs(minutes) / 60)}:${two(Math.abs(minutes) % 60)}`;
-  }
-
   it('states, orderBy, first and offset select as a simple model does, for one command', async () => {
-    const STATES = [
-      ['WAIT_FOR_CONFIRMATION', 'wait for confirmation'],
-      ['IN_PROGRESS', 'in progress'],
-      ['COMPLETED', 'completed'],
-      ['CLOSED', 'closed'],
-    ] as const;
+    const STATES: Record<string, string> = {
+      'wait for confirmation': 'WAIT_FOR_CONFIRMATION',
+      'in progress': 'IN_PROGRESS',
+      completed: 'COMPLETED',
+      closed: 'CLOSED',
+    };
     const TIMES = ['0001-01-01 00:00:00', '2024-01-16 13:32:45', '2024-01-16 13:32:46', '9999-12-31 23:59:59'];
     const time = fc.constantFrom(...TIMES, null, '', 'soon');
-    const state = fc.constantFrom(...STATES.map(([, wire]) => wire), null, '', 'lost');
+    const state = fc.constantFrom(...Object.keys(STATES), null, '', 'lost');
     const tickets = fc
       .array(fc.record({ start_time: time, created_time: time, state }), { maxLength: 12 })
       .map((list) => list.map((ticket, i) => ({ maintenance_id: `m${i}`, ...ticket })));
     const size = fc.option(fc.oneof(fc.nat({ max: 14 }), fc.constant(2 ** 31 - 1)));
     const order = fc.constantFrom('CREATED_TIME_ASC', 'CREATED_TIME_DESC', 'START_TIME_ASC', 'START_TIME_DESC');
-    const states = fc.option(fc.subarray(STATES.map(([name]) => name)));
+    const states = fc.option(fc.subarray(Object.values(STATES)));
     const selection = fc.record({ states, orderBy: fc.option(order), first: size, offset: size });
 
     const args = 'states: $states, orderBy: $orderBy, first: $first, offset: $offset';
@@ -135,8 +121,7 @@ describe('for any arguments', () => {
       fc.asyncProperty(tickets, selection, async (list, { states, orderBy, first, offset }) => {
         answerWith(list);
         const { data, errors } = await subgraph.ask(query, { variables: { states, orderBy, first, offset } });
-        const nameOf = (wire: unknown) => STATES.find(([, text]) => text === wire)?.[0];
-        const matching = list.filter(({ state }) => !states || states.some((name) => name === nameOf(state)));
+        const matching = list.filter(({ state }) => !states || states.includes(STATES[state ?? ''] ?? ''));
         const timeOf = (one: (typeof list)[0]) =>
           (orderBy?.startsWith('CREATED') ? one.created_time : one.start_time) ?? '';
         const ordered = (orderBy?.endsWith('DESC') ? TIMES.toReversed() : TIMES)
@@ -162,38 +147,27 @@ describe('for any representations', () => {
   );
   const good = fc.oneof(
     known.map(({ r, m }) => ({ __typename: 'Maintenance', id: `${r}:${m}` })),
-    known.map(({ r, m }) => ({
-      __typename: 'Maintenance',
-      residence: { __typename: 'Residence', id: r },
-      maintenanceId: m,
-    })),
+    known.map(({ r, m }) => ({ __typename: 'Maintenance', residence: { id: r }, maintenanceId: m })),
     known.map(({ r }) => ({ __typename: 'Residence', id: r })),
   );
   const anything = fc.oneof(json, text);
-  const type = wordOf('Maintenance Residence Maintenance Residence Query MaintenanceState toString Visit');
-  const residence = fc.oneof(
-    known.map(({ r }) => ({ id: r })),
-    fc.record({ id: anything }),
-  );
-  const odd = fc.record(
-    {
-      __typename: fc.oneof(type, anything),
-      id: fc.oneof(
-        known.map(({ r, m }) => `${r}:${m}`),
-        anything,
-      ),
-      residence: fc.oneof(residence, anything),
-      maintenanceId: fc.oneof(
-        known.map(({ m }) => m),
-        anything,
-      ),
-    },
-    { requiredKeys: [] },
-  );
-  const representations = fc.array(
-    fc.oneof(good, odd, json).filter((one) => one !== null),
-    { maxLength: 12 },
-  );
+  const members = {
+    __typename: fc.oneof(wordOf('Maintenance Residence Maintenance Residence Query toString Visit'), anything),
+    id: fc.oneof(fc.oneof(known.map(({ r, m }) => `${r}:${m}`)), anything),
+    residence: fc.oneof(
+      fc.record({
+        id: fc.oneof(
+          known.map(({ r }) => r),
+          anything,
+        ),
+      }),
+      anything,
+    ),
+    maintenanceId: fc.oneof(fc.oneof(known.map(({ m }) => m)), anything),
+  };
+  const odd = fc.record(members, { requiredKeys: [] });
+  const given = fc.oneof(good, odd, json).filter((representation) => representation !== null);
+  const representations = fc.array(given, { maxLength: 12 });
   const SELECTION = `... on Maintenance { maintenanceId residence { id } description }
     ... on Residence { residenceId: id maintenances { id } }`;
 
@@ -242,7 +216,6 @@ function expectSound({ status, data, errors }: Answer): void {
   if (data === undefined) expect(errors).not.toEqual([]);
   for (const { path, extensions } of errors) {
     expect(CODES).toContain(extensions.code);
-    expect(extensions.code).not.toBe('INTERNAL_SERVER_ERROR');
     expect(path === undefined).toBe(data === undefined);
     // The schema decides how far null climbs: to the place itself, or to a list or payload around it.
     expect(path?.reduce((value, key) => value?.[key], data) ?? null).toBeNull();
@@ -356,82 +329,65 @@ describe('for any operation', () => {
   });
 });
 
-interface RawAnswer {
-  readonly status: number | undefined;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
-}
-
-/** Sends headers unchanged; fetch would refuse or change some. */
-function send(headers: Record<string, string>, body: string | Uint8Array): Promise<RawAnswer> {
-  return new Promise((resolve, reject) => {
-    const all = { 'content-type': 'application/json', 'router-authorization': ROUTER_SECRET, ...headers };
-    const request = http.request(`${subgraph.url}/graphql`, { method: 'POST', headers: all }, async (response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of response) chunks.push(chunk);
-      resolve({ status: response.statusCode, headers: response.headers, text: Buffer.concat(chunks).toString() });
-    });
-    request.on('error', reject);
-    request.end(body);
-  });
-}
-
-/** Expects JSON in the form of GraphQL, with 200 or 4xx and no internal error. */
-function expectJson({ status = 0, headers, text: body }: RawAnswer): { data?: unknown; errors?: GraphqlError[] } {
-  expect(status === 200 || (status >= 400 && status < 500)).toBe(true);
-  expect(headers['content-type']).toMatch(/^application\/(graphql-response\+)?json; charset=utf-8/);
-  const answer = JSON.parse(body);
-  expect(answer.data !== undefined || answer.errors.length > 0).toBe(true);
-  for (const { extensions } of answer.errors ?? []) {
-    expect(CODES).toContain(extensions.code);
-    expect(extensions.code).not.toBe('INTERNAL_SERVER_ERROR');
-  }
-  return answer;
-}
-
 describe('for any request', () => {
-  it('a body of JSON is answered with 200 or 400', async () => {
+  const BODY = JSON.stringify({ query: `{ maintenances(residenceId: "${R}") { contact } }` });
+  const TOKEN = { authorization: `Bearer ${TOKENS.first}` };
+  // HTTP allows visible ASCII, space, tab, and bytes above ASCII.
+  const ALLOWED = times(256, (code) => String.fromCharCode(code)).filter((one) => /[\t\x20-\x7e\x80-\xff]/.test(one));
+  const value = fc.string({ unit: fc.constantFrom(...ALLOWED), maxLength: 200 });
+
+  /** Sends a request with these headers. Expects JSON in the form of GraphQL, with 200 or 4xx and no internal error. */
+  async function send(headers: Record<string, string>, body: string | Buffer = BODY) {
+    const usual = { host: 'x', 'content-type': 'application/json', 'router-authorization': ROUTER_SECRET };
+    const lines = Object.entries({ ...usual, ...headers, connection: 'close' }).map((line) => line.join(': '));
+    const answers = await sendBytes(subgraph.url, request(['POST /graphql HTTP/1.1', ...lines], body));
+    expect(answers).toHaveLength(1);
+    const [{ status = 0, headers: received, body: text } = {}] = answers;
+    expect(status === 200 || (status >= 400 && status < 500)).toBe(true);
+    expect(received?.get('content-type')).toMatch(/^application\/(graphql-response\+)?json; charset=utf-8/);
+    const { data, errors = [] } = JSON.parse(text ?? '') as Partial<Answer>;
+    expect(data !== undefined || errors.length > 0).toBe(true);
+    for (const { extensions } of errors) expect(CODES).toContain(extensions.code);
+    return {
+      status,
+      data,
+      codes: errors.map(({ extensions }) => extensions.code),
+      sent: subgraph.upstream.received.splice(0),
+    };
+  }
+
+  it('a body of JSON or of other bytes is answered with 200 or 400', async () => {
     const any = fc.jsonValue();
-    const documents = ['{ __typename }', '{', 'query A { __typename } query B { __typename }'];
-    const query = fc.oneof(fc.constantFrom(...documents), any);
+    const query = fc.oneof(
+      fc.constantFrom('{ __typename }', '{', 'query A { __typename } query B { __typename }'),
+      any,
+    );
     const operationName = fc.oneof(fc.constantFrom('A', 'C'), any);
     const params = fc.record(
       { query, operationName, variables: any, extensions: any, other: any },
       { requiredKeys: [] },
     );
-    await hold(
-      fc.asyncProperty(fc.oneof(params, fc.array(params, { maxLength: 3 }), fc.jsonValue()), async (body) => {
-        const answer = await send({}, JSON.stringify(body));
-        expect([200, 400]).toContain(answer.status);
-        const { data, errors } = expectJson(answer);
-        expect(data === undefined).toBe(errors !== undefined);
-      }),
-      200,
-    );
-  });
-
-  it('a body of bytes is answered with JSON', async () => {
+    const values = fc
+      .oneof(params, fc.array(params, { maxLength: 3 }), any)
+      .map((body) => Buffer.from(JSON.stringify(body)));
     const operation = Buffer.from(JSON.stringify({ query: '{ __typename }' }));
     const edited = fc
       .tuple(fc.nat({ max: operation.length }), fc.nat({ max: 4 }), fc.uint8Array({ maxLength: 4 }))
       .map(([at, gone, bytes]) => Buffer.concat([operation.subarray(0, at), bytes, operation.subarray(at + gone)]));
+    const bodies = fc.oneof(
+      values,
+      edited,
+      fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+    );
     await hold(
-      fc.asyncProperty(fc.oneof(edited, fc.uint8Array()), async (body) => {
-        expectJson(await send({}, body));
-      }),
-      200,
+      fc.asyncProperty(bodies, async (body) => expect([200, 400]).toContain((await send({}, body)).status)),
+      300,
     );
   });
 
-  const BODY = JSON.stringify({ query: `{ maintenances(residenceId: "${R}") { contact } }` });
-  const AUTHORIZED = { authorization: `Bearer ${TOKENS.first}` };
-  // HTTP allows visible ASCII, space, tab, and bytes above ASCII.
-  const ALLOWED = times(256, (code) => String.fromCharCode(code)).filter((one) => /[\t\x20-\x7e\x80-\xff]/.test(one));
-  const value = fc.string({ unit: fc.constantFrom(...ALLOWED), maxLength: 200 });
-
   it('Authorization is sent unchanged to the command API, or refused before any command', async () => {
     const token = fc.oneof(
-      fc.constantFrom<string>(...Object.values(TOKENS)),
+      wordOf(...Object.values(TOKENS)),
       fc.stringMatching(/^[!a~]{1,3}[ \t\x80a]?[!a~]{1,3}$/),
       value,
     );
@@ -439,81 +395,53 @@ describe('for any request', () => {
     const near = fc.tuple(scheme, fc.constantFrom(' ', ' ', '  ', '\t', ''), token).map((parts) => parts.join(''));
     await hold(
       fc.asyncProperty(fc.oneof({ weight: 4, arbitrary: near }, { weight: 1, arbitrary: value }), async (given) => {
-        const { data, errors = [] } = expectJson(await send({ authorization: given }, BODY));
+        const { sent, codes } = await send({ authorization: given });
         // HTTP ignores white space around a value.
         const received = given.replace(/^[\t ]+|[\t ]+$/g, '');
         const isUsable = /^bearer +[!-~]+$/i.test(received);
-        const sent = subgraph.upstream.received.splice(0).map(({ headers }) => headers.authorization);
-        expect(sent).toEqual(isUsable ? [received] : []);
+        expect(sent.map(({ headers }) => headers.authorization)).toEqual(isUsable ? [received] : []);
         // The emulator accepts only one space.
         const isGood = isUsable && Object.values<string>(TOKENS).includes(received.split(' ')[1] ?? '');
-        expect(data).toEqual({ maintenances: isGood ? [{ contact: '10086' }] : null });
-        expect(errors.map(({ extensions }) => extensions.code)).toEqual(isGood ? [] : ['UNAUTHENTICATED']);
+        expect(codes).toEqual(isGood ? [] : ['UNAUTHENTICATED']);
       }),
       200,
     );
   });
 
-  it('other headers change nothing, and none except a valid traceparent is sent to the command API', async () => {
-    // Headers of framing and content negotiation have their own property.
-    const FRAMING =
-      /^(host|connection|keep-alive|upgrade|te|trailer|expect|accept|(transfer|content)-.*|(router-)?authorization)$/;
-    const name = fc.oneof(
-      wordOf(
-        'cookie forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-http-method-override traceparent via',
-        'tracestate baggage user-agent origin referer accept-encoding accept-language if-none-match range dapr-app-id',
-        'if-modified-since apollographql-client-name apollo-federation-include-trace apollo-require-preflight',
-      ),
-      fc.stringMatching(/^[a-z0-9!#$%&'*+.^_`|~-]{1,20}$/).filter((one) => !FRAMING.test(one)),
-    );
-    const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
+  it('a traceparent is sent to the command API only if it is valid', async () => {
+    const FORM = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
     const traceparent = fc.oneof(
-      fc.stringMatching(TRACEPARENT),
+      fc.stringMatching(FORM),
       fc.stringMatching(/^[\da-fA]{1,3}-?[\da-f]{32}-[\da-f]{16}-[\da-fz]{2}-?$/),
       fc.stringMatching(/^(ff|00)-0{31}[01]-0{15}[01]-01$/),
     );
-    // W3C Trace Context refuses version ff and ids of zeros.
-    const isValid = (given: string) => TRACEPARENT.test(given) && !/^ff|-0+-/.test(given);
-    const others = fc.dictionary(name, value, { maxKeys: 6, noNullPrototype: true });
     await hold(
-      fc.asyncProperty(others, fc.option(traceparent), async (headers, parent) => {
-        const answer = await send({ ...headers, ...(parent && { traceparent: parent }), ...AUTHORIZED }, BODY);
-        expect(answer.status).toBe(200);
-        expect(expectJson(answer)).toEqual({ data: { maintenances: [{ contact: '10086' }] } });
-        const [sent] = subgraph.upstream.received.splice(0);
-        expect(sent?.headers).toEqual({
-          accept: 'application/json',
-          'accept-encoding': 'gzip',
-          ...AUTHORIZED,
-          connection: 'keep-alive',
-          'content-length': String(sent?.body.length),
-          'content-type': 'application/json',
-          host: new URL(subgraph.upstream.url).host,
-          'user-agent': 'maintenance-subgraph',
-          ...(parent && isValid(parent) && { traceparent: parent }),
-        });
+      fc.asyncProperty(traceparent, async (given) => {
+        const { data, sent } = await send({ ...TOKEN, traceparent: given });
+        expect(data).toEqual({ maintenances: [{ contact: '10086' }] });
+        // W3C Trace Context refuses version ff and ids of zeros.
+        const isValid = FORM.test(given) && !/^ff|-0+-/.test(given);
+        expect(sent.map(({ headers }) => headers.traceparent)).toEqual([isValid ? given : undefined]);
       }),
       200,
     );
   });
 
-  it.each(['accept', 'content-type', 'content-encoding', 'apollo-federation-include-trace', 'host'])(
-    '%s is answered with JSON',
-    async (name) => {
-      const piece = wordOf(
-        'application/json application/graphql-response+json multipart/mixed text/plain text/html */* application/*',
-        'charset=utf-8 charset=utf-16 charset=x deferSpec=20220824 incrementalSpec=v0.2 q=0 q=0.5 boundary=x',
-        'gzip br identity ftv1 ; , = " /',
-      );
-      const joined = fc
-        .tuple(fc.array(piece, { maxLength: 6 }), fc.constantFrom('', ';', ', '))
-        .map(([pieces, separator]) => pieces.join(separator));
-      await hold(
-        fc.asyncProperty(fc.oneof(value, joined), async (given) => {
-          expectJson(await send({ ...AUTHORIZED, [name]: given }, BODY));
-        }),
-        150,
-      );
-    },
-  );
+  it('any value of a header is answered with JSON', async () => {
+    const name = wordOf('accept content-type content-encoding apollo-federation-include-trace host');
+    const piece = wordOf(
+      'application/json application/graphql-response+json multipart/mixed text/plain text/html */* application/*',
+      'charset=utf-8 charset=utf-16 charset=x deferSpec=20220824 incrementalSpec=v0.2 q=0 q=0.5 boundary=x',
+      'gzip br identity ftv1 ; , = " /',
+    );
+    const joined = fc
+      .tuple(fc.array(piece, { maxLength: 6 }), fc.constantFrom('', ';', ', '))
+      .map(([pieces, separator]) => pieces.join(separator));
+    await hold(
+      fc.asyncProperty(name, fc.oneof(value, joined), async (name, given) => {
+        await send({ ...TOKEN, [name]: given });
+      }),
+      500,
+    );
+  });
 });
