@@ -21,9 +21,9 @@ const LATER = 'input.finishTime must be later than input.startTime';
 const subgraph = useSubgraph();
 
 describe('a field with faulty arguments', () => {
-  const residenceLists = (args: string, states: unknown): FieldRequest => ({
+  const lists = (states: unknown): FieldRequest => ({
     query: `query ($r: [_Any!]!, $states: [MaintenanceState!]) {
-      _entities(representations: $r) { ... on Residence { maintenances(${args}) { id } } }
+      _entities(representations: $r) { ... on Residence { maintenances(first: -1, offset: -2, states: $states) { id } } }
     }`,
     variables: { states, r: [{ __typename: 'Residence', id: 'r1' }] },
     path: ['_entities', 0, 'maintenances'],
@@ -35,40 +35,22 @@ describe('a field with faulty arguments', () => {
     'offset must not be negative',
   ];
 
+  // White space, control and formatting characters, fillers, and the empty Braille cell.
+  const INVISIBLE =
+    ' \t\n\v\f\r\u00a0\u1680\u2003\u2028\u202f\u205f\u3000\ufeff\u0000\u0007\u001b\u0085\u00ad\u180e\u200b\u202e\u2066\u115f\u3164\u034f\ufe0f\u2800';
   /** The request and each fault that its error names. */
   const FAULTY: [string, FieldRequest, string[]][] = [
-    ['an empty residence id', list({ residenceId: '' }), [`residenceId ${UNUSABLE}`]],
-    ['a negative first', list({ first: -1 }), ['first must not be negative']],
     ['the least offset', list({ offset: -(2 ** 31) }), ['offset must not be negative']],
-    ...['m1', 'r:m:x', ':m', 'r:', '', 'r%:m', 'r%2F:m', 5].map((id): [string, FieldRequest, string[]] => [
-      `the malformed id ${JSON.stringify(id)}`,
-      detail(id),
-      [`id ${MALFORMED}`],
-    ]),
+    ['a malformed id', detail('m1'), [`id ${MALFORMED}`]],
+    ['an id with another escape', detail('r%2F:m'), [`id ${MALFORMED}`]],
+    ['a number for an id', detail(5), [`id ${MALFORMED}`]],
     ['a malformed id to delete', deleteOne('m1'), [`id ${MALFORMED}`]],
     ['no ids to delete', deleteMany([]), ['ids must not be empty']],
     ['one malformed id of 500', deleteMany([...times(499, (i) => `r:m${i}`), 'canary']), [`ids[499] ${MALFORMED}`]],
-    ['an end at the beginning', create({ finishTime: NEW_MAINTENANCE.startTime }), [LATER]],
     ['an end a fraction after the beginning', create({ finishTime: '2024-01-16T13:32:45.9Z' }), [LATER]],
-    ['an end before the beginning by its offset', create({ finishTime: '2024-01-16T14:00:00+08:00' }), [LATER]],
-    ['an empty contact', create({ contact: '' }), ['input.contact must not be blank']],
-    ...Object.entries({
-      'white space': ' \t\n\v\f\r\u00a0\u1680\u2003\u2028\u202f\u205f\u3000\ufeff',
-      'control characters': '\u0000\u0007\u001b\u0085',
-      'formatting characters': '\u00ad\u180e\u200b\u202e\u2066',
-      fillers: '\u115f\u3164\u034f\ufe0f',
-      'empty Braille cells': '\u2800',
-    }).map(([name, text]): [string, FieldRequest, string[]] => [
-      `a description of ${name}`,
-      create({ description: text }),
-      ['input.description must not be blank'],
-    ]),
+    ['only invisible characters', create({ description: INVISIBLE }), ['input.description must not be blank']],
     ['four faults in a list', list({ residenceId: '', ...faultyList }), [`residenceId ${UNUSABLE}`, ...FAULTS_OF_LIST]],
-    [
-      'three faults in the list of a residence',
-      residenceLists('first: -1, offset: -2, states: $states', faultyList.states),
-      FAULTS_OF_LIST,
-    ],
+    ['three faults in the list of a residence', lists(faultyList.states), FAULTS_OF_LIST],
     [
       'six faults in an input',
       create({
@@ -149,23 +131,13 @@ describe('a request that GraphQL refuses', () => {
     ['a number for a time in the document', { query: CREATE.replace('START', '5') }, VALIDATION],
     ['an object for a time', create({ startTime: canary }), 'BAD_USER_INPUT'],
     ['an object for a text', create({ contact: canary }), 'BAD_USER_INPUT'],
-    ['a number for a text', create({ description: 5 }), 'BAD_USER_INPUT'],
-    ['a list for a text', create({ description: ['canary'] }), 'BAD_USER_INPUT'],
     ['a list for a file name', create({ pictureFilenames: ['x', ['canary']] }), 'BAD_USER_INPUT'],
-    ['null for a residence id', create({ residenceId: null }), 'BAD_USER_INPUT'],
     ['an unknown member', create({ constructor: 'canary' }), 'BAD_USER_INPUT'],
     ['a missing input', { ...create(), variables: {} }, 'BAD_USER_INPUT'],
-    ['a list of inputs', { ...create(), variables: { input: [NEW_MAINTENANCE, NEW_MAINTENANCE] } }, 'BAD_USER_INPUT'],
-    ['an object for a residence id', list({ residenceId: canary }), 'BAD_USER_INPUT'],
-    ['a Boolean for an id', detail(true), 'BAD_USER_INPUT'],
     ['null for an id through a variable with a default', { query: NULLED, variables: { id: null } }, 'BAD_USER_INPUT'],
-    ['a fraction among ids', deleteMany(['r:m', 1.5]), 'BAD_USER_INPUT'],
-    ['null among ids', deleteMany(['r:m', null]), 'BAD_USER_INPUT'],
     ['60 objects for ids', deleteMany(times(60, () => canary)), 'BAD_USER_INPUT'],
     ['first above 32 bits', list({ first: 2 ** 31 }), 'BAD_USER_INPUT'],
-    ['first as a text', list({ first: '1' }), 'BAD_USER_INPUT'],
     ['an unknown state', { query: '{ maintenances(residenceId: "r", states: [LOST]) { id } }' }, VALIDATION],
-    ['an unknown field', { query: '{ maintenances(residenceId: "r") { price } }' }, VALIDATION],
     ['a document that does not parse', { query: '{ maintenances' }, 'GRAPHQL_PARSE_FAILED'],
   ])('gets a code, and no command is sent: %s', async (_, { query, variables = {} }, code) => {
     const { status, data, errors } = await subgraph.ask(query, { variables });
@@ -187,11 +159,7 @@ describe('a request that GraphQL refuses', () => {
   });
 
   it.each([
-    [
-      'names the fault after a quoted suggestion',
-      'a Did you mean it',
-      /"a Did you mean it".+Int cannot represent non-integer/,
-    ],
+    ['names the fault after a quoted suggestion', 'a Did you mean it', /"a Did you mean it".+Int cannot represent/],
     ['is well-formed where it is cut', '😀'.repeat(400), / … /],
     ['is well-formed where the value is not', 'x\ud83d', /Int cannot represent non-integer/],
   ])('gets a message that %s', async (_, first, wording) => {

@@ -2,7 +2,6 @@
  * Odd and hostile texts: the command API receives each accepted text unchanged, and the log contains none.
  */
 import { describe, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
 import { formatMaintenanceId } from '../../src/maintenance.ts';
 import { create, deleteMany, deleteOne, detail, entities, type FieldRequest, list } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -35,15 +34,16 @@ function textsOf(value: unknown): string[] {
 describe('the command API receives', () => {
   it.each([
     ['CRLF and a header', 'odd\r\nX-Evil: 1\r\n\r\n'],
-    ['all control characters', Array.from({ length: 32 }, (_, i) => String.fromCharCode(i)).join('odd')],
-    ['DEL and C1 controls', 'odd\u007f\u0080\u0085\u009f'],
+    [
+      'all control characters',
+      `${Array.from({ length: 32 }, (_, i) => String.fromCharCode(i)).join('odd')}\u007f\u0080\u009f`,
+    ],
     ['escaped paths and URLs', '..%2f..%2fetc%2fpasswd ..\\..\\win.ini http://169.254.169.254/latest/meta-data/'],
     ['templates and lookups', '{{7*7}}$\u007b7*7}<%= 7*7 %>#{7*7} $\u007bjndi:ldap://odd.example/a} %s%n%x'],
     ['shell, SQL and NoSQL', `; cat /etc/passwd | $(id) \`id\` && rm -rf / # ' OR '1'='1'; -- {"$gt":""}`],
     ['JSON that ends the body', '"}],"command":"delete_maintenance_info","x":["'],
     ['GraphQL', '") { id } } mutation { deleteMaintenance(id: "r:m") { id } } #'],
     ['markup', '<script>alert(1)</script><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>&b;'],
-    ['quotes and backslashes', '"\'`\\\\"\\u0022'],
     ['invisible characters', 'odd\u202egnp.exe\u202c\u2066x\u2069\u200b\u200d\u2060\u2028\u2029\ufeff\uffff\ufffe'],
     ['emoji and combining marks', `🔧👩🏽‍🔧🏳️‍🌈o${'\u0301\u0327\u0489'.repeat(40)}Å Å ﬁ ①`],
     ['a log line', 'odd"}\n{"level":60,"msg":"forged\u001b[31m'],
@@ -58,11 +58,9 @@ describe('the command API receives', () => {
     const fields = 'id maintenanceId residence { id } description contact feedback pictureUrls';
     const ticket = { description: text, contact: text, feedback: text, pictureUrls: [text] };
     const entity = { id, maintenanceId: text, residence: { id: text }, ...ticket };
-    const representations = [
-      { __typename: 'Maintenance', id },
-      { __typename: 'Maintenance', residence: { id: text }, maintenanceId: text },
-      { __typename: 'Residence', id: text },
-    ];
+    const maintenance = { __typename: 'Maintenance' };
+    const second = { ...maintenance, residence: { id: text }, maintenanceId: text };
+    const representations = [{ ...maintenance, id }, second, { __typename: 'Residence', id: text }];
     const selection = `... on Maintenance { ${fields} } ... on Residence { id }`;
     const input = { residenceId: text, description: text, contact: text, pictureFilenames: [text, text] };
 
@@ -77,14 +75,8 @@ describe('the command API receives', () => {
     for (const [request, expected] of answers) {
       expect(await ask(request)).toMatchObject({ data: expected, errors: [] });
     }
-    const created = {
-      residence_id: text,
-      start_time: '2024-01-16 13:32:45',
-      finish_time: '2024-01-17 13:32:45',
-      description: text,
-      contact: text,
-      filename: [text, text],
-    };
+    const times = { start_time: '2024-01-16 13:32:45', finish_time: '2024-01-17 13:32:45' };
+    const created = { residence_id: text, ...times, description: text, contact: text, filename: [text, text] };
     expect(sent()).toEqual([
       ['get_maintenance_list', { residence_id: text }],
       ['get_maintenance_info', key],
@@ -101,11 +93,6 @@ describe('the command API receives', () => {
     ['a blank id unchanged', list({ residenceId: ' \u3000\u200b' }), { residence_id: ' \u3000\u200b' }],
     ['a number for an id as text', list({ residenceId: -5 }), { residence_id: '-5' }],
     ['a single id as a list', deleteMany('r:m'), { residence_id: 'r', maintenances: [{ maintenance_id: 'm' }] }],
-    [
-      'a single file name as a list',
-      create({ pictureFilenames: '../x' }),
-      expect.objectContaining({ filename: ['../x'] }),
-    ],
   ])('%s', async (_, request, param) => {
     acceptAnything();
     expect((await ask(request)).errors).toEqual([]);
@@ -133,22 +120,5 @@ describe('the command API receives', () => {
       errors: [],
     });
     expect(sent()).toEqual(names.map((name) => ['get_maintenance_list', { residence_id: name }]));
-  });
-});
-
-describe('first and offset', () => {
-  const ONE = [{ id: `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}` }];
-
-  it.each<[string, object[]]>([
-    ['"first":2147483647', ONE],
-    ['"first":2147483647,"offset":2147483647', []],
-    ['"first":-0,"offset":-0', []],
-    ['"first":1e0,"offset":0.0', ONE],
-    ['"first":null,"offset":null', ONE],
-  ])('accept the JSON %s', async (json, expected) => {
-    const { query, variables } = list();
-    const text = JSON.stringify({ query, variables }).replace(/}}$/, `,${json}}}`);
-    expect(await subgraph.post(text)).toMatchObject({ data: { maintenances: expected }, errors: [] });
-    expect(sent()).toEqual([['get_maintenance_list', { residence_id: EXAMPLE.residenceId }]]);
   });
 });

@@ -2,6 +2,7 @@
  * Properties that hold for any input: of the command API, a caller or a router. A failure prints its seed. decoding.test.ts
  * has a property of replies.
  */
+import type { ServerResponse } from 'node:http';
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { parse, validate } from 'graphql';
@@ -77,8 +78,11 @@ describe('for any arguments', () => {
     const toWire = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ');
     const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
     /** Returns the moment as a local time `minutes` ahead of UTC, with its offset. */
-    const toLocal = (seconds: number, minutes: number) =>
-      `${toWire(seconds + minutes * 60).replace(' ', 'T')}${minutes < 0 ? '-' : '+'}${two(Math.abs(minutes) / 60)}:${two(Math.abs(minutes) % 60)}`;
+    function toLocal(seconds: number, minutes: number): string {
+      const size = Math.abs(minutes);
+      const offset = `${minutes < 0 ? '-' : '+'}${two(size / 60)}:${two(size % 60)}`;
+      return toWire(seconds + minutes * 60).replace(' ', 'T') + offset;
+    }
     await hold(
       fc.asyncProperty(fc.oneof(fc.tuple(moment, moment), near), offset, offset, async (moments, from, to) => {
         const [start = 0, finish = 0] = moments;
@@ -150,20 +154,12 @@ describe('for any representations', () => {
     known.map(({ r, m }) => ({ __typename: 'Maintenance', residence: { id: r }, maintenanceId: m })),
     known.map(({ r }) => ({ __typename: 'Residence', id: r })),
   );
-  const anything = fc.oneof(json, text);
+  const orAnything = (...known: fc.Arbitrary<unknown>[]) => fc.oneof(...known, json, text);
   const members = {
-    __typename: fc.oneof(wordOf('Maintenance Residence Maintenance Residence Query toString Visit'), anything),
-    id: fc.oneof(fc.oneof(known.map(({ r, m }) => `${r}:${m}`)), anything),
-    residence: fc.oneof(
-      fc.record({
-        id: fc.oneof(
-          known.map(({ r }) => r),
-          anything,
-        ),
-      }),
-      anything,
-    ),
-    maintenanceId: fc.oneof(fc.oneof(known.map(({ m }) => m)), anything),
+    __typename: orAnything(wordOf('Maintenance Residence Maintenance Residence Query toString Visit')),
+    id: orAnything(known.map(({ r, m }) => `${r}:${m}`)),
+    residence: orAnything(fc.record({ id: orAnything(known.map(({ r }) => r)) })),
+    maintenanceId: orAnything(known.map(({ m }) => m)),
   };
   const odd = fc.record(members, { requiredKeys: [] });
   const given = fc.oneof(good, odd, json).filter((representation) => representation !== null);
@@ -250,6 +246,12 @@ describe('for any operation', () => {
   const hostile =
     (status: number, body: unknown): Fault =>
     () => ({ status, body, headers: { location: '/canary', 'x-canary': 'canary' } });
+  function taken(answer: (response: ServerResponse) => unknown): Fault {
+    return (_, response) => {
+      answer(response);
+      return 'taken';
+    };
+  }
   const FAULTS: Record<string, Fault> = {
     none: () => undefined,
     'another result': () => ({ body: { success: true, result: [TICKET, BAD_TICKET, 'canary', null] } }),
@@ -260,20 +262,13 @@ describe('for any operation', () => {
     'a page': hostile(200, '<html>canary</html>'),
     ...Object.fromEntries([302, 401, 403, 404, 429, 503].map((status) => [status, hostile(status, 'canary')])),
     'success with 500': hostile(500, { success: true, result: 'canary' }),
-    'a reset': (_, response) => {
-      response.destroy();
-      return 'taken';
-    },
-    'a cut': (_, response) => {
+    'a reset': taken((response) => response.destroy()),
+    'a cut': taken((response) => {
       response.writeHead(200, { 'content-length': '1000' });
       response.write('{"success":true,"result":"canary', () => response.destroy());
-      return 'taken';
-    },
-    'no HTTP': (_, response) => {
-      response.socket?.end('canary\r\n\r\n');
-      return 'taken';
-    },
-    silence: () => 'taken',
+    }),
+    'no HTTP': taken((response) => response.socket?.end('canary\r\n\r\n')),
+    silence: taken(() => {}),
   };
   const fault = fc.oneof(fc.constant('none'), fc.constantFrom(...Object.keys(FAULTS)));
 
