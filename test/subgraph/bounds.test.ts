@@ -382,13 +382,4 @@ describe('a response', () => {
     expectRefused(errors, ['deleteMaintenance.residence.maintenances'], TOO_LARGE);
     expect(subgraph.upstream.commands()).toEqual([`delete_maintenance_info ${R} m0`, `get_maintenance_list ${R}`]);
   });
-
-  it('has room for 1,000 residences with 20 tickets of five fields', async () => {
-    for (const { id } of residences(1000)) fill(20, {}, id);
-    const fields = 'id state startTime description contact';
-    const { data, errors } = await ask(entities(residences(1000), `... on Residence { maintenances { ${fields} } }`));
-    expect(errors).toEqual([]);
-    expect(data._entities[999].maintenances).toHaveLength(20);
-    expect(subgraph.upstream.received).toHaveLength(1000);
-  });
 });

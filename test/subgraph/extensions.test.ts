@@ -20,20 +20,14 @@ describe('npm run dev', () => {
     ['a failed read', '{ maintenances(residenceId: "a") { id } }', ['get_maintenance_list'], 'COMMAND_REJECTED'],
     ['no command', '{ __typename }', [], 'OK'],
     ['a document that does not parse', '{', [], 'OK'],
-    ['a document that is not valid', '{ nothing }', [], 'OK'],
   ])('adds the commands of an operation: %s', async (_, query, names, outcome) => {
     const { extensions } = await subgraph.ask(query);
-    const { received } = subgraph.upstream;
-    expect(received.map(({ command }) => command)).toEqual(names);
-    expect(extensions).toEqual({
-      commands: received.map(({ command, id, param }) => ({
-        command,
-        commandId: id,
-        residenceId: param.residence_id,
-        durationMs: expect.any(Number),
-        outcome,
-      })),
+    const sent = subgraph.upstream.received;
+    expect(sent.map(({ command }) => command)).toEqual(names);
+    const commands = sent.map(({ command, id: commandId, param: { residence_id: residenceId } }) => {
+      return { command, commandId, residenceId, durationMs: expect.any(Number), outcome };
     });
+    expect(extensions).toEqual({ commands });
   });
 });
 

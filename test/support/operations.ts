@@ -31,12 +31,6 @@ const PERCENT = Array.from({ length: 100 }, (_, index) => index);
 /** Draws the JSON value of a scalar for the argument or input field `name`. */
 export type DrawScalar = (draw: fc.GeneratorValue, scalar: string, name: string) => unknown;
 
-interface Fragment {
-  readonly name: string;
-  readonly type: string;
-  readonly fields: number;
-}
-
 /** Returns a valid operation and its variables. */
 export function writeOperation(
   schema: GraphQLSchema,
@@ -46,7 +40,7 @@ export function writeOperation(
 ): { query: string; variables: Record<string, unknown> } {
   const declarations: string[] = [];
   const definitions: string[] = [];
-  const fragments: Fragment[] = [];
+  const fragments: { name: string; type: string; fields: number }[] = [];
   const variables: Record<string, unknown> = {};
   let aliases = 0;
   let fields = 0;
@@ -98,9 +92,8 @@ export function writeOperation(
     return `...${fragment.name}${writeDirective()}`;
   }
 
-  function writeDirective(): string {
-    return chance(10) ? ` @${pick(['include', 'skip'])}(if: ${writeVariable('Boolean!', draw(fc.boolean))})` : '';
-  }
+  const writeDirective = () =>
+    chance(10) ? ` @${pick(['include', 'skip'])}(if: ${writeVariable('Boolean!', draw(fc.boolean))})` : '';
 
   function writeValue(type: GraphQLInputType, name: string): string {
     const value = drawValue(type, name);
