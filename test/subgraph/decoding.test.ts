@@ -7,6 +7,7 @@ import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
 const GOOD = { ...exampleTicket(), maintenance_id: 'm1' };
+const SECOND = { ...GOOD, maintenance_id: 'm2' };
 const FIELDS = {
   ...{ start_time: 'startTime', finish_time: 'finishTime', created_time: 'createdTime', state: 'state' },
   ...{ description: 'description', contact: 'contact', feedback: 'feedback', maintenance_picture_url: 'pictureUrls' },
@@ -32,10 +33,7 @@ describe('a member of a ticket', () => {
     ...rows(['maintenance_picture_url'], ['https://test.akubela.com/p', ['https://test.akubela.com/p', null]]),
   ])('that cannot be decoded makes only its own field null, with an error: %s: %j', async (member, value) => {
     const field = FIELDS[member];
-    answerWith([
-      { ...GOOD, [member]: value },
-      { ...GOOD, maintenance_id: 'm2' },
-    ]);
+    answerWith([{ ...GOOD, [member]: value }, SECOND]);
     const answer = await subgraph.ask(LIST);
     expect(codes(answer)).toEqual([['UPSTREAM_INVALID_RESPONSE', `maintenances.0.${field}`]]);
     const commandId = subgraph.upstream.received[0]?.id;

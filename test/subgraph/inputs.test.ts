@@ -89,14 +89,10 @@ describe('the command API receives', () => {
     expect(textsOf(subgraph.logs()).filter((logged) => logged.includes(text))).toEqual([]);
   });
 
-  it.each<[string, FieldRequest, object]>([
-    ['a blank id unchanged', list({ residenceId: ' \u3000\u200b' }), { residence_id: ' \u3000\u200b' }],
-    ['a number for an id as text', list({ residenceId: -5 }), { residence_id: '-5' }],
-    ['a single id as a list', deleteMany('r:m'), { residence_id: 'r', maintenances: [{ maintenance_id: 'm' }] }],
-  ])('%s', async (_, request, param) => {
-    acceptAnything();
-    expect((await ask(request)).errors).toEqual([]);
-    expect(sent()).toEqual([[expect.any(String), param]]);
+  it('a blank id unchanged', async () => {
+    const residenceId = ' \u3000\u200b';
+    expect((await ask(list({ residenceId }))).status).toBe(200);
+    expect(sent()).toEqual([['get_maintenance_list', { residence_id: residenceId }]]);
   });
 
   it('each of the ids that only Unicode normalization would make equal', async () => {
