@@ -35,7 +35,8 @@ describe('a field with faulty arguments', () => {
 
   // White space, control and formatting characters, fillers, and the empty Braille cell.
   const INVISIBLE =
-    ' \t\n\v\f\r\u00a0\u1680\u2003\u2028\u202f\u205f\u3000\ufeff\u0000\u0007\u001b\u0085\u00ad\u180e\u200b\u202e\u2066\ufff9\u115f\u3164\u034f\ufe0f\u2800';
+    ' \t\n\v\f\r\u00a0\u1680\u2003\u2028\u202f\u205f\u3000\ufeff\u0000\u0007\u001b\u0085\u00ad\u180e' +
+    '\u200b\u202e\u2066\ufff9\u115f\u3164\u034f\ufe0f\u2800';
   /** The request and each fault that its error names. */
   const FAULTY: [string, FieldRequest, string[]][] = [
     ['the least offset', list({ offset: -(2 ** 31) }), ['offset must not be negative']],

@@ -59,7 +59,7 @@ function expectRefused(errors: GraphqlError[], paths: string[], message: string)
 describe('an argument', () => {
   const long = 'x'.repeat(256);
   const ID = { longest: long, residenceId: long, refused: [`x${long}`, 'x\udc00', ''] };
-  // Each of the 512 characters is escaped. 64 further characters exceed 1,600 in all.
+  // All 512 characters are escaped. With 64 further characters, the id exceeds the limit of 1,600.
   const longest = `${'%25'.repeat(256)}:${'%3a'.repeat(256)}`;
   const refused = [`x${long}:m`, `r:x${long}`, 'r\ud800:m', longest + 'x'.repeat(64), 'x'.repeat(900_000)];
   const PAIR = { longest, residenceId: '%'.repeat(256), refused };
