@@ -21,10 +21,10 @@ const LEAK = /canary|10\.9\.8\.7|127\.0\.0\.1|ECONN|ETIMEDOUT|HPE_|Z_DATA|TypeEr
 const LEAK_BUT_OWN = new RegExp(LEAK.source.replace('canary', 'canary(?!_own)'), 'i');
 
 const TEXTS = { description: `${DATA}-description`, contact: `${DATA}-contact`, feedback: `${DATA}-feedback` };
-const PICTURES = { maintenance_picture_url: [`https://pictures.example/${DATA}-picture`] };
-const MIXED_PICTURES = { maintenance_picture_url: [DATA, { url: DATA }] };
-const TIMES = { start_time: '2024-01-16 13:32:45', finish_time: '2024-01-17 13:32:45', created_time: null };
-const TICKET = { ...TEXTS, ...PICTURES, ...TIMES, state: 'in progress' };
+const TICKET = {
+  ...{ ...TEXTS, maintenance_picture_url: [`https://pictures.example/${DATA}-picture`], state: 'in progress' },
+  ...{ start_time: '2024-01-16 13:32:45', finish_time: '2024-01-17 13:32:45', created_time: null },
+};
 const STACK = `Error: ${UPSTREAM}\n    at canary-upstream (/srv/canary-upstream/app.js:1:1)`;
 const MESSAGES = { message: UPSTREAM, msg: UPSTREAM, error_msg: UPSTREAM, code: UPSTREAM, stack: STACK };
 const LEAKY = { ...MESSAGES, error: { ...MESSAGES, code: STACK }, authorization: `Bearer ${TOKEN}`, ...TICKET };
@@ -67,31 +67,28 @@ async function expectCleanOutput(...logged: string[]): Promise<void> {
   const canary = new RegExp(['canary', encodeURIComponent(TOKEN), ...encoded].join('|'), 'i');
   expect([...output, ...collector.bodies].filter((text) => canary.test(text))).toEqual([]);
   for (const text of logged) expect(output.join('\n')).toContain(text);
-  expect(collector.spans.map(({ name }) => name)).toEqual(expect.arrayContaining(['query', 'get_maintenance_list']));
+  expect(collector.spans.map(({ name }) => name)).toEqual(expect.arrayContaining(['query', LISTED]));
 }
 
-interface Asking {
-  readonly query?: string;
-  readonly variables?: unknown;
-  readonly operationName?: string;
-  readonly headers?: Record<string, string>;
-  /** Replaces the query, the variables and the name. */
-  readonly body?: string;
-  readonly path?: string;
-}
+/** An operation, or a `body` in its place. */
+type Asking = {
+  query?: string;
+  variables?: unknown;
+  operationName?: string;
+  headers?: Record<string, string>;
+  body?: string;
+  path?: string;
+};
 
 async function ask({ headers, body, path = '/graphql', ...operation }: Asking) {
-  const own = ['cookie', 'x-forwarded-for', 'user-agent', 'traceparent'].map((name) => [name, 'canary-header']);
-  const response = await fetch(subgraph.url + path, {
-    method: 'POST',
-    headers: {
-      ...{ 'content-type': 'application/json', accept: 'application/json', 'router-authorization': SECRET },
-      ...{ authorization: `Bearer ${TOKEN}`, 'apollo-federation-include-trace': 'ftv1', tracestate: 'canary=header' },
-      ...Object.fromEntries(own),
-      ...headers,
-    },
-    body: body ?? JSON.stringify(operation),
-  });
+  const sent = {
+    ...{ 'content-type': 'application/json', accept: 'application/json', 'router-authorization': SECRET },
+    ...{ authorization: `Bearer ${TOKEN}`, 'apollo-federation-include-trace': 'ftv1', tracestate: 'canary=header' },
+    ...Object.fromEntries(['cookie', 'x-forwarded-for', 'user-agent', 'traceparent'].map((name) => [name, 'canary'])),
+    ...headers,
+  };
+  const init = { method: 'POST', headers: sent, body: body ?? JSON.stringify(operation) };
+  const response = await fetch(subgraph.url + path, init);
   const text = await response.text();
   const { data, errors = [], extensions } = JSON.parse(text);
   const trace = Buffer.from(extensions?.ftv1 ?? '', 'base64').toString('latin1');
@@ -111,43 +108,39 @@ async function ask({ headers, body, path = '/graphql', ...operation }: Asking) {
 const FIELDS = 'id maintenanceId startTime finishTime createdTime description contact feedback pictureUrls state';
 const ENTITIES = `query ($r: [_Any!]!) { _entities(representations: $r) { ... on Maintenance { ${FIELDS} } } }`;
 const CREATE = `mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { maintenance { ${FIELDS} } } }`;
+const LISTED = 'get_maintenance_list';
 const LIST = `{ maintenances(residenceId: "r") { ${FIELDS} } }`;
 const INPUT = {
   ...{ residenceId: 'r', startTime: '2024-01-16T13:32:45Z', finishTime: '2024-01-17T13:32:45Z' },
   ...{ description: OWN, contact: OWN, pictureFilenames: [OWN] },
 };
-const list = (args: string) => `{ maintenances(${args}) { id } }`;
 const create = (input: unknown): Asking => ({ query: CREATE, variables: { input } });
 const represent = (...r: unknown[]): Asking => ({ query: ENTITIES, variables: { r } });
 const deletion = (ids: string) => `mutation { deleteMaintenances(ids: ${ids}) { failures { code message outcome } } }`;
-const readsOf = (r: string): Asking[] => [
+/** Three reads and three writes. */
+const operationsOn = (r: string): Asking[] => [
   { query: LIST.replace('"r"', `"${r}"`) },
   { query: `{ maintenance(id: "${r}:m") { ${FIELDS} } }` },
   represent({ __typename: 'Maintenance', id: `${r}:m`, description: OWN }),
-];
-const writesOf = (r: string): Asking[] => [
   create({ ...INPUT, residenceId: r }),
   { query: `mutation { deleteMaintenance(id: "${r}:m") { id } }` },
   { query: deletion(`["${r}:m", "${r}:n"]`) },
 ];
 
 const succeed: Fault = ({ command }) => {
-  const results: Record<string, unknown> = {
-    get_maintenance_list: ['m', 'n', '', undefined].map((id) => ({ ...TICKET, maintenance_id: id })),
-    get_maintenance_info: TICKET,
-    create_maintenance_info: { maintenance_id: 'm' },
-  };
-  return { headers: LEAKY_HEADERS, body: { success: true, result: results[command] ?? {} } };
+  const list = ['m', 'n', '', undefined].map((id) => ({ ...TICKET, maintenance_id: id }));
+  const result = command === LISTED ? list : { ...TICKET, maintenance_id: 'm' };
+  return { headers: LEAKY_HEADERS, body: { success: true, result } };
 };
-const answers =
-  (status: number, body: unknown, headers: Record<string, string> = LEAKY_HEADERS): Fault =>
-  () => ({ status, body, headers });
-const does =
-  (act: (response: Parameters<Fault>[1]) => void): Fault =>
-  (_, response) => {
+function answers(status: number, body: unknown, headers: Record<string, string> = LEAKY_HEADERS): Fault {
+  return () => ({ status, body, headers });
+}
+function does(act: (response: Parameters<Fault>[1]) => void): Fault {
+  return (_, response) => {
     act(response);
     return 'taken';
   };
+}
 const NO_HTTP = does((response) => response.socket?.end(`HTTP/1.1 200 OK\r\n${UPSTREAM}\r\n\r\n`));
 const RESET = does((response) => response.socket?.resetAndDestroy());
 const CUT_OFF = does((response) => {
@@ -162,11 +155,11 @@ describe('the production server leaks nothing', () => {
 
   it('of a ticket outside of `data`', async () => {
     upstream.fail(succeed);
-    for (const asked of [...readsOf('r'), ...writesOf('r')]) {
+    for (const [index, asked] of operationsOn('r').entries()) {
       const answer = await ask(asked);
       expect([answer.codes, answer.isTraced]).toEqual([[], true]);
       expect(answer.withoutData).not.toMatch(/canary/i);
-      if (readsOf('r').some(({ query }) => query === asked.query)) expect(answer.data).toContain(TEXTS.description);
+      if (index < 3) expect(answer.data).toContain(TEXTS.description);
     }
   });
 
@@ -184,7 +177,7 @@ describe('the production server leaks nothing', () => {
     ['a reply that is cut off', CUT_OFF, UNAVAILABLE],
   ])('of a faulty reply: %s', async (_, fault, code) => {
     upstream.fail(fault);
-    for (const asked of [...readsOf('r'), ...writesOf('r')]) {
+    for (const asked of operationsOn('r')) {
       const answer = await ask(asked);
       expect([answer.distinctCodes, answer.isTraced]).toEqual([[code], true]);
       expect(answer.all).not.toMatch(LEAK);
@@ -193,17 +186,11 @@ describe('the production server leaks nothing', () => {
 
   it('of members that cannot be decoded, beside decoded members', async () => {
     const bad = Object.fromEntries(Object.keys(TICKET).map((name) => [name, { text: `${DATA} ${UPSTREAM}` }]));
-    const partly = {
-      ...TICKET,
-      maintenance_id: 'm',
-      state: `${DATA}-state`,
-      start_time: `2024-01-16 13:32:45 ${DATA}`,
-    };
-    const list = [{ ...bad, maintenance_id: 'm' }, bad, UPSTREAM, { ...partly, ...MIXED_PICTURES }];
-    upstream.fail(({ command }) => {
-      return { body: { success: true, result: command === 'get_maintenance_list' ? list : bad } };
-    });
-    for (const [index, asked] of readsOf('r').entries()) {
+    const texts = { state: `${DATA}-state`, start_time: `2024-01-16 13:32:45 ${DATA}` };
+    const partly = { ...TICKET, ...texts, maintenance_id: 'm', maintenance_picture_url: [DATA, { url: DATA }] };
+    const list = [{ ...bad, maintenance_id: 'm' }, bad, UPSTREAM, partly];
+    upstream.fail(({ command }) => ({ body: { success: true, result: command === LISTED ? list : bad } }));
+    for (const [index, asked] of operationsOn('r').slice(0, 3).entries()) {
       const answer = await ask(asked);
       expect(answer.codes).toEqual(Array(index === 0 ? 11 : 8).fill(INVALID));
       expect(answer.withoutData).not.toMatch(LEAK);
@@ -213,63 +200,44 @@ describe('the production server leaks nothing', () => {
   });
 
   it('of an unforeseen error', async () => {
-    for (const asked of [...readsOf('unforeseen'), ...writesOf('unforeseen')]) {
+    for (const asked of operationsOn('unforeseen')) {
       const answer = await ask(asked);
       expect(answer.distinctCodes).toEqual(['INTERNAL_SERVER_ERROR']);
       expect(answer.all).not.toMatch(LEAK);
     }
   });
 
-  it.each<[string, Asking, string]>([
-    ['a missing token', { query: LIST, headers: { authorization: '' } }, 'UNAUTHENTICATED'],
-    ['two tokens', { query: LIST, headers: { authorization: `Bearer ${TOKEN} ${TOKEN}` } }, 'UNAUTHENTICATED'],
+  const ids = Array.from({ length: 60 }, () => ({ id: OWN }));
+  const DELETE_IDS = deletion('$ids').replace('n', 'n ($ids: [ID!]!)');
+  const [VALIDATION, RESOLUTION] = ['GRAPHQL_VALIDATION_FAILED', 'OPERATION_RESOLUTION_FAILURE'];
+  it.each<[string, Asking, string, RegExp?]>([
+    ['a malformed token', { query: LIST, headers: { authorization: `Bearer ${TOKEN} ${TOKEN}` } }, 'UNAUTHENTICATED'],
     ['a malformed id', { query: `{ maintenance(id: "${OWN}") { id } }` }, 'BAD_USER_INPUT'],
     ['a blank contact', create({ ...INPUT, contact: ' ' }), 'BAD_USER_INPUT'],
     ['a representation of an unknown type', represent({ __typename: OWN, id: OWN }), 'BAD_USER_INPUT'],
     ['a representation that is a text', represent(OWN), 'BAD_USER_INPUT'],
     ['too many representations', represent(...Array(1001).fill(OWN)), 'BAD_USER_INPUT'],
     ['invalid JSON', { body: `{"query":"${OWN}", ${TOKEN}` }, 'BAD_REQUEST'],
-    ['__proto__', { body: `{"query":"{ ${OWN} }","variables":{"__proto__":{"x":"${OWN}"}}}` }, 'BAD_REQUEST'],
     ['over 1 MB', { body: JSON.stringify({ query: OWN.repeat(110_000) }) }, 'BAD_REQUEST'],
     ['another content type', { body: OWN, headers: { 'content-type': `text/${OWN}` } }, 'BAD_REQUEST'],
     ['an unknown path', { path: `/${OWN}?access_token=${TOKEN}` }, 'NOT_FOUND'],
     ['an invalid escape in the path', { path: `/%${OWN}?access_token=${TOKEN}` }, 'NOT_FOUND'],
     ['a token in the URL', { query: '', path: `/graphql?access_token=${TOKEN}` }, 'BAD_REQUEST'],
     ['a wrong secret', { query: LIST, headers: { 'router-authorization': 'canary' } }, 'ROUTER_UNAUTHENTICATED'],
-  ])('of a request that the subgraph refuses: %s', async (_, asked, code) => {
-    const answer = await ask(asked);
-    expect(answer.codes).toEqual([code]);
-    expect(answer.all).not.toMatch(LEAK);
-  });
-
-  const ALIASES = Array.from({ length: 101 }, (_, i) => `${OWN}${i}: id`);
-  const ids = Array.from({ length: 60 }, () => ({ id: OWN }));
-  const persistedQuery = { version: 1, sha256Hash: OWN };
-  const [VALIDATION, RESOLUTION] = ['GRAPHQL_VALIDATION_FAILED', 'OPERATION_RESOLUTION_FAILURE'];
-  it.each<[string, Asking, string]>([
-    ['an unknown field', { query: `{ ${OWN} }` }, VALIDATION],
-    ['an unknown state', { query: list(`residenceId: "r", states: [${OWN}]`) }, VALIDATION],
-    ['too many aliases', { query: `{ maintenances(residenceId: "r") { ${ALIASES} } }` }, VALIDATION],
-    ['a syntax error', { query: `{ "${OWN}" }` }, 'GRAPHQL_PARSE_FAILED'],
-    ['an unknown operation', { query: 'query A { __typename }', operationName: `${OWN} Müller` }, RESOLUTION],
-    ['a malformed time', create({ ...INPUT, startTime: OWN }), 'BAD_USER_INPUT'],
-    ['an object for a text', create({ ...INPUT, contact: { [OWN]: OWN } }), 'BAD_USER_INPUT'],
-    ['an unknown member', create({ ...INPUT, [OWN]: OWN }), 'BAD_USER_INPUT'],
-    [
-      'objects for ids',
-      { query: deletion('$ids').replace('n', 'n ($ids: [ID!]!)'), variables: { ids } },
-      'BAD_USER_INPUT',
-    ],
+    ['a field unknown to GraphQL', { query: `{ ${OWN} }` }, VALIDATION, LEAK_BUT_OWN],
+    ['an unknown state', { query: LIST.replace(')', `, states: [${OWN}])`) }, VALIDATION, LEAK_BUT_OWN],
+    ['a syntax error', { query: `{ "${OWN}" }` }, 'GRAPHQL_PARSE_FAILED', LEAK_BUT_OWN],
+    ['an unknown operation', { query: 'query A { __typename }', operationName: `${OWN} ü` }, RESOLUTION, LEAK_BUT_OWN],
+    ['a malformed time', create({ ...INPUT, startTime: OWN }), 'BAD_USER_INPUT', LEAK_BUT_OWN],
+    ['an object for a text', create({ ...INPUT, contact: { [OWN]: OWN } }), 'BAD_USER_INPUT', LEAK_BUT_OWN],
+    ['an unknown member', create({ ...INPUT, [OWN]: OWN }), 'BAD_USER_INPUT', LEAK_BUT_OWN],
+    ['objects for ids', { query: DELETE_IDS, variables: { ids } }, 'BAD_USER_INPUT', LEAK_BUT_OWN],
     ['variables that are no object', { query: LIST, variables: OWN }, 'BAD_REQUEST'],
-    [
-      'a persisted query',
-      { body: JSON.stringify({ extensions: { persistedQuery } }) },
-      'PERSISTED_QUERY_NOT_SUPPORTED',
-    ],
-  ])('but the caller’s own words, of a request that GraphQL refuses: %s', async (_, asked, code) => {
+  ])('of a refused request, except the caller’s own words in GraphQL’s messages: %s', async (...row) => {
+    const [, asked, code, leak = LEAK] = row;
     const answer = await ask(asked);
     expect(answer.distinctCodes).toEqual([code]);
-    expect(answer.all).not.toMatch(LEAK_BUT_OWN);
+    expect(answer.all).not.toMatch(leak);
     expect(upstream.commands()).toEqual([]);
   });
 
@@ -304,7 +272,7 @@ it('the production server leaks nothing of a reply that does not end', async () 
   // Time is short in this test only: a slow machine must not turn another fault into a timeout.
   await start({ ATTEMPT_TIMEOUT_MS: '300' });
   upstream.fail(ENDLESS);
-  for (const asked of [...readsOf('r').slice(0, 1), ...writesOf('r').slice(0, 1)]) {
+  for (const asked of [{ query: LIST }, create(INPUT)]) {
     const answer = await ask(asked);
     expect(answer.codes).toEqual(['UPSTREAM_TIMEOUT']);
     expect(answer.all).not.toMatch(LEAK);
