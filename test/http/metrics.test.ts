@@ -18,6 +18,9 @@ import { settle, until } from '../support/wait.ts';
 const R = EXAMPLE.residenceId;
 const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
 const SECRET = { 'router-authorization': ROUTER_SECRET };
+const COUNT = 'http_server_request_duration_seconds_count';
+const OPERATIONS = 'maintenance_operations_total';
+const POSTED = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
 const running: Subgraph[] = [];
 
 async function start(env: NodeJS.ProcessEnv = {}) {
@@ -41,7 +44,7 @@ async function holdCommand({ upstream, ask }: Subgraph, query = LIST) {
   };
 }
 
-describe('gauges', () => {
+describe('the gauges', () => {
   const GAUGES = ['http_server_active_requests', 'maintenance_commands_in_flight', 'maintenance_commands_queued'];
   const MEMORY = 'maintenance_memory_held_bytes';
 
@@ -80,20 +83,18 @@ describe('gauges', () => {
 });
 
 describe('the metrics of requests and commands', () => {
-  const METHOD_OTHER = { method: 'PROPFIND', headers: SECRET };
-  it.each<[string, RequestInit | undefined, string[], string?]>([
-    ['/graphql', { method: 'POST' }, ['POST', '/graphql', '401'], 'ROUTER_UNAUTHENTICATED'],
-    ['/health/live?a=b', undefined, ['GET', '/health/live', '200']],
-    ['/health/ready', undefined, ['GET', '/health/ready', '200']],
-    ['/canary', { headers: SECRET }, ['GET', '', '404']],
-    ['/canary', METHOD_OTHER, ['_OTHER', '', '404']],
-  ])('count %s with %j as %j', async (path, init, [method = '', route = '', status = ''], code = '') => {
+  const OTHER = { method: 'PROPFIND', headers: SECRET };
+  it.each<[string, RequestInit | undefined, string, string, string, string?]>([
+    ['/graphql', { method: 'POST' }, 'POST', '/graphql', '401', 'ROUTER_UNAUTHENTICATED'],
+    ['/health/live?a=b', undefined, 'GET', '/health/live', '200'],
+    ['/health/ready', undefined, 'GET', '/health/ready', '200'],
+    ['/canary', OTHER, '_OTHER', '', '404'],
+  ])('count %s with %j as %s "%s" with %s', async (path, init, http_request_method, http_route, status, code = '') => {
     const { url } = await start();
     await (await fetch(url + path, init)).text();
-    const labels = { http_request_method: method, http_route: route, http_response_status_code: status };
-    const name = writeSample('http_server_request_duration_seconds_count', { ...labels, url_scheme: 'http' });
+    const labels = { http_request_method, http_route, http_response_status_code: status, url_scheme: 'http' };
     const samples = await scrape(url);
-    expect(samples.get(name)).toBe(1);
+    expect(samples.get(writeSample(COUNT, labels))).toBe(1);
     if (code) expect(samples.get(writeSample('maintenance_requests_refused_total', { code }))).toBe(1);
   });
 
@@ -104,27 +105,25 @@ describe('the metrics of requests and commands', () => {
     const samples = await scrape(subgraph.url);
     expect(samples.get(writeSample('maintenance_requests_refused_total', { code: 'OVERLOADED' }))).toBe(1);
     expect(samples.get('http_server_active_requests')).toBe(1);
-    expect([...samples].find(([name]) => /^http_server_\w+_count.*code="503"/.test(name))?.[1]).toBe(1);
-    expect((await fetch(`${subgraph.url}/metrics`, { method: 'HEAD', headers: SECRET })).status).toBe(200);
+    expect(samples.get(writeSample(COUNT, { ...POSTED, http_response_status_code: '503' }))).toBe(1);
     await release();
   });
 
-  it.each(['http_server', 'http_client'])('have the buckets of %s_request_duration_seconds', async (kind) => {
+  it('have edges of buckets at the default time limits', async () => {
     const subgraph = await start();
     await subgraph.ask(LIST);
     const text = await (await fetchMetrics(subgraph.url)).text();
-    const pattern = new RegExp(`^${kind}_request_duration_seconds_bucket\\{le="([^"]+)"`, 'gm');
-    const bounds = new Set([...text.matchAll(pattern)].map(([, bound]) => bound));
-    const fast = ['0.005', '0.01', '0.025', '0.05', '0.075', '0.1', '0.25', '0.5', '0.75'];
-    expect([...bounds]).toEqual([...fast, '1', '1.5', '2', '3', '5', '7.5', '10', '+Inf']);
+    const fast = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75];
+    for (const kind of ['http_server', 'http_client']) {
+      const bounds = text.matchAll(new RegExp(`^${kind}_request_duration_seconds_bucket\\{le="([^"]+)"`, 'gm'));
+      const edges = new Set([...bounds].map(([, bound]) => Number(bound?.replace('+Inf', 'Infinity'))));
+      expect([kind, ...edges]).toEqual([kind, ...fast, 1, 1.5, 2, 3, 5, 7.5, 10, Number.POSITIVE_INFINITY]);
+    }
   });
 
-  it.each([
-    ['https://api.example.com', 443],
-    ['http://api.example.com', 80],
-    ['http://api.example.com:8080', 8080],
-  ])('name %s by its host and its port', (origin, port) => {
-    expect(readEndpoint(origin)).toEqual({ address: 'api.example.com', port });
+  it('name the command API by its host and its port, without a port by the default port', () => {
+    expect(readEndpoint('https://api.example.com')).toEqual({ address: 'api.example.com', port: 443 });
+    expect(readEndpoint('http://api.example.com')).toEqual({ address: 'api.example.com', port: 80 });
   });
 
   it('get no new label values from a caller', async () => {
@@ -145,15 +144,14 @@ describe('the metrics of requests and commands', () => {
 describe('from the start, /metrics', () => {
   it('has the series that alerts need, at 0', async () => {
     const samples = await scrape((await start()).url);
-    const route = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
     const codes = ['OK', 'INTERNAL_SERVER_ERROR', 'UPSTREAM_TIMEOUT', 'UNAUTHENTICATED', 'COMMAND_REJECTED'];
     const flaws = [{ kind: 'envelope' }, { kind: 'member', member: 'state' }];
     const names = [
-      ...['500', '503'].map((http_response_status_code) =>
-        writeSample('http_server_request_duration_seconds_count', { ...route, http_response_status_code }),
-      ),
-      ...['query', 'mutation'].flatMap((graphql_operation_type) =>
-        codes.map((code) => writeSample('maintenance_operations_total', { graphql_operation_type, code })),
+      ...['500', '503'].map((status) => writeSample(COUNT, { ...POSTED, http_response_status_code: status })),
+      ...codes.flatMap((code) =>
+        ['query', 'mutation'].map((graphql_operation_type) =>
+          writeSample(OPERATIONS, { graphql_operation_type, code }),
+        ),
       ),
       ...COMMANDS.flatMap((command) => [
         ...codes.map((outcome) => writeSample('maintenance_commands_total', { command, outcome })),
@@ -167,13 +165,14 @@ describe('from the start, /metrics', () => {
     const samples = await scrape((await start()).url);
     const version = { service_name: 'maintenance-subgraph', service_version: manifest.version };
     const heap = getHeapStatistics().heap_size_limit;
-    expect(samples.get(writeSample('target_info', version))).toBe(1);
-    expect(samples.get('nodejs_heap_size_limit_bytes')).toBe(heap);
-    expect(samples.get('maintenance_memory_limit_bytes')).toBe(Math.floor(heap / 16));
+    const names = [
+      writeSample('target_info', version),
+      'nodejs_heap_size_limit_bytes',
+      'maintenance_memory_limit_bytes',
+    ];
+    expect(names.map((name) => samples.get(name))).toEqual([1, heap, Math.floor(heap / 16)]);
     expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(1e7);
-    expect([...samples.keys()]).toEqual(
-      expect.arrayContaining(['process_cpu_seconds_total', 'nodejs_eventloop_lag_max_seconds']),
-    );
+    expect(samples.get('nodejs_eventloop_lag_max_seconds')).toBeGreaterThanOrEqual(0);
   });
 });
 
@@ -185,13 +184,11 @@ it('serves GET /metrics on PORT without METRICS_PORT, in Prometheus’ text form
 });
 
 describe('METRICS_PORT', () => {
-  const PATHS = ['/metrics', '/%6detrics', '/metrics?x', '/metrics;x', '//metrics', 'http://x/metrics'];
-
   it('serves /metrics alone and without the secret, and PORT no longer does', async () => {
     const { url, metricsPort } = await start({ METRICS_PORT: '0' });
     const own = `http://127.0.0.1:${metricsPort}`;
     expect((await fetchMetrics(own, {})).status).toBe(200);
-    for (const path of PATHS) {
+    for (const path of ['/metrics', '/%6detrics', '/metrics?x', '//metrics', 'http://x/metrics']) {
       const head = [`GET ${path} HTTP/1.1`, 'host: x', 'connection: close', `router-authorization: ${ROUTER_SECRET}`];
       expect([path, (await sendBytes(url, request(head)))[0]?.status]).toEqual([path, 404]);
     }
@@ -203,8 +200,8 @@ describe('METRICS_PORT', () => {
 
   it('refuses other requests without their body, outside of MAX_REQUESTS_IN_FLIGHT', async () => {
     const { metricsPort, ask } = await start({ METRICS_PORT: '0', MAX_REQUESTS_IN_FLIGHT: '1' });
-    const head = ['POST /x HTTP/1.1', 'host: x', 'content-length: 10'];
-    const [answer] = await sendBytes(`http://127.0.0.1:${metricsPort}`, `${request(head)}1`);
+    const bytes = request(['POST /x HTTP/1.1', 'host: x', 'content-length: 10'], '');
+    const [answer] = await sendBytes(`http://127.0.0.1:${metricsPort}`, bytes);
     expect([answer?.status, answer?.headers.get('connection')]).toEqual([404, 'close']);
     expect((await ask(LIST)).status).toBe(200);
   });
