@@ -20,6 +20,7 @@ import { WIRE } from '../support/wire.ts';
 
 const R = EXAMPLE.residenceId;
 const LISTED = 'get_maintenance_list';
+const SECONDS = 'request_duration_seconds_count';
 const BATCH = 'batch_delete_maintenance_info';
 const [SERVER, CLIENT] = [2, 3];
 const [traceId, ROUTER_SPAN] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
@@ -41,34 +42,28 @@ const REASONS: Readonly<Record<string, string>> = {
 
 type Result = number | string;
 
-/** The record of a command; by default, of a successful list. */
-interface Made {
-  readonly name?: string;
-  /** Tells commands of the same name apart. */
-  readonly residence?: string;
-  /** The status of each attempt, or its error. */
-  readonly attempts?: readonly Result[];
-  readonly code?: string;
-  readonly detail?: Result | undefined;
-  readonly upstreamCode?: string;
-  readonly flaws?: readonly { kind: string; member?: string }[];
-  readonly dropped?: number;
-}
+/** A command, by default a successful list. `residence` identifies commands of one name. `attempts` are statuses or errors. */
+type Made = Partial<Record<'name' | 'residence' | 'code' | 'upstreamCode', string>> & {
+  attempts?: readonly Result[];
+  detail?: Result | undefined;
+  flaws?: readonly { kind: string; member?: string }[];
+  dropped?: number;
+};
 
-/** The record of an operation; by default, of a successful query without a name. */
-interface Expected {
-  readonly type?: string | undefined;
-  readonly name?: string;
-  readonly status?: number;
-  readonly level?: number;
-  /** The gravest first. */
-  readonly codes?: readonly string[];
-  /** Failed commands first. */
-  readonly commands?: readonly Made[];
-  readonly env?: NodeJS.ProcessEnv;
-  /** Whether the caller leaves once the command API has received the command. */
-  readonly leaves?: boolean;
-}
+/**
+ * An operation, by default a successful query without a name. The gravest code and the failed commands are first. `leaves`:
+ * its caller leaves once the command API has received the command.
+ */
+type Expected = {
+  type?: string | undefined;
+  name?: string;
+  status?: number;
+  level?: number;
+  codes?: readonly string[];
+  commands?: readonly Made[];
+  env?: NodeJS.ProcessEnv;
+  leaves?: boolean;
+};
 
 const list = (residenceId: string, fields = 'id') => `maintenances(residenceId: "${residenceId}") { ${fields} }`;
 const lists = (...ids: string[]) => `{ ${ids.map((id, index) => `a${index}: ${list(id)}`).join(' ')} }`;
@@ -107,12 +102,12 @@ const NO_GZIP = answers({ headers: { 'content-encoding': 'gzip' }, body: 'no gzi
 const RETRY_LATER = answers({ status: 503, headers: { 'retry-after': '5' } });
 const SHORT_TIME = { ATTEMPT_TIMEOUT_MS: '400', OPERATION_TIMEOUT_MS: '600' };
 const SHORT_QUEUE = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '2' };
-
 const FAILED_B = { ...failed(UNAVAILABLE, [500]), residence: 'b' };
-const FAILED_BATCH = {
-  ...warn(UNAVAILABLE, { ...FAILED_B, name: BATCH }, { name: BATCH, residence: R }),
-  type: 'mutation',
-};
+const BATCHES = [
+  { ...FAILED_B, name: BATCH },
+  { name: BATCH, residence: R },
+];
+const FAILED_BATCH = { ...warn(UNAVAILABLE, ...BATCHES), type: 'mutation' };
 const TWO_CODES = { ...warn(UNAVAILABLE, FAILED_B, { residence: R }), codes: [UNAVAILABLE, 'BAD_USER_INPUT'] };
 const BUSY = {
   env: { ...SHORT_TIME, ...SHORT_QUEUE },
@@ -200,29 +195,25 @@ async function countSince(before: Samples, { url }: Subgraph): Promise<string[]>
 }
 
 function countRequest(status: Result): string {
-  const route = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
-  const labels = { ...route, http_response_status_code: `${status}` };
-  return writeSample('http_server_request_duration_seconds_count', labels);
+  const labels = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
+  return writeSample(`http_server_${SECONDS}`, { ...labels, http_response_status_code: `${status}` });
 }
-const countOperation = (graphql_operation_type: string, code: string) =>
-  writeSample('maintenance_operations_total', { graphql_operation_type, code });
-const countCommand = (command: string, outcome: string) =>
-  writeSample('maintenance_commands_total', { command, outcome });
 function countAttempt({ upstream }: Subgraph, command: string, result: Result): string {
   const { hostname: server_address, port: server_port } = new URL(upstream.url);
   const outcome = typeof result === 'number' ? { http_response_status_code: `${result}` } : { error_type: result };
   const labels = { http_request_method: 'POST', server_address, server_port, command, ...outcome };
-  return writeSample('http_client_request_duration_seconds_count', labels);
+  return writeSample(`http_client_${SECONDS}`, labels);
 }
 
 function expectedCounts(subject: Subgraph, { type, status = 200, leaves, codes = [], commands = [] }: Expected) {
   const perCommand = commands.flatMap(({ name: command = LISTED, attempts = [200], code = 'OK', flaws = [] }) => [
-    countCommand(command, code),
+    writeSample('maintenance_commands_total', { command, outcome: code }),
     ...attempts.map((result) => countAttempt(subject, command, result)),
     ...attempts.slice(0, -1).map((result) => writeSample('maintenance_retries_total', { reason: `${result}` })),
     ...flaws.map((flaw) => writeSample('maintenance_invalid_replies_total', { command, ...flaw })),
   ]);
-  const operation = countOperation(type ?? 'unknown', codes[0] ?? 'OK');
+  const labels = { graphql_operation_type: type ?? 'unknown', code: codes[0] ?? 'OK' };
+  const operation = writeSample('maintenance_operations_total', labels);
   return [countRequest(leaves ? '' : status), operation, ...perCommand].sort();
 }
 
@@ -329,8 +320,8 @@ describe('the log, the metrics and the spans report', () => {
       expect([headers.tracestate, headers.baggage]).toEqual([undefined, undefined]);
     }
     if (line.errorIds) {
-      const told = (answer?.errors ?? []).map(({ extensions }) => extensions.errorId);
-      const errorIds = [...told, logs()[0]?.errorId, operation?.attributes['graphql.error.id']];
+      const inAnswer = (answer?.errors ?? []).map(({ extensions }) => extensions.errorId);
+      const errorIds = [...inAnswer, logs()[0]?.errorId, operation?.attributes['graphql.error.id']];
       expect(errorIds).toEqual(errorIds.map(() => line.errorIds?.[0]));
     }
   });
@@ -359,14 +350,12 @@ describe('the log, the metrics and the spans report', () => {
     const logged = subgraph.logs().flatMap(({ commands }) => commands);
     expect(logged).toHaveLength(2);
     expect(logged).toEqual(expect.arrayContaining([expect.objectContaining(entry), { ...entry, coalesced: true }]));
-    const outcome = firstLeaves ? 'CALLER_GONE' : 'OK';
-    const counted = [
-      ...[countRequest(firstLeaves ? '' : 200), countOperation('query', outcome), countCommand(LISTED, outcome)],
-      ...(firstLeaves ? [] : [countAttempt(subgraph, LISTED, 200)]),
-      ...[countRequest(200), countOperation('query', 'OK')],
-      writeSample('maintenance_reads_coalesced_total', { command: LISTED }),
-    ];
-    expect(await countSince(before, subgraph)).toEqual(counted.sort());
+    const gone: Expected = { leaves: true, ...info('CALLER_GONE', failed('CALLER_GONE', [])) };
+    const counts = [firstLeaves ? gone : { commands: [{}] }, {}].flatMap((operation) =>
+      expectedCounts(subgraph, { type: 'query', ...operation }),
+    );
+    counts.push(writeSample('maintenance_reads_coalesced_total', { command: LISTED }));
+    expect(await countSince(before, subgraph)).toEqual(counts.sort());
     const spans = await takeSpans(4);
     const [sender, sharer] = spans.slice(2).sort((a, b) => a.links.length - b.links.length);
     expect(sender).toMatchObject({ traceId, events: [{ name: 'attempt' }], links: [] });

@@ -6,24 +6,7 @@ import { readText, serve } from '../../dev/command-api.ts';
 
 type Value = Readonly<Record<string, unknown>>;
 type Pairs = readonly { readonly key: string; readonly value: Value }[];
-type RawEvent = { readonly name: string; readonly timeUnixNano: string; readonly attributes: Pairs };
-
-export interface Span {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  /** 2 server, 3 client. */
-  readonly kind: number;
-  readonly attributes: Value;
-  /** Each event with its time in seconds since the start of the span. */
-  readonly events: readonly { readonly name: string; readonly at: number; readonly attributes: Value }[];
-  /** The ids of the linked spans. */
-  readonly links: readonly string[];
-  /** Whether the status is an error. */
-  readonly failed: boolean;
-  readonly resource: Value;
-}
+export type Span = ReturnType<typeof readSpan>;
 
 export async function startCollector() {
   const spans: Span[] = [];
@@ -36,46 +19,44 @@ export async function startCollector() {
     bodies.push(body);
     paths.push(request.url);
     if (fault) return fault(response);
-    if (request.headers['content-type'] === 'application/json') spans.push(...readSpans(body));
+    if (request.headers['content-type'] === 'application/json')
+      for (const { resource, scopeSpans } of JSON.parse(body).resourceSpans)
+        for (const scope of scopeSpans) for (const span of scope.spans) spans.push(readSpan(span, resource));
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
   });
 
-  return {
-    spans,
-    bodies,
-    paths,
-    stop: server.stop,
-    /** Variables that make a process export its spans to this collector without delay. */
-    env: {
-      OTEL_EXPORTER_OTLP_ENDPOINT: server.url,
-      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-      OTEL_BSP_SCHEDULE_DELAY: '10',
-    },
-    /** Handles all further requests with this function. */
-    fail(next: (response: ServerResponse) => void) {
-      fault = next;
-    },
+  /** Variables that make a process export its spans to this collector without delay. */
+  const env = {
+    ...{ OTEL_EXPORTER_OTLP_ENDPOINT: server.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
+    OTEL_BSP_SCHEDULE_DELAY: '10',
   };
+  /** Handles all further requests with this function. */
+  const fail = (next: (response: ServerResponse) => void) => {
+    fault = next;
+  };
+  return { spans, bodies, paths, env, fail, stop: server.stop };
 }
 
-function readSpans(body: string): Span[] {
-  const found: Span[] = [];
-  for (const { resource, scopeSpans } of JSON.parse(body).resourceSpans)
-    for (const { spans } of scopeSpans)
-      for (const { traceId, spanId, parentSpanId, name, kind, startTimeUnixNano, ...span } of spans)
-        found.push({
-          ...{ traceId, spanId, name, kind, ...(parentSpanId && { parentSpanId }) },
-          attributes: readAttributes(span.attributes),
-          events: span.events.map((event: RawEvent) => ({
-            name: event.name,
-            at: Number(BigInt(event.timeUnixNano) - BigInt(startTimeUnixNano)) / 1e9,
-            attributes: readAttributes(event.attributes),
-          })),
-          links: span.links.map((link: Value) => link.spanId),
-          failed: span.status.code === 2,
-          resource: readAttributes(resource.attributes),
-        });
-  return found;
+// biome-ignore lint/suspicious/noExplicitAny: a span in OTLP
+function readSpan({ traceId, spanId, parentSpanId, name, kind, ...span }: any, resource: { attributes: Pairs }) {
+  const start = BigInt(span.startTimeUnixNano);
+  const events: { name: string; timeUnixNano: string; attributes: Pairs }[] = span.events;
+  return {
+    ...{ traceId: String(traceId), spanId: String(spanId), name: String(name) },
+    ...(parentSpanId && { parentSpanId: String(parentSpanId) }),
+    /** 2 server, 3 client. */
+    kind: Number(kind),
+    attributes: readAttributes(span.attributes),
+    /** Each event with its time in seconds since the start of the span. */
+    events: events.map(({ name, timeUnixNano, attributes }) => {
+      return { name, at: Number(BigInt(timeUnixNano) - start) / 1e9, attributes: readAttributes(attributes) };
+    }),
+    /** The ids of the linked spans. */
+    links: span.links.map(({ spanId }: Value) => spanId) as string[],
+    /** Whether the status is an error. */
+    failed: span.status.code === 2,
+    resource: readAttributes(resource.attributes),
+  };
 }
 
 function readAttributes(attributes: Pairs): Value {
