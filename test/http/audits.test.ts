@@ -6,10 +6,10 @@ import { serverAudits } from 'graphql-http';
 import { HEADERS } from '../support/replica.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
-type Failures = Readonly<Record<string, { status: 'notice' | 'warn' | 'error'; http: number; answer: RegExp }>>;
+type Failures = Readonly<Record<string, { status: string; http: number; answer: RegExp }>>;
 
 // CSRF: any page makes a browser send such a GET with the user's cookies. No router uses GET.
-const FORGEABLE = { status: 'notice', http: 400, answer: /potential Cross-Site Request Forgery/ } as const;
+const FORGEABLE = { status: 'notice', http: 400, answer: /potential Cross-Site Request Forgery/ };
 const PLAIN_GET: Failures = { '5A70': FORGEABLE, D6D5: FORGEABLE, '6A70': FORGEABLE };
 
 // These audits ask for `__type`, which production refuses.
@@ -46,11 +46,8 @@ describe.each<[string, NodeJS.ProcessEnv, Record<string, string>, Failures]>([
       const result = await audit();
       const { status = 'ok', http, answer } = failing[id] ?? {};
       const response = result.status === 'ok' ? undefined : result.response;
-      expect({
-        status: result.status,
-        http: response?.status,
-        answer: await response?.text(),
-      }).toEqual({ status, http, answer: answer && expect.stringMatching(answer) });
+      const expected = [status, http, answer && expect.stringMatching(answer)];
+      expect([result.status, response?.status, await response?.text()]).toEqual(expected);
     },
   );
 });

@@ -15,19 +15,19 @@ const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
 const ENTITIES = '($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { maintenances { id } } } }';
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
-const subgraph = useSubgraph({}, [failCommands()]);
+// Time is not under test: a busy machine may need longer for 1,000 commands.
+const PATIENT = { ATTEMPT_TIMEOUT_MS: '29999', OPERATION_TIMEOUT_MS: '30000' };
+const subgraph = useSubgraph(PATIENT, [failCommands()]);
 
 describe('the log line of an operation', () => {
   it('shares one line and one id among the unforeseen errors of many fields', async () => {
     const lists = Array.from({ length: 20 }, (_, i) => `a${i}: maintenances(residenceId: "faulty${i}") { id }`);
     const { errors } = await subgraph.ask(`{ ${lists.join(' ')} }`);
     expect(errors).toHaveLength(20);
-    const [errorId, ...others] = new Set(errors.map(({ extensions }) => extensions.errorId));
-    expect(others).toEqual([]);
-    expect(subgraph.logs()).toMatchObject([
-      { msg: 'unforeseen error', errorId, count: 20 },
-      { msg: 'operation', errorIds: [errorId] },
-    ]);
+    const errorIds = [...new Set(errors.map(({ extensions }) => extensions.errorId))];
+    const [errorId] = errorIds;
+    expect(errorIds).toEqual([errorId]);
+    expect(subgraph.logs()).toMatchObject([{ msg: 'unforeseen error', errorId, count: 20 }, { errorIds }]);
   });
 
   it.each(['5b0c1b9e-6b1f_4.0e', 'a'.repeat(64)])('repeats the request id %s, as the response does', async (id) => {
@@ -36,17 +36,13 @@ describe('the log line of an operation', () => {
     expect(headers.get('x-request-id')).toBe(id);
   });
 
-  it.each([
-    ['a missing id', {}],
-    ['an empty id', { 'x-request-id': '' }],
-    ['an id of 65 characters', { 'x-request-id': 'a'.repeat(65) }],
-    ['an id with other characters', { 'x-request-id': 'a@b' }],
-  ])('has a new UUID in place of %s, as the response does', async (_, headers) => {
-    const answers = [await subgraph.ask(LIST, { headers }), await subgraph.ask(LIST, { headers })];
-    const ids = subgraph.logs().map(({ requestId }) => requestId);
-    expect(ids).toEqual(Array(2).fill(expect.stringMatching(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/)));
-    expect(new Set(ids).size).toBe(2);
-    expect(answers.map((answer) => answer.headers.get('x-request-id'))).toEqual(ids);
+  it('has a new UUID in place of a missing or unsafe id, as the response does', async () => {
+    const given = [{}, ...['', 'a'.repeat(65), 'a@b', 'a@b'].map((id) => ({ 'x-request-id': id }))];
+    const sent: unknown[] = [];
+    for (const headers of given) sent.push((await subgraph.ask(LIST, { headers })).headers.get('x-request-id'));
+    expect(sent).toEqual(given.map(() => expect.stringMatching(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/)));
+    expect(new Set(sent).size).toBe(given.length);
+    expect(subgraph.logs().map(({ requestId }) => requestId)).toEqual(sent);
   });
 
   it.each([
@@ -58,11 +54,9 @@ describe('the log line of an operation', () => {
   });
 
   it('has at most 50 commands and 16 KB, failed commands first, and the number of the others', async () => {
-    subgraph.upstream.fail(({ param }) =>
-      /^r9\d\d$/.test(String(param.residence_id))
-        ? { status: 400, body: { success: false, code: 'x'.repeat(32) } }
-        : { body: { success: true, result: [] } },
-    );
+    const refused = { status: 400, body: { success: false, code: 'x'.repeat(32) } };
+    const listed = { body: { success: true, result: [] } };
+    subgraph.upstream.fail(({ param }) => (/^r9\d\d$/.test(`${param.residence_id}`) ? refused : listed));
     const r = Array.from({ length: 1000 }, (_, index) => ({ __typename: 'Residence', id: `r${index}` }));
     const headers = { 'apollographql-client-name': 'c'.repeat(500), 'apollographql-client-version': 'v'.repeat(500) };
     await subgraph.ask(`query ${'q'.repeat(500)}${ENTITIES}`, { variables: { r }, headers });
@@ -83,9 +77,9 @@ describe('LOG_EVERY', () => {
     for (const id of [R, R, '', R, R, '']) await sampled.ask(LIST.replace(R, id));
     sampled.upstream.fail(() => ({ body: { success: true, result: [{}] } }));
     for (let time = 0; time < 2; time++) await sampled.ask(LIST);
-    const codes = [[], ['BAD_USER_INPUT'], [], ['BAD_USER_INPUT'], [], []];
-    expect(sampled.logs().map((line) => line.codes)).toEqual(codes);
-    expect(sampled.logs().map(({ level }) => level)).toEqual([30, 30, 30, 30, 40, 40]);
+    const [info, refused, flawed] = ['30 ', '30 BAD_USER_INPUT', '40 '];
+    const lines = [info, refused, info, refused, flawed, flawed];
+    expect(sampled.logs().map(({ level, codes }) => `${level} ${codes}`)).toEqual(lines);
   });
 });
 
@@ -99,10 +93,7 @@ it('drops the message of an error, and every field that is not on the list', () 
   logger.warn({ ...canaries, err: error, durationMs: 1 }, 'something');
   const service = { hostname: hostname(), service: 'maintenance-subgraph', version: manifest.version };
   const line = { time: expect.any(Number), ...service, err: { type: 'Error', stack: expect.any(String) } };
-  const [bare, worded] = [
-    { ...line, level: 50, msg: 'unexpected' },
-    { ...line, level: 40, msg: 'something' },
-  ];
-  expect(lines).toEqual([bare, bare, { ...worded, durationMs: 1 }]);
+  const bare = { ...line, level: 50, msg: 'unexpected' };
+  expect(lines).toEqual([bare, bare, { ...line, level: 40, msg: 'something', durationMs: 1 }]);
   expect(JSON.stringify(lines)).not.toContain('canary');
 });

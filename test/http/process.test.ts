@@ -86,12 +86,14 @@ describe('npm start', () => {
     expect(server.output()).toMatch(/"msg":"stopping"[\s\S]+"msg":"stopped"/);
   });
 
+  const HEAD = Object.entries({ host: 'x', ...HEADERS }).map(([name, value]) => `${name}: ${value}`);
+  const sent = request(['POST /graphql HTTP/1.1', ...HEAD], JSON.stringify({ query: LIST }));
+
   it('cuts off requests that take longer than an operation may, and exits with 0', async () => {
     const { server, url, address } = await serve({ ATTEMPT_TIMEOUT_MS: '100', OPERATION_TIMEOUT_MS: '200' });
     const socket = net.connect(address).on('error', () => {});
     const closed = new Promise((resolve) => socket.once('close', resolve));
-    const head = ['POST /graphql HTTP/1.1', 'host: x', `router-authorization: ${ROUTER_SECRET}`];
-    socket.write(request([...head, 'content-type: application/json'], '{"query":""}').subarray(0, -1));
+    socket.write(sent.subarray(0, -1));
     await fetch(`${url}/health/live`);
     expect(await stop(server)).toBe(0);
     await closed;
@@ -99,8 +101,6 @@ describe('npm start', () => {
 
   it.each([10, 0])('answers a request of which %d bytes came before SIGTERM', async (bytes) => {
     const { server, url, address } = await serve();
-    const head = Object.entries({ host: 'x', ...HEADERS }).map(([name, value]) => `${name}: ${value}`);
-    const sent = request(['POST /graphql HTTP/1.1', ...head], JSON.stringify({ query: LIST }));
     const socket = net.connect(address);
     const chunks = socket.toArray();
     await once(socket, 'connect');
@@ -122,8 +122,8 @@ describe('npm start', () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     cleanups.push(() => agent.destroy());
     const ask = async (query: string) => {
-      const body = JSON.stringify({ query });
-      return JSON.parse((await agentRequest(agent, `${url}/graphql`, { headers: HEADERS, body })).text);
+      const sent = { headers: HEADERS, body: JSON.stringify({ query }) };
+      return JSON.parse((await agentRequest(agent, `${url}/graphql`, sent)).text);
     };
     await ask('{ __typename }');
     // The server closes the connections for which it has no socket.
@@ -145,9 +145,9 @@ describe('npm start', () => {
 
   it('finishes a write whose caller has left', async () => {
     const { upstream, server, url } = await serve();
-    const { promise, resolve: release } = Promise.withResolvers<void>();
+    let release = (): unknown => undefined;
     upstream.fail((_, response) => {
-      void promise.then(() => response.end('{"success":true,"result":{}}'));
+      release = () => response.end('{"success":true,"result":{}}');
       return 'taken';
     });
     const caller = new AbortController();
@@ -184,11 +184,11 @@ describe('npm start', () => {
     });
     let answered = 0;
     const failures: unknown[] = [];
-    const askUntilClosed = async (_: unknown, index: number) => {
-      const body = JSON.stringify({ query: index % 2 ? SLOW : LIST });
+    const askUntilClosed = async (_: unknown, index: number): Promise<void> => {
+      const sent = { headers: HEADERS, body: JSON.stringify({ query: index % 2 ? SLOW : LIST }) };
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       for (let connection: string | undefined; connection !== 'close'; answered++) {
-        const { status, headers, text } = await agentRequest(agent, `${url}/graphql`, { headers: HEADERS, body });
+        const { status, headers, text } = await agentRequest(agent, `${url}/graphql`, sent);
         if (status !== 200 || text.includes('"errors"')) failures.push(text);
         connection = headers.connection;
       }
@@ -223,12 +223,10 @@ describe('npm start', () => {
   });
 
   it('logs its address, the command API, the port of its metrics, and that its secret is short', async () => {
-    const env = { HOST: '::1', ROUTER_SECRET: 'short-canary', METRICS_PORT: '0' };
-    const { upstream, server, url } = await serve(env);
+    const { upstream, server, url } = await serve({ HOST: '::1', ROUTER_SECRET: 'short-canary', METRICS_PORT: '0' });
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
-    const [, origin, port] = await server.until(
-      /"commandApiUrl":"([^"]+)","metricsPort":(\d+),"url":"http:\/\/\[::1\]:\d+"/,
-    );
+    const ready = /"commandApiUrl":"([^"]+)","metricsPort":(\d+),"url":"http:\/\/\[::1\]:\d+"/;
+    const [, origin, port] = await server.until(ready);
     expect(origin).toBe(upstream.url);
     expect((await fetch(`http://[::1]:${port}/metrics`)).status).toBe(200);
     expect(server.output()).toMatch(/"level":40.+"msg":"ROUTER_SECRET is shorter than 16 characters"/);
@@ -236,28 +234,23 @@ describe('npm start', () => {
   });
 });
 
-describe('a program that cannot start', () => {
-  async function expectFailure(file: string, env: NodeJS.ProcessEnv, message: string): Promise<void> {
-    const program = run(file, env);
-    expect(await program.exit).toBe(1);
-    expect(program.output()).toEqual(expect.stringMatching(new RegExp(`^${message}\\n$`)));
-  }
-
-  it('prints every fault of its environment, without a stack', async () => {
-    const faults = ['PORT must be .+', 'COMMAND_API_URL is missing: .+', 'ROUTER_SECRET is missing: .+'];
-    await expectFailure('src/main.ts', { PORT: 'x' }, ['Invalid environment:', ...faults].join('\n  '));
-  });
-
-  it('prints that its host is unknown, without a stack', async () => {
-    const message = 'Cannot listen: .*no-such-host.invalid. Check HOST and PORT.';
-    await expectFailure('src/main.ts', { ...ENV, HOST: 'no-such-host.invalid' }, message);
-  });
-
-  it.each(['src/main.ts', 'dev/main.ts'])('prints which port is taken, without a stack: %s', async (file) => {
-    const { address } = await serve();
-    const message = `Port ${address.port} is in use. Set PORT or METRICS_PORT to a free port.`;
-    await expectFailure(file, { ...ENV, PORT: String(address.port) }, message);
-  });
+const FAULTS = ['PORT must be .+', 'COMMAND_API_URL is missing: .+', 'ROUTER_SECRET is missing: .+'].join('\n  ');
+const IN_USE = /^Port \d+ is in use. Set PORT or METRICS_PORT to a free port.\n$/;
+it.each<[string, string, (taken: string) => NodeJS.ProcessEnv, RegExp]>([
+  ['a faulty environment', 'src/main.ts', () => ({ PORT: 'x' }), new RegExp(`^Invalid environment:\n  ${FAULTS}\n$`)],
+  [
+    'an unknown host',
+    'src/main.ts',
+    () => ({ ...ENV, HOST: 'x.invalid' }),
+    /^Cannot listen: .*x.invalid. Check .+\.\n$/,
+  ],
+  ['a taken port', 'src/main.ts', (PORT) => ({ ...ENV, PORT }), IN_USE],
+  ['a taken port', 'dev/main.ts', (PORT) => ({ ...ENV, PORT }), IN_USE],
+])('%s stops the start of %s with a message and without a stack', async (_, file, env, message) => {
+  const { address } = await serve();
+  const program = run(file, env(String(address.port)));
+  expect(await program.exit).toBe(1);
+  expect(program.output()).toMatch(message);
 });
 
 /** Starts the server with its log at `stdout`. SIGUSR2 runs `crash`. */
@@ -305,9 +298,8 @@ describe('the log', () => {
       return server.output().includes('"operationName":"Again"');
     });
     const lines = server.output().split('\n').slice(0, -1);
-    const kept = lines.filter((line) => JSON.parse(line).operationName === LONG_NAME);
-    expect(kept.length).toBeGreaterThan(0);
-    expect(kept.length).toBeLessThan(OPERATIONS);
+    const kept = lines.filter((line) => JSON.parse(line).operationName === LONG_NAME).length;
+    expect([kept > 0, kept < OPERATIONS]).toEqual([true, true]);
     expect(await stop(server)).toBe(0);
     expect(server.output()).toMatch(/"msg":"stopped"\}\n$/);
   });
@@ -316,10 +308,10 @@ describe('the log', () => {
 const IMAGE = /^CMD (.+)$/m.exec(readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8'))?.[1] ?? '';
 
 it.each([
-  ['npm start', argumentsOf('src/main.ts'), /"msg":"ready"/],
+  ['npm start', argumentsOf('src/main.ts'), READY],
   ['npm run dev', argumentsOf('dev/main.ts'), /Operation +/],
   ['npm run supergraph', argumentsOf('dev/supergraph.ts'), /Operation +/],
-  ['the image', JSON.parse(IMAGE).slice(1), /"msg":"ready"/],
+  ['the image', JSON.parse(IMAGE).slice(1), READY],
 ])('%s opens no inspector at SIGUSR1 and keeps running', async (_, args, ready) => {
   const server = watch(start(process.execPath, args, ENV));
   await server.until(ready);
@@ -334,10 +326,8 @@ it.each(['start', 'dev', 'supergraph'])('npm run %s on an older Node asks for No
   cleanups.push(() => rmSync(folder, { recursive: true }));
   // An older Node has neither this version nor this option.
   const old = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { node: '20.0.0' } })`;
-  const script = `#!/bin/sh
-case "$*" in *--disable-sigusr1*) echo "node: bad option: --disable-sigusr1" >&2; exit 9;; esac
-exec '${process.execPath}' --import "${old}" "$@"
-`;
+  const refuseOption = 'case "$*" in *--disable-sigusr1*) echo bad option >&2; exit 9;; esac';
+  const script = ['#!/bin/sh', refuseOption, `exec '${process.execPath}' --import "${old}" "$@"`, ''].join('\n');
   writeFileSync(join(folder, 'node'), script, { mode: 0o755 });
   const program = watch(start('/bin/sh', ['-c', SCRIPTS[name] ?? ''], { ...ENV, PATH: folder }));
   expect(await program.exit).toBe(1);

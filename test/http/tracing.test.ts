@@ -5,9 +5,9 @@ import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { startCollector } from '../support/collector.ts';
-import { killAll, start, watch } from '../support/process.ts';
+import { killAll } from '../support/process.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
-import { ROUTER_SECRET, readAnswer } from '../support/subgraph.ts';
+import { askAt } from '../support/subgraph.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 import { until } from '../support/wait.ts';
 
@@ -26,10 +26,8 @@ afterEach(async () => {
 });
 afterAll(() => upstream.stop());
 
-async function ask({ url }: Replica) {
-  const body = JSON.stringify({ query: `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id } }` });
-  return readAnswer(await fetch(`${url}/graphql`, { method: 'POST', headers: HEADERS, body }));
-}
+const LIST = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id } }`;
+const ask = ({ url }: Replica) => askAt(`${url}/graphql`, LIST, { headers: HEADERS });
 
 describe('the OTEL_ variables', () => {
   it('choose the protocol, the name of the service and the sampling', async () => {
@@ -59,12 +57,9 @@ describe('the OTEL_ variables', () => {
         if (specifier.startsWith('@opentelemetry/sdk')) console.log('loaded ' + specifier);
         return next(specifier, context);
       } });`)}`;
-    const env = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: upstream.url, ROUTER_SECRET, DRAIN_DELAY_MS: '0' };
-    const server = watch(start(process.execPath, ['--import', printModules, 'src/main.ts'], { ...env, ...given }));
-    await server.until(/"msg":"ready"/);
-    server.child.kill('SIGTERM');
-    expect(await server.exit).toBe(0);
-    expect(server.output().includes('loaded @opentelemetry/sdk-node')).toBe(isLoaded);
+    const replica = await startReplica(upstream.url, { NODE_OPTIONS: `--import=${printModules}`, ...given });
+    expect(await replica.stop()).toBe(0);
+    expect(replica.lines.includes('loaded @opentelemetry/sdk-node')).toBe(isLoaded);
   });
 });
 
@@ -76,7 +71,7 @@ it('exports the last spans on shutdown, also those of an operation under way', a
   const asked = ask(replica);
   await until(() => upstream.received.length === 2);
   const stopped = replica.stop();
-  await until(() => replica.lines.some((line) => line.includes('"msg":"stopping"')));
+  await until(() => replica.lines.join().includes('"msg":"stopping"'));
   release();
   await asked;
   expect(await stopped).toBe(0);
@@ -105,7 +100,7 @@ describe('a collector', () => {
     const env = { ...collector.env, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' };
     const replica = await startReplica(upstream.url, { ...env, OTEL_EXPORTER_OTLP_TIMEOUT: '100' });
     expect((await ask(replica)).errors).toEqual([]);
-    await until(() => replica.lines.some((line) => line.includes('"msg":"spans could not be exported"')));
+    await until(() => replica.lines.join().includes('"msg":"spans could not be exported"'));
     expect(await replica.stop()).toBe(0);
   });
 });

@@ -20,29 +20,26 @@ export function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void
   process.kill(-Number(pid), signal);
 }
 
-function spawnTracked(command: string, args: readonly string[], options: SpawnOptions): ChildProcessWithoutNullStreams {
-  const child = spawn(command, args, { cwd: ROOT, ...options }) as ChildProcessWithoutNullStreams;
+/** Starts a program with exactly this environment, by default in the project's folder. */
+export function start(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  stdio: SpawnOptions['stdio'] = 'pipe',
+  options: SpawnOptions = {},
+): ChildProcessWithoutNullStreams {
+  const child = spawn(command, args, { cwd: ROOT, env, stdio, ...options }) as ChildProcessWithoutNullStreams;
   const kill = () => (options.detached ? signalGroup(child, 'SIGKILL') : child.kill('SIGKILL'));
   running.add(kill);
   child.on('close', () => running.delete(kill));
   return child;
 }
 
-/** Starts a program with exactly this environment. */
-export function start(
-  command: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-  stdio: SpawnOptions['stdio'] = 'pipe',
-): ChildProcessWithoutNullStreams {
-  return spawnTracked(command, args, { env, stdio });
-}
-
 /** Runs a command as npm runs a script, in a new process group. */
 export function runInGroup(command: string, given: NodeJS.ProcessEnv = {}, folder: URL | string = ROOT) {
   const { PATH, HOME } = process.env;
   const env = { PATH: `${fileURLToPath(new URL('node_modules/.bin', ROOT))}:${PATH}`, HOME, ...given };
-  return watch(spawnTracked('/bin/sh', ['-c', command], { cwd: folder, env, detached: true }));
+  return watch(start('/bin/sh', ['-c', command], env, 'pipe', { cwd: folder, detached: true }));
 }
 
 /** Returns the arguments of Node in the npm script that runs `file`, or the usual arguments if no script runs it. */
@@ -99,15 +96,13 @@ export function preloadFault(javascript: string): string {
   const wrapper = `
     import { createTransport as create } from '${transport}?wrapped';
     export function createTransport(config) {
-      const { send, ...others } = create(config);
-      return {
-        ...others,
-        async send({ name, id }, param) {
-          const body = { command: name, id, param };
-          if (param.residence_id === 'unforeseen') { ${javascript} }
-          return send(...arguments);
-        },
+      const transport = create(config);
+      const send = async (command, param, ...others) => {
+        const body = { command: command.name, id: command.id, param };
+        if (param.residence_id === 'unforeseen') { ${javascript} }
+        return transport.send(command, param, ...others);
       };
+      return { ...transport, send };
     }`;
   return `data:text/javascript,${encodeURIComponent(`
     import { registerHooks } from 'node:module';

@@ -16,8 +16,8 @@ export interface RawAnswer {
 export async function sendBytes(url: string, bytes: string | Buffer, { end = false } = {}): Promise<RawAnswer[]> {
   const { hostname, port } = new URL(url);
   const chunks: Buffer[] = [];
-  const socket = net.connect(Number(port), hostname).on('data', (chunk: Buffer) => chunks.push(chunk));
-  socket.on('error', () => {});
+  const socket = net.connect(Number(port), hostname).on('error', () => {});
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
   if (end) socket.end(bytes);
   else socket.write(bytes);
   await new Promise((resolve) => socket.once('close', resolve));
@@ -26,28 +26,25 @@ export async function sendBytes(url: string, bytes: string | Buffer, { end = fal
 
 /** Returns a request as bytes: the lines of its head, and `content-length` if there is a body. */
 export function request(head: readonly string[], body: string | Buffer = ''): Buffer {
-  const content = Buffer.from(body);
-  const length = content.length > 0 ? [`content-length: ${content.length}`] : [];
-  return Buffer.concat([Buffer.from(`${[...head, ...length].join('\r\n')}\r\n\r\n`, 'latin1'), content]);
+  const lines = body.length > 0 ? [...head, `content-length: ${Buffer.byteLength(body)}`] : head;
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), Buffer.from(body)]);
 }
 
 /** Returns the answers in the bytes of a connection. Throws if they are not HTTP or have chunks. */
 export function parseAnswers(bytes: Buffer): RawAnswer[] {
   const answers: RawAnswer[] = [];
-  let rest = bytes;
-  while (rest.length > 0) {
-    const end = rest.indexOf('\r\n\r\n');
-    const [statusLine = '', ...lines] = rest.subarray(0, Math.max(end, 0)).toString('latin1').split('\r\n');
-    const [, status] = /^HTTP\/1\.1 (\d{3})/.exec(statusLine) ?? [];
+  for (let rest = bytes.toString('latin1'); rest.length > 0; ) {
+    const [head = '', ...others] = rest.split('\r\n\r\n');
+    const [statusLine = '', ...lines] = head.split('\r\n');
+    const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1]);
     const headers = new Headers(lines.map((line) => [line.split(':')[0] ?? '', line.slice(line.indexOf(':') + 1)]));
-    const bodyStart = end + 4;
+    rest = others.join('\r\n\r\n');
     // Only Node's own answers are chunked, and without a body.
-    const isEmpty = headers.has('transfer-encoding') && rest.toString('latin1', bodyStart) === '0\r\n\r\n';
-    if (isEmpty) rest = rest.subarray(0, bodyStart);
-    else if (!status || headers.has('transfer-encoding')) throw new Error(`no answer: ${rest.toString('latin1')}`);
-    const length = Number(status) < 200 ? 0 : Number(headers.get('content-length') ?? rest.length);
-    answers.push({ status: Number(status), headers, body: rest.subarray(bodyStart, bodyStart + length).toString() });
-    rest = rest.subarray(bodyStart + length);
+    if (headers.has('transfer-encoding') && rest === '0\r\n\r\n') rest = '';
+    else if (!status || headers.has('transfer-encoding')) throw new Error(`no answer: ${bytes.toString('latin1')}`);
+    const length = status < 200 ? 0 : Number(headers.get('content-length') ?? rest.length);
+    answers.push({ status, headers, body: Buffer.from(rest.slice(0, length), 'latin1').toString() });
+    rest = rest.slice(length);
   }
   return answers;
 }

@@ -6,23 +6,19 @@ import { ROUTER_SECRET } from './subgraph.ts';
 export type Samples = ReadonlyMap<string, number>;
 
 /** Requests `/metrics`, with the router's secret unless other headers are given. */
-export async function fetchMetrics(
-  origin: string,
-  headers: Record<string, string> = { 'router-authorization': ROUTER_SECRET },
-) {
+export function fetchMetrics(origin: string, headers: HeadersInit = { 'router-authorization': ROUTER_SECRET }) {
   return fetch(`${origin}/metrics`, { headers });
 }
 
 /** Returns each sample by the name that `writeSample` gives it. */
 export async function scrape(origin: string): Promise<Samples> {
   const text = await (await fetchMetrics(origin)).text();
-  const samples = text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm);
-  return new Map(
-    [...samples].map(([, name = '', labels = '', value]) => {
-      const pairs = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, label = '', value = '']) => [label, value]);
-      return [writeSample(name, Object.fromEntries(pairs)), Number(value)];
-    }),
-  );
+  const samples = new Map<string, number>();
+  for (const [, name = '', labels = '', value] of text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)) {
+    const pairs = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, label, value]) => [label, value]);
+    samples.set(writeSample(name, Object.fromEntries(pairs)), Number(value));
+  }
+  return samples;
 }
 
 /** Returns a sample's name with its labels in alphabetical order, without empty labels: `name{a="1",b="2"}`. */
