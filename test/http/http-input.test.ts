@@ -134,17 +134,6 @@ describe('an unusual request with', () => {
   ])('%s is answered', async (_, bytes) => {
     expectListed(await send(bytes));
   });
-
-  it('Expect: 100-continue is asked for its body and answered', async () => {
-    const [first, ...answers] = await send(request([POST, ...HEADERS, CLOSE, 'expect: 100-continue'], BODY));
-    expect(first?.status).toBe(100);
-    expectListed(answers);
-  });
-
-  it('Expect: 100-continue and a body over 1 MB is refused', async () => {
-    const answers = await send(post([CLOSE, 'expect: 100-continue', 'content-length: 2000000']));
-    expectRefusal(answers.slice(-1), 413);
-  });
 });
 
 describe('the host', () => {

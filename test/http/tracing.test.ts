@@ -29,38 +29,22 @@ afterAll(() => upstream.stop());
 const LIST = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id } }`;
 const ask = ({ url }: Replica) => askAt(`${url}/graphql`, LIST, { headers: HEADERS });
 
-describe('the OTEL_ variables', () => {
-  it('choose the protocol, the name of the service and the sampling', async () => {
-    const { OTEL_EXPORTER_OTLP_PROTOCOL: _, ...env } = collector.env;
-    const sampled = await startReplica(upstream.url, { ...env, OTEL_SERVICE_NAME: 'repairs' });
-    const unsampled = await startReplica(upstream.url, { ...env, OTEL_TRACES_SAMPLER: 'always_off' });
-    await ask(unsampled);
-    expect(await unsampled.stop()).toBe(0);
-    expect(collector.bodies).toEqual([]);
-    await ask(sampled);
-    expect(await sampled.stop()).toBe(0);
-    // The default is Protocol Buffers, which contain names unchanged.
-    expect(new Set(collector.paths)).toEqual(new Set(['/v1/traces']));
-    expect(collector.bodies.join('\n')).toMatch(/repairs[\s\S]*get_maintenance_list/);
-  });
-
-  it.each([
-    [true, { OTEL_TRACES_EXPORTER: 'otlp' }],
-    [true, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }],
-    [true, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:9' }],
-    [false, { OTEL_EXPORTER_OTLP_ENDPOINT: '' }],
-    [false, { OTEL_SERVICE_NAME: 'x' }],
-  ])('load the SDK: %s, with %j', async (isLoaded, given) => {
-    const printModules = `data:text/javascript,${encodeURIComponent(`
-      import { registerHooks } from 'node:module';
-      registerHooks({ resolve(specifier, context, next) {
-        if (specifier.startsWith('@opentelemetry/sdk')) console.log('loaded ' + specifier);
-        return next(specifier, context);
-      } });`)}`;
-    const replica = await startReplica(upstream.url, { NODE_OPTIONS: `--import=${printModules}`, ...given });
-    expect(await replica.stop()).toBe(0);
-    expect(replica.lines.includes('loaded @opentelemetry/sdk-node')).toBe(isLoaded);
-  });
+it.each([
+  [true, { OTEL_TRACES_EXPORTER: 'otlp' }],
+  [true, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }],
+  [true, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:9' }],
+  [false, { OTEL_EXPORTER_OTLP_ENDPOINT: '' }],
+  [false, { OTEL_SERVICE_NAME: 'x' }],
+])('loads the OpenTelemetry SDK: %s, with %j', async (isLoaded, given) => {
+  const printModules = `data:text/javascript,${encodeURIComponent(`
+    import { registerHooks } from 'node:module';
+    registerHooks({ resolve(specifier, context, next) {
+      if (specifier.startsWith('@opentelemetry/sdk')) console.log('loaded ' + specifier);
+      return next(specifier, context);
+    } });`)}`;
+  const replica = await startReplica(upstream.url, { NODE_OPTIONS: `--import=${printModules}`, ...given });
+  expect(await replica.stop()).toBe(0);
+  expect(replica.lines.includes('loaded @opentelemetry/sdk-node')).toBe(isLoaded);
 });
 
 it('exports the last spans on shutdown, also those of an operation under way', async () => {

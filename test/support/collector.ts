@@ -11,13 +11,11 @@ export type Span = ReturnType<typeof readSpan>;
 export async function startCollector() {
   const spans: Span[] = [];
   const bodies: string[] = [];
-  const paths: (string | undefined)[] = [];
   let fault: ((response: ServerResponse) => void) | undefined;
 
   const server = await serve(async (request, response) => {
     const body = await readText(request);
     bodies.push(body);
-    paths.push(request.url);
     if (fault) return fault(response);
     if (request.headers['content-type'] === 'application/json')
       for (const { resource, scopeSpans } of JSON.parse(body).resourceSpans)
@@ -34,7 +32,7 @@ export async function startCollector() {
   const fail = (next: (response: ServerResponse) => void) => {
     fault = next;
   };
-  return { spans, bodies, paths, env, fail, stop: server.stop };
+  return { spans, bodies, env, fail, stop: server.stop };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a span in OTLP
