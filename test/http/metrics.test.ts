@@ -148,11 +148,8 @@ describe('from the start, /metrics', () => {
     const flaws = [{ kind: 'envelope' }, { kind: 'member', member: 'state' }];
     const names = [
       ...['500', '503'].map((status) => writeSample(COUNT, { ...POSTED, http_response_status_code: status })),
-      ...codes.flatMap((code) =>
-        ['query', 'mutation'].map((graphql_operation_type) =>
-          writeSample(OPERATIONS, { graphql_operation_type, code }),
-        ),
-      ),
+      ...codes.map((code) => writeSample(OPERATIONS, { graphql_operation_type: 'query', code })),
+      ...codes.map((code) => writeSample(OPERATIONS, { graphql_operation_type: 'mutation', code })),
       ...COMMANDS.flatMap((command) => [
         ...codes.map((outcome) => writeSample('maintenance_commands_total', { command, outcome })),
         ...flaws.map((flaw) => writeSample('maintenance_invalid_replies_total', { command, ...flaw })),
@@ -165,12 +162,9 @@ describe('from the start, /metrics', () => {
     const samples = await scrape((await start()).url);
     const version = { service_name: 'maintenance-subgraph', service_version: manifest.version };
     const heap = getHeapStatistics().heap_size_limit;
-    const names = [
-      writeSample('target_info', version),
-      'nodejs_heap_size_limit_bytes',
-      'maintenance_memory_limit_bytes',
-    ];
-    expect(names.map((name) => samples.get(name))).toEqual([1, heap, Math.floor(heap / 16)]);
+    const limits = ['nodejs_heap_size_limit_bytes', 'maintenance_memory_limit_bytes'];
+    expect(limits.map((name) => samples.get(name))).toEqual([heap, Math.floor(heap / 16)]);
+    expect(samples.get(writeSample('target_info', version))).toBe(1);
     expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(1e7);
     expect(samples.get('nodejs_eventloop_lag_max_seconds')).toBeGreaterThanOrEqual(0);
   });

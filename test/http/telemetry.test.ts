@@ -351,9 +351,8 @@ describe('the log, the metrics and the spans report', () => {
     expect(logged).toHaveLength(2);
     expect(logged).toEqual(expect.arrayContaining([expect.objectContaining(entry), { ...entry, coalesced: true }]));
     const gone: Expected = { leaves: true, ...info('CALLER_GONE', failed('CALLER_GONE', [])) };
-    const counts = [firstLeaves ? gone : { commands: [{}] }, {}].flatMap((operation) =>
-      expectedCounts(subgraph, { type: 'query', ...operation }),
-    );
+    const operations = [firstLeaves ? gone : { commands: [{}] }, {}];
+    const counts = operations.flatMap((given) => expectedCounts(subgraph, { type: 'query', ...given }));
     counts.push(writeSample('maintenance_reads_coalesced_total', { command: LISTED }));
     expect(await countSince(before, subgraph)).toEqual(counts.sort());
     const spans = await takeSpans(4);
