@@ -15,7 +15,7 @@ export interface Usage {
 export interface Contender {
   readonly name: string;
   readonly url: string;
-  /** From its start to its first answer to a GraphQL request. */
+  /** The time from the start to the first answer to a GraphQL request. */
   readonly readyMs: number;
   usage(): Promise<Usage>;
   stop(): Promise<void>;
@@ -32,7 +32,7 @@ const canPin = (() => {
 })();
 const running = new Set<ChildProcess>();
 
-/** Keeps this process, and what it starts unpinned, off the servers' core. Answers whether that could be done. */
+/** Keeps this process and its unpinned children off the servers' core. Returns whether this succeeded. */
 export function keepOffServerCore(): boolean {
   if (canPin) execFileSync('taskset', ['-a', '-c', '-p', '1', String(process.pid)]);
   return canPin;
@@ -63,9 +63,9 @@ export async function start(
     url,
     readyMs: performance.now() - started,
     async usage() {
-      const told = once(child, 'message');
+      const message = once(child, 'message');
       child.send('usage');
-      return (await told)[0] as Usage;
+      return (await message)[0] as Usage;
     },
     async stop() {
       const exited = once(child, 'exit');
@@ -77,7 +77,7 @@ export async function start(
   };
 }
 
-/** Kills what is still running, at the end or after a failure. */
+/** Kills the running servers, at the end or after a failure. */
 export function killAll(): void {
   for (const child of running) child.kill('SIGKILL');
 }

@@ -1,6 +1,6 @@
 /**
- * The command API of the benchmarks: as little work for an answer as there can be, so that the load's core is not what is
- * measured. `GET /commands` tells how many commands came. Listens on PORT.
+ * The command API of the benchmarks. Answers with minimal work, so that the benchmark does not measure the core of the load.
+ * `GET /commands` returns the number of received commands. Listens on PORT.
  */
 import http from 'node:http';
 

@@ -1,7 +1,7 @@
 /**
- * `npm run image:check`: builds the Dockerfile and runs its container on a read-only file system, before the emulated
- * command API. `-- --image REF` takes an image that is built, and `--base REF` another base than the Dockerfile's. Prints a
- * line for each check. Exits with 1 where one fails, with 2 where nothing here can build an image.
+ * `npm run image:check`: builds the Dockerfile and runs its container on a read-only file system, in front of the emulated
+ * command API. `-- --image REF` checks an existing image, and `--base REF` replaces the Dockerfile's base. Prints a line for
+ * each check. Exits with 1 if a check fails, and with 2 if no tool on this machine can build an image.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,7 +13,7 @@ import { EXAMPLE, seed } from './seed.ts';
 import { Store } from './store.ts';
 
 const LIMIT_MS = 8 * 60_000;
-/** Longer than it may drain. */
+/** Longer than the server may drain. */
 const STOP_MS = 20_000;
 const SECRET = 'secret-of-the-image-check';
 /** The variables of the final image. Any other variable that the base image lacks is a leftover of the build. */
@@ -36,7 +36,7 @@ const lines = (text: string) =>
     .filter((line) => line !== '')
     .sort();
 
-/** The first ten, since all could be hundreds. */
+/** Lists the first ten: all could be hundreds. */
 function list(some: readonly string[]): string {
   const rest = some.length > 10 ? ` and ${some.length - 10} more` : '';
   return some.slice(0, 10).join(', ') + rest || 'none';
@@ -85,7 +85,7 @@ try {
   });
   for (const folder of ['/app', '/tmp', '/var/tmp', CACHE]) {
     await check(`takes no file in ${folder}`, async () => {
-      // As the code that it runs would be told: EROFS is the file system's word, EACCES only its rights'.
+      // EROFS proves a read-only file system. EACCES would prove only missing permissions.
       const attempt = `try { fs.writeFileSync('${folder}/x', ''); console.log('written'); } catch ({ code }) { console.log(code); }`;
       const seen = (await output('node', '--eval', attempt)).trim();
       return [seen === 'EROFS', seen];
@@ -140,7 +140,7 @@ try {
     const misses = lines(stderr).filter((line) => /file:\/\/\/app\/.*(not initialized|rejected|mismatch)/.test(line));
     return [
       sources > 0 && misses.length === 0,
-      `${accepted} modules, ${sources} of them ours, and ${misses.length} anew`,
+      `${accepted} modules from the cache, ${sources} of them from src/, and ${misses.length} compiled again`,
     ];
   });
 
@@ -181,7 +181,7 @@ try {
     );
     const locked = Object.entries(lock.packages).filter(([place, { dev }]) => place !== '' && !dev);
     const others = there.filter((place) => !locked.some(([one]) => one === place));
-    // An optional one may be for another platform.
+    // An optional package may be for another platform.
     const needed = locked.filter(([, { optional, devOptional }]) => !optional && !devOptional);
     const missing = needed.map(([place]) => place).filter((place) => !there.includes(place));
     return [
@@ -248,9 +248,9 @@ try {
     ];
   });
   await check('ends on SIGTERM', async () => {
-    const told = performance.now();
-    const code = await Promise.race([stop(), delay(STOP_MS, 'none, it runs on', { signal, ref: false })]);
-    return [code === 0, `exit code ${code}, after ${((performance.now() - told) / 1000).toFixed(1)} s`];
+    const stopped = performance.now();
+    const code = await Promise.race([stop(), delay(STOP_MS, 'none, still running', { signal, ref: false })]);
+    return [code === 0, `exit code ${code}, after ${((performance.now() - stopped) / 1000).toFixed(1)} s`];
   });
   if (failures > 0) console.error(await container.logs());
 } catch (error) {

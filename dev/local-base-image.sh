@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes a stand-in for the Dockerfile's base image, for where no container registry can be reached. It is not the official
-# image: Debian from Debian's own packages, the Node of this project's own devDependency, npm, and the user `node`. Good
-# enough to try the Dockerfile and its container, and not to ship. `npm run image:check` calls it as root, with the tag.
+# Builds a local replacement of the Dockerfile's base image, for machines that reach no container registry. The result is not
+# the official image: Debian's packages, the Node of this project's devDependency, npm, and the user `node`. Use the
+# replacement only to try the Dockerfile and its container. `npm run image:check` runs this script as root, with the tag.
 set -euo pipefail
 tag=$1
 node=$(realpath "$(dirname "$0")/../node_modules/node/bin/node")
@@ -21,7 +21,7 @@ tar --extract --file "$work"/npm-*.tgz --directory "$root/usr/local/lib/node_mod
 for name in npm npx; do
   ln -s "../lib/node_modules/npm/bin/$name-cli.js" "$root/usr/local/bin/$name"
 done
-# npm asks in there whom it asks here, and trusts whom this machine trusts.
+# Inside the image, npm uses this machine's registry and trusts this machine's certificates.
 install --mode 644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 cat > "$root/usr/local/etc/npmrc" << EOF
 registry=$(npm config get registry)

@@ -1,16 +1,16 @@
 /**
- * What changed between two versions of a subgraph's schema, and for whom that matters: clients, as graphql-inspector tells,
- * and other teams' subgraphs, which see federation's directives.
+ * Compares two versions of a subgraph's schema, for clients (by graphql-inspector) and for other teams' subgraphs, which
+ * depend on federation's directives.
  */
 import { CriticalityLevel, diff } from '@graphql-inspector/core';
 import { buildASTSchema, type ConstDirectiveNode, type DocumentNode, Kind, parse, print, visit } from 'graphql';
 
-/** `breaking` breaks someone; `dangerous` may; `safe` does not. */
+/** `breaking` breaks a client or subgraph, `dangerous` may break it, and `safe` does not. */
 export type Level = 'breaking' | 'dangerous' | 'safe';
 
 export interface Change {
   readonly level: Level;
-  /** A sentence that says which element changed and how: the same change always has the same. */
+  /** Names the element and its change. The same change always has the same message. */
   readonly message: string;
   /** The coordinate of the element, such as `Type.field`. Undefined if no operation can depend on the change. */
   readonly path?: string | undefined;
@@ -36,7 +36,7 @@ const ADDED: Readonly<Record<string, Level>> = {
   policy: 'breaking',
 };
 
-/** All changes, the worst first. Rejects where one of the two is no schema. */
+/** Returns all changes, the worst first. Rejects if a text is not a schema. */
 export async function compareSchemas(before: string, after: string): Promise<Change[]> {
   const [old, current] = [parse(before), parse(after)];
   const found = await diff(build(old), build(current));
@@ -50,10 +50,10 @@ export async function compareSchemas(before: string, after: string): Promise<Cha
   return changes.sort((a, b) => WORST_FIRST.indexOf(a.level) - WORST_FIRST.indexOf(b.level));
 }
 
-// Not validated as a document: federation's directives are defined nowhere.
+// Skips the validation of the document: federation's directives have no definition in it.
 const build = (document: DocumentNode) => buildASTSchema(document, { assumeValidSDL: true });
 
-/** The directives on each element, by its path. */
+/** Returns the directives of each element, by its path. */
 type Directives = ReadonlyMap<string, readonly ConstDirectiveNode[]>;
 
 function readDirectives(document: DocumentNode): Directives {
@@ -94,10 +94,10 @@ function compareDirectives(old: Directives, current: Directives): Change[] {
   });
 }
 
-/** Name and text of the directives that are among these and not among those. */
+/** Returns name and text of the directives that only the first list has. */
 function missing(these: readonly ConstDirectiveNode[], those: readonly ConstDirectiveNode[]): [string, string][] {
   const texts = new Set(those.map(write));
-  // graphql-inspector knows what it means to deprecate.
+  // graphql-inspector reports deprecations.
   return these
     .filter((one) => one.name.value !== 'deprecated' && !texts.has(write(one)))
     .map((one) => [one.name.value, write(one)]);

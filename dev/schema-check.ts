@@ -1,11 +1,11 @@
 /**
- * `npm run schema:check`: what changed in the schema since the last release, which is its newest tag `v…`, or else the
- * baseline that lies beside it. At a release it is the one before. Ends with 1 where a breaking change is not declared.
+ * `npm run schema:check`: compares the schema with the last release: the newest tag `v…`, else the baseline beside the
+ * schema. A release is compared with the release before. Exits with 1 if a breaking change is not declared.
  *
- * `-- --accept` makes the schema as it is the baseline, once a release has its tag: until then, what is declared is what
- * changed since the one before.
+ * `-- --accept` makes the current schema the baseline. Run this after the tag of a release exists: until then, the declared
+ * changes are changes since the release before.
  *
- * `-- --operations <glob>` also checks the operations that consumers registered, and says which app breaks and how.
+ * `-- --operations <glob>` also checks the operations that consumers registered, and prints which app breaks, and why.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { composeApi, findInvalid, findUsers, readOperations } from './schema-ope
 
 const SCHEMA = 'schema/maintenance.graphql';
 const BASELINE = 'schema/baseline/maintenance.graphql';
-/** The message of each breaking change that is meant, and why. */
+/** The message and the reason of each intended breaking change. */
 const DECLARED = 'schema/baseline/breaking-changes.json';
 const SUPERGRAPH = 'supergraph/supergraph.yaml';
 
@@ -40,7 +40,7 @@ function accept(): void {
   console.log(`${BASELINE} is the schema as it is; no breaking change is declared any more.`);
 }
 
-/** Prints what changed and which operations that breaks. Resolves to whether CI may pass. */
+/** Prints the changes and the operations that they break. Resolves to true if CI may pass. */
 async function check(patterns: string[]): Promise<boolean> {
   const { name, sdl } = readRelease() ?? { name: BASELINE, sdl: read(BASELINE) };
   const declared = new Map(Object.entries(JSON.parse(read(DECLARED)) as Record<string, string>));
@@ -50,8 +50,8 @@ async function check(patterns: string[]): Promise<boolean> {
   for (const { level, message } of changes) {
     const reason = level === 'breaking' ? declared.get(message) : undefined;
     // Descriptions can be long, old and new.
-    const said = level === 'safe' ? shorten(message) : message;
-    console.log(`  ${level.padEnd(9)}  ${said}${reason === undefined ? '' : ` (declared: ${reason})`}`);
+    const text = level === 'safe' ? shorten(message) : message;
+    console.log(`  ${level.padEnd(9)}  ${text}${reason === undefined ? '' : ` (declared: ${reason})`}`);
   }
   const breaking = changes.filter(({ level }) => level === 'breaking').map(({ message }) => message);
   for (const message of declared.keys()) {
@@ -59,9 +59,9 @@ async function check(patterns: string[]): Promise<boolean> {
   }
   const undeclared = breaking.filter((message) => !declared.get(message));
   if (undeclared.length > 0) {
-    const reasons = Object.fromEntries(undeclared.map((message) => [message, 'why, and who was told']));
+    const reasons = Object.fromEntries(undeclared.map((message) => [message, 'the reason, and the teams that know']));
     const entries = JSON.stringify(reasons, null, 2);
-    console.error(`Breaking, and not declared. Take it back, or say why in ${DECLARED}:\n${entries}`);
+    console.error(`Breaking, and not declared. Undo each change, or give its reason in ${DECLARED}:\n${entries}`);
   }
   const areValid = patterns.length === 0 || checkOperations(patterns, sdl, changes);
   return undeclared.length === 0 && areValid;
@@ -93,12 +93,12 @@ function checkOperations(patterns: string[], released: string, changes: Change[]
   return invalid.length === 0;
 }
 
-/** The schema of the newest release before this one. Undefined where there is none, or no git, or no history. */
+/** Returns the schema of the newest release before this release; undefined without such a release, git or its history. */
 function readRelease() {
   const git = (...args: string[]) =>
     execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   try {
-    // Compared with itself, a release would never break anything. What is being changed on top of it is not that release.
+    // A comparison of a release with itself would find nothing. Uncommitted changes on top of a release do not belong to it.
     const isCommitted = git('diff', '--name-only', 'HEAD', '--', 'schema') === '';
     const own = isCommitted ? git('tag', '--points-at', 'HEAD').split('\n').filter(Boolean) : [];
     const others = ['--match', 'v[0-9]*', ...own.flatMap((tag) => ['--exclude', tag])];

@@ -58,7 +58,7 @@ export type CheckName = keyof typeof CHECKS;
 
 export type Findings = ReturnType<typeof createFindings>;
 
-/** Returns an empty record: every check is `not tried`. `write` tells whether the checks of `--write` will run. */
+/** Returns an empty record: every check is `not tried`. `write` is true if the checks of `--write` will run. */
 export function createFindings(write: boolean) {
   const found = new Map<string, { verdict: Verdict; seen: string }>();
   const broken: string[] = [];

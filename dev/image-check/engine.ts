@@ -1,6 +1,6 @@
 /**
- * What builds the image and runs its container: Docker where an engine answers that can pull the base image, else Buildah,
- * which needs no engine, with the container's root made read-only by the kernel's own means.
+ * Builds the image and runs its container: by Docker if its engine answers and can pull the base image, else by Buildah,
+ * which needs no engine. With Buildah, a mount option makes the container's root read-only.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -9,9 +9,9 @@ import { promisify } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BASE = /^ARG BASE=(\S+)/m.exec(readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8'))?.[1] ?? '';
-const STAND_IN = `localhost/stand-in:${process.versions.node}`;
+const LOCAL_BASE = `localhost/base:${process.versions.node}`;
 const TAG = 'maintenance-subgraph';
-/** What Debian brings a command with. */
+/** The Debian packages of each command. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   buildah: ['buildah', 'netavark'],
   debootstrap: ['debootstrap'],
@@ -29,9 +29,9 @@ export interface Image {
 }
 
 export interface Container {
-  /** Runs a command in it, as its own user or as root. Rejects where it exits with anything but 0. */
+  /** Runs a command in the container, as the container's user or as root. Rejects if the exit code is not 0. */
   run(user: string, ...command: string[]): Promise<{ stdout: string; stderr: string }>;
-  /** Ends it with SIGTERM; resolves to its exit code. */
+  /** Ends the container with SIGTERM. Resolves to its exit code. */
   stop(): Promise<number | null>;
   logs(): Promise<string>;
   remove(): Promise<unknown>;
@@ -41,7 +41,7 @@ export interface Built {
   readonly engine: string;
   readonly base: Image;
   readonly image: Image;
-  /** Starts it on a read-only root and the machine's own network. */
+  /** Starts the container with a read-only root, in the machine's network. */
   start(environment: readonly string[]): Promise<Container>;
 }
 
@@ -54,8 +54,8 @@ const needed = (step: Promise<unknown>) =>
   });
 
 /**
- * Builds the image on `base`, or takes `ready`, which was built on `base`. `signal` stops the current command. Rejects with
- * `Unable` where nothing here could.
+ * Builds the image on `base`, or takes the existing image `ready`. `signal` stops the current command. Rejects with
+ * `Unable` if no tool on this machine can build an image.
  */
 export async function buildImage(signal: AbortSignal, base = BASE, ready?: string): Promise<Built> {
   const tag = ready ?? TAG;
@@ -70,7 +70,7 @@ export async function buildImage(signal: AbortSignal, base = BASE, ready?: strin
 
   if (await succeeds('docker', 'pull', '--quiet', base)) return withDocker();
   await provide('buildah', 'unshare', 'nsenter', 'setpriv');
-  // Its storage, and the kernel's leave: a sandbox may have neither.
+  // Buildah needs storage and the kernel's permission. A sandbox may have neither.
   await needed(sh('sh', '-c', 'buildah rm "$(buildah from scratch)" && unshare --mount --pid --fork true'));
   return withBuildah();
 
@@ -108,7 +108,7 @@ export async function buildImage(signal: AbortSignal, base = BASE, ready?: strin
             const { stdout, stderr } = await sh('docker', 'logs', id);
             return stdout + stderr;
           },
-          // Without the signal: also where that has ended all else.
+          // Without the signal: the container must stop even after an interrupt.
           remove: () => promisify(execFile)('docker', ['rm', '--force', '--volumes', id]),
         };
       },
@@ -117,16 +117,16 @@ export async function buildImage(signal: AbortSignal, base = BASE, ready?: strin
 
   async function withBuildah(): Promise<Built> {
     const pulled = await succeeds('buildah', 'pull', '--quiet', '--policy=always', base);
-    const from = pulled ? base : STAND_IN;
-    if (!pulled && !(await succeeds('buildah', 'inspect', '--type=image', STAND_IN))) {
+    const from = pulled ? base : LOCAL_BASE;
+    if (!pulled && !(await succeeds('buildah', 'inspect', '--type=image', LOCAL_BASE))) {
       await provide('debootstrap');
-      await needed(sh('dev/local-base-image.sh', STAND_IN));
+      await needed(sh('dev/local-base-image.sh', LOCAL_BASE));
     }
     if (ready) await sh('buildah', 'pull', '--quiet', '--policy=missing', ready);
     else await build(from);
     const image = await inspect(tag);
     return {
-      engine: `buildah, on ${pulled ? base : `a local stand-in for ${base}, which no registry within reach has`}`,
+      engine: `buildah, on ${pulled ? base : `a local replacement of ${base}: no reachable registry has it`}`,
       image,
       base: await inspect(from),
       async start(environment) {
@@ -143,7 +143,7 @@ export async function buildImage(signal: AbortSignal, base = BASE, ready?: strin
   }
 
   async function build(from: string): Promise<void> {
-    // Left alone, it asks for a million files, even where that is refused.
+    // By default, Buildah asks for a million open files, even where the kernel refuses that.
     const limits = readFileSync('/proc/self/limits', 'utf8').replaceAll('unlimited', '-1');
     const most = (name: string) => new RegExp(`^Max ${name} +\\S+ +(\\S+)`, 'm').exec(limits)?.[1];
     const [files, processes] = [most('open files'), most('processes')];
@@ -176,8 +176,8 @@ export async function buildImage(signal: AbortSignal, base = BASE, ready?: strin
     const exit = ended(child);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-    // The first process of the container, as this machine numbers it. It has to be ended itself: that it would go with
-    // `unshare` is forgotten as it changes its user.
+    // The machine's number of the container's first process. This process must be ended explicitly: after its change of
+    // user, it no longer ends with `unshare`.
     let pid: number | undefined;
     const first = () => {
       pid ??= Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8'));
