@@ -91,7 +91,8 @@ describe('npm run dev', () => {
       expect(allowed.status).toBe(204);
       expect(corsOf(allowed)).toMatchObject({
         'access-control-allow-origin': origin,
-        'access-control-allow-headers': 'authorization,content-type',
+        'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': 'authorization,content-type',
         'access-control-allow-private-network': 'true',
       });
       const answer = await ask(origin);
