@@ -5,26 +5,26 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { killAll, runInGroup } from '../support/process.ts';
 
 const path = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
-const folders: string[] = [];
+let folder = '';
 
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'checks-test-'));
+  symlinkSync(path('node_modules'), join(folder, 'node_modules'));
+});
 afterEach(() => {
   killAll();
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+  rmSync(folder, { recursive: true });
 });
 
 const TESTS = `it('adds', () => { require('./src.cjs')(); });\nit.skip('behind a router. Skipped: No router is here.', () => {});\n`;
-const PROJECT: Readonly<Record<string, string>> = {
+const JEST = `node ${path('node_modules/jest/bin/jest.js')}`;
+const PROJECT = {
   'package.json': JSON.stringify({
-    scripts: {
-      'lint:schema': 'true',
-      'schema:check': 'true',
-      codegen: 'echo',
-      'test:jest': `node ${path('node_modules/jest/bin/jest.js')}`,
-    },
+    scripts: { 'lint:schema': 'true', 'schema:check': 'true', codegen: 'echo', 'test:jest': JEST },
     jest: { testEnvironment: 'node', testMatch: ['**/*.test.cjs'], collectCoverageFrom: ['src.cjs'] },
   }),
   'tsconfig.json': '{ "compilerOptions": { "noEmit": true, "types": [] }, "files": ["types.ts"] }',
@@ -33,17 +33,6 @@ const PROJECT: Readonly<Record<string, string>> = {
   'src.cjs': 'module.exports = () => {\n  const one = 1;\n  return one;\n};\nmodule.exports.never = () => 2;\n',
   'some.test.cjs': TESTS,
 };
-
-/** Runs the checks of the project with changed files. */
-async function check(option: string, changed: Readonly<Record<string, string>>) {
-  const folder = mkdtempSync(join(tmpdir(), 'checks-test-'));
-  folders.push(folder);
-  symlinkSync(path('node_modules'), join(folder, 'node_modules'));
-  for (const [name, text] of Object.entries({ ...PROJECT, ...changed })) writeFileSync(join(folder, name), text);
-  const run = runInGroup(`${process.execPath} ${path('dev/checks.ts')} ${option}`, {}, folder);
-  const code = await run.exit;
-  return { code, summary: run.output().split('── Summary\n')[1] ?? run.output() };
-}
 
 const [ok, failed, never] = ['passed', 'FAILED', 'not reached'];
 const counted = (tests: number, failures: number) => `
@@ -55,18 +44,18 @@ const TYPE_ERROR = { 'types.ts': 'export const one: string = 1;\n' };
 const FORMAT_ERROR = { 'types.ts': 'export const one=1\n' };
 const FAILING_TEST = { 'some.test.cjs': `${TESTS}it('fails', () => { throw new Error('x'); });\n` };
 
-it.each<[title: string, option: string, changed: Record<string, string>, outcomes: string[], summary: string]>([
+it.each<[title: string, option: string, changed: object, outcomes: string[], summary: string]>([
   ['all checks', '--tests', {}, [ok, ok, ok, ok, ok, ok], counted(2, 0)],
   ['all checks without the tests', '', {}, [ok, ok, ok, ok, ok], '(.ci/run): the tests (npm test), the alerts'],
   ['a type error', '--tests', TYPE_ERROR, [failed, never, never, never, never, never], 'FAILED       Types\n'],
   ['a formatting error', '', FORMAT_ERROR, [ok, failed, never, never, never], 'FAILED       Lint and format\n'],
   ['a failing test', '--tests', FAILING_TEST, [ok, ok, ok, ok, ok, failed], counted(3, 1)],
-])('the summary shows %s', async (_, option, changed, outcomes, summary) => {
-  const checked = await check(option, changed);
-  const verdicts = Array.from(
-    checked.summary.matchAll(/^ {2}(passed|FAILED|not reached) /gm),
-    ([, verdict]) => verdict,
-  );
-  expect([checked.code, verdicts]).toEqual([outcomes.includes(failed) ? 1 : 0, outcomes]);
-  expect(checked.summary).toContain(summary);
+])('the summary shows %s', async (_, option, changed, outcomes, expected) => {
+  for (const [name, text] of Object.entries({ ...PROJECT, ...changed })) writeFileSync(join(folder, name), text);
+  const checks = runInGroup(`${process.execPath} ${path('dev/checks.ts')} ${option}`, {}, folder);
+  const code = await checks.exit;
+  const summary = checks.output().split('── Summary\n')[1] ?? checks.output();
+  const verdicts = Array.from(summary.matchAll(/^ {2}(passed|FAILED|not reached) /gm), ([, verdict]) => verdict);
+  expect({ code, verdicts }).toEqual({ code: outcomes.includes(failed) ? 1 : 0, verdicts: outcomes });
+  expect(summary).toContain(expected);
 });

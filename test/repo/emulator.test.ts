@@ -30,21 +30,19 @@ async function send(body: unknown, { method = 'POST', path = PATH, headers = {} 
 it('npm run emulator serves the given port, and prints a command that works', async () => {
   const port = String(await freePort());
   const running = run('dev/emulator.ts', {}, ['--port', port]);
-  const pattern =
-    /curl (http:\/\/\S+?)(\/\S+) [\s\S]+-H 'Authorization: (.+)' -d '(.+)'\n[\s\S]*More residences +\S+ \(\d+\)\n/;
-  const [, url, path, authorization = '', body = ''] = await running.until(pattern);
-  expect([url, path]).toEqual([`http://127.0.0.1:${port}`, PATH]);
-  const answer = await fetch(`${url}${path}`, { method: 'POST', headers: { ...HEADERS, authorization }, body });
+  const pattern = /curl (http:\S+) [\s\S]+-H 'Authorization: (.+)' -d '(.+)'\n[\s\S]*More residences +\S+ \(\d+\)\n/;
+  const [, url, authorization = '', body = ''] = await running.until(pattern);
+  expect(url).toBe(`http://127.0.0.1:${port}${PATH}`);
+  const answer = await fetch(String(url), { method: 'POST', headers: { ...HEADERS, authorization }, body });
   expect(await answer.json()).toMatchObject({ success: true, result: [{ maintenance_id: EXAMPLE.maintenanceId }] });
-  const second = run('dev/emulator.ts', {}, ['--port', port]);
-  expect(await second.exit).toBe(1);
-  expect(second.output()).toBe(`Another process uses port ${port}. Choose a port with --port.\n`);
 });
 
-it('npm run emulator refuses an invalid port', async () => {
-  const running = run('dev/emulator.ts', {}, ['--port', '65536']);
-  expect(await running.exit).toBe(1);
-  expect(running.output()).toBe('--port must be a whole number from 0 to 65535.\n');
+it.each([
+  [() => new URL(server.url).port, 'Another process uses port \\d+\\. Choose a port with --port\\.'],
+  [() => '65536', '--port must be a whole number from 0 to 65535\\.'],
+])('npm run emulator refuses a port: %#', async (port, message) => {
+  const running = run('dev/emulator.ts', {}, ['--port', port()]);
+  expect([await running.exit, running.output()]).toEqual([1, expect.stringMatching(new RegExp(`^${message}\\n$`))]);
 });
 
 const TIMES = { start_time: '2024-01-16 13:32:45', finish_time: '2024-01-17 13:32:45' };
@@ -57,7 +55,6 @@ it.each<[fault: string, body: unknown, request?: Parameters<typeof send>[1], sta
   ['another method', LIST, { method: 'GET' }, 405],
   ['another Content-Type', LIST, { headers: { 'content-type': 'application/json; charset=utf-8' } }],
   ['another Accept', LIST, { headers: { accept: '*/*' } }],
-  ['no token', LIST, { headers: { authorization: '' } }, 401],
   ['another token', LIST, { headers: { authorization: 'Bearer other' } }, 401],
   ['a body without JSON', '{'],
   ['a body that is a list', [LIST]],
@@ -112,5 +109,4 @@ it('the emulator has tickets in each state and in both languages, a residence wi
   const counts = FLATS.map(({ tickets: count }) => count);
   expect(FLATS.map(({ id }) => seed().get(id)?.length)).toEqual(counts);
   expect(counts).toEqual(expect.arrayContaining([0, 200]));
-  expect(new Set(tickets.map(({ maintenance_id }) => maintenance_id)).size).toBe(tickets.length);
 });

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
 import { readExamples } from '../../dev/browser.ts';
+import { README } from '../support/documents.ts';
 import { ROOT_FIELDS } from '../support/schema.ts';
 import { NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const subgraph = useSubgraph();
 const EXAMPLES = readExamples(new URL('../../examples/', import.meta.url));
+const OTHERS = readExamples(new URL('../../examples/supergraph/', import.meta.url));
 
 it.each(EXAMPLES)('$name can run twice', async ({ query, variables }) => {
   for (const _ of ['first', 'second']) {
@@ -22,9 +24,8 @@ it.each(ROOT_FIELDS)('$name has exactly one example', ({ name }) => {
 });
 
 it('a variable has the same value in all examples, because Sandbox merges them, and no default', () => {
-  const all = [...EXAMPLES, ...readExamples(new URL('../../examples/supergraph/', import.meta.url))];
-  const merged = Object.assign({}, ...all.map(({ variables }) => variables));
-  for (const { query, variables } of all) {
+  const merged = Object.assign({}, ...[...EXAMPLES, ...OTHERS].map(({ variables }) => variables));
+  for (const { query, variables } of [...EXAMPLES, ...OTHERS]) {
     expect(merged).toMatchObject(variables);
     expect(query).not.toMatch(/\$\w+: [^),]+ = /);
   }
@@ -32,12 +33,14 @@ it('a variable has the same value in all examples, because Sandbox merges them, 
 
 it('the examples in the descriptions of the schema are valid', async () => {
   const sdl = readFileSync('schema/maintenance.graphql', 'utf8');
-  const found = [...sdl.matchAll(/for\s+example\s+`([^`]+)`/gi)].map(([, value]) => value);
+  const found = Array.from(sdl.matchAll(/for\s+example\s+`([^`]+)`/gi), ([, value]) => value);
   const [finishTime, id, residenceId, argument, startTime, ...others] = found;
   expect(others).toEqual([]);
-  const query = `query ($id: ID!, $residenceId: ID!) { maintenance(id: $id) { id } maintenances(residenceId: $residenceId) { id } }`;
-  const { data } = await subgraph.ask(query, { variables: { id, residenceId } });
-  expect(data).toEqual({ maintenance: { id }, maintenances: [{ id }] });
+  const reads = `{ maintenance(id: "${id}") { id } maintenances(residenceId: "${residenceId}") { id } }`;
+  expect(await subgraph.ask(reads)).toMatchObject({
+    data: { maintenance: { id }, maintenances: [{ id }] },
+    errors: [],
+  });
   const create = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
   const variables = { input: { ...NEW_MAINTENANCE, startTime, finishTime } };
   const { errors } = await subgraph.ask(create, { variables });
@@ -46,6 +49,6 @@ it('the examples in the descriptions of the schema are valid', async () => {
 
 it('the README and the page have the same operation of the supergraph', () => {
   const squeeze = (text: string) => text.replace(/#.*$/gm, '').replace(/\s+/g, ' ').trim();
-  const example = squeeze(readFileSync('examples/supergraph/open-by-residence.graphql', 'utf8'));
-  expect(squeeze(readFileSync('README.md', 'utf8'))).toContain(example.replace(/^query \w+ /, ''));
+  const example = OTHERS.find(({ name }) => name === 'open-by-residence.graphql');
+  expect(squeeze(README)).toContain(squeeze(String(example?.query)).replace(/^query \w+ /, ''));
 });

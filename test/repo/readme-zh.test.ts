@@ -16,14 +16,12 @@ it('has the same variables, defaults and error codes', () => {
 });
 
 it('has the links of the English README in the same sections', () => {
-  const sections = (markdown: string) =>
-    markdown
-      .split(/^## /m)
-      .map((section) => Array.from(section.matchAll(/[^!]\[[^\]]*\]\(([\w/.-]+)/g), ([, link]) => link));
+  const links = (section: string) => Array.from(section.matchAll(/[^!]\[[^\]]*\]\(([\w/.-]+)/g), ([, link]) => link);
+  const sections = (markdown: string) => markdown.split(/^## /m).map(links);
   const chinese = sections(CHINESE);
   expect(chinese).toHaveLength(9 + 1);
-  for (const [index, links] of sections(README).entries())
-    expect(chinese[index]).toEqual(expect.arrayContaining(links.filter((link) => link !== 'README.zh-CN.md')));
+  for (const [index, english] of sections(README).entries())
+    expect(chinese[index]).toEqual(expect.arrayContaining(english.filter((link) => link !== 'README.zh-CN.md')));
 });
 
 it('has an example of a query and of a mutation', () => {

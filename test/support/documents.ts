@@ -15,14 +15,9 @@ export function readTable(markdown: string, heading: string): string[][] {
   const lines = markdown.split('\n');
   const start = lines.findIndex((line) => line.startsWith(`| ${heading} |`));
   if (start < 0) throw new Error(`There is no table of ${heading}`);
-  const rest = lines.slice(start + 2);
-  const end = rest.findIndex((line) => !line.startsWith('|'));
-  return rest.slice(0, end < 0 ? undefined : end).map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
+  const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'));
+  const rows = lines.slice(start + 2, end < 0 ? undefined : end).map((line) => line.split('|').slice(1, -1));
+  return rows.map((cells) => cells.map((cell) => cell.trim()));
 }
 
 /** Returns the texts in backticks. */
@@ -37,11 +32,9 @@ export function readKeys(markdown: string, heading: string): string[] {
 
 /** Returns the metrics of docs/observability.md by name. */
 export function readMetricTable(): Map<string, { type: string; labels: string[] }> {
+  const rows = readTable(readDocument('docs/observability.md'), 'metric');
   return new Map(
-    readTable(readDocument('docs/observability.md'), 'metric').map(([name, type = '', labels]) => [
-      readNames(name)[0] ?? '',
-      { type, labels: readNames(labels) },
-    ]),
+    rows.map(([name, type = '', labels]) => [String(readNames(name)[0]), { type, labels: readNames(labels) }]),
   );
 }
 

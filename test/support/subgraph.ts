@@ -47,32 +47,17 @@ export interface Asking extends Sending {
 export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: ServerDependencies['plugins']) {
   const upstream: Upstream = await startUpstream();
   const lines: string[] = [];
-  const config = loadConfig({
-    HOST: '127.0.0.1',
-    PORT: '0',
-    COMMAND_API_URL: upstream.url,
-    ROUTER_SECRET,
-    DRAIN_DELAY_MS: '0',
-    ...env,
-  });
+  const own = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: upstream.url, ROUTER_SECRET, DRAIN_DELAY_MS: '0' };
   const logger = createLogger('debug', { write: (line) => lines.push(line) });
-  const server = await createServer({ config, logger, ...(plugins && { plugins }) });
+  const config = loadConfig({ ...own, ...env });
+  const { url, metricsPort, stop } = await createServer({ config, logger, ...(plugins && { plugins }) });
 
   /** Sends a body, valid or not, with the headers of a router. */
-  async function post(body: string, { token = TOKENS.first, headers, signal }: Sending = {}): Promise<Answer> {
-    const response = await fetch(`${server.url}/graphql`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json',
-        'router-authorization': ROUTER_SECRET,
-        ...(token !== null && { authorization: `Bearer ${token}` }),
-        ...headers,
-      },
-      body,
-      ...(signal && { signal }),
+  function post(body: string, { headers, ...sending }: Sending = {}): Promise<Answer> {
+    return postTo(`${url}/graphql`, body, {
+      ...sending,
+      headers: { 'router-authorization': ROUTER_SECRET, ...headers },
     });
-    return readAnswer(response);
   }
 
   /** Sends an operation. */
@@ -91,36 +76,34 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
   }
 
   return {
-    url: server.url,
-    metricsPort: server.metricsPort,
-    upstream,
-    post,
-    ask,
-    askAndLeave,
+    ...{ url, metricsPort, upstream, post, ask, askAndLeave },
     /** All log lines so far, as text and as records. */
     logText: () => lines.join(''),
     logs: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
     clearLogs: () => lines.splice(0),
     async stop() {
-      await server.stop();
+      await stop();
       await upstream.stop();
     },
   };
 }
 
-/** Sends an operation to a GraphQL server at `url`, with the headers of a router's client. */
-export async function askAt(url: string, query: string, { variables, token = TOKENS.first, headers }: Asking = {}) {
+/** Sends a body to a GraphQL server at `url`, with the headers of a router's client. */
+async function postTo(url: string, body: string, { token = TOKENS.first, headers, ...others }: Sending) {
+  const own = { 'content-type': 'application/json', accept: 'application/json' };
+  const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
   const response = await fetch(url, {
+    ...others,
     method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json',
-      ...(token !== null && { authorization: `Bearer ${token}` }),
-      ...headers,
-    },
-    body: JSON.stringify({ query, variables }),
+    headers: { ...own, ...authorization, ...headers },
+    body,
   });
   return readAnswer(response);
+}
+
+/** Sends an operation to a GraphQL server at `url`, with the headers of a router's client. */
+export function askAt(url: string, query: string, { variables, ...sending }: Asking = {}): Promise<Answer> {
+  return postTo(url, JSON.stringify({ query, variables }), sending);
 }
 
 export async function readAnswer(response: Response): Promise<Answer> {

@@ -2,21 +2,18 @@
  * The fake command API: the emulator of dev/ behind a real HTTP server. Tests put faults in front of it, and it records
  * every command that arrives.
  */
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { answerCommand, readText, serve } from '../../dev/command-api.ts';
 import { EXAMPLE, seed } from '../../dev/seed.ts';
 import { Store } from '../../dev/store.ts';
 
-export interface Received {
+/** A command with its HTTP request. The remote port identifies the connection. */
+export interface Received extends Pick<IncomingMessage, 'method' | 'url' | 'headers'> {
   readonly command: string;
   readonly id: string;
   readonly param: Record<string, unknown>;
   readonly body: string;
-  readonly method: string | undefined;
-  readonly url: string | undefined;
-  readonly headers: IncomingHttpHeaders;
-  /** The remote port, which identifies the connection. */
   readonly connection: number | undefined;
 }
 
@@ -43,26 +40,25 @@ export async function startUpstream() {
     const body = await readText(request);
     if (latencyMs > 0) await delay(latencyMs);
     const { method, url, headers, socket } = request;
-    const one = { ...JSON.parse(body), body, method, url, headers, connection: socket.remotePort } as Received;
-    received.push(one);
-    const answer = fault?.(one, response);
+    const command: Received = { ...JSON.parse(body), body, method, url, headers, connection: socket.remotePort };
+    received.push(command);
+    const answer = fault?.(command, response);
     if (answer === 'taken') return;
-    if (answer) {
-      response.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers });
-      response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? ''));
+    if (!answer) {
+      const { status, text } = answerCommand(request, body, store, tokens);
+      response.writeHead(status, { 'content-type': 'application/json' }).end(text);
       return;
     }
-    const { status, text } = answerCommand(request, body, store, tokens);
-    response.writeHead(status, { 'content-type': 'application/json' });
-    response.end(text);
+    response.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers });
+    response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? ''));
   });
 
   return {
     ...server,
     store,
     received,
-    /** The commands in order of arrival, each as `name residence [maintenance]`. */
-    commands: () => received.map(({ command, param }) => describeCommand(command, param)),
+    /** Returns the commands in order of arrival, each as `name residence [maintenance]`. */
+    commands: () => received.map(describeCommand),
     /** Replaces the current fault. */
     fail(next: Fault | undefined) {
       fault = next;
@@ -71,9 +67,7 @@ export async function startUpstream() {
     slowDown(milliseconds: number) {
       latencyMs = milliseconds;
     },
-    /**
-     * Holds each further command. The returned function ends that, and answers the held commands with an empty list.
-     */
+    /** Holds each further command. The returned function answers the held commands with an empty list, and holds no more. */
     hold() {
       const held: ServerResponse[] = [];
       fault = (_, response) => {
@@ -98,7 +92,7 @@ export async function startUpstream() {
 
 export type Upstream = Awaited<ReturnType<typeof startUpstream>>;
 
-function describeCommand(command: string, param: Record<string, unknown>): string {
+function describeCommand({ command, param }: Received): string {
   const maintenances = (param.maintenances as { maintenance_id: string }[] | undefined) ?? [];
   const ids = maintenances.map(({ maintenance_id }) => maintenance_id).join(',');
   return [command, param.residence_id, param.maintenance_id ?? ids].filter((part) => part).join(' ');
