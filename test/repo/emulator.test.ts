@@ -37,12 +37,13 @@ it('npm run emulator serves the given port, and prints a command that works', as
   expect(await answer.json()).toMatchObject({ success: true, result: [{ maintenance_id: EXAMPLE.maintenanceId }] });
 });
 
-it.each([
-  [() => new URL(server.url).port, 'Another process uses port \\d+\\. Choose a port with --port\\.'],
-  [() => '65536', '--port must be a whole number from 0 to 65535\\.'],
-])('npm run emulator refuses a port: %#', async (port, message) => {
+it.each<[fault: string, port: () => string, message: string]>([
+  ['a used port', () => new URL(server.url).port, 'Another process uses port \\d+. Choose a port with --port.'],
+  ['an invalid port', () => '65536', '--port must be a whole number from 0 to 65535.'],
+])('npm run emulator refuses %s', async (_, port, message) => {
   const running = run('dev/emulator.ts', {}, ['--port', port()]);
-  expect([await running.exit, running.output()]).toEqual([1, expect.stringMatching(new RegExp(`^${message}\\n$`))]);
+  expect(await running.exit).toBe(1);
+  expect(running.output()).toMatch(new RegExp(`^${message}\n$`));
 });
 
 const TIMES = { start_time: '2024-01-16 13:32:45', finish_time: '2024-01-17 13:32:45' };
@@ -87,9 +88,8 @@ it('the emulator survives a connection that closes during a request', async () =
 it('the emulator deletes a ticket twice, but no unknown ticket', async () => {
   const residence_id = FLATS[0]?.id;
   const remove = (maintenance_id: unknown) => command('delete_maintenance_info', { residence_id, maintenance_id });
-  const [ticket] = seed().get(String(residence_id)) ?? [];
-  for (const _ of ['first', 'second'])
-    expect((await send(remove(ticket?.maintenance_id))).body).toMatchObject({ success: true, result: {} });
+  const id = seed().get(String(residence_id))?.[0]?.maintenance_id;
+  for (const ticket of [id, id]) expect((await send(remove(ticket))).body).toMatchObject({ success: true, result: {} });
   expect((await send(remove('unknown'))).body).toMatchObject({ success: false });
 });
 
@@ -106,7 +106,7 @@ it('the emulator has tickets in each state and in both languages, a residence wi
   expect(new Set(tickets.map(({ state }) => state)).size).toBe(4);
   for (const language of [/^\p{Script=Han}+$/u, /^[ a-z]+$/i])
     expect(tickets.map(({ description }) => description)).toContainEqual(expect.stringMatching(language));
-  const counts = FLATS.map(({ tickets: count }) => count);
-  expect(FLATS.map(({ id }) => seed().get(id)?.length)).toEqual(counts);
+  const counts = FLATS.map(({ id }) => seed().get(id)?.length);
+  expect(counts).toEqual(FLATS.map((flat) => flat.tickets));
   expect(counts).toEqual(expect.arrayContaining([0, 200]));
 });

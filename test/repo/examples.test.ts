@@ -8,7 +8,7 @@ import { useSubgraph } from '../support/use-subgraph.ts';
 
 const subgraph = useSubgraph();
 const EXAMPLES = readExamples(new URL('../../examples/', import.meta.url));
-const OTHERS = readExamples(new URL('../../examples/supergraph/', import.meta.url));
+const OF_SUPERGRAPH = readExamples(new URL('../../examples/supergraph/', import.meta.url));
 
 it.each(EXAMPLES)('$name can run twice', async ({ query, variables }) => {
   for (const _ of ['first', 'second']) {
@@ -24,8 +24,9 @@ it.each(ROOT_FIELDS)('$name has exactly one example', ({ name }) => {
 });
 
 it('a variable has the same value in all examples, because Sandbox merges them, and no default', () => {
-  const merged = Object.assign({}, ...[...EXAMPLES, ...OTHERS].map(({ variables }) => variables));
-  for (const { query, variables } of [...EXAMPLES, ...OTHERS]) {
+  const all = [...EXAMPLES, ...OF_SUPERGRAPH];
+  const merged = Object.assign({}, ...all.map(({ variables }) => variables));
+  for (const { query, variables } of all) {
     expect(merged).toMatchObject(variables);
     expect(query).not.toMatch(/\$\w+: [^),]+ = /);
   }
@@ -37,10 +38,7 @@ it('the examples in the descriptions of the schema are valid', async () => {
   const [finishTime, id, residenceId, argument, startTime, ...others] = found;
   expect(others).toEqual([]);
   const reads = `{ maintenance(id: "${id}") { id } maintenances(residenceId: "${residenceId}") { id } }`;
-  expect(await subgraph.ask(reads)).toMatchObject({
-    data: { maintenance: { id }, maintenances: [{ id }] },
-    errors: [],
-  });
+  expect((await subgraph.ask(reads)).data).toEqual({ maintenance: { id }, maintenances: [{ id }] });
   const create = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
   const variables = { input: { ...NEW_MAINTENANCE, startTime, finishTime } };
   const { errors } = await subgraph.ask(create, { variables });
@@ -49,6 +47,6 @@ it('the examples in the descriptions of the schema are valid', async () => {
 
 it('the README and the page have the same operation of the supergraph', () => {
   const squeeze = (text: string) => text.replace(/#.*$/gm, '').replace(/\s+/g, ' ').trim();
-  const example = OTHERS.find(({ name }) => name === 'open-by-residence.graphql');
+  const example = OF_SUPERGRAPH.find(({ name }) => name === 'open-by-residence.graphql');
   expect(squeeze(README)).toContain(squeeze(String(example?.query)).replace(/^query \w+ /, ''));
 });
