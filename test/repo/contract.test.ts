@@ -173,7 +173,7 @@ describe('npm run contract', () => {
       [isUnknownCommand, ok({})],
       [isIncomplete, ok([])],
       [isBadToken, ok([LISTED])],
-      [({ id }) => upstream.received.filter((one) => one.id === id).length > 1, no(409)],
+      [({ id }) => upstream.received.filter((other) => other.id === id).length > 1, no(409)],
     );
     const unreadable = '3 of 3 cannot be read';
     const rows = {

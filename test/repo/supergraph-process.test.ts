@@ -69,9 +69,7 @@ it('names the port after PORT if another process has this port', async () => {
   const port = Number(new URL(other.url).port);
   const supergraph = run('dev/supergraph.ts', { HOST: '127.0.0.1', PORT: String(port - 1) });
   expect(await supergraph.exit).toBe(1);
-  expect(supergraph.output()).toContain(
-    `Port ${port} is in use. Set PORT or METRICS_PORT to a free port.\n`,
-  );
+  expect(supergraph.output()).toContain(`Port ${port} is in use. Set PORT or METRICS_PORT to a free port.\n`);
   await other.stop();
 });
 
