@@ -146,9 +146,9 @@ describe('concurrent identical reads of one caller', () => {
 describe('a caller that goes away', () => {
   it('leaves the exchange to the other callers, and the last caller aborts it', async () => {
     const held = hold('get_maintenance_list');
-    const leaveFirst = subgraph.askAndLeave(LIST);
+    const leaveFirst = subgraph.askAndDisconnect(LIST);
     await until(() => held.length === 1);
-    const leaveSecond = subgraph.askAndLeave(LIST);
+    const leaveSecond = subgraph.askAndDisconnect(LIST);
     await settle(subgraph.url);
     leaveFirst();
     await until(() => subgraph.logs().length === 1);
@@ -161,7 +161,7 @@ describe('a caller that goes away', () => {
 
   it('does not change the result of the other callers', async () => {
     const held = hold('get_maintenance_list');
-    const leave = subgraph.askAndLeave(LIST);
+    const leave = subgraph.askAndDisconnect(LIST);
     await until(() => held.length === 1);
     const stays = subgraph.ask(LIST);
     await settle(subgraph.url);

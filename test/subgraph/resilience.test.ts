@@ -252,7 +252,7 @@ describe('the circuit breaker', () => {
     moveClock(60_000);
     const held = hold(subgraph);
     for (let probes = 1; probes <= 3; probes++) {
-      const leave = subgraph.askAndLeave(LIST);
+      const leave = subgraph.askAndDisconnect(LIST);
       await until(() => held.length === probes);
       leave();
       await until(() => subgraph.logs().length === 3 + probes);
@@ -272,7 +272,7 @@ describe('the circuit breaker', () => {
       held.set(param.residence_id, response);
       return 'taken';
     });
-    const leave = subgraph.askAndLeave(list('older'));
+    const leave = subgraph.askAndDisconnect(list('older'));
     await until(() => held.has('older'));
     for (let time = 0; time < 3; time++) await subgraph.ask(list('down'));
     moveClock(60_000);
@@ -376,13 +376,13 @@ describe('a caller that goes away', () => {
     const env = { MAX_COMMANDS_IN_FLIGHT: '2', MAX_COMMANDS_QUEUED: '0', BREAKER_FAILURES: '1' };
     const subgraph = await start(env);
     const held = hold(subgraph);
-    const leave = subgraph.askAndLeave(LIST);
+    const leave = subgraph.askAndDisconnect(LIST);
     await until(() => held.length === 1);
     leave();
     await until(() => held[0]?.isClosed === true && subgraph.logs().length === 1);
 
     subgraph.upstream.fail(first({ status: 503, headers: { 'retry-after': '9' } }));
-    const leaveAgain = subgraph.askAndLeave(LIST);
+    const leaveAgain = subgraph.askAndDisconnect(LIST);
     await until(() => subgraph.upstream.received.length === 2);
     await settle(subgraph.url);
     leaveAgain();
@@ -396,7 +396,7 @@ describe('a caller that goes away', () => {
     const subgraph = await start();
     const held = hold(subgraph);
     const ids = Array.from({ length: 40 }, (_, index) => `"r${index}:m"`);
-    const leave = subgraph.askAndLeave(`mutation { deleteMaintenances(ids: [${ids}]) { deletedIds } }`);
+    const leave = subgraph.askAndDisconnect(`mutation { deleteMaintenances(ids: [${ids}]) { deletedIds } }`);
     await until(() => held.length === 32);
     await leave();
     await settle(subgraph.url);

@@ -66,7 +66,7 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
   }
 
   /** Sends an operation. The returned function disconnects its caller. */
-  function askAndLeave(query: string) {
+  function askAndDisconnect(query: string) {
     const caller = new AbortController();
     const gone = ask(query, { signal: caller.signal }).catch(() => undefined);
     return async () => {
@@ -76,7 +76,7 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
   }
 
   return {
-    ...{ url, metricsPort, upstream, post, ask, askAndLeave },
+    ...{ url, metricsPort, upstream, post, ask, askAndDisconnect },
     /** All log lines so far, as text and as records. */
     logText: () => lines.join(''),
     logs: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
