@@ -64,12 +64,12 @@ const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
 const LATE_MS = 100;
 const inflate = promisify(gunzip);
 const UNKNOWN_CODING = 'unknown content coding';
-/** Failures that may pass. Not our own timeout of an attempt: a retry would probably take as long. */
+/** Failures that may pass. */
 const TRANSIENT: readonly unknown[] = [
   ...[429, 502, 503, 504],
   ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
-  // The last one is got's code for an incomplete body.
-  ...['ECONNRESET', 'EPIPE', 'ERR_HTTP_CONTENT_LENGTH_MISMATCH'],
+  // The last two are got's and zlib's codes for an incomplete body.
+  ...['ECONNRESET', 'EPIPE', 'ERR_HTTP_CONTENT_LENGTH_MISMATCH', 'Z_BUF_ERROR'],
 ];
 /** Random pauses up to a bound that doubles, so that failed commands do not all return at once. */
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
@@ -238,6 +238,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     { endsAt }: Session,
   ): number | undefined {
     if (isRefusal(status) || error?.details.inconclusive || (write && error?.details.sent !== false)) return undefined;
+    // A retry would probably take as long, even if the head of a 503 arrived.
+    if (error?.reason === 'timeout') return undefined;
     if (!TRANSIENT.includes(status) && !TRANSIENT.includes(error?.details.detail)) return undefined;
     // After an idle time, all kept connections may be closed. That is no outage and costs no budget.
     if (isStale) return 0;
