@@ -6,7 +6,7 @@ import { codes, NEW_MAINTENANCE } from '../support/subgraph.ts';
 
 const R = EXAMPLE.residenceId;
 const ID = `${R}:${EXAMPLE.maintenanceId}`;
-const LISTED = `get_maintenance_list ${R}`;
+const DETAIL = `{ maintenance(id: "${ID}") { id } }`;
 const READ = `query ($representations: [_Any!]!) {
   maintenances(residenceId: "${R}") { id }
   _entities(representations: $representations) { ... on Maintenance { description } ... on Residence { id } }
@@ -15,23 +15,15 @@ const CREATE = `mutation ($input: CreateMaintenanceInput!) { __typename createMa
 /** A residence by its key needs no command. */
 const OTHER = { __typename: 'Residence', id: 'other' };
 
-interface Harm {
-  /** The code of the error; undefined if there is no error. */
-  readonly code?: string;
-  /** Whether the command API receives the command. */
-  readonly arrives: boolean;
-  /** The outcome of a write. */
-  readonly outcome?: unknown;
-}
-const harmless: Harm = { arrives: true };
-const timeout: Harm = { code: 'UPSTREAM_TIMEOUT', arrives: false, outcome: 'UNKNOWN' };
-const unavailable: Harm = { code: 'UPSTREAM_UNAVAILABLE', arrives: false, outcome: 'UNKNOWN' };
+/** The code and outcome of the error, if there is an error, and whether the command API receives the command. */
+type Effect = { code?: string; outcome?: unknown; arrives: boolean };
+const harmless: Effect = { arrives: true };
+const timeout: Effect = { code: 'UPSTREAM_TIMEOUT', arrives: false, outcome: 'UNKNOWN' };
+const unavailable: Effect = { code: 'UPSTREAM_UNAVAILABLE', arrives: false, outcome: 'UNKNOWN' };
 
 // test/subgraph/upstream-faults.test.ts has the faults that a server can cause itself.
-const TOXICS: [string, Toxics, Harm][] = [
+const TOXICS: [string, Toxics, Effect][] = [
   ['latency', { request: { latencyMs: 50 }, response: { latencyMs: 50 } }, harmless],
-  ['low bandwidth', { response: { bytesPerSecond: 4000 } }, harmless],
-  ['slow close', { response: { slowCloseMs: 60_000 } }, harmless],
   ['sliced request', { request: { sliceBytes: 16 } }, harmless],
   ['sliced response', { response: { sliceBytes: 16 } }, harmless],
   ['lost request', { request: { timeout: true } }, timeout],
@@ -57,39 +49,35 @@ async function startUnder(toxics: Toxics, code?: string): Promise<void> {
 /** Removes the toxic, after which the next read succeeds. */
 async function expectRecovery(): Promise<void> {
   await chaos.proxy.clear();
-  expect(await chaos.ask(`{ maintenance(id: "${ID}") { id } }`)).toMatchObject({
-    data: { maintenance: { id: ID } },
-    errors: [],
-  });
+  expect(await chaos.ask(DETAIL)).toMatchObject({ data: { maintenance: { id: ID } }, errors: [] });
   expect(chaos.logs().filter(({ level }) => Number(level) >= 50)).toEqual([]);
 }
 
-it.each(TOXICS)('a read fails no other field, and succeeds after the toxic: %s', async (_, toxics, harm) => {
-  const { code, arrives } = harm;
-  await startUnder(toxics, code);
-  const representations = [OTHER, { __typename: 'Maintenance', id: ID }, OTHER];
-  const answer = await chaos.ask(READ, { variables: { representations } });
-  expect(answer.status).toBe(200);
-  expect(codes(answer).sort()).toEqual(code ? ['_entities.1', 'maintenances'].map((path) => [code, path]) : []);
-  expect(answer.data).toEqual({
-    maintenances: code ? null : [{ id: ID }],
-    _entities: [{ id: 'other' }, code ? null : { description: 'test' }, { id: 'other' }],
-  });
-  // Every attempt has the same command id.
-  expect(new Set(chaos.upstream.received.map(({ id }) => id)).size).toBe(Number(arrives));
-  expect(new Set(chaos.upstream.commands())).toEqual(new Set(arrives ? [LISTED] : []));
-  await expectRecovery();
-});
+it.each(TOXICS)(
+  'a read fails no other field, and succeeds after the toxic: %s',
+  async (_, toxics, { code, arrives }) => {
+    await startUnder(toxics, code);
+    const representations = [OTHER, { __typename: 'Maintenance', id: ID }, OTHER];
+    const answer = await chaos.ask(READ, { variables: { representations } });
+    expect(codes(answer).sort()).toEqual(code ? ['_entities.1', 'maintenances'].map((path) => [code, path]) : []);
+    expect(answer.data).toEqual({
+      maintenances: code ? null : [{ id: ID }],
+      _entities: [{ id: 'other' }, code ? null : { description: 'test' }, { id: 'other' }],
+    });
+    // Every attempt has the same command id.
+    expect(new Set(chaos.upstream.received.map(({ id }) => id)).size).toBe(Number(arrives));
+    expect(new Set(chaos.upstream.commands())).toEqual(new Set(arrives ? [`get_maintenance_list ${R}`] : []));
+    await expectRecovery();
+  },
+);
 
-it.each(TOXICS)('a create is sent and done at most once, and has its outcome: %s', async (_, toxics, harm) => {
-  const { code, arrives, outcome } = harm;
+it.each(TOXICS)('a create is sent and done at most once, and has its outcome: %s', async (_, toxics, effect) => {
+  const { code, arrives, outcome } = effect;
   await startUnder(toxics, code);
   const { store } = chaos.upstream;
   const [example] = store.list(R);
-  const { status, data, errors } = await chaos.ask(CREATE, { variables: { input: NEW_MAINTENANCE } });
-  expect(status).toBe(200);
+  const { data, errors } = await chaos.ask(CREATE, { variables: { input: NEW_MAINTENANCE } });
   expect(errors).toMatchObject(code ? [{ path: ['createMaintenance'], extensions: { code, outcome } }] : []);
-  expect(errors).toHaveLength(Number(code !== undefined));
   expect(chaos.upstream.commands()).toEqual(arrives ? [`create_maintenance_info ${R}`] : []);
   await expectRecovery();
   const created = store.list(R).filter((ticket) => ticket !== example);
@@ -100,12 +88,10 @@ it.each(TOXICS)('a create is sent and done at most once, and has its outcome: %s
 
 it('a read on a dead kept connection times out, and the next read gets another connection', async () => {
   await startUnder({}, 'UPSTREAM_TIMEOUT');
-  const read = () => chaos.ask(`{ maintenance(id: "${ID}") { id } }`);
-  await read();
-  await read();
+  for (let time = 0; time < 2; time++) await chaos.ask(DETAIL);
   expect(chaos.proxy.connections()).toBe(1);
   await chaos.proxy.set({ request: { timeout: true } });
-  expect((await read()).errors).toMatchObject([{ extensions: { code: 'UPSTREAM_TIMEOUT' } }]);
+  expect(codes(await chaos.ask(DETAIL))).toEqual([['UPSTREAM_TIMEOUT', 'maintenance']]);
   await expectRecovery();
   expect(chaos.proxy.connections()).toBe(2);
 });

@@ -6,14 +6,11 @@ import net, { type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Toxics of one direction of each connection. Bytes are counted from the time when the toxic was set. */
-export interface StreamToxics {
+interface StreamToxics {
   /** The delay of each chunk. */
   readonly latencyMs?: number;
-  readonly bytesPerSecond?: number;
   /** The maximum size of each packet. */
   readonly sliceBytes?: number;
-  /** The delay of the end of the stream. */
-  readonly slowCloseMs?: number;
   /** Drops all bytes, and the end of the stream. */
   readonly timeout?: boolean;
   /** Resets both sides after this many bytes. */
@@ -31,7 +28,7 @@ export interface Toxics {
 
 /** Starts a proxy to the origin `target`, on a free port of the loopback interface. */
 export async function startChaosProxy(target: string) {
-  const { hostname, port: targetPort } = new URL(target);
+  const { hostname: host, port: targetPort } = new URL(target);
   const sockets = new Set<net.Socket>();
   const stopping = new AbortController();
   let toxics: Toxics = {};
@@ -40,30 +37,25 @@ export async function startChaosProxy(target: string) {
   let server = await listen();
 
   async function listen(): Promise<net.Server> {
-    const listener = net.createServer({ allowHalfOpen: true, noDelay: true }, accept);
-    await new Promise<void>((resolve, reject) => {
-      listener.once('error', reject);
-      listener.listen(port, '127.0.0.1', resolve);
-    });
+    const listener = net.createServer({ allowHalfOpen: true, noDelay: true }, accept).listen(port, '127.0.0.1');
+    await once(listener, 'listening');
     ({ port } = listener.address() as AddressInfo);
     return listener;
   }
 
   function accept(client: net.Socket): void {
     connections++;
-    const upstream = net.connect({ host: hostname, port: Number(targetPort), allowHalfOpen: true, noDelay: true });
+    const upstream = net.connect({ host, port: Number(targetPort), allowHalfOpen: true, noDelay: true });
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       // The pump that uses the socket handles the error.
-      socket.on('error', () => {});
-      socket.on('close', () => sockets.delete(socket));
+      socket.on('error', () => {}).on('close', () => sockets.delete(socket));
     }
-    if (toxics.down) {
-      reset(client, upstream);
-      return;
+    if (toxics.down) reset(client, upstream);
+    else {
+      pump(client, upstream, 'request');
+      pump(upstream, client, 'response');
     }
-    pump(client, upstream, 'request');
-    pump(upstream, client, 'response');
   }
 
   async function pump(from: net.Socket, to: net.Socket, direction: 'request' | 'response'): Promise<void> {
@@ -72,19 +64,17 @@ export async function startChaosProxy(target: string) {
     try {
       for await (const chunk of from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         if (since !== toxics) [since, passed] = [toxics, 0];
-        const { latencyMs, bytesPerSecond, timeout, resetAfterBytes, limitBytes, ...rest } = toxics[direction] ?? {};
+        const { latencyMs, sliceBytes, timeout, resetAfterBytes, limitBytes } = toxics[direction] ?? {};
         if (timeout) continue;
         if (latencyMs) await wait(latencyMs);
         const most = (resetAfterBytes ?? limitBytes ?? Number.POSITIVE_INFINITY) - passed;
         const passing = chunk.subarray(0, most);
         passed += passing.length;
-        const step = rest.sliceBytes ?? (bytesPerSecond ? Math.ceil(bytesPerSecond / 20) : passing.length);
+        const step = sliceBytes ?? passing.length;
         for (let start = 0; start < passing.length; start += step) {
-          const piece = passing.subarray(start, start + step);
-          if (bytesPerSecond) await wait((piece.length / bytesPerSecond) * 1000);
-          await write(to, piece);
+          await write(to, passing.subarray(start, start + step));
           // Else the receiver could read two pieces together.
-          if (rest.sliceBytes) await wait(2);
+          if (sliceBytes) await wait(2);
         }
         if (chunk.length < most) continue;
         if (resetAfterBytes !== undefined) return reset(from, to);
@@ -92,10 +82,8 @@ export async function startChaosProxy(target: string) {
         from.destroy();
         return;
       }
-      const { slowCloseMs, timeout } = toxics[direction] ?? {};
-      if (slowCloseMs) await wait(slowCloseMs);
       // Drop the end too, until the receiver closes the connection.
-      if (timeout && !to.readableEnded) await once(to, 'end', { signal: stopping.signal });
+      if (toxics[direction]?.timeout && !to.readableEnded) await once(to, 'end', { signal: stopping.signal });
       to.end();
     } catch {
       // One side was reset, or the proxy stops.

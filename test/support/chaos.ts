@@ -6,18 +6,13 @@ import { startUpstream } from './upstream.ts';
 export async function startThroughChaos(env: NodeJS.ProcessEnv = {}) {
   const upstream = await startUpstream();
   const proxy = await startChaosProxy(upstream.url);
-  const { ask, logs, stop } = await startSubgraph({ COMMAND_API_URL: proxy.url, ...env });
-  return {
-    ask,
-    logs,
-    upstream,
-    proxy,
-    async stop() {
-      await stop();
-      proxy.stop();
-      await upstream.stop();
-    },
-  };
+  const subgraph = await startSubgraph({ COMMAND_API_URL: proxy.url, ...env });
+  async function stop() {
+    await subgraph.stop();
+    proxy.stop();
+    await upstream.stop();
+  }
+  return { ...subgraph, upstream, proxy, stop };
 }
 
 export type ThroughChaos = Awaited<ReturnType<typeof startThroughChaos>>;
