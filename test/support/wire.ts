@@ -11,6 +11,8 @@ interface Example {
 const R = 'r31adc223cc4b3bedb6bd4742dedcfa52';
 const M = 'm31adc223cc4b3bedb6bd4742dedcfa52';
 const NEW = 'm8b5a73f8dd84abaa94dcs248be49b0d1';
+const PICTURE = 'f8b5a73f8dd84abaa94dcs248be49b0db';
+const TIMES = { start_time: '2024-01-16 13:32:45', finish_time: '2024-01-17 13:32:45' };
 
 /** For each command the vendor's example of a request and its result, and the operation that sends this request. */
 export const WIRE: Readonly<Record<CommandName, Example>> = {
@@ -30,16 +32,9 @@ export const WIRE: Readonly<Record<CommandName, Example>> = {
     operation: 'mutation',
     field: `createMaintenance(input: {
       residenceId: "${R}", startTime: "2024-01-16T13:32:45Z", finishTime: "2024-01-17T13:32:45Z"
-      description: "test", contact: "10086", pictureFilenames: ["f8b5a73f8dd84abaa94dcs248be49b0db"]
+      description: "test", contact: "10086", pictureFilenames: ["${PICTURE}"]
     }) { id }`,
-    param: {
-      residence_id: R,
-      start_time: '2024-01-16 13:32:45',
-      finish_time: '2024-01-17 13:32:45',
-      description: 'test',
-      contact: '10086',
-      filename: ['f8b5a73f8dd84abaa94dcs248be49b0db'],
-    },
+    param: { residence_id: R, ...TIMES, description: 'test', contact: '10086', filename: [PICTURE] },
     result: { maintenance_id: NEW },
   },
   delete_maintenance_info: {
