@@ -52,9 +52,8 @@ describe('a Maintenance', () => {
 });
 
 it('resolves the id of a Residence without a command and without a token', async () => {
-  const { data, errors } = await resolve([residence({ id: 'anything' })], null);
-  expect(errors).toEqual([]);
-  expect(data._entities).toEqual([residence({ id: 'anything' })]);
+  const _entities = [residence({ id: 'anything' })];
+  expect(await resolve(_entities, null)).toMatchObject({ data: { _entities }, errors: [] });
   expect(subgraph.upstream.commands()).toEqual([]);
 });
 
@@ -72,38 +71,28 @@ it('keeps the order of good, bad, missing and failing representations', async ()
   expect(new Set(subgraph.upstream.commands())).toEqual(commands);
 });
 
+// properties.test.ts tests arbitrary representations.
 describe('an unusable representation', () => {
   const keys = { residence: { id: R }, maintenanceId: M };
   it.each<[string, unknown]>([
     ['without a type', { id: ID }],
-    ['of an unknown type', { __typename: 'Visit', id: ID }],
     ['of a type that is not an entity', { __typename: 'Query', id: ID }],
     ['of the type "constructor"', { __typename: 'constructor', id: ID }],
     ['of a list of types', { __typename: ['Maintenance'], id: ID }],
-    ['that is a string', 'Maintenance'],
     ['that is a list of null', [null]],
     ['without a key', maintenance({})],
-    ['without maintenanceId', maintenance({ residence: { id: R } })],
-    ['without residence', maintenance({ maintenanceId: M })],
-    ['with a malformed id', maintenance({ id: M })],
     ['with a list of ids', maintenance({ id: [ID] })],
     ['with a null id and a good second key', maintenance({ ...keys, id: null })],
-    ['with a malformed id and a good second key', maintenance({ ...keys, id: 'x' })],
     ['with an empty maintenanceId', maintenance({ ...keys, maintenanceId: '' })],
     ['with a number for maintenanceId', maintenance({ ...keys, maintenanceId: 5 })],
     ['with a null residence', maintenance({ ...keys, residence: null })],
-    ['with a string for residence', maintenance({ ...keys, residence: R })],
-    ['with an empty residence id', maintenance({ ...keys, residence: { id: '' } })],
     ['with an object for the residence id', maintenance({ ...keys, residence: { id: { id: R } } })],
     ['with two keys of different residences', maintenance({ ...keys, id: ID, residence: { id: 'x' } })],
-    ['with two keys of different requests', maintenance({ ...keys, id: ID, maintenanceId: 'x' })],
     ['with an id and half of a different key', maintenance({ id: ID, maintenanceId: 'x' })],
-    ['of a Residence without id', residence({})],
     ['of a Residence with an empty id', residence({ id: '' })],
     ['of a Residence with a number for an id', residence({ id: 5 })],
   ])('%s nulls its own entry and sends nothing', async (_, bad) => {
     const answer = await resolve([bad, RESIDENCE]);
-    expect(answer.status).toBe(200);
     expect(codes(answer)).toEqual([['BAD_USER_INPUT', '_entities.0']]);
     expect(answer.data._entities).toEqual([null, RESIDENCE]);
     expect(subgraph.upstream.commands()).toEqual([]);
@@ -114,8 +103,7 @@ describe('members beside a key', () => {
   const nest = (levels: number) => `${'['.repeat(levels)}1${']'.repeat(levels)}`;
 
   it.each([
-    ['a list of 100,000 levels', `"x":${nest(100_000)}`],
-    ['a nested list in the residence', `"residence":{"id":"${R}","x":${nest(50_000)}}`],
+    ['deeply nested lists', `"x":${nest(100_000)},"residence":{"id":"${R}","x":${nest(50_000)}}`],
     ['names of methods', '"toString":1,"valueOf":1,"hasOwnProperty":1,"constructor":"x","toJSON":"x","then":"x"'],
     ['other fields of the type', '"description":"evil","state":"CLOSED","pictureUrls":["evil"],"residenceId":"evil"'],
   ])('are ignored: %s', async (_, members) => {
