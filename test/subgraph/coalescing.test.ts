@@ -3,6 +3,7 @@ import { EXAMPLE } from '../../dev/seed.ts';
 import { createCoalescing } from '../../src/command-api/coalescing.ts';
 import { createCommand } from '../../src/command-api/command.ts';
 import { stopClock } from '../support/clock.ts';
+import { hold as holdCommands } from '../support/hold.ts';
 import { type Answer, startSubgraph } from '../support/subgraph.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -28,16 +29,7 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-/** Holds the commands with these names until each is released with a reply. */
-function hold(...names: string[]) {
-  const held: { release: (body?: string) => void; isClosed: () => boolean }[] = [];
-  subgraph.upstream.fail(({ command }, response) => {
-    if (!names.includes(command)) return undefined;
-    held.push({ release: (body = EMPTY) => response.end(body), isClosed: () => response.closed });
-    return 'taken';
-  });
-  return held;
-}
+const hold = (...names: string[]) => holdCommands(subgraph.upstream, ...names);
 
 async function expectNoErrors(asked: Promise<Answer>[]): Promise<void> {
   for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);

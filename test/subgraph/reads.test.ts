@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
+import { hold } from '../support/hold.ts';
 import { codes } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
+import { until } from '../support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const M = EXAMPLE.maintenanceId;
@@ -88,15 +90,11 @@ describe('the reads of one operation', () => {
 
   it('take one round trip', async () => {
     const ids = Array.from({ length: 10 }, (_, i) => `r${i % 5}:m${i}`);
-    const replies: (() => void)[] = [];
-    // The first reply waits for the fifth command. A second round trip would wait forever.
-    subgraph.upstream.fail((_, response) => {
-      replies.push(() => response.end('{"success":true,"result":[]}'));
-      if (replies.length === 5) for (const reply of replies) reply();
-      return 'taken';
-    });
-    expect((await askEntities(toRepresentations(ids))).errors).toEqual([]);
-    expect(replies).toHaveLength(5);
+    const held = hold(subgraph.upstream);
+    const asked = askEntities(toRepresentations(ids));
+    await until(() => held.length === 5);
+    for (const { release } of held) release();
+    expect((await asked).errors).toEqual([]);
   });
 });
 

@@ -24,15 +24,10 @@ it.each([
   ['a router that accepts only the new type', NEW_TYPE],
   ['Grafbase', `${NEW_TYPE}; charset=utf-8, application/json; charset=utf-8`],
 ])('a fetch of %s gets HTTP 200 and data, also if fields are null', async (_, accept) => {
-  const partial = await subgraph.ask(FETCH, { variables, headers: { accept } });
+  const answer = await subgraph.ask(FETCH, { variables, headers: { accept } });
   const maintenances = [{ id: `${R}:${EXAMPLE.maintenanceId}` }];
-  expect(partial.data).toEqual({ _entities: [{ maintenances }, { maintenances: null }] });
-  expect(codes(partial)).toEqual([['COMMAND_REJECTED', '_entities.1.maintenances']]);
-  const failed = await subgraph.ask('{ maintenances(residenceId: "nowhere") { id } }', { headers: { accept } });
-  expect(failed.data).toEqual({ maintenances: null });
-  expect(codes(failed)).toEqual([['COMMAND_REJECTED', 'maintenances']]);
-  for (const { status, headers } of [partial, failed]) {
-    expect(status).toBe(200);
-    expect(headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json; ?charset=utf-8$/);
-  }
+  expect(answer.data).toEqual({ _entities: [{ maintenances }, { maintenances: null }] });
+  expect(codes(answer)).toEqual([['COMMAND_REJECTED', '_entities.1.maintenances']]);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json; ?charset=utf-8$/);
 });

@@ -33,7 +33,6 @@ export async function startChaosProxy(target: string) {
   const stopping = new AbortController();
   let toxics: Toxics = {};
   let port = 0;
-  let connections = 0;
   let server = await listen();
 
   async function listen(): Promise<net.Server> {
@@ -44,7 +43,6 @@ export async function startChaosProxy(target: string) {
   }
 
   function accept(client: net.Socket): void {
-    connections++;
     const upstream = net.connect({ host, port: Number(targetPort), allowHalfOpen: true, noDelay: true });
     for (const socket of [client, upstream]) {
       sockets.add(socket);
@@ -105,8 +103,6 @@ export async function startChaosProxy(target: string) {
 
   return {
     url: `http://127.0.0.1:${port}`,
-    /** Counts the accepted connections. */
-    connections: () => connections,
     set,
     clear: () => set({}),
     stop(): void {
