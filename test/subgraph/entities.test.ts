@@ -1,6 +1,6 @@
 /** `_entities`, with correct, malformed and hostile representations. */
 import { describe, expect, it } from '@jest/globals';
-import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
+import { EXAMPLE } from '../../dev/seed.ts';
 import { codes } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -30,16 +30,6 @@ describe('a Maintenance', () => {
     expect(errors).toEqual([]);
     expect(data._entities).toEqual([ENTITY, ENTITY, ENTITY, ENTITY]);
     expect(subgraph.upstream.commands()).toEqual([INFO]);
-  });
-
-  it('is found by ids with "%" and ":", in either spelling of the escapes', async () => {
-    const id = 'r%:ö/';
-    subgraph.upstream.store.residences.set(id, [{ ...exampleTicket(), maintenance_id: 'm:%3A' }]);
-    const keys = [{ id: 'r%25%3aö/:m%3A%253A' }, { residence: { id }, maintenanceId: 'm:%3A' }];
-    const { data } = await resolve(keys.map(maintenance));
-    const expected = { id: 'r%25%3Aö/:m%3A%253A', maintenanceId: 'm:%3A', residence: { id } };
-    expect(data._entities).toMatchObject([expected, expected]);
-    expect(subgraph.upstream.commands()).toEqual([`get_maintenance_info ${id} m:%3A`]);
   });
 
   it('costs one command for 1,000 representations, each with its own error', async () => {
