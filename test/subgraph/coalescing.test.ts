@@ -19,7 +19,8 @@ const LISTED = `get_maintenance_list ${R}`;
 const TICKETS = '{"success":true,"result":[{"maintenance_id":"m"}]}';
 const EMPTY = '{"success":true,"result":[]}';
 
-const subgraph = useSubgraph();
+// No attempt ends by its time limit: only a disconnected caller closes a held exchange.
+const subgraph = useSubgraph({ ATTEMPT_TIMEOUT_MS: '59999', OPERATION_TIMEOUT_MS: '60000' });
 // The clock stands still: a busy machine could take longer than the 50 ms in which a read may join.
 let moveClock: (ms: number) => void;
 beforeEach(() => {

@@ -107,7 +107,7 @@ describe('the failure of an info', () => {
     subgraph.upstream.fail(({ command }) => (command === 'get_maintenance_info' ? answer : undefined));
     const found = await subgraph.ask(detail);
     expect(found).toMatchObject({ data: { maintenance: { description: 'test' } }, errors: [] });
-    const absent = await subgraph.ask(`{ maintenance(id: "${R}:gone") { description } }`);
+    const absent = await subgraph.ask(detail.replace(M, 'gone'));
     expect(absent).toMatchObject({ data: { maintenance: null }, errors: [] });
     expect(subgraph.upstream.commands()).toEqual([INFO, LIST, `get_maintenance_info ${R} gone`, LIST]);
   });

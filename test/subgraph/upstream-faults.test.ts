@@ -5,7 +5,7 @@ import { freePort } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { COMMANDS } from '../../src/command-api/command.ts';
 import { codes, type Answer as Reply, type Subgraph, startSubgraph } from '../support/subgraph.ts';
-import type { Answer, Fault } from '../support/upstream.ts';
+import type { Answer, Fault, Received } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { WIRE } from '../support/wire.ts';
 
@@ -137,9 +137,8 @@ function startFor(name: string, code: string) {
 describe('a fault of the command API', () => {
   it.each(FAULTS)('fails the read, and no other field: %s', async (name, fault, code, attempts = 1) => {
     const { ask, upstream, logText } = await startFor(name, code);
-    upstream.fail((received, response) =>
-      String(received.param.residence_id).startsWith('faulty') ? fault(received, response) : undefined,
-    );
+    const isFaulty = ({ param }: Received) => String(param.residence_id).startsWith('faulty');
+    upstream.fail((received, response) => (isFaulty(received) ? fault(received, response) : undefined));
     const representations = [
       ...['faulty', R].map((id) => ({ __typename: 'Residence', id })),
       ...['faulty-2:1', `${R}:${M}`].map((id) => ({ __typename: 'Maintenance', id })),
@@ -199,11 +198,8 @@ it('the time limit of an operation covers all commands, and the breaker does not
   upstream.fail(() => 'taken');
   const fields = ['a', 'b', 'c'].map((name) => `${name}: deleteMaintenance(id: "r:${name}") { id }`);
   const { errors } = await ask(`mutation { ${fields.join(' ')} }`);
-  expect(errors.map(({ path, extensions: { code, outcome } }) => [path, code, outcome])).toEqual([
-    [['a'], TIMEOUT, 'UNKNOWN'],
-    [['b'], TIMEOUT, 'UNKNOWN'],
-    [['c'], TIMEOUT, 'NOT_SENT'],
-  ]);
+  const outcomes = ['UNKNOWN', 'UNKNOWN', 'NOT_SENT'];
+  expect(errors).toMatchObject(outcomes.map((outcome) => ({ extensions: { code: TIMEOUT, outcome } })));
   // The limit of an attempt ends the first command. The limit of the operation ends the others.
   const details = ['ETIMEDOUT', 'out of time', 'out of time'].map((end) => `delete_maintenance_info: ${end}`);
   expect(logs()).toMatchObject([{ commands: details.map((detail) => ({ detail })) }]);
@@ -233,8 +229,7 @@ it.each<[object, string | undefined]>([
 ])('%j has a short code for extensions.upstreamCode, or none: %s', async (body, expected) => {
   shared.upstream.fail(reply(200, { success: false, ...body }));
   const { errors } = await shared.ask('{ maintenances(residenceId: "r") { id } }');
-  expect(errors[0]?.extensions).toMatchObject({ code: 'COMMAND_REJECTED' });
-  expect(errors[0]?.extensions.upstreamCode).toBe(expected);
-  expect(shared.logText()).not.toContain('canary');
-  expect(shared.logText()).not.toContain(EXAMPLE.token);
+  const { code, upstreamCode } = errors[0]?.extensions ?? {};
+  expect([code, upstreamCode]).toEqual(['COMMAND_REJECTED', expected]);
+  expect(shared.logText()).not.toMatch(new RegExp(`canary|${EXAMPLE.token}`));
 });

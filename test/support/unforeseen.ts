@@ -10,7 +10,7 @@ type Methods = Record<string, (key: string | { residenceId: string }, ...rest: u
 export function failCommands(
   errorFor = (residenceId: string) => (residenceId.startsWith('faulty') ? new Error('x') : undefined),
 ): ApolloServerPlugin<Context> {
-  /** Returns the id, or in its place a value that throws when it is written as JSON: the command is recorded, but not sent. */
+  /** Returns the id, or a value that throws when it is written as JSON: the command is recorded, but not sent. */
   function spoil(residenceId: string): string {
     const error = errorFor(residenceId);
     const toJSON = () => {
