@@ -220,7 +220,7 @@ describe('the circuit breaker', () => {
         held.set(param.residence_id, response);
         return 'taken';
       });
-      const leave = subgraph.askAndLeave(list('older'));
+      const leave = subgraph.askAndDisconnect(list('older'));
       await until(() => held.has('older'));
       for (let time = 0; time < 3; time++) await subgraph.ask(list('down'));
       moveClock(60_000);
