@@ -21,7 +21,7 @@ input ThingInput { count: Int }
 `;
 
 function edit(from: string, to: string): string {
-  if (!BASE.includes(from)) throw new Error(`The schema has no ${from}`);
+  expect(BASE).toContain(from);
   return BASE.replace(from, to);
 }
 
@@ -30,9 +30,6 @@ const BLUE_REMOVED = "Enum value 'BLUE' was removed from enum 'Color'";
 const KEY = '@key(fields: "box { id } number")';
 // The subgraph `boxes` defines Box.size too.
 const CLASHING = edit('ID! }', 'ID! size: Int }');
-const COLOR_REMOVED = "Field 'color' was removed from object type 'Thing'";
-const NUMBER_HIDDEN = "Directive '@inaccessible' was added to 'Thing.number'";
-const KIND_CHANGED = "'Color' kind changed from 'EnumTypeDefinition' to 'ScalarTypeDefinition'";
 
 describe('compareSchemas()', () => {
   const compare = async (before: string, after: string) =>
@@ -41,7 +38,6 @@ describe('compareSchemas()', () => {
   it.each([
     ['thing(id: ID!)', 'thing(id: ID!, by: ID!)', "breaking: Argument 'by: ID!' added to field 'Query.thing'"],
     [` ${KEY}`, '', `breaking: Directive '${KEY}' was removed from 'Thing'`],
-    ['number")', 'number", resolvable: false)', `breaking: Directive '${KEY}' was removed from 'Thing'`],
     [' @shareable', '', "breaking: Directive '@shareable' was removed from 'Thing.box'"],
     ['old: String', 'old: String @inaccessible', "breaking: Directive '@inaccessible' was added to 'Thing.old'"],
     [' BLUE', ' BLUE GREEN', "dangerous: Enum value 'GREEN' was added to enum 'Color'"],
@@ -72,10 +68,8 @@ describe('npm run schema:check', () => {
   const SCHEMA = 'schema/maintenance.graphql';
   const BASELINE = 'schema/baseline/maintenance.graphql';
   const DECLARED = 'schema/baseline/breaking-changes.json';
-  const FILES: Readonly<Record<string, string>> = {
-    [SCHEMA]: BASE,
-    [BASELINE]: BASE,
-    [DECLARED]: '{}',
+  const FILES = {
+    ...{ [SCHEMA]: BASE, [BASELINE]: BASE, [DECLARED]: '{}' },
     'supergraph/supergraph.yaml':
       'subgraphs: { things: { schema: { file: ../schema/maintenance.graphql } }, boxes: { schema: { file: boxes.graphql } } }',
     'supergraph/boxes.graphql': 'type Query { boxes: [Box!] } type Box @key(fields: "id") { id: ID! size: Int }',
@@ -99,9 +93,7 @@ describe('npm run schema:check', () => {
 
   function run(...args: string[]) {
     const program = fileURLToPath(new URL('../../dev/schema-check.ts', import.meta.url));
-    const options = { cwd: folder, env, encoding: 'utf8' } as const;
-    const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], options);
-    return { status, stdout, stderr };
+    return spawnSync(process.execPath, [program, ...args], { cwd: folder, env, encoding: 'utf8' });
   }
 
   beforeEach(() => {
@@ -112,15 +104,12 @@ describe('npm run schema:check', () => {
 
   it('lists the worst changes first, and passes without a breaking change', () => {
     write(SCHEMA, edit(' BLUE', ' BLUE GREEN').replace('type Box', '"D" type Box'));
-    expect(run(...ALL)).toEqual({
-      status: 0,
-      stdout: `Compared with ${BASELINE}: 2 changed.
+    const stdout = `Compared with ${BASELINE}: 2 changed.
   dangerous  Enum value 'GREEN' was added to enum 'Color'
   safe       Object type 'Box' has description 'D'
 Operations: 4 checked, 0 not valid.
-`,
-      stderr: '',
-    });
+`;
+    expect(run(...ALL)).toMatchObject({ status: 0, stdout, stderr: '' });
   });
 
   it('fails on a breaking change until its message is declared with a reason', () => {
@@ -136,56 +125,38 @@ Operations: 4 checked, 0 not valid.
     declare({ ...JSON.parse(entries), [BLUE_REMOVED]: 'No app uses blue.' });
     expect(run()).toMatchObject({ status: 0, stderr: '' });
     declare({ ...JSON.parse(entries), [BLUE_REMOVED]: '' });
-    expect(run('--operations', 'apps/store/*.graphql')).toMatchObject({
-      status: 1,
-      stdout: expect.stringContaining('Operations: 1 checked, 0 not valid.\n'),
-    });
-  });
-
-  it('makes the schema the baseline with --accept, and clears the declarations', () => {
-    write(SCHEMA, WITHOUT_BLUE);
-    declare({ [BLUE_REMOVED]: 'R' });
-    expect(run('--accept').status).toBe(0);
-    expect(readFileSync(join(folder, DECLARED), 'utf8')).toBe('{}\n');
-    expect(run()).toEqual({ status: 0, stdout: `Compared with ${BASELINE}: nothing changed.\n`, stderr: '' });
+    expect(run().status).toBe(1);
   });
 
   it.each([
     ['an unknown option', ['--operation=x'], /^Unknown option '--operation'\n$/],
     ['a pattern expanded by the shell', ['--operations', 'a', 'b'], /^Unexpected argument 'b'\..+\n$/],
     ['a second pattern without files', [...ALL, '--operations=app/*'], /^--operations 'app\/\*' matches no file\.\n$/],
-    ['a schema with a syntax error', [], /^Syntax Error: Expected Name, found <EOF>\.\n$/, SCHEMA, 'type Query {'],
     ['declarations that are not JSON', [], /^.+JSON.+\n$/, DECLARED, '{'],
     ['an operation with a syntax error', ALL, /^apps\/one\/a\.graphql:2: Syntax Error: .+\n$/, ONE, 'query {\n'],
     ['schemas that clash', ALL, /^The supergraph does not compose:\n {2}.+ "Box\.size" .+\n$/, SCHEMA, CLASHING],
   ])('refuses %s', (_, args, message, file = SCHEMA, text = BASE) => {
     write(file, text);
-    const { status, stderr } = run(...args);
-    expect(status).toBe(1);
-    expect(stderr).toMatch(message);
+    expect(run(...args)).toMatchObject({ status: 1, stderr: expect.stringMatching(message) });
   });
 
   it.each([
-    [COLOR_REMOVED, 'color: Color', '', 'queries/Colors', 'fragments.graphql:3'],
-    [NUMBER_HIDDEN, 'number: Int', 'number: Int @inaccessible', 'Search', 'Search.graphql:1'],
+    ["Field 'color' was removed from object type 'Thing'", 'color: Color', '', 'queries/Colors', 'fragments.graphql:3'],
+    ["Directive '@inaccessible' was added to 'Thing.old'", 'old: String', 'old: String @inaccessible', ''],
     [BLUE_REMOVED, ' BLUE', '', 'Red Search', 'Red.graphql:1'],
     ["Type for argument 'top' on field 'Query.all' changed from 'Int' to 'ID'", 'top: Int', 'top: ID', 'Search'],
     ["Input field 'ThingInput.count' changed type from 'Int' to 'Int!'", 'count: Int', 'count: Int!', 'Red Search'],
-    [KIND_CHANGED, 'enum Color { RED BLUE }', 'scalar Color', 'Red Search queries/Colors'],
-    ["Field 'old' was removed from object type 'Thing'", 'old: String', '', ''],
   ])('names each operation that is affected by: %s', (message, from, to, files, error = '') => {
     write(SCHEMA, edit(from, to));
     declare({ [message]: 'R' });
     const users = files.split(' ').map((file) => `    painter: ${basename(file)} (apps/painter/${file}.graphql)\n`);
     const affected = files && `  Affected by: ${message}\n${users.join('')}`;
-    const invalid = error ? 1 : 0;
-    expect(run(...ALL)).toEqual({
-      status: invalid,
-      stdout: `Compared with ${BASELINE}: 1 changed.
-  breaking   ${message} (declared: R)
-Operations: 4 checked, ${invalid} not valid.
-${affected}`,
-      stderr: error ? expect.stringContaining(` is no longer valid.\n  apps/painter/${error}: `) : '',
+    const stdout = `  breaking   ${message} (declared: R)\nOperations: 4 checked, ${error ? 1 : 0} not valid.\n${affected}`;
+    const stderr = error ? ` is no longer valid.\n  apps/painter/${error}: ` : '';
+    expect(run(...ALL)).toMatchObject({
+      status: error ? 1 : 0,
+      stdout: `Compared with ${BASELINE}: 1 changed.\n${stdout}`,
+      stderr: expect.stringContaining(stderr),
     });
   });
 
@@ -200,10 +171,8 @@ ${affected}`,
   });
 
   it.each([
-    ['the files of one app', ['apps/one/*.graphql']],
     ['a file twice', ['apps/one/*.graphql', 'apps/o*/a.graphql']],
-    ['folders by name', ['apps/{one,two}/**/*.graphql']],
-    ['a path that begins with ./', ['./apps/o*/**/*.graphql']],
+    ['folders by name', ['./apps/{one,two}/**/*.graphql']],
   ])('names the app for a pattern of %s', (_, patterns) => {
     write(ONE, 'query Nope { nope }');
     const { stdout, stderr } = run(...patterns.map((pattern) => `--operations=${pattern}`));
@@ -216,8 +185,7 @@ ${affected}`,
     const message = "Field 'size' was removed from object type 'Box'";
     declare({ [message]: 'R' });
     write(ONE, 'query Nope { nope }');
-    const { status, stdout, stderr } = run(...ALL);
-    expect(status).toBe(1);
+    const { stdout, stderr } = run(...ALL);
     expect(stdout).toContain('\nThe released schema does not compose: every operation counts as valid before.\n');
     expect(stdout).toContain(`  Affected by: ${message}\n    store: Boxes (apps/store/boxes.graphql)\n`);
     expect(stderr).toMatch(/^one: Nope \(apps\/one\/a\.graphql\) is no longer valid\.\n/);
@@ -240,8 +208,7 @@ ${affected}`,
       git(...before);
       write(SCHEMA, WITHOUT_BLUE);
       git('add .', 'commit -qm M', ...tags);
-      const stdout = expect.stringContaining(`Compared with ${compared}: 1 changed.`);
-      expect(run()).toMatchObject({ status: 1, stdout });
+      expect(run().stdout).toContain(`Compared with ${compared}: 1 changed.`);
     });
 
     it('compares changes on top of a release with this release, so that they can be accepted', () => {
@@ -250,11 +217,12 @@ ${affected}`,
       declare({ [BLUE_REMOVED]: 'R' });
       git('add .', 'commit -qm M', 'tag v1.1.0');
       expect(run()).toMatchObject({ status: 0, stdout: expect.stringContaining('Compared with v1.0.0: 1 changed.') });
-      run('--accept');
+      expect(run('--accept').status).toBe(0);
+      expect(readFileSync(join(folder, DECLARED), 'utf8')).toBe('{}\n');
       const accepted = { status: 0, stdout: 'Compared with v1.1.0: nothing changed.\n', stderr: '' };
-      expect(run()).toEqual(accepted);
+      expect(run()).toMatchObject(accepted);
       git('add .', 'commit -qm M');
-      expect(run()).toEqual(accepted);
+      expect(run()).toMatchObject(accepted);
     });
   });
 });

@@ -127,10 +127,7 @@ async function answer(request: IncomingMessage) {
   }
   const message = headers['content-encoding'] === 'br' ? brotliDecompressSync(raw) : raw;
   sent.push({ operation, key, variables: cosmo[`${operation}Request`].fromBinary(message).toJson() });
-  return {
-    type: 'application/proto',
-    body: cosmo[`${operation}Response`].fromJson(answers[operation]).toBinary(),
-  };
+  return { type: 'application/proto', body: cosmo[`${operation}Response`].fromJson(answers[operation]).toBinary() };
 }
 
 /** Runs a line as a shell does, in a folder that has the schemas. */
