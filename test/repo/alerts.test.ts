@@ -12,36 +12,31 @@ import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
 
 type Texts = Readonly<Record<string, string>>;
 
-interface Panel {
-  readonly id: number;
-  readonly type: string;
-  readonly title: string;
-  readonly description?: string;
-  readonly datasource?: { readonly uid: string };
-  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
-  readonly fieldConfig?: { readonly defaults: { readonly unit?: string } };
-  readonly targets?: readonly { readonly refId: string; readonly expr: string; readonly legendFormat: string }[];
-}
+type Target = Readonly<Record<'refId' | 'expr' | 'legendFormat', string>>;
+type Panel = {
+  title: string;
+  gridPos: Record<'x' | 'y' | 'w' | 'h', number>;
+  targets?: Target[];
+  [member: string]: unknown;
+};
 
 const rulesOf = (name: string) => parse(read(`deploy/${name}.yaml`)).groups[0].rules;
 const records: { record: string; expr: string; labels?: Texts }[] = rulesOf('slo');
 const alerts: { alert: string; expr: string; labels: Texts; annotations: Texts }[] = rulesOf('alerts');
-const dashboard = JSON.parse(read('deploy/dashboard.json'));
-const panels: Panel[] = dashboard.panels;
+type Dashboard = { panels: Panel[]; templating: { list: { name: string; type: string }[] } };
+const { panels, templating }: Dashboard = JSON.parse(read('deploy/dashboard.json'));
 const charts = panels.filter(({ type }) => type !== 'row');
 const queries = charts.flatMap(({ title, targets = [] }) => targets.map((target) => ({ title, ...target })));
-const expressions: [string, string][] = [
-  ...records.map(({ record, labels, expr }): [string, string] => [`${record} ${labels?.slo ?? ''}`, expr]),
-  ...alerts.map(({ alert, expr }): [string, string] => [alert, expr]),
-  ...queries.map(({ title, refId, expr }): [string, string] => [`${title} ${refId}`, expr]),
-  ...['docs/runbook.md', 'docs/capacity.md'].flatMap((file) =>
-    [...read(file).matchAll(/^```promql\n([\s\S]+?)\n```$/gm)].flatMap(([, block = '']) =>
-      block.split('\n').map((expr): [string, string] => [expr, expr]),
-    ),
-  ),
-];
 const codes = readKeys(README, 'code');
+/** Returns the first group of each match. */
 const labelsIn = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, label = '']) => label);
+const documented = labelsIn(read('docs/runbook.md') + read('docs/capacity.md'), /^```promql\n([\s\S]+?)\n```$/gm);
+const expressions = [
+  ...records.map(({ record, labels, expr }) => [`${record} ${labels?.slo ?? ''}`, expr] as const),
+  ...alerts.map(({ alert, expr }) => [alert, expr] as const),
+  ...queries.map(({ title, refId, expr }) => [`${title} ${refId}`, expr] as const),
+  ...documented.flatMap((block) => block.split('\n')).map((expr) => [expr, expr] as const),
+];
 
 let subgraph: Subgraph;
 /** The subgraph's metrics without those of prom-client. */
@@ -51,9 +46,8 @@ const series = new Map<string, Set<string>>();
 /** The known values of each label. */
 const values = new Map<string, Set<string>>();
 
-function add(map: Map<string, Set<string>>, key: string, members: readonly string[]): void {
+const add = (map: Map<string, Set<string>>, key: string, members: readonly string[]) =>
   map.set(key, new Set([...(map.get(key) ?? []), ...members]));
-}
 
 /** Returns an expression's syntax errors, the labels that it groups or joins by, and its selectors. */
 function readPromql(expr: string) {
@@ -68,9 +62,8 @@ function readPromql(expr: string) {
       if (type.name === 'GroupingLabels') grouping.push(...(words.match(/\w+/g) ?? []));
       if (type.name !== 'VectorSelector') return;
       const name = node.getChild('Identifier');
-      const matchers = [...words.matchAll(/(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"/g)].map(
-        ([, label = '', operator = '', value = '']) => ({ label, operator, value }),
-      );
+      const found = [...words.matchAll(/(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"/g)];
+      const matchers = found.map(([, label = '', operator = '', value = '']) => ({ label, operator, value }));
       selectors.push({ metric: name ? text.slice(name.from, name.to) : '', matchers });
     },
   });
@@ -89,13 +82,12 @@ beforeAll(async () => {
   const target = ['job', 'namespace', 'instance'];
   const table = readMetricTable();
   add(series, 'up', target);
-  for (const [name, type] of families)
-    for (const suffix of type === 'histogram' || type === 'summary' ? ['_bucket', '_sum', '_count'] : [''])
-      add(series, name + suffix, [
-        ...target,
-        ...(table.get(name)?.labels ?? []),
-        ...(suffix === '_bucket' ? ['le'] : []),
-      ]);
+  for (const [name, type] of families) {
+    const labels = [...target, ...(table.get(name)?.labels ?? [])];
+    for (const suffix of type === 'histogram' || type === 'summary' ? ['_sum', '_count'] : [''])
+      add(series, name + suffix, labels);
+    if (type === 'histogram') add(series, `${name}_bucket`, [...labels, 'le']);
+  }
   for (const { record, expr, labels = {} } of records) {
     // An aggregation keeps only the labels that it groups by.
     const { grouping } = readPromql(expr);
@@ -129,16 +121,12 @@ describe('each expression', () => {
     const labels = labelsOf(expr);
     const unknownGrouping = grouping.filter((label) => !labels.includes(label));
     // Records contain this job only.
-    const foreign = selectors.filter(
-      ({ metric, matchers }) =>
-        !metric.includes(':') && !matchers.some(({ label, operator }) => label === 'job' && operator === '='),
+    const scraped = selectors.filter(({ metric }) => !metric.includes(':'));
+    const foreign = scraped.filter(
+      ({ matchers }) => !matchers.some((one) => one.label === 'job' && one.operator === '='),
     );
-    expect({ syntaxErrors, unknown, unknownGrouping, foreign }).toEqual({
-      syntaxErrors: [],
-      unknown: [],
-      unknownGrouping: [],
-      foreign: [],
-    });
+    const faults = { syntaxErrors, unknown, unknownGrouping, foreign };
+    expect(faults).toEqual({ syntaxErrors: [], unknown: [], unknownGrouping: [], foreign: [] });
   });
 
   it.each(['slo', 'alerts'])('groups by namespace in %s.yaml', (name) => {
@@ -163,10 +151,9 @@ describe('the alert', () => {
   });
 
   it('fires in a rule test, within its time limit', () => {
-    const tests: { promql_expr_test: { exp_samples?: { labels: string; value: number }[] }[] }[] = [
-      ...parse(read('deploy/alerts.test.yaml')).tests,
-      ...parse(read('deploy/alerts.slow.test.yaml')).tests,
-    ];
+    type Test = { promql_expr_test: { exp_samples?: { labels: string; value: number }[] }[] };
+    const testsOf = (name: string): Test[] => parse(read(`deploy/${name}.test.yaml`)).tests;
+    const tests = [...testsOf('alerts'), ...testsOf('alerts.slow')];
     const firings = tests.map(({ promql_expr_test }) =>
       promql_expr_test
         .flatMap(({ exp_samples = [] }) => exp_samples)
@@ -174,22 +161,20 @@ describe('the alert', () => {
     );
     const fired = new Set(firings.flat().map(({ alert }) => alert));
     expect([...fired].sort()).toEqual(alerts.map(({ alert }) => alert).sort());
+    const secondsOf = ({ annotations }: (typeof alerts)[0]) => 60 * Number.parseInt(`${annotations.fires_within}`, 10);
+    const limits = new Map(alerts.map((rule) => [rule.alert, secondsOf(rule)]));
     // The first test has the seconds from each fault to its alert.
-    const limits = new Map(
-      alerts.map(({ alert, annotations }) => [alert, Number.parseInt(`${annotations.fires_within}`, 10)]),
-    );
     expect(firings[0]?.length).toBeGreaterThan(alerts.length);
-    expect(firings[0]?.filter(({ alert, value }) => !(value <= 60 * (limits.get(alert) ?? 0)))).toEqual([]);
+    expect(firings[0]?.filter(({ alert, value }) => !(value <= (limits.get(alert) ?? 0)))).toEqual([]);
   });
 });
 
 describe('the dashboard', () => {
   it('shows every metric of the subgraph', () => {
     const shown = queries.flatMap(({ expr }) => readPromql(expr).selectors.map(({ metric }) => metric));
+    const isShown = (name: string) => ['', '_bucket', '_sum', '_count'].some((suffix) => shown.includes(name + suffix));
     expect(metrics).toContain('maintenance_commands_total');
-    expect(
-      metrics.filter((name) => !['', '_bucket', '_sum', '_count'].some((suffix) => shown.includes(name + suffix))),
-    ).toEqual([]);
+    expect(metrics.filter((name) => !isShown(name))).toEqual([]);
   });
 
   it('has unique panels that do not overlap', () => {
@@ -203,10 +188,12 @@ describe('the dashboard', () => {
   });
 
   it.each(charts)('$title has a normal value, a unit, a data source and a legend of existing labels', (panel) => {
-    const { description, datasource, fieldConfig, targets = [] } = panel;
-    expect(description).toMatch(/Normal: .+\.$/);
-    expect(fieldConfig?.defaults.unit).toMatch(/^(short|reqps|ops|s|bytes|percentunit)$/);
-    expect(datasource?.uid).toBe(`\${datasource}`);
+    const { targets = [] } = panel;
+    expect(panel).toMatchObject({
+      description: expect.stringMatching(/Normal: .+\.$/),
+      fieldConfig: { defaults: { unit: expect.stringMatching(/^(short|reqps|ops|s|bytes|percentunit)$/) } },
+      datasource: { uid: `\${datasource}` },
+    });
     expect(targets).not.toEqual([]);
     for (const { expr, legendFormat } of targets) {
       const grouping = readPromql(expr.replaceAll(/ on \(.+?\) group_left \(\)/g, '')).grouping;
@@ -230,10 +217,8 @@ describe('the dashboard', () => {
   });
 
   it('queries the chosen data source and namespace', () => {
-    expect(dashboard.templating.list).toMatchObject([
-      { name: 'datasource', type: 'datasource' },
-      { name: 'namespace', type: 'query' },
-    ]);
+    const variables = templating.list.map(({ name, type }) => `${name}: ${type}`);
+    expect(variables).toEqual(['datasource: datasource', 'namespace: query']);
     const selectors = queries.flatMap(({ expr }) => readPromql(expr).selectors);
     const anywhere = selectors.filter(({ matchers }) => !matchers.some(({ label }) => label === 'namespace'));
     expect(new Set(anywhere.map(({ metric }) => metric))).toEqual(new Set(['slo:error_budget:ratio']));
@@ -252,12 +237,12 @@ describe('the runbook', () => {
   });
 
   it('links to existing sections', () => {
-    const sections = labelsIn(runbook, /^#+ (.+)$/gm).map((heading) =>
+    const anchorOf = (heading: string) =>
       heading
         .toLowerCase()
         .replaceAll(/[^\w -]/g, '')
-        .replaceAll(' ', '-'),
-    );
+        .replaceAll(' ', '-');
+    const sections = labelsIn(runbook, /^#+ (.+)$/gm).map(anchorOf);
     expect(labelsIn(runbook, /\]\(#([^)]+)\)/g).filter((link) => !sections.includes(link))).toEqual([]);
   });
 
