@@ -68,23 +68,22 @@ function build(kustomization: string) {
   }
 }
 
-/** Returns the paths of all members of a value. */
-function pathsOf(value: unknown, path = ''): string[] {
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, member]) => [`${path}/${key}`, ...pathsOf(member, `${path}/${key}`)]);
-}
-
 /** Returns the members that a schema does not have: Kubernetes' schemas allow any, but their validators never read these. */
 function unknownMembers(document: object, validate: (this: object) => void): string[] {
-  const unread = new Set(pathsOf(document));
-  const watch = <T extends object>(value: T, path: string): T =>
-    new Proxy(value, {
+  const unread = new Set<string>();
+  const watch = <T extends object>(value: T, path: string): T => {
+    const watched = Object.entries(value).map(([key, member]) => {
+      unread.add(`${path}/${key}`);
+      return [key, typeof member === 'object' && member !== null ? watch(member, `${path}/${key}`) : member];
+    });
+    const copy = Object.assign(Array.isArray(value) ? [] : {}, Object.fromEntries(watched));
+    return new Proxy(copy, {
       get(target, key) {
-        const member = Reflect.get(target, key);
         unread.delete(`${path}/${String(key)}`);
-        return typeof member === 'object' && member !== null ? watch(member, `${path}/${String(key)}`) : member;
+        return Reflect.get(target, key);
       },
     });
+  };
   validate.call(watch(document, ''));
   return [...unread];
 }

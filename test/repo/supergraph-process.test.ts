@@ -38,7 +38,6 @@ it('serves the supergraph and its subgraphs, prints what to try, and ends with C
   const { commands } = (await ask(url, twoFetches, { authorization })).extensions ?? {};
   expect(commands).toHaveLength(1 + RESIDENCES.length);
   expect(commands).toContainEqual(expect.objectContaining({ residenceId: 'none', outcome: 'COMMAND_REJECTED' }));
-  expect((await ask(url, '{ __schema { queryType { name } } }')).errors).toEqual([]);
   expect(codes(await ask(maintenance, '{ __typename }'))).toEqual([['ROUTER_UNAUTHENTICATED', undefined]]);
   const accepted = await ask(maintenance, '{ __typename }', { 'router-authorization': secret });
   expect(accepted).toMatchObject({ data: { __typename: 'Query' }, extensions: { commands: [] } });
@@ -50,10 +49,14 @@ it('serves the supergraph and its subgraphs, prints what to try, and ends with C
 
 it('connects to no host outside, even if the environment has an account and a proxy', async () => {
   const proxy = `http://127.0.0.1:${await freePort()}`;
-  const account = { APOLLO_KEY: 'service:graph:canary', APOLLO_GRAPH_REF: 'graph@current' };
+  const env = {
+    APOLLO_KEY: 'service:graph:canary',
+    APOLLO_GRAPH_REF: 'graph@current',
+    HTTP_PROXY: proxy,
+    http_proxy: proxy,
+  };
   // Node prints each connection.
-  const env = { PORT: '0', NODE_DEBUG: 'net', HTTP_PROXY: proxy, http_proxy: proxy, ...account };
-  const supergraph = run('dev/supergraph.ts', env);
+  const supergraph = run('dev/supergraph.ts', { PORT: '0', NODE_DEBUG: 'net', ...env });
   const [, url = ''] = await supergraph.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
   const { data } = await ask(url, '{ residences { name } }');
   expect(data).toEqual({ residences: RESIDENCES.map(({ name }) => ({ name })) });
@@ -79,7 +82,6 @@ it.each([
   ['--router apollo', { APOLLO_ROUTER: 'no' }, /^Apollo Router did not start:\nError: spawn .+ ENOENT\n$/],
   ['--subgraph nosuch', {}, /^--subgraph must be NAME=URL, not "nosuch"\.\n$/],
   ['--subgraph a=http://[::1]:9', {}, /^The subgraph "a" does not answer \{ _service \{ sdl \} \} at .+:9\/?\.\n$/],
-  ['--nope', {}, /^Unknown option '--nope'/],
   ['', { PORT: 'x' }, /^Invalid environment:\n {2}PORT must be a whole number from 0 to 65535\n$/],
 ])('refuses the options "%s" with the environment %j in plain words', async (args, env, message) => {
   const supergraph = run('dev/supergraph.ts', { PORT: '0', ...env }, args.split(' ').filter(Boolean));

@@ -16,22 +16,17 @@ import { until } from '../support/wait.ts';
 const SUBGRAPH = 'maintenance-subgraph';
 const { JAEGER = '' } = process.env;
 const { executable, missing } = ROUTERS.apollo;
-const reason = [executable ? '' : missing, JAEGER ? '' : 'Set JAEGER to the path of the executable `jaeger`.']
-  .join(' ')
-  .trim();
+const reason = executable ? !JAEGER && 'Set JAEGER to the path of the executable `jaeger`.' : missing;
 const TITLE = 'one operation through Apollo Router is one trace in Jaeger, from the router to each attempt';
 
-interface Trace {
-  readonly traceID: string;
-  readonly spans: readonly {
-    readonly spanID: string;
-    readonly operationName: string;
-    readonly processID: string;
-    readonly references: readonly { readonly spanID: string }[];
-    readonly logs: readonly { readonly fields: readonly { readonly key: string; readonly value: unknown }[] }[];
-  }[];
-  readonly processes: Readonly<Record<string, { readonly serviceName: string }>>;
+interface Span {
+  readonly spanID: string;
+  readonly operationName: string;
+  readonly processID: string;
+  readonly references: readonly { readonly spanID: string }[];
+  readonly logs: readonly { readonly fields: readonly { readonly key: string; readonly value: unknown }[] }[];
 }
+type Trace = { traceID: string; spans: Span[]; processes: Record<string, { serviceName: string }> };
 
 const cleanups: (() => unknown)[] = [];
 afterAll(async () => {
@@ -100,34 +95,28 @@ if (reason) process.stderr.write(`Skipped: the traces in Jaeger. ${reason}\n`);
     const traces = await jaeger.find();
     expect(traces).toHaveLength(1);
     const [{ traceID, spans, processes } = { traceID: '', spans: [], processes: {} }] = traces;
-    const tags = {
-      'http.response.header.x-request-id': '["one-trace"]',
-      'command.id': String(upstream.received[0]?.id),
-    };
-    for (const tag of Object.entries(tags)) {
-      const found = await jaeger.find(Object.fromEntries([tag]));
-      expect(found.map((one) => one.traceID)).toEqual([traceID]);
-    }
+    const byRequest = { 'http.response.header.x-request-id': '["one-trace"]' };
+    for (const tags of [byRequest, { 'command.id': String(upstream.received[0]?.id) }])
+      expect(await jaeger.find(tags)).toMatchObject([{ traceID }]);
 
     const commands = spans.filter(({ operationName }) => operationName === 'get_maintenance_list');
     expect(commands).toHaveLength(1);
-    const attempts = commands[0]?.logs.map(({ fields }) =>
-      Object.fromEntries(fields.map(({ key, value }) => [key, value])),
+    const statuses = commands[0]?.logs.map(
+      ({ fields }) => fields.find(({ key }) => key === 'http.response.status_code')?.value,
     );
-    expect(attempts).toMatchObject([503, 503, 200].map((status) => ({ 'http.response.status_code': status })));
+    expect(statuses).toEqual([503, 503, 200]);
     // From the command to the root.
-    const path: string[][] = [];
+    const path: string[] = [];
     for (let span = commands[0]; span; ) {
-      path.push([processes[span.processID]?.serviceName ?? '', span.operationName]);
+      path.push(`${processes[span.processID]?.serviceName} ${span.operationName}`);
       const [parent] = span.references;
       span = spans.find(({ spanID }) => spanID === parent?.spanID);
       expect(span !== undefined).toBe(parent !== undefined);
     }
-    expect(path.slice(0, 2)).toEqual([
-      [SUBGRAPH, 'get_maintenance_list'],
-      [SUBGRAPH, 'query'],
-    ]);
-    expect(new Set(path.slice(2).map(([service]) => service))).toEqual(new Set(['router']));
+    const [command, operation, ...others] = path;
+    expect([command, operation]).toEqual([`${SUBGRAPH} get_maintenance_list`, `${SUBGRAPH} query`]);
+    expect(others).not.toEqual([]);
+    expect(others.filter((span) => !span.startsWith('router '))).toEqual([]);
   },
   120_000,
 );

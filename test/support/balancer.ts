@@ -8,11 +8,9 @@ import { until } from './wait.ts';
 const POLL_MS = 50;
 
 async function isReady(url: string): Promise<boolean> {
-  const answer = async (response: Response) => {
-    await response.arrayBuffer();
-    return response.status === 200;
-  };
-  return fetch(`${url}/health/ready`).then(answer, () => false);
+  const response = await fetch(`${url}/health/ready`).catch(() => undefined);
+  await response?.arrayBuffer().catch(() => {});
+  return response?.status === 200;
 }
 
 export async function startBalancer() {
@@ -26,29 +24,24 @@ export async function startBalancer() {
     const ready = [...replicas].filter(([, isReady]) => isReady).map(([url]) => url);
     const url = ready[next++ % ready.length];
     if (url === undefined) return void client.resetAndDestroy();
-    const { hostname, port } = new URL(url);
-    const replica = net.connect({ host: hostname, port: Number(port), allowHalfOpen: true, noDelay: true });
-    for (const [from, to] of [
-      [client, replica],
-      [replica, client],
-    ] as const) {
-      sockets.add(from);
-      from.pipe(to);
-      from.on('error', () => to.resetAndDestroy());
-      from.on('close', () => sockets.delete(from));
-    }
+    const { hostname: host, port } = new URL(url);
+    const replica = net.connect({ host, port: Number(port), allowHalfOpen: true, noDelay: true });
+    connect(client, replica);
+    connect(replica, client);
   });
+  function connect(from: net.Socket, to: net.Socket): void {
+    sockets.add(from);
+    from.pipe(to);
+    from.on('error', () => to.resetAndDestroy());
+    from.on('close', () => sockets.delete(from));
+  }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
   async function poll(): Promise<void> {
     while (!isOver) {
       // Wait for all answers: a late answer must not replace a newer one.
-      await Promise.all(
-        Array.from(replicas.keys(), async (url) => {
-          const ready = await isReady(url);
-          if (replicas.has(url)) replicas.set(url, ready);
-        }),
-      );
+      const polls = Array.from(replicas.keys(), async (url) => ({ url, ready: await isReady(url) }));
+      for (const { url, ready } of await Promise.all(polls)) if (replicas.has(url)) replicas.set(url, ready);
       await delay(POLL_MS);
     }
   }

@@ -20,9 +20,9 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv, 
   });
 
   /** Starts a replica and, after `pause`, stops the oldest. Returns the exit code of the oldest. */
-  async function replace(pause: () => Promise<void> = async () => {}): Promise<number | null> {
+  async function replace(pause?: () => Promise<void>): Promise<number | null> {
     running.push(await replica());
-    await pause();
+    await pause?.();
     const [oldest] = running.splice(0, 1) as [Replica];
     const exit = await oldest.stop();
     balancer.remove(oldest.url);
@@ -35,11 +35,7 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv, 
     replicas: (): readonly Replica[] => running,
     replace,
     /** Replaces replicas one after the other while workers call `ask`. Returns the exit codes of the old replicas. */
-    async replaceUnderLoad(
-      count: number,
-      ask: () => Promise<void>,
-      pace: { readonly workers: number; readonly everyMs: number },
-    ): Promise<unknown[]> {
+    async replaceUnderLoad(count: number, ask: () => Promise<void>, pace: { workers: number; everyMs: number }) {
       let isOver = false;
       const asking = load(ask, { ...pace, isOver: () => isOver });
       const exits: unknown[] = [];

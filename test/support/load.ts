@@ -2,13 +2,10 @@
  * Requests over keep-alive connections, without retries.
  */
 import http, { type Agent } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 
-export interface Reply {
-  readonly status: number;
-  readonly headers: http.IncomingHttpHeaders;
-  readonly text: string;
-}
+export type Reply = Readonly<{ status: number; headers: http.IncomingHttpHeaders; text: string }>;
 
 /** Sends a request. Rejects with the error of the socket and `reusedSocket`. */
 export function request(
@@ -20,13 +17,8 @@ export function request(
     const method = body === undefined ? 'GET' : 'POST';
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const sent = http.request(url, { agent, method, headers: { ...headers, ...length } }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
-      });
+      const reply = (body: string) => ({ status: response.statusCode ?? 0, headers: response.headers, text: body });
+      text(response).then(reply).then(resolve, reject);
     });
     sent.on('error', (error) => reject(Object.assign(error, { reusedSocket: sent.reusedSocket })));
     sent.end(body);

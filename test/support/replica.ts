@@ -20,14 +20,8 @@ export async function startReplica(
   env: NodeJS.ProcessEnv = {},
   onLine: (line: string) => void = () => {},
 ) {
-  const child = startProgram('src/main.ts', {
-    HOST: '127.0.0.1',
-    PORT: '0',
-    COMMAND_API_URL: commandApiUrl,
-    ROUTER_SECRET,
-    DRAIN_DELAY_MS: '0',
-    ...env,
-  });
+  const required = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: commandApiUrl, ROUTER_SECRET };
+  const child = startProgram('src/main.ts', { ...required, DRAIN_DELAY_MS: '0', ...env });
   const lines: string[] = [];
   const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
   const ready = await new Promise<{ url: string; metricsPort?: number }>((resolve, reject) => {
@@ -55,9 +49,7 @@ export async function startReplica(
       child.kill('SIGTERM');
       return exit;
     },
-    kill(signal: NodeJS.Signals = 'SIGKILL'): void {
-      child.kill(signal);
-    },
+    kill: (signal: NodeJS.Signals = 'SIGKILL') => void child.kill(signal),
   };
 }
 

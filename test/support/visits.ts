@@ -29,21 +29,15 @@ export const VISITED = [...keysOf('1-101', 3), ...keysOf('1-201', 2), ...keysOf(
 
 export function startVisits(key: KeyFields) {
   // Each schema selects its own members of `maintenance`.
-  const visit = ({ residenceId, maintenanceId }: MaintenanceKey, index: number) => ({
-    id: String(index),
-    maintenance: {
-      id: formatMaintenanceId({ residenceId, maintenanceId }),
-      residence: { id: residenceId },
-      maintenanceId,
-    },
-  });
+  const visit = ({ residenceId, maintenanceId }: MaintenanceKey, index: number) => {
+    const id = formatMaintenanceId({ residenceId, maintenanceId });
+    return { id: String(index), maintenance: { id, residence: { id: residenceId }, maintenanceId } };
+  };
   const Query = {
     visits: () => VISITED.map(visit),
     /** Returns visits of different requests of one residence. These requests do not exist. */
     numbered: (_: unknown, { count }: { count: number }) =>
-      Array.from({ length: count }, (_, index) =>
-        visit({ residenceId: idOf('1-101'), maintenanceId: String(index) }, index),
-      ),
+      [...Array(count).keys()].map((at) => visit({ residenceId: idOf('1-101'), maintenanceId: String(at) }, at)),
   };
   const apollo = new ApolloServer({
     schema: buildSubgraphSchema([{ typeDefs: parse(visitsSdl(key)), resolvers: { Query } }]),
@@ -55,10 +49,8 @@ export function startVisits(key: KeyFields) {
 
 /** Returns the keys of the first requests of a flat. */
 function keysOf(flat: string, count: number): MaintenanceKey[] {
-  const tickets = seed().get(idOf(flat)) ?? [];
-  return tickets
-    .slice(0, count)
-    .map(({ maintenance_id }) => ({ residenceId: idOf(flat), maintenanceId: maintenance_id }));
+  const tickets = seed().get(idOf(flat))?.slice(0, count) ?? [];
+  return tickets.map(({ maintenance_id }) => ({ residenceId: idOf(flat), maintenanceId: maintenance_id }));
 }
 
 /** Returns the residence id of a flat. Throws if the flat does not exist. */
