@@ -1,13 +1,12 @@
 /** `npm run supergraph` as a developer runs the command, without an account and without the internet. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, expect, it } from '@jest/globals';
 import { freePort, serve } from '../../dev/command-api.ts';
 import { RESIDENCES } from '../../dev/supergraph/neighbour.ts';
 import { killAll, run } from '../support/process.ts';
 import { askAt, codes } from '../support/subgraph.ts';
-import { until } from '../support/wait.ts';
 
 afterEach(killAll);
 
@@ -80,6 +79,7 @@ it.each([
   ['--router nope', {}, /^There is no router "nope"\. Choose one of apollo, hive, grafbase, hive-gateway, .+\n$/],
   ['--router apollo', {}, /^Apollo Router is not installed\. Set APOLLO_ROUTER to the path of .+ `router`\.\n$/],
   ['--router apollo', { APOLLO_ROUTER: 'no' }, /^Apollo Router did not start:\nError: spawn .+ ENOENT\n$/],
+  ['--router apollo', { APOLLO_ROUTER: '/bin/echo' }, /^Apollo Router did not start:\n.*--config .+\n/],
   ['--subgraph nosuch', {}, /^--subgraph must be NAME=URL, not "nosuch"\.\n$/],
   ['--subgraph a=http://[::1]:9', {}, /^The subgraph "a" does not answer \{ _service \{ sdl \} \} at .+:9\/?\.\n$/],
   ['', { PORT: 'x' }, /^Invalid environment:\n {2}PORT must be a whole number from 0 to 65535\n$/],
@@ -89,42 +89,21 @@ it.each([
   expect(supergraph.output()).toMatch(message);
 });
 
-describe('--router apollo', () => {
+it('--router apollo ends with the output of a router that ends by itself, and leaves no files', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'router-test-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
-  afterEach(() => expect(readdirSync(folder).filter((name) => name.startsWith('apollo-'))).toEqual([]));
-
-  /** Starts the supergraph with this script as the router, and a folder of this test for temporary files. */
-  function runWith(script: string) {
-    const executable = join(folder, 'router');
-    const modules = "const fs = require('node:fs'); const http = require('node:http');";
-    writeFileSync(executable, `#!${process.execPath}\n${modules}\n${script}`, { mode: 0o755 });
-    return run('dev/supergraph.ts', { PORT: '0', APOLLO_ROUTER: executable, TMPDIR: folder }, ['--router', 'apollo']);
-  }
-
-  it('prints the output of a router that does not start', async () => {
-    const supergraph = runWith("console.log('no such key'); process.exit(3);");
-    expect(await supergraph.exit).toBe(1);
-    expect(supergraph.output()).toBe('Apollo Router did not start:\nno such key\n\n');
-  });
-
-  it('ends with the output of a router that ends later', async () => {
-    const supergraph = runWith(`
-      const config = fs.readFileSync(process.argv[process.argv.indexOf('--config') + 1], 'utf8');
-      const [, port] = /listen: 127.0.0.1:(\\d+)/.exec(config);
-      http.createServer((_, response) => response.end('{"data":{}}')).listen(port, '127.0.0.1');
-      setTimeout(() => { console.log('a panic'); process.exit(3); }, 1500);`);
-    await supergraph.until(/Apollo Router +http/);
-    expect(await supergraph.exit).toBe(1);
-    expect(supergraph.output()).toMatch(/The router ended by itself:\na panic\n/);
-  });
-
-  it('leaves no router running after a signal during the start', async () => {
-    const file = join(folder, 'pid');
-    const supergraph = runWith(`fs.writeFileSync('${file}', String(process.pid)); setInterval(() => {}, 1000);`);
-    await until(() => existsSync(file) && readFileSync(file, 'utf8') !== '');
-    supergraph.child.kill('SIGTERM');
-    expect(await supergraph.exit).toBe(0);
-    await until(() => !existsSync(`/proc/${readFileSync(file, 'utf8')}`));
-  });
+  const executable = join(folder, 'router');
+  const script = `
+    const [fs, http] = [require('node:fs'), require('node:http')];
+    const config = fs.readFileSync(process.argv[process.argv.indexOf('--config') + 1], 'utf8');
+    const [, port] = /listen: 127.0.0.1:(\\d+)/.exec(config);
+    http.createServer((_, response) => response.end('{"data":{}}')).listen(port, '127.0.0.1');
+    setTimeout(() => { console.log('a panic'); process.exit(3); }, 1500);`;
+  writeFileSync(executable, `#!${process.execPath}\n${script}`, { mode: 0o755 });
+  const env = { PORT: '0', APOLLO_ROUTER: executable, TMPDIR: folder };
+  const supergraph = run('dev/supergraph.ts', env, ['--router', 'apollo']);
+  await supergraph.until(/Apollo Router +http/);
+  expect(await supergraph.exit).toBe(1);
+  expect(supergraph.output()).toMatch(/The router ended by itself:\na panic\n/);
+  expect(readdirSync(folder)).toEqual(['router']);
+  rmSync(folder, { recursive: true });
 });

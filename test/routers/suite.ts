@@ -244,14 +244,6 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
         expect(supergraph.fetches()).toEqual([1, 0, 0]);
       });
 
-      it('of lists beneath one residence make one fetch and one command', async () => {
-        const lists = aliased(60, (index) => `maintenances(first: ${index}) { id }`);
-        const { residence } = await read(`{ residence(id: "${FLAT}") ${lists} }`);
-        expect(lengths(residence)).toEqual(numbers(60).map((index) => Math.min(index, 3)));
-        expect(commands()).toEqual([LIST]);
-        expect(supergraph.fetches()[0]).toBe(1);
-      });
-
       it.each([30, 60])('of %d residences of the neighbor get their lists or lose only these', async (count) => {
         const { data, errors } = await supergraph.ask(
           aliased(count, (index) => `residence(id: "${idAt(index)}") { name maintenances(first: ${index}) { id } }`),

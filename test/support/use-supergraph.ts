@@ -40,12 +40,11 @@ export function useSupergraph(
       residences: await record(await keep(startNeighbour(FREE))),
       visits: await record(await keep(startVisits(visitsBy))),
     };
-    const { maintenance, residences, visits } = before;
     const headers = { 'router-authorization': ROUTER_SECRET };
     const subgraphs = [
-      { name: 'maintenance', url: maintenance.url, sdl: MAINTENANCE_SDL, headers },
-      { name: 'residences', url: residences.url, sdl: residencesSdl, timeoutMs: residencesTimeoutMs },
-      { name: 'visits', url: visits.url, sdl: visitsSdl(visitsBy) },
+      { name: 'maintenance', url: before.maintenance.url, sdl: MAINTENANCE_SDL, headers },
+      { name: 'residences', url: before.residences.url, sdl: residencesSdl, timeoutMs: residencesTimeoutMs },
+      { name: 'visits', url: before.visits.url, sdl: visitsSdl(visitsBy) },
     ];
     gateway = await keep(startGateway(subgraphs, FREE));
   });
