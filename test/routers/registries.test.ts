@@ -137,43 +137,28 @@ async function run(command: string) {
   return { code: await exit, output };
 }
 
-const KEY = 'Bearer key';
 const SCHEMA = Buffer.from(SDL).toString('base64');
 const SERVICE = { service: 'maintenance', target: HIVE_TARGET };
 const { ROUTING_URL: url } = VARIABLES;
-/** Command → operation, key and variables of the request with the schema, and the exit code if the schema does not compose. */
-const REQUESTS: Readonly<Record<string, [operation: string, key: string, variables: object, refused: number]>> = {
-  'rover subgraph check': [
-    'SubgraphCheckMutation',
-    'service:acme:key',
-    { graph_id: 'acme', name: 'prod', input: { subgraphName: 'maintenance', proposedSchema: SDL } },
-    1,
-  ],
-  'rover subgraph publish': [
-    'SubgraphPublishMutation',
-    'service:acme:key',
-    { graph_id: 'acme', variant: 'prod', subgraph: 'maintenance', url, schema: { sdl: SDL, hash: null } },
-    0,
-  ],
-  'hive schema:check': ['CLI_SchemaCheckMutation', KEY, { input: { ...SERVICE, sdl: MINIFIED } }, 1],
-  'hive schema:publish': [
-    'schemaPublish',
-    KEY,
-    { input: { ...SERVICE, url, schema: { sdl: MINIFIED }, failOnCompositionError: true } },
-    1,
-  ],
-  'wgc subgraph check': [
-    'CheckSubgraphSchema',
-    KEY,
-    { subgraphName: 'maintenance', namespace: 'prod', schema: SCHEMA },
-    1,
-  ],
-  'wgc subgraph publish': [
-    'PublishFederatedSubgraph',
-    KEY,
-    { name: 'maintenance', namespace: 'prod', schema: SDL, routingUrl: url },
-    1,
-  ],
+const ROVER_SCHEMA = { subgraphName: 'maintenance', proposedSchema: SDL };
+const HIVE_SCHEMA = { ...SERVICE, url, schema: { sdl: MINIFIED }, failOnCompositionError: true };
+const ROVER_PUBLISHES = {
+  graph_id: 'acme',
+  variant: 'prod',
+  subgraph: 'maintenance',
+  url,
+  schema: { sdl: SDL, hash: null },
+};
+const COSMO_PUBLISHES = { name: 'maintenance', namespace: 'prod', schema: SDL, routingUrl: url };
+const COSMO_CHECKS = { subgraphName: 'maintenance', namespace: 'prod', schema: SCHEMA };
+/** Command → operation and variables of the request with the schema, and the exit code if the schema does not compose. */
+const REQUESTS: Readonly<Record<string, [operation: string, variables: object, refused: number]>> = {
+  'rover subgraph check': ['SubgraphCheckMutation', { graph_id: 'acme', name: 'prod', input: ROVER_SCHEMA }, 1],
+  'rover subgraph publish': ['SubgraphPublishMutation', ROVER_PUBLISHES, 0],
+  'hive schema:check': ['CLI_SchemaCheckMutation', { input: { ...SERVICE, sdl: MINIFIED } }, 1],
+  'hive schema:publish': ['schemaPublish', { input: HIVE_SCHEMA }, 1],
+  'wgc subgraph check': ['CheckSubgraphSchema', COSMO_CHECKS, 1],
+  'wgc subgraph publish': ['PublishFederatedSubgraph', COSMO_PUBLISHES, 1],
 };
 const COMPOSERS = ['rover supergraph compose', 'hive dev', 'wgc router compose'];
 
@@ -189,10 +174,13 @@ it('docs/publishing.md has each command of this test once', () => {
   expect(COMMANDS.map(nameOf).sort()).toEqual([...Object.keys(REQUESTS), ...COMPOSERS].sort());
 });
 
-const rows = Object.entries(REQUESTS).flatMap(([name, [operation, key, variables, refused]]) => [
-  [name, 0, 'accepts our schema', ACCEPTED, { operation, key, variables }] as const,
-  [name, refused, 'cannot compose our schema', REFUSED, { operation, key, variables }] as const,
-]);
+const rows = Object.entries(REQUESTS).flatMap(([name, [operation, variables, refused]]) => {
+  const request = { operation, variables, key: name.startsWith('rover') ? 'service:acme:key' : 'Bearer key' };
+  return [
+    [name, 0, 'accepts our schema', ACCEPTED, request] as const,
+    [name, refused, 'cannot compose our schema', REFUSED, request] as const,
+  ];
+});
 it.each(rows)('%s sends our schema, and exits with %i if the registry %s', async (name, code, _, given, request) => {
   answers = given;
   await runNamed(name, code);
