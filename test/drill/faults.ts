@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ticket } from '../../dev/store.ts';
 import { preloadFault } from '../support/process.ts';
-import type { Answer, Received } from '../support/upstream.ts';
+import type { Received } from '../support/upstream.ts';
 import type { Settings, Site } from './site.ts';
 
 export interface FaultClass extends Settings {
@@ -21,49 +21,71 @@ export interface FaultClass extends Settings {
 const [BURN, DRIFT, REJECTED] = ['MaintenanceBudgetBurns', 'MaintenanceContractDrift', 'MaintenanceCommandRejected'];
 const [CREATE, LIST] = ['create_maintenance_info', 'get_maintenance_list'];
 const BURNS = [BURN, 'MaintenanceBudgetBurnsSlowly'];
-/** Prometheus takes up to ten seconds to scrape a server that is new in its list, whatever the factor. */
-const DISCOVERY_MS = 10_000;
 /** The alerts that a failing command API may cause. */
 const TROUBLE = [...BURNS, 'MaintenanceBreakerOpen', 'MaintenanceRetriesHigh', 'MaintenanceCommandsQueued'];
-
-/** Answers the matching commands like this. */
-function answer(reply: Answer, isMatch: (received: Received) => boolean = () => true) {
-  return ({ upstream }: Site) => upstream.fail((received) => (isMatch(received) ? reply : undefined));
-}
+const GONE = ['MaintenanceReplicaDown', 'MaintenanceTrafficVanished'];
+/** Prometheus takes up to ten seconds to scrape a server that is new in its list, whatever the factor. */
+const DISCOVERY_MS = 10_000;
 
 const body = { success: false };
 const isCreate = ({ command }: Received) => command === CREATE;
 const stop = ({ upstream }: Site) => upstream.stop();
-const slowDown = (ms: number) => {
-  return ({ upstream }: Site) => upstream.slowDown(ms);
+const slowDown = (ms: number) => (site: Site) => site.upstream.slowDown(ms);
+const send = (headers: Readonly<Record<string, string>>) => (site: Site) => Object.assign(site.headers, headers);
+
+/** Kills the first `count` servers, or sends them another signal. */
+const kill = (count: number, signal?: NodeJS.Signals) => (site: Site) => {
+  for (const replica of site.replicas().slice(0, count)) replica.kill(signal);
 };
 
+/** Sends this operation whenever `isDue`. */
+const ask = (query: string, isDue: () => boolean) => (site: Site) => {
+  const ordinary = site.operation;
+  site.operation = () => (isDue() ? { query } : ordinary());
+};
+
+/** Answers the matching commands with this status and `success: false`. */
+function fail(status: number, isMatch: (received: Received) => boolean = () => true) {
+  return ({ upstream }: Site) => upstream.fail((received) => (isMatch(received) ? { status, body } : undefined));
+}
+
+const HTML = { headers: { 'content-type': 'text/html' }, body: '<html>Maintenance</html>' };
+const answerHtml = ({ upstream }: Site) => upstream.fail(() => HTML);
+
+/** Returns a function that returns true for `count` of `total` calls, evenly spread. */
+function share(count: number, total: number): () => boolean {
+  let turn = 0;
+  return () => (turn++ * count) % total < count;
+}
+
+const readIds = new Set<string>();
+/** Returns true for the first attempt of each eighth read. */
+function isEighthRead({ id, command }: Received): boolean {
+  const isFirst = command.startsWith('get_') && !readIds.has(id);
+  readIds.add(id);
+  return isFirst && readIds.size % 8 === 0;
+}
+
 /** Changes each ticket of the command API. */
-function rewrite(change: (ticket: Ticket) => void) {
+function rewrite(change: Partial<Ticket>) {
   return ({ upstream }: Site) => {
-    for (const tickets of upstream.store.residences.values()) tickets.forEach(change);
+    for (const ticket of [...upstream.store.residences.values()].flat()) Object.assign(ticket, change);
   };
 }
 
-/** Sends this header with each operation, or omits the header. */
-function send(name: string, value?: string) {
-  return ({ headers }: Site) => {
-    if (value === undefined) delete headers[name];
-    else headers[name] = value;
-  };
-}
-
-/** Returns options of Node that make a process repeat `javascript` from SIGUSR2 on. */
-function onSignal(everyMs: number, javascript: string, options = ''): NodeJS.ProcessEnv {
+const SMALL_HEAP = '--max-old-space-size=128 --max-semi-space-size=1';
+/** Makes a server without traffic repeat this JavaScript from SIGUSR2 on. */
+function repeat(everyMs: number, javascript: string, options = '') {
   const code = `
     import { getHeapStatistics } from 'node:v8';
+    const limit = getHeapStatistics().heap_size_limit;
     const kept = [];
     process.on('SIGUSR2', () => setInterval(() => { ${javascript} }, ${everyMs}));`;
-  return { NODE_OPTIONS: `${options} --import data:text/javascript,${encodeURIComponent(code)}` };
+  const env = { NODE_OPTIONS: `${options} --import data:text/javascript,${encodeURIComponent(code)}` };
+  return { isIdle: true, env, begin: kill(1, 'SIGUSR2') };
 }
 
-const signal = ({ replicas }: Site) => replicas()[0]?.kill('SIGUSR2');
-let turn = 0;
+const drift = (member: string) => ({ [DRIFT]: { command: LIST, kind: 'member', member } });
 
 export const FAULTS: Readonly<Record<string, FaultClass>> = {
   healthy: {
@@ -80,43 +102,29 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     },
   },
   outage: { fires: { [BURN]: {} }, also: TROUBLE, begin: stop },
-  'answers-503': { fires: { [BURN]: {} }, also: TROUBLE, begin: answer({ status: 503, body }) },
+  'answers-503': { fires: { [BURN]: {} }, also: TROUBLE, begin: fail(503) },
   silence: {
-    env: { ATTEMPT_TIMEOUT_MS: '1000', OPERATION_TIMEOUT_MS: '2000' },
     fires: { [BURN]: {} },
-    // An operation takes two seconds, which are 40 s of production.
-    within: '4m',
     also: TROUBLE,
     begin: ({ upstream }) => upstream.hold(),
+    // An operation takes two seconds, which are 40 s of production.
+    env: { ATTEMPT_TIMEOUT_MS: '1000', OPERATION_TIMEOUT_MS: '2000' },
+    within: '4m',
   },
   'some-fail': {
     fires: { [BURN]: { slo: 'operations' } },
     within: '10m',
     also: BURNS,
-    // 23 of 200 commands.
-    begin: answer({ status: 500, body }, () => (turn++ * 23) % 200 < 23),
+    begin: fail(500, share(23, 200)),
   },
   // Creates are rare.
-  'creates-fail': {
-    fires: { [BURN]: { command: CREATE } },
-    within: '7m',
-    also: BURNS,
-    begin: answer({ status: 500, body }, isCreate),
-  },
-  'creates-rejected': { fires: { [REJECTED]: { command: CREATE } }, begin: answer({ body }, isCreate) },
-  'creates-forbidden': { fires: { [REJECTED]: { command: CREATE } }, begin: answer({ status: 403, body }, isCreate) },
-  'all-rejected': { fires: { [REJECTED]: { command: LIST } }, begin: answer({ body }) },
-  'answers-401': {
-    fires: { MaintenanceUnauthenticated: {} },
-    also: [REJECTED],
-    begin: answer({ status: 401, body }),
-  },
-  'answers-403': {
-    fires: { MaintenanceUnauthenticated: {} },
-    also: [REJECTED],
-    begin: answer({ status: 403, body }),
-  },
-  'no-token': { fires: { MaintenanceUnauthenticated: {} }, begin: send('authorization') },
+  'creates-fail': { fires: { [BURN]: { command: CREATE } }, within: '7m', also: BURNS, begin: fail(500, isCreate) },
+  'creates-rejected': { fires: { [REJECTED]: { command: CREATE } }, begin: fail(200, isCreate) },
+  'creates-forbidden': { fires: { [REJECTED]: { command: CREATE } }, begin: fail(403, isCreate) },
+  'all-rejected': { fires: { [REJECTED]: { command: LIST } }, begin: fail(200) },
+  'answers-401': { fires: { MaintenanceUnauthenticated: {} }, also: [REJECTED], begin: fail(401) },
+  'answers-403': { fires: { MaintenanceUnauthenticated: {} }, also: [REJECTED], begin: fail(403) },
+  'no-token': { fires: { MaintenanceUnauthenticated: {} }, begin: ({ headers }) => delete headers.authorization },
   // A request takes two seconds, which are 40 s of production.
   slow: { fires: { [BURN]: { slo: 'latency' } }, within: '5m', also: BURNS, begin: slowDown(2000) },
   'traffic-vanished': { fires: { MaintenanceTrafficVanished: {} }, begin: ({ stopTraffic }) => stopTraffic() },
@@ -124,58 +132,18 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     env: { NODE_OPTIONS: `--import ${preloadFault(`throw new Error('not foreseen')`)}` },
     fires: { MaintenanceInternalError: {} },
     also: BURNS,
-    begin(site) {
-      const ordinary = site.operation;
-      const unforeseen = { query: '{ maintenances(residenceId: "unforeseen") { id } }' };
-      site.operation = () => (turn++ % 10 === 0 ? unforeseen : ordinary());
-    },
+    begin: ask('{ maintenances(residenceId: "unforeseen") { id } }', share(1, 10)),
   },
-  'no-json': {
-    fires: { [DRIFT]: { command: LIST, kind: 'envelope' }, [BURN]: {} },
-    also: TROUBLE,
-    begin: answer({ headers: { 'content-type': 'text/html' }, body: '<html>Maintenance</html>' }),
-  },
-  'other-state': {
-    fires: { [DRIFT]: { command: LIST, kind: 'member', member: 'state' } },
-    also: TROUBLE,
-    begin: rewrite((ticket) => {
-      ticket.state = 'under review';
-    }),
-  },
-  'other-time': {
-    fires: { [DRIFT]: { command: LIST, kind: 'member', member: 'created_time' } },
-    also: TROUBLE,
-    begin: rewrite((ticket) => {
-      ticket.created_time = '2024-01-12T13:32:45.000+08:00';
-    }),
-  },
+  'no-json': { fires: { [DRIFT]: { command: LIST, kind: 'envelope' }, [BURN]: {} }, also: TROUBLE, begin: answerHtml },
+  'other-state': { fires: drift('state'), also: TROUBLE, begin: rewrite({ state: 'under review' }) },
+  'other-time': { fires: drift('created_time'), also: TROUBLE, begin: rewrite({ created_time: '2024-01-12T13:32Z' }) },
   // The fault hits half of the traffic: 20 failures take two minutes.
   breaker: { servers: 2, fires: { MaintenanceBreakerOpen: {} }, within: '7m', also: TROUBLE, begin: stop },
-  'wrong-secret': {
-    fires: { MaintenanceRouterRefused: {} },
-    begin: send('router-authorization', 'the secret of another subgraph'),
-  },
-  'gzipped-requests': { fires: { MaintenanceRouterRefused: {} }, begin: send('content-encoding', 'gzip') },
-  'wrong-schema': {
-    fires: { MaintenanceSchemaMismatch: {} },
-    begin(site) {
-      site.operation = () => ({ query: '{ tickets { id } }' });
-    },
-  },
-  down: {
-    servers: 2,
-    fires: { MaintenanceDown: {} },
-    also: ['MaintenanceReplicaDown', 'MaintenanceTrafficVanished'],
-    begin({ replicas }) {
-      for (const replica of replicas()) replica.kill();
-    },
-  },
-  'replica-down': {
-    isIdle: true,
-    servers: 2,
-    fires: { MaintenanceReplicaDown: {} },
-    begin: ({ replicas }) => replicas()[0]?.kill(),
-  },
+  'wrong-secret': { fires: { MaintenanceRouterRefused: {} }, begin: send({ 'router-authorization': 'wrong' }) },
+  'gzipped-requests': { fires: { MaintenanceRouterRefused: {} }, begin: send({ 'content-encoding': 'gzip' }) },
+  'wrong-schema': { fires: { MaintenanceSchemaMismatch: {} }, begin: ask('{ tickets { id } }', () => true) },
+  down: { servers: 2, fires: { MaintenanceDown: {} }, also: GONE, begin: kill(2) },
+  'replica-down': { isIdle: true, servers: 2, fires: { MaintenanceReplicaDown: {} }, begin: kill(1) },
   restarts: {
     isIdle: true,
     servers: 2,
@@ -191,62 +159,39 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
   },
   overload: {
     env: { MAX_REQUESTS_IN_FLIGHT: '6' },
+    begin: slowDown(800),
     fires: { [BURN]: { slo: 'requests' } },
     within: '7m',
     also: BURNS,
-    begin: slowDown(800),
   },
   'rate-limited': {
     fires: { MaintenanceRateLimited: {} },
     within: '6m',
     also: TROUBLE,
-    begin: answer({ status: 429, body }, () => turn++ % 3 === 0),
+    begin: fail(429, share(1, 3)),
   },
-  retries: {
-    fires: { MaintenanceRetriesHigh: {} },
-    within: '12m',
-    begin(site) {
-      const ids = new Set<string>();
-      const isEighthRead = ({ id, command }: Received) => {
-        const isFirst = command.startsWith('get_') && !ids.has(id);
-        ids.add(id);
-        return isFirst && ids.size % 8 === 0;
-      };
-      answer({ status: 503, body }, isEighthRead)(site);
-    },
-  },
+  retries: { fires: { MaintenanceRetriesHigh: {} }, within: '12m', begin: fail(503, isEighthRead) },
   queue: {
     env: { MAX_COMMANDS_IN_FLIGHT: '1' },
+    begin: slowDown(1000),
     fires: { MaintenanceCommandsQueued: {} },
     also: TROUBLE,
-    begin: slowDown(1000),
   },
   heap: {
-    isIdle: true,
-    env: onSignal(
-      20,
-      `if (process.memoryUsage().heapUsed < 0.87 * getHeapStatistics().heap_size_limit)
-         kept.push(Array(100_000).fill(0.5));`,
-      '--max-old-space-size=128 --max-semi-space-size=1',
-    ),
+    ...repeat(20, 'if (process.memoryUsage().heapUsed < 0.87 * limit) kept.push(Array(1e5).fill(0.5));', SMALL_HEAP),
     fires: { MaintenanceHeapNearLimit: {} },
     // The leak takes one or two minutes of production.
     within: '8m',
-    begin: signal,
   },
   memory: {
-    isIdle: true,
-    env: onSignal(50, 'if (process.memoryUsage.rss() < 0.9 * 2 ** 30) kept.push(Buffer.alloc(2 ** 24, 1));'),
+    ...repeat(50, 'if (process.memoryUsage.rss() < 0.9 * 2 ** 30) kept.push(Buffer.alloc(2 ** 24, 1));'),
     fires: { MaintenanceMemoryHigh: {} },
     within: '8m',
-    begin: signal,
   },
   'blocked-loop': {
-    isIdle: true,
-    env: onSignal(450, 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 240);'),
+    ...repeat(450, 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 240);'),
     fires: { MaintenanceEventLoopLag: {} },
     // The alert's `for` begins again after each late scrape.
     within: '9m',
-    begin: signal,
   },
 };

@@ -2,39 +2,33 @@
  * The history before the drill, for long windows: the records of deploy/slo.yaml of the last day and of the same time a week ago.
  */
 import { type Samples, scrape } from '../support/scrape.ts';
-import { FACTOR, JOB, SCRAPE_MS, toMs } from './prometheus.ts';
+import { FACTOR, JOB, SCRAPE_MS } from './prometheus.ts';
 
 /** Seconds between two samples: less than the lookback delta. */
 const STEP = 5;
 /** The maximum duration of the drill in seconds. */
 const DRILL = 300;
-const [HOUR, DAY, WEEK] = ['1h', '1d', '1w'].map((duration) => toMs(duration) / 1000 / FACTOR) as [
-  number,
-  number,
-  number,
-];
+const HOUR = 3600 / FACTOR;
+const [DAY, WEEK] = [24 * HOUR, 168 * HOUR];
 
 /** Returns the records of each namespace in OpenMetrics, as if its traffic always was that of the server at `origin`. */
 export async function describeHistory(origin: string, namespaces: readonly string[]): Promise<string> {
   const samples = await scrape(origin);
   const now = Date.now() / 1000;
   const minutes = ((now - Number(samples.get('process_start_time_seconds'))) / 60) * FACTOR;
+  const counts = [...countEvents(samples)];
   const lines = namespaces.flatMap((namespace) =>
-    [...countEvents(samples)].flatMap(([record, count]) => {
+    counts.flatMap(([record, count]) => {
       const name = record.replace('{', `{job="${JOB}",namespace="${namespace}",`);
       // The record's name has its minutes.
-      const value = (count / minutes) * Number(/increase(\d+)m/.exec(record)?.[1]);
-      const write = (from: number, to: number, step: number) =>
-        Array.from(
-          { length: (to - from) / step },
-          (_, at) => `${name} ${value.toFixed(3)} ${(from + at * step).toFixed(3)}`,
-        );
-      return [
-        ...write(now - WEEK - HOUR, now - WEEK + DRILL, STEP),
-        ...write(now - DAY - HOUR, now - HOUR, STEP),
-        // Windows of an hour add up every sample.
-        ...write(now - HOUR, now, SCRAPE_MS / 1000),
-      ];
+      const value = ((count / minutes) * Number(/increase(\d+)m/.exec(record)?.[1])).toFixed(3);
+      const write = (from: number, to: number, step: number) => {
+        const times = Array.from({ length: (to - from) / step }, (_, at) => now + from + at * step);
+        return times.map((time) => `${name} ${value} ${time.toFixed(3)}`);
+      };
+      // Windows of an hour add up every sample.
+      const lastHour = write(-HOUR, 0, SCRAPE_MS / 1000);
+      return [...write(-WEEK - HOUR, -WEEK + DRILL, STEP), ...write(-DAY - HOUR, -HOUR, STEP), ...lastHour];
     }),
   );
   return `${lines.join('\n')}\n# EOF\n`;

@@ -1,15 +1,17 @@
 /**
- * Compares the alerts of the drill with the fault classes and with the `fires_within` of deploy/alerts.yaml.
+ * Judges the drill: compares its alerts with the fault classes and with the `fires_within` of deploy/alerts.yaml, sends the
+ * queries of deploy/dashboard.json to its Prometheus, and runs the runbook's commands from an id to the cause.
  */
+import { spawnSync } from 'node:child_process';
 import { parse } from 'yaml';
-import { atMost, exactly, type Figure } from '../soak/figures.ts';
+import { atLeast, atMost, exactly, type Figure } from '../soak/figures.ts';
 import { readDocument as read } from '../support/documents.ts';
 import type { FaultClass } from './faults.ts';
-import { FACTOR, type Line, type Prometheus, SCRAPE_MS, toMs } from './prometheus.ts';
+import { FACTOR, type Line, type Prometheus, SCRAPE_MS, scale, toMs } from './prometheus.ts';
+import type { Site } from './site.ts';
 
 /** The factor does not shorten a server's pauses between retries, and the start of a process. */
 const UNSCALED_MS = 1000;
-
 /** For a busy machine. `promtool test rules` proves the exact times. */
 const NOISE = 1.2;
 /** Alerts whose windows are longer than the drill. `promtool test rules deploy/alerts.slow.test.yaml` proves them. */
@@ -38,15 +40,17 @@ export interface Alert {
   readonly minutes: number;
 }
 
+const timesOf = ({ values }: Pick<Line, 'values'>) => values.map(([seconds]) => seconds * 1000);
+const minutesOf = (ms: number) => (ms / 60_000) * FACTOR;
+const isPaged = (alerts: readonly Alert[]) => alerts.some(({ labels }) => labels.severity === 'page');
+
 /** Returns all alerts that fired, the earliest first. */
 export async function readAlerts({ samples }: Prometheus, { from, fault, to }: Times): Promise<Alert[]> {
-  const lines = await samples('ALERTS{alertstate="firing"}');
-  return lines
-    .flatMap(({ metric, values }) => {
-      const first = timesOf({ values }).find((time) => time > from && time <= to);
-      return first === undefined ? [] : [{ labels: metric, minutes: ((first - fault) / 60_000) * FACTOR }];
-    })
-    .sort((one, other) => one.minutes - other.minutes);
+  const alerts = (await samples('ALERTS{alertstate="firing"}')).flatMap((line) => {
+    const first = timesOf(line).find((time) => time > from && time <= to);
+    return first === undefined ? [] : [{ labels: line.metric, minutes: minutesOf(first - fault) }];
+  });
+  return alerts.sort((one, other) => one.minutes - other.minutes);
 }
 
 /** Returns by how many minutes of production an alert may be late, because a busy machine skips evaluations. */
@@ -54,30 +58,32 @@ export async function measureSlack({ samples }: Prometheus, { fault, to }: Times
   const [line = { values: [] }] = await samples('slo:error_budget:ratio{slo="requests"}');
   const times = timesOf(line).filter((time) => time > fault && time <= to);
   const late = times.map((time, at) => time - (times[at - 1] ?? time) - SCRAPE_MS);
-  return ((UNSCALED_MS + Math.max(...late, 0)) / 60_000) * FACTOR;
+  return minutesOf(UNSCALED_MS + Math.max(...late, 0));
 }
 
 /** Returns whether each alert of a fault class fired in time, no other alert fired, and the fault paged once. */
 export function judge(
   namespace: string,
   { fires, within, also = [] }: FaultClass,
-  drill: Times & { alerts: Alert[]; notifications: Notification[]; slack: number },
+  {
+    alerts,
+    notifications,
+    fault,
+    to,
+    slack,
+  }: Times & { alerts: Alert[]; notifications: Notification[]; slack: number },
 ): Figure[] {
-  const { alerts, notifications, fault, to, slack } = drill;
   const here = alerts.filter(({ labels }) => labels.namespace === namespace);
+  const isWanted = ({ labels }: Alert) => `${labels.alertname}` in fires;
   const unexpected = here.filter(
-    ({ labels: { alertname = '' }, minutes }) => minutes < 0 || !(alertname in fires || also.includes(alertname)),
+    (alert) => alert.minutes < 0 || !(isWanted(alert) || also.includes(`${alert.labels.alertname}`)),
   );
   for (const { labels, minutes } of unexpected)
     console.log(`unexpected, +${minutes.toFixed(1)} min: ${JSON.stringify(labels)}`);
-  const paging = notifications.filter(({ receiver }) => receiver === 'page');
-  const ofFault = paging.filter((page) =>
-    page.alerts.some(({ labels, startsAt }) => {
-      const start = Date.parse(startsAt);
-      return labels.namespace === namespace && start > fault && start <= to;
-    }),
-  );
-  const groups = new Set(ofFault.map(({ groupKey }) => groupKey));
+  const startsHere = ({ labels, startsAt }: Notification['alerts'][number]) =>
+    labels.namespace === namespace && Date.parse(startsAt) > fault && Date.parse(startsAt) <= to;
+  const pages = notifications.filter(({ receiver, alerts }) => receiver === 'page' && alerts.some(startsHere));
+  const groups = new Set(pages.map(({ groupKey }) => groupKey));
   return [
     ...Object.entries(fires).map(([alertname, wanted]) => {
       const fits = Object.entries({ alertname, ...wanted });
@@ -87,10 +93,8 @@ export function judge(
       return atMost(name, first?.minutes ?? Number.POSITIVE_INFINITY, Number(limit.toFixed(1)), ' min');
     }),
     exactly(`${namespace}: other alerts`, unexpected.length, 0),
-    isPaged(here.filter(({ labels: { alertname = '' } }) => alertname in fires))
-      ? exactly(`${namespace}: pages`, groups.size, 1)
-      : // A further alert may end before its page is sent.
-        atMost(`${namespace}: pages`, groups.size, Number(isPaged(here))),
+    // A further alert may end before its page is sent.
+    (isPaged(here.filter(isWanted)) ? exactly : atMost)(`${namespace}: pages`, groups.size, Number(isPaged(here))),
   ];
 }
 
@@ -100,10 +104,87 @@ export function findUntested(faults: readonly FaultClass[]): string[] {
   return [...FIRES_WITHIN.keys()].filter((alert) => !tested.has(alert));
 }
 
-function isPaged(alerts: readonly Alert[]): boolean {
-  return alerts.some(({ labels }) => labels.severity === 'page');
+export interface Series {
+  readonly namespace: string;
+  readonly name: string;
+  /** Seconds since 1970, and the value. */
+  readonly points: readonly (readonly [number, number])[];
 }
 
-function timesOf({ values }: Pick<Line, 'values'>): number[] {
-  return values.map(([seconds]) => seconds * 1000);
+export interface Panel {
+  readonly title: string;
+  readonly unit: string;
+  readonly series: readonly Series[];
+}
+
+/**
+ * Sends each query of each panel for each namespace, as Grafana would. `failed` has the queries that fail, find no series in
+ * any namespace, or give two series the same name.
+ */
+export async function askDashboard({ over }: Prometheus, namespaces: readonly string[], times: Times) {
+  const panels: Panel[] = [];
+  const failed: string[] = [];
+  for (const { title, fieldConfig, targets = [] } of JSON.parse(read('deploy/dashboard.json')).panels) {
+    const series: Series[] = [];
+    for (const { expr, legendFormat } of targets) {
+      const found = series.length;
+      for (const namespace of namespaces) {
+        const query = expr.replaceAll(/\$\{?namespace(?::\w+)?\}?/g, namespace).replaceAll('$__rate_interval', '1m');
+        const lines = await over(scale(query), times).catch(({ message }: Error) => {
+          failed.push(message);
+          return [];
+        });
+        const names = new Set<string>();
+        for (const { metric, values } of lines) {
+          const name = legendFormat
+            .replaceAll(/\{\{(\w+)\}\}/g, (_: string, label: string) => metric[label] ?? '')
+            .trim();
+          if (names.has(name)) failed.push(`${expr}: two series are named ${name} in ${namespace}`);
+          names.add(name);
+          const points = values.map(([time, value]) => [time, Number(value)] as const);
+          series.push({ namespace, name, points: points.filter(([, value]) => Number.isFinite(value)) });
+        }
+      }
+      if (!series.slice(found).some(({ points }) => points.length > 0)) failed.push(`${expr}: no series`);
+    }
+    if (targets.length > 0) panels.push({ title, unit: fieldConfig?.defaults.unit ?? 'short', series });
+  }
+  return { panels, failed };
+}
+
+/** Each kind of id → the namespace with such errors. */
+const IDS = { requestId: 'some-fail', traceId: 'some-fail', commandId: 'some-fail', errorId: 'internal-error' };
+
+/**
+ * Runs each command of the runbook's section with each kind of id in the callers' errors. The indented blocks of the section
+ * are commands with `$ID` and definitions of functions. Each command and each kind must find something.
+ */
+export function runRunbook(sites: readonly Site[], output: string): Figure[] {
+  const [, section = ''] = read('docs/runbook.md').split('\n## From an id to the cause\n');
+  const blocks = section.split('\n## ')[0]?.match(/(?:^ {4}.*\n)+/gm) ?? [];
+  const commands = blocks.filter((block) => block.includes('"$ID"'));
+  const definitions = blocks.filter((block) => !commands.includes(block)).join('');
+  const found = commands.map((command) => {
+    const kinds = Object.entries(IDS).filter(([kind, namespace]) => {
+      const errors = sites.find((site) => site.namespace === namespace)?.errors ?? [];
+      const env = {
+        PATH: process.env.PATH,
+        ID: String(errors.map((error) => error[kind]).find((id) => id !== undefined)),
+      };
+      const script = `logs() { cat '${output}/${namespace}/logs.jsonl'; }\n${definitions}\n${command}`;
+      const { stdout, stderr, status } = spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
+        encoding: 'utf8',
+        env,
+      });
+      if (status !== 0) console.log(`runbook: ${command}\n${stderr}`);
+      return status === 0 && stdout.trim() !== '';
+    });
+    return { line: command.trim().split('\n')[0], kinds: kinds.map(([kind]) => kind) };
+  });
+  return [
+    ...found.map(({ line, kinds }) => atLeast(`runbook: kinds of id that find an error with ${line}`, kinds.length, 1)),
+    ...Object.keys(IDS).map((kind) =>
+      atLeast(`runbook: commands that find a ${kind}`, found.filter(({ kinds }) => kinds.includes(kind)).length, 1),
+    ),
+  ];
 }

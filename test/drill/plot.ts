@@ -2,17 +2,18 @@
  * Draws the dashboard during the drill. Each panel shows the namespace in which it moved most.
  */
 import { COLORS, sheet } from '../../bench/svg.ts';
-import type { Series, Shown } from './dashboard.ts';
-import type { Alert, Times } from './judge.ts';
+import type { Alert, Panel, Series, Times } from './judge.ts';
 import { FACTOR } from './prometheus.ts';
 
 const COLUMNS = 3;
-const PANEL = { width: 360, height: 172, left: 62, right: 14, top: 52, bottom: 24 };
+const PANEL = { width: 360, height: 172 };
+/** The ends of the axes in a panel. */
+const [LEFT, RIGHT, TOP, BOTTOM] = [62, 346, 52, 148];
 /** The maximum of characters in a line. */
 const LEGEND = 51;
 const LINES = [COLORS.ours, COLORS.peer, '#2a9d62'];
 const [RED, GRAY] = ['#d00000', '#c5ced6'];
-const END = 'text-anchor="end"';
+const [END, SMALL] = ['text-anchor="end"', 'font-size="11"'];
 /** Minutes of production between two marks of the time axis. */
 const TICK = 5;
 const HEALTHY = 'healthy';
@@ -20,7 +21,7 @@ const HEALTHY = 'healthy';
 type Ends = readonly [number, number];
 
 /** Draws all panels. Times are minutes of production since the faults. */
-export function plot(panels: readonly Shown[], alerts: readonly Alert[], times: Times): string {
+export function plot(panels: readonly Panel[], alerts: readonly Alert[], times: Times): string {
   const drawn = panels.map((panel, index) => {
     const [x, y] = [10 + (index % COLUMNS) * PANEL.width, 70 + Math.floor(index / COLUMNS) * PANEL.height];
     return `<g transform="translate(${x} ${y})">${drawPanel(panel, alerts, times)}</g>`;
@@ -35,63 +36,55 @@ the healthy namespace (gray).`,
   );
 }
 
-function drawPanel({ title, unit, series }: Shown, alerts: readonly Alert[], times: Times): string {
+function drawPanel({ title, unit, series }: Panel, alerts: readonly Alert[], times: Times): string {
   const [from, to, fault] = [times.from / 1000, times.to / 1000, times.fault / 1000];
   const moved = series.map((one) => ({ ...one, by: move(one, fault) })).sort((a, b) => b.by - a.by);
   const namespace = moved.find((one) => one.namespace !== HEALTHY)?.namespace ?? HEALTHY;
   const colored = moved.filter((one) => one.namespace === namespace).slice(0, LINES.length);
   const gray = moved.filter((one) => one.namespace === HEALTHY && colored.some(({ name }) => name === one.name));
   const values = [...colored, ...gray].flatMap(({ points }) => points.map(([, value]) => value));
-  const least = Math.min(0, ...values);
-  const most = Math.max(...values) || 1;
-  const x = (time: number) =>
-    Math.round(PANEL.left + ((time - from) / (to - from)) * (PANEL.width - PANEL.left - PANEL.right));
-  const y = (value: number) => {
-    const share = (value - least) / (most - least);
-    return Number((PANEL.height - PANEL.bottom - share * (PANEL.height - PANEL.top - PANEL.bottom)).toFixed(1));
+  const [least, most] = [Math.min(0, ...values), Math.max(...values) || 1];
+  const x = (time: number) => Math.round(LEFT + ((time - from) / (to - from)) * (RIGHT - LEFT));
+  const y = (value: number) => Number((BOTTOM - ((value - least) / (most - least)) * (BOTTOM - TOP)).toFixed(1));
+  const line = ({ points }: Series, color: string) => {
+    const path = points.map(([time, value], at) => {
+      // Leave a gap between separate samples.
+      const isNew = at === 0 || time - (points[at - 1]?.[0] ?? 0) > 2;
+      return `${isNew ? 'M' : 'L'}${x(time)} ${y(value)}`;
+    });
+    return `<path d="${path.join('')}" fill="none" stroke="${color}" stroke-width="1.5" stroke-linejoin="round"/>`;
   };
-  const minutes = (time: number) => ((time - fault) * FACTOR) / 60;
-  const path = ({ points }: Series) =>
-    points
-      .map(([time, value], at) => {
-        // Leave a gap between separate samples.
-        const isNew = at === 0 || time - (points[at - 1]?.[0] ?? 0) > 2;
-        return `${isNew ? 'M' : 'L'}${x(time)} ${y(value)}`;
-      })
-      .join('');
-  const line = (one: Series, color: string) =>
-    `<path d="${path(one)}" fill="none" stroke="${color}" stroke-width="1.5" stroke-linejoin="round"/>`;
   const rule = ([x1, x2]: Ends, [y1, y2]: Ends, color: string, dash = '') =>
     `<line x1="${x1}" x2="${x2}" y1="${y1}" y2="${y2}" stroke="${color}" stroke-dasharray="${dash}"/>`;
   const upright = (time: number, color: string, dash?: string) =>
-    rule([x(time), x(time)], [PANEL.top - 6, y(least)], color, dash);
-  const text = (at: Ends, content: string, color: string, more = '') =>
-    `<text x="${at[0]}" y="${at[1]}" fill="${color}" ${more}>${content}</text>`;
-  const [right, small] = [PANEL.width - PANEL.right, 'font-size="11"'];
-  const first = fault + (TICK * Math.ceil(minutes(from) / TICK) * 60) / FACTOR;
-  const step = (TICK * 60) / FACTOR;
-  const ticks = Array.from({ length: Math.ceil((to - first) / step) }, (_, at) => first + at * step);
+    rule([x(time), x(time)], [TOP - 6, BOTTOM], color, dash);
+  const text = ([left, base]: Ends, content: string, color: string, more = '') =>
+    `<text x="${left}" y="${base}" fill="${color}" ${more}>${content}</text>`;
+  const minutes = (time: number) => ((time - fault) * FACTOR) / 60;
+  const ticks: string[] = [];
+  for (let at = TICK * Math.ceil(minutes(from) / TICK); at <= minutes(to); at += TICK)
+    ticks.push(
+      text([x(fault + (at * 60) / FACTOR), BOTTOM + 16], `${at}`, COLORS.faint, `text-anchor="middle" ${SMALL}`),
+    );
   const legend = colored.map(({ name }, at) => {
     return `<tspan fill="${LINES[at]}">${escapeText(shorten(name, colored.length))}  </tspan>`;
   });
   const alert = alerts.find((one) => one.labels.namespace === namespace && one.minutes > 0);
-  const alertName = alert?.labels.alertname?.replace('Maintenance', '');
+  const fired = alert && `${alert.labels.alertname?.replace('Maintenance', '')} +${alert.minutes.toFixed(1)}`;
   return [
     text([10, 14], escapeText(title), COLORS.text, 'font-weight="600"'),
-    text([right, 14], namespace, COLORS.text, END),
-    text([10, 30], legend.join(''), COLORS.text, small),
+    text([RIGHT, 14], namespace, COLORS.text, END),
+    text([10, 30], legend.join(''), COLORS.text, SMALL),
     ...[least, most].flatMap((value) => [
-      rule([PANEL.left, right], [y(value), y(value)], COLORS.line),
-      text([PANEL.left - 6, y(value) + 4], write(value, unit), COLORS.faint, `${END} ${small}`),
+      rule([LEFT, RIGHT], [y(value), y(value)], COLORS.line),
+      text([LEFT - 6, y(value) + 4], write(value, unit), COLORS.faint, `${END} ${SMALL}`),
     ]),
-    ...ticks.map((time) =>
-      text([x(time), PANEL.height - 8], minutes(time).toFixed(0), COLORS.faint, `text-anchor="middle" ${small}`),
-    ),
+    ...ticks,
     upright(fault, COLORS.faint, '3 3'),
     ...(alert
       ? [
           upright(fault + (alert.minutes * 60) / FACTOR, RED),
-          text([right, PANEL.top - 9], `${alertName} +${alert.minutes.toFixed(1)}`, RED, `${END} ${small}`),
+          text([RIGHT, TOP - 9], `${fired}`, RED, `${END} ${SMALL}`),
         ]
       : []),
     ...gray.map((one) => line(one, GRAY)),
@@ -105,17 +98,18 @@ function move({ points }: Series, fault: number): number {
   return Math.abs(mean(points.filter(([time]) => time > fault)) - mean(points.filter(([time]) => time <= fault)));
 }
 
-const UNITS: Readonly<Record<string, string>> = { s: ' s', reqps: '/s', ops: '/s', percentunit: ' %', bytes: ' MB' };
+/** Each unit of Grafana → the factor to the printed unit, and that unit. Rates are those of production. */
+const UNITS: Readonly<Record<string, readonly [number, string]>> = {
+  s: [1, ' s'],
+  percentunit: [100, ' %'],
+  bytes: [1 / 2 ** 20, ' MB'],
+  reqps: [1 / FACTOR, '/s'],
+  ops: [1 / FACTOR, '/s'],
+};
 
-/** Returns a value in its unit. Rates are those of production. */
 function write(value: number, unit: string): string {
-  const factors: Readonly<Record<string, number>> = {
-    percentunit: 100,
-    bytes: 1 / 2 ** 20,
-    reqps: 1 / FACTOR,
-    ops: 1 / FACTOR,
-  };
-  return `${Number((value * (factors[unit] ?? 1)).toPrecision(2))}${UNITS[unit] ?? ''}`;
+  const [factor, printed] = UNITS[unit] ?? [1, ''];
+  return `${Number((value * factor).toPrecision(2))}${printed}`;
 }
 
 /** Returns a name that leaves room for `count` names in a line, without the port and the common part of commands. */

@@ -11,7 +11,7 @@ import { until } from '../support/wait.ts';
 
 /** A minute of production is three seconds of the drill. Counts stay unchanged. At 30, the servers need all of two cores. */
 export const FACTOR = 20;
-export const RULE_FILES = ['deploy/slo.yaml', 'deploy/alerts.yaml'];
+const RULE_FILES = ['slo.yaml', 'alerts.yaml'];
 const { PROMETHEUS = 'prometheus', ALERTMANAGER = 'prometheus-alertmanager', PROMTOOL = 'promtool' } = process.env;
 
 const [{ job_name, scrape_interval }] = parse(read('deploy/prometheus.yaml')).scrape_configs;
@@ -20,18 +20,14 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60e3, h: 36
 
 /** Returns the milliseconds of a duration like `1h30m`. */
 export function toMs(duration: string): number {
-  return [...duration.matchAll(/(\d+)([a-z]+)/g)].reduce(
-    (sum, [, n, unit = '']) => sum + Number(n) * (UNITS[unit] ?? NaN),
-    0,
-  );
+  const parts = [...duration.matchAll(/(\d+)([a-z]+)/g)].map(([, n, unit = '']) => Number(n) * (UNITS[unit] ?? NaN));
+  return parts.reduce((sum, part) => sum + part, 0);
 }
 
 /** Divides every duration in a text by the factor, except in names like `ratio_rate5m`. */
 export function scale(text: string): string {
-  return text.replaceAll(
-    /(?<![\w.])(?:\d+(?:ms|[smhdw]))+\b/g,
-    (duration) => `${Math.round(toMs(duration) / FACTOR)}ms`,
-  );
+  const durations = /(?<![\w.])(?:\d+(?:ms|[smhdw]))+\b/g;
+  return text.replaceAll(durations, (duration) => `${Math.round(toMs(duration) / FACTOR)}ms`);
 }
 
 /** The interval of the scrapes and of the evaluations of the rules. */
@@ -64,47 +60,46 @@ export function writeHistory(openMetrics: string, folder: string): void {
 /** Starts both in `folder`. All receivers of Alertmanager send to `receiverUrl`. */
 export async function startPrometheus(folder: string, receiverUrl: string, targets: readonly Target[]) {
   const write = (name: string, text: string) => writeFileSync(`${folder}/${name}`, text);
-  const run = (program: string, name: string, args: readonly string[]) => {
+  const run = (program: string, name: string, address: string, options: readonly string[]) => {
     const log = openSync(`${folder}/${name}.log`, 'w');
-    start(program, [`--config.file=${folder}/${name}.yaml`, ...args], process.env, ['ignore', log, log]);
+    const args = [`--config.file=${folder}/${name}.yaml`, `--web.listen-address=${address}`, ...options];
+    start(program, args, process.env, ['ignore', log, log]);
+    return until(() =>
+      fetch(`http://${address}/-/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    );
   };
-  const [port, alertmanagerPort] = [await freePort(), await freePort()];
-  const addresses = [port, alertmanagerPort].map((free) => `127.0.0.1:${free}`);
-
+  const [address, alertmanagerAddress] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
   const alertmanager = parse(read('deploy/alertmanager.yaml'));
-  alertmanager.receivers = alertmanager.receivers.map(({ name }: { name: string }) => {
-    return { name, webhook_configs: [{ url: receiverUrl }] };
-  });
+  for (const receiver of alertmanager.receivers) receiver.webhook_configs = [{ url: receiverUrl }];
   write('alertmanager.yaml', scale(stringify(alertmanager)));
-  for (const file of RULE_FILES) write(file.replace('deploy/', ''), scale(read(file)));
+  for (const file of RULE_FILES) write(file, scale(read(`deploy/${file}`)));
   write(
     'prometheus.yaml',
     stringify({
       global: { scrape_interval: scale(scrape_interval), evaluation_interval: scale(scrape_interval) },
-      rule_files: RULE_FILES.map((file) => file.replace('deploy/', '')),
-      alerting: { alertmanagers: [{ static_configs: [{ targets: [addresses[1]] }] }] },
+      rule_files: RULE_FILES,
+      alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanagerAddress] }] }] },
       scrape_configs: [
         { job_name, scrape_timeout: scale(scrape_interval), file_sd_configs: [{ files: ['targets.json'] }] },
-        { job_name: 'prometheus', static_configs: [{ targets: [addresses[0]] }] },
+        { job_name: 'prometheus', static_configs: [{ targets: [address] }] },
       ],
     }),
   );
   setTargets(targets);
-  run(ALERTMANAGER, 'alertmanager', [
-    `--storage.path=${folder}/alertmanager`,
-    `--web.listen-address=${addresses[1]}`,
-    '--cluster.listen-address=',
+  await Promise.all([
+    run(ALERTMANAGER, 'alertmanager', alertmanagerAddress, [
+      `--storage.path=${folder}/alertmanager`,
+      '--cluster.listen-address=',
+    ]),
+    run(PROMETHEUS, 'prometheus', address, [
+      `--storage.tsdb.path=${folder}/data`,
+      `--query.lookback-delta=${scale('5m')}`,
+      `--rules.alert.resend-delay=${scale('1m')}`,
+    ]),
   ]);
-  run(PROMETHEUS, 'prometheus', [
-    `--storage.tsdb.path=${folder}/data`,
-    `--web.listen-address=${addresses[0]}`,
-    `--query.lookback-delta=${scale('5m')}`,
-    `--rules.alert.resend-delay=${scale('1m')}`,
-  ]);
-  const isReady = ({ ok }: Response) => ok;
-  await Promise.all(
-    addresses.map((address) => until(() => fetch(`http://${address}/-/ready`).then(isReady, () => false))),
-  );
 
   /** Replaces the scraped servers. Prometheus reads the list at most every 5 s. */
   function setTargets(next: readonly Target[]): void {
@@ -113,7 +108,7 @@ export async function startPrometheus(folder: string, receiverUrl: string, targe
   }
 
   async function ask(path: string, parameters: Readonly<Record<string, string>>): Promise<Line[]> {
-    const url = `http://${addresses[0]}/api/v1/${path}?${new URLSearchParams(parameters)}`;
+    const url = `http://${address}/api/v1/${path}?${new URLSearchParams(parameters)}`;
     const { data, error } = (await (await fetch(url)).json()) as { data?: { result: Line[] }; error?: string };
     if (!data) throw new Error(`${parameters.query}: ${error}`);
     return data.result;
@@ -124,7 +119,7 @@ export async function startPrometheus(folder: string, receiverUrl: string, targe
     /** Returns the samples of the last ten minutes. */
     samples: (selector: string) => ask('query', { query: `${selector}[10m]` }),
     /** Evaluates an expression each second from `from` to `to`, in milliseconds since 1970. */
-    over: (query: string, { from, to }: { readonly from: number; readonly to: number }) =>
+    over: (query: string, { from, to }: { from: number; to: number }) =>
       ask('query_range', { query, start: String(from / 1000), end: String(to / 1000), step: '1' }),
   };
 }

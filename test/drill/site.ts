@@ -9,7 +9,7 @@ import { startFleet } from '../support/fleet.ts';
 import { request } from '../support/load.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { type GraphqlError, NEW_MAINTENANCE } from '../support/subgraph.ts';
-import { startUpstream } from '../support/upstream.ts';
+import { startUpstream, type Upstream } from '../support/upstream.ts';
 import { FACTOR, type Target } from './prometheus.ts';
 
 /** In production. */
@@ -34,18 +34,9 @@ export interface Settings {
 }
 
 /** An error that a caller received, with each id that may lead to its cause. */
-export interface CallerError {
-  readonly namespace: string;
-  readonly time: number;
-  readonly status: number | undefined;
-  readonly requestId: string;
-  readonly traceId: string;
-  readonly code?: unknown;
-  readonly commandId?: unknown;
-  readonly errorId?: unknown;
-}
+type CallerError = Readonly<Record<string, unknown>>;
 
-export interface Operation {
+interface Operation {
   readonly query: string;
   readonly variables?: Readonly<Record<string, unknown>>;
 }
@@ -59,18 +50,13 @@ export async function startSite(
   const folder = `${output}/${namespace}`;
   mkdirSync(folder, { recursive: true });
   const onLine = (line: string) => appendFileSync(`${folder}/logs.jsonl`, `${line}\n`);
-  const errors: CallerError[] = [];
   const agent = new Agent({ keepAlive: true, scheduling: 'fifo' });
   const upstreams = await Promise.all(Array.from({ length: servers }, startUpstream));
-  for (const upstream of upstreams) upstream.slowDown(VENDOR_MS);
-  const [first] = upstreams as [(typeof upstreams)[number]];
-  const settings = {
-    METRICS_PORT: '0',
-    NODE_COMPILE_CACHE: `${output}/compiled`,
-    BREAKER_OPEN_MS: String(Math.round(2000 / FACTOR)),
-    ...env,
-  };
-  const fleet = isFleet ? await startFleet(first.url, { ...settings, DRAIN_DELAY_MS: '500' }, onLine) : undefined;
+  for (const each of upstreams) each.slowDown(VENDOR_MS);
+  const [upstream] = upstreams as [Upstream];
+  const breakerMs = String(Math.round(2000 / FACTOR));
+  const settings = { METRICS_PORT: '0', NODE_COMPILE_CACHE: `${output}/compiled`, BREAKER_OPEN_MS: breakerMs, ...env };
+  const fleet = isFleet ? await startFleet(upstream.url, { ...settings, DRAIN_DELAY_MS: '500' }, onLine) : undefined;
   const replicas = isFleet ? [] : await Promise.all(upstreams.map(({ url }) => startReplica(url, settings, onLine)));
 
   const created: string[] = [];
@@ -91,31 +77,24 @@ export async function startSite(
   async function ask(): Promise<void> {
     for (const { received } of upstreams) received.length = 0;
     const urls = fleet ? [fleet.url] : replicas.map(({ url }) => url);
-    const url = urls[turn % urls.length];
-    const traceId = randomBytes(16).toString('hex');
-    const requestId = randomBytes(8).toString('hex');
-    const fail = (status: number | undefined, error: Partial<GraphqlError>) => {
-      const { code, commandId, errorId } = error.extensions ?? { code: error.message };
-      const line: CallerError = { namespace, time: Date.now(), status, requestId, traceId, code, commandId, errorId };
-      errors.push(line);
-      appendFileSync(`${folder}/errors.jsonl`, `${JSON.stringify(line)}\n`);
+    const [traceId, requestId] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
+    const fail = ({ message, extensions = { code: message } }: Partial<GraphqlError>, status?: number) => {
+      const { code, commandId, errorId } = extensions;
+      const error = { namespace, time: Date.now(), status, requestId, traceId, code, commandId, errorId };
+      site.errors.push(error);
+      appendFileSync(`${folder}/errors.jsonl`, `${JSON.stringify(error)}\n`);
     };
-    const headers = {
-      ...site.headers,
-      'x-request-id': requestId,
-      traceparent: `00-${traceId}-${traceId.slice(16)}-00`,
-    };
+    const traceparent = `00-${traceId}-${traceId.slice(16)}-00`;
+    const headers = { ...site.headers, 'x-request-id': requestId, traceparent };
     try {
-      const { status, text } = await request(agent, `${url}/graphql`, {
-        headers,
-        body: JSON.stringify(site.operation()),
-      });
-      const { data, errors: found = [] } = JSON.parse(text);
-      for (const error of found) fail(status, error);
+      const url = `${urls[turn % urls.length]}/graphql`;
+      const { status, text } = await request(agent, url, { headers, body: JSON.stringify(site.operation()) });
+      const { data, errors = [] } = JSON.parse(text);
+      for (const error of errors) fail(error, status);
       const { id } = data?.createMaintenance ?? {};
       if (id) created.push(id);
     } catch (error) {
-      fail(undefined, error as Error);
+      fail(error as Error);
     }
   }
 
@@ -130,19 +109,17 @@ export async function startSite(
 
   const site = {
     namespace,
-    upstreams,
     /** The only command API, or the first. */
-    upstream: first,
+    upstream,
     fleet,
-    errors,
+    errors: [] as CallerError[],
     /** The headers and the next operation of the callers. A fault may change both. */
     headers: { ...HEADERS } as Record<string, string>,
     operation: nextOperation,
     replicas: (): readonly Replica[] => fleet?.replicas() ?? replicas,
-    targets: (): Target => ({
-      targets: site.replicas().map(({ metricsPort }) => `127.0.0.1:${metricsPort}`),
-      labels: { namespace },
-    }),
+    targets(): Target {
+      return { targets: site.replicas().map(({ metricsPort }) => `127.0.0.1:${metricsPort}`), labels: { namespace } };
+    },
     stopTraffic: () => clearInterval(timer),
     /** Kills the first server and starts another on the same ports. */
     async crash() {
@@ -150,7 +127,7 @@ export async function startSite(
       old.kill();
       await old.exit;
       const ports = { PORT: new URL(old.url).port, METRICS_PORT: String(old.metricsPort) };
-      replicas[0] = await startReplica(first.url, { ...settings, ...ports }, onLine);
+      replicas[0] = await startReplica(upstream.url, { ...settings, ...ports }, onLine);
     },
     /** Ends the traffic and the servers. */
     async stop() {

@@ -18,34 +18,29 @@ interface Client {
 }
 
 const CONNECTIONS = 20;
-const DRIP_MS = 1000;
 // The server's own limit, and the half minute between two checks of its connections.
 const BOUND_MS = 165_000;
 const DEAF_MS = 145_000;
-const SHARED = FLATS.find(({ name }) => name === 'shared')?.id;
-const HEAD = `POST /graphql HTTP/1.1\r\nhost: subgraph\r\n${Object.entries(HEADERS)
-  .map(([name, value]) => `${name}: ${value}\r\n`)
-  .join('')}`;
+const HEAD = `POST /graphql HTTP/1.1\r\nhost: subgraph\r\n`;
+const ROUTER = HEAD + Object.entries(HEADERS).reduce((lines, [name, value]) => `${lines}${name}: ${value}\r\n`, '');
 // The answer has three megabytes: more than the buffers between server and client hold.
+const SHARED = FLATS.find(({ name }) => name === 'shared')?.id;
 const LIST = `maintenances(residenceId: "${SHARED}") { id description contact pictureUrls feedback }`;
 const LARGE = JSON.stringify({ query: `{ ${aliases(50, LIST)} }` });
 
 /** Clients that send a byte a second or read nothing. */
 export const SLOW: Readonly<Record<string, Client>> = {
-  'a dripping head': { first: `${HEAD}x-slow: `, drip: 'x' },
-  'a dripping body': { first: `${HEAD}content-length: 1000\r\n\r\n{"query":"`, drip: ' ' },
-  'a dripping chunked body': { first: `${HEAD}transfer-encoding: chunked\r\n\r\n`, drip: '1\r\n \r\n' },
-  'an unread answer': { first: `${HEAD}content-length: ${LARGE.length}\r\n\r\n${LARGE}`, isDeaf: true },
-  'a dripping body without the secret': {
-    first: 'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n',
-    drip: ' ',
-  },
+  'a dripping head': { first: `${ROUTER}x-slow: `, drip: 'x' },
+  'a dripping body': { first: `${ROUTER}content-length: 1000\r\n\r\n{"query":"`, drip: ' ' },
+  'a dripping chunked body': { first: `${ROUTER}transfer-encoding: chunked\r\n\r\n`, drip: '1\r\n \r\n' },
+  'an unread answer': { first: `${ROUTER}content-length: ${LARGE.length}\r\n\r\n${LARGE}`, isDeaf: true },
+  'a dripping body without the secret': { first: `${HEAD}content-length: 1000\r\n\r\n`, drip: ' ' },
 };
 
 /** Clients that send nothing, or nothing more. */
 export const IDLE: Readonly<Record<string, Client>> = {
   'connected only': { first: '' },
-  'half a head': { first: 'POST /graphql HTTP/1.1\r\nhost: x\r\n' },
+  'half a head': { first: HEAD },
   'idle after a request': { first: 'GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n' },
   'a missing body': { first: 'GET /health/live HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n' },
 };
@@ -53,22 +48,16 @@ export const IDLE: Readonly<Record<string, Client>> = {
 /** Opens connections of each kind. The server must close all of them, and answer health checks meanwhile. */
 export function holdConnections(clients: Readonly<Record<string, Client>>): Promise<Figure[]> {
   return withReplica({}, async ({ replica }) => {
-    const holdAll = () =>
-      Promise.all(
-        Object.entries(clients).map(async ([name, client]) => {
-          const times = await Promise.all(Array.from({ length: CONNECTIONS }, () => hold(replica, client)));
-          return [
-            noted(`${name}: closed after at most`, Math.max(...times) / 1000, ' s'),
-            atMost(
-              `${name}: of ${CONNECTIONS} still open after ${BOUND_MS / 1000} s`,
-              times.filter((ms) => ms >= BOUND_MS).length,
-              0,
-            ),
-          ];
-        }),
-      );
-    const [held, checks] = await withHealthChecks(replica, holdAll);
-    return [...held.flat(), ...checks];
+    const holding = Object.entries(clients).map(async ([name, client]) => {
+      const times = await Promise.all(Array.from({ length: CONNECTIONS }, () => hold(replica, client)));
+      const open = times.filter((ms) => ms >= BOUND_MS).length;
+      return [
+        noted(`${name}: closed after at most`, Math.max(...times) / 1000, ' s'),
+        atMost(`${name}: of ${CONNECTIONS} still open after ${BOUND_MS / 1000} s`, open, 0),
+      ];
+    });
+    const { result, figures } = await withHealthChecks(replica, () => Promise.all(holding));
+    return [...result.flat(), ...figures];
   });
 }
 
@@ -78,7 +67,7 @@ async function hold({ url }: Replica, { first, drip, isDeaf }: Client): Promise<
   const start = performance.now();
   const socket = net.connect(Number(port), hostname);
   const timers = [
-    setInterval(() => drip && socket.write(drip), DRIP_MS),
+    setInterval(() => drip && socket.write(drip), 1000),
     setTimeout(() => socket.destroy(), BOUND_MS),
     setTimeout(() => socket.resume(), isDeaf ? DEAF_MS : 0),
   ];

@@ -7,21 +7,19 @@ export interface Figure {
   readonly kept: boolean;
 }
 
-const write = (value: number, unit: string) =>
-  value === Number.POSITIVE_INFINITY ? 'never' : `${Number.isInteger(value) ? value : value.toFixed(2)}${unit}`;
+export function noted(name: string, value: number, unit = ''): Figure {
+  const written = Number.isInteger(value) ? value : value.toFixed(2);
+  return { name, value: value === Number.POSITIVE_INFINITY ? 'never' : `${written}${unit}`, bound: '', kept: true };
+}
 
 const figure = (sign: string, isKept: (value: number, bound: number) => boolean) => {
   return (name: string, value: number, bound: number, unit = ''): Figure => {
-    return { name, value: write(value, unit), bound: `${sign} ${bound}${unit}`, kept: isKept(value, bound) };
+    return { ...noted(name, value, unit), bound: `${sign} ${bound}${unit}`, kept: isKept(value, bound) };
   };
 };
-
 export const atMost = figure('≤', (value, bound) => value <= bound);
 export const atLeast = figure('≥', (value, bound) => value >= bound);
 export const exactly = figure('=', (value, bound) => value === bound);
-export const noted = (name: string, value: number, unit = ''): Figure => {
-  return { name, value: write(value, unit), bound: '', kept: true };
-};
 
 /** Prints a table. Returns the number of missed bounds. */
 export function printFigures(figures: readonly Figure[]): number {

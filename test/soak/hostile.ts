@@ -2,27 +2,28 @@
  * The scenarios `blocking` and `hostile-callers`: expensive requests, alone and by 250 callers at once.
  */
 import { setMaxListeners } from 'node:events';
-import http, { Agent } from 'node:http';
+import { writeFileSync } from 'node:fs';
+import http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { load, request } from '../support/load.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { scrape } from '../support/scrape.ts';
 import { atLeast, atMost, type Figure, noted } from './figures.ts';
-import { readMb, resetPeak } from './replica.ts';
+import { readMb, withHealthChecks } from './replica.ts';
 import {
   aliases,
   document,
-  ENTITIES,
   EVERY_FIELD,
   entities,
   generateRequests,
+  readEntities,
   representations,
   times,
 } from './requests.ts';
 import { type ReplyName, startVendor } from './vendor.ts';
 
+/** What a caller sends. */
 interface Call {
-  readonly body: string | Buffer;
+  readonly body: string | Buffer | (() => string);
   /** The vendor's reply to the commands of this request. */
   readonly reply: ReplyName;
   readonly headers?: Readonly<Record<string, string>>;
@@ -32,6 +33,10 @@ interface Call {
   readonly readMs?: number;
   /** Milliseconds from the last byte of the body until the caller leaves. */
   readonly leaveMs?: number;
+  /** How many callers send it at once, 250 by default. */
+  readonly callers?: number;
+  /** How often each caller sends it, once by default. */
+  readonly rounds?: number;
 }
 
 // Keep only the beginning of an answer, so that this process stays fast enough to measure the replica.
@@ -39,7 +44,8 @@ const KEPT_CHARACTERS = 100_000;
 
 /** Returns `data`, the code of the first error, a status without a code, or `no answer` and the reason. */
 function call(url: string, name: string, sending: Call, signal: AbortSignal): Promise<string> {
-  const { reply, body, headers, bodyMs, readMs = 0, leaveMs } = sending;
+  const { reply, headers, bodyMs, readMs = 0, leaveMs } = sending;
+  const body = typeof sending.body === 'function' ? sending.body() : sending.body;
   return new Promise((resolve) => {
     const authorization = `Bearer ${reply}.${name}`;
     const options = { agent: false, method: 'POST', signal, headers: { ...HEADERS, authorization, ...headers } };
@@ -53,8 +59,8 @@ function call(url: string, name: string, sending: Call, signal: AbortSignal): Pr
         if (start.length < KEPT_CHARACTERS) start += chunk;
       });
       response.on('end', () => {
-        const code = /"code":"(\w+)"/.exec(start)?.[1];
-        resolve(code ?? (response.statusCode === 200 ? 'data' : `${response.statusCode}`));
+        const status = response.statusCode === 200 ? 'data' : `${response.statusCode}`;
+        resolve(/"code":"(\w+)"/.exec(start)?.[1] ?? status);
       });
     });
     sent.on('error', ({ code }: NodeJS.ErrnoException) => fail(code));
@@ -71,16 +77,12 @@ function call(url: string, name: string, sending: Call, signal: AbortSignal): Pr
 
 const list = (fields: string, id: string | number = 'r') => `maintenances(residenceId: "${id}") { ${fields} }`;
 const ORDINARY = { reply: 'small', body: document(`{ ${list('id state description')} }`) } as const;
-const WARM_UP = 200;
+const ordinaryCall = ({ url }: Replica, ms: number) => call(url, 'ordinary', ORDINARY, AbortSignal.timeout(ms));
 
 /** Starts a replica, and sends the first requests of the process, which are slow because its code is not compiled yet. */
 async function startWarm(vendorUrl: string, env?: NodeJS.ProcessEnv): Promise<Replica> {
   const replica = await startReplica(vendorUrl, env);
-  const agent = new Agent({ keepAlive: true });
-  const headers = { ...HEADERS, authorization: 'Bearer small.warm' };
-  for (let count = 0; count < WARM_UP; count++)
-    await request(agent, `${replica.url}/graphql`, { headers, body: ORDINARY.body });
-  agent.destroy();
+  for (let count = 0; count < 200; count++) await ordinaryCall(replica, REQUEST_MS);
   return replica;
 }
 
@@ -100,7 +102,6 @@ export async function blocking(): Promise<Figure[]> {
     if (Buffer.byteLength(body) > MAX_BODY_BYTES) throw new Error(`${name} is larger than a body may be`);
   const vendor = await startVendor();
   let replica = await startWarm(vendor.url);
-  const baseline = await measureGap(replica, () => delay(500));
   const gaps: { name: string; ms: number }[] = [];
   for (const { name, body, reply, traced } of requests) {
     const sending = { body, reply, ...(traced && { headers: TRACED }) };
@@ -116,45 +117,23 @@ export async function blocking(): Promise<Figure[]> {
   }
   replica.kill();
   await vendor.stop();
-  return [
-    noted('without a request', baseline, ' ms'),
-    noted('requests', gaps.length),
-    ...gaps
-      .sort((one, other) => (one.ms < other.ms ? 1 : -1))
-      .map(({ name, ms }) => atMost(name, ms, BLOCKED_MS, ' ms'))
-      .filter(({ kept }, index) => !kept || index < PRINTED),
-  ];
+  const figures = gaps
+    .sort((one, other) => (one.ms < other.ms ? 1 : -1))
+    .map(({ name, ms }) => atMost(name, ms, BLOCKED_MS, ' ms'));
+  return [noted('requests', gaps.length), ...figures.filter(({ kept }, index) => !kept || index < PRINTED)];
 }
 
-/** Returns the median of three runs, so that a busy moment of the machine does not count. A clear first run suffices. */
-async function measureGap(replica: Replica, act: () => Promise<unknown>): Promise<number> {
-  const first = await longestGap(replica, act);
+/**
+ * Returns the longest wait of a health check while `act` runs, in milliseconds: the median of three runs, so that a busy
+ * moment of the machine does not count. A clear first run suffices.
+ */
+async function measureGap(replica: Replica, act: () => Promise<void>): Promise<number> {
+  const run = () => delay(50).then(act);
+  const measure = async () => (await withHealthChecks(replica, run, 10)).slowestMs;
+  const first = await measure();
   if (first < UNCLEAR_MS.above || first > UNCLEAR_MS.below) return first;
-  const gaps = [first, await longestGap(replica, act), await longestGap(replica, act)];
+  const gaps = [first, await measure(), await measure()];
   return gaps.sort((one, other) => one - other)[1] ?? first;
-}
-
-/** Returns the longest wait of a health check while `act` runs, in milliseconds. A separate connection checks every 10 ms. */
-async function longestGap({ url }: Replica, act: () => Promise<unknown>): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  let longest = 0;
-  let over = false;
-  const end = performance.now() + 2 * REQUEST_MS;
-  const polling = load(
-    async () => {
-      const start = performance.now();
-      const check = request(agent, `${url}/health/live`).catch(() => {});
-      await Promise.race([check, delay(REQUEST_MS, undefined, { ref: false })]);
-      longest = Math.max(longest, performance.now() - start);
-    },
-    { workers: 1, everyMs: 10, isOver: () => over || performance.now() > end },
-  );
-  await delay(50);
-  await act();
-  over = true;
-  await polling;
-  agent.destroy();
-  return longest;
 }
 
 const HEAP = { NODE_OPTIONS: '--max-old-space-size=256' };
@@ -165,14 +144,6 @@ const RECOVERED_MS = 1000;
 // A vendor that is too slow for a busy replica may open the breaker, for BREAKER_OPEN_MS.
 const RECOVERED_AFTER_SLOW_MS = 3000;
 const TRY_MS = 1000;
-
-interface Shape extends Omit<Call, 'body'> {
-  readonly body: Call['body'] | (() => string);
-  /** How many callers send it at once, 250 by default. */
-  readonly callers?: number;
-  /** How often each caller sends it, once by default. */
-  readonly rounds?: number;
-}
 
 const read = (reply: ReplyName, fields: string) => ({ reply, body: document(`{ ${list(fields)} }`) });
 const deletes = (reply: ReplyName, count: number) => ({
@@ -190,7 +161,7 @@ let round = 0;
 const distinct = () =>
   document(`{ maintenances(residenceId: "${round}", states: [${'CLOSED '.repeat(14_900)}]) { id } } # ${round++}`);
 
-const SHAPES: Readonly<Record<string, Shape>> = {
+const SHAPES: Readonly<Record<string, Call>> = {
   'tiny tickets, id': read('tiny', 'id'),
   'tiny tickets, every field': read('tiny', EVERY_FIELD),
   'faulty tickets, every field': read('faulty', EVERY_FIELD),
@@ -203,14 +174,14 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   '1,000 reads': {
     reply: 'hundred',
     body: document(
-      `${ENTITIES} { ${entities('Residence', 'maintenances { id }')} }`,
+      readEntities(entities('Residence', 'maintenances { id }')),
       representations(1000, (i) => `{"__typename":"Residence","id":"${i}"}`),
     ),
   },
   '50 × 1,000 representations': {
     reply: 'ordinary',
     body: document(
-      `${ENTITIES} { ${aliases(50, entities('Maintenance', 'id state'))} }`,
+      readEntities(aliases(50, entities('Maintenance', 'id state'))),
       representations(1000, (i) => `{"__typename":"Maintenance","id":"r:${i}"}`),
     ),
   },
@@ -230,10 +201,8 @@ export async function hostileCallers(): Promise<Figure[]> {
   const vendor = await startVendor();
   let replica = await startWarm(vendor.url, HEAP);
   const figures: Figure[] = [];
-  for (const [name, shapes] of [
-    ...Object.entries(SHAPES).map(([name, shape]): [string, Shape[]] => [name, [shape]]),
-    ['all of them at once', Object.values(SHAPES)] as const,
-  ]) {
+  const attacks = Object.entries(SHAPES).map(([name, shape]) => ({ name, shapes: [shape] }));
+  for (const { name, shapes } of [...attacks, { name: 'all of them at once', shapes: Object.values(SHAPES) }]) {
     const { answers, peak } = await attack(replica, shapes);
     const { ms, breaker } = await recover(replica);
     console.log(`  ${name}: ${answers}`);
@@ -248,36 +217,30 @@ export async function hostileCallers(): Promise<Figure[]> {
   }
   const { answers, served } = await attack(replica, [read('hundred', EVERY_FIELD)]);
   console.log(`  ordinary callers: ${answers}`);
-  figures.push(atLeast(`of ${CALLERS} callers of 100 ordinary tickets, served`, served, CALLERS));
-  figures.push(atMost('exit code', (await replica.stop()) ?? 1, 0));
+  const exit = (await replica.stop()) ?? 1;
   await vendor.stop();
-  return figures;
+  const name = `of ${CALLERS} callers of 100 ordinary tickets, served`;
+  return [...figures, atLeast(name, served, CALLERS), atMost('exit code', exit, 0)];
 }
 
 /** Sends the shapes in turn from all callers at once. Returns the counts of the answers and the peak of the memory in MB. */
-async function attack({ url, pid, exit }: Replica, shapes: readonly Shape[]) {
+async function attack({ url, pid, exit }: Replica, shapes: readonly Call[]) {
   const counts = new Map<string, number>();
-  let peak = 0;
-  resetPeak(pid);
-  const watch = setInterval(() => {
-    peak = Math.max(peak, readMb(pid, 'VmHWM'));
-  }, 100);
+  // The peak of the resident memory begins now.
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
   const end = AbortSignal.any([AbortSignal.timeout(ATTACK_MS), endOf(exit)]);
   setMaxListeners(0, end);
-  const count = shapes.length === 1 ? (shapes[0]?.callers ?? CALLERS) : CALLERS;
-  await Promise.all(
-    Array.from({ length: count }, async (_, caller) => {
-      const { body, rounds = 1, ...rest } = shapes[caller % shapes.length] as Shape;
-      for (let round = 0; round < rounds && !end.aborted; round++) {
-        const sending = { ...rest, body: typeof body === 'function' ? body() : body };
-        const answer = await call(url, `${caller}-${round}`, sending, end);
-        counts.set(answer, (counts.get(answer) ?? 0) + 1);
-      }
-    }),
-  );
-  clearInterval(watch);
+  const callers = (shapes.length === 1 && shapes[0]?.callers) || CALLERS;
+  const attacking = Array.from({ length: callers }, async (_, caller) => {
+    const shape = shapes[caller % shapes.length] as Call;
+    for (let round = 0; round < (shape.rounds ?? 1) && !end.aborted; round++) {
+      const answer = await call(url, `${caller}-${round}`, shape, end);
+      counts.set(answer, (counts.get(answer) ?? 0) + 1);
+    }
+  });
+  await Promise.all(attacking);
   const answers = [...counts].map(([answer, count]) => `${count} ${answer}`).join(', ');
-  return { answers, served: counts.get('data') ?? 0, peak };
+  return { answers, served: counts.get('data') ?? 0, peak: readMb(pid, 'VmHWM') };
 }
 
 /** Reads until an answer is good and the breaker closed. Returns the time, and the state of the breaker at the start. */
@@ -287,7 +250,7 @@ async function recover(replica: Replica): Promise<{ ms: number; breaker: string 
   const end = endOf(replica.exit);
   const breaker = await readBreaker(replica);
   while (!end.aborted && elapsed() < RECOVERY_MS) {
-    const answer = await call(replica.url, 'ordinary', ORDINARY, AbortSignal.timeout(TRY_MS));
+    const answer = await ordinaryCall(replica, TRY_MS);
     if (answer === 'data' && (await readBreaker(replica)) === 'closed') return { ms: elapsed(), breaker };
     await delay(50);
   }

@@ -1,7 +1,7 @@
 /**
  * A replica during a scenario: its memory and sockets, its health checks, and its end.
  */
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ChaosProxy, startChaosProxy } from '../support/chaos-proxy.ts';
@@ -10,33 +10,24 @@ import { type Replica, startReplica } from '../support/replica.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 import { atLeast, atMost, type Figure } from './figures.ts';
 
-const CHECK_EVERY_MS = 200;
-
 /** Returns the resident memory of a process (`VmRSS`) or its peak (`VmHWM`) in MB; 0 once the process has ended. */
 export function readMb(pid: number, name: 'VmRSS' | 'VmHWM'): number {
-  const status = unlessEnded(() => readFileSync(`/proc/${pid}/status`, 'utf8')) ?? '';
+  const path = `/proc/${pid}/status`;
+  const status = existsSync(path) ? readFileSync(path, 'utf8') : '';
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) / 1024;
-}
-
-/** Makes the peak of the resident memory begin now. */
-export function resetPeak(pid: number): void {
-  unlessEnded(() => writeFileSync(`/proc/${pid}/clear_refs`, '5'));
 }
 
 /** Counts the open sockets of a process, including its pipes and the socket on which it listens. */
 function countSockets(pid: number): number {
-  const folder = `/proc/${pid}/fd`;
-  return readdirSync(folder).filter((fd) => unlessEnded(() => readlinkSync(`${folder}/${fd}`))?.startsWith('socket:'))
-    .length;
-}
-
-/** Returns undefined if the process or its descriptor has gone. */
-function unlessEnded<T>(act: () => T): T | undefined {
-  try {
-    return act();
-  } catch {
-    return undefined;
-  }
+  const isSocket = (fd: string) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:');
+    } catch {
+      // The descriptor was closed meanwhile.
+      return false;
+    }
+  };
+  return readdirSync(`/proc/${pid}/fd`).filter(isSocket).length;
 }
 
 export interface Stage {
@@ -58,9 +49,8 @@ export async function withReplica(
   const figures = await run({ upstream, proxy, replica });
   await proxy.clear();
   // The command API closes idle connections after some seconds.
-  const remaining = () => countSockets(replica.pid) - before;
-  for (let tries = 0; tries < 30 && remaining() > 0; tries++) await delay(500);
-  const sockets = remaining();
+  for (let tries = 0; tries < 30 && countSockets(replica.pid) > before; tries++) await delay(500);
+  const sockets = countSockets(replica.pid) - before;
   const unforeseen = replica.lines.filter((line) => !/"level":[1-4]0,/.test(line));
   for (const line of unforeseen.slice(0, 5)) console.log(`  ${line.slice(0, 300)}`);
   const exit = await replica.stop();
@@ -74,28 +64,30 @@ export async function withReplica(
   ];
 }
 
+/** A check that takes longer after the end of the run is aborted. */
+const PATIENCE_MS = 10_000;
+
 /** Checks the health of a replica on a separate connection until `run` ends. */
-export async function withHealthChecks<T>({ url }: Replica, run: () => Promise<T>): Promise<[T, Figure[]]> {
+export async function withHealthChecks<T>({ url }: Replica, run: () => Promise<T>, everyMs = 200) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const checks = { answered: 0, failed: 0, slowestMs: 0 };
   let isOver = false;
-  const checking = load(
-    async () => {
-      const start = performance.now();
-      const reply = await request(agent, `${url}/health/live`).catch(() => undefined);
-      checks[reply?.status === 200 ? 'answered' : 'failed']++;
-      checks.slowestMs = Math.max(checks.slowestMs, performance.now() - start);
-    },
-    { workers: 1, everyMs: CHECK_EVERY_MS, isOver: () => isOver },
-  );
+  const check = async () => {
+    const start = performance.now();
+    const reply = await request(agent, `${url}/health/live`).catch(() => undefined);
+    checks[reply?.status === 200 ? 'answered' : 'failed']++;
+    checks.slowestMs = Math.max(checks.slowestMs, performance.now() - start);
+  };
+  const checking = load(check, { workers: 1, everyMs, isOver: () => isOver });
   const result = await run();
   isOver = true;
-  await checking;
+  await Promise.race([checking, delay(PATIENCE_MS, undefined, { ref: false })]);
   agent.destroy();
+  await checking;
   const figures = [
     atLeast('health checks answered', checks.answered, 1),
     atMost('health checks not answered', checks.failed, 0),
     atMost('slowest health check', checks.slowestMs, 1000, ' ms'),
   ];
-  return [result, figures];
+  return { result, figures, slowestMs: checks.slowestMs };
 }

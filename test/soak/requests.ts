@@ -4,7 +4,7 @@
 import { EXAMPLE } from '../../dev/seed.ts';
 import { idOf, type ReplyName } from './vendor.ts';
 
-export interface HostileRequest {
+interface HostileRequest {
   readonly name: string;
   readonly body: string;
   readonly reply: ReplyName;
@@ -12,18 +12,19 @@ export interface HostileRequest {
   readonly traced?: boolean;
 }
 
-export const times = (count: number, make: string | ((index: number) => string), separator = ' ') =>
+type Make = string | ((index: number) => string);
+
+export const times = (count: number, make: Make, separator = ' ') =>
   Array.from({ length: count }, (_, index) => (typeof make === 'string' ? make : make(index))).join(separator);
+export const aliases = (count: number, make: Make) =>
+  times(count, (index) => `a${index}: ${typeof make === 'string' ? make : make(index)}`);
 export const document = (query: string, variables?: string) =>
   variables === undefined ? JSON.stringify({ query }) : `{"query":${JSON.stringify(query)},"variables":${variables}}`;
-export const aliases = (count: number, make: string | ((index: number) => string)) =>
-  times(count, (index) => `a${index}: ${typeof make === 'string' ? make : make(index)}`);
-export const ENTITIES = 'query ($r: [_Any!]!)';
 export const entities = (type: string, fields: string) =>
   `_entities(representations: $r) { ... on ${type} { ${fields} } }`;
-/** Returns the variable `r` of `ENTITIES`. */
-export const representations = (count: number, make: string | ((index: number) => string)) =>
-  `{"r":[${times(count, make, ',')}]}`;
+export const readEntities = (fields: string) => `query ($r: [_Any!]!) { ${fields} }`;
+/** Returns the variable `r` of `readEntities`. */
+export const representations = (count: number, make: Make) => `{"r":[${times(count, make, ',')}]}`;
 export const EVERY_FIELD =
   'id maintenanceId residence { id } startTime finishTime createdTime description contact feedback pictureUrls state';
 
@@ -36,14 +37,19 @@ const LIST = `maintenances(residenceId: "${R}")`;
 const detail = `maintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id }`;
 const CREATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
 const DELETE = 'mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds } }';
-const READ_ENTITIES = `${ENTITIES} { ${entities('Residence', 'id')} }`;
+const RESIDENCES = readEntities(entities('Residence', 'id'));
 const LIST_BY_VARIABLE = 'query ($r: ID!) { maintenances(residenceId: $r) { id } }';
 const DETAIL = 'query ($i: ID!) { maintenance(id: $i) { id } }';
-const RESIDENCE = `{"__typename":"Residence","id":"${R}"}`;
+const residence = (id: string) => `{"__typename":"Residence","id":${id}}`;
 const refusedLists = (count: number) =>
-  `${ENTITIES} { ${entities('Residence', aliases(count, 'maintenances(first: -1) { id }'))} }`;
+  readEntities(entities('Residence', aliases(count, 'maintenances(first: -1) { id }')));
+const M = 'Maintenance';
 const spreadTwice = (i: number) => times(2, (at) => `${'ab'[at]}: residence { maintenances { ...f${i + 1} } }`);
+const chain = (count: number, fields: (index: number) => string) =>
+  `{ ${LIST} { ...f0 } } ${fragments(count, M, fields)} fragment f${count} on ${M} { id }`;
 const CREATION = `"residenceId":"r","startTime":"2024-01-16T13:32:45Z","finishTime":"2024-01-17T13:32:45Z","contact":"x"`;
+const PROTOTYPE = '{"constructor":{"prototype":1}}';
+const OVERLAPS = fragments(1200, M, () => 'x: residence { id }');
 
 /** Name, query and variables. */
 const DOCUMENTS: readonly (readonly [string, string, string?])[] = [
@@ -54,20 +60,11 @@ const DOCUMENTS: readonly (readonly [string, string, string?])[] = [
   ['10,000 aliased details', `{ ${aliases(10_000, detail)} }`],
   ['nesting 3,000 deep', `{ ${LIST} { ${nested('residence { maintenances { ', '} } ', 1500, 'id ')} } }`],
   ['nesting 60,000 deep', `{ ${nested('a{', '}', 60_000, 'a')} }`],
-  [
-    'exponential fragments',
-    `{ ${LIST} { ...f0 } } ${fragments(24, 'Maintenance', spreadTwice)} fragment f24 on Maintenance { id }`,
-  ],
-  [
-    'exponential spreads',
-    `{ ${LIST} { ...f0 } } ${fragments(2000, 'Maintenance', (i) => `...f${i + 1} ...f${i + 1}`)} fragment f2000 on Maintenance { id }`,
-  ],
+  ['exponential fragments', chain(24, spreadTwice)],
+  ['exponential spreads', chain(2000, (i) => `...f${i + 1} ...f${i + 1}`)],
   ['a cycle of 2,000 fragments', `{ ...f0 } ${fragments(2000, 'Query', (i) => `...f${(i + 1) % 2000}`)}`],
   ['70 fragments that each spread all', `{ ...f0 } ${fragments(70, 'Query', () => times(70, (j) => `...f${j}`))}`],
-  [
-    'overlapping fields',
-    `{ ${LIST} { ${times(1200, (i) => `...f${i}`)} } } ${fragments(1200, 'Maintenance', () => 'x: residence { id }')}`,
-  ],
+  ['overlapping fields', `{ ${LIST} { ${times(1200, (i) => `...f${i}`)} } } ${OVERLAPS}`],
   ['overlapping fields in inline fragments', `{ ${times(1300, `... on Query { ${LIST} { id } }`)} }`],
   ['overlapping fields that differ', `{ ${LIST} { ${times(3700, (i) => `x: ${i % 2 ? 'id' : 'state'}`)} } }`],
   ['list literals 20,000 deep', `{ maintenances(residenceId: ${nested('[', ']', 20_000)}) { id } }`],
@@ -95,18 +92,10 @@ const DOCUMENTS: readonly (readonly [string, string, string?])[] = [
   ['an id of 1 MB of colons', DETAIL, `{"i":"${':'.repeat(1_000_000)}"}`],
   ['a time of 1 MB', CREATE, `{"input":{"startTime":"2024-01-16T13:32:45.${'0'.repeat(1_000_000)}"}}`],
   ['a description of 1 MB of blanks', CREATE, `{"input":{${CREATION},"description":"${' '.repeat(1_000_000)}"}}`],
-  ['100,000 representations', READ_ENTITIES, representations(100_000, '{}')],
-  [
-    '29,000 representations of a residence',
-    READ_ENTITIES,
-    representations(29_000, '{"__typename":"Residence","id":"r"}'),
-  ],
-  ['200,000 representations that are numbers', READ_ENTITIES, representations(200_000, '1')],
-  [
-    'a representation 150,000 deep',
-    READ_ENTITIES,
-    representations(1, `{"__typename":"Residence","id":${nested('{"a":', '}', 150_000, '1')}}`),
-  ],
+  ['100,000 representations', RESIDENCES, representations(100_000, '{}')],
+  ['29,000 representations of a residence', RESIDENCES, representations(29_000, residence('"r"'))],
+  ['200,000 representations that are numbers', RESIDENCES, representations(200_000, '1')],
+  ['a deep representation', RESIDENCES, representations(1, residence(nested('{"a":', '}', 150_000, '1')))],
   ['200,000 values of a wrong type', DELETE, `{"ids":[${times(200_000, '{}', ',')}]}`],
   ['200,000 ids', DELETE, `{"ids":[${times(200_000, '1', ',')}]}`],
   ['80,000 unknown input fields', CREATE, `{"input":{${times(80_000, (i) => `"a${i}":1`, ',')}}}`],
@@ -115,13 +104,9 @@ const DOCUMENTS: readonly (readonly [string, string, string?])[] = [
   ['variables 400,000 deep', '{ __typename }', `{"a":${nested('[', ']', 400_000)}}`],
   ['60,000 × __proto__', '{ __typename }', `{${times(60_000, '"__proto__":{}', ',')}}`],
   ['__proto__ 60,000 deep', '{ __typename }', nested('{"__proto__":', '}', 60_000, '1')],
-  [
-    '30,000 × constructor.prototype',
-    '{ __typename }',
-    `{"a":[${times(30_000, '{"constructor":{"prototype":1}}', ',')}]}`,
-  ],
-  ['1,000 residences with 97 refused lists each', refusedLists(97), representations(1000, RESIDENCE)],
-  ['1,000 residences with 2 refused lists each', refusedLists(2), representations(1000, RESIDENCE)],
+  ['30,000 × constructor.prototype', '{ __typename }', `{"a":[${times(30_000, PROTOTYPE, ',')}]}`],
+  ['1,000 residences with 97 refused lists each', refusedLists(97), representations(1000, residence(`"${R}"`))],
+  ['1,000 residences with 2 refused lists each', refusedLists(2), representations(1000, residence(`"${R}"`))],
 ];
 
 const BODIES: readonly (readonly [string, string])[] = [
@@ -134,40 +119,40 @@ const BODIES: readonly (readonly [string, string])[] = [
 
 /** A root field. A plain one multiplies already and leaves no room for aliases. */
 interface Root {
-  readonly make: (selection: string, reply: ReplyName) => string;
+  readonly make: (fields: string, reply: ReplyName) => string;
   readonly replies?: readonly ReplyName[];
   readonly plain?: true;
 }
 
 const REPLIES = ['small', 'ordinary', 'tiny', 'faulty', 'text', 'urls', 'ids', 'refusal'] as const;
 const LISTS = ['ordinary', 'tiny', 'faulty', 'ids'] as const;
-const RESIDENCES = representations(1000, '{"__typename":"Residence","id":"r"}');
-const tickets = (reply: ReplyName) =>
-  representations(
-    1000,
-    (index) =>
-      `{"__typename":"Maintenance","residence":{"id":"r"},"maintenanceId":${JSON.stringify(idOf(reply, index))}}`,
-  );
 const list = (fields: string, args = '', id: string | number = 'r') =>
   `maintenances(residenceId: "${id}"${args}) { ${fields} }`;
-const ofTickets = (fields: (one: string) => string): Root['make'] => {
-  return (selection, reply) =>
-    document(`${ENTITIES} { ${fields(entities('Maintenance', selection))} }`, tickets(reply));
+const ofResidences = (fields: string) =>
+  document(readEntities(entities('Residence', `maintenances { ${fields} }`)), representations(1000, residence('"r"')));
+const ticket = (id: string) =>
+  `{"__typename":"Maintenance","residence":{"id":"r"},"maintenanceId":${JSON.stringify(id)}}`;
+const ofTickets = (write: (root: string) => string): Root['make'] => {
+  return (fields, reply) =>
+    document(
+      readEntities(write(entities(M, fields))),
+      representations(1000, (i) => ticket(idOf(reply, i))),
+    );
 };
+const SORTED = 'orderBy: START_TIME_DESC, first: 0';
+const BY_STATES = 'query ($s: [MaintenanceState!])';
+const STATES = `{"s":[${times(90_000, '"CLOSED"', ',')}]}`;
+const deletion = (fields: string) => `deleteMaintenance(id: "r:0") { residence { maintenances { ${fields} } } }`;
 
 const ROOTS: Readonly<Record<string, Root>> = {
   list: { make: (fields) => document(`{ ${list(fields)} }`) },
   'list of 90,000 states': {
-    make: (fields) =>
-      document(
-        `query ($s: [MaintenanceState!]) { ${list(fields, ', states: $s')} }`,
-        `{"s":[${times(90_000, '"CLOSED"', ',')}]}`,
-      ),
+    make: (fields) => document(`${BY_STATES} { ${list(fields, ', states: $s')} }`, STATES),
     replies: ['ordinary', 'tiny'],
     plain: true,
   },
   '50 × sorted list': {
-    make: (fields) => document(`{ ${aliases(50, list(fields, ', orderBy: START_TIME_DESC, first: 0'))} }`),
+    make: (fields) => document(`{ ${aliases(50, list(fields, `, ${SORTED}`))} }`),
     replies: LISTS,
     plain: true,
   },
@@ -176,30 +161,22 @@ const ROOTS: Readonly<Record<string, Root>> = {
     make: (fields) => document(`{ maintenance(id: "r:0") { ${fields} } }`),
     replies: ['tiny', 'faulty', 'text', 'urls'],
   },
-  '1,000 × residence': {
-    make: (fields) => document(`${ENTITIES} { ${entities('Residence', `maintenances { ${fields} }`)} }`, RESIDENCES),
-    replies: ['small', ...LISTS, 'text', 'refusal'],
-  },
-  '1,000 requests': { make: ofTickets((one) => one) },
+  '1,000 × residence': { make: ofResidences, replies: ['small', ...LISTS, 'text', 'refusal'] },
+  '1,000 requests': { make: ofTickets((root) => root) },
   '1,000 requests, alias of 200 KB': {
-    make: ofTickets((one) => `${'a'.repeat(200_000)}: ${one}`),
+    make: ofTickets((root) => `${'a'.repeat(200_000)}: ${root}`),
     replies: ['faulty', 'refusal'],
     plain: true,
   },
   '50 × 1,000 requests': {
-    make: ofTickets((one) => aliases(50, one)),
+    make: ofTickets((root) => aliases(50, root)),
     replies: ['small', ...LISTS, 'refusal'],
     plain: true,
   },
-  delete: {
-    make: (fields) =>
-      document(`mutation { deleteMaintenance(id: "r:0") { residence { maintenances { ${fields} } } } }`),
-    replies: LISTS,
-    plain: true,
-  },
+  delete: { make: (fields) => document(`mutation { ${deletion(fields)} }`), replies: LISTS, plain: true },
 };
 
-/** What is selected of each ticket, the replies for which that matters, and whether the request is also sent traced. */
+/** The selected fields of each ticket, the replies that matter for them, and whether the request is also sent traced. */
 const SELECTIONS: Readonly<Record<string, readonly [string, readonly ReplyName[], 'traced'?]>> = {
   id: ['id', REPLIES, 'traced'],
   'every field': [EVERY_FIELD, REPLIES, 'traced'],
@@ -210,10 +187,7 @@ const SELECTIONS: Readonly<Record<string, readonly [string, readonly ReplyName[]
   '20 × pictureUrls': [aliases(20, 'pictureUrls'), ['ordinary', 'urls']],
   '99 × pictureUrls': [aliases(99, 'pictureUrls'), ['ordinary', 'urls']],
   'nested lists': ['residence { maintenances { id } }', LISTS, 'traced'],
-  '20 × nested sorted list': [
-    `residence { ${aliases(20, 'maintenances(orderBy: START_TIME_DESC, first: 0) { id }')} }`,
-    ['ordinary', 'tiny'],
-  ],
+  '20 × nested sorted list': [`residence { ${aliases(20, `maintenances(${SORTED}) { id }`)} }`, ['ordinary', 'tiny']],
   'alias of 20 KB': [`${'a'.repeat(20_000)}: state`, LISTS, 'traced'],
   'alias of 200 KB': [`${'a'.repeat(200_000)}: state`, ['small', ...LISTS]],
 };
