@@ -67,11 +67,9 @@ function isEighthRead({ id, command }: Received): boolean {
 }
 
 /** Changes each ticket of the command API. */
-function rewrite(change: Partial<Ticket>) {
-  return ({ upstream }: Site) => {
-    for (const ticket of [...upstream.store.residences.values()].flat()) Object.assign(ticket, change);
-  };
-}
+const rewrite = (change: Partial<Ticket>) => (site: Site) => {
+  for (const ticket of [...site.upstream.store.residences.values()].flat()) Object.assign(ticket, change);
+};
 
 const SMALL_HEAP = '--max-old-space-size=128 --max-semi-space-size=1';
 /** Makes a server without traffic repeat this JavaScript from SIGUSR2 on. */
@@ -150,12 +148,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     fires: { MaintenanceRestarting: {}, MaintenanceCrashLoop: {} },
     // Each start takes a second, whatever the factor.
     within: '14m',
-    async begin({ crash }) {
-      for (let times = 0; times < 6; times++) {
-        await crash();
-        await delay(2000);
-      }
-    },
+    begin: ({ crash }) => crash(6),
   },
   overload: {
     env: { MAX_REQUESTS_IN_FLIGHT: '6' },

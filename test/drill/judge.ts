@@ -16,29 +16,17 @@ const UNSCALED_MS = 1000;
 const NOISE = 1.2;
 /** Alerts whose windows are longer than the drill. `promtool test rules deploy/alerts.slow.test.yaml` proves them. */
 const SLOW = ['MaintenanceBudgetBurnsSlowly'];
-const RULES: { alert: string; annotations: { fires_within: string } }[] = parse(read('deploy/alerts.yaml')).groups[0]
-  .rules;
+type Rule = { alert: string; annotations: { fires_within: string } };
+const RULES: Rule[] = parse(read('deploy/alerts.yaml')).groups[0].rules;
 const FIRES_WITHIN = new Map(RULES.map(({ alert, annotations }) => [alert, annotations.fires_within]));
 
+type Labels = Readonly<Record<string, string>>;
 /** A notification of Alertmanager to a webhook. */
-export interface Notification {
-  readonly receiver: string;
-  readonly groupKey: string;
-  readonly alerts: readonly { readonly labels: Readonly<Record<string, string>>; readonly startsAt: string }[];
-}
-
+export type Notification = { receiver: string; groupKey: string; alerts: { labels: Labels; startsAt: string }[] };
 /** Milliseconds since 1970. */
-export interface Times {
-  readonly from: number;
-  readonly fault: number;
-  readonly to: number;
-}
-
-export interface Alert {
-  readonly labels: Readonly<Record<string, string>>;
-  /** Minutes of production from the fault until the alert fired first. */
-  readonly minutes: number;
-}
+export type Times = { readonly from: number; readonly fault: number; readonly to: number };
+/** `minutes` of production from the fault until the alert fired first. */
+export type Alert = { readonly labels: Labels; readonly minutes: number };
 
 const timesOf = ({ values }: Pick<Line, 'values'>) => values.map(([seconds]) => seconds * 1000);
 const minutesOf = (ms: number) => (ms / 60_000) * FACTOR;
@@ -104,18 +92,9 @@ export function findUntested(faults: readonly FaultClass[]): string[] {
   return [...FIRES_WITHIN.keys()].filter((alert) => !tested.has(alert));
 }
 
-export interface Series {
-  readonly namespace: string;
-  readonly name: string;
-  /** Seconds since 1970, and the value. */
-  readonly points: readonly (readonly [number, number])[];
-}
-
-export interface Panel {
-  readonly title: string;
-  readonly unit: string;
-  readonly series: readonly Series[];
-}
+/** `points` have seconds since 1970, and the value. */
+export type Series = { namespace: string; name: string; points: (readonly [number, number])[] };
+export type Panel = { title: string; unit: string; series: Series[] };
 
 /**
  * Sends each query of each panel for each namespace, as Grafana would. `failed` has the queries that fail, find no series in

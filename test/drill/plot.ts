@@ -13,9 +13,9 @@ const [LEFT, RIGHT, TOP, BOTTOM] = [62, 346, 52, 148];
 const LEGEND = 51;
 const LINES = [COLORS.ours, COLORS.peer, '#2a9d62'];
 const [RED, GRAY] = ['#d00000', '#c5ced6'];
-const [END, SMALL] = ['text-anchor="end"', 'font-size="11"'];
-/** Minutes of production between two marks of the time axis. */
-const TICK = 5;
+const [END, MIDDLE, SMALL] = ['text-anchor="end"', 'text-anchor="middle"', 'font-size="11"'];
+/** The marks of the time axis in minutes of production after the fault. */
+const TICKS = [-15, -10, -5, 0, 5, 10, 15];
 const HEALTHY = 'healthy';
 
 type Ends = readonly [number, number];
@@ -56,16 +56,12 @@ function drawPanel({ title, unit, series }: Panel, alerts: readonly Alert[], tim
   };
   const rule = ([x1, x2]: Ends, [y1, y2]: Ends, color: string, dash = '') =>
     `<line x1="${x1}" x2="${x2}" y1="${y1}" y2="${y2}" stroke="${color}" stroke-dasharray="${dash}"/>`;
-  const upright = (time: number, color: string, dash?: string) =>
-    rule([x(time), x(time)], [TOP - 6, BOTTOM], color, dash);
+  const upright = (at: number, color: string, dash?: string) => rule([at, at], [TOP - 6, BOTTOM], color, dash);
   const text = ([left, base]: Ends, content: string, color: string, more = '') =>
     `<text x="${left}" y="${base}" fill="${color}" ${more}>${content}</text>`;
-  const minutes = (time: number) => ((time - fault) * FACTOR) / 60;
-  const ticks: string[] = [];
-  for (let at = TICK * Math.ceil(minutes(from) / TICK); at <= minutes(to); at += TICK)
-    ticks.push(
-      text([x(fault + (at * 60) / FACTOR), BOTTOM + 16], `${at}`, COLORS.faint, `text-anchor="middle" ${SMALL}`),
-    );
+  /** Returns the place of a minute of production after the fault. */
+  const xOf = (minute: number) => x(fault + (minute * 60) / FACTOR);
+  const tick = (minute: number) => text([xOf(minute), BOTTOM + 16], `${minute}`, COLORS.faint, `${MIDDLE} ${SMALL}`);
   const legend = colored.map(({ name }, at) => {
     return `<tspan fill="${LINES[at]}">${escapeText(shorten(name, colored.length))}  </tspan>`;
   });
@@ -79,14 +75,9 @@ function drawPanel({ title, unit, series }: Panel, alerts: readonly Alert[], tim
       rule([LEFT, RIGHT], [y(value), y(value)], COLORS.line),
       text([LEFT - 6, y(value) + 4], write(value, unit), COLORS.faint, `${END} ${SMALL}`),
     ]),
-    ...ticks,
-    upright(fault, COLORS.faint, '3 3'),
-    ...(alert
-      ? [
-          upright(fault + (alert.minutes * 60) / FACTOR, RED),
-          text([RIGHT, TOP - 9], `${fired}`, RED, `${END} ${SMALL}`),
-        ]
-      : []),
+    ...TICKS.map(tick),
+    upright(xOf(0), COLORS.faint, '3 3'),
+    ...(alert ? [upright(xOf(alert.minutes), RED), text([RIGHT, TOP - 9], `${fired}`, RED, `${END} ${SMALL}`)] : []),
     ...gray.map((one) => line(one, GRAY)),
     ...colored.map((one, at) => line(one, LINES[at] ?? GRAY)),
   ].join('\n');
@@ -119,6 +110,4 @@ function shorten(name: string, count: number): string {
   return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
-function escapeText(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-}
+const escapeText = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');

@@ -7,6 +7,7 @@ import { parse, stringify } from 'yaml';
 import { freePort } from '../../dev/command-api.ts';
 import { readDocument as read } from '../support/documents.ts';
 import { start } from '../support/process.ts';
+import { type Samples, scrape } from '../support/scrape.ts';
 import { until } from '../support/wait.ts';
 
 /** A minute of production is three seconds of the drill. Counts stay unchanged. At 30, the servers need all of two cores. */
@@ -15,7 +16,6 @@ const RULE_FILES = ['slo.yaml', 'alerts.yaml'];
 const { PROMETHEUS = 'prometheus', ALERTMANAGER = 'prometheus-alertmanager', PROMTOOL = 'promtool' } = process.env;
 
 const [{ job_name, scrape_interval }] = parse(read('deploy/prometheus.yaml')).scrape_configs;
-export const JOB: string = job_name;
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60e3, h: 3600e3, d: 86_400e3, w: 604_800e3 };
 
 /** Returns the milliseconds of a duration like `1h30m`. */
@@ -38,23 +38,66 @@ export function missingPrograms(): string[] {
   return [PROMETHEUS, ALERTMANAGER, PROMTOOL].filter((program) => spawnSync(program, ['--version']).error);
 }
 
-export interface Target {
-  readonly targets: readonly string[];
-  readonly labels: { readonly namespace: string };
-}
+export type Target = { targets: string[]; labels: { namespace: string } };
+/** `values` have seconds since 1970, and the value as text. */
+export type Line = { metric: Record<string, string>; values: [number, string][] };
 
-export interface Line {
-  readonly metric: Readonly<Record<string, string>>;
-  /** Seconds since 1970, and the value as text. */
-  readonly values: readonly (readonly [number, string])[];
-}
+/** Seconds between two samples: less than the lookback delta. */
+const STEP = 5;
+/** The maximum duration of the drill in seconds. */
+const DRILL = 300;
+const HOUR = 3600 / FACTOR;
+const [DAY, WEEK] = [24 * HOUR, 168 * HOUR];
 
-/** Writes OpenMetrics as blocks in Prometheus' data folder. */
-export function writeHistory(openMetrics: string, folder: string): void {
-  writeFileSync(`${folder}/history.txt`, openMetrics);
+/**
+ * Writes the history before the drill to Prometheus' data folder, for long windows: the records of deploy/slo.yaml of the last
+ * day and of the same time a week ago, as if the traffic of each namespace always was that of the server at `origin`.
+ */
+export async function writeHistory(origin: string, namespaces: readonly string[], folder: string): Promise<void> {
+  const samples = await scrape(origin);
+  const now = Date.now() / 1000;
+  const minutes = ((now - Number(samples.get('process_start_time_seconds'))) / 60) * FACTOR;
+  const counts = [...countEvents(samples)];
+  const lines = namespaces.flatMap((namespace) =>
+    counts.flatMap(([record, count]) => {
+      const name = record.replace('{', `{job="${job_name}",namespace="${namespace}",`);
+      // The record's name has its minutes.
+      const value = ((count / minutes) * Number(/increase(\d+)m/.exec(record)?.[1])).toFixed(3);
+      const write = (from: number, to: number, step: number) => {
+        const times = Array.from({ length: (to - from) / step }, (_, at) => now + from + at * step);
+        return times.map((time) => `${name} ${value} ${time.toFixed(3)}`);
+      };
+      // Windows of an hour add up every sample.
+      const lastHour = write(-HOUR, 0, SCRAPE_MS / 1000);
+      return [...write(-WEEK - HOUR, -WEEK + DRILL, STEP), ...write(-DAY - HOUR, -HOUR, STEP), ...lastHour];
+    }),
+  );
+  writeFileSync(`${folder}/history.txt`, `${lines.join('\n')}\n# EOF\n`);
   const args = ['tsdb', 'create-blocks-from', 'openmetrics', `${folder}/history.txt`, `${folder}/data`];
   const { status, stderr } = spawnSync(PROMTOOL, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`promtool: ${stderr}`);
+}
+
+/** Returns the total count of each record on a server. */
+function countEvents(samples: Samples): Map<string, number> {
+  const counts = new Map<string, number>();
+  const add = (record: string, value: number) => counts.set(record, (counts.get(record) ?? 0) + value);
+  const addAll = (labels: string, value: number) => {
+    for (const minutes of [1, 5]) add(`slo:all:increase${minutes}m{${labels}}`, value);
+  };
+  for (const [name, value] of samples) {
+    const [, type] = /^maintenance_operations_total\{.*type="(query|mutation)"/.exec(name) ?? [];
+    const [, command, outcome] = /^maintenance_commands_total\{command="(\w+)",outcome="(\w+)"/.exec(name) ?? [];
+    if (type) addAll(`slo="operations",graphql_operation_type="${type}"`, value);
+    if (command) {
+      addAll(`slo="commands",command="${command}"`, value);
+      add(`command:all:increase10m{command="${command}"}`, value);
+      add(`command:rejected:increase10m{command="${command}"}`, outcome === 'COMMAND_REJECTED' ? value : 0);
+    }
+    if (/^http_server_request_duration_seconds_count\{.*"\/graphql"/.test(name))
+      for (const slo of ['requests', 'latency', 'router']) addAll(`slo="${slo}"`, value);
+  }
+  return counts;
 }
 
 /** Starts both in `folder`. All receivers of Alertmanager send to `receiverUrl`. */

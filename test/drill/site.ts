@@ -1,9 +1,10 @@
 /**
- * A namespace of the drill: its servers, their command APIs, and steady traffic of all operations.
+ * A namespace of the drill: its servers, their command APIs, and steady traffic of all commands.
  */
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { Agent } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { EXAMPLE, FLATS } from '../../dev/seed.ts';
 import { startFleet } from '../support/fleet.ts';
 import { request } from '../support/load.ts';
@@ -20,26 +21,13 @@ const [R, FLAT] = [EXAMPLE.residenceId, String(FLATS[1]?.id)];
 const LIST = `query List($id: ID!) { maintenances(residenceId: $id) { id state description createdTime } }`;
 const DETAIL = `query Detail($id: ID!) { maintenance(id: $id) { id state startTime finishTime contact } }`;
 const CREATE = `mutation Create($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }`;
-const DELETE = `mutation Delete($id: ID!) { deleteMaintenance(id: $id) { id } }`;
-const DELETE_MANY = `mutation DeleteMany($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds } }`;
+const DELETE = `mutation Delete($id: ID!) { deleteMaintenances(ids: [$id]) { deletedIds } }`;
 
-export interface Settings {
-  readonly env?: NodeJS.ProcessEnv;
-  /** The number of servers, each before a separate command API; 1 by default. */
-  readonly servers?: number;
-  /** Two servers before one command API, behind a balancer. */
-  readonly isFleet?: boolean;
-  /** Sends no operations. */
-  readonly isIdle?: boolean;
-}
-
-/** An error that a caller received, with each id that may lead to its cause. */
-type CallerError = Readonly<Record<string, unknown>>;
-
-interface Operation {
-  readonly query: string;
-  readonly variables?: Readonly<Record<string, unknown>>;
-}
+/**
+ * One server by default, and more servers each before a separate command API. A fleet is two servers before one command API,
+ * behind a balancer. An idle namespace sends no operations.
+ */
+export type Settings = { env?: NodeJS.ProcessEnv; servers?: number; isFleet?: boolean; isIdle?: boolean };
 
 /** Starts a namespace and its traffic. Writes `logs.jsonl` of the servers and `errors.jsonl` of the callers to its folder. */
 export async function startSite(
@@ -59,16 +47,12 @@ export async function startSite(
   const fleet = isFleet ? await startFleet(upstream.url, { ...settings, DRAIN_DELAY_MS: '500' }, onLine) : undefined;
   const replicas = isFleet ? [] : await Promise.all(upstreams.map(({ url }) => startReplica(url, settings, onLine)));
 
-  const created: string[] = [];
   let turn = 0;
-
   /** Returns 80 % lists and details, 10 % details that do not exist, 5 % creates and 5 % deletes. */
-  function nextOperation(): Operation {
+  function nextOperation(): { readonly query: string; readonly variables?: object } {
     const step = turn++ % 20;
     if (step === 0) return { query: CREATE, variables: { input: { ...NEW_MAINTENANCE, residenceId: FLAT } } };
-    const id = step === 10 && created.pop();
-    if (id)
-      return turn % 40 < 20 ? { query: DELETE, variables: { id } } : { query: DELETE_MANY, variables: { ids: [id] } };
+    if (step === 10) return { query: DELETE, variables: { id: `${R}:gone` } };
     if (step % 10 === 5) return { query: DETAIL, variables: { id: `${R}:gone` } };
     if (step % 2 === 0) return { query: LIST, variables: { id: R } };
     return { query: DETAIL, variables: { id: `${R}:${EXAMPLE.maintenanceId}` } };
@@ -89,10 +73,7 @@ export async function startSite(
     try {
       const url = `${urls[turn % urls.length]}/graphql`;
       const { status, text } = await request(agent, url, { headers, body: JSON.stringify(site.operation()) });
-      const { data, errors = [] } = JSON.parse(text);
-      for (const error of errors) fail(error, status);
-      const { id } = data?.createMaintenance ?? {};
-      if (id) created.push(id);
+      for (const error of JSON.parse(text).errors ?? []) fail(error, status);
     } catch (error) {
       fail(error as Error);
     }
@@ -112,7 +93,8 @@ export async function startSite(
     /** The only command API, or the first. */
     upstream,
     fleet,
-    errors: [] as CallerError[],
+    /** The errors that the callers received, with each id that may lead to its cause. */
+    errors: [] as Readonly<Record<string, unknown>>[],
     /** The headers and the next operation of the callers. A fault may change both. */
     headers: { ...HEADERS } as Record<string, string>,
     operation: nextOperation,
@@ -121,13 +103,16 @@ export async function startSite(
       return { targets: site.replicas().map(({ metricsPort }) => `127.0.0.1:${metricsPort}`), labels: { namespace } };
     },
     stopTraffic: () => clearInterval(timer),
-    /** Kills the first server and starts another on the same ports. */
-    async crash() {
-      const [old] = replicas as [Replica];
-      old.kill();
-      await old.exit;
-      const ports = { PORT: new URL(old.url).port, METRICS_PORT: String(old.metricsPort) };
-      replicas[0] = await startReplica(upstream.url, { ...settings, ...ports }, onLine);
+    /** Kills the first server and starts another on the same ports, several times. */
+    async crash(times: number) {
+      for (let left = times; left > 0; left--) {
+        const [old] = replicas as [Replica];
+        old.kill();
+        await old.exit;
+        const ports = { PORT: new URL(old.url).port, METRICS_PORT: String(old.metricsPort) };
+        replicas[0] = await startReplica(upstream.url, { ...settings, ...ports }, onLine);
+        await delay(2000);
+      }
     },
     /** Ends the traffic and the servers. */
     async stop() {

@@ -1,11 +1,5 @@
-/** A measured value, and whether it keeps its bound. */
-export interface Figure {
-  readonly name: string;
-  readonly value: string;
-  /** Empty for a value that is only printed. */
-  readonly bound: string;
-  readonly kept: boolean;
-}
+/** A measured value, and whether it keeps its bound. The bound is empty for a value that is only printed. */
+export type Figure = { readonly name: string; readonly value: string; readonly bound: string; readonly kept: boolean };
 
 export function noted(name: string, value: number, unit = ''): Figure {
   const written = Number.isInteger(value) ? value : value.toFixed(2);

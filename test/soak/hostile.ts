@@ -145,14 +145,16 @@ const RECOVERED_MS = 1000;
 const RECOVERED_AFTER_SLOW_MS = 3000;
 const TRY_MS = 1000;
 
-const read = (reply: ReplyName, fields: string) => ({ reply, body: document(`{ ${list(fields)} }`) });
-const deletes = (reply: ReplyName, count: number) => ({
-  reply,
-  body: document(
-    `mutation ($ids: [ID!]!) { ${aliases(count, 'deleteMaintenances(ids: $ids) { deletedIds failures { id message } }')} }`,
-    `{"ids":[${times(500, (i) => `"r${i % 100}:${i}"`, ',')}]}`,
-  ),
-});
+const shape = (reply: ReplyName, query: string, variables?: string) => ({ reply, body: document(query, variables) });
+const read = (reply: ReplyName, fields: string) => shape(reply, `{ ${list(fields)} }`);
+const DELETION = 'deleteMaintenances(ids: $ids) { deletedIds failures { id message } }';
+const IDS = `{"ids":[${times(500, (i) => `"r${i % 100}:${i}"`, ',')}]}`;
+const deletes = (reply: ReplyName, count: number) =>
+  shape(reply, `mutation ($ids: [ID!]!) { ${aliases(count, DELETION)} }`, IDS);
+const READS = readEntities(entities('Residence', 'maintenances { id }'));
+const RESIDENCES = representations(1000, (i) => `{"__typename":"Residence","id":"${i}"}`);
+const FIFTY = readEntities(aliases(50, entities('Maintenance', 'id state')));
+const MAINTENANCES = representations(1000, (i) => `{"__typename":"Maintenance","id":"r:${i}"}`);
 const UNUSED = `{"a":[${times(340_000, '[]', ',')}]}`;
 const LARGE_READ = Buffer.from(document(`{ ${list('id')} }`, UNUSED));
 const LARGE_WRITE = Buffer.from(document('mutation { deleteMaintenance(id: "r:1") { id } }', UNUSED));
@@ -170,21 +172,9 @@ const SHAPES: Readonly<Record<string, Call>> = {
   'a text of 1.9 MB': read('text', EVERY_FIELD),
   'a text of 1.9 MB, 20 aliases': read('text', aliases(20, 'description')),
   '450,000 picture URLs': read('urls', 'pictureUrls'),
-  '50 lists': { reply: 'tiny', body: document(`{ ${aliases(50, (index) => list('id', index))} }`) },
-  '1,000 reads': {
-    reply: 'hundred',
-    body: document(
-      readEntities(entities('Residence', 'maintenances { id }')),
-      representations(1000, (i) => `{"__typename":"Residence","id":"${i}"}`),
-    ),
-  },
-  '50 × 1,000 representations': {
-    reply: 'ordinary',
-    body: document(
-      readEntities(aliases(50, entities('Maintenance', 'id state'))),
-      representations(1000, (i) => `{"__typename":"Maintenance","id":"r:${i}"}`),
-    ),
-  },
+  '50 lists': shape('tiny', `{ ${aliases(50, (index) => list('id', index))} }`),
+  '1,000 reads': shape('hundred', READS, RESIDENCES),
+  '50 × 1,000 representations': shape('ordinary', FIFTY, MAINTENANCES),
   '100 writes with error replies of 2 MB': deletes('error', 1),
   '50 × 100 writes': deletes('small', 50),
   'unused variables of 1 MB': { reply: 'slow-small', body: LARGE_READ },

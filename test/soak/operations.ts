@@ -4,7 +4,7 @@
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXAMPLE, FLATS, seed } from '../../dev/seed.ts';
-import type { ChaosProxy, Toxics } from '../support/chaos-proxy.ts';
+import type { Toxics } from '../support/chaos-proxy.ts';
 import { load, request } from '../support/load.ts';
 import { HEADERS } from '../support/replica.ts';
 import { atLeast, atMost, type Figure, noted } from './figures.ts';
@@ -61,13 +61,26 @@ function after(seconds: number): () => boolean {
   return () => performance.now() >= end;
 }
 
+/** Sets the toxics in turn until the time is over, and calls `watch` after each. */
+async function disturb(
+  { proxy }: Stage,
+  toxics: readonly Toxics[],
+  everyMs: number,
+  isOver: () => boolean,
+  watch: () => unknown = () => {},
+): Promise<void> {
+  for (let turn = 0; !isOver(); turn++) {
+    await proxy.set(toxics[turn % toxics.length] ?? {});
+    await delay(everyMs);
+    watch();
+  }
+}
+
 const R = EXAMPLE.residenceId;
 const ID = `${R}:${EXAMPLE.maintenanceId}`;
 const inTurn = (queries: readonly string[]) => (turn: number) => ({ query: queries[turn % queries.length] });
 
 const SOAK_SECONDS = Number(process.env.SOAK_SECONDS ?? 300);
-const TICK_MS = 500;
-const TICKS_OF_TOXIC = 4;
 const TOXICS: readonly Toxics[] = [
   { response: { latencyMs: 20 } },
   { response: { sliceBytes: 64 } },
@@ -94,14 +107,9 @@ export function steady(): Promise<Figure[]> {
     const isOver = after(SOAK_SECONDS);
     // Until then, the heap grows to the size that the load needs.
     const isWarm = after(SOAK_SECONDS / 2);
-    const watch = async () => {
-      for (let tick = 0; !isOver(); tick++) {
-        if (tick % TICKS_OF_TOXIC === 0) await stage.proxy.set(TOXICS[(tick / TICKS_OF_TOXIC) % TOXICS.length] ?? {});
-        if (isWarm()) memory.push([performance.now() / 60_000, readMb(stage.replica.pid, 'VmRSS')]);
-        await delay(TICK_MS);
-      }
-    };
-    const [tally] = await Promise.all([send(stage, ALL_KINDS, { workers: 10, everyMs: 50, isOver }), watch()]);
+    const watch = () => isWarm() && memory.push([performance.now() / 60_000, readMb(stage.replica.pid, 'VmRSS')]);
+    const sending = send(stage, ALL_KINDS, { workers: 10, everyMs: 50, isOver });
+    const [tally] = await Promise.all([sending, disturb(stage, TOXICS, 2000, isOver, watch)]);
     const others = tally.countOthers('data', 'UPSTREAM_TIMEOUT', 'UPSTREAM_UNAVAILABLE', 'COMMAND_REJECTED');
     return [
       noted('requests', tally.requests),
@@ -122,7 +130,10 @@ const PHASE_SECONDS = 8;
 const TICKETS = seed().get(R);
 let residence = 0;
 /** Each request has another residence, so that no two share an exchange. */
-const list = () => ({ query: `{ maintenances(residenceId: "r${residence++}") { id state } }` });
+const list = () => ({
+  query: 'query ($r: ID!) { maintenances(residenceId: $r) { id state } }',
+  variables: { r: `r${residence++}` },
+});
 
 /** 1,000 connections: the replica must serve as many requests as before, and refuse the others at once. */
 export function overload(): Promise<Figure[]> {
@@ -152,21 +163,13 @@ const TROUBLED = inTurn([
   `{ maintenance(id: "${ID}") { id } }`,
   `mutation { deleteMaintenances(ids: ["${R}:gone", "${FLATS[0]?.id}:gone"]) { deletedIds failures { code } } }`,
 ]);
-const TROUBLES: Readonly<Record<string, (proxy: ChaosProxy, isOver: () => boolean) => Promise<void>>> = {
-  slow: (proxy) => proxy.set({ response: { latencyMs: 800 } }),
-  'too slow': (proxy) => proxy.set({ response: { latencyMs: 5000 } }),
-  silent: (proxy) => proxy.set({ request: { timeout: true } }),
-  async dead(proxy) {
-    // `destroy` ends the open connections, `refuse` rejects new connections.
-    await proxy.set({ down: 'destroy' });
-    await proxy.set({ down: 'refuse' });
-  },
-  async flapping(proxy, isOver) {
-    for (let isDown = true; !isOver(); isDown = !isDown) {
-      await proxy.set(isDown ? { down: 'destroy' } : {});
-      await delay(300);
-    }
-  },
+const TROUBLES: Readonly<Record<string, readonly Toxics[]>> = {
+  slow: [{ response: { latencyMs: 800 } }],
+  'too slow': [{ response: { latencyMs: 5000 } }],
+  silent: [{ request: { timeout: true } }],
+  // `destroy` ends the open connections, `refuse` rejects new connections.
+  dead: [{ down: 'destroy' }, { down: 'refuse' }],
+  flapping: [{ down: 'destroy' }, {}],
 };
 
 /** A slow, silent, dead and flapping command API: each answer is in time and typed, and data returns afterwards. */
@@ -176,8 +179,8 @@ export function upstreamTrouble(): Promise<Figure[]> {
     const figures: Figure[] = [];
     for (const [name, trouble] of Object.entries(TROUBLES)) {
       const isOver = after(PHASE_SECONDS);
-      const pace = { workers: 10, everyMs: 20, isOver };
-      const [tally] = await Promise.all([send(stage, TROUBLED, pace), trouble(stage.proxy, isOver)]);
+      const sending = send(stage, TROUBLED, { workers: 10, everyMs: 20, isOver });
+      const [tally] = await Promise.all([sending, disturb(stage, trouble, 300, isOver)]);
       await stage.proxy.clear();
       const cleared = performance.now();
       for (let row = 0; row < RECOVERED_IN_A_ROW && performance.now() - cleared < RECOVERY_MS; ) {

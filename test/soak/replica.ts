@@ -30,16 +30,12 @@ function countSockets(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).filter(isSocket).length;
 }
 
-export interface Stage {
-  readonly upstream: Upstream;
-  /** Between the replica and the command API, if the scenario asks for it. */
-  readonly proxy: ChaosProxy;
-  readonly replica: Replica;
-}
+/** `proxy` is between the replica and the command API, if the scenario asks for it. */
+export type Stage = { readonly upstream: Upstream; readonly proxy: ChaosProxy; readonly replica: Replica };
 
 /** Runs a scenario and returns its figures, with the bounds that apply to every scenario. */
 export async function withReplica(
-  { env, isProxied }: { readonly env?: NodeJS.ProcessEnv; readonly isProxied?: true },
+  { env, isProxied = false }: { env?: NodeJS.ProcessEnv; isProxied?: boolean },
   run: (stage: Stage) => Promise<Figure[]>,
 ): Promise<Figure[]> {
   const upstream = await startUpstream();

@@ -4,14 +4,13 @@
 import { EXAMPLE } from '../../dev/seed.ts';
 import { idOf, type ReplyName } from './vendor.ts';
 
-interface HostileRequest {
+/** A traced request asks for an inline trace, as a router with reports to Apollo does. */
+type HostileRequest = {
   readonly name: string;
   readonly body: string;
   readonly reply: ReplyName;
-  /** Whether the request asks for an inline trace, as a router with reports to Apollo does. */
-  readonly traced?: boolean;
-}
-
+  readonly traced?: true;
+};
 type Make = string | ((index: number) => string);
 
 export const times = (count: number, make: Make, separator = ' ') =>
@@ -117,13 +116,6 @@ const BODIES: readonly (readonly [string, string])[] = [
   ['100,000 repeated keys', `{${times(100_000, '"query":1', ',')}}`],
 ];
 
-/** A root field. A plain one multiplies already and leaves no room for aliases. */
-interface Root {
-  readonly make: (fields: string, reply: ReplyName) => string;
-  readonly replies?: readonly ReplyName[];
-  readonly plain?: true;
-}
-
 const REPLIES = ['small', 'ordinary', 'tiny', 'faulty', 'text', 'urls', 'ids', 'refusal'] as const;
 const LISTS = ['ordinary', 'tiny', 'faulty', 'ids'] as const;
 const list = (fields: string, args = '', id: string | number = 'r') =>
@@ -132,48 +124,36 @@ const ofResidences = (fields: string) =>
   document(readEntities(entities('Residence', `maintenances { ${fields} }`)), representations(1000, residence('"r"')));
 const ticket = (id: string) =>
   `{"__typename":"Maintenance","residence":{"id":"r"},"maintenanceId":${JSON.stringify(id)}}`;
-const ofTickets = (write: (root: string) => string): Root['make'] => {
-  return (fields, reply) =>
-    document(
-      readEntities(write(entities(M, fields))),
-      representations(1000, (i) => ticket(idOf(reply, i))),
-    );
-};
+const ofTickets = (write: (root: string) => string) => (fields: string, reply: ReplyName) =>
+  document(
+    readEntities(write(entities(M, fields))),
+    representations(1000, (i) => ticket(idOf(reply, i))),
+  );
 const SORTED = 'orderBy: START_TIME_DESC, first: 0';
 const BY_STATES = 'query ($s: [MaintenanceState!])';
 const STATES = `{"s":[${times(90_000, '"CLOSED"', ',')}]}`;
 const deletion = (fields: string) => `deleteMaintenance(id: "r:0") { residence { maintenances { ${fields} } } }`;
+const FEW = ['ordinary', 'tiny'] as const;
+const LONG = 'a'.repeat(200_000);
 
-const ROOTS: Readonly<Record<string, Root>> = {
-  list: { make: (fields) => document(`{ ${list(fields)} }`) },
-  'list of 90,000 states': {
-    make: (fields) => document(`${BY_STATES} { ${list(fields, ', states: $s')} }`, STATES),
-    replies: ['ordinary', 'tiny'],
-    plain: true,
-  },
-  '50 × sorted list': {
-    make: (fields) => document(`{ ${aliases(50, list(fields, `, ${SORTED}`))} }`),
-    replies: LISTS,
-    plain: true,
-  },
-  '50 lists': { make: (fields) => document(`{ ${aliases(50, (i) => list(fields, '', i))} }`), plain: true },
-  detail: {
-    make: (fields) => document(`{ maintenance(id: "r:0") { ${fields} } }`),
-    replies: ['tiny', 'faulty', 'text', 'urls'],
-  },
-  '1,000 × residence': { make: ofResidences, replies: ['small', ...LISTS, 'text', 'refusal'] },
-  '1,000 requests': { make: ofTickets((root) => root) },
-  '1,000 requests, alias of 200 KB': {
-    make: ofTickets((root) => `${'a'.repeat(200_000)}: ${root}`),
-    replies: ['faulty', 'refusal'],
-    plain: true,
-  },
-  '50 × 1,000 requests': {
-    make: ofTickets((root) => aliases(50, root)),
-    replies: ['small', ...LISTS, 'refusal'],
-    plain: true,
-  },
-  delete: { make: (fields) => document(`mutation { ${deletion(fields)} }`), replies: LISTS, plain: true },
+type MakeBody = (fields: string, reply: ReplyName) => string;
+
+/** The body with a root field, and its replies. A plain root multiplies already and leaves no room for aliases. */
+const ROOTS: Readonly<Record<string, readonly [MakeBody, readonly ReplyName[], 'plain'?]>> = {
+  list: [(fields) => document(`{ ${list(fields)} }`), REPLIES],
+  'list of 90,000 states': [
+    (fields) => document(`${BY_STATES} { ${list(fields, ', states: $s')} }`, STATES),
+    FEW,
+    'plain',
+  ],
+  '50 × sorted list': [(fields) => document(`{ ${aliases(50, list(fields, `, ${SORTED}`))} }`), LISTS, 'plain'],
+  '50 lists': [(fields) => document(`{ ${aliases(50, (i) => list(fields, '', i))} }`), REPLIES, 'plain'],
+  detail: [(fields) => document(`{ maintenance(id: "r:0") { ${fields} } }`), ['tiny', 'faulty', 'text', 'urls']],
+  '1,000 × residence': [ofResidences, ['small', ...LISTS, 'text', 'refusal']],
+  '1,000 requests': [ofTickets((root) => root), REPLIES],
+  '1,000 requests, alias of 200 KB': [ofTickets((root) => `${LONG}: ${root}`), ['faulty', 'refusal'], 'plain'],
+  '50 × 1,000 requests': [ofTickets((root) => aliases(50, root)), ['small', ...LISTS, 'refusal'], 'plain'],
+  delete: [(fields) => document(`mutation { ${deletion(fields)} }`), LISTS, 'plain'],
 };
 
 /** The selected fields of each ticket, the replies that matter for them, and whether the request is also sent traced. */
@@ -187,16 +167,16 @@ const SELECTIONS: Readonly<Record<string, readonly [string, readonly ReplyName[]
   '20 × pictureUrls': [aliases(20, 'pictureUrls'), ['ordinary', 'urls']],
   '99 × pictureUrls': [aliases(99, 'pictureUrls'), ['ordinary', 'urls']],
   'nested lists': ['residence { maintenances { id } }', LISTS, 'traced'],
-  '20 × nested sorted list': [`residence { ${aliases(20, `maintenances(${SORTED}) { id }`)} }`, ['ordinary', 'tiny']],
+  '20 × nested sorted list': [`residence { ${aliases(20, `maintenances(${SORTED}) { id }`)} }`, FEW],
   'alias of 20 KB': [`${'a'.repeat(20_000)}: state`, LISTS, 'traced'],
-  'alias of 200 KB': [`${'a'.repeat(200_000)}: state`, ['small', ...LISTS]],
+  'alias of 200 KB': [`${LONG}: state`, ['small', ...LISTS]],
 };
 
 /** Yields the documents, the bodies, and each combination of a root, a selection and a reply that can matter. */
 export function* generateRequests(): Generator<HostileRequest> {
   for (const [name, query, variables] of DOCUMENTS) yield { name, body: document(query, variables), reply: 'small' };
   for (const [name, body] of BODIES) yield { name, body, reply: 'small' };
-  for (const [root, { make, replies = REPLIES, plain }] of Object.entries(ROOTS)) {
+  for (const [root, [make, replies, plain]] of Object.entries(ROOTS)) {
     for (const [what, [selection, affected, traced]] of Object.entries(SELECTIONS)) {
       if (plain && what !== 'id' && what !== 'every field') continue;
       for (const reply of replies.filter((name) => affected.includes(name))) {
