@@ -1,6 +1,6 @@
 /**
- * Judges the drill: compares its alerts with the fault classes and with the `fires_within` of deploy/alerts.yaml, sends the
- * queries of deploy/dashboard.json to its Prometheus, and runs the runbook's commands from an id to the cause.
+ * Judges the drill: compares its alerts with the fault classes and with the `fires_within` of deploy/alerts.yaml. Also sends
+ * the queries of deploy/dashboard.json to its Prometheus, and runs the runbook's commands from an id to the cause.
  */
 import { spawnSync } from 'node:child_process';
 import { parse } from 'yaml';

@@ -50,8 +50,8 @@ const HOUR = 3600 / FACTOR;
 const [DAY, WEEK] = [24 * HOUR, 168 * HOUR];
 
 /**
- * Writes the history before the drill to Prometheus' data folder, for long windows: the records of deploy/slo.yaml of the last
- * day and of the same time a week ago, as if the traffic of each namespace always was that of the server at `origin`.
+ * Writes a history to Prometheus' data folder, for long windows: the records of deploy/slo.yaml of the last day and of the same
+ * time a week ago. In the history, each namespace always had the traffic of the server at `origin`.
  */
 export async function writeHistory(origin: string, namespaces: readonly string[], folder: string): Promise<void> {
   const samples = await scrape(origin);

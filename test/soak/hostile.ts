@@ -124,8 +124,8 @@ export async function blocking(): Promise<Figure[]> {
 }
 
 /**
- * Returns the longest wait of a health check while `act` runs, in milliseconds: the median of three runs, so that a busy
- * moment of the machine does not count. A clear first run suffices.
+ * Returns the longest wait of a health check while `act` runs, in milliseconds. Returns the median of three runs unless the
+ * first is clear, so that a busy moment of the machine does not count.
  */
 async function measureGap(replica: Replica, act: () => Promise<void>): Promise<number> {
   const run = () => delay(50).then(act);
