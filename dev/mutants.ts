@@ -10,9 +10,9 @@ import { globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readOptions } from './options.ts';
 
-const { values } = parseArgs({ options: { take: { type: 'string', default: '100' } } });
+const { take } = readOptions({ take: { type: 'string', default: '100' } });
 const LIMIT_MS = 240_000;
 const JEST =
   '--experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js --runInBand --silent --forceExit --ci';
@@ -136,7 +136,7 @@ await share(globSync('test/{subgraph,http}/*.test.ts'), async (clone, test) => {
 const mutants = globSync(['src/graphql/**/*.ts', 'src/command-api/*.ts'], { exclude: ['**/__generated__'] })
   .flatMap(mutantsOf)
   .sort((a, b) => (a.rank < b.rank ? -1 : 1))
-  .slice(0, Number(values.take));
+  .slice(0, Number(take));
 let survivors = 0;
 await share(mutants, async (clone, { file, line, change, source }) => {
   const tests = [...coverage.keys()].filter((test) => coverage.get(test)?.has(`${file}:${line}`));

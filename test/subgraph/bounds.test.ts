@@ -202,7 +202,7 @@ describe('a reply of the command API', () => {
   });
 
   /** Returns a client whose command API answers with 50 KB. `onDecode` runs when the client reads the body. */
-  function clientOf(onDecode: () => void, readSignal: AbortSignal, onReply = () => {}) {
+  function clientOf(onDecode: () => void, readSignal: AbortSignal, onReply = () => {}, memory = createMemory()) {
     const text = reply(50_001);
     const send = async () => {
       onReply();
@@ -215,11 +215,23 @@ describe('a reply of the command API', () => {
         },
       };
     };
-    const [traceparent, endsAt, share] = [undefined, Number.POSITIVE_INFINITY, createMemory().open()];
+    const [traceparent, endsAt, share] = [undefined, Number.POSITIVE_INFINITY, memory.open()];
     const session = { authorization: 'Bearer x', traceparent, endsAt, readSignal, writeSignal: readSignal, share };
     const admission = createAdmission(loadConfig({ COMMAND_API_URL: 'http://localhost', ROUTER_SECRET: 'x' }));
     return createCommandApiClient({ send, endpoint: {}, admission, coalescing: createCoalescing() }, session, []);
   }
+
+  it('of more bytes than the memory allows is refused, and so is a command without memory', async () => {
+    const onSend = jest.fn();
+    const refusal = (limit: number) =>
+      clientOf(jest.fn(), new AbortController().signal, onSend, createMemory(limit))
+        .getMaintenanceList('r')
+        .catch((error) => error);
+    expect(await refusal(2 * 4096 - 1)).toMatchObject({ message: 'no memory for the command', outcome: 'NOT_SENT' });
+    expect(onSend).not.toHaveBeenCalled();
+    expect(await refusal(2 * 4096)).toMatchObject({ message: 'no memory for the reply', outcome: 'UNKNOWN' });
+    expect(onSend).toHaveBeenCalledTimes(1);
+  });
 
   it('of more than 50 KB is decoded in its own turn of the event loop', async () => {
     let events = '';
