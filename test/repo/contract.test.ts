@@ -215,12 +215,6 @@ describe('npm run contract', () => {
     const masked = `400, rejected, code <token>, with ${MEMBERS}, code (text), <token> (text)`;
     expect(rows['an unknown command']).toEqual(['holds', masked]);
   });
-
-  it('does not claim that a list of 200 tickets is complete', async () => {
-    const { code, rows } = await check([], { COMMAND_API_RESIDENCE_ID: String(FLATS.at(-1)?.id) });
-    const paging = ['new', 'no paging member; 200 tickets, a round number: perhaps a page'];
-    expect({ code, paging: rows['paging of a list'] }).toEqual({ code: 0, paging });
-  });
 });
 
 describe('npm run contract -- --write', () => {
@@ -246,12 +240,6 @@ describe('npm run contract -- --write', () => {
     const time = expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
     const description = expect.stringMatching(/^Contract check c[0-9a-f]{32}, to be deleted$/);
     expect(create).toEqual({ residence_id: R, start_time: time, finish_time: time, description, contact: '10086' });
-  });
-
-  it('checks the members of the created ticket in an empty residence', async () => {
-    upstream.store.residences.set(R, []);
-    const rows = { get_maintenance_info: ['not tried', 'no ticket to try'], state: ['holds', '1 × text'] };
-    expect(await check(['--write'])).toMatchObject({ code: 0, sent: [LIST, LIST, ...FAILING, ...WRITES], rows });
   });
 
   it('writes nothing if the list cannot be read: its tickets would be indistinguishable from others', async () => {
@@ -299,15 +287,6 @@ describe('npm run contract -- --write', () => {
     expect({ code, sent, note: notes.at(-1) }).toEqual({ code: 1, sent: [...READS, ...writes], note });
     expect(leftovers()).toHaveLength(left);
     expect(upstream.store.residences.get(R)?.[0]).toEqual(LISTED);
-  });
-
-  it('accepts a delay before tickets are listed, and a refused second delete', async () => {
-    fail([(received) => created() !== undefined && isList(received), ok([])], [isDeleteAt(1), no(200)]);
-    const rows = {
-      'created tickets in the next list': ['new', '200, 0 of 2 listed'],
-      'a second delete of the same ticket': ['new', `200, rejected, with ${MEMBERS}`],
-    };
-    expect(await check(['--write'])).toMatchObject({ code: 0, rows, sent: [...READS, ...WRITES.slice(0, -1)] });
   });
 
   it('deletes its ticket and sends nothing else after an interrupt', async () => {
