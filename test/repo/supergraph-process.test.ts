@@ -1,9 +1,5 @@
-/** `npm run supergraph` as a developer runs the command, without an account and without the internet. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, expect, it } from '@jest/globals';
-import { freePort, serve } from '../../dev/command-api.ts';
+import { freePort } from '../../dev/command-api.ts';
 import { RESIDENCES } from '../../dev/supergraph/neighbour.ts';
 import { killAll, run } from '../support/process.ts';
 import { askAt, codes } from '../support/subgraph.ts';
@@ -48,14 +44,10 @@ it('serves the supergraph and its subgraphs, prints what to try, and ends with C
 
 it('connects to no host outside, even if the environment has an account and a proxy', async () => {
   const proxy = `http://127.0.0.1:${await freePort()}`;
-  const env = {
-    APOLLO_KEY: 'service:graph:canary',
-    APOLLO_GRAPH_REF: 'graph@current',
-    HTTP_PROXY: proxy,
-    http_proxy: proxy,
-  };
+  const account = { APOLLO_KEY: 'service:graph:canary', APOLLO_GRAPH_REF: 'graph@current' };
   // Node prints each connection.
-  const supergraph = run('dev/supergraph.ts', { PORT: '0', NODE_DEBUG: 'net', ...env });
+  const env = { PORT: '0', NODE_DEBUG: 'net', ...account, HTTP_PROXY: proxy, http_proxy: proxy };
+  const supergraph = run('dev/supergraph.ts', env);
   const [, url = ''] = await supergraph.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
   const { data } = await ask(url, '{ residences { name } }');
   expect(data).toEqual({ residences: RESIDENCES.map(({ name }) => ({ name })) });
@@ -64,15 +56,6 @@ it('connects to no host outside, even if the environment has an account and a pr
   const connections = supergraph.output().match(/(?<=: find host |: attempting to connect to )\S+/g) ?? [];
   expect(connections).not.toEqual([]);
   expect(connections.filter((host) => !/^(localhost$|(127\.0\.0\.1|::1):\d+$)/.test(host))).toEqual([]);
-});
-
-it('names the port after PORT if another process has this port', async () => {
-  const other = await serve(() => {});
-  const port = Number(new URL(other.url).port);
-  const supergraph = run('dev/supergraph.ts', { HOST: '127.0.0.1', PORT: String(port - 1) });
-  expect(await supergraph.exit).toBe(1);
-  expect(supergraph.output()).toContain(`Port ${port} is in use. Set PORT or METRICS_PORT to a free port.\n`);
-  await other.stop();
 });
 
 it.each([
@@ -87,23 +70,4 @@ it.each([
   const supergraph = run('dev/supergraph.ts', { PORT: '0', ...env }, args.split(' ').filter(Boolean));
   expect(await supergraph.exit).toBe(1);
   expect(supergraph.output()).toMatch(message);
-});
-
-it('--router apollo ends with the output of a router that ends by itself, and leaves no files', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'router-test-'));
-  const executable = join(folder, 'router');
-  const script = `
-    const [fs, http] = [require('node:fs'), require('node:http')];
-    const config = fs.readFileSync(process.argv[process.argv.indexOf('--config') + 1], 'utf8');
-    const [, port] = /listen: 127.0.0.1:(\\d+)/.exec(config);
-    http.createServer((_, response) => response.end('{"data":{}}')).listen(port, '127.0.0.1');
-    setTimeout(() => { console.log('a panic'); process.exit(3); }, 1500);`;
-  writeFileSync(executable, `#!${process.execPath}\n${script}`, { mode: 0o755 });
-  const env = { PORT: '0', APOLLO_ROUTER: executable, TMPDIR: folder };
-  const supergraph = run('dev/supergraph.ts', env, ['--router', 'apollo']);
-  await supergraph.until(/Apollo Router +http/);
-  expect(await supergraph.exit).toBe(1);
-  expect(supergraph.output()).toMatch(/The router ended by itself:\na panic\n/);
-  expect(readdirSync(folder)).toEqual(['router']);
-  rmSync(folder, { recursive: true });
 });
