@@ -1,7 +1,6 @@
-import net from 'node:net';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createCommandApi, freePort, PATH, serve } from '../../dev/command-api.ts';
-import { EXAMPLE, FLATS, seed } from '../../dev/seed.ts';
+import { EXAMPLE, seed } from '../../dev/seed.ts';
 import { Store } from '../../dev/store.ts';
 import { killAll, run } from '../support/process.ts';
 
@@ -74,39 +73,4 @@ it.each<[fault: string, body: unknown, request?: Parameters<typeof send>[1], sta
 ])('the emulator refuses %s', async (_, body, request = {}, status = 400) => {
   const refusal = { success: false, timestamp: expect.any(Number), message: expect.any(String) };
   expect(await send(body, request)).toEqual({ status, body: refusal });
-});
-
-it('the emulator survives a connection that closes during a request', async () => {
-  const { hostname, port } = new URL(server.url);
-  const socket = net.connect(Number(port), hostname);
-  const request = `POST ${PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{`;
-  await new Promise((resolve) => socket.write(request, resolve));
-  socket.destroy();
-  expect(await send(LIST)).toMatchObject({ status: 200, body: { success: true } });
-});
-
-it('the emulator deletes a ticket twice, but no unknown ticket', async () => {
-  const residence_id = FLATS[0]?.id;
-  const remove = (maintenance_id: unknown) => command('delete_maintenance_info', { residence_id, maintenance_id });
-  const id = seed().get(String(residence_id))?.[0]?.maintenance_id;
-  for (const ticket of [id, id]) expect((await send(remove(ticket))).body).toMatchObject({ success: true, result: {} });
-  expect((await send(remove('unknown'))).body).toMatchObject({ success: false });
-});
-
-it('the emulator has the example of the vendor’s page, whose info has no id', async () => {
-  const { maintenanceId: maintenance_id } = EXAMPLE;
-  const info = (await send(command('get_maintenance_info', { maintenance_id }))).body.result as object;
-  expect(info).toMatchObject({ contact: '10086', state: 'in progress' });
-  expect(info).not.toHaveProperty('maintenance_id');
-  expect((await send(LIST)).body).toMatchObject({ success: true, result: [{ maintenance_id, ...info }] });
-});
-
-it('the emulator has tickets in each state and in both languages, a residence with 200 and one with none', () => {
-  const tickets = [...seed().values()].flat();
-  expect(new Set(tickets.map(({ state }) => state)).size).toBe(4);
-  for (const language of [/^\p{Script=Han}+$/u, /^[ a-z]+$/i])
-    expect(tickets.map(({ description }) => description)).toContainEqual(expect.stringMatching(language));
-  const counts = FLATS.map(({ id }) => seed().get(id)?.length);
-  expect(counts).toEqual(FLATS.map((flat) => flat.tickets));
-  expect(counts).toEqual(expect.arrayContaining([0, 200]));
 });
