@@ -177,16 +177,6 @@ describe('the dashboard', () => {
     expect(metrics.filter((name) => !isShown(name))).toEqual([]);
   });
 
-  it('has unique panels that do not overlap', () => {
-    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
-    expect(new Set(charts.map(({ title }) => title)).size).toBe(charts.length);
-    const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
-      Array.from({ length: w * h }, (_, at) => `${x + (at % w)} ${y + Math.floor(at / w)}`),
-    );
-    expect(new Set(cells).size).toBe(cells.length);
-    expect(panels.filter(({ gridPos: { x, w } }) => x < 0 || x + w > 24)).toEqual([]);
-  });
-
   it.each(charts)('$title has a normal value, a unit, a data source and a legend of existing labels', (panel) => {
     const { targets = [] } = panel;
     expect(panel).toMatchObject({
@@ -234,16 +224,6 @@ describe('the runbook', () => {
       alerts.map(({ alert, labels, annotations }) => [alert, labels.severity, annotations.fires_within]),
     );
     expect(labelsIn(runbook, /^#+ (Maintenance\w+)$/gm)).toHaveLength(alerts.length);
-  });
-
-  it('links to existing sections', () => {
-    const anchorOf = (heading: string) =>
-      heading
-        .toLowerCase()
-        .replaceAll(/[^\w -]/g, '')
-        .replaceAll(' ', '-');
-    const sections = labelsIn(runbook, /^#+ (.+)$/gm).map(anchorOf);
-    expect(labelsIn(runbook, /\]\(#([^)]+)\)/g).filter((link) => !sections.includes(link))).toEqual([]);
   });
 
   it('has a row for each error code of the README', () => {
