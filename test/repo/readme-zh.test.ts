@@ -24,10 +24,6 @@ it('has the links of the English README in the same sections', () => {
     expect(chinese[index]).toEqual(expect.arrayContaining(english.filter((link) => link !== 'README.zh-CN.md')));
 });
 
-it('has an example of a query and of a mutation', () => {
-  expect(readExamples(CHINESE).map(({ graphql }) => /^\w*/.exec(graphql)?.[0])).toEqual(['', 'mutation']);
-});
-
 // In English, the examples without a result are schemas or belong to another subgraph.
 it.each([...readExamples(README).filter(({ json }) => json !== undefined), ...readExamples(CHINESE)])(
   'shows the true result of example %#',
