@@ -144,13 +144,8 @@ it('rover subgraph introspect prints the schema, with the secret of the router',
   // Rover writes to its home. Without the two variables, it sends usage data and looks for updates.
   const HOME = mkdtempSync(join(tmpdir(), 'rover-'));
   const env = { HOME, APOLLO_TELEMETRY_DISABLED: '1', APOLLO_ROVER_SKIP_UPDATE: '1' };
-  const args = [
-    'subgraph',
-    'introspect',
-    `${subgraph.url}/graphql`,
-    '--header',
-    `Router-Authorization: ${ROUTER_SECRET}`,
-  ];
+  const header = `Router-Authorization: ${ROUTER_SECRET}`;
+  const args = ['subgraph', 'introspect', `${subgraph.url}/graphql`, '--header', header];
   const { stdout } = await promisify(execFile)(process.execPath, ['node_modules/.bin/rover', ...args], { env });
   rmSync(HOME, { recursive: true });
   const ADDED = /^directive|^(scalar|enum|union|type) (_|link__|federation__)|^extend type Query \{\n {2}_/;
