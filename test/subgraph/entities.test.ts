@@ -1,7 +1,7 @@
-/** `_entities`, with correct, malformed and hostile representations. */
+/** `_entities`, with correct, malformed and hostile representations, and the `Accept` header of each router. */
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { codes } from '../support/subgraph.ts';
+import { type Asking, codes } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
@@ -20,8 +20,7 @@ const GOOD = maintenance({ id: ID });
 const ENTITY = maintenance({ id: ID, maintenanceId: M, residence: { id: R }, description: 'test' });
 
 const subgraph = useSubgraph();
-const resolve = (r: unknown[], token: string | null = EXAMPLE.token) =>
-  subgraph.ask(QUERY, { variables: { r }, token });
+const resolve = (r: unknown[], asking: Asking = {}) => subgraph.ask(QUERY, { variables: { r }, ...asking });
 
 describe('a Maintenance', () => {
   it('is found by either key or both, with one command', async () => {
@@ -43,14 +42,24 @@ describe('a Maintenance', () => {
 
 it('resolves the id of a Residence without a command and without a token', async () => {
   const _entities = [residence({ id: 'anything' })];
-  expect(await resolve(_entities, null)).toMatchObject({ data: { _entities }, errors: [] });
+  expect(await resolve(_entities, { token: null })).toMatchObject({ data: { _entities }, errors: [] });
   expect(subgraph.upstream.commands()).toEqual([]);
 });
 
-it('keeps the order of good, bad, missing and failing representations', async () => {
+const NEW_TYPE = 'application/graphql-response+json';
+it.each([
+  ['Apollo Router', `multipart/mixed;deferSpec=20220824, application/json, ${NEW_TYPE}`],
+  ['@apollo/gateway', '*/*'],
+  ['Hive Gateway', `${NEW_TYPE}, application/json, multipart/mixed`],
+  ['Grafbase', `${NEW_TYPE}; charset=utf-8, application/json; charset=utf-8`],
+  ['a router that accepts only the new type', NEW_TYPE],
+])('%s gets 200 with good, bad, missing and failing representations in their order', async (_, accept) => {
   subgraph.upstream.fail(({ param }) => (param.residence_id === 'down' ? { status: 503 } : undefined));
   const [failing, missing] = ['down:m', `${R}:gone`].map((id) => maintenance({ id }));
-  const answer = await resolve([residence({ id: 'x' }), {}, GOOD, failing, missing, 'x', RESIDENCE]);
+  const r = [residence({ id: 'x' }), {}, GOOD, failing, missing, 'x', RESIDENCE];
+  const answer = await resolve(r, { headers: { accept } });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json; ?charset=utf-8$/);
   expect(codes(answer).sort()).toEqual([
     ['BAD_USER_INPUT', '_entities.1'],
     ['BAD_USER_INPUT', '_entities.5'],
