@@ -2,11 +2,9 @@
  * The programs as processes: their start, signals, crashes and log.
  */
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
@@ -319,19 +317,6 @@ it.each([
   await fetch(`${/(?<!commandApiUrl":")http:\/\/[\w.]+:\d+/.exec(server.output())?.[0]}/health/live`);
   expect(await stop(server)).toBe(0);
   expect(server.output()).not.toMatch(/debugger/i);
-});
-
-it.each(['start', 'dev', 'supergraph'])('npm run %s on an older Node asks for Node 24', async (name) => {
-  const folder = mkdtempSync(join(tmpdir(), 'old-node-'));
-  cleanups.push(() => rmSync(folder, { recursive: true }));
-  // An older Node has neither this version nor this option.
-  const old = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { node: '20.0.0' } })`;
-  const refuseOption = 'case "$*" in *--disable-sigusr1*) echo bad option >&2; exit 9;; esac';
-  const script = ['#!/bin/sh', refuseOption, `exec '${process.execPath}' --import "${old}" "$@"`, ''].join('\n');
-  writeFileSync(join(folder, 'node'), script, { mode: 0o755 });
-  const program = watch(start('/bin/sh', ['-c', SCRIPTS[name] ?? ''], { ...ENV, PATH: folder }));
-  expect(await program.exit).toBe(1);
-  expect(program.output()).toMatch(/^This project needs Node 24 and runs on .+\n.+npm ci --ignore-scripts=false\n$/);
 });
 
 it.each(Object.entries(SCRIPTS))('npm run %s refuses an unknown argument and does nothing', async (_, command) => {
