@@ -131,22 +131,6 @@ describe('without internet, GraphiQL', () => {
       .waitFor();
   });
 
-  it('opens with the first example after a visit with other operations', async () => {
-    // A page without GraphiQL, which would overwrite the stored tabs.
-    await page.goto(new URL('/health/live', url).href);
-    const old = { query: '{ old }', variables: '{"old":1}', headers: '{"old":"1"}' };
-    const tab = { id: 'x', hash: 'x', title: 'Old', operationName: null, response: null, ...old };
-    const stored = { ...old, tabState: JSON.stringify({ tabs: [tab], activeTabIndex: 0 }) };
-    await page.evaluate((entries) => {
-      for (const [name, value] of Object.entries(entries)) localStorage.setItem(`graphiql:${name}`, value);
-    }, stored);
-    await page.goto(url);
-    const graphiql = await findGraphiql();
-    expect(await graphiql.tabs()).toContainEqual(expect.stringContaining('Old'));
-    expect(await graphiql.variablesAndHeaders()).toEqual([VARIABLES, HEADERS]);
-    await graphiql.play(...TICKET);
-  });
-
   it('opens for the supergraph too, at both paths, with the examples of the supergraph first', async () => {
     const supergraph = run('dev/supergraph.ts', { PORT: '0' });
     const [, gateway = ''] = await supergraph.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
@@ -162,42 +146,17 @@ describe('without internet, GraphiQL', () => {
   });
 });
 
-describe('GraphiQL replaces Sandbox', () => {
-  const SILENCE = 'it did not answer within 2 seconds';
-  it.each<[title: string, reason: string, arrange: () => Promise<unknown>]>([
-    ['if a proxy replaces the script', 'its script does not start', () => serveStubs('<!doctype html>', ANSWERING)],
-    ['if the script does not arrive', SILENCE, () => page.route(SCRIPT, () => {})],
-    ['if the frame is silent, and the page itself answers', SILENCE, () => serveStubs(`${STUB} ${ANSWER}`, SILENT)],
-  ])('%s', async (_, reason, arrange) => {
-    await arrange();
-    await page.goto(url, { waitUntil: 'commit' });
-    await message().filter({ hasText: reason }).waitFor();
-    await (await findGraphiql()).play(...TICKET);
-    expect(await page.locator('iframe').count()).toBe(1);
-  });
-
-  it('once, and stays when the wait for Sandbox would end', async () => {
-    await page.clock.install();
-    await page.goto(url);
-    await message().waitFor();
-    await page.locator('iframe').evaluate((frame) => frame.setAttribute('data-first', ''));
-    await page.clock.fastForward(60_000);
-    expect(await message().textContent()).toContain('its script cannot be loaded');
-    expect(await page.locator('iframe[data-first]').count()).toBe(1);
-  });
-
-  it('for good, even if the script arrives later', async () => {
-    await serveStubs(STUB, ANSWERING);
-    const { promise, resolve: deliver } = Promise.withResolvers<void>();
-    await page.route(SCRIPT, (route) => promise.then(() => route.fallback()));
-    await page.goto(url, { waitUntil: 'commit' });
-    await findGraphiql();
-    deliver();
-    await page.waitForFunction(() => 'EmbeddedSandbox' in window);
-    await page.waitForLoadState('load');
-    expect(await page.evaluate(() => 'options' in window)).toBe(false);
-    expect(await page.locator('iframe').count()).toBe(1);
-  });
+const SILENCE = 'it did not answer within 2 seconds';
+it.each<[title: string, reason: string, arrange: () => Promise<unknown>]>([
+  ['if a proxy replaces the script', 'its script does not start', () => serveStubs('<!doctype html>', ANSWERING)],
+  ['if the script does not arrive', SILENCE, () => page.route(SCRIPT, () => {})],
+  ['if the frame is silent, and the page itself answers', SILENCE, () => serveStubs(`${STUB} ${ANSWER}`, SILENT)],
+])('GraphiQL replaces Sandbox %s', async (_, reason, arrange) => {
+  await arrange();
+  await page.goto(url, { waitUntil: 'commit' });
+  await message().filter({ hasText: reason }).waitFor();
+  await (await findGraphiql()).play(...TICKET);
+  expect(await page.locator('iframe').count()).toBe(1);
 });
 
 it('Sandbox, once it answers, stays, gets the examples and the token without telemetry, and its operations run', async () => {
@@ -222,28 +181,10 @@ it('Sandbox, once it answers, stays, gets the examples and the token without tel
     endpointIsEditable: false,
     allowDynamicStyles: false,
   });
-  expect(await ask({ query: document, variables, operationName: 'OpenMaintenances' })).toMatchObject({
+  const operation = { query: document, variables, operationName: 'OpenMaintenances' };
+  const headers = { 'content-type': 'application/json', ...HEADERS };
+  const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(operation) });
+  expect(await answer.json()).toMatchObject({
     data: { maintenances: [{ id: `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}` }] },
   });
-});
-
-/** Sends an operation from a page. Returns the answer, or the message of the browser's error. */
-const ask = (operation: object): Promise<unknown> =>
-  page.evaluate(
-    ({ url, headers, body }) =>
-      fetch(url, { method: 'POST', headers, body })
-        .then((response) => response.json())
-        .catch((error: Error) => error.message),
-    { url, headers: { 'content-type': 'application/json', ...HEADERS }, body: JSON.stringify(operation) },
-  );
-
-it.each([
-  ['https://studio.apollographql.com', { data: { maintenances: [{ contact: '10086' }] } }],
-  ['https://studio.apollographql.com.example', 'Failed to fetch'],
-])('a page of %s gets %j', async (origin, expected) => {
-  await page.context().grantPermissions(['local-network-access'], { origin });
-  await page.route(`${origin}/**`, (route) => route.fulfill({ contentType: 'text/html', body: '<title>x</title>' }));
-  await page.goto(`${origin}/sandbox/explorer`);
-  const answer = await ask({ query: LIST.replace('id\n', 'contact\n'), variables: VARIABLES });
-  expect({ answer }).toMatchObject({ answer: expected });
 });
