@@ -2,8 +2,6 @@
  * The HTTP side of the page for browsers: `npm run dev` serves the page, and the server that ships does not.
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { fastify } from 'fastify';
-import { serveBrowsers } from '../../dev/browser.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { killAll, run } from '../support/process.ts';
 import { ROUTER_SECRET } from '../support/subgraph.ts';
@@ -102,22 +100,6 @@ describe('npm run dev', () => {
       expect([refused.status, corsOf(refused), corsOf(await ask(origin))]).toEqual([404, {}, {}]);
     },
   );
-});
-
-it('serveBrowsers escapes the examples in the page, and serves only the given paths', async () => {
-  const examples = [{ query: '# </script> $& {{nonce}}\nquery Some { b }', variables: { ids: ['</script>'] } }];
-  const app = fastify();
-  serveBrowsers(app, { paths: ['/', '/graphql'], examples, headers: {} });
-  const open = (url: string) => app.inject({ url, headers: { accept: BROWSER } });
-  for (const path of ['/', '/graphql']) {
-    const [, settings = ''] = /type="application\/json">(.*?)<\/script>/.exec((await open(path)).payload) ?? [];
-    const { options, patienceMs } = JSON.parse(settings);
-    expect(options.initialState).toMatchObject({ document: examples[0]?.query, variables: examples[0]?.variables });
-    // GraphiQL must be ready within three seconds.
-    expect(patienceMs).toBeLessThanOrEqual(2000);
-  }
-  expect((await open('/other')).statusCode).toBe(404);
-  await app.close();
 });
 
 describe('the server that ships', () => {
