@@ -5,7 +5,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startCollector } from '../support/collector.ts';
 import { killAll, preloadFault } from '../support/process.ts';
-import { request, sendBytes } from '../support/raw-http.ts';
 import { type Replica, startReplica } from '../support/replica.ts';
 import { type Fault, startUpstream, type Upstream } from '../support/upstream.ts';
 
@@ -239,20 +238,6 @@ describe('the production server leaks nothing', () => {
     expect(answer.distinctCodes).toEqual([code]);
     expect(answer.all).not.toMatch(leak);
     expect(upstream.commands()).toEqual([]);
-  });
-
-  it.each([
-    ['a control character', 'POST', 'host: a', `x: ${OWN}\u0000`],
-    ['a header of 20 KB', 'POST', 'host: a', `x: ${OWN.repeat(2000)}`],
-    ['a malformed host', 'POST', `host: [${OWN}`, 'content-type: application/json'],
-    ['an unknown method', OWN, 'host: a', 'x: y'],
-  ])('of a request that is no HTTP: %s', async (_, method, ...lines) => {
-    const credentials = [`router-authorization: ${SECRET}`, `authorization: Bearer ${TOKEN}`, 'connection: close'];
-    const sent = request([`${method} /graphql HTTP/1.1`, ...credentials, ...lines], OWN);
-    const [answer, ...others] = await sendBytes(subgraph.url, sent);
-    expect(others).toEqual([]);
-    expect(answer?.status).toBeGreaterThanOrEqual(400);
-    expect(JSON.stringify([answer, ...(answer?.headers ?? [])])).not.toMatch(LEAK);
   });
 
   it('in /metrics, health checks, the log and the spans', async () => {
