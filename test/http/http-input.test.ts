@@ -90,31 +90,12 @@ describe('a body', () => {
   });
 });
 
-describe('a request with', () => {
-  const length = `content-length: ${WRITE.length}`;
-
-  it.each<[string, string, number?]>([
-    ['a length and chunks', post([length, CHUNKED], `${chunk(WRITE)}0\r\n\r\n`)],
-    ['two lengths', post([length, 'content-length: 5'], WRITE)],
-    ['headers over 16 KB', post([`x: ${'x'.repeat(17_000)}`]), 431],
-    ['an unknown method', raw(['EVIL /graphql HTTP/1.1', ...HEADERS])],
-  ])('%s is refused once, and no command is sent', async (...[, bytes, status = 400]) => {
-    const answers = await send(bytes);
-    expect(bodies(answers)).toEqual([[status, expect.objectContaining({ statusCode: status })]]);
-    expect(answers[0]?.body).not.toMatch(INTERNALS);
-    expect(subgraph.upstream.commands()).toEqual([]);
-  });
-
-  it('a malformed Host is refused, and no Host without a body', async () => {
-    expect(bodies(await send(request([POST, ...CREDENTIALS, JSON_TYPE, CLOSE], BODY)))).toEqual([[400, '']]);
-    expectRefusal(await send(request([POST, 'host: a b', ...CREDENTIALS, JSON_TYPE, CLOSE], BODY)), 400);
-  });
+it('a malformed Host is refused', async () => {
+  expectRefusal(await send(request([POST, 'host: a b', ...CREDENTIALS, JSON_TYPE, CLOSE], BODY)), 400);
 });
 
-it.each([
-  ['its body', post([`content-length: ${WRITE.length}`], WRITE.slice(0, 20))],
-  ['a chunk', post([CHUNKED], chunk(WRITE).slice(0, 20))],
-])('a client that leaves in the middle of %s sends no command', async (_, bytes) => {
+it('a client that leaves in the middle of its body sends no command', async () => {
+  const bytes = post([`content-length: ${WRITE.length}`], WRITE.slice(0, 20));
   const { hostname, port } = new URL(subgraph.url);
   const socket = net.connect(Number(port), hostname).on('error', () => {});
   await new Promise((resolve) => socket.write(bytes, resolve));
@@ -124,16 +105,11 @@ it.each([
   expect(subgraph.upstream.commands()).toEqual([]);
 });
 
-describe('an unusual request with', () => {
-  it.each<[string, string | Buffer]>([
-    ['15 KB of headers', request([POST, ...HEADERS, CLOSE, `x: ${'x'.repeat(15_000)}`], BODY)],
-    ['a URL in its first line', request(['POST http://elsewhere.example/graphql HTTP/1.1', ...HEADERS, CLOSE], BODY)],
-    ['a malformed query in its URL', request(['POST /graphql?x=%ZZ&y=% HTTP/1.1', ...HEADERS, CLOSE], BODY)],
-    ['chunks of one byte', post([CLOSE, CHUNKED], `${[...BODY].map(chunk).join('')}0\r\n\r\n`)],
-    ['an upgrade to WebSocket', request([POST, ...HEADERS, 'connection: upgrade, close', 'upgrade: websocket'], BODY)],
-  ])('%s is answered', async (_, bytes) => {
-    expectListed(await send(bytes));
-  });
+it.each<[string, string | Buffer]>([
+  ['a malformed query in its URL', request(['POST /graphql?x=%ZZ&y=% HTTP/1.1', ...HEADERS, CLOSE], BODY)],
+  ['chunks of one byte', post([CLOSE, CHUNKED], `${[...BODY].map(chunk).join('')}0\r\n\r\n`)],
+])('a request with %s is answered', async (_, bytes) => {
+  expectListed(await send(bytes));
 });
 
 describe('the host', () => {
@@ -146,13 +122,8 @@ describe('the host', () => {
     expectRefusal(await send(raw([`${line} HTTP/1.1`, ...head, 'accept: text/html', 'content-length: 0'])), 404);
   });
 
-  it('answers GET /graphql of a browser with 400 and no page', async () => {
-    expectRefusal(await send(raw(['GET /graphql HTTP/1.1', ...head, 'accept: text/html'])), 400);
-  });
-
-  it('answers HEAD with 404 and no body, and CONNECT with the end of the connection', async () => {
+  it('answers HEAD with 404 and no body', async () => {
     expect(bodies(await send(raw(['HEAD /graphql HTTP/1.1', ...head])))).toEqual([[404, '']]);
-    expect(await send(raw(['CONNECT elsewhere.example:443 HTTP/1.1', ...head]))).toEqual([]);
   });
 
   it('never answers 5xx, with the router secret and without', async () => {
