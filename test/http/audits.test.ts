@@ -24,7 +24,6 @@ const PREFLIGHT = { 'apollo-require-preflight': '1' };
 
 describe.each<[string, NodeJS.ProcessEnv, Record<string, string>, Failures]>([
   ['in production', {}, {}, { ...PLAIN_GET, ...INTROSPECTION }],
-  ['with introspection', { NODE_ENV }, {}, PLAIN_GET],
   ['with introspection and a header that needs a preflight', { NODE_ENV }, PREFLIGHT, {}],
 ])('GraphQL over HTTP, %s:', (_, env, headers, failing) => {
   const subgraph = useSubgraph(env);
