@@ -10,16 +10,15 @@ export interface RawAnswer {
 }
 
 /**
- * Sends bytes and returns the answers once the server has closed the connection: send `connection: close`, or `end` this
- * side after the bytes. A reset counts as a close.
+ * Sends bytes and returns the answers once the server has closed the connection: send `connection: close`. A reset counts
+ * as a close.
  */
-export async function sendBytes(url: string, bytes: string | Buffer, { end = false } = {}): Promise<RawAnswer[]> {
+export async function sendBytes(url: string, bytes: string | Buffer): Promise<RawAnswer[]> {
   const { hostname, port } = new URL(url);
   const chunks: Buffer[] = [];
   const socket = net.connect(Number(port), hostname).on('error', () => {});
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-  if (end) socket.end(bytes);
-  else socket.write(bytes);
+  socket.write(bytes);
   await new Promise((resolve) => socket.once('close', resolve));
   return parseAnswers(Buffer.concat(chunks));
 }
@@ -39,9 +38,7 @@ export function parseAnswers(bytes: Buffer): RawAnswer[] {
     const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1]);
     const headers = new Headers(lines.map((line) => [line.split(':')[0] ?? '', line.slice(line.indexOf(':') + 1)]));
     rest = others.join('\r\n\r\n');
-    // Only Node's own answers are chunked, and without a body.
-    if (headers.has('transfer-encoding') && rest === '0\r\n\r\n') rest = '';
-    else if (!status || headers.has('transfer-encoding')) throw new Error(`no answer: ${bytes.toString('latin1')}`);
+    if (!status || headers.has('transfer-encoding')) throw new Error(`no answer: ${bytes.toString('latin1')}`);
     const length = status < 200 ? 0 : Number(headers.get('content-length') ?? rest.length);
     answers.push({ status, headers, body: Buffer.from(rest.slice(0, length), 'latin1').toString() });
     rest = rest.slice(length);
