@@ -7,11 +7,7 @@ export async function startThroughChaos(env: NodeJS.ProcessEnv = {}) {
   const upstream = await startUpstream();
   const proxy = await startChaosProxy(upstream.url);
   const subgraph = await startSubgraph({ COMMAND_API_URL: proxy.url, ...env });
-  async function stop() {
-    await subgraph.stop();
-    proxy.stop();
-    await upstream.stop();
-  }
+  const stop = () => subgraph.stop().then(() => Promise.all([proxy.stop(), upstream.stop()]));
   return { ...subgraph, upstream, proxy, stop };
 }
 
