@@ -16,7 +16,7 @@ const JOINABLE_MS = 50;
 interface Exchange {
   readonly command: Command;
   readonly result: Promise<unknown>;
-  readonly abort: AbortController;
+  readonly controller: AbortController;
   /** The span of the command that is really sent. */
   readonly span: SpanContext | undefined;
   waiting: number;
@@ -32,9 +32,9 @@ export function createCoalescing() {
   }
 
   function start(key: string, command: Command, run: Run<unknown>): Exchange {
-    const abort = new AbortController();
-    const result = run(abort.signal).finally(() => forget(key, exchange));
-    const exchange = { command, result, abort, span: trace.getActiveSpan()?.spanContext(), waiting: 0 };
+    const controller = new AbortController();
+    const result = run(controller.signal).finally(() => forget(key, exchange));
+    const exchange = { command, result, controller, span: trace.getActiveSpan()?.spanContext(), waiting: 0 };
     exchanges.set(key, exchange);
     return exchange;
   }
@@ -63,7 +63,7 @@ export function createCoalescing() {
         if (exchange.waiting > 0) return disconnected.reject(abandoned(signal, { sent: true }));
         // Aborting the exchange rejects its result, for which this caller waits.
         forget(key, exchange);
-        exchange.abort.abort(signal.reason);
+        exchange.controller.abort(signal.reason);
       });
       return (await Promise.race([exchange.result, disconnected.promise])) as T;
     },
