@@ -2,6 +2,7 @@
  * TLS to the command API. The server runs in its own process: Node reads NODE_EXTRA_CA_CERTS only at start.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -50,7 +51,8 @@ const commands: unknown[] = [];
 let connections = 0;
 const onExchange = (body: string) => commands.push(JSON.parse(body).command);
 const emulator = createCommandApi({ store: new Store(seed()), tokens: new Set([EXAMPLE.token]), onExchange });
-const upstream = https.createServer(valid, emulator).on('connection', () => connections++);
+let answer: RequestListener = emulator;
+const upstream = https.createServer(valid, (...exchange) => answer(...exchange)).on('connection', () => connections++);
 let server: ReturnType<typeof run>;
 let url: string | undefined;
 
@@ -102,4 +104,9 @@ it('a valid certificate of a trusted authority lets reads and writes through', a
   expect((await ask(READS)).data).toEqual({ maintenances: [{ contact }], _entities: [{ contact }] });
   expect((await ask(WRITE)).data).toEqual({ deleteMaintenance: { id: ID } });
   expect(commands).toEqual(['get_maintenance_list', 'delete_maintenance_info']);
+});
+
+it('a write whose connection breaks after it was sent may have happened', async () => {
+  answer = ({ socket }) => socket.destroy();
+  expect(await ask(WRITE)).toMatchObject({ errors: [{ extensions: { outcome: 'UNKNOWN' } }] });
 });

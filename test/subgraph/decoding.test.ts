@@ -24,7 +24,7 @@ const rows = (members: Member[], values: unknown[]): [Member, unknown][] =>
 
 describe('a member of a ticket', () => {
   it.each([
-    ...rows(MEMBERS, [5, {}]),
+    ...rows(MEMBERS, [5, { 10: ' ' }]),
     ...rows(['start_time'], ['2024-01-16', '2024-01-16T13:32:45Z', ' 2024-01-16 13:32:45', '١٢٣٤-01-16 13:32:45']),
     ...rows(['finish_time'], ['2024-02-30 00:00:00', '2024-13-01 00:00:00', '2024-01-00 00:00:00']),
     ...rows(['created_time'], ['2024-01-16 24:00:00', '2024-01-16 13:60:45', '2024-01-16 13:32:60']),

@@ -60,6 +60,7 @@ const FAULTS: Row[] = [
   ['429', reply(429, CANARY), UNAVAILABLE, 3],
   ['429 in an unknown coding', reply(429, CANARY, BROTLI), UNAVAILABLE, 3],
   ['500 with success: false', reply(500, NO), UNAVAILABLE],
+  ['500 without a limit of size', act((r) => pour(r.writeHead(500))), UNAVAILABLE],
   ['502 with HTML', reply(502, `<html>${CANARY}`), UNAVAILABLE, 3],
   ['503 with success: true', reply(503, YES), UNAVAILABLE, 3],
   ['503 without a limit of size', act((r) => pour(r.writeHead(503))), UNAVAILABLE, 3],
