@@ -1,14 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  create,
-  deleteMany,
-  deleteOne,
-  detail,
-  entities,
-  type FieldRequest,
-  list,
-  times,
-} from '../support/requests.ts';
+import { create, deleteMany, deleteOne, detail, entities, type FieldQuery, list, times } from '../support/requests.ts';
 import { NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -19,7 +10,7 @@ const LATER = 'input.finishTime must be later than input.startTime';
 const subgraph = useSubgraph();
 
 describe('a field with faulty arguments', () => {
-  const lists = (states: unknown): FieldRequest => ({
+  const lists = (states: unknown): FieldQuery => ({
     query: `query ($r: [_Any!]!, $states: [MaintenanceState!]) {
       _entities(representations: $r) { ... on Residence { maintenances(first: -1, offset: -2, states: $states) { id } } }
     }`,
@@ -38,7 +29,7 @@ describe('a field with faulty arguments', () => {
     ' \t\n\v\f\r\u00a0\u1680\u2003\u2028\u202f\u205f\u3000\ufeff\u0000\u0007\u001b\u0085\u00ad\u180e' +
     '\u200b\u202e\u2066\ufff9\u115f\u3164\u034f\ufe0f\u2800';
   /** The request and each fault that its error names. */
-  const FAULTY: [string, FieldRequest, string[]][] = [
+  const FAULTY: [string, FieldQuery, string[]][] = [
     ['the least offset', list({ offset: -(2 ** 31) }), ['offset must not be negative']],
     ['a malformed id', detail('m1'), [`id ${MALFORMED}`]],
     ['an id with another escape', detail('r%2F:m'), [`id ${MALFORMED}`]],
@@ -110,7 +101,7 @@ describe('a request that GraphQL refuses', () => {
   const CREATE = `mutation { createMaintenance(input: { residenceId: "r", startTime: START, finishTime: "2025-01-01T00:00:00Z",
     description: "x", contact: "x" }) { id } }`;
   const VALIDATION = 'GRAPHQL_VALIDATION_FAILED';
-  type Request = Pick<FieldRequest, 'query'> & Partial<FieldRequest>;
+  type Request = Pick<FieldQuery, 'query'> & Partial<FieldQuery>;
   const canary = { canary: 'canary', toString: 'canary', toJSON: 'canary', length: 1e9 };
 
   it.each<[string, Request, string]>([

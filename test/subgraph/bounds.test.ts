@@ -10,16 +10,7 @@ import { createCommandApiClient } from '../../src/command-api/client.ts';
 import { createCoalescing } from '../../src/command-api/coalescing.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createMemory } from '../../src/memory.ts';
-import {
-  create,
-  deleteMany,
-  deleteOne,
-  detail,
-  entities,
-  type FieldRequest,
-  list,
-  times,
-} from '../support/requests.ts';
+import { create, deleteMany, deleteOne, detail, entities, type FieldQuery, list, times } from '../support/requests.ts';
 import { ROOT_FIELDS, SCHEMA } from '../support/schema.ts';
 import { type Asking, codes, type GraphqlError, NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -66,7 +57,7 @@ describe('an argument', () => {
   const represent = (representation: object) =>
     entities([representation], '... on Maintenance { id } ... on Residence { maintenances { id } }');
 
-  const IDS: [string, typeof ID, (id: string) => FieldRequest][] = [
+  const IDS: [string, typeof ID, (id: string) => FieldQuery][] = [
     ['maintenance.id', PAIR, detail],
     ['deleteMaintenance.id', PAIR, deleteOne],
     ['deleteMaintenances.ids[0]', PAIR, deleteMany],
@@ -91,7 +82,7 @@ describe('an argument', () => {
 
   const pictures = (pictureFilenames: string[]) => create({ pictureFilenames });
   /** For each text and list: its request by size, its largest size, and the fault beyond. */
-  const SIZES: [string, (size: number) => FieldRequest, number, string][] = [
+  const SIZES: [string, (size: number) => FieldQuery, number, string][] = [
     ['createMaintenance.input.description', (size) => create({ description: 'x'.repeat(size) }), 10_000, 'be longer'],
     ['createMaintenance.input.contact', (size) => create({ contact: '修'.repeat(size) }), 1000, 'be longer'],
     ['createMaintenance.input.pictureFilenames', (size) => pictures(times(size, String)), 20, 'hold more'],

@@ -3,12 +3,12 @@
  */
 import { describe, expect, it } from '@jest/globals';
 import { formatMaintenanceId } from '../../src/maintenance.ts';
-import { create, deleteMany, deleteOne, detail, entities, type FieldRequest, list } from '../support/requests.ts';
+import { create, deleteMany, deleteOne, detail, entities, type FieldQuery, list } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const subgraph = useSubgraph();
 
-const ask = ({ query, variables }: FieldRequest) => subgraph.ask(query, { variables });
+const ask = ({ query, variables }: FieldQuery) => subgraph.ask(query, { variables });
 /** Returns the name and param of each command, in order of arrival. */
 const sent = () => subgraph.upstream.received.map(({ command, param }) => [command, param]);
 
@@ -61,7 +61,7 @@ describe('the command API receives', () => {
     const selection = `... on Maintenance { ${fields} } ... on Residence { id }`;
     const input = { residenceId: text, description: text, contact: text, pictureFilenames: [text, text] };
 
-    const answers: [FieldRequest, unknown][] = [
+    const answers: [FieldQuery, unknown][] = [
       [list({ residenceId: text }), { maintenances: [] }],
       [detail(id, fields), { maintenance: entity }],
       [entities(representations, selection), { _entities: [entity, entity, { id: text }] }],

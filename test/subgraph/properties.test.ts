@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { EXAMPLE, exampleTicket, FLATS, seed } from '../../dev/seed.ts';
 import { README, readKeys } from '../support/documents.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
-import { create, detail, type FieldRequest, times } from '../support/requests.ts';
+import { create, detail, type FieldQuery, times } from '../support/requests.ts';
 import { type Answer, codes, ROUTER_SECRET } from '../support/subgraph.ts';
 import { type Fault, TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -34,7 +34,7 @@ const { maintenance_id: _, ...GOOD_TICKET } = exampleTicket();
 
 const subgraph = useSubgraph();
 const answerWith = (result: unknown) => subgraph.upstream.fail(() => ({ body: { success: true, result } }));
-const ask = ({ query, variables }: FieldRequest) => subgraph.ask(query, { variables });
+const ask = ({ query, variables }: FieldQuery) => subgraph.ask(query, { variables });
 
 /** Returns name and param of each command since the last call. */
 const takeSent = () => subgraph.upstream.received.splice(0).map(({ command, param }) => [command, param]);
