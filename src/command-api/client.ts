@@ -2,20 +2,17 @@
  * The client of the command API, with one method per command. Only this file, command.ts and decoder.ts know its wire
  * names.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Attributes, type Span, SpanKind } from '@opentelemetry/api';
 import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { BYTES } from '../memory.ts';
 import { inSpan } from '../tracing.ts';
+import { turnFor } from '../turns.ts';
 import { type Admission, createQueue } from './admission.ts';
 import type { createCoalescing } from './coalescing.ts';
 import { type Command, type CommandName, createCommand, endCommand } from './command.ts';
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply, type Found } from './decoder.ts';
 import { abandoned, refused } from './errors.ts';
 import type { Send, Session } from './transport.ts';
-
-/** Bytes of replies that are decoded in one turn of the event loop. A reply above it is decoded alone in a turn. */
-const TURN_BYTES = 50_000;
 
 /** The parts that all operations share. */
 export interface Upstream {
@@ -55,7 +52,7 @@ export function createCommandApiClient(
       reserve(0, 'command');
       const reply = await admission.guard(() => send(command, param, session, signal));
       try {
-        await turnFor(reply.bytes);
+        await turnFor('reply', reply.bytes);
         // Skip decoding if no one waits, except for a write, whose reply tells the outcome, and a status without a
         // body.
         if (signal.aborted && !command.write && reply.bytes > 0) throw abandoned(signal, { sent: true });
@@ -86,11 +83,6 @@ export function createCommandApiClient(
       const found = await coalescing.joinOrStart(key, command, session.readSignal, (signal) =>
         exchange(command, param, decode, signal),
       );
-      // An operation that joined the exchange waits for another turn of the event loop, to spread the work.
-      if (command.coalesced) {
-        await turnFor(found.bytes);
-        if (session.readSignal.aborted) throw abandoned(session.readSignal, { sent: true });
-      }
       reserve(found.bytes + (Array.isArray(found.value) ? found.value.length : 1) * BYTES.ticket, 'reply');
       return found;
     });
@@ -177,25 +169,4 @@ function toParam({ residenceId, maintenanceId }: MaintenanceKey) {
 /** Converts `2024-01-16T13:32:45Z` to the command API's format. */
 function toWireTime(time: string): string {
   return time.replace('T', ' ').replace('Z', '');
-}
-
-let bytesInTurn = 0;
-let turnEnd: Promise<void> | undefined;
-
-/**
- * Resolves when a reply may be decoded: in this turn of the event loop if there is room, otherwise in a later turn, in
- * FIFO order.
- */
-async function turnFor(bytes: number): Promise<void> {
-  while (bytesInTurn > 0 && bytesInTurn + bytes > TURN_BYTES) await turnEnd;
-  bytesInTurn += bytes;
-  turnEnd ??= endTurn();
-}
-
-/** Wait for two turns, so that sockets and timers run in between, whatever phase the event loop is in. */
-async function endTurn(): Promise<void> {
-  await nextTurn();
-  await nextTurn();
-  bytesInTurn = 0;
-  turnEnd = undefined;
 }

@@ -4,10 +4,12 @@
 import { pipeline, Transform } from 'node:stream';
 import { errorCodes, type FastifyInstance } from 'fastify';
 import { BYTES } from '../memory.ts';
+import { turnFor } from '../turns.ts';
 
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const JOINED = 1000;
+const LARGE = 10_000;
 
 /** Makes the host accept JSON in UTF-8 and refuse all other bodies with 400 or 415. */
 export function acceptJsonBodies(app: FastifyInstance): void {
@@ -22,12 +24,12 @@ export function acceptJsonBodies(app: FastifyInstance): void {
     // The bytes as received are already reserved.
     if (!request.share.reserve(body.length * (BYTES.bodyByte - 1), 'request'))
       return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
-    try {
-      // Reject invalid UTF-8: a replacement character would change the text that the command API receives.
-      parse(request, UTF8.decode(body), done);
-    } catch {
-      done(new errorCodes.FST_ERR_CTP_INVALID_JSON_BODY());
-    }
+    // A large request may block. Before the next one, other requests are read, so that the limits count all of them.
+    (body.length < LARGE ? Promise.resolve() : turnFor('request', body.length))
+      // Not if the caller has disconnected: its memory is released already. Reject invalid UTF-8: a replacement character
+      // would change the text that the command API receives.
+      .then(() => request.socket.destroyed || parse(request, UTF8.decode(body), done))
+      .catch(() => done(new errorCodes.FST_ERR_CTP_INVALID_JSON_BODY()));
   });
 }
 

@@ -2,22 +2,22 @@
  * The bounds of one request: for each, the last value that is accepted and the first that is refused.
  */
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { type GraphQLInputType, getNullableType, isInputObjectType, isListType, isObjectType } from 'graphql';
 import { exampleTicket } from '../../dev/seed.ts';
-import { createAdmission } from '../../src/command-api/admission.ts';
-import { createCommandApiClient } from '../../src/command-api/client.ts';
-import { createCoalescing } from '../../src/command-api/coalescing.ts';
-import { loadConfig } from '../../src/config.ts';
-import { createMemory } from '../../src/memory.ts';
+import { turnFor } from '../../src/turns.ts';
 import { create, deleteMany, deleteOne, detail, entities, type FieldQuery, list, times } from '../support/requests.ts';
 import { ROOT_FIELDS, SCHEMA } from '../support/schema.ts';
+import { scrape } from '../support/scrape.ts';
 import { type Asking, codes, type GraphqlError, NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
+import { until } from '../support/wait.ts';
 
 const R = NEW_MAINTENANCE.residenceId;
 const LIST = `maintenances(residenceId: "${R}")`;
 const MAX_REPLY_BYTES = 2 * 1024 * 1024;
+const LONG = 'x'.repeat(10_000);
+type Kind = Parameters<typeof turnFor>[0];
 const TOO_LARGE = 'The response would be too large. Request less.';
 
 // Long time-outs: a busy machine must not change which bound refuses.
@@ -192,62 +192,6 @@ describe('a reply of the command API', () => {
     expect(errors).toMatchObject([{ extensions: { code: 'UPSTREAM_INVALID_RESPONSE', outcome: 'UNKNOWN' } }]);
   });
 
-  /** Returns a client whose command API answers with 50 KB. `onDecode` runs when the client reads the body. */
-  function clientOf(onDecode: () => void, readSignal: AbortSignal, onReply = () => {}, memory = createMemory()) {
-    const text = reply(50_001);
-    const send = async () => {
-      onReply();
-      return {
-        status: 200,
-        bytes: text.length,
-        get chunks() {
-          onDecode();
-          return [Buffer.from(text)];
-        },
-      };
-    };
-    const [traceparent, endsAt, share] = [undefined, Number.POSITIVE_INFINITY, memory.open()];
-    const session = { authorization: 'Bearer x', traceparent, endsAt, readSignal, writeSignal: readSignal, share };
-    const admission = createAdmission(loadConfig({ COMMAND_API_URL: 'http://localhost', ROUTER_SECRET: 'x' }));
-    return createCommandApiClient({ send, endpoint: {}, admission, coalescing: createCoalescing() }, session, []);
-  }
-
-  it('of more bytes than the memory allows is refused, and so is a command without memory', async () => {
-    const onSend = jest.fn();
-    const refusal = (limit: number) =>
-      clientOf(jest.fn(), new AbortController().signal, onSend, createMemory(limit))
-        .getMaintenanceList('r')
-        .catch((error) => error);
-    expect(await refusal(2 * 4096 - 1)).toMatchObject({ message: 'no memory for the command', outcome: 'NOT_SENT' });
-    expect(onSend).not.toHaveBeenCalled();
-    expect(await refusal(2 * 4096)).toMatchObject({ message: 'no memory for the reply', outcome: 'UNKNOWN' });
-    expect(onSend).toHaveBeenCalledTimes(1);
-  });
-
-  it('of more than 50 KB is decoded in its own turn of the event loop', async () => {
-    let events = '';
-    const client = clientOf(() => {
-      events += 'decoded ';
-    }, new AbortController().signal);
-    const lists = times(8, (index) => client.getMaintenanceList(`r${index}`));
-    const noteTurn = () => {
-      events += 'turn ';
-      if (events.split('decoded').length < 9) setImmediate(noteTurn);
-    };
-    setImmediate(noteTurn);
-    await Promise.all(lists);
-    expect(events.match(/decoded/g)).toHaveLength(8);
-    expect(events).not.toContain('decoded decoded');
-  });
-
-  it('of more than 50 KB is not decoded after its operation has ended', async () => {
-    const caller = new AbortController();
-    const onDecode = jest.fn();
-    const client = clientOf(onDecode, caller.signal, () => caller.abort());
-    await expect(client.getMaintenanceList('r')).rejects.toMatchObject({ reason: 'gone' });
-    expect(onDecode).not.toHaveBeenCalled();
-  });
-
   it('has errors for the first 20 undecodable members of a list as selected; further ones are null', async () => {
     fill(30, { state: 'lost', start_time: 5 });
     const selected = LIST.replace(')', ', offset: 5)');
@@ -260,6 +204,62 @@ describe('a reply of the command API', () => {
       maintenances: times(25, (index) => ({ id: `${R}:m${index + 5}`, startTime: null })),
       other: times(30, () => ({ state: null })),
     });
+  });
+});
+
+describe('while other work fills the turns of the event loop', () => {
+  let [turns, isDone] = [0, false];
+  /** Fills 2,000 turns, but for 1,000 bytes of each. */
+  async function fillTurns(kind: Kind) {
+    [turns, isDone] = [0, false];
+    const count = () => {
+      turns++;
+      if (!isDone) setImmediate(count);
+    };
+    count();
+    await Promise.all(times(2000, () => turnFor(kind, 49_000)));
+    isDone = true;
+  }
+
+  it.each<[string, boolean, Kind, { query: string } & Asking]>([
+    ['a request of 10 KB waits for earlier ones', true, 'request', { query: '{ __typename }', variables: { x: LONG } }],
+    ['a smaller request does not wait', false, 'request', list()],
+    ['a reply waits for earlier ones', true, 'reply', detail('r:m')],
+    ['a reply does not wait for requests', false, 'request', detail('r:m')],
+    ['the tickets of a list wait for those of earlier lists', true, 'answer', list()],
+    ['a detail fits beside them', false, 'answer', detail('r:m')],
+  ])('%s', async (_, waits, kind, request) => {
+    fill(1);
+    const filled = fillTurns(kind);
+    expect((await ask(request)).data).toBeDefined();
+    expect(isDone).toBe(waits);
+    await filled;
+    expect(turns).toBeGreaterThanOrEqual(2000);
+  });
+
+  it('a reply whose caller leaves is not decoded', async () => {
+    fill(1, { state: 'lost' });
+    const filled = fillTurns('reply');
+    const leave = subgraph.askAndDisconnect(`{ ${LIST} { id } }`);
+    await until(() => subgraph.upstream.received.length === 1);
+    await leave();
+    expect(isDone).toBe(false);
+    await filled;
+    await until(() => subgraph.logText().includes('"msg":"operation"'));
+    expect(subgraph.logText()).toContain('CALLER_GONE');
+  });
+
+  it('a write of 10 KB whose caller leaves is not executed', async () => {
+    const filled = fillTurns('request');
+    const leave = subgraph.askAndDisconnect(`mutation { deleteMaintenance(id: "${R}:m") { id } } #${LONG}`);
+    const read = async (metric: string) => (await scrape(subgraph.url)).get(metric);
+    await until(async () => (await read('http_server_active_requests')) === 1);
+    await leave();
+    expect(isDone).toBe(false);
+    await filled;
+    await ask(list());
+    await until(async () => (await read('maintenance_memory_held_bytes')) === 0);
+    expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${R}`]);
   });
 });
 

@@ -23,5 +23,7 @@ export function loadMaintenance(
   context.answer.charge(COSTS.entity, info.path);
   const key = toKey();
   context.answer.charge(costOfText('id', key.residenceId + key.maintenanceId), info.path);
-  return loaders.details.load(key).then((found) => (found && chargeTickets([found], context.answer, info)[0]) ?? null);
+  return loaders.details
+    .load(key)
+    .then((found) => (found && chargeTickets([found], context.answer, info).tickets[0]) ?? null);
 }

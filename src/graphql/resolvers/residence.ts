@@ -1,5 +1,6 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { selectMaintenances } from '../../maintenance.ts';
+import { turnFor } from '../../turns.ts';
 import type { QueryMaintenancesArgs, ResidenceResolvers } from '../__generated__/types.ts';
 import { COSTS, chargeTickets, selectedBeneath, withinBudget } from '../answer.ts';
 import { checkSelection, toRepresentedResidenceId } from '../arguments.ts';
@@ -22,10 +23,12 @@ export function listMaintenances(args: QueryMaintenancesArgs, context: Context, 
   return withinBudget(context.answer, info, () => {
     const { loaders } = context.caller();
     checkSelection(args);
-    return loaders.loadList(args.residenceId).then((list) => {
-      const { scannedTicket, orderedTicket } = COSTS;
-      context.answer.charge(list.length * (args.orderBy ? orderedTicket : scannedTicket), info.path);
-      return chargeTickets(selectMaintenances(list, args), context.answer, info);
+    return loaders.loadList(args.residenceId).then(async (list) => {
+      const perTicket = args.orderBy ? COSTS.orderedTicket : COSTS.scannedTicket;
+      const scan = context.answer.charge(list.length * perTicket, info.path);
+      const { tickets, cost } = chargeTickets(selectMaintenances(list, args), context.answer, info);
+      await turnFor('answer', (scan + cost) / COSTS.turnByte);
+      return tickets;
     });
   });
 }

@@ -1,0 +1,41 @@
+/**
+ * Spreads expensive work over turns of the event loop, so that sockets and timers run in between.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+/** Bytes to process in one turn. More bytes at once are processed alone in a turn. */
+const TURN_BYTES = 50_000;
+
+type Kind = 'answer' | 'reply' | 'request';
+type Work = { readonly bytes: number; readonly start: () => void };
+
+/** The work that waits. The first kind goes first, because the memory of an operation is released when it ends. */
+const waiting: Record<Kind, Work[]> = { answer: [], reply: [], request: [] };
+let used = 0;
+
+/** Resolves when work of this size may start: in this turn if there is room, otherwise in a later turn, in FIFO order. */
+export function turnFor(kind: Kind, bytes: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  waiting[kind].push({ bytes: Math.max(1, bytes), start: resolve });
+  startWork();
+  return promise;
+}
+
+function startWork(): void {
+  for (const queue of Object.values(waiting)) {
+    for (let [next] = queue; next && (used === 0 || used + next.bytes <= TURN_BYTES); [next] = queue) {
+      if (used === 0) void endTurn();
+      used += next.bytes;
+      queue.shift();
+      next.start();
+    }
+  }
+}
+
+/** Waits for two turns, so that sockets and timers run in between, whatever phase the event loop is in. */
+async function endTurn(): Promise<void> {
+  await nextTurn();
+  await nextTurn();
+  used = 0;
+  startWork();
+}
