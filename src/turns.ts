@@ -9,8 +9,9 @@ const TURN_BYTES = 50_000;
 type Kind = 'answer' | 'reply' | 'request';
 type Work = { readonly bytes: number; readonly start: () => void };
 
-/** The work that waits. The first kind goes first, because the memory of an operation is released when it ends. */
 const waiting: Record<Kind, Work[]> = { answer: [], reply: [], request: [] };
+// Another kind goes first in each turn, so that none waits forever.
+const queues = Object.values(waiting);
 let used = 0;
 
 /** Resolves when work of this size may start: in this turn if there is room, otherwise in a later turn, in FIFO order. */
@@ -22,7 +23,7 @@ export function turnFor(kind: Kind, bytes: number): Promise<void> {
 }
 
 function startWork(): void {
-  for (const queue of Object.values(waiting)) {
+  for (const queue of queues) {
     for (let [next] = queue; next && (used === 0 || used + next.bytes <= TURN_BYTES); [next] = queue) {
       if (used === 0) void endTurn();
       used += next.bytes;
@@ -37,5 +38,6 @@ async function endTurn(): Promise<void> {
   await nextTurn();
   await nextTurn();
   used = 0;
+  queues.push(...queues.splice(0, 1));
   startWork();
 }

@@ -209,7 +209,7 @@ describe('a reply of the command API', () => {
 
 describe('while other work fills the turns of the event loop', () => {
   let [turns, isDone] = [0, false];
-  /** Fills 2,000 turns, but for 1,000 bytes of each. */
+  /** Fills 2,000 turns, except for 1,000 bytes of each. */
   async function fillTurns(kind: Kind) {
     [turns, isDone] = [0, false];
     const count = () => {
@@ -223,6 +223,12 @@ describe('while other work fills the turns of the event loop', () => {
 
   it.each<[string, boolean, Kind, { query: string } & Asking]>([
     ['a request of 10 KB waits for earlier ones', true, 'request', { query: '{ __typename }', variables: { x: LONG } }],
+    [
+      'a request of 10 KB does not wait for replies',
+      false,
+      'reply',
+      { query: '{ __typename }', variables: { x: LONG } },
+    ],
     ['a smaller request does not wait', false, 'request', list()],
     ['a reply waits for earlier ones', true, 'reply', detail('r:m')],
     ['a reply does not wait for requests', false, 'request', detail('r:m')],

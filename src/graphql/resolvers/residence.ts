@@ -27,6 +27,7 @@ export function listMaintenances(args: QueryMaintenancesArgs, context: Context, 
       const perTicket = args.orderBy ? COSTS.orderedTicket : COSTS.scannedTicket;
       const scan = context.answer.charge(list.length * perTicket, info.path);
       const { tickets, cost } = chargeTickets(selectMaintenances(list, args), context.answer, info);
+      // graphql produces the whole list at once.
       await turnFor('answer', (scan + cost) / COSTS.turnByte);
       return tickets;
     });
