@@ -165,7 +165,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
   },
   retries: { fires: { MaintenanceRetriesHigh: {} }, within: '12m', begin: fail(503, isEighthRead) },
   queue: {
-    env: { MAX_COMMANDS_IN_FLIGHT: '1' },
+    env: { MAX_COMMANDS_IN_FLIGHT: '2' },
     begin: slowDown(1000),
     fires: { MaintenanceCommandsQueued: {} },
     also: TROUBLE,

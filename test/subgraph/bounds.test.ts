@@ -192,6 +192,12 @@ describe('a reply of the command API', () => {
     expect(errors).toMatchObject([{ extensions: { code: 'UPSTREAM_INVALID_RESPONSE', outcome: 'UNKNOWN' } }]);
   });
 
+  it('is refused beyond half of the memory that all operations may hold', async () => {
+    subgraph.upstream.fail(() => ({ body: { success: true, result: times(60_000, () => ({ maintenance_id: 'm' })) } }));
+    const { errors } = await ask({ query: `{ ${times(12, (i) => `a${i}: ${LIST.replace(R, `r${i}`)} { id }`)} }` });
+    expect(errors.map(({ extensions }) => extensions.code)).toContain('UPSTREAM_UNAVAILABLE');
+  });
+
   it('has errors for the first 20 undecodable members of a list as selected; further ones are null', async () => {
     fill(30, { state: 'lost', start_time: 5 });
     const selected = LIST.replace(')', ', offset: 5)');
