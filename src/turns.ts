@@ -33,7 +33,7 @@ function startWork(): void {
   }
 }
 
-/** Waits for two turns, so that sockets and timers run in between, whatever phase the event loop is in. */
+/** Begins a new turn after two rounds of the event loop: then sockets and timers have run, whatever its phase is now. */
 async function endTurn(): Promise<void> {
   await nextTurn();
   await nextTurn();
