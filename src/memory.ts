@@ -3,10 +3,6 @@
  */
 import { getHeapStatistics } from 'node:v8';
 
-/** The points at which an operation can be refused for lack of memory. */
-export const STAGES = ['request', 'command', 'reply', 'answer'] as const;
-export type Stage = (typeof STAGES)[number];
-
 /**
  * In bytes: a byte of a body once it is parsed, a command with its record, and a decoded ticket in addition to its
  * text.
@@ -19,6 +15,7 @@ export type Share = ReturnType<Memory['open']>;
 
 /** Limits the memory of all operations to `limit` bytes, by default a sixteenth of V8's heap limit. */
 export function createMemory(limit = Math.floor(getHeapStatistics().heap_size_limit / 16)) {
+  // By the point at which an operation was refused.
   const refused = { request: 0, command: 0, reply: 0, answer: 0 };
   let held = 0;
 
@@ -35,7 +32,7 @@ export function createMemory(limit = Math.floor(getHeapStatistics().heap_size_li
      * Adds bytes and returns true, unless the operation would hold more than half of the limit or all operations more
      * than the limit.
      */
-    function reserve(bytes: number, stage: Stage): boolean {
+    function reserve(bytes: number, stage: keyof typeof refused): boolean {
       const fits = own + bytes <= limit / 2 && held + bytes <= limit;
       if (fits) hold(bytes);
       else refused[stage]++;

@@ -52,7 +52,6 @@ export function failSpan(span: Span | undefined, type: string): void {
 
 /** Returns the `traceparent` of the current span, or undefined without an SDK. */
 export function currentTraceparent(): string | undefined {
-  if (!tracer) return undefined;
   const carrier: { traceparent?: string } = {};
   propagation.inject(context.active(), carrier);
   return carrier.traceparent;

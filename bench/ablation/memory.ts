@@ -1,5 +1,5 @@
 /** Nothing is counted, and nothing refused for want of memory. */
-export { BYTES, STAGES } from '../../src/memory.ts';
+export { BYTES } from '../../src/memory.ts';
 
 export function createMemory() {
   const refused = { request: 0, command: 0, reply: 0, answer: 0 };

@@ -46,27 +46,13 @@ export function createQueue(places: number, room: number) {
  * monotonic clock.
  */
 function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
-  let failures = 0;
-  let openUntil: number | undefined;
-  let isProbing = false;
-  // Increases when the breaker opens or closes. Results of commands from an earlier era are ignored.
-  let era = 0;
-
-  function report(isWell: boolean | undefined): void {
-    failures = isWell ? 0 : failures + Number(isWell === false);
-    if (failures >= BREAKER_FAILURES || (isProbing && isWell !== undefined)) {
-      openUntil = isWell ? undefined : performance.now() + BREAKER_OPEN_MS;
-      failures = 0;
-      era++;
-    }
-    isProbing = false;
-  }
+  // Replaced when the breaker opens or closes, so that results of commands from an earlier period change nothing.
+  let period = { openUntil: 0, failures: 0, isProbing: false };
 
   async function guard(send: () => Promise<Reply>): Promise<Reply> {
-    const isOpen = openUntil !== undefined;
-    if (isOpen && (isProbing || performance.now() < Number(openUntil))) throw refused('breaker open');
-    isProbing = isOpen;
-    const begun = era;
+    const own = period;
+    if (own.isProbing || performance.now() < own.openUntil) throw refused('breaker open');
+    own.isProbing = own.openUntil > 0;
     let isWell: boolean | undefined;
     try {
       const reply = await send();
@@ -78,13 +64,17 @@ function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
       if (error instanceof CommandApiError && !error.details.inconclusive) isWell = !error.isUnreachable;
       throw error;
     } finally {
-      if (begun === era) report(isWell);
+      if (isWell !== undefined) own.failures = isWell ? 0 : own.failures + 1;
+      const isOver = own.failures >= BREAKER_FAILURES || (own.isProbing && isWell !== undefined);
+      const openUntil = isWell ? 0 : performance.now() + BREAKER_OPEN_MS;
+      if (isOver && own === period) period = { openUntil, failures: 0, isProbing: false };
+      own.isProbing = false;
     }
   }
 
   function state(): (typeof BREAKER_STATES)[number] {
-    if (openUntil === undefined) return 'closed';
-    return isProbing ? 'half_open' : 'open';
+    if (period.openUntil === 0) return 'closed';
+    return period.isProbing ? 'half_open' : 'open';
   }
 
   return { guard, state };

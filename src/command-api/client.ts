@@ -12,15 +12,10 @@ import type { createCoalescing } from './coalescing.ts';
 import { type Command, type CommandName, createCommand, endCommand } from './command.ts';
 import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply, type Found } from './decoder.ts';
 import { abandoned, refused } from './errors.ts';
-import type { Send, Session } from './transport.ts';
+import type { Session, Transport } from './transport.ts';
 
 /** The parts that all operations share. */
-export interface Upstream {
-  readonly send: Send;
-  readonly endpoint: Attributes;
-  readonly admission: Admission;
-  readonly coalescing: ReturnType<typeof createCoalescing>;
-}
+export type Upstream = Transport & { admission: Admission; coalescing: ReturnType<typeof createCoalescing> };
 
 export type CommandApiClient = ReturnType<typeof createCommandApiClient>;
 
@@ -65,14 +60,11 @@ export function createCommandApiClient(
 
   async function write<T>(name: CommandName, param: Param, decode: Decode<T>): Promise<T> {
     const command = createCommand(name, true, param.residence_id);
-    return record(command, session.writeSignal, async () => {
-      // Detach when the write is sent and when it is answered: a read after either must not join an older exchange.
-      coalescing.detach(param.residence_id);
-      try {
-        return await exchange(command, param, decode, session.writeSignal);
-      } finally {
-        coalescing.detach(param.residence_id);
-      }
+    // Detach when the write is sent and when it is answered: a read after either must not join an older exchange.
+    const detach = () => coalescing.detach(param.residence_id);
+    return record(command, session.writeSignal, () => {
+      detach();
+      return exchange(command, param, decode, session.writeSignal).finally(detach);
     });
   }
 

@@ -39,20 +39,16 @@ export function createCoalescing() {
     return exchange;
   }
 
-  /** Returns the exchange of a key if it is not sent yet, or if its latest attempt is recent. */
-  function find(key: string): Exchange | undefined {
-    const exchange = exchanges.get(key);
-    const sentAt = exchange?.command.attempts.at(-1)?.start ?? Number.POSITIVE_INFINITY;
-    return performance.now() - sentAt <= JOINABLE_MS ? exchange : undefined;
-  }
-
   return {
     /**
      * Joins the exchange of a key or starts one. The key must contain everything that decides the reply, including the
      * caller's token. `signal` ends the waiting. If no other caller waits, it also aborts the exchange.
      */
     async joinOrStart<T>(key: string, own: Command, signal: AbortSignal, run: Run<T>): Promise<T> {
-      const joined = find(key);
+      const known = exchanges.get(key);
+      // Not sent yet, or its latest attempt is recent.
+      const sentAt = known?.command.attempts.at(-1)?.start ?? Number.POSITIVE_INFINITY;
+      const joined = performance.now() - sentAt <= JOINABLE_MS ? known : undefined;
       if (joined) joinCommand(own, joined.command);
       if (joined?.span) trace.getActiveSpan()?.addLink({ context: joined.span });
       const exchange = joined ?? start(key, own, run);

@@ -49,14 +49,12 @@ export function createCommand(name: CommandName, write: boolean, residenceId: st
   return { name, write, residenceId, start, id, attempts: [], coalesced: false, flaws: [], dropped: 0, durationMs: 0 };
 }
 
-export function startAttempt({ attempts }: Command): void {
-  attempts.push({ start: performance.now() });
-}
-
-/** Ends the attempt that was started last. */
-export function endAttempt({ attempts }: Command, result: Pick<Attempt, 'status' | 'error'>): void {
-  const last = attempts.at(-1);
-  if (last) Object.assign(last, { seconds: (performance.now() - last.start) / 1000, ...result });
+/** Starts an attempt. Returns a function that ends it. */
+export function startAttempt({ attempts }: Command) {
+  const attempt: Attempt = { start: performance.now() };
+  attempts.push(attempt);
+  return (result: Pick<Attempt, 'status' | 'error'>) =>
+    Object.assign(attempt, { seconds: (performance.now() - attempt.start) / 1000, ...result });
 }
 
 /** Gives a command that shares an exchange the id and attempts of the command that is really sent. */

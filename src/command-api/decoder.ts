@@ -3,7 +3,7 @@
  * it.
  */
 import type { Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
-import { escapePart, formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
+import { escapePart, isMoment, isUsableId } from '../maintenance.ts';
 import { CommandApiError, type Flaw, type Member } from './errors.ts';
 
 /** An HTTP response: status, inflated body in chunks, and the body's length in bytes. */
@@ -24,6 +24,7 @@ export interface Found<T> {
 }
 
 type Json = Record<string, unknown>;
+type Ticket = Json & { readonly maintenance_id: string };
 
 const UTF8 = new TextDecoder();
 const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
@@ -51,19 +52,15 @@ export function decodeReply({ status, chunks }: Reply): unknown {
 /** Decodes `get_maintenance_list`: an array of tickets. Drops and counts tickets without a usable id. */
 export function decodeList(result: unknown, residenceId: string): Found<Maintenance[]> {
   if (!Array.isArray(result)) throw unexpectedResult(result);
-  const prefix = `${escapePart(residenceId)}:`;
-  const { decode, found } = createTicketDecoder();
-  const value = result
-    .filter(hasUsableId)
-    .map((ticket) => decode(ticket, prefix + escapePart(ticket.maintenance_id), residenceId, ticket.maintenance_id));
-  return found(value, result.length - value.length);
+  const tickets = result.filter(hasUsableId);
+  return decodeTickets(tickets, residenceId, result.length - tickets.length);
 }
 
 /** Decodes `get_maintenance_info`: one ticket, which does not repeat its id. */
-export function decodeInfo(result: unknown, key: MaintenanceKey): Found<Maintenance> {
+export function decodeInfo(result: unknown, { residenceId, maintenanceId }: MaintenanceKey): Found<Maintenance> {
   if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(result);
-  const { decode, found } = createTicketDecoder();
-  return found(decode(result, formatMaintenanceId(key), key.residenceId, key.maintenanceId), 0);
+  const { value, ...rest } = decodeTickets([{ ...result, maintenance_id: maintenanceId }], residenceId, 0);
+  return { ...rest, value: value[0] as Maintenance };
 }
 
 /** Decodes `create_maintenance_info`: the id of the new ticket. */
@@ -78,9 +75,10 @@ export function decodeDeleted(result: unknown): Found<void> {
   return { value: undefined };
 }
 
-/** Creates a decoder for the tickets of one reply. All undecodable members share one error. */
-function createTicketDecoder() {
-  const flaws = new Set<Flaw>();
+/** Decodes the tickets of one reply. All their undecodable members share one error. */
+function decodeTickets(tickets: readonly Ticket[], residenceId: string, dropped: number): Found<Maintenance[]> {
+  const prefix = `${escapePart(residenceId)}:`;
+  const flaws = new Set<Flaw>(dropped > 0 ? ['maintenance_id'] : []);
   let memberError: CommandApiError | undefined;
 
   function check<T>(member: Member, value: T | undefined): T | CommandApiError {
@@ -90,26 +88,20 @@ function createTicketDecoder() {
     return memberError;
   }
 
-  return {
-    decode: (ticket: Json, id: string, residenceId: string, maintenanceId: string): Maintenance => ({
-      id,
-      residenceId,
-      maintenanceId,
-      startTime: check('start_time', decodeTime(ticket.start_time)),
-      finishTime: check('finish_time', decodeTime(ticket.finish_time)),
-      createdTime: check('created_time', decodeTime(ticket.created_time)),
-      description: check('description', decodeText(ticket.description)),
-      contact: check('contact', decodeText(ticket.contact)),
-      feedback: check('feedback', decodeText(ticket.feedback)),
-      pictureUrls: check('maintenance_picture_url', decodeTexts(ticket.maintenance_picture_url)),
-      state: check('state', isAbsent(ticket.state) ? null : STATES.get(ticket.state)),
-    }),
-
-    found<T>(value: T, dropped: number): Found<T> {
-      if (dropped > 0) flaws.add('maintenance_id');
-      return { value, flaws: [...flaws], dropped, ...(memberError && { memberError }) };
-    },
-  };
+  const value = tickets.map((ticket) => ({
+    id: prefix + escapePart(ticket.maintenance_id),
+    residenceId,
+    maintenanceId: ticket.maintenance_id,
+    startTime: check('start_time', decodeTime(ticket.start_time)),
+    finishTime: check('finish_time', decodeTime(ticket.finish_time)),
+    createdTime: check('created_time', decodeTime(ticket.created_time)),
+    description: check('description', decodeText(ticket.description)),
+    contact: check('contact', decodeText(ticket.contact)),
+    feedback: check('feedback', decodeText(ticket.feedback)),
+    pictureUrls: check('maintenance_picture_url', decodeTexts(ticket.maintenance_picture_url)),
+    state: check('state', isAbsent(ticket.state) ? null : STATES.get(ticket.state)),
+  }));
+  return { value, flaws: [...flaws], dropped, ...(memberError && { memberError }) };
 }
 
 /** An empty time or state means null. */
@@ -148,7 +140,7 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function hasUsableId(value: unknown): value is Json & { maintenance_id: string } {
+function hasUsableId(value: unknown): value is Ticket {
   return isObject(value) && isUsableId(value.maintenance_id);
 }
 

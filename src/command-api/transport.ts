@@ -12,7 +12,7 @@ import got, { type RequestError } from 'got';
 import { type Config, readEndpoint } from '../config.ts';
 import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
-import { type Command, endAttempt, startAttempt } from './command.ts';
+import { type Command, startAttempt } from './command.ts';
 import type { Reply } from './decoder.ts';
 import { abandoned, CommandApiError, refused } from './errors.ts';
 
@@ -32,19 +32,7 @@ export interface Session {
   readonly share: Share;
 }
 
-/**
- * The result of an attempt: a whole reply, or an error and the status and `Retry-After` of the reply, if they arrived.
- */
-interface Outcome extends Reply {
-  readonly retryAfter: string | undefined;
-  readonly error: CommandApiError | undefined;
-  /**
-   * Failed on a kept connection before the head of a reply. Together with a reset, the upstream had probably closed it.
-   */
-  readonly isStale: boolean;
-}
-
-export type Send = ReturnType<typeof createTransport>['send'];
+export type Transport = ReturnType<typeof createTransport>;
 
 const HEADERS = {
   'user-agent': 'maintenance-subgraph',
@@ -63,7 +51,6 @@ const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
  */
 const LATE_MS = 100;
 const inflate = promisify(gunzip);
-const UNKNOWN_CODING = 'unknown content coding';
 /** Failures that may pass. */
 const TRANSIENT: readonly unknown[] = [
   ...[429, 502, 503, 504],
@@ -107,6 +94,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     followRedirect: false,
     throwHttpErrors: false,
     retry: { limit: 0 },
+    timeout: { request: ATTEMPT_TIMEOUT_MS },
   });
 
   /**
@@ -128,119 +116,105 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       'content-length': Buffer.byteLength(body),
       ...(traceparent && { traceparent }),
     };
+    // Start Node's request ourselves: got would copy headers, body and agent, and write the body a turn later.
+    const request = () => {
+      const started = startRequest({ ...target, headers, agent });
+      started.write(body);
+      return started;
+    };
     for (let count = 1; ; count++) {
-      const outcome = await attempt(command, { ...target, headers, agent }, body, session.share, signal);
-      const pauseMs = count < MAX_ATTEMPTS ? pauseBeforeRetry(command, outcome, count, session) : undefined;
+      const outcome = await attempt(command, request, session.share, signal);
+      const pauseMs = count < MAX_ATTEMPTS ? pauseBeforeRetry(command, outcome, count, session.endsAt) : undefined;
       if (pauseMs === undefined) {
-        if (outcome.error && !decidesAlone(outcome.status, outcome.error)) throw outcome.error;
+        if (outcome.error) throw outcome.error;
         return outcome;
       }
-      await delay(pauseMs, undefined, { signal })
-        .catch(() => Promise.reject(abandoned(signal, { sent: !command.write })))
-        .finally(() => session.share.hold(-outcome.bytes));
+      session.share.hold(-outcome.bytes);
+      await delay(pauseMs, undefined, { signal }).catch(() => {
+        throw abandoned(signal, { sent: !command.write });
+      });
       agent = single;
     }
   }
 
-  /** Sends a command once and records the attempt. */
-  async function attempt(
-    command: Command,
-    options: http.RequestOptions,
-    body: string,
-    share: Share,
-    signal: AbortSignal,
-  ): Promise<Outcome> {
-    startAttempt(command);
-    const ended = Promise.withResolvers<CommandApiError | undefined>();
-    // Start Node's request ourselves: got would copy headers, body and agent, and write the body a turn later.
-    const request = () => {
-      const started = startRequest(options);
-      started.write(body);
-      return started;
-    };
+  /**
+   * Sends a command once and records the attempt. Returns a whole reply, or an error and the status and `Retry-After` of
+   * the reply, if they arrived.
+   */
+  async function attempt(command: Command, request: () => http.ClientRequest, share: Share, signal: AbortSignal) {
+    const endAttempt = startAttempt(command);
     const stream = client.stream(url, { request });
+    // An error may also come after the end of the reply.
+    stream.on('error', () => {});
+    using _ = addAbortListener(signal, () => stream.destroy());
     stream.end();
     let chunks: Uint8Array[] = [];
     let bytes = 0;
+    let error: CommandApiError | undefined;
 
     /**
      * Counts bytes of a reply. A reply to a write is never refused for lack of memory, because it tells the outcome.
      */
-    function countBytes(more: number): CommandApiError | undefined {
-      if (bytes + more > MAX_REPLY_BYTES) return tooLarge();
+    function countBytes(more: number): void {
+      if (bytes + more > MAX_REPLY_BYTES) throw tooLarge();
       if (command.write || more <= 0) share.hold(more);
-      else if (!share.reserve(more, 'reply')) return refused('no memory for the reply', { sent: true });
+      else if (!share.reserve(more, 'reply')) throw refused('no memory for the reply', { sent: true });
       bytes += more;
-      return undefined;
-    }
-    /** Returns whether bytes of the command may have left: the connection was established. */
-    function wasSent(): boolean {
-      return stream.timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
-    }
-    function explain(code: string): CommandApiError {
-      if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
-      if (isNonsense(code)) return new CommandApiError('invalid', { detail: code, flaw: 'bytes' });
-      const isOurs = EXHAUSTED.includes(code);
-      return new CommandApiError(isOurs ? 'internal' : 'unavailable', {
-        detail: code,
-        sent: wasSent(),
-        inconclusive: isOurs,
-      });
     }
 
-    stream.on('data', (chunk: Uint8Array) => {
-      chunks.push(chunk);
-      const error = countBytes(chunk.byteLength);
-      if (error) ended.resolve(error);
-    });
-    stream.once('end', () => ended.resolve(undefined));
-    stream.on('error', (error: RequestError) => ended.resolve(explain(findCode(error))));
-    const timer = setTimeout(() => {
-      // If the event loop was blocked, the reply may already have arrived. Such a timeout says nothing about the
-      // command API.
-      const inconclusive = performance.now() - heldUpAt < LATE_MS;
-      ended.resolve(new CommandApiError('timeout', { detail: 'ETIMEDOUT', sent: wasSent(), inconclusive }));
-    }, ATTEMPT_TIMEOUT_MS);
-    using _ = addAbortListener(signal, () => ended.resolve(abandoned(signal, { sent: wasSent() })));
-
-    let error = await ended.promise;
-    clearTimeout(timer);
-    const { statusCode: status = 0, headers = {} } = stream.response ?? {};
-    const coding = headers['content-encoding'] ?? 'identity';
-    if (!error && coding !== 'identity') {
-      const options = { maxOutputLength: MAX_REPLY_BYTES };
-      const inflated =
-        coding === 'gzip'
-          ? await inflate(Buffer.concat(chunks), options).catch(({ code }) => explain(code))
-          : explain(UNKNOWN_CODING);
-      if (inflated instanceof CommandApiError) error = inflated;
-      else {
-        error = countBytes(inflated.byteLength - bytes);
-        chunks = [inflated];
+    try {
+      for await (const chunk of stream) {
+        chunks.push(chunk);
+        countBytes(chunk.byteLength);
       }
-    }
-    // Also after a whole reply, if the upstream did not read the rest of the command.
-    if (error || !stream.writableFinished) stream.destroy();
-    if (error) {
+      // Another coding than gzip fails too.
+      if (bytes > 0 && (stream.response?.headers['content-encoding'] ?? 'identity') !== 'identity') {
+        chunks = [await inflate(Buffer.concat(chunks), { maxOutputLength: MAX_REPLY_BYTES })];
+        countBytes(Number(chunks[0]?.byteLength) - bytes);
+      }
+    } catch (thrown) {
+      // Whether bytes of the command may have left: the connection was established.
+      const sent = stream.timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
+      if (thrown instanceof CommandApiError) error = thrown;
+      else error = signal.aborted ? abandoned(signal, { sent }) : explain(thrown as RequestError, sent);
       share.hold(-bytes);
       [chunks, bytes] = [[], 0];
     }
-    endAttempt(command, error ? { error: error.details.detail } : { status });
+    // Also after a whole reply, if the upstream did not read the rest of the command.
+    if (error || !stream.writableFinished) stream.destroy();
+    const { statusCode: status = 0, headers = {} } = stream.response ?? {};
+    endAttempt(error ? { error: error.details.detail } : { status });
+    if (error && decidesAlone(status, error)) error = undefined;
+    // Failed on a kept connection before the head of a reply. Together with a reset, the upstream had probably closed it.
     const isStale = stream.reusedSocket === true && !stream.response;
     return { status, chunks, bytes, retryAfter: headers['retry-after'], error, isStale };
   }
 
+  function explain({ name, cause, code: own }: RequestError, sent: boolean): CommandApiError {
+    // got wraps an error that happened while reading the body.
+    const code = String((cause as NodeJS.ErrnoException | undefined)?.code ?? own);
+    if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
+    // Bytes that are not HTTP or not gzip. A truncated gzip counts as cut off.
+    if (/^(HPE_|Z_)/.test(code) && code !== 'Z_BUF_ERROR')
+      return new CommandApiError('invalid', { detail: code, flaw: 'bytes' });
+    if (name === 'TimeoutError') {
+      // If the event loop was blocked, the reply may already have arrived. Such a timeout says nothing about the
+      // command API.
+      const inconclusive = performance.now() - heldUpAt < LATE_MS;
+      return new CommandApiError('timeout', { detail: code, sent, inconclusive });
+    }
+    const isOurs = EXHAUSTED.includes(code);
+    return new CommandApiError(isOurs ? 'internal' : 'unavailable', { detail: code, sent, inconclusive: isOurs });
+  }
+
+  type Outcome = Awaited<ReturnType<typeof attempt>>;
+
   /** Returns the pause before the next attempt in milliseconds, or undefined if the command must not be retried. */
-  function pauseBeforeRetry(
-    { write }: Command,
-    { status, error, retryAfter, isStale }: Outcome,
-    count: number,
-    { endsAt }: Session,
-  ): number | undefined {
-    if (isRefusal(status) || error?.details.inconclusive || (write && error?.details.sent !== false)) return undefined;
-    // A retry would probably take as long, even if the head of a 503 arrived.
-    if (error?.reason === 'timeout') return undefined;
-    if (!TRANSIENT.includes(status) && !TRANSIENT.includes(error?.details.detail)) return undefined;
+  function pauseBeforeRetry(command: Command, outcome: Outcome, count: number, endsAt: number): number | undefined {
+    const { status, error, retryAfter, isStale } = outcome;
+    // A timeout is not transient, even if the head of a 503 arrived: a retry would probably take as long.
+    if (!TRANSIENT.includes(error ? error.details.detail : status)) return undefined;
+    if (command.write && error?.details.sent !== false) return undefined;
     // After an idle time, all kept connections may be closed. That is no outage and costs no budget.
     if (isStale) return 0;
     const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (count - 1));
@@ -265,30 +239,14 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   };
 }
 
-/** Returns whether a status refuses the token or the caller, even if its body did not arrive. */
-function isRefusal(status: number): boolean {
-  return status === 401 || status === 403;
-}
-
 /** Returns whether a status decides the outcome although its body did not arrive. */
-function decidesAlone(status: number, { reason }: CommandApiError): boolean {
-  const hasStoppedWaiting = reason === 'timeout' || reason === 'gone';
-  return isRefusal(status) || (!hasStoppedWaiting && (status === 429 || status >= 500));
+function decidesAlone(status: number, { reason, details }: CommandApiError): boolean {
+  if (status === 401 || status === 403) return true;
+  return (status === 429 || status >= 500) && reason !== 'timeout' && !details.inconclusive;
 }
 
 /** Parses `Retry-After`, which is a number of seconds or a date. Returns 0 for a past or invalid value. */
 function toMilliseconds(retryAfter = '0'): number {
   const ms = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
   return Math.max(0, ms || 0);
-}
-
-/** Returns Node's error code, which got wraps if the error happened while reading the body. */
-function findCode({ cause, code }: RequestError): string {
-  const inner = (cause as NodeJS.ErrnoException | undefined)?.code;
-  return typeof inner === 'string' ? inner : code;
-}
-
-/** Returns whether the bytes are not HTTP or not in the claimed encoding. A truncated gzip counts as cut off. */
-function isNonsense(code: string): boolean {
-  return code === UNKNOWN_CODING || (/^(HPE_|Z_)/.test(code) && code !== 'Z_BUF_ERROR');
 }

@@ -11,7 +11,7 @@ import { COMMANDS, type Command } from '../command-api/command.ts';
 import { describeFlaw, FLAWS } from '../command-api/errors.ts';
 import { type Config, readEndpoint } from '../config.ts';
 import { codeOf, OUTCOMES } from '../graphql/errors.ts';
-import { type Memory, STAGES } from '../memory.ts';
+import type { Memory } from '../memory.ts';
 import { SERVICE, VERSION } from '../version.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
@@ -98,7 +98,7 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
       memoryHeld.set(held);
       memoryLimit.set(limit);
       memoryRefused.reset();
-      for (const stage of STAGES) memoryRefused.inc({ stage }, outOfMemory[stage]);
+      for (const [stage, count] of Object.entries(outOfMemory)) memoryRefused.inc({ stage }, count);
       return registry.metrics();
     },
 
