@@ -1,6 +1,7 @@
 /**
  * The domain: a repair request, its identity and its order in a list.
  */
+import type * as Api from './__generated__/schema.ts';
 
 /** The two ids by which the command API finds a repair request. */
 export interface MaintenanceKey {
@@ -8,43 +9,18 @@ export interface MaintenanceKey {
   readonly maintenanceId: string;
 }
 
-/** A member of a decoded record: its value, null, or the error if it could not be decoded. */
-export type Decoded<T> = T | null | Error;
+type Members = Omit<Api.Maintenance, '__typename' | 'id' | 'maintenanceId' | 'residence'>;
 
-/** A repair request. Times are UTC, `2024-01-16T13:32:45Z`. */
-export interface Maintenance extends MaintenanceKey {
-  readonly id: string;
-  readonly startTime: Decoded<string>;
-  readonly finishTime: Decoded<string>;
-  readonly createdTime: Decoded<string>;
-  readonly description: Decoded<string>;
-  readonly contact: Decoded<string>;
-  readonly feedback: Decoded<string>;
-  readonly pictureUrls: Decoded<string[]>;
-  readonly state: Decoded<MaintenanceState>;
-}
+/** A repair request. A member that could not be decoded is the error. Times are UTC, `2024-01-16T13:32:45Z`. */
+export type Maintenance = MaintenanceKey & { readonly id: string } & { [M in keyof Members]-?: Members[M] | Error };
 
-export type MaintenanceState = 'WAIT_FOR_CONFIRMATION' | 'IN_PROGRESS' | 'COMPLETED' | 'CLOSED';
-
-export type MaintenanceOrder = 'CREATED_TIME_ASC' | 'CREATED_TIME_DESC' | 'START_TIME_ASC' | 'START_TIME_DESC';
+export type MaintenanceState = Api.MaintenanceState;
 
 /** The input of a new repair request. Times are UTC, `2024-01-16T13:32:45Z`. */
-export interface NewMaintenance {
-  readonly residenceId: string;
-  readonly startTime: string;
-  readonly finishTime: string;
-  readonly description: string;
-  readonly contact: string;
-  readonly pictureFilenames?: readonly string[] | null;
-}
+export type NewMaintenance = Api.CreateMaintenanceInput;
 
 /** Filter, order and page of a residence's list. */
-export interface Selection {
-  readonly states?: readonly MaintenanceState[] | null;
-  readonly orderBy?: MaintenanceOrder | null;
-  readonly first?: number | null;
-  readonly offset?: number | null;
-}
+export type Selection = Api.ResidenceMaintenancesArgs;
 
 /** In UTF-16 units: an id of the command API, and a `Maintenance.id` of two such ids with every character escaped. */
 const MAX_ID_LENGTH = 256;
@@ -63,8 +39,8 @@ export function formatMaintenanceId({ residenceId, maintenanceId }: MaintenanceK
 }
 
 /** Returns the key of a `Maintenance.id`, or undefined if the id is malformed or longer than 1,600 characters. */
-export function parseMaintenanceId(id: string): MaintenanceKey | undefined {
-  if (id.length > MAX_MAINTENANCE_ID_LENGTH || /%(?!25|3a)/i.test(id)) return undefined;
+export function parseMaintenanceId(id: unknown): MaintenanceKey | undefined {
+  if (typeof id !== 'string' || id.length > MAX_MAINTENANCE_ID_LENGTH || /%(?!25|3a)/i.test(id)) return undefined;
   const parts = id.split(':').map(decodeURIComponent);
   const [residenceId = '', maintenanceId = ''] = parts;
   const isUsable = parts.length === 2 && isUsableId(residenceId) && isUsableId(maintenanceId);
@@ -79,18 +55,15 @@ export function escapePart(part: string): string {
 }
 
 /** Filters, orders and slices a list. Requests without the time to order by come last; equal times keep their order. */
-export function selectMaintenances(
-  maintenances: readonly Maintenance[],
-  { states, orderBy, first, offset }: Selection,
-): Maintenance[] {
+export function selectMaintenances(all: readonly Maintenance[], { states, orderBy, first, offset }: Selection) {
   const wanted = states && new Set<unknown>(states);
-  const matching = wanted ? maintenances.filter(({ state }) => wanted.has(state)) : maintenances;
+  const matching = wanted ? all.filter(({ state }) => wanted.has(state)) : all;
   const ordered = orderBy ? matching.toSorted(comparator(orderBy)) : matching;
   const begin = offset ?? 0;
   return ordered.slice(begin, begin + (first ?? ordered.length));
 }
 
-function comparator(order: MaintenanceOrder): (a: Maintenance, b: Maintenance) => number {
+function comparator(order: Api.MaintenanceOrder): (a: Maintenance, b: Maintenance) => number {
   const member = order.startsWith('CREATED') ? 'createdTime' : 'startTime';
   const ascending = order.endsWith('ASC');
   // Times compare as texts. A missing time sorts last in both directions.

@@ -19,7 +19,7 @@ import { createTransport } from './command-api/transport.ts';
 import type { Config } from './config.ts';
 import { type Context, createContext } from './graphql/context.ts';
 import { createErrorFormat } from './graphql/errors.ts';
-import { LIMITS, limitOperations, refuseNullConditions } from './graphql/limits.ts';
+import { LIMITS, limitOperations, refuseNulls } from './graphql/limits.ts';
 import { createSchema } from './graphql/schema.ts';
 import { startHost } from './http/host.ts';
 import { createMemory } from './memory.ts';
@@ -40,7 +40,8 @@ export interface ServerDependencies {
  * text in memory.
  */
 class DocumentStore extends InMemoryLRUCache<DocumentNode> {
-  override set(key: string, document: DocumentNode) {
+  // Async, so that a document that is nested too deeply to be copied is only not cached.
+  override async set(key: string, document: DocumentNode) {
     return super.set(key, structuredClone(document));
   }
 }
@@ -50,7 +51,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const transport = createTransport(config);
   const admission = createAdmission(config);
   const memory = createMemory();
-  const metrics = createMetrics(config, admission.state, memory);
+  const metrics = createMetrics(transport.endpoint, admission.state, memory);
   const upstream = { ...transport, admission, coalescing: createCoalescing() };
   const errors = createErrorFormat(logger);
   const mayTrace = config.routerSecrets.length > 0;
@@ -66,7 +67,6 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     nodeEnv: config.production ? 'production' : 'development',
     introspection: !config.production,
     includeStacktraceInErrorResponses: false,
-    hideSchemaDetailsFromClientErrors: true,
     persistedQueries: false,
     documentStore: new DocumentStore(),
     // No lines and columns: computing them for an error rereads the document, which takes 22 ms for 1 MB of line
@@ -81,7 +81,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     plugins: [
       errors.plugin,
       operationReport(logger, metrics, config),
-      { requestDidStart: async () => ({ didResolveOperation: refuseNullConditions }) },
+      { requestDidStart: async () => ({ didResolveOperation: refuseNulls }) },
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),
       // Send field timings only to a router that has sent the secret.
@@ -93,8 +93,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const host = await startHost(apollo, answerContext, { config, logger, metrics, memory }, extend);
 
   return {
-    url: host.url,
-    metricsPort: host.metricsPort,
+    ...host,
     async stop() {
       await host.stop();
       await apollo.stop();

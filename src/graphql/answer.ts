@@ -2,7 +2,7 @@
  * Limits the estimated size of a response, in bytes. A list or an entity is charged once, when it is resolved, for all
  * its fields. docs/reliability.md says how the charges were measured.
  */
-import { type FieldNode, type GraphQLResolveInfo, Kind, type SelectionSetNode } from 'graphql';
+import { type FieldNode, type GraphQLResolveInfo, Kind, responsePathAsArray, type SelectionSetNode } from 'graphql';
 import type { Maintenance } from '../maintenance.ts';
 import type { Share } from '../memory.ts';
 import { Refusal } from './errors.ts';
@@ -76,7 +76,6 @@ type Path = GraphQLResolveInfo['path'];
 /** Creates the budget for the response of one operation. An inline trace repeats the path of each field. */
 export function createAnswerBudget(share: Share, isTraced: boolean) {
   let left: number = LIMITS.answer;
-  let isFull = false;
 
   function toCost(bytes: number, path: Path): number {
     return bytes * (isTraced ? COSTS.trace + Math.floor(lengthOf(path) / COSTS.field) : 1);
@@ -98,19 +97,15 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
 
     /** Charges an error at `path`. Returns whether to show it: if it fits, or if it is the first that does not. */
     chargeError(path: Path): boolean {
+      if (left < 0) return false;
       const cost = toCost(costOfError(path), path);
-      const fits = cost <= left;
-      const isShown = fits || !isFull;
-      isFull ||= !fits;
-      if (fits) {
-        left -= cost;
-        share.hold(cost);
-      }
-      return isShown;
+      left -= cost;
+      share.hold(cost);
+      return true;
     },
 
     /** Returns whether an error did not fit. */
-    isFull: () => isFull,
+    isFull: () => left < 0,
   };
 }
 
@@ -118,12 +113,8 @@ export function createAnswerBudget(share: Share, isTraced: boolean) {
  * Runs a resolver and returns its error, which graphql then reports. Once an error had no room, returns null without
  * running it.
  */
-export function withinBudget<T>(
-  answer: AnswerBudget,
-  { path }: GraphQLResolveInfo,
-  resolve: () => T | Promise<T>,
-): T | null | Promise<T | null> {
-  const fail = (error: unknown) => (answer.chargeError(path) ? (error as never) : null);
+export function withinBudget<T>(answer: AnswerBudget, info: GraphQLResolveInfo, resolve: () => T | Promise<T>) {
+  const fail = (error: unknown) => (answer.chargeError(info.path) ? (error as never) : null);
   if (answer.isFull()) return null;
   try {
     const value = resolve();
@@ -141,21 +132,17 @@ export function chargeTickets(all: readonly Maintenance[], answer: AnswerBudget,
   const { bytes, members } = selectedBeneath(info);
   // Before the texts are read, because most lists that are too large are refused here.
   const fields = answer.charge(all.length * bytes, info.path);
-  let [cost, errors, errorCost] = [0, 0, 0];
+  const errorCost = costOfError(info.path);
+  let [cost, errors] = [0, 0];
   const tickets = all.map((ticket) => {
-    let shown = ticket as Maintenance & Record<string, unknown>;
+    let hidden: Record<string, null> | undefined;
     for (const [name, count] of members) {
       const member = ticket[name as keyof Maintenance];
       if (!(member instanceof Error)) cost += count * costOfText(name, member ?? '');
-      else if (++errors > LIMITS.memberErrors) {
-        if (shown === ticket) shown = { ...ticket };
-        shown[name] = null;
-      } else {
-        errorCost ||= costOfError(info.path);
-        cost += count * errorCost;
-      }
+      else if (++errors > LIMITS.memberErrors) hidden = { ...hidden, [name]: null };
+      else cost += count * errorCost;
     }
-    return shown;
+    return hidden ? { ...ticket, ...hidden } : ticket;
   });
   return { tickets, cost: fields + answer.charge(cost, info.path) };
 }
@@ -165,9 +152,7 @@ function costOfError(path: Path): number {
 }
 
 function lengthOf(path: Path): number {
-  let length = 0;
-  for (let part: Path | undefined = path; part; part = part.prev) length += String(part.key).length;
-  return length;
+  return responsePathAsArray(path).join('').length;
 }
 
 /** Returns the cost of a member's characters. Ids, times and states are free up to 70 characters. */

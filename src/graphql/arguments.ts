@@ -18,23 +18,20 @@ function refuse(faults: Faults): void {
   if (Object.values(faults).some(Boolean)) throw badInput(faults);
 }
 
-export function toKey(id: string): MaintenanceKey {
+export function toKey(id: unknown, argument = 'id'): MaintenanceKey {
   const key = parseMaintenanceId(id);
-  if (!key) throw badInput({ id: MALFORMED_ID });
+  if (!key) throw badInput({ [argument]: MALFORMED_ID });
   return key;
 }
 
 export function toKeys(ids: readonly string[]): MaintenanceKey[] {
   refuse({ ids: ids.length === 0 ? 'must not be empty' : faultOfCount(ids, LIMITS.ids) });
-  const faults: Record<string, string> = {};
-  const keys = ids.flatMap((id, index) => {
-    const key = parseMaintenanceId(id);
-    if (!key) faults[`ids[${index}]`] = MALFORMED_ID;
-    return key ?? [];
-  });
-  const residences = new Set(keys.map(({ residenceId }) => residenceId));
-  const isTooMany = residences.size > LIMITS.residences;
-  refuse({ ids: isTooMany ? `must not be of more than ${LIMITS.residences} residences` : undefined, ...faults });
+  const parsed = ids.map(parseMaintenanceId);
+  const faults = parsed.map((key, index) => [`ids[${index}]`, key ? undefined : MALFORMED_ID]);
+  const keys = parsed.filter((key) => key !== undefined);
+  const isTooMany = new Set(keys.map(({ residenceId }) => residenceId)).size > LIMITS.residences;
+  const tooMany = isTooMany ? `must not be of more than ${LIMITS.residences} residences` : undefined;
+  refuse({ ids: tooMany, ...Object.fromEntries(faults) });
   return keys;
 }
 
@@ -83,8 +80,7 @@ export function toRepresentedKey(representation: unknown): MaintenanceKey {
       'representations.maintenanceId': faultOfId(maintenanceId),
     });
   }
-  const key = typeof id === 'string' ? parseMaintenanceId(id) : undefined;
-  if (!key) throw badInput({ 'representations.id': MALFORMED_ID });
+  const key = toKey(id, 'representations.id');
   const agrees =
     (residence === undefined || residenceId === key.residenceId) &&
     (maintenanceId === undefined || maintenanceId === key.maintenanceId);
@@ -119,12 +115,9 @@ function faultOfCount(values: readonly unknown[] | null | undefined, most: numbe
   return values && values.length > most ? `must not hold more than ${most} entries` : undefined;
 }
 
-function faultOfLength(text: string, most: number): string | undefined {
-  return text.length > most ? `must not be longer than ${most} characters` : undefined;
-}
-
 function faultOfText(text: string, most: number): string | undefined {
+  if (text.length > most) return `must not be longer than ${most} characters`;
   // Only invisible characters: white space, control and formatting characters, fillers, the empty Braille cell.
   const isBlank = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
-  return faultOfLength(text, most) ?? (isBlank.test(text) ? 'must not be blank' : undefined);
+  return isBlank.test(text) ? 'must not be blank' : undefined;
 }

@@ -6,7 +6,7 @@ import { createCommandApiClient, type Upstream } from '../command-api/client.ts'
 import type { Command } from '../command-api/command.ts';
 import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
-import { type AnswerBudget, createAnswerBudget } from './answer.ts';
+import { createAnswerBudget } from './answer.ts';
 import { Refusal, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { type Caller, createLoaders } from './loaders.ts';
@@ -22,20 +22,7 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}
 const OUT_OF_TIME = new DOMException('out of time', 'TimeoutError');
 const GONE = new DOMException('caller disconnected', 'AbortError');
 
-export interface Context {
-  /** Identifies the request and its client in the log. */
-  readonly request: Readonly<Record<string, string | undefined>>;
-  /** Every command of the operation, in order. */
-  readonly commands: Command[];
-  readonly answer: AnswerBudget;
-  readonly unforeseen: Unforeseen;
-  /**
-   * Returns the caller's client and loaders, the same for every call. Throws `UNAUTHENTICATED` without a usable token.
-   */
-  caller(): Caller;
-  /** Ends the operation when its response is sent, or aborts its reads when its caller has disconnected. */
-  end(answered: boolean): void;
-}
+export type Context = ReturnType<typeof createContext>;
 
 /** The properties of a request that the host passes on. */
 export interface Incoming {
@@ -48,11 +35,7 @@ export interface Incoming {
 }
 
 /** Creates the context of a request. All commands of the operation together may take `timeoutMs`. */
-export function createContext(
-  { id, headers, share, isTraced }: Incoming,
-  upstream: Upstream,
-  timeoutMs: number,
-): Context {
+export function createContext({ id, headers, share, isTraced }: Incoming, upstream: Upstream, timeoutMs: number) {
   const { authorization = '' } = headers;
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
   const commands: Command[] = [];
@@ -69,16 +52,19 @@ export function createContext(
   }
 
   return {
+    /** Identifies the request and its client in the log. */
     request: {
       requestId: id,
       traceId: (currentTraceparent() ?? traceparent)?.split('-')[1],
       clientName: shorten(headers['apollographql-client-name']),
       clientVersion: shorten(headers['apollographql-client-version']),
     },
+    /** Every command of the operation, in order. */
     commands,
     answer: createAnswerBudget(share, isTraced),
     unforeseen: new Unforeseen(),
-    caller() {
+    /** Returns the caller's client and loaders, the same for every call. Throws `UNAUTHENTICATED` without a usable token. */
+    caller(): Caller {
       if (caller) return caller;
       if (!BEARER.test(authorization)) {
         throw new Refusal('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
@@ -96,7 +82,8 @@ export function createContext(
       caller = { client, loaders, countWrites: (count) => countCommands('writes', count) };
       return caller;
     },
-    end(answered) {
+    /** Ends the operation when its response is sent, or aborts its reads when its caller has disconnected. */
+    end(answered: boolean): void {
       // A write continues without its caller, until the operation's deadline.
       if (answered) clearTimeout(timer);
       else reads.abort(GONE);

@@ -7,28 +7,20 @@ import type { ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
 import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
 import type { Logger } from 'pino';
-import { CommandApiError, type Reason, type WriteOutcome } from '../command-api/errors.ts';
+import { CommandApiError, type Reason } from '../command-api/errors.ts';
 import { LIMITS } from './limits.ts';
-
-type RefusalCode = 'UNAUTHENTICATED' | 'BAD_USER_INPUT' | 'UPSTREAM_UNAVAILABLE';
 
 /**
  * A refusal before any command is sent, or because the response would be too large. The client receives the message,
- * which never repeats a value.
+ * which never repeats a value, and the extensions.
  */
-export class Refusal extends Error {
-  readonly code: RefusalCode;
-  readonly arguments?: readonly ArgumentFault[] | undefined;
-  outcome?: WriteOutcome;
-
-  constructor(code: RefusalCode, message: string, faults?: readonly ArgumentFault[]) {
+export class Refusal extends GraphQLError {
+  constructor(code: 'UNAUTHENTICATED' | 'BAD_USER_INPUT' | 'UPSTREAM_UNAVAILABLE', message: string, faults?: object[]) {
     // Skip the stack: an operation may have a thousand refusals, and a refusal's stack is never logged.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
-    super(message);
+    super(message, { extensions: { code, arguments: faults } });
     Error.stackTraceLimit = stackTraceLimit;
-    this.code = code;
-    this.arguments = faults;
   }
 }
 
@@ -36,11 +28,6 @@ export class Refusal extends Error {
  * Maps the path of an argument (`input.finishTime`, `ids[3]`) to its fault, as the rest of a sentence after the name.
  */
 export type Faults = Readonly<Record<string, string | undefined>>;
-
-interface ArgumentFault {
-  readonly argument: string;
-  readonly message: string;
-}
 
 /** Returns the refusal of a field's arguments, with their first 20 faults. Needs at least one fault. */
 export function badInput(faults: Faults): Refusal {
@@ -164,7 +151,8 @@ export function createErrorFormat(logger: Logger) {
     const masked = masks.get(error as object) ?? maskError(cause, logger);
     // Add the outcome of a write, even if the resolver itself failed.
     const isRead = cause instanceof CommandApiError && !cause.command?.write;
-    return { ...formatted, ...masked, extensions: { ...masked.extensions, ...(!isRead && noted(cause)) } };
+    const outcome = isRead ? undefined : (cause as { outcome?: unknown } | undefined)?.outcome;
+    return { ...formatted, ...masked, extensions: { ...masked.extensions, outcome } };
   }
 
   return { plugin, formatError };
@@ -185,15 +173,8 @@ function explain(error: GraphQLError | GraphQLFormattedError, cause: unknown): E
       extensions: { code: codeOf(cause), ...known, ...(command?.write && { outcome }) },
     };
   }
-  if (cause instanceof Refusal) {
-    const { message, code, arguments: faults } = cause;
-    return { message, extensions: { code, arguments: faults, ...noted(cause) } };
-  }
+  if (cause instanceof Refusal) return { message, extensions: cause.extensions };
   return isRefusedByGraphql(cause, path) ? { message, extensions: { code: 'BAD_USER_INPUT' } } : undefined;
-}
-
-function noted(cause: unknown): { outcome: unknown } {
-  return { outcome: (cause as { outcome?: unknown } | undefined)?.outcome };
 }
 
 /**

@@ -10,11 +10,6 @@ import { GraphQLError, Kind } from 'graphql';
 export const LIMITS = {
   bodyBytes: 1024 * 1024,
   tokens: 15_000,
-  aliases: 100,
-  rootFields: 50,
-  depth: 12,
-  /** Selections of an operation, with each fragment as often as it is spread. */
-  selections: 10_000,
   representations: 1000,
   ids: 500,
   residences: 100,
@@ -38,13 +33,9 @@ export const LIMITS = {
   variableErrors: 2,
 } as const;
 
-type Counts = Record<'selections' | 'aliases' | 'rootFields' | 'depth', number>;
-const NAMES: Readonly<Record<keyof Counts, string>> = {
-  selections: 'selections',
-  aliases: 'aliases',
-  rootFields: 'root fields',
-  depth: 'levels of depth',
-};
+/** Limits of an operation, by their names in messages. Each fragment counts as often as it is spread. */
+const OPERATION = { selections: 10_000, aliases: 100, 'root fields': 50, 'levels of depth': 12 };
+type Counts = typeof OPERATION;
 // Only nested fragments are so deep within the other limits. A cycle of fragments would overflow the stack.
 const MAX_NESTING = 500;
 
@@ -54,15 +45,15 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
    * Adds up the selections at `depth` and below. Stops at the limit of selections, for example in a cycle of fragments.
    */
   function count({ selections }: SelectionSetNode, depth: number, nesting: number, sum: Counts): void {
-    if (nesting > MAX_NESTING) sum.selections = LIMITS.selections;
+    if (nesting > MAX_NESTING) sum.selections = OPERATION.selections;
     for (const selection of selections) {
-      if (++sum.selections > LIMITS.selections) return;
+      if (++sum.selections > OPERATION.selections) return;
       const isField = selection.kind === Kind.FIELD;
       // graphql has its own limit for the depth of introspection. The standard introspection query has 15 levels.
       const own = isField && selection.name.value.startsWith('__') ? Number.NEGATIVE_INFINITY : depth;
       sum.aliases += isField && selection.alias ? 1 : 0;
-      sum.rootFields += isField && depth === 1 ? 1 : 0;
-      if (isField) sum.depth = Math.max(sum.depth, own);
+      sum['root fields'] += isField && depth === 1 ? 1 : 0;
+      if (isField) sum['levels of depth'] = Math.max(sum['levels of depth'], own);
       const inside = selection.kind === Kind.FRAGMENT_SPREAD ? context.getFragment(selection.name.value) : selection;
       if (inside?.selectionSet) count(inside.selectionSet, isField ? own + 1 : own, nesting + 1, sum);
     }
@@ -70,25 +61,28 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
 
   return {
     OperationDefinition(node) {
-      const sum = { selections: 0, aliases: 0, rootFields: 0, depth: 0 };
+      const sum = { selections: 0, aliases: 0, 'root fields': 0, 'levels of depth': 0 };
       count(node.selectionSet, 1, 0, sum);
-      for (const [what, name] of Object.entries(NAMES) as [keyof Counts, string][]) {
-        if (sum[what] > LIMITS[what])
-          context.reportError(new GraphQLError(`Too many ${name}: at most ${LIMITS[what]}.`, { nodes: node }));
+      for (const [what, most] of Object.entries(OPERATION)) {
+        if (sum[what as keyof Counts] > most)
+          context.reportError(new GraphQLError(`Too many ${what}: at most ${most}.`, { nodes: node }));
       }
       return false;
     },
   };
 }
 
+/** Types of variables that are used where null is not allowed: in `@include` and `@skip`, and in the list `states`. */
+const NEVER_NULL: readonly string[] = ['Boolean', 'MaintenanceState'];
+
 /**
- * Refuses null for a Boolean variable, which decides `@include` or `@skip`. A default makes such a null valid, and
- * graphql would report an error for each object of the response.
+ * Refuses null for such a variable. A default makes this null valid, and graphql would report an error for each object
+ * of the response.
  */
-export async function refuseNullConditions({ operation, request }: GraphQLRequestContext<BaseContext>) {
+export async function refuseNulls({ operation, request }: GraphQLRequestContext<BaseContext>) {
   for (const { type, variable } of operation?.variableDefinitions ?? []) {
-    const isBoolean = type.kind === Kind.NAMED_TYPE && type.name.value === 'Boolean';
-    if (!isBoolean || request.variables?.[variable.name.value] !== null) continue;
+    const isNeverNull = type.kind === Kind.NAMED_TYPE && NEVER_NULL.includes(type.name.value);
+    if (!isNeverNull || request.variables?.[variable.name.value] !== null) continue;
     const extensions = { code: ApolloServerErrorCode.BAD_USER_INPUT, http: { status: 200 } };
     throw new GraphQLError(`Variable "$${variable.name.value}" must not be null.`, { extensions });
   }

@@ -36,29 +36,22 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
   const details = new DataLoader<MaintenanceKey, Found, string>(loadDetails, { cacheKeyFn: formatMaintenanceId });
 
   async function loadDetails(keys: readonly MaintenanceKey[]): Promise<(Found | Error)[]> {
-    const found = new Map<MaintenanceKey, Found | Error>();
-    const find = async ([residenceId, group]: [string, MaintenanceKey[]]) => {
-      try {
-        // One list is cheaper than two commands, and free if the operation has read it already.
-        const useList = group.length > 1 || lists.has(residenceId);
-        const index = useList ? await indexList(residenceId) : undefined;
-        for (const key of group) found.set(key, index ? pick(index, key) : await findByInfo(key));
-      } catch (error) {
-        // DataLoader takes an Error as the result of one key, so that the other keys keep their results.
-        for (const key of group) found.set(key, error as Error);
-      }
+    const indexes = new Map<string, ReturnType<typeof indexList>>();
+    for (const [residenceId, { length }] of Map.groupBy(keys, ({ residenceId }) => residenceId)) {
+      // One list is cheaper than two commands, and free if the operation has read it already.
+      if (length > 1 || lists.has(residenceId)) indexes.set(residenceId, indexList(residenceId));
+    }
+    const find = async (key: MaintenanceKey) => {
+      const index = indexes.get(key.residenceId);
+      return index ? ((await index).get(key.maintenanceId) ?? null) : findByInfo(key);
     };
-    await Promise.all(
-      Map.groupBy(keys, ({ residenceId }) => residenceId)
-        .entries()
-        .map(find),
-    );
-    return keys.map((key) => found.get(key) ?? null);
+    // DataLoader takes an Error as the result of one key, so that the other keys keep their results.
+    return Promise.all(keys.map((key) => find(key).catch((error: Error) => error)));
   }
 
-  /** Returns the requests of a residence by id, from its list. */
-  async function indexList(residenceId: string): Promise<Map<string, Maintenance[]>> {
-    return Map.groupBy(await loadList(residenceId), ({ maintenanceId }) => maintenanceId);
+  /** Returns the requests of a residence by id, from its list: the first of each id. */
+  async function indexList(residenceId: string): Promise<Map<string, Maintenance>> {
+    return new Map((await loadList(residenceId)).toReversed().map((one) => [one.maintenanceId, one]));
   }
 
   async function findByInfo(key: MaintenanceKey): Promise<Found> {
@@ -71,7 +64,7 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
       const index = await indexList(key.residenceId).catch(() => {
         throw error;
       });
-      return pick(index, key);
+      return index.get(key.maintenanceId) ?? null;
     }
   }
 
@@ -82,20 +75,12 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
      */
     loadList,
     details,
-    /**
-     * Clears a residence after a write, so that later reads are current. Clears the details of all residences, which is
-     * simpler.
-     */
-    clearResidence(residenceId: string): void {
-      lists.delete(residenceId);
+    /** Clears everything after a write, so that later reads are current. */
+    clear(): void {
+      lists.clear();
       details.clearAll();
     },
   };
-}
-
-/** Returns the first request with an id. */
-function pick(index: ReadonlyMap<string, readonly Maintenance[]>, { maintenanceId }: MaintenanceKey): Found {
-  return index.get(maintenanceId)?.[0] ?? null;
 }
 
 /**

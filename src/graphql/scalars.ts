@@ -1,7 +1,7 @@
 import { GraphQLScalarType } from 'graphql';
 import { isMoment } from '../maintenance.ts';
 
-const RFC_3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))$/;
+const RFC_3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i;
 
 /**
  * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. Accepts RFC 3339 with any offset. Throws a TypeError, because
@@ -18,11 +18,9 @@ export const DateTime = new GraphQLScalarType<string, string>({
 
 /** Returns the moment without fractions of a second, or undefined for an invalid text. */
 function toUtc(text: string): string | undefined {
-  const [, date, clock, sign, hours, minutes] = RFC_3339.exec(text) ?? [];
-  const local = `${date}T${clock}Z`;
-  if (date === undefined || !isMoment(local)) return undefined;
-  const offset = sign === undefined ? 0 : Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes));
-  const time = new Date(Date.parse(local) - offset * 60_000).toISOString().replace('.000Z', 'Z');
+  const [, date, clock] = RFC_3339.exec(text) ?? [];
+  if (!isMoment(`${date}T${clock}Z`)) return undefined;
+  const time = `${new Date(text.toUpperCase()).toISOString().slice(0, 19)}Z`;
   // An offset can move a moment beyond the years 0000 to 9999.
-  return /^\d{4}-/.test(time) ? time : undefined;
+  return isMoment(time) ? time : undefined;
 }

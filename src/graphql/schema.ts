@@ -4,28 +4,32 @@
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import type { GraphQLField, GraphQLSchema, GraphQLUnionType } from 'graphql';
+import type { GraphQLResolveInfo, GraphQLSchema } from 'graphql';
 import { gql } from 'graphql-tag';
-import { COSTS, selectedBeneath } from './answer.ts';
-import { get } from './arguments.ts';
+import { COSTS } from './answer.ts';
 import type { Context } from './context.ts';
 import { resolveEntities } from './resolvers/entities.ts';
-import { resolvers } from './resolvers/index.ts';
+import { Maintenance } from './resolvers/maintenance.ts';
+import { CreateMaintenancePayload, Mutation } from './resolvers/mutation.ts';
+import { Query } from './resolvers/query.ts';
+import { Residence } from './resolvers/residence.ts';
+import { DateTime } from './scalars.ts';
 
 const SCHEMA_FILE = new URL('../../schema/maintenance.graphql', import.meta.url);
 
+/** What federation adds to the schema. It replaces the library's resolvers. */
+const FEDERATION = {
+  _Entity: { __resolveType: (entity: object) => ('maintenanceId' in entity ? 'Maintenance' : 'Residence') },
+  _Service: {
+    sdl({ sdl }: { sdl: string }, _: unknown, { answer }: Context, { path }: GraphQLResolveInfo) {
+      answer.charge(COSTS.character * sdl.length, path);
+      return sdl;
+    },
+  },
+};
+
 export function createSchema(): GraphQLSchema {
-  const schema = buildSubgraphSchema([{ typeDefs: gql(readFileSync(SCHEMA_FILE, 'utf8')), resolvers }]);
-  const query = schema.getQueryType()?.getFields() as Record<'_entities' | '_service', GraphQLField<unknown, Context>>;
-  const entity = schema.getType('_Entity') as GraphQLUnionType;
-  query._entities.resolve = resolveEntities;
-  entity.resolveType = (value) => (get(value, 'maintenanceId') === undefined ? 'Residence' : 'Maintenance');
-  const { resolve: resolveService = () => undefined } = query._service;
-  query._service.resolve = async (source, args, context, info) => {
-    const service = await resolveService(source, args, context, info);
-    const count = selectedBeneath(info).members.get('sdl') ?? 0;
-    context.answer.charge(count * COSTS.character * String(get(service, 'sdl')).length, info.path);
-    return service;
-  };
-  return schema;
+  const typeDefs = gql(readFileSync(SCHEMA_FILE, 'utf8'));
+  const types = { DateTime, Mutation, Maintenance, Residence, CreateMaintenancePayload, ...FEDERATION };
+  return buildSubgraphSchema([{ typeDefs, resolvers: { ...types, Query: { ...Query, _entities: resolveEntities } } }]);
 }

@@ -59,6 +59,7 @@ const selections = (count: number) =>
 const tokens = (count: number) =>
   `{ maintenances(residenceId: "r", states: [${'CLOSED '.repeat(count - 15)}]) { id } }`;
 /** For null, graphql would report an error for each ticket. */
+const STATES = `query ($x: MaintenanceState = CLOSED) ${inList('residence { maintenances(states: [$x]) { id } }')}`;
 const CONDITIONS = `query ($x: Boolean = true) ${inList('id @include(if: $x)')}`;
 const lists = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 
@@ -133,6 +134,7 @@ describe('a document is refused before any command', () => {
     ['10,000 unknown members of an input', create(unknownMembers)],
     ['a member with a similar name', create({ contac: 'x' })],
     ['null for a Boolean with a default', { query: CONDITIONS, variables: { x: null } }],
+    ['null for a state with a default', { query: STATES, variables: { x: null } }],
     ['90 faulty variables', faultyVariables],
     ['a list 100,000 deep', JSON.stringify(deleteMany('x')).replace('"x"', lists(100_000))],
   ])('with %s', async (_, body, code = 'BAD_USER_INPUT') => {
@@ -142,8 +144,9 @@ describe('a document is refused before any command', () => {
 
 describe('a document is accepted', () => {
   const two = `query A ${inList(aliases(100))} query B ${inList(aliases(100))}`;
-  const literal = `{__typename: "Residence", id: "${R}", x: [${'1 '.repeat(14_968)}]}`;
-  const literals = `{ _entities(representations: [${literal}]) { ... on Residence { maintenances { id } } } }`;
+  const literal = (x: string) =>
+    `{ _entities(representations: [{__typename: "Residence", id: "${R}", x: ${x}}])
+      { ... on Residence { maintenances { id } } } }`;
 
   it.each<[string, string, Record<string, unknown>]>([
     ['100 aliases', inList(aliases(100)), {}],
@@ -153,7 +156,8 @@ describe('a document is accepted', () => {
     ['introspection fields below 12 levels', deep(13, '__typename'), {}],
     ['50 aliased root fields', `{ ${join(50, (i) => `_${i}: ${LIST} { id }`)} }`, {}],
     ['10,000 selections', selections(10_000), {}],
-    ['15,000 tokens', literals, {}],
+    ['15,000 tokens', literal(`[${'1 '.repeat(14_968)}]`), {}],
+    ['a literal 2,000 deep', literal(lists(2000)), {}],
     ['1 MB of comments and commas', `${inList('id')} ${'#,,\n'.repeat(190_000)}`, {}],
     ['a Boolean variable with a default', CONDITIONS, {}],
     ['a skipped field', inList('id residence @skip(if: true) { maintenances { id } }'), {}],

@@ -82,6 +82,7 @@ const FAULTS: Row[] = [
   ['404 of Dapr', reply(404, DAPR), INVALID],
   ['a redirect', reply(307, '', { location: '/elsewhere' }), INVALID],
   ['204', reply(204), INVALID],
+  ['204 in gzip', reply(204, '', GZIP), INVALID],
   ['HTML', reply(200, `<html>${CANARY}`), INVALID],
   ['null', reply(200, 'null'), INVALID],
   ['an array', reply(200, []), INVALID],

@@ -1,5 +1,5 @@
 import type { GraphQLResolveInfo } from 'graphql';
-import type { Maintenance as Found, MaintenanceKey } from '../../maintenance.ts';
+import type { MaintenanceKey } from '../../maintenance.ts';
 import type { MaintenanceResolvers } from '../__generated__/types.ts';
 import { COSTS, chargeTickets, costOfText } from '../answer.ts';
 import { toRepresentedKey } from '../arguments.ts';
@@ -14,11 +14,7 @@ export const Maintenance = {
 } satisfies MaintenanceResolvers;
 
 /** Loads a repair request and charges its fields; null if it does not exist. `toKey` may throw a `Refusal`. */
-export function loadMaintenance(
-  toKey: () => MaintenanceKey,
-  context: Context,
-  info: GraphQLResolveInfo,
-): Promise<Found | null> {
+export function loadMaintenance(toKey: () => MaintenanceKey, context: Context, info: GraphQLResolveInfo) {
   const { loaders } = context.caller();
   context.answer.charge(COSTS.entity, info.path);
   const key = toKey();

@@ -2,7 +2,7 @@ import type { GraphQLResolveInfo } from 'graphql';
 import { selectMaintenances } from '../../maintenance.ts';
 import { turnFor } from '../../turns.ts';
 import type { QueryMaintenancesArgs, ResidenceResolvers } from '../__generated__/types.ts';
-import { COSTS, chargeTickets, selectedBeneath, withinBudget } from '../answer.ts';
+import { COSTS, chargeTickets, costOfText, selectedBeneath, withinBudget } from '../answer.ts';
 import { checkSelection, toRepresentedResidenceId } from '../arguments.ts';
 import type { Context } from '../context.ts';
 
@@ -10,7 +10,8 @@ export const Residence = {
   // Another subgraph owns Residence and knows whether it exists. Returning its id needs no command and no token.
   __resolveReference: (representation: unknown, { answer }: Context, info: GraphQLResolveInfo) => {
     const id = toRepresentedResidenceId(representation);
-    answer.charge(COSTS.entity + selectedBeneath(info).bytes, info.path);
+    const { bytes, members } = selectedBeneath(info);
+    answer.charge(COSTS.entity + bytes + costOfText('id', id) * (members.get('id') ?? 0), info.path);
     return { id };
   },
 

@@ -1,0 +1,240 @@
+export type Maybe<T> = T | null;
+export type InputMaybe<T> = Maybe<T>;
+/** All built-in and custom scalars, mapped to their actual values */
+export type Scalars = {
+  ID: { input: string; output: string; }
+  String: { input: string; output: string; }
+  Boolean: { input: boolean; output: boolean; }
+  Int: { input: number; output: number; }
+  Float: { input: number; output: number; }
+  /** A date and time as RFC 3339 writes it, for example `2024-01-16T13:32:45Z`. */
+  DateTime: { input: string; output: string; }
+};
+
+/**
+ * A repair request to be filed (报修信息). One error tells every fault in `extensions.arguments`: the argument, for example
+ * `input.finishTime`, and a message. Only what GraphQL itself refuses comes alone, such as a malformed time. Times may have
+ * any offset, for example `2026-12-01T09:00:00+08:00`.
+ */
+export type CreateMaintenanceInput = {
+  /** Whom to contact about it (联系人). Not blank, at most 1,000 characters. */
+  readonly contact: Scalars['String']['input'];
+  /** What is to be repaired (描述). Not blank, at most 10,000 characters. */
+  readonly description: Scalars['String']['input'];
+  /** When the requested period ends (结束时间). Later than `startTime`. */
+  readonly finishTime: Scalars['DateTime']['input'];
+  /** Names of pictures that the app uploaded through the vendor's SDK (文件名): at most 20, each not blank and of at most 256 characters. */
+  readonly pictureFilenames?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
+  /** The command API's id of the residence (住宅ID). */
+  readonly residenceId: Scalars['ID']['input'];
+  /** When the requested period begins (开始时间). */
+  readonly startTime: Scalars['DateTime']['input'];
+};
+
+/** The answer to `createMaintenance`. */
+export type CreateMaintenancePayload = {
+  readonly __typename?: 'CreateMaintenancePayload';
+  /** `Maintenance.id` of the new request. It is there even where reading `maintenance` back fails. */
+  readonly id: Scalars['ID']['output'];
+  /** The new request, read back from the command API. Null, without an error, where the command API does not show it yet. */
+  readonly maintenance?: Maybe<Maintenance>;
+};
+
+/** Why one id of `deleteMaintenances` was not, or may not have been, deleted. */
+export type DeleteMaintenanceFailure = {
+  readonly __typename?: 'DeleteMaintenanceFailure';
+  /** The kind of failure. */
+  readonly code: DeleteMaintenanceFailureCode;
+  /** The `Maintenance.id` in question. */
+  readonly id: Scalars['ID']['output'];
+  /** What went wrong, for a developer to read. */
+  readonly message: Scalars['String']['output'];
+  /** What is known of the write. */
+  readonly outcome: WriteOutcome;
+};
+
+/**
+ * All error codes. The values of this enum are the codes of a failed command, in `failures` or in `extensions.code` of an error.
+ * A request that is refused before any command is sent has `UNAUTHENTICATED` or one of these codes, which `failures` never has:
+ *
+ * - `BAD_USER_INPUT`: arguments are wrong, as `extensions.arguments` or the message says; or the operation asks for too much.
+ * - `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `OPERATION_RESOLUTION_FAILURE`: the document does not fit the schema.
+ * - `PERSISTED_QUERY_NOT_SUPPORTED`: there is a hash in place of a query.
+ * - `BAD_REQUEST`, `NOT_FOUND`: it is no GraphQL request.
+ * - `OVERLOADED`: there are more requests than can be served. Try again after `Retry-After`.
+ * - `ROUTER_UNAUTHENTICATED`: it did not come through the router.
+ */
+export type DeleteMaintenanceFailureCode =
+  /** The command API refused the command. Its own code, if it gave a short one, is in `extensions.upstreamCode`. */
+  | 'COMMAND_REJECTED'
+  /** The command API does not allow this command to the caller. */
+  | 'FORBIDDEN'
+  /** A fault of this subgraph. Tell its owners the `errorId`, which is in `extensions` or in `message`. */
+  | 'INTERNAL_SERVER_ERROR'
+  /** There is no usable `Authorization: Bearer <token>`, or the command API does not accept the token. Get a new one. */
+  | 'UNAUTHENTICATED'
+  /** The command API sent an invalid reply. Tell the owners of this subgraph. */
+  | 'UPSTREAM_INVALID_RESPONSE'
+  /** The command API did not answer in time. Try a read again later. */
+  | 'UPSTREAM_TIMEOUT'
+  /** The command API was not reached or could not answer, or there was no room for the command. Try a read again later. */
+  | 'UPSTREAM_UNAVAILABLE';
+
+/** The answer to `deleteMaintenance`. */
+export type DeleteMaintenancePayload = {
+  readonly __typename?: 'DeleteMaintenancePayload';
+  /** `Maintenance.id` of the deleted request. */
+  readonly id: Scalars['ID']['output'];
+  /** The residence that it belonged to (住宅), to read what is left. */
+  readonly residence?: Maybe<Residence>;
+};
+
+/** The answer to `deleteMaintenances`. */
+export type DeleteMaintenancesPayload = {
+  readonly __typename?: 'DeleteMaintenancesPayload';
+  /** The ids of all residences whose command succeeded. Whether each of them existed before, the command API does not say. */
+  readonly deletedIds: ReadonlyArray<Scalars['ID']['output']>;
+  /** One entry for each id whose residence's command failed. */
+  readonly failures: ReadonlyArray<DeleteMaintenanceFailure>;
+};
+
+/**
+ * A repair request that a resident filed for a residence (报修).
+ *
+ * It comes from the vendor's command API (报修管理API) and needs the caller's `Authorization: Bearer <token>` (访问令牌).
+ * Times are in UTC with whole seconds. A field is null where the command API has nothing or fails; then an error has a code
+ * in `extensions.code`, which `DeleteMaintenanceFailureCode` explains.
+ */
+export type Maintenance = {
+  readonly __typename?: 'Maintenance';
+  /** Whom to contact about it, as the resident wrote it: a name, a telephone number or both (联系人). */
+  readonly contact?: Maybe<Scalars['String']['output']>;
+  /** When the request was filed (创建时间). */
+  readonly createdTime?: Maybe<Scalars['DateTime']['output']>;
+  /** What is to be repaired, in the resident's own words (描述). */
+  readonly description?: Maybe<Scalars['String']['output']>;
+  /** What the property management answered (反馈). Null or empty before anyone did. */
+  readonly feedback?: Maybe<Scalars['String']['output']>;
+  /** When the requested period ends (结束时间). */
+  readonly finishTime?: Maybe<Scalars['DateTime']['output']>;
+  /**
+   * The id of the request in the supergraph: `<residence id>:<maintenance id>` (住宅ID, 报修ID), in each part `%` written
+   * `%25` and `:` written `%3A`. For example `r31adc223cc4b3bedb6bd4742dedcfa52:m31adc223cc4b3bedb6bd4742dedcfa52`.
+   */
+  readonly id: Scalars['ID']['output'];
+  /** The command API's own id of the request (报修ID). It is unique only together with the residence. */
+  readonly maintenanceId: Scalars['ID']['output'];
+  /** The addresses of the pictures that came with the request (报修图片地址). */
+  readonly pictureUrls?: Maybe<ReadonlyArray<Scalars['String']['output']>>;
+  /** The residence that the request belongs to (住宅). */
+  readonly residence?: Maybe<Residence>;
+  /** When the requested period begins (开始时间). */
+  readonly startTime?: Maybe<Scalars['DateTime']['output']>;
+  /** How far the request has come (状态). */
+  readonly state?: Maybe<MaintenanceState>;
+};
+
+/** An order of repair requests. Requests without the time in question come last in either direction. */
+export type MaintenanceOrder =
+  /** By the time of filing (创建时间), the oldest first. */
+  | 'CREATED_TIME_ASC'
+  /** By the time of filing (创建时间), the newest first. */
+  | 'CREATED_TIME_DESC'
+  /** By the beginning of the requested period (开始时间), the earliest first. */
+  | 'START_TIME_ASC'
+  /** By the beginning of the requested period (开始时间), the latest first. */
+  | 'START_TIME_DESC';
+
+/** How far a repair request has come (状态). */
+export type MaintenanceState =
+  /** Closed, with or without any work done (已关闭). */
+  | 'CLOSED'
+  /** The work is done (已完成). */
+  | 'COMPLETED'
+  /** Confirmed and being worked on (进行中). */
+  | 'IN_PROGRESS'
+  /** Filed, and not yet confirmed by the property management (待确认). */
+  | 'WAIT_FOR_CONFIRMATION';
+
+export type Mutation = {
+  readonly __typename?: 'Mutation';
+  /** Files a repair request (创建报修信息). */
+  readonly createMaintenance?: Maybe<CreateMaintenancePayload>;
+  /**
+   * Deletes one repair request (删除报修信息). For a request that does not exist, the command API decides: success or
+   * `COMMAND_REJECTED`.
+   */
+  readonly deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
+  /**
+   * Deletes repair requests of several residences (批量删除报修信息). The requests of one residence succeed or fail together,
+   * independently of other residences. A failure is data. One malformed id, or a token that no residence accepts, is an error.
+   */
+  readonly deleteMaintenances?: Maybe<DeleteMaintenancesPayload>;
+};
+
+
+export type MutationCreateMaintenanceArgs = {
+  input: CreateMaintenanceInput;
+};
+
+
+export type MutationDeleteMaintenanceArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationDeleteMaintenancesArgs = {
+  ids: ReadonlyArray<Scalars['ID']['input']>;
+};
+
+export type Query = {
+  readonly __typename?: 'Query';
+  /** One repair request (获取报修信息). Null, without an error, where it does not exist. */
+  readonly maintenance?: Maybe<Maintenance>;
+  /** The repair requests of one residence (获取报修列表). The command API has no list across residences. */
+  readonly maintenances?: Maybe<ReadonlyArray<Maintenance>>;
+};
+
+
+export type QueryMaintenanceArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryMaintenancesArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  offset?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<MaintenanceOrder>;
+  residenceId: Scalars['ID']['input'];
+  states?: InputMaybe<ReadonlyArray<MaintenanceState>>;
+};
+
+/** A residence (住宅). */
+export type Residence = {
+  readonly __typename?: 'Residence';
+  /** The id of the residence (住宅ID). */
+  readonly id: Scalars['ID']['output'];
+  /** The repair requests of this residence (获取报修列表). */
+  readonly maintenances?: Maybe<ReadonlyArray<Maintenance>>;
+};
+
+
+/** A residence (住宅). */
+export type ResidenceMaintenancesArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  offset?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<MaintenanceOrder>;
+  states?: InputMaybe<ReadonlyArray<MaintenanceState>>;
+};
+
+/**
+ * What is known of a write that failed. An error of a mutation has it in `extensions.outcome`. A mutation sends each command
+ * once, and never repeats a command that may have arrived.
+ */
+export type WriteOutcome =
+  /** It certainly did not reach the command API, and did not happen. */
+  | 'NOT_SENT'
+  /** The command API refused it, and it did not happen. */
+  | 'REJECTED'
+  /** It may have happened: no usable answer came back. Read before you try again. */
+  | 'UNKNOWN';
