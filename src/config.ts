@@ -25,10 +25,8 @@ export function checked<T>(parse: (text: string) => T | undefined, fault: string
 
 function wholeNumber(least: number, most: number) {
   const isWithin = (text: string) => /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most;
-  return checked(
-    (text) => (isWithin(text) ? Number(text) : undefined),
-    `must be a whole number from ${least} to ${most}`,
-  );
+  const fault = `must be a whole number from ${least} to ${most}`;
+  return checked((text) => (isWithin(text) ? Number(text) : undefined), fault);
 }
 
 function oneOf(...choices: readonly string[]) {
@@ -79,12 +77,7 @@ const VARIABLES = {
 export type Config = Readonly<ReturnType<typeof loadConfig>>;
 
 /** Lists every fault of an environment, one per line. Never repeats a value, which could be a misplaced secret. */
-export class ConfigError extends Error {
-  constructor(faults: readonly string[]) {
-    super(`Invalid environment:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
-    this.name = 'ConfigError';
-  }
-}
+export class ConfigError extends Error {}
 
 /** Reads the configuration: each variable under its own name. Throws a `ConfigError` that lists every fault. */
 export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
@@ -104,12 +97,6 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
       value && value.length < SECRET_LENGTH ? `${name} is shorter than ${SECRET_LENGTH} characters` : [],
     ),
   };
-}
-
-/** Returns the address and port of an origin. */
-export function readEndpoint(origin: string): { address: string; port: number } {
-  const { protocol, hostname, port } = new URL(origin);
-  return { address: hostname, port: Number(port) || (protocol === 'https:' ? 443 : 80) };
 }
 
 /** Returns the faults of variables that contradict each other. */
@@ -139,7 +126,7 @@ export function readVariables<S>(
     reporter({ errors, env }) {
       const found = Object.entries(errors).map(([name, error]) => `${name} ${(error as Error | undefined)?.message}`);
       const faults = [...found, ...checkMore(env as Valid)];
-      if (faults.length > 0) throw new ConfigError(faults);
+      if (faults.length > 0) throw new ConfigError(['Invalid environment:', ...faults].join('\n  '));
     },
   });
 }

@@ -15,12 +15,13 @@ try {
   exitOnCrash(logger);
   for (const warning of config.warnings) logger.warn(warning);
   const flushSpans = config.tracing ? await startTracing(config.OTEL_SERVICE_NAME, logger) : undefined;
-  const server = await createServer({ config, logger });
+  const starting = createServer({ config, logger });
   stopOnSignal(async () => {
-    await server.stop();
+    await (await starting).stop();
     await flushSpans?.();
   }, logger);
-  logger.info({ commandApiUrl: config.COMMAND_API_URL, metricsPort: server.metricsPort, url: server.url }, 'ready');
+  const { url, metricsPort } = await starting;
+  logger.info({ commandApiUrl: config.COMMAND_API_URL, metricsPort, url }, 'ready');
 } catch (error) {
   console.error(explainStartFailure(error) ?? error);
   process.exit(1);

@@ -41,5 +41,5 @@ export function createMemory(limit = Math.floor(getHeapStatistics().heap_size_li
     return { reserve, hold, close: () => hold(-own) };
   }
 
-  return { open, state: () => ({ held, limit, refused }) };
+  return { open, limit, state: () => ({ held, refused }) };
 }

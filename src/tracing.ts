@@ -4,19 +4,8 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  context,
-  DiagConsoleLogger,
-  DiagLogLevel,
-  diag,
-  propagation,
-  ROOT_CONTEXT,
-  type Span,
-  type SpanOptions,
-  SpanStatusCode,
-  type Tracer,
-  trace,
-} from '@opentelemetry/api';
+import type { Span, SpanOptions, Tracer } from '@opentelemetry/api';
+import { context, DiagLogLevel, diag, propagation, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { SERVICE, VERSION } from './version.ts';
 
@@ -72,7 +61,7 @@ export async function startTracing(serviceName: string, logger: Logger): Promise
   tracer = trace.getTracer(SERVICE, VERSION);
   // The SDK's own message may quote the collector's response.
   const fail = () => logger.warn('spans could not be exported');
-  const quiet = Object.assign(new DiagConsoleLogger(), { error: fail });
+  const quiet = { error: fail, warn: fail, info: fail, debug: fail, verbose: fail };
   diag.setLogger(quiet, { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
   return () => Promise.race([sdk.shutdown().catch(fail), delay(FLUSH_MS)]);
 }

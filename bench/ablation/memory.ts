@@ -5,6 +5,7 @@ export function createMemory() {
   const refused = { request: 0, command: 0, reply: 0, answer: 0 };
   return {
     open: () => ({ reserve: () => true, hold: () => {}, close: () => {} }),
-    state: () => ({ held: 0, limit: 0, refused }),
+    limit: 0,
+    state: () => ({ held: 0, refused }),
   };
 }

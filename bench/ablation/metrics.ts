@@ -4,7 +4,6 @@ const nothing = () => {};
 export const createMetrics = () => ({
   contentType: 'text/plain',
   active: { set: nothing },
-  refused: { inc: nothing },
   write: async () => '',
   requestEnded: nothing,
   operationEnded: nothing,

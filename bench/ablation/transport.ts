@@ -15,5 +15,5 @@ export function createTransport() {
     const bytes = await body.bytes();
     return { status: statusCode, chunks: [bytes], bytes: 0 };
   }
-  return { send, close: () => pool.close() };
+  return { send, endpoint: {}, close: () => pool.close() };
 }

@@ -9,7 +9,7 @@ import { urlToHttpOptions } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import got, { type RequestError } from 'got';
-import { type Config, readEndpoint } from '../config.ts';
+import type { Config } from '../config.ts';
 import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
 import { type Command, startAttempt } from './command.ts';
@@ -70,11 +70,10 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   const [kept, single] = [new Agent({ keepAlive: true }), new Agent()];
   // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot disable the verification of certificates.
   const target = { ...urlToHttpOptions(url), method: 'POST', rejectUnauthorized: true };
-  const { address, port } = readEndpoint(COMMAND_API_URL);
   const endpoint = {
     'http.request.method': 'POST',
-    'server.address': address,
-    'server.port': port,
+    'server.address': url.hostname,
+    'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
     'url.full': url.href,
   };
   let budget = BUDGET.start;

@@ -44,7 +44,6 @@ const BACKLOG = 4096;
 const SPAN_ATTRIBUTES = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' };
 // Connections to METRICS_PORT. Further connections are closed.
 const SCRAPERS = 50;
-const PROBES: readonly unknown[] = ['/health/live', '/health/ready'];
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -70,35 +69,23 @@ export async function startHost<T extends BaseContext>(
   /** Refuses requests without the secret or without room, before reading the body. */
   async function admit(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const { url } = request.routeOptions;
-    const isProbe = PROBES.includes(url);
-    if (!isProbe && !isFromRouter(request)) {
+    if (url?.startsWith('/health/')) return undefined;
+    if (!isFromRouter(request)) {
       // Logged at debug level: an unauthenticated client could flood the log. A metric counts these requests.
       logger.debug('refused a request without the router secret');
       return refuse(reply, 401, 'ROUTER_UNAUTHENTICATED', 'Send requests through the router.');
     }
-    if (!isProbe && url !== '/metrics') {
-      const share = memory.open();
-      const hasRoom = inFlight < config.MAX_REQUESTS_IN_FLIGHT && share.reserve(sizeOf(request), 'request');
-      if (!hasRoom) return refuseOverload(reply);
-      request.share = share;
-      metrics.active.set(++inFlight);
-      reply.raw.once('close', () => {
-        metrics.active.set(--inFlight);
-        void Promise.allSettled([request.answered]).then(share.close);
-      });
-    }
+    if (url === '/metrics') return undefined;
+    const share = memory.open();
+    const hasRoom = inFlight < config.MAX_REQUESTS_IN_FLIGHT && share.reserve(sizeOf(request), 'request');
+    if (!hasRoom) return refuseOverload(reply);
+    request.share = share;
+    metrics.active.set(++inFlight);
+    reply.raw.once('close', () => {
+      metrics.active.set(--inFlight);
+      void Promise.allSettled([request.answered]).then(share.close);
+    });
     return undefined;
-  }
-
-  /** Admits only /metrics. METRICS_PORT needs no secret: network policy decides who reaches it. */
-  async function admitScrape({ routeOptions }: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-    if (routeOptions.url === '/metrics') return undefined;
-    return reply.code(404).header('connection', 'close').send(refusal(404, 'NOT_FOUND'));
-  }
-
-  function refuse(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
-    metrics.refused.inc({ code });
-    return reply.code(status).send(refusal(status, code, message));
   }
 
   async function refuseOverload(reply: FastifyReply): Promise<FastifyReply> {
@@ -112,11 +99,11 @@ export async function startHost<T extends BaseContext>(
     // Node reports an invalid Host header or path with this code and without a status.
     const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
     if (status === 503) return refuseOverload(reply);
-    return reply.code(status).send(status < 500 ? refusal(status) : { errors: [maskError(error, logger)] });
+    return status < 500 ? refuse(reply, status) : reply.code(status).send({ errors: [maskError(error, logger)] });
   }
 
-  /** Creates the app of one port: admits requests first, answers in JSON, closes slow and silent connections. */
-  function createApp(onRequest: typeof admit): FastifyInstance {
+  /** Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections. */
+  function createApp(): FastifyInstance {
     const app = fastify({
       ...SERVER_OPTIONS,
       bodyLimit: LIMITS.bodyBytes,
@@ -128,10 +115,10 @@ export async function startHost<T extends BaseContext>(
     app.addHook('onRequest', async (request, reply) => {
       const start = performance.now();
       reply.raw.once('close', () => metrics.requestEnded(request, reply.raw, (performance.now() - start) / 1000));
-      return onRequest(request, reply);
     });
     app.setErrorHandler(answerHttpError);
-    app.setNotFoundHandler((_, reply) => reply.code(404).send(refusal(404, 'NOT_FOUND')));
+    app.removeAllContentTypeParsers();
+    app.setNotFoundHandler((_, reply) => refuse(reply.header('connection', 'close'), 404, 'NOT_FOUND'));
     app.addHook('onSend', async ({ id }, reply) => {
       reply.header('x-request-id', id);
       // No response may be cached. Apollo would allow it for persisted queries.
@@ -142,7 +129,8 @@ export async function startHost<T extends BaseContext>(
     return app;
   }
 
-  const app = createApp(admit);
+  const app = createApp();
+  app.addHook('onRequest', admit);
   acceptJsonBodies(app);
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'stopping' }));
@@ -168,13 +156,13 @@ export async function startHost<T extends BaseContext>(
     },
   });
   extend(app);
-  const metricsApp = config.METRICS_PORT === undefined ? app : createApp(admitScrape);
+  const metricsApp = config.METRICS_PORT === undefined ? app : createApp();
   metricsApp.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.write()));
-  await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
   if (config.METRICS_PORT !== undefined) {
     metricsApp.server.maxConnections = SCRAPERS;
     await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT });
   }
+  await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
 
   const { address, family, port } = app.server.address() as AddressInfo;
 
@@ -188,9 +176,8 @@ export async function startHost<T extends BaseContext>(
       ready = false;
       await delay(config.DRAIN_DELAY_MS);
       // Cut off responses that take longer than an operation may take.
-      const cut = setTimeout(() => app.server.closeAllConnections(), config.OPERATION_TIMEOUT_MS + GRACE_MS);
+      setTimeout(() => app.server.closeAllConnections(), config.OPERATION_TIMEOUT_MS + GRACE_MS).unref();
       await app.close();
-      clearTimeout(cut);
       // Wait for writes whose callers have disconnected. Fastify does not wait for them.
       await Promise.allSettled(underWay);
       metricsApp.server.closeAllConnections();
@@ -205,7 +192,7 @@ function sizeOf({ headers }: FastifyRequest): number {
   return Math.min(Number(headers['content-length'] ?? 0), LIMITS.bodyBytes);
 }
 
-/** Returns the body of an HTTP error. By default, the message only repeats the status. */
-function refusal(status: number, code = 'BAD_REQUEST', message = `${STATUS_CODES[status]}.`) {
-  return { errors: [{ message, extensions: { code } }] };
+/** Answers with an HTTP error. By default, the message only repeats the status. */
+function refuse(reply: FastifyReply, status: number, code = 'BAD_REQUEST', message = `${STATUS_CODES[status]}.`) {
+  return reply.code(status).send({ errors: [{ message, extensions: { code } }] });
 }

@@ -4,12 +4,12 @@
  */
 import type { ServerResponse } from 'node:http';
 import { getHeapStatistics } from 'node:v8';
+import type { Attributes } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Admission, BREAKER_STATES } from '../command-api/admission.ts';
 import { COMMANDS, type Command } from '../command-api/command.ts';
 import { describeFlaw, FLAWS } from '../command-api/errors.ts';
-import { type Config, readEndpoint } from '../config.ts';
 import { codeOf, OUTCOMES } from '../graphql/errors.ts';
 import type { Memory } from '../memory.ts';
 import { SERVICE, VERSION } from '../version.ts';
@@ -21,7 +21,7 @@ const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates the metrics of one server. `state` returns the current state of admission. */
-export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['state'], memory: Memory) {
+export function createMetrics(endpoint: Attributes, state: Admission['state'], memory: Memory) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const define = (name: string, help: string, labels: string) => {
@@ -38,7 +38,6 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
     'http_request_method http_route http_response_status_code url_scheme',
   );
   const active = gauge('http_server_active_requests', 'Requests in flight.');
-  const refused = counter('maintenance_requests_refused_total', 'Requests refused before their body was read.', 'code');
   const operations = counter(
     'maintenance_operations_total',
     'Operations by their most serious code.',
@@ -56,17 +55,15 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
   const inFlight = gauge('maintenance_commands_in_flight', 'Commands in flight.');
   const queued = gauge('maintenance_commands_queued', 'Commands waiting in the queue.');
   const memoryHeld = gauge('maintenance_memory_held_bytes', 'Memory of operations in flight.');
-  const memoryLimit = gauge('maintenance_memory_limit_bytes', 'Limit of maintenance_memory_held_bytes.');
   const memoryRefused = counter('maintenance_memory_refused_total', 'Refusals for lack of memory.', 'stage');
-  const heapLimit = gauge('nodejs_heap_size_limit_bytes', 'Heap limit of V8.');
   const breaker = gauge('maintenance_breaker_state', '1 for the current state of the circuit breaker.', 'state');
 
   const version = { service_name: SERVICE, service_version: VERSION };
   gauge('target_info', 'Running version.', 'service_name service_version').set(version, 1);
-  heapLimit.set(getHeapStatistics().heap_size_limit);
+  gauge('nodejs_heap_size_limit_bytes', 'Heap limit of V8.').set(getHeapStatistics().heap_size_limit);
+  gauge('maintenance_memory_limit_bytes', 'Limit of maintenance_memory_held_bytes.').set(memory.limit);
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
-  for (const code of ['OVERLOADED', 'ROUTER_UNAUTHENTICATED']) refused.inc({ code }, 0);
-  for (const http_response_status_code of [500, 503])
+  for (const http_response_status_code of [401, 500, 503])
     requests.zero({
       http_request_method: 'POST',
       http_route: '/graphql',
@@ -74,19 +71,17 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
       url_scheme: 'http',
     });
   for (const code of OUTCOMES) {
-    for (const graphql_operation_type of ['query', 'mutation']) operations.inc({ graphql_operation_type, code }, 0);
+    for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
     for (const command of COMMANDS) commands.inc({ command, outcome: code }, 0);
   }
-  operations.inc({ graphql_operation_type: 'unknown', code: 'INTERNAL_SERVER_ERROR' }, 0);
   for (const command of COMMANDS) for (const flaw of FLAWS) invalid.inc({ command, ...describeFlaw(flaw) }, 0);
 
-  const { address: server_address, port: server_port } = readEndpoint(COMMAND_API_URL);
+  const [server_address, server_port] = [String(endpoint['server.address']), Number(endpoint['server.port'])];
   const upstream = { http_request_method: 'POST', server_address, server_port };
 
   return {
     contentType: registry.contentType,
     active,
-    refused,
 
     /** Returns all metrics in Prometheus' text format. */
     async write(): Promise<string> {
@@ -94,11 +89,10 @@ export function createMetrics({ COMMAND_API_URL }: Config, state: Admission['sta
       inFlight.set(now.inFlight);
       queued.set(now.queued);
       for (const state of BREAKER_STATES) breaker.set({ state }, Number(state === now.breaker));
-      const { held, limit, refused: outOfMemory } = memory.state();
+      const { held, refused } = memory.state();
       memoryHeld.set(held);
-      memoryLimit.set(limit);
       memoryRefused.reset();
-      for (const [stage, count] of Object.entries(outOfMemory)) memoryRefused.inc({ stage }, count);
+      for (const [stage, count] of Object.entries(refused)) memoryRefused.inc({ stage }, count);
       return registry.metrics();
     },
 

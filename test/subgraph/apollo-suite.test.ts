@@ -62,7 +62,7 @@ describe('the HTTP host', () => {
   const config = loadConfig({ ...local, ALLOW_NO_ROUTER_SECRET: 'true' });
   const logger = createLogger('silent');
   const memory = createMemory();
-  const metrics = createMetrics(config, () => ({ inFlight: 0, queued: 0, breaker: 'closed' }), memory);
+  const metrics = createMetrics({}, () => ({ inFlight: 0, queued: 0, breaker: 'closed' }), memory);
 
   defineIntegrationTestSuite(async (options, { context } = {}) => {
     const apollo = new ApolloServer(options);
