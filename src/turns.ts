@@ -6,19 +6,31 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 /** Bytes to process in one turn. More bytes at once are processed alone in a turn. */
 const TURN_BYTES = 50_000;
 
-// Each kind waits in FIFO order. The first of each kind take turns, so that none waits forever.
-const queues = { answer: Promise.resolve(), reply: Promise.resolve(), request: Promise.resolve() };
-let turn = Promise.resolve();
+type Work = { readonly bytes: number; readonly start: () => void };
+
+// Not a chain of promises: it costs 15 % of a list, in garbage collection.
+const waiting = { answer: [] as Work[], reply: [] as Work[], request: [] as Work[] };
+// Another kind goes first in each turn, so that none waits forever.
+const queues = Object.values(waiting);
 let used = 0;
 
-/** Resolves when work of this size may start: in this turn if there is room, otherwise in a later turn. */
-export function turnFor(kind: keyof typeof queues, bytes: number): Promise<void> {
-  queues[kind] = queues[kind].then(async () => {
-    while (used > 0 && used + bytes > TURN_BYTES) await turn;
-    if (used === 0) turn = endTurn();
-    used += Math.max(1, bytes);
-  });
-  return queues[kind];
+/** Resolves when work of this size may start: in this turn if there is room, otherwise in a later turn, in FIFO order. */
+export function turnFor(kind: keyof typeof waiting, bytes: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  waiting[kind].push({ bytes: Math.max(1, bytes), start: resolve });
+  startWork();
+  return promise;
+}
+
+function startWork(): void {
+  for (const queue of queues) {
+    for (let [next] = queue; next && (used === 0 || used + next.bytes <= TURN_BYTES); [next] = queue) {
+      if (used === 0) void endTurn();
+      used += next.bytes;
+      queue.shift();
+      next.start();
+    }
+  }
 }
 
 /** Begins a new turn after two rounds of the event loop: then sockets and timers have run, whatever its phase is now. */
@@ -26,4 +38,6 @@ async function endTurn(): Promise<void> {
   await nextTurn();
   await nextTurn();
   used = 0;
+  queues.push(...queues.splice(0, 1));
+  startWork();
 }

@@ -45,10 +45,7 @@ const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
  * This process has no more sockets, files, ports or buffers. That is our fault and says nothing about the command API.
  */
 const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
-/**
- * A timer that is this late shows a blocked event loop. Attempts that time out within the next 100 ms do not count for
- * the breaker.
- */
+/** A timeout that is this late shows a blocked event loop. It does not count for the breaker. */
 const LATE_MS = 100;
 const inflate = promisify(gunzip);
 /** Failures that may pass. */
@@ -77,14 +74,6 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     'url.full': url.href,
   };
   let budget = BUDGET.start;
-  let heldUpAt = Number.NEGATIVE_INFINITY;
-  let lookedAt = performance.now();
-  // Timers run in the order of their due times. So after a block, this timer runs before most timeouts of attempts.
-  const watch = setInterval(() => {
-    const now = performance.now();
-    if (now - lookedAt > 2 * LATE_MS) heldUpAt = now;
-    lookedAt = now;
-  }, LATE_MS).unref();
 
   const client = got.extend({
     method: 'POST',
@@ -142,6 +131,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
    */
   async function attempt(command: Command, request: () => http.ClientRequest, share: Share, signal: AbortSignal) {
     const endAttempt = startAttempt(command);
+    const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
     const stream = client.stream(url, { request });
     // An error may also come after the end of the reply.
     stream.on('error', () => {});
@@ -175,7 +165,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       // Whether bytes of the command may have left: the connection was established.
       const sent = stream.timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
       if (thrown instanceof CommandApiError) error = thrown;
-      else error = signal.aborted ? abandoned(signal, { sent }) : explain(thrown as RequestError, sent);
+      else error = signal.aborted ? abandoned(signal, { sent }) : explain(thrown as RequestError, sent, dueAt);
       share.hold(-bytes);
       [chunks, bytes] = [[], 0];
     }
@@ -189,7 +179,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     return { status, chunks, bytes, retryAfter: headers['retry-after'], error, isStale };
   }
 
-  function explain({ name, cause, code: own }: RequestError, sent: boolean): CommandApiError {
+  function explain({ name, cause, code: own }: RequestError, sent: boolean, dueAt: number): CommandApiError {
     // got wraps an error that happened while reading the body.
     const code = String((cause as NodeJS.ErrnoException | undefined)?.code ?? own);
     if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
@@ -197,9 +187,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     if (/^(HPE_|Z_)/.test(code) && code !== 'Z_BUF_ERROR')
       return new CommandApiError('invalid', { detail: code, flaw: 'bytes' });
     if (name === 'TimeoutError') {
-      // If the event loop was blocked, the reply may already have arrived. Such a timeout says nothing about the
-      // command API.
-      const inconclusive = performance.now() - heldUpAt < LATE_MS;
+      // The event loop was blocked, so the reply may already have arrived.
+      const inconclusive = performance.now() - dueAt > LATE_MS;
       return new CommandApiError('timeout', { detail: code, sent, inconclusive });
     }
     const isOurs = EXHAUSTED.includes(code);
@@ -232,7 +221,6 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     /** Attributes of the command API, by OpenTelemetry's conventions for HTTP client spans. */
     endpoint,
     close() {
-      clearInterval(watch);
       kept.destroy();
     },
   };

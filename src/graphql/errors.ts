@@ -14,13 +14,17 @@ import { LIMITS } from './limits.ts';
  * A refusal before any command is sent, or because the response would be too large. The client receives the message,
  * which never repeats a value, and the extensions.
  */
-export class Refusal extends GraphQLError {
+export class Refusal extends Error {
+  /** graphql copies them to the error of the field. */
+  readonly extensions: Record<string, unknown>;
+
   constructor(code: 'UNAUTHENTICATED' | 'BAD_USER_INPUT' | 'UPSTREAM_UNAVAILABLE', message: string, faults?: object[]) {
     // Skip the stack: an operation may have a thousand refusals, and a refusal's stack is never logged.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
-    super(message, { extensions: { code, arguments: faults } });
+    super(message);
     Error.stackTraceLimit = stackTraceLimit;
+    this.extensions = { code, arguments: faults };
   }
 }
 
