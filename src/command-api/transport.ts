@@ -135,6 +135,11 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     const stream = client.stream(url, { request });
     // An error may also come after the end of the reply.
     stream.on('error', () => {});
+    // Node leaves the socket of a 101 to its listeners, and got has one.
+    stream.once('upgrade', (_, socket) => {
+      socket.destroy();
+      stream.destroy(Object.assign(new Error('upgrade'), { code: 'HPE_UPGRADE' }));
+    });
     using _ = addAbortListener(signal, () => stream.destroy());
     stream.end();
     let chunks: Uint8Array[] = [];
@@ -165,7 +170,10 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       // Whether bytes of the command may have left: the connection was established.
       const sent = stream.timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
       if (thrown instanceof CommandApiError) error = thrown;
-      else error = signal.aborted ? abandoned(signal, { sent }) : explain(thrown as RequestError, sent, dueAt);
+      else if (signal.aborted) error = abandoned(signal, { sent });
+      else if ('code' in (thrown as Error)) error = explain(thrown as RequestError, sent, dueAt);
+      // A fault of ours.
+      else throw thrown;
       share.hold(-bytes);
       [chunks, bytes] = [[], 0];
     }

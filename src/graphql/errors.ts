@@ -15,7 +15,7 @@ import { LIMITS } from './limits.ts';
  * which never repeats a value, and the extensions.
  */
 export class Refusal extends Error {
-  /** graphql copies them to the error of the field. */
+  /** graphql takes them for the error of the field. */
   readonly extensions: Record<string, unknown>;
 
   constructor(code: 'UNAUTHENTICATED' | 'BAD_USER_INPUT' | 'UPSTREAM_UNAVAILABLE', message: string, faults?: object[]) {

@@ -90,8 +90,11 @@ describe('a body', () => {
   });
 });
 
-it('a malformed Host is refused', async () => {
-  expectRefusal(await send(request([POST, 'host: a b', ...CREDENTIALS, JSON_TYPE, CLOSE], BODY)), 400);
+it.each([
+  ['a malformed Host', request([POST, 'host: a b', ...CREDENTIALS, JSON_TYPE, CLOSE], BODY), 400],
+  ['a chunked body of 1.25 MB without an end', post([CLOSE, CHUNKED], chunk('x'.repeat(65_536)).repeat(20)), 413],
+])('%s is refused', async (_, bytes, status) => {
+  expectRefusal(await send(bytes), status);
 });
 
 it('a client that leaves in the middle of its body sends no command', async () => {

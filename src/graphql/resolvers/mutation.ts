@@ -32,8 +32,9 @@ export const Mutation: MutationResolvers = {
       // entity.
       const { bytes, members } = selectedBeneath(info);
       const idFields = (members.get('deletedIds') ?? 0) + (members.get('id') ?? 0);
-      for (const id of ids.slice(0, LIMITS.ids))
-        context.answer.charge(COSTS.entity + bytes + costOfText('id', id) * idFields, info.path);
+      let cost = 0;
+      for (const id of ids.slice(0, LIMITS.ids)) cost += COSTS.entity + bytes + costOfText('id', id) * idFields;
+      context.answer.charge(cost, info.path);
       const deletions = await deleteMaintenances(caller, toKeys(ids));
       return {
         deletedIds: deletions.flatMap(({ id, error }) => (error ? [] : id)),
