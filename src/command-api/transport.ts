@@ -170,10 +170,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       // Whether bytes of the command may have left: the connection was established.
       const sent = stream.timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
       if (thrown instanceof CommandApiError) error = thrown;
-      else if (signal.aborted) error = abandoned(signal, { sent });
-      else if ('code' in (thrown as Error)) error = explain(thrown as RequestError, sent, dueAt);
-      // A fault of ours.
-      else throw thrown;
+      else error = signal.aborted ? abandoned(signal, { sent }) : explain(thrown as RequestError, sent, dueAt);
       share.hold(-bytes);
       [chunks, bytes] = [[], 0];
     }
@@ -187,7 +184,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     return { status, chunks, bytes, retryAfter: headers['retry-after'], error, isStale };
   }
 
-  function explain({ name, cause, code: own }: RequestError, sent: boolean, dueAt: number): CommandApiError {
+  function explain({ name, cause, code: own = name }: RequestError, sent: boolean, dueAt: number): CommandApiError {
     // got wraps an error that happened while reading the body.
     const code = String((cause as NodeJS.ErrnoException | undefined)?.code ?? own);
     if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
@@ -199,7 +196,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       const inconclusive = performance.now() - dueAt > LATE_MS;
       return new CommandApiError('timeout', { detail: code, sent, inconclusive });
     }
-    const isOurs = EXHAUSTED.includes(code);
+    // A fault in our own code has no code of Node or got.
+    const isOurs = code === name || EXHAUSTED.includes(code);
     return new CommandApiError(isOurs ? 'internal' : 'unavailable', { detail: code, sent, inconclusive: isOurs });
   }
 
