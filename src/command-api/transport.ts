@@ -163,8 +163,9 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
       }
       // Another coding than gzip fails too.
       if (bytes > 0 && (stream.response?.headers['content-encoding'] ?? 'identity') !== 'identity') {
-        chunks = [await inflate(Buffer.concat(chunks), { maxOutputLength: MAX_REPLY_BYTES })];
-        countBytes(Number(chunks[0]?.byteLength) - bytes);
+        const inflated = await inflate(Buffer.concat(chunks), { maxOutputLength: MAX_REPLY_BYTES });
+        countBytes(inflated.byteLength - bytes);
+        chunks = [inflated];
       }
     } catch (thrown) {
       // Whether bytes of the command may have left: the connection was established.

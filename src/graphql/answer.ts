@@ -132,7 +132,6 @@ export function chargeTickets(all: readonly Maintenance[], answer: AnswerBudget,
   const { bytes, members } = selectedBeneath(info);
   // Before the texts are read, because most lists that are too large are refused here.
   const fields = answer.charge(all.length * bytes, info.path);
-  const errorCost = costOfError(info.path);
   let [cost, errors] = [0, 0];
   const tickets = all.map((ticket) => {
     let hidden: Record<string, null> | undefined;
@@ -140,7 +139,7 @@ export function chargeTickets(all: readonly Maintenance[], answer: AnswerBudget,
       const member = ticket[name as keyof Maintenance];
       if (!(member instanceof Error)) cost += count * costOfText(name, member ?? '');
       else if (++errors > LIMITS.memberErrors) hidden = { ...hidden, [name]: null };
-      else cost += count * errorCost;
+      else cost += count * costOfError(info.path);
     }
     return hidden ? { ...ticket, ...hidden } : ticket;
   });

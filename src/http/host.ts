@@ -156,6 +156,7 @@ export async function startHost<T extends BaseContext>(
     },
   });
   extend(app);
+  // Without `admit`: METRICS_PORT needs no secret, because network policy decides who reaches it.
   const metricsApp = config.METRICS_PORT === undefined ? app : createApp();
   metricsApp.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.write()));
   if (config.METRICS_PORT !== undefined) {
