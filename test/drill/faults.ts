@@ -105,7 +105,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     fires: { [BURN]: {} },
     also: TROUBLE,
     begin: ({ upstream }) => upstream.hold(),
-    // An operation takes two seconds, which are 40 s of production.
+    // An operation takes two seconds, which are 24 s of production.
     env: { ATTEMPT_TIMEOUT_MS: '1000', OPERATION_TIMEOUT_MS: '2000' },
     within: '4m',
   },
@@ -123,7 +123,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
   'answers-401': { fires: { MaintenanceUnauthenticated: {} }, also: [REJECTED], begin: fail(401) },
   'answers-403': { fires: { MaintenanceUnauthenticated: {} }, also: [REJECTED], begin: fail(403) },
   'no-token': { fires: { MaintenanceUnauthenticated: {} }, begin: ({ headers }) => delete headers.authorization },
-  // A request takes two seconds, which are 40 s of production.
+  // A request takes two seconds, which are 24 s of production.
   slow: { fires: { [BURN]: { slo: 'latency' } }, within: '5m', also: BURNS, begin: slowDown(2000) },
   'traffic-vanished': { fires: { MaintenanceTrafficVanished: {} }, begin: ({ stopTraffic }) => stopTraffic() },
   'internal-error': {
@@ -151,7 +151,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     begin: ({ crash }) => crash(6),
   },
   overload: {
-    env: { MAX_REQUESTS_IN_FLIGHT: '6' },
+    env: { MAX_REQUESTS_IN_FLIGHT: '4' },
     begin: slowDown(800),
     fires: { [BURN]: { slo: 'requests' } },
     within: '7m',

@@ -20,9 +20,9 @@ const OUTPUT = fileURLToPath(new URL('output', import.meta.url));
 /** Enough traffic for a rate. */
 const TRAFFIC_MS = 5000;
 /** A quarter of an hour of production. The history has the time before. */
-const HEALTHY_MS = 45_000;
+const HEALTHY_MS = 75_000;
 /** Longer than each `fires_within`. */
-const FAULTY_MS = 45_000;
+const FAULTY_MS = 75_000;
 
 const { plot: isPlotted } = readOptions({ plot: { type: 'boolean' } });
 const missing = missingPrograms();

@@ -14,7 +14,7 @@ import { startUpstream, type Upstream } from '../support/upstream.ts';
 import { FACTOR, type Target } from './prometheus.ts';
 
 /** In production. */
-const OPERATIONS_PER_MINUTE = 25;
+const OPERATIONS_PER_MINUTE = 30;
 const VENDOR_MS = 17;
 const [R, FLAT] = [EXAMPLE.residenceId, String(FLATS[1]?.id)];
 

@@ -15,10 +15,10 @@ export const atMost = figure('≤', (value, bound) => value <= bound);
 export const atLeast = figure('≥', (value, bound) => value >= bound);
 export const exactly = figure('=', (value, bound) => value === bound);
 
-/** Prints a table. Returns the number of missed bounds. */
+/** Prints a table, missed bounds last: CI may print only the end of a log. Returns the number of missed bounds. */
 export function printFigures(figures: readonly Figure[]): number {
   const width = Math.max(...figures.map(({ name }) => name.length));
-  for (const { name, value, bound, kept } of figures)
+  for (const { name, value, bound, kept } of figures.toSorted((a, b) => Number(b.kept) - Number(a.kept)))
     console.log(`  ${name.padEnd(width)}${value.padStart(14)}   ${bound.padEnd(14)}${kept ? '' : 'MISSED'}`.trimEnd());
   return figures.filter(({ kept }) => !kept).length;
 }
