@@ -9,7 +9,7 @@ export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 /**
  * Could not talk: not reached, cut off, timed out or overloaded (`timeout`, `unavailable`), or the caller disconnected
  * first (`gone`). Said no: to the token, the caller or the command (`unauthenticated`, `forbidden`, `rejected`). Talked
- * nonsense: an unexpected reply (`invalid`). Our fault: this process has no sockets left (`internal`).
+ * nonsense: an unexpected reply (`invalid`). Our fault: no sockets left, or an error in our code (`internal`).
  */
 export type Reason = 'timeout' | 'unavailable' | 'gone' | Rejection | 'invalid' | 'internal';
 type Rejection = 'unauthenticated' | 'forbidden' | 'rejected';
@@ -90,7 +90,7 @@ export function abandoned({ reason }: AbortSignal, { sent }: { sent: boolean }):
   return new CommandApiError(isOut ? 'timeout' : 'gone', { detail, sent, inconclusive: true });
 }
 
-/** Returns the failure of a command or reply for which this process has no room. */
+/** Returns the failure of a command that queue, breaker or memory refuses, or of a reply without room. */
 export function refused(detail: string, { sent } = { sent: false }): CommandApiError {
   return new CommandApiError('unavailable', { detail, sent, inconclusive: true });
 }

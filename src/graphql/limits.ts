@@ -1,6 +1,6 @@
 /**
- * The limits of one request. Requests of routers stay within them: a few dozen aliased `_entities`, thirty aliased root
- * fields.
+ * The limits of one request. Routers usually stay within them: a few dozen aliased `_entities`, thirty aliased root
+ * fields. docs/for-platform-teams.md has the exceptions.
  */
 import type { BaseContext, GraphQLRequestContext } from '@apollo/server';
 import { ApolloServerErrorCode } from '@apollo/server/errors';

@@ -172,8 +172,8 @@ export type Mutation = {
    */
   deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
   /**
-   * Deletes repair requests of several residences (批量删除报修信息). The requests of one residence succeed or fail together,
-   * independently of other residences. A failure is data. One malformed id, or a token that no residence accepts, is an error.
+   * Deletes repair requests of several residences (批量删除报修信息), with one command per residence. A failed command is data, with the
+   * same outcome for all its requests. One malformed id, or a token that no residence accepts, is an error.
    */
   deleteMaintenances?: Maybe<DeleteMaintenancesPayload>;
 };
@@ -234,7 +234,7 @@ export type ResidenceMaintenancesArgs = {
 };
 
 /**
- * What is known of a write that failed. An error of a mutation has it in `extensions.outcome`. A mutation sends each command
+ * What is known of a write that failed. Its error has it in `extensions.outcome`. A mutation sends each command
  * once, and never repeats a command that may have arrived.
  */
 export type WriteOutcome =
