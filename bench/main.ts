@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { readNames } from '../dev/options.ts';
 import { type Contender, keepOffServerCore, killAll, start } from './contender.ts';
 import { ABLATED, KINDS, type Kind, OURS } from './contenders.ts';
+import type { Load } from './load.ts';
 import { type Burst, loadOf, measure } from './measure.ts';
 import { measureMemory, measureOverload, measureReadiness, measureScaling, soak } from './others.ts';
 import { type Bursts, render, writeReport } from './report.ts';
@@ -28,6 +29,7 @@ execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund'], { st
 process.on('exit', killAll);
 const pinned = keepOffServerCore();
 const upstream = await startUpstream();
+await warmUpLoad();
 const isAll = chosen.length === 0;
 const bursts = await compare(KINDS, isAll ? names : chosen);
 const ablation = isAll || chosen.includes('ablation') ? await compare(ABLATED, ABLATION) : {};
@@ -43,6 +45,15 @@ async function startUpstream(): Promise<Contender> {
 function startKind({ name, args, env }: Kind): Promise<Contender> {
   const COMMAND_API_URL = new URL(upstream.url).origin;
   return start(name, args, { COMMAND_API_URL, ALLOW_NO_ROUTER_SECRET: 'true', DRAIN_DELAY_MS: '0', ...env });
+}
+
+/** Load and command API are slow at first, and the server that they warm up stays up to 10 % slower. It is thrown away. */
+async function warmUpLoad(): Promise<void> {
+  const [kind] = KINDS as readonly [Kind];
+  const [workload] = WORKLOADS as readonly [Workload];
+  const contender = await startKind(kind);
+  await measure(contender, upstream, loadOf(workload, kind, FIRST_WARM_UP_MS) as Load);
+  await contender.stop();
 }
 
 /** Every workload with every contender: each warmed up, then in turns, so that a slow moment of the machine meets all. */
