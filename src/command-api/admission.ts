@@ -49,15 +49,15 @@ function createBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
   // Replaced when the breaker opens or closes, so that results of commands from an earlier period change nothing.
   let period = { openUntil: 0, failures: 0, isProbing: false };
 
-  async function guard(send: () => Promise<Reply>): Promise<Reply> {
+  async function guard(send: (isProbe: boolean) => Promise<Reply>): Promise<Reply> {
     const own = period;
     if (own.isProbing || performance.now() < own.openUntil) throw refused('breaker open');
     own.isProbing = own.openUntil > 0;
     let isWell: boolean | undefined;
     try {
-      const reply = await send();
+      const reply = await send(own.isProbing);
       // Not 500, which a single command may cause, and not 429, which shows that the command API works.
-      isWell = ![502, 503, 504].includes(reply.status);
+      isWell = ![502, 503, 504].includes(reply.status) && !reply.isCutOff;
       return reply;
     } catch (error) {
       // An abandoned command says nothing about the command API.

@@ -45,7 +45,7 @@ export function createCommandApiClient(
     return admission.takeTurn(signal, async () => {
       // Fail while replies to writes exceed the limit of memory.
       reserve(0, 'command');
-      const reply = await admission.guard(() => send(command, param, session, signal));
+      const reply = await admission.guard((isProbe) => send(command, param, session, signal, isProbe));
       try {
         await turnFor('reply', reply.bytes);
         // Skip decoding if no one waits, except for a write, whose reply tells the outcome, and a status without a

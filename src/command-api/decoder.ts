@@ -11,6 +11,8 @@ export interface Reply {
   readonly status: number;
   readonly chunks: readonly Uint8Array[];
   readonly bytes: number;
+  /** Whether only the head of a 5xx arrived. */
+  readonly isCutOff?: boolean;
 }
 
 /** A decoded reply with its flaws. */
@@ -44,7 +46,7 @@ export function decodeReply({ status, chunks }: Reply): unknown {
   const details = { detail: `status ${status}`, upstreamCode: findCode(body) };
   if (status === 401) throw new CommandApiError('unauthenticated', details);
   if (status === 403) throw new CommandApiError('forbidden', details);
-  if (status === 429 || status >= 500) throw new CommandApiError('unavailable', details);
+  if (status === 429 || (status >= 500 && status < 600)) throw new CommandApiError('unavailable', details);
   if (body?.success === false) throw new CommandApiError('rejected', details);
   throw new CommandApiError('invalid', { ...details, flaw: 'envelope' });
 }

@@ -13,7 +13,6 @@ import type { Config } from '../config.ts';
 import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
 import { type Command, startAttempt } from './command.ts';
-import type { Reply } from './decoder.ts';
 import { abandoned, CommandApiError, refused } from './errors.ts';
 
 /** The caller's headers, deadline and signals, for all commands of an operation. */
@@ -88,9 +87,9 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   /**
    * Sends a command. Retries a read after a failure that may pass, and a write only if it was certainly not sent.
    * Returns the last reply, also if only the status of a 401, 403, 429 or 5xx arrived. Throws if no usable reply
-   * arrived. The caller must release the reply's memory.
+   * arrived. The caller must release the reply's memory. A probe makes no pauses: the breaker waits for its result.
    */
-  async function send(command: Command, param: object, session: Session, signal: AbortSignal): Promise<Reply> {
+  async function send(command: Command, param: object, session: Session, signal: AbortSignal, isProbe: boolean) {
     budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
     // Writes need a fresh connection: if the upstream had just closed a kept one, the outcome would be unknown. Retries
     // need one too, because other kept connections may also be closed.
@@ -112,7 +111,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     };
     for (let count = 1; ; count++) {
       const outcome = await attempt(command, request, session.share, signal);
-      const pauseMs = count < MAX_ATTEMPTS ? pauseBeforeRetry(command, outcome, count, session.endsAt) : undefined;
+      const mayRetry = count < MAX_ATTEMPTS && (!isProbe || outcome.isStale);
+      const pauseMs = mayRetry ? pauseBeforeRetry(command, outcome, count, session.endsAt) : undefined;
       if (pauseMs === undefined) {
         if (outcome.error) throw outcome.error;
         return outcome;
@@ -179,10 +179,14 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
     if (error || !stream.writableFinished) stream.destroy();
     const { statusCode: status = 0, headers = {} } = stream.response ?? {};
     endAttempt(error ? { error: error.details.detail } : { status });
-    if (error && decidesAlone(status, error)) error = undefined;
+    let isCutOff = false;
+    if (error && decidesAlone(status, error)) {
+      isCutOff = status >= 500 && error.reason === 'unavailable';
+      error = undefined;
+    }
     // Failed on a kept connection before the head of a reply. Together with a reset, the upstream had probably closed it.
     const isStale = stream.reusedSocket === true && !stream.response;
-    return { status, chunks, bytes, retryAfter: headers['retry-after'], error, isStale };
+    return { status, chunks, bytes, retryAfter: headers['retry-after'], error, isStale, isCutOff };
   }
 
   function explain({ name, cause, code: own = name }: RequestError, sent: boolean, dueAt: number): CommandApiError {

@@ -135,14 +135,16 @@ export function createErrorFormat(logger: Logger) {
             if (!explain(error, cause)) masks.set(error, unforeseen.mask(cause));
           }
         },
-        async willSendResponse({ contextValue: { unforeseen }, source, request, response: { http } }) {
+        async willSendResponse({ contextValue: { unforeseen }, operation, source, request, response: { http } }) {
           unforeseen.log(logger);
-          if (!source || http.status !== 400) return;
+          const isMutation = operation?.operation === 'mutation';
+          if (!isMutation && (!source || http.status !== 400)) return;
+          const [type] = /application\/(graphql-response\+)?json/.exec(request.http?.headers.get('accept') ?? '') ?? [];
+          // Otherwise, Apollo would refuse another `Accept` with 406, even after a mutation has run.
+          if (type || isMutation) http.headers.set('content-type', `${type ?? 'application/json'}; charset=utf-8`);
           // Apollo answers 400 if a document does not parse or validate. GraphQL over HTTP requires 200 for
           // application/json.
-          const [type] = /application\/(graphql-response\+)?json/.exec(request.http?.headers.get('accept') ?? '') ?? [];
-          if (type) http.headers.set('content-type', `${type}; charset=utf-8`);
-          if (type !== 'application/graphql-response+json') http.status = 200;
+          if (http.status === 400 && type !== 'application/graphql-response+json') http.status = 200;
         },
       };
     },

@@ -41,6 +41,9 @@ const MAX_NESTING = 500;
 
 /** Validation rule for limits that graphql and Apollo Server lack. Counts each fragment as often as it is spread. */
 export function limitOperations(context: ValidationContext): ASTVisitor {
+  // Of all operations of the document, because each is validated.
+  let selections = 0;
+
   /**
    * Adds up the selections at `depth` and below. Stops at the limit of selections, for example in a cycle of fragments.
    */
@@ -61,8 +64,9 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
 
   return {
     OperationDefinition(node) {
-      const sum = { selections: 0, aliases: 0, 'root fields': 0, 'levels of depth': 0 };
+      const sum = { selections, aliases: 0, 'root fields': 0, 'levels of depth': 0 };
       count(node.selectionSet, 1, 0, sum);
+      selections = sum.selections;
       for (const [what, most] of Object.entries(OPERATION)) {
         if (sum[what as keyof Counts] > most)
           context.reportError(new GraphQLError(`Too many ${what}: at most ${most}.`, { nodes: node }));

@@ -13,9 +13,10 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { maskError } from '../graphql/errors.ts';
 import { LIMITS } from '../graphql/limits.ts';
-import type { Memory, Share } from '../memory.ts';
+import { BYTES, type Memory, type Share } from '../memory.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { inSpan } from '../tracing.ts';
+import { turnFor } from '../turns.ts';
 import { VERSION } from '../version.ts';
 import { acceptJsonBodies } from './request-body.ts';
 import { createRouterGuard } from './router-secret.ts';
@@ -143,6 +144,9 @@ export async function startHost<T extends BaseContext>(
       const requestId = { 'http.response.header.x-request-id': [request.id] };
       const attributes = { ...SPAN_ATTRIBUTES, 'http.request.method': request.method, ...requestId };
       const run = async (span?: Span) => {
+        // The body of a POST has waited already.
+        if (request.method === 'GET') await turnFor('request', request.url.length);
+        if (reply.raw.destroyed) return undefined;
         const body = await answer.call(this, request, reply);
         // A caller that has disconnected receives no status.
         if (!reply.raw.destroyed) span?.setAttribute('http.response.status_code', reply.statusCode);
@@ -187,10 +191,14 @@ export async function startHost<T extends BaseContext>(
   };
 }
 
-/** Returns the bytes that an unparsed body needs: its length, or the largest allowed length if it is chunked. */
-function sizeOf({ headers }: FastifyRequest): number {
-  if (headers['transfer-encoding'] !== undefined) return LIMITS.bodyBytes;
-  return Math.min(Number(headers['content-length'] ?? 0), LIMITS.bodyBytes);
+/**
+ * Returns the bytes that a URL and an unparsed body need. The body counts with its length, or with the largest allowed
+ * length if it is chunked.
+ */
+function sizeOf({ headers, url }: FastifyRequest): number {
+  const isChunked = headers['transfer-encoding'] !== undefined;
+  const bodyBytes = isChunked ? LIMITS.bodyBytes : Number(headers['content-length'] ?? 0);
+  return url.length * BYTES.bodyByte + Math.min(bodyBytes, LIMITS.bodyBytes);
 }
 
 /** Answers with an HTTP error. By default, the message only repeats the status. */

@@ -9,13 +9,15 @@ import { turnFor } from '../turns.ts';
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const JOINED = 100;
+const SMALL = 1000;
 const LARGE = 10_000;
 
 /** Makes the host accept JSON in UTF-8 and refuse all other bodies with 400 or 415. */
 export function acceptJsonBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addHook('preParsing', ({ headers }, _, payload, done) => {
-    done(null, headers['transfer-encoding'] ? Readable.from(joinChunks(payload)).on('error', () => {}) : payload);
+    const isSmall = !headers['transfer-encoding'] && Number(headers['content-length'] ?? 0) <= SMALL;
+    done(null, isSmall ? payload : Readable.from(joinChunks(payload)).on('error', () => {}));
   });
   app.addContentTypeParser<Buffer>(JSON_IN_UTF8, { parseAs: 'buffer' }, (request, body, done) => {
     const { 'content-encoding': encoding = 'identity' } = request.headers;
@@ -23,8 +25,8 @@ export function acceptJsonBodies(app: FastifyInstance): void {
     // The bytes as received are already reserved.
     if (!request.share.reserve(body.length * (BYTES.bodyByte - 1), 'request'))
       return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
-    // A large request may block. Before the next one, other requests are read, so that the limits count all of them.
-    (body.length < LARGE ? Promise.resolve() : turnFor('request', body.length))
+    // A request may block. Before the next one, other requests are read, so that the limits count all of them.
+    turnFor('request', body.length)
       // Not if the caller has disconnected: its memory is released already. Reject invalid UTF-8: a replacement character
       // would change the text that the command API receives.
       .then(() => request.socket.destroyed || parse(request, UTF8.decode(body), done))

@@ -72,7 +72,6 @@ describe('npm run dev', () => {
     ['an operation in the query string', `/graphql?${QUERY}`, BROWSER, 'GET'],
     ['a client that does not accept HTML', '/graphql', '*/*', 'GET'],
     ['a POST', '/graphql', BROWSER, 'POST'],
-    ['another path', '/', BROWSER, 'GET'],
   ])('answers %s with JSON and no page', async (_, path, accept, method) => {
     const { headers } = await fetch(base + path, { method, headers: { accept } });
     expect(headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json/);

@@ -30,13 +30,3 @@ describe('npm run dev', () => {
     expect(extensions).toEqual({ commands });
   });
 });
-
-describe.each(['production', 'development'])('npm start in %s', (NODE_ENV) => {
-  const subgraph = useSubgraph({ NODE_ENV });
-
-  it('adds no commands', async () => {
-    const { data, extensions } = await subgraph.ask(LIST);
-    expect(data.maintenances).toHaveLength(1);
-    expect(extensions).toBeUndefined();
-  });
-});

@@ -38,6 +38,12 @@ describe('createMaintenance', () => {
     expect(subgraph.upstream.commands()).toEqual([`create_maintenance_info ${R}`, read]);
   });
 
+  it('returns the id to a client that accepts another type', async () => {
+    const headers = { accept: 'text/event-stream' };
+    const { status, data } = await subgraph.ask(CREATE, { variables: { input: INPUT }, headers });
+    expect([status, data.createMaintenance.id]).toEqual([200, expect.stringMatching(`^${R}:m`)]);
+  });
+
   it('sends no filename without pictures', async () => {
     await create({ ...INPUT, pictureFilenames: undefined });
     const times = { start_time: '2026-12-01 01:00:00', finish_time: '2026-12-01 04:00:00' };

@@ -140,6 +140,11 @@ describe('the circuit breaker', () => {
   const ENV = { BREAKER_FAILURES: '3', BREAKER_OPEN_MS: '60000', MAX_ATTEMPTS: '1' };
   const fail = (status: number, body?: unknown) => () => ({ status, body });
 
+  const cut500: Fault = (_, response) => {
+    response.writeHead(500, { 'content-length': 9 }).write('x', () => response.socket?.destroy());
+    return 'taken';
+  };
+
   async function ask(subgraph: Subgraph, times: number) {
     for (let time = 0; time < times; time++) await subgraph.ask(LIST);
   }
@@ -148,6 +153,7 @@ describe('the circuit breaker', () => {
     ['502', fail(502), 3],
     ['503', fail(503), 3],
     ['504', fail(504), 3],
+    ['a cut 500', cut500, 3],
     ['a time-out', () => 'taken', 3, { ATTEMPT_TIMEOUT_MS: '150' }],
     ['a reset', (_, response) => (response.socket?.resetAndDestroy() ? 'taken' : undefined), 3],
     ['an unknown host', fail(0), 3, { COMMAND_API_URL: 'https://no-such-host.invalid' }],
@@ -166,9 +172,9 @@ describe('the circuit breaker', () => {
   });
 
   /** Starts a subgraph and opens its breaker. */
-  async function startOpen() {
+  async function startOpen(env: NodeJS.ProcessEnv = {}) {
     const moveClock = stopClock();
-    const subgraph = await start(ENV);
+    const subgraph = await start({ ...ENV, ...env });
     subgraph.upstream.fail(fail(503));
     await ask(subgraph, 3);
     subgraph.upstream.received.length = 0;
@@ -191,6 +197,15 @@ describe('the circuit breaker', () => {
     }
     expect((await subgraph.ask(LIST)).errors).toEqual([]);
     expect(upstream.received).toHaveLength(3);
+  });
+
+  it('decides by the first reply to a probe, without a retry', async () => {
+    const { moveClock, upstream, ...subgraph } = await startOpen({ MAX_ATTEMPTS: '2' });
+    moveClock(60_000);
+    upstream.fail(first(429));
+    expect(codes(await subgraph.ask(LIST))).toEqual(UNAVAILABLE);
+    expect(upstream.received).toHaveLength(1);
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
   });
 
   it('probes again at once when the caller of a probe goes away', async () => {

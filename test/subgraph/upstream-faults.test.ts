@@ -76,6 +76,7 @@ const FAULTS: Row[] = [
   ['a dripping head', act((r) => drip(r, (text) => r.socket?.write(text))), TIMEOUT],
   ['a dripping body', act((r) => drip(r.writeHead(200), (text) => r.write(text))), TIMEOUT],
   ['status 099 with success: true', sendRaw(`HTTP/1.1 099 odd${OK_BODY}`), INVALID],
+  ['status 600', reply(600, NO), 'COMMAND_REJECTED'],
   ['400 with success: true', reply(400, YES), INVALID],
   ['404 of Dapr', reply(404, DAPR), INVALID],
   ['a redirect', reply(307, '', { location: '/elsewhere' }), INVALID],
