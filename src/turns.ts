@@ -12,7 +12,7 @@ const LATE_MS = 50;
 type Work = { readonly bytes: number; readonly start: () => void };
 
 // Not a chain of promises: it costs 15 % of a list, in garbage collection.
-const waiting = { answer: [] as Work[], reply: [] as Work[], request: [] as Work[] };
+const waiting = { answer: [] as Work[], reply: [] as Work[], request: [] as Work[], largeRequest: [] as Work[] };
 // Another kind goes first in each turn, so that none waits forever.
 const queues = Object.values(waiting);
 let used = 0;
@@ -22,7 +22,8 @@ let startedAt = 0;
 export function turnFor(kind: keyof typeof waiting, bytes: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   // The size of a request does not tell how long it takes.
-  const isLate = kind === 'request' && used > 0 && performance.now() - startedAt > LATE_MS;
+  const isRequest = kind === 'request' || kind === 'largeRequest';
+  const isLate = isRequest && used > 0 && performance.now() - startedAt > LATE_MS;
   waiting[kind].push({ bytes: isLate ? TURN_BYTES : Math.max(1, bytes), start: resolve });
   startWork();
   return promise;

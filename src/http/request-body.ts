@@ -26,7 +26,7 @@ export function acceptJsonBodies(app: FastifyInstance): void {
     if (!request.share.reserve(body.length * (BYTES.bodyByte - 1), 'request'))
       return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
     // A request may block. Before the next one, other requests are read, so that the limits count all of them.
-    turnFor('request', body.length)
+    turnFor(body.length < LARGE ? 'request' : 'largeRequest', body.length)
       // Not if the caller has disconnected: its memory is released already. Reject invalid UTF-8: a replacement character
       // would change the text that the command API receives.
       .then(() => request.socket.destroyed || parse(request, UTF8.decode(body), done))

@@ -79,16 +79,6 @@ describe('a request', () => {
     expect((await ask(0.51, list(), { isChunked: true })).status).toBe(503);
   });
 
-  it('by GET is counted with its URL', async () => {
-    const release = upstream.hold();
-    const url = `${replica.url}/graphql?${new URLSearchParams({ query: list() + ' '.repeat(10_000) })}`;
-    const asked = fetch(url, { headers: { ...HEADERS, 'apollo-require-preflight': '1' } });
-    await until(() => upstream.received.length === 1);
-    expect(await held()).toBeGreaterThan(160_000);
-    release();
-    expect((await asked).status).toBe(200);
-  });
-
   it('of a write keeps its memory until the write ends, even if its caller leaves', async () => {
     const release = upstream.hold();
     const caller = new AbortController();

@@ -52,7 +52,7 @@ describe('the gauges', () => {
     const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
     const { url, ask } = subgraph;
     const release = await holdCommand(subgraph);
-    expect((await scrape(url)).get(MEMORY)).toBe(16 * JSON.stringify({ query: LIST }).length + 4096);
+    expect((await scrape(url)).get(MEMORY)).toBe(16 * `/graphql${JSON.stringify({ query: LIST })}`.length + 4096);
     const others = ['2', '3'].map((id) => ask(LIST.replace(R, id)));
     await settle(url);
     const samples = await scrape(url);

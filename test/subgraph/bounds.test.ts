@@ -229,11 +229,12 @@ describe('while other work fills the turns of the event loop', () => {
   }
 
   it.each<[string, boolean, Kind, { query: string } & Asking]>([
-    ['a request of 10 KB waits for earlier ones', true, 'request', LARGE],
+    ['a request of 10 KB waits for earlier ones', true, 'largeRequest', LARGE],
+    ['a smaller request waits for earlier ones', true, 'request', list()],
     ['a request of 10 KB does not wait for replies', false, 'reply', LARGE],
-    ['a smaller request does not wait', false, 'request', list()],
+    ['a smaller request does not wait for large ones', false, 'largeRequest', list()],
     ['a reply waits for earlier ones', true, 'reply', detail('r:m')],
-    ['a reply does not wait for requests', false, 'request', detail('r:m')],
+    ['a reply does not wait for requests', false, 'largeRequest', detail('r:m')],
     ['the tickets of a list wait for those of earlier lists', true, 'answer', list()],
     ['a detail fits beside them', false, 'answer', detail('r:m')],
   ])('%s', async (_, waits, kind, request) => {
@@ -258,7 +259,7 @@ describe('while other work fills the turns of the event loop', () => {
   });
 
   it('a write of 10 KB whose caller leaves is not executed', async () => {
-    const filled = fillTurns('request');
+    const filled = fillTurns('largeRequest');
     const leave = subgraph.askAndDisconnect(`mutation { deleteMaintenance(id: "${R}:m") { id } } #${LONG}`);
     const read = async (metric: string) => (await scrape(subgraph.url)).get(metric);
     await until(async () => (await read('http_server_active_requests')) === 1);
