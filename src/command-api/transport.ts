@@ -87,7 +87,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
   /**
    * Sends a command. Retries a read after a failure that may pass, and a write only if it was certainly not sent.
    * Returns the last reply, also if only the status of a 401, 403, 429 or 5xx arrived. Throws if no usable reply
-   * arrived. The caller must release the reply's memory. A probe makes no pauses: the breaker waits for its result.
+   * arrived. The caller must release the reply's memory. A probe is retried only after a stale connection, without a
+   * pause.
    */
   async function send(command: Command, param: object, session: Session, signal: AbortSignal, isProbe: boolean) {
     budget = Math.min(budget + BUDGET.perCommand, BUDGET.most);
@@ -240,7 +241,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
 /** Returns whether a status decides the outcome although its body did not arrive. */
 function decidesAlone(status: number, { reason, details }: CommandApiError): boolean {
   if (status === 401 || status === 403) return true;
-  return (status === 429 || status >= 500) && reason !== 'timeout' && !details.inconclusive;
+  return (status === 429 || (status >= 500 && status < 600)) && reason !== 'timeout' && !details.inconclusive;
 }
 
 /** Parses `Retry-After`, which is a number of seconds or a date. Returns 0 for a past or invalid value. */

@@ -140,7 +140,7 @@ export function createErrorFormat(logger: Logger) {
           const isMutation = operation?.operation === 'mutation';
           if (!isMutation && (!source || http.status !== 400)) return;
           const [type] = /application\/(graphql-response\+)?json/.exec(request.http?.headers.get('accept') ?? '') ?? [];
-          // Otherwise, Apollo would refuse another `Accept` with 406, even after a mutation has run.
+          // The first JSON type that is named. Apollo would refuse others with 406, even after a mutation has run.
           if (type || isMutation) http.headers.set('content-type', `${type ?? 'application/json'}; charset=utf-8`);
           // Apollo answers 400 if a document does not parse or validate. GraphQL over HTTP requires 200 for
           // application/json.

@@ -33,7 +33,7 @@ export const LIMITS = {
   variableErrors: 2,
 } as const;
 
-/** Limits of an operation, by their names in messages. Each fragment counts as often as it is spread. */
+/** Limits of an operation, and of the selections of all operations together, by their names in messages. */
 const OPERATION = { selections: 10_000, aliases: 100, 'root fields': 50, 'levels of depth': 12 };
 type Counts = typeof OPERATION;
 // Only nested fragments are so deep within the other limits. A cycle of fragments would overflow the stack.
@@ -41,8 +41,8 @@ const MAX_NESTING = 500;
 
 /** Validation rule for limits that graphql and Apollo Server lack. Counts each fragment as often as it is spread. */
 export function limitOperations(context: ValidationContext): ASTVisitor {
-  // Of all operations of the document, because each is validated.
-  let selections = 0;
+  // The selections of all operations so far, because each operation is validated.
+  let counted = 0;
 
   /**
    * Adds up the selections at `depth` and below. Stops at the limit of selections, for example in a cycle of fragments.
@@ -64,9 +64,9 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
 
   return {
     OperationDefinition(node) {
-      const sum = { selections, aliases: 0, 'root fields': 0, 'levels of depth': 0 };
+      const sum = { selections: counted, aliases: 0, 'root fields': 0, 'levels of depth': 0 };
       count(node.selectionSet, 1, 0, sum);
-      selections = sum.selections;
+      counted = sum.selections;
       for (const [what, most] of Object.entries(OPERATION)) {
         if (sum[what as keyof Counts] > most)
           context.reportError(new GraphQLError(`Too many ${what}: at most ${most}.`, { nodes: node }));

@@ -77,6 +77,7 @@ const FAULTS: Row[] = [
   ['a dripping body', act((r) => drip(r.writeHead(200), (text) => r.write(text))), TIMEOUT],
   ['status 099 with success: true', sendRaw(`HTTP/1.1 099 odd${OK_BODY}`), INVALID],
   ['status 600', reply(600, NO), 'COMMAND_REJECTED'],
+  ['a cut 600', begin(600, LONGER, (r) => r.socket?.destroy()), UNAVAILABLE, 3],
   ['400 with success: true', reply(400, YES), INVALID],
   ['404 of Dapr', reply(404, DAPR), INVALID],
   ['a redirect', reply(307, '', { location: '/elsewhere' }), INVALID],
