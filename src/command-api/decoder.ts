@@ -46,9 +46,14 @@ export function decodeReply({ status, chunks }: Reply): unknown {
   const details = { detail: `status ${status}`, upstreamCode: findCode(body) };
   if (status === 401) throw new CommandApiError('unauthenticated', details);
   if (status === 403) throw new CommandApiError('forbidden', details);
-  if (status === 429 || (status >= 500 && status < 600)) throw new CommandApiError('unavailable', details);
+  if (isUnavailable(status)) throw new CommandApiError('unavailable', details);
   if (body?.success === false) throw new CommandApiError('rejected', details);
   throw new CommandApiError('invalid', { ...details, flaw: 'envelope' });
+}
+
+/** Returns whether a status says that the command API could not answer: 429 or 5xx. */
+export function isUnavailable(status: number): boolean {
+  return status === 429 || (status >= 500 && status < 600);
 }
 
 /** Decodes `get_maintenance_list`: an array of tickets. Drops and counts tickets without a usable id. */

@@ -13,6 +13,7 @@ import type { Config } from '../config.ts';
 import type { Share } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
 import { type Command, startAttempt } from './command.ts';
+import { isUnavailable } from './decoder.ts';
 import { abandoned, CommandApiError, refused } from './errors.ts';
 
 /** The caller's headers, deadline and signals, for all commands of an operation. */
@@ -241,7 +242,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_ATTEM
 /** Returns whether a status decides the outcome although its body did not arrive. */
 function decidesAlone(status: number, { reason, details }: CommandApiError): boolean {
   if (status === 401 || status === 403) return true;
-  return (status === 429 || (status >= 500 && status < 600)) && reason !== 'timeout' && !details.inconclusive;
+  return isUnavailable(status) && reason !== 'timeout' && !details.inconclusive;
 }
 
 /** Parses `Retry-After`, which is a number of seconds or a date. Returns 0 for a past or invalid value. */
