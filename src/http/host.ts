@@ -78,8 +78,11 @@ export async function startHost<T extends BaseContext>(
     }
     if (url === '/metrics') return undefined;
     const share = memory.open();
-    const hasRoom = inFlight < config.MAX_REQUESTS_IN_FLIGHT && share.reserve(sizeOf(request), 'request');
+    const { unread, parsed } = sizeOf(request);
+    // Do not read a body that has no room once it is parsed.
+    const hasRoom = inFlight < config.MAX_REQUESTS_IN_FLIGHT && share.reserve(parsed, 'request');
     if (!hasRoom) return refuseOverload(reply);
+    share.hold(unread - parsed);
     request.share = share;
     metrics.active.set(++inFlight);
     reply.raw.once('close', () => {
@@ -192,13 +195,14 @@ export async function startHost<T extends BaseContext>(
 }
 
 /**
- * Returns the bytes that a URL and an unparsed body need. The body counts with its length, or with the largest allowed
- * length if it is chunked.
+ * Returns the bytes that a URL and a body need before the body is parsed, and afterwards. A chunked body counts with the
+ * largest allowed length, and what it needs once parsed is unknown.
  */
-function sizeOf({ headers, url }: FastifyRequest): number {
+function sizeOf({ headers, url }: FastifyRequest): { unread: number; parsed: number } {
+  const urlBytes = url.length * BYTES.bodyByte;
   const isChunked = headers['transfer-encoding'] !== undefined;
-  const bodyBytes = isChunked ? LIMITS.bodyBytes : Number(headers['content-length'] ?? 0);
-  return url.length * BYTES.bodyByte + Math.min(bodyBytes, LIMITS.bodyBytes);
+  const length = isChunked ? LIMITS.bodyBytes : Math.min(Number(headers['content-length'] ?? 0), LIMITS.bodyBytes);
+  return { unread: urlBytes + length, parsed: urlBytes + length * (isChunked ? 1 : BYTES.bodyByte) };
 }
 
 /** Answers with an HTTP error. By default, the message only repeats the status. */

@@ -4,6 +4,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
 import { killAll } from '../support/process.ts';
+import { request, sendBytes } from '../support/raw-http.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
 import { readAnswer } from '../support/subgraph.ts';
@@ -54,11 +55,14 @@ const held = () => read('maintenance_memory_held_bytes');
 const refusals = (stage: string) => read('maintenance_memory_refused_total', { stage });
 
 describe('a request', () => {
-  it('is refused with 503 beyond half of the limit', async () => {
+  it('is refused with 503 beyond half of the limit, before its body is read', async () => {
     expect((await ask(0.49)).status).toBe(200);
-    const { status, headers, errors } = await ask(0.51);
-    expect([status, headers.get('retry-after')]).toEqual([503, '1']);
-    expect(errors).toEqual([{ message: expect.any(String), extensions: { code: 'OVERLOADED' } }]);
+    const head = { ...HEADERS, host: 'x', connection: 'close', 'content-length': Math.ceil((limit * 0.51) / 16) };
+    const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}`);
+    const [answer] = await sendBytes(replica.url, request(['POST /graphql HTTP/1.1', ...lines]));
+    expect([answer?.status, answer?.headers.get('retry-after')?.trim()]).toEqual([503, '1']);
+    const error = { message: expect.any(String), extensions: { code: 'OVERLOADED' } };
+    expect(answer && JSON.parse(answer.body)).toEqual({ errors: [error] });
     expect(await refusals('request')).toBe(1);
   });
 
