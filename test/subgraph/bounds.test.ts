@@ -1,6 +1,7 @@
 /**
  * The bounds of one request: for each, the last value that is accepted and the first that is refused.
  */
+import { get } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { type GraphQLInputType, getNullableType, isInputObjectType, isListType, isObjectType } from 'graphql';
@@ -244,6 +245,20 @@ describe('while other work fills the turns of the event loop', () => {
     expect(isDone).toBe(waits);
     await filled;
     expect(turns).toBeGreaterThanOrEqual(2000);
+  });
+
+  it('new connections are accepted', async () => {
+    let turns = 0;
+    const block = async () => {
+      await turnFor('reply', 50_000);
+      turns++;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
+    };
+    const blocked = Promise.all(times(25, block));
+    const check = () => new Promise((resolve) => get(`${subgraph.url}/health/live`, { agent: false }, resolve));
+    await Promise.all(times(20, check));
+    expect(turns).toBeLessThan(8);
+    await blocked;
   });
 
   it('a reply whose caller leaves is not decoded', async () => {
