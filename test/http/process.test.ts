@@ -233,15 +233,11 @@ describe('npm start', () => {
 });
 
 const FAULTS = ['PORT must be .+', 'COMMAND_API_URL is missing: .+', 'ROUTER_SECRET is missing: .+'].join('\n  ');
+const NO_HOST = /^Cannot listen: .*x.invalid. Check .+\.\n$/;
 const IN_USE = /^Port \d+ is in use. Set PORT or METRICS_PORT to a free port.\n$/;
 it.each<[string, string, (taken: string) => NodeJS.ProcessEnv, RegExp]>([
   ['a faulty environment', 'src/main.ts', () => ({ PORT: 'x' }), new RegExp(`^Invalid environment:\n  ${FAULTS}\n$`)],
-  [
-    'an unknown host',
-    'src/main.ts',
-    () => ({ ...ENV, HOST: 'x.invalid' }),
-    /^Cannot listen: .*x.invalid. Check .+\.\n$/,
-  ],
+  ['an unknown host', 'src/main.ts', () => ({ ...ENV, HOST: 'x.invalid' }), NO_HOST],
   ['a taken port', 'src/main.ts', (PORT) => ({ ...ENV, PORT }), IN_USE],
   ['a taken port', 'dev/main.ts', (PORT) => ({ ...ENV, PORT }), IN_USE],
 ])('%s stops the start of %s with a message and without a stack', async (_, file, env, message) => {

@@ -66,14 +66,9 @@ describe('the workflows', () => {
 });
 
 describe('ci.yml', () => {
-  it('runs .ci/run after git accepts a checkout of another user', () => {
-    const commands = ci.jobs.test.steps.flatMap(({ run }: Step) => run ?? []);
-    expect(commands).toEqual(['git config --global --add safe.directory "$GITHUB_WORKSPACE"', '.ci/run']);
-  });
-
-  it('checks the image outside of a container, which cannot build images, and not for a release', () => {
+  it('runs .ci/run, and checks the image outside of a container, which cannot build images', () => {
+    expect(jobsThatRun(/^\.ci\/run$/)).toEqual(['ci test']);
     expect(jobsThatRun(/^npm run image:check$/)).toEqual(['ci image']);
-    expect(ci.jobs.image).toMatchObject({ if: "github.ref_type != 'tag'" });
     expect(ci.jobs.image).not.toHaveProperty('container');
   });
 
@@ -89,14 +84,6 @@ describe('ci.yml', () => {
 describe('release.yml', () => {
   const steps: Step[] = release.jobs.image.steps;
   const build = steps.findIndex(({ id }) => id === 'build');
-
-  it('builds the image once, on a digest, with SBOM and provenance', () => {
-    expect(jobsThatRun(/(docker|buildx) build /)).toEqual(['release image']);
-    const run = steps[build]?.run;
-    expect(run).toContain('base=$base@$digest\n');
-    expect(run).toMatch(/ --build-arg BASE="\$base" --sbom=true --provenance=mode=max .+ \\\n.+push-by-digest=true/);
-    expect(run).toMatch(/^image=\$name@\$\(jq .+containerimage\.digest.+ build\.json\)$/m);
-  });
 
   it('scans and checks the digest of the build, and only then tags the image', () => {
     const IMAGE = expression('steps.build.outputs.image');
