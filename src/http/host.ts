@@ -196,13 +196,14 @@ export async function startHost<T extends BaseContext>(
 
 /**
  * Returns the bytes that a URL and a body need before the body is parsed, and afterwards. A chunked body counts with the
- * largest allowed length, and what it needs once parsed is unknown.
+ * largest allowed length. Its length once read is unknown, and longer bodies are not parsed.
  */
 function sizeOf({ headers, url }: FastifyRequest): { unread: number; parsed: number } {
-  const urlBytes = url.length * BYTES.bodyByte;
   const isChunked = headers['transfer-encoding'] !== undefined;
-  const length = isChunked ? LIMITS.bodyBytes : Math.min(Number(headers['content-length'] ?? 0), LIMITS.bodyBytes);
-  return { unread: urlBytes + length, parsed: urlBytes + length * (isChunked ? 1 : BYTES.bodyByte) };
+  const length = isChunked ? Number.POSITIVE_INFINITY : Number(headers['content-length'] ?? 0);
+  const urlBytes = url.length * BYTES.bodyByte;
+  const unread = urlBytes + Math.min(length, LIMITS.bodyBytes);
+  return { unread, parsed: length > LIMITS.bodyBytes ? unread : urlBytes + length * BYTES.bodyByte };
 }
 
 /** Answers with an HTTP error. By default, the message only repeats the status. */
