@@ -63,9 +63,9 @@ export async function withReplica(
 /** A check that takes longer after the end of the run is aborted. */
 const PATIENCE_MS = 10_000;
 
-/** Checks the health of a replica until `run` ends, each time on a new connection, as Kubernetes does. */
+/** Checks the health of a replica on a separate connection until `run` ends. */
 export async function withHealthChecks<T>({ url }: Replica, run: () => Promise<T>, everyMs = 200) {
-  const agent = new Agent({ maxSockets: 1 });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const checks = { answered: 0, failed: 0, slowestMs: 0 };
   let isOver = false;
   const check = async () => {
