@@ -46,7 +46,10 @@ function startWork(): void {
   }
 }
 
-/** Begins a new turn after two rounds of the event loop or more: then sockets and timers have run, whatever its phase is now. */
+/**
+ * Begins a new turn after two rounds of the event loop or more: then sockets and timers have run, whatever its phase is
+ * now.
+ */
 async function endTurn(): Promise<void> {
   startedAt = performance.now();
   await nextTurn();

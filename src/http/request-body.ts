@@ -15,9 +15,10 @@ const LARGE = 10_000;
 export function acceptJsonBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser(JSON_IN_UTF8, (request, payload, done) => {
-    const { 'content-encoding': encoding = 'identity', 'content-length': length = 0 } = request.headers;
+    const { 'content-encoding': encoding = 'identity', 'content-length': announced = 0 } = request.headers;
     if (encoding.toLowerCase() !== 'identity') return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
-    readBody(payload, Number(length)).then((body) => {
+    if (Number(announced) > LIMITS.bodyBytes) return done(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+    readBody(payload, Number(announced)).then((body) => {
       // The bytes as received are already reserved.
       if (!request.share.reserve(body.length * (BYTES.bodyByte - 1), 'request'))
         return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
@@ -31,15 +32,17 @@ export function acceptJsonBodies(app: FastifyInstance): void {
   });
 }
 
-/** Copies a body into one buffer. A list of chunks of 1 byte would take 200 bytes for each. */
+/**
+ * Copies a body into one buffer of the announced size, which grows for a chunked body. A list of chunks of 1 byte would
+ * take 200 bytes for each. Rejects beyond 1 MB, or if the body is cut off.
+ */
 function readBody(payload: Readable, announced: number): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-  const fits = (bytes: number) => bytes <= LIMITS.bodyBytes || reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
-  let body = Buffer.allocUnsafe(fits(announced) ? announced : 0);
+  let body = Buffer.allocUnsafe(announced);
   let length = 0;
   payload.on('data', (chunk: Buffer) => {
     const needed = length + chunk.length;
-    if (!fits(needed)) return;
+    if (needed > LIMITS.bodyBytes) return reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
     if (needed > body.length) body = Buffer.concat([body], Math.min(2 * needed, LIMITS.bodyBytes));
     length += chunk.copy(body, length);
   });
