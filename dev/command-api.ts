@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { CommandName } from '../src/command-api/command.ts';
+import { COMMANDS, type Parameter } from '../src/command-api/commands.ts';
 import { CommandRefused, type NewTicket, type Store } from './store.ts';
 
 export const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
@@ -29,51 +29,28 @@ class Malformed extends Error {
 }
 
 type Param = Record<string, unknown>;
-type Check = (value: unknown) => boolean;
 
-interface CommandKind {
-  readonly required: Readonly<Record<string, Check>>;
-  readonly optional?: Readonly<Record<string, Check>>;
-  run(store: Store, param: Param): unknown;
-}
+/** Whether a value has the form in which src/ writes a parameter. */
+const CHECKS: Readonly<Record<Parameter<never>['form'], (value: unknown) => boolean>> = {
+  text: isText,
+  time: (value) => typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value),
+  texts: (value) => Array.isArray(value) && value.every(isText),
+  tickets: (value) => Array.isArray(value) && value.length > 0 && value.every(isTicket),
+};
 
-const isText: Check = (value) => typeof value === 'string' && value !== '';
-const isTime: Check = (value) => typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value);
-const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
-const isMaintenances: Check = (value) =>
-  Array.isArray(value) &&
-  value.length > 0 &&
-  value.every((one) => isRecord(one) && Object.keys(one).join() === 'maintenance_id' && isText(one.maintenance_id));
-
-const COMMANDS: Readonly<Record<CommandName, CommandKind>> = {
-  get_maintenance_list: {
-    required: { residence_id: isText },
-    run: (store, { residence_id }) => store.list(String(residence_id)),
-  },
-  get_maintenance_info: {
-    required: { residence_id: isText, maintenance_id: isText },
-    run: (store, { residence_id, maintenance_id }) => store.info(String(residence_id), String(maintenance_id)),
-  },
-  create_maintenance_info: {
-    required: { residence_id: isText, start_time: isTime, finish_time: isTime, description: isText, contact: isText },
-    optional: { filename: isTexts },
-    run: (store, param) => ({ maintenance_id: store.create(param as unknown as NewTicket) }),
-  },
-  delete_maintenance_info: {
-    required: { residence_id: isText, maintenance_id: isText },
-    run: (store, { residence_id, maintenance_id }) => {
-      store.delete(String(residence_id), String(maintenance_id));
-      return {};
-    },
-  },
-  batch_delete_maintenance_info: {
-    required: { residence_id: isText, maintenances: isMaintenances },
-    run: (store, { residence_id, maintenances }) => {
-      const ids = (maintenances as { maintenance_id: string }[]).map(({ maintenance_id }) => maintenance_id);
-      store.deleteAll(String(residence_id), ids);
-      return {};
-    },
-  },
+/** Runs a command whose parameters are checked, and returns its result. */
+const RUNS: Readonly<Record<keyof typeof COMMANDS, (store: Store, param: Param) => unknown>> = {
+  getMaintenanceList: (store, { residence_id }) => store.list(String(residence_id)),
+  getMaintenanceInfo: (store, { residence_id, maintenance_id }) =>
+    store.info(String(residence_id), String(maintenance_id)),
+  createMaintenanceInfo: (store, param) => ({ maintenance_id: store.create(param as unknown as NewTicket) }),
+  deleteMaintenanceInfo: (store, { residence_id, maintenance_id }) =>
+    store.delete(String(residence_id), String(maintenance_id)),
+  batchDeleteMaintenanceInfo: (store, { residence_id, maintenances }) =>
+    store.deleteAll(
+      String(residence_id),
+      (maintenances as { maintenance_id: string }[]).map(({ maintenance_id }) => maintenance_id),
+    ),
 };
 
 /** Returns the emulator as a request listener. */
@@ -119,17 +96,24 @@ function run(body: string, store: Store): unknown {
   if (Object.keys(rest).length > 0) throw new Malformed(400, `unknown members: ${Object.keys(rest)}`);
   if (!isText(id)) throw new Malformed(400, 'id is not a string');
   if (!isRecord(param)) throw new Malformed(400, 'param is not an object');
-  const kind =
-    typeof command === 'string' && Object.hasOwn(COMMANDS, command) ? COMMANDS[command as CommandName] : undefined;
-  if (!kind) throw new Malformed(400, `no such command: ${command}`);
-  const known = { ...kind.required, ...kind.optional };
-  for (const name of Object.keys(kind.required)) {
-    if (!Object.hasOwn(param, name)) throw new Malformed(400, `param.${name} is missing`);
-  }
+  const methods = Object.keys(COMMANDS) as (keyof typeof COMMANDS)[];
+  const method = methods.find((name) => COMMANDS[name].name === command);
+  if (!method) throw new Malformed(400, `no such command: ${command}`);
+  checkParam(param, Object.values(COMMANDS[method].parameters));
+  return RUNS[method](store, param) ?? {};
+}
+
+/** Throws unless the parameters are exactly those of the command, in the form in which src/ writes them. */
+function checkParam(param: Param, parameters: readonly Parameter<never>[]): void {
+  const some = parameters.filter(({ presence }) => presence === 'some').map(({ name }) => name);
+  if (some.length > 0 && !some.some((name) => Object.hasOwn(param, name)))
+    throw new Malformed(400, `param needs one of ${some}`);
+  for (const { name, presence } of parameters)
+    if (presence === 'required' && !Object.hasOwn(param, name)) throw new Malformed(400, `param.${name} is missing`);
   for (const [name, value] of Object.entries(param)) {
-    if (!known[name]?.(value)) throw new Malformed(400, `param.${name} is unknown or not as documented`);
+    const form = parameters.find((parameter) => parameter.name === name)?.form;
+    if (!form || !CHECKS[form](value)) throw new Malformed(400, `param.${name} is unknown or not as documented`);
   }
-  return kind.run(store, param);
 }
 
 function parse(body: string): Record<string, unknown> {
@@ -140,6 +124,14 @@ function parse(body: string): Record<string, unknown> {
     // Reported below.
   }
   throw new Malformed(400, 'the body is not a JSON object');
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
+}
+
+function isTicket(value: unknown): boolean {
+  return isRecord(value) && Object.keys(value).join() === 'maintenance_id' && isText(value.maintenance_id);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -82,7 +82,7 @@ function readEnvironment() {
 function refuseUseless({ exchange, outcome: { error } }: ListRead, url: string): void {
   if (!error) return;
   const seen = describeFailure(exchange, error);
-  if (error.isUnreachable) throw new CannotCheck(`The command API at ${url} is unavailable: ${seen}.`);
+  if (error.health === 'down') throw new CannotCheck(`The command API at ${url} is unavailable: ${seen}.`);
   if (error.outcome === 'REJECTED') {
     const variable = error.reason === 'unauthenticated' ? 'COMMAND_API_TOKEN' : 'COMMAND_API_RESIDENCE_ID';
     throw new CannotCheck(`The command API refuses to list the residence: ${seen}. See ${variable}.`);

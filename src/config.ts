@@ -9,7 +9,7 @@ const OTEL = ['OTEL_TRACES_EXPORTER', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPOR
 /** Warn about shorter secrets, because they can be guessed. */
 const SECRET_LENGTH = 16;
 /** Matches an origin without TLS that is not on this machine. */
-const PLAIN = /^http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$)/;
+const INSECURE_ORIGIN = /^http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$)/;
 
 /** The variables that are valid by themselves. Invalid variables are absent. */
 type Valid = Readonly<Record<string, string | number | undefined>>;
@@ -101,9 +101,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
 
 /** Returns the faults of variables that contradict each other. */
 function checkCombinations({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, OPERATION_TIMEOUT_MS, ...env }: Valid): string[] {
-  const isPlain = PLAIN.test(String(COMMAND_API_URL)) && env.ALLOW_HTTP_COMMAND_API !== 'true';
+  const isInsecure = INSECURE_ORIGIN.test(String(COMMAND_API_URL)) && env.ALLOW_HTTP_COMMAND_API !== 'true';
   const faults: string[] = [];
-  if (isPlain && env.NODE_ENV !== 'development')
+  if (isInsecure && env.NODE_ENV !== 'development')
     faults.push('COMMAND_API_URL must be https in production (or set ALLOW_HTTP_COMMAND_API=true)');
   if (Number(ATTEMPT_TIMEOUT_MS) >= Number(OPERATION_TIMEOUT_MS))
     faults.push('ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS');

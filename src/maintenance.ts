@@ -1,7 +1,7 @@
 /**
  * The domain: a repair request, its identity and its order in a list.
  */
-import type * as Api from './__generated__/schema.ts';
+import type * as Api from './__generated__/types.ts';
 
 /** The two ids by which the command API finds a repair request. */
 export interface MaintenanceKey {
@@ -9,10 +9,13 @@ export interface MaintenanceKey {
   readonly maintenanceId: string;
 }
 
-type Members = Omit<Api.Maintenance, '__typename' | 'id' | 'maintenanceId' | 'residence'>;
+type Identity = 'id' | 'maintenanceId';
+type Members = Omit<Api.Maintenance, '__typename' | Identity | 'residence'>;
 
 /** A repair request. A member that could not be decoded is the error. Times are UTC, `2024-01-16T13:32:45Z`. */
-export type Maintenance = MaintenanceKey & { readonly id: string } & { [M in keyof Members]-?: Members[M] | Error };
+export type Maintenance = Pick<Api.Maintenance, Identity> & { readonly residence: { readonly id: string } } & {
+  readonly [M in keyof Members]-?: Members[M] | Error;
+};
 
 export type MaintenanceState = Api.MaintenanceState;
 
@@ -54,13 +57,23 @@ export function escapePart(part: string): string {
   return part.split('%').join('%25').split(':').join('%3A');
 }
 
-/** Filters, orders and slices a list. Requests without the time to order by come last; equal times keep their order. */
+/** Orders, filters and slices a list. Requests without the time to order by come last; equal times keep their order. */
 export function selectMaintenances(all: readonly Maintenance[], { states, orderBy, first, offset }: Selection) {
+  const ordered = orderBy ? order(all, orderBy) : all;
   const wanted = states && new Set<unknown>(states);
-  const matching = wanted ? all.filter(({ state }) => wanted.has(state)) : all;
-  const ordered = orderBy ? matching.toSorted(comparator(orderBy)) : matching;
+  const matching = wanted ? ordered.filter(({ state }) => wanted.has(state)) : ordered;
   const begin = offset ?? 0;
-  return ordered.slice(begin, begin + (first ?? ordered.length));
+  return matching.slice(begin, begin + (first ?? matching.length));
+}
+
+// One operation may ask for thousands of selections from the same list. Ordering is the slow part.
+const orders = new WeakMap<readonly Maintenance[], Map<Api.MaintenanceOrder, readonly Maintenance[]>>();
+
+function order(all: readonly Maintenance[], by: Api.MaintenanceOrder): readonly Maintenance[] {
+  const known = orders.get(all) ?? new Map();
+  orders.set(all, known);
+  if (!known.has(by)) known.set(by, all.toSorted(comparator(by)));
+  return known.get(by);
 }
 
 function comparator(order: Api.MaintenanceOrder): (a: Maintenance, b: Maintenance) => number {

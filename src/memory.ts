@@ -10,8 +10,8 @@ import { getHeapStatistics } from 'node:v8';
 export const BYTES = { bodyByte: 16, command: 4096, ticket: 300 } as const;
 
 export type Memory = ReturnType<typeof createMemory>;
-/** The memory of one operation, in bytes. */
-export type Share = ReturnType<Memory['open']>;
+/** What one operation, or one reply on its way, holds. */
+export type MemoryAccount = ReturnType<Memory['openOperation']>;
 
 /** Limits the memory of all operations to `limit` bytes, by default a sixteenth of V8's heap limit. */
 export function createMemory(limit = Math.floor(getHeapStatistics().heap_size_limit / 16)) {
@@ -19,27 +19,43 @@ export function createMemory(limit = Math.floor(getHeapStatistics().heap_size_li
   const refused = { request: 0, command: 0, reply: 0, answer: 0 };
   let held = 0;
 
-  function open() {
+  /** Opens an account for at most `most` bytes. */
+  function open(most: number) {
     let own = 0;
-    /** Adds bytes without a limit. A negative number releases bytes. */
+
+    /** Adds bytes without a limit. */
     function hold(bytes: number): void {
-      // An exchange that outlives its operation releases bytes that `close` has already released.
-      const change = Math.max(bytes, -own);
-      own += change;
-      held += change;
+      own += bytes;
+      held += bytes;
     }
-    /**
-     * Adds bytes and returns true, unless the operation would hold more than half of the limit or all operations more
-     * than the limit.
-     */
-    function reserve(bytes: number, stage: keyof typeof refused): boolean {
-      const fits = own + bytes <= limit / 2 && held + bytes <= limit;
-      if (fits) hold(bytes);
-      else refused[stage]++;
-      return fits;
+
+    /** Releases bytes. An account that is closed holds none. */
+    function release(bytes: number): void {
+      hold(-Math.min(bytes, own));
     }
-    return { reserve, hold, close: () => hold(-own) };
+
+    return {
+      hold,
+      release,
+      /** Adds bytes and returns true, unless the account or all accounts together would exceed their limit. */
+      reserve(bytes: number, stage: keyof typeof refused): boolean {
+        const fits = own + bytes <= most && held + bytes <= limit;
+        if (fits) hold(bytes);
+        else refused[stage]++;
+        return fits;
+      },
+      /** Releases everything. */
+      close: () => release(own),
+      [Symbol.dispose]: () => release(own),
+    };
   }
 
-  return { open, limit, state: () => ({ held, refused }) };
+  return {
+    /** Opens the account of an operation, which may hold half of the limit. */
+    openOperation: () => open(limit / 2),
+    /** Opens the account of a reply on its way, which may belong to several operations. */
+    openReply: () => open(limit),
+    limit,
+    state: () => ({ held, refused }),
+  };
 }

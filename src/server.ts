@@ -13,14 +13,13 @@ import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
 import type { FastifyInstance } from 'fastify';
 import type { DocumentNode } from 'graphql';
 import type { Logger } from 'pino';
-import { createAdmission } from './command-api/admission.ts';
-import { createCoalescing } from './command-api/coalescing.ts';
-import { createTransport } from './command-api/transport.ts';
+import { createCommandApi } from './command-api/client.ts';
 import type { Config } from './config.ts';
 import { type Context, createContext } from './graphql/context.ts';
 import { createErrorFormat } from './graphql/errors.ts';
 import { LIMITS, limitOperations, refuseNulls } from './graphql/limits.ts';
 import { createSchema } from './graphql/schema.ts';
+import { graphqlOverHttp } from './http/graphql-over-http.ts';
 import { startHost } from './http/host.ts';
 import { createMemory } from './memory.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -48,16 +47,14 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
 
 /** Starts listening. Rejects with Node's error if the port or address cannot be used. */
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
-  const transport = createTransport(config);
-  const admission = createAdmission(config);
   const memory = createMemory();
-  const metrics = createMetrics(transport.endpoint, admission.state, memory);
-  const upstream = { ...transport, admission, coalescing: createCoalescing() };
-  const errors = createErrorFormat(logger);
+  const commandApi = createCommandApi(config, memory);
+  const metrics = createMetrics(commandApi, memory);
   const mayTrace = config.routerSecrets.length > 0;
-  const answerContext: ApolloFastifyContextFunction<Context> = async ({ id, headers, share }, reply) => {
+  const startOperation: ApolloFastifyContextFunction<Context> = async ({ id, headers, operationMemory }, reply) => {
     const isTraced = mayTrace && headers['apollo-federation-include-trace'] === 'ftv1';
-    const context = createContext({ id, headers, share, isTraced }, upstream, config.OPERATION_TIMEOUT_MS);
+    const incoming = { id, headers, operationMemory, isTraced };
+    const context = createContext(incoming, commandApi, config.OPERATION_TIMEOUT_MS);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));
     return context;
   };
@@ -73,13 +70,13 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     // breaks.
     parseOptions: { maxTokens: LIMITS.tokens, noLocation: true },
     validationRules: [limitOperations],
-    validationOptions: { maxErrors: LIMITS.errors },
+    validationOptions: { maxErrors: LIMITS.validationErrors },
     executionOptions: { maxCoercionErrors: LIMITS.variableErrors },
     stopOnTerminationSignals: false,
     logger,
-    formatError: errors.formatError,
+    formatError: createErrorFormat(logger),
     plugins: [
-      errors.plugin,
+      graphqlOverHttp,
       operationReport(logger, metrics, config),
       { requestDidStart: async () => ({ didResolveOperation: refuseNulls }) },
       ...plugins,
@@ -90,14 +87,14 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     ],
   });
   await apollo.start();
-  const host = await startHost(apollo, answerContext, { config, logger, metrics, memory }, extend);
+  const host = await startHost(apollo, startOperation, { config, logger, metrics, memory }, extend);
 
   return {
     ...host,
     async stop() {
       await host.stop();
       await apollo.stop();
-      transport.close();
+      commandApi.transport.close();
     },
   };
 }

@@ -3,9 +3,9 @@
  * that the check needs.
  */
 import { randomBytes } from 'node:crypto';
-import { type Command, type CommandName, createCommand, endCommand } from '../../src/command-api/command.ts';
-import { decodeReply, type Found } from '../../src/command-api/decoder.ts';
+import { type DecodedReply, decodeReply } from '../../src/command-api/decoder.ts';
 import { CommandApiError } from '../../src/command-api/errors.ts';
+import { type CommandRecord, endRecord, startRecord } from '../../src/command-api/record.ts';
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 const TIME_LIMIT_MS = 5000;
@@ -13,7 +13,7 @@ const TIME_LIMIT_MS = 5000;
 const NOT_CONNECTED = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'];
 
 export interface Exchange {
-  readonly command: Command;
+  readonly command: CommandRecord;
   /** The reply, or the reason why there is none. */
   readonly reply: { readonly status: number; readonly text: string } | CommandApiError;
 }
@@ -35,7 +35,7 @@ export type Outcome<T> = { readonly value: T; readonly error?: never } | { reado
 /** Returns a function that sends a command once, with a time limit. It follows no redirect. */
 export function createSend(origin: string, callersToken: string): Send {
   return async ({ name, param, id, token = callersToken }) => {
-    const command = createCommand(name as CommandName, !name.startsWith('get_'), String(param.residence_id));
+    const command = startRecord(name, !name.startsWith('get_'), String(param.residence_id));
     command.id = id ?? command.id;
     try {
       const response = await fetch(new URL(PATH, origin), {
@@ -63,12 +63,12 @@ export function randomId(letter: 'c' | 'm' | 'r'): string {
 }
 
 /** Decodes an exchange as the subgraph does. */
-export function readAs<T>({ command, reply }: Exchange, decode: (result: unknown) => Found<T>): Outcome<T> {
+export function readAs<T>({ command, reply }: Exchange, decode: (result: unknown) => DecodedReply<T>): Outcome<T> {
   try {
     if (!('text' in reply)) throw reply;
     const chunks = [Buffer.from(reply.text)];
     const { value, ...rest } = decode(decodeReply({ status: reply.status, chunks, bytes: reply.text.length }));
-    endCommand(command, rest);
+    endRecord(command, rest);
     return { value };
   } catch (error) {
     if (error instanceof CommandApiError) return { error };
@@ -93,8 +93,12 @@ export function resultOf(exchange: Exchange): unknown {
 function toUnreachable(error: unknown): CommandApiError {
   const { name, cause } = error as Error;
   if (name === 'TimeoutError') {
-    return new CommandApiError('timeout', { detail: `no answer in ${TIME_LIMIT_MS / 1000} s`, sent: true });
+    return new CommandApiError('timeout', {
+      detail: `no answer in ${TIME_LIMIT_MS / 1000} s`,
+      sent: true,
+      health: 'down',
+    });
   }
   const code = String((cause as NodeJS.ErrnoException | undefined)?.code ?? name);
-  return new CommandApiError('unavailable', { detail: code, sent: !NOT_CONNECTED.includes(code) });
+  return new CommandApiError('unavailable', { detail: code, sent: !NOT_CONNECTED.includes(code), health: 'down' });
 }

@@ -1,7 +1,7 @@
 /**
  * The checks that only read: eight commands, one after another.
  */
-import { decodeInfo, decodeList, type Found } from '../../src/command-api/decoder.ts';
+import { type DecodedReply, decodeInfo, decodeList } from '../../src/command-api/decoder.ts';
 import type { CommandApiError } from '../../src/command-api/errors.ts';
 import type { Maintenance, MaintenanceKey } from '../../src/maintenance.ts';
 import {
@@ -39,7 +39,7 @@ interface Failing extends Sending {
   readonly check: CheckName;
   /** Returns whether the failure is the promised kind. */
   readonly isPromised: (error: CommandApiError) => boolean;
-  readonly decode: (result: unknown) => Found<unknown>;
+  readonly decode: (result: unknown) => DecodedReply<unknown>;
   /** Why the code cannot handle any other failure. */
   readonly otherwise?: string;
 }
@@ -48,7 +48,7 @@ const isRefusal = (error: CommandApiError) => error.outcome === 'REJECTED';
 
 /** Returns the commands that must fail. The bad token is last, in case the command API locks out a client after it. */
 function failingCommands(residenceId: string): Failing[] {
-  const list = (residence: string) => (result: unknown) => decodeList(result, residence);
+  const list = (residence: string) => (result: unknown) => decodeList(result, { residenceId: residence });
   const [ticket, residence] = [randomId('m'), randomId('r')];
   return [
     {
@@ -95,7 +95,7 @@ function failingCommands(residenceId: string): Failing[] {
 /** Sends the first command. Its reply shows whether there is anything to check. */
 export async function readList(send: Send, residenceId: string) {
   const exchange = await send({ name: 'get_maintenance_list', param: { residence_id: residenceId } });
-  const outcome = readAs(exchange, (result) => decodeList(result, residenceId));
+  const outcome = readAs(exchange, (result) => decodeList(result, { residenceId }));
   return { exchange, outcome, tickets: outcome.error ? [] : (resultOf(exchange) as unknown[]).filter(hasMembers) };
 }
 
@@ -157,7 +157,7 @@ async function checkSameId(send: Send, residenceId: string, { outcome, exchange 
     param: { residence_id: residenceId },
     id: exchange.command.id,
   });
-  const second = readAs(again, (result) => decodeList(result, residenceId));
+  const second = readAs(again, (result) => decodeList(result, { residenceId }));
   const idsOf = (list: readonly Maintenance[]) => list.map(({ maintenanceId }) => maintenanceId).join(' ');
   const first = outcome.value;
   findings.addOutcome('sameId', again, second, (list) =>

@@ -79,7 +79,7 @@ export async function checkWrites(
   async function list(check: CheckName, describe: (ids: ReadonlySet<string>) => string) {
     const exchange = await send({ name: 'get_maintenance_list', param: { residence_id: residenceId } });
     const ids = readAs(exchange, (result) => {
-      const { value, ...found } = decodeList(result, residenceId);
+      const { value, ...found } = decodeList(result, { residenceId });
       return { ...found, value: new Set(value.map(({ maintenanceId }) => maintenanceId)) };
     });
     findings.addOutcome(check, exchange, ids, describe);

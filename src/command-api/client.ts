@@ -1,145 +1,154 @@
 /**
- * The client of the command API, with one method per command. Only this file, command.ts and decoder.ts know its wire
- * names.
+ * The client of the command API: the path of every command, from an operation to the decoded reply.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Attributes, type Span, SpanKind } from '@opentelemetry/api';
-import type { Maintenance, MaintenanceKey, NewMaintenance } from '../maintenance.ts';
-import { BYTES } from '../memory.ts';
+import type { Config } from '../config.ts';
+import { waitForEventLoop } from '../event-loop.ts';
+import { BYTES, type Memory, type MemoryAccount } from '../memory.ts';
 import { inSpan } from '../tracing.ts';
-import { turnFor } from '../turns.ts';
-import { type Admission, createQueue } from './admission.ts';
-import type { createCoalescing } from './coalescing.ts';
-import { type Command, type CommandName, createCommand, endCommand } from './command.ts';
-import { decodeCreated, decodeDeleted, decodeInfo, decodeList, decodeReply, type Found } from './decoder.ts';
-import { abandoned, refused } from './errors.ts';
-import type { Session, Transport } from './transport.ts';
+import { createCircuitBreaker } from './circuit-breaker.ts';
+import { createCoalescing, type Lifetime } from './coalescing.ts';
+import { COMMANDS, type Command, writeParameters } from './commands.ts';
+import { createConcurrencyLimit } from './concurrency-limit.ts';
+import { type DecodedReply, decodeReply, type Reply } from './decoder.ts';
+import { CommandApiError, ended, unavailable } from './errors.ts';
+import { type CommandRecord, endRecord, startRecord } from './record.ts';
+import { createRetryBudget, planRetry } from './retries.ts';
+import { type Caller, createTransport } from './transport.ts';
 
-/** The parts that all operations share. */
-export type Upstream = Transport & { admission: Admission; coalescing: ReturnType<typeof createCoalescing> };
+/** Commands of one operation at once, so that it cannot fill the queue of all operations. */
+const COMMANDS_AT_ONCE = 32;
 
-export type CommandApiClient = ReturnType<typeof createCommandApiClient>;
+/** Creates what the commands of all operations share. */
+export function createCommandApi(config: Config, memory: Memory) {
+  const breaker = createCircuitBreaker(config);
+  const limit = createConcurrencyLimit(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
+  const transport = createTransport(config);
+  return {
+    ...{ breaker, limit, memory, transport },
+    coalescing: createCoalescing(),
+    retryBudget: createRetryBudget(),
+    maxAttempts: config.MAX_ATTEMPTS,
+    state: () => ({ ...limit.count(), breaker: breaker.state() }),
+  };
+}
 
-type Decode<T> = (result: unknown) => Found<T>;
-type Param = Readonly<Record<string, unknown>> & { readonly residence_id: string };
+export type CommandApi = ReturnType<typeof createCommandApi>;
 
-/**
- * Creates the client of one operation. Every method throws a `CommandApiError` if its command fails. Each command is
- * appended to `commands` when it is requested and completed when it settles.
- */
-export function createCommandApiClient(
-  { send, endpoint, admission, coalescing }: Upstream,
-  session: Session,
-  commands: Command[],
-) {
-  // At most 32 commands of one operation at once, so that it cannot fill the queue of all operations.
-  const { takeTurn } = createQueue(32, Number.POSITIVE_INFINITY);
+/** The operation for which commands are sent. */
+export interface Operation extends Caller, Lifetime {
+  readonly memory: MemoryAccount;
+  /** Takes the record of a command before anything else. Throws if the operation may not send the command. */
+  addCommand(record: CommandRecord): void;
+}
 
-  function reserve(bytes: number, stage: 'command' | 'reply'): void {
-    if (!session.share.reserve(bytes, stage)) throw refused(`no memory for the ${stage}`, { sent: stage === 'reply' });
+/** One method per command. Each rejects with a `CommandApiError`, or with the error of `addCommand`. */
+export type CommandApiClient = {
+  readonly [M in keyof typeof COMMANDS]: (typeof COMMANDS)[M] extends Command<infer I, infer T>
+    ? (input: I) => Promise<T>
+    : never;
+};
+
+type AnyInput = { readonly residenceId: string };
+const ROWS = Object.entries(COMMANDS as unknown as Record<string, Command<AnyInput, unknown>>);
+type Decode<T> = (reply: Reply) => DecodedReply<T>;
+
+/** Creates the client of one operation. */
+export function createClient(commandApi: CommandApi, operation: Operation): CommandApiClient {
+  const { breaker, coalescing, limit, maxAttempts, memory, retryBudget, transport } = commandApi;
+  const places = createConcurrencyLimit(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
+
+  /** The path of every command; `exchange` is its part that several operations may share. */
+  async function run<I extends AnyInput, T>(command: Command<I, T>, input: I): Promise<T> {
+    const { name, isWrite } = command;
+    const record = startRecord(name, isWrite, input.residenceId);
+    operation.addCommand(record);
+    // When a write is sent and when it is answered: a read after either must not join an older exchange.
+    const detach = () => isWrite && coalescing.detach(record.residenceId);
+    return inSpan(name, { kind: SpanKind.CLIENT }, async (span) => {
+      try {
+        if (!operation.memory.reserve(BYTES.command, 'command')) throw unavailable('no memory for the command');
+        using _place = await places.enter(operation.signal);
+        detach();
+        const param = writeParameters(command, input);
+        const body = JSON.stringify({ command: name, id: record.id, param });
+        const key = JSON.stringify([operation.authorization, name, param]);
+        const decode = (reply: Reply) => command.decode(decodeReply(reply), input);
+        const start = (lifetime: Lifetime) => exchange(record, body, decode, lifetime);
+        const reply = await (isWrite ? start(operation) : coalescing.joinOrStart(key, record, operation, start));
+        // The reply to a write is never refused, because it tells the outcome.
+        if (!isWrite && !operation.memory.reserve(sizeOf(reply), 'reply'))
+          throw unavailable('no memory for the reply', { sent: true });
+        endRecord(record, reply);
+        return reply.value;
+      } catch (error) {
+        endRecord(record, { error });
+        throw error;
+      } finally {
+        detach();
+        if (span) describeCommand(span, record, transport.endpoint);
+      }
+    });
   }
 
   /**
-   * Sends a command and decodes its reply. Keeps its place in the queue until then, which limits the replies in memory.
+   * Sends a command until an attempt succeeds or no other may follow, and decodes the reply. Keeps its place in the
+   * process until then, which limits the replies in memory.
    */
-  function exchange<T>(command: Command, param: Param, decode: Decode<T>, signal: AbortSignal) {
-    return admission.takeTurn(signal, async () => {
-      // Fail while replies to writes exceed the limit of memory.
-      reserve(0, 'command');
-      const reply = await admission.guard((isProbe) => send(command, param, session, signal, isProbe));
+  async function exchange<T>(record: CommandRecord, body: string, decode: Decode<T>, lifetime: Lifetime) {
+    const { isWrite } = record;
+    const { signal } = lifetime;
+    using _place = await limit.enter(signal);
+    using replyMemory = memory.openReply();
+    if (!replyMemory.reserve(0, 'command')) throw unavailable('no memory for the command');
+    using trial = breaker.enter();
+    retryBudget.earn();
+    for (let attempts = 1; ; attempts++) {
+      // Writes need a fresh connection: if the upstream had just closed a kept one, the outcome would be unknown. Retries
+      // need one too, because other kept connections may also be closed.
+      const isFresh = isWrite || attempts > 1;
       try {
-        await turnFor('reply', reply.bytes);
-        // Skip decoding if no one waits, except for a write, whose reply tells the outcome, and a status without a
-        // body.
-        if (signal.aborted && !command.write && reply.bytes > 0) throw abandoned(signal, { sent: true });
-        return { ...decode(decodeReply(reply)), bytes: reply.bytes };
-      } finally {
-        session.share.hold(-reply.bytes);
-      }
-    });
-  }
-
-  async function write<T>(name: CommandName, param: Param, decode: Decode<T>): Promise<T> {
-    const command = createCommand(name, true, param.residence_id);
-    // Detach when the write is sent and when it is answered: a read after either must not join an older exchange.
-    const detach = () => coalescing.detach(param.residence_id);
-    return record(command, session.writeSignal, () => {
-      detach();
-      return exchange(command, param, decode, session.writeSignal).finally(detach);
-    });
-  }
-
-  async function read<T>(name: CommandName, param: Param, decode: Decode<T>): Promise<T> {
-    const command = createCommand(name, false, param.residence_id);
-    return record(command, session.readSignal, async () => {
-      const key = JSON.stringify([session.authorization, name, param]);
-      const found = await coalescing.joinOrStart(key, command, session.readSignal, (signal) =>
-        exchange(command, param, decode, signal),
-      );
-      reserve(found.bytes + (Array.isArray(found.value) ? found.value.length : 1) * BYTES.ticket, 'reply');
-      return found;
-    });
-  }
-
-  /** Runs a command within the operation's queue and in a span, and completes its record. */
-  async function record<T>(command: Command, signal: AbortSignal, run: () => Promise<Found<T>>): Promise<T> {
-    commands.push(command);
-    return inSpan(command.name, { kind: SpanKind.CLIENT }, async (span) => {
-      try {
-        reserve(BYTES.command, 'command');
-        const { value, ...rest } = await takeTurn(signal, run);
-        endCommand(command, rest);
-        return value;
+        const reply = await transport.attempt(record, body, operation, { isFresh, signal, memory: replyMemory });
+        await waitForEventLoop('reply', reply.bytes);
+        // Skip decoding if no one waits, except for a write, whose reply tells the outcome, and a status without a body.
+        if (signal.aborted && !isWrite && reply.bytes > 0) throw ended(signal, { sent: true });
+        const decoded = decode(reply);
+        trial.health = 'up';
+        return { ...decoded, bytes: reply.bytes };
       } catch (error) {
-        endCommand(command, { error });
-        throw error;
-      } finally {
-        if (span) describeCommand(span, command, endpoint);
+        if (!(error instanceof CommandApiError)) throw error;
+        const left = { attemptsLeft: maxAttempts - attempts, msLeft: lifetime.endsAt - performance.now() };
+        const { isProbe } = trial;
+        const retry = planRetry({ error, isWrite, isProbe, attempts, ...left, retriesLeft: retryBudget.left() });
+        if (!retry) {
+          trial.health = error.health;
+          throw error;
+        }
+        retryBudget.spend(retry.cost);
+        replyMemory.close();
+        await delay(retry.pauseMs, undefined, { signal }).catch(() => {
+          throw ended(signal, { sent: !isWrite });
+        });
       }
-    });
+    }
   }
 
-  return {
-    /** Returns all repair requests of a residence, in the command API's order. */
-    getMaintenanceList: (residenceId: string): Promise<Maintenance[]> =>
-      read('get_maintenance_list', { residence_id: residenceId }, (result) => decodeList(result, residenceId)),
+  const methods: Record<string, (input: AnyInput) => Promise<unknown>> = {};
+  for (const [method, command] of ROWS) methods[method] = (input) => run(command, input);
+  return methods as unknown as CommandApiClient;
+}
 
-    /** Returns one repair request. The vendor documents no reply for an unknown id: see loaders.ts. */
-    getMaintenanceInfo: (key: MaintenanceKey): Promise<Maintenance> =>
-      read('get_maintenance_info', toParam(key), (result) => decodeInfo(result, key)),
-
-    /** Creates a repair request and returns its maintenance id. */
-    createMaintenanceInfo: (maintenance: NewMaintenance): Promise<string> => {
-      const param = {
-        residence_id: maintenance.residenceId,
-        start_time: toWireTime(maintenance.startTime),
-        finish_time: toWireTime(maintenance.finishTime),
-        description: maintenance.description,
-        contact: maintenance.contact,
-        ...(maintenance.pictureFilenames && { filename: maintenance.pictureFilenames }),
-      };
-      return write('create_maintenance_info', param, decodeCreated);
-    },
-
-    /** Deletes one repair request. */
-    deleteMaintenanceInfo: (key: MaintenanceKey): Promise<void> =>
-      write('delete_maintenance_info', toParam(key), decodeDeleted),
-
-    /**
-     * Deletes repair requests of one residence. The reply has no result for each id: after a failure, any of them may
-     * be deleted.
-     */
-    batchDeleteMaintenanceInfo: (residenceId: string, maintenanceIds: readonly string[]): Promise<void> => {
-      const maintenances = maintenanceIds.map((id) => ({ maintenance_id: id }));
-      return write('batch_delete_maintenance_info', { residence_id: residenceId, maintenances }, decodeDeleted);
-    },
-  };
+/** Returns what a decoded reply holds, in bytes. */
+function sizeOf({ bytes, value }: { bytes: number; value: unknown }): number {
+  return bytes + (Array.isArray(value) ? value.length : 1) * BYTES.ticket;
 }
 
 /**
  * Writes the record of a command to its span, with an event per attempt. A coalesced command only has the attempts of
  * another command, and a refused command has none.
  */
-function describeCommand(span: Span, { id, coalesced, attempts }: Command, endpoint: Attributes): void {
+function describeCommand(span: Span, { id, coalesced, attempts }: CommandRecord, endpoint: Attributes): void {
   span.setAttributes({ 'command.id': id, 'command.coalesced': coalesced, 'command.attempts': attempts.length });
   if (coalesced || attempts.length === 0) return;
   span.setAttributes(endpoint);
@@ -151,14 +160,4 @@ function describeCommand(span: Span, { id, coalesced, attempts }: Command, endpo
     if (index > 0) span.setAttribute('http.request.resend_count', index);
     if (!next && status) span.setAttribute('http.response.status_code', status);
   }
-}
-
-/** Returns the parameters that identify one repair request. */
-function toParam({ residenceId, maintenanceId }: MaintenanceKey) {
-  return { residence_id: residenceId, maintenance_id: maintenanceId };
-}
-
-/** Converts `2024-01-16T13:32:45Z` to the command API's format. */
-function toWireTime(time: string): string {
-  return time.replace('T', ' ').replace('Z', '');
 }

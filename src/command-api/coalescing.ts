@@ -4,8 +4,8 @@
  */
 import { addAbortListener } from 'node:events';
 import { type SpanContext, trace } from '@opentelemetry/api';
-import { type Command, joinCommand } from './command.ts';
-import { abandoned } from './errors.ts';
+import { ended } from './errors.ts';
+import { type CommandRecord, joinRecord } from './record.ts';
 
 /**
  * The maximum age of an exchange to join. A write on another replica detaches nothing here, so a read after that write
@@ -13,16 +13,26 @@ import { abandoned } from './errors.ts';
  */
 const JOINABLE_MS = 50;
 
+/** How long a command may take. */
+export interface Lifetime {
+  /** The deadline, on the clock of `performance.now()`. */
+  readonly endsAt: number;
+  /** Aborts at the deadline, or if the result is not wanted any more. */
+  readonly signal: AbortSignal;
+}
+
 interface Exchange {
-  readonly command: Command;
+  readonly record: CommandRecord;
   readonly result: Promise<unknown>;
   readonly controller: AbortController;
+  /** Its deadline is the latest of those who wait. */
+  readonly lifetime: { endsAt: number; readonly signal: AbortSignal };
   /** The span of the command that is really sent. */
   readonly span: SpanContext | undefined;
   waiting: number;
 }
 
-type Run<T> = (signal: AbortSignal) => Promise<T>;
+type Run<T> = (lifetime: Lifetime) => Promise<T>;
 
 export function createCoalescing() {
   const exchanges = new Map<string, Exchange>();
@@ -31,10 +41,11 @@ export function createCoalescing() {
     if (exchanges.get(key) === exchange) exchanges.delete(key);
   }
 
-  function start(key: string, command: Command, run: Run<unknown>): Exchange {
+  function start(key: string, record: CommandRecord, endsAt: number, run: Run<unknown>): Exchange {
     const controller = new AbortController();
-    const result = run(controller.signal).finally(() => forget(key, exchange));
-    const exchange = { command, result, controller, span: trace.getActiveSpan()?.spanContext(), waiting: 0 };
+    const lifetime = { endsAt, signal: controller.signal };
+    const result = run(lifetime).finally(() => forget(key, exchange));
+    const exchange = { record, result, controller, lifetime, span: trace.getActiveSpan()?.spanContext(), waiting: 0 };
     exchanges.set(key, exchange);
     return exchange;
   }
@@ -44,30 +55,33 @@ export function createCoalescing() {
      * Joins the exchange of a key or starts one. The key must contain everything that decides the reply, including the
      * caller's token. `signal` ends the waiting. If no other caller waits, it also aborts the exchange.
      */
-    async joinOrStart<T>(key: string, own: Command, signal: AbortSignal, run: Run<T>): Promise<T> {
+    async joinOrStart<T>(key: string, own: CommandRecord, { endsAt, signal }: Lifetime, run: Run<T>): Promise<T> {
       const known = exchanges.get(key);
       // Not sent yet, or its latest attempt is recent.
-      const sentAt = known?.command.attempts.at(-1)?.start ?? Number.POSITIVE_INFINITY;
+      const sentAt = known?.record.attempts.at(-1)?.start ?? Number.POSITIVE_INFINITY;
       const joined = performance.now() - sentAt <= JOINABLE_MS ? known : undefined;
-      if (joined) joinCommand(own, joined.command);
-      if (joined?.span) trace.getActiveSpan()?.addLink({ context: joined.span });
-      const exchange = joined ?? start(key, own, run);
+      if (joined) {
+        joinRecord(own, joined.record);
+        joined.lifetime.endsAt = Math.max(joined.lifetime.endsAt, endsAt);
+        if (joined.span) trace.getActiveSpan()?.addLink({ context: joined.span });
+      }
+      const exchange = joined ?? start(key, own, endsAt, run);
       exchange.waiting++;
-      const disconnected = Promise.withResolvers<never>();
+      const left = Promise.withResolvers<never>();
       using _ = addAbortListener(signal, () => {
         exchange.waiting--;
-        if (exchange.waiting > 0) return disconnected.reject(abandoned(signal, { sent: true }));
+        if (exchange.waiting > 0) return left.reject(ended(signal, { sent: true }));
         // Aborting the exchange rejects its result, for which this caller waits.
         forget(key, exchange);
         exchange.controller.abort(signal.reason);
       });
-      return (await Promise.race([exchange.result, disconnected.promise])) as T;
+      return (await Promise.race([exchange.result, left.promise])) as T;
     },
 
     /** Prevents later reads, of any caller, from joining the current exchanges of a residence. */
     detach(residenceId: string): void {
-      for (const [key, { command }] of exchanges) {
-        if (command.residenceId === residenceId) exchanges.delete(key);
+      for (const [key, { record }] of exchanges) {
+        if (record.residenceId === residenceId) exchanges.delete(key);
       }
     },
   };

@@ -4,19 +4,20 @@
  */
 import type { Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
 import { escapePart, isMoment, isUsableId } from '../maintenance.ts';
-import { CommandApiError, type Flaw, type Member } from './errors.ts';
+import { CommandApiError, type Flaw, type Member, TRANSIENT_STATUSES } from './errors.ts';
 
 /** An HTTP response: status, inflated body in chunks, and the body's length in bytes. */
 export interface Reply {
   readonly status: number;
   readonly chunks: readonly Uint8Array[];
   readonly bytes: number;
+  readonly retryAfter?: string | undefined;
   /** Whether only the head of a 5xx arrived. */
   readonly isCutOff?: boolean;
 }
 
 /** A decoded reply with its flaws. */
-export interface Found<T> {
+export interface DecodedReply<T> {
   readonly value: T;
   readonly flaws?: readonly Flaw[];
   /** The number of tickets without a usable id. */
@@ -28,6 +29,8 @@ export interface Found<T> {
 type Json = Record<string, unknown>;
 type Ticket = Json & { readonly maintenance_id: string };
 
+/** Undecodable members of one reply that become errors. */
+const MEMBER_ERRORS = 20;
 const UTF8 = new TextDecoder();
 const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
   ['wait for confirmation', 'WAIT_FOR_CONFIRMATION'],
@@ -40,10 +43,13 @@ const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
  * Returns the `result` of a successful reply, otherwise throws. The status decides before the body: a gateway or a Dapr
  * sidecar may have written the body of a 401, 403, 429 or 5xx.
  */
-export function decodeReply({ status, chunks }: Reply): unknown {
+export function decodeReply({ status, chunks, retryAfter, isCutOff }: Reply): unknown {
   const body = parseObject(UTF8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
   if (status >= 200 && status < 300 && body?.success === true) return body.result;
-  const details = { detail: `status ${status}`, upstreamCode: findCode(body) };
+  // Not 500, which a single command may cause, and not 429, which shows that the command API works.
+  const isDown = isCutOff || (status !== 429 && TRANSIENT_STATUSES.includes(status));
+  const health = isDown ? ('down' as const) : ('up' as const);
+  const details = { detail: `status ${status}`, status, retryAfter, health, upstreamCode: findCode(body) };
   if (status === 401) throw new CommandApiError('unauthenticated', details);
   if (status === 403) throw new CommandApiError('forbidden', details);
   if (isUnavailable(status)) throw new CommandApiError('unavailable', details);
@@ -57,48 +63,53 @@ export function isUnavailable(status: number): boolean {
 }
 
 /** Decodes `get_maintenance_list`: an array of tickets. Drops and counts tickets without a usable id. */
-export function decodeList(result: unknown, residenceId: string): Found<Maintenance[]> {
+export function decodeList(result: unknown, { residenceId }: { residenceId: string }): DecodedReply<Maintenance[]> {
   if (!Array.isArray(result)) throw unexpectedResult(result);
   const tickets = result.filter(hasUsableId);
   return decodeTickets(tickets, residenceId, result.length - tickets.length);
 }
 
 /** Decodes `get_maintenance_info`: one ticket, which does not repeat its id. */
-export function decodeInfo(result: unknown, { residenceId, maintenanceId }: MaintenanceKey): Found<Maintenance> {
+export function decodeInfo(result: unknown, { residenceId, maintenanceId }: MaintenanceKey): DecodedReply<Maintenance> {
   if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(result);
   const { value, ...rest } = decodeTickets([{ ...result, maintenance_id: maintenanceId }], residenceId, 0);
   return { ...rest, value: value[0] as Maintenance };
 }
 
 /** Decodes `create_maintenance_info`: the id of the new ticket. */
-export function decodeCreated(result: unknown): Found<string> {
+export function decodeCreated(result: unknown): DecodedReply<string> {
   if (!hasUsableId(result)) throw unexpectedResult(result);
   return { value: result.maintenance_id };
 }
 
 /** Decodes both delete commands: an object without relevant members. */
-export function decodeDeleted(result: unknown): Found<void> {
+export function decodeDeleted(result: unknown): DecodedReply<void> {
   if (!isObject(result)) throw unexpectedResult(result);
   return { value: undefined };
 }
 
-/** Decodes the tickets of one reply. All their undecodable members share one error. */
-function decodeTickets(tickets: readonly Ticket[], residenceId: string, dropped: number): Found<Maintenance[]> {
+/**
+ * Decodes the tickets of one reply. The first 20 undecodable members are errors, which are one and the same object;
+ * further ones are null.
+ */
+function decodeTickets(tickets: readonly Ticket[], residenceId: string, dropped: number): DecodedReply<Maintenance[]> {
   const prefix = `${escapePart(residenceId)}:`;
+  const residence = { id: residenceId };
   const flaws = new Set<Flaw>(dropped > 0 ? ['maintenance_id'] : []);
   let memberError: CommandApiError | undefined;
+  let errors = 0;
 
-  function check<T>(member: Member, value: T | undefined): T | CommandApiError {
+  function check<T>(member: Member, value: T | undefined): T | CommandApiError | null {
     if (value !== undefined) return value;
     flaws.add(member);
     memberError ??= new CommandApiError('invalid', { detail: 'unusable member' });
-    return memberError;
+    return errors++ < MEMBER_ERRORS ? memberError : null;
   }
 
   const value = tickets.map((ticket) => ({
     id: prefix + escapePart(ticket.maintenance_id),
-    residenceId,
     maintenanceId: ticket.maintenance_id,
+    residence,
     startTime: check('start_time', decodeTime(ticket.start_time)),
     finishTime: check('finish_time', decodeTime(ticket.finish_time)),
     createdTime: check('created_time', decodeTime(ticket.created_time)),

@@ -8,11 +8,17 @@ export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 
 /**
  * Could not talk: not reached, cut off, timed out or overloaded (`timeout`, `unavailable`), or the caller disconnected
- * first (`gone`). Said no: to the token, the caller or the command (`unauthenticated`, `forbidden`, `rejected`). Talked
- * nonsense: an unexpected reply (`invalid`). Our fault: no sockets left, or an error in our code (`internal`).
+ * first (`cancelled`). Said no: to the token, the caller or the command (`unauthenticated`, `forbidden`, `rejected`).
+ * Talked nonsense: an unexpected reply (`invalid`). Our fault: no sockets left, or an error in our code (`internal`).
  */
-export type Reason = 'timeout' | 'unavailable' | 'gone' | Rejection | 'invalid' | 'internal';
+export type Reason = 'timeout' | 'unavailable' | 'cancelled' | Rejection | 'invalid' | 'internal';
 type Rejection = 'unauthenticated' | 'forbidden' | 'rejected';
+
+/** What a command says about the command API. The circuit breaker counts `down` and ignores `unknown`. */
+export type Health = 'up' | 'down' | 'unknown';
+
+/** Statuses of failures that may pass. Only 429 does not mean that the command API is down. */
+export const TRANSIENT_STATUSES: readonly number[] = [429, 502, 503, 504];
 
 /** The vendor's names for the members of a ticket. */
 const MEMBERS = [
@@ -44,6 +50,11 @@ export function describeFlaw(flaw: Flaw): { kind: string; member?: string } {
 interface Details {
   /** For the log: our own short text or an error code of Node, never text from the upstream. */
   readonly detail: string;
+  /** By default `up`: the command API answered. */
+  readonly health?: Health;
+  /** The status and `Retry-After` of a reply that says that the command failed. */
+  readonly status?: number;
+  readonly retryAfter?: string | undefined;
   readonly upstreamCode?: string | undefined;
   /** For the reason `invalid`. `empty` means success without a result or with an empty result. */
   readonly flaw?: Flaw;
@@ -51,11 +62,8 @@ interface Details {
   readonly limit?: number;
   /** False only if the command certainly never left this process. */
   readonly sent?: boolean;
-  /**
-   * Says nothing about the command API: we abandoned the command, or our process failed. The breaker ignores it; no
-   * retry.
-   */
-  readonly inconclusive?: boolean;
+  /** Whether a kept connection failed before the head of a reply: the upstream had probably closed it. */
+  readonly isStale?: boolean;
 }
 
 /** Any failure of a command. */
@@ -63,7 +71,7 @@ export class CommandApiError extends Error {
   readonly reason: Reason;
   readonly details: Details;
   /** The failed command. Not its whole record, which refers to this error. */
-  command?: { readonly name: string; readonly id: string; readonly write: boolean };
+  command?: { readonly name: string; readonly id: string; readonly isWrite: boolean };
 
   constructor(reason: Reason, details: Details) {
     super(details.detail);
@@ -72,8 +80,8 @@ export class CommandApiError extends Error {
     this.details = details;
   }
 
-  get isUnreachable(): boolean {
-    return ['timeout', 'unavailable', 'gone'].includes(this.reason);
+  get health(): Health {
+    return this.details.health ?? 'up';
   }
 
   /** The outcome of a failed write. Meaningless for a read. */
@@ -83,14 +91,14 @@ export class CommandApiError extends Error {
   }
 }
 
-/** Returns the failure of an abandoned command: the operation timed out or its caller disconnected. */
-export function abandoned({ reason }: AbortSignal, { sent }: { sent: boolean }): CommandApiError {
-  const isOut = reason?.name === 'TimeoutError';
-  const detail = isOut ? 'out of time' : 'caller disconnected';
-  return new CommandApiError(isOut ? 'timeout' : 'gone', { detail, sent, inconclusive: true });
+/** Returns the failure of a command that its signal ended: the operation timed out or its caller disconnected. */
+export function ended({ reason }: AbortSignal, { sent }: { sent: boolean }): CommandApiError {
+  const isTimeout = reason?.name === 'TimeoutError';
+  const detail = isTimeout ? 'out of time' : 'caller disconnected';
+  return new CommandApiError(isTimeout ? 'timeout' : 'cancelled', { detail, sent, health: 'unknown' });
 }
 
-/** Returns the failure of a command that queue, breaker or memory refuses, or of a reply without room. */
-export function refused(detail: string, { sent } = { sent: false }): CommandApiError {
-  return new CommandApiError('unavailable', { detail, sent, inconclusive: true });
+/** Returns the failure of a command that limit, breaker or memory refuses, or of a reply without room. */
+export function unavailable(detail: string, { sent } = { sent: false }): CommandApiError {
+  return new CommandApiError('unavailable', { detail, sent, health: 'unknown' });
 }

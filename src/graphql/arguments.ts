@@ -1,5 +1,5 @@
 /**
- * Checks arguments and representations before a command is sent. A `Refusal` lists every fault of a field's arguments.
+ * Checks arguments and representations before a command is sent. A `PublicError` lists every fault of a field's arguments.
  */
 import {
   isUsableId,
@@ -8,41 +8,42 @@ import {
   parseMaintenanceId,
   type Selection,
 } from '../maintenance.ts';
-import { badInput, type Faults } from './errors.ts';
-import { LIMITS } from './limits.ts';
+import { badUserInput, type Faults } from './errors.ts';
+import { SIZES } from './limits.ts';
 
 const MALFORMED_ID =
   'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters';
 
-function refuse(faults: Faults): void {
-  if (Object.values(faults).some(Boolean)) throw badInput(faults);
+function check(faults: Faults): void {
+  if (Object.values(faults).some(Boolean)) throw badUserInput(faults);
 }
 
 export function toKey(id: unknown, argument = 'id'): MaintenanceKey {
   const key = parseMaintenanceId(id);
-  if (!key) throw badInput({ [argument]: MALFORMED_ID });
+  if (!key) throw badUserInput({ [argument]: MALFORMED_ID });
   return key;
 }
 
 export function toKeys(ids: readonly string[]): MaintenanceKey[] {
-  refuse({ ids: ids.length === 0 ? 'must not be empty' : faultOfCount(ids, LIMITS.ids) });
+  const most = SIZES['Mutation.deleteMaintenances(ids:)'];
+  check({ ids: ids.length === 0 ? 'must not be empty' : faultOfCount(ids, most.entries) });
   const parsed = ids.map(parseMaintenanceId);
   const faults = parsed.map((key, index) => [`ids[${index}]`, key ? undefined : MALFORMED_ID]);
   const keys = parsed.filter((key) => key !== undefined);
-  const isTooMany = new Set(keys.map(({ residenceId }) => residenceId)).size > LIMITS.residences;
-  const tooMany = isTooMany ? `must not be of more than ${LIMITS.residences} residences` : undefined;
-  refuse({ ids: tooMany, ...Object.fromEntries(faults) });
+  const isTooMany = new Set(keys.map(({ residenceId }) => residenceId)).size > most.residences;
+  const tooMany = isTooMany ? `must not be of more than ${most.residences} residences` : undefined;
+  check({ ids: tooMany, ...Object.fromEntries(faults) });
   return keys;
 }
 
 export function checkRepresentations(representations: readonly unknown[]): void {
-  refuse({ representations: faultOfCount(representations, LIMITS.representations) });
+  check({ representations: faultOfCount(representations, SIZES['Query._entities(representations:)'].entries) });
 }
 
 export function checkSelection({ residenceId, states, first, offset }: Selection & { residenceId: string }): void {
-  refuse({
+  check({
     residenceId: faultOfId(residenceId),
-    states: faultOfCount(states, LIMITS.states),
+    states: faultOfCount(states, SIZES['Residence.maintenances(states:)'].entries),
     first: faultOfNumber(first),
     offset: faultOfNumber(offset),
   });
@@ -51,18 +52,19 @@ export function checkSelection({ residenceId, states, first, offset }: Selection
 export function checkNewMaintenance(input: NewMaintenance): NewMaintenance {
   const { residenceId, startTime, finishTime, description, contact } = input;
   const filenames = input.pictureFilenames ?? [];
-  const tooMany = faultOfCount(filenames, LIMITS.pictureFilenames);
+  const most = SIZES['CreateMaintenanceInput.pictureFilenames'];
+  const tooMany = faultOfCount(filenames, most.entries);
   const faults: Record<string, string | undefined> = {
     'input.residenceId': faultOfId(residenceId),
     // Both times are UTC in the same format, so they compare as texts.
     'input.finishTime': finishTime > startTime ? undefined : 'must be later than input.startTime',
-    'input.description': faultOfText(description, LIMITS.description),
-    'input.contact': faultOfText(contact, LIMITS.contact),
+    'input.description': faultOfText(description, SIZES['CreateMaintenanceInput.description'].characters),
+    'input.contact': faultOfText(contact, SIZES['CreateMaintenanceInput.contact'].characters),
     'input.pictureFilenames': tooMany,
   };
   for (const [index, filename] of tooMany ? [] : filenames.entries())
-    faults[`input.pictureFilenames[${index}]`] = faultOfText(filename, LIMITS.pictureFilename);
-  refuse(faults);
+    faults[`input.pictureFilenames[${index}]`] = faultOfText(filename, most.characters);
+  check(faults);
   return input;
 }
 
@@ -75,7 +77,7 @@ export function toRepresentedKey(representation: unknown): MaintenanceKey {
   const residenceId = get(residence, 'id');
   if (id === undefined) {
     if (isUsableId(residenceId) && isUsableId(maintenanceId)) return { residenceId, maintenanceId };
-    throw badInput({
+    throw badUserInput({
       'representations.residence.id': faultOfId(residenceId),
       'representations.maintenanceId': faultOfId(maintenanceId),
     });
@@ -84,14 +86,14 @@ export function toRepresentedKey(representation: unknown): MaintenanceKey {
   const agrees =
     (residence === undefined || residenceId === key.residenceId) &&
     (maintenanceId === undefined || maintenanceId === key.maintenanceId);
-  if (!agrees) throw badInput({ representations: 'must not hold two keys that disagree' });
+  if (!agrees) throw badUserInput({ representations: 'must not hold two keys that disagree' });
   return key;
 }
 
 /** Returns the id in a representation of a `Residence`. */
 export function toRepresentedResidenceId(representation: unknown): string {
   const id = get(representation, 'id');
-  if (!isUsableId(id)) throw badInput({ 'representations.id': faultOfId(id) });
+  if (!isUsableId(id)) throw badUserInput({ 'representations.id': faultOfId(id) });
   return id;
 }
 

@@ -2,14 +2,16 @@
  * The context of one operation: its caller, loaders, response budget and record of commands.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { createCommandApiClient, type Upstream } from '../command-api/client.ts';
-import type { Command } from '../command-api/command.ts';
-import type { Share } from '../memory.ts';
+import { type CommandApi, createClient } from '../command-api/client.ts';
+import type { CommandRecord } from '../command-api/record.ts';
+import type { Maintenance } from '../maintenance.ts';
+import type { MemoryAccount } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
-import { createAnswerBudget } from './answer.ts';
-import { Refusal, Unforeseen } from './errors.ts';
+import { createResponseBudget } from './bounds.ts';
+import { COSTS } from './cost.ts';
+import { PublicError, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
-import { type Caller, createLoaders } from './loaders.ts';
+import { createLoaders } from './loaders.ts';
 
 /** Checks only the form. The upstream validates the token. */
 const BEARER = /^bearer +[\x21-\x7e]+$/i;
@@ -20,35 +22,64 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}
 
 // Created once: the stack of an error keeps the objects of its functions in memory.
 const OUT_OF_TIME = new DOMException('out of time', 'TimeoutError');
-const GONE = new DOMException('caller disconnected', 'AbortError');
+const CANCELLED = new DOMException('caller disconnected', 'AbortError');
 
 export type Context = ReturnType<typeof createContext>;
+/** The client and loaders of an authenticated caller. */
+export type Caller = ReturnType<Context['caller']>;
 
 /** The properties of a request that the host passes on. */
 export interface Incoming {
   readonly id: string;
   readonly headers: IncomingHttpHeaders;
   /** The memory account that already includes the request's body. */
-  readonly share: Share;
+  readonly operationMemory: MemoryAccount;
   /** Whether the response includes an inline trace. */
   readonly isTraced: boolean;
 }
 
 /** Creates the context of a request. All commands of the operation together may take `timeoutMs`. */
-export function createContext({ id, headers, share, isTraced }: Incoming, upstream: Upstream, timeoutMs: number) {
+export function createContext(
+  { id, headers, operationMemory: memory, isTraced }: Incoming,
+  commandApi: CommandApi,
+  timeoutMs: number,
+) {
   const { authorization = '' } = headers;
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
-  const commands: Command[] = [];
-  const [reads, writes] = [new AbortController(), new AbortController()];
-  const timer = abortAfter(timeoutMs, [reads, writes]);
-  const endsAt = performance.now() + timeoutMs;
-  let caller: Caller | undefined;
-  const left: Record<'reads' | 'writes', number> = { reads: LIMITS.reads, writes: LIMITS.writes };
+  const response = createResponseBudget(memory, isTraced);
+  const commands: CommandRecord[] = [];
+  const sent = { reads: 0, writes: 0 };
+  const controller = new AbortController();
+  const timer = abortAfter(timeoutMs, controller);
+  const operation = {
+    ...{ authorization, traceparent, memory, signal: controller.signal, addCommand },
+    endsAt: performance.now() + timeoutMs,
+  };
+  let caller: ReturnType<typeof createCaller> | undefined;
 
-  function countCommands(kind: 'reads' | 'writes', count: number): void {
-    if (count > left[kind])
-      throw new Refusal('BAD_USER_INPUT', `Too many ${kind} in one operation: at most ${LIMITS[kind]} commands.`);
-    left[kind] -= count;
+  function addCommand(record: CommandRecord): void {
+    const kind = record.isWrite ? 'writes' : 'reads';
+    const most = LIMITS[kind];
+    if (sent[kind] >= most)
+      throw new PublicError('BAD_USER_INPUT', `Too many ${kind} in one operation: at most ${most} commands.`);
+    sent[kind]++;
+    commands.push(record);
+    // Even if the write fails, it may have taken effect.
+    if (record.isWrite) caller?.clear();
+  }
+
+  function createCaller() {
+    const client = createClient(commandApi, operation);
+    const { loadList, maintenanceByKey, clear } = createLoaders(client);
+    return {
+      ...{ client, maintenanceByKey, clear },
+      async loadList(residenceId: string): Promise<readonly Maintenance[]> {
+        const list = await loadList(residenceId);
+        // Filtering and ordering also take time for requests that are not returned.
+        response.charge(list.length * COSTS.scanned);
+        return list;
+      },
+    };
   }
 
   return {
@@ -61,43 +92,28 @@ export function createContext({ id, headers, share, isTraced }: Incoming, upstre
     },
     /** Every command of the operation, in order. */
     commands,
-    answer: createAnswerBudget(share, isTraced),
+    response,
     unforeseen: new Unforeseen(),
     /** Returns the caller's client and loaders, the same for every call. Throws `UNAUTHENTICATED` without a usable token. */
-    caller(): Caller {
-      if (caller) return caller;
-      if (!BEARER.test(authorization)) {
-        throw new Refusal('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
-      }
-      const session = {
-        authorization,
-        traceparent,
-        endsAt,
-        readSignal: reads.signal,
-        writeSignal: writes.signal,
-        share,
-      };
-      const client = createCommandApiClient(upstream, session, commands);
-      const loaders = createLoaders(client, () => countCommands('reads', 1));
-      caller = { client, loaders, countWrites: (count) => countCommands('writes', count) };
+    caller() {
+      if (!BEARER.test(authorization))
+        throw new PublicError('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
+      caller ??= createCaller();
       return caller;
     },
-    /** Ends the operation when its response is sent, or aborts its reads when its caller has disconnected. */
-    end(answered: boolean): void {
-      // A write continues without its caller, until the operation's deadline.
-      if (answered) clearTimeout(timer);
-      else reads.abort(GONE);
+    /** Ends the operation when its response is sent, or cancels it when its caller has disconnected. */
+    end(isAnswered: boolean): void {
+      if (isAnswered) clearTimeout(timer);
+      // With a write, the operation continues without its caller until its deadline.
+      else if (sent.writes === 0) controller.abort(CANCELLED);
     },
   };
 }
 
 /** Outside of the context: the timer would keep the context in memory after the caller has disconnected. */
-function abortAfter(timeoutMs: number, controllers: readonly AbortController[]): NodeJS.Timeout {
-  const abort = () => {
-    for (const one of controllers) one.abort(OUT_OF_TIME);
-  };
+function abortAfter(timeoutMs: number, controller: AbortController): NodeJS.Timeout {
   // The commands to abort keep the process alive, so the timer need not.
-  return setTimeout(abort, timeoutMs).unref();
+  return setTimeout(() => controller.abort(OUT_OF_TIME), timeoutMs).unref();
 }
 
 /** Shortens a name from outside for the log and spans. */

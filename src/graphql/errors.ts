@@ -1,30 +1,26 @@
 /**
- * Maps every refusal and failure to a code and a message for the client. This is the only place that does so. Other
- * errors are masked.
+ * Every code and message that a client receives. Maps failures and refusals to them; masks all other errors.
  */
 import { randomUUID } from 'node:crypto';
-import type { ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
-import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Logger } from 'pino';
-import { CommandApiError, type Reason } from '../command-api/errors.ts';
+import type { DeleteMaintenanceFailure } from '../__generated__/types.ts';
+import { CommandApiError, type Reason, type WriteOutcome } from '../command-api/errors.ts';
 import { LIMITS } from './limits.ts';
 
-/**
- * A refusal before any command is sent, or because the response would be too large. The client receives the message,
- * which never repeats a value, and the extensions.
- */
-export class Refusal extends Error {
+/** An error whose message and extensions the client receives. Neither may repeat a value of the caller. */
+export class PublicError extends Error {
   /** graphql takes them for the error of the field. */
-  readonly extensions: Record<string, unknown>;
+  readonly extensions: Readonly<Record<string, unknown>>;
 
-  constructor(code: 'UNAUTHENTICATED' | 'BAD_USER_INPUT' | 'UPSTREAM_UNAVAILABLE', message: string, faults?: object[]) {
-    // Skip the stack: an operation may have a thousand refusals, and a refusal's stack is never logged.
+  constructor(code: string, message: string, extensions: object = {}) {
+    // Skip the stack: an operation may have a thousand such errors, and their stacks are never logged.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     super(message);
     Error.stackTraceLimit = stackTraceLimit;
-    this.extensions = { code, arguments: faults };
+    this.extensions = { code, ...extensions };
   }
 }
 
@@ -33,12 +29,13 @@ export class Refusal extends Error {
  */
 export type Faults = Readonly<Record<string, string | undefined>>;
 
-/** Returns the refusal of a field's arguments, with their first 20 faults. Needs at least one fault. */
-export function badInput(faults: Faults): Refusal {
+/** Returns the error of a field's arguments, with their first 20 faults. Needs at least one fault. */
+export function badUserInput(faults: Faults): PublicError {
   const found = Object.entries(faults).flatMap(([argument, message]) => (message ? { argument, message } : []));
   const shown = found.slice(0, LIMITS.argumentFaults);
   const more = shown.length > 1 ? ` ${shown.length - 1} more in extensions.arguments.` : '';
-  return new Refusal('BAD_USER_INPUT', `Argument "${shown[0]?.argument}" ${shown[0]?.message}.${more}`, shown);
+  const message = `Argument "${shown[0]?.argument}" ${shown[0]?.message}.${more}`;
+  return new PublicError('BAD_USER_INPUT', message, { arguments: shown });
 }
 
 /** Code and message for each reason why a command failed. */
@@ -49,7 +46,7 @@ const FAILURES = {
   timeout: { code: 'UPSTREAM_TIMEOUT', message: 'The command API did not answer in time.' },
   unavailable: { code: 'UPSTREAM_UNAVAILABLE', message: 'The command API could not be reached or could not answer.' },
   // Only for logs and metrics: the caller has disconnected.
-  gone: { code: 'CALLER_GONE', message: 'The caller has disconnected.' },
+  cancelled: { code: 'CALLER_GONE', message: 'The caller has disconnected.' },
   invalid: { code: 'UPSTREAM_INVALID_RESPONSE', message: 'The command API sent an invalid reply.' },
   internal: { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error' },
 } as const satisfies Record<Reason, { code: string; message: string }>;
@@ -70,45 +67,73 @@ function messageOf({ reason, details: { limit } }: CommandApiError): string {
 
 /** Collects the unforeseen errors of one operation. They share one id, which the client receives, and one log line. */
 export class Unforeseen {
-  readonly errorId = randomUUID();
   readonly errors: unknown[] = [];
+  #errorId: string | undefined;
+
+  get errorId(): string {
+    this.#errorId ??= randomUUID();
+    return this.#errorId;
+  }
 
   /** Returns the masked error for the client. */
-  mask(error: unknown) {
+  mask(error: unknown, extensions: object = {}): PublicError {
     this.errors.push(error);
     const { code, message } = FAILURES.internal;
-    return { message, extensions: { code, errorId: this.errorId } };
+    return new PublicError(code, message, { errorId: this.errorId, ...extensions });
   }
 
   /** Logs the first error and the number of errors. */
   log(logger: Logger): void {
-    const { errorId, errors } = this;
-    if (errors.length > 0) logger.error({ errorId, err: errors[0], count: errors.length }, 'unforeseen error');
+    const { errors } = this;
+    if (errors.length === 0) return;
+    logger.error({ errorId: this.errorId, err: errors[0], count: errors.length }, 'unforeseen error');
   }
 }
 
-/** Masks and logs an error outside of any operation. */
-export function maskError(error: unknown, logger: Logger) {
+/** Masks and logs an error outside of any resolver. */
+export function maskError(error: unknown, logger: Logger): PublicError {
   const unforeseen = new Unforeseen();
   const masked = unforeseen.mask(error);
   unforeseen.log(logger);
   return masked;
 }
 
-/** Describes failed writes as data. The message of an unforeseen error contains its id. */
-export function describeFailures(failures: readonly { id: string; error: unknown }[], unforeseen: Unforeseen) {
-  for (const error of new Set(failures.map(({ error }) => error))) if (!isForeseen(error)) unforeseen.mask(error);
-  return failures.map(({ id, error }) => ({
-    id,
-    // A write is never aborted because its caller has disconnected.
-    code: codeOf(error) as Exclude<ReturnType<typeof codeOf>, 'CALLER_GONE'>,
-    message: isForeseen(error) ? messageOf(error) : `${FAILURES.internal.message}, errorId ${unforeseen.errorId}`,
-    outcome: error instanceof CommandApiError ? error.outcome : 'UNKNOWN',
-  }));
+/**
+ * Returns the public form of an error of a resolver, or of an undecodable member. With `isWrite`, it tells the outcome of
+ * the write. An error that is public already precedes every command of its field.
+ */
+export function toPublicError(error: unknown, unforeseen: Unforeseen, isWrite: boolean): PublicError {
+  const withOutcome = (outcome: WriteOutcome) => (isWrite ? { outcome } : {});
+  if (error instanceof PublicError) {
+    const { code, ...extensions } = error.extensions;
+    return new PublicError(String(code), error.message, { ...extensions, ...withOutcome('NOT_SENT') });
+  }
+  if (!(error instanceof CommandApiError)) return unforeseen.mask(error, withOutcome('UNKNOWN'));
+  const { command, details, outcome, reason } = error;
+  if (reason === 'internal') return unforeseen.mask(error, withOutcome(outcome));
+  const known = { command: command?.name, commandId: command?.id, upstreamCode: details.upstreamCode };
+  return new PublicError(codeOf(error), messageOf(error), { ...known, ...withOutcome(outcome) });
 }
 
-function isForeseen(error: unknown): error is CommandApiError {
-  return error instanceof CommandApiError && error.reason !== 'internal';
+type DeletionFailure = Omit<DeleteMaintenanceFailure, '__typename' | 'id'>;
+
+/** Describes failed deletions as data. The message of an unforeseen error contains its id. */
+export function describeFailures(failed: readonly { id: string; error: unknown }[], unforeseen: Unforeseen) {
+  const described = new Map<unknown, DeletionFailure>();
+  return failed.map(({ id, error }) => {
+    const known = described.get(error) ?? describeFailure(toPublicError(error, unforeseen, true));
+    described.set(error, known);
+    return { id, ...known };
+  });
+}
+
+function describeFailure({ message, extensions: { code, errorId, outcome } }: PublicError): DeletionFailure {
+  return {
+    // The only refusal of a single residence: the operation may send no further write.
+    code: code === 'BAD_USER_INPUT' ? 'UPSTREAM_UNAVAILABLE' : (code as DeletionFailure['code']),
+    message: errorId ? `${message}, errorId ${errorId}` : message,
+    outcome: outcome as WriteOutcome,
+  };
 }
 
 /** Apollo's codes for requests that it refuses before execution. */
@@ -118,81 +143,19 @@ const REQUEST_CODES: ReadonlySet<unknown> = new Set(
 
 const QUOTED = 250;
 
-/**
- * Creates Apollo Server's `formatError`, and the plugin that gives the unforeseen errors of an operation one id and one
- * log line.
- */
+/** Creates Apollo Server's `formatError`. Errors of resolvers are public already. */
 export function createErrorFormat(logger: Logger) {
-  const masks = new WeakMap<object, ReturnType<typeof maskError>>();
-
-  const plugin: ApolloServerPlugin<{ unforeseen: Unforeseen }> = {
-    unexpectedErrorProcessingRequest,
-    async requestDidStart() {
-      return {
-        async didEncounterErrors({ errors, contextValue: { unforeseen } }) {
-          for (const error of errors) {
-            const cause = unwrapResolverError(error);
-            if (!explain(error, cause)) masks.set(error, unforeseen.mask(cause));
-          }
-        },
-        async willSendResponse({ contextValue: { unforeseen }, operation, source, request, response: { http } }) {
-          unforeseen.log(logger);
-          const isMutation = operation?.operation === 'mutation';
-          if (!isMutation && (!source || http.status !== 400)) return;
-          const [type] = /application\/(graphql-response\+)?json/.exec(request.http?.headers.get('accept') ?? '') ?? [];
-          // The first JSON type that is named. Apollo would refuse others with 406, even after a mutation has run.
-          if (type || isMutation) http.headers.set('content-type', `${type ?? 'application/json'}; charset=utf-8`);
-          // Apollo answers 400 if a document does not parse or validate. GraphQL over HTTP requires 200 for
-          // application/json.
-          if (http.status === 400 && type !== 'application/graphql-response+json') http.status = 200;
-        },
-      };
-    },
-  };
-
-  function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
+  return function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
     const cause = unwrapResolverError(error);
-    const known = explain(formatted, cause);
-    if (known) return { ...formatted, ...known };
-    const masked = masks.get(error as object) ?? maskError(cause, logger);
-    // Add the outcome of a write, even if the resolver itself failed.
-    const isRead = cause instanceof CommandApiError && !cause.command?.write;
-    const outcome = isRead ? undefined : (cause as { outcome?: unknown } | undefined)?.outcome;
-    return { ...formatted, ...masked, extensions: { ...masked.extensions, outcome } };
-  }
-
-  return { plugin, formatError };
-}
-
-type Explained = Pick<GraphQLFormattedError, 'message' | 'extensions'>;
-
-/** Returns message and extensions for the client, or undefined for an unforeseen error. */
-function explain(error: GraphQLError | GraphQLFormattedError, cause: unknown): Explained | undefined {
-  const { message, path, extensions } = error;
-  if (path === undefined && REQUEST_CODES.has(extensions?.code))
-    return { message: curtail(message), extensions: { ...extensions } };
-  if (isForeseen(cause)) {
-    const { command, outcome, details } = cause;
-    const known = { command: command?.name, commandId: command?.id, upstreamCode: details.upstreamCode };
-    return {
-      message: messageOf(cause),
-      extensions: { code: codeOf(cause), ...known, ...(command?.write && { outcome }) },
-    };
-  }
-  if (cause instanceof Refusal) return { message, extensions: cause.extensions };
-  return isRefusedByGraphql(cause, path) ? { message, extensions: { code: 'BAD_USER_INPUT' } } : undefined;
-}
-
-/**
- * Apollo Server's hook for unexpected errors. Rethrows them, so that formatError masks and logs them. Apollo would log
- * the message, which may quote anything, and respond without an id. Exception: hundreds of nested fragments can
- * overflow graphql's stack during validation, which is the caller's fault.
- */
-async function unexpectedErrorProcessingRequest({ error }: { error: Error }) {
-  if (error.message !== 'Maximum call stack size exceeded') throw error;
-  throw new GraphQLError('The document is nested too deeply.', {
-    extensions: { code: ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED, http: { status: 200 } },
-  });
+    if (cause instanceof PublicError) return formatted;
+    const { message, path, extensions } = formatted;
+    if (path === undefined && REQUEST_CODES.has(extensions?.code)) return { ...formatted, message: curtail(message) };
+    // graphql itself refuses a document or its variables without a code, for example too many faulty variables.
+    if (path === undefined && cause instanceof GraphQLError && !cause.originalError)
+      return { ...formatted, extensions: { code: ApolloServerErrorCode.BAD_USER_INPUT } };
+    const masked = maskError(cause, logger);
+    return { ...formatted, message: masked.message, extensions: { ...masked.extensions } };
+  };
 }
 
 /**
@@ -204,15 +167,4 @@ function curtail(message: string): string {
   const short = head.length > 2 * QUOTED ? `${head.slice(0, QUOTED)} … ${head.slice(-QUOTED)}` : head;
   // Cutting may split a character, which some JSON parsers reject.
   return short.toWellFormed();
-}
-
-/**
- * Returns whether graphql itself refused the caller's input, without a code: a null through a variable with a default,
- * or too many faulty variables. Such an error points at a value or nowhere. An error about a resolver's result points
- * at a field.
- */
-function isRefusedByGraphql(cause: unknown, path: GraphQLFormattedError['path']): boolean {
-  if (!(cause instanceof GraphQLError) || cause.originalError) return false;
-  const [node] = cause.nodes ?? [];
-  return node ? node.kind !== Kind.FIELD : path === undefined;
 }

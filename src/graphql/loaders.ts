@@ -6,36 +6,24 @@ import type { CommandApiClient } from '../command-api/client.ts';
 import { CommandApiError } from '../command-api/errors.ts';
 import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from '../maintenance.ts';
 
-/** The client and loaders of an authenticated caller, for one operation. */
-export interface Caller {
-  readonly client: CommandApiClient;
-  readonly loaders: ReturnType<typeof createLoaders>;
-  /** Counts writes before they are sent. Throws a `Refusal` (errors.ts) if the operation exceeds its limit. */
-  countWrites(count: number): void;
-}
-
-type Found = Maintenance | null;
-
-/**
- * Creates the loaders of one operation. `countRead` counts a command before it is sent, and throws a `Refusal` at the
- * limit.
- */
-export function createLoaders(client: CommandApiClient, countRead: () => void) {
+/** Creates the loaders of one operation. */
+export function createLoaders(client: CommandApiClient) {
   const lists = new Map<string, Promise<Maintenance[]>>();
 
   async function loadList(residenceId: string): Promise<Maintenance[]> {
     const known = lists.get(residenceId);
     if (known) return known;
-    countRead();
-    const list = client.getMaintenanceList(residenceId);
+    const list = client.getMaintenanceList({ residenceId });
     lists.set(residenceId, list);
     return list;
   }
 
   /** Loads a repair request by its key, or null if it does not exist. */
-  const details = new DataLoader<MaintenanceKey, Found, string>(loadDetails, { cacheKeyFn: formatMaintenanceId });
+  const maintenanceByKey = new DataLoader<MaintenanceKey, Maintenance | null, string>(loadByKeys, {
+    cacheKeyFn: formatMaintenanceId,
+  });
 
-  async function loadDetails(keys: readonly MaintenanceKey[]): Promise<(Found | Error)[]> {
+  async function loadByKeys(keys: readonly MaintenanceKey[]): Promise<(Maintenance | null | Error)[]> {
     const indexes = new Map<string, ReturnType<typeof indexList>>();
     for (const [residenceId, { length }] of Map.groupBy(keys, ({ residenceId }) => residenceId)) {
       // One list is cheaper than two commands, and free if the operation has read it already.
@@ -54,8 +42,7 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
     return new Map((await loadList(residenceId)).toReversed().map((one) => [one.maintenanceId, one]));
   }
 
-  async function findByInfo(key: MaintenanceKey): Promise<Found> {
-    countRead();
+  async function findByInfo(key: MaintenanceKey): Promise<Maintenance | null> {
     try {
       return await client.getMaintenanceInfo(key);
     } catch (error) {
@@ -74,11 +61,11 @@ export function createLoaders(client: CommandApiClient, countRead: () => void) {
      * operation.
      */
     loadList,
-    details,
+    maintenanceByKey,
     /** Clears everything after a write, so that later reads are current. */
     clear(): void {
       lists.clear();
-      details.clearAll();
+      maintenanceByKey.clearAll();
     },
   };
 }

@@ -1,35 +1,59 @@
 /**
- * Builds the executable schema from schema/maintenance.graphql and the resolvers. Replaces the library's `_entities`
- * and charges for `_service`.
+ * Builds the executable schema from schema/maintenance.graphql and the resolvers, and wraps each resolver once.
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import type { GraphQLResolveInfo, GraphQLSchema } from 'graphql';
+import { type GraphQLFieldResolver, type GraphQLSchema, isObjectType } from 'graphql';
 import { gql } from 'graphql-tag';
-import { COSTS } from './answer.ts';
+import { checkRepresentations, get } from './arguments.ts';
+import { withBounds } from './bounds.ts';
 import type { Context } from './context.ts';
-import { resolveEntities } from './resolvers/entities.ts';
+import { BOUNDED } from './cost.ts';
+import { badUserInput } from './errors.ts';
 import { Maintenance } from './resolvers/maintenance.ts';
-import { CreateMaintenancePayload, Mutation } from './resolvers/mutation.ts';
+import { KeyPayload, Mutation } from './resolvers/mutation.ts';
 import { Query } from './resolvers/query.ts';
 import { Residence } from './resolvers/residence.ts';
 import { DateTime } from './scalars.ts';
 
 const SCHEMA_FILE = new URL('../../schema/maintenance.graphql', import.meta.url);
+const ENTITIES = new Map<unknown, typeof Maintenance | typeof Residence>(Object.entries({ Maintenance, Residence }));
+const _Entity = { __resolveType: (entity: object) => ('maintenanceId' in entity ? 'Maintenance' : 'Residence') };
 
-/** What federation adds to the schema. It replaces the library's resolvers. */
-const FEDERATION = {
-  _Entity: { __resolveType: (entity: object) => ('maintenanceId' in entity ? 'Maintenance' : 'Residence') },
-  _Service: {
-    sdl({ sdl }: { sdl: string }, _: unknown, { answer }: Context, { path }: GraphQLResolveInfo) {
-      answer.charge(COSTS.character * sdl.length, path);
-      return sdl;
-    },
-  },
+const resolveRepresentation = withBounds((representation, _, context) => {
+  const entity = ENTITIES.get(get(representation, '__typename'));
+  if (!entity) throw badUserInput({ 'representations.__typename': 'must be an entity of this subgraph' });
+  return entity.__resolveReference(representation, context);
+}, 'representation');
+
+/**
+ * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no
+ * limit and creates several promises per representation.
+ */
+const _entities: GraphQLFieldResolver<unknown, Context> = (_, { representations }, context, info) => {
+  checkRepresentations(representations);
+  return representations.map((representation: unknown) => resolveRepresentation(representation, {}, context, info));
 };
 
 export function createSchema(): GraphQLSchema {
   const typeDefs = gql(readFileSync(SCHEMA_FILE, 'utf8'));
-  const types = { DateTime, Mutation, Maintenance, Residence, CreateMaintenancePayload, ...FEDERATION };
-  return buildSubgraphSchema([{ typeDefs, resolvers: { ...types, Query: { ...Query, _entities: resolveEntities } } }]);
+  const resolvers = {
+    DateTime,
+    Query,
+    Mutation,
+    Maintenance,
+    Residence,
+    CreateMaintenancePayload: KeyPayload,
+    _Entity,
+  };
+  const schema = buildSubgraphSchema([{ typeDefs, resolvers }]);
+  for (const type of Object.values(schema.getTypeMap())) {
+    const kind = type === schema.getMutationType() ? 'write' : 'field';
+    for (const field of isObjectType(type) ? Object.values(type.getFields()) : []) {
+      if (field.resolve) BOUNDED.add(field);
+      if (field.name === '_entities') field.resolve = _entities;
+      else if (field.resolve) field.resolve = withBounds(field.resolve, kind);
+    }
+  }
+  return schema;
 }

@@ -8,22 +8,30 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ApolloServer, BaseContext } from '@apollo/server';
 import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
 import { type Span, SpanKind } from '@opentelemetry/api';
-import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import {
+  errorCodes,
+  type FastifyBodyParser,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+} from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { waitForEventLoop } from '../event-loop.ts';
 import { maskError } from '../graphql/errors.ts';
 import { LIMITS } from '../graphql/limits.ts';
-import { BYTES, type Memory, type Share } from '../memory.ts';
+import { BYTES, type Memory, type MemoryAccount } from '../memory.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { inSpan } from '../tracing.ts';
-import { turnFor } from '../turns.ts';
 import { VERSION } from '../version.ts';
-import { acceptJsonBodies } from './request-body.ts';
 import { createRouterGuard } from './router-secret.ts';
 
 // Longer than the idle timeout of every router; Cosmo's is the longest, 90 s. Otherwise a router could send on a
 // connection that we close.
 const KEEP_ALIVE_MS = 120_000;
+const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 const SERVER_OPTIONS = {
   keepAliveTimeout: KEEP_ALIVE_MS,
   // Measured from the first byte of a request to the end of its body.
@@ -49,7 +57,7 @@ const SCRAPERS = 50;
 declare module 'fastify' {
   interface FastifyRequest {
     /** The memory account of this operation. Absent for health checks and metrics. */
-    share: Share;
+    operationMemory: MemoryAccount;
     /** Settles when the operation ends, which may be after its caller has disconnected. */
     answered?: Promise<unknown>;
   }
@@ -67,27 +75,24 @@ export async function startHost<T extends BaseContext>(
   let ready = true;
   let inFlight = 0;
 
-  /** Refuses requests without the secret or without room, before reading the body. */
+  /** Refuses requests without the secret, or without a place or memory, before reading the body. */
   async function admit(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const { url } = request.routeOptions;
     if (url?.startsWith('/health/')) return undefined;
     if (!isFromRouter(request)) {
       // Logged at debug level: an unauthenticated client could flood the log. A metric counts these requests.
       logger.debug('refused a request without the router secret');
-      return refuse(reply, 401, 'ROUTER_UNAUTHENTICATED', 'Send requests through the router.');
+      return sendHttpError(reply, 401, 'ROUTER_UNAUTHENTICATED', 'Send requests through the router.');
     }
     if (url === '/metrics') return undefined;
-    const share = memory.open();
-    const { unread, parsed } = sizeOf(request);
-    // Do not read a body that has no room once it is parsed.
-    const hasRoom = inFlight < config.MAX_REQUESTS_IN_FLIGHT && share.reserve(parsed, 'request');
-    if (!hasRoom) return refuseOverload(reply);
-    share.hold(unread - parsed);
-    request.share = share;
+    const operationMemory = memory.openOperation();
+    const isAdmitted = inFlight < config.MAX_REQUESTS_IN_FLIGHT && operationMemory.reserve(sizeOf(request), 'request');
+    if (!isAdmitted) return refuseOverload(reply);
+    request.operationMemory = operationMemory;
     metrics.active.set(++inFlight);
     reply.raw.once('close', () => {
       metrics.active.set(--inFlight);
-      void Promise.allSettled([request.answered]).then(share.close);
+      void Promise.allSettled([request.answered]).then(operationMemory.close);
     });
     return undefined;
   }
@@ -95,7 +100,7 @@ export async function startHost<T extends BaseContext>(
   async function refuseOverload(reply: FastifyReply): Promise<FastifyReply> {
     await delay(REFUSAL_DELAY_MS);
     reply.header('retry-after', '1');
-    return refuse(reply, 503, 'OVERLOADED', 'Too many requests. Try again later.');
+    return sendHttpError(reply, 503, 'OVERLOADED', 'Too many requests. Try again later.');
   }
 
   /** Answers errors outside of Apollo Server as JSON in the shape of GraphQL errors. */
@@ -103,7 +108,9 @@ export async function startHost<T extends BaseContext>(
     // Node reports an invalid Host header or path with this code and without a status.
     const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
     if (status === 503) return refuseOverload(reply);
-    return status < 500 ? refuse(reply, status) : reply.code(status).send({ errors: [maskError(error, logger)] });
+    if (status < 500) return sendHttpError(reply, status);
+    const { message, extensions } = maskError(error, logger);
+    return reply.code(status).send({ errors: [{ message, extensions }] });
   }
 
   /** Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections. */
@@ -122,7 +129,7 @@ export async function startHost<T extends BaseContext>(
     });
     app.setErrorHandler(answerHttpError);
     app.removeAllContentTypeParsers();
-    app.setNotFoundHandler((_, reply) => refuse(reply.header('connection', 'close'), 404, 'NOT_FOUND'));
+    app.setNotFoundHandler((_, reply) => sendHttpError(reply.header('connection', 'close'), 404, 'NOT_FOUND'));
     app.addHook('onSend', async ({ id }, reply) => {
       reply.header('x-request-id', id);
       // No response may be cached. Apollo would allow it for persisted queries.
@@ -135,10 +142,10 @@ export async function startHost<T extends BaseContext>(
 
   const app = createApp();
   app.addHook('onRequest', admit);
-  acceptJsonBodies(app);
+  app.addContentTypeParser(JSON_IN_UTF8, { parseAs: 'string' }, parseBody(app));
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'stopping' }));
-  const answer = fastifyApolloHandler(apollo, { context });
+  const execute = fastifyApolloHandler(apollo, { context });
   app.route({
     method: ['GET', 'POST'],
     url: '/graphql',
@@ -148,9 +155,9 @@ export async function startHost<T extends BaseContext>(
       const attributes = { ...SPAN_ATTRIBUTES, 'http.request.method': request.method, ...requestId };
       const run = async (span?: Span) => {
         // The body of a POST has waited already.
-        if (request.method === 'GET') await turnFor('request', request.url.length);
+        if (request.method === 'GET') await waitForEventLoop('request');
         if (reply.raw.destroyed) return undefined;
-        const body = await answer.call(this, request, reply);
+        const body = await execute.call(this, request, reply);
         // A caller that has disconnected receives no status.
         if (!reply.raw.destroyed) span?.setAttribute('http.response.status_code', reply.statusCode);
         return body;
@@ -194,19 +201,37 @@ export async function startHost<T extends BaseContext>(
   };
 }
 
+/** Returns Fastify's parser of JSON, for bodies that have room and when the event loop has time. */
+function parseBody(app: FastifyInstance): FastifyBodyParser<string> {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  return (request, body, done) => {
+    const { 'content-encoding': encoding = 'identity', 'transfer-encoding': chunked } = request.headers;
+    if (encoding.toLowerCase() !== 'identity') return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
+    if (chunked && !request.operationMemory.reserve(body.length * BYTES.bodyByte, 'request'))
+      return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
+    // With a fresh stack, which deep documents need. Not if the caller has disconnected: its memory is released already.
+    void Promise.resolve(waitForEventLoop('request')).then(
+      () => request.socket.destroyed || parse(request, body, done),
+    );
+  };
+}
+
 /**
- * Returns the bytes that a URL and a body need before the body is parsed, and afterwards. A chunked body counts with the
- * largest allowed length. Its length once read is unknown, and longer bodies are not parsed.
+ * Returns the bytes that a request holds once its body is parsed. Until a chunked body is read, its length counts as the
+ * largest allowed. Longer bodies are not read.
  */
-function sizeOf({ headers, url }: FastifyRequest): { unread: number; parsed: number } {
-  const isChunked = headers['transfer-encoding'] !== undefined;
-  const length = isChunked ? Number.POSITIVE_INFINITY : Number(headers['content-length'] ?? 0);
-  const urlBytes = url.length * BYTES.bodyByte;
-  const unread = urlBytes + Math.min(length, LIMITS.bodyBytes);
-  return { unread, parsed: length > LIMITS.bodyBytes ? unread : urlBytes + length * BYTES.bodyByte };
+function sizeOf({ headers, url }: FastifyRequest): number {
+  const length = Number(headers['content-length'] ?? 0);
+  const body = length > LIMITS.bodyBytes ? 0 : length * BYTES.bodyByte;
+  return url.length * BYTES.bodyByte + (headers['transfer-encoding'] ? LIMITS.bodyBytes : body);
 }
 
 /** Answers with an HTTP error. By default, the message only repeats the status. */
-function refuse(reply: FastifyReply, status: number, code = 'BAD_REQUEST', message = `${STATUS_CODES[status]}.`) {
+function sendHttpError(
+  reply: FastifyReply,
+  status: number,
+  code = 'BAD_REQUEST',
+  message = `${STATUS_CODES[status]}.`,
+) {
   return reply.code(status).send({ errors: [{ message, extensions: { code } }] });
 }

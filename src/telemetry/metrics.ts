@@ -4,12 +4,13 @@
  */
 import type { ServerResponse } from 'node:http';
 import { getHeapStatistics } from 'node:v8';
-import type { Attributes } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { type Admission, BREAKER_STATES } from '../command-api/admission.ts';
-import { COMMANDS, type Command } from '../command-api/command.ts';
+import { BREAKER_STATES } from '../command-api/circuit-breaker.ts';
+import type { CommandApi } from '../command-api/client.ts';
+import { COMMAND_NAMES } from '../command-api/commands.ts';
 import { describeFlaw, FLAWS } from '../command-api/errors.ts';
+import type { CommandRecord } from '../command-api/record.ts';
 import { codeOf, OUTCOMES } from '../graphql/errors.ts';
 import type { Memory } from '../memory.ts';
 import { SERVICE, VERSION } from '../version.ts';
@@ -20,8 +21,8 @@ const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** Creates the metrics of one server. `state` returns the current state of admission. */
-export function createMetrics(endpoint: Attributes, state: Admission['state'], memory: Memory) {
+/** Creates the metrics of one server. */
+export function createMetrics({ state, transport: { endpoint } }: CommandApi, memory: Memory) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const define = (name: string, help: string, labels: string) => {
@@ -72,9 +73,9 @@ export function createMetrics(endpoint: Attributes, state: Admission['state'], m
     });
   for (const code of OUTCOMES) {
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
-    for (const command of COMMANDS) commands.inc({ command, outcome: code }, 0);
+    for (const command of COMMAND_NAMES) commands.inc({ command, outcome: code }, 0);
   }
-  for (const command of COMMANDS) for (const flaw of FLAWS) invalid.inc({ command, ...describeFlaw(flaw) }, 0);
+  for (const command of COMMAND_NAMES) for (const flaw of FLAWS) invalid.inc({ command, ...describeFlaw(flaw) }, 0);
 
   const [server_address, server_port] = [String(endpoint['server.address']), Number(endpoint['server.port'])];
   const upstream = { http_request_method: 'POST', server_address, server_port };
@@ -104,7 +105,7 @@ export function createMetrics(endpoint: Attributes, state: Admission['state'], m
       requests.observe({ http_request_method, http_route, http_response_status_code, url_scheme: 'http' }, seconds);
     },
 
-    operationEnded(graphql_operation_type: string, code: string, made: readonly Command[]): void {
+    operationEnded(graphql_operation_type: string, code: string, made: readonly CommandRecord[]): void {
       operations.inc({ graphql_operation_type, code });
       for (const command of made) {
         if (command.coalesced) coalesced.inc({ command: command.name });
@@ -113,7 +114,7 @@ export function createMetrics(endpoint: Attributes, state: Admission['state'], m
     },
   };
 
-  function commandEnded({ name: command, attempts: made, flaws, error }: Command): void {
+  function commandEnded({ name: command, attempts: made, flaws, error }: CommandRecord): void {
     commands.inc({ command, outcome: error ? codeOf(error) : 'OK' });
     for (const { seconds, status: http_response_status_code = '', error: error_type = '' } of made) {
       const labels = { ...upstream, command, http_response_status_code, error_type };

@@ -1,8 +1,8 @@
 import type { ApolloServerPlugin } from '@apollo/server';
 import { trace } from '@opentelemetry/api';
 import type { Level, Logger } from 'pino';
-import type { Command } from '../command-api/command.ts';
 import { CommandApiError, describeFlaw } from '../command-api/errors.ts';
+import type { CommandRecord } from '../command-api/record.ts';
 import type { Config } from '../config.ts';
 import { type Context, shorten } from '../graphql/context.ts';
 import { codeOf } from '../graphql/errors.ts';
@@ -10,10 +10,15 @@ import { failSpan } from '../tracing.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Limits of a log line, so that it has at most 16 KB. */
-const MOST = { commands: 50, commandBytes: 13_500 };
+const LOG_LIMITS = { commands: 50, commandBytes: 13_500 };
 
 /** Codes of our faults and upstream faults, the most serious first. An operation is counted under one code. */
-const GRAVE = ['INTERNAL_SERVER_ERROR', 'UPSTREAM_INVALID_RESPONSE', 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT'];
+const CODES_BY_SEVERITY = [
+  'INTERNAL_SERVER_ERROR',
+  'UPSTREAM_INVALID_RESPONSE',
+  'UPSTREAM_UNAVAILABLE',
+  'UPSTREAM_TIMEOUT',
+];
 
 /** Reports each operation: a log line, metrics, and attributes of the request's span. */
 export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }: Config): ApolloServerPlugin<Context> {
@@ -31,11 +36,12 @@ export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }:
         async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
           const { commands: all, unforeseen } = contextValue;
+          unforeseen.log(logger);
           // The client receives a failed batch delete as data, not as an error.
-          const writes = all.filter(({ write, error }) => write && error).map(({ error }) => codeOf(error));
+          const writes = all.filter(({ isWrite, error }) => isWrite && error).map(({ error }) => codeOf(error));
           const hidden = unforeseen.errors.length > 0 ? ['INTERNAL_SERVER_ERROR'] : [];
           const found = [...errors.map(({ extensions }) => String(extensions?.code)), ...writes, ...hidden];
-          const codes = [...new Set([...GRAVE.filter((code) => found.includes(code)), ...found])];
+          const codes = [...new Set([...CODES_BY_SEVERITY.filter((code) => found.includes(code)), ...found])];
           const name = shorten(operationName);
           const type = operation?.operation;
           metrics.operationEnded(type ?? 'unknown', codes[0] ?? 'OK', all);
@@ -65,7 +71,7 @@ export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }:
 }
 
 /** error = our fault, warn = upstream fault, info = caller's fault or success */
-function chooseLevel(codes: readonly string[], commands: readonly Command[]): Level {
+function chooseLevel(codes: readonly string[], commands: readonly CommandRecord[]): Level {
   const all = [...codes, ...commands.map(({ error }) => (error ? codeOf(error) : ''))];
   if (all.includes('INTERNAL_SERVER_ERROR')) return 'error';
   const isFlawed = commands.some(({ flaws }) => flaws.length > 0);
@@ -73,17 +79,17 @@ function chooseLevel(codes: readonly string[], commands: readonly Command[]): Le
 }
 
 /** Returns entries for as many commands as a line may have, failed commands first. */
-function describeCommands(all: readonly Command[]) {
-  const rank = ({ error, flaws }: Command) => (error ? 0 : flaws.length > 0 ? 1 : 2);
+function describeCommands(all: readonly CommandRecord[]) {
+  const rank = ({ error, flaws }: CommandRecord) => (error ? 0 : flaws.length > 0 ? 1 : 2);
   const commands = all
     .toSorted((a, b) => rank(a) - rank(b))
-    .slice(0, MOST.commands)
+    .slice(0, LOG_LIMITS.commands)
     .map(describeCommand);
-  while (JSON.stringify(commands).length > MOST.commandBytes) commands.pop();
+  while (JSON.stringify(commands).length > LOG_LIMITS.commandBytes) commands.pop();
   return { commands, commandsLeftOut: all.length - commands.length || undefined };
 }
 
-function describeCommand(command: Command) {
+function describeCommand(command: CommandRecord) {
   const { name, id, attempts, dropped, error } = command;
   const entry = {
     name,

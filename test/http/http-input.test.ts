@@ -76,7 +76,6 @@ describe('a body', () => {
     ['with a longer media type', BODY, 415, 'content-type: application/jsonx'],
     ['of a form', 'query={__typename}', 415, 'content-type: application/x-www-form-urlencoded'],
     ['in gzip', gzipSync(BODY), 415, JSON_TYPE, 'content-encoding: gzip'],
-    ['with bytes that are not UTF-8', Buffer.from(BODY.replace(R, 'r\u00ff\u00c0\u0080'), 'latin1'), 400],
     ['of two JSON values', BODY + BODY, 400],
     ['without content', '', 400],
     ['of a list of operations', `[${BODY}]`, 400],

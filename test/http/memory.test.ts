@@ -123,7 +123,7 @@ it('a reply without room is cut off, and opens no breaker', async () => {
 
 it('unfinished replies are counted from their first byte, and cut off where there is no room', async () => {
   const BYTES = 1_500_000;
-  const room = Math.floor(limit / 2 / BYTES);
+  const room = Math.floor(limit / BYTES);
   let cutOff = 0;
   const releases: (() => void)[] = [];
   upstream.fail((_, response) => {

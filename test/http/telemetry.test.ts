@@ -36,7 +36,7 @@ const REASONS: Readonly<Record<string, string>> = {
   [UNAVAILABLE]: 'unavailable',
   [TIMEOUT]: 'timeout',
   [INVALID]: 'invalid',
-  CALLER_GONE: 'gone',
+  CALLER_GONE: 'cancelled',
   [INTERNAL]: 'Error',
 };
 
@@ -123,7 +123,7 @@ const BUSY = {
 
 type Row = [string, string, Fault | undefined, Expected];
 const EVENTS: Row[] = [
-  ...Object.entries(WIRE).map(([name, { operation: type, field, result }]): Row => {
+  ...WIRE.map(({ name, operation: type, field, result }): Row => {
     return [`a successful ${name}`, `${type} { ${field} }`, results(result), { type, commands: [{ name }] }];
   }),
   ['a named operation', `query ${'x'.repeat(101)} { __typename }`, undefined, { name: 'x'.repeat(100) }],

@@ -11,8 +11,8 @@ import { composeServices as composeGuild, composeSchemaContract } from '@theguil
 import { buildSchema, type GraphQLObjectType, isObjectType, parse, print, visit } from 'graphql';
 import { compareSchemas } from '../../dev/schema-changes.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { LIMITS } from '../../src/graphql/limits.ts';
-import { README, readDocument } from '../support/documents.ts';
+import { SIZES } from '../../src/graphql/limits.ts';
+import { README, readDocument, readNames, readTable } from '../support/documents.ts';
 import { directivesOf, SCHEMA, weigh } from '../support/schema.ts';
 import { ROUTER_SECRET } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -22,6 +22,7 @@ import { WIRE } from '../support/wire.ts';
 const R = EXAMPLE.residenceId;
 const sdl = readDocument('schema/maintenance.graphql');
 const document = parse(sdl);
+const CREATE = String(WIRE.find(({ method }) => method === 'createMaintenanceInfo')?.field);
 const subgraph = useSubgraph();
 
 /** The description of each element, by its coordinate. */
@@ -79,14 +80,19 @@ describe('the schema', () => {
     expect([...codes, ...others].sort()).toEqual(documented.sort());
   });
 
-  it.each([
-    ['Mutation.deleteMaintenances.ids', `1 to ${LIMITS.ids} ids of at most ${LIMITS.residences} residences`],
-    ['CreateMaintenanceInput.description', `at most ${LIMITS.description.toLocaleString('en')} characters`],
-    ['CreateMaintenanceInput.contact', `at most ${LIMITS.contact.toLocaleString('en')} characters`],
-    ['CreateMaintenanceInput.pictureFilenames', `at most ${LIMITS.pictureFilenames}, `],
-    ['CreateMaintenanceInput.pictureFilenames', `at most ${LIMITS.pictureFilename} characters`],
-  ])('describes the limit of %s: %s', (coordinate, limit) => {
-    expect(descriptions.get(coordinate)?.replace(/\s+/g, ' ')).toContain(limit);
+  const sizes = Object.entries(SIZES).map(([at, size]) => [
+    at,
+    Object.values<number>(size).map((one) => one.toLocaleString('en')),
+  ]);
+
+  it.each(sizes.filter(([at]) => !String(at).includes('._')))('describes the largest size of %s: %s', (at, size) => {
+    const description = descriptions.get(String(at).replace(/\((\w+):\)/, '.$1')) ?? '';
+    expect(description.match(/(?<=at most |^1 to |: 1 to )[\d,]+/g)).toEqual(size);
+  });
+
+  it('has the same sizes as docs/reliability.md', () => {
+    const rows = readTable(readDocument('docs/reliability.md'), 'argument');
+    expect(rows.map(([at, size = '']) => [...readNames(at), size.match(/[\d,]+/g)])).toEqual(sizes);
   });
 });
 
@@ -97,8 +103,8 @@ describe('directives', () => {
     ['{ __typename }', 0],
     [`{ maintenance(id: "${R}:${EXAMPLE.maintenanceId}") { description residence { id } } }`, 1],
     [`{ maintenances(residenceId: "${R}") { id } b: maintenances(residenceId: "${idOf('1-101')}") { id } }`, 2],
-    [`mutation { ${WIRE.create_maintenance_info.field} }`, 1],
-    [`mutation { ${WIRE.create_maintenance_info.field.replace('{ id }', '{ id maintenance { state } }')} }`, 2],
+    [`mutation { ${CREATE} }`, 1],
+    [`mutation { ${CREATE.replace('{ id }', '{ id maintenance { state } }')} }`, 2],
     [`mutation { deleteMaintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id residence { id } } }`, 1],
   ])('weigh 10 by @cost for each command that is sent: %s', async (operation, commands) => {
     expect(weigh(operation)).toBe(commands * 10);

@@ -9,6 +9,7 @@ import type { IncomingMessage } from 'node:http';
 import { ApolloServer } from '@apollo/server';
 import { defineIntegrationTestSuite } from '@apollo/server-integration-testsuite';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createCommandApi } from '../../src/command-api/client.ts';
 import { loadConfig } from '../../src/config.ts';
 import { startHost } from '../../src/http/host.ts';
 import { createMemory } from '../../src/memory.ts';
@@ -62,7 +63,7 @@ describe('the HTTP host', () => {
   const config = loadConfig({ ...local, ALLOW_NO_ROUTER_SECRET: 'true' });
   const logger = createLogger('silent');
   const memory = createMemory();
-  const metrics = createMetrics({}, () => ({ inFlight: 0, queued: 0, breaker: 'closed' }), memory);
+  const metrics = createMetrics(createCommandApi(config, memory), memory);
 
   defineIntegrationTestSuite(async (options, { context } = {}) => {
     const apollo = new ApolloServer(options);

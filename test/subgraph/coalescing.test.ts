@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { createCoalescing } from '../../src/command-api/coalescing.ts';
-import { createCommand } from '../../src/command-api/command.ts';
+import { createCoalescing, type Lifetime } from '../../src/command-api/coalescing.ts';
+import { startRecord } from '../../src/command-api/record.ts';
 import { stopClock } from '../support/clock.ts';
 import { hold as holdCommands } from '../support/hold.ts';
 import { type Answer, startSubgraph } from '../support/subgraph.ts';
@@ -141,9 +141,9 @@ describe('a caller that goes away', () => {
     const { joinOrStart } = createCoalescing();
     const runs: AbortSignal[] = [];
     const read = (signal: AbortSignal) => {
-      const command = createCommand('get_maintenance_list', false, 'r');
-      const run = (end: AbortSignal) => new Promise<never>(() => runs.push(end));
-      joinOrStart('key', command, signal, run).catch(() => {});
+      const record = startRecord('get_maintenance_list', false, 'r');
+      const run = ({ signal }: Lifetime) => new Promise<never>(() => runs.push(signal));
+      joinOrStart('key', record, { signal, endsAt: 0 }, run).catch(() => {});
     };
     const [first, second] = [new AbortController(), new AbortController()];
     read(first.signal);

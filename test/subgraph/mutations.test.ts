@@ -1,8 +1,5 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
-import type { CommandApiClient } from '../../src/command-api/client.ts';
-import { createLoaders } from '../../src/graphql/loaders.ts';
-import { Mutation } from '../../src/graphql/resolvers/mutation.ts';
 import { codes } from '../support/subgraph.ts';
 import { failCommands } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -173,19 +170,5 @@ describe('a read after a write in the same operation', () => {
     const create = 'createMaintenance(input: $input) { maintenance { description } }';
     const { data } = await ask(`a: ${create} b: ${create}`);
     expect([data.a, data.b]).toEqual(['1', '2'].map((description) => ({ maintenance: { description } })));
-  });
-
-  // No operation of the schema shows this: each one that could read a residence again has written to it again before.
-  it('is sent again, even if the write fails', async () => {
-    const getMaintenanceList = jest.fn(async () => []);
-    const deleteMaintenanceInfo = () => Promise.reject(new Error('failed'));
-    const client = { getMaintenanceList, deleteMaintenanceInfo } as unknown as CommandApiClient;
-    const loaders = createLoaders(client, () => {});
-    const caller = () => ({ client, loaders, countWrites: () => {} });
-    const deleteMaintenance = Mutation.deleteMaintenance as (...args: unknown[]) => Promise<unknown>;
-    for (const _ of [1, 2]) await loaders.loadList('r');
-    await deleteMaintenance({}, { id: 'r:m' }, { caller }, {}).catch(() => {});
-    await loaders.loadList('r');
-    expect(getMaintenanceList).toHaveBeenCalledTimes(2);
   });
 });

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { createQueue } from '../../src/command-api/admission.ts';
+import { createConcurrencyLimit } from '../../src/command-api/concurrency-limit.ts';
 import { stopClock } from '../support/clock.ts';
 import { hold } from '../support/hold.ts';
 import { codes, type Subgraph, startSubgraph } from '../support/subgraph.ts';
@@ -298,25 +298,23 @@ describe('commands in flight', () => {
   });
 });
 
-describe('the queue', () => {
+describe('the limit of concurrent commands', () => {
   const stay = new AbortController().signal;
   const timedOut = new DOMException('', 'TimeoutError');
 
-  it('never runs an aborted task, and gives its room to the next task', async () => {
-    const { takeTurn } = createQueue(1, 1);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const run = jest.fn(async () => undefined);
-    await expect(takeTurn(AbortSignal.abort(timedOut), run)).rejects.toMatchObject({ outcome: 'NOT_SENT' });
-    const running = takeTurn(stay, () => promise);
+  it('lets no aborted command in, and gives its room in the queue to the next command', async () => {
+    const { enter, count } = createConcurrencyLimit(1, 1);
+    await expect(enter(AbortSignal.abort(timedOut))).rejects.toMatchObject({ outcome: 'NOT_SENT' });
+    const place = await enter(stay);
     const time = new AbortController();
-    const aborted = takeTurn(time.signal, run);
+    const aborted = enter(time.signal);
     time.abort(timedOut);
     await expect(aborted).rejects.toMatchObject({ reason: 'timeout', outcome: 'NOT_SENT' });
-    const waiting = takeTurn(stay, async () => 'waited');
-    resolve();
-    await running;
-    await expect(waiting).resolves.toBe('waited');
-    expect(run).not.toHaveBeenCalled();
+    const waiting = enter(stay);
+    expect(count()).toEqual({ inFlight: 1, queued: 1 });
+    place[Symbol.dispose]();
+    (await waiting)[Symbol.dispose]();
+    expect(count()).toEqual({ inFlight: 0, queued: 0 });
   });
 });
 

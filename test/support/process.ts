@@ -97,12 +97,12 @@ export function preloadFault(javascript: string): string {
     import { createTransport as create } from '${transport}?wrapped';
     export function createTransport(config) {
       const transport = create(config);
-      const send = async (command, param, ...others) => {
-        const body = { command: command.name, id: command.id, param };
-        if (param.residence_id === 'unforeseen') { ${javascript} }
-        return transport.send(command, param, ...others);
+      const attempt = async (record, sent, ...others) => {
+        const body = JSON.parse(sent);
+        if (body.param.residence_id === 'unforeseen') { ${javascript} }
+        return transport.attempt(record, sent, ...others);
       };
-      return { ...transport, send };
+      return { ...transport, attempt };
     }`;
   return `data:text/javascript,${encodeURIComponent(`
     import { registerHooks } from 'node:module';

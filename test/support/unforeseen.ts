@@ -1,7 +1,7 @@
 import type { ApolloServerPlugin } from '@apollo/server';
 import type { Context } from '../../src/graphql/context.ts';
 
-type Methods = Record<string, (key: string | { residenceId: string }, ...rest: unknown[]) => Promise<unknown>>;
+type Methods = Record<string, (input: { residenceId: string }) => Promise<unknown>>;
 
 /**
  * Returns a plugin that makes commands fail with the error that `errorFor` returns for their residence: by default, commands
@@ -27,8 +27,7 @@ export function failCommands(
       const caller = getCaller();
       const methods = caller.client as unknown as Methods;
       for (const [name, method] of Object.entries(methods)) {
-        methods[name] = (key, ...rest) =>
-          method(typeof key === 'string' ? spoil(key) : { ...key, residenceId: spoil(key.residenceId) }, ...rest);
+        methods[name] = (input) => method({ ...input, residenceId: spoil(input.residenceId) });
       }
       return caller;
     };

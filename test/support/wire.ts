@@ -1,4 +1,4 @@
-import type { CommandName } from '../../src/command-api/command.ts';
+import { COMMANDS } from '../../src/command-api/commands.ts';
 
 const R = 'r31adc223cc4b3bedb6bd4742dedcfa52';
 const M = 'm31adc223cc4b3bedb6bd4742dedcfa52';
@@ -14,17 +14,21 @@ const CREATE = `createMaintenance(input: {
 const CREATED = { residence_id: R, ...TIMES, description: 'test', contact: '10086', filename: [PICTURE] };
 const BATCH = { residence_id: R, maintenances: [{ maintenance_id: NEW }] };
 
-/** Returns an example: the root field with its selection, the parameters of its command, and the result. */
-const example = (operation: 'query' | 'mutation') => (field: string, param: object, result: unknown) => {
-  return { operation, field, param, result };
-};
-const [query, mutation] = [example('query'), example('mutation')];
+/** An example: the root field with its selection, the parameters of its command, and the result. */
+type Example = readonly [field: string, param: Readonly<Record<string, unknown>>, result: unknown];
 
-/** For each command the vendor's example of a request and its result, and the operation that sends this request. */
-export const WIRE: Readonly<Record<CommandName, ReturnType<typeof query>>> = {
-  get_maintenance_list: query(`maintenances(residenceId: "${R}") { id }`, { residence_id: R }, []),
-  get_maintenance_info: query(`maintenance(id: "${R}:${M}") { id }`, KEY, { state: 'closed' }),
-  create_maintenance_info: mutation(CREATE, CREATED, { maintenance_id: NEW }),
-  delete_maintenance_info: mutation(`deleteMaintenance(id: "${R}:${NEW}") { id }`, NEW_KEY, {}),
-  batch_delete_maintenance_info: mutation(`deleteMaintenances(ids: ["${R}:${NEW}"]) { deletedIds }`, BATCH, {}),
+/** For each command the vendor's example of a request and its result, and the root field that sends this request. */
+const EXAMPLES: Readonly<Record<keyof typeof COMMANDS, Example>> = {
+  getMaintenanceList: [`maintenances(residenceId: "${R}") { id }`, { residence_id: R }, []],
+  getMaintenanceInfo: [`maintenance(id: "${R}:${M}") { id }`, KEY, { state: 'closed' }],
+  createMaintenanceInfo: [CREATE, CREATED, { maintenance_id: NEW }],
+  deleteMaintenanceInfo: [`deleteMaintenance(id: "${R}:${NEW}") { id }`, NEW_KEY, {}],
+  batchDeleteMaintenanceInfo: [`deleteMaintenances(ids: ["${R}:${NEW}"]) { deletedIds }`, BATCH, {}],
 };
+
+/** The examples, in the order of the table of commands. */
+export const WIRE = Object.entries(COMMANDS).map(([method, { name, isWrite }]) => {
+  const [field, param, result] = EXAMPLES[method as keyof typeof COMMANDS];
+  const operation = isWrite ? 'mutation' : 'query';
+  return { method, name, operation, field, param, result };
+});

@@ -1,10 +1,9 @@
-import type { QueryResolvers } from '../__generated__/types.ts';
+import type { QueryResolvers } from '../../__generated__/types.ts';
 import { toKey } from '../arguments.ts';
-import { loadMaintenance } from './maintenance.ts';
 import { listMaintenances } from './residence.ts';
 
 export const Query: QueryResolvers = {
-  maintenances: (_, args, context, info) => listMaintenances(args, context, info),
+  maintenances: (_, args, { caller }) => listMaintenances(caller(), args),
 
-  maintenance: async (_, { id }, context, info) => loadMaintenance(() => toKey(id), context, info),
+  maintenance: (_, { id }, { caller }) => caller().maintenanceByKey.load(toKey(id)),
 };

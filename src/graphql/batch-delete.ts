@@ -1,23 +1,22 @@
 /**
  * A batch delete: one command per residence.
  */
+import type { CommandApiClient } from '../command-api/client.ts';
 import { CommandApiError } from '../command-api/errors.ts';
 import { formatMaintenanceId, type MaintenanceKey } from '../maintenance.ts';
-import type { Caller } from './loaders.ts';
 
 /**
  * Deletes repair requests, with one command per residence. Returns each id once, in the given order, with the error of
  * its command. Throws only if the token is refused for every residence.
  */
-export async function deleteMaintenances({ client, countWrites }: Caller, keys: readonly MaintenanceKey[]) {
+export async function deleteMaintenances(client: CommandApiClient, keys: readonly MaintenanceKey[]) {
   const unique = new Map(keys.map((key) => [formatMaintenanceId(key), key]));
   const groups = Map.groupBy(unique.values(), ({ residenceId }) => residenceId);
   const errors = new Map<string, unknown>();
-  countWrites(groups.size);
   await Promise.all(
     Array.from(groups, async ([residenceId, group]) => {
       const maintenanceIds = group.map(({ maintenanceId }) => maintenanceId);
-      const deleted = client.batchDeleteMaintenanceInfo(residenceId, maintenanceIds);
+      const deleted = client.batchDeleteMaintenanceInfo({ residenceId, maintenanceIds });
       await deleted.catch((error: unknown) => errors.set(residenceId, error));
     }),
   );

@@ -4,15 +4,6 @@
 import { randomUUID } from 'node:crypto';
 import { CommandApiError, type Flaw } from './errors.ts';
 
-export const COMMANDS = [
-  'get_maintenance_list',
-  'get_maintenance_info',
-  'create_maintenance_info',
-  'delete_maintenance_info',
-  'batch_delete_maintenance_info',
-] as const;
-export type CommandName = (typeof COMMANDS)[number];
-
 /**
  * One transmission of a command. When it has ended: its duration, and the status or the code of an incomplete reply.
  */
@@ -24,10 +15,9 @@ export interface Attempt {
 }
 
 /** Without parameters, which contain personal data. */
-export interface Command {
-  readonly name: CommandName;
-  /** Whether the command changes data. */
-  readonly write: boolean;
+export interface CommandRecord {
+  readonly name: string;
+  readonly isWrite: boolean;
   readonly residenceId: string;
   readonly start: number;
   id: string;
@@ -43,14 +33,25 @@ export interface Command {
   error?: unknown;
 }
 
-export function createCommand(name: CommandName, write: boolean, residenceId: string): Command {
+export function startRecord(name: string, isWrite: boolean, residenceId: string): CommandRecord {
   const id = `c${randomUUID().replaceAll('-', '')}`;
   const start = performance.now();
-  return { name, write, residenceId, start, id, attempts: [], coalesced: false, flaws: [], dropped: 0, durationMs: 0 };
+  return {
+    name,
+    isWrite,
+    residenceId,
+    start,
+    id,
+    attempts: [],
+    coalesced: false,
+    flaws: [],
+    dropped: 0,
+    durationMs: 0,
+  };
 }
 
 /** Starts an attempt. Returns a function that ends it. */
-export function startAttempt({ attempts }: Command) {
+export function startAttempt({ attempts }: CommandRecord) {
   const attempt: Attempt = { start: performance.now() };
   attempts.push(attempt);
   return (result: Pick<Attempt, 'status' | 'error'>) =>
@@ -58,17 +59,17 @@ export function startAttempt({ attempts }: Command) {
 }
 
 /** Gives a command that shares an exchange the id and attempts of the command that is really sent. */
-export function joinCommand(own: Command, { id, attempts }: Command): void {
+export function joinRecord(own: CommandRecord, { id, attempts }: CommandRecord): void {
   Object.assign(own, { id, attempts, coalesced: true });
 }
 
 /** The result of a command. All undecodable members of the reply are the same `memberError`. */
-type Ending = Partial<Pick<Command, 'flaws' | 'dropped' | 'error'>> & { readonly memberError?: CommandApiError };
+type Ending = Partial<Pick<CommandRecord, 'flaws' | 'dropped' | 'error'>> & { readonly memberError?: CommandApiError };
 
 /** Ends a command. Adds the command's name and id to its errors. */
-export function endCommand(command: Command, { flaws = [], dropped = 0, error, memberError }: Ending): void {
-  const { name, id, write, start } = command;
-  Object.assign(command, { flaws, dropped, error, durationMs: performance.now() - start });
-  for (const one of [error, memberError]) if (one instanceof CommandApiError) one.command = { name, id, write };
-  if (error instanceof CommandApiError && error.details.flaw) command.flaws = [error.details.flaw];
+export function endRecord(record: CommandRecord, { flaws = [], dropped = 0, error, memberError }: Ending): void {
+  const { name, id, isWrite, start } = record;
+  Object.assign(record, { flaws, dropped, error, durationMs: performance.now() - start });
+  for (const one of [error, memberError]) if (one instanceof CommandApiError) one.command = { name, id, isWrite };
+  if (error instanceof CommandApiError && error.details.flaw) record.flaws = [error.details.flaw];
 }

@@ -1,6 +1,6 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { Maintenance as MaintenanceModel, MaintenanceKey } from '../../maintenance.ts';
-import type { Context } from '../context.ts';
+import type { Maintenance as MaintenanceModel } from '../maintenance.ts';
+import type { Context } from '../graphql/context.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
 export type Omit<T, K extends keyof T> = Pick<T, Exclude<keyof T, K>>;
@@ -24,39 +24,39 @@ export type Scalars = {
  */
 export type CreateMaintenanceInput = {
   /** Whom to contact about it (联系人). Not blank, at most 1,000 characters. */
-  contact: Scalars['String']['input'];
+  readonly contact: Scalars['String']['input'];
   /** What is to be repaired (描述). Not blank, at most 10,000 characters. */
-  description: Scalars['String']['input'];
+  readonly description: Scalars['String']['input'];
   /** When the requested period ends (结束时间). Later than `startTime`. */
-  finishTime: Scalars['DateTime']['input'];
+  readonly finishTime: Scalars['DateTime']['input'];
   /** Names of pictures that the app uploaded through the vendor's SDK (文件名): at most 20, each not blank and of at most 256 characters. */
-  pictureFilenames?: InputMaybe<Array<Scalars['String']['input']>>;
+  readonly pictureFilenames?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
   /** The command API's id of the residence (住宅ID). */
-  residenceId: Scalars['ID']['input'];
+  readonly residenceId: Scalars['ID']['input'];
   /** When the requested period begins (开始时间). */
-  startTime: Scalars['DateTime']['input'];
+  readonly startTime: Scalars['DateTime']['input'];
 };
 
 /** The answer to `createMaintenance`. */
 export type CreateMaintenancePayload = {
-  __typename?: 'CreateMaintenancePayload';
+  readonly __typename?: 'CreateMaintenancePayload';
   /** `Maintenance.id` of the new request. It is there even where reading `maintenance` back fails. */
-  id: Scalars['ID']['output'];
+  readonly id: Scalars['ID']['output'];
   /** The new request, read back from the command API. Null, without an error, where the command API does not show it yet. */
-  maintenance?: Maybe<Maintenance>;
+  readonly maintenance?: Maybe<Maintenance>;
 };
 
 /** Why one id of `deleteMaintenances` was not, or may not have been, deleted. */
 export type DeleteMaintenanceFailure = {
-  __typename?: 'DeleteMaintenanceFailure';
+  readonly __typename?: 'DeleteMaintenanceFailure';
   /** The kind of failure. */
-  code: DeleteMaintenanceFailureCode;
+  readonly code: DeleteMaintenanceFailureCode;
   /** The `Maintenance.id` in question. */
-  id: Scalars['ID']['output'];
+  readonly id: Scalars['ID']['output'];
   /** What went wrong, for a developer to read. */
-  message: Scalars['String']['output'];
+  readonly message: Scalars['String']['output'];
   /** What is known of the write. */
-  outcome: WriteOutcome;
+  readonly outcome: WriteOutcome;
 };
 
 /**
@@ -88,20 +88,20 @@ export type DeleteMaintenanceFailureCode =
 
 /** The answer to `deleteMaintenance`. */
 export type DeleteMaintenancePayload = {
-  __typename?: 'DeleteMaintenancePayload';
+  readonly __typename?: 'DeleteMaintenancePayload';
   /** `Maintenance.id` of the deleted request. */
-  id: Scalars['ID']['output'];
+  readonly id: Scalars['ID']['output'];
   /** The residence that it belonged to (住宅), to read what is left. */
-  residence?: Maybe<Residence>;
+  readonly residence?: Maybe<Residence>;
 };
 
 /** The answer to `deleteMaintenances`. */
 export type DeleteMaintenancesPayload = {
-  __typename?: 'DeleteMaintenancesPayload';
+  readonly __typename?: 'DeleteMaintenancesPayload';
   /** The ids of all residences whose command succeeded. Whether each of them existed before, the command API does not say. */
-  deletedIds: Array<Scalars['ID']['output']>;
+  readonly deletedIds: ReadonlyArray<Scalars['ID']['output']>;
   /** One entry for each id whose residence's command failed. */
-  failures: Array<DeleteMaintenanceFailure>;
+  readonly failures: ReadonlyArray<DeleteMaintenanceFailure>;
 };
 
 /**
@@ -112,32 +112,32 @@ export type DeleteMaintenancesPayload = {
  * in `extensions.code`, which `DeleteMaintenanceFailureCode` explains.
  */
 export type Maintenance = {
-  __typename?: 'Maintenance';
+  readonly __typename?: 'Maintenance';
   /** Whom to contact about it, as the resident wrote it: a name, a telephone number or both (联系人). */
-  contact?: Maybe<Scalars['String']['output']>;
+  readonly contact?: Maybe<Scalars['String']['output']>;
   /** When the request was filed (创建时间). */
-  createdTime?: Maybe<Scalars['DateTime']['output']>;
+  readonly createdTime?: Maybe<Scalars['DateTime']['output']>;
   /** What is to be repaired, in the resident's own words (描述). */
-  description?: Maybe<Scalars['String']['output']>;
+  readonly description?: Maybe<Scalars['String']['output']>;
   /** What the property management answered (反馈). Null or empty before anyone did. */
-  feedback?: Maybe<Scalars['String']['output']>;
+  readonly feedback?: Maybe<Scalars['String']['output']>;
   /** When the requested period ends (结束时间). */
-  finishTime?: Maybe<Scalars['DateTime']['output']>;
+  readonly finishTime?: Maybe<Scalars['DateTime']['output']>;
   /**
    * The id of the request in the supergraph: `<residence id>:<maintenance id>` (住宅ID, 报修ID), in each part `%` written
    * `%25` and `:` written `%3A`. For example `r31adc223cc4b3bedb6bd4742dedcfa52:m31adc223cc4b3bedb6bd4742dedcfa52`.
    */
-  id: Scalars['ID']['output'];
+  readonly id: Scalars['ID']['output'];
   /** The command API's own id of the request (报修ID). It is unique only together with the residence. */
-  maintenanceId: Scalars['ID']['output'];
+  readonly maintenanceId: Scalars['ID']['output'];
   /** The addresses of the pictures that came with the request (报修图片地址). */
-  pictureUrls?: Maybe<Array<Scalars['String']['output']>>;
+  readonly pictureUrls?: Maybe<ReadonlyArray<Scalars['String']['output']>>;
   /** The residence that the request belongs to (住宅). */
-  residence?: Maybe<Residence>;
+  readonly residence?: Maybe<Residence>;
   /** When the requested period begins (开始时间). */
-  startTime?: Maybe<Scalars['DateTime']['output']>;
+  readonly startTime?: Maybe<Scalars['DateTime']['output']>;
   /** How far the request has come (状态). */
-  state?: Maybe<MaintenanceState>;
+  readonly state?: Maybe<MaintenanceState>;
 };
 
 /** An order of repair requests. Requests without the time in question come last in either direction. */
@@ -163,19 +163,19 @@ export type MaintenanceState =
   | 'WAIT_FOR_CONFIRMATION';
 
 export type Mutation = {
-  __typename?: 'Mutation';
+  readonly __typename?: 'Mutation';
   /** Files a repair request (创建报修信息). */
-  createMaintenance?: Maybe<CreateMaintenancePayload>;
+  readonly createMaintenance?: Maybe<CreateMaintenancePayload>;
   /**
    * Deletes one repair request (删除报修信息). For a request that does not exist, the command API decides: success or
    * `COMMAND_REJECTED`.
    */
-  deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
+  readonly deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
   /**
    * Deletes repair requests of several residences (批量删除报修信息), with one command per residence. A failed command is data, with the
    * same outcome for all its requests. One malformed id, or a token that no residence accepts, is an error.
    */
-  deleteMaintenances?: Maybe<DeleteMaintenancesPayload>;
+  readonly deleteMaintenances?: Maybe<DeleteMaintenancesPayload>;
 };
 
 
@@ -190,15 +190,15 @@ export type MutationDeleteMaintenanceArgs = {
 
 
 export type MutationDeleteMaintenancesArgs = {
-  ids: Array<Scalars['ID']['input']>;
+  ids: ReadonlyArray<Scalars['ID']['input']>;
 };
 
 export type Query = {
-  __typename?: 'Query';
+  readonly __typename?: 'Query';
   /** One repair request (获取报修信息). Null, without an error, where it does not exist. */
-  maintenance?: Maybe<Maintenance>;
+  readonly maintenance?: Maybe<Maintenance>;
   /** The repair requests of one residence (获取报修列表). The command API has no list across residences. */
-  maintenances?: Maybe<Array<Maintenance>>;
+  readonly maintenances?: Maybe<ReadonlyArray<Maintenance>>;
 };
 
 
@@ -212,16 +212,16 @@ export type QueryMaintenancesArgs = {
   offset?: InputMaybe<Scalars['Int']['input']>;
   orderBy?: InputMaybe<MaintenanceOrder>;
   residenceId: Scalars['ID']['input'];
-  states?: InputMaybe<Array<MaintenanceState>>;
+  states?: InputMaybe<ReadonlyArray<MaintenanceState>>;
 };
 
 /** A residence (住宅). */
 export type Residence = {
-  __typename?: 'Residence';
+  readonly __typename?: 'Residence';
   /** The id of the residence (住宅ID). */
-  id: Scalars['ID']['output'];
+  readonly id: Scalars['ID']['output'];
   /** The repair requests of this residence (获取报修列表). */
-  maintenances?: Maybe<Array<Maintenance>>;
+  readonly maintenances?: Maybe<ReadonlyArray<Maintenance>>;
 };
 
 
@@ -230,7 +230,7 @@ export type ResidenceMaintenancesArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
   offset?: InputMaybe<Scalars['Int']['input']>;
   orderBy?: InputMaybe<MaintenanceOrder>;
-  states?: InputMaybe<Array<MaintenanceState>>;
+  states?: InputMaybe<ReadonlyArray<MaintenanceState>>;
 };
 
 /**
@@ -347,7 +347,7 @@ export type ResolversTypes = {
   CreateMaintenanceInput: CreateMaintenanceInput;
   String: ResolverTypeWrapper<Scalars['String']['output']>;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
-  CreateMaintenancePayload: ResolverTypeWrapper<MaintenanceKey>;
+  CreateMaintenancePayload: ResolverTypeWrapper<{ id: string; residenceId: string; maintenanceId: string }>;
   DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
   DeleteMaintenanceFailure: ResolverTypeWrapper<DeleteMaintenanceFailure>;
   DeleteMaintenanceFailureCode: DeleteMaintenanceFailureCode;
@@ -369,7 +369,7 @@ export type ResolversParentTypes = {
   CreateMaintenanceInput: CreateMaintenanceInput;
   String: Scalars['String']['output'];
   ID: Scalars['ID']['output'];
-  CreateMaintenancePayload: MaintenanceKey;
+  CreateMaintenancePayload: { id: string; residenceId: string; maintenanceId: string };
   DateTime: Scalars['DateTime']['output'];
   DeleteMaintenanceFailure: DeleteMaintenanceFailure;
   DeleteMaintenancePayload: Omit<DeleteMaintenancePayload, 'residence'> & { residence?: Maybe<ResolversParentTypes['Residence']> };
@@ -404,8 +404,8 @@ export type DeleteMaintenancePayloadResolvers<ContextType = Context, ParentType 
 };
 
 export type DeleteMaintenancesPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMaintenancesPayload'] = ResolversParentTypes['DeleteMaintenancesPayload']> = {
-  deletedIds?: Resolver<Array<ResolversTypes['ID']>, ParentType, ContextType>;
-  failures?: Resolver<Array<ResolversTypes['DeleteMaintenanceFailure']>, ParentType, ContextType>;
+  deletedIds?: Resolver<ReadonlyArray<ResolversTypes['ID']>, ParentType, ContextType>;
+  failures?: Resolver<ReadonlyArray<ResolversTypes['DeleteMaintenanceFailure']>, ParentType, ContextType>;
 };
 
 export type MaintenanceResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Maintenance'] = ResolversParentTypes['Maintenance'], FederationReferenceType extends FederationReferenceTypes['Maintenance'] = FederationReferenceTypes['Maintenance']> = {
@@ -417,7 +417,7 @@ export type MaintenanceResolvers<ContextType = Context, ParentType extends Resol
   finishTime?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   maintenanceId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
-  pictureUrls?: Resolver<Maybe<Array<ResolversTypes['String']>>, ParentType, ContextType>;
+  pictureUrls?: Resolver<Maybe<ReadonlyArray<ResolversTypes['String']>>, ParentType, ContextType>;
   residence?: Resolver<Maybe<ResolversTypes['Residence']>, ParentType, ContextType>;
   startTime?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
   state?: Resolver<Maybe<ResolversTypes['MaintenanceState']>, ParentType, ContextType>;
@@ -431,13 +431,13 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
 
 export type QueryResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
   maintenance?: Resolver<Maybe<ResolversTypes['Maintenance']>, ParentType, ContextType, RequireFields<QueryMaintenanceArgs, 'id'>>;
-  maintenances?: Resolver<Maybe<Array<ResolversTypes['Maintenance']>>, ParentType, ContextType, RequireFields<QueryMaintenancesArgs, 'residenceId'>>;
+  maintenances?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Maintenance']>>, ParentType, ContextType, RequireFields<QueryMaintenancesArgs, 'residenceId'>>;
 };
 
 export type ResidenceResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Residence'] = ResolversParentTypes['Residence'], FederationReferenceType extends FederationReferenceTypes['Residence'] = FederationReferenceTypes['Residence']> = {
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Residence']> | FederationReferenceType, FederationReferenceType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
-  maintenances?: Resolver<Maybe<Array<ResolversTypes['Maintenance']>>, ParentType, ContextType, Partial<ResidenceMaintenancesArgs>>;
+  maintenances?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Maintenance']>>, ParentType, ContextType, Partial<ResidenceMaintenancesArgs>>;
 };
 
 export type Resolvers<ContextType = Context> = {

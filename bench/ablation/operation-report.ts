@@ -1,2 +1,0 @@
-/** No log line of an operation, and none of its metrics. */
-export const operationReport = () => ({});

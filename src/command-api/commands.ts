@@ -1,0 +1,97 @@
+/**
+ * The table of commands: one row has everything that distinguishes a command. Only this file and decoder.ts know the
+ * vendor's names. docs/command-api.md is the contract.
+ */
+import type { MaintenanceKey, NewMaintenance } from '../maintenance.ts';
+import { type DecodedReply, decodeCreated, decodeDeleted, decodeInfo, decodeList } from './decoder.ts';
+
+/** How a value is written. */
+const FORMS = {
+  text: (text: string) => text,
+  // `2024-01-16T13:32:45Z` becomes `2024-01-16 13:32:45`.
+  time: (time: string) => time.replace('T', ' ').replace('Z', ''),
+  texts: (texts: readonly string[]) => texts,
+  tickets: (ids: readonly string[]) => ids.map((maintenance_id) => ({ maintenance_id })),
+};
+
+/** A command may have `some` parameters, of which it needs at least one. */
+type Presence = 'required' | 'optional' | 'some';
+
+/** A parameter that takes a `T` and that the vendor calls `name`. */
+export interface Parameter<T> {
+  readonly name: string;
+  readonly form: keyof typeof FORMS;
+  readonly presence: Presence;
+  write(value: T): unknown;
+}
+
+const parameter =
+  <T>(form: keyof typeof FORMS, write: (value: T) => unknown) =>
+  (name: string, presence: Presence = 'required'): Parameter<T> => ({ name, form, presence, write });
+const text = parameter('text', FORMS.text);
+const time = parameter('time', FORMS.time);
+const texts = parameter('texts', FORMS.texts);
+const tickets = parameter('tickets', FORMS.tickets);
+
+type Parameters<I> = { readonly [K in keyof I]-?: Parameter<NonNullable<I[K]>> };
+
+/** A command that takes an `I` and returns a `T`. */
+export interface Command<I, T> {
+  /** The vendor's name. */
+  readonly name: string;
+  /** Whether it changes data. */
+  readonly isWrite: boolean;
+  readonly parameters: Parameters<I>;
+  /** Decodes the result of a success. Throws a `CommandApiError`. */
+  decode(result: unknown, input: I): DecodedReply<T>;
+}
+
+type Decode<I, T> = Command<I, T>['decode'];
+
+function read<I, T>(name: string, parameters: Parameters<I>, decode: Decode<I, T>): Command<I, T> {
+  return { name, isWrite: false, parameters, decode };
+}
+
+function write<I, T>(name: string, parameters: Parameters<I>, decode: Decode<I, T>): Command<I, T> {
+  return { name, isWrite: true, parameters, decode };
+}
+
+const RESIDENCE: Parameters<{ residenceId: string }> = { residenceId: text('residence_id') };
+const KEY: Parameters<MaintenanceKey> = { ...RESIDENCE, maintenanceId: text('maintenance_id') };
+const BATCH: Parameters<{ residenceId: string; maintenanceIds: readonly string[] }> = {
+  ...RESIDENCE,
+  maintenanceIds: tickets('maintenances'),
+};
+const CREATE: Parameters<NewMaintenance> = {
+  ...RESIDENCE,
+  startTime: time('start_time'),
+  finishTime: time('finish_time'),
+  description: text('description'),
+  contact: text('contact'),
+  pictureFilenames: texts('filename', 'optional'),
+};
+
+/** The commands, by the names of the client's methods. */
+export const COMMANDS = {
+  /** Returns all repair requests of a residence, in the command API's order. */
+  getMaintenanceList: read('get_maintenance_list', RESIDENCE, decodeList),
+  /** Returns one repair request. The vendor documents no reply for an unknown id: see loaders.ts. */
+  getMaintenanceInfo: read('get_maintenance_info', KEY, decodeInfo),
+  /** Returns the id of the new repair request. */
+  createMaintenanceInfo: write('create_maintenance_info', CREATE, decodeCreated),
+  deleteMaintenanceInfo: write('delete_maintenance_info', KEY, decodeDeleted),
+  /** The reply has no result for each id: after a failure, any of them may be deleted. */
+  batchDeleteMaintenanceInfo: write('batch_delete_maintenance_info', BATCH, decodeDeleted),
+};
+
+export const COMMAND_NAMES = Object.values(COMMANDS).map(({ name }) => name);
+
+/** Returns the parameters of a command as the vendor names and writes them. Leaves out absent ones. */
+export function writeParameters<I extends object>({ parameters }: Pick<Command<I, unknown>, 'parameters'>, input: I) {
+  const written: Record<string, unknown> = {};
+  for (const [key, parameter] of Object.entries<Parameter<unknown>>(parameters)) {
+    const value: unknown = input[key as keyof I];
+    if (value !== undefined && value !== null) written[parameter.name] = parameter.write(value);
+  }
+  return written;
+}

@@ -1,0 +1,128 @@
+/**
+ * Bounds what an operation may cost: wraps each resolver, so that no resolver knows of it.
+ */
+import { type GraphQLFieldResolver, type GraphQLResolveInfo, isNonNullType, responsePathAsArray } from 'graphql';
+import { waitForEventLoop } from '../event-loop.ts';
+import type { MemoryAccount } from '../memory.ts';
+import type { Context } from './context.ts';
+import { COSTS, costOfText, costOfWrite, type Selected, selectedBeneath } from './cost.ts';
+import { PublicError, toPublicError } from './errors.ts';
+import { LIMITS } from './limits.ts';
+
+/** The cost of a list for one byte of work in the event loop; see event-loop.ts. */
+const COST_PER_BYTE = 10;
+
+export type ResponseBudget = ReturnType<typeof createResponseBudget>;
+
+/** Creates the budget of one operation's response. An inline trace multiplies its cost. */
+export function createResponseBudget(memory: MemoryAccount, isTraced: boolean) {
+  const factor = isTraced ? COSTS.trace : 1;
+  let left: number = LIMITS.responseCost;
+  let errorsLeft: number = LIMITS.errors;
+
+  return {
+    /** Charges `bytes`. Throws a `PublicError` if the response has no room. */
+    charge(bytes: number): void {
+      const cost = bytes * factor;
+      if (cost > left) throw new PublicError('BAD_USER_INPUT', 'The response would be too large. Request less.');
+      if (!memory.reserve(cost, 'answer'))
+        throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
+      left -= cost;
+    },
+
+    /** Charges errors at a path. Returns whether to show them: if they fit, or if they are the first that do not. */
+    chargeErrors(path: GraphQLResolveInfo['path'], count: number): boolean {
+      if (left < 0 || count > errorsLeft) {
+        errorsLeft = 0;
+        return false;
+      }
+      const cost = count * factor * (COSTS.error + costOfText(responsePathAsArray(path).join('')));
+      errorsLeft -= count;
+      left -= cost;
+      memory.hold(cost);
+      return true;
+    },
+
+    /** Returns whether no further error fits. */
+    isFull: () => left < 0 || errorsLeft === 0,
+  };
+}
+
+type Resolver = GraphQLFieldResolver<unknown, Context>;
+
+/** `write` is a field of `Mutation`, `representation` an entry of `_entities`. */
+type Kind = 'field' | 'write' | 'representation';
+
+/**
+ * Wraps a resolver. Charges its value, after which long lists wait for the event loop; the result of a write is charged
+ * before the write, and never refused after it. Makes every error public. Without room for errors, a nullable field is
+ * null.
+ */
+export function withBounds(resolve: Resolver, kind: Kind): Resolver {
+  return function bounded(source, args, context, info) {
+    const { response } = context;
+    const isNullable = kind === 'representation' || !isNonNullType(info.returnType);
+    const fail = (error: unknown) => {
+      if (isNullable && !response.chargeErrors(info.path, 1)) return null;
+      return toPublicError(error, context.unforeseen, kind === 'write');
+    };
+    const finish = (value: unknown) => {
+      try {
+        return kind === 'write' ? value : chargeValue(value, context, info);
+      } catch (error) {
+        return fail(error);
+      }
+    };
+    if (isNullable && response.isFull()) return null;
+    try {
+      if (kind === 'write') response.charge(costOfWrite(args, selectedBeneath(info)));
+      if (kind === 'representation') response.charge(COSTS.call);
+      const value = resolve(source, args, context, info);
+      return value instanceof Promise ? value.then(finish, fail) : finish(value);
+    } catch (error) {
+      return fail(error);
+    }
+  };
+}
+
+/** Charges an entry or a list of entries. Makes members that are errors public, or null without room for errors. */
+function chargeValue(value: unknown, { response, unforeseen }: Context, info: GraphQLResolveInfo): unknown {
+  if (value === null || value === undefined) return value;
+  const selected = selectedBeneath(info);
+  const entries: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const bytes = entries.length * selected.bytes;
+  // Before the texts are read, because most lists that are too large are refused here.
+  response.charge(bytes);
+  let texts = 0;
+  const flaws: { entry: Record<string, unknown>; name: string; count: number; error: Error }[] = [];
+
+  /** Adds up the texts. Returns the entry, or a copy if it has members that are errors. */
+  function read(entry: unknown, { fields }: Selected): unknown {
+    let changed: Record<string, unknown> | undefined;
+    for (const [name, { count, beneath }] of fields) {
+      const member = (entry as Record<string, unknown>)[name];
+      if (member instanceof Error) {
+        changed ??= { ...(entry as object) };
+        flaws.push({ entry: changed, name, count, error: member });
+      } else if (Array.isArray(member)) {
+        texts += count * (beneath?.bytes ?? COSTS.field) * member.length;
+        for (const one of member)
+          if (beneath) read(one, beneath);
+          else texts += count * costOfText(one);
+      } else if (beneath && member) read(member, beneath);
+      else texts += count * costOfText(member);
+    }
+    return changed ?? entry;
+  }
+
+  const result = entries.map((entry) => read(entry, selected));
+  response.charge(texts);
+  for (const { entry, name, count, error } of flaws) {
+    const isShown = response.chargeErrors(info.path, count);
+    entry[name] = isShown ? toPublicError(error, unforeseen, false) : null;
+  }
+  if (!Array.isArray(value)) return result[0];
+  // graphql produces the whole list at once.
+  const wait = waitForEventLoop('response', (bytes + texts) / COST_PER_BYTE);
+  return wait ? wait.then(() => result) : result;
+}
