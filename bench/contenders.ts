@@ -17,17 +17,6 @@ export interface Kind {
   readonly toData: (name: Operation['operationName'], data: unknown, variables: Operation['variables']) => unknown;
 }
 
-/** The layers to leave out, one at a time: a file of bench/ablation/ replaces the file of src/. */
-const LAYERS: readonly (readonly [file: string, label: string])[] = [
-  ['telemetry/operation-report', 'no log line, no metrics of operations and commands'],
-  ['telemetry/metrics', 'no metrics'],
-  ['graphql/answer', 'no charges of the answer'],
-  ['memory', 'no count of the memory'],
-  ['command-api/coalescing', 'no coalescing'],
-  ['command-api/admission', 'no queues, no breaker'],
-  ['command-api/transport', 'undici in place of got, retries and time limits'],
-];
-
 function kind(name: string, label: string, files: readonly string[], others: Partial<Kind> = {}): Kind {
   const args = files.map((file) => (file.startsWith('-') ? file : new URL(file, import.meta.url).pathname));
   return { name, label, args, operations, toData: (_, data) => data, ...others };
@@ -49,19 +38,4 @@ export const KINDS: readonly Kind[] = [
     operations: meshOperations,
     toData: meshOperations.toData,
   }),
-];
-
-const [ours] = KINDS as readonly [Kind];
-
-export const ABLATED: readonly Kind[] = [
-  ours,
-  // Nothing is left out: how far two processes of the same code differ.
-  { ...ours, name: 'again', label: 'the same once more' },
-  ...LAYERS.map(([file, label]) => ({
-    ...ours,
-    name: file,
-    label,
-    args: ['--import', new URL('ablation/without.mjs', import.meta.url).href, ...ours.args],
-    env: { ABLATE: file },
-  })),
 ];

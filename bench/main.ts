@@ -1,13 +1,13 @@
 /**
- * `npm run bench`: compares the subgraph with its alternatives, and with itself without each layer, in one run on one machine.
+ * `npm run bench`: compares the subgraph with its alternatives, in one run on one machine.
  * Writes docs/performance.json, docs/performance.md and docs/images/performance.svg. `npm run bench -- list-20 hot` runs only
- * these workloads, and `-- ablation` only the layers. Both only print.
+ * these workloads, and only prints.
  */
 import { execFileSync } from 'node:child_process';
 import { isDeepStrictEqual } from 'node:util';
 import { readNames } from '../dev/options.ts';
 import { type Contender, keepOffServerCore, killAll, start } from './contender.ts';
-import { ABLATED, KINDS, type Kind, OURS } from './contenders.ts';
+import { KINDS, type Kind, OURS } from './contenders.ts';
 import type { Load } from './load.ts';
 import { type Burst, loadOf, measure } from './measure.ts';
 import { measureMemory, measureOverload, measureReadiness, measureScaling, soak } from './others.ts';
@@ -20,11 +20,9 @@ const BURST_MS = 500;
 // Node optimizes hot code only after some thousand requests.
 const FIRST_WARM_UP_MS = 20_000;
 const WARM_UP_MS = 5000;
-/** The workloads for the layers. */
-const ABLATION = ['list-20', 'one', 'create'];
 
 const names = WORKLOADS.map(({ name }) => name);
-const chosen = readNames(['ablation', ...names]);
+const chosen = readNames(names);
 execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund'], { stdio: 'inherit' });
 process.on('exit', killAll);
 const pinned = keepOffServerCore();
@@ -32,9 +30,8 @@ const upstream = await startUpstream();
 await warmUpLoad();
 const isAll = chosen.length === 0;
 const bursts = await compare(KINDS, isAll ? names : chosen);
-const ablation = isAll || chosen.includes('ablation') ? await compare(ABLATED, ABLATION) : {};
-if (isAll) writeReport({ pinned, bursts, ablation, ...(await measureTheRest()) });
-else console.log(render({ bursts, ablation }));
+if (isAll) writeReport({ pinned, bursts, ...(await measureTheRest()) });
+else console.log(render({ bursts }));
 await upstream.stop();
 
 async function startUpstream(): Promise<Contender> {

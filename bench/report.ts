@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
-import { ABLATED, FLOOR, KINDS, type Kind, OURS, STOCK } from './contenders.ts';
+import { FLOOR, KINDS, type Kind, OURS, STOCK } from './contenders.ts';
 import { type Burst, type Summary, summarize } from './measure.ts';
 import type { Memory, Soak } from './others.ts';
 import { plot } from './plot.ts';
@@ -18,7 +18,6 @@ export interface Results {
   /** Whether server and load had a core each. */
   readonly pinned: boolean;
   readonly bursts: Bursts;
-  readonly ablation: Bursts;
   readonly readiness: Readonly<Record<string, Summary>>;
   readonly memory: Readonly<Record<string, Memory>>;
   readonly overload: { readonly peak: readonly Burst[]; readonly overload: readonly Burst[] };
@@ -44,7 +43,7 @@ export function writeReport(results: Results): void {
 }
 
 /** Every figure of every burst, summed up. */
-function summarizeAll({ pinned, bursts, ablation, readiness, memory, overload, scaling, soak }: Results) {
+function summarizeAll({ pinned, bursts, readiness, memory, overload, scaling, soak }: Results) {
   const members = ['cpuUs', 'perSecond', 'p50', 'p99', 'commands'] as const;
   const ofBursts = (ones: readonly Burst[]) =>
     Object.fromEntries(members.map((name) => [name, rounded(summarize(ones.map((burst) => burst[name])))])) as Record<
@@ -56,7 +55,6 @@ function summarizeAll({ pinned, bursts, ablation, readiness, memory, overload, s
   return {
     measured: { ...describeMachine(), pinned },
     workloads: map(bursts, (contenders) => map(contenders, ofBursts)),
-    ablation: map(ablation, (contenders) => map(contenders, ofBursts)),
     readiness: map(readiness, rounded),
     memory: map(memory, ({ idle, loaded }) => ({ idle: Math.round(idle), loaded: Math.round(loaded) })),
     overload: { peak: ofBursts(overload.peak), overload: ofBursts(overload.overload) },
@@ -81,12 +79,11 @@ function describeRun({ day, commit, node, processor, pinned }: ReturnType<typeof
   return `Measured on ${day} at ${commit}: Node ${node}, ${processor}, ${cores}.`;
 }
 
-/** Returns the goals, the cost of each contender and the cost of each layer, as far as they were measured. */
-export function render({ bursts, ablation = {} }: Pick<Results, 'bursts'> & Partial<Results>): string {
+/** Returns the goals and the cost of each contender, as far as they were measured. */
+export function render({ bursts }: Pick<Results, 'bursts'>): string {
   const parts = [
     describeGoals(bursts),
     describeCosts('CPU microseconds a request, median (least–most)', bursts, KINDS, cpuOf, 0),
-    describeCosts('CPU without one layer, as a part of the whole', ablation, ABLATED, (ones) => ratioTo(ones, OURS), 2),
   ];
   return parts.filter((part) => part !== '').join('\n\n');
 }

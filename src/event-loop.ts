@@ -2,8 +2,12 @@
  * Spreads expensive work over turns of the event loop, so that sockets and timers run in between.
  */
 
-/** The bytes of work in one turn, which then takes about 10 ms. More bytes at once are worked on alone. */
-const TURN_BYTES = 50_000;
+/** Work of one turn. Larger work is done alone in a turn. */
+const TURN = { bytes: 50_000, ms: 10 };
+/** The size of a request's execution. */
+const REQUEST_BYTES = 2_500;
+/** Requests start one by one for that many turns after a turn that took longer than planned. */
+const CAREFUL_TURNS = 200;
 
 interface Work {
   readonly bytes: number;
@@ -14,34 +18,41 @@ interface Work {
 // promises: it costs 15 % of a list, in garbage collection.
 const waiting = { response: [] as Work[], reply: [] as Work[], request: [] as Work[] };
 const queues = Object.values(waiting);
+let startedAt = 0;
 let used = 0;
+let careful = 0;
 
 /**
- * Returns undefined if work of this size may start at once, otherwise a promise that resolves when it may: to produce a
- * response, to decode a reply or to execute a request. A request is a turn of its own: its size does not tell how long it
- * takes.
+ * Returns undefined if work may start at once, otherwise a promise that resolves when it may: to produce a response, to
+ * decode a reply, or to execute a request.
  */
-export function waitForEventLoop(kind: keyof typeof waiting, size = TURN_BYTES): Promise<void> | undefined {
-  const bytes = Math.max(1, size);
-  if (queues.every(({ length }) => length === 0) && hasRoom(bytes)) return use(bytes);
+export function waitForEventLoop(kind: keyof typeof waiting, bytes = REQUEST_BYTES): Promise<void> | undefined {
+  if (used === 0) startedAt = performance.now();
+  const isIdle = queues.every(({ length }) => length === 0) && performance.now() - startedAt < TURN.ms;
+  if (isIdle && hasRoom(bytes)) return use(bytes);
   return new Promise((start) => waiting[kind].push({ bytes, start }));
 }
 
 function hasRoom(bytes: number): boolean {
-  return used === 0 || used + bytes <= TURN_BYTES;
+  return used === 0 || used + bytes <= TURN.bytes;
 }
 
 function use(bytes: number): undefined {
   if (used === 0) setImmediate(beginTurn);
-  used += bytes;
+  used += Math.max(1, bytes);
 }
 
 function beginTurn(): void {
+  // The size of a request does not tell how long it takes.
+  const isLate = performance.now() - startedAt > TURN.ms;
+  careful = isLate ? CAREFUL_TURNS : Math.max(0, careful - 1);
+  startedAt = performance.now();
   used = 0;
   for (const queue of queues) {
-    for (let [next] = queue; next && hasRoom(next.bytes); [next] = queue) {
+    const least = careful > 0 && queue === waiting.request ? TURN.bytes : 1;
+    for (let [next] = queue; next && hasRoom(Math.max(least, next.bytes)); [next] = queue) {
       queue.shift();
-      use(next.bytes);
+      use(Math.max(least, next.bytes));
       next.start();
     }
   }

@@ -19,42 +19,43 @@ export function createMemory(limit = Math.floor(getHeapStatistics().heap_size_li
   const refused = { request: 0, command: 0, reply: 0, answer: 0 };
   let held = 0;
 
-  /** Opens an account for at most `most` bytes. */
-  function open(most: number) {
-    let own = 0;
+  class Account {
+    readonly #most: number;
+    #own = 0;
+
+    constructor(most: number) {
+      this.#most = most;
+    }
+
+    /** Adds bytes and returns true, unless the account or all accounts together would exceed their limit. */
+    reserve(bytes: number, stage: keyof typeof refused): boolean {
+      const fits = this.#own + bytes <= this.#most && held + bytes <= limit;
+      if (fits) this.hold(bytes);
+      else refused[stage]++;
+      return fits;
+    }
 
     /** Adds bytes without a limit. */
-    function hold(bytes: number): void {
-      own += bytes;
+    hold(bytes: number): void {
+      this.#own += bytes;
       held += bytes;
     }
 
-    /** Releases bytes. An account that is closed holds none. */
-    function release(bytes: number): void {
-      hold(-Math.min(bytes, own));
+    /** Releases everything. */
+    release(): void {
+      this.hold(-this.#own);
     }
 
-    return {
-      hold,
-      release,
-      /** Adds bytes and returns true, unless the account or all accounts together would exceed their limit. */
-      reserve(bytes: number, stage: keyof typeof refused): boolean {
-        const fits = own + bytes <= most && held + bytes <= limit;
-        if (fits) hold(bytes);
-        else refused[stage]++;
-        return fits;
-      },
-      /** Releases everything. */
-      close: () => release(own),
-      [Symbol.dispose]: () => release(own),
-    };
+    [Symbol.dispose](): void {
+      this.release();
+    }
   }
 
   return {
     /** Opens the account of an operation, which may hold half of the limit. */
-    openOperation: () => open(limit / 2),
+    openOperation: () => new Account(limit / 2),
     /** Opens the account of a reply on its way, which may belong to several operations. */
-    openReply: () => open(limit),
+    openReply: () => new Account(limit),
     limit,
     state: () => ({ held, refused }),
   };

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { type DecodedReply, decodeReply } from '../../src/command-api/decoder.ts';
 import { CommandApiError } from '../../src/command-api/errors.ts';
-import { type CommandRecord, endRecord, startRecord } from '../../src/command-api/record.ts';
+import { CommandRecord } from '../../src/command-api/record.ts';
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 const TIME_LIMIT_MS = 5000;
@@ -35,7 +35,7 @@ export type Outcome<T> = { readonly value: T; readonly error?: never } | { reado
 /** Returns a function that sends a command once, with a time limit. It follows no redirect. */
 export function createSend(origin: string, callersToken: string): Send {
   return async ({ name, param, id, token = callersToken }) => {
-    const command = startRecord(name, !name.startsWith('get_'), String(param.residence_id));
+    const command = new CommandRecord(name, !name.startsWith('get_'), String(param.residence_id));
     command.id = id ?? command.id;
     try {
       const response = await fetch(new URL(PATH, origin), {
@@ -68,7 +68,7 @@ export function readAs<T>({ command, reply }: Exchange, decode: (result: unknown
     if (!('text' in reply)) throw reply;
     const chunks = [Buffer.from(reply.text)];
     const { value, ...rest } = decode(decodeReply({ status: reply.status, chunks, bytes: reply.text.length }));
-    endRecord(command, rest);
+    command.end(rest);
     return { value };
   } catch (error) {
     if (error instanceof CommandApiError) return { error };

@@ -1,6 +1,7 @@
 /**
  * The checks of the contract, and their results.
  */
+import { COMMAND_NAMES } from '../../src/command-api/commands.ts';
 import { describeError, describeFailure } from './describe.ts';
 import type { Exchange, Outcome } from './exchange.ts';
 
@@ -53,6 +54,9 @@ const WRITES = {
 } as const satisfies Checks;
 
 const CHECKS = { ...READS, ...WRITES };
+const NAMES = Object.values(CHECKS).map(([name]): string => name);
+/** Commands that this check does not send yet. */
+const UNTRIED = COMMAND_NAMES.filter((name) => !NAMES.includes(name));
 
 export type CheckName = keyof typeof CHECKS;
 
@@ -98,7 +102,8 @@ export function createFindings(write: boolean) {
         const one = found.get(check) ?? { verdict: 'not tried', seen };
         return [one.verdict, name, promised, one.seen];
       });
-      return layOut([['VERDICT', 'WHAT', 'PROMISED', 'SEEN'], ...rows]);
+      const untried = UNTRIED.map((name) => ['not tried', name, 'success', NOTHING]);
+      return layOut([['VERDICT', 'WHAT', 'PROMISED', 'SEEN'], ...rows, ...untried]);
     },
   };
 }

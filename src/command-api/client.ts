@@ -13,9 +13,9 @@ import { COMMANDS, type Command, writeParameters } from './commands.ts';
 import { createConcurrencyLimit } from './concurrency-limit.ts';
 import { type DecodedReply, decodeReply, type Reply } from './decoder.ts';
 import { CommandApiError, ended, unavailable } from './errors.ts';
-import { type CommandRecord, endRecord, startRecord } from './record.ts';
+import { CommandRecord } from './record.ts';
 import { createRetryBudget, planRetry } from './retries.ts';
-import { type Caller, createTransport } from './transport.ts';
+import { type CallerHeaders, createTransport } from './transport.ts';
 
 /** Commands of one operation at once, so that it cannot fill the queue of all operations. */
 const COMMANDS_AT_ONCE = 32;
@@ -37,7 +37,7 @@ export function createCommandApi(config: Config, memory: Memory) {
 export type CommandApi = ReturnType<typeof createCommandApi>;
 
 /** The operation for which commands are sent. */
-export interface Operation extends Caller, Lifetime {
+export interface Operation extends CallerHeaders, Lifetime {
   readonly memory: MemoryAccount;
   /** Takes the record of a command before anything else. Throws if the operation may not send the command. */
   addCommand(record: CommandRecord): void;
@@ -62,7 +62,7 @@ export function createClient(commandApi: CommandApi, operation: Operation): Comm
   /** The path of every command; `exchange` is its part that several operations may share. */
   async function run<I extends AnyInput, T>(command: Command<I, T>, input: I): Promise<T> {
     const { name, isWrite } = command;
-    const record = startRecord(name, isWrite, input.residenceId);
+    const record = new CommandRecord(name, isWrite, input.residenceId);
     operation.addCommand(record);
     // When a write is sent and when it is answered: a read after either must not join an older exchange.
     const detach = () => isWrite && coalescing.detach(record.residenceId);
@@ -73,17 +73,17 @@ export function createClient(commandApi: CommandApi, operation: Operation): Comm
         detach();
         const param = writeParameters(command, input);
         const body = JSON.stringify({ command: name, id: record.id, param });
-        const key = JSON.stringify([operation.authorization, name, param]);
         const decode = (reply: Reply) => command.decode(decodeReply(reply), input);
         const start = (lifetime: Lifetime) => exchange(record, body, decode, lifetime);
+        const key = isWrite ? '' : JSON.stringify([operation.authorization, name, param]);
         const reply = await (isWrite ? start(operation) : coalescing.joinOrStart(key, record, operation, start));
         // The reply to a write is never refused, because it tells the outcome.
         if (!isWrite && !operation.memory.reserve(sizeOf(reply), 'reply'))
           throw unavailable('no memory for the reply', { sent: true });
-        endRecord(record, reply);
+        record.end(reply);
         return reply.value;
       } catch (error) {
-        endRecord(record, { error });
+        record.end({ error });
         throw error;
       } finally {
         detach();
@@ -126,7 +126,7 @@ export function createClient(commandApi: CommandApi, operation: Operation): Comm
           throw error;
         }
         retryBudget.spend(retry.cost);
-        replyMemory.close();
+        replyMemory.release();
         await delay(retry.pauseMs, undefined, { signal }).catch(() => {
           throw ended(signal, { sent: !isWrite });
         });

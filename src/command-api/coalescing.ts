@@ -5,7 +5,7 @@
 import { addAbortListener } from 'node:events';
 import { type SpanContext, trace } from '@opentelemetry/api';
 import { ended } from './errors.ts';
-import { type CommandRecord, joinRecord } from './record.ts';
+import type { CommandRecord } from './record.ts';
 
 /**
  * The maximum age of an exchange to join. A write on another replica detaches nothing here, so a read after that write
@@ -61,7 +61,7 @@ export function createCoalescing() {
       const sentAt = known?.record.attempts.at(-1)?.start ?? Number.POSITIVE_INFINITY;
       const joined = performance.now() - sentAt <= JOINABLE_MS ? known : undefined;
       if (joined) {
-        joinRecord(own, joined.record);
+        own.join(joined.record);
         joined.lifetime.endsAt = Math.max(joined.lifetime.endsAt, endsAt);
         if (joined.span) trace.getActiveSpan()?.addLink({ context: joined.span });
       }

@@ -6,32 +6,25 @@ import type { MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { type DecodedReply, decodeCreated, decodeDeleted, decodeInfo, decodeList } from './decoder.ts';
 
 /** How a value is written. */
-const FORMS = {
-  text: (text: string) => text,
-  // `2024-01-16T13:32:45Z` becomes `2024-01-16 13:32:45`.
-  time: (time: string) => time.replace('T', ' ').replace('Z', ''),
-  texts: (texts: readonly string[]) => texts,
-  tickets: (ids: readonly string[]) => ids.map((maintenance_id) => ({ maintenance_id })),
-};
+type Form = 'text' | 'time' | 'texts' | 'tickets';
 
-/** A command may have `some` parameters, of which it needs at least one. */
-type Presence = 'required' | 'optional' | 'some';
-
-/** A parameter that takes a `T` and that the vendor calls `name`. */
+/** A parameter that takes a `T`. A command with parameters of presence `some` needs at least one of them. */
 export interface Parameter<T> {
+  /** The vendor's name. */
   readonly name: string;
-  readonly form: keyof typeof FORMS;
-  readonly presence: Presence;
+  readonly form: Form;
+  readonly presence: 'required' | 'optional' | 'some';
   write(value: T): unknown;
 }
 
 const parameter =
-  <T>(form: keyof typeof FORMS, write: (value: T) => unknown) =>
-  (name: string, presence: Presence = 'required'): Parameter<T> => ({ name, form, presence, write });
-const text = parameter('text', FORMS.text);
-const time = parameter('time', FORMS.time);
-const texts = parameter('texts', FORMS.texts);
-const tickets = parameter('tickets', FORMS.tickets);
+  <T>(form: Form, write: (value: T) => unknown) =>
+  (name: string, presence: Parameter<T>['presence'] = 'required'): Parameter<T> => ({ name, form, presence, write });
+const text = parameter('text', (text: string) => text);
+// `2024-01-16T13:32:45Z` becomes `2024-01-16 13:32:45`.
+const time = parameter('time', (time: string) => time.replace('T', ' ').replace('Z', ''));
+const texts = parameter('texts', (texts: readonly string[]) => texts);
+const tickets = parameter('tickets', (ids: readonly string[]) => ids.map((maintenance_id) => ({ maintenance_id })));
 
 type Parameters<I> = { readonly [K in keyof I]-?: Parameter<NonNullable<I[K]>> };
 
@@ -44,16 +37,6 @@ export interface Command<I, T> {
   readonly parameters: Parameters<I>;
   /** Decodes the result of a success. Throws a `CommandApiError`. */
   decode(result: unknown, input: I): DecodedReply<T>;
-}
-
-type Decode<I, T> = Command<I, T>['decode'];
-
-function read<I, T>(name: string, parameters: Parameters<I>, decode: Decode<I, T>): Command<I, T> {
-  return { name, isWrite: false, parameters, decode };
-}
-
-function write<I, T>(name: string, parameters: Parameters<I>, decode: Decode<I, T>): Command<I, T> {
-  return { name, isWrite: true, parameters, decode };
 }
 
 const RESIDENCE: Parameters<{ residenceId: string }> = { residenceId: text('residence_id') };
@@ -71,17 +54,24 @@ const CREATE: Parameters<NewMaintenance> = {
   pictureFilenames: texts('filename', 'optional'),
 };
 
+const [read, write] = [{ isWrite: false }, { isWrite: true }];
+
 /** The commands, by the names of the client's methods. */
 export const COMMANDS = {
   /** Returns all repair requests of a residence, in the command API's order. */
-  getMaintenanceList: read('get_maintenance_list', RESIDENCE, decodeList),
+  getMaintenanceList: { name: 'get_maintenance_list', ...read, parameters: RESIDENCE, decode: decodeList },
   /** Returns one repair request. The vendor documents no reply for an unknown id: see loaders.ts. */
-  getMaintenanceInfo: read('get_maintenance_info', KEY, decodeInfo),
+  getMaintenanceInfo: { name: 'get_maintenance_info', ...read, parameters: KEY, decode: decodeInfo },
   /** Returns the id of the new repair request. */
-  createMaintenanceInfo: write('create_maintenance_info', CREATE, decodeCreated),
-  deleteMaintenanceInfo: write('delete_maintenance_info', KEY, decodeDeleted),
+  createMaintenanceInfo: { name: 'create_maintenance_info', ...write, parameters: CREATE, decode: decodeCreated },
+  deleteMaintenanceInfo: { name: 'delete_maintenance_info', ...write, parameters: KEY, decode: decodeDeleted },
   /** The reply has no result for each id: after a failure, any of them may be deleted. */
-  batchDeleteMaintenanceInfo: write('batch_delete_maintenance_info', BATCH, decodeDeleted),
+  batchDeleteMaintenanceInfo: {
+    name: 'batch_delete_maintenance_info',
+    ...write,
+    parameters: BATCH,
+    decode: decodeDeleted,
+  },
 };
 
 export const COMMAND_NAMES = Object.values(COMMANDS).map(({ name }) => name);

@@ -13,10 +13,10 @@ import type { MemoryAccount } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
 import { isUnavailable, type Reply } from './decoder.ts';
 import { CommandApiError, ended, unavailable } from './errors.ts';
-import { type CommandRecord, startAttempt } from './record.ts';
+import type { CommandRecord } from './record.ts';
 
 /** The caller's headers that are forwarded. */
-export interface Caller {
+export interface CallerHeaders {
   /** `Authorization`, unchanged. */
   readonly authorization: string;
   /** `traceparent`, if it is valid. */
@@ -66,10 +66,10 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
   async function attempt(
     record: CommandRecord,
     body: string,
-    caller: Caller,
+    caller: CallerHeaders,
     { isFresh, signal, memory }: { isFresh: boolean; signal: AbortSignal; memory: MemoryAccount },
   ): Promise<Reply> {
-    const endAttempt = startAttempt(record);
+    const endAttempt = record.startAttempt();
     const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
     // Start Node's request ourselves: got would copy headers, body and agent, and write the body a turn later.
     const request = () => {
@@ -96,7 +96,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
 
     function countBytes(more: number): void {
       if (bytes + more > MAX_REPLY_BYTES) throw tooLarge();
-      if (record.isWrite) memory.hold(more);
+      if (record.isWrite || more < 0) memory.hold(more);
       else if (!memory.reserve(more, 'reply')) throw unavailable('no memory for the reply', { sent: true });
       bytes += more;
     }

@@ -1,52 +1,14 @@
 /**
  * Bounds what an operation may cost: wraps each resolver, so that no resolver knows of it.
  */
-import { type GraphQLFieldResolver, type GraphQLResolveInfo, isNonNullType, responsePathAsArray } from 'graphql';
+import { type GraphQLFieldResolver, type GraphQLResolveInfo, isNonNullType } from 'graphql';
 import { waitForEventLoop } from '../event-loop.ts';
-import type { MemoryAccount } from '../memory.ts';
 import type { Context } from './context.ts';
 import { COSTS, costOfText, costOfWrite, type Selected, selectedBeneath } from './cost.ts';
-import { PublicError, toPublicError } from './errors.ts';
-import { LIMITS } from './limits.ts';
+import { toPublicError } from './errors.ts';
 
 /** The cost of a list for one byte of work in the event loop; see event-loop.ts. */
 const COST_PER_BYTE = 10;
-
-export type ResponseBudget = ReturnType<typeof createResponseBudget>;
-
-/** Creates the budget of one operation's response. An inline trace multiplies its cost. */
-export function createResponseBudget(memory: MemoryAccount, isTraced: boolean) {
-  const factor = isTraced ? COSTS.trace : 1;
-  let left: number = LIMITS.responseCost;
-  let errorsLeft: number = LIMITS.errors;
-
-  return {
-    /** Charges `bytes`. Throws a `PublicError` if the response has no room. */
-    charge(bytes: number): void {
-      const cost = bytes * factor;
-      if (cost > left) throw new PublicError('BAD_USER_INPUT', 'The response would be too large. Request less.');
-      if (!memory.reserve(cost, 'answer'))
-        throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
-      left -= cost;
-    },
-
-    /** Charges errors at a path. Returns whether to show them: if they fit, or if they are the first that do not. */
-    chargeErrors(path: GraphQLResolveInfo['path'], count: number): boolean {
-      if (left < 0 || count > errorsLeft) {
-        errorsLeft = 0;
-        return false;
-      }
-      const cost = count * factor * (COSTS.error + costOfText(responsePathAsArray(path).join('')));
-      errorsLeft -= count;
-      left -= cost;
-      memory.hold(cost);
-      return true;
-    },
-
-    /** Returns whether no further error fits. */
-    isFull: () => left < 0 || errorsLeft === 0,
-  };
-}
 
 type Resolver = GraphQLFieldResolver<unknown, Context>;
 
@@ -75,8 +37,8 @@ export function withBounds(resolve: Resolver, kind: Kind): Resolver {
     };
     if (isNullable && response.isFull()) return null;
     try {
-      if (kind === 'write') response.charge(costOfWrite(args, selectedBeneath(info)));
-      if (kind === 'representation') response.charge(COSTS.call);
+      if (kind === 'write') response.charge(costOfWrite(args, selectedBeneath(info)), info.path);
+      if (kind === 'representation') response.charge(COSTS.call, info.path);
       const value = resolve(source, args, context, info);
       return value instanceof Promise ? value.then(finish, fail) : finish(value);
     } catch (error) {
@@ -92,7 +54,7 @@ function chargeValue(value: unknown, { response, unforeseen }: Context, info: Gr
   const entries: readonly unknown[] = Array.isArray(value) ? value : [value];
   const bytes = entries.length * selected.bytes;
   // Before the texts are read, because most lists that are too large are refused here.
-  response.charge(bytes);
+  response.charge(bytes, info.path);
   let texts = 0;
   const flaws: { entry: Record<string, unknown>; name: string; count: number; error: Error }[] = [];
 
@@ -116,7 +78,7 @@ function chargeValue(value: unknown, { response, unforeseen }: Context, info: Gr
   }
 
   const result = entries.map((entry) => read(entry, selected));
-  response.charge(texts);
+  response.charge(texts, info.path);
   for (const { entry, name, count, error } of flaws) {
     const isShown = response.chargeErrors(info.path, count);
     entry[name] = isShown ? toPublicError(error, unforeseen, false) : null;

@@ -7,7 +7,7 @@ import type { CommandRecord } from '../command-api/record.ts';
 import type { Maintenance } from '../maintenance.ts';
 import type { MemoryAccount } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
-import { createResponseBudget } from './bounds.ts';
+import { createResponseBudget } from './budget.ts';
 import { COSTS } from './cost.ts';
 import { PublicError, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';

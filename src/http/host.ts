@@ -92,7 +92,7 @@ export async function startHost<T extends BaseContext>(
     metrics.active.set(++inFlight);
     reply.raw.once('close', () => {
       metrics.active.set(--inFlight);
-      void Promise.allSettled([request.answered]).then(operationMemory.close);
+      void Promise.allSettled([request.answered]).then(() => operationMemory.release());
     });
     return undefined;
   }

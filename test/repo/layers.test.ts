@@ -7,7 +7,7 @@ import { expect, it } from '@jest/globals';
 
 /** In the order of the request path; every layer may import the last ones. */
 const LAYERS = ['main', 'server', 'http', 'telemetry', 'graphql', 'command-api', 'tracing', 'config', 'memory'];
-const LAST = ['maintenance', 'turns', 'version'];
+const LAST = ['maintenance', 'event-loop', 'version'];
 
 const FILES = globSync('src/**/*.ts').filter((file) => !file.includes('__generated__'));
 

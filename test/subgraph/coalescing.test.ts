@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { createCoalescing, type Lifetime } from '../../src/command-api/coalescing.ts';
-import { startRecord } from '../../src/command-api/record.ts';
+import { CommandRecord } from '../../src/command-api/record.ts';
 import { stopClock } from '../support/clock.ts';
 import { hold as holdCommands } from '../support/hold.ts';
 import { type Answer, startSubgraph } from '../support/subgraph.ts';
@@ -141,7 +141,7 @@ describe('a caller that goes away', () => {
     const { joinOrStart } = createCoalescing();
     const runs: AbortSignal[] = [];
     const read = (signal: AbortSignal) => {
-      const record = startRecord('get_maintenance_list', false, 'r');
+      const record = new CommandRecord('get_maintenance_list', false, 'r');
       const run = ({ signal }: Lifetime) => new Promise<never>(() => runs.push(signal));
       joinOrStart('key', record, { signal, endsAt: 0 }, run).catch(() => {});
     };

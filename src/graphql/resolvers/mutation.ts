@@ -5,7 +5,7 @@ import { deleteMaintenances } from '../batch-delete.ts';
 import type { Context } from '../context.ts';
 import { describeFailures } from '../errors.ts';
 
-// Each writing command counts for the limit of the operation, and clears the loaders: see `addCommand` in context.ts.
+// Sending a write also clears the loaders: see `addCommand` in context.ts.
 export const Mutation: MutationResolvers = {
   createMaintenance: async (_, { input }, { caller }) => {
     const { client } = caller();
