@@ -23,7 +23,7 @@ export type MaintenanceState = Api.MaintenanceState;
 export type NewMaintenance = Api.CreateMaintenanceInput;
 
 /** Filter, order and page of a residence's list. */
-export type Selection = Api.ResidenceMaintenancesArgs;
+export type ListArguments = Api.ResidenceMaintenancesArgs;
 
 /** In UTF-16 units: an id of the command API, and a `Maintenance.id` of two such ids with every character escaped. */
 const MAX_ID_LENGTH = 256;
@@ -51,14 +51,14 @@ export function parseMaintenanceId(id: unknown): MaintenanceKey | undefined {
 }
 
 /** Escapes one part of a `Maintenance.id`. */
-export function escapePart(part: string): string {
+function escapePart(part: string): string {
   if (!/[%:]/.test(part)) return part;
   // `replaceAll` would build a tree of substrings: 8 KB for an id of 256 colons.
   return part.split('%').join('%25').split(':').join('%3A');
 }
 
 /** Orders, filters and slices a list. Requests without the time to order by come last; equal times keep their order. */
-export function selectMaintenances(all: readonly Maintenance[], { states, orderBy, first, offset }: Selection) {
+export function selectMaintenances(all: readonly Maintenance[], { states, orderBy, first, offset }: ListArguments) {
   const ordered = orderBy ? order(all, orderBy) : all;
   const wanted = states && new Set<unknown>(states);
   const matching = wanted ? ordered.filter(({ state }) => wanted.has(state)) : ordered;

@@ -53,8 +53,8 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const mayTrace = config.routerSecrets.length > 0;
   const startOperation: ApolloFastifyContextFunction<Context> = async ({ id, headers, operationMemory }, reply) => {
     const isTraced = mayTrace && headers['apollo-federation-include-trace'] === 'ftv1';
-    const incoming = { id, headers, operationMemory, isTraced };
-    const context = createContext(incoming, commandApi, config.OPERATION_TIMEOUT_MS);
+    const request = { id, headers, operationMemory, isTraced };
+    const context = createContext(request, commandApi, config.OPERATION_TIMEOUT_MS);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));
     return context;
   };

@@ -3,7 +3,7 @@
  * that the check needs.
  */
 import { randomBytes } from 'node:crypto';
-import { type DecodedReply, decodeReply } from '../../src/command-api/decoder.ts';
+import { type DecodedReply, decodeEnvelope } from '../../src/command-api/decoder.ts';
 import { CommandApiError } from '../../src/command-api/errors.ts';
 import { CommandRecord } from '../../src/command-api/record.ts';
 
@@ -67,7 +67,7 @@ export function readAs<T>({ command, reply }: Exchange, decode: (result: unknown
   try {
     if (!('text' in reply)) throw reply;
     const chunks = [Buffer.from(reply.text)];
-    const { value, ...rest } = decode(decodeReply({ status: reply.status, chunks, bytes: reply.text.length }));
+    const { value, ...rest } = decode(decodeEnvelope({ status: reply.status, chunks, bytes: reply.text.length }));
     command.end(rest);
     return { value };
   } catch (error) {

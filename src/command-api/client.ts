@@ -9,9 +9,9 @@ import { BYTES, type Memory, type MemoryAccount } from '../memory.ts';
 import { inSpan } from '../tracing.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
 import { createCoalescing, type Lifetime } from './coalescing.ts';
-import { COMMANDS, type Command, writeParameters } from './commands.ts';
+import { type Command, writeParameters } from './commands.ts';
 import { createConcurrencyLimit } from './concurrency-limit.ts';
-import { type DecodedReply, decodeReply, type Reply } from './decoder.ts';
+import { type DecodedReply, decodeEnvelope, type Reply } from './decoder.ts';
 import { CommandApiError, ended, unavailable } from './errors.ts';
 import { CommandRecord } from './record.ts';
 import { createRetryBudget, planRetry } from './retries.ts';
@@ -26,7 +26,10 @@ export function createCommandApi(config: Config, memory: Memory) {
   const limit = createConcurrencyLimit(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
   const transport = createTransport(config);
   return {
-    ...{ breaker, limit, memory, transport },
+    breaker,
+    limit,
+    memory,
+    transport,
     coalescing: createCoalescing(),
     retryBudget: createRetryBudget(),
     maxAttempts: config.MAX_ATTEMPTS,
@@ -43,24 +46,20 @@ export interface Operation extends CallerHeaders, Lifetime {
   addCommand(record: CommandRecord): void;
 }
 
-/** One method per command. Each rejects with a `CommandApiError`, or with the error of `addCommand`. */
-export type CommandApiClient = {
-  readonly [M in keyof typeof COMMANDS]: (typeof COMMANDS)[M] extends Command<infer I, infer T>
-    ? (input: I) => Promise<T>
-    : never;
-};
-
-type AnyInput = { readonly residenceId: string };
-const ROWS = Object.entries(COMMANDS as unknown as Record<string, Command<AnyInput, unknown>>);
 type Decode<T> = (reply: Reply) => DecodedReply<T>;
 
+export type CommandApiClient = ReturnType<typeof createClient>;
+
 /** Creates the client of one operation. */
-export function createClient(commandApi: CommandApi, operation: Operation): CommandApiClient {
+export function createClient(commandApi: CommandApi, operation: Operation) {
   const { breaker, coalescing, limit, maxAttempts, memory, retryBudget, transport } = commandApi;
   const places = createConcurrencyLimit(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
 
-  /** The path of every command; `exchange` is its part that several operations may share. */
-  async function run<I extends AnyInput, T>(command: Command<I, T>, input: I): Promise<T> {
+  /**
+   * Sends a command of the table and returns its decoded result. Throws a `CommandApiError`, or the error of `addCommand`.
+   * This is the path of every command; `exchange` is its part that several operations may share.
+   */
+  async function send<I extends { readonly residenceId: string }, T>(command: Command<I, T>, input: I): Promise<T> {
     const { name, isWrite } = command;
     const record = new CommandRecord(name, isWrite, input.residenceId);
     operation.addCommand(record);
@@ -73,21 +72,24 @@ export function createClient(commandApi: CommandApi, operation: Operation): Comm
         detach();
         const param = writeParameters(command, input);
         const body = JSON.stringify({ command: name, id: record.id, param });
-        const decode = (reply: Reply) => command.decode(decodeReply(reply), input);
-        const start = (lifetime: Lifetime) => exchange(record, body, decode, lifetime);
-        const key = isWrite ? '' : JSON.stringify([operation.authorization, name, param]);
-        const reply = await (isWrite ? start(operation) : coalescing.joinOrStart(key, record, operation, start));
+        const decode = (reply: Reply) => command.decode(decodeEnvelope(reply), input);
+        const run = (lifetime: Lifetime) => exchange(record, body, decode, lifetime);
+        const join = () => {
+          const key = JSON.stringify([operation.authorization, name, param]);
+          return coalescing.joinOrStart(key, record, operation, run);
+        };
+        const decoded = await (isWrite ? run(operation) : join());
         // The reply to a write is never refused, because it tells the outcome.
-        if (!isWrite && !operation.memory.reserve(sizeOf(reply), 'reply'))
-          throw unavailable('no memory for the reply', { sent: true });
-        record.end(reply);
-        return reply.value;
+        if (!isWrite && !operation.memory.reserve(bytesOf(decoded), 'reply'))
+          throw unavailable('no memory for the reply');
+        record.end(decoded);
+        return decoded.value;
       } catch (error) {
         record.end({ error });
         throw error;
       } finally {
         detach();
-        if (span) describeCommand(span, record, transport.endpoint);
+        if (span) describeOnSpan(span, record, transport.endpoint);
       }
     });
   }
@@ -101,6 +103,7 @@ export function createClient(commandApi: CommandApi, operation: Operation): Comm
     const { signal } = lifetime;
     using _place = await limit.enter(signal);
     using replyMemory = memory.openReply();
+    // Replies to writes may exceed the limit of memory. Meanwhile, nothing is sent.
     if (!replyMemory.reserve(0, 'command')) throw unavailable('no memory for the command');
     using trial = breaker.enter();
     retryBudget.earn();
@@ -109,10 +112,10 @@ export function createClient(commandApi: CommandApi, operation: Operation): Comm
       // need one too, because other kept connections may also be closed.
       const isFresh = isWrite || attempts > 1;
       try {
-        const reply = await transport.attempt(record, body, operation, { isFresh, signal, memory: replyMemory });
+        const reply = await transport.attempt(record, body, operation, { isFresh, signal, replyMemory });
         await waitForEventLoop('reply', reply.bytes);
         // Skip decoding if no one waits, except for a write, whose reply tells the outcome, and a status without a body.
-        if (signal.aborted && !isWrite && reply.bytes > 0) throw ended(signal, { sent: true });
+        if (signal.aborted && !isWrite && reply.bytes > 0) throw ended(signal);
         const decoded = decode(reply);
         trial.health = 'up';
         return { ...decoded, bytes: reply.bytes };
@@ -128,19 +131,17 @@ export function createClient(commandApi: CommandApi, operation: Operation): Comm
         retryBudget.spend(retry.cost);
         replyMemory.release();
         await delay(retry.pauseMs, undefined, { signal }).catch(() => {
-          throw ended(signal, { sent: !isWrite });
+          throw ended(signal);
         });
       }
     }
   }
 
-  const methods: Record<string, (input: AnyInput) => Promise<unknown>> = {};
-  for (const [method, command] of ROWS) methods[method] = (input) => run(command, input);
-  return methods as unknown as CommandApiClient;
+  return { send };
 }
 
 /** Returns what a decoded reply holds, in bytes. */
-function sizeOf({ bytes, value }: { bytes: number; value: unknown }): number {
+function bytesOf({ bytes, value }: { bytes: number; value: unknown }): number {
   return bytes + (Array.isArray(value) ? value.length : 1) * BYTES.ticket;
 }
 
@@ -148,7 +149,7 @@ function sizeOf({ bytes, value }: { bytes: number; value: unknown }): number {
  * Writes the record of a command to its span, with an event per attempt. A coalesced command only has the attempts of
  * another command, and a refused command has none.
  */
-function describeCommand(span: Span, { id, coalesced, attempts }: CommandRecord, endpoint: Attributes): void {
+function describeOnSpan(span: Span, { id, coalesced, attempts }: CommandRecord, endpoint: Attributes): void {
   span.setAttributes({ 'command.id': id, 'command.coalesced': coalesced, 'command.attempts': attempts.length });
   if (coalesced || attempts.length === 0) return;
   span.setAttributes(endpoint);

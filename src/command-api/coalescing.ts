@@ -70,7 +70,7 @@ export function createCoalescing() {
       const left = Promise.withResolvers<never>();
       using _ = addAbortListener(signal, () => {
         exchange.waiting--;
-        if (exchange.waiting > 0) return left.reject(ended(signal, { sent: true }));
+        if (exchange.waiting > 0) return left.reject(ended(signal));
         // Aborting the exchange rejects its result, for which this caller waits.
         forget(key, exchange);
         exchange.controller.abort(signal.reason);

@@ -1,6 +1,5 @@
 /**
- * The table of commands: one row has everything that distinguishes a command. Only this file and decoder.ts know the
- * vendor's names. docs/command-api.md is the contract.
+ * The table of commands: one row has everything that distinguishes a command. docs/command-api.md is the contract.
  */
 import type { MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { type DecodedReply, decodeCreated, decodeDeleted, decodeInfo, decodeList } from './decoder.ts';
@@ -54,21 +53,19 @@ const CREATE: Parameters<NewMaintenance> = {
   pictureFilenames: texts('filename', 'optional'),
 };
 
-const [read, write] = [{ isWrite: false }, { isWrite: true }];
-
-/** The commands, by the names of the client's methods. */
+/** The commands, by our names. */
 export const COMMANDS = {
   /** Returns all repair requests of a residence, in the command API's order. */
-  getMaintenanceList: { name: 'get_maintenance_list', ...read, parameters: RESIDENCE, decode: decodeList },
+  getMaintenanceList: { name: 'get_maintenance_list', isWrite: false, parameters: RESIDENCE, decode: decodeList },
   /** Returns one repair request. The vendor documents no reply for an unknown id: see loaders.ts. */
-  getMaintenanceInfo: { name: 'get_maintenance_info', ...read, parameters: KEY, decode: decodeInfo },
+  getMaintenanceInfo: { name: 'get_maintenance_info', isWrite: false, parameters: KEY, decode: decodeInfo },
   /** Returns the id of the new repair request. */
-  createMaintenanceInfo: { name: 'create_maintenance_info', ...write, parameters: CREATE, decode: decodeCreated },
-  deleteMaintenanceInfo: { name: 'delete_maintenance_info', ...write, parameters: KEY, decode: decodeDeleted },
+  createMaintenanceInfo: { name: 'create_maintenance_info', isWrite: true, parameters: CREATE, decode: decodeCreated },
+  deleteMaintenanceInfo: { name: 'delete_maintenance_info', isWrite: true, parameters: KEY, decode: decodeDeleted },
   /** The reply has no result for each id: after a failure, any of them may be deleted. */
   batchDeleteMaintenanceInfo: {
     name: 'batch_delete_maintenance_info',
-    ...write,
+    isWrite: true,
     parameters: BATCH,
     decode: decodeDeleted,
   },

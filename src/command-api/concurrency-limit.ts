@@ -4,8 +4,6 @@
 import { addAbortListener } from 'node:events';
 import { ended, unavailable } from './errors.ts';
 
-export type ConcurrencyLimit = ReturnType<typeof createConcurrencyLimit>;
-
 /** Creates a limit of `places` tasks at once; `room` more wait in FIFO order. */
 export function createConcurrencyLimit(places: number, room: number) {
   const waiting = new Set<() => void>();
@@ -22,7 +20,7 @@ export function createConcurrencyLimit(places: number, room: number) {
 
   /** Returns a place when one is free. Throws a `CommandApiError` if too many wait, or when `signal` aborts. */
   async function enter(signal: AbortSignal): Promise<Disposable> {
-    if (signal.aborted) throw ended(signal, { sent: false });
+    if (signal.aborted) throw ended(signal);
     if (running < places) {
       running++;
       return place;
@@ -32,7 +30,7 @@ export function createConcurrencyLimit(places: number, room: number) {
     waiting.add(resolve);
     using _ = addAbortListener(signal, () => {
       waiting.delete(resolve);
-      reject(ended(signal, { sent: false }));
+      reject(ended(signal));
     });
     await promise;
     return place;

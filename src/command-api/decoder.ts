@@ -3,7 +3,7 @@
  * it.
  */
 import type { Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
-import { escapePart, isMoment, isUsableId } from '../maintenance.ts';
+import { formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
 import { CommandApiError, type Flaw, type Member, TRANSIENT_STATUSES } from './errors.ts';
 
 /** An HTTP response: status, inflated body in chunks, and the body's length in bytes. */
@@ -43,7 +43,7 @@ const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
  * Returns the `result` of a successful reply, otherwise throws. The status decides before the body: a gateway or a Dapr
  * sidecar may have written the body of a 401, 403, 429 or 5xx.
  */
-export function decodeReply({ status, chunks, retryAfter, isCutOff }: Reply): unknown {
+export function decodeEnvelope({ status, chunks, retryAfter, isCutOff }: Reply): unknown {
   const body = parseObject(UTF8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
   if (status >= 200 && status < 300 && body?.success === true) return body.result;
   // Not 500, which a single command may cause, and not 429, which shows that the command API works.
@@ -93,7 +93,6 @@ export function decodeDeleted(result: unknown): DecodedReply<void> {
  * further ones are null.
  */
 function decodeTickets(tickets: readonly Ticket[], residenceId: string, dropped: number): DecodedReply<Maintenance[]> {
-  const prefix = `${escapePart(residenceId)}:`;
   const residence = { id: residenceId };
   const flaws = new Set<Flaw>(dropped > 0 ? ['maintenance_id'] : []);
   let memberError: CommandApiError | undefined;
@@ -107,7 +106,7 @@ function decodeTickets(tickets: readonly Ticket[], residenceId: string, dropped:
   }
 
   const value = tickets.map((ticket) => ({
-    id: prefix + escapePart(ticket.maintenance_id),
+    id: formatMaintenanceId({ residenceId, maintenanceId: ticket.maintenance_id }),
     maintenanceId: ticket.maintenance_id,
     residence,
     startTime: check('start_time', decodeTime(ticket.start_time)),

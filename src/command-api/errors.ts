@@ -11,8 +11,8 @@ export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
  * first (`cancelled`). Said no: to the token, the caller or the command (`unauthenticated`, `forbidden`, `rejected`).
  * Talked nonsense: an unexpected reply (`invalid`). Our fault: no sockets left, or an error in our code (`internal`).
  */
-export type Reason = 'timeout' | 'unavailable' | 'cancelled' | Rejection | 'invalid' | 'internal';
-type Rejection = 'unauthenticated' | 'forbidden' | 'rejected';
+export type Reason = 'timeout' | 'unavailable' | 'cancelled' | (typeof REJECTIONS)[number] | 'invalid' | 'internal';
+const REJECTIONS = ['unauthenticated', 'forbidden', 'rejected'] as const;
 
 /** What a command says about the command API. The circuit breaker counts `down` and ignores `unknown`. */
 export type Health = 'up' | 'down' | 'unknown';
@@ -48,7 +48,7 @@ export function describeFlaw(flaw: Flaw): { kind: string; member?: string } {
 }
 
 interface Details {
-  /** For the log: our own short text or an error code of Node, never text from the upstream. */
+  /** An error code of Node or our own short text, never text from the upstream. For the log, and to decide on a retry. */
   readonly detail: string;
   /** By default `up`: the command API answered. */
   readonly health?: Health;
@@ -71,7 +71,7 @@ export class CommandApiError extends Error {
   readonly reason: Reason;
   readonly details: Details;
   /** The failed command. Not its whole record, which refers to this error. */
-  command?: { readonly name: string; readonly id: string; readonly isWrite: boolean };
+  command?: { readonly name: string; readonly id: string };
 
   constructor(reason: Reason, details: Details) {
     super(details.detail);
@@ -87,18 +87,18 @@ export class CommandApiError extends Error {
   /** The outcome of a failed write. Meaningless for a read. */
   get outcome(): WriteOutcome {
     if (this.details.sent === false) return 'NOT_SENT';
-    return ['unauthenticated', 'forbidden', 'rejected'].includes(this.reason) ? 'REJECTED' : 'UNKNOWN';
+    return REJECTIONS.some((reason) => reason === this.reason) ? 'REJECTED' : 'UNKNOWN';
   }
 }
 
 /** Returns the failure of a command that its signal ended: the operation timed out or its caller disconnected. */
-export function ended({ reason }: AbortSignal, { sent }: { sent: boolean }): CommandApiError {
+export function ended({ reason }: AbortSignal, sent = false): CommandApiError {
   const isTimeout = reason?.name === 'TimeoutError';
   const detail = isTimeout ? 'out of time' : 'caller disconnected';
   return new CommandApiError(isTimeout ? 'timeout' : 'cancelled', { detail, sent, health: 'unknown' });
 }
 
-/** Returns the failure of a command that limit, breaker or memory refuses, or of a reply without room. */
-export function unavailable(detail: string, { sent } = { sent: false }): CommandApiError {
-  return new CommandApiError('unavailable', { detail, sent, health: 'unknown' });
+/** Returns the failure of a command that limit, breaker or memory refuses, or of a read whose reply has no room. */
+export function unavailable(detail: string): CommandApiError {
+  return new CommandApiError('unavailable', { detail, sent: false, health: 'unknown' });
 }

@@ -61,9 +61,9 @@ export class CommandRecord {
 
   /** Ends the command. Adds the command's name and id to its errors. */
   end({ flaws = [], dropped = 0, error, memberError }: Ending): void {
-    const { name, id, isWrite } = this;
+    const { name, id } = this;
     Object.assign(this, { flaws, dropped, error, durationMs: performance.now() - this.start });
-    for (const one of [error, memberError]) if (one instanceof CommandApiError) one.command = { name, id, isWrite };
+    for (const one of [error, memberError]) if (one instanceof CommandApiError) one.command = { name, id };
     if (error instanceof CommandApiError && error.details.flaw) this.flaws = [error.details.flaw];
   }
 }

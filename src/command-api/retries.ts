@@ -15,7 +15,7 @@ const BACKOFF = { firstMs: 100, mostMs: 2000 };
 /** The retries that all operations may spend, in tenths: 10 at the start, a tenth more per command, 100 at most. */
 const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 
-export interface Failure {
+interface Failure {
   readonly error: CommandApiError;
   readonly isWrite: boolean;
   /** Whether the command probes for the circuit breaker. */

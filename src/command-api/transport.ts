@@ -23,8 +23,6 @@ export interface CallerHeaders {
   readonly traceparent: string | undefined;
 }
 
-export type Transport = ReturnType<typeof createTransport>;
-
 const HEADERS = {
   'user-agent': 'maintenance-subgraph',
   'content-type': 'application/json',
@@ -60,14 +58,14 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
 
   /**
    * Sends a command on a kept or a fresh connection, and records the attempt. Returns the reply, also if only the status
-   * of a 401, 403, 429 or 5xx arrived. Throws a `CommandApiError` if no usable reply arrived. `memory` counts the reply's
+   * of a 401, 403, 429 or 5xx arrived. Throws a `CommandApiError` if no usable reply arrived. `replyMemory` counts the reply's
    * bytes; a reply to a write is never refused for lack of memory, because it tells the outcome.
    */
   async function attempt(
     record: CommandRecord,
     body: string,
     caller: CallerHeaders,
-    { isFresh, signal, memory }: { isFresh: boolean; signal: AbortSignal; memory: MemoryAccount },
+    { isFresh, signal, replyMemory }: { isFresh: boolean; signal: AbortSignal; replyMemory: MemoryAccount },
   ): Promise<Reply> {
     const endAttempt = record.startAttempt();
     const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
@@ -96,8 +94,8 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
 
     function countBytes(more: number): void {
       if (bytes + more > MAX_REPLY_BYTES) throw tooLarge();
-      if (record.isWrite || more < 0) memory.hold(more);
-      else if (!memory.reserve(more, 'reply')) throw unavailable('no memory for the reply', { sent: true });
+      if (record.isWrite || more < 0) replyMemory.hold(more);
+      else if (!replyMemory.reserve(more, 'reply')) throw unavailable('no memory for the reply');
       bytes += more;
     }
 
@@ -118,7 +116,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
       // Failed on a kept connection before the head of a reply.
       const isStale = stream.reusedSocket === true && !stream.response;
       if (thrown instanceof CommandApiError) error = thrown;
-      else error = signal.aborted ? ended(signal, { sent }) : explain(thrown as RequestError, { sent, isStale }, dueAt);
+      else error = signal.aborted ? ended(signal, sent) : explain(thrown as RequestError, { sent, isStale }, dueAt);
       [chunks, bytes] = [[], 0];
     }
     // Also after a whole reply, if the upstream did not read the rest of the command.

@@ -3,10 +3,10 @@
  */
 import {
   isUsableId,
+  type ListArguments,
   type MaintenanceKey,
   type NewMaintenance,
   parseMaintenanceId,
-  type Selection,
 } from '../maintenance.ts';
 import { badUserInput, type Faults } from './errors.ts';
 import { SIZES } from './limits.ts';
@@ -40,7 +40,12 @@ export function checkRepresentations(representations: readonly unknown[]): void 
   check({ representations: faultOfCount(representations, SIZES['Query._entities(representations:)'].entries) });
 }
 
-export function checkSelection({ residenceId, states, first, offset }: Selection & { residenceId: string }): void {
+export function checkListArguments({
+  residenceId,
+  states,
+  first,
+  offset,
+}: ListArguments & { residenceId: string }): void {
   check({
     residenceId: faultOfId(residenceId),
     states: faultOfCount(states, SIZES['Residence.maintenances(states:)'].entries),

@@ -2,6 +2,7 @@
  * A batch delete: one command per residence.
  */
 import type { CommandApiClient } from '../command-api/client.ts';
+import { COMMANDS } from '../command-api/commands.ts';
 import { CommandApiError } from '../command-api/errors.ts';
 import { formatMaintenanceId, type MaintenanceKey } from '../maintenance.ts';
 
@@ -16,7 +17,7 @@ export async function deleteMaintenances(client: CommandApiClient, keys: readonl
   await Promise.all(
     Array.from(groups, async ([residenceId, group]) => {
       const maintenanceIds = group.map(({ maintenanceId }) => maintenanceId);
-      const deleted = client.batchDeleteMaintenanceInfo({ residenceId, maintenanceIds });
+      const deleted = client.send(COMMANDS.batchDeleteMaintenanceInfo, { residenceId, maintenanceIds });
       await deleted.catch((error: unknown) => errors.set(residenceId, error));
     }),
   );

@@ -24,6 +24,7 @@ export function withBounds(resolve: Resolver, kind: Kind): Resolver {
   return function bounded(source, args, context, info) {
     const { response } = context;
     const isNullable = kind === 'representation' || !isNonNullType(info.returnType);
+    // graphql takes a returned error for a thrown one.
     const fail = (error: unknown) => {
       if (isNullable && !response.chargeErrors(info.path, 1)) return null;
       return toPublicError(error, context.unforeseen, kind === 'write');
@@ -52,11 +53,11 @@ function chargeValue(value: unknown, { response, unforeseen }: Context, info: Gr
   if (value === null || value === undefined) return value;
   const selected = selectedBeneath(info);
   const entries: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const bytes = entries.length * selected.bytes;
+  const fields = entries.length * selected.cost;
   // Before the texts are read, because most lists that are too large are refused here.
-  response.charge(bytes, info.path);
+  response.charge(fields, info.path);
   let texts = 0;
-  const flaws: { entry: Record<string, unknown>; name: string; count: number; error: Error }[] = [];
+  const failed: { entry: Record<string, unknown>; name: string; count: number; error: Error }[] = [];
 
   /** Adds up the texts. Returns the entry, or a copy if it has members that are errors. */
   function read(entry: unknown, { fields }: Selected): unknown {
@@ -65,9 +66,9 @@ function chargeValue(value: unknown, { response, unforeseen }: Context, info: Gr
       const member = (entry as Record<string, unknown>)[name];
       if (member instanceof Error) {
         changed ??= { ...(entry as object) };
-        flaws.push({ entry: changed, name, count, error: member });
+        failed.push({ entry: changed, name, count, error: member });
       } else if (Array.isArray(member)) {
-        texts += count * (beneath?.bytes ?? COSTS.field) * member.length;
+        texts += count * (beneath?.cost ?? COSTS.field) * member.length;
         for (const one of member)
           if (beneath) read(one, beneath);
           else texts += count * costOfText(one);
@@ -79,12 +80,12 @@ function chargeValue(value: unknown, { response, unforeseen }: Context, info: Gr
 
   const result = entries.map((entry) => read(entry, selected));
   response.charge(texts, info.path);
-  for (const { entry, name, count, error } of flaws) {
+  for (const { entry, name, count, error } of failed) {
     const isShown = response.chargeErrors(info.path, count);
     entry[name] = isShown ? toPublicError(error, unforeseen, false) : null;
   }
   if (!Array.isArray(value)) return result[0];
   // graphql produces the whole list at once.
-  const wait = waitForEventLoop('response', (bytes + texts) / COST_PER_BYTE);
+  const wait = waitForEventLoop('response', (fields + texts) / COST_PER_BYTE);
   return wait ? wait.then(() => result) : result;
 }

@@ -7,8 +7,7 @@ import type { CommandRecord } from '../command-api/record.ts';
 import type { Maintenance } from '../maintenance.ts';
 import type { MemoryAccount } from '../memory.ts';
 import { currentTraceparent } from '../tracing.ts';
-import { createResponseBudget } from './budget.ts';
-import { COSTS } from './cost.ts';
+import { COSTS, createResponseBudget } from './cost.ts';
 import { PublicError, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { createLoaders } from './loaders.ts';
@@ -29,7 +28,7 @@ export type Context = ReturnType<typeof createContext>;
 export type Caller = ReturnType<Context['caller']>;
 
 /** The properties of a request that the host passes on. */
-export interface Incoming {
+interface Incoming {
   readonly id: string;
   readonly headers: IncomingHttpHeaders;
   /** The memory account that already includes the request's body. */
@@ -40,20 +39,24 @@ export interface Incoming {
 
 /** Creates the context of a request. All commands of the operation together may take `timeoutMs`. */
 export function createContext(
-  { id, headers, operationMemory: memory, isTraced }: Incoming,
+  { id, headers, operationMemory, isTraced }: Incoming,
   commandApi: CommandApi,
   timeoutMs: number,
 ) {
   const { authorization = '' } = headers;
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
-  const response = createResponseBudget(memory, isTraced);
+  const response = createResponseBudget(operationMemory, isTraced);
   const commands: CommandRecord[] = [];
   const sent = { reads: 0, writes: 0 };
   const controller = new AbortController();
   const timer = abortAfter(timeoutMs, controller);
   const operation = {
-    ...{ authorization, traceparent, memory, signal: controller.signal, addCommand },
+    authorization,
+    traceparent,
+    memory: operationMemory,
+    signal: controller.signal,
     endsAt: performance.now() + timeoutMs,
+    addCommand,
   };
   let caller: ReturnType<typeof createCaller> | undefined;
 
@@ -69,10 +72,14 @@ export function createContext(
   }
 
   function createCaller() {
+    if (!BEARER.test(authorization))
+      throw new PublicError('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
     const client = createClient(commandApi, operation);
     const { loadList, maintenanceByKey, clear } = createLoaders(client);
     return {
-      ...{ client, maintenanceByKey, clear },
+      client,
+      maintenanceByKey,
+      clear,
       async loadList(residenceId: string): Promise<readonly Maintenance[]> {
         const list = await loadList(residenceId);
         // Filtering and ordering also take time for requests that are not returned.
@@ -84,7 +91,7 @@ export function createContext(
 
   return {
     /** Identifies the request and its client in the log. */
-    request: {
+    logFields: {
       requestId: id,
       traceId: (currentTraceparent() ?? traceparent)?.split('-')[1],
       clientName: shorten(headers['apollographql-client-name']),
@@ -96,8 +103,6 @@ export function createContext(
     unforeseen: new Unforeseen(),
     /** Returns the caller's client and loaders, the same for every call. Throws `UNAUTHENTICATED` without a usable token. */
     caller() {
-      if (!BEARER.test(authorization))
-        throw new PublicError('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
       caller ??= createCaller();
       return caller;
     },

@@ -1,6 +1,6 @@
 /**
- * Estimates what a response costs, in bytes: entries × selected fields, and the lengths of texts. docs/reliability.md
- * says how the charges were measured.
+ * Estimates what a response costs, in bytes: entries × selected fields, and the lengths of texts. Limits it by a budget.
+ * docs/reliability.md says how the charges were measured.
  */
 import {
   type FieldNode,
@@ -10,8 +10,12 @@ import {
   getNamedType,
   isObjectType,
   Kind,
+  responsePathAsArray,
   type SelectionSetNode,
 } from 'graphql';
+import type { MemoryAccount } from '../memory.ts';
+import { PublicError } from './errors.ts';
+import { LIMITS } from './limits.ts';
 
 export const COSTS = {
   /** A field of an entry, or a text in a list. Includes an alias of 16 characters and a text of 16. */
@@ -27,63 +31,60 @@ export const COSTS = {
   trace: 6,
 } as const;
 const FREE_CHARACTERS = 16;
+/** The characters of a path that cost as much as a field once more if the response has an inline trace. */
+const TRACED_PATH = 50;
 
 /** What is selected for one entry, skipped or not, up to fields that charge their own values. */
 export interface Selected {
   /** The cost without texts. Counts one entry of each list in the entry. */
-  bytes: number;
+  cost: number;
   /** The fields that are read from the entry, by name: how often, and what is selected beneath. */
   readonly fields: Map<string, { count: number; readonly beneath: Selected | undefined }>;
 }
 
-/** The fields that charge their own values. Apollo Server gives every other field a resolver too, for inline traces. */
-export const BOUNDED = new WeakSet<GraphQLField<unknown, unknown>>();
+type Selecting = { readonly selectionSet?: SelectionSetNode | undefined };
 
-// The document of a repeated operation is parsed once, and its nodes are measured once.
-const measured = new WeakMap<FieldNode, Selected>();
+// graphql passes the same array of nodes for all entries of a list.
+const measured = new WeakMap<readonly FieldNode[], Selected>();
 
 /** Returns what is selected beneath the current field. */
 export function selectedBeneath({ fieldNodes, fragments, returnType, schema }: GraphQLResolveInfo): Selected {
-  const [first] = fieldNodes as [FieldNode];
-  const known = fieldNodes.length === 1 && measured.get(first);
+  const known = measured.get(fieldNodes);
   if (known) return known;
 
   /** Adds up selections, with each fragment as often as it is spread. The rule in limits.ts has limited their number. */
-  function measure({ selections }: SelectionSetNode, type: GraphQLNamedType | undefined, sum: Selected): void {
-    for (const selection of selections) {
-      if (selection.kind === Kind.FIELD) {
-        measureField(selection, type, sum);
-        continue;
+  function measure({ selectionSet }: Selecting, type: GraphQLNamedType | undefined, sum: Selected): void {
+    for (const node of selectionSet?.selections ?? []) {
+      if (node.kind === Kind.FIELD)
+        measureField(node, isObjectType(type) ? type.getFields()[node.name.value] : undefined, sum);
+      else {
+        const inside = node.kind === Kind.FRAGMENT_SPREAD ? fragments[node.name.value] : node;
+        const condition = inside?.typeCondition?.name.value;
+        measure(inside ?? {}, condition ? schema.getType(condition) : type, sum);
       }
-      const inside = selection.kind === Kind.FRAGMENT_SPREAD ? fragments[selection.name.value] : selection;
-      const condition = inside?.typeCondition?.name.value;
-      if (inside) measure(inside.selectionSet, condition ? schema.getType(condition) : type, sum);
     }
   }
 
-  function measureField(node: FieldNode, type: GraphQLNamedType | undefined, sum: Selected): void {
-    const { alias, name, selectionSet } = node;
-    const field = isObjectType(type) ? type.getFields()[name.value] : undefined;
-    sum.bytes += COSTS.field + costOfText(alias?.value);
-    if (field && BOUNDED.has(field)) {
-      // graphql copies the lists in its arguments for each entry.
-      sum.bytes += COSTS.call + COSTS.field * countValues(node);
+  function measureField(node: FieldNode, field: GraphQLField<unknown, unknown> | undefined, sum: Selected): void {
+    sum.cost += COSTS.field + costOfText(node.alias?.value);
+    // Not by `resolve`, which Apollo Server gives every field for inline traces. graphql copies the lists in the arguments
+    // of such a field for each entry.
+    if (field?.extensions.isBounded) {
+      sum.cost += COSTS.call + COSTS.field * countValues(node);
       return;
     }
-    const beneath = selectionSet && { bytes: 0, fields: new Map() };
-    const read = sum.fields.get(name.value) ?? { count: 0, beneath };
+    const beneath = node.selectionSet && { cost: 0, fields: new Map() };
+    const read = sum.fields.get(node.name.value) ?? { count: 0, beneath };
+    sum.fields.set(node.name.value, read);
     read.count++;
-    sum.fields.set(name.value, read);
-    if (!selectionSet || !read.beneath) return;
-    const before = read.beneath.bytes;
-    measure(selectionSet, field && getNamedType(field.type), read.beneath);
-    sum.bytes += read.beneath.bytes - before;
+    const before = read.beneath?.cost ?? 0;
+    if (read.beneath) measure(node, field && getNamedType(field.type), read.beneath);
+    sum.cost += (read.beneath?.cost ?? 0) - before;
   }
 
-  const selected: Selected = { bytes: 0, fields: new Map() };
-  for (const { selectionSet } of fieldNodes)
-    if (selectionSet) measure(selectionSet, getNamedType(returnType), selected);
-  if (fieldNodes.length === 1) measured.set(first, selected);
+  const selected: Selected = { cost: 0, fields: new Map() };
+  for (const node of fieldNodes) measure(node, getNamedType(returnType), selected);
+  measured.set(fieldNodes, selected);
   return selected;
 }
 
@@ -109,9 +110,52 @@ export function costOfWrite(args: object, selected: Selected): number {
     if (typeof value === 'object' && value !== null) Object.values(value).forEach(add);
   }
   add(args);
-  return Math.max(1, entries) * selected.bytes + texts * countScalars(selected);
+  return Math.max(1, entries) * selected.cost + texts * countScalars(selected);
 }
 
 function countScalars({ fields }: Selected): number {
   return fields.values().reduce((sum, { count, beneath }) => sum + (beneath ? countScalars(beneath) : count), 0);
+}
+
+type Path = GraphQLResolveInfo['path'];
+
+/** Creates the budget of one operation's response. An inline trace multiplies its cost: it repeats the path of each field. */
+export function createResponseBudget(operationMemory: MemoryAccount, isTraced: boolean) {
+  let left: number = LIMITS.responseCost;
+  let errorsLeft: number = LIMITS.errors;
+
+  function toCost(bytes: number, path: Path | undefined): number {
+    return isTraced ? bytes * (COSTS.trace + Math.floor(textOf(path).length / TRACED_PATH)) : bytes;
+  }
+
+  return {
+    /** Charges `bytes` at a path. Throws a `PublicError` if the response has no room. */
+    charge(bytes: number, path?: Path): void {
+      const cost = toCost(bytes, path);
+      if (cost > left) throw new PublicError('BAD_USER_INPUT', 'The response would be too large. Request less.');
+      if (!operationMemory.reserve(cost, 'answer'))
+        throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
+      left -= cost;
+    },
+
+    /** Charges errors at a path. Returns whether to show them: if they fit, or if they are the first that do not. */
+    chargeErrors(path: Path, count: number): boolean {
+      if (left < 0 || count > errorsLeft) {
+        errorsLeft = 0;
+        return false;
+      }
+      const cost = toCost(count * (COSTS.error + costOfText(textOf(path))), path);
+      errorsLeft -= count;
+      left -= cost;
+      operationMemory.hold(cost);
+      return true;
+    },
+
+    /** Returns whether no further error fits. */
+    isFull: () => left < 0 || errorsLeft === 0,
+  };
+}
+
+function textOf(path: Path | undefined): string {
+  return responsePathAsArray(path).join('');
 }

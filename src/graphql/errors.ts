@@ -1,5 +1,5 @@
 /**
- * Every code and message that a client receives. Maps failures and refusals to them; masks all other errors.
+ * Codes and messages for clients: of failed commands, wrong arguments and unforeseen errors, which are masked.
  */
 import { randomUUID } from 'node:crypto';
 import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
@@ -105,8 +105,8 @@ export function maskError(error: unknown, logger: Logger): PublicError {
 export function toPublicError(error: unknown, unforeseen: Unforeseen, isWrite: boolean): PublicError {
   const withOutcome = (outcome: WriteOutcome) => (isWrite ? { outcome } : {});
   if (error instanceof PublicError) {
-    const { code, ...extensions } = error.extensions;
-    return new PublicError(String(code), error.message, { ...extensions, ...withOutcome('NOT_SENT') });
+    Object.assign(error.extensions, withOutcome('NOT_SENT'));
+    return error;
   }
   if (!(error instanceof CommandApiError)) return unforeseen.mask(error, withOutcome('UNKNOWN'));
   const { command, details, outcome, reason } = error;

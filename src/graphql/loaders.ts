@@ -3,6 +3,7 @@
  */
 import DataLoader from 'dataloader';
 import type { CommandApiClient } from '../command-api/client.ts';
+import { COMMANDS } from '../command-api/commands.ts';
 import { CommandApiError } from '../command-api/errors.ts';
 import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from '../maintenance.ts';
 
@@ -13,7 +14,7 @@ export function createLoaders(client: CommandApiClient) {
   async function loadList(residenceId: string): Promise<Maintenance[]> {
     const known = lists.get(residenceId);
     if (known) return known;
-    const list = client.getMaintenanceList({ residenceId });
+    const list = client.send(COMMANDS.getMaintenanceList, { residenceId });
     lists.set(residenceId, list);
     return list;
   }
@@ -44,7 +45,7 @@ export function createLoaders(client: CommandApiClient) {
 
   async function findByInfo(key: MaintenanceKey): Promise<Maintenance | null> {
     try {
-      return await client.getMaintenanceInfo(key);
+      return await client.send(COMMANDS.getMaintenanceInfo, key);
     } catch (error) {
       if (!mayNotExist(error)) throw error;
       // The vendor documents no reply for an unknown id, so the list decides. If it fails too, report the first error.

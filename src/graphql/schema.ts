@@ -8,7 +8,6 @@ import { gql } from 'graphql-tag';
 import { checkRepresentations, get } from './arguments.ts';
 import { withBounds } from './bounds.ts';
 import type { Context } from './context.ts';
-import { BOUNDED } from './cost.ts';
 import { badUserInput } from './errors.ts';
 import { Maintenance } from './resolvers/maintenance.ts';
 import { KeyPayload, Mutation } from './resolvers/mutation.ts';
@@ -50,7 +49,7 @@ export function createSchema(): GraphQLSchema {
   for (const type of Object.values(schema.getTypeMap())) {
     const kind = type === schema.getMutationType() ? 'write' : 'field';
     for (const field of isObjectType(type) ? Object.values(type.getFields()) : []) {
-      if (field.resolve) BOUNDED.add(field);
+      if (field.resolve) field.extensions = { ...field.extensions, isBounded: true };
       if (field.name === '_entities') field.resolve = _entities;
       else if (field.resolve) field.resolve = withBounds(field.resolve, kind);
     }

@@ -56,7 +56,7 @@ const SCRAPERS = 50;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The memory account of this operation. Absent for health checks and metrics. */
+    /** The memory of the operation. Only requests to /graphql have it. */
     operationMemory: MemoryAccount;
     /** Settles when the operation ends, which may be after its caller has disconnected. */
     answered?: Promise<unknown>;
@@ -66,7 +66,7 @@ declare module 'fastify' {
 /** Serves a started Apollo Server. Rejects with Node's error if it cannot listen. */
 export async function startHost<T extends BaseContext>(
   apollo: ApolloServer<T>,
-  context: ApolloFastifyContextFunction<T>,
+  startOperation: ApolloFastifyContextFunction<T>,
   { config, logger, metrics, memory }: { config: Config; logger: Logger; metrics: Metrics; memory: Memory },
   extend: (app: FastifyInstance) => void = () => {},
 ) {
@@ -86,7 +86,7 @@ export async function startHost<T extends BaseContext>(
     }
     if (url === '/metrics') return undefined;
     const operationMemory = memory.openOperation();
-    const isAdmitted = inFlight < config.MAX_REQUESTS_IN_FLIGHT && operationMemory.reserve(sizeOf(request), 'request');
+    const isAdmitted = inFlight < config.MAX_REQUESTS_IN_FLIGHT && operationMemory.reserve(bytesOf(request), 'request');
     if (!isAdmitted) return refuseOverload(reply);
     request.operationMemory = operationMemory;
     metrics.active.set(++inFlight);
@@ -145,7 +145,7 @@ export async function startHost<T extends BaseContext>(
   app.addContentTypeParser(JSON_IN_UTF8, { parseAs: 'string' }, parseBody(app));
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) => reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'stopping' }));
-  const execute = fastifyApolloHandler(apollo, { context });
+  const execute = fastifyApolloHandler(apollo, { context: startOperation });
   app.route({
     method: ['GET', 'POST'],
     url: '/graphql',
@@ -220,7 +220,7 @@ function parseBody(app: FastifyInstance): FastifyBodyParser<string> {
  * Returns the bytes that a request holds once its body is parsed. Until a chunked body is read, its length counts as the
  * largest allowed. Longer bodies are not read.
  */
-function sizeOf({ headers, url }: FastifyRequest): number {
+function bytesOf({ headers, url }: FastifyRequest): number {
   const length = Number(headers['content-length'] ?? 0);
   const body = length > LIMITS.bodyBytes ? 0 : length * BYTES.bodyByte;
   return url.length * BYTES.bodyByte + (headers['transfer-encoding'] ? LIMITS.bodyBytes : body);

@@ -48,7 +48,7 @@ export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }:
           const level = chooseLevel(codes, all);
           if (isLogged(codes, level)) {
             const line = {
-              ...contextValue.request,
+              ...contextValue.logFields,
               operationName: name,
               operationType: type,
               durationMs: Math.round(performance.now() - start),

@@ -1,7 +1,7 @@
 import type { ApolloServerPlugin } from '@apollo/server';
 import type { Context } from '../../src/graphql/context.ts';
 
-type Methods = Record<string, (input: { residenceId: string }) => Promise<unknown>>;
+type Send = (command: unknown, input: { residenceId: string }) => Promise<unknown>;
 
 /**
  * Returns a plugin that makes commands fail with the error that `errorFor` returns for their residence: by default, commands
@@ -25,10 +25,9 @@ export function failCommands(
     contextValue.caller = () => {
       contextValue.caller = getCaller;
       const caller = getCaller();
-      const methods = caller.client as unknown as Methods;
-      for (const [name, method] of Object.entries(methods)) {
-        methods[name] = (input) => method({ ...input, residenceId: spoil(input.residenceId) });
-      }
+      const client = caller.client as unknown as { send: Send };
+      const { send } = client;
+      client.send = (command, input) => send(command, { ...input, residenceId: spoil(input.residenceId) });
       return caller;
     };
   };

@@ -1,4 +1,5 @@
 import type { MutationResolvers } from '../../__generated__/types.ts';
+import { COMMANDS } from '../../command-api/commands.ts';
 import { formatMaintenanceId, type MaintenanceKey } from '../../maintenance.ts';
 import { checkNewMaintenance, toKey, toKeys } from '../arguments.ts';
 import { deleteMaintenances } from '../batch-delete.ts';
@@ -9,14 +10,15 @@ import { describeFailures } from '../errors.ts';
 export const Mutation: MutationResolvers = {
   createMaintenance: async (_, { input }, { caller }) => {
     const { client } = caller();
-    const maintenanceId = await client.createMaintenanceInfo(checkNewMaintenance(input));
-    return toPayload({ residenceId: input.residenceId, maintenanceId });
+    const maintenanceId = await client.send(COMMANDS.createMaintenanceInfo, checkNewMaintenance(input));
+    const key = { residenceId: input.residenceId, maintenanceId };
+    return { ...key, id: formatMaintenanceId(key) };
   },
 
   deleteMaintenance: async (_, { id }, { caller }) => {
     const { client } = caller();
     const key = toKey(id);
-    await client.deleteMaintenanceInfo(key);
+    await client.send(COMMANDS.deleteMaintenanceInfo, key);
     return { id: formatMaintenanceId(key), residence: { id: key.residenceId } };
   },
 
@@ -31,7 +33,3 @@ export const Mutation: MutationResolvers = {
 export const KeyPayload = {
   maintenance: (key: MaintenanceKey, _: object, { caller }: Context) => caller().maintenanceByKey.load(key),
 };
-
-function toPayload(key: MaintenanceKey) {
-  return { ...key, id: formatMaintenanceId(key) };
-}

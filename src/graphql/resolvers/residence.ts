@@ -1,6 +1,6 @@
 import type { QueryMaintenancesArgs, ResidenceResolvers } from '../../__generated__/types.ts';
 import { selectMaintenances } from '../../maintenance.ts';
-import { checkSelection, toRepresentedResidenceId } from '../arguments.ts';
+import { checkListArguments, toRepresentedResidenceId } from '../arguments.ts';
 import type { Caller } from '../context.ts';
 
 export const Residence = {
@@ -12,6 +12,6 @@ export const Residence = {
 
 /** Loads the list of a residence, for `Query.maintenances` and `Residence.maintenances`. */
 export async function listMaintenances({ loadList }: Caller, args: QueryMaintenancesArgs) {
-  checkSelection(args);
+  checkListArguments(args);
   return selectMaintenances(await loadList(args.residenceId), args);
 }
