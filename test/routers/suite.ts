@@ -44,7 +44,7 @@ export interface Quirks {
   readonly omitsIndices?: true;
   /** Reads an entity of this subgraph again, by its key, when a neighbor adds to it. */
   readonly readsAgain?: true;
-  /** Merges the entity fetches of a step as aliases, without a bound. The subgraph allows 50 root fields. */
+  /** Merges the entity fetches of a step as aliases, without a bound. The subgraph allows 100 aliases. */
   readonly mergesEntities?: true;
   /** Title of a case that this router cannot pass → the reason. */
   readonly cannot?: Readonly<Record<string, string>>;
@@ -214,12 +214,12 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
       const idAt = (index: number) => (index % 2 ? FLAT : OTHER);
       const sizeAt = (index: number) => Math.min(index, index % 2 ? 3 : 5);
 
-      it.each([30, 60])('of %d residences of the neighbor get their lists or lose only these', async (count) => {
+      it.each([100, 120])('of %d residences of the neighbor get their lists or lose only these', async (count) => {
         const { data, errors } = await supergraph.ask(
           aliased(count, (index) => `residence(id: "${idAt(index)}") { name maintenances(first: ${index}) { id } }`),
         );
-        const refused = quirks.mergesEntities && count > 50;
-        const messages = refused ? ['Too many root fields: at most 50.'] : [];
+        const refused = quirks.mergesEntities && count > 100;
+        const messages = refused ? ['Too many aliases: at most 100.'] : [];
         expect(new Set(pluck(errors, 'message'))).toEqual(new Set(messages));
         expect(Object.values(data)).toEqual(
           numbers(count).map((index) => ({
