@@ -50,6 +50,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const memory = createMemory();
   const commandApi = createCommandApi(config, memory);
   const metrics = createMetrics(commandApi, memory);
+  const errors = createErrorFormat(logger);
   const mayTrace = config.routerSecrets.length > 0;
   const startOperation: ApolloFastifyContextFunction<Context> = async ({ id, headers, operationMemory }, reply) => {
     const isTraced = mayTrace && headers['apollo-federation-include-trace'] === 'ftv1';
@@ -74,8 +75,9 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     executionOptions: { maxCoercionErrors: LIMITS.variableErrors },
     stopOnTerminationSignals: false,
     logger,
-    formatError: createErrorFormat(logger),
+    formatError: errors.formatError,
     plugins: [
+      errors.plugin,
       graphqlOverHttp,
       operationReport(logger, metrics, config),
       { requestDidStart: async () => ({ didResolveOperation: refuseNulls }) },

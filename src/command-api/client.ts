@@ -71,9 +71,8 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
         using _place = await places.enter(operation.signal);
         detach();
         const param = writeParameters(command, input);
-        const body = JSON.stringify({ command: name, id: record.id, param });
         const decode = (reply: Reply) => command.decode(decodeEnvelope(reply), input);
-        const run = (lifetime: Lifetime) => exchange(record, body, decode, lifetime);
+        const run = (lifetime: Lifetime) => exchange(record, param, decode, lifetime);
         const join = () => {
           const key = JSON.stringify([operation.authorization, name, param]);
           return coalescing.joinOrStart(key, record, operation, run);
@@ -98,7 +97,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
    * Sends a command until an attempt succeeds or no other may follow, and decodes the reply. Keeps its place in the
    * process until then, which limits the replies in memory.
    */
-  async function exchange<T>(record: CommandRecord, body: string, decode: Decode<T>, lifetime: Lifetime) {
+  async function exchange<T>(record: CommandRecord, param: object, decode: Decode<T>, lifetime: Lifetime) {
     const { isWrite } = record;
     const { signal } = lifetime;
     using _place = await limit.enter(signal);
@@ -107,6 +106,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     if (!replyMemory.reserve(0, 'command')) throw unavailable('no memory for the command');
     using trial = breaker.enter();
     retryBudget.earn();
+    const body = JSON.stringify({ command: record.name, id: record.id, param });
     for (let attempts = 1; ; attempts++) {
       // Writes need a fresh connection: if the upstream had just closed a kept one, the outcome would be unknown. Retries
       // need one too, because other kept connections may also be closed.
@@ -121,9 +121,15 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
         return { ...decoded, bytes: reply.bytes };
       } catch (error) {
         if (!(error instanceof CommandApiError)) throw error;
-        const left = { attemptsLeft: maxAttempts - attempts, msLeft: lifetime.endsAt - performance.now() };
-        const { isProbe } = trial;
-        const retry = planRetry({ error, isWrite, isProbe, attempts, ...left, retriesLeft: retryBudget.left() });
+        const retry = planRetry({
+          error,
+          isWrite,
+          isProbe: trial.isProbe,
+          attempts,
+          attemptsLeft: maxAttempts - attempts,
+          msLeft: lifetime.endsAt - performance.now(),
+          retriesLeft: retryBudget.left(),
+        });
         if (!retry) {
           trial.health = error.health;
           throw error;

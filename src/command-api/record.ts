@@ -7,7 +7,7 @@ import { CommandApiError, type Flaw } from './errors.ts';
 /**
  * One transmission of a command. When it has ended: its duration, and the status or the code of an incomplete reply.
  */
-export interface Attempt {
+interface Attempt {
   readonly start: number;
   seconds?: number;
   status?: number;

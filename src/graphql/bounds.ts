@@ -1,7 +1,7 @@
 /**
  * Bounds what an operation may cost: wraps each resolver, so that no resolver knows of it.
  */
-import { type GraphQLFieldResolver, type GraphQLResolveInfo, isNonNullType } from 'graphql';
+import type { GraphQLFieldResolver, GraphQLResolveInfo } from 'graphql';
 import { waitForEventLoop } from '../event-loop.ts';
 import type { Context } from './context.ts';
 import { COSTS, costOfText, costOfWrite, type Selected, selectedBeneath } from './cost.ts';
@@ -17,16 +17,15 @@ type Kind = 'field' | 'write' | 'representation';
 
 /**
  * Wraps a resolver. Charges its value, after which long lists wait for the event loop; the result of a write is charged
- * before the write, and never refused after it. Makes every error public. Without room for errors, a nullable field is
- * null.
+ * before the write, and never refused after it. Makes every error public. Without room for errors, a field is null.
  */
 export function withBounds(resolve: Resolver, kind: Kind): Resolver {
   return function bounded(source, args, context, info) {
     const { response } = context;
-    const isNullable = kind === 'representation' || !isNonNullType(info.returnType);
     // graphql takes a returned error for a thrown one.
     const fail = (error: unknown) => {
-      if (isNullable && !response.chargeErrors(info.path, 1)) return null;
+      // A write always tells what became of it.
+      if (!response.chargeErrors(info.path, 1) && kind !== 'write') return null;
       return toPublicError(error, context.unforeseen, kind === 'write');
     };
     const finish = (value: unknown) => {
@@ -36,7 +35,7 @@ export function withBounds(resolve: Resolver, kind: Kind): Resolver {
         return fail(error);
       }
     };
-    if (isNullable && response.isFull()) return null;
+    if (kind !== 'write' && response.isFull()) return null;
     try {
       if (kind === 'write') response.charge(costOfWrite(args, selectedBeneath(info)), info.path);
       if (kind === 'representation') response.charge(COSTS.call, info.path);
@@ -61,6 +60,7 @@ function chargeValue(value: unknown, { response, unforeseen }: Context, info: Gr
 
   /** Adds up the texts. Returns the entry, or a copy if it has members that are errors. */
   function read(entry: unknown, { fields }: Selected): unknown {
+    texts += costOfText(entry);
     let changed: Record<string, unknown> | undefined;
     for (const [name, { count, beneath }] of fields) {
       const member = (entry as Record<string, unknown>)[name];
@@ -68,10 +68,7 @@ function chargeValue(value: unknown, { response, unforeseen }: Context, info: Gr
         changed ??= { ...(entry as object) };
         failed.push({ entry: changed, name, count, error: member });
       } else if (Array.isArray(member)) {
-        texts += count * (beneath?.cost ?? COSTS.field) * member.length;
-        for (const one of member)
-          if (beneath) read(one, beneath);
-          else texts += count * costOfText(one);
+        for (const one of member) texts += count * ((beneath?.cost ?? COSTS.field) + costOfText(one));
       } else if (beneath && member) read(member, beneath);
       else texts += count * costOfText(member);
     }

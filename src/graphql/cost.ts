@@ -33,6 +33,7 @@ export const COSTS = {
 const FREE_CHARACTERS = 16;
 /** The characters of a path that cost as much as a field once more if the response has an inline trace. */
 const TRACED_PATH = 50;
+const LONGEST_LIST = 1000;
 
 /** What is selected for one entry, skipped or not, up to fields that charge their own values. */
 export interface Selected {
@@ -106,8 +107,10 @@ export function costOfWrite(args: object, selected: Selected): number {
   let [entries, texts] = [0, 0];
   function add(value: unknown): void {
     texts += costOfText(value);
-    if (Array.isArray(value)) entries += value.length;
-    if (typeof value === 'object' && value !== null) Object.values(value).forEach(add);
+    // Longer lists are refused by the check of the arguments.
+    const list = Array.isArray(value) ? value.slice(0, LONGEST_LIST) : undefined;
+    entries += list?.length ?? 0;
+    if (typeof value === 'object' && value !== null) Object.values(list ?? value).forEach(add);
   }
   add(args);
   return Math.max(1, entries) * selected.cost + texts * countScalars(selected);

@@ -2,6 +2,7 @@
  * Codes and messages for clients: of failed commands, wrong arguments and unforeseen errors, which are masked.
  */
 import { randomUUID } from 'node:crypto';
+import type { ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Logger } from 'pino';
@@ -143,19 +144,42 @@ const REQUEST_CODES: ReadonlySet<unknown> = new Set(
 
 const QUOTED = 250;
 
-/** Creates Apollo Server's `formatError`. Errors of resolvers are public already. */
+/**
+ * Creates Apollo Server's `formatError`, and the plugin that gives unforeseen errors outside of resolvers the id of their
+ * operation. Errors of resolvers are public already.
+ */
 export function createErrorFormat(logger: Logger) {
-  return function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
-    const cause = unwrapResolverError(error);
-    if (cause instanceof PublicError) return formatted;
-    const { message, path, extensions } = formatted;
-    if (path === undefined && REQUEST_CODES.has(extensions?.code)) return { ...formatted, message: curtail(message) };
-    // graphql itself refuses a document or its variables without a code, for example too many faulty variables.
-    if (path === undefined && cause instanceof GraphQLError && !cause.originalError)
-      return { ...formatted, extensions: { code: ApolloServerErrorCode.BAD_USER_INPUT } };
-    const masked = maskError(cause, logger);
-    return { ...formatted, message: masked.message, extensions: { ...masked.extensions } };
+  const masks = new WeakMap<object, PublicError>();
+
+  const plugin: ApolloServerPlugin<{ unforeseen: Unforeseen }> = {
+    requestDidStart: async () => ({
+      async didEncounterErrors({ errors, contextValue: { unforeseen } }) {
+        for (const error of errors)
+          if (!toKnown(error.toJSON(), error)) masks.set(error, unforeseen.mask(unwrapResolverError(error)));
+      },
+    }),
   };
+
+  function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
+    const known = toKnown(formatted, error);
+    if (known) return known;
+    const { message, extensions } = masks.get(error as object) ?? maskError(unwrapResolverError(error), logger);
+    return { ...formatted, message, extensions: { ...extensions } };
+  }
+
+  return { plugin, formatError };
+}
+
+/** Returns the error for the client, or undefined for an unforeseen error. */
+function toKnown(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError | undefined {
+  const cause = unwrapResolverError(error);
+  if (cause instanceof PublicError) return formatted;
+  const { message, path, extensions } = formatted;
+  if (path !== undefined) return undefined;
+  if (REQUEST_CODES.has(extensions?.code)) return { ...formatted, message: curtail(message) };
+  // graphql itself refuses a document or its variables without a code, for example too many faulty variables.
+  const isRefusal = cause instanceof GraphQLError && !cause.originalError;
+  return isRefusal ? { ...formatted, extensions: { code: ApolloServerErrorCode.BAD_USER_INPUT } } : undefined;
 }
 
 /**

@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import { type GraphQLFieldResolver, type GraphQLSchema, isObjectType } from 'graphql';
+import { type GraphQLFieldResolver, type GraphQLSchema, isNonNullType, isObjectType } from 'graphql';
 import { gql } from 'graphql-tag';
 import { checkRepresentations, get } from './arguments.ts';
 import { withBounds } from './bounds.ts';
@@ -17,6 +17,7 @@ import { DateTime } from './scalars.ts';
 
 const SCHEMA_FILE = new URL('../../schema/maintenance.graphql', import.meta.url);
 const ENTITIES = new Map<unknown, typeof Maintenance | typeof Residence>(Object.entries({ Maintenance, Residence }));
+const _Service = { sdl: ({ sdl }: { sdl: string }) => sdl };
 const _Entity = { __resolveType: (entity: object) => ('maintenanceId' in entity ? 'Maintenance' : 'Residence') };
 
 const resolveRepresentation = withBounds((representation, _, context) => {
@@ -44,14 +45,17 @@ export function createSchema(): GraphQLSchema {
     Residence,
     CreateMaintenancePayload: KeyPayload,
     _Entity,
+    _Service,
   };
   const schema = buildSubgraphSchema([{ typeDefs, resolvers }]);
   for (const type of Object.values(schema.getTypeMap())) {
     const kind = type === schema.getMutationType() ? 'write' : 'field';
     for (const field of isObjectType(type) ? Object.values(type.getFields()) : []) {
-      if (field.resolve) field.extensions = { ...field.extensions, isBounded: true };
       if (field.name === '_entities') field.resolve = _entities;
-      else if (field.resolve) field.resolve = withBounds(field.resolve, kind);
+      // Not `_service`: to refuse a field that is never null would null all data.
+      if (!field.resolve || isNonNullType(field.type)) continue;
+      field.resolve = withBounds(field.resolve, kind);
+      field.extensions = { ...field.extensions, isBounded: true };
     }
   }
   return schema;

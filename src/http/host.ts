@@ -59,7 +59,7 @@ declare module 'fastify' {
     /** The memory of the operation. Only requests to /graphql have it. */
     operationMemory: MemoryAccount;
     /** Settles when the operation ends, which may be after its caller has disconnected. */
-    answered?: Promise<unknown>;
+    operation?: Promise<unknown>;
   }
 }
 
@@ -92,7 +92,7 @@ export async function startHost<T extends BaseContext>(
     metrics.active.set(++inFlight);
     reply.raw.once('close', () => {
       metrics.active.set(--inFlight);
-      void Promise.allSettled([request.answered]).then(() => operationMemory.release());
+      void Promise.allSettled([request.operation]).then(() => operationMemory.release());
     });
     return undefined;
   }
@@ -104,7 +104,7 @@ export async function startHost<T extends BaseContext>(
   }
 
   /** Answers errors outside of Apollo Server as JSON in the shape of GraphQL errors. */
-  async function answerHttpError(error: FastifyError, _: unknown, reply: FastifyReply): Promise<FastifyReply> {
+  async function sendError(error: FastifyError, _: unknown, reply: FastifyReply): Promise<FastifyReply> {
     // Node reports an invalid Host header or path with this code and without a status.
     const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
     if (status === 503) return refuseOverload(reply);
@@ -127,7 +127,7 @@ export async function startHost<T extends BaseContext>(
       const start = performance.now();
       reply.raw.once('close', () => metrics.requestEnded(request, reply.raw, (performance.now() - start) / 1000));
     });
-    app.setErrorHandler(answerHttpError);
+    app.setErrorHandler(sendError);
     app.removeAllContentTypeParsers();
     app.setNotFoundHandler((_, reply) => sendHttpError(reply.header('connection', 'close'), 404, 'NOT_FOUND'));
     app.addHook('onSend', async ({ id }, reply) => {
@@ -163,10 +163,10 @@ export async function startHost<T extends BaseContext>(
         return body;
       };
       // The span's name until the operation is known; see telemetry/operation-report.ts.
-      const answered = inSpan('GraphQL Operation', { kind: SpanKind.SERVER, attributes }, run, request.headers);
-      underWay.add(answered);
-      request.answered = answered.finally(() => underWay.delete(answered));
-      return request.answered;
+      const operation = inSpan('GraphQL Operation', { kind: SpanKind.SERVER, attributes }, run, request.headers);
+      underWay.add(operation);
+      request.operation = operation.finally(() => underWay.delete(operation));
+      return request.operation;
     },
   });
   extend(app);
@@ -207,6 +207,7 @@ function parseBody(app: FastifyInstance): FastifyBodyParser<string> {
   return (request, body, done) => {
     const { 'content-encoding': encoding = 'identity', 'transfer-encoding': chunked } = request.headers;
     if (encoding.toLowerCase() !== 'identity') return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
+    if (chunked) request.operationMemory.hold(-LIMITS.bodyBytes);
     if (chunked && !request.operationMemory.reserve(body.length * BYTES.bodyByte, 'request'))
       return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
     // With a fresh stack, which deep documents need. Not if the caller has disconnected: its memory is released already.

@@ -36,6 +36,7 @@ const LIST = `maintenances(residenceId: "${R}")`;
 const detail = `maintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id }`;
 const CREATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
 const DELETE = 'mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds } }';
+const DELETES = `mutation ($ids: [ID!]!) { ${aliases(100, 'deleteMaintenances(ids: $ids) { deletedIds }')} }`;
 const RESIDENCES = readEntities(entities('Residence', 'id'));
 const DETAIL = 'query ($i: ID!) { maintenance(id: $i) { id } }';
 const residence = (id: string) => `{"__typename":"Residence","id":${id}}`;
@@ -91,6 +92,7 @@ const DOCUMENTS: readonly (readonly [string, string, string?])[] = [
   ['100,000 representations', RESIDENCES, representations(100_000, '{}')],
   ['29,000 representations of a residence', RESIDENCES, representations(29_000, residence('"r"'))],
   ['a deep representation', RESIDENCES, representations(1, residence(nested('{"a":', '}', 150_000, '1')))],
+  ['100 × 330,000 ids', DELETES, `{"ids":[${times(330_000, '""', ',')}]}`],
   ['200,000 values of a wrong type', DELETE, `{"ids":[${times(200_000, '{}', ',')}]}`],
   ['80,000 unknown input fields', CREATE, `{"input":{${times(80_000, (i) => `"a${i}":1`, ',')}}}`],
   ['45,000 misspelt input fields', CREATE, `{"input":{${times(45_000, (i) => `"residenceId${i}":1`, ',')}}}`],

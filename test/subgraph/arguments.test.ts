@@ -36,6 +36,7 @@ describe('a field with faulty arguments', () => {
     ['a number for an id', detail(5), [`id ${MALFORMED}`]],
     ['a malformed id to delete', deleteOne('m1'), [`id ${MALFORMED}`]],
     ['no ids to delete', deleteMany([]), ['ids must not be empty']],
+    ['5,000 ids to delete', deleteMany(times(5000, () => 'r:m')), ['ids must not hold more than 500 entries']],
     ['one malformed id of 500', deleteMany([...times(499, (i) => `r:m${i}`), 'canary']), [`ids[499] ${MALFORMED}`]],
     ['an end a fraction after the beginning', create({ finishTime: '2024-01-16T13:32:45.9Z' }), [LATER]],
     ['only invisible characters', create({ description: INVISIBLE }), ['input.description must not be blank']],
