@@ -8,6 +8,8 @@ const TURN = { bytes: 50_000, ms: 10 };
 const REQUEST_BYTES = 2_500;
 /** Requests start one by one for that many turns after a turn that took longer than planned. */
 const CAREFUL_TURNS = 200;
+/** A round of the event loop accepts one connection. A turn is followed by one for each 5 ms that it took. */
+const ROUND_MS = 5;
 
 interface Work {
   readonly bytes: number;
@@ -28,9 +30,12 @@ let turns = 0;
  * decode a reply, or to execute a request.
  */
 export function waitForEventLoop(kind: keyof typeof waiting, bytes = REQUEST_BYTES): Promise<void> | undefined {
-  if (used === 0) startedAt = performance.now();
-  const isIdle = queues.every(({ length }) => length === 0) && performance.now() - startedAt < TURN.ms;
+  const now = performance.now();
+  if (used === 0) startedAt = now;
+  const isIdle = queues.every(({ length }) => length === 0) && now - startedAt < TURN.ms;
   if (isIdle && hasRoom(bytes)) return use(bytes);
+  // Whatever the reason to wait, a turn follows.
+  use(0);
   return new Promise((start) => waiting[kind].push({ bytes, start }));
 }
 
@@ -39,14 +44,23 @@ function hasRoom(bytes: number): boolean {
 }
 
 function use(bytes: number): undefined {
-  if (used === 0) setImmediate(careful > 0 ? () => setImmediate(beginTurn) : beginTurn);
+  if (used === 0) setImmediate(endTurn);
   used += Math.max(1, bytes);
 }
 
-function beginTurn(): void {
+function endTurn(): void {
+  const ms = performance.now() - startedAt;
   // The size of a request does not tell how long it takes.
-  const isLate = performance.now() - startedAt > TURN.ms;
-  careful = isLate ? CAREFUL_TURNS : Math.max(0, careful - 1);
+  careful = ms > TURN.ms ? CAREFUL_TURNS : Math.max(0, careful - 1);
+  waitRounds(ms / ROUND_MS);
+}
+
+function waitRounds(rounds: number): void {
+  if (rounds < 1) beginTurn();
+  else setImmediate(waitRounds, rounds - 1);
+}
+
+function beginTurn(): void {
   startedAt = performance.now();
   used = 0;
   // So that requests do not wait for all earlier operations to end.

@@ -347,7 +347,7 @@ export type ResolversTypes = {
   CreateMaintenanceInput: CreateMaintenanceInput;
   String: ResolverTypeWrapper<Scalars['String']['output']>;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
-  CreateMaintenancePayload: ResolverTypeWrapper<{ id: string; residenceId: string; maintenanceId: string }>;
+  CreateMaintenancePayload: ResolverTypeWrapper<Omit<CreateMaintenancePayload, 'maintenance'> & { maintenance?: Maybe<ResolversTypes['Maintenance']> }>;
   DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
   DeleteMaintenanceFailure: ResolverTypeWrapper<DeleteMaintenanceFailure>;
   DeleteMaintenanceFailureCode: DeleteMaintenanceFailureCode;
@@ -369,7 +369,7 @@ export type ResolversParentTypes = {
   CreateMaintenanceInput: CreateMaintenanceInput;
   String: Scalars['String']['output'];
   ID: Scalars['ID']['output'];
-  CreateMaintenancePayload: { id: string; residenceId: string; maintenanceId: string };
+  CreateMaintenancePayload: Omit<CreateMaintenancePayload, 'maintenance'> & { maintenance?: Maybe<ResolversParentTypes['Maintenance']> };
   DateTime: Scalars['DateTime']['output'];
   DeleteMaintenanceFailure: DeleteMaintenanceFailure;
   DeleteMaintenancePayload: Omit<DeleteMaintenancePayload, 'residence'> & { residence?: Maybe<ResolversParentTypes['Residence']> };

@@ -3,14 +3,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import { type GraphQLFieldResolver, type GraphQLSchema, isNonNullType, isObjectType } from 'graphql';
+import { type GraphQLFieldResolver, type GraphQLSchema, getNamedType, isNonNullType, isObjectType } from 'graphql';
 import { gql } from 'graphql-tag';
 import { checkRepresentations, get } from './arguments.ts';
 import { withBounds } from './bounds.ts';
 import type { Context } from './context.ts';
 import { badUserInput } from './errors.ts';
 import { Maintenance } from './resolvers/maintenance.ts';
-import { KeyPayload, Mutation } from './resolvers/mutation.ts';
+import { Mutation, readBack } from './resolvers/mutation.ts';
 import { Query } from './resolvers/query.ts';
 import { Residence } from './resolvers/residence.ts';
 import { DateTime } from './scalars.ts';
@@ -37,17 +37,13 @@ const _entities: GraphQLFieldResolver<unknown, Context> = (_, { representations 
 
 export function createSchema(): GraphQLSchema {
   const typeDefs = gql(readFileSync(SCHEMA_FILE, 'utf8'));
-  const resolvers = {
-    DateTime,
-    Query,
-    Mutation,
-    Maintenance,
-    Residence,
-    CreateMaintenancePayload: KeyPayload,
-    _Entity,
-    _Service,
-  };
+  const resolvers = { DateTime, Query, Mutation, Maintenance, Residence, _Entity, _Service };
   const schema = buildSubgraphSchema([{ typeDefs, resolvers }]);
+  for (const { type } of Object.values(schema.getMutationType()?.getFields() ?? {})) {
+    const payload = getNamedType(type);
+    const { maintenance } = isObjectType(payload) ? payload.getFields() : {};
+    if (maintenance) maintenance.resolve = readBack;
+  }
   for (const type of Object.values(schema.getTypeMap())) {
     const kind = type === schema.getMutationType() ? 'write' : 'field';
     for (const field of isObjectType(type) ? Object.values(type.getFields()) : []) {

@@ -2,10 +2,11 @@
  * The bounds of one request: for each, the last value that is accepted and the first that is refused.
  */
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import {
   type GraphQLInputType,
   type GraphQLOutputType,
+  getNamedType,
   getNullableType,
   isInputObjectType,
   isListType,
@@ -314,6 +315,14 @@ describe('while other work fills the turns of the event loop', () => {
     await filled;
   });
 
+  it('work starts even if the process pauses at any moment', async () => {
+    let now = 0;
+    jest.spyOn(performance, 'now').mockImplementation(() => (now += 11));
+    for (const kind of ['response', 'reply', 'request'] as const)
+      await Promise.all(times(3, () => waitForEventLoop(kind, 1000)));
+    jest.restoreAllMocks();
+  });
+
   it('a reply whose caller leaves is not decoded', async () => {
     const held = hold(subgraph.upstream);
     const leave = subgraph.askAndDisconnect(`{ ${LIST} { id } }`);
@@ -428,6 +437,20 @@ describe('a response', () => {
     const { data, errors } = await subgraph.ask(`{ _service { ${aliased(99, 'sdl')} } }`, TRACED);
     expect(data).toMatchObject({ _service: { a0: expect.stringContaining('Maintenance'), a98: null } });
     expect(errors[0]).toMatchObject({ message: TOO_LARGE, path: ['_service', expect.any(String)] });
+  });
+
+  it('has no text of the vendor in the result of a write, which is charged before the write', () => {
+    const texts: string[] = [];
+    const collect = (type: GraphQLOutputType) => {
+      const named = getNamedType(type);
+      for (const { name, resolve, type } of isObjectType(named) ? Object.values(named.getFields()) : []) {
+        if (resolve) continue;
+        if (String(getNamedType(type)) === 'String') texts.push(`${named}.${name}`);
+        collect(type);
+      }
+    };
+    for (const { type } of Object.values(SCHEMA.getMutationType()?.getFields() ?? {})) collect(type);
+    expect(texts).toEqual(['DeleteMaintenanceFailure.message']);
   });
 
   it('is bounded by a wrapper around every resolver of the schema that may be null, and around each representation', () => {

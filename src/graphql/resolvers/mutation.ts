@@ -11,8 +11,7 @@ export const Mutation: MutationResolvers = {
   createMaintenance: async (_, { input }, { caller }) => {
     const { client } = caller();
     const maintenanceId = await client.send(COMMANDS.createMaintenanceInfo, checkNewMaintenance(input));
-    const key = { residenceId: input.residenceId, maintenanceId };
-    return { ...key, id: formatMaintenanceId(key) };
+    return toPayload({ residenceId: input.residenceId, maintenanceId });
   },
 
   deleteMaintenance: async (_, { id }, { caller }) => {
@@ -29,7 +28,10 @@ export const Mutation: MutationResolvers = {
   },
 };
 
-/** A payload that returns the key of a repair request, and reads the request back. */
-export const KeyPayload = {
-  maintenance: (key: MaintenanceKey, _: object, { caller }: Context) => caller().maintenanceByKey.load(key),
-};
+/** Resolves `maintenance` in every payload that has it: reads the written request back. The payload holds its key. */
+export const readBack = (key: MaintenanceKey, _: object, { caller }: Context) => caller().maintenanceByKey.load(key);
+
+/** Returns a payload with `id` and `maintenance`. */
+function toPayload(key: MaintenanceKey) {
+  return { ...key, id: formatMaintenanceId(key) };
+}
