@@ -26,7 +26,7 @@ export function toKey(id: unknown, argument = 'id'): MaintenanceKey {
 
 export function toKeys(ids: readonly string[]): MaintenanceKey[] {
   const most = SIZES['Mutation.deleteMaintenances(ids:)'];
-  check({ ids: ids.length === 0 ? 'must not be empty' : faultOfCount(ids, most.entries) });
+  check({ ids: ids.length === 0 ? 'must not be empty' : faultOfLength(ids, most.entries) });
   const parsed = ids.map(parseMaintenanceId);
   const faults = parsed.map((key, index) => [`ids[${index}]`, key ? undefined : MALFORMED_ID]);
   const keys = parsed.filter((key) => key !== undefined);
@@ -37,7 +37,7 @@ export function toKeys(ids: readonly string[]): MaintenanceKey[] {
 }
 
 export function checkRepresentations(representations: readonly unknown[]): void {
-  check({ representations: faultOfCount(representations, SIZES['Query._entities(representations:)'].entries) });
+  check({ representations: faultOfLength(representations, SIZES['Query._entities(representations:)'].entries) });
 }
 
 export function checkListArguments({
@@ -48,7 +48,7 @@ export function checkListArguments({
 }: ListArguments & { residenceId: string }): void {
   check({
     residenceId: faultOfId(residenceId),
-    states: faultOfCount(states, SIZES['Residence.maintenances(states:)'].entries),
+    states: faultOfLength(states, SIZES['Residence.maintenances(states:)'].entries),
     first: faultOfNumber(first),
     offset: faultOfNumber(offset),
   });
@@ -58,7 +58,7 @@ export function checkNewMaintenance(input: NewMaintenance): NewMaintenance {
   const { residenceId, startTime, finishTime, description, contact } = input;
   const filenames = input.pictureFilenames ?? [];
   const most = SIZES['CreateMaintenanceInput.pictureFilenames'];
-  const tooMany = faultOfCount(filenames, most.entries);
+  const tooMany = faultOfLength(filenames, most.entries);
   const faults: Record<string, string | undefined> = {
     'input.residenceId': faultOfId(residenceId),
     // Both times are UTC in the same format, so they compare as texts.
@@ -118,7 +118,7 @@ function faultOfNumber(value: number | null | undefined): string | undefined {
   return value && value < 0 ? 'must not be negative' : undefined;
 }
 
-function faultOfCount(values: readonly unknown[] | null | undefined, most: number): string | undefined {
+function faultOfLength(values: readonly unknown[] | null | undefined, most: number): string | undefined {
   return values && values.length > most ? `must not hold more than ${most} entries` : undefined;
 }
 
