@@ -64,8 +64,7 @@ function beginTurn(): void {
   startedAt = performance.now();
   used = 0;
   // So that requests do not wait for all earlier operations to end.
-  const [first] = ++turns % 4 === 0 ? waiting.request.splice(0, 1) : [];
-  first?.start();
+  if (++turns % 4 === 0) waiting.request.shift()?.start();
   for (const queue of queues) {
     const least = careful > 0 && queue === waiting.request ? TURN.bytes : 1;
     for (let [next] = queue; next && hasRoom(Math.max(least, next.bytes)); [next] = queue) {

@@ -73,11 +73,8 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
         const param = writeParameters(command, input);
         const decode = (reply: Reply) => command.decode(decodeEnvelope(reply), input);
         const run = (lifetime: Lifetime) => exchange(record, param, decode, lifetime);
-        const join = () => {
-          const key = JSON.stringify([operation.authorization, name, param]);
-          return coalescing.joinOrStart(key, record, operation, run);
-        };
-        const decoded = await (isWrite ? run(operation) : join());
+        const key = () => JSON.stringify([operation.authorization, name, param]);
+        const decoded = await (isWrite ? run(operation) : coalescing.joinOrStart(key(), record, operation, run));
         // The reply to a write is never refused, because it tells the outcome.
         if (!isWrite && !operation.memory.reserve(bytesOf(decoded), 'reply'))
           throw unavailable('no memory for the reply');

@@ -12,33 +12,29 @@ const COST_PER_BYTE = 10;
 
 type Resolver = GraphQLFieldResolver<unknown, Context>;
 
-/** `write` is a field of `Mutation`, `representation` an entry of `_entities`. */
-type Kind = 'field' | 'write' | 'representation';
-
 /**
  * Wraps a resolver. Charges its value, after which long lists wait for the event loop; the result of a write is charged
  * before the write, and never refused after it. Makes every error public. Without room for errors, a field is null.
  */
-export function withBounds(resolve: Resolver, kind: Kind): Resolver {
+export function withBounds(resolve: Resolver, isWrite: boolean): Resolver {
   return function bounded(source, args, context, info) {
     const { response } = context;
     // graphql takes a returned error for a thrown one.
     const fail = (error: unknown) => {
       // A write always tells what became of it.
-      if (!response.chargeErrors(info.path, 1) && kind !== 'write') return null;
-      return toPublicError(error, context.unforeseen, kind === 'write');
+      if (!response.chargeErrors(info.path, 1) && !isWrite) return null;
+      return toPublicError(error, context.unforeseen, isWrite);
     };
     const finish = (value: unknown) => {
       try {
-        return kind === 'write' ? value : chargeValue(value, context, info);
+        return isWrite ? value : chargeValue(value, context, info);
       } catch (error) {
         return fail(error);
       }
     };
-    if (kind !== 'write' && response.isFull()) return null;
+    if (!isWrite && response.isFull()) return null;
     try {
-      if (kind === 'write') response.charge(costOfWrite(args, selectedBeneath(info)), info.path);
-      if (kind === 'representation') response.charge(COSTS.call, info.path);
+      if (isWrite) response.charge(costOfWrite(args, selectedBeneath(info)), info.path);
       const value = resolve(source, args, context, info);
       return value instanceof Promise ? value.then(finish, fail) : finish(value);
     } catch (error) {

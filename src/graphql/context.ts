@@ -75,13 +75,12 @@ export function createContext(
     if (!BEARER.test(authorization))
       throw new PublicError('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
     const client = createClient(commandApi, operation);
-    const { loadList, maintenanceByKey, clear } = createLoaders(client);
+    const loaders = createLoaders(client);
     return {
       client,
-      maintenanceByKey,
-      clear,
+      ...loaders,
       async loadList(residenceId: string): Promise<readonly Maintenance[]> {
-        const list = await loadList(residenceId);
+        const list = await loaders.loadList(residenceId);
         // Filtering and ordering also take time for requests that are not returned.
         response.charge(list.length * COSTS.scanned);
         return list;

@@ -8,6 +8,7 @@ import { gql } from 'graphql-tag';
 import { checkRepresentations, get } from './arguments.ts';
 import { withBounds } from './bounds.ts';
 import type { Context } from './context.ts';
+import { COSTS } from './cost.ts';
 import { badUserInput } from './errors.ts';
 import { Maintenance } from './resolvers/maintenance.ts';
 import { Mutation, readBack } from './resolvers/mutation.ts';
@@ -20,11 +21,12 @@ const ENTITIES = new Map<unknown, typeof Maintenance | typeof Residence>(Object.
 const _Service = { sdl: ({ sdl }: { sdl: string }) => sdl };
 const _Entity = { __resolveType: (entity: object) => ('maintenanceId' in entity ? 'Maintenance' : 'Residence') };
 
-const resolveRepresentation = withBounds((representation, _, context) => {
+const resolveRepresentation = withBounds((representation, _, context, info) => {
+  context.response.charge(COSTS.call, info.path);
   const entity = ENTITIES.get(get(representation, '__typename'));
   if (!entity) throw badUserInput({ 'representations.__typename': 'must be an entity of this subgraph' });
   return entity.__resolveReference(representation, context);
-}, 'representation');
+}, false);
 
 /**
  * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no
@@ -45,12 +47,12 @@ export function createSchema(): GraphQLSchema {
     if (maintenance) maintenance.resolve = readBack;
   }
   for (const type of Object.values(schema.getTypeMap())) {
-    const kind = type === schema.getMutationType() ? 'write' : 'field';
+    const isWrite = type === schema.getMutationType();
     for (const field of isObjectType(type) ? Object.values(type.getFields()) : []) {
       if (field.name === '_entities') field.resolve = _entities;
       // Not `_service`: to refuse a field that is never null would null all data.
       if (!field.resolve || isNonNullType(field.type)) continue;
-      field.resolve = withBounds(field.resolve, kind);
+      field.resolve = withBounds(field.resolve, isWrite);
       field.extensions = { ...field.extensions, isBounded: true };
     }
   }
