@@ -40,7 +40,7 @@ export function createCommandApi(config: Config, memory: Memory) {
 export type CommandApi = ReturnType<typeof createCommandApi>;
 
 /** The operation for which commands are sent. */
-export interface Operation extends CallerHeaders, Lifetime {
+interface Operation extends CallerHeaders, Lifetime {
   readonly memory: MemoryAccount;
   /** Takes the record of a command before anything else. Throws if the operation may not send the command. */
   addCommand(record: CommandRecord): void;

@@ -39,7 +39,8 @@ const _entities: GraphQLFieldResolver<unknown, Context> = (_, { representations 
 
 export function createSchema(): GraphQLSchema {
   const typeDefs = gql(readFileSync(SCHEMA_FILE, 'utf8'));
-  const resolvers = { DateTime, Query, Mutation, Maintenance, Residence, _Entity, _Service };
+  const roots = { Query: { ...Query, _entities }, Mutation };
+  const resolvers = { DateTime, ...roots, Maintenance, Residence, _Entity, _Service };
   const schema = buildSubgraphSchema([{ typeDefs, resolvers }]);
   for (const { type } of Object.values(schema.getMutationType()?.getFields() ?? {})) {
     const payload = getNamedType(type);
@@ -49,8 +50,7 @@ export function createSchema(): GraphQLSchema {
   for (const type of Object.values(schema.getTypeMap())) {
     const isWrite = type === schema.getMutationType();
     for (const field of isObjectType(type) ? Object.values(type.getFields()) : []) {
-      if (field.name === '_entities') field.resolve = _entities;
-      // Not `_service`: to refuse a field that is never null would null all data.
+      // Not `_service` and `_entities`: to refuse a field that is never null would null all data.
       if (!field.resolve || isNonNullType(field.type)) continue;
       field.resolve = withBounds(field.resolve, isWrite);
       field.extensions = { ...field.extensions, isBounded: true };
