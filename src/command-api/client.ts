@@ -152,8 +152,9 @@ function bytesOf({ bytes, value }: { bytes: number; value: unknown }): number {
  * Writes the record of a command to its span, with an event per attempt. A coalesced command only has the attempts of
  * another command, and a refused command has none.
  */
-function describeOnSpan(span: Span, { id, coalesced, attempts }: CommandRecord, endpoint: Attributes): void {
+function describeOnSpan(span: Span, { id, coalesced, attempts, outcome }: CommandRecord, endpoint: Attributes): void {
   span.setAttributes({ 'command.id': id, 'command.coalesced': coalesced, 'command.attempts': attempts.length });
+  if (outcome) span.setAttribute('command.outcome', outcome);
   if (coalesced || attempts.length === 0) return;
   span.setAttributes(endpoint);
   for (const [index, { start, seconds, status, error }] of attempts.entries()) {

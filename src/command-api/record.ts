@@ -2,7 +2,7 @@
  * The record of a command. Only its own methods change it.
  */
 import { randomUUID } from 'node:crypto';
-import { CommandApiError, type Flaw } from './errors.ts';
+import { CommandApiError, type Flaw, type WriteOutcome } from './errors.ts';
 
 /**
  * One transmission of a command. When it has ended: its duration, and the status or the code of an incomplete reply.
@@ -44,6 +44,12 @@ export class CommandRecord {
     this.name = name;
     this.isWrite = isWrite;
     this.residenceId = residenceId;
+  }
+
+  /** The outcome of a failed write. After an unforeseen error, it is unknown. */
+  get outcome(): WriteOutcome | undefined {
+    if (!this.isWrite || !this.error) return undefined;
+    return this.error instanceof CommandApiError ? this.error.outcome : 'UNKNOWN';
   }
 
   /** Starts an attempt. Returns a function that ends it. */

@@ -104,8 +104,9 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
         chunks.push(chunk);
         countBytes(chunk.byteLength);
       }
+      const coding = stream.response?.headers['content-encoding'];
       // Another coding than gzip fails too.
-      if (bytes > 0 && (stream.response?.headers['content-encoding'] ?? 'identity') !== 'identity') {
+      if (bytes > 0 && coding && coding.toLowerCase() !== 'identity') {
         const inflated = await inflate(Buffer.concat(chunks), { maxOutputLength: MAX_REPLY_BYTES });
         countBytes(inflated.byteLength - bytes);
         chunks = [inflated];

@@ -59,6 +59,7 @@ export function createContext(
     addCommand,
   };
   let caller: ReturnType<typeof createCaller> | undefined;
+  let callerLeft = false;
 
   function addCommand(record: CommandRecord): void {
     const kind = record.isWrite ? 'writes' : 'reads';
@@ -100,6 +101,8 @@ export function createContext(
     commands,
     response,
     unforeseen: new Unforeseen(),
+    /** Whether the caller disconnected before its response. */
+    hasCallerLeft: () => callerLeft,
     /** Returns the caller's client and loaders, the same for every call. Throws `UNAUTHENTICATED` without a usable token. */
     caller() {
       caller ??= createCaller();
@@ -107,6 +110,7 @@ export function createContext(
     },
     /** Ends the operation when its response is sent, or cancels it when its caller has disconnected. */
     end(isAnswered: boolean): void {
+      callerLeft = !isAnswered;
       if (isAnswered) clearTimeout(timer);
       // With a write, the operation continues without its caller until its deadline.
       else if (sent.writes === 0) controller.abort(CANCELLED);

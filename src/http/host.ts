@@ -3,7 +3,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApolloServer, BaseContext } from '@apollo/server';
 import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
@@ -43,6 +43,8 @@ const SERVER_OPTIONS = {
 };
 // Added to an operation's deadline before its response is cut off during shutdown.
 const GRACE_MS = 1000;
+// How often to check during shutdown whether all requests are answered.
+const CHECK_MS = 20;
 // Delay 503: hundreds of connections that retry immediately would keep half of the processor busy.
 const REFUSAL_DELAY_MS = 200;
 /** Only such request ids are safe to log unchanged. */
@@ -53,6 +55,10 @@ const BACKLOG = 4096;
 const SPAN_ATTRIBUTES = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' };
 // Connections to METRICS_PORT. Further connections are closed.
 const SCRAPERS = 50;
+// Node's errors for headers over 16 KB and for a request that comes too slowly. Other bytes that are not HTTP get 400.
+const PARSER_STATUSES: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
+const HEAD_OF_REFUSAL =
+  'content-type: application/json; charset=utf-8\r\ncache-control: no-store\r\nconnection: close\r\n';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -74,6 +80,8 @@ export async function startHost<T extends BaseContext>(
   const underWay = new Set<Promise<unknown>>();
   let ready = true;
   let inFlight = 0;
+  // Also refused requests, health checks and scrapes.
+  let unanswered = 0;
 
   /** Refuses requests without the secret, or without a place or memory, before reading the body. */
   async function admit(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
@@ -113,11 +121,25 @@ export async function startHost<T extends BaseContext>(
     return reply.code(status).send({ errors: [{ message, extensions }] });
   }
 
+  /** Answers bytes that Node's parser refuses, or that come too slowly, as JSON too. There is no request yet. */
+  function refuseBytes({ code }: NodeJS.ErrnoException, socket: Socket): void {
+    if (socket.writable && code !== 'ECONNRESET') {
+      const status = PARSER_STATUSES[String(code)] ?? 400;
+      metrics.requestEnded('', '', status, 0);
+      const body = JSON.stringify(describeHttpError(status));
+      socket.write(
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${HEAD_OF_REFUSAL}content-length: ${body.length}\r\n\r\n${body}`,
+      );
+    }
+    socket.destroy();
+  }
+
   /** Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections. */
   function createApp(): FastifyInstance {
     const app = fastify({
       ...SERVER_OPTIONS,
       bodyLimit: LIMITS.bodyBytes,
+      clientErrorHandler: refuseBytes,
       return503OnClosing: false,
       // Our paths contain no escapes. Fastify would answer an invalid escape before we check the secret.
       rewriteUrl: ({ url = '' }) => url.replace(/^[^?]*%[^?]*/, '/'),
@@ -125,7 +147,18 @@ export async function startHost<T extends BaseContext>(
     });
     app.addHook('onRequest', async (request, reply) => {
       const start = performance.now();
-      reply.raw.once('close', () => metrics.requestEnded(request, reply.raw, (performance.now() - start) / 1000));
+      unanswered++;
+      reply.raw.once('close', () => {
+        unanswered--;
+        // Without a sent response, `statusCode` is Node's default of 200.
+        const status = reply.raw.headersSent ? reply.raw.statusCode : '';
+        metrics.requestEnded(
+          request.method,
+          request.routeOptions.url ?? '',
+          status,
+          (performance.now() - start) / 1000,
+        );
+      });
     });
     app.setErrorHandler(sendError);
     app.removeAllContentTypeParsers();
@@ -190,9 +223,13 @@ export async function startHost<T extends BaseContext>(
     async stop() {
       ready = false;
       await delay(config.DRAIN_DELAY_MS);
-      // Cut off responses that take longer than an operation may take.
-      setTimeout(() => app.server.closeAllConnections(), config.OPERATION_TIMEOUT_MS + GRACE_MS).unref();
-      await app.close();
+      const closed = app.close();
+      const cutOffAt = performance.now() + config.OPERATION_TIMEOUT_MS + GRACE_MS;
+      do await delay(CHECK_MS);
+      while (unanswered > 0 && performance.now() < cutOffAt);
+      // Fastify would wait for connections that have sent nothing or half of a head.
+      app.server.closeAllConnections();
+      await closed;
       // Wait for writes whose callers have disconnected. Fastify does not wait for them.
       await Promise.allSettled(underWay);
       metricsApp.server.closeAllConnections();
@@ -205,8 +242,8 @@ export async function startHost<T extends BaseContext>(
 function parseBody(app: FastifyInstance): FastifyBodyParser<string> {
   const parse = app.getDefaultJsonParser('error', 'error');
   return (request, body, done) => {
-    const { 'content-encoding': encoding = 'identity', 'transfer-encoding': chunked } = request.headers;
-    if (encoding.toLowerCase() !== 'identity') return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
+    const { 'content-encoding': encoding, 'transfer-encoding': chunked } = request.headers;
+    if (encoding && encoding.toLowerCase() !== 'identity') return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
     if (chunked) request.operationMemory.hold(-LIMITS.bodyBytes);
     if (chunked && !request.operationMemory.reserve(body.length * BYTES.bodyByte, 'request'))
       return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
@@ -227,12 +264,12 @@ function bytesOf({ headers, url }: FastifyRequest): number {
   return url.length * BYTES.bodyByte + (headers['transfer-encoding'] ? LIMITS.bodyBytes : body);
 }
 
-/** Answers with an HTTP error. By default, the message only repeats the status. */
-function sendHttpError(
-  reply: FastifyReply,
-  status: number,
-  code = 'BAD_REQUEST',
-  message = `${STATUS_CODES[status]}.`,
-) {
-  return reply.code(status).send({ errors: [{ message, extensions: { code } }] });
+/** Answers with an HTTP error. */
+function sendHttpError(reply: FastifyReply, status: number, code?: string, message?: string) {
+  return reply.code(status).send(describeHttpError(status, code, message));
+}
+
+/** Returns the body of an HTTP error. By default, the message only repeats the status. */
+function describeHttpError(status: number, code = 'BAD_REQUEST', message = `${STATUS_CODES[status]}.`) {
+  return { errors: [{ message, extensions: { code } }] };
 }

@@ -2,13 +2,11 @@
  * Prometheus metrics; docs/observability.md explains each metric. Labels never contain names, ids or tokens from
  * outside.
  */
-import type { ServerResponse } from 'node:http';
 import { getHeapStatistics } from 'node:v8';
-import type { FastifyRequest } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { BREAKER_STATES } from '../command-api/circuit-breaker.ts';
 import type { CommandApi } from '../command-api/client.ts';
-import { COMMAND_NAMES } from '../command-api/commands.ts';
+import { COMMANDS } from '../command-api/commands.ts';
 import { describeFlaw, FLAWS } from '../command-api/errors.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import { codeOf, OUTCOMES } from '../graphql/errors.ts';
@@ -46,6 +44,7 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi, me
   );
   const coalesced = counter('maintenance_reads_coalesced_total', 'Reads that joined another exchange.', 'command');
   const commands = counter('maintenance_commands_total', 'Finished commands by outcome.', 'command outcome');
+  const unknownWrites = counter('maintenance_unknown_writes_total', 'Failed writes that may have happened.', 'command');
   const attempts = histogram(
     'http_client_request_duration_seconds',
     'Duration of attempts of commands.',
@@ -71,11 +70,13 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi, me
       http_response_status_code,
       url_scheme: 'http',
     });
-  for (const code of OUTCOMES) {
+  for (const code of OUTCOMES)
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
-    for (const command of COMMAND_NAMES) commands.inc({ command, outcome: code }, 0);
+  for (const { name: command, isWrite } of Object.values(COMMANDS)) {
+    for (const outcome of OUTCOMES) commands.inc({ command, outcome }, 0);
+    for (const flaw of FLAWS) invalid.inc({ command, ...describeFlaw(flaw) }, 0);
+    if (isWrite) unknownWrites.inc({ command }, 0);
   }
-  for (const command of COMMAND_NAMES) for (const flaw of FLAWS) invalid.inc({ command, ...describeFlaw(flaw) }, 0);
 
   const [server_address, server_port] = [String(endpoint['server.address']), Number(endpoint['server.port'])];
   const upstream = { http_request_method: 'POST', server_address, server_port };
@@ -97,11 +98,9 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi, me
       return registry.metrics();
     },
 
-    requestEnded({ method, routeOptions }: FastifyRequest, response: ServerResponse, seconds: number): void {
-      // Without a sent response, `statusCode` is Node's default of 200.
-      const http_response_status_code = response.headersSent ? response.statusCode : '';
+    /** Without a sent response, `http_response_status_code` is empty. */
+    requestEnded(method: string, http_route: string, http_response_status_code: number | '', seconds: number): void {
       const http_request_method = METHODS.has(method) ? method : '_OTHER';
-      const http_route = routeOptions.url ?? '';
       requests.observe({ http_request_method, http_route, http_response_status_code, url_scheme: 'http' }, seconds);
     },
 
@@ -114,8 +113,9 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi, me
     },
   };
 
-  function commandEnded({ name: command, attempts: made, flaws, error }: CommandRecord): void {
+  function commandEnded({ name: command, attempts: made, flaws, error, outcome }: CommandRecord): void {
     commands.inc({ command, outcome: error ? codeOf(error) : 'OK' });
+    if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
     for (const { seconds, status: http_response_status_code = '', error: error_type = '' } of made) {
       const labels = { ...upstream, command, http_response_status_code, error_type };
       // A coalesced attempt that continues for other callers has no duration yet.

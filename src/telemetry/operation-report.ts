@@ -40,7 +40,9 @@ export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }:
           // The client receives a failed batch delete as data, not as an error.
           const writes = all.filter(({ isWrite, error }) => isWrite && error).map(({ error }) => codeOf(error));
           const hidden = unforeseen.errors.length > 0 ? ['INTERNAL_SERVER_ERROR'] : [];
-          const found = [...errors.map(({ extensions }) => String(extensions?.code)), ...writes, ...hidden];
+          // Also after a write that succeeded: this line is then the only record of it.
+          const left = contextValue.hasCallerLeft() ? ['CALLER_GONE'] : [];
+          const found = [...errors.map(({ extensions }) => String(extensions?.code)), ...writes, ...hidden, ...left];
           const codes = [...new Set([...CODES_BY_SEVERITY.filter((code) => found.includes(code)), ...found])];
           const name = shorten(operationName);
           const type = operation?.operation;
@@ -100,6 +102,7 @@ function describeCommand(command: CommandRecord) {
     dropped: dropped || undefined,
     flaws: command.flaws.length > 0 ? command.flaws.map(describeFlaw) : undefined,
     code: error ? codeOf(error) : undefined,
+    outcome: command.outcome,
   };
   // An unforeseen error has its own log line, without its message.
   if (!(error instanceof CommandApiError)) return entry;

@@ -64,6 +64,7 @@ describe('a body', () => {
   it.each<[string, string | Buffer, string?, string?]>([
     ['with a quoted charset', BODY, 'content-type: Application/JSON; charset="UTF-8"'],
     ['with the encoding "identity"', BODY, JSON_TYPE, 'content-encoding: Identity'],
+    ['with an empty encoding', BODY, JSON_TYPE, 'content-encoding:'],
     ['with a byte order mark', `\ufeff${BODY}`],
     ['with unknown members', BODY.replace('}"}', '}","odd":{"constructor":"x"},"":null}')],
     ['of 1 MB', sized(LIMITS.bodyBytes)],
@@ -91,6 +92,8 @@ describe('a body', () => {
 
 it.each([
   ['a malformed Host', request([POST, 'host: a b', ...CREDENTIALS, JSON_TYPE, CLOSE], BODY), 400],
+  ['a head over 16 KB', raw([POST, ...HEADERS, `x: ${'x'.repeat(16_384)}`]), 431],
+  ['a head that is not HTTP', raw(['no HTTP']), 400],
   ['a chunked body of 1.25 MB without an end', post([CLOSE, CHUNKED], chunk('x'.repeat(65_536)).repeat(20)), 413],
 ])('%s is refused', async (_, bytes, status) => {
   expectRefusal(await send(bytes), status);

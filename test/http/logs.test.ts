@@ -7,11 +7,15 @@ import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { createLogger } from '../../src/telemetry/log.ts';
+import { hold } from '../support/hold.ts';
+import { scrape, writeSample } from '../support/scrape.ts';
 import { failCommands } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
+import { until } from '../support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
+const DELETE = `mutation { deleteMaintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id } }`;
 const ENTITIES = '($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { maintenances { id } } } }';
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
@@ -80,6 +84,24 @@ describe('LOG_EVERY', () => {
     const [info, refused, flawed] = ['30 ', '30 BAD_USER_INPUT', '40 '];
     const lines = [info, refused, info, refused, flawed, flawed];
     expect(sampled.logs().map(({ level, codes }) => `${level} ${codes}`)).toEqual(lines);
+  });
+
+  it('logs each write whose caller leaves, even if it succeeds', async () => {
+    const gone = { graphql_operation_type: 'mutation', code: 'CALLER_GONE' };
+    for (const times of [1, 2]) {
+      const held = hold(sampled.upstream);
+      const leave = sampled.askAndDisconnect(DELETE);
+      await until(() => held.length === 1);
+      await leave();
+      await until(async () => (await scrape(sampled.url)).get('http_server_active_requests') === 0);
+      held[0]?.release();
+      await until(async () => {
+        return (await scrape(sampled.url)).get(writeSample('maintenance_operations_total', gone)) === times;
+      });
+    }
+    const line = { codes: ['CALLER_GONE'], commands: [{ name: 'delete_maintenance_info', attempts: 1 }] };
+    expect(sampled.logs()).toMatchObject([line, line]);
+    expect(JSON.stringify(sampled.logs())).not.toMatch(/"(code|outcome)":/);
   });
 });
 

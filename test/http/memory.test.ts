@@ -9,12 +9,20 @@ import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
 import { readAnswer } from '../support/subgraph.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
-import { until } from '../support/wait.ts';
+import { settle, until } from '../support/wait.ts';
 
 const list = (residenceId = 'r') => `{ maintenances(residenceId: "${residenceId}") { id } }`;
 const lists = (count: number) =>
   `{ ${Array.from({ length: count }, (_, index) => `a${index}: ${list(`r${index}`).slice(1, -1)}`)} }`;
 const DELETE = 'mutation { deleteMaintenance(id: "r:m") { id } }';
+
+const ENV = {
+  NODE_OPTIONS: '--max-old-space-size=256',
+  MAX_ATTEMPTS: '1',
+  // Time is not under test: a busy machine may need longer.
+  ATTEMPT_TIMEOUT_MS: '29999',
+  OPERATION_TIMEOUT_MS: '30000',
+};
 
 let upstream: Upstream;
 let replica: Replica;
@@ -23,13 +31,7 @@ let limit: number;
 
 beforeAll(async () => {
   upstream = await startUpstream();
-  replica = await startReplica(upstream.url, {
-    NODE_OPTIONS: '--max-old-space-size=256',
-    MAX_ATTEMPTS: '1',
-    // Time is not under test: a busy machine may need longer.
-    ATTEMPT_TIMEOUT_MS: '29999',
-    OPERATION_TIMEOUT_MS: '30000',
-  });
+  replica = await startReplica(upstream.url, ENV);
   limit = await read('maintenance_memory_limit_bytes');
 });
 afterAll(async () => {
@@ -43,10 +45,13 @@ afterEach(async () => {
 });
 
 /** Sends a body that takes about this share of the limit, most of it in an unused variable. */
-async function ask(share: number, query = list(), more: RequestInit & { isChunked?: boolean } = {}) {
+const ask = (share: number, query?: string, more?: Sending) => askAt(replica.url, share, query, more);
+
+type Sending = RequestInit & { isChunked?: boolean };
+async function askAt(url: string, share: number, query = list(), more: Sending = {}) {
   const body = JSON.stringify({ query, variables: { unused: 'x'.repeat((limit * share) / 16) } });
   const sent = more.isChunked ? { body: new Blob([body]).stream(), duplex: 'half' as const } : { body };
-  return readAnswer(await fetch(`${replica.url}/graphql`, { method: 'POST', headers: HEADERS, ...sent, ...more }));
+  return readAnswer(await fetch(`${url}/graphql`, { method: 'POST', headers: HEADERS, ...sent, ...more }));
 }
 
 const read = async (metric: string, labels?: Record<string, string>) =>
@@ -147,6 +152,27 @@ it('a reply is counted once, not again when it is decoded', async () => {
   const description = 'x'.repeat(1_500_000);
   upstream.fail(() => ({ body: { success: true, result: [{ maintenance_id: 'm', description }] } }));
   expect((await ask(0, lists(Math.floor(limit / 2 / 1_510_000)))).errors).toEqual([]);
+});
+
+it('a reply for several operations has the memory of the process, and each takes its result if it has room', async () => {
+  // One command at a time, so that the second operation surely joins the exchange of the first.
+  const single = await startReplica(upstream.url, { ...ENV, MAX_COMMANDS_IN_FLIGHT: '1' });
+  const release = upstream.hold();
+  const ask = (share: number, query?: string) => askAt(single.url, share, query);
+  const asked = [ask(0, list('other'))];
+  await until(() => upstream.received.length === 1);
+  asked.push(ask(0.49));
+  await settle(single.url);
+  asked.push(ask(0));
+  await settle(single.url);
+  release();
+  const description = 'x'.repeat(limit * 0.05);
+  upstream.fail(() => ({ body: { success: true, result: [{ maintenance_id: 'm', description }] } }));
+  const [, large, small] = await Promise.all(asked);
+  expect(large?.errors).toMatchObject([{ extensions: { code: 'UPSTREAM_UNAVAILABLE' } }]);
+  expect(small).toMatchObject({ data: { maintenances: [{ id: 'r:m' }] }, errors: [] });
+  expect(upstream.commands()).toEqual(['get_maintenance_list other', 'get_maintenance_list r']);
+  expect(await single.stop()).toBe(0);
 });
 
 it('the reply to a write is never refused', async () => {

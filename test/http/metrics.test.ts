@@ -97,6 +97,18 @@ describe('the metrics of requests and commands', () => {
     expect(samples.get(writeSample(COUNT, labels))).toBe(1);
   });
 
+  it('count a head that is too large, or is no HTTP, although it becomes no request', async () => {
+    const { url } = await start();
+    const heads = [`GET / HTTP/1.1\r\nauthorization: ${'x'.repeat(16_384)}`, 'no HTTP'];
+    for (const head of heads) await sendBytes(url, `${head}\r\n\r\n`);
+    const samples = await scrape(url);
+    const counts = ['431', '400'].map((http_response_status_code) => {
+      const labels = { http_request_method: '_OTHER', http_route: '', http_response_status_code, url_scheme: 'http' };
+      return samples.get(writeSample(COUNT, labels));
+    });
+    expect(counts).toEqual([1, 1]);
+  });
+
   it('count a request beyond MAX_REQUESTS_IN_FLIGHT, and /metrics is served meanwhile', async () => {
     const subgraph = await start({ MAX_REQUESTS_IN_FLIGHT: '1' });
     const release = await holdCommand(subgraph);

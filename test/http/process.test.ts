@@ -97,20 +97,30 @@ describe('npm start', () => {
     await closed;
   });
 
-  it.each([10, 0])('answers a request of which %d bytes came before SIGTERM', async (bytes) => {
-    const { server, url, address } = await serve();
-    const socket = net.connect(address);
-    const chunks = socket.toArray();
-    await once(socket, 'connect');
-    socket.write(sent.subarray(0, bytes));
-    await fetch(`${url}/health/live`);
+  it('answers requests under way, and then closes connections without one, at once', async () => {
+    // Longer than this test may take.
+    const limits = { ATTEMPT_TIMEOUT_MS: '59999', OPERATION_TIMEOUT_MS: '60000' };
+    const { upstream, server, url, address } = await serve(limits);
+    const idle = Buffer.from(`GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n`);
+    // Idle after a request, silent, with half of a head, and with half of a body.
+    const started = [idle, Buffer.of(), sent.subarray(0, 10), sent.subarray(0, -1)];
+    const sockets = started.map(() => net.connect(address));
+    const chunks = sockets.map((socket) => socket.toArray());
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    for (const [index, bytes] of started.entries()) sockets[index]?.write(bytes);
+    const release = upstream.hold();
+    const slow = ask(url, SLOW);
+    await until(() => upstream.received.length === 1);
     server.child.kill('SIGTERM');
     await untilClosed(url);
-    socket.write(sent.subarray(bytes));
-    const [answer] = parseAnswers(Buffer.concat(await chunks));
-    expect([answer?.status, answer?.headers.get('connection')]).toEqual([200, 'close']);
-    expect(JSON.parse(answer?.body ?? '')).toEqual({ data: LISTED });
+    sockets[3]?.write(sent.subarray(-1));
+    await until(() => upstream.received.length === 2);
+    release();
+    expect((await slow).data).toEqual({ maintenances: [] });
     expect(await server.exit).toBe(0);
+    const [onIdle, ...others] = (await Promise.all(chunks)).map((bytes) => parseAnswers(Buffer.concat(bytes)));
+    expect(onIdle).toMatchObject([{ status: 200 }]);
+    expect(others).toMatchObject([[], [], [{ status: 200, body: expect.stringContaining('{"data":{"maintenances":[]}}') }]]);
   });
 
   it('reports an internal error, and opens no breaker, when it has no socket left', async () => {
@@ -158,7 +168,7 @@ describe('npm start', () => {
     await untilClosed(url);
     release();
     expect(await server.exit).toBe(0);
-    expect(server.output()).toMatch(/"name":"delete_maintenance_info",.*"codes":\[\],"msg":"operation"/);
+    expect(server.output()).toMatch(/"name":"delete_maintenance_info",.*"codes":\["CALLER_GONE"\],"msg":"operation"/);
   });
 
   const twice = (signal: NodeJS.Signals) => async (server: Server) => {

@@ -21,7 +21,7 @@ import { WIRE } from '../support/wire.ts';
 const R = EXAMPLE.residenceId;
 const LISTED = 'get_maintenance_list';
 const SECONDS = 'request_duration_seconds_count';
-const BATCH = 'batch_delete_maintenance_info';
+const [DELETE, BATCH] = ['delete_maintenance_info', 'batch_delete_maintenance_info'];
 const [SERVER, CLIENT] = [2, 3];
 const [traceId, ROUTER_SPAN] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
 const ROUTED = { traceparent: `00-${traceId}-${ROUTER_SPAN}-01`, tracestate: 'router=1', baggage: 'canary=1' };
@@ -43,7 +43,7 @@ const REASONS: Readonly<Record<string, string>> = {
 type Result = number | string;
 
 /** A command, by default a successful list. `residence` identifies commands of one name. `attempts` are statuses or errors. */
-type Made = Partial<Record<'name' | 'residence' | 'code' | 'upstreamCode', string>> & {
+type Made = Partial<Record<'name' | 'residence' | 'code' | 'upstreamCode' | 'outcome', string>> & {
   attempts?: readonly Result[];
   detail?: Result | undefined;
   flaws?: readonly { kind: string; member?: string }[];
@@ -69,6 +69,7 @@ const list = (residenceId: string, fields = 'id') => `maintenances(residenceId: 
 const lists = (...ids: string[]) => `{ ${ids.map((id, index) => `a${index}: ${list(id)}`).join(' ')} }`;
 const LIST = `{ ${list(R)} }`;
 const batch = (...ids: string[]) => `mutation { deleteMaintenances(ids: ${JSON.stringify(ids)}) { deletedIds } }`;
+const DELETION = `mutation { deleteMaintenance(id: "${R}:m") { id } }`;
 const answers = (answer: Answer | 'taken') => () => answer;
 const results = (result: unknown) => answers({ body: { success: true, result } });
 const failB: Fault = ({ param }) => (param.residence_id === 'b' ? { status: 500 } : undefined);
@@ -94,7 +95,7 @@ const [OUT_OF_TIME, GONE] = ['out of time', 'caller disconnected'];
 const left = (attempt: Result) => ({ ...info('CALLER_GONE', failed('CALLER_GONE', [attempt], GONE)), leaves: true });
 const FAILING = [429, 502, CUT];
 const REJECTED = { ...failed('COMMAND_REJECTED'), upstreamCode: 'E1' };
-const unforeseen = (name: string) => ({ ...info(INTERNAL, { name, code: INTERNAL, attempts: [] }), level: 50 });
+const unforeseen = (command: Made) => ({ ...info(INTERNAL, { ...command, code: INTERNAL, attempts: [] }), level: 50 });
 const BAD = { maintenance_id: 'm', contact: 1, state: 'new' };
 const BAD_MEMBERS = { flaws: ['contact', 'state'].map((member) => ({ kind: 'member', member })) };
 const NO_IDS = { flaws: [{ kind: 'ticket', member: 'maintenance_id' }], dropped: 2 };
@@ -104,10 +105,16 @@ const SHORT_TIME = { ATTEMPT_TIMEOUT_MS: '400', OPERATION_TIMEOUT_MS: '600' };
 const SHORT_QUEUE = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '2' };
 const FAILED_B = { ...failed(UNAVAILABLE, [500]), residence: 'b' };
 const BATCHES = [
-  { ...FAILED_B, name: BATCH },
+  { ...FAILED_B, name: BATCH, outcome: 'UNKNOWN' },
   { name: BATCH, residence: R },
 ];
-const FAILED_BATCH = { ...warn(UNAVAILABLE, ...BATCHES), type: 'mutation' };
+const mutation = (expected: Expected): Expected => ({ ...expected, type: 'mutation' });
+const FULL = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0' };
+const NOT_SENT = { ...failed(UNAVAILABLE, [], 'queue full'), residence: 'b', name: BATCH, outcome: 'NOT_SENT' };
+const WRITTEN = { residence: 'a', name: BATCH };
+const REFUSED = { ...failed('COMMAND_REJECTED'), name: DELETE, outcome: 'REJECTED' };
+const FAULTY = { name: BATCH, outcome: 'UNKNOWN' };
+const TIMED_OUT = { ...failed(TIMEOUT, ['ETIMEDOUT']), name: DELETE, outcome: 'UNKNOWN' };
 const TWO_CODES = { ...warn(UNAVAILABLE, FAILED_B, { residence: R }), codes: [UNAVAILABLE, 'BAD_USER_INPUT'] };
 const BUSY = {
   env: { ...SHORT_TIME, ...SHORT_QUEUE },
@@ -133,7 +140,20 @@ const EVENTS: Row[] = [
   ['a refused token', LIST, inTurn(401), info('UNAUTHENTICATED', failed('UNAUTHENTICATED', [401]))],
   ['a refused command', LIST, answers({ body: { success: false, code: 'E1' } }), info('COMMAND_REJECTED', REJECTED)],
   ['a wrong argument and a failed command', lists('', R, 'b'), failB, TWO_CODES],
-  ['a batch whose failure is data', batch(`${R}:m`, 'b:1'), failB, FAILED_BATCH],
+  ['a batch whose failure is data', batch(`${R}:m`, 'b:1'), failB, mutation(warn(UNAVAILABLE, ...BATCHES))],
+  [
+    'a batch of which a command has no room',
+    batch('a:1', 'b:1'),
+    results({}),
+    { ...mutation(warn(UNAVAILABLE, NOT_SENT, WRITTEN)), env: FULL },
+  ],
+  ['a write that times out', DELETION, answers('taken'), { ...mutation(warn(TIMEOUT, TIMED_OUT)), env: SHORT_TIME }],
+  [
+    'a write that is refused',
+    DELETION,
+    answers({ body: { success: false } }),
+    mutation(info('COMMAND_REJECTED', REFUSED)),
+  ],
   ['a read with two retries', LIST, inTurn(CUT, 503, 200), { commands: [{ attempts: [CUT, 503, 200] }] }],
   ['a read whose attempts all fail', LIST, inTurn(...FAILING), warn(UNAVAILABLE, failed(UNAVAILABLE, FAILING))],
   ['commands out of time, and a command beyond the queue', lists('a', 'b', 'c', 'd'), answers('taken'), BUSY],
@@ -147,8 +167,8 @@ const EVENTS: Row[] = [
   ['undecodable members, not selected', LIST, results([BAD, BAD]), { level: 40, commands: [BAD_MEMBERS] }],
   ['an undecodable member, selected', `{ ${list(R, 'contact')} }`, results([BAD]), warn(INVALID, BAD_MEMBERS)],
   ['tickets without an id', LIST, results([{ maintenance_id: 'm' }, {}, {}]), { level: 40, commands: [NO_IDS] }],
-  ['an unforeseen error', lists('faulty'), undefined, unforeseen(LISTED)],
-  ['a batch whose unforeseen error is data', batch('faulty:m'), undefined, { ...unforeseen(BATCH), type: 'mutation' }],
+  ['an unforeseen error', lists('faulty'), undefined, unforeseen({})],
+  ['a batch whose unforeseen error is data', batch('faulty:m'), undefined, mutation(unforeseen(FAULTY))],
 ];
 
 let collector: Awaited<ReturnType<typeof startCollector>>;
@@ -206,12 +226,15 @@ function countAttempt({ upstream }: Subgraph, command: string, result: Result): 
 }
 
 function expectedCounts(subject: Subgraph, { type, status = 200, leaves, codes = [], commands = [] }: Expected) {
-  const perCommand = commands.flatMap(({ name: command = LISTED, attempts = [200], code = 'OK', flaws = [] }) => [
-    writeSample('maintenance_commands_total', { command, outcome: code }),
-    ...attempts.map((result) => countAttempt(subject, command, result)),
-    ...attempts.slice(0, -1).map((result) => writeSample('maintenance_retries_total', { reason: `${result}` })),
-    ...flaws.map((flaw) => writeSample('maintenance_invalid_replies_total', { command, ...flaw })),
-  ]);
+  const perCommand = commands.flatMap(
+    ({ name: command = LISTED, attempts = [200], code = 'OK', flaws = [], outcome }) => [
+      writeSample('maintenance_commands_total', { command, outcome: code }),
+      ...(outcome === 'UNKNOWN' ? [writeSample('maintenance_unknown_writes_total', { command })] : []),
+      ...attempts.map((result) => countAttempt(subject, command, result)),
+      ...attempts.slice(0, -1).map((result) => writeSample('maintenance_retries_total', { reason: `${result}` })),
+      ...flaws.map((flaw) => writeSample('maintenance_invalid_replies_total', { command, ...flaw })),
+    ],
+  );
   const labels = { graphql_operation_type: type ?? 'unknown', code: codes[0] ?? 'OK' };
   const operation = writeSample('maintenance_operations_total', labels);
   return [countRequest(leaves ? '' : status), operation, ...perCommand].sort();
@@ -263,7 +286,8 @@ function expectedOperationSpan({ type, name, status = 200, level = 30, leaves, c
   };
 }
 
-function expectedCommandSpan({ upstream }: Subgraph, { name = LISTED, attempts = [200], code }: Made, id: unknown) {
+function expectedCommandSpan({ upstream }: Subgraph, made: Made, id: unknown) {
+  const { name = LISTED, attempts = [200], code, outcome } = made;
   const { href, hostname, port } = new URL('/api/v1.0/invoke/open-ability/method/user-commands', upstream.url);
   const endpoint = { 'server.address': hostname, 'server.port': Number(port), 'url.full': href };
   const [last, duration] = [attempts.at(-1), { 'attempt.duration_seconds': expect.any(Number) }];
@@ -275,6 +299,7 @@ function expectedCommandSpan({ upstream }: Subgraph, { name = LISTED, attempts =
       ...(typeof last === 'number' && resultAttribute(last)),
       ...(attempts.length > 1 && { 'http.request.resend_count': attempts.length - 1 }),
       ...(code && { 'error.type': REASONS[code] }),
+      ...(outcome && { 'command.outcome': outcome }),
     },
     events: attempts.map((result, index) => {
       const pause = index < attempts.length - 1 && { 'attempt.pause_seconds': expect.any(Number) };

@@ -233,7 +233,9 @@ describe('a reply of the command API', () => {
 
   it.each([
     ['plain', (text: string) => text, {}],
-    ['gzip', (text: string) => gzipSync(text), { 'content-encoding': 'gzip' }],
+    ['plain, with a coding that says so', (text: string) => text, { 'content-encoding': 'Identity' }],
+    ['plain, with an empty coding', (text: string) => text, { 'content-encoding': '' }],
+    ['gzip', (text: string) => gzipSync(text), { 'content-encoding': 'GZIP' }],
   ])('is accepted with 2 MB and refused with a byte more: %s', async (_, encode, headers) => {
     const answer = (bytes: number) => {
       subgraph.upstream.fail((__, response) => {

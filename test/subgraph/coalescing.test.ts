@@ -108,6 +108,25 @@ describe('concurrent identical reads of one caller', () => {
     await busy.stop();
   });
 
+  it('retry until the latest deadline of those who wait', async () => {
+    const slow = await startSubgraph({ MAX_COMMANDS_IN_FLIGHT: '1' });
+    const release = slow.upstream.hold();
+    const asked = [slow.ask(OTHER_LIST)];
+    await until(() => slow.upstream.received.length === 1);
+    asked.push(slow.ask(LIST));
+    await settle(slow.url);
+    moveClock(9000);
+    asked.push(slow.ask(LIST));
+    await settle(slow.url);
+    // After the first deadline, 8 s before the second.
+    moveClock(2000);
+    release();
+    slow.upstream.fail(() => (slow.upstream.received.length === 2 ? { status: 503 } : undefined));
+    await expectNoErrors(asked);
+    expect(slow.upstream.commands()).toEqual(['get_maintenance_list other', LISTED, LISTED]);
+    await slow.stop();
+  });
+
   it.each([
     ['residence', OTHER_LIST, TOKENS.first, {}],
     ['command', DETAIL, TOKENS.first, {}],
