@@ -20,9 +20,10 @@ export interface FaultClass extends Settings {
 
 const [BURN, DRIFT, REJECTED] = ['MaintenanceBudgetBurns', 'MaintenanceContractDrift', 'MaintenanceCommandRejected'];
 const [CREATE, LIST] = ['create_maintenance_info', 'get_maintenance_list'];
+const UNKNOWN = 'MaintenanceWritesUnknown';
 const BURNS = [BURN, 'MaintenanceBudgetBurnsSlowly'];
 /** The alerts that a failing command API may cause. */
-const TROUBLE = [...BURNS, 'MaintenanceBreakerOpen', 'MaintenanceRetriesHigh', 'MaintenanceCommandsQueued'];
+const TROUBLE = [...BURNS, UNKNOWN, 'MaintenanceBreakerOpen', 'MaintenanceRetriesHigh', 'MaintenanceCommandsQueued'];
 const GONE = ['MaintenanceReplicaDown', 'MaintenanceTrafficVanished'];
 /** Prometheus takes up to ten seconds to scrape a server that is new in its list, whatever the factor. */
 const DISCOVERY_MS = 10_000;
@@ -112,11 +113,16 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
   'some-fail': {
     fires: { [BURN]: { slo: 'operations' } },
     within: '10m',
-    also: BURNS,
+    also: [...BURNS, UNKNOWN],
     begin: fail(500, share(23, 200)),
   },
   // Creates are rare.
-  'creates-fail': { fires: { [BURN]: { command: CREATE } }, within: '7m', also: BURNS, begin: fail(500, isCreate) },
+  'creates-fail': {
+    fires: { [BURN]: { command: CREATE }, [UNKNOWN]: { command: CREATE } },
+    within: '7m',
+    also: BURNS,
+    begin: fail(500, isCreate),
+  },
   'creates-rejected': { fires: { [REJECTED]: { command: CREATE } }, begin: fail(200, isCreate) },
   'creates-forbidden': { fires: { [REJECTED]: { command: CREATE } }, begin: fail(403, isCreate) },
   'all-rejected': { fires: { [REJECTED]: { command: LIST } }, begin: fail(200) },

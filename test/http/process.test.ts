@@ -120,7 +120,11 @@ describe('npm start', () => {
     expect(await server.exit).toBe(0);
     const [onIdle, ...others] = (await Promise.all(chunks)).map((bytes) => parseAnswers(Buffer.concat(bytes)));
     expect(onIdle).toMatchObject([{ status: 200 }]);
-    expect(others).toMatchObject([[], [], [{ status: 200, body: expect.stringContaining('{"data":{"maintenances":[]}}') }]]);
+    expect(others).toMatchObject([
+      [],
+      [],
+      [{ status: 200, body: expect.stringContaining('{"data":{"maintenances":[]}}') }],
+    ]);
   });
 
   it('reports an internal error, and opens no breaker, when it has no socket left', async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse } from 'yaml';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { README, readDocument as read, readKeys, readMetricTable } from '../support/documents.ts';
+import { ERRORS, readDocument as read, readKeys, readMetricTable } from '../support/documents.ts';
 import { readFamilies, scrape } from '../support/scrape.ts';
 import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
 
@@ -27,7 +27,7 @@ type Dashboard = { panels: Panel[]; templating: { list: { name: string; type: st
 const { panels, templating }: Dashboard = JSON.parse(read('deploy/dashboard.json'));
 const charts = panels.filter(({ type }) => type !== 'row');
 const queries = charts.flatMap(({ title, targets = [] }) => targets.map((target) => ({ title, ...target })));
-const codes = readKeys(README, 'code');
+const codes = readKeys(ERRORS, 'code');
 /** Returns the first group of each match. */
 const labelsIn = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, label = '']) => label);
 const documented = labelsIn(read('docs/runbook.md') + read('docs/capacity.md'), /^```promql\n([\s\S]+?)\n```$/gm);
@@ -226,7 +226,7 @@ describe('the runbook', () => {
     expect(labelsIn(runbook, /^#+ (Maintenance\w+)$/gm)).toHaveLength(alerts.length);
   });
 
-  it('has a row for each error code of the README', () => {
+  it('has a row for each error code of docs/errors.md', () => {
     expect(readKeys(runbook, 'code')).toEqual(codes);
   });
 });

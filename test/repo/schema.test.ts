@@ -21,7 +21,7 @@ import {
 import { compareSchemas } from '../../dev/schema-changes.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { SIZES } from '../../src/graphql/limits.ts';
-import { README, readDocument, readNames, readTable } from '../support/documents.ts';
+import { ERRORS, readDocument, readKeys, readNames, readTable } from '../support/documents.ts';
 import { directivesOf, SCHEMA, weigh } from '../support/schema.ts';
 import { ROUTER_SECRET } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -79,14 +79,10 @@ describe('the schema', () => {
     expect(pairs.sort()).toEqual(TERMS.trim().split(/\n|; /).sort());
   });
 
-  it('describes each error code of the README once', () => {
-    const table = README.split('## Error codes')[1] ?? '';
-    const cells = Array.from(table.matchAll(/^\|([^|]+)\|/gm), ([, cell = '']) => cell);
-    const documented = cells.flatMap((cell) => cell.match(/[A-Z]{2}[A-Z_]+/g) ?? []);
+  it('describes each error code of docs/errors.md once', () => {
     const codes = [...descriptions.keys()].flatMap((one) => /^DeleteMaintenanceFailureCode\.(.+)/.exec(one)?.[1] ?? []);
     const others = descriptions.get('DeleteMaintenanceFailureCode')?.match(/(?<=^- .*`)[A-Z_]+(?=`)/gm) ?? [];
-    // The README has UNAUTHENTICATED twice: for the token and for the command API's answer.
-    expect([...codes, ...others].sort()).toEqual(documented.sort());
+    expect([...codes, ...others].sort()).toEqual(readKeys(ERRORS, 'code').sort());
   });
 
   const sizes = Object.entries(SIZES).map(([at, size]) => [

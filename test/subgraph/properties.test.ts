@@ -5,7 +5,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { EXAMPLE, exampleTicket, FLATS, seed } from '../../dev/seed.ts';
-import { README, readKeys } from '../support/documents.ts';
+import { ERRORS, readKeys } from '../support/documents.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { create, detail, type FieldQuery, times } from '../support/requests.ts';
 import { type Answer, codes, ROUTER_SECRET } from '../support/subgraph.ts';
@@ -13,8 +13,8 @@ import { type Fault, TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
-/** The error codes in the README, except the code of a bug. */
-const CODES = readKeys(README, 'code').filter((code) => code !== 'INTERNAL_SERVER_ERROR');
+/** The error codes of docs/errors.md, except the code of a bug. */
+const CODES = readKeys(ERRORS, 'code').filter((code) => code !== 'INTERNAL_SERVER_ERROR');
 
 // jest must wait until fast-check has made a counterexample smaller and printed it.
 const SEARCH_MS = 60_000;
