@@ -125,7 +125,7 @@ export async function startHost<T extends BaseContext>(
   function refuseBytes({ code }: NodeJS.ErrnoException, socket: Socket): void {
     if (socket.writable && code !== 'ECONNRESET') {
       const status = PARSER_STATUSES[String(code)] ?? 400;
-      metrics.requestEnded('', '', status, 0);
+      metrics.requestEnded('', undefined, status, 0);
       const body = JSON.stringify(describeHttpError(status));
       socket.write(
         `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${HEAD_OF_REFUSAL}content-length: ${body.length}\r\n\r\n${body}`,
@@ -152,12 +152,7 @@ export async function startHost<T extends BaseContext>(
         unanswered--;
         // Without a sent response, `statusCode` is Node's default of 200.
         const status = reply.raw.headersSent ? reply.raw.statusCode : '';
-        metrics.requestEnded(
-          request.method,
-          request.routeOptions.url ?? '',
-          status,
-          (performance.now() - start) / 1000,
-        );
+        metrics.requestEnded(request.method, request.routeOptions.url, status, performance.now() - start);
       });
     });
     app.setErrorHandler(sendError);

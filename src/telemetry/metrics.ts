@@ -98,10 +98,11 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi, me
       return registry.metrics();
     },
 
-    /** Without a sent response, `http_response_status_code` is empty. */
-    requestEnded(method: string, http_route: string, http_response_status_code: number | '', seconds: number): void {
+    /** Without a route or a sent response, `route` is undefined and `status` empty. */
+    requestEnded(method: string, route: string | undefined, status: number | '', durationMs: number): void {
       const http_request_method = METHODS.has(method) ? method : '_OTHER';
-      requests.observe({ http_request_method, http_route, http_response_status_code, url_scheme: 'http' }, seconds);
+      const response = { http_route: route ?? '', http_response_status_code: status };
+      requests.observe({ http_request_method, ...response, url_scheme: 'http' }, durationMs / 1000);
     },
 
     operationEnded(graphql_operation_type: string, code: string, made: readonly CommandRecord[]): void {

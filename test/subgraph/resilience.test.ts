@@ -351,7 +351,7 @@ describe('a caller that goes away', () => {
     expect(held.filter(({ isClosed }) => isClosed())).toEqual([]);
     await answerAll(held, 40);
     await until(() => subgraph.logs().length === 1);
-    expect(subgraph.logs()[0]).toMatchObject({ level: 30, codes: [] });
+    expect(subgraph.logs()[0]).toMatchObject({ level: 30, codes: ['CALLER_GONE'] });
   });
 });
 
