@@ -2,7 +2,7 @@
  * The HTTP host of Apollo Server: router secret, admission of requests, health, metrics and draining.
  */
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApolloServer, BaseContext } from '@apollo/server';
@@ -43,8 +43,8 @@ const SERVER_OPTIONS = {
 };
 // Added to an operation's deadline before its response is cut off during shutdown.
 const GRACE_MS = 1000;
-// How often to check during shutdown whether all requests are answered.
-const CHECK_MS = 20;
+// During shutdown, a request may still be on its way. A packet that is lost is sent again after 200 ms.
+const LAST_REQUEST_MS = 300;
 // Delay 503: hundreds of connections that retry immediately would keep half of the processor busy.
 const REFUSAL_DELAY_MS = 200;
 /** Only such request ids are safe to log unchanged. */
@@ -57,7 +57,9 @@ const SPAN_ATTRIBUTES = { 'http.route': '/graphql', 'url.path': '/graphql', 'url
 const SCRAPERS = 50;
 // Node's errors for headers over 16 KB and for a request that comes too slowly. Other bytes that are not HTTP get 400.
 const PARSER_STATUSES: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
-const HEAD_OF_REFUSAL =
+// The sender has reset or ended the connection.
+const SENDER_LEFT = ['ECONNRESET', 'HPE_INVALID_EOF_STATE'];
+const REFUSAL_HEADERS =
   'content-type: application/json; charset=utf-8\r\ncache-control: no-store\r\nconnection: close\r\n';
 
 declare module 'fastify' {
@@ -80,8 +82,6 @@ export async function startHost<T extends BaseContext>(
   const underWay = new Set<Promise<unknown>>();
   let ready = true;
   let inFlight = 0;
-  // Also refused requests, health checks and scrapes.
-  let unanswered = 0;
 
   /** Refuses requests without the secret, or without a place or memory, before reading the body. */
   async function admit(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
@@ -121,21 +121,25 @@ export async function startHost<T extends BaseContext>(
     return reply.code(status).send({ errors: [{ message, extensions }] });
   }
 
-  /** Answers bytes that Node's parser refuses, or that come too slowly, as JSON too. There is no request yet. */
-  function refuseBytes({ code }: NodeJS.ErrnoException, socket: Socket): void {
-    if (socket.writable && code !== 'ECONNRESET') {
-      const status = PARSER_STATUSES[String(code)] ?? 400;
-      metrics.requestEnded('', undefined, status, 0);
-      const body = JSON.stringify(describeHttpError(status));
-      socket.write(
-        `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${HEAD_OF_REFUSAL}content-length: ${body.length}\r\n\r\n${body}`,
-      );
+  /**
+   * Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections. `unanswered`
+   * receives the responses under way.
+   */
+  function createApp(unanswered: Set<ServerResponse>): FastifyInstance {
+    /** Answers bytes that are no HTTP, too many or too slow as JSON too, unless their sender has left or sent none. */
+    function refuseBytes({ code = '' }: NodeJS.ErrnoException, socket: Socket): void {
+      if (socket.writable && socket.bytesRead > 0 && !SENDER_LEFT.includes(code)) {
+        const status = PARSER_STATUSES[code] ?? 400;
+        const body = JSON.stringify(describeHttpError(status));
+        const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${REFUSAL_HEADERS}content-length: ${body.length}`;
+        // In a body, they belong to a request, which is counted when it ends.
+        const response = [...unanswered].find((one) => one.socket === socket);
+        if (!response) metrics.requestEnded('', undefined, status, 0);
+        if (!response?.headersSent) socket.write(`${head}\r\n\r\n${body}`);
+      }
+      socket.destroy();
     }
-    socket.destroy();
-  }
 
-  /** Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections. */
-  function createApp(): FastifyInstance {
     const app = fastify({
       ...SERVER_OPTIONS,
       bodyLimit: LIMITS.bodyBytes,
@@ -147,9 +151,9 @@ export async function startHost<T extends BaseContext>(
     });
     app.addHook('onRequest', async (request, reply) => {
       const start = performance.now();
-      unanswered++;
+      unanswered.add(reply.raw);
       reply.raw.once('close', () => {
-        unanswered--;
+        unanswered.delete(reply.raw);
         // Without a sent response, `statusCode` is Node's default of 200.
         const status = reply.raw.headersSent ? reply.raw.statusCode : '';
         metrics.requestEnded(request.method, request.routeOptions.url, status, performance.now() - start);
@@ -168,7 +172,8 @@ export async function startHost<T extends BaseContext>(
     return app;
   }
 
-  const app = createApp();
+  const unanswered = new Set<ServerResponse>();
+  const app = createApp(unanswered);
   app.addHook('onRequest', admit);
   app.addContentTypeParser(JSON_IN_UTF8, { parseAs: 'string' }, parseBody(app));
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
@@ -199,7 +204,7 @@ export async function startHost<T extends BaseContext>(
   });
   extend(app);
   // Without `admit`: METRICS_PORT needs no secret, because network policy decides who reaches it.
-  const metricsApp = config.METRICS_PORT === undefined ? app : createApp();
+  const metricsApp = config.METRICS_PORT === undefined ? app : createApp(new Set());
   metricsApp.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.write()));
   if (config.METRICS_PORT !== undefined) {
     metricsApp.server.maxConnections = SCRAPERS;
@@ -218,11 +223,13 @@ export async function startHost<T extends BaseContext>(
     async stop() {
       ready = false;
       await delay(config.DRAIN_DELAY_MS);
+      // Node would cut off responses that are ended but not sent yet.
+      app.server.closeIdleConnections = () => {};
       const closed = app.close();
       const cutOffAt = performance.now() + config.OPERATION_TIMEOUT_MS + GRACE_MS;
-      do await delay(CHECK_MS);
-      while (unanswered > 0 && performance.now() < cutOffAt);
-      // Fastify would wait for connections that have sent nothing or half of a head.
+      do await delay(LAST_REQUEST_MS);
+      while (unanswered.size > 0 && performance.now() < cutOffAt);
+      // Also connections that have sent nothing or half of a head.
       app.server.closeAllConnections();
       await closed;
       // Wait for writes whose callers have disconnected. Fastify does not wait for them.

@@ -98,7 +98,7 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi, me
       return registry.metrics();
     },
 
-    /** Without a route or a sent response, `route` is undefined and `status` empty. */
+    /** `route` is undefined if none matched, `status` is empty if no response was sent. */
     requestEnded(method: string, route: string | undefined, status: number | '', durationMs: number): void {
       const http_request_method = METHODS.has(method) ? method : '_OTHER';
       const response = { http_route: route ?? '', http_response_status_code: status };

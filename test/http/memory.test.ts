@@ -158,12 +158,12 @@ it('a reply for several operations has the memory of the process, and each takes
   // One command at a time, so that the second operation surely joins the exchange of the first.
   const single = await startReplica(upstream.url, { ...ENV, MAX_COMMANDS_IN_FLIGHT: '1' });
   const release = upstream.hold();
-  const ask = (share: number, query?: string) => askAt(single.url, share, query);
-  const asked = [ask(0, list('other'))];
+  const askSingle = (share: number, query?: string) => askAt(single.url, share, query);
+  const asked = [askSingle(0, list('other'))];
   await until(() => upstream.received.length === 1);
-  asked.push(ask(0.49));
+  asked.push(askSingle(0.49));
   await settle(single.url);
-  asked.push(ask(0));
+  asked.push(askSingle(0));
   await settle(single.url);
   release();
   const description = 'x'.repeat(limit * 0.05);

@@ -21,6 +21,10 @@ const SECRET = { 'router-authorization': ROUTER_SECRET };
 const COUNT = 'http_server_request_duration_seconds_count';
 const OPERATIONS = 'maintenance_operations_total';
 const POSTED = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
+const [OWN, CHUNKED] = [
+  [`router-authorization: ${ROUTER_SECRET}`, 'content-type: application/json'],
+  'transfer-encoding: chunked',
+];
 const running: Subgraph[] = [];
 
 async function start(env: NodeJS.ProcessEnv = {}) {
@@ -97,16 +101,22 @@ describe('the metrics of requests and commands', () => {
     expect(samples.get(writeSample(COUNT, labels))).toBe(1);
   });
 
-  it('count a head that is too large, or is no HTTP, although it becomes no request', async () => {
+  it.each([
+    ['a head that is too large', `GET / HTTP/1.1\r\nauthorization: ${'x'.repeat(16_384)}`, '_OTHER', '', '431'],
+    ['a head that is no HTTP', 'no HTTP', '_OTHER', '', '400'],
+    [
+      'a malformed body',
+      `${['POST /graphql HTTP/1.1', 'host: x', ...OWN, CHUNKED].join('\r\n')}\r\n\r\nx`,
+      'POST',
+      '/graphql',
+      '',
+    ],
+  ])('count %s once', async (_, head, http_request_method, http_route, http_response_status_code) => {
     const { url } = await start();
-    const heads = [`GET / HTTP/1.1\r\nauthorization: ${'x'.repeat(16_384)}`, 'no HTTP'];
-    for (const head of heads) await sendBytes(url, `${head}\r\n\r\n`);
-    const samples = await scrape(url);
-    const counts = ['431', '400'].map((http_response_status_code) => {
-      const labels = { http_request_method: '_OTHER', http_route: '', http_response_status_code, url_scheme: 'http' };
-      return samples.get(writeSample(COUNT, labels));
-    });
-    expect(counts).toEqual([1, 1]);
+    expect((await sendBytes(url, `${head}\r\n\r\n`))[0]?.status).toBe(Number(http_response_status_code || 400));
+    const counts = [...(await scrape(url))].filter(([name]) => name.startsWith(COUNT) && !name.includes('"GET"'));
+    const labels = { http_request_method, http_route, http_response_status_code, url_scheme: 'http' };
+    expect(counts.filter(([, count]) => count > 0)).toEqual([[writeSample(COUNT, labels), 1]]);
   });
 
   it('count a request beyond MAX_REQUESTS_IN_FLIGHT, and /metrics is served meanwhile', async () => {

@@ -127,6 +127,24 @@ describe('npm start', () => {
     ]);
   });
 
+  it('sends whole responses of which a slow reader has read little', async () => {
+    const { upstream, server, url, address } = await serve();
+    const description = 'x'.repeat(1_000_000);
+    upstream.fail(() => ({ body: { success: true, result: [{ maintenance_id: 'm', description }] } }));
+    const lists = Array.from(
+      { length: 12 },
+      (_, index) => `a${index}: ${LIST.slice(2, -2).replace('contact', 'description')}`,
+    );
+    const socket = net.connect(address);
+    socket.write(request(['POST /graphql HTTP/1.1', ...HEAD], JSON.stringify({ query: `{ ${lists.join(' ')} }` })));
+    await server.until(/"msg":"operation"/);
+    server.child.kill('SIGTERM');
+    await untilClosed(url);
+    const [answer] = parseAnswers(Buffer.concat(await socket.toArray()));
+    expect(Object.keys(JSON.parse(answer?.body ?? '').data)).toHaveLength(lists.length);
+    expect(await server.exit).toBe(0);
+  });
+
   it('reports an internal error, and opens no breaker, when it has no socket left', async () => {
     const shell = ['-c', `ulimit -n 60; exec "$0" "$@"`, process.execPath, ...argumentsOf('src/main.ts')];
     const runShell = (env: NodeJS.ProcessEnv) => watch(start('/bin/sh', shell, env));

@@ -235,7 +235,7 @@ describe('a reply of the command API', () => {
     ['plain', (text: string) => text, {}],
     ['plain, with a coding that says so', (text: string) => text, { 'content-encoding': 'Identity' }],
     ['plain, with an empty coding', (text: string) => text, { 'content-encoding': '' }],
-    ['gzip', (text: string) => gzipSync(text), { 'content-encoding': 'GZIP' }],
+    ['gzip', (text: string) => gzipSync(text), { 'content-encoding': 'gzip' }],
   ])('is accepted with 2 MB and refused with a byte more: %s', async (_, encode, headers) => {
     const answer = (bytes: number) => {
       subgraph.upstream.fail((__, response) => {
