@@ -31,6 +31,17 @@ afterEach(() => {
 
 const hold = (...names: string[]) => holdCommands(subgraph.upstream, ...names);
 
+/** Starts a subgraph that sends one command at a time, holds its command, and asks it for a list, which waits. */
+async function startBusy() {
+  const busy = await startSubgraph({ MAX_COMMANDS_IN_FLIGHT: '1' });
+  const release = busy.upstream.hold();
+  const asked = [busy.ask(OTHER_LIST)];
+  await until(() => busy.upstream.received.length === 1);
+  asked.push(busy.ask(LIST));
+  await settle(busy.url);
+  return { busy, asked, release };
+}
+
 async function expectNoErrors(asked: Promise<Answer>[]): Promise<void> {
   for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
 }
@@ -93,12 +104,7 @@ describe('concurrent identical reads of one caller', () => {
   });
 
   it('share an exchange that waits to be sent, for any time', async () => {
-    const busy = await startSubgraph({ MAX_COMMANDS_IN_FLIGHT: '1' });
-    const release = busy.upstream.hold();
-    const asked = [busy.ask(OTHER_LIST)];
-    await until(() => busy.upstream.received.length === 1);
-    asked.push(busy.ask(LIST));
-    await settle(busy.url);
+    const { busy, asked, release } = await startBusy();
     moveClock(5000);
     asked.push(busy.ask(LIST));
     await settle(busy.url);
@@ -109,22 +115,17 @@ describe('concurrent identical reads of one caller', () => {
   });
 
   it('retry until the latest deadline of those who wait', async () => {
-    const slow = await startSubgraph({ MAX_COMMANDS_IN_FLIGHT: '1' });
-    const release = slow.upstream.hold();
-    const asked = [slow.ask(OTHER_LIST)];
-    await until(() => slow.upstream.received.length === 1);
-    asked.push(slow.ask(LIST));
-    await settle(slow.url);
+    const { busy, asked, release } = await startBusy();
     moveClock(9000);
-    asked.push(slow.ask(LIST));
-    await settle(slow.url);
+    asked.push(busy.ask(LIST));
+    await settle(busy.url);
     // After the first deadline, 8 s before the second.
     moveClock(2000);
     release();
-    slow.upstream.fail(() => (slow.upstream.received.length === 2 ? { status: 503 } : undefined));
+    busy.upstream.fail(() => (busy.upstream.received.length === 2 ? { status: 503 } : undefined));
     await expectNoErrors(asked);
-    expect(slow.upstream.commands()).toEqual(['get_maintenance_list other', LISTED, LISTED]);
-    await slow.stop();
+    expect(busy.upstream.commands()).toEqual(['get_maintenance_list other', LISTED, LISTED]);
+    await busy.stop();
   });
 
   it.each([
