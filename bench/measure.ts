@@ -1,64 +1,76 @@
 /**
- * What one burst of load cost a contender, and several of them summed up.
+ * One burst of load on a contender, over kept-alive connections as a router has them, and what it cost.
  */
-import type { Contender } from './contender.ts';
-import type { Kind } from './contenders.ts';
-import { type Load, load } from './load.ts';
+import { type Contender, HEADERS } from './contender.ts';
 import type { Workload } from './workloads.ts';
 
 export interface Burst {
-  /** Microseconds of processor time of the server's process for each good answer. */
+  /** Microseconds of processor time of the server's process for each answer. */
   readonly cpuUs: number;
   readonly perSecond: number;
+  /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** Commands sent for each good answer. */
+  /** Commands sent for each answer. */
   readonly commands: number;
-  readonly bad: Readonly<Record<string, number>>;
-}
-
-/** The middle one and the ends of several. */
-export interface Summary {
-  readonly median: number;
-  readonly least: number;
-  readonly most: number;
 }
 
 let requests = 0;
 
-/** The load of a workload on a contender, or undefined where it cannot be asked so. */
-export function loadOf(workload: Workload, kind: Kind, durationMs: number): Load | undefined {
-  if (!workload.ask(kind.operations, 0)) return undefined;
-  const { connections, oneToken = false } = workload;
-  const next = () => {
-    requests++;
-    const token = oneToken ? 'hot' : `t${requests}`;
-    return { token, body: JSON.stringify(workload.ask(kind.operations, requests)) };
-  };
-  return { connections, durationMs, next };
-}
-
-export async function measure(contender: Contender, upstream: Contender, given: Load): Promise<Burst> {
+/** Throws at the first answer other than 200 without errors. */
+export async function measure(
+  contender: Contender,
+  upstream: Contender,
+  workload: Workload,
+  durationMs: number,
+): Promise<Burst> {
   const [before, sentBefore] = [await contender.usage(), await countCommands(upstream)];
-  const { good, seconds, latencies, bad } = await load(contender.url, given);
+  const { seconds, latencies } = await load(contender, workload, durationMs);
   const [after, sentAfter] = [await contender.usage(), await countCommands(upstream)];
+  const answers = latencies.length;
   return {
-    cpuUs: (after.cpuUs - before.cpuUs) / good,
-    perSecond: good / seconds,
+    cpuUs: (after.cpuUs - before.cpuUs) / answers,
+    perSecond: answers / seconds,
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
-    commands: (sentAfter - sentBefore) / good,
-    bad,
+    commands: (sentAfter - sentBefore) / answers,
   };
 }
 
-export function summarize(values: readonly number[]): Summary {
-  const sorted = values.toSorted((a, b) => a - b);
-  return { median: quantile(sorted, 0.5), least: quantile(sorted, 0), most: quantile(sorted, 1) };
+async function load({ name, url }: Contender, { ask, connections, oneToken, title }: Workload, durationMs: number) {
+  // Not before: bench/main.ts reads its arguments first, and then installs this.
+  const { Client } = await import('undici');
+  const { origin, pathname: path } = new URL(url);
+  const latencies: number[] = [];
+  const start = performance.now();
+  const work = async () => {
+    const client = new Client(origin, { headersTimeout: 60_000 });
+    while (performance.now() < start + durationMs) {
+      const n = ++requests;
+      const headers = { ...HEADERS, authorization: `Bearer ${oneToken ? 'hot' : `t${n}`}` };
+      const body = JSON.stringify(ask(n));
+      const sent = performance.now();
+      const answer = await client.request({ method: 'POST', path, headers, body });
+      const text = await answer.body.text();
+      if (answer.statusCode !== 200 || text.includes('"errors"'))
+        throw new Error(`${name} answered ${answer.statusCode}: ${title}`);
+      latencies.push(performance.now() - sent);
+    }
+    await client.close();
+  };
+  await Promise.all(Array.from({ length: connections }, work));
+  return { seconds: (performance.now() - start) / 1000, latencies: latencies.sort((a, b) => a - b) };
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
 }
 
 /** Of values in order. */
-function quantile(sorted: readonly number[], part: number): number {
+export function quantile(sorted: readonly number[], part: number): number {
   return sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN;
 }
 

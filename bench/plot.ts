@@ -1,23 +1,22 @@
 /**
  * CPU of each contender for each workload, as a picture.
  */
-import { KINDS, OURS } from './contenders.ts';
-import type { Summary } from './measure.ts';
+import { FLOOR, KINDS, OURS } from './contenders.ts';
+import { median } from './measure.ts';
+import type { Bursts } from './report.ts';
 import { COLORS, sheet } from './svg.ts';
-import { WORKLOADS } from './workloads.ts';
+import { WORKLOADS, type Workload } from './workloads.ts';
 
-const PANELS = ['list-20', 'one', 'entities-10', 'entities-100', 'create', 'hot'];
+const { list, one, create, entities, hot } = WORKLOADS;
+const PANELS = [list, one, create, entities, hot];
 const COLUMNS = 2;
 const PANEL = { width: 500, left: 165, right: 80, row: 22, head: 34, gap: 26 };
 
-type Costs = Readonly<Record<string, { readonly cpuUs: Summary }>>;
-
-/** `workloads` is that of docs/performance.json. */
-export function plot(workloads: Readonly<Record<string, Costs>>): string {
+export function plot(bursts: Readonly<Record<string, Bursts>>): string {
   const height = PANEL.head + KINDS.length * PANEL.row + PANEL.gap;
-  const panels = PANELS.map((name, index) => {
+  const panels = PANELS.map((workload, index) => {
     const [x, y] = [(index % COLUMNS) * PANEL.width, 64 + Math.floor(index / COLUMNS) * height];
-    return `<g transform="translate(${x} ${y})">${drawPanel(name, workloads[name] ?? {})}</g>`;
+    return `<g transform="translate(${x} ${y})">${drawPanel(workload, bursts[workload.name] ?? {})}</g>`;
   });
   const size = { width: COLUMNS * PANEL.width + 20, height: 64 + Math.ceil(PANELS.length / COLUMNS) * height };
   return sheet(
@@ -29,17 +28,17 @@ export function plot(workloads: Readonly<Record<string, Costs>>): string {
   );
 }
 
-function drawPanel(name: string, costs: Costs): string {
-  const rows = KINDS.flatMap((kind) => {
-    const cost = costs[kind.name];
-    return cost ? { kind, ...cost.cpuUs } : [];
+function drawPanel({ title }: Workload, bursts: Bursts): string {
+  const rows = KINDS.map((kind) => {
+    const costs = (bursts[kind.name] ?? []).map(({ cpuUs }) => cpuUs);
+    return { kind, median: median(costs), least: Math.min(...costs), worst: Math.max(...costs) };
   });
   const most = Math.max(...rows.map((row) => row.median));
   const scale = (value: number) => (Math.min(value, most * 1.08) / most) * (PANEL.width - PANEL.left - PANEL.right);
-  const bars = rows.map(({ kind, median, least, most: worst }, index) => {
+  const bars = rows.map(({ kind, median, least, worst }, index) => {
     const y = PANEL.head + index * PANEL.row;
-    const isOurs = kind.name === OURS;
-    const color = isOurs ? COLORS.ours : kind.name.startsWith('floor') ? COLORS.floor : COLORS.peer;
+    const isOurs = kind === OURS;
+    const color = isOurs ? COLORS.ours : kind === FLOOR ? COLORS.floor : COLORS.peer;
     const middle = y + 8;
     const end = PANEL.left + scale(Math.max(worst, median));
     return `<text x="${PANEL.left - 8}" y="${y + 12}" text-anchor="end" fill="${COLORS.text}"${isOurs ? ' font-weight="600"' : ''}>${kind.label}</text>
@@ -47,7 +46,6 @@ function drawPanel(name: string, costs: Costs): string {
 <line x1="${(PANEL.left + scale(least)).toFixed(1)}" x2="${end.toFixed(1)}" y1="${middle}" y2="${middle}" stroke="${COLORS.text}" stroke-opacity=".55"/>
 <text x="${(end + 6).toFixed(1)}" y="${y + 12}" fill="${COLORS.text}">${median.toFixed(0).replace(/\B(?=(\d{3})+$)/g, ' ')}</text>`;
   });
-  const title = WORKLOADS.find((workload) => workload.name === name)?.title;
   return `<text x="20" y="18" font-weight="600" fill="${COLORS.text}">${title}</text>
 <line x1="20" x2="${PANEL.width - 20}" y1="25" y2="25" stroke="${COLORS.line}"/>
 ${bars.join('\n')}`;

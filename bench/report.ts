@@ -1,169 +1,149 @@
 /**
- * Writes the results into docs/performance.json, docs/performance.md and its picture. Keeps the text of the page outside the
- * two marks.
+ * Judges the results, prints them, and writes them into docs/performance.md and its picture.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
-import { FLOOR, KINDS, type Kind, OURS, STOCK } from './contenders.ts';
-import { type Burst, type Summary, summarize } from './measure.ts';
-import type { Memory, Soak } from './others.ts';
+import { FLOOR, KINDS, type Kind, MERCURIUS, OURS, STOCK, YOGA } from './contenders.ts';
+import { type Burst, median } from './measure.ts';
 import { plot } from './plot.ts';
 import { WORKLOADS } from './workloads.ts';
 
-/** Workload → contender → a burst for each round, the same rounds for all. */
-export type Bursts = Readonly<Record<string, Readonly<Record<string, readonly Burst[]>>>>;
+/** The bursts of each contender in turns, those of its processes one after the other. */
+export type Bursts = Readonly<Record<string, Burst[]>>;
+
+/** Resident megabytes. */
+export interface Memory {
+  readonly idle: number;
+  readonly loaded: number;
+}
 
 export interface Results {
+  /** Of the machine, before the run. */
+  readonly load: number;
   /** Whether server and load had a core each. */
   readonly pinned: boolean;
-  readonly bursts: Bursts;
-  readonly readiness: Readonly<Record<string, Summary>>;
+  readonly started: { readonly cold: number; readonly cached: number } | undefined;
   readonly memory: Readonly<Record<string, Memory>>;
-  readonly overload: { readonly peak: readonly Burst[]; readonly overload: readonly Burst[] };
-  readonly scaling: {
-    readonly lists: readonly (readonly [number, number])[];
-    readonly entities: readonly (readonly [number, number])[];
-  };
-  readonly soak: Soak;
+  readonly bursts: Readonly<Record<string, Bursts>>;
 }
 
-const docs = (file: string) => new URL(`../docs/${file}`, import.meta.url);
+const PAGE = new URL('../docs/performance.md', import.meta.url);
+const PICTURE = new URL('../docs/images/performance.svg', import.meta.url);
+// The default bounds of a replica, and the commands that an operation sends at once.
+const [REQUESTS, COMMANDS, AT_ONCE] = [250, 256, 32];
 const MARKS = ['<!-- measured: begin -->', '<!-- measured: end -->'] as const;
 
-export function writeReport(results: Results): void {
-  const data = summarizeAll(results);
-  writeFileSync(docs('performance.json'), `${JSON.stringify(data, null, 1)}\n`);
-  const document = readFileSync(docs('performance.md'), 'utf8');
-  const [before] = document.split(MARKS[0]);
-  const [, after] = document.split(MARKS[1]);
-  const text = [describeRun(data.measured), render(results), describeOthers(results)].join('\n\n');
-  writeFileSync(docs('performance.md'), `${before}${MARKS[0]}\n\n${text}\n\n${MARKS[1]}${after}`);
-  writeFileSync(docs('images/performance.svg'), plot(data.workloads));
+interface Goal {
+  readonly what: string;
+  readonly goal: string;
+  readonly measured: string;
+  readonly isReached: boolean;
 }
 
-/** Every figure of every burst, summed up. */
-function summarizeAll({ pinned, bursts, readiness, memory, overload, scaling, soak }: Results) {
-  const members = ['cpuUs', 'perSecond', 'p50', 'p99', 'commands'] as const;
-  const ofBursts = (ones: readonly Burst[]) =>
-    Object.fromEntries(members.map((name) => [name, rounded(summarize(ones.map((burst) => burst[name])))])) as Record<
-      (typeof members)[number],
-      Summary
-    >;
-  const map = <T, U>(object: Readonly<Record<string, T>>, change: (value: T) => U) =>
-    Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]));
-  return {
-    measured: { ...describeMachine(), pinned },
-    workloads: map(bursts, (contenders) => map(contenders, ofBursts)),
-    readiness: map(readiness, rounded),
-    memory: map(memory, ({ idle, loaded }) => ({ idle: Math.round(idle), loaded: Math.round(loaded) })),
-    overload: { peak: ofBursts(overload.peak), overload: ofBursts(overload.overload) },
-    scaling,
-    soak: { requests: soak.requests, bad: soak.bad, megabytes: soak.samples.map(Math.round) },
+/** Returns each goal that the results can judge. */
+export function judgeGoals({ bursts, memory, started }: Results): Goal[] {
+  /** Theirs / ours, burst by burst, so that a slow moment of the machine is in both. */
+  const ratio = (workload: string, { name }: Kind, figure: 'cpuUs' | 'p50' = 'cpuUs') => {
+    const { [name]: theirs = [], [OURS.name]: ours = [] } = bursts[workload] ?? {};
+    return median(theirs.map((burst, index) => burst[figure] / (ours[index] as Burst)[figure]));
   };
-}
-
-function describeMachine() {
-  return {
-    day: new Date().toISOString().slice(0, 10),
-    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
-    node: process.version,
-    processor: `${os.cpus()[0]?.model} (${os.cpus().length} cores)`,
+  const atLeast = (what: string, goal: number, measured: number): Goal[] => {
+    if (Number.isNaN(measured)) return [];
+    return [{ what, goal: `≥ ${goal}`, measured: measured.toFixed(2), isReached: measured >= goal }];
   };
+  const atMost = (what: string, goal: number, unit: string, measured: number | undefined): Goal[] => {
+    if (measured === undefined) return [];
+    return [
+      { what, goal: `≤ ${goal} ${unit}`, measured: `${measured.toFixed(0)} ${unit}`, isReached: measured <= goal },
+    ];
+  };
+  const bestPeer = Math.min(...[STOCK, YOGA, MERCURIUS].map((peer) => ratio('slow', peer, 'p50')));
+  return [
+    atLeast('List of 20: template / ours', 1.35, ratio('list', STOCK)),
+    atLeast('List of 20: got floor / ours', 0.75, ratio('list', FLOOR)),
+    atLeast('One detail: template / ours', 1.1, ratio('one', STOCK)),
+    atLeast('Create: template / ours', 0.9, ratio('create', STOCK)),
+    atLeast('100 entities of 10 residences: Mercurius / ours', 1.4, ratio('entities', MERCURIUS)),
+    atLeast('100 entities of 10 residences: template / ours', 9, ratio('entities', STOCK)),
+    atLeast("100 entities, vendor of 20 ms: best peer's p50 / ours", 5, bestPeer),
+    atLeast('One hot list: got floor / ours', 1.7, ratio('hot', FLOOR)),
+    atMost('Ready after a cold start', 400, 'ms', started?.cold),
+    atMost('Ready with a compile cache', 265, 'ms', started?.cached),
+    atMost('Resident when idle', 105, 'MB', memory[OURS.name]?.idle),
+  ].flat();
 }
 
-function describeRun({ day, commit, node, processor, pinned }: ReturnType<typeof summarizeAll>['measured']): string {
+/** Returns goals and costs as Markdown. */
+export function render(results: Results): string {
+  const goals = judgeGoals(results).map(({ what, goal, measured, isReached }) => {
+    return [what, goal, measured, isReached ? 'yes' : '**no**'];
+  });
+  const costs = KINDS.map(({ name, label }) => {
+    return [label, ...measuredIn(results).map(([, bursts]) => spread(bursts[name] ?? []))];
+  });
+  return [
+    describeRun(results),
+    table(['', 'goal', 'measured', 'reached'], goals),
+    'Microseconds of CPU a request, median (least–most):',
+    table(['', ...measuredIn(results).map(([{ title }]) => title)], costs),
+  ].join('\n\n');
+}
+
+/** Writes the page between its marks, and the picture. */
+export function writePage(results: Results): void {
+  const memory = KINDS.map(({ name, label }) => {
+    const { idle = 0, loaded = 0 } = results.memory[name] ?? {};
+    return [label, idle.toFixed(0), loaded.toFixed(0)];
+  });
+  const capacity = measuredIn(results).map(([{ title }, { [OURS.name]: bursts = [] }]) => {
+    const of = (figure: keyof Burst) => median(bursts.map((burst) => burst[figure]));
+    const [cpuUs, commands] = [of('cpuUs'), of('commands')];
+    const atHalf = 500_000 / cpuUs;
+    const places = Math.min(REQUESTS / Math.ceil(commands / AT_ONCE), COMMANDS / commands);
+    const figures = [cpuUs, of('perSecond'), of('p50'), of('p99')].map((value) => value.toFixed(0));
+    return [title, ...figures, commands.toFixed(2), atHalf.toFixed(0), `${(places / atHalf).toFixed(2)} s`];
+  });
+  const text = [
+    render(results),
+    'Resident megabytes when idle, and after 20 s of lists:',
+    table(['', 'idle', 'loaded'], memory),
+    'This subgraph with all of one core, and calculated: the load of half a core, and the latency of the vendor that hides it.',
+    table(
+      ['', 'CPU µs', 'requests/s', 'p50 ms', 'p99 ms', 'commands', 'requests/s at half a core', 'latency'],
+      capacity,
+    ),
+  ].join('\n\n');
+  const page = readFileSync(PAGE, 'utf8');
+  const [before, after] = [page.split(MARKS[0])[0], page.split(MARKS[1])[1]];
+  writeFileSync(PAGE, `${before}${MARKS[0]}\n\n${text}\n\n${MARKS[1]}${after}`);
+  writeFileSync(PICTURE, plot(results.bursts));
+}
+
+function describeRun({ load, pinned }: Results): string {
+  const day = new Date().toISOString().slice(0, 10);
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  const [processor] = os.cpus();
   const cores = pinned
     ? 'the server on one core, load and command API on the other'
     : 'server and load on the same cores';
-  return `Measured on ${day} at ${commit}: Node ${node}, ${processor}, ${cores}.`;
+  return `Measured on ${day} at ${commit}: Node ${process.version}, ${processor?.model}, ${os.cpus().length} cores, ${cores}; load of the machine before ${load.toFixed(2)}.`;
 }
 
-/** Returns the goals and the cost of each contender, as far as they were measured. */
-export function render({ bursts }: Pick<Results, 'bursts'>): string {
-  const parts = [
-    describeGoals(bursts),
-    describeCosts('CPU microseconds a request, median (least–most)', bursts, KINDS, cpuOf, 0),
-  ];
-  return parts.filter((part) => part !== '').join('\n\n');
-}
-
-type Read = (contenders: Bursts[string]) => (name: string) => Summary | undefined;
-
-function describeCosts(title: string, bursts: Bursts, kinds: readonly Kind[], read: Read, digits: number): string {
-  const workloads = WORKLOADS.filter(({ name }) => bursts[name]);
-  if (workloads.length === 0) return '';
-  const rows = kinds.map(({ name, label }) => {
-    const cells = workloads.map((workload) => spread(read(bursts[workload.name] ?? {})(name), digits));
-    return `| ${label} | ${cells.join(' | ')} |`;
+/** Returns the workloads of a run with their bursts. */
+function measuredIn({ bursts }: Results) {
+  return Object.values(WORKLOADS).flatMap((workload) => {
+    const known = bursts[workload.name];
+    return known ? [[workload, known] as const] : [];
   });
-  const head = `| | ${workloads.map((workload) => workload.title).join(' | ')} |`;
-  return `### ${title}\n\n${head}\n|---${'|---'.repeat(workloads.length)}|\n${rows.join('\n')}`;
 }
 
-/** Each goal as a ratio, round by round in one run, so that a slow moment of the machine is in both of its sides. */
-function describeGoals(bursts: Bursts): string {
-  const ratio = (workload: string, over: string) => ratioTo(bursts[workload] ?? {}, OURS)(over);
-  const rows: [string, number, Summary | undefined][] = [
-    ['List of 20: Apollo template / ours', 1.2, ratio('list-20', STOCK)],
-    ['List of 20: got floor / ours', 0.5, ratio('list-20', FLOOR)],
-    ['One detail: Apollo template / ours', 1, ratio('one', STOCK)],
-    ['Create: Apollo template / ours', 0.8, ratio('create', STOCK)],
-    ['100 entities of 10 residences: Mercurius / ours', 1.15, ratio('entities-10', 'mercurius')],
-    ['One hot residence: got floor / ours', 1.8, ratio('hot', FLOOR)],
-  ];
-  const lines = rows.flatMap(([what, goal, measured]) =>
-    measured ? `| ${what} | ≥ ${goal} | ${spread(measured, 2)} | ${measured.median >= goal ? 'yes' : '**no**'} |` : [],
-  );
-  if (lines.length === 0) return '';
-  return `### The goals\n\n| CPU | goal | measured | reached |\n|---|---|---|---|\n${lines.join('\n')}`;
+function spread(bursts: readonly Burst[]): string {
+  const costs = bursts.map(({ cpuUs }) => cpuUs);
+  return `${median(costs).toFixed(0)} (${Math.min(...costs).toFixed(0)}–${Math.max(...costs).toFixed(0)})`;
 }
 
-function describeOthers({ readiness, memory, overload, scaling, soak }: Results): string {
-  const servers = KINDS.map(({ name, label }) => {
-    const { idle = 0, loaded = 0 } = memory[name] ?? {};
-    return `| ${label} | ${spread(readiness[name], 0)} | ${idle.toFixed(0)} | ${loaded.toFixed(0)} |`;
-  });
-  const rate = (bursts: readonly Burst[]) => summarize(bursts.map(({ perSecond }) => perSecond)).median;
-  const [peak, over] = [rate(overload.peak), rate(overload.overload)];
-  const grow = (points: readonly (readonly [number, number])[]) =>
-    points.map(([size, us]) => `${us.toFixed(0)} µs for ${size}`).join(', ');
-  const { samples, requests, bad } = soak;
-  return `### Start and memory
-
-Milliseconds from the start of the process to its first answer, compile cache warm; resident megabytes two seconds later, and
-after 20 s of lists.
-
-| | ready, ms | idle, MB | after load, MB |
-|---|---|---|---|
-${servers.join('\n')}
-
-### Load
-
-- Overload: ${over.toFixed(0)} good answers a second with ten times the connections of the peak, of ${peak.toFixed(0)} at the peak (${((100 * over) / peak).toFixed(0)} %).
-- A list as it grows: ${grow(scaling.lists)} tickets.
-- Representations of one residence: ${grow(scaling.entities)}.
-- ${Math.round(samples.length / 6)} minutes of all workloads together: ${requests} requests, ${bad} of them failed; ${samples[0]?.toFixed(0)} MB after ten seconds, ${samples.at(-1)?.toFixed(0)} MB at the end.`;
-}
-
-function cpuOf(contenders: Bursts[string]) {
-  return (name: string) => contenders[name] && summarize(contenders[name].map(({ cpuUs }) => cpuUs));
-}
-
-/** Burst by burst. */
-function ratioTo(contenders: Bursts[string], whole: string) {
-  const of = (name: string, round: number) => contenders[name]?.[round]?.cpuUs ?? Number.NaN;
-  return (name: string) =>
-    contenders[name] && summarize(contenders[name].map(({ cpuUs }, round) => cpuUs / of(whole, round)));
-}
-
-function spread(summary: Summary | undefined, digits: number): string {
-  if (!summary) return '–';
-  const { median, least, most } = summary;
-  return `${median.toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
-}
-
-function rounded({ median, least, most }: Summary): Summary {
-  const round = (value: number) => Number(value.toPrecision(4));
-  return { median: round(median), least: round(least), most: round(most) };
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [head, head.map(() => '---'), ...rows];
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

@@ -7,7 +7,6 @@ import {
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
-import { ApolloServerPluginInlineTrace } from '@apollo/server/plugin/inlineTrace';
 import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache';
 import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
 import type { FastifyInstance } from 'fastify';
@@ -17,6 +16,7 @@ import { createCommandApi } from './command-api/client.ts';
 import type { Config } from './config.ts';
 import { type Context, createContext } from './graphql/context.ts';
 import { createErrorFormat } from './graphql/errors.ts';
+import { inlineTrace } from './graphql/inline-trace.ts';
 import { LIMITS, limitOperations, refuseNulls } from './graphql/limits.ts';
 import { createSchema } from './graphql/schema.ts';
 import { graphqlOverHttp } from './http/graphql-over-http.ts';
@@ -51,6 +51,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const commandApi = createCommandApi(config, memory);
   const metrics = createMetrics(commandApi, memory);
   const errors = createErrorFormat(logger);
+  // Send field timings only to a router that has sent the secret.
   const mayTrace = config.routerSecrets.length > 0;
   const startOperation: ApolloFastifyContextFunction<Context> = async ({ id, headers, operationMemory }, reply) => {
     const isTraced = mayTrace && headers['apollo-federation-include-trace'] === 'ftv1';
@@ -75,6 +76,8 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     executionOptions: { maxCoercionErrors: LIMITS.variableErrors },
     stopOnTerminationSignals: false,
     logger,
+    // Without Apollo's line break, which would copy the text.
+    stringifyResult: (result) => JSON.stringify(result),
     formatError: errors.formatError,
     plugins: [
       errors.plugin,
@@ -83,8 +86,9 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
       { requestDidStart: async () => ({ didResolveOperation: refuseNulls }) },
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),
-      // Send field timings only to a router that has sent the secret.
-      mayTrace ? ApolloServerPluginInlineTrace() : ApolloServerPluginInlineTraceDisabled(),
+      inlineTrace(),
+      // Only the plugin that Apollo Server would add.
+      ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginCacheControlDisabled(),
     ],
   });

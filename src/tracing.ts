@@ -1,28 +1,34 @@
 /**
- * Spans, through OpenTelemetry's API. No span exists until `startTracing` loads an SDK. Attributes never contain data
- * of residents.
+ * Spans. OpenTelemetry is loaded only by `startTracing`; until then there is no span. Attributes never contain data of
+ * residents.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Span, SpanOptions, Tracer } from '@opentelemetry/api';
-import { context, DiagLogLevel, diag, propagation, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { Attributes, Span, SpanKind, Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { SERVICE, VERSION } from './version.ts';
 
 const FLUSH_MS = 2000;
 
-let tracer: Tracer | undefined;
+let loaded: { readonly api: typeof import('@opentelemetry/api'); readonly tracer: Tracer } | undefined;
 
-/** Runs a function in a span, if an SDK is loaded. The parent is the current span, or the span that `headers` name. */
+interface Start {
+  readonly kind: keyof typeof SpanKind;
+  readonly attributes?: Attributes;
+  /** Name the parent. By default, it is the current span. */
+  readonly headers?: IncomingHttpHeaders;
+}
+
+/** Runs a function in a span, if there are spans. */
 export function inSpan<T>(
   name: string,
-  options: SpanOptions,
+  { kind, attributes = {}, headers }: Start,
   run: (span?: Span) => Promise<T>,
-  headers?: IncomingHttpHeaders,
 ): Promise<T> {
-  if (!tracer) return run();
+  if (!loaded) return run();
+  const { context, propagation, ROOT_CONTEXT, SpanKind } = loaded.api;
   const parent = headers ? propagation.extract(ROOT_CONTEXT, headers) : context.active();
-  return tracer.startActiveSpan(name, options, parent, async (span) => {
+  return loaded.tracer.startActiveSpan(name, { kind: SpanKind[kind], attributes }, parent, async (span) => {
     try {
       return await run(span);
     } catch (error) {
@@ -35,14 +41,18 @@ export function inSpan<T>(
   });
 }
 
-export function failSpan(span: Span | undefined, type: string): void {
-  span?.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', type);
+export function activeSpan(): Span | undefined {
+  return loaded?.api.trace.getActiveSpan();
 }
 
-/** Returns the `traceparent` of the current span, or undefined without an SDK. */
+export function failSpan(span: Span | undefined, type: string): void {
+  if (loaded) span?.setStatus({ code: loaded.api.SpanStatusCode.ERROR }).setAttribute('error.type', type);
+}
+
+/** Returns the `traceparent` of the current span. */
 export function currentTraceparent(): string | undefined {
   const carrier: { traceparent?: string } = {};
-  propagation.inject(context.active(), carrier);
+  loaded?.api.propagation.inject(loaded.api.context.active(), carrier);
   return carrier.traceparent;
 }
 
@@ -52,16 +62,17 @@ export function currentTraceparent(): string | undefined {
  */
 export async function startTracing(serviceName: string, logger: Logger): Promise<() => Promise<unknown>> {
   const { startNodeSdk } = await import('@opentelemetry/sdk-node');
+  const api = await import('@opentelemetry/api');
   const sdk = startNodeSdk({
     resourceAttributes: { 'service.name': serviceName, 'service.version': VERSION },
     // Prometheus scrapes metrics, and logs go to standard output.
     metricReaders: [],
     logRecordProcessors: [],
   });
-  tracer = trace.getTracer(SERVICE, VERSION);
+  loaded = { api, tracer: api.trace.getTracer(SERVICE, VERSION) };
   // The SDK's own message may quote the collector's response.
   const fail = () => logger.warn('spans could not be exported');
   const quiet = { error: fail, warn: fail, info: fail, debug: fail, verbose: fail };
-  diag.setLogger(quiet, { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
+  api.diag.setLogger(quiet, { logLevel: api.DiagLogLevel.ERROR, suppressOverrideMessage: true });
   return () => Promise.race([sdk.shutdown().catch(fail), delay(FLUSH_MS)]);
 }

@@ -2,7 +2,7 @@
  * The client of the command API: the path of every command, from an operation to the decoded reply.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Attributes, type Span, SpanKind } from '@opentelemetry/api';
+import type { Attributes, Span } from '@opentelemetry/api';
 import type { Config } from '../config.ts';
 import { waitForEventLoop } from '../event-loop.ts';
 import { BYTES, type Memory, type MemoryAccount } from '../memory.ts';
@@ -65,7 +65,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     operation.addCommand(record);
     // When a write is sent and when it is answered: a read after either must not join an older exchange.
     const detach = () => isWrite && coalescing.detach(record.residenceId);
-    return inSpan(name, { kind: SpanKind.CLIENT }, async (span) => {
+    return inSpan(name, { kind: 'CLIENT' }, async (span) => {
       try {
         if (!operation.memory.reserve(BYTES.command, 'command')) throw unavailable('no memory for the command');
         using _place = await places.enter(operation.signal);

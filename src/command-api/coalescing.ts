@@ -3,7 +3,8 @@
  * cached.
  */
 import { addAbortListener } from 'node:events';
-import { type SpanContext, trace } from '@opentelemetry/api';
+import type { SpanContext } from '@opentelemetry/api';
+import { activeSpan } from '../tracing.ts';
 import { ended } from './errors.ts';
 import type { CommandRecord } from './record.ts';
 
@@ -45,7 +46,7 @@ export function createCoalescing() {
     const controller = new AbortController();
     const lifetime = { endsAt, signal: controller.signal };
     const result = run(lifetime).finally(() => forget(key, exchange));
-    const exchange = { record, result, controller, lifetime, span: trace.getActiveSpan()?.spanContext(), waiting: 0 };
+    const exchange = { record, result, controller, lifetime, span: activeSpan()?.spanContext(), waiting: 0 };
     exchanges.set(key, exchange);
     return exchange;
   }
@@ -63,7 +64,7 @@ export function createCoalescing() {
       if (joined) {
         own.join(joined.record);
         joined.lifetime.endsAt = Math.max(joined.lifetime.endsAt, endsAt);
-        if (joined.span) trace.getActiveSpan()?.addLink({ context: joined.span });
+        if (joined.span) activeSpan()?.addLink({ context: joined.span });
       }
       const exchange = joined ?? start(key, own, endsAt, run);
       exchange.waiting++;

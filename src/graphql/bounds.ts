@@ -58,7 +58,7 @@ function chargeValue(value: unknown, { response, unforeseen }: Context, info: Gr
   function read(entry: unknown, { fields }: Selected): unknown {
     texts += costOfText(entry);
     let changed: Record<string, unknown> | undefined;
-    for (const [name, { count, beneath }] of fields) {
+    fields.forEach(({ count, beneath }, name) => {
       const member = (entry as Record<string, unknown>)[name];
       if (member instanceof Error) {
         changed ??= { ...(entry as object) };
@@ -67,7 +67,7 @@ function chargeValue(value: unknown, { response, unforeseen }: Context, info: Gr
         for (const one of member) texts += count * ((beneath?.cost ?? COSTS.field) + costOfText(one));
       } else if (beneath && member) read(member, beneath);
       else texts += count * costOfText(member);
-    }
+    });
     return changed ?? entry;
   }
 

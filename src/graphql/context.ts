@@ -100,6 +100,7 @@ export function createContext(
     /** Every command of the operation, in order. */
     commands,
     response,
+    isTraced,
     unforeseen: new Unforeseen(),
     /** Whether the caller disconnected before its response. */
     hasCallerLeft: () => callerLeft,

@@ -11,7 +11,7 @@ export const graphqlOverHttp: ApolloServerPlugin = {
     return {
       async willSendResponse({ operation, source, request, response: { http } }) {
         const isMutation = operation?.operation === 'mutation';
-        if (!isMutation && (!source || http.status !== 400)) return;
+        if (!isMutation && !source) return;
         const [type] = /application\/(graphql-response\+)?json/.exec(request.http?.headers.get('accept') ?? '') ?? [];
         // The first JSON type that is named. Apollo would refuse others with 406, even after a mutation has run.
         if (type || isMutation) http.headers.set('content-type', `${type ?? 'application/json'}; charset=utf-8`);

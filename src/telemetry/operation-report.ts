@@ -1,12 +1,11 @@
 import type { ApolloServerPlugin } from '@apollo/server';
-import { trace } from '@opentelemetry/api';
 import type { Level, Logger } from 'pino';
 import { CommandApiError, describeFlaw } from '../command-api/errors.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import type { Config } from '../config.ts';
 import { type Context, shorten } from '../graphql/context.ts';
 import { codeOf } from '../graphql/errors.ts';
-import { failSpan } from '../tracing.ts';
+import { activeSpan, failSpan } from '../tracing.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Limits of a log line, so that it has at most 16 KB. */
@@ -60,7 +59,7 @@ export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }:
             };
             logger[level](line, 'operation');
           }
-          const span = trace.getActiveSpan();
+          const span = activeSpan();
           if (type) span?.updateName(type).setAttribute('graphql.operation.type', type);
           if (name) span?.setAttribute('graphql.operation.name', name);
           if (codes.length > 0) span?.setAttribute('graphql.error.codes', codes);

@@ -30,7 +30,7 @@ const queries = charts.flatMap(({ title, targets = [] }) => targets.map((target)
 const codes = readKeys(ERRORS, 'code');
 /** Returns the first group of each match. */
 const labelsIn = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, label = '']) => label);
-const documented = labelsIn(read('docs/runbook.md') + read('docs/capacity.md'), /^```promql\n([\s\S]+?)\n```$/gm);
+const documented = labelsIn(read('docs/runbook.md') + read('docs/performance.md'), /^```promql\n([\s\S]+?)\n```$/gm);
 const expressions = [
   ...records.map(({ record, labels, expr }) => [`${record} ${labels?.slo ?? ''}`, expr] as const),
   ...alerts.map(({ alert, expr }) => [alert, expr] as const),
