@@ -74,4 +74,5 @@ const server = http.createServer({ keepAliveTimeout: 120_000 }, (request, respon
     else send();
   });
 });
-server.listen(Number(process.env.PORT), '127.0.0.1');
+// Room for contenders that open a connection for each command.
+server.listen({ port: Number(process.env.PORT), host: '127.0.0.1', backlog: 4096 });

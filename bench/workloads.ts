@@ -1,15 +1,17 @@
 /**
  * What is asked, by how many at once. Residence and token are another for each request unless the workload says otherwise.
  */
+import { KINDS, type Kind, MERCURIUS, OURS, YOGA } from './contenders.ts';
 import { create, entities, list, type Operation, one, residence } from './operations.ts';
 
 export interface Workload {
   readonly name: string;
   readonly title: string;
   readonly connections: number;
-  /** Of each of the rounds. */
   readonly burstMs: number;
+  /** Each has a burst of every process of a contender. */
   readonly rounds: number;
+  readonly kinds: readonly Kind[];
   /** One token for all. */
   readonly oneToken?: boolean;
   /** The `n`th request. */
@@ -23,7 +25,7 @@ const entitiesOf10 = (latencyMs: number) => (n: number) =>
   );
 
 // Many short bursts: two processes of the same code then differ by 4 %, with 5 bursts of 1.5 s by 25 %.
-const MANY = { burstMs: 500, rounds: 20 };
+const MANY = { burstMs: 500, rounds: 10, kinds: KINDS };
 
 export const WORKLOADS = {
   list: { name: 'list', title: 'List of 20', ...MANY, connections: 32, ask: (n) => list(residence(20, 0, n)) },
@@ -42,7 +44,9 @@ export const WORKLOADS = {
   slow: {
     name: 'slow',
     title: '100 entities, vendor of 20 ms',
-    burstMs: 3000,
+    // The others need seconds for a request.
+    kinds: [OURS, YOGA, MERCURIUS],
+    burstMs: 2000,
     rounds: 10,
     connections: 64,
     ask: entitiesOf10(20),

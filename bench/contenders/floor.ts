@@ -33,7 +33,9 @@ const server = http.createServer({ keepAliveTimeout: 120_000 }, (request, respon
   request.on('data', (chunk) => chunks.push(chunk));
   request.on('end', async () => {
     const { operationName, variables } = JSON.parse(Buffer.concat(chunks).toString());
-    const data = await operations[operationName]?.(variables, { authorization: request.headers.authorization });
+    const context = { authorization: request.headers.authorization };
+    const data = await operations[operationName]?.(variables, context).catch(() => null);
+    if (data === null) return response.writeHead(502).end();
     const body = Buffer.from(JSON.stringify({ data }));
     response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length });
     response.end(body);
