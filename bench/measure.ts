@@ -1,6 +1,7 @@
 /**
  * One burst of load on a contender, over kept-alive connections as a router has them, and what it cost.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Contender, HEADERS } from './contender.ts';
 import type { Workload } from './workloads.ts';
 
@@ -17,6 +18,7 @@ export interface Burst {
   readonly failed: number;
 }
 
+const SETTLE_MS = 50;
 let requests = 0;
 
 export async function measure(
@@ -25,7 +27,8 @@ export async function measure(
   workload: Workload,
   durationMs: number,
 ): Promise<Burst> {
-  const [before, sentBefore] = [await contender.usage(), await countCommands(upstream)];
+  const sentBefore = await settle(upstream);
+  const before = await contender.usage();
   const { seconds, latencies, failed } = await load(contender, workload, durationMs);
   const [after, sentAfter] = [await contender.usage(), await countCommands(upstream)];
   const answers = latencies.length;
@@ -74,6 +77,13 @@ export function median(values: readonly number[]): number {
 /** Of values in order. */
 export function quantile(sorted: readonly number[], part: number): number {
   return sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN;
+}
+
+/** Waits for the commands of requests that have failed. Returns the number of commands so far. */
+async function settle(upstream: Contender): Promise<number> {
+  const sent = await countCommands(upstream);
+  await delay(SETTLE_MS);
+  return sent === (await countCommands(upstream)) ? sent : settle(upstream);
 }
 
 async function countCommands(upstream: Contender): Promise<number> {
