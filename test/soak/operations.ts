@@ -106,13 +106,19 @@ export function steady(): Promise<Figure[]> {
     const memory: [number, number][] = [];
     const isOver = after(SOAK_SECONDS);
     // Until then, the heap grows to the size that the load needs.
-    const isWarm = after(SOAK_SECONDS / 2);
+    const isWarm = after(Math.min(300, SOAK_SECONDS / 2));
     const watch = () => isWarm() && memory.push([performance.now() / 60_000, readMb(stage.replica.pid, 'VmRSS')]);
     const sending = send(stage, ALL_KINDS, { workers: 10, everyMs: 50, isOver });
     const [tally] = await Promise.all([sending, disturb(stage, TOXICS, 2000, isOver, watch)]);
     const others = tally.countOthers('data', 'UPSTREAM_TIMEOUT', 'UPSTREAM_UNAVAILABLE', 'COMMAND_REJECTED');
+    const resident = memory.map(([, mb]) => mb);
+    const [least, most] = [Math.min(...resident), Math.max(...resident)];
+    const minutes = (memory.at(-1)?.[0] ?? 0) - (memory[0]?.[0] ?? 0);
     return [
       noted('requests', tally.requests),
+      noted('resident memory after warm-up, least', least, ' MB'),
+      noted('resident memory after warm-up, most', most, ' MB'),
+      atMost('its growth over that time', (100 * slope(memory) * minutes) / least, 5, ' %'),
       atMost('answers that are neither data nor a typed error', others, 0),
       atMost('growth of resident memory after warm-up', slope(memory), 1, ' MB/min'),
     ];
