@@ -1,7 +1,6 @@
 /**
  * One burst of load on a contender, over kept-alive connections as a router has them, and what it cost.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Contender, HEADERS } from './contender.ts';
 import type { Workload } from './workloads.ts';
 
@@ -18,7 +17,6 @@ export interface Burst {
   readonly failed: number;
 }
 
-const SETTLE_MS = 50;
 let requests = 0;
 
 export async function measure(
@@ -27,8 +25,7 @@ export async function measure(
   workload: Workload,
   durationMs: number,
 ): Promise<Burst> {
-  const sentBefore = await settle(upstream);
-  const before = await contender.usage();
+  const [before, sentBefore] = [await contender.usage(), await countCommands(upstream)];
   const { seconds, latencies, failed } = await load(contender, workload, durationMs);
   const [after, sentAfter] = [await contender.usage(), await countCommands(upstream)];
   const answers = latencies.length;
@@ -77,13 +74,6 @@ export function median(values: readonly number[]): number {
 /** Of values in order. */
 export function quantile(sorted: readonly number[], part: number): number {
   return sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN;
-}
-
-/** Waits for the commands of requests that have failed. Returns the number of commands so far. */
-async function settle(upstream: Contender): Promise<number> {
-  const sent = await countCommands(upstream);
-  await delay(SETTLE_MS);
-  return sent === (await countCommands(upstream)) ? sent : settle(upstream);
 }
 
 async function countCommands(upstream: Contender): Promise<number> {

@@ -1,11 +1,12 @@
 /**
  * Sends commands with undici, for the fastest contenders. Its README recommends `request` for speed. Its Pool keeps
- * connections alive and opens a connection for each concurrent command, like Node's agent.
+ * connections alive.
  */
 import { Pool } from 'undici';
 import { COMMAND, type Send } from './vendor.ts';
 
-const pool = new Pool(COMMAND.origin);
+// As many as this subgraph has. Without a bound, the command API would run out of files.
+const pool = new Pool(COMMAND.origin, { connections: 256 });
 
 export const send: Send = async (command, authorization) => {
   const { statusCode, body } = await pool.request({
