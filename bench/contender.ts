@@ -13,7 +13,6 @@ export interface Usage {
 }
 
 export interface Contender {
-  readonly name: string;
   readonly url: string;
   usage(): Promise<Usage>;
   stop(): Promise<void>;
@@ -62,7 +61,6 @@ export async function start(
   const url = `http://127.0.0.1:${port}${path}`;
   await answers(url, probe, name, child);
   return {
-    name,
     url,
     async usage() {
       const message = once(child, 'message');

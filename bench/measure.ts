@@ -72,7 +72,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** Of values in order. */
-export function quantile(sorted: readonly number[], part: number): number {
+function quantile(sorted: readonly number[], part: number): number {
   return sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN;
 }
 

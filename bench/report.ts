@@ -4,9 +4,11 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
+import { loadConfig } from '../src/config.ts';
 import { FLOOR, KINDS, type Kind, MERCURIUS, OURS, STOCK, YOGA } from './contenders.ts';
 import { type Burst, median } from './measure.ts';
 import { plot } from './plot.ts';
+import { ENVIRONMENT } from './start.ts';
 import { WORKLOADS } from './workloads.ts';
 
 /** The bursts of each contender in turns, those of its processes one after the other. */
@@ -30,8 +32,9 @@ export interface Results {
 
 const PAGE = new URL('../docs/performance.md', import.meta.url);
 const PICTURE = new URL('../docs/images/performance.svg', import.meta.url);
-// The default bounds of a replica, and the commands that an operation sends at once.
-const [REQUESTS, COMMANDS, AT_ONCE] = [250, 256, 32];
+const { MAX_REQUESTS_IN_FLIGHT, MAX_COMMANDS_IN_FLIGHT } = loadConfig(ENVIRONMENT);
+// The commands that an operation sends at once; see src/command-api/client.ts.
+const AT_ONCE = 32;
 const MARKS = ['<!-- measured: begin -->', '<!-- measured: end -->'] as const;
 
 interface Goal {
@@ -101,7 +104,7 @@ export function writePage(results: Results): void {
     const of = (figure: keyof Burst) => median(bursts.map((burst) => burst[figure]));
     const [cpuUs, commands] = [of('cpuUs'), of('commands')];
     const atHalf = 500_000 / cpuUs;
-    const places = Math.min(REQUESTS / Math.ceil(commands / AT_ONCE), COMMANDS / commands);
+    const places = Math.min(MAX_REQUESTS_IN_FLIGHT / Math.ceil(commands / AT_ONCE), MAX_COMMANDS_IN_FLIGHT / commands);
     const figures = [cpuUs, of('perSecond'), of('p50'), of('p99')].map((value) => value.toFixed(0));
     return [title, ...figures, commands.toFixed(2), atHalf.toFixed(0), `${(places / atHalf).toFixed(2)} s`];
   });

@@ -8,11 +8,15 @@ import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 
 const STARTS = 6;
-const [MAIN, SERVER] = ['main', 'server'].map((name) => new URL(`../src/${name}.ts`, import.meta.url).pathname) as [
-  string,
-  string,
-];
-const ENV = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ALLOW_NO_ROUTER_SECRET: 'true' };
+const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
+const SERVER = new URL('../src/server.ts', import.meta.url).pathname;
+/** The least that a production process needs. */
+export const ENVIRONMENT = {
+  HOST: '127.0.0.1',
+  PORT: '0',
+  COMMAND_API_URL: 'http://127.0.0.1:9',
+  ALLOW_NO_ROUTER_SECRET: 'true',
+};
 
 /** Milliseconds from the start of `node` to the line "ready", the best of six: cold, and with a compile cache, as in the image. */
 export async function measureStart(): Promise<{ readonly cold: number; readonly cached: number }> {
@@ -33,7 +37,7 @@ export async function measureStart(): Promise<{ readonly cold: number; readonly 
 async function timeStart(env: Readonly<Record<string, string>>): Promise<number> {
   const start = performance.now();
   const child = spawn(process.execPath, ['--disable-sigusr1', MAIN], {
-    env: { ...ENV, ...env },
+    env: { ...ENVIRONMENT, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');

@@ -113,14 +113,15 @@ export function steady(): Promise<Figure[]> {
     const others = tally.countOthers('data', 'UPSTREAM_TIMEOUT', 'UPSTREAM_UNAVAILABLE', 'COMMAND_REJECTED');
     const resident = memory.map(([, mb]) => mb);
     const [least, most] = [Math.min(...resident), Math.max(...resident)];
+    const mbPerMinute = slope(memory);
     const minutes = (memory.at(-1)?.[0] ?? 0) - (memory[0]?.[0] ?? 0);
     return [
       noted('requests', tally.requests),
       noted('resident memory after warm-up, least', least, ' MB'),
       noted('resident memory after warm-up, most', most, ' MB'),
-      atMost('its growth over that time', (100 * slope(memory) * minutes) / least, 5, ' %'),
+      atMost('its growth over that time', (100 * mbPerMinute * minutes) / least, 5, ' %'),
       atMost('answers that are neither data nor a typed error', others, 0),
-      atMost('growth of resident memory after warm-up', slope(memory), 1, ' MB/min'),
+      atMost('growth of resident memory after warm-up', mbPerMinute, 1, ' MB/min'),
     ];
   });
 }
