@@ -46,7 +46,7 @@ const GRACE_MS = 1000;
 // During shutdown, a request may still be on its way. A packet that is lost is sent again after 200 ms.
 const LAST_REQUEST_MS = 300;
 // Delay 503: hundreds of connections that retry immediately would keep half of the processor busy.
-const REFUSAL_DELAY_MS = 200;
+const REFUSAL_DELAY_MS = 500;
 // No route has a schema. Fastify would load a validator, which takes a twelfth of the start.
 const refuseSchemas = () => {
   throw new Error('A route has no schema.');

@@ -20,7 +20,8 @@ async function send(
   next: (turn: number) => object,
   pace: { readonly workers: number; readonly everyMs?: number; readonly isOver: () => boolean },
 ) {
-  const agent = new Agent({ keepAlive: true, maxSockets: pace.workers });
+  // By default, Node's agent closes idle connections beyond 256, and opening them again would be most of the load.
+  const agent = new Agent({ keepAlive: true, maxSockets: pace.workers, maxFreeSockets: pace.workers });
   const tally = { requests: 0, slowestMs: 0, counts: new Map<string, number>() };
   const ask = async () => {
     const body = JSON.stringify(next(tally.requests++));
@@ -142,21 +143,35 @@ const list = () => ({
   variables: { r: `r${residence++}` },
 });
 
-/** 1,000 connections: the replica must serve as many requests as before, and refuse the others at once. */
+// A machine with neighbours loses a third of its speed for seconds, so each flood is compared with the peak just before it.
+const PAIRS = 5;
+
+/** 1,000 connections: the replica must serve as many requests as with 50, its peak, and refuse the others. */
 export function overload(): Promise<Figure[]> {
   return withReplica({}, async (stage) => {
     stage.upstream.fail(() => ({ body: { success: true, result: TICKETS } }));
     const run = (workers: number) => send(stage, list, { workers, isOver: after(PHASE_SECONDS) });
-    await run(10);
-    const tallies = [await run(10), await run(25), await run(50)];
-    const peak = Math.max(...tallies.map((tally) => tally.count('data')));
-    const { result: flood, figures } = await withHealthChecks(stage.replica, () => run(1000));
-    const others = [...tallies, flood].map((tally) => tally.countOthers('data', REFUSED));
+    await run(50);
+    const { result: pairs, figures } = await withHealthChecks(stage.replica, async () => {
+      const done: { peak: number; flood: number; refused: number; others: number }[] = [];
+      for (let pair = 0; pair < PAIRS; pair++) {
+        const [peak, flood] = [await run(50), await run(1000)];
+        done.push({
+          peak: peak.count('data'),
+          flood: flood.count('data'),
+          refused: flood.count(REFUSED),
+          others: peak.countOthers('data') + flood.countOthers('data', REFUSED),
+        });
+      }
+      return done;
+    });
+    const remaining = pairs.map(({ peak, flood }) => (100 * flood) / peak).sort((a, b) => a - b);
     return [
-      noted('goodput at its peak', peak / PHASE_SECONDS, '/s'),
-      atLeast('remaining goodput', (100 * flood.count('data')) / peak, 90, ' %'),
-      atLeast(REFUSED, flood.count(REFUSED), 1),
-      atMost('neither data nor such a refusal', Math.max(...others), 0),
+      noted('goodput at its peak', Math.max(...pairs.map(({ peak }) => peak)) / PHASE_SECONDS, '/s'),
+      atLeast('remaining goodput, median', remaining[Math.floor(PAIRS / 2)] ?? 0, 90, ' %'),
+      noted('remaining goodput, least', remaining[0] ?? 0, ' %'),
+      atLeast(REFUSED, Math.min(...pairs.map(({ refused }) => refused)), 1),
+      atMost('neither data nor such a refusal', Math.max(...pairs.map(({ others }) => others)), 0),
       ...figures,
     ];
   });
