@@ -47,16 +47,18 @@ function allowOrigins(app: FastifyInstance): void {
   });
 }
 
-/** The example operations of a folder, each `NAME.graphql` with its variables from `NAME.json`: queries come first. */
-export function readExamples(folder: URL) {
-  const read = (name: string) => readFileSync(new URL(name, folder), 'utf8');
-  const files = readdirSync(folder).sort();
-  const examples = files
-    .filter((name) => name.endsWith('.graphql'))
-    .map((name) => {
+/** The operations of folders below examples/, each `NAME.graphql` with its variables from `NAME.json`: queries come first. */
+export function readExamples(...folders: readonly string[]) {
+  const examples = folders.flatMap((folder) => {
+    const path = new URL(`../examples/${folder}/`, import.meta.url);
+    const read = (name: string) => readFileSync(new URL(name, path), 'utf8');
+    const files = readdirSync(path).sort();
+    const names = files.filter((name) => name.endsWith('.graphql'));
+    return names.map((name) => {
       const values = name.replace('.graphql', '.json');
       return { name, query: read(name), variables: files.includes(values) ? JSON.parse(read(values)) : {} };
     });
+  });
   const writes = ({ query }: Example) => Number(/^mutation\b/m.test(query));
   return examples.sort((one, other) => writes(one) - writes(other));
 }

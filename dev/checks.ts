@@ -21,11 +21,12 @@ interface Results {
   readonly coverageMap: Readonly<Record<string, { readonly s: Readonly<Record<string, number>> }>>;
 }
 
-const { tests } = readOptions({ tests: { type: 'boolean' } });
+const { tests } = readOptions({ tests: { type: 'boolean', help: 'runs the tests too' } });
 const folder = mkdtempSync(join(tmpdir(), 'checks-'));
 const resultsFile = join(folder, 'results.json');
 
 const CHECKS: [what: string, command: string][] = [
+  ['Generated code is up to date, or run: npm run codegen', 'npm run codegen -- --check'],
   ['Types', 'tsc'],
   ['Lint and format', 'biome check --error-on-warnings .'],
   ['Schema, examples and consumers’ operations, by the rules of GraphOS', 'npm run lint:schema'],
@@ -33,7 +34,6 @@ const CHECKS: [what: string, command: string][] = [
     'Breaking changes of the schema, for consumers’ operations too',
     "npm run schema:check -- --operations 'apps/**/*.graphql'",
   ],
-  ['Generated code is up to date', 'npm run codegen -- --check'],
 ];
 const TESTS: [what: string, command: string] = [
   'Tests',

@@ -11,7 +11,10 @@ const DEPLOY = new URL('../deploy/', import.meta.url);
 const RULES = new URL('components/prometheus-rules/rules.yaml', DEPLOY);
 
 // The tool's own command would ignore an unknown argument.
-const { check } = readOptions({ check: { type: 'boolean' }, watch: { type: 'boolean' } });
+const { check } = readOptions({
+  check: { type: 'boolean', help: 'writes nothing, and fails if a file is not as generated' },
+  watch: { type: 'boolean', help: 'again after each change' },
+});
 process.exitCode = (await runCli('').catch(cliError)) ?? 1;
 
 const rules = writeRules();

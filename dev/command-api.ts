@@ -14,9 +14,24 @@ export interface CommandApiOptions {
   readonly store: Store;
   /** The valid access tokens. */
   readonly tokens: ReadonlySet<string>;
-  /** Called for every command, with its body and the status and body of the answer. */
-  readonly onExchange?: (body: string, status: number, answer: string) => void;
+  /** Called for every command, with its body and its answer, if it gets one. */
+  readonly onExchange?: (body: string, answer: Answer | undefined) => void;
 }
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Every command for these residences fails, so that a form can show each error. The first gets no answer. */
+const FAULTS: ReadonlyMap<unknown, Answer | undefined> = new Map([
+  ['rfault-timeout', undefined],
+  ['rfault-unavailable', { status: 503, text: '' }],
+  ['rfault-refused', { status: 200, text: '{"success":false}' }],
+  ['rfault-forbidden', { status: 403, text: '' }],
+  ['rfault-invalid', { status: 200, text: 'This is no JSON.' }],
+]);
+export const FAULTY_RESIDENCES = [...FAULTS.keys()].join(' ');
 
 /** A request that the vendor's page does not allow. */
 class Malformed extends Error {
@@ -45,9 +60,9 @@ const RUNS: Readonly<Record<keyof typeof COMMANDS, (store: Store, param: Param) 
     store.info(String(residence_id), String(maintenance_id)),
   createMaintenanceInfo: (store, param) => ({ maintenance_id: store.create(param as unknown as NewTicket) }),
   deleteMaintenanceInfo: (store, { residence_id, maintenance_id }) =>
-    store.delete(String(residence_id), String(maintenance_id)),
+    store.delete(String(residence_id), [String(maintenance_id)]),
   batchDeleteMaintenanceInfo: (store, { residence_id, maintenances }) =>
-    store.deleteAll(
+    store.delete(
       String(residence_id),
       (maintenances as { maintenance_id: string }[]).map(({ maintenance_id }) => maintenance_id),
     ),
@@ -59,22 +74,28 @@ export function createCommandApi({ store, tokens, onExchange }: CommandApiOption
     const body = await readText(request).catch(() => undefined);
     // The caller disconnected before the end of its request.
     if (body === undefined) return;
-    const { status, text } = answerCommand(request, body, store, tokens);
-    onExchange?.(body, status, text);
-    response.writeHead(status, { 'content-type': 'application/json' });
-    response.end(text);
+    const answer = answerCommand(request, body, store, tokens);
+    onExchange?.(body, answer);
+    if (answer) response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.text);
   };
 }
 
-/** Returns the status and body of the answer to a request with this body. */
-export function answerCommand(request: IncomingMessage, body: string, store: Store, tokens: ReadonlySet<string>) {
+/** Returns the answer to a request with this body, or undefined if it gets none. */
+export function answerCommand(
+  request: IncomingMessage,
+  body: string,
+  store: Store,
+  tokens: ReadonlySet<string>,
+): Answer | undefined {
   const answer = (status: number, content: object) => ({
     status,
     text: JSON.stringify({ timestamp: Date.now(), ...content }),
   });
   try {
     checkEnvelope(request, tokens);
-    return answer(200, { success: true, result: run(body, store) });
+    const { method, param } = readCommand(body);
+    if (FAULTS.has(param.residence_id)) return FAULTS.get(param.residence_id);
+    return answer(200, { success: true, result: RUNS[method](store, param) ?? {} });
   } catch (error) {
     if (error instanceof CommandRefused) return answer(200, { success: false, message: error.message });
     if (error instanceof Malformed) return answer(error.status, { success: false, message: error.message });
@@ -91,7 +112,8 @@ function checkEnvelope({ method, url, headers }: IncomingMessage, tokens: Readon
   if (token === undefined || !tokens.has(token)) throw new Malformed(401, 'the access token is not valid');
 }
 
-function run(body: string, store: Store): unknown {
+/** Returns the command of a body, with parameters as the vendor's page has them. */
+function readCommand(body: string) {
   const { command, id, param, ...rest } = parse(body);
   if (Object.keys(rest).length > 0) throw new Malformed(400, `unknown members: ${Object.keys(rest)}`);
   if (!isText(id)) throw new Malformed(400, 'id is not a string');
@@ -100,7 +122,7 @@ function run(body: string, store: Store): unknown {
   const method = methods.find((name) => COMMANDS[name].name === command);
   if (!method) throw new Malformed(400, `no such command: ${command}`);
   checkParam(param, Object.values(COMMANDS[method].parameters));
-  return RUNS[method](store, param) ?? {};
+  return { method, param };
 }
 
 /** Throws unless the parameters are exactly those of the command, in the form in which src/ writes them. */

@@ -3,7 +3,6 @@
  * Only reads, unless `--write` is given. Exits with 1 if the code cannot handle a reply or a test ticket remains, and
  * with 2 if the check is incomplete.
  */
-import { parseArgs } from 'node:util';
 import { makeValidator } from 'envalid';
 import { ConfigError, checked, origin, readVariables, visible } from '../src/config.ts';
 import { describeFailure } from './contract/describe.ts';
@@ -11,6 +10,7 @@ import { createSend, type Send } from './contract/exchange.ts';
 import { createFindings, type Findings } from './contract/findings.ts';
 import { checkMembers, checkReads, type ListRead, readList } from './contract/reads.ts';
 import { checkWrites } from './contract/writes.ts';
+import { readOptions } from './options.ts';
 
 const token = checked(visible, 'must be visible ASCII without spaces: the token alone');
 
@@ -28,7 +28,9 @@ try {
 }
 
 async function main(): Promise<number> {
-  const write = readWrite();
+  const { write } = readOptions({
+    write: { type: 'boolean', default: false, help: 'creates, reads and deletes two tickets too' },
+  });
   const env = readEnvironment();
   const send = createSend(env.COMMAND_API_URL, env.COMMAND_API_TOKEN);
   const residenceId = env.COMMAND_API_RESIDENCE_ID;
@@ -57,14 +59,6 @@ async function main(): Promise<number> {
   }
   if (findings.broken.length > 0 || findings.leftovers.length > 0) return 1;
   return findings.unanswered.length > 0 || interrupted.aborted ? 2 : 0;
-}
-
-function readWrite(): boolean {
-  try {
-    return parseArgs({ options: { write: { type: 'boolean', default: false } } }).values.write;
-  } catch {
-    throw new CannotCheck('The only argument is --write: npm run contract -- --write');
-  }
 }
 
 /** Throws a `ConfigError` that names every fault at once. */

@@ -10,7 +10,9 @@ import { MORE_RESIDENCES, startCommandApi } from './subgraph.ts';
 const DEFAULT_PORT = '5001';
 
 try {
-  const { port } = readOptions({ port: { type: 'string', default: DEFAULT_PORT } });
+  const { port } = readOptions({
+    port: { type: 'string', default: DEFAULT_PORT, value: 'NUMBER', help: `the port, by default ${DEFAULT_PORT}` },
+  });
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     throw new Error('--port must be a whole number from 0 to 65535.');
   const { url } = await startCommandApi(Number(port));

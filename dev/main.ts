@@ -9,7 +9,7 @@ import { describeAsking, localize, MORE_RESIDENCES, startSubgraph } from './subg
 
 const PAGE = {
   paths: ['/graphql'],
-  examples: readExamples(new URL('../examples/', import.meta.url)),
+  examples: readExamples('.', 'emulator'),
   headers: { authorization: `Bearer ${EXAMPLE.token}` },
 };
 

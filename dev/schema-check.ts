@@ -5,7 +5,8 @@
  * `-- --accept` makes the current schema the baseline. Run this after the tag of a release exists: until then, the declared
  * changes are changes since the release before.
  *
- * `-- --operations <glob>` also checks the operations that consumers registered, and prints which app breaks, and why.
+ * `-- --operations GLOB` checks the operations that consumers registered: prints which app breaks, and why.
+ * `--subgraph NAME=FILE` (or URL) puts the schema of another team's subgraph into the supergraph of these operations.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { type GraphQLSchema, parse, print } from 'graphql';
 import { readOptions } from './options.ts';
 import { type Change, compareSchemas } from './schema-changes.ts';
 import { composeApi, findInvalid, findUsers, readOperations } from './schema-operations.ts';
+import { readSubgraph } from './supergraph/read-subgraph.ts';
 
 const SCHEMA = 'schema/maintenance.graphql';
 const BASELINE = 'schema/baseline/maintenance.graphql';
@@ -23,12 +25,17 @@ const SUPERGRAPH = 'supergraph/supergraph.yaml';
 const read = (file: string) => readFileSync(file, 'utf8');
 
 try {
-  const { accept: isAccepted, operations } = readOptions({
-    accept: { type: 'boolean' },
-    operations: { type: 'string', multiple: true, default: [] },
+  const {
+    accept: isAccepted,
+    operations = [],
+    subgraph = [],
+  } = readOptions({
+    operations: { type: 'string', multiple: true, value: 'GLOB', help: 'checks the operations of apps; repeatable' },
+    subgraph: { type: 'string', multiple: true, value: 'NAME=FILE|URL', help: 'adds a subgraph to their supergraph' },
+    accept: { type: 'boolean', help: 'makes the schema the baseline, after a release' },
   });
   if (isAccepted) accept();
-  else process.exitCode = (await check(operations)) ? 0 : 1;
+  else process.exitCode = (await check(operations, subgraph)) ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
@@ -40,18 +47,16 @@ function accept(): void {
   console.log(`${BASELINE} is the schema as it is; no breaking change is declared any more.`);
 }
 
-/** Prints the changes and the operations that they break. Resolves to true if CI may pass. */
-async function check(patterns: string[]): Promise<boolean> {
+/** Prints the changes, or the operations and the changes that affect them. Resolves to true if CI may pass. */
+async function check(patterns: readonly string[], subgraphs: readonly string[]): Promise<boolean> {
+  if (subgraphs.length > 0 && patterns.length === 0) throw new Error('--subgraph needs --operations.');
   const { name, sdl } = readRelease() ?? { name: BASELINE, sdl: read(BASELINE) };
   const declared = new Map(Object.entries(JSON.parse(read(DECLARED)) as Record<string, string>));
   const changes = await compareSchemas(sdl, read(SCHEMA));
-
-  console.log(`Compared with ${name}: ${changes.length === 0 ? 'nothing' : changes.length} changed.`);
-  for (const { level, message } of changes) {
-    const reason = level === 'breaking' ? declared.get(message) : undefined;
-    // Descriptions can be long, old and new.
-    const text = level === 'safe' ? shorten(message) : message;
-    console.log(`  ${level.padEnd(9)}  ${text}${reason === undefined ? '' : ` (declared: ${reason})`}`);
+  const areValid = patterns.length === 0 || (await checkOperations(patterns, subgraphs, name, sdl, changes));
+  if (patterns.length === 0) {
+    console.log(`Compared with ${name}: ${changes.length === 0 ? 'nothing' : changes.length} changed.`);
+    for (const change of changes) console.log(describe(change, declared));
   }
   const breaking = changes.filter(({ level }) => level === 'breaking').map(({ message }) => message);
   for (const message of declared.keys()) {
@@ -63,8 +68,14 @@ async function check(patterns: string[]): Promise<boolean> {
     const entries = JSON.stringify(reasons, null, 2);
     console.error(`Breaking, and not declared. Undo each change, or give its reason in ${DECLARED}:\n${entries}`);
   }
-  const areValid = patterns.length === 0 || checkOperations(patterns, sdl, changes);
   return undeclared.length === 0 && areValid;
+}
+
+function describe({ level, message }: Change, declared: ReadonlyMap<string, string>): string {
+  const reason = level === 'breaking' ? declared.get(message) : undefined;
+  // Descriptions can be long, old and new.
+  const text = level === 'safe' ? shorten(message) : message;
+  return `  ${level.padEnd(9)}  ${text}${reason === undefined ? '' : ` (declared: ${reason})`}`;
 }
 
 function shorten(text: string): string {
@@ -72,24 +83,34 @@ function shorten(text: string): string {
   return line.length < text.length || line.length > 150 ? `${line.slice(0, 150)} …` : text;
 }
 
-/** Prints which operations use a breaking change, and which are not valid. Returns whether all are valid. */
-function checkOperations(patterns: string[], released: string, changes: Change[]): boolean {
+/** Prints which operations are not valid, and the breaking changes that affect some. Returns whether all are valid. */
+async function checkOperations(
+  patterns: readonly string[],
+  subgraphs: readonly string[],
+  release: string,
+  released: string,
+  changes: readonly Change[],
+): Promise<boolean> {
   const operations = readOperations(patterns);
-  const after = composeApi(SUPERGRAPH, SCHEMA, read(SCHEMA));
+  const others = await Promise.all(subgraphs.map(readSubgraph));
+  const after = composeApi(SUPERGRAPH, SCHEMA, read(SCHEMA), others);
   let before: GraphQLSchema | undefined;
   try {
-    before = composeApi(SUPERGRAPH, SCHEMA, released);
+    before = composeApi(SUPERGRAPH, SCHEMA, released, others);
   } catch {
     // Not a fault, or no change could repair the composition, for example after a change of another subgraph.
-    console.log('The released schema does not compose: every operation counts as valid before.');
   }
   const invalid = findInvalid(operations, before, after);
-  console.log(`Operations: ${operations.length} checked, ${invalid.length} not valid.`);
-  for (const { level, message, path } of changes) {
-    const users = level === 'breaking' && path ? findUsers(operations, before ?? after, path) : [];
-    if (users.length > 0) console.log([`  Affected by: ${message}`, ...users].join('\n    '));
-  }
+  console.log(`${operations.length} operations checked, ${invalid.length} not valid.`);
   if (invalid.length > 0) console.error(invalid.join('\n'));
+  if (!before) console.log(`With the schema of ${release}, the supergraph does not compose.`);
+  const affected = changes.flatMap(({ level, message, path }) => {
+    const users = level === 'breaking' && path ? findUsers(operations, before ?? after, path) : [];
+    return users.length > 0 ? [[`  Affected by: ${message}`, ...users].join('\n    ')] : [];
+  });
+  const harmless = changes.length - affected.length;
+  console.log(`Changes since ${release}: ${changes.length}; ${harmless} of them break no operation.`);
+  for (const lines of affected) console.log(lines);
   return invalid.length === 0;
 }
 

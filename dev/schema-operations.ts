@@ -75,15 +75,24 @@ function parseFile(file: string): DocumentNode {
 const locate = ({ source, locations, message }: GraphQLError) => `${source?.name}:${locations?.[0]?.line}: ${message}`;
 
 /**
- * Returns the API schema of the subgraphs in Rover's file `config`, with `sdl` as the content of the file `schema`. Throws
- * the composer's messages.
+ * Returns the API schema of the subgraphs in Rover's file `config`, with `sdl` as the content of the file `schema`, and of
+ * `others`, which replace subgraphs of the same name. Throws the composer's messages.
  */
-export function composeApi(config: string, schema: string, sdl: string): GraphQLSchema {
+export function composeApi(
+  config: string,
+  schema: string,
+  sdl: string,
+  others: readonly { readonly name: string; readonly sdl: string }[] = [],
+): GraphQLSchema {
   const { subgraphs } = parseYaml(read(config)) as { subgraphs: Record<string, { schema: { file: string } }> };
-  const services = Object.entries(subgraphs).map(([name, subgraph]) => {
-    const file = join(dirname(config), subgraph.schema.file);
-    return { name, typeDefs: parse(file === schema ? sdl : read(file)) };
-  });
+  const texts = new Map(
+    Object.entries(subgraphs).map(([name, subgraph]) => {
+      const file = join(dirname(config), subgraph.schema.file);
+      return [name, file === schema ? sdl : read(file)];
+    }),
+  );
+  for (const { name, sdl } of others) texts.set(name, sdl);
+  const services = Array.from(texts, ([name, text]) => ({ name, typeDefs: parse(text) }));
   const { publicDocumentNode, errors } = composeServices(services);
   if (errors)
     throw new Error(`The supergraph does not compose:\n${errors.map((one) => `  ${one.message}`).join('\n')}`);

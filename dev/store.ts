@@ -28,8 +28,6 @@ export interface NewTicket {
 /** The residences and their tickets, in memory. */
 export class Store {
   readonly residences: Map<string, Ticket[]>;
-  /** Tickets that were deleted. Deleting one again succeeds, so that the examples can be repeated. */
-  readonly deleted = new Set<string>();
 
   constructor(residences: Map<string, Ticket[]>) {
     this.residences = residences;
@@ -61,14 +59,8 @@ export class Store {
     return maintenance_id;
   }
 
-  delete(residenceId: string, maintenanceId: string): void {
-    if (!this.deleted.has(maintenanceId)) this.info(residenceId, maintenanceId);
-    this.deleteAll(residenceId, [maintenanceId]);
-  }
-
-  deleteAll(residenceId: string, maintenanceIds: string[]): void {
-    for (const { maintenance_id } of this.list(residenceId))
-      if (maintenanceIds.includes(maintenance_id)) this.deleted.add(maintenance_id);
+  /** Deleting what is gone, or never was, succeeds: nobody knows what the vendor answers. */
+  delete(residenceId: string, maintenanceIds: readonly string[]): void {
     const left = this.list(residenceId).filter(({ maintenance_id }) => !maintenanceIds.includes(maintenance_id));
     this.residences.set(residenceId, left);
   }

@@ -6,7 +6,7 @@ import pretty from 'pino-pretty';
 import { loadConfig } from '../src/config.ts';
 import { createServer } from '../src/server.ts';
 import { createLogger } from '../src/telemetry/log.ts';
-import { createCommandApi, serve } from './command-api.ts';
+import { type Answer, createCommandApi, FAULTY_RESIDENCES, serve } from './command-api.ts';
 import { EXAMPLE, FLATS, seed } from './seed.ts';
 import { listCommands, showCommands } from './show-commands.ts';
 import { Store } from './store.ts';
@@ -67,9 +67,12 @@ export function startCommandApi(port = 0) {
 }
 
 /** Lists the residences of the emulator, for the terminal. */
-export const MORE_RESIDENCES = FLATS.map(({ id, tickets }) => `${id} (${tickets})`).join(`\n${' '.repeat(25)}`);
+export const MORE_RESIDENCES = [
+  ...FLATS.map(({ id, tickets }) => `${id} (${tickets})`),
+  `fail: ${FAULTY_RESIDENCES}`,
+].join(`\n${' '.repeat(25)}`);
 
-function showExchange(body: string, status: number, answer: string): void {
-  const shown = answer.length > 1000 ? `${answer.slice(0, 1000)}…` : answer;
-  console.log(`command API  > ${body}\ncommand API  < ${status} ${shown}`);
+function showExchange(body: string, { status, text }: Partial<Answer> = {}): void {
+  const shown = text && text.length > 1000 ? `${text.slice(0, 1000)}…` : text;
+  console.log(`command API  > ${body}\ncommand API  < ${status ?? 'no answer'} ${shown ?? ''}`);
 }

@@ -1,7 +1,7 @@
 /**
  * `npm run supergraph`: the emulated command API, the subgraph, a neighbor that owns `Residence`, and a gateway before
  * both, in one process. `-- --router NAME` starts a real router in place of the gateway; `-- --subgraph NAME=URL` composes a
- * running subgraph of another team in. The gateway or router listens on PORT; the subgraph and the neighbor listen on the
+ * running subgraph of another team in; `residences=URL` replaces the neighbor. The gateway or router listens on PORT; the subgraph and the neighbor listen on the
  * next two ports.
  */
 import { readFileSync } from 'node:fs';
@@ -10,16 +10,17 @@ import { readExamples, serveBrowsers } from './browser.ts';
 import { readOptions } from './options.ts';
 import { EXAMPLE } from './seed.ts';
 import { describeAsking, localize, startSubgraph } from './subgraph.ts';
-import { CannotStart, GRAPHQL_PATHS, readSubgraph, startGateway } from './supergraph/gateway.ts';
+import { GRAPHQL_PATHS, type Subgraph, startGateway } from './supergraph/gateway.ts';
 import type { Running } from './supergraph/host.ts';
 import { RESIDENCES_SDL, startNeighbour } from './supergraph/neighbour.ts';
+import { CannotStart, readSubgraph } from './supergraph/read-subgraph.ts';
 import { ROUTERS, type RouterName, startRouter } from './supergraph/routers.ts';
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 
 const PAGE = {
   paths: GRAPHQL_PATHS,
-  examples: ['../examples/supergraph/', '../examples/'].flatMap((path) => readExamples(new URL(path, import.meta.url))),
+  examples: readExamples('supergraph', '.', 'emulator'),
   headers: { authorization: `Bearer ${EXAMPLE.token}` },
 };
 const PORT = Number(process.env.PORT || 4000);
@@ -36,16 +37,18 @@ try {
   }, subgraph.logger);
   // A terminal that closes must not leave a router running.
   process.once('SIGHUP', () => process.exit(1));
-  const neighbour = await startNeighbour({ host, port: Number(portAfter(2)) });
-  running.push(neighbour);
+  if (!others.some(({ name }) => name === 'residences')) {
+    const neighbour = await startNeighbour({ host, port: Number(portAfter(2)) });
+    running.push(neighbour);
+    others.unshift({ name: 'residences', url: `${neighbour.url}/graphql`, sdl: RESIDENCES_SDL });
+  }
   const maintenance = {
     name: 'maintenance',
     url: `${subgraph.url}/graphql`,
     sdl: read('../schema/maintenance.graphql'),
     headers: { 'router-authorization': ROUTER_SECRET },
   };
-  const residences = { name: 'residences', url: `${neighbour.url}/graphql`, sdl: RESIDENCES_SDL };
-  const subgraphs = [maintenance, residences, ...others];
+  const subgraphs = [maintenance, ...others];
   const gateway = router
     ? await startRouter(router, { subgraphs, secret: ROUTER_SECRET, host, port: PORT, onEnd: exitWithRouter })
     : await startGateway(subgraphs, { host, port: PORT, extend: (app) => serveBrowsers(app, PAGE) });
@@ -59,7 +62,7 @@ try {
   console.log(`
   ${(router ? ROUTERS[router].name : 'Supergraph, Sandbox').padEnd(22)} ${url}
   Subgraph maintenance   ${localize(maintenance.url)}, with Router-Authorization: ${ROUTER_SECRET}
-  Subgraph residences    ${localize(residences.url)}${others.map(({ name, url }) => `\n  Subgraph ${name.padEnd(13)} ${url}`).join('')}
+${others.map(({ name, url }) => `  Subgraph ${name.padEnd(13)} ${localize(url)}`).join('\n')}
   Command API emulator   ${subgraph.commandApiUrl}
 ${describeAsking(url, operation)}
 `);
@@ -70,11 +73,15 @@ ${describeAsking(url, operation)}
 
 /** Reads the command line: a router, if any, and the subgraphs of other teams. */
 async function readArguments() {
-  const options = { router: { type: 'string' }, subgraph: { type: 'string', multiple: true } } as const;
-  const { router, subgraph = [] } = readOptions(options);
+  const { router, subgraph = [] } = readOptions({
+    router: { type: 'string', value: 'NAME', help: `a real router: ${Object.keys(ROUTERS).join(', ')}` },
+    subgraph: { type: 'string', multiple: true, value: 'NAME=URL', help: 'a running subgraph; repeatable' },
+  });
   if (router !== undefined && !Object.hasOwn(ROUTERS, router))
     throw new CannotStart(`There is no router "${router}". Choose one of ${Object.keys(ROUTERS).join(', ')}.`);
-  return { router: router as RouterName | undefined, others: await Promise.all(subgraph.map(readSubgraph)) };
+  const read = await Promise.all(subgraph.map(readSubgraph));
+  const others: Subgraph[] = read.map(({ name, from, sdl }) => ({ name, url: from, sdl }));
+  return { router: router as RouterName | undefined, others };
 }
 
 function exitWithRouter(output: string): void {

@@ -1,5 +1,5 @@
 /**
- * Reads and checks the environment. No other file in src/ reads process.env. README.md lists the variables.
+ * Reads and checks the environment. No other file in src/ reads process.env. docs/configuration.md lists the variables.
  */
 import { cleanEnv, EnvError, makeValidator, str } from 'envalid';
 import { SERVICE } from './version.ts';

@@ -14,6 +14,7 @@ import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
 import { type GraphQLError, parse } from 'graphql';
 import { showCommands } from '../show-commands.ts';
 import { type Listening, type Running, serveApollo } from './host.ts';
+import { CannotStart } from './read-subgraph.ts';
 
 export interface Subgraph {
   readonly name: string;
@@ -25,9 +26,6 @@ export interface Subgraph {
   /** How long it may take, in milliseconds; 12 seconds by default, as in supergraph/. */
   readonly timeoutMs?: number;
 }
-
-/** Why the supergraph cannot start. The message is for the person who started it. */
-export class CannotStart extends Error {}
 
 /** The state of one operation. */
 interface Context {
@@ -99,22 +97,6 @@ function compose(subgraphs: readonly Subgraph[]): ReturnType<typeof composeServi
   } catch (error) {
     return { errors: [error as GraphQLError] };
   }
-}
-
-/** Reads the schema of a running subgraph, given as `NAME=URL`. Throws a `CannotStart` where that is not possible. */
-export async function readSubgraph(argument: string): Promise<Subgraph> {
-  const [, name, url] = /^([\w-]+)=(https?:\/\/.+)$/.exec(argument) ?? [];
-  if (!name || !url) throw new CannotStart(`--subgraph must be NAME=URL, not "${argument}".`);
-  const headers = { 'content-type': 'application/json' };
-  const body = '{"query":"{ _service { sdl } }"}';
-  try {
-    const response = await fetch(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(5000) });
-    const { data } = (await response.json()) as { data?: { _service?: { sdl?: string } } };
-    if (data?._service?.sdl) return { name, url, sdl: data._service.sdl };
-  } catch {
-    // Explained below.
-  }
-  throw new CannotStart(`The subgraph "${name}" does not answer { _service { sdl } } at ${url}.`);
 }
 
 function createSource(url: string, { headers: own, timeoutMs = 12_000 }: Partial<Subgraph>) {

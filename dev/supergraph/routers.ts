@@ -10,7 +10,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { freePort } from '../command-api.ts';
-import { CannotStart, composeSupergraph, type Subgraph } from './gateway.ts';
+import { composeSupergraph, type Subgraph } from './gateway.ts';
+import { CannotStart } from './read-subgraph.ts';
 
 const KILL_AFTER_MS = 2000;
 const ANSWER_TIMEOUT_MS = 1000;

@@ -2,6 +2,7 @@
  * Checks arguments and representations before a command is sent. A `PublicError` lists every fault of a field's arguments.
  */
 import {
+  isMoment,
   isUsableId,
   type ListArguments,
   type MaintenanceKey,
@@ -13,6 +14,8 @@ import { SIZES } from './limits.ts';
 
 const MALFORMED_ID =
   'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters';
+
+const RFC_3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i;
 
 function check(faults: Faults): void {
   if (Object.values(faults).some(Boolean)) throw badUserInput(faults);
@@ -54,15 +57,19 @@ export function checkListArguments({
   });
 }
 
+/** Returns the input with its times in UTC. */
 export function checkNewMaintenance(input: NewMaintenance): NewMaintenance {
-  const { residenceId, startTime, finishTime, description, contact } = input;
+  const { residenceId, description, contact } = input;
+  const [start, finish] = [toUtc(input.startTime), toUtc(input.finishTime)];
   const filenames = input.pictureFilenames ?? [];
   const most = SIZES['CreateMaintenanceInput.pictureFilenames'];
   const tooMany = faultOfLength(filenames, most.entries);
+  // Times in UTC compare as texts.
+  const isLater = !start.time || !finish.time || finish.time > start.time;
   const faults: Record<string, string | undefined> = {
     'input.residenceId': faultOfId(residenceId),
-    // Both times are UTC in the same format, so they compare as texts.
-    'input.finishTime': finishTime > startTime ? undefined : 'must be later than input.startTime',
+    'input.startTime': start.fault,
+    'input.finishTime': finish.fault ?? (isLater ? undefined : 'must be later than input.startTime'),
     'input.description': faultOfText(description, SIZES['CreateMaintenanceInput.description'].characters),
     'input.contact': faultOfText(contact, SIZES['CreateMaintenanceInput.contact'].characters),
     'input.pictureFilenames': tooMany,
@@ -70,7 +77,16 @@ export function checkNewMaintenance(input: NewMaintenance): NewMaintenance {
   for (const [index, filename] of tooMany ? [] : filenames.entries())
     faults[`input.pictureFilenames[${index}]`] = faultOfText(filename, most.characters);
   check(faults);
-  return input;
+  return { ...input, startTime: String(start.time), finishTime: String(finish.time) };
+}
+
+/** Returns the moment in UTC without fractions of a second, or the fault of a text that is none. */
+function toUtc(text: string): { time?: string; fault?: string } {
+  const [, date, clock] = RFC_3339.exec(text) ?? [];
+  if (date && !isMoment(`${date}T00:00:00Z`)) return { fault: 'is not a day of the calendar' };
+  const time = isMoment(`${date}T${clock}Z`) ? `${new Date(text.toUpperCase()).toISOString().slice(0, 19)}Z` : '';
+  // An offset can move a moment beyond the years 0000 to 9999.
+  return isMoment(time) ? { time } : { fault: 'must be RFC 3339 with an offset, like 2024-01-16T13:32:45Z' };
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * The limits of one request. Routers stay within them: they merge up to a hundred `_entities` under aliases.
- * docs/for-platform-teams.md has the exceptions.
+ * docs/federation.md has the exceptions.
  */
 import type { BaseContext, GraphQLRequestContext } from '@apollo/server';
 import { ApolloServerErrorCode } from '@apollo/server/errors';

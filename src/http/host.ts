@@ -64,6 +64,7 @@ const SCRAPERS = 50;
 const PARSER_STATUSES: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 // The sender has reset or ended the connection.
 const SENDER_LEFT = ['ECONNRESET', 'HPE_INVALID_EOF_STATE'];
+const NO_CONTENT_TYPE = 'The header Content-Type is missing. Send application/json.';
 const REFUSAL_HEADERS =
   'content-type: application/json; charset=utf-8\r\ncache-control: no-store\r\nconnection: close\r\n';
 
@@ -121,10 +122,15 @@ export async function startHost<T extends BaseContext>(
   }
 
   /** Answers errors outside of Apollo Server as JSON in the shape of GraphQL errors. */
-  async function sendError(error: FastifyError, _: unknown, reply: FastifyReply): Promise<FastifyReply> {
+  async function sendError(
+    error: FastifyError,
+    { headers }: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
     // Node reports an invalid Host header or path with this code and without a status.
     const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
     if (status === 503) return refuseOverload(reply);
+    if (status === 415 && !headers['content-type']) return sendHttpError(reply, status, undefined, NO_CONTENT_TYPE);
     if (status < 500) return sendHttpError(reply, status);
     const { message, extensions } = maskError(error, logger);
     return reply.code(status).send({ errors: [{ message, extensions }] });
@@ -221,7 +227,9 @@ export async function startHost<T extends BaseContext>(
   metricsApp.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.write()));
   if (config.METRICS_PORT !== undefined) {
     metricsApp.server.maxConnections = SCRAPERS;
-    await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT });
+    await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT }).catch((error) => {
+      throw Object.assign(error, { variable: 'METRICS_PORT' });
+    });
   }
   await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
 

@@ -43,9 +43,14 @@ function exit(code: number, logger: Logger): void {
 export function explainStartFailure(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error instanceof ConfigError) return error.message;
-  const { code, syscall, port } = error as NodeJS.ErrnoException & { port?: number };
+  const {
+    code,
+    syscall,
+    port,
+    variable = 'PORT',
+  } = error as NodeJS.ErrnoException & { port?: number; variable?: string };
   if (String(code).startsWith('ERR_PARSE_ARGS')) return error.message;
-  if (code === 'EADDRINUSE') return `Port ${port} is in use. Set PORT or METRICS_PORT to a free port.`;
+  if (code === 'EADDRINUSE') return `Port ${port} is in use. Set ${variable} to a free port.`;
   const cannotListen = syscall === 'listen' || syscall === 'getaddrinfo';
   return cannotListen ? `Cannot listen: ${error.message}. Check HOST and PORT.` : undefined;
 }

@@ -24,7 +24,7 @@ const HEALTHY_MS = 75_000;
 /** Longer than each `fires_within`. */
 const FAULTY_MS = 75_000;
 
-const { plot: isPlotted } = readOptions({ plot: { type: 'boolean' } });
+const { plot: isPlotted } = readOptions({ plot: { type: 'boolean', help: 'draws docs/images/drill.svg' } });
 const missing = missingPrograms();
 if (missing.length > 0) {
   console.log(`Not run: no ${missing.join(', no ')}. Debian has the packages prometheus and prometheus-alertmanager.`);

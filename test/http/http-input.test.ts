@@ -90,6 +90,12 @@ describe('a body', () => {
   });
 });
 
+it('a body without a content type is refused, and told so', async () => {
+  const answers = await sendBody(BODY, 'x: 2');
+  expectRefusal(answers, 415);
+  expect(answers[0]?.body).toContain('The header Content-Type is missing.');
+});
+
 it.each([
   ['a malformed Host', request([POST, 'host: a b', ...CREDENTIALS, JSON_TYPE, CLOSE], BODY), 400],
   ['a head over 16 KB', raw([POST, ...HEADERS, `x: ${'x'.repeat(16_384)}`]), 431],

@@ -58,7 +58,7 @@ describe('the gauges', () => {
     const release = await holdCommand(subgraph);
     expect((await scrape(url)).get(MEMORY)).toBe(16 * `/graphql${JSON.stringify({ query: LIST })}`.length + 4096);
     const others = ['2', '3'].map((id) => ask(LIST.replace(R, id)));
-    await settle(url);
+    await until(async () => (await scrape(url)).get('maintenance_commands_queued') === 2);
     const samples = await scrape(url);
     expect(GAUGES.map((name) => samples.get(name))).toEqual([3, 1, 2]);
     await Promise.all([release(), ...others]);

@@ -11,7 +11,7 @@ import { killAll, run } from '../support/process.ts';
 
 const SCRIPT = 'https://embeddable-sandbox.cdn.apollographql.com/v2/embeddable-sandbox.umd.production.min.js';
 const FRAME = 'https://sandbox.embed.apollographql.com';
-const EXAMPLES = readExamples(new URL('../../examples/', import.meta.url));
+const EXAMPLES = readExamples('.', 'emulator');
 const LIST = readFileSync('examples/list.graphql', 'utf8');
 const VARIABLES = { residenceId: EXAMPLE.residenceId };
 const HEADERS = { authorization: `Bearer ${EXAMPLE.token}` };

@@ -266,12 +266,13 @@ describe('npm start', () => {
 
 const FAULTS = ['PORT must be .+', 'COMMAND_API_URL is missing: .+', 'ROUTER_SECRET is missing: .+'].join('\n  ');
 const NO_HOST = /^Cannot listen: .*x.invalid. Check .+\.\n$/;
-const IN_USE = /^Port \d+ is in use. Set PORT or METRICS_PORT to a free port.\n$/;
+const inUse = (variable: string) => new RegExp(`^Port \\d+ is in use. Set ${variable} to a free port.\n$`);
 it.each<[string, string, (taken: string) => NodeJS.ProcessEnv, RegExp]>([
   ['a faulty environment', 'src/main.ts', () => ({ PORT: 'x' }), new RegExp(`^Invalid environment:\n  ${FAULTS}\n$`)],
   ['an unknown host', 'src/main.ts', () => ({ ...ENV, HOST: 'x.invalid' }), NO_HOST],
-  ['a taken port', 'src/main.ts', (PORT) => ({ ...ENV, PORT }), IN_USE],
-  ['a taken port', 'dev/main.ts', (PORT) => ({ ...ENV, PORT }), IN_USE],
+  ['a taken port', 'src/main.ts', (PORT) => ({ ...ENV, PORT }), inUse('PORT')],
+  ['a taken port', 'dev/main.ts', (PORT) => ({ ...ENV, PORT }), inUse('PORT')],
+  ['a taken port', 'src/main.ts', (METRICS_PORT) => ({ ...ENV, METRICS_PORT }), inUse('METRICS_PORT')],
 ])('%s stops the start of %s with a message and without a stack', async (_, file, env, message) => {
   const { address } = await serve();
   const program = run(file, env(String(address.port)));
@@ -352,9 +353,21 @@ it.each(Object.entries(SCRIPTS))('npm run %s refuses an unknown argument and doe
   for (const argument of ['nosuch', '--nosuch']) {
     const script = runInGroup(`${command} ${argument}`);
     expect(await script.exit).toBeGreaterThan(0);
-    expect(script.output()).toMatch(isOwn ? /^.+\n$/ : /nosuch/);
+    // One sentence, and the options that there are.
+    expect(script.output()).toMatch(
+      isOwn ? /^.*nosuch.*\n(Options:\n( {2}--.+\n)+|There are no options\.\n)?$/ : /nosuch/,
+    );
   }
 });
+
+it.each(['dev', 'emulator', 'supergraph', 'schema:check', 'test:routers', 'contract'])(
+  'npm run %s -- --help prints the options',
+  async (name) => {
+    const script = runInGroup(`${SCRIPTS[name]} --help`);
+    expect(await script.exit).toBe(0);
+    expect(script.output()).toMatch(/^(Options:\n( {2}--.+\n)+|There are.+\n)$/);
+  },
+);
 
 it('npm run dev serves emulator, subgraph and page, prints an example, and ends at Ctrl-C', async () => {
   const dev = run('dev/main.ts', { PORT: '0' });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse } from 'yaml';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { ERRORS, readDocument as read, readKeys, readMetricTable } from '../support/documents.ts';
+import { ERRORS, readDocument as read, readKeys, readMetricTable, readNames, readTable } from '../support/documents.ts';
 import { readFamilies, scrape } from '../support/scrape.ts';
 import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
 
@@ -137,18 +137,21 @@ describe('each expression', () => {
 });
 
 describe('the alert', () => {
-  it.each(alerts)('$alert has a unique name, a severity, a time limit, two sentences and a runbook section', (rule) => {
-    const { alert, expr, labels, annotations } = rule;
-    expect(alerts.filter((other) => other.alert === alert)).toHaveLength(1);
-    expect(labels.severity).toMatch(/^(page|ticket)$/);
-    expect(annotations).toEqual({
-      fires_within: expect.stringMatching(/^\d+m$/),
-      summary: expect.stringMatching(/\.$/),
-      description: expect.stringMatching(/\.$/),
-      runbook_url: `docs/runbook.md#${alert.toLowerCase()}`,
-    });
-    expect(labelsOf(expr)).toEqual(expect.arrayContaining(labelsIn(JSON.stringify(annotations), /\$labels\.(\w+)/g)));
-  });
+  it.each(alerts)(
+    '$alert has a unique name, a severity, a time limit, two sentences and a cause in the runbook',
+    (rule) => {
+      const { alert, expr, labels, annotations } = rule;
+      expect(alerts.filter((other) => other.alert === alert)).toHaveLength(1);
+      expect(labels.severity).toMatch(/^(page|ticket)$/);
+      expect(annotations).toEqual({
+        fires_within: expect.stringMatching(/^\d+m$/),
+        summary: expect.stringMatching(/\.$/),
+        description: expect.stringMatching(/\.$/),
+        runbook_url: expect.stringMatching(/^docs\/runbook\.md#[\w-]+$/),
+      });
+      expect(labelsOf(expr)).toEqual(expect.arrayContaining(labelsIn(JSON.stringify(annotations), /\$labels\.(\w+)/g)));
+    },
+  );
 
   it('fires in a rule test, within its time limit', () => {
     type Test = { promql_expr_test: { exp_samples?: { labels: string; value: number }[] }[] };
@@ -215,18 +218,17 @@ describe('the dashboard', () => {
   });
 });
 
-describe('the runbook', () => {
-  const runbook = read('docs/runbook.md');
-
-  it('has a section for each alert, in the order of the alerts, with its severity and its time limit', () => {
-    const heads = runbook.matchAll(/^#+ (Maintenance\w+)\n\n(Page|Ticket)\. Fires within (\d+) minutes?\. /gm);
-    expect([...heads].map(([, name, severity, minutes]) => [name, severity?.toLowerCase(), `${minutes}m`])).toEqual(
-      alerts.map(({ alert, labels, annotations }) => [alert, labels.severity, annotations.fires_within]),
-    );
-    expect(labelsIn(runbook, /^#+ (Maintenance\w+)$/gm)).toHaveLength(alerts.length);
-  });
-
-  it('has a row for each error code of docs/errors.md', () => {
-    expect(readKeys(runbook, 'code')).toEqual(codes);
-  });
+it('the runbook has a row for each alert, in their order: its severity, its time limit and its cause', () => {
+  const rows = readTable(read('docs/runbook.md'), 'alert');
+  expect(rows.map(([name, ...cells]) => [...readNames(name), ...cells])).toEqual(
+    alerts.map(({ alert, labels, annotations }) => {
+      const [, cause] = String(annotations.runbook_url).split('runbook.md');
+      return [
+        alert,
+        labels.severity,
+        annotations.fires_within?.replace('m', ' min'),
+        expect.stringContaining(`](${cause})`),
+      ];
+    }),
+  );
 });

@@ -1,15 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { ConfigError, loadConfig } from '../../src/config.ts';
-import { README, readNames, readTable } from '../support/documents.ts';
+import { CONFIGURATION, readNames, readTable } from '../support/documents.ts';
 
 const REQUIRED = { COMMAND_API_URL: 'https://api.ecloud.akubela.com', ROUTER_SECRET: 'a-secret-of-the-router' };
 
-const rows = readTable(README, 'variable').map(([name, value]) => [readNames(name)[0], readNames(value)[0]] as const);
+const rows = readTable(CONFIGURATION, 'variable').map(
+  ([name, value]) => [readNames(name)[0], readNames(value)[0]] as const,
+);
 const toValue = (text: string) => (/^\d+$/.test(text) ? Number(text) : text);
 const { NODE_ENV, ...DEFAULTS } = Object.fromEntries(rows.map(([name, text]) => [name, text && toValue(text)]));
 
 describe('the configuration', () => {
-  it('has the defaults of the README, and is for production unless NODE_ENV is development', () => {
+  it('has the documented defaults, and is for production unless NODE_ENV is development', () => {
     const derived = { production: true, routerSecrets: [REQUIRED.ROUTER_SECRET], warnings: [], tracing: false };
     const { ROUTER_SECRET: _, ...others } = REQUIRED;
     const OTEL_SERVICE_NAME = 'maintenance-subgraph';

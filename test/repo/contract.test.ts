@@ -320,7 +320,6 @@ describe('npm run contract exits with 2', () => {
   it.each<[fault: string, args: string[], env: NodeJS.ProcessEnv, output: string]>([
     ['without its variables', [], EMPTY, MISSING],
     ['with invalid variables', [], WRONG, INVALID],
-    ['with an unknown option', ['--wirte'], {}, 'The only argument is --write: npm run contract -- --write'],
   ])('%s, and sends nothing', async (_, args, env, output) => {
     expect(await check(args, env)).toMatchObject({ code: 2, output: `${output}\n`, sent: [] });
   });

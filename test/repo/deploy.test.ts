@@ -16,7 +16,7 @@ import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBu
 import { Service } from 'kubernetes-models/v1/Service';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../src/config.ts';
-import { readDocument as read, README as readme } from '../support/documents.ts';
+import { CONFIGURATION, readDocument as read } from '../support/documents.ts';
 import { ROUTER_SECRET } from '../support/subgraph.ts';
 
 const BASE_MODELS = [Deployment, Service, HorizontalPodAutoscaler, PodDisruptionBudget, NetworkPolicy];
@@ -148,10 +148,10 @@ function testOverlay() {
 }
 
 describe('the configuration', () => {
-  it('consists of unique variables that the README documents and the code accepts', () => {
+  it('consists of unique, documented variables that the code accepts', () => {
     const names = variables.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
-    expect(names.filter((name) => !readme.includes(`| \`${name}\` |`))).toEqual([]);
+    expect(names.filter((name) => !CONFIGURATION.includes(`| \`${name}\` |`))).toEqual([]);
     const given = variables.filter(({ value }) => value);
     expect(given.map(({ name }) => String(config[name]))).toEqual(given.map(({ value }) => value));
   });
@@ -211,7 +211,7 @@ describe('the pods', () => {
   ])('have a %s on %s, with %d s for an answer and %d s until it fails', (probe, path, timeout, seconds) => {
     const { httpGet, periodSeconds, timeoutSeconds = 1, failureThreshold } = container[probe];
     expect(httpGet).toEqual({ path, port: 'graphql' });
-    expect(readme).toContain(`| \`GET ${path}\` |`);
+    expect(CONFIGURATION).toContain(`| \`GET ${path}\` |`);
     expect(timeoutSeconds).toBeGreaterThanOrEqual(timeout);
     expect(periodSeconds * failureThreshold).toBeGreaterThanOrEqual(seconds);
   });

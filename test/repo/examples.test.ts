@@ -7,8 +7,11 @@ import { NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const subgraph = useSubgraph();
-const EXAMPLES = readExamples(new URL('../../examples/', import.meta.url));
-const OF_SUPERGRAPH = readExamples(new URL('../../examples/supergraph/', import.meta.url));
+// Long enough for the commands that are answered, on a busy machine too.
+const impatient = useSubgraph({ ATTEMPT_TIMEOUT_MS: '3000' });
+const EXAMPLES = readExamples('.');
+const OF_SUPERGRAPH = readExamples('supergraph');
+const OF_EMULATOR = readExamples('emulator');
 
 it.each(EXAMPLES)('$name can run twice', async ({ query, variables }) => {
   for (const _ of ['first', 'second']) {
@@ -19,12 +22,23 @@ it.each(EXAMPLES)('$name can run twice', async ({ query, variables }) => {
   }
 });
 
+it.each(OF_EMULATOR)('$name shows each failure of the command API', async ({ query, variables }) => {
+  const { errors } = await impatient.ask(query, { variables });
+  expect(Object.fromEntries(errors.map(({ path, extensions }) => [path?.[0], extensions.code]))).toEqual({
+    timeout: 'UPSTREAM_TIMEOUT',
+    unavailable: 'UPSTREAM_UNAVAILABLE',
+    refused: 'COMMAND_REJECTED',
+    forbidden: 'FORBIDDEN',
+    invalid: 'UPSTREAM_INVALID_RESPONSE',
+  });
+});
+
 it.each(ROOT_FIELDS)('$name has exactly one example', ({ name }) => {
   expect(EXAMPLES.filter(({ query }) => new RegExp(`^  ${name}\\(`, 'm').test(query))).toHaveLength(1);
 });
 
 it('a variable has the same value in all examples, because Sandbox merges them, and no default', () => {
-  const all = [...EXAMPLES, ...OF_SUPERGRAPH];
+  const all = [...EXAMPLES, ...OF_EMULATOR, ...OF_SUPERGRAPH];
   const merged = Object.assign({}, ...all.map(({ variables }) => variables));
   for (const { query, variables } of all) {
     expect(merged).toMatchObject(variables);

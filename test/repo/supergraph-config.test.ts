@@ -108,7 +108,7 @@ describe('extensions of errors', () => {
 });
 
 describe('the documents', () => {
-  const routers = readTable(readDocument('docs/for-platform-teams.md'), 'router');
+  const routers = readTable(readDocument('docs/federation.md'), 'router');
   const versionOf = (name: string) => routers.find(([router]) => router === name)?.[2];
 
   it('have the versions of the routers and registry clients that the tests run', () => {
@@ -116,7 +116,7 @@ describe('the documents', () => {
     const { devDependencies } = JSON.parse(readDocument('package.json'));
     expect(versionOf('Hive Gateway')).toContain(dependencies['@graphql-hive/gateway']);
     expect(versionOf('Grafbase')).toContain(optionalDependencies['@grafbase/cli-x86_64-unknown-linux-musl']);
-    for (const [, , name, version] of readTable(readDocument('docs/publishing.md'), 'registry'))
+    for (const [, , name, version] of readTable(readDocument('docs/federation.md'), 'registry'))
       expect({ ...dependencies, ...devDependencies }).toHaveProperty(readNames(name), version);
   });
 

@@ -1,4 +1,4 @@
-/** The installed packages, the packages that ship, and docs/dependencies.md. */
+/** The installed packages, the packages that ship, and their reasons in docs/decisions.md. */
 import { describe, expect, it } from '@jest/globals';
 import { subset } from 'semver';
 import { readDocument as read, readNames, readTable } from '../support/documents.ts';
@@ -60,27 +60,17 @@ describe('each package that ships', () => {
   });
 });
 
-describe('docs/dependencies.md', () => {
-  const [, ships = '', develops = ''] = read('docs/dependencies.md').split(/^## /m);
+describe('docs/decisions.md', () => {
+  const rows = readTable(read('docs/decisions.md'), 'package').flatMap(([names, reason, license]) =>
+    readNames(names).map((name) => ({ name, reason, license })),
+  );
 
-  /** Returns the names and cells of each row. A name that begins with "/" has the scope of the first name. */
-  const readRows = (section: string) =>
-    readTable(section, 'package').map(([cell, reason, license]) => {
-      const [first = '', ...others] = readNames(cell);
-      const scope = first.split('/')[0];
-      return { names: [first, ...others.map((name) => name.replace(/^\//, `${scope}/`))], reason, license };
-    });
-
-  it.each([
-    ['ships', ships, manifest.dependencies],
-    ['is for development', develops, manifest.devDependencies],
-  ])('has a reason for each package that %s, and no other packages', (_, section, dependencies) => {
-    const rows = readRows(section);
-    expect(rows.flatMap(({ names }) => names).sort()).toEqual(Object.keys(dependencies).sort());
+  it('has a reason for each package that ships, and for no other', () => {
+    expect(rows.map(({ name }) => name).sort()).toEqual(Object.keys(manifest.dependencies).sort());
     expect(rows.filter(({ reason }) => !reason)).toEqual([]);
   });
 
-  it.each(readRows(ships))('has the license of $names', ({ names, license }) => {
-    expect(names.map((name) => packages[`node_modules/${name}`].license)).toEqual(names.map(() => license));
+  it.each(rows)('has the license of $name', ({ name, license }) => {
+    expect(packages[`node_modules/${name}`].license).toBe(license);
   });
 });

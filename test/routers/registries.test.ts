@@ -1,5 +1,5 @@
 /**
- * The commands of docs/publishing.md: a shell runs each line with the registry's own client, before a local server.
+ * The commands of docs/federation.md: a shell runs each line with the registry's own client, before a local server.
  */
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
@@ -39,7 +39,7 @@ const OFFLINE = {
 const HIVE_TARGET = { bySelector: { organizationSlug: 'acme', projectSlug: 'homes', targetSlug: 'prod' } };
 /** The schema as Hive's client sends it. */
 const MINIFIED = stripIgnoredCharacters(print(parse(SDL)));
-const BLOCKS = [...readDocument('docs/publishing.md').matchAll(/(?<=^```sh\n).+?(?=\n```)/gms)].map(String);
+const BLOCKS = [...readDocument('docs/federation.md').matchAll(/(?<=^```sh\n).+?(?=\n```)/gms)].map(String);
 const COMMANDS = BLOCKS.flatMap((block) => block.replaceAll(/\\\n\s*/g, '').split('\n'));
 const { federation_version, subgraphs } = parseYaml(readDocument('supergraph/supergraph.yaml'));
 const SUBGRAPHS: [string, string][] = Object.keys(subgraphs).map((name) => [name, subgraphs[name].routing_url]);
@@ -170,7 +170,7 @@ async function runNamed(name: string, code: number, output = '') {
   expect(await run(line)).toEqual({ code, output: expect.stringContaining(output) });
 }
 
-it('docs/publishing.md has each command of this test once', () => {
+it('docs/federation.md has each command of this test once', () => {
   expect(COMMANDS.map(nameOf).sort()).toEqual([...Object.keys(REQUESTS), ...COMPOSERS].sort());
 });
 

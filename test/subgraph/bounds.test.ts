@@ -31,7 +31,7 @@ type Kind = Parameters<typeof waitForEventLoop>[0];
 const TOO_LARGE = 'The response would be too large. Request less.';
 
 // Long time-outs: a busy machine must not change which bound refuses.
-const subgraph = useSubgraph({ ATTEMPT_TIMEOUT_MS: '59999', OPERATION_TIMEOUT_MS: '60000' });
+const subgraph = useSubgraph();
 
 const ask = ({ query, ...asking }: { query: string } & Asking) => subgraph.ask(query, asking);
 const aliased = (count: number, field: string) => times(count, (index) => `a${index}: ${field}`).join(' ');

@@ -16,8 +16,7 @@ const rows = Array.from(read('docs/command-api.md').matchAll(TABLE), ([, name, p
   return { name, param: [...param.matchAll(/`(\w+)/g)].map(([, name]) => name), method };
 });
 const HEADERS = { 'content-type': 'application/json', accept: 'application/json' };
-// Long enough for 1,000 commands on a busy machine.
-const subgraph = useSubgraph({ ATTEMPT_TIMEOUT_MS: '20000', OPERATION_TIMEOUT_MS: '30000' });
+const subgraph = useSubgraph();
 
 /** Sends a command to the emulator and returns the status of its reply. */
 async function sendToEmulator(command: string, param: object): Promise<number> {

@@ -158,7 +158,7 @@ describe('a read after a write in the same operation', () => {
     );
     expect(data.c.maintenance.residence.maintenances).toHaveLength(2);
     expect(data.d).toMatchObject({ id: `${R}:${M}`, residence: { maintenances: [{}] } });
-    expect(subgraph.upstream.commands().filter((command) => command === `get_maintenance_list ${R}`)).toHaveLength(2);
+    expect(subgraph.upstream.commands().filter((command) => command === `get_maintenance_list ${R}`)).toHaveLength(3);
   });
 
   it('sees the new state of a request whose id the command API returned twice', async () => {

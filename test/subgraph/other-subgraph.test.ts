@@ -1,4 +1,4 @@
-/** The code of docs/for-other-subgraphs.md, composed with our schema and run behind a gateway. */
+/** The code of docs/federation.md, composed with our schema and run behind a gateway. */
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { startGateway } from '../../dev/supergraph/gateway.ts';
 import type { Running } from '../../dev/supergraph/host.ts';
+import { startNeighbour } from '../../dev/supergraph/neighbour.ts';
 import { formatMaintenanceId } from '../../src/maintenance.ts';
 import { readDocument } from '../support/documents.ts';
 import { killAll, run, start as startProcess, watch } from '../support/process.ts';
@@ -17,7 +18,7 @@ import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
 const { residenceId: R, maintenanceId } = EXAMPLE;
 const ID = `${R}:${maintenanceId}`;
 
-const page = readDocument('docs/for-other-subgraphs.md');
+const [, page = ''] = readDocument('docs/federation.md').split('## Refer to a Maintenance');
 const blocks = (language: string) =>
   Array.from(page.matchAll(new RegExp(`(?<=^\`\`\`${language}\\n).+?(?=^\`\`\`)`, 'gms')), String);
 const [byId = '', byVendorIds = '', whole = '', example = ''] = blocks('graphql');
@@ -70,6 +71,18 @@ describe('npm run supergraph -- --subgraph', () => {
     expect(await askAt(gateway, example)).toMatchObject({ data: visits(first, second), errors: [] });
     child.kill('SIGINT');
     expect(await exit).toBe(0);
+  });
+
+  it('replaces the neighbor that owns Residence', async () => {
+    const own = await startNeighbour({ host: '127.0.0.1', port: 0 });
+    const options = ['--subgraph', `residences=${own.url}/graphql`];
+    const { until, output } = run('dev/supergraph.ts', { PORT: '0' }, options);
+    const [, gateway = ''] = await until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
+    expect(output().match(/Subgraph residences/g)).toHaveLength(1);
+    const ask = async () => (await askAt(gateway, '{ residences { id } }')).errors.length;
+    expect(await ask()).toBe(0);
+    await own.stop();
+    expect(await ask()).toBe(1);
   });
 
   it('prints the messages of the composer if the schemas do not compose, and exits with 1', async () => {

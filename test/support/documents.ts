@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 
 export const README = readDocument('README.md');
+export const CONFIGURATION = readDocument('docs/configuration.md');
 export const ERRORS = readDocument('docs/errors.md');
 
 /** Returns the text of a file, by its path from the project's root. */

@@ -48,8 +48,10 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
   const upstream: Upstream = await startUpstream();
   const lines: string[] = [];
   const own = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: upstream.url, ROUTER_SECRET, DRAIN_DELAY_MS: '0' };
+  // Longer than a busy machine needs: only tests of time limits shorten them.
+  const patient = { ATTEMPT_TIMEOUT_MS: '29999', OPERATION_TIMEOUT_MS: '30000' };
   const logger = createLogger('debug', { write: (line) => lines.push(line) });
-  const config = loadConfig({ ...own, ...env });
+  const config = loadConfig({ ...own, ...patient, ...env });
   const { url, metricsPort, stop } = await createServer({ config, logger, ...(plugins && { plugins }) });
 
   /** Sends a body, valid or not, with the headers of a router. */

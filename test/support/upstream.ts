@@ -45,8 +45,8 @@ export async function startUpstream() {
     const answer = fault?.(command, response);
     if (answer === 'taken') return;
     if (!answer) {
-      const { status, text } = answerCommand(request, body, store, tokens);
-      response.writeHead(status, { 'content-type': 'application/json' }).end(text);
+      const reply = answerCommand(request, body, store, tokens);
+      if (reply) response.writeHead(reply.status, { 'content-type': 'application/json' }).end(reply.text);
       return;
     }
     response.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers });
@@ -84,7 +84,6 @@ export async function startUpstream() {
       fault = undefined;
       latencyMs = 0;
       store.residences.clear();
-      store.deleted.clear();
       for (const [residenceId, tickets] of seed()) store.residences.set(residenceId, tickets);
     },
   };

@@ -33,7 +33,7 @@ export function useSupergraph(
   }
   beforeAll(async () => {
     // Limits the time of a test in which a command hangs.
-    subgraph = await keep(startSubgraph({ ATTEMPT_TIMEOUT_MS: '1000' }));
+    subgraph = await keep(startSubgraph({ ATTEMPT_TIMEOUT_MS: '3000' }));
     const record = async ({ url }: { url: string }) => keep(startRecorder(url));
     before = {
       maintenance: await record(subgraph),

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# `npm run image:check`: builds the image with Docker, Podman or Buildah, runs its container on a read-only root before the
+# emulated command API, and checks both. `-- --image REF` checks a built image, `--base REF` replaces the Dockerfile's base.
+# Exits with 1 if a check fails, and with 2 if nothing here can build or run a container. Buildah needs root.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+image='' base=$(sed -n 's/^ARG BASE=//p' Dockerfile) tag=maintenance-subgraph
+while [ $# -gt 0 ]; do
+  case $1 in
+    --image) image=${2:?is missing} ;;
+    --base) base=${2:?is missing} ;;
+    *) echo "Unknown argument $1. There are --image REF and --base REF." >&2 && exit 1 ;;
+  esac
+  shift 2
+done
+port=4901 command_api=4902 token=ac45e846ca23ab42c9ae469d988ae32a9 cache=/var/tmp/compile-cache
+variables=("PORT=$port" "COMMAND_API_URL=http://127.0.0.1:$command_api" ROUTER_SECRET=secret-of-the-image-check)
+log=$(mktemp)
+unable() { echo "Not tried: $1" >&2 && exit 2; }
+
+# Docker and Podman: build, start, inside USER COMMAND, stop.
+with_engine() {
+  build() { $engine build --build-arg "BASE=$base" --tag "$tag" .; }
+  start() { container=$($engine run --detach --read-only --network host "${variables[@]/#/--env=}" "$image"); }
+  inside() { $engine exec --user "$1" "$container" "${@:2}"; }
+  stop() { $engine kill --signal TERM "$container" > /dev/null && test "$($engine wait "$container")" = 0; }
+  remove() { $engine logs "$container" > "$log" 2>&1 && $engine rm --force "$container" > /dev/null; }
+}
+# Buildah runs no container with a read-only root: here the kernel's own tools do.
+with_buildah() {
+  local enter='set -eu; root=$1; shift; mount --bind "$root" "$root"; mount -t proc proc "$root/proc"
+    mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+    for one in null zero random urandom; do touch "$root/dev/$one"; mount --bind "/dev/$one" "$root/dev/$one"; done
+    mount -o remount,bind,ro "$root"; exec setpriv --no-new-privs chroot --userspec=node: "$root" env --chdir=/app -i "$@"'
+  build() {
+    local limits=(--ulimit "nofile=$(ulimit -Hn):$(ulimit -Hn)")
+    buildah build --isolation=chroot --format=docker --pull=missing "${limits[@]}" --build-arg "BASE=$base" --tag "$tag" .
+  }
+  start() {
+    container=$(buildah from --pull=missing "$image")
+    mapfile -t variables < <(buildah inspect --format '{{range .Docker.Config.Env}}{{println .}}{{end}}' "$container" |
+      grep . && printf '%s\n' "${variables[@]}")
+    mapfile -t cmd < <(buildah inspect --format '{{range .Docker.Config.Cmd}}{{println .}}{{end}}' "$container" | grep .)
+    unshare --mount --pid --fork sh -c "$enter" enter "$(buildah mount "$container")" "${variables[@]}" "${cmd[@]}" > "$log" 2>&1 &
+    process=$!
+  }
+  first() { xargs < "/proc/$process/task/$process/children"; }
+  inside() {
+    nsenter --target "$(first)" --mount --pid --root chroot --userspec="$1:" / env --chdir=/app -i "${variables[@]}" "${@:2}"
+  }
+  stop() { kill -TERM "$(first)" && wait "$process"; }
+  remove() { kill -KILL "$(first)"; wait "$process"; buildah rm "$container" > /dev/null; }
+}
+
+if docker info > /dev/null 2>&1; then engine=docker && with_engine
+elif podman info > /dev/null 2>&1; then engine=podman && with_engine
+elif [ "$(id -u)" != 0 ] || ! hash buildah unshare nsenter setpriv 2> /dev/null; then unable 'Docker, Podman, or Buildah as root'
+elif ! unshare --mount --pid --fork true; then unable 'this machine allows no namespaces'
+else engine=buildah && with_buildah; fi
+
+npm run --silent emulator -- --port "$command_api" > /dev/null &
+emulator=$! container='' failures=0
+trap 'kill "$emulator"; [ -z "$container" ] || remove 2> /dev/null || true; rm -f "$log"' EXIT
+if [ -z "$image" ]; then build > "$log" 2>&1 || { cat "$log" && exit 1; }; image=$tag; fi
+start
+
+check() {
+  local seen
+  if seen=$("${@:2}" 2>&1); then echo "ok      $1"; else failures=$((failures + 1)) && echo "FAILED  $1: $seen"; fi
+}
+url=http://127.0.0.1:$port
+ask() { curl --silent --max-time 10 "$url/graphql" --header 'content-type: application/json' "$@"; }
+is_up() { curl --silent --fail --retry 50 --retry-delay 1 --retry-connrefused "$url/health/live" | grep "\"version\":\"$1\""; }
+has_no_rights() { inside node cat /proc/1/status | grep -Pzo '(?s)\nUid:\t1000\t.*\nCapEff:\t0+\n' > /dev/null; }
+takes_no_file() {
+  local seen
+  seen=$(inside root touch "$1/x" 2>&1) && return 1
+  grep 'Read-only file system' <<< "$seen"
+}
+lists() {
+  ask --header 'router-authorization: secret-of-the-image-check' --header "authorization: Bearer $token" --data-binary \
+    '{"query":"{ maintenances(residenceId: \"r31adc223cc4b3bedb6bd4742dedcfa52\") { contact } }"}' | grep '"contact":"10086"'
+}
+refuses() { ask --data-binary '{"query":"{ __typename }"}' | grep ROUTER_UNAUTHENTICATED; }
+is_healthy() { inside node node -e "$(node -p 'JSON.parse(/^  CMD (.+)/m.exec(fs.readFileSync("Dockerfile", "utf8"))[1])[2]')"; }
+uses_its_cache() {
+  local seen
+  seen=$(inside node env NODE_DEBUG_NATIVE=COMPILE_CACHE node --input-type=module --eval "await import('/app/src/server.ts')" 2>&1)
+  grep -q 'transpile cache for .*/app/src/.*success' <<< "$seen" && ! grep -E 'file:///app/.*(not initialized|rejected|mismatch)' <<< "$seen"
+}
+has_the_files() {
+  diff <(find src schema/maintenance.graphql -type f | sort) <(inside node find src schema -type f | sort) &&
+    test "$(inside node ls -A | xargs)" = 'node_modules package.json schema src'
+}
+has_the_packages() {
+  local lock='Object.entries(require("./package-lock.json").packages).filter(([path, { dev }]) => path && !dev)'
+  local path='node_modules/(.*/node_modules/)?(@[^/]+/)?[^/@.][^/]*'
+  diff <(node -p "$lock.map(([path]) => path).join('\n')" | sort) \
+    <(inside node find node_modules -regextype posix-extended -type d -regex "$path" | sort) | grep '^>' && return 1 || true
+}
+owns_its_cache() { diff <(echo "$cache") <(inside root find / -xdev -user node -prune -not -path '/home/*'); }
+keeps_nothing() { test -z "$(inside root find / -xdev '(' -name .npmrc -o -name _cacache -o -name .env -o -name .git ')')"; }
+
+check 'is live, with its version' is_up "$(node -p 'require("./package.json").version')"
+check 'runs as the user node without capabilities' has_no_rights
+for folder in /app /tmp /var/tmp "$cache"; do check "takes no file in $folder" takes_no_file "$folder"; done
+check 'answers with the router secret' lists
+check 'answers 401 without it' refuses
+check 'its HEALTHCHECK succeeds' is_healthy
+check 'uses its compile cache' uses_its_cache
+check 'has the files of src/ and schema/, and no others' has_the_files
+check 'has no package for development' has_the_packages
+check 'its user owns only the compile cache' owns_its_cache
+check 'keeps nothing of the build' keeps_nothing
+code=0
+stop || code=$?
+check "ends on SIGTERM with 0, not $code" test "$code" = 0
+[ "$failures" = 0 ] || { remove 2> /dev/null || true; cat "$log" && exit 1; }
