@@ -37,10 +37,12 @@ try {
   }, subgraph.logger);
   // A terminal that closes must not leave a router running.
   process.once('SIGHUP', () => process.exit(1));
+  const shown = others.map(({ name, url }) => `  Subgraph ${name.padEnd(13)} ${url}`);
   if (!others.some(({ name }) => name === 'residences')) {
     const neighbour = await startNeighbour({ host, port: Number(portAfter(2)) });
     running.push(neighbour);
     others.unshift({ name: 'residences', url: `${neighbour.url}/graphql`, sdl: RESIDENCES_SDL });
+    shown.unshift(`  Subgraph residences    ${localize(`${neighbour.url}/graphql`)}`);
   }
   const maintenance = {
     name: 'maintenance',
@@ -62,7 +64,7 @@ try {
   console.log(`
   ${(router ? ROUTERS[router].name : 'Supergraph, Sandbox').padEnd(22)} ${url}
   Subgraph maintenance   ${localize(maintenance.url)}, with Router-Authorization: ${ROUTER_SECRET}
-${others.map(({ name, url }) => `  Subgraph ${name.padEnd(13)} ${localize(url)}`).join('\n')}
+${shown.join('\n')}
   Command API emulator   ${subgraph.commandApiUrl}
 ${describeAsking(url, operation)}
 `);
@@ -79,6 +81,8 @@ async function readArguments() {
   });
   if (router !== undefined && !Object.hasOwn(ROUTERS, router))
     throw new CannotStart(`There is no router "${router}". Choose one of ${Object.keys(ROUTERS).join(', ')}.`);
+  const wrong = subgraph.find((one) => !/=https?:\/\//.test(one));
+  if (wrong) throw new CannotStart(`--subgraph must be NAME=URL, not "${wrong}".`);
   const read = await Promise.all(subgraph.map(readSubgraph));
   const others: Subgraph[] = read.map(({ name, from, sdl }) => ({ name, url: from, sdl }));
   return { router: router as RouterName | undefined, others };

@@ -10,11 +10,11 @@ export class CannotStart extends Error {}
 export async function readSubgraph(argument: string): Promise<{ name: string; from: string; sdl: string }> {
   const [, name = '', from = ''] = /^([\w-]+)=(.+)$/.exec(argument) ?? [];
   if (!name) throw new CannotStart(`--subgraph must be NAME=URL or NAME=FILE, not "${argument}".`);
-  const sdl = /^https?:\/\//.test(from) ? await fetchSchema(from) : readFile(from);
+  const isUrl = /^https?:\/\//.test(from);
+  const sdl = isUrl ? await fetchSchema(from) : readFile(from);
   if (sdl) return { name, from, sdl };
-  throw new CannotStart(
-    `The subgraph "${name}" has no schema: ${from} is no file, and does not answer { _service { sdl } }.`,
-  );
+  const reason = isUrl ? 'does not answer { _service { sdl } } at' : 'has no schema in the file';
+  throw new CannotStart(`The subgraph "${name}" ${reason} ${from}.`);
 }
 
 async function fetchSchema(url: string): Promise<string | undefined> {

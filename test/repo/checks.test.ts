@@ -47,8 +47,8 @@ const FAILING_TEST = { 'some.test.cjs': `${TESTS}it('fails', () => { throw new E
 it.each<[title: string, option: string, changed: object, outcomes: string[], summary: string]>([
   ['all checks', '--tests', {}, [ok, ok, ok, ok, ok, ok], counted(2, 0)],
   ['all checks without the tests', '', {}, [ok, ok, ok, ok, ok], '(.ci/run): the tests (npm test), the alerts'],
-  ['a type error', '--tests', TYPE_ERROR, [failed, never, never, never, never, never], 'FAILED       Types\n'],
-  ['a formatting error', '', FORMAT_ERROR, [ok, failed, never, never, never], 'FAILED       Lint and format\n'],
+  ['a type error', '--tests', TYPE_ERROR, [ok, failed, never, never, never, never], 'FAILED       Types\n'],
+  ['a formatting error', '', FORMAT_ERROR, [ok, ok, failed, never, never], 'FAILED       Lint and format\n'],
   ['a failing test', '--tests', FAILING_TEST, [ok, ok, ok, ok, ok, failed], counted(3, 1)],
 ])('the summary shows %s', async (_, option, changed, outcomes, expected) => {
   for (const [name, text] of Object.entries({ ...PROJECT, ...changed })) writeFileSync(join(folder, name), text);

@@ -120,7 +120,7 @@ describe('npm run schema:check', () => {
     ['a pattern expanded by the shell', ['--operations', 'a', 'b'], /^Unexpected argument 'b'\..+\nOptions:\n/],
     ['a second pattern without files', [...ALL, '--operations=app/*'], /^--operations 'app\/\*' matches no file\.\n$/],
     ['a subgraph without operations', ['--subgraph=a=b'], /^--subgraph needs --operations\.\n$/],
-    ['a subgraph without a schema', [...ALL, '--subgraph=a=b'], /^The subgraph "a" has no schema: b is no file.+\n$/],
+    ['a subgraph without a schema', [...ALL, '--subgraph=a=b'], /^The subgraph "a" has no schema in the file b\.\n$/],
     ['declarations that are not JSON', [], /^.+JSON.+\n$/, DECLARED, '{'],
     ['an operation with a syntax error', ALL, /^apps\/one\/a\.graphql:2: Syntax Error: .+\n$/, ONE, 'query {\n'],
     ['schemas that clash', ALL, /^The supergraph does not compose:\n {2}.+ "Box\.size" .+\n$/, SCHEMA, CLASHING],

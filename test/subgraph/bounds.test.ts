@@ -492,12 +492,12 @@ describe('a response', () => {
     const read = (fields: string) => `residence { maintenances { ${fields} } }`;
     const { data, errors } = await subgraph.ask(
       `mutation { a: deleteMaintenance(id: "${R}:m0") { ${read(aliased(96, 'state'))} } b: deleteMaintenance(id: "${R}:m1") { ${read('state')} }
-        c: deleteMaintenance(id: "${R}:gone") { id } d: deleteMaintenance(id: "${R}:m2") { ${read('id')} } }`,
+        c: deleteMaintenance(id: "rfault-refused:m") { id } d: deleteMaintenance(id: "${R}:m2") { ${read('id')} } }`,
     );
     expect(errors).toHaveLength(10 * 96 + 1);
     expect(errors.at(-1)).toMatchObject({ path: ['c'], extensions: { outcome: 'REJECTED' } });
     expect(data.d).toEqual({ residence: { maintenances: null } });
-    const deleted = ['m0', 'm1', 'gone', 'm2'].map((id) => `delete_maintenance_info ${R} ${id}`);
+    const deleted = [`${R} m0`, `${R} m1`, 'rfault-refused m', `${R} m2`].map((id) => `delete_maintenance_info ${id}`);
     expect(subgraph.upstream.commands().filter((command) => command.startsWith('delete'))).toEqual(deleted);
   });
 

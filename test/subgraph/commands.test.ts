@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { PATH } from '../../dev/command-api.ts';
 import { createFindings } from '../../dev/contract/findings.ts';
 import { COMMANDS } from '../../src/command-api/commands.ts';
-import { ROOT_FIELDS, weigh } from '../support/schema.ts';
+import { weigh } from '../support/schema.ts';
 import { fetchMetrics } from '../support/scrape.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -98,8 +98,4 @@ it('docs/command-api.md has the table of commands, with all parameters', () => {
     return { name, param: Object.values(parameters).map(({ name }) => name), method };
   });
   expect(rows).toEqual(table);
-});
-
-it.each(ROOT_FIELDS)('the README has the root field $name', ({ name }) => {
-  expect(read('README.md')).toContain(`  ${name}(`);
 });
