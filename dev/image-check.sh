@@ -28,12 +28,13 @@ with_engine() {
 }
 # Buildah runs no container with a read-only root: here the kernel's own tools do.
 with_buildah() {
-  local enter='set -eu; root=$1; shift; mount --bind "$root" "$root"; mount -t proc proc "$root/proc"
+  enter='set -eu; root=$1; shift; mount --bind "$root" "$root"; mount -t proc proc "$root/proc"
     mount -t tmpfs -o mode=755 tmpfs "$root/dev"
     for one in null zero random urandom; do touch "$root/dev/$one"; mount --bind "/dev/$one" "$root/dev/$one"; done
     mount -o remount,bind,ro "$root"; exec setpriv --no-new-privs chroot --userspec=node: "$root" env --chdir=/app -i "$@"'
   build() {
-    local limits=(--ulimit "nofile=$(ulimit -Hn):$(ulimit -Hn)")
+    # By default, Buildah asks for more than the kernel may allow.
+    local limits=(--ulimit "nofile=$(ulimit -Hn):$(ulimit -Hn)" --ulimit "nproc=$(ulimit -Hu):$(ulimit -Hu)")
     buildah build --isolation=chroot --format=docker --pull=missing "${limits[@]}" --build-arg "BASE=$base" --tag "$tag" .
   }
   start() {
@@ -114,5 +115,5 @@ check 'its user owns only the compile cache' owns_its_cache
 check 'keeps nothing of the build' keeps_nothing
 code=0
 stop || code=$?
-check "ends on SIGTERM with 0, not $code" test "$code" = 0
+check "ends on SIGTERM with 0" test "$code" = 0
 [ "$failures" = 0 ] || { remove 2> /dev/null || true; cat "$log" && exit 1; }
