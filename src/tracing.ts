@@ -74,5 +74,6 @@ export async function startTracing(serviceName: string, logger: Logger): Promise
   const fail = () => logger.warn('spans could not be exported');
   const quiet = { error: fail, warn: fail, info: fail, debug: fail, verbose: fail };
   api.diag.setLogger(quiet, { logLevel: api.DiagLogLevel.ERROR, suppressOverrideMessage: true });
-  return () => Promise.race([sdk.shutdown().catch(fail), delay(FLUSH_MS)]);
+  // The export itself keeps the process alive.
+  return () => Promise.race([sdk.shutdown().catch(fail), delay(FLUSH_MS, undefined, { ref: false })]);
 }
