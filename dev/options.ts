@@ -1,7 +1,7 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { explainStartFailure } from '../src/http/lifecycle.ts';
 
-/** `value` stands for the value of the option, if it has one. */
+/** `value` names the value of an option in `--help`. */
 type Options = Readonly<Record<string, ParseArgsOptionsConfig[string] & { value?: string; help: string }>>;
 
 /** Returns the options of the command line. Ends the process with them: with 0 at `--help`, with 1 at any other argument. */

@@ -59,7 +59,7 @@ export class Store {
     return maintenance_id;
   }
 
-  /** Deleting what is gone, or never was, succeeds: nobody knows what the vendor answers. */
+  /** Also succeeds for tickets that do not exist, because the vendor's answer is unknown. */
   delete(residenceId: string, maintenanceIds: readonly string[]): void {
     const left = this.list(residenceId).filter(({ maintenance_id }) => !maintenanceIds.includes(maintenance_id));
     this.residences.set(residenceId, left);
