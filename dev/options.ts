@@ -8,7 +8,10 @@ type Options = Readonly<Record<string, ParseArgsOptionsConfig[string] & { value?
 export function readOptions<const T extends Options>(options: T) {
   const entries = Object.entries(options as Options);
   const lines = entries.map(([name, { value = '', help }]) => `  ${`--${name} ${value}`.padEnd(28)}${help}`);
-  const list = lines.length === 0 ? 'There are no options.' : ['Options:', ...lines].join('\n');
+  const list =
+    lines.length === 0
+      ? 'There are no options. docs/configuration.md has the environment variables.'
+      : ['Options:', ...lines].join('\n');
   endAtHelp(list);
   try {
     return parseArgs({ options }).values;

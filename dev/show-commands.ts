@@ -18,7 +18,7 @@ export function showCommands<T extends BaseContext>(list: (context: T) => unknow
 
 /**
  * What an operation cost: each command that it asked for, with its residence, how long it took in milliseconds and `OK`
- * or the code of its failure.
+ * or its error code.
  */
 export function listCommands({ commands }: Context) {
   return commands.map(({ name, id, residenceId, durationMs, error }) => ({
@@ -26,6 +26,6 @@ export function listCommands({ commands }: Context) {
     commandId: id,
     residenceId,
     durationMs: Math.round(durationMs),
-    outcome: error ? codeOf(error) : 'OK',
+    code: error ? codeOf(error) : 'OK',
   }));
 }

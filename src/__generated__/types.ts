@@ -19,8 +19,7 @@ export type Scalars = {
 
 /**
  * A repair request to be filed (报修信息). One error tells every fault in `extensions.arguments`: the argument, for example
- * `input.finishTime`, and a message. Only what GraphQL itself refuses comes alone, such as a malformed time. Times may have
- * any offset, for example `2026-12-01T09:00:00+08:00`.
+ * `input.finishTime`, and a message. Only what GraphQL itself refuses comes alone, such as null. Times may have any offset, for example `2026-12-01T09:00:00+08:00`.
  */
 export type CreateMaintenanceInput = {
   /** Whom to contact about it (联系人). Not blank, at most 1,000 characters. */
@@ -98,7 +97,7 @@ export type DeleteMaintenancePayload = {
 /** The answer to `deleteMaintenances`. */
 export type DeleteMaintenancesPayload = {
   readonly __typename?: 'DeleteMaintenancesPayload';
-  /** The ids of all residences whose command succeeded. Whether each of them existed before, the command API does not say. */
+  /** The ids whose residence's command succeeded. Whether each of them existed before, the command API does not say. */
   readonly deletedIds: ReadonlyArray<Scalars['ID']['output']>;
   /** One entry for each id whose residence's command failed. */
   readonly failures: ReadonlyArray<DeleteMaintenanceFailure>;
@@ -166,14 +165,11 @@ export type Mutation = {
   readonly __typename?: 'Mutation';
   /** Files a repair request (创建报修信息). */
   readonly createMaintenance?: Maybe<CreateMaintenancePayload>;
-  /**
-   * Deletes one repair request (删除报修信息). For a request that does not exist, the command API decides: success or
-   * `COMMAND_REJECTED`.
-   */
+  /** Deletes one repair request (删除报修信息). For a request that does not exist, the command API decides whether this succeeds. */
   readonly deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
   /**
    * Deletes repair requests of several residences (批量删除报修信息), with one command per residence. A failed command is data, with the
-   * same outcome for all its requests. One malformed id, or a token that no residence accepts, is an error.
+   * same outcome for all its requests. A malformed id is an error, and so is a token that is refused for every residence.
    */
   readonly deleteMaintenances?: Maybe<DeleteMaintenancesPayload>;
 };
@@ -234,8 +230,8 @@ export type ResidenceMaintenancesArgs = {
 };
 
 /**
- * What is known of a write that failed. Its error has it in `extensions.outcome`. A mutation sends each command
- * once, and never repeats a command that may have arrived.
+ * What is known of a write that failed. Its error has it in `extensions.outcome`. A write that may have arrived is never sent
+ * again.
  */
 export type WriteOutcome =
   /** It certainly did not reach the command API, and did not happen. */

@@ -64,6 +64,7 @@ const SCRAPERS = 50;
 const PARSER_STATUSES: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 // The sender has reset or ended the connection.
 const SENDER_LEFT = ['ECONNRESET', 'HPE_INVALID_EOF_STATE'];
+const WRONG_CONTENT = 'Send application/json in UTF-8, without compression.';
 const NO_CONTENT_TYPE = 'The header Content-Type is missing. Send application/json.';
 const REFUSAL_HEADERS =
   'content-type: application/json; charset=utf-8\r\ncache-control: no-store\r\nconnection: close\r\n';
@@ -130,7 +131,8 @@ export async function startHost<T extends BaseContext>(
     // Node reports an invalid Host header or path with this code and without a status.
     const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
     if (status === 503) return refuseOverload(reply);
-    if (status === 415 && !headers['content-type']) return sendHttpError(reply, status, undefined, NO_CONTENT_TYPE);
+    if (status === 415)
+      return sendHttpError(reply, 415, undefined, headers['content-type'] ? WRONG_CONTENT : NO_CONTENT_TYPE);
     if (status < 500) return sendHttpError(reply, status);
     const { message, extensions } = maskError(error, logger);
     return reply.code(status).send({ errors: [{ message, extensions }] });

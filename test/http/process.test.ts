@@ -355,7 +355,7 @@ it.each(Object.entries(SCRIPTS))('npm run %s refuses an unknown argument and doe
     expect(await script.exit).toBeGreaterThan(0);
     // One sentence, and the options that there are.
     expect(script.output()).toMatch(
-      isOwn ? /^.*nosuch.*\n(Options:\n( {2}--.+\n)+|There are no options\.\n)?$/ : /nosuch/,
+      isOwn ? /^.*nosuch.*\n(Options:\n( {2}--.+\n)+|There are no options\..+\n)?$/ : /nosuch/,
     );
   }
 });

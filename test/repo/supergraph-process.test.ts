@@ -32,7 +32,7 @@ it('serves the supergraph and its subgraphs, prints what to try, and ends with C
   const twoFetches = '{ maintenances(residenceId: "none") { id } residences { maintenances { id } } }';
   const { commands } = (await ask(url, twoFetches, { authorization })).extensions ?? {};
   expect(commands).toHaveLength(1 + RESIDENCES.length);
-  expect(commands).toContainEqual(expect.objectContaining({ residenceId: 'none', outcome: 'COMMAND_REJECTED' }));
+  expect(commands).toContainEqual(expect.objectContaining({ residenceId: 'none', code: 'COMMAND_REJECTED' }));
   expect(codes(await ask(maintenance, '{ __typename }'))).toEqual([['ROUTER_UNAUTHENTICATED', undefined]]);
   const accepted = await ask(maintenance, '{ __typename }', { 'router-authorization': secret });
   expect(accepted).toMatchObject({ data: { __typename: 'Query' }, extensions: { commands: [] } });
