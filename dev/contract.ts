@@ -28,9 +28,12 @@ try {
 }
 
 async function main(): Promise<number> {
-  const { write } = readOptions({
-    write: { type: 'boolean', default: false, help: 'creates, reads and deletes two tickets too' },
-  });
+  const { write } = readOptions(
+    {
+      write: { type: 'boolean', default: false, help: 'creates, reads and deletes two tickets too' },
+    },
+    'Needs COMMAND_API_URL, COMMAND_API_TOKEN and COMMAND_API_RESIDENCE_ID: see docs/command-api.md.',
+  );
   const env = readEnvironment();
   const send = createSend(env.COMMAND_API_URL, env.COMMAND_API_TOKEN);
   const residenceId = env.COMMAND_API_RESIDENCE_ID;

@@ -5,7 +5,7 @@ import { explainStartFailure, stopOnSignal } from '../src/http/lifecycle.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { readOptions } from './options.ts';
 import { EXAMPLE } from './seed.ts';
-import { describeAsking, localize, MORE_RESIDENCES, startSubgraph } from './subgraph.ts';
+import { describeAsking, LIST_EXAMPLE, localize, MORE_RESIDENCES, startSubgraph } from './subgraph.ts';
 
 const PAGE = {
   paths: ['/graphql'],
@@ -13,16 +13,15 @@ const PAGE = {
   headers: { authorization: `Bearer ${EXAMPLE.token}` },
 };
 
-readOptions({});
+readOptions({}, 'docs/configuration.md has the environment variables, such as PORT.');
 try {
   const subgraph = await startSubgraph({ ROUTER_SECRET: '' }, (app) => serveBrowsers(app, PAGE));
   stopOnSignal(subgraph.stop, subgraph.logger);
   const url = localize(`${subgraph.url}/graphql`);
-  const operation = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id state description startTime } }`;
   console.log(`
   Subgraph and Sandbox   ${url}
   Command API emulator   ${subgraph.commandApiUrl}
-${describeAsking(url, operation)}
+${describeAsking(url, LIST_EXAMPLE)}
   More residences        ${MORE_RESIDENCES}
 `);
 } catch (error) {

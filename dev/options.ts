@@ -4,14 +4,14 @@ import { explainStartFailure } from '../src/http/lifecycle.ts';
 /** `value` names the value of an option in `--help`. */
 type Options = Readonly<Record<string, ParseArgsOptionsConfig[string] & { value?: string; help: string }>>;
 
-/** Returns the options of the command line. Ends the process with them: with 0 at `--help`, with 1 at any other argument. */
-export function readOptions<const T extends Options>(options: T) {
+/**
+ * Returns the options of the command line. Ends the process with them and `note`: with 0 at `--help`, with 1 at any other
+ * argument.
+ */
+export function readOptions<const T extends Options>(options: T, note = '') {
   const entries = Object.entries(options as Options);
   const lines = entries.map(([name, { value = '', help }]) => `  ${`--${name} ${value}`.padEnd(28)}${help}`);
-  const list =
-    lines.length === 0
-      ? 'There are no options. docs/configuration.md has the environment variables.'
-      : ['Options:', ...lines].join('\n');
+  const list = [lines.length === 0 ? 'There are no options.' : 'Options:', ...lines, note].join('\n').trimEnd();
   endAtHelp(list);
   try {
     return parseArgs({ options }).values;

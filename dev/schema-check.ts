@@ -29,11 +29,14 @@ try {
     accept: isAccepted,
     operations = [],
     subgraph = [],
-  } = readOptions({
-    operations: { type: 'string', multiple: true, value: 'GLOB', help: 'checks the operations of apps; repeatable' },
-    subgraph: { type: 'string', multiple: true, value: 'NAME=FILE|URL', help: 'adds a subgraph to their supergraph' },
-    accept: { type: 'boolean', help: 'makes the schema the baseline, after a release' },
-  });
+  } = readOptions(
+    {
+      operations: { type: 'string', multiple: true, value: 'GLOB', help: 'checks the operations of apps; repeatable' },
+      subgraph: { type: 'string', multiple: true, value: 'NAME=FILE|URL', help: 'adds a subgraph to their supergraph' },
+      accept: { type: 'boolean', help: 'makes the schema the baseline, after a release' },
+    },
+    'Quote a GLOB. Paths are relative to the root of this repository.',
+  );
   if (isAccepted) accept();
   else process.exitCode = (await check(operations, subgraph)) ? 0 : 1;
 } catch (error) {
@@ -101,7 +104,7 @@ async function checkOperations(
     // Not a fault, or no change could repair the composition, for example after a change of another subgraph.
   }
   const invalid = findInvalid(operations, before, after);
-  console.log(`${operations.length} operations checked, ${invalid.length} not valid.`);
+  console.log(`Operations: ${operations.length} checked, ${invalid.length} not valid.`);
   if (invalid.length > 0) console.error(invalid.join('\n'));
   if (!before) console.log(`With the schema of ${release}, the supergraph does not compose.`);
   const affected = changes.flatMap(({ level, message, path }) => {

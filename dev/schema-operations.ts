@@ -109,7 +109,7 @@ export function findInvalid(
     const errors = validate(after, document).map((error) => `\n  ${locate(error)}`);
     if (errors.length === 0) return [];
     const wasInvalid = before && validate(before, document).length > 0;
-    return `${name} ${wasInvalid ? 'was not valid before either' : 'is no longer valid'}.${errors.join('')}`;
+    return `${name} ${wasInvalid ? 'is not valid, nor was it in the last release' : 'is no longer valid'}.${errors.join('')}`;
   });
 }
 

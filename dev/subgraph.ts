@@ -52,6 +52,8 @@ export function localize(url: string): string {
   return `http://localhost:${port}${pathname === '/' ? '' : pathname}`;
 }
 
+export const LIST_EXAMPLE = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id state description startTime } }`;
+
 /** Returns lines to copy from the terminal: the header, the operation, and both as a shell command. */
 export function describeAsking(url: string, operation: string): string {
   return `  Header                 Authorization: Bearer ${EXAMPLE.token}

@@ -9,7 +9,7 @@ import { explainStartFailure, stopOnSignal } from '../src/http/lifecycle.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { readOptions } from './options.ts';
 import { EXAMPLE } from './seed.ts';
-import { describeAsking, localize, startSubgraph } from './subgraph.ts';
+import { describeAsking, LIST_EXAMPLE, localize, MORE_RESIDENCES, startSubgraph } from './subgraph.ts';
 import { GRAPHQL_PATHS, type Subgraph, startGateway } from './supergraph/gateway.ts';
 import type { Running } from './supergraph/host.ts';
 import { RESIDENCES_SDL, startNeighbour } from './supergraph/neighbour.ts';
@@ -18,11 +18,6 @@ import { ROUTERS, type RouterName, startRouter } from './supergraph/routers.ts';
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 
-const PAGE = {
-  paths: GRAPHQL_PATHS,
-  examples: readExamples('supergraph', '.', 'emulator'),
-  headers: { authorization: `Bearer ${EXAMPLE.token}` },
-};
 const PORT = Number(process.env.PORT || 4000);
 // Asked for even here, so that a gateway which forgets it is found out before production does.
 const ROUTER_SECRET = process.env.ROUTER_SECRET || 'secret-of-the-local-router';
@@ -38,7 +33,8 @@ try {
   // A terminal that closes must not leave a router running.
   process.once('SIGHUP', () => process.exit(1));
   const shown = others.map(({ name, url }) => `  Subgraph ${name.padEnd(13)} ${url}`);
-  if (!others.some(({ name }) => name === 'residences')) {
+  const hasOwnResidences = others.some(({ name }) => name === 'residences');
+  if (!hasOwnResidences) {
     const neighbour = await startNeighbour({ host, port: Number(portAfter(2)) });
     running.push(neighbour);
     others.unshift({ name: 'residences', url: `${neighbour.url}/graphql`, sdl: RESIDENCES_SDL });
@@ -51,22 +47,27 @@ try {
     headers: { 'router-authorization': ROUTER_SECRET },
   };
   const subgraphs = [maintenance, ...others];
+  const page = {
+    paths: GRAPHQL_PATHS,
+    // The examples of the supergraph ask for fields of our neighbor.
+    examples: readExamples(...(hasOwnResidences ? [] : ['supergraph']), '.', 'emulator'),
+    headers: { authorization: `Bearer ${EXAMPLE.token}` },
+  };
   const gateway = router
     ? await startRouter(router, { subgraphs, secret: ROUTER_SECRET, host, port: PORT, onEnd: exitWithRouter })
-    : await startGateway(subgraphs, { host, port: PORT, extend: (app) => serveBrowsers(app, PAGE) });
+    : await startGateway(subgraphs, { host, port: PORT, extend: (app) => serveBrowsers(app, page) });
   running.push(gateway);
 
   const url = localize(router ? `${gateway.url}/graphql` : gateway.url);
-  const operation = read('../examples/supergraph/open-by-residence.graphql')
-    .replace(/^#.*$/gm, '')
-    .replace(/\s+/g, ' ')
-    .trim();
+  const example = read('../examples/supergraph/open-by-residence.graphql');
+  const operation = hasOwnResidences ? LIST_EXAMPLE : example.replace(/^#.*$/gm, '').replace(/\s+/g, ' ').trim();
   console.log(`
   ${(router ? ROUTERS[router].name : 'Supergraph, Sandbox').padEnd(22)} ${url}
   Subgraph maintenance   ${localize(maintenance.url)}, with Router-Authorization: ${ROUTER_SECRET}
 ${shown.join('\n')}
   Command API emulator   ${subgraph.commandApiUrl}
 ${describeAsking(url, operation)}
+  More residences        ${MORE_RESIDENCES}
 `);
 } catch (error) {
   console.error(error instanceof CannotStart ? error.message : (explainStartFailure(error) ?? error));
@@ -75,10 +76,18 @@ ${describeAsking(url, operation)}
 
 /** Reads the command line: a router, if any, and the subgraphs of other teams. */
 async function readArguments() {
-  const { router, subgraph = [] } = readOptions({
-    router: { type: 'string', value: 'NAME', help: `a real router: ${Object.keys(ROUTERS).join(', ')}` },
-    subgraph: { type: 'string', multiple: true, value: 'NAME=URL', help: 'a running subgraph; repeatable' },
-  });
+  const { router, subgraph = [] } = readOptions(
+    {
+      router: { type: 'string', value: 'NAME', help: `a real router: ${Object.keys(ROUTERS).join(', ')}` },
+      subgraph: {
+        type: 'string',
+        multiple: true,
+        value: 'NAME=URL',
+        help: 'a running subgraph, residences=URL in place of ours; repeatable',
+      },
+    },
+    'docs/federation.md has the environment variables, such as PORT.',
+  );
   if (router !== undefined && !Object.hasOwn(ROUTERS, router))
     throw new CannotStart(`There is no router "${router}". Choose one of ${Object.keys(ROUTERS).join(', ')}.`);
   const wrong = subgraph.find((one) => !/=https?:\/\//.test(one));

@@ -2,6 +2,7 @@
  * The schema of another team's subgraph, given on the command line.
  */
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 /** Why a tool cannot start. The message is for the person who started it. */
 export class CannotStart extends Error {}
@@ -14,7 +15,7 @@ export async function readSubgraph(argument: string): Promise<{ name: string; fr
   const sdl = isUrl ? await fetchSchema(from) : readFile(from);
   if (sdl) return { name, from, sdl };
   const reason = isUrl ? 'does not answer { _service { sdl } } at' : 'has no schema in the file';
-  throw new CannotStart(`The subgraph "${name}" ${reason} ${from}.`);
+  throw new CannotStart(`The subgraph "${name}" ${reason} ${isUrl ? from : resolve(from)}.`);
 }
 
 async function fetchSchema(url: string): Promise<string | undefined> {
