@@ -103,7 +103,8 @@ describe('extensions of errors', () => {
     for (const query of ['{', '{ nope }', '{ maintenance(id: "no id") { id } }', ...commands])
       for (const { extensions } of (await subgraph.ask(query)).errors) for (const key in extensions) keys.add(key);
     expect([...keys].sort()).toEqual(EXTENSIONS.toSorted());
-    for (const key of keys) expect(ERRORS).toMatch(new RegExp(`\`(extensions\\.)?${key}\``));
+    const isDocumented = (key: string) => new RegExp(`\`(extensions\\.)?${key}\``).test(ERRORS);
+    expect([...keys].filter((key) => !isDocumented(key))).toEqual([]);
   });
 });
 

@@ -39,7 +39,10 @@ describe('the workflows', () => {
     expect(job.secrets).not.toBe('inherit');
     const variables = Object.entries(job.env ?? {}).filter(([, value]) => String(value).includes('secrets.'));
     const conditions = variables.map(([variable]) => `env.${variable} != ''`);
-    for (const step of steps) expect(step.if?.split(' && ') ?? []).toEqual(expect.arrayContaining(conditions));
+    for (const step of steps) {
+      const own = step.if?.split(' && ') ?? [];
+      expect(conditions.filter((condition) => !own.includes(condition))).toEqual([]);
+    }
   });
 
   it.each(jobs)('name the actions of $title by version, and leave them no credentials', ({ steps }) => {
