@@ -20,6 +20,7 @@ unable() { echo "Not tried: $1" >&2 && exit 2; }
 
 # Docker and Podman: build, start, inside USER COMMAND, stop.
 with_engine() {
+  pull() { $engine pull "$base"; }
   build() { $engine build --build-arg "BASE=$base" --tag "$tag" .; }
   start() { container=$($engine run --detach --read-only --network host "${variables[@]/#/--env=}" "$image"); }
   inside() { $engine exec --user "$1" "$container" "${@:2}"; }
@@ -32,6 +33,7 @@ with_buildah() {
     mount -t tmpfs -o mode=755 tmpfs "$root/dev"
     for one in null zero random urandom; do touch "$root/dev/$one"; mount --bind "/dev/$one" "$root/dev/$one"; done
     mount -o remount,bind,ro "$root"; exec setpriv --no-new-privs chroot --userspec=node: "$root" env --chdir=/app -i "$@"'
+  pull() { buildah pull --policy=missing "$base"; }
   build() {
     # By default, Buildah asks for more than the kernel may allow.
     local limits=(--ulimit "nofile=$(ulimit -Hn):$(ulimit -Hn)" --ulimit "nproc=$(ulimit -Hu):$(ulimit -Hu)")
@@ -62,6 +64,8 @@ else engine=buildah && with_buildah; fi
 npm run --silent emulator -- --port "$command_api" > /dev/null &
 emulator=$! container='' failures=0
 trap 'kill "$emulator"; [ -z "$container" ] || remove 2> /dev/null || true; rm -f "$log"' EXIT
+# Without a registry, Docker or Podman has no base image, and Buildah only one that was made here.
+[ -n "$image" ] || pull > "$log" 2>&1 || unable "nothing has $base: $(tail -n 1 "$log")"
 if [ -z "$image" ]; then build > "$log" 2>&1 || { cat "$log" && exit 1; }; image=$tag; fi
 start
 
@@ -93,14 +97,21 @@ has_the_files() {
   diff <(find src schema/maintenance.graphql -type f | sort) <(inside node find src schema -type f | sort) &&
     test "$(inside node ls -A | xargs)" = 'node_modules package.json schema src'
 }
+# The paths of package-lock.json whose entry `one` fits. An optional package may be for another platform.
+locked() { node -p "Object.entries(require('./package-lock.json').packages).flatMap(([path, one]) => (path && $1 ? path : [])).join('\n')" | sort; }
 has_the_packages() {
-  local lock='Object.entries(require("./package-lock.json").packages).filter(([path, { dev }]) => path && !dev)'
-  local path='node_modules/(.*/node_modules/)?(@[^/]+/)?[^/@.][^/]*'
-  diff <(node -p "$lock.map(([path]) => path).join('\n')" | sort) \
-    <(inside node find node_modules -regextype posix-extended -type d -regex "$path" | sort) | grep '^>' && return 1 || true
+  local there path='node_modules/(.*/node_modules/)?(@[^/]+/)?[^/@.][^/]*'
+  there=$(inside node find node_modules -regextype posix-extended -type d -regex "$path" | sort)
+  diff /dev/null <(comm -13 <(locked '!one.dev') - <<< "$there") &&
+    diff /dev/null <(comm -23 <(locked '!one.dev && !one.optional && !one.devOptional') - <<< "$there")
 }
 owns_its_cache() { diff <(echo "$cache") <(inside root find / -xdev -user node -prune -not -path '/home/*'); }
-keeps_nothing() { test -z "$(inside root find / -xdev '(' -name .npmrc -o -name _cacache -o -name .env -o -name .git ')')"; }
+keeps_no_file() { diff /dev/null <(inside root find / -xdev '(' -name .npmrc -o -name _cacache -o -name .env -o -name .git ')' || echo failed); }
+# Those of the base, of an engine, of the Dockerfile and of this check.
+keeps_no_variable() {
+  local known='PATH|HOME|HOSTNAME|TERM|container|NODE_VERSION|YARN_VERSION|NODE_EXTRA_CA_CERTS|NODE_ENV|NODE_COMPILE_CACHE'
+  diff /dev/null <((inside node env || echo failed) | grep -vE "^($known|PORT|COMMAND_API_URL|ROUTER_SECRET)=")
+}
 
 check 'is live, with its version' is_up "$(node -p 'require("./package.json").version')"
 check 'runs as the user node without capabilities' has_no_rights
@@ -110,10 +121,11 @@ check 'answers 401 without it' refuses
 check 'its HEALTHCHECK succeeds' is_healthy
 check 'uses its compile cache' uses_its_cache
 check 'has the files of src/ and schema/, and no others' has_the_files
-check 'has no package for development' has_the_packages
+check 'has the packages that ship, and no others' has_the_packages
 check 'its user owns only the compile cache' owns_its_cache
-check 'keeps nothing of the build' keeps_nothing
+check 'keeps no file of the build' keeps_no_file
+check 'keeps no variable of the build' keeps_no_variable
 code=0
 stop || code=$?
-check "ends on SIGTERM with 0" test "$code" = 0
+check 'ends on SIGTERM with 0' test "$code" = 0
 [ "$failures" = 0 ] || { remove 2> /dev/null || true; cat "$log" && exit 1; }

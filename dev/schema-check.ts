@@ -56,11 +56,18 @@ async function check(patterns: readonly string[], subgraphs: readonly string[]):
   const { name, sdl } = readRelease() ?? { name: BASELINE, sdl: read(BASELINE) };
   const declared = new Map(Object.entries(JSON.parse(read(DECLARED)) as Record<string, string>));
   const changes = await compareSchemas(sdl, read(SCHEMA));
-  const areValid = patterns.length === 0 || (await checkOperations(patterns, subgraphs, name, sdl, changes));
-  if (patterns.length === 0) {
-    console.log(`Compared with ${name}: ${changes.length === 0 ? 'nothing' : changes.length} changed.`);
-    for (const change of changes) console.log(describe(change, declared));
-  }
+  const describe = ({ level, message }: Change) => {
+    const reason = level === 'breaking' ? declared.get(message) : undefined;
+    // Descriptions can be long, old and new.
+    const text = level === 'safe' ? shorten(message) : message;
+    return `  ${level.padEnd(9)}  ${text}${reason === undefined ? '' : ` (declared: ${reason})`}`;
+  };
+  let areValid = true;
+  if (patterns.length > 0) areValid = await checkOperations(patterns, subgraphs, name, sdl, changes);
+  else
+    console.log(
+      [`Compared with ${name}: ${changes.length || 'nothing'} changed.`, ...changes.map(describe)].join('\n'),
+    );
   const breaking = changes.filter(({ level }) => level === 'breaking').map(({ message }) => message);
   for (const message of declared.keys()) {
     if (!breaking.includes(message)) console.log(`  Declared, and not there: ${message}`);
@@ -72,13 +79,6 @@ async function check(patterns: readonly string[], subgraphs: readonly string[]):
     console.error(`Breaking, and not declared. Undo each change, or give its reason in ${DECLARED}:\n${entries}`);
   }
   return undeclared.length === 0 && areValid;
-}
-
-function describe({ level, message }: Change, declared: ReadonlyMap<string, string>): string {
-  const reason = level === 'breaking' ? declared.get(message) : undefined;
-  // Descriptions can be long, old and new.
-  const text = level === 'safe' ? shorten(message) : message;
-  return `  ${level.padEnd(9)}  ${text}${reason === undefined ? '' : ` (declared: ${reason})`}`;
 }
 
 function shorten(text: string): string {
