@@ -45,8 +45,8 @@ class Malformed extends Error {
 
 type Param = Record<string, unknown>;
 
-/** Whether a value has the form in which src/ writes a parameter. */
-const CHECKS: Readonly<Record<Parameter<never>['form'], (value: unknown) => boolean>> = {
+/** Whether a value is what src/ writes for a parameter of a type. */
+const CHECKS: Readonly<Record<Parameter<never>['type'], (value: unknown) => boolean>> = {
   text: isText,
   time: (value) => typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value),
   texts: (value) => Array.isArray(value) && value.every(isText),
@@ -125,16 +125,13 @@ function readCommand(body: string) {
   return { method, param };
 }
 
-/** Throws unless the parameters are exactly those of the command, in the form in which src/ writes them. */
+/** Throws unless the parameters are exactly those of the command, as src/ writes them. */
 function checkParam(param: Param, parameters: readonly Parameter<never>[]): void {
-  const some = parameters.filter(({ presence }) => presence === 'some').map(({ name }) => name);
-  if (some.length > 0 && !some.some((name) => Object.hasOwn(param, name)))
-    throw new Malformed(400, `param needs one of ${some}`);
   for (const { name, presence } of parameters)
     if (presence === 'required' && !Object.hasOwn(param, name)) throw new Malformed(400, `param.${name} is missing`);
   for (const [name, value] of Object.entries(param)) {
-    const form = parameters.find((parameter) => parameter.name === name)?.form;
-    if (!form || !CHECKS[form](value)) throw new Malformed(400, `param.${name} is unknown or not as documented`);
+    const type = parameters.find((parameter) => parameter.name === name)?.type;
+    if (!type || !CHECKS[type](value)) throw new Malformed(400, `param.${name} is unknown or not as documented`);
   }
 }
 

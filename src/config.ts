@@ -70,7 +70,6 @@ const VARIABLES = {
   MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000)({ default: 250 }),
   DRAIN_DELAY_MS: wholeNumber(0, 60_000)({ default: 2000 }),
   OTEL_SERVICE_NAME: str({ default: SERVICE }),
-  LOG_EVERY: wholeNumber(1, 1_000_000)({ default: 1 }),
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
 };
 

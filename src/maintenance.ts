@@ -1,7 +1,6 @@
 /**
  * The domain: a repair request, its identity and its order in a list.
  */
-import type * as Api from './__generated__/types.ts';
 
 /** The two ids by which the command API finds a repair request. */
 export interface MaintenanceKey {
@@ -9,21 +8,45 @@ export interface MaintenanceKey {
   readonly maintenanceId: string;
 }
 
-type Identity = 'id' | 'maintenanceId';
-type Members = Omit<Api.Maintenance, '__typename' | Identity | 'residence'>;
+/** A member of a repair request: null if absent, an error if it could not be decoded. */
+type Member<T> = T | null | Error;
 
-/** A repair request. A member that could not be decoded is the error. Times are UTC, `2024-01-16T13:32:45Z`. */
-export type Maintenance = Pick<Api.Maintenance, Identity> & { readonly residence: { readonly id: string } } & {
-  readonly [M in keyof Members]-?: Members[M] | Error;
-};
+/** A repair request. Times are UTC, `2024-01-16T13:32:45Z`. */
+export interface Maintenance {
+  readonly id: string;
+  readonly maintenanceId: string;
+  readonly residence: { readonly id: string };
+  readonly startTime: Member<string>;
+  readonly finishTime: Member<string>;
+  readonly createdTime: Member<string>;
+  readonly description: Member<string>;
+  readonly contact: Member<string>;
+  readonly feedback: Member<string>;
+  readonly pictureUrls: Member<readonly string[]>;
+  readonly state: Member<MaintenanceState>;
+}
 
-export type MaintenanceState = Api.MaintenanceState;
+export type MaintenanceState = 'WAIT_FOR_CONFIRMATION' | 'IN_PROGRESS' | 'COMPLETED' | 'CLOSED';
 
 /** The input of a new repair request. Times are UTC, `2024-01-16T13:32:45Z`. */
-export type NewMaintenance = Api.CreateMaintenanceInput;
+export interface NewMaintenance {
+  readonly residenceId: string;
+  readonly startTime: string;
+  readonly finishTime: string;
+  readonly description: string;
+  readonly contact: string;
+  readonly pictureFilenames?: readonly string[] | null;
+}
+
+type MaintenanceOrder = `${'CREATED' | 'START'}_TIME_${'ASC' | 'DESC'}`;
 
 /** Filter, order and page of a residence's list. */
-export type ListArguments = Api.ResidenceMaintenancesArgs;
+export interface ListArguments {
+  readonly states?: readonly MaintenanceState[] | null;
+  readonly orderBy?: MaintenanceOrder | null;
+  readonly first?: number | null;
+  readonly offset?: number | null;
+}
 
 /** In UTF-16 units: an id of the command API, and a `Maintenance.id` of two such ids with every character escaped. */
 const MAX_ID_LENGTH = 256;
@@ -67,16 +90,16 @@ export function selectMaintenances(all: readonly Maintenance[], { states, orderB
 }
 
 // One operation may ask for thousands of selections from the same list. Ordering is the slow part.
-const orders = new WeakMap<readonly Maintenance[], Map<Api.MaintenanceOrder, readonly Maintenance[]>>();
+const orders = new WeakMap<readonly Maintenance[], Map<MaintenanceOrder, readonly Maintenance[]>>();
 
-function order(all: readonly Maintenance[], by: Api.MaintenanceOrder): readonly Maintenance[] {
+function order(all: readonly Maintenance[], by: MaintenanceOrder): readonly Maintenance[] {
   const known = orders.get(all) ?? new Map();
   orders.set(all, known);
   if (!known.has(by)) known.set(by, all.toSorted(comparator(by)));
   return known.get(by);
 }
 
-function comparator(order: Api.MaintenanceOrder): (a: Maintenance, b: Maintenance) => number {
+function comparator(order: MaintenanceOrder): (a: Maintenance, b: Maintenance) => number {
   const member = order.startsWith('CREATED') ? 'createdTime' : 'startTime';
   const ascending = order.endsWith('ASC');
   // Times compare as texts. A missing time sorts last in both directions.

@@ -13,18 +13,20 @@ export type Memory = ReturnType<typeof createMemory>;
 /** What one operation, or one reply on its way, holds. */
 export type MemoryAccount = ReturnType<Memory['openOperation']>;
 
-/** Limits the memory of all operations to `limit` bytes, by default a sixteenth of V8's heap limit. */
-export function createMemory(limit = Math.floor(getHeapStatistics().heap_size_limit / 16)) {
+/** Limits the memory of all operations to a sixteenth of V8's heap limit. */
+export function createMemory() {
+  const limit = Math.floor(getHeapStatistics().heap_size_limit / 16);
   // By the point at which an operation was refused.
-  const refused = { request: 0, command: 0, reply: 0, answer: 0 };
+  const refused = { request: 0, command: 0, reply: 0, response: 0 };
   let held = 0;
 
   class Account {
     readonly #most: number;
-    #own = 0;
+    #own: number;
 
     constructor(most: number) {
       this.#most = most;
+      this.#own = 0;
     }
 
     /** Adds bytes and returns true, unless the account or all accounts together would exceed their limit. */
@@ -54,8 +56,15 @@ export function createMemory(limit = Math.floor(getHeapStatistics().heap_size_li
   return {
     /** Opens the account of an operation, which may hold half of the limit. */
     openOperation: () => new Account(limit / 2),
-    /** Opens the account of a reply on its way, which may belong to several operations. */
-    openReply: () => new Account(limit),
+    /**
+     * Opens the account of a reply on its way, which may belong to several operations. Returns undefined while replies to
+     * writes, which have no limit, exceed the memory.
+     */
+    openReply(): Account | undefined {
+      if (held <= limit) return new Account(limit);
+      refused.command++;
+      return undefined;
+    },
     limit,
     state: () => ({ held, refused }),
   };

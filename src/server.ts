@@ -14,10 +14,11 @@ import type { DocumentNode } from 'graphql';
 import type { Logger } from 'pino';
 import { createCommandApi } from './command-api/client.ts';
 import type { Config } from './config.ts';
+import { refuseNulls } from './graphql/arguments.ts';
+import { readMember } from './graphql/bounds.ts';
 import { type Context, createContext } from './graphql/context.ts';
 import { createErrorFormat } from './graphql/errors.ts';
-import { inlineTrace } from './graphql/inline-trace.ts';
-import { LIMITS, limitOperations, refuseNulls } from './graphql/limits.ts';
+import { LIMITS, limitOperations } from './graphql/limits.ts';
 import { createSchema } from './graphql/schema.ts';
 import { graphqlOverHttp } from './http/graphql-over-http.ts';
 import { startHost } from './http/host.ts';
@@ -51,11 +52,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const commandApi = createCommandApi(config, memory);
   const metrics = createMetrics(commandApi, memory);
   const errors = createErrorFormat(logger);
-  // Send field timings only to a router that has sent the secret.
-  const mayTrace = config.routerSecrets.length > 0;
-  const startOperation: ApolloFastifyContextFunction<Context> = async ({ id, headers, operationMemory }, reply) => {
-    const isTraced = mayTrace && headers['apollo-federation-include-trace'] === 'ftv1';
-    const request = { id, headers, operationMemory, isTraced };
+  const startOperation: ApolloFastifyContextFunction<Context> = async (request, reply) => {
     const context = createContext(request, commandApi, config.OPERATION_TIMEOUT_MS);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));
     return context;
@@ -77,17 +74,16 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     stopOnTerminationSignals: false,
     logger,
     // Without Apollo's line break, which would copy the text.
-    stringifyResult: (result) => JSON.stringify(result),
+    stringifyResult: JSON.stringify,
+    fieldResolver: readMember,
     formatError: errors.formatError,
     plugins: [
       errors.plugin,
       graphqlOverHttp,
-      operationReport(logger, metrics, config),
+      operationReport(logger, metrics),
       { requestDidStart: async () => ({ didResolveOperation: refuseNulls }) },
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),
-      inlineTrace(),
-      // Only the plugin that Apollo Server would add.
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginCacheControlDisabled(),
     ],

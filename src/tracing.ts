@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Attributes, Span, SpanKind, Tracer } from '@opentelemetry/api';
+import type { Attributes, Span, Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { SERVICE, VERSION } from './version.ts';
 
@@ -12,23 +12,17 @@ const FLUSH_MS = 2000;
 
 let loaded: { readonly api: typeof import('@opentelemetry/api'); readonly tracer: Tracer } | undefined;
 
-interface Start {
-  readonly kind: keyof typeof SpanKind;
-  readonly attributes?: Attributes;
-  /** Name the parent. By default, it is the current span. */
-  readonly headers?: IncomingHttpHeaders;
-}
-
-/** Runs a function in a span, if there are spans. */
-export function inSpan<T>(
+/** Runs a function in the span of a request, if there are spans. The headers name its parent. */
+export function inRequestSpan<T>(
   name: string,
-  { kind, attributes = {}, headers }: Start,
+  attributes: Attributes,
+  headers: IncomingHttpHeaders,
   run: (span?: Span) => Promise<T>,
 ): Promise<T> {
   if (!loaded) return run();
-  const { context, propagation, ROOT_CONTEXT, SpanKind } = loaded.api;
-  const parent = headers ? propagation.extract(ROOT_CONTEXT, headers) : context.active();
-  return loaded.tracer.startActiveSpan(name, { kind: SpanKind[kind], attributes }, parent, async (span) => {
+  const { propagation, ROOT_CONTEXT, SpanKind } = loaded.api;
+  const parent = propagation.extract(ROOT_CONTEXT, headers);
+  return loaded.tracer.startActiveSpan(name, { kind: SpanKind.SERVER, attributes }, parent, async (span) => {
     try {
       return await run(span);
     } catch (error) {
@@ -41,6 +35,11 @@ export function inSpan<T>(
   });
 }
 
+/** Starts the span of a command, beneath the span of its request. */
+export function startCommandSpan(name: string): Span | undefined {
+  return loaded?.tracer.startSpan(name, { kind: loaded.api.SpanKind.CLIENT });
+}
+
 export function activeSpan(): Span | undefined {
   return loaded?.api.trace.getActiveSpan();
 }
@@ -49,10 +48,10 @@ export function failSpan(span: Span | undefined, type: string): void {
   if (loaded) span?.setStatus({ code: loaded.api.SpanStatusCode.ERROR }).setAttribute('error.type', type);
 }
 
-/** Returns the `traceparent` of the current span. */
-export function currentTraceparent(): string | undefined {
+/** Returns the `traceparent` of a span. */
+export function traceparentOf(span: Span | undefined): string | undefined {
   const carrier: { traceparent?: string } = {};
-  loaded?.api.propagation.inject(loaded.api.context.active(), carrier);
+  if (loaded && span) loaded.api.propagation.inject(loaded.api.trace.setSpan(loaded.api.ROOT_CONTEXT, span), carrier);
   return carrier.traceparent;
 }
 

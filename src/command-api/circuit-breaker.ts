@@ -2,16 +2,20 @@
  * The circuit breaker: while the command API is down, commands fail at once.
  */
 import type { Config } from '../config.ts';
-import { type Health, unavailable } from './errors.ts';
+import { type CommandApiError, type FailureKind, overloaded } from './errors.ts';
+
+const DOWN_STATUSES: readonly unknown[] = [502, 503, 504];
+/** This process ended the command before an answer. */
+const UNKNOWN_KINDS: readonly FailureKind[] = ['timeout', 'expired', 'cancelled', 'overloaded', 'internal'];
 
 export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
 
-/** A command that the breaker let pass. */
+/** A command that the breaker let pass, until it is disposed of. */
 interface Trial extends Disposable {
   /** Whether its result closes or opens the breaker. */
   readonly isProbe: boolean;
-  /** What the breaker learns from it in the end. */
-  health: Health;
+  /** Takes the result of the command: its final error, or success. */
+  end(error?: CommandApiError): void;
 }
 
 /**
@@ -24,22 +28,26 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
   let period = { openUntil: 0, failures: 0, isProbing: false };
 
   return {
-    /** Lets a command pass, until it is disposed of. Throws a `CommandApiError` if the breaker is open. */
+    /** Lets a command pass. Throws a `CommandApiError` if the breaker is open. */
     enter(): Trial {
       const own = period;
-      if (own.isProbing || performance.now() < own.openUntil) throw unavailable('breaker open');
+      if (own.isProbing || performance.now() < own.openUntil) throw overloaded('breaker open');
       const isProbe = own.openUntil > 0;
       own.isProbing = isProbe;
-      return { isProbe, health: 'unknown', [Symbol.dispose]: learn };
-
-      function learn(this: Trial): void {
-        own.isProbing = false;
-        if (this.health === 'unknown') return;
-        const isUp = this.health === 'up';
-        own.failures = isUp ? 0 : own.failures + 1;
-        if (own !== period || !(isProbe || own.failures >= BREAKER_FAILURES)) return;
-        period = { openUntil: isUp ? 0 : performance.now() + BREAKER_OPEN_MS, failures: 0, isProbing: false };
-      }
+      return {
+        isProbe,
+        end(error) {
+          const health = healthAfter(error);
+          if (health === 'unknown') return;
+          own.failures = health === 'up' ? 0 : own.failures + 1;
+          if (own !== period || !(isProbe || own.failures >= BREAKER_FAILURES)) return;
+          const openUntil = health === 'up' ? 0 : performance.now() + BREAKER_OPEN_MS;
+          period = { openUntil, failures: 0, isProbing: false };
+        },
+        [Symbol.dispose]() {
+          own.isProbing = false;
+        },
+      };
     },
 
     state(): (typeof BREAKER_STATES)[number] {
@@ -47,4 +55,15 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
       return period.isProbing ? 'half_open' : 'open';
     },
   };
+}
+
+/** Returns what the end of a command says about the command API. */
+function healthAfter(error: CommandApiError | undefined): 'up' | 'down' | 'unknown' {
+  if (!error) return 'up';
+  const { kind, details } = error;
+  // Not 500, which a single command may cause, and not 429, which shows that the command API works.
+  if (kind === 'unavailable') return details.isCutOff || DOWN_STATUSES.includes(details.status) ? 'down' : 'up';
+  // If the event loop was blocked, the reply to a late timeout may already have arrived.
+  if (kind === 'unreachable' || (kind === 'timeout' && !details.isLate)) return 'down';
+  return UNKNOWN_KINDS.includes(kind) ? 'unknown' : 'up';
 }

@@ -4,28 +4,26 @@
 import type { MaintenanceKey, NewMaintenance } from '../maintenance.ts';
 import { type DecodedReply, decodeCreated, decodeDeleted, decodeInfo, decodeList } from './decoder.ts';
 
-/** How a value is written. */
-type Form = 'text' | 'time' | 'texts' | 'tickets';
-
-/** A parameter that takes a `T`. A command with parameters of presence `some` needs at least one of them. */
+/** A parameter that takes a `T`. */
 export interface Parameter<T> {
   /** The vendor's name. */
   readonly name: string;
-  readonly form: Form;
-  readonly presence: 'required' | 'optional' | 'some';
+  /** The vendor's type: a text, a time, a list of texts or a list of tickets. */
+  readonly type: 'text' | 'time' | 'texts' | 'tickets';
+  readonly presence: 'required' | 'optional';
   write(value: T): unknown;
 }
 
 const parameter =
-  <T>(form: Form, write: (value: T) => unknown) =>
-  (name: string, presence: Parameter<T>['presence'] = 'required'): Parameter<T> => ({ name, form, presence, write });
+  <T>(type: Parameter<T>['type'], write: (value: T) => unknown) =>
+  (name: string, presence: Parameter<T>['presence'] = 'required'): Parameter<T> => ({ name, type, presence, write });
 const text = parameter('text', (text: string) => text);
 // `2024-01-16T13:32:45Z` becomes `2024-01-16 13:32:45`.
 const time = parameter('time', (time: string) => time.replace('T', ' ').replace('Z', ''));
 const texts = parameter('texts', (texts: readonly string[]) => texts);
 const tickets = parameter('tickets', (ids: readonly string[]) => ids.map((maintenance_id) => ({ maintenance_id })));
 
-type Parameters<I> = { readonly [K in keyof I]-?: Parameter<NonNullable<I[K]>> };
+type ParametersOf<I> = { readonly [K in keyof I]-?: Parameter<NonNullable<I[K]>> };
 
 /** A command that takes an `I` and returns a `T`. */
 export interface Command<I, T> {
@@ -33,18 +31,18 @@ export interface Command<I, T> {
   readonly name: string;
   /** Whether it changes data. */
   readonly isWrite: boolean;
-  readonly parameters: Parameters<I>;
+  readonly parameters: ParametersOf<I>;
   /** Decodes the result of a success. Throws a `CommandApiError`. */
   decode(result: unknown, input: I): DecodedReply<T>;
 }
 
-const RESIDENCE: Parameters<{ residenceId: string }> = { residenceId: text('residence_id') };
-const KEY: Parameters<MaintenanceKey> = { ...RESIDENCE, maintenanceId: text('maintenance_id') };
-const BATCH: Parameters<{ residenceId: string; maintenanceIds: readonly string[] }> = {
+const RESIDENCE: ParametersOf<{ residenceId: string }> = { residenceId: text('residence_id') };
+const KEY: ParametersOf<MaintenanceKey> = { ...RESIDENCE, maintenanceId: text('maintenance_id') };
+const BATCH: ParametersOf<{ residenceId: string; maintenanceIds: readonly string[] }> = {
   ...RESIDENCE,
   maintenanceIds: tickets('maintenances'),
 };
-const CREATE: Parameters<NewMaintenance> = {
+const CREATE: ParametersOf<NewMaintenance> = {
   ...RESIDENCE,
   startTime: time('start_time'),
   finishTime: time('finish_time'),

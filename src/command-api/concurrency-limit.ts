@@ -2,7 +2,7 @@
  * Limits how many commands run at once.
  */
 import { addAbortListener } from 'node:events';
-import { ended, unavailable } from './errors.ts';
+import { ended, overloaded } from './errors.ts';
 
 /** Creates a limit of `places` tasks at once; `room` more wait in FIFO order. */
 export function createConcurrencyLimit(places: number, room: number) {
@@ -25,7 +25,7 @@ export function createConcurrencyLimit(places: number, room: number) {
       running++;
       return place;
     }
-    if (waiting.size >= room) throw unavailable('queue full');
+    if (waiting.size >= room) throw overloaded('queue full');
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     waiting.add(resolve);
     using _ = addAbortListener(signal, () => {

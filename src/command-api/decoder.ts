@@ -4,7 +4,7 @@
  */
 import type { Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
 import { formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
-import { CommandApiError, type Flaw, type Member, TRANSIENT_STATUSES } from './errors.ts';
+import { CommandApiError, type Flaw, type Member } from './errors.ts';
 
 /** An HTTP response: status, inflated body in chunks, and the body's length in bytes. */
 export interface Reply {
@@ -46,10 +46,7 @@ const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
 export function decodeEnvelope({ status, chunks, retryAfter, isCutOff }: Reply): unknown {
   const body = parseObject(UTF8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
   if (status >= 200 && status < 300 && body?.success === true) return body.result;
-  // Not 500, which a single command may cause, and not 429, which shows that the command API works.
-  const isDown = isCutOff || (status !== 429 && TRANSIENT_STATUSES.includes(status));
-  const health = isDown ? ('down' as const) : ('up' as const);
-  const details = { detail: `status ${status}`, status, retryAfter, health, upstreamCode: findCode(body) };
+  const details = { detail: `status ${status}`, status, retryAfter, isCutOff, upstreamCode: findCode(body) };
   if (status === 401) throw new CommandApiError('unauthenticated', details);
   if (status === 403) throw new CommandApiError('forbidden', details);
   if (isUnavailable(status)) throw new CommandApiError('unavailable', details);

@@ -7,17 +7,21 @@
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 
 /**
- * Could not talk: not reached, cut off, timed out or overloaded (`timeout`, `unavailable`), or the caller disconnected
- * first (`cancelled`). Said no: to the token, the caller or the command (`unauthenticated`, `forbidden`, `rejected`).
- * Talked nonsense: an unexpected reply (`invalid`). Our fault: no sockets left, or an error in our code (`internal`).
+ * The kinds of failure:
+ * - Could not talk: no connection, or a broken one (`unreachable`); 429 or 5xx (`unavailable`); no reply within the time of
+ *   an attempt (`timeout`) or of the operation (`expired`); the caller disconnected first (`cancelled`); the limit, the
+ *   breaker or the memory of this process refused the command or a reply (`overloaded`).
+ * - Said no: to the token, the caller or the command (`unauthenticated`, `forbidden`, `rejected`).
+ * - Talked nonsense: an unexpected reply (`invalid`).
+ * - Our fault: no sockets left, or an error in our code (`internal`).
  */
-export type Reason = 'timeout' | 'unavailable' | 'cancelled' | (typeof REJECTIONS)[number] | 'invalid' | 'internal';
+export type FailureKind =
+  | ('unreachable' | 'unavailable' | 'timeout' | 'expired' | 'cancelled' | 'overloaded')
+  | (typeof REJECTIONS)[number]
+  | ('invalid' | 'internal');
 const REJECTIONS = ['unauthenticated', 'forbidden', 'rejected'] as const;
 
-/** What a command says about the command API. The circuit breaker counts `down` and ignores `unknown`. */
-export type Health = 'up' | 'down' | 'unknown';
-
-/** Statuses of failures that may pass. Only 429 does not mean that the command API is down. */
+/** Statuses of failures that may pass. */
 export const TRANSIENT_STATUSES: readonly number[] = [429, 502, 503, 504];
 
 /** The vendor's names for the members of a ticket. */
@@ -50,17 +54,17 @@ export function describeFlaw(flaw: Flaw): { kind: string; member?: string } {
 interface Details {
   /** An error code of Node or our own short text, never text from the upstream. For the log, and to decide on a retry. */
   readonly detail: string;
-  /** By default `up`: the command API answered. */
-  readonly health?: Health;
   /** The status and `Retry-After` of a reply that says that the command failed. */
   readonly status?: number;
   readonly retryAfter?: string | undefined;
   readonly upstreamCode?: string | undefined;
-  /** For the reason `invalid`. `empty` means success without a result or with an empty result. */
+  /** Whether only the head of a 5xx arrived. */
+  readonly isCutOff?: boolean | undefined;
+  /** For the kind `timeout`: whether it fired late, because the event loop was blocked. */
+  readonly isLate?: boolean;
+  /** For the kind `invalid`. `empty` means success without a result or with an empty result. */
   readonly flaw?: Flaw;
-  /** For the flaw `size`: the maximum number of bytes. */
-  readonly limit?: number;
-  /** False only if the command certainly never left this process. */
+  /** False only if no byte of the command can have left this process. */
   readonly sent?: boolean;
   /** Whether a kept connection failed before the head of a reply: the upstream had probably closed it. */
   readonly isStale?: boolean;
@@ -68,37 +72,33 @@ interface Details {
 
 /** Any failure of a command. */
 export class CommandApiError extends Error {
-  readonly reason: Reason;
+  readonly kind: FailureKind;
   readonly details: Details;
   /** The failed command. Not its whole record, which refers to this error. */
   command?: { readonly name: string; readonly id: string };
 
-  constructor(reason: Reason, details: Details) {
+  constructor(kind: FailureKind, details: Details) {
     super(details.detail);
-    this.name = reason;
-    this.reason = reason;
+    this.name = kind;
+    this.kind = kind;
     this.details = details;
-  }
-
-  get health(): Health {
-    return this.details.health ?? 'up';
   }
 
   /** The outcome of a failed write. Meaningless for a read. */
   get outcome(): WriteOutcome {
     if (this.details.sent === false) return 'NOT_SENT';
-    return REJECTIONS.some((reason) => reason === this.reason) ? 'REJECTED' : 'UNKNOWN';
+    return REJECTIONS.some((kind) => kind === this.kind) ? 'REJECTED' : 'UNKNOWN';
   }
 }
 
 /** Returns the failure of a command that its signal ended: the operation timed out or its caller disconnected. */
 export function ended({ reason }: AbortSignal, sent = false): CommandApiError {
-  const isTimeout = reason?.name === 'TimeoutError';
-  const detail = isTimeout ? 'out of time' : 'caller disconnected';
-  return new CommandApiError(isTimeout ? 'timeout' : 'cancelled', { detail, sent, health: 'unknown' });
+  return reason?.name === 'TimeoutError'
+    ? new CommandApiError('expired', { detail: 'out of time', sent })
+    : new CommandApiError('cancelled', { detail: 'caller disconnected', sent });
 }
 
-/** Returns the failure of a command that limit, breaker or memory refuses, or of a read whose reply has no room. */
-export function unavailable(detail: string): CommandApiError {
-  return new CommandApiError('unavailable', { detail, sent: false, health: 'unknown' });
+/** Returns the failure of a command for which this process has no room, or of a read whose reply has none. */
+export function overloaded(detail: string, sent = false): CommandApiError {
+  return new CommandApiError('overloaded', { detail, sent });
 }

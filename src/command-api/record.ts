@@ -2,6 +2,7 @@
  * The record of a command. Only its own methods change it.
  */
 import { randomUUID } from 'node:crypto';
+import type { DecodedReply } from './decoder.ts';
 import { CommandApiError, type Flaw, type WriteOutcome } from './errors.ts';
 
 /**
@@ -14,12 +15,10 @@ interface Attempt {
   error?: string;
 }
 
-/** The result of a command. All undecodable members of the reply are the same `memberError`. */
-interface Ending {
-  readonly flaws?: readonly Flaw[];
-  readonly dropped?: number;
-  readonly error?: unknown;
-  readonly memberError?: CommandApiError;
+/** What was sent: the id that the upstream received, and each attempt. */
+interface SentCommand {
+  readonly id: string;
+  readonly attempts: Attempt[];
 }
 
 /** What became of a command. Without parameters, which contain personal data. */
@@ -28,19 +27,19 @@ export class CommandRecord {
   readonly isWrite: boolean;
   readonly residenceId: string;
   readonly start = performance.now();
-  id = `c${randomUUID().replaceAll('-', '')}`;
-  attempts: Attempt[] = [];
-  /** Whether the command shared another operation's exchange. Then `id` and `attempts` are from that exchange. */
+  /** Identical reads that share an exchange have the same. Its attempts continue after one of the callers has left. */
+  sent: SentCommand = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: [] };
+  /** Whether the command joined another operation's exchange. */
   coalesced = false;
   /** The flaws of the reply. The rest of it may have been used. */
   flaws: readonly Flaw[] = [];
   /** The number of tickets without a usable id. */
   dropped = 0;
   durationMs = 0;
-  /** The reason of the failure, if the command failed. */
+  /** Why the command failed, if it failed. */
   error: unknown;
 
-  constructor(name: string, isWrite: boolean, residenceId: string) {
+  constructor({ name, isWrite }: { readonly name: string; readonly isWrite: boolean }, residenceId: string) {
     this.name = name;
     this.isWrite = isWrite;
     this.residenceId = residenceId;
@@ -52,24 +51,31 @@ export class CommandRecord {
     return this.error instanceof CommandApiError ? this.error.outcome : 'UNKNOWN';
   }
 
+  /** Joins the exchange of an identical read. */
+  join({ sent }: CommandRecord): void {
+    this.sent = sent;
+    this.coalesced = true;
+  }
+
   /** Starts an attempt. Returns a function that ends it. */
   startAttempt() {
     const attempt: Attempt = { start: performance.now() };
-    this.attempts.push(attempt);
+    this.sent.attempts.push(attempt);
     return (result: Pick<Attempt, 'status' | 'error'>) =>
       Object.assign(attempt, { seconds: (performance.now() - attempt.start) / 1000, ...result });
   }
 
-  /** Takes over the id and attempts of the command that is really sent. */
-  join({ id, attempts }: CommandRecord): void {
-    Object.assign(this, { id, attempts, coalesced: true });
+  /** Ends the command with a reply. All its undecodable members are the same error, which names the command. */
+  succeed({ flaws = [], dropped = 0, memberError }: DecodedReply<unknown>): void {
+    Object.assign(this, { flaws, dropped, durationMs: performance.now() - this.start });
+    if (memberError) memberError.command = { name: this.name, id: this.sent.id };
   }
 
-  /** Ends the command. Adds the command's name and id to its errors. */
-  end({ flaws = [], dropped = 0, error, memberError }: Ending): void {
-    const { name, id } = this;
-    Object.assign(this, { flaws, dropped, error, durationMs: performance.now() - this.start });
-    for (const one of [error, memberError]) if (one instanceof CommandApiError) one.command = { name, id };
-    if (error instanceof CommandApiError && error.details.flaw) this.flaws = [error.details.flaw];
+  /** Ends the command with an error, which names the command. */
+  fail(error: unknown): void {
+    Object.assign(this, { error, durationMs: performance.now() - this.start });
+    if (!(error instanceof CommandApiError)) return;
+    error.command = { name: this.name, id: this.sent.id };
+    if (error.details.flaw) this.flaws = [error.details.flaw];
   }
 }

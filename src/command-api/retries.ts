@@ -29,15 +29,15 @@ interface Failure {
   readonly retriesLeft: number;
 }
 
-/** Returns the pause before the next attempt and its cost in retries, or undefined if no attempt may follow. */
-export function planRetry(failure: Failure, random = Math.random()): { pauseMs: number; cost: number } | undefined {
+/** Returns the pause before the next attempt, which is partly random, and its cost in retries, or undefined if no attempt may follow. */
+export function planRetry(failure: Failure): { pauseMs: number; cost: number } | undefined {
   const { status, detail, retryAfter, sent, isStale } = failure.error.details;
   if (failure.attemptsLeft <= 0 || !TRANSIENT.has(status ?? detail)) return undefined;
   if (failure.isWrite && sent !== false) return undefined;
   // After an idle time, all kept connections may be closed. That is no outage and costs no budget.
   if (isStale) return { pauseMs: 0, cost: 0 };
   const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (failure.attempts - 1));
-  const pauseMs = toMilliseconds(retryAfter) + random * bound;
+  const pauseMs = toMilliseconds(retryAfter) + Math.random() * bound;
   const isPossible = !failure.isProbe && failure.retriesLeft >= 1 && pauseMs < failure.msLeft;
   return isPossible ? { pauseMs, cost: 1 } : undefined;
 }

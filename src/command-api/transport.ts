@@ -10,16 +10,15 @@ import { gunzip } from 'node:zlib';
 import got, { type RequestError } from 'got';
 import type { Config } from '../config.ts';
 import type { MemoryAccount } from '../memory.ts';
-import { currentTraceparent } from '../tracing.ts';
 import { isUnavailable, type Reply } from './decoder.ts';
-import { CommandApiError, ended, unavailable } from './errors.ts';
+import { CommandApiError, ended, overloaded } from './errors.ts';
 import type { CommandRecord } from './record.ts';
 
-/** The caller's headers that are forwarded. */
+/** The headers of a command that depend on its caller. */
 export interface CallerHeaders {
-  /** `Authorization`, unchanged. */
+  /** The caller's `Authorization`, unchanged. */
   readonly authorization: string;
-  /** `traceparent`, if it is valid. */
+  /** Of the command's span; without spans, the caller's, if it is valid. */
   readonly traceparent: string | undefined;
 }
 
@@ -34,7 +33,7 @@ const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
  * This process has no more sockets, files, ports or buffers. That is our fault and says nothing about the command API.
  */
 const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
-/** A timeout that is this late shows a blocked event loop. It does not count for the breaker. */
+/** A timeout that is this late shows a blocked event loop. */
 const LATE_MS = 100;
 const inflate = promisify(gunzip);
 
@@ -56,6 +55,19 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     timeout: { request: ATTEMPT_TIMEOUT_MS },
   });
 
+  /** Starts Node's request. got would copy headers, body and agent, and write the body a turn later. */
+  function start(body: string, { authorization, traceparent }: CallerHeaders, isFresh: boolean): http.ClientRequest {
+    const headers = {
+      ...HEADERS,
+      authorization,
+      'content-length': Buffer.byteLength(body),
+      ...(traceparent && { traceparent }),
+    };
+    const request = startRequest({ ...target, headers, agent: isFresh ? single : kept });
+    request.write(body);
+    return request;
+  }
+
   /**
    * Sends a command on a kept or a fresh connection, and records the attempt. Returns the reply, also if only the status
    * of a 401, 403, 429 or 5xx arrived. Throws a `CommandApiError` if no usable reply arrived. `replyMemory` counts the reply's
@@ -64,36 +76,22 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
   async function attempt(
     record: CommandRecord,
     body: string,
-    caller: CallerHeaders,
+    headers: CallerHeaders,
     { isFresh, signal, replyMemory }: { isFresh: boolean; signal: AbortSignal; replyMemory: MemoryAccount },
   ): Promise<Reply> {
     const endAttempt = record.startAttempt();
     const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
-    // Start Node's request ourselves: got would copy headers, body and agent, and write the body a turn later.
-    const request = () => {
-      // Without a span of our own, forward the router's, so that the trace does not end here.
-      const traceparent = currentTraceparent() ?? caller.traceparent;
-      const headers = {
-        ...HEADERS,
-        authorization: caller.authorization,
-        'content-length': Buffer.byteLength(body),
-        ...(traceparent && { traceparent }),
-      };
-      const started = startRequest({ ...target, headers, agent: isFresh ? single : kept });
-      started.write(body);
-      return started;
-    };
-    const stream = client.stream(url, { request });
+    const stream = client.stream(url, { request: start.bind(undefined, body, headers, isFresh) });
     let chunks: Uint8Array[] = [];
     let bytes = 0;
     let error: CommandApiError | undefined;
     const { promise: end, resolve, reject } = Promise.withResolvers<void>();
 
-    /** Adds bytes of the reply. Returns the error of a reply that is too large or has no room. */
-    function refuseBytes(more: number): CommandApiError | undefined {
+    /** Counts bytes of the reply. Returns the error of a reply that is too large or has no room. */
+    function addBytes(more: number): CommandApiError | undefined {
       if (bytes + more > MAX_REPLY_BYTES) return tooLarge();
       if (record.isWrite || more < 0) replyMemory.hold(more);
-      else if (!replyMemory.reserve(more, 'reply')) return unavailable('no memory for the reply');
+      else if (!replyMemory.reserve(more, 'reply')) return overloaded('no memory for the reply', true);
       bytes += more;
       return undefined;
     }
@@ -101,7 +99,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     // Not `for await`, which takes a twentieth of the whole attempt.
     stream.on('data', (chunk: Uint8Array) => {
       chunks.push(chunk);
-      const refusal = refuseBytes(chunk.byteLength);
+      const refusal = addBytes(chunk.byteLength);
       if (refusal) reject(refusal);
     });
     // An error may also come after the end of the reply.
@@ -114,7 +112,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
       // Another coding than gzip fails too.
       if (bytes > 0 && coding && coding.toLowerCase() !== 'identity') {
         const inflated = await inflate(Buffer.concat(chunks), { maxOutputLength: MAX_REPLY_BYTES });
-        const refusal = refuseBytes(inflated.byteLength - bytes);
+        const refusal = addBytes(inflated.byteLength - bytes);
         if (refusal) throw refusal;
         chunks = [inflated];
       }
@@ -129,11 +127,11 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     }
     // Also after a whole reply, if the upstream did not read the rest of the command.
     if (error || !stream.writableFinished) stream.destroy();
-    const { statusCode: status = 0, headers = {} } = stream.response ?? {};
+    const { statusCode: status = 0, headers: replyHeaders = {} } = stream.response ?? {};
     endAttempt(error ? { error: error.details.detail } : { status });
     if (error && !decidesAlone(status, error)) throw error;
-    const isCutOff = status >= 500 && error?.reason === 'unavailable';
-    return { status, chunks, bytes, retryAfter: headers['retry-after'], isCutOff };
+    const isCutOff = status >= 500 && error?.kind === 'unreachable';
+    return { status, chunks, bytes, retryAfter: replyHeaders['retry-after'], isCutOff };
   }
 
   /** Maps an error of got, Node or zlib. `dueAt` is when the attempt had to end. */
@@ -148,19 +146,15 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     // Bytes that are not HTTP or not gzip. A truncated gzip counts as cut off.
     if (/^(HPE_|Z_)/.test(detail) && detail !== 'Z_BUF_ERROR')
       return new CommandApiError('invalid', { detail, flaw: 'bytes' });
-    if (name === 'TimeoutError') {
-      // If the event loop was blocked, the reply may already have arrived.
-      const isLate = performance.now() - dueAt > LATE_MS;
-      return new CommandApiError('timeout', { detail, ...connection, health: isLate ? 'unknown' : 'down' });
-    }
+    if (name === 'TimeoutError')
+      return new CommandApiError('timeout', { detail, ...connection, isLate: performance.now() - dueAt > LATE_MS });
     // A fault in our own code has no code of Node or got.
-    if (detail === name || EXHAUSTED.includes(detail))
-      return new CommandApiError('internal', { detail, ...connection, health: 'unknown' });
-    return new CommandApiError('unavailable', { detail, ...connection, health: 'down' });
+    const isOurs = detail === name || EXHAUSTED.includes(detail);
+    return new CommandApiError(isOurs ? 'internal' : 'unreachable', { detail, ...connection });
   }
 
   function tooLarge(): CommandApiError {
-    return new CommandApiError('invalid', { detail: 'reply too large', flaw: 'size', limit: MAX_REPLY_BYTES });
+    return new CommandApiError('invalid', { detail: 'reply too large', flaw: 'size' });
   }
 
   return {
@@ -179,7 +173,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
 }
 
 /** Returns whether a status decides the outcome although its body did not arrive. */
-function decidesAlone(status: number, { reason, health }: CommandApiError): boolean {
+function decidesAlone(status: number, { kind }: CommandApiError): boolean {
   if (status === 401 || status === 403) return true;
-  return isUnavailable(status) && reason !== 'timeout' && health !== 'unknown';
+  return isUnavailable(status) && (kind === 'unreachable' || kind === 'invalid');
 }

@@ -1,6 +1,9 @@
 /**
  * Checks arguments and representations before a command is sent. A `PublicError` lists every fault of a field's arguments.
  */
+import type { BaseContext, GraphQLRequestContext } from '@apollo/server';
+import { ApolloServerErrorCode } from '@apollo/server/errors';
+import { GraphQLError, isNonNullType, TypeInfo, ValidationContext, type VariableDefinitionNode } from 'graphql';
 import {
   isMoment,
   isUsableId,
@@ -116,6 +119,22 @@ export function toRepresentedResidenceId(representation: unknown): string {
   const id = get(representation, 'id');
   if (!isUsableId(id)) throw badUserInput({ 'representations.id': faultOfId(id) });
   return id;
+}
+
+/**
+ * Refuses null for a variable with a default where null is not allowed. The default makes this null valid, and graphql
+ * would report an error for each object of the response.
+ */
+export async function refuseNulls({ document, operation, request, schema }: GraphQLRequestContext<BaseContext>) {
+  const isNullDespiteDefault = ({ defaultValue, variable }: VariableDefinitionNode) =>
+    defaultValue && request.variables?.[variable.name.value] === null;
+  if (!document || !operation?.variableDefinitions?.some(isNullDespiteDefault)) return;
+  const validation = new ValidationContext(schema, document, new TypeInfo(schema), () => {});
+  for (const { node, type } of validation.getRecursiveVariableUsages(operation)) {
+    if (!isNonNullType(type) || request.variables?.[node.name.value] !== null) continue;
+    const extensions = { code: ApolloServerErrorCode.BAD_USER_INPUT, http: { status: 200 } };
+    throw new GraphQLError(`Variable "$${node.name.value}" must not be null.`, { extensions });
+  }
 }
 
 /** Returns a member of a value of any type. */

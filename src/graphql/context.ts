@@ -1,13 +1,12 @@
 /**
- * The context of one operation: its caller, loaders, response budget and record of commands.
+ * The context of one operation: its client and loaders, response budget and record of commands.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { type CommandApi, createClient } from '../command-api/client.ts';
 import type { CommandRecord } from '../command-api/record.ts';
-import type { Maintenance } from '../maintenance.ts';
 import type { MemoryAccount } from '../memory.ts';
-import { currentTraceparent } from '../tracing.ts';
-import { COSTS, createResponseBudget } from './cost.ts';
+import { activeSpan, traceparentOf } from '../tracing.ts';
+import { createResponseBudget, TIME } from './cost.ts';
 import { PublicError, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { createLoaders } from './loaders.ts';
@@ -24,8 +23,6 @@ const OUT_OF_TIME = new DOMException('out of time', 'TimeoutError');
 const CANCELLED = new DOMException('caller disconnected', 'AbortError');
 
 export type Context = ReturnType<typeof createContext>;
-/** The client and loaders of an authenticated caller. */
-export type Caller = ReturnType<Context['caller']>;
 
 /** The properties of a request that the host passes on. */
 interface Incoming {
@@ -33,33 +30,28 @@ interface Incoming {
   readonly headers: IncomingHttpHeaders;
   /** The memory account that already includes the request's body. */
   readonly operationMemory: MemoryAccount;
-  /** Whether the response includes an inline trace. */
-  readonly isTraced: boolean;
 }
 
 /** Creates the context of a request. All commands of the operation together may take `timeoutMs`. */
-export function createContext(
-  { id, headers, operationMemory, isTraced }: Incoming,
-  commandApi: CommandApi,
-  timeoutMs: number,
-) {
+export function createContext({ id, headers, operationMemory }: Incoming, commandApi: CommandApi, timeoutMs: number) {
   const { authorization = '' } = headers;
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
-  const response = createResponseBudget(operationMemory, isTraced);
+  const response = createResponseBudget(operationMemory);
   const commands: CommandRecord[] = [];
   const sent = { reads: 0, writes: 0 };
   const controller = new AbortController();
   const timer = abortAfter(timeoutMs, controller);
-  const operation = {
+  const client = createClient(commandApi, {
     authorization,
     traceparent,
     memory: operationMemory,
     signal: controller.signal,
     endsAt: performance.now() + timeoutMs,
     addCommand,
-  };
-  let caller: ReturnType<typeof createCaller> | undefined;
-  let callerLeft = false;
+  });
+  // Searching also takes time for requests that are not returned.
+  const loaders = createLoaders(client, (length) => response.charge(0, length * TIME.scanned));
+  const upstream = { client, loaders };
 
   function addCommand(record: CommandRecord): void {
     const kind = record.isWrite ? 'writes' : 'reads';
@@ -69,54 +61,37 @@ export function createContext(
     sent[kind]++;
     commands.push(record);
     // Even if the write fails, it may have taken effect.
-    if (record.isWrite) caller?.clear();
+    if (record.isWrite) loaders.clear();
   }
 
-  function createCaller() {
-    if (!BEARER.test(authorization))
-      throw new PublicError('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
-    const client = createClient(commandApi, operation);
-    const loaders = createLoaders(client);
-    return {
-      client,
-      ...loaders,
-      async loadList(residenceId: string): Promise<readonly Maintenance[]> {
-        const list = await loaders.loadList(residenceId);
-        // Filtering and ordering also take time for requests that are not returned.
-        response.charge(list.length * COSTS.scanned);
-        return list;
-      },
-    };
-  }
-
-  return {
+  const context = {
     /** Identifies the request and its client in the log. */
     logFields: {
       requestId: id,
-      traceId: (currentTraceparent() ?? traceparent)?.split('-')[1],
+      traceId: (traceparentOf(activeSpan()) ?? traceparent)?.split('-')[1],
       clientName: shorten(headers['apollographql-client-name']),
       clientVersion: shorten(headers['apollographql-client-version']),
     },
     /** Every command of the operation, in order. */
     commands,
     response,
-    isTraced,
     unforeseen: new Unforeseen(),
     /** Whether the caller disconnected before its response. */
-    hasCallerLeft: () => callerLeft,
-    /** Returns the caller's client and loaders, the same for every call. Throws `UNAUTHENTICATED` without a usable token. */
-    caller() {
-      caller ??= createCaller();
-      return caller;
+    callerLeft: false,
+    /** Returns the client and the loaders. Throws `UNAUTHENTICATED` without a usable token. */
+    authenticated() {
+      if (BEARER.test(authorization)) return upstream;
+      throw new PublicError('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
     },
     /** Ends the operation when its response is sent, or cancels it when its caller has disconnected. */
     end(isAnswered: boolean): void {
-      callerLeft = !isAnswered;
+      context.callerLeft = !isAnswered;
       if (isAnswered) clearTimeout(timer);
       // With a write, the operation continues without its caller until its deadline.
       else if (sent.writes === 0) controller.abort(CANCELLED);
     },
   };
+  return context;
 }
 
 /** Outside of the context: the timer would keep the context in memory after the caller has disconnected. */

@@ -1,6 +1,6 @@
 /**
- * Estimates what a response costs, in bytes: entries × selected fields, and the lengths of texts. Limits it by a budget.
- * docs/reliability.md says how the charges were measured.
+ * Estimates what a response costs. A cost of 1 is a byte that the response holds until it is sent, or about 20 ns of
+ * work. docs/reliability.md says how the costs were measured.
  */
 import {
   type FieldNode,
@@ -10,33 +10,33 @@ import {
   getNamedType,
   isObjectType,
   Kind,
-  responsePathAsArray,
   type SelectionSetNode,
 } from 'graphql';
 import type { MemoryAccount } from '../memory.ts';
 import { PublicError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
-export const COSTS = {
+/** Costs in bytes. */
+export const BYTES = {
   /** A field of an entry, or a text in a list. Includes an alias of 16 characters and a text of 16. */
   field: 50,
   character: 3,
   /** A call of a resolver for an entry, or for a representation. */
   call: 1000,
-  /** An entry of a list from which a resolver selects. */
+  /** An error, without the names in its path, which cost as characters. */
+  error: 1000,
+} as const;
+/** Costs in time, which hold no memory. */
+export const TIME = {
+  /** An entry of a list from which a resolver selects, or in which a loader searches. */
   scanned: 20,
-  /** Without the names in its path, which cost as characters. */
-  error: 3000,
-  /** The factor if the response has an inline trace (`ftv1`). */
-  trace: 6,
+  error: 2000,
 } as const;
 const FREE_CHARACTERS = 16;
-/** The characters of a path that cost as much as a field once more if the response has an inline trace. */
-const TRACED_PATH = 50;
 const LONGEST_LIST = 1000;
 
 /** What is selected for one entry, skipped or not, up to fields that charge their own values. */
-export interface Selected {
+interface Selected {
   /** The cost without texts. Counts one entry of each list in the entry. */
   cost: number;
   /** The fields that are read from the entry, by name: how often, and what is selected beneath. */
@@ -67,11 +67,10 @@ export function selectedBeneath({ fieldNodes, fragments, returnType, schema }: G
   }
 
   function measureField(node: FieldNode, field: GraphQLField<unknown, unknown> | undefined, sum: Selected): void {
-    sum.cost += COSTS.field + costOfText(node.alias?.value);
-    // Not by `resolve`, which Apollo Server gives every field for inline traces. graphql copies the lists in the arguments
-    // of such a field for each entry.
-    if (field?.extensions.isBounded) {
-      sum.cost += COSTS.call + COSTS.field * countValues(node);
+    sum.cost += BYTES.field + costOfText(node.alias?.value);
+    // graphql copies the lists in the arguments for each entry.
+    if (field?.resolve) {
+      sum.cost += BYTES.call + BYTES.field * countValues(node);
       return;
     }
     const beneath = node.selectionSet && { cost: 0, fields: new Map() };
@@ -95,8 +94,22 @@ function countValues({ arguments: given = [] }: FieldNode): number {
 }
 
 /** Returns the cost of a text in addition to its field. Other values are free. */
-export function costOfText(value: unknown): number {
-  return typeof value === 'string' ? COSTS.character * Math.max(0, value.length - FREE_CHARACTERS) : 0;
+function costOfText(value: unknown): number {
+  return typeof value === 'string' ? BYTES.character * Math.max(0, value.length - FREE_CHARACTERS) : 0;
+}
+
+/** Returns the cost of the texts of a value, each as often as it is selected, and of the entries of lists in it. */
+export function costOfTexts(value: unknown, selected: Selected): number {
+  if (typeof value !== 'object' || value === null) return costOfText(value);
+  let cost = 0;
+  for (const [name, { count, beneath }] of selected.fields) {
+    const member = (value as Record<string, unknown>)[name];
+    if (Array.isArray(member)) {
+      for (const entry of member) cost += count * ((beneath?.cost ?? BYTES.field) + costOfText(entry));
+    } else if (beneath) cost += costOfTexts(member, beneath);
+    else cost += count * costOfText(member);
+  }
+  return cost;
 }
 
 /**
@@ -120,37 +133,28 @@ function countScalars({ fields }: Selected): number {
   return fields.values().reduce((sum, { count, beneath }) => sum + (beneath ? countScalars(beneath) : count), 0);
 }
 
-type Path = GraphQLResolveInfo['path'];
-
-/** Creates the budget of one operation's response. An inline trace multiplies its cost: it repeats the path of each field. */
-export function createResponseBudget(operationMemory: MemoryAccount, isTraced: boolean) {
+/** Creates the budget of one operation's response. */
+export function createResponseBudget(operationMemory: MemoryAccount) {
   let left: number = LIMITS.responseCost;
   let errorsLeft: number = LIMITS.errors;
 
-  function toCost(bytes: number, path: Path | undefined): number {
-    return isTraced ? bytes * (COSTS.trace + Math.floor(textOf(path).length / TRACED_PATH)) : bytes;
-  }
-
   return {
-    /** Charges `bytes` at a path. Throws a `PublicError` if the response has no room. */
-    charge(bytes: number, path?: Path): void {
-      const cost = toCost(bytes, path);
-      if (cost > left) throw new PublicError('BAD_USER_INPUT', 'The response would be too large. Request less.');
-      if (!operationMemory.reserve(cost, 'answer'))
+    /** Charges bytes, and time that holds no memory. Throws a `PublicError` if the response has no room. */
+    charge(bytes: number, time = 0): void {
+      if (bytes + time > left)
+        throw new PublicError('BAD_USER_INPUT', 'The response would be too large. Request less.');
+      if (!operationMemory.reserve(bytes, 'response'))
         throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
-      left -= cost;
+      left -= bytes + time;
     },
 
-    /** Charges errors at a path. Returns whether to show them: if they fit, or if they are the first that do not. */
-    chargeErrors(path: Path, count: number): boolean {
-      if (left < 0 || count > errorsLeft) {
-        errorsLeft = 0;
-        return false;
-      }
-      const cost = toCost(count * (COSTS.error + costOfText(textOf(path))), path);
-      errorsLeft -= count;
-      left -= cost;
-      operationMemory.hold(cost);
+    /** Charges an error at a path. Returns whether to show it: if it fits, or if it is the first that does not. */
+    chargeError(path: GraphQLResolveInfo['path']): boolean {
+      if (left < 0 || errorsLeft === 0) return false;
+      errorsLeft--;
+      const bytes = BYTES.error + BYTES.character * Math.max(0, lengthOf(path) - FREE_CHARACTERS);
+      left -= bytes + TIME.error;
+      operationMemory.hold(bytes);
       return true;
     },
 
@@ -159,6 +163,7 @@ export function createResponseBudget(operationMemory: MemoryAccount, isTraced: b
   };
 }
 
-function textOf(path: Path | undefined): string {
-  return responsePathAsArray(path).join('');
+/** Returns the number of characters in the names and indexes of a path. */
+function lengthOf({ prev, key }: GraphQLResolveInfo['path']): number {
+  return String(key).length + (prev ? lengthOf(prev) : 0);
 }

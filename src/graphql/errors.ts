@@ -6,12 +6,12 @@ import type { ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Logger } from 'pino';
-import type { DeleteMaintenanceFailure } from '../__generated__/types.ts';
-import { CommandApiError, type Reason, type WriteOutcome } from '../command-api/errors.ts';
+import { CommandApiError, type FailureKind, type WriteOutcome } from '../command-api/errors.ts';
 import { LIMITS } from './limits.ts';
 
 /** An error whose message and extensions the client receives. Neither may repeat a value of the caller. */
 export class PublicError extends Error {
+  readonly code: string;
   /** graphql takes them for the error of the field. */
   readonly extensions: Readonly<Record<string, unknown>>;
 
@@ -21,6 +21,7 @@ export class PublicError extends Error {
     Error.stackTraceLimit = 0;
     super(message);
     Error.stackTraceLimit = stackTraceLimit;
+    this.code = code;
     this.extensions = { code, ...extensions };
   }
 }
@@ -39,31 +40,39 @@ export function badUserInput(faults: Faults): PublicError {
   return new PublicError('BAD_USER_INPUT', message, { arguments: shown });
 }
 
-/** Code and message for each reason why a command failed. */
+const UNAVAILABLE = {
+  code: 'UPSTREAM_UNAVAILABLE',
+  message: 'The command API could not be reached or could not answer.',
+} as const;
+const TIMEOUT = { code: 'UPSTREAM_TIMEOUT', message: 'The command API did not answer in time.' } as const;
+
+/** Code and message for each kind of failure of a command. */
 const FAILURES = {
   unauthenticated: { code: 'UNAUTHENTICATED', message: 'The command API refused the access token.' },
   forbidden: { code: 'FORBIDDEN', message: 'The command API does not allow this command to the caller.' },
   rejected: { code: 'COMMAND_REJECTED', message: 'The command API refused the command.' },
-  timeout: { code: 'UPSTREAM_TIMEOUT', message: 'The command API did not answer in time.' },
-  unavailable: { code: 'UPSTREAM_UNAVAILABLE', message: 'The command API could not be reached or could not answer.' },
+  timeout: TIMEOUT,
+  expired: TIMEOUT,
+  unreachable: UNAVAILABLE,
+  unavailable: UNAVAILABLE,
+  overloaded: UNAVAILABLE,
   // Only for logs and metrics: the caller has disconnected.
   cancelled: { code: 'CALLER_GONE', message: 'The caller has disconnected.' },
   invalid: { code: 'UPSTREAM_INVALID_RESPONSE', message: 'The command API sent an invalid reply.' },
   internal: { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error' },
-} as const satisfies Record<Reason, { code: string; message: string }>;
+} as const satisfies Record<FailureKind, { code: string; message: string }>;
 
 /** All possible outcomes of a command in metrics. */
-export const OUTCOMES = ['OK', ...Object.values(FAILURES).map(({ code }) => code)];
+export const OUTCOMES = new Set(['OK', ...Object.values(FAILURES).map(({ code }) => code)]);
 
 /** Returns the code of a failed command. */
 export function codeOf(error: unknown) {
-  return error instanceof CommandApiError ? FAILURES[error.reason].code : 'INTERNAL_SERVER_ERROR';
+  return error instanceof CommandApiError ? FAILURES[error.kind].code : 'INTERNAL_SERVER_ERROR';
 }
 
 /** Returns the message for a failed command. */
-function messageOf({ reason, details: { limit } }: CommandApiError): string {
-  const { message } = FAILURES[reason];
-  return limit ? `The command API sent more than ${limit} bytes, the limit of MAX_REPLY_BYTES.` : message;
+function messageOf({ kind, details: { flaw } }: CommandApiError): string {
+  return flaw === 'size' ? 'The command API sent a reply larger than MAX_REPLY_BYTES.' : FAILURES[kind].message;
 }
 
 /** Collects the unforeseen errors of one operation. They share one id, which the client receives, and one log line. */
@@ -83,11 +92,10 @@ export class Unforeseen {
     return new PublicError(code, message, { errorId: this.errorId, ...extensions });
   }
 
-  /** Logs the first error and the number of errors. */
+  /** Logs the first error and the number of errors. Needs at least one error. */
   log(logger: Logger): void {
-    const { errors } = this;
-    if (errors.length === 0) return;
-    logger.error({ errorId: this.errorId, err: errors[0], count: errors.length }, 'unforeseen error');
+    const { errorId, errors } = this;
+    logger.error({ errorId, err: errors[0], count: errors.length }, 'unforeseen error');
   }
 }
 
@@ -106,35 +114,14 @@ export function maskError(error: unknown, logger: Logger): PublicError {
 export function toPublicError(error: unknown, unforeseen: Unforeseen, isWrite: boolean): PublicError {
   const withOutcome = (outcome: WriteOutcome) => (isWrite ? { outcome } : {});
   if (error instanceof PublicError) {
-    Object.assign(error.extensions, withOutcome('NOT_SENT'));
-    return error;
+    const { code, message, extensions } = error;
+    return isWrite ? new PublicError(code, message, { ...extensions, outcome: 'NOT_SENT' }) : error;
   }
   if (!(error instanceof CommandApiError)) return unforeseen.mask(error, withOutcome('UNKNOWN'));
-  const { command, details, outcome, reason } = error;
-  if (reason === 'internal') return unforeseen.mask(error, withOutcome(outcome));
+  const { command, details, kind, outcome } = error;
+  if (kind === 'internal') return unforeseen.mask(error, withOutcome(outcome));
   const known = { command: command?.name, commandId: command?.id, upstreamCode: details.upstreamCode };
   return new PublicError(codeOf(error), messageOf(error), { ...known, ...withOutcome(outcome) });
-}
-
-type DeletionFailure = Omit<DeleteMaintenanceFailure, '__typename' | 'id'>;
-
-/** Describes failed deletions as data. The message of an unforeseen error contains its id. */
-export function describeFailures(failed: readonly { id: string; error: unknown }[], unforeseen: Unforeseen) {
-  const described = new Map<unknown, DeletionFailure>();
-  return failed.map(({ id, error }) => {
-    const known = described.get(error) ?? describeFailure(toPublicError(error, unforeseen, true));
-    described.set(error, known);
-    return { id, ...known };
-  });
-}
-
-function describeFailure({ message, extensions: { code, errorId, outcome } }: PublicError): DeletionFailure {
-  return {
-    // The only refusal of a single residence: the operation may send no further write.
-    code: code === 'BAD_USER_INPUT' ? 'UPSTREAM_UNAVAILABLE' : (code as DeletionFailure['code']),
-    message: errorId ? `${message}, errorId ${errorId}` : message,
-    outcome: outcome as WriteOutcome,
-  };
 }
 
 /** Apollo's codes for requests that it refuses before execution. */

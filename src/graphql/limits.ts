@@ -2,10 +2,7 @@
  * The limits of one request. Routers stay within them: they merge up to a hundred `_entities` under aliases.
  * docs/federation.md has the exceptions.
  */
-import type { BaseContext, GraphQLRequestContext } from '@apollo/server';
-import { ApolloServerErrorCode } from '@apollo/server/errors';
-import type { ASTVisitor, SelectionSetNode, VariableDefinitionNode } from 'graphql';
-import { GraphQLError, isNonNullType, Kind, TypeInfo, ValidationContext } from 'graphql';
+import { type ASTVisitor, GraphQLError, Kind, type SelectionSetNode, type ValidationContext } from 'graphql';
 
 const STATES = { entries: 100 } as const;
 
@@ -21,12 +18,14 @@ export const SIZES = {
 } as const;
 
 export const LIMITS = {
+  /** Names and values of a request's headers. */
+  headCharacters: 16 * 1024,
   bodyBytes: 1024 * 1024,
   tokens: 15_000,
   /** Commands of one operation. */
   reads: 1000,
   writes: 100,
-  /** Cost of a response in bytes; see cost.ts. */
+  /** Cost of a response; see cost.ts. */
   responseCost: 15_000_000,
   /** Errors of one response. */
   errors: 1000,
@@ -78,20 +77,4 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
       return false;
     },
   };
-}
-
-/**
- * Refuses null for a variable with a default where null is not allowed. The default makes this null valid, and graphql
- * would report an error for each object of the response.
- */
-export async function refuseNulls({ document, operation, request, schema }: GraphQLRequestContext<BaseContext>) {
-  const isNullDespiteDefault = ({ defaultValue, variable }: VariableDefinitionNode) =>
-    defaultValue && request.variables?.[variable.name.value] === null;
-  if (!document || !operation?.variableDefinitions?.some(isNullDespiteDefault)) return;
-  const validation = new ValidationContext(schema, document, new TypeInfo(schema), () => {});
-  for (const { node, type } of validation.getRecursiveVariableUsages(operation)) {
-    if (!isNonNullType(type) || request.variables?.[node.name.value] !== null) continue;
-    const extensions = { code: ApolloServerErrorCode.BAD_USER_INPUT, http: { status: 200 } };
-    throw new GraphQLError(`Variable "$${node.name.value}" must not be null.`, { extensions });
-  }
 }

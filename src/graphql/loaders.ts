@@ -7,15 +7,17 @@ import { COMMANDS } from '../command-api/commands.ts';
 import { CommandApiError } from '../command-api/errors.ts';
 import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from '../maintenance.ts';
 
-/** Creates the loaders of one operation. */
-export function createLoaders(client: CommandApiClient) {
+export type Loaders = ReturnType<typeof createLoaders>;
+
+/** Creates the loaders of one operation. `onSearch` receives the length of each list, each time that it is searched. */
+export function createLoaders(client: CommandApiClient, onSearch: (length: number) => void) {
   const lists = new Map<string, Promise<Maintenance[]>>();
 
   async function loadList(residenceId: string): Promise<Maintenance[]> {
-    const known = lists.get(residenceId);
-    if (known) return known;
-    const list = client.send(COMMANDS.getMaintenanceList, { residenceId });
-    lists.set(residenceId, list);
+    const loading = lists.get(residenceId) ?? client.read(COMMANDS.getMaintenanceList, { residenceId });
+    lists.set(residenceId, loading);
+    const list = await loading;
+    onSearch(list.length);
     return list;
   }
 
@@ -45,7 +47,7 @@ export function createLoaders(client: CommandApiClient) {
 
   async function findByInfo(key: MaintenanceKey): Promise<Maintenance | null> {
     try {
-      return await client.send(COMMANDS.getMaintenanceInfo, key);
+      return await client.read(COMMANDS.getMaintenanceInfo, key);
     } catch (error) {
       if (!mayNotExist(error)) throw error;
       // The vendor documents no reply for an unknown id, so the list decides. If it fails too, report the first error.
@@ -75,5 +77,5 @@ export function createLoaders(client: CommandApiClient) {
  * Returns whether a failed get_maintenance_info may mean that the request does not exist: rejected, or an empty result.
  */
 function mayNotExist(error: unknown): boolean {
-  return error instanceof CommandApiError && (error.reason === 'rejected' || error.details.flaw === 'empty');
+  return error instanceof CommandApiError && (error.kind === 'rejected' || error.details.flaw === 'empty');
 }

@@ -114,15 +114,15 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi, me
     },
   };
 
-  function commandEnded({ name: command, attempts: made, flaws, error, outcome }: CommandRecord): void {
+  function commandEnded({ name: command, sent, flaws, error, outcome }: CommandRecord): void {
     commands.inc({ command, outcome: error ? codeOf(error) : 'OK' });
     if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
-    for (const { seconds, status: http_response_status_code = '', error: error_type = '' } of made) {
+    for (const { seconds, status: http_response_status_code = '', error: error_type = '' } of sent.attempts) {
       const labels = { ...upstream, command, http_response_status_code, error_type };
       // A coalesced attempt that continues for other callers has no duration yet.
       if (seconds !== undefined) attempts.observe(labels, seconds);
     }
-    for (const { status, error: code } of made.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });
+    for (const { status, error: code } of sent.attempts.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });
     for (const flaw of flaws) invalid.inc({ command, ...describeFlaw(flaw) });
   }
 }

@@ -2,7 +2,6 @@ import type { ApolloServerPlugin } from '@apollo/server';
 import type { Level, Logger } from 'pino';
 import { CommandApiError, describeFlaw } from '../command-api/errors.ts';
 import type { CommandRecord } from '../command-api/record.ts';
-import type { Config } from '../config.ts';
 import { type Context, shorten } from '../graphql/context.ts';
 import { codeOf } from '../graphql/errors.ts';
 import { activeSpan, failSpan } from '../tracing.ts';
@@ -20,50 +19,44 @@ const CODES_BY_SEVERITY = [
 ];
 
 /** Reports each operation: a log line, metrics, and attributes of the request's span. */
-export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }: Config): ApolloServerPlugin<Context> {
-  let succeeded = 0;
-
-  /** Returns whether to log an operation: always if it has a fault, otherwise one of `LOG_EVERY`. */
-  function isLogged(codes: readonly string[], level: Level): boolean {
-    return codes.length > 0 || level !== 'info' || succeeded++ % LOG_EVERY === 0;
-  }
-
+export function operationReport(logger: Logger, metrics: Metrics): ApolloServerPlugin<Context> {
   return {
     async requestDidStart() {
       const start = performance.now();
       return {
         async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
-          const { commands: all, unforeseen } = contextValue;
-          unforeseen.log(logger);
+          const { callerLeft, commands: all, unforeseen } = contextValue;
+          const found = errors.map(({ extensions }) => String(extensions?.code));
           // The client receives a failed batch delete as data, not as an error.
-          const writes = all.filter(({ isWrite, error }) => isWrite && error).map(({ error }) => codeOf(error));
-          const hidden = unforeseen.errors.length > 0 ? ['INTERNAL_SERVER_ERROR'] : [];
+          for (const { isWrite, error } of all) if (isWrite && error) found.push(codeOf(error));
+          const isUnforeseen = unforeseen.errors.length > 0;
+          if (isUnforeseen) {
+            unforeseen.log(logger);
+            found.push('INTERNAL_SERVER_ERROR');
+          }
           // Also after a write that succeeded: this line is then the only record of it.
-          const left = contextValue.hasCallerLeft() ? ['CALLER_GONE'] : [];
-          const found = [...errors.map(({ extensions }) => String(extensions?.code)), ...writes, ...hidden, ...left];
+          if (callerLeft) found.push('CALLER_GONE');
           const codes = [...new Set([...CODES_BY_SEVERITY.filter((code) => found.includes(code)), ...found])];
           const name = shorten(operationName);
           const type = operation?.operation;
           metrics.operationEnded(type ?? 'unknown', codes[0] ?? 'OK', all);
-          const level = chooseLevel(codes, all);
-          if (isLogged(codes, level)) {
-            const line = {
-              ...contextValue.logFields,
-              operationName: name,
-              operationType: type,
-              durationMs: Math.round(performance.now() - start),
-              ...describeCommands(all),
-              codes,
-              ...(hidden.length > 0 && { errorIds: [unforeseen.errorId] }),
-            };
-            logger[level](line, 'operation');
-          }
+          const level = chooseLevel(codes, all, callerLeft);
+          const line = {
+            ...contextValue.logFields,
+            operationName: name,
+            operationType: type,
+            durationMs: Math.round(performance.now() - start),
+            ...describeCommands(all),
+            codes,
+            ...(isUnforeseen && { errorIds: [unforeseen.errorId] }),
+          };
+          logger[level](line, 'operation');
           const span = activeSpan();
           if (type) span?.updateName(type).setAttribute('graphql.operation.type', type);
           if (name) span?.setAttribute('graphql.operation.name', name);
           if (codes.length > 0) span?.setAttribute('graphql.error.codes', codes);
-          if (hidden.length > 0) span?.setAttribute('graphql.error.id', unforeseen.errorId);
+          if (isUnforeseen) span?.setAttribute('graphql.error.id', unforeseen.errorId);
           if (codes[0] && level !== 'info') failSpan(span, codes[0]);
         },
       };
@@ -71,12 +64,17 @@ export function operationReport(logger: Logger, metrics: Metrics, { LOG_EVERY }:
   };
 }
 
-/** error = our fault, warn = upstream fault, info = caller's fault or success */
-function chooseLevel(codes: readonly string[], commands: readonly CommandRecord[]): Level {
-  const all = [...codes, ...commands.map(({ error }) => (error ? codeOf(error) : ''))];
-  if (all.includes('INTERNAL_SERVER_ERROR')) return 'error';
-  const isFlawed = commands.some(({ flaws }) => flaws.length > 0);
-  return isFlawed || all.some((code) => code.startsWith('UPSTREAM_')) ? 'warn' : 'info';
+/** error = our fault, warn = upstream fault or a write without a caller, info = caller's fault or success */
+function chooseLevel(codes: readonly string[], commands: readonly CommandRecord[], callerLeft: boolean): Level {
+  let level: Level = codes.some((code) => code.startsWith('UPSTREAM_')) ? 'warn' : 'info';
+  if (codes.includes('INTERNAL_SERVER_ERROR')) return 'error';
+  for (const { error, flaws, isWrite } of commands) {
+    // The response shows neither each failed read nor what became of a write without a caller.
+    const code = error ? codeOf(error) : '';
+    if (code === 'INTERNAL_SERVER_ERROR') return 'error';
+    if (code.startsWith('UPSTREAM_') || flaws.length > 0 || (callerLeft && isWrite)) level = 'warn';
+  }
+  return level;
 }
 
 /** Returns entries for as many commands as a line may have, failed commands first. */
@@ -91,12 +89,12 @@ function describeCommands(all: readonly CommandRecord[]) {
 }
 
 function describeCommand(command: CommandRecord) {
-  const { name, id, attempts, dropped, error } = command;
+  const { name, sent, dropped, error } = command;
   const entry = {
     name,
-    id,
+    id: sent.id,
     durationMs: Math.round(command.durationMs),
-    attempts: attempts.length,
+    attempts: sent.attempts.length,
     coalesced: command.coalesced || undefined,
     dropped: dropped || undefined,
     flaws: command.flaws.length > 0 ? command.flaws.map(describeFlaw) : undefined,

@@ -8,7 +8,7 @@ import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { createLogger } from '../../src/telemetry/log.ts';
 import { hold } from '../support/hold.ts';
-import { scrape, writeSample } from '../support/scrape.ts';
+import { scrape } from '../support/scrape.ts';
 import { failCommands } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
@@ -73,35 +73,17 @@ describe('the log line of an operation', () => {
   });
 });
 
-describe('LOG_EVERY', () => {
-  const sampled = useSubgraph({ LOG_EVERY: '3' });
-
-  it('logs the first of that many successful operations, each failed operation and each flawed reply', async () => {
-    for (const id of [R, R, '', R, R, '']) await sampled.ask(LIST.replace(R, id));
-    sampled.upstream.fail(() => ({ body: { success: true, result: [{}] } }));
-    for (let time = 0; time < 2; time++) await sampled.ask(LIST);
-    const [info, refused, flawed] = ['30 ', '30 BAD_USER_INPUT', '40 '];
-    const lines = [info, refused, info, refused, flawed, flawed];
-    expect(sampled.logs().map(({ level, codes }) => `${level} ${codes}`)).toEqual(lines);
-  });
-
-  it('logs each write whose caller leaves, even if it succeeds', async () => {
-    const gone = { graphql_operation_type: 'mutation', code: 'CALLER_GONE' };
-    for (const times of [1, 2]) {
-      const held = hold(sampled.upstream);
-      const leave = sampled.askAndDisconnect(DELETE);
-      await until(() => held.length === 1);
-      await leave();
-      await until(async () => (await scrape(sampled.url)).get('http_server_active_requests') === 0);
-      held[0]?.release();
-      await until(async () => {
-        return (await scrape(sampled.url)).get(writeSample('maintenance_operations_total', gone)) === times;
-      });
-    }
-    const line = { codes: ['CALLER_GONE'], commands: [{ name: 'delete_maintenance_info', attempts: 1 }] };
-    expect(sampled.logs()).toMatchObject([line, line]);
-    expect(JSON.stringify(sampled.logs())).not.toMatch(/"(code|outcome)":/);
-  });
+it('logs each write whose caller leaves as a warning, even if it succeeds', async () => {
+  const held = hold(subgraph.upstream);
+  const leave = subgraph.askAndDisconnect(DELETE);
+  await until(() => held.length === 1);
+  await leave();
+  await until(async () => (await scrape(subgraph.url)).get('http_server_active_requests') === 0);
+  held[0]?.release();
+  await until(() => subgraph.logs().length === 1);
+  const line = { level: 40, codes: ['CALLER_GONE'], commands: [{ name: 'delete_maintenance_info', attempts: 1 }] };
+  expect(subgraph.logs()).toMatchObject([line]);
+  expect(subgraph.logText()).not.toMatch(/"(code|outcome)":/);
 });
 
 it('drops the message of an error, and every field that is not on the list', () => {

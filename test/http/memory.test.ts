@@ -181,12 +181,12 @@ it('the reply to a write is never refused', async () => {
   expect((await ask(0.45, DELETE)).data).toEqual({ deleteMaintenance: { id: 'r:m' } });
 });
 
-it('an answer without room is refused at its list', async () => {
+it('a response without room is refused at its list', async () => {
   const tickets = Array.from({ length: 1000 }, (_, index) => ({ ...exampleTicket(), maintenance_id: `m${index}` }));
   upstream.store.residences.set('r', tickets);
   const aliases = Array.from({ length: 99 }, (_, index) => `a${index}: state`).join(' ');
   const errors = [{ path: ['maintenances'], extensions: { code: 'UPSTREAM_UNAVAILABLE' } }];
   const answer = await ask(0.35, list().replace('id }', `${aliases} }`));
   expect(answer).toMatchObject({ data: { maintenances: null }, errors });
-  expect(await refusals('answer')).toBe(1);
+  expect(await refusals('response')).toBe(1);
 });

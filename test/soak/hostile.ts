@@ -93,7 +93,6 @@ const PRINTED = 15;
 // Longer requests are aborted, and the replica is replaced.
 const REQUEST_MS = 10_000;
 const MAX_BODY_BYTES = 1024 * 1024;
-const TRACED = { 'apollo-federation-include-trace': 'ftv1' };
 
 /** Measures how long each hostile request delays a health check on another connection. */
 export async function blocking(): Promise<Figure[]> {
@@ -103,8 +102,8 @@ export async function blocking(): Promise<Figure[]> {
   const vendor = await startVendor();
   let replica = await startWarm(vendor.url);
   const gaps: { name: string; ms: number }[] = [];
-  for (const { name, body, reply, traced } of requests) {
-    const sending = { body, reply, ...(traced && { headers: TRACED }) };
+  for (const { name, body, reply } of requests) {
+    const sending = { body, reply };
     let answer = '';
     const ms = await measureGap(replica, async () => {
       answer = await call(replica.url, 'blocking', sending, AbortSignal.timeout(REQUEST_MS));

@@ -4,12 +4,10 @@
 import { EXAMPLE } from '../../dev/seed.ts';
 import { idOf, type ReplyName } from './vendor.ts';
 
-/** A traced request asks for an inline trace, as a router with reports to Apollo does. */
 type HostileRequest = {
   readonly name: string;
   readonly body: string;
   readonly reply: ReplyName;
-  readonly traced?: true;
 };
 type Make = string | ((index: number) => string);
 
@@ -153,19 +151,19 @@ const ROOTS: Readonly<Record<string, readonly [MakeBody, readonly ReplyName[], '
   delete: [(fields) => document(`mutation { ${deletion(fields)} }`), LISTS, 'plain'],
 };
 
-/** The selected fields of each ticket, the replies that matter for them, and whether the request is also sent traced. */
-const SELECTIONS: Readonly<Record<string, readonly [string, readonly ReplyName[], 'traced'?]>> = {
-  id: ['id', REPLIES, 'traced'],
-  'every field': [EVERY_FIELD, REPLIES, 'traced'],
+/** The selected fields of each ticket, and the replies that matter for them. */
+const SELECTIONS: Readonly<Record<string, readonly [string, readonly ReplyName[]]>> = {
+  id: ['id', REPLIES],
+  'every field': [EVERY_FIELD, REPLIES],
   '20 × state': [aliases(20, 'state'), LISTS],
-  '99 × state': [aliases(99, 'state'), LISTS, 'traced'],
+  '99 × state': [aliases(99, 'state'), LISTS],
   '20 × description': [aliases(20, 'description'), ['ordinary', 'text']],
   '99 × description': [aliases(99, 'description'), ['ordinary', 'text', 'faulty']],
   '20 × pictureUrls': [aliases(20, 'pictureUrls'), ['ordinary', 'urls']],
   '99 × pictureUrls': [aliases(99, 'pictureUrls'), ['ordinary', 'urls']],
-  'nested lists': ['residence { maintenances { id } }', LISTS, 'traced'],
+  'nested lists': ['residence { maintenances { id } }', LISTS],
   '20 × nested sorted list': [`residence { ${aliases(20, `maintenances(${SORTED}) { id }`)} }`, FEW],
-  'alias of 20 KB': [`${'a'.repeat(20_000)}: state`, LISTS, 'traced'],
+  'alias of 20 KB': [`${'a'.repeat(20_000)}: state`, LISTS],
   'alias of 200 KB': [`${LONG}: state`, ['small', ...LISTS]],
 };
 
@@ -174,12 +172,11 @@ export function* generateRequests(): Generator<HostileRequest> {
   for (const [name, query, variables] of DOCUMENTS) yield { name, body: document(query, variables), reply: 'small' };
   for (const [name, body] of BODIES) yield { name, body, reply: 'small' };
   for (const [root, [make, replies, plain]] of Object.entries(ROOTS)) {
-    for (const [what, [selection, affected, traced]] of Object.entries(SELECTIONS)) {
+    for (const [what, [selection, affected]] of Object.entries(SELECTIONS)) {
       if (plain && what !== 'id' && what !== 'every field') continue;
       for (const reply of replies.filter((name) => affected.includes(name))) {
         const request = { name: `${root} { ${what} }, reply ${reply}`, body: make(selection, reply), reply };
         yield request;
-        if (traced) yield { ...request, name: `${request.name}, traced`, traced: true };
       }
     }
   }

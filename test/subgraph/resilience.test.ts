@@ -309,7 +309,7 @@ describe('the limit of concurrent commands', () => {
     const time = new AbortController();
     const aborted = enter(time.signal);
     time.abort(timedOut);
-    await expect(aborted).rejects.toMatchObject({ reason: 'timeout', outcome: 'NOT_SENT' });
+    await expect(aborted).rejects.toMatchObject({ kind: 'expired', outcome: 'NOT_SENT' });
     const waiting = enter(stay);
     expect(count()).toEqual({ inFlight: 1, queued: 1 });
     place[Symbol.dispose]();
@@ -351,7 +351,7 @@ describe('a caller that goes away', () => {
     expect(held.filter(({ isClosed }) => isClosed())).toEqual([]);
     await answerAll(held, 40);
     await until(() => subgraph.logs().length === 1);
-    expect(subgraph.logs()[0]).toMatchObject({ level: 30, codes: ['CALLER_GONE'] });
+    expect(subgraph.logs()[0]).toMatchObject({ level: 40, codes: ['CALLER_GONE'] });
   });
 });
 

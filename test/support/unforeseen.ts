@@ -20,16 +20,11 @@ export function failCommands(
   }
 
   const didResolveOperation = async ({ contextValue }: { contextValue: Context }) => {
-    const getCaller = contextValue.caller;
-    // The first call makes the client, which later calls return too.
-    contextValue.caller = () => {
-      contextValue.caller = getCaller;
-      const caller = getCaller();
-      const client = caller.client as unknown as { send: Send };
-      const { send } = client;
-      client.send = (command, input) => send(command, { ...input, residenceId: spoil(input.residenceId) });
-      return caller;
-    };
+    const client = contextValue.authenticated().client as unknown as Record<'read' | 'write', Send>;
+    for (const name of ['read', 'write'] as const) {
+      const send = client[name];
+      client[name] = (command, input) => send(command, { ...input, residenceId: spoil(input.residenceId) });
+    }
   };
   return { requestDidStart: async () => ({ didResolveOperation }) };
 }

@@ -1,8 +1,8 @@
 import { toRepresentedKey } from '../arguments.ts';
 import type { Context } from '../context.ts';
 
-// graphql reads all fields from the record. An undecodable member is an Error there and fails only its own field.
+// No resolver for the fields: graphql reads them from the record, see `readMember` in bounds.ts.
 export const Maintenance = {
-  __resolveReference: (representation: unknown, { caller }: Context) =>
-    caller().maintenanceByKey.load(toRepresentedKey(representation)),
+  __resolveReference: (representation: unknown, { authenticated }: Context) =>
+    authenticated().loaders.maintenanceByKey.load(toRepresentedKey(representation)),
 };

@@ -1,0 +1,86 @@
+/**
+ * Admits requests before their body is read: router secret, size of the head, a place and memory.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { LIMITS } from '../graphql/limits.ts';
+import { BYTES, type Memory, type MemoryAccount } from '../memory.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { sendHttpError, sendOverloaded } from './http-errors.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The memory of the operation. Only admitted requests have it. */
+    operationMemory: MemoryAccount;
+    /** Settles when the operation ends, which may be after its caller has disconnected. */
+    operation?: Promise<unknown>;
+  }
+}
+
+/** What the host needs from the rest of the server. */
+export interface HostDependencies {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly memory: Memory;
+}
+
+/** Creates Fastify's hook `onRequest`. Health checks pass always; metrics need the secret only. */
+export function createAdmission({ config, logger, metrics, memory }: HostDependencies) {
+  const secrets = config.routerSecrets.map((secret) => Buffer.from(secret));
+  let inFlight = 0;
+
+  /** Returns whether a request has the router's secret. Without configured secrets, every request passes. */
+  function isFromRouter({ headers }: FastifyRequest): boolean {
+    const given = Buffer.from(String(headers['router-authorization'] ?? ''));
+    let isKnown = secrets.length === 0;
+    // Compares all of them, in a time that reveals nothing but the length of a secret.
+    for (const secret of secrets) if (secret.length === given.length && timingSafeEqual(secret, given)) isKnown = true;
+    return isKnown;
+  }
+
+  /** Takes a place and memory, until the response is closed and its operation has ended. Returns false if there is no room. */
+  function takePlace(request: FastifyRequest, reply: FastifyReply): boolean {
+    const operationMemory = memory.openOperation();
+    if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT || !operationMemory.reserve(bytesOf(request), 'request'))
+      return false;
+    request.operationMemory = operationMemory;
+    metrics.active.set(++inFlight);
+    reply.raw.once('close', () => {
+      metrics.active.set(--inFlight);
+      void Promise.allSettled([request.operation]).then(() => operationMemory.release());
+    });
+    return true;
+  }
+
+  return function admit(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    const { url } = request.routeOptions;
+    if (url?.startsWith('/health/')) done();
+    else if (!isFromRouter(request)) {
+      // Logged at debug level: an unauthenticated client could flood the log. A metric counts these requests.
+      logger.debug('refused a request without the router secret');
+      sendHttpError(reply, 401, 'ROUTER_UNAUTHENTICATED', 'Send requests through the router.');
+    } else if (lengthOfHead(request) > LIMITS.headCharacters) sendHttpError(reply.header('connection', 'close'), 431);
+    else if (url === '/metrics' || takePlace(request, reply)) done();
+    else void sendOverloaded(reply);
+  };
+}
+
+/** Returns the length of the names and values of all headers. */
+function lengthOfHead({ raw }: FastifyRequest): number {
+  let length = 0;
+  for (const text of raw.rawHeaders) length += text.length;
+  return length;
+}
+
+/**
+ * Returns the bytes that a request holds once its body is parsed. Until a chunked body is read, its length counts as the
+ * largest allowed. Longer bodies are not read.
+ */
+function bytesOf({ headers, url }: FastifyRequest): number {
+  const length = Number(headers['content-length'] ?? 0);
+  const body = length > LIMITS.bodyBytes ? 0 : length * BYTES.bodyByte;
+  return url.length * BYTES.bodyByte + (headers['transfer-encoding'] ? LIMITS.bodyBytes : body);
+}
