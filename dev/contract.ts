@@ -1,118 +1,235 @@
 /**
- * `npm run contract`: compares a live command API with the contract of docs/command-api.md, and prints the differences.
- * Only reads, unless `--write` is given. Exits with 1 if the code cannot handle a reply or a test ticket remains, and
- * with 2 if the check is incomplete.
+ * `npm run contract`: sends commands to a live command API, and prints what each reply shows, but none of its values.
+ * Only reads, unless `--write` is given. docs/command-api.md describes the output and the exit codes.
  */
-import { makeValidator } from 'envalid';
-import { ConfigError, checked, origin, readVariables, visible } from '../src/config.ts';
-import { describeFailure } from './contract/describe.ts';
-import { createSend, type Send } from './contract/exchange.ts';
-import { createFindings, type Findings } from './contract/findings.ts';
-import { checkMembers, checkReads, type ListRead, readList } from './contract/reads.ts';
-import { checkWrites } from './contract/writes.ts';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { COMMAND_NAMES, COMMANDS, type Command, writeParameters } from '../src/command-api/commands.ts';
+import type { NewMaintenance } from '../src/maintenance.ts';
+import { PATH } from './command-api.ts';
+import { decodeReply, describeBody, type Verdict } from './contract-reply.ts';
 import { readOptions } from './options.ts';
 
-const token = checked(visible, 'must be visible ASCII without spaces: the token alone');
+type Test = (verdict: Verdict<unknown>) => boolean;
 
-const id = makeValidator((text) => text);
-
-/** An error of the command line or the command API. The message is enough for the user: no stack is printed. */
-class CannotCheck extends Error {}
-
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (!(error instanceof ConfigError || error instanceof CannotCheck)) throw error;
-  console.error(redact(error.message));
-  process.exitCode = 2;
+/** `isHandled` returns whether the subgraph handles the reply correctly. `answers` is a part of the answered unknown. */
+interface Sending {
+  readonly isHandled?: Test;
+  readonly answers?: string;
+  readonly id?: string;
+  readonly token?: string;
 }
 
-async function main(): Promise<number> {
-  const { write } = readOptions(
-    {
-      write: { type: 'boolean', default: false, help: 'creates, reads and deletes two tickets too' },
-    },
-    'Needs COMMAND_API_URL, COMMAND_API_TOKEN and COMMAND_API_RESIDENCE_ID: see docs/command-api.md.',
-  );
-  const env = readEnvironment();
-  const send = createSend(env.COMMAND_API_URL, env.COMMAND_API_TOKEN);
-  const residenceId = env.COMMAND_API_RESIDENCE_ID;
-  const findings = createFindings(write);
-  const tickets: Record<string, unknown>[] = [];
-  const list = await readList(send, residenceId);
-  refuseUseless(list, env.COMMAND_API_URL);
+const TIME_LIMIT_MS = 5000;
+const DAY_MS = 24 * 3_600_000;
 
-  const interrupted = listenForInterrupt();
-  const sendUntilInterrupted: Send = async (sending) => {
-    interrupted.throwIfAborted();
-    return send(sending);
-  };
-  try {
-    await checkReads(sendUntilInterrupted, residenceId, list, findings, tickets);
-    // Without a list, the tickets of this check are indistinguishable from older tickets.
-    if (write && !list.outcome.error) {
-      const before = new Set(list.outcome.value.map(({ maintenanceId }) => maintenanceId));
-      await checkWrites(sendUntilInterrupted, send, residenceId, before, findings, tickets);
-    }
-  } catch (error) {
-    if (!interrupted.aborted) throw error;
-  } finally {
-    checkMembers(tickets, findings);
-    console.log(redact(report(findings, interrupted.aborted)));
-  }
-  if (findings.broken.length > 0 || findings.leftovers.length > 0) return 1;
-  return findings.unanswered.length > 0 || interrupted.aborted ? 2 : 0;
-}
+const isSuccess: Test = ({ kind, flaws }) => !kind && flaws.length === 0;
+const isFailure: Test = ({ kind }) => kind !== undefined;
+// No success with an unexpected result.
+const isEither: Test = ({ flaws }) => flaws.every((flaw) => flaw === 'envelope');
+// The condition of src/graphql/loaders.ts: after any other failure, clients get an error in place of null.
+const isNotFound: Test = ({ kind, flaws }) => kind === 'rejected' || flaws.includes('empty');
 
-/** Throws a `ConfigError` that names every fault at once. */
-function readEnvironment() {
-  return readVariables(process.env, {
-    COMMAND_API_URL: origin({
-      desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
-    }),
-    COMMAND_API_TOKEN: token({ desc: 'is missing: an access token that the command API accepts, without "Bearer"' }),
-    COMMAND_API_RESIDENCE_ID: id({ desc: 'is missing: the id of a residence that the token may read' }),
+const PAGE = readFileSync(new URL('../docs/command-api.md', import.meta.url), 'utf8');
+const TABLE = PAGE.split('\n## ').find((section) => section.startsWith('Unknowns')) ?? '';
+const UNKNOWNS = Array.from(TABLE.matchAll(/^\| ([^|]+) \| /gm), ([, unknown = '']) => unknown);
+/** Parts of the unknowns that a reply to any command may answer. */
+const ANSWERS: readonly (readonly [unknown: string, isAnswered: Test])[] = [
+  ['of a failure', isFailure],
+  ['null, empty or absent', ({ value }) => Array.isArray(value) && value.length > 0],
+  ['paged', ({ value }) => Array.isArray(value) && value.length >= 10],
+  ['Rate limits', ({ status }) => status === 429],
+];
+
+/** An expected reason to stop. The message is enough for the user: no stack is printed. */
+class Incomplete extends Error {}
+
+const { write } = readOptions(
+  { write: { type: 'boolean', help: 'creates, reads and deletes up to three tickets too' } },
+  'Needs COMMAND_API_URL, COMMAND_API_TOKEN and COMMAND_API_RESIDENCE_ID: see docs/command-api.md.',
+);
+const { COMMAND_API_URL: url = '', COMMAND_API_TOKEN: callersToken = '' } = process.env;
+const { COMMAND_API_RESIDENCE_ID: residenceId = '' } = process.env;
+const { getMaintenanceList: list, getMaintenanceInfo: info } = COMMANDS;
+const { createMaintenanceInfo, deleteMaintenanceInfo, batchDeleteMaintenanceInfo } = COMMANDS;
+
+const olderIds = new Set<string>();
+/** The ids that the creates of this check returned, each with whether its ticket was deleted. */
+const created = new Map<string, boolean>();
+const sent = new Set<string>();
+const faults: string[] = [];
+const incomplete: string[] = [];
+let isInterrupted = false;
+let isCleaningUp = false;
+
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  process.on(signal, () => {
+    if (!isInterrupted) console.error('Interrupted: waiting for the current command, then cleaning up.');
+    isInterrupted = true;
   });
 }
-
-/** Throws if the first reply shows a wrong token, residence or origin: every further command would fail the same way. */
-function refuseUseless({ exchange, outcome: { error } }: ListRead, url: string): void {
-  if (!error) return;
-  const seen = describeFailure(exchange, error);
-  if (error.health === 'down') throw new CannotCheck(`The command API at ${url} is unavailable: ${seen}.`);
-  if (error.outcome === 'REJECTED') {
-    const variable = error.reason === 'unauthenticated' ? 'COMMAND_API_TOKEN' : 'COMMAND_API_RESIDENCE_ID';
-    throw new CannotCheck(`The command API refuses to list the residence: ${seen}. See ${variable}.`);
-  }
-  const isSuccess = 'text' in exchange.reply && exchange.reply.status < 300;
-  if (!isSuccess) throw new CannotCheck(`There is no command API at ${url}: ${seen}. See COMMAND_API_URL.`);
+try {
+  checkEnvironment();
+  await checkReads();
+  if (write) await checkWrites();
+} catch (error) {
+  if (!(error instanceof Incomplete)) throw error;
+  incomplete.push(error.message);
+} finally {
+  await cleanUp();
+  if (faults.length + incomplete.length === 0) print('\nThe code handles every reply.');
+  else print(['', ...faults, ...incomplete].join('\n'));
+  const unsent = COMMAND_NAMES.filter((name) => !sent.has(name));
+  if (sent.size > 0 && unsent.length > 0) print(`Not sent: ${unsent.join(', ')}.`);
+  process.exitCode = faults.length > 0 ? 1 : incomplete.length > 0 ? 2 : 0;
 }
 
-/** Returns a signal that the first Ctrl-C or SIGTERM aborts. After that, only the clean-up sends commands. */
-function listenForInterrupt(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (!controller.signal.aborted) console.error('Interrupted: waiting for the current command, then cleaning up.');
-      controller.abort();
+function checkEnvironment(): void {
+  const { protocol = '', origin, href } = URL.parse(url) ?? {};
+  const isOrigin = /^https?:$/.test(protocol) && href === `${origin}/`;
+  if (!isOrigin) incomplete.push('COMMAND_API_URL must be an origin, like https://api.ecloud.akubela.com.');
+  if (!/^[!-~]+$/.test(callersToken)) incomplete.push('COMMAND_API_TOKEN must be an access token, without "Bearer".');
+  if (!residenceId) incomplete.push('COMMAND_API_RESIDENCE_ID must be a residence that the token may read.');
+  if (incomplete.length > 0) throw new Incomplete('Set these variables.');
+}
+
+/** Sends all reads of the table, then commands that must fail. */
+async function checkReads(): Promise<void> {
+  const first = { isHandled: isEither, answers: 'latency' };
+  const { value: tickets } = await send('the residence', list, { residenceId }, first);
+  // Further commands would fail too, and `--write` must know the older tickets.
+  if (!tickets) throw new Incomplete('The residence cannot be listed. Check the environment variables.');
+  for (const { maintenanceId } of tickets) olderIds.add(maintenanceId);
+
+  // A read of the table with any other parameter needs a value here.
+  const known = { residenceId, ...tickets[0] };
+  for (const command of Object.values<Command<object, unknown>>(COMMANDS)) {
+    const isKnown = Object.keys(command.parameters).every((key) => key in known);
+    if (isKnown && !command.isWrite && command.name !== list.name) await send('the first ticket', command, known);
+  }
+
+  const unknownTicket = { residenceId, maintenanceId: newId('m') };
+  await send('an unknown id', info, unknownTicket, { isHandled: isNotFound, answers: 'unknown id' });
+  const unknownResidence = { residenceId: newId('r') };
+  await send('an unknown residence', list, unknownResidence, { isHandled: isEither, answers: 'unknown residence' });
+  // Last, because the command API may lock out a client after a bad token.
+  await send('a bad token', list, { residenceId }, { isHandled: isFailure, token: newId('a') });
+}
+
+/** Creates tickets, reads the first and deletes all. `cleanUp` deletes what is left. */
+async function checkWrites(): Promise<void> {
+  const id = newId('c');
+  const inDays = (days: number) => new Date(Date.now() + days * DAY_MS).toISOString().replace(/\.\d+/, '');
+  const times = { startTime: inDays(1), finishTime: inDays(2) };
+  // The vendor's example of a contact: the command API may accept only telephone numbers.
+  const ticket = { residenceId, ...times, description: `Contract check ${id}, to be deleted`, contact: '10086' };
+  await create('a ticket', ticket, { id });
+  const [maintenanceId] = created.keys();
+  if (maintenanceId === undefined) return;
+  await create('the same command id', ticket, { id, isHandled: isEither, answers: 'idempotent' });
+  const emptyList = { isHandled: isEither, answers: '`filename`' };
+  await create('an empty filename', { ...ticket, pictureFilenames: [] }, emptyList);
+
+  const key = { residenceId, maintenanceId };
+  await send('the created ticket', info, key);
+  const isDeleted = await remove('the created ticket', maintenanceId);
+  if (isDeleted) {
+    await send('the deleted ticket', deleteMaintenanceInfo, key, { isHandled: isEither, answers: 'deleted already' });
+  }
+  // Includes the deleted ticket, to see whether a batch is all or nothing.
+  const maintenanceIds = [...created.keys()];
+  const batch = { residenceId, maintenanceIds };
+  const { kind } = await send('all created tickets', batchDeleteMaintenanceInfo, batch, { isHandled: isEither });
+  if (!kind) for (const id of maintenanceIds) created.set(id, true);
+  const after = isDeleted ? { answers: 'all or nothing' } : {};
+  const { value: tickets = [] } = await send('after the deletes', list, { residenceId }, after);
+  const listed = maintenanceIds.filter((id) => tickets.some((ticket) => ticket.maintenanceId === id));
+  print(`  created  ${listed.length} of ${maintenanceIds.length} tickets are still listed`);
+  for (const id of listed) {
+    if (created.get(id)) faults.push(`Delete by hand: ticket ${id}, still listed after its delete.`);
+  }
+}
+
+async function create(title: string, input: NewMaintenance, sending: Sending): Promise<void> {
+  const { value: id, kind } = await send(title, createMaintenanceInfo, input, sending);
+  if (id !== undefined && !olderIds.has(id)) {
+    print(`  created  ${created.has(id) ? 'the same ticket as before' : 'a new ticket'}`);
+    created.set(id, false);
+  } else if (!['rejected', 'unauthenticated', 'forbidden'].includes(String(kind))) {
+    faults.push(`Delete by hand: perhaps a ticket without a usable id. Look for "${input.description}".`);
+  }
+}
+
+/** Deletes a created ticket. Returns whether the delete succeeded. */
+async function remove(title: string, maintenanceId: string): Promise<boolean> {
+  const { kind } = await send(title, deleteMaintenanceInfo, { residenceId, maintenanceId });
+  if (!kind) created.set(maintenanceId, true);
+  return !kind;
+}
+
+/** Deletes the created tickets that were not deleted yet, even after an interrupt. */
+async function cleanUp(): Promise<void> {
+  isCleaningUp = true;
+  for (const [id, isDeleted] of created) {
+    if (isDeleted || (await remove('clean-up', id))) continue;
+    faults.push(`Delete by hand: ticket ${id}, which could not be deleted.`);
+  }
+}
+
+/** Sends a command once and prints its reply. Throws `Incomplete` after an interrupt. */
+async function send<I extends object, T>(
+  title: string,
+  command: Command<I, T>,
+  input: I,
+  { isHandled = isSuccess, answers, id = newId('c'), token = callersToken }: Sending = {},
+): Promise<Verdict<T>> {
+  if (isInterrupted && !isCleaningUp) throw new Incomplete('Interrupted before the end.');
+  const heading = `${command.name}, ${title}`;
+  sent.add(command.name);
+  const reply = await post({ command: command.name, id, param: writeParameters(command, input) }, token);
+  if (typeof reply === 'string') {
+    print(`\n${heading}\n  no reply: ${reply}`);
+    incomplete.push(`No reply to ${heading}.`);
+    return { kind: 'no reply', flaws: [], text: '' };
+  }
+  const { status, body, ms } = reply;
+  const verdict = decodeReply(command, input, status, body);
+  if (!isHandled(verdict)) faults.push(`The code would mishandle the reply to ${heading}.`);
+  print(`\n${heading}\n  status   ${status}, after ${ms.toFixed()} ms`);
+  print(`  members  ${describeBody(body)}\n  decoder  ${verdict.text}`);
+  const parts = ANSWERS.filter(([, isAnswered]) => isAnswered(verdict)).map(([part]) => part);
+  if (answers) parts.push(answers);
+  for (const unknown of UNKNOWNS) if (parts.some((part) => unknown.includes(part))) print(`  answers  ${unknown}`);
+  return verdict;
+}
+
+/** Returns the status, body and duration of a reply, or the reason why there is none. Follows no redirect. */
+async function post(command: object, token: string) {
+  const json = 'application/json';
+  const start = performance.now();
+  const authorization = `Bearer ${token}`;
+  try {
+    const response = await fetch(new URL(PATH, url), {
+      method: 'POST',
+      headers: { 'user-agent': 'maintenance-subgraph', 'content-type': json, accept: json, authorization },
+      body: JSON.stringify(command),
+      redirect: 'manual',
+      signal: AbortSignal.timeout(TIME_LIMIT_MS),
     });
+    return { status: response.status, body: await response.bytes(), ms: performance.now() - start };
+  } catch (error) {
+    const { name, cause } = error as Error & { cause?: NodeJS.ErrnoException };
+    return cause?.code ?? name;
   }
-  return controller.signal;
 }
 
-/** Removes the token: upstream may repeat it as an error code or as the name of a member. */
-function redact(text: string): string {
-  const { COMMAND_API_TOKEN } = process.env;
-  return COMMAND_API_TOKEN ? text.replaceAll(COMMAND_API_TOKEN, '<token>') : text;
+/** Returns an unused id in the form of the vendor's examples. */
+function newId(letter: string): string {
+  return letter + randomUUID().replaceAll('-', '');
 }
 
-function report(findings: Findings, interrupted: boolean): string {
-  const { broken, unanswered, leftovers } = findings;
-  const sections = [findings.table()];
-  if (broken.length > 0) sections.push(['The code cannot handle:', ...broken].join('\n  '));
-  if (unanswered.length > 0) sections.push(['No reply to:', ...unanswered].join('\n  '));
-  if (interrupted) sections.push('Interrupted before the end.');
-  if (leftovers.length > 0) sections.push(['Delete by hand:', ...leftovers].join('\n  '));
-  if (sections.length === 1) sections.push('The code handles every reply.');
-  return sections.join('\n\n');
+/** Prints a text without control characters, and without the token, which a reply may repeat as a code or a name. */
+function print(text: string): void {
+  const redacted = callersToken ? text.replaceAll(callersToken, '<token>') : text;
+  console.log(redacted.replace(/[^\n -~]/g, '?'));
 }
