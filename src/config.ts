@@ -15,7 +15,7 @@ const INSECURE_ORIGIN = /^http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$)
 type Valid = Readonly<Record<string, string | number | undefined>>;
 
 /** Returns a validator that rejects a text with `fault` if `parse` returns undefined. */
-export function checked<T>(parse: (text: string) => T | undefined, fault: string) {
+function checked<T>(parse: (text: string) => T | undefined, fault: string) {
   return makeValidator((text): T => {
     const value = parse(text);
     if (value === undefined) throw new EnvError(fault);
@@ -35,10 +35,12 @@ function oneOf(...choices: readonly string[]) {
 
 const permission = oneOf('true', 'false')({ default: 'false' });
 
-export const visible = (text: string) => /^[\x21-\x7e]+$/.exec(text)?.[0];
-const secret = checked(visible, 'must be visible ASCII without spaces, as a header can carry it');
+const secret = checked(
+  (text) => /^[\x21-\x7e]+$/.exec(text)?.[0],
+  'must be visible ASCII without spaces, as a header can carry it',
+);
 
-export const origin = checked((text) => {
+const origin = checked((text) => {
   const url = URL.parse(text);
   return url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/` ? url.origin : undefined;
 }, 'must be an http or https origin without a path, query or credentials');
@@ -80,7 +82,15 @@ export class ConfigError extends Error {}
 
 /** Reads the configuration: each variable under its own name. Throws a `ConfigError` that lists every fault. */
 export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
-  const variables = readVariables(environment, VARIABLES, checkCombinations);
+  // Empty variables count as unset.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const variables = cleanEnv(given, VARIABLES, {
+    reporter({ errors, env }) {
+      const found = Object.entries(errors).map(([name, error]) => `${name} ${error.message}`);
+      const faults = [...found, ...checkCombinations(env as Valid)];
+      if (faults.length > 0) throw new ConfigError(['Invalid environment:', ...faults].join('\n  '));
+    },
+  });
   const { NODE_ENV, ROUTER_SECRET, ROUTER_SECRET_PREVIOUS, ...others } = variables;
   const secrets = { ROUTER_SECRET, ROUTER_SECRET_PREVIOUS };
   return {
@@ -108,24 +118,4 @@ function checkCombinations({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, OPERATION_TIME
     faults.push('ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS');
   if (env.PORT && env.PORT === env.METRICS_PORT) faults.push('METRICS_PORT must differ from PORT');
   return faults;
-}
-
-/**
- * Reads variables by envalid's `specs`. Throws a `ConfigError` that lists every fault, including those that `checkMore`
- * finds in the valid variables.
- */
-export function readVariables<S>(
-  environment: NodeJS.ProcessEnv,
-  specs: S,
-  checkMore: (env: Valid) => string[] = () => [],
-) {
-  // Empty variables count as unset.
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  return cleanEnv(given, specs, {
-    reporter({ errors, env }) {
-      const found = Object.entries(errors).map(([name, error]) => `${name} ${(error as Error | undefined)?.message}`);
-      const faults = [...found, ...checkMore(env as Valid)];
-      if (faults.length > 0) throw new ConfigError(['Invalid environment:', ...faults].join('\n  '));
-    },
-  });
 }

@@ -10,14 +10,6 @@ const UNKNOWN_KINDS: readonly FailureKind[] = ['timeout', 'expired', 'cancelled'
 
 export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
 
-/** A command that the breaker let pass, until it is disposed of. */
-interface Trial extends Disposable {
-  /** Whether its result closes or opens the breaker. */
-  readonly isProbe: boolean;
-  /** Takes the result of the command: its final error, or success. */
-  end(error?: CommandApiError): void;
-}
-
 /**
  * Opens for `BREAKER_OPEN_MS` after `BREAKER_FAILURES` consecutive commands found the command API down. Then one command
  * probes, and other commands fail at once. A probe without a result is replaced by the next command. Uses a monotonic
@@ -28,15 +20,17 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
   let period = { openUntil: 0, failures: 0, isProbing: false };
 
   return {
-    /** Lets a command pass. Throws a `CommandApiError` if the breaker is open. */
-    enter(): Trial {
+    /** Lets a command pass, until it is disposed of. Throws a `CommandApiError` if the breaker is open. */
+    enter() {
       const own = period;
       if (own.isProbing || performance.now() < own.openUntil) throw overloaded('breaker open');
       const isProbe = own.openUntil > 0;
       own.isProbing = isProbe;
       return {
+        /** Whether the result of this command closes or opens the breaker. */
         isProbe,
-        end(error) {
+        /** Takes the result of the command: its final error, or success. */
+        end(error?: CommandApiError): void {
           const health = healthAfter(error);
           if (health === 'unknown') return;
           own.failures = health === 'up' ? 0 : own.failures + 1;
@@ -44,7 +38,7 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
           const openUntil = health === 'up' ? 0 : performance.now() + BREAKER_OPEN_MS;
           period = { openUntil, failures: 0, isProbing: false };
         },
-        [Symbol.dispose]() {
+        [Symbol.dispose](): void {
           own.isProbing = false;
         },
       };

@@ -14,7 +14,7 @@ import { createConcurrencyLimit } from './concurrency-limit.ts';
 import { type DecodedReply, decodeEnvelope } from './decoder.ts';
 import { CommandApiError, ended, overloaded } from './errors.ts';
 import { CommandRecord } from './record.ts';
-import { createRetryBudget, planRetry } from './retries.ts';
+import { createRetries } from './retries.ts';
 import { type CallerHeaders, createTransport } from './transport.ts';
 
 /** Commands of one operation at once, so that it cannot fill the queue of all operations. */
@@ -31,8 +31,7 @@ export function createCommandApi(config: Config, memory: Memory) {
     memory,
     transport,
     coalescing: createCoalescing(),
-    retryBudget: createRetryBudget(),
-    maxAttempts: config.MAX_ATTEMPTS,
+    retries: createRetries(config.MAX_ATTEMPTS),
     state: () => ({ ...limit.count(), breaker: breaker.state() }),
   };
 }
@@ -57,7 +56,7 @@ export type CommandApiClient = ReturnType<typeof createClient>;
 
 /** Creates the client of one operation. Its functions throw a `CommandApiError`, or the error of `addCommand`. */
 export function createClient(commandApi: CommandApi, operation: Operation) {
-  const { breaker, coalescing, limit, maxAttempts, memory, retryBudget, transport } = commandApi;
+  const { breaker, coalescing, limit, memory, retries, transport } = commandApi;
   const places = createConcurrencyLimit(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
 
   /** Sends a read, or joins the exchange of an identical read. Returns its decoded result. */
@@ -130,7 +129,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     using replyMemory = memory.openReply();
     if (!replyMemory) throw overloaded('no memory for the command');
     using trial = breaker.enter();
-    retryBudget.earn();
+    retries.earn();
     const param = writeParameters(command, input);
     const body = JSON.stringify({ command: command.name, id: record.sent.id, param });
     const { authorization, traceparent } = operation;
@@ -150,22 +149,15 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
         return { ...decoded, bytes: reply.bytes + tickets * BYTES.ticket };
       } catch (error) {
         if (!(error instanceof CommandApiError)) throw error;
-        const retry = planRetry({
-          error,
-          isWrite: command.isWrite,
-          isProbe: trial.isProbe,
-          attempts,
-          attemptsLeft: maxAttempts - attempts,
-          msLeft: operation.endsAt - performance.now(),
-          retriesLeft: retryBudget.left(),
-        });
-        if (!retry) {
+        const { isWrite } = command;
+        const msLeft = operation.endsAt - performance.now();
+        const pauseMs = retries.plan({ error, isWrite, isProbe: trial.isProbe, attempts, msLeft });
+        if (pauseMs === undefined) {
           trial.end(error);
           throw error;
         }
-        retryBudget.spend(retry.cost);
         replyMemory.release();
-        await delay(retry.pauseMs, undefined, { signal }).catch(() => {
+        await delay(pauseMs, undefined, { signal }).catch(() => {
           throw ended(signal);
         });
       }

@@ -21,9 +21,6 @@ export type FailureKind =
   | ('invalid' | 'internal');
 const REJECTIONS = ['unauthenticated', 'forbidden', 'rejected'] as const;
 
-/** Statuses of failures that may pass. */
-export const TRANSIENT_STATUSES: readonly number[] = [429, 502, 503, 504];
-
 /** The vendor's names for the members of a ticket. */
 const MEMBERS = [
   'maintenance_id',

@@ -46,12 +46,8 @@ export function checkRepresentations(representations: readonly unknown[]): void 
   check({ representations: faultOfLength(representations, SIZES['Query._entities(representations:)'].entries) });
 }
 
-export function checkListArguments({
-  residenceId,
-  states,
-  first,
-  offset,
-}: ListArguments & { residenceId: string }): void {
+export function checkListArguments(args: ListArguments & { readonly residenceId: string }): void {
+  const { residenceId, states, first, offset } = args;
   check({
     residenceId: faultOfId(residenceId),
     states: faultOfLength(states, SIZES['Residence.maintenances(states:)'].entries),

@@ -62,6 +62,8 @@ const FAILURES = {
   internal: { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error' },
 } as const satisfies Record<FailureKind, { code: string; message: string }>;
 
+const TOO_LARGE = 'The command API sent a reply larger than MAX_REPLY_BYTES.';
+
 /** All possible outcomes of a command in metrics. */
 export const OUTCOMES = new Set(['OK', ...Object.values(FAILURES).map(({ code }) => code)]);
 
@@ -70,20 +72,10 @@ export function codeOf(error: unknown) {
   return error instanceof CommandApiError ? FAILURES[error.kind].code : 'INTERNAL_SERVER_ERROR';
 }
 
-/** Returns the message for a failed command. */
-function messageOf({ kind, details: { flaw } }: CommandApiError): string {
-  return flaw === 'size' ? 'The command API sent a reply larger than MAX_REPLY_BYTES.' : FAILURES[kind].message;
-}
-
 /** Collects the unforeseen errors of one operation. They share one id, which the client receives, and one log line. */
 export class Unforeseen {
   readonly errors: unknown[] = [];
-  #errorId: string | undefined;
-
-  get errorId(): string {
-    this.#errorId ??= randomUUID();
-    return this.#errorId;
-  }
+  readonly errorId = randomUUID();
 
   /** Returns the masked error for the client. */
   mask(error: unknown, extensions: object = {}): PublicError {
@@ -121,7 +113,8 @@ export function toPublicError(error: unknown, unforeseen: Unforeseen, isWrite: b
   const { command, details, kind, outcome } = error;
   if (kind === 'internal') return unforeseen.mask(error, withOutcome(outcome));
   const known = { command: command?.name, commandId: command?.id, upstreamCode: details.upstreamCode };
-  return new PublicError(codeOf(error), messageOf(error), { ...known, ...withOutcome(outcome) });
+  const message = details.flaw === 'size' ? TOO_LARGE : FAILURES[kind].message;
+  return new PublicError(codeOf(error), message, { ...known, ...withOutcome(outcome) });
 }
 
 /** Apollo's codes for requests that it refuses before execution. */

@@ -39,16 +39,14 @@ function exit(code: number, logger: Logger): void {
   logger.flush(() => process.exit(code));
 }
 
+/** An error of Node. `variable` names the port that could not be used. */
+type ListenError = NodeJS.ErrnoException & { port?: number; variable?: string };
+
 /** Returns a sentence for an expected failure to start, or undefined for an unforeseen error. */
 export function explainStartFailure(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error instanceof ConfigError) return error.message;
-  const {
-    code,
-    syscall,
-    port,
-    variable = 'PORT',
-  } = error as NodeJS.ErrnoException & { port?: number; variable?: string };
+  const { code, syscall, port, variable = 'PORT' } = error as ListenError;
   if (String(code).startsWith('ERR_PARSE_ARGS')) return error.message;
   if (code === 'EADDRINUSE') return `Port ${port} is in use. Set ${variable} to a free port.`;
   const cannotListen = syscall === 'listen' || syscall === 'getaddrinfo';

@@ -63,13 +63,8 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi, me
   gauge('nodejs_heap_size_limit_bytes', 'Heap limit of V8.').set(getHeapStatistics().heap_size_limit);
   gauge('maintenance_memory_limit_bytes', 'Limit of maintenance_memory_held_bytes.').set(memory.limit);
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
-  for (const http_response_status_code of [401, 500, 503])
-    requests.zero({
-      http_request_method: 'POST',
-      http_route: '/graphql',
-      http_response_status_code,
-      url_scheme: 'http',
-    });
+  const posted = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
+  for (const http_response_status_code of [401, 500, 503]) requests.zero({ ...posted, http_response_status_code });
   for (const code of OUTCOMES)
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
   for (const { name: command, isWrite } of Object.values(COMMANDS)) {
