@@ -5,15 +5,16 @@
  * `-- --accept` makes the current schema the baseline. Run this after the tag of a release exists: until then, the declared
  * changes are changes since the release before.
  *
- * `-- --operations GLOB` checks the operations that consumers registered: prints which app breaks, and why.
+ * `-- --operations GLOB` also validates the operations that consumers registered, and names each app that breaks.
  * `--subgraph NAME=FILE` (or URL) puts the schema of another team's subgraph into the supergraph of these operations.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type GraphQLSchema, parse, print } from 'graphql';
+import { CriticalityLevel } from '@graphql-inspector/core';
+import { GraphQLError, parse, print, validate } from 'graphql';
 import { readOptions } from './options.ts';
-import { type Change, compareSchemas } from './schema-changes.ts';
-import { composeApi, findInvalid, findUsers, readOperations } from './schema-operations.ts';
+import { compareSchemas } from './schema-changes.ts';
+import { composeApi, readOperations } from './schema-operations.ts';
 import { readSubgraph } from './supergraph/read-subgraph.ts';
 
 const SCHEMA = 'schema/maintenance.graphql';
@@ -24,23 +25,26 @@ const SUPERGRAPH = 'supergraph/supergraph.yaml';
 
 const read = (file: string) => readFileSync(file, 'utf8');
 
+const options = readOptions(
+  {
+    operations: { type: 'string', multiple: true, value: 'GLOB', help: 'checks the operations of apps; repeatable' },
+    subgraph: { type: 'string', multiple: true, value: 'NAME=FILE|URL', help: 'adds a subgraph to their supergraph' },
+    accept: { type: 'boolean', help: 'makes the schema the baseline, after a release' },
+  },
+  'Quote a GLOB. Paths are relative to the root of this repository.',
+);
 try {
-  const {
-    accept: isAccepted,
-    operations = [],
-    subgraph = [],
-  } = readOptions(
-    {
-      operations: { type: 'string', multiple: true, value: 'GLOB', help: 'checks the operations of apps; repeatable' },
-      subgraph: { type: 'string', multiple: true, value: 'NAME=FILE|URL', help: 'adds a subgraph to their supergraph' },
-      accept: { type: 'boolean', help: 'makes the schema the baseline, after a release' },
-    },
-    'Quote a GLOB. Paths are relative to the root of this repository.',
-  );
-  if (isAccepted) accept();
-  else process.exitCode = (await check(operations, subgraph)) ? 0 : 1;
+  if (options.accept) accept();
+  else {
+    const { operations = [], subgraph = [] } = options;
+    if (subgraph.length > 0 && operations.length === 0) throw new Error('--subgraph needs --operations.');
+    const areDeclared = await checkChanges();
+    const areValid = operations.length === 0 || (await checkOperations(operations, subgraph));
+    process.exitCode = areDeclared && areValid ? 0 : 1;
+  }
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  // With the file and the line of a syntax error.
+  console.error(error instanceof GraphQLError ? String(error) : error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }
 
@@ -50,70 +54,39 @@ function accept(): void {
   console.log(`${BASELINE} is the schema as it is; no breaking change is declared any more.`);
 }
 
-/** Prints the changes, or the operations and the changes that affect them. Resolves to true if CI may pass. */
-async function check(patterns: readonly string[], subgraphs: readonly string[]): Promise<boolean> {
-  if (subgraphs.length > 0 && patterns.length === 0) throw new Error('--subgraph needs --operations.');
+/** Prints the changes since the last release. Resolves to whether every breaking change is declared. */
+async function checkChanges(): Promise<boolean> {
   const { name, sdl } = readRelease() ?? { name: BASELINE, sdl: read(BASELINE) };
-  const declared = new Map(Object.entries(JSON.parse(read(DECLARED)) as Record<string, string>));
+  const declared: Record<string, string> = JSON.parse(read(DECLARED));
   const changes = await compareSchemas(sdl, read(SCHEMA));
-  const describe = ({ level, message }: Change) => {
-    const reason = level === 'breaking' ? declared.get(message) : undefined;
-    // Descriptions can be long, old and new.
-    const text = level === 'safe' ? shorten(message) : message;
-    return `  ${level.padEnd(9)}  ${text}${reason === undefined ? '' : ` (declared: ${reason})`}`;
-  };
-  let areValid = true;
-  if (patterns.length > 0) areValid = await checkOperations(patterns, subgraphs, name, sdl, changes);
-  else
-    console.log(
-      [`Compared with ${name}: ${changes.length || 'nothing'} changed.`, ...changes.map(describe)].join('\n'),
-    );
-  const breaking = changes.filter(({ level }) => level === 'breaking').map(({ message }) => message);
-  for (const message of declared.keys()) {
-    if (!breaking.includes(message)) console.log(`  Declared, and not there: ${message}`);
+  const breaking = changes.filter(({ criticality }) => criticality.level === CriticalityLevel.Breaking);
+  console.log(`Compared with ${name}: ${changes.length || 'nothing'} changed.`);
+  for (const change of changes) {
+    const reason = breaking.includes(change) && declared[change.message];
+    // Descriptions have many lines.
+    const [line] = change.message.split('\n');
+    console.log(`  ${change.criticality.level.padEnd(12)}  ${line}${reason ? ` (declared: ${reason})` : ''}`);
   }
-  const undeclared = breaking.filter((message) => !declared.get(message));
-  if (undeclared.length > 0) {
-    const reasons = Object.fromEntries(undeclared.map((message) => [message, 'the reason, and the teams that know']));
-    const entries = JSON.stringify(reasons, null, 2);
-    console.error(`Breaking, and not declared. Undo each change, or give its reason in ${DECLARED}:\n${entries}`);
+  const messages = breaking.map(({ message }) => message);
+  for (const message of Object.keys(declared)) {
+    if (!messages.includes(message)) console.log(`  Declared, and not there: ${message}`);
   }
-  return undeclared.length === 0 && areValid;
+  const undeclared = messages.filter((message) => !declared[message]);
+  if (undeclared.length === 0) return true;
+  const reasons = Object.fromEntries(undeclared.map((message) => [message, 'the reason, and the teams that know']));
+  const entries = JSON.stringify(reasons, null, 2);
+  console.error(`Breaking, and not declared. Undo each change, or give its reason in ${DECLARED}:\n${entries}`);
+  return false;
 }
 
-function shorten(text: string): string {
-  const [line = ''] = text.split('\n');
-  return line.length < text.length || line.length > 150 ? `${line.slice(0, 150)} …` : text;
-}
-
-/** Prints which operations are not valid, and the breaking changes that affect some. Returns whether all are valid. */
-async function checkOperations(
-  patterns: readonly string[],
-  subgraphs: readonly string[],
-  release: string,
-  released: string,
-  changes: readonly Change[],
-): Promise<boolean> {
+/** Prints each operation that is not valid, with its errors. Resolves to whether all are valid. */
+async function checkOperations(patterns: readonly string[], subgraphs: readonly string[]): Promise<boolean> {
   const operations = readOperations(patterns);
-  const others = await Promise.all(subgraphs.map(readSubgraph));
-  const after = composeApi(SUPERGRAPH, SCHEMA, read(SCHEMA), others);
-  let before: GraphQLSchema | undefined;
-  try {
-    before = composeApi(SUPERGRAPH, SCHEMA, released, others);
-  } catch {
-    // Not a fault, or no change could repair the composition, for example after a change of another subgraph.
-  }
-  const invalid = findInvalid(operations, before, after);
+  const api = composeApi(SUPERGRAPH, await Promise.all(subgraphs.map(readSubgraph)));
+  const results = operations.map(({ name, document }) => ({ name, errors: validate(api, document) }));
+  const invalid = results.filter(({ errors }) => errors.length > 0);
   console.log(`Operations: ${operations.length} checked, ${invalid.length} not valid.`);
-  if (invalid.length > 0) console.error(invalid.join('\n'));
-  if (!before) console.log(`With the schema of ${release}, the supergraph does not compose.`);
-  const affected = changes.flatMap(({ level, message, path }) => {
-    const users = level === 'breaking' && path ? findUsers(operations, before ?? after, path) : [];
-    return users.length > 0 ? [[`  Affected by: ${message}`, ...users].join('\n    ')] : [];
-  });
-  const harmless = changes.length - affected.length;
-  console.log(`Changes since ${release}: ${changes.length}; ${harmless} of them break no operation.`);
-  for (const lines of affected) console.log(lines);
+  for (const { name, errors } of invalid) console.error(`${name} is not valid.\n${errors.join('\n\n')}`);
   return invalid.length === 0;
 }
 

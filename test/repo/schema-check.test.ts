@@ -2,51 +2,56 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { compareSchemas } from '../../dev/schema-changes.ts';
 
+const KEY = '@key(fields: "box { id } number")';
 const BASE = `
 extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@inaccessible", "@key", "@shareable", "@tag"])
-type Query { thing(id: ID!): Thing all(by: SearchInput, top: Int, painted: [Color!]): [Thing!] }
-type Thing @key(fields: "id") @key(fields: "box { id } number") {
-  id: ID! @tag(name: "public") number: Int box: Box @shareable old: String color: Color
+type Query { thing(id: ID!): Thing all(painted: [Color!]): [Thing!] }
+type Thing @key(fields: "id") ${KEY} {
+  id: ID! @tag(name: "public") number: Int box: Box @shareable old: String @deprecated(reason: "R") color: Color
 }
 type Box @key(fields: "id") { id: ID! }
 enum Color { RED BLUE }
-input SearchInput { like: ThingInput }
-input ThingInput { count: Int }
 `;
 
-function edit(from: string, to: string): string {
+const edit = (from: string, to: string) => {
   expect(BASE).toContain(from);
   return BASE.replace(from, to);
-}
-
+};
 const WITHOUT_BLUE = edit(' BLUE', '');
+const COLOR_REMOVED = "Field 'color' was removed from object type 'Thing'";
+const NUMBER_HIDDEN = "Directive '@inaccessible' was added to field 'Thing.number'";
 const BLUE_REMOVED = "Enum value 'BLUE' was removed from enum 'Color'";
-const KEY = '@key(fields: "box { id } number")';
 // The subgraph `boxes` defines Box.size too.
 const CLASHING = edit('ID! }', 'ID! size: Int }');
 
 describe('compareSchemas()', () => {
   const compare = async (before: string, after: string) =>
-    (await compareSchemas(before, after)).map(({ level, message }) => `${level}: ${message}`);
+    (await compareSchemas(before, after)).map(({ criticality, message }) => `${criticality.level}: ${message}`);
 
   it.each([
-    ['thing(id: ID!)', 'thing(id: ID!, by: ID!)', "breaking: Argument 'by: ID!' added to field 'Query.thing'"],
-    [` ${KEY}`, '', `breaking: Directive '${KEY}' was removed from 'Thing'`],
-    [' @shareable', '', "breaking: Directive '@shareable' was removed from 'Thing.box'"],
-    ['old: String', 'old: String @inaccessible', "breaking: Directive '@inaccessible' was added to 'Thing.old'"],
-    [' BLUE', ' BLUE GREEN', "dangerous: Enum value 'GREEN' was added to enum 'Color'"],
-    [' @tag(name: "public")', '', `dangerous: Directive '@tag(name: "public")' was removed from 'Thing.id'`],
-    ['ID! }', 'ID! @cost(weight: 5) }', "dangerous: Directive '@cost(weight: 5)' was added to 'Box.id'"],
-    ['v2.9', 'v2.10', "dangerous: Directive '@link("],
-    ['type Box', 'type Box @key(fields: "x")', `safe: Directive '@key(fields: "x")' was added to 'Box'`],
-    ['old: String', 'old: String @deprecated(reason: "R")', "safe: Field 'Thing.old' is deprecated"],
+    [` ${KEY}`, '', `BREAKING: Directive '${KEY}' was removed from object 'Thing'`],
+    [' @shareable', '', "BREAKING: Directive '@shareable' was removed from field 'Thing.box'"],
+    ['old: String', 'old: String @inaccessible', "BREAKING: Directive '@inaccessible' was added to field 'Thing.old'"],
+    [' @tag(name: "public")', '', `DANGEROUS: Directive '@tag(name: "public")' was removed from field 'Thing.id'`],
+    ['ID! }', 'ID! @cost(weight: 5) }', "DANGEROUS: Directive '@cost(weight: 5)' was added to field 'Box.id'"],
+    ['v2.9', 'v2.10', "DANGEROUS: Directive '@link("],
+    ['type Box', 'type Box @key(fields: "x")', `NON_BREAKING: Directive '@key(fields: "x")' was added to object 'Box'`],
+    ['old: String', 'old: String new: ID @inaccessible', "NON_BREAKING: Field 'new' was added to object type 'Thing'"],
+    ['reason: "R"', 'reason: "S"', "NON_BREAKING: Deprecation reason on field 'Thing.old' has changed"],
   ])('rates the change from %j to %j: %s', async (from, to, change) => {
     expect((await compare(BASE, edit(from, to)))[0]).toContain(change);
+  });
+
+  it('finds no change in another order of keys and arguments, nor in the key of an extension', async () => {
+    const keys = `@key(fields: "id") ${KEY}`;
+    const before = edit(keys, `@key(fields: "id", resolvable: true) ${KEY}`);
+    expect(await compare(before, edit(keys, `${KEY} @key(resolvable: true, fields: "id")`))).toEqual([]);
+    expect(await compare(BASE, `${edit(` ${KEY}`, '')} extend type Thing ${KEY}`)).toEqual([]);
   });
 });
 
@@ -63,9 +68,7 @@ describe('npm run schema:check', () => {
     'apps/store/boxes.graphql': 'query Boxes { boxes { id size } }',
     'apps/painter/queries/Colors.graphql': 'query Colors($id: ID!) { thing(id: $id) { ...Painted } }',
     'apps/painter/fragments.graphql': 'fragment Unused on Box { id }\n\nfragment Painted on Thing { color }',
-    'apps/painter/Red.graphql': 'query Red { all(by: { like: { count: 1 } }, painted: [RED, BLUE]) { id } }',
-    'apps/painter/Search.graphql':
-      'query Search($by: SearchInput, $painted: [Color!]) { all(by: $by, top: 10, painted: $painted) { number } }',
+    'apps/painter/All.graphql': 'query All { all(painted: [RED, BLUE]) { number } }',
   };
   // The second pattern names a file again.
   const ALL = ['--operations=./apps/{one,painter,store}/**/*.graphql', '--operations=apps/st*/boxes.graphql'];
@@ -91,24 +94,24 @@ describe('npm run schema:check', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('lists the worst changes first, and passes without a breaking change', () => {
-    write(SCHEMA, edit(' BLUE', ' BLUE GREEN').replace('type Box', '"D" type Box'));
+    write(SCHEMA, edit(' BLUE', ' BLUE GREEN').replace('type Box', '"""\n1\n2\n"""\ntype Box'));
     const stdout = `Compared with ${BASELINE}: 2 changed.
-  dangerous  Enum value 'GREEN' was added to enum 'Color'
-  safe       Object type 'Box' has description 'D'
+  DANGEROUS     Enum value 'GREEN' was added to enum 'Color'
+  NON_BREAKING  Object type 'Box' has description '1
 `;
     expect(run()).toMatchObject({ status: 0, stdout, stderr: '' });
   });
 
   it('fails on a breaking change until its message is declared with a reason', () => {
-    write(SCHEMA, WITHOUT_BLUE.replace('old: String', ''));
+    write(SCHEMA, WITHOUT_BLUE.replace('number: Int', ''));
     declare({ [BLUE_REMOVED]: 'No app uses blue.', Unused: 'R' });
     const { status, stdout, stderr } = run();
     expect(status).toBe(1);
-    expect(stdout).toContain(`  breaking   ${BLUE_REMOVED} (declared: No app uses blue.)\n`);
+    expect(stdout).toContain(`  BREAKING      ${BLUE_REMOVED} (declared: No app uses blue.)\n`);
     expect(stdout).toContain('  Declared, and not there: Unused\n');
     const [text, entries = ''] = stderr.split(`${DECLARED}:\n`);
     expect(text).toMatch(/^Breaking, and not declared\./);
-    expect(JSON.parse(entries)).toEqual({ "Field 'old' was removed from object type 'Thing'": expect.any(String) });
+    expect(JSON.parse(entries)).toEqual({ "Field 'number' was removed from object type 'Thing'": expect.any(String) });
     declare({ ...JSON.parse(entries), [BLUE_REMOVED]: 'No app uses blue.' });
     expect(run()).toMatchObject({ status: 0, stderr: '' });
     declare({ ...JSON.parse(entries), [BLUE_REMOVED]: '' });
@@ -116,17 +119,11 @@ describe('npm run schema:check', () => {
   });
 
   it.each([
-    ['an unknown option', ['--operation=x'], /^Unknown option '--operation'\nOptions:\n {2}--operations GLOB .+\n/],
-    ['a pattern expanded by the shell', ['--operations', 'a', 'b'], /^Unexpected argument 'b'\..+\nOptions:\n/],
     ['a second pattern without files', [...ALL, '--operations=app/*'], /^--operations 'app\/\*' matches no file\.\n$/],
     ['a subgraph without operations', ['--subgraph=a=b'], /^--subgraph needs --operations\.\n$/],
-    [
-      'a subgraph without a schema',
-      [...ALL, '--subgraph=a=b'],
-      /^The subgraph "a" has no schema in the file \/.+\/b\.\n$/,
-    ],
+    ['a subgraph without a schema', [...ALL, '--subgraph=a=b'], /^The subgraph "a" has no schema in .+\/b\.\n$/],
     ['declarations that are not JSON', [], /^.+JSON.+\n$/, DECLARED, '{'],
-    ['an operation with a syntax error', ALL, /^apps\/one\/a\.graphql:2: Syntax Error: .+\n$/, ONE, 'query {\n'],
+    ['an operation with a syntax error', ALL, /^Syntax Error: .+\n\napps\/one\/a\.graphql:2:1\n/, ONE, 'query {\n'],
     ['schemas that clash', ALL, /^The supergraph does not compose:\n {2}.+ "Box\.size" .+\n$/, SCHEMA, CLASHING],
   ])('refuses %s', (_, args, message, file = SCHEMA, text = BASE) => {
     write(file, text);
@@ -134,35 +131,19 @@ describe('npm run schema:check', () => {
   });
 
   it.each([
-    ["Field 'color' was removed from object type 'Thing'", 'color: Color', '', 'queries/Colors', 'fragments.graphql:3'],
-    ["Directive '@inaccessible' was added to 'Thing.old'", 'old: String', 'old: String @inaccessible', ''],
-    [BLUE_REMOVED, ' BLUE', '', 'Red Search', 'Red.graphql:1'],
-    ["Type for argument 'top' on field 'Query.all' changed from 'Int' to 'ID'", 'top: Int', 'top: ID', 'Search'],
-    ["Input field 'ThingInput.count' changed type from 'Int' to 'Int!'", 'count: Int', 'count: Int!', 'Red Search'],
-  ])('names each operation that is affected by: %s', (message, from, to, files, error = '') => {
-    write(SCHEMA, edit(from, to));
-    declare({ [message]: 'R' });
-    const users = files.split(' ').map((file) => `    painter: ${basename(file)} (apps/painter/${file}.graphql)\n`);
-    const affected = files
-      ? `0 of them break no operation.\n  Affected by: ${message}\n${users.join('')}`
-      : '1 of them break no operation.\n';
-    const stdout = `Operations: 4 checked, ${error ? 1 : 0} not valid.\nChanges since ${BASELINE}: 1; ${affected}`;
-    const stderr = error ? ` is no longer valid.\n  apps/painter/${error}: ` : '';
-    expect(run(...ALL)).toMatchObject({
-      status: error ? 1 : 0,
-      stdout,
-      stderr: expect.stringContaining(stderr),
+    ['uses a removed field', SCHEMA, edit('color: Color', ''), 'painter: Colors', 'painter/fragments.graphql:3:29'],
+    ['uses a hidden field', SCHEMA, edit('number: Int', 'number: Int @inaccessible'), 'painter: All', '"number"'],
+    ['has no name', ONE, '{ no }\n{ __typename }', 'one: an unnamed operation', '"no" on type "Query"'],
+    ['spreads another app’s fragment', ONE, 'query Far { boxes { ...Painted } }', 'one: Far', '"Painted"'],
+  ])('names an operation that %s, even if the change is declared', (_, file, text, name, error) => {
+    write(file, text);
+    declare({ [COLOR_REMOVED]: 'R', [NUMBER_HIDDEN]: 'R' });
+    const { status, stderr } = run(...ALL);
+    expect({ status, invalid: stderr.match(/^.+(?= \(apps.+ is not valid\.$)/gm) }).toEqual({
+      status: 1,
+      invalid: [name],
     });
-  });
-
-  it.each([
-    ['was never valid', 'query Nope {\n  nope\n}', 'Nope', '2: Cannot query field "nope" on type "Query".'],
-    ['has no name', '{ no }\n{ __typename }', 'an unnamed operation', '1: Cannot query field "no" on type "Query".'],
-    ['spreads another app’s fragment', 'query Far { boxes { ...Painted } }', 'Far', '1: Unknown fragment "Painted".'],
-  ])('reports an operation that %s', (_, text, name, error) => {
-    write(ONE, text);
-    const stderr = `one: ${name} (${ONE}) is not valid, nor was it in the last release.\n  ${ONE}:${error}\n`;
-    expect(run(...ALL)).toMatchObject({ status: 1, stderr });
+    expect(stderr).toContain(error);
   });
 
   it('checks the operations of a neighbor with its schema in the supergraph', () => {
@@ -172,12 +153,8 @@ describe('npm run schema:check', () => {
       `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
       type Query { visits: [Visit!] } type Visit { box: Box } type Box @key(fields: "id", resolvable: false) { id: ID! }`,
     );
-    expect(run(...ALL)).toMatchObject({
-      status: 1,
-      stdout: expect.stringMatching(/^Operations: 5 checked, 1 not valid\.\n/),
-    });
-    const stdout = `Operations: 5 checked, 0 not valid.\nChanges since ${BASELINE}: 0; 0 of them break no operation.\n`;
-    expect(run(...ALL, '--subgraph=visits=visits.graphql')).toMatchObject({ status: 0, stdout, stderr: '' });
+    expect(run(...ALL)).toMatchObject({ status: 1, stderr: expect.stringMatching(/^one: Visits/) });
+    expect(run(...ALL, '--subgraph=visits=visits.graphql')).toMatchObject({ status: 0, stderr: '' });
   });
 
   describe('in a repository', () => {
