@@ -1,49 +1,27 @@
 /**
  * Serves browsers on a developer's GraphQL server: a page to try operations, and CORS headers for hosted Sandbox.
  */
-import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
 import { type Example, type Page, renderGraphiqlPage, renderSandboxPage } from './page.ts';
 
 // Hosted Sandbox, and all servers on the same machine.
-const MAY_ASK = /^(https:\/\/studio\.apollographql\.com|https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?)$/;
+const ORIGINS = /^(https:\/\/studio\.apollographql\.com|https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?)$/;
 
 /**
  * Answers a browser that opens one of the paths with Sandbox, and with GraphiQL where the query string says `graphiql`.
  * An operation in the query string goes to the server, like all other requests.
  */
 export function serveBrowsers(app: FastifyInstance, page: Page): void {
-  allowOrigins(app);
+  app.register(cors, { methods: ['GET', 'POST'], origin: ORIGINS });
   app.addHook('onRequest', async ({ method, url, headers }, reply) => {
     const [path = '', search] = url.split('?');
     const isPage = method === 'GET' && page.paths.includes(path) && headers.accept?.includes('text/html');
     const asked = new URLSearchParams(search);
     if (!isPage || (asked.has('query') && !asked.has('graphiql'))) return;
-    const nonce = randomUUID();
-    const { html, policy } = asked.has('graphiql') ? renderGraphiqlPage(page, nonce) : renderSandboxPage(page, nonce);
-    return reply
-      .header('content-security-policy', policy)
-      .header('x-content-type-options', 'nosniff')
-      .header('referrer-policy', 'no-referrer')
-      .type('text/html; charset=utf-8')
-      .send(html);
-  });
-}
-
-function allowOrigins(app: FastifyInstance): void {
-  app.addHook('onRequest', async ({ headers }, reply) => {
-    // Chrome requires this header before a public site may send requests to the developer's machine.
-    const wantsPrivateNetwork = headers['access-control-request-private-network'] === 'true';
-    if (wantsPrivateNetwork && MAY_ASK.test(headers.origin ?? '')) {
-      reply.header('access-control-allow-private-network', 'true');
-    }
-  });
-  // A function, so that other origins get no header at all.
-  app.register(cors, {
-    methods: ['GET', 'POST'],
-    origin: (origin, callback) => callback(null, MAY_ASK.test(origin ?? '')),
+    const html = asked.has('graphiql') ? renderGraphiqlPage(page) : renderSandboxPage(page);
+    return reply.type('text/html; charset=utf-8').send(html);
   });
 }
 

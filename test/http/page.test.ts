@@ -179,7 +179,6 @@ it('Sandbox, once it answers, stays, gets the examples and the token without tel
     initialState: { document, variables, headers: HEADERS, includeCookies: false, pollForSchemaUpdates: false },
     runTelemetry: false,
     endpointIsEditable: false,
-    allowDynamicStyles: false,
   });
   const operation = { query: document, variables, operationName: 'OpenMaintenances' };
   const headers = { 'content-type': 'application/json', ...HEADERS };
