@@ -5,6 +5,8 @@
 import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { COMMANDS, type Parameter } from '../src/command-api/commands.ts';
 import { CommandRefused, type NewTicket, type Store } from './store.ts';
 
@@ -33,17 +35,11 @@ const FAULTS: ReadonlyMap<unknown, Answer | undefined> = new Map([
 ]);
 export const FAULTY_RESIDENCES = [...FAULTS.keys()].join(' ');
 
-/** A request that the vendor's page does not allow. */
-class Malformed extends Error {
-  readonly status: number;
+/** Returns the refusal of a request that the vendor's page does not allow. */
+const malformed = (message: string, status = 400) => new CommandRefused(message, status);
 
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
-type Param = Record<string, unknown>;
+/** The parameters of all commands. */
+type Param = NewTicket & { maintenance_id: string; maintenances: readonly { maintenance_id: string }[] };
 
 /** Whether a value is what src/ writes for a parameter of a type. */
 const CHECKS: Readonly<Record<Parameter<never>['type'], (value: unknown) => boolean>> = {
@@ -55,16 +51,14 @@ const CHECKS: Readonly<Record<Parameter<never>['type'], (value: unknown) => bool
 
 /** Runs a command whose parameters are checked, and returns its result. */
 const RUNS: Readonly<Record<keyof typeof COMMANDS, (store: Store, param: Param) => unknown>> = {
-  getMaintenanceList: (store, { residence_id }) => store.list(String(residence_id)),
-  getMaintenanceInfo: (store, { residence_id, maintenance_id }) =>
-    store.info(String(residence_id), String(maintenance_id)),
-  createMaintenanceInfo: (store, param) => ({ maintenance_id: store.create(param as unknown as NewTicket) }),
-  deleteMaintenanceInfo: (store, { residence_id, maintenance_id }) =>
-    store.delete(String(residence_id), [String(maintenance_id)]),
+  getMaintenanceList: (store, { residence_id }) => store.list(residence_id),
+  getMaintenanceInfo: (store, { residence_id, maintenance_id }) => store.info(residence_id, maintenance_id),
+  createMaintenanceInfo: (store, param) => ({ maintenance_id: store.create(param) }),
+  deleteMaintenanceInfo: (store, { residence_id, maintenance_id }) => store.delete(residence_id, [maintenance_id]),
   batchDeleteMaintenanceInfo: (store, { residence_id, maintenances }) =>
     store.delete(
-      String(residence_id),
-      (maintenances as { maintenance_id: string }[]).map(({ maintenance_id }) => maintenance_id),
+      residence_id,
+      maintenances.map(({ maintenance_id }) => maintenance_id),
     ),
 };
 
@@ -97,41 +91,40 @@ export function answerCommand(
     if (FAULTS.has(param.residence_id)) return FAULTS.get(param.residence_id);
     return answer(200, { success: true, result: RUNS[method](store, param) ?? {} });
   } catch (error) {
-    if (error instanceof CommandRefused) return answer(200, { success: false, message: error.message });
-    if (error instanceof Malformed) return answer(error.status, { success: false, message: error.message });
-    throw error;
+    if (!(error instanceof CommandRefused)) throw error;
+    return answer(error.status, { success: false, message: error.message });
   }
 }
 
 function checkEnvelope({ method, url, headers }: IncomingMessage, tokens: ReadonlySet<string>): void {
-  if (url !== PATH) throw new Malformed(404, `no such path: ${url}`);
-  if (method !== 'POST') throw new Malformed(405, `not POST but ${method}`);
-  if (headers['content-type'] !== 'application/json') throw new Malformed(400, 'Content-Type is not application/json');
-  if (headers.accept !== 'application/json') throw new Malformed(400, 'Accept is not application/json');
+  if (url !== PATH) throw malformed(`no such path: ${url}`, 404);
+  if (method !== 'POST') throw malformed(`not POST but ${method}`, 405);
+  if (headers['content-type'] !== 'application/json') throw malformed('Content-Type is not application/json');
+  if (headers.accept !== 'application/json') throw malformed('Accept is not application/json');
   const [, token] = /^Bearer (\S+)$/i.exec(headers.authorization ?? '') ?? [];
-  if (token === undefined || !tokens.has(token)) throw new Malformed(401, 'the access token is not valid');
+  if (token === undefined || !tokens.has(token)) throw malformed('the access token is not valid', 401);
 }
 
 /** Returns the command of a body, with parameters as the vendor's page has them. */
 function readCommand(body: string) {
   const { command, id, param, ...rest } = parse(body);
-  if (Object.keys(rest).length > 0) throw new Malformed(400, `unknown members: ${Object.keys(rest)}`);
-  if (!isText(id)) throw new Malformed(400, 'id is not a string');
-  if (!isRecord(param)) throw new Malformed(400, 'param is not an object');
+  if (Object.keys(rest).length > 0) throw malformed(`unknown members: ${Object.keys(rest)}`);
+  if (!isText(id)) throw malformed('id is not a string');
+  if (!isRecord(param)) throw malformed('param is not an object');
   const methods = Object.keys(COMMANDS) as (keyof typeof COMMANDS)[];
   const method = methods.find((name) => COMMANDS[name].name === command);
-  if (!method) throw new Malformed(400, `no such command: ${command}`);
+  if (!method) throw malformed(`no such command: ${command}`);
   checkParam(param, Object.values(COMMANDS[method].parameters));
   return { method, param };
 }
 
 /** Throws unless the parameters are exactly those of the command, as src/ writes them. */
-function checkParam(param: Param, parameters: readonly Parameter<never>[]): void {
+function checkParam(param: object, parameters: readonly Parameter<never>[]): asserts param is Param {
   for (const { name, presence } of parameters)
-    if (presence === 'required' && !Object.hasOwn(param, name)) throw new Malformed(400, `param.${name} is missing`);
+    if (presence === 'required' && !Object.hasOwn(param, name)) throw malformed(`param.${name} is missing`);
   for (const [name, value] of Object.entries(param)) {
     const type = parameters.find((parameter) => parameter.name === name)?.type;
-    if (!type || !CHECKS[type](value)) throw new Malformed(400, `param.${name} is unknown or not as documented`);
+    if (!type || !CHECKS[type](value)) throw malformed(`param.${name} is unknown or not as documented`);
   }
 }
 
@@ -142,7 +135,7 @@ function parse(body: string): Record<string, unknown> {
   } catch {
     // Reported below.
   }
-  throw new Malformed(400, 'the body is not a JSON object');
+  throw malformed('the body is not a JSON object');
 }
 
 function isText(value: unknown): boolean {
@@ -157,35 +150,22 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Reads the whole body of a request. */
-export async function readText(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-/** Serves a listener on the loopback interface, on a free port by default. Rejects with Node's error. */
-export async function serve(listener: RequestListener, port = 0) {
-  const server = http.createServer(listener);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
-  });
+/** Serves a listener, by default on a free port of the loopback interface. Rejects with Node's error. */
+export async function serve(listener: RequestListener, port = 0, host = '127.0.0.1') {
+  const server = http.createServer(listener).listen(port, host);
+  await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
     async stop() {
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await promisify(server.close).call(server);
     },
   };
 }
 
 /** Returns `port`, or a free port for 0. Rejects with Node's error if another process uses the port. */
 export async function freePort(port = 0, host = '127.0.0.1'): Promise<number> {
-  const server = http.createServer().listen(port, host);
-  await once(server, 'listening');
-  const { port: free } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return free;
+  const { url, stop } = await serve(() => {}, port, host);
+  await stop();
+  return Number(new URL(url).port);
 }

@@ -13,8 +13,15 @@ export interface Ticket {
   created_time: string;
 }
 
-/** A command that is refused with HTTP 200 and `success: false`. It has no code, because the vendor promises none. */
-export class CommandRefused extends Error {}
+/** A command that is refused with `success: false`. It has no code, because the vendor promises none. */
+export class CommandRefused extends Error {
+  readonly status: number;
+
+  constructor(message: string, status = 200) {
+    super(message);
+    this.status = status;
+  }
+}
 
 export interface NewTicket {
   residence_id: string;

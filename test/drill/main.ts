@@ -4,9 +4,10 @@
  * is not installed. `--plot` draws docs/images/drill.svg.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { text as readText } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { readText, serve } from '../../dev/command-api.ts';
+import { serve } from '../../dev/command-api.ts';
 import { readOptions } from '../../dev/options.ts';
 import { exactly, noted, printFigures } from '../soak/figures.ts';
 import { killAll } from '../support/process.ts';

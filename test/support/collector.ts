@@ -2,7 +2,8 @@
  * A collector of traces: an HTTP server that takes OTLP in JSON.
  */
 import type { ServerResponse } from 'node:http';
-import { readText, serve } from '../../dev/command-api.ts';
+import { text as readText } from 'node:stream/consumers';
+import { serve } from '../../dev/command-api.ts';
 
 type Value = Readonly<Record<string, unknown>>;
 type Pairs = readonly { readonly key: string; readonly value: Value }[];

@@ -1,6 +1,7 @@
 /** A proxy in front of a GraphQL server, which keeps the fetches and can answer with a fault. */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import { readText, serve } from '../../dev/command-api.ts';
+import { text as readText } from 'node:stream/consumers';
+import { serve } from '../../dev/command-api.ts';
 
 export type Fetch = { query: string; variables?: Record<string, unknown>; headers: IncomingHttpHeaders };
 

@@ -3,8 +3,9 @@
  * every command that arrives.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { text as readText } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { answerCommand, readText, serve } from '../../dev/command-api.ts';
+import { answerCommand, serve } from '../../dev/command-api.ts';
 import { EXAMPLE, seed } from '../../dev/seed.ts';
 import { Store } from '../../dev/store.ts';
 
