@@ -6,7 +6,6 @@ import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
-import { promisify } from 'node:util';
 import { COMMANDS, type Parameter } from '../src/command-api/commands.ts';
 import { CommandRefused, type NewTicket, type Store } from './store.ts';
 
@@ -158,7 +157,7 @@ export async function serve(listener: RequestListener, port = 0, host = '127.0.0
     url: `http://${host}:${(server.address() as AddressInfo).port}`,
     async stop() {
       server.closeAllConnections();
-      await promisify(server.close).call(server);
+      await new Promise((resolve) => server.close(resolve));
     },
   };
 }

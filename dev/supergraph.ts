@@ -1,8 +1,8 @@
 /**
  * `npm run supergraph`: the emulated command API, the subgraph, a neighbor that owns `Residence`, and a gateway before
  * both, in one process. `-- --router NAME` starts a real router in place of the gateway; `-- --subgraph NAME=URL` composes a
- * running subgraph of another team in; `residences=URL` replaces the neighbor. The gateway or router listens on PORT; the subgraph and the neighbor listen on the
- * next two ports.
+ * running subgraph of another team in; `residences=URL` replaces the neighbor. The gateway or router listens on PORT, the
+ * subgraph and the neighbor on the next two ports.
  */
 import { readFileSync } from 'node:fs';
 import { explainStartFailure, stopOnSignal } from '../src/http/lifecycle.ts';
@@ -40,13 +40,9 @@ try {
     others.unshift({ name: 'residences', url: `${neighbour.url}/graphql`, sdl: RESIDENCES_SDL });
     shown.unshift(`  Subgraph residences    ${localize(`${neighbour.url}/graphql`)}`);
   }
-  const maintenance = {
-    name: 'maintenance',
-    url: `${subgraph.url}/graphql`,
-    sdl: read('../schema/maintenance.graphql'),
-    headers: { 'router-authorization': ROUTER_SECRET },
-  };
-  const subgraphs = [maintenance, ...others];
+  const url = `${subgraph.url}/graphql`;
+  const headers = { 'router-authorization': ROUTER_SECRET };
+  const subgraphs = [{ name: 'maintenance', url, sdl: read('../schema/maintenance.graphql'), headers }, ...others];
   const page = {
     paths: GRAPHQL_PATHS,
     // The examples of the supergraph ask for fields of our neighbor.
@@ -58,15 +54,15 @@ try {
     : await startGateway(subgraphs, { host, port: PORT, extend: (app) => serveBrowsers(app, page) });
   running.push(gateway);
 
-  const url = localize(router ? `${gateway.url}/graphql` : gateway.url);
+  const endpoint = localize(router ? `${gateway.url}/graphql` : gateway.url);
   const example = read('../examples/supergraph/open-by-residence.graphql');
   const operation = hasOwnResidences ? LIST_EXAMPLE : example.replace(/^#.*$/gm, '').replace(/\s+/g, ' ').trim();
   console.log(`
-  ${(router ? ROUTERS[router].name : 'Supergraph, Sandbox').padEnd(22)} ${url}
-  Subgraph maintenance   ${localize(maintenance.url)}, with Router-Authorization: ${ROUTER_SECRET}
+  ${(router ? ROUTERS[router].name : 'Supergraph, Sandbox').padEnd(22)} ${endpoint}
+  Subgraph maintenance   ${localize(url)}, with Router-Authorization: ${ROUTER_SECRET}
 ${shown.join('\n')}
   Command API emulator   ${subgraph.commandApiUrl}
-${describeAsking(url, operation)}
+${describeAsking(endpoint, operation)}
   More residences        ${MORE_RESIDENCES}
 `);
 } catch (error) {
@@ -76,24 +72,20 @@ ${describeAsking(url, operation)}
 
 /** Reads the command line: a router, if any, and the subgraphs of other teams. */
 async function readArguments() {
+  const names = Object.keys(ROUTERS).join(', ');
+  const subgraphs = { value: 'NAME=URL', help: 'a running subgraph, residences=URL in place of ours; repeatable' };
   const { router, subgraph = [] } = readOptions(
     {
-      router: { type: 'string', value: 'NAME', help: `a real router: ${Object.keys(ROUTERS).join(', ')}` },
-      subgraph: {
-        type: 'string',
-        multiple: true,
-        value: 'NAME=URL',
-        help: 'a running subgraph, residences=URL in place of ours; repeatable',
-      },
+      router: { type: 'string', value: 'NAME', help: `a real router: ${names}` },
+      subgraph: { type: 'string', multiple: true, ...subgraphs },
     },
     'docs/federation.md has the environment variables, such as PORT.',
   );
   if (router !== undefined && !Object.hasOwn(ROUTERS, router))
-    throw new CannotStart(`There is no router "${router}". Choose one of ${Object.keys(ROUTERS).join(', ')}.`);
+    throw new CannotStart(`There is no router "${router}". Choose one of ${names}.`);
   const wrong = subgraph.find((one) => !/=https?:\/\//.test(one));
   if (wrong) throw new CannotStart(`--subgraph must be NAME=URL, not "${wrong}".`);
-  const read = await Promise.all(subgraph.map(readSubgraph));
-  const others: Subgraph[] = read.map(({ name, from, sdl }) => ({ name, url: from, sdl }));
+  const others: Subgraph[] = await Promise.all(subgraph.map(readSubgraph));
   return { router: router as RouterName | undefined, others };
 }
 

@@ -1,17 +1,12 @@
 /**
  * A gateway as a developer needs it: @apollo/gateway over a supergraph that is composed as it starts.
  */
-import type { IncomingHttpHeaders } from 'node:http';
 import { composeServices } from '@apollo/composition';
 import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
 import { ApolloServer } from '@apollo/server';
-import {
-  ApolloServerPluginCacheControlDisabled,
-  ApolloServerPluginLandingPageDisabled,
-  ApolloServerPluginUsageReportingDisabled,
-} from '@apollo/server/plugin/disabled';
+import { ApolloServerPluginUsageReportingDisabled } from '@apollo/server/plugin/disabled';
 import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
-import { type GraphQLError, parse } from 'graphql';
+import { parse } from 'graphql';
 import { showCommands } from '../show-commands.ts';
 import { type Listening, type Running, serveApollo } from './host.ts';
 import { CannotStart } from './read-subgraph.ts';
@@ -60,21 +55,14 @@ export async function startGateway(subgraphs: readonly Subgraph[], listening: Li
     plugins: [
       // What the subgraphs said there of each of their own answers; a gateway drops it.
       showCommands<Context>(({ commands }) => commands),
-      ApolloServerPluginCacheControlDisabled(),
-      ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
     ],
   });
-  const context: ApolloFastifyContextFunction<Context> = async ({ headers }) => ({
-    passedOn: passOn(headers),
-    commands: [],
-  });
+  const context: ApolloFastifyContextFunction<Context> = async ({ headers }) => {
+    const passedOn = PASSED_ON.filter((name) => headers[name]).map((name) => [name, String(headers[name])]);
+    return { passedOn: Object.fromEntries(passedOn), commands: [] };
+  };
   return serveApollo(apollo, context, GRAPHQL_PATHS, listening);
-}
-
-function passOn(headers: IncomingHttpHeaders): Record<string, string> {
-  const given = PASSED_ON.filter((name) => headers[name] !== undefined);
-  return Object.fromEntries(given.map((name) => [name, String(headers[name])]));
 }
 
 /** The subgraphs as either composer takes them. */
@@ -84,29 +72,17 @@ export function toServices(subgraphs: readonly Subgraph[]) {
 
 /** Returns the SDL of the supergraph. Throws a `CannotStart` with the composer's own messages. */
 export function composeSupergraph(subgraphs: readonly Subgraph[]): string {
-  const { errors, supergraphSdl } = compose(subgraphs);
+  const { errors, supergraphSdl } = composeServices(toServices(subgraphs));
   if (errors)
     throw new CannotStart(['The supergraph does not compose:', ...errors.map(({ message }) => message)].join('\n'));
   return supergraphSdl;
 }
 
-/** Composes, and returns what the composer throws at two subgraphs of one name as its other messages. */
-function compose(subgraphs: readonly Subgraph[]): ReturnType<typeof composeServices> {
-  try {
-    return composeServices(toServices(subgraphs));
-  } catch (error) {
-    return { errors: [error as GraphQLError] };
-  }
-}
-
 function createSource(url: string, { headers: own, timeoutMs = 12_000 }: Partial<Subgraph>) {
   return new RemoteGraphQLDataSource<Context>({
     url,
-    // The gateway's own fetcher would use the proxy of the environment for localhost.
-    fetcher: (address, init) => {
-      // A subgraph that hangs fails only its own fields.
-      return fetch(address, { ...(init as RequestInit), signal: AbortSignal.timeout(timeoutMs) });
-    },
+    // The gateway's own fetcher would use the proxy of the environment for localhost. A timeout fails only the subgraph's fields.
+    fetcher: (address, init) => fetch(address, { ...(init as RequestInit), signal: AbortSignal.timeout(timeoutMs) }),
     willSendRequest({ request, context }) {
       const headers: Context['passedOn'] = own ? { ...context.passedOn, ...own } : {};
       for (const [name, value] of Object.entries(headers)) request.http?.headers.set(name, value);

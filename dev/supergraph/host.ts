@@ -29,10 +29,6 @@ export async function serveApollo<T extends BaseContext>(
 ): Promise<Running> {
   await apollo.start();
   const app = fastify();
-  app.addHook('onRequest', async (_, reply) => {
-    // Every answer is one caller's.
-    reply.header('cache-control', 'no-store');
-  });
   for (const url of paths) {
     app.route({ method: ['GET', 'POST'], url, handler: fastifyApolloHandler(apollo, { context }) });
   }

@@ -3,10 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { ApolloServer } from '@apollo/server';
-import {
-  ApolloServerPluginInlineTraceDisabled,
-  ApolloServerPluginLandingPageDisabled,
-} from '@apollo/server/plugin/disabled';
+import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
 import { EXAMPLE, FLATS } from '../seed.ts';
@@ -35,9 +32,8 @@ const resolvers = {
 export function startNeighbour(listening: Listening): Promise<Running> {
   const apollo = new ApolloServer({
     schema: buildSubgraphSchema([{ typeDefs: parse(RESIDENCES_SDL), resolvers }]),
-    includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
-    plugins: [ApolloServerPluginInlineTraceDisabled(), ApolloServerPluginLandingPageDisabled()],
+    plugins: [ApolloServerPluginInlineTraceDisabled()],
   });
   return serveApollo(apollo, async () => ({}), ['/graphql'], listening);
 }

@@ -1,19 +1,19 @@
 /**
  * The schema of another team's subgraph, given on the command line.
  */
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 /** Why a tool cannot start. The message is for the person who started it. */
 export class CannotStart extends Error {}
 
 /** Reads the schema of `NAME=FILE`, or of the running subgraph of `NAME=URL`. Throws a `CannotStart` if there is none. */
-export async function readSubgraph(argument: string): Promise<{ name: string; from: string; sdl: string }> {
+export async function readSubgraph(argument: string): Promise<{ name: string; url: string; sdl: string }> {
   const [, name = '', from = ''] = /^([\w-]+)=(.+)$/.exec(argument) ?? [];
   if (!name) throw new CannotStart(`--subgraph must be NAME=URL or NAME=FILE, not "${argument}".`);
   const isUrl = /^https?:\/\//.test(from);
-  const sdl = isUrl ? await fetchSchema(from) : readFile(from);
-  if (sdl) return { name, from, sdl };
+  const sdl = await (isUrl ? fetchSchema(from) : readFile(from, 'utf8')).catch(() => undefined);
+  if (sdl) return { name, url: from, sdl };
   const reason = isUrl ? 'does not answer { _service { sdl } } at' : 'has no schema in the file';
   throw new CannotStart(`The subgraph "${name}" ${reason} ${isUrl ? from : resolve(from)}.`);
 }
@@ -21,19 +21,7 @@ export async function readSubgraph(argument: string): Promise<{ name: string; fr
 async function fetchSchema(url: string): Promise<string | undefined> {
   const headers = { 'content-type': 'application/json' };
   const body = '{"query":"{ _service { sdl } }"}';
-  try {
-    const response = await fetch(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(5000) });
-    const { data } = (await response.json()) as { data?: { _service?: { sdl?: string } } };
-    return data?._service?.sdl;
-  } catch {
-    return undefined;
-  }
-}
-
-function readFile(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
+  const response = await fetch(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(5000) });
+  const { data } = (await response.json()) as { data?: { _service?: { sdl?: string } } };
+  return data?._service?.sdl;
 }

@@ -21,11 +21,20 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 const read = (relative: string) => readFileSync(path(relative), 'utf8');
 const readConfiguration = (relative: string) => parse(read(`../../supergraph/${relative}`));
 
-interface Start {
+interface Options {
   readonly subgraphs: readonly Subgraph[];
+  /** The router's secret for the subgraph `maintenance`. */
+  readonly secret: string;
   readonly host: string;
+  /** 0 takes a free port. */
   readonly port: number;
-  readonly collector: string | undefined;
+  /** Origin that Apollo Router exports its spans to, by OTLP over HTTP. */
+  readonly collector?: string | undefined;
+  /** Called with the router's output if the router ends by itself after its start. */
+  readonly onEnd?: (output: string) => void;
+}
+
+interface Start extends Omit<Options, 'secret' | 'onEnd'> {
   /** Writes a file of this router and returns its path. */
   write(name: string, text: string): string;
   /** Writes the supergraph as Apollo composes it and returns the path. */
@@ -101,19 +110,6 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
   'hive-gateway-router-runtime': hiveGateway('Hive Gateway with the planner of Hive Router', '--hive-router-runtime'),
 };
 
-interface Options {
-  readonly subgraphs: readonly Subgraph[];
-  /** The router's secret for the subgraph `maintenance`. */
-  readonly secret: string;
-  readonly host: string;
-  /** 0 takes a free port. */
-  readonly port: number;
-  /** Origin that Apollo Router exports its spans to, by OTLP over HTTP. */
-  readonly collector?: string;
-  /** Called with the router's output if the router ends by itself after its start. */
-  readonly onEnd?: (output: string) => void;
-}
-
 /**
  * Starts a router and resolves when it answers GraphQL. Throws a `CannotStart` if the router is not installed or ends
  * before, and Node's own error if the port is taken.
@@ -151,43 +147,35 @@ export async function startRouter(name: RouterName, { subgraphs, secret, collect
   for (const stream of [running.stdout, running.stderr]) stream.on('data', keep);
   // An executable that does not exist or cannot run.
   running.on('error', keep);
-  let [isRunning, stopping] = [true, false];
-  const ended = new Promise<void>((resolveEnded) => {
-    running.once('close', () => {
-      isRunning = false;
-      resolveEnded();
-    });
-  });
+  const ended = new Promise((resolveEnded) => running.once('close', resolveEnded));
 
   const url = `http://${host}:${port}`;
   const stop = async () => {
-    stopping = true;
-    running.kill('SIGTERM');
-    const kill = setTimeout(() => running.kill('SIGKILL'), KILL_AFTER_MS);
+    running.kill();
+    const kill = setTimeout(cleanUp, KILL_AFTER_MS);
     await ended;
     clearTimeout(kill);
     process.off('exit', cleanUp);
     cleanUp();
   };
-  if (!(await answers(`${url}/graphql`, () => isRunning))) {
+  if (!(await answers(`${url}/graphql`, running))) {
     await stop();
     throw new CannotStart(`${router.name} did not start:\n${output}`);
   }
   ended.then(() => {
-    if (!stopping) onEnd?.(output);
+    if (!running.killed) onEnd?.(output);
   });
   return { url, output: () => output, stop };
 }
 
 /** Resolves with true once GraphQL is answered, with false once the router is not running. */
-async function answers(url: string, isRunning: () => boolean): Promise<boolean> {
+async function answers(url: string, router: ChildProcess): Promise<boolean> {
   const headers = { 'content-type': 'application/json' };
-  while (isRunning()) {
+  const body = '{"query":"{ __typename }"}';
+  while (router.exitCode === null && router.signalCode === null) {
     const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-    const ask = { method: 'POST', headers, body: '{"query":"{ __typename }"}', signal };
-    const response = await fetch(url, ask).catch(() => undefined);
-    await response?.arrayBuffer().catch(() => undefined);
-    if (response?.ok) return isRunning();
+    const response = await fetch(url, { method: 'POST', headers, body, signal }).catch(() => undefined);
+    if (response?.ok) return true;
     await delay(50);
   }
   return false;
