@@ -81,7 +81,8 @@ export function composeSupergraph(subgraphs: readonly Subgraph[]): string {
 function createSource(url: string, { headers: own, timeoutMs = 12_000 }: Partial<Subgraph>) {
   return new RemoteGraphQLDataSource<Context>({
     url,
-    // The gateway's own fetcher would use the proxy of the environment for localhost. A timeout fails only the subgraph's fields.
+    // The gateway's own fetcher would use the proxy of the environment for localhost. After a timeout, only the fields of
+    // this subgraph fail.
     fetcher: (address, init) => fetch(address, { ...(init as RequestInit), signal: AbortSignal.timeout(timeoutMs) }),
     willSendRequest({ request, context }) {
       const headers: Context['passedOn'] = own ? { ...context.passedOn, ...own } : {};
