@@ -1,7 +1,7 @@
 /**
- * `npm run test:drill [-- --plot]`: runs all fault classes at once, each in a separate namespace, before a real Prometheus and a
- * real Alertmanager with the rules of deploy/. Exits with 1 if an alert is missing, late or unexpected, and with 2 if a program
- * is not installed. `--plot` draws docs/images/drill.svg.
+ * `npm run test:drill`: runs all fault classes at once, each in a separate namespace, before a real Prometheus and a real
+ * Alertmanager with the rules of deploy/. Exits with 1 if an alert is missing, late or unexpected, and with 2 if a program is
+ * not installed.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { text as readText } from 'node:stream/consumers';
@@ -13,7 +13,6 @@ import { exactly, noted, printFigures } from '../soak/figures.ts';
 import { killAll } from '../support/process.ts';
 import { FAULTS } from './faults.ts';
 import { askDashboard, findUntested, judge, measureSlack, type Notification, readAlerts, runRunbook } from './judge.ts';
-import { plot } from './plot.ts';
 import { missingPrograms, startPrometheus, writeHistory } from './prometheus.ts';
 import { type Site, startSite } from './site.ts';
 
@@ -25,7 +24,7 @@ const HEALTHY_MS = 75_000;
 /** Longer than each `fires_within`. */
 const FAULTY_MS = 75_000;
 
-const { plot: isPlotted } = readOptions({ plot: { type: 'boolean', help: 'draws docs/images/drill.svg' } });
+readOptions({});
 const missing = missingPrograms();
 if (missing.length > 0) {
   console.log(`Not run: no ${missing.join(', no ')}. Debian has the packages prometheus and prometheus-alertmanager.`);
@@ -75,11 +74,10 @@ say('the faults are over');
 const alerts = await readAlerts(prometheus, times);
 const slack = await measureSlack(prometheus, times);
 const failures = await prometheus.samples('prometheus_rule_evaluation_failures_total');
-const { panels, failed } = await askDashboard(prometheus, namespaces, times);
+const failed = await askDashboard(prometheus, namespaces, times);
 for (const query of failed) console.log(`dashboard: ${query}`);
 write('alerts.json', alerts);
 write('notifications.json', notifications);
-if (isPlotted) writeFileSync(new URL('../../docs/images/drill.svg', import.meta.url), plot(panels, alerts, times));
 const figures = [
   ...Object.entries(FAULTS).flatMap(([name, one]) => judge(name, one, { ...times, alerts, notifications, slack })),
   noted('added to each limit, with a fifth', slack, ' min'),
