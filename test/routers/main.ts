@@ -1,6 +1,6 @@
 /**
- * `npm run test:routers [-- <file> …]`: installs the routers and clients that npm has, and runs the tests of this folder, or those
- * of the named files.
+ * `npm run test:routers [-- <file> …]`: installs the routers that npm has, and runs the tests of this folder, or those of the
+ * named files.
  */
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
