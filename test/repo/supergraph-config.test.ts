@@ -1,4 +1,7 @@
-/** The files in supergraph/ against the code. Cosmo Router has only this test; test/routers/ runs the other routers. */
+/**
+ * The files in supergraph/ against the code. test/routers/ runs the routers, except Cosmo Router: its file is checked here, and
+ * there against Cosmo's schema.
+ */
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
