@@ -3,14 +3,11 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../dev/command-api.ts';
 
 /** The CPU time of a process since its start, and its memory. */
-export interface Usage {
-  readonly cpuUs: number;
-  readonly rssBytes: number;
-}
+type Usage = Readonly<Record<'cpuUs' | 'rssBytes', number>>;
 
 export interface Contender {
   readonly url: string;
@@ -93,13 +90,4 @@ async function answers(url: string, body: string, name: string, child: ChildProc
     await delay(5);
   }
   throw new Error(`${name} gave no answer within ${READY_WITHIN_MS} ms`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -17,6 +17,5 @@ function kind(name: string, label: string, ...files: readonly string[]): Kind {
 export const OURS = kind('ours', 'this subgraph', '--import', '../check-node.mjs', '../src/main.ts');
 export const FLOOR = kind('floor', 'floor on got', 'contenders/floor.ts');
 export const STOCK = kind('stock', 'Apollo template', 'contenders/stock.ts');
-export const YOGA = kind('yoga', 'GraphQL Yoga', 'contenders/yoga.ts');
 export const MERCURIUS = kind('mercurius', 'Mercurius JIT', 'contenders/mercurius.ts');
-export const KINDS: readonly Kind[] = [OURS, FLOOR, STOCK, YOGA, MERCURIUS];
+export const KINDS: readonly Kind[] = [OURS, FLOOR, STOCK, MERCURIUS];

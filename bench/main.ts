@@ -1,7 +1,6 @@
 /**
  * `npm run bench`: compares the subgraph with its alternatives, in one run on one machine. Prints the goals, and exits with 1 if
- * one is missed. Writes docs/performance.md and docs/images/performance.svg. `npm run bench -- list hot` runs only these
- * workloads, and only prints.
+ * one is missed. Writes docs/performance.md. `npm run bench -- list hot` runs only these workloads, and only prints.
  */
 import { execFileSync } from 'node:child_process';
 import os from 'node:os';
@@ -25,8 +24,7 @@ const SETTLED_MS = 2000;
 type Running = readonly [Kind, Contender];
 
 const workloads: readonly Workload[] = Object.values(WORKLOADS);
-const names = workloads.map(({ name }) => name);
-const chosen = readNames(names);
+const chosen = readNames(workloads.map(({ name }) => name));
 const isWhole = chosen.length === 0;
 execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund'], { stdio: 'inherit' });
 process.on('exit', killAll);

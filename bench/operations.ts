@@ -24,17 +24,10 @@ function operation(operationName: keyof typeof DOCUMENTS, variables: Operation['
   return { operationName, query: DOCUMENTS[operationName], variables };
 }
 
-export function residence(tickets: number, latencyMs: number, name: string | number): string {
-  return `r${tickets}x${latencyMs}-${name}`;
-}
-
-export function list(residenceId: string): Operation {
-  return operation('List', { residenceId });
-}
-
-export function one(residenceId: string): Operation {
-  return operation('One', { id: `${residenceId}:m0` });
-}
+export const residence = (tickets: number, latencyMs: number, name: string | number) =>
+  `r${tickets}x${latencyMs}-${name}`;
+export const list = (residenceId: string) => operation('List', { residenceId });
+export const one = (residenceId: string) => operation('One', { id: `${residenceId}:m0` });
 
 /** `count` representations, the first tickets of each of the residences in turn. */
 export function entities(count: number, residenceIds: readonly string[]): Operation {

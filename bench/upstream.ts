@@ -34,27 +34,17 @@ function listOf(length: number): Buffer {
   return body;
 }
 
+/** The details that the operations ask for. */
 const infos = Array.from({ length: 10 }, (_, index) => envelope(ticket(index)));
 const created = envelope({ maintenance_id: 'm0' });
-const done = envelope({});
 
 function answer(body: string): { latencyMs: number; reply: Buffer } {
   const { command, param } = JSON.parse(body);
   const [, tickets, latency] = /^r(\d+)x(\d+)-/.exec(param.residence_id) ?? [];
   const latencyMs = Number(latency);
-  switch (command) {
-    case 'get_maintenance_list':
-      return { latencyMs, reply: listOf(Number(tickets)) };
-    case 'get_maintenance_info':
-      return {
-        latencyMs,
-        reply: infos[Number(param.maintenance_id.slice(1))] ?? envelope(ticket(param.maintenance_id.slice(1))),
-      };
-    case 'create_maintenance_info':
-      return { latencyMs, reply: created };
-    default:
-      return { latencyMs, reply: done };
-  }
+  if (command === 'get_maintenance_list') return { latencyMs, reply: listOf(Number(tickets)) };
+  if (command === 'create_maintenance_info') return { latencyMs, reply: created };
+  return { latencyMs, reply: infos[Number(param.maintenance_id.slice(1))] as Buffer };
 }
 
 const server = http.createServer({ keepAliveTimeout: 120_000 }, (request, response) => {

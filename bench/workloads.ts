@@ -1,7 +1,7 @@
 /**
  * What is asked, by how many at once. Residence and token are another for each request unless the workload says otherwise.
  */
-import { KINDS, type Kind, MERCURIUS, OURS, YOGA } from './contenders.ts';
+import { KINDS, type Kind, MERCURIUS, OURS } from './contenders.ts';
 import { create, entities, list, type Operation, one, residence } from './operations.ts';
 
 export interface Workload {
@@ -45,7 +45,7 @@ export const WORKLOADS = {
     name: 'slow',
     title: '100 entities, vendor of 20 ms',
     // The others need seconds for a request.
-    kinds: [OURS, YOGA, MERCURIUS],
+    kinds: [OURS, MERCURIUS],
     burstMs: 2000,
     rounds: 10,
     connections: 64,

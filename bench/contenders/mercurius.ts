@@ -2,17 +2,34 @@
  * Mercurius as a subgraph on Fastify, with graphql-jit from the first repetition of an operation on (`jit: 1`).
  * @mercuriusjs/federation knows directives of version 1, but accepts an SDL of version 2 unchanged. Its docs recommend a loader
  * for `__resolveReference`. A loader would not help: the command API has no batch of details.
+ *
+ * Sends commands with undici, whose README recommends `request` for speed. Its Pool keeps connections alive.
  */
 import { mercuriusFederationPlugin } from '@mercuriusjs/federation';
 import fastify from 'fastify';
-import { send } from './undici.ts';
-import { type Context, createResolvers, PORT, TYPE_DEFS } from './vendor.ts';
+import { Pool } from 'undici';
+import { COMMAND, type Context, createResolvers, PORT, type Send, TYPE_DEFS } from './vendor.ts';
 
 declare module 'mercurius' {
   interface MercuriusContext {
     readonly authorization: string | undefined;
   }
 }
+
+// As many as this subgraph has. Without a bound, the command API would run out of files.
+const pool = new Pool(COMMAND.origin, { connections: 256 });
+const send: Send = async (command, authorization) => {
+  const { statusCode, body } = await pool.request({
+    method: 'POST',
+    path: COMMAND.path,
+    headers: { 'content-type': 'application/json', accept: 'application/json', authorization },
+    body: JSON.stringify(command),
+  });
+  if (statusCode >= 200 && statusCode < 300) return body.json();
+  // Undici keeps the connection only once the body was read.
+  await body.dump();
+  throw new Error(`The command API answered ${statusCode}.`);
+};
 
 const { Maintenance, ...resolvers } = createResolvers(send);
 
@@ -23,7 +40,7 @@ app.register(mercuriusFederationPlugin, {
   resolvers: {
     ...resolvers,
     Maintenance: {
-      // Apollo's and Yoga's have no arguments in second place.
+      // Apollo's has no arguments in second place.
       __resolveReference: (reference, _, context) => Maintenance.__resolveReference(reference, context),
     },
   },

@@ -26,25 +26,16 @@ interface Command {
 /** Sends a command and answers the body of a 2xx; throws at any other status. */
 export type Send = (command: Command, authorization: string | undefined) => Promise<unknown>;
 
+type Times = 'start_time' | 'finish_time' | 'created_time';
+type Others = 'description' | 'contact' | 'feedback' | 'state';
 /** As it comes in a list; a detail has no `maintenance_id`. */
-export interface Ticket {
+interface Ticket extends Readonly<Record<Times | Others, string | null>> {
   readonly maintenance_id: string;
-  readonly start_time: string | null;
-  readonly finish_time: string | null;
-  readonly created_time: string | null;
-  readonly description: string | null;
-  readonly contact: string | null;
-  readonly feedback: string | null;
   readonly maintenance_picture_url: string[] | null;
-  readonly state: string | null;
 }
 
-interface NewMaintenance {
-  readonly residenceId: string;
-  readonly startTime: string;
-  readonly finishTime: string;
-  readonly description: string;
-  readonly contact: string;
+type Text = 'residenceId' | 'startTime' | 'finishTime' | 'description' | 'contact';
+interface NewMaintenance extends Readonly<Record<Text, string>> {
   readonly pictureFilenames?: string[] | null;
 }
 
@@ -92,7 +83,7 @@ export function createResolvers(send: Send) {
   };
 }
 
-export function toMaintenance(ticket: Ticket, residenceId: string) {
+function toMaintenance(ticket: Ticket, residenceId: string) {
   return {
     id: `${residenceId}:${ticket.maintenance_id}`,
     maintenanceId: ticket.maintenance_id,
@@ -107,14 +98,6 @@ export function toMaintenance(ticket: Ticket, residenceId: string) {
   };
 }
 
-function toTime(time: string | null): string | null {
-  return time ? `${time.replace(' ', 'T')}Z` : null;
-}
-
-function toState(state: string | null): string | null {
-  return state ? state.toUpperCase().replaceAll(' ', '_') : null;
-}
-
-export function toWireTime(time: string): string {
-  return time.replace('T', ' ').replace('Z', '');
-}
+const toTime = (time: string | null) => (time ? `${time.replace(' ', 'T')}Z` : null);
+const toState = (state: string | null) => (state ? state.toUpperCase().replaceAll(' ', '_') : null);
+const toWireTime = (time: string) => time.replace('T', ' ').replace('Z', '');
