@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export type Reply = Readonly<{ status: number; headers: http.IncomingHttpHeaders; text: string }>;
 
-/** Sends a request. Rejects with the error of the socket and `reusedSocket`. */
+/** Sends a request. Rejects with the error of the socket. */
 export function request(
   agent: Agent,
   url: string,
@@ -20,7 +20,7 @@ export function request(
       const reply = (body: string) => ({ status: response.statusCode ?? 0, headers: response.headers, text: body });
       text(response).then(reply).then(resolve, reject);
     });
-    sent.on('error', (error) => reject(Object.assign(error, { reusedSocket: sent.reusedSocket })));
+    sent.on('error', reject);
     sent.end(body);
   });
 }
