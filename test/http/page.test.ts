@@ -33,7 +33,7 @@ const STUB = `
   };
 `;
 const ANSWER = `parent.postMessage({ name: 'ExplorerListeningForHandshake' }, '*')`;
-// Stub of Sandbox's frame: shows its options, for the screenshot.
+// Stub of Sandbox's frame: shows its options.
 const ANSWERING = `<title>Sandbox</title><body style="font: 14px sans-serif; background: #f4f6f8; margin: 24px">
   <h2>Stub of Apollo Sandbox, which loads from the internet: its options</h2><pre></pre>
   <script>
@@ -169,7 +169,6 @@ it('Sandbox, once it answers, stays, gets the examples and the token without tel
   const frames = await page.locator('iframe').evaluateAll((all) => all.map((frame) => frame.getAttribute('src')));
   expect(frames).toEqual([`${FRAME}/sandbox/explorer`]);
   await page.frameLocator('iframe').getByText('query OpenMaintenances').waitFor();
-  if (process.env.UPDATE_SCREENSHOTS) await page.screenshot({ path: 'docs/images/sandbox.png' });
   const options = await page.evaluate(() => (window as unknown as { options: object }).options);
   const document = EXAMPLES.map(({ query }) => query).join('\n');
   const variables = Object.assign({}, ...EXAMPLES.map((example) => example.variables));
