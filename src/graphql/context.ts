@@ -52,6 +52,8 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
   // Searching also takes time for requests that are not returned.
   const loaders = createLoaders(client, (length) => response.charge(0, length * TIME.scanned));
   const upstream = { client, loaders };
+  // An object, because Apollo Server copies the context.
+  const caller = { hasLeft: false };
 
   function addCommand(record: CommandRecord): void {
     const kind = record.isWrite ? 'writes' : 'reads';
@@ -64,7 +66,7 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
     if (record.isWrite) loaders.clear();
   }
 
-  const context = {
+  return {
     /** Identifies the request and its client in the log. */
     logFields: {
       requestId: id,
@@ -77,7 +79,7 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
     response,
     unforeseen: new Unforeseen(),
     /** Whether the caller disconnected before its response. */
-    callerLeft: false,
+    caller,
     /** Returns the client and the loaders. Throws `UNAUTHENTICATED` without a usable token. */
     authenticated() {
       if (BEARER.test(authorization)) return upstream;
@@ -85,13 +87,12 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
     },
     /** Ends the operation when its response is sent, or cancels it when its caller has disconnected. */
     end(isAnswered: boolean): void {
-      context.callerLeft = !isAnswered;
+      caller.hasLeft = !isAnswered;
       if (isAnswered) clearTimeout(timer);
       // With a write, the operation continues without its caller until its deadline.
       else if (sent.writes === 0) controller.abort(CANCELLED);
     },
   };
-  return context;
 }
 
 /** Outside of the context: the timer would keep the context in memory after the caller has disconnected. */

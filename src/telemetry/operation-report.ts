@@ -26,7 +26,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
       return {
         async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
-          const { callerLeft, commands: all, unforeseen } = contextValue;
+          const { caller, commands: all, unforeseen } = contextValue;
           const found = errors.map(({ extensions }) => String(extensions?.code));
           // The client receives a failed batch delete as data, not as an error.
           for (const { isWrite, error } of all) if (isWrite && error) found.push(codeOf(error));
@@ -36,12 +36,12 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
             found.push('INTERNAL_SERVER_ERROR');
           }
           // Also after a write that succeeded: this line is then the only record of it.
-          if (callerLeft) found.push('CALLER_GONE');
+          if (caller.hasLeft) found.push('CALLER_GONE');
           const codes = [...new Set([...CODES_BY_SEVERITY.filter((code) => found.includes(code)), ...found])];
           const name = shorten(operationName);
           const type = operation?.operation;
           metrics.operationEnded(type ?? 'unknown', codes[0] ?? 'OK', all);
-          const level = chooseLevel(codes, all, callerLeft);
+          const level = chooseLevel(codes, all, caller.hasLeft);
           const line = {
             ...contextValue.logFields,
             operationName: name,
