@@ -35,8 +35,9 @@ function oneOf(...choices: readonly string[]) {
 
 const permission = oneOf('true', 'false')({ default: 'false' });
 
+const VISIBLE = /^[\x21-\x7e]+$/;
 const secret = checked(
-  (text) => /^[\x21-\x7e]+$/.exec(text)?.[0],
+  (text) => VISIBLE.exec(text)?.[0],
   'must be visible ASCII without spaces, as a header can carry it',
 );
 
@@ -80,7 +81,7 @@ export type Config = Readonly<ReturnType<typeof loadConfig>>;
 /** Lists every fault of an environment, one per line. Never repeats a value, which could be a misplaced secret. */
 export class ConfigError extends Error {}
 
-/** Reads the configuration: each variable under its own name. Throws a `ConfigError` that lists every fault. */
+/** Reads the configuration. Most variables keep their names. Throws a `ConfigError` that lists every fault. */
 export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   // Empty variables count as unset.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));

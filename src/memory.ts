@@ -43,9 +43,9 @@ export function createMemory() {
       held += bytes;
     }
 
-    /** Releases everything. */
-    release(): void {
-      this.hold(-this.#own);
+    /** Releases bytes, by default everything. */
+    release(bytes = this.#own): void {
+      this.hold(-bytes);
     }
 
     [Symbol.dispose](): void {
@@ -57,8 +57,8 @@ export function createMemory() {
     /** Opens the account of an operation, which may hold half of the limit. */
     openOperation: () => new Account(limit / 2),
     /**
-     * Opens the account of a reply on its way, which may belong to several operations. Returns undefined while replies to
-     * writes, which have no limit, exceed the memory.
+     * Opens the account of a reply on its way, which may belong to several operations. Returns undefined while the memory
+     * is exceeded, by what has no limit: replies to writes, and errors.
      */
     openReply(): Account | undefined {
       if (held <= limit) return new Account(limit);

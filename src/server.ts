@@ -50,9 +50,9 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
   const memory = createMemory();
   const commandApi = createCommandApi(config, memory);
-  const metrics = createMetrics(commandApi, memory);
+  const metrics = createMetrics(commandApi);
   const errors = createErrorFormat(logger);
-  const startOperation: ApolloFastifyContextFunction<Context> = async (request, reply) => {
+  const contextOf: ApolloFastifyContextFunction<Context> = async (request, reply) => {
     const context = createContext(request, commandApi, config.OPERATION_TIMEOUT_MS);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));
     return context;
@@ -89,7 +89,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     ],
   });
   await apollo.start();
-  const host = await startHost(apollo, startOperation, { config, logger, metrics, memory }, extend);
+  const host = await startHost(apollo, contextOf, { config, logger, metrics, memory }, extend);
 
   return {
     ...host,

@@ -1,5 +1,5 @@
 /**
- * The circuit breaker: while the command API is down, commands fail at once.
+ * The circuit breaker: while the command API is down, no command is sent.
  */
 import type { Config } from '../config.ts';
 import { type CommandApiError, type FailureKind, overloaded } from './errors.ts';
@@ -12,7 +12,7 @@ export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
 
 /**
  * Opens for `BREAKER_OPEN_MS` after `BREAKER_FAILURES` consecutive commands found the command API down. Then one command
- * probes, and other commands fail at once. A probe without a result is replaced by the next command. Uses a monotonic
+ * probes, and other commands fail. A probe without a result is replaced by the next command. Uses a monotonic
  * clock.
  */
 export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {

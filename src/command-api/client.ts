@@ -45,36 +45,49 @@ interface Operation extends CallerHeaders {
   readonly signal: AbortSignal;
   /** Its deadline, on the clock of `performance.now()`. */
   readonly endsAt: number;
-  /** Takes the record of a command before anything else. Throws if the operation may not send the command. */
+  /** Keeps the record of a command. Throws if the operation may send no further command. */
   addCommand(record: CommandRecord): void;
+}
+
+/** A command to send, with the headers and the deadline of its operation. */
+interface Sending<I, T> extends CallerHeaders {
+  readonly command: Command<I, T>;
+  readonly input: I;
+  readonly record: CommandRecord;
+  readonly span: Span | undefined;
+  readonly endsAt: number;
 }
 
 /** A decoded reply, and what it holds in memory. */
 type Held<T> = DecodedReply<T> & { readonly bytes: number };
 
+type OfResidence = { readonly residenceId: string };
+
 export type CommandApiClient = ReturnType<typeof createClient>;
 
-/** Creates the client of one operation. Its functions throw a `CommandApiError`, or the error of `addCommand`. */
+/**
+ * Creates the client of one operation. `read` and `write` throw a `CommandApiError`, the error of `addCommand`, or an
+ * unforeseen error.
+ */
 export function createClient(commandApi: CommandApi, operation: Operation) {
-  const { breaker, coalescing, limit, memory, retries, transport } = commandApi;
+  const { coalescing, transport } = commandApi;
   const places = createConcurrencyLimit(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
 
   /** Sends a read, or joins the exchange of an identical read. Returns its decoded result. */
-  async function read<I extends { readonly residenceId: string }, T>(command: Command<I, T>, input: I): Promise<T> {
-    const record = new CommandRecord(command, input.residenceId);
-    operation.addCommand(record);
-    const span = startCommandSpan(command.name);
+  async function read<I extends OfResidence, T>(command: Command<I, T>, input: I): Promise<T> {
+    const sending = prepare(command, input);
+    const { record, span } = sending;
     try {
-      using _place = await enterOperation();
+      if (!operation.memory.reserve(BYTES.command, 'command')) throw overloaded('no memory for the command');
+      using _place = await places.enter(operation.signal);
       const key = JSON.stringify([operation.authorization, command.name, input]);
       let shared = coalescing.find(key);
       if (shared) record.join(shared.record);
       else {
         const controller = new AbortController();
-        const started = exchange(command, input, record, span, controller.signal);
-        shared = coalescing.add(key, record, started, controller);
+        shared = coalescing.add(key, record, exchange(commandApi, sending, controller.signal), controller);
       }
-      const reply = (await coalescing.wait(key, shared, operation.signal)) as Held<T>;
+      const reply = (await coalescing.wait(shared, operation.signal)) as Held<T>;
       if (!operation.memory.reserve(reply.bytes, 'reply')) throw overloaded('no memory for the reply', true);
       record.succeed(reply);
       return reply.value;
@@ -86,17 +99,16 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     }
   }
 
-  /** Sends a write. Returns its decoded result. */
-  async function write<I extends { readonly residenceId: string }, T>(command: Command<I, T>, input: I): Promise<T> {
-    const record = new CommandRecord(command, input.residenceId);
-    operation.addCommand(record);
-    const span = startCommandSpan(command.name);
+  /** Sends a write. Returns its decoded result, which is never refused for lack of memory: it tells the outcome. */
+  async function write<I extends OfResidence, T>(command: Command<I, T>, input: I): Promise<T> {
+    const sending = prepare(command, input);
+    const { record, span } = sending;
     try {
-      using _place = await enterOperation();
+      if (!operation.memory.reserve(BYTES.command, 'command')) throw overloaded('no memory for the command');
+      using _place = await places.enter(operation.signal);
       // A read after this moment must not join an older exchange.
       coalescing.detach(input.residenceId);
-      // Not refused for lack of memory: the reply tells the outcome.
-      const reply = await exchange(command, input, record, span, operation.signal);
+      const reply = await exchange(commandApi, sending, operation.signal);
       record.succeed(reply);
       return reply.value;
     } catch (error) {
@@ -108,63 +120,64 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     }
   }
 
-  /** Takes the memory and the place of a command in its operation. */
-  async function enterOperation(): Promise<Disposable> {
-    if (!operation.memory.reserve(BYTES.command, 'command')) throw overloaded('no memory for the command');
-    return places.enter(operation.signal);
-  }
-
-  /**
-   * Sends a command until an attempt succeeds or no other may follow, and decodes the reply. Keeps its place in the
-   * process until then, which limits the replies in memory.
-   */
-  async function exchange<I extends object, T>(
-    command: Command<I, T>,
-    input: I,
-    record: CommandRecord,
-    span: Span | undefined,
-    signal: AbortSignal,
-  ): Promise<Held<T>> {
-    using _place = await limit.enter(signal);
-    using replyMemory = memory.openReply();
-    if (!replyMemory) throw overloaded('no memory for the command');
-    using trial = breaker.enter();
-    retries.earn();
-    const param = writeParameters(command, input);
-    const body = JSON.stringify({ command: command.name, id: record.sent.id, param });
-    const { authorization, traceparent } = operation;
-    const headers = { authorization, traceparent: traceparentOf(span) ?? traceparent };
-    for (let attempts = 1; ; attempts++) {
-      // Writes need a fresh connection: if the upstream had just closed a kept one, the outcome would be unknown. Retries
-      // need one too, because other kept connections may also be closed.
-      const isFresh = command.isWrite || attempts > 1;
-      try {
-        const reply = await transport.attempt(record, body, headers, { isFresh, signal, replyMemory });
-        await waitForEventLoop('reply', reply.bytes);
-        // Skip decoding if no one waits, except for a write, whose reply tells the outcome, and a status without a body.
-        if (signal.aborted && !command.isWrite && reply.bytes > 0) throw ended(signal);
-        const decoded = command.decode(decodeEnvelope(reply), input);
-        trial.end();
-        const tickets = Array.isArray(decoded.value) ? decoded.value.length : 1;
-        return { ...decoded, bytes: reply.bytes + tickets * BYTES.ticket };
-      } catch (error) {
-        if (!(error instanceof CommandApiError)) throw error;
-        const { isWrite } = command;
-        const msLeft = operation.endsAt - performance.now();
-        const pauseMs = retries.plan({ error, isWrite, isProbe: trial.isProbe, attempts, msLeft });
-        if (pauseMs === undefined) {
-          trial.end(error);
-          throw error;
-        }
-        replyMemory.release();
-        await delay(pauseMs, undefined, { signal }).catch(() => {
-          throw ended(signal);
-        });
-      }
-    }
+  /** Records a command and starts its span. */
+  function prepare<I extends OfResidence, T>(command: Command<I, T>, input: I): Sending<I, T> {
+    const record = new CommandRecord(command, input.residenceId);
+    operation.addCommand(record);
+    const span = startCommandSpan(command.name);
+    const { authorization, endsAt } = operation;
+    const traceparent = traceparentOf(span) ?? operation.traceparent;
+    return { command, input, record, span, authorization, traceparent, endsAt };
   }
 
   return { read, write };
+}
+
+/**
+ * Sends a command until an attempt succeeds or no other may follow, and decodes the reply. Keeps its place in the process
+ * until then, which limits the replies in memory. Several operations may wait for it: only `signal` ends it.
+ */
+async function exchange<I extends object, T>(
+  { breaker, limit, memory, retries, transport }: CommandApi,
+  { command, input, record, authorization, traceparent, endsAt }: Sending<I, T>,
+  signal: AbortSignal,
+): Promise<Held<T>> {
+  const { isWrite } = command;
+  const headers = { authorization, traceparent };
+  using _place = await limit.enter(signal);
+  using replyMemory = memory.openReply();
+  if (!replyMemory) throw overloaded('no memory for the command');
+  using trial = breaker.enter();
+  retries.earn();
+  const param = writeParameters(command, input);
+  const body = JSON.stringify({ command: command.name, id: record.transmission.id, param });
+  for (let attempts = 1; ; attempts++) {
+    // Writes need a fresh connection: if the upstream had just closed a kept one, the outcome would be unknown. Retries
+    // need one too, because other kept connections may also be closed.
+    const isFresh = isWrite || attempts > 1;
+    try {
+      const reply = await transport.attempt(record, body, headers, { isFresh, signal, replyMemory });
+      await waitForEventLoop('reply', reply.bytes);
+      // Skip decoding if no one waits, except for a write, whose reply tells the outcome, and a status without a body.
+      if (signal.aborted && !isWrite && reply.bytes > 0) throw ended(signal, true);
+      const decoded = command.decode(decodeEnvelope(reply), input);
+      trial.end();
+      const tickets = Array.isArray(decoded.value) ? decoded.value.length : 1;
+      return { ...decoded, bytes: reply.bytes + tickets * BYTES.ticket };
+    } catch (error) {
+      if (!(error instanceof CommandApiError)) throw error;
+      const msLeft = endsAt - performance.now();
+      const pauseMs = retries.plan({ error, isWrite, isProbe: trial.isProbe, attempts, msLeft });
+      if (pauseMs === undefined) {
+        trial.end(error);
+        throw error;
+      }
+      replyMemory.release();
+      await delay(pauseMs, undefined, { signal }).catch(() => {
+        throw ended(signal, error.details.sent);
+      });
+    }
+  }
 }
 
 /**
@@ -173,7 +186,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
  */
 function endSpan(span: Span, record: CommandRecord, endpoint: Attributes): void {
   const { coalesced, outcome, error: failure } = record;
-  const { id, attempts } = record.sent;
+  const { id, attempts } = record.transmission;
   span.setAttributes({ 'command.id': id, 'command.coalesced': coalesced, 'command.attempts': attempts.length });
   if (outcome) span.setAttribute('command.outcome', outcome);
   // Not the error itself: its message may quote anything.

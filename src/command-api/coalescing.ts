@@ -25,38 +25,36 @@ interface SharedRead {
 export function createCoalescing() {
   const reads = new Map<string, SharedRead>();
 
-  function forget(key: string, read: SharedRead): void {
-    if (reads.get(key) === read) reads.delete(key);
-  }
-
   return {
     /**
      * Returns the read to join. The key must contain everything that decides the reply, including the caller's token.
      */
     find(key: string): SharedRead | undefined {
       const read = reads.get(key);
+      if (read?.controller.signal.aborted) return undefined;
       // Not sent yet, or its latest attempt is recent.
-      const sentAt = read?.record.sent.attempts.at(-1)?.start ?? Number.POSITIVE_INFINITY;
+      const sentAt = read?.record.transmission.attempts.at(-1)?.start ?? Number.POSITIVE_INFINITY;
       return performance.now() - sentAt <= JOINABLE_MS ? read : undefined;
     },
 
     /** Lets later reads join an exchange until it ends. `controller` aborts the exchange. */
     add(key: string, record: CommandRecord, exchange: Promise<unknown>, controller: AbortController): SharedRead {
-      const result = exchange.finally(() => forget(key, read));
+      const result = exchange.finally(() => {
+        if (reads.get(key) === read) reads.delete(key);
+      });
       const read = { record, result, controller, waiting: 0 };
       reads.set(key, read);
       return read;
     },
 
     /** Waits for a read until `signal` aborts. If no other caller waits, this also aborts the exchange. */
-    async wait(key: string, read: SharedRead, signal: AbortSignal): Promise<unknown> {
+    async wait(read: SharedRead, signal: AbortSignal): Promise<unknown> {
       read.waiting++;
       const left = Promise.withResolvers<never>();
       using _ = addAbortListener(signal, () => {
         read.waiting--;
         if (read.waiting > 0) return left.reject(ended(signal));
         // Aborting the exchange rejects its result, for which this caller waits.
-        forget(key, read);
         read.controller.abort(signal.reason);
       });
       return await Promise.race([read.result, left.promise]);

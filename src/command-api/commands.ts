@@ -69,8 +69,6 @@ export const COMMANDS = {
   },
 };
 
-export const COMMAND_NAMES = Object.values(COMMANDS).map(({ name }) => name);
-
 /** Returns the parameters of a command as the vendor names and writes them. Leaves out absent ones. */
 export function writeParameters<I extends object>({ parameters }: Pick<Command<I, unknown>, 'parameters'>, input: I) {
   const written: Record<string, unknown> = {};

@@ -20,7 +20,7 @@ export function createConcurrencyLimit(places: number, room: number) {
 
   /** Returns a place when one is free. Throws a `CommandApiError` if too many wait, or when `signal` aborts. */
   async function enter(signal: AbortSignal): Promise<Disposable> {
-    if (signal.aborted) throw ended(signal);
+    if (signal.aborted) throw ended(signal, false);
     if (running < places) {
       running++;
       return place;
@@ -30,7 +30,7 @@ export function createConcurrencyLimit(places: number, room: number) {
     waiting.add(resolve);
     using _ = addAbortListener(signal, () => {
       waiting.delete(resolve);
-      reject(ended(signal));
+      reject(ended(signal, false));
     });
     await promise;
     return place;

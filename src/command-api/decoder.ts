@@ -1,6 +1,6 @@
 /**
- * Decodes replies of the command API into the domain. docs/command-api.md is the contract, and only this file checks
- * it.
+ * Decodes replies of the command API into the domain. docs/command-api.md is the contract. Only this file checks it, except
+ * for a status whose body did not arrive: see transport.ts.
  */
 import type { Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
 import { formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';

@@ -61,8 +61,8 @@ interface Details {
   readonly isLate?: boolean;
   /** For the kind `invalid`. `empty` means success without a result or with an empty result. */
   readonly flaw?: Flaw;
-  /** False only if no byte of the command can have left this process. */
-  readonly sent?: boolean;
+  /** False only if no byte of a write can have left this process. Undefined if that is not known. */
+  readonly sent?: boolean | undefined;
   /** Whether a kept connection failed before the head of a reply: the upstream had probably closed it. */
   readonly isStale?: boolean;
 }
@@ -89,7 +89,7 @@ export class CommandApiError extends Error {
 }
 
 /** Returns the failure of a command that its signal ended: the operation timed out or its caller disconnected. */
-export function ended({ reason }: AbortSignal, sent = false): CommandApiError {
+export function ended({ reason }: AbortSignal, sent?: boolean): CommandApiError {
   return reason?.name === 'TimeoutError'
     ? new CommandApiError('expired', { detail: 'out of time', sent })
     : new CommandApiError('cancelled', { detail: 'caller disconnected', sent });

@@ -5,9 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { DecodedReply } from './decoder.ts';
 import { CommandApiError, type Flaw, type WriteOutcome } from './errors.ts';
 
-/**
- * One transmission of a command. When it has ended: its duration, and the status or the code of an incomplete reply.
- */
+/** One attempt. When it has ended: its duration, and the status or the code of an incomplete reply. */
 interface Attempt {
   readonly start: number;
   seconds?: number;
@@ -15,8 +13,8 @@ interface Attempt {
   error?: string;
 }
 
-/** What was sent: the id that the upstream received, and each attempt. */
-interface SentCommand {
+/** The id that the upstream receives, and each attempt to send the command. */
+interface Transmission {
   readonly id: string;
   readonly attempts: Attempt[];
 }
@@ -28,7 +26,7 @@ export class CommandRecord {
   readonly residenceId: string;
   readonly start = performance.now();
   /** Identical reads that share an exchange have the same. Its attempts continue after one of the callers has left. */
-  sent: SentCommand = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: [] };
+  transmission: Transmission = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: [] };
   /** Whether the command joined another operation's exchange. */
   coalesced = false;
   /** The flaws of the reply. The rest of it may have been used. */
@@ -52,15 +50,15 @@ export class CommandRecord {
   }
 
   /** Joins the exchange of an identical read. */
-  join({ sent }: CommandRecord): void {
-    this.sent = sent;
+  join({ transmission }: CommandRecord): void {
+    this.transmission = transmission;
     this.coalesced = true;
   }
 
   /** Starts an attempt. Returns a function that ends it. */
   startAttempt() {
     const attempt: Attempt = { start: performance.now() };
-    this.sent.attempts.push(attempt);
+    this.transmission.attempts.push(attempt);
     return (result: Pick<Attempt, 'status' | 'error'>) =>
       Object.assign(attempt, { seconds: (performance.now() - attempt.start) / 1000, ...result });
   }
@@ -68,14 +66,14 @@ export class CommandRecord {
   /** Ends the command with a reply. All its undecodable members are the same error, which names the command. */
   succeed({ flaws = [], dropped = 0, memberError }: DecodedReply<unknown>): void {
     Object.assign(this, { flaws, dropped, durationMs: performance.now() - this.start });
-    if (memberError) memberError.command = { name: this.name, id: this.sent.id };
+    if (memberError) memberError.command = { name: this.name, id: this.transmission.id };
   }
 
   /** Ends the command with an error, which names the command. */
   fail(error: unknown): void {
     Object.assign(this, { error, durationMs: performance.now() - this.start });
     if (!(error instanceof CommandApiError)) return;
-    error.command = { name: this.name, id: this.sent.id };
+    error.command = { name: this.name, id: this.transmission.id };
     if (error.details.flaw) this.flaws = [error.details.flaw];
   }
 }

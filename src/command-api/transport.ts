@@ -7,7 +7,7 @@ import https from 'node:https';
 import { urlToHttpOptions } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import got, { type RequestError } from 'got';
+import got, { type RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
 import type { MemoryAccount } from '../memory.ts';
 import { isUnavailable, type Reply } from './decoder.ts';
@@ -36,6 +36,10 @@ const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
 /** A timeout that is this late shows a blocked event loop. */
 const LATE_MS = 100;
 const inflate = promisify(gunzip);
+
+/** Whether bytes of the command may have left, and whether a kept connection failed before the head of a reply. */
+type Connection = { readonly sent: boolean; readonly isStale: boolean };
+type Received = Pick<Reply, 'chunks' | 'bytes'>;
 
 /** Creates the transport. Connects when the first command is sent. `close` ends the kept connections. */
 export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY_BYTES }: Config) {
@@ -70,8 +74,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
 
   /**
    * Sends a command on a kept or a fresh connection, and records the attempt. Returns the reply, also if only the status
-   * of a 401, 403, 429 or 5xx arrived. Throws a `CommandApiError` if no usable reply arrived. `replyMemory` counts the reply's
-   * bytes; a reply to a write is never refused for lack of memory, because it tells the outcome.
+   * of a 401, 403, 429 or 5xx arrived before the connection broke. Throws a `CommandApiError` if no usable reply arrived.
    */
   async function attempt(
     record: CommandRecord,
@@ -82,48 +85,16 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     const endAttempt = record.startAttempt();
     const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
     const stream = client.stream(url, { request: start.bind(undefined, body, headers, isFresh) });
-    let chunks: Uint8Array[] = [];
-    let bytes = 0;
+    let received: Received = { chunks: [], bytes: 0 };
     let error: CommandApiError | undefined;
-    const { promise: end, resolve, reject } = Promise.withResolvers<void>();
-
-    /** Counts bytes of the reply. Returns the error of a reply that is too large or has no room. */
-    function addBytes(more: number): CommandApiError | undefined {
-      if (bytes + more > MAX_REPLY_BYTES) return tooLarge();
-      if (record.isWrite || more < 0) replyMemory.hold(more);
-      else if (!replyMemory.reserve(more, 'reply')) return overloaded('no memory for the reply', true);
-      bytes += more;
-      return undefined;
-    }
-
-    // Not `for await`, which takes a twentieth of the whole attempt.
-    stream.on('data', (chunk: Uint8Array) => {
-      chunks.push(chunk);
-      const refusal = addBytes(chunk.byteLength);
-      if (refusal) reject(refusal);
-    });
-    // An error may also come after the end of the reply.
-    stream.on('end', resolve).on('error', reject).end();
-    using _ = addAbortListener(signal, reject);
-
     try {
-      await end;
-      const coding = stream.response?.headers['content-encoding'];
-      // Another coding than gzip fails too.
-      if (bytes > 0 && coding && coding.toLowerCase() !== 'identity') {
-        const inflated = await inflate(Buffer.concat(chunks), { maxOutputLength: MAX_REPLY_BYTES });
-        const refusal = addBytes(inflated.byteLength - bytes);
-        if (refusal) throw refusal;
-        chunks = [inflated];
-      }
+      received = await receive(stream, signal, replyMemory, record.isWrite);
     } catch (thrown) {
-      // Whether bytes of the command may have left: the connection was established.
+      // A command can only leave on an established connection.
       const sent = stream.timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
-      // Failed on a kept connection before the head of a reply.
       const isStale = stream.reusedSocket === true && !stream.response;
       if (thrown instanceof CommandApiError) error = thrown;
       else error = signal.aborted ? ended(signal, sent) : explain(thrown as RequestError, { sent, isStale }, dueAt);
-      [chunks, bytes] = [[], 0];
     }
     // Also after a whole reply, if the upstream did not read the rest of the command.
     if (error || !stream.writableFinished) stream.destroy();
@@ -131,15 +102,53 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     endAttempt(error ? { error: error.details.detail } : { status });
     if (error && !decidesAlone(status, error)) throw error;
     const isCutOff = status >= 500 && error?.kind === 'unreachable';
-    return { status, chunks, bytes, retryAfter: replyHeaders['retry-after'], isCutOff };
+    return { ...received, status, retryAfter: replyHeaders['retry-after'], isCutOff };
+  }
+
+  /** Receives and inflates a whole reply. */
+  async function receive(
+    stream: Stream,
+    signal: AbortSignal,
+    memory: MemoryAccount,
+    isWrite: boolean,
+  ): Promise<Received> {
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    const { promise: end, resolve, reject } = Promise.withResolvers<void>();
+    // Not `for await`, which takes a twentieth of the whole attempt.
+    stream.on('data', (chunk: Uint8Array) => {
+      chunks.push(chunk);
+      bytes += chunk.byteLength;
+      const refusal = addBytes(chunk.byteLength, bytes, memory, isWrite);
+      if (refusal) reject(refusal);
+    });
+    // An error may also come after the end of the reply.
+    stream.on('end', resolve).on('error', reject).end();
+    using _ = addAbortListener(signal, reject);
+    await end;
+    const coding = stream.response?.headers['content-encoding'];
+    if (bytes === 0 || !coding || coding.toLowerCase() === 'identity') return { chunks, bytes };
+    // Another coding than gzip fails too.
+    const inflated = await inflate(Buffer.concat(chunks), { maxOutputLength: MAX_REPLY_BYTES });
+    const refusal = addBytes(Math.max(0, inflated.byteLength - bytes), inflated.byteLength, memory, isWrite);
+    if (refusal) throw refusal;
+    return { chunks: [inflated], bytes: inflated.byteLength };
+  }
+
+  /**
+   * Counts bytes of a reply, which has `total` bytes so far. Returns the error of a reply that is too large or has no room.
+   * The reply to a write always has room, because it tells the outcome.
+   */
+  function addBytes(more: number, total: number, memory: MemoryAccount, isWrite: boolean): CommandApiError | undefined {
+    if (total > MAX_REPLY_BYTES) return tooLarge();
+    if (isWrite) memory.hold(more);
+    else if (!memory.reserve(more, 'reply')) return overloaded('no memory for the reply', true);
+    return undefined;
   }
 
   /** Maps an error of got, Node or zlib. `dueAt` is when the attempt had to end. */
-  function explain(
-    { name, cause, code: own = name }: RequestError,
-    connection: { sent: boolean; isStale: boolean },
-    dueAt: number,
-  ): CommandApiError {
+  function explain(error: RequestError, connection: Connection, dueAt: number): CommandApiError {
+    const { name, cause, code: own = name } = error;
     // got wraps an error that happened while reading the body.
     const detail = String((cause as NodeJS.ErrnoException | undefined)?.code ?? own);
     if (detail === 'ERR_BUFFER_TOO_LARGE') return tooLarge();

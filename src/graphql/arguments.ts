@@ -46,11 +46,15 @@ export function checkRepresentations(representations: readonly unknown[]): void 
   check({ representations: faultOfLength(representations, SIZES['Query._entities(representations:)'].entries) });
 }
 
-export function checkListArguments(args: ListArguments & { readonly residenceId: string }): void {
+/** A field that returns the list of a residence. */
+export type ListField = 'Query.maintenances' | 'Residence.maintenances';
+export type ResidenceListArguments = ListArguments & { readonly residenceId: string };
+
+export function checkListArguments(args: ResidenceListArguments, field: ListField): void {
   const { residenceId, states, first, offset } = args;
   check({
     residenceId: faultOfId(residenceId),
-    states: faultOfLength(states, SIZES['Residence.maintenances(states:)'].entries),
+    states: faultOfLength(states, SIZES[`${field}(states:)`].entries),
     first: faultOfNumber(first),
     offset: faultOfNumber(offset),
   });
@@ -93,8 +97,10 @@ function toUtc(text: string): { time?: string; fault?: string } {
  * agree.
  */
 export function toRepresentedKey(representation: unknown): MaintenanceKey {
-  const [id, residence, maintenanceId] = ['id', 'residence', 'maintenanceId'].map((name) => get(representation, name));
-  const residenceId = get(residence, 'id');
+  const [id, residence, maintenanceId] = ['id', 'residence', 'maintenanceId'].map((name) =>
+    memberOf(representation, name),
+  );
+  const residenceId = memberOf(residence, 'id');
   if (id === undefined) {
     if (isUsableId(residenceId) && isUsableId(maintenanceId)) return { residenceId, maintenanceId };
     throw badUserInput({
@@ -112,7 +118,7 @@ export function toRepresentedKey(representation: unknown): MaintenanceKey {
 
 /** Returns the id in a representation of a `Residence`. */
 export function toRepresentedResidenceId(representation: unknown): string {
-  const id = get(representation, 'id');
+  const id = memberOf(representation, 'id');
   if (!isUsableId(id)) throw badUserInput({ 'representations.id': faultOfId(id) });
   return id;
 }
@@ -134,7 +140,7 @@ export async function refuseNulls({ document, operation, request, schema }: Grap
 }
 
 /** Returns a member of a value of any type. */
-export function get(value: unknown, name: string): unknown {
+export function memberOf(value: unknown, name: string): unknown {
   return (value as Record<string, unknown> | null | undefined)?.[name];
 }
 

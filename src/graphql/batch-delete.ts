@@ -6,7 +6,11 @@ import type { CommandApiClient } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
 import { CommandApiError } from '../command-api/errors.ts';
 import { formatMaintenanceId, type MaintenanceKey } from '../maintenance.ts';
-import { toPublicError, type Unforeseen } from './errors.ts';
+import type { Context } from './context.ts';
+import { codeOf, PublicError, toPublicError } from './errors.ts';
+
+/** A write is never cancelled. */
+type WriteFailureCode = Exclude<ReturnType<typeof codeOf>, 'CALLER_GONE'>;
 
 /**
  * Deletes repair requests, with one command per residence. Returns each id once, in the given order. Throws only if the
@@ -15,7 +19,7 @@ import { toPublicError, type Unforeseen } from './errors.ts';
 export async function deleteMaintenances(
   client: CommandApiClient,
   keys: readonly MaintenanceKey[],
-  unforeseen: Unforeseen,
+  context: Context,
 ): Promise<DeleteMaintenancesPayload> {
   const unique = new Map(keys.map((key) => [formatMaintenanceId(key), key]));
   const groups = Map.groupBy(unique.values(), ({ residenceId }) => residenceId);
@@ -29,22 +33,21 @@ export async function deleteMaintenances(
   );
   const isTokenRefused = (error: unknown) => error instanceof CommandApiError && error.kind === 'unauthenticated';
   if (errors.size === groups.size && errors.values().every(isTokenRefused)) throw errors.values().next().value;
-  const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, describe(error, unforeseen)]));
-  const payload = { deletedIds: [] as string[], failures: [] as DeleteMaintenanceFailure[] };
-  for (const [id, { residenceId }] of unique) {
-    const failure = failed.get(residenceId);
-    if (failure) payload.failures.push({ id, ...failure });
-    else payload.deletedIds.push(id);
-  }
-  return payload;
+  const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, describe(error, context)]));
+  const results = Array.from(unique, ([id, { residenceId }]) => ({ id, failure: failed.get(residenceId) }));
+  return {
+    deletedIds: results.flatMap(({ id, failure }) => (failure ? [] : id)),
+    failures: results.flatMap(({ id, failure }) => (failure ? { id, ...failure } : [])),
+  };
 }
 
 /** Describes the failure of a residence as data. The message of an unforeseen error contains its id. */
-function describe(error: unknown, unforeseen: Unforeseen): Omit<DeleteMaintenanceFailure, 'id'> {
-  const { code, message, extensions } = toPublicError(error, unforeseen, true);
+function describe(error: unknown, { failureCodes, unforeseen }: Context): Omit<DeleteMaintenanceFailure, 'id'> {
+  const { message, extensions } = toPublicError(error, unforeseen, true);
+  failureCodes.push(String(extensions.code));
   return {
-    // The only refusal of a single residence: the operation may send no further write.
-    code: (code === 'BAD_USER_INPUT' ? 'UPSTREAM_UNAVAILABLE' : code) as DeleteMaintenanceFailure['code'],
+    // Refused by `addCommand`: the operation may send no further write.
+    code: error instanceof PublicError ? 'UPSTREAM_UNAVAILABLE' : (codeOf(error) as WriteFailureCode),
     message: extensions.errorId ? `${message}, errorId ${extensions.errorId}` : message,
     outcome: extensions.outcome as DeleteMaintenanceFailure['outcome'],
   };

@@ -1,5 +1,5 @@
 /**
- * Bounds what an operation may cost: wraps each resolver, so that no resolver knows of it.
+ * Bounds what a response may cost: wraps resolvers, so that none of them knows of it.
  */
 import type { GraphQLFieldResolver, GraphQLResolveInfo } from 'graphql';
 import { waitForEventLoop } from '../event-loop.ts';
@@ -10,18 +10,23 @@ import { toPublicError } from './errors.ts';
 /** The cost of a list for one byte of work in the event loop; see event-loop.ts. */
 const COST_PER_BYTE = 10;
 
-type Resolver = GraphQLFieldResolver<unknown, Context>;
+export type Resolver = GraphQLFieldResolver<unknown, Context>;
+
+/** Wraps a resolver of a query or an entity. Charges its value, after which long lists wait for the event loop. */
+export const boundRead = (resolve: Resolver) => withBounds(resolve, false);
 
 /**
- * Wraps a resolver. Charges its value, after which long lists wait for the event loop; the result of a write is charged
- * before the write, and never refused after it. Makes every error public. Without room for errors, a field is null.
+ * Wraps a resolver of a mutation. Its result is charged before the write, and never refused after it. Clears the loaders:
+ * even a write that fails may have taken effect.
  */
-export function withBounds(resolve: Resolver, isWrite: boolean): Resolver {
+export const boundWrite = (resolve: Resolver) => withBounds(resolve, true);
+
+/** Makes every error public. Without room for errors, a field is null, except that a write tells what became of it. */
+function withBounds(resolve: Resolver, isWrite: boolean): Resolver {
   return function bounded(source, args, context, info) {
     const { response } = context;
     // graphql takes a returned error for a thrown one.
     const fail = (error: unknown) => {
-      // A write always tells what became of it.
       if (!response.chargeError(info.path) && !isWrite) return null;
       return toPublicError(error, context.unforeseen, isWrite);
     };
@@ -34,7 +39,10 @@ export function withBounds(resolve: Resolver, isWrite: boolean): Resolver {
     };
     if (!isWrite && response.isFull()) return null;
     try {
-      if (isWrite) response.charge(costOfWrite(args, selectedBeneath(info)));
+      if (isWrite) {
+        response.charge(costOfWrite(args, selectedBeneath(info)));
+        context.clearLoaders();
+      }
       const value = resolve(source, args, context, info);
       return value instanceof Promise ? value.then(finish, fail) : finish(value);
     } catch (error) {

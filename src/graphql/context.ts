@@ -6,7 +6,7 @@ import { type CommandApi, createClient } from '../command-api/client.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import type { MemoryAccount } from '../memory.ts';
 import { activeSpan, traceparentOf } from '../tracing.ts';
-import { createResponseBudget, TIME } from './cost.ts';
+import { COSTS, createResponseBudget } from './cost.ts';
 import { PublicError, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { createLoaders } from './loaders.ts';
@@ -38,7 +38,7 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
   const response = createResponseBudget(operationMemory);
   const commands: CommandRecord[] = [];
-  const sent = { reads: 0, writes: 0 };
+  const counts = { reads: 0, writes: 0 };
   const controller = new AbortController();
   const timer = abortAfter(timeoutMs, controller);
   const client = createClient(commandApi, {
@@ -50,7 +50,7 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
     addCommand,
   });
   // Searching also takes time for requests that are not returned.
-  const loaders = createLoaders(client, (length) => response.charge(0, length * TIME.scanned));
+  const loaders = createLoaders(client, (length) => response.charge(0, length * COSTS.time.scanned));
   const upstream = { client, loaders };
   // An object, because Apollo Server copies the context.
   const caller = { hasLeft: false };
@@ -58,12 +58,10 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
   function addCommand(record: CommandRecord): void {
     const kind = record.isWrite ? 'writes' : 'reads';
     const most = LIMITS[kind];
-    if (sent[kind] >= most)
+    if (counts[kind] >= most)
       throw new PublicError('BAD_USER_INPUT', `Too many ${kind} in one operation: at most ${most} commands.`);
-    sent[kind]++;
+    counts[kind]++;
     commands.push(record);
-    // Even if the write fails, it may have taken effect.
-    if (record.isWrite) loaders.clear();
   }
 
   return {
@@ -77,6 +75,9 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
     /** Every command of the operation, in order. */
     commands,
     response,
+    clearLoaders: loaders.clear,
+    /** The codes of failures that the response has as data. */
+    failureCodes: [] as string[],
     unforeseen: new Unforeseen(),
     /** Whether the caller disconnected before its response. */
     caller,
@@ -90,7 +91,7 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
       caller.hasLeft = !isAnswered;
       if (isAnswered) clearTimeout(timer);
       // With a write, the operation continues without its caller until its deadline.
-      else if (sent.writes === 0) controller.abort(CANCELLED);
+      else if (counts.writes === 0) controller.abort(CANCELLED);
     },
   };
 }

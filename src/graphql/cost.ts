@@ -14,26 +14,28 @@ import {
 } from 'graphql';
 import type { MemoryAccount } from '../memory.ts';
 import { PublicError } from './errors.ts';
-import { LIMITS } from './limits.ts';
+import { LIMITS, SIZES } from './limits.ts';
 
-/** Costs in bytes. */
-export const BYTES = {
-  /** A field of an entry, or a text in a list. Includes an alias of 16 characters and a text of 16. */
-  field: 50,
-  character: 3,
-  /** A call of a resolver for an entry, or for a representation. */
-  call: 1000,
-  /** An error, without the names in its path, which cost as characters. */
-  error: 1000,
-} as const;
-/** Costs in time, which hold no memory. */
-export const TIME = {
-  /** An entry of a list from which a resolver selects, or in which a loader searches. */
-  scanned: 20,
-  error: 2000,
+export const COSTS = {
+  bytes: {
+    /** A field of an entry, or a text in a list. Includes an alias of 16 characters and a text of 16. */
+    field: 50,
+    character: 3,
+    /** A call of a resolver for an entry, or for a representation. */
+    call: 1000,
+    /** An error, without the names in its path, which cost as characters. */
+    error: 1000,
+  },
+  /** Work that holds no memory. */
+  time: {
+    /** An entry of a list from which a resolver selects, or in which a loader searches. */
+    scanned: 20,
+    error: 2000,
+  },
 } as const;
 const FREE_CHARACTERS = 16;
-const LONGEST_LIST = 1000;
+/** Longer lists are refused by the check of the arguments. */
+const LONGEST_LIST = Math.max(...Object.values(SIZES).map((size) => ('entries' in size ? size.entries : 0)));
 
 /** What is selected for one entry, skipped or not, up to fields that charge their own values. */
 interface Selected {
@@ -67,10 +69,10 @@ export function selectedBeneath({ fieldNodes, fragments, returnType, schema }: G
   }
 
   function measureField(node: FieldNode, field: GraphQLField<unknown, unknown> | undefined, sum: Selected): void {
-    sum.cost += BYTES.field + costOfText(node.alias?.value);
+    sum.cost += COSTS.bytes.field + costOfText(node.alias?.value);
     // graphql copies the lists in the arguments for each entry.
     if (field?.resolve) {
-      sum.cost += BYTES.call + BYTES.field * countValues(node);
+      sum.cost += COSTS.bytes.call + COSTS.bytes.field * countValues(node);
       return;
     }
     const beneath = node.selectionSet && { cost: 0, fields: new Map() };
@@ -95,7 +97,7 @@ function countValues({ arguments: given = [] }: FieldNode): number {
 
 /** Returns the cost of a text in addition to its field. Other values are free. */
 function costOfText(value: unknown): number {
-  return typeof value === 'string' ? BYTES.character * Math.max(0, value.length - FREE_CHARACTERS) : 0;
+  return typeof value === 'string' ? COSTS.bytes.character * Math.max(0, value.length - FREE_CHARACTERS) : 0;
 }
 
 /** Returns the cost of the texts of a value, each as often as it is selected, and of the entries of lists in it. */
@@ -105,7 +107,7 @@ export function costOfTexts(value: unknown, selected: Selected): number {
   for (const [name, { count, beneath }] of selected.fields) {
     const member = (value as Record<string, unknown>)[name];
     if (Array.isArray(member)) {
-      for (const entry of member) cost += count * ((beneath?.cost ?? BYTES.field) + costOfText(entry));
+      for (const entry of member) cost += count * ((beneath?.cost ?? COSTS.bytes.field) + costOfText(entry));
     } else if (beneath) cost += costOfTexts(member, beneath);
     else cost += count * costOfText(member);
   }
@@ -120,7 +122,6 @@ export function costOfWrite(args: object, selected: Selected): number {
   let [entries, texts] = [0, 0];
   function add(value: unknown): void {
     texts += costOfText(value);
-    // Longer lists are refused by the check of the arguments.
     const list = Array.isArray(value) ? value.slice(0, LONGEST_LIST) : undefined;
     entries += list?.length ?? 0;
     if (typeof value === 'object' && value !== null) Object.values(list ?? value).forEach(add);
@@ -152,8 +153,8 @@ export function createResponseBudget(operationMemory: MemoryAccount) {
     chargeError(path: GraphQLResolveInfo['path']): boolean {
       if (left < 0 || errorsLeft === 0) return false;
       errorsLeft--;
-      const bytes = BYTES.error + BYTES.character * Math.max(0, lengthOf(path) - FREE_CHARACTERS);
-      left -= bytes + TIME.error;
+      const bytes = COSTS.bytes.error + COSTS.bytes.character * Math.max(0, lengthOf(path) - FREE_CHARACTERS);
+      left -= bytes + COSTS.time.error;
       operationMemory.hold(bytes);
       return true;
     },

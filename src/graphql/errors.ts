@@ -11,7 +11,6 @@ import { LIMITS } from './limits.ts';
 
 /** An error whose message and extensions the client receives. Neither may repeat a value of the caller. */
 export class PublicError extends Error {
-  readonly code: string;
   /** graphql takes them for the error of the field. */
   readonly extensions: Readonly<Record<string, unknown>>;
 
@@ -21,7 +20,6 @@ export class PublicError extends Error {
     Error.stackTraceLimit = 0;
     super(message);
     Error.stackTraceLimit = stackTraceLimit;
-    this.code = code;
     this.extensions = { code, ...extensions };
   }
 }
@@ -64,8 +62,8 @@ const FAILURES = {
 
 const TOO_LARGE = 'The command API sent a reply larger than MAX_REPLY_BYTES.';
 
-/** All possible outcomes of a command in metrics. */
-export const OUTCOMES = new Set(['OK', ...Object.values(FAILURES).map(({ code }) => code)]);
+/** The codes of failed commands, and that of success. */
+export const CODES = new Set(['OK', ...Object.values(FAILURES).map(({ code }) => code)]);
 
 /** Returns the code of a failed command. */
 export function codeOf(error: unknown) {
@@ -101,13 +99,13 @@ export function maskError(error: unknown, logger: Logger): PublicError {
 
 /**
  * Returns the public form of an error of a resolver, or of an undecodable member. With `isWrite`, it tells the outcome of
- * the write. An error that is public already precedes every command of its field.
+ * the write: an error that is public already refused it before it was sent.
  */
 export function toPublicError(error: unknown, unforeseen: Unforeseen, isWrite: boolean): PublicError {
   const withOutcome = (outcome: WriteOutcome) => (isWrite ? { outcome } : {});
   if (error instanceof PublicError) {
-    const { code, message, extensions } = error;
-    return isWrite ? new PublicError(code, message, { ...extensions, outcome: 'NOT_SENT' }) : error;
+    const { message, extensions } = error;
+    return isWrite ? new PublicError(String(extensions.code), message, { ...extensions, outcome: 'NOT_SENT' }) : error;
   }
   if (!(error instanceof CommandApiError)) return unforeseen.mask(error, withOutcome('UNKNOWN'));
   const { command, details, kind, outcome } = error;

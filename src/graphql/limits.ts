@@ -6,7 +6,7 @@ import { type ASTVisitor, GraphQLError, Kind, type SelectionSetNode, type Valida
 
 const STATES = { entries: 100 } as const;
 
-/** The largest arguments, by their coordinates in the schema. Also in schema/maintenance.graphql and docs/reliability.md. */
+/** The largest arguments, by their coordinates in the schema. docs/reliability.md has them too. */
 export const SIZES = {
   'Query._entities(representations:)': { entries: 1000 },
   'Query.maintenances(states:)': STATES,

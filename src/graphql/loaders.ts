@@ -1,5 +1,6 @@
 /**
- * Batches the reads of one operation: loading k repair requests of r residences takes r commands, sent in parallel.
+ * Batches the reads of one operation: loading k repair requests of r residences takes r commands, sent in parallel, and a
+ * second one for a request that may not exist.
  */
 import DataLoader from 'dataloader';
 import type { CommandApiClient } from '../command-api/client.ts';
@@ -65,7 +66,7 @@ export function createLoaders(client: CommandApiClient, onSearch: (length: numbe
      */
     loadList,
     maintenanceByKey,
-    /** Clears everything after a write, so that later reads are current. */
+    /** Clears everything, so that later reads are current. */
     clear(): void {
       lists.clear();
       maintenanceByKey.clearAll();

@@ -12,10 +12,10 @@ import { sendHttpError, sendOverloaded } from './http-errors.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The memory of the operation. Only admitted requests have it. */
+    /** The memory of the operation. Every request to /graphql has it. */
     operationMemory: MemoryAccount;
     /** Settles when the operation ends, which may be after its caller has disconnected. */
-    operation?: Promise<unknown>;
+    operationEnd?: Promise<unknown>;
   }
 }
 
@@ -27,7 +27,7 @@ export interface HostDependencies {
   readonly memory: Memory;
 }
 
-/** Creates Fastify's hook `onRequest`. Health checks pass always; metrics need the secret only. */
+/** Creates Fastify's hook `onRequest`. Health checks always pass, and metrics take no place and no memory. */
 export function createAdmission({ config, logger, metrics, memory }: HostDependencies) {
   const secrets = config.routerSecrets.map((secret) => Buffer.from(secret));
   let inFlight = 0;
@@ -41,7 +41,10 @@ export function createAdmission({ config, logger, metrics, memory }: HostDepende
     return isKnown;
   }
 
-  /** Takes a place and memory, until the response is closed and its operation has ended. Returns false if there is no room. */
+  /**
+   * Takes a place until the response is closed, and memory until the operation has ended too. Returns false if there is no
+   * room.
+   */
   function takePlace(request: FastifyRequest, reply: FastifyReply): boolean {
     const operationMemory = memory.openOperation();
     if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT || !operationMemory.reserve(bytesOf(request), 'request'))
@@ -50,7 +53,7 @@ export function createAdmission({ config, logger, metrics, memory }: HostDepende
     metrics.active.set(++inFlight);
     reply.raw.once('close', () => {
       metrics.active.set(--inFlight);
-      void Promise.allSettled([request.operation]).then(() => operationMemory.release());
+      void Promise.allSettled([request.operationEnd]).then(() => operationMemory.release());
     });
     return true;
   }
@@ -70,8 +73,8 @@ export function createAdmission({ config, logger, metrics, memory }: HostDepende
 }
 
 /**
- * Returns the bytes that a request holds once its body is parsed. Until a chunked body is read, its length counts as the
- * largest allowed. Longer bodies are not read.
+ * Returns the bytes that a request holds once its body is parsed. A chunked body counts as text of the largest allowed
+ * length until it is read. Longer bodies are not read.
  */
 function bytesOf({ headers, url }: FastifyRequest): number {
   const length = Number(headers['content-length'] ?? 0);

@@ -3,7 +3,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { type FastifyInstance, fastify } from 'fastify';
+import { fastify } from 'fastify';
 import type { Logger } from 'pino';
 import { LIMITS } from '../graphql/limits.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -34,17 +34,13 @@ const NO_SCHEMAS = { buildValidator: refuseSchemas, buildSerializer: refuseSchem
 /** Only such request ids are safe to log unchanged. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
-export interface App {
-  readonly fastify: FastifyInstance;
-  /** The responses under way. */
-  readonly unanswered: ReadonlySet<ServerResponse>;
-}
+export type App = ReturnType<typeof createApp>;
 
 /**
  * Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections, counts requests.
  * While the host is not ready, it closes each connection with its response.
  */
-export function createApp(logger: Logger, metrics: Metrics, host: { readonly isReady: boolean }): App {
+export function createApp(logger: Logger, metrics: Metrics, host: { readonly isReady: boolean }) {
   const unanswered = new Set<ServerResponse>();
   const app = fastify({
     ...SERVER_OPTIONS,
@@ -77,5 +73,5 @@ export function createApp(logger: Logger, metrics: Metrics, host: { readonly isR
     // Node encodes a text of more than ASCII slowly.
     done(null, typeof payload === 'string' ? Buffer.from(payload) : payload);
   });
-  return { fastify: app, unanswered };
+  return { fastify: app, /** The responses under way. */ unanswered };
 }

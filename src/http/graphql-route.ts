@@ -18,10 +18,10 @@ const SPAN_ATTRIBUTES = { 'http.route': '/graphql', 'url.path': '/graphql', 'url
 export function addGraphqlRoute<T extends BaseContext>(
   app: FastifyInstance,
   apollo: ApolloServer<T>,
-  startOperation: ApolloFastifyContextFunction<T>,
+  contextOf: ApolloFastifyContextFunction<T>,
 ): ReadonlySet<Promise<unknown>> {
   const underWay = new Set<Promise<unknown>>();
-  const execute = fastifyApolloHandler(apollo, { context: startOperation });
+  const execute = fastifyApolloHandler(apollo, { context: contextOf });
   app.addContentTypeParser(JSON_IN_UTF8, { parseAs: 'string' }, parseBody(app));
   app.route({
     method: ['GET', 'POST'],
@@ -42,8 +42,8 @@ export function addGraphqlRoute<T extends BaseContext>(
       // The span's name until the operation is known; see telemetry/operation-report.ts.
       const operation = inRequestSpan('GraphQL Operation', attributes, request.headers, run);
       underWay.add(operation);
-      request.operation = operation.finally(() => underWay.delete(operation));
-      return request.operation;
+      request.operationEnd = operation.finally(() => underWay.delete(operation));
+      return request.operationEnd;
     },
   });
   return underWay;
@@ -55,7 +55,8 @@ function parseBody(app: FastifyInstance): FastifyBodyParser<string> {
   return (request, body, done) => {
     const { 'content-encoding': encoding, 'transfer-encoding': chunked } = request.headers;
     if (encoding && encoding.toLowerCase() !== 'identity') return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
-    if (chunked) request.operationMemory.hold(-LIMITS.bodyBytes);
+    // Until now, the body counted as one of the largest allowed size.
+    if (chunked) request.operationMemory.release(LIMITS.bodyBytes);
     if (chunked && !request.operationMemory.reserve(body.length * BYTES.bodyByte, 'request'))
       return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
     // With a fresh stack, which deep documents need. Not if the caller has disconnected: its memory is released already.

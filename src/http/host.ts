@@ -23,7 +23,7 @@ const SCRAPERS = 50;
 /** Serves a started Apollo Server. Rejects with Node's error if it cannot listen. */
 export async function startHost<T extends BaseContext>(
   apollo: ApolloServer<T>,
-  startOperation: ApolloFastifyContextFunction<T>,
+  contextOf: ApolloFastifyContextFunction<T>,
   dependencies: HostDependencies,
   extend: (app: FastifyInstance) => void = () => {},
 ) {
@@ -36,7 +36,7 @@ export async function startHost<T extends BaseContext>(
   app.get('/health/ready', (_, reply) =>
     state.isReady ? { status: 'ready' } : reply.code(503).send({ status: 'stopping' }),
   );
-  const operations = addGraphqlRoute(app, apollo, startOperation);
+  const operations = addGraphqlRoute(app, apollo, contextOf);
   extend(app);
   // Not admitted by secret: network policy decides who reaches METRICS_PORT.
   const metricsApp = config.METRICS_PORT === undefined ? app : createApp(logger, metrics, state).fastify;

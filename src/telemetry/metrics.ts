@@ -9,8 +9,7 @@ import type { CommandApi } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
 import { describeFlaw, FLAWS } from '../command-api/errors.ts';
 import type { CommandRecord } from '../command-api/record.ts';
-import { codeOf, OUTCOMES } from '../graphql/errors.ts';
-import type { Memory } from '../memory.ts';
+import { CODES, codeOf } from '../graphql/errors.ts';
 import { SERVICE, VERSION } from '../version.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
@@ -20,7 +19,7 @@ const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates the metrics of one server. */
-export function createMetrics({ state, transport: { endpoint } }: CommandApi, memory: Memory) {
+export function createMetrics({ memory, state, transport: { endpoint } }: CommandApi) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const define = (name: string, help: string, labels: string) => {
@@ -65,16 +64,16 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi, me
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
   const posted = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
   for (const http_response_status_code of [401, 500, 503]) requests.zero({ ...posted, http_response_status_code });
-  for (const code of OUTCOMES)
+  for (const code of CODES)
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
   for (const { name: command, isWrite } of Object.values(COMMANDS)) {
-    for (const outcome of OUTCOMES) commands.inc({ command, outcome }, 0);
+    for (const outcome of CODES) commands.inc({ command, outcome }, 0);
     for (const flaw of FLAWS) invalid.inc({ command, ...describeFlaw(flaw) }, 0);
     if (isWrite) unknownWrites.inc({ command }, 0);
   }
 
   const [server_address, server_port] = [String(endpoint['server.address']), Number(endpoint['server.port'])];
-  const upstream = { http_request_method: 'POST', server_address, server_port };
+  const upstream = { http_request_method: endpoint['http.request.method'], server_address, server_port };
 
   return {
     contentType: registry.contentType,
@@ -109,15 +108,16 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi, me
     },
   };
 
-  function commandEnded({ name: command, sent, flaws, error, outcome }: CommandRecord): void {
+  function commandEnded({ name: command, transmission, flaws, error, outcome }: CommandRecord): void {
     commands.inc({ command, outcome: error ? codeOf(error) : 'OK' });
     if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
-    for (const { seconds, status: http_response_status_code = '', error: error_type = '' } of sent.attempts) {
+    for (const { seconds, status: http_response_status_code = '', error: error_type = '' } of transmission.attempts) {
       const labels = { ...upstream, command, http_response_status_code, error_type };
       // A coalesced attempt that continues for other callers has no duration yet.
       if (seconds !== undefined) attempts.observe(labels, seconds);
     }
-    for (const { status, error: code } of sent.attempts.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });
+    for (const { status, error: code } of transmission.attempts.slice(0, -1))
+      retries.inc({ reason: status ?? code ?? '' });
     for (const flaw of flaws) invalid.inc({ command, ...describeFlaw(flaw) });
   }
 }

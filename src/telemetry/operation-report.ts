@@ -27,9 +27,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
         async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
           const { caller, commands: all, unforeseen } = contextValue;
-          const found = errors.map(({ extensions }) => String(extensions?.code));
-          // The client receives a failed batch delete as data, not as an error.
-          for (const { isWrite, error } of all) if (isWrite && error) found.push(codeOf(error));
+          const found = [...errors.map(({ extensions }) => String(extensions?.code)), ...contextValue.failureCodes];
           const isUnforeseen = unforeseen.errors.length > 0;
           if (isUnforeseen) {
             unforeseen.log(logger);
@@ -89,12 +87,12 @@ function describeCommands(all: readonly CommandRecord[]) {
 }
 
 function describeCommand(command: CommandRecord) {
-  const { name, sent, dropped, error } = command;
+  const { name, transmission, dropped, error } = command;
   const entry = {
     name,
-    id: sent.id,
+    id: transmission.id,
     durationMs: Math.round(command.durationMs),
-    attempts: sent.attempts.length,
+    attempts: transmission.attempts.length,
     coalesced: command.coalesced || undefined,
     dropped: dropped || undefined,
     flaws: command.flaws.length > 0 ? command.flaws.map(describeFlaw) : undefined,

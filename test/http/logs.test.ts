@@ -73,6 +73,16 @@ describe('the log line of an operation', () => {
   });
 });
 
+it('names the code of a batch delete that may send no further command', async () => {
+  const batch = (alias: string, count: number) => {
+    const ids = Array.from({ length: count }, (_, index) => `"${alias}${index}:m"`);
+    return `${alias}: deleteMaintenances(ids: [${ids}]) { failures { code } }`;
+  };
+  subgraph.upstream.fail(() => ({ body: { success: true, result: {} } }));
+  await subgraph.ask(`mutation { ${batch('a', 100)} ${batch('b', 1)} }`);
+  expect(subgraph.logs()).toMatchObject([{ level: 30, codes: ['BAD_USER_INPUT'] }]);
+});
+
 it('logs each write whose caller leaves as a warning, even if it succeeds', async () => {
   const held = hold(subgraph.upstream);
   const leave = subgraph.askAndDisconnect(DELETE);

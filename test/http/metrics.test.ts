@@ -8,7 +8,7 @@ import { getHeapStatistics } from 'node:v8';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
-import { COMMAND_NAMES } from '../../src/command-api/commands.ts';
+import { COMMANDS } from '../../src/command-api/commands.ts';
 import { createTransport } from '../../src/command-api/transport.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { fetchMetrics, scrape, writeSample } from '../support/scrape.ts';
@@ -162,7 +162,7 @@ describe('from the start, /metrics', () => {
       ...['500', '503'].map((status) => writeSample(COUNT, { ...POSTED, http_response_status_code: status })),
       ...codes.map((code) => writeSample(OPERATIONS, { graphql_operation_type: 'query', code })),
       ...codes.map((code) => writeSample(OPERATIONS, { graphql_operation_type: 'mutation', code })),
-      ...COMMAND_NAMES.flatMap((command) => [
+      ...Object.values(COMMANDS).flatMap(({ name: command }) => [
         ...codes.map((outcome) => writeSample('maintenance_commands_total', { command, outcome })),
         ...flaws.map((flaw) => writeSample('maintenance_invalid_replies_total', { command, ...flaw })),
       ]),

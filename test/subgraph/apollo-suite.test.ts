@@ -63,7 +63,7 @@ describe('the HTTP host', () => {
   const config = loadConfig({ ...local, ALLOW_NO_ROUTER_SECRET: 'true' });
   const logger = createLogger('silent');
   const memory = createMemory();
-  const metrics = createMetrics(createCommandApi(config, memory), memory);
+  const metrics = createMetrics(createCommandApi(config, memory));
 
   defineIntegrationTestSuite(async (options, { context } = {}) => {
     const apollo = new ApolloServer(options);

@@ -171,7 +171,7 @@ describe('a caller that goes away', () => {
         const record = new CommandRecord({ name: 'get_maintenance_list', isWrite: false }, 'r');
         shared = coalescing.add('key', record, new Promise<never>(() => {}), controller);
       }
-      coalescing.wait('key', shared, signal).catch(() => {});
+      coalescing.wait(shared, signal).catch(() => {});
     };
     const [first, second] = [new AbortController(), new AbortController()];
     read(first.signal);

@@ -5,12 +5,13 @@ import { checkNewMaintenance, toKey, toKeys } from '../arguments.ts';
 import { deleteMaintenances } from '../batch-delete.ts';
 import type { Context } from '../context.ts';
 
-// Sending a write also clears the loaders: see `addCommand` in context.ts.
+// The wrapper of these resolvers also clears the loaders: see `boundWrite` in bounds.ts.
 export const Mutation: MutationResolvers = {
   createMaintenance: async (_, { input }, { authenticated }) => {
     const { client } = authenticated();
     const maintenanceId = await client.write(COMMANDS.createMaintenanceInfo, checkNewMaintenance(input));
-    return toPayload({ residenceId: input.residenceId, maintenanceId });
+    const key = { residenceId: input.residenceId, maintenanceId };
+    return { ...key, id: formatMaintenanceId(key) };
   },
 
   deleteMaintenance: async (_, { id }, { authenticated }) => {
@@ -20,20 +21,15 @@ export const Mutation: MutationResolvers = {
     return { id: formatMaintenanceId(key), residence: { id: key.residenceId } };
   },
 
-  deleteMaintenances: (_, { ids }, { authenticated, unforeseen }) => {
-    const { client } = authenticated();
-    return deleteMaintenances(client, toKeys(ids), unforeseen);
+  deleteMaintenances: (_, { ids }, context) => {
+    const { client } = context.authenticated();
+    return deleteMaintenances(client, toKeys(ids), context);
   },
 };
 
 export const CreateMaintenancePayload = { maintenance: readBack };
 
-/** Reads the written request of a payload back. */
+/** Reads the written request back. The payload holds its key. */
 function readBack(key: MaintenanceKey, _: object, { authenticated }: Context) {
   return authenticated().loaders.maintenanceByKey.load(key);
-}
-
-/** Returns a payload with `id` and `maintenance`. It holds the key, which `readBack` needs. */
-function toPayload(key: MaintenanceKey) {
-  return { ...key, id: formatMaintenanceId(key) };
 }
