@@ -11,7 +11,7 @@ import { CommandRefused, type NewTicket, type Store } from './store.ts';
 
 export const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 
-export interface CommandApiOptions {
+export interface EmulatorOptions {
   readonly store: Store;
   /** The valid access tokens. */
   readonly tokens: ReadonlySet<string>;
@@ -62,7 +62,7 @@ const RUNS: Readonly<Record<keyof typeof COMMANDS, (store: Store, param: Param) 
 };
 
 /** Returns the emulator as a request listener. */
-export function createCommandApi({ store, tokens, onExchange }: CommandApiOptions): RequestListener {
+export function createEmulator({ store, tokens, onExchange }: EmulatorOptions): RequestListener {
   return async (request, response) => {
     const body = await readText(request).catch(() => undefined);
     // The caller disconnected before the end of its request.

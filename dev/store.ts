@@ -23,14 +23,8 @@ export class CommandRefused extends Error {
   }
 }
 
-export interface NewTicket {
-  residence_id: string;
-  start_time: string;
-  finish_time: string;
-  description: string;
-  contact: string;
-  filename?: string[];
-}
+type Given = Pick<Ticket, 'start_time' | 'finish_time' | 'description' | 'contact'>;
+export type NewTicket = Given & { residence_id: string; filename?: string[] };
 
 /** The residences and their tickets, in memory. */
 export class Store {

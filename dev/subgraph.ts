@@ -6,7 +6,7 @@ import pretty from 'pino-pretty';
 import { loadConfig } from '../src/config.ts';
 import { createServer } from '../src/server.ts';
 import { createLogger } from '../src/telemetry/log.ts';
-import { type Answer, createCommandApi, FAULTY_RESIDENCES, serve } from './command-api.ts';
+import { type Answer, createEmulator, FAULTY_RESIDENCES, serve } from './command-api.ts';
 import { EXAMPLE, FLATS, seed } from './seed.ts';
 import { listCommands, showCommands } from './show-commands.ts';
 import { Store } from './store.ts';
@@ -65,7 +65,7 @@ export function describeAsking(url: string, operation: string): string {
 /** Starts the emulator, which prints each command and its answer. Rejects with Node's own error. */
 export function startCommandApi(port = 0) {
   const tokens = new Set([EXAMPLE.token]);
-  return serve(createCommandApi({ store: new Store(seed()), tokens, onExchange: showExchange }), port);
+  return serve(createEmulator({ store: new Store(seed()), tokens, onExchange: showExchange }), port);
 }
 
 /** Lists the residences of the emulator, for the terminal. */

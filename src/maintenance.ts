@@ -9,21 +9,21 @@ export interface MaintenanceKey {
 }
 
 /** A member of a repair request: null if absent, an error if it could not be decoded. */
-type Member<T> = T | null | Error;
+type Decoded<T> = T | null | Error;
 
 /** A repair request. Times are UTC, `2024-01-16T13:32:45Z`. */
 export interface Maintenance {
   readonly id: string;
   readonly maintenanceId: string;
   readonly residence: { readonly id: string };
-  readonly startTime: Member<string>;
-  readonly finishTime: Member<string>;
-  readonly createdTime: Member<string>;
-  readonly description: Member<string>;
-  readonly contact: Member<string>;
-  readonly feedback: Member<string>;
-  readonly pictureUrls: Member<readonly string[]>;
-  readonly state: Member<MaintenanceState>;
+  readonly startTime: Decoded<string>;
+  readonly finishTime: Decoded<string>;
+  readonly createdTime: Decoded<string>;
+  readonly description: Decoded<string>;
+  readonly contact: Decoded<string>;
+  readonly feedback: Decoded<string>;
+  readonly pictureUrls: Decoded<readonly string[]>;
+  readonly state: Decoded<MaintenanceState>;
 }
 
 export type MaintenanceState = 'WAIT_FOR_CONFIRMATION' | 'IN_PROGRESS' | 'COMPLETED' | 'CLOSED';

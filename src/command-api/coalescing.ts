@@ -38,8 +38,8 @@ export function createCoalescing() {
     },
 
     /** Lets later reads join an exchange until it ends. `controller` aborts the exchange. */
-    add(key: string, record: CommandRecord, exchange: Promise<unknown>, controller: AbortController): SharedRead {
-      const result = exchange.finally(() => {
+    add(key: string, record: CommandRecord, reply: Promise<unknown>, controller: AbortController): SharedRead {
+      const result = reply.finally(() => {
         if (reads.get(key) === read) reads.delete(key);
       });
       const read = { record, result, controller, waiting: 0 };

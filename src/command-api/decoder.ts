@@ -4,7 +4,7 @@
  */
 import type { Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
 import { formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
-import { CommandApiError, type Flaw, type Member } from './errors.ts';
+import { CommandApiError, type Flaw, type MemberName } from './errors.ts';
 
 /** An HTTP response: status, inflated body in chunks, and the body's length in bytes. */
 export interface Reply {
@@ -95,7 +95,7 @@ function decodeTickets(tickets: readonly Ticket[], residenceId: string, dropped:
   let memberError: CommandApiError | undefined;
   let errors = 0;
 
-  function check<T>(member: Member, value: T | undefined): T | CommandApiError | null {
+  function check<T>(member: MemberName, value: T | undefined): T | CommandApiError | null {
     if (value !== undefined) return value;
     flaws.add(member);
     memberError ??= new CommandApiError('invalid', { detail: 'unusable member' });

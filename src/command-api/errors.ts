@@ -33,7 +33,7 @@ const MEMBERS = [
   'maintenance_picture_url',
   'state',
 ] as const;
-export type Member = (typeof MEMBERS)[number];
+export type MemberName = (typeof MEMBERS)[number];
 
 /**
  * The flaws of a reply: its envelope or status, its result, a missing result, its size, bytes that are not HTTP or not

@@ -24,10 +24,10 @@ export const boundWrite = (resolve: Resolver) => withBounds(resolve, true);
 /** Makes every error public. Without room for errors, a field is null, except that a write tells what became of it. */
 function withBounds(resolve: Resolver, isWrite: boolean): Resolver {
   return function bounded(source, args, context, info) {
-    const { response } = context;
+    const { budget } = context;
     // graphql takes a returned error for a thrown one.
     const fail = (error: unknown) => {
-      if (!response.chargeError(info.path) && !isWrite) return null;
+      if (!budget.chargeError(info.path) && !isWrite) return null;
       return toPublicError(error, context.unforeseen, isWrite);
     };
     const finish = (value: unknown) => {
@@ -37,10 +37,10 @@ function withBounds(resolve: Resolver, isWrite: boolean): Resolver {
         return fail(error);
       }
     };
-    if (!isWrite && response.isFull()) return null;
+    if (!isWrite && budget.isFull()) return null;
     try {
       if (isWrite) {
-        response.charge(costOfWrite(args, selectedBeneath(info)));
+        budget.charge(costOfWrite(args, selectedBeneath(info)));
         context.clearLoaders();
       }
       const value = resolve(source, args, context, info);
@@ -52,16 +52,16 @@ function withBounds(resolve: Resolver, isWrite: boolean): Resolver {
 }
 
 /** Charges an entry or a list of entries. Returns it when the event loop has time to produce it. */
-function chargeValue(value: unknown, { response }: Context, info: GraphQLResolveInfo): unknown {
+function chargeValue(value: unknown, { budget }: Context, info: GraphQLResolveInfo): unknown {
   if (value === null || value === undefined) return value;
   const selected = selectedBeneath(info);
   const entries: readonly unknown[] = Array.isArray(value) ? value : [value];
   const fields = entries.length * selected.cost;
   // Before the texts are read, because most lists that are too large are refused here.
-  response.charge(fields);
+  budget.charge(fields);
   let texts = 0;
   for (const entry of entries) texts += costOfTexts(entry, selected);
-  response.charge(texts);
+  budget.charge(texts);
   if (!Array.isArray(value)) return value;
   // graphql produces the whole list at once.
   return waitForEventLoop('response', (fields + texts) / COST_PER_BYTE)?.then(() => value) ?? value;
@@ -74,5 +74,5 @@ function chargeValue(value: unknown, { response }: Context, info: GraphQLResolve
 export const readMember: Resolver = (source, _, context, { fieldName, path }) => {
   const member = (source as Record<string, unknown>)[fieldName];
   if (!(member instanceof Error)) return member;
-  return context.response.chargeError(path) ? toPublicError(member, context.unforeseen, false) : null;
+  return context.budget.chargeError(path) ? toPublicError(member, context.unforeseen, false) : null;
 };

@@ -36,7 +36,7 @@ interface Incoming {
 export function createContext({ id, headers, operationMemory }: Incoming, commandApi: CommandApi, timeoutMs: number) {
   const { authorization = '' } = headers;
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
-  const response = createResponseBudget(operationMemory);
+  const budget = createResponseBudget(operationMemory);
   const commands: CommandRecord[] = [];
   const counts = { reads: 0, writes: 0 };
   const controller = new AbortController();
@@ -50,7 +50,7 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
     addCommand,
   });
   // Searching also takes time for requests that are not returned.
-  const loaders = createLoaders(client, (length) => response.charge(0, length * COSTS.time.scanned));
+  const loaders = createLoaders(client, (length) => budget.charge(0, length * COSTS.time.scanned));
   const upstream = { client, loaders };
   // An object, because Apollo Server copies the context.
   const caller = { hasLeft: false };
@@ -74,7 +74,7 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
     },
     /** Every command of the operation, in order. */
     commands,
-    response,
+    budget,
     clearLoaders: loaders.clear,
     /** The codes of failures that the response has as data. */
     failureCodes: [] as string[],

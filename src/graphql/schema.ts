@@ -23,7 +23,7 @@ const _Entity = { __resolveType: (entity: object) => ('maintenanceId' in entity 
 const _Service = { sdl: ({ sdl }: { sdl: string }) => sdl };
 
 const resolveRepresentation = boundRead((representation, _, context) => {
-  context.response.charge(COSTS.bytes.call);
+  context.budget.charge(COSTS.bytes.call);
   const entity = ENTITIES.get(memberOf(representation, '__typename'));
   if (!entity) throw badUserInput({ 'representations.__typename': 'must be an entity of this subgraph' });
   return entity.__resolveReference(representation, context);

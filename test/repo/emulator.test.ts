@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createCommandApi, freePort, PATH, serve } from '../../dev/command-api.ts';
+import { createEmulator, freePort, PATH, serve } from '../../dev/command-api.ts';
 import { EXAMPLE, seed } from '../../dev/seed.ts';
 import { Store } from '../../dev/store.ts';
 import { killAll, run } from '../support/process.ts';
@@ -12,7 +12,7 @@ const command = (name: string, param: object) => ({ command: name, id: 'c1', par
 
 let server: Awaited<ReturnType<typeof serve>>;
 beforeAll(async () => {
-  server = await serve(createCommandApi({ store: new Store(seed()), tokens: new Set([EXAMPLE.token]) }));
+  server = await serve(createEmulator({ store: new Store(seed()), tokens: new Set([EXAMPLE.token]) }));
 });
 afterAll(async () => {
   killAll();
