@@ -21,9 +21,9 @@ export function showCommands<T extends BaseContext>(list: (context: T) => unknow
  * or its error code.
  */
 export function listCommands({ commands }: Context) {
-  return commands.map(({ name, transmission, residenceId, durationMs, error }) => ({
+  return commands.map(({ name, exchange, residenceId, durationMs, error }) => ({
     command: name,
-    commandId: transmission.id,
+    commandId: exchange.id,
     residenceId,
     durationMs: Math.round(durationMs),
     code: error ? codeOf(error) : 'OK',

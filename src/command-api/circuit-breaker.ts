@@ -5,7 +5,7 @@ import type { Config } from '../config.ts';
 import { type CommandApiError, type FailureKind, overloaded } from './errors.ts';
 
 const DOWN_STATUSES: readonly unknown[] = [502, 503, 504];
-/** This process ended the command before an answer. */
+/** This process ended the command, so nothing is known of the command API. */
 const UNKNOWN_KINDS: readonly FailureKind[] = ['timeout', 'expired', 'cancelled', 'overloaded', 'internal'];
 
 export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;

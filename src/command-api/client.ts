@@ -85,7 +85,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
       if (shared) record.join(shared.record);
       else {
         const controller = new AbortController();
-        shared = coalescing.add(key, record, exchange(commandApi, sending, controller.signal), controller);
+        shared = coalescing.add(key, record, runExchange(commandApi, sending, controller.signal), controller);
       }
       const reply = (await coalescing.wait(shared, operation.signal)) as Held<T>;
       if (!operation.memory.reserve(reply.bytes, 'reply')) throw overloaded('no memory for the reply', true);
@@ -108,7 +108,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
       using _place = await places.enter(operation.signal);
       // A read after this moment must not join an older exchange.
       coalescing.detach(input.residenceId);
-      const reply = await exchange(commandApi, sending, operation.signal);
+      const reply = await runExchange(commandApi, sending, operation.signal);
       record.succeed(reply);
       return reply.value;
     } catch (error) {
@@ -137,7 +137,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
  * Sends a command until an attempt succeeds or no other may follow, and decodes the reply. Keeps its place in the process
  * until then, which limits the replies in memory. Several operations may wait for it: only `signal` ends it.
  */
-async function exchange<I extends object, T>(
+async function runExchange<I extends object, T>(
   { breaker, limit, memory, retries, transport }: CommandApi,
   { command, input, record, authorization, traceparent, endsAt }: Sending<I, T>,
   signal: AbortSignal,
@@ -150,7 +150,7 @@ async function exchange<I extends object, T>(
   using trial = breaker.enter();
   retries.earn();
   const param = writeParameters(command, input);
-  const body = JSON.stringify({ command: command.name, id: record.transmission.id, param });
+  const body = JSON.stringify({ command: command.name, id: record.exchange.id, param });
   for (let attempts = 1; ; attempts++) {
     // Writes need a fresh connection: if the upstream had just closed a kept one, the outcome would be unknown. Retries
     // need one too, because other kept connections may also be closed.
@@ -186,7 +186,7 @@ async function exchange<I extends object, T>(
  */
 function endSpan(span: Span, record: CommandRecord, endpoint: Attributes): void {
   const { coalesced, outcome, error: failure } = record;
-  const { id, attempts } = record.transmission;
+  const { id, attempts } = record.exchange;
   span.setAttributes({ 'command.id': id, 'command.coalesced': coalesced, 'command.attempts': attempts.length });
   if (outcome) span.setAttribute('command.outcome', outcome);
   // Not the error itself: its message may quote anything.

@@ -33,7 +33,7 @@ export function createCoalescing() {
       const read = reads.get(key);
       if (read?.controller.signal.aborted) return undefined;
       // Not sent yet, or its latest attempt is recent.
-      const sentAt = read?.record.transmission.attempts.at(-1)?.start ?? Number.POSITIVE_INFINITY;
+      const sentAt = read?.record.exchange.attempts.at(-1)?.start ?? Number.POSITIVE_INFINITY;
       return performance.now() - sentAt <= JOINABLE_MS ? read : undefined;
     },
 

@@ -8,7 +8,7 @@ import { type DecodedReply, decodeCreated, decodeDeleted, decodeInfo, decodeList
 export interface Parameter<T> {
   /** The vendor's name. */
   readonly name: string;
-  /** The vendor's type: a text, a time, a list of texts or a list of tickets. */
+  /** For the emulator and tests: a text, a time, a list of texts or a list of tickets. */
   readonly type: 'text' | 'time' | 'texts' | 'tickets';
   readonly presence: 'required' | 'optional';
   write(value: T): unknown;

@@ -61,7 +61,7 @@ interface Details {
   readonly isLate?: boolean;
   /** For the kind `invalid`. `empty` means success without a result or with an empty result. */
   readonly flaw?: Flaw;
-  /** False only if no byte of a write can have left this process. Undefined if that is not known. */
+  /** False only if no byte of a write can have left this process. Undefined after a reply. */
   readonly sent?: boolean | undefined;
   /** Whether a kept connection failed before the head of a reply: the upstream had probably closed it. */
   readonly isStale?: boolean;

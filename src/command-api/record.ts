@@ -13,8 +13,8 @@ interface Attempt {
   error?: string;
 }
 
-/** The id that the upstream receives, and each attempt to send the command. */
-interface Transmission {
+/** A command that is really sent: the id that the upstream receives, and each attempt. */
+interface Exchange {
   readonly id: string;
   readonly attempts: Attempt[];
 }
@@ -26,7 +26,7 @@ export class CommandRecord {
   readonly residenceId: string;
   readonly start = performance.now();
   /** Identical reads that share an exchange have the same. Its attempts continue after one of the callers has left. */
-  transmission: Transmission = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: [] };
+  exchange: Exchange = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: [] };
   /** Whether the command joined another operation's exchange. */
   coalesced = false;
   /** The flaws of the reply. The rest of it may have been used. */
@@ -50,30 +50,33 @@ export class CommandRecord {
   }
 
   /** Joins the exchange of an identical read. */
-  join({ transmission }: CommandRecord): void {
-    this.transmission = transmission;
+  join({ exchange }: CommandRecord): void {
+    this.exchange = exchange;
     this.coalesced = true;
   }
 
   /** Starts an attempt. Returns a function that ends it. */
   startAttempt() {
     const attempt: Attempt = { start: performance.now() };
-    this.transmission.attempts.push(attempt);
+    this.exchange.attempts.push(attempt);
     return (result: Pick<Attempt, 'status' | 'error'>) =>
       Object.assign(attempt, { seconds: (performance.now() - attempt.start) / 1000, ...result });
   }
 
   /** Ends the command with a reply. All its undecodable members are the same error, which names the command. */
   succeed({ flaws = [], dropped = 0, memberError }: DecodedReply<unknown>): void {
-    Object.assign(this, { flaws, dropped, durationMs: performance.now() - this.start });
-    if (memberError) memberError.command = { name: this.name, id: this.transmission.id };
+    this.durationMs = performance.now() - this.start;
+    this.flaws = flaws;
+    this.dropped = dropped;
+    if (memberError) memberError.command = { name: this.name, id: this.exchange.id };
   }
 
   /** Ends the command with an error, which names the command. */
   fail(error: unknown): void {
-    Object.assign(this, { error, durationMs: performance.now() - this.start });
+    this.durationMs = performance.now() - this.start;
+    this.error = error;
     if (!(error instanceof CommandApiError)) return;
-    error.command = { name: this.name, id: this.transmission.id };
+    error.command = { name: this.name, id: this.exchange.id };
     if (error.details.flaw) this.flaws = [error.details.flaw];
   }
 }

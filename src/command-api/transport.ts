@@ -74,7 +74,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
 
   /**
    * Sends a command on a kept or a fresh connection, and records the attempt. Returns the reply, also if only the status
-   * of a 401, 403, 429 or 5xx arrived before the connection broke. Throws a `CommandApiError` if no usable reply arrived.
+   * of a 401, 403, 429 or 5xx arrived (see `decidesAlone`). Throws a `CommandApiError` if no usable reply arrived.
    */
   async function attempt(
     record: CommandRecord,

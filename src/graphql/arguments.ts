@@ -1,5 +1,5 @@
 /**
- * Checks arguments and representations before a command is sent. A `PublicError` lists every fault of a field's arguments.
+ * Checks arguments and representations before a command is sent. A `PublicError` lists the faults of a field's arguments.
  */
 import type { BaseContext, GraphQLRequestContext } from '@apollo/server';
 import { ApolloServerErrorCode } from '@apollo/server/errors';

@@ -1,5 +1,5 @@
 /**
- * Bounds what a response may cost: wraps resolvers, so that none of them knows of it.
+ * Wraps resolvers: bounds what a response may cost, and makes every error public. No resolver knows of it.
  */
 import type { GraphQLFieldResolver, GraphQLResolveInfo } from 'graphql';
 import { waitForEventLoop } from '../event-loop.ts';
@@ -12,41 +12,46 @@ const COST_PER_BYTE = 10;
 
 export type Resolver = GraphQLFieldResolver<unknown, Context>;
 
-/** Wraps a resolver of a query or an entity. Charges its value, after which long lists wait for the event loop. */
-export const boundRead = (resolve: Resolver) => withBounds(resolve, false);
-
 /**
- * Wraps a resolver of a mutation. Its result is charged before the write, and never refused after it. Clears the loaders:
- * even a write that fails may have taken effect.
+ * Wraps a resolver of a query or an entity. Charges its value, after which long lists wait for the event loop. Without room
+ * for errors, the field is null.
  */
-export const boundWrite = (resolve: Resolver) => withBounds(resolve, true);
-
-/** Makes every error public. Without room for errors, a field is null, except that a write tells what became of it. */
-function withBounds(resolve: Resolver, isWrite: boolean): Resolver {
+export function boundRead(resolve: Resolver): Resolver {
   return function bounded(source, args, context, info) {
-    const { budget } = context;
+    const { budget, unforeseen } = context;
+    if (budget.isFull()) return null;
     // graphql takes a returned error for a thrown one.
-    const fail = (error: unknown) => {
-      if (!budget.chargeError(info.path) && !isWrite) return null;
-      return toPublicError(error, context.unforeseen, isWrite);
-    };
+    const fail = (error: unknown) => (budget.chargeError(info.path) ? toPublicError(error, unforeseen, false) : null);
     const finish = (value: unknown) => {
       try {
-        return isWrite ? value : chargeValue(value, context, info);
+        return chargeValue(value, context, info);
       } catch (error) {
         return fail(error);
       }
     };
-    if (!isWrite && budget.isFull()) return null;
     try {
-      if (isWrite) {
-        budget.charge(costOfWrite(args, selectedBeneath(info)));
-        context.clearLoaders();
-      }
       const value = resolve(source, args, context, info);
       return value instanceof Promise ? value.then(finish, fail) : finish(value);
     } catch (error) {
       return fail(error);
+    }
+  };
+}
+
+/**
+ * Wraps a resolver of a mutation. Its result is charged before the write, and a write always tells what became of it. Clears
+ * the loaders: even a write that fails may have taken effect.
+ */
+export function boundWrite(resolve: Resolver): Resolver {
+  return async function bounded(source, args, context, info) {
+    const { budget, unforeseen } = context;
+    try {
+      budget.charge(costOfWrite(args, selectedBeneath(info)));
+      context.clearLoaders();
+      return await resolve(source, args, context, info);
+    } catch (error) {
+      budget.chargeError(info.path);
+      return toPublicError(error, unforeseen, true);
     }
   };
 }

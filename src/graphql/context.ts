@@ -76,7 +76,7 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
     commands,
     budget,
     clearLoaders: loaders.clear,
-    /** The codes of failures that the response has as data. */
+    /** The codes of the errors that the response describes as data, in `failures`. */
     failureCodes: [] as string[],
     unforeseen: new Unforeseen(),
     /** Whether the caller disconnected before its response. */

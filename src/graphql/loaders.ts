@@ -41,7 +41,7 @@ export function createLoaders(client: CommandApiClient, onSearch: (length: numbe
     return Promise.all(keys.map((key) => find(key).catch((error: Error) => error)));
   }
 
-  /** Returns the requests of a residence by id, from its list: the first of each id. */
+  /** Returns the repair requests of a residence by id, from its list: the first of each id. */
   async function indexList(residenceId: string): Promise<Map<string, Maintenance>> {
     return new Map((await loadList(residenceId)).toReversed().map((one) => [one.maintenanceId, one]));
   }
@@ -75,7 +75,7 @@ export function createLoaders(client: CommandApiClient, onSearch: (length: numbe
 }
 
 /**
- * Returns whether a failed get_maintenance_info may mean that the request does not exist: rejected, or an empty result.
+ * Returns whether a failed get_maintenance_info may mean that the repair request does not exist: rejected, or an empty result.
  */
 function mayNotExist(error: unknown): boolean {
   return error instanceof CommandApiError && (error.kind === 'rejected' || error.details.flaw === 'empty');

@@ -55,7 +55,7 @@ function parseBody(app: FastifyInstance): FastifyBodyParser<string> {
   return (request, body, done) => {
     const { 'content-encoding': encoding, 'transfer-encoding': chunked } = request.headers;
     if (encoding && encoding.toLowerCase() !== 'identity') return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
-    // Until now, the body counted as one of the largest allowed size.
+    // Until now, the body counted as text of the largest allowed length.
     if (chunked) request.operationMemory.release(LIMITS.bodyBytes);
     if (chunked && !request.operationMemory.reserve(body.length * BYTES.bodyByte, 'request'))
       return done(Object.assign(new Error('no memory'), { statusCode: 503 }));

@@ -108,16 +108,15 @@ export function createMetrics({ memory, state, transport: { endpoint } }: Comman
     },
   };
 
-  function commandEnded({ name: command, transmission, flaws, error, outcome }: CommandRecord): void {
+  function commandEnded({ name: command, exchange, flaws, error, outcome }: CommandRecord): void {
     commands.inc({ command, outcome: error ? codeOf(error) : 'OK' });
     if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
-    for (const { seconds, status: http_response_status_code = '', error: error_type = '' } of transmission.attempts) {
+    for (const { seconds, status: http_response_status_code = '', error: error_type = '' } of exchange.attempts) {
       const labels = { ...upstream, command, http_response_status_code, error_type };
-      // A coalesced attempt that continues for other callers has no duration yet.
+      // An attempt that continues for other callers has no duration yet.
       if (seconds !== undefined) attempts.observe(labels, seconds);
     }
-    for (const { status, error: code } of transmission.attempts.slice(0, -1))
-      retries.inc({ reason: status ?? code ?? '' });
+    for (const { status, error: code } of exchange.attempts.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });
     for (const flaw of flaws) invalid.inc({ command, ...describeFlaw(flaw) });
   }
 }

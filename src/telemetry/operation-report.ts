@@ -87,12 +87,12 @@ function describeCommands(all: readonly CommandRecord[]) {
 }
 
 function describeCommand(command: CommandRecord) {
-  const { name, transmission, dropped, error } = command;
+  const { name, exchange, dropped, error } = command;
   const entry = {
     name,
-    id: transmission.id,
+    id: exchange.id,
     durationMs: Math.round(command.durationMs),
-    attempts: transmission.attempts.length,
+    attempts: exchange.attempts.length,
     coalesced: command.coalesced || undefined,
     dropped: dropped || undefined,
     flaws: command.flaws.length > 0 ? command.flaws.map(describeFlaw) : undefined,

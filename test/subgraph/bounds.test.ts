@@ -30,7 +30,6 @@ const LONG = 'x'.repeat(10_000);
 type Kind = Parameters<typeof waitForEventLoop>[0];
 const TOO_LARGE = 'The response would be too large. Request less.';
 
-// Long time-outs: a busy machine must not change which bound refuses.
 const subgraph = useSubgraph();
 
 const ask = ({ query, ...asking }: { query: string } & Asking) => subgraph.ask(query, asking);
