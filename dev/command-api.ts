@@ -11,7 +11,7 @@ import { CommandRefused, type NewTicket, type Store } from './store.ts';
 
 export const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 
-export interface EmulatorOptions {
+interface EmulatorOptions {
   readonly store: Store;
   /** The valid access tokens. */
   readonly tokens: ReadonlySet<string>;
