@@ -1,7 +1,8 @@
 /**
  * `npm run dev`: the emulated command API and the subgraph in one process, with Sandbox in the browser.
  */
-import { explainStartFailure, stopOnSignal } from '../src/http/lifecycle.ts';
+import { explainStartFailure, shutDown } from '../src/http/lifecycle.ts';
+import { stopSignal } from '../src/signals.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { readOptions } from './options.ts';
 import { EXAMPLE } from './seed.ts';
@@ -16,7 +17,7 @@ const PAGE = {
 readOptions({}, 'docs/configuration.md has the environment variables, such as PORT.');
 try {
   const subgraph = await startSubgraph({ ROUTER_SECRET: '' }, (app) => serveBrowsers(app, PAGE));
-  stopOnSignal(subgraph.stop, subgraph.logger);
+  void stopSignal.then((signal) => shutDown(signal, subgraph.stop, subgraph.logger));
   const url = localize(`${subgraph.url}/graphql`);
   console.log(`
   Subgraph and Sandbox   ${url}

@@ -5,7 +5,8 @@
  * subgraph and the neighbor on the next two ports.
  */
 import { readFileSync } from 'node:fs';
-import { explainStartFailure, stopOnSignal } from '../src/http/lifecycle.ts';
+import { explainStartFailure, shutDown } from '../src/http/lifecycle.ts';
+import { stopSignal } from '../src/signals.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { readOptions } from './options.ts';
 import { EXAMPLE } from './seed.ts';
@@ -27,9 +28,10 @@ try {
   const subgraph = await startSubgraph({ PORT: portAfter(1), ROUTER_SECRET });
   const { HOST: host } = subgraph.config;
   const running: Pick<Running, 'stop'>[] = [subgraph];
-  stopOnSignal(async () => {
+  const stop = async () => {
     for (const one of running.toReversed()) await one.stop();
-  }, subgraph.logger);
+  };
+  void stopSignal.then((signal) => shutDown(signal, stop, subgraph.logger));
   // A terminal that closes must not leave a router running.
   process.once('SIGHUP', () => process.exit(1));
   const shown = others.map(({ name, url }) => `  Subgraph ${name.padEnd(13)} ${url}`);

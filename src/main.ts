@@ -1,28 +1,7 @@
 /**
- * The production process: reads the environment, starts the server and stops it on a signal.
+ * The production process. Listens for signals before it loads everything else, because process 1 of a container ignores
+ * them until then.
  */
-import { parseArgs } from 'node:util';
-import { loadConfig } from './config.ts';
-import { exitOnCrash, explainStartFailure, stopOnSignal } from './http/lifecycle.ts';
-import { createServer } from './server.ts';
-import { createLogger } from './telemetry/log.ts';
-import { startTracing } from './tracing.ts';
+import './signals.ts';
 
-try {
-  parseArgs();
-  const config = loadConfig();
-  const logger = createLogger(config.LOG_LEVEL);
-  exitOnCrash(logger);
-  for (const warning of config.warnings) logger.warn(warning);
-  const flushSpans = config.tracing ? await startTracing(config.OTEL_SERVICE_NAME, logger) : undefined;
-  const starting = createServer({ config, logger });
-  stopOnSignal(async () => {
-    await (await starting).stop();
-    await flushSpans?.();
-  }, logger);
-  const { url, metricsPort } = await starting;
-  logger.info({ commandApiUrl: config.COMMAND_API_URL, metricsPort, url }, 'ready');
-} catch (error) {
-  console.error(explainStartFailure(error) ?? error);
-  process.exit(1);
-}
+await import('./start.ts');

@@ -5,11 +5,11 @@ import { addAbortListener } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import { urlToHttpOptions } from 'node:url';
-import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import got, { type RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
 import type { MemoryAccount } from '../memory.ts';
+import { createAgents } from './connections.ts';
 import { isUnavailable, type Reply } from './decoder.ts';
 import { CommandApiError, ended, overloaded } from './errors.ts';
 import type { CommandRecord } from './record.ts';
@@ -35,7 +35,6 @@ const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
 /** A timeout that is this late shows a blocked event loop. */
 const LATE_MS = 100;
-const inflate = promisify(gunzip);
 
 /** Whether bytes of the command may have left, and whether a kept connection failed before the head of a reply. */
 type Connection = { readonly sent: boolean; readonly isStale: boolean };
@@ -45,7 +44,7 @@ type Received = Pick<Reply, 'chunks' | 'bytes'>;
 export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY_BYTES }: Config) {
   const url = new URL(PATH, COMMAND_API_URL);
   const { Agent, request: startRequest } = url.protocol === 'https:' ? https : http;
-  const [kept, single] = [new Agent({ keepAlive: true }), new Agent()];
+  const { kept, fresh } = createAgents(Agent, ATTEMPT_TIMEOUT_MS);
   // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot disable the verification of certificates.
   const target = { ...urlToHttpOptions(url), method: 'POST', rejectUnauthorized: true };
 
@@ -67,7 +66,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
       'content-length': Buffer.byteLength(body),
       ...(traceparent && { traceparent }),
     };
-    const request = startRequest({ ...target, headers, agent: isFresh ? single : kept });
+    const request = startRequest({ ...target, headers, agent: isFresh ? fresh : kept });
     request.write(body);
     return request;
   }
@@ -129,7 +128,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     const coding = stream.response?.headers['content-encoding'];
     if (bytes === 0 || !coding || coding.toLowerCase() === 'identity') return { chunks, bytes };
     // Another coding than gzip fails too.
-    const inflated = await inflate(Buffer.concat(chunks), { maxOutputLength: MAX_REPLY_BYTES });
+    const inflated = await inflate(Buffer.concat(chunks), MAX_REPLY_BYTES, signal);
     const refusal = addBytes(Math.max(0, inflated.byteLength - bytes), inflated.byteLength, memory, isWrite);
     if (refusal) throw refusal;
     return { chunks: [inflated], bytes: inflated.byteLength };
@@ -149,8 +148,9 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
   /** Maps an error of got, Node or zlib. `dueAt` is when the attempt had to end. */
   function explain(error: RequestError, connection: Connection, dueAt: number): CommandApiError {
     const { name, cause, code: own = name } = error;
-    // got wraps an error that happened while reading the body.
-    const detail = String((cause as NodeJS.ErrnoException | undefined)?.code ?? own);
+    // got wraps an error that happened while reading the body. If several addresses failed, the last one decides.
+    const reason = (cause as AggregateError | undefined)?.errors?.at(-1) ?? cause;
+    const detail = String((reason as NodeJS.ErrnoException | undefined)?.code ?? own);
     if (detail === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
     // Bytes that are not HTTP or not gzip. A truncated gzip counts as cut off.
     if (/^(HPE_|Z_)/.test(detail) && detail !== 'Z_BUF_ERROR')
@@ -185,4 +185,12 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
 function decidesAlone(status: number, { kind }: CommandApiError): boolean {
   if (status === 401 || status === 403) return true;
   return isUnavailable(status) && (kind === 'unreachable' || kind === 'invalid');
+}
+
+/** Inflates gzip until `signal` aborts: in Node's pool of threads, it may wait behind slow lookups of names. */
+async function inflate(bytes: Buffer, maxOutputLength: number, signal: AbortSignal): Promise<Buffer> {
+  const { promise: inflated, resolve, reject } = Promise.withResolvers<Buffer>();
+  gunzip(bytes, { maxOutputLength }, (error, result) => (error ? reject(error) : resolve(result)));
+  using _ = addAbortListener(signal, reject);
+  return await inflated;
 }

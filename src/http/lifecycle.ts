@@ -1,28 +1,14 @@
 import type { Logger } from 'pino';
 import { ConfigError } from '../config.ts';
 
-const ECHO_MS = 1000;
 const FLUSH_MS = 500;
 
-/** Stops on SIGTERM or SIGINT and exits with 0. A second signal, at least a second later, exits at once with 1. */
-export function stopOnSignal(stop: () => Promise<void>, logger: Logger): void {
-  let stoppingSince: number | undefined;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    // Keep this listener: without a listener, a signal kills the process.
-    process.on(signal, async () => {
-      const now = performance.now();
-      if (stoppingSince !== undefined) {
-        // npm forwards a signal that the whole process group has already received.
-        if (now - stoppingSince < ECHO_MS) return;
-        process.exit(1);
-      }
-      stoppingSince = now;
-      logger.info({ signal }, 'stopping');
-      await stop();
-      logger.info('stopped');
-      exit(0, logger);
-    });
-  }
+/** Stops the server at a signal, and exits with 0. */
+export async function shutDown(signal: NodeJS.Signals, stop: () => Promise<void>, logger: Logger): Promise<void> {
+  logger.info({ signal }, 'stopping');
+  await stop();
+  logger.info('stopped');
+  exit(0, logger);
 }
 
 /** Logs an uncaught error without its message and exits with 1. The state of the process is unknown after it. */

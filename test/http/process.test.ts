@@ -1,11 +1,15 @@
 /**
  * The programs as processes: their start, signals, crashes and log.
  */
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, readFileSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { Agent } from 'node:http';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
@@ -147,7 +151,9 @@ describe('npm start', () => {
 
   it('reports an internal error, and opens no breaker, when it has no socket left', async () => {
     const shell = ['-c', `ulimit -n 60; exec "$0" "$@"`, process.execPath, ...argumentsOf('src/main.ts')];
-    const runShell = (env: NodeJS.ProcessEnv) => watch(start('/bin/sh', shell, env));
+    // A name: without a file, the system would not find it.
+    const runShell = ({ COMMAND_API_URL: origin = '', ...env }: NodeJS.ProcessEnv) =>
+      watch(start('/bin/sh', shell, { ...env, COMMAND_API_URL: origin.replace('127.0.0.1', 'localhost') }));
     const { upstream, server, url, address } = await serve({ BREAKER_FAILURES: '1' }, runShell);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     cleanups.push(() => agent.destroy());
@@ -230,6 +236,37 @@ describe('npm start', () => {
     expect(failures).toEqual([]);
     expect(await server.exit).toBe(0);
     expect(server.output().match(/"msg":"stop\w+"/g)).toEqual(['"msg":"stopping"', '"msg":"stopped"']);
+  });
+
+  it('stops at a signal that comes while it loads', async () => {
+    const kill = `registerHooks({ load(url, ...others) {
+      if (url.endsWith('/src/server.ts')) process.kill(process.pid, 'SIGTERM');
+      return others[1](url, others[0]);
+    } })`;
+    const preload = `data:text/javascript,import { registerHooks } from 'node:module'; ${kill}`;
+    const server = watch(start(process.execPath, ['--import', preload, 'src/main.ts'], ENV));
+    expect(await server.exit).toBe(0);
+    expect(server.output()).toMatch(/"signal":"SIGTERM","msg":"stopping"[\s\S]+"msg":"stopped"/);
+  });
+
+  it('ends an operation in time whose reply cannot be inflated, because all of Node’s threads are busy', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'maintenance-fifo-'));
+    cleanups.push(() => rmSync(folder, { recursive: true }));
+    const fifo = join(folder, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    // Opening it waits for a writer, in the only thread.
+    const block = `process.getBuiltinModule('fs').open('${fifo}', () => {}); process.stdout.write('blocked')`;
+    const limits = { UV_THREADPOOL_SIZE: '1', ATTEMPT_TIMEOUT_MS: '999', OPERATION_TIMEOUT_MS: '1000' };
+    const { upstream, server, url } = await serve(limits, (env) => watch(startCrashing(env, 'pipe', block)));
+    const body = gzipSync('{"success":true,"result":[]}');
+    upstream.fail((_, response) => {
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(body);
+      return 'taken';
+    });
+    expect((await ask(url, LIST)).data).toEqual({ maintenances: [] });
+    server.child.kill('SIGUSR2');
+    await server.until(/blocked/);
+    expect((await ask(url, LIST)).errors).toMatchObject([{ extensions: { code: 'UPSTREAM_TIMEOUT' } }]);
   });
 
   it('exits at once with 1 at a signal more than a second after the first', async () => {

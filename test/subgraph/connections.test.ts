@@ -1,0 +1,146 @@
+/**
+ * The command API's name and addresses, with a resolver and addresses that fail in every way.
+ */
+import dns, { type LookupAddress, type LookupAllOptions } from 'node:dns';
+import net from 'node:net';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { EXAMPLE } from '../../dev/seed.ts';
+import { stopClock } from '../support/clock.ts';
+import { swallow } from '../support/silent.ts';
+import { startSubgraph } from '../support/subgraph.ts';
+import { startUpstream } from '../support/upstream.ts';
+import { until } from '../support/wait.ts';
+
+const [HEALTHY, SILENT, CLOSED, NEW] = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'];
+const READ = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id } }`;
+const WRITE = `mutation { deleteMaintenance(id: "${EXAMPLE.residenceId}:m") { id } }`;
+const failed = (code: string, outcome?: string) => ({
+  errors: [{ extensions: { code, ...(outcome && { outcome }) } }],
+});
+const UNREACHED = failed('UPSTREAM_UNAVAILABLE', 'NOT_SENT');
+
+type Found = (error: Error | null, found?: LookupAddress[]) => void;
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  jest.restoreAllMocks();
+  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
+});
+
+/** Starts a command API that has a name, and a subgraph in front of it. `resolver` decides how the name is looked up. */
+async function start(addresses: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const upstream = await startUpstream();
+  cleanups.push(upstream.stop);
+  const port = Number(new URL(upstream.url).port);
+  const subgraph = await startSubgraph({
+    COMMAND_API_URL: `http://vendor.test:${port}`,
+    ALLOW_HTTP_COMMAND_API: 'true',
+    ...env,
+  });
+  cleanups.push(subgraph.stop);
+  const resolver = { lookups: 0, answer: to(...addresses) };
+  const { lookup } = dns;
+  jest.spyOn(dns, 'lookup').mockImplementation(((name: string, options: LookupAllOptions, callback: Found) => {
+    if (name !== 'vendor.test') return lookup(name, options, callback);
+    resolver.lookups++;
+    resolver.answer().then((found) => callback(null, found), callback);
+  }) as typeof lookup);
+  const commands = () => subgraph.logs().flatMap(({ commands = [] }) => commands as Record<string, unknown>[]);
+  return { ...subgraph, upstream, port, resolver, commands };
+}
+
+/** Forwards connections from another address to the command API, and counts them. */
+async function forward(host: string, port: number) {
+  const counter = { connections: 0 };
+  const server = net.createServer((socket) => {
+    counter.connections++;
+    const onward = net.connect(port, HEALTHY);
+    socket.pipe(onward).pipe(socket);
+    for (const side of [socket, onward]) side.on('error', () => onward.destroy());
+  });
+  cleanups.push(() => server.close());
+  await new Promise<void>((resolve) => server.listen(port, host, resolve));
+  return counter;
+}
+
+const to =
+  (...addresses: string[]) =>
+  async (): Promise<LookupAddress[]> =>
+    addresses.map((address) => ({ address, family: 4 }));
+const failWith = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }));
+const never = () => new Promise<never>(() => {});
+const times = <T>(count: number, run: () => T) => Array.from({ length: count }, run);
+
+describe('an address of the command API', () => {
+  it('has a second to answer before the next one is tried', async () => {
+    const { ask, port, commands } = await start([SILENT, HEALTHY]);
+    cleanups.push(await swallow(SILENT, port));
+    expect((await ask(WRITE)).errors).toEqual([]);
+    expect(commands()[0]?.durationMs).toBeGreaterThan(950);
+  });
+
+  it('that is silent before one that refuses fails the write as a refusal, after all attempts', async () => {
+    const { ask, port, commands } = await start([SILENT, CLOSED], { ATTEMPT_TIMEOUT_MS: '2999' });
+    cleanups.push(await swallow(SILENT, port));
+    expect(await ask(WRITE)).toMatchObject(UNREACHED);
+    expect(commands()).toMatchObject([{ attempts: 3, detail: 'delete_maintenance_info: ECONNREFUSED' }]);
+  });
+});
+
+describe('the name of the command API', () => {
+  it('is looked up once for all that wait for it, and kept', async () => {
+    const { ask, resolver, upstream } = await start([HEALTHY]);
+    const asked = Promise.withResolvers<void>();
+    resolver.answer = () => asked.promise.then(to(HEALTHY));
+    const asking = times(20, () => ask(WRITE));
+    await until(() => resolver.lookups > 0);
+    asked.resolve();
+    await Promise.all(asking);
+    await ask(WRITE);
+    expect(upstream.received).toHaveLength(21);
+    expect(resolver.lookups).toBe(1);
+  });
+
+  it.each([
+    ['fails', failWith('ENOTFOUND')],
+    ['does not answer', never],
+  ])('keeps its last addresses while the resolver %s', async (_, answer) => {
+    const advance = stopClock();
+    const { ask, resolver } = await start([HEALTHY]);
+    await ask(WRITE);
+    resolver.answer = answer;
+    advance(3_600_000);
+    for (const result of await Promise.all(times(5, () => ask(WRITE)))) expect(result.errors).toEqual([]);
+    expect((await ask(WRITE)).errors).toEqual([]);
+    expect(resolver.lookups).toBeGreaterThan(1);
+  });
+
+  it('is followed to another address within a minute, by writes and by reads on kept connections', async () => {
+    const advance = stopClock();
+    const { ask, resolver, port } = await start([HEALTHY]);
+    const moved = await forward(NEW, port);
+    await ask(READ);
+    resolver.answer = to(NEW);
+    advance(21_000);
+    // The last read on the connection, and then one on a new connection.
+    for (const operation of [READ, READ]) expect((await ask(operation)).errors).toEqual([]);
+    expect(moved.connections).toBe(1);
+    await ask(WRITE);
+    expect(moved.connections).toBe(2);
+  });
+
+  it('that is not found opens the breaker, as a refused connection does, and writes are not sent', async () => {
+    const { ask, resolver, commands } = await start([], { BREAKER_FAILURES: '2' });
+    resolver.answer = failWith('ENOTFOUND');
+    for (const _ of times(3, () => {})) expect(await ask(WRITE)).toMatchObject(UNREACHED);
+    const details = commands().map(({ detail }) => String(detail).split(': ')[1]);
+    expect(details).toEqual(['ENOTFOUND', 'ENOTFOUND', 'breaker open']);
+  });
+
+  it('that a silent resolver keeps back costs an attempt its time, not more', async () => {
+    const { ask, resolver } = await start([], { ATTEMPT_TIMEOUT_MS: '300' });
+    resolver.answer = never;
+    expect(await ask(WRITE)).toMatchObject(failed('UPSTREAM_TIMEOUT', 'NOT_SENT'));
+    expect(await ask(READ)).toMatchObject(failed('UPSTREAM_TIMEOUT'));
+  });
+});
