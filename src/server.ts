@@ -14,12 +14,12 @@ import type { DocumentNode } from 'graphql';
 import type { Logger } from 'pino';
 import { createCommandApi } from './command-api/client.ts';
 import type { Config } from './config.ts';
-import { refuseNulls } from './graphql/arguments.ts';
 import { readMember } from './graphql/bounds.ts';
 import { type Context, createContext } from './graphql/context.ts';
 import { createErrorFormat } from './graphql/errors.ts';
 import { LIMITS, limitOperations } from './graphql/limits.ts';
 import { createSchema } from './graphql/schema.ts';
+import { checkVariables } from './graphql/variables.ts';
 import { graphqlOverHttp } from './http/graphql-over-http.ts';
 import { startHost } from './http/host.ts';
 import { createMemory } from './memory.ts';
@@ -70,7 +70,6 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     parseOptions: { maxTokens: LIMITS.tokens, noLocation: true },
     validationRules: [limitOperations],
     validationOptions: { maxErrors: LIMITS.validationErrors },
-    executionOptions: { maxCoercionErrors: LIMITS.variableErrors },
     stopOnTerminationSignals: false,
     logger,
     // Without Apollo's line break, which would copy the text.
@@ -81,7 +80,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
       errors.plugin,
       graphqlOverHttp,
       operationReport(logger, metrics),
-      { requestDidStart: async () => ({ didResolveOperation: refuseNulls }) },
+      { requestDidStart: async () => ({ didResolveOperation: checkVariables }) },
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginInlineTraceDisabled(),

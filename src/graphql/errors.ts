@@ -3,7 +3,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ApolloServerPlugin } from '@apollo/server';
-import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
+import { ApolloServerErrorCode } from '@apollo/server/errors';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Logger } from 'pino';
 import { CommandApiError, type FailureKind, type WriteOutcome } from '../command-api/errors.ts';
@@ -115,12 +115,21 @@ export function toPublicError(error: unknown, unforeseen: Unforeseen, isWrite: b
   return new PublicError(codeOf(error), message, { ...known, ...withOutcome(outcome) });
 }
 
-/** Apollo's codes for requests that it refuses before execution. */
-const REQUEST_CODES: ReadonlySet<unknown> = new Set(
-  Object.values(ApolloServerErrorCode).filter((code) => code !== ApolloServerErrorCode.INTERNAL_SERVER_ERROR),
-);
+/** Apollo's codes for requests that it refuses before execution. Faulty variables are our own errors: see variables.ts. */
+const { INTERNAL_SERVER_ERROR: _, BAD_USER_INPUT: __, ...REFUSALS } = ApolloServerErrorCode;
+const REQUEST_CODES: ReadonlySet<unknown> = new Set(Object.values(REFUSALS));
 
-const QUOTED = 250;
+/** What graphql's messages quote from a document, and what is left: no values, and no suggestions, which show the schema. */
+const QUOTES: readonly [RegExp, string][] = [
+  [/(?<= cannot represent [^:]+): .*/s, '.'],
+  [/(?<=^Expected value of type "[^"]+"), found .*/s, '.'],
+  [/^Value "\w+"/, 'The value'],
+  [/(?<= (?:Block)?String| Int| Float) ".*"/s, ''],
+  [/^Unknown operation named .*/s, 'Unknown operation.'],
+  [/ Did you mean .*\?$/s, ''],
+];
+/** A name in a document may have a megabyte. */
+const MAX_MESSAGE = 500;
 
 /**
  * Creates Apollo Server's `formatError`, and the plugin that gives unforeseen errors outside of resolvers the id of their
@@ -133,7 +142,7 @@ export function createErrorFormat(logger: Logger) {
     requestDidStart: async () => ({
       async didEncounterErrors({ errors, contextValue: { unforeseen } }) {
         for (const error of errors)
-          if (!toKnown(error.toJSON(), error)) masks.set(error, unforeseen.mask(unwrapResolverError(error)));
+          if (!toKnown(error.toJSON(), error)) masks.set(error, unforeseen.mask(causeOf(error)));
       },
     }),
   };
@@ -141,32 +150,26 @@ export function createErrorFormat(logger: Logger) {
   function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
     const known = toKnown(formatted, error);
     if (known) return known;
-    const { message, extensions } = masks.get(error as object) ?? maskError(unwrapResolverError(error), logger);
+    const { message, extensions } = masks.get(error as object) ?? maskError(causeOf(error), logger);
     return { ...formatted, message, extensions: { ...extensions } };
   }
 
   return { plugin, formatError };
 }
 
-/** Returns the error for the client, or undefined for an unforeseen error. */
-function toKnown(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError | undefined {
-  const cause = unwrapResolverError(error);
-  if (cause instanceof PublicError) return formatted;
-  const { message, path, extensions } = formatted;
-  if (path !== undefined) return undefined;
-  if (REQUEST_CODES.has(extensions?.code)) return { ...formatted, message: curtail(message) };
-  // graphql itself refuses a document or its variables without a code, for example too many faulty variables.
-  const isRefusal = cause instanceof GraphQLError && !cause.originalError;
-  return isRefusal ? { ...formatted, extensions: { code: ApolloServerErrorCode.BAD_USER_INPUT } } : undefined;
+/** Returns the error that graphql or Apollo Server has wrapped, if any. */
+function causeOf(error: unknown): unknown {
+  return (error as Partial<GraphQLError>).originalError ?? error;
 }
 
-/**
- * Removes graphql's suggestions, which name parts of the schema, and shortens messages, which may quote a whole input.
- */
-function curtail(message: string): string {
-  const suggestion = message.endsWith('?') ? message.lastIndexOf(' Did you mean ') : -1;
-  const head = suggestion < 0 ? message : message.slice(0, suggestion);
-  const short = head.length > 2 * QUOTED ? `${head.slice(0, QUOTED)} … ${head.slice(-QUOTED)}` : head;
-  // Cutting may split a character, which some JSON parsers reject.
-  return short.toWellFormed();
+/** Returns the error for the client, or undefined for an unforeseen error. */
+function toKnown(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError | undefined {
+  if (causeOf(error) instanceof PublicError) return formatted;
+  if (formatted.path !== undefined) return undefined;
+  // graphql itself refuses a subscription, without a code.
+  const isCodeless = error instanceof GraphQLError && !error.originalError && !error.extensions.code;
+  if (isCodeless) return { ...formatted, extensions: { code: ApolloServerErrorCode.BAD_USER_INPUT } };
+  if (!REQUEST_CODES.has(formatted.extensions?.code)) return undefined;
+  const message = QUOTES.reduce((text, [quote, rest]) => text.replace(quote, rest), formatted.message);
+  return { ...formatted, message: message.slice(0, MAX_MESSAGE) };
 }

@@ -33,8 +33,6 @@ export const LIMITS = {
   validationErrors: 5,
   /** Faults of arguments in one error. */
   argumentFaults: 20,
-  /** Errors of one set of variables. graphql prints the whole input for each of them, which is slow. */
-  variableErrors: 2,
 } as const;
 
 /** Limits of an operation, and of the selections of all operations together, by their names in messages. */

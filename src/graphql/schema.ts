@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLSchema } from 'graphql';
 import { gql } from 'graphql-tag';
-import { checkRepresentations, memberOf } from './arguments.ts';
+import { checkArguments, memberOf } from './arguments.ts';
 import { boundRead, boundWrite, type Resolver } from './bounds.ts';
 import { COSTS } from './cost.ts';
 import { badUserInput } from './errors.ts';
@@ -34,7 +34,7 @@ const resolveRepresentation = boundRead((representation, _, context) => {
  * limit and creates several promises per representation.
  */
 const _entities: Resolver = (_, { representations }, context, info) => {
-  checkRepresentations(representations);
+  checkArguments({ representations });
   return representations.map((representation: unknown) => resolveRepresentation(representation, {}, context, info));
 };
 

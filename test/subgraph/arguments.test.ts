@@ -108,51 +108,209 @@ describe('a field with faulty arguments', () => {
   });
 });
 
-describe('a request that GraphQL refuses', () => {
-  const NULLED = 'query ($id: ID = "r:m") { maintenance(id: $id) { id } }';
-  const CREATE = `mutation { createMaintenance(input: { residenceId: "r", startTime: START, finishTime: "2025-01-01T00:00:00Z",
-    description: "x", contact: "x" }) { id } }`;
-  const VALIDATION = 'GRAPHQL_VALIDATION_FAILED';
-  type Request = Pick<FieldQuery, 'query'> & Partial<FieldQuery>;
-  const canary = { canary: 'canary', toString: 'canary', toJSON: 'canary', length: 1e9 };
+describe('a value of a wrong type', () => {
+  const TYPES: Record<string, string> = {
+    id: 'ID!',
+    ids: '[ID!]!',
+    input: 'CreateMaintenanceInput!',
+    residenceId: 'ID!',
+    states: '[MaintenanceState!]',
+    orderBy: 'MaintenanceOrder',
+    first: 'Int',
+    representations: '[_Any!]!',
+  };
+  const SELECTIONS: Record<string, string> = { deleteMaintenances: 'deletedIds', _entities: '__typename' };
+  /** No message and no log line may contain these marks. */
+  const [MARK, NUMBER] = ['canary', 20061977];
+  const LEAK = /canary|20061977/i;
+  const form = (members: Record<string, unknown>) => ({ input: { ...NEW_MAINTENANCE, ...members } });
+  const inList = (args: Record<string, unknown>) => ({ residenceId: 'r', ...args });
 
-  it.each<[string, Request, string]>([
-    ['a number for a time', create({ startTime: 1705411965 }), 'BAD_USER_INPUT'],
-    ['a number for a time in the document', { query: CREATE.replace('START', '5') }, VALIDATION],
-    ['an object for a time', create({ startTime: canary }), 'BAD_USER_INPUT'],
-    ['an object for a text', create({ contact: canary }), 'BAD_USER_INPUT'],
-    ['a list for a file name', create({ pictureFilenames: ['x', ['canary']] }), 'BAD_USER_INPUT'],
-    ['an unknown member', create({ constructor: 'canary' }), 'BAD_USER_INPUT'],
-    ['null for an id through a variable with a default', { query: NULLED, variables: { id: null } }, 'BAD_USER_INPUT'],
-    ['60 objects for ids', deleteMany(times(60, () => canary)), 'BAD_USER_INPUT'],
-    ['first above 32 bits', list({ first: 2 ** 31 }), 'BAD_USER_INPUT'],
-  ])('gets a code, and no command is sent: %s', async (_, { query, variables = {} }, code) => {
-    const { status, data, errors } = await subgraph.ask(query, { variables });
-    expect(status).toBe(200);
-    expect([...new Set(errors.map(({ extensions }) => extensions.code))]).toEqual([code]);
-    expect(data ?? { maintenance: null }).toEqual({ maintenance: null });
+  const CREATE = 'createMaintenance';
+  const LIST = 'maintenances';
+  const OBJECT = { canary: MARK, toString: MARK, toJSON: MARK, length: 1e9 };
+  const be = (type: string) => `must be of the type ${type}`;
+  const REQUIRED = 'is required';
+  const { contact: _, ...WITHOUT_CONTACT } = NEW_MAINTENANCE;
+  /** A field, its arguments, and the faults of the arguments. */
+  const WRONG: [string, Record<string, unknown>, ...string[]][] = [
+    [CREATE, form({ residenceId: true }), `input.residenceId ${be('ID')}`],
+    [CREATE, form({ residenceId: OBJECT }), `input.residenceId ${be('ID')}`],
+    [CREATE, form({ residenceId: null }), `input.residenceId ${REQUIRED}`],
+    [CREATE, form({ startTime: NUMBER }), `input.startTime ${be('DateTime')}`],
+    [CREATE, form({ finishTime: OBJECT }), `input.finishTime ${be('DateTime')}`],
+    [CREATE, form({ startTime: null }), `input.startTime ${REQUIRED}`],
+    [CREATE, form({ contact: NUMBER }), `input.contact ${be('String')}`],
+    [CREATE, form({ contact: [MARK] }), `input.contact ${be('String')}`],
+    [CREATE, form({ description: OBJECT }), `input.description ${be('String')}`],
+    [CREATE, { input: WITHOUT_CONTACT }, `input.contact ${REQUIRED}`],
+    [
+      CREATE,
+      form({ pictureFilenames: ['x', [MARK], null] }),
+      ...[1, 2].map((index) => `input.pictureFilenames[${index}] ${index === 1 ? be('String') : REQUIRED}`),
+    ],
+    [CREATE, form({ pictureFilenames: NUMBER }), `input.pictureFilenames ${be('String')}`],
+    [CREATE, form({ colour: MARK }), 'input.colour is unknown'],
+    [CREATE, form({ constructor: MARK }), 'input.constructor is unknown'],
+    [CREATE, { input: MARK }, `input ${be('CreateMaintenanceInput')}`],
+    [CREATE, { input: null }, `input ${REQUIRED}`],
+    [LIST, inList({ first: MARK }), `first ${be('Int')}`],
+    [LIST, inList({ first: 20061977.5 }), `first ${be('Int')}`],
+    [LIST, inList({ first: 20061977000 }), `first ${be('Int')}`],
+    [LIST, inList({ orderBy: MARK }), `orderBy ${be('MaintenanceOrder')}`],
+    [LIST, inList({ orderBy: NUMBER }), `orderBy ${be('MaintenanceOrder')}`],
+    [LIST, inList({ states: ['CLOSED', MARK, null] }), `states[1] ${be('MaintenanceState')}`, `states[2] ${REQUIRED}`],
+    [LIST, inList({ states: OBJECT }), `states ${be('MaintenanceState')}`],
+    [LIST, { residenceId: null, first: MARK }, `residenceId ${REQUIRED}`, `first ${be('Int')}`],
+    ['maintenance', { id: OBJECT }, `id ${be('ID')}`],
+    ['deleteMaintenances', { ids: null }, `ids ${REQUIRED}`],
+    ['deleteMaintenances', { ids: ['r:m', null, OBJECT] }, `ids[1] ${REQUIRED}`, `ids[2] ${be('ID')}`],
+    ['deleteMaintenances', { ids: times(60, () => OBJECT) }, ...times(20, (index) => `ids[${index}] ${be('ID')}`)],
+    ['_entities', { representations: [null] }, `representations[0] ${REQUIRED}`],
+  ];
+  /** A fault that no literal can have. */
+  const ONLY_IN_VARIABLES: typeof WRONG = [
+    [CREATE, form({ '13812345678 canary': MARK }), 'input has an unknown member'],
+    [CREATE, form({ [`canary${'x'.repeat(64)}`]: MARK }), 'input has an unknown member'],
+  ];
+
+  const operationOf = (field: string) => (/^(create|delete)/.test(field) ? 'mutation' : 'query');
+  const write = (field: string, args: string) => `{ ${field}(${args}) { ${SELECTIONS[field] ?? 'id'} } }`;
+  const asLiteral = (value: unknown) => JSON.stringify(value).replace(/"(\w+)":/g, '$1:');
+  const named = (faults: string[]) =>
+    faults.map((fault) => ({ argument: fault.split(' ')[0], message: fault.replace(/^\S+ /, '') }));
+
+  it.each([...WRONG, ...ONLY_IN_VARIABLES])('is named without the value: %s(%j)', async (field, args, ...faults) => {
+    // The variables have other names than the arguments.
+    const names = Object.keys(args);
+    const variables = Object.fromEntries(names.map((name) => [`$${name}`.replace('$', 'v_'), args[name]]));
+    const definitions = names.map((name) => `$v_${name}: ${TYPES[name]}`);
+    const query = `${operationOf(field)} (${definitions}) ${write(field, names.map((name) => `${name}: $v_${name}`).join())}`;
+    const answer = await subgraph.ask(query, { variables });
+    const more = faults.length > 1 ? ` ${faults.length - 1} more in extensions.arguments.` : '';
+    const extensions = { code: 'BAD_USER_INPUT', arguments: named(faults) };
+    expect(answer.errors).toEqual([{ message: `Argument "${faults[0]?.replace(' ', '" ')}.${more}`, extensions }]);
+    expect([answer.status, answer.data]).toEqual([200, undefined]);
     expect(subgraph.upstream.commands()).toEqual([]);
-    expect(subgraph.logText()).not.toContain('canary');
+    expect(JSON.stringify(answer) + subgraph.logText()).not.toMatch(LEAK);
   });
 
-  it('gets a message of 503 characters that names the fault after a value of 100,000', async () => {
-    const { query, variables } = create({ description: 'x'.repeat(100_000), contact: undefined });
-    const { errors } = await subgraph.ask(query, { variables });
-    expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
-    expect(errors[0]?.message).toHaveLength(503);
-    expect(errors[0]?.message).toMatch(
-      /^Variable "\$input" got invalid value .+Field "contact" of required type "String!" was not provided\.$/,
+  it.each(WRONG)('is not repeated in a document: %s(%j)', async (field, args) => {
+    const literals = Object.entries(args).map(([name, value]) => `${name}: ${asLiteral(value)}`);
+    const answer = await subgraph.ask(`${operationOf(field)} ${write(field, literals.join())}`);
+    expect(answer.errors.length).toBeGreaterThan(0);
+    expect(new Set(answer.errors.map(({ extensions }) => extensions.code))).toEqual(
+      new Set(['GRAPHQL_VALIDATION_FAILED']),
     );
+    expect(subgraph.upstream.commands()).toEqual([]);
+    expect(JSON.stringify(answer).replace('constructor', '') + subgraph.logText()).not.toMatch(LEAK);
   });
 
   it.each([
-    ['names the fault after a quoted suggestion', 'a Did you mean it', /"a Did you mean it".+Int cannot represent/],
-    ['is well-formed where it is cut', '😀'.repeat(400), / … /],
-    ['is well-formed where the value is not', 'x\ud83d', /Int cannot represent non-integer/],
-  ])('gets a message that %s', async (_, first, wording) => {
-    const { query, variables } = list({ first });
+    ['the name of a state', '{ maintenances(residenceId: "r", states: [CANARY]) { id } }', /^The value does not exist/],
+    [
+      'a default',
+      'query ($first: Int = "canary") { maintenances(residenceId: "r", first: $first) { id } }',
+      /^Int cannot/,
+    ],
+    [
+      'a text in place of a name',
+      '{ maintenance("canary" 20061977) { id } }',
+      /^Syntax Error: Expected Name, found String\.$/,
+    ],
+    ['a block text in place of a name', '{ maintenance("""canary "20061977" """) { id } }', /found BlockString\.$/],
+    ['a number in place of a name', '{ maintenance(20061977) { id } }', /found Int\.$/],
+    ['a fraction in place of a name', '{ maintenance(20061977.5) { id } }', /found Float\.$/],
+    ['a number after the document', '{ maintenance(id: "x") { id } } 20061977', /^Syntax Error: Unexpected Int\.$/],
+  ])('is not repeated in a document: %s', async (_, query, wording) => {
+    const answer = await subgraph.ask(query);
+    expect(answer.errors[0]?.message).toMatch(wording);
+    expect(JSON.stringify(answer) + subgraph.logText()).not.toMatch(LEAK);
+  });
+
+  it('is not repeated as the name of an operation', async () => {
+    const answer = await subgraph.post(JSON.stringify({ query: 'query A { __typename }', operationName: 'canary' }));
+    expect(answer.errors[0]?.message).toBe('Unknown operation.');
+    expect(JSON.stringify(answer) + subgraph.logText()).not.toMatch(LEAK);
+  });
+
+  const FORM = {
+    residenceId: '',
+    startTime: NUMBER,
+    finishTime: '2024-02-31T00:00:00Z',
+    contact: ' ',
+    pictureFilenames: ['', [MARK]],
+    colour: MARK,
+  };
+  const FAULTS_OF_FORM = {
+    'input.startTime': be('DateTime'),
+    'input.description': REQUIRED,
+    'input.pictureFilenames[1]': be('String'),
+    'input.residenceId': UNUSABLE,
+    'input.finishTime': 'is not a day of the calendar',
+    'input.contact': 'must not be blank',
+    'input.pictureFilenames[0]': 'must not be blank',
+  };
+  const types = {
+    residenceId: 'ID!',
+    startTime: 'DateTime!',
+    finishTime: 'DateTime!',
+    description: 'String!',
+    contact: 'String!',
+    pictureFilenames: '[String!]',
+  };
+  const members = Object.keys(types).map((name) => `${name}: $${name}`);
+  const definitions = Object.entries(types).map(([name, type]) => `$${name}: ${type}`);
+
+  it.each<[string, string, Record<string, unknown>, Record<string, string>]>([
+    [
+      'one variable',
+      'mutation ($i: CreateMaintenanceInput!) { createMaintenance(input: $i) { id } }',
+      { i: FORM },
+      { 'input.colour': 'is unknown' },
+    ],
+    [
+      'a variable for each member',
+      `mutation (${definitions}) { createMaintenance(input: { ${members} }) { id } }`,
+      FORM,
+      {},
+    ],
+    [
+      'a fragment',
+      `mutation ($i: CreateMaintenanceInput!) { ...F } fragment F on Mutation { createMaintenance(input: $i) { id } }`,
+      { i: FORM },
+      { 'input.colour': 'is unknown' },
+    ],
+  ])('is named together with all other faults of a form: %s', async (_, query, variables, more) => {
     const { errors } = await subgraph.ask(query, { variables });
-    expect(errors[0]?.message).toMatch(wording);
-    expect(errors[0]?.message.isWellFormed()).toBe(true);
+    expect(errors).toHaveLength(1);
+    const faults = errors[0]?.extensions.arguments as { argument: string; message: string }[];
+    const byArgument = Object.fromEntries(faults.map(({ argument, message }) => [argument, message]));
+    expect(byArgument).toEqual({ ...FAULTS_OF_FORM, ...more });
+    expect(faults).toHaveLength(Object.keys(byArgument).length);
+    expect(JSON.stringify(errors) + subgraph.logText()).not.toMatch(LEAK);
+  });
+
+  it('is named in a list, in a representation and in a condition', async () => {
+    const query = `mutation ($a: ID!, $b: ID!, $c: Boolean!) {
+      deleteMaintenances(ids: ["x", $a, $b]) { deletedIds @include(if: $c) }
+    }`;
+    const { errors } = await subgraph.ask(query, { variables: { a: OBJECT, b: 'x', c: MARK } });
+    expect(errors[0]?.extensions.arguments).toEqual([
+      { argument: 'ids[1]', message: be('ID') },
+      { argument: 'if', message: be('Boolean') },
+      { argument: 'ids[0]', message: MALFORMED },
+      { argument: 'ids[2]', message: MALFORMED },
+    ]);
+    const inEntity =
+      '($id: ID!) { _entities(representations: [{ __typename: "Maintenance", id: $id }]) { __typename } }';
+    const { errors: named } = await subgraph.ask(`query ${inEntity}`, { variables: { id: OBJECT } });
+    expect(named[0]?.extensions.arguments).toEqual([{ argument: 'id', message: be('ID') }]);
+  });
+
+  it('is refused with 400 where the client reads the status', async () => {
+    const { query, variables } = create({ contact: OBJECT });
+    const headers = { accept: 'application/graphql-response+json' };
+    expect((await subgraph.ask(query, { variables, headers })).status).toBe(400);
   });
 });

@@ -1,7 +1,7 @@
 import type { MutationResolvers } from '../../__generated__/types.ts';
 import { COMMANDS } from '../../command-api/commands.ts';
 import { formatMaintenanceId, type MaintenanceKey } from '../../maintenance.ts';
-import { checkNewMaintenance, toKey, toKeys } from '../arguments.ts';
+import { toKey, toKeys, toNewMaintenance } from '../arguments.ts';
 import { deleteMaintenances } from '../batch-delete.ts';
 import type { Context } from '../context.ts';
 
@@ -9,7 +9,7 @@ import type { Context } from '../context.ts';
 export const Mutation: MutationResolvers = {
   createMaintenance: async (_, { input }, { authenticated }) => {
     const { client } = authenticated();
-    const maintenanceId = await client.write(COMMANDS.createMaintenanceInfo, checkNewMaintenance(input));
+    const maintenanceId = await client.write(COMMANDS.createMaintenanceInfo, toNewMaintenance(input));
     const key = { residenceId: input.residenceId, maintenanceId };
     return { ...key, id: formatMaintenanceId(key) };
   },

@@ -7,5 +7,5 @@ export const Residence = {
   __resolveReference: (representation: unknown) => ({ id: toRepresentedResidenceId(representation) }),
 
   maintenances: ({ id }, args, { authenticated }) =>
-    listMaintenances(authenticated().loaders, { residenceId: id, ...args }, 'Residence.maintenances'),
+    listMaintenances(authenticated().loaders, { residenceId: id, ...args }),
 } satisfies ResidenceResolvers;
