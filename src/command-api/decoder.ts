@@ -29,8 +29,6 @@ export interface DecodedReply<T> {
 type Json = Record<string, unknown>;
 type Ticket = Json & { readonly maintenance_id: string };
 
-/** Undecodable members of one reply that become errors. */
-const MEMBER_ERRORS = 20;
 const UTF8 = new TextDecoder();
 const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
   ['wait for confirmation', 'WAIT_FOR_CONFIRMATION'],
@@ -85,21 +83,17 @@ export function decodeDeleted(result: unknown): DecodedReply<void> {
   return { value: undefined };
 }
 
-/**
- * Decodes the tickets of one reply. The first 20 undecodable members are errors, which are one and the same object;
- * further ones are null.
- */
+/** Decodes the tickets of one reply. Its undecodable members are one and the same error. */
 function decodeTickets(tickets: readonly Ticket[], residenceId: string, dropped: number): DecodedReply<Maintenance[]> {
   const residence = { id: residenceId };
   const flaws = new Set<Flaw>(dropped > 0 ? ['maintenance_id'] : []);
   let memberError: CommandApiError | undefined;
-  let errors = 0;
 
-  function check<T>(member: MemberName, value: T | undefined): T | CommandApiError | null {
+  function check<T>(member: MemberName, value: T | undefined): T | CommandApiError {
     if (value !== undefined) return value;
     flaws.add(member);
     memberError ??= new CommandApiError('invalid', { detail: 'unusable member' });
-    return errors++ < MEMBER_ERRORS ? memberError : null;
+    return memberError;
   }
 
   const value = tickets.map((ticket) => ({

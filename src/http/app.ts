@@ -61,6 +61,8 @@ export function createApp(logger: Logger, metrics: Metrics, host: { readonly isR
     });
     done();
   });
+  // Node would answer other expectations than `100-continue` itself, before we check the secret.
+  app.server.on('checkExpectation', app.routing);
   app.setErrorHandler(createErrorHandler(logger));
   app.removeAllContentTypeParsers();
   app.setNotFoundHandler((_, reply) => sendHttpError(reply.header('connection', 'close'), 404, 'NOT_FOUND'));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { request, sendBytes } from '../support/raw-http.ts';
 import { codes, ROUTER_SECRET } from '../support/subgraph.ts';
 import { failCommands } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -63,6 +64,13 @@ describe('the router’s secret', () => {
     const headers = { 'content-type': 'application/json' };
     await expectRefused(path, { method: 'POST', headers, body });
     expect(subgraph.logs()).toMatchObject([{ level: 20, msg: 'refused a request without the router secret' }]);
+  });
+
+  it('is required for an expectation that Node does not know', async () => {
+    const head = ['POST /graphql HTTP/1.1', 'host: x', 'expect: x', 'connection: close'];
+    expect(await sendBytes(subgraph.url, request(head))).toMatchObject([{ status: 401 }]);
+    const secret = `router-authorization: ${ROUTER_SECRET}`;
+    expect(await sendBytes(subgraph.url, request([...head, secret]))).toMatchObject([{ status: 400 }]);
   });
 
   it.each([ROUTER_SECRET, 'previous-secret'])('"%s" gives access to the SDL', async (secret) => {

@@ -1,4 +1,5 @@
 import { afterEach, expect, it } from '@jest/globals';
+import { getIntrospectionQuery } from 'graphql';
 import { freePort } from '../../dev/command-api.ts';
 import { RESIDENCES } from '../../dev/supergraph/neighbour.ts';
 import { killAll, run } from '../support/process.ts';
@@ -26,6 +27,7 @@ it('serves the supergraph and its subgraphs, prints what to try, and ends with C
     expect(data.residences[0]).toEqual({ ...first, maintenances: [{ description: 'test', state: 'IN_PROGRESS' }] });
     const commands = RESIDENCES.map(({ id }) => ({ command: 'get_maintenance_list', residenceId: id }));
     expect(extensions).toMatchObject({ commands });
+    expect((await ask(url + path, getIntrospectionQuery())).errors).toEqual([]);
     const page = await fetch(url + path, { headers: { accept: 'text/html' } });
     expect(page.headers.get('content-type')).toMatch(/^text\/html/);
   }

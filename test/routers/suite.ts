@@ -4,6 +4,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
+import { buildClientSchema, getIntrospectionQuery } from 'graphql';
 import { readExamples } from '../../dev/browser.ts';
 import { EXAMPLE, FLATS } from '../../dev/seed.ts';
 import { RESIDENCES, RESIDENCES_SDL } from '../../dev/supergraph/neighbour.ts';
@@ -94,6 +95,12 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
       expect([status, errors]).toEqual([200, []]);
       return data;
     }
+
+    it('answers the whole introspection', async () => {
+      const { __schema } = await read(getIntrospectionQuery());
+      expect(pluck(__schema.types, 'name')).toEqual(expect.arrayContaining(['Maintenance', 'Residence', '__Type']));
+      expect(() => buildClientSchema({ __schema })).not.toThrow();
+    });
 
     describe('nested lists of many residences', () => {
       it('cost one fetch, and one command per residence', async () => {

@@ -1,3 +1,4 @@
+import type { ApolloServerPlugin } from '@apollo/server';
 import { describe, expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
 import { EXAMPLE } from '../../dev/seed.ts';
@@ -168,6 +169,21 @@ describe('a document is accepted', () => {
     const entity = { __typename: 'Maintenance', description: 'test', state: 'IN_PROGRESS' };
     expect(data).toEqual(Object.fromEntries(times(100, (i) => [`_${i}`, [entity]])));
     expect(subgraph.upstream.commands()).toEqual([`get_maintenance_info ${R} ${EXAMPLE.maintenanceId}`]);
+  });
+});
+
+describe('parsed documents', () => {
+  const parsed: unknown[] = [];
+  const plugin: ApolloServerPlugin = {
+    requestDidStart: async () => ({ parsingDidStart: async ({ source }) => void parsed.push(source) }),
+  };
+  const counting = useSubgraph({}, [plugin]);
+
+  it('are kept up to 9 MB of JSON, which take 30 MB in memory', async () => {
+    // As JSON, each has 0.57 MB.
+    const documents = times(17, (index) => tokens(15_000 - index));
+    for (const query of [...documents, documents[16], documents[0]]) await counting.ask(String(query), { token: null });
+    expect(parsed).toEqual([...documents, documents[0]]);
   });
 });
 
