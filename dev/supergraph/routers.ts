@@ -190,7 +190,8 @@ function apolloConfiguration({ host, port, collector }: Pick<Start, 'host' | 'po
   }
   return {
     ...configuration,
-    supergraph: { listen: `${host}:${port}`, path: '/graphql' },
+    // For Sandbox and code generators.
+    supergraph: { listen: `${host}:${port}`, path: '/graphql', introspection: true },
     health_check: { enabled: false },
   };
 }

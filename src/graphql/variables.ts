@@ -95,13 +95,14 @@ function createCoercion() {
 
   function coerceInput(value: unknown, type: GraphQLInputObjectType, path: string): unknown {
     if (typeof value !== 'object' || Array.isArray(value)) return fail(path, `must be of the type ${type.name}`);
-    const members = new Map<string, unknown>(Object.entries(value ?? {}));
+    const given = value as Record<string, unknown>;
+    const fields = type.getFields();
     const coerced: Record<string, unknown> = {};
-    for (const { name, type: own, defaultValue } of Object.values(type.getFields())) {
-      coerced[name] = coerce(members.has(name) ? members.get(name) : defaultValue, own, `${path}.${name}`);
-      members.delete(name);
-    }
-    for (const name of members.keys().take(LIMITS.argumentFaults)) {
+    for (const { name, type, defaultValue } of Object.values(fields))
+      coerced[name] = coerce(Object.hasOwn(given, name) ? given[name] : defaultValue, type, `${path}.${name}`);
+    for (const name in given) {
+      if (faults.size >= LIMITS.argumentFaults) break;
+      if (fields[name]) continue;
       if (NAME.test(name)) fail(`${path}.${name}`, 'is unknown');
       else fail(path, 'has an unknown member');
     }
