@@ -22,7 +22,6 @@ const ADDRESS_MS = 1000;
 export function createAgents(Agent: typeof http.Agent, attemptMs: number) {
   const options = {
     lookup: callbackify(createLookup()),
-    autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: Math.ceil(Math.min(ADDRESS_MS, attemptMs / 3)),
   };
   const kept = new Agent({ ...options, keepAlive: true, timeout: KEPT_MS });
