@@ -6,13 +6,27 @@ import { posix } from 'node:path';
 import { expect, it } from '@jest/globals';
 
 /** In the order of the request path; every layer may import the last ones. */
-const LAYERS = ['main', 'server', 'http', 'telemetry', 'graphql', 'command-api', 'tracing', 'config', 'memory'];
-const LAST = ['maintenance', 'event-loop', 'version'];
+const LAYERS = [
+  'main',
+  'start',
+  'server',
+  'http',
+  'telemetry',
+  'graphql',
+  'command-api',
+  'tracing',
+  'config',
+  'memory',
+];
+const LAST = ['maintenance', 'event-loop', 'signals', 'version'];
 
 const FILES = globSync('src/**/*.ts');
 
 function importsOf(file: string): string[] {
-  const paths = Array.from(readFileSync(file, 'utf8').matchAll(/from '(\.[^']+\.ts)'/g), ([, path = '']) => path);
+  const paths = Array.from(
+    readFileSync(file, 'utf8').matchAll(/(?:from |import |import\()'(\.[^']+\.ts)'/g),
+    ([, path = '']) => path,
+  );
   return paths.map((path) => posix.join(posix.dirname(file), path));
 }
 
