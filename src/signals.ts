@@ -1,3 +1,6 @@
+/**
+ * Listens for SIGTERM and SIGINT as soon as it is loaded. The production process imports it before everything else.
+ */
 const ECHO_MS = 1000;
 
 const first = Promise.withResolvers<NodeJS.Signals>();

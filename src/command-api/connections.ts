@@ -6,31 +6,33 @@ import { closeSync, openSync } from 'node:fs';
 import type http from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { callbackify } from 'node:util';
+import { callbackify, promisify } from 'node:util';
 
 /**
- * For how long addresses are used without a lookup, connections are kept, and kept connections may be idle. A new address
- * of the command API is followed within the sum.
+ * How long addresses are used without a lookup, how long a connection is kept after its first command, and how long it may
+ * be idle. A move of the command API is followed within three times this.
  */
 const KEPT_MS = 20_000;
-/** For how long a connection waits for a lookup if earlier addresses are known. */
-const LOOKUP_MS = 250;
+/** How long connections wait for a lookup if earlier addresses are known. */
+const LOOKUP_WAIT_MS = 250;
 /** The time of an address, if another one follows. Node's 250 ms are too short for a command API that is far away. */
-const ADDRESS_MS = 1000;
+const CONNECT_MS = 1000;
 
 /** Creates the agents of kept and of fresh connections. An attempt to send a command takes at most `attemptMs`. */
 export function createAgents(Agent: typeof http.Agent, attemptMs: number) {
   const options = {
     lookup: callbackify(createLookup()),
-    autoSelectFamilyAttemptTimeout: Math.ceil(Math.min(ADDRESS_MS, attemptMs / 3)),
+    // Required, because the lookup returns all addresses. NODE_OPTIONS may turn it off.
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: Math.ceil(Math.min(CONNECT_MS, attemptMs / 3)),
   };
   const kept = new Agent({ ...options, keepAlive: true, timeout: KEPT_MS });
-  const keep = kept.keepSocketAlive.bind(kept);
+  const keepAsNode = kept.keepSocketAlive.bind(kept);
   const keptSince = new WeakMap<Duplex, number>();
   kept.keepSocketAlive = (socket) => {
     const since = keptSince.get(socket) ?? performance.now();
     keptSince.set(socket, since);
-    return performance.now() - since < KEPT_MS && keep(socket);
+    return performance.now() - since < KEPT_MS && keepAsNode(socket);
   };
   return { kept, fresh: new Agent(options) };
 }
@@ -44,35 +46,27 @@ function createLookup() {
   /** What to use until the resolver has answered. */
   let pending: Promise<LookupAddress[]> | undefined;
 
-  async function lookup(hostname: string, options: LookupOptions): Promise<LookupAddress[]> {
-    if (known && performance.now() < known.until) return known.addresses;
-    pending ??= ask(hostname, options);
-    return pending;
-  }
-
-  function ask(hostname: string, options: LookupOptions): Promise<LookupAddress[]> {
-    const answer = resolve(hostname, options).finally(() => {
-      pending = undefined;
-    });
-    if (!known) return answer;
-    const last = known.addresses;
-    return Promise.race([answer.catch(() => last), delay(LOOKUP_MS, last, { ref: false })]);
-  }
-
-  async function resolve(hostname: string, options: LookupOptions): Promise<LookupAddress[]> {
-    const { promise: answer, resolve, reject } = Promise.withResolvers<LookupAddress[]>();
-    // Follows the hosts file and the system's settings.
-    dns.lookup(hostname, { ...options, all: true }, (error, found) => (error ? reject(error) : resolve(found)));
+  async function ask(hostname: string, options: LookupOptions): Promise<LookupAddress[]> {
     try {
-      const addresses = await answer;
+      // Follows the hosts file and the system's settings.
+      const addresses = await promisify(dns.lookup)(hostname, { ...options, all: true });
       known = { addresses, until: performance.now() + KEPT_MS };
       return addresses;
     } catch (error) {
       // Without a file descriptor, the system only says that it did not find the name. This throws the reason.
       closeSync(openSync('/dev/null', 'r'));
       throw error;
+    } finally {
+      pending = undefined;
     }
   }
 
-  return lookup;
+  return async (hostname: string, options: LookupOptions): Promise<LookupAddress[]> => {
+    if (known && performance.now() < known.until) return known.addresses;
+    if (pending) return pending;
+    const answer = ask(hostname, options);
+    const last = known?.addresses;
+    pending = last ? Promise.race([answer.catch(() => last), delay(LOOKUP_WAIT_MS, last, { ref: false })]) : answer;
+    return pending;
+  };
 }

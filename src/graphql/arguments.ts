@@ -13,17 +13,19 @@ import {
 import { badUserInput, type Faults } from './errors.ts';
 import { SIZES } from './limits.ts';
 
+export type ResidenceListArguments = ListArguments & { readonly residenceId: string };
+
 const MALFORMED_ID =
   'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters';
 
-const RFC_3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i;
+const RFC_3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,30})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i;
 
 /**
- * The faults of arguments by their names, which mean the same at every field. An argument may lack a part that is faulty by
- * its type: see variables.ts.
+ * Checks of arguments, by name: arguments of one name mean the same at every field. A part with a fault of its type is
+ * missing; see variables.ts.
  */
 const CHECKS: Readonly<Record<string, (value: never) => Faults>> = {
-  id: (id) => ({ id: faultOfMaintenanceId(id) }),
+  id: (id) => ({ id: parseMaintenanceId(id) ? undefined : MALFORMED_ID }),
   ids: faultsOfIds,
   input: faultsOfInput,
   residenceId: (id) => ({ residenceId: faultOfId(id) }),
@@ -36,10 +38,11 @@ const CHECKS: Readonly<Record<string, (value: never) => Faults>> = {
 };
 
 /** Returns the faults of the arguments of a field. */
-export function faultsOf(args: object): Faults {
-  const faults: Record<string, string | undefined> = {};
+export function faultsOf(args: object): Record<string, string> {
+  const faults: Record<string, string> = {};
   for (const [name, value] of Object.entries(args)) {
-    if (value !== undefined && value !== null) Object.assign(faults, CHECKS[name]?.(value as never));
+    if (value === undefined || value === null) continue;
+    for (const [path, fault] of Object.entries(CHECKS[name]?.(value as never) ?? {})) if (fault) faults[path] = fault;
   }
   return faults;
 }
@@ -47,10 +50,8 @@ export function faultsOf(args: object): Faults {
 /** Throws if an argument of a field is faulty. */
 export function checkArguments(args: object): void {
   const faults = faultsOf(args);
-  if (Object.values(faults).some(Boolean)) throw badUserInput(faults);
+  if (Object.keys(faults).length > 0) throw badUserInput(faults);
 }
-
-export type ResidenceListArguments = ListArguments & { readonly residenceId: string };
 
 export function toKey(id: unknown, argument = 'id'): MaintenanceKey {
   const key = parseMaintenanceId(id);
@@ -66,16 +67,17 @@ export function toKeys(ids: readonly string[]): MaintenanceKey[] {
 /** Returns the input with its times in UTC. */
 export function toNewMaintenance(input: NewMaintenance): NewMaintenance {
   checkArguments({ input });
-  return { ...input, startTime: String(toUtc(input.startTime)), finishTime: String(toUtc(input.finishTime)) };
+  return { ...input, startTime: toUtc(input.startTime) as string, finishTime: toUtc(input.finishTime) as string };
 }
 
 function faultsOfIds(ids: readonly unknown[]): Faults {
   const most = SIZES['Mutation.deleteMaintenances(ids:)'];
   const fault = ids.length === 0 ? 'must not be empty' : faultOfLength(ids, most.entries);
   if (fault) return { ids: fault };
-  const residences = new Set(ids.map((id) => parseMaintenanceId(id)?.residenceId).filter((id) => id !== undefined));
+  const keys = ids.map(parseMaintenanceId);
+  const residences = new Set(keys.flatMap((key) => key?.residenceId ?? []));
   const tooMany = `must not be of more than ${most.residences} residences`;
-  const faults = ids.map((id, index) => [`ids[${index}]`, faultOfMaintenanceId(id)]);
+  const faults = keys.map((key, index) => [`ids[${index}]`, key ? undefined : MALFORMED_ID]);
   return { ids: residences.size > most.residences ? tooMany : undefined, ...Object.fromEntries(faults) };
 }
 
@@ -147,10 +149,6 @@ export function memberOf(value: unknown, name: string): unknown {
 
 // The following functions return the fault of a value, as the rest of a sentence after the argument's name, or
 // undefined.
-
-function faultOfMaintenanceId(id: unknown): string | undefined {
-  return parseMaintenanceId(id) ? undefined : MALFORMED_ID;
-}
 
 function faultOfId(value: unknown): string | undefined {
   return isUsableId(value) ? undefined : 'must be 1 to 256 characters of well-formed Unicode';

@@ -115,16 +115,19 @@ export function toPublicError(error: unknown, unforeseen: Unforeseen, isWrite: b
   return new PublicError(codeOf(error), message, { ...known, ...withOutcome(outcome) });
 }
 
+const { BAD_USER_INPUT, INTERNAL_SERVER_ERROR } = ApolloServerErrorCode;
 /** Apollo's codes for requests that it refuses before execution. Faulty variables are our own errors: see variables.ts. */
-const { INTERNAL_SERVER_ERROR: _, BAD_USER_INPUT: __, ...REFUSALS } = ApolloServerErrorCode;
-const REQUEST_CODES: ReadonlySet<unknown> = new Set(Object.values(REFUSALS));
+const REQUEST_CODES: ReadonlySet<unknown> = new Set(
+  Object.values(ApolloServerErrorCode).filter((code) => code !== BAD_USER_INPUT && code !== INTERNAL_SERVER_ERROR),
+);
 
 /** What graphql's messages quote from a document, and what is left: no values, and no suggestions, which show the schema. */
 const QUOTES: readonly [RegExp, string][] = [
   [/(?<= cannot represent [^:]+): .*/s, '.'],
   [/(?<=^Expected value of type "[^"]+"), found .*/s, '.'],
   [/^Value "\w+"/, 'The value'],
-  [/(?<= (?:Block)?String| Int| Float) ".*"/s, ''],
+  [/(?<= (?:Block)?String| Int| Float| Name) ".*"/s, ''],
+  [/(?<= escape sequence): ".*/s, '.'],
   [/^Unknown operation named .*/s, 'Unknown operation.'],
   [/ Did you mean .*\?$/s, ''],
 ];
@@ -159,7 +162,7 @@ export function createErrorFormat(logger: Logger) {
 
 /** Returns the error that graphql or Apollo Server has wrapped, if any. */
 function causeOf(error: unknown): unknown {
-  return (error as Partial<GraphQLError>).originalError ?? error;
+  return error instanceof GraphQLError ? (error.originalError ?? error) : error;
 }
 
 /** Returns the error for the client, or undefined for an unforeseen error. */
@@ -168,8 +171,8 @@ function toKnown(formatted: GraphQLFormattedError, error: unknown): GraphQLForma
   if (formatted.path !== undefined) return undefined;
   // graphql itself refuses a subscription, without a code.
   const isCodeless = error instanceof GraphQLError && !error.originalError && !error.extensions.code;
-  if (isCodeless) return { ...formatted, extensions: { code: ApolloServerErrorCode.BAD_USER_INPUT } };
-  if (!REQUEST_CODES.has(formatted.extensions?.code)) return undefined;
+  if (!isCodeless && !REQUEST_CODES.has(formatted.extensions?.code)) return undefined;
   const message = QUOTES.reduce((text, [quote, rest]) => text.replace(quote, rest), formatted.message);
-  return { ...formatted, message: message.slice(0, MAX_MESSAGE) };
+  const extensions = isCodeless ? { code: BAD_USER_INPUT } : { ...formatted.extensions };
+  return { ...formatted, message: message.slice(0, MAX_MESSAGE), extensions };
 }

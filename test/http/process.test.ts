@@ -28,6 +28,8 @@ const LISTED = { maintenances: [{ contact: '10086' }] };
 const DELETE = `mutation { deleteMaintenance(id: "${R}:m") { id } }`;
 // Nothing listens at this command API.
 const ENV = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET, DRAIN_DELAY_MS: '0' };
+// Then Node asks for one address of a name.
+const ONE_FAMILY = { NODE_OPTIONS: '--no-network-family-autoselection' };
 const READY = /"url":"([^"]+)","msg":"ready"/;
 // 4,000 log lines of over 500 bytes are more than the pipe and the server hold.
 const [OPERATIONS, LONG_NAME] = [4000, 'Long'.repeat(25)];
@@ -153,7 +155,9 @@ describe('npm start', () => {
     const shell = ['-c', `ulimit -n 60; exec "$0" "$@"`, process.execPath, ...argumentsOf('src/main.ts')];
     // A name: without a file, the system would not find it.
     const runShell = ({ COMMAND_API_URL: origin = '', ...env }: NodeJS.ProcessEnv) =>
-      watch(start('/bin/sh', shell, { ...env, COMMAND_API_URL: origin.replace('127.0.0.1', 'localhost') }));
+      watch(
+        start('/bin/sh', shell, { ...env, ...ONE_FAMILY, COMMAND_API_URL: origin.replace('127.0.0.1', 'localhost') }),
+      );
     const { upstream, server, url, address } = await serve({ BREAKER_FAILURES: '1' }, runShell);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     cleanups.push(() => agent.destroy());

@@ -93,6 +93,11 @@ const DOCUMENTS: readonly (readonly [string, string, string?])[] = [
   ['100 × 330,000 ids', DELETES, `{"ids":[${times(330_000, '""', ',')}]}`],
   ['200,000 values of a wrong type', DELETE, `{"ids":[${times(200_000, '{}', ',')}]}`],
   ['80,000 unknown input fields', CREATE, `{"input":{${times(80_000, (i) => `"a${i}":1`, ',')}}}`],
+  [
+    '400 × a Boolean of 80,000 members',
+    `query ($x: Boolean!) { ${times(400, () => '__typename @include(if: $x)')} }`,
+    `{"x":{${times(80_000, (i) => `"a${i}":1`, ',')}}}`,
+  ],
   ['45,000 misspelt input fields', CREATE, `{"input":{${times(45_000, (i) => `"residenceId${i}":1`, ',')}}}`],
   ['80,000 undeclared variables', '{ __typename }', `{${times(80_000, (i) => `"a${i}":1`, ',')}}`],
   ['variables 400,000 deep', '{ __typename }', `{"a":${nested('[', ']', 400_000)}}`],
