@@ -121,16 +121,16 @@ const REQUEST_CODES: ReadonlySet<unknown> = new Set(
   Object.values(ApolloServerErrorCode).filter((code) => code !== BAD_USER_INPUT && code !== INTERNAL_SERVER_ERROR),
 );
 
-/** What graphql's messages quote from a document, and what is left: no values, and no suggestions, which show the schema. */
+/** What graphql's messages quote of a document, and what stays of them: no value. */
 const QUOTES: readonly [RegExp, string][] = [
-  [/(?<= cannot represent [^:]+): .*/s, '.'],
-  [/(?<=^Expected value of type "[^"]+"), found .*/s, '.'],
+  [/^(Syntax Error: .*?)(?:: |(?<=String|Int|Float|Name) ").*$/s, '$1.'],
+  [/^(Expected value of type "[^"]+"), found .*$/s, '$1.'],
+  [/^([^:]* cannot represent [^:]+): .*$/s, '$1.'],
   [/^Value "\w+"/, 'The value'],
-  [/(?<= (?:Block)?String| Int| Float| Name) ".*"/s, ''],
-  [/(?<= escape sequence): ".*/s, '.'],
-  [/^Unknown operation named .*/s, 'Unknown operation.'],
-  [/ Did you mean .*\?$/s, ''],
+  [/^Unknown operation named .*$/s, 'Unknown operation.'],
 ];
+/** Suggestions show the schema. */
+const SUGGESTION = / Did you mean .*$/s;
 /** A name in a document may have a megabyte. */
 const MAX_MESSAGE = 500;
 
@@ -172,7 +172,8 @@ function toKnown(formatted: GraphQLFormattedError, error: unknown): GraphQLForma
   // graphql itself refuses a subscription, without a code.
   const isCodeless = error instanceof GraphQLError && !error.originalError && !error.extensions.code;
   if (!isCodeless && !REQUEST_CODES.has(formatted.extensions?.code)) return undefined;
-  const message = QUOTES.reduce((text, [quote, rest]) => text.replace(quote, rest), formatted.message);
+  const whole = QUOTES.reduce((text, [quote, rest]) => text.replace(quote, rest), formatted.message);
+  const message = whole.slice(0, MAX_MESSAGE).replace(SUGGESTION, '');
   const extensions = isCodeless ? { code: BAD_USER_INPUT } : { ...formatted.extensions };
-  return { ...formatted, message: message.slice(0, MAX_MESSAGE), extensions };
+  return { ...formatted, message, extensions };
 }

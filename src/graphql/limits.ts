@@ -2,7 +2,14 @@
  * The limits of one request. Routers stay within them: they merge up to a hundred `_entities` under aliases.
  * docs/federation.md has the exceptions.
  */
-import { type ASTVisitor, GraphQLError, Kind, type SelectionSetNode, type ValidationContext } from 'graphql';
+import {
+  type ASTVisitor,
+  GraphQLError,
+  Kind,
+  type SelectionSetNode,
+  type TypeNode,
+  type ValidationContext,
+} from 'graphql';
 
 const STATES = { entries: 100 } as const;
 
@@ -36,7 +43,7 @@ export const LIMITS = {
 } as const;
 
 /** Limits of an operation, and of the selections of all operations together, by their names in messages. */
-const OPERATION = { selections: 10_000, aliases: 100, 'levels of depth': 12 };
+const OPERATION = { selections: 10_000, aliases: 100, 'levels of depth': 12, 'levels of lists': 1 };
 type Counts = typeof OPERATION;
 // Only nested fragments are so deep within the other limits. A cycle of fragments would overflow the stack.
 const MAX_NESTING = 500;
@@ -65,7 +72,8 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
 
   return {
     OperationDefinition(node) {
-      const sum = { selections: counted, aliases: 0, 'levels of depth': 0 };
+      const lists = node.variableDefinitions?.map(({ type }) => depthOf(type)) ?? [];
+      const sum = { selections: counted, aliases: 0, 'levels of depth': 0, 'levels of lists': Math.max(0, ...lists) };
       count(node.selectionSet, 1, 0, sum);
       counted = sum.selections;
       for (const [what, most] of Object.entries(OPERATION)) {
@@ -75,4 +83,11 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
       return false;
     },
   };
+}
+
+/** Returns the number of lists within each other in the type of a variable. graphql wraps each entry in as many. */
+function depthOf(type: TypeNode): number {
+  let lists = 0;
+  for (let part = type; part.kind !== Kind.NAMED_TYPE; part = part.type) if (part.kind === Kind.LIST_TYPE) lists++;
+  return lists;
 }

@@ -16,6 +16,7 @@ import {
   typeFromAST,
   ValidationContext,
   type ValueNode,
+  type VariableNode,
   valueFromAST,
   visit,
   visitWithTypeInfo,
@@ -25,8 +26,8 @@ import { badUserInput, PublicError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
 type Hook = NonNullable<GraphQLRequestListener<BaseContext>['didResolveOperation']>;
-/** Messages by path. In a variable `$i`, paths begin with `i`. */
-type Faults = Map<string, string>;
+/** A fault of a variable. Its path begins in the variable: `.startTime`, `[3]` or empty. */
+type Fault = { readonly path: string; readonly message: string };
 
 const REQUIRED = 'is required';
 /** Only such members are named: another could be what the caller meant as a value. */
@@ -35,46 +36,50 @@ const NAME = /^[_a-z]\w{0,63}$/i;
 /** Apollo Server's hook. Throws a `PublicError` if a variable is faulty, with the faults of all arguments. */
 export const checkVariables: Hook = async ({ document, operation, request, schema }) => {
   const given = request.variables ?? {};
-  const values = new Map<string, unknown>();
-  const faults: Faults = new Map();
-  let isNullDespiteDefault = false;
-  for (const { variable, type, defaultValue } of operation?.variableDefinitions ?? []) {
+  const variables = new Map<string, ReturnType<typeof coerce>>();
+  const coerce = createCoercion();
+  let isSuspect = false;
+  for (const { variable, type: typeNode, defaultValue } of operation?.variableDefinitions ?? []) {
     const name = variable.name.value;
+    const type = typeFromAST(schema, typeNode) as GraphQLInputType;
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
-    if (defaultValue && value === undefined) continue;
-    values.set(name, coerce(value, typeFromAST(schema, type) as GraphQLInputType, name, faults));
-    // Valid for the variable, but not for a required argument.
-    if (defaultValue && value === null) isNullDespiteDefault = true;
+    const isDefault = value === undefined && defaultValue !== undefined;
+    const coerced = isDefault ? { value: valueFromAST(defaultValue, type), faults: [] } : coerce(value, type);
+    variables.set(name, coerced);
+    // With a default, null is valid for the variable, but not for a required argument.
+    isSuspect ||= coerced.faults.length > 0 || (value === null && defaultValue !== undefined);
   }
-  if (!operation || (faults.size === 0 && !isNullDespiteDefault)) return;
+  if (!operation || !isSuspect) return;
 
-  const found: Faults = new Map();
+  const found = new Map<string, string>();
   const further: Record<string, string> = {};
   const checked = new Set<unknown>();
 
-  /** Returns the value of an argument, or of a part of it, and finds the faults of variables in it. */
+  /** Returns the value of a variable, and places its faults. */
+  function read({ name }: VariableNode, type: GraphQLInputType | null | undefined, path: string): unknown {
+    const { value, faults = [] } = variables.get(name.value) ?? {};
+    for (const fault of found.size < LIMITS.argumentFaults ? faults : []) found.set(path + fault.path, fault.message);
+    if (value !== null || !isNonNullType(type)) return value;
+    found.set(path, REQUIRED);
+    return undefined;
+  }
+
+  /** Returns the value of an argument or of a part of it. */
   function evaluate(node: ValueNode, type: GraphQLInputType | null | undefined, path: string): unknown {
     const known = type && getNullableType(type);
-    if (node.kind === Kind.VARIABLE) {
-      const name = node.name.value;
-      const value = values.get(name);
-      if (value === null && isNonNullType(type)) found.set(path, REQUIRED);
-      for (const [place, message] of found.size < LIMITS.argumentFaults ? faults : [])
-        if (/^\w+/.exec(place)?.[0] === name) found.set(path + place.slice(name.length), message);
-      return value;
-    }
-    if (node.kind === Kind.LIST) {
-      const entryType = isListType(known) ? known.ofType : undefined;
-      return node.values.map((entry, index) => evaluate(entry, entryType, `${path}[${index}]`));
-    }
-    if (node.kind === Kind.OBJECT) {
-      const fields = isInputObjectType(known) ? known.getFields() : {};
+    if (node.kind === Kind.VARIABLE) return read(node, type, path);
+    if (node.kind === Kind.LIST && isListType(known))
+      return node.values.map((entry, index) => evaluate(entry, known.ofType, `${path}[${index}]`));
+    if (node.kind === Kind.OBJECT && isInputObjectType(known)) {
       const members = node.fields.map(({ name: { value: name }, value }) => {
-        return [name, evaluate(value, fields[name]?.type, `${path}.${name}`)];
+        return [name, evaluate(value, known.getFields()[name]?.type, `${path}.${name}`)];
       });
       return Object.fromEntries(members);
     }
-    return type && valueFromAST(node, type);
+    if (node.kind !== Kind.LIST && node.kind !== Kind.OBJECT) return type && valueFromAST(node, type);
+    // A part of a representation, at any depth.
+    visit(node, { Variable: (variable) => void read(variable, undefined, path) });
+    return undefined;
   }
 
   const types = new TypeInfo(schema);
@@ -95,37 +100,52 @@ export const checkVariables: Hook = async ({ document, operation, request, schem
   throw new PublicError('BAD_USER_INPUT', message, { ...extensions, http: { status: 400 } });
 };
 
-/** Returns a value as graphql coerces it, but without its faulty parts. Adds their faults, up to the limit. */
-function coerce(value: unknown, type: GraphQLInputType, path: string, faults: Faults): unknown {
-  if (faults.size >= LIMITS.argumentFaults) return undefined;
-  if (value === undefined || value === null) {
-    if (!isNonNullType(type)) return value;
-    faults.set(path, REQUIRED);
-    return undefined;
-  }
-  const known = getNullableType(type);
-  if (isListType(known)) {
-    if (!Array.isArray(value)) return [coerce(value, known.ofType, path, faults)];
-    return value.map((entry, index) => coerce(entry, known.ofType, `${path}[${index}]`, faults));
-  }
-  try {
-    if (isLeafType(known)) return known.parseValue(value);
-    if (typeof value === 'object' && !Array.isArray(value)) return coerceInput(value, known, path, faults);
-  } catch {}
-  faults.set(path, `must be of the type ${known.name}`);
-  return undefined;
-}
+/**
+ * Returns a function that coerces a variable as graphql does, without its faulty parts. Finds the first 20 faults of all
+ * variables.
+ */
+function createCoercion() {
+  let room = LIMITS.argumentFaults as number;
+  let faults: Fault[] = [];
 
-function coerceInput(input: object, type: GraphQLInputObjectType, path: string, faults: Faults): unknown {
-  const value = input as Readonly<Record<string, unknown>>;
-  const fields = type.getFields();
-  const coerced: Record<string, unknown> = {};
-  for (const { name, type, defaultValue } of Object.values(fields))
-    coerced[name] = coerce(Object.hasOwn(value, name) ? value[name] : defaultValue, type, `${path}.${name}`, faults);
-  for (const name in value) {
-    if (fields[name] || faults.size >= LIMITS.argumentFaults) continue;
-    if (NAME.test(name)) faults.set(`${path}.${name}`, 'is unknown');
-    else faults.set(path, 'has an unknown member');
+  function fail(path: string, message: string): undefined {
+    faults.push({ path, message });
+    room--;
   }
-  return coerced;
+
+  function coerce(value: unknown, type: GraphQLInputType, path: string): unknown {
+    if (room <= 0) return undefined;
+    if (value === undefined || value === null) return isNonNullType(type) ? fail(path, REQUIRED) : value;
+    const known = getNullableType(type);
+    if (isListType(known)) {
+      if (!Array.isArray(value)) return [coerce(value, known.ofType, path)];
+      return value.map((entry, index) => coerce(entry, known.ofType, `${path}[${index}]`));
+    }
+    try {
+      if (isLeafType(known)) return known.parseValue(value);
+    } catch {
+      return fail(path, `must be of the type ${known.name}`);
+    }
+    const isObject = typeof value === 'object' && !Array.isArray(value);
+    return isObject ? coerceInput(value, known, path) : fail(path, `must be of the type ${known.name}`);
+  }
+
+  function coerceInput(input: object, type: GraphQLInputObjectType, path: string): unknown {
+    const value = input as Readonly<Record<string, unknown>>;
+    const fields = type.getFields();
+    const coerced: Record<string, unknown> = {};
+    for (const { name, type, defaultValue } of Object.values(fields))
+      coerced[name] = coerce(Object.hasOwn(value, name) ? value[name] : defaultValue, type, `${path}.${name}`);
+    for (const name in value) {
+      if (fields[name] || room <= 0) continue;
+      if (NAME.test(name)) fail(`${path}.${name}`, 'is unknown');
+      else fail(path, 'has an unknown member');
+    }
+    return coerced;
+  }
+
+  return (value: unknown, type: GraphQLInputType) => {
+    faults = [];
+    return { value: coerce(value, type, ''), faults };
+  };
 }

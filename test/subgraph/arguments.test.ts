@@ -219,6 +219,27 @@ describe('a value of a wrong type', () => {
       '{ maintenance("canary" 20061977) { id } }',
       /^Syntax Error: Expected Name, found String\.$/,
     ],
+    [
+      'a text like a message',
+      '{ maintenance("canary cannot represent x: canary") { id } }',
+      /^Syntax Error: Expected Name, found String\.$/,
+    ],
+    ['a text like a suggestion', '{ maintenance("canary Did you mean canary?") { id } }', /found String\.$/],
+    [
+      'a wrong text like a message',
+      '{ maintenances(residenceId: "r", first: "canary cannot represent x: canary") { id } }',
+      /^Int cannot represent non-integer value\.$/,
+    ],
+    [
+      'a wrong time like a message',
+      'mutation { createMaintenance(input: "canary cannot represent x: canary") { id } }',
+      /^Expected value of type "CreateMaintenanceInput!"\.$/,
+    ],
+    [
+      'a digit',
+      '{ maintenance(first: 020061977) { id } }',
+      /^Syntax Error: Invalid number, unexpected digit after 0\.$/,
+    ],
     ['a block text in place of a name', '{ maintenance("""canary "20061977" """) { id } }', /found BlockString\.$/],
     ['a number in place of a name', '{ maintenance(20061977) { id } }', /found Int\.$/],
     ['a fraction in place of a name', '{ maintenance(20061977.5) { id } }', /found Float\.$/],
@@ -315,6 +336,13 @@ describe('a value of a wrong type', () => {
   const inAny = `query ($i: [CreateMaintenanceInput!]) {
     _entities(representations: [{ __typename: "Residence", id: "r", x: $i }]) { __typename }
   }`;
+  const inDefault = `query ($i: ID! = "bad", $first: Int) {
+    maintenance(id: $i) { id } maintenances(residenceId: "r", first: $first) { id }
+  }`;
+  const isNull = `mutation ($d: String = "x", $p: String = "x") {
+    createMaintenance(input: { residenceId: "r", startTime: "2024-01-16T13:32:45Z", finishTime: "2024-01-17T13:32:45Z",
+      description: $d, contact: "x", pictureFilenames: ["x", $p] }) { id }
+  }`;
   it.each<[string, string, Record<string, unknown>, ...string[]]>([
     [
       'lists and conditions',
@@ -322,13 +350,21 @@ describe('a value of a wrong type', () => {
       { a: OBJECT, b: 'x', c: MARK },
       ...[`ids[1] ${be('ID')}`, `if ${be('Boolean')}`, `ids[0] ${MALFORMED}`, `ids[2] ${MALFORMED}`],
     ],
-    ['a representation', inEntity, { id: OBJECT }, `representations[0].id ${be('ID')}`],
+    ['a default', inDefault, { first: MARK }, `first ${be('Int')}`, `id ${MALFORMED}`],
+    [
+      'required members',
+      isNull,
+      { d: null, p: null },
+      `input.description ${REQUIRED}`,
+      `input.pictureFilenames[1] ${REQUIRED}`,
+    ],
+    ['a representation', inEntity, { id: OBJECT }, `representations[0] ${be('ID')}`],
     [
       'an input in a representation',
       inAny,
       { i: { contact: MARK } },
       ...['residenceId', 'startTime', 'finishTime', 'description'].map(
-        (name) => `representations[0].x.${name} ${REQUIRED}`,
+        (name) => `representations[0].${name} ${REQUIRED}`,
       ),
     ],
     ['the arguments beside literals that are coerced', asInteger, { first: MARK }, `first ${be('Int')}`],

@@ -86,6 +86,12 @@ describe('a document is refused before any command', () => {
     ['101 aliases behind 600 fragments', inList('...F0') + chain(600, String, aliases(101)), /selections/],
     ['13 levels', deep(13), /Too many levels of depth: at most 12/],
     ['14 levels in fragments', inList('...F0') + chain(6, twoLevels, 'id'), /depth/],
+    ['a variable with lists of lists', 'query ($i: [[Int]!]) { __typename }', /Too many levels of lists: at most 1/],
+    [
+      'a variable with lists 3,000 deep',
+      `query ($i: ${'['.repeat(3000)}Int${']'.repeat(3000)}) { __typename }`,
+      /lists/,
+    ],
     ['10,001 selections', selections(10_001), /Too many selections: at most 10000/],
     ['10,001 selections in two operations', `${selections(9999)} query B { __typename _: __typename }`, /selections/],
     ['2^30 lists in fragments', inList('...F0') + twice, /selections/],
@@ -115,6 +121,9 @@ describe('a document is refused before any command', () => {
       ${inList(`residence { ${join(90, (i) => `a${i}: maintenances(first: $v${i}) { id }`)} }`).slice(1)}`,
     variables: Object.fromEntries(times(90, (i) => [`v${i}`, 'x'])),
   };
+  const deepInAny = `query ($x: Int) {
+    _entities(representations: [${'{a:'.repeat(500)}$x${'}'.repeat(500)}]) { __typename }
+  }`;
   const twoOperations = 'query A { __typename } query B { __typename }';
   it.each<[string, unknown, string?]>([
     ['the name of no operation', { query: twoOperations, operationName: 'C' }, RESOLUTION],
@@ -123,6 +132,7 @@ describe('a document is refused before any command', () => {
     ['10,000 unknown members of an input', create(unknownMembers)],
     ['a member with a similar name', create({ contac: 'x' })],
     ['null for a Boolean with a default', { query: CONDITIONS, variables: { x: null } }],
+    ['a wrong variable in a literal 500 deep', { query: deepInAny, variables: { x: {} } }],
     ['null for a state with a default', { query: STATES, variables: { x: null } }],
     ['null for an id with a default', { query: IDS, variables: { x: null } }],
     ['90 faulty variables', faultyVariables],
