@@ -22,11 +22,10 @@ export function createMemory() {
 
   class Account {
     readonly #most: number;
-    #own: number;
+    #own = 0;
 
     constructor(most: number) {
       this.#most = most;
-      this.#own = 0;
     }
 
     /** Adds bytes and returns true, unless the account or all accounts together would exceed their limit. */

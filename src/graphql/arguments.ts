@@ -116,9 +116,7 @@ function toUtc(text = ''): string | undefined {
  * agree.
  */
 export function toRepresentedKey(representation: unknown): MaintenanceKey {
-  const [id, residence, maintenanceId] = ['id', 'residence', 'maintenanceId'].map((name) =>
-    memberOf(representation, name),
-  );
+  const { id, residence, maintenanceId } = (representation ?? {}) as Record<string, unknown>;
   const residenceId = memberOf(residence, 'id');
   if (id === undefined) {
     if (isUsableId(residenceId) && isUsableId(maintenanceId)) return { residenceId, maintenanceId };

@@ -22,16 +22,10 @@ export function boundRead(resolve: Resolver): Resolver {
     if (budget.isFull()) return null;
     // graphql takes a returned error for a thrown one.
     const fail = (error: unknown) => (budget.chargeError(info.path) ? toPublicError(error, unforeseen, false) : null);
-    const finish = (value: unknown) => {
-      try {
-        return chargeValue(value, context, info);
-      } catch (error) {
-        return fail(error);
-      }
-    };
+    const charge = (value: unknown) => chargeValue(value, context, info);
     try {
       const value = resolve(source, args, context, info);
-      return value instanceof Promise ? value.then(finish, fail) : finish(value);
+      return value instanceof Promise ? value.then(charge).catch(fail) : charge(value);
     } catch (error) {
       return fail(error);
     }

@@ -29,13 +29,13 @@ export class PublicError extends Error {
  */
 export type Faults = Readonly<Record<string, string | undefined>>;
 
-/** Returns the error of a field's arguments, with their first 20 faults. Needs at least one fault. */
-export function badUserInput(faults: Faults): PublicError {
+/** Returns the error of arguments, with their first 20 faults and further extensions. Needs at least one fault. */
+export function badUserInput(faults: Faults, further: object = {}): PublicError {
   const found = Object.entries(faults).flatMap(([argument, message]) => (message ? { argument, message } : []));
   const shown = found.slice(0, LIMITS.argumentFaults);
   const more = shown.length > 1 ? ` ${shown.length - 1} more in extensions.arguments.` : '';
   const message = `Argument "${shown[0]?.argument}" ${shown[0]?.message}.${more}`;
-  return new PublicError('BAD_USER_INPUT', message, { arguments: shown });
+  return new PublicError('BAD_USER_INPUT', message, { arguments: shown, ...further });
 }
 
 const UNAVAILABLE = {

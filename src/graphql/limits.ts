@@ -85,9 +85,10 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
   };
 }
 
-/** Returns the number of lists within each other in the type of a variable. graphql wraps each entry in as many. */
+/**
+ * Returns how many lists are within each other in the type of a variable. graphql wraps each entry in as many lists, and a
+ * variable within a representation may have any type.
+ */
 function depthOf(type: TypeNode): number {
-  let lists = 0;
-  for (let part = type; part.kind !== Kind.NAMED_TYPE; part = part.type) if (part.kind === Kind.LIST_TYPE) lists++;
-  return lists;
+  return type.kind === Kind.NAMED_TYPE ? 0 : depthOf(type.type) + Number(type.kind === Kind.LIST_TYPE);
 }
