@@ -38,7 +38,7 @@ export interface ServerDependencies {
 /** The size of all cached documents as JSON. In memory, they take three times as much: 30 MB. */
 const DOCUMENT_BYTES = 9 * 2 ** 20;
 
-/** Caches parsed documents as copies, because each token of a parsed document keeps its whole source text in memory. */
+/** Caches parsed documents as copies, because each name in a parsed document keeps its whole source text in memory. */
 class DocumentStore extends InMemoryLRUCache<DocumentNode> {
   // Async, so that a document that is nested too deeply to be copied is only not cached.
   override async set(key: string, document: DocumentNode) {

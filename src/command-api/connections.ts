@@ -22,7 +22,7 @@ const CONNECT_MS = 1000;
 export function createAgents(Agent: typeof http.Agent, attemptMs: number) {
   const options = {
     lookup: callbackify(createLookup()),
-    // Required, because the lookup returns all addresses. NODE_OPTIONS may turn it off.
+    // Required, because the lookup returns all addresses. NODE_OPTIONS may turn this off.
     autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: Math.ceil(Math.min(CONNECT_MS, attemptMs / 3)),
   };

@@ -9,6 +9,7 @@ import { expect, it } from '@jest/globals';
 const LAYERS = [
   'main',
   'start',
+  'signals',
   'server',
   'http',
   'telemetry',
@@ -18,7 +19,7 @@ const LAYERS = [
   'config',
   'memory',
 ];
-const LAST = ['maintenance', 'event-loop', 'signals', 'version'];
+const LAST = ['maintenance', 'event-loop', 'version'];
 
 const FILES = globSync('src/**/*.ts');
 

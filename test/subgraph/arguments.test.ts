@@ -174,6 +174,7 @@ describe('a value of a wrong type', () => {
   const ONLY_IN_VARIABLES: typeof WRONG = [
     [CREATE, form({ '13812345678 canary': MARK }), 'input has an unknown member'],
     [CREATE, form({ [`canary${'x'.repeat(64)}`]: MARK }), 'input has an unknown member'],
+    [CREATE, form({ 'canary" of required type "String!" was not provided.': MARK }), 'input has an unknown member'],
   ];
 
   const operationOf = (field: string) => (/^(create|delete)/.test(field) ? 'mutation' : 'query');
