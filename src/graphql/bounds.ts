@@ -68,10 +68,12 @@ function chargeValue(value: unknown, { budget }: Context, info: GraphQLResolveIn
 
 /**
  * Reads a field that has no resolver. An undecodable member is an error there: it fails only this field, and only if it
- * is selected. Without room for errors, it is null.
+ * is selected. Beyond the limits of errors, it is null.
  */
-export const readMember: Resolver = (source, _, context, { fieldName, path }) => {
-  const member = (source as Record<string, unknown>)[fieldName];
+export const readMember: Resolver = (source, _, { budget, unforeseen }, { fieldName, path }) => {
+  const entry = source as Record<string, unknown>;
+  const member = entry[fieldName];
   if (!(member instanceof Error)) return member;
-  return context.budget.chargeError(path) ? toPublicError(member, context.unforeseen, false) : null;
+  const isShown = budget.chargeMember(member, `${entry.id} ${fieldName}`, path);
+  return isShown ? toPublicError(member, unforeseen, false) : null;
 };

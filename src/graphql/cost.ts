@@ -138,6 +138,8 @@ function countScalars({ fields }: Selected): number {
 export function createResponseBudget(operationMemory: MemoryAccount) {
   let left: number = LIMITS.responseCost;
   let errorsLeft: number = LIMITS.errors;
+  /** The undecodable members that are shown, by the error that all of one reply share. */
+  const members = new Map<Error, Set<string>>();
 
   return {
     /** Charges bytes, and time that holds no memory. Throws a `PublicError` if the response has no room. */
@@ -157,6 +159,14 @@ export function createResponseBudget(operationMemory: MemoryAccount) {
       left -= bytes + COSTS.time.error;
       operationMemory.hold(bytes);
       return true;
+    },
+
+    /** Charges an undecodable member at a path. Returns whether to show its error. */
+    chargeMember(error: Error, member: string, path: GraphQLResolveInfo['path']): boolean {
+      const shown = members.get(error) ?? new Set();
+      members.set(error, shown);
+      if (shown.size < LIMITS.memberErrors) shown.add(member);
+      return shown.has(member) && this.chargeError(path);
     },
 
     /** Returns whether no further error fits. */

@@ -36,6 +36,8 @@ export const LIMITS = {
   responseCost: 15_000_000,
   /** Errors of one response. */
   errors: 1000,
+  /** Undecodable members of one reply that are errors. */
+  memberErrors: 20,
   /** Validation errors of one document. */
   validationErrors: 5,
   /** Faults of arguments in one error. */
