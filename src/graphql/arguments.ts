@@ -26,8 +26,8 @@ const RFC_3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,30})?(?:Z|[+-](?:
  */
 const CHECKS: Readonly<Record<string, (value: never) => Faults>> = {
   id: (id) => ({ id: parseMaintenanceId(id) ? undefined : MALFORMED_ID }),
-  ids: faultsOfIds,
-  input: faultsOfInput,
+  ids: (ids) => readIds(ids).faults,
+  input: (input) => readInput(input).faults,
   residenceId: (id) => ({ residenceId: faultOfId(id) }),
   states: (states) => ({ states: faultOfLength(states, SIZES['Query.maintenances(states:)'].entries) }),
   first: (first) => ({ first: faultOfNumber(first) }),
@@ -38,19 +38,20 @@ const CHECKS: Readonly<Record<string, (value: never) => Faults>> = {
 };
 
 /** Returns the faults of the arguments of a field. */
-export function faultsOf(args: object): Record<string, string> {
-  const faults: Record<string, string> = {};
-  for (const [name, value] of Object.entries(args)) {
-    if (value === undefined || value === null) continue;
-    for (const [path, fault] of Object.entries(CHECKS[name]?.(value as never) ?? {})) if (fault) faults[path] = fault;
-  }
+export function faultsOf(args: object): Faults {
+  const faults = {};
+  for (const [name, value] of Object.entries(args))
+    if (value !== undefined && value !== null) Object.assign(faults, CHECKS[name]?.(value as never));
   return faults;
 }
 
 /** Throws if an argument of a field is faulty. */
 export function checkArguments(args: object): void {
-  const faults = faultsOf(args);
-  if (Object.keys(faults).length > 0) throw badUserInput(faults);
+  check(faultsOf(args));
+}
+
+function check(faults: Faults): void {
+  if (Object.values(faults).some(Boolean)) throw badUserInput(faults);
 }
 
 export function toKey(id: unknown, argument = 'id'): MaintenanceKey {
@@ -60,55 +61,61 @@ export function toKey(id: unknown, argument = 'id'): MaintenanceKey {
 }
 
 export function toKeys(ids: readonly string[]): MaintenanceKey[] {
-  checkArguments({ ids });
-  return ids.map((id) => toKey(id));
+  const { faults, keys } = readIds(ids);
+  check(faults);
+  return keys;
 }
 
 /** Returns the input with its times in UTC. */
 export function toNewMaintenance(input: NewMaintenance): NewMaintenance {
-  checkArguments({ input });
-  return { ...input, startTime: toUtc(input.startTime) as string, finishTime: toUtc(input.finishTime) as string };
+  const { faults, ...times } = readInput(input);
+  check(faults);
+  return { ...input, ...times };
 }
 
-function faultsOfIds(ids: readonly unknown[]): Faults {
+/** Returns the usable keys, and the faults of the other ids. */
+function readIds(ids: readonly unknown[]): { keys: MaintenanceKey[]; faults: Faults } {
   const most = SIZES['Mutation.deleteMaintenances(ids:)'];
   const fault = ids.length === 0 ? 'must not be empty' : faultOfLength(ids, most.entries);
-  if (fault) return { ids: fault };
-  const keys = ids.map(parseMaintenanceId);
-  const residences = new Set(keys.flatMap((key) => key?.residenceId ?? []));
-  const tooMany = `must not be of more than ${most.residences} residences`;
-  const faults = keys.map((key, index) => [`ids[${index}]`, key ? undefined : MALFORMED_ID]);
-  return { ids: residences.size > most.residences ? tooMany : undefined, ...Object.fromEntries(faults) };
+  if (fault) return { keys: [], faults: { ids: fault } };
+  const parsed = ids.map(parseMaintenanceId);
+  const keys = parsed.filter((key) => key !== undefined);
+  const isTooMany = new Set(keys.map(({ residenceId }) => residenceId)).size > most.residences;
+  const tooMany = isTooMany ? `must not be of more than ${most.residences} residences` : undefined;
+  const faults = parsed.map((key, index) => [`ids[${index}]`, key ? undefined : MALFORMED_ID]);
+  return { keys, faults: { ids: tooMany, ...Object.fromEntries(faults) } };
 }
 
-function faultsOfInput(input: Partial<NewMaintenance>): Faults {
-  const { residenceId, startTime, finishTime, description, contact } = input;
-  const [start, finish] = [toUtc(startTime), toUtc(finishTime)];
+/** Returns the times of an input in UTC, or empty if they are malformed, and the faults of the whole input. */
+function readInput(input: Partial<NewMaintenance>): { startTime: string; finishTime: string; faults: Faults } {
+  const { residenceId, description, contact } = input;
+  const [start, finish] = [readTime(input.startTime), readTime(input.finishTime)];
   // Times in UTC compare as texts.
-  const isLater = !start || !finish || finish > start;
+  const isLater = !start.time || !finish.time || finish.time > start.time;
   const filenames = input.pictureFilenames ?? [];
   const most = SIZES['CreateMaintenanceInput.pictureFilenames'];
   const tooMany = faultOfLength(filenames, most.entries);
   const faults: Record<string, string | undefined> = {
     'input.residenceId': faultOfId(residenceId),
-    'input.startTime': faultOfTime(startTime),
-    'input.finishTime': faultOfTime(finishTime) ?? (isLater ? undefined : 'must be later than input.startTime'),
+    'input.startTime': start.fault,
+    'input.finishTime': finish.fault ?? (isLater ? undefined : 'must be later than input.startTime'),
     'input.description': faultOfText(description, SIZES['CreateMaintenanceInput.description'].characters),
     'input.contact': faultOfText(contact, SIZES['CreateMaintenanceInput.contact'].characters),
     'input.pictureFilenames': tooMany,
   };
   for (const [index, filename] of tooMany ? [] : filenames.entries())
     faults[`input.pictureFilenames[${index}]`] = faultOfText(filename, most.characters);
-  return faults;
+  return { startTime: start.time, finishTime: finish.time, faults };
 }
 
-/** Returns the moment in UTC without fractions of a second, or undefined for a text that is none. */
-function toUtc(text = ''): string | undefined {
+/** Returns the moment in UTC without fractions of a second, or empty with the fault of a text that is none. */
+function readTime(text = ''): { time: string; fault?: string } {
   const [, date, clock] = RFC_3339.exec(text) ?? [];
-  if (!isMoment(`${date}T${clock}Z`)) return undefined;
-  const time = `${new Date(text.toUpperCase()).toISOString().slice(0, 19)}Z`;
+  if (date && !isMoment(`${date}T00:00:00Z`)) return { time: '', fault: 'is not a day of the calendar' };
+  const time = isMoment(`${date}T${clock}Z`) ? `${new Date(text.toUpperCase()).toISOString().slice(0, 19)}Z` : '';
   // An offset can move a moment beyond the years 0000 to 9999.
-  return isMoment(time) ? time : undefined;
+  if (isMoment(time)) return { time };
+  return { time: '', fault: 'must be RFC 3339 with an offset, like 2024-01-16T13:32:45Z' };
 }
 
 /**
@@ -158,12 +165,6 @@ function faultOfNumber(value: number): string | undefined {
 
 function faultOfLength(values: readonly unknown[], most: number): string | undefined {
   return values.length > most ? `must not hold more than ${most} entries` : undefined;
-}
-
-function faultOfTime(text = ''): string | undefined {
-  const date = RFC_3339.exec(text)?.[1];
-  if (date && !isMoment(`${date}T00:00:00Z`)) return 'is not a day of the calendar';
-  return toUtc(text) ? undefined : 'must be RFC 3339 with an offset, like 2024-01-16T13:32:45Z';
 }
 
 function faultOfText(text: string | undefined, most: number): string | undefined {

@@ -22,10 +22,17 @@ export function boundRead(resolve: Resolver): Resolver {
     if (budget.isFull()) return null;
     // graphql takes a returned error for a thrown one.
     const fail = (error: unknown) => (budget.chargeError(info.path) ? toPublicError(error, unforeseen, false) : null);
-    const charge = (value: unknown) => chargeValue(value, context, info);
+    // Not `then(…).catch(fail)`, which would cost each of a thousand representations another promise.
+    const finish = (value: unknown) => {
+      try {
+        return chargeValue(value, context, info);
+      } catch (error) {
+        return fail(error);
+      }
+    };
     try {
       const value = resolve(source, args, context, info);
-      return value instanceof Promise ? value.then(charge).catch(fail) : charge(value);
+      return value instanceof Promise ? value.then(finish, fail) : finish(value);
     } catch (error) {
       return fail(error);
     }

@@ -91,8 +91,10 @@ export const checkVariables: Hook = async ({ document, operation, request, schem
     Argument({ name: { value: name }, value: node }) {
       const value = evaluate(node, types.getInputType(), name);
       // Thousands of fields may have the same list.
-      if (typeof value !== 'object' || !checked.has(value)) Object.assign(ownFaults, faultsOf({ [name]: value }));
+      const isChecked = typeof value === 'object' && checked.has(value);
       checked.add(value);
+      for (const [path, fault] of Object.entries(isChecked ? {} : faultsOf({ [name]: value })))
+        if (fault) ownFaults[path] = fault;
       return false;
     },
   });

@@ -10,6 +10,14 @@ const LATER = 'input.finishTime must be later than input.startTime';
 
 const subgraph = useSubgraph();
 
+/** Returns the entries of `extensions.arguments`, and the message of their error. A fault begins with its argument. */
+const named = (faults: string[]) =>
+  faults.map((fault) => ({ argument: fault.split(' ')[0], message: fault.replace(/^\S+ /, '') }));
+function messageOf(faults: string[]): string {
+  const more = faults.length > 1 ? ` ${faults.length - 1} more in extensions.arguments.` : '';
+  return `Argument "${faults[0]?.replace(' ', '" ')}.${more}`;
+}
+
 describe('a field with faulty arguments', () => {
   const lists = (states: unknown): FieldQuery => ({
     query: `query ($r: [_Any!]!, $states: [MaintenanceState!]) {
@@ -96,12 +104,9 @@ describe('a field with faulty arguments', () => {
 
   it.each(FAULTY)('is refused before any command: %s', async (_, { query, variables, path }, faults) => {
     const answer = await subgraph.ask(query, { variables });
-    const named = faults.map((fault) => ({ argument: fault.split(' ')[0], message: fault.replace(/^\S+ /, '') }));
-    const more = faults.length > 1 ? ` ${faults.length - 1} more in extensions.arguments.` : '';
-    const message = `Argument "${named[0]?.argument}" ${named[0]?.message}.${more}`;
     const outcome = query.startsWith('mutation') ? { outcome: 'NOT_SENT' } : {};
-    const extensions = { code: 'BAD_USER_INPUT', arguments: named, ...outcome };
-    expect(answer.errors).toEqual([{ message, path, extensions }]);
+    const extensions = { code: 'BAD_USER_INPUT', arguments: named(faults), ...outcome };
+    expect(answer.errors).toEqual([{ message: messageOf(faults), path, extensions }]);
     expect(answer.data).toHaveProperty(path.map(String), null);
     expect(answer.status).toBe(200);
     expect(subgraph.upstream.commands()).toEqual([]);
@@ -180,9 +185,6 @@ describe('a value of a wrong type', () => {
   const operationOf = (field: string) => (/^(create|delete)/.test(field) ? 'mutation' : 'query');
   const write = (field: string, args: string) => `{ ${field}(${args}) { ${SELECTIONS[field] ?? 'id'} } }`;
   const asLiteral = (value: unknown) => JSON.stringify(value).replace(/"(\w+)":/g, '$1:');
-  const named = (faults: string[]) =>
-    faults.map((fault) => ({ argument: fault.split(' ')[0], message: fault.replace(/^\S+ /, '') }));
-
   it.each([...WRONG, ...ONLY_IN_VARIABLES])('is named without the value: %s(%j)', async (field, args, ...faults) => {
     // The variables have other names than the arguments.
     const names = Object.keys(args);
@@ -190,9 +192,8 @@ describe('a value of a wrong type', () => {
     const definitions = names.map((name) => `$v_${name}: ${TYPES[name]}`);
     const query = `${operationOf(field)} (${definitions}) ${write(field, names.map((name) => `${name}: $v_${name}`).join())}`;
     const answer = await subgraph.ask(query, { variables });
-    const more = faults.length > 1 ? ` ${faults.length - 1} more in extensions.arguments.` : '';
     const extensions = { code: 'BAD_USER_INPUT', arguments: named(faults) };
-    expect(answer.errors).toEqual([{ message: `Argument "${faults[0]?.replace(' ', '" ')}.${more}`, extensions }]);
+    expect(answer.errors).toEqual([{ message: messageOf(faults), extensions }]);
     expect([answer.status, answer.data]).toEqual([200, undefined]);
     expect(subgraph.upstream.commands()).toEqual([]);
     expect(JSON.stringify(answer) + subgraph.logText()).not.toMatch(LEAK);

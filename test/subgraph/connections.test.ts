@@ -6,6 +6,7 @@ import net from 'node:net';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { stopClock } from '../support/clock.ts';
+import { times } from '../support/requests.ts';
 import { swallow } from '../support/silent.ts';
 import { startSubgraph } from '../support/subgraph.ts';
 import { startUpstream } from '../support/upstream.ts';
@@ -69,7 +70,6 @@ const to =
     addresses.map((address) => ({ address, family: 4 }));
 const failWith = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }));
 const never = () => new Promise<never>(() => {});
-const times = <T>(count: number, run: () => T) => Array.from({ length: count }, run);
 
 describe('an address of the command API', () => {
   it('has a second to answer before the next one is tried', async () => {
