@@ -64,6 +64,8 @@ export function createMemory() {
       refused.command++;
       return undefined;
     },
+    /** Whether an eighth of the limit is held. Ordinary load holds less. */
+    isScarce: () => held > limit / 8,
     limit,
     state: () => ({ held, refused }),
   };

@@ -41,8 +41,8 @@ const LONGEST_LIST = Math.max(...Object.values(SIZES).map((size) => ('entries' i
 interface Selected {
   /** The cost without texts. Counts one entry of each list in the entry. */
   cost: number;
-  /** The fields that are read from the entry, by name: how often, and what is selected beneath. */
-  readonly fields: Map<string, { count: number; readonly beneath: Selected | undefined }>;
+  /** The fields that are read from the entry: how often, and what is selected beneath. An array, because each entry reads it. */
+  readonly fields: { readonly name: string; count: number; readonly beneath: Selected | undefined }[];
 }
 
 type Selecting = { readonly selectionSet?: SelectionSetNode | undefined };
@@ -75,16 +75,17 @@ export function selectedBeneath({ fieldNodes, fragments, returnType, schema }: G
       sum.cost += COSTS.bytes.call + COSTS.bytes.field * countValues(node);
       return;
     }
-    const beneath = node.selectionSet && { cost: 0, fields: new Map() };
-    const read = sum.fields.get(node.name.value) ?? { count: 0, beneath };
-    sum.fields.set(node.name.value, read);
+    const { value: name } = node.name;
+    const known = sum.fields.find((read) => read.name === name);
+    const read = known ?? { name, count: 0, beneath: node.selectionSet && { cost: 0, fields: [] } };
+    if (!known) sum.fields.push(read);
     read.count++;
     const before = read.beneath?.cost ?? 0;
     if (read.beneath) measure(node, field && getNamedType(field.type), read.beneath);
     sum.cost += (read.beneath?.cost ?? 0) - before;
   }
 
-  const selected: Selected = { cost: 0, fields: new Map() };
+  const selected: Selected = { cost: 0, fields: [] };
   for (const node of fieldNodes) measure(node, getNamedType(returnType), selected);
   measured.set(fieldNodes, selected);
   return selected;
@@ -104,7 +105,7 @@ function costOfText(value: unknown): number {
 export function costOfTexts(value: unknown, selected: Selected): number {
   if (typeof value !== 'object' || value === null) return costOfText(value);
   let cost = 0;
-  for (const [name, { count, beneath }] of selected.fields) {
+  for (const { name, count, beneath } of selected.fields) {
     const member = (value as Record<string, unknown>)[name];
     if (Array.isArray(member)) {
       for (const entry of member) cost += count * ((beneath?.cost ?? COSTS.bytes.field) + costOfText(entry));
@@ -131,7 +132,7 @@ export function costOfWrite(args: object, selected: Selected): number {
 }
 
 function countScalars({ fields }: Selected): number {
-  return fields.values().reduce((sum, { count, beneath }) => sum + (beneath ? countScalars(beneath) : count), 0);
+  return fields.reduce((sum, { count, beneath }) => sum + (beneath ? countScalars(beneath) : count), 0);
 }
 
 /** Creates the budget of one operation's response. */
@@ -168,6 +169,8 @@ export function createResponseBudget(operationMemory: MemoryAccount) {
       if (shown.size < LIMITS.memberErrors) shown.add(member);
       return shown.has(member) && this.chargeError(path);
     },
+
+    spent: () => LIMITS.responseCost - left,
 
     /** Returns whether no further error fits. */
     isFull: () => left < 0 || errorsLeft === 0,

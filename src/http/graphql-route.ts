@@ -10,6 +10,8 @@ import { LIMITS } from '../graphql/limits.ts';
 import { BYTES } from '../memory.ts';
 import { inRequestSpan } from '../tracing.ts';
 
+/** The size of a request's execution in the event loop, in addition to its text. */
+const REQUEST_BYTES = 2_500;
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 // No `url.query`: a query string may contain an operation with its variables.
 const SPAN_ATTRIBUTES = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' };
@@ -30,7 +32,7 @@ export function addGraphqlRoute<T extends BaseContext>(
     async handler(request, reply) {
       const run = async (span?: Span) => {
         // The body of a POST has waited already.
-        if (request.method === 'GET') await waitForEventLoop('request');
+        if (request.method === 'GET') await waitForEventLoop('request', REQUEST_BYTES + request.url.length);
         if (reply.raw.destroyed) return undefined;
         const body = await execute.call(this, request, reply);
         // A caller that has disconnected receives no status.
@@ -60,7 +62,7 @@ function parseBody(app: FastifyInstance): FastifyBodyParser<string> {
     if (chunked && !request.operationMemory.reserve(body.length * BYTES.bodyByte, 'request'))
       return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
     // With a fresh stack, which deep documents need. Not if the caller has disconnected: its memory is released already.
-    void Promise.resolve(waitForEventLoop('request')).then(
+    void waitForEventLoop('request', REQUEST_BYTES + body.length).then(
       () => request.socket.destroyed || parse(request, body, done),
     );
   };

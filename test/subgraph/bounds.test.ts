@@ -2,7 +2,7 @@
  * The bounds of one request: for each, the last value that is accepted and the first that is refused.
  */
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   type GraphQLInputType,
   type GraphQLOutputType,
@@ -13,21 +13,16 @@ import {
   isObjectType,
 } from 'graphql';
 import { exampleTicket } from '../../dev/seed.ts';
-import { waitForEventLoop } from '../../src/event-loop.ts';
 import { SIZES as LARGEST } from '../../src/graphql/limits.ts';
-import { hold } from '../support/hold.ts';
 import { create, deleteMany, deleteOne, detail, entities, type FieldQuery, list, times } from '../support/requests.ts';
 import { ROOT_FIELDS, SCHEMA } from '../support/schema.ts';
-import { scrape } from '../support/scrape.ts';
 import { type Asking, codes, type GraphqlError, NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
-import { settle, until } from '../support/wait.ts';
 
 const R = NEW_MAINTENANCE.residenceId;
 const LIST = `maintenances(residenceId: "${R}")`;
 const MAX_REPLY_BYTES = 2 * 1024 * 1024;
 const LONG = 'x'.repeat(10_000);
-type Kind = Parameters<typeof waitForEventLoop>[0];
 const TOO_LARGE = 'The response would be too large. Request less.';
 
 const subgraph = useSubgraph();
@@ -278,83 +273,6 @@ describe('a reply of the command API', () => {
       });
     },
   );
-});
-
-describe('while other work fills the turns of the event loop', () => {
-  let [turns, isDone] = [0, false];
-  /** Fills 2,000 turns, except for 1,000 bytes of each. */
-  async function fillTurns(kind: Kind) {
-    [turns, isDone] = [0, false];
-    const count = () => {
-      turns++;
-      if (!isDone) setImmediate(count);
-    };
-    count();
-    await Promise.all(times(2000, () => waitForEventLoop(kind, 49_000)));
-    isDone = true;
-  }
-
-  it.each<[string, boolean, Kind, { query: string } & Asking]>([
-    ['a request waits for earlier requests', true, 'request', list()],
-    ['a request does not wait for all replies', false, 'reply', { query: '{ __typename }' }],
-    ['a reply waits for other replies', true, 'reply', detail('r:m')],
-    ['a list waits for other responses', true, 'response', list()],
-  ])('%s', async (_, waits, kind, request) => {
-    fill(1);
-    const filled = fillTurns(kind);
-    expect((await ask(request)).data).toBeDefined();
-    expect(isDone).toBe(waits);
-    await filled;
-    expect(turns).toBeGreaterThanOrEqual(1500);
-  });
-
-  it('a reply does not wait for requests', async () => {
-    fill(1);
-    const release = subgraph.upstream.hold();
-    const asked = ask(list());
-    await until(() => subgraph.upstream.received.length === 1);
-    const filled = fillTurns('request');
-    release();
-    expect((await asked).errors).toEqual([]);
-    expect(isDone).toBe(false);
-    await filled;
-  });
-
-  it('work starts even if the process pauses at any moment', async () => {
-    let now = 0;
-    jest.spyOn(performance, 'now').mockImplementation(() => (now += 11));
-    for (const kind of ['response', 'reply', 'request'] as const)
-      await Promise.all(times(3, () => waitForEventLoop(kind, 1000)));
-    jest.restoreAllMocks();
-  });
-
-  it('a reply whose caller leaves is not decoded', async () => {
-    const held = hold(subgraph.upstream);
-    const leave = subgraph.askAndDisconnect(`{ ${LIST} { id } }`);
-    await until(() => held.length === 1);
-    const filled = fillTurns('reply');
-    held[0]?.release('{"success":true,"result":{}}');
-    await settle(subgraph.url);
-    await leave();
-    expect(isDone).toBe(false);
-    await filled;
-    await until(() => subgraph.logText().includes('"msg":"operation"'));
-    // Not UPSTREAM_INVALID_RESPONSE, which decoding would find.
-    expect(subgraph.logText()).toContain('CALLER_GONE');
-  });
-
-  it('a write of 10 KB whose caller leaves is not executed', async () => {
-    const filled = fillTurns('request');
-    const leave = subgraph.askAndDisconnect(`mutation { deleteMaintenance(id: "${R}:m") { id } } #${LONG}`);
-    const read = async (metric: string) => (await scrape(subgraph.url)).get(metric);
-    await until(async () => (await read('http_server_active_requests')) === 1);
-    await leave();
-    expect(isDone).toBe(false);
-    await filled;
-    await ask(list());
-    await until(async () => (await read('maintenance_memory_held_bytes')) === 0);
-    expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${R}`]);
-  });
 });
 
 const FIELDS = Object.values(SCHEMA.getTypeMap())
