@@ -7,7 +7,7 @@ import type { Span } from '@opentelemetry/api';
 import { errorCodes, type FastifyBodyParser, type FastifyInstance } from 'fastify';
 import { waitForEventLoop } from '../event-loop.ts';
 import { LIMITS } from '../graphql/limits.ts';
-import { BYTES } from '../memory.ts';
+import { BYTES, type Memory } from '../memory.ts';
 import { inRequestSpan } from '../tracing.ts';
 
 /** The size of a request's execution in the event loop, in addition to its text. */
@@ -21,10 +21,12 @@ export function addGraphqlRoute<T extends BaseContext>(
   app: FastifyInstance,
   apollo: ApolloServer<T>,
   contextOf: ApolloFastifyContextFunction<T>,
+  memory: Memory,
 ): ReadonlySet<Promise<unknown>> {
   const underWay = new Set<Promise<unknown>>();
+  const waitToStart = (text: string) => waitForEventLoop('request', REQUEST_BYTES + text.length, memory.isScarce());
   const execute = fastifyApolloHandler(apollo, { context: contextOf });
-  app.addContentTypeParser(JSON_IN_UTF8, { parseAs: 'string' }, parseBody(app));
+  app.addContentTypeParser(JSON_IN_UTF8, { parseAs: 'string' }, parseBody(app, waitToStart));
   app.route({
     method: ['GET', 'POST'],
     url: '/graphql',
@@ -32,7 +34,7 @@ export function addGraphqlRoute<T extends BaseContext>(
     async handler(request, reply) {
       const run = async (span?: Span) => {
         // The body of a POST has waited already.
-        if (request.method === 'GET') await waitForEventLoop('request', REQUEST_BYTES + request.url.length);
+        if (request.method === 'GET') await waitToStart(request.url);
         if (reply.raw.destroyed) return undefined;
         const body = await execute.call(this, request, reply);
         // A caller that has disconnected receives no status.
@@ -52,7 +54,7 @@ export function addGraphqlRoute<T extends BaseContext>(
 }
 
 /** Returns Fastify's parser of JSON, for bodies that have room and when the event loop has time. */
-function parseBody(app: FastifyInstance): FastifyBodyParser<string> {
+function parseBody(app: FastifyInstance, waitToStart: (text: string) => Promise<void>): FastifyBodyParser<string> {
   const parse = app.getDefaultJsonParser('error', 'error');
   return (request, body, done) => {
     const { 'content-encoding': encoding, 'transfer-encoding': chunked } = request.headers;
@@ -62,8 +64,6 @@ function parseBody(app: FastifyInstance): FastifyBodyParser<string> {
     if (chunked && !request.operationMemory.reserve(body.length * BYTES.bodyByte, 'request'))
       return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
     // With a fresh stack, which deep documents need. Not if the caller has disconnected: its memory is released already.
-    void waitForEventLoop('request', REQUEST_BYTES + body.length).then(
-      () => request.socket.destroyed || parse(request, body, done),
-    );
+    void waitToStart(body).then(() => request.socket.destroyed || parse(request, body, done));
   };
 }
