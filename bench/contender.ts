@@ -3,15 +3,14 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../dev/command-api.ts';
 
-/** The CPU time of a process since its start, and its memory. */
-type Usage = Readonly<Record<'cpuUs' | 'rssBytes', number>>;
-
 export interface Contender {
   readonly url: string;
-  usage(): Promise<Usage>;
+  /** Its processes. */
+  readonly pids: readonly number[];
   stop(): Promise<void>;
 }
 
@@ -20,6 +19,8 @@ export const HEADERS = {
   'content-type': 'application/json',
   accept: 'application/json',
   'router-authorization': 'the-secret-of-the-benchmark',
+  // Only Connectors read it: they cannot make an id.
+  'x-command-id': 'c0123456789abcdef0123456789abcdef',
 };
 const READY_WITHIN_MS = 60_000;
 const canPin = (() => {
@@ -32,10 +33,25 @@ const canPin = (() => {
 })();
 const running = new Set<ChildProcess>();
 
-/** Keeps this process and its unpinned children off the servers' core. Returns whether this succeeded. */
-export function keepOffServerCore(): boolean {
-  if (canPin) execFileSync('taskset', ['-a', '-c', '-p', '1', String(process.pid)]);
+/** Moves a process to the core of the load or of the servers. Its later children stay there too. Returns whether it can. */
+export function pin(pid: number, core: 'load' | 'servers'): boolean {
+  if (canPin) execFileSync('taskset', ['-a', '-c', '-p', core === 'load' ? '1' : '0', String(pid)]);
   return canPin;
+}
+
+/** Microseconds of CPU time since the start of the processes, as Linux counts it: in steps of 10 ms. */
+export function readCpuUs({ pids }: Contender): number {
+  return pids.reduce((sum, pid) => {
+    // After the name of the program, which may have blanks.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return sum + 10_000 * (Number(fields[11]) + Number(fields[12]));
+  }, 0);
+}
+
+/** Resident memory in megabytes. */
+export function readMegabytes({ pids }: Contender): number {
+  const read = (pid: number) => /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return pids.reduce((sum, pid) => sum + Number(read(pid)) / 1000, 0);
 }
 
 /** Starts a program on a free port, on the servers' core if `pinned`, and waits for its first answer. */
@@ -46,24 +62,19 @@ export async function start(
   { pinned = true, path = '/graphql', probe = '{"query":"{__typename}"}' } = {},
 ): Promise<Contender> {
   const port = await freePort();
-  const args = ['--import', new URL('account.mjs', import.meta.url).href, ...program];
-  const core = pinned ? '0' : '1';
-  const [command, all] = canPin ? ['taskset', ['-c', core, process.execPath, ...args]] : [process.execPath, args];
-  const child = spawn(command, all, {
+  const child = spawn(process.execPath, program, {
     env: { PATH: process.env.PATH, NODE_ENV: 'production', HOST: '127.0.0.1', PORT: String(port), ...env },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', 'inherit'],
   });
+  const pid = Number(child.pid);
+  if (pinned) pin(pid, 'servers');
   running.add(child);
   child.once('exit', () => running.delete(child));
   const url = `http://127.0.0.1:${port}${path}`;
   await answers(url, probe, name, child);
   return {
     url,
-    async usage() {
-      const message = once(child, 'message');
-      child.send('usage');
-      return (await message)[0] as Usage;
-    },
+    pids: [pid],
     async stop() {
       const exited = once(child, 'exit');
       child.kill('SIGTERM');

@@ -7,79 +7,78 @@ import os from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { readNames } from '../dev/options.ts';
-import { type Contender, HEADERS, keepOffServerCore, killAll, start } from './contender.ts';
-import { KINDS, type Kind, OURS } from './contenders.ts';
+import { type Contender, HEADERS, killAll, pin, readMegabytes, start } from './contender.ts';
+import { ALONE, BEHIND_ROUTER, type Kind, OURS } from './contenders.ts';
 import { measure } from './measure.ts';
 import { type Bursts, judgeGoals, type Memory, render, writePage } from './report.ts';
 import { measureStart } from './start.ts';
-import { WORKLOADS, type Workload } from './workloads.ts';
+import { ROUTER_WORKLOADS, WORKLOADS, type Workload } from './workloads.ts';
 
 // Processes of the same code differ by up to 15 %.
 const PROCESSES = 2;
-// Node optimizes hot code only after some thousand requests.
+// The load. After that, its own speed stands still.
 const FIRST_WARM_UP_MS = 20_000;
-const WARM_UP_MS = 3000;
+const MEMORY_MS = 10_000;
+// After 1.2 s, a list looks 6 % dearer than after 7 s: the more code, the longer until it is compiled.
+const WARM_UP_MS = 7000;
 const SETTLED_MS = 2000;
 
 type Running = readonly [Kind, Contender];
 
-const workloads: readonly Workload[] = Object.values(WORKLOADS);
+const workloads: readonly Workload[] = [...Object.values(WORKLOADS), ...ROUTER_WORKLOADS];
 const chosen = readNames(workloads.map(({ name }) => name));
 const isWhole = chosen.length === 0;
 execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund'], { stdio: 'inherit' });
 process.on('exit', killAll);
 const load = os.loadavg()[0] ?? 0;
 const started = isWhole ? await measureStart() : undefined;
-const pinned = keepOffServerCore();
+const pinned = pin(process.pid, 'load');
 const file = new URL('upstream.ts', import.meta.url).pathname;
 const upstream = await start('upstream', [file], {}, { pinned: false, path: '/commands', probe: '' });
+const commandApiUrl = new URL(upstream.url).origin;
 await warmUpLoad();
-const running: Running[] = [];
-for (let n = 0; n < PROCESSES; n++) for (const kind of KINDS) running.push([kind, await startKind(kind)]);
-const memory = await compareMemory();
+const memory: Record<string, Memory> = {};
 const bursts: Record<string, Bursts> = {};
-for (const workload of workloads) {
-  if (isWhole || chosen.includes(workload.name)) bursts[workload.name] = await compare(workload);
+for (const [kinds, workloads] of [
+  [ALONE, Object.values(WORKLOADS)],
+  [BEHIND_ROUTER, ROUTER_WORKLOADS],
+] as const) {
+  const asked = workloads.filter(({ name }) => isWhole || chosen.includes(name));
+  if (asked.length === 0) continue;
+  const running: Running[] = [];
+  for (let n = 0; n < PROCESSES; n++) for (const kind of kinds) running.push([kind, await kind.start(commandApiUrl)]);
+  if (isWhole) await compareMemory(running);
+  for (const workload of asked) bursts[workload.name] = await compare(workload, running);
+  for (const [, contender] of running) await contender.stop();
 }
 const results = { load, pinned, started, memory, bursts };
 console.log(render(results));
 if (isWhole) writePage(results);
 process.exit(judgeGoals(results).every(({ isReached }) => isReached) ? 0 : 1);
 
-function startKind({ name, args }: Kind): Promise<Contender> {
-  const COMMAND_API_URL = new URL(upstream.url).origin;
-  return start(name, args, { COMMAND_API_URL, ROUTER_SECRET: HEADERS['router-authorization'] });
-}
-
 /** Load and command API are slow at first, and the server that they warm up stays up to 10 % slower. It is thrown away. */
 async function warmUpLoad(): Promise<void> {
-  const contender = await startKind(OURS);
+  const contender = await OURS.start(commandApiUrl);
   await measure(contender, upstream, WORKLOADS.list, FIRST_WARM_UP_MS);
   await contender.stop();
 }
 
 /** Resident megabytes two seconds after the first answer, and right after ten seconds of lists. */
-async function compareMemory(): Promise<Readonly<Record<string, Memory>>> {
+async function compareMemory(running: readonly Running[]): Promise<void> {
   await delay(SETTLED_MS);
-  const memory: Record<string, Memory> = {};
   for (const [{ name }, contender] of running) {
-    const idle = await readMegabytes(contender);
-    await measure(contender, upstream, WORKLOADS.list, FIRST_WARM_UP_MS / 2);
-    memory[name] = { idle, loaded: await readMegabytes(contender) };
+    const idle = readMegabytes(contender);
+    await measure(contender, upstream, WORKLOADS.list, MEMORY_MS);
+    memory[name] = { idle, loaded: readMegabytes(contender) };
   }
-  return memory;
-}
-
-async function readMegabytes(contender: Contender): Promise<number> {
-  return (await contender.usage()).rssBytes / 1_000_000;
 }
 
 /** Every contender: each warmed up, then in turns, so that a slow moment of the machine meets all. */
-async function compare(workload: Workload): Promise<Bursts> {
-  await compareData(workload);
+async function compare(workload: Workload, running: readonly Running[]): Promise<Bursts> {
   const chosen = running.filter(([kind]) => workload.kinds.includes(kind));
+  await compareData(workload, chosen);
   for (const [, contender] of chosen) await measure(contender, upstream, workload, WARM_UP_MS);
-  const bursts: Bursts = Object.fromEntries(KINDS.map(({ name }) => [name, []]));
+  const bursts: Bursts = Object.fromEntries(workload.kinds.map(({ name }) => [name, []]));
   for (let round = 0; round < workload.rounds; round++) {
     for (const [{ name }, contender] of chosen)
       bursts[name]?.push(await measure(contender, upstream, workload, workload.burstMs));
@@ -89,8 +88,8 @@ async function compare(workload: Workload): Promise<Bursts> {
   return bursts;
 }
 
-/** Throws where a contender answers other data than ours does: then their times say nothing. */
-async function compareData({ ask, title }: Workload): Promise<void> {
+/** Throws where a contender answers other data than the first one: then their times say nothing. */
+async function compareData({ ask, title }: Workload, running: readonly Running[]): Promise<void> {
   let expected: unknown;
   for (const [{ name }, { url }] of running) {
     const headers = { ...HEADERS, authorization: 'Bearer compare' };

@@ -1,11 +1,11 @@
 /**
  * One burst of load on a contender, over kept-alive connections as a router has them, and what it cost.
  */
-import { type Contender, HEADERS } from './contender.ts';
+import { type Contender, HEADERS, readCpuUs } from './contender.ts';
 import type { Workload } from './workloads.ts';
 
 export interface Burst {
-  /** Microseconds of processor time of the server's process for each answer. */
+  /** Microseconds of CPU time of the contender's processes for each answer. */
   readonly cpuUs: number;
   readonly perSecond: number;
   /** Milliseconds. */
@@ -25,12 +25,12 @@ export async function measure(
   workload: Workload,
   durationMs: number,
 ): Promise<Burst> {
-  const [before, sentBefore] = [await contender.usage(), await countCommands(upstream)];
+  const [before, sentBefore] = [readCpuUs(contender), await countCommands(upstream)];
   const { seconds, latencies, failed } = await load(contender, workload, durationMs);
-  const [after, sentAfter] = [await contender.usage(), await countCommands(upstream)];
+  const [after, sentAfter] = [readCpuUs(contender), await countCommands(upstream)];
   const answers = latencies.length;
   return {
-    cpuUs: (after.cpuUs - before.cpuUs) / answers,
+    cpuUs: (after - before) / answers,
     perSecond: answers / seconds,
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),

@@ -10,6 +10,7 @@ const DOCUMENTS = {
   Entities: `query Entities($representations: [_Any!]!) {
     _entities(representations: $representations) { ... on Maintenance { ${FIELDS} } }
   }`,
+  Visits: `query Visits($ids: [ID!]!) { visits(ids: $ids) { maintenance { ${FIELDS} } } }`,
   Create: 'mutation Create($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }',
 };
 
@@ -29,14 +30,21 @@ export const residence = (tickets: number, latencyMs: number, name: string | num
 export const list = (residenceId: string) => operation('List', { residenceId });
 export const one = (residenceId: string) => operation('One', { id: `${residenceId}:m0` });
 
-/** `count` representations, the first tickets of each of the residences in turn. */
-export function entities(count: number, residenceIds: readonly string[]): Operation {
-  const representations = Array.from({ length: count }, (_, index) => {
-    const residenceId = residenceIds[index % residenceIds.length];
-    return { __typename: 'Maintenance', id: `${residenceId}:m${Math.floor(index / residenceIds.length)}` };
+/** The ids of `count` repair requests, the first ones of each of the residences in turn. */
+function idsOf(count: number, residenceIds: readonly string[]): string[] {
+  return Array.from({ length: count }, (_, index) => {
+    return `${residenceIds[index % residenceIds.length]}:m${Math.floor(index / residenceIds.length)}`;
   });
+}
+
+export function entities(count: number, residenceIds: readonly string[]): Operation {
+  const representations = idsOf(count, residenceIds).map((id) => ({ __typename: 'Maintenance', id }));
   return operation('Entities', { representations });
 }
+
+/** The same behind a router, by a neighbour that refers to them. */
+export const visits = (count: number, residenceIds: readonly string[]) =>
+  operation('Visits', { ids: idsOf(count, residenceIds) });
 
 export function create(residenceId: string): Operation {
   const input = {

@@ -165,7 +165,7 @@ export async function startRouter(name: RouterName, { subgraphs, secret, collect
   ended.then(() => {
     if (!running.killed) onEnd?.(output);
   });
-  return { url, output: () => output, stop };
+  return { url, pid: Number(running.pid), output: () => output, stop };
 }
 
 /** Resolves with true once GraphQL is answered, with false once the router is not running. */

@@ -1,0 +1,58 @@
+/**
+ * Apollo Router, as supergraph/ configures it, before this subgraph or with Apollo Connectors in its place. Beside it is a
+ * neighbour whose visits refer to repair requests.
+ */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { startRouter } from '../dev/supergraph/routers.ts';
+import { type Contender, HEADERS, pin } from './contender.ts';
+
+const VISITS = `
+  extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
+  type Query { visits(ids: [ID!]!): [Visit!]! }
+  type Visit { maintenance: Maintenance }
+  type Maintenance @key(fields: "id", resolvable: false) { id: ID! }`;
+
+const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8');
+
+/** Starts a router before a subgraph that runs. */
+export async function startRouted(subgraph: Contender): Promise<Contender> {
+  return startBefore(read('../schema/maintenance.graphql'), subgraph);
+}
+
+/** Starts a router that sends the commands itself. */
+export function startConnectors(file: string, commandApiUrl: string): Promise<Contender> {
+  return startBefore(read(`contenders/${file}`).replaceAll('COMMAND_API_URL', commandApiUrl));
+}
+
+async function startBefore(sdl: string, subgraph?: Contender): Promise<Contender> {
+  const neighbour = http.createServer({ keepAliveTimeout: 120_000 }, answerVisits).listen(0, '127.0.0.1');
+  await once(neighbour, 'listening');
+  const { port } = neighbour.address() as AddressInfo;
+  const subgraphs = [
+    { name: 'maintenance', url: subgraph?.url ?? 'http://none', sdl },
+    { name: 'visits', url: `http://127.0.0.1:${port}`, sdl: VISITS },
+  ];
+  const secret = HEADERS['router-authorization'];
+  const router = await startRouter('apollo', { subgraphs, secret, host: '127.0.0.1', port: 0 });
+  pin(router.pid, 'servers');
+  return {
+    url: `${router.url}/graphql`,
+    pids: [router.pid, ...(subgraph?.pids ?? [])],
+    async stop() {
+      await router.stop();
+      await subgraph?.stop();
+      neighbour.close();
+    },
+  };
+}
+
+/** Answers the query `visits` in the process of the load, so that it is not measured. */
+async function answerVisits(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  const { variables } = JSON.parse(Buffer.concat(await request.toArray()).toString());
+  const visits = variables.ids.map((id: string) => ({ maintenance: { __typename: 'Maintenance', id } }));
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify({ data: { visits } }));
+}
