@@ -51,7 +51,7 @@ export function readCpuUs({ pids }: Contender): number {
 /** Resident memory in megabytes. */
 export function readMegabytes({ pids }: Contender): number {
   const read = (pid: number) => /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return pids.reduce((sum, pid) => sum + Number(read(pid)) / 1000, 0);
+  return pids.reduce((sum, pid) => sum + (Number(read(pid)) * 1024) / 1_000_000, 0);
 }
 
 /** Starts a program on a free port, on the servers' core if `pinned`, and waits for its first answer. */

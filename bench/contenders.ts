@@ -1,5 +1,5 @@
 /**
- * Who is compared.
+ * The contenders.
  */
 import { type Contender, HEADERS, start } from './contender.ts';
 import { startConnectors, startRouted } from './router.ts';

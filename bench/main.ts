@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: compares the subgraph with its alternatives, in one run on one machine. Prints the goals, and exits with 1 if
- * one is missed. Writes docs/performance.md. `npm run bench -- list hot` runs only these workloads, and only prints.
+ * one is missed or a request failed. Writes docs/performance.md. `npm run bench -- list hot` runs only these workloads, and only prints.
  */
 import { execFileSync } from 'node:child_process';
 import os from 'node:os';
@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { readNames } from '../dev/options.ts';
 import { type Contender, HEADERS, killAll, pin, readMegabytes, start } from './contender.ts';
-import { ALONE, BEHIND_ROUTER, type Kind, OURS } from './contenders.ts';
+import { ALONE, BATCHED, BEHIND_ROUTER, type Kind, OURS } from './contenders.ts';
 import { measure } from './measure.ts';
 import { type Bursts, judgeGoals, type Memory, render, writePage } from './report.ts';
 import { measureStart } from './start.ts';
@@ -16,7 +16,7 @@ import { ROUTER_WORKLOADS, WORKLOADS, type Workload } from './workloads.ts';
 
 // Processes of the same code differ by up to 15 %.
 const PROCESSES = 2;
-// The load. After that, its own speed stands still.
+// Of the load, whose own speed is constant then.
 const FIRST_WARM_UP_MS = 20_000;
 const MEMORY_MS = 10_000;
 // After 1.2 s, a list looks 6 % dearer than after 7 s: the more code, the longer until it is compiled.
@@ -30,6 +30,7 @@ const chosen = readNames(workloads.map(({ name }) => name));
 const isWhole = chosen.length === 0;
 execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund'], { stdio: 'inherit' });
 process.on('exit', killAll);
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 const load = os.loadavg()[0] ?? 0;
 const started = isWhole ? await measureStart() : undefined;
 const pinned = pin(process.pid, 'load');
@@ -44,7 +45,7 @@ for (const [kinds, workloads] of [
   [BEHIND_ROUTER, ROUTER_WORKLOADS],
 ] as const) {
   const asked = workloads.filter(({ name }) => isWhole || chosen.includes(name));
-  if (asked.length === 0) continue;
+  if (kinds.length === 0 || asked.length === 0) continue;
   const running: Running[] = [];
   for (let n = 0; n < PROCESSES; n++) for (const kind of kinds) running.push([kind, await kind.start(commandApiUrl)]);
   if (isWhole) await compareMemory(running);
@@ -54,7 +55,12 @@ for (const [kinds, workloads] of [
 const results = { load, pinned, started, memory, bursts };
 console.log(render(results));
 if (isWhole) writePage(results);
-process.exit(judgeGoals(results).every(({ isReached }) => isReached) ? 0 : 1);
+const isClean = Object.values(bursts).every((of) =>
+  Object.values(of)
+    .flat()
+    .every(({ failed }) => failed === 0),
+);
+process.exit(isClean && judgeGoals(results).every(({ isReached }) => isReached) ? 0 : 1);
 
 /** Load and command API are slow at first, and the server that they warm up stays up to 10 % slower. It is thrown away. */
 async function warmUpLoad(): Promise<void> {
@@ -63,10 +69,11 @@ async function warmUpLoad(): Promise<void> {
   await contender.stop();
 }
 
-/** Resident megabytes two seconds after the first answer, and right after ten seconds of lists. */
+/** Resident megabytes before the first load, and right after ten seconds of lists. */
 async function compareMemory(running: readonly Running[]): Promise<void> {
   await delay(SETTLED_MS);
-  for (const [{ name }, contender] of running) {
+  // Batched Connectors have no list.
+  for (const [{ name }, contender] of running.filter(([kind]) => kind !== BATCHED)) {
     const idle = readMegabytes(contender);
     await measure(contender, upstream, WORKLOADS.list, MEMORY_MS);
     memory[name] = { idle, loaded: readMegabytes(contender) };

@@ -13,7 +13,7 @@ export interface Burst {
   readonly p99: number;
   /** Commands sent for each answer. */
   readonly commands: number;
-  /** Requests without an answer of status 200 without errors. They are in no other figure. */
+  /** Requests without an answer of status 200 without errors. The other figures divide by the others. */
   readonly failed: number;
 }
 

@@ -42,7 +42,7 @@ export function entities(count: number, residenceIds: readonly string[]): Operat
   return operation('Entities', { representations });
 }
 
-/** The same behind a router, by a neighbour that refers to them. */
+/** The same behind a router, by a neighbor that refers to them. */
 export const visits = (count: number, residenceIds: readonly string[]) =>
   operation('Visits', { ids: idsOf(count, residenceIds) });
 

@@ -1,6 +1,6 @@
 /**
  * Apollo Router, as supergraph/ configures it, before this subgraph or with Apollo Connectors in its place. Beside it is a
- * neighbour whose visits refer to repair requests.
+ * neighbor whose visits refer to repair requests.
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -9,7 +9,8 @@ import type { AddressInfo } from 'node:net';
 import { startRouter } from '../dev/supergraph/routers.ts';
 import { type Contender, HEADERS, pin } from './contender.ts';
 
-const VISITS = `
+/** The schema of the neighbor. */
+export const VISITS = `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
   type Query { visits(ids: [ID!]!): [Visit!]! }
   type Visit { maintenance: Maintenance }
@@ -24,13 +25,18 @@ export async function startRouted(subgraph: Contender): Promise<Contender> {
 
 /** Starts a router that sends the commands itself. */
 export function startConnectors(file: string, commandApiUrl: string): Promise<Contender> {
-  return startBefore(read(`contenders/${file}`).replaceAll('COMMAND_API_URL', commandApiUrl));
+  return startBefore(readConnectors(file, commandApiUrl));
+}
+
+/** Reads a schema with Connectors. */
+export function readConnectors(file: string, commandApiUrl: string): string {
+  return read(`contenders/${file}`).replaceAll('COMMAND_API_URL', commandApiUrl);
 }
 
 async function startBefore(sdl: string, subgraph?: Contender): Promise<Contender> {
-  const neighbour = http.createServer({ keepAliveTimeout: 120_000 }, answerVisits).listen(0, '127.0.0.1');
-  await once(neighbour, 'listening');
-  const { port } = neighbour.address() as AddressInfo;
+  const neighbor = http.createServer({ keepAliveTimeout: 120_000 }, answerVisits).listen(0, '127.0.0.1');
+  await once(neighbor, 'listening');
+  const { port } = neighbor.address() as AddressInfo;
   const subgraphs = [
     { name: 'maintenance', url: subgraph?.url ?? 'http://none', sdl },
     { name: 'visits', url: `http://127.0.0.1:${port}`, sdl: VISITS },
@@ -44,7 +50,7 @@ async function startBefore(sdl: string, subgraph?: Contender): Promise<Contender
     async stop() {
       await router.stop();
       await subgraph?.stop();
-      neighbour.close();
+      neighbor.close();
     },
   };
 }

@@ -53,9 +53,9 @@ export const WORKLOADS = {
 /** Behind Apollo Router, with a vendor of 0 and of 20 ms. */
 export const ROUTER_WORKLOADS: readonly Workload[] = [0, 20].flatMap((latencyMs) => {
   const plain = BEHIND_ROUTER.filter((kind) => kind !== BATCHED);
-  const make = (name: string, title: string, ask: Workload['ask'], kinds = plain): Workload => {
-    const slowly = latencyMs > 0 ? ['-slow', `, vendor of ${latencyMs} ms`] : ['', ''];
-    return { name: `router-${name}${slowly[0]}`, title: title + slowly[1], ...MANY, burstMs: 1000, kinds, ask };
+  const make = (name: string, title: string, ask: Workload['ask'], kinds: readonly Kind[] = plain): Workload => {
+    const [suffix, vendor] = latencyMs > 0 ? ['-slow', `, vendor of ${latencyMs} ms`] : ['', ''];
+    return { name: `router-${name}${suffix}`, title: title + vendor, ...MANY, burstMs: 1000, kinds, ask };
   };
   return [
     make('list', 'List of 20', (n) => list(residence(20, latencyMs, n))),

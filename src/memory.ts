@@ -64,7 +64,7 @@ export function createMemory() {
       refused.command++;
       return undefined;
     },
-    /** Whether an eighth of the limit is held. Ordinary load holds less. */
+    /** Whether an eighth of the limit is held. */
     isScarce: () => held > limit / 8,
     limit,
     state: () => ({ held, refused }),

@@ -14,6 +14,7 @@ import type { DocumentNode } from 'graphql';
 import type { Logger } from 'pino';
 import { createCommandApi } from './command-api/client.ts';
 import type { Config } from './config.ts';
+import { startOneByOneWhile } from './event-loop.ts';
 import { readMember } from './graphql/bounds.ts';
 import { type Context, createContext } from './graphql/context.ts';
 import { createErrorFormat } from './graphql/errors.ts';
@@ -49,6 +50,7 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
 /** Starts listening. Rejects with Node's error if the port or address cannot be used. */
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
   const memory = createMemory();
+  startOneByOneWhile(memory.isScarce);
   const commandApi = createCommandApi(config, memory);
   const metrics = createMetrics(commandApi);
   const errors = createErrorFormat(logger);

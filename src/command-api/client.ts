@@ -157,7 +157,7 @@ async function runExchange<I extends object, T>(
     const isFresh = isWrite || attempts > 1;
     try {
       const reply = await transport.attempt(record, body, headers, { isFresh, signal, replyMemory });
-      await waitForEventLoop('reply', reply.bytes, memory.isScarce());
+      await waitForEventLoop('reply', reply.bytes);
       // Skip decoding if no one waits, except for a write, whose reply tells the outcome, and a status without a body.
       if (signal.aborted && !isWrite && reply.bytes > 0) throw ended(signal, true);
       const decoded = command.decode(decodeEnvelope(reply), input);

@@ -7,9 +7,9 @@ import type { Context } from './context.ts';
 import { costOfTexts, costOfWrite, selectedBeneath } from './cost.ts';
 import { toPublicError } from './errors.ts';
 
-/** The cost of a list for one byte of work in the event loop; see event-loop.ts. */
-const COST_PER_BYTE = 10;
-/** An operation produces its first lists, up to this cost, at once. To wait would cost a list of 20 a tenth more. */
+/** The cost of a list that counts 1 as work of the event loop; see event-loop.ts. */
+const COST_PER_SIZE = 10;
+/** An operation produces its first lists, up to this cost, at once. Waiting costs a list of 20 a tenth more. */
 const COST_AT_ONCE = 50_000;
 
 export type Resolver = GraphQLFieldResolver<unknown, Context>;
@@ -72,7 +72,7 @@ function chargeValue(value: unknown, { budget }: Context, info: GraphQLResolveIn
   budget.charge(texts);
   if (!Array.isArray(value) || budget.spent() <= COST_AT_ONCE) return value;
   // graphql produces the whole list at once.
-  return waitForEventLoop('response', (fields + texts) / COST_PER_BYTE).then(() => value);
+  return waitForEventLoop('response', (fields + texts) / COST_PER_SIZE).then(() => value);
 }
 
 /**

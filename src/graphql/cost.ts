@@ -41,7 +41,7 @@ const LONGEST_LIST = Math.max(...Object.values(SIZES).map((size) => ('entries' i
 interface Selected {
   /** The cost without texts. Counts one entry of each list in the entry. */
   cost: number;
-  /** The fields that are read from the entry: how often, and what is selected beneath. An array, because each entry reads it. */
+  /** The fields that are read from the entry: how often, and what is selected beneath. Each entry is read by them. */
   readonly fields: { readonly name: string; count: number; readonly beneath: Selected | undefined }[];
 }
 
@@ -170,6 +170,7 @@ export function createResponseBudget(operationMemory: MemoryAccount) {
       return shown.has(member) && this.chargeError(path);
     },
 
+    /** Returns the cost that was charged so far. */
     spent: () => LIMITS.responseCost - left,
 
     /** Returns whether no further error fits. */

@@ -7,11 +7,11 @@ import type { Span } from '@opentelemetry/api';
 import { errorCodes, type FastifyBodyParser, type FastifyInstance } from 'fastify';
 import { waitForEventLoop } from '../event-loop.ts';
 import { LIMITS } from '../graphql/limits.ts';
-import { BYTES, type Memory } from '../memory.ts';
+import { BYTES } from '../memory.ts';
 import { inRequestSpan } from '../tracing.ts';
 
-/** The size of a request's execution in the event loop, in addition to its text. */
-const REQUEST_BYTES = 2_500;
+/** The size of a request's execution, in addition to its text; see event-loop.ts. */
+const REQUEST_SIZE = 2_500;
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 // No `url.query`: a query string may contain an operation with its variables.
 const SPAN_ATTRIBUTES = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' };
@@ -21,12 +21,10 @@ export function addGraphqlRoute<T extends BaseContext>(
   app: FastifyInstance,
   apollo: ApolloServer<T>,
   contextOf: ApolloFastifyContextFunction<T>,
-  memory: Memory,
 ): ReadonlySet<Promise<unknown>> {
   const underWay = new Set<Promise<unknown>>();
-  const waitToStart = (text: string) => waitForEventLoop('request', REQUEST_BYTES + text.length, memory.isScarce());
   const execute = fastifyApolloHandler(apollo, { context: contextOf });
-  app.addContentTypeParser(JSON_IN_UTF8, { parseAs: 'string' }, parseBody(app, waitToStart));
+  app.addContentTypeParser(JSON_IN_UTF8, { parseAs: 'string' }, parseBody(app));
   app.route({
     method: ['GET', 'POST'],
     url: '/graphql',
@@ -54,7 +52,7 @@ export function addGraphqlRoute<T extends BaseContext>(
 }
 
 /** Returns Fastify's parser of JSON, for bodies that have room and when the event loop has time. */
-function parseBody(app: FastifyInstance, waitToStart: (text: string) => Promise<void>): FastifyBodyParser<string> {
+function parseBody(app: FastifyInstance): FastifyBodyParser<string> {
   const parse = app.getDefaultJsonParser('error', 'error');
   return (request, body, done) => {
     const { 'content-encoding': encoding, 'transfer-encoding': chunked } = request.headers;
@@ -66,4 +64,8 @@ function parseBody(app: FastifyInstance, waitToStart: (text: string) => Promise<
     // With a fresh stack, which deep documents need. Not if the caller has disconnected: its memory is released already.
     void waitToStart(body).then(() => request.socket.destroyed || parse(request, body, done));
   };
+}
+
+function waitToStart(text: string): Promise<void> {
+  return waitForEventLoop('request', REQUEST_SIZE + text.length);
 }

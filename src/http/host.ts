@@ -27,7 +27,7 @@ export async function startHost<T extends BaseContext>(
   dependencies: HostDependencies,
   extend: (app: FastifyInstance) => void = () => {},
 ) {
-  const { config, logger, metrics, memory } = dependencies;
+  const { config, logger, metrics } = dependencies;
   const state = { isReady: true };
   const main = createApp(logger, metrics, state);
   const app = main.fastify;
@@ -36,7 +36,7 @@ export async function startHost<T extends BaseContext>(
   app.get('/health/ready', (_, reply) =>
     state.isReady ? { status: 'ready' } : reply.code(503).send({ status: 'stopping' }),
   );
-  const operations = addGraphqlRoute(app, apollo, contextOf, memory);
+  const operations = addGraphqlRoute(app, apollo, contextOf);
   extend(app);
   // Not admitted by secret: network policy decides who reaches METRICS_PORT.
   const metricsApp = config.METRICS_PORT === undefined ? app : createApp(logger, metrics, state).fastify;

@@ -4,6 +4,8 @@
 import { expect, it } from '@jest/globals';
 import { parse, validate } from 'graphql';
 import * as operations from '../../bench/operations.ts';
+import { readConnectors, VISITS } from '../../bench/router.ts';
+import { composeSupergraph } from '../../dev/supergraph/gateway.ts';
 import { SCHEMA } from '../support/schema.ts';
 
 it('the operations of the benchmarks are valid', () => {
@@ -11,4 +13,12 @@ it('the operations of the benchmarks are valid', () => {
   const { list, one, entities, create } = operations;
   for (const { query } of [list(ids), one(ids), entities(100, [ids]), create(ids)])
     expect(validate(SCHEMA, parse(query))).toEqual([]);
+});
+
+it.each(['connectors.graphql', 'connectors-batched.graphql'])('%s composes with the neighbor', (file) => {
+  const subgraphs = [
+    { name: 'maintenance', url: 'http://none', sdl: readConnectors(file, 'http://vendor.test') },
+    { name: 'visits', url: 'http://visits.test', sdl: VISITS },
+  ];
+  expect(composeSupergraph(subgraphs)).toContain('http://vendor.test');
 });
