@@ -50,8 +50,9 @@ export const WORKLOADS = {
   },
 } as const satisfies Readonly<Record<string, Workload>>;
 
-/** Behind Apollo Router, with a vendor of 0 and of 20 ms. */
-export const ROUTER_WORKLOADS: readonly Workload[] = [0, 20].flatMap((latencyMs) => {
+// Behind Apollo Router, with a vendor of 0 and of 20 ms.
+const latencies = BEHIND_ROUTER.length > 0 ? [0, 20] : [];
+export const ROUTER_WORKLOADS: readonly Workload[] = latencies.flatMap((latencyMs) => {
   const plain = BEHIND_ROUTER.filter((kind) => kind !== BATCHED);
   const make = (name: string, title: string, ask: Workload['ask'], kinds: readonly Kind[] = plain): Workload => {
     const [suffix, vendor] = latencyMs > 0 ? ['-slow', `, vendor of ${latencyMs} ms`] : ['', ''];
