@@ -10,7 +10,7 @@ import { readNames } from '../dev/options.ts';
 import { type Contender, HEADERS, killAll, pin, readMegabytes, start } from './contender.ts';
 import { ALONE, BATCHED, BEHIND_ROUTER, type Kind, OURS } from './contenders.ts';
 import { measure } from './measure.ts';
-import { type Bursts, judgeGoals, type Memory, render, writePage } from './report.ts';
+import { type Bursts, describeFailures, judgeGoals, type Memory, render, writePage } from './report.ts';
 import { measureStart } from './start.ts';
 import { ROUTER_WORKLOADS, WORKLOADS, type Workload } from './workloads.ts';
 
@@ -55,11 +55,7 @@ for (const [kinds, workloads] of [
 const results = { load, pinned, started, memory, bursts };
 console.log(render(results));
 if (isWhole) writePage(results);
-const isClean = Object.values(bursts).every((of) =>
-  Object.values(of)
-    .flat()
-    .every(({ failed }) => failed === 0),
-);
+const isClean = describeFailures(results).length === 0;
 process.exit(isClean && judgeGoals(results).every(({ isReached }) => isReached) ? 0 : 1);
 
 /** Load and command API are slow at first, and the server that they warm up stays up to 10 % slower. It is thrown away. */

@@ -159,7 +159,7 @@ function describeRun({ load, pinned }: Results): string {
 }
 
 /** Returns a line for each contender and workload with failed requests. */
-function describeFailures(results: Results): string[] {
+export function describeFailures(results: Results): string[] {
   return measuredIn(results, [...Object.values(WORKLOADS), ...ROUTER_WORKLOADS]).flatMap(([{ title, kinds }, bursts]) =>
     kinds.flatMap(({ name, label }) => {
       const failed = (bursts[name] ?? []).reduce((sum, burst) => sum + burst.failed, 0);

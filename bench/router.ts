@@ -19,7 +19,7 @@ export const VISITS = `
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8');
 
 /** Starts a router before a subgraph that runs. */
-export async function startRouted(subgraph: Contender): Promise<Contender> {
+export function startRouted(subgraph: Contender): Promise<Contender> {
   return startBefore(read('../schema/maintenance.graphql'), subgraph);
 }
 
