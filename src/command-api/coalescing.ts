@@ -16,7 +16,8 @@ const JOINABLE_MS = 50;
 interface SharedRead {
   /** The record of the command that is really sent. */
   readonly record: CommandRecord;
-  readonly result: Promise<unknown>;
+  /** Undefined after its end. */
+  reply: Promise<unknown> | undefined;
   /** Aborts the exchange. */
   readonly controller: AbortController;
   waiting: number;
@@ -39,10 +40,14 @@ export function createCoalescing() {
 
     /** Lets later reads join an exchange until it ends. `controller` aborts the exchange. */
     add(key: string, record: CommandRecord, reply: Promise<unknown>, controller: AbortController): SharedRead {
-      const result = reply.finally(() => {
+      const read: SharedRead = { record, reply, controller, waiting: 0 };
+      const end = () => {
         if (reads.get(key) === read) reads.delete(key);
-      });
-      const read = { record, result, controller, waiting: 0 };
+        // What was deleted from a Map may stay in memory until a full garbage collection. Keeping the replies cost 8 % of
+        // a list's CPU.
+        read.reply = undefined;
+      };
+      reply.then(end, end);
       reads.set(key, read);
       return read;
     },
@@ -54,10 +59,10 @@ export function createCoalescing() {
       using _ = addAbortListener(signal, () => {
         read.waiting--;
         if (read.waiting > 0) return left.reject(ended(signal));
-        // Aborting the exchange rejects its result, for which this caller waits.
+        // Aborting the exchange rejects its reply, for which this caller waits.
         read.controller.abort(signal.reason);
       });
-      return await Promise.race([read.result, left.promise]);
+      return await Promise.race([read.reply, left.promise]);
     },
 
     /** Prevents later reads, of any caller, from joining the current reads of a residence. */

@@ -2,7 +2,6 @@
  * The Fastify app of one port.
  */
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
 import { fastify } from 'fastify';
 import type { Logger } from 'pino';
 import { LIMITS } from '../graphql/limits.ts';
@@ -41,7 +40,7 @@ export type App = ReturnType<typeof createApp>;
  * While the host is not ready, it closes each connection with its response.
  */
 export function createApp(logger: Logger, metrics: Metrics, host: { readonly isReady: boolean }) {
-  const unanswered = new Set<ServerResponse>();
+  let unanswered = 0;
   const app = fastify({
     ...SERVER_OPTIONS,
     bodyLimit: LIMITS.bodyBytes,
@@ -53,9 +52,9 @@ export function createApp(logger: Logger, metrics: Metrics, host: { readonly isR
   });
   app.addHook('onRequest', ({ method, routeOptions }, { raw }, done) => {
     const start = performance.now();
-    unanswered.add(raw);
+    unanswered++;
     raw.once('close', () => {
-      unanswered.delete(raw);
+      unanswered--;
       // Without a sent response, `statusCode` is Node's default of 200.
       metrics.requestEnded(method, routeOptions.url, raw.headersSent ? raw.statusCode : '', performance.now() - start);
     });
@@ -75,5 +74,5 @@ export function createApp(logger: Logger, metrics: Metrics, host: { readonly isR
     // Node encodes a text of more than ASCII slowly.
     done(null, typeof payload === 'string' ? Buffer.from(payload) : payload);
   });
-  return { fastify: app, /** The responses under way. */ unanswered };
+  return { fastify: app, /** The number of responses under way. */ countUnanswered: () => unanswered };
 }

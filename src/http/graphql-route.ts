@@ -43,9 +43,11 @@ export function addGraphqlRoute<T extends BaseContext>(
       const attributes = { ...SPAN_ATTRIBUTES, 'http.request.method': request.method, ...requestId };
       // The span's name until the operation is known; see telemetry/operation-report.ts.
       const operation = inRequestSpan('GraphQL Operation', attributes, request.headers, run);
-      underWay.add(operation);
-      request.operationEnd = operation.finally(() => underWay.delete(operation));
-      return request.operationEnd;
+      // Not the operation itself, which keeps its response: what was deleted from a Set may stay in memory for a while.
+      const end = Promise.allSettled([operation]).then(() => void underWay.delete(end));
+      underWay.add(end);
+      request.operationEnd = end;
+      return operation;
     },
   });
   return underWay;

@@ -69,13 +69,13 @@ export async function startHost<T extends BaseContext>(
 }
 
 /** Closes an app when its responses are sent, at the latest after `timeoutMs`. */
-async function drain({ fastify, unanswered }: App, timeoutMs: number): Promise<void> {
+async function drain({ fastify, countUnanswered }: App, timeoutMs: number): Promise<void> {
   // Node would cut off responses that are ended but not sent yet.
   fastify.server.closeIdleConnections = () => {};
   const closed = fastify.close();
   const cutOffAt = performance.now() + timeoutMs;
   do await delay(LAST_REQUEST_MS);
-  while (unanswered.size > 0 && performance.now() < cutOffAt);
+  while (countUnanswered() > 0 && performance.now() < cutOffAt);
   // Also connections that have sent nothing or half of a head.
   fastify.server.closeAllConnections();
   await closed;
