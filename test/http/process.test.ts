@@ -26,6 +26,8 @@ const LIST = `{ maintenances(residenceId: "${R}") { contact } }`;
 const SLOW = '{ maintenances(residenceId: "slow") { contact } }';
 const LISTED = { maintenances: [{ contact: '10086' }] };
 const DELETE = `mutation { deleteMaintenance(id: "${R}:m") { id } }`;
+// Longer than a server that does not wait for what is in flight would take to close.
+const UNFORCED_MS = 1000;
 // Nothing listens at this command API.
 const ENV = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET, DRAIN_DELAY_MS: '0' };
 // Then Node asks for one address of a name.
@@ -121,6 +123,7 @@ describe('npm start', () => {
     await untilClosed(url);
     sockets[3]?.write(sent.subarray(-1));
     await until(() => upstream.received.length === 2);
+    await delay(UNFORCED_MS);
     release();
     expect((await slow).data).toEqual({ maintenances: [] });
     expect(await server.exit).toBe(0);
@@ -198,6 +201,7 @@ describe('npm start', () => {
     await left;
     server.child.kill('SIGTERM');
     await untilClosed(url);
+    await delay(UNFORCED_MS);
     release();
     expect(await server.exit).toBe(0);
     expect(server.output()).toMatch(/"name":"delete_maintenance_info",.*"codes":\["CALLER_GONE"\],"msg":"operation"/);
