@@ -9,6 +9,8 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   maxWorkers: 2,
+  // Concurrent tests mostly wait.
+  maxConcurrency: 20,
   // Long, so that no test depends on the speed of the machine. Only a test that hangs takes this long.
   testTimeout: 60_000,
   collectCoverageFrom: ['src/**/*.ts', '!src/**/__generated__/**'],
