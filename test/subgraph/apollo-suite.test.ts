@@ -64,12 +64,15 @@ describe('the HTTP host', () => {
   const logger = createLogger('silent');
   const memory = createMemory();
   const metrics = createMetrics(createCommandApi(config, memory));
+  /** Hosts that drain, while the next tests run. */
+  const stopping: Promise<void>[] = [];
+  afterAll(() => Promise.all(stopping));
 
   defineIntegrationTestSuite(async (options, { context } = {}) => {
     const apollo = new ApolloServer(options);
     await apollo.start();
     const host = await startHost(apollo, async () => context?.() ?? {}, { config, logger, metrics, memory });
-    return { server: apollo, url: `${host.url}/graphql`, extraCleanup: () => host.stop() };
+    return { server: apollo, url: `${host.url}/graphql`, extraCleanup: async () => void stopping.push(host.stop()) };
   });
 });
 

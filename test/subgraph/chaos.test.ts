@@ -1,8 +1,9 @@
-import { afterEach, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { startThroughChaos, type ThroughChaos } from '../support/chaos.ts';
 import type { Toxics } from '../support/chaos-proxy.ts';
 import { codes, NEW_MAINTENANCE } from '../support/subgraph.ts';
+import { useMany } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
 const ID = `${R}:${EXAMPLE.maintenanceId}`;
@@ -37,12 +38,12 @@ const TOXICS: [string, Toxics, Effect][] = [
 ];
 
 let chaos: ThroughChaos;
-afterEach(() => chaos.stop());
+const start = useMany(startThroughChaos);
 
 /** Starts a subgraph behind the proxy, with a short time limit only where a toxic exceeds it. */
 async function startUnder(toxics: Toxics, code?: string): Promise<void> {
   const ATTEMPT_TIMEOUT_MS = code === 'UPSTREAM_TIMEOUT' ? '300' : '3000';
-  chaos = await startThroughChaos({ ATTEMPT_TIMEOUT_MS, OPERATION_TIMEOUT_MS: '4000' });
+  chaos = await start({ ATTEMPT_TIMEOUT_MS, OPERATION_TIMEOUT_MS: '4000' });
   await chaos.proxy.set(toxics);
 }
 

@@ -10,6 +10,7 @@ import { times } from '../support/requests.ts';
 import { swallow } from '../support/silent.ts';
 import { startSubgraph } from '../support/subgraph.ts';
 import { startUpstream } from '../support/upstream.ts';
+import { useMany } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 
 const [HEALTHY, SILENT, CLOSED, NEW] = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'];
@@ -22,6 +23,7 @@ const UNREACHED = failed('UPSTREAM_UNAVAILABLE', 'NOT_SENT');
 
 type Found = (error: Error | null, found?: LookupAddress[]) => void;
 
+const startOne = useMany(startSubgraph);
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   jest.restoreAllMocks();
@@ -33,12 +35,11 @@ async function start(addresses: readonly string[], env: NodeJS.ProcessEnv = {}) 
   const upstream = await startUpstream();
   cleanups.push(upstream.stop);
   const port = Number(new URL(upstream.url).port);
-  const subgraph = await startSubgraph({
+  const subgraph = await startOne({
     COMMAND_API_URL: `http://vendor.test:${port}`,
     ALLOW_HTTP_COMMAND_API: 'true',
     ...env,
   });
-  cleanups.push(subgraph.stop);
   const resolver = { lookups: 0, answer: to(...addresses) };
   const { lookup } = dns;
   jest.spyOn(dns, 'lookup').mockImplementation(((name: string, options: LookupAllOptions, callback: Found) => {

@@ -6,6 +6,7 @@ import { stopClock } from '../support/clock.ts';
 import { hold } from '../support/hold.ts';
 import { codes, type Subgraph, startSubgraph } from '../support/subgraph.ts';
 import type { Answer, Fault } from '../support/upstream.ts';
+import { useMany } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
 const R = EXAMPLE.residenceId;
@@ -39,16 +40,8 @@ async function answerAll(held: ReturnType<typeof hold>, count: number): Promise<
   }
 }
 
-let running: Subgraph | undefined;
-async function start(env: NodeJS.ProcessEnv = {}) {
-  running = await startSubgraph(env);
-  return running;
-}
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await running?.stop();
-  running = undefined;
-});
+const start = useMany(startSubgraph);
+afterEach(() => void jest.restoreAllMocks());
 
 // test/subgraph/upstream-faults.test.ts has the number of attempts after each fault.
 describe('a retry', () => {

@@ -5,7 +5,7 @@ import { freePort } from '../../dev/command-api.ts';
 import { EXAMPLE, FLATS } from '../../dev/seed.ts';
 import { type Asking, codes, type Subgraph, startSubgraph } from '../support/subgraph.ts';
 import type { Answer, Fault, Received } from '../support/upstream.ts';
-import { useSubgraph } from '../support/use-subgraph.ts';
+import { useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { WIRE } from '../support/wire.ts';
 
 const R = EXAMPLE.residenceId;
@@ -124,59 +124,52 @@ async function expectFailedWrites(ask: Subgraph['ask'], code: string, outcome: s
 }
 
 const shared = useSubgraph();
-
-/** Runs `test` with a subgraph of its own, so that tests can wait side by side. */
-async function withSubgraph(env: NodeJS.ProcessEnv, test: (subgraph: Subgraph) => Promise<void>): Promise<void> {
-  const subgraph = await startSubgraph(env);
-  await test(subgraph).finally(subgraph.stop);
-}
-/** Has a short time limit only where the fault exceeds it. */
-function envFor(name: string, code: string) {
+const start = useMany(startSubgraph);
+/** Starts a subgraph for one fault, with a short time limit only where the fault exceeds it. */
+function startFor(name: string, code: string) {
   const isSlow = code === TIMEOUT || name.endsWith('without an end');
-  return { ...(isSlow && { ATTEMPT_TIMEOUT_MS: '3000' }), BREAKER_FAILURES: '10000' };
+  return start({ ...(isSlow && { ATTEMPT_TIMEOUT_MS: '3000' }), BREAKER_FAILURES: '10000' });
 }
 
 describe('a fault of the command API', () => {
-  it.concurrent.each(FAULTS)('fails the read, and no other field: %s', (name, fault, code, attempts = 1) =>
-    withSubgraph(envFor(name, code), async ({ ask, upstream, logText }) => {
-      const isFaulty = ({ param }: Received) => String(param.residence_id).startsWith('faulty');
-      upstream.fail((received, response) => (isFaulty(received) ? fault(received, response) : undefined));
-      const representations = [
-        ...['faulty', R].map((id) => ({ __typename: 'Residence', id })),
-        ...['faulty-2:1', `${R}:${M}`].map((id) => ({ __typename: 'Maintenance', id })),
-        { __typename: 'Maintenance', residence: { id: 'faulty-3' }, maintenanceId: '1' },
-      ];
-      const answer = await ask(READ, { variables: { representations } });
-      const [list, faulty] = [[{ id: `${R}:${M}` }], { id: 'faulty', maintenances: null }];
-      const entities = [faulty, { id: R, maintenances: list }, null, { description: 'test' }, null];
-      expect(answer.data).toEqual({ bad: null, good: list, _entities: entities });
+  it.concurrent.each(FAULTS)('fails the read, and no other field: %s', async (name, fault, code, attempts = 1) => {
+    const { ask, upstream, logText } = await startFor(name, code);
+    const isFaulty = ({ param }: Received) => String(param.residence_id).startsWith('faulty');
+    upstream.fail((received, response) => (isFaulty(received) ? fault(received, response) : undefined));
+    const representations = [
+      ...['faulty', R].map((id) => ({ __typename: 'Residence', id })),
+      ...['faulty-2:1', `${R}:${M}`].map((id) => ({ __typename: 'Maintenance', id })),
+      { __typename: 'Maintenance', residence: { id: 'faulty-3' }, maintenanceId: '1' },
+    ];
+    const answer = await ask(READ, { variables: { representations } });
+    const [list, faulty] = [[{ id: `${R}:${M}` }], { id: 'faulty', maintenances: null }];
+    const entities = [faulty, { id: R, maintenances: list }, null, { description: 'test' }, null];
+    expect(answer.data).toEqual({ bad: null, good: list, _entities: entities });
 
-      const sent = upstream.received.filter(({ param }) => param.residence_id === 'faulty');
-      const upstreamCode = name.endsWith('of Dapr') && { upstreamCode: DAPR.errorCode };
-      const ofList = { code, command: 'get_maintenance_list', commandId: sent[0]?.id, ...upstreamCode };
-      const ofInfo = { code, command: 'get_maintenance_info', commandId: expect.any(String), ...upstreamCode };
-      const found = answer.errors.map(({ path, extensions }) => [path?.join('.'), extensions]).sort();
-      const ofEntities = { '_entities.0.maintenances': ofList, '_entities.2': ofInfo, '_entities.4': ofInfo };
-      expect(found).toEqual([...Object.entries(ofEntities), ['bad', ofList]]);
-      for (const { message } of answer.errors) expect(message).toMatch(/^The command API .+\.$/);
-      // Each attempt sends the same command, on another connection.
-      expect(sent.map(({ body }) => body)).toEqual(Array(attempts).fill(sent[0]?.body));
-      expect(new Set(sent.map(({ connection }) => connection)).size).toBe(attempts);
-      expect(JSON.stringify(answer) + logText()).not.toContain('canary');
-    }),
-  );
+    const sent = upstream.received.filter(({ param }) => param.residence_id === 'faulty');
+    const upstreamCode = name.endsWith('of Dapr') && { upstreamCode: DAPR.errorCode };
+    const ofList = { code, command: 'get_maintenance_list', commandId: sent[0]?.id, ...upstreamCode };
+    const ofInfo = { code, command: 'get_maintenance_info', commandId: expect.any(String), ...upstreamCode };
+    const found = answer.errors.map(({ path, extensions }) => [path?.join('.'), extensions]).sort();
+    const ofEntities = { '_entities.0.maintenances': ofList, '_entities.2': ofInfo, '_entities.4': ofInfo };
+    expect(found).toEqual([...Object.entries(ofEntities), ['bad', ofList]]);
+    for (const { message } of answer.errors) expect(message).toMatch(/^The command API .+\.$/);
+    // Each attempt sends the same command, on another connection.
+    expect(sent.map(({ body }) => body)).toEqual(Array(attempts).fill(sent[0]?.body));
+    expect(new Set(sent.map(({ connection }) => connection)).size).toBe(attempts);
+    expect(JSON.stringify(answer) + logText()).not.toContain('canary');
+  });
 
-  it.concurrent.each(FAULTS)('fails each write after one attempt, with its outcome: %s', (name, fault, code) =>
-    withSubgraph(envFor(name, code), async ({ ask, upstream }) => {
-      const isFaulty = ({ param }: Received) => param.residence_id === R;
-      upstream.fail((received, response) => (isFaulty(received) ? fault(received, response) : undefined));
-      const isRejected = ['UNAUTHENTICATED', 'FORBIDDEN', 'COMMAND_REJECTED'].includes(code);
-      const last = await expectFailedWrites(ask, code, isRejected ? 'REJECTED' : 'UNKNOWN');
-      expect(last).toEqual(WRITES.map(() => ({ id: `${FLATS[0]?.id}:m` })));
-      const commands = [...WRITES.map(({ command }) => command), ...WRITES.map(() => 'delete_maintenance_info')];
-      expect(upstream.received.map(({ command }) => command).sort()).toEqual(commands.sort());
-    }),
-  );
+  it.concurrent.each(FAULTS)('fails each write after one attempt, with its outcome: %s', async (name, fault, code) => {
+    const { ask, upstream } = await startFor(name, code);
+    const isFaulty = ({ param }: Received) => param.residence_id === R;
+    upstream.fail((received, response) => (isFaulty(received) ? fault(received, response) : undefined));
+    const isRejected = ['UNAUTHENTICATED', 'FORBIDDEN', 'COMMAND_REJECTED'].includes(code);
+    const last = await expectFailedWrites(ask, code, isRejected ? 'REJECTED' : 'UNKNOWN');
+    expect(last).toEqual(WRITES.map(() => ({ id: `${FLATS[0]?.id}:m` })));
+    const commands = [...WRITES.map(({ command }) => command), ...WRITES.map(() => 'delete_maintenance_info')];
+    expect(upstream.received.map(({ command }) => command).sort()).toEqual(commands.sort());
+  });
 });
 
 it('writes without a token are not sent', async () => {
@@ -188,29 +181,27 @@ it.each([
   ['refuses connections', async () => `http://127.0.0.1:${await freePort()}`],
   ['has no address', async () => 'https://no-such-host.invalid'],
   ['has no TLS', async () => `https://127.0.0.1:${new URL(shared.upstream.url).port}`],
-])('a command API that %s fails reads, and writes as NOT_SENT', async (_, origin) =>
-  withSubgraph({ COMMAND_API_URL: await origin() }, async ({ ask }) => {
-    expect(codes(await ask('{ maintenance(id: "r:m") { id } }'))).toEqual([[UNAVAILABLE, 'maintenance']]);
-    await expectFailedWrites(ask, UNAVAILABLE, 'NOT_SENT');
-  }),
-);
+])('a command API that %s fails reads, and writes as NOT_SENT', async (_, origin) => {
+  const { ask } = await start({ COMMAND_API_URL: await origin() });
+  expect(codes(await ask('{ maintenance(id: "r:m") { id } }'))).toEqual([[UNAVAILABLE, 'maintenance']]);
+  await expectFailedWrites(ask, UNAVAILABLE, 'NOT_SENT');
+});
 
-it.concurrent('the time limit of an operation covers all commands, and the breaker does not count it', () => {
+it.concurrent('the time limit of an operation covers all commands, and the breaker does not count it', async () => {
   const env = { ATTEMPT_TIMEOUT_MS: '2000', OPERATION_TIMEOUT_MS: '4000', BREAKER_FAILURES: '2' };
-  return withSubgraph(env, async ({ ask, upstream, logs }) => {
-    upstream.fail(() => 'taken');
-    const fields = ['a', 'b', 'c'].map((name) => `${name}: deleteMaintenance(id: "r:${name}") { id }`);
-    const { errors } = await ask(`mutation { ${fields.join(' ')} }`);
-    const outcomes = ['UNKNOWN', 'UNKNOWN', 'NOT_SENT'];
-    expect(errors).toMatchObject(outcomes.map((outcome) => ({ extensions: { code: TIMEOUT, outcome } })));
-    // The limit of an attempt ends the first command. The limit of the operation ends the others.
-    const details = ['ETIMEDOUT', 'out of time', 'out of time'].map((end) => `delete_maintenance_info: ${end}`);
-    expect(logs()).toMatchObject([{ commands: details.map((detail) => ({ detail })) }]);
-    upstream.fail(undefined);
-    expect((await ask(`{ maintenances(residenceId: "${R}") { id } }`)).errors).toEqual([]);
-    const commands = ['delete_maintenance_info r a', 'delete_maintenance_info r b', `get_maintenance_list ${R}`];
-    expect(upstream.commands()).toEqual(commands);
-  });
+  const { ask, upstream, logs } = await start(env);
+  upstream.fail(() => 'taken');
+  const fields = ['a', 'b', 'c'].map((name) => `${name}: deleteMaintenance(id: "r:${name}") { id }`);
+  const { errors } = await ask(`mutation { ${fields.join(' ')} }`);
+  const outcomes = ['UNKNOWN', 'UNKNOWN', 'NOT_SENT'];
+  expect(errors).toMatchObject(outcomes.map((outcome) => ({ extensions: { code: TIMEOUT, outcome } })));
+  // The limit of an attempt ends the first command. The limit of the operation ends the others.
+  const details = ['ETIMEDOUT', 'out of time', 'out of time'].map((end) => `delete_maintenance_info: ${end}`);
+  expect(logs()).toMatchObject([{ commands: details.map((detail) => ({ detail })) }]);
+  upstream.fail(undefined);
+  expect((await ask(`{ maintenances(residenceId: "${R}") { id } }`)).errors).toEqual([]);
+  const commands = ['delete_maintenance_info r a', 'delete_maintenance_info r b', `get_maintenance_list ${R}`];
+  expect(upstream.commands()).toEqual(commands);
 });
 
 it.each<[object, string | undefined]>([

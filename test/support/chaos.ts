@@ -7,7 +7,11 @@ export async function startThroughChaos(env: NodeJS.ProcessEnv = {}) {
   const upstream = await startUpstream();
   const proxy = await startChaosProxy(upstream.url);
   const subgraph = await startSubgraph({ COMMAND_API_URL: proxy.url, ...env });
-  const stop = () => subgraph.stop().then(() => Promise.all([proxy.stop(), upstream.stop()]));
+  const stop = async () => {
+    await subgraph.stop();
+    proxy.stop();
+    await upstream.stop();
+  };
   return { ...subgraph, upstream, proxy, stop };
 }
 

@@ -14,3 +14,19 @@ export function useSubgraph(...starting: Parameters<typeof startSubgraph>): Subg
   });
   return subgraph;
 }
+
+/**
+ * Returns a function that starts what `start` starts. All stop together at the end of the test file: no test waits until
+ * another subgraph has drained.
+ */
+export function useMany<A extends unknown[], S extends { stop(): Promise<void> }>(
+  start: (...starting: A) => Promise<S>,
+) {
+  const started: S[] = [];
+  afterAll(() => Promise.all(started.map(({ stop }) => stop())));
+  return async (...starting: A): Promise<S> => {
+    const one = await start(...starting);
+    started.push(one);
+    return one;
+  };
+}
