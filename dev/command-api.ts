@@ -88,6 +88,7 @@ export function answerCommand(
     checkEnvelope(request, tokens);
     const { method, param } = readCommand(body);
     if (FAULTS.has(param.residence_id)) return FAULTS.get(param.residence_id);
+    if (!Object.hasOwn(RUNS, method)) throw malformed(`add ${method} to RUNS in dev/command-api.ts`, 501);
     return answer(200, { success: true, result: RUNS[method](store, param) ?? {} });
   } catch (error) {
     if (!(error instanceof CommandRefused)) throw error;

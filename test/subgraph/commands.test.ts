@@ -1,10 +1,11 @@
 /** Checks each command of `COMMANDS`. CONTRIBUTING.md has the steps to add a command. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { getNamedType } from 'graphql';
+import { getNamedType, isLeafType, isObjectType } from 'graphql';
 import { PATH } from '../../dev/command-api.ts';
 import { COMMANDS } from '../../src/command-api/commands.ts';
-import { ROOT_FIELDS, weigh } from '../support/schema.ts';
+import { request } from '../support/requests.ts';
+import { weigh } from '../support/schema.ts';
 import { fetchMetrics } from '../support/scrape.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -18,22 +19,27 @@ const rows = Array.from(read('docs/command-api.md').matchAll(TABLE), ([, name, p
 const HEADERS = { 'content-type': 'application/json', accept: 'application/json' };
 const subgraph = useSubgraph();
 
-/** Returns the name of the type of an example's root field. */
-function typeOf(example: string): string {
-  const name = /^\w+/.exec(example)?.[0];
-  const root = ROOT_FIELDS.find((one) => one.name === name);
-  if (!root) throw new Error(`no root field: ${name}`);
-  return getNamedType(root.field.type).name;
-}
-
-/** Sends a command to the emulator and returns the status of its reply. */
-async function sendToEmulator(command: string, param: object): Promise<number> {
+/** Sends a command to the emulator and returns its reply. */
+async function sendToEmulator(
+  command: string,
+  param: object,
+): Promise<{ status: number; message?: string; result?: never }> {
   const headers = { ...HEADERS, authorization: `Bearer ${TOKENS.first}` };
   const body = JSON.stringify({ command, id: 'c1', param });
-  return (await fetch(subgraph.upstream.url + PATH, { method: 'POST', headers, body })).status;
+  const response = await fetch(subgraph.upstream.url + PATH, { method: 'POST', headers, body });
+  return { status: response.status, ...(await response.json()) };
 }
 
-describe.each(WIRE)('$name', ({ name, operation, field, param, result }) => {
+/** The parameters that say which tickets a command is about. */
+const KEYS = ['residence_id', 'maintenance_id', 'maintenances'];
+
+it('isWrite in src/command-api/commands.ts is true for exactly the commands whose example is a mutation', () => {
+  const wrong = WIRE.filter(({ operation, isWrite }) => isWrite !== (operation === 'mutation'));
+  expect(wrong.map(({ name, root, operation }) => `${name}: ${root} is a field of the ${operation} type`)).toEqual([]);
+});
+
+describe.each(WIRE)('$name', (example) => {
+  const { name, operation, root, field, type, args, param, parameters, result } = example;
   const succeed = () => subgraph.upstream.fail(() => ({ body: { success: true, timestamp: 1540869200562, result } }));
 
   it('is sent like the vendor’s example', async () => {
@@ -47,9 +53,46 @@ describe.each(WIRE)('$name', ({ name, operation, field, param, result }) => {
   });
 
   it('is accepted by the emulator with exactly these parameters', async () => {
-    expect(await sendToEmulator(name, param)).toBe(200);
-    expect(await sendToEmulator(name, { ...param, other: 'x' })).toBe(400);
-    for (const member of Object.keys(param)) expect(await sendToEmulator(name, { ...param, [member]: 5 })).toBe(400);
+    expect(await sendToEmulator(name, param)).toMatchObject({ status: 200, success: true });
+    expect(await sendToEmulator(name, { ...param, other: 'x' })).toMatchObject({ status: 400 });
+    for (const member of Object.keys(param))
+      expect(await sendToEmulator(name, { ...param, [member]: 5 })).toMatchObject({ status: 400 });
+  });
+
+  it('shows each parameter that it writes in the emulator’s info of the ticket', async () => {
+    const written = Object.entries(param).filter(([name]) => operation === 'mutation' && !KEYS.includes(name));
+    const readInfo = async (maintenance_id: unknown) => {
+      const { result } = await sendToEmulator('get_maintenance_info', {
+        residence_id: param.residence_id,
+        maintenance_id,
+      });
+      return JSON.stringify(result ?? {});
+    };
+    const before = await readInfo(param.maintenance_id);
+    const { result } = await sendToEmulator(name, param);
+    const after = await readInfo(param.maintenance_id ?? Object(result).maintenance_id);
+    const lost = written.filter(([, value]) => [value].flat().some((text) => !after.includes(String(text))));
+    expect(lost.map(([name]) => `${name}: write it to the ticket in dev/store.ts`)).toEqual([]);
+    const same = written.filter(([, value]) => [value].flat().every((text) => before.includes(String(text))));
+    expect(same.map(([name]) => `${name}: use a value in test/support/wire.ts that the ticket does not have`)).toEqual(
+      [],
+    );
+  });
+
+  it('is sent without its optional parameters, or refused if nothing but its key would be left', async () => {
+    succeed();
+    const optional = Object.entries(parameters).filter(([, { presence }]) => presence === 'optional');
+    const given = JSON.stringify(args, (key, value) =>
+      optional.some(([member]) => member === key) ? undefined : value,
+    );
+    const { query, variables } = request(root, JSON.parse(given));
+    const { errors } = await subgraph.ask(query, { variables });
+    const left = Object.entries(param).filter(([member]) => optional.every(([, { name }]) => name !== member));
+    const isEmpty = optional.length > 0 && left.every(([member]) => KEYS.includes(member));
+    const rule = 'refuse it in src/graphql/arguments.ts if it has no optional member, else send the rest';
+    const sent = subgraph.upstream.received.map(({ param }) => param);
+    expect({ rule, sent }).toEqual({ rule, sent: isEmpty ? [] : [Object.fromEntries(left)] });
+    expect(errors.map(({ extensions }) => extensions.code)).toEqual(isEmpty ? ['BAD_USER_INPUT'] : []);
   });
 
   it('counts as a write or a read of its operation', async () => {
@@ -84,13 +127,28 @@ describe.each(WIRE)('$name', ({ name, operation, field, param, result }) => {
     expect(subgraph.upstream.received).toHaveLength(operation === 'mutation' ? 1 : 3);
   });
 
-  it('weighs 10 or more by @cost and has a metric from the start', async () => {
-    expect(weigh(`${operation} { ${field} }`)).toBeGreaterThanOrEqual(10);
+  it('has a metric from the start', async () => {
     expect(await (await fetchMetrics(subgraph.url)).text()).toContain(`command="${name}"`);
   });
 
+  it.each(isObjectType(type) ? Object.values(type.getFields()) : [])(
+    'weighs 10 by @cost for each command: $name',
+    async ({ name, type: of }) => {
+      const inner = getNamedType(of);
+      const leaves = isObjectType(inner)
+        ? Object.values(inner.getFields()).filter(({ type }) => isLeafType(getNamedType(type)))
+        : [];
+      const selection = leaves.length > 0 ? `${name} { ${leaves.map(({ name }) => name).join(' ')} }` : name;
+      const { query, variables } = request(root, args, selection);
+      await subgraph.ask(query, { variables });
+      const sent = subgraph.upstream.received.length;
+      const rule = `the weights of ${root} and ${type}.${name} in schema/maintenance.graphql are 10 for each command`;
+      expect({ rule, commands: Math.floor(weigh(query) / 10) }).toEqual({ rule, commands: sent });
+    },
+  );
+
   it('refuses a response that would be too large before anything is sent, if it is a write', async () => {
-    const fragment = `fragment F on ${typeOf(field)} { ${'x'.repeat(850_000)}: __typename }`;
+    const fragment = `fragment F on ${type} { ${'x'.repeat(850_000)}: __typename }`;
     const query = `${operation} { ${field.replace(/\{ \w+ \}$/, `{ ${'...F '.repeat(6)} }`)} } ${fragment}`;
     const { errors } = await subgraph.ask(query);
     const extensions = operation === 'mutation' ? { outcome: 'NOT_SENT' } : {};

@@ -103,9 +103,9 @@ const READ = `query ($representations: [_Any!]!) {
   }
 }`;
 /** Every field that writes, with the failures of a batch selected. */
-const WRITES = WIRE.filter(({ operation }) => operation === 'mutation').map(({ name, field }) => ({
+const WRITES = WIRE.filter(({ operation }) => operation === 'mutation').map(({ name, root, field }) => ({
   command: name,
-  name: String(/^\w+/.exec(field)),
+  name: root,
   field: field.replace('{ deletedIds }', '{ failures { code outcome } }'),
 }));
 const LAST = `last: deleteMaintenance(id: "${FLATS[0]?.id}:m") { id }`;

@@ -1,5 +1,5 @@
 /** The schema of the subgraph, its root fields and its directives. */
-import { type ASTNode, parse, print, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
+import { type ASTNode, getNamedType, parse, print, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
 import { createSchema } from '../../src/graphql/schema.ts';
 
 export const SCHEMA = createSchema();
@@ -8,8 +8,15 @@ export const SCHEMA = createSchema();
 export const ROOT_FIELDS = (['query', 'mutation'] as const).flatMap((operation) => {
   const type = operation === 'query' ? SCHEMA.getQueryType() : SCHEMA.getMutationType();
   const fields = Object.values(type?.getFields() ?? {}).filter(({ name }) => !name.startsWith('_'));
-  return fields.map((field) => ({ operation, field, name: field.name }));
+  return fields.map((field) => ({ operation, field, name: field.name, type: getNamedType(field.type) }));
 });
+
+/** Returns the root field with this name. Throws if the schema has none. */
+export function rootField(name: string) {
+  const found = ROOT_FIELDS.find((root) => root.name === name);
+  if (!found) throw new Error(`schema/maintenance.graphql has no root field ${name}`);
+  return found;
+}
 
 /** Returns the directives on an element, each in a line. */
 export const directivesOf = (node: ASTNode | null | undefined) =>

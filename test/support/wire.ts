@@ -1,4 +1,7 @@
+/** For each command the vendor's example. Tests of all commands and all root fields follow from this table. */
+import { type FieldNode, parse, valueFromASTUntyped } from 'graphql';
 import { COMMANDS } from '../../src/command-api/commands.ts';
+import { rootField } from './schema.ts';
 
 const R = 'r31adc223cc4b3bedb6bd4742dedcfa52';
 const M = 'm31adc223cc4b3bedb6bd4742dedcfa52';
@@ -17,7 +20,6 @@ const BATCH = { residence_id: R, maintenances: [{ maintenance_id: NEW }] };
 /** An example: the root field with its selection, the parameters of its command, and the result. */
 type Example = readonly [field: string, param: Readonly<Record<string, unknown>>, result: unknown];
 
-/** For each command the vendor's example of a request and its result, and the root field that sends this request. */
 const EXAMPLES: Readonly<Record<keyof typeof COMMANDS, Example>> = {
   getMaintenanceList: [`maintenances(residenceId: "${R}") { id }`, { residence_id: R }, []],
   getMaintenanceInfo: [`maintenance(id: "${R}:${M}") { id }`, KEY, { state: 'closed' }],
@@ -26,9 +28,13 @@ const EXAMPLES: Readonly<Record<keyof typeof COMMANDS, Example>> = {
   batchDeleteMaintenanceInfo: [`deleteMaintenances(ids: ["${R}:${NEW}"]) { deletedIds }`, BATCH, {}],
 };
 
-/** The examples, in the order of the table of commands. */
-export const WIRE = Object.entries(COMMANDS).map(([method, { name, isWrite }]) => {
+/** The examples, in the order of the table of commands. `root` is the root field, with `args` as its arguments. */
+export const WIRE = Object.entries(COMMANDS).map(([method, command]) => {
   const [field, param, result] = EXAMPLES[method as keyof typeof COMMANDS];
-  const operation = isWrite ? 'mutation' : 'query';
-  return { method, name, operation, field, param, result };
+  const { name, arguments: given = [] } = parse(`{ ${field} }`).definitions.flatMap((one) =>
+    'selectionSet' in one ? ((one.selectionSet?.selections ?? []) as FieldNode[]) : [],
+  )[0] as FieldNode;
+  const args = Object.fromEntries(given.map(({ name, value }) => [name.value, valueFromASTUntyped(value)]));
+  const { operation, type } = rootField(name.value);
+  return { ...command, method, operation, root: name.value, type, args, field, param, result };
 });
