@@ -1,14 +1,15 @@
 /**
- * `npm run codegen`: writes the types of the schema, as codegen.yml says, and the rules of deploy/ as the Prometheus Operator
- * takes them; `-- --check` only says whether they are up to date.
+ * `npm run codegen`: writes the types of the schema, as codegen.yml says, the rules of deploy/ as the Prometheus Operator takes
+ * them, and the table of `SIZES` in docs/reliability.md; `-- --check` only says whether they are up to date.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cliError, runCli } from '@graphql-codegen/cli';
 import { parse, stringify } from 'yaml';
+import { SIZES } from '../src/graphql/limits.ts';
 import { readOptions } from './options.ts';
 
 const DEPLOY = new URL('../deploy/', import.meta.url);
-const RULES = new URL('components/prometheus-rules/rules.yaml', DEPLOY);
+const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 
 // The tool's own command would ignore an unknown argument.
 const { check } = readOptions({
@@ -17,11 +18,16 @@ const { check } = readOptions({
 });
 process.exitCode = (await runCli('').catch(cliError)) ?? 1;
 
-const rules = writeRules();
-if (!check) writeFileSync(RULES, rules);
-else if (readFileSync(RULES, 'utf8') !== rules) {
-  console.error('deploy/components/prometheus-rules/rules.yaml is out of date: npm run codegen');
-  process.exitCode = 1;
+const written = {
+  'deploy/components/prometheus-rules/rules.yaml': writeRules(),
+  'docs/reliability.md': writeSizes(),
+};
+for (const [path, text] of Object.entries(written)) {
+  if (!check) writeFileSync(new URL(`../${path}`, import.meta.url), text);
+  else if (read(path) !== text) {
+    console.error(`${path} is out of date: npm run codegen`);
+    process.exitCode = 1;
+  }
 }
 process.exit();
 
@@ -36,4 +42,18 @@ function writeRules(): string {
     spec: { groups },
   };
   return `# Written by \`npm run codegen\` from the rule files in deploy/.\n${stringify(resource, { lineWidth: 0 })}`;
+}
+
+/** Returns docs/reliability.md with the table of the largest arguments. */
+function writeSizes(): string {
+  const kinds = ['entries', 'characters', 'residences'];
+  const rows = Object.entries<Readonly<Record<string, number>>>(SIZES).map(([argument, sizes]) => [
+    `\`${argument}\``,
+    ...kinds.map((kind) => sizes[kind]?.toLocaleString('en') ?? ''),
+  ]);
+  const lines = [['argument', ...kinds], ['---', ...kinds.map(() => '---')], ...rows].map(
+    (row) => `| ${row.join(' | ')} |`,
+  );
+  const table = ['<!-- sizes: written by npm run codegen -->', '', ...lines, '', '<!-- /sizes -->'].join('\n');
+  return read('docs/reliability.md').replace(/^<!-- sizes.*<!-- \/sizes -->$/ms, () => table);
 }

@@ -2,6 +2,7 @@
  * The initial data of the emulated command API: the examples of the vendor's page, and a block of flats.
  */
 import { createHash } from 'node:crypto';
+import { STATES as VENDOR_STATES } from '../src/command-api/decoder.ts';
 import type { Ticket } from './store.ts';
 
 /** The residence, ticket and token of the vendor's page. */
@@ -35,7 +36,8 @@ const FAULTS = [
   ['电梯有异响', 'The lift makes a strange noise'],
 ] as const;
 
-const STATES = ['wait for confirmation', 'in progress', 'completed', 'closed'] as const;
+/** The vendor's texts for the states, in the order of a repair. */
+export const STATES = [...VENDOR_STATES.keys()].map(String);
 
 /** Returns the tickets by residence id. The data is the same at every start. */
 export function seed(): Map<string, Ticket[]> {
@@ -66,7 +68,7 @@ export function exampleTicket(): Ticket {
 
 function flatTicket(flat: string, index: number): Ticket {
   const [chinese, english] = FAULTS[(index + flat.length * 3) % FAULTS.length] ?? FAULTS[0];
-  const state = STATES[index % STATES.length] ?? STATES[0];
+  const progress = index % STATES.length;
   const filed = Date.UTC(2026, 0, 5, 8, 15) + index * 31 * 3_600_000;
   return {
     maintenance_id: idOf('m', `ticket ${flat} ${index}`),
@@ -75,8 +77,8 @@ function flatTicket(flat: string, index: number): Ticket {
     description: index % 3 === 0 ? chinese : index % 3 === 1 ? english : `${chinese} / ${english}`,
     contact: `${index % 2 === 0 ? '王女士' : 'Mr Chen'} 1380013${String(8000 + index)}`,
     maintenance_picture_url: index % 4 === 1 ? [`https://pictures.example/${flat}/${index}.jpg`] : [],
-    feedback: state === 'completed' || state === 'closed' ? '已处理 / Done' : '',
-    state,
+    feedback: progress >= 2 ? '已处理 / Done' : '',
+    state: String(STATES[progress]),
     created_time: toText(filed),
   };
 }

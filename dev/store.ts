@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { STATES } from './seed.ts';
 
 /** A ticket as the command API writes it. */
 export interface Ticket {
@@ -54,7 +55,7 @@ export class Store {
       ...given,
       maintenance_picture_url: filename.map((name) => `https://pictures.example/${name}`),
       feedback: '',
-      state: 'wait for confirmation',
+      state: String(STATES[0]),
       created_time: new Date().toISOString().slice(0, 19).replace('T', ' '),
     });
     return maintenance_id;

@@ -30,7 +30,8 @@ type Json = Record<string, unknown>;
 type Ticket = Json & { readonly maintenance_id: string };
 
 const UTF8 = new TextDecoder();
-const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
+/** The vendor's states, in the order of a repair. */
+export const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
   ['wait for confirmation', 'WAIT_FOR_CONFIRMATION'],
   ['in progress', 'IN_PROGRESS'],
   ['completed', 'COMPLETED'],

@@ -22,7 +22,6 @@ const subgraph = useSubgraph();
 
 const ask = ({ query, ...asking }: { query: string } & Asking) => subgraph.ask(query, asking);
 const aliased = (count: number, field: string) => times(count, (index) => `a${index}: ${field}`).join(' ');
-const _ids = (count: number, residences: number) => times(count, (index) => `r${index % residences}:m${index}`);
 const residences = (count: number) => times(count, (index) => ({ __typename: 'Residence', id: `r${index}` }));
 
 /** Gives a residence `length` tickets: the example, changed by `members`. */
