@@ -145,6 +145,8 @@ describe('directives', () => {
       if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
       const untagged = definition.fields?.filter((field) => !directivesOf(field).includes('personal-data')) ?? [];
       const type = contract.getType(definition.name.value) as GraphQLObjectType | undefined;
+      // Without its mutation, a payload is not in the contract.
+      if (!type && definition.name.value.endsWith('Payload')) continue;
       expect(Object.keys(type?.getFields() ?? {}).sort()).toEqual(untagged.map(({ name }) => name.value).sort());
     }
     expect(publicSdl).not.toMatch(/description|contact|feedback/i);
