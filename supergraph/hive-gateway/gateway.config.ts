@@ -25,7 +25,7 @@ export const gatewayConfig = {
       };
     },
   },
-  // The gateway merges the `_entities` of one step as aliases, without a bound. The subgraph refuses more than 50.
+  // The gateway merges the `_entities` of one step as aliases, without a bound. The subgraph refuses more than 100.
   transportEntries: {
     maintenance: {
       options: {
