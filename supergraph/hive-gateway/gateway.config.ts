@@ -1,5 +1,6 @@
 /**
  * What Hive Gateway needs for this subgraph. Merge it into your gateway.config.ts. Tried with 2.15.
+ * Start: hive-gateway supergraph supergraph.graphql --config-path gateway.config.ts
  * Set ROUTER_SECRET, or every field of this subgraph fails with ROUTER_UNAUTHENTICATED.
  */
 
@@ -24,7 +25,7 @@ export const gatewayConfig = {
       };
     },
   },
-  // The gateway merges the `_entities` of one step as aliases, without a bound. The subgraph refuses more than 50.
+  // The gateway merges the `_entities` of one step as aliases, without a bound. The subgraph refuses more than 100.
   transportEntries: {
     maintenance: {
       options: {

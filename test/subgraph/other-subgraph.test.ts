@@ -1,4 +1,4 @@
-/** The code of docs/federation.md, composed with our schema and run behind a gateway. */
+/** The code of docs/federation.md and its example, composed with our schema and run behind a gateway. */
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,10 +21,12 @@ const ID = `${R}:${maintenanceId}`;
 const [, page = ''] = readDocument('docs/federation.md').split('## Refer to a Maintenance');
 const blocks = (language: string) =>
   Array.from(page.matchAll(new RegExp(`(?<=^\`\`\`${language}\\n).+?(?=^\`\`\`)`, 'gms')), String);
-const [byId = '', byVendorIds = '', whole = '', example = ''] = blocks('graphql');
-const [resolverByVendorIds = '', program = ''] = blocks('js');
+const [byId = '', byVendorIds = '', example = ''] = blocks('graphql');
+const [resolverByVendorIds = ''] = blocks('js');
+const whole = readDocument('supergraph/visits.graphql');
+const program = readDocument('supergraph/visits.mjs');
 
-/** Returns the schema of the page with another way to refer to a request, and without added fields. */
+/** Returns the schema of the example with another way to refer to a request, and without added fields. */
 const referring = (stub: string) => `${whole.slice(0, whole.indexOf('type Maintenance'))}${stub}`;
 
 /** Returns the data of the two visits. The request of the second visit does not exist. */
@@ -35,7 +37,7 @@ const visits = (first: unknown, second: unknown) => ({
 const subgraph = useSubgraph();
 afterAll(killAll);
 
-/** Runs a program with a schema beside the file, as the page says. Returns the URL. */
+/** Runs a program with a schema beside the file, and returns the URL. */
 async function startVisits(sdl: string, code = program): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'visits-'));
   symlinkSync(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(folder, 'node_modules'));
@@ -47,7 +49,7 @@ async function startVisits(sdl: string, code = program): Promise<string> {
   return url;
 }
 
-it('the helper of the page makes the same ids as formatMaintenanceId()', async () => {
+it('the helper of the example makes the same ids as formatMaintenanceId()', async () => {
   const [helper = ''] = /^const escapePart[\s\S]+?\n(?=\n)/m.exec(program) ?? [];
   const module = `data:text/javascript,${encodeURIComponent(`${helper}; export { formatMaintenanceId };`)}`;
   const { formatMaintenanceId: format } = await import(module);
@@ -56,7 +58,7 @@ it('the helper of the page makes the same ids as formatMaintenanceId()', async (
 });
 
 describe('npm run supergraph -- --subgraph', () => {
-  /** Starts the page's program with this schema, and the supergraph with the program. */
+  /** Starts the example with this schema, and the supergraph with the example. */
   async function start(sdl: string) {
     const url = await startVisits(sdl);
     return { url, ...run('dev/supergraph.ts', { PORT: '0' }, ['--subgraph', `visits=${url}`]) };
