@@ -13,7 +13,10 @@ import {
 
 const STATES = { entries: 100 } as const;
 
-/** The largest arguments, by their coordinates in the schema. docs/reliability.md has them too. */
+/**
+ * The largest arguments, by their coordinates in the schema. Characters are UTF-16 units. `npm run codegen` writes them to
+ * docs/reliability.md.
+ */
 export const SIZES = {
   'Query._entities(representations:)': { entries: 1000 },
   'Query.maintenances(states:)': STATES,

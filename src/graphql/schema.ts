@@ -11,7 +11,7 @@ import { boundRead, boundWrite, type Resolver } from './bounds.ts';
 import { COSTS } from './cost.ts';
 import { badUserInput } from './errors.ts';
 import { Maintenance } from './resolvers/maintenance.ts';
-import { CreateMaintenancePayload, Mutation } from './resolvers/mutation.ts';
+import { Mutation, Payloads } from './resolvers/mutation.ts';
 import { Query } from './resolvers/query.ts';
 import { Residence } from './resolvers/residence.ts';
 import { DateTime } from './scalars.ts';
@@ -45,7 +45,7 @@ export function createSchema(): GraphQLSchema {
     // `_entities` is not wrapped: to refuse a field that is never null would null all data.
     Query: { ...wrap(Query, boundRead), _entities },
     Mutation: wrap(Mutation, boundWrite),
-    CreateMaintenancePayload: wrap(CreateMaintenancePayload, boundRead),
+    ...Object.fromEntries(Object.entries(Payloads).map(([name, payload]) => [name, wrap(payload, boundRead)])),
     Maintenance: wrap(Maintenance, boundRead),
     Residence: wrap(Residence, boundRead),
     _Service: wrap(_Service, boundRead),

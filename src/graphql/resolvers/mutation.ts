@@ -27,7 +27,8 @@ export const Mutation: MutationResolvers = {
   },
 };
 
-export const CreateMaintenancePayload = { maintenance: readBack };
+/** The payloads with resolvers. */
+export const Payloads = { CreateMaintenancePayload: { maintenance: readBack } };
 
 /** Reads the written request back. The payload holds its key. */
 function readBack(key: MaintenanceKey, _: object, { authenticated }: Context) {
