@@ -58,7 +58,12 @@ try {
 
   const endpoint = localize(router ? `${gateway.url}/graphql` : gateway.url);
   const example = read('../examples/supergraph/open-by-residence.graphql');
-  const operation = hasOwnResidences ? LIST_EXAMPLE : example.replace(/^#.*$/gm, '').replace(/\s+/g, ' ').trim();
+  const operation = hasOwnResidences
+    ? LIST_EXAMPLE
+    : example
+        .replace(/^ *#.*$/gm, '')
+        .replace(/\s+/g, ' ')
+        .trim();
   console.log(`
   ${(router ? ROUTERS[router].name : 'Supergraph, Sandbox').padEnd(22)} ${endpoint}
   Subgraph maintenance   ${localize(url)}, with Router-Authorization: ${ROUTER_SECRET}
