@@ -24,6 +24,9 @@ export const FLATS: readonly { readonly id: string; readonly name: string; reado
   ['shared', 200],
 ].map(([name, tickets]) => ({ id: idOf('r', `flat ${name}`), name: String(name), tickets: Number(tickets) }));
 
+/** The emulator answers rightly for this residence, but late. */
+export const SLOW_RESIDENCE = 'rfault-slow';
+
 const FAULTS = [
   ['厨房水龙头漏水', 'The kitchen tap drips'],
   ['客厅灯不亮', 'The living room light stays dark'],
@@ -46,7 +49,7 @@ export function seed(): Map<string, Ticket[]> {
       Array.from({ length: tickets }, (_, index) => flatTicket(name, index)),
     );
   }
-  return residences;
+  return residences.set(SLOW_RESIDENCE, [exampleTicket()]);
 }
 
 /** The ticket of the vendor's page. */
