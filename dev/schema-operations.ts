@@ -57,19 +57,10 @@ interface Entry {
  * name. Prints the composer's hints, and throws its messages.
  */
 export function composeApi(config: string, others: readonly Service[]): GraphQLSchema {
-  const own = Object.entries<Entry>(parseYaml(read(config)).subgraphs).map(
-    ([
-      name,
-      {
-        routing_url: url,
-        schema: { file },
-      },
-    ]) => {
-      return { name, url, sdl: read(join(dirname(config), file)) };
-    },
-  );
+  const entries = Object.entries<Entry>(parseYaml(read(config)).subgraphs);
+  const sdlOf = ({ schema }: Entry) => read(join(dirname(config), schema.file));
+  const own = entries.map(([name, entry]) => ({ name, url: entry.routing_url, sdl: sdlOf(entry) }));
   const subgraphs = new Map([...own, ...others].map((one) => [one.name, one]));
-  return composeSupergraph([...subgraphs.values()])
-    .schema.toAPISchema()
-    .toGraphQLJSSchema();
+  const { schema } = composeSupergraph([...subgraphs.values()]);
+  return schema.toAPISchema().toGraphQLJSSchema();
 }

@@ -42,14 +42,13 @@ const STATES = ['wait for confirmation', 'in progress', 'completed', 'closed'] a
 
 /** Returns the tickets by residence id. The data is the same at every start. */
 export function seed(): Map<string, Ticket[]> {
-  const residences = new Map<string, Ticket[]>([[EXAMPLE.residenceId, [exampleTicket()]]]);
-  for (const { id, name, tickets } of FLATS) {
-    residences.set(
-      id,
-      Array.from({ length: tickets }, (_, index) => flatTicket(name, index)),
-    );
-  }
-  return residences.set(SLOW_RESIDENCE, [exampleTicket()]);
+  const ticketsOf = (name: string, count: number) =>
+    Array.from({ length: count }, (_, index) => flatTicket(name, index));
+  return new Map([
+    [EXAMPLE.residenceId, [exampleTicket()]],
+    ...FLATS.map(({ id, name, tickets }) => [id, ticketsOf(name, tickets)] as const),
+    [SLOW_RESIDENCE, [exampleTicket()]],
+  ]);
 }
 
 /** The ticket of the vendor's page. */
