@@ -31,8 +31,8 @@ const CHECKS: [what: string, command: string][] = [
   ['Lint and format', 'biome check --error-on-warnings .'],
   ['Schema, examples and consumers’ operations, by the rules of GraphOS', 'npm run lint:schema'],
   [
-    'Breaking changes of the schema, for consumers’ operations too',
-    "npm run schema:check -- --operations 'apps/**/*.graphql'",
+    'Changes of the schema: declared, in the changelog, and valid for consumers’ operations',
+    "npm run schema:check -- --operations 'apps/**/*.{graphql,ts,tsx}'",
   ],
 ];
 const TESTS: [what: string, command: string] = [

@@ -7,6 +7,7 @@ import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { COMMANDS, type Parameter } from '../src/command-api/commands.ts';
+import { SLOW_RESIDENCE } from './seed.ts';
 import { CommandRefused, type NewTicket, type Store } from './store.ts';
 
 export const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
@@ -22,7 +23,11 @@ interface EmulatorOptions {
 export interface Answer {
   readonly status: number;
   readonly text: string;
+  readonly delayMs?: number;
 }
+
+/** Long for a user, and shorter than the default of ATTEMPT_TIMEOUT_MS. */
+const SLOW_MS = 2000;
 
 /** Every command for these residences fails, so that a form can show each error. The first gets no answer. */
 const FAULTS: ReadonlyMap<unknown, Answer | undefined> = new Map([
@@ -68,6 +73,7 @@ export function createEmulator({ store, tokens, onExchange }: EmulatorOptions): 
     // The caller disconnected before the end of its request.
     if (body === undefined) return;
     const answer = answerCommand(request, body, store, tokens);
+    if (answer?.delayMs) await new Promise((resolve) => setTimeout(resolve, answer.delayMs));
     onExchange?.(body, answer);
     if (answer) response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.text);
   };
@@ -89,7 +95,8 @@ export function answerCommand(
     const { method, param } = readCommand(body);
     if (FAULTS.has(param.residence_id)) return FAULTS.get(param.residence_id);
     if (!Object.hasOwn(RUNS, method)) throw malformed(`add ${method} to RUNS in dev/command-api.ts`, 501);
-    return answer(200, { success: true, result: RUNS[method](store, param) ?? {} });
+    const delayMs = param.residence_id === SLOW_RESIDENCE ? SLOW_MS : 0;
+    return { ...answer(200, { success: true, result: RUNS[method](store, param) ?? {} }), delayMs };
   } catch (error) {
     if (!(error instanceof CommandRefused)) throw error;
     return answer(error.status, { success: false, message: error.message });

@@ -5,12 +5,21 @@ import { buildASTSchema, type DirectiveNode, type GraphQLSchema, parse, print, v
 // Other subgraphs refer to a type by its key, and define a shareable field too.
 const OFFERS = ['@key', '@shareable'];
 const HIDES = ['@inaccessible', '@authenticated', '@requiresScopes', '@policy'];
+const MEMBERS = /^(TYPE|FIELD|FIELD_ARGUMENT|INPUT_FIELD|ENUM_VALUE)_(ADDED|REMOVED|TYPE_CHANGED)$/;
 
 /** Returns all changes, the worst first. The same change always has the same message. Rejects if a text is not a schema. */
 export async function compareSchemas(before: string, after: string): Promise<Change[]> {
   const changes = await diff(build(before), build(after), [rateDirectives]);
   // BREAKING, DANGEROUS, NON_BREAKING.
   return changes.sort((a, b) => a.criticality.level.localeCompare(b.criticality.level));
+}
+
+/** Returns the names of added, removed and retyped fields, arguments and enum values, without those in a new type or field. */
+export function listMembers(changes: readonly Change[]): string[] {
+  const paths = changes.filter(({ type }) => MEMBERS.test(type)).map(({ path = '' }) => path);
+  const outer = paths.filter((path) => !paths.some((other) => path.startsWith(`${other}.`)));
+  // A type has no dot.
+  return [...new Set(outer.flatMap((path) => /\.(\w+)$/.exec(path)?.[1] ?? []))];
 }
 
 /** Other directives stay dangerous: a weight may push an operation over a limit, a tag may hide a field. */

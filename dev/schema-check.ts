@@ -1,6 +1,7 @@
 /**
  * `npm run schema:check`: compares the schema with the last release: the newest tag `v…`, else the baseline beside the
- * schema. A release is compared with the release before. Exits with 1 if a breaking change is not declared.
+ * schema. A release is compared with the release before. Exits with 1 if a breaking change is not declared, or if CHANGELOG.md
+ * does not name a change.
  *
  * `-- --accept` makes the current schema the baseline. Run this after the tag of a release exists: until then, the declared
  * changes are changes since the release before.
@@ -10,10 +11,10 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { CriticalityLevel } from '@graphql-inspector/core';
+import { type Change, CriticalityLevel } from '@graphql-inspector/core';
 import { GraphQLError, parse, print, validate } from 'graphql';
 import { readOptions } from './options.ts';
-import { compareSchemas } from './schema-changes.ts';
+import { compareSchemas, listMembers } from './schema-changes.ts';
 import { composeApi, readOperations } from './schema-operations.ts';
 import { readSubgraph } from './supergraph/read-subgraph.ts';
 
@@ -21,6 +22,7 @@ const SCHEMA = 'schema/maintenance.graphql';
 const BASELINE = 'schema/baseline/maintenance.graphql';
 /** The message and the reason of each intended breaking change. */
 const DECLARED = 'schema/baseline/breaking-changes.json';
+const CHANGELOG = 'CHANGELOG.md';
 const SUPERGRAPH = 'supergraph/supergraph.yaml';
 
 const read = (file: string) => readFileSync(file, 'utf8');
@@ -38,9 +40,9 @@ try {
   else {
     const { operations = [], subgraph = [] } = options;
     if (subgraph.length > 0 && operations.length === 0) throw new Error('--subgraph needs --operations.');
-    const areDeclared = await checkChanges();
+    const areFine = await checkChanges();
     const areValid = operations.length === 0 || (await checkOperations(operations, subgraph));
-    process.exitCode = areDeclared && areValid ? 0 : 1;
+    process.exitCode = areFine && areValid ? 0 : 1;
   }
 } catch (error) {
   // With the file and the line of a syntax error.
@@ -54,7 +56,7 @@ function accept(): void {
   console.log(`${BASELINE} is the schema as it is; no breaking change is declared any more.`);
 }
 
-/** Prints the changes since the last release. Resolves to whether every breaking change is declared. */
+/** Prints the changes since the last release. Resolves to whether all are in the changelog, and breaking changes declared. */
 async function checkChanges(): Promise<boolean> {
   const { name, sdl } = readRelease() ?? { name: BASELINE, sdl: read(BASELINE) };
   const declared: Record<string, string> = JSON.parse(read(DECLARED));
@@ -71,11 +73,25 @@ async function checkChanges(): Promise<boolean> {
   for (const message of Object.keys(declared)) {
     if (!messages.includes(message)) console.log(`  Declared, and not there: ${message}`);
   }
+  const isComplete = checkChangelog(name, changes);
   const undeclared = messages.filter((message) => !declared[message]);
-  if (undeclared.length === 0) return true;
+  if (undeclared.length === 0) return isComplete;
   const reasons = Object.fromEntries(undeclared.map((message) => [message, 'the reason, and the teams that know']));
   const entries = JSON.stringify(reasons, null, 2);
   console.error(`Breaking, and not declared. Undo each change, or give its reason in ${DECLARED}:\n${entries}`);
+  return false;
+}
+
+/** Returns whether the newest section of the changelog has an entry and names each changed member in backticks. */
+function checkChangelog(release: string, changes: readonly Change[]): boolean {
+  const [, newest = ''] = read(CHANGELOG).split(/^## /m);
+  // The section of the release itself describes older changes.
+  const section = newest.startsWith(release.slice(1)) ? '' : newest;
+  const code = section.match(/`[^`\n]+`/g)?.join() ?? '';
+  const missing = listMembers(changes).filter((member) => !new RegExp(`\\b${member}\\b`).test(code));
+  if (changes.length === 0 || (missing.length === 0 && /^- /m.test(section))) return true;
+  const what = missing.map((member) => `\`${member}\``).join(', ') || 'the changes of the schema';
+  console.error(`${CHANGELOG} does not name ${what} under "## Unreleased". Add a line there.`);
   return false;
 }
 

@@ -1,17 +1,10 @@
 /** Reads the operations of consumers, and composes the API schema of the supergraph, to which consumers send them. */
 import { globSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import { composeServices } from '@theguild/federation-composition';
-import {
-  buildASTSchema,
-  type DocumentNode,
-  type GraphQLSchema,
-  Kind,
-  parse,
-  Source,
-  separateOperations,
-} from 'graphql';
+import { gqlPluckFromCodeStringSync } from '@graphql-tools/graphql-tag-pluck';
+import { type DocumentNode, type GraphQLSchema, Kind, parse, Source, separateOperations } from 'graphql';
 import { parse as parseYaml } from 'yaml';
+import { composeSupergraph, type Service } from './supergraph/compose.ts';
 
 const read = (file: string) => readFileSync(file, 'utf8');
 
@@ -22,7 +15,7 @@ const read = (file: string) => readFileSync(file, 'utf8');
 export function readOperations(patterns: readonly string[]): { name: string; document: DocumentNode }[] {
   const apps = new Map(patterns.flatMap(findFiles));
   return [...Map.groupBy(apps.keys(), (file) => apps.get(file) ?? '')].flatMap(([app, files]) => {
-    const definitions = files.flatMap((file) => parse(new Source(read(file), file)).definitions);
+    const definitions = files.flatMap(readSources).flatMap((source) => parse(source).definitions);
     const fragments = definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
     return definitions.flatMap((one) => {
       if (one.kind !== Kind.OPERATION_DEFINITION) return [];
@@ -42,20 +35,32 @@ function findFiles(pattern: string): [file: string, app: string][] {
   return files.sort().map((file) => [file, join(base, String(dirname(relative(base, file)).split(sep)[0]))]);
 }
 
+/** Returns the documents of a file: of code, the templates `gql`, `graphql` and `GraphQL` in a comment. */
+function readSources(file: string): Source[] {
+  if (!/\.[cm]?[jt]sx?$/.test(file)) return [new Source(read(file), file)];
+  try {
+    // Errors name the right line only if the indentation stays.
+    return gqlPluckFromCodeStringSync(file, read(file), { skipIndent: true });
+  } catch (error) {
+    throw new Error(`${file}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** A subgraph in Rover's file. */
+interface Entry {
+  readonly routing_url: string;
+  readonly schema: { readonly file: string };
+}
+
 /**
  * Returns the API schema of the subgraphs in Rover's file `config` and of `others`, which replace subgraphs of the same
- * name. Throws the composer's messages.
+ * name. Prints the composer's hints, and throws its messages.
  */
-export function composeApi(config: string, others: readonly { name: string; sdl: string }[]): GraphQLSchema {
-  const { subgraphs } = parseYaml(read(config)) as { subgraphs: Record<string, { schema: { file: string } }> };
-  const own = Object.entries(subgraphs).map(([name, { schema }]) => ({
-    name,
-    sdl: read(join(dirname(config), schema.file)),
-  }));
-  const sdls = new Map([...own, ...others].map(({ name, sdl }) => [name, sdl]));
-  const services = Array.from(sdls, ([name, sdl]) => ({ name, typeDefs: parse(sdl) }));
-  const { publicDocumentNode, errors } = composeServices(services);
-  if (errors)
-    throw new Error(['The supergraph does not compose:', ...errors.map(({ message }) => message)].join('\n  '));
-  return buildASTSchema(publicDocumentNode);
+export function composeApi(config: string, others: readonly Service[]): GraphQLSchema {
+  const entries = Object.entries<Entry>(parseYaml(read(config)).subgraphs);
+  const sdlOf = ({ schema }: Entry) => read(join(dirname(config), schema.file));
+  const own = entries.map(([name, entry]) => ({ name, url: entry.routing_url, sdl: sdlOf(entry) }));
+  const subgraphs = new Map([...own, ...others].map((one) => [one.name, one]));
+  const { schema } = composeSupergraph([...subgraphs.values()]);
+  return schema.toAPISchema().toGraphQLJSSchema();
 }

@@ -25,6 +25,9 @@ export const FLATS: readonly { readonly id: string; readonly name: string; reado
   ['shared', 200],
 ].map(([name, tickets]) => ({ id: idOf('r', `flat ${name}`), name: String(name), tickets: Number(tickets) }));
 
+/** The emulator answers rightly for this residence, but late. */
+export const SLOW_RESIDENCE = 'rfault-slow';
+
 const FAULTS = [
   ['厨房水龙头漏水', 'The kitchen tap drips'],
   ['客厅灯不亮', 'The living room light stays dark'],
@@ -41,14 +44,13 @@ export const STATES = [...VENDOR_STATES.keys()].map(String);
 
 /** Returns the tickets by residence id. The data is the same at every start. */
 export function seed(): Map<string, Ticket[]> {
-  const residences = new Map<string, Ticket[]>([[EXAMPLE.residenceId, [exampleTicket()]]]);
-  for (const { id, name, tickets } of FLATS) {
-    residences.set(
-      id,
-      Array.from({ length: tickets }, (_, index) => flatTicket(name, index)),
-    );
-  }
-  return residences;
+  const ticketsOf = (name: string, count: number) =>
+    Array.from({ length: count }, (_, index) => flatTicket(name, index));
+  return new Map([
+    [EXAMPLE.residenceId, [exampleTicket()]],
+    ...FLATS.map(({ id, name, tickets }) => [id, ticketsOf(name, tickets)] as const),
+    [SLOW_RESIDENCE, [exampleTicket()]],
+  ]);
 }
 
 /** The ticket of the vendor's page. */

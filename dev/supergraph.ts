@@ -5,6 +5,7 @@
  * subgraph and the neighbor on the next two ports.
  */
 import { readFileSync } from 'node:fs';
+import { parse, print } from 'graphql';
 import { explainStartFailure, shutDown } from '../src/http/lifecycle.ts';
 import { stopSignal } from '../src/signals.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
@@ -58,7 +59,7 @@ try {
 
   const endpoint = localize(router ? `${gateway.url}/graphql` : gateway.url);
   const example = read('../examples/supergraph/open-by-residence.graphql');
-  const operation = hasOwnResidences ? LIST_EXAMPLE : example.replace(/^#.*$/gm, '').replace(/\s+/g, ' ').trim();
+  const operation = hasOwnResidences ? LIST_EXAMPLE : print(parse(example)).replace(/\s+/g, ' ');
   console.log(`
   ${(router ? ROUTERS[router].name : 'Supergraph, Sandbox').padEnd(22)} ${endpoint}
   Subgraph maintenance   ${localize(url)}, with Router-Authorization: ${ROUTER_SECRET}

@@ -1,15 +1,13 @@
 /**
  * A gateway as a developer needs it: @apollo/gateway over a supergraph that is composed as it starts.
  */
-import { composeServices } from '@apollo/composition';
 import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
 import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginUsageReportingDisabled } from '@apollo/server/plugin/disabled';
 import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
-import { parse } from 'graphql';
 import { showCommands } from '../show-commands.ts';
+import { composeSupergraph } from './compose.ts';
 import { type Listening, type Running, serveApollo } from './host.ts';
-import { CannotStart } from './read-subgraph.ts';
 
 export interface Subgraph {
   readonly name: string;
@@ -44,7 +42,7 @@ export async function startGateway(subgraphs: readonly Subgraph[], listening: Li
   // There is no option for it: without, it reports to Apollo and asks every cloud whether this is one of its machines.
   process.env.APOLLO_TELEMETRY_DISABLED = 'true';
   const gateway = new ApolloGateway({
-    supergraphSdl: composeSupergraph(subgraphs),
+    supergraphSdl: composeSupergraph(subgraphs).supergraphSdl,
     buildService: ({ name, url = '' }) => createSource(url, subgraphs.find((one) => one.name === name) ?? {}),
   });
   const apollo = new ApolloServer<Context>({
@@ -63,19 +61,6 @@ export async function startGateway(subgraphs: readonly Subgraph[], listening: Li
     return { passedOn: Object.fromEntries(passedOn), commands: [] };
   };
   return serveApollo(apollo, context, GRAPHQL_PATHS, listening);
-}
-
-/** The subgraphs as either composer takes them. */
-export function toServices(subgraphs: readonly Subgraph[]) {
-  return subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) }));
-}
-
-/** Returns the SDL of the supergraph. Throws a `CannotStart` with the composer's own messages. */
-export function composeSupergraph(subgraphs: readonly Subgraph[]): string {
-  const { errors, supergraphSdl } = composeServices(toServices(subgraphs));
-  if (errors)
-    throw new CannotStart(['The supergraph does not compose:', ...errors.map(({ message }) => message)].join('\n'));
-  return supergraphSdl;
 }
 
 function createSource(url: string, { headers: own, timeoutMs = 12_000 }: Partial<Subgraph>) {

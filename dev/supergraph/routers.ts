@@ -10,7 +10,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { freePort } from '../command-api.ts';
-import { composeSupergraph, type Subgraph } from './gateway.ts';
+import { composeSupergraph } from './compose.ts';
+import type { Subgraph } from './gateway.ts';
 import { CannotStart } from './read-subgraph.ts';
 
 const KILL_AFTER_MS = 2000;
@@ -132,7 +133,7 @@ export async function startRouter(name: RouterName, { subgraphs, secret, collect
     writeFileSync(join(folder, file), text);
     return join(folder, file);
   };
-  const compose = () => write('supergraph.graphql', composeSupergraph(subgraphs));
+  const compose = () => write('supergraph.graphql', composeSupergraph(subgraphs).supergraphSdl);
   const { args, env } = router.configure({ subgraphs, host, port, collector, write, compose });
   const running = spawn(resolve(router.executable), args, {
     cwd: folder,

@@ -17,7 +17,8 @@ const VARIABLES = { residenceId: EXAMPLE.residenceId };
 const HEADERS = { authorization: `Bearer ${EXAMPLE.token}` };
 // The example ticket in the result pane.
 const TICKET = ['"state": "IN_PROGRESS"', '"description": "test"'];
-const OPERATIONS = EXAMPLES.map(({ query }) => /^(?:query|mutation) (\w+)/m.exec(query)?.[1] ?? '');
+// Each example begins with its operation: a run button would show a comment in front.
+const OPERATIONS = EXAMPLES.map(({ query }) => /^(?:query|mutation) (\w+)/.exec(query)?.[1] ?? '');
 
 // Replaces Apollo's script: opens a frame of Sandbox's origin, and keeps its options and the messages of the frame.
 const STUB = `

@@ -5,7 +5,7 @@ import { expect, it } from '@jest/globals';
 import { parse, validate } from 'graphql';
 import * as operations from '../../bench/operations.ts';
 import { readConnectors, VISITS } from '../../bench/router.ts';
-import { composeSupergraph } from '../../dev/supergraph/gateway.ts';
+import { composeSupergraph } from '../../dev/supergraph/compose.ts';
 import { SCHEMA } from '../support/schema.ts';
 
 it('the operations of the benchmarks are valid', () => {
@@ -20,5 +20,5 @@ it.each(['connectors.graphql', 'connectors-batched.graphql'])('%s composes with 
     { name: 'maintenance', url: 'http://none', sdl: readConnectors(file, 'http://vendor.test') },
     { name: 'visits', url: 'http://visits.test', sdl: VISITS },
   ];
-  expect(composeSupergraph(subgraphs)).toContain('http://vendor.test');
+  expect(composeSupergraph(subgraphs).supergraphSdl).toContain('http://vendor.test');
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { composeServices as composeGuild } from '@theguild/federation-composition';
 import { federateSubgraphs, ROUTER_COMPATIBILITY_VERSION_ONE } from '@wundergraph/composition';
 import { buildSchema } from 'graphql';
-import { toServices } from '../../dev/supergraph/gateway.ts';
+import { toServices } from '../../dev/supergraph/compose.ts';
 import { RESIDENCES_SDL } from '../../dev/supergraph/neighbour.ts';
 import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
 import { KEYS, visitsSdl } from '../support/visits.ts';

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { createEmulator, freePort, PATH, serve } from '../../dev/command-api.ts';
 import { EXAMPLE, seed } from '../../dev/seed.ts';
 import { Store } from '../../dev/store.ts';
@@ -43,6 +43,17 @@ it.each<[fault: string, port: () => string, message: string]>([
   const running = run('dev/emulator.ts', {}, ['--port', port()]);
   expect(await running.exit).toBe(1);
   expect(running.output()).toMatch(new RegExp(`^${message}\n$`));
+});
+
+it('the emulator answers for rfault-slow with the list, but late', async () => {
+  jest.useFakeTimers();
+  const slow = send(command('get_maintenance_list', { residence_id: 'rfault-slow' }));
+  // Until the emulator waits.
+  while (jest.getTimerCount() === 0) await send(LIST);
+  jest.runAllTimers();
+  jest.useRealTimers();
+  const result = [expect.objectContaining({ maintenance_id: EXAMPLE.maintenanceId })];
+  expect(await slow).toMatchObject({ status: 200, body: { success: true, result } });
 });
 
 const TIMES = { start_time: '2024-01-16 13:32:45', finish_time: '2024-01-17 13:32:45' };

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
 import { readExamples } from '../../dev/browser.ts';
+import { EXAMPLE } from '../../dev/seed.ts';
 import { README } from '../support/documents.ts';
 import { ROOT_FIELDS } from '../support/schema.ts';
 import { NEW_MAINTENANCE } from '../support/subgraph.ts';
@@ -22,8 +23,9 @@ it.each(EXAMPLES)('$name can run twice', async ({ query, variables }) => {
   }
 });
 
-it.each(OF_EMULATOR)('$name shows each failure of the command API', async ({ query, variables }) => {
-  const { errors } = await impatient.ask(query, { variables });
+it.each(OF_EMULATOR)('$name shows each failure of the command API, and a list', async ({ query, variables }) => {
+  const { data, errors } = await impatient.ask(query, { variables });
+  expect(data.slow).toEqual([{ id: `rfault-slow:${EXAMPLE.maintenanceId}` }]);
   expect(Object.fromEntries(errors.map(({ path, extensions }) => [path?.[0], extensions.code]))).toEqual({
     timeout: 'UPSTREAM_TIMEOUT',
     unavailable: 'UPSTREAM_UNAVAILABLE',

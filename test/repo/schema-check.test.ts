@@ -2,8 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { compareSchemas } from '../../dev/schema-changes.ts';
 
@@ -28,6 +27,7 @@ const NUMBER_HIDDEN = "Directive '@inaccessible' was added to field 'Thing.numbe
 const BLUE_REMOVED = "Enum value 'BLUE' was removed from enum 'Color'";
 // The subgraph `boxes` defines Box.size too.
 const CLASHING = edit('ID! }', 'ID! size: Int }');
+const PAINTING = edit('all(', 'paint(no: Int): New all(by: Int ').concat('type New { no: Int }');
 
 describe('compareSchemas()', () => {
   const compare = async (before: string, after: string) =>
@@ -65,14 +65,18 @@ describe('npm run schema:check', () => {
     'supergraph/supergraph.yaml':
       'subgraphs: { things: { schema: { file: ../schema/maintenance.graphql } }, boxes: { schema: { file: boxes.graphql } } }',
     'supergraph/boxes.graphql': 'type Query { boxes: [Box!] } type Box @key(fields: "id") { id: ID! size: Int }',
+    // The next release may have its version already.
+    'CHANGELOG.md': '# C\n\n## 1.1.0\n\n- By paint: `BLUE GREEN` `size` `color` `number`\n\n## 1.0.0\n\n- `by` `paint`',
+    'visits.graphql': 'type Query { visits: [Visit!] } type Visit { box: Box } type Box @key(fields: "id") { id: ID }',
+    'apps/painter/none.ts': 'export const none = <T>(some: T) => some;',
     'apps/store/boxes.graphql': 'query Boxes { boxes { id size } }',
     'apps/painter/queries/Colors.graphql': 'query Colors($id: ID!) { thing(id: $id) { ...Painted } }',
     'apps/painter/fragments.graphql': 'fragment Unused on Box { id }\n\nfragment Painted on Thing { color }',
     'apps/painter/All.graphql': 'query All { all(painted: [RED, BLUE]) { number } }',
   };
   // The second pattern names a file again.
-  const ALL = ['--operations=./apps/{one,painter,store}/**/*.graphql', '--operations=apps/st*/boxes.graphql'];
-  const ONE = 'apps/one/a.graphql';
+  const ALL = ['--operations=./apps/{one,painter,store}/**/*.{graphql,ts,tsx}', '--operations=apps/st*/boxes.graphql'];
+  const [ONE, CODE] = ['apps/one/a.graphql', 'apps/one/a.tsx'];
   // The test may run in a git hook, whose environment names a repository.
   const env = { PATH: process.env.PATH, GIT_CEILING_DIRECTORIES: tmpdir() };
 
@@ -81,11 +85,8 @@ describe('npm run schema:check', () => {
     writeFileSync(join(folder, file), text);
   }
   const declare = (reasons: Record<string, string>) => write(DECLARED, JSON.stringify(reasons));
-
-  function run(...args: string[]) {
-    const program = fileURLToPath(new URL('../../dev/schema-check.ts', import.meta.url));
-    return spawnSync(process.execPath, [program, ...args], { cwd: folder, env, encoding: 'utf8' });
-  }
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [resolve('dev/schema-check.ts'), ...args], { cwd: folder, env, encoding: 'utf8' });
 
   beforeEach(() => {
     rmSync(folder, { recursive: true, force: true });
@@ -123,7 +124,9 @@ describe('npm run schema:check', () => {
     ['a subgraph without operations', ['--subgraph=a=b'], /^--subgraph needs --operations\.\n$/],
     ['a subgraph without a schema', [...ALL, '--subgraph=a=b'], /^The subgraph "a" has no schema in .+\/b\.\n$/],
     ['declarations that are not JSON', [], /^.+JSON.+\n$/, DECLARED, '{'],
-    ['an operation with a syntax error', ALL, /^Syntax Error: .+\n\napps\/one\/a\.graphql:2:1\n/, ONE, 'query {\n'],
+    ['a template with a syntax error', ALL, /^Syntax Error: .+\n\napps\/one\/a\.tsx:2:8\n/, CODE, 'gql`\nquery {`'],
+    ['code with a syntax error', ALL, /^apps\/one\/a\.tsx: .+ \(2:1\)\n$/, CODE, '\n )'],
+    ['members not in the changelog', [], /^CHANGELOG\.md does not name `by`, `paint` .+\.\n$/, SCHEMA, PAINTING],
     ['schemas that clash', ALL, /^The supergraph does not compose:\n {2}.+ "Box\.size" .+\n$/, SCHEMA, CLASHING],
   ])('refuses %s', (_, args, message, file = SCHEMA, text = BASE) => {
     write(file, text);
@@ -133,28 +136,23 @@ describe('npm run schema:check', () => {
   it.each([
     ['uses a removed field', SCHEMA, edit('color: Color', ''), 'painter: Colors', 'painter/fragments.graphql:3:29'],
     ['uses a hidden field', SCHEMA, edit('number: Int', 'number: Int @inaccessible'), 'painter: All', '"number"'],
-    ['has no name', ONE, '{ no }\n{ __typename }', 'one: an unnamed operation', '"no" on type "Query"'],
+    ['has no name', CODE, 'f(/* GraphQL */ `{ no }{ __typename }`)', 'one: an unnamed operation', '"no" on type'],
+    ['is a template', CODE, 'export default gql`\n  query In { no }\n`;', 'one: In', 'apps/one/a.tsx:2:14'],
     ['spreads another app’s fragment', ONE, 'query Far { boxes { ...Painted } }', 'one: Far', '"Painted"'],
   ])('names an operation that %s, even if the change is declared', (_, file, text, name, error) => {
     write(file, text);
     declare({ [COLOR_REMOVED]: 'R', [NUMBER_HIDDEN]: 'R' });
     const { status, stderr } = run(...ALL);
-    expect({ status, invalid: stderr.match(/^.+(?= \(apps.+ is not valid\.$)/gm) }).toEqual({
-      status: 1,
-      invalid: [name],
-    });
+    const invalid = stderr.match(/^.+(?= \(apps.+ is not valid\.$)/gm);
+    expect({ status, invalid }).toEqual({ status: 1, invalid: [name] });
     expect(stderr).toContain(error);
   });
 
-  it('checks the operations of a neighbor with its schema in the supergraph', () => {
+  it('checks the operations of a neighbor with its schema in the supergraph, and prints the hints', () => {
     write(ONE, 'query Visits { visits { box { size } } }');
-    write(
-      'visits.graphql',
-      `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
-      type Query { visits: [Visit!] } type Visit { box: Box } type Box @key(fields: "id", resolvable: false) { id: ID! }`,
-    );
     expect(run(...ALL)).toMatchObject({ status: 1, stderr: expect.stringMatching(/^one: Visits/) });
-    expect(run(...ALL, '--subgraph=visits=visits.graphql')).toMatchObject({ status: 0, stderr: '' });
+    const stdout = expect.stringMatching(/^Hint INCONSISTENT_\w+ boxes things visits: Type .+ type "ID".+$/m);
+    expect(run(...ALL, '--subgraph=visits=visits.graphql')).toMatchObject({ status: 0, stdout, stderr: '' });
   });
 
   describe('in a repository', () => {
@@ -189,6 +187,8 @@ describe('npm run schema:check', () => {
       expect(run()).toMatchObject(accepted);
       git('add .', 'commit -qm M');
       expect(run()).toMatchObject(accepted);
+      write(SCHEMA, `${WITHOUT_BLUE} scalar New`);
+      expect(run().stderr).toContain('CHANGELOG.md does not name the changes of the schema');
     });
   });
 });
