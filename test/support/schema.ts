@@ -1,5 +1,15 @@
 /** The schema of the subgraph, its root fields and its directives. */
-import { type ASTNode, getNamedType, parse, print, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
+import {
+  type ASTNode,
+  type GraphQLObjectType,
+  getNamedType,
+  isObjectType,
+  parse,
+  print,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql';
 import { createSchema } from '../../src/graphql/schema.ts';
 
 export const SCHEMA = createSchema();
@@ -16,6 +26,15 @@ export function rootField(name: string) {
   const found = ROOT_FIELDS.find((root) => root.name === name);
   if (!found) throw new Error(`schema/maintenance.graphql has no root field ${name}`);
   return found;
+}
+
+/** Returns a selection for each field of a type. Beneath a field with fields, it selects those without further fields. */
+export function fieldsOf(type: string, depth = 2): string[] {
+  return Object.values((SCHEMA.getType(type) as GraphQLObjectType).getFields()).flatMap(({ name, type }) => {
+    const inner = getNamedType(type);
+    if (!isObjectType(inner)) return name;
+    return depth === 1 ? [] : `${name} { ${fieldsOf(inner.name, 1).join(' ')} }`;
+  });
 }
 
 /** Returns the directives on an element, each in a line. */
