@@ -83,6 +83,9 @@ beforeAll(async () => {
   const target = ['job', 'namespace', 'instance'];
   const table = readMetricTable();
   add(series, 'up', target);
+  add(series, 'ALERTS', [...target, 'alertname', 'alertstate']);
+  add(values, 'alertstate', ['firing']);
+  for (const { alert } of alerts) add(values, 'alertname', [alert]);
   for (const [name, type] of families) {
     const labels = [...target, ...(table.get(name)?.labels ?? [])];
     for (const suffix of type === 'histogram' || type === 'summary' ? ['_sum', '_count'] : [''])
