@@ -231,7 +231,7 @@ describe('the pods', () => {
   });
 
   it('have more memory than was measured, and an alert before their limit', () => {
-    const [, loaded] = /^\| this subgraph \| \d+ \| (\d+) \|$/m.exec(PERFORMANCE) ?? [];
+    const [, loaded] = /loaded with lists: this subgraph \d+ · (\d+)/.exec(PERFORMANCE) ?? [];
     const { requests, limits } = container.resources;
     expect(bytesOf(requests.memory)).toBeGreaterThan(Number(loaded) * 1e6);
     expect(bytesOf(limits.memory)).toBeGreaterThan(bytesOf(requests.memory));
