@@ -90,7 +90,7 @@ describe('npm run supergraph -- --subgraph', () => {
   it('prints the messages of the composer if the schemas do not compose, and exits with 1', async () => {
     const { exit, output } = await start(whole.replace('finishTime: DateTime @external', 'finishTime: Int'));
     expect(await exit).toBe(1);
-    expect(output()).toMatch(/^The supergraph does not compose:\n\[visits\] On field .+ not marked @external\)\n$/);
+    expect(output()).toMatch(/^The supergraph does not compose:\n {2}\[visits\] On field .+ not marked @external\)\n$/);
   });
 });
 
