@@ -1,6 +1,17 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { GraphQLBoolean } from 'graphql';
-import { create, deleteMany, deleteOne, detail, entities, type FieldQuery, list, times } from '../support/requests.ts';
+import { GraphQLBoolean, type GraphQLInputObjectType } from 'graphql';
+import {
+  create,
+  deleteMany,
+  deleteOne,
+  detail,
+  entities,
+  type FieldQuery,
+  list,
+  request,
+  times,
+} from '../support/requests.ts';
+import { SCHEMA } from '../support/schema.ts';
 import { NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -115,17 +126,6 @@ describe('a field with faulty arguments', () => {
 });
 
 describe('a value of a wrong type', () => {
-  const TYPES: Record<string, string> = {
-    id: 'ID!',
-    ids: '[ID!]!',
-    input: 'CreateMaintenanceInput!',
-    residenceId: 'ID!',
-    states: '[MaintenanceState!]',
-    orderBy: 'MaintenanceOrder',
-    first: 'Int',
-    representations: '[_Any!]!',
-  };
-  const SELECTIONS: Record<string, string> = { deleteMaintenances: 'deletedIds', _entities: '__typename' };
   /** No message and no log line may contain these marks. */
   const [MARK, NUMBER] = ['canary', 20061977];
   const LEAK = /canary|20061977/i;
@@ -182,15 +182,10 @@ describe('a value of a wrong type', () => {
     [CREATE, form({ 'canary" of required type "String!" was not provided.': MARK }), 'input has an unknown member'],
   ];
 
-  const operationOf = (field: string) => (/^(create|delete)/.test(field) ? 'mutation' : 'query');
-  const write = (field: string, args: string) => `{ ${field}(${args}) { ${SELECTIONS[field] ?? 'id'} } }`;
-  const asLiteral = (value: unknown) => JSON.stringify(value).replace(/"(\w+)":/g, '$1:');
   it.each([...WRONG, ...ONLY_IN_VARIABLES])('is named without the value: %s(%j)', async (field, args, ...faults) => {
     // The variables have other names than the arguments.
-    const names = Object.keys(args);
-    const variables = Object.fromEntries(names.map((name) => [`v_${name}`, args[name]]));
-    const definitions = names.map((name) => `$v_${name}: ${TYPES[name]}`);
-    const query = `${operationOf(field)} (${definitions}) ${write(field, names.map((name) => `${name}: $v_${name}`).join())}`;
+    const query = request(field, args).query.replaceAll('$', '$v_');
+    const variables = Object.fromEntries(Object.entries(args).map(([name, value]) => [`v_${name}`, value]));
     const answer = await subgraph.ask(query, { variables });
     const extensions = { code: 'BAD_USER_INPUT', arguments: named(faults) };
     expect(answer.errors).toEqual([{ message: messageOf(faults), extensions }]);
@@ -200,8 +195,9 @@ describe('a value of a wrong type', () => {
   });
 
   it.each(WRONG)('is not repeated in a document: %s(%j)', async (field, args) => {
-    const literals = Object.entries(args).map(([name, value]) => `${name}: ${asLiteral(value)}`);
-    const answer = await subgraph.ask(`${operationOf(field)} ${write(field, literals.join())}`);
+    const asLiteral = (name: string) => JSON.stringify(args[name]).replace(/"(\w+)":/g, '$1:');
+    const query = request(field, args).query.replace(/ \(.*?\) /, ' ');
+    const answer = await subgraph.ask(query.replace(/\$(\w+)/g, (_, name) => asLiteral(name)));
     expect(new Set(answer.errors.map(({ extensions }) => extensions.code))).toEqual(
       new Set(['GRAPHQL_VALIDATION_FAILED']),
     );
@@ -283,16 +279,10 @@ describe('a value of a wrong type', () => {
     'input.contact': 'must not be blank',
     'input.pictureFilenames[0]': 'must not be blank',
   };
-  const types = {
-    residenceId: 'ID!',
-    startTime: 'DateTime!',
-    finishTime: 'DateTime!',
-    description: 'String!',
-    contact: 'String!',
-    pictureFilenames: '[String!]',
-  };
-  const members = Object.keys(types).map((name) => `${name}: $${name}`);
-  const definitions = Object.entries(types).map(([name, type]) => `$${name}: ${type}`);
+  const inputType = SCHEMA.getType('CreateMaintenanceInput') as GraphQLInputObjectType;
+  const fields = Object.values(inputType.getFields());
+  const members = fields.map(({ name }) => `${name}: $${name}`);
+  const definitions = fields.map(({ name, type }) => `$${name}: ${type}`);
 
   it.each<[string, string, Record<string, unknown>, Record<string, string>]>([
     [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
-import { entities, times } from '../support/requests.ts';
+import { times } from '../support/requests.ts';
 import { codes } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -81,7 +81,7 @@ it('any JSON reply leads to well-formed data with each good ticket, and typed er
   const list = fc.array(fc.oneof(ticket, fc.jsonValue())).map((tickets) => [...tickets, good]);
   const result = fc.oneof(fc.jsonValue(), ticket, list);
   const reply = fc.oneof(fc.jsonValue(), ...times(2, () => fc.record({ success: fc.constant(true), result })));
-  const { variables } = entities([{ __typename: 'Maintenance', id: `${R}:m1` }]);
+  const variables = { r: [{ __typename: 'Maintenance', id: `${R}:m1` }] };
   const query = `query ($r: [_Any!]!) {
     maintenances(residenceId: "${R}", orderBy: CREATED_TIME_DESC) { id maintenanceId ${ALL} }
     maintenance(id: "other:m1") { id ${ALL} }

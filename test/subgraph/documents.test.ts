@@ -173,7 +173,7 @@ describe('a document is accepted', () => {
     const query = `query (${join(100, (i) => `$r${i}: [_Any!]!`)}) {
       ${join(100, (i) => `_${i}: _entities(representations: $r${i}) { ...F }`)}
     } ${fragment('F', '__typename description state')}`;
-    const { r } = entities([{ __typename: 'Maintenance', id: ID }]).variables;
+    const r = [{ __typename: 'Maintenance', id: ID }];
     const { data, errors } = await post({ query, variables: Object.fromEntries(times(100, (i) => [`r${i}`, r])) });
     expect(errors).toEqual([]);
     const entity = { __typename: 'Maintenance', description: 'test', state: 'IN_PROGRESS' };

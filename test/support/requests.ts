@@ -46,8 +46,7 @@ export const deleteMany = (ids: unknown, selection = 'deletedIds failures { id }
   request('deleteMaintenances', { ids }, selection);
 
 /** Returns a request for the entity of each representation. */
-export const entities = (representations: unknown, selection = '__typename'): FieldQuery => ({
-  query: `query ($r: [_Any!]!) { _entities(representations: $r) { ${selection} } }`,
-  variables: { r: representations },
+export const entities = (representations: unknown, selection?: string): FieldQuery => ({
+  ...request('_entities', { representations }, selection),
   path: ['_entities', 0],
 });

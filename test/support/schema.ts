@@ -14,16 +14,18 @@ import { createSchema } from '../../src/graphql/schema.ts';
 
 export const SCHEMA = createSchema();
 
-/** The fields of `Query` and `Mutation`, without the fields that federation adds. */
-export const ROOT_FIELDS = (['query', 'mutation'] as const).flatMap((operation) => {
+const ALL_ROOT_FIELDS = (['query', 'mutation'] as const).flatMap((operation) => {
   const type = operation === 'query' ? SCHEMA.getQueryType() : SCHEMA.getMutationType();
-  const fields = Object.values(type?.getFields() ?? {}).filter(({ name }) => !name.startsWith('_'));
+  const fields = Object.values(type?.getFields() ?? {});
   return fields.map((field) => ({ operation, field, name: field.name, type: getNamedType(field.type) }));
 });
 
+/** The fields of `Query` and `Mutation`, without the fields that federation adds. */
+export const ROOT_FIELDS = ALL_ROOT_FIELDS.filter(({ name }) => !name.startsWith('_'));
+
 /** Returns the root field with this name. Throws if the schema has none. */
 export function rootField(name: string) {
-  const found = ROOT_FIELDS.find((root) => root.name === name);
+  const found = ALL_ROOT_FIELDS.find((root) => root.name === name);
   if (!found) throw new Error(`schema/maintenance.graphql has no root field ${name}`);
   return found;
 }
