@@ -7,7 +7,7 @@ import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { COMMANDS, type Parameter } from '../src/command-api/commands.ts';
-import { SLOW_RESIDENCE } from './seed.ts';
+import { LOST_RESIDENCE, SLOW_RESIDENCE } from './seed.ts';
 import { CommandRefused, type NewTicket, type Store } from './store.ts';
 
 export const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
@@ -29,10 +29,11 @@ export interface Answer {
 /** Long for a user, and shorter than the default of ATTEMPT_TIMEOUT_MS. */
 const SLOW_MS = 2000;
 
+const UNAVAILABLE = { status: 503, text: '' };
 /** Every command for these residences fails, so that a form can show each error. The first gets no answer. */
 const FAULTS: ReadonlyMap<unknown, Answer | undefined> = new Map([
   ['rfault-timeout', undefined],
-  ['rfault-unavailable', { status: 503, text: '' }],
+  ['rfault-unavailable', UNAVAILABLE],
   ['rfault-refused', { status: 200, text: '{"success":false}' }],
   ['rfault-forbidden', { status: 403, text: '' }],
   ['rfault-invalid', { status: 200, text: 'This is no JSON.' }],
@@ -95,8 +96,10 @@ export function answerCommand(
     const { method, param } = readCommand(body);
     if (FAULTS.has(param.residence_id)) return FAULTS.get(param.residence_id);
     if (!Object.hasOwn(RUNS, method)) throw malformed(`add ${method} to RUNS in dev/command-api.ts`, 501);
+    const result = RUNS[method](store, param) ?? {};
+    if (param.residence_id === LOST_RESIDENCE && COMMANDS[method].isWrite) return UNAVAILABLE;
     const delayMs = param.residence_id === SLOW_RESIDENCE ? SLOW_MS : 0;
-    return { ...answer(200, { success: true, result: RUNS[method](store, param) ?? {} }), delayMs };
+    return { ...answer(200, { success: true, result }), delayMs };
   } catch (error) {
     if (!(error instanceof CommandRefused)) throw error;
     return answer(error.status, { success: false, message: error.message });

@@ -95,15 +95,17 @@ function checkChangelog(release: string, changes: readonly Change[]): boolean {
   return false;
 }
 
-/** Prints each operation that is not valid, with its errors. Resolves to whether all are valid. */
+/** Prints each operation that is not valid, with its errors. Resolves to whether all are valid, and at least one. */
 async function checkOperations(patterns: readonly string[], subgraphs: readonly string[]): Promise<boolean> {
   const operations = readOperations(patterns);
   const api = composeApi(SUPERGRAPH, await Promise.all(subgraphs.map(readSubgraph)));
   const results = operations.map(({ name, document }) => ({ name, errors: validate(api, document) }));
   const invalid = results.filter(({ errors }) => errors.length > 0);
   console.log(`Operations: ${operations.length} checked, ${invalid.length} not valid.`);
+  if (operations.length === 0)
+    console.error('No operation found: code needs templates gql`…`, graphql`…` or /* GraphQL */ `…`.');
   for (const { name, errors } of invalid) console.error(`${name} is not valid.\n${errors.join('\n\n')}`);
-  return invalid.length === 0;
+  return operations.length > 0 && invalid.length === 0;
 }
 
 /** Returns the schema of the newest release before this release; undefined without such a release, git or its history. */

@@ -27,6 +27,8 @@ export const FLATS: readonly { readonly id: string; readonly name: string; reado
 
 /** The emulator answers rightly for this residence, but late. */
 export const SLOW_RESIDENCE = 'rfault-slow';
+/** Writes take effect for this residence, but the emulator answers them with 503. */
+export const LOST_RESIDENCE = 'rfault-lost';
 
 const FAULTS = [
   ['厨房水龙头漏水', 'The kitchen tap drips'],
@@ -50,6 +52,7 @@ export function seed(): Map<string, Ticket[]> {
     [EXAMPLE.residenceId, [exampleTicket()]],
     ...FLATS.map(({ id, name, tickets }) => [id, ticketsOf(name, tickets)] as const),
     [SLOW_RESIDENCE, [exampleTicket()]],
+    [LOST_RESIDENCE, [exampleTicket()]],
   ]);
 }
 

@@ -7,7 +7,7 @@ import { loadConfig } from '../src/config.ts';
 import { createServer } from '../src/server.ts';
 import { createLogger } from '../src/telemetry/log.ts';
 import { type Answer, createEmulator, FAULTY_RESIDENCES, serve } from './command-api.ts';
-import { EXAMPLE, FLATS, SLOW_RESIDENCE, seed } from './seed.ts';
+import { EXAMPLE, FLATS, LOST_RESIDENCE, SLOW_RESIDENCE, seed } from './seed.ts';
 import { listCommands, showCommands } from './show-commands.ts';
 import { Store } from './store.ts';
 
@@ -73,6 +73,7 @@ export const MORE_RESIDENCES = [
   ...FLATS.map(({ id, tickets }) => `${id} (${tickets})`),
   `fail: ${FAULTY_RESIDENCES}`,
   `slow: ${SLOW_RESIDENCE}`,
+  `writes with an unknown outcome: ${LOST_RESIDENCE}`,
 ].join(`\n${' '.repeat(25)}`);
 
 function showExchange(body: string, { status, text }: Partial<Answer> = {}): void {

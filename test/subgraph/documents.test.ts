@@ -2,7 +2,7 @@ import type { ApolloServerPlugin } from '@apollo/server';
 import { describe, expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { create, deleteMany, entities, times } from '../support/requests.ts';
+import { create, deleteMany, times } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
