@@ -1,8 +1,9 @@
 /**
  * The page of `npm run dev` in a real browser. The tests run offline: where a test needs Apollo's hosts, it serves stubs.
+ * They run side by side, each in a new browser profile.
  */
 import { readFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { readExamples } from '../../dev/browser.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
@@ -44,38 +45,34 @@ const ANSWERING = `<title>Sandbox</title><body style="font: 14px sans-serif; bac
   </script>`;
 const SILENT = '<title>A page of a proxy</title>';
 
-let dev: ReturnType<typeof run>;
 let url = '';
-let page: Page;
+let supergraph = '';
 let chromium: Awaited<ReturnType<typeof startBrowser>>;
 
 beforeAll(async () => {
-  dev = run('dev/main.ts', { PORT: '0' });
+  const programs = [run('dev/main.ts', { PORT: '0' }), run('dev/supergraph.ts', { PORT: '0' })];
   chromium = await startBrowser();
-  [, url = ''] = await dev.until(/Sandbox +(http:\/\/localhost:\d+\/graphql)/);
+  const printed = programs.map((program) => program.until(/Sandbox +(http:\/\/localhost:\S+)/));
+  [url = '', supergraph = ''] = (await Promise.all(printed)).map(([, origin = '']) => origin);
 });
 afterAll(async () => {
   killAll();
   await chromium.stop();
 });
 
-// Each page has a new browser profile.
-beforeEach(async () => {
-  page = await chromium.browser.newPage({ viewport: { width: 1280, height: 800 } });
-});
-afterEach(() => page.close());
+const newPage = () => chromium.browser.newPage({ viewport: { width: 1280, height: 800 } });
 
 /** Serves stubs for the script and the frame. */
-async function serveStubs(script: string, frame: string) {
+async function serveStubs(page: Page, script: string, frame: string) {
   await page.route(`${FRAME}/**`, (route) => route.fulfill({ contentType: 'text/html', body: frame }));
   await page.route(SCRIPT, (route) => route.fulfill({ contentType: 'text/javascript', body: script }));
 }
 
-const message = () => page.getByRole('status');
+const message = (page: Page) => page.getByRole('status');
 const squeeze = (text: string | null) => (text ?? '').replace(/\s/g, '');
 
 /** Returns the GraphiQL of a page, once its editor shows the first operation. */
-async function findGraphiql(first = 'query OpenMaintenances') {
+async function findGraphiql(page: Page, first: string) {
   const frame = page.frameLocator('iframe[title=GraphiQL]');
   const query = frame.locator('.graphiql-query-editor .view-lines');
   const tool = frame.locator('.graphiql-editor-tool .view-lines:visible');
@@ -83,7 +80,9 @@ async function findGraphiql(first = 'query OpenMaintenances') {
   return {
     frame,
     query,
-    tabs: () => frame.getByRole('tab').allTextContents(),
+    tabs: frame
+      .getByRole('tab')
+      .getByRole('button', { name: new RegExp([...OPERATIONS, 'OpenByResidence', 'WhereToGo'].join('|')) }),
     async variablesAndHeaders() {
       const variables = await tool.filter({ hasText: 'residenceId' }).textContent();
       await frame.getByRole('button', { name: 'Headers' }).click();
@@ -99,73 +98,69 @@ async function findGraphiql(first = 'query OpenMaintenances') {
   };
 }
 
-describe('without internet, GraphiQL', () => {
-  it('replaces Sandbox, requests nothing else from the internet, and shows the ticket after one click', async () => {
-    const faults: string[] = [];
-    const urls: string[] = [];
-    page.on('console', (line) => line.type() === 'error' && faults.push(line.text()));
-    page.on('pageerror', (error) => faults.push(error.message));
-    page.on('request', (request) => urls.push(request.url()));
-    await page.goto(url);
-    const shown = message().filter({ hasText: /^\s+Apollo Sandbox is not available: its script cannot be loaded\. / });
-    await shown.waitFor();
-    const graphiql = await findGraphiql();
-    expect(await graphiql.query.textContent().then(squeeze)).toBe(squeeze(LIST));
-    expect(await graphiql.variablesAndHeaders()).toEqual([VARIABLES, HEADERS]);
-    await graphiql.play(...TICKET, '"command": "get_maintenance_list"');
-    await dev.until(/> \{"command":"get_maintenance_list","id":"c[0-9a-f]{32}","param":\{"residence_id":"r31adc/);
-    if (process.env.UPDATE_SCREENSHOTS) await page.screenshot({ path: 'docs/images/graphiql.png' });
-    expect(urls.filter((requested) => !/^(blob:)?http:\/\/localhost:/.test(requested))).toEqual([SCRIPT]);
-    expect(faults).toEqual(['Failed to load resource: net::ERR_NAME_NOT_RESOLVED']);
-  });
+it.concurrent('without internet, GraphiQL replaces Sandbox, with a tab for each example, and one click shows the ticket', async () => {
+  const page = await newPage();
+  const faults: string[] = [];
+  const urls: string[] = [];
+  page.on('console', (line) => line.type() === 'error' && faults.push(line.text()));
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('request', (request) => urls.push(request.url()));
+  await page.goto(url);
+  const reason = /^\s+Apollo Sandbox is not available: its script cannot be loaded\. /;
+  await message(page).filter({ hasText: reason }).waitFor();
+  const { frame, query, tabs, variablesAndHeaders, play } = await findGraphiql(page, 'query OpenMaintenances');
+  expect(await query.textContent().then(squeeze)).toBe(squeeze(LIST));
+  expect(await variablesAndHeaders()).toEqual([VARIABLES, HEADERS]);
+  await play(...TICKET, '"command": "get_maintenance_list"');
+  if (process.env.UPDATE_SCREENSHOTS) await page.screenshot({ path: 'docs/images/graphiql.png' });
+  expect(await tabs.allTextContents()).toEqual(OPERATIONS);
+  await tabs.filter({ hasText: 'OneMaintenance' }).click();
+  await frame.getByRole('button', { name: 'Variables' }).click();
+  const editor = frame.locator('.graphiql-editor-tool');
+  await editor.filter({ hasText: `"id": "${EXAMPLE.residenceId}:` }).waitFor();
+  expect(urls.filter((requested) => !/^(blob:)?http:\/\/localhost:/.test(requested))).toEqual([SCRIPT]);
+  expect(faults).toEqual(['Failed to load resource: net::ERR_NAME_NOT_RESOLVED']);
+});
 
-  it('has a tab for each example, with the variables of that example', async () => {
-    await page.goto(url);
-    const { frame } = await findGraphiql();
-    const tabs = frame.getByRole('tab').getByRole('button', { name: new RegExp(OPERATIONS.join('|')) });
-    expect(await tabs.allTextContents()).toEqual(OPERATIONS);
-    await tabs.filter({ hasText: 'OneMaintenance' }).click();
-    await frame
-      .locator('.graphiql-editor-tool')
-      .filter({ hasText: `"id": "${EXAMPLE.residenceId}:` })
-      .waitFor();
-  });
-
-  it('opens for the supergraph too, at both paths, with the examples of the supergraph first', async () => {
-    const supergraph = run('dev/supergraph.ts', { PORT: '0' });
-    const [, gateway = ''] = await supergraph.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
-    for (const path of ['/', '/graphql']) {
-      await page.goto(gateway + path);
-      const graphiql = await findGraphiql('query OpenByResidence');
-      await graphiql.play('"address"', '"state": "IN_PROGRESS"');
-      const tabs = (await graphiql.tabs()).join();
-      expect(tabs).toMatch(new RegExp(['OpenByResidence', 'WhereToGo', ...OPERATIONS].join('.*')));
-    }
-    supergraph.child.kill('SIGINT');
-    expect(await supergraph.exit).toBe(0);
-  });
+it.concurrent('GraphiQL opens for the supergraph too, with the examples of the supergraph first', async () => {
+  const page = await newPage();
+  await page.goto(supergraph);
+  const { tabs, play } = await findGraphiql(page, 'query OpenByResidence');
+  await play('"address"', '"state": "IN_PROGRESS"');
+  expect(await tabs.allTextContents()).toEqual(['OpenByResidence', 'WhereToGo', ...OPERATIONS]);
 });
 
 const SILENCE = 'it did not answer within 2 seconds';
-it.each<[title: string, reason: string, arrange: () => Promise<unknown>]>([
-  ['if a proxy replaces the script', 'its script does not start', () => serveStubs('<!doctype html>', ANSWERING)],
-  ['if the script does not arrive', SILENCE, () => page.route(SCRIPT, () => {})],
-  ['if the frame is silent, and the page itself answers', SILENCE, () => serveStubs(`${STUB} ${ANSWER}`, SILENT)],
+it.concurrent.each<[title: string, reason: string, arrange: (page: Page) => Promise<unknown>]>([
+  [
+    'if a proxy replaces the script',
+    'its script does not start',
+    (page) => serveStubs(page, '<!doctype html>', ANSWERING),
+  ],
+  ['if the script does not arrive', SILENCE, (page) => page.route(SCRIPT, () => {})],
+  [
+    'if the frame is silent, and the page itself answers',
+    SILENCE,
+    (page) => serveStubs(page, `${STUB} ${ANSWER}`, SILENT),
+  ],
 ])('GraphiQL replaces Sandbox %s', async (_, reason, arrange) => {
-  await arrange();
+  const page = await newPage();
+  await arrange(page);
   await page.goto(url, { waitUntil: 'commit' });
-  await message().filter({ hasText: reason }).waitFor();
-  await (await findGraphiql()).play(...TICKET);
-  expect(await page.locator('iframe').count()).toBe(1);
+  await message(page).filter({ hasText: reason }).waitFor();
+  const frames = await page.locator('iframe').evaluateAll((all) => all.map((frame) => frame.getAttribute('src')));
+  expect(frames).toEqual(['?graphiql']);
+  await page.close();
 });
 
-it('Sandbox, once it answers, stays, gets the examples and the token without telemetry, and its operations run', async () => {
+it.concurrent('Sandbox, once it answers, stays, gets the examples and the token without telemetry, and its operations run', async () => {
+  const page = await newPage();
   await page.clock.install();
-  await serveStubs(STUB, ANSWERING);
+  await serveStubs(page, STUB, ANSWERING);
   await page.goto(url);
   await page.waitForFunction(() => 'message' in window);
   await page.clock.fastForward(60_000);
-  expect(await message().isVisible()).toBe(false);
+  expect(await message(page).isVisible()).toBe(false);
   const frames = await page.locator('iframe').evaluateAll((all) => all.map((frame) => frame.getAttribute('src')));
   expect(frames).toEqual([`${FRAME}/sandbox/explorer`]);
   await page.frameLocator('iframe').getByText('query OpenMaintenances').waitFor();
