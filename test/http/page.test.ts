@@ -1,14 +1,16 @@
 /**
- * The page of `npm run dev` in a real browser. The tests run offline: where a test needs Apollo's hosts, it serves stubs.
- * They run side by side, each in a new browser profile.
+ * The page for browsers: `npm run dev` serves it, and the server that ships does not. The tests in a real browser run offline,
+ * with stubs of Apollo's hosts, side by side, each in a new browser profile.
  */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { readExamples } from '../../dev/browser.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { startBrowser } from '../support/browser.ts';
 import { killAll, run } from '../support/process.ts';
+import { ROUTER_SECRET } from '../support/subgraph.ts';
+import { useSubgraph } from '../support/use-subgraph.ts';
 
 const SCRIPT = 'https://embeddable-sandbox.cdn.apollographql.com/v2/embeddable-sandbox.umd.production.min.js';
 const FRAME = 'https://sandbox.embed.apollographql.com';
@@ -45,6 +47,17 @@ const ANSWERING = `<title>Sandbox</title><body style="font: 14px sans-serif; bac
   </script>`;
 const SILENT = '<title>A page of a proxy</title>';
 
+const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+const STUDIO = 'https://studio.apollographql.com';
+const QUERY = `query=${encodeURIComponent('{ __typename }')}`;
+const OPERATION = JSON.stringify({ query: `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { contact } }` });
+const DATA = { data: { maintenances: [{ contact: '10086' }] } };
+const PREFLIGHT = {
+  'access-control-request-method': 'POST',
+  'access-control-request-headers': 'authorization,content-type',
+};
+
+const subgraph = useSubgraph();
 let url = '';
 let supergraph = '';
 let chromium: Awaited<ReturnType<typeof startBrowser>>;
@@ -179,5 +192,75 @@ it.concurrent('Sandbox, once it answers, stays, gets the examples and the token 
   const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(operation) });
   expect(await answer.json()).toMatchObject({
     data: { maintenances: [{ id: `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}` }] },
+  });
+});
+
+/** Returns the headers of a response that allow other origins. */
+const corsOf = ({ headers }: Response) =>
+  Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control-')));
+
+const preflight = (origin: string, at = url, headers = {}) =>
+  fetch(at, { method: 'OPTIONS', headers: { origin, ...PREFLIGHT, ...headers } });
+
+function ask(origin: string, at = url, headers = {}) {
+  const own = { origin, 'content-type': 'application/json', ...HEADERS };
+  return fetch(at, { method: 'POST', headers: { ...own, ...headers }, body: OPERATION });
+}
+
+describe('npm run dev', () => {
+  it.each([
+    ['/graphql?', 'Apollo Sandbox'],
+    // The URL of GraphiQL after a user edits the operation.
+    [`/graphql?graphiql=&${QUERY}`, 'GraphiQL'],
+  ])('serves %s as %s without a cache', async (path, title) => {
+    const response = await fetch(new URL(path, url), { headers: { accept: BROWSER } });
+    expect(await response.text()).toContain(`<title>${title}</title>`);
+    const headers = { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' };
+    expect(Object.fromEntries(response.headers)).toMatchObject(headers);
+  });
+
+  it.each([
+    ['an operation in the query string', `/graphql?${QUERY}`, BROWSER, 'GET'],
+    ['a client that does not accept HTML', '/graphql', '*/*', 'GET'],
+    ['a POST', '/graphql', BROWSER, 'POST'],
+  ])('answers %s with JSON and no page', async (_, path, accept, method) => {
+    const { headers } = await fetch(new URL(path, url), { method, headers: { accept } });
+    expect(headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json/);
+  });
+
+  it.each([STUDIO, 'http://localhost', 'https://127.0.0.1:8443'])('allows operations from %s', async (origin) => {
+    const allowed = await preflight(origin);
+    expect(allowed.status).toBe(204);
+    expect(corsOf(allowed)).toMatchObject({
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': 'authorization,content-type',
+    });
+    const answer = await ask(origin);
+    expect(corsOf(answer)).toEqual({ 'access-control-allow-origin': origin });
+    expect(await answer.json()).toMatchObject(DATA);
+  });
+
+  it.each(['http://studio.apollographql.com', `${STUDIO}.example.com`, `${STUDIO}:8443`, 'http://127.0.0.10', 'null'])(
+    'does not allow operations from %s',
+    async (origin) => {
+      for (const answer of [await preflight(origin), await ask(origin)])
+        expect(corsOf(answer)).not.toHaveProperty('access-control-allow-origin');
+    },
+  );
+});
+
+describe('the server that ships', () => {
+  const shipped = () => `${subgraph.url}/graphql`;
+  const SECRET = { 'router-authorization': ROUTER_SECRET };
+
+  it.each(['/graphql', '/graphql?graphiql'])('serves no page at %s', async (path) => {
+    const { status, headers } = await fetch(subgraph.url + path, { headers: { accept: BROWSER, ...SECRET } });
+    expect([status, headers.get('content-type')]).toEqual([400, expect.stringMatching(/^application\/json/)]);
+  });
+
+  it('allows no other origin', async () => {
+    const [refused, answer] = [await preflight(STUDIO, shipped(), SECRET), await ask(STUDIO, shipped(), SECRET)];
+    expect([refused.status, corsOf(refused), await answer.json(), corsOf(answer)]).toEqual([404, {}, DATA, {}]);
   });
 });

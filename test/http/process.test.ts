@@ -13,6 +13,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
+import { hold } from '../support/hold.ts';
 import { request as agentRequest } from '../support/load.ts';
 import { argumentsOf, killAll, run, runInGroup, signalGroup, start, watch } from '../support/process.ts';
 import { parseAnswers, request } from '../support/raw-http.ts';
@@ -131,21 +132,16 @@ describe('npm start', () => {
     expect(await server.exit).toBe(0);
     const [onIdle, ...others] = (await Promise.all(chunks)).map((bytes) => parseAnswers(Buffer.concat(bytes)));
     expect(onIdle).toMatchObject([{ status: 200 }]);
-    expect(others).toMatchObject([
-      [],
-      [],
-      [{ status: 200, body: expect.stringContaining('{"data":{"maintenances":[]}}') }],
-    ]);
+    const body = expect.stringContaining('{"data":{"maintenances":[]}}');
+    expect(others).toMatchObject([[], [], [{ status: 200, body }]]);
   });
 
   it.concurrent('sends whole responses of which a slow reader has read little', async () => {
     const { upstream, server, url, address } = await serve();
     const description = 'x'.repeat(1_000_000);
     upstream.fail(() => ({ body: { success: true, result: [{ maintenance_id: 'm', description }] } }));
-    const lists = Array.from(
-      { length: 12 },
-      (_, index) => `a${index}: ${LIST.slice(2, -2).replace('contact', 'description')}`,
-    );
+    const list = LIST.slice(2, -2).replace('contact', 'description');
+    const lists = Array.from({ length: 12 }, (_, index) => `a${index}: ${list}`);
     const socket = net.connect(address);
     socket.write(request(['POST /graphql HTTP/1.1', ...HEAD], JSON.stringify({ query: `{ ${lists.join(' ')} }` })));
     await server.until(/"msg":"operation"/);
@@ -159,10 +155,10 @@ describe('npm start', () => {
   it.concurrent('reports an internal error, and opens no breaker, when it has no socket left', async () => {
     const shell = ['-c', `ulimit -n 60; exec "$0" "$@"`, process.execPath, ...argumentsOf('src/main.ts')];
     // A name: without a file, the system would not find it.
-    const runShell = ({ COMMAND_API_URL: origin = '', ...env }: NodeJS.ProcessEnv) =>
-      watch(
-        start('/bin/sh', shell, { ...env, ...ONE_FAMILY, COMMAND_API_URL: origin.replace('127.0.0.1', 'localhost') }),
-      );
+    const runShell = ({ COMMAND_API_URL: origin = '', ...env }: NodeJS.ProcessEnv) => {
+      const named = { ...ONE_FAMILY, COMMAND_API_URL: origin.replace('127.0.0.1', 'localhost') };
+      return watch(start('/bin/sh', shell, { ...env, ...named }));
+    };
     const { upstream, server, url, address } = await serve({ BREAKER_FAILURES: '1' }, runShell);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     cleanups.push(() => agent.destroy());
@@ -190,21 +186,17 @@ describe('npm start', () => {
 
   it.concurrent('finishes a write whose caller has left', async () => {
     const { upstream, server, url } = await serve();
-    let release = (): unknown => undefined;
-    upstream.fail((_, response) => {
-      release = () => response.end('{"success":true,"result":{}}');
-      return 'taken';
-    });
+    const held = hold(upstream);
     const caller = new AbortController();
     const init = { method: 'POST', headers: HEADERS, body: JSON.stringify({ query: DELETE }), signal: caller.signal };
     const left = fetch(`${url}/graphql`, init).catch(() => {});
-    await until(() => upstream.received.length === 1);
+    await until(() => held.length === 1);
     caller.abort();
     await left;
     server.child.kill('SIGTERM');
     await untilClosed(url);
     await delay(UNFORCED_MS);
-    release();
+    held[0]?.release();
     expect(await server.exit).toBe(0);
     expect(server.output()).toMatch(/"name":"delete_maintenance_info",.*"codes":\["CALLER_GONE"\],"msg":"operation"/);
   });
@@ -265,7 +257,7 @@ describe('npm start', () => {
     execFileSync('mkfifo', [fifo]);
     // Opening it waits for a writer, in the only thread.
     const block = `process.getBuiltinModule('fs').open('${fifo}', () => {}); process.stdout.write('blocked')`;
-    const limits = { UV_THREADPOOL_SIZE: '1', ATTEMPT_TIMEOUT_MS: '999', OPERATION_TIMEOUT_MS: '1000' };
+    const limits = { UV_THREADPOOL_SIZE: '1', ATTEMPT_TIMEOUT_MS: '2999', OPERATION_TIMEOUT_MS: '3000' };
     const { upstream, server, url } = await serve(limits, (env) => watch(startCrashing(env, 'pipe', block)));
     const body = gzipSync('{"success":true,"result":[]}');
     upstream.fail((_, response) => {
