@@ -360,5 +360,5 @@ it.concurrent.each([
   server.child.kill('SIGUSR1');
   expect(await isListening(url)).toBe(true);
   expect(await stop(server)).toBe(0);
-  expect(server.output()).not.toMatch(/debugger/i);
+  expect(server.output()).not.toMatch(/debugger|inspector/i);
 });

@@ -34,7 +34,7 @@ async function expectEnd({ child, exit, output }: ReturnType<typeof run>, url: s
   expect((await fetch(`${new URL(url).origin}/health/live`)).status).toBeLessThan(500);
   child.kill('SIGINT');
   expect(await exit).toBe(0);
-  expect(output()).not.toMatch(/debugger listening/i);
+  expect(output()).not.toMatch(/debugger|inspector/i);
 }
 
 it.concurrent('npm run supergraph serves the supergraph and its subgraphs, and connects to no host outside', async () => {
