@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { getHeapStatistics } from 'node:v8';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { COMMANDS } from '../../src/command-api/commands.ts';
@@ -32,9 +32,7 @@ async function start(env: NodeJS.ProcessEnv = {}) {
   running.push(subgraph);
   return subgraph;
 }
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((subgraph) => subgraph.stop()));
-});
+afterAll(() => Promise.all(running.map((subgraph) => subgraph.stop())));
 
 /** Sends an operation whose command is held until the returned function releases it. */
 async function holdCommand({ upstream, ask }: Subgraph, query = LIST) {

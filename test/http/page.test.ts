@@ -1,13 +1,16 @@
 /**
- * The page of `npm run dev` in a real browser. The tests run offline: where a test needs Apollo's hosts, it serves stubs.
+ * The page for browsers: `npm run dev` serves it, and the server that ships does not. The tests in a real browser run offline,
+ * with stubs of Apollo's hosts, side by side, each in a new browser profile.
  */
 import { readFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { readExamples } from '../../dev/browser.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { startBrowser } from '../support/browser.ts';
 import { killAll, run } from '../support/process.ts';
+import { ROUTER_SECRET } from '../support/subgraph.ts';
+import { useSubgraph } from '../support/use-subgraph.ts';
 
 const SCRIPT = 'https://embeddable-sandbox.cdn.apollographql.com/v2/embeddable-sandbox.umd.production.min.js';
 const FRAME = 'https://sandbox.embed.apollographql.com';
@@ -45,38 +48,45 @@ const ANSWERING = `<title>Sandbox</title><body style="font: 14px sans-serif; bac
   </script>`;
 const SILENT = '<title>A page of a proxy</title>';
 
-let dev: ReturnType<typeof run>;
+const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+const STUDIO = 'https://studio.apollographql.com';
+const QUERY = `query=${encodeURIComponent('{ __typename }')}`;
+const OPERATION = JSON.stringify({ query: `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { contact } }` });
+const DATA = { data: { maintenances: [{ contact: '10086' }] } };
+const PREFLIGHT = {
+  'access-control-request-method': 'POST',
+  'access-control-request-headers': 'authorization,content-type',
+};
+
+const subgraph = useSubgraph();
 let url = '';
-let page: Page;
+let supergraph = '';
 let chromium: Awaited<ReturnType<typeof startBrowser>>;
 
 beforeAll(async () => {
-  dev = run('dev/main.ts', { PORT: '0' });
+  const programs = [run('dev/main.ts', { PORT: '0' }), run('dev/supergraph.ts', { PORT: '0' })];
   chromium = await startBrowser();
-  [, url = ''] = await dev.until(/Sandbox +(http:\/\/localhost:\d+\/graphql)/);
+  const printed = programs.map((program) => program.until(/Sandbox +(http:\/\/localhost:\S+)/));
+  [url = '', supergraph = ''] = (await Promise.all(printed)).map(([, origin = '']) => origin);
 });
 afterAll(async () => {
   killAll();
   await chromium.stop();
 });
 
-// Each page has a new browser profile.
-beforeEach(async () => {
-  page = await chromium.browser.newPage({ viewport: { width: 1280, height: 800 } });
-});
-afterEach(() => page.close());
+const newPage = () => chromium.browser.newPage({ viewport: { width: 1280, height: 800 } });
 
 /** Serves stubs for the script and the frame. */
-async function serveStubs(script: string, frame: string) {
+async function serveStubs(page: Page, script: string, frame: string) {
   await page.route(`${FRAME}/**`, (route) => route.fulfill({ contentType: 'text/html', body: frame }));
   await page.route(SCRIPT, (route) => route.fulfill({ contentType: 'text/javascript', body: script }));
 }
 
-const message = () => page.getByRole('status');
+const message = (page: Page) => page.getByRole('status');
 const squeeze = (text: string | null) => (text ?? '').replace(/\s/g, '');
 
 /** Returns the GraphiQL of a page, once its editor shows the first operation. */
-async function findGraphiql(first = 'query OpenMaintenances') {
+async function findGraphiql(page: Page, first: string) {
   const frame = page.frameLocator('iframe[title=GraphiQL]');
   const query = frame.locator('.graphiql-query-editor .view-lines');
   const tool = frame.locator('.graphiql-editor-tool .view-lines:visible');
@@ -84,7 +94,9 @@ async function findGraphiql(first = 'query OpenMaintenances') {
   return {
     frame,
     query,
-    tabs: () => frame.getByRole('tab').allTextContents(),
+    tabs: frame
+      .getByRole('tab')
+      .getByRole('button', { name: new RegExp([...OPERATIONS, 'OpenByResidence', 'WhereToGo'].join('|')) }),
     async variablesAndHeaders() {
       const variables = await tool.filter({ hasText: 'residenceId' }).textContent();
       await frame.getByRole('button', { name: 'Headers' }).click();
@@ -100,73 +112,69 @@ async function findGraphiql(first = 'query OpenMaintenances') {
   };
 }
 
-describe('without internet, GraphiQL', () => {
-  it('replaces Sandbox, requests nothing else from the internet, and shows the ticket after one click', async () => {
-    const faults: string[] = [];
-    const urls: string[] = [];
-    page.on('console', (line) => line.type() === 'error' && faults.push(line.text()));
-    page.on('pageerror', (error) => faults.push(error.message));
-    page.on('request', (request) => urls.push(request.url()));
-    await page.goto(url);
-    const shown = message().filter({ hasText: /^\s+Apollo Sandbox is not available: its script cannot be loaded\. / });
-    await shown.waitFor();
-    const graphiql = await findGraphiql();
-    expect(await graphiql.query.textContent().then(squeeze)).toBe(squeeze(LIST));
-    expect(await graphiql.variablesAndHeaders()).toEqual([VARIABLES, HEADERS]);
-    await graphiql.play(...TICKET, '"command": "get_maintenance_list"');
-    await dev.until(/> \{"command":"get_maintenance_list","id":"c[0-9a-f]{32}","param":\{"residence_id":"r31adc/);
-    if (process.env.UPDATE_SCREENSHOTS) await page.screenshot({ path: 'docs/images/graphiql.png' });
-    expect(urls.filter((requested) => !/^(blob:)?http:\/\/localhost:/.test(requested))).toEqual([SCRIPT]);
-    expect(faults).toEqual(['Failed to load resource: net::ERR_NAME_NOT_RESOLVED']);
-  });
+it.concurrent('without internet, GraphiQL replaces Sandbox, with a tab for each example, and one click shows the ticket', async () => {
+  const page = await newPage();
+  const faults: string[] = [];
+  const urls: string[] = [];
+  page.on('console', (line) => line.type() === 'error' && faults.push(line.text()));
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('request', (request) => urls.push(request.url()));
+  await page.goto(url);
+  const reason = /^\s+Apollo Sandbox is not available: its script cannot be loaded\. /;
+  await message(page).filter({ hasText: reason }).waitFor();
+  const { frame, query, tabs, variablesAndHeaders, play } = await findGraphiql(page, 'query OpenMaintenances');
+  expect(await query.textContent().then(squeeze)).toBe(squeeze(LIST));
+  expect(await variablesAndHeaders()).toEqual([VARIABLES, HEADERS]);
+  await play(...TICKET, '"command": "get_maintenance_list"');
+  if (process.env.UPDATE_SCREENSHOTS) await page.screenshot({ path: 'docs/images/graphiql.png' });
+  expect(await tabs.allTextContents()).toEqual(OPERATIONS);
+  await tabs.filter({ hasText: 'OneMaintenance' }).click();
+  await frame.getByRole('button', { name: 'Variables' }).click();
+  const editor = frame.locator('.graphiql-editor-tool');
+  await editor.filter({ hasText: `"id": "${EXAMPLE.residenceId}:` }).waitFor();
+  expect(urls.filter((requested) => !/^(blob:)?http:\/\/localhost:/.test(requested))).toEqual([SCRIPT]);
+  expect(faults).toEqual(['Failed to load resource: net::ERR_NAME_NOT_RESOLVED']);
+});
 
-  it('has a tab for each example, with the variables of that example', async () => {
-    await page.goto(url);
-    const { frame } = await findGraphiql();
-    const tabs = frame.getByRole('tab').getByRole('button', { name: new RegExp(OPERATIONS.join('|')) });
-    expect(await tabs.allTextContents()).toEqual(OPERATIONS);
-    await tabs.filter({ hasText: 'OneMaintenance' }).click();
-    await frame
-      .locator('.graphiql-editor-tool')
-      .filter({ hasText: `"id": "${EXAMPLE.residenceId}:` })
-      .waitFor();
-  });
-
-  it('opens for the supergraph too, at both paths, with the examples of the supergraph first', async () => {
-    const supergraph = run('dev/supergraph.ts', { PORT: '0' });
-    const [, gateway = ''] = await supergraph.until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
-    for (const path of ['/', '/graphql']) {
-      await page.goto(gateway + path);
-      const graphiql = await findGraphiql('query OpenByResidence');
-      await graphiql.play('"address"', '"state": "IN_PROGRESS"');
-      const tabs = (await graphiql.tabs()).join();
-      expect(tabs).toMatch(new RegExp(['OpenByResidence', 'WhereToGo', ...OPERATIONS].join('.*')));
-    }
-    supergraph.child.kill('SIGINT');
-    expect(await supergraph.exit).toBe(0);
-  });
+it.concurrent('GraphiQL opens for the supergraph too, with the examples of the supergraph first', async () => {
+  const page = await newPage();
+  await page.goto(supergraph);
+  const { tabs, play } = await findGraphiql(page, 'query OpenByResidence');
+  await play('"address"', '"state": "IN_PROGRESS"');
+  expect(await tabs.allTextContents()).toEqual(['OpenByResidence', 'WhereToGo', ...OPERATIONS]);
 });
 
 const SILENCE = 'it did not answer within 2 seconds';
-it.each<[title: string, reason: string, arrange: () => Promise<unknown>]>([
-  ['if a proxy replaces the script', 'its script does not start', () => serveStubs('<!doctype html>', ANSWERING)],
-  ['if the script does not arrive', SILENCE, () => page.route(SCRIPT, () => {})],
-  ['if the frame is silent, and the page itself answers', SILENCE, () => serveStubs(`${STUB} ${ANSWER}`, SILENT)],
+it.concurrent.each<[title: string, reason: string, arrange: (page: Page) => Promise<unknown>]>([
+  [
+    'if a proxy replaces the script',
+    'its script does not start',
+    (page) => serveStubs(page, '<!doctype html>', ANSWERING),
+  ],
+  ['if the script does not arrive', SILENCE, (page) => page.route(SCRIPT, () => {})],
+  [
+    'if the frame is silent, and the page itself answers',
+    SILENCE,
+    (page) => serveStubs(page, `${STUB} ${ANSWER}`, SILENT),
+  ],
 ])('GraphiQL replaces Sandbox %s', async (_, reason, arrange) => {
-  await arrange();
+  const page = await newPage();
+  await arrange(page);
   await page.goto(url, { waitUntil: 'commit' });
-  await message().filter({ hasText: reason }).waitFor();
-  await (await findGraphiql()).play(...TICKET);
-  expect(await page.locator('iframe').count()).toBe(1);
+  await message(page).filter({ hasText: reason }).waitFor();
+  const frames = await page.locator('iframe').evaluateAll((all) => all.map((frame) => frame.getAttribute('src')));
+  expect(frames).toEqual(['?graphiql']);
+  await page.close();
 });
 
-it('Sandbox, once it answers, stays, gets the examples and the token without telemetry, and its operations run', async () => {
+it.concurrent('Sandbox, once it answers, stays, gets the examples and the token without telemetry, and its operations run', async () => {
+  const page = await newPage();
   await page.clock.install();
-  await serveStubs(STUB, ANSWERING);
+  await serveStubs(page, STUB, ANSWERING);
   await page.goto(url);
   await page.waitForFunction(() => 'message' in window);
   await page.clock.fastForward(60_000);
-  expect(await message().isVisible()).toBe(false);
+  expect(await message(page).isVisible()).toBe(false);
   const frames = await page.locator('iframe').evaluateAll((all) => all.map((frame) => frame.getAttribute('src')));
   expect(frames).toEqual([`${FRAME}/sandbox/explorer`]);
   await page.frameLocator('iframe').getByText('query OpenMaintenances').waitFor();
@@ -185,5 +193,75 @@ it('Sandbox, once it answers, stays, gets the examples and the token without tel
   const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(operation) });
   expect(await answer.json()).toMatchObject({
     data: { maintenances: [{ id: `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}` }] },
+  });
+});
+
+/** Returns the headers of a response that allow other origins. */
+const corsOf = ({ headers }: Response) =>
+  Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control-')));
+
+const preflight = (origin: string, at = url, headers = {}) =>
+  fetch(at, { method: 'OPTIONS', headers: { origin, ...PREFLIGHT, ...headers } });
+
+function ask(origin: string, at = url, headers = {}) {
+  const own = { origin, 'content-type': 'application/json', ...HEADERS };
+  return fetch(at, { method: 'POST', headers: { ...own, ...headers }, body: OPERATION });
+}
+
+describe('npm run dev', () => {
+  it.each([
+    ['/graphql?', 'Apollo Sandbox'],
+    // The URL of GraphiQL after a user edits the operation.
+    [`/graphql?graphiql=&${QUERY}`, 'GraphiQL'],
+  ])('serves %s as %s without a cache', async (path, title) => {
+    const response = await fetch(new URL(path, url), { headers: { accept: BROWSER } });
+    expect(await response.text()).toContain(`<title>${title}</title>`);
+    const headers = { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' };
+    expect(Object.fromEntries(response.headers)).toMatchObject(headers);
+  });
+
+  it.each([
+    ['an operation in the query string', `/graphql?${QUERY}`, BROWSER, 'GET'],
+    ['a client that does not accept HTML', '/graphql', '*/*', 'GET'],
+    ['a POST', '/graphql', BROWSER, 'POST'],
+  ])('answers %s with JSON and no page', async (_, path, accept, method) => {
+    const { headers } = await fetch(new URL(path, url), { method, headers: { accept } });
+    expect(headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json/);
+  });
+
+  it.each([STUDIO, 'http://localhost', 'https://127.0.0.1:8443'])('allows operations from %s', async (origin) => {
+    const allowed = await preflight(origin);
+    expect(allowed.status).toBe(204);
+    expect(corsOf(allowed)).toMatchObject({
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': 'authorization,content-type',
+    });
+    const answer = await ask(origin);
+    expect(corsOf(answer)).toEqual({ 'access-control-allow-origin': origin });
+    expect(await answer.json()).toMatchObject(DATA);
+  });
+
+  it.each(['http://studio.apollographql.com', `${STUDIO}.example.com`, `${STUDIO}:8443`, 'http://127.0.0.10', 'null'])(
+    'does not allow operations from %s',
+    async (origin) => {
+      for (const answer of [await preflight(origin), await ask(origin)])
+        expect(corsOf(answer)).not.toHaveProperty('access-control-allow-origin');
+    },
+  );
+});
+
+describe('the server that ships', () => {
+  const shipped = () => `${subgraph.url}/graphql`;
+  const SECRET = { 'router-authorization': ROUTER_SECRET };
+
+  it.each(['/graphql', '/graphql?graphiql'])('serves no page at %s', async (path) => {
+    const { status, headers } = await fetch(subgraph.url + path, { headers: { accept: BROWSER, ...SECRET } });
+    expect([status, headers.get('content-type')]).toEqual([400, expect.stringMatching(/^application\/json/)]);
+  });
+
+  it('allows no other origin', async () => {
+    const [refused, answer] = [await preflight(STUDIO, shipped(), SECRET), await ask(STUDIO, shipped(), SECRET)];
+    expect([refused.status, corsOf(refused), await answer.json(), corsOf(answer)]).toEqual([404, {}, DATA, {}]);
   });
 });

@@ -99,7 +99,7 @@ const BAD_MEMBERS = { flaws: ['contact', 'state'].map((member) => ({ kind: 'memb
 const NO_IDS = { flaws: [{ kind: 'ticket', member: 'maintenance_id' }], dropped: 2 };
 const NO_GZIP = answers({ headers: { 'content-encoding': 'gzip' }, body: 'no gzip' });
 const RETRY_LATER = answers({ status: 503, headers: { 'retry-after': '5' } });
-const SHORT_TIME = { ATTEMPT_TIMEOUT_MS: '2000', OPERATION_TIMEOUT_MS: '4000' };
+const SHORT_TIME = { ATTEMPT_TIMEOUT_MS: '1000', OPERATION_TIMEOUT_MS: '2000' };
 const SHORT_QUEUE = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '2' };
 const FAILED_B = { ...failed(UNAVAILABLE, [500]), residence: 'b' };
 const BATCHES = [

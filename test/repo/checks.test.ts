@@ -1,23 +1,18 @@
 /**
- * `npm run check` and `npm test` in a small project: the checks that run, and the summary.
+ * `npm run check` and `npm test` in a small project: the checks that run, and the summary. The tests run side by side.
  */
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, expect, it } from '@jest/globals';
 import { killAll, runInGroup } from '../support/process.ts';
 
 const path = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
-let folder = '';
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'checks-test-'));
-  symlinkSync(path('node_modules'), join(folder, 'node_modules'));
-});
-afterEach(() => {
+const folders: string[] = [];
+afterAll(() => {
   killAll();
-  rmSync(folder, { recursive: true });
+  for (const folder of folders) rmSync(folder, { recursive: true });
 });
 
 const TESTS = `it('adds', () => { require('./src.cjs')(); });\nit.skip('behind a router. Skipped: No router is here.', () => {});\n`;
@@ -44,13 +39,16 @@ const TYPE_ERROR = { 'types.ts': 'export const one: string = 1;\n' };
 const FORMAT_ERROR = { 'types.ts': 'export const one=1\n' };
 const FAILING_TEST = { 'some.test.cjs': `${TESTS}it('fails', () => { throw new Error('x'); });\n` };
 
-it.each<[title: string, option: string, changed: object, outcomes: string[], summary: string]>([
+const NO_TESTS = '(.ci/run): the tests (npm test), the alerts';
+it.concurrent.each<[title: string, option: string, changed: object, outcomes: string[], summary: string]>([
   ['all checks', '--tests', {}, [ok, ok, ok, ok, ok, ok], counted(2, 0)],
-  ['all checks without the tests', '', {}, [ok, ok, ok, ok, ok], '(.ci/run): the tests (npm test), the alerts'],
   ['a type error', '--tests', TYPE_ERROR, [ok, failed, never, never, never, never], 'FAILED       Types\n'],
-  ['a formatting error', '', FORMAT_ERROR, [ok, ok, failed, never, never], 'FAILED       Lint and format\n'],
+  ['a formatting error, without the tests', '', FORMAT_ERROR, [ok, ok, failed, never, never], NO_TESTS],
   ['a failing test', '--tests', FAILING_TEST, [ok, ok, ok, ok, ok, failed], counted(3, 1)],
 ])('the summary shows %s', async (_, option, changed, outcomes, expected) => {
+  const folder = mkdtempSync(join(tmpdir(), 'checks-test-'));
+  folders.push(folder);
+  symlinkSync(path('node_modules'), join(folder, 'node_modules'));
   for (const [name, text] of Object.entries({ ...PROJECT, ...changed })) writeFileSync(join(folder, name), text);
   const checks = runInGroup(`${process.execPath} ${path('dev/checks.ts')} ${option}`, {}, folder);
   const code = await checks.exit;

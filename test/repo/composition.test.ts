@@ -1,11 +1,17 @@
-/** The schema in the supergraphs of three composers. test/routers/ runs Grafbase's composer with its router. */
+/**
+ * The schema in the supergraphs of three composers. test/routers/ runs Grafbase's composer with its router. And what the
+ * benchmarks compose and send: only `npm run bench` runs them.
+ */
 import { composeServices as composeApollo } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';
 import { composeServices as composeGuild } from '@theguild/federation-composition';
 import { federateSubgraphs, ROUTER_COMPATIBILITY_VERSION_ONE } from '@wundergraph/composition';
-import { buildSchema } from 'graphql';
-import { toServices } from '../../dev/supergraph/compose.ts';
+import { buildSchema, parse, validate } from 'graphql';
+import * as operations from '../../bench/operations.ts';
+import { readConnectors, VISITS } from '../../bench/router.ts';
+import { composeSupergraph, toServices } from '../../dev/supergraph/compose.ts';
 import { RESIDENCES_SDL } from '../../dev/supergraph/neighbour.ts';
+import { SCHEMA } from '../support/schema.ts';
 import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
 import { KEYS, visitsSdl } from '../support/visits.ts';
 
@@ -33,4 +39,19 @@ describe.each(['none', ...KEYS] as const)('the schema, with a subgraph that refe
     const keys = configurationDataByTypeName?.get('Maintenance')?.keys?.map(({ selectionSet }) => selectionSet);
     expect(keys?.sort()).toEqual(['id', 'maintenanceId residence { id }']);
   });
+});
+
+it('the operations of the benchmarks are valid', () => {
+  const ids = operations.residence(20, 0, 'a');
+  const { list, one, entities, create } = operations;
+  for (const { query } of [list(ids), one(ids), entities(100, [ids]), create(ids)])
+    expect(validate(SCHEMA, parse(query))).toEqual([]);
+});
+
+it.each(['connectors.graphql', 'connectors-batched.graphql'])('%s composes with the neighbor', (file) => {
+  const subgraphs = [
+    { name: 'maintenance', url: 'http://none', sdl: readConnectors(file, 'http://vendor.test') },
+    { name: 'visits', url: 'http://visits.test', sdl: VISITS },
+  ];
+  expect(composeSupergraph(subgraphs).supergraphSdl).toContain('http://vendor.test');
 });

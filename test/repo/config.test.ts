@@ -87,4 +87,14 @@ describe('the configuration', () => {
     expect(warnings).toEqual([]);
     expect(routerSecrets).toEqual([environment.ROUTER_SECRET ?? REQUIRED.ROUTER_SECRET].filter((secret) => secret));
   });
+
+  it.each<[boolean, NodeJS.ProcessEnv]>([
+    [true, { OTEL_TRACES_EXPORTER: 'otlp' }],
+    [true, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }],
+    [true, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:9' }],
+    [false, { OTEL_EXPORTER_OTLP_ENDPOINT: '' }],
+    [false, { OTEL_SERVICE_NAME: 'x' }],
+  ])('switches tracing on: %s, with %j', (isOn, environment) => {
+    expect(loadConfig({ ...REQUIRED, ...environment }).tracing).toBe(isOn);
+  });
 });

@@ -1,9 +1,10 @@
+/** `npm run contract` against a command API of its own in each test. The tests run side by side. */
 import { readFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, expect, it } from '@jest/globals';
 import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
 import type { NewTicket } from '../../dev/store.ts';
 import { killAll, run } from '../support/process.ts';
-import { type Answer, type Received, startUpstream } from '../support/upstream.ts';
+import { type Answer, type Received, startUpstream, type Upstream } from '../support/upstream.ts';
 
 const { token: TOKEN, residenceId: R, maintenanceId: M } = EXAMPLE;
 // In the texts and member names of replies, or short enough for a code. The output never contains them.
@@ -19,33 +20,41 @@ const CREATES = [...READS, CREATE, CREATE, CREATE, `${INFO} ?`];
 const WRITES = [...CREATES, DELETE, DELETE, ...BATCH];
 const UNDELETED = [...CREATES, DELETE, ...BATCH, DELETE, DELETE, DELETE];
 
-const upstream = await startUpstream();
-beforeEach(() => {
-  upstream.reset();
-  upstream.store.residences.set(R, [TICKET]);
+const upstreams: Upstream[] = [];
+afterAll(async () => {
+  killAll();
+  for (const { stop } of upstreams) await stop();
 });
-afterEach(killAll);
-afterAll(() => upstream.stop());
 
-const start = (option = '', env: NodeJS.ProcessEnv = {}) => {
+/** Prepares a command API and a run of the script. */
+async function prepare() {
+  const upstream = await startUpstream();
+  upstreams.push(upstream);
+  upstream.store.residences.set(R, [TICKET]);
   const own = { COMMAND_API_URL: upstream.url, COMMAND_API_TOKEN: TOKEN, COMMAND_API_RESIDENCE_ID: R };
-  return run('dev/contract.ts', { ...own, ...env }, option ? [option] : []);
-};
+  const start = (option = '', env: NodeJS.ProcessEnv = {}) =>
+    run('dev/contract.ts', { ...own, ...env }, option ? [option] : []);
 
-/** Returns the exit code, the output and the sent commands with masked ids, and the number of tickets left. */
-async function finish({ exit, output }: ReturnType<typeof run>) {
-  const code = await exit;
-  for (const secret of [TOKEN, SHORT_TOKEN, CANARY, PHONE, R, M]) expect(output()).not.toContain(secret);
-  const mask = (id: string) => (id === R || id === M ? id : '?');
-  const sent = upstream.commands().map((command) => command.replace(/\b[mr][0-9a-f]{32}\b/g, mask));
-  const [ticket, ...left] = upstream.store.residences.get(R) ?? [];
-  expect(ticket).toEqual(TICKET);
-  return { code, sent, left: left.length, output: output().replace(/\b[mc][0-9a-f]{32}\b/g, 'ID') };
+  /** Returns the exit code, the output and the sent commands with masked ids, and the number of tickets left. */
+  async function finish({ exit, output }: ReturnType<typeof run>) {
+    const code = await exit;
+    for (const secret of [TOKEN, SHORT_TOKEN, CANARY, PHONE, R, M]) expect(output()).not.toContain(secret);
+    const mask = (id: string) => (id === R || id === M ? id : '?');
+    const sent = upstream.commands().map((command) => command.replace(/\b[mr][0-9a-f]{32}\b/g, mask));
+    const [ticket, ...left] = upstream.store.residences.get(R) ?? [];
+    expect(ticket).toEqual(TICKET);
+    return { code, sent, left: left.length, output: output().replace(/\b[mc][0-9a-f]{32}\b/g, 'ID') };
+  }
+  return { upstream, start, finish };
 }
 
-type Is = (received: Received) => boolean;
+/** Selects a command among all that were received. */
+type Is = (received: Received, all: readonly Received[]) => boolean;
 const named = (part: string) => (received: Received) => received.command.includes(part);
-const first = (part: string) => (received: Received) => upstream.received.find(named(part)) === received;
+const first =
+  (part: string): Is =>
+  (received, all) =>
+    all.find(named(part)) === received;
 const unknownId: Is = ({ command, param }) => command === 'get_maintenance_info' && param.maintenance_id !== M;
 const badToken: Is = ({ headers }) => headers.authorization !== `Bearer ${TOKEN}`;
 const ok = (result: unknown): Answer => ({ body: { success: true, result } });
@@ -59,7 +68,7 @@ const LOOK = 'Delete by hand: perhaps a ticket without a usable id. Look for "Co
 // `cut` closes the connection and `none` keeps it open without a reply.
 type Reply = Answer | 'cut' | 'none';
 type Row = [title: string, option: string, Is, Reply, code: number, sent: string[], output: string, left?: number];
-it.each<Row>([
+it.concurrent.each<Row>([
   ['only reads without --write', '', NONE, ok(0), 0, READS, 'handles every reply.\nNot sent: create_'],
   ['prints types', '', first('list'), ODD_LIST, 0, READS, 'feedback: null | text, state: text,'],
   ['merges types', '', first('list'), ODD_LIST, 0, READS, 'more: list of { name: text } | empty object | absent'],
@@ -81,18 +90,24 @@ it.each<Row>([
   ['names undeleted tickets', W, named('delete'), 'cut', 1, UNDELETED, `${LEFT}which could not be deleted.\n`, 3],
   ['names tickets still listed', W, named('delete'), ok({}), 1, WRITES, `${LEFT}still listed after its delete.\n`, 3],
 ])('npm run contract %s', async (_, option, isMatch, answer, code, sent, output, left = 0) => {
+  const { upstream, start, finish } = await prepare();
   upstream.fail((received, response) => {
-    if (!isMatch(received)) return undefined;
+    if (!isMatch(received, upstream.received)) return undefined;
     if (answer === 'cut') response.destroy();
     return typeof answer === 'string' ? 'taken' : answer;
   });
   expect(await finish(start(option))).toEqual({ code, sent, output: expect.stringContaining(output), left });
 });
 
-it('npm run contract answers every unknown of docs/command-api.md but one', async () => {
+it.concurrent('npm run contract answers every unknown of docs/command-api.md but one', async () => {
   const page = readFileSync(new URL('../../docs/command-api.md', import.meta.url), 'utf8');
   const rows = page.slice(page.indexOf('## Unknowns'), page.indexOf('## Check')).matchAll(/^\| (.+?) \| /gm);
-  upstream.fail((received) => (first('list')(received) ? ODD_LIST : badToken(received) ? no(429) : undefined));
+  const { upstream, start, finish } = await prepare();
+  const isFirst = first('list');
+  upstream.fail((received) => {
+    if (isFirst(received, upstream.received)) return ODD_LIST;
+    return badToken(received, []) ? no(429) : undefined;
+  });
   const { output } = await finish(start(W));
   const unanswered = Array.from(rows, ([, row]) => row).filter((row) => !output.includes(`  answers  ${row}\n`));
   expect(unanswered).toEqual(['unknown', 'How long a token lives, and what it may see']);
@@ -100,13 +115,15 @@ it('npm run contract answers every unknown of docs/command-api.md but one', asyn
   expect(new Set(upstream.received.map(({ id }) => id)).size).toBe(WRITES.length - 1);
 });
 
-it('npm run contract masks a token that upstream repeats as a code or a name', async () => {
+it.concurrent('npm run contract masks a token that upstream repeats as a code or a name', async () => {
+  const { upstream, start, finish } = await prepare();
   upstream.fail(() => no(400, { code: SHORT_TOKEN, [SHORT_TOKEN]: CANARY }));
   const { output } = await finish(start('', { COMMAND_API_TOKEN: SHORT_TOKEN }));
   expect(output).toMatch(/, <token>: text \}\n {2}decoder {2}rejected: status 400, code <token>\n/);
 });
 
-it('npm run contract only deletes its ticket after Ctrl-C, even a repeated one', async () => {
+it.concurrent('npm run contract only deletes its ticket after Ctrl-C, even a repeated one', async () => {
+  const { upstream, start, finish } = await prepare();
   upstream.fail(({ command, param }, response) => {
     if (command !== 'create_maintenance_info') return undefined;
     running.child.kill('SIGINT');
@@ -121,10 +138,11 @@ it('npm run contract only deletes its ticket after Ctrl-C, even a repeated one',
   expect(await finish(running)).toEqual({ code: 2, sent: [...READS, CREATE, DELETE], output, left: 0 });
 });
 
-it.each([
+it.concurrent.each([
   ['', '', '', /^\nCOMMAND_API_URL .+\nCOMMAND_API_TOKEN .+\nCOMMAND_API_RESIDENCE_ID .+\nSet these variables\.\n$/],
   ['https://api.ecloud.akubela.com/api', `Bearer ${TOKEN}`, R, /^\nCOMMAND_API_URL .+\nCOMMAND_API_TOKEN .+\nSet /],
 ])('npm run contract sends nothing with the variables "%s", "%s" and "%s"', async (url, token, residence, output) => {
+  const { start, finish } = await prepare();
   const env = { COMMAND_API_URL: url, COMMAND_API_TOKEN: token, COMMAND_API_RESIDENCE_ID: residence };
   expect(await finish(start('', env))).toMatchObject({ code: 2, sent: [], output: expect.stringMatching(output) });
 });

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
-import { createEmulator, freePort, PATH, serve } from '../../dev/command-api.ts';
+import { createEmulator, PATH, serve } from '../../dev/command-api.ts';
 import { EXAMPLE, seed } from '../../dev/seed.ts';
 import { Store } from '../../dev/store.ts';
-import { killAll, run } from '../support/process.ts';
 
 const authorization = `Bearer ${EXAMPLE.token}`;
 const HEADERS = { 'content-type': 'application/json', accept: 'application/json', authorization };
@@ -14,10 +13,7 @@ let server: Awaited<ReturnType<typeof serve>>;
 beforeAll(async () => {
   server = await serve(createEmulator({ store: new Store(seed()), tokens: new Set([EXAMPLE.token]) }));
 });
-afterAll(async () => {
-  killAll();
-  await server.stop();
-});
+afterAll(() => server.stop());
 
 async function send(body: unknown, { method = 'POST', path = PATH, headers = {} } = {}) {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
@@ -26,25 +22,6 @@ async function send(body: unknown, { method = 'POST', path = PATH, headers = {} 
   const answer = await response.text();
   return { status: response.status, body: answer && JSON.parse(answer) };
 }
-
-it('npm run emulator serves the given port, and prints a command that works', async () => {
-  const port = String(await freePort());
-  const running = run('dev/emulator.ts', {}, ['--port', port]);
-  const pattern = /curl (http:\S+) [\s\S]+-H 'Authorization: (.+)' -d '(.+)'\n[\s\S]*More residences +\S+ \(\d+\)\n/;
-  const [, url, authorization = '', body = ''] = await running.until(pattern);
-  expect(url).toBe(`http://127.0.0.1:${port}${PATH}`);
-  const answer = await fetch(String(url), { method: 'POST', headers: { ...HEADERS, authorization }, body });
-  expect(await answer.json()).toMatchObject({ success: true, result: [{ maintenance_id: EXAMPLE.maintenanceId }] });
-});
-
-it.each<[fault: string, port: () => string, message: string]>([
-  ['a used port', () => new URL(server.url).port, 'Another process uses port \\d+. Choose a port with --port.'],
-  ['an invalid port', () => '65536', '--port must be a whole number from 0 to 65535.'],
-])('npm run emulator refuses %s', async (_, port, message) => {
-  const running = run('dev/emulator.ts', {}, ['--port', port()]);
-  expect(await running.exit).toBe(1);
-  expect(running.output()).toMatch(new RegExp(`^${message}\n$`));
-});
 
 it('the emulator answers for rfault-slow with the list, but late', async () => {
   jest.useFakeTimers();
