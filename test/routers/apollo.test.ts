@@ -1,10 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
-import { RESIDENCES_SDL } from '../../dev/supergraph/neighbour.ts';
-import { ROUTERS, startRouter } from '../../dev/supergraph/routers.ts';
+import { ROUTERS } from '../../dev/supergraph/routers.ts';
 import { ROUTER_SECRET } from '../support/subgraph.ts';
-import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
-import { describeRealRouter } from './real-router.ts';
+import { describeRealRouter, startBefore } from './real-router.ts';
 
 const { executable } = ROUTERS.apollo;
 
@@ -17,12 +15,7 @@ describeRealRouter('apollo');
   });
 
   it('causes no warning at the start of the router', async () => {
-    const url = 'http://127.0.0.1:9/graphql';
-    const subgraphs = [
-      { name: 'maintenance', url, sdl: MAINTENANCE_SDL },
-      { name: 'residences', url, sdl: RESIDENCES_SDL },
-    ];
-    const router = await startRouter('apollo', { subgraphs, secret: ROUTER_SECRET, host: '127.0.0.1', port: 0 });
+    const router = await startBefore('apollo');
     const lines = router.output().split('\n');
     await router.stop();
     expect(lines).not.toEqual([]);

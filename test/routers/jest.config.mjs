@@ -7,5 +7,5 @@ export default {
   testPathIgnorePatterns: [],
   verbose: true,
   // The tests mostly wait.
-  maxWorkers: 4,
+  maxWorkers: 3,
 };

@@ -14,8 +14,21 @@ import { itUnless } from './skip.ts';
 import { describeBehind, type Quirks } from './suite.ts';
 
 const FREE = { host: '127.0.0.1', port: 0 } as const;
+const NOWHERE = 'http://127.0.0.1:9';
 const RESTARTS = 6;
 const PACE = { workers: 10, everyMs: 50 };
+
+/** Starts a router before the subgraph and the neighbor at these origins. */
+export function startBefore(
+  name: RouterName,
+  { maintenance = NOWHERE, residences = NOWHERE, collector }: Partial<Record<string, string>> = {},
+) {
+  const subgraphs = [
+    { name: 'maintenance', url: `${maintenance}/graphql`, sdl: MAINTENANCE_SDL },
+    { name: 'residences', url: `${residences}/graphql`, sdl: RESIDENCES_SDL },
+  ];
+  return startRouter(name, { subgraphs, secret: ROUTER_SECRET, collector, ...FREE });
+}
 
 /** Runs the suite behind a real router. If the machine lacks the router, one skipped test says why. */
 export function describeRealRouter(name: RouterName, quirks: Quirks = {}) {
@@ -61,9 +74,7 @@ export function describeRealRouter(name: RouterName, quirks: Quirks = {}) {
     const neighbour = await startNeighbour(FREE);
     const agent = new Agent({ keepAlive: true });
     cleanups.push(upstream.stop, fleet.stop, neighbour.stop, () => agent.destroy());
-    const maintenance = { name: 'maintenance', url: `${fleet.url}/graphql`, sdl: MAINTENANCE_SDL };
-    const residences = { name: 'residences', url: `${neighbour.url}/graphql`, sdl: RESIDENCES_SDL };
-    const router = await start([maintenance, residences], FREE);
+    const router = await startBefore(name, { maintenance: fleet.url, residences: neighbour.url });
     cleanups.push(router.stop);
 
     const query = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { maintenanceId } }`;

@@ -4,14 +4,13 @@
 import { afterAll, expect } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { RESIDENCES_SDL } from '../../dev/supergraph/neighbour.ts';
-import { ROUTERS, startRouter } from '../../dev/supergraph/routers.ts';
+import { ROUTERS } from '../../dev/supergraph/routers.ts';
 import { killAll, start } from '../support/process.ts';
 import { startReplica } from '../support/replica.ts';
-import { askAt, ROUTER_SECRET } from '../support/subgraph.ts';
+import { askAt } from '../support/subgraph.ts';
 import { startUpstream } from '../support/upstream.ts';
-import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
 import { until } from '../support/wait.ts';
+import { startBefore } from './real-router.ts';
 import { itUnless } from './skip.ts';
 
 const SUBGRAPH = 'maintenance-subgraph';
@@ -19,13 +18,8 @@ const { JAEGER = '' } = process.env;
 const { executable, missing } = ROUTERS.apollo;
 const noJaeger = JAEGER ? undefined : 'Set JAEGER to the path of the executable `jaeger`.';
 
-interface Span {
-  readonly spanID: string;
-  readonly operationName: string;
-  readonly processID: string;
-  readonly references: readonly { readonly spanID: string }[];
-  readonly logs: readonly { readonly fields: readonly { readonly key: string; readonly value: unknown }[] }[];
-}
+type Log = { fields: { key: string; value: unknown }[] };
+type Span = { spanID: string; operationName: string; processID: string; references: { spanID: string }[]; logs: Log[] };
 type Trace = { traceID: string; spans: Span[]; processes: Record<string, { serviceName: string }> };
 
 const cleanups: (() => unknown)[] = [];
@@ -71,16 +65,7 @@ itUnless(
     const tracing = { OTEL_EXPORTER_OTLP_ENDPOINT: jaeger.url, OTEL_BSP_SCHEDULE_DELAY: '10' };
     const replica = await startReplica(upstream.url, tracing);
     cleanups.push(upstream.stop, replica.stop);
-    const router = await startRouter('apollo', {
-      subgraphs: [
-        { name: 'maintenance', url: `${replica.url}/graphql`, sdl: MAINTENANCE_SDL },
-        { name: 'residences', url: 'http://127.0.0.1:9/graphql', sdl: RESIDENCES_SDL },
-      ],
-      secret: ROUTER_SECRET,
-      host: '127.0.0.1',
-      port: 0,
-      collector: jaeger.url,
-    });
+    const router = await startBefore('apollo', { maintenance: replica.url, collector: jaeger.url });
     cleanups.push(router.stop);
 
     upstream.fail(() => (upstream.received.length < 3 ? { status: 503 } : undefined));
