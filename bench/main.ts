@@ -7,7 +7,9 @@ import os from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { readNames } from '../dev/options.ts';
-import { type Contender, HEADERS, killAll, pin, readMegabytes, start } from './contender.ts';
+import { readMemory } from '../test/support/proc.ts';
+import { killAll } from '../test/support/process.ts';
+import { type Contender, HEADERS, pin, start } from './contender.ts';
 import { ALONE, BATCHED, BEHIND_ROUTER, type Kind, OURS } from './contenders.ts';
 import { measure } from './measure.ts';
 import { type Bursts, describeFailures, judgeGoals, type Memory, render, writePage } from './report.ts';
@@ -34,8 +36,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 const load = os.loadavg()[0] ?? 0;
 const started = isWhole ? await measureStart() : undefined;
 const pinned = pin(process.pid, 'load');
-const file = new URL('upstream.ts', import.meta.url).pathname;
-const upstream = await start('upstream', [file], {}, { pinned: false, path: '/commands', probe: '' });
+const upstream = await start('upstream', ['bench/upstream.ts'], {}, { pinned: false, path: '/commands', probe: '' });
 const commandApiUrl = new URL(upstream.url).origin;
 await warmUpLoad();
 const memory: Record<string, Memory> = {};
@@ -56,7 +57,7 @@ const results = { load, pinned, started, memory, bursts };
 console.log(render(results));
 if (isWhole) writePage(results);
 const isClean = describeFailures(results).length === 0;
-process.exit(isClean && judgeGoals(results).every(({ isReached }) => isReached) ? 0 : 1);
+process.exit(isClean && judgeGoals(results).every(({ kept }) => kept) ? 0 : 1);
 
 /** Load and command API are slow at first, and the server that they warm up stays up to 10 % slower. It is thrown away. */
 async function warmUpLoad(): Promise<void> {
@@ -70,9 +71,10 @@ async function compareMemory(running: readonly Running[]): Promise<void> {
   await delay(SETTLED_MS);
   // Batched Connectors have no list.
   for (const [{ name }, contender] of running.filter(([kind]) => kind !== BATCHED)) {
-    const idle = readMegabytes(contender);
+    const readMegabytes = () => contender.pids.reduce((sum, pid) => sum + readMemory(pid) / 1_000_000, 0);
+    const idle = readMegabytes();
     await measure(contender, upstream, WORKLOADS.list, MEMORY_MS);
-    memory[name] = { idle, loaded: readMegabytes(contender) };
+    memory[name] = { idle, loaded: readMegabytes() };
   }
 }
 
@@ -87,7 +89,7 @@ async function compare(workload: Workload, running: readonly Running[]): Promise
       bursts[name]?.push(await measure(contender, upstream, workload, workload.burstMs));
   }
   const soFar = judgeGoals({ bursts: { [workload.name]: bursts }, memory: {}, started: undefined });
-  for (const { what, measured } of soFar) console.error(`${what}: ${measured}`);
+  for (const { name, value } of soFar) console.error(`${name}: ${value}`);
   return bursts;
 }
 

@@ -1,7 +1,8 @@
 /**
  * One burst of load on a contender, over kept-alive connections as a router has them, and what it cost.
  */
-import { type Contender, HEADERS, readCpuUs } from './contender.ts';
+import { readCpuUs } from '../test/support/proc.ts';
+import { type Contender, HEADERS } from './contender.ts';
 import type { Workload } from './workloads.ts';
 
 export interface Burst {
@@ -25,9 +26,10 @@ export async function measure(
   workload: Workload,
   durationMs: number,
 ): Promise<Burst> {
-  const [before, sentBefore] = [readCpuUs(contender), await countCommands(upstream)];
+  const readCpu = () => contender.pids.reduce((sum, pid) => sum + readCpuUs(pid), 0);
+  const [before, sentBefore] = [readCpu(), await countCommands(upstream)];
   const { seconds, latencies, failed } = await load(contender, workload, durationMs);
-  const [after, sentAfter] = [readCpuUs(contender), await countCommands(upstream)];
+  const [after, sentAfter] = [readCpu(), await countCommands(upstream)];
   const answers = latencies.length;
   return {
     cpuUs: (after - before) / answers,

@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { loadConfig } from '../src/config.ts';
+import { atLeast, atMost, type Figure } from '../test/support/figures.ts';
 import {
   ALONE,
   BATCHED,
@@ -43,40 +44,28 @@ const { MAX_REQUESTS_IN_FLIGHT, MAX_COMMANDS_IN_FLIGHT } = loadConfig(ENVIRONMEN
 // The commands that an operation sends at once; see src/command-api/client.ts.
 const AT_ONCE = 32;
 
-interface Goal {
-  readonly what: string;
-  readonly goal: string;
-  readonly measured: string;
-  readonly isReached: boolean;
-}
-
 /** Returns each goal that the results can judge. */
-export function judgeGoals({ bursts, memory, started }: Pick<Results, 'bursts' | 'memory' | 'started'>): Goal[] {
+export function judgeGoals({ bursts, memory, started }: Pick<Results, 'bursts' | 'memory' | 'started'>): Figure[] {
   const ratio = (workload: string, theirs: Kind, ours = OURS, figure: 'cpuUs' | 'p50' = 'cpuUs') =>
     compareBursts(bursts[workload] ?? {}, theirs, ours, figure);
-  const atLeast = (what: string, goal: number, value: number): Goal[] =>
-    Number.isNaN(value) ? [] : [{ what, goal: `≥ ${goal}`, measured: value.toFixed(2), isReached: value >= goal }];
-  const atMost = (what: string, goal: number, unit: string, value = Number.NaN): Goal[] => {
-    const measured = `${value.toFixed(0)} ${unit}`;
-    return Number.isNaN(value) ? [] : [{ what, goal: `≤ ${goal} ${unit}`, measured, isReached: value <= goal }];
-  };
-  return [
-    atLeast('List of 20: template / ours', 1.6, ratio('list', STOCK)),
-    atLeast('List of 20: got floor / ours', 0.8, ratio('list', FLOOR)),
-    atLeast('One detail: template / ours', 1.4, ratio('one', STOCK)),
-    atLeast('Create: template / ours', 1, ratio('create', STOCK)),
-    atLeast('100 entities of 10 residences: template / ours', 8.5, ratio('entities', STOCK)),
-    atLeast('100 entities of 10 residences: Mercurius / ours', 1.4, ratio('entities', MERCURIUS)),
-    atLeast("100 entities, vendor of 20 ms: Mercurius' p50 / ours", 5, ratio('slow', MERCURIUS, OURS, 'p50')),
-    atLeast('One hot list: got floor / ours', 2.1, ratio('hot', FLOOR)),
-    atLeast('List of 20: Connectors / router and ours', 1.1, ratio('router-list', CONNECTORS, ROUTED)),
-    atLeast('One detail: Connectors / router and ours', 0.95, ratio('router-one', CONNECTORS, ROUTED)),
-    atLeast('Create: Connectors / router and ours', 0.6, ratio('router-create', CONNECTORS, ROUTED)),
-    atLeast('100 entities: Connectors / router and ours', 3.4, ratio('router-entities', CONNECTORS, ROUTED)),
-    atLeast('100 entities: Connectors, batched / router and ours', 1.6, ratio('router-entities', BATCHED, ROUTED)),
-    atMost('Ready after a cold start', 400, 'ms', started),
-    atMost('Resident when idle', 100, 'MB', memory[OURS.name]?.idle),
-  ].flat();
+  const figures = [
+    atLeast('List of 20: template / ours', ratio('list', STOCK), 1.6),
+    atLeast('List of 20: got floor / ours', ratio('list', FLOOR), 0.8),
+    atLeast('One detail: template / ours', ratio('one', STOCK), 1.4),
+    atLeast('Create: template / ours', ratio('create', STOCK), 1),
+    atLeast('100 entities of 10 residences: template / ours', ratio('entities', STOCK), 8.5),
+    atLeast('100 entities of 10 residences: Mercurius / ours', ratio('entities', MERCURIUS), 1.4),
+    atLeast("100 entities, vendor of 20 ms: Mercurius' p50 / ours", ratio('slow', MERCURIUS, OURS, 'p50'), 5),
+    atLeast('One hot list: got floor / ours', ratio('hot', FLOOR), 2.1),
+    atLeast('List of 20: Connectors / router and ours', ratio('router-list', CONNECTORS, ROUTED), 1.1),
+    atLeast('One detail: Connectors / router and ours', ratio('router-one', CONNECTORS, ROUTED), 0.95),
+    atLeast('Create: Connectors / router and ours', ratio('router-create', CONNECTORS, ROUTED), 0.6),
+    atLeast('100 entities: Connectors / router and ours', ratio('router-entities', CONNECTORS, ROUTED), 3.4),
+    atLeast('100 entities: Connectors, batched / router and ours', ratio('router-entities', BATCHED, ROUTED), 1.6),
+    atMost('Ready after a cold start', started ?? Number.NaN, 400, ' ms'),
+    atMost('Resident when idle', memory[OURS.name]?.idle ?? Number.NaN, 100, ' MB'),
+  ];
+  return figures.filter(({ value }) => !value.startsWith('NaN'));
 }
 
 /** Theirs / ours, burst by burst, so that a slow moment of the machine is in both. */
@@ -87,9 +76,7 @@ function compareBursts(bursts: Bursts, theirs: Kind, ours: Kind, figure: 'cpuUs'
 
 /** Returns goals and costs as Markdown. */
 export function render(results: Results): string {
-  const goals = judgeGoals(results).map(({ what, goal, measured, isReached }) => {
-    return [what, goal, measured, isReached ? 'yes' : '**no**'];
-  });
+  const goals = judgeGoals(results).map((goal) => [goal.name, goal.bound, goal.value, goal.kept ? 'yes' : '**no**']);
   const parts = [describeRun(results), table([['', 'goal', 'measured', 'reached'], ...goals])];
   return [...parts, ...renderAlone(results), ...renderRouted(results), ...describeFailures(results)].join('\n\n');
 }
@@ -97,7 +84,7 @@ export function render(results: Results): string {
 /** Writes each part of the page between its marks. Behind the router, only with a vendor that answers at once. */
 export function writePage(results: Results): void {
   const goals = judgeGoals(results);
-  const missed = goals.filter(({ isReached }) => !isReached);
+  const missed = goals.filter(({ kept }) => !kept);
   const atOnce = ROUTER_WORKLOADS.filter(({ name }) => !name.endsWith('-slow'));
   const memory = [OURS, ...BEHIND_ROUTER.filter((kind) => kind !== BATCHED)].map(({ name, label }) => {
     const { idle = 0, loaded = 0 } = results.memory[name] ?? {};
@@ -119,7 +106,7 @@ export function writePage(results: Results): void {
       describeRun(results),
       ...renderAlone(results),
       `${goals.length - missed.length} of ${goals.length} goals are reached. Missed:`,
-      missed.map(({ what, goal, measured }) => `- ${what}: ${measured} (${goal})`).join('\n'),
+      missed.map(({ name, bound, value }) => `- ${name}: ${value} (${bound})`).join('\n'),
     ],
   };
   let page = readFileSync(PAGE, 'utf8');

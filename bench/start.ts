@@ -1,12 +1,9 @@
 /**
  * How long a start of the subgraph takes.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { start as startProcess, watch } from '../test/support/process.ts';
 
 const STARTS = 6;
-const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
 /** The least that a production process needs. */
 export const ENVIRONMENT = {
   HOST: '127.0.0.1',
@@ -24,14 +21,10 @@ export async function measureStart(): Promise<number> {
 
 async function timeStart(): Promise<number> {
   const start = performance.now();
-  const child = spawn(process.execPath, ['--disable-sigusr1', MAIN], {
-    env: ENVIRONMENT,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const exited = once(child, 'exit');
-  for await (const line of createInterface(child.stdout)) if (line.includes('"ready"')) break;
+  const server = watch(startProcess(process.execPath, ['--disable-sigusr1', 'src/main.ts'], ENVIRONMENT));
+  await server.until(/"ready"/);
   const ms = performance.now() - start;
-  child.kill('SIGKILL');
-  await exited;
+  server.child.kill('SIGKILL');
+  await server.exit;
   return ms;
 }

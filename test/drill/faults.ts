@@ -28,7 +28,6 @@ const GONE = ['MaintenanceReplicaDown', 'MaintenanceTrafficVanished'];
 /** Prometheus takes up to ten seconds to scrape a server that is new in its list, whatever the factor. */
 const DISCOVERY_MS = 10_000;
 
-const body = { success: false };
 const isCreate = ({ command }: Received) => command === CREATE;
 const stop = ({ upstream }: Site) => upstream.stop();
 const slowDown = (ms: number) => (site: Site) => site.upstream.slowDown(ms);
@@ -47,7 +46,8 @@ const ask = (query: string, isDue: () => boolean) => (site: Site) => {
 
 /** Answers the matching commands with this status and `success: false`. */
 function fail(status: number, isMatch: (received: Received) => boolean = () => true) {
-  return ({ upstream }: Site) => upstream.fail((received) => (isMatch(received) ? { status, body } : undefined));
+  const answer = { status, body: { success: false } };
+  return ({ upstream }: Site) => upstream.fail((received) => (isMatch(received) ? answer : undefined));
 }
 
 const HTML = { headers: { 'content-type': 'text/html' }, body: '<html>Maintenance</html>' };
@@ -163,12 +163,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     within: '7m',
     also: BURNS,
   },
-  'rate-limited': {
-    fires: { MaintenanceRateLimited: {} },
-    within: '6m',
-    also: TROUBLE,
-    begin: fail(429, share(1, 3)),
-  },
+  'rate-limited': { fires: { MaintenanceRateLimited: {} }, within: '6m', also: TROUBLE, begin: fail(429, share(1, 3)) },
   retries: { fires: { MaintenanceRetriesHigh: {} }, within: '12m', begin: fail(503, isEighthRead) },
   queue: {
     env: { MAX_COMMANDS_IN_FLIGHT: '2' },

@@ -4,8 +4,8 @@
  */
 import { spawnSync } from 'node:child_process';
 import { parse } from 'yaml';
-import { atLeast, atMost, exactly, type Figure } from '../soak/figures.ts';
 import { readDocument as read } from '../support/documents.ts';
+import { atLeast, atMost, exactly, type Figure } from '../support/figures.ts';
 import type { FaultClass } from './faults.ts';
 import { FACTOR, type Line, type Prometheus, SCRAPE_MS, scale, toMs } from './prometheus.ts';
 import type { Site } from './site.ts';
@@ -27,10 +27,11 @@ export type Notification = { receiver: string; groupKey: string; alerts: { label
 export type Times = { readonly from: number; readonly fault: number; readonly to: number };
 /** `minutes` of production from the fault until the alert fired first. */
 export type Alert = { readonly labels: Labels; readonly minutes: number };
+/** What the drill found. An alert may be late by `slack` minutes of production. */
+type Found = Times & { alerts: readonly Alert[]; notifications: readonly Notification[]; slack: number };
 
 const timesOf = ({ values }: Pick<Line, 'values'>) => values.map(([seconds]) => seconds * 1000);
 const minutesOf = (ms: number) => (ms / 60_000) * FACTOR;
-const isPaged = (alerts: readonly Alert[]) => alerts.some(({ labels }) => labels.severity === 'page');
 
 /** Returns all alerts that fired, the earliest first. */
 export async function readAlerts({ samples }: Prometheus, { from, fault, to }: Times): Promise<Alert[]> {
@@ -50,39 +51,31 @@ export async function measureSlack({ samples }: Prometheus, { fault, to }: Times
 }
 
 /** Returns whether each alert of a fault class fired in time, no other alert fired, and the fault paged once. */
-export function judge(
-  namespace: string,
-  { fires, within, also = [] }: FaultClass,
-  {
-    alerts,
-    notifications,
-    fault,
-    to,
-    slack,
-  }: Times & { alerts: Alert[]; notifications: Notification[]; slack: number },
-): Figure[] {
-  const here = alerts.filter(({ labels }) => labels.namespace === namespace);
-  const isWanted = ({ labels }: Alert) => `${labels.alertname}` in fires;
-  const unexpected = here.filter(
-    (alert) => alert.minutes < 0 || !(isWanted(alert) || also.includes(`${alert.labels.alertname}`)),
-  );
-  for (const { labels, minutes } of unexpected)
+export function judge(namespace: string, { fires, within, also = [] }: FaultClass, found: Found): Figure[] {
+  const isHere = ({ labels }: { labels: Labels }) => labels.namespace === namespace;
+  const isWanted = ({ labels }: Alert) => String(labels.alertname) in fires;
+  const here = found.alerts.filter(isHere);
+  const allowed = [...Object.keys(fires), ...also];
+  const others = here.filter(({ labels, minutes }) => minutes < 0 || !allowed.includes(String(labels.alertname)));
+  for (const { labels, minutes } of others)
     console.log(`unexpected, +${minutes.toFixed(1)} min: ${JSON.stringify(labels)}`);
-  const startsHere = ({ labels, startsAt }: Notification['alerts'][number]) =>
-    labels.namespace === namespace && Date.parse(startsAt) > fault && Date.parse(startsAt) <= to;
-  const pages = notifications.filter(({ receiver, alerts }) => receiver === 'page' && alerts.some(startsHere));
+  const isNew = (startsAt: number) => startsAt > found.fault && startsAt <= found.to;
+  const pages = found.notifications.filter(({ receiver, alerts }) => {
+    return receiver === 'page' && alerts.some((alert) => isHere(alert) && isNew(Date.parse(alert.startsAt)));
+  });
   const groups = new Set(pages.map(({ groupKey }) => groupKey));
+  const paged = here.filter(({ labels }) => labels.severity === 'page');
   return [
     ...Object.entries(fires).map(([alertname, wanted]) => {
       const fits = Object.entries({ alertname, ...wanted });
       const first = here.find(({ labels }) => fits.every(([name, value]) => labels[name] === value));
-      const limit = (toMs(within ?? FIRES_WITHIN.get(alertname) ?? '') / 60_000) * NOISE + slack;
+      const limit = (toMs(within ?? FIRES_WITHIN.get(alertname) ?? '') / 60_000) * NOISE + found.slack;
       const name = [namespace, alertname, ...Object.values(wanted)].join(' ');
       return atMost(name, first?.minutes ?? Number.POSITIVE_INFINITY, Number(limit.toFixed(1)), ' min');
     }),
-    exactly(`${namespace}: other alerts`, unexpected.length, 0),
+    exactly(`${namespace}: other alerts`, others.length, 0),
     // A further alert may end before its page is sent.
-    (isPaged(here.filter(isWanted)) ? exactly : atMost)(`${namespace}: pages`, groups.size, Number(isPaged(here))),
+    (paged.some(isWanted) ? exactly : atMost)(`${namespace}: pages`, groups.size, Math.min(paged.length, 1)),
   ];
 }
 
@@ -98,27 +91,20 @@ export function findUntested(faults: readonly FaultClass[]): string[] {
  */
 export async function askDashboard({ over }: Prometheus, namespaces: readonly string[], times: Times) {
   const failed: string[] = [];
-  for (const { targets = [] } of JSON.parse(read('deploy/dashboard.json')).panels) {
-    for (const { expr, legendFormat } of targets) {
-      let isFound = false;
-      for (const namespace of namespaces) {
-        const query = expr.replaceAll(/\$\{?namespace(?::\w+)?\}?/g, namespace).replaceAll('$__rate_interval', '1m');
-        const lines = await over(scale(query), times).catch(({ message }: Error) => {
-          failed.push(message);
-          return [];
-        });
-        const names = new Set<string>();
-        for (const { metric, values } of lines) {
-          const name = legendFormat
-            .replaceAll(/\{\{(\w+)\}\}/g, (_: string, label: string) => metric[label] ?? '')
-            .trim();
-          if (names.has(name)) failed.push(`${expr}: two series are named ${name} in ${namespace}`);
-          names.add(name);
-          isFound ||= values.some(([, value]) => Number.isFinite(Number(value)));
-        }
-      }
-      if (!isFound) failed.push(`${expr}: no series`);
+  const { panels } = JSON.parse(read('deploy/dashboard.json'));
+  for (const { expr, legendFormat } of panels.flatMap(({ targets = [] }) => targets)) {
+    const values: unknown[] = [];
+    for (const namespace of namespaces) {
+      const query = expr.replaceAll(/\$\{?namespace(?::\w+)?\}?/g, namespace).replaceAll('$__rate_interval', '1m');
+      const lines = await over(scale(query), times).catch(({ message }: Error) => void failed.push(message));
+      const names = (lines ?? []).map(({ metric }) =>
+        legendFormat.replaceAll(/\{\{(\w+)\}\}/g, (_: string, label: string) => metric[label] ?? '').trim(),
+      );
+      if (new Set(names).size < names.length)
+        failed.push(`${expr}: two series in ${namespace} have one name: ${names}`);
+      values.push(...(lines ?? []).flatMap((line) => line.values.map(([, value]) => Number(value))));
     }
+    if (!values.some(Number.isFinite)) failed.push(`${expr}: no series`);
   }
   return failed;
 }
@@ -135,27 +121,22 @@ export function runRunbook(sites: readonly Site[], output: string): Figure[] {
   const blocks = section.split('\n## ')[0]?.match(/(?:^ {4}.*\n)+/gm) ?? [];
   const commands = blocks.filter((block) => block.includes('"$ID"'));
   const definitions = blocks.filter((block) => !commands.includes(block)).join('');
-  const found = commands.map((command) => {
-    const kinds = Object.entries(IDS).filter(([kind, namespace]) => {
-      const errors = sites.find((site) => site.namespace === namespace)?.errors ?? [];
-      const env = {
-        PATH: process.env.PATH,
-        ID: String(errors.map((error) => error[kind]).find((id) => id !== undefined)),
-      };
-      const script = `logs() { cat '${output}/${namespace}/logs.jsonl'; }\n${definitions}\n${command}`;
-      const { stdout, stderr, status } = spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
-        encoding: 'utf8',
-        env,
-      });
-      if (status !== 0) console.log(`runbook: ${command}\n${stderr}`);
-      return status === 0 && stdout.trim() !== '';
-    });
-    return { line: command.trim().split('\n')[0], kinds: kinds.map(([kind]) => kind) };
-  });
+  const finds = (command: string, kind: string, namespace: string) => {
+    const errors = sites.find((site) => site.namespace === namespace)?.errors ?? [];
+    const env = { PATH: process.env.PATH, ID: String(errors.find((error) => error[kind] !== undefined)?.[kind]) };
+    const script = `logs() { cat '${output}/${namespace}/logs.jsonl'; }\n${definitions}\n${command}`;
+    const run = spawnSync('bash', ['-euo', 'pipefail', '-c', script], { encoding: 'utf8', env });
+    if (run.status !== 0) console.log(`runbook: ${command}\n${run.stderr}`);
+    return run.status === 0 && run.stdout.trim() !== '';
+  };
+  const found = commands.flatMap((command) =>
+    Object.entries(IDS).flatMap(([kind, namespace]) => (finds(command, kind, namespace) ? [{ command, kind }] : [])),
+  );
+  const count = (wanted: string) => found.filter(({ command, kind }) => command === wanted || kind === wanted).length;
   return [
-    ...found.map(({ line, kinds }) => atLeast(`runbook: kinds of id that find an error with ${line}`, kinds.length, 1)),
-    ...Object.keys(IDS).map((kind) =>
-      atLeast(`runbook: commands that find a ${kind}`, found.filter(({ kinds }) => kinds.includes(kind)).length, 1),
+    ...commands.map((command) =>
+      atLeast(`runbook: kinds of id that find an error with ${command.trim().split('\n')[0]}`, count(command), 1),
     ),
+    ...Object.keys(IDS).map((kind) => atLeast(`runbook: commands that find a ${kind}`, count(kind), 1)),
   ];
 }

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { serve } from '../../dev/command-api.ts';
 import { readOptions } from '../../dev/options.ts';
-import { exactly, noted, printFigures } from '../soak/figures.ts';
+import { exactly, noted, printFigures } from '../support/figures.ts';
 import { killAll } from '../support/process.ts';
 import { FAULTS } from './faults.ts';
 import { askDashboard, findUntested, judge, measureSlack, type Notification, readAlerts, runRunbook } from './judge.ts';
@@ -39,9 +39,9 @@ const write = (name: string, value: unknown) => writeFileSync(`${OUTPUT}/${name}
 rmSync(OUTPUT, { recursive: true, force: true });
 mkdirSync(OUTPUT);
 const sites: Site[] = [];
-const remaining = Object.entries(FAULTS);
+const remaining = Object.entries(FAULTS).values();
 const startSome = async () => {
-  for (let next = remaining.shift(); next; next = remaining.shift()) sites.push(await startSite(...next, OUTPUT));
+  for (const [name, fault] of remaining) sites.push(await startSite(name, fault, OUTPUT));
 };
 await Promise.all([startSome(), startSome(), startSome()]);
 say(`${sites.length} namespaces run`);
@@ -76,6 +76,8 @@ const slack = await measureSlack(prometheus, times);
 const failures = await prometheus.samples('prometheus_rule_evaluation_failures_total');
 const failed = await askDashboard(prometheus, namespaces, times);
 for (const query of failed) console.log(`dashboard: ${query}`);
+const errors = sites.flatMap((site) => site.errors);
+write('errors.json', errors);
 write('alerts.json', alerts);
 write('notifications.json', notifications);
 const figures = [

@@ -48,6 +48,8 @@ const STEP = 5;
 const DRILL = 300;
 const HOUR = 3600 / FACTOR;
 const [DAY, WEEK] = [24 * HOUR, 168 * HOUR];
+const range = (from: number, to: number, step: number) =>
+  Array.from({ length: (to - from) / step }, (_, at) => from + at * step);
 
 /**
  * Writes a history to Prometheus' data folder, for long windows: the records of deploy/slo.yaml of the last day and of the same
@@ -57,19 +59,19 @@ export async function writeHistory(origin: string, namespaces: readonly string[]
   const samples = await scrape(origin);
   const now = Date.now() / 1000;
   const minutes = ((now - Number(samples.get('process_start_time_seconds'))) / 60) * FACTOR;
+  const times = [
+    ...range(-WEEK - HOUR, -WEEK + DRILL, STEP),
+    ...range(-DAY - HOUR, -HOUR, STEP),
+    // Windows of an hour add up every sample.
+    ...range(-HOUR, 0, SCRAPE_MS / 1000),
+  ];
   const counts = [...countEvents(samples)];
   const lines = namespaces.flatMap((namespace) =>
     counts.flatMap(([record, count]) => {
       const name = record.replace('{', `{job="${job_name}",namespace="${namespace}",`);
       // The record's name has its minutes.
       const value = ((count / minutes) * Number(/increase(\d+)m/.exec(record)?.[1])).toFixed(3);
-      const write = (from: number, to: number, step: number) => {
-        const times = Array.from({ length: (to - from) / step }, (_, at) => now + from + at * step);
-        return times.map((time) => `${name} ${value} ${time.toFixed(3)}`);
-      };
-      // Windows of an hour add up every sample.
-      const lastHour = write(-HOUR, 0, SCRAPE_MS / 1000);
-      return [...write(-WEEK - HOUR, -WEEK + DRILL, STEP), ...write(-DAY - HOUR, -HOUR, STEP), ...lastHour];
+      return times.map((time) => `${name} ${value} ${(now + time).toFixed(3)}`);
     }),
   );
   writeFileSync(`${folder}/history.txt`, `${lines.join('\n')}\n# EOF\n`);
@@ -103,45 +105,34 @@ function countEvents(samples: Samples): Map<string, number> {
 /** Starts both in `folder`. All receivers of Alertmanager send to `receiverUrl`. */
 export async function startPrometheus(folder: string, receiverUrl: string, targets: readonly Target[]) {
   const write = (name: string, text: string) => writeFileSync(`${folder}/${name}`, text);
-  const run = (program: string, name: string, address: string, options: readonly string[]) => {
+  /** Starts a program with its configuration, and waits until it is ready. */
+  const run = (program: string, name: string, address: string, configuration: object, ...options: string[]) => {
+    write(`${name}.yaml`, scale(stringify(configuration)));
     const log = openSync(`${folder}/${name}.log`, 'w');
     const args = [`--config.file=${folder}/${name}.yaml`, `--web.listen-address=${address}`, ...options];
     start(program, args, process.env, ['ignore', log, log]);
-    return until(() =>
-      fetch(`http://${address}/-/ready`).then(
-        ({ ok }) => ok,
-        () => false,
-      ),
-    );
+    const isReady = () => fetch(`http://${address}/-/ready`).then(({ ok }) => ok);
+    return until(() => isReady().catch(() => false));
   };
   const [address, alertmanagerAddress] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
   const alertmanager = parse(read('deploy/alertmanager.yaml'));
   for (const receiver of alertmanager.receivers) receiver.webhook_configs = [{ url: receiverUrl }];
-  write('alertmanager.yaml', scale(stringify(alertmanager)));
   for (const file of RULE_FILES) write(file, scale(read(`deploy/${file}`)));
-  write(
-    'prometheus.yaml',
-    stringify({
-      global: { scrape_interval: scale(scrape_interval), evaluation_interval: scale(scrape_interval) },
-      rule_files: RULE_FILES,
-      alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanagerAddress] }] }] },
-      scrape_configs: [
-        { job_name, scrape_timeout: scale(scrape_interval), file_sd_configs: [{ files: ['targets.json'] }] },
-        { job_name: 'prometheus', static_configs: [{ targets: [address] }] },
-      ],
-    }),
-  );
+  const prometheus = {
+    global: { scrape_interval, evaluation_interval: scrape_interval },
+    rule_files: RULE_FILES,
+    alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanagerAddress] }] }] },
+    scrape_configs: [
+      { job_name, scrape_timeout: scrape_interval, file_sd_configs: [{ files: ['targets.json'] }] },
+      { job_name: 'prometheus', static_configs: [{ targets: [address] }] },
+    ],
+  };
   setTargets(targets);
+  const storage = [`--storage.path=${folder}/alertmanager`, '--cluster.listen-address='];
+  const tsdb = [`--storage.tsdb.path=${folder}/data`, `--query.lookback-delta=${scale('5m')}`];
   await Promise.all([
-    run(ALERTMANAGER, 'alertmanager', alertmanagerAddress, [
-      `--storage.path=${folder}/alertmanager`,
-      '--cluster.listen-address=',
-    ]),
-    run(PROMETHEUS, 'prometheus', address, [
-      `--storage.tsdb.path=${folder}/data`,
-      `--query.lookback-delta=${scale('5m')}`,
-      `--rules.alert.resend-delay=${scale('1m')}`,
-    ]),
+    run(ALERTMANAGER, 'alertmanager', alertmanagerAddress, alertmanager, ...storage),
+    run(PROMETHEUS, 'prometheus', address, prometheus, ...tsdb, `--rules.alert.resend-delay=${scale('1m')}`),
   ]);
 
   /** Replaces the scraped servers. Prometheus reads the list at most every 5 s. */

@@ -29,7 +29,7 @@ const DELETE = `mutation Delete($id: ID!) { deleteMaintenances(ids: [$id]) { del
  */
 export type Settings = { env?: NodeJS.ProcessEnv; servers?: number; isFleet?: boolean; isIdle?: boolean };
 
-/** Starts a namespace and its traffic. Writes `logs.jsonl` of the servers and `errors.jsonl` of the callers to its folder. */
+/** Starts a namespace and its traffic. Writes `logs.jsonl` of the servers to its folder. */
 export async function startSite(
   namespace: string,
   { env = {}, servers = 1, isFleet = false, isIdle = false }: Settings,
@@ -61,22 +61,16 @@ export async function startSite(
   async function ask(): Promise<void> {
     for (const { received } of upstreams) received.length = 0;
     const urls = fleet ? [fleet.url] : replicas.map(({ url }) => url);
+    const url = `${urls[turn % urls.length]}/graphql`;
     const [traceId, requestId] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
-    const fail = ({ message, extensions = { code: message } }: Partial<GraphqlError>, status?: number) => {
-      const { code, commandId, errorId } = extensions;
-      const error = { namespace, time: Date.now(), status, requestId, traceId, code, commandId, errorId };
-      site.errors.push(error);
-      appendFileSync(`${folder}/errors.jsonl`, `${JSON.stringify(error)}\n`);
-    };
     const traceparent = `00-${traceId}-${traceId.slice(16)}-00`;
     const headers = { ...site.headers, 'x-request-id': requestId, traceparent };
-    try {
-      const url = `${urls[turn % urls.length]}/graphql`;
-      const { status, text } = await request(agent, url, { headers, body: JSON.stringify(site.operation()) });
-      for (const error of JSON.parse(text).errors ?? []) fail(error, status);
-    } catch (error) {
-      fail(error as Error);
-    }
+    const answer = request(agent, url, { headers, body: JSON.stringify(site.operation()) });
+    const errors: Partial<GraphqlError>[] = await answer
+      .then(({ text }) => JSON.parse(text).errors ?? [])
+      .catch((error) => [error]);
+    for (const { message, extensions: { code = message, commandId, errorId } = {} } of errors)
+      site.errors.push({ namespace, time: Date.now(), requestId, traceId, code, commandId, errorId });
   }
 
   const everyMs = 60_000 / FACTOR / OPERATIONS_PER_MINUTE;

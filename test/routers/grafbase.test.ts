@@ -4,7 +4,7 @@ const NULL_DATA = 'Grafbase ends when a fetch of entities is answered with `data
 
 describeRealRouter('grafbase', {
   cannot: {
-    'are refused before any command, from 1,001 on, and the data of the neighbor stays': NULL_DATA,
+    '1,001 representations are refused before any command, and the data of the neighbor stays': NULL_DATA,
     'if it fails as a whole': NULL_DATA,
     'keeps its data if some requests by residence { id } maintenanceId cannot be read':
       'The planner of Grafbase ends the process at this query.',

@@ -6,4 +6,6 @@ export default {
   testMatch: ['<rootDir>/test/routers/*.test.ts'],
   testPathIgnorePatterns: [],
   verbose: true,
+  // The tests mostly wait.
+  maxWorkers: 3,
 };

@@ -8,12 +8,14 @@ import { buildClientSchema, getIntrospectionQuery } from 'graphql';
 import { readExamples } from '../../dev/browser.ts';
 import { EXAMPLE, FLATS } from '../../dev/seed.ts';
 import { RESIDENCES, RESIDENCES_SDL } from '../../dev/supergraph/neighbour.ts';
+import { hold } from '../support/hold.ts';
 import type { Fault, Fetch } from '../support/recorder.ts';
 import { codes, ROUTER_SECRET } from '../support/subgraph.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { type StartGateway, useSupergraph } from '../support/use-supergraph.ts';
-import { idOf, KEYS, VISITED } from '../support/visits.ts';
+import { idOf, VISITED } from '../support/visits.ts';
 import { until } from '../support/wait.ts';
+import { itUnless } from './skip.ts';
 
 const FLAT = idOf('1-101');
 const OTHER = idOf('1-201');
@@ -76,18 +78,27 @@ const FAILURES: Readonly<Record<string, Fault>> = {
   'knows no such residence': (response, fetch) => answer(response, 200, { data: { _entities: nulls(fetch) } }),
 };
 
+/** The key by which a third subgraph refers, the neighbor's schema, and a residence of a neighbor that fails. */
+const COMPOSITIONS = [
+  ['id', RESIDENCES_SDL, { name: null }],
+  ['residence { id } maintenanceId', RESIDENCES_SDL.replace('name: String', 'name: String!'), null],
+] as const;
+
 export function describeBehind(router: string, start: StartGateway, quirks: Quirks = {}): void {
   const { omitsIndices, readsAgain, cannot = {} } = quirks;
-  /** Defines a case; skips the case with its reason if the router cannot pass. */
-  const check = (title: string, run: () => Promise<void>) =>
-    cannot[title] ? it.skip(`${title}. Skipped: ${cannot[title]}`, run) : it(title, run);
+  const check = (title: string, run: () => Promise<void>) => itUnless(cannot[title], title, run);
   /** Returns the path of an error as this router writes it. */
   const path = (...parts: (string | number)[]) =>
     parts.filter((part) => !omitsIndices || typeof part === 'string').join('.');
 
-  describe(`behind ${router}`, () => {
-    const supergraph = useSupergraph(start);
-    const commands = () => supergraph.upstream.commands().toSorted();
+  describe.each(COMPOSITIONS)(`behind ${router}, where visits refer by %s`, (visitsBy, residencesSdl, failed) => {
+    const supergraph = useSupergraph(start, { visitsBy, residencesSdl });
+
+    /** Expects these commands in any order, and these fetches of the subgraph, the neighbor and the third subgraph. */
+    function expectSent(commands: readonly string[], ...fetches: readonly number[]): void {
+      expect(supergraph.upstream.commands().toSorted()).toEqual(commands.toSorted());
+      expect(supergraph.fetches()).toEqual(fetches);
+    }
 
     /** Asks an operation that must succeed. Returns its data. */
     async function read(...asking: Parameters<typeof supergraph.ask>) {
@@ -95,6 +106,53 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
       expect([status, errors]).toEqual([200, []]);
       return data;
     }
+
+    describe('a subgraph that refers to requests', () => {
+      const sent = [
+        `get_maintenance_info ${idOf('1-202')} ${VISITED[5]?.maintenanceId}`,
+        ...['1-101', '1-201'].map((flat) => `get_maintenance_list ${idOf(flat)}`),
+      ];
+
+      it('gets their data, and the data of the neighbor about their residences, by one command per residence', async () => {
+        const { visits } = await read('{ visits { id maintenance { maintenanceId description residence { name } } } }');
+        expect(visits).toEqual(
+          VISITED.map(({ maintenanceId, residenceId }, index) => ({
+            id: String(index),
+            maintenance: { maintenanceId, description: expect.any(String), residence: { name: nameOf(residenceId) } },
+          })),
+        );
+        expectSent(sent, 1, 1, 1);
+      });
+
+      check(`keeps its data if some requests by ${visitsBy} cannot be read`, async () => {
+        supergraph.upstream.fail(({ param }) => (param.residence_id === OTHER ? { status: 403 } : undefined));
+        const answer = await supergraph.ask('{ visits { id maintenance { description } } }');
+        const descriptions = VISITED.map(({ residenceId }) => (residenceId === OTHER ? undefined : expect.any(String)));
+        // If a key cannot be read, some routers null the entity, others only its fields.
+        const read: { maintenance: { description: string | null } | null }[] = answer.data.visits;
+        expect(read.map(({ maintenance }) => maintenance?.description ?? undefined)).toEqual(descriptions);
+        expect(codes(answer).map(([code]) => code)).toEqual(['FORBIDDEN', 'FORBIDDEN']);
+        expectSent(sent, 1, 0, 1);
+      });
+    });
+
+    describe(`a failing neighbor whose field ${failed ? 'may' : 'may not'} be null costs our list nothing`, () => {
+      for (const [failure, fault] of Object.entries(FAILURES)) {
+        check(`if it ${failure}`, async () => {
+          supergraph.before.residences.fail(fault);
+          const query = `{ maintenances(residenceId: "${FLAT}") { maintenanceId residence { name } } }`;
+          const { data, errors } = await supergraph.ask(query);
+          const stored = supergraph.upstream.store.list(FLAT);
+          const expected = stored.map(({ maintenance_id }) => ({ maintenanceId: maintenance_id, residence: failed }));
+          expect(data.maintenances).toEqual(expected);
+          if (failure !== 'knows no such residence') expect(errors).not.toEqual([]);
+          expect(supergraph.upstream.commands()).toEqual(readsAgain ? [LIST, LIST] : [LIST]);
+        });
+      }
+    });
+
+    // The other cases depend on neither.
+    if (visitsBy !== 'id') return;
 
     it('answers the whole introspection', async () => {
       const { __schema } = await read(getIntrospectionQuery());
@@ -110,8 +168,7 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
         // Of every four requests of a flat, the first two are open.
         const open = FLATS.map(({ tickets }) => Math.min(tickets, tickets < 5 ? 2 : 3));
         expect(residences.map((one: { maintenances: unknown[] }) => one.maintenances.length)).toEqual([1, ...open]);
-        expect(commands()).toEqual(LIST_OF_EACH.toSorted());
-        expect(supergraph.fetches()).toEqual([1, 1, 0]);
+        expectSent(LIST_OF_EACH, 1, 1, 0);
       });
 
       it.each([
@@ -125,8 +182,7 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
         const failed = pluck(answer.data.residences, 'maintenances').map((list) => list === null);
         expect(failed).toEqual(RESIDENCES.map(({ id }) => id === FLAT));
         expect(codes(answer)).toEqual([[code, path('residences', 1, 'maintenances')]]);
-        expect(commands()).toEqual([...LIST_OF_EACH, ...repeated].toSorted());
-        expect(supergraph.fetches()).toEqual([1, 1, 0]);
+        expectSent([...LIST_OF_EACH, ...repeated], 1, 1, 0);
       });
 
       it.each([
@@ -138,8 +194,7 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
         expect(codes(answer).toSorted()).toEqual(
           RESIDENCES.map((_, index) => ['UNAUTHENTICATED', path('residences', index, 'maintenances')]),
         );
-        expect(commands()).toEqual(sent.toSorted());
-        expect(supergraph.fetches()).toEqual([1, 1, 0]);
+        expectSent(sent, 1, 1, 0);
       });
     });
 
@@ -180,8 +235,7 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
         const answer = await supergraph.ask(CREATE);
         expect(codes(answer)).toEqual([['UPSTREAM_UNAVAILABLE', 'createMaintenance']]);
         expect(answer.errors[0]?.extensions.outcome).toBe('UNKNOWN');
-        expect(supergraph.upstream.commands()).toEqual([`create_maintenance_info ${FLAT}`]);
-        expect(supergraph.fetches()).toEqual([1, 0, 0]);
+        expectSent([`create_maintenance_info ${FLAT}`], 1, 0, 0);
       });
     });
 
@@ -200,34 +254,28 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
     });
 
     it('reads the effect of a write, even if an identical read is still under way', async () => {
-      const held: ServerResponse[] = [];
-      supergraph.upstream.fail(({ command }, response) => {
-        if (command !== 'get_maintenance_list' || held.length > 0) return undefined;
-        held.push(response);
-        return 'taken';
-      });
+      const held = hold(supergraph.upstream, 'get_maintenance_list');
       const before = supergraph.ask(READ);
       await until(() => held.length > 0);
+      supergraph.upstream.fail(undefined);
       await supergraph.ask(CREATE);
       const after = await supergraph.ask(READ);
       expect(after.data.maintenances).toHaveLength(4);
-      held[0]?.end('{"success":true,"result":[]}');
+      held[0]?.release();
       expect((await before).data.maintenances).toEqual([]);
       expect(supergraph.fetches()).toEqual([3, 0, 0]);
     });
 
-    describe('many aliases', () => {
-      const BOTH = [FLAT, OTHER].map((id) => `get_maintenance_list ${id}`).toSorted();
-      const idAt = (index: number) => (index % 2 ? FLAT : OTHER);
-      const sizeAt = (index: number) => Math.min(index, index % 2 ? 3 : 5);
-
-      it.each([100, 120])('of %d residences of the neighbor get their lists or lose only these', async (count) => {
+    it.each([100, 120])(
+      'lists of %d aliased residences of the neighbor are read, or only these are lost',
+      async (count) => {
+        const idAt = (index: number) => (index % 2 ? FLAT : OTHER);
+        const sizeAt = (index: number) => Math.min(index, index % 2 ? 3 : 5);
         const { data, errors } = await supergraph.ask(
           aliased(count, (index) => `residence(id: "${idAt(index)}") { name maintenances(first: ${index}) { id } }`),
         );
         const refused = quirks.mergesEntities && count > 100;
-        const messages = refused ? ['Too many aliases: at most 100.'] : [];
-        expect(new Set(pluck(errors, 'message'))).toEqual(new Set(messages));
+        expect([...new Set(pluck(errors, 'message'))]).toEqual(refused ? ['Too many aliases: at most 100.'] : []);
         expect(Object.values(data)).toEqual(
           numbers(count).map((index) => ({
             name: nameOf(idAt(index)),
@@ -235,24 +283,22 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
           })),
         );
         // A router sends a fetch for each alias, or one fetch with aliased `_entities`. Separate fetches may share no command.
-        expect([...new Set(commands())]).toEqual(refused ? [] : BOTH);
-      });
+        const lists = [FLAT, OTHER].map((id) => `get_maintenance_list ${id}`);
+        expect(new Set(supergraph.upstream.commands())).toEqual(new Set(refused ? [] : lists));
+      },
+    );
+
+    const numbered = (count: number) => `{ numbered(count: ${count}) { id maintenance { description } } }`;
+    it('1,000 representations resolve by one command', async () => {
+      expect((await read(numbered(1000))).numbered).toHaveLength(1000);
+      expect(supergraph.upstream.commands()).toEqual([LIST]);
     });
 
-    describe('many representations', () => {
-      const numbered = (count: number) => `{ numbered(count: ${count}) { id maintenance { description } } }`;
-
-      it('resolve, 1,000 of them by one command', async () => {
-        expect((await read(numbered(1000))).numbered).toHaveLength(1000);
-        expect(commands()).toEqual([LIST]);
-      });
-
-      check('are refused before any command, from 1,001 on, and the data of the neighbor stays', async () => {
-        const answer = await supergraph.ask(numbered(1001));
-        expect(pluck(answer.data.numbered, 'id')).toEqual(numbers(1001).map(String));
-        expect(new Set(codes(answer).map(([code]) => code))).toEqual(new Set(['BAD_USER_INPUT']));
-        expect(commands()).toEqual([]);
-      });
+    check('1,001 representations are refused before any command, and the data of the neighbor stays', async () => {
+      const answer = await supergraph.ask(numbered(1001));
+      expect(pluck(answer.data.numbered, 'id')).toEqual(numbers(1001).map(String));
+      expect(new Set(codes(answer).map(([code]) => code))).toEqual(new Set(['BAD_USER_INPUT']));
+      expect(supergraph.upstream.commands()).toEqual([]);
     });
 
     it('sends only the documented headers to the subgraph, and neither token nor secret to the neighbors', async () => {
@@ -290,59 +336,5 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
     it.each(readExamples('.', 'supergraph'))('runs the example $name', async ({ query, variables }) => {
       expect(Object.values(await read(query, { variables }))).not.toContain(null);
     });
-  });
-
-  describe.each(KEYS)(`behind ${router}, a subgraph that refers to requests by %s`, (visitsBy) => {
-    const supergraph = useSupergraph(start, { visitsBy });
-    const sent = [
-      `get_maintenance_info ${idOf('1-202')} ${VISITED[5]?.maintenanceId}`,
-      ...['1-101', '1-201'].map((flat) => `get_maintenance_list ${idOf(flat)}`),
-    ].toSorted();
-
-    it('gets their data, and data of a third subgraph about their residences, by one command per residence', async () => {
-      const fields = '{ maintenanceId description residence { name } }';
-      const { data, errors } = await supergraph.ask(`{ visits { id maintenance ${fields} } }`);
-      expect(errors).toEqual([]);
-      expect(data.visits).toEqual(
-        VISITED.map(({ maintenanceId, residenceId }, index) => ({
-          id: String(index),
-          maintenance: { maintenanceId, description: expect.any(String), residence: { name: nameOf(residenceId) } },
-        })),
-      );
-      expect(supergraph.upstream.commands().toSorted()).toEqual(sent);
-      expect(supergraph.fetches()).toEqual([1, 1, 1]);
-    });
-
-    check(`keeps its data if some requests by ${visitsBy} cannot be read`, async () => {
-      supergraph.upstream.fail(({ param }) => (param.residence_id === OTHER ? { status: 403 } : undefined));
-      const answer = await supergraph.ask('{ visits { id maintenance { description } } }');
-      const descriptions = VISITED.map(({ residenceId }) => (residenceId === OTHER ? undefined : expect.any(String)));
-      // If a key cannot be read, some routers null the entity, others only its fields.
-      const read: { maintenance: { description: string | null } | null }[] = answer.data.visits;
-      expect(read.map(({ maintenance }) => maintenance?.description ?? undefined)).toEqual(descriptions);
-      expect(codes(answer).map(([code]) => code)).toEqual(['FORBIDDEN', 'FORBIDDEN']);
-      expect(supergraph.upstream.commands().toSorted()).toEqual(sent);
-      expect(supergraph.fetches()).toEqual([1, 0, 1]);
-    });
-  });
-
-  const REQUIRED_SDL = RESIDENCES_SDL.replace('name: String', 'name: String!');
-  describe.each([
-    ['may be null', RESIDENCES_SDL, { name: null }],
-    ['may not be null', REQUIRED_SDL, null],
-  ])(`behind ${router}, a failing neighbor whose field %s costs our list nothing`, (_, sdl, residence) => {
-    const supergraph = useSupergraph(start, { residencesSdl: sdl });
-
-    for (const [failure, fault] of Object.entries(FAILURES)) {
-      check(`if it ${failure}`, async () => {
-        supergraph.before.residences.fail(fault);
-        const query = `{ maintenances(residenceId: "${FLAT}") { maintenanceId residence { name } } }`;
-        const { data, errors } = await supergraph.ask(query);
-        const stored = supergraph.upstream.store.list(FLAT);
-        expect(data.maintenances).toEqual(stored.map((one) => ({ maintenanceId: one.maintenance_id, residence })));
-        if (failure !== 'knows no such residence') expect(errors).not.toEqual([]);
-        expect(supergraph.upstream.commands()).toEqual(readsAgain ? [LIST, LIST] : [LIST]);
-      });
-    }
   });
 }

@@ -3,8 +3,8 @@
  */
 import net from 'node:net';
 import { FLATS } from '../../dev/seed.ts';
+import { atMost, type Figure } from '../support/figures.ts';
 import { HEADERS, type Replica } from '../support/replica.ts';
-import { atMost, type Figure } from './figures.ts';
 import { withHealthChecks, withReplica } from './replica.ts';
 import { aliases } from './requests.ts';
 

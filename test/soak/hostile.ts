@@ -1,20 +1,21 @@
 /**
  * The scenarios `blocking` and `hostile-callers`: expensive requests, alone and by 250 callers at once.
  */
-import { setMaxListeners } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { once, setMaxListeners } from 'node:events';
 import http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
+import { readMemory, resetPeak } from '../support/proc.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { scrape } from '../support/scrape.ts';
-import { atLeast, atMost, type Figure, noted } from './figures.ts';
-import { readMb, withHealthChecks } from './replica.ts';
+import { withHealthChecks } from './replica.ts';
 import {
   aliases,
   document,
   EVERY_FIELD,
   entities,
   generateRequests,
+  list,
   readEntities,
   representations,
   times,
@@ -42,40 +43,35 @@ interface Call {
 // Keep only the beginning of an answer, so that this process stays fast enough to measure the replica.
 const KEPT_CHARACTERS = 100_000;
 
-/** Returns `data`, the code of the first error, a status without a code, or `no answer` and the reason. */
-function call(url: string, name: string, sending: Call, signal: AbortSignal): Promise<string> {
-  const { reply, headers, bodyMs, readMs = 0, leaveMs } = sending;
-  const body = typeof sending.body === 'function' ? sending.body() : sending.body;
-  return new Promise((resolve) => {
-    const authorization = `Bearer ${reply}.${name}`;
-    const options = { agent: false, method: 'POST', signal, headers: { ...HEADERS, authorization, ...headers } };
-    const fail = (reason: string | undefined) => resolve(`no answer: ${signal.aborted ? 'time is over' : reason}`);
-    const sent = http.request(`${url}/graphql`, options, async (response) => {
-      response.on('error', ({ code }: NodeJS.ErrnoException) => fail(code));
-      response.on('close', () => fail('cut off'));
-      await delay(readMs);
-      let start = '';
-      response.on('data', (chunk: Buffer) => {
-        if (start.length < KEPT_CHARACTERS) start += chunk;
-      });
-      response.on('end', () => {
-        const status = response.statusCode === 200 ? 'data' : `${response.statusCode}`;
-        resolve(/"code":"(\w+)"/.exec(start)?.[1] ?? status);
-      });
-    });
-    sent.on('error', ({ code }: NodeJS.ErrnoException) => fail(code));
-    const leave = () => {
-      resolve('left');
-      sent.destroy();
-    };
-    if (leaveMs !== undefined) sent.on('finish', () => setTimeout(leave, leaveMs));
-    if (bodyMs === undefined) return void sent.end(body);
-    sent.write(body.slice(0, -1));
-    setTimeout(() => sent.end(body.slice(-1)), bodyMs);
-  });
+/** Returns `data`, the code of the first error, a status without a code, `left`, or `no answer` and the reason. */
+async function call(url: string, name: string, sending: Call, signal: AbortSignal): Promise<string> {
+  const { reply, body, bodyMs, readMs = 0, leaveMs } = sending;
+  const headers = { ...HEADERS, authorization: `Bearer ${reply}.${name}`, ...sending.headers };
+  const sent = http.request(`${url}/graphql`, { agent: false, method: 'POST', signal, headers });
+  sent.on('error', () => {});
+  const read = async () => {
+    const [response] = await once(sent, 'response');
+    await delay(readMs);
+    let start = '';
+    for await (const chunk of response) if (start.length < KEPT_CHARACTERS) start += chunk;
+    return /"code":"(\w+)"/.exec(start)?.[1] ?? (response.statusCode === 200 ? 'data' : `${response.statusCode}`);
+  };
+  const leave = async () => {
+    await once(sent, 'finish');
+    await delay(leaveMs);
+    sent.destroy();
+    return 'left';
+  };
+  const outcome = Promise.race(leaveMs === undefined ? [read()] : [read(), leave()]);
+  const bytes = typeof body === 'function' ? body() : body;
+  if (bodyMs === undefined) sent.end(bytes);
+  else {
+    sent.write(bytes.slice(0, -1));
+    setTimeout(() => sent.end(bytes.slice(-1)), bodyMs);
+  }
+  return outcome.catch(({ code }) => `no answer: ${signal.aborted ? 'time is over' : code}`);
 }
 
-const list = (fields: string, id: string | number = 'r') => `maintenances(residenceId: "${id}") { ${fields} }`;
 const ORDINARY = { reply: 'small', body: document(`{ ${list('id state description')} }`) } as const;
 const ordinaryCall = ({ url }: Replica, ms: number) => call(url, 'ordinary', ORDINARY, AbortSignal.timeout(ms));
 
@@ -96,19 +92,16 @@ const MAX_BODY_BYTES = 1024 * 1024;
 
 /** Measures how long each hostile request delays a health check on another connection. */
 export async function blocking(): Promise<Figure[]> {
-  const requests = [...generateRequests()];
-  for (const { name, body } of requests)
-    if (Buffer.byteLength(body) > MAX_BODY_BYTES) throw new Error(`${name} is larger than a body may be`);
   const vendor = await startVendor();
   let replica = await startWarm(vendor.url);
   const gaps: { name: string; ms: number }[] = [];
-  for (const { name, body, reply } of requests) {
-    const sending = { body, reply };
+  for (const { name, body, reply } of generateRequests()) {
+    if (Buffer.byteLength(body) > MAX_BODY_BYTES) throw new Error(`${name} is larger than a body may be`);
     let answer = '';
     const ms = await measureGap(replica, async () => {
-      answer = await call(replica.url, 'blocking', sending, AbortSignal.timeout(REQUEST_MS));
+      answer = await call(replica.url, 'blocking', { body, reply }, AbortSignal.timeout(REQUEST_MS));
     });
-    const hasDied = /no answer: [Ec]/.test(answer);
+    const hasDied = answer.startsWith('no answer: E');
     gaps.push({ name: `${name}: ${answer}`, ms: hasDied ? Number.POSITIVE_INFINITY : ms });
     if (!answer.startsWith('no answer')) continue;
     replica.kill();
@@ -116,9 +109,8 @@ export async function blocking(): Promise<Figure[]> {
   }
   replica.kill();
   await vendor.stop();
-  const figures = gaps
-    .sort((one, other) => (one.ms < other.ms ? 1 : -1))
-    .map(({ name, ms }) => atMost(name, ms, BLOCKED_MS, ' ms'));
+  const slowest = gaps.sort((one, other) => (one.ms < other.ms ? 1 : -1));
+  const figures = slowest.map(({ name, ms }) => atMost(name, ms, BLOCKED_MS, ' ms'));
   return [noted('requests', gaps.length), ...figures.filter(({ kept }, index) => !kept || index < PRINTED)];
 }
 
@@ -127,8 +119,7 @@ export async function blocking(): Promise<Figure[]> {
  * first is clear, so that a busy moment of the machine does not count.
  */
 async function measureGap(replica: Replica, act: () => Promise<void>): Promise<number> {
-  const run = () => delay(50).then(act);
-  const measure = async () => (await withHealthChecks(replica, run, 10)).slowestMs;
+  const measure = async () => (await withHealthChecks(replica, () => delay(50).then(act), 10)).slowestMs;
   const first = await measure();
   if (first < UNCLEAR_MS.above || first > UNCLEAR_MS.below) return first;
   const gaps = [first, await measure(), await measure()];
@@ -178,7 +169,7 @@ const SHAPES: Readonly<Record<string, Call>> = {
   'a text of 1.9 MB': read('text', EVERY_FIELD),
   'a text of 1.9 MB, 20 aliases': read('text', aliases(20, 'description')),
   '450,000 picture URLs': read('urls', 'pictureUrls'),
-  '50 lists': shape('tiny', `{ ${aliases(50, (index) => list('id', index))} }`),
+  '50 lists': shape('tiny', `{ ${aliases(50, (index) => list('id', '', index))} }`),
   '1,000 reads': shape('hundred', READS, RESIDENCES),
   '50 × 1,000 representations': shape('ordinary', FIFTY, MAINTENANCES),
   '50 × 600 faulty representations': shape('small', FIFTY, representations(600, '1')),
@@ -224,11 +215,10 @@ export async function hostileCallers(): Promise<Figure[]> {
 
 /** Sends the shapes in turn from all callers at once. Returns the counts of the answers and the peak of the memory in MB. */
 async function attack(replica: Replica, shapes: readonly Call[]) {
-  const { url, pid, exit } = replica;
+  const { url, pid } = replica;
   const counts = new Map<string, number>();
-  // The peak of the resident memory begins now.
-  writeFileSync(`/proc/${pid}/clear_refs`, '5');
-  const end = AbortSignal.any([AbortSignal.timeout(ATTACK_MS), endOf(exit)]);
+  resetPeak(pid);
+  const end = AbortSignal.timeout(ATTACK_MS);
   setMaxListeners(0, end);
   const callers = (shapes.length === 1 && shapes[0]?.callers) || CALLERS;
   const attacking = Array.from({ length: callers }, async (_, caller) => {
@@ -240,21 +230,20 @@ async function attack(replica: Replica, shapes: readonly Call[]) {
   });
   const { slowestMs } = await withHealthChecks(replica, () => Promise.all(attacking), 10);
   const answers = [...counts].map(([answer, count]) => `${count} ${answer}`).join(', ');
-  return { answers, served: counts.get('data') ?? 0, slowestMs, peak: readMb(pid, 'VmHWM') };
+  return { answers, served: counts.get('data') ?? 0, slowestMs, peak: readMemory(pid, 'VmHWM') / 2 ** 20 };
 }
 
 /** Reads until an answer is good and the breaker closed. Returns the time, and the state of the breaker at the start. */
 async function recover(replica: Replica): Promise<{ ms: number; breaker: string }> {
   const start = performance.now();
-  const elapsed = () => performance.now() - start;
-  const end = endOf(replica.exit);
   const breaker = await readBreaker(replica);
-  while (!end.aborted && elapsed() < RECOVERY_MS) {
+  while (performance.now() - start < RECOVERY_MS) {
     const answer = await ordinaryCall(replica, TRY_MS);
-    if (answer === 'data' && (await readBreaker(replica)) === 'closed') return { ms: elapsed(), breaker };
+    if (answer === 'data' && (await readBreaker(replica)) === 'closed')
+      return { ms: performance.now() - start, breaker };
     await delay(50);
   }
-  return { ms: Number.POSITIVE_INFINITY, breaker: end.aborted ? 'unknown, process ended' : breaker };
+  return { ms: Number.POSITIVE_INFINITY, breaker };
 }
 
 async function readBreaker({ url }: Replica): Promise<string> {
@@ -262,11 +251,4 @@ async function readBreaker({ url }: Replica): Promise<string> {
   const samples = await Promise.race([scraping, delay(RECOVERY_MS, undefined, { ref: false })]);
   const isIn = (state: string) => samples?.get(`maintenance_breaker_state{state="${state}"}`) === 1;
   return ['closed', 'open', 'half_open'].find(isIn) ?? 'unknown';
-}
-
-/** Returns a signal that aborts when the process ends. */
-function endOf(exit: Promise<unknown>): AbortSignal {
-  const ended = new AbortController();
-  exit.then(() => ended.abort());
-  return ended.signal;
 }

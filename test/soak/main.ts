@@ -4,9 +4,9 @@
  * misses its bound. SOAK_SECONDS is the length of `steady`, by default 300.
  */
 import { readNames } from '../../dev/options.ts';
+import { type Figure, printFigures } from '../support/figures.ts';
 import { killAll } from '../support/process.ts';
 import { holdConnections, IDLE, SLOW } from './connections.ts';
-import { type Figure, printFigures } from './figures.ts';
 import { blocking, hostileCallers } from './hostile.ts';
 import { overload, steady, upstreamTrouble } from './operations.ts';
 

@@ -5,51 +5,57 @@ import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXAMPLE, FLATS, seed } from '../../dev/seed.ts';
 import type { Toxics } from '../support/chaos-proxy.ts';
+import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
 import { load, request } from '../support/load.ts';
+import { readMemory } from '../support/proc.ts';
 import { HEADERS } from '../support/replica.ts';
-import { atLeast, atMost, type Figure, noted } from './figures.ts';
-import { readMb, type Stage, withHealthChecks, withReplica } from './replica.ts';
+import { type Stage, withHealthChecks, withReplica } from './replica.ts';
 
 const REFUSED = 'refused with 503 and Retry-After';
 // A client that asked again at once would use this machine's processor for refusals.
 const PAUSE_MS = 250;
 
-/** Sends operations in turn until the time is over. An answer without errors counts as `data`; else each code counts. */
+/** Sends an operation. Returns `data` for an answer without errors, else each code, or the unexpected answer. */
+async function ask(agent: Agent, { upstream, replica }: Stage, operation: object): Promise<string[]> {
+  // The command API keeps each request; over hours, this is too much.
+  upstream.received.length = 0;
+  const sent = request(agent, `${replica.url}/graphql`, { headers: HEADERS, body: JSON.stringify(operation) });
+  const reply = await sent.catch(String);
+  if (typeof reply === 'string') return [reply];
+  const { status, headers, text } = reply;
+  if (status === 503 && headers['retry-after'] !== undefined) return [REFUSED];
+  if (status !== 200) return [`HTTP ${status}`];
+  const codes = new Set([...text.matchAll(/"code":"(\w+)"/g)].map(([, code = '']) => code));
+  if (codes.size > 0) return [...codes];
+  return [text.startsWith('{"data":{') && !text.includes('"errors":') ? 'data' : text.slice(0, 100)];
+}
+
+/** Sends operations in turn until the time is over, and counts the outcomes. */
 async function send(
-  { upstream, replica }: Stage,
+  stage: Stage,
   next: (turn: number) => object,
   pace: { readonly workers: number; readonly everyMs?: number; readonly isOver: () => boolean },
 ) {
   // By default, Node's agent closes idle connections beyond 256, and opening them again would be most of the load.
   const agent = new Agent({ keepAlive: true, maxSockets: pace.workers, maxFreeSockets: pace.workers });
-  const tally = { requests: 0, slowestMs: 0, counts: new Map<string, number>() };
-  const ask = async () => {
-    const body = JSON.stringify(next(tally.requests++));
+  const counts = new Map<string, number>();
+  let [requests, slowestMs] = [0, 0];
+  const work = async () => {
     const start = performance.now();
-    const outcomes = await request(agent, `${replica.url}/graphql`, { headers: HEADERS, body }).then(
-      ({ status, headers, text }) => {
-        if (status === 503 && headers['retry-after'] !== undefined) return [REFUSED];
-        if (status !== 200) return [`HTTP ${status}`];
-        const codes = new Set([...text.matchAll(/"code":"(\w+)"/g)].map(([, code = '']) => code));
-        if (codes.size > 0) return [...codes];
-        return [text.startsWith('{"data":{') && !text.includes('"errors":') ? 'data' : text.slice(0, 100)];
-      },
-      (error) => [String(error)],
-    );
-    tally.slowestMs = Math.max(tally.slowestMs, performance.now() - start);
-    for (const outcome of outcomes) tally.counts.set(outcome, (tally.counts.get(outcome) ?? 0) + 1);
-    // The command API keeps each request; over hours, this is too much.
-    upstream.received.length = 0;
+    const outcomes = await ask(agent, stage, next(requests++));
+    slowestMs = Math.max(slowestMs, performance.now() - start);
+    for (const outcome of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
     if (outcomes.includes(REFUSED)) await delay(PAUSE_MS);
   };
-  await load(ask, pace);
+  await load(work, pace);
   agent.destroy();
   return {
-    ...tally,
-    count: (outcome: string) => tally.counts.get(outcome) ?? 0,
+    requests,
+    slowestMs,
+    count: (outcome: string) => counts.get(outcome) ?? 0,
     /** Prints and counts all outcomes except these. */
     countOthers(...outcomes: readonly string[]): number {
-      const others = [...tally.counts].filter(([outcome]) => !outcomes.includes(outcome));
+      const others = [...counts].filter(([outcome]) => !outcomes.includes(outcome));
       for (const [outcome, count] of others) console.log(`  ${count} × ${outcome}`);
       return others.reduce((sum, [, count]) => sum + count, 0);
     },
@@ -62,19 +68,10 @@ function after(seconds: number): () => boolean {
   return () => performance.now() >= end;
 }
 
-/** Sets the toxics in turn until the time is over, and calls `watch` after each. */
-async function disturb(
-  { proxy }: Stage,
-  toxics: readonly Toxics[],
-  everyMs: number,
-  isOver: () => boolean,
-  watch: () => unknown = () => {},
-): Promise<void> {
-  for (let turn = 0; !isOver(); turn++) {
-    await proxy.set(toxics[turn % toxics.length] ?? {});
-    await delay(everyMs);
-    watch();
-  }
+/** Sets the toxics in turn until the time is over. */
+function disturb({ proxy }: Stage, toxics: readonly Toxics[], everyMs: number, isOver: () => boolean): Promise<void> {
+  let turn = 0;
+  return load(() => proxy.set(toxics[turn++ % toxics.length] ?? {}), { workers: 1, everyMs, isOver });
 }
 
 const R = EXAMPLE.residenceId;
@@ -108,9 +105,14 @@ export function steady(): Promise<Figure[]> {
     const isOver = after(SOAK_SECONDS);
     // Until then, the heap grows to the size that the load needs.
     const isWarm = after(Math.min(300, SOAK_SECONDS / 2));
-    const watch = () => isWarm() && memory.push([performance.now() / 60_000, readMb(stage.replica.pid, 'VmRSS')]);
-    const sending = send(stage, ALL_KINDS, { workers: 10, everyMs: 50, isOver });
-    const [tally] = await Promise.all([sending, disturb(stage, TOXICS, 2000, isOver, watch)]);
+    const watch = async () => {
+      if (isWarm()) memory.push([performance.now() / 60_000, readMemory(stage.replica.pid) / 2 ** 20]);
+    };
+    const [tally] = await Promise.all([
+      send(stage, ALL_KINDS, { workers: 10, everyMs: 50, isOver }),
+      disturb(stage, TOXICS, 2000, isOver),
+      load(watch, { workers: 1, everyMs: 2000, isOver }),
+    ]);
     const others = tally.countOthers('data', 'UPSTREAM_TIMEOUT', 'UPSTREAM_UNAVAILABLE', 'COMMAND_REJECTED');
     const resident = memory.map(([, mb]) => mb);
     const [least, most] = [Math.min(...resident), Math.max(...resident)];
@@ -153,25 +155,20 @@ export function overload(): Promise<Figure[]> {
     const run = (workers: number) => send(stage, list, { workers, isOver: after(PHASE_SECONDS) });
     await run(50);
     const { result: pairs, figures } = await withHealthChecks(stage.replica, async () => {
-      const done: { peak: number; flood: number; refused: number; others: number }[] = [];
-      for (let pair = 0; pair < PAIRS; pair++) {
-        const [peak, flood] = [await run(50), await run(1000)];
-        done.push({
-          peak: peak.count('data'),
-          flood: flood.count('data'),
-          refused: flood.count(REFUSED),
-          others: peak.countOthers('data') + flood.countOthers('data', REFUSED),
-        });
-      }
+      const done = [];
+      for (let pair = 0; pair < PAIRS; pair++) done.push({ peak: await run(50), flood: await run(1000) });
       return done;
     });
-    const remaining = pairs.map(({ peak, flood }) => (100 * flood) / peak).sort((a, b) => a - b);
+    const peaks = pairs.map(({ peak }) => peak.count('data'));
+    const remaining = pairs.map(({ peak, flood }) => (100 * flood.count('data')) / peak.count('data'));
+    remaining.sort((a, b) => a - b);
+    const others = pairs.map(({ peak, flood }) => peak.countOthers('data') + flood.countOthers('data', REFUSED));
     return [
-      noted('goodput at its peak', Math.max(...pairs.map(({ peak }) => peak)) / PHASE_SECONDS, '/s'),
+      noted('goodput at its peak', Math.max(...peaks) / PHASE_SECONDS, '/s'),
       atLeast('remaining goodput, median', remaining[Math.floor(PAIRS / 2)] ?? 0, 90, ' %'),
       noted('remaining goodput, least', remaining[0] ?? 0, ' %'),
-      atLeast(REFUSED, Math.min(...pairs.map(({ refused }) => refused)), 1),
-      atMost('neither data nor such a refusal', Math.max(...pairs.map(({ others }) => others)), 0),
+      atLeast(REFUSED, Math.min(...pairs.map(({ flood }) => flood.count(REFUSED))), 1),
+      atMost('neither data nor such a refusal', Math.max(...others), 0),
       ...figures,
     ];
   });
@@ -205,11 +202,12 @@ export function upstreamTrouble(): Promise<Figure[]> {
       const [tally] = await Promise.all([sending, disturb(stage, trouble, 300, isOver)]);
       await stage.proxy.clear();
       const cleared = performance.now();
+      const agent = new Agent({ keepAlive: true });
       for (let row = 0; row < RECOVERED_IN_A_ROW && performance.now() - cleared < RECOVERY_MS; ) {
-        let asked = 0;
-        const one = await send(stage, () => TROUBLED(row), { workers: 1, isOver: () => asked++ > 0 });
-        row = one.count('data') === 1 ? row + 1 : 0;
+        const outcomes = await ask(agent, stage, TROUBLED(row));
+        row = outcomes.includes('data') ? row + 1 : 0;
       }
+      agent.destroy();
       const recovery = performance.now() - cleared;
       const others = tally.countOthers('data', 'UPSTREAM_TIMEOUT', 'UPSTREAM_UNAVAILABLE');
       figures.push(

@@ -1,34 +1,14 @@
 /**
- * A replica during a scenario: its memory and sockets, its health checks, and its end.
+ * A replica during a scenario: its sockets, its health checks, and its end.
  */
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ChaosProxy, startChaosProxy } from '../support/chaos-proxy.ts';
+import { atLeast, atMost, type Figure } from '../support/figures.ts';
 import { load, request } from '../support/load.ts';
+import { countSockets } from '../support/proc.ts';
 import { type Replica, startReplica } from '../support/replica.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
-import { atLeast, atMost, type Figure } from './figures.ts';
-
-/** Returns the resident memory of a process (`VmRSS`) or its peak (`VmHWM`) in MB; 0 once the process has ended. */
-export function readMb(pid: number, name: 'VmRSS' | 'VmHWM'): number {
-  const path = `/proc/${pid}/status`;
-  const status = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) / 1024;
-}
-
-/** Counts the open sockets of a process, including its pipes and the socket on which it listens. */
-function countSockets(pid: number): number {
-  const isSocket = (fd: string) => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:');
-    } catch {
-      // The descriptor was closed meanwhile.
-      return false;
-    }
-  };
-  return readdirSync(`/proc/${pid}/fd`).filter(isSocket).length;
-}
 
 /** `proxy` is between the replica and the command API, if the scenario asks for it. */
 export type Stage = { readonly upstream: Upstream; readonly proxy: ChaosProxy; readonly replica: Replica };
@@ -66,13 +46,13 @@ const PATIENCE_MS = 10_000;
 /** Checks the health of a replica on a separate connection until `run` ends. */
 export async function withHealthChecks<T>({ url }: Replica, run: () => Promise<T>, everyMs = 200) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const checks = { answered: 0, failed: 0, slowestMs: 0 };
-  let isOver = false;
+  let [answered, failed, slowestMs, isOver] = [0, 0, 0, false];
   const check = async () => {
     const start = performance.now();
     const reply = await request(agent, `${url}/health/live`).catch(() => undefined);
-    checks[reply?.status === 200 ? 'answered' : 'failed']++;
-    checks.slowestMs = Math.max(checks.slowestMs, performance.now() - start);
+    if (reply?.status === 200) answered++;
+    else failed++;
+    slowestMs = Math.max(slowestMs, performance.now() - start);
   };
   const checking = load(check, { workers: 1, everyMs, isOver: () => isOver });
   const result = await run();
@@ -81,9 +61,9 @@ export async function withHealthChecks<T>({ url }: Replica, run: () => Promise<T
   agent.destroy();
   await checking;
   const figures = [
-    atLeast('health checks answered', checks.answered, 1),
-    atMost('health checks not answered', checks.failed, 0),
-    atMost('slowest health check', checks.slowestMs, 1000, ' ms'),
+    atLeast('health checks answered', answered, 1),
+    atMost('health checks not answered', failed, 0),
+    atMost('slowest health check', slowestMs, 1000, ' ms'),
   ];
-  return { result, figures, slowestMs: checks.slowestMs };
+  return { result, figures, slowestMs };
 }

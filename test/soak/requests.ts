@@ -118,7 +118,7 @@ const BODIES: readonly (readonly [string, string])[] = [
 
 const REPLIES = ['small', 'ordinary', 'tiny', 'faulty', 'text', 'urls', 'ids', 'refusal'] as const;
 const LISTS = ['ordinary', 'tiny', 'faulty', 'ids'] as const;
-const list = (fields: string, args = '', id: string | number = 'r') =>
+export const list = (fields: string, args = '', id: string | number = 'r') =>
   `maintenances(residenceId: "${id}"${args}) { ${fields} }`;
 const ofResidences = (fields: string) =>
   document(readEntities(entities('Residence', `maintenances { ${fields} }`)), representations(1000, residence('"r"')));
@@ -180,8 +180,7 @@ export function* generateRequests(): Generator<HostileRequest> {
     for (const [what, [selection, affected]] of Object.entries(SELECTIONS)) {
       if (plain && what !== 'id' && what !== 'every field') continue;
       for (const reply of replies.filter((name) => affected.includes(name))) {
-        const request = { name: `${root} { ${what} }, reply ${reply}`, body: make(selection, reply), reply };
-        yield request;
+        yield { name: `${root} { ${what} }, reply ${reply}`, body: make(selection, reply), reply };
       }
     }
   }

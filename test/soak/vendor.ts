@@ -2,6 +2,7 @@
  * A command API with prepared replies, fast enough for 250 replies of 2 MB at once. The caller's token selects the reply:
  * `Bearer <reply>.<anything>`.
  */
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { serve } from '../../dev/command-api.ts';
 import { exampleTicket } from '../../dev/seed.ts';
@@ -43,27 +44,22 @@ export function idOf(reply: string, index: number): string {
 
 /** Starts the server on a free port of the loopback interface. `error` has status 500, also for writes. */
 export function startVendor() {
-  return serve((request, response) => {
-    let command = '';
-    request.on('error', () => {});
-    request.once('data', (chunk: Buffer) => {
-      command = /"command":"(\w+)"/.exec(chunk.toString('latin1', 0, 100))?.[1] ?? '';
-    });
-    request.on('end', async () => {
-      const name = /^Bearer ([\w-]+)\./.exec(request.headers.authorization ?? '')?.[1] as ReplyName;
-      const { list, info } = REPLIES[name];
-      const read = command === 'get_maintenance_info' ? info : list;
-      const bytes = command.startsWith('get_') || name === 'error' ? read : WRITTEN;
-      const headers = { 'content-type': 'application/json', 'content-length': bytes.length };
-      response.writeHead(name === 'error' ? 500 : 200, headers);
-      if (!name.startsWith('slow')) return response.end(bytes);
-      const size = Math.ceil(bytes.length / PARTS);
-      for (let part = 0; part < PARTS && !response.destroyed; part++) {
-        response.write(bytes.subarray(part * size, (part + 1) * size));
-        await delay(SLOW_MS / PARTS);
-      }
-      response.end();
-    });
+  return serve(async (request, response) => {
+    const body = await text(request).catch(() => '');
+    const [, command = ''] = /"command":"(\w+)"/.exec(body) ?? [];
+    const name = /^Bearer ([\w-]+)\./.exec(request.headers.authorization ?? '')?.[1] as ReplyName;
+    const { list, info } = REPLIES[name];
+    const read = command === 'get_maintenance_info' ? info : list;
+    const bytes = command.startsWith('get_') || name === 'error' ? read : WRITTEN;
+    const headers = { 'content-type': 'application/json', 'content-length': bytes.length };
+    response.writeHead(name === 'error' ? 500 : 200, headers);
+    if (!name.startsWith('slow')) return response.end(bytes);
+    const size = Math.ceil(bytes.length / PARTS);
+    for (let part = 0; part < PARTS && !response.destroyed; part++) {
+      response.write(bytes.subarray(part * size, (part + 1) * size));
+      await delay(SLOW_MS / PARTS);
+    }
+    response.end();
   });
 }
 
