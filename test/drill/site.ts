@@ -6,10 +6,10 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXAMPLE, FLATS } from '../../dev/seed.ts';
+import { type GraphqlError, NEW_MAINTENANCE } from '../support/ask.ts';
 import { startFleet } from '../support/fleet.ts';
 import { request } from '../support/load.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
-import { type GraphqlError, NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 import { FACTOR, type Target } from './prometheus.ts';
 

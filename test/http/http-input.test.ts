@@ -8,8 +8,8 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { LIMITS } from '../../src/graphql/limits.ts';
+import { ROUTER_SECRET } from '../support/ask.ts';
 import { type RawAnswer, request, sendBytes } from '../support/raw-http.ts';
-import { ROUTER_SECRET } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;

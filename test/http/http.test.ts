@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { codes, ROUTER_SECRET } from '../support/ask.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
-import { codes, ROUTER_SECRET } from '../support/subgraph.ts';
 import { failCommands } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 

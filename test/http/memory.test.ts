@@ -3,11 +3,11 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
+import { readAnswer } from '../support/ask.ts';
 import { killAll } from '../support/process.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
-import { readAnswer } from '../support/subgraph.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 import { settle, until } from '../support/wait.ts';
 

@@ -10,9 +10,10 @@ import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { COMMANDS } from '../../src/command-api/commands.ts';
 import { createTransport } from '../../src/command-api/transport.ts';
+import { ROUTER_SECRET } from '../support/ask.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { fetchMetrics, scrape, writeSample } from '../support/scrape.ts';
-import { ROUTER_SECRET, type Subgraph, startSubgraph } from '../support/subgraph.ts';
+import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
 const R = EXAMPLE.residenceId;

@@ -13,12 +13,12 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
+import { askAt, ROUTER_SECRET } from '../support/ask.ts';
 import { hold } from '../support/hold.ts';
 import { request as agentRequest } from '../support/load.ts';
 import { argumentsOf, killAll, run, runInGroup, signalGroup, start, watch } from '../support/process.ts';
 import { parseAnswers, request } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
-import { askAt, ROUTER_SECRET } from '../support/subgraph.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { until } from '../support/wait.ts';
 

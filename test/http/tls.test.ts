@@ -12,9 +12,9 @@ import { generate } from 'selfsigned';
 import { createEmulator } from '../../dev/command-api.ts';
 import { EXAMPLE, seed } from '../../dev/seed.ts';
 import { Store } from '../../dev/store.ts';
+import { askAt, codes, ROUTER_SECRET } from '../support/ask.ts';
 import { killAll, run } from '../support/process.ts';
 import { HEADERS } from '../support/replica.ts';
-import { askAt, codes, ROUTER_SECRET } from '../support/subgraph.ts';
 
 const ID = `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}`;
 const READS = `{

@@ -5,10 +5,10 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
+import { askAt } from '../support/ask.ts';
 import { startCollector } from '../support/collector.ts';
 import { killAll } from '../support/process.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
-import { askAt } from '../support/subgraph.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { until } from '../support/wait.ts';
 

@@ -16,8 +16,8 @@ import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBu
 import { Service } from 'kubernetes-models/v1/Service';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../src/config.ts';
+import { ROUTER_SECRET } from '../support/ask.ts';
 import { CONFIGURATION, readDocument as read, readKeys } from '../support/documents.ts';
-import { ROUTER_SECRET } from '../support/subgraph.ts';
 
 const BASE_MODELS = [Deployment, Service, HorizontalPodAutoscaler, PodDisruptionBudget, NetworkPolicy];
 const MODELS = [...BASE_MODELS, PodMonitor, PrometheusRule];

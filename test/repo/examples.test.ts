@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
 import { readExamples } from '../../dev/browser.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
+import { NEW_MAINTENANCE } from '../support/ask.ts';
 import { README } from '../support/documents.ts';
 import { ROOT_FIELDS } from '../support/schema.ts';
-import { NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const subgraph = useSubgraph();

@@ -6,8 +6,8 @@ import { getIntrospectionQuery } from 'graphql';
 import { freePort, PATH, serve } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { RESIDENCES } from '../../dev/supergraph/neighbour.ts';
+import { askAt, codes, ROUTER_SECRET } from '../support/ask.ts';
 import { killAll, run, runInGroup, SCRIPTS } from '../support/process.ts';
-import { askAt, codes, ROUTER_SECRET } from '../support/subgraph.ts';
 
 const R = EXAMPLE.residenceId;
 // Node prints each connection.

@@ -21,9 +21,9 @@ import {
 } from 'graphql';
 import { compareSchemas } from '../../dev/schema-changes.ts';
 import { SIZES } from '../../src/graphql/limits.ts';
+import { ROUTER_SECRET } from '../support/ask.ts';
 import { ERRORS, readDocument, readKeys } from '../support/documents.ts';
 import { directivesOf, SCHEMA, weigh } from '../support/schema.ts';
-import { ROUTER_SECRET } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const sdl = readDocument('schema/maintenance.graphql');

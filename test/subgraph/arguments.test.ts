@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { GraphQLBoolean, type GraphQLInputObjectType } from 'graphql';
+import { NEW_MAINTENANCE } from '../support/ask.ts';
 import {
   create,
   deleteMany,
@@ -12,7 +13,6 @@ import {
   times,
 } from '../support/requests.ts';
 import { SCHEMA } from '../support/schema.ts';
-import { NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const MALFORMED = 'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters';

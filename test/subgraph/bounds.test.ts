@@ -7,9 +7,9 @@ import { type GraphQLOutputType, getNamedType, getNullableType, isListType, isOb
 import { exampleTicket } from '../../dev/seed.ts';
 import { COSTS } from '../../src/graphql/cost.ts';
 import { LIMITS } from '../../src/graphql/limits.ts';
+import { type Asking, codes, type GraphqlError, NEW_MAINTENANCE } from '../support/ask.ts';
 import { create, deleteMany, deleteOne, detail, entities, type FieldQuery, list, times } from '../support/requests.ts';
 import { SCHEMA } from '../support/schema.ts';
-import { type Asking, codes, type GraphqlError, NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = NEW_MAINTENANCE.residenceId;

@@ -1,8 +1,8 @@
 import { expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
+import { codes, NEW_MAINTENANCE } from '../support/ask.ts';
 import { startThroughChaos, type ThroughChaos } from '../support/chaos.ts';
 import type { Toxics } from '../support/chaos-proxy.ts';
-import { codes, NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useMany } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;

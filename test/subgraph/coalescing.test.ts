@@ -2,9 +2,10 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { EXAMPLE } from '../../dev/seed.ts';
 import { createCoalescing } from '../../src/command-api/coalescing.ts';
 import { CommandRecord } from '../../src/command-api/record.ts';
+import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { hold as holdCommands } from '../support/hold.ts';
-import { type Answer, startSubgraph } from '../support/subgraph.ts';
+import { startSubgraph } from '../support/subgraph.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';

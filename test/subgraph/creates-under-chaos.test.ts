@@ -3,8 +3,8 @@ import type { ClientRequest, ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import type { NewTicket } from '../../dev/store.ts';
+import { NEW_MAINTENANCE } from '../support/ask.ts';
 import { startThroughChaos, type ThroughChaos } from '../support/chaos.ts';
-import { NEW_MAINTENANCE } from '../support/subgraph.ts';
 
 const R = EXAMPLE.residenceId;
 // After every 400 creates, the command API refuses the next 10 connections.

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
+import { codes } from '../support/ask.ts';
 import { times } from '../support/requests.ts';
-import { codes } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;

@@ -1,7 +1,7 @@
 /** `_entities`, with correct, malformed and hostile representations, and the `Accept` header of each router. */
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { type Asking, codes } from '../support/subgraph.ts';
+import { type Asking, codes } from '../support/ask.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;

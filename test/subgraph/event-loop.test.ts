@@ -4,10 +4,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
 import { waitForEventLoop } from '../../src/event-loop.ts';
+import { type Asking, NEW_MAINTENANCE } from '../support/ask.ts';
 import { hold } from '../support/hold.ts';
 import { detail, list, times } from '../support/requests.ts';
 import { scrape } from '../support/scrape.ts';
-import { type Asking, NEW_MAINTENANCE } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
-import { codes } from '../support/subgraph.ts';
+import { codes } from '../support/ask.ts';
 import { failCommands } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 

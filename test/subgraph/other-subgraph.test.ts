@@ -9,9 +9,9 @@ import { startGateway } from '../../dev/supergraph/gateway.ts';
 import type { Running } from '../../dev/supergraph/host.ts';
 import { startNeighbour } from '../../dev/supergraph/neighbour.ts';
 import { formatMaintenanceId } from '../../src/maintenance.ts';
+import { askAt, ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument } from '../support/documents.ts';
 import { killAll, run, start as startProcess, watch } from '../support/process.ts';
-import { askAt, ROUTER_SECRET } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
 

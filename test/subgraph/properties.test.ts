@@ -5,10 +5,10 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { EXAMPLE, exampleTicket, FLATS, seed } from '../../dev/seed.ts';
+import { type Answer, codes, ROUTER_SECRET } from '../support/ask.ts';
 import { ERRORS, readKeys } from '../support/documents.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { create, detail, type FieldQuery, times } from '../support/requests.ts';
-import { type Answer, codes, ROUTER_SECRET } from '../support/subgraph.ts';
 import { type Fault, TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 

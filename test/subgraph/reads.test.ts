@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
+import { codes } from '../support/ask.ts';
 import { hold } from '../support/hold.ts';
-import { codes } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 

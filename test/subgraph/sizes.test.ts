@@ -9,9 +9,9 @@ import {
   isListType,
 } from 'graphql';
 import { SIZES as LARGEST } from '../../src/graphql/limits.ts';
+import { codes } from '../support/ask.ts';
 import { entities, type FieldQuery, request, times } from '../support/requests.ts';
 import { ROOT_FIELDS } from '../support/schema.ts';
-import { codes } from '../support/subgraph.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { WIRE } from '../support/wire.ts';
 

@@ -1,8 +1,8 @@
 /** Usable tokens, the headers of a command, and the separation of callers. properties.test.ts tests arbitrary headers. */
 import { expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
+import { NEW_MAINTENANCE, ROUTER_SECRET } from '../support/ask.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
-import { NEW_MAINTENANCE, ROUTER_SECRET } from '../support/subgraph.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 

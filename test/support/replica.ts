@@ -2,8 +2,8 @@
  * A replica of the server: src/main.ts as a separate process, on a free port.
  */
 import { createInterface } from 'node:readline';
+import { ROUTER_SECRET } from './ask.ts';
 import { startProgram } from './process.ts';
-import { ROUTER_SECRET } from './subgraph.ts';
 import { TOKENS } from './upstream.ts';
 
 /** The headers that a router sends with an operation. */

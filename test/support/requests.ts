@@ -3,8 +3,8 @@
  */
 import { isObjectType } from 'graphql';
 import { EXAMPLE } from '../../dev/seed.ts';
+import { NEW_MAINTENANCE } from './ask.ts';
 import { rootField } from './schema.ts';
-import { NEW_MAINTENANCE } from './subgraph.ts';
 
 /** A query or mutation of one field, and the path of that field in the answer. */
 export interface FieldQuery {

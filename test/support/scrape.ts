@@ -1,7 +1,7 @@
 /**
  * The metrics of a server, as Prometheus reads them.
  */
-import { ROUTER_SECRET } from './subgraph.ts';
+import { ROUTER_SECRET } from './ask.ts';
 
 export type Samples = ReadonlyMap<string, number>;
 

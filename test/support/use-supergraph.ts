@@ -3,9 +3,10 @@ import { afterAll, beforeAll, beforeEach } from '@jest/globals';
 import type { Subgraph as Composed } from '../../dev/supergraph/gateway.ts';
 import type { Listening, Running } from '../../dev/supergraph/host.ts';
 import { RESIDENCES_SDL, startNeighbour } from '../../dev/supergraph/neighbour.ts';
+import { type Asking, askAt, ROUTER_SECRET } from './ask.ts';
 import { readDocument } from './documents.ts';
 import { type Recorder, startRecorder } from './recorder.ts';
-import { type Asking, askAt, ROUTER_SECRET, type Subgraph, startSubgraph } from './subgraph.ts';
+import { type Subgraph, startSubgraph } from './subgraph.ts';
 import { type KeyFields, startVisits, visitsSdl } from './visits.ts';
 
 export const MAINTENANCE_SDL = readDocument('schema/maintenance.graphql');
