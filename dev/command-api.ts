@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { COMMANDS, type Parameter } from '../src/command-api/commands.ts';
 import { LOST_RESIDENCE, SLOW_RESIDENCE } from './seed.ts';
-import { CommandRefused, type NewTicket, type Store } from './store.ts';
+import { CommandRefused, type Param, RUNS, type Store } from './store.ts';
 
 export const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 
@@ -43,28 +43,12 @@ export const FAULTY_RESIDENCES = [...FAULTS.keys()].join(' ');
 /** Returns the refusal of a request that the vendor's page does not allow. */
 const malformed = (message: string, status = 400) => new CommandRefused(message, status);
 
-/** The parameters of all commands. */
-type Param = NewTicket & { maintenance_id: string; maintenances: readonly { maintenance_id: string }[] };
-
 /** Whether a value is what src/ writes for a parameter of a type. */
 const CHECKS: Readonly<Record<Parameter<never>['type'], (value: unknown) => boolean>> = {
   text: isText,
   time: (value) => typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value),
   texts: (value) => Array.isArray(value) && value.every(isText),
   tickets: (value) => Array.isArray(value) && value.length > 0 && value.every(isTicket),
-};
-
-/** Runs a command whose parameters are checked, and returns its result. */
-const RUNS: Readonly<Record<keyof typeof COMMANDS, (store: Store, param: Param) => unknown>> = {
-  getMaintenanceList: (store, { residence_id }) => store.list(residence_id),
-  getMaintenanceInfo: (store, { residence_id, maintenance_id }) => store.info(residence_id, maintenance_id),
-  createMaintenanceInfo: (store, param) => ({ maintenance_id: store.create(param) }),
-  deleteMaintenanceInfo: (store, { residence_id, maintenance_id }) => store.delete(residence_id, [maintenance_id]),
-  batchDeleteMaintenanceInfo: (store, { residence_id, maintenances }) =>
-    store.delete(
-      residence_id,
-      maintenances.map(({ maintenance_id }) => maintenance_id),
-    ),
 };
 
 /** Returns the emulator as a request listener. */
@@ -95,7 +79,7 @@ export function answerCommand(
     checkEnvelope(request, tokens);
     const { method, param } = readCommand(body);
     if (FAULTS.has(param.residence_id)) return FAULTS.get(param.residence_id);
-    if (!Object.hasOwn(RUNS, method)) throw malformed(`add ${method} to RUNS in dev/command-api.ts`, 501);
+    if (!Object.hasOwn(RUNS, method)) throw malformed(`add ${method} to RUNS in dev/store.ts`, 501);
     const result = RUNS[method](store, param) ?? {};
     if (param.residence_id === LOST_RESIDENCE && COMMANDS[method].isWrite) return UNAVAILABLE;
     const delayMs = param.residence_id === SLOW_RESIDENCE ? SLOW_MS : 0;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { COMMANDS } from '../src/command-api/commands.ts';
 import { STATES } from './seed.ts';
 
 /** A ticket as the command API writes it. */
@@ -67,3 +68,19 @@ export class Store {
     this.residences.set(residenceId, left);
   }
 }
+
+/** The parameters of all commands. */
+export type Param = NewTicket & { maintenance_id: string; maintenances: readonly { maintenance_id: string }[] };
+
+/** Runs a command whose parameters are checked, and returns its result. */
+export const RUNS: Readonly<Record<keyof typeof COMMANDS, (store: Store, param: Param) => unknown>> = {
+  getMaintenanceList: (store, { residence_id }) => store.list(residence_id),
+  getMaintenanceInfo: (store, { residence_id, maintenance_id }) => store.info(residence_id, maintenance_id),
+  createMaintenanceInfo: (store, param) => ({ maintenance_id: store.create(param) }),
+  deleteMaintenanceInfo: (store, { residence_id, maintenance_id }) => store.delete(residence_id, [maintenance_id]),
+  batchDeleteMaintenanceInfo: (store, { residence_id, maintenances }) =>
+    store.delete(
+      residence_id,
+      maintenances.map(({ maintenance_id }) => maintenance_id),
+    ),
+};

@@ -2,7 +2,7 @@
  * The table of commands: one row has everything that distinguishes a command. docs/command-api.md is the contract.
  */
 import type { MaintenanceKey, NewMaintenance } from '../maintenance.ts';
-import { type DecodedReply, decodeCreated, decodeDeleted, decodeInfo, decodeList } from './decoder.ts';
+import { type DecodedReply, decodeDeleted, decodeId, decodeInfo, decodeList } from './decoder.ts';
 
 /** A parameter that takes a `T`. */
 export interface Parameter<T> {
@@ -58,7 +58,7 @@ export const COMMANDS = {
   /** Returns one repair request. The vendor documents no reply for an unknown id: see loaders.ts. */
   getMaintenanceInfo: { name: 'get_maintenance_info', isWrite: false, parameters: KEY, decode: decodeInfo },
   /** Returns the id of the new repair request. */
-  createMaintenanceInfo: { name: 'create_maintenance_info', isWrite: true, parameters: CREATE, decode: decodeCreated },
+  createMaintenanceInfo: { name: 'create_maintenance_info', isWrite: true, parameters: CREATE, decode: decodeId },
   deleteMaintenanceInfo: { name: 'delete_maintenance_info', isWrite: true, parameters: KEY, decode: decodeDeleted },
   /** The reply has no result for each id: after a failure, any of them may be deleted. */
   batchDeleteMaintenanceInfo: {

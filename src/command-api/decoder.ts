@@ -72,8 +72,8 @@ export function decodeInfo(result: unknown, { residenceId, maintenanceId }: Main
   return { ...rest, value: value[0] as Maintenance };
 }
 
-/** Decodes `create_maintenance_info`: the id of the new ticket. */
-export function decodeCreated(result: unknown): DecodedReply<string> {
+/** Decodes a result with the id of the written ticket. */
+export function decodeId(result: unknown): DecodedReply<string> {
   if (!hasUsableId(result)) throw unexpectedResult(result);
   return { value: result.maintenance_id };
 }

@@ -21,13 +21,13 @@ const MALFORMED_ID =
 const RFC_3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,30})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i;
 
 /**
- * Checks of arguments, by name: arguments of one name mean the same at every field. A part with a fault of its type is
- * missing; see variables.ts.
+ * Checks of arguments, by name: arguments of one name mean the same at every field. An input has a check by its type. A part
+ * with a fault of its type is missing; see variables.ts.
  */
 const CHECKS: Readonly<Record<string, (value: never) => Faults>> = {
   id: (id) => ({ id: parseMaintenanceId(id) ? undefined : MALFORMED_ID }),
   ids: (ids) => readIds(ids).faults,
-  input: (input) => readInput(input).faults,
+  CreateMaintenanceInput: (input) => readInput(input).faults,
   residenceId: (id) => ({ residenceId: faultOfId(id) }),
   states: (states) => ({ states: faultOfLength(states, SIZES['Query.maintenances(states:)'].entries) }),
   first: (first) => ({ first: faultOfNumber(first) }),
@@ -37,7 +37,7 @@ const CHECKS: Readonly<Record<string, (value: never) => Faults>> = {
   }),
 };
 
-/** Returns the faults of the arguments of a field. */
+/** Returns the faults of the arguments of a field, by their names, or an input's type. */
 export function faultsOf(args: object): Faults {
   const faults = {};
   for (const [name, value] of Object.entries(args))

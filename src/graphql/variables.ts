@@ -93,7 +93,9 @@ export const checkVariables: Hook = async ({ document, operation, request, schem
       // Thousands of fields may have the same list.
       const isChecked = typeof value === 'object' && checked.has(value);
       checked.add(value);
-      for (const [path, fault] of Object.entries(isChecked ? {} : faultsOf({ [name]: value })))
+      const type = getNamedType(types.getInputType());
+      const check = isInputObjectType(type) ? type.name : name;
+      for (const [path, fault] of Object.entries(isChecked ? {} : faultsOf({ [check]: value })))
         if (fault) ownFaults[path] = fault;
       return false;
     },

@@ -25,7 +25,9 @@ import { ROUTER_SECRET } from '../support/ask.ts';
 import { ERRORS, readDocument, readKeys } from '../support/documents.ts';
 import { directivesOf, SCHEMA, weigh } from '../support/schema.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
+import { WIRE } from '../support/wire.ts';
 
+const COMMAND_API = readDocument('docs/command-api.md');
 const sdl = readDocument('schema/maintenance.graphql');
 const document = parse(sdl);
 const subgraph = useSubgraph();
@@ -43,36 +45,56 @@ visit(document, {
   },
 });
 
-/** Term → coordinates, in the order of the page. Its headers, its envelope and its `param` have no element here. */
-const TERMS = `
-报修: Maintenance; 报修管理API: Maintenance; 访问令牌: Maintenance
-获取报修列表: Residence.maintenances Query.maintenances; 获取报修信息: Query.maintenance
-创建报修信息: Mutation.createMaintenance; 删除报修信息: Mutation.deleteMaintenance
-批量删除报修信息: Mutation.deleteMaintenances
-住宅: Maintenance.residence Residence DeleteMaintenancePayload.residence
-住宅ID: Maintenance.id Residence.id Query.maintenances.residenceId CreateMaintenanceInput.residenceId
-报修ID: Maintenance.id Maintenance.maintenanceId; 报修信息: Mutation.deleteMaintenances.ids CreateMaintenanceInput
-开始时间: Maintenance.startTime MaintenanceOrder.START_TIME_ASC MaintenanceOrder.START_TIME_DESC CreateMaintenanceInput.startTime
-结束时间: Maintenance.finishTime CreateMaintenanceInput.finishTime
-创建时间: Maintenance.createdTime MaintenanceOrder.CREATED_TIME_ASC MaintenanceOrder.CREATED_TIME_DESC
-描述: Maintenance.description CreateMaintenanceInput.description
-联系人: Maintenance.contact CreateMaintenanceInput.contact; 报修图片地址: Maintenance.pictureUrls
-文件名: CreateMaintenanceInput.pictureFilenames; 反馈: Maintenance.feedback
-状态: Maintenance.state MaintenanceState Residence.maintenances.states Query.maintenances.states
-待确认: MaintenanceState.WAIT_FOR_CONFIRMATION; 进行中: MaintenanceState.IN_PROGRESS
-已完成: MaintenanceState.COMPLETED; 已关闭: MaintenanceState.CLOSED
-`;
+/** The vendor's terms of elements, by coordinate or by name. docs/command-api.md has those of the commands. */
+const TERMS: Readonly<Record<string, string>> = {
+  Maintenance: '报修, 报修管理API, 访问令牌',
+  Residence: '住宅',
+  residence: '住宅',
+  'Maintenance.id': '住宅ID, 报修ID',
+  'Residence.id': '住宅ID',
+  residenceId: '住宅ID',
+  maintenanceId: '报修ID',
+  startTime: '开始时间',
+  finishTime: '结束时间',
+  createdTime: '创建时间',
+  description: '描述',
+  contact: '联系人',
+  pictureUrls: '报修图片地址',
+  pictureFilenames: '文件名',
+  feedback: '反馈',
+  state: '状态',
+  states: '状态',
+  ids: '报修信息',
+  Input: '报修信息',
+  START_TIME_ASC: '开始时间',
+  START_TIME_DESC: '开始时间',
+  CREATED_TIME_ASC: '创建时间',
+  CREATED_TIME_DESC: '创建时间',
+  MaintenanceState: '状态',
+  WAIT_FOR_CONFIRMATION: '待确认',
+  IN_PROGRESS: '进行中',
+  COMPLETED: '已完成',
+  CLOSED: '已关闭',
+  'Residence.maintenances': '获取报修列表',
+};
+const OF_COMMANDS = new Map(
+  WIRE.map(({ name, operation, root }) => {
+    const [, term = ''] = new RegExp(`\\| \`${name}\` \\((.+?)\\) `).exec(COMMAND_API) ?? [];
+    return [`${operation === 'query' ? 'Query' : 'Mutation'}.${root}`, term];
+  }),
+);
 
 describe('the schema', () => {
   it('has the terms of the vendor’s page in brackets in its descriptions, and no other terms', () => {
-    const terms: Record<string, string> = {};
+    const found: Record<string, string> = {};
+    const expected: Record<string, string> = {};
     for (const [coordinate, text] of descriptions) {
       const brackets = text.matchAll(/\(([^()]*\p{Script=Han}[^()]*)\)/gu);
-      for (const term of Array.from(brackets, ([, inside = '']) => inside.split(', ')).flat())
-        terms[term] = term in terms ? `${terms[term]} ${coordinate}` : coordinate;
+      const name = String(/\w+$/.exec(coordinate)).replace(/^\w+(?=Input$)/, '');
+      found[coordinate] = Array.from(brackets, ([, inside]) => inside).join(', ');
+      expected[coordinate] = OF_COMMANDS.get(coordinate) ?? TERMS[coordinate] ?? TERMS[name] ?? '';
     }
-    const pairs = Object.entries(terms).map(([term, coordinates]) => `${term}: ${coordinates}`);
-    expect(pairs.sort()).toEqual(TERMS.trim().split(/\n|; /).sort());
+    expect(found).toEqual(expected);
   });
 
   it('describes each error code of docs/errors.md once', () => {

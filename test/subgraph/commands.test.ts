@@ -11,7 +11,7 @@ import { useSubgraph } from '../support/use-subgraph.ts';
 import { WIRE } from '../support/wire.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-const TABLE = /^\| `(\w+)` \| ([^|]+) \| [^|]+ \| `(\w+)` \|$/gm;
+const TABLE = /^\| `(\w+)` \([^)]+\) \| ([^|]+) \| [^|]+ \| `(\w+)` \|$/gm;
 const rows = Array.from(read('docs/command-api.md').matchAll(TABLE), ([, name, param = '', method]) => {
   return { name, param: [...param.matchAll(/`(\w+)/g)].map(([, name]) => name), method };
 });
