@@ -2,6 +2,7 @@
  * Checks arguments and representations before a command is sent, beyond their types in the schema. A `PublicError` lists the
  * faults of a field's arguments.
  */
+import type { ResolversTypes } from '../__generated__/types.ts';
 import {
   isMoment,
   isUsableId,
@@ -20,11 +21,13 @@ const MALFORMED_ID =
 
 const RFC_3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,30})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i;
 
+type Check = (value: never) => Faults;
+type InputType = Extract<keyof ResolversTypes, `${string}Input`>;
 /**
  * Checks of arguments, by name: arguments of one name mean the same at every field. An input has a check by its type. A part
  * with a fault of its type is missing; see variables.ts.
  */
-const CHECKS: Readonly<Record<string, (value: never) => Faults>> = {
+const CHECKS: Readonly<Record<string, Check> & Record<InputType, Check>> = {
   id: (id) => ({ id: parseMaintenanceId(id) ? undefined : MALFORMED_ID }),
   ids: (ids) => readIds(ids).faults,
   CreateMaintenanceInput: (input) => readInput(input).faults,

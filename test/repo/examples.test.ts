@@ -36,7 +36,9 @@ it.each(OF_EMULATOR)('$name shows each failure of the command API, and a list', 
 });
 
 it.each(ROOT_FIELDS)('$name has exactly one example', ({ name }) => {
-  expect(EXAMPLES.filter(({ query }) => new RegExp(`^  ${name}\\(`, 'm').test(query))).toHaveLength(1);
+  const found = EXAMPLES.filter(({ query }) => new RegExp(`^  ${name}\\(`, 'm').test(query));
+  const rule = `examples/ has an operation with ${name}, and a .json file with its variables`;
+  expect({ rule, found: found.length }).toEqual({ rule, found: 1 });
 });
 
 it('a variable has the same value in all examples, because Sandbox merges them, and no default', () => {

@@ -9,7 +9,6 @@ import {
   isListType,
 } from 'graphql';
 import { SIZES as LARGEST } from '../../src/graphql/limits.ts';
-import { codes } from '../support/ask.ts';
 import { entities, type FieldQuery, request, times } from '../support/requests.ts';
 import { ROOT_FIELDS } from '../support/schema.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -60,28 +59,42 @@ const PARTS = ROOT_FIELDS.flatMap(({ name: root, operation, field }) => {
   return field.args.flatMap(({ name, type }) => walk([name], type, `${owner}.${root}(${name}:)`));
 });
 
-const OF_SCHEMA = PARTS.filter(({ type }) => String(getNamedType(type)) === 'ID').map(({ root, path, at, type }) => {
-  const id = path.at(-1) === 'residenceId' ? ID : PAIR;
-  return [at, id, (value: string) => requestWith(root, path, isListType(type) ? [value] : value)] as const;
-});
-const IDS: (readonly [string, typeof ID, (id: string) => FieldQuery])[] = [
-  ...OF_SCHEMA,
-  ['the key of a Maintenance', PAIR, (id) => represent({ __typename: 'Maintenance', id })],
-  ['its second key', ID, (id) => represent({ __typename: 'Maintenance', residence: { id }, maintenanceId: id })],
-  ['the key of a Residence', ID, (id) => represent({ __typename: 'Residence', id })],
+/** Each id with the name of its argument in a fault. */
+const IDS: [string, string, typeof ID, (id: string) => FieldQuery][] = [
+  ...PARTS.filter(({ type }) => String(getNamedType(type)) === 'ID').map(
+    ({ root, path, at, type }): (typeof IDS)[0] => {
+      const id = path.at(-1) === 'residenceId' ? ID : PAIR;
+      const argument = path.join('.') + (isListType(type) ? '[0]' : '');
+      return [at, argument, id, (value) => requestWith(root, path, isListType(type) ? [value] : value)];
+    },
+  ),
+  ['the key of a Maintenance', 'representations.id', PAIR, (id) => represent({ __typename: 'Maintenance', id })],
+  ['the key of a Residence', 'representations.id', ID, (id) => represent({ __typename: 'Residence', id })],
+  [
+    'the second key of a Maintenance',
+    'representations.residence.id',
+    ID,
+    (id) => represent({ __typename: 'Maintenance', residence: { id }, maintenanceId: id }),
+  ],
 ];
 
-it.each(IDS)('an argument has ids of 1 to 256 characters of well-formed Unicode: %s', async (_, id, request) => {
-  answerWith({ maintenance_id: 'm', description: 'x' });
-  expect((await ask(request(id.longest))).errors).toEqual([]);
-  const [{ param } = { param: {} }] = subgraph.upstream.received;
-  expect(param).toMatchObject({ residence_id: id.residenceId });
-  if (id === PAIR) expect(JSON.stringify(param)).toContain(`"maintenance_id":"${':'.repeat(256)}"`);
-  for (const refused of id.refused) {
-    expect(codes(await ask(request(refused)))).toEqual([['BAD_USER_INPUT', request('').path.join('.')]]);
-  }
-  expect(subgraph.upstream.received).toHaveLength(1);
-});
+it.each(IDS)(
+  'an argument has ids of 1 to 256 characters of well-formed Unicode: %s',
+  async (_, argument, id, request) => {
+    answerWith({ maintenance_id: 'm', description: 'x' });
+    expect((await ask(request(id.longest))).errors).toEqual([]);
+    const [{ param } = { param: {} }] = subgraph.upstream.received;
+    expect(param).toMatchObject({ residence_id: id.residenceId });
+    if (id === PAIR) expect(JSON.stringify(param)).toContain(`"maintenance_id":"${':'.repeat(256)}"`);
+    for (const refused of id.refused) {
+      const { path, ...asked } = request(refused);
+      const faults = [expect.objectContaining({ argument })];
+      const extensions = { code: 'BAD_USER_INPUT', arguments: expect.arrayContaining(faults) };
+      expect((await ask(asked)).errors).toMatchObject([{ path, extensions }]);
+    }
+    expect(subgraph.upstream.received).toHaveLength(1);
+  },
+);
 
 const WORDINGS: Record<string, string> = { characters: 'be longer', entries: 'hold more', residences: 'be of more' };
 
@@ -143,3 +156,17 @@ it('an argument has a bound in SIZES of src/graphql/limits.ts if it is a text or
   );
   expect(missing).toEqual([]);
 });
+
+it.each(PARTS.filter(({ path, type }) => path.length > 1 && String(getNamedType(type)) === 'String'))(
+  'an argument must not be blank, which is told together with an unknown member: $at',
+  async ({ root, path, type }) => {
+    const { query, variables } = requestWith(root, path, isListType(type) ? [' '] : ' ');
+    Object.assign(variables[String(path[0])] as object, { odd: 1 });
+    const argument = path.join('.') + (isListType(type) ? '[0]' : '');
+    const faults = [
+      { argument: `${path[0]}.odd`, message: 'is unknown' },
+      { argument, message: 'must not be blank' },
+    ];
+    expect((await ask({ query, variables })).errors).toMatchObject([{ extensions: { arguments: faults } }]);
+  },
+);

@@ -6,7 +6,7 @@ import { deleteMaintenances } from '../batch-delete.ts';
 import type { Context } from '../context.ts';
 
 // The wrapper of these resolvers also clears the loaders: see `boundWrite` in bounds.ts.
-export const Mutation: MutationResolvers = {
+export const Mutation: Required<MutationResolvers> = {
   createMaintenance: async (_, { input }, { authenticated }) => {
     const { client } = authenticated();
     const maintenanceId = await client.write(COMMANDS.createMaintenanceInfo, toNewMaintenance(input));

@@ -3,7 +3,7 @@ import { selectMaintenances } from '../../maintenance.ts';
 import { checkArguments, type ResidenceListArguments, toKey } from '../arguments.ts';
 import type { Loaders } from '../loaders.ts';
 
-export const Query: QueryResolvers = {
+export const Query: Required<QueryResolvers> = {
   maintenances: (_, args, { authenticated }) => listMaintenances(authenticated().loaders, args),
 
   maintenance: (_, { id }, { authenticated }) => authenticated().loaders.maintenanceByKey.load(toKey(id)),
