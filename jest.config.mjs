@@ -8,7 +8,7 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/routers/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
-  maxWorkers: 2,
+  maxWorkers: 4,
   // Concurrent tests mostly wait.
   maxConcurrency: 20,
   // Long, so that no test depends on the speed of the machine. Only a test that hangs takes this long.

@@ -179,6 +179,7 @@ describe('a response', () => {
   });
   const residenceIds = (size: number) => entities(LONG_RESIDENCES, `... on Residence { ${aliased(size, 'id')} }`);
   const urls = (urls: string[]) => ({ ticket: { maintenance_picture_url: urls } });
+  const MANY_URLS = urls(times(3200, () => TEXT));
   const pictureUrls = (size: number) => detail(`${R}:m0`, aliased(size, 'pictureUrls'));
   const select = ({ query, variables }: FieldQuery, selection: string) => ({
     query: query.replace('{ id }', `{ ${selection} }`),
@@ -219,7 +220,13 @@ describe('a response', () => {
     ['a URL', 3000, [SCANNED, 2 * FIELD + text(70)], textsOf('pictureUrls'), urls([TEXT])],
     ['Maintenance.pictureUrls', 100, [SCANNED, 301 * FIELD], textsOf('pictureUrls'), urls(times(300, String))],
     ['long ids', 1000, [SCANNED, FIELD + text(R.length + 769)], textsOf('id'), longIds],
-    ['Query.maintenance', 1, [0, 3201 * FIELD], pictureUrls, { ...urls(times(3200, String)), path: 'maintenance' }],
+    [
+      'Query.maintenance',
+      1,
+      [0, FIELD + 3200 * (FIELD + text(70))],
+      pictureUrls,
+      { ...MANY_URLS, path: 'maintenance' },
+    ],
     ['Payload.maintenance', 1, [FIELD + CALL, FIELD + text(10_000)], created, at('createMaintenance.maintenance')],
     [
       'DeleteMaintenancePayload.residence',
