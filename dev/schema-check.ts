@@ -40,9 +40,9 @@ try {
   else {
     const { operations = [], subgraph = [] } = options;
     if (subgraph.length > 0 && operations.length === 0) throw new Error('--subgraph needs --operations.');
-    const areFine = await checkChanges();
+    const areDeclared = await checkChanges();
     const areValid = operations.length === 0 || (await checkOperations(operations, subgraph));
-    process.exitCode = areFine && areValid ? 0 : 1;
+    process.exitCode = areDeclared && areValid ? 0 : 1;
   }
 } catch (error) {
   // With the file and the line of a syntax error.

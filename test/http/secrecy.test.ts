@@ -1,6 +1,6 @@
 /**
  * Nothing secret leaves the process. Every secret text is a canary. The tests search for canaries in the responses, the
- * the metrics, the log (at level trace) and the spans of the production server.
+ * metrics, the log (at level trace) and the spans of the production server.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
@@ -118,7 +118,9 @@ const create = (input: unknown): Asking =>
 const represent = (...r: unknown[]): Asking =>
   entities(r, `... on Maintenance { ${fieldsOf('Maintenance').join(' ')} }`);
 /** The names of all arguments with free text. */
-const FREE = Object.entries(SIZES).flatMap(([at, sizes]) => ('characters' in sizes ? [at.split('.')[1]] : []));
+const FREE = Object.entries(SIZES).flatMap(([at, sizes]) =>
+  'characters' in sizes ? [/\w+(?=:\)$|$)/.exec(at)?.[0]] : [],
+);
 /** The example of every command, and an entity, with all fields and with the caller's texts. */
 const operationsOn = (r: string): Asking[] => [
   ...WIRE.map(({ root, type, args }) => {

@@ -28,7 +28,9 @@ it('the emulator answers for rfault-slow with the list, but late', async () => {
   const slow = send(command('get_maintenance_list', { residence_id: 'rfault-slow' }));
   // Until the emulator waits.
   while (jest.getTimerCount() === 0) await send(LIST);
-  jest.runAllTimers();
+  jest.advanceTimersByTime(1999);
+  expect(jest.getTimerCount()).toBe(1);
+  jest.advanceTimersByTime(1);
   jest.useRealTimers();
   const result = [expect.objectContaining({ maintenance_id: EXAMPLE.maintenanceId })];
   expect(await slow).toMatchObject({ status: 200, body: { success: true, result } });

@@ -151,8 +151,7 @@ it.concurrent.each(ARGUMENTS)('npm run %s refuses the unknown argument %s and do
   expect(script.output()).toMatch(/\.ts( |$)/.test(String(command)) ? OWN : /nosuch/);
 });
 
-// The refusals above show that the other scripts have options.
-it.concurrent.each(['contract', 'test:drill', 'test:routers'])(
+it.concurrent.each(['contract', 'supergraph', 'schema:check', 'test:drill', 'test:routers'])(
   'npm run %s -- --help prints the options',
   async (name) => {
     const script = runInGroup(`${SCRIPTS[name]} --help`);

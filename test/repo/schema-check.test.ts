@@ -126,6 +126,7 @@ describe('npm run schema:check', () => {
     ['declarations that are not JSON', [], /^.+JSON.+\n$/, DECLARED, '{'],
     ['a template with a syntax error', ALL, /^Syntax Error: .+\n\napps\/one\/a\.tsx:2:8\n/, CODE, 'gql`\nquery {`'],
     ['code with a syntax error', ALL, /^apps\/one\/a\.tsx: .+ \(2:1\)\n$/, CODE, '\n )'],
+    ['code without operations', ['--operations=apps/painter/none.ts'], /^No operation found: .+\n$/],
     ['members not in the changelog', [], /^CHANGELOG\.md does not name `by`, `paint` .+\.\n$/, SCHEMA, PAINTING],
     ['schemas that clash', ALL, /^The supergraph does not compose:\n {2}.+ "Box\.size" .+\n$/, SCHEMA, CLASHING],
   ])('refuses %s', (_, args, message, file = SCHEMA, text = BASE) => {

@@ -137,7 +137,7 @@ describe.each(WIRE)('$name', (example) => {
       const { query, variables } = request(root, args, selection);
       const { errors } = await subgraph.ask(query, { variables });
       const sent = subgraph.upstream.received.length;
-      const rule = `${root} { ${selection} }: @cost(weight: 10) in schema/maintenance.graphql for each command, which a resolver sends`;
+      const rule = `${root} { ${selection} }: @cost(weight: 10) in schema/maintenance.graphql for each command, and a resolver that sends it`;
       const commands = { sent, weighed: Math.floor(weigh(query) / 10) };
       expect({ rule, errors, commands }).toEqual({ rule, errors: [], commands: { sent, weighed: sent } });
     }

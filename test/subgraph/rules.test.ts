@@ -8,15 +8,16 @@ import { decodeList } from '../../src/command-api/decoder.ts';
 import { CommandApiError } from '../../src/command-api/errors.ts';
 import { createRetries } from '../../src/command-api/retries.ts';
 import { COSTS, costOfTexts, costOfWrite, selectedBeneath } from '../../src/graphql/cost.ts';
+import { LIMITS } from '../../src/graphql/limits.ts';
 import { rootField, SCHEMA } from '../support/schema.ts';
 
 afterEach(() => void jest.restoreAllMocks());
 
-describe('the pause before a retry, with the middle of each random pause', () => {
+describe('the pause before a retry, in the middle of its random range', () => {
   const FAILURE = { isWrite: false, isProbe: false, attempts: 1, msLeft: 30_000 };
   type Details = Omit<CommandApiError['details'], 'detail'> & { detail?: string };
-  const plan = (details: Details, failure: Partial<typeof FAILURE> = {}, retries = createRetries(9)) => {
-    jest.spyOn(Math, 'random').mockReturnValue(0.5);
+  const plan = (details: Details, failure: Partial<typeof FAILURE> = {}, retries = createRetries(9), random = 0.5) => {
+    jest.spyOn(Math, 'random').mockReturnValue(random);
     const error = new CommandApiError('unavailable', { detail: '', ...details });
     return retries.plan({ ...FAILURE, ...failure, error });
   };
@@ -46,6 +47,9 @@ describe('the pause before a retry, with the middle of each random pause', () =>
     ['Retry-After without a number or a date', { status: 503, retryAfter: 'soon' }, {}, 50],
   ])('%s', (_, details, failure, pause) => expect(plan(details, failure)).toBe(pause));
 
+  it('is random from 0 up to its bound', () =>
+    expect([0, 0.999].map((random) => plan({ status: 503 }, {}, undefined, random))).toEqual([0, 99.9]));
+
   it.each([
     [0, 10],
     [10, 11],
@@ -54,7 +58,7 @@ describe('the pause before a retry, with the middle of each random pause', () =>
     const retries = createRetries(9);
     for (let sent = 0; sent < commands; sent++) retries.earn();
     let planned = 0;
-    while (plan({ status: 503 }, {}, retries) !== undefined) planned++;
+    while (planned <= most && plan({ status: 503 }, {}, retries) !== undefined) planned++;
     expect(planned).toBe(most);
   });
 });
@@ -113,6 +117,12 @@ describe('the cost', () => {
       schema: SCHEMA,
     } as never as GraphQLResolveInfo);
   }
+
+  it('has the prices of docs/reliability.md', () => {
+    expect([FIELD, CALL, CHARACTER]).toEqual([50, 1000, 3]);
+    expect(COSTS.bytes.error + COSTS.time.error).toBe(3000);
+    expect(LIMITS.responseCost).toBe(15_000_000);
+  });
 
   it.each([
     ['{ state }', {}, FIELD],

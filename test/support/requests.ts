@@ -24,7 +24,10 @@ export function request(root: string, args: Record<string, unknown>, selection?:
   const types = names.map((name) => `$${name}: ${field.args.find((one) => one.name === name)?.type}`);
   const selected = selection ?? (isObjectType(type) ? Object.keys(type.getFields())[0] : '__typename');
   return {
-    query: `${operation} (${types}) { ${root}(${names.map((name) => `${name}: $${name}`)}) { ${selected} } }`,
+    query:
+      names.length === 0
+        ? `${operation} { ${root} { ${selected} } }`
+        : `${operation} (${types}) { ${root}(${names.map((name) => `${name}: $${name}`)}) { ${selected} } }`,
     variables: args,
     path: [root],
   };

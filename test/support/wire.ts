@@ -1,10 +1,10 @@
 /** For each command the vendor's example. Tests of all commands and all root fields follow from this table. */
 import { type FieldNode, parse, valueFromASTUntyped } from 'graphql';
+import { EXAMPLE } from '../../dev/seed.ts';
 import { COMMANDS } from '../../src/command-api/commands.ts';
 import { rootField } from './schema.ts';
 
-const R = 'r31adc223cc4b3bedb6bd4742dedcfa52';
-const M = 'm31adc223cc4b3bedb6bd4742dedcfa52';
+const { residenceId: R, maintenanceId: M } = EXAMPLE;
 const NEW = 'm8b5a73f8dd84abaa94dcs248be49b0d1';
 const PICTURE = 'f8b5a73f8dd84abaa94dcs248be49b0db';
 const KEY = { residence_id: R, maintenance_id: M };
