@@ -3,8 +3,8 @@
  * `GET /commands` returns the number of received commands. Listens on PORT.
  */
 import http from 'node:http';
+import { STATES } from '../dev/seed.ts';
 
-const STATES = ['wait for confirmation', 'in progress', 'completed', 'closed'];
 const lists = new Map<number, Buffer>();
 let commands = 0;
 

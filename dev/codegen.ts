@@ -55,5 +55,8 @@ function writeSizes(): string {
     (row) => `| ${row.join(' | ')} |`,
   );
   const table = ['<!-- sizes: written by npm run codegen -->', '', ...lines, '', '<!-- /sizes -->'].join('\n');
-  return read('docs/reliability.md').replace(/^<!-- sizes.*<!-- \/sizes -->$/ms, () => table);
+  const page = read('docs/reliability.md');
+  const place = /^<!-- sizes.*<!-- \/sizes -->$/ms;
+  if (!place.test(page)) throw new Error('docs/reliability.md has lost the marks of its table of sizes.');
+  return page.replace(place, () => table);
 }

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { getHeapStatistics } from 'node:v8';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { COMMANDS } from '../../src/command-api/commands.ts';
@@ -14,6 +14,7 @@ import { ROUTER_SECRET } from '../support/ask.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { fetchMetrics, scrape, writeSample } from '../support/scrape.ts';
 import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
+import { useMany } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
 const R = EXAMPLE.residenceId;
@@ -26,14 +27,7 @@ const [OWN, CHUNKED] = [
   [`router-authorization: ${ROUTER_SECRET}`, 'content-type: application/json'],
   'transfer-encoding: chunked',
 ];
-const running: Subgraph[] = [];
-
-async function start(env: NodeJS.ProcessEnv = {}) {
-  const subgraph = await startSubgraph(env);
-  running.push(subgraph);
-  return subgraph;
-}
-afterAll(() => Promise.all(running.map((subgraph) => subgraph.stop())));
+const start = useMany(startSubgraph);
 
 /** Sends an operation whose command is held until the returned function releases it. */
 async function holdCommand({ upstream, ask }: Subgraph, query = LIST) {

@@ -35,21 +35,26 @@ const PAIR = { longest, residenceId: '%'.repeat(256), refused };
 const represent = (representation: object) =>
   entities([representation], '... on Maintenance { id } ... on Residence { maintenances { id } }');
 
-/** Returns a request for a root field, with the arguments of its example, of which the part at `path` is `value`. */
-function requestWith(root: string, path: readonly string[], value: unknown): FieldQuery {
+/** A part of the arguments of a root field. */
+interface Part {
+  readonly root: string;
+  readonly path: readonly string[];
+  /** Its coordinate in the schema. */
+  readonly at: string;
+  readonly type: GraphQLInputType;
+}
+
+/** Returns a request for the root field of a part, with the arguments of its example, of which the part is `value`. */
+function requestWith({ root, path }: Part, value: unknown): FieldQuery {
   const args = structuredClone(WIRE.find((example) => example.root === root)?.args ?? {});
   const parents = path.slice(0, -1).reduce((parent, name) => parent[name] as typeof args, args);
   parents[String(path.at(-1))] = value;
   return request(root, args);
 }
 
-/** Every argument and member of an input that is no input itself. `at` is its coordinate. */
+/** Every argument and member of an input that is no input itself. */
 const PARTS = ROOT_FIELDS.flatMap(({ name: root, operation, field }) => {
-  const walk = (
-    path: string[],
-    type: GraphQLInputType,
-    at: string,
-  ): { root: string; path: string[]; at: string; type: GraphQLInputType }[] => {
+  const walk = (path: string[], type: GraphQLInputType, at: string): Part[] => {
     const named = getNamedType(type);
     if (!isInputObjectType(named)) return [{ root, path, at, type: getNullableType(type) }];
     const members = Object.values(named.getFields());
@@ -59,15 +64,19 @@ const PARTS = ROOT_FIELDS.flatMap(({ name: root, operation, field }) => {
   return field.args.flatMap(({ name, type }) => walk([name], type, `${owner}.${root}(${name}:)`));
 });
 
+/** Returns the parts that are texts of this type or lists of them. */
+const partsOf = (type: 'ID' | 'String') => PARTS.filter((part) => String(getNamedType(part.type)) === type);
+/** Returns the value of a part that holds this text. */
+const holding = ({ type }: Part, text: string) => (isListType(type) ? [text] : text);
+/** Returns the name of this text in a fault. */
+const nameOf = ({ path, type }: Part) => path.join('.') + (isListType(type) ? '[0]' : '');
+
 /** Each id with the name of its argument in a fault. */
 const IDS: [string, string, typeof ID, (id: string) => FieldQuery][] = [
-  ...PARTS.filter(({ type }) => String(getNamedType(type)) === 'ID').map(
-    ({ root, path, at, type }): (typeof IDS)[0] => {
-      const id = path.at(-1) === 'residenceId' ? ID : PAIR;
-      const argument = path.join('.') + (isListType(type) ? '[0]' : '');
-      return [at, argument, id, (value) => requestWith(root, path, isListType(type) ? [value] : value)];
-    },
-  ),
+  ...partsOf('ID').map((part): (typeof IDS)[0] => {
+    const id = part.path.at(-1) === 'residenceId' ? ID : PAIR;
+    return [part.at, nameOf(part), id, (value) => requestWith(part, holding(part, value))];
+  }),
   ['the key of a Maintenance', 'representations.id', PAIR, (id) => represent({ __typename: 'Maintenance', id })],
   ['the key of a Residence', 'representations.id', ID, (id) => represent({ __typename: 'Residence', id })],
   [
@@ -99,12 +108,9 @@ it.each(IDS)(
 const WORDINGS: Record<string, string> = { characters: 'be longer', entries: 'hold more', residences: 'be of more' };
 
 /** Returns a value with this many characters, entries or entries of different residences. */
-function valueOfSize(type: GraphQLInputType, kind: string, size: number): unknown {
-  const named = getNamedType(type);
-  if (kind === 'characters') {
-    const text = '😀'.repeat(size / 2) + 'x'.repeat(size % 2);
-    return isListType(type) ? [text] : text;
-  }
+function valueOfSize(part: Part, kind: string, size: number): unknown {
+  const named = getNamedType(part.type);
+  if (kind === 'characters') return holding(part, '😀'.repeat(size / 2) + 'x'.repeat(size % 2));
   if (isEnumType(named)) return times(size, () => named.getValues()[0]?.name);
   if (String(named) === '_Any') return residences(size);
   return String(named) === 'ID' ? ids(size, kind === 'residences' ? size : 1) : times(size, String);
@@ -123,7 +129,7 @@ const OTHERS: Record<string, (size: number) => FieldQuery> = {
 /** Returns the request with a value of this size at a coordinate of `SIZES`. */
 function requestOf(at: string, kind: string, size: number): FieldQuery {
   const part = PARTS.find((one) => one.at === at);
-  if (part) return requestWith(part.root, part.path, valueOfSize(part.type, kind, size));
+  if (part) return requestWith(part, valueOfSize(part, kind, size));
   if (!OTHERS[at]) throw new Error(`The schema has no ${at}: correct SIZES in src/graphql/limits.ts.`);
   return OTHERS[at](size);
 }
@@ -157,15 +163,15 @@ it('an argument has a bound in SIZES of src/graphql/limits.ts if it is a text or
   expect(missing).toEqual([]);
 });
 
-it.each(PARTS.filter(({ path, type }) => path.length > 1 && String(getNamedType(type)) === 'String'))(
+it.each(partsOf('String').filter(({ path }) => path.length > 1))(
   'an argument must not be blank, which is told together with an unknown member: $at',
-  async ({ root, path, type }) => {
-    const { query, variables } = requestWith(root, path, isListType(type) ? [' '] : ' ');
-    Object.assign(variables[String(path[0])] as object, { odd: 1 });
-    const argument = path.join('.') + (isListType(type) ? '[0]' : '');
+  async (part) => {
+    const { query, variables } = requestWith(part, holding(part, ' '));
+    const [input = ''] = part.path;
+    Object.assign(variables[input] as object, { odd: 1 });
     const faults = [
-      { argument: `${path[0]}.odd`, message: 'is unknown' },
-      { argument, message: 'must not be blank' },
+      { argument: `${input}.odd`, message: 'is unknown' },
+      { argument: nameOf(part), message: 'must not be blank' },
     ];
     expect((await ask({ query, variables })).errors).toMatchObject([{ extensions: { arguments: faults } }]);
   },

@@ -1,5 +1,5 @@
 /** For each command the vendor's example. Tests of all commands and all root fields follow from this table. */
-import { type FieldNode, parse, valueFromASTUntyped } from 'graphql';
+import { type FieldNode, type OperationDefinitionNode, parse, valueFromASTUntyped } from 'graphql';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { COMMANDS } from '../../src/command-api/commands.ts';
 import { rootField } from './schema.ts';
@@ -31,9 +31,8 @@ const EXAMPLES: Readonly<Record<keyof typeof COMMANDS, Example>> = {
 /** The examples, in the order of the table of commands. `root` is the root field, with `args` as its arguments. */
 export const WIRE = Object.entries(COMMANDS).map(([method, command]) => {
   const [field, param, result] = EXAMPLES[method as keyof typeof COMMANDS];
-  const { name, arguments: given = [] } = parse(`{ ${field} }`).definitions.flatMap((one) =>
-    'selectionSet' in one ? ((one.selectionSet?.selections ?? []) as FieldNode[]) : [],
-  )[0] as FieldNode;
+  const [{ selectionSet }] = parse(`{ ${field} }`).definitions as [OperationDefinitionNode];
+  const [{ name, arguments: given = [] }] = selectionSet.selections as readonly FieldNode[] as [FieldNode];
   const args = Object.fromEntries(given.map(({ name, value }) => [name.value, valueFromASTUntyped(value)]));
   const { operation, type } = rootField(name.value);
   return { ...command, method, operation, root: name.value, type, args, field, param, result };
