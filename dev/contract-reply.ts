@@ -3,13 +3,13 @@
  */
 import type { Command } from '../src/command-api/commands.ts';
 import { decodeEnvelope } from '../src/command-api/decoder.ts';
-import { CommandApiError } from '../src/command-api/errors.ts';
+import { CommandApiError, type FailureKind, FLAWS } from '../src/command-api/errors.ts';
 
 /** What the decoder makes of a reply. `kind` is the kind of the error; undefined if the decoder accepts the reply. */
 export interface Verdict<T> {
   readonly status?: number;
   readonly value?: T;
-  readonly kind?: string;
+  readonly kind?: FailureKind | 'no reply';
   readonly flaws: readonly string[];
   readonly text: string;
 }
@@ -24,10 +24,9 @@ export function decodeReply<I, T>(command: Command<I, T>, input: I, status: numb
     return { status, value, flaws, text: `accepted${count}${unreadable}` };
   } catch (error) {
     if (!(error instanceof CommandApiError)) throw error;
-    const { name: kind, message, details } = error;
-    const flaw = details.flaw ? `, flaw ${details.flaw}` : '';
+    const { kind, message, details } = error;
     const code = details.upstreamCode ? `, code ${details.upstreamCode}` : '';
-    return { status, kind, flaws: details.flaw ? [details.flaw] : [], text: `${kind}: ${message}${flaw}${code}` };
+    return { status, kind, flaws: FLAWS.filter((flaw) => flaw === kind), text: `${kind}: ${message}${code}` };
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { COMMANDS, type Command, writeParameters } from '../src/command-api/commands.ts';
+import { COMMANDS, type Command, serializeParameters } from '../src/command-api/commands.ts';
 import type { NewMaintenance } from '../src/maintenance.ts';
 import { PATH } from './command-api.ts';
 import { decodeReply, describeBody, type Verdict } from './contract-reply.ts';
@@ -186,7 +186,7 @@ async function send<I extends object, T>(
   if (isInterrupted && !isCleaningUp) throw new Incomplete('Interrupted before the end.');
   const heading = `${command.name}, ${title}`;
   sent.add(command.name);
-  const reply = await post({ command: command.name, id, param: writeParameters(command, input) }, token);
+  const reply = await post({ command: command.name, id, param: serializeParameters(command, input) }, token);
   if (typeof reply === 'string') {
     print(`\n${heading}\n  no reply: ${reply}`);
     incomplete.push(`No reply to ${heading}.`);

@@ -2,11 +2,7 @@
  * The circuit breaker: while the command API is down, no command is sent.
  */
 import type { Config } from '../config.ts';
-import { type CommandApiError, type FailureKind, overloaded } from './errors.ts';
-
-const DOWN_STATUSES: readonly unknown[] = [502, 503, 504];
-/** This process ended the command, so nothing is known of the command API. */
-const UNKNOWN_KINDS: readonly FailureKind[] = ['timeout', 'expired', 'cancelled', 'overloaded', 'internal'];
+import { CommandApiError } from './errors.ts';
 
 export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
 
@@ -20,10 +16,11 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
   let period = { openUntil: 0, failures: 0, isProbing: false };
 
   return {
-    /** Lets a command pass, until it is disposed of. Throws a `CommandApiError` if the breaker is open. */
-    enter() {
+    /** Returns the permit for a command. Throws a `CommandApiError` if the breaker is open. */
+    permit() {
       const own = period;
-      if (own.isProbing || performance.now() < own.openUntil) throw overloaded('breaker open');
+      if (own.isProbing || performance.now() < own.openUntil)
+        throw new CommandApiError('breaker_open', { detail: 'breaker open' });
       const isProbe = own.openUntil > 0;
       own.isProbing = isProbe;
       return {
@@ -31,7 +28,7 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
         isProbe,
         /** Takes the result of the command: its final error, or success. */
         end(error?: CommandApiError): void {
-          const health = healthAfter(error);
+          const health = error?.judgment.health ?? 'up';
           if (health === 'unknown') return;
           own.failures = health === 'up' ? 0 : own.failures + 1;
           if (own !== period || !(isProbe || own.failures >= BREAKER_FAILURES)) return;
@@ -49,15 +46,4 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
       return period.isProbing ? 'half_open' : 'open';
     },
   };
-}
-
-/** Returns what the end of a command says about the command API. */
-function healthAfter(error: CommandApiError | undefined): 'up' | 'down' | 'unknown' {
-  if (!error) return 'up';
-  const { kind, details } = error;
-  // Not 500, which a single command may cause, and not 429, which shows that the command API works.
-  if (kind === 'unavailable') return details.isCutOff || DOWN_STATUSES.includes(details.status) ? 'down' : 'up';
-  // If the event loop was blocked, the reply to a late timeout may already have arrived.
-  if (kind === 'unreachable' || (kind === 'timeout' && !details.isLate)) return 'down';
-  return UNKNOWN_KINDS.includes(kind) ? 'unknown' : 'up';
 }

@@ -9,12 +9,12 @@ import { BYTES, type Memory, type MemoryAccount } from '../memory.ts';
 import { failSpan, startCommandSpan, traceparentOf } from '../tracing.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
 import { createCoalescing } from './coalescing.ts';
-import { type Command, writeParameters } from './commands.ts';
-import { createConcurrencyLimit } from './concurrency-limit.ts';
+import { type Command, serializeParameters } from './commands.ts';
 import { type DecodedReply, decodeEnvelope } from './decoder.ts';
-import { CommandApiError, ended, overloaded } from './errors.ts';
+import { CommandApiError, ended } from './errors.ts';
 import { CommandRecord } from './record.ts';
 import { createRetries } from './retries.ts';
+import { createSlots } from './slots.ts';
 import { type CallerHeaders, createTransport } from './transport.ts';
 
 /** Commands of one operation at once, so that it cannot fill the queue of all operations. */
@@ -23,16 +23,16 @@ const COMMANDS_AT_ONCE = 32;
 /** Creates what the commands of all operations share. */
 export function createCommandApi(config: Config, memory: Memory) {
   const breaker = createCircuitBreaker(config);
-  const limit = createConcurrencyLimit(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
+  const slots = createSlots(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
   const transport = createTransport(config);
   return {
     breaker,
-    limit,
     memory,
+    slots,
     transport,
     coalescing: createCoalescing(),
     retries: createRetries(config.MAX_ATTEMPTS),
-    state: () => ({ ...limit.count(), breaker: breaker.state() }),
+    state: () => ({ ...slots.count(), breaker: breaker.state() }),
   };
 }
 
@@ -45,12 +45,12 @@ interface Operation extends CallerHeaders {
   readonly signal: AbortSignal;
   /** Its deadline, on the clock of `performance.now()`. */
   readonly endsAt: number;
-  /** Keeps the record of a command. Throws if the operation may send no further command. */
-  addCommand(record: CommandRecord): void;
+  /** Keeps the record of a command. Returns false if the operation may send no further command of its kind. */
+  addCommand(record: CommandRecord): boolean;
 }
 
 /** A command to send, with the headers and the deadline of its operation. */
-interface Sending<I, T> extends CallerHeaders {
+interface PreparedCommand<I, T> extends CallerHeaders {
   readonly command: Command<I, T>;
   readonly input: I;
   readonly record: CommandRecord;
@@ -66,29 +66,28 @@ type OfResidence = { readonly residenceId: string };
 export type CommandApiClient = ReturnType<typeof createClient>;
 
 /**
- * Creates the client of one operation. `read` and `write` throw a `CommandApiError`, the error of `addCommand`, or an
- * unforeseen error.
+ * Creates the client of one operation. `read` and `write` throw a `CommandApiError` or an unforeseen error.
  */
 export function createClient(commandApi: CommandApi, operation: Operation) {
   const { coalescing, transport } = commandApi;
-  const places = createConcurrencyLimit(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
+  const slots = createSlots(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
 
   /** Sends a read, or joins the exchange of an identical read. Returns its decoded result. */
   async function read<I extends OfResidence, T>(command: Command<I, T>, input: I): Promise<T> {
-    const sending = prepare(command, input);
-    const { record, span } = sending;
+    const prepared = prepare(command, input);
+    const { record, span } = prepared;
     try {
-      if (!operation.memory.reserve(BYTES.command, 'command')) throw overloaded('no memory for the command');
-      using _place = await places.enter(operation.signal);
+      if (!operation.memory.reserve(BYTES.command, 'command')) throw noMemoryFor('command');
+      using _slot = await slots.take(operation.signal);
       const key = JSON.stringify([operation.authorization, command.name, input]);
       let shared = coalescing.find(key);
       if (shared) record.join(shared.record);
       else {
         const controller = new AbortController();
-        shared = coalescing.add(key, record, runExchange(commandApi, sending, controller.signal), controller);
+        shared = coalescing.add(key, record, runExchange(commandApi, prepared, controller.signal), controller);
       }
       const reply = (await coalescing.wait(shared, operation.signal)) as Held<T>;
-      if (!operation.memory.reserve(reply.bytes, 'reply')) throw overloaded('no memory for the reply', true);
+      if (!operation.memory.reserve(reply.bytes, 'reply')) throw noMemoryFor('reply');
       record.succeed(reply);
       return reply.value;
     } catch (error) {
@@ -101,14 +100,14 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
 
   /** Sends a write. Returns its decoded result, which is never refused for lack of memory: it tells the outcome. */
   async function write<I extends OfResidence, T>(command: Command<I, T>, input: I): Promise<T> {
-    const sending = prepare(command, input);
-    const { record, span } = sending;
+    const prepared = prepare(command, input);
+    const { record, span } = prepared;
     try {
-      if (!operation.memory.reserve(BYTES.command, 'command')) throw overloaded('no memory for the command');
-      using _place = await places.enter(operation.signal);
+      if (!operation.memory.reserve(BYTES.command, 'command')) throw noMemoryFor('command');
+      using _slot = await slots.take(operation.signal);
       // A read after this moment must not join an older exchange.
       coalescing.detach(input.residenceId);
-      const reply = await runExchange(commandApi, sending, operation.signal);
+      const reply = await runExchange(commandApi, prepared, operation.signal);
       record.succeed(reply);
       return reply.value;
     } catch (error) {
@@ -121,9 +120,12 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
   }
 
   /** Records a command and starts its span. */
-  function prepare<I extends OfResidence, T>(command: Command<I, T>, input: I): Sending<I, T> {
+  function prepare<I extends OfResidence, T>(command: Command<I, T>, input: I): PreparedCommand<I, T> {
     const record = new CommandRecord(command, input.residenceId);
-    operation.addCommand(record);
+    if (!operation.addCommand(record)) {
+      const kind = command.isWrite ? 'too_many_writes' : 'too_many_reads';
+      throw new CommandApiError(kind, { detail: 'too many commands' });
+    }
     const span = startCommandSpan(command.name);
     const { authorization, endsAt } = operation;
     const traceparent = traceparentOf(span) ?? operation.traceparent;
@@ -134,22 +136,22 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
 }
 
 /**
- * Sends a command until an attempt succeeds or no other may follow, and decodes the reply. Keeps its place in the process
+ * Sends a command until an attempt succeeds or no other may follow, and decodes the reply. Keeps its slot of the process
  * until then, which limits the replies in memory. Several operations may wait for it: only `signal` ends it.
  */
 async function runExchange<I extends object, T>(
-  { breaker, limit, memory, retries, transport }: CommandApi,
-  { command, input, record, authorization, traceparent, endsAt }: Sending<I, T>,
+  { breaker, memory, retries, slots, transport }: CommandApi,
+  { command, input, record, authorization, traceparent, endsAt }: PreparedCommand<I, T>,
   signal: AbortSignal,
 ): Promise<Held<T>> {
   const { isWrite } = command;
   const headers = { authorization, traceparent };
-  using _place = await limit.enter(signal);
+  using _slot = await slots.take(signal);
   using replyMemory = memory.openReply();
-  if (!replyMemory) throw overloaded('no memory for the command');
-  using trial = breaker.enter();
+  if (!replyMemory) throw noMemoryFor('command');
+  using permit = breaker.permit();
   retries.earn();
-  const param = writeParameters(command, input);
+  const param = serializeParameters(command, input);
   const body = JSON.stringify({ command: command.name, id: record.exchange.id, param });
   for (let attempts = 1; ; attempts++) {
     // Writes need a fresh connection: if the upstream had just closed a kept one, the outcome would be unknown. Retries
@@ -159,22 +161,22 @@ async function runExchange<I extends object, T>(
       const reply = await transport.attempt(record, body, headers, { isFresh, signal, replyMemory });
       await waitForEventLoop('reply', reply.bytes);
       // Skip decoding if no one waits, except for a write, whose reply tells the outcome, and a status without a body.
-      if (signal.aborted && !isWrite && reply.bytes > 0) throw ended(signal, true);
+      if (signal.aborted && !isWrite && reply.bytes > 0) throw ended(signal);
       const decoded = command.decode(decodeEnvelope(reply), input);
-      trial.end();
+      permit.end();
       const tickets = Array.isArray(decoded.value) ? decoded.value.length : 1;
       return { ...decoded, bytes: reply.bytes + tickets * BYTES.ticket };
     } catch (error) {
       if (!(error instanceof CommandApiError)) throw error;
       const msLeft = endsAt - performance.now();
-      const pauseMs = retries.plan({ error, isWrite, isProbe: trial.isProbe, attempts, msLeft });
+      const pauseMs = retries.plan({ error, isWrite, isProbe: permit.isProbe, attempts, msLeft });
       if (pauseMs === undefined) {
-        trial.end(error);
+        permit.end(error);
         throw error;
       }
       replyMemory.release();
       await delay(pauseMs, undefined, { signal }).catch(() => {
-        throw ended(signal, error.details.sent);
+        throw ended(signal, error.details.isSent);
       });
     }
   }
@@ -203,4 +205,8 @@ function endSpan(span: Span, record: CommandRecord, endpoint: Attributes): void 
     }
   }
   span.end();
+}
+
+function noMemoryFor(what: 'command' | 'reply'): CommandApiError {
+  return new CommandApiError('no_room', { detail: `no memory for the ${what}` });
 }

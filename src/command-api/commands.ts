@@ -2,7 +2,7 @@
  * The table of commands: one row has everything that distinguishes a command. docs/command-api.md is the contract.
  */
 import type { MaintenanceKey, NewMaintenance } from '../maintenance.ts';
-import { type DecodedReply, decodeDeleted, decodeId, decodeInfo, decodeList } from './decoder.ts';
+import { type DecodedReply, decodeId, decodeInfo, decodeList, decodeVoid } from './decoder.ts';
 
 /** A parameter that takes a `T`. */
 export interface Parameter<T> {
@@ -11,12 +11,17 @@ export interface Parameter<T> {
   /** For the emulator and tests: a text, a time, a list of texts or a list of tickets. */
   readonly type: 'text' | 'time' | 'texts' | 'tickets';
   readonly presence: 'required' | 'optional';
-  write(value: T): unknown;
+  serialize(value: T): unknown;
 }
 
 const parameter =
-  <T>(type: Parameter<T>['type'], write: (value: T) => unknown) =>
-  (name: string, presence: Parameter<T>['presence'] = 'required'): Parameter<T> => ({ name, type, presence, write });
+  <T>(type: Parameter<T>['type'], serialize: (value: T) => unknown) =>
+  (name: string, presence: Parameter<T>['presence'] = 'required'): Parameter<T> => ({
+    name,
+    type,
+    presence,
+    serialize,
+  });
 const text = parameter('text', (text: string) => text);
 // `2024-01-16T13:32:45Z` becomes `2024-01-16 13:32:45`.
 const time = parameter('time', (time: string) => time.replace('T', ' ').replace('Z', ''));
@@ -59,22 +64,25 @@ export const COMMANDS = {
   getMaintenanceInfo: { name: 'get_maintenance_info', isWrite: false, parameters: KEY, decode: decodeInfo },
   /** Returns the id of the new repair request. */
   createMaintenanceInfo: { name: 'create_maintenance_info', isWrite: true, parameters: CREATE, decode: decodeId },
-  deleteMaintenanceInfo: { name: 'delete_maintenance_info', isWrite: true, parameters: KEY, decode: decodeDeleted },
+  deleteMaintenanceInfo: { name: 'delete_maintenance_info', isWrite: true, parameters: KEY, decode: decodeVoid },
   /** The reply has no result for each id: after a failure, any of them may be deleted. */
   batchDeleteMaintenanceInfo: {
     name: 'batch_delete_maintenance_info',
     isWrite: true,
     parameters: BATCH,
-    decode: decodeDeleted,
+    decode: decodeVoid,
   },
 };
 
-/** Returns the parameters of a command as the vendor names and writes them. Leaves out absent ones. */
-export function writeParameters<I extends object>({ parameters }: Pick<Command<I, unknown>, 'parameters'>, input: I) {
-  const written: Record<string, unknown> = {};
+/** Returns the parameters of a command in the vendor's names and forms. Leaves out absent ones. */
+export function serializeParameters<I extends object>(
+  { parameters }: Pick<Command<I, unknown>, 'parameters'>,
+  input: I,
+) {
+  const serialized: Record<string, unknown> = {};
   for (const [key, parameter] of Object.entries<Parameter<unknown>>(parameters)) {
     const value: unknown = input[key as keyof I];
-    if (value !== undefined && value !== null) written[parameter.name] = parameter.write(value);
+    if (value !== undefined && value !== null) serialized[parameter.name] = parameter.serialize(value);
   }
-  return written;
+  return serialized;
 }

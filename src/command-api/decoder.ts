@@ -1,29 +1,15 @@
 /**
- * Decodes replies of the command API into the domain. docs/command-api.md is the contract. Only this file checks it, except
- * for a status whose body did not arrive: see transport.ts.
+ * Decodes replies of the command API into the domain. docs/command-api.md is the contract. Only this file checks it.
  */
 import type { Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
 import { formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
-import { CommandApiError, type Flaw, type MemberName } from './errors.ts';
+import { CommandApiError, type Flaw, kindOfStatus, type MemberName } from './errors.ts';
+import type { Findings } from './record.ts';
+import type { Reply } from './transport.ts';
 
-/** An HTTP response: status, inflated body in chunks, and the body's length in bytes. */
-export interface Reply {
-  readonly status: number;
-  readonly chunks: readonly Uint8Array[];
-  readonly bytes: number;
-  readonly retryAfter?: string | undefined;
-  /** Whether only the head of a 5xx arrived. */
-  readonly isCutOff?: boolean;
-}
-
-/** A decoded reply with its flaws. */
-export interface DecodedReply<T> {
+/** A decoded reply. */
+export interface DecodedReply<T> extends Findings {
   readonly value: T;
-  readonly flaws?: readonly Flaw[];
-  /** The number of tickets without a usable id. */
-  readonly dropped?: number;
-  /** One error for all undecodable members, so that a long list does not cost a stack trace for each. */
-  readonly memberError?: CommandApiError;
 }
 
 type Json = Record<string, unknown>;
@@ -45,17 +31,8 @@ export const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
 export function decodeEnvelope({ status, chunks, retryAfter, isCutOff }: Reply): unknown {
   const body = parseObject(UTF8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
   if (status >= 200 && status < 300 && body?.success === true) return body.result;
-  const details = { detail: `status ${status}`, status, retryAfter, isCutOff, upstreamCode: findCode(body) };
-  if (status === 401) throw new CommandApiError('unauthenticated', details);
-  if (status === 403) throw new CommandApiError('forbidden', details);
-  if (isUnavailable(status)) throw new CommandApiError('unavailable', details);
-  if (body?.success === false) throw new CommandApiError('rejected', details);
-  throw new CommandApiError('invalid', { ...details, flaw: 'envelope' });
-}
-
-/** Returns whether a status says that the command API could not answer: 429 or 5xx. */
-export function isUnavailable(status: number): boolean {
-  return status === 429 || (status >= 500 && status < 600);
+  const kind = kindOfStatus(status, isCutOff) ?? (body?.success === false ? 'rejected' : 'envelope');
+  throw new CommandApiError(kind, { detail: `status ${status}`, retryAfter, upstreamCode: findCode(body) });
 }
 
 /** Decodes `get_maintenance_list`: an array of tickets. Drops and counts tickets without a usable id. */
@@ -78,8 +55,8 @@ export function decodeId(result: unknown): DecodedReply<string> {
   return { value: result.maintenance_id };
 }
 
-/** Decodes both delete commands: an object without relevant members. */
-export function decodeDeleted(result: unknown): DecodedReply<void> {
+/** Decodes a result without a value: an object whose members do not matter. */
+export function decodeVoid(result: unknown): DecodedReply<void> {
   if (!isObject(result)) throw unexpectedResult(result);
   return { value: undefined };
 }
@@ -93,7 +70,7 @@ function decodeTickets(tickets: readonly Ticket[], residenceId: string, dropped:
   function check<T>(member: MemberName, value: T | undefined): T | CommandApiError {
     if (value !== undefined) return value;
     flaws.add(member);
-    memberError ??= new CommandApiError('invalid', { detail: 'unusable member' });
+    memberError ??= new CommandApiError('member', { detail: 'undecodable member' });
     return memberError;
   }
 
@@ -141,8 +118,9 @@ function decodeTime(value: unknown): string | null | undefined {
 
 function unexpectedResult(result: unknown): CommandApiError {
   const empty = result === '' || (typeof (result ?? {}) === 'object' && Object.keys(result ?? {}).length === 0);
-  const flaw = empty ? 'empty' : 'result';
-  return new CommandApiError('invalid', { detail: empty ? 'empty result' : 'unexpected result', flaw });
+  return empty
+    ? new CommandApiError('empty', { detail: 'empty result' })
+    : new CommandApiError('result', { detail: 'unexpected result' });
 }
 
 function isObject(value: unknown): value is Json {

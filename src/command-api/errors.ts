@@ -1,25 +1,10 @@
 /**
- * The failures of a command: could not talk, talked nonsense, said no. An error keeps nothing of the upstream's text
- * except a short code, so that it cannot leak tokens or addresses.
+ * The failures of a command: could not talk, said no, talked nonsense, our fault. An error keeps nothing of the upstream's
+ * text except a short code, so that it cannot leak tokens or addresses.
  */
 
 /** The known outcome of a failed write; see the public schema. */
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
-
-/**
- * The kinds of failure:
- * - Could not talk: no connection, or a broken one (`unreachable`); 429 or 5xx (`unavailable`); no reply within the time of
- *   an attempt (`timeout`) or of the operation (`expired`); the caller disconnected first (`cancelled`); the limit, the
- *   breaker or the memory of this process refused the command or a reply (`overloaded`).
- * - Said no: to the token, the caller or the command (`unauthenticated`, `forbidden`, `rejected`).
- * - Talked nonsense: an unexpected reply (`invalid`).
- * - Our fault: no sockets left, or an error in our code (`internal`).
- */
-export type FailureKind =
-  | ('unreachable' | 'unavailable' | 'timeout' | 'expired' | 'cancelled' | 'overloaded')
-  | (typeof REJECTIONS)[number]
-  | ('invalid' | 'internal');
-const REJECTIONS = ['unauthenticated', 'forbidden', 'rejected'] as const;
 
 /** The vendor's names for the members of a ticket. */
 const MEMBERS = [
@@ -35,10 +20,75 @@ const MEMBERS = [
 ] as const;
 export type MemberName = (typeof MEMBERS)[number];
 
-/**
- * The flaws of a reply: its envelope or status, its result, a missing result, its size, bytes that are not HTTP or not
- * decodable, or a member of a ticket.
- */
+/** What follows from a failure, whatever its details. */
+interface Judgment {
+  /** What the failure says about the command API. */
+  readonly health: 'up' | 'down' | 'unknown';
+  /** When the command may be sent again, if a retry is left. */
+  readonly retry: 'never' | 'later' | 'at once';
+  /** The outcome of a write whose connection was made. Without a connection, the outcome is `NOT_SENT`. */
+  readonly outcome: WriteOutcome;
+  /** Whether the repair request that a read asks for may not exist. Its residence's list then decides. */
+  readonly mayNotExist?: true;
+}
+
+/** Judges each kind of failure. If two kinds fit an attempt, the first of them decides. */
+const FAILURES = {
+  /** Status 401. */
+  unauthenticated: { health: 'up', retry: 'never', outcome: 'REJECTED' },
+  /** Status 403. */
+  forbidden: { health: 'up', retry: 'never', outcome: 'REJECTED' },
+  /** Our fault: no sockets are left, or an error in our code. */
+  internal: { health: 'unknown', retry: 'never', outcome: 'UNKNOWN' },
+  /** No reply within the time of an attempt. Not retried: the next attempt would probably take as long. */
+  timeout: { health: 'down', retry: 'never', outcome: 'UNKNOWN' },
+  /** The same, noticed late, because the event loop was blocked. The reply may already have arrived. */
+  late_timeout: { health: 'unknown', retry: 'never', outcome: 'UNKNOWN' },
+  /** No reply within the time of the operation. */
+  expired: { health: 'unknown', retry: 'never', outcome: 'UNKNOWN' },
+  /** The caller disconnected first. */
+  cancelled: { health: 'unknown', retry: 'never', outcome: 'UNKNOWN' },
+  /** This process has no slot or no memory for the command, or no memory for the reply to a read. */
+  no_room: { health: 'unknown', retry: 'never', outcome: 'NOT_SENT' },
+  /** The circuit breaker is open. */
+  breaker_open: { health: 'unknown', retry: 'never', outcome: 'NOT_SENT' },
+  /** The operation may send no further command. */
+  too_many_reads: { health: 'unknown', retry: 'never', outcome: 'NOT_SENT' },
+  too_many_writes: { health: 'unknown', retry: 'never', outcome: 'NOT_SENT' },
+  /** Status 429, which shows that the command API works. */
+  throttled: { health: 'up', retry: 'later', outcome: 'UNKNOWN' },
+  /** Status 502, 503 or 504. */
+  unavailable: { health: 'down', retry: 'later', outcome: 'UNKNOWN' },
+  /** Another 5xx, which a single command may cause. */
+  failed: { health: 'up', retry: 'never', outcome: 'UNKNOWN' },
+  /** The same, but its body did not arrive. */
+  failed_cut_off: { health: 'down', retry: 'never', outcome: 'UNKNOWN' },
+  /** A kept connection broke before a reply. After an idle time, all may be closed, so this costs no retry. */
+  stale: { health: 'down', retry: 'at once', outcome: 'UNKNOWN' },
+  /** No connection or a broken one, which may pass: refused, no route, unknown name, reset, cut off. */
+  unreachable: { health: 'down', retry: 'later', outcome: 'UNKNOWN' },
+  /** No connection or a broken one, for another reason, such as a wrong certificate. */
+  unusable: { health: 'down', retry: 'never', outcome: 'UNKNOWN' },
+  /** `success: false`. */
+  rejected: { health: 'up', retry: 'never', outcome: 'REJECTED', mayNotExist: true },
+  /** Success without a result, or with an empty result. */
+  empty: { health: 'up', retry: 'never', outcome: 'UNKNOWN', mayNotExist: true },
+  /** Neither a success nor a refusal. */
+  envelope: { health: 'up', retry: 'never', outcome: 'UNKNOWN' },
+  /** Success with another form of result. */
+  result: { health: 'up', retry: 'never', outcome: 'UNKNOWN' },
+  /** More than MAX_REPLY_BYTES. */
+  size: { health: 'up', retry: 'never', outcome: 'UNKNOWN' },
+  /** Bytes that are not HTTP or not gzip. */
+  bytes: { health: 'up', retry: 'never', outcome: 'UNKNOWN' },
+  /** An undecodable member of a ticket. The rest of the reply is used. */
+  member: { health: 'up', retry: 'never', outcome: 'UNKNOWN' },
+} as const satisfies Record<string, Judgment>;
+
+export type FailureKind = keyof typeof FAILURES;
+const KINDS = Object.keys(FAILURES);
+
+/** The flaws of a reply: the kinds of failure that break the contract, or a member of a ticket. */
 export const FLAWS = ['envelope', 'result', 'empty', 'size', 'bytes', ...MEMBERS] as const;
 export type Flaw = (typeof FLAWS)[number];
 
@@ -49,22 +99,13 @@ export function describeFlaw(flaw: Flaw): { kind: string; member?: string } {
 }
 
 interface Details {
-  /** An error code of Node or our own short text, never text from the upstream. For the log, and to decide on a retry. */
+  /** An error code of Node or our own short text, never text from the upstream. Only for the log. */
   readonly detail: string;
-  /** The status and `Retry-After` of a reply that says that the command failed. */
-  readonly status?: number;
+  /** False only if no byte of a write can have left this process. */
+  readonly isSent?: boolean;
+  /** The header `Retry-After` and the short code of a reply. */
   readonly retryAfter?: string | undefined;
   readonly upstreamCode?: string | undefined;
-  /** Whether only the head of a 5xx arrived. */
-  readonly isCutOff?: boolean | undefined;
-  /** For the kind `timeout`: whether it fired late, because the event loop was blocked. */
-  readonly isLate?: boolean;
-  /** For the kind `invalid`. `empty` means success without a result or with an empty result. */
-  readonly flaw?: Flaw;
-  /** False only if no byte of a write can have left this process. Undefined after a reply. */
-  readonly sent?: boolean | undefined;
-  /** Whether a kept connection failed before the head of a reply: the upstream had probably closed it. */
-  readonly isStale?: boolean;
 }
 
 /** Any failure of a command. */
@@ -81,21 +122,35 @@ export class CommandApiError extends Error {
     this.details = details;
   }
 
+  get judgment(): Judgment {
+    return FAILURES[this.kind];
+  }
+
   /** The outcome of a failed write. Meaningless for a read. */
   get outcome(): WriteOutcome {
-    if (this.details.sent === false) return 'NOT_SENT';
-    return REJECTIONS.some((kind) => kind === this.kind) ? 'REJECTED' : 'UNKNOWN';
+    return this.details.isSent === false ? 'NOT_SENT' : this.judgment.outcome;
   }
 }
 
-/** Returns the failure of a command that its signal ended: the operation timed out or its caller disconnected. */
-export function ended({ reason }: AbortSignal, sent?: boolean): CommandApiError {
-  return reason?.name === 'TimeoutError'
-    ? new CommandApiError('expired', { detail: 'out of time', sent })
-    : new CommandApiError('cancelled', { detail: 'caller disconnected', sent });
+/** Returns the kind of failure that a status alone tells, whatever the body says, or undefined if the body decides. */
+export function kindOfStatus(status: number, isCutOff = false): FailureKind | undefined {
+  if (status === 401) return 'unauthenticated';
+  if (status === 403) return 'forbidden';
+  if (status === 429) return 'throttled';
+  if (status >= 502 && status <= 504) return 'unavailable';
+  if (status >= 500 && status < 600) return isCutOff ? 'failed_cut_off' : 'failed';
+  return undefined;
 }
 
-/** Returns the failure of a command for which this process has no room, or of a read whose reply has none. */
-export function overloaded(detail: string, sent = false): CommandApiError {
-  return new CommandApiError('overloaded', { detail, sent });
+/** Returns whether the status of an incomplete reply decides, and not the error that ended it. */
+export function statusDecides(status: number, { kind }: CommandApiError): boolean {
+  const told = kindOfStatus(status);
+  return told !== undefined && KINDS.indexOf(told) < KINDS.indexOf(kind);
+}
+
+/** Returns the failure of a command that its signal ended: the operation timed out or its caller disconnected. */
+export function ended({ reason }: AbortSignal, isSent = true): CommandApiError {
+  return reason?.name === 'TimeoutError'
+    ? new CommandApiError('expired', { detail: 'out of time', isSent })
+    : new CommandApiError('cancelled', { detail: 'caller disconnected', isSent });
 }

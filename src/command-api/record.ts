@@ -2,8 +2,7 @@
  * The record of a command. Only its own methods change it.
  */
 import { randomUUID } from 'node:crypto';
-import type { DecodedReply } from './decoder.ts';
-import { CommandApiError, type Flaw, type WriteOutcome } from './errors.ts';
+import { CommandApiError, FLAWS, type Flaw, type WriteOutcome } from './errors.ts';
 
 /** One attempt. When it has ended: its duration, and the status or the code of an incomplete reply. */
 interface Attempt {
@@ -17,6 +16,15 @@ interface Attempt {
 interface Exchange {
   readonly id: string;
   readonly attempts: Attempt[];
+}
+
+/** What was found in a reply that was used. */
+export interface Findings {
+  readonly flaws?: readonly Flaw[];
+  /** The number of tickets without a usable id. */
+  readonly dropped?: number;
+  /** One error for all undecodable members, so that a long list does not cost a stack trace for each. */
+  readonly memberError?: CommandApiError;
 }
 
 /** What became of a command. Without parameters, which contain personal data. */
@@ -64,7 +72,7 @@ export class CommandRecord {
   }
 
   /** Ends the command with a reply. All its undecodable members are the same error, which names the command. */
-  succeed({ flaws = [], dropped = 0, memberError }: DecodedReply<unknown>): void {
+  succeed({ flaws = [], dropped = 0, memberError }: Findings): void {
     this.durationMs = performance.now() - this.start;
     this.flaws = flaws;
     this.dropped = dropped;
@@ -77,6 +85,6 @@ export class CommandRecord {
     this.error = error;
     if (!(error instanceof CommandApiError)) return;
     error.command = { name: this.name, id: this.exchange.id };
-    if (error.details.flaw) this.flaws = [error.details.flaw];
+    this.flaws = FLAWS.filter((flaw) => flaw === error.kind);
   }
 }

@@ -3,13 +3,6 @@
  */
 import type { CommandApiError } from './errors.ts';
 
-/** Failures that may pass. A timeout is not among them: the next attempt would probably take as long. */
-const TRANSIENT: ReadonlySet<unknown> = new Set([
-  ...[429, 502, 503, 504],
-  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
-  // The last two are got's and zlib's codes for an incomplete body.
-  ...['ECONNRESET', 'EPIPE', 'ERR_HTTP_CONTENT_LENGTH_MISMATCH', 'Z_BUF_ERROR'],
-]);
 /** Random pauses up to a bound that doubles, so that failed commands do not all return at once. */
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
 /** The retries that all operations may spend, in tenths: 10 at the start, a tenth more per command, 100 at most. */
@@ -39,13 +32,12 @@ export function createRetries(maxAttempts: number) {
 
     /** Returns the pause before the next attempt, partly random, and spends a retry; undefined if no attempt may follow. */
     plan({ error, isWrite, isProbe, attempts, msLeft }: Failure): number | undefined {
-      const { status, detail, retryAfter, sent, isStale } = error.details;
-      if (attempts >= maxAttempts || !TRANSIENT.has(status ?? detail)) return undefined;
-      if (isWrite && sent !== false) return undefined;
-      // After an idle time, all kept connections may be closed. That is no outage and costs no budget.
-      if (isStale) return 0;
+      const { judgment, outcome, details } = error;
+      const isOver = attempts >= maxAttempts || judgment.retry === 'never';
+      if (isOver || (isWrite && outcome !== 'NOT_SENT')) return undefined;
+      if (judgment.retry === 'at once') return 0;
       const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attempts - 1));
-      const pauseMs = toMilliseconds(retryAfter) + Math.random() * bound;
+      const pauseMs = toMilliseconds(details.retryAfter) + Math.random() * bound;
       if (isProbe || budget < BUDGET.perRetry || pauseMs >= msLeft) return undefined;
       budget -= BUDGET.perRetry;
       return pauseMs;

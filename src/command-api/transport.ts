@@ -10,8 +10,7 @@ import got, { type RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
 import type { MemoryAccount } from '../memory.ts';
 import { createAgents } from './connections.ts';
-import { isUnavailable, type Reply } from './decoder.ts';
-import { CommandApiError, ended, overloaded } from './errors.ts';
+import { CommandApiError, ended, type FailureKind, statusDecides } from './errors.ts';
 import type { CommandRecord } from './record.ts';
 
 /** The headers of a command that depend on its caller. */
@@ -33,11 +32,24 @@ const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
  * This process has no more sockets, files, ports or buffers. That is our fault and says nothing about the command API.
  */
 const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
+/** Failures that may pass. The last two are got's and zlib's codes for an incomplete body. */
+const TRANSIENT = [
+  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
+  ...['ECONNRESET', 'EPIPE', 'ERR_HTTP_CONTENT_LENGTH_MISMATCH', 'Z_BUF_ERROR'],
+];
 /** A timeout that is this late shows a blocked event loop. */
 const LATE_MS = 100;
 
-/** Whether bytes of the command may have left, and whether a kept connection failed before the head of a reply. */
-type Connection = { readonly sent: boolean; readonly isStale: boolean };
+/** An HTTP response: status, inflated body in chunks, and the body's length in bytes. */
+export interface Reply {
+  readonly status: number;
+  readonly chunks: readonly Uint8Array[];
+  readonly bytes: number;
+  readonly retryAfter?: string | undefined;
+  /** Whether only the head of a 5xx arrived. */
+  readonly isCutOff?: boolean;
+}
+
 type Received = Pick<Reply, 'chunks' | 'bytes'>;
 
 /** Creates the transport. Connects when the first command is sent. `close` ends the kept connections. */
@@ -73,7 +85,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
 
   /**
    * Sends a command on a kept or a fresh connection, and records the attempt. Returns the reply, also if only the status
-   * of a 401, 403, 429 or 5xx arrived (see `decidesAlone`). Throws a `CommandApiError` if no usable reply arrived.
+   * of a 401, 403, 429 or 5xx arrived. Throws a `CommandApiError` if no usable reply arrived.
    */
   async function attempt(
     record: CommandRecord,
@@ -90,17 +102,16 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
       received = await receive(stream, signal, replyMemory, record.isWrite);
     } catch (thrown) {
       // A command can only leave on an established connection.
-      const sent = stream.timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
-      const isStale = stream.reusedSocket === true && !stream.response;
+      const isSent = stream.timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
       if (thrown instanceof CommandApiError) error = thrown;
-      else error = signal.aborted ? ended(signal, sent) : explain(thrown as RequestError, { sent, isStale }, dueAt);
+      else error = signal.aborted ? ended(signal, isSent) : explain(thrown as RequestError, isSent, stream, dueAt);
     }
     // Also after a whole reply, if the upstream did not read the rest of the command.
     if (error || !stream.writableFinished) stream.destroy();
     const { statusCode: status = 0, headers: replyHeaders = {} } = stream.response ?? {};
     endAttempt(error ? { error: error.details.detail } : { status });
-    if (error && !decidesAlone(status, error)) throw error;
-    const isCutOff = status >= 500 && error?.kind === 'unreachable';
+    if (error && !statusDecides(status, error)) throw error;
+    const isCutOff = error?.judgment.health === 'down';
     return { ...received, status, retryAfter: replyHeaders['retry-after'], isCutOff };
   }
 
@@ -141,29 +152,9 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
   function addBytes(more: number, total: number, memory: MemoryAccount, isWrite: boolean): CommandApiError | undefined {
     if (total > MAX_REPLY_BYTES) return tooLarge();
     if (isWrite) memory.hold(more);
-    else if (!memory.reserve(more, 'reply')) return overloaded('no memory for the reply', true);
+    else if (!memory.reserve(more, 'reply'))
+      return new CommandApiError('no_room', { detail: 'no memory for the reply' });
     return undefined;
-  }
-
-  /** Maps an error of got, Node or zlib. `dueAt` is when the attempt had to end. */
-  function explain(error: RequestError, connection: Connection, dueAt: number): CommandApiError {
-    const { name, cause, code: own = name } = error;
-    // got wraps an error that happened while reading the body. If several addresses failed, the last one decides.
-    const reason = (cause as AggregateError | undefined)?.errors?.at(-1) ?? cause;
-    const detail = String((reason as NodeJS.ErrnoException | undefined)?.code ?? own);
-    if (detail === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
-    // Bytes that are not HTTP or not gzip. A truncated gzip counts as cut off.
-    if (/^(HPE_|Z_)/.test(detail) && detail !== 'Z_BUF_ERROR')
-      return new CommandApiError('invalid', { detail, flaw: 'bytes' });
-    if (name === 'TimeoutError')
-      return new CommandApiError('timeout', { detail, ...connection, isLate: performance.now() - dueAt > LATE_MS });
-    // A fault in our own code has no code of Node or got.
-    const isOurs = detail === name || EXHAUSTED.includes(detail);
-    return new CommandApiError(isOurs ? 'internal' : 'unreachable', { detail, ...connection });
-  }
-
-  function tooLarge(): CommandApiError {
-    return new CommandApiError('invalid', { detail: 'reply too large', flaw: 'size' });
   }
 
   return {
@@ -181,10 +172,24 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
   };
 }
 
-/** Returns whether a status decides the outcome although its body did not arrive. */
-function decidesAlone(status: number, { kind }: CommandApiError): boolean {
-  if (status === 401 || status === 403) return true;
-  return isUnavailable(status) && (kind === 'unreachable' || kind === 'invalid');
+/** Returns the failure that an error of got, Node or zlib means. `dueAt` is when the attempt had to end. */
+function explain(error: RequestError, isSent: boolean, stream: Stream, dueAt: number): CommandApiError {
+  const { name, cause, code: own = name } = error;
+  // got wraps an error that happened while reading the body. If several addresses failed, the last one decides.
+  const reason = (cause as AggregateError | undefined)?.errors?.at(-1) ?? cause;
+  const code = String((reason as NodeJS.ErrnoException | undefined)?.code ?? own);
+  if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
+  let kind: FailureKind = 'unusable';
+  if (name === 'TimeoutError') kind = performance.now() - dueAt > LATE_MS ? 'late_timeout' : 'timeout';
+  else if (TRANSIENT.includes(code)) kind = stream.reusedSocket && !stream.response ? 'stale' : 'unreachable';
+  else if (/^(HPE_|Z_)/.test(code)) kind = 'bytes';
+  // A fault in our own code has no code of Node or got.
+  else if (code === name || EXHAUSTED.includes(code)) kind = 'internal';
+  return new CommandApiError(kind, { detail: code, isSent });
+}
+
+function tooLarge(): CommandApiError {
+  return new CommandApiError('size', { detail: 'reply too large' });
 }
 
 /** Inflates gzip until `signal` aborts: in Node's pool of threads, it may wait behind slow lookups of names. */

@@ -4,13 +4,9 @@
 import type { DeleteMaintenanceFailure, DeleteMaintenancesPayload } from '../__generated__/types.ts';
 import type { CommandApiClient } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
-import { CommandApiError } from '../command-api/errors.ts';
 import { formatMaintenanceId, type MaintenanceKey } from '../maintenance.ts';
 import type { Context } from './context.ts';
-import { codeOf, PublicError, toPublicError } from './errors.ts';
-
-/** A write is never cancelled. */
-type WriteFailureCode = Exclude<ReturnType<typeof codeOf>, 'CALLER_GONE'>;
+import { batchCodeOf, codeOf, toPublicError } from './errors.ts';
 
 /**
  * Deletes repair requests, with one command per residence. Returns each id once, in the given order. Throws only if the
@@ -31,7 +27,7 @@ export async function deleteMaintenances(
       await deleted.catch((error: unknown) => errors.set(residenceId, error));
     }),
   );
-  const isTokenRefused = (error: unknown) => error instanceof CommandApiError && error.kind === 'unauthenticated';
+  const isTokenRefused = (error: unknown) => codeOf(error) === 'UNAUTHENTICATED';
   if (errors.size === groups.size && errors.values().every(isTokenRefused)) throw errors.values().next().value;
   const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, describe(error, context)]));
   const results = Array.from(unique, ([id, { residenceId }]) => ({ id, failure: failed.get(residenceId) }));
@@ -44,10 +40,9 @@ export async function deleteMaintenances(
 /** Describes the failure of a residence as data. The message of an unforeseen error contains its id. */
 function describe(error: unknown, { failureCodes, unforeseen }: Context): Omit<DeleteMaintenanceFailure, 'id'> {
   const { message, extensions } = toPublicError(error, unforeseen, true);
-  failureCodes.push(String(extensions.code));
+  failureCodes.push(extensions.code);
   return {
-    // Refused by `addCommand`: the operation may send no further write.
-    code: error instanceof PublicError ? 'UPSTREAM_UNAVAILABLE' : (codeOf(error) as WriteFailureCode),
+    code: batchCodeOf(error),
     message: extensions.errorId ? `${message}, errorId ${extensions.errorId}` : message,
     outcome: extensions.outcome as DeleteMaintenanceFailure['outcome'],
   };

@@ -7,7 +7,7 @@ import type { CommandRecord } from '../command-api/record.ts';
 import type { MemoryAccount } from '../memory.ts';
 import { activeSpan, traceparentOf } from '../tracing.ts';
 import { COSTS, createResponseBudget } from './cost.ts';
-import { PublicError, Unforeseen } from './errors.ts';
+import { type Code, PublicError, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { createLoaders } from './loaders.ts';
 
@@ -57,13 +57,12 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
   // An object, because Apollo Server copies the context.
   const caller = { hasLeft: false };
 
-  function addCommand(record: CommandRecord): void {
+  function addCommand(record: CommandRecord): boolean {
     const kind = record.isWrite ? 'writes' : 'reads';
-    const most = LIMITS[kind];
-    if (counts[kind] >= most)
-      throw new PublicError('BAD_USER_INPUT', `Too many ${kind} in one operation: at most ${most} commands.`);
+    if (counts[kind] >= LIMITS[kind]) return false;
     counts[kind]++;
     commands.push(record);
+    return true;
   }
 
   return {
@@ -79,7 +78,7 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
     budget,
     clearLoaders: loaders.clear,
     /** The codes of the errors that the response describes as data, in `failures`. */
-    failureCodes: [] as string[],
+    failureCodes: [] as Code[],
     unforeseen: new Unforeseen(),
     /** Whether the caller disconnected before its response. */
     caller,

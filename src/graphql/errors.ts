@@ -9,12 +9,25 @@ import type { Logger } from 'pino';
 import { CommandApiError, type FailureKind, type WriteOutcome } from '../command-api/errors.ts';
 import { LIMITS } from './limits.ts';
 
+/** The codes of failed commands. The public schema lists the same. */
+type FailureCode =
+  | ('UNAUTHENTICATED' | 'FORBIDDEN' | 'COMMAND_REJECTED' | 'INTERNAL_SERVER_ERROR')
+  | `UPSTREAM_${'TIMEOUT' | 'UNAVAILABLE' | 'INVALID_RESPONSE'}`;
+/** Every code that the subgraph sends. `CALLER_GONE` is only in logs and metrics. */
+export type Code =
+  | FailureCode
+  | `${ApolloServerErrorCode}`
+  | 'CALLER_GONE'
+  | 'OVERLOADED'
+  | 'ROUTER_UNAUTHENTICATED'
+  | 'NOT_FOUND';
+
 /** An error whose message and extensions the client receives. Neither may repeat a value of the caller. */
 export class PublicError extends Error {
   /** graphql takes them for the error of the field. */
-  readonly extensions: Readonly<Record<string, unknown>>;
+  readonly extensions: Readonly<Record<string, unknown> & { code: Code }>;
 
-  constructor(code: string, message: string, extensions: object = {}) {
+  constructor(code: Code, message: string, extensions: object = {}) {
     // Skip the stack: an operation may have a thousand such errors, and their stacks are never logged.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
@@ -38,36 +51,74 @@ export function badUserInput(faults: Faults, further: object = {}): PublicError 
   return new PublicError('BAD_USER_INPUT', message, { arguments: shown, ...further });
 }
 
+/** The code and message of a kind of failure. */
+type PublicFailure = { readonly message: string } & (
+  | { readonly code: FailureCode }
+  // A batch delete describes failures as data, with fewer codes.
+  | { readonly code: Exclude<Code, FailureCode>; readonly batchCode: FailureCode }
+);
+
+const TIMEOUT = { code: 'UPSTREAM_TIMEOUT', message: 'The command API did not answer in time.' } as const;
 const UNAVAILABLE = {
   code: 'UPSTREAM_UNAVAILABLE',
   message: 'The command API could not be reached or could not answer.',
 } as const;
-const TIMEOUT = { code: 'UPSTREAM_TIMEOUT', message: 'The command API did not answer in time.' } as const;
+const INVALID = { code: 'UPSTREAM_INVALID_RESPONSE', message: 'The command API sent an invalid reply.' } as const;
+const INTERNAL = { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error' } as const;
+const tooMany = (kind: 'reads' | 'writes') =>
+  ({
+    code: 'BAD_USER_INPUT',
+    batchCode: 'UPSTREAM_UNAVAILABLE',
+    message: `Too many ${kind} in one operation: at most ${LIMITS[kind]} commands.`,
+  }) as const;
 
 /** Code and message for each kind of failure of a command. */
-const FAILURES = {
+const FAILURES: Readonly<Record<FailureKind, PublicFailure>> = {
   unauthenticated: { code: 'UNAUTHENTICATED', message: 'The command API refused the access token.' },
   forbidden: { code: 'FORBIDDEN', message: 'The command API does not allow this command to the caller.' },
   rejected: { code: 'COMMAND_REJECTED', message: 'The command API refused the command.' },
   timeout: TIMEOUT,
+  late_timeout: TIMEOUT,
   expired: TIMEOUT,
-  unreachable: UNAVAILABLE,
+  throttled: UNAVAILABLE,
   unavailable: UNAVAILABLE,
-  overloaded: UNAVAILABLE,
-  // Only for logs and metrics: the caller has disconnected.
-  cancelled: { code: 'CALLER_GONE', message: 'The caller has disconnected.' },
-  invalid: { code: 'UPSTREAM_INVALID_RESPONSE', message: 'The command API sent an invalid reply.' },
-  internal: { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error' },
-} as const satisfies Record<FailureKind, { code: string; message: string }>;
+  failed: UNAVAILABLE,
+  failed_cut_off: UNAVAILABLE,
+  stale: UNAVAILABLE,
+  unreachable: UNAVAILABLE,
+  unusable: UNAVAILABLE,
+  no_room: { ...UNAVAILABLE, message: 'The subgraph has no room for this command now.' },
+  breaker_open: { ...UNAVAILABLE, message: 'The command API is failing; the command was not sent.' },
+  too_many_reads: tooMany('reads'),
+  too_many_writes: tooMany('writes'),
+  // Only for logs and metrics: the caller has disconnected. A write is never cancelled.
+  cancelled: { code: 'CALLER_GONE', batchCode: INTERNAL.code, message: 'The caller has disconnected.' },
+  envelope: INVALID,
+  result: INVALID,
+  empty: INVALID,
+  bytes: INVALID,
+  member: INVALID,
+  size: { ...INVALID, message: 'The command API sent a reply larger than MAX_REPLY_BYTES.' },
+  internal: INTERNAL,
+};
 
-const TOO_LARGE = 'The command API sent a reply larger than MAX_REPLY_BYTES.';
+/** The codes of commands in metrics: of success and of failures. */
+export const COMMAND_CODES = new Set(['OK', ...Object.values(FAILURES).map(({ code }) => code)]);
 
-/** The codes of failed commands, and that of success. */
-export const CODES = new Set(['OK', ...Object.values(FAILURES).map(({ code }) => code)]);
+/** Returns the code and message of a failed command. */
+function describeFailure(error: unknown): PublicFailure {
+  return error instanceof CommandApiError ? FAILURES[error.kind] : INTERNAL;
+}
 
 /** Returns the code of a failed command. */
-export function codeOf(error: unknown) {
-  return error instanceof CommandApiError ? FAILURES[error.kind].code : 'INTERNAL_SERVER_ERROR';
+export function codeOf(error: unknown): Code {
+  return describeFailure(error).code;
+}
+
+/** Returns the code of a failed command in the data of a batch. */
+export function batchCodeOf(error: unknown): FailureCode {
+  const failure = describeFailure(error);
+  return 'batchCode' in failure ? failure.batchCode : failure.code;
 }
 
 /** Collects the unforeseen errors of one operation. They share one id, which the client receives, and one log line. */
@@ -78,8 +129,7 @@ export class Unforeseen {
   /** Returns the masked error for the client. */
   mask(error: unknown, extensions: object = {}): PublicError {
     this.errors.push(error);
-    const { code, message } = FAILURES.internal;
-    return new PublicError(code, message, { errorId: this.errorId, ...extensions });
+    return new PublicError(INTERNAL.code, INTERNAL.message, { errorId: this.errorId, ...extensions });
   }
 
   /** Logs the first error and the number of errors. Needs at least one error. */
@@ -105,14 +155,14 @@ export function toPublicError(error: unknown, unforeseen: Unforeseen, isWrite: b
   const withOutcome = (outcome: WriteOutcome) => (isWrite ? { outcome } : {});
   if (error instanceof PublicError) {
     const { message, extensions } = error;
-    return isWrite ? new PublicError(String(extensions.code), message, { ...extensions, outcome: 'NOT_SENT' }) : error;
+    return isWrite ? new PublicError(extensions.code, message, { ...extensions, outcome: 'NOT_SENT' }) : error;
   }
+  const { code, message } = describeFailure(error);
   if (!(error instanceof CommandApiError)) return unforeseen.mask(error, withOutcome('UNKNOWN'));
-  const { command, details, kind, outcome } = error;
-  if (kind === 'internal') return unforeseen.mask(error, withOutcome(outcome));
+  const { command, details, outcome } = error;
+  if (code === 'INTERNAL_SERVER_ERROR') return unforeseen.mask(error, withOutcome(outcome));
   const known = { command: command?.name, commandId: command?.id, upstreamCode: details.upstreamCode };
-  const message = details.flaw === 'size' ? TOO_LARGE : FAILURES[kind].message;
-  return new PublicError(codeOf(error), message, { ...known, ...withOutcome(outcome) });
+  return new PublicError(code, message, { ...known, ...withOutcome(outcome) });
 }
 
 const { BAD_USER_INPUT, INTERNAL_SERVER_ERROR } = ApolloServerErrorCode;

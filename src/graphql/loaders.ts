@@ -50,7 +50,7 @@ export function createLoaders(client: CommandApiClient, onSearch: (length: numbe
     try {
       return await client.read(COMMANDS.getMaintenanceInfo, key);
     } catch (error) {
-      if (!mayNotExist(error)) throw error;
+      if (!(error instanceof CommandApiError && error.judgment.mayNotExist)) throw error;
       // The vendor documents no reply for an unknown id, so the list decides. If it fails too, report the first error.
       const index = await indexList(key.residenceId).catch(() => {
         throw error;
@@ -72,11 +72,4 @@ export function createLoaders(client: CommandApiClient, onSearch: (length: numbe
       maintenanceByKey.clearAll();
     },
   };
-}
-
-/**
- * Returns whether a failed get_maintenance_info may mean that the repair request does not exist: rejected, or an empty result.
- */
-function mayNotExist(error: unknown): boolean {
-  return error instanceof CommandApiError && (error.kind === 'rejected' || error.details.flaw === 'empty');
 }

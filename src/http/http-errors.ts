@@ -5,7 +5,7 @@ import { STATUS_CODES } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { maskError } from '../graphql/errors.ts';
+import { type Code, maskError } from '../graphql/errors.ts';
 
 // Delay 503: hundreds of connections that retry immediately would keep half of the processor busy.
 const OVERLOADED_DELAY_MS = 500;
@@ -16,7 +16,7 @@ const NO_CONTENT_TYPE = 'The header Content-Type is missing. Send application/js
 export function sendHttpError(
   reply: FastifyReply,
   status: number,
-  code = 'BAD_REQUEST',
+  code: Code = 'BAD_REQUEST',
   message = `${STATUS_CODES[status]}.`,
 ): FastifyReply {
   return reply.code(status).send({ errors: [{ message, extensions: { code } }] });

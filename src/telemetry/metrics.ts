@@ -9,7 +9,7 @@ import type { CommandApi } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
 import { describeFlaw, FLAWS } from '../command-api/errors.ts';
 import type { CommandRecord } from '../command-api/record.ts';
-import { CODES, codeOf } from '../graphql/errors.ts';
+import { COMMAND_CODES, codeOf } from '../graphql/errors.ts';
 import { SERVICE, VERSION } from '../version.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
@@ -64,10 +64,10 @@ export function createMetrics({ memory, state, transport: { endpoint } }: Comman
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
   const posted = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
   for (const http_response_status_code of [401, 500, 503]) requests.zero({ ...posted, http_response_status_code });
-  for (const code of CODES)
+  for (const code of COMMAND_CODES)
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
   for (const { name: command, isWrite } of Object.values(COMMANDS)) {
-    for (const outcome of CODES) commands.inc({ command, outcome }, 0);
+    for (const outcome of COMMAND_CODES) commands.inc({ command, outcome }, 0);
     for (const flaw of FLAWS) invalid.inc({ command, ...describeFlaw(flaw) }, 0);
     if (isWrite) unknownWrites.inc({ command }, 0);
   }

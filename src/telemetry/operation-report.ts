@@ -3,20 +3,37 @@ import type { Level, Logger } from 'pino';
 import { CommandApiError, describeFlaw } from '../command-api/errors.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import { type Context, shorten } from '../graphql/context.ts';
-import { codeOf } from '../graphql/errors.ts';
+import { type Code, codeOf } from '../graphql/errors.ts';
 import { activeSpan, failSpan } from '../tracing.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Limits of a log line, so that it has at most 16 KB. */
 const LOG_LIMITS = { commands: 50, commandBytes: 13_500 };
 
-/** Codes of our faults and upstream faults, the most serious first. An operation is counted under one code. */
-const CODES_BY_SEVERITY = [
-  'INTERNAL_SERVER_ERROR',
-  'UPSTREAM_INVALID_RESPONSE',
-  'UPSTREAM_UNAVAILABLE',
-  'UPSTREAM_TIMEOUT',
-];
+/**
+ * The severity of each code: 4 is our fault and logged as an error, 1 to 3 are upstream faults and logged as warnings, 0 is
+ * the caller's. An operation is counted under its gravest code.
+ */
+const SEVERITIES: Readonly<Record<Code, number>> = {
+  INTERNAL_SERVER_ERROR: 4,
+  UPSTREAM_INVALID_RESPONSE: 3,
+  UPSTREAM_UNAVAILABLE: 2,
+  UPSTREAM_TIMEOUT: 1,
+  UNAUTHENTICATED: 0,
+  FORBIDDEN: 0,
+  COMMAND_REJECTED: 0,
+  BAD_USER_INPUT: 0,
+  CALLER_GONE: 0,
+  GRAPHQL_PARSE_FAILED: 0,
+  GRAPHQL_VALIDATION_FAILED: 0,
+  OPERATION_RESOLUTION_FAILURE: 0,
+  PERSISTED_QUERY_NOT_FOUND: 0,
+  PERSISTED_QUERY_NOT_SUPPORTED: 0,
+  BAD_REQUEST: 0,
+  NOT_FOUND: 0,
+  OVERLOADED: 0,
+  ROUTER_UNAUTHENTICATED: 0,
+};
 
 /** Reports each operation: a log line, metrics, and attributes of the request's span. */
 export function operationReport(logger: Logger, metrics: Metrics): ApolloServerPlugin<Context> {
@@ -27,7 +44,8 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
         async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
           const { caller, commands: all, unforeseen } = contextValue;
-          const found = [...errors.map(({ extensions }) => String(extensions?.code)), ...contextValue.failureCodes];
+          // Every error has passed `formatError`.
+          const found = [...errors.map(({ extensions }) => extensions?.code as Code), ...contextValue.failureCodes];
           const isUnforeseen = unforeseen.errors.length > 0;
           if (isUnforeseen) {
             unforeseen.log(logger);
@@ -35,7 +53,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
           }
           // Also after a write that succeeded: this line is then the only record of it.
           if (caller.hasLeft) found.push('CALLER_GONE');
-          const codes = [...new Set([...CODES_BY_SEVERITY.filter((code) => found.includes(code)), ...found])];
+          const codes = [...new Set(found)].sort((a, b) => SEVERITIES[b] - SEVERITIES[a]);
           const name = shorten(operationName);
           const type = operation?.operation;
           metrics.operationEnded(type ?? 'unknown', codes[0] ?? 'OK', all);
@@ -62,17 +80,16 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
   };
 }
 
-/** error = our fault, warn = upstream fault or a write without a caller, info = caller's fault or success */
-function chooseLevel(codes: readonly string[], commands: readonly CommandRecord[], callerLeft: boolean): Level {
-  let level: Level = codes.some((code) => code.startsWith('UPSTREAM_')) ? 'warn' : 'info';
-  if (codes.includes('INTERNAL_SERVER_ERROR')) return 'error';
+/** Returns the level of the gravest code, of a command too: the response does not show each failed read. */
+function chooseLevel(codes: readonly Code[], commands: readonly CommandRecord[], callerLeft: boolean): Level {
+  let severity = Math.max(0, ...codes.map((code) => SEVERITIES[code]));
   for (const { error, flaws, isWrite } of commands) {
-    // The response shows neither each failed read nor what became of a write without a caller.
-    const code = error ? codeOf(error) : '';
-    if (code === 'INTERNAL_SERVER_ERROR') return 'error';
-    if (code.startsWith('UPSTREAM_') || flaws.length > 0 || (callerLeft && isWrite)) level = 'warn';
+    // No one else knows what became of a write without a caller.
+    if (flaws.length > 0 || (callerLeft && isWrite)) severity = Math.max(severity, 1);
+    if (error) severity = Math.max(severity, SEVERITIES[codeOf(error)]);
   }
-  return level;
+  if (severity === 0) return 'info';
+  return severity === SEVERITIES.INTERNAL_SERVER_ERROR ? 'error' : 'warn';
 }
 
 /** Returns entries for as many commands as a line may have, failed commands first. */

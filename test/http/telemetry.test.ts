@@ -34,7 +34,6 @@ const INTERNAL = 'INTERNAL_SERVER_ERROR';
 const KINDS: Readonly<Record<string, string>> = {
   UNAUTHENTICATED: 'unauthenticated',
   COMMAND_REJECTED: 'rejected',
-  [INVALID]: 'invalid',
   CALLER_GONE: 'cancelled',
   [INTERNAL]: 'Error',
 };
@@ -285,12 +284,14 @@ function expectedOperationSpan({ type, name, status = 200, level = 30, leaves, c
   };
 }
 
-function errorType({ code = '', attempts = [], detail }: Made): string | undefined {
+function errorType({ code = '', attempts = [], detail, flaws }: Made): string | undefined {
   const last = attempts.at(-1) ?? detail;
   if (code === TIMEOUT) return last === OUT_OF_TIME ? 'expired' : 'timeout';
+  if (code === INVALID) return flaws?.[0]?.kind;
   if (code !== UNAVAILABLE) return KINDS[code];
-  if (attempts.length === 0) return 'overloaded';
-  return typeof last === 'number' ? 'unavailable' : 'unreachable';
+  if (attempts.length === 0) return detail === 'breaker open' ? 'breaker_open' : 'no_room';
+  const kinds: Readonly<Record<Result, string>> = { 429: 'throttled', 500: 'failed', 502: 'unavailable' };
+  return kinds[last ?? ''] ?? 'unreachable';
 }
 
 function expectedCommandSpan({ upstream }: Subgraph, made: Made, id: unknown) {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { createConcurrencyLimit } from '../../src/command-api/concurrency-limit.ts';
+import { createSlots } from '../../src/command-api/slots.ts';
 import { codes } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { hold } from '../support/hold.ts';
@@ -253,28 +253,28 @@ describe('commands in flight', () => {
   });
 });
 
-describe('the limit of concurrent commands', () => {
+describe('the slots of commands', () => {
   const stay = new AbortController().signal;
   const timedOut = new DOMException('', 'TimeoutError');
 
   it('lets no aborted command in, and gives its room in the queue to the next command', async () => {
-    const { enter, count } = createConcurrencyLimit(1, 1);
-    await expect(enter(AbortSignal.abort(timedOut))).rejects.toMatchObject({ outcome: 'NOT_SENT' });
-    const place = await enter(stay);
+    const { take, count } = createSlots(1, 1);
+    await expect(take(AbortSignal.abort(timedOut))).rejects.toMatchObject({ outcome: 'NOT_SENT' });
+    const slot = await take(stay);
     const time = new AbortController();
-    const aborted = enter(time.signal);
+    const aborted = take(time.signal);
     time.abort(timedOut);
     await expect(aborted).rejects.toMatchObject({ kind: 'expired', outcome: 'NOT_SENT' });
-    const waiting = enter(stay);
+    const waiting = take(stay);
     expect(count()).toEqual({ inFlight: 1, queued: 1 });
-    place[Symbol.dispose]();
+    slot[Symbol.dispose]();
     (await waiting)[Symbol.dispose]();
     expect(count()).toEqual({ inFlight: 0, queued: 0 });
   });
 });
 
 describe('a caller that goes away', () => {
-  it('aborts its reads and their retries, which frees their places and does not open the breaker', async () => {
+  it('aborts its reads and their retries, which frees their slots and does not open the breaker', async () => {
     const env = { MAX_COMMANDS_IN_FLIGHT: '2', MAX_COMMANDS_QUEUED: '0', BREAKER_FAILURES: '1' };
     const subgraph = await start(env);
     const held = hold(subgraph.upstream);
