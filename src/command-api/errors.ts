@@ -89,7 +89,8 @@ export type FailureKind = keyof typeof FAILURES;
 const KINDS = Object.keys(FAILURES);
 
 /** The flaws of a reply: the kinds of failure that break the contract, or a member of a ticket. */
-export const FLAWS = ['envelope', 'result', 'empty', 'size', 'bytes', ...MEMBERS] as const;
+const BROKEN = ['envelope', 'result', 'empty', 'size', 'bytes'] as const satisfies FailureKind[];
+export const FLAWS = [...BROKEN, ...MEMBERS] as const;
 export type Flaw = (typeof FLAWS)[number];
 
 /** Returns a flaw for logs and metrics. A ticket without a usable id has the kind `ticket`. */

@@ -65,12 +65,7 @@ const UNAVAILABLE = {
 } as const;
 const INVALID = { code: 'UPSTREAM_INVALID_RESPONSE', message: 'The command API sent an invalid reply.' } as const;
 const INTERNAL = { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error' } as const;
-const tooMany = (kind: 'reads' | 'writes') =>
-  ({
-    code: 'BAD_USER_INPUT',
-    batchCode: 'UPSTREAM_UNAVAILABLE',
-    message: `Too many ${kind} in one operation: at most ${LIMITS[kind]} commands.`,
-  }) as const;
+const TOO_MANY = { code: 'BAD_USER_INPUT', batchCode: UNAVAILABLE.code } as const;
 
 /** Code and message for each kind of failure of a command. */
 const FAILURES: Readonly<Record<FailureKind, PublicFailure>> = {
@@ -89,8 +84,8 @@ const FAILURES: Readonly<Record<FailureKind, PublicFailure>> = {
   unusable: UNAVAILABLE,
   no_room: { ...UNAVAILABLE, message: 'The subgraph has no room for this command now.' },
   breaker_open: { ...UNAVAILABLE, message: 'The command API is failing; the command was not sent.' },
-  too_many_reads: tooMany('reads'),
-  too_many_writes: tooMany('writes'),
+  too_many_reads: { ...TOO_MANY, message: `Too many reads in one operation: at most ${LIMITS.reads} commands.` },
+  too_many_writes: { ...TOO_MANY, message: `Too many writes in one operation: at most ${LIMITS.writes} commands.` },
   // Only for logs and metrics: the caller has disconnected. A write is never cancelled.
   cancelled: { code: 'CALLER_GONE', batchCode: INTERNAL.code, message: 'The caller has disconnected.' },
   envelope: INVALID,

@@ -17,7 +17,7 @@ const WRITE = `mutation { deleteMaintenance(id: "${R}:${EXAMPLE.maintenanceId}")
 const LISTED = `get_maintenance_list ${R}`;
 const CODE = 'UPSTREAM_UNAVAILABLE';
 const UNAVAILABLE = [[CODE, 'maintenances']];
-const NOT_SENT = [{ extensions: { code: CODE, outcome: 'NOT_SENT' } }];
+const notSent = (message: string) => [{ message, extensions: { code: CODE, outcome: 'NOT_SENT' } }];
 
 /** Lists the residences with these numbers, in one operation. */
 function lists(from: number, to: number, name = 'r'): string {
@@ -140,7 +140,8 @@ describe('the circuit breaker', () => {
     const { moveClock, upstream, ...subgraph } = await startOpen();
     for (let probes = 0; probes < 2; probes++) {
       moveClock(59_999);
-      expect((await subgraph.ask(WRITE)).errors).toMatchObject(NOT_SENT);
+      const message = 'The command API is failing; the command was not sent.';
+      expect((await subgraph.ask(WRITE)).errors).toMatchObject(notSent(message));
       expect(codes(await subgraph.ask(LIST))).toEqual(UNAVAILABLE);
       expect(upstream.received).toHaveLength(probes);
       // Else every replica would leave its service at once.
@@ -227,9 +228,10 @@ describe('commands in flight', () => {
     const asked = [subgraph.ask(lists(0, 5))];
     await until(() => held.length === 2);
     expect(codes(await subgraph.ask(lists(5, 7)))).toEqual([5, 6].map((index) => [CODE, `a${index}`]));
-    expect((await subgraph.ask(WRITE)).errors).toMatchObject(NOT_SENT);
+    const message = 'The subgraph has no room for this command now.';
+    expect((await subgraph.ask(WRITE)).errors).toMatchObject(notSent(message));
     expect(held).toHaveLength(2);
-    // A command that waits takes over the place of a command that ends.
+    // A command that waits takes over the slot of a command that ends.
     held[0]?.release();
     await until(() => held.length === 3);
     asked.push(subgraph.ask(LIST));
