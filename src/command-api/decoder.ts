@@ -140,7 +140,7 @@ function parseObject(text: string): Json | undefined {
   }
 }
 
-/** Returns the error code of a failed reply, under any of the observed names. Never returns other texts. */
+/** Returns the error code of a failed reply, under a usual name: the vendor documents none. Never returns other texts. */
 function findCode(body: Json | undefined): string | undefined {
   const places = [body, body?.result, body?.error].filter(isObject);
   const values = places.flatMap(({ code, error_code, errorCode, error }) => [code, error_code, errorCode, error]);
