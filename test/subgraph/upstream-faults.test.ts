@@ -155,6 +155,10 @@ describe('a fault of the command API', () => {
     const ofEntities = { '_entities.0.maintenances': ofList, '_entities.2': ofInfo, '_entities.4': ofInfo };
     expect(found).toEqual([...Object.entries(ofEntities), ['bad', ofList]]);
     for (const { message } of answer.errors) expect(message).toMatch(/^The command API .+\.$/);
+    // The list of a residence decides only where the request may not exist.
+    const ofSecond = upstream.received.filter(({ param }) => param.residence_id === 'faulty-2');
+    const isSettled = ofSecond.some(({ command }) => command === 'get_maintenance_list');
+    expect(isSettled).toBe(code === 'COMMAND_REJECTED' || name === 'no result');
     // Each attempt sends the same command, on another connection.
     expect(sent.map(({ body }) => body)).toEqual(Array(attempts).fill(sent[0]?.body));
     expect(new Set(sent.map(({ connection }) => connection)).size).toBe(attempts);
