@@ -4,8 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { COMMANDS, type Command, serializeParameters } from '../src/command-api/commands.ts';
-import type { NewMaintenance } from '../src/maintenance.ts';
+import { COMMANDS, type Command, serializeInput } from '../src/command-api/commands.ts';
+import { type Id, type Moment, type NewMaintenance, parseId } from '../src/maintenance.ts';
 import { PATH } from './command-api.ts';
 import { decodeReply, describeBody, type Verdict } from './contract-reply.ts';
 import { readOptions } from './options.ts';
@@ -49,13 +49,13 @@ const { write } = readOptions(
   'Needs COMMAND_API_URL, COMMAND_API_TOKEN and COMMAND_API_RESIDENCE_ID: see docs/command-api.md.',
 );
 const { COMMAND_API_URL: url = '', COMMAND_API_TOKEN: callersToken = '' } = process.env;
-const { COMMAND_API_RESIDENCE_ID: residenceId = '' } = process.env;
+const residenceId = process.env.COMMAND_API_RESIDENCE_ID as Id;
 const { getMaintenanceList: list, getMaintenanceInfo: info } = COMMANDS;
 const { createMaintenanceInfo, deleteMaintenanceInfo, batchDeleteMaintenanceInfo } = COMMANDS;
 
 const olderIds = new Set<string>();
 /** The ids that the creates of this check returned, each with whether its ticket was deleted. */
-const created = new Map<string, boolean>();
+const created = new Map<Id, boolean>();
 const sent = new Set<string>();
 const faults: string[] = [];
 const incomplete: string[] = [];
@@ -89,7 +89,7 @@ function checkEnvironment(): void {
   const isOrigin = /^https?:$/.test(protocol) && href === `${origin}/`;
   if (!isOrigin) incomplete.push('COMMAND_API_URL must be an origin, like https://api.ecloud.akubela.com.');
   if (!/^[!-~]+$/.test(callersToken)) incomplete.push('COMMAND_API_TOKEN must be an access token, without "Bearer".');
-  if (!residenceId) incomplete.push('COMMAND_API_RESIDENCE_ID must be a residence that the token may read.');
+  if (!parseId(residenceId)) incomplete.push('COMMAND_API_RESIDENCE_ID must be a residence that the token may read.');
   if (incomplete.length > 0) throw new Incomplete('Set these variables.');
 }
 
@@ -119,7 +119,7 @@ async function checkReads(): Promise<void> {
 /** Creates tickets, reads the first and deletes all. `cleanUp` deletes what is left. */
 async function checkWrites(): Promise<void> {
   const id = newId('c');
-  const inDays = (days: number) => new Date(Date.now() + days * DAY_MS).toISOString().replace(/\.\d+/, '');
+  const inDays = (days: number) => new Date(Date.now() + days * DAY_MS).toISOString().replace(/\.\d+/, '') as Moment;
   const times = { startTime: inDays(1), finishTime: inDays(2) };
   // The vendor's example of a contact: the command API may accept only telephone numbers.
   const ticket = { residenceId, ...times, description: `Contract check ${id}, to be deleted`, contact: '10086' };
@@ -161,7 +161,7 @@ async function create(title: string, input: NewMaintenance, sending: Sending): P
 }
 
 /** Deletes a created ticket. Returns whether the delete succeeded. */
-async function remove(title: string, maintenanceId: string): Promise<boolean> {
+async function remove(title: string, maintenanceId: Id): Promise<boolean> {
   const { kind } = await send(title, deleteMaintenanceInfo, { residenceId, maintenanceId });
   if (!kind) created.set(maintenanceId, true);
   return !kind;
@@ -186,7 +186,7 @@ async function send<I extends object, T>(
   if (isInterrupted && !isCleaningUp) throw new Incomplete('Interrupted before the end.');
   const heading = `${command.name}, ${title}`;
   sent.add(command.name);
-  const reply = await post({ command: command.name, id, param: serializeParameters(command, input) }, token);
+  const reply = await post({ command: command.name, id, param: serializeInput(command, input) }, token);
   if (typeof reply === 'string') {
     print(`\n${heading}\n  no reply: ${reply}`);
     incomplete.push(`No reply to ${heading}.`);
@@ -224,8 +224,8 @@ async function post(command: object, token: string) {
 }
 
 /** Returns an unused id in the form of the vendor's examples. */
-function newId(letter: string): string {
-  return letter + randomUUID().replaceAll('-', '');
+function newId(letter: string): Id {
+  return (letter + randomUUID().replaceAll('-', '')) as Id;
 }
 
 /** Prints a text without control characters, and without the token, which a reply may repeat as a code or a name. */

@@ -2,23 +2,30 @@
  * The domain: a repair request, its identity and its order in a list.
  */
 
+// Texts that only the functions `parse…` of this file make, so that a text which was not parsed does not compile.
+declare const PARSED: unique symbol;
+/** An id of the command API: not empty, at most 256 UTF-16 units, well-formed Unicode. */
+export type Id = string & { readonly [PARSED]: 'id' };
+/** A moment in UTC, `2024-01-16T13:32:45Z`. Moments compare as texts. */
+export type Moment = string & { readonly [PARSED]: 'moment' };
+
 /** The two ids by which the command API finds a repair request. */
 export interface MaintenanceKey {
-  readonly residenceId: string;
-  readonly maintenanceId: string;
+  readonly residenceId: Id;
+  readonly maintenanceId: Id;
 }
 
 /** A member of a repair request: null if absent, an error if it could not be decoded. */
 type Decoded<T> = T | null | Error;
 
-/** A repair request. Times are UTC, `2024-01-16T13:32:45Z`. */
+/** A repair request. */
 export interface Maintenance {
   readonly id: string;
-  readonly maintenanceId: string;
-  readonly residence: { readonly id: string };
-  readonly startTime: Decoded<string>;
-  readonly finishTime: Decoded<string>;
-  readonly createdTime: Decoded<string>;
+  readonly maintenanceId: Id;
+  readonly residence: { readonly id: Id };
+  readonly startTime: Decoded<Moment>;
+  readonly finishTime: Decoded<Moment>;
+  readonly createdTime: Decoded<Moment>;
   readonly description: Decoded<string>;
   readonly contact: Decoded<string>;
   readonly feedback: Decoded<string>;
@@ -28,14 +35,14 @@ export interface Maintenance {
 
 export type MaintenanceState = 'WAIT_FOR_CONFIRMATION' | 'IN_PROGRESS' | 'COMPLETED' | 'CLOSED';
 
-/** The input of a new repair request. Times are UTC, `2024-01-16T13:32:45Z`. */
+/** The input of a new repair request. */
 export interface NewMaintenance {
-  readonly residenceId: string;
-  readonly startTime: string;
-  readonly finishTime: string;
+  readonly residenceId: Id;
+  readonly startTime: Moment;
+  readonly finishTime: Moment;
   readonly description: string;
   readonly contact: string;
-  readonly pictureFilenames?: readonly string[] | null;
+  readonly pictureFilenames?: readonly string[];
 }
 
 type MaintenanceOrder = `${'CREATED' | 'START'}_TIME_${'ASC' | 'DESC'}`;
@@ -52,11 +59,10 @@ export interface ListArguments {
 const MAX_ID_LENGTH = 256;
 const MAX_MAINTENANCE_ID_LENGTH = 1600;
 
-/**
- * Returns whether a value can be an id of the command API: not empty, at most 256 UTF-16 units, well-formed Unicode.
- */
-export function isUsableId(id: unknown): id is string {
-  return typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH && id.isWellFormed();
+/** Returns a value as an id of the command API, or undefined if it is not usable. */
+export function parseId(id: unknown): Id | undefined {
+  const isUsable = typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH && id.isWellFormed();
+  return isUsable ? (id as Id) : undefined;
 }
 
 /** Returns the `Maintenance.id` of a key: `<residence id>:<maintenance id>`, with `%` and `:` escaped in both parts. */
@@ -67,10 +73,9 @@ export function formatMaintenanceId({ residenceId, maintenanceId }: MaintenanceK
 /** Returns the key of a `Maintenance.id`, or undefined if the id is malformed or longer than 1,600 characters. */
 export function parseMaintenanceId(id: unknown): MaintenanceKey | undefined {
   if (typeof id !== 'string' || id.length > MAX_MAINTENANCE_ID_LENGTH || /%(?!25|3a)/i.test(id)) return undefined;
-  const parts = id.split(':').map(decodeURIComponent);
-  const [residenceId = '', maintenanceId = ''] = parts;
-  const isUsable = parts.length === 2 && isUsableId(residenceId) && isUsableId(maintenanceId);
-  return isUsable ? { residenceId, maintenanceId } : undefined;
+  const parts = id.split(':');
+  const [residenceId, maintenanceId] = parts.map((part) => parseId(decodeURIComponent(part)));
+  return residenceId && maintenanceId && parts.length === 2 ? { residenceId, maintenanceId } : undefined;
 }
 
 /** Escapes one part of a `Maintenance.id`. */
@@ -110,9 +115,10 @@ function comparator(order: MaintenanceOrder): (a: Maintenance, b: Maintenance) =
 
 const MOMENT = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/;
 
-/** Returns whether a text is a moment of the form `2024-01-16T13:32:45Z`. */
-export function isMoment(time: string): boolean {
-  const day = time.slice(8, 10);
+/** Returns a text of the form `2024-01-16T13:32:45Z` as a moment, or undefined if it has another form or no such day exists. */
+export function parseMoment(text: string): Moment | undefined {
+  const day = text.slice(8, 10);
   // `Date` is slow, so use it only for days that some months lack. It turns 31 February into a day of March.
-  return MOMENT.test(time) && (day <= '28' || new Date(time).getUTCDate() === Number(day));
+  const isMoment = MOMENT.test(text) && (day <= '28' || new Date(text).getUTCDate() === Number(day));
+  return isMoment ? (text as Moment) : undefined;
 }

@@ -5,11 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Attributes, Span } from '@opentelemetry/api';
 import type { Config } from '../config.ts';
 import { waitForEventLoop } from '../event-loop.ts';
+import type { Id } from '../maintenance.ts';
 import { BYTES, type Memory, type MemoryAccount } from '../memory.ts';
 import { failSpan, startCommandSpan, traceparentOf } from '../tracing.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
 import { createCoalescing } from './coalescing.ts';
-import { type Command, serializeParameters } from './commands.ts';
+import { type Command, serializeInput } from './commands.ts';
 import { type DecodedReply, decodeEnvelope } from './decoder.ts';
 import { CommandApiError, ended } from './errors.ts';
 import { CommandRecord } from './record.ts';
@@ -61,7 +62,7 @@ interface PreparedCommand<I, T> extends CallerHeaders {
 /** A decoded reply, and what it holds in memory. */
 type Held<T> = DecodedReply<T> & { readonly bytes: number };
 
-type OfResidence = { readonly residenceId: string };
+type OfResidence = { readonly residenceId: Id };
 
 export type CommandApiClient = ReturnType<typeof createClient>;
 
@@ -151,7 +152,7 @@ async function runExchange<I extends object, T>(
   if (!replyMemory) throw noMemoryFor('command');
   using permit = breaker.permit();
   retries.earn();
-  const param = serializeParameters(command, input);
+  const param = serializeInput(command, input);
   const body = JSON.stringify({ command: command.name, id: record.exchange.id, param });
   for (let attempts = 1; ; attempts++) {
     // Writes need a fresh connection: if the upstream had just closed a kept one, the outcome would be unknown. Retries

@@ -1,7 +1,7 @@
 /**
  * The table of commands: one row has everything that distinguishes a command. docs/command-api.md is the contract.
  */
-import type { MaintenanceKey, NewMaintenance } from '../maintenance.ts';
+import type { Id, MaintenanceKey, Moment, NewMaintenance } from '../maintenance.ts';
 import { type DecodedReply, decodeId, decodeInfo, decodeList, decodeVoid } from './decoder.ts';
 
 /** A parameter that takes a `T`. */
@@ -16,17 +16,12 @@ export interface Parameter<T> {
 
 const parameter =
   <T>(type: Parameter<T>['type'], serialize: (value: T) => unknown) =>
-  (name: string, presence: Parameter<T>['presence'] = 'required'): Parameter<T> => ({
-    name,
-    type,
-    presence,
-    serialize,
-  });
+  (name: string, presence: Parameter<T>['presence'] = 'required') => ({ name, type, presence, serialize });
 const text = parameter('text', (text: string) => text);
 // `2024-01-16T13:32:45Z` becomes `2024-01-16 13:32:45`.
-const time = parameter('time', (time: string) => time.replace('T', ' ').replace('Z', ''));
+const time = parameter('time', (moment: Moment) => moment.replace('T', ' ').replace('Z', ''));
 const texts = parameter('texts', (texts: readonly string[]) => texts);
-const tickets = parameter('tickets', (ids: readonly string[]) => ids.map((maintenance_id) => ({ maintenance_id })));
+const tickets = parameter('tickets', (ids: readonly Id[]) => ids.map((maintenance_id) => ({ maintenance_id })));
 
 type ParametersOf<I> = { readonly [K in keyof I]-?: Parameter<NonNullable<I[K]>> };
 
@@ -41,9 +36,9 @@ export interface Command<I, T> {
   decode(result: unknown, input: I): DecodedReply<T>;
 }
 
-const RESIDENCE: ParametersOf<{ residenceId: string }> = { residenceId: text('residence_id') };
+const RESIDENCE: ParametersOf<{ residenceId: Id }> = { residenceId: text('residence_id') };
 const KEY: ParametersOf<MaintenanceKey> = { ...RESIDENCE, maintenanceId: text('maintenance_id') };
-const BATCH: ParametersOf<{ residenceId: string; maintenanceIds: readonly string[] }> = {
+const BATCH: ParametersOf<{ residenceId: Id; maintenanceIds: readonly Id[] }> = {
   ...RESIDENCE,
   maintenanceIds: tickets('maintenances'),
 };
@@ -74,15 +69,12 @@ export const COMMANDS = {
   },
 };
 
-/** Returns the parameters of a command in the vendor's names and forms. Leaves out absent ones. */
-export function serializeParameters<I extends object>(
-  { parameters }: Pick<Command<I, unknown>, 'parameters'>,
-  input: I,
-) {
+/** Returns the input of a command as the vendor names and expects its parameters. Leaves out absent ones. */
+export function serializeInput<I extends object>({ parameters }: Pick<Command<I, unknown>, 'parameters'>, input: I) {
   const serialized: Record<string, unknown> = {};
   for (const [key, parameter] of Object.entries<Parameter<unknown>>(parameters)) {
     const value: unknown = input[key as keyof I];
-    if (value !== undefined && value !== null) serialized[parameter.name] = parameter.serialize(value);
+    if (value !== undefined) serialized[parameter.name] = parameter.serialize(value);
   }
   return serialized;
 }

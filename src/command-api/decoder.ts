@@ -1,8 +1,8 @@
 /**
  * Decodes replies of the command API into the domain. docs/command-api.md is the contract. Only this file checks it.
  */
-import type { Maintenance, MaintenanceKey, MaintenanceState } from '../maintenance.ts';
-import { formatMaintenanceId, isMoment, isUsableId } from '../maintenance.ts';
+import type { Id, Maintenance, MaintenanceKey, MaintenanceState, Moment } from '../maintenance.ts';
+import { formatMaintenanceId, parseId, parseMoment } from '../maintenance.ts';
 import { CommandApiError, type Flaw, kindOfStatus, type MemberName } from './errors.ts';
 import type { Findings } from './record.ts';
 import type { Reply } from './transport.ts';
@@ -13,7 +13,7 @@ export interface DecodedReply<T> extends Findings {
 }
 
 type Json = Record<string, unknown>;
-type Ticket = Json & { readonly maintenance_id: string };
+type Ticket = Json & { readonly maintenance_id: Id };
 
 const UTF8 = new TextDecoder();
 /** The vendor's states, in the order of a repair. */
@@ -36,7 +36,7 @@ export function decodeEnvelope({ status, chunks, retryAfter, isCutOff }: Reply):
 }
 
 /** Decodes `get_maintenance_list`: an array of tickets. Drops and counts tickets without a usable id. */
-export function decodeList(result: unknown, { residenceId }: { residenceId: string }): DecodedReply<Maintenance[]> {
+export function decodeList(result: unknown, { residenceId }: { residenceId: Id }): DecodedReply<Maintenance[]> {
   if (!Array.isArray(result)) throw unexpectedResult(result);
   const tickets = result.filter(hasUsableId);
   return decodeTickets(tickets, residenceId, result.length - tickets.length);
@@ -50,7 +50,7 @@ export function decodeInfo(result: unknown, { residenceId, maintenanceId }: Main
 }
 
 /** Decodes a result with the id of the written ticket. */
-export function decodeId(result: unknown): DecodedReply<string> {
+export function decodeId(result: unknown): DecodedReply<Id> {
   if (!hasUsableId(result)) throw unexpectedResult(result);
   return { value: result.maintenance_id };
 }
@@ -62,7 +62,7 @@ export function decodeVoid(result: unknown): DecodedReply<void> {
 }
 
 /** Decodes the tickets of one reply. Its undecodable members are one and the same error. */
-function decodeTickets(tickets: readonly Ticket[], residenceId: string, dropped: number): DecodedReply<Maintenance[]> {
+function decodeTickets(tickets: readonly Ticket[], residenceId: Id, dropped: number): DecodedReply<Maintenance[]> {
   const residence = { id: residenceId };
   const flaws = new Set<Flaw>(dropped > 0 ? ['maintenance_id'] : []);
   let memberError: CommandApiError | undefined;
@@ -109,11 +109,10 @@ function decodeTexts(value: unknown): string[] | null | undefined {
 }
 
 /** Decodes `2024-01-16 13:32:45`, which is UTC. */
-function decodeTime(value: unknown): string | null | undefined {
+function decodeTime(value: unknown): Moment | null | undefined {
   if (isAbsent(value)) return null;
   if (typeof value !== 'string' || value[10] !== ' ') return undefined;
-  const time = `${value.slice(0, 10)}T${value.slice(11)}Z`;
-  return isMoment(time) ? time : undefined;
+  return parseMoment(`${value.slice(0, 10)}T${value.slice(11)}Z`);
 }
 
 function unexpectedResult(result: unknown): CommandApiError {
@@ -128,7 +127,7 @@ function isObject(value: unknown): value is Json {
 }
 
 function hasUsableId(value: unknown): value is Ticket {
-  return isObject(value) && isUsableId(value.maintenance_id);
+  return isObject(value) && parseId(value.maintenance_id) !== undefined;
 }
 
 function parseObject(text: string): Json | undefined {

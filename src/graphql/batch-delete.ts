@@ -4,7 +4,7 @@
 import type { DeleteMaintenanceFailure, DeleteMaintenancesPayload } from '../__generated__/types.ts';
 import type { CommandApiClient } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
-import { formatMaintenanceId, type MaintenanceKey } from '../maintenance.ts';
+import { formatMaintenanceId, type Id, type MaintenanceKey } from '../maintenance.ts';
 import type { Context } from './context.ts';
 import { batchCodeOf, codeOf, toPublicError } from './errors.ts';
 
@@ -19,7 +19,7 @@ export async function deleteMaintenances(
 ): Promise<DeleteMaintenancesPayload> {
   const unique = new Map(keys.map((key) => [formatMaintenanceId(key), key]));
   const groups = Map.groupBy(unique.values(), ({ residenceId }) => residenceId);
-  const errors = new Map<string, unknown>();
+  const errors = new Map<Id, unknown>();
   await Promise.all(
     Array.from(groups, async ([residenceId, group]) => {
       const maintenanceIds = group.map(({ maintenanceId }) => maintenanceId);

@@ -40,7 +40,7 @@ export class PublicError extends Error {
 /**
  * Maps the path of an argument (`input.finishTime`, `ids[3]`) to its fault, as the rest of a sentence after the name.
  */
-export type Faults = Readonly<Record<string, string | undefined>>;
+export type Faults = Record<string, string | undefined>;
 
 /** Returns the error of arguments, with their first 20 faults and further extensions. Needs at least one fault. */
 export function badUserInput(faults: Faults, further: object = {}): PublicError {

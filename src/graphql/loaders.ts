@@ -6,15 +6,15 @@ import DataLoader from 'dataloader';
 import type { CommandApiClient } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
 import { CommandApiError } from '../command-api/errors.ts';
-import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from '../maintenance.ts';
+import { formatMaintenanceId, type Id, type Maintenance, type MaintenanceKey } from '../maintenance.ts';
 
 export type Loaders = ReturnType<typeof createLoaders>;
 
 /** Creates the loaders of one operation. `onSearch` receives the length of each list, each time that it is searched. */
 export function createLoaders(client: CommandApiClient, onSearch: (length: number) => void) {
-  const lists = new Map<string, Promise<Maintenance[]>>();
+  const lists = new Map<Id, Promise<Maintenance[]>>();
 
-  async function loadList(residenceId: string): Promise<Maintenance[]> {
+  async function loadList(residenceId: Id): Promise<Maintenance[]> {
     const loading = lists.get(residenceId) ?? client.read(COMMANDS.getMaintenanceList, { residenceId });
     lists.set(residenceId, loading);
     const list = await loading;
@@ -28,7 +28,7 @@ export function createLoaders(client: CommandApiClient, onSearch: (length: numbe
   });
 
   async function loadByKeys(keys: readonly MaintenanceKey[]): Promise<(Maintenance | null | Error)[]> {
-    const indexes = new Map<string, ReturnType<typeof indexList>>();
+    const indexes = new Map<Id, ReturnType<typeof indexList>>();
     for (const [residenceId, { length }] of Map.groupBy(keys, ({ residenceId }) => residenceId)) {
       // One list is cheaper than two commands, and free if the operation has read it already.
       if (length > 1 || lists.has(residenceId)) indexes.set(residenceId, indexList(residenceId));
@@ -42,7 +42,7 @@ export function createLoaders(client: CommandApiClient, onSearch: (length: numbe
   }
 
   /** Returns the repair requests of a residence by id, from its list: the first of each id. */
-  async function indexList(residenceId: string): Promise<Map<string, Maintenance>> {
+  async function indexList(residenceId: Id): Promise<Map<Id, Maintenance>> {
     return new Map((await loadList(residenceId)).toReversed().map((one) => [one.maintenanceId, one]));
   }
 

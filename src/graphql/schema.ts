@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLSchema } from 'graphql';
 import { gql } from 'graphql-tag';
-import { checkArguments, memberOf } from './arguments.ts';
+import { memberOf, parseRepresentations } from './arguments.ts';
 import { boundRead, boundWrite, type Resolver } from './bounds.ts';
 import { COSTS } from './cost.ts';
 import { badUserInput } from './errors.ts';
@@ -33,10 +33,8 @@ const resolveRepresentation = boundRead((representation, _, context) => {
  * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no
  * limit and creates several promises per representation.
  */
-const _entities: Resolver = (_, { representations }, context, info) => {
-  checkArguments({ representations });
-  return representations.map((representation: unknown) => resolveRepresentation(representation, {}, context, info));
-};
+const _entities: Resolver = (_, { representations }, context, info) =>
+  parseRepresentations(representations).map((one) => resolveRepresentation(one, {}, context, info));
 
 export function createSchema(): GraphQLSchema {
   const typeDefs = gql(readFileSync(SCHEMA_FILE, 'utf8'));

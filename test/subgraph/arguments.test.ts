@@ -29,6 +29,12 @@ function messageOf(faults: string[]): string {
   return `Argument "${faults[0]?.replace(' ', '" ')}.${more}`;
 }
 
+/** Returns the request with variables that have other names than the arguments: `v_id` for `id`. */
+function renameVariables({ query, variables, path }: FieldQuery): FieldQuery {
+  const renamed = Object.entries(variables).map(([name, value]) => [`v_${name}`, value]);
+  return { query: query.replaceAll('$', '$v_'), variables: Object.fromEntries(renamed), path };
+}
+
 describe('a field with faulty arguments', () => {
   const lists = (states: unknown): FieldQuery => ({
     query: `query ($r: [_Any!]!, $states: [MaintenanceState!]) {
@@ -113,7 +119,8 @@ describe('a field with faulty arguments', () => {
     ],
   ];
 
-  it.each(FAULTY)('is refused before any command: %s', async (_, { query, variables, path }, faults) => {
+  it.each(FAULTY)('is refused before any command, by the names of the arguments: %s', async (_, request, faults) => {
+    const { query, variables, path } = renameVariables(request);
     const answer = await subgraph.ask(query, { variables });
     const outcome = query.startsWith('mutation') ? { outcome: 'NOT_SENT' } : {};
     const extensions = { code: 'BAD_USER_INPUT', arguments: named(faults), ...outcome };
@@ -138,7 +145,7 @@ describe('a value of a wrong type', () => {
   const be = (type: string) => `must be of the type ${type}`;
   const REQUIRED = 'is required';
   const { contact: _, ...WITHOUT_CONTACT } = NEW_MAINTENANCE;
-  /** A field, its arguments, and the faults of the arguments. */
+  /** A field, its arguments, and their faults by the names of the arguments, which the variables have too. */
   const WRONG: [string, Record<string, unknown>, ...string[]][] = [
     [CREATE, form({ residenceId: true }), `input.residenceId ${be('ID')}`],
     [CREATE, form({ residenceId: OBJECT }), `input.residenceId ${be('ID')}`],
@@ -182,11 +189,10 @@ describe('a value of a wrong type', () => {
     [CREATE, form({ 'canary" of required type "String!" was not provided.': MARK }), 'input has an unknown member'],
   ];
 
-  it.each([...WRONG, ...ONLY_IN_VARIABLES])('is named without the value: %s(%j)', async (field, args, ...faults) => {
-    // The variables have other names than the arguments.
-    const query = request(field, args).query.replaceAll('$', '$v_');
-    const variables = Object.fromEntries(Object.entries(args).map(([name, value]) => [`v_${name}`, value]));
+  it.each([...WRONG, ...ONLY_IN_VARIABLES])('is named without the value: %s(%j)', async (field, args, ...parts) => {
+    const { query, variables } = renameVariables(request(field, args));
     const answer = await subgraph.ask(query, { variables });
+    const faults = parts.map((part) => `v_${part}`);
     const extensions = { code: 'BAD_USER_INPUT', arguments: named(faults) };
     expect(answer.errors).toEqual([{ message: messageOf(faults), extensions }]);
     expect([answer.status, answer.data]).toEqual([200, undefined]);
@@ -270,49 +276,25 @@ describe('a value of a wrong type', () => {
     pictureFilenames: ['', [MARK]],
     colour: MARK,
   };
-  const FAULTS_OF_FORM = {
-    'input.startTime': be('DateTime'),
-    'input.description': REQUIRED,
-    'input.pictureFilenames[1]': be('String'),
-    'input.residenceId': UNUSABLE,
-    'input.finishTime': 'is not a day of the calendar',
-    'input.contact': 'must not be blank',
-    'input.pictureFilenames[0]': 'must not be blank',
-  };
   const inputType = SCHEMA.getType('CreateMaintenanceInput') as GraphQLInputObjectType;
   const fields = Object.values(inputType.getFields());
   const members = fields.map(({ name }) => `${name}: $${name}`);
   const definitions = fields.map(({ name, type }) => `$${name}: ${type}`);
-
-  it.each<[string, string, Record<string, unknown>, Record<string, string>]>([
-    [
-      'one variable',
-      'mutation ($i: CreateMaintenanceInput!) { createMaintenance(input: $i) { id } }',
-      { i: FORM },
-      { 'input.colour': 'is unknown' },
-    ],
-    [
-      'a variable for each member',
-      `mutation (${definitions}) { createMaintenance(input: { ${members} }) { id } }`,
-      FORM,
-      {},
-    ],
-    [
-      'a fragment',
-      `mutation ($i: CreateMaintenanceInput!) { ...F } fragment F on Mutation { createMaintenance(input: $i) { id } }`,
-      { i: FORM },
-      { 'input.colour': 'is unknown' },
-    ],
-  ])('is named together with all other faults of a form: %s', async (_, query, variables, more) => {
-    const { errors } = await subgraph.ask(query, { variables });
-    expect(errors).toHaveLength(1);
-    const faults = errors[0]?.extensions.arguments as { argument: string; message: string }[];
-    const byArgument = Object.fromEntries(faults.map(({ argument, message }) => [argument, message]));
-    expect(byArgument).toEqual({ ...FAULTS_OF_FORM, ...more });
-    expect(faults).toHaveLength(Object.keys(byArgument).length);
-    expect(JSON.stringify(errors) + subgraph.logText()).not.toMatch(LEAK);
-  });
-
+  const inVariable = 'mutation ($i: CreateMaintenanceInput!) { createMaintenance(input: $i) { id } }';
+  const inMembers = `mutation (${definitions}) { createMaintenance(input: { ${members} }) { id } }`;
+  const inFragment =
+    'mutation ($i: CreateMaintenanceInput!) { ...F } fragment F on Mutation { createMaintenance(input: $i) { id } }';
+  const FAULTS_OF_FORM = [
+    `i.startTime ${be('DateTime')}`,
+    `i.description ${REQUIRED}`,
+    `i.pictureFilenames[1] ${be('String')}`,
+    'i.colour is unknown',
+  ];
+  const FAULTS_OF_MEMBERS = [
+    `startTime ${be('DateTime')}`,
+    `description ${REQUIRED}`,
+    `pictureFilenames[1] ${be('String')}`,
+  ];
   const inIds = `mutation ($a: ID!, $b: ID!, $c: Boolean!) {
     deleteMaintenances(ids: ["x", $a, $b]) { deletedIds @include(if: $c) }
   }`;
@@ -331,53 +313,81 @@ describe('a value of a wrong type', () => {
   const inDefault = `query ($i: ID! = "bad", $first: Int) {
     maintenance(id: $i) { id } maintenances(residenceId: "r", first: $first) { id }
   }`;
-  const isNull = `mutation ($d: String = "x", $p: String = "x") {
-    createMaintenance(input: { residenceId: "r", startTime: "2024-01-16T13:32:45Z", finishTime: "2024-01-17T13:32:45Z",
-      description: $d, contact: "x", pictureFilenames: ["x", $p] }) { id }
-  }`;
+  const longName = 'v'.repeat(200);
+  // Faults that are no fault of a type are told when the types fit.
   it.each<[string, string, Record<string, unknown>, ...string[]]>([
-    [
-      'lists and conditions',
-      inIds,
-      { a: OBJECT, b: 'x', c: MARK },
-      ...[`ids[1] ${be('ID')}`, `if ${be('Boolean')}`, `ids[0] ${MALFORMED}`, `ids[2] ${MALFORMED}`],
-    ],
-    ['a default', inDefault, { first: MARK }, `first ${be('Int')}`, `id ${MALFORMED}`],
-    [
-      'required members',
-      isNull,
-      { d: null, p: null },
-      `input.description ${REQUIRED}`,
-      `input.pictureFilenames[1] ${REQUIRED}`,
-    ],
-    ['a representation', inEntity, { id: OBJECT }, `representations[0] ${be('ID')}`],
+    ['a form', inVariable, { i: FORM }, ...FAULTS_OF_FORM],
+    ['the members of a form', inMembers, FORM, ...FAULTS_OF_MEMBERS],
+    ['a form in a fragment', inFragment, { i: FORM }, ...FAULTS_OF_FORM],
+    ['a list and a condition', inIds, { a: OBJECT, b: 'x', c: MARK }, `a ${be('ID')}`, `c ${be('Boolean')}`],
+    ['an argument beside a default', inDefault, { first: MARK }, `first ${be('Int')}`],
+    ['a representation', inEntity, { id: OBJECT }, `id ${be('ID')}`],
     [
       'an input in a representation',
       inAny,
       { i: { contact: MARK } },
-      ...['residenceId', 'startTime', 'finishTime', 'description'].map(
-        (name) => `representations[0].${name} ${REQUIRED}`,
-      ),
+      ...['residenceId', 'startTime', 'finishTime', 'description'].map((name) => `i.${name} ${REQUIRED}`),
     ],
-    ['the arguments beside literals that are coerced', asInteger, { first: MARK }, `first ${be('Int')}`],
+    ['an argument beside literals that are coerced', asInteger, { first: MARK }, `first ${be('Int')}`],
     [
       'an optional argument',
       inOptional,
       { states: [NUMBER] },
+      `limit ${REQUIRED}`,
       `states[0] ${be('MaintenanceState')}`,
-      `first ${REQUIRED}`,
     ],
     [
-      'the fields after a faulty one',
+      'a field after a field with another fault',
       inTwoFields,
       { a: { ...NEW_MAINTENANCE, contact: '' }, b: NEW_MAINTENANCE, c: OBJECT },
-      `id ${be('ID')}`,
-      'input.contact must not be blank',
+      `c ${be('ID')}`,
     ],
-  ])('is named in %s', async (_, query, variables, ...faults) => {
+    [
+      'a variable with a long name',
+      `query ($${longName}: ID!) { maintenance(id: $${longName}) { id } }`,
+      {},
+      `${'v'.repeat(100)} ${REQUIRED}`,
+    ],
+  ])('is named by its variable before anything runs: in %s', async (_, query, variables, ...faults) => {
     const answer = await subgraph.ask(query, { variables });
-    expect(answer.errors).toMatchObject([{ extensions: { arguments: named(faults) } }]);
+    const extensions = { code: 'BAD_USER_INPUT', arguments: named(faults) };
+    expect(answer.errors).toEqual([{ message: messageOf(faults), extensions }]);
+    expect(subgraph.upstream.commands()).toEqual([]);
     expect(JSON.stringify(answer) + subgraph.logText()).not.toMatch(LEAK);
+  });
+
+  const inputWith = (members: string) => `{
+    residenceId: "r", startTime: "2024-01-16T13:32:45Z", finishTime: "2024-01-17T13:32:45Z", description: "x", ${members}
+  }`;
+  const INPUT = inputWith('contact: "x"');
+  const withMembers = (members: string) => `createMaintenance(input: ${inputWith(members)}) { id }`;
+  /** The type and default of `$v`, and a use of it where null is not allowed. */
+  const NULLS: [string, string, string][] = [
+    ['an argument', 'ID = "r:m"', 'deleteMaintenance(id: $v) { id }'],
+    ['an input', `CreateMaintenanceInput = ${INPUT}`, 'createMaintenance(input: $v) { id }'],
+    ['a member of an input', 'String = "x"', withMembers('contact: $v')],
+    ['an entry of a list', 'ID = "r:m"', 'deleteMaintenances(ids: ["r:m", $v]) { deletedIds }'],
+    ['an entry of a list in an input', 'String = "x"', withMembers('contact: "x", pictureFilenames: ["x", $v]')],
+    ['a directive of a field', 'Boolean = true', 'deleteMaintenance(id: "r:m") @include(if: $v) { id }'],
+    ['a directive of a fragment', 'Boolean = false', '... @skip(if: $v) { deleteMaintenance(id: "r:m") { id } }'],
+    [
+      'a field of an answer',
+      'MaintenanceState = CLOSED',
+      'deleteMaintenance(id: "r:m") { residence { maintenances(states: [$v]) { id } } }',
+    ],
+    ['a fragment', 'ID = "r:m"', '...F } fragment F on Mutation { deleteMaintenance(id: $v) { id }'],
+  ];
+  it.each(NULLS)('is null in place of a default, and refused before a mutation runs: in %s', async (_, type, use) => {
+    const query = `mutation ($v: ${type}) { before: createMaintenance(input: ${INPUT}) { id } ${use} }`;
+    const answer = await subgraph.ask(query, { variables: { v: null } });
+    const faults = [`v ${REQUIRED}`];
+    const extensions = { code: 'BAD_USER_INPUT', arguments: named(faults) };
+    expect(answer.errors).toEqual([{ message: messageOf(faults), extensions }]);
+    expect([answer.status, answer.data]).toEqual([200, undefined]);
+    expect(subgraph.upstream.commands()).toEqual([]);
+    // The default is good.
+    await subgraph.ask(query);
+    expect(subgraph.upstream.commands().length).toBeGreaterThan(1);
   });
 
   it('is checked once, however often it is used', async () => {
@@ -386,7 +396,7 @@ describe('a value of a wrong type', () => {
     const query = `query ($x: Boolean!) { ${'__typename @include(if: $x) '.repeat(400)} }`;
     const parseValue = jest.spyOn(GraphQLBoolean, 'parseValue');
     const { errors } = await subgraph.ask(query, { variables: { x: large } });
-    expect(errors).toMatchObject([{ extensions: { arguments: named([`if ${be('Boolean')}`]) } }]);
+    expect(errors).toMatchObject([{ extensions: { arguments: named([`x ${be('Boolean')}`]) } }]);
     expect(parseValue).toHaveBeenCalledTimes(1);
     parseValue.mockRestore();
   });

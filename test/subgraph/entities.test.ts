@@ -23,11 +23,16 @@ const subgraph = useSubgraph();
 const resolve = (r: unknown[], asking: Asking = {}) => subgraph.ask(QUERY, { variables: { r }, ...asking });
 
 describe('a Maintenance', () => {
-  it('is found by either key or both, with one command', async () => {
+  it('is found by either key or both, with one command, where null is an absent key', async () => {
     const keys = { residence: RESIDENCE, maintenanceId: M };
-    const { data, errors } = await resolve([GOOD, maintenance(keys), maintenance({ ...keys, id: ID }), GOOD]);
+    const both = maintenance({ ...keys, id: ID });
+    const withNulls = [
+      { ...both, id: null },
+      { ...both, residence: null, maintenanceId: null },
+    ];
+    const { data, errors } = await resolve([GOOD, maintenance(keys), both, ...withNulls, GOOD]);
     expect(errors).toEqual([]);
-    expect(data._entities).toEqual([ENTITY, ENTITY, ENTITY, ENTITY]);
+    expect(data._entities).toEqual([ENTITY, ENTITY, ENTITY, ENTITY, ENTITY, ENTITY]);
     expect(subgraph.upstream.commands()).toEqual([INFO]);
   });
 
@@ -81,7 +86,7 @@ describe('an unusable representation', () => {
     ['that is a list of null', [null]],
     ['without a key', maintenance({})],
     ['with a list of ids', maintenance({ id: [ID] })],
-    ['with a null id and a good second key', maintenance({ ...keys, id: null })],
+    ['with null for each key', maintenance({ id: null, residence: null, maintenanceId: null })],
     ['with an empty maintenanceId', maintenance({ ...keys, maintenanceId: '' })],
     ['with a number for maintenanceId', maintenance({ ...keys, maintenanceId: 5 })],
     ['with a null residence', maintenance({ ...keys, residence: null })],

@@ -4,6 +4,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { decodeList } from '../../src/command-api/decoder.ts';
 import { CommandApiError } from '../../src/command-api/errors.ts';
+import type { Id } from '../../src/maintenance.ts';
 
 describe('a member of a ticket is decoded', () => {
   const UNDECODABLE = expect.any(CommandApiError);
@@ -36,7 +37,7 @@ describe('a member of a ticket is decoded', () => {
     ['maintenance_picture_url', 'pictureUrls', 'https://test.akubela.com/p', UNDECODABLE],
     ['maintenance_picture_url', 'pictureUrls', ['x', null], UNDECODABLE],
   ])('%s as %s: %j', (member, field, value, decoded) => {
-    const { value: tickets } = decodeList([{ maintenance_id: 'm', [member]: value }], { residenceId: 'r' });
+    const { value: tickets } = decodeList([{ maintenance_id: 'm', [member]: value }], { residenceId: 'r' as Id });
     expect(tickets[0]).toHaveProperty(field, decoded);
   });
 });

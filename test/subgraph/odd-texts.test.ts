@@ -2,7 +2,7 @@
  * Odd and hostile texts: the command API receives each accepted text unchanged, and the log contains none.
  */
 import { describe, expect, it } from '@jest/globals';
-import { formatMaintenanceId } from '../../src/maintenance.ts';
+import { formatMaintenanceId, type Id } from '../../src/maintenance.ts';
 import { create, deleteMany, deleteOne, detail, entities, type FieldQuery, list } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -51,7 +51,7 @@ describe('the command API receives', () => {
   ])('every text unchanged and unlogged: %s', async (_, text) => {
     acceptAnything(text);
     const key = { residence_id: text, maintenance_id: text };
-    const id = formatMaintenanceId({ residenceId: text, maintenanceId: text });
+    const id = formatMaintenanceId({ residenceId: text as Id, maintenanceId: text as Id });
     const fields = 'id maintenanceId residence { id } description contact feedback pictureUrls';
     const ticket = { description: text, contact: text, feedback: text, pictureUrls: [text] };
     const entity = { id, maintenanceId: text, residence: { id: text }, ...ticket };

@@ -8,7 +8,7 @@ import { EXAMPLE } from '../../dev/seed.ts';
 import { startGateway } from '../../dev/supergraph/gateway.ts';
 import type { Running } from '../../dev/supergraph/host.ts';
 import { startNeighbour } from '../../dev/supergraph/neighbour.ts';
-import { formatMaintenanceId } from '../../src/maintenance.ts';
+import { formatMaintenanceId, type Id } from '../../src/maintenance.ts';
 import { askAt, ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument } from '../support/documents.ts';
 import { killAll, run, start as startProcess, watch } from '../support/process.ts';
@@ -54,7 +54,7 @@ it('the helper of the example makes the same ids as formatMaintenanceId()', asyn
   const module = `data:text/javascript,${encodeURIComponent(`${helper}; export { formatMaintenanceId };`)}`;
   const { formatMaintenanceId: format } = await import(module);
   for (const part of ['r1', 'a:%', '%3A:', '%25', '报修'])
-    expect(format(part, part)).toBe(formatMaintenanceId({ residenceId: part, maintenanceId: part }));
+    expect(format(part, part)).toBe(formatMaintenanceId({ residenceId: part as Id, maintenanceId: part as Id }));
 });
 
 describe('npm run supergraph -- --subgraph', () => {

@@ -163,16 +163,8 @@ it('an argument has a bound in SIZES of src/graphql/limits.ts if it is a text or
   expect(missing).toEqual([]);
 });
 
-it.each(partsOf('String').filter(({ path }) => path.length > 1))(
-  'an argument must not be blank, which is told together with an unknown member: $at',
-  async (part) => {
-    const { query, variables } = requestWith(part, holding(part, ' '));
-    const [input = ''] = part.path;
-    Object.assign(variables[input] as object, { odd: 1 });
-    const faults = [
-      { argument: `${input}.odd`, message: 'is unknown' },
-      { argument: nameOf(part), message: 'must not be blank' },
-    ];
-    expect((await ask({ query, variables })).errors).toMatchObject([{ extensions: { arguments: faults } }]);
-  },
-);
+it.each(partsOf('String').filter(({ path }) => path.length > 1))('an argument must not be blank: $at', async (part) => {
+  const faults = [{ argument: nameOf(part), message: 'must not be blank' }];
+  const { errors } = await ask(requestWith(part, holding(part, ' ')));
+  expect(errors).toMatchObject([{ extensions: { arguments: faults } }]);
+});

@@ -5,7 +5,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
 import { FLATS, seed } from '../../dev/seed.ts';
 import { serveApollo } from '../../dev/supergraph/host.ts';
-import { formatMaintenanceId, type MaintenanceKey } from '../../src/maintenance.ts';
+import { formatMaintenanceId, type Id, type MaintenanceKey } from '../../src/maintenance.ts';
 
 /** The key → the type `Maintenance` in the schema of a subgraph that refers by this key. */
 const STUBS = {
@@ -37,7 +37,7 @@ export function startVisits(key: KeyFields) {
     visits: () => VISITED.map(visit),
     /** Returns visits of different requests of one residence. These requests do not exist. */
     numbered: (_: unknown, { count }: { count: number }) =>
-      [...Array(count).keys()].map((at) => visit({ residenceId: idOf('1-101'), maintenanceId: String(at) }, at)),
+      [...Array(count).keys()].map((at) => visit({ residenceId: idOf('1-101'), maintenanceId: String(at) as Id }, at)),
   };
   const apollo = new ApolloServer({
     schema: buildSubgraphSchema([{ typeDefs: parse(visitsSdl(key)), resolvers: { Query } }]),
@@ -50,12 +50,12 @@ export function startVisits(key: KeyFields) {
 /** Returns the keys of the first requests of a flat. */
 function keysOf(flat: string, count: number): MaintenanceKey[] {
   const tickets = seed().get(idOf(flat))?.slice(0, count) ?? [];
-  return tickets.map(({ maintenance_id }) => ({ residenceId: idOf(flat), maintenanceId: maintenance_id }));
+  return tickets.map(({ maintenance_id }) => ({ residenceId: idOf(flat), maintenanceId: maintenance_id as Id }));
 }
 
 /** Returns the residence id of a flat. Throws if the flat does not exist. */
-export function idOf(flat: string): string {
+export function idOf(flat: string): Id {
   const found = FLATS.find(({ name }) => name === flat);
   if (!found) throw new Error(`There is no flat ${flat}`);
-  return found.id;
+  return found.id as Id;
 }

@@ -1,8 +1,8 @@
-import { toRepresentedKey } from '../arguments.ts';
+import { parseRepresentedKey } from '../arguments.ts';
 import type { Context } from '../context.ts';
 
 // No resolver for the fields: graphql reads them from the record, see `readMember` in bounds.ts.
 export const Maintenance = {
   __resolveReference: (representation: unknown, { authenticated }: Context) =>
-    authenticated().loaders.maintenanceByKey.load(toRepresentedKey(representation)),
+    authenticated().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
 };

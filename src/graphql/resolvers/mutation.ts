@@ -1,7 +1,7 @@
 import type { MutationResolvers } from '../../__generated__/types.ts';
 import { COMMANDS } from '../../command-api/commands.ts';
 import { formatMaintenanceId, type MaintenanceKey } from '../../maintenance.ts';
-import { toKey, toKeys, toNewMaintenance } from '../arguments.ts';
+import { parseInput, parseKey, parseKeys } from '../arguments.ts';
 import { deleteMaintenances } from '../batch-delete.ts';
 import type { Context } from '../context.ts';
 
@@ -9,21 +9,22 @@ import type { Context } from '../context.ts';
 export const Mutation: Required<MutationResolvers> = {
   createMaintenance: async (_, { input }, { authenticated }) => {
     const { client } = authenticated();
-    const maintenanceId = await client.write(COMMANDS.createMaintenanceInfo, toNewMaintenance(input));
-    const key = { residenceId: input.residenceId, maintenanceId };
+    const parsed = parseInput('CreateMaintenanceInput', input);
+    const maintenanceId = await client.write(COMMANDS.createMaintenanceInfo, parsed);
+    const key = { residenceId: parsed.residenceId, maintenanceId };
     return { ...key, id: formatMaintenanceId(key) };
   },
 
   deleteMaintenance: async (_, { id }, { authenticated }) => {
     const { client } = authenticated();
-    const key = toKey(id);
+    const key = parseKey(id);
     await client.write(COMMANDS.deleteMaintenanceInfo, key);
     return { id: formatMaintenanceId(key), residence: { id: key.residenceId } };
   },
 
   deleteMaintenances: (_, { ids }, context) => {
     const { client } = context.authenticated();
-    return deleteMaintenances(client, toKeys(ids), context);
+    return deleteMaintenances(client, parseKeys(ids), context);
   },
 };
 
