@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { GraphQLBoolean, type GraphQLInputObjectType } from 'graphql';
+import { GraphQLBoolean, GraphQLID, type GraphQLInputObjectType } from 'graphql';
 import { NEW_MAINTENANCE } from '../support/ask.ts';
 import {
   create,
@@ -398,6 +398,14 @@ describe('a value of a wrong type', () => {
     const { errors } = await subgraph.ask(query, { variables: { x: large } });
     expect(errors).toMatchObject([{ extensions: { arguments: named([`x ${be('Boolean')}`]) } }]);
     expect(parseValue).toHaveBeenCalledTimes(1);
+    parseValue.mockRestore();
+  });
+
+  it('is not looked for after 20 faults', async () => {
+    const { query, variables } = deleteMany(times(10_000, () => OBJECT));
+    const parseValue = jest.spyOn(GraphQLID, 'parseValue');
+    await subgraph.ask(query, { variables });
+    expect(parseValue).toHaveBeenCalledTimes(21);
     parseValue.mockRestore();
   });
 

@@ -79,21 +79,24 @@ describe.each(WIRE)('$name', (example) => {
     );
   });
 
-  it('is sent without its optional parameters, or refused if nothing but its key would be left', async () => {
-    succeed();
-    const optional = Object.entries(parameters).filter(([, { presence }]) => presence === 'optional');
-    const given = JSON.stringify(args, (key, value) =>
-      optional.some(([member]) => member === key) ? undefined : value,
-    );
-    const { query, variables } = request(root, JSON.parse(given));
-    const { errors } = await subgraph.ask(query, { variables });
-    const left = Object.entries(param).filter(([member]) => optional.every(([, { name }]) => name !== member));
-    const isEmpty = optional.length > 0 && left.every(([member]) => KEYS.includes(member));
-    const rule = 'refuse it in src/graphql/arguments.ts if it has no optional member, else send the rest';
-    const sent = subgraph.upstream.received.map(({ param }) => param);
-    expect({ rule, sent }).toEqual({ rule, sent: isEmpty ? [] : [Object.fromEntries(left)] });
-    expect(errors.map(({ extensions }) => extensions.code)).toEqual(isEmpty ? ['BAD_USER_INPUT'] : []);
-  });
+  it.each([undefined, null])(
+    'is sent without its optional parameters if they are %p, or refused if only its key is left',
+    async (absent) => {
+      succeed();
+      const optional = Object.entries(parameters).filter(([, { presence }]) => presence === 'optional');
+      const given = JSON.stringify(args, (key, value) =>
+        optional.some(([member]) => member === key) ? absent : value,
+      );
+      const { query, variables } = request(root, JSON.parse(given));
+      const { errors } = await subgraph.ask(query, { variables });
+      const left = Object.entries(param).filter(([member]) => optional.every(([, { name }]) => name !== member));
+      const isEmpty = optional.length > 0 && left.every(([member]) => KEYS.includes(member));
+      const rule = 'refuse it in src/graphql/arguments.ts if it has no optional member, else send the rest';
+      const sent = subgraph.upstream.received.map(({ param }) => param);
+      expect({ rule, sent }).toEqual({ rule, sent: isEmpty ? [] : [Object.fromEntries(left)] });
+      expect(errors.map(({ extensions }) => extensions.code)).toEqual(isEmpty ? ['BAD_USER_INPUT'] : []);
+    },
+  );
 
   it('counts as a write or a read of its operation', async () => {
     succeed();
