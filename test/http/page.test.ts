@@ -15,6 +15,7 @@ import { useSubgraph } from '../support/use-subgraph.ts';
 const SCRIPT = 'https://embeddable-sandbox.cdn.apollographql.com/v2/embeddable-sandbox.umd.production.min.js';
 const FRAME = 'https://sandbox.embed.apollographql.com';
 const EXAMPLES = readExamples('.', 'emulator');
+const ONE = EXAMPLES.find(({ name }) => name === 'one.graphql');
 const LIST = readFileSync('examples/list.graphql', 'utf8');
 const VARIABLES = { residenceId: EXAMPLE.residenceId };
 const HEADERS = { authorization: `Bearer ${EXAMPLE.token}` };
@@ -131,7 +132,7 @@ it.concurrent('without internet, GraphiQL replaces Sandbox, with a tab for each 
   await tabs.filter({ hasText: 'OneMaintenance' }).click();
   await frame.getByRole('button', { name: 'Variables' }).click();
   const editor = frame.locator('.graphiql-editor-tool');
-  await editor.filter({ hasText: `"id": "${EXAMPLE.residenceId}:` }).waitFor();
+  await editor.filter({ hasText: `"id": "${ONE?.variables.id}"` }).waitFor();
   expect(urls.filter((requested) => !/^(blob:)?http:\/\/localhost:/.test(requested))).toEqual([SCRIPT]);
   expect(faults).toEqual(['Failed to load resource: net::ERR_NAME_NOT_RESOLVED']);
 });

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
 import { readExamples } from '../../dev/browser.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
@@ -48,6 +48,15 @@ it('a variable has the same value in all examples, because Sandbox merges them, 
     expect(merged).toMatchObject(variables);
     expect(query).not.toMatch(/\$\w+: [^),]+ = /);
   }
+});
+
+// A fault is named by the variable if its type is wrong, and by the argument otherwise: see docs/errors.md.
+it.each([
+  ...EXAMPLES,
+  ...OF_SUPERGRAPH,
+  ...globSync('apps/**/*.graphql').map((name) => ({ name, query: readFileSync(name, 'utf8') })),
+])('$name names its variables like their arguments', ({ query }) => {
+  for (const [, argument, variable] of query.matchAll(/(\w+): \$(\w+)/g)) expect(variable).toBe(argument);
 });
 
 it('the examples in the descriptions of the schema are valid', async () => {
