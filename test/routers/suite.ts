@@ -49,6 +49,8 @@ export interface Quirks {
   readonly readsAgain?: true;
   /** Merges the entity fetches of a step as aliases, without a bound. The subgraph allows 100 aliases. */
   readonly mergesEntities?: true;
+  /** Leaves the members of an input to the subgraph, whose error names them by variable and path. */
+  readonly leavesMembers?: true;
   /** Title of a case that this router cannot pass → the reason. */
   readonly cannot?: Readonly<Record<string, string>>;
 }
@@ -237,6 +239,22 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
         expect(answer.errors[0]?.extensions.outcome).toBe('UNKNOWN');
         expectSent([`create_maintenance_info ${FLAT}`], 1, 0, 0);
       });
+    });
+
+    it('refuses variables of a wrong type before any command', async () => {
+      const query = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
+      const input = { residenceId: FLAT, startTime: 5, finishTime: '2026-12-01T12:00:00Z', description: 'x', odd: 1 };
+      const { errors } = await supergraph.ask(query, { variables: { input } });
+      const faults = [
+        { argument: 'input.startTime', message: 'must be of the type DateTime' },
+        { argument: 'input.contact', message: 'is required' },
+        { argument: 'input.odd', message: 'is unknown' },
+      ];
+      expect(errors).not.toEqual([]);
+      expect(errors.flatMap(({ extensions }) => extensions?.arguments ?? [])).toEqual(
+        quirks.leavesMembers ? faults : [],
+      );
+      expect(supergraph.upstream.commands()).toEqual([]);
     });
 
     const UNAVAILABLE: Fault = (response) => answer(response, 503, 'Service Unavailable');
