@@ -3,7 +3,7 @@
  * `GET /commands` returns the number of received commands. Listens on PORT.
  */
 import http from 'node:http';
-import { STATES } from '../dev/seed.ts';
+import { STATES } from '../dev/store.ts';
 
 const lists = new Map<number, Buffer>();
 let commands = 0;

@@ -2,8 +2,7 @@
  * The initial data of the emulated command API: the examples of the vendor's page, and a block of flats.
  */
 import { createHash } from 'node:crypto';
-import { STATES as VENDOR_STATES } from '../src/command-api/decoder.ts';
-import type { Ticket } from './store.ts';
+import { STATES, type Ticket } from './store.ts';
 
 /** The residence, ticket and token of the vendor's page. */
 export const EXAMPLE = {
@@ -40,9 +39,6 @@ const FAULTS = [
   ['墙面渗水', 'Water seeps through the wall'],
   ['电梯有异响', 'The lift makes a strange noise'],
 ] as const;
-
-/** The vendor's texts for the states, in the order of a repair. */
-export const STATES = [...VENDOR_STATES.keys()].map(String);
 
 /** Returns the tickets by residence id. The data is the same at every start. */
 export function seed(): Map<string, Ticket[]> {

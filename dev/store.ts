@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { COMMANDS } from '../src/command-api/commands.ts';
-import { STATES } from './seed.ts';
+import { STATES as VENDOR_STATES } from '../src/command-api/decoder.ts';
 
 /** A ticket as the command API writes it. */
 export interface Ticket {
@@ -14,6 +14,9 @@ export interface Ticket {
   state: string;
   created_time: string;
 }
+
+/** The vendor's texts for the states, in the order of a repair. */
+export const STATES = [...VENDOR_STATES.keys()].map(String);
 
 /** A command that is refused with `success: false`. It has no code, because the vendor promises none. */
 export class CommandRefused extends Error {
