@@ -1,3 +1,4 @@
+import type { ApolloServerPlugin } from '@apollo/server';
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
@@ -10,10 +11,27 @@ const R = EXAMPLE.residenceId;
 const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
 const SDL = '{ _service { sdl } }';
 
-const DISGUISED = Object.assign(new Error('canary-of-an-unforeseen-error'), { extensions: { code: 'BAD_USER_INPUT' } });
+/** Returns an unforeseen error that looks like an expected error with this code. */
+const disguise = (code: unknown) => Object.assign(new Error('canary-of-an-unforeseen-error'), { extensions: { code } });
 
-const failing = failCommands((id) => (id === 'disguised' ? DISGUISED : undefined));
-const subgraph = useSubgraph({ ROUTER_SECRET_PREVIOUS: 'previous-secret' }, [failing]);
+const failing = failCommands((id) => (id === 'disguised' ? disguise('BAD_USER_INPUT') : undefined));
+/** Hooks of Apollo Server in which an unforeseen error stands for a bug of a library. Apollo handles each differently. */
+const HOOKS = ['requestDidStart', 'parsingDidStart', 'didResolveOperation'] as const;
+/** Throws in the hook and with the code that the header `throw` names. */
+const throwing: ApolloServerPlugin = {
+  async requestDidStart({ request }) {
+    const [place, code] = request.http?.headers.get('throw')?.split(' ') ?? [];
+    const throwIn = async (hook: (typeof HOOKS)[number]) => {
+      if (hook === place) throw disguise(code);
+    };
+    await throwIn('requestDidStart');
+    return {
+      parsingDidStart: () => throwIn('parsingDidStart'),
+      didResolveOperation: () => throwIn('didResolveOperation'),
+    };
+  },
+};
+const subgraph = useSubgraph({ ROUTER_SECRET_PREVIOUS: 'previous-secret' }, [failing, throwing]);
 const open = useSubgraph({ ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'true' });
 
 describe('health', () => {
@@ -98,5 +116,17 @@ it('masks an unforeseen error that looks like an expected error', async () => {
   expect(answer.errors).toMatchObject([{ message: 'Internal server error', path: ['deleteMaintenance'], extensions }]);
   const err = { type: 'Error', stack: expect.stringMatching(/^at .+test\/http\/http\.test\.ts/) };
   expect(subgraph.logs()).toMatchObject([{ level: 50, msg: 'unforeseen error', err }, { msg: 'operation' }]);
+  expect(JSON.stringify(answer) + subgraph.logText()).not.toContain('canary');
+});
+
+const THROWN = HOOKS.flatMap((hook) => [`${hook} BAD_USER_INPUT`, `${hook} INTERNAL_SERVER_ERROR`]);
+it.each(THROWN)('masks an unforeseen error outside of resolvers, in %s, and logs it with its id', async (thrown) => {
+  const answer = await subgraph.ask(LIST, { headers: { throw: thrown } });
+  expect([answer.status, answer.data]).toEqual([500, undefined]);
+  const extensions = { code: 'INTERNAL_SERVER_ERROR', errorId: expect.any(String) };
+  expect(answer.errors).toEqual([{ message: 'Internal server error', extensions }]);
+  const err = { type: 'Error', stack: expect.stringMatching(/^at .+test\/http\/http\.test\.ts/) };
+  const line = { level: 50, msg: 'unforeseen error', errorId: answer.errors[0]?.extensions.errorId, err };
+  expect(subgraph.logs()[0]).toMatchObject(line);
   expect(JSON.stringify(answer) + subgraph.logText()).not.toContain('canary');
 });

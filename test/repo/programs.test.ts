@@ -105,10 +105,13 @@ it.concurrent('npm run emulator serves the given port, and prints a command that
 const REQUIRED = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
 const FAULTS = ['PORT must be .+', 'COMMAND_API_URL is missing: .+', 'ROUTER_SECRET is missing: .+'].join('\n  ');
 const NO_HOST = /^Cannot listen: .*x.invalid. Check .+\.\n$/;
+// No machine has this address: it is for documentation.
+const [ELSEWHERE, NOT_HERE] = ['192.0.2.1', /^Cannot listen: .* 192\.0\.2\.1.*\. Check HOST and PORT\.\n$/];
 const inUse = (variable: string) => new RegExp(`^Port ${TAKEN} is in use. Set ${variable} to a free port.\n$`);
 it.concurrent.each<[title: string, file: string, env: NodeJS.ProcessEnv, message: RegExp]>([
   ['a faulty environment', 'src/main.ts', { PORT: 'x' }, new RegExp(`^Invalid environment:\n  ${FAULTS}\n$`)],
   ['an unknown host', 'src/main.ts', { ...REQUIRED, HOST: 'x.invalid' }, NO_HOST],
+  ['the address of another host', 'src/main.ts', { ...REQUIRED, HOST: ELSEWHERE }, NOT_HERE],
   ['a taken port', 'src/main.ts', { ...REQUIRED, PORT: TAKEN }, inUse('PORT')],
   ['a taken port', 'dev/main.ts', { PORT: TAKEN }, inUse('PORT')],
   ['a taken port', 'src/main.ts', { ...REQUIRED, METRICS_PORT: TAKEN }, inUse('METRICS_PORT')],
