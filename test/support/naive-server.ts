@@ -1,0 +1,250 @@
+/**
+ * A naive server of the same schema over a store of its own, written from the schema, docs/errors.md and docs/command-api.md
+ * without a look at src/: each resolver searches the whole store. graphql's own `execute` makes paths and nulls.
+ */
+import { buildASTSchema, execute, GraphQLError, parse } from 'graphql';
+import type { Ticket } from '../../dev/store.ts';
+import { ERRORS, readDocument, readNames, readTable } from './documents.ts';
+
+const FEDERATION = `
+  scalar _Any
+  union _Entity = Maintenance | Residence
+  extend type Query { _entities(representations: [_Any!]!): [_Entity]! }`;
+const SDL = parse(readDocument('schema/maintenance.graphql') + FEDERATION);
+export const NAIVE_SCHEMA = buildASTSchema(SDL, { assumeValidSDL: true });
+
+/** A ticket of the store, whose members may be anything. */
+export type AnyTicket = { readonly [M in keyof Ticket]?: unknown };
+type Args = Record<string, unknown>;
+type Key = readonly [residenceId: string, maintenanceId: string];
+
+export const NEW_TIME = '2026-01-01 00:00:00';
+const STATES = new Map<unknown, string>([
+  ['wait for confirmation', 'WAIT_FOR_CONFIRMATION'],
+  ['in progress', 'IN_PROGRESS'],
+  ['completed', 'COMPLETED'],
+  ['closed', 'CLOSED'],
+]);
+
+/** How the residences of the emulator fail, by the table of docs/errors.md. */
+const FAULTS = new Map(
+  readTable(ERRORS, 'residence').flatMap(([id, code = '', outcome = '']) => {
+    const fault = {
+      code: readNames(code)[0],
+      outcome: readNames(outcome)[0],
+      isLost: outcome.includes('has happened'),
+    };
+    return fault.code ? [[readNames(id)[0], fault]] : [];
+  }),
+);
+
+function fail(code = '', outcome = 'NOT_SENT'): never {
+  throw new GraphQLError(code, { extensions: { code, outcome } });
+}
+const failInput = () => fail('BAD_USER_INPUT');
+const failMember = () => fail('UPSTREAM_INVALID_RESPONSE');
+
+/** Returns residence and maintenance id of a `Maintenance.id`, or undefined if it is malformed. */
+export function readId(id: unknown): Key | undefined {
+  const parts = /^((?:[^%:]|%25|%3a)+):((?:[^%:]|%25|%3a)+)$/i.exec(String(id))?.slice(1) ?? [];
+  const [residenceId, maintenanceId] = parts.map((part) => part.replace(/%3a/gi, ':').replaceAll('%25', '%'));
+  return isId(residenceId) && isId(maintenanceId) ? [residenceId, maintenanceId] : undefined;
+}
+
+const isId = (id: unknown): id is string =>
+  typeof id === 'string' && id.length >= 1 && id.length <= 256 && id.isWellFormed();
+const escapePart = (part: string) => part.replaceAll('%', '%25').replaceAll(':', '%3A');
+const writeId = (key: Key) => key.map(escapePart).join(':');
+
+const isNothing = (value: unknown) => value === undefined || value === null || value === '';
+/** Returns whether these are 19 characters of a moment in UTC, on a day of the calendar. */
+function isMoment(time: string): boolean {
+  const ms = Date.parse(`${time}Z`);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(time);
+}
+
+// Members of a ticket.
+function readText(value: unknown) {
+  return typeof value === 'string' ? value.toWellFormed() : (value ?? null) === null ? null : failMember();
+}
+function readTexts(value: unknown) {
+  if (Array.isArray(value)) return value.map((text) => readText(text) ?? failMember());
+  return (value ?? null) === null ? null : failMember();
+}
+function readState(value: unknown) {
+  return isNothing(value) ? null : (STATES.get(value) ?? failMember());
+}
+function readTime(value: unknown) {
+  if (isNothing(value)) return null;
+  const isRight = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(String(value)) && isMoment(String(value).replace(' ', 'T'));
+  return isRight ? `${String(value).replace(' ', 'T')}Z` : failMember();
+}
+
+/** Returns an RFC 3339 time as the command API writes it. */
+function writeTime(time: string): string {
+  const isRight = /T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(time) && isMoment(time.slice(0, 19));
+  return isRight ? new Date(time).toISOString().slice(0, 19).replace('T', ' ') : failInput();
+}
+
+/** Returns the value, or undefined if it fails. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Creates the server. `validTokens` are those that the command API accepts. */
+export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: readonly string[]) {
+  let created = 0;
+  let token: string | null;
+
+  const authenticate = () => token ?? fail('UNAUTHENTICATED');
+
+  /** Returns the tickets of a residence for one command, after the change of a write. */
+  function send(residenceId: string, change?: (tickets: AnyTicket[]) => AnyTicket[]): AnyTicket[] {
+    if (!validTokens.includes(authenticate())) fail('UNAUTHENTICATED', 'REJECTED');
+    const fault = FAULTS.get(residenceId);
+    if (fault && !fault.isLost) fail(fault.code, fault.outcome);
+    const tickets = store.get(residenceId) ?? fail('COMMAND_REJECTED', 'REJECTED');
+    if (!change) return tickets;
+    store.set(residenceId, change(tickets));
+    if (fault) fail(fault.code, fault.outcome);
+    return tickets;
+  }
+
+  const toResidence = (id: string) => ({ __typename: 'Residence', id, maintenances: (args: Args) => list(id, args) });
+
+  function toMaintenance(residenceId: string, ticket: AnyTicket) {
+    const maintenanceId = String(ticket.maintenance_id);
+    return {
+      ...{ __typename: 'Maintenance', id: writeId([residenceId, maintenanceId]), maintenanceId },
+      residence: toResidence(residenceId),
+      startTime: () => readTime(ticket.start_time),
+      finishTime: () => readTime(ticket.finish_time),
+      createdTime: () => readTime(ticket.created_time),
+      description: () => readText(ticket.description),
+      contact: () => readText(ticket.contact),
+      feedback: () => readText(ticket.feedback),
+      pictureUrls: () => readTexts(ticket.maintenance_picture_url),
+      state: () => readState(ticket.state),
+    };
+  }
+
+  function list(residenceId: unknown, { states, orderBy, first, offset }: Args) {
+    authenticate();
+    const [from, most] = [Number(offset ?? 0), Number(first ?? 1e9)];
+    if (!isId(residenceId) || from < 0 || most < 0) return failInput();
+    const all = send(residenceId).filter(({ maintenance_id }) => isId(maintenance_id));
+    const matching = all.filter(
+      ({ state }) => !Array.isArray(states) || states.includes(attempt(() => readState(state))),
+    );
+    const timeOf = ({ created_time, start_time }: AnyTicket) =>
+      attempt(() => readTime(String(orderBy).startsWith('CREATED') ? created_time : start_time));
+    const timed = matching.filter(timeOf).sort((a, b) => {
+      const sign = String(orderBy).endsWith('DESC') ? -1 : 1;
+      return sign * String(timeOf(a)).localeCompare(String(timeOf(b)), 'en');
+    });
+    const ordered = orderBy ? [...timed, ...matching.filter((ticket) => !timeOf(ticket))] : matching;
+    return ordered.slice(from, from + most).map((ticket) => toMaintenance(residenceId, ticket));
+  }
+
+  function find([residenceId, maintenanceId]: Key) {
+    const ticket = send(residenceId).find(({ maintenance_id }) => maintenance_id === maintenanceId);
+    return ticket ? toMaintenance(residenceId, ticket) : null;
+  }
+
+  /** Returns the entity of a representation. */
+  function toEntity(representation: unknown) {
+    const { __typename, id, residence, maintenanceId } = Object(representation);
+    if (__typename === 'Residence') return toResidence(isId(id) ? id : failInput());
+    if (__typename !== 'Maintenance') return failInput();
+    authenticate();
+    const second: Key = [residence?.id, maintenanceId];
+    if (id === undefined) return find(second.every(isId) ? second : failInput());
+    const key = typeof id === 'string' ? (readId(id) ?? failInput()) : failInput();
+    const given = [residence === undefined ? key[0] : second[0], maintenanceId === undefined ? key[1] : second[1]];
+    return given.join('\n') === key.join('\n') ? find(key) : failInput();
+  }
+
+  function create(input: Args) {
+    authenticate();
+    const { residenceId, description, contact, pictureFilenames } = input;
+    const names = (pictureFilenames ?? []) as string[];
+    const [start_time, finish_time] = [writeTime(String(input.startTime)), writeTime(String(input.finishTime))];
+    const isBlank = [description, contact, ...names].some((text) => String(text).trim() === '');
+    if (!isId(residenceId) || finish_time <= start_time || isBlank || names.length > 20) return failInput();
+    const maintenance_id = `new${created}`;
+    const maintenance_picture_url = names.map((name) => `https://pictures.example/${name}`);
+    const written = { maintenance_id, start_time, finish_time, description, contact, maintenance_picture_url };
+    send(residenceId, (tickets) => {
+      created++;
+      return [...tickets, { ...written, feedback: '', state: 'wait for confirmation', created_time: NEW_TIME }];
+    });
+    return [residenceId, maintenance_id] as const;
+  }
+
+  function deleteAll(residenceId: string, keys: readonly Key[]) {
+    const isGone = ({ maintenance_id }: AnyTicket) => keys.some(([r, m]) => r === residenceId && m === maintenance_id);
+    send(residenceId, (tickets) => tickets.filter((ticket) => !isGone(ticket)));
+  }
+
+  function deleteMaintenances(ids: readonly string[]) {
+    authenticate();
+    const keys = ids.map((id) => readId(id) ?? failInput());
+    if (keys.length === 0) failInput();
+    const failures = new Map<string, GraphQLError>();
+    for (const residenceId of new Set(keys.map(([r]) => r))) {
+      try {
+        deleteAll(residenceId, keys);
+      } catch (error) {
+        failures.set(residenceId, error as GraphQLError);
+      }
+    }
+    if (!validTokens.includes(authenticate())) fail('UNAUTHENTICATED', 'REJECTED');
+    const unique = [...new Map(keys.map((key) => [writeId(key), key])).entries()];
+    return {
+      deletedIds: unique.filter(([, [r]]) => !failures.has(r)).map(([id]) => id),
+      failures: unique
+        .filter(([, [r]]) => failures.has(r))
+        .map(([id, [r]]) => ({ id, ...failures.get(r)?.extensions })),
+    };
+  }
+
+  const rootValue = {
+    maintenances: ({ residenceId, ...args }: Args) => list(residenceId, args),
+    maintenance: ({ id }: Args) => {
+      authenticate();
+      return find(readId(id) ?? failInput());
+    },
+    _entities: ({ representations }: { representations: unknown[] }) =>
+      representations.map((representation) => {
+        try {
+          return toEntity(representation);
+        } catch (error) {
+          return error;
+        }
+      }),
+    createMaintenance: ({ input }: { input: Args }) => {
+      const key = create(input);
+      return { id: writeId(key), maintenance: () => find(key) };
+    },
+    deleteMaintenance: ({ id }: Args) => {
+      authenticate();
+      const key = readId(id) ?? failInput();
+      deleteAll(key[0], [key]);
+      return { id: writeId(key), residence: toResidence(key[0]) };
+    },
+    deleteMaintenances: ({ ids }: { ids: string[] }) => deleteMaintenances(ids),
+  };
+
+  return {
+    store,
+    /** Executes a valid operation. Null is no token. */
+    ask(query: string, variableValues: Record<string, unknown>, withToken: string | null) {
+      token = withToken;
+      return execute({ schema: NAIVE_SCHEMA, document: parse(query), rootValue, variableValues });
+    },
+  };
+}
