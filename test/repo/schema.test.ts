@@ -143,10 +143,12 @@ describe('directives', () => {
   });
 
   it('tag every text as personal data, or its input type, except our own messages', () => {
+    const OWN = ['DeleteMaintenanceFailure.message'];
     const untagged: string[] = [];
     const check = (node: FieldDefinitionNode | InputValueDefinitionNode, at: string) => {
-      const isTagged = directivesOf(node).includes('personal-data');
-      if (/^\[?String\b/.test(print(node.type)) && !isTagged) untagged.push(at);
+      const isTagged = directivesOf(node).includes('personal-data') || OWN.includes(at);
+      const rule = `${at}: add @tag(name: "personal-data") to it or to its input type in schema/maintenance.graphql`;
+      if (/^\[?String\b/.test(print(node.type)) && !isTagged) untagged.push(rule);
     };
     for (const definition of document.definitions) {
       if (!('fields' in definition) || directivesOf(definition).includes('personal-data')) continue;
@@ -157,7 +159,7 @@ describe('directives', () => {
           for (const argument of node.arguments ?? []) check(argument, `${at}(${argument.name.value}:)`);
       }
     }
-    expect(untagged).toEqual(['DeleteMaintenanceFailure.message']);
+    expect(untagged).toEqual([]);
   });
 
   it('make a contract without personal data by @tag, which composes', () => {

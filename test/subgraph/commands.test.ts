@@ -1,20 +1,16 @@
 /** Checks each command of `COMMANDS`. CONTRIBUTING.md has the steps to add a command. */
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { type GraphQLObjectType, getNamedType } from 'graphql';
 import { PATH } from '../../dev/command-api.ts';
 import { COMMANDS } from '../../src/command-api/commands.ts';
+import { ERRORS, readNames } from '../support/documents.ts';
 import { request } from '../support/requests.ts';
-import { fieldsOf, weigh } from '../support/schema.ts';
+import { directivesOf, fieldsOf, weigh } from '../support/schema.ts';
 import { fetchMetrics } from '../support/scrape.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
-import { WIRE } from '../support/wire.ts';
+import { COMMAND_ROWS, WIRE } from '../support/wire.ts';
 
-const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-const TABLE = /^\| `(\w+)` \([^)]+\) \| ([^|]+) \| [^|]+ \| `(\w+)` \|$/gm;
-const rows = Array.from(read('docs/command-api.md').matchAll(TABLE), ([, name, param = '', method]) => {
-  return { name, param: [...param.matchAll(/`(\w+)/g)].map(([, name]) => name), method };
-});
 const HEADERS = { 'content-type': 'application/json', accept: 'application/json' };
 const subgraph = useSubgraph();
 
@@ -31,11 +27,6 @@ async function sendToEmulator(
 
 /** The parameters that say which tickets a command is about. */
 const KEYS = ['residence_id', 'maintenance_id', 'maintenances'];
-
-it('isWrite in src/command-api/commands.ts is true for exactly the commands whose example is a mutation', () => {
-  const wrong = WIRE.filter(({ operation, isWrite }) => isWrite !== (operation === 'mutation'));
-  expect(wrong.map(({ name, root, operation }) => `${name}: ${root} is a field of the ${operation} type`)).toEqual([]);
-});
 
 describe.each(WIRE)('$name', (example) => {
   const { name, operation, root, field, type, args, param, parameters, result } = example;
@@ -156,9 +147,40 @@ describe.each(WIRE)('$name', (example) => {
   });
 });
 
-it('docs/command-api.md has the table of commands, with all parameters', () => {
-  const table = Object.entries(COMMANDS).map(([method, { name, parameters }]) => {
-    return { name, param: Object.values(parameters).map(({ name }) => name), method };
+/** The fields of payloads with an entity: they are read after the write. */
+const READ_BACK = WIRE.filter(({ operation }) => operation === 'mutation').flatMap(({ type, ...example }) =>
+  Object.values((type as GraphQLObjectType).getFields())
+    .filter((field) => directivesOf(getNamedType(field.type).astNode).includes('@key'))
+    .map(({ name }) => ({ ...example, type, field: name })),
+);
+
+describe.each(READ_BACK)('$root.$field', ({ root, field, type, args, result }) => {
+  it('is null where reading it fails, without an outcome, and the rest of the payload is there', async () => {
+    subgraph.upstream.fail(({ command }) => {
+      return /^get_/.test(command) ? { status: 503 } : { body: { success: true, result } };
+    });
+    const { query, variables } = request(root, args, fieldsOf(String(type), 3).join(' '));
+    const { data, errors } = await subgraph.ask(query, { variables });
+    const { [field]: _, ...identity } = data[root];
+    expect(Object.values(identity)).not.toHaveLength(0);
+    expect(Object.values(identity)).not.toContain(null);
+    expect(errors).toHaveLength(1);
+    const [{ path = [], extensions = {} } = {}] = errors;
+    expect(path.slice(0, 2)).toEqual([root, field]);
+    expect(path.reduce((value, key) => value?.[key], data)).toBeNull();
+    expect(extensions).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
+    expect(extensions).not.toHaveProperty('outcome');
   });
-  expect(rows).toEqual(table);
+
+  it('is in docs/errors.md, among the fields whose errors have no outcome', () => {
+    const rule = `name \`${root}.${field}\` under "Writes" in docs/errors.md, in the sentence on errors without an outcome`;
+    const [, writes = ''] = ERRORS.split(/^## Writes$/m);
+    const named = readNames(/Errors below [^:]+ have\s+none:/.exec(writes)?.[0]);
+    expect(named.includes(`${root}.${field}`) ? [] : [rule]).toEqual([]);
+  });
+});
+
+it('docs/command-api.md has the table of commands', () => {
+  const table = Object.entries(COMMANDS).map(([method, { name }]) => ({ name, method }));
+  expect(COMMAND_ROWS.map(({ name, method }) => ({ name, method }))).toEqual(table);
 });

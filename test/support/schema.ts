@@ -30,12 +30,12 @@ export function rootField(name: string) {
   return found;
 }
 
-/** Returns a selection for each field of a type. Beneath a field with fields, it selects those without further fields. */
+/** Returns a selection for each field of a type, at most `depth` fields deep. */
 export function fieldsOf(type: string, depth = 2): string[] {
   return Object.values((SCHEMA.getType(type) as GraphQLObjectType).getFields()).flatMap(({ name, type }) => {
     const inner = getNamedType(type);
     if (!isObjectType(inner)) return name;
-    return depth === 1 ? [] : `${name} { ${fieldsOf(inner.name, 1).join(' ')} }`;
+    return depth === 1 ? [] : `${name} { ${fieldsOf(inner.name, depth - 1).join(' ')} }`;
   });
 }
 
