@@ -1,11 +1,12 @@
 /**
  * `npm run codegen`: writes the types of the schema, as codegen.yml says, the rules of deploy/ as the Prometheus Operator takes
- * them, and the table of `SIZES` in docs/reliability.md; `-- --check` only says whether they are up to date.
+ * them, and the tables of `SIZES` and `PRICES` in docs/reliability.md; `-- --check` only says whether they are up to date.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cliError, runCli } from '@graphql-codegen/cli';
 import { parse, stringify } from 'yaml';
 import { SIZES } from '../src/graphql/limits.ts';
+import { PRICES } from '../src/prices.ts';
 import { readOptions } from './options.ts';
 
 const DEPLOY = new URL('../deploy/', import.meta.url);
@@ -20,7 +21,7 @@ process.exitCode = (await runCli('').catch(cliError)) ?? 1;
 
 const written = {
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
-  'docs/reliability.md': writeSizes(),
+  'docs/reliability.md': writeTable(writeTable(read('docs/reliability.md'), 'sizes', sizes()), 'prices', prices()),
 };
 for (const [path, text] of Object.entries(written)) {
   if (!check) writeFileSync(new URL(`../${path}`, import.meta.url), text);
@@ -44,19 +45,30 @@ function writeRules(): string {
   return `# Written by \`npm run codegen\` from the rule files in deploy/.\n${stringify(resource, { lineWidth: 0 })}`;
 }
 
-/** Returns docs/reliability.md with the table of the largest arguments. */
-function writeSizes(): string {
+/** Returns the rows of the largest arguments, with a head. */
+function sizes(): string[][] {
   const kinds = ['entries', 'characters', 'residences'];
   const rows = Object.entries<Readonly<Record<string, number>>>(SIZES).map(([argument, sizes]) => [
     `\`${argument}\``,
     ...kinds.map((kind) => sizes[kind]?.toLocaleString('en') ?? ''),
   ]);
-  const lines = [['argument', ...kinds], ['---', ...kinds.map(() => '---')], ...rows].map(
-    (row) => `| ${row.join(' | ')} |`,
-  );
-  const table = ['<!-- sizes: written by npm run codegen -->', '', ...lines, '', '<!-- /sizes -->'].join('\n');
-  const page = read('docs/reliability.md');
-  const place = /^<!-- sizes.*<!-- \/sizes -->$/ms;
-  if (!place.test(page)) throw new Error('docs/reliability.md has lost the marks of its table of sizes.');
+  return [['argument', ...kinds], ...rows];
+}
+
+/** Returns the rows of the prices, with a head. */
+function prices(): string[][] {
+  const rows = Object.values(PRICES).map(({ of, bytes, work }) => [
+    of,
+    ...[bytes, work].map((n) => n.toLocaleString('en')),
+  ]);
+  return [['price of', 'bytes', 'work'], ...rows];
+}
+
+/** Returns a page with a table between the marks of its name. */
+function writeTable(page: string, name: string, [head = [], ...rows]: string[][]): string {
+  const lines = [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`);
+  const table = [`<!-- ${name}: written by npm run codegen -->`, '', ...lines, '', `<!-- /${name} -->`].join('\n');
+  const place = new RegExp(`^<!-- ${name}:.*<!-- /${name} -->$`, 'ms');
+  if (!place.test(page)) throw new Error(`docs/reliability.md has lost the marks of its table of ${name}.`);
   return page.replace(place, () => table);
 }

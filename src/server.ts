@@ -15,12 +15,13 @@ import type { Logger } from 'pino';
 import { createCommandApi } from './command-api/client.ts';
 import type { Config } from './config.ts';
 import { startOneByOneWhile } from './event-loop.ts';
-import { readMember } from './graphql/bounds.ts';
 import { type Context, createContext } from './graphql/context.ts';
 import { createErrorFormat } from './graphql/errors.ts';
+import { readMember } from './graphql/guard.ts';
 import { LIMITS, limitOperations } from './graphql/limits.ts';
 import { createSchema } from './graphql/schema.ts';
 import { checkVariables } from './graphql/variables.ts';
+import type { AdmittedRequest } from './http/admission.ts';
 import { graphqlOverHttp } from './http/graphql-over-http.ts';
 import { startHost } from './http/host.ts';
 import { createMemory } from './memory.ts';
@@ -50,12 +51,12 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
 /** Starts listening. Rejects with Node's error if the port or address cannot be used. */
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
   const memory = createMemory();
-  startOneByOneWhile(memory.isScarce);
+  startOneByOneWhile(memory.isEighthHeld);
   const commandApi = createCommandApi(config, memory);
   const metrics = createMetrics(commandApi);
   const errors = createErrorFormat(logger);
   const contextOf: ApolloFastifyContextFunction<Context> = async (request, reply) => {
-    const context = createContext(request, commandApi, config.OPERATION_TIMEOUT_MS);
+    const context = createContext(request as AdmittedRequest, commandApi, config.OPERATION_TIMEOUT_MS);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));
     return context;
   };

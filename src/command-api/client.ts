@@ -6,7 +6,8 @@ import type { Attributes, Span } from '@opentelemetry/api';
 import type { Config } from '../config.ts';
 import { waitForEventLoop } from '../event-loop.ts';
 import type { Id } from '../maintenance.ts';
-import { BYTES, type Memory, type MemoryAccount } from '../memory.ts';
+import type { Memory, MemoryAccount } from '../memory.ts';
+import { PRICES } from '../prices.ts';
 import { failSpan, startCommandSpan, traceparentOf } from '../tracing.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
 import { createCoalescing } from './coalescing.ts';
@@ -59,9 +60,6 @@ interface PreparedCommand<I, T> extends CallerHeaders {
   readonly endsAt: number;
 }
 
-/** A decoded reply, and what it holds in memory. */
-type Held<T> = DecodedReply<T> & { readonly bytes: number };
-
 type OfResidence = { readonly residenceId: Id };
 
 export type CommandApiClient = ReturnType<typeof createClient>;
@@ -70,7 +68,7 @@ export type CommandApiClient = ReturnType<typeof createClient>;
  * Creates the client of one operation. `read` and `write` throw a `CommandApiError` or an unforeseen error.
  */
 export function createClient(commandApi: CommandApi, operation: Operation) {
-  const { coalescing, transport } = commandApi;
+  const { coalescing, memory, transport } = commandApi;
   const slots = createSlots(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
 
   /** Sends a read, or joins the exchange of an identical read. Returns its decoded result. */
@@ -78,17 +76,20 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     const prepared = prepare(command, input);
     const { record, span } = prepared;
     try {
-      if (!operation.memory.reserve(BYTES.command, 'command')) throw noMemoryFor('command');
+      if (!operation.memory.reserve(PRICES.command.bytes, 'command')) throw noMemoryFor('command');
       using _slot = await slots.take(operation.signal);
       const key = JSON.stringify([operation.authorization, command.name, input]);
       let shared = coalescing.find(key);
       if (shared) record.join(shared.record);
       else {
         const controller = new AbortController();
-        shared = coalescing.add(key, record, runExchange(commandApi, prepared, controller.signal), controller);
+        const replyMemory = memory.openReplyAccount();
+        const reply = runExchange(commandApi, prepared, replyMemory, controller.signal);
+        shared = coalescing.add(key, { record, memory: replyMemory, reply, controller });
       }
-      const reply = (await coalescing.wait(shared, operation.signal)) as Held<T>;
-      if (!operation.memory.reserve(reply.bytes, 'reply')) throw noMemoryFor('reply');
+      using replyMemory = shared.memory.join();
+      const reply = (await coalescing.wait(shared, operation.signal)) as DecodedReply<T>;
+      if (!operation.memory.share(replyMemory)) throw noMemoryFor('reply');
       record.succeed(reply);
       return reply.value;
     } catch (error) {
@@ -104,11 +105,12 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     const prepared = prepare(command, input);
     const { record, span } = prepared;
     try {
-      if (!operation.memory.reserve(BYTES.command, 'command')) throw noMemoryFor('command');
+      if (!operation.memory.reserve(PRICES.command.bytes, 'command')) throw noMemoryFor('command');
       using _slot = await slots.take(operation.signal);
       // A read after this moment must not join an older exchange.
       coalescing.detach(input.residenceId);
-      const reply = await runExchange(commandApi, prepared, operation.signal);
+      using replyMemory = memory.openReplyAccount();
+      const reply = await runExchange(commandApi, prepared, replyMemory, operation.signal);
       record.succeed(reply);
       return reply.value;
     } catch (error) {
@@ -141,15 +143,16 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
  * until then, which limits the replies in memory. Several operations may wait for it: only `signal` ends it.
  */
 async function runExchange<I extends object, T>(
-  { breaker, memory, retries, slots, transport }: CommandApi,
+  { breaker, retries, slots, transport }: CommandApi,
   { command, input, record, authorization, traceparent, endsAt }: PreparedCommand<I, T>,
+  replyMemory: MemoryAccount,
   signal: AbortSignal,
-): Promise<Held<T>> {
+): Promise<DecodedReply<T>> {
   const { isWrite } = command;
   const headers = { authorization, traceparent };
   using _slot = await slots.take(signal);
-  using replyMemory = memory.openReply();
-  if (!replyMemory) throw noMemoryFor('command');
+  // Replies to writes and errors may have exceeded the limit of all operations.
+  if (!replyMemory.reserve(0, 'command')) throw noMemoryFor('command');
   using permit = breaker.permit();
   retries.earn();
   const param = serializeInput(command, input);
@@ -160,14 +163,16 @@ async function runExchange<I extends object, T>(
     const isFresh = isWrite || attempts > 1;
     try {
       const reply = await transport.attempt(record, body, headers, { isFresh, signal, replyMemory });
-      await waitForEventLoop('reply', reply.bytes);
+      await waitForEventLoop('reply', reply.bytes * PRICES.replyByte.work);
       // Skip decoding if no one waits, except for a write, whose reply tells the outcome, and a status without a body.
       if (signal.aborted && !isWrite && reply.bytes > 0) throw ended(signal);
       const decoded = command.decode(decodeEnvelope(reply), input);
       permit.end();
       const tickets = Array.isArray(decoded.value) ? decoded.value.length : 1;
-      return { ...decoded, bytes: reply.bytes + tickets * BYTES.ticket };
+      if (isWrite || replyMemory.reserve(tickets * PRICES.ticket.bytes, 'reply')) return decoded;
+      throw noMemoryFor('reply');
     } catch (error) {
+      replyMemory.release();
       if (!(error instanceof CommandApiError)) throw error;
       const msLeft = endsAt - performance.now();
       const pauseMs = retries.plan({ error, isWrite, isProbe: permit.isProbe, attempts, msLeft });
@@ -175,7 +180,6 @@ async function runExchange<I extends object, T>(
         permit.end(error);
         throw error;
       }
-      replyMemory.release();
       await delay(pauseMs, undefined, { signal }).catch(() => {
         throw ended(signal, error.details.isSent);
       });

@@ -3,6 +3,7 @@
  * cached.
  */
 import { addAbortListener } from 'node:events';
+import type { MemoryAccount } from '../memory.ts';
 import { ended } from './errors.ts';
 import type { CommandRecord } from './record.ts';
 
@@ -16,6 +17,8 @@ const JOINABLE_MS = 50;
 interface SharedRead {
   /** The record of the command that is really sent. */
   readonly record: CommandRecord;
+  /** The account of the reply. */
+  readonly memory: MemoryAccount;
   /** Undefined after its end. */
   reply: Promise<unknown> | undefined;
   /** Aborts the exchange. */
@@ -39,15 +42,15 @@ export function createCoalescing() {
     },
 
     /** Lets later reads join an exchange until it ends. `controller` aborts the exchange. */
-    add(key: string, record: CommandRecord, reply: Promise<unknown>, controller: AbortController): SharedRead {
-      const read: SharedRead = { record, reply, controller, waiting: 0 };
+    add(key: string, exchange: Omit<SharedRead, 'waiting'> & { reply: Promise<unknown> }): SharedRead {
+      const read: SharedRead = { ...exchange, waiting: 0 };
       const end = () => {
         if (reads.get(key) === read) reads.delete(key);
         // What was deleted from a Map may stay in memory until a full garbage collection. Keeping the replies cost 8 % of
         // a list's CPU.
         read.reply = undefined;
       };
-      reply.then(end, end);
+      exchange.reply.then(end, end);
       reads.set(key, read);
       return read;
     },

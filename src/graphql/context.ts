@@ -5,8 +5,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type CommandApi, createClient } from '../command-api/client.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import type { MemoryAccount } from '../memory.ts';
+import { PRICES } from '../prices.ts';
 import { activeSpan, traceparentOf } from '../tracing.ts';
-import { COSTS, createResponseBudget } from './cost.ts';
+import { createResponseBudget } from './cost.ts';
 import { type Code, PublicError, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { createLoaders } from './loaders.ts';
@@ -38,10 +39,10 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
   // Once, not for each of a thousand representations: a token may have 16 KB.
   const isAuthenticated = BEARER.test(authorization);
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
-  const budget = createResponseBudget(operationMemory);
   const commands: CommandRecord[] = [];
   const counts = { reads: 0, writes: 0 };
   const controller = new AbortController();
+  const budget = createResponseBudget(operationMemory, controller.signal);
   const timer = abortAfter(timeoutMs, controller);
   const client = createClient(commandApi, {
     authorization,
@@ -52,7 +53,7 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
     addCommand,
   });
   // Searching also takes time for requests that are not returned.
-  const loaders = createLoaders(client, (length) => budget.charge(0, length * COSTS.time.scanned));
+  const loaders = createLoaders(client, (length) => budget.chargeWork(length * PRICES.scanned.work));
   const upstream = { client, loaders };
   // An object, because Apollo Server copies the context.
   const caller = { hasLeft: false };

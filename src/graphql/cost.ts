@@ -1,6 +1,6 @@
 /**
- * Estimates what a response costs. A cost of 1 is a byte that the response holds until it is sent, or about 20 ns of
- * work. docs/reliability.md says how the costs were measured.
+ * Estimates what a response costs: the bytes that it holds until it is sent, and its work. docs/reliability.md has an
+ * example.
  */
 import {
   type FieldNode,
@@ -13,26 +13,11 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import type { MemoryAccount } from '../memory.ts';
+import { PRICES, type Price } from '../prices.ts';
 import { PublicError } from './errors.ts';
 import { LIMITS, SIZES } from './limits.ts';
 
-export const COSTS = {
-  bytes: {
-    /** A field of an entry, or a text in a list. Includes an alias of 16 characters and a text of 16. */
-    field: 50,
-    character: 3,
-    /** A call of a resolver for an entry, or for a representation. */
-    call: 1000,
-    /** An error, without the names in its path, which cost as characters. */
-    error: 1000,
-  },
-  /** Work that holds no memory. */
-  time: {
-    /** An entry of a list from which a resolver selects, or in which a loader searches. */
-    scanned: 20,
-    error: 2000,
-  },
-} as const;
+/** Characters of an alias or a text that the price of its field includes. */
 const FREE_CHARACTERS = 16;
 /** Longer lists are refused by the check of the arguments. */
 const LONGEST_LIST = Math.max(...Object.values(SIZES).map((size) => ('entries' in size ? size.entries : 0)));
@@ -40,7 +25,7 @@ const LONGEST_LIST = Math.max(...Object.values(SIZES).map((size) => ('entries' i
 /** What is selected for one entry, skipped or not, up to fields that charge their own values. */
 interface Selected {
   /** The cost without texts. Counts one entry of each list in the entry. */
-  cost: number;
+  readonly cost: Price;
   /** The fields that are read from the entry: how often, and what is selected beneath. Each entry is read by them. */
   readonly fields: { readonly name: string; count: number; readonly beneath: Selected | undefined }[];
 }
@@ -69,23 +54,26 @@ export function selectedBeneath({ fieldNodes, fragments, returnType, schema }: G
   }
 
   function measureField(node: FieldNode, field: GraphQLField<unknown, unknown> | undefined, sum: Selected): void {
-    sum.cost += COSTS.bytes.field + costOfText(node.alias?.value);
-    // graphql copies the lists in the arguments for each entry.
+    add(sum.cost, PRICES.field);
+    addText(sum.cost, node.alias?.value);
     if (field?.resolve) {
-      sum.cost += COSTS.bytes.call + COSTS.bytes.field * countValues(node);
+      add(sum.cost, PRICES.call);
+      // graphql copies the lists in the arguments for each entry.
+      add(sum.cost, PRICES.field, countValues(node));
       return;
     }
     const { value: name } = node.name;
     const known = sum.fields.find((read) => read.name === name);
-    const read = known ?? { name, count: 0, beneath: node.selectionSet && { cost: 0, fields: [] } };
+    const read = known ?? { name, count: 0, beneath: node.selectionSet && { cost: nothing(), fields: [] } };
     if (!known) sum.fields.push(read);
     read.count++;
-    const before = read.beneath?.cost ?? 0;
-    if (read.beneath) measure(node, field && getNamedType(field.type), read.beneath);
-    sum.cost += (read.beneath?.cost ?? 0) - before;
+    if (!read.beneath) return;
+    add(sum.cost, read.beneath.cost, -1);
+    measure(node, field && getNamedType(field.type), read.beneath);
+    add(sum.cost, read.beneath.cost);
   }
 
-  const selected: Selected = { cost: 0, fields: [] };
+  const selected: Selected = { cost: nothing(), fields: [] };
   for (const node of fieldNodes) measure(node, getNamedType(returnType), selected);
   measured.set(fieldNodes, selected);
   return selected;
@@ -96,69 +84,94 @@ function countValues({ arguments: given = [] }: FieldNode): number {
   return given.reduce((sum, { value }) => sum + (value.kind === Kind.LIST ? value.values.length : 0), 0);
 }
 
-/** Returns the cost of a text in addition to its field. Other values are free. */
-function costOfText(value: unknown): number {
-  return typeof value === 'string' ? COSTS.bytes.character * Math.max(0, value.length - FREE_CHARACTERS) : 0;
+const nothing = (): Price => ({ bytes: 0, work: 0 });
+
+function add(sum: Price, { bytes, work }: Price, count = 1): void {
+  sum.bytes += count * bytes;
+  sum.work += count * work;
 }
 
-/** Returns the cost of the texts of a value, each as often as it is selected, and of the entries of lists in it. */
-export function costOfTexts(value: unknown, selected: Selected): number {
-  if (typeof value !== 'object' || value === null) return costOfText(value);
-  let cost = 0;
-  for (const { name, count, beneath } of selected.fields) {
+/** Adds a text, in addition to its field. Other values are free. */
+function addText(sum: Price, value: unknown, count = 1): void {
+  if (typeof value === 'string') add(sum, PRICES.character, count * Math.max(0, value.length - FREE_CHARACTERS));
+}
+
+/** Adds the texts of an entry, each as often as it is selected, and the entries of lists in it. */
+function addTexts(sum: Price, value: unknown, { fields }: Selected): void {
+  if (typeof value !== 'object' || value === null) return addText(sum, value);
+  for (const { name, count, beneath } of fields) {
     const member = (value as Record<string, unknown>)[name];
     if (Array.isArray(member)) {
-      for (const entry of member) cost += count * ((beneath?.cost ?? COSTS.bytes.field) + costOfText(entry));
-    } else if (beneath) cost += costOfTexts(member, beneath);
-    else cost += count * costOfText(member);
+      add(sum, beneath?.cost ?? PRICES.field, count * member.length);
+      for (const entry of member) addText(sum, entry, count);
+    } else if (beneath) addTexts(sum, member, beneath);
+    else addText(sum, member, count);
   }
-  return cost;
+}
+
+/** Returns the cost of entries. Reads their texts only if their fields take at most `mostWork`. */
+export function costOfEntries(entries: readonly unknown[], selected: Selected, mostWork: number): Price {
+  const sum = nothing();
+  add(sum, selected.cost, entries.length);
+  if (sum.work <= mostWork) for (const entry of entries) addTexts(sum, entry, selected);
+  return sum;
 }
 
 /**
  * Returns the highest cost of the result of a write, before the write: what is selected for each entry of the lists in
  * the arguments, and the texts of the arguments in each selected scalar.
  */
-export function costOfWrite(args: object, selected: Selected): number {
-  let [entries, texts] = [0, 0];
-  function add(value: unknown): void {
-    texts += costOfText(value);
+export function costOfWrite(args: object, selected: Selected): Price {
+  const sum = nothing();
+  let entries = 0;
+  const scalars = countScalars(selected);
+  function count(value: unknown): void {
+    addText(sum, value, scalars);
     const list = Array.isArray(value) ? value.slice(0, LONGEST_LIST) : undefined;
     entries += list?.length ?? 0;
-    if (typeof value === 'object' && value !== null) Object.values(list ?? value).forEach(add);
+    if (typeof value === 'object' && value !== null) Object.values(list ?? value).forEach(count);
   }
-  add(args);
-  return Math.max(1, entries) * selected.cost + texts * countScalars(selected);
+  count(args);
+  add(sum, selected.cost, Math.max(1, entries));
+  return sum;
 }
 
 function countScalars({ fields }: Selected): number {
   return fields.reduce((sum, { count, beneath }) => sum + (beneath ? countScalars(beneath) : count), 0);
 }
 
-/** Creates the budget of one operation's response. */
-export function createResponseBudget(operationMemory: MemoryAccount) {
-  let left: number = LIMITS.responseCost;
+/** Creates the budget of one operation's response. Its bytes belong to the operation, which ends with `signal`. */
+export function createResponseBudget(operationMemory: MemoryAccount, signal: AbortSignal) {
+  let left: number = LIMITS.responseWork;
   let errorsLeft: number = LIMITS.errors;
   /** The undecodable members that are shown, by the error that all of one reply share. */
   const members = new Map<Error, Set<string>>();
 
+  function requireRoom(hasRoom: boolean): undefined {
+    if (!hasRoom) throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
+  }
+
   return {
-    /** Charges bytes, and time that holds no memory. Throws a `PublicError` if the response has no room. */
-    charge(bytes: number, time = 0): void {
-      if (bytes + time > left)
-        throw new PublicError('BAD_USER_INPUT', 'The response would be too large. Request less.');
-      if (!operationMemory.reserve(bytes, 'response'))
-        throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
-      left -= bytes + time;
+    /** Charges work. Throws a `PublicError` if it is too much for one response. */
+    chargeWork(work: number): void {
+      if (work > left) throw new PublicError('BAD_USER_INPUT', 'The response would be too large. Request less.');
+      left -= work;
+    },
+
+    /** Charges work and bytes. Throws a `PublicError` without room, or returns a promise if they may and must wait. */
+    charge({ bytes, work }: Price, mayWait = false): Promise<void> | undefined {
+      this.chargeWork(work);
+      const waiting = mayWait ? operationMemory.waitToReserve(bytes, signal) : undefined;
+      return waiting ? waiting.then(requireRoom) : requireRoom(operationMemory.reserve(bytes, 'response'));
     },
 
     /** Charges an error at a path. Returns whether to show it: if it fits, or if it is the first that does not. */
     chargeError(path: GraphQLResolveInfo['path']): boolean {
       if (left < 0 || errorsLeft === 0) return false;
       errorsLeft--;
-      const bytes = COSTS.bytes.error + COSTS.bytes.character * Math.max(0, lengthOf(path) - FREE_CHARACTERS);
-      left -= bytes + COSTS.time.error;
-      operationMemory.hold(bytes);
+      const characters = Math.max(0, lengthOf(path) - FREE_CHARACTERS);
+      left -= PRICES.error.work + characters * PRICES.character.work;
+      operationMemory.hold(PRICES.error.bytes + characters * PRICES.character.bytes);
       return true;
     },
 
@@ -170,8 +183,8 @@ export function createResponseBudget(operationMemory: MemoryAccount) {
       return shown.has(member) && this.chargeError(path);
     },
 
-    /** Returns the cost that was charged so far. */
-    spent: () => LIMITS.responseCost - left,
+    /** Returns the work that is left. */
+    left: () => left,
 
     /** Returns whether no further error fits. */
     isFull: () => left < 0 || errorsLeft === 0,

@@ -1,5 +1,5 @@
 /**
- * The limits of one request. Routers stay within them: they merge up to a hundred `_entities` under aliases.
+ * The limits of one operation. Routers stay within them: they merge up to a hundred `_entities` under aliases.
  * docs/federation.md has the exceptions.
  */
 import {
@@ -28,15 +28,12 @@ export const SIZES = {
 } as const;
 
 export const LIMITS = {
-  /** Names and values of a request's headers. */
-  headCharacters: 16 * 1024,
-  bodyBytes: 1024 * 1024,
   tokens: 15_000,
   /** Commands of one operation. */
   reads: 1000,
   writes: 100,
-  /** Cost of a response; see cost.ts. */
-  responseCost: 15_000_000,
+  /** Work of a response, in units of 20 ns; see cost.ts. Its bytes cost no less work, so this also limits them to 15 MB. */
+  responseWork: 15_000_000,
   /** Errors of one response. */
   errors: 1000,
   /** Undecodable members of one reply that are errors. */

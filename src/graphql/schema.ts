@@ -6,10 +6,10 @@ import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLSchema } from 'graphql';
 import { gql } from 'graphql-tag';
+import { PRICES } from '../prices.ts';
 import { memberOf, parseRepresentations } from './arguments.ts';
-import { boundRead, boundWrite, type Resolver } from './bounds.ts';
-import { COSTS } from './cost.ts';
 import { badUserInput } from './errors.ts';
+import { guardMutation, guardQuery, type Resolver } from './guard.ts';
 import { Maintenance } from './resolvers/maintenance.ts';
 import { Mutation, Payloads } from './resolvers/mutation.ts';
 import { Query } from './resolvers/query.ts';
@@ -22,8 +22,8 @@ const ENTITIES = new Map<unknown, typeof Maintenance | typeof Residence>(Object.
 const _Entity = { __resolveType: (entity: object) => ('maintenanceId' in entity ? 'Maintenance' : 'Residence') };
 const _Service = { sdl: ({ sdl }: { sdl: string }) => sdl };
 
-const resolveRepresentation = boundRead((representation, _, context) => {
-  context.budget.charge(COSTS.bytes.call);
+const resolveRepresentation = guardQuery((representation, _, context) => {
+  context.budget.charge(PRICES.call);
   const entity = ENTITIES.get(memberOf(representation, '__typename'));
   if (!entity) throw badUserInput({ 'representations.__typename': 'must be an entity of this subgraph' });
   return entity.__resolveReference(representation, context);
@@ -41,19 +41,19 @@ export function createSchema(): GraphQLSchema {
   const resolvers = {
     DateTime,
     // `_entities` is not wrapped: to refuse a field that is never null would null all data.
-    Query: { ...wrap(Query, boundRead), _entities },
-    Mutation: wrap(Mutation, boundWrite),
-    ...Object.fromEntries(Object.entries(Payloads).map(([name, payload]) => [name, wrap(payload, boundRead)])),
-    Maintenance: wrap(Maintenance, boundRead),
-    Residence: wrap(Residence, boundRead),
-    _Service: wrap(_Service, boundRead),
+    Query: { ...wrap(Query, guardQuery), _entities },
+    Mutation: wrap(Mutation, guardMutation),
+    ...Object.fromEntries(Object.entries(Payloads).map(([name, payload]) => [name, wrap(payload, guardQuery)])),
+    Maintenance: wrap(Maintenance, guardQuery),
+    Residence: wrap(Residence, guardQuery),
+    _Service: wrap(_Service, guardQuery),
     _Entity,
   };
   return buildSubgraphSchema([{ typeDefs, resolvers }]);
 }
 
 /** Wraps the resolvers of the fields of a type. `_entities` calls the reference resolver. */
-function wrap(resolvers: object, bound: (resolve: Resolver) => Resolver) {
+function wrap(resolvers: object, guard: (resolve: Resolver) => Resolver) {
   const fields = Object.entries(resolvers).filter(([name]) => name !== '__resolveReference');
-  return Object.fromEntries(fields.map(([name, resolve]) => [name, bound(resolve)]));
+  return Object.fromEntries(fields.map(([name, resolve]) => [name, guard(resolve)]));
 }

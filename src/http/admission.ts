@@ -5,18 +5,17 @@ import { timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
-import { LIMITS } from '../graphql/limits.ts';
-import { BYTES, type Memory, type MemoryAccount } from '../memory.ts';
+import type { Memory, MemoryAccount } from '../memory.ts';
+import { PRICES } from '../prices.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { sendHttpError, sendOverloaded } from './http-errors.ts';
+import { HTTP_LIMITS } from './limits.ts';
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The memory of the operation. Every request to /graphql has it. */
-    operationMemory: MemoryAccount;
-    /** Settles when the operation ends, which may be after its caller has disconnected. */
-    operationEnd?: Promise<unknown>;
-  }
+/** A request that has a place, such as every request of the route /graphql. */
+export interface AdmittedRequest extends FastifyRequest {
+  operationMemory: MemoryAccount;
+  /** Settles when the operation ends, which may be after its caller has disconnected. */
+  operationEnd?: Promise<unknown>;
 }
 
 /** What the host needs from the rest of the server. */
@@ -46,14 +45,14 @@ export function createAdmission({ config, logger, metrics, memory }: HostDepende
    * room.
    */
   function takePlace(request: FastifyRequest, reply: FastifyReply): boolean {
-    const operationMemory = memory.openOperation();
+    const operationMemory = memory.openOperationAccount();
     if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT || !operationMemory.reserve(bytesOf(request), 'request'))
       return false;
-    request.operationMemory = operationMemory;
+    const admitted: AdmittedRequest = Object.assign(request, { operationMemory });
     metrics.active.set(++inFlight);
     reply.raw.once('close', () => {
       metrics.active.set(--inFlight);
-      void Promise.allSettled([request.operationEnd]).then(() => operationMemory.release());
+      void Promise.allSettled([admitted.operationEnd]).then(() => operationMemory[Symbol.dispose]());
     });
     return true;
   }
@@ -65,7 +64,7 @@ export function createAdmission({ config, logger, metrics, memory }: HostDepende
       // Logged at debug level: an unauthenticated client could flood the log. A metric counts these requests.
       logger.debug('refused a request without the router secret');
       sendHttpError(reply, 401, 'ROUTER_UNAUTHENTICATED', 'Send requests through the router.');
-    } else if (request.raw.rawHeaders.join('').length > LIMITS.headCharacters)
+    } else if (request.raw.rawHeaders.join('').length > HTTP_LIMITS.headCharacters)
       sendHttpError(reply.header('connection', 'close'), 431);
     else if (url === '/metrics' || takePlace(request, reply)) done();
     else void sendOverloaded(reply);
@@ -78,6 +77,6 @@ export function createAdmission({ config, logger, metrics, memory }: HostDepende
  */
 function bytesOf({ headers, url }: FastifyRequest): number {
   const length = Number(headers['content-length'] ?? 0);
-  const body = length > LIMITS.bodyBytes ? 0 : length * BYTES.bodyByte;
-  return url.length * BYTES.bodyByte + (headers['transfer-encoding'] ? LIMITS.bodyBytes : body);
+  const body = length > HTTP_LIMITS.bodyBytes ? 0 : length * PRICES.requestCharacter.bytes;
+  return url.length * PRICES.requestCharacter.bytes + (headers['transfer-encoding'] ? HTTP_LIMITS.bodyBytes : body);
 }

@@ -4,9 +4,9 @@
 import { randomUUID } from 'node:crypto';
 import { fastify } from 'fastify';
 import type { Logger } from 'pino';
-import { LIMITS } from '../graphql/limits.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createErrorHandler, sendHttpError } from './http-errors.ts';
+import { HTTP_LIMITS } from './limits.ts';
 
 // Longer than the idle timeout of every router; Cosmo's is the longest, 90 s. Otherwise a router could send on a
 // connection that we close.
@@ -22,7 +22,7 @@ const SERVER_OPTIONS = {
     headersTimeout: KEEP_ALIVE_MS + 5000,
     connectionsCheckingInterval: 5000,
     // So that we answer a request with a long token ourselves.
-    maxHeaderSize: 8 * LIMITS.headCharacters,
+    maxHeaderSize: 8 * HTTP_LIMITS.headCharacters,
   },
 };
 // No route has a schema. Fastify would load a validator, which takes a twelfth of the start.
@@ -43,7 +43,7 @@ export function createApp(logger: Logger, metrics: Metrics, host: { readonly isR
   let unanswered = 0;
   const app = fastify({
     ...SERVER_OPTIONS,
-    bodyLimit: LIMITS.bodyBytes,
+    bodyLimit: HTTP_LIMITS.bodyBytes,
     schemaController: { compilersFactory: NO_SCHEMAS },
     return503OnClosing: false,
     // Our paths contain no escapes. Fastify would answer an invalid escape before we check the secret.

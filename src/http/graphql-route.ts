@@ -6,12 +6,11 @@ import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-int
 import type { Span } from '@opentelemetry/api';
 import { errorCodes, type FastifyBodyParser, type FastifyInstance } from 'fastify';
 import { waitForEventLoop } from '../event-loop.ts';
-import { LIMITS } from '../graphql/limits.ts';
-import { BYTES } from '../memory.ts';
+import { PRICES } from '../prices.ts';
 import { inRequestSpan } from '../tracing.ts';
+import type { AdmittedRequest } from './admission.ts';
+import { HTTP_LIMITS } from './limits.ts';
 
-/** The size of a request's execution, in addition to its text; see event-loop.ts. */
-const REQUEST_SIZE = 2_500;
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 // No `url.query`: a query string may contain an operation with its variables.
 const SPAN_ATTRIBUTES = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' };
@@ -46,7 +45,7 @@ export function addGraphqlRoute<T extends BaseContext>(
       // Not the operation itself, which keeps its response: what was deleted from a Set may stay in memory for a while.
       const end = Promise.allSettled([operation]).then(() => void underWay.delete(end));
       underWay.add(end);
-      request.operationEnd = end;
+      (request as AdmittedRequest).operationEnd = end;
       return operation;
     },
   });
@@ -57,11 +56,12 @@ export function addGraphqlRoute<T extends BaseContext>(
 function parseBody(app: FastifyInstance): FastifyBodyParser<string> {
   const parse = app.getDefaultJsonParser('error', 'error');
   return (request, body, done) => {
+    const { operationMemory } = request as AdmittedRequest;
     const { 'content-encoding': encoding, 'transfer-encoding': chunked } = request.headers;
     if (encoding && encoding.toLowerCase() !== 'identity') return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
     // Until now, the body counted as text of the largest allowed length.
-    if (chunked) request.operationMemory.release(LIMITS.bodyBytes);
-    if (chunked && !request.operationMemory.reserve(body.length * BYTES.bodyByte, 'request'))
+    if (chunked) operationMemory.release(HTTP_LIMITS.bodyBytes);
+    if (chunked && !operationMemory.reserve(body.length * PRICES.requestCharacter.bytes, 'request'))
       return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
     // With a fresh stack, which deep documents need. Not if the caller has disconnected: its memory is released already.
     void waitToStart(body).then(() => request.socket.destroyed || parse(request, body, done));
@@ -69,5 +69,5 @@ function parseBody(app: FastifyInstance): FastifyBodyParser<string> {
 }
 
 function waitToStart(text: string): Promise<void> {
-  return waitForEventLoop('request', REQUEST_SIZE + text.length);
+  return waitForEventLoop('request', PRICES.request.work + text.length * PRICES.requestCharacter.work);
 }

@@ -55,6 +55,7 @@ export function createMetrics({ memory, state, transport: { endpoint } }: Comman
   const queued = gauge('maintenance_commands_queued', 'Commands waiting in the queue.');
   const memoryHeld = gauge('maintenance_memory_held_bytes', 'Memory of operations in flight.');
   const memoryRefused = counter('maintenance_memory_refused_total', 'Refusals for lack of memory.', 'stage');
+  const memoryWaited = counter('maintenance_memory_waited_total', 'Lists that waited for memory.', '');
   const breaker = gauge('maintenance_breaker_state', '1 for the current state of the circuit breaker.', 'state');
 
   const version = { service_name: SERVICE, service_version: VERSION };
@@ -85,9 +86,11 @@ export function createMetrics({ memory, state, transport: { endpoint } }: Comman
       inFlight.set(now.inFlight);
       queued.set(now.queued);
       for (const state of BREAKER_STATES) breaker.set({ state }, Number(state === now.breaker));
-      const { held, refused } = memory.state();
+      const { held, refused, waited } = memory.state();
       memoryHeld.set(held);
       memoryRefused.reset();
+      memoryWaited.reset();
+      memoryWaited.inc(waited);
       for (const [stage, count] of Object.entries(refused)) memoryRefused.inc({ stage }, count);
       return registry.metrics();
     },

@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { LIMITS } from '../../src/graphql/limits.ts';
+import { HTTP_LIMITS } from '../../src/http/limits.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { type RawAnswer, request, sendBytes } from '../support/raw-http.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -67,7 +67,7 @@ describe('a body', () => {
     ['with an empty encoding', BODY, JSON_TYPE, 'content-encoding:'],
     ['with a byte order mark', `\ufeff${BODY}`],
     ['with unknown members', BODY.replace('}"}', '}","odd":{"constructor":"x"},"":null}')],
-    ['of 1 MB', sized(LIMITS.bodyBytes)],
+    ['of 1 MB', sized(HTTP_LIMITS.bodyBytes)],
   ])('%s is accepted', async (...[, ...sent]) => {
     expectListed(await sendBody(...sent));
   });
@@ -84,7 +84,7 @@ describe('a body', () => {
     ['with __proto__ deep in the variables', variables('{"a":[{"__proto__":{"x":1}}]}'), 400],
     ['with constructor.prototype', variables('{"constructor":{"prototype":{"x":1}}}'), 400],
     ['of lists 500,000 deep', '['.repeat(500_000) + ']'.repeat(500_000), 400],
-    ['over 1 MB', sized(LIMITS.bodyBytes + 1), 413],
+    ['over 1 MB', sized(HTTP_LIMITS.bodyBytes + 1), 413],
   ])('%s is refused', async (...[, body, status, ...headers]) => {
     expectRefusal(await sendBody(body, ...headers), status);
   });

@@ -8,11 +8,12 @@ import { type Figure, printFigures } from '../support/figures.ts';
 import { killAll } from '../support/process.ts';
 import { holdConnections, IDLE, SLOW } from './connections.ts';
 import { blocking, hostileCallers } from './hostile.ts';
-import { overload, steady, upstreamTrouble } from './operations.ts';
+import { crowd, overload, steady, upstreamTrouble } from './operations.ts';
 
 const SCENARIOS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   steady,
   overload,
+  crowd,
   'upstream-trouble': upstreamTrouble,
   blocking,
   'hostile-callers': hostileCallers,

@@ -174,6 +174,51 @@ export function overload(): Promise<Figure[]> {
   });
 }
 
+// V8 takes half of a container of 1 GiB for its old generation.
+const CONTAINER = { NODE_OPTIONS: '--max-old-space-size=512' };
+const VENDOR_MS = 300;
+const CROWD = 200;
+const CROWDS = 5;
+const WHOLE_LIST = { query: `{ maintenances(residenceId: "${R}") { ${EVERY_FIELD} } }` };
+
+/** 200 callers at once with one token, who read one list of 201 tickets from a slow vendor: nearly all are served. */
+export function crowd(): Promise<Figure[]> {
+  return withReplica({ env: CONTAINER }, async (stage) => {
+    const { replica, upstream } = stage;
+    const tickets = Array.from({ length: 201 }, (_, index) => ({ ...LARGE_TICKET, maintenance_id: `m${index}` }));
+    upstream.store.residences.set(R, tickets);
+    upstream.slowDown(VENDOR_MS);
+    let [asked, mostHeld, isOver] = [0, 0, false];
+    const watch = async () => {
+      const held = (await scrape(replica.url)).get('maintenance_memory_held_bytes') ?? 0;
+      mostHeld = Math.max(mostHeld, held);
+    };
+    const watching = load(watch, { workers: 1, everyMs: 20, isOver: () => isOver });
+    const { result: tally, figures } = await withHealthChecks(replica, async () => {
+      const pace = { workers: CROWD, isOver: () => asked >= CROWD * CROWDS };
+      const next = () => {
+        asked++;
+        return WHOLE_LIST;
+      };
+      return send(stage, next, pace);
+    });
+    isOver = true;
+    await watching;
+    const samples = await scrape(replica.url);
+    tally.countOthers('data');
+    return [
+      noted('size of the list', JSON.stringify(tickets).length / 1000, ' KB'),
+      atLeast(`of ${tally.requests} callers, served`, (100 * tally.count('data')) / tally.requests, 99, ' %'),
+      noted('slowest answer', tally.slowestMs, ' ms'),
+      noted('lists that waited for memory', samples.get('maintenance_memory_waited_total') ?? 0),
+      noted('memory held, most', mostHeld / 2 ** 20, ' MB'),
+      noted('its limit', (samples.get('maintenance_memory_limit_bytes') ?? 0) / 2 ** 20, ' MB'),
+      noted('resident memory, most', readMemory(replica.pid, 'VmHWM') / 2 ** 20, ' MB'),
+      ...figures,
+    ];
+  });
+}
+
 const DEADLINE_MS = 3000;
 const RECOVERY_MS = 10_000;
 const RECOVERED_IN_A_ROW = 10;

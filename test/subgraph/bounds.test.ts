@@ -5,8 +5,8 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { type GraphQLOutputType, getNamedType, getNullableType, isListType, isObjectType } from 'graphql';
 import { exampleTicket } from '../../dev/seed.ts';
-import { COSTS } from '../../src/graphql/cost.ts';
 import { LIMITS } from '../../src/graphql/limits.ts';
+import { PRICES } from '../../src/prices.ts';
 import { type Asking, codes, type GraphqlError, NEW_MAINTENANCE } from '../support/ask.ts';
 import { create, deleteMany, deleteOne, detail, entities, type FieldQuery, list, times } from '../support/requests.ts';
 import { SCHEMA } from '../support/schema.ts';
@@ -147,13 +147,15 @@ const FIELDS = Object.values(SCHEMA.getTypeMap())
   .flatMap((type) => Object.values(type.getFields()).map((field) => ({ at: `${type.name}.${field.name}`, field })));
 
 describe('a response', () => {
-  /** 3,000 tickets with these fields cost 15 MB. A further field exceeds the limit. */
+  /** 3,000 tickets with these fields take all work of a response. A further field exceeds the limit. */
   const MANY = aliased(99, 'state');
   const LONG_RESIDENCES = times(1000, (index) => ({ __typename: 'Residence', id: `${index}`.padEnd(256) }));
   const LONG_IDS = times(500, (index) => `${'%25'.repeat(256)}:${'%3A'.repeat(250)}${index}`);
 
-  const { field: FIELD, call: CALL, character: CHARACTER } = COSTS.bytes;
-  const SCANNED = COSTS.time.scanned;
+  const FIELD = PRICES.field.work;
+  const CALL = PRICES.call.work;
+  const CHARACTER = PRICES.character.work;
+  const SCANNED = PRICES.scanned.work;
   /** A list of 100 tickets beneath each ticket. */
   const INNER = FIELD + CALL + 100 * SCANNED;
   /** The cost of a text of this length, in addition to its field. */
@@ -254,7 +256,7 @@ describe('a response', () => {
   it.each(CHARGES)('is charged for %s', async (_, entries, [fixed, perSize], request, more = {}) => {
     const { ticket, path = 'maintenances' } = more;
     fill(entries, ticket);
-    const largest = Math.floor((LIMITS.responseCost / entries - fixed) / perSize);
+    const largest = Math.floor((LIMITS.responseWork / entries - fixed) / perSize);
     expect((await ask(request(largest))).errors).toEqual([]);
     const { errors } = await ask(request(largest + 1));
     const [{ message, extensions, ...refused }] = errors as [GraphqlError];
@@ -290,9 +292,9 @@ describe('a response', () => {
     expect(texts).toEqual(['DeleteMaintenanceFailure.message']);
   });
 
-  it('is bounded by a wrapper around every resolver of the schema that may be null, and around each representation', () => {
+  it('is guarded by a wrapper around every resolver of the schema that may be null, and around each representation', () => {
     const resolvers = FIELDS.filter(({ field }) => field.resolve).map(({ at, field }) => [at, field.resolve?.name]);
-    const others = resolvers.filter(([, name]) => name !== 'bounded').map(([at]) => at);
+    const others = resolvers.filter(([, name]) => name !== 'guarded').map(([at]) => at);
     expect(others).toEqual(['Query._entities', 'Query._service']);
     expect(resolvers.length).toBeGreaterThan(8);
   });

@@ -4,12 +4,14 @@
  */
 import { describe, expect, it } from '@jest/globals';
 import { type FieldNode, type FragmentDefinitionNode, type GraphQLResolveInfo, parse } from 'graphql';
-import { COSTS, costOfTexts, costOfWrite, selectedBeneath } from '../../src/graphql/cost.ts';
+import { readFileSync } from 'node:fs';
+import { costOfEntries, costOfWrite, selectedBeneath } from '../../src/graphql/cost.ts';
 import { LIMITS } from '../../src/graphql/limits.ts';
+import { PRICES } from '../../src/prices.ts';
 import { rootField, SCHEMA } from '../support/schema.ts';
 
 describe('the cost', () => {
-  const { field: FIELD, call: CALL, character: CHARACTER } = COSTS.bytes;
+  const [FIELD, CALL, CHARACTER] = [PRICES.field.work, PRICES.call.work, PRICES.character.work];
   const LONG = 'x'.repeat(20);
   /** The four characters of `LONG` that cost. */
   const MORE = 4 * CHARACTER;
@@ -27,10 +29,23 @@ describe('the cost', () => {
     } as never as GraphQLResolveInfo);
   }
 
-  it('has the prices of docs/reliability.md', () => {
-    expect([FIELD, CALL, CHARACTER]).toEqual([50, 1000, 3]);
-    expect(COSTS.bytes.error + COSTS.time.error).toBe(3000);
-    expect(LIMITS.responseCost).toBe(15_000_000);
+  const PAGE = readFileSync('docs/reliability.md', 'utf8');
+  const write = (figure: number) => figure.toLocaleString('en');
+
+  // `npm run codegen -- --check` compares the table of prices.
+  it('of a list of 20 is as in the example of docs/reliability.md', () => {
+    const id = 'r31adc223cc4b3bedb6bd4742dedcfa52:m31adc223cc4b3bedb6bd4742dedcfa52';
+    const time = '2024-01-16T13:32:45Z';
+    const entry = { id, state: 'CLOSED', startTime: time, finishTime: time, description: 'x'.repeat(16) };
+    const selected = select('maintenances', '{ id state startTime finishTime description }');
+    const { bytes, work } = costOfEntries(Array(20).fill(entry), selected, LIMITS.responseWork);
+    expect(PAGE).toContain(`| the response | ${write(bytes)} | ${write(work + 20 * PRICES.scanned.work)} |`);
+  });
+
+  it('is limited as docs/reliability.md says, and the limit of work also limits bytes', () => {
+    expect(PAGE).toContain(`at most ${write(LIMITS.responseWork)} work`);
+    const { field, character, call, error, scanned } = PRICES;
+    for (const { bytes, work } of [field, character, call, error, scanned]) expect(work).toBeGreaterThanOrEqual(bytes);
   });
 
   it.each([
@@ -46,8 +61,10 @@ describe('the cost', () => {
     ['{ residence { maintenances { id } } }', {}, 2 * FIELD + CALL],
     ['{ residence { maintenances(states: [CLOSED, CLOSED]) { id } } }', {}, 4 * FIELD + CALL],
   ])('of an entry: %s of %j', (selection, entry, cost) => {
+    const time = '2024-01-16T13:32:45Z';
+    const entry = { id, state: 'CLOSED', startTime: time, finishTime: time, description: 'x'.repeat(16) };
     const selected = select('maintenances', selection);
-    expect(selected.cost + costOfTexts(entry, selected)).toBe(cost);
+    expect(costOfEntries([entry], selected, cost)).toEqual({ bytes: cost, work: cost });
   });
 
   it.each([
@@ -58,6 +75,6 @@ describe('the cost', () => {
     ['createMaintenance', '{ id }', { input: { contact: LONG, pictureFilenames: [] } }, FIELD + MORE],
     ['createMaintenance', '{ maintenance { id } }', { input: { contact: LONG } }, FIELD + CALL],
   ])('of a write, before it: %s %s of %j', (root, selection, args, cost) =>
-    expect(costOfWrite(args, select(root, selection))).toBe(cost),
+    expect(costOfWrite(args, select(root, selection))).toEqual({ bytes: cost, work: cost }),
   );
 });

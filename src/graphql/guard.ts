@@ -1,25 +1,24 @@
 /**
- * Wraps resolvers: bounds what a response may cost, and makes every error public. No resolver knows of it.
+ * Guards resolvers: charges what a response costs, and makes every error public. No resolver knows of it.
  */
-import type { GraphQLFieldResolver, GraphQLResolveInfo } from 'graphql';
+import { type GraphQLFieldResolver, type GraphQLResolveInfo, OperationTypeNode } from 'graphql';
 import { waitForEventLoop } from '../event-loop.ts';
 import type { Context } from './context.ts';
-import { costOfTexts, costOfWrite, selectedBeneath } from './cost.ts';
+import { costOfEntries, costOfWrite, selectedBeneath } from './cost.ts';
 import { toPublicError } from './errors.ts';
+import { LIMITS } from './limits.ts';
 
-/** The cost of a list that counts 1 as work of the event loop; see event-loop.ts. */
-const COST_PER_SIZE = 10;
-/** An operation produces its first lists, up to this cost, at once. Waiting costs a list of 20 a tenth more. */
-const COST_AT_ONCE = 50_000;
+/** An operation produces its first lists, up to this work, at once. Waiting costs a list of 20 a tenth more. */
+const WORK_AT_ONCE = 50_000;
 
 export type Resolver = GraphQLFieldResolver<unknown, Context>;
 
 /**
- * Wraps a resolver of a query or an entity. Charges its value, after which long lists wait for the event loop. Without room
- * for errors, the field is null.
+ * Wraps a resolver of a query or an entity. Charges its value; a list then waits for memory and, if it is long, for the
+ * event loop. Without room for errors, the field is null.
  */
-export function boundRead(resolve: Resolver): Resolver {
-  return function bounded(source, args, context, info) {
+export function guardQuery(resolve: Resolver): Resolver {
+  return function guarded(source, args, context, info) {
     const { budget, unforeseen } = context;
     if (budget.isFull()) return null;
     // graphql takes a returned error for a thrown one.
@@ -27,7 +26,8 @@ export function boundRead(resolve: Resolver): Resolver {
     // Not `then(…).catch(fail)`, which would cost each of a thousand representations another promise.
     const finish = (value: unknown) => {
       try {
-        return chargeValue(value, context, info);
+        const charged = chargeValue(value, context, info);
+        return charged instanceof Promise ? charged.catch(fail) : charged;
       } catch (error) {
         return fail(error);
       }
@@ -45,8 +45,8 @@ export function boundRead(resolve: Resolver): Resolver {
  * Wraps a resolver of a mutation. Its result is charged before the write, and a write always tells what became of it. Clears
  * the loaders: even a write that fails may have taken effect.
  */
-export function boundWrite(resolve: Resolver): Resolver {
-  return async function bounded(source, args, context, info) {
+export function guardMutation(resolve: Resolver): Resolver {
+  return async function guarded(source, args, context, info) {
     const { budget, unforeseen } = context;
     try {
       budget.charge(costOfWrite(args, selectedBeneath(info)));
@@ -59,20 +59,20 @@ export function boundWrite(resolve: Resolver): Resolver {
   };
 }
 
-/** Charges an entry or a list of entries. Returns it when the event loop has time to produce it. */
+/**
+ * Charges an entry or a list of entries. Returns it, or for a list perhaps a promise: for memory, if it is a query's, and for
+ * the event loop, if the response is long.
+ */
 function chargeValue(value: unknown, { budget }: Context, info: GraphQLResolveInfo): unknown {
   if (value === null || value === undefined) return value;
-  const selected = selectedBeneath(info);
-  const entries: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const fields = entries.length * selected.cost;
-  // Before the texts are read, because most lists that are too large are refused here.
-  budget.charge(fields);
-  let texts = 0;
-  for (const entry of entries) texts += costOfTexts(entry, selected);
-  budget.charge(texts);
-  if (!Array.isArray(value) || budget.spent() <= COST_AT_ONCE) return value;
+  const isList = Array.isArray(value);
+  const cost = costOfEntries(isList ? value : [value], selectedBeneath(info), budget.left());
+  const room = budget.charge(cost, isList && info.operation.operation !== OperationTypeNode.MUTATION);
+  if (!isList) return value;
   // graphql produces the whole list at once.
-  return waitForEventLoop('response', (fields + texts) / COST_PER_SIZE).then(() => value);
+  const produce = () => waitForEventLoop('response', cost.work).then(() => value);
+  if (room) return room.then(produce);
+  return LIMITS.responseWork - budget.left() > WORK_AT_ONCE ? produce() : value;
 }
 
 /**
