@@ -1,9 +1,12 @@
 /**
  * The memory of all operations, in a process with a small heap. After each test, all memory is released.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ServerResponse } from 'node:http';
+import net from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
 import { readAnswer } from '../support/ask.ts';
+import { hold } from '../support/hold.ts';
 import { killAll } from '../support/process.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
@@ -24,6 +27,8 @@ const ENV = {
   ATTEMPT_TIMEOUT_MS: '29999',
   OPERATION_TIMEOUT_MS: '30000',
 };
+
+const READ = { id: 'r:m' };
 
 let upstream: Upstream;
 let replica: Replica;
@@ -58,6 +63,7 @@ async function askAt(url: string, share: number, query = list(), more: Sending =
 const read = async (metric: string, labels?: Record<string, string>) =>
   (await scrape(replica.url)).get(writeSample(metric, labels)) ?? 0;
 const held = () => read('maintenance_memory_held_bytes');
+const waits = () => read('maintenance_memory_waited_total');
 const refusals = (stage: string) => read('maintenance_memory_refused_total', { stage });
 
 describe('a request', () => {
@@ -183,12 +189,149 @@ it('the reply to a write is never refused', async () => {
   expect((await ask(0.45, DELETE)).data).toEqual({ deleteMaintenance: { id: 'r:m' } });
 });
 
-it('a response without room is refused at its list', async () => {
-  const tickets = Array.from({ length: 1000 }, (_, index) => ({ ...exampleTicket(), maintenance_id: `m${index}` }));
-  upstream.store.residences.set('r', tickets);
-  const aliases = Array.from({ length: 99 }, (_, index) => `a${index}: state`).join(' ');
-  const errors = [{ path: ['maintenances'], extensions: { code: 'UPSTREAM_UNAVAILABLE' } }];
-  const answer = await ask(0.35, list().replace('id }', `${aliases} }`));
-  expect(answer).toMatchObject({ data: { maintenances: null }, errors });
-  expect(await refusals('response')).toBe(1);
+it('a reply for several operations counts once, until the last of them ends', async () => {
+  const single = await startReplica(upstream.url, { ...ENV, MAX_COMMANDS_IN_FLIGHT: '1' });
+  const heldBySingle = async () => (await scrape(single.url)).get('maintenance_memory_held_bytes') ?? 0;
+  const others: ServerResponse[] = [];
+  const description = 'x'.repeat(1_500_000);
+  upstream.fail(({ param }, response) => {
+    if (param.residence_id === 'r') return { body: { success: true, result: [{ maintenance_id: 'm', description }] } };
+    others.push(response);
+    return 'taken';
+  });
+  const end = () => others.pop()?.end('{"success":true,"result":[]}');
+  const first = askAt(single.url, 0, list('other'));
+  await until(() => others.length === 1);
+  const count = Math.ceil(limit / description.length) + 10;
+  const crowd = Array.from({ length: count }, () => askAt(single.url, 0));
+  const last = askAt(single.url, 0, `{ a: ${list().slice(1, -1)} b: ${list('other2').slice(1, -1)} }`);
+  await settle(single.url);
+  end();
+  for (const { data, errors } of await Promise.all(crowd)) expect([data.maintenances, errors]).toEqual([[READ], []]);
+  await until(() => others.length === 1);
+  await until(async () => (await heldBySingle()) < 2 * description.length);
+  expect(await heldBySingle()).toBeGreaterThan(description.length);
+  end();
+  expect((await last).data.a).toEqual([READ]);
+  await first;
+  await until(async () => (await heldBySingle()) === 0);
+  expect(upstream.commands().sort()).toEqual(['other', 'other2', 'r'].map((id) => `get_maintenance_list ${id}`));
+  expect(await single.stop()).toBe(0);
+});
+
+describe('a list without room', () => {
+  /** A list that takes a sixth of the limit. */
+  const ALIASES = Array.from({ length: 99 }, (_, index) => `a${index}: state`).join(' ');
+  const long = (residenceId = 'r') => list(residenceId).replace('id }', `${ALIASES} }`);
+  const served = { errors: [], data: { maintenances: { length: 1000 } } };
+  const refused = (path: string) => ({
+    errors: [
+      {
+        path: path.split('.'),
+        message: 'Not enough memory for this response.',
+        extensions: { code: 'UPSTREAM_UNAVAILABLE' },
+      },
+    ],
+  });
+  const sockets: net.Socket[] = [];
+  let waitsBefore = 0;
+  const waited = async () => (await waits()) - waitsBefore;
+  beforeEach(async () => {
+    waitsBefore = await waits();
+    const tickets = Array.from({ length: 1000 }, (_, index) => ({ ...exampleTicket(), maintenance_id: `m${index}` }));
+    for (const id of ['r', 'r2', 'r3']) upstream.store.residences.set(id, tickets);
+  });
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+  });
+
+  /** Holds this share of the limit by a request whose body does not arrive. Returns a function that ends it. */
+  async function holdMemory(share: number, url = replica.url) {
+    const read = async () => (await scrape(url)).get('maintenance_memory_held_bytes') ?? 0;
+    const before = await read();
+    const { hostname, port } = new URL(url);
+    const socket = net.connect(Number(port), hostname).on('error', () => {});
+    sockets.push(socket);
+    const head = Object.entries({ ...HEADERS, host: 'x', 'content-length': Math.ceil((limit * share) / 16) });
+    socket.write(`POST /graphql HTTP/1.1\r\n${head.map((pair) => pair.join(': ')).join('\r\n')}\r\n\r\n`);
+    await until(async () => (await read()) > before);
+    return () => socket.destroy();
+  }
+
+  it('waits, first in, first out', async () => {
+    await holdMemory(0.45);
+    await holdMemory(0.25);
+    const end = await holdMemory(0.2);
+    const order: string[] = [];
+    const asked: Promise<unknown>[] = [];
+    const small = list('r3').replace('r3"', 'r3", first: 1');
+    for (const [index, query] of [long('r2'), long(), small].entries()) {
+      asked.push(ask(0, query).finally(() => order.push(query)));
+      await until(async () => (await waited()) === index + 1);
+    }
+    await settle(replica.url);
+    expect(order).toEqual([]);
+    end();
+    expect(await Promise.all(asked)).toMatchObject([served, served, { data: { maintenances: [{ id: 'r3:m0' }] } }]);
+    expect(order[0]).toBe(long('r2'));
+  });
+
+  it('no longer waits when its caller leaves', async () => {
+    await holdMemory(0.45);
+    await holdMemory(0.45);
+    const caller = new AbortController();
+    const left = ask(0, long(), { signal: caller.signal }).catch(() => {});
+    await until(async () => (await waited()) === 1);
+    const behind = ask(0, list('r2'));
+    await until(async () => (await waited()) === 2);
+    caller.abort();
+    await left;
+    expect(await behind).toMatchObject(served);
+  });
+
+  it('is refused at the deadline of its operation', async () => {
+    const impatient = await startReplica(upstream.url, {
+      ...ENV,
+      ATTEMPT_TIMEOUT_MS: '3999',
+      OPERATION_TIMEOUT_MS: '4000',
+    });
+    await holdMemory(0.45, impatient.url);
+    await holdMemory(0.45, impatient.url);
+    expect(await askAt(impatient.url, 0, long())).toMatchObject(refused('maintenances'));
+    const samples = await scrape(impatient.url);
+    expect(samples.get('maintenance_memory_waited_total')).toBe(1);
+    expect(samples.get(writeSample('maintenance_memory_refused_total', { stage: 'response' }))).toBe(1);
+    impatient.kill();
+    await impatient.exit;
+  });
+
+  it.each<[string, number, string, string]>([
+    ['beyond half of the limit', 0.4, long(), 'maintenances'],
+    [
+      'in a mutation',
+      0,
+      `mutation { deleteMaintenance(id: "r:m0") { id residence { maintenances { ${ALIASES} } } } }`,
+      'deleteMaintenance.residence.maintenances',
+    ],
+  ])('is refused at once %s', async (_, share, query, path) => {
+    await holdMemory(0.45);
+    if (share === 0) await holdMemory(0.45);
+    expect(await ask(share, query)).toMatchObject(refused(path));
+    expect(await waited()).toBe(0);
+  });
+
+  it('exceeds the limit if the operations that wait leave no room, even while others run', async () => {
+    const release = upstream.hold();
+    const running = ask(0, list('other'));
+    await until(() => upstream.received.length === 1);
+    const held = hold(upstream);
+    const asked = ['r', 'r2', 'r3'].map((id) => ask(0.3, long(id)));
+    await until(() => held.length === 3);
+    const result = upstream.store.residences.get('r');
+    for (const { release } of held) release(JSON.stringify({ success: true, result }));
+    expect(await Promise.all(asked)).toMatchObject([served, served, served]);
+    expect(await waited()).toBe(3);
+    release();
+    expect((await running).errors).toEqual([]);
+  });
 });

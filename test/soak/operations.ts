@@ -1,15 +1,17 @@
 /**
- * The scenarios `steady`, `overload` and `upstream-trouble`: ordinary operations under load.
+ * The scenarios `steady`, `overload`, `crowd` and `upstream-trouble`: ordinary operations under load.
  */
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EXAMPLE, FLATS, seed } from '../../dev/seed.ts';
+import { EXAMPLE, exampleTicket, FLATS, seed } from '../../dev/seed.ts';
 import type { Toxics } from '../support/chaos-proxy.ts';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
 import { load, request } from '../support/load.ts';
 import { readMemory } from '../support/proc.ts';
 import { HEADERS } from '../support/replica.ts';
+import { scrape } from '../support/scrape.ts';
 import { type Stage, withHealthChecks, withReplica } from './replica.ts';
+import { EVERY_FIELD } from './requests.ts';
 
 const REFUSED = 'refused with 503 and Retry-After';
 // A client that asked again at once would use this machine's processor for refusals.
@@ -174,40 +176,39 @@ export function overload(): Promise<Figure[]> {
   });
 }
 
-// V8 takes half of a container of 1 GiB for its old generation.
-const CONTAINER = { NODE_OPTIONS: '--max-old-space-size=512' };
+// What Node derives from a container of 1 GiB: a heap limit of 536 MB.
+const CONTAINER = { NODE_OPTIONS: '--max-old-space-size=512 --max-semi-space-size=8' };
 const VENDOR_MS = 300;
-const CROWD = 200;
-const CROWDS = 5;
+const CROWD = { workers: 200, everyMs: 2000 };
+const CROWD_SECONDS = 9;
 const WHOLE_LIST = { query: `{ maintenances(residenceId: "${R}") { ${EVERY_FIELD} } }` };
+/** 201 tickets of 650 bytes. */
+const MANY_TICKETS = Array.from({ length: 201 }, (_, index) => {
+  return { ...exampleTicket(), maintenance_id: `m${index}`, description: 'x'.repeat(350) };
+});
 
 /** 200 callers at once with one token, who read one list of 201 tickets from a slow vendor: nearly all are served. */
 export function crowd(): Promise<Figure[]> {
   return withReplica({ env: CONTAINER }, async (stage) => {
     const { replica, upstream } = stage;
-    const tickets = Array.from({ length: 201 }, (_, index) => ({ ...LARGE_TICKET, maintenance_id: `m${index}` }));
-    upstream.store.residences.set(R, tickets);
+    upstream.store.residences.set(R, MANY_TICKETS);
     upstream.slowDown(VENDOR_MS);
-    let [asked, mostHeld, isOver] = [0, 0, false];
+    let mostHeld = 0;
+    const isOver = after(CROWD_SECONDS);
     const watch = async () => {
-      const held = (await scrape(replica.url)).get('maintenance_memory_held_bytes') ?? 0;
-      mostHeld = Math.max(mostHeld, held);
+      mostHeld = Math.max(mostHeld, (await scrape(replica.url)).get('maintenance_memory_held_bytes') ?? 0);
     };
-    const watching = load(watch, { workers: 1, everyMs: 20, isOver: () => isOver });
-    const { result: tally, figures } = await withHealthChecks(replica, async () => {
-      const pace = { workers: CROWD, isOver: () => asked >= CROWD * CROWDS };
-      const next = () => {
-        asked++;
-        return WHOLE_LIST;
-      };
-      return send(stage, next, pace);
-    });
-    isOver = true;
-    await watching;
+    const { result, figures } = await withHealthChecks(replica, () =>
+      Promise.all([
+        send(stage, () => WHOLE_LIST, { ...CROWD, isOver }),
+        load(watch, { workers: 1, everyMs: 20, isOver }),
+      ]),
+    );
+    const [tally] = result;
     const samples = await scrape(replica.url);
     tally.countOthers('data');
     return [
-      noted('size of the list', JSON.stringify(tickets).length / 1000, ' KB'),
+      noted('size of the list', JSON.stringify(MANY_TICKETS).length / 1000, ' KB'),
       atLeast(`of ${tally.requests} callers, served`, (100 * tally.count('data')) / tally.requests, 99, ' %'),
       noted('slowest answer', tally.slowestMs, ' ms'),
       noted('lists that waited for memory', samples.get('maintenance_memory_waited_total') ?? 0),

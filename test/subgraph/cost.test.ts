@@ -61,8 +61,6 @@ describe('the cost', () => {
     ['{ residence { maintenances { id } } }', {}, 2 * FIELD + CALL],
     ['{ residence { maintenances(states: [CLOSED, CLOSED]) { id } } }', {}, 4 * FIELD + CALL],
   ])('of an entry: %s of %j', (selection, entry, cost) => {
-    const time = '2024-01-16T13:32:45Z';
-    const entry = { id, state: 'CLOSED', startTime: time, finishTime: time, description: 'x'.repeat(16) };
     const selected = select('maintenances', selection);
     expect(costOfEntries([entry], selected, cost)).toEqual({ bytes: cost, work: cost });
   });
