@@ -19,7 +19,7 @@ const LAYERS = [
   'config',
   'memory',
 ];
-const LAST = ['maintenance', 'event-loop', 'version'];
+const LAST = ['maintenance', 'event-loop', 'prices', 'version'];
 
 const FILES = globSync('src/**/*.ts');
 
