@@ -5,7 +5,7 @@ import { parseInput, parseKey, parseKeys } from '../arguments.ts';
 import { deleteMaintenances } from '../batch-delete.ts';
 import type { Context } from '../context.ts';
 
-// The wrapper of these resolvers also clears the loaders: see `boundWrite` in bounds.ts.
+// The wrapper of these resolvers also clears the loaders: see `guardMutation` in guard.ts.
 export const Mutation: Required<MutationResolvers> = {
   createMaintenance: async (_, { input }, { authenticated }) => {
     const { client } = authenticated();
