@@ -58,7 +58,7 @@ const texts: Parse<readonly string[], readonly string[]> = (values, name, faults
 type InputType = Extract<keyof ResolversTypes, `${string}Input`>;
 type Members<I> = { readonly [M in keyof I]-?: Parse<NonNullable<I[M]>, unknown> };
 type Parsed<T extends InputType> = {
-  readonly [M in keyof ResolversTypes[T]]: (typeof INPUTS)[T] extends Readonly<Record<M, Parse<never, infer V>>>
+  readonly [M in keyof ResolversTypes[T]]: typeof INPUTS extends { [K in T]: { [L in M]: Parse<never, infer V> } }
     ? V
     : never;
 };

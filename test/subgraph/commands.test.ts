@@ -82,7 +82,7 @@ describe.each(WIRE)('$name', (example) => {
       const { errors } = await subgraph.ask(query, { variables });
       const left = Object.entries(param).filter(([member]) => optional.every(([, { name }]) => name !== member));
       const isEmpty = optional.length > 0 && left.every(([member]) => KEYS.includes(member));
-      const rule = 'refuse it in src/graphql/arguments.ts if it has no optional member, else send the rest';
+      const rule = 'refuse it in COMBINED of src/graphql/arguments.ts if it has no optional member, else send the rest';
       const sent = subgraph.upstream.received.map(({ param }) => param);
       expect({ rule, sent }).toEqual({ rule, sent: isEmpty ? [] : [Object.fromEntries(left)] });
       expect(errors.map(({ extensions }) => extensions.code)).toEqual(isEmpty ? ['BAD_USER_INPUT'] : []);

@@ -158,7 +158,7 @@ it('an argument has a bound in SIZES of src/graphql/limits.ts if it is a text or
   const missing = PARTS.flatMap((part) =>
     kinds(part)
       .filter((kind) => !SIZES.some(([at, of]) => at === part.at && of === kind))
-      .map((kind) => `add '${part.at}': { ${kind}: … }, and check it in src/graphql/arguments.ts`),
+      .map((kind) => `add '${part.at}': { ${kind}: … }, and parse it in src/graphql/arguments.ts`),
   );
   expect(missing).toEqual([]);
 });
