@@ -84,7 +84,7 @@ const COMBINED: { readonly [T in InputType]?: (parsed: Partial<Parsed<T>>, fault
 };
 
 const SIZE_OF: Readonly<Record<string, Size>> = SIZES;
-// Made once: to build the names and to look up the sizes would cost half as much again as to parse an input.
+// Made once: building the names and finding the sizes would add half to the cost of parsing an input.
 const ROWS = Object.entries(INPUTS).flatMap(([type, members]) =>
   Object.entries<Parse<never, unknown>>(members).map(([member, parse]) => {
     return { type, member, parse, name: `input.${member}`, size: SIZE_OF[`${type}.${member}`] ?? {} };
