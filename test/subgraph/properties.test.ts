@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { EXAMPLE, exampleTicket, FLATS, seed } from '../../dev/seed.ts';
 import { type Answer, codes, ROUTER_SECRET } from '../support/ask.ts';
 import { ERRORS, readKeys } from '../support/documents.ts';
+import { readId } from '../support/naive-server.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { create, detail, type FieldQuery, times } from '../support/requests.ts';
 import { type Fault, TOKENS } from '../support/upstream.ts';
@@ -38,13 +39,6 @@ const ask = ({ query, variables }: FieldQuery) => subgraph.ask(query, { variable
 
 /** Returns name and param of each command since the last call. */
 const takeSent = () => subgraph.upstream.received.splice(0).map(({ command, param }) => [command, param]);
-
-/** Returns the residence and maintenance id in an id. Independent of src/. */
-function readId(id: string): string[] | undefined {
-  const parts = /^((?:[^%:]|%25|%3a)+):((?:[^%:]|%25|%3a)+)$/i.exec(id)?.slice(1) ?? [];
-  const ids = parts.map((part) => part.replace(/%3a/gi, ':').replaceAll('%25', '%'));
-  return ids.length > 0 && ids.every((id) => id.length <= 256 && id.isWellFormed()) ? ids : undefined;
-}
 
 describe('for any arguments', () => {
   it('an id is the key in one command and has one form in the answer, or is refused', async () => {

@@ -241,6 +241,8 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
 
   return {
     store,
+    /** The root fields that it has. */
+    fields: Object.keys(rootValue),
     /** Executes a valid operation. Null is no token. */
     ask(query: string, variableValues: Record<string, unknown>, withToken: string | null) {
       token = withToken;
