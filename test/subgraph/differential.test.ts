@@ -1,20 +1,12 @@
 /**
  * Random operations have the same result as in a naive server: data and its order, paths, codes and outcomes of errors, and
- * the tickets afterwards. A failure prints its seed, store and operations.
+ * the tickets afterwards. A failure prints its seed, tickets and operations.
  */
 import { expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  type GraphQLArgument,
-  getNamedType,
-  isInputObjectType,
-  isNonNullType,
-  isObjectType,
-  isUnionType,
-} from 'graphql';
-import { exampleTicket } from '../../dev/seed.ts';
 import { Store } from '../../dev/store.ts';
-import { type AnyTicket, createNaiveServer, NAIVE_SCHEMA, NEW_TIME } from '../support/naive-server.ts';
+import { createNaiveServer, NAIVE_FIELDS, NEW_TIME } from '../support/naive-server.ts';
+import { operation, stores } from '../support/random-operations.ts';
 import { ROOT_FIELDS } from '../support/schema.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -26,252 +18,16 @@ jest.setTimeout(SEARCH_MS + 30_000);
 // One attempt, so that no pause is waited for. A breaker that never opens: operations do not depend on others.
 const subgraph = useSubgraph({ MAX_ATTEMPTS: '1', BREAKER_FAILURES: '10000' });
 
-const sometimes = <T, U>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<U>) =>
-  fc.oneof({ weight: 30, arbitrary: usual }, { weight: 1, arbitrary: rare });
-
-const NAIVE_FIELDS = createNaiveServer(new Map(), []).fields;
-const RESIDENCES = ['r1', 'r:2%', 'rfault-lost'];
-// Not those that take time: rfault-timeout and rfault-slow.
-const FAULTY = ['unknown', 'rfault-unavailable', 'rfault-refused', 'rfault-forbidden', 'rfault-invalid'];
-// Creates number their tickets: new0, new1, …
-const IDS = ['m0', 'm1', 'm2', 'm3', 'm:%', 'new0', 'new1', 'gone'];
-const NO_IDS = ['', 'x'.repeat(257), '\ud800'];
-const MALFORMED = ['', 'r1', 'r1:', ':m0', 'r1:m0:m1', 'r1:%41', `r1:${'x'.repeat(257)}`, 'r1:\ud800'];
-const TEXTS = ['厨房水龙头漏水', '', 'a\ud800', '"}\n'];
-const TIMES = ['2024-01-16 13:32:45', '2024-01-17 13:32:45', '0001-01-01 00:00:00'];
-
-/** What stands in a member of a ticket in place of its usual value, decodable or not. */
-const ODD: Record<string, readonly unknown[]> = {
-  ...Object.fromEntries(
-    ['start_time', 'finish_time', 'created_time'].map((name) => [name, [null, '', 'soon', '2024-02-30 00:00:00', 5]]),
-  ),
-  ...Object.fromEntries(['description', 'contact', 'feedback'].map((name) => [name, [null, undefined, 5, ['x']]])),
-  maintenance_picture_url: [null, [], ['a', 'b\ud800'], [5], 'x', ''],
-  state: [null, '', undefined, 'lost', 'Closed'],
-};
-const ticket = fc
-  .record({
-    maintenance_id: sometimes(fc.constantFrom(...IDS.slice(0, 5)), fc.constantFrom<unknown>(...NO_IDS, null, 5)),
-    usual: fc.record({
-      start_time: fc.constantFrom(...TIMES),
-      created_time: fc.constantFrom(...TIMES),
-      description: fc.constantFrom(...TEXTS),
-      state: fc.constantFrom('wait for confirmation', 'in progress', 'completed', 'closed'),
-    }),
-    // Two in each of six tickets: a reply has at most 20 undecodable members that are errors.
-    odd: fc.subarray(Object.keys(ODD), { maxLength: 2 }),
-    which: fc.nat(5),
-  })
-  .map(({ maintenance_id, usual, odd, which }): AnyTicket => {
-    const members = odd.map((name) => [name, ODD[name]?.[which % ODD[name].length]]);
-    return { ...exampleTicket(), ...usual, ...Object.fromEntries(members), maintenance_id };
-  });
-const tickets = fc.array(ticket, { maxLength: 6 });
-const stores = fc.tuple(...RESIDENCES.map(() => tickets));
-
-const residenceId = sometimes(
-  fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...RESIDENCES) }, fc.constantFrom(...FAULTY)),
-  fc.constantFrom(...NO_IDS),
-);
-const maintenanceId = sometimes(fc.constantFrom(...IDS), fc.constantFrom(...NO_IDS));
-const escaping = fc.constantFrom('%3A', '%3a').map((colon) => (part: string) => {
-  return part.replaceAll('%', '%25').replaceAll(':', colon);
-});
-const id = sometimes(
-  fc.tuple(residenceId, maintenanceId, escaping).map(([r, m, write]) => `${write(r)}:${write(m)}`),
-  fc.constantFrom(...MALFORMED),
-);
-const __typename = fc.constant('Maintenance');
-const representation = sometimes(
-  fc.oneof(
-    fc.record({ __typename: fc.constant('Residence'), id: residenceId }),
-    fc.record({ __typename, id }),
-    fc.record({ __typename, residence: fc.record({ id: residenceId }), maintenanceId }),
-    fc.constantFrom(
-      { __typename: 'Maintenance', id: 'r1:m0', residence: { id: 'r1' }, maintenanceId: 'm0' },
-      { __typename: 'Maintenance', id: 'r1:m0', maintenanceId: 'm1' },
-      { __typename: 'Maintenance', id: 'r1:m0', residence: { id: 'r:2%' } },
-    ),
-  ),
-  fc.constantFrom<unknown>(
-    ...['x', 5, {}, { __typename: 'Visit', id: 'r1' }, { __typename: 'Maintenance' }],
-    { __typename: 'Residence', id: 5 },
-    { __typename: 'Maintenance', id: 'r1:m0', residence: null },
-  ),
-);
-const input = fc.record({
-  residenceId,
-  startTime: sometimes(
-    fc.constantFrom('2024-01-16T13:32:45Z', '2024-01-16T23:32:45.999+08:00'),
-    fc.constantFrom('', 'soon', '2024-02-30T00:00:00Z'),
-  ),
-  // The second is not later than each start.
-  finishTime: sometimes(
-    fc.constantFrom('2024-01-17T01:32:45+09:30', '2024-01-16T15:32:45Z'),
-    fc.constantFrom('later', '2024-01-16T13:32:45Z'),
-  ),
-  description: sometimes(fc.constantFrom('test', '厨房', '"\n'), fc.constantFrom('', ' \n', null)),
-  contact: sometimes(fc.constant('10086'), fc.constantFrom('\t', null)),
-  pictureFilenames: sometimes(fc.constantFrom(undefined, null, [], ['a.jpg', 'b.jpg']), fc.constant([''])),
-});
-const size = fc.option(sometimes(fc.nat({ max: 7 }), fc.constant(-1)));
-/** The values of each argument, by its name, or by the type of an input. */
-const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
-  ...{ residenceId, id, CreateMaintenanceInput: input, first: size, offset: size },
-  ids: sometimes(fc.array(id, { minLength: 1, maxLength: 5 }), fc.constant([])),
-  representations: fc.array(representation, { minLength: 1, maxLength: 5 }),
-  states: fc.option(fc.subarray(['WAIT_FOR_CONFIRMATION', 'IN_PROGRESS', 'COMPLETED', 'CLOSED'])),
-  orderBy: fc.option(fc.constantFrom('CREATED_TIME_ASC', 'CREATED_TIME_DESC', 'START_TIME_ASC', 'START_TIME_DESC')),
-};
-
-/** Returns values of an argument. Throws if there are none. */
-function valuesOf({ name, type }: GraphQLArgument): fc.Arbitrary<unknown> {
-  const key = isInputObjectType(getNamedType(type)) ? String(getNamedType(type)) : name;
-  const values = VALUES[key];
-  if (!values) throw new Error(`add values of ${key} to VALUES in test/subgraph/differential.test.ts`);
-  return values;
+interface Result {
+  readonly data: unknown;
+  readonly errors: readonly { path?: readonly unknown[]; extensions: Record<string, unknown> }[];
 }
 
-/** An argument, with its type if it is a variable. */
-type Argument = { name: string; value: unknown; type: string | undefined };
-type Field = { name: string; args: Argument[]; isAliased: boolean; beneath: Selection[] };
-type Fragment = { on: string; form: 'inline' | 'named' | '@skip' | '@include'; beneath: Selection[] };
-type Selection = Field | Fragment;
-
-/** Returns selections of a type, at most `depth` fields deep. */
-function selectionsOf(typeName: string, depth: number): fc.Arbitrary<Selection[]> {
-  const type = NAIVE_SCHEMA.getType(typeName);
-  const isRoot = typeName === 'Query' || typeName === 'Mutation';
-  const fragment = (on: string, beneath: fc.Arbitrary<Selection[]>) =>
-    fc.record({ on: fc.constant(on), form: fc.constantFrom('inline', 'named', '@skip', '@include'), beneath });
-  if (isUnionType(type)) {
-    const members = type.getTypes().map(({ name }) => fragment(name, selectionsOf(name, depth)));
-    return fc.array(fc.oneof(...members), { minLength: 1, maxLength: 3 }) as fc.Arbitrary<Selection[]>;
-  }
-  if (!isObjectType(type)) return fc.constant([]);
-  const fields = Object.values(type.getFields()).flatMap(({ name, args, type }) => {
-    const inner = getNamedType(type);
-    // The wording of our messages is not under test.
-    if (name === 'message' || (isRoot && !NAIVE_FIELDS.includes(name)) || (depth === 0 && !('parseValue' in inner)))
-      return [];
-    const argument = (arg: (typeof args)[number]) =>
-      fc.tuple(valuesOf(arg), fc.boolean(), fc.boolean()).map(([value, isVariable, isGiven]) => {
-        // Only a variable may be null where it must not be, or ill-formed: such a document is refused as a whole.
-        const isOdd = /null|\\ud/.test(JSON.stringify(value));
-        const given = { name: arg.name, value, type: isVariable || isOdd ? String(arg.type) : undefined };
-        return isGiven || isNonNullType(arg.type) ? [given] : [];
-      });
-    const given = fc.tuple(...args.map(argument)).map((args) => args.flat());
-    const beneath = selectionsOf(inner.name, depth - 1);
-    return fc.record({ name: fc.constant(name), args: given, isAliased: fc.boolean(), beneath });
-  });
-  const some = fc.array(fc.oneof(...fields), { minLength: 1, maxLength: 4 }) as fc.Arbitrary<Selection[]>;
-  if (isRoot) return some;
-  return fc.oneof(
-    { weight: 4, arbitrary: some },
-    fragment(typeName, some).map((one) => [one] as Selection[]),
-  );
-}
-
-/** Prints a value as in a document. Only enums have nothing but capitals and `_`. */
-function literal(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(literal)}]`;
-  if (typeof value !== 'object' || value === null)
-    return /^[A-Z_]+$/.test(`${value}`) ? `${value}` : JSON.stringify(value);
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  return `{${members.map(([name, member]) => `${name}: ${literal(member)}`)}}`;
-}
-
-/** Prints an operation. Fields with arguments have aliases of their own: they could not be merged. */
-function printOperation(type: string, selections: readonly Selection[]) {
-  const variables: Record<string, unknown> = {};
-  const definitions: string[] = [];
-  const fragments: string[] = [];
-  let count = 0;
-
-  function printArgument({ name, value, type }: Argument): string {
-    if (!type) return `${name}: ${literal(value)}`;
-    const variable = `v${count++}`;
-    variables[variable] = value;
-    definitions.push(`$${variable}: ${type}`);
-    return `${name}: $${variable}`;
-  }
-
-  function printOne(selection: Selection): string {
-    const beneath = selection.beneath.length > 0 ? `{ ${selection.beneath.map(printOne).join(' ')} }` : '';
-    if ('on' in selection) {
-      const { on, form } = selection;
-      if (form !== 'named') return `... on ${on} ${form === 'inline' ? '' : `${form}(if: true)`} ${beneath}`;
-      const name = `F${count++}`;
-      fragments.push(`fragment ${name} on ${on} ${beneath}`);
-      return `...${name}`;
-    }
-    const args = selection.args.map(printArgument);
-    const alias = args.length > 0 || selection.isAliased ? `a${count++}: ` : '';
-    return `${alias}${selection.name}${args.length > 0 ? `(${args.join(', ')})` : ''} ${beneath}`;
-  }
-
-  const printed = selections.map(printOne).join('\n  ');
-  const head = definitions.length > 0 ? `${type} (${definitions.join(', ')})` : type;
-  return { query: `${head} {\n  ${printed}\n}\n${fragments.join('\n')}`, variables };
-}
-
-const operation = fc
-  .oneof(
-    selectionsOf('Query', 4).map((selections) => printOperation('query', selections)),
-    selectionsOf('Mutation', 4).map((selections) => printOperation('mutation', selections)),
-  )
-  .chain((printed) =>
-    sometimes(fc.constant(TOKENS.first), fc.constantFrom(null, 'unknown')).map((token) => ({ ...printed, token })),
-  );
-
-type Result = {
-  data?: unknown;
-  errors?: readonly { path?: readonly unknown[]; extensions?: Record<string, unknown> }[];
-};
-
-/** Returns what has to be the same of a result, as text: the order of members counts. */
-function comparable({ data, errors = [] }: Result, isMutation: boolean): string {
-  // A faulty variable refuses the operation: graphql has an error for each fault, and no code.
-  if (data === undefined) return 'BAD_USER_INPUT';
-  const lines = errors.map(({ path = [], extensions }) => {
-    const outcome = isMutation && path.length === 1 ? extensions?.outcome : undefined;
-    return `${path.join('.')} ${extensions?.code} ${outcome}`;
-  });
+/** Returns as text everything that has to be the same: the order of members counts, that of errors does not. */
+function comparable({ data, errors }: Result): string {
+  const lines = errors.map(({ path, extensions: { code, outcome } }) => `${path?.join('.')} ${code} ${outcome}`);
   return `${lines.sort().join('\n')}\n${JSON.stringify(data, null, 2)}`;
 }
-
-it('the naive server has each root field', () => {
-  const missing = ROOT_FIELDS.filter(({ name }) => !NAIVE_FIELDS.includes(name));
-  expect(missing.map(({ name }) => `add ${name} to rootValue in test/support/naive-server.ts`)).toEqual([]);
-});
-
-const seeds = [1, Math.floor(Math.random() * 2 ** 31)];
-it.each(seeds)('random operations have the same result as in a naive server, with the seed %d', async (seed) => {
-  const property = fc.asyncProperty(
-    stores,
-    fc.array(operation, { minLength: 1, maxLength: 5 }),
-    async (lists, asked) => {
-      const { store } = subgraph.upstream;
-      const copy = () => new Map(lists.map((list, index) => [String(RESIDENCES[index]), structuredClone(list)]));
-      const naive = createNaiveServer(copy(), Object.values(TOKENS));
-      store.residences.clear();
-      for (const [residenceId, list] of copy()) store.residences.set(residenceId, list as never);
-      numberTickets();
-      for (const { query, variables, token } of asked) {
-        const isMutation = query.startsWith('mutation');
-        const answer = await subgraph.ask(query, { variables, token });
-        const expected = (await naive.ask(query, variables, token)) as Result;
-        expect(answer.errors.filter(({ path }) => !path).map(({ extensions }) => extensions.code)).toEqual(
-          expected.data === undefined ? ['BAD_USER_INPUT'] : [],
-        );
-        expect(comparable(answer, isMutation)).toBe(comparable(expected, isMutation));
-        expect([...store.residences]).toEqual([...naive.store]);
-      }
-    },
-  );
-  await fc.assert(property, { seed, numRuns: 80, interruptAfterTimeLimit: SEARCH_MS, markInterruptAsFailure: true });
-});
 
 /** Makes the emulator number new tickets, which have random ids otherwise. */
 function numberTickets(): void {
@@ -283,3 +39,26 @@ function numberTickets(): void {
     return Object.assign(store.list(param.residence_id).at(-1) ?? {}, ids).maintenance_id;
   };
 }
+
+it('the naive server has each root field', () => {
+  const missing = ROOT_FIELDS.filter(({ name }) => !NAIVE_FIELDS.includes(name));
+  expect(missing.map(({ name }) => `add ${name} to rootValue in test/support/naive-server.ts`)).toEqual([]);
+});
+
+const seeds = [1, Math.floor(Math.random() * 2 ** 31)];
+it.each(seeds)('random operations have the same result as in a naive server, with the seed %d', async (seed) => {
+  const operations = fc.array(operation, { minLength: 1, maxLength: 5 });
+  const property = fc.asyncProperty(stores, operations, async (tickets, asked) => {
+    const { store } = subgraph.upstream;
+    const naive = createNaiveServer(new Map(structuredClone(tickets)), Object.values(TOKENS));
+    store.residences.clear();
+    for (const [residenceId, list] of structuredClone(tickets)) store.residences.set(residenceId, list as never);
+    numberTickets();
+    for (const { query, variables, token } of asked) {
+      const answer = await subgraph.ask(query, { variables, token });
+      expect(comparable(answer)).toBe(comparable(await naive.ask(query, variables, token)));
+      expect([...store.residences]).toEqual([...naive.store]);
+    }
+  });
+  await fc.assert(property, { seed, numRuns: 80, interruptAfterTimeLimit: SEARCH_MS, markInterruptAsFailure: true });
+});

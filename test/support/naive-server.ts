@@ -241,12 +241,26 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
 
   return {
     store,
-    /** The root fields that it has. */
-    fields: Object.keys(rootValue),
-    /** Executes a valid operation. Null is no token. */
-    ask(query: string, variableValues: Record<string, unknown>, withToken: string | null) {
+    rootValue,
+    /** Executes a valid operation, whose variables may be faulty. Null is no token. */
+    async ask(query: string, variableValues: Record<string, unknown>, withToken: string | null) {
       token = withToken;
-      return execute({ schema: NAIVE_SCHEMA, document: parse(query), rootValue, variableValues });
+      const { data, errors = [] } = await execute({
+        schema: NAIVE_SCHEMA,
+        document: parse(query),
+        rootValue,
+        variableValues,
+      });
+      // graphql has an error for each fault of the variables, and no code.
+      if (data === undefined) return { data, errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] };
+      const isWrite = (path: GraphQLError['path']) => query.startsWith('mutation') && path?.length === 1;
+      const toError = ({ path = [], extensions: { code, outcome } }: GraphQLError) => {
+        return { path, extensions: isWrite(path) ? { code, outcome } : { code } };
+      };
+      return { data, errors: errors.map(toError) };
     },
   };
 }
+
+/** The root fields of the naive server. */
+export const NAIVE_FIELDS = Object.keys(createNaiveServer(new Map(), []).rootValue);
