@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { EXAMPLE, exampleTicket, FLATS, seed } from '../../dev/seed.ts';
 import { type Answer, codes, ROUTER_SECRET } from '../support/ask.ts';
 import { ERRORS, readKeys } from '../support/documents.ts';
-import { readId } from '../support/naive-server.ts';
+import { parseId } from '../support/naive-server.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { create, detail, type FieldQuery, times } from '../support/requests.ts';
 import { type Fault, TOKENS } from '../support/upstream.ts';
@@ -48,7 +48,7 @@ describe('for any arguments', () => {
       fc.asyncProperty(fc.oneof(text, part, pair), async (id) => {
         answerWith(GOOD_TICKET);
         const answer = await ask(detail(id));
-        const key = readId(id);
+        const key = parseId(id);
         const param = { residence_id: key?.[0], maintenance_id: key?.[1] };
         expect(takeSent()).toEqual(key ? [['get_maintenance_info', param]] : []);
         expect(answer.data).toEqual({ maintenance: key ? { id: id.replaceAll('%3a', '%3A') } : null });

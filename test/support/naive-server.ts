@@ -45,7 +45,7 @@ const failInput = () => fail('BAD_USER_INPUT');
 const failMember = () => fail('UPSTREAM_INVALID_RESPONSE');
 
 /** Returns residence and maintenance id of a `Maintenance.id`, or undefined if it is malformed. */
-export function readId(id: unknown): Key | undefined {
+export function parseId(id: unknown): Key | undefined {
   const parts = /^((?:[^%:]|%25|%3a)+):((?:[^%:]|%25|%3a)+)$/i.exec(String(id))?.slice(1) ?? [];
   const [residenceId, maintenanceId] = parts.map((part) => part.replace(/%3a/gi, ':').replaceAll('%25', '%'));
   return isId(residenceId) && isId(maintenanceId) ? [residenceId, maintenanceId] : undefined;
@@ -54,7 +54,7 @@ export function readId(id: unknown): Key | undefined {
 const isId = (id: unknown): id is string =>
   typeof id === 'string' && id.length >= 1 && id.length <= 256 && id.isWellFormed();
 const escapePart = (part: string) => part.replaceAll('%', '%25').replaceAll(':', '%3A');
-const writeId = (key: Key) => key.map(escapePart).join(':');
+const formatId = (key: Key) => key.map(escapePart).join(':');
 
 const isNothing = (value: unknown) => value === undefined || value === null || value === '';
 /** Returns whether these are 19 characters of a moment in UTC, on a day of the calendar. */
@@ -63,25 +63,26 @@ function isMoment(time: string): boolean {
   return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(time);
 }
 
-// Members of a ticket.
-function readText(value: unknown) {
-  return typeof value === 'string' ? value.toWellFormed() : (value ?? null) === null ? null : failMember();
+// Members of a ticket. An undecodable one fails.
+function parseText(value: unknown) {
+  if ((value ?? null) === null) return null;
+  return typeof value === 'string' ? value.toWellFormed() : failMember();
 }
-function readTexts(value: unknown) {
-  if (Array.isArray(value)) return value.map((text) => readText(text) ?? failMember());
-  return (value ?? null) === null ? null : failMember();
+function parseTexts(value: unknown) {
+  if ((value ?? null) === null) return null;
+  return Array.isArray(value) ? value.map((text) => parseText(text) ?? failMember()) : failMember();
 }
-function readState(value: unknown) {
+function parseState(value: unknown) {
   return isNothing(value) ? null : (STATES.get(value) ?? failMember());
 }
-function readTime(value: unknown) {
+function parseTime(value: unknown) {
   if (isNothing(value)) return null;
-  const isRight = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(String(value)) && isMoment(String(value).replace(' ', 'T'));
-  return isRight ? `${String(value).replace(' ', 'T')}Z` : failMember();
+  const time = String(value).replace(' ', 'T');
+  return /^.{10} \d\d:\d\d:\d\d$/.test(String(value)) && isMoment(time) ? `${time}Z` : failMember();
 }
 
 /** Returns an RFC 3339 time as the command API writes it. */
-function writeTime(time: string): string {
+function serializeTime(time: string): string {
   const isRight = /T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(time) && isMoment(time.slice(0, 19));
   return isRight ? new Date(time).toISOString().slice(0, 19).replace('T', ' ') : failInput();
 }
@@ -119,16 +120,16 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
   function toMaintenance(residenceId: string, ticket: AnyTicket) {
     const maintenanceId = String(ticket.maintenance_id);
     return {
-      ...{ __typename: 'Maintenance', id: writeId([residenceId, maintenanceId]), maintenanceId },
+      ...{ __typename: 'Maintenance', id: formatId([residenceId, maintenanceId]), maintenanceId },
       residence: toResidence(residenceId),
-      startTime: () => readTime(ticket.start_time),
-      finishTime: () => readTime(ticket.finish_time),
-      createdTime: () => readTime(ticket.created_time),
-      description: () => readText(ticket.description),
-      contact: () => readText(ticket.contact),
-      feedback: () => readText(ticket.feedback),
-      pictureUrls: () => readTexts(ticket.maintenance_picture_url),
-      state: () => readState(ticket.state),
+      startTime: () => parseTime(ticket.start_time),
+      finishTime: () => parseTime(ticket.finish_time),
+      createdTime: () => parseTime(ticket.created_time),
+      description: () => parseText(ticket.description),
+      contact: () => parseText(ticket.contact),
+      feedback: () => parseText(ticket.feedback),
+      pictureUrls: () => parseTexts(ticket.maintenance_picture_url),
+      state: () => parseState(ticket.state),
     };
   }
 
@@ -138,10 +139,10 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
     if (!isId(residenceId) || from < 0 || most < 0) return failInput();
     const all = send(residenceId).filter(({ maintenance_id }) => isId(maintenance_id));
     const matching = all.filter(
-      ({ state }) => !Array.isArray(states) || states.includes(attempt(() => readState(state))),
+      ({ state }) => !Array.isArray(states) || states.includes(attempt(() => parseState(state))),
     );
     const timeOf = ({ created_time, start_time }: AnyTicket) =>
-      attempt(() => readTime(String(orderBy).startsWith('CREATED') ? created_time : start_time));
+      attempt(() => parseTime(String(orderBy).startsWith('CREATED') ? created_time : start_time));
     const timed = matching.filter(timeOf).sort((a, b) => {
       const sign = String(orderBy).endsWith('DESC') ? -1 : 1;
       return sign * String(timeOf(a)).localeCompare(String(timeOf(b)), 'en');
@@ -163,7 +164,7 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
     authenticate();
     const second: Key = [residence?.id, maintenanceId];
     if (id === undefined) return find(second.every(isId) ? second : failInput());
-    const key = typeof id === 'string' ? (readId(id) ?? failInput()) : failInput();
+    const key = typeof id === 'string' ? (parseId(id) ?? failInput()) : failInput();
     const given = [residence === undefined ? key[0] : second[0], maintenanceId === undefined ? key[1] : second[1]];
     return given.join('\n') === key.join('\n') ? find(key) : failInput();
   }
@@ -172,7 +173,7 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
     authenticate();
     const { residenceId, description, contact, pictureFilenames } = input;
     const names = (pictureFilenames ?? []) as string[];
-    const [start_time, finish_time] = [writeTime(String(input.startTime)), writeTime(String(input.finishTime))];
+    const [start_time, finish_time] = [serializeTime(String(input.startTime)), serializeTime(String(input.finishTime))];
     const isBlank = [description, contact, ...names].some((text) => String(text).trim() === '');
     if (!isId(residenceId) || finish_time <= start_time || isBlank || names.length > 20) return failInput();
     const maintenance_id = `new${created}`;
@@ -192,7 +193,7 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
 
   function deleteMaintenances(ids: readonly string[]) {
     authenticate();
-    const keys = ids.map((id) => readId(id) ?? failInput());
+    const keys = ids.map((id) => parseId(id) ?? failInput());
     if (keys.length === 0) failInput();
     const failures = new Map<string, GraphQLError>();
     for (const residenceId of new Set(keys.map(([r]) => r))) {
@@ -203,7 +204,7 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
       }
     }
     if (!validTokens.includes(authenticate())) fail('UNAUTHENTICATED', 'REJECTED');
-    const unique = [...new Map(keys.map((key) => [writeId(key), key])).entries()];
+    const unique = [...new Map(keys.map((key) => [formatId(key), key])).entries()];
     return {
       deletedIds: unique.filter(([, [r]]) => !failures.has(r)).map(([id]) => id),
       failures: unique
@@ -216,7 +217,7 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
     maintenances: ({ residenceId, ...args }: Args) => list(residenceId, args),
     maintenance: ({ id }: Args) => {
       authenticate();
-      return find(readId(id) ?? failInput());
+      return find(parseId(id) ?? failInput());
     },
     _entities: ({ representations }: { representations: unknown[] }) =>
       representations.map((representation) => {
@@ -228,13 +229,13 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
       }),
     createMaintenance: ({ input }: { input: Args }) => {
       const key = create(input);
-      return { id: writeId(key), maintenance: () => find(key) };
+      return { id: formatId(key), maintenance: () => find(key) };
     },
     deleteMaintenance: ({ id }: Args) => {
       authenticate();
-      const key = readId(id) ?? failInput();
+      const key = parseId(id) ?? failInput();
       deleteAll(key[0], [key]);
-      return { id: writeId(key), residence: toResidence(key[0]) };
+      return { id: formatId(key), residence: toResidence(key[0]) };
     },
     deleteMaintenances: ({ ids }: { ids: string[] }) => deleteMaintenances(ids),
   };
