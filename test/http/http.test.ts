@@ -15,7 +15,7 @@ const SDL = '{ _service { sdl } }';
 const disguise = (code: unknown) => Object.assign(new Error('canary-of-an-unforeseen-error'), { extensions: { code } });
 
 const failing = failCommands((id) => (id === 'disguised' ? disguise('BAD_USER_INPUT') : undefined));
-/** Hooks of Apollo Server in which an unforeseen error stands for a bug of a library. Apollo handles each differently. */
+/** Hooks outside of resolvers. Apollo Server handles an error in each of them differently. */
 const HOOKS = ['requestDidStart', 'parsingDidStart', 'didResolveOperation'] as const;
 /** Throws in the hook and with the code that the header `throw` names. */
 const throwing: ApolloServerPlugin = {

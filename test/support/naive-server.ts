@@ -1,6 +1,6 @@
 /**
- * A naive server of the same schema over a store of its own, written from the schema, docs/errors.md and docs/command-api.md
- * without a look at src/: each resolver searches the whole store. graphql's own `execute` makes paths and nulls.
+ * A naive server of the same schema, over its own store. Each resolver searches the whole store, and graphql's `execute` makes
+ * paths and nulls. It follows the schema, docs/errors.md and docs/command-api.md, and imports nothing of src/.
  */
 import { buildASTSchema, execute, GraphQLError, parse } from 'graphql';
 import type { Ticket } from '../../dev/store.ts';

@@ -28,7 +28,7 @@ const MALFORMED = ['', 'r1', 'r1:', ':m0', 'r1:m0:m1', 'r1:%41', `r1:${'x'.repea
 const TEXTS = ['厨房水龙头漏水', '', 'a\ud800', '"}\n'];
 const TIMES = ['2024-01-16 13:32:45', '2024-01-17 13:32:45', '0001-01-01 00:00:00'];
 
-/** What stands in a member of a ticket in place of its usual value, decodable or not. */
+/** Unusual values of each member of a ticket, decodable or not. */
 const ODD: Record<string, readonly unknown[]> = {
   ...Object.fromEntries(
     ['start_time', 'finish_time', 'created_time'].map((name) => [name, [null, '', 'soon', '2024-02-30 00:00:00', 5]]),
