@@ -2,9 +2,10 @@
  * What each selection and each text of a response is charged, directly, so that a failure names its price. Tests of bounds
  * prove through the front door that it is charged.
  */
+
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { type FieldNode, type FragmentDefinitionNode, type GraphQLResolveInfo, parse } from 'graphql';
-import { readFileSync } from 'node:fs';
 import { costOfEntries, costOfWrite, selectedBeneath } from '../../src/graphql/cost.ts';
 import { LIMITS } from '../../src/graphql/limits.ts';
 import { PRICES } from '../../src/prices.ts';
