@@ -83,26 +83,20 @@ const COMBINED: { readonly [T in InputType]?: (parsed: Partial<Parsed<T>>, fault
   },
 };
 
-const SIZE_OF: Readonly<Record<string, Size>> = SIZES;
-// Made once: building the names and finding the sizes would add half to the cost of parsing an input.
-const ROWS = Object.entries(INPUTS).flatMap(([type, members]) =>
-  Object.entries<Parse<never, unknown>>(members).map(([member, parse]) => {
-    return { type, member, parse, name: `input.${member}`, size: SIZE_OF[`${type}.${member}`] ?? {} };
-  }),
-);
-
 /** Returns the members of the argument `input` that are neither null nor absent. */
 export function parseInput<T extends InputType>(type: T, input: ResolversTypes[T]): Parsed<T> {
+  const sizes: Readonly<Record<string, Size>> = SIZES;
   const faults: Faults = {};
   const parsed: Record<string, unknown> = {};
-  for (const { member, parse, name, size } of ROWS.filter((row) => row.type === type)) {
+  for (const [member, parse] of Object.entries<Parse<never, unknown>>(INPUTS[type])) {
     const value = memberOf(input, member);
+    const name = `input.${member}`;
     // Faults are in the order of the members, including those of the combined check.
     faults[name] = undefined;
-    if (!isAbsent(value)) parsed[member] = parse(value as never, name, faults, size);
+    if (!isAbsent(value)) parsed[member] = parse(value as never, name, faults, sizes[`${type}.${member}`] ?? {});
   }
   COMBINED[type]?.(parsed as Partial<Parsed<T>>, faults);
-  if (hasFault(faults)) throw badUserInput(faults);
+  refuse(faults);
   return parsed as Parsed<T>;
 }
 
@@ -114,7 +108,8 @@ export function parseListArguments(args: QueryMaintenancesArgs): ListArguments &
     first: (args.first ?? 0) < 0 ? NEGATIVE : undefined,
     offset: (args.offset ?? 0) < 0 ? NEGATIVE : undefined,
   };
-  if (!residenceId || hasFault(faults)) throw badUserInput(faults);
+  if (!residenceId) throw badUserInput(faults);
+  refuse(faults);
   return { ...args, residenceId };
 }
 
@@ -126,20 +121,18 @@ export function parseKey(value: unknown, name = 'id'): MaintenanceKey {
 
 export function parseKeys(ids: readonly string[]): MaintenanceKey[] {
   const most = SIZES['Mutation.deleteMaintenances(ids:)'];
-  const fault = ids.length === 0 ? 'must not be empty' : faultOfLength(ids, most);
-  if (fault) throw badUserInput({ ids: fault });
+  refuse({ ids: ids.length === 0 ? 'must not be empty' : faultOfLength(ids, most) });
   const faults: Faults = { ids: undefined };
   const keys = ids.flatMap((value, index) => key(value, `ids[${index}]`, faults, most) ?? []);
   const residences = new Set(keys.map(({ residenceId }) => residenceId));
   if (residences.size > most.residences) faults.ids = `must not be of more than ${most.residences} residences`;
-  if (hasFault(faults)) throw badUserInput(faults);
+  refuse(faults);
   return keys;
 }
 
 /** Returns the representations, each of which is parsed by itself. */
 export function parseRepresentations(representations: readonly unknown[]): readonly unknown[] {
-  const fault = faultOfLength(representations, SIZES['Query._entities(representations:)']);
-  if (fault) throw badUserInput({ representations: fault });
+  refuse({ representations: faultOfLength(representations, SIZES['Query._entities(representations:)']) });
   return representations;
 }
 
@@ -185,8 +178,9 @@ function addFault(faults: Faults, name: string, fault: string): undefined {
   faults[name] = fault;
 }
 
-function hasFault(faults: Faults): boolean {
-  return Object.values(faults).some(Boolean);
+/** Throws the error of the faults, if there is one. */
+function refuse(faults: Faults): void {
+  if (Object.values(faults).some(Boolean)) throw badUserInput(faults);
 }
 
 function faultOfLength(values: readonly unknown[], { entries = 0 }: Size): string | undefined {
