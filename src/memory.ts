@@ -45,9 +45,12 @@ export function createMemory() {
       return fits;
     }
 
-    /** Returns undefined unless only the room of other operations is missing. Then reserves it once there is room. */
+    /**
+     * Returns undefined unless other operations alone leave no room. Otherwise waits, and returns whether it has reserved the
+     * bytes when there was room, before `signal` aborted.
+     */
     waitToReserve(bytes: number, signal: AbortSignal): Promise<boolean> | undefined {
-      const hasRoom = bytes === 0 || (waiting.size === 0 && held + bytes <= limit) || beyond === this;
+      const hasRoom = (waiting.size === 0 && held + bytes <= limit) || beyond === this;
       return hasRoom || this.#claimed + bytes > this.#most ? undefined : this.#wait(bytes, signal);
     }
 
@@ -81,7 +84,7 @@ export function createMemory() {
       return true;
     }
 
-    /** Releases everything. A reply does so for its last holder. */
+    /** Releases everything; for a reply, if this was its last holder. */
     [Symbol.dispose](): void {
       if (--this.#holders > 0) return;
       if (beyond === this) beyond = undefined;
@@ -119,7 +122,7 @@ export function createMemory() {
     #block(change: 1 | -1): void {
       const before = this.#blockers;
       this.#blockers += change;
-      if (before * this.#blockers === 0) blocked += change * this.#own;
+      if (before === 0 || this.#blockers === 0) blocked += change * this.#own;
       for (const reply of this.#replies) reply.#block(change);
     }
   }

@@ -161,6 +161,7 @@ export function createResponseBudget(operationMemory: MemoryAccount, signal: Abo
     /** Charges work and bytes. Throws a `PublicError` without room, or returns a promise if they may and must wait. */
     charge({ bytes, work }: Price, mayWait = false): Promise<void> | undefined {
       this.chargeWork(work);
+      if (bytes === 0) return undefined;
       const waiting = mayWait ? operationMemory.waitToReserve(bytes, signal) : undefined;
       return waiting ? waiting.then(requireRoom) : requireRoom(operationMemory.reserve(bytes, 'response'));
     },

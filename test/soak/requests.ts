@@ -2,7 +2,9 @@
  * Request bodies of at most 1 MB that are made to be expensive.
  */
 import { EXAMPLE } from '../../dev/seed.ts';
-import { idOf, type ReplyName } from './vendor.ts';
+import { LIMITS } from '../../src/graphql/limits.ts';
+import { PRICES } from '../../src/prices.ts';
+import { idOf, ORDINARY_TICKETS, type ReplyName } from './vendor.ts';
 
 type HostileRequest = {
   readonly name: string;
@@ -136,6 +138,9 @@ const deletion = (fields: string) => `deleteMaintenance(id: "r:0") { residence {
 const FEW = ['ordinary', 'tiny'] as const;
 const LONG = 'a'.repeat(200_000);
 
+/** As many fields of each ordinary ticket as a response may have. */
+const MOST_FIELDS = Math.floor((LIMITS.responseWork / ORDINARY_TICKETS - PRICES.scanned.work) / PRICES.field.work);
+
 type MakeBody = (fields: string, reply: ReplyName) => string;
 
 /** The body with a root field, and its replies. A plain root multiplies already and leaves no room for aliases. */
@@ -161,6 +166,7 @@ const SELECTIONS: Readonly<Record<string, readonly [string, readonly ReplyName[]
   id: ['id', REPLIES],
   'every field': [EVERY_FIELD, REPLIES],
   '20 × state': [aliases(20, 'state'), LISTS],
+  'as many fields as fit': [aliases(MOST_FIELDS, 'state'), ['ordinary']],
   '99 × state': [aliases(99, 'state'), LISTS],
   '20 × description': [aliases(20, 'description'), ['ordinary', 'text']],
   '99 × description': [aliases(99, 'description'), ['ordinary', 'text', 'faulty']],

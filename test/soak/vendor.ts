@@ -36,6 +36,7 @@ export const REPLIES = {
 };
 
 export type ReplyName = keyof typeof REPLIES;
+export const ORDINARY_TICKETS: number = JSON.parse(REPLIES.ordinary.list.toString()).result.length;
 
 /** Returns the id of a ticket in a list. The ids of the reply `ids` are long, and triple in length when escaped. */
 export function idOf(reply: string, index: number): string {
