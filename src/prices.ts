@@ -10,11 +10,7 @@ export const PRICES = {
   command: { of: 'a command, with its record', bytes: 4096, work: 0 },
   replyByte: { of: 'a byte of a reply, decompressed', bytes: 1, work: 10 },
   ticket: { of: 'a decoded ticket, in addition to its bytes', bytes: 300, work: 0 },
-  field: {
-    of: 'a field of an entry, or a text in a list; 16 characters and an alias of 16 are free',
-    bytes: 50,
-    work: 50,
-  },
+  field: { of: 'a field of an entry, or a text in a list, with 16 characters and an alias of 16', bytes: 50, work: 50 },
   character: { of: 'a further character of a text, of an alias, or of the path of an error', bytes: 3, work: 3 },
   call: { of: 'a call of a resolver for an entry, or for a representation', bytes: 1000, work: 1000 },
   error: { of: 'an error', bytes: 1000, work: 3000 },

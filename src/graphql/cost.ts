@@ -98,7 +98,10 @@ function addText(sum: Price, value: unknown, count = 1): void {
 
 /** Adds the texts of an entry, each as often as it is selected, and the entries of lists in it. */
 function addTexts(sum: Price, value: unknown, { fields }: Selected): void {
-  if (typeof value !== 'object' || value === null) return addText(sum, value);
+  if (typeof value !== 'object' || value === null) {
+    addText(sum, value);
+    return;
+  }
   for (const { name, count, beneath } of fields) {
     const member = (value as Record<string, unknown>)[name];
     if (Array.isArray(member)) {
