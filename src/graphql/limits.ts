@@ -32,8 +32,8 @@ export const LIMITS = {
   /** Commands of one operation. */
   reads: 1000,
   writes: 100,
-  /** Work of a response, in units of 20 ns: 250 ms. No price of a response has more bytes than work: also 12.5 MB. */
-  responseWork: 12_500_000,
+  /** Work of a response, in units of 20 ns; see cost.ts. Its bytes cost no less work, so this also limits them to 15 MB. */
+  responseWork: 15_000_000,
   /** Errors of one response. */
   errors: 1000,
   /** Undecodable members of one reply that are errors. */
