@@ -11,6 +11,8 @@ export type MemoryAccount = ReturnType<Memory['openOperationAccount']>;
 /** Limits the memory of all operations to a sixteenth of V8's heap limit. */
 export function createMemory() {
   const limit = Math.floor(getHeapStatistics().heap_size_limit / 16);
+  /** Lists of queries leave the rest to requests, commands and replies: otherwise, no operation could begin to wait. */
+  const limitOfLists = limit * 0.875;
   // By the point at which an operation was refused.
   const refused = { request: 0, command: 0, reply: 0, response: 0 };
   /** The operations with lists that wait for room, in FIFO order. */
@@ -50,7 +52,7 @@ export function createMemory() {
      * bytes when there was room, before `signal` aborted.
      */
     waitToReserve(bytes: number, signal: AbortSignal): Promise<boolean> | undefined {
-      const hasRoom = (waiting.size === 0 && held + bytes <= limit) || beyond === this;
+      const hasRoom = (waiting.size === 0 && held + bytes <= limitOfLists) || beyond === this;
       return hasRoom || this.#claimed + bytes > this.#most ? undefined : this.#wait(bytes, signal);
     }
 
@@ -135,8 +137,8 @@ export function createMemory() {
     const [first] = waiting;
     if (!first) return;
     const [account, { bytes }] = first;
-    const fits = held + bytes <= limit;
-    if (!fits && (beyond || blocked + bytes <= limit)) return;
+    const fits = held + bytes <= limitOfLists;
+    if (!fits && (beyond || blocked + bytes <= limitOfLists)) return;
     if (!fits) beyond = account;
     account.endWait(true);
   }

@@ -260,7 +260,7 @@ describe('a list without room', () => {
 
   it('waits, first in, first out', async () => {
     await holdMemory(0.45);
-    await holdMemory(0.25);
+    await holdMemory(0.15);
     const end = await holdMemory(0.2);
     const order: string[] = [];
     const asked: Promise<unknown>[] = [];
@@ -278,7 +278,7 @@ describe('a list without room', () => {
 
   it('no longer waits when its caller leaves', async () => {
     await holdMemory(0.45);
-    await holdMemory(0.45);
+    await holdMemory(0.3);
     const caller = new AbortController();
     const left = ask(0, long(), { signal: caller.signal }).catch(() => {});
     await until(async () => (await waited()) === 1);

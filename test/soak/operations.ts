@@ -212,6 +212,9 @@ export function crowd(): Promise<Figure[]> {
       atLeast(`of ${tally.requests} callers, served`, (100 * tally.count('data')) / tally.requests, 99, ' %'),
       noted('slowest answer', tally.slowestMs, ' ms'),
       noted('lists that waited for memory', samples.get('maintenance_memory_waited_total') ?? 0),
+      ...['request', 'command', 'reply', 'response'].map((stage) =>
+        noted(`refused: ${stage}`, samples.get(`maintenance_memory_refused_total{stage="${stage}"}`) ?? 0),
+      ),
       noted('memory held, most', mostHeld / 2 ** 20, ' MB'),
       noted('its limit', (samples.get('maintenance_memory_limit_bytes') ?? 0) / 2 ** 20, ' MB'),
       noted('resident memory, most', readMemory(replica.pid, 'VmHWM') / 2 ** 20, ' MB'),
