@@ -19,8 +19,6 @@ export function createMemory() {
   const waiting = new Map<Account, PromiseWithResolvers<boolean> & { bytes: number }>();
   let waited = 0;
   let held = 0;
-  /** Bytes that operations hold while they wait. */
-  let blocked = 0;
   /** The operation that may exceed the limit. */
   let beyond: Account | undefined;
 
@@ -29,11 +27,9 @@ export function createMemory() {
     readonly #replies = new Set<Account>();
     #own = 0;
     /** Its own bytes, and those of its replies and waiting lists. */
-    #claimed = 0;
+    claimed = 0;
     /** For a reply: how many reads and operations hold it. */
     #holders = 0;
-    /** How many operations that wait hold this account. */
-    #blockers = 0;
 
     constructor(most: number) {
       this.#most = most;
@@ -41,7 +37,7 @@ export function createMemory() {
 
     /** Adds bytes and returns true, unless the account or all accounts together would exceed their limit. */
     reserve(bytes: number, stage: keyof typeof refused): boolean {
-      const fits = this.#claimed + bytes <= this.#most && (held + bytes <= limit || beyond === this);
+      const fits = this.claimed + bytes <= this.#most && (held + bytes <= limit || beyond === this);
       if (fits) this.hold(bytes);
       else refused[stage]++;
       return fits;
@@ -53,15 +49,14 @@ export function createMemory() {
      */
     waitToReserve(bytes: number, signal: AbortSignal): Promise<boolean> | undefined {
       const hasRoom = (waiting.size === 0 && held + bytes <= limitOfLists) || beyond === this;
-      return hasRoom || this.#claimed + bytes > this.#most ? undefined : this.#wait(bytes, signal);
+      return hasRoom || this.claimed + bytes > this.#most ? undefined : this.#wait(bytes, signal);
     }
 
     /** Adds bytes without a limit. */
     hold(bytes: number): void {
       this.#own += bytes;
-      this.#claimed += bytes;
+      this.claimed += bytes;
       held += bytes;
-      if (this.#blockers > 0) blocked += bytes;
       if (waiting.size > 0) serveFirst();
     }
 
@@ -79,11 +74,13 @@ export function createMemory() {
     /** Holds a reply, together with other operations, until this one ends. Returns false if it exceeds this account. */
     share(reply: Account): boolean {
       if (this.#replies.has(reply)) return true;
-      if (this.#claimed + reply.#own > this.#most) return this.reserve(reply.#own, 'reply');
-      this.#claimed += reply.#own;
-      this.#replies.add(reply.join());
-      if (this.#blockers > 0) reply.#block(1);
-      return true;
+      const fits = this.claimed + reply.#own <= this.#most;
+      if (!fits) refused.reply++;
+      else {
+        this.claimed += reply.#own;
+        this.#replies.add(reply.join());
+      }
+      return fits;
     }
 
     /** Releases everything; for a reply, if this was its last holder. */
@@ -97,10 +94,9 @@ export function createMemory() {
     /** The lists of one operation wait together. */
     async #wait(bytes: number, signal: AbortSignal): Promise<boolean> {
       const wait = waiting.get(this) ?? { ...Promise.withResolvers<boolean>(), bytes: 0 };
-      if (wait.bytes === 0) this.#block(1);
-      wait.bytes += bytes;
-      this.#claimed += bytes;
       waiting.set(this, wait);
+      wait.bytes += bytes;
+      this.claimed += bytes;
       waited++;
       using _ = addAbortListener(signal, () => this.endWait(false));
       serveFirst();
@@ -113,33 +109,26 @@ export function createMemory() {
       const wait = waiting.get(this);
       if (!wait) return;
       waiting.delete(this);
-      this.#block(-1);
-      this.#claimed -= wait.bytes;
+      this.claimed -= wait.bytes;
       wait.resolve(hasRoom);
       // Serves the next operation, too.
       this.hold(hasRoom ? wait.bytes : 0);
     }
-
-    /** Counts one more or one fewer operation that waits and holds this account. */
-    #block(change: 1 | -1): void {
-      const before = this.#blockers;
-      this.#blockers += change;
-      if (before === 0 || this.#blockers === 0) blocked += change * this.#own;
-      for (const reply of this.#replies) reply.#block(change);
-    }
   }
 
   /**
-   * Serves the first operation that waits. If the operations that wait hold too much for it, it exceeds the limit, as the
-   * only one.
+   * Serves the first operation that waits. If those that wait hold too much for it, it exceeds the limit, as the only one.
+   * A reply that they share counts for each of them.
    */
   function serveFirst(): void {
     const [first] = waiting;
     if (!first) return;
     const [account, { bytes }] = first;
-    const fits = held + bytes <= limitOfLists;
-    if (!fits && (beyond || blocked + bytes <= limitOfLists)) return;
-    if (!fits) beyond = account;
+    if (held + bytes > limitOfLists) {
+      const blocked = () => waiting.entries().reduce((sum, [{ claimed }, wait]) => sum + claimed - wait.bytes, 0);
+      if (beyond || blocked() + bytes <= limitOfLists) return;
+      beyond = account;
+    }
     account.endWait(true);
   }
 
