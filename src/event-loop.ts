@@ -3,7 +3,7 @@
  */
 
 /** The work of a turn: about 10 ms. A longer task runs alone in a turn. */
-const TURN_WORK = 500_000;
+export const TURN_WORK = 500_000;
 /** Requests start one by one for that many turns after much memory was held. */
 const CAREFUL_TURNS = 50;
 /** A round of the event loop accepts one connection. A turn is followed by one for each 5 ms that it took. */

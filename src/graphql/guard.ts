@@ -2,20 +2,20 @@
  * Guards resolvers: charges what a response costs, and makes every error public. No resolver knows of it.
  */
 import { type GraphQLFieldResolver, type GraphQLResolveInfo, OperationTypeNode } from 'graphql';
-import { waitForEventLoop } from '../event-loop.ts';
+import { TURN_WORK, waitForEventLoop } from '../event-loop.ts';
 import type { Context } from './context.ts';
 import { costOfEntries, costOfWrite, selectedBeneath } from './cost.ts';
 import { toPublicError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
-/** An operation produces its first lists, up to this work, at once. Waiting costs a list of 20 a tenth more. */
-const WORK_AT_ONCE = 50_000;
+/** An operation produces this work at once. Waiting costs a list of 20 a tenth more. */
+const WORK_AT_ONCE = 200_000;
 
 export type Resolver = GraphQLFieldResolver<unknown, Context>;
 
 /**
- * Wraps a resolver of a query or an entity. Charges its value; a list then waits for memory and, if it is long, for the
- * event loop. Without room for errors, the field is null.
+ * Wraps a resolver of a query or an entity. Charges its value, which then waits: a list for memory, and each value of a long
+ * response for the event loop. Without room for errors, the field is null.
  */
 export function guardQuery(resolve: Resolver): Resolver {
   return function guarded(source, args, context, info) {
@@ -59,20 +59,27 @@ export function guardMutation(resolve: Resolver): Resolver {
   };
 }
 
-/**
- * Charges an entry or a list of entries. Returns it, or for a list perhaps a promise: for memory, if it is a query's, and for
- * the event loop, if the response is long.
- */
+/** Charges an entry or a list of entries. Returns it, or a promise if it must wait. In a mutation, no list waits for memory. */
 function chargeValue(value: unknown, { budget }: Context, info: GraphQLResolveInfo): unknown {
   if (value === null || value === undefined) return value;
   const isList = Array.isArray(value);
   const cost = costOfEntries(isList ? value : [value], selectedBeneath(info), budget.left());
   const room = budget.charge(cost, isList && info.operation.operation !== OperationTypeNode.MUTATION);
-  if (!isList) return value;
-  // graphql produces the whole list at once.
-  const produce = () => waitForEventLoop('response', cost.work).then(() => value);
-  if (room) return room.then(produce);
-  return LIMITS.responseWork - budget.left() > WORK_AT_ONCE ? produce() : value;
+  const produce = () => (LIMITS.responseWork - budget.left() > WORK_AT_ONCE ? inTurns(value, cost.work) : value);
+  return room ? room.then(produce) : produce();
+}
+
+/** Returns a value when the event loop has time to produce it, and the entries of a long list in several turns. */
+async function inTurns(value: unknown, work: number): Promise<unknown> {
+  const turns = Array.isArray(value) ? Math.min(value.length, Math.ceil(work / TURN_WORK)) : 1;
+  await waitForEventLoop('response', work / turns);
+  if (!Array.isArray(value) || turns <= 1) return value;
+  const entriesOfTurn = Math.ceil(value.length / turns);
+  let turn: Promise<void> | undefined;
+  return value.map((entry, index) => {
+    if (index > 0 && index % entriesOfTurn === 0) turn = waitForEventLoop('response', work / turns);
+    return turn ? turn.then(() => entry) : entry;
+  });
 }
 
 /**
