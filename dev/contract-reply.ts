@@ -3,7 +3,7 @@
  */
 import type { Command } from '../src/command-api/commands.ts';
 import { decodeEnvelope } from '../src/command-api/decoder.ts';
-import { CommandApiError, type FailureKind, FLAWS } from '../src/command-api/errors.ts';
+import { CommandApiError, type FailureKind } from '../src/command-api/errors.ts';
 
 /** What the decoder makes of a reply. `kind` is the kind of the error; undefined if the decoder accepts the reply. */
 export interface Verdict<T> {
@@ -26,7 +26,7 @@ export function decodeReply<I, T>(command: Command<I, T>, input: I, status: numb
     if (!(error instanceof CommandApiError)) throw error;
     const { kind, message, details } = error;
     const code = details.upstreamCode ? `, code ${details.upstreamCode}` : '';
-    return { status, kind, flaws: FLAWS.filter((flaw) => flaw === kind), text: `${kind}: ${message}${code}` };
+    return { status, kind, flaws: error.judgment.isFlaw ? [kind] : [], text: `${kind}: ${message}${code}` };
   }
 }
 

@@ -13,7 +13,7 @@ import { createCircuitBreaker } from './circuit-breaker.ts';
 import { createCoalescing } from './coalescing.ts';
 import { type Command, serializeInput } from './commands.ts';
 import { type DecodedReply, decodeEnvelope } from './decoder.ts';
-import { CommandApiError, ended } from './errors.ts';
+import { CommandApiError, ended, noMemoryFor } from './errors.ts';
 import { CommandRecord } from './record.ts';
 import { createRetries } from './retries.ts';
 import { createSlots } from './slots.ts';
@@ -55,8 +55,9 @@ interface Operation extends CallerHeaders {
 interface PreparedCommand<I, T> extends CallerHeaders {
   readonly command: Command<I, T>;
   readonly input: I;
+  /** The input as the vendor names and writes it. */
+  readonly param: Readonly<Record<string, unknown>>;
   readonly record: CommandRecord;
-  readonly span: Span | undefined;
   readonly endsAt: number;
 }
 
@@ -64,87 +65,77 @@ type OfResidence = { readonly residenceId: Id };
 
 export type CommandApiClient = ReturnType<typeof createClient>;
 
-/**
- * Creates the client of one operation. `read` and `write` throw a `CommandApiError` or an unforeseen error.
- */
+/** Creates the client of one operation. */
 export function createClient(commandApi: CommandApi, operation: Operation) {
   const { coalescing, memory, transport } = commandApi;
   const slots = createSlots(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
 
-  /** Sends a read, or joins the exchange of an identical read. Returns its decoded result. */
-  async function read<I extends OfResidence, T>(command: Command<I, T>, input: I): Promise<T> {
-    const prepared = prepare(command, input);
-    const { record, span } = prepared;
-    try {
-      if (!operation.memory.reserve(PRICES.command.bytes, 'command')) throw noMemoryFor('command');
-      using _slot = await slots.take(operation.signal);
-      const key = JSON.stringify([operation.authorization, command.name, input]);
-      let shared = coalescing.find(key);
-      if (shared) record.join(shared.record);
-      else {
-        const controller = new AbortController();
-        const replyMemory = memory.openReplyAccount();
-        const reply = runExchange(commandApi, prepared, replyMemory, controller.signal);
-        shared = coalescing.add(key, { record, memory: replyMemory, reply, controller });
+  return {
+    /** Sends a command. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
+    async send<I extends OfResidence, T>(command: Command<I, T>, input: I): Promise<T> {
+      const { name, isWrite } = command;
+      const record = new CommandRecord(command, input.residenceId);
+      if (!operation.addCommand(record))
+        throw new CommandApiError(isWrite ? 'too_many_writes' : 'too_many_reads', { detail: 'too many commands' });
+      const span = startCommandSpan(name);
+      try {
+        if (!operation.memory.reserve(PRICES.command.bytes, 'command')) throw noMemoryFor('command');
+        using _slot = await slots.take(operation.signal);
+        const { authorization, endsAt } = operation;
+        const traceparent = traceparentOf(span) ?? operation.traceparent;
+        const param = serializeInput(command, input);
+        const prepared = { command, input, param, record, authorization, traceparent, endsAt };
+        const reply = await (isWrite ? write(prepared) : read(prepared));
+        record.succeed(reply);
+        return reply.value;
+      } catch (error) {
+        record.fail(error);
+        throw error;
+      } finally {
+        if (span) endSpan(span, record, transport.endpoint);
       }
-      using replyMemory = shared.memory.join();
-      const reply = (await coalescing.wait(shared, operation.signal)) as DecodedReply<T>;
-      if (!operation.memory.share(replyMemory)) throw noMemoryFor('reply');
-      record.succeed(reply);
-      return reply.value;
-    } catch (error) {
-      record.fail(error);
-      throw error;
-    } finally {
-      if (span) endSpan(span, record, transport.endpoint);
+    },
+  };
+
+  /** Sends a read, or joins the exchange of an identical read. */
+  async function read<I, T>(prepared: PreparedCommand<I, T>): Promise<DecodedReply<T>> {
+    const { authorization, command, param, record } = prepared;
+    const key = JSON.stringify([authorization, command.name, param]);
+    let shared = coalescing.find(key);
+    if (shared) record.join(shared.record);
+    else {
+      const controller = new AbortController();
+      const replyMemory = memory.openReplyAccount();
+      const reply = runExchange(commandApi, prepared, replyMemory, controller.signal);
+      shared = coalescing.add(key, { record, memory: replyMemory, reply, controller });
     }
+    using replyMemory = shared.memory.join();
+    const reply = (await coalescing.wait(shared, operation.signal)) as DecodedReply<T>;
+    if (!operation.memory.share(replyMemory)) throw noMemoryFor('reply');
+    return reply;
   }
 
-  /** Sends a write. Returns its decoded result, which is never refused for lack of memory: it tells the outcome. */
-  async function write<I extends OfResidence, T>(command: Command<I, T>, input: I): Promise<T> {
-    const prepared = prepare(command, input);
-    const { record, span } = prepared;
+  /** Sends a write. Its reply is never refused for lack of memory: it tells the outcome. */
+  async function write<I, T>(prepared: PreparedCommand<I, T>): Promise<DecodedReply<T>> {
+    const { residenceId } = prepared.record;
+    // A read after this moment must not join an older exchange.
+    coalescing.detach(residenceId);
+    using replyMemory = memory.openReplyAccount();
     try {
-      if (!operation.memory.reserve(PRICES.command.bytes, 'command')) throw noMemoryFor('command');
-      using _slot = await slots.take(operation.signal);
-      // A read after this moment must not join an older exchange.
-      coalescing.detach(input.residenceId);
-      using replyMemory = memory.openReplyAccount();
-      const reply = await runExchange(commandApi, prepared, replyMemory, operation.signal);
-      record.succeed(reply);
-      return reply.value;
-    } catch (error) {
-      record.fail(error);
-      throw error;
+      return await runExchange(commandApi, prepared, replyMemory, operation.signal);
     } finally {
-      coalescing.detach(input.residenceId);
-      if (span) endSpan(span, record, transport.endpoint);
+      coalescing.detach(residenceId);
     }
   }
-
-  /** Records a command and starts its span. */
-  function prepare<I extends OfResidence, T>(command: Command<I, T>, input: I): PreparedCommand<I, T> {
-    const record = new CommandRecord(command, input.residenceId);
-    if (!operation.addCommand(record)) {
-      const kind = command.isWrite ? 'too_many_writes' : 'too_many_reads';
-      throw new CommandApiError(kind, { detail: 'too many commands' });
-    }
-    const span = startCommandSpan(command.name);
-    const { authorization, endsAt } = operation;
-    const traceparent = traceparentOf(span) ?? operation.traceparent;
-    return { command, input, record, span, authorization, traceparent, endsAt };
-  }
-
-  return { read, write };
 }
 
 /**
  * Sends a command until an attempt succeeds or no other may follow, and decodes the reply. Keeps its slot of the process
  * until then, which limits the replies in memory. Several operations may wait for it: only `signal` ends it.
  */
-async function runExchange<I extends object, T>(
+async function runExchange<I, T>(
   { breaker, retries, slots, transport }: CommandApi,
-  { command, input, record, authorization, traceparent, endsAt }: PreparedCommand<I, T>,
+  { command, input, param, record, authorization, traceparent, endsAt }: PreparedCommand<I, T>,
   replyMemory: MemoryAccount,
   signal: AbortSignal,
 ): Promise<DecodedReply<T>> {
@@ -155,7 +146,6 @@ async function runExchange<I extends object, T>(
   if (!replyMemory.reserve(0, 'command')) throw noMemoryFor('command');
   using permit = breaker.permit();
   retries.earn();
-  const param = serializeInput(command, input);
   const body = JSON.stringify({ command: command.name, id: record.exchange.id, param });
   for (let attempts = 1; ; attempts++) {
     // Writes need a fresh connection: if the upstream had just closed a kept one, the outcome would be unknown. Retries
@@ -210,8 +200,4 @@ function endSpan(span: Span, record: CommandRecord, endpoint: Attributes): void 
     }
   }
   span.end();
-}
-
-function noMemoryFor(what: 'command' | 'reply'): CommandApiError {
-  return new CommandApiError('no_room', { detail: `no memory for the ${what}` });
 }

@@ -30,9 +30,13 @@ interface Judgment {
   readonly outcome: WriteOutcome;
   /** Whether the repair request that a read asks for may not exist. Its residence's list then decides. */
   readonly mayNotExist?: true;
+  /** Whether the reply breaks the contract. The kind is then a flaw of the reply. */
+  readonly isFlaw?: true;
+  /** Whether a 429 or 5xx decides, if its body did not arrive because of this failure. A 401 or 403 always decides. */
+  readonly yieldsToStatus?: true;
 }
 
-/** Judges each kind of failure. If two kinds fit an attempt, the first of them decides. */
+/** Judges each kind of failure. */
 const FAILURES = {
   /** Status 401. */
   unauthenticated: { health: 'up', retry: 'never', outcome: 'REJECTED' },
@@ -66,32 +70,35 @@ const FAILURES = {
   /** A kept connection broke before a reply. After an idle time, all may be closed, so this costs no retry. */
   stale: { health: 'down', retry: 'at once', outcome: 'UNKNOWN' },
   /** No connection or a broken one, which may pass: refused, no route, unknown name, reset, cut off. */
-  unreachable: { health: 'down', retry: 'later', outcome: 'UNKNOWN' },
+  unreachable: { health: 'down', retry: 'later', outcome: 'UNKNOWN', yieldsToStatus: true },
   /** No connection or a broken one, for another reason, such as a wrong certificate. */
-  unusable: { health: 'down', retry: 'never', outcome: 'UNKNOWN' },
+  unusable: { health: 'down', retry: 'never', outcome: 'UNKNOWN', yieldsToStatus: true },
   /** `success: false`. */
   rejected: { health: 'up', retry: 'never', outcome: 'REJECTED', mayNotExist: true },
   /** Success without a result, or with an empty result. */
-  empty: { health: 'up', retry: 'never', outcome: 'UNKNOWN', mayNotExist: true },
+  empty: { health: 'up', retry: 'never', outcome: 'UNKNOWN', mayNotExist: true, isFlaw: true },
   /** Neither a success nor a refusal. */
-  envelope: { health: 'up', retry: 'never', outcome: 'UNKNOWN' },
+  envelope: { health: 'up', retry: 'never', outcome: 'UNKNOWN', isFlaw: true },
   /** Success with another form of result. */
-  result: { health: 'up', retry: 'never', outcome: 'UNKNOWN' },
+  result: { health: 'up', retry: 'never', outcome: 'UNKNOWN', isFlaw: true },
   /** More than MAX_REPLY_BYTES. */
-  size: { health: 'up', retry: 'never', outcome: 'UNKNOWN' },
+  size: { health: 'up', retry: 'never', outcome: 'UNKNOWN', isFlaw: true, yieldsToStatus: true },
   /** Bytes that are not HTTP or not gzip. */
-  bytes: { health: 'up', retry: 'never', outcome: 'UNKNOWN' },
+  bytes: { health: 'up', retry: 'never', outcome: 'UNKNOWN', isFlaw: true, yieldsToStatus: true },
   /** An undecodable member of a ticket. The rest of the reply is used. */
   member: { health: 'up', retry: 'never', outcome: 'UNKNOWN' },
 } as const satisfies Record<string, Judgment>;
 
 export type FailureKind = keyof typeof FAILURES;
-const KINDS = Object.keys(FAILURES);
+const KINDS = Object.keys(FAILURES) as FailureKind[];
 
-/** The flaws of a reply: the kinds of failure that break the contract, or a member of a ticket. */
-const BROKEN = ['envelope', 'result', 'empty', 'size', 'bytes'] as const satisfies FailureKind[];
-export const FLAWS = [...BROKEN, ...MEMBERS] as const;
-export type Flaw = (typeof FLAWS)[number];
+/** A flaw of a reply: the kind of failure that breaks the contract, or a member of a ticket. */
+export type Flaw = FailureKind | MemberName;
+export const FLAWS: readonly Flaw[] = [...KINDS.filter((kind) => judge(kind).isFlaw), ...MEMBERS];
+
+function judge(kind: FailureKind): Judgment {
+  return FAILURES[kind];
+}
 
 /** Returns a flaw for logs and metrics. A ticket without a usable id has the kind `ticket`. */
 export function describeFlaw(flaw: Flaw): { kind: string; member?: string } {
@@ -124,7 +131,7 @@ export class CommandApiError extends Error {
   }
 
   get judgment(): Judgment {
-    return FAILURES[this.kind];
+    return judge(this.kind);
   }
 
   /** The outcome of a failed write. Meaningless for a read. */
@@ -144,14 +151,19 @@ export function kindOfStatus(status: number, isCutOff = false): FailureKind | un
 }
 
 /** Returns whether the status of an incomplete reply decides, and not the error that ended it. */
-export function statusDecides(status: number, { kind }: CommandApiError): boolean {
-  const told = kindOfStatus(status);
-  return told !== undefined && KINDS.indexOf(told) < KINDS.indexOf(kind);
+export function statusDecides(status: number, { judgment }: CommandApiError): boolean {
+  if (status === 401 || status === 403) return true;
+  return kindOfStatus(status) !== undefined && judgment.yieldsToStatus === true;
 }
 
-/** Returns the failure of a command that its signal ended: the operation timed out or its caller disconnected. */
+/** Returns the failure of a command that its signal ended, for the reason `expired` or `cancelled`. */
 export function ended({ reason }: AbortSignal, isSent = true): CommandApiError {
-  return reason?.name === 'TimeoutError'
+  return reason === 'expired'
     ? new CommandApiError('expired', { detail: 'out of time', isSent })
     : new CommandApiError('cancelled', { detail: 'caller disconnected', isSent });
+}
+
+/** Returns the failure of a command, or of a read whose reply arrives, for which there is no memory. */
+export function noMemoryFor(what: 'command' | 'reply'): CommandApiError {
+  return new CommandApiError('no_room', { detail: `no memory for the ${what}` });
 }

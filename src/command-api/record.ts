@@ -2,7 +2,7 @@
  * The record of a command. Only its own methods change it.
  */
 import { randomUUID } from 'node:crypto';
-import { CommandApiError, FLAWS, type Flaw, type WriteOutcome } from './errors.ts';
+import { CommandApiError, type Flaw, type WriteOutcome } from './errors.ts';
 
 /** One attempt. When it has ended: its duration, and the status or the code of an incomplete reply. */
 interface Attempt {
@@ -85,6 +85,6 @@ export class CommandRecord {
     this.error = error;
     if (!(error instanceof CommandApiError)) return;
     error.command = { name: this.name, id: this.exchange.id };
-    this.flaws = FLAWS.filter((flaw) => flaw === error.kind);
+    if (error.judgment.isFlaw) this.flaws = [error.kind];
   }
 }

@@ -10,7 +10,7 @@ import got, { type RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
 import type { MemoryAccount } from '../memory.ts';
 import { createAgents } from './connections.ts';
-import { CommandApiError, ended, type FailureKind, statusDecides } from './errors.ts';
+import { CommandApiError, ended, type FailureKind, noMemoryFor, statusDecides } from './errors.ts';
 import type { CommandRecord } from './record.ts';
 
 /** The headers of a command that depend on its caller. */
@@ -111,7 +111,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     const { statusCode: status = 0, headers: replyHeaders = {} } = stream.response ?? {};
     endAttempt(error ? { error: error.details.detail } : { status });
     if (error && !statusDecides(status, error)) throw error;
-    const isCutOff = error?.judgment.health === 'down';
+    const isCutOff = error?.kind === 'unreachable' || error?.kind === 'unusable';
     return { ...received, status, retryAfter: replyHeaders['retry-after'], isCutOff };
   }
 
@@ -152,8 +152,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
   function addBytes(more: number, total: number, memory: MemoryAccount, isWrite: boolean): CommandApiError | undefined {
     if (total > MAX_REPLY_BYTES) return tooLarge();
     if (isWrite) memory.hold(more);
-    else if (!memory.reserve(more, 'reply'))
-      return new CommandApiError('no_room', { detail: 'no memory for the reply' });
+    else if (!memory.reserve(more, 'reply')) return noMemoryFor('reply');
     return undefined;
   }
 

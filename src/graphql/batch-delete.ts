@@ -23,7 +23,7 @@ export async function deleteMaintenances(
   await Promise.all(
     Array.from(groups, async ([residenceId, group]) => {
       const maintenanceIds = group.map(({ maintenanceId }) => maintenanceId);
-      const deleted = client.write(COMMANDS.batchDeleteMaintenanceInfo, { residenceId, maintenanceIds });
+      const deleted = client.send(COMMANDS.batchDeleteMaintenanceInfo, { residenceId, maintenanceIds });
       await deleted.catch((error: unknown) => errors.set(residenceId, error));
     }),
   );

@@ -19,10 +19,6 @@ const MAX_NAME = 100;
 /** The format of W3C Trace Context. Other values are not forwarded. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 
-// Created once: the stack of an error keeps the objects of its functions in memory.
-const OUT_OF_TIME = new DOMException('out of time', 'TimeoutError');
-const CANCELLED = new DOMException('caller disconnected', 'AbortError');
-
 export type Context = ReturnType<typeof createContext>;
 
 /** The properties of a request that the host passes on. */
@@ -93,7 +89,7 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
       caller.hasLeft = !isAnswered;
       if (isAnswered) clearTimeout(timer);
       // With a write, the operation continues without its caller until its deadline.
-      else if (counts.writes === 0) controller.abort(CANCELLED);
+      else if (counts.writes === 0) controller.abort('cancelled');
     },
   };
 }
@@ -101,7 +97,7 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
 /** Outside of the context: the timer would keep the context in memory after the caller has disconnected. */
 function abortAfter(timeoutMs: number, controller: AbortController): NodeJS.Timeout {
   // The commands to abort keep the process alive, so the timer need not.
-  return setTimeout(() => controller.abort(OUT_OF_TIME), timeoutMs).unref();
+  return setTimeout(() => controller.abort('expired'), timeoutMs).unref();
 }
 
 /** Shortens a name from outside for the log and spans. */

@@ -68,7 +68,7 @@ const INTERNAL = { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server erro
 const TOO_MANY = { code: 'BAD_USER_INPUT', batchCode: UNAVAILABLE.code } as const;
 
 /** Code and message for each kind of failure of a command. */
-const FAILURES: Readonly<Record<FailureKind, PublicFailure>> = {
+const PUBLIC_FAILURES: Readonly<Record<FailureKind, PublicFailure>> = {
   unauthenticated: { code: 'UNAUTHENTICATED', message: 'The command API refused the access token.' },
   forbidden: { code: 'FORBIDDEN', message: 'The command API does not allow this command to the caller.' },
   rejected: { code: 'COMMAND_REJECTED', message: 'The command API refused the command.' },
@@ -97,12 +97,14 @@ const FAILURES: Readonly<Record<FailureKind, PublicFailure>> = {
   internal: INTERNAL,
 };
 
-/** The codes of commands in metrics: of success and of failures. */
-export const COMMAND_CODES = new Set(['OK', ...Object.values(FAILURES).map(({ code }) => code)]);
+/** The codes of commands in metrics: of success and of failures. A command that is one too many is not recorded. */
+export const COMMAND_CODES = new Set(
+  ['OK', ...Object.values(PUBLIC_FAILURES).map(({ code }) => code)].filter((code) => code !== 'BAD_USER_INPUT'),
+);
 
 /** Returns the code and message of a failed command. */
 function describeFailure(error: unknown): PublicFailure {
-  return error instanceof CommandApiError ? FAILURES[error.kind] : INTERNAL;
+  return error instanceof CommandApiError ? PUBLIC_FAILURES[error.kind] : INTERNAL;
 }
 
 /** Returns the code of a failed command. */
@@ -166,11 +168,11 @@ const REQUEST_CODES: ReadonlySet<unknown> = new Set(
   Object.values(ApolloServerErrorCode).filter((code) => code !== BAD_USER_INPUT && code !== INTERNAL_SERVER_ERROR),
 );
 
-/** What graphql's messages quote of a document, and what stays of them: no value. */
+/** What graphql's messages quote of a request, and what stays of them: no value. Anchored, because a name may have a megabyte. */
 const QUOTES: readonly [RegExp, string][] = [
   [/^(Syntax Error: .*?)(?:: |(?<=String|Int|Float|Name) ").*$/s, '$1.'],
   [/^(Expected value of type "[^"]+"), found .*$/s, '$1.'],
-  [/^([^:]* cannot represent [^:]+): .*$/s, '$1.'],
+  [/^((?:Enum )?"?\w+"? cannot represent [^:]+): .*$/s, '$1.'],
   [/^Value "\w+"/, 'The value'],
   [/^Unknown operation named .*$/s, 'Unknown operation.'],
 ];

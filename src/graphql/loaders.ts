@@ -15,7 +15,7 @@ export function createLoaders(client: CommandApiClient, onSearch: (length: numbe
   const lists = new Map<Id, Promise<Maintenance[]>>();
 
   async function loadList(residenceId: Id): Promise<Maintenance[]> {
-    const loading = lists.get(residenceId) ?? client.read(COMMANDS.getMaintenanceList, { residenceId });
+    const loading = lists.get(residenceId) ?? client.send(COMMANDS.getMaintenanceList, { residenceId });
     lists.set(residenceId, loading);
     const list = await loading;
     onSearch(list.length);
@@ -48,7 +48,7 @@ export function createLoaders(client: CommandApiClient, onSearch: (length: numbe
 
   async function findByInfo(key: MaintenanceKey): Promise<Maintenance | null> {
     try {
-      return await client.read(COMMANDS.getMaintenanceInfo, key);
+      return await client.send(COMMANDS.getMaintenanceInfo, key);
     } catch (error) {
       if (!(error instanceof CommandApiError && error.judgment.mayNotExist)) throw error;
       // The vendor documents no reply for an unknown id, so the list decides. If it fails too, report the first error.

@@ -270,10 +270,10 @@ describe('a list without room', () => {
       await until(async () => (await waited()) === index + 1);
     }
     await settle(replica.url);
+    // There is room for the small list, but it does not overtake.
     expect(order).toEqual([]);
     end();
     expect(await Promise.all(asked)).toMatchObject([served, served, { data: { maintenances: [{ id: 'r3:m0' }] } }]);
-    expect(order[0]).toBe(long('r2'));
   });
 
   it('no longer waits when its caller leaves', async () => {

@@ -112,6 +112,10 @@ const DOCUMENTS: readonly (readonly [string, string, string?])[] = [
 
 const BODIES: readonly (readonly [string, string])[] = [
   ['extensions 150,000 deep', `{"query":"{ __typename }","extensions":${nested('{"a":', '}', 150_000, '1')}}`],
+  [
+    'an operation name of 1 MB',
+    `{"query":"query a { a }","operationName":"${times(55_000, ' cannot represent', '')}"}`,
+  ],
   ['a body 500,000 deep', nested('[', ']', 500_000)],
   ['an unfinished body 1,000,000 deep', '['.repeat(1_000_000)],
   ['a batch of 25,000', `[${times(25_000, '{"query":"{__typename}"}', ',')}]`],

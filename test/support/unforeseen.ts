@@ -20,11 +20,9 @@ export function failCommands(
   }
 
   const didResolveOperation = async ({ contextValue }: { contextValue: Context }) => {
-    const client = contextValue.authenticated().client as unknown as Record<'read' | 'write', Send>;
-    for (const name of ['read', 'write'] as const) {
-      const send = client[name];
-      client[name] = (command, input) => send(command, { ...input, residenceId: spoil(input.residenceId) });
-    }
+    const client = contextValue.authenticated().client as unknown as { send: Send };
+    const { send } = client;
+    client.send = (command, input) => send(command, { ...input, residenceId: spoil(input.residenceId) });
   };
   return { requestDidStart: async () => ({ didResolveOperation }) };
 }

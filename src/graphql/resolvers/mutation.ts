@@ -10,7 +10,7 @@ export const Mutation: Required<MutationResolvers> = {
   createMaintenance: async (_, { input }, { authenticated }) => {
     const { client } = authenticated();
     const parsed = parseInput('CreateMaintenanceInput', input);
-    const maintenanceId = await client.write(COMMANDS.createMaintenanceInfo, parsed);
+    const maintenanceId = await client.send(COMMANDS.createMaintenanceInfo, parsed);
     const key = { residenceId: parsed.residenceId, maintenanceId };
     return { ...key, id: formatMaintenanceId(key) };
   },
@@ -18,7 +18,7 @@ export const Mutation: Required<MutationResolvers> = {
   deleteMaintenance: async (_, { id }, { authenticated }) => {
     const { client } = authenticated();
     const key = parseKey(id);
-    await client.write(COMMANDS.deleteMaintenanceInfo, key);
+    await client.send(COMMANDS.deleteMaintenanceInfo, key);
     return { id: formatMaintenanceId(key), residence: { id: key.residenceId } };
   },
 
