@@ -2,9 +2,11 @@
  * Spreads work over turns, so that sockets and timers run in between. Work is in units of 20 ns; see prices.ts.
  */
 
+import { isEighthHeld } from './memory.ts';
+
 /** The work of a turn: about 10 ms. A longer task runs alone in a turn. */
 export const TURN_WORK = 500_000;
-/** Requests start one by one for that many turns after much memory was held. */
+/** Requests start one by one for that many turns after an eighth of the memory was held. */
 const CAREFUL_TURNS = 50;
 /** A round of the event loop accepts one connection. A turn is followed by one for each 5 ms that it took. */
 const ROUND_MS = 5;
@@ -18,7 +20,6 @@ interface Task {
 // 15 % of a list, in garbage collection.
 const waiting = { response: [] as Task[], reply: [] as Task[], request: [] as Task[] };
 const queues = Object.values(waiting);
-let mustBeCareful = () => false;
 let isIdle = true;
 let careful = 0;
 let turns = 0;
@@ -30,14 +31,9 @@ export function waitForEventLoop(kind: keyof typeof waiting, work: number): Prom
   return new Promise((start) => waiting[kind].push({ work, start }));
 }
 
-/** Sets when requests start one by one. Every turn asks. */
-export function startOneByOneWhile(condition: () => boolean): void {
-  mustBeCareful = condition;
-}
-
 function runTurn(): void {
   setImmediate(endTurn, performance.now());
-  careful = mustBeCareful() ? CAREFUL_TURNS : Math.max(0, careful - 1);
+  careful = isEighthHeld() ? CAREFUL_TURNS : Math.max(0, careful - 1);
   // So that requests do not wait for all earlier operations to end.
   const first = ++turns % 4 === 0 ? waiting.request.shift() : undefined;
   first?.start();

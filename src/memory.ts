@@ -1,144 +1,173 @@
 /**
- * Accounts for the memory of all operations in flight. We count what we hold, because V8's heap size includes garbage.
+ * Accounts for the memory of all operations of this process. We count what we hold, because V8's heap size includes
+ * garbage.
  */
 import { addAbortListener } from 'node:events';
 import { getHeapStatistics } from 'node:v8';
 
-export type Memory = ReturnType<typeof createMemory>;
-/** What one operation, or one reply, holds. */
-export type MemoryAccount = ReturnType<Memory['openOperationAccount']>;
+/** In bytes: a sixteenth of V8's heap limit. An operation may hold half of it. */
+export const MEMORY_LIMIT = Math.floor(getHeapStatistics().heap_size_limit / 16);
+/** Lists of queries leave the rest to requests, commands and replies: otherwise, no operation could begin to wait. */
+const LIMIT_OF_LISTS = MEMORY_LIMIT * 0.875;
 
-/** Limits the memory of all operations to a sixteenth of V8's heap limit. */
-export function createMemory() {
-  const limit = Math.floor(getHeapStatistics().heap_size_limit / 16);
-  /** Lists of queries leave the rest to requests, commands and replies: otherwise, no operation could begin to wait. */
-  const limitOfLists = limit * 0.875;
-  // By the point at which an operation was refused.
-  const refused = { request: 0, command: 0, reply: 0, response: 0 };
-  /** The operations with lists that wait for room, in FIFO order. */
-  const waiting = new Map<Account, PromiseWithResolvers<boolean> & { bytes: number }>();
-  let waited = 0;
-  let held = 0;
-  /** The operation that may exceed the limit. */
-  let beyond: Account | undefined;
+/** The point at which an operation was refused. */
+type Stage = 'request' | 'command' | 'reply' | 'response';
+const refused: Record<Stage, number> = { request: 0, command: 0, reply: 0, response: 0 };
+/** The operations with lists that wait for room, in FIFO order. */
+const waiting = new Map<OperationAccount, PromiseWithResolvers<boolean> & { bytes: number }>();
+let waited = 0;
+let held = 0;
+/** The operation that may exceed the limit. */
+let beyond: Account | undefined;
 
-  class Account {
-    readonly #most: number;
-    readonly #replies = new Set<Account>();
-    #own = 0;
-    /** Its own bytes, and those of its replies and waiting lists. */
-    claimed = 0;
-    /** For a reply: how many reads and operations hold it. */
-    #holders = 0;
+/** Returns the bytes that are held, the refusals by stage and the lists that have waited. */
+export const memoryState = () => ({ held, refused, waited });
+export const isEighthHeld = () => held > MEMORY_LIMIT / 8;
 
-    constructor(most: number) {
-      this.#most = most;
-    }
+/** Returns false while replies to writes, and errors, exceed the limit: they have none. */
+export function hasMemoryForCommand(): boolean {
+  if (held > MEMORY_LIMIT) refused.command++;
+  return held <= MEMORY_LIMIT;
+}
 
-    /** Adds bytes and returns true, unless the account or all accounts together would exceed their limit. */
-    reserve(bytes: number, stage: keyof typeof refused): boolean {
-      const fits = this.claimed + bytes <= this.#most && (held + bytes <= limit || beyond === this);
-      if (fits) this.hold(bytes);
-      else refused[stage]++;
-      return fits;
-    }
+class Account {
+  /** The bytes that it holds alone. */
+  own = 0;
+  /** Further bytes that count towards its limit. */
+  protected others = 0;
+  protected readonly most: number;
 
-    /**
-     * Returns undefined unless other operations alone leave no room. Otherwise waits, and returns whether it has reserved the
-     * bytes when there was room, before `signal` aborted.
-     */
-    waitToReserve(bytes: number, signal: AbortSignal): Promise<boolean> | undefined {
-      const hasRoom = (waiting.size === 0 && held + bytes <= limitOfLists) || beyond === this;
-      return hasRoom || this.claimed + bytes > this.#most ? undefined : this.#wait(bytes, signal);
-    }
-
-    /** Adds bytes without a limit. */
-    hold(bytes: number): void {
-      this.#own += bytes;
-      this.claimed += bytes;
-      held += bytes;
-      if (waiting.size > 0) serveFirst();
-    }
-
-    /** Releases bytes, by default all but those of its replies. */
-    release(bytes = this.#own): void {
-      this.hold(-bytes);
-    }
-
-    /** Holds a reply until it is disposed of. */
-    join(): this {
-      this.#holders++;
-      return this;
-    }
-
-    /** Holds a reply, together with other operations, until this one ends. Returns false if it exceeds this account. */
-    share(reply: Account): boolean {
-      if (this.#replies.has(reply)) return true;
-      const fits = this.claimed + reply.#own <= this.#most;
-      if (!fits) refused.reply++;
-      else {
-        this.claimed += reply.#own;
-        this.#replies.add(reply.join());
-      }
-      return fits;
-    }
-
-    /** Releases everything; for a reply, if this was its last holder. */
-    [Symbol.dispose](): void {
-      if (--this.#holders > 0) return;
-      if (beyond === this) beyond = undefined;
-      for (const reply of this.#replies) reply[Symbol.dispose]();
-      this.release();
-    }
-
-    /** The lists of one operation wait together. */
-    async #wait(bytes: number, signal: AbortSignal): Promise<boolean> {
-      const wait = waiting.get(this) ?? { ...Promise.withResolvers<boolean>(), bytes: 0 };
-      waiting.set(this, wait);
-      wait.bytes += bytes;
-      this.claimed += bytes;
-      waited++;
-      using _ = addAbortListener(signal, () => this.endWait(false));
-      serveFirst();
-      const hasRoom = await wait.promise;
-      if (!hasRoom) refused.response++;
-      return hasRoom;
-    }
-
-    endWait(hasRoom: boolean): void {
-      const wait = waiting.get(this);
-      if (!wait) return;
-      waiting.delete(this);
-      this.claimed -= wait.bytes;
-      wait.resolve(hasRoom);
-      // Serves the next operation, too.
-      this.hold(hasRoom ? wait.bytes : 0);
-    }
+  constructor(most: number) {
+    this.most = most;
   }
 
-  /**
-   * Serves the first operation that waits. If those that wait hold too much for it, it exceeds the limit, as the only one.
-   * A reply that they share counts for each of them.
-   */
-  function serveFirst(): void {
-    const [first] = waiting;
-    if (!first) return;
-    const [account, { bytes }] = first;
-    if (held + bytes > limitOfLists) {
-      const blocked = () => waiting.entries().reduce((sum, [{ claimed }, wait]) => sum + claimed - wait.bytes, 0);
-      if (beyond || blocked() + bytes <= limitOfLists) return;
-      beyond = account;
-    }
-    account.endWait(true);
+  /** Adds bytes and returns true, unless the account or all accounts together would exceed their limit. */
+  reserve(bytes: number, stage: Stage): boolean {
+    const fits = this.isWithin(bytes) && (held + bytes <= MEMORY_LIMIT || beyond === this);
+    if (fits) this.hold(bytes);
+    else refused[stage]++;
+    return fits;
   }
 
-  return {
-    /** Opens the account of an operation, which may hold half of the limit. */
-    openOperationAccount: () => new Account(limit / 2),
-    /** Opens the account of a reply, which may belong to several operations. */
-    openReplyAccount: () => new Account(limit),
-    isEighthHeld: () => held > limit / 8,
-    limit,
-    state: () => ({ held, refused, waited }),
-  };
+  /** Adds bytes without a limit. */
+  hold(bytes: number): void {
+    this.own += bytes;
+    held += bytes;
+    if (waiting.size > 0) serveFirst();
+  }
+
+  /** Releases bytes, by default all of its own. */
+  release(bytes = this.own): void {
+    this.hold(-bytes);
+  }
+
+  protected isWithin(bytes: number): boolean {
+    return this.own + this.others + bytes <= this.most;
+  }
+}
+
+/** What a reply holds, while it arrives and until the last operation that reads it has ended. */
+export class ReplyAccount extends Account {
+  readonly #isOfWrite: boolean;
+  #holders = 0;
+
+  constructor(isOfWrite: boolean) {
+    super(MEMORY_LIMIT);
+    this.#isOfWrite = isOfWrite;
+  }
+
+  /** Adds bytes of the reply. Returns whether it has room: that of a write always has, because it tells the outcome. */
+  receive(bytes: number): boolean {
+    if (!this.#isOfWrite) return this.reserve(bytes, 'reply');
+    this.hold(bytes);
+    return true;
+  }
+
+  /** Holds the reply until it is disposed of once more. */
+  join(): this {
+    this.#holders++;
+    return this;
+  }
+
+  [Symbol.dispose](): void {
+    if (--this.#holders === 0) this.release();
+  }
+}
+
+/** What one operation holds. */
+export class OperationAccount extends Account {
+  readonly #replies = new Set<ReplyAccount>();
+
+  constructor() {
+    super(MEMORY_LIMIT / 2);
+  }
+
+  /** The bytes of its own and of its replies. */
+  get all(): number {
+    return this.own + this.others - (waiting.get(this)?.bytes ?? 0);
+  }
+
+  /** Holds a reply, together with other operations, until this one ends. Returns false if it exceeds this account. */
+  share(reply: ReplyAccount): boolean {
+    if (this.#replies.has(reply)) return true;
+    const fits = this.isWithin(reply.own);
+    if (!fits) refused.reply++;
+    else {
+      this.others += reply.own;
+      this.#replies.add(reply.join());
+    }
+    return fits;
+  }
+
+  /** Reserves bytes of a list. If only other operations leave no room, waits until there is room or `signal` aborts. */
+  reserveOrWait(bytes: number, signal: AbortSignal): boolean | Promise<boolean> {
+    const hasRoom = (waiting.size === 0 && held + bytes <= LIMIT_OF_LISTS) || beyond === this;
+    return hasRoom || !this.isWithin(bytes) ? this.reserve(bytes, 'response') : this.#wait(bytes, signal);
+  }
+
+  /** The lists of one operation wait together. */
+  async #wait(bytes: number, signal: AbortSignal): Promise<boolean> {
+    const wait = waiting.get(this) ?? { ...Promise.withResolvers<boolean>(), bytes: 0 };
+    waiting.set(this, wait);
+    wait.bytes += bytes;
+    this.others += bytes;
+    waited++;
+    using _ = addAbortListener(signal, () => this.endWait(false));
+    serveFirst();
+    const hasRoom = await wait.promise;
+    if (!hasRoom) refused.response++;
+    return hasRoom;
+  }
+
+  endWait(hasRoom: boolean): void {
+    const wait = waiting.get(this);
+    if (!wait) return;
+    waiting.delete(this);
+    this.others -= wait.bytes;
+    wait.resolve(hasRoom);
+    // Serves the next operation, too.
+    this.hold(hasRoom ? wait.bytes : 0);
+  }
+
+  [Symbol.dispose](): void {
+    if (beyond === this) beyond = undefined;
+    for (const reply of this.#replies) reply[Symbol.dispose]();
+    this.release();
+  }
+}
+
+/**
+ * Serves the first operation that waits. If those that wait hold too much for it, it exceeds the limit, as the only one. A
+ * reply that they share counts for each of them.
+ */
+function serveFirst(): void {
+  const [first] = waiting;
+  if (!first) return;
+  const [account, { bytes }] = first;
+  if (held + bytes > LIMIT_OF_LISTS) {
+    const blocked = () => waiting.keys().reduce((sum, { all }) => sum + all, 0);
+    if (beyond || blocked() + bytes <= LIMIT_OF_LISTS) return;
+    beyond = account;
+  }
+  account.endWait(true);
 }

@@ -14,7 +14,6 @@ import type { DocumentNode } from 'graphql';
 import type { Logger } from 'pino';
 import { createCommandApi } from './command-api/client.ts';
 import type { Config } from './config.ts';
-import { startOneByOneWhile } from './event-loop.ts';
 import { type Context, createContext } from './graphql/context.ts';
 import { createErrorFormat } from './graphql/errors.ts';
 import { readMember } from './graphql/guard.ts';
@@ -24,7 +23,6 @@ import { checkVariables } from './graphql/variables.ts';
 import type { AdmittedRequest } from './http/admission.ts';
 import { graphqlOverHttp } from './http/graphql-over-http.ts';
 import { startHost } from './http/host.ts';
-import { createMemory } from './memory.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { operationReport } from './telemetry/operation-report.ts';
 
@@ -50,9 +48,7 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
 
 /** Starts listening. Rejects with Node's error if the port or address cannot be used. */
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
-  const memory = createMemory();
-  startOneByOneWhile(memory.isEighthHeld);
-  const commandApi = createCommandApi(config, memory);
+  const commandApi = createCommandApi(config);
   const metrics = createMetrics(commandApi);
   const errors = createErrorFormat(logger);
   const contextOf: ApolloFastifyContextFunction<Context> = async (request, reply) => {
@@ -91,7 +87,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     ],
   });
   await apollo.start();
-  const host = await startHost(apollo, contextOf, { config, logger, metrics, memory }, extend);
+  const host = await startHost(apollo, contextOf, { config, logger, metrics }, extend);
 
   return {
     ...host,

@@ -6,7 +6,7 @@ import type { Attributes, Span } from '@opentelemetry/api';
 import type { Config } from '../config.ts';
 import { waitForEventLoop } from '../event-loop.ts';
 import type { Id } from '../maintenance.ts';
-import type { Memory, MemoryAccount } from '../memory.ts';
+import { hasMemoryForCommand, type OperationAccount, ReplyAccount } from '../memory.ts';
 import { PRICES } from '../prices.ts';
 import { failSpan, startCommandSpan, traceparentOf } from '../tracing.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
@@ -23,13 +23,12 @@ import { type CallerHeaders, createTransport } from './transport.ts';
 const COMMANDS_AT_ONCE = 32;
 
 /** Creates what the commands of all operations share. */
-export function createCommandApi(config: Config, memory: Memory) {
+export function createCommandApi(config: Config) {
   const breaker = createCircuitBreaker(config);
   const slots = createSlots(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
   const transport = createTransport(config);
   return {
     breaker,
-    memory,
     slots,
     transport,
     coalescing: createCoalescing(),
@@ -42,7 +41,7 @@ export type CommandApi = ReturnType<typeof createCommandApi>;
 
 /** The operation for which commands are sent. */
 interface Operation extends CallerHeaders {
-  readonly memory: MemoryAccount;
+  readonly memory: OperationAccount;
   /** Aborts when the operation times out or is cancelled. */
   readonly signal: AbortSignal;
   /** Its deadline, on the clock of `performance.now()`. */
@@ -67,7 +66,7 @@ export type CommandApiClient = ReturnType<typeof createClient>;
 
 /** Creates the client of one operation. */
 export function createClient(commandApi: CommandApi, operation: Operation) {
-  const { coalescing, memory, transport } = commandApi;
+  const { coalescing, transport } = commandApi;
   const slots = createSlots(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
 
   return {
@@ -105,7 +104,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     if (shared) record.join(shared.record);
     else {
       const controller = new AbortController();
-      const replyMemory = memory.openReplyAccount();
+      const replyMemory = new ReplyAccount(false);
       const reply = runExchange(commandApi, prepared, replyMemory, controller.signal);
       shared = coalescing.add(key, { record, memory: replyMemory, reply, controller });
     }
@@ -120,7 +119,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     const { residenceId } = prepared.record;
     // A read after this moment must not join an older exchange.
     coalescing.detach(residenceId);
-    using replyMemory = memory.openReplyAccount();
+    using replyMemory = new ReplyAccount(true).join();
     try {
       return await runExchange(commandApi, prepared, replyMemory, operation.signal);
     } finally {
@@ -136,14 +135,13 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
 async function runExchange<I, T>(
   { breaker, retries, slots, transport }: CommandApi,
   { command, input, param, record, authorization, traceparent, endsAt }: PreparedCommand<I, T>,
-  replyMemory: MemoryAccount,
+  replyMemory: ReplyAccount,
   signal: AbortSignal,
 ): Promise<DecodedReply<T>> {
   const { isWrite } = command;
   const headers = { authorization, traceparent };
   using _slot = await slots.take(signal);
-  // Replies to writes and errors may have exceeded the limit of all operations.
-  if (!replyMemory.reserve(0, 'command')) throw noMemoryFor('command');
+  if (!hasMemoryForCommand()) throw noMemoryFor('command');
   using permit = breaker.permit();
   retries.earn();
   const body = JSON.stringify({ command: command.name, id: record.exchange.id, param });
@@ -159,7 +157,7 @@ async function runExchange<I, T>(
       const decoded = command.decode(decodeEnvelope(reply), input);
       permit.end();
       const tickets = Array.isArray(decoded.value) ? decoded.value.length : 1;
-      if (isWrite || replyMemory.reserve(tickets * PRICES.ticket.bytes, 'reply')) return decoded;
+      if (replyMemory.receive(tickets * PRICES.ticket.bytes)) return decoded;
       throw noMemoryFor('reply');
     } catch (error) {
       replyMemory.release();

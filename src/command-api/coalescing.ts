@@ -3,7 +3,7 @@
  * cached.
  */
 import { addAbortListener } from 'node:events';
-import type { MemoryAccount } from '../memory.ts';
+import type { ReplyAccount } from '../memory.ts';
 import { ended } from './errors.ts';
 import type { CommandRecord } from './record.ts';
 
@@ -18,7 +18,7 @@ interface SharedRead {
   /** The record of the command that is really sent. */
   readonly record: CommandRecord;
   /** The account of the reply. */
-  readonly memory: MemoryAccount;
+  readonly memory: ReplyAccount;
   /** Undefined after its end. */
   reply: Promise<unknown> | undefined;
   /** Aborts the exchange. */

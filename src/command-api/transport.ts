@@ -8,7 +8,7 @@ import { urlToHttpOptions } from 'node:url';
 import { gunzip } from 'node:zlib';
 import got, { type RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
-import type { MemoryAccount } from '../memory.ts';
+import type { ReplyAccount } from '../memory.ts';
 import { createAgents } from './connections.ts';
 import { CommandApiError, ended, type FailureKind, noMemoryFor, statusDecides } from './errors.ts';
 import type { CommandRecord } from './record.ts';
@@ -91,7 +91,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     record: CommandRecord,
     body: string,
     headers: CallerHeaders,
-    { isFresh, signal, replyMemory }: { isFresh: boolean; signal: AbortSignal; replyMemory: MemoryAccount },
+    { isFresh, signal, replyMemory }: { isFresh: boolean; signal: AbortSignal; replyMemory: ReplyAccount },
   ): Promise<Reply> {
     const endAttempt = record.startAttempt();
     const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
@@ -99,7 +99,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     let received: Received = { chunks: [], bytes: 0 };
     let error: CommandApiError | undefined;
     try {
-      received = await receive(stream, signal, replyMemory, record.isWrite);
+      received = await receive(stream, signal, replyMemory);
     } catch (thrown) {
       // A command can only leave on an established connection.
       const isSent = stream.timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
@@ -116,12 +116,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
   }
 
   /** Receives and inflates a whole reply. */
-  async function receive(
-    stream: Stream,
-    signal: AbortSignal,
-    memory: MemoryAccount,
-    isWrite: boolean,
-  ): Promise<Received> {
+  async function receive(stream: Stream, signal: AbortSignal, memory: ReplyAccount): Promise<Received> {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     const { promise: end, resolve, reject } = Promise.withResolvers<void>();
@@ -129,7 +124,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     stream.on('data', (chunk: Uint8Array) => {
       chunks.push(chunk);
       bytes += chunk.byteLength;
-      const refusal = addBytes(chunk.byteLength, bytes, memory, isWrite);
+      const refusal = addBytes(chunk.byteLength, bytes, memory);
       if (refusal) reject(refusal);
     });
     // An error may also come after the end of the reply.
@@ -140,20 +135,17 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     if (bytes === 0 || !coding || coding.toLowerCase() === 'identity') return { chunks, bytes };
     // Another coding than gzip fails too.
     const inflated = await inflate(Buffer.concat(chunks), MAX_REPLY_BYTES, signal);
-    const refusal = addBytes(Math.max(0, inflated.byteLength - bytes), inflated.byteLength, memory, isWrite);
+    const refusal = addBytes(Math.max(0, inflated.byteLength - bytes), inflated.byteLength, memory);
     if (refusal) throw refusal;
     return { chunks: [inflated], bytes: inflated.byteLength };
   }
 
   /**
    * Counts bytes of a reply, which has `total` bytes so far. Returns the error of a reply that is too large or has no room.
-   * The reply to a write always has room, because it tells the outcome.
    */
-  function addBytes(more: number, total: number, memory: MemoryAccount, isWrite: boolean): CommandApiError | undefined {
+  function addBytes(more: number, total: number, memory: ReplyAccount): CommandApiError | undefined {
     if (total > MAX_REPLY_BYTES) return tooLarge();
-    if (isWrite) memory.hold(more);
-    else if (!memory.reserve(more, 'reply')) return noMemoryFor('reply');
-    return undefined;
+    return memory.receive(more) ? undefined : noMemoryFor('reply');
   }
 
   return {

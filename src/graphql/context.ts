@@ -4,7 +4,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type CommandApi, createClient } from '../command-api/client.ts';
 import type { CommandRecord } from '../command-api/record.ts';
-import type { MemoryAccount } from '../memory.ts';
+import type { OperationAccount } from '../memory.ts';
 import { PRICES } from '../prices.ts';
 import { activeSpan, traceparentOf } from '../tracing.ts';
 import { createResponseBudget } from './cost.ts';
@@ -26,7 +26,7 @@ interface Incoming {
   readonly id: string;
   readonly headers: IncomingHttpHeaders;
   /** The memory account that already includes the request's body. */
-  readonly operationMemory: MemoryAccount;
+  readonly operationMemory: OperationAccount;
 }
 
 /** Creates the context of a request. All commands of the operation together may take `timeoutMs`. */

@@ -12,7 +12,7 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql';
-import type { MemoryAccount } from '../memory.ts';
+import type { OperationAccount } from '../memory.ts';
 import { PRICES, type Price } from '../prices.ts';
 import { PublicError } from './errors.ts';
 import { LIMITS, SIZES } from './limits.ts';
@@ -144,13 +144,13 @@ function countScalars({ fields }: Selected): number {
 }
 
 /** Creates the budget of one operation's response. Its bytes belong to the operation, which ends with `signal`. */
-export function createResponseBudget(operationMemory: MemoryAccount, signal: AbortSignal) {
+export function createResponseBudget(operationMemory: OperationAccount, signal: AbortSignal) {
   let left: number = LIMITS.responseWork;
   let errorsLeft: number = LIMITS.errors;
   /** The undecodable members that are shown, by the error that all of one reply share. */
   const members = new Map<Error, Set<string>>();
 
-  function requireRoom(hasRoom: boolean): undefined {
+  function requireRoom(hasRoom: boolean): void {
     if (!hasRoom) throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
   }
 
@@ -165,8 +165,12 @@ export function createResponseBudget(operationMemory: MemoryAccount, signal: Abo
     charge({ bytes, work }: Price, mayWait = false): Promise<void> | undefined {
       this.chargeWork(work);
       if (bytes === 0) return undefined;
-      const waiting = mayWait ? operationMemory.waitToReserve(bytes, signal) : undefined;
-      return waiting ? waiting.then(requireRoom) : requireRoom(operationMemory.reserve(bytes, 'response'));
+      const hasRoom = mayWait
+        ? operationMemory.reserveOrWait(bytes, signal)
+        : operationMemory.reserve(bytes, 'response');
+      if (typeof hasRoom !== 'boolean') return hasRoom.then(requireRoom);
+      requireRoom(hasRoom);
+      return undefined;
     },
 
     /** Charges an error at a path. Returns whether to show it: if it fits, or if it is the first that does not. */

@@ -5,7 +5,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
-import type { Memory, MemoryAccount } from '../memory.ts';
+import { OperationAccount } from '../memory.ts';
 import { PRICES } from '../prices.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { sendHttpError, sendOverloaded } from './http-errors.ts';
@@ -13,7 +13,7 @@ import { HTTP_LIMITS } from './limits.ts';
 
 /** A request that has a place, such as every request of the route /graphql. */
 export interface AdmittedRequest extends FastifyRequest {
-  operationMemory: MemoryAccount;
+  operationMemory: OperationAccount;
   /** Settles when the operation ends, which may be after its caller has disconnected. */
   operationEnd?: Promise<unknown>;
 }
@@ -23,11 +23,10 @@ export interface HostDependencies {
   readonly config: Config;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  readonly memory: Memory;
 }
 
 /** Creates Fastify's hook `onRequest`. Health checks always pass, and metrics take no place and no memory. */
-export function createAdmission({ config, logger, metrics, memory }: HostDependencies) {
+export function createAdmission({ config, logger, metrics }: HostDependencies) {
   const secrets = config.routerSecrets.map((secret) => Buffer.from(secret));
   let inFlight = 0;
 
@@ -45,7 +44,7 @@ export function createAdmission({ config, logger, metrics, memory }: HostDepende
    * room.
    */
   function takePlace(request: FastifyRequest, reply: FastifyReply): boolean {
-    const operationMemory = memory.openOperationAccount();
+    const operationMemory = new OperationAccount();
     if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT || !operationMemory.reserve(bytesOf(request), 'request'))
       return false;
     const admitted: AdmittedRequest = Object.assign(request, { operationMemory });

@@ -10,6 +10,7 @@ import { COMMANDS } from '../command-api/commands.ts';
 import { describeFlaw, FLAWS } from '../command-api/errors.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import { COMMAND_CODES, codeOf } from '../graphql/errors.ts';
+import { MEMORY_LIMIT, memoryState } from '../memory.ts';
 import { SERVICE, VERSION } from '../version.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
@@ -19,7 +20,7 @@ const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates the metrics of one server. */
-export function createMetrics({ memory, state, transport: { endpoint } }: CommandApi) {
+export function createMetrics({ state, transport: { endpoint } }: CommandApi) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const define = (name: string, help: string, labels: string) => {
@@ -61,7 +62,7 @@ export function createMetrics({ memory, state, transport: { endpoint } }: Comman
   const version = { service_name: SERVICE, service_version: VERSION };
   gauge('target_info', 'Running version.', 'service_name service_version').set(version, 1);
   gauge('nodejs_heap_size_limit_bytes', 'Heap limit of V8.').set(getHeapStatistics().heap_size_limit);
-  gauge('maintenance_memory_limit_bytes', 'Limit of maintenance_memory_held_bytes.').set(memory.limit);
+  gauge('maintenance_memory_limit_bytes', 'Limit of maintenance_memory_held_bytes.').set(MEMORY_LIMIT);
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
   const posted = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
   for (const http_response_status_code of [401, 500, 503]) requests.zero({ ...posted, http_response_status_code });
@@ -86,7 +87,7 @@ export function createMetrics({ memory, state, transport: { endpoint } }: Comman
       inFlight.set(now.inFlight);
       queued.set(now.queued);
       for (const state of BREAKER_STATES) breaker.set({ state }, Number(state === now.breaker));
-      const { held, refused, waited } = memory.state();
+      const { held, refused, waited } = memoryState();
       memoryHeld.set(held);
       memoryRefused.reset();
       memoryWaited.reset();

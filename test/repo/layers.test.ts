@@ -17,9 +17,9 @@ const LAYERS = [
   'command-api',
   'tracing',
   'config',
-  'memory',
+  'event-loop',
 ];
-const LAST = ['maintenance', 'event-loop', 'prices', 'version'];
+const LAST = ['maintenance', 'memory', 'prices', 'version'];
 
 const FILES = globSync('src/**/*.ts');
 

@@ -12,7 +12,6 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createCommandApi } from '../../src/command-api/client.ts';
 import { loadConfig } from '../../src/config.ts';
 import { startHost } from '../../src/http/host.ts';
-import { createMemory } from '../../src/memory.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
@@ -62,8 +61,7 @@ describe('the HTTP host', () => {
   const local = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', DRAIN_DELAY_MS: '0' };
   const config = loadConfig({ ...local, ALLOW_NO_ROUTER_SECRET: 'true' });
   const logger = createLogger('silent');
-  const memory = createMemory();
-  const metrics = createMetrics(createCommandApi(config, memory));
+  const metrics = createMetrics(createCommandApi(config));
   /** Hosts that drain, while the next tests run. */
   const stopping: Promise<void>[] = [];
   afterAll(() => Promise.all(stopping));
@@ -71,7 +69,7 @@ describe('the HTTP host', () => {
   defineIntegrationTestSuite(async (options, { context } = {}) => {
     const apollo = new ApolloServer(options);
     await apollo.start();
-    const host = await startHost(apollo, async () => context?.() ?? {}, { config, logger, metrics, memory });
+    const host = await startHost(apollo, async () => context?.() ?? {}, { config, logger, metrics });
     return { server: apollo, url: `${host.url}/graphql`, extraCleanup: async () => void stopping.push(host.stop()) };
   });
 });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { EXAMPLE } from '../../dev/seed.ts';
 import { createCoalescing } from '../../src/command-api/coalescing.ts';
 import { CommandRecord } from '../../src/command-api/record.ts';
-import { createMemory } from '../../src/memory.ts';
+import { ReplyAccount } from '../../src/memory.ts';
 import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { hold as holdCommands } from '../support/hold.ts';
@@ -172,7 +172,7 @@ describe('a caller that goes away', () => {
         exchanges.push(controller.signal);
         const record = new CommandRecord({ name: 'get_maintenance_list', isWrite: false }, 'r');
         const reply = new Promise<never>(() => {});
-        shared = coalescing.add('key', { record, reply, controller, memory: createMemory().openReplyAccount() });
+        shared = coalescing.add('key', { record, reply, controller, memory: new ReplyAccount(false) });
       }
       coalescing.wait(shared, signal).catch(() => {});
     };
