@@ -16,6 +16,7 @@ interface Attempt {
 interface Exchange {
   readonly id: string;
   readonly attempts: Attempt[];
+  isReported: boolean;
 }
 
 /** What was found in a reply that was used. */
@@ -34,7 +35,7 @@ export class CommandRecord {
   readonly residenceId: string;
   readonly start = performance.now();
   /** Identical reads that share an exchange have the same. Its attempts continue after one of the callers has left. */
-  exchange: Exchange = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: [] };
+  exchange: Exchange = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: [], isReported: false };
   /** Whether the command joined another operation's exchange. */
   coalesced = false;
   /** The flaws of the reply. The rest of it may have been used. */
@@ -61,6 +62,14 @@ export class CommandRecord {
   join({ exchange }: CommandRecord): void {
     this.exchange = exchange;
     this.coalesced = true;
+  }
+
+  /** Returns true for the first command that reports an exchange which has ended: its caller may have left before. */
+  takeReport(): boolean {
+    const { attempts, isReported } = this.exchange;
+    const isFirst = !isReported && attempts.every(({ seconds }) => seconds !== undefined);
+    this.exchange.isReported ||= isFirst;
+    return isFirst;
   }
 
   /** Starts an attempt. Returns a function that ends it. */

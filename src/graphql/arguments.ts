@@ -30,9 +30,6 @@ type Parse<V, T> = (value: V, name: string, faults: Faults, size: Size) => T | u
 
 const id: Parse<string, Id> = (value, name, faults) => parseId(value) ?? addFault(faults, name, UNUSABLE_ID);
 
-const key: Parse<string, MaintenanceKey> = (value, name, faults) =>
-  parseMaintenanceId(value) ?? addFault(faults, name, MALFORMED_ID);
-
 /** Takes any offset, and cuts off fractions of a second. */
 const moment: Parse<string, Moment> = (value, name, faults) => {
   const [, date, clock] = RFC_3339.exec(value) ?? [];
@@ -123,7 +120,9 @@ export function parseKeys(ids: readonly string[]): MaintenanceKey[] {
   const most = SIZES['Mutation.deleteMaintenances(ids:)'];
   refuse({ ids: ids.length === 0 ? 'must not be empty' : faultOfLength(ids, most) });
   const faults: Faults = { ids: undefined };
-  const keys = ids.flatMap((value, index) => key(value, `ids[${index}]`, faults, most) ?? []);
+  const keys = ids.flatMap(
+    (id, index) => parseMaintenanceId(id) ?? addFault(faults, `ids[${index}]`, MALFORMED_ID) ?? [],
+  );
   const residences = new Set(keys.map(({ residenceId }) => residenceId));
   if (residences.size > most.residences) faults.ids = `must not be of more than ${most.residences} residences`;
   refuse(faults);

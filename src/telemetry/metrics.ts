@@ -107,19 +107,16 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi) {
       operations.inc({ graphql_operation_type, code });
       for (const command of made) {
         if (command.coalesced) coalesced.inc({ command: command.name });
-        else commandEnded(command);
+        if (command.takeReport()) exchangeEnded(command);
       }
     },
   };
 
-  function commandEnded({ name: command, exchange, flaws, error, outcome }: CommandRecord): void {
+  function exchangeEnded({ name: command, exchange, flaws, error, outcome }: CommandRecord): void {
     commands.inc({ command, outcome: error ? codeOf(error) : 'OK' });
     if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
-    for (const { seconds, status: http_response_status_code = '', error: error_type = '' } of exchange.attempts) {
-      const labels = { ...upstream, command, http_response_status_code, error_type };
-      // An attempt that continues for other callers has no duration yet.
-      if (seconds !== undefined) attempts.observe(labels, seconds);
-    }
+    for (const { seconds = 0, status: http_response_status_code = '', error: error_type = '' } of exchange.attempts)
+      attempts.observe({ ...upstream, command, http_response_status_code, error_type }, seconds);
     for (const { status, error: code } of exchange.attempts.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });
     for (const flaw of flaws) invalid.inc({ command, ...describeFlaw(flaw) });
   }
