@@ -22,12 +22,14 @@ const FREE_CHARACTERS = 16;
 /** Longer lists are refused by the check of the arguments. */
 const LONGEST_LIST = Math.max(...Object.values(SIZES).map((size) => ('entries' in size ? size.entries : 0)));
 
+/** The fields that are read from an entry: how often, and what is selected beneath. */
+type Fields = { readonly name: string; count: number; readonly beneath: Fields | undefined }[];
+
 /** What is selected for one entry, skipped or not, up to fields that charge their own values. */
 interface Selected {
-  /** The cost without texts. Counts one entry of each list in the entry. */
+  /** The cost without texts and entries of lists in the entry. */
   readonly cost: Price;
-  /** The fields that are read from the entry: how often, and what is selected beneath. Each entry is read by them. */
-  readonly fields: { readonly name: string; count: number; readonly beneath: Selected | undefined }[];
+  readonly fields: Fields;
 }
 
 type Selecting = { readonly selectionSet?: SelectionSetNode | undefined };
@@ -39,42 +41,40 @@ const measured = new WeakMap<readonly FieldNode[], Selected>();
 export function selectedBeneath({ fieldNodes, fragments, returnType, schema }: GraphQLResolveInfo): Selected {
   const known = measured.get(fieldNodes);
   if (known) return known;
+  const cost = nothing();
 
   /** Adds up selections, with each fragment as often as it is spread. The rule in limits.ts has limited their number. */
-  function measure({ selectionSet }: Selecting, type: GraphQLNamedType | undefined, sum: Selected): void {
+  function measure({ selectionSet }: Selecting, type: GraphQLNamedType | undefined, fields: Fields): void {
     for (const node of selectionSet?.selections ?? []) {
       if (node.kind === Kind.FIELD)
-        measureField(node, isObjectType(type) ? type.getFields()[node.name.value] : undefined, sum);
+        measureField(node, isObjectType(type) ? type.getFields()[node.name.value] : undefined, fields);
       else {
         const inside = node.kind === Kind.FRAGMENT_SPREAD ? fragments[node.name.value] : node;
         const condition = inside?.typeCondition?.name.value;
-        measure(inside ?? {}, condition ? schema.getType(condition) : type, sum);
+        measure(inside ?? {}, condition ? schema.getType(condition) : type, fields);
       }
     }
   }
 
-  function measureField(node: FieldNode, field: GraphQLField<unknown, unknown> | undefined, sum: Selected): void {
-    add(sum.cost, PRICES.field);
-    addText(sum.cost, node.alias?.value);
+  function measureField(node: FieldNode, field: GraphQLField<unknown, unknown> | undefined, fields: Fields): void {
+    add(cost, PRICES.field);
+    addText(cost, node.alias?.value);
     if (field?.resolve) {
-      add(sum.cost, PRICES.call);
+      add(cost, PRICES.call);
       // graphql copies the lists in the arguments for each entry.
-      add(sum.cost, PRICES.field, countValues(node));
+      add(cost, PRICES.field, countValues(node));
       return;
     }
     const { value: name } = node.name;
-    const known = sum.fields.find((read) => read.name === name);
-    const read = known ?? { name, count: 0, beneath: node.selectionSet && { cost: nothing(), fields: [] } };
-    if (!known) sum.fields.push(read);
+    const known = fields.find((read) => read.name === name);
+    const read = known ?? { name, count: 0, beneath: node.selectionSet && [] };
+    if (!known) fields.push(read);
     read.count++;
-    if (!read.beneath) return;
-    add(sum.cost, read.beneath.cost, -1);
-    measure(node, field && getNamedType(field.type), read.beneath);
-    add(sum.cost, read.beneath.cost);
+    if (read.beneath) measure(node, field && getNamedType(field.type), read.beneath);
   }
 
-  const selected: Selected = { cost: nothing(), fields: [] };
-  for (const node of fieldNodes) measure(node, getNamedType(returnType), selected);
+  const selected: Selected = { cost, fields: [] };
+  for (const node of fieldNodes) measure(node, getNamedType(returnType), selected.fields);
   measured.set(fieldNodes, selected);
   return selected;
 }
@@ -97,18 +97,16 @@ function addText(sum: Price, value: unknown, count = 1): void {
 }
 
 /** Adds the texts of an entry, each as often as it is selected, and the entries of lists in it. */
-function addTexts(sum: Price, value: unknown, { fields }: Selected): void {
-  if (typeof value !== 'object' || value === null) {
-    addText(sum, value);
-    return;
-  }
+function addTexts(sum: Price, entry: unknown, fields: Fields): void {
+  // Only the SDL is not an object.
+  addText(sum, entry);
   for (const { name, count, beneath } of fields) {
-    const member = (value as Record<string, unknown>)[name];
-    if (Array.isArray(member)) {
-      add(sum, beneath?.cost ?? PRICES.field, count * member.length);
-      for (const entry of member) addText(sum, entry, count);
-    } else if (beneath) addTexts(sum, member, beneath);
-    else addText(sum, member, count);
+    const member = (entry as Record<string, unknown> | null)?.[name];
+    if (beneath) addTexts(sum, member, beneath);
+    else if (Array.isArray(member)) {
+      add(sum, PRICES.field, count * member.length);
+      for (const text of member) addText(sum, text, count);
+    } else addText(sum, member, count);
   }
 }
 
@@ -116,7 +114,7 @@ function addTexts(sum: Price, value: unknown, { fields }: Selected): void {
 export function costOfEntries(entries: readonly unknown[], selected: Selected, mostWork: number): Price {
   const sum = nothing();
   add(sum, selected.cost, entries.length);
-  if (sum.work <= mostWork) for (const entry of entries) addTexts(sum, entry, selected);
+  if (sum.work <= mostWork) for (const entry of entries) addTexts(sum, entry, selected.fields);
   return sum;
 }
 
@@ -127,7 +125,7 @@ export function costOfEntries(entries: readonly unknown[], selected: Selected, m
 export function costOfWrite(args: object, selected: Selected): Price {
   const sum = nothing();
   let entries = 0;
-  const scalars = countScalars(selected);
+  const scalars = countScalars(selected.fields);
   function count(value: unknown): void {
     addText(sum, value, scalars);
     const list = Array.isArray(value) ? value.slice(0, LONGEST_LIST) : undefined;
@@ -139,7 +137,7 @@ export function costOfWrite(args: object, selected: Selected): Price {
   return sum;
 }
 
-function countScalars({ fields }: Selected): number {
+function countScalars(fields: Fields): number {
   return fields.reduce((sum, { count, beneath }) => sum + (beneath ? countScalars(beneath) : count), 0);
 }
 
