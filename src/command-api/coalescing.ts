@@ -1,6 +1,6 @@
 /**
- * Request coalescing: identical reads share an exchange that is not sent yet, or was sent at most 50 ms ago. Nothing is
- * cached.
+ * Request coalescing: identical reads share an exchange that is not sent yet, or whose latest attempt was sent at most
+ * 50 ms ago. Nothing is cached.
  */
 import { addAbortListener } from 'node:events';
 import type { ReplyAccount } from '../memory.ts';
@@ -8,8 +8,8 @@ import { ended } from './errors.ts';
 import type { CommandRecord } from './record.ts';
 
 /**
- * The maximum age of an exchange to join. A write on another replica detaches nothing here, so a read after that write
- * may join an exchange from before it. This limits the age of its data.
+ * The maximum age of the latest attempt of an exchange to join. A write on another replica detaches nothing here, so a
+ * read after that write may join an exchange from before it. This limits the age of its data.
  */
 const JOINABLE_MS = 50;
 

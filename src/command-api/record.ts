@@ -28,7 +28,7 @@ export interface Findings {
   readonly memberError?: CommandApiError;
 }
 
-/** What became of a command. Without parameters, which contain personal data. */
+/** What became of a command. Without parameters, which contain personal data, except the residence's id: no log has it. */
 export class CommandRecord {
   readonly name: string;
   readonly isWrite: boolean;
