@@ -28,7 +28,10 @@ export interface Findings {
   readonly memberError?: CommandApiError;
 }
 
-/** What became of a command. Without parameters, which contain personal data, except the residence's id: no log has it. */
+/**
+ * What became of a command. Without its parameters, which contain personal data, except the residence's id. No log has
+ * this id.
+ */
 export class CommandRecord {
   readonly name: string;
   readonly isWrite: boolean;
