@@ -10,11 +10,7 @@ import { PRICES } from '../prices.ts';
 import { memberOf, parseRepresentations } from './arguments.ts';
 import { badUserInput } from './errors.ts';
 import { guardMutation, guardQuery, type Resolver } from './guard.ts';
-import { Maintenance } from './resolvers/maintenance.ts';
-import { Mutation, Payloads } from './resolvers/mutation.ts';
-import { Query } from './resolvers/query.ts';
-import { Residence } from './resolvers/residence.ts';
-import { DateTime } from './scalars.ts';
+import { DateTime, Maintenance, Mutation, Payloads, Query, Residence } from './resolvers.ts';
 
 const SCHEMA_FILE = new URL('../../schema/maintenance.graphql', import.meta.url);
 
