@@ -1,6 +1,6 @@
 /**
- * The prices of all that is limited, in two units that are charged apart: bytes that are held in memory, and work of the
- * event loop in units of 20 ns. `npm run codegen` writes them to docs/reliability.md.
+ * The prices of memory and of the event loop, in two units that are charged apart: bytes that are held, and work in units
+ * of 20 ns. `npm run codegen` writes them to docs/reliability.md.
  */
 export type Price = { bytes: number; work: number };
 
