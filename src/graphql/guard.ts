@@ -1,5 +1,5 @@
 /**
- * Guards resolvers: charges what a response costs, and makes every error public. No file but schema.ts and context.ts knows of it.
+ * Guards resolvers: charges what a response costs, and makes every error public. Resolvers know nothing of it.
  */
 import { type GraphQLFieldResolver, type GraphQLResolveInfo, OperationTypeNode } from 'graphql';
 import { TURN_WORK, waitForEventLoop } from '../event-loop.ts';
