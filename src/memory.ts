@@ -17,7 +17,7 @@ const refused: Record<Stage, number> = { request: 0, command: 0, reply: 0, respo
 const waiting = new Map<OperationAccount, PromiseWithResolvers<boolean> & { bytes: number }>();
 let waited = 0;
 let held = 0;
-/** The operation that may exceed the limit. */
+/** The operation that may exceed the limit: its own bytes do not count for the others. */
 let beyond: Account | undefined;
 
 /** Returns the bytes that are held, the refusals by stage and the lists that have waited. */
@@ -26,8 +26,13 @@ export const isEighthHeld = () => held > MEMORY_LIMIT / 8;
 
 /** Returns false while replies to writes, and errors, exceed the limit: they have none. */
 export function hasMemoryForCommand(): boolean {
-  if (held > MEMORY_LIMIT) refused.command++;
-  return held <= MEMORY_LIMIT;
+  const hasRoom = counted() <= MEMORY_LIMIT;
+  if (!hasRoom) refused.command++;
+  return hasRoom;
+}
+
+function counted(): number {
+  return held - (beyond?.own ?? 0);
 }
 
 class Account {
@@ -43,7 +48,7 @@ class Account {
 
   /** Adds bytes and returns true, unless the account or all accounts together would exceed their limit. */
   reserve(bytes: number, stage: Stage): boolean {
-    const fits = this.isWithin(bytes) && (held + bytes <= MEMORY_LIMIT || beyond === this);
+    const fits = this.isWithin(bytes) && (counted() + bytes <= MEMORY_LIMIT || beyond === this);
     if (fits) this.hold(bytes);
     else refused[stage]++;
     return fits;
@@ -53,7 +58,7 @@ class Account {
   hold(bytes: number): void {
     this.own += bytes;
     held += bytes;
-    if (waiting.size > 0) serveFirst();
+    serveFirst();
   }
 
   /** Releases bytes, by default all of its own. */
@@ -115,13 +120,14 @@ export class OperationAccount extends Account {
     else {
       this.others += reply.own;
       this.#replies.add(reply.join());
+      serveFirst();
     }
     return fits;
   }
 
   /** Reserves bytes of a list. If only other operations leave no room, waits until there is room or `signal` aborts. */
   reserveOrWait(bytes: number, signal: AbortSignal): boolean | Promise<boolean> {
-    const hasRoom = (waiting.size === 0 && held + bytes <= LIMIT_OF_LISTS) || beyond === this;
+    const hasRoom = (waiting.size === 0 && counted() + bytes <= LIMIT_OF_LISTS) || beyond === this;
     return hasRoom || !this.isWithin(bytes) ? this.reserve(bytes, 'response') : this.#wait(bytes, signal);
   }
 
@@ -135,7 +141,7 @@ export class OperationAccount extends Account {
     using _ = addAbortListener(signal, () => this.endWait(false));
     serveFirst();
     const hasRoom = await wait.promise;
-    if (!hasRoom) refused.response++;
+    if (!hasRoom && signal.reason !== 'cancelled') refused.response++;
     return hasRoom;
   }
 
@@ -150,9 +156,11 @@ export class OperationAccount extends Account {
   }
 
   [Symbol.dispose](): void {
-    if (beyond === this) beyond = undefined;
     for (const reply of this.#replies) reply[Symbol.dispose]();
     this.release();
+    if (beyond !== this) return;
+    beyond = undefined;
+    serveFirst();
   }
 }
 
@@ -161,10 +169,11 @@ export class OperationAccount extends Account {
  * reply that they share counts for each of them.
  */
 function serveFirst(): void {
-  const [first] = waiting;
+  // Not without this: an iterator for each charge would cost time.
+  const [first] = waiting.size > 0 ? waiting : [];
   if (!first) return;
   const [account, { bytes }] = first;
-  if (held + bytes > LIMIT_OF_LISTS) {
+  if (counted() + bytes > LIMIT_OF_LISTS) {
     const blocked = () => waiting.keys().reduce((sum, { all }) => sum + all, 0);
     if (beyond || blocked() + bytes <= LIMIT_OF_LISTS) return;
     beyond = account;

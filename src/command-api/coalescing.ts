@@ -44,7 +44,9 @@ export function createCoalescing() {
     /** Lets later reads join an exchange until it ends. `controller` aborts the exchange. */
     add(key: string, exchange: Omit<SharedRead, 'waiting'> & { reply: Promise<unknown> }): SharedRead {
       const read: SharedRead = { ...exchange, waiting: 0 };
+      read.record.setRunning(true);
       const end = () => {
+        read.record.setRunning(false);
         if (reads.get(key) === read) reads.delete(key);
         // What was deleted from a Map may stay in memory until a full garbage collection. Keeping the replies cost 8 % of
         // a list's CPU.

@@ -16,6 +16,8 @@ interface Attempt {
 interface Exchange {
   readonly id: string;
   readonly attempts: Attempt[];
+  /** While it may send further attempts, or its reply is not decoded yet. */
+  isRunning: boolean;
   isReported: boolean;
 }
 
@@ -38,7 +40,12 @@ export class CommandRecord {
   readonly residenceId: string;
   readonly start = performance.now();
   /** Identical reads that share an exchange have the same. Its attempts continue after one of the callers has left. */
-  exchange: Exchange = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: [], isReported: false };
+  exchange: Exchange = {
+    id: `c${randomUUID().replaceAll('-', '')}`,
+    attempts: [],
+    isRunning: false,
+    isReported: false,
+  };
   /** Whether the command joined another operation's exchange. */
   coalesced = false;
   /** The flaws of the reply. The rest of it may have been used. */
@@ -67,10 +74,15 @@ export class CommandRecord {
     this.coalesced = true;
   }
 
+  /** Tells whether the exchange runs, for which several commands may wait. */
+  setRunning(isRunning: boolean): void {
+    this.exchange.isRunning = isRunning;
+  }
+
   /** Returns true for the first command that reports an exchange which has ended: its caller may have left before. */
   takeReport(): boolean {
-    const { attempts, isReported } = this.exchange;
-    const isFirst = !isReported && attempts.every(({ seconds }) => seconds !== undefined);
+    const { isRunning, isReported } = this.exchange;
+    const isFirst = !isRunning && !isReported;
     this.exchange.isReported ||= isFirst;
     return isFirst;
   }

@@ -29,9 +29,10 @@ const HEADERS = {
 };
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 /**
- * This process has no more sockets, files, ports or buffers. That is our fault and says nothing about the command API.
+ * Our fault, which says nothing about the command API: no more sockets, files, ports or buffers, or an error without a code of
+ * Node, for which got has its own.
  */
-const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
+const INTERNAL = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'ERR_GOT_REQUEST_ERROR'];
 /** Failures that may pass. The last two are got's and zlib's codes for an incomplete body. */
 const TRANSIENT = [
   ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
@@ -174,8 +175,7 @@ function explain(error: RequestError, isSent: boolean, stream: Stream, dueAt: nu
   if (name === 'TimeoutError') kind = performance.now() - dueAt > LATE_MS ? 'late_timeout' : 'timeout';
   else if (TRANSIENT.includes(code)) kind = stream.reusedSocket && !stream.response ? 'stale' : 'unreachable';
   else if (/^(HPE_|Z_)/.test(code)) kind = 'bytes';
-  // A fault in our own code has no code of Node or got.
-  else if (code === name || EXHAUSTED.includes(code)) kind = 'internal';
+  else if (code === name || INTERNAL.includes(code)) kind = 'internal';
   return new CommandApiError(kind, { detail: code, isSent });
 }
 

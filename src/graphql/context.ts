@@ -73,6 +73,8 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
     /** Every command of the operation, in order. */
     commands,
     budget,
+    /** Aborts with `expired` at the deadline, or with `cancelled` when the caller has disconnected. */
+    signal: controller.signal,
     clearLoaders: loaders.clear,
     /** The codes of the errors that the response describes as data, in `failures`. */
     failureCodes: [] as Code[],

@@ -14,7 +14,7 @@ import {
 } from 'graphql';
 import type { OperationAccount } from '../memory.ts';
 import { PRICES, type Price } from '../prices.ts';
-import { PublicError } from './errors.ts';
+import { PublicError, refuseIfCancelled } from './errors.ts';
 import { LIMITS, SIZES } from './limits.ts';
 
 /** Characters of an alias or a text that the price of its field includes. */
@@ -149,7 +149,9 @@ export function createResponseBudget(operationMemory: OperationAccount, signal: 
   const members = new Map<Error, Set<string>>();
 
   function requireRoom(hasRoom: boolean): void {
-    if (!hasRoom) throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
+    if (hasRoom) return;
+    refuseIfCancelled(signal);
+    throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
   }
 
   return {

@@ -118,6 +118,12 @@ export function batchCodeOf(error: unknown): FailureCode {
   return 'batchCode' in failure ? failure.batchCode : failure.code;
 }
 
+/** Throws if the caller has disconnected, so that no one waits for the response. */
+export function refuseIfCancelled({ reason }: AbortSignal): void {
+  const { code, message } = PUBLIC_FAILURES.cancelled;
+  if (reason === 'cancelled') throw new PublicError(code, message);
+}
+
 /** Collects the unforeseen errors of one operation. They share one id, which the client receives, and one log line. */
 export class Unforeseen {
   readonly errors: unknown[] = [];

@@ -5,11 +5,8 @@ import { type GraphQLFieldResolver, type GraphQLResolveInfo, OperationTypeNode }
 import { TURN_WORK, waitForEventLoop } from '../event-loop.ts';
 import type { Context } from './context.ts';
 import { costOfEntries, costOfWrite, selectedBeneath } from './cost.ts';
-import { toPublicError } from './errors.ts';
+import { refuseIfCancelled, toPublicError } from './errors.ts';
 import { LIMITS } from './limits.ts';
-
-/** An operation produces this work at once. Waiting costs a list of 20 a tenth more. */
-const WORK_AT_ONCE = 200_000;
 
 export type Resolver = GraphQLFieldResolver<unknown, Context>;
 
@@ -60,25 +57,31 @@ export function guardMutation(resolve: Resolver): Resolver {
 }
 
 /** Charges an entry or a list of entries. Returns it, or a promise if it must wait. In a mutation, no list waits for memory. */
-function chargeValue(value: unknown, { budget }: Context, info: GraphQLResolveInfo): unknown {
+function chargeValue(value: unknown, { budget, signal }: Context, info: GraphQLResolveInfo): unknown {
   if (value === null || value === undefined) return value;
   const isList = Array.isArray(value);
   const cost = costOfEntries(isList ? value : [value], selectedBeneath(info), budget.left());
   const room = budget.charge(cost, isList && info.operation.operation !== OperationTypeNode.MUTATION);
-  const produce = () => (LIMITS.responseWork - budget.left() > WORK_AT_ONCE ? inTurns(value, cost.work) : value);
+  const produce = () => (LIMITS.responseWork - budget.left() > TURN_WORK ? inTurns(value, cost.work, signal) : value);
   return room ? room.then(produce) : produce();
 }
 
 /** Returns a value when the event loop has time to produce it, and the entries of a long list in several turns. */
-async function inTurns(value: unknown, work: number): Promise<unknown> {
-  const turns = Array.isArray(value) ? Math.min(value.length, Math.ceil(work / TURN_WORK)) : 1;
-  await waitForEventLoop('response', work / turns);
-  if (!Array.isArray(value) || turns <= 1) return value;
-  const entriesOfTurn = Math.ceil(value.length / turns);
-  let turn: Promise<void> | undefined;
-  return value.map((entry, index) => {
-    if (index > 0 && index % entriesOfTurn === 0) turn = waitForEventLoop('response', work / turns);
-    return turn ? turn.then(() => entry) : entry;
+async function inTurns(value: unknown, work: number, signal: AbortSignal): Promise<unknown> {
+  const entries: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const turns = Math.max(1, Math.min(entries.length, Math.ceil(work / TURN_WORK)));
+  const takeTurn = async () => {
+    await waitForEventLoop('response', work / turns);
+    refuseIfCancelled(signal);
+  };
+  let turn = takeTurn();
+  await turn;
+  if (turns === 1) return value;
+  const entriesOfTurn = Math.ceil(entries.length / turns);
+  return entries.map((entry, index) => {
+    if (index < entriesOfTurn) return entry;
+    if (index % entriesOfTurn === 0) turn = turn.then(takeTurn);
+    return turn.then(() => entry);
   });
 }
 

@@ -13,9 +13,9 @@ import { settle, until } from '../support/wait.ts';
 
 const R = NEW_MAINTENANCE.residenceId;
 const LIST = `maintenances(residenceId: "${R}")`;
-/** The name of a field that takes 150,000 work. */
-const LONG = 'x'.repeat(50_000);
-const SHORTER = 'x'.repeat(1400);
+/** The name of a field that takes 300,000 work. */
+const LONG = 'x'.repeat(100_000);
+const SHORTER = 'x'.repeat(3500);
 type Kind = Parameters<typeof waitForEventLoop>[0];
 
 /** Rounds of the event loop so far. */
@@ -96,7 +96,7 @@ describe('while other work fills the turns of the event loop', () => {
     expect(subgraph.logText()).toContain('CALLER_GONE');
   });
 
-  it('a write of 50 KB whose caller leaves is not executed', async () => {
+  it('a write of 100 KB whose caller leaves is not executed', async () => {
     const filled = fillTurns('request');
     const leave = subgraph.askAndDisconnect(`mutation { deleteMaintenance(id: "${R}:m") { id } } #${LONG}`);
     const read = async (metric: string) => (await scrape(subgraph.url)).get(metric);

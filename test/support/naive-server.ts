@@ -163,9 +163,12 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
     if (__typename !== 'Maintenance') return failInput();
     authenticate();
     const second: Key = [residence?.id, maintenanceId];
-    if (id === undefined) return find(second.every(isId) ? second : failInput());
+    if (id === undefined || id === null) return find(second.every(isId) ? second : failInput());
     const key = typeof id === 'string' ? (parseId(id) ?? failInput()) : failInput();
-    const given = [residence === undefined ? key[0] : second[0], maintenanceId === undefined ? key[1] : second[1]];
+    const given = [
+      (residence ?? null) === null ? key[0] : second[0],
+      (maintenanceId ?? null) === null ? key[1] : second[1],
+    ];
     return given.join('\n') === key.join('\n') ? find(key) : failInput();
   }
 
