@@ -284,9 +284,17 @@ describe('a list without room', () => {
     await until(async () => (await waited()) === 1);
     const behind = ask(0, list('r2'));
     await until(async () => (await waited()) === 2);
+    const before = await scrape(replica.url);
     caller.abort();
     await left;
     expect(await behind).toMatchObject(served);
+    const after = await scrape(replica.url);
+    const since = (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0);
+    // A caller who leaves is no outage.
+    const operations = (code: string) =>
+      since(writeSample('maintenance_operations_total', { graphql_operation_type: 'query', code }));
+    const refusals = since(writeSample('maintenance_memory_refused_total', { stage: 'response' }));
+    expect([operations('CALLER_GONE'), operations('UPSTREAM_UNAVAILABLE'), refusals]).toEqual([1, 0, 0]);
   });
 
   it('is refused at the deadline of its operation', async () => {

@@ -6,6 +6,7 @@ import { ReplyAccount } from '../../src/memory.ts';
 import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { hold as holdCommands } from '../support/hold.ts';
+import { scrape, writeSample } from '../support/scrape.ts';
 import { startSubgraph } from '../support/subgraph.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -16,6 +17,7 @@ const M = EXAMPLE.maintenanceId;
 const LIST = `{ maintenances(residenceId: "${R}") { id state } }`;
 const OTHER_LIST = LIST.replace(R, 'other');
 const DETAIL = `{ maintenance(id: "${R}:${M}") { description } }`;
+const OTHER_DETAIL = DETAIL.replace(R, 'other');
 const DELETE = `mutation { deleteMaintenance(id: "${R}:${M}") { id } }`;
 const LISTED = `get_maintenance_list ${R}`;
 const TICKETS = '{"success":true,"result":[{"maintenance_id":"m"}]}';
@@ -113,6 +115,23 @@ describe('concurrent identical reads of one caller', () => {
     release();
     await Promise.all(asked);
     expect(busy.upstream.commands()).toEqual(['get_maintenance_list other', LISTED]);
+    await busy.stop();
+  });
+
+  it('count once, when the exchange has ended, although its first caller left while it waited', async () => {
+    const { busy, asked, release } = await startBusy();
+    const first = busy.askAndDisconnect(OTHER_DETAIL);
+    await settle(busy.url);
+    asked.push(busy.ask(OTHER_DETAIL));
+    await settle(busy.url);
+    await first();
+    await until(() => busy.logText().includes('CALLER_GONE'));
+    release();
+    await Promise.all(asked);
+    const samples = await scrape(busy.url);
+    const count = (outcome: string) =>
+      samples.get(writeSample('maintenance_commands_total', { command: 'get_maintenance_info', outcome }));
+    expect([count('COMMAND_REJECTED'), count('CALLER_GONE')]).toEqual([1, 0]);
     await busy.stop();
   });
 

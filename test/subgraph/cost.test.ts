@@ -5,11 +5,10 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { type FieldNode, type FragmentDefinitionNode, type GraphQLResolveInfo, parse } from 'graphql';
 import { costOfEntries, costOfWrite, selectedBeneath } from '../../src/graphql/cost.ts';
 import { LIMITS } from '../../src/graphql/limits.ts';
 import { PRICES } from '../../src/prices.ts';
-import { rootField, SCHEMA } from '../support/schema.ts';
+import { infoOf } from '../support/schema.ts';
 
 describe('the cost', () => {
   const [FIELD, CALL, CHARACTER] = [PRICES.field.work, PRICES.call.work, PRICES.character.work];
@@ -17,18 +16,7 @@ describe('the cost', () => {
   /** The four characters of `LONG` that cost. */
   const MORE = 4 * CHARACTER;
 
-  function select(root: string, selection: string) {
-    const { definitions } = parse(`{ ${root} ${selection} } fragment F on Maintenance { state }`);
-    const [operation, fragment] = definitions as [FragmentDefinitionNode, FragmentDefinitionNode];
-    const fieldNodes = operation.selectionSet.selections as readonly FieldNode[];
-    const { type: returnType } = rootField(root).field;
-    return selectedBeneath({
-      fieldNodes,
-      fragments: { F: fragment },
-      returnType,
-      schema: SCHEMA,
-    } as never as GraphQLResolveInfo);
-  }
+  const select = (root: string, selection: string) => selectedBeneath(infoOf(root, selection));
 
   const PAGE = readFileSync('docs/reliability.md', 'utf8');
   const write = (figure: number) => figure.toLocaleString('en');

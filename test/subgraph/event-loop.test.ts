@@ -4,9 +4,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
 import { waitForEventLoop } from '../../src/event-loop.ts';
+import type { Context } from '../../src/graphql/context.ts';
+import { createResponseBudget } from '../../src/graphql/cost.ts';
+import { guardQuery } from '../../src/graphql/guard.ts';
+import { OperationAccount } from '../../src/memory.ts';
 import { type Asking, NEW_MAINTENANCE } from '../support/ask.ts';
 import { hold } from '../support/hold.ts';
 import { detail, list, times } from '../support/requests.ts';
+import { infoOf } from '../support/schema.ts';
 import { scrape } from '../support/scrape.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
@@ -16,6 +21,7 @@ const LIST = `maintenances(residenceId: "${R}")`;
 /** The name of a field that takes 300,000 work. */
 const LONG = 'x'.repeat(100_000);
 const SHORTER = 'x'.repeat(3500);
+const TICKETS = times(3000, (index) => ({ ...exampleTicket(), maintenance_id: `m${index}` }));
 type Kind = Parameters<typeof waitForEventLoop>[0];
 
 /** Rounds of the event loop so far. */
@@ -70,6 +76,16 @@ describe('while other work fills the turns of the event loop', () => {
     held[0]?.release(JSON.stringify({ success: true, result: request.query.includes('$id') ? ticket : [ticket] }));
     expect((await asked).errors).toEqual([]);
     expect(isDone).toBe(waits);
+    await filled;
+  });
+
+  it('a long list leaves the turns to other responses, also if empty lists follow', async () => {
+    subgraph.upstream.store.residences.set(R, TICKETS);
+    const empty = `maintenances(residenceId: "${R}", first: 0) { id }`;
+    const asked = ask({ query: `{ ${LIST} { ${aliased(20, 'state')} } ${aliased(50, empty)} }` });
+    await until(() => subgraph.upstream.received.length === 1);
+    const filled = fillTurns('response');
+    expect((await asked).errors).toEqual([]);
     await filled;
   });
 
@@ -133,6 +149,18 @@ it('requests start together, but one by one while an eighth of the memory is hel
   expect(await countStarts()).toBe(10);
   await Promise.all(times(60, () => waitForEventLoop('reply', 500_000)));
   expect(await countStarts()).toBe(1);
+});
+
+it('a list of six turns is produced in six turns', async () => {
+  const { signal } = new AbortController();
+  const budget = createResponseBudget(new OperationAccount(), signal);
+  const info = infoOf('maintenances', `{ ${aliased(20, 'state')} }`);
+  const resolve = guardQuery(() => TICKETS);
+  const entries = await resolve({}, {}, { budget, signal } as never as Context, info);
+  const startedIn = (entries as unknown[]).map(async (entry) => [await entry, rounds] as const);
+  const started = await Promise.all(startedIn);
+  expect(started.map(([entry]) => entry)).toEqual(TICKETS);
+  expect(new Set(started.map(([, round]) => round)).size).toBe(6);
 });
 
 it('responses start before replies', async () => {

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import http, { type ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { createSlots } from '../../src/command-api/slots.ts';
@@ -219,6 +219,16 @@ describe('the circuit breaker', () => {
     release();
     expect((await subgraph.ask(LIST)).errors).toEqual([]);
   });
+});
+
+it('a fault of our own code is masked, and does not open the breaker', async () => {
+  const request = jest.spyOn(http, 'request').mockImplementationOnce(() => {
+    throw new TypeError('x');
+  });
+  const subgraph = await start({ BREAKER_FAILURES: '1' });
+  expect(codes(await subgraph.ask(LIST))).toEqual([['INTERNAL_SERVER_ERROR', 'maintenances']]);
+  expect((await subgraph.ask(LIST)).errors).toEqual([]);
+  request.mockRestore();
 });
 
 describe('commands in flight', () => {
