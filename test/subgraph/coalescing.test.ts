@@ -9,7 +9,7 @@ import { hold as holdCommands } from '../support/hold.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
 import { startSubgraph } from '../support/subgraph.ts';
 import { TOKENS } from '../support/upstream.ts';
-import { useSubgraph } from '../support/use-subgraph.ts';
+import { useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
 const R = EXAMPLE.residenceId;
@@ -35,9 +35,10 @@ afterEach(() => {
 
 const hold = (...names: string[]) => holdCommands(subgraph.upstream, ...names);
 
+const start = useMany(startSubgraph);
 /** Starts a subgraph that sends one command at a time, holds its command, and asks it for a list, which waits. */
 async function startBusy() {
-  const busy = await startSubgraph({ MAX_COMMANDS_IN_FLIGHT: '1' });
+  const busy = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
   const release = busy.upstream.hold();
   const asked = [busy.ask(OTHER_LIST)];
   await until(() => busy.upstream.received.length === 1);
@@ -115,7 +116,6 @@ describe('concurrent identical reads of one caller', () => {
     release();
     await Promise.all(asked);
     expect(busy.upstream.commands()).toEqual(['get_maintenance_list other', LISTED]);
-    await busy.stop();
   });
 
   it('count once, when the exchange has ended, although its first caller left while it waited', async () => {
@@ -132,7 +132,6 @@ describe('concurrent identical reads of one caller', () => {
     const count = (outcome: string) =>
       samples.get(writeSample('maintenance_commands_total', { command: 'get_maintenance_info', outcome }));
     expect([count('COMMAND_REJECTED'), count('CALLER_GONE')]).toEqual([1, 0]);
-    await busy.stop();
   });
 
   it.each([
@@ -149,7 +148,6 @@ describe('concurrent identical reads of one caller', () => {
     const answers = await Promise.all(asked);
     expect(answers.flatMap(({ errors }) => errors)).toHaveLength(failures);
     expect(busy.upstream.commands()).toEqual(commands);
-    await busy.stop();
   });
 
   it.each([

@@ -79,12 +79,12 @@ describe('while other work fills the turns of the event loop', () => {
     await filled;
   });
 
-  it('a long list leaves the turns to other responses, also if empty lists follow', async () => {
+  it('a long list leaves turns to requests, also if empty lists follow', async () => {
     subgraph.upstream.store.residences.set(R, TICKETS);
     const empty = `maintenances(residenceId: "${R}", first: 0) { id }`;
     const asked = ask({ query: `{ ${LIST} { ${aliased(20, 'state')} } ${aliased(50, empty)} }` });
     await until(() => subgraph.upstream.received.length === 1);
-    const filled = fillTurns('response');
+    const filled = fillTurns('request');
     expect((await asked).errors).toEqual([]);
     await filled;
   });
