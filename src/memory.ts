@@ -169,8 +169,9 @@ export class OperationAccount extends Account {
  * reply that they share counts for each of them.
  */
 function serveFirst(): void {
-  // Not without this: an iterator for each charge would cost time.
-  const [first] = waiting.size > 0 ? waiting : [];
+  // Each charge comes here.
+  if (waiting.size === 0) return;
+  const [first] = waiting;
   if (!first) return;
   const [account, { bytes }] = first;
   if (counted() + bytes > LIMIT_OF_LISTS) {
