@@ -1,5 +1,6 @@
 /**
- * Decodes replies of the command API into the domain. docs/command-api.md is the contract. Only this file checks it.
+ * Decodes replies of the command API into the domain. docs/command-api.md is the contract. Only this file checks it, except
+ * for a status whose body did not arrive: see `statusDecides` in errors.ts.
  */
 import type { Id, Maintenance, MaintenanceKey, MaintenanceState, Moment } from '../maintenance.ts';
 import { formatMaintenanceId, parseId, parseMoment } from '../maintenance.ts';
