@@ -11,7 +11,7 @@ const DOCUMENTS = {
     _entities(representations: $representations) { ... on Maintenance { ${FIELDS} } }
   }`,
   Visits: `query Visits($ids: [ID!]!) { visits(ids: $ids) { maintenance { ${FIELDS} } } }`,
-  Create: 'mutation Create($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }',
+  Create: 'mutation Create($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { createdId } }',
 };
 
 /** The body of a GraphQL request, as a router sends it. */

@@ -77,7 +77,7 @@ export function createResolvers(send: Send) {
           ...(input.pictureFilenames && { filename: input.pictureFilenames }),
         };
         const created = await run<{ maintenance_id: string }>('create_maintenance_info', param, context);
-        return { id: `${input.residenceId}:${created.maintenance_id}` };
+        return { createdId: `${input.residenceId}:${created.maintenance_id}` };
       },
     },
   };

@@ -41,6 +41,11 @@ export type CreateMaintenanceInput = {
 export type CreateMaintenancePayload = {
   readonly __typename?: 'CreateMaintenancePayload';
   /** `Maintenance.id` of the new request. It is there even where reading `maintenance` back fails. */
+  readonly createdId: Scalars['ID']['output'];
+  /**
+   * The name of `createdId` until 0.5.0.
+   * @deprecated Use `createdId`. Goes in 0.6.0.
+   */
   readonly id: Scalars['ID']['output'];
   /** The new request, read back from the command API. Null, without an error, where the command API does not show it yet. */
   readonly maintenance?: Maybe<Maintenance>;
@@ -50,46 +55,29 @@ export type CreateMaintenancePayload = {
 export type DeleteMaintenanceFailure = {
   readonly __typename?: 'DeleteMaintenanceFailure';
   /** The kind of failure. */
-  readonly code: DeleteMaintenanceFailureCode;
+  readonly code: MaintenanceErrorCode;
   /** The `Maintenance.id` in question. */
+  readonly failedId: Scalars['ID']['output'];
+  /**
+   * The name of `failedId` until 0.5.0.
+   * @deprecated Use `failedId`. Goes in 0.6.0.
+   */
   readonly id: Scalars['ID']['output'];
   /** What went wrong, for a developer to read. */
   readonly message: Scalars['String']['output'];
   /** What is known of the write. */
-  readonly outcome: WriteOutcome;
+  readonly outcome: MaintenanceWriteOutcome;
 };
-
-/**
- * All error codes. The values of this enum are the codes of a failed command, in `failures` or in `extensions.code` of an error.
- * A request that is refused before any command is sent has `UNAUTHENTICATED` or one of these codes, which `failures` never has:
- *
- * - `BAD_USER_INPUT`: arguments are wrong, as `extensions.arguments` or the message says; or the operation asks for too much.
- * - `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `OPERATION_RESOLUTION_FAILURE`: the document does not fit the schema.
- * - `PERSISTED_QUERY_NOT_SUPPORTED`: there is a hash in place of a query.
- * - `BAD_REQUEST`, `NOT_FOUND`: it is no GraphQL request.
- * - `OVERLOADED`: there are more requests than can be served. Try again after `Retry-After`.
- * - `ROUTER_UNAUTHENTICATED`: it did not come through the router.
- */
-export type DeleteMaintenanceFailureCode =
-  /** The command API refused the command. Its own code, if it gave a short one, is in `extensions.upstreamCode`. */
-  | 'COMMAND_REJECTED'
-  /** The command API does not allow this command to the caller. */
-  | 'FORBIDDEN'
-  /** A fault of this subgraph. Tell its owners the `errorId`, which is in `extensions` or in `message`. */
-  | 'INTERNAL_SERVER_ERROR'
-  /** There is no usable `Authorization: Bearer <token>`, or the command API does not accept the token. Get a new one. */
-  | 'UNAUTHENTICATED'
-  /** The command API sent an invalid reply. Tell the owners of this subgraph. */
-  | 'UPSTREAM_INVALID_RESPONSE'
-  /** The command API did not answer in time. Try a read again later. */
-  | 'UPSTREAM_TIMEOUT'
-  /** The command API was not reached or could not answer, or there was no room for the command. Try a read again later. */
-  | 'UPSTREAM_UNAVAILABLE';
 
 /** The answer to `deleteMaintenance`. */
 export type DeleteMaintenancePayload = {
   readonly __typename?: 'DeleteMaintenancePayload';
   /** `Maintenance.id` of the deleted request. */
+  readonly deletedId: Scalars['ID']['output'];
+  /**
+   * The name of `deletedId` until 0.5.0.
+   * @deprecated Use `deletedId`. Goes in 0.6.0.
+   */
   readonly id: Scalars['ID']['output'];
   /** The residence that it belonged to (住宅), to read what is left. */
   readonly residence?: Maybe<Residence>;
@@ -109,7 +97,7 @@ export type DeleteMaintenancesPayload = {
  *
  * It comes from the vendor's command API (报修管理API) and needs the caller's `Authorization: Bearer <token>` (访问令牌).
  * Times are in UTC with whole seconds. A field is null where the command API has nothing or fails; then an error has a code
- * in `extensions.code`, which `DeleteMaintenanceFailureCode` explains.
+ * in `extensions.code`, which `MaintenanceErrorCode` explains.
  */
 export type Maintenance = {
   readonly __typename?: 'Maintenance';
@@ -140,6 +128,33 @@ export type Maintenance = {
   readonly state?: Maybe<MaintenanceState>;
 };
 
+/**
+ * The code of a failed command, in `failures` or in `extensions.code` of an error. `extensions.code` may also be one of these, where no
+ * command was sent:
+ *
+ * - `BAD_USER_INPUT`: arguments are wrong, as `extensions.arguments` or the message says; or the operation asks for too much.
+ * - `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `OPERATION_RESOLUTION_FAILURE`: the document does not fit the schema.
+ * - `PERSISTED_QUERY_NOT_SUPPORTED`: there is a hash in place of a query.
+ * - `BAD_REQUEST`, `NOT_FOUND`: it is no GraphQL request.
+ * - `OVERLOADED`: there are more requests than can be served. Try again after `Retry-After`.
+ * - `ROUTER_UNAUTHENTICATED`: it did not come through the router.
+ */
+export type MaintenanceErrorCode =
+  /** The command API refused the command. Its own code, if it gave a short one, is in `extensions.upstreamCode`. */
+  | 'COMMAND_REJECTED'
+  /** The command API does not allow this command to the caller. */
+  | 'FORBIDDEN'
+  /** A fault of this subgraph. Tell its owners the `errorId`, which is in `extensions` or in `message`. */
+  | 'INTERNAL_SERVER_ERROR'
+  /** There is no usable `Authorization: Bearer <token>`, or the command API does not accept the token. Get a new one. */
+  | 'UNAUTHENTICATED'
+  /** The command API sent an invalid reply. Tell the owners of this subgraph. */
+  | 'UPSTREAM_INVALID_RESPONSE'
+  /** The command API did not answer in time. Try a read again later. */
+  | 'UPSTREAM_TIMEOUT'
+  /** The command API was not reached or could not answer, or there was no room for the command. Try a read again later. */
+  | 'UPSTREAM_UNAVAILABLE';
+
 /** An order of repair requests. Requests without the time in question come last in either direction. */
 export type MaintenanceOrder =
   /** By the time of filing (创建时间), the oldest first. */
@@ -161,6 +176,18 @@ export type MaintenanceState =
   | 'IN_PROGRESS'
   /** Filed, and not yet confirmed by the property management (待确认). */
   | 'WAIT_FOR_CONFIRMATION';
+
+/**
+ * What is known of a write that failed. Its error has it in `extensions.outcome`. A write that may have arrived is never sent
+ * again.
+ */
+export type MaintenanceWriteOutcome =
+  /** It certainly did not reach the command API, and did not happen. */
+  | 'NOT_SENT'
+  /** The command API refused it, and it did not happen. */
+  | 'REJECTED'
+  /** It may have happened: no usable answer came back. Read before you try again. */
+  | 'UNKNOWN';
 
 export type Mutation = {
   readonly __typename?: 'Mutation';
@@ -229,18 +256,6 @@ export type ResidenceMaintenancesArgs = {
   orderBy?: InputMaybe<MaintenanceOrder>;
   states?: InputMaybe<ReadonlyArray<MaintenanceState>>;
 };
-
-/**
- * What is known of a write that failed. Its error has it in `extensions.outcome`. A write that may have arrived is never sent
- * again.
- */
-export type WriteOutcome =
-  /** It certainly did not reach the command API, and did not happen. */
-  | 'NOT_SENT'
-  /** The command API refused it, and it did not happen. */
-  | 'REJECTED'
-  /** It may have happened: no usable answer came back. Read before you try again. */
-  | 'UNKNOWN';
 
 
 
@@ -347,17 +362,17 @@ export type ResolversTypes = {
   CreateMaintenancePayload: ResolverTypeWrapper<Omit<CreateMaintenancePayload, 'maintenance'> & { maintenance?: Maybe<ResolversTypes['Maintenance']> }>;
   DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
   DeleteMaintenanceFailure: ResolverTypeWrapper<DeleteMaintenanceFailure>;
-  DeleteMaintenanceFailureCode: DeleteMaintenanceFailureCode;
   DeleteMaintenancePayload: ResolverTypeWrapper<Omit<DeleteMaintenancePayload, 'residence'> & { residence?: Maybe<ResolversTypes['Residence']> }>;
   DeleteMaintenancesPayload: ResolverTypeWrapper<DeleteMaintenancesPayload>;
   Maintenance: ResolverTypeWrapper<MaintenanceModel>;
+  MaintenanceErrorCode: MaintenanceErrorCode;
   MaintenanceOrder: MaintenanceOrder;
   MaintenanceState: MaintenanceState;
+  MaintenanceWriteOutcome: MaintenanceWriteOutcome;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   Residence: ResolverTypeWrapper<{ id: string }>;
-  WriteOutcome: WriteOutcome;
   Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
 };
 
@@ -380,6 +395,7 @@ export type ResolversParentTypes = {
 };
 
 export type CreateMaintenancePayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['CreateMaintenancePayload'] = ResolversParentTypes['CreateMaintenancePayload']> = {
+  createdId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   maintenance?: Resolver<Maybe<ResolversTypes['Maintenance']>, ParentType, ContextType>;
 };
@@ -389,13 +405,15 @@ export interface DateTimeScalarConfig extends GraphQLScalarTypeConfig<ResolversT
 }
 
 export type DeleteMaintenanceFailureResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMaintenanceFailure'] = ResolversParentTypes['DeleteMaintenanceFailure']> = {
-  code?: Resolver<ResolversTypes['DeleteMaintenanceFailureCode'], ParentType, ContextType>;
+  code?: Resolver<ResolversTypes['MaintenanceErrorCode'], ParentType, ContextType>;
+  failedId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
-  outcome?: Resolver<ResolversTypes['WriteOutcome'], ParentType, ContextType>;
+  outcome?: Resolver<ResolversTypes['MaintenanceWriteOutcome'], ParentType, ContextType>;
 };
 
 export type DeleteMaintenancePayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMaintenancePayload'] = ResolversParentTypes['DeleteMaintenancePayload']> = {
+  deletedId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   residence?: Resolver<Maybe<ResolversTypes['Residence']>, ParentType, ContextType>;
 };

@@ -33,12 +33,15 @@ export async function deleteMaintenances(
   const results = Array.from(unique, ([id, { residenceId }]) => ({ id, failure: failed.get(residenceId) }));
   return {
     deletedIds: results.flatMap(({ id, failure }) => (failure ? [] : id)),
-    failures: results.flatMap(({ id, failure }) => (failure ? { id, ...failure } : [])),
+    failures: results.flatMap(({ id, failure }) => (failure ? { failedId: id, id, ...failure } : [])),
   };
 }
 
 /** Describes the failure of a residence as data. The message of an unforeseen error contains its id. */
-function describe(error: unknown, { failureCodes, unforeseen }: Context): Omit<DeleteMaintenanceFailure, 'id'> {
+function describe(
+  error: unknown,
+  { failureCodes, unforeseen }: Context,
+): Omit<DeleteMaintenanceFailure, 'failedId' | 'id'> {
   const { message, extensions } = toPublicError(error, unforeseen, true);
   failureCodes.push(extensions.code);
   return {

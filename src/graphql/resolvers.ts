@@ -36,14 +36,16 @@ export const Mutation: Required<MutationResolvers> = {
     const parsed = parseInput('CreateMaintenanceInput', input);
     const maintenanceId = await client.send(COMMANDS.createMaintenanceInfo, parsed);
     const key = { residenceId: parsed.residenceId, maintenanceId };
-    return { ...key, id: formatMaintenanceId(key) };
+    const createdId = formatMaintenanceId(key);
+    return { ...key, createdId, id: createdId };
   },
 
   deleteMaintenance: async (_, { id }, { authenticated }) => {
     const { client } = authenticated();
     const key = parseKey(id);
     await client.send(COMMANDS.deleteMaintenanceInfo, key);
-    return { id: formatMaintenanceId(key), residence: { id: key.residenceId } };
+    const deletedId = formatMaintenanceId(key);
+    return { deletedId, id: deletedId, residence: { id: key.residenceId } };
   },
 
   deleteMaintenances: (_, { ids }, context) => {

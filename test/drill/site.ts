@@ -20,7 +20,7 @@ const [R, FLAT] = [EXAMPLE.residenceId, String(FLATS[1]?.id)];
 
 const LIST = `query List($id: ID!) { maintenances(residenceId: $id) { id state description createdTime } }`;
 const DETAIL = `query Detail($id: ID!) { maintenance(id: $id) { id state startTime finishTime contact } }`;
-const CREATE = `mutation Create($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }`;
+const CREATE = `mutation Create($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { createdId } }`;
 const DELETE = `mutation Delete($id: ID!) { deleteMaintenances(ids: [$id]) { deletedIds } }`;
 
 /**

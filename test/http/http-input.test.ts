@@ -16,7 +16,9 @@ const R = EXAMPLE.residenceId;
 const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
 const LISTED = { data: { maintenances: [{ id: `${R}:${EXAMPLE.maintenanceId}` }] } };
 const BODY = JSON.stringify({ query: LIST });
-const WRITE = JSON.stringify({ query: `mutation { deleteMaintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id } }` });
+const WRITE = JSON.stringify({
+  query: `mutation { deleteMaintenance(id: "${R}:${EXAMPLE.maintenanceId}") { deletedId } }`,
+});
 const [POST, HOST, CLOSE] = ['POST /graphql HTTP/1.1', 'host: subgraph.example', 'connection: close'];
 const [JSON_TYPE, CHUNKED] = ['content-type: application/json', 'transfer-encoding: chunked'];
 const CREDENTIALS = [`router-authorization: ${ROUTER_SECRET}`, `authorization: Bearer ${EXAMPLE.token}`];

@@ -110,7 +110,7 @@ it('with ALLOW_NO_ROUTER_SECRET, production answers callers without a secret, an
 
 // test/http/telemetry.test.ts has a plain error, and the id that the log repeats.
 it('masks an unforeseen error that looks like an expected error', async () => {
-  const answer = await subgraph.ask('mutation { deleteMaintenance(id: "disguised:m") { id } }');
+  const answer = await subgraph.ask('mutation { deleteMaintenance(id: "disguised:m") { deletedId } }');
   expect([answer.status, answer.data]).toEqual([200, { deleteMaintenance: null }]);
   const extensions = { code: 'INTERNAL_SERVER_ERROR', outcome: 'UNKNOWN' };
   expect(answer.errors).toMatchObject([{ message: 'Internal server error', path: ['deleteMaintenance'], extensions }]);

@@ -15,7 +15,7 @@ import { until } from '../support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
-const DELETE = `mutation { deleteMaintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id } }`;
+const DELETE = `mutation { deleteMaintenance(id: "${R}:${EXAMPLE.maintenanceId}") { deletedId } }`;
 const ENTITIES = '($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { maintenances { id } } } }';
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 

@@ -17,7 +17,7 @@ import { settle, until } from '../support/wait.ts';
 const list = (residenceId = 'r') => `{ maintenances(residenceId: "${residenceId}") { id } }`;
 const lists = (count: number) =>
   `{ ${Array.from({ length: count }, (_, index) => `a${index}: ${list(`r${index}`).slice(1, -1)}`)} }`;
-const DELETE = 'mutation { deleteMaintenance(id: "r:m") { id } }';
+const DELETE = 'mutation { deleteMaintenance(id: "r:m") { deletedId } }';
 
 const ENV = {
   NODE_OPTIONS: '--max-old-space-size=256',
@@ -186,7 +186,7 @@ it('a reply for several operations has the memory of the process, and each takes
 it('the reply to a write is never refused', async () => {
   const text = 'x'.repeat(1_500_000);
   upstream.fail(() => ({ body: { success: true, result: { maintenance_id: 'm', text } } }));
-  expect((await ask(0.45, DELETE)).data).toEqual({ deleteMaintenance: { id: 'r:m' } });
+  expect((await ask(0.45, DELETE)).data).toEqual({ deleteMaintenance: { deletedId: 'r:m' } });
 });
 
 it('a reply for several operations counts once, until the last of them ends', async () => {
@@ -318,7 +318,7 @@ describe('a list without room', () => {
     [
       'in a mutation',
       0,
-      `mutation { deleteMaintenance(id: "r:m0") { id residence { maintenances { ${ALIASES} } } } }`,
+      `mutation { deleteMaintenance(id: "r:m0") { deletedId residence { maintenances { ${ALIASES} } } } }`,
       'deleteMaintenance.residence.maintenances',
     ],
   ])('is refused at once %s', async (_, share, query, path) => {

@@ -26,7 +26,7 @@ const R = EXAMPLE.residenceId;
 const LIST = `{ maintenances(residenceId: "${R}") { contact } }`;
 const SLOW = '{ maintenances(residenceId: "slow") { contact } }';
 const LISTED = { maintenances: [{ contact: '10086' }] };
-const DELETE = `mutation { deleteMaintenance(id: "${R}:m") { id } }`;
+const DELETE = `mutation { deleteMaintenance(id: "${R}:m") { deletedId } }`;
 // Longer than a server that does not wait for what is in flight would take to close.
 const UNFORCED_MS = 1000;
 const ENV = {

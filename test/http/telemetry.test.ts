@@ -67,7 +67,7 @@ const list = (residenceId: string, fields = 'id') => `maintenances(residenceId: 
 const lists = (...ids: string[]) => `{ ${ids.map((id, index) => `a${index}: ${list(id)}`).join(' ')} }`;
 const LIST = `{ ${list(R)} }`;
 const batch = (...ids: string[]) => `mutation { deleteMaintenances(ids: ${JSON.stringify(ids)}) { deletedIds } }`;
-const DELETION = `mutation { deleteMaintenance(id: "${R}:m") { id } }`;
+const DELETION = `mutation { deleteMaintenance(id: "${R}:m") { deletedId } }`;
 const answers = (answer: Answer | 'taken') => () => answer;
 const results = (result: unknown) => answers({ body: { success: true, result } });
 const failB: Fault = ({ param }) => (param.residence_id === 'b' ? { status: 500 } : undefined);

@@ -21,7 +21,7 @@ const READS = `{
   maintenances(residenceId: "${EXAMPLE.residenceId}") { contact }
   _entities(representations: [{ __typename: "Maintenance", id: "${ID}" }]) { ... on Maintenance { contact } }
 }`;
-const WRITE = `mutation { deleteMaintenance(id: "${ID}") { id } }`;
+const WRITE = `mutation { deleteMaintenance(id: "${ID}") { deletedId } }`;
 const DAY_MS = 86_400_000;
 
 /** Issues a certificate for 30 days from `fromDay`, signed by `ca` or by itself. */
@@ -102,7 +102,7 @@ it('a valid certificate of a trusted authority lets reads and writes through', a
   upstream.setSecureContext(valid);
   const contact = '10086';
   expect((await ask(READS)).data).toEqual({ maintenances: [{ contact }], _entities: [{ contact }] });
-  expect((await ask(WRITE)).data).toEqual({ deleteMaintenance: { id: ID } });
+  expect((await ask(WRITE)).data).toEqual({ deleteMaintenance: { deletedId: ID } });
   expect(commands).toEqual(['get_maintenance_list', 'delete_maintenance_info']);
 });
 

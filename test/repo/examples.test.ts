@@ -68,7 +68,7 @@ it('the examples in the descriptions of the schema are valid', async () => {
   expect(others).toEqual([]);
   const reads = `{ maintenance(id: "${id}") { id } maintenances(residenceId: "${residenceId}") { id } }`;
   expect((await subgraph.ask(reads)).data).toEqual({ maintenance: { id }, maintenances: [{ id }] });
-  const create = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
+  const create = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { createdId } }';
   const variables = { input: { ...NEW_MAINTENANCE, startTime, finishTime } };
   const { errors } = await subgraph.ask(create, { variables });
   expect(errors).toMatchObject([{ extensions: { arguments: [{ argument }] } }]);

@@ -102,7 +102,7 @@ describe('extensions of errors', () => {
   it('have the documented keys, and no others', async () => {
     const keys = new Set(Object.keys(maskError(new Error('x'), createLogger('silent')).extensions));
     subgraph.upstream.fail(() => ({ body: { success: false, error: { code: 'E5' } } }));
-    const commands = ['{ maintenance(id: "r:m") { id } }', 'mutation { deleteMaintenance(id: "r:m") { id } }'];
+    const commands = ['{ maintenance(id: "r:m") { id } }', 'mutation { deleteMaintenance(id: "r:m") { deletedId } }'];
     for (const query of ['{', '{ nope }', '{ maintenance(id: "no id") { id } }', ...commands])
       for (const { extensions } of (await subgraph.ask(query)).errors) for (const key in extensions) keys.add(key);
     expect([...keys].sort()).toEqual(EXTENSIONS.toSorted());

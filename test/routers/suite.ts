@@ -29,7 +29,7 @@ const INPUT = `{
   residenceId: "${FLAT}", startTime: "2026-12-01T09:00:00Z", finishTime: "2026-12-01T12:00:00Z", description: "x", contact: "y"
 }`;
 const READ = `{ maintenances(residenceId: "${FLAT}") { id } }`;
-const CREATE = `mutation { createMaintenance(input: ${INPUT}) { id } }`;
+const CREATE = `mutation { createMaintenance(input: ${INPUT}) { createdId } }`;
 /** Every extension that an error of the subgraph may have. */
 export const EXTENSIONS = {
   code: 'COMMAND_REJECTED',
@@ -242,7 +242,7 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
     });
 
     it('refuses variables of a wrong type before any command', async () => {
-      const query = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
+      const query = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { createdId } }';
       const input = { residenceId: FLAT, startTime: 5, finishTime: '2026-12-01T12:00:00Z', description: 'x', odd: 1 };
       const { errors } = await supergraph.ask(query, { variables: { input } });
       const faults = [
@@ -347,7 +347,7 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
       supergraph.before.maintenance.fail((response) =>
         answer(response, 200, { data: { deleteMaintenance: null }, errors: [error] }),
       );
-      const { errors } = await supergraph.ask('mutation { deleteMaintenance(id: "a:b") { id } }');
+      const { errors } = await supergraph.ask('mutation { deleteMaintenance(id: "a:b") { deletedId } }');
       expect(errors).toMatchObject([error]);
     });
 

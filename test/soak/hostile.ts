@@ -139,7 +139,7 @@ const PROBE_MS = 5000;
 
 const shape = (reply: ReplyName, query: string, variables?: string) => ({ reply, body: document(query, variables) });
 const read = (reply: ReplyName, fields: string) => shape(reply, `{ ${list(fields)} }`);
-const DELETION = 'deleteMaintenances(ids: $ids) { deletedIds failures { id message } }';
+const DELETION = 'deleteMaintenances(ids: $ids) { deletedIds failures { failedId message } }';
 const IDS = `{"ids":[${times(500, (i) => `"r${i % 100}:${i}"`, ',')}]}`;
 const deletes = (reply: ReplyName, count: number) =>
   shape(reply, `mutation ($ids: [ID!]!) { ${aliases(count, DELETION)} }`, IDS);
@@ -151,7 +151,7 @@ const unused = (bytes: number) => `{"a":[${times(bytes / 3 - 100, '[]', ',')}]}`
 const LARGE_READ = Buffer.from(document(`{ ${list('id')} }`, unused(MAX_BODY_BYTES)));
 const writeAndLeave = (bytes: number, rounds: number): Call => ({
   reply: 'slow-small',
-  body: Buffer.from(document('mutation { deleteMaintenance(id: "r:1") { id } }', unused(bytes))),
+  body: Buffer.from(document('mutation { deleteMaintenance(id: "r:1") { deletedId } }', unused(bytes))),
   leaveMs: 100,
   rounds,
 });

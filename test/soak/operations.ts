@@ -96,7 +96,7 @@ const ALL_KINDS = inTurn([
   `{ maintenance(id: "${ID}") { id contact pictureUrls } }`,
   `{ _entities(representations: [{ __typename: "Maintenance", id: "${ID}" },
      { __typename: "Residence", id: "${FLATS[0]?.id}" }]) { ... on Residence { maintenances { id } } } }`,
-  `mutation { deleteMaintenance(id: "${R}:gone") { id } }`,
+  `mutation { deleteMaintenance(id: "${R}:gone") { deletedId } }`,
 ]);
 
 /** Minutes of all kinds of operations before a faulty command API. Memory must not grow. */

@@ -34,7 +34,7 @@ const fragments = (count: number, type: string, fields: (index: number) => strin
 const R = EXAMPLE.residenceId;
 const LIST = `maintenances(residenceId: "${R}")`;
 const detail = `maintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id }`;
-const CREATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }';
+const CREATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { createdId } }';
 const DELETE = 'mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds } }';
 const DELETES = `mutation ($ids: [ID!]!) { ${aliases(100, 'deleteMaintenances(ids: $ids) { deletedIds }')} }`;
 const RESIDENCES = readEntities(entities('Residence', 'id'));

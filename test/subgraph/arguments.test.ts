@@ -236,7 +236,7 @@ describe('a value of a wrong type', () => {
     ],
     [
       'a wrong time like a message',
-      'mutation { createMaintenance(input: "canary cannot represent x: canary") { id } }',
+      'mutation { createMaintenance(input: "canary cannot represent x: canary") { createdId } }',
       /^Expected value of type "CreateMaintenanceInput!"\.$/,
     ],
     [
@@ -284,10 +284,10 @@ describe('a value of a wrong type', () => {
   const fields = Object.values(inputType.getFields());
   const members = fields.map(({ name }) => `${name}: $${name}`);
   const definitions = fields.map(({ name, type }) => `$${name}: ${type}`);
-  const inVariable = 'mutation ($i: CreateMaintenanceInput!) { createMaintenance(input: $i) { id } }';
-  const inMembers = `mutation (${definitions}) { createMaintenance(input: { ${members} }) { id } }`;
+  const inVariable = 'mutation ($i: CreateMaintenanceInput!) { createMaintenance(input: $i) { createdId } }';
+  const inMembers = `mutation (${definitions}) { createMaintenance(input: { ${members} }) { createdId } }`;
   const inFragment =
-    'mutation ($i: CreateMaintenanceInput!) { ...F } fragment F on Mutation { createMaintenance(input: $i) { id } }';
+    'mutation ($i: CreateMaintenanceInput!) { ...F } fragment F on Mutation { createMaintenance(input: $i) { createdId } }';
   const FAULTS_OF_FORM = [
     `i.startTime ${be('DateTime')}`,
     `i.description ${REQUIRED}`,
@@ -309,7 +309,7 @@ describe('a value of a wrong type', () => {
     maintenances(residenceId: "r", states: $states, first: $limit) { id }
   }`;
   const inTwoFields = `mutation ($a: CreateMaintenanceInput!, $b: CreateMaintenanceInput!, $c: ID!) {
-    a: createMaintenance(input: $a) { id } b: createMaintenance(input: $b) { id } deleteMaintenance(id: $c) { id }
+    a: createMaintenance(input: $a) { createdId } b: createMaintenance(input: $b) { createdId } deleteMaintenance(id: $c) { deletedId }
   }`;
   const inAny = `query ($i: [CreateMaintenanceInput!]) {
     _entities(representations: [{ __typename: "Residence", id: "r", x: $i }]) { __typename }
@@ -364,25 +364,29 @@ describe('a value of a wrong type', () => {
     residenceId: "r", startTime: "2024-01-16T13:32:45Z", finishTime: "2024-01-17T13:32:45Z", description: "x", ${members}
   }`;
   const INPUT = inputWith('contact: "x"');
-  const withMembers = (members: string) => `createMaintenance(input: ${inputWith(members)}) { id }`;
+  const withMembers = (members: string) => `createMaintenance(input: ${inputWith(members)}) { createdId }`;
   /** The type and default of `$v`, and a use of it where null is not allowed. */
   const NULLS: [string, string, string][] = [
-    ['an argument', 'ID = "r:m"', 'deleteMaintenance(id: $v) { id }'],
-    ['an input', `CreateMaintenanceInput = ${INPUT}`, 'createMaintenance(input: $v) { id }'],
+    ['an argument', 'ID = "r:m"', 'deleteMaintenance(id: $v) { deletedId }'],
+    ['an input', `CreateMaintenanceInput = ${INPUT}`, 'createMaintenance(input: $v) { createdId }'],
     ['a member of an input', 'String = "x"', withMembers('contact: $v')],
     ['an entry of a list', 'ID = "r:m"', 'deleteMaintenances(ids: ["r:m", $v]) { deletedIds }'],
     ['an entry of a list in an input', 'String = "x"', withMembers('contact: "x", pictureFilenames: ["x", $v]')],
-    ['a directive of a field', 'Boolean = true', 'deleteMaintenance(id: "r:m") @include(if: $v) { id }'],
-    ['a directive of a fragment', 'Boolean = false', '... @skip(if: $v) { deleteMaintenance(id: "r:m") { id } }'],
+    ['a directive of a field', 'Boolean = true', 'deleteMaintenance(id: "r:m") @include(if: $v) { deletedId }'],
+    [
+      'a directive of a fragment',
+      'Boolean = false',
+      '... @skip(if: $v) { deleteMaintenance(id: "r:m") { deletedId } }',
+    ],
     [
       'a field of an answer',
       'MaintenanceState = CLOSED',
       'deleteMaintenance(id: "r:m") { residence { maintenances(states: [$v]) { id } } }',
     ],
-    ['a fragment', 'ID = "r:m"', '...F } fragment F on Mutation { deleteMaintenance(id: $v) { id }'],
+    ['a fragment', 'ID = "r:m"', '...F } fragment F on Mutation { deleteMaintenance(id: $v) { deletedId }'],
   ];
   it.each(NULLS)('is null in place of a default, and refused before a mutation runs: in %s', async (_, type, use) => {
-    const query = `mutation ($v: ${type}) { before: createMaintenance(input: ${INPUT}) { id } ${use} }`;
+    const query = `mutation ($v: ${type}) { before: createMaintenance(input: ${INPUT}) { createdId } ${use} }`;
     const answer = await subgraph.ask(query, { variables: { v: null } });
     const faults = [`v ${REQUIRED}`];
     const extensions = { code: 'BAD_USER_INPUT', arguments: named(faults) };

@@ -48,16 +48,16 @@ describe('one operation', () => {
     answerWith({});
     const batch = (alias: string, from: number, count: number) =>
       `${alias}: deleteMaintenances(ids: [${times(count, (index) => `"r${from + index}:m"`)}])
-        { deletedIds failures { id code message outcome } }`;
+        { deletedIds failures { failedId code message outcome } }`;
     const { data, errors } = await subgraph.ask(
-      `mutation { ${batch('a', 0, 60)} ${batch('b', 100, 42)} c: deleteMaintenance(id: "r:m") { id } }`,
+      `mutation { ${batch('a', 0, 60)} ${batch('b', 100, 42)} c: deleteMaintenance(id: "r:m") { deletedId } }`,
     );
     const message = 'Too many writes in one operation: at most 100 commands.';
     expectRefused(errors, ['c'], message);
     expect(errors.map(({ extensions }) => extensions.outcome)).toEqual(['NOT_SENT']);
     expect([data.a.deletedIds.length, data.b.deletedIds.length, data.c]).toEqual([60, 40, null]);
     const failure = { code: 'UPSTREAM_UNAVAILABLE', message, outcome: 'NOT_SENT' };
-    expect(data.b.failures).toEqual(['r140:m', 'r141:m'].map((id) => ({ id, ...failure })));
+    expect(data.b.failures).toEqual(['r140:m', 'r141:m'].map((failedId) => ({ failedId, ...failure })));
     expect(subgraph.upstream.received).toHaveLength(100);
   });
 
@@ -184,7 +184,7 @@ describe('a response', () => {
   const MANY_URLS = urls(times(3200, () => TEXT));
   const pictureUrls = (size: number) => detail(`${R}:m0`, aliased(size, 'pictureUrls'));
   const select = ({ query, variables }: FieldQuery, selection: string) => ({
-    query: query.replace('{ id }', `{ ${selection} }`),
+    query: query.replace(/\{ \w+ \}/, `{ ${selection} }`),
     variables,
   });
   const created = (size: number) =>
@@ -194,7 +194,7 @@ describe('a response', () => {
     return { query: `${query} fragment F on Residence { ${'x'.repeat(size)}: id }`, variables };
   };
   const deletedIds = (size: number) => deleteMany(LONG_IDS, aliased(size, 'deletedIds'));
-  const failures = (size: number) => deleteMany(LONG_IDS, `failures { ${aliased(size, 'id')} }`);
+  const failures = (size: number) => deleteMany(LONG_IDS, `failures { ${aliased(size, 'failedId')} }`);
   const at = (path: string) => ({ path });
 
   type Charge = [
@@ -330,7 +330,7 @@ describe('a response', () => {
     const read = (fields: string) => `residence { maintenances { ${fields} } }`;
     const { data, errors } = await subgraph.ask(
       `mutation { a: deleteMaintenance(id: "${R}:m0") { ${read(aliased(96, 'state'))} } b: deleteMaintenance(id: "${R}:m1") { ${read('state')} }
-        c: deleteMaintenance(id: "rfault-refused:m") { id } d: deleteMaintenance(id: "${R}:m2") { ${read('id')} } }`,
+        c: deleteMaintenance(id: "rfault-refused:m") { deletedId } d: deleteMaintenance(id: "${R}:m2") { ${read('id')} } }`,
     );
     expect(errors).toHaveLength(1000 + 1);
     expect(errors.at(-1)).toMatchObject({ path: ['c'], extensions: { outcome: 'REJECTED' } });
@@ -360,9 +360,9 @@ describe('a response', () => {
   it('of a mutation keeps the result of the write when a list in the payload is refused', async () => {
     fill(3000);
     const { data, errors } = await subgraph.ask(
-      `mutation { deleteMaintenance(id: "${R}:m0") { id residence { maintenances { ${MANY} id } } } }`,
+      `mutation { deleteMaintenance(id: "${R}:m0") { deletedId residence { maintenances { ${MANY} id } } } }`,
     );
-    expect(data).toEqual({ deleteMaintenance: { id: `${R}:m0`, residence: { maintenances: null } } });
+    expect(data).toEqual({ deleteMaintenance: { deletedId: `${R}:m0`, residence: { maintenances: null } } });
     expectRefused(errors, ['deleteMaintenance.residence.maintenances'], TOO_LARGE);
     expect(subgraph.upstream.commands()).toEqual([`delete_maintenance_info ${R} m0`, `get_maintenance_list ${R}`]);
   });

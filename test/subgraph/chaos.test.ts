@@ -12,7 +12,7 @@ const READ = `query ($representations: [_Any!]!) {
   maintenances(residenceId: "${R}") { id }
   _entities(representations: $representations) { ... on Maintenance { description } ... on Residence { id } }
 }`;
-const CREATE = `mutation ($input: CreateMaintenanceInput!) { __typename createMaintenance(input: $input) { id } }`;
+const CREATE = `mutation ($input: CreateMaintenanceInput!) { __typename createMaintenance(input: $input) { createdId } }`;
 /** A residence by its key needs no command. */
 const OTHER = { __typename: 'Residence', id: 'other' };
 
@@ -80,8 +80,8 @@ it.each(TOXICS)('a create is sent and done at most once, and has its outcome: %s
   await expectRecovery();
   const created = store.list(R).filter((ticket) => ticket !== example);
   expect(created).toHaveLength(Number(arrives));
-  const id = `${R}:${created[0]?.maintenance_id}`;
-  expect(data).toEqual({ __typename: 'Mutation', createMaintenance: code ? null : { id } });
+  const createdId = `${R}:${created[0]?.maintenance_id}`;
+  expect(data).toEqual({ __typename: 'Mutation', createMaintenance: code ? null : { createdId } });
 });
 
 it('a read on a dead kept connection times out, and the next read gets another connection', async () => {

@@ -15,7 +15,7 @@ import { until } from '../support/wait.ts';
 
 const [HEALTHY, SILENT, CLOSED, NEW] = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'];
 const READ = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id } }`;
-const WRITE = `mutation { deleteMaintenance(id: "${EXAMPLE.residenceId}:m") { id } }`;
+const WRITE = `mutation { deleteMaintenance(id: "${EXAMPLE.residenceId}:m") { deletedId } }`;
 const failed = (code: string, outcome?: string) => ({
   errors: [{ extensions: { code, ...(outcome && { outcome }) } }],
 });

@@ -55,11 +55,11 @@ describe('the cost', () => {
   });
 
   it.each([
-    ['deleteMaintenance', '{ id }', { id: LONG }, FIELD + MORE],
-    ['deleteMaintenance', '{ id residence { id } }', { id: LONG }, 3 * FIELD + 2 * MORE],
+    ['deleteMaintenance', '{ deletedId }', { id: LONG }, FIELD + MORE],
+    ['deleteMaintenance', '{ deletedId residence { id } }', { id: LONG }, 3 * FIELD + 2 * MORE],
     ['deleteMaintenances', '{ deletedIds }', { ids: ['x', LONG, LONG] }, 3 * FIELD + 2 * MORE],
-    ['deleteMaintenances', '{ failures { id code } }', { ids: ['x', LONG] }, 2 * 3 * FIELD + 2 * MORE],
-    ['createMaintenance', '{ id }', { input: { contact: LONG, pictureFilenames: [] } }, FIELD + MORE],
+    ['deleteMaintenances', '{ failures { failedId code } }', { ids: ['x', LONG] }, 2 * 3 * FIELD + 2 * MORE],
+    ['createMaintenance', '{ createdId }', { input: { contact: LONG, pictureFilenames: [] } }, FIELD + MORE],
     ['createMaintenance', '{ maintenance { id } }', { input: { contact: LONG } }, FIELD + CALL],
   ])('of a write, before it: %s %s of %j', (root, selection, args, cost) =>
     expect(costOfWrite(args, select(root, selection))).toEqual({ bytes: cost, work: cost }),

@@ -10,7 +10,7 @@ const R = EXAMPLE.residenceId;
 // After every 400 creates, the command API refuses the next 10 connections.
 const DOWN_EVERY = 400;
 const REFUSALS = 10;
-const CREATE = `mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { id } }`;
+const CREATE = `mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { createdId } }`;
 
 type Outcome = 'ID' | 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 interface Fault {
@@ -80,7 +80,7 @@ describe('1,000 creates under chaos', () => {
         const { description, traceparent } = create;
         const variables = { input: { ...NEW_MAINTENANCE, description } };
         const { data, errors } = await chaos.ask(CREATE, { variables, headers: { traceparent } });
-        create.id = data.createMaintenance?.id;
+        create.id = data.createMaintenance?.createdId;
         create.outcome = create.id === undefined ? (errors[0]?.extensions.outcome as Outcome) : 'ID';
         if (index % DOWN_EVERY !== DOWN_EVERY - 1) continue;
         refusalsLeft = REFUSALS;

@@ -114,7 +114,7 @@ describe('while other work fills the turns of the event loop', () => {
 
   it('a write of 100 KB whose caller leaves is not executed', async () => {
     const filled = fillTurns('request');
-    const leave = subgraph.askAndDisconnect(`mutation { deleteMaintenance(id: "${R}:m") { id } } #${LONG}`);
+    const leave = subgraph.askAndDisconnect(`mutation { deleteMaintenance(id: "${R}:m") { deletedId } } #${LONG}`);
     const read = async (metric: string) => (await scrape(subgraph.url)).get(metric);
     await until(async () => (await read('http_server_active_requests')) === 1);
     await leave();

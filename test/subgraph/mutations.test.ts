@@ -18,14 +18,14 @@ const subgraph = useSubgraph({}, [failCommands()]);
 
 describe('createMaintenance', () => {
   const CREATE = `mutation ($input: CreateMaintenanceInput!) {
-    createMaintenance(input: $input) { id maintenance { id startTime finishTime description contact pictureUrls state } }
+    createMaintenance(input: $input) { createdId maintenance { id startTime finishTime description contact pictureUrls state } }
   }`;
   const create = (input: object = INPUT) => subgraph.ask(CREATE, { variables: { input } });
 
   it('files a request with UTC times without fractions, and reads it back', async () => {
     const { data, errors } = await create();
     expect(errors).toEqual([]);
-    const { id } = data.createMaintenance;
+    const { createdId: id } = data.createMaintenance;
     const times = { startTime: '2026-12-01T01:00:00Z', finishTime: '2026-12-01T04:00:00Z' };
     const others = { pictureUrls: ['https://pictures.example/tap.jpg'], state: 'WAIT_FOR_CONFIRMATION' };
     const { description, contact } = INPUT;
@@ -37,7 +37,7 @@ describe('createMaintenance', () => {
   it('returns the id to a client that accepts another type', async () => {
     const headers = { accept: 'text/event-stream' };
     const { status, data } = await subgraph.ask(CREATE, { variables: { input: INPUT }, headers });
-    expect([status, data.createMaintenance.id]).toEqual([200, expect.stringMatching(`^${R}:m`)]);
+    expect([status, data.createMaintenance.createdId]).toEqual([200, expect.stringMatching(`^${R}:m`)]);
   });
 
   it('sends no filename without pictures', async () => {
@@ -53,7 +53,7 @@ describe('createMaintenance', () => {
     subgraph.upstream.fail(({ command }) => (command.startsWith('get_') ? reply : undefined));
     const { data, errors } = await create();
     expect(errors).toEqual([]);
-    expect(data.createMaintenance).toEqual({ id: expect.stringMatching(`^${R}:m`), maintenance: null });
+    expect(data.createMaintenance).toEqual({ createdId: expect.stringMatching(`^${R}:m`), maintenance: null });
   });
 
   it.each([{ maintenance_id: '' }, null])('has the outcome UNKNOWN after the result %j', async (result) => {
@@ -67,7 +67,7 @@ describe('createMaintenance', () => {
 
 describe('deleteMaintenances', () => {
   const DELETE = `mutation ($ids: [ID!]!) {
-    deleteMaintenances(ids: $ids) { deletedIds failures { id code message outcome } }
+    deleteMaintenances(ids: $ids) { deletedIds failures { failedId code message outcome } }
   }`;
   const deleteAll = (ids: string[], query = DELETE) => subgraph.ask(query, { variables: { ids } });
 
@@ -93,10 +93,10 @@ describe('deleteMaintenances', () => {
     expect(data.deleteMaintenances).toEqual({
       deletedIds: [`${R}:${M}`],
       failures: [
-        { id: 'down:1', code: 'UPSTREAM_UNAVAILABLE', message, outcome: 'UNKNOWN' },
-        { id: 'no:1', code: 'COMMAND_REJECTED', message, outcome: 'REJECTED' },
-        { id: 'who:1', code: 'UNAUTHENTICATED', message, outcome: 'REJECTED' },
-        { id: 'down:2', code: 'UPSTREAM_UNAVAILABLE', message, outcome: 'UNKNOWN' },
+        { failedId: 'down:1', code: 'UPSTREAM_UNAVAILABLE', message, outcome: 'UNKNOWN' },
+        { failedId: 'no:1', code: 'COMMAND_REJECTED', message, outcome: 'REJECTED' },
+        { failedId: 'who:1', code: 'UNAUTHENTICATED', message, outcome: 'REJECTED' },
+        { failedId: 'down:2', code: 'UPSTREAM_UNAVAILABLE', message, outcome: 'UNKNOWN' },
       ],
     });
     expect(JSON.stringify(data)).not.toContain('secret reason');
@@ -104,7 +104,7 @@ describe('deleteMaintenances', () => {
 
   it('is an error only if every residence refuses the token', async () => {
     subgraph.upstream.fail(({ param }) => ({ status: param.residence_id === 'down' ? 500 : 401 }));
-    const failures = ['a:1', 'down:1'].map((id) => expect.objectContaining({ id }));
+    const failures = ['a:1', 'down:1'].map((failedId) => expect.objectContaining({ failedId }));
     const partly = await deleteAll(['a:1', 'down:1']);
     expect(partly).toMatchObject({ data: { deleteMaintenances: { deletedIds: [], failures } }, errors: [] });
     const { data, errors } = await deleteAll(['a:1', 'b:1']);
@@ -114,7 +114,7 @@ describe('deleteMaintenances', () => {
   });
 
   it('returns unforeseen errors as data, with the errorId of the operation', async () => {
-    const query = DELETE.replace(/}$/, 'deleteMaintenance(id: "faulty:3") { id } }');
+    const query = DELETE.replace(/}$/, 'deleteMaintenance(id: "faulty:3") { deletedId } }');
     const { data, errors } = await deleteAll(['faulty1:1', `${R}:${M}`, 'faulty2:1', 'faulty2:2'], query);
     const code = 'INTERNAL_SERVER_ERROR';
     expect(errors).toMatchObject([{ path: ['deleteMaintenance'], extensions: { code, outcome: 'UNKNOWN' } }]);
@@ -122,7 +122,12 @@ describe('deleteMaintenances', () => {
     const message = `Internal server error, errorId ${errorId}`;
     expect(data.deleteMaintenances).toEqual({
       deletedIds: [`${R}:${M}`],
-      failures: ['faulty1:1', 'faulty2:1', 'faulty2:2'].map((id) => ({ id, code, message, outcome: 'UNKNOWN' })),
+      failures: ['faulty1:1', 'faulty2:1', 'faulty2:2'].map((failedId) => ({
+        failedId,
+        code,
+        message,
+        outcome: 'UNKNOWN',
+      })),
     });
     expect(subgraph.upstream.commands()).toEqual([`batch_delete_maintenance_info ${R} ${M}`]);
     expect(subgraph.logs()).toMatchObject([
@@ -151,10 +156,10 @@ describe('a read after a write in the same operation', () => {
       `a: deleteMaintenance(id: "${R}:gone") { ${list} }
       b: deleteMaintenances(ids: ["${R}:gone"]) { deletedIds }
       c: createMaintenance(input: $input) { maintenance { ${list} } }
-      d: deleteMaintenance(id: "${R}:${M}") { id ${list} }`,
+      d: deleteMaintenance(id: "${R}:${M}") { deletedId ${list} }`,
     );
     expect(data.c.maintenance.residence.maintenances).toHaveLength(2);
-    expect(data.d).toMatchObject({ id: `${R}:${M}`, residence: { maintenances: [{}] } });
+    expect(data.d).toMatchObject({ deletedId: `${R}:${M}`, residence: { maintenances: [{}] } });
     expect(subgraph.upstream.commands().filter((command) => command === `get_maintenance_list ${R}`)).toHaveLength(3);
   });
 

@@ -39,7 +39,7 @@ describe('the command API receives', () => {
       `${Array.from({ length: 32 }, (_, i) => String.fromCharCode(i)).join('odd')}\u007f\u0080\u009f`,
     ],
     ['JSON that ends the body', '"}],"command":"delete_maintenance_info","x":["'],
-    ['GraphQL', '") { id } } mutation { deleteMaintenance(id: "r:m") { id } } #'],
+    ['GraphQL', '") { id } } mutation { deleteMaintenance(id: "r:m") { deletedId } } #'],
     ['markup', '<script>alert(1)</script><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>&b;'],
     ['invisible characters', 'odd\u202egnp.exe\u202c\u2066x\u2069\u200b\u200d\u2060\u2028\u2029\ufeff\uffff\ufffe'],
     ['emoji and combining marks', `🔧👩🏽‍🔧🏳️‍🌈o${'\u0301\u0327\u0489'.repeat(40)}Å Å ﬁ ①`],
@@ -65,8 +65,8 @@ describe('the command API receives', () => {
       [list({ residenceId: text }), { maintenances: [] }],
       [detail(id, fields), { maintenance: entity }],
       [entities(representations, selection), { _entities: [entity, entity, { id: text }] }],
-      [create(input), { createMaintenance: { id } }],
-      [deleteOne(id), { deleteMaintenance: { id } }],
+      [create(input), { createMaintenance: { createdId: id } }],
+      [deleteOne(id), { deleteMaintenance: { deletedId: id } }],
       [deleteMany([id, id]), { deleteMaintenances: { deletedIds: [id], failures: [] } }],
     ];
     for (const [request, expected] of answers) {

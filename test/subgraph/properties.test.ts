@@ -175,9 +175,9 @@ describe('for any variables and any faults of the command API', () => {
     _entities(representations: $r) { ... on Maintenance { ${FIELDS} } ... on Residence { maintenances { ${FIELDS} } } }
   }`;
   const MUTATION = `mutation ($input: CreateMaintenanceInput!, $id: ID!, $ids: [ID!]!) {
-    createMaintenance(input: $input) { id maintenance { ${FIELDS} } }
-    deleteMaintenance(id: $id) { id residence { maintenances { ${FIELDS} } } }
-    deleteMaintenances(ids: $ids) { deletedIds failures { id code outcome } }
+    createMaintenance(input: $input) { createdId maintenance { ${FIELDS} } }
+    deleteMaintenance(id: $id) { deletedId residence { maintenances { ${FIELDS} } } }
+    deleteMaintenances(ids: $ids) { deletedIds failures { failedId code outcome } }
   }`;
 
   const TICKET = { ...GOOD_TICKET, maintenance_id: 'm1' };

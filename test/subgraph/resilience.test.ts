@@ -13,7 +13,7 @@ import { settle, until } from '../support/wait.ts';
 const R = EXAMPLE.residenceId;
 const list = (residenceId: string) => `{ maintenances(residenceId: "${residenceId}") { id } }`;
 const LIST = list(R);
-const WRITE = `mutation { deleteMaintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id } }`;
+const WRITE = `mutation { deleteMaintenance(id: "${R}:${EXAMPLE.maintenanceId}") { deletedId } }`;
 const LISTED = `get_maintenance_list ${R}`;
 const CODE = 'UPSTREAM_UNAVAILABLE';
 const UNAVAILABLE = [[CODE, 'maintenances']];

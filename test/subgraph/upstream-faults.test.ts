@@ -109,7 +109,7 @@ const WRITES = WIRE.filter(({ operation }) => operation === 'mutation').map(({ n
   name: root,
   field: field.replace('{ deletedIds }', '{ failures { code outcome } }'),
 }));
-const LAST = `last: deleteMaintenance(id: "${FLATS[0]?.id}:m") { id }`;
+const LAST = `last: deleteMaintenance(id: "${FLATS[0]?.id}:m") { deletedId }`;
 
 /** Asserts how each write failed, in its own operation. A batch has failures in its data, unless its token was refused. */
 async function expectFailedWrites(ask: Subgraph['ask'], code: string, outcome: string, asking: Asking = {}) {
@@ -171,7 +171,7 @@ describe('a fault of the command API', () => {
     upstream.fail((received, response) => (isFaulty(received) ? fault(received, response) : undefined));
     const isRejected = ['UNAUTHENTICATED', 'FORBIDDEN', 'COMMAND_REJECTED'].includes(code);
     const last = await expectFailedWrites(ask, code, isRejected ? 'REJECTED' : 'UNKNOWN');
-    expect(last).toEqual(WRITES.map(() => ({ id: `${FLATS[0]?.id}:m` })));
+    expect(last).toEqual(WRITES.map(() => ({ deletedId: `${FLATS[0]?.id}:m` })));
     const commands = [...WRITES.map(({ command }) => command), ...WRITES.map(() => 'delete_maintenance_info')];
     expect(upstream.received.map(({ command }) => command).sort()).toEqual(commands.sort());
   });
@@ -196,7 +196,7 @@ it.concurrent('the time limit of an operation covers all commands, and the break
   const env = { ATTEMPT_TIMEOUT_MS: '2000', OPERATION_TIMEOUT_MS: '4000', BREAKER_FAILURES: '2' };
   const { ask, upstream, logs } = await start(env);
   upstream.fail(() => 'taken');
-  const fields = ['a', 'b', 'c'].map((name) => `${name}: deleteMaintenance(id: "r:${name}") { id }`);
+  const fields = ['a', 'b', 'c'].map((name) => `${name}: deleteMaintenance(id: "r:${name}") { deletedId }`);
   const { errors } = await ask(`mutation { ${fields.join(' ')} }`);
   const outcomes = ['UNKNOWN', 'UNKNOWN', 'NOT_SENT'];
   expect(errors).toMatchObject(outcomes.map((outcome) => ({ extensions: { code: TIMEOUT, outcome } })));

@@ -212,7 +212,7 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
       deletedIds: unique.filter(([, [r]]) => !failures.has(r)).map(([id]) => id),
       failures: unique
         .filter(([, [r]]) => failures.has(r))
-        .map(([id, [r]]) => ({ id, ...failures.get(r)?.extensions })),
+        .map(([id, [r]]) => ({ failedId: id, id, ...failures.get(r)?.extensions })),
     };
   }
 
@@ -232,13 +232,13 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
       }),
     createMaintenance: ({ input }: { input: Args }) => {
       const key = create(input);
-      return { id: formatId(key), maintenance: () => find(key) };
+      return { createdId: formatId(key), id: formatId(key), maintenance: () => find(key) };
     },
     deleteMaintenance: ({ id }: Args) => {
       authenticate();
       const key = parseId(id) ?? failInput();
       deleteAll(key[0], [key]);
-      return { id: formatId(key), residence: toResidence(key[0]) };
+      return { deletedId: formatId(key), id: formatId(key), residence: toResidence(key[0]) };
     },
     deleteMaintenances: ({ ids }: { ids: string[] }) => deleteMaintenances(ids),
   };

@@ -45,7 +45,7 @@ export const create = (members: Record<string, unknown> = {}) =>
 
 export const deleteOne = (id: unknown) => request('deleteMaintenance', { id });
 
-export const deleteMany = (ids: unknown, selection = 'deletedIds failures { id }') =>
+export const deleteMany = (ids: unknown, selection = 'deletedIds failures { failedId }') =>
   request('deleteMaintenances', { ids }, selection);
 
 /** Returns a request for the entity of each representation. */

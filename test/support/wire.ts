@@ -17,7 +17,7 @@ const TIMES = { start_time: '2024-01-16 13:32:45', finish_time: '2024-01-17 13:3
 const CREATE = `createMaintenance(input: {
   residenceId: "${R}", startTime: "2024-01-16T13:32:45Z", finishTime: "2024-01-17T13:32:45Z"
   description: "test", contact: "10086", pictureFilenames: ["${PICTURE}"]
-}) { id }`;
+}) { createdId }`;
 const CREATED = { residence_id: R, ...TIMES, description: 'test', contact: '10086', filename: [PICTURE] };
 const BATCH = { residence_id: R, maintenances: [{ maintenance_id: NEW }] };
 
@@ -28,7 +28,7 @@ const EXAMPLES: Readonly<Record<keyof typeof COMMANDS, Example>> = {
   getMaintenanceList: [`maintenances(residenceId: "${R}") { id }`, { residence_id: R }, []],
   getMaintenanceInfo: [`maintenance(id: "${R}:${M}") { id }`, KEY, { state: 'closed' }],
   createMaintenanceInfo: [CREATE, CREATED, { maintenance_id: NEW }],
-  deleteMaintenanceInfo: [`deleteMaintenance(id: "${R}:${NEW}") { id }`, NEW_KEY, {}],
+  deleteMaintenanceInfo: [`deleteMaintenance(id: "${R}:${NEW}") { deletedId }`, NEW_KEY, {}],
   batchDeleteMaintenanceInfo: [`deleteMaintenances(ids: ["${R}:${NEW}"]) { deletedIds }`, BATCH, {}],
 };
 
