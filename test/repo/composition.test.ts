@@ -2,44 +2,81 @@
  * The schema in the supergraphs of three composers. test/routers/ runs Grafbase's composer with its router. And what the
  * benchmarks compose and send: only `npm run bench` runs them.
  */
+import { execFileSync } from 'node:child_process';
 import { composeServices as composeApollo } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';
 import { composeServices as composeGuild } from '@theguild/federation-composition';
 import { federateSubgraphs, ROUTER_COMPATIBILITY_VERSION_ONE } from '@wundergraph/composition';
-import { buildSchema, parse, validate } from 'graphql';
+import { buildSchema, type GraphQLSchema, isObjectType, parse, validate } from 'graphql';
 import * as operations from '../../bench/operations.ts';
 import { readConnectors, VISITS } from '../../bench/router.ts';
 import { composeSupergraph, toServices } from '../../dev/supergraph/compose.ts';
 import { RESIDENCES_SDL } from '../../dev/supergraph/neighbour.ts';
+import { readDocument } from '../support/documents.ts';
 import { SCHEMA } from '../support/schema.ts';
 import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
 import { KEYS, visitsSdl } from '../support/visits.ts';
 
 describe.each(['none', ...KEYS] as const)('the schema, with a subgraph that refers by the key: %s', (key) => {
   const others = key === 'none' ? {} : { residences: RESIDENCES_SDL, visits: visitsSdl(key) };
-  const sdls = Object.entries({ maintenance: MAINTENANCE_SDL, ...others });
-  const services = toServices(sdls.map(([name, sdl]) => ({ name, url: `http://${name}.test/graphql`, sdl })));
+  const servicesOf = (maintenance: string) =>
+    toServices(
+      Object.entries({ maintenance, ...others }).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
+    );
 
   it.each([
     ['@apollo/composition', composeApollo],
     ['@theguild/federation-composition', composeGuild],
   ])('composes with %s, without a hint', (_, compose) => {
-    const { supergraphSdl, errors, hints } = { hints: [], ...compose(services) };
+    const { supergraphSdl, errors, hints } = { hints: [], ...compose(servicesOf(MAINTENANCE_SDL)) };
     expect({ errors, hints }).toEqual({ errors: undefined, hints: [] });
     expect(supergraphSdl).toContain('join__type(graph: MAINTENANCE, key: "residence { id } maintenanceId")');
     expect(() => buildSchema(String(supergraphSdl), { assumeValidSDL: true })).not.toThrow();
   });
 
   it('composes with @wundergraph/composition, without a warning', () => {
-    const subgraphs = services.map(({ name, url, typeDefs }) => ({ name, url, definitions: typeDefs }));
-    const composed = federateSubgraphs({ subgraphs, version: ROUTER_COMPATIBILITY_VERSION_ONE });
-    if (!composed.success) throw new AggregateError(composed.errors);
-    expect(composed.warnings).toEqual([]);
-    const { configurationDataByTypeName } = composed.subgraphConfigBySubgraphName.get('maintenance') ?? {};
+    const { warnings, subgraphConfigBySubgraphName } = composeCosmo(servicesOf(MAINTENANCE_SDL));
+    expect(warnings).toEqual([]);
+    const { configurationDataByTypeName } = subgraphConfigBySubgraphName.get('maintenance') ?? {};
     const keys = configurationDataByTypeName?.get('Maintenance')?.keys?.map(({ selectionSet }) => selectionSet);
     expect(keys?.sort()).toEqual(['id', 'maintenanceId residence { id }']);
   });
+
+  // test/routers/suite.ts has Grafbase's composer.
+  describe.each<[composer: string, compose: (services: Services) => GraphQLSchema | undefined]>([
+    ['@apollo/composition', (services) => composeApollo(services).schema?.toAPISchema().toGraphQLJSSchema()],
+    ['@theguild/federation-composition', (services) => buildSchema(String(composeGuild(services).publicSdl))],
+    ['@wundergraph/composition', (services) => composeCosmo(services).federatedGraphClientSchema],
+  ])('in the API schema of %s', (_, compose) => {
+    const typesWithId = (sdl: string) => {
+      const types = Object.values(compose(servicesOf(sdl))?.getTypeMap() ?? {}).filter((type) => isObjectType(type));
+      return types
+        .filter((type) => type.getFields().id && SCHEMA.getType(type.name))
+        .map(String)
+        .sort();
+    };
+    const entities = ['Maintenance', 'Residence'];
+
+    it('only entities have a field `id`', () => expect(typesWithId(MAINTENANCE_SDL)).toEqual(entities));
+
+    it('payloads have their old `id` too, by the line of docs/federation.md', () => {
+      const [, line = ''] =
+        /^ {4}(sed .+) schema\/maintenance.graphql >/m.exec(readDocument('docs/federation.md')) ?? [];
+      const sdl = execFileSync('/bin/sh', ['-c', line], { input: MAINTENANCE_SDL, encoding: 'utf8' });
+      const payloads = ['CreateMaintenancePayload', 'DeleteMaintenanceFailure', 'DeleteMaintenancePayload'];
+      expect(typesWithId(sdl)).toEqual([...payloads, ...entities].sort());
+    });
+  });
 });
+
+type Services = ReturnType<typeof toServices>;
+
+function composeCosmo(services: Services) {
+  const subgraphs = services.map(({ name, url, typeDefs }) => ({ name, url, definitions: typeDefs }));
+  const composed = federateSubgraphs({ subgraphs, version: ROUTER_COMPATIBILITY_VERSION_ONE });
+  if (!composed.success) throw new AggregateError(composed.errors);
+  return composed;
+}
 
 it('the operations of the benchmarks are valid', () => {
   const ids = operations.residence(20, 0, 'a');

@@ -232,6 +232,12 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
         expect(supergraph.fetches()).toEqual([1, 1, 0]);
       });
 
+      it('has no field `id` in its payload, which caches take for the id of an entity', async () => {
+        const { errors } = await supergraph.ask(CREATE.replace('createdId', 'id'));
+        expect(errors).toHaveLength(1);
+        expectSent([], 0, 0, 0);
+      });
+
       it('is sent once if the command API fails, and its error has the outcome', async () => {
         supergraph.upstream.fail(() => ({ status: 503 }));
         const answer = await supergraph.ask(CREATE);

@@ -4,6 +4,7 @@ import {
   type FragmentDefinitionNode,
   type GraphQLObjectType,
   type GraphQLResolveInfo,
+  type GraphQLSchema,
   getNamedType,
   isObjectType,
   type OperationDefinitionNode,
@@ -43,11 +44,11 @@ export function infoOf(root: string, selection: string): GraphQLResolveInfo {
 }
 
 /** Returns a selection for each field of a type, at most `depth` fields deep. */
-export function fieldsOf(type: string, depth = 2): string[] {
-  return Object.values((SCHEMA.getType(type) as GraphQLObjectType).getFields()).flatMap(({ name, type }) => {
+export function fieldsOf(type: string, depth = 2, schema: GraphQLSchema = SCHEMA): string[] {
+  return Object.values((schema.getType(type) as GraphQLObjectType).getFields()).flatMap(({ name, type }) => {
     const inner = getNamedType(type);
     if (!isObjectType(inner)) return name;
-    return depth === 1 ? [] : `${name} { ${fieldsOf(inner.name, depth - 1).join(' ')} }`;
+    return depth === 1 ? [] : `${name} { ${fieldsOf(inner.name, depth - 1, schema).join(' ')} }`;
   });
 }
 
