@@ -174,13 +174,15 @@ const REQUEST_CODES: ReadonlySet<unknown> = new Set(
   Object.values(ApolloServerErrorCode).filter((code) => code !== BAD_USER_INPUT && code !== INTERNAL_SERVER_ERROR),
 );
 
-/** What graphql's messages quote of a request, and what stays of them: no value. Anchored, because a name may have a megabyte. */
+/** graphql's messages that quote a request or give no reason, and what replaces them. Anchored, because a name may have a megabyte. */
 const QUOTES: readonly [RegExp, string][] = [
   [/^(Syntax Error: .*?)(?:: |(?<=String|Int|Float|Name) ").*$/s, '$1.'],
   [/^(Expected value of type "[^"]+"), found .*$/s, '$1.'],
   [/^((?:Enum )?"?\w+"? cannot represent [^:]+): .*$/s, '$1.'],
   [/^Value "\w+"/, 'The value'],
   [/^Unknown operation named .*$/s, 'Unknown operation.'],
+  // graphql stops after half a million comparisons of fields.
+  [/^Validation aborted\.$/, 'The document selects one field too often to be validated.'],
 ];
 /** Suggestions show the schema. */
 const SUGGESTION = / Did you mean .*$/s;

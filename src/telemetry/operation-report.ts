@@ -118,5 +118,5 @@ function describeCommand(command: CommandRecord) {
   };
   // An unforeseen error has its own log line, without its message.
   if (!(error instanceof CommandApiError)) return entry;
-  return { ...entry, detail: `${name}: ${error.message}`, upstreamCode: error.details.upstreamCode };
+  return { ...entry, detail: error.message, upstreamCode: error.details.upstreamCode };
 }

@@ -181,7 +181,7 @@ describe('npm start', () => {
     const failures = [{ code: extensions.code, message, outcome: 'NOT_SENT' }];
     expect((await ask(batch)).data).toEqual({ deleteMaintenances: { failures } });
     expect(upstream.received).toEqual([]);
-    expect(server.output()).toMatch(/"level":50.*"detail":"get_maintenance_list: EMFILE"/);
+    expect(server.output()).toMatch(/"level":50.*"detail":"EMFILE"/);
     for (const socket of idle) socket.destroy();
     await until(async () => JSON.stringify((await ask(LIST)).data) === JSON.stringify(LISTED));
   });

@@ -250,7 +250,7 @@ function expectedLines({ type, name, level = 30, codes = [], commands = [] }: Ex
     ...(level === 50 && { errorIds: [errorId] }),
     commands: commands.map(({ name = LISTED, residence: _, attempts = [200], detail, ...rest }, index) => {
       const entry = { ...rest, name, id: ids[index], durationMs: expect.any(Number), attempts: attempts.length };
-      return detail ? { ...entry, detail: `${name}: ${detail}` } : entry;
+      return detail ? { ...entry, detail } : entry;
     }),
   };
   return level === 50 ? [{ ...line, errorId, err, count: 1, msg: 'unforeseen error' }, operation] : [operation];

@@ -84,7 +84,7 @@ describe('an address of the command API', () => {
     const { ask, port, commands } = await start([SILENT, CLOSED], { ATTEMPT_TIMEOUT_MS: '990' });
     cleanups.push(await swallow(SILENT, port));
     expect(await ask(WRITE)).toMatchObject(UNREACHED);
-    expect(commands()).toMatchObject([{ attempts: 3, detail: 'delete_maintenance_info: ECONNREFUSED' }]);
+    expect(commands()).toMatchObject([{ attempts: 3, detail: 'ECONNREFUSED' }]);
   });
 });
 

@@ -92,6 +92,7 @@ describe('a document is refused before any command', () => {
     ],
     ['10,001 selections', selections(10_001), /Too many selections: at most 10000/],
     ['10,001 selections in two operations', `${selections(9999)} query B { __typename _: __typename }`, /selections/],
+    ['1,000 times the same field', `{ ${'__typename '.repeat(1000)} }`, /selects one field too often/],
     ['2^30 lists in fragments', inList('...F0') + twice, /selections/],
     ['600 fragments that exhaust the stack of graphql', knots, /nested too deeply/],
     ['a fragment that spreads itself deeper', inList('...F') + fragment('F', twoLevels('a: id ...F')), /itself/],

@@ -300,7 +300,7 @@ describe('a caller that goes away', () => {
     await settle(subgraph.url);
     leaveAgain();
     await until(() => subgraph.logs().length === 2);
-    const line = { commands: [{ detail: 'get_maintenance_list: caller disconnected' }] };
+    const line = { commands: [{ detail: 'caller disconnected' }] };
     expect(subgraph.logs()).toMatchObject([line, line]);
     const rejected = ['a0', 'a1'].map((path) => ['COMMAND_REJECTED', path]);
     expect(codes(await subgraph.ask(lists(0, 2)))).toEqual(rejected);
