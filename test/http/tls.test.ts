@@ -91,8 +91,7 @@ it.each([
   expect(write.errors[0]?.extensions.outcome).toBe('NOT_SENT');
   for (const { message, extensions } of [...reads.errors, ...write.errors]) {
     expect(JSON.stringify([message, extensions])).not.toMatch(/cert|self|expire|valid|issuer|localhost|TLS|SSL/i);
-    const { command, commandId } = extensions;
-    await server.until(new RegExp(`"id":"${commandId}"[^}]+"detail":"${reason}"`));
+    await server.until(new RegExp(`"id":"${extensions.commandId}"[^}]+"detail":"${reason}"`));
   }
   expect(connections).toBeGreaterThan(before);
   expect(commands).toEqual([]);
