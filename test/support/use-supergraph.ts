@@ -60,6 +60,10 @@ export function useSupergraph(
   return {
     /** Sends an operation to the gateway. */
     ask: (query: string, asking?: Asking) => askAt(`${gateway.url}/graphql`, query, asking),
+    /** Where the gateway answers GraphQL. */
+    get url() {
+      return `${gateway.url}/graphql`;
+    },
     get upstream() {
       return subgraph.upstream;
     },
