@@ -4,8 +4,8 @@ process.env.APOLLO_TELEMETRY_DISABLED = 'true';
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  // `npm run test:routers` runs these.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/routers/'],
+  // `npm run test:routers` and `npm run test:clients` run these.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/routers/', '<rootDir>/test/clients/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   maxWorkers: 4,

@@ -44,6 +44,7 @@ const NOT_RUN = [
   'the alerts (promtool, npm run test:drill)',
   'the image (npm run image:check)',
   'real routers (npm run test:routers)',
+  'real clients (npm run test:clients)',
 ];
 
 const summary: string[] = [];

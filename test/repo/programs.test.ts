@@ -154,7 +154,7 @@ it.concurrent.each(ARGUMENTS)('npm run %s refuses the unknown argument %s and do
   expect(script.output()).toMatch(/\.ts( |$)/.test(String(command)) ? OWN : /nosuch/);
 });
 
-it.concurrent.each(['contract', 'supergraph', 'schema:check', 'test:drill', 'test:routers'])(
+it.concurrent.each(['contract', 'supergraph', 'schema:check', 'test:drill', 'test:routers', 'test:clients'])(
   'npm run %s -- --help prints the options',
   async (name) => {
     const script = runInGroup(`${SCRIPTS[name]} --help`);

@@ -12,7 +12,12 @@ const places = Object.keys(packages);
 const shipping = places.filter((place) => !packages[place].dev);
 const nameOf = (place: string) => place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length);
 
-const MANIFESTS = ['package.json', 'bench/package.json', 'dev/supergraph/routers/package.json'];
+const MANIFESTS = [
+  'package.json',
+  'bench/package.json',
+  'dev/supergraph/routers/package.json',
+  'test/clients/package.json',
+];
 it.each(MANIFESTS)('%s pins each dependency exactly, to the version of package.json', (path) => {
   const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read(path));
   const pinned: Record<string, string> = { ...dependencies, ...devDependencies, ...optionalDependencies };

@@ -1,0 +1,40 @@
+import { Client, fetchExchange } from '@urql/core';
+import { cacheExchange, type UpdatesConfig } from '@urql/exchange-graphcache';
+import { until } from '../support/wait.ts';
+import { runBlock } from './page.ts';
+import { describeClient, HEADERS, LISTS, type Lists, MUTATIONS, VARIABLES } from './suite.ts';
+
+const updates: UpdatesConfig = await runBlock('urql', 'updates');
+// Reads the record of this type and id. Without such a record, the result is null.
+const resolvers = {
+  Query: { maintenance: (_: unknown, { id }: { id?: string }) => ({ __typename: 'Maintenance', id: String(id) }) },
+};
+const RECORD = 'query ($id: ID!) { maintenance(id: $id) { __typename state } }';
+
+describeClient(
+  'urql',
+  async (url, hasUpdates) => {
+    const client = new Client({
+      url,
+      preferGetMethod: false,
+      exchanges: [cacheExchange({ resolvers, ...(hasUpdates ? { updates } : {}) }), fetchExchange],
+      fetchOptions: { headers: HEADERS },
+    });
+    let shown: Lists = {};
+    const { unsubscribe } = client.query<Lists>(LISTS, VARIABLES).subscribe(({ data }) => {
+      shown = data ?? {};
+    });
+    await until(() => shown.maintenances !== undefined);
+    return {
+      show: () => shown,
+      reload: () => client.query(LISTS, VARIABLES, { requestPolicy: 'network-only' }).toPromise(),
+      async mutate(mutation, variables) {
+        const { data, error } = await client.mutation(MUTATIONS[mutation], variables).toPromise();
+        return { data, errors: error?.graphQLErrors };
+      },
+      typeOf: (id) => client.readQuery(RECORD, { id }, { requestPolicy: 'cache-only' })?.data?.maintenance?.__typename,
+      close: unsubscribe,
+    };
+  },
+  ['get_maintenance_list'],
+);
