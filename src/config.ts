@@ -46,6 +46,18 @@ const origin = checked((text) => {
   return url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/` ? url.origin : undefined;
 }, 'must be an http or https origin without a path, query or credentials');
 
+const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
+/** The names of headers with another meaning: to the subgraph, to any server, and to the connection. */
+const TAKEN_NAMES = [
+  /^(router-authorization|x-request-id|traceparent|tracestate|baggage|x-apollo-.+|apollo(graphql)?-.+)$/,
+  /^(host|cookie|set-cookie|date|origin|referer|user-agent|via|(x-)?forwarded.*|(accept|content|if|sec)(-.+)?)$/,
+  /^(connection|expect|keep-alive|te|trailer|transfer-encoding|upgrade|http2-settings|proxy-.+)$/,
+];
+const tokenHeader = checked((text) => {
+  const name = text.toLowerCase();
+  return HEADER_NAME.test(name) && !TAKEN_NAMES.some((taken) => taken.test(name)) ? name : undefined;
+}, 'must be the name of a header without another meaning, such as x-vendor-authorization');
+
 const VARIABLES = {
   NODE_ENV: str({ default: 'production' }),
   HOST: str({ default: '0.0.0.0' }),
@@ -60,6 +72,7 @@ const VARIABLES = {
     requiredWhen: (cleaned) => cleaned.NODE_ENV !== 'development' && cleaned.ALLOW_NO_ROUTER_SECRET !== 'true',
   }),
   ROUTER_SECRET_PREVIOUS: secret({ default: undefined }),
+  TOKEN_HEADER: tokenHeader({ default: 'authorization' }),
   ALLOW_NO_ROUTER_SECRET: permission,
   ALLOW_HTTP_COMMAND_API: permission,
   ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),

@@ -52,7 +52,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const metrics = createMetrics(commandApi);
   const errors = createErrorFormat(logger);
   const contextOf: ApolloFastifyContextFunction<Context> = async (request, reply) => {
-    const context = createContext(request as AdmittedRequest, commandApi, config.OPERATION_TIMEOUT_MS);
+    const context = createContext(request as AdmittedRequest, commandApi, config);
     reply.raw.once('close', () => context.end(reply.raw.writableFinished));
     return context;
   };

@@ -80,10 +80,10 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
       try {
         if (!operation.memory.reserve(PRICES.command.bytes, 'command')) throw noMemoryFor('command');
         using _slot = await slots.take(operation.signal);
-        const { authorization, endsAt } = operation;
+        const { token, endsAt } = operation;
         const traceparent = traceparentOf(span) ?? operation.traceparent;
         const param = serializeInput(command, input);
-        const prepared = { command, input, param, record, authorization, traceparent, endsAt };
+        const prepared = { command, input, param, record, token, traceparent, endsAt };
         const reply = await (isWrite ? write(prepared) : read(prepared));
         record.succeed(reply);
         return reply.value;
@@ -98,8 +98,8 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
 
   /** Sends a read, or joins the exchange of an identical read. */
   async function read<I, T>(prepared: PreparedCommand<I, T>): Promise<DecodedReply<T>> {
-    const { authorization, command, param, record } = prepared;
-    const key = JSON.stringify([authorization, command.name, param]);
+    const { token, command, param, record } = prepared;
+    const key = JSON.stringify([token, command.name, param]);
     let shared = coalescing.find(key);
     if (shared) record.join(shared.record);
     else {
@@ -134,12 +134,12 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
  */
 async function runExchange<I, T>(
   { breaker, retries, slots, transport }: CommandApi,
-  { command, input, param, record, authorization, traceparent, endsAt }: PreparedCommand<I, T>,
+  { command, input, param, record, token, traceparent, endsAt }: PreparedCommand<I, T>,
   replyMemory: ReplyAccount,
   signal: AbortSignal,
 ): Promise<DecodedReply<T>> {
   const { isWrite } = command;
-  const headers = { authorization, traceparent };
+  const headers = { token, traceparent };
   using _slot = await slots.take(signal);
   if (!hasMemoryForCommand()) throw noMemoryFor('command');
   using permit = breaker.permit();

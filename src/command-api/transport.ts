@@ -15,8 +15,8 @@ import type { CommandRecord } from './record.ts';
 
 /** The headers of a command that depend on its caller. */
 export interface CallerHeaders {
-  /** The caller's `Authorization`, unchanged. */
-  readonly authorization: string;
+  /** The caller's token, which the command API gets as `Authorization: Bearer <token>`. */
+  readonly token: string;
   /** Of the command's span; without spans, the caller's, if it is valid. */
   readonly traceparent: string | undefined;
 }
@@ -72,10 +72,10 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
   });
 
   /** Starts Node's request. got would copy headers, body and agent, and write the body a turn later. */
-  function start(body: string, { authorization, traceparent }: CallerHeaders, isFresh: boolean): http.ClientRequest {
+  function start(body: string, { token, traceparent }: CallerHeaders, isFresh: boolean): http.ClientRequest {
     const headers = {
       ...HEADERS,
-      authorization,
+      authorization: `Bearer ${token}`,
       'content-length': Buffer.byteLength(body),
       ...(traceparent && { traceparent }),
     };

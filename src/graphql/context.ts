@@ -4,6 +4,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type CommandApi, createClient } from '../command-api/client.ts';
 import type { CommandRecord } from '../command-api/record.ts';
+import type { Config } from '../config.ts';
 import type { OperationAccount } from '../memory.ts';
 import { PRICES } from '../prices.ts';
 import { activeSpan, traceparentOf } from '../tracing.ts';
@@ -12,8 +13,9 @@ import { type Code, PublicError, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { createLoaders } from './loaders.ts';
 
-/** Checks only the form. The upstream validates the token. */
-const BEARER = /^bearer +[\x21-\x7e]+$/i;
+/** Only the form of a token. The upstream validates it. In a header of its own, a token needs no `Bearer`. */
+const BEARER_TOKEN = /^bearer +([\x21-\x7e]+)$/i;
+const TOKEN = /^(?:bearer +)?(?!bearer$)([\x21-\x7e]+)$/i;
 /** Longer names of operations and clients are cut off in the log. */
 const MAX_NAME = 100;
 /** The format of W3C Trace Context. Other values are not forwarded. */
@@ -25,15 +27,20 @@ export type Context = ReturnType<typeof createContext>;
 interface Incoming {
   readonly id: string;
   readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn. Unlike `headers`, they show a header that was sent twice. */
+  readonly raw: { readonly rawHeaders: readonly string[] };
   /** The memory account that already includes the request's body. */
   readonly operationMemory: OperationAccount;
 }
 
-/** Creates the context of a request. All commands of the operation together may take `timeoutMs`. */
-export function createContext({ id, headers, operationMemory }: Incoming, commandApi: CommandApi, timeoutMs: number) {
-  const { authorization = '' } = headers;
+/** Creates the context of a request. All commands of the operation together may take `OPERATION_TIMEOUT_MS`. */
+export function createContext(
+  { id, headers, raw, operationMemory }: Incoming,
+  commandApi: CommandApi,
+  { OPERATION_TIMEOUT_MS: timeoutMs, TOKEN_HEADER }: Config,
+) {
   // Once, not for each of a thousand representations: a token may have 16 KB.
-  const isAuthenticated = BEARER.test(authorization);
+  const token = readToken(raw.rawHeaders, TOKEN_HEADER);
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
   const commands: CommandRecord[] = [];
   const counts = { reads: 0, writes: 0 };
@@ -41,7 +48,7 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
   const budget = createResponseBudget(operationMemory, controller.signal);
   const timer = abortAfter(timeoutMs, controller);
   const client = createClient(commandApi, {
-    authorization,
+    token,
     traceparent,
     memory: operationMemory,
     signal: controller.signal,
@@ -83,8 +90,9 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
     caller,
     /** Returns the client and the loaders. Throws `UNAUTHENTICATED` without a usable token. */
     authenticated() {
-      if (isAuthenticated) return upstream;
-      throw new PublicError('UNAUTHENTICATED', 'This field needs the header "Authorization: Bearer <token>".');
+      if (token) return upstream;
+      const form = TOKEN_HEADER === 'authorization' ? 'Authorization: Bearer <token>' : `${TOKEN_HEADER}: <token>`;
+      throw new PublicError('UNAUTHENTICATED', `This field needs the header "${form}", once.`);
     },
     /** Ends the operation when its response is sent, or cancels it when its caller has disconnected. */
     end(isAnswered: boolean): void {
@@ -94,6 +102,14 @@ export function createContext({ id, headers, operationMemory }: Incoming, comman
       else if (counts.writes === 0) controller.abort('cancelled');
     },
   };
+}
+
+/** Returns the token in the header that has this name. Returns '' unless the header was sent once, with one token. */
+function readToken(rawHeaders: readonly string[], header: string): string {
+  const isValue = (_: string, index: number) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === header;
+  const [value = '', ...others] = rawHeaders.filter(isValue);
+  const pattern = header === 'authorization' ? BEARER_TOKEN : TOKEN;
+  return (others.length === 0 && pattern.exec(value)?.[1]) || '';
 }
 
 /** Outside of the context: the timer would keep the context in memory after the caller has disconnected. */

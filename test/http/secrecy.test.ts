@@ -15,6 +15,9 @@ import { WIRE } from '../support/wire.ts';
 
 const SECRET = 'canary-secret-of-the-router';
 const TOKEN = 'canary-token-0123456789abcdef';
+/** A token that is not for the command API. */
+const IDENTITY = 'canary-identity-0123456789abcdef';
+const TOKEN_HEADER = 'x-vendor-authorization';
 /** What the caller sends. GraphQL's own messages may repeat it to the caller; the log must not. */
 const OWN = 'canary_own';
 /** What a resident wrote: allowed in `data` alone. */
@@ -67,7 +70,7 @@ async function start(env: NodeJS.ProcessEnv): Promise<void> {
 /** Stops the process and checks all that it wrote. */
 async function expectCleanOutput(...logged: string[]): Promise<void> {
   expect(await subgraph.stop()).toBe(0);
-  const encoded = [TOKEN, SECRET, DATA, OWN].map((text) => Buffer.from(text).toString('base64').slice(0, -4));
+  const encoded = [TOKEN, IDENTITY, SECRET, DATA, OWN].map((text) => Buffer.from(text).toString('base64').slice(0, -4));
   const canary = new RegExp(['canary', encodeURIComponent(TOKEN), ...encoded].join('|'), 'i');
   expect([...output, ...collector.bodies].filter((text) => canary.test(text))).toEqual([]);
   for (const text of logged) expect(output.join('\n')).toContain(text);
@@ -87,7 +90,7 @@ type Asking = {
 async function ask({ headers, body, pathname = '/graphql', ...operation }: Asking) {
   const sent = {
     ...{ 'content-type': 'application/json', accept: 'application/json', 'router-authorization': SECRET },
-    ...{ authorization: `Bearer ${TOKEN}`, tracestate: 'canary=header' },
+    ...{ [TOKEN_HEADER]: TOKEN, authorization: `Bearer ${IDENTITY}`, tracestate: 'canary=header' },
     ...Object.fromEntries(['cookie', 'x-forwarded-for', 'user-agent', 'traceparent'].map((name) => [name, 'canary'])),
     ...headers,
   };
@@ -158,7 +161,7 @@ const ENDLESS = does((response) => response.writeHead(200, LEAKY_HEADERS).write(
 const [INVALID, UNAVAILABLE] = ['UPSTREAM_INVALID_RESPONSE', 'UPSTREAM_UNAVAILABLE'];
 
 describe('the production server leaks nothing', () => {
-  beforeAll(() => start({ BREAKER_FAILURES: '1000' }));
+  beforeAll(() => start({ BREAKER_FAILURES: '1000', TOKEN_HEADER }));
 
   it('of a ticket outside of `data`', async () => {
     upstream.fail(succeed);
@@ -218,7 +221,7 @@ describe('the production server leaks nothing', () => {
   const DELETE = request('deleteMaintenances', { ids });
   const [VALIDATION, RESOLUTION] = ['GRAPHQL_VALIDATION_FAILED', 'OPERATION_RESOLUTION_FAILURE'];
   it.each<[string, Asking, string, RegExp?]>([
-    ['a malformed token', { query: LIST, headers: { authorization: `Bearer ${TOKEN} ${TOKEN}` } }, 'UNAUTHENTICATED'],
+    ['a malformed token', { query: LIST, headers: { [TOKEN_HEADER]: `${TOKEN} ${TOKEN}` } }, 'UNAUTHENTICATED'],
     ['a malformed id', { query: `{ maintenance(id: "${OWN}") { id } }` }, 'BAD_USER_INPUT'],
     ['a blank contact', create({ ...INPUT, contact: ' ' }), 'BAD_USER_INPUT'],
     ['a representation of an unknown type', represent({ __typename: OWN, id: OWN }), 'BAD_USER_INPUT'],
@@ -250,7 +253,7 @@ describe('the production server leaks nothing', () => {
 
   it('in /metrics, health checks, the log and the spans', async () => {
     for (const path of ['/metrics', '/health/live', '/health/ready']) {
-      const headers = { 'router-authorization': SECRET, authorization: `Bearer ${TOKEN}` };
+      const headers = { 'router-authorization': SECRET, [TOKEN_HEADER]: TOKEN, authorization: `Bearer ${IDENTITY}` };
       const response = await fetch(subgraph.url + path, { headers });
       expect(JSON.stringify([await response.text(), ...response.headers])).not.toMatch(/canary/i);
     }

@@ -4,6 +4,23 @@ import { CONFIGURATION, readNames, readTable } from '../support/documents.ts';
 
 const REQUIRED = { COMMAND_API_URL: 'https://api.ecloud.akubela.com', ROUTER_SECRET: 'a-secret-of-the-router' };
 
+/** Names of headers that cannot bring the caller's token. */
+const TAKEN = [
+  ...['x vendor', 'x-vendor:', 'x-vendor\n', '令牌', '"canary"'],
+  ...['Router-Authorization', 'x-request-id', 'apollographql-client-name', 'apollographql-client-version'],
+  ...['traceparent', 'tracestate', 'Cookie', 'host', 'content-type', 'content-length', 'accept', 'accept-encoding'],
+  ...[
+    'connection',
+    'transfer-encoding',
+    'keep-alive',
+    'te',
+    'upgrade',
+    'expect',
+    'proxy-authorization',
+    'x-forwarded-for',
+  ],
+];
+
 const rows = readTable(CONFIGURATION, 'variable').map(
   ([name, value]) => [readNames(name)[0], readNames(value)[0]] as const,
 );
@@ -27,12 +44,15 @@ describe('the configuration', () => {
       // The first is below the second, the third has a minimum of 1000.
       ...{ ATTEMPT_TIMEOUT_MS: 59_999, OPERATION_TIMEOUT_MS: 60_000, MAX_REPLY_BYTES: 1000 },
       ...{ METRICS_PORT: 9464, LOG_LEVEL: 'debug', HOST: '127.0.0.1', OTEL_SERVICE_NAME: 'maintenance' },
+      TOKEN_HEADER: 'x-vendor-token',
     };
     const texts = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]));
     const others = { NODE_ENV: 'development', ROUTER_SECRET: 'x'.repeat(15), ROUTER_SECRET_PREVIOUS: 'old' };
+    // Names of headers are case-insensitive.
+    const TOKEN_HEADER = 'X-Vendor-Token';
     const COMMAND_API_URL = 'http://localhost:4010/';
     const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://localhost:4318';
-    expect(loadConfig({ ...texts, ...others, COMMAND_API_URL, OTEL_EXPORTER_OTLP_ENDPOINT })).toEqual({
+    expect(loadConfig({ ...texts, ...others, TOKEN_HEADER, COMMAND_API_URL, OTEL_EXPORTER_OTLP_ENDPOINT })).toEqual({
       ...DEFAULTS,
       ...given,
       production: false,
@@ -64,6 +84,7 @@ describe('the configuration', () => {
     [{ PORT: 'x', ATTEMPT_TIMEOUT_MS: '20000' }, 'ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS'],
     [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL must be one of fatal'],
     [{ METRICS_PORT: '4001' }, 'METRICS_PORT must differ from PORT'],
+    ...TAKEN.map((name) => [{ TOKEN_HEADER: name }, 'TOKEN_HEADER must be the name of a header without'] as const),
   ])('refuses %j and does not repeat the value', (environment, fault) => {
     const load = () => loadConfig({ ...REQUIRED, ...environment });
     expect(load).toThrow(ConfigError);
@@ -82,6 +103,7 @@ describe('the configuration', () => {
     { ROUTER_SECRET: 'x'.repeat(16) },
     { PORT: '0', METRICS_PORT: '0' },
     { ATTEMPT_TIMEOUT_MS: '9999' },
+    ...['x-vendor-authorization', 'AUTHORIZATION', 'acceptance', 'x-host'].map((TOKEN_HEADER) => ({ TOKEN_HEADER })),
   ])('accepts %j without a warning', (environment) => {
     const { warnings, routerSecrets } = loadConfig({ ...REQUIRED, ...environment });
     expect(warnings).toEqual([]);

@@ -1,7 +1,7 @@
 /** Usable tokens, the headers of a command, and the separation of callers. properties.test.ts tests arbitrary headers. */
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { NEW_MAINTENANCE, ROUTER_SECRET } from '../support/ask.ts';
+import { type GraphqlError, NEW_MAINTENANCE, ROUTER_SECRET } from '../support/ask.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -15,13 +15,17 @@ const LONG = `Bearer ${'x'.repeat(15_000)}`;
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 const subgraph = useSubgraph();
+const VENDOR = 'X-Vendor-Authorization';
+const ofVendor = useSubgraph({ TOKEN_HEADER: VENDOR });
+// The command API would accept it, so that sending it would succeed.
+const IDENTITY = `authorization: Bearer ${OTHER}`;
 
 /** Sends an operation with these header lines. They replace usual lines of the same name. */
-async function sendLines(lines: readonly string[], query = LIST, variables = {}) {
+async function sendLines(lines: readonly string[], query = LIST, variables = {}, { url } = subgraph) {
   const nameOf = (line: string) => line.split(':')[0];
   const usual = USUAL.filter((line) => !lines.some((other) => nameOf(other) === nameOf(line)));
   const head = ['POST /graphql HTTP/1.1', `router-authorization: ${ROUTER_SECRET}`, ...usual, ...lines];
-  const answers = await sendBytes(subgraph.url, request(head, JSON.stringify({ query, variables })));
+  const answers = await sendBytes(url, request(head, JSON.stringify({ query, variables })));
   expect(answers).toMatchObject([{ status: 200 }]);
   return JSON.parse(answers[0]?.body ?? '');
 }
@@ -29,6 +33,8 @@ async function sendLines(lines: readonly string[], query = LIST, variables = {})
 it.each([
   ['no header', []],
   ['an empty header before a token', ['authorization:', BEARER]],
+  ['two headers', [BEARER, `Authorization: Bearer ${OTHER}`]],
+  ['one header twice', [BEARER, BEARER]],
   ['two tokens in one header', [`${BEARER}, Bearer ${OTHER}`]],
   ['other headers with a token', [`proxy-${BEARER}`, `cookie: authorization=Bearer ${TOKEN}`]],
 ])(
@@ -44,10 +50,9 @@ it.each([
     const nulls = { maintenances: null, maintenance: null, _entities: [null, { id: R, maintenances: null }] };
     expect(data).toEqual({ __typename: 'Query', _service, ...nulls });
     const paths = ['_entities.0', '_entities.1.maintenances', 'maintenance', 'maintenances'];
-    const found = (errors as { path: string[]; extensions: { code: string } }[]).map(({ path, extensions }) => {
-      return `${extensions.code} ${path.join('.')}`;
-    });
+    const found = (errors as GraphqlError[]).map(({ path, extensions }) => `${extensions.code} ${path?.join('.')}`);
     expect(found.sort()).toEqual(paths.map((path) => `UNAUTHENTICATED ${path}`));
+    for (const { message } of errors) expect(message).toContain('the header "Authorization: Bearer <token>"');
     expect(subgraph.upstream.commands()).toEqual([]);
     expect(subgraph.logText()).not.toContain(TOKEN);
   },
@@ -59,7 +64,7 @@ const FOREIGN = `keep-alive proxy-connection proxy-authorization te trailer cook
 
 it.each<[string, string[], object]>([
   ['a token of 15 KB', [`authorization: ${LONG}`], { authorization: LONG }],
-  ['the first of two tokens', [BEARER, `authorization: Bearer ${OTHER}`], {}],
+  ['the token after another spelling of Bearer', [`AUTHORIZATION: bEARER   ${TOKEN} `], {}],
   ['a valid traceparent', [BEARER, `traceparent: ${TRACEPARENT}`], { traceparent: TRACEPARENT }],
   ['neither of two traceparents', [BEARER, ...Array(2).fill(`traceparent: ${TRACEPARENT}`)], {}],
   [
@@ -86,6 +91,41 @@ it.each<[string, string[], object]>([
     ...expected,
   });
   expect(subgraph.logText()).not.toContain('canary');
+});
+
+describe('with TOKEN_HEADER', () => {
+  it.each([
+    ['a token', `${VENDOR}: ${TOKEN}`],
+    ['a token after Bearer', `${VENDOR.toUpperCase()}: bearer  ${TOKEN} `],
+  ])('the command API gets the token of this header, and nothing of Authorization: %s', async (_, line) => {
+    for (const lines of [[line], [IDENTITY, line], [line, IDENTITY, IDENTITY]]) {
+      const { data } = await sendLines(lines, LIST, {}, ofVendor);
+      expect(data.maintenances).toHaveLength(1);
+    }
+    const sent = ofVendor.upstream.received.map(({ headers }) => headers);
+    expect(sent.map(({ authorization }) => authorization)).toEqual(Array(3).fill(`Bearer ${TOKEN}`));
+    expect(JSON.stringify(sent)).not.toMatch(new RegExp(`${OTHER}|${VENDOR}`, 'i'));
+    expect(ofVendor.logText()).not.toMatch(new RegExp(`${TOKEN}|${OTHER}`));
+  });
+
+  it.each([
+    ['no header', []],
+    ['an empty header', [`${VENDOR}:`]],
+    ['an empty header before a token', [`${VENDOR}:`, `${VENDOR}: ${TOKEN}`]],
+    ['Bearer without a token', [`${VENDOR}: Bearer `]],
+    ['another scheme', [`${VENDOR}: Basic ${TOKEN}`]],
+    ['two tokens in one header', [`${VENDOR}: ${TOKEN}, ${OTHER}`]],
+    ['two headers', [`${VENDOR}: ${TOKEN}`, `${VENDOR}: ${OTHER}`]],
+    ['one header twice', [`${VENDOR}: ${TOKEN}`, `${VENDOR.toLowerCase()}: ${TOKEN}`]],
+    ['a byte beyond ASCII', [`${VENDOR}: ${TOKEN}\xe9`]],
+  ])('a usable Authorization never replaces a usable token: %s', async (_, lines) => {
+    const { data, errors } = await sendLines([IDENTITY, ...lines], LIST, {}, ofVendor);
+    expect(data).toEqual({ maintenances: null });
+    const message = expect.stringContaining(`the header "${VENDOR.toLowerCase()}: <token>"`);
+    expect(errors).toMatchObject([{ message, extensions: { code: 'UNAUTHENTICATED' } }]);
+    expect(ofVendor.upstream.commands()).toEqual([]);
+    expect(ofVendor.logText()).not.toMatch(new RegExp(`${TOKEN}|${OTHER}`));
+  });
 });
 
 it('two callers never get each other’s data, in 192 rounds of simultaneous operations', async () => {
