@@ -3,7 +3,7 @@
  */
 import type { FastifyInstance } from 'fastify';
 import pretty from 'pino-pretty';
-import { loadConfig } from '../src/config.ts';
+import { type Config, loadConfig } from '../src/config.ts';
 import { createServer } from '../src/server.ts';
 import { createLogger } from '../src/telemetry/log.ts';
 import { type Answer, createEmulator, FAULTY_RESIDENCES, serve } from './command-api.ts';
@@ -14,7 +14,10 @@ import { Store } from './store.ts';
 /**
  * Starts both. `environment` overrides the variables of the process. Rejects like `loadConfig` and `createServer`.
  */
-export async function startSubgraph(environment: NodeJS.ProcessEnv, extend?: (app: FastifyInstance) => void) {
+export async function startSubgraph(
+  environment: NodeJS.ProcessEnv,
+  extend?: (app: FastifyInstance, config: Config) => void,
+) {
   const commandApi = await startCommandApi();
   const config = loadConfig({
     HOST: 'localhost',
@@ -32,7 +35,7 @@ export async function startSubgraph(environment: NodeJS.ProcessEnv, extend?: (ap
     config,
     logger,
     plugins: [showCommands(listCommands)],
-    ...(extend && { extend }),
+    ...(extend && { extend: (app: FastifyInstance) => extend(app, config) }),
   });
   return {
     url: server.url,
@@ -54,12 +57,16 @@ export function localize(url: string): string {
 
 export const LIST_EXAMPLE = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id state description startTime } }`;
 
+/** The value of the header with the caller's token. */
+export const TOKEN = `Bearer ${EXAMPLE.token}`;
+
 /** Returns lines to copy from the terminal: the header, the operation, and both as a shell command. */
-export function describeAsking(url: string, operation: string): string {
-  return `  Header                 Authorization: Bearer ${EXAMPLE.token}
+export function describeAsking(url: string, operation: string, tokenHeader: string): string {
+  const header = `${tokenHeader}: ${TOKEN}`;
+  return `  Header                 ${header}
   Operation              ${operation}
   Or in a shell          curl ${url} -H 'Content-Type: application/json' \\
-                           -H 'Authorization: Bearer ${EXAMPLE.token}' -d '${JSON.stringify({ query: operation })}'`;
+                           -H '${header}' -d '${JSON.stringify({ query: operation })}'`;
 }
 
 /** Starts the emulator, which prints each command and its answer. Rejects with Node's own error. */

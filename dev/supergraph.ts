@@ -10,8 +10,7 @@ import { explainStartFailure, shutDown } from '../src/http/lifecycle.ts';
 import { stopSignal } from '../src/signals.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { readOptions } from './options.ts';
-import { EXAMPLE } from './seed.ts';
-import { describeAsking, LIST_EXAMPLE, localize, MORE_RESIDENCES, startSubgraph } from './subgraph.ts';
+import { describeAsking, LIST_EXAMPLE, localize, MORE_RESIDENCES, startSubgraph, TOKEN } from './subgraph.ts';
 import { GRAPHQL_PATHS, type Subgraph, startGateway } from './supergraph/gateway.ts';
 import type { Running } from './supergraph/host.ts';
 import { RESIDENCES_SDL, startNeighbour } from './supergraph/neighbour.ts';
@@ -27,7 +26,7 @@ const ROUTER_SECRET = process.env.ROUTER_SECRET || 'secret-of-the-local-router';
 try {
   const { router, others } = await readArguments();
   const subgraph = await startSubgraph({ PORT: portAfter(1), ROUTER_SECRET });
-  const { HOST: host } = subgraph.config;
+  const { HOST: host, TOKEN_HEADER: tokenHeader } = subgraph.config;
   const running: Pick<Running, 'stop'>[] = [subgraph];
   const stop = async () => {
     for (const one of running.toReversed()) await one.stop();
@@ -45,12 +44,13 @@ try {
   }
   const url = `${subgraph.url}/graphql`;
   const headers = { 'router-authorization': ROUTER_SECRET };
-  const subgraphs = [{ name: 'maintenance', url, sdl: read('../schema/maintenance.graphql'), headers }, ...others];
+  const sdl = read('../schema/maintenance.graphql');
+  const subgraphs = [{ name: 'maintenance', url, sdl, headers, tokenHeader }, ...others];
   const page = {
     paths: GRAPHQL_PATHS,
     // The examples of the supergraph ask for fields of our neighbor.
     examples: readExamples(...(hasOwnResidences ? [] : ['supergraph']), '.', 'emulator'),
-    headers: { authorization: `Bearer ${EXAMPLE.token}` },
+    headers: { [tokenHeader]: TOKEN },
   };
   const gateway = router
     ? await startRouter(router, { subgraphs, secret: ROUTER_SECRET, host, port: PORT, onEnd: exitWithRouter })
@@ -65,7 +65,7 @@ try {
   Subgraph maintenance   ${localize(url)}, with Router-Authorization: ${ROUTER_SECRET}
 ${shown.join('\n')}
   Command API emulator   ${subgraph.commandApiUrl}
-${describeAsking(endpoint, operation)}
+${describeAsking(endpoint, operation, tokenHeader)}
   More residences        ${MORE_RESIDENCES}
 `);
 } catch (error) {

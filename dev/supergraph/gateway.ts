@@ -1,6 +1,7 @@
 /**
  * A gateway as a developer needs it: @apollo/gateway over a supergraph that is composed as it starts.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
 import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginUsageReportingDisabled } from '@apollo/server/plugin/disabled';
@@ -16,26 +17,23 @@ export interface Subgraph {
   readonly sdl: string;
   /** Headers of every fetch, such as a secret. Only a subgraph that has some gets headers of the caller too. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The header with the caller's token of the command API: `authorization` by default. */
+  readonly tokenHeader?: string;
   /** How long it may take, in milliseconds; 12 seconds by default, as in supergraph/. */
   readonly timeoutMs?: number;
 }
 
 /** The state of one operation. */
 interface Context {
-  readonly passedOn: Readonly<Record<string, string>>;
+  /** The headers of the caller. */
+  readonly headers: IncomingHttpHeaders;
   /** The commands that the subgraphs report in their extensions. */
   readonly commands: unknown[];
 }
 
 export const GRAPHQL_PATHS = ['/', '/graphql'];
 /** As the files in supergraph/ have it for a real router. */
-const PASSED_ON = [
-  'authorization',
-  'traceparent',
-  'x-request-id',
-  'apollographql-client-name',
-  'apollographql-client-version',
-];
+const PASSED_ON = ['traceparent', 'x-request-id', 'apollographql-client-name', 'apollographql-client-version'];
 
 /** Composes and serves the supergraph. Throws as `composeSupergraph` does. */
 export async function startGateway(subgraphs: readonly Subgraph[], listening: Listening): Promise<Running> {
@@ -56,22 +54,24 @@ export async function startGateway(subgraphs: readonly Subgraph[], listening: Li
       ApolloServerPluginUsageReportingDisabled(),
     ],
   });
-  const context: ApolloFastifyContextFunction<Context> = async ({ headers }) => {
-    const passedOn = PASSED_ON.filter((name) => headers[name]).map((name) => [name, String(headers[name])]);
-    return { passedOn: Object.fromEntries(passedOn), commands: [] };
-  };
+  const context: ApolloFastifyContextFunction<Context> = async ({ headers }) => ({ headers, commands: [] });
   return serveApollo(apollo, context, GRAPHQL_PATHS, listening);
 }
 
-function createSource(url: string, { headers: own, timeoutMs = 12_000 }: Partial<Subgraph>) {
+function createSource(
+  url: string,
+  { headers: own, tokenHeader = 'authorization', timeoutMs = 12_000 }: Partial<Subgraph>,
+) {
+  const passedOn = own ? [tokenHeader, ...PASSED_ON] : [];
   return new RemoteGraphQLDataSource<Context>({
     url,
     // The gateway's own fetcher would use the proxy of the environment for localhost. After a timeout, only the fields of
     // this subgraph fail.
     fetcher: (address, init) => fetch(address, { ...(init as RequestInit), signal: AbortSignal.timeout(timeoutMs) }),
     willSendRequest({ request, context }) {
-      const headers: Context['passedOn'] = own ? { ...context.passedOn, ...own } : {};
-      for (const [name, value] of Object.entries(headers)) request.http?.headers.set(name, value);
+      const headers = request.http?.headers;
+      for (const name of passedOn) if (context.headers[name]) headers?.set(name, String(context.headers[name]));
+      for (const name in own) headers?.set(name, String(own[name]));
     },
     didReceiveResponse({ response, context }) {
       const { commands } = response.extensions ?? {};

@@ -19,8 +19,16 @@ const ANSWER_TIMEOUT_MS = 1000;
 const OUTPUT_CHARACTERS = 100_000;
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
-const read = (relative: string) => readFileSync(path(relative), 'utf8');
-const readConfiguration = (relative: string) => parse(read(`../../supergraph/${relative}`));
+
+/** The line of the header `authorization`, with the commented line that replaces it for another TOKEN_HEADER. */
+const TOKEN_LINES = /^.*authorization.*\n.* TOKEN_HEADER=.*\n( *)(?:#|\/\/) (.*)x-vendor-authorization/im;
+
+/** Reads a file of supergraph/, for a subgraph with this TOKEN_HEADER. */
+export function readSettings(file: string, tokenHeader = 'authorization'): string {
+  const text = readFileSync(path(`../../supergraph/${file}`), 'utf8');
+  if (tokenHeader === 'authorization') return text;
+  return text.replace(TOKEN_LINES, (_, indent, rule) => indent + rule + tokenHeader);
+}
 
 interface Options {
   readonly subgraphs: readonly Subgraph[];
@@ -36,6 +44,8 @@ interface Options {
 }
 
 interface Start extends Omit<Options, 'secret' | 'onEnd'> {
+  /** Reads a file of supergraph/, for the TOKEN_HEADER of the subgraph `maintenance`. */
+  read(file: string): string;
   /** Writes a file of this router and returns its path. */
   write(name: string, text: string): string;
   /** Writes the supergraph as Apollo composes it and returns the path. */
@@ -62,10 +72,10 @@ const hiveGateway = (name: string, ...flags: string[]): Router => ({
   name,
   executable: installed('.bin/hive-gateway'),
   missing: NPM,
-  configure: ({ host, port, compose }) => ({
+  configure: ({ host, port, read, write, compose }) => ({
     args: [
       ...['supergraph', compose()],
-      ...['--config-path', path('../../supergraph/hive-gateway/gateway.config.ts')],
+      ...['--config-path', write('gateway.config.ts', read('hive-gateway/gateway.config.ts'))],
       ...['--host', host, '--port', String(port), ...flags],
     ],
   }),
@@ -90,9 +100,9 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
     name: 'Hive Router',
     executable: process.env.HIVE_ROUTER,
     missing: 'Set HIVE_ROUTER to the path of the executable `hive_router`.',
-    configure: ({ host, port, write, compose }) => {
+    configure: ({ host, port, read, write, compose }) => {
       const supergraph = { source: 'file', path: compose() };
-      const configuration = { ...readConfiguration('hive/router.config.yaml'), supergraph, http: { host, port } };
+      const configuration = { ...parse(read('hive/router.config.yaml')), supergraph, http: { host, port } };
       return { args: [], env: { ROUTER_CONFIG_FILE_PATH: write('router.config.yaml', stringify(configuration)) } };
     },
   },
@@ -100,9 +110,9 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
     name: 'Grafbase',
     executable: installed('@grafbase/cli-x86_64-unknown-linux-musl/grafbase'),
     missing: `${NPM} It has Grafbase for Linux x64 only.`,
-    configure: ({ subgraphs, host, port, write }) => ({
+    configure: ({ host, port, write, ...start }) => ({
       args: [
-        ...['dev', '--config', write('grafbase.toml', grafbaseConfiguration(subgraphs, write))],
+        ...['dev', '--config', write('grafbase.toml', grafbaseConfiguration({ write, ...start }))],
         ...['--listen-address', `${host}:${port}`],
       ],
     }),
@@ -134,7 +144,9 @@ export async function startRouter(name: RouterName, { subgraphs, secret, collect
     return join(folder, file);
   };
   const compose = () => write('supergraph.graphql', composeSupergraph(subgraphs).supergraphSdl);
-  const { args, env } = router.configure({ subgraphs, host, port, collector, write, compose });
+  const { tokenHeader } = subgraphs.find((one) => one.name === 'maintenance') ?? {};
+  const read = (file: string) => readSettings(file, tokenHeader);
+  const { args, env } = router.configure({ subgraphs, host, port, collector, read, write, compose });
   const running = spawn(resolve(router.executable), args, {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, APOLLO_TELEMETRY_DISABLED: '1', ROUTER_SECRET: secret, ...env },
@@ -182,8 +194,8 @@ async function answers(url: string, router: ChildProcess): Promise<boolean> {
   return false;
 }
 
-function apolloConfiguration({ host, port, collector }: Pick<Start, 'host' | 'port' | 'collector'>) {
-  const configuration = readConfiguration('apollo/router.yaml');
+function apolloConfiguration({ host, port, collector, read }: Omit<Start, 'write' | 'compose'>) {
+  const configuration = parse(read('apollo/router.yaml'));
   if (collector) {
     const { tracing } = configuration.telemetry.exporters;
     tracing.common = { service_name: 'router' };
@@ -198,10 +210,10 @@ function apolloConfiguration({ host, port, collector }: Pick<Start, 'host' | 'po
 }
 
 /** The shipped file, with the URL and schema of each subgraph in its table. */
-function grafbaseConfiguration(subgraphs: readonly Subgraph[], write: Start['write']): string {
+function grafbaseConfiguration({ subgraphs, read, write }: Pick<Start, 'subgraphs' | 'read' | 'write'>): string {
   return subgraphs.reduce((text, { name, url, sdl }) => {
     const table = `[subgraphs.${name}]\n`;
     const lines = `${table}url = "${url}"\nschema_path = "${write(`${name}.graphql`, sdl)}"\n`;
     return text.includes(table) ? text.replace(table, lines) : `${text}\n${lines}`;
-  }, read('../../supergraph/grafbase/grafbase.toml'));
+  }, read('grafbase/grafbase.toml'));
 }

@@ -7,6 +7,8 @@
 /** The caller's token, what the subgraph logs, and the trace. */
 const FORWARDED = [
   'authorization',
+  // Replaces the line above if the subgraph has TOKEN_HEADER=x-vendor-authorization:
+  // 'x-vendor-authorization',
   'x-request-id',
   'apollographql-client-name',
   'apollographql-client-version',

@@ -39,17 +39,18 @@ async function expectEnd({ child, exit, output }: ReturnType<typeof run>, url: s
 
 it.concurrent('npm run supergraph serves the supergraph and its subgraphs, and connects to no host outside', async () => {
   const proxy = `http://127.0.0.1:${await freePort()}`;
-  const supergraph = run('dev/supergraph.ts', { PORT: '0', ...OFFLINE, HTTP_PROXY: proxy, http_proxy: proxy });
+  const env = { ...OFFLINE, PORT: '0', HTTP_PROXY: proxy, http_proxy: proxy, TOKEN_HEADER: 'X-Vendor-Authorization' };
+  const supergraph = run('dev/supergraph.ts', env);
   const printed = async (pattern: RegExp) => (await supergraph.until(pattern))[1] ?? '';
   const url = await printed(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);
   const maintenance = await printed(/Subgraph maintenance +(http:\/\/localhost:\d+\/graphql), with/);
   const secret = await printed(/, with Router-Authorization: (\S+)\n/);
   const residences = await printed(/Subgraph residences +(http:\/\/localhost:\d+\/graphql)\n/);
-  const authorization = await printed(/Authorization: (Bearer \S+)/);
+  const headers = { 'x-vendor-authorization': await printed(/x-vendor-authorization: (Bearer \S+)/) };
   const operation = await printed(/Operation +(query OpenByResidence \{.+\})\n/);
 
   for (const path of ['', '/', '/graphql']) {
-    const { data, extensions } = await ask(url + path, operation, { authorization });
+    const { data, extensions } = await ask(url + path, operation, headers);
     const { id: _, ...first } = RESIDENCES[0] ?? {};
     expect(data.residences).toHaveLength(RESIDENCES.length);
     expect(data.residences[0]).toEqual({ ...first, maintenances: [{ description: 'test', state: 'IN_PROGRESS' }] });
@@ -58,10 +59,12 @@ it.concurrent('npm run supergraph serves the supergraph and its subgraphs, and c
     expect((await ask(url + path, getIntrospectionQuery())).errors).toEqual([]);
     const page = await fetch(url + path, { headers: { accept: 'text/html' } });
     expect(page.headers.get('content-type')).toMatch(/^text\/html/);
-    expect(await page.text()).toMatch(/OpenByResidence[\s\S]+WhereToGo[\s\S]+OpenMaintenances/);
+    const html = await page.text();
+    expect(html).toMatch(/OpenByResidence[\s\S]+WhereToGo[\s\S]+OpenMaintenances/);
+    expect(html).toContain(`"headers":${JSON.stringify(headers)}`);
   }
   const twoFetches = '{ maintenances(residenceId: "none") { id } residences { maintenances { id } } }';
-  const { commands } = (await ask(url, twoFetches, { authorization })).extensions ?? {};
+  const { commands } = (await ask(url, twoFetches, headers)).extensions ?? {};
   expect(commands).toHaveLength(1 + RESIDENCES.length);
   expect(commands).toContainEqual(expect.objectContaining({ residenceId: 'none', code: 'COMMAND_REJECTED' }));
   expect(codes(await ask(maintenance, '{ __typename }'))).toEqual([['ROUTER_UNAUTHENTICATED', undefined]]);
@@ -78,7 +81,7 @@ it.concurrent('npm run supergraph serves the supergraph and its subgraphs, and c
 it.concurrent('npm run dev serves emulator and subgraph, prints an example, and ends at Ctrl-C', async () => {
   const dev = run('dev/main.ts', { PORT: '0' });
   const [, url = ''] = await dev.until(/Sandbox +(http:\/\/localhost:\d+\/graphql)/);
-  const [, authorization = ''] = await dev.until(/Authorization: (Bearer \S+)/);
+  const [, authorization = ''] = await dev.until(/authorization: (Bearer \S+)/);
   const [, operation = ''] = await dev.until(/Operation +(\{.+\})\n/);
   expect(await ask(url, operation, { authorization })).toMatchObject({
     data: { maintenances: [{ id: `${R}:${EXAMPLE.maintenanceId}`, state: 'IN_PROGRESS', description: 'test' }] },

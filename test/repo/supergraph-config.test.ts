@@ -5,6 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
+import { readSettings } from '../../dev/supergraph/routers.ts';
 import { loadConfig } from '../../src/config.ts';
 import { maskError } from '../../src/graphql/errors.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
@@ -64,6 +65,23 @@ it.each([
 it('Apollo, Hive and Cosmo Router have header rules for this subgraph alone', () => {
   const subgraphs = { maintenance: expect.anything() };
   expect([apollo.headers, hive.headers, cosmo.headers]).toEqual(Array(3).fill({ subgraphs }));
+});
+
+it.each([
+  ['apollo/router.yaml', 'named: '],
+  ['apollo/router.dev.yaml', 'named: '],
+  ['hive/router.config.yaml', '- '],
+  ['hive-gateway/gateway.config.ts', "'"],
+  ['grafbase/grafbase.toml', 'name = "'],
+  ['cosmo/config.yaml', 'named: '],
+])('%s has a line that forwards another TOKEN_HEADER in place of Authorization', (file, rule) => {
+  const shipped = read(file);
+  const swapped = readSettings(file, 'x-token');
+  const forwards = (text: string, header: string) => new RegExp(`^ *${rule}${header}\\b`, 'im').test(text);
+  const headers = ['authorization', 'x-vendor-authorization', 'x-token'];
+  expect(headers.map((header) => forwards(shipped, header))).toEqual([true, false, false]);
+  expect(headers.map((header) => forwards(swapped, header))).toEqual([false, false, true]);
+  expect(swapped.split('\n')).toHaveLength(shipped.split('\n').length - 2);
 });
 
 it('Cosmo Router forwards the headers, coalesces no reads, retries nothing and wraps no errors', () => {

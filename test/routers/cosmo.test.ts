@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
-import { readDocument } from '../support/documents.ts';
+import { readSettings } from '../../dev/supergraph/routers.ts';
 import { itUnless } from './skip.ts';
 
 const { COSMO_SCHEMA = '' } = process.env;
@@ -15,6 +15,8 @@ itUnless(missing, 'supergraph/cosmo/config.yaml has only settings that Cosmo Rou
   // The schema has keywords and formats of Cosmo's own validator.
   const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
   const isValid = ajv.compile(JSON.parse(readFileSync(COSMO_SCHEMA, 'utf8')));
-  isValid(parse(readDocument('supergraph/cosmo/config.yaml')));
-  expect(isValid.errors).toBeNull();
+  for (const tokenHeader of ['authorization', 'x-vendor-authorization']) {
+    isValid(parse(readSettings('cosmo/config.yaml', tokenHeader)));
+    expect(isValid.errors).toBeNull();
+  }
 });

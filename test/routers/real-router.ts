@@ -55,12 +55,14 @@ export function describeRealRouter(name: RouterName, quirks: Quirks = {}) {
     });
   });
 
-  it(`npm run supergraph -- --router ${name} serves the supergraph behind ${title} and ends with Ctrl-C`, async () => {
+  it(`npm run supergraph -- --router ${name} serves the supergraph behind ${title}, passes on TOKEN_HEADER and ends with Ctrl-C`, async () => {
     const { APOLLO_ROUTER, HIVE_ROUTER, PATH } = process.env;
-    const env = { APOLLO_ROUTER, HIVE_ROUTER, PATH, PORT: '0' };
+    const env = { APOLLO_ROUTER, HIVE_ROUTER, PATH, PORT: '0', TOKEN_HEADER: 'x-token' };
     const { until, child, exit } = run('dev/supergraph.ts', env, ['--router', name]);
     const [, url = ''] = await until(new RegExp(`${title} +(http://localhost:\\d+/graphql)\n`));
-    const { data, errors } = await askAt(url, '{ residences { name maintenances(first: 1) { id } } }');
+    const headers = { 'x-token': EXAMPLE.token };
+    const query = '{ residences { name maintenances(first: 1) { id } } }';
+    const { data, errors } = await askAt(url, query, { token: 'identity', headers });
     expect(errors).toEqual([]);
     const maintenances = [{ id: `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}` }];
     expect(data.residences[0]).toEqual({ name: expect.any(String), maintenances });

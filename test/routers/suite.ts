@@ -12,7 +12,7 @@ import { codes, ROUTER_SECRET } from '../support/ask.ts';
 import { hold } from '../support/hold.ts';
 import type { Fault, Fetch } from '../support/recorder.ts';
 import { TOKENS } from '../support/upstream.ts';
-import { type StartGateway, useSupergraph } from '../support/use-supergraph.ts';
+import { IDENTITY, type StartGateway, useSupergraph } from '../support/use-supergraph.ts';
 import { idOf, VISITED } from '../support/visits.ts';
 import { until } from '../support/wait.ts';
 import { itUnless } from './skip.ts';
@@ -80,10 +80,18 @@ const FAILURES: Readonly<Record<string, Fault>> = {
   'knows no such residence': (response, fetch) => answer(response, 200, { data: { _entities: nulls(fetch) } }),
 };
 
-/** The key by which a third subgraph refers, the neighbor's schema, and a residence of a neighbor that fails. */
+/**
+ * The key by which a third subgraph refers, the header with the token, the neighbor's schema, and a residence of a neighbor
+ * that fails.
+ */
 const COMPOSITIONS = [
-  ['id', RESIDENCES_SDL, { name: null }],
-  ['residence { id } maintenanceId', RESIDENCES_SDL.replace('name: String', 'name: String!'), null],
+  ['id', 'authorization', RESIDENCES_SDL, { name: null }],
+  [
+    'residence { id } maintenanceId',
+    'x-vendor-authorization',
+    RESIDENCES_SDL.replace('name: String', 'name: String!'),
+    null,
+  ],
 ] as const;
 
 export function describeBehind(router: string, start: StartGateway, quirks: Quirks = {}): void {
@@ -93,8 +101,9 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
   const path = (...parts: (string | number)[]) =>
     parts.filter((part) => !omitsIndices || typeof part === 'string').join('.');
 
-  describe.each(COMPOSITIONS)(`behind ${router}, where visits refer by %s`, (visitsBy, residencesSdl, failed) => {
-    const supergraph = useSupergraph(start, { visitsBy, residencesSdl });
+  describe.each(COMPOSITIONS)(`behind ${router}, where visits refer by %s and the token is in %s`, (...composition) => {
+    const [visitsBy, tokenHeader, residencesSdl, failed] = composition;
+    const supergraph = useSupergraph(start, { visitsBy, tokenHeader, residencesSdl });
 
     /** Expects these commands in any order, and these fetches of the subgraph, the neighbor and the third subgraph. */
     function expectSent(commands: readonly string[], ...fetches: readonly number[]): void {
@@ -153,7 +162,30 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
       }
     });
 
-    // The other cases depend on neither.
+    it('sends the documented headers to the subgraph, one token to the command API, no token or secret to the neighbors', async () => {
+      const trace = '0af7651916cd43dd8448eb211c80319c';
+      const client = { 'apollographql-client-name': 'app', 'apollographql-client-version': '1.2.3' };
+      const sent = { 'x-request-id': 'request-1', ...client };
+      const others = { cookie: 'canary', 'x-api-key': 'canary', 'router-authorization': 'canary' };
+      const query = `{ residence(id: "${FLAT}") { name maintenances { id } } visits { id } }`;
+      await read(query, { headers: { ...sent, ...others, traceparent: `00-${trace}-b7ad6b7169203331-01` } });
+      const { before, upstream } = supergraph;
+      const token = `Bearer ${TOKENS.first}`;
+      const traceparent = expect.stringMatching(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
+      expect(pluck(before.maintenance.fetches, 'headers')).toMatchObject([
+        { ...sent, traceparent, [tokenHeader]: token, 'router-authorization': ROUTER_SECRET },
+      ]);
+      expect(pluck(upstream.received, 'headers')).toMatchObject([
+        { authorization: token, traceparent: expect.stringContaining(trace) },
+      ]);
+      expect(JSON.stringify(before.maintenance.fetches)).not.toMatch(new RegExp(`canary|${IDENTITY}`));
+      expect(JSON.stringify(upstream.received)).not.toMatch(new RegExp(`canary|${ROUTER_SECRET}|${IDENTITY}`));
+      expect(supergraph.fetches()).toEqual([1, 1, 1]);
+      const neighbors = JSON.stringify([before.residences.fetches, before.visits.fetches]);
+      expect(neighbors).not.toMatch(new RegExp(`${TOKENS.first}|${ROUTER_SECRET}|${IDENTITY}`));
+    });
+
+    // The other cases depend on none of them.
     if (visitsBy !== 'id') return;
 
     it('answers the whole introspection', async () => {
@@ -323,29 +355,6 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
       expect(pluck(answer.data.numbered, 'id')).toEqual(numbers(1001).map(String));
       expect(new Set(codes(answer).map(([code]) => code))).toEqual(new Set(['BAD_USER_INPUT']));
       expect(supergraph.upstream.commands()).toEqual([]);
-    });
-
-    it('sends only the documented headers to the subgraph, and neither token nor secret to the neighbors', async () => {
-      const trace = '0af7651916cd43dd8448eb211c80319c';
-      const client = { 'apollographql-client-name': 'app', 'apollographql-client-version': '1.2.3' };
-      const sent = { 'x-request-id': 'request-1', ...client };
-      const others = { cookie: 'canary', 'x-api-key': 'canary', 'router-authorization': 'canary' };
-      const query = `{ residence(id: "${FLAT}") { name maintenances { id } } visits { id } }`;
-      await read(query, { headers: { ...sent, ...others, traceparent: `00-${trace}-b7ad6b7169203331-01` } });
-      const { before, upstream } = supergraph;
-      const authorization = `Bearer ${TOKENS.first}`;
-      const traceparent = expect.stringMatching(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
-      expect(pluck(before.maintenance.fetches, 'headers')).toMatchObject([
-        { ...sent, traceparent, authorization, 'router-authorization': ROUTER_SECRET },
-      ]);
-      expect(pluck(upstream.received, 'headers')).toMatchObject([
-        { authorization, traceparent: expect.stringContaining(trace) },
-      ]);
-      expect(JSON.stringify(before.maintenance.fetches)).not.toContain('canary');
-      expect(JSON.stringify(upstream.received)).not.toMatch(new RegExp(`canary|${ROUTER_SECRET}`));
-      expect(supergraph.fetches()).toEqual([1, 1, 1]);
-      const neighbors = JSON.stringify([before.residences.fetches, before.visits.fetches]);
-      expect(neighbors).not.toMatch(new RegExp(`${TOKENS.first}|${ROUTER_SECRET}`));
     });
 
     it('passes every documented extension of an error', async () => {

@@ -7,6 +7,7 @@ import { type Asking, askAt, ROUTER_SECRET } from './ask.ts';
 import { readDocument } from './documents.ts';
 import { type Recorder, startRecorder } from './recorder.ts';
 import { type Subgraph, startSubgraph } from './subgraph.ts';
+import { TOKENS } from './upstream.ts';
 import { type KeyFields, startVisits, visitsSdl } from './visits.ts';
 
 export const MAINTENANCE_SDL = readDocument('schema/maintenance.graphql');
@@ -15,12 +16,29 @@ const FREE = { host: '127.0.0.1', port: 0 } as const;
 export type StartGateway = (subgraphs: readonly Composed[], listening: Listening) => Promise<Running>;
 
 /** The third subgraph refers by the key `visitsBy`. The gateway composes `residencesSdl` for the neighbor. */
-type Composition = { visitsBy?: KeyFields; residencesSdl?: string; residencesTimeoutMs?: number };
+type Composition = {
+  visitsBy?: KeyFields;
+  residencesSdl?: string;
+  residencesTimeoutMs?: number;
+  /** The TOKEN_HEADER of the subgraph. */
+  tokenHeader?: TokenHeader;
+};
+
+/** The values of TOKEN_HEADER for which supergraph/ has settings. */
+const TOKEN_HEADERS = ['authorization', 'x-vendor-authorization'] as const;
+type TokenHeader = (typeof TOKEN_HEADERS)[number];
+/** A token that is not for the command API, which would accept it. */
+export const IDENTITY = TOKENS.second;
 
 /** Starts a supergraph for a block of tests, and resets the command API and the recorders before each test. */
 export function useSupergraph(
   startGateway: StartGateway,
-  { visitsBy = 'id', residencesSdl = RESIDENCES_SDL, residencesTimeoutMs = 12_000 }: Composition = {},
+  {
+    visitsBy = 'id',
+    residencesSdl = RESIDENCES_SDL,
+    residencesTimeoutMs = 12_000,
+    tokenHeader = 'authorization',
+  }: Composition = {},
 ) {
   const started: { stop(): Promise<void> }[] = [];
   let subgraph: Subgraph;
@@ -34,7 +52,7 @@ export function useSupergraph(
   }
   beforeAll(async () => {
     // Limits the time of a test in which a command hangs.
-    subgraph = await keep(startSubgraph({ ATTEMPT_TIMEOUT_MS: '3000' }));
+    subgraph = await keep(startSubgraph({ ATTEMPT_TIMEOUT_MS: '3000', TOKEN_HEADER: tokenHeader }));
     const record = async ({ url }: { url: string }) => keep(startRecorder(url));
     before = {
       maintenance: await record(subgraph),
@@ -43,7 +61,7 @@ export function useSupergraph(
     };
     const headers = { 'router-authorization': ROUTER_SECRET };
     const subgraphs = [
-      { name: 'maintenance', url: before.maintenance.url, sdl: MAINTENANCE_SDL, headers },
+      { name: 'maintenance', url: before.maintenance.url, sdl: MAINTENANCE_SDL, headers, tokenHeader },
       { name: 'residences', url: before.residences.url, sdl: residencesSdl, timeoutMs: residencesTimeoutMs },
       { name: 'visits', url: before.visits.url, sdl: visitsSdl(visitsBy) },
     ];
@@ -58,8 +76,15 @@ export function useSupergraph(
   });
 
   return {
-    /** Sends an operation to the gateway. */
-    ask: (query: string, asking?: Asking) => askAt(`${gateway.url}/graphql`, query, asking),
+    /** Sends an operation to the gateway, with the token in the header `tokenHeader` and `IDENTITY` in the other header. */
+    ask(query: string, { token = TOKENS.first, headers, ...asking }: Asking = {}) {
+      const other = TOKEN_HEADERS.find((name) => name !== tokenHeader);
+      const tokens = {
+        [String(other)]: `Bearer ${IDENTITY}`,
+        ...(token !== null && { [tokenHeader]: `Bearer ${token}` }),
+      };
+      return askAt(`${gateway.url}/graphql`, query, { ...asking, token: null, headers: { ...tokens, ...headers } });
+    },
     /** Where the gateway answers GraphQL. */
     get url() {
       return `${gateway.url}/graphql`;
