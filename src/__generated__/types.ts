@@ -95,7 +95,8 @@ export type DeleteMaintenancesPayload = {
 /**
  * A repair request that a resident filed for a residence (报修).
  *
- * It comes from the vendor's command API (报修管理API) and needs the caller's `Authorization: Bearer <token>` (访问令牌).
+ * It comes from the vendor's command API (报修管理API) and needs the caller's token of the command API (访问令牌), in the header
+ * that the platform team names.
  * Times are in UTC with whole seconds. A field is null where the command API has nothing or fails; then an error has a code
  * in `extensions.code`, which `MaintenanceErrorCode` explains.
  */
@@ -146,7 +147,10 @@ export type MaintenanceErrorCode =
   | 'FORBIDDEN'
   /** A fault of this subgraph. Tell its owners the `errorId`, which is in `extensions` or in `message`. */
   | 'INTERNAL_SERVER_ERROR'
-  /** There is no usable `Authorization: Bearer <token>`, or the command API does not accept the token. Get a new one. */
+  /**
+   * There is no usable token of the command API (访问令牌), in the header that the platform team names, or the command API does
+   * not accept the token. Get a new one.
+   */
   | 'UNAUTHENTICATED'
   /** The command API sent an invalid reply. Tell the owners of this subgraph. */
   | 'UPSTREAM_INVALID_RESPONSE'

@@ -75,6 +75,7 @@ const TERMS: Readonly<Record<string, string>> = {
   IN_PROGRESS: '进行中',
   COMPLETED: '已完成',
   CLOSED: '已关闭',
+  UNAUTHENTICATED: '访问令牌',
   'Residence.maintenances': '获取报修列表',
 };
 const OF_COMMANDS = new Map(
