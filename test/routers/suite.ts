@@ -266,7 +266,7 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
 
       it('has no field `id` in its payload, which caches take for the id of an entity', async () => {
         const { errors } = await supergraph.ask(CREATE.replace('createdId', 'id'));
-        expect(errors).toHaveLength(1);
+        expect(errors).not.toEqual([]);
         expectSent([], 0, 0, 0);
       });
 

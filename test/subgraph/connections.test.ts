@@ -134,8 +134,7 @@ describe('the name of the command API', () => {
     const { ask, resolver, commands } = await start([], { BREAKER_FAILURES: '2' });
     resolver.answer = failWith('ENOTFOUND');
     for (const _ of times(3, () => {})) expect(await ask(WRITE)).toMatchObject(UNREACHED);
-    const details = commands().map(({ detail }) => String(detail).split(': ')[1]);
-    expect(details).toEqual(['ENOTFOUND', 'ENOTFOUND', 'breaker open']);
+    expect(commands().map(({ detail }) => detail)).toEqual(['ENOTFOUND', 'ENOTFOUND', 'breaker open']);
   });
 
   it('that a silent resolver keeps back costs an attempt its time', async () => {
@@ -144,6 +143,6 @@ describe('the name of the command API', () => {
     expect(await ask(WRITE)).toMatchObject(failed('UPSTREAM_TIMEOUT', 'NOT_SENT'));
     expect(await ask(READ)).toMatchObject(failed('UPSTREAM_TIMEOUT'));
     // The operation's deadline would be `out of time`.
-    expect(commands().map(({ detail }) => String(detail).split(': ')[1])).toEqual(['ETIMEDOUT', 'ETIMEDOUT']);
+    expect(commands().map(({ detail }) => detail)).toEqual(['ETIMEDOUT', 'ETIMEDOUT']);
   });
 });
