@@ -5,8 +5,10 @@
 import { addAbortListener } from 'node:events';
 import { getHeapStatistics } from 'node:v8';
 
-/** In bytes: a sixteenth of V8's heap limit. An operation may hold half of it. */
+/** In bytes: a sixteenth of V8's heap limit. */
 export const MEMORY_LIMIT = Math.floor(getHeapStatistics().heap_size_limit / 16);
+/** What one operation may hold, and so the largest reply that it can read. */
+export const OPERATION_LIMIT = Math.floor(MEMORY_LIMIT / 2);
 /** Lists of queries leave the rest to requests, commands and replies: otherwise, no operation could begin to wait. */
 const LIMIT_OF_LISTS = MEMORY_LIMIT * 0.875;
 
@@ -104,7 +106,7 @@ export class OperationAccount extends Account {
   readonly #replies = new Set<ReplyAccount>();
 
   constructor() {
-    super(MEMORY_LIMIT / 2);
+    super(OPERATION_LIMIT);
   }
 
   /** The bytes of its own and of its replies. */

@@ -5,11 +5,11 @@ import { timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { HTTP_LIMITS } from '../http-limits.ts';
 import { OperationAccount } from '../memory.ts';
 import { PRICES } from '../prices.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { sendHttpError, sendOverloaded } from './http-errors.ts';
-import { HTTP_LIMITS } from './limits.ts';
 
 /** A request that has a place, such as every request of the route /graphql. */
 export interface AdmittedRequest extends FastifyRequest {

@@ -4,9 +4,9 @@
 import { randomUUID } from 'node:crypto';
 import { fastify } from 'fastify';
 import type { Logger } from 'pino';
+import { HTTP_LIMITS } from '../http-limits.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createErrorHandler, sendHttpError } from './http-errors.ts';
-import { HTTP_LIMITS } from './limits.ts';
 
 // Longer than the idle timeout of every router; Cosmo's is the longest, 90 s. Otherwise a router could send on a
 // connection that we close.

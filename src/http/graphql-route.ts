@@ -6,10 +6,10 @@ import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-int
 import type { Span } from '@opentelemetry/api';
 import { errorCodes, type FastifyBodyParser, type FastifyInstance } from 'fastify';
 import { waitForEventLoop } from '../event-loop.ts';
+import { HTTP_LIMITS } from '../http-limits.ts';
 import { PRICES } from '../prices.ts';
 import { inRequestSpan } from '../tracing.ts';
 import type { AdmittedRequest } from './admission.ts';
-import { HTTP_LIMITS } from './limits.ts';
 
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 // No `url.query`: a query string may contain an operation with its variables.

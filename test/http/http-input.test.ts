@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { HTTP_LIMITS } from '../../src/http/limits.ts';
+import { HTTP_LIMITS } from '../../src/http-limits.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { type RawAnswer, request, sendBytes } from '../support/raw-http.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';

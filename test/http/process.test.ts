@@ -3,7 +3,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ import { askAt, ROUTER_SECRET } from '../support/ask.ts';
 import { hold } from '../support/hold.ts';
 import { request as agentRequest } from '../support/load.ts';
 import { argumentsOf, killAll, run, runInGroup, signalGroup, start, watch } from '../support/process.ts';
-import { parseAnswers, request } from '../support/raw-http.ts';
+import { parseAnswers, request, sendBytes } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { until } from '../support/wait.ts';
@@ -298,6 +298,36 @@ describe('npm start', () => {
     expect(server.output()).toMatch(/"level":40.+"msg":"ROUTER_SECRET is shorter than 16 characters"/);
     expect(server.output()).not.toContain('canary');
   });
+});
+
+it.concurrent('the server logs each warning about its environment, and no value', async () => {
+  const NODE_OPTIONS = '--max-old-space-size=128';
+  const { server } = await serve({
+    ...{ NODE_OPTIONS, MAX_REPLY_BYTES: '99999999', OTEL_METRICS_EXPORTER: 'canary', LOG_EVERY: 'canary' },
+    ...{
+      ROUTER_SECRET: '',
+      ALLOW_NO_ROUTER_SECRET: 'true',
+      ROUTER_SECRETS: 'canary',
+      ROUTER_SECRET_PREVIOUS: '"canary"',
+    },
+  });
+  const warnings = [...server.output().matchAll(/"level":40.+"msg":"([^ ]+)/g)].map(([, name]) => name);
+  const others = ['LOG_EVERY', 'ROUTER_SECRETS', 'ROUTER_SECRET_PREVIOUS', 'ROUTER_SECRET_PREVIOUS'];
+  expect(warnings).toEqual([...others, 'ALLOW_NO_ROUTER_SECRET', 'MAX_REPLY_BYTES', 'OTEL_METRICS_EXPORTER']);
+  expect(server.output()).toMatch(/MAX_REPLY_BYTES exceeds the memory of an operation, \d+ bytes"/);
+  expect(server.output()).not.toMatch(/canary|99999999/);
+});
+
+it.concurrent('the server takes secrets from files, up to the longest that a request can carry', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'maintenance-secrets-'));
+  cleanups.push(() => rmSync(folder, { recursive: true }));
+  const secrets = ['x'.repeat(16_364), ROUTER_SECRET];
+  for (const [index, secret] of secrets.entries()) writeFileSync(join(folder, `${index}`), `${secret}\n`);
+  const files = { ROUTER_SECRET_FILE: join(folder, '0'), ROUTER_SECRET_PREVIOUS_FILE: join(folder, '1') };
+  const { url } = await serve({ ROUTER_SECRET: '', ...files });
+  const ask = (secret: string) => sendBytes(url, request(['GET /metrics HTTP/1.0', `router-authorization: ${secret}`]));
+  const answers = await Promise.all([...secrets, 'x'].map(ask));
+  expect(answers.flat().map(({ status }) => status)).toEqual([200, 200, 401]);
 });
 
 /** Starts the server with its log at `stdout`. SIGUSR2 runs `crash`. */

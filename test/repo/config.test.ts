@@ -1,8 +1,22 @@
-import { describe, expect, it } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { ConfigError, loadConfig } from '../../src/config.ts';
+import { OPERATION_LIMIT } from '../../src/memory.ts';
 import { CONFIGURATION, readNames, readTable } from '../support/documents.ts';
+import { ENVIRONMENTS } from '../support/environments.ts';
 
 const REQUIRED = { COMMAND_API_URL: 'https://api.ecloud.akubela.com', ROUTER_SECRET: 'a-secret-of-the-router' };
+const { ROUTER_SECRET, ...WITHOUT_SECRET } = REQUIRED;
+
+const folder = mkdtempSync(join(tmpdir(), 'config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+/** Writes a file and returns its path. */
+function file(name: string, content: string): string {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+}
 
 /** Names of headers that cannot bring the caller's token. */
 const TAKEN = [
@@ -29,11 +43,10 @@ const { NODE_ENV, ...DEFAULTS } = Object.fromEntries(rows.map(([name, text]) => 
 
 describe('the configuration', () => {
   it('has the documented defaults, and is for production unless NODE_ENV is development', () => {
-    const derived = { production: true, routerSecrets: [REQUIRED.ROUTER_SECRET], warnings: [], tracing: false };
-    const { ROUTER_SECRET: _, ...others } = REQUIRED;
-    const OTEL_SERVICE_NAME = 'maintenance-subgraph';
+    const derived = { production: true, routerSecrets: [ROUTER_SECRET], warnings: [], tracing: false };
+    const otel = { OTEL_SERVICE_NAME: 'maintenance-subgraph', OTEL_METRICS_EXPORTER: 'none' };
     const loaded = loadConfig({ ...REQUIRED, NODE_ENV: 'test' });
-    expect(loaded).toEqual({ ...DEFAULTS, ...others, OTEL_SERVICE_NAME, ...derived });
+    expect(loaded).toEqual({ ...DEFAULTS, ...WITHOUT_SECRET, ...otel, ...derived });
     expect(NODE_ENV).toBe('production');
   });
 
@@ -56,6 +69,7 @@ describe('the configuration', () => {
       ...DEFAULTS,
       ...given,
       production: false,
+      OTEL_METRICS_EXPORTER: 'none',
       COMMAND_API_URL: 'http://localhost:4010',
       routerSecrets: ['x'.repeat(15), 'old'],
       warnings: ['ROUTER_SECRET is shorter than 16 characters', 'ROUTER_SECRET_PREVIOUS is shorter than 16 characters'],
@@ -73,6 +87,8 @@ describe('the configuration', () => {
     [{ COMMAND_API_URL: 'http://127.0.0.1.nip.io' }, 'COMMAND_API_URL must be https in production'],
     [{ COMMAND_API_URL: 'http://localhost.example:80' }, 'COMMAND_API_URL must be https in production'],
     [{ ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'false' }, 'ROUTER_SECRET is missing'],
+    [{ ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'maybe' }, 'ROUTER_SECRET is missing'],
+    [{ ROUTER_SECRET: 'x'.repeat(16_365) }, 'ROUTER_SECRET must be visible ASCII without spaces, at most 16364'],
     [{ ROUTER_SECRET: 'two words canary' }, 'ROUTER_SECRET must be visible ASCII'],
     [{ ROUTER_SECRET_PREVIOUS: 'canary-密' }, 'ROUTER_SECRET_PREVIOUS must be visible ASCII'],
     [{ ALLOW_NO_ROUTER_SECRET: 'maybe' }, 'ALLOW_NO_ROUTER_SECRET must be one of true, false'],
@@ -99,15 +115,18 @@ describe('the configuration', () => {
     { COMMAND_API_URL: 'http://command-api.internal', NODE_ENV: 'development' },
     { COMMAND_API_URL: 'http://command-api.internal', ALLOW_HTTP_COMMAND_API: 'true' },
     { ROUTER_SECRET: '', NODE_ENV: 'development' },
-    { ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'true' },
     { ROUTER_SECRET: 'x'.repeat(16) },
     { PORT: '0', METRICS_PORT: '0' },
     { ATTEMPT_TIMEOUT_MS: '9999' },
     ...['x-vendor-authorization', 'AUTHORIZATION', 'acceptance', 'x-host'].map((TOKEN_HEADER) => ({ TOKEN_HEADER })),
+    { ALLOW_NO_ROUTER_SECRET: 'true', NODE_ENV: 'development' },
+    { MAX_REPLY_BYTES: String(Math.min(OPERATION_LIMIT, 100_000_000)) },
+    { OTEL_METRICS_EXPORTER: 'none' },
+    { COMAND_API_URL: '', LOG_EVERY: '' },
   ])('accepts %j without a warning', (environment) => {
     const { warnings, routerSecrets } = loadConfig({ ...REQUIRED, ...environment });
     expect(warnings).toEqual([]);
-    expect(routerSecrets).toEqual([environment.ROUTER_SECRET ?? REQUIRED.ROUTER_SECRET].filter((secret) => secret));
+    expect(routerSecrets).toEqual([environment.ROUTER_SECRET ?? ROUTER_SECRET].filter((secret) => secret));
   });
 
   it.each<[boolean, NodeJS.ProcessEnv]>([
@@ -118,5 +137,98 @@ describe('the configuration', () => {
     [false, { OTEL_SERVICE_NAME: 'x' }],
   ])('switches tracing on: %s, with %j', (isOn, environment) => {
     expect(loadConfig({ ...REQUIRED, ...environment }).tracing).toBe(isOn);
+  });
+});
+
+describe('a warning', () => {
+  const UNREAD = 'is unknown: do you mean COMMAND_API_URL?';
+
+  it.each<[NodeJS.ProcessEnv, string]>([
+    [{ COMAND_API_URL: 'canary' }, `COMAND_API_URL ${UNREAD}`],
+    [{ COMMAND_API_URLS: 'canary' }, `COMMAND_API_URLS ${UNREAD}`],
+    [{ COMMAND_API_URI: 'canary' }, `COMMAND_API_URI ${UNREAD}`],
+    [{ COMMAND_AIP_URL: 'canary' }, `COMMAND_AIP_URL ${UNREAD}`],
+    [{ XCOMMAND_API_URL: 'canary' }, `XCOMMAND_API_URL ${UNREAD}`],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPIONT: 'canary' },
+      'OTEL_EXPORTER_OTLP_ENDPIONT is unknown: do you mean OTEL_EXPORTER_OTLP_ENDPOINT?',
+    ],
+    [{ LOGLEVEL: 'canary' }, 'LOGLEVEL is unknown: do you mean LOG_LEVEL?'],
+    [{ LOG_EVERY: '2' }, 'LOG_EVERY was removed: LOG_LEVEL=warn logs less'],
+    [
+      { ALLOW_NO_ROUTER_SECRET: 'true' },
+      'ALLOW_NO_ROUTER_SECRET is true in production: without ROUTER_SECRET, anyone can send requests',
+    ],
+    [{ ROUTER_SECRET: '"canary-canary-canary"' }, 'ROUTER_SECRET is in quotes, which are part of the secret'],
+    [
+      { ROUTER_SECRET_PREVIOUS: "'canary-canary-canary'" },
+      'ROUTER_SECRET_PREVIOUS is in quotes, which are part of the secret',
+    ],
+    [{ OTEL_METRICS_EXPORTER: 'otlp' }, 'OTEL_METRICS_EXPORTER has no effect: scrape /metrics'],
+  ])('about %j does not repeat the value', (environment, warning) => {
+    expect(loadConfig({ ...REQUIRED, ...environment }).warnings).toEqual([warning]);
+  });
+
+  it.each(['undefined', 'null'])('tells that a secret is the word %s', (ROUTER_SECRET) => {
+    const short = 'ROUTER_SECRET is shorter than 16 characters';
+    const { warnings } = loadConfig({ ...REQUIRED, ROUTER_SECRET });
+    expect(warnings).toEqual([short, 'ROUTER_SECRET is the word undefined or null']);
+  });
+
+  it.each(['CMMAND_API_UR', 'COMMANDAPIURL', 'COMMAND_API_ULRS', 'PROT', 'HOSTS', 'constructor', '__proto__'])(
+    'does not come with %s, which is short, or two edits from any variable',
+    (name) => {
+      expect(loadConfig({ ...REQUIRED, [name]: 'x' }).warnings).toEqual([]);
+    },
+  );
+
+  it.each(Object.keys(ENVIRONMENTS))('does not come with the variables of %s', (platform) => {
+    const given = Object.fromEntries(ENVIRONMENTS[platform]?.map((name) => [name, 'x']) ?? []);
+    expect(loadConfig({ ...given, ...REQUIRED }).warnings).toEqual([]);
+  });
+
+  it.each<[NodeJS.ProcessEnv, string, string]>([
+    [{ ROUTER_SECRET, COMAND_API_URL: 'canary' }, 'COMMAND_API_URL is missing', `COMAND_API_URL ${UNREAD}`],
+    [
+      { COMMAND_API_URL: REQUIRED.COMMAND_API_URL, ROUTER_SECERT_FILE: 'canary' },
+      'ROUTER_SECRET is missing',
+      'ROUTER_SECERT_FILE is unknown: do you mean ROUTER_SECRET_FILE?',
+    ],
+  ])('is part of the refusal of %j', (environment, fault, warning) => {
+    const load = () => loadConfig(environment);
+    expect(load).toThrow(fault);
+    expect(load).toThrow(warning);
+    expect(load).not.toThrow('canary');
+  });
+});
+
+describe('a secret in a file', () => {
+  it.each(['', '\n', '\r\n'])('is read, without %j at its end', (end) => {
+    const ROUTER_SECRET_FILE = file('secret', ROUTER_SECRET + end);
+    const ROUTER_SECRET_PREVIOUS_FILE = file('previous', `short${end}`);
+    const loaded = loadConfig({ ...WITHOUT_SECRET, ROUTER_SECRET_FILE, ROUTER_SECRET_PREVIOUS_FILE });
+    expect(loaded.routerSecrets).toEqual([ROUTER_SECRET, 'short']);
+    expect(loaded.warnings).toEqual(['ROUTER_SECRET_PREVIOUS_FILE is shorter than 16 characters']);
+    expect(loaded).not.toHaveProperty('ROUTER_SECRET_FILE');
+  });
+
+  const MUST = 'ROUTER_SECRET_FILE must name a';
+  it.each([
+    ['a missing file', 'canary', `${MUST} readable file: ENOENT`],
+    ['a folder', folder, `${MUST} readable file: EISDIR`],
+    ['an empty file', file('empty', ''), `${MUST} file with a secret: visible ASCII`],
+    ['a file of one line end', file('line', '\n'), `${MUST} file with a secret: visible ASCII`],
+    ['a file of two lines', file('lines', 'canary\n\n'), `${MUST} file with a secret: visible ASCII`],
+    ['a file of another coding', file('bytes', '\ufeffcanary'), `${MUST} file with a secret: visible ASCII`],
+  ])('is refused from %s, without its path and content', (_, ROUTER_SECRET_FILE, fault) => {
+    const load = () => loadConfig({ ...WITHOUT_SECRET, ROUTER_SECRET_FILE });
+    expect(load).toThrow(fault);
+    expect(load).not.toThrow('is missing');
+    expect(load).not.toThrow(/canary|config-/);
+  });
+
+  it.each(['ROUTER_SECRET', 'ROUTER_SECRET_PREVIOUS'])('is refused beside the variable %s', (name) => {
+    const both = { [name]: ROUTER_SECRET, [`${name}_FILE`]: file('secret', ROUTER_SECRET) };
+    expect(() => loadConfig({ ...REQUIRED, ...both })).toThrow(`${name} and ${name}_FILE are both set`);
   });
 });

@@ -19,7 +19,7 @@ const LAYERS = [
   'config',
   'event-loop',
 ];
-const LAST = ['maintenance', 'memory', 'prices', 'version'];
+const LAST = ['http-limits', 'maintenance', 'memory', 'prices', 'version'];
 
 const FILES = globSync('src/**/*.ts');
 
