@@ -2,6 +2,7 @@
  * Prometheus metrics; docs/observability.md explains each metric. Labels never contain names, ids or tokens from
  * outside.
  */
+import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { BREAKER_STATES } from '../command-api/circuit-breaker.ts';
@@ -62,6 +63,9 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi) {
   const version = { service_name: SERVICE, service_version: VERSION };
   gauge('target_info', 'Running version.', 'service_name service_version').set(version, 1);
   gauge('nodejs_heap_size_limit_bytes', 'Heap limit of V8.').set(getHeapStatistics().heap_size_limit);
+  // Without a limit of the control group, Node returns 0, or more memory than the machine has.
+  const memory = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
+  gauge('process_memory_limit_bytes', 'Memory of the control group, or of the machine.').set(memory);
   gauge('maintenance_memory_limit_bytes', 'Limit of maintenance_memory_held_bytes.').set(MEMORY_LIMIT);
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
   const posted = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };

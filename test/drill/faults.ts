@@ -79,6 +79,7 @@ function repeat(everyMs: number, javascript: string, options = '') {
     import { getHeapStatistics } from 'node:v8';
     const limit = getHeapStatistics().heap_size_limit;
     const kept = [];
+    process.constrainedMemory = () => 2 ** 30;
     process.on('SIGUSR2', () => setInterval(() => { ${javascript} }, ${everyMs}));`;
   const env = { NODE_OPTIONS: `${options} --import data:text/javascript,${encodeURIComponent(code)}` };
   return { isIdle: true, env, begin: kill(1, 'SIGUSR2') };

@@ -4,8 +4,9 @@
  */
 import { once } from 'node:events';
 import net from 'node:net';
+import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { COMMANDS } from '../../src/command-api/commands.ts';
@@ -172,6 +173,18 @@ describe('from the start, /metrics', () => {
     expect(samples.get(writeSample('target_info', version))).toBe(1);
     expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(1e7);
     expect(samples.get('nodejs_eventloop_lag_max_seconds')).toBeGreaterThanOrEqual(0);
+  });
+
+  // On Linux, Node returns the last value for a control group without a limit.
+  it.each([
+    [2 ** 20, 2 ** 20],
+    [0, totalmem()],
+    [2 ** 64, totalmem()],
+  ])('has the limit of the process: a control group of %d bytes is %d', async (constrained, limit) => {
+    const constrainedMemory = jest.spyOn(process, 'constrainedMemory').mockReturnValue(constrained);
+    const { url } = await start();
+    constrainedMemory.mockRestore();
+    expect((await scrape(url)).get('process_memory_limit_bytes')).toBe(limit);
   });
 });
 

@@ -236,8 +236,7 @@ describe('the pods', () => {
     expect(bytesOf(requests.memory)).toBeGreaterThan(Number(loaded) * 1e6);
     expect(bytesOf(limits.memory)).toBeGreaterThan(bytesOf(requests.memory));
     const [, alert = ''] = read('deploy/alerts.yaml').split('- alert: MaintenanceMemoryHigh\n');
-    const [, factor, radix, exponent] = / > (\S+) \* (\d+)\^(\d+)\n/.exec(alert) ?? [];
-    const share = (Number(factor) * Number(radix) ** Number(exponent)) / bytesOf(limits.memory);
+    const share = Number(/ > (\S+) \* process_memory_limit_bytes/.exec(alert)?.[1]);
     expect(alert).toContain(`More than ${share * 100} % of its limit.`);
     expect(share).toBeGreaterThanOrEqual(0.8);
     expect(share).toBeLessThanOrEqual(0.9);
