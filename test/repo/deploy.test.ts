@@ -1,5 +1,5 @@
 /**
- * The kustomizations in deploy/ against Kubernetes' schemas, the code and Prometheus' scrape configuration; docs/performance.md
+ * The kustomizations and the systemd unit in deploy/ against Kubernetes' schemas, the code and Prometheus' scrape configuration; docs/performance.md
  * against the defaults.
  */
 import { spawnSync } from 'node:child_process';
@@ -46,6 +46,20 @@ const config: Record<string, unknown> & ReturnType<typeof loadConfig> = loadConf
 );
 const targetUse = autoscaler.spec.metrics[0].resource.target.averageUtilization / 100;
 const bytesOf = (quantity: string) => Number.parseInt(quantity, 10) * (quantity.endsWith('Gi') ? 2 ** 30 : 2 ** 20);
+
+const defaults = loadConfig({ COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET });
+
+/** Expects a file to wait long enough for the end of the process, and to have the sum in a comment. */
+function expectTimeToStop(file: string, given: typeof defaults, seconds: number): void {
+  const msOf = (name: string, file: string) =>
+    Number(new RegExp(`^const ${name} = (\\d+);$`, 'm').exec(read(file))?.[1]);
+  const [cutMs, flushMs] = [msOf('GRACE_MS', 'src/http/host.ts'), msOf('FLUSH_MS', 'src/tracing.ts')];
+  const { DRAIN_DELAY_MS, OPERATION_TIMEOUT_MS } = given;
+  // A write that began when the last connection was cut has the whole time of an operation.
+  const neededMs = DRAIN_DELAY_MS + OPERATION_TIMEOUT_MS + cutMs + OPERATION_TIMEOUT_MS + flushMs;
+  expect(seconds * 1000).toBeGreaterThan(neededMs);
+  expect(file).toMatch(new RegExp(`\\(${DRAIN_DELAY_MS / 1000} s\\)[^.]+= ${neededMs / 1000} s\\.`));
+}
 
 const kustomize = [
   ['kubectl', 'kustomize'],
@@ -218,16 +232,8 @@ describe('the pods', () => {
   });
 
   it('have time for a graceful shutdown', () => {
-    const msOf = (name: string, file: string) =>
-      Number(new RegExp(`^const ${name} = (\\d+);$`, 'm').exec(read(file))?.[1]);
-    const [cutMs, flushMs] = [msOf('GRACE_MS', 'src/http/host.ts'), msOf('FLUSH_MS', 'src/tracing.ts')];
-    const { DRAIN_DELAY_MS, OPERATION_TIMEOUT_MS } = config;
-    const defaults = loadConfig({ COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET });
-    // A write that began when the last connection was cut has the whole time of an operation.
-    const neededMs = DRAIN_DELAY_MS + OPERATION_TIMEOUT_MS + cutMs + OPERATION_TIMEOUT_MS + flushMs;
-    expect(pod.spec.terminationGracePeriodSeconds * 1000).toBeGreaterThan(neededMs);
-    expect(DRAIN_DELAY_MS).toBeGreaterThanOrEqual(defaults.DRAIN_DELAY_MS);
-    expect(manifest).toMatch(new RegExp(`\\(${DRAIN_DELAY_MS / 1000} s\\)[^.]+= ${neededMs / 1000} s\\.`));
+    expect(config.DRAIN_DELAY_MS).toBeGreaterThanOrEqual(defaults.DRAIN_DELAY_MS);
+    expectTimeToStop(manifest, config, pod.spec.terminationGracePeriodSeconds);
   });
 
   it('have more memory than was measured, and an alert before their limit', () => {
@@ -307,6 +313,71 @@ it('Prometheus finds the metrics port of each pod, and labels it by namespace an
     { source_labels: ['__meta_kubernetes_pod_name'], target_label: 'instance' },
   ]);
 });
+
+describe('the unit for systemd', () => {
+  const text = read('deploy/systemd/maintenance-subgraph@.service');
+  const lines = Array.from(text.matchAll(/^(\w+)=(.*)$/gm), ([, key = '', value = '']) => [key, value] as const);
+  const valuesOf = (key: string) => lines.filter(([name]) => name === key).map(([, value]) => value);
+  const environment = new Map(
+    valuesOf('Environment').flatMap((line) => line.split(' ').map((pair) => pair.split('=') as [string, string])),
+  );
+
+  const verify = (file: string) => spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' });
+  const hasSystemd = verify('').error === undefined;
+  const withSystemd = hasSystemd ? it : it.skip;
+  withSystemd(
+    `has only keys and values that systemd knows${hasSystemd ? '' : '. Skipped: no systemd-analyze.'}`,
+    () => {
+      const folder = mkdtempSync(join(tmpdir(), 'unit-'));
+      try {
+        // The machine of a test has its Node elsewhere.
+        const file = join(folder, 'maintenance-subgraph@.service');
+        writeFileSync(file, text.replace('=node ', `=${process.execPath} `));
+        expect(verify(file)).toMatchObject({ stdout: '', stderr: '', status: 0 });
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
+
+  it('starts Node as the image does, with a compile cache in its own folder', () => {
+    const [, command = ''] = /^CMD (.+)$/m.exec(read('Dockerfile')) ?? [];
+    expect(valuesOf('ExecStart')).toEqual([JSON.parse(command).join(' ')]);
+    expect(environment.get('NODE_COMPILE_CACHE')).toBe(`%C/${valuesOf('CacheDirectory')[0]}`);
+  });
+
+  it('passes documented variables, and both secrets as credentials', () => {
+    const names = [...environment.keys(), ...readVariables('deploy/systemd/environment')];
+    const documented = readKeys(CONFIGURATION, 'variable');
+    expect(names.filter((name) => !documented.includes(name))).toEqual(['NODE_COMPILE_CACHE']);
+    const secrets = ['ROUTER_SECRET', 'ROUTER_SECRET_PREVIOUS'].map((name) => name.toLowerCase().replaceAll('_', '-'));
+    expect(valuesOf('LoadCredential')).toEqual(secrets.map((name) => `${name}:/etc/maintenance-subgraph/${name}`));
+    const files = ['ROUTER_SECRET_FILE', 'ROUTER_SECRET_PREVIOUS_FILE'].map((name) => environment.get(name));
+    expect(files).toEqual(secrets.map((name) => `%d/${name}`));
+  });
+
+  it('has the memory of a pod, time for a graceful shutdown, and allows V8 to compile', () => {
+    expect(valuesOf('MemoryMax').map((size) => `${size}i`)).toEqual([container.resources.limits.memory]);
+    expectTimeToStop(text, defaults, Number(valuesOf('TimeoutStopSec')[0]));
+    expect(valuesOf('Restart')).toEqual(['always']);
+    expect(valuesOf('MemoryDenyWriteExecute')).toEqual([]);
+  });
+
+  it('is scraped by the static configuration, with the labels of pods', () => {
+    const [{ static_configs, ...rest }] = parse(read('deploy/systemd/prometheus.yaml')).scrape_configs;
+    expect(rest).toEqual({ job_name: job.job_name, scrape_interval: job.scrape_interval });
+    for (const { targets, labels } of static_configs) {
+      expect(labels).toEqual({ namespace: expect.any(String) });
+      // The two processes that docs/systemd.md starts.
+      expect(targets).toEqual(targets.map(() => expect.stringMatching(/:1400[12]$/)));
+    }
+    expect(environment.get('METRICS_PORT')).toBe('1%i');
+  });
+});
+
+function readVariables(file: string): string[] {
+  return Array.from(read(file).matchAll(/^(\w+)=/gm), ([, name = '']) => name);
+}
 
 describe('docs/performance.md', () => {
   const prose = PERFORMANCE.replaceAll(/\s+/g, ' ');
