@@ -21,6 +21,10 @@ const SUSPICIOUS_SECRETS: readonly (readonly [RegExp, string])[] = [
   [/^(["'`]).*\1$/, 'is in quotes, which are part of the secret'],
   [/^(undefined|null)$/, 'is the word undefined or null'],
 ];
+/** The addresses of a proxy, and the hosts that need none, as Node names them. Addresses may have a password. */
+const PROXIES = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'] as const;
+const PROXY_VARIABLES = [...PROXIES, 'no_proxy', 'NO_PROXY'] as const;
+
 /** Matches an origin without TLS that is not on this machine. */
 const INSECURE_ORIGIN = /^http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$)/;
 
@@ -97,6 +101,7 @@ const VARIABLES = {
   ROUTER_SECRET_PREVIOUS_FILE: secretFile,
   TOKEN_HEADER: tokenHeader({ default: 'authorization' }),
   ALLOW_NO_ROUTER_SECRET: permission,
+  NODE_USE_ENV_PROXY: oneOf('0', '1')({ default: '0' }),
   ALLOW_HTTP_COMMAND_API: permission,
   ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
   OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
@@ -113,7 +118,7 @@ const VARIABLES = {
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
 };
 
-const KNOWN = [...Object.keys(VARIABLES), ...OTEL];
+const KNOWN = [...Object.keys(VARIABLES), ...OTEL, ...PROXY_VARIABLES];
 
 export type Config = Readonly<ReturnType<typeof loadConfig>>;
 
@@ -128,7 +133,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   const variables = cleanEnv(given, VARIABLES, {
     reporter({ errors, env }) {
       const found = Object.entries(errors).map(([name, error]) => `${name} ${error.message}`);
-      const faults = [...found, ...checkCombinations(env as Valid, given)];
+      const faults = [...found, ...checkCombinations(env as Valid, given), ...checkProxies(given)];
       // A variable that no one reads can be the reason for a missing one.
       if (faults.length > 0) throw new ConfigError(['Invalid environment:', ...faults, ...unread].join('\n  '));
     },
@@ -139,6 +144,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
     ROUTER_SECRET_FILE,
     ROUTER_SECRET_PREVIOUS,
     ROUTER_SECRET_PREVIOUS_FILE,
+    NODE_USE_ENV_PROXY,
     ...others
   } = variables;
   const secrets = [ROUTER_SECRET, ROUTER_SECRET_FILE, ROUTER_SECRET_PREVIOUS, ROUTER_SECRET_PREVIOUS_FILE];
@@ -146,6 +152,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
     ...others,
     /** True if tracing is requested. OpenTelemetry's SDK reads its own variables. */
     tracing: OTEL.some((name) => environment[name]),
+    /** What Node's agents read if commands go through a proxy. */
+    proxyEnv:
+      NODE_USE_ENV_PROXY === '1' ? Object.fromEntries(PROXY_VARIABLES.map((name) => [name, given[name]])) : undefined,
     /** False only if NODE_ENV is `development`. */
     production: NODE_ENV !== 'development',
     /** The accepted values of `Router-Authorization`. If empty, no secret is required. */
@@ -208,4 +217,11 @@ function isOneEdit(name: string, other: string): boolean {
   const isReplaced = rest.slice(1) === otherRest.slice(1);
   const isSwapped = rest === otherRest.replace(/^(.)(.)/, '$2$1');
   return isReplaced || isSwapped || rest === otherRest.slice(1) || rest.slice(1) === otherRest;
+}
+
+/** Returns the faults of a proxy's addresses. Node would ignore them. */
+function checkProxies(given: NodeJS.ProcessEnv): string[] {
+  const isFaulty = (address = 'http://none') => !/^https?:\/\//.test(address) || !URL.canParse(address);
+  const faulty = given.NODE_USE_ENV_PROXY === '1' ? PROXIES.filter((name) => isFaulty(given[name])) : [];
+  return faulty.map((name) => `${name} must be an http or https URL`);
 }

@@ -4,7 +4,9 @@
 import { addAbortListener } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
+import type { TLSSocket } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
+import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import got, { type RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
@@ -38,6 +40,10 @@ const TRANSIENT = [
   ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
   ...['ECONNRESET', 'EPIPE', 'ERR_HTTP_CONTENT_LENGTH_MISMATCH', 'Z_BUF_ERROR'],
 ];
+const inflate = promisify(gunzip);
+
+/** Ends an attempt that has taken its time. */
+const TIMED_OUT = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
 /** A timeout that is this late shows a blocked event loop. */
 const LATE_MS = 100;
 
@@ -54,10 +60,14 @@ export interface Reply {
 type Received = Pick<Reply, 'chunks' | 'bytes'>;
 
 /** Creates the transport. Connects when the first command is sent. `close` ends the kept connections. */
-export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY_BYTES }: Config) {
+export function createTransport(config: Config) {
+  const { COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY_BYTES } = config;
   const url = new URL(PATH, COMMAND_API_URL);
-  const { Agent, request: startRequest } = url.protocol === 'https:' ? https : http;
-  const { kept, fresh } = createAgents(Agent, ATTEMPT_TIMEOUT_MS);
+  const isSecure = url.protocol === 'https:';
+  const port = Number(url.port) || (isSecure ? 443 : 80);
+  const { Agent, request: startRequest } = isSecure ? https : http;
+  const { kept, fresh, hasMoved, isProxied } = createAgents(Agent, { hostname: url.hostname, port }, config);
+  const isTunnel = isSecure && isProxied;
   // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot disable the verification of certificates.
   const target = { ...urlToHttpOptions(url), method: 'POST', rejectUnauthorized: true };
 
@@ -68,7 +78,6 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     followRedirect: false,
     throwHttpErrors: false,
     retry: { limit: 0 },
-    timeout: { request: ATTEMPT_TIMEOUT_MS },
   });
 
   /** Starts Node's request. got would copy headers, body and agent, and write the body a turn later. */
@@ -84,6 +93,16 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     return request;
   }
 
+  function open(body: string, headers: CallerHeaders, isFresh: boolean): Stream {
+    return client.stream(url, { request: start.bind(undefined, body, headers, isFresh) });
+  }
+
+  /** Returns whether the command can have left: only on an established connection. */
+  function isSent({ socket, timings }: Stream): boolean {
+    // In a tunnel through a proxy, got does not see that TLS is established.
+    return isSecure ? (socket as TLSSocket | undefined)?.authorized === true : timings?.connect !== undefined;
+  }
+
   /**
    * Sends a command on a kept or a fresh connection, and records the attempt. Returns the reply, also if only the status
    * of a 401, 403, 429 or 5xx arrived. Throws a `CommandApiError` if no usable reply arrived.
@@ -95,17 +114,23 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     { isFresh, signal, replyMemory }: { isFresh: boolean; signal: AbortSignal; replyMemory: ReplyAccount },
   ): Promise<Reply> {
     const endAttempt = record.startAttempt();
-    const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
-    const stream = client.stream(url, { request: start.bind(undefined, body, headers, isFresh) });
+    const startedAt = performance.now();
+    const dueAt = startedAt + ATTEMPT_TIMEOUT_MS;
+    let stream = open(body, headers, isFresh);
     let received: Received = { chunks: [], bytes: 0 };
     let error: CommandApiError | undefined;
     try {
-      received = await receive(stream, signal, replyMemory);
+      try {
+        received = await receive(stream, dueAt, signal, replyMemory);
+      } catch (thrown) {
+        if (thrown instanceof CommandApiError) throw thrown;
+        if (!(await unlessAborted(hasMoved(thrown as Error, startedAt), signal))) throw thrown;
+        stream = open(body, headers, isFresh);
+        received = await receive(stream, dueAt, signal, replyMemory);
+      }
     } catch (thrown) {
-      // A command can only leave on an established connection.
-      const isSent = stream.timings?.[url.protocol === 'https:' ? 'secureConnect' : 'connect'] !== undefined;
       if (thrown instanceof CommandApiError) error = thrown;
-      else error = signal.aborted ? ended(signal, isSent) : explain(thrown as RequestError, isSent, stream, dueAt);
+      else error = signal.aborted ? ended(signal, isSent(stream)) : explain(thrown as RequestError, stream, dueAt);
     }
     // Also after a whole reply, if the upstream did not read the rest of the command.
     if (error || !stream.writableFinished) stream.destroy();
@@ -117,7 +142,7 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
   }
 
   /** Receives and inflates a whole reply. */
-  async function receive(stream: Stream, signal: AbortSignal, memory: ReplyAccount): Promise<Received> {
+  async function receive(stream: Stream, dueAt: number, signal: AbortSignal, memory: ReplyAccount): Promise<Received> {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     const { promise: end, resolve, reject } = Promise.withResolvers<void>();
@@ -131,11 +156,15 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     // An error may also come after the end of the reply.
     stream.on('end', resolve).on('error', reject).end();
     using _ = addAbortListener(signal, reject);
+    // got's own time limit does not end a request that waits for its tunnel.
+    using _timer = setTimeout(reject, dueAt - performance.now(), TIMED_OUT);
     await end;
     const coding = stream.response?.headers['content-encoding'];
     if (bytes === 0 || !coding || coding.toLowerCase() === 'identity') return { chunks, bytes };
     // Another coding than gzip fails too.
-    const inflated = await inflate(Buffer.concat(chunks), MAX_REPLY_BYTES, signal);
+    const inflating = inflate(Buffer.concat(chunks), { maxOutputLength: MAX_REPLY_BYTES });
+    // In Node's pool of threads, it may wait behind slow lookups of names.
+    const inflated = await unlessAborted(inflating, signal);
     const refusal = addBytes(Math.max(0, inflated.byteLength - bytes), inflated.byteLength, memory);
     if (refusal) throw refusal;
     return { chunks: [inflated], bytes: inflated.byteLength };
@@ -149,13 +178,31 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
     return memory.receive(more) ? undefined : noMemoryFor('reply');
   }
 
+  /** Returns the failure that an error of got, Node or zlib means. `dueAt` is when the attempt had to end. */
+  function explain(error: RequestError | typeof TIMED_OUT, stream: Stream, dueAt: number): CommandApiError {
+    const { name, cause, code: own = name } = error;
+    // got wraps an error that happened while reading the body. If several addresses failed, the last one decides.
+    const reason = (cause as AggregateError | undefined)?.errors?.at(-1) ?? cause;
+    const code = String((reason as NodeJS.ErrnoException | undefined)?.code ?? own);
+    if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
+    if (code === 'ERR_PROXY_TUNNEL') return noTunnel(reason as { statusCode?: number });
+    let kind: FailureKind = 'unusable';
+    if (error === TIMED_OUT) kind = performance.now() - dueAt > LATE_MS ? 'late_timeout' : 'timeout';
+    else if (TRANSIENT.includes(code)) kind = stream.reusedSocket && !stream.response ? 'stale' : 'unreachable';
+    else if (/^(HPE_|Z_)/.test(code)) kind = 'bytes';
+    else if (code === name || INTERNAL.includes(code)) kind = 'internal';
+    // Node gives a request its socket when the tunnel is established.
+    const isOfProxy = isTunnel && !stream.socket && kind !== 'internal';
+    return new CommandApiError(kind, { detail: isOfProxy ? `proxy ${code}` : code, isSent: isSent(stream) });
+  }
+
   return {
     attempt,
     /** Attributes of the command API, by OpenTelemetry's conventions for HTTP client spans. */
     endpoint: {
       'http.request.method': 'POST',
       'server.address': url.hostname,
-      'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+      'server.port': port,
       'url.full': url.href,
     },
     close() {
@@ -164,29 +211,21 @@ export function createTransport({ COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY
   };
 }
 
-/** Returns the failure that an error of got, Node or zlib means. `dueAt` is when the attempt had to end. */
-function explain(error: RequestError, isSent: boolean, stream: Stream, dueAt: number): CommandApiError {
-  const { name, cause, code: own = name } = error;
-  // got wraps an error that happened while reading the body. If several addresses failed, the last one decides.
-  const reason = (cause as AggregateError | undefined)?.errors?.at(-1) ?? cause;
-  const code = String((reason as NodeJS.ErrnoException | undefined)?.code ?? own);
-  if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
-  let kind: FailureKind = 'unusable';
-  if (name === 'TimeoutError') kind = performance.now() - dueAt > LATE_MS ? 'late_timeout' : 'timeout';
-  else if (TRANSIENT.includes(code)) kind = stream.reusedSocket && !stream.response ? 'stale' : 'unreachable';
-  else if (/^(HPE_|Z_)/.test(code)) kind = 'bytes';
-  else if (code === name || INTERNAL.includes(code)) kind = 'internal';
-  return new CommandApiError(kind, { detail: code, isSent });
+/** Returns the failure of a CONNECT that a proxy refused with a status, of which only 502 may pass, or closed without. */
+function noTunnel({ statusCode = 0 }: { statusCode?: number }): CommandApiError {
+  const detail = statusCode ? `proxy status ${statusCode}` : 'proxy closed';
+  const mayPass = statusCode === 0 || statusCode === 502;
+  return new CommandApiError(mayPass ? 'unreachable' : 'unusable', { detail, isSent: false });
 }
 
 function tooLarge(): CommandApiError {
   return new CommandApiError('size', { detail: 'reply too large' });
 }
 
-/** Inflates gzip until `signal` aborts: in Node's pool of threads, it may wait behind slow lookups of names. */
-async function inflate(bytes: Buffer, maxOutputLength: number, signal: AbortSignal): Promise<Buffer> {
-  const { promise: inflated, resolve, reject } = Promise.withResolvers<Buffer>();
-  gunzip(bytes, { maxOutputLength }, (error, result) => (error ? reject(error) : resolve(result)));
+/** Settles like `promise`, or rejects when `signal` aborts. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: result, resolve, reject } = Promise.withResolvers<T>();
+  promise.then(resolve, reject);
   using _ = addAbortListener(signal, reject);
-  return await inflated;
+  return await result;
 }

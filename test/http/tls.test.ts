@@ -8,11 +8,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { generate } from 'selfsigned';
 import { createEmulator } from '../../dev/command-api.ts';
 import { EXAMPLE, seed } from '../../dev/seed.ts';
 import { Store } from '../../dev/store.ts';
 import { askAt, codes, ROUTER_SECRET } from '../support/ask.ts';
+import { issue } from '../support/certificates.ts';
 import { killAll, run } from '../support/process.ts';
 import { HEADERS } from '../support/replica.ts';
 
@@ -22,24 +22,6 @@ const READS = `{
   _entities(representations: [{ __typename: "Maintenance", id: "${ID}" }]) { ... on Maintenance { contact } }
 }`;
 const WRITE = `mutation { deleteMaintenance(id: "${ID}") { deletedId } }`;
-const DAY_MS = 86_400_000;
-
-/** Issues a certificate for 30 days from `fromDay`, signed by `ca` or by itself. */
-async function issue(name: string, ca?: { key: string; cert: string }, fromDay = -1, isAuthority = false) {
-  const from = Date.now() + fromDay * DAY_MS;
-  const usage = isAuthority
-    ? { name: 'keyUsage' as const, keyCertSign: true, critical: true }
-    : { name: 'subjectAltName' as const, altNames: [{ type: 2 as const, value: name }] };
-  const made = await generate([{ name: 'commonName', value: name }], {
-    keyType: 'ec',
-    algorithm: 'sha256',
-    notBeforeDate: new Date(from),
-    notAfterDate: new Date(from + 30 * DAY_MS),
-    extensions: [{ name: 'basicConstraints', cA: isAuthority, critical: true }, usage],
-    ...(ca && { ca }),
-  });
-  return { key: made.private, cert: made.cert };
-}
 
 const trusted = await issue('trusted', undefined, -1, true);
 const unknown = await issue('unknown', undefined, -1, true);

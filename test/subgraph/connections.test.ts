@@ -16,6 +16,7 @@ import { until } from '../support/wait.ts';
 const [HEALTHY, SILENT, CLOSED, NEW] = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'];
 const READ = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id } }`;
 const WRITE = `mutation { deleteMaintenance(id: "${EXAMPLE.residenceId}:m") { deletedId } }`;
+const LIST = 'get_maintenance_list';
 const failed = (code: string, outcome?: string) => ({
   errors: [{ extensions: { code, ...(outcome && { outcome }) } }],
 });
@@ -128,6 +129,30 @@ describe('the name of the command API', () => {
     expect(moved.connections).toBe(1);
     await ask(WRITE);
     expect(moved.connections).toBe(2);
+  });
+
+  it('that moves is looked up once for all whose kept addresses refuse, without a retry', async () => {
+    // The breaker would open if it saw a refused connection of those that succeed.
+    const env = { MAX_ATTEMPTS: '1', BREAKER_FAILURES: '2' };
+    const { ask, resolver, upstream, commands } = await start([CLOSED, NEW], env);
+    expect(await ask(READ)).toMatchObject(failed('UPSTREAM_UNAVAILABLE'));
+    const before = resolver.lookups;
+    resolver.answer = to(HEALTHY);
+    upstream.fail(({ command }) => (command === LIST ? { body: { success: true, result: [] } } : undefined));
+    const reads = times(300, (index) => ask(`{ maintenances(residenceId: "${index}") { id } }`));
+    for (const { errors } of await Promise.all([...reads, ask(WRITE)])) expect(errors).toEqual([]);
+    expect(upstream.received).toHaveLength(301);
+    expect(resolver.lookups).toBe(before + 1);
+    expect(new Set(commands().map(({ attempts }) => attempts))).toEqual(new Set([1]));
+  });
+
+  it('that stays while the command API is down costs one lookup for all, and no second connection', async () => {
+    const { ask, resolver } = await start([CLOSED], { MAX_ATTEMPTS: '1' });
+    const connect = jest.spyOn(net, 'createConnection');
+    const reads = times(19, (index) => `read${index}: maintenances(residenceId: "${index}") { id }`);
+    expect((await ask(`{ ${reads.join(' ')} }`)).errors).toHaveLength(19);
+    expect(resolver.lookups).toBe(2);
+    expect(connect).toHaveBeenCalledTimes(19);
   });
 
   it('that is not found opens the breaker, as a refused connection does, and writes are not sent', async () => {

@@ -1,0 +1,78 @@
+/**
+ * An HTTP proxy for tests. It forwards requests and tunnels to this machine, whatever their host, and fails on demand.
+ */
+import http from 'node:http';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+/** A number is the status of each response. */
+export type ProxyFault = number | 'cuts' | 'hangs' | undefined;
+
+/** Starts a proxy on a free port. Its URL has a user and a password. */
+export async function startHttpProxy(fault?: ProxyFault) {
+  const log: string[] = [];
+  const credentials: unknown[] = [];
+  const sockets = new Set<Duplex>();
+  const counter = { connections: 0 };
+  const held: ((status: number) => void)[] = [];
+
+  /** Records a request. Returns whether it has to be forwarded. */
+  function take(
+    { method, url, headers }: http.IncomingMessage,
+    fail: (status: number) => void,
+    socket: Duplex,
+  ): boolean {
+    log.push(`${method} ${url}`);
+    credentials.push(headers['proxy-authorization']);
+    if (typeof fault === 'number') fail(fault);
+    if (fault === 'cuts') socket.end();
+    if (fault === 'hangs') held.push(fail);
+    return fault === undefined;
+  }
+
+  const server = http.createServer((request, response) => {
+    if (!take(request, (status) => response.writeHead(status).end(), request.socket)) return;
+    const { method, headers } = request;
+    const { port, pathname } = new URL(String(request.url));
+    const onward = http.request({ host: '127.0.0.1', port, path: pathname, method, headers }, (reply) => {
+      reply.pipe(response.writeHead(Number(reply.statusCode), reply.headers));
+    });
+    request.pipe(onward.on('error', () => response.destroy()));
+  });
+  server.on('connect', (request, socket: Socket) => {
+    // Kept open, as a proxy may do.
+    const fail = (status: number) => socket.write(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
+    if (!take(request, fail, socket)) return void socket.on('end', () => socket.end()).resume();
+    const onward = net.connect(Number(request.url?.split(':')[1]), '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      socket.pipe(onward).pipe(socket);
+    });
+    onward.on('error', () => socket.destroy());
+    socket.on('error', () => onward.destroy()).on('close', () => onward.destroy());
+  });
+  server.on('connection', (socket) => {
+    counter.connections++;
+    sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+
+  return {
+    ...{ port, log, credentials, counter },
+    url: `http://user:canary@localhost:${port}`,
+    /** Returns the number of open connections. */
+    countOpen: () => sockets.size,
+    fail(next: ProxyFault) {
+      fault = next;
+    },
+    /** Sends this status to all that hang. */
+    answer(status: number) {
+      for (const send of held.splice(0)) send(status);
+    },
+    stop() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
