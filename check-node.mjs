@@ -3,9 +3,10 @@
 import module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-const major = Number(process.versions.node.split('.')[0]);
-if (major < 24) {
-  console.error(`This project needs Node 24 and runs on ${process.version}.`);
+const [major, minor] = process.versions.node.split('.').map(Number);
+// As `engines` in package.json. The agents of Node 24.5 are the first that can use a proxy.
+if (!(major === 24 ? minor >= 5 : major === 26)) {
+  console.error(`This project needs Node 24, from 24.5, or Node 26. It runs on ${process.versions.node}.`);
   console.error('Install it again with install scripts allowed: npm ci --ignore-scripts=false');
   console.error('After npm ci --omit=dev, the machine needs a newer Node itself: docs/systemd.md');
   process.exit(1);

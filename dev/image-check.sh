@@ -87,7 +87,7 @@ lists() {
     '{"query":"{ maintenances(residenceId: \"r31adc223cc4b3bedb6bd4742dedcfa52\") { contact } }"}' | grep '"contact":"10086"'
 }
 refuses() { ask --data-binary '{"query":"{ __typename }"}' | grep ROUTER_UNAUTHENTICATED; }
-is_healthy() { inside node node -e "$(node -p 'JSON.parse(/^  CMD (.+)/m.exec(fs.readFileSync("Dockerfile", "utf8"))[1])[2]')"; }
+is_healthy() { inside node node -e "$(node -p 'JSON.parse(/^  CMD (.+)/m.exec(fs.readFileSync("Dockerfile", "utf8"))[1]).at(-1)')"; }
 uses_its_cache() {
   local seen
   seen=$(inside node env NODE_DEBUG_NATIVE=COMPILE_CACHE node --input-type=module --eval "await import('/app/src/server.ts')" 2>&1)

@@ -3,11 +3,13 @@
  */
 import { afterAll, expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
+import { satisfies } from 'semver';
 import { freePort, PATH, serve } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { RESIDENCES } from '../../dev/supergraph/neighbour.ts';
 import { askAt, codes, ROUTER_SECRET } from '../support/ask.ts';
-import { killAll, run, runInGroup, SCRIPTS } from '../support/process.ts';
+import { readDocument } from '../support/documents.ts';
+import { killAll, run, runInGroup, SCRIPTS, start, watch } from '../support/process.ts';
 
 const R = EXAMPLE.residenceId;
 // Node prints each connection.
@@ -141,6 +143,19 @@ it.concurrent.each<[program: string, options: string, env: NodeJS.ProcessEnv, me
 ])('npm run %s refuses the options "%s" with the environment %j in plain words', async (name, args, env, message) => {
   await expectRefusal(run(`dev/${name}.ts`, { PORT: '0', ...env }, args.split(' ').filter(Boolean)), message);
 });
+
+const { engines } = JSON.parse(readDocument('package.json'));
+it.concurrent.each(['20.19.0', '24.4.1', '24.5.0', '25.9.0', '26.0.0', '27.0.0'])(
+  'a program runs on Node %s only if package.json allows this version, and else says why',
+  async (version) => {
+    const pretend = `Object.defineProperty(process, 'versions', { value: { node: '${version}' } })`;
+    const args = ['--import', `data:text/javascript,${pretend}`, 'check-node.mjs'];
+    const program = watch(start(process.execPath, args, {}));
+    expect(await program.exit).toBe(satisfies(version, engines.node) ? 0 : 1);
+    const refusal = `This project needs Node 24, from 24.5, or Node 26. It runs on ${version}.\n`;
+    expect(program.output().startsWith(refusal)).toBe(!satisfies(version, engines.node));
+  },
+);
 
 // One sentence, and the options that there are.
 const OWN = /^.*nosuch.*\n(Options:\n( {2}--.+\n)+(.+\n)?|There are no options\.\n.+\n)?$/;

@@ -134,6 +134,19 @@ describe('a proxy', () => {
     },
   );
 
+  it.each<Protocol>(['http', 'https'])(
+    'may have forwarded a write over %s whose connection breaks',
+    async (protocol) => {
+      const { ask, upstream } = await start(protocol);
+      upstream.fail((_, response) => {
+        response.destroy();
+        return 'taken';
+      });
+      expect(await ask(WRITE)).toMatchObject({ errors: [{ extensions: { code: UNAVAILABLE, outcome: 'UNKNOWN' } }] });
+      expect(upstream.commands()).toEqual([`delete_maintenance_info ${R} m`]);
+    },
+  );
+
   it('that answers after the caller has left harms nothing', async () => {
     const env = { ATTEMPT_TIMEOUT_MS: '3000' };
     const { ask, askAndDisconnect, proxy, logs, requests } = await start('https', 'hangs', env);
