@@ -25,6 +25,8 @@ export async function startSubgraph(
     ...process.env,
     NODE_ENV: 'development',
     COMMAND_API_URL: commandApi.url,
+    // The emulator is on this machine.
+    NODE_USE_ENV_PROXY: '0',
     ...environment,
   });
   const logger = createLogger(

@@ -7,6 +7,7 @@ import { afterAll, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { askAt } from '../support/ask.ts';
 import { startCollector } from '../support/collector.ts';
+import { startHttpProxy } from '../support/http-proxy.ts';
 import { killAll } from '../support/process.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { startUpstream } from '../support/upstream.ts';
@@ -58,6 +59,17 @@ it.concurrent('exports the last spans on shutdown, also those of an operation un
   const names = collector.spans.map(({ name }) => name).sort();
   expect(names).toEqual(['get_maintenance_list', 'get_maintenance_list', 'query', 'query']);
   expect(replica.lines).toContain(SDK);
+});
+
+it.concurrent('sends spans directly, also if commands go through a proxy', async () => {
+  const proxy = await startHttpProxy();
+  cleanups.push(proxy.stop);
+  const { collector, replica } = await start({ NODE_USE_ENV_PROXY: '1', HTTP_PROXY: proxy.url });
+  expect((await ask(replica)).errors).toEqual([]);
+  expect(await replica.stop()).toBe(0);
+  expect(collector.spans.map(({ name }) => name).sort()).toEqual(['get_maintenance_list', 'query']);
+  expect(proxy.log).toEqual([expect.stringMatching(/^POST .+\/user-commands$/)]);
+  expect(replica.lines.join('\n')).not.toContain('canary');
 });
 
 // The SDK alone would wait that long.

@@ -35,6 +35,8 @@ const TAKEN = [
   ],
 ];
 
+const PROXIED = { NODE_USE_ENV_PROXY: '1' };
+
 const rows = readTable(CONFIGURATION, 'variable').map(
   ([name, value]) => [readNames(name)[0], readNames(value)[0]] as const,
 );
@@ -100,6 +102,9 @@ describe('the configuration', () => {
     [{ PORT: 'x', ATTEMPT_TIMEOUT_MS: '20000' }, 'ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS'],
     [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL must be one of fatal'],
     [{ METRICS_PORT: '4001' }, 'METRICS_PORT must differ from PORT'],
+    [{ NODE_USE_ENV_PROXY: 'true' }, 'NODE_USE_ENV_PROXY must be one of 0, 1'],
+    [{ ...PROXIED, HTTPS_PROXY: 'socks5://user:canary@proxy.example' }, 'HTTPS_PROXY must be an http or https URL'],
+    [{ ...PROXIED, http_proxy: 'canary.example:3128' }, 'http_proxy must be an http or https URL'],
     ...TAKEN.map((name) => [{ TOKEN_HEADER: name }, 'TOKEN_HEADER must be the name of a header without'] as const),
   ])('refuses %j and does not repeat the value', (environment, fault) => {
     const load = () => loadConfig({ ...REQUIRED, ...environment });
@@ -118,6 +123,8 @@ describe('the configuration', () => {
     { ROUTER_SECRET: 'x'.repeat(16) },
     { PORT: '0', METRICS_PORT: '0' },
     { ATTEMPT_TIMEOUT_MS: '9999' },
+    { NODE_USE_ENV_PROXY: '0', HTTPS_PROXY: 'socks5://proxy.example' },
+    { ...PROXIED, HTTPS_PROXY: 'http://user:secret@proxy.example:3128', HTTP_PROXY: '', NO_PROXY: '*' },
     ...['x-vendor-authorization', 'AUTHORIZATION', 'acceptance', 'x-host'].map((TOKEN_HEADER) => ({ TOKEN_HEADER })),
     { ALLOW_NO_ROUTER_SECRET: 'true', NODE_ENV: 'development' },
     { MAX_REPLY_BYTES: String(Math.min(OPERATION_LIMIT, 100_000_000)) },

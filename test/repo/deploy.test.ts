@@ -149,6 +149,21 @@ function testOverlay() {
     expect(rest).toEqual(built);
   });
 
+  it('with its lines for a proxy, sends commands to the proxy, and allows no other way', () => {
+    const uncomment = (_: string, indent: string, lines: string) => lines.replaceAll(`${indent}# `, indent);
+    const rest = build(overlay.replaceAll(/^( +)# With a proxy.+\n((?:\1# .+\n)+)/gm, uncomment));
+    const added = rest.Deployment.spec.template.spec.containers[0].env.filter(({ name }: { name: string }) =>
+      /PROXY/.test(name),
+    );
+    const HTTPS_PROXY = 'http://proxy.example.com:3128';
+    expect(added).toEqual(
+      Object.entries({ NODE_USE_ENV_PROXY: '1', HTTPS_PROXY }).map(([name, value]) => ({ name, value })),
+    );
+    const [dns] = built.NetworkPolicy.spec.egress;
+    const proxy = { to: [{ ipBlock: { cidr: '10.0.0.10/32' } }], ports: [{ port: 3128 }] };
+    expect(rest.NetworkPolicy.spec.egress).toEqual([dns, proxy]);
+  });
+
   it('scrapes each pod’s metrics port as prometheus.yaml does', () => {
     const [jobLabel] = Object.keys(pod.metadata.labels);
     expect(pod.metadata.labels).toEqual({ [String(jobLabel)]: job.job_name });
