@@ -89,6 +89,8 @@ export function createTransport(config: Config) {
       ...(traceparent && { traceparent }),
     };
     const request = startRequest({ ...target, headers, agent: isFresh ? fresh : kept });
+    // Early versions of Node 24 emit the error of a tunnel again, after got has stopped listening.
+    if (isTunnel) request.on('error', ignore);
     request.write(body);
     return request;
   }
@@ -217,6 +219,8 @@ function noTunnel({ statusCode = 0 }: { statusCode?: number }): CommandApiError 
   const mayPass = statusCode === 0 || statusCode === 502;
   return new CommandApiError(mayPass ? 'unreachable' : 'unusable', { detail, isSent: false });
 }
+
+function ignore(): void {}
 
 function tooLarge(): CommandApiError {
   return new CommandApiError('size', { detail: 'reply too large' });
