@@ -19,7 +19,7 @@ export const ENVIRONMENTS: Readonly<Record<string, readonly string[]>> = {
     all_proxy ftp_proxy SSL_CERT_FILE SSL_CERT_DIR LOGFILE LOG_FILE LOG_FORMAT LOG_DIR DEBUG VERBOSE HOSTS PORTS`),
   node: names(`
     NODE NODE_OPTIONS NODE_PATH NODE_DEBUG NODE_ENVIRONMENT NODE_VERSION NODE_HOME NODE_COMPILE_CACHE NODE_EXTRA_CA_CERTS
-    NODE_NO_WARNINGS NODE_PENDING_DEPRECATION NODE_REPL_HISTORY NODE_TLS_REJECT_UNAUTHORIZED NODE_USE_ENV_PROXY
+    NODE_NO_WARNINGS NODE_PENDING_DEPRECATION NODE_REPL_HISTORY NODE_TLS_REJECT_UNAUTHORIZED
     NODE_USE_SYSTEM_CA NODE_V8_COVERAGE NODE_AUTH_TOKEN YARN_VERSION UV_THREADPOOL_SIZE FORCE_COLOR NO_COLOR INIT_CWD COLOR
     npm_command npm_config_cache npm_config_globalconfig npm_config_global_prefix npm_config_init_module
     npm_config_local_prefix npm_config_node_gyp npm_config_noproxy npm_config_npm_version npm_config_prefix npm_config_user_agent
