@@ -32,7 +32,7 @@ const CHECKS: [what: string, command: string][] = [
   ['Schema, examples and consumers’ operations, by the rules of GraphOS', 'npm run lint:schema'],
   [
     'Changes of the schema: declared, in the changelog, and valid for consumers’ operations',
-    "npm run schema:check -- --operations 'apps/**/*.{graphql,ts,tsx}'",
+    "npm run schema:check -- --operations 'apps/**/*.{graphql,json,ts,tsx}'",
   ],
 ];
 const TESTS: [what: string, command: string] = [

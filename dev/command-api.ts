@@ -7,7 +7,7 @@ import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { COMMANDS, type Parameter } from '../src/command-api/commands.ts';
-import { LOST_RESIDENCE, SLOW_RESIDENCE } from './seed.ts';
+import { LOST_RESIDENCE, SLOW_RESIDENCE, UNREAD_RESIDENCE } from './seed.ts';
 import { CommandRefused, type Param, RUNS, type Store } from './store.ts';
 
 export const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
@@ -31,14 +31,14 @@ const SLOW_MS = 2000;
 
 const UNAVAILABLE = { status: 503, text: '' };
 /** Every command for these residences fails, so that a form can show each error. The first gets no answer. */
-const FAULTS: ReadonlyMap<unknown, Answer | undefined> = new Map([
+const FAULTS: ReadonlyMap<string, Answer | undefined> = new Map([
   ['rfault-timeout', undefined],
   ['rfault-unavailable', UNAVAILABLE],
   ['rfault-refused', { status: 200, text: '{"success":false}' }],
   ['rfault-forbidden', { status: 403, text: '' }],
   ['rfault-invalid', { status: 200, text: 'This is no JSON.' }],
 ]);
-export const FAULTY_RESIDENCES = [...FAULTS.keys()].join(' ');
+export const FAULTY_RESIDENCES = [...FAULTS.keys()];
 
 /** Returns the refusal of a request that the vendor's page does not allow. */
 const malformed = (message: string, status = 400) => new CommandRefused(message, status);
@@ -81,7 +81,7 @@ export function answerCommand(
     if (FAULTS.has(param.residence_id)) return FAULTS.get(param.residence_id);
     if (!Object.hasOwn(RUNS, method)) throw malformed(`add ${method} to RUNS in dev/store.ts`, 501);
     const result = RUNS[method](store, param) ?? {};
-    if (param.residence_id === LOST_RESIDENCE && COMMANDS[method].isWrite) return UNAVAILABLE;
+    if (param.residence_id === (COMMANDS[method].isWrite ? LOST_RESIDENCE : UNREAD_RESIDENCE)) return UNAVAILABLE;
     const delayMs = param.residence_id === SLOW_RESIDENCE ? SLOW_MS : 0;
     return { ...answer(200, { success: true, result }), delayMs };
   } catch (error) {

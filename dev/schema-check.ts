@@ -103,7 +103,7 @@ async function checkOperations(patterns: readonly string[], subgraphs: readonly 
   const invalid = results.filter(({ errors }) => errors.length > 0);
   console.log(`Operations: ${operations.length} checked, ${invalid.length} not valid.`);
   if (operations.length === 0)
-    console.error('No operation found: code needs templates gql`…`, graphql`…` or /* GraphQL */ `…`.');
+    console.error('No operation found: code needs gql`…`, graphql`…`, graphql(`…`) or /* GraphQL */ `…`.');
   for (const { name, errors } of invalid) console.error(`${name} is not valid.\n${errors.join('\n\n')}`);
   return operations.length > 0 && invalid.length === 0;
 }

@@ -10,20 +10,26 @@ const read = (file: string) => readFileSync(file, 'utf8');
 
 /**
  * Returns each operation with the fragments that it needs, and a name for people: the app, the operation and its file.
- * Files of one app share their fragments. Throws if a pattern matches no file.
+ * Files of one app share their fragments; a persisted operation has its own. Throws if a pattern matches no file.
  */
 export function readOperations(patterns: readonly string[]): { name: string; document: DocumentNode }[] {
   const apps = new Map(patterns.flatMap(findFiles));
   return [...Map.groupBy(apps.keys(), (file) => apps.get(file) ?? '')].flatMap(([app, files]) => {
-    const definitions = files.flatMap(readSources).flatMap((source) => parse(source).definitions);
-    const fragments = definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
-    return definitions.flatMap((one) => {
-      if (one.kind !== Kind.OPERATION_DEFINITION) return [];
-      const name = `${basename(app)}: ${one.name?.value ?? 'an unnamed operation'} (${one.loc?.source.name})`;
-      // One at a time: separateOperations() keeps only the last of the operations with one name.
-      const documents = separateOperations({ kind: Kind.DOCUMENT, definitions: [one, ...fragments] });
-      return Object.values(documents).map((document) => ({ name, document }));
-    });
+    const [persisted, shared] = [files.filter(isJson), files.filter((file) => !isJson(file))];
+    const groups = [shared.flatMap(readSources), ...persisted.flatMap(readPersisted).map((source) => [source])];
+    return groups.flatMap((sources) => separate(basename(app), sources));
+  });
+}
+
+function separate(app: string, sources: readonly Source[]) {
+  const definitions = sources.flatMap((source) => parse(source).definitions);
+  const fragments = definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
+  return definitions.flatMap((one) => {
+    if (one.kind !== Kind.OPERATION_DEFINITION) return [];
+    const name = `${app}: ${one.name?.value ?? 'an unnamed operation'} (${one.loc?.source.name})`;
+    // One at a time: separateOperations() keeps only the last of the operations with one name.
+    const documents = separateOperations({ kind: Kind.DOCUMENT, definitions: [one, ...fragments] });
+    return Object.values(documents).map((document) => ({ name, document }));
   });
 }
 
@@ -33,6 +39,19 @@ function findFiles(pattern: string): [file: string, app: string][] {
   if (files.length === 0) throw new Error(`--operations '${pattern}' matches no file.`);
   const base = dirname(pattern.replace(/[*?[{(].*/, 'x'));
   return files.sort().map((file) => [file, join(base, String(dirname(relative(base, file)).split(sep)[0]))]);
+}
+
+const isJson = (file: string) => file.endsWith('.json');
+
+/** Returns the texts of a file of persisted operations, as Relay's compiler writes it. */
+function readPersisted(file: string): Source[] {
+  try {
+    const texts = Object.entries<string>(JSON.parse(read(file)));
+    // The constructor refuses a value that is not a string.
+    return texts.map(([hash, text]) => new Source(text, `${file}#${hash}`));
+  } catch {
+    throw new Error(`${file} does not have persisted operations: { "<hash>": "<text>" }.`);
+  }
 }
 
 /** Returns the documents of a file: of code, the templates `gql`, `graphql` and `GraphQL` in a comment. */

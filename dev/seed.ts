@@ -28,6 +28,8 @@ export const FLATS: readonly { readonly id: string; readonly name: string; reado
 export const SLOW_RESIDENCE = 'rfault-slow';
 /** Writes take effect for this residence, but the emulator answers them with 503. */
 export const LOST_RESIDENCE = 'rfault-lost';
+/** Writes succeed for this residence, but the emulator answers reads with 503. */
+export const UNREAD_RESIDENCE = 'rfault-unread';
 
 const FAULTS = [
   ['厨房水龙头漏水', 'The kitchen tap drips'],
@@ -49,6 +51,7 @@ export function seed(): Map<string, Ticket[]> {
     ...FLATS.map(({ id, name, tickets }) => [id, ticketsOf(name, tickets)] as const),
     [SLOW_RESIDENCE, [exampleTicket()]],
     [LOST_RESIDENCE, [exampleTicket()]],
+    [UNREAD_RESIDENCE, [exampleTicket()]],
   ]);
 }
 

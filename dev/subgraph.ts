@@ -7,7 +7,7 @@ import { type Config, loadConfig } from '../src/config.ts';
 import { createServer } from '../src/server.ts';
 import { createLogger } from '../src/telemetry/log.ts';
 import { type Answer, createEmulator, FAULTY_RESIDENCES, serve } from './command-api.ts';
-import { EXAMPLE, FLATS, LOST_RESIDENCE, SLOW_RESIDENCE, seed } from './seed.ts';
+import { EXAMPLE, FLATS, LOST_RESIDENCE, SLOW_RESIDENCE, seed, UNREAD_RESIDENCE } from './seed.ts';
 import { listCommands, showCommands } from './show-commands.ts';
 import { Store } from './store.ts';
 
@@ -80,9 +80,10 @@ export function startCommandApi(port = 0) {
 /** Lists the residences of the emulator, for the terminal. */
 export const MORE_RESIDENCES = [
   ...FLATS.map(({ id, tickets }) => `${id} (${tickets})`),
-  `fail: ${FAULTY_RESIDENCES}`,
+  `fail: ${FAULTY_RESIDENCES.join(' ')}`,
   `slow: ${SLOW_RESIDENCE}`,
   `writes with an unknown outcome: ${LOST_RESIDENCE}`,
+  `reads fail, and writes succeed: ${UNREAD_RESIDENCE}`,
 ].join(`\n${' '.repeat(25)}`);
 
 function showExchange(body: string, { status, text }: Partial<Answer> = {}): void {

@@ -6,12 +6,13 @@ import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
-import { EXAMPLE, FLATS } from '../seed.ts';
+import { FAULTY_RESIDENCES } from '../command-api.ts';
+import { EXAMPLE, FLATS, LOST_RESIDENCE, SLOW_RESIDENCE, UNREAD_RESIDENCE } from '../seed.ts';
 import { type Listening, type Running, serveApollo } from './host.ts';
 
 export const RESIDENCES_SDL = readFileSync(new URL('../../supergraph/residences.graphql', import.meta.url), 'utf8');
 
-/** All residences that there are; the ids are those of the command API. */
+/** All residences that are listed; the ids are those of the command API. */
 export const RESIDENCES: readonly { readonly id: string; readonly name: string; readonly address: string }[] = [
   { id: EXAMPLE.residenceId, name: '样板房 / Show flat', address: '翠湖路 6 号 / 6 Lakeside Road' },
   ...FLATS.map(({ id, name }) => ({
@@ -21,7 +22,14 @@ export const RESIDENCES: readonly { readonly id: string; readonly name: string; 
   })),
 ];
 
-const find = ({ id }: { id: string }) => RESIDENCES.find((residence) => residence.id === id) ?? null;
+/** Found by their ids, but not listed: every list would have their errors. */
+const FAULTY = [...FAULTY_RESIDENCES, LOST_RESIDENCE, UNREAD_RESIDENCE, SLOW_RESIDENCE].map((id) => ({
+  id,
+  name: id,
+  address: 'docs/errors.md',
+}));
+
+const find = ({ id }: { id: string }) => [...RESIDENCES, ...FAULTY].find((residence) => residence.id === id) ?? null;
 
 const resolvers = {
   Query: { residences: () => RESIDENCES, residence: (_: unknown, key: { id: string }) => find(key) },

@@ -1,7 +1,10 @@
-/** The code of the section "Clients" in docs/errors.md, which the tests run. */
-import { ERRORS } from '../support/documents.ts';
+/** The code of the section "Clients" in docs/errors.md and the settings of Relay in docs/federation.md, which the tests run. */
+import { ERRORS, readDocument } from '../support/documents.ts';
 
 export const [, PAGE = ''] = /^## Clients\n(.+?)^## /ms.exec(ERRORS) ?? [];
+
+/** The content of relay.config.json. */
+export const RELAY_CONFIG = /^```json\n(.+?)^```/ms.exec(readDocument('docs/federation.md'))?.[1] ?? '';
 
 /** Returns the blocks of a language. Throws if there are none. */
 export function readBlocks(language: string): string[] {

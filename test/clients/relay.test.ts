@@ -1,11 +1,10 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inspect } from 'node:util';
+import { inspect, promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { buildClientSchema, getIntrospectionQuery, printSchema } from 'graphql';
 import {
   type ConcreteRequest,
   commitMutation,
@@ -18,8 +17,7 @@ import {
   RecordSource,
   Store,
 } from 'relay-runtime';
-import { askAt } from '../support/ask.ts';
-import { readBlocks, runBlock } from './page.ts';
+import { RELAY_CONFIG, readBlocks, runBlock } from './page.ts';
 import {
   type Answer,
   type App,
@@ -35,14 +33,24 @@ import {
 const shown: (list: List) => List = await runBlock('Relay', 'shown');
 const require = createRequire(import.meta.url);
 
+/** Returns the schema of the gateway as docs/federation.md asks for it. */
+async function introspect(url: string): Promise<string> {
+  const HOME = mkdtempSync(join(tmpdir(), 'rover-'));
+  const env = { HOME, APOLLO_TELEMETRY_DISABLED: '1', APOLLO_ROVER_SKIP_UPDATE: '1' };
+  const rover = ['node_modules/.bin/rover', 'graph', 'introspect', url];
+  const { stdout } = await promisify(execFile)(process.execPath, rover, { env });
+  rmSync(HOME, { recursive: true });
+  return stdout;
+}
+
 /** Compiles the operations of an app, by the schema that the gateway serves. Returns a function that finds one by its name. */
 async function compile(url: string, operations: readonly string[]) {
   const folder = mkdtempSync(join(tmpdir(), 'relay-'));
-  const { data } = await askAt(url, getIntrospectionQuery());
   const files = {
-    'schema.graphql': printSchema(buildClientSchema(data)),
-    'relay.config.json':
-      '{ "src": "src", "schema": "schema.graphql", "language": "javascript", "eagerEsModules": false }',
+    'schema.graphql': await introspect(url),
+    'persisted.json': '{}',
+    // Jest loads the compiled operations.
+    'relay.config.json': JSON.stringify({ ...JSON.parse(RELAY_CONFIG), language: 'javascript', eagerEsModules: false }),
     'src/Screen.js': operations.map((operation) => `graphql\`${operation}\`;`).join('\n'),
   };
   mkdirSync(join(folder, 'src'));

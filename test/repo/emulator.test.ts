@@ -48,6 +48,17 @@ it('the emulator does what it is told for rfault-lost, and answers only reads', 
   expect(body.result).toHaveLength(2);
 });
 
+it('the emulator does what it is told for rfault-unread, and answers only writes', async () => {
+  const unread = { residence_id: 'rfault-unread' };
+  const { body } = await send(create(unread));
+  expect(body).toMatchObject({ success: true, result: { maintenance_id: expect.any(String) } });
+  for (const [name, id] of [
+    ['get_maintenance_list', {}],
+    ['get_maintenance_info', body.result],
+  ] as const)
+    expect(await send(command(name, { ...unread, ...id }))).toEqual({ status: 503, body: '' });
+});
+
 it.each<[fault: string, body: unknown, request?: Parameters<typeof send>[1], status?: number]>([
   ['another path', LIST, { path: '/' }, 404],
   ['another method', LIST, { method: 'GET' }, 405],

@@ -75,8 +75,13 @@ describe('npm run schema:check', () => {
     'apps/painter/All.graphql': 'query All { all(painted: [RED, BLUE]) { number } }',
   };
   // The second pattern names a file again.
-  const ALL = ['--operations=./apps/{one,painter,store}/**/*.{graphql,ts,tsx}', '--operations=apps/st*/boxes.graphql'];
-  const [ONE, CODE] = ['apps/one/a.graphql', 'apps/one/a.tsx'];
+  const ALL = [
+    '--operations=./apps/{one,painter,store}/**/*.{graphql,json,ts,tsx}',
+    '--operations=apps/st*/boxes.graphql',
+  ];
+  const [ONE, CODE, PERSISTED] = ['apps/one/a.graphql', 'apps/one/a.tsx', 'apps/one/a.json'];
+  const persist = (...fields: string[]) =>
+    JSON.stringify(fields.map((field) => `query In { boxes { ...Own } } fragment Own on Box { ${field} }`));
   // The test may run in a git hook, whose environment names a repository.
   const env = { PATH: process.env.PATH, GIT_CEILING_DIRECTORIES: tmpdir() };
 
@@ -126,6 +131,7 @@ describe('npm run schema:check', () => {
     ['declarations that are not JSON', [], /^.+JSON.+\n$/, DECLARED, '{'],
     ['a template with a syntax error', ALL, /^Syntax Error: .+\n\napps\/one\/a\.tsx:2:8\n/, CODE, 'gql`\nquery {`'],
     ['code with a syntax error', ALL, /^apps\/one\/a\.tsx: .+ \(2:1\)\n$/, CODE, '\n )'],
+    ['JSON of something else', ALL, /^apps\/one\/a\.json does not have persisted operations: .+\n$/, PERSISTED, '[5]'],
     ['code without operations', ['--operations=apps/painter/none.ts'], /^No operation found: .+\n$/],
     ['members not in the changelog', [], /^CHANGELOG\.md does not name `by`, `paint` .+\.\n$/, SCHEMA, PAINTING],
     ['schemas that clash', ALL, /^The supergraph does not compose:\n {2}.+ "Box\.size" .+\n$/, SCHEMA, CLASHING],
@@ -139,6 +145,8 @@ describe('npm run schema:check', () => {
     ['uses a hidden field', SCHEMA, edit('number: Int', 'number: Int @inaccessible'), 'painter: All', '"number"'],
     ['has no name', CODE, 'f(/* GraphQL */ `{ no }{ __typename }`)', 'one: an unnamed operation', '"no" on type'],
     ['is a template', CODE, 'export default gql`\n  query In { no }\n`;', 'one: In', 'apps/one/a.tsx:2:14'],
+    ['is a call', CODE, 'graphql(`query In { no }`)', 'one: In', 'apps/one/a.tsx:1:19'],
+    ['is persisted', PERSISTED, persist('id', 'no', 'size'), 'one: In', 'apps/one/a.json#1:1:53'],
     ['spreads another app’s fragment', ONE, 'query Far { boxes { ...Painted } }', 'one: Far', '"Painted"'],
   ])('names an operation that %s, even if the change is declared', (_, file, text, name, error) => {
     write(file, text);

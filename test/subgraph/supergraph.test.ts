@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { startGateway } from '../../dev/supergraph/gateway.ts';
+import { RESIDENCES } from '../../dev/supergraph/neighbour.ts';
 import { describeBehind } from '../routers/suite.ts';
+import { codes } from '../support/ask.ts';
 import { useSupergraph } from '../support/use-supergraph.ts';
 import { idOf } from '../support/visits.ts';
 
@@ -15,6 +17,14 @@ describe('behind @apollo/gateway', () => {
     const { data, errors } = await supergraph.ask(LIST);
     expect(data.maintenances).toEqual(Array(3).fill({ state: expect.any(String), residence: { name: null } }));
     expect(errors).not.toEqual([]);
+  });
+
+  it('a residence that fails is found by its id, and is not listed', async () => {
+    const query = '{ residence(id: "rfault-refused") { maintenances { id } } residences { id } }';
+    const answer = await supergraph.ask(query);
+    expect(codes(answer)).toEqual([['COMMAND_REJECTED', 'residence.maintenances']]);
+    expect(answer.data.residence).toEqual({ maintenances: null });
+    expect(answer.data.residences).toEqual(RESIDENCES.map(({ id }) => ({ id })));
   });
 
   it.each([
