@@ -48,7 +48,7 @@ it('the emulator does what it is told for rfault-lost, and answers only reads', 
   expect(body.result).toHaveLength(2);
 });
 
-it('the emulator does what it is told for rfault-unread, and answers only writes', async () => {
+it('the emulator runs and answers writes for rfault-unread, and fails reads', async () => {
   const unread = { residence_id: 'rfault-unread' };
   const { body } = await send(create(unread));
   expect(body).toMatchObject({ success: true, result: { maintenance_id: expect.any(String) } });
