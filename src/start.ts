@@ -18,7 +18,8 @@ try {
   const flushSpans = config.tracing ? await startTracing(config.OTEL_SERVICE_NAME, logger) : undefined;
   const server = await createServer({ config, logger });
   const { url, metricsPort } = server;
-  logger.info({ commandApiUrl: config.COMMAND_API_URL, metricsPort, url }, 'ready');
+  const { COMMAND_API_URL: commandApiUrl, TOKEN_HEADER: tokenHeader } = config;
+  logger.info({ commandApiUrl, tokenHeader, metricsPort, url }, 'ready');
   const stop = async () => {
     await server.stop();
     await flushSpans?.();

@@ -291,7 +291,8 @@ describe('npm start', () => {
   it.concurrent('logs its address, the command API, the port of its metrics, and that its secret is short', async () => {
     const { upstream, server, url } = await serve({ HOST: '::1', ROUTER_SECRET: 'short-canary', METRICS_PORT: '0' });
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
-    const ready = /"commandApiUrl":"([^"]+)","metricsPort":(\d+),"url":"http:\/\/\[::1\]:\d+"/;
+    const ready =
+      /"commandApiUrl":"([^"]+)","tokenHeader":"authorization","metricsPort":(\d+),"url":"http:\/\/\[::1\]:\d+"/;
     const [, origin, port] = await server.until(ready);
     expect(origin).toBe(upstream.url);
     expect((await fetch(`http://[::1]:${port}/metrics`)).status).toBe(200);
