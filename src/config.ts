@@ -160,7 +160,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
     /** The accepted values of `Router-Authorization`. If empty, no secret is required. */
     routerSecrets: secrets.filter((secret) => secret !== undefined),
     /** One sentence for each variable that is accepted, but should be changed. */
-    warnings: [...unread, ...checkValues(variables)],
+    warnings: [...unread, ...checkValues(variables, given)],
   };
 }
 
@@ -188,7 +188,7 @@ function checkCombinations(
 }
 
 /** Returns a sentence for each value that is accepted, but hardly meant. */
-function checkValues(env: Valid): string[] {
+function checkValues(env: Valid, given: NodeJS.ProcessEnv): string[] {
   const warnings: string[] = [];
   for (const name of SECRETS)
     for (const [form, fault] of SUSPICIOUS_SECRETS)
@@ -197,6 +197,9 @@ function checkValues(env: Valid): string[] {
     warnings.push('ALLOW_NO_ROUTER_SECRET is true in production: without ROUTER_SECRET, anyone can send requests');
   if (Number(env.MAX_REPLY_BYTES) > OPERATION_LIMIT)
     warnings.push(`MAX_REPLY_BYTES exceeds the memory of an operation, ${OPERATION_LIMIT} bytes`);
+  const proxy = `${String(env.COMMAND_API_URL).split(':')[0]}_proxy`;
+  if (env.NODE_USE_ENV_PROXY === '1' && !given[proxy] && !given[proxy.toUpperCase()])
+    warnings.push(`NODE_USE_ENV_PROXY has no effect: ${proxy.toUpperCase()} is not set`);
   if (env.OTEL_METRICS_EXPORTER !== 'none') warnings.push('OTEL_METRICS_EXPORTER has no effect: scrape /metrics');
   return warnings;
 }

@@ -181,6 +181,7 @@ const QUOTES: readonly [RegExp, string][] = [
   [/^((?:Enum )?"?\w+"? cannot represent [^:]+): .*$/s, '$1.'],
   [/^Value "\w+"/, 'The value'],
   [/^Unknown operation named .*$/s, 'Unknown operation.'],
+  [/^Maximum call stack size exceeded$/, 'The document is nested too deeply.'],
   // graphql stops after half a million comparisons of fields.
   [/^Validation aborted\.$/, 'The document selects one field too often to be validated.'],
 ];

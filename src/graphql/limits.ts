@@ -45,10 +45,15 @@ export const LIMITS = {
 } as const;
 
 /** Limits of an operation, and of the selections of all operations together, by their names in messages. */
-const OPERATION = { selections: 10_000, aliases: 100, 'levels of depth': 12, 'levels of lists': 1 };
+const OPERATION = {
+  selections: 10_000,
+  aliases: 100,
+  'levels of depth': 12,
+  // Only nested fragments are so deep within the other limits. A cycle of fragments would overflow the stack.
+  'levels of nesting': 500,
+  'levels of lists': 1,
+};
 type Counts = typeof OPERATION;
-// Only nested fragments are so deep within the other limits. A cycle of fragments would overflow the stack.
-const MAX_NESTING = 500;
 
 /** Validation rule for limits that graphql and Apollo Server lack. Counts each fragment as often as it is spread. */
 export function limitOperations(context: ValidationContext): ASTVisitor {
@@ -56,10 +61,11 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
   let counted = 0;
 
   /**
-   * Adds up the selections at `depth` and below. Stops at the limit of selections, for example in a cycle of fragments.
+   * Adds up the selections at `depth` and below. Stops at the limits of selections and nesting, as in a cycle of fragments.
    */
   function count({ selections }: SelectionSetNode, depth: number, nesting: number, sum: Counts): void {
-    if (nesting > MAX_NESTING) sum.selections = OPERATION.selections;
+    sum['levels of nesting'] = Math.max(sum['levels of nesting'], nesting);
+    if (nesting > OPERATION['levels of nesting']) return;
     for (const selection of selections) {
       if (++sum.selections > OPERATION.selections) return;
       const isField = selection.kind === Kind.FIELD;
@@ -75,7 +81,8 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
   return {
     OperationDefinition(node) {
       const lists = node.variableDefinitions?.map(({ type }) => depthOf(type)) ?? [];
-      const sum = { selections: counted, aliases: 0, 'levels of depth': 0, 'levels of lists': Math.max(0, ...lists) };
+      const levels = { 'levels of depth': 0, 'levels of nesting': 0, 'levels of lists': Math.max(0, ...lists) };
+      const sum = { selections: counted, aliases: 0, ...levels };
       count(node.selectionSet, 1, 0, sum);
       counted = sum.selections;
       for (const [what, most] of Object.entries(OPERATION)) {

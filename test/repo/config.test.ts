@@ -172,6 +172,8 @@ describe('a warning', () => {
       'ROUTER_SECRET_PREVIOUS is in quotes, which are part of the secret',
     ],
     [{ OTEL_METRICS_EXPORTER: 'otlp' }, 'OTEL_METRICS_EXPORTER has no effect: scrape /metrics'],
+    [PROXIED, 'NODE_USE_ENV_PROXY has no effect: HTTPS_PROXY is not set'],
+    [{ ...PROXIED, HTTP_PROXY: 'http://proxy.example' }, 'NODE_USE_ENV_PROXY has no effect: HTTPS_PROXY is not set'],
   ])('about %j does not repeat the value', (environment, warning) => {
     expect(loadConfig({ ...REQUIRED, ...environment }).warnings).toEqual([warning]);
   });
