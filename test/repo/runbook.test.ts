@@ -79,13 +79,18 @@ function testRunbook() {
   }
 
   it('reads the log of all processes by `logs`, once, and counts failed commands by `failed`', async () => {
-    write('journal', ['Started maintenance-subgraph@4001.service.', ...lines, ''].join('\n'));
+    const unit = { _SYSTEMD_UNIT: 'maintenance-subgraph@4001.service' };
+    // systemd's own messages, and bytes that are no text.
+    const messages = ['Started maintenance-subgraph@4001.service.', [255], ...lines];
+    write('journal', messages.map((MESSAGE) => `${JSON.stringify({ ...unit, MESSAGE })}\n`).join(''));
     const { lines: logged, errors } = await run('logs 1h; logs 1h --previous');
-    expect(errors).toBe('journalctl --unit maintenance-subgraph@* --since -1h --output cat\n');
+    expect(errors).toBe('journalctl --unit maintenance-subgraph@* --since -1h --all --output json\n');
     expect(logged.map((line) => JSON.parse(line).msg)).toEqual(lines.map((line) => JSON.parse(line).msg));
     expect(JSON.parse(logged[0] ?? '').time).toMatch(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
     expect((await run('failed')).lines).toEqual([
-      expect.stringMatching(/^ +1 FORBIDDEN get_maintenance_list status 403 null null \S+$/),
+      expect.stringMatching(
+        /^ +1 FORBIDDEN get_maintenance_list status 403 null null \S+ maintenance-subgraph@4001\.service$/,
+      ),
     ]);
   });
 
