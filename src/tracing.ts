@@ -21,7 +21,8 @@ export function inRequestSpan<T>(
 ): Promise<T> {
   if (!loaded) return run();
   const { propagation, ROOT_CONTEXT, SpanKind } = loaded.api;
-  const parent = propagation.extract(ROOT_CONTEXT, headers);
+  // A client can write any text into `tracestate`, and a router may forward it.
+  const parent = propagation.extract(ROOT_CONTEXT, { ...headers, tracestate: undefined });
   return loaded.tracer.startActiveSpan(name, { kind: SpanKind.SERVER, attributes }, parent, async (span) => {
     try {
       return await run(span);

@@ -25,7 +25,7 @@ const SECONDS = 'request_duration_seconds_count';
 const [DELETE, BATCH] = ['delete_maintenance_info', 'batch_delete_maintenance_info'];
 const [SERVER, CLIENT] = [2, 3];
 const [traceId, ROUTER_SPAN] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
-const ROUTED = { traceparent: `00-${traceId}-${ROUTER_SPAN}-01`, tracestate: 'router=1', baggage: 'canary=1' };
+const ROUTED = { traceparent: `00-${traceId}-${ROUTER_SPAN}-01`, tracestate: 'router=canary', baggage: 'canary=1' };
 const NAMES = { 'apollographql-client-name': 'c'.repeat(101), 'apollographql-client-version': 'v'.repeat(101) };
 const HEADERS = { ...ROUTED, ...NAMES, 'x-request-id': 'request-1' };
 const [UNAVAILABLE, TIMEOUT, INVALID] = ['UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'UPSTREAM_INVALID_RESPONSE'];
@@ -349,6 +349,7 @@ describe('the log, the metrics and the spans report', () => {
     expect(ordered).toEqual(commands.map((command, index) => expectedCommandSpan(subject, command, ids[index])));
     expect(made.every(({ parentSpanId }) => parentSpanId === operation?.spanId)).toBe(true);
     expect((await scrape(url)).get('http_server_active_requests')).toBe(0);
+    expect(collector.bodies.join('')).not.toContain('canary');
     for (const { id, headers } of upstream.received) {
       expect(headers.traceparent).toBe(`00-${traceId}-${ordered[ids.indexOf(id)]?.spanId}-01`);
       expect([headers.tracestate, headers.baggage]).toEqual([undefined, undefined]);
