@@ -136,6 +136,11 @@ describe('a field that fails in a query of Relay', () => {
     expect(await read(failing('', '@catch(to: RESULT)'))).toEqual({ maintenances: { ok: false, errors } });
   });
 
+  it('is null without an error even under @catch, if the whole fetch failed', async () => {
+    supergraph.before.maintenance.fail((response) => void response.writeHead(503).end());
+    expect(await read(failing('', '@catch(to: RESULT)'))).toEqual({ maintenances: { ok: true, value: null } });
+  });
+
   it('throws an error without its code, under @throwOnFieldError', async () => {
     const error = await read(failing('@throwOnFieldError', '')).catch((thrown) => thrown);
     expect(error).toMatchObject({ message: expect.stringMatching(/^Relay: /) });
