@@ -24,7 +24,8 @@ const resolvers = {
   Visit: { maintenance: (visit) => ({ id: visit.of }) },
   Maintenance: {
     visits: ({ id }) => visits.filter((visit) => visit.of === id),
-    warrantyUntil: ({ finishTime }) => finishTime && twoYearsAfter(finishTime),
+    // Null, absent, or in Hive Gateway an error, if the request is missing or the field failed.
+    warrantyUntil: ({ finishTime }) => (typeof finishTime === 'string' ? twoYearsAfter(finishTime) : null),
   },
 };
 
