@@ -12,7 +12,8 @@ const OTEL = ['OTEL_TRACES_EXPORTER', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPOR
 /** Variables of earlier versions, each with its replacement. */
 const REMOVED = new Map([['LOG_EVERY', 'LOG_LEVEL=warn logs less']]);
 
-const SECRETS = ['ROUTER_SECRET', 'ROUTER_SECRET_FILE', 'ROUTER_SECRET_PREVIOUS', 'ROUTER_SECRET_PREVIOUS_FILE'];
+/** Each secret comes in the first variable, or in the file that the second one names. */
+const SECRETS = ['ROUTER_SECRET', 'ROUTER_SECRET_PREVIOUS'].map((name) => [name, `${name}_FILE`] as const);
 /** No request with a longer secret is within the limit of its head. */
 const LONGEST_SECRET = HTTP_LIMITS.headCharacters - 'router-authorization'.length;
 const SUSPICIOUS_SECRETS: readonly (readonly [RegExp, string])[] = [
@@ -181,16 +182,14 @@ function checkCombinations(
       'ROUTER_SECRET is missing: the secret that the router sends in Router-Authorization (or set ALLOW_NO_ROUTER_SECRET=true)',
     );
   if (env.PORT && env.PORT === env.METRICS_PORT) faults.push('METRICS_PORT must differ from PORT');
-  if (given.ROUTER_SECRET && given.ROUTER_SECRET_FILE) faults.push('ROUTER_SECRET and ROUTER_SECRET_FILE are both set');
-  if (given.ROUTER_SECRET_PREVIOUS && given.ROUTER_SECRET_PREVIOUS_FILE)
-    faults.push('ROUTER_SECRET_PREVIOUS and ROUTER_SECRET_PREVIOUS_FILE are both set');
+  for (const [name, file] of SECRETS) if (given[name] && given[file]) faults.push(`${name} and ${file} are both set`);
   return faults;
 }
 
 /** Returns a sentence for each value that is accepted, but hardly meant. */
 function checkValues(env: Valid, given: NodeJS.ProcessEnv): string[] {
   const warnings: string[] = [];
-  for (const name of SECRETS)
+  for (const name of SECRETS.flat())
     for (const [form, fault] of SUSPICIOUS_SECRETS)
       if (form.test(String(env[name] ?? ''))) warnings.push(`${name} ${fault}`);
   if (env.NODE_ENV !== 'development' && env.ALLOW_NO_ROUTER_SECRET === 'true')
@@ -224,7 +223,7 @@ function isOneEdit(name: string, other: string): boolean {
 
 /** Returns the faults of a proxy's addresses. Node would ignore them. */
 function checkProxies(given: NodeJS.ProcessEnv): string[] {
-  const isFaulty = (address = 'http://none') => !/^https?:\/\//.test(address) || !URL.canParse(address);
-  const faulty = given.NODE_USE_ENV_PROXY === '1' ? PROXIES.filter((name) => isFaulty(given[name])) : [];
-  return faulty.map((name) => `${name} must be an http or https URL`);
+  if (given.NODE_USE_ENV_PROXY !== '1') return [];
+  const isUrl = (address: string) => /^https?:\/\//.test(address) && URL.canParse(address);
+  return PROXIES.flatMap((name) => (given[name] && !isUrl(given[name]) ? `${name} must be an http or https URL` : []));
 }

@@ -171,9 +171,8 @@ export class OperationAccount extends Account {
  * reply that they share counts for each of them.
  */
 function serveFirst(): void {
-  // Each charge comes here.
-  if (waiting.size === 0) return;
-  const [first] = waiting;
+  // Each charge comes here: no iterator where nothing waits.
+  const first = waiting.size > 0 && waiting.entries().next().value;
   if (!first) return;
   const [account, { bytes }] = first;
   if (counted() + bytes > LIMIT_OF_LISTS) {

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { composeApi } from '../../dev/schema-operations.ts';
 // Composition returns objects of this copy of graphql.
 import { printSchema } from '../../node_modules/graphql/index.js';
-import { readDocument } from '../support/documents.ts';
+import { readDocument, readSchemaWithOldIds } from '../support/documents.ts';
 import manifest from './package.json' with { type: 'json' };
 import { PAGE, RELAY_CONFIG, readBlocks } from './page.ts';
 
@@ -127,8 +127,7 @@ describe("Relay's persisted operations in schema:check", () => {
     compile(apiOf('schema/baseline/maintenance.graphql'), operation);
     expect(check('src/Screen.ts')).toEqual(valid);
     expect(check('persisted.json')).toEqual(['Operations: 1 checked, 1 not valid.', removed]);
-    const both = readDocument('schema/maintenance.graphql').replaceAll(/ @inaccessible$/gm, '');
-    write('with-old-ids.graphql', both);
+    write('with-old-ids.graphql', readSchemaWithOldIds());
     expect(check('persisted.json', `maintenance=${join(folder, 'with-old-ids.graphql')}`)).toEqual(valid);
     compile(NEW, operation);
     expect(check('persisted.json')).toEqual(valid);

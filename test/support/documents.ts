@@ -1,6 +1,7 @@
 /**
  * Reads tables and examples of the project's documents.
  */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 export const README = readDocument('README.md');
@@ -44,4 +45,12 @@ export function readMetricTable(): Map<string, { type: string; labels: string[] 
 export function readExamples(markdown: string): { graphql: string; json: string | undefined }[] {
   const blocks = markdown.matchAll(/^```graphql\n(.*?)^```\n(?:```json\n(.*?)^```\n)?/gms);
   return [...blocks].map(([, graphql = '', json]) => ({ graphql, json }));
+}
+
+/** Returns the schema of the subgraph with both names of the payloads' ids, by the shell command of docs/federation.md. */
+export function readSchemaWithOldIds(): string {
+  const [, command = ''] =
+    /^ {4}(sed .+) schema\/maintenance.graphql >/m.exec(readDocument('docs/federation.md')) ?? [];
+  const input = readDocument('schema/maintenance.graphql');
+  return execFileSync('/bin/sh', ['-c', command], { input, encoding: 'utf8' });
 }
