@@ -12,7 +12,7 @@ export default {
   // Concurrent tests mostly wait.
   maxConcurrency: 20,
   // Long, so that no test depends on the speed of the machine. Only a test that hangs takes this long.
-  testTimeout: 60_000,
+  testTimeout: 180_000,
   collectCoverageFrom: ['src/**/*.ts', '!src/**/__generated__/**'],
   coverageReporters: ['text', 'lcov'],
   // src/main.ts and src/http/lifecycle.ts run in processes of their own in test/http/process.test.ts, which are not counted.

@@ -1,5 +1,5 @@
 /**
- * The programs of package.json as processes: their arguments, failures to start, and what they serve. The tests run side by side.
+ * The programs of package.json as processes: their arguments, failures to start, and what they serve. Most tests run side by side.
  */
 import { afterAll, expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
@@ -125,7 +125,8 @@ it.concurrent.each<[title: string, file: string, env: NodeJS.ProcessEnv, message
 });
 
 const USED = new RegExp(`^Another process uses port ${TAKEN}. Choose a port with --port.\n$`);
-it.concurrent.each<[program: string, options: string, env: NodeJS.ProcessEnv, message: RegExp]>([
+// One after the other: each loads three gateways, which takes seconds of CPU.
+it.each<[program: string, options: string, env: NodeJS.ProcessEnv, message: RegExp]>([
   ['supergraph', '--router nope', {}, /^There is no router "nope"\. Choose one of apollo, hive, grafbase, .+\n$/],
   ['supergraph', '--router apollo', {}, /^Apollo Router is not installed\. Set APOLLO_ROUTER to the path of .+\n$/],
   [
