@@ -9,7 +9,7 @@ import { readAnswer } from '../support/ask.ts';
 import { hold } from '../support/hold.ts';
 import { killAll } from '../support/process.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
-import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
+import { HEADERS, PATIENT, type Replica, startReplica } from '../support/replica.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 import { settle, until } from '../support/wait.ts';
@@ -23,9 +23,7 @@ const ENV = {
   NODE_OPTIONS: '--max-old-space-size=256',
   MAX_ATTEMPTS: '1',
   BREAKER_FAILURES: '3',
-  // Time is not under test: a busy machine may need longer.
-  ATTEMPT_TIMEOUT_MS: '59999',
-  OPERATION_TIMEOUT_MS: '60000',
+  ...PATIENT,
 };
 
 const READ = { id: 'r:m' };

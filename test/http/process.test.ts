@@ -18,7 +18,7 @@ import { hold } from '../support/hold.ts';
 import { request as agentRequest } from '../support/load.ts';
 import { argumentsOf, killAll, run, runInGroup, signalGroup, start, watch } from '../support/process.ts';
 import { parseAnswers, request, sendBytes } from '../support/raw-http.ts';
-import { HEADERS } from '../support/replica.ts';
+import { HEADERS, PATIENT } from '../support/replica.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { until } from '../support/wait.ts';
 
@@ -33,8 +33,7 @@ const ENV = {
   ...{ HOST: '127.0.0.1', PORT: '0', ROUTER_SECRET, DRAIN_DELAY_MS: '0' },
   // Nothing listens there.
   COMMAND_API_URL: 'http://127.0.0.1:9',
-  // Longer than a test may take.
-  ...{ ATTEMPT_TIMEOUT_MS: '59999', OPERATION_TIMEOUT_MS: '60000' },
+  ...PATIENT,
 };
 // Then Node asks for one address of a name.
 const ONE_FAMILY = { NODE_OPTIONS: '--no-network-family-autoselection' };

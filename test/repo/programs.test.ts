@@ -125,7 +125,7 @@ it.concurrent.each<[title: string, file: string, env: NodeJS.ProcessEnv, message
 });
 
 const USED = new RegExp(`^Another process uses port ${TAKEN}. Choose a port with --port.\n$`);
-// One after the other: each loads three gateways, which takes seconds of CPU.
+// One after the other: a start that loads the gateway takes a second of CPU.
 it.each<[program: string, options: string, env: NodeJS.ProcessEnv, message: RegExp]>([
   ['supergraph', '--router nope', {}, /^There is no router "nope"\. Choose one of apollo, hive, grafbase, .+\n$/],
   ['supergraph', '--router apollo', {}, /^Apollo Router is not installed\. Set APOLLO_ROUTER to the path of .+\n$/],

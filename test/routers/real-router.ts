@@ -92,5 +92,5 @@ export function describeRealRouter(name: RouterName, quirks: Quirks = {}) {
     expect(outcomes.filter((text) => !text.includes(data) || text.includes('"errors"'))).toEqual([]);
     expect(exits).toEqual(Array(RESTARTS).fill(0));
     expect(outcomes.length).toBeGreaterThan(RESTARTS * PACE.workers);
-  }, 120_000);
+  });
 }

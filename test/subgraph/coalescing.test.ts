@@ -38,7 +38,7 @@ const hold = (...names: string[]) => holdCommands(subgraph.upstream, ...names);
 const start = useMany(startSubgraph);
 /** Starts a subgraph that sends one command at a time, holds its command, and asks it for a list, which waits. */
 async function startBusy() {
-  const busy = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
+  const busy = await start({ MAX_COMMANDS_IN_FLIGHT: '1', ATTEMPT_TIMEOUT_MS: '29999', OPERATION_TIMEOUT_MS: '30000' });
   const release = busy.upstream.hold();
   const asked = [busy.ask(OTHER_LIST)];
   await until(() => busy.upstream.received.length === 1);

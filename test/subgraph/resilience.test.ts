@@ -60,7 +60,7 @@ describe('a retry', () => {
   });
 
   it('is not sent beyond the time limit of the operation', async () => {
-    const subgraph = await start();
+    const subgraph = await start({ ATTEMPT_TIMEOUT_MS: '29999', OPERATION_TIMEOUT_MS: '30000' });
     subgraph.upstream.fail(first({ status: 503, headers: { 'retry-after': '31' } }));
     expect(codes(await subgraph.ask(LIST))).toEqual(UNAVAILABLE);
     expect(subgraph.upstream.commands()).toEqual([LISTED]);

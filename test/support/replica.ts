@@ -14,6 +14,9 @@ export const HEADERS = {
   'router-authorization': ROUTER_SECRET,
 } as const;
 
+/** Longer than a busy machine needs: only tests of time limits shorten them. */
+export const PATIENT = { ATTEMPT_TIMEOUT_MS: '59999', OPERATION_TIMEOUT_MS: '60000' };
+
 /** Starts a replica before a command API, and waits until it is ready. `onLine` receives each printed line. */
 export async function startReplica(
   commandApiUrl: string,

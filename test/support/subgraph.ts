@@ -5,16 +5,15 @@ import { loadConfig } from '../../src/config.ts';
 import { createServer, type ServerDependencies } from '../../src/server.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { type Answer, type Asking, postTo, ROUTER_SECRET, type Sending } from './ask.ts';
+import { PATIENT } from './replica.ts';
 import { startUpstream, type Upstream } from './upstream.ts';
 
 export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: ServerDependencies['plugins']) {
   const upstream: Upstream = await startUpstream();
   const lines: string[] = [];
   const own = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: upstream.url, ROUTER_SECRET, DRAIN_DELAY_MS: '0' };
-  // Longer than a busy machine needs: only tests of time limits shorten them.
-  const patient = { ATTEMPT_TIMEOUT_MS: '29999', OPERATION_TIMEOUT_MS: '30000' };
   const logger = createLogger('debug', { write: (line) => lines.push(line) });
-  const config = loadConfig({ ...own, ...patient, ...env });
+  const config = loadConfig({ ...own, ...PATIENT, ...env });
   const { url, metricsPort, stop } = await createServer({ config, logger, ...(plugins && { plugins }) });
 
   /** Sends a body, valid or not, with the headers of a router. */
