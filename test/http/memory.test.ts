@@ -203,6 +203,7 @@ it('a reply for several operations counts once, until the last of them ends', as
   const count = Math.ceil(limit / description.length) + 10;
   const crowd = Array.from({ length: count }, () => askAt(single.url, 0));
   const last = askAt(single.url, 0, `{ a: ${list().slice(1, -1)} b: ${list('other2').slice(1, -1)} }`);
+  await until(async () => (await scrape(single.url)).get('http_server_active_requests') === count + 2);
   await settle(single.url);
   end();
   for (const { data, errors } of await Promise.all(crowd)) expect([data.maintenances, errors]).toEqual([[READ], []]);

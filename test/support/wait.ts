@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const LIMIT_MS = 50_000;
@@ -13,7 +15,13 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
   }
 }
 
-/** Waits until a server has accepted everything sent before. */
+/**
+ * Waits until a server has accepted everything sent before: by new connections, because a kept one would overtake those that
+ * are still connecting.
+ */
 export async function settle(origin: string): Promise<void> {
-  for (let time = 0; time < 3; time++) await fetch(`${origin}/health/live`);
+  for (let time = 0; time < 3; time++) {
+    const [answer] = await once(http.get(`${origin}/health/live`, { agent: false }), 'response');
+    await once(answer.resume(), 'end');
+  }
 }
