@@ -2,6 +2,7 @@
  * The contenders.
  */
 import { argumentsOf } from '../test/support/process.ts';
+import type { Form } from './connectors.ts';
 import { type Contender, HEADERS, start } from './contender.ts';
 import { startConnectors, startRouted } from './router.ts';
 
@@ -20,13 +21,17 @@ function program(name: string, label: string, args: readonly string[]): Kind {
 /** As `npm start` does. */
 export const OURS = program('ours', 'this subgraph', argumentsOf('src/main.ts'));
 export const FLOOR = program('floor', 'floor on got', ['bench/contenders/floor.ts']);
-export const STOCK = program('stock', 'Apollo template', ['bench/contenders/stock.ts']);
-export const MERCURIUS = program('mercurius', 'Mercurius JIT', ['bench/contenders/mercurius.ts']);
-export const ALONE: readonly Kind[] = [OURS, FLOOR, STOCK, MERCURIUS];
+export const TEMPLATE = program('template', 'Apollo template', ['bench/contenders/stock.ts']);
+export const BY_LISTS = program('by-lists', 'the same, loader by lists', ['bench/contenders/stock.ts', 'by-lists']);
+export const MERCURIUS = program('mercurius', 'Mercurius and undici', ['bench/contenders/mercurius.ts']);
+export const MERCURIUS_BY_LISTS = program('mercurius-by-lists', 'the same, loader by lists', [
+  ...['bench/contenders/mercurius.ts', 'by-lists'],
+]);
+export const ALONE: readonly Kind[] = [OURS, FLOOR, TEMPLATE, BY_LISTS, MERCURIUS, MERCURIUS_BY_LISTS];
 
 /** Connectors in the router, in place of a subgraph. */
-function connectors(name: string, label: string, file: string): Kind {
-  return { name, label, start: (commandApiUrl) => startConnectors(file, commandApiUrl) };
+function connectors(form: Form, label: string): Kind {
+  return { name: form, label, start: (commandApiUrl) => startConnectors(form, commandApiUrl) };
 }
 
 export const ROUTED: Kind = {
@@ -34,7 +39,9 @@ export const ROUTED: Kind = {
   label: 'router and this subgraph',
   start: async (commandApiUrl) => startRouted(await OURS.start(commandApiUrl)),
 };
-export const CONNECTORS = connectors('connectors', 'Connectors', 'connectors.graphql');
-export const BATCHED = connectors('batched', 'Connectors, batched', 'connectors-batched.graphql');
+export const COMPLETE = connectors('complete', 'complete');
+export const KEPT = connectors('kept', 'complete, connections kept');
+export const LEAN = connectors('lean', 'lean');
+export const BY_BATCH = connectors('byBatch', 'by `$batch`');
 /** Only where `APOLLO_ROUTER` names the executable. */
-export const BEHIND_ROUTER: readonly Kind[] = process.env.APOLLO_ROUTER ? [ROUTED, CONNECTORS, BATCHED] : [];
+export const BEHIND_ROUTER: readonly Kind[] = process.env.APOLLO_ROUTER ? [ROUTED, COMPLETE, KEPT, LEAN, BY_BATCH] : [];

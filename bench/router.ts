@@ -1,5 +1,5 @@
 /**
- * Apollo Router, as supergraph/ configures it, before this subgraph or with Apollo Connectors in its place. Beside it is a
+ * Apollo Router before this subgraph, as supergraph/ configures it, or with Apollo Connectors in its place. Beside them is a
  * neighbor whose visits refer to repair requests.
  */
 import { once } from 'node:events';
@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { startRouter } from '../dev/supergraph/routers.ts';
+import { type Form, readConnectors } from './connectors.ts';
 import { type Contender, HEADERS, pin } from './contender.ts';
 
 /** The schema of the neighbor. */
@@ -16,33 +17,27 @@ export const VISITS = `
   type Visit { maintenance: Maintenance }
   type Maintenance @key(fields: "id", resolvable: false) { id: ID! }`;
 
-const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8');
-
 /** Starts a router before a subgraph that runs. */
 export function startRouted(subgraph: Contender): Promise<Contender> {
-  return startBefore(read('../schema/maintenance.graphql'), subgraph);
+  const sdl = readFileSync(new URL('../schema/maintenance.graphql', import.meta.url), 'utf8');
+  return startBefore({ subgraphs: [{ name: 'maintenance', url: subgraph.url, sdl }] }, subgraph);
 }
 
 /** Starts a router that sends the commands itself. */
-export function startConnectors(file: string, commandApiUrl: string): Promise<Contender> {
-  return startBefore(readConnectors(file, commandApiUrl));
+export async function startConnectors(form: Form, commandApiUrl: string): Promise<Contender> {
+  return startBefore(await readConnectors(form, commandApiUrl));
 }
 
-/** Reads a schema with Connectors. */
-export function readConnectors(file: string, commandApiUrl: string): string {
-  return read(`contenders/${file}`).replaceAll('COMMAND_API_URL', commandApiUrl);
-}
-
-async function startBefore(sdl: string, subgraph?: Contender): Promise<Contender> {
+async function startBefore(
+  options: Awaited<ReturnType<typeof readConnectors>>,
+  subgraph?: Contender,
+): Promise<Contender> {
   const neighbor = http.createServer({ keepAliveTimeout: 120_000 }, answerVisits).listen(0, '127.0.0.1');
   await once(neighbor, 'listening');
   const { port } = neighbor.address() as AddressInfo;
-  const subgraphs = [
-    { name: 'maintenance', url: subgraph?.url ?? 'http://none', sdl },
-    { name: 'visits', url: `http://127.0.0.1:${port}`, sdl: VISITS },
-  ];
+  const subgraphs = [...options.subgraphs, { name: 'visits', url: `http://127.0.0.1:${port}`, sdl: VISITS }];
   const secret = HEADERS['router-authorization'];
-  const router = await startRouter('apollo', { subgraphs, secret, host: '127.0.0.1', port: 0 });
+  const router = await startRouter('apollo', { ...options, subgraphs, secret, host: '127.0.0.1', port: 0 });
   pin(router.pid, 'servers');
   return {
     url: `${router.url}/graphql`,

@@ -4,14 +4,17 @@
  */
 import http from 'node:http';
 import got from 'got';
-import { COMMAND, type Context, createResolvers, PORT, type Send } from './vendor.ts';
+import { COMMAND, type Context, createVendor, PORT, type Send } from './vendor.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: no checks
 type Operation = (variables: any, context: Context) => Promise<unknown>;
 
 const send: Send = async (json, authorization) =>
   JSON.parse((await got.post(COMMAND.url, { json, headers: { authorization } })).body);
-const { Query, Mutation } = createResolvers(send);
+const {
+  resolvers: { Query, Mutation },
+  createContext,
+} = createVendor(send);
 
 const operations: Readonly<Record<string, Operation>> = {
   List: async (variables, context) => ({ maintenances: await Query.maintenances(undefined, variables, context) }),
@@ -33,7 +36,7 @@ const server = http.createServer({ keepAliveTimeout: 120_000 }, (request, respon
   request.on('data', (chunk) => chunks.push(chunk));
   request.on('end', async () => {
     const { operationName, variables } = JSON.parse(Buffer.concat(chunks).toString());
-    const context = { authorization: request.headers.authorization };
+    const context = createContext(request.headers.authorization);
     const data = await operations[operationName]?.(variables, context).catch(() => null);
     if (data === null) return response.writeHead(502).end();
     const body = Buffer.from(JSON.stringify({ data }));

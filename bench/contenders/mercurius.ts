@@ -1,19 +1,17 @@
 /**
  * Mercurius as a subgraph on Fastify, with graphql-jit from the first repetition of an operation on (`jit: 1`).
- * @mercuriusjs/federation knows directives of version 1, but accepts an SDL of version 2 unchanged. Its docs recommend a loader
- * for `__resolveReference`. A loader would not help: the command API has no batch of details.
+ * @mercuriusjs/federation knows directives of version 1, but accepts an SDL of version 2 unchanged. With the argument
+ * `by-lists`, references go through a DataLoader.
  *
  * Sends commands with undici, whose README recommends `request` for speed. Its Pool keeps connections alive.
  */
 import { mercuriusFederationPlugin } from '@mercuriusjs/federation';
 import fastify from 'fastify';
 import { Pool } from 'undici';
-import { COMMAND, type Context, createResolvers, PORT, type Send, TYPE_DEFS } from './vendor.ts';
+import { COMMAND, type Context, createVendor, PORT, type Send, TYPE_DEFS } from './vendor.ts';
 
 declare module 'mercurius' {
-  interface MercuriusContext {
-    readonly authorization: string | undefined;
-  }
+  interface MercuriusContext extends Context {}
 }
 
 // As many as this subgraph has. Without a bound, the command API would run out of files.
@@ -31,7 +29,10 @@ const send: Send = async (command, authorization) => {
   throw new Error(`The command API answered ${statusCode}.`);
 };
 
-const { Maintenance, ...resolvers } = createResolvers(send);
+const {
+  resolvers: { Maintenance, ...resolvers },
+  createContext,
+} = createVendor(send);
 
 const app = fastify();
 
@@ -44,7 +45,7 @@ app.register(mercuriusFederationPlugin, {
       __resolveReference: (reference, _, context) => Maintenance.__resolveReference(reference, context),
     },
   },
-  context: ({ headers }): Context => ({ authorization: headers.authorization }),
+  context: ({ headers }) => createContext(headers.authorization),
   jit: 1,
 });
 

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import DataLoader from 'dataloader';
 
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 
@@ -15,6 +16,8 @@ export const TYPE_DEFS = readFileSync(new URL('../../schema/maintenance.graphql'
 
 export interface Context {
   readonly authorization: string | undefined;
+  /** Reads a repair request that another subgraph refers to, by its id. */
+  readonly references: Pick<DataLoader<string, unknown>, 'load'>;
 }
 
 interface Command {
@@ -39,35 +42,62 @@ interface NewMaintenance extends Readonly<Record<Text, string>> {
   readonly pictureFilenames?: string[] | null;
 }
 
-/** The resolvers of the parts of the public schema that are measured. */
-export function createResolvers(send: Send) {
-  async function run<T>(command: string, param: Command['param'], { authorization }: Context): Promise<T> {
+/** Whether a contender reads a list in place of several details of a residence. */
+const IS_BY_LISTS = process.argv[2] === 'by-lists';
+
+/** The resolvers of all five commands, without filters, order and checks, and their context. */
+export function createVendor(send: Send) {
+  async function run<T>(command: string, param: Command['param'], authorization: string | undefined): Promise<T> {
     const id = `c${randomBytes(16).toString('hex')}`;
     const reply = (await send({ command, id, param }, authorization)) as { success?: boolean; result: T };
     if (reply.success !== true) throw new Error(`The command API refused ${command}.`);
     return reply.result;
   }
 
-  async function getMaintenance(id: string, context: Context) {
+  async function getList(residenceId: string, authorization: string | undefined) {
+    const tickets = await run<Ticket[]>('get_maintenance_list', { residence_id: residenceId }, authorization);
+    return tickets.map((ticket) => toMaintenance(ticket, residenceId));
+  }
+
+  async function getOne(id: string, authorization: string | undefined) {
     const [residence_id = '', maintenance_id = ''] = id.split(':');
     const param = { residence_id, maintenance_id };
-    const ticket = await run<Omit<Ticket, 'maintenance_id'>>('get_maintenance_info', param, context);
+    const ticket = await run<Omit<Ticket, 'maintenance_id'>>('get_maintenance_info', param, authorization);
     return toMaintenance({ ...ticket, maintenance_id }, residence_id);
   }
 
-  return {
+  /** Reads with one command for each residence. A failure costs only the ids of its residence. */
+  async function getMany(ids: readonly string[], authorization: string | undefined) {
+    const found = new Map<string, object>();
+    const read = async ([residenceId, [first = '', ...others]]: [string, string[]]) => {
+      try {
+        const isList = others.length > 0;
+        const tickets = isList ? await getList(residenceId, authorization) : [await getOne(first, authorization)];
+        for (const maintenance of tickets) found.set(maintenance.id, maintenance);
+      } catch (error) {
+        for (const id of [first, ...others]) found.set(id, error as Error);
+      }
+    };
+    await Promise.all(Array.from(byResidence(ids), read));
+    return ids.map((id) => found.get(id) ?? null);
+  }
+
+  function createContext(authorization: string | undefined): Context {
+    if (!IS_BY_LISTS) return { authorization, references: { load: (id) => getOne(id, authorization) } };
+    return { authorization, references: new DataLoader((ids) => getMany(ids, authorization)) };
+  }
+
+  const resolvers = {
     Query: {
-      maintenances: async (_: unknown, { residenceId }: { residenceId: string }, context: Context) => {
-        const tickets = await run<Ticket[]>('get_maintenance_list', { residence_id: residenceId }, context);
-        return tickets.map((ticket) => toMaintenance(ticket, residenceId));
-      },
-      maintenance: (_: unknown, { id }: { id: string }, context: Context) => getMaintenance(id, context),
+      maintenances: (_: unknown, { residenceId }: { residenceId: string }, { authorization }: Context) =>
+        getList(residenceId, authorization),
+      maintenance: (_: unknown, { id }: { id: string }, { authorization }: Context) => getOne(id, authorization),
     },
     Maintenance: {
-      __resolveReference: ({ id }: { id: string }, context: Context) => getMaintenance(id, context),
+      __resolveReference: ({ id }: { id: string }, { references }: Context) => references.load(id),
     },
     Mutation: {
-      createMaintenance: async (_: unknown, { input }: { input: NewMaintenance }, context: Context) => {
+      createMaintenance: async (_: unknown, { input }: { input: NewMaintenance }, { authorization }: Context) => {
         const param = {
           residence_id: input.residenceId,
           start_time: toWireTime(input.startTime),
@@ -76,17 +106,42 @@ export function createResolvers(send: Send) {
           contact: input.contact,
           ...(input.pictureFilenames && { filename: input.pictureFilenames }),
         };
-        const created = await run<{ maintenance_id: string }>('create_maintenance_info', param, context);
+        const created = await run<{ maintenance_id: string }>('create_maintenance_info', param, authorization);
         return { createdId: `${input.residenceId}:${created.maintenance_id}` };
+      },
+      deleteMaintenance: async (_: unknown, { id }: { id: string }, { authorization }: Context) => {
+        const [residence_id = '', maintenance_id = ''] = id.split(':');
+        await run('delete_maintenance_info', { residence_id, maintenance_id }, authorization);
+        return { deletedId: id, residence: { id: residence_id } };
+      },
+      deleteMaintenances: async (_: unknown, { ids }: { ids: string[] }, { authorization }: Context) => {
+        const deletedIds: string[] = [];
+        const failures: object[] = [];
+        const deleteOf = async ([residence_id, ids]: [string, string[]]) => {
+          const maintenances = ids.map((id) => ({ maintenance_id: id.split(':')[1] }));
+          try {
+            await run('batch_delete_maintenance_info', { residence_id, maintenances }, authorization);
+            deletedIds.push(...ids);
+          } catch {
+            const failure = { code: 'UPSTREAM_UNAVAILABLE', message: 'The delete failed.', outcome: 'UNKNOWN' };
+            failures.push(...ids.map((failedId) => ({ failedId, ...failure })));
+          }
+        };
+        await Promise.all(Array.from(byResidence(ids), deleteOf));
+        return { deletedIds, failures };
       },
     },
   };
+  return { resolvers, createContext };
 }
+
+const byResidence = (ids: readonly string[]) => Map.groupBy(ids, (id) => id.slice(0, id.indexOf(':')));
 
 function toMaintenance(ticket: Ticket, residenceId: string) {
   return {
     id: `${residenceId}:${ticket.maintenance_id}`,
     maintenanceId: ticket.maintenance_id,
+    residence: { id: residenceId },
     startTime: toTime(ticket.start_time),
     finishTime: toTime(ticket.finish_time),
     createdTime: toTime(ticket.created_time),

@@ -39,11 +39,15 @@ interface Options {
   readonly port: number;
   /** Origin that Apollo Router exports its spans to, by OTLP over HTTP. */
   readonly collector?: string | undefined;
+  /** For Apollo Router, in place of supergraph/apollo/router.yaml. */
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
+  /** Texts of files that the settings name, by their paths in the router's folder. */
+  readonly files?: Readonly<Record<string, string>> | undefined;
   /** Called with the router's output if the router ends by itself after its start. */
   readonly onEnd?: (output: string) => void;
 }
 
-interface Start extends Omit<Options, 'secret' | 'onEnd'> {
+interface Start extends Omit<Options, 'secret' | 'files' | 'onEnd'> {
   /** Reads a file of supergraph/, for the TOKEN_HEADER of the subgraph `maintenance`. */
   read(file: string): string;
   /** Writes a file of this router and returns its path. */
@@ -125,7 +129,10 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
  * Starts a router and resolves when it answers GraphQL. Throws a `CannotStart` if the router is not installed or ends
  * before, and Node's own error if the port is taken.
  */
-export async function startRouter(name: RouterName, { subgraphs, secret, collector, onEnd, ...listening }: Options) {
+export async function startRouter(
+  name: RouterName,
+  { subgraphs, secret, collector, settings, files = {}, onEnd, ...listening }: Options,
+) {
   const router = ROUTERS[name];
   if (!router.executable) throw new CannotStart(`${router.name} is not installed. ${router.missing}`);
   // Routers take an address, not a name.
@@ -143,10 +150,11 @@ export async function startRouter(name: RouterName, { subgraphs, secret, collect
     writeFileSync(join(folder, file), text);
     return join(folder, file);
   };
+  for (const [file, text] of Object.entries(files)) write(file, text);
   const compose = () => write('supergraph.graphql', composeSupergraph(subgraphs).supergraphSdl);
   const { tokenHeader } = subgraphs.find((one) => one.name === 'maintenance') ?? {};
   const read = (file: string) => readSettings(file, tokenHeader);
-  const { args, env } = router.configure({ subgraphs, host, port, collector, read, write, compose });
+  const { args, env } = router.configure({ subgraphs, host, port, collector, settings, read, write, compose });
   const running = spawn(resolve(router.executable), args, {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, APOLLO_TELEMETRY_DISABLED: '1', ROUTER_SECRET: secret, ...env },
@@ -194,18 +202,18 @@ async function answers(url: string, router: ChildProcess): Promise<boolean> {
   return false;
 }
 
-function apolloConfiguration({ host, port, collector, read }: Omit<Start, 'write' | 'compose'>) {
-  const configuration = parse(read('apollo/router.yaml'));
+function apolloConfiguration({ host, port, collector, settings, read }: Omit<Start, 'write' | 'compose'>) {
+  const configuration = settings ?? parse(read('apollo/router.yaml'));
   if (collector) {
     const { tracing } = configuration.telemetry.exporters;
     tracing.common = { service_name: 'router' };
     tracing.otlp = { enabled: true, protocol: 'http', endpoint: `${collector}/v1/traces` };
   }
   return {
+    health_check: { enabled: false },
     ...configuration,
     // For Sandbox and code generators.
     supergraph: { listen: `${host}:${port}`, path: '/graphql', introspection: true },
-    health_check: { enabled: false },
   };
 }
 

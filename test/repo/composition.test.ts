@@ -7,8 +7,9 @@ import { describe, expect, it } from '@jest/globals';
 import { composeServices as composeGuild } from '@theguild/federation-composition';
 import { federateSubgraphs, ROUTER_COMPATIBILITY_VERSION_ONE } from '@wundergraph/composition';
 import { buildSchema, type GraphQLSchema, isObjectType, parse, validate } from 'graphql';
+import { readConnectors } from '../../bench/connectors.ts';
 import * as operations from '../../bench/operations.ts';
-import { readConnectors, VISITS } from '../../bench/router.ts';
+import { VISITS } from '../../bench/router.ts';
 import { composeSupergraph, toServices } from '../../dev/supergraph/compose.ts';
 import { RESIDENCES_SDL } from '../../dev/supergraph/neighbour.ts';
 import { readSchemaWithOldIds } from '../support/documents.ts';
@@ -81,10 +82,8 @@ it('the operations of the benchmarks are valid', () => {
     expect(validate(SCHEMA, parse(query))).toEqual([]);
 });
 
-it.each(['connectors.graphql', 'connectors-batched.graphql'])('%s composes with the neighbor', (file) => {
-  const subgraphs = [
-    { name: 'maintenance', url: 'http://none', sdl: readConnectors(file, 'http://vendor.test') },
-    { name: 'visits', url: 'http://visits.test', sdl: VISITS },
-  ];
-  expect(composeSupergraph(subgraphs).supergraphSdl).toContain('http://vendor.test');
+it.each(['lean', 'complete', 'byBatch'] as const)('Connectors compose with the neighbor: %s', async (form) => {
+  const { subgraphs } = await readConnectors(form, 'http://vendor.test');
+  const visits = { name: 'visits', url: 'http://visits.test', sdl: VISITS };
+  expect(composeSupergraph([...subgraphs, visits]).supergraphSdl).toContain('http://vendor.test');
 });

@@ -1,0 +1,44 @@
+/**
+ * Apollo Connectors in place of this subgraph, as several teams would write them, for the router that sends their commands.
+ */
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { freePort } from '../dev/command-api.ts';
+
+/**
+ * `lean` serves reads, creates and deletes, `complete` all that the mapping language can. `kept` is the same with connections
+ * that stay open. `byBatch` has references alone: one list for each residence, by `$batch`.
+ */
+export type Form = 'lean' | 'complete' | 'kept' | 'byBatch';
+
+const SUBGRAPHS: Readonly<Record<Form, Readonly<Record<string, string>>>> = {
+  lean: { maintenance: 'lean.graphql' },
+  complete: {
+    maintenance: 'complete/maintenance.graphql',
+    'maintenance-queries': 'complete/maintenance-queries.graphql',
+  },
+  kept: { maintenance: 'complete/maintenance.graphql', 'maintenance-queries': 'complete/maintenance-queries.graphql' },
+  byBatch: { maintenance: 'references-by-batch.graphql' },
+};
+
+/** Returns what `startRouter` takes. */
+export async function readConnectors(form: Form, commandApiUrl: string) {
+  const health = `127.0.0.1:${await freePort()}`;
+  const fill = (text: string) =>
+    text.replaceAll('COMMAND_API_URL', commandApiUrl).replaceAll('ROUTER_HEALTH_URL', `http://${health}`);
+  const subgraphs = Object.entries(SUBGRAPHS[form]).map(([name, file]) => ({
+    name,
+    // Nobody asks it: the router itself sends the commands.
+    url: 'http://none',
+    sdl: fill(read(file)),
+  }));
+  if (form === 'lean') return { subgraphs };
+  const idle = /, pool_idle_timeout: 0s/;
+  const text = read('complete/router.yaml').replace(form === 'kept' ? idle : '', '');
+  const settings = { ...parse(text), ...(form === 'byBatch' && { health_check: { listen: health } }) };
+  return { subgraphs, settings, files: { 'connectors.rhai': read('complete/connectors.rhai') } };
+}
+
+function read(file: string): string {
+  return readFileSync(new URL(`contenders/connectors/${file}`, import.meta.url), 'utf8');
+}
