@@ -20,14 +20,12 @@ function program(name: string, label: string, args: readonly string[]): Kind {
 
 /** As `npm start` does. */
 export const OURS = program('ours', 'this subgraph', argumentsOf('src/main.ts'));
-export const FLOOR = program('floor', 'floor on got', ['bench/contenders/floor.ts']);
 export const TEMPLATE = program('template', 'Apollo template', ['bench/contenders/stock.ts']);
-export const BY_LISTS = program('by-lists', 'the same, loader by lists', ['bench/contenders/stock.ts', 'by-lists']);
-export const MERCURIUS = program('mercurius', 'Mercurius and undici', ['bench/contenders/mercurius.ts']);
-export const MERCURIUS_BY_LISTS = program('mercurius-by-lists', 'the same, loader by lists', [
+export const BY_LISTS = program('by-lists', 'template by lists', ['bench/contenders/stock.ts', 'by-lists']);
+export const MERCURIUS = program('mercurius', 'Mercurius', ['bench/contenders/mercurius.ts']);
+export const MERCURIUS_BY_LISTS = program('mercurius-by-lists', 'Mercurius by lists', [
   ...['bench/contenders/mercurius.ts', 'by-lists'],
 ]);
-export const ALONE: readonly Kind[] = [OURS, FLOOR, TEMPLATE, BY_LISTS, MERCURIUS, MERCURIUS_BY_LISTS];
 
 /** Connectors in the router, in place of a subgraph. */
 function connectors(form: Form, label: string): Kind {
@@ -36,12 +34,10 @@ function connectors(form: Form, label: string): Kind {
 
 export const ROUTED: Kind = {
   name: 'routed',
-  label: 'router and this subgraph',
+  label: 'router + this subgraph',
   start: async (commandApiUrl) => startRouted(await OURS.start(commandApiUrl)),
 };
 export const COMPLETE = connectors('complete', 'complete');
 export const KEPT = connectors('kept', 'complete, connections kept');
 export const LEAN = connectors('lean', 'lean');
-export const BY_BATCH = connectors('byBatch', 'by `$batch`');
-/** Only where `APOLLO_ROUTER` names the executable. */
-export const BEHIND_ROUTER: readonly Kind[] = process.env.APOLLO_ROUTER ? [ROUTED, COMPLETE, KEPT, LEAN, BY_BATCH] : [];
+export const BY_BATCH = connectors('byBatch', 'references by `$batch`');

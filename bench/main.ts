@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: compares the subgraph with its alternatives, in one run on one machine. Prints costs and goals, and exits with 1
- * if a request failed. A run with Apollo Router and without failed requests writes docs/performance.md. `npm run bench -- list hot`
+ * if a request failed. A run with Apollo Router and without failed requests writes the tables of docs/. `npm run bench -- list hot`
  * runs only these workloads, and only prints.
  */
 import { execFileSync } from 'node:child_process';
@@ -11,25 +11,29 @@ import { readNames } from '../dev/options.ts';
 import { readMemory } from '../test/support/proc.ts';
 import { killAll } from '../test/support/process.ts';
 import { type Contender, HEADERS, pin, start } from './contender.ts';
-import { ALONE, BATCHED, BEHIND_ROUTER, type Kind, OURS } from './contenders.ts';
-import { measure } from './measure.ts';
-import { type Bursts, describeFailures, judgeGoals, type Memory, render, writePage } from './report.ts';
+import { BY_BATCH, type Kind, OURS } from './contenders.ts';
+import { measure, warmUp } from './measure.ts';
+import { type Bursts, describeFailures, judgeGoals, type Memory, render, writePages } from './report.ts';
 import { measureStart } from './start.ts';
-import { ROUTER_WORKLOADS, WORKLOADS, type Workload } from './workloads.ts';
+import { ALONE, CALM_ALONE, CALM_ROUTER, type Comparison, ROUTER, type Workload } from './workloads.ts';
 
 // Processes of the same code differ by up to 15 %.
 const PROCESSES = 2;
 // Of the load, whose own speed is constant then.
 const FIRST_WARM_UP_MS = 20_000;
 const MEMORY_MS = 10_000;
-// After 1.2 s, a list looks 6 % dearer than after 7 s: the more code, the longer until it is compiled.
-const WARM_UP_MS = 7000;
 const SETTLED_MS = 2000;
 
 type Running = readonly [Kind, Contender];
 
-const workloads: readonly Workload[] = [...Object.values(WORKLOADS), ...ROUTER_WORKLOADS];
-const chosen = readNames(workloads.map(({ name }) => name));
+const hasRouter = Boolean(process.env.APOLLO_ROUTER);
+/** Those of one entry share their processes. */
+const comparisons: readonly (readonly Comparison[])[] = [
+  [ALONE, CALM_ALONE],
+  ...(hasRouter ? [[ROUTER, CALM_ROUTER]] : []),
+];
+const all = comparisons.flat().flatMap(({ workloads }) => workloads);
+const chosen = readNames(all.map(({ name }) => name));
 const isWhole = chosen.length === 0;
 execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund'], { stdio: 'inherit' });
 process.on('exit', killAll);
@@ -42,40 +46,38 @@ const commandApiUrl = new URL(upstream.url).origin;
 await warmUpLoad();
 const memory: Record<string, Memory> = {};
 const bursts: Record<string, Bursts> = {};
-for (const [kinds, workloads] of [
-  [ALONE, Object.values(WORKLOADS)],
-  [BEHIND_ROUTER, ROUTER_WORKLOADS],
-] as const) {
-  const asked = workloads.filter(({ name }) => isWhole || chosen.includes(name));
+for (const together of comparisons) {
+  const asked = together.flatMap(({ workloads }) => workloads).filter(({ name }) => isWhole || chosen.includes(name));
   if (asked.length === 0) continue;
+  const kinds = new Set(asked.flatMap(({ kinds }) => kinds));
   const running: Running[] = [];
   for (let n = 0; n < PROCESSES; n++) for (const kind of kinds) running.push([kind, await kind.start(commandApiUrl)]);
-  if (isWhole) await compareMemory(running);
+  if (isWhole) await compareMemory(running.slice(0, kinds.size));
   for (const workload of asked) bursts[workload.name] = await compare(workload, running);
   for (const [, contender] of running) await contender.stop();
 }
 const results = { load, pinned, started, memory, bursts };
 console.log(render(results));
 const isClean = describeFailures(results).length === 0;
-// Without Apollo Router, the page would lose its comparison with Connectors.
-if (isClean && isWhole && BEHIND_ROUTER.length > 0) writePage(results);
+// Without Apollo Router, the pages would lose its tables.
+if (isClean && isWhole && hasRouter) writePages(results);
 process.exit(isClean ? 0 : 1);
 
 /** Load and command API are slow at first, and the server that they warm up stays up to 10 % slower. It is thrown away. */
 async function warmUpLoad(): Promise<void> {
   const contender = await OURS.start(commandApiUrl);
-  await measure(contender, upstream, WORKLOADS.list, FIRST_WARM_UP_MS);
+  await measure(contender, upstream, all[0] as Workload, FIRST_WARM_UP_MS);
   await contender.stop();
 }
 
 /** Resident megabytes before the first load, and right after ten seconds of lists. */
 async function compareMemory(running: readonly Running[]): Promise<void> {
   await delay(SETTLED_MS);
-  // Batched Connectors have no list.
-  for (const [{ name }, contender] of running.filter(([kind]) => kind !== BATCHED)) {
+  // It has no list.
+  for (const [{ name }, contender] of running.filter(([kind]) => kind !== BY_BATCH)) {
     const readMegabytes = () => contender.pids.reduce((sum, pid) => sum + readMemory(pid) / 1_000_000, 0);
     const idle = readMegabytes();
-    await measure(contender, upstream, WORKLOADS.list, MEMORY_MS);
+    await measure(contender, upstream, all[0] as Workload, MEMORY_MS);
     memory[name] = { idle, loaded: readMegabytes() };
   }
 }
@@ -84,7 +86,7 @@ async function compareMemory(running: readonly Running[]): Promise<void> {
 async function compare(workload: Workload, running: readonly Running[]): Promise<Bursts> {
   const chosen = running.filter(([kind]) => workload.kinds.includes(kind));
   await compareData(workload, chosen);
-  for (const [, contender] of chosen) await measure(contender, upstream, workload, WARM_UP_MS);
+  for (const [, contender] of chosen) await warmUp(contender, upstream, workload);
   const bursts: Bursts = Object.fromEntries(workload.kinds.map(({ name }) => [name, []]));
   for (let round = 0; round < workload.rounds; round++) {
     for (const [{ name }, contender] of chosen)

@@ -8,7 +8,8 @@ import type { Workload } from './workloads.ts';
 export interface Burst {
   /** Microseconds of CPU time of the contender's processes for each answer. */
   readonly cpuUs: number;
-  readonly perSecond: number;
+  /** The same of each process. */
+  readonly shares: readonly number[];
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
@@ -18,7 +19,23 @@ export interface Burst {
   readonly failed: number;
 }
 
+const WARM_UP_MS = 30_000;
+const WARM_BURST_MS = 1500;
+const WARM_BURSTS = 3;
+const WARM_SPREAD = 1.05;
+
 let requests = 0;
+
+/** Loads a contender until three bursts cost the same within 5 %, at most for half a minute. */
+export async function warmUp(contender: Contender, upstream: Contender, workload: Workload): Promise<void> {
+  const end = performance.now() + WARM_UP_MS;
+  const costs: number[] = [];
+  while (performance.now() < end) {
+    costs.push((await measure(contender, upstream, workload, WARM_BURST_MS)).cpuUs);
+    const last = costs.slice(-WARM_BURSTS);
+    if (last.length === WARM_BURSTS && Math.max(...last) < WARM_SPREAD * Math.min(...last)) return;
+  }
+}
 
 export async function measure(
   contender: Contender,
@@ -26,14 +43,15 @@ export async function measure(
   workload: Workload,
   durationMs: number,
 ): Promise<Burst> {
-  const readCpu = () => contender.pids.reduce((sum, pid) => sum + readCpuUs(pid), 0);
+  const readCpu = () => contender.pids.map((pid) => readCpuUs(pid));
   const [before, sentBefore] = [readCpu(), await countCommands(upstream)];
-  const { seconds, latencies, failed } = await load(contender, workload, durationMs);
+  const { latencies, failed } = await load(contender, workload, durationMs);
   const [after, sentAfter] = [readCpu(), await countCommands(upstream)];
   const answers = latencies.length;
+  const shares = after.map((cpuUs, index) => (cpuUs - Number(before[index])) / answers);
   return {
-    cpuUs: (after - before) / answers,
-    perSecond: answers / seconds,
+    cpuUs: shares.reduce((sum, share) => sum + share),
+    shares,
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
     commands: (sentAfter - sentBefore) / answers,
@@ -63,7 +81,7 @@ async function load({ url }: Contender, { ask, connections, oneToken }: Workload
     await client.close();
   };
   await Promise.all(Array.from({ length: connections }, work));
-  return { seconds: (performance.now() - start) / 1000, latencies: latencies.sort((a, b) => a - b), failed };
+  return { latencies: latencies.sort((a, b) => a - b), failed };
 }
 
 export function median(values: readonly number[]): number {

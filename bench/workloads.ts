@@ -1,7 +1,19 @@
 /**
  * What is asked, by how many at once. Residence and token are another for each request unless the workload says otherwise.
  */
-import { ALONE, BATCHED, BEHIND_ROUTER, type Kind, MERCURIUS, OURS } from './contenders.ts';
+import {
+  BY_BATCH,
+  BY_LISTS,
+  COMPLETE,
+  KEPT,
+  type Kind,
+  LEAN,
+  MERCURIUS,
+  MERCURIUS_BY_LISTS,
+  OURS,
+  ROUTED,
+  TEMPLATE,
+} from './contenders.ts';
 import { create, entities, list, type Operation, one, residence, visits } from './operations.ts';
 
 export interface Workload {
@@ -11,57 +23,88 @@ export interface Workload {
   readonly burstMs: number;
   /** Each has a burst of every process of a contender. */
   readonly rounds: number;
-  readonly kinds: readonly Kind[];
+  /** Of the command API. */
+  readonly latencyMs: number;
   /** One token for all. */
   readonly oneToken?: boolean;
+  readonly kinds: readonly Kind[];
   /** The `n`th request. */
   ask(n: number): Operation;
 }
 
-const tenResidences = (latencyMs: number, n: number) =>
-  Array.from({ length: 10 }, (_, index) => residence(10, latencyMs, `${n}-${index}`));
-
 // Many short bursts: two processes of the same code then differ by 4 %, with 5 bursts of 1.5 s by 25 %.
-const MANY = { connections: 32, burstMs: 500, rounds: 10, kinds: ALONE };
+const SATURATED = { connections: 32, burstMs: 500, rounds: 10, latencyMs: 0 };
+// A process is seldom saturated, and rarely run code costs more.
+const CALM = { connections: 8, burstMs: 2000, rounds: 8, latencyMs: 20 };
+
+const tenResidences = (n: number) => Array.from({ length: 10 }, (_, index) => residence(10, 0, `${n}-${index}`));
+
+function usual(prefix: string, load: typeof SATURATED, kinds: readonly Kind[]): Workload[] {
+  const { latencyMs } = load;
+  return [
+    { name: 'list', title: 'List of 20', ask: (n: number) => list(residence(20, latencyMs, n)) },
+    { name: 'one', title: 'One detail', ask: (n: number) => one(residence(20, latencyMs, n)) },
+    { name: 'create', title: 'Create', ask: (n: number) => create(residence(1, latencyMs, n)) },
+  ].map(({ name, ...asking }) => ({ name: prefix + name, ...asking, ...load, kinds }));
+}
+
+/** What is compared in one table. The first contender is ours. */
+export interface Comparison {
+  /** The table's name in the page. */
+  readonly name: 'alone' | 'calm' | 'router' | 'router-calm';
+  readonly kinds: readonly Kind[];
+  readonly workloads: readonly Workload[];
+}
+
+const entitiesOf100 = { ...SATURATED, title: '100 references, 10 residences' };
 
 /** Each contender alone, as its router asks it. */
-export const WORKLOADS = {
-  list: { name: 'list', title: 'List of 20', ...MANY, ask: (n) => list(residence(20, 0, n)) },
-  one: { name: 'one', title: 'One detail', ...MANY, ask: (n) => one(residence(20, 0, n)) },
-  create: { name: 'create', title: 'Create', ...MANY, ask: (n) => create(residence(1, 0, n)) },
-  entities: {
-    name: 'entities',
-    title: '100 entities',
-    ...MANY,
-    connections: 16,
-    ask: (n) => entities(100, tenResidences(0, n)),
-  },
-  hot: { name: 'hot', title: 'One hot list', ...MANY, oneToken: true, ask: () => list(residence(20, 0, 'hot')) },
-  // Waits more than it works, so that a burst takes seconds.
-  slow: {
-    name: 'slow',
-    title: '100 entities, vendor of 20 ms',
-    ...MANY,
-    // The others need seconds for a request.
-    kinds: [OURS, MERCURIUS],
-    burstMs: 2000,
-    connections: 64,
-    ask: (n) => entities(100, tenResidences(20, n)),
-  },
-} as const satisfies Readonly<Record<string, Workload>>;
+export const ALONE: Comparison = {
+  name: 'alone',
+  kinds: [OURS, TEMPLATE, BY_LISTS, MERCURIUS, MERCURIUS_BY_LISTS],
+  workloads: [
+    ...usual('', SATURATED, [OURS, TEMPLATE, MERCURIUS]),
+    {
+      ...entitiesOf100,
+      name: 'entities',
+      connections: 16,
+      kinds: [OURS, TEMPLATE, BY_LISTS, MERCURIUS, MERCURIUS_BY_LISTS],
+      ask: (n) => entities(100, tenResidences(n)),
+    },
+    {
+      ...SATURATED,
+      name: 'hot',
+      title: 'One list for all',
+      kinds: [OURS, TEMPLATE, MERCURIUS],
+      oneToken: true,
+      ask: () => list(residence(20, 0, 'hot')),
+    },
+  ],
+};
 
-// Behind Apollo Router, with a vendor of 0 and of 20 ms.
-const latencies = BEHIND_ROUTER.length > 0 ? [0, 20] : [];
-export const ROUTER_WORKLOADS: readonly Workload[] = latencies.flatMap((latencyMs) => {
-  const plain = BEHIND_ROUTER.filter((kind) => kind !== BATCHED);
-  const make = (name: string, title: string, ask: Workload['ask'], kinds: readonly Kind[] = plain): Workload => {
-    const [suffix, vendor] = latencyMs > 0 ? ['-slow', `, vendor of ${latencyMs} ms`] : ['', ''];
-    return { name: `router-${name}${suffix}`, title: title + vendor, ...MANY, burstMs: 1000, kinds, ask };
-  };
-  return [
-    make('list', 'List of 20', (n) => list(residence(20, latencyMs, n))),
-    make('one', 'One detail', (n) => one(residence(20, latencyMs, n))),
-    make('create', 'Create', (n) => create(residence(1, latencyMs, n))),
-    make('entities', '100 entities', (n) => visits(100, tenResidences(latencyMs, n)), BEHIND_ROUTER),
-  ];
-});
+export const CALM_ALONE: Comparison = {
+  name: 'calm',
+  kinds: [OURS, BY_LISTS],
+  workloads: usual('calm-', CALM, [OURS, BY_LISTS]),
+};
+
+const connectors = [ROUTED, COMPLETE, KEPT, LEAN];
+export const ROUTER: Comparison = {
+  name: 'router',
+  kinds: [...connectors, BY_BATCH],
+  workloads: [
+    ...usual('router-', SATURATED, connectors),
+    {
+      ...entitiesOf100,
+      name: 'router-entities',
+      kinds: [...connectors, BY_BATCH],
+      ask: (n) => visits(100, tenResidences(n)),
+    },
+  ],
+};
+
+export const CALM_ROUTER: Comparison = {
+  name: 'router-calm',
+  kinds: [ROUTED, COMPLETE],
+  workloads: usual('router-calm-', CALM, [ROUTED, COMPLETE]),
+};
