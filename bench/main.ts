@@ -37,6 +37,8 @@ const chosen = readNames(all.map(({ name }) => name));
 const isWhole = chosen.length === 0;
 execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund'], { stdio: 'inherit' });
 process.on('exit', killAll);
+// Each router has one for the exit.
+process.setMaxListeners(20);
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 const load = os.loadavg()[0] ?? 0;
 const started = isWhole ? await measureStart() : undefined;

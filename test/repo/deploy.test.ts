@@ -252,7 +252,7 @@ describe('the pods', () => {
   });
 
   it('have more memory than was measured, and an alert before their limit', () => {
-    const [, loaded] = /^\| this subgraph \| \d+ \| (\d+) \|$/m.exec(read('docs/alternatives.md')) ?? [];
+    const [, loaded] = /^Resident: .*, (\d+) MB after/m.exec(PERFORMANCE) ?? [];
     const { requests, limits } = container.resources;
     expect(bytesOf(requests.memory)).toBeGreaterThan(Number(loaded) * 1e6);
     expect(bytesOf(limits.memory)).toBeGreaterThan(bytesOf(requests.memory));
