@@ -23,7 +23,8 @@ export type Metrics = ReturnType<typeof createMetrics>;
 /** Creates the metrics of one server. */
 export function createMetrics({ state, transport: { endpoint } }: CommandApi) {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  // Milliseconds. The default of 10 costs an idle process 6 ms of CPU a second.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
   const define = (name: string, help: string, labels: string) => {
     return { name, help, labelNames: labels.split(' ').filter((label) => label), registers: [registry] };
   };

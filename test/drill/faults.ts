@@ -184,7 +184,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
     within: '8m',
   },
   'blocked-loop': {
-    ...repeat(450, 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 240);'),
+    ...repeat(450, 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);'),
     fires: { MaintenanceEventLoopLag: {} },
     // The alert's `for` begins again after each late scrape.
     within: '9m',
