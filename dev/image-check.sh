@@ -90,8 +90,9 @@ refuses() { ask --data-binary '{"query":"{ __typename }"}' | grep ROUTER_UNAUTHE
 is_healthy() { inside node node -e "$(node -p 'JSON.parse(/^  CMD (.+)/m.exec(fs.readFileSync("Dockerfile", "utf8"))[1]).at(-1)')"; }
 uses_its_cache() {
   local seen
-  seen=$(inside node env NODE_DEBUG_NATIVE=COMPILE_CACHE node --input-type=module --eval "await import('/app/src/server.ts')" 2>&1)
-  grep -q 'transpile cache for .*/app/src/.*success' <<< "$seen" && ! grep -E 'file:///app/.*(not initialized|rejected|mismatch)' <<< "$seen"
+  # Ends when everything is loaded: its port is in use.
+  seen=$(inside node env NODE_DEBUG_NATIVE=COMPILE_CACHE node src/main.ts 2>&1)
+  grep -q 'transpile cache for .*/app/src/.*success' <<< "$seen" && ! grep -E '/app/.*(not initialized|rejected|mismatch)' <<< "$seen"
 }
 has_the_files() {
   diff <(find src schema/maintenance.graphql -type f | sort) <(inside node find src schema -type f | sort) &&
