@@ -1,6 +1,6 @@
 /**
  * The schema in the supergraphs of three composers. test/routers/ runs Grafbase's composer with its router. And what the
- * benchmarks compose and send: only `npm run bench` runs them.
+ * benchmarks compose and send: only `npm run bench` and test/routers/ run them.
  */
 import { composeServices as composeApollo } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';

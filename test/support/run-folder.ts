@@ -4,14 +4,19 @@ import { globSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { readNames } from '../../dev/options.ts';
 
-/** Installs the packages of `packages`, if they are not installed yet, and runs the tests of `folder`, or those of the named files. */
-export function runFolder(folder: string, packages: string): void {
+/**
+ * Runs the tests of `folder`, or those of the named files. Before, installs the packages of `packages`, and those of the folder
+ * that `ownPackages` has for a test that runs, if they are not installed yet.
+ */
+export function runFolder(folder: string, packages: string, ownPackages: Readonly<Record<string, string>> = {}): void {
   const names = globSync(`${folder}/*.test.ts`)
     .map((file) => basename(file, '.test.ts'))
     .sort();
-  const chosen = readNames(names);
-  const files = (chosen.length > 0 ? chosen : names).map((name) => `${folder}/${name}.test`);
-  if (!isInstalled(packages)) npm(`ci --prefix ${packages} --ignore-scripts --no-audit --no-fund`);
+  const named = readNames(names);
+  const chosen = named.length > 0 ? named : names;
+  const files = chosen.map((name) => `${folder}/${name}.test`);
+  for (const needed of [packages, ...chosen.flatMap((name) => ownPackages[name] ?? [])])
+    if (!isInstalled(needed)) npm(`ci --prefix ${needed} --ignore-scripts --no-audit --no-fund`);
   npm(`run test:jest -- --config ${folder}/jest.config.mjs ${files.join(' ')}`);
 }
 
