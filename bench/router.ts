@@ -35,6 +35,8 @@ async function startBefore(
 ): Promise<Contender> {
   const neighbor = http.createServer({ keepAliveTimeout: 120_000 }, answerVisits).listen(0, '127.0.0.1');
   await once(neighbor, 'listening');
+  // Where the router does not start, nothing stops it.
+  neighbor.unref();
   const { port } = neighbor.address() as AddressInfo;
   const subgraphs = [...options.subgraphs, { name: 'visits', url: `http://127.0.0.1:${port}`, sdl: VISITS }];
   const secret = HEADERS['router-authorization'];
