@@ -19,6 +19,7 @@ import { itUnless } from './skip.ts';
 const { executable, missing } = ROUTERS.apollo;
 const R = EXAMPLE.residenceId;
 const M = EXAMPLE.maintenanceId;
+const UNKNOWN = `${R}:unknown`;
 
 const PLAIN: readonly Name[] = ['lean', 'template', 'mercurius'];
 const OTHERS: readonly Name[] = ['complete', ...PLAIN];
@@ -175,6 +176,19 @@ const CLAIMS: [string, (one: Contender) => Promise<unknown>, Expected<unknown>][
       return data?.maintenances?.length ?? null;
     },
     { ours: 3, ...of(OTHERS, null) },
+  ],
+  [
+    'commands and errors of a detail with an unknown id',
+    async ({ upstream, ask }) => {
+      const { errors } = await ask(detail(UNKNOWN));
+      return [upstream.received.length, errors.length];
+    },
+    { ours: [2, 0], ...of(OTHERS, [1, 1]) },
+  ],
+  [
+    'a reference with an unknown id',
+    async ({ ask }) => (await ask(refer([UNKNOWN]))).data?.visits[0].maintenance?.id ?? null,
+    { ...of(['ours', 'template', 'mercurius'], null), ...of(['complete', 'lean', 'byBatch'], UNKNOWN) },
   ],
   [
     // The last row: the circuit breaker stays open.
