@@ -87,7 +87,7 @@ export function writePages(results: Results): void {
     alone: costs(ALONE),
     calm: [costs(CALM_ALONE), costs(CALM_ROUTER)].join('\n\n'),
     router: costs(ROUTER),
-    memory: `Resident: ${idle} MB when idle, ${loaded} MB after ten seconds of lists for 32 callers.`,
+    memory: `Resident: ${idle} MB when idle, ${loaded} MB after ten seconds of lists for 32 callers, without a compile cache.`,
     resident: table([['resident MB', 'idle', 'after lists'], ...memory]),
   };
   for (const name of ['performance', 'alternatives']) {
