@@ -69,7 +69,9 @@ export function createTransport(config: Config) {
   const { kept, fresh, hasMoved, isProxied } = createAgents(Agent, { hostname: url.hostname, port }, config);
   const isTunnel = isSecure && isProxied;
   // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot disable the verification of certificates.
-  const target = { ...urlToHttpOptions(url), method: 'POST', rejectUnauthorized: true };
+  // Without the other parts of the URL, which Node would copy four times per request.
+  const { protocol, hostname } = urlToHttpOptions(url);
+  const target = { protocol, hostname, port, path: PATH, method: 'POST', rejectUnauthorized: true };
 
   const client = got.extend({
     method: 'POST',
@@ -96,7 +98,10 @@ export function createTransport(config: Config) {
   }
 
   function open(body: string, headers: CallerHeaders, isFresh: boolean): Stream {
-    return client.stream(url, { request: start.bind(undefined, body, headers, isFresh) });
+    const stream = client.stream(url);
+    // Now, before got starts the request a turn later: it would copy and check an object of options.
+    stream.options.request = start.bind(undefined, body, headers, isFresh);
+    return stream;
   }
 
   /** Returns whether the command can have left: only on an established connection. */
