@@ -22,7 +22,7 @@ const MALFORMED_ID =
 
 // Only invisible characters: white space, control and formatting characters, fillers, the empty Braille cell.
 const BLANK = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
-const RFC_3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,30})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i;
+const RFC_3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,30})?(?:Z|([+-](?:[01]\d|2[0-3]):[0-5]\d))$/i;
 
 type Size = { readonly entries?: number; readonly characters?: number };
 /** Returns the parsed value of the argument `name`, or undefined after it has added the fault. */
@@ -32,11 +32,11 @@ const id: Parse<string, Id> = (value, name, faults) => parseId(value) ?? addFaul
 
 /** Takes any offset, and cuts off fractions of a second. */
 const moment: Parse<string, Moment> = (value, name, faults) => {
-  const [, date, clock] = RFC_3339.exec(value) ?? [];
+  const [, date, clock, offset] = RFC_3339.exec(value) ?? [];
   if (date && !parseMoment(`${date}T00:00:00Z`)) return addFault(faults, name, 'is not a day of the calendar');
-  const isValid = parseMoment(`${date}T${clock}Z`);
+  const asUtc = parseMoment(`${date}T${clock}Z`);
   // An offset can move a moment beyond the years 0000 to 9999.
-  const utc = isValid && parseMoment(`${new Date(value.toUpperCase()).toISOString().slice(0, 19)}Z`);
+  const utc = offset && asUtc ? parseMoment(`${new Date(value.toUpperCase()).toISOString().slice(0, 19)}Z`) : asUtc;
   return utc ?? addFault(faults, name, 'must be RFC 3339 with an offset, like 2024-01-16T13:32:45Z');
 };
 
