@@ -99,7 +99,8 @@ function describeCommands(all: readonly CommandRecord[]) {
     .toSorted((a, b) => rank(a) - rank(b))
     .slice(0, LOG_LIMITS.commands)
     .map(describeCommand);
-  while (JSON.stringify(commands).length > LOG_LIMITS.commandBytes) commands.pop();
+  // One command always fits.
+  while (commands.length > 1 && JSON.stringify(commands).length > LOG_LIMITS.commandBytes) commands.pop();
   return { commands, commandsLeftOut: all.length - commands.length || undefined };
 }
 
