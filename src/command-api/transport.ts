@@ -68,9 +68,9 @@ export function createTransport(config: Config) {
   const { Agent, request: startRequest } = isSecure ? https : http;
   const { kept, fresh, hasMoved, isProxied } = createAgents(Agent, { hostname: url.hostname, port }, config);
   const isTunnel = isSecure && isProxied;
-  // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot disable the verification of certificates.
   // Without the other parts of the URL, which Node would copy four times per request.
   const { protocol, hostname } = urlToHttpOptions(url);
+  // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot disable the verification of certificates.
   const target = { protocol, hostname, port, path: PATH, method: 'POST', rejectUnauthorized: true };
 
   const client = got.extend({
