@@ -19,14 +19,14 @@ export interface Burst {
   readonly failed: number;
 }
 
-const WARM_UP_MS = 20_000;
+const WARM_UP_MS = 25_000;
 const WARM_BURST_MS = 1500;
 const WARM_BURSTS = 3;
 const WARM_SPREAD = 1.05;
 
 let requests = 0;
 
-/** Loads a contender until three bursts cost the same within 5 %, or for 20 seconds. */
+/** Loads a contender until three bursts cost the same within 5 %, or for 25 seconds. */
 export async function warmUp(contender: Contender, upstream: Contender, workload: Workload): Promise<void> {
   const end = performance.now() + WARM_UP_MS;
   const costs: number[] = [];
