@@ -7,7 +7,7 @@ import { freePort } from '../dev/command-api.ts';
 
 /**
  * `lean` serves reads, creates and deletes, `complete` all that the mapping language can. `kept` is the same with connections
- * that stay open. `byBatch` has references alone: one list for each residence, by `$batch`.
+ * that stay open. `byBatch` has references alone, on such connections: one list for each residence, by `$batch`.
  */
 export type Form = 'lean' | 'complete' | 'kept' | 'byBatch';
 
@@ -33,8 +33,7 @@ export async function readConnectors(form: Form, commandApiUrl: string) {
     sdl: fill(read(file)),
   }));
   if (form === 'lean') return { subgraphs };
-  const idle = /, pool_idle_timeout: 0s/;
-  const text = read('complete/router.yaml').replace(form === 'kept' ? idle : '', '');
+  const text = read('complete/router.yaml').replace(form === 'complete' ? '' : ', pool_idle_timeout: 0s', '');
   const settings = { ...parse(text), ...(form === 'byBatch' && { health_check: { listen: health } }) };
   return { subgraphs, settings, files: { 'connectors.rhai': read('complete/connectors.rhai') } };
 }

@@ -40,4 +40,4 @@ export const ROUTED: Kind = {
 export const COMPLETE = connectors('complete', 'complete');
 export const KEPT = connectors('kept', 'complete, connections kept');
 export const LEAN = connectors('lean', 'lean');
-export const BY_BATCH = connectors('byBatch', 'references by `$batch`');
+export const BY_BATCH = connectors('byBatch', 'by `$batch`, connections kept');
