@@ -34,7 +34,12 @@ export async function readConnectors(form: Form, commandApiUrl: string) {
   }));
   if (form === 'lean') return { subgraphs };
   const text = read('complete/router.yaml').replace(form === 'complete' ? '' : ', pool_idle_timeout: 0s', '');
-  const settings = { ...parse(text), ...(form === 'byBatch' && { health_check: { listen: health } }) };
+  const settings = parse(text);
+  if (form === 'byBatch') {
+    settings.health_check = { listen: health };
+    // The router closes connections of its own port after 10 s.
+    settings.traffic_shaping.connector.sources['maintenance.self'] = { pool_idle_timeout: '5s' };
+  }
   return { subgraphs, settings, files: { 'connectors.rhai': read('complete/connectors.rhai') } };
 }
 
