@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { freePort } from '../dev/command-api.ts';
 
 /**
- * `lean` serves reads, creates and deletes, `complete` all that the mapping language can. `kept` is the same with connections
+ * `lean` serves reads, creates and deletes; `complete` also filters, orders, checks and escapes. `kept` is the same with connections
  * that stay open. `byBatch` has references alone, on such connections: one list for each residence, by `$batch`.
  */
 export type Form = 'lean' | 'complete' | 'kept' | 'byBatch';

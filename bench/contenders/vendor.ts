@@ -42,6 +42,11 @@ interface NewMaintenance extends Readonly<Record<Text, string>> {
   readonly pictureFilenames?: string[] | null;
 }
 
+/** By one of the two keys. */
+type Reference =
+  | { readonly id: string }
+  | { readonly maintenanceId: string; readonly residence: { readonly id: string } };
+
 /** Whether a contender reads a list in place of several details of a residence. */
 const IS_BY_LISTS = process.argv[2] === 'by-lists';
 
@@ -94,7 +99,14 @@ export function createVendor(send: Send) {
       maintenance: (_: unknown, { id }: { id: string }, { authorization }: Context) => getOne(id, authorization),
     },
     Maintenance: {
-      __resolveReference: ({ id }: { id: string }, { references }: Context) => references.load(id),
+      __resolveReference: (reference: Reference, { references }: Context) => references.load(toId(reference)),
+    },
+    Residence: {
+      maintenances: ({ id }: { id: string }, _: unknown, { authorization }: Context) => getList(id, authorization),
+    },
+    CreateMaintenancePayload: {
+      maintenance: ({ createdId }: { createdId: string }, _: unknown, { authorization }: Context) =>
+        getOne(createdId, authorization),
     },
     Mutation: {
       createMaintenance: async (_: unknown, { input }: { input: NewMaintenance }, { authorization }: Context) => {
@@ -135,6 +147,8 @@ export function createVendor(send: Send) {
   return { resolvers, createContext };
 }
 
+const toId = (reference: Reference) =>
+  'id' in reference ? reference.id : `${reference.residence.id}:${reference.maintenanceId}`;
 const byResidence = (ids: readonly string[]) => Map.groupBy(ids, (id) => id.slice(0, id.indexOf(':')));
 
 function toMaintenance(ticket: Ticket, residenceId: string) {
