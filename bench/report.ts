@@ -68,7 +68,9 @@ function compareCpu(bursts: Bursts, theirs: Kind, ours: Kind): number {
 export function render(results: Results): string {
   const goals = judgeGoals(results).map((goal) => [goal.name, goal.bound, goal.value, goal.kept ? 'yes' : '**no**']);
   const parts = [describeRun(results), table([['', 'goal', 'measured', 'reached'], ...goals])];
-  const costs = COMPARISONS.flatMap((comparison) => renderCosts(comparison, results));
+  const costs = COMPARISONS.flatMap((comparison) =>
+    renderCosts(comparison, results).map((costs) => `${comparison.name}\n\n${costs}`),
+  );
   return [...parts, ...costs, ...describeFailures(results)].join('\n\n');
 }
 
