@@ -11,13 +11,14 @@ import { freePort } from '../dev/command-api.ts';
  */
 export type Form = 'lean' | 'complete' | 'kept' | 'byBatch';
 
+const COMPLETE = {
+  maintenance: 'complete/maintenance.graphql',
+  'maintenance-queries': 'complete/maintenance-queries.graphql',
+};
 const SUBGRAPHS: Readonly<Record<Form, Readonly<Record<string, string>>>> = {
   lean: { maintenance: 'lean.graphql' },
-  complete: {
-    maintenance: 'complete/maintenance.graphql',
-    'maintenance-queries': 'complete/maintenance-queries.graphql',
-  },
-  kept: { maintenance: 'complete/maintenance.graphql', 'maintenance-queries': 'complete/maintenance-queries.graphql' },
+  complete: COMPLETE,
+  kept: COMPLETE,
   byBatch: { maintenance: 'references-by-batch.graphql' },
 };
 

@@ -22,22 +22,29 @@ export const HEADERS = {
   // Only Connectors read it: they cannot make an id.
   'x-command-id': 'c0123456789abcdef0123456789abcdef',
 };
-const canPin = (() => {
-  try {
-    execFileSync('taskset', ['-p', String(process.pid)]);
-    return true;
-  } catch {
-    return false;
-  }
-})();
+let isPinned = false;
 
-/** Moves a process to the core of the load or of the servers. Its later children stay there too. Returns whether it can. */
-export function pin(pid: number, core: 'load' | 'servers'): boolean {
-  if (canPin) execFileSync('taskset', ['-a', '-c', '-p', core === 'load' ? '1' : '0', String(pid)]);
-  return canPin;
+/** Moves this process, the load, to a core of its own. Its later children stay there too. Returns whether it can. */
+export function pinLoad(): boolean {
+  try {
+    pin(process.pid, 1);
+    isPinned = true;
+  } catch {
+    // No `taskset`, or a single core.
+  }
+  return isPinned;
 }
 
-/** Starts a program on a free port, on the servers' core if `pinned`, and waits for its first answer. */
+/** Moves a server to the other core, if the load has its own. */
+export function pinServer(pid: number): void {
+  if (isPinned) pin(pid, 0);
+}
+
+function pin(pid: number, core: number): void {
+  execFileSync('taskset', ['-a', '-c', '-p', String(core), String(pid)], { stdio: 'ignore' });
+}
+
+/** Starts a program on a free port, as a server to be pinned or not, and waits for its first answer. */
 export async function start(
   name: string,
   program: readonly string[],
@@ -49,7 +56,7 @@ export async function start(
   const child = startProcess(process.execPath, program, { ...required, ...env }, ['ignore', 'ignore', 'inherit']);
   const exited = once(child, 'exit');
   const pid = Number(child.pid);
-  if (pinned) pin(pid, 'servers');
+  if (pinned) pinServer(pid);
   const url = `http://127.0.0.1:${port}${path}`;
   const request = probe === '' ? {} : { method: 'POST', headers: HEADERS, body: probe };
   await until(async () => {

@@ -8,7 +8,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { startRouter } from '../dev/supergraph/routers.ts';
 import { type Form, readConnectors } from './connectors.ts';
-import { type Contender, HEADERS, pin } from './contender.ts';
+import { type Contender, HEADERS, pinServer } from './contender.ts';
 
 /** The schema of the neighbor. */
 export const VISITS = `
@@ -17,20 +17,19 @@ export const VISITS = `
   type Visit { maintenance: Maintenance }
   type Maintenance @key(fields: "id", resolvable: false) { id: ID! }`;
 
-/** Starts a router before a subgraph that runs, on the servers' core if `pinned`. */
-export function startRouted(subgraph: Contender, pinned = true): Promise<Contender> {
+/** Starts a router before a subgraph that runs. */
+export function startRouted(subgraph: Contender): Promise<Contender> {
   const sdl = readFileSync(new URL('../schema/maintenance.graphql', import.meta.url), 'utf8');
-  return startBefore({ subgraphs: [{ name: 'maintenance', url: subgraph.url, sdl }] }, pinned, subgraph);
+  return startBefore({ subgraphs: [{ name: 'maintenance', url: subgraph.url, sdl }] }, subgraph);
 }
 
-/** Starts a router that sends the commands itself, on the servers' core if `pinned`. */
-export async function startConnectors(form: Form, commandApiUrl: string, pinned = true): Promise<Contender> {
-  return startBefore(await readConnectors(form, commandApiUrl), pinned);
+/** Starts a router that sends the commands itself. */
+export async function startConnectors(form: Form, commandApiUrl: string): Promise<Contender> {
+  return startBefore(await readConnectors(form, commandApiUrl));
 }
 
 async function startBefore(
   options: Awaited<ReturnType<typeof readConnectors>>,
-  pinned: boolean,
   subgraph?: Contender,
 ): Promise<Contender> {
   const neighbor = http.createServer({ keepAliveTimeout: 120_000 }, answerVisits).listen(0, '127.0.0.1');
@@ -41,7 +40,7 @@ async function startBefore(
   const subgraphs = [...options.subgraphs, { name: 'visits', url: `http://127.0.0.1:${port}`, sdl: VISITS }];
   const secret = HEADERS['router-authorization'];
   const router = await startRouter('apollo', { ...options, subgraphs, secret, host: '127.0.0.1', port: 0 });
-  if (pinned) pin(router.pid, 'servers');
+  pinServer(router.pid);
   return {
     url: `${router.url}/graphql`,
     pids: [router.pid, ...(subgraph?.pids ?? [])],

@@ -58,53 +58,53 @@ export interface Comparison {
 
 const entitiesOf100 = { ...SATURATED, title: '100 references, 10 residences' };
 
+const programs = [OURS, TEMPLATE, BY_LISTS, MERCURIUS, MERCURIUS_BY_LISTS];
+// A loader makes a difference to references alone.
+const withoutLoader = [OURS, TEMPLATE, MERCURIUS];
 /** Each contender alone, as its router asks it. */
 export const ALONE: Comparison = {
   name: 'alone',
-  kinds: [OURS, TEMPLATE, BY_LISTS, MERCURIUS, MERCURIUS_BY_LISTS],
+  kinds: programs,
   workloads: [
-    ...usual('', SATURATED, [OURS, TEMPLATE, MERCURIUS]),
+    ...usual('', SATURATED, withoutLoader),
     {
       ...entitiesOf100,
       name: 'entities',
       connections: 16,
-      kinds: [OURS, TEMPLATE, BY_LISTS, MERCURIUS, MERCURIUS_BY_LISTS],
+      kinds: programs,
       ask: (n) => entities(100, tenResidences(n)),
     },
     {
       ...SATURATED,
       name: 'hot',
       title: 'One list for all',
-      kinds: [OURS, TEMPLATE, MERCURIUS],
+      kinds: withoutLoader,
       oneToken: true,
       ask: () => list(residence(20, 0, 'hot')),
     },
   ],
 };
 
-export const CALM_ALONE: Comparison = {
-  name: 'calm',
-  kinds: [OURS, BY_LISTS],
-  workloads: usual('calm-', CALM, [OURS, BY_LISTS]),
-};
+export const CALM_ALONE = compareCalm('calm', [OURS, BY_LISTS]);
 
-const connectors = [ROUTED, COMPLETE, KEPT, LEAN];
+const withLists = [ROUTED, COMPLETE, KEPT, LEAN];
+const behindRouter = [...withLists, BY_BATCH];
 export const ROUTER: Comparison = {
   name: 'router',
-  kinds: [...connectors, BY_BATCH],
+  kinds: behindRouter,
   workloads: [
-    ...usual('router-', SATURATED, connectors),
+    ...usual('router-', SATURATED, withLists),
     {
       ...entitiesOf100,
       name: 'router-entities',
-      kinds: [...connectors, BY_BATCH],
+      kinds: behindRouter,
       ask: (n) => visits(100, tenResidences(n)),
     },
   ],
 };
 
-export const CALM_ROUTER: Comparison = {
-  name: 'router-calm',
-  kinds: [ROUTED, COMPLETE],
-  workloads: usual('router-calm-', CALM, [ROUTED, COMPLETE]),
-};
+export const CALM_ROUTER = compareCalm('router-calm', [ROUTED, COMPLETE]);
+
+function compareCalm(name: Comparison['name'], kinds: readonly Kind[]): Comparison {
+  return { name, kinds, workloads: usual(`${name}-`, CALM, kinds) };
+}

@@ -65,10 +65,9 @@ export function createVendor(send: Send) {
   }
 
   async function getOne(id: string, authorization: string | undefined) {
-    const [residence_id = '', maintenance_id = ''] = id.split(':');
-    const param = { residence_id, maintenance_id };
+    const param = parseId(id);
     const ticket = await run<Omit<Ticket, 'maintenance_id'>>('get_maintenance_info', param, authorization);
-    return toMaintenance({ ...ticket, maintenance_id }, residence_id);
+    return toMaintenance({ ...ticket, maintenance_id: param.maintenance_id }, param.residence_id);
   }
 
   /** Reads with one command for each residence. A failure costs only the ids of its residence. */
@@ -122,15 +121,15 @@ export function createVendor(send: Send) {
         return { createdId: `${input.residenceId}:${created.maintenance_id}` };
       },
       deleteMaintenance: async (_: unknown, { id }: { id: string }, { authorization }: Context) => {
-        const [residence_id = '', maintenance_id = ''] = id.split(':');
-        await run('delete_maintenance_info', { residence_id, maintenance_id }, authorization);
-        return { deletedId: id, residence: { id: residence_id } };
+        const param = parseId(id);
+        await run('delete_maintenance_info', param, authorization);
+        return { deletedId: id, residence: { id: param.residence_id } };
       },
       deleteMaintenances: async (_: unknown, { ids }: { ids: string[] }, { authorization }: Context) => {
         const deletedIds: string[] = [];
         const failures: object[] = [];
         const deleteOf = async ([residence_id, ids]: [string, string[]]) => {
-          const maintenances = ids.map((id) => ({ maintenance_id: id.split(':')[1] }));
+          const maintenances = ids.map((id) => ({ maintenance_id: parseId(id).maintenance_id }));
           try {
             await run('batch_delete_maintenance_info', { residence_id, maintenances }, authorization);
             deletedIds.push(...ids);
@@ -149,7 +148,12 @@ export function createVendor(send: Send) {
 
 const toId = (reference: Reference) =>
   'id' in reference ? reference.id : `${reference.residence.id}:${reference.maintenanceId}`;
-const byResidence = (ids: readonly string[]) => Map.groupBy(ids, (id) => id.slice(0, id.indexOf(':')));
+const byResidence = (ids: readonly string[]) => Map.groupBy(ids, (id) => parseId(id).residence_id);
+
+function parseId(id: string) {
+  const [residence_id = '', maintenance_id = ''] = id.split(':');
+  return { residence_id, maintenance_id };
+}
 
 function toMaintenance(ticket: Ticket, residenceId: string) {
   return {

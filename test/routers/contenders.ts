@@ -2,9 +2,9 @@
  * This subgraph and the contenders of the benchmarks, each behind a real Apollo Router and before a command API of its own.
  */
 import { beforeAll, beforeEach } from '@jest/globals';
-import type { Form } from '../../bench/connectors.ts';
-import { HEADERS, start } from '../../bench/contender.ts';
-import { startConnectors, startRouted } from '../../bench/router.ts';
+import { HEADERS } from '../../bench/contender.ts';
+import { BY_BATCH, BY_LISTS, COMPLETE, KEPT, type Kind, LEAN, MERCURIUS_BY_LISTS } from '../../bench/contenders.ts';
+import { startRouted } from '../../bench/router.ts';
 import { formatMaintenanceId, type Id } from '../../src/maintenance.ts';
 import { type Answer, askAt } from '../support/ask.ts';
 import { startRecorder } from '../support/recorder.ts';
@@ -15,10 +15,10 @@ import { useMany } from '../support/use-subgraph.ts';
 import { idOf } from '../support/visits.ts';
 import { settle, until } from '../support/wait.ts';
 
+const CONNECTORS = { complete: COMPLETE, kept: KEPT, lean: LEAN, byBatch: BY_BATCH };
 /** Both with a loader that reads a list in place of several details. */
-const PROGRAMS = { template: 'stock', mercurius: 'mercurius' } as const;
-export type Name = 'ours' | Form | keyof typeof PROGRAMS;
-const NAMES: readonly Name[] = ['ours', 'complete', 'kept', 'lean', 'byBatch', 'template', 'mercurius'];
+const SUBGRAPHS = { template: BY_LISTS, mercurius: MERCURIUS_BY_LISTS };
+export type Name = 'ours' | keyof typeof CONNECTORS | keyof typeof SUBGRAPHS;
 
 export type Operation = Pick<FieldQuery, 'query' | 'variables'>;
 
@@ -35,8 +35,7 @@ export interface Contender {
 export function useContenders(): Readonly<Record<Name, Contender>> {
   const contenders = {} as Record<Name, Contender>;
   const routed = useMany(startRouted);
-  const connectors = useMany(startConnectors);
-  const programs = useMany(start);
+  const start = useMany((kind: Kind, commandApiUrl: string) => kind.start(commandApiUrl));
   const recorders = useMany(startRecorder);
   const subgraphs = useMany(startSubgraph);
   const upstreams = useMany(startUpstream);
@@ -46,7 +45,7 @@ export function useContenders(): Readonly<Record<Name, Contender>> {
     const env = { ROUTER_SECRET: HEADERS['router-authorization'], BREAKER_OPEN_MS: '60000' };
     const { upstream, url } = await subgraphs(env);
     const recorder = await recorders(url);
-    const router = await routed({ url: recorder.url, pids: [], stop: async () => {} }, false);
+    const router = await routed({ url: recorder.url, pids: [], stop: async () => {} });
     return {
       upstream,
       ask: ({ query, variables }) => askAt(router.url, query, { variables }),
@@ -61,11 +60,10 @@ export function useContenders(): Readonly<Record<Name, Contender>> {
     };
   }
 
-  async function startOther(name: Exclude<Name, 'ours'>): Promise<Contender> {
+  async function startOther(kind: Kind, isRouter: boolean): Promise<Contender> {
     const upstream = await upstreams();
-    const router = await (name === 'template' || name === 'mercurius'
-      ? startProgram(PROGRAMS[name], upstream.url)
-      : connectors(name, upstream.url, false));
+    const started = await start(kind, upstream.url);
+    const router = isRouter ? started : await routed(started);
     // Connectors lean take the id of each command from it.
     const headers = { 'x-command-id': HEADERS['x-command-id'] };
     return {
@@ -76,14 +74,11 @@ export function useContenders(): Readonly<Record<Name, Contender>> {
     };
   }
 
-  async function startProgram(name: string, COMMAND_API_URL: string) {
-    const program = [`bench/contenders/${name}.ts`, 'by-lists'];
-    return routed(await programs(name, program, { COMMAND_API_URL }, { pinned: false }), false);
-  }
-
   beforeAll(async () => {
     // One after the other: where one does not start, the others stop.
-    for (const name of NAMES) contenders[name] = await (name === 'ours' ? startOurs() : startOther(name));
+    contenders.ours = await startOurs();
+    for (const [name, kind] of Object.entries(CONNECTORS)) contenders[name as Name] = await startOther(kind, true);
+    for (const [name, kind] of Object.entries(SUBGRAPHS)) contenders[name as Name] = await startOther(kind, false);
   });
   beforeEach(() => {
     for (const contender of Object.values(contenders)) contender.reset();
