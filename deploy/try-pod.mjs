@@ -1,0 +1,23 @@
+// Tries a pod from inside: ready, the version, and an operation with the pod's own secret that sends no command. Exits with 1,
+// and the reason, if one fails.
+//
+//     kubectl exec --stdin POD -- node --no-use-env-proxy --input-type=module - VERSION < deploy/try-pod.mjs
+import { readFileSync } from 'node:fs';
+
+const [, , expected] = process.argv;
+const { PORT = 4001, ROUTER_SECRET_FILE, ROUTER_SECRET = '' } = process.env;
+const ask = async (path, init) => (await fetch(`http://127.0.0.1:${PORT}${path}`, init)).json();
+
+const { status } = await ask('/health/ready');
+const { version } = await ask('/health/live');
+const { data } = await ask('/graphql', {
+  method: 'POST',
+  headers: {
+    'content-type': 'application/json',
+    'router-authorization': ROUTER_SECRET_FILE ? readFileSync(ROUTER_SECRET_FILE, 'utf8').trim() : ROUTER_SECRET,
+  },
+  body: '{"query":"{ __typename }"}',
+});
+const seen = { status, version, typename: data?.__typename };
+console.log(seen);
+process.exit(status === 'ready' && version === expected && seen.typename === 'Query' ? 0 : 1);
