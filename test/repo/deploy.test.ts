@@ -22,6 +22,7 @@ import { CONFIGURATION, readDocument as read, readKeys } from '../support/docume
 const BASE_MODELS = [Deployment, Service, HorizontalPodAutoscaler, PodDisruptionBudget, NetworkPolicy];
 const MODELS = [...BASE_MODELS, PodMonitor, PrometheusRule];
 
+const { version } = JSON.parse(read('package.json'));
 const manifest = read('deploy/base/deployment.yaml');
 const overlay = read('deploy/overlay-example/kustomization.yaml');
 const [job] = parse(read('deploy/prometheus.yaml')).scrape_configs;
@@ -122,11 +123,13 @@ function testOverlay() {
     expect(document.metadata).toMatchObject({ namespace, name: 'maintenance-subgraph' });
   });
 
-  it('changes only the image, the region, the replicas and the peers', () => {
+  it('changes only the image, the region, the replicas and the peers, and labels all but the selectors', () => {
     const { namespace } = built.Deployment.metadata;
     const expected = structuredClone(base);
-    for (const { metadata } of expected) metadata.namespace = namespace;
     const [changedDeployment, , changedAutoscaler, , changedPolicy] = expected;
+    for (const { metadata } of expected) metadata.namespace = namespace;
+    for (const { metadata } of [...expected, changedDeployment.spec.template])
+      metadata.labels = { ...metadata.labels, 'app.kubernetes.io/version': version };
     const [changed] = changedDeployment.spec.template.spec.containers;
     changed.image = expect.stringMatching(/^registry\.example\.com\/maintenance-subgraph@sha256:[0-9a-f]{64}$/);
     changed.env[0].value = 'https://api.ucloud.akubela.com';
