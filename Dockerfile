@@ -8,6 +8,8 @@ COPY package.json package-lock.json ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
 
 FROM ${BASE}
+# Only node runs here: package managers would be findings of each scan.
+RUN cd /usr/local && rm -rf lib/node_modules bin/npm bin/npx bin/corepack bin/yarn bin/yarnpkg bin/pnpm bin/pnpx /opt/yarn-*
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules

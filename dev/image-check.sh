@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `npm run image:check`: builds the image with Docker, Podman or Buildah, runs its container on a read-only root before the
-# emulated command API, and checks both. `-- --image REF` checks a built image, `--base REF` replaces the Dockerfile's base.
+# emulated command API, and checks both. `-- --image REF` checks a built image.
 # Exits with 1 if a check fails, and with 2 if nothing here can build or run a container. Buildah needs root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,8 +8,7 @@ image='' base=$(sed -n 's/^ARG BASE=//p' Dockerfile) tag=maintenance-subgraph
 while [ $# -gt 0 ]; do
   case $1 in
     --image) image=${2:?is missing} ;;
-    --base) base=${2:?is missing} ;;
-    *) echo "Unknown argument $1. There are --image REF and --base REF." >&2 && exit 1 ;;
+    *) echo "Unknown argument $1. There is --image REF." >&2 && exit 1 ;;
   esac
   shift 2
 done
@@ -21,7 +20,7 @@ unable() { echo "Not tried: $1" >&2 && exit 2; }
 # Docker and Podman: build, start, inside USER COMMAND, stop.
 with_engine() {
   pull() { $engine pull "$base"; }
-  build() { $engine build --build-arg "BASE=$base" --tag "$tag" .; }
+  build() { $engine build --tag "$tag" .; }
   start() { container=$($engine run --detach --read-only --network host "${variables[@]/#/--env=}" "$image"); }
   inside() { $engine exec --user "$1" "$container" "${@:2}"; }
   stop() { $engine kill --signal TERM "$container" > /dev/null && test "$($engine wait "$container")" = 0; }
@@ -37,7 +36,7 @@ with_buildah() {
   build() {
     # By default, Buildah asks for more than the kernel may allow.
     local limits=(--ulimit "nofile=$(ulimit -Hn):$(ulimit -Hn)" --ulimit "nproc=$(ulimit -Hu):$(ulimit -Hu)")
-    buildah build --isolation=chroot --format=docker --pull=missing "${limits[@]}" --build-arg "BASE=$base" --tag "$tag" .
+    buildah build --isolation=chroot --format=docker --pull=missing "${limits[@]}" --tag "$tag" .
   }
   start() {
     container=$(buildah from --pull=missing "$image")
@@ -106,6 +105,9 @@ has_the_packages() {
   diff /dev/null <(comm -13 <(locked '!one.dev') - <<< "$there") &&
     diff /dev/null <(comm -23 <(locked '!one.dev && !one.optional && !one.devOptional') - <<< "$there")
 }
+has_no_package_manager() {
+  diff /dev/null <(inside root find / -xdev '(' -name npm -o -name npx -o -name 'yarn*' -o -name corepack ')' -not -path '/app/*' || echo failed)
+}
 owns_its_cache() { diff <(echo "$cache") <(inside root find / -xdev -user node -prune -not -path '/home/*'); }
 keeps_no_file() { diff /dev/null <(inside root find / -xdev '(' -name .npmrc -o -name _cacache -o -name .env -o -name .git ')' || echo failed); }
 # Those of the base, of an engine, of the Dockerfile and of this check.
@@ -123,6 +125,7 @@ check 'its HEALTHCHECK succeeds' is_healthy
 check 'uses its compile cache' uses_its_cache
 check 'has the files of src/ and schema/, and no others' has_the_files
 check 'has the packages that ship, and no others' has_the_packages
+check 'has no package manager' has_no_package_manager
 check 'its user owns only the compile cache' owns_its_cache
 check 'keeps no file of the build' keeps_no_file
 check 'keeps no variable of the build' keeps_no_variable

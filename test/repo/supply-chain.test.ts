@@ -59,6 +59,7 @@ describe('each package that ships', () => {
   it('is installed by the image, without packages for development', () => {
     expect(read('Dockerfile').match(/^RUN (?:.*\\\n)*.*/gm)).toEqual([
       expect.stringMatching(/^RUN --mount=type=secret,\S+ npm ci (?=.*--omit=dev)(?=.*--ignore-scripts)/),
+      expect.stringMatching(/^RUN cd \/usr\/local && rm -rf lib\/node_modules bin\/npm /),
       // Compiles the installed code.
       expect.stringContaining(`node --input-type=module --eval "await import('/app/src/main.ts');`),
     ]);
