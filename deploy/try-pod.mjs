@@ -6,7 +6,9 @@ import { readFileSync } from 'node:fs';
 
 const [, , expected] = process.argv;
 const { PORT = 4001, ROUTER_SECRET_FILE, ROUTER_SECRET = '' } = process.env;
-const ask = async (path, init) => (await fetch(`http://127.0.0.1:${PORT}${path}`, init)).json();
+// A pod that hangs must not hold up the way back.
+const signal = AbortSignal.timeout(30_000);
+const ask = async (path, init) => (await fetch(`http://127.0.0.1:${PORT}${path}`, { signal, ...init })).json();
 
 const { status } = await ask('/health/ready');
 const { version } = await ask('/health/live');

@@ -192,6 +192,8 @@ function testImages() {
   it.each<[title: string, changed: NodeJS.ProcessEnv, error: RegExp]>([
     ['on a branch', { GITHUB_REF_TYPE: 'branch' }, /--ref v0\.5\.0/],
     ['for a text that is no version', { VERSION: 'latest' }, /latest is no version/],
+    ['without an overlay', { ACTION: 'deploy' }, /no variable OVERLAY/],
+    ['without a graph', { ACTION: 'publish' }, /no variable APOLLO_GRAPH_REF/],
     ['without a signature', { VERSION: '0.4.0' }, /no valid signature/],
     ['for a tag that was moved to another version', { VERSION: '0.5.1' }, /0\.5\.0, not 0\.5\.1/],
   ])('are not deployed %s', async (_, changed, error) => {
