@@ -26,16 +26,15 @@ function shellOf(job: string, name: string): string {
   return String(steps[0]?.run);
 }
 
+const folders = mkdtempSync(join(tmpdir(), 'release-'));
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'release-'));
+  folder = mkdtempSync(join(folders, 'test-'));
   for (const name of ['registry', 'signed']) mkdirSync(join(folder, name));
 });
-const folders: string[] = [];
-beforeEach(() => void folders.push(folder));
 afterAll(() => {
   killAll();
-  for (const one of folders) rmSync(one, { recursive: true });
+  rmSync(folders, { recursive: true });
 });
 
 /** Runs shell as GitHub does. Resolves to its exit code, its error, the calls that change something, and its outputs. */
@@ -108,9 +107,13 @@ const STUBS = `
     [ "$1" != --namespace ] || { [ "$2" = graphql ] && shift 2; }
     case "$1 $2" in
       'get deployment/maintenance-subgraph') if [[ $* = *image* ]]; then echo "$BEFORE"; else echo "\${BEFORE:+4}"; fi ;;
-      'get pods') printf 'pod/old\\npod/new\\n' ;;
+      'get pods') [[ $* = *app.kubernetes.io/version=$VERSION* ]] && printf 'pod/old\\npod/new\\n' ;;
       'exec --stdin') [ "$3" = pod/new ] && env "PORT=$PORT" "ROUTER_SECRET=$ROUTER_SECRET" "\${@:5}" ;;
-      'rollout status') echo wait >> "$FOLDER/calls" && case "$WAITS" in ok*) WAITS=\${WAITS#ok } ;; *) WAITS=\${WAITS#failed } && return 1 ;; esac ;;
+      'rollout status')
+        echo wait >> "$FOLDER/calls"
+        local code=\${WAITS%% *}
+        WAITS=\${WAITS#* }
+        return "$code" ;;
       *) echo "kubectl $*" >> "$FOLDER/calls" ;;
     esac
   }`;
@@ -211,25 +214,15 @@ describe('a deployment', () => {
   });
   const IMAGE = `${NAME}@sha256:3`;
   const deploy = [`kustomize edit set image maintenance-subgraph=${IMAGE}`, 'kubectl apply --kustomize .', 'wait'];
-  const back = ['kubectl rollout undo deployment/maintenance-subgraph --to-revision 4', 'wait'];
+  const both = [...deploy, 'kubectl rollout undo deployment/maintenance-subgraph --to-revision 4', 'wait'];
 
   it.each<[title: string, env: NodeJS.ProcessEnv, calls: string[], error: string]>([
     ['that works stays', {}, deploy, ''],
-    [
-      'whose pods do not get ready goes back',
-      { WAITS: 'failed ok ' },
-      [...deploy, ...back],
-      'the image before runs again.',
-    ],
-    ['with another version goes back', { VERSION: '9.9.9' }, [...deploy, ...back], 'the image before runs again.'],
-    ['with a wrong secret goes back', { ROUTER_SECRET: 'x' }, [...deploy, ...back], 'the image before runs again.'],
-    [
-      'fails, and says so if the way back fails too',
-      { WAITS: 'failed failed ' },
-      [...deploy, ...back],
-      'and so did the way back to the image before.',
-    ],
-    ['only fails if it is the first', { WAITS: 'failed ', BEFORE: '' }, deploy, 'Nothing was there before.'],
+    ['whose pods do not get ready goes back', { WAITS: '1 0' }, both, 'image-before runs again.'],
+    ['with another version goes back', { VERSION: '9.9.9' }, both, 'image-before runs again.'],
+    ['with a wrong secret goes back', { ROUTER_SECRET: 'x' }, both, 'image-before runs again.'],
+    ['says that the way back failed too', { WAITS: '1 1' }, both, 'so did the way back to image-before.'],
+    ['only fails if it is the first', { WAITS: '1', BEFORE: '' }, deploy, 'Nothing was there before.'],
     ['without access to the cluster fails', { KUBECONFIG_YAML: '' }, [], 'no secret KUBECONFIG.'],
   ])('%s', async (_, changed, calls, error) => {
     const env = {
@@ -237,8 +230,8 @@ describe('a deployment', () => {
       OVERLAY: 'deploy/overlay-example',
       VERSION,
       IMAGE,
-      BEFORE: 'the image before',
-      WAITS: 'ok ok ',
+      BEFORE: 'image-before',
+      WAITS: '0 0',
       PORT: new URL(url).port,
       ROUTER_SECRET,
       ...changed,
