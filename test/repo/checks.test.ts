@@ -16,10 +16,14 @@ afterAll(() => {
 });
 
 const TESTS = `it('adds', () => { require('./src.cjs')(); });\nit.skip('behind a router. Skipped: No router is here.', () => {});\n`;
-const JEST = `node ${path('node_modules/jest/bin/jest.js')}`;
 const PROJECT = {
   'package.json': JSON.stringify({
-    scripts: { 'lint:schema': 'true', 'schema:check': 'true', codegen: 'echo', 'test:jest': JEST },
+    scripts: {
+      'lint:schema': 'true',
+      'schema:check': 'true',
+      codegen: 'echo',
+      'test:jest': 'node node_modules/jest/bin/jest.js',
+    },
     jest: { testEnvironment: 'node', testMatch: ['**/*.test.cjs'], collectCoverageFrom: ['src.cjs'] },
   }),
   'tsconfig.json': '{ "compilerOptions": { "noEmit": true, "types": [] }, "files": ["types.ts"] }',
@@ -54,7 +58,8 @@ it.concurrent.each<[title: string, option: string, changed: object, outcomes: st
   symlinkSync(path('node_modules'), join(folder, 'node_modules'));
   mkdirSync(join(folder, '.github/workflows'), { recursive: true });
   for (const [name, text] of Object.entries({ ...PROJECT, ...changed })) writeFileSync(join(folder, name), text);
-  const checks = runInGroup(`${process.execPath} ${path('dev/checks.ts')} ${option}`, {}, folder);
+  const env = { NODE: process.execPath, CHECKS: path('dev/checks.ts') };
+  const checks = runInGroup(`"$NODE" "$CHECKS" ${option}`, env, folder);
   const code = await checks.exit;
   const summary = checks.output().split('── Summary\n')[1] ?? checks.output();
   const verdicts = Array.from(summary.matchAll(/^ {2}(passed|FAILED|not reached) /gm), ([, verdict]) => verdict);
