@@ -1,5 +1,6 @@
-// Loaded before each program. npm runs its scripts on the Node 24 of the package `node`. If npm skipped the install script of
-// that package, the scripts run on the machine's Node, and an older version would fail with an obscure error.
+// Loaded before each program. npm runs its scripts on the Node 24 of the package `node`. Without this package or its install
+// script, the scripts run on the machine's Node, and an older version would fail with an obscure error.
+import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -7,8 +8,12 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 // As `engines` in package.json. The agents of Node 24.5 are the first that can use a proxy.
 if (!(major === 24 ? minor >= 5 : major === 26)) {
   console.error(`This project needs Node 24, from 24.5, or Node 26. It runs on ${process.versions.node}.`);
-  console.error('Install it again with install scripts allowed: npm ci --ignore-scripts=false');
-  console.error('After npm ci --omit=dev, the machine needs a newer Node itself: docs/systemd.md');
+  if (existsSync(new URL('node_modules/node', import.meta.url)))
+    console.error('npm skipped the install script of the package `node`. Run: npm ci --ignore-scripts=false');
+  else
+    console.error(
+      'The package `node` is not installed. Run npm ci. If npm ci --omit=dev left it out, put this Node on the machine: docs/systemd.md',
+    );
   process.exit(1);
 }
 // Starts in two thirds of the time, and with a fifth less memory, once it has started before.

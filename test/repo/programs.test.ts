@@ -1,6 +1,9 @@
 /**
  * The programs of package.json as processes: their arguments, failures to start, and what they serve. Most tests run side by side.
  */
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
 import { satisfies } from 'semver';
@@ -145,18 +148,34 @@ it.each<[program: string, options: string, env: NodeJS.ProcessEnv, message: RegE
   await expectRefusal(run(`dev/${name}.ts`, { PORT: '0', ...env }, args.split(' ').filter(Boolean)), message);
 });
 
+/** Runs check-node.mjs as if on this version of Node. */
+const checkNode = (version: string, folder?: string) => {
+  const pretend = `Object.defineProperty(process, 'versions', { value: { node: '${version}' } })`;
+  const args = ['--import', `data:text/javascript,${pretend}`, 'check-node.mjs'];
+  return watch(start(process.execPath, args, {}, 'pipe', folder ? { cwd: folder } : {}));
+};
+
 const { engines } = JSON.parse(readDocument('package.json'));
 it.concurrent.each(['20.19.0', '24.4.1', '24.5.0', '25.9.0', '26.0.0', '27.0.0'])(
   'a program runs on Node %s only if package.json allows this version, and else says why',
   async (version) => {
-    const pretend = `Object.defineProperty(process, 'versions', { value: { node: '${version}' } })`;
-    const args = ['--import', `data:text/javascript,${pretend}`, 'check-node.mjs'];
-    const program = watch(start(process.execPath, args, {}));
+    const program = checkNode(version);
     expect(await program.exit).toBe(satisfies(version, engines.node) ? 0 : 1);
     const refusal = `This project needs Node 24, from 24.5, or Node 26. It runs on ${version}.\n`;
     expect(program.output().startsWith(refusal)).toBe(!satisfies(version, engines.node));
   },
 );
+
+it.concurrent.each([
+  ['its install script', 'node_modules/node', /npm skipped the install script of the package `node`\. .+\n$/],
+  ['the package', 'node_modules', /The package `node` is not installed\. .+ npm ci --omit=dev .+\n$/],
+])('an older Node is refused with the cause: without %s, npm has no newer one', async (_, installed, cause) => {
+  const folder = mkdtempSync(join(tmpdir(), 'check-node-'));
+  copyFileSync('check-node.mjs', join(folder, 'check-node.mjs'));
+  mkdirSync(join(folder, installed), { recursive: true });
+  await expectRefusal(checkNode('20.19.0', folder), cause);
+  rmSync(folder, { recursive: true });
+});
 
 // One sentence, and the options that there are.
 const OWN = /^.*nosuch.*\n(Options:\n( {2}--.+\n)+(.+\n)?|There are no options\.\n.+\n)?$/;
