@@ -16,9 +16,11 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY package.json ./
 COPY schema/maintenance.graphql schema/
 COPY src src
-USER node
+# The user `node` of the base, by number: Kubernetes cannot see that a name is not root. Run as this user only: Node reads the
+# compile cache of no other.
+USER 1000
 # Compiled here once, it starts sooner and takes 17 MB less memory, on a read-only file system too: a single file left out
-# would load Node's compiler of TypeScript. By the user that runs it: Node keeps what it compiled for each user apart.
+# would load Node's compiler of TypeScript.
 ENV NODE_COMPILE_CACHE=/var/tmp/compile-cache
 RUN HOST=127.0.0.1 PORT=0 COMMAND_API_URL=http://127.0.0.1 ALLOW_NO_ROUTER_SECRET=true DRAIN_DELAY_MS=0 \
   node --input-type=module --eval "await import('/app/src/main.ts'); process.kill(process.pid, 'SIGTERM')"

@@ -31,7 +31,7 @@ with_buildah() {
   enter='set -eu; root=$1; shift; mount --bind "$root" "$root"; mount -t proc proc "$root/proc"
     mount -t tmpfs -o mode=755 tmpfs "$root/dev"
     for one in null zero random urandom; do touch "$root/dev/$one"; mount --bind "/dev/$one" "$root/dev/$one"; done
-    mount -o remount,bind,ro "$root"; exec setpriv --no-new-privs chroot --userspec=node: "$root" env --chdir=/app -i "$@"'
+    mount -o remount,bind,ro "$root"; exec setpriv --no-new-privs chroot --userspec="$user:" "$root" env --chdir=/app -i "$@"'
   pull() { buildah pull --policy=missing "$base"; }
   build() {
     # By default, Buildah asks for more than the kernel may allow.
@@ -40,10 +40,11 @@ with_buildah() {
   }
   start() {
     container=$(buildah from --pull=missing "$image")
+    user=$(buildah inspect --format '{{.Docker.Config.User}}' "$container")
     mapfile -t variables < <(buildah inspect --format '{{range .Docker.Config.Env}}{{println .}}{{end}}' "$container" |
       grep . && printf '%s\n' "${variables[@]}")
     mapfile -t cmd < <(buildah inspect --format '{{range .Docker.Config.Cmd}}{{println .}}{{end}}' "$container" | grep .)
-    unshare --mount --pid --fork sh -c "$enter" enter "$(buildah mount "$container")" "${variables[@]}" "${cmd[@]}" > "$log" 2>&1 &
+    user=$user unshare --mount --pid --fork sh -c "$enter" enter "$(buildah mount "$container")" "${variables[@]}" "${cmd[@]}" > "$log" 2>&1 &
     process=$!
   }
   first() { xargs < "/proc/$process/task/$process/children"; }
