@@ -123,7 +123,7 @@ function testOverlay() {
     expect(document.metadata).toMatchObject({ namespace, name: 'maintenance-subgraph' });
   });
 
-  it('changes only the image, the region, the replicas and the peers, and labels all but the selectors', () => {
+  it('changes only the image and its registry, the region, the replicas and the peers, and labels all but the selectors', () => {
     const { namespace } = built.Deployment.metadata;
     const expected = structuredClone(base);
     const [changedDeployment, , changedAutoscaler, , changedPolicy] = expected;
@@ -133,6 +133,7 @@ function testOverlay() {
     const [changed] = changedDeployment.spec.template.spec.containers;
     changed.image = expect.stringMatching(/^registry\.example\.com\/maintenance-subgraph@sha256:[0-9a-f]{64}$/);
     changed.env[0].value = 'https://api.ucloud.akubela.com';
+    changedDeployment.spec.template.spec.imagePullSecrets = [{ name: 'registry' }];
     Object.assign(changedAutoscaler.spec, { minReplicas: 3, maxReplicas: 6 });
     const [router, prometheus] = changedPolicy.spec.ingress;
     router.from[0].podSelector.matchLabels = { 'app.kubernetes.io/name': 'apollo-router' };
@@ -165,6 +166,20 @@ function testOverlay() {
     const [dns] = built.NetworkPolicy.spec.egress;
     const proxy = { to: [{ ipBlock: { cidr: '10.0.0.10/32' } }], ports: [{ port: 3128 }] };
     expect(rest.NetworkPolicy.spec.egress).toEqual([dns, proxy]);
+  });
+
+  it('with its patch for files, has both secrets as files, and in no variable', () => {
+    const uncommented = overlay.replace(/^ {2}# - patch: \|\n(?: {2}# .+\n)+?(?= {2}# Replicas)/m, (patch) =>
+      patch.replaceAll(/^ {2}# /gm, '  '),
+    );
+    const { volumes, containers } = build(uncommented).Deployment.spec.template.spec;
+    const [{ env, volumeMounts }] = containers;
+    const folder = '/run/secrets/router';
+    const secrets = ['ROUTER_SECRET', 'ROUTER_SECRET_PREVIOUS'];
+    const files = secrets.map((name) => ({ name: `${name}_FILE`, value: `${folder}/${name}` }));
+    expect(env.filter(({ name }: { name: string }) => name.includes('SECRET'))).toEqual(files);
+    expect(volumeMounts).toEqual([{ name: 'router-secret', mountPath: folder, readOnly: true }]);
+    expect(volumes).toEqual([{ name: 'router-secret', secret: { secretName: 'maintenance-subgraph' } }]);
   });
 
   it('scrapes each pod’s metrics port as prometheus.yaml does', () => {
