@@ -1,6 +1,6 @@
 /**
  * The runbook's shell functions for systemd, and its rotation of the secret: real processes and curl, with stubs of systemctl
- * and journalctl. The fault drill tries the section "From an id to the cause".
+ * and journalctl. For Kubernetes, the images to roll back to, with a stub of kubectl. The fault drill tries the section "From an id to the cause".
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,9 +27,11 @@ function codeBetween(start: string, end: string): string {
 }
 
 const FUNCTIONS = codeBetween('## Shell functions', '### Kubernetes') + codeBetween('### systemd', '## ');
+const [IMAGES = ''] = /^ {4}images\(\) \{\n(?: {6}.+\n)+ {4}\}\n/m.exec(RUNBOOK) ?? [];
 const [ROTATE = ''] = /^ {7}cd \/etc(?:.+\n)+/m.exec(RUNBOOK) ?? [];
 const [, FINISH = ''] = /With systemd: `(cp [^`]+)`/.exec(RUNBOOK) ?? [];
 const STUBS = `
+  kubectl() { echo "kubectl $*" >&2; cat "$FOLDER/replicasets"; }
   systemctl() {
     if [ "$1" = list-units ]; then
       for port in $PORTS; do echo "maintenance-subgraph@$port.service loaded active running Maintenance subgraph"; done
@@ -40,7 +42,7 @@ const STUBS = `
   curl() { command curl "$@" --retry 0 --write-out "curl %{url} %{http_code}\\n"; }`;
 
 if (missing.length > 0) it.skip(`the runbook. Skipped: ${missing.join(', ')} not installed.`, () => {});
-else describe('with systemd, the runbook', testRunbook);
+else describe('the runbook', testRunbook);
 
 function testRunbook() {
   const folder = mkdtempSync(join(tmpdir(), 'runbook-'));
@@ -148,5 +150,29 @@ function testRunbook() {
       ROUTER_SECRET_PREVIOUS_FILE,
     });
     expect(warnings).toEqual([]);
+  });
+
+  it('lists the images of the revisions by `images`, the running one last', async () => {
+    const replicaSet = (revision: string, image: string) => ({
+      metadata: { annotations: { 'deployment.kubernetes.io/revision': revision }, creationTimestamp: '2026-01-02' },
+      spec: {
+        template: {
+          spec: {
+            containers: [
+              { name: 'mesh', image: 'other' },
+              { name: 'maintenance-subgraph', image },
+            ],
+          },
+        },
+      },
+    });
+    write(
+      'replicasets',
+      JSON.stringify({ items: [replicaSet('10', 'running@sha256:2'), replicaSet('9', 'earlier@sha256:1')] }),
+    );
+    expect(await run(`${IMAGES}\nimages`)).toEqual({
+      lines: ['9\t2026-01-02\tearlier@sha256:1', '10\t2026-01-02\trunning@sha256:2'],
+      errors: 'kubectl get replicasets --selector app.kubernetes.io/name=maintenance-subgraph --output json\n',
+    });
   });
 }
