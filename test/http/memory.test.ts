@@ -154,10 +154,14 @@ it('unfinished replies are counted from their first byte, cut off where there is
   expect(codes).toEqual([...Array(room).fill('UPSTREAM_INVALID_RESPONSE'), ...Array(3).fill('UPSTREAM_UNAVAILABLE')]);
 });
 
-it('a reply is counted once, not again when it is decoded', async () => {
+it('a reply is counted once, not again when it is decoded; an operation can read replies of half of the limit', async () => {
   const description = 'x'.repeat(1_500_000);
   upstream.fail(() => ({ body: { success: true, result: [{ maintenance_id: 'm', description }] } }));
-  expect((await ask(0, lists(Math.floor(limit / 2 / 1_510_000)))).errors).toEqual([]);
+  const most = Math.floor(limit / 2 / 1_510_000);
+  expect((await ask(0, lists(most))).errors).toEqual([]);
+  const { data, errors } = await ask(0, lists(most + 1));
+  expect(errors).toMatchObject([{ extensions: { code: 'UPSTREAM_UNAVAILABLE' } }]);
+  expect(Object.values(data).filter((found) => found !== null)).toHaveLength(most);
 });
 
 it('a reply for several operations has the memory of the process, and each takes its result if it has room', async () => {

@@ -117,15 +117,6 @@ describe('a reply of the command API', () => {
     expect(errors).toMatchObject([{ extensions: { code: 'UPSTREAM_INVALID_RESPONSE', outcome: 'UNKNOWN' } }]);
   });
 
-  it('is refused beyond half of the memory that all operations may hold', async () => {
-    const body = JSON.stringify({ success: true, result: times(60_000, () => ({ maintenance_id: 'm' })) });
-    subgraph.upstream.fail(() => ({ body }));
-    const none = (index: number) => `a${index}: maintenances(residenceId: "r${index}", first: 0) { id }`;
-    const { data, errors } = await ask({ query: `{ ${times(12, none)} }` });
-    expect(new Set(errors.map(({ extensions }) => extensions.code))).toEqual(new Set(['UPSTREAM_UNAVAILABLE']));
-    expect(Object.values(data)).toContainEqual([]);
-  });
-
   it.each([15, 30])(
     'has errors for the first 20 undecodable members that are selected, of %d tickets',
     async (count) => {
