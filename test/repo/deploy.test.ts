@@ -3,7 +3,7 @@
  * against the defaults.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -362,9 +362,10 @@ describe('the unit for systemd', () => {
     () => {
       const folder = mkdtempSync(join(tmpdir(), 'unit-'));
       try {
-        // The machine of a test has its Node elsewhere.
-        const file = join(folder, 'maintenance-subgraph@.service');
-        writeFileSync(file, text.replace('=node ', `=${process.execPath} `));
+        // The machine of a test has its Node elsewhere, perhaps at a path that systemd refuses.
+        const [file, node] = [join(folder, 'maintenance-subgraph@.service'), join(folder, 'node')];
+        symlinkSync(process.execPath, node);
+        writeFileSync(file, text.replace('=node ', `=${node} `));
         expect(verify(file)).toMatchObject({ stdout: '', stderr: '', status: 0 });
       } finally {
         rmSync(folder, { recursive: true });
