@@ -90,8 +90,9 @@ describe('npm run schema:check', () => {
     writeFileSync(join(folder, file), text);
   }
   const declare = (reasons: Record<string, string>) => write(DECLARED, JSON.stringify(reasons));
+  const [CHECK_NODE, PROGRAM] = [resolve('check-node.mjs'), resolve('dev/schema-check.ts')];
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, [resolve('dev/schema-check.ts'), ...args], { cwd: folder, env, encoding: 'utf8' });
+    spawnSync(process.execPath, ['--import', CHECK_NODE, PROGRAM, ...args], { cwd: folder, env, encoding: 'utf8' });
 
   beforeEach(() => {
     rmSync(folder, { recursive: true, force: true });
