@@ -1,10 +1,10 @@
 // Tries a pod from inside: ready, the version, and an operation with the pod's own secret that sends no command. Exits with 1,
 // and the reason, if one fails.
 //
-//     kubectl exec --stdin POD -- node --no-use-env-proxy --input-type=module - VERSION < deploy/try-pod.mjs
+//     kubectl exec POD -- node --no-use-env-proxy --input-type=module --eval "$(cat deploy/try-pod.mjs)" VERSION
 import { readFileSync } from 'node:fs';
 
-const [, , expected] = process.argv;
+const [, expected] = process.argv;
 const { PORT = 4001, ROUTER_SECRET_FILE, ROUTER_SECRET = '' } = process.env;
 // A pod that hangs must not hold up the way back.
 const signal = AbortSignal.timeout(30_000);

@@ -1,4 +1,4 @@
-/** The workflows of GitHub: the shell of a release, with stubs of docker, cosign and kubectl; where secrets go. */
+/** The workflows of GitHub: the shell of a release, with stubs of docker, cosign, gh and kubectl; where secrets go. */
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -50,6 +50,7 @@ async function run(shell: string, env: NodeJS.ProcessEnv, cwd = folder) {
     GITHUB_SERVER_URL: 'https://github.example',
     GITHUB_REF_TYPE: 'tag',
     GITHUB_RUN_ID: '7',
+    RULE: 'required_reviewers',
     ...env,
   };
   for (const name of ['output', 'calls']) writeFileSync(join(folder, name), '');
@@ -69,7 +70,7 @@ async function run(shell: string, env: NodeJS.ProcessEnv, cwd = folder) {
 const STUBS = `
   keep() { cp "$1" "$FOLDER/registry/$(sha256sum < "$1" | cut -c-64)"; }
   docker() {
-    local file ref tag sources=() annotations='{}'
+    local file ref tag metadata sources=() annotations='{}'
     case "$1 $2 $3" in
       'login '*) cat > /dev/null ;;
       'buildx imagetools inspect')
@@ -83,6 +84,7 @@ const STUBS = `
         while [ $# -gt 0 ]; do
           case $1 in
             --tag) tag=\${2##*:} && shift ;;
+            --metadata-file) metadata=$2 && shift ;;
             --annotation) annotations=$(jq --arg pair "\${2#index:}" '. + ($pair | capture("^(?<key>[^=]+)=(?<value>.*)$") | {(.key): .value})' <<< "$annotations") && shift ;;
             *) sources+=("$1") ;;
           esac
@@ -92,9 +94,13 @@ const STUBS = `
         if [ "$tag" = "$FAILING_TAG" ]; then return 1; fi
         if [ "\${#sources[@]}" = 1 ]; then cp "$FOLDER/registry/\${sources[0]##*:}" "$FOLDER/registry/$tag"
         else echo "{\\"annotations\\":$annotations,\\"manifests\\":\\"\${sources[*]}\\"}" > "$FOLDER/registry/$tag"; fi
-        keep "$FOLDER/registry/$tag" ;;
+        keep "$FOLDER/registry/$tag"
+        [ -z "$metadata" ] ||
+          echo "{\\"containerimage.descriptor\\":{\\"digest\\":\\"sha256:$(sha256sum < "$FOLDER/registry/$tag" | cut -c-64)\\"}}" > "$metadata" ;;
     esac
   }
+  gh() { [ "$2" = repos/Acme/Maintenance/environments/production ] && printf 'branch_policy\\n%s\\n' "$RULE"; }
+  timeout() { shift && "$@"; }
   cosign() {
     local image=\${*: -1}
     case $1 in
@@ -107,8 +113,10 @@ const STUBS = `
     [ "$1" != --namespace ] || { [ "$2" = graphql ] && shift 2; }
     case "$1 $2" in
       'get deployment/maintenance-subgraph') if [[ $* = *image* ]]; then echo "$BEFORE"; else echo "\${BEFORE:+4}"; fi ;;
-      'get pods') [[ $* = *app.kubernetes.io/version=$VERSION* ]] && printf 'pod/old\\npod/new\\n' ;;
-      'exec --stdin') [ "$3" = pod/new ] && env "PORT=$PORT" "ROUTER_SECRET=$ROUTER_SECRET" "\${@:5}" ;;
+      'get pods') [[ $* = *app.kubernetes.io/version=$VERSION* ]] && echo "$PODS" ;;
+      'exec new') [ "$3 $4" = '--container maintenance-subgraph' ] && env "PORT=$PORT" "ROUTER_SECRET=$ROUTER_SECRET" "\${@:6}" ;;
+      'apply view-last-applied') echo "$BEFORE" ;;
+      'apply set-last-applied') echo "kubectl $1 $2 $3 \${4##*/}: $(cat "$4")" >> "$FOLDER/calls" ;;
       'rollout status')
         echo wait >> "$FOLDER/calls"
         local code=\${WAITS%% *}
@@ -149,8 +157,12 @@ describe('a tag', () => {
   });
 });
 
-if (spawnSync('jq', ['--version']).error) it.skip('the images of a release. Skipped: jq is not installed.', () => {});
-else describe('the images of a release', testImages);
+if (spawnSync('jq', ['--version']).error) {
+  it.skip('the images of a release, and deployments. Skipped: jq is not installed.', () => {});
+} else {
+  describe('the images of a release', testImages);
+  describe('a deployment', testDeployments);
+}
 
 function testImages() {
   const SIGN = shellOf('sign', 'Make one index');
@@ -181,6 +193,13 @@ function testImages() {
     expect(await sign()).toMatchObject({ code: 0, calls: [] });
   });
 
+  it('are not signed if somebody else made them under the version and the id of the run', async () => {
+    const annotations = { 'com.github.run-id': '7', 'org.opencontainers.image.version': '0.5.0' };
+    writeFileSync(join(folder, 'registry/0.5.0'), JSON.stringify({ annotations }));
+    const error = `${NAME}:0.5.0 is not signed, so this run did not make it.`;
+    expect(await sign()).toMatchObject({ code: 1, error, calls: [] });
+  });
+
   it('never replace those of another run', async () => {
     await sign();
     const error = `${NAME}:0.5.0 exists, made by run 7. A release needs a new version.`;
@@ -194,7 +213,7 @@ function testImages() {
 
   it.each<[title: string, changed: NodeJS.ProcessEnv, error: RegExp]>([
     ['on a branch', { GITHUB_REF_TYPE: 'branch' }, /--ref v0\.5\.0/],
-    ['for a text that is no version', { VERSION: 'latest' }, /latest is no version/],
+    ['without reviewers', { RULE: 'wait_timer' }, /no reviewers/],
     ['without an overlay', { ACTION: 'deploy' }, /no variable OVERLAY/],
     ['without a graph', { ACTION: 'publish' }, /no variable APOLLO_GRAPH_REF/],
     ['without a signature', { VERSION: '0.4.0' }, /no valid signature/],
@@ -207,14 +226,21 @@ function testImages() {
   });
 }
 
-describe('a deployment', () => {
+function testDeployments() {
   let url: string;
   beforeAll(async () => {
     ({ url } = await startReplica('http://127.0.0.1:9'));
   });
   const IMAGE = `${NAME}@sha256:3`;
   const deploy = [`kustomize edit set image maintenance-subgraph=${IMAGE}`, 'kubectl apply --kustomize .', 'wait'];
-  const both = [...deploy, 'kubectl rollout undo deployment/maintenance-subgraph --to-revision 4', 'wait'];
+  const undo = 'kubectl rollout undo deployment/maintenance-subgraph --to-revision 4';
+  const both = [...deploy, undo, 'kubectl apply set-last-applied --filename before.yaml: image-before', 'wait'];
+  const pod = (name: string, creationTimestamp: number, changed = {}) => ({
+    metadata: { name, creationTimestamp: `2026-12-01T00:00:0${creationTimestamp}Z`, ...changed },
+    status: { conditions: [{ type: 'Ready', status: name === 'starting' ? 'False' : 'True' }] },
+  });
+  const ending = pod('ending', 4, { deletionTimestamp: '2026-12-01T00:01:00Z' });
+  const items = [pod('new', 2), pod('old', 1), pod('starting', 3), ending, { metadata: {}, status: {} }];
 
   it.each<[title: string, env: NodeJS.ProcessEnv, calls: string[], error: string]>([
     ['that works stays', {}, deploy, ''],
@@ -224,6 +250,7 @@ describe('a deployment', () => {
     ['says that the way back failed too', { WAITS: '1 1' }, both, 'so did the way back to image-before.'],
     ['only fails if it is the first', { WAITS: '1', BEFORE: '' }, deploy, 'Nothing was there before.'],
     ['without access to the cluster fails', { KUBECONFIG_YAML: '' }, [], 'no secret KUBECONFIG.'],
+    ['works by the login of a cloud', { KUBECONFIG_YAML: '', KUBECONFIG: '/dev/null' }, deploy, ''],
   ])('%s', async (_, changed, calls, error) => {
     const env = {
       KUBECONFIG_YAML: 'x',
@@ -231,15 +258,16 @@ describe('a deployment', () => {
       VERSION,
       IMAGE,
       BEFORE: 'image-before',
+      PODS: JSON.stringify({ items }),
       WAITS: '0 0',
       PORT: new URL(url).port,
       ROUTER_SECRET,
       ...changed,
     };
     const result = await run(shellOf('deploy', 'Deploy, wait'), env, ROOT);
-    expect(result).toMatchObject({ code: error ? 1 : 0, calls, error: expect.stringMatching(new RegExp(`${error}$`)) });
+    expect(result).toMatchObject({ code: error ? 1 : 0, calls, error: expect.stringMatching(error || /^$/) });
   });
-});
+}
 
 it.each(globSync('.github/workflows/*.yml'))('%s gives a secret only to the environment of a step', (file) => {
   const jobs: Job[] = Object.values(parse(readDocument(file)).jobs);
