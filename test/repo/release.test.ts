@@ -73,6 +73,9 @@ const STUBS = `
     local file ref tag metadata sources=() annotations='{}'
     case "$1 $2 $3" in
       'login '*) cat > /dev/null ;;
+      'buildx build '*)
+        echo "build $*" >> "$FOLDER/calls"
+        echo '{"containerimage.digest":"sha256:4"}' > build.json ;;
       'buildx imagetools inspect')
         ref=$4
         [ "$4" != --raw ] || ref=$5
@@ -176,6 +179,16 @@ function testImages() {
   const sign = (changed: NodeJS.ProcessEnv = {}) => run(SIGN, { ...env, ...changed });
   const verify = (changed: NodeJS.ProcessEnv = {}) =>
     run(shellOf('verify', 'Find the digest'), { ...env, VERSION: 'v0.5.0', ...changed });
+
+  it.each(['amd64', 'arm64'])('are built for %s and pushed by their digest, without a tag', async (arch) => {
+    const shell = shellOf('build', 'Build, and push');
+    const given = { ...env, ARCH: arch, BASE: 'node:24@sha256:5', BUILDKIT: 'buildkit', SBOM: 'sbom' };
+    const { code, calls, output } = await run(shell, given);
+    expect({ code, output }).toEqual({ code: 0, output: [`${arch}=${NAME}@sha256:4`] });
+    expect(calls).toEqual([expect.stringContaining(` --platform linux/${arch} --build-arg BASE=node:24@sha256:5 `)]);
+    expect(calls[0]).toContain(`name=${NAME},push-by-digest=true,push=true`);
+    expect(calls[0]).not.toContain('--tag');
+  });
 
   it('get one index, which is signed before it has the tag', async () => {
     expect(await sign()).toMatchObject({ code: 0, calls: all });
