@@ -50,7 +50,6 @@ async function run(shell: string, env: NodeJS.ProcessEnv, cwd = folder) {
     GITHUB_SERVER_URL: 'https://github.example',
     GITHUB_REF_TYPE: 'tag',
     GITHUB_RUN_ID: '7',
-    RULE: 'required_reviewers',
     ...env,
   };
   for (const name of ['output', 'calls']) writeFileSync(join(folder, name), '');
@@ -102,7 +101,7 @@ const STUBS = `
           echo "{\\"containerimage.descriptor\\":{\\"digest\\":\\"sha256:$(sha256sum < "$FOLDER/registry/$tag" | cut -c-64)\\"}}" > "$metadata" ;;
     esac
   }
-  gh() { [ "$2" = repos/Acme/Maintenance/environments/production ] && printf 'branch_policy\\n%s\\n' "$RULE"; }
+  gh() { [ "$2 $3" = 'repos/Acme/Maintenance/environments/production --jq' ] && jq "$4" <<< "$ENVIRONMENT"; }
   timeout() { shift && "$@"; }
   cosign() {
     local image=\${*: -1}
@@ -161,10 +160,32 @@ describe('a tag', () => {
 });
 
 if (spawnSync('jq', ['--version']).error) {
-  it.skip('the images of a release, and deployments. Skipped: jq is not installed.', () => {});
+  it.skip('the settings, the images of a release, and deployments. Skipped: jq is not installed.', () => {});
 } else {
+  describe('the settings of the environment', testSettings);
   describe('the images of a release', testImages);
   describe('a deployment', testDeployments);
+}
+
+function testSettings() {
+  const reviewers = { type: 'required_reviewers' };
+  const policy = { protected_branches: false, custom_branch_policies: true };
+  it.each<
+    [
+      code: number,
+      title: string,
+      environment: { policy?: object | null; protection_rules?: object[]; message?: string },
+    ]
+  >([
+    [0, 'reviewers and a rule for tags', { protection_rules: [{ type: 'wait_timer' }, reviewers], policy }],
+    [1, 'no reviewers', { protection_rules: [{ type: 'branch_policy' }], policy }],
+    [1, 'no rule for tags', { protection_rules: [reviewers], policy: null }],
+    [1, 'no rules', { message: 'Not Found' }],
+  ])('end a release with %d: %s', async (code, _, { policy: deployment_branch_policy, ...rest }) => {
+    const env = { ENVIRONMENT: JSON.stringify({ ...rest, deployment_branch_policy }) };
+    const error = expect.stringMatching(code ? /needs reviewers and a rule/ : /^$/);
+    expect(await run(shellOf('settings', 'Only reviewers'), env)).toMatchObject({ code, error });
+  });
 }
 
 function testImages() {
@@ -209,7 +230,7 @@ function testImages() {
   it('are not signed if somebody else made them under the version and the id of the run', async () => {
     const annotations = { 'com.github.run-id': '7', 'org.opencontainers.image.version': '0.5.0' };
     writeFileSync(join(folder, 'registry/0.5.0'), JSON.stringify({ annotations }));
-    const error = `${NAME}:0.5.0 is not signed, so this run did not make it.`;
+    const error = expect.stringContaining(`${NAME}:0.5.0 has no signature, so this run did not make it`);
     expect(await sign()).toMatchObject({ code: 1, error, calls: [] });
   });
 
@@ -226,7 +247,6 @@ function testImages() {
 
   it.each<[title: string, changed: NodeJS.ProcessEnv, error: RegExp]>([
     ['on a branch', { GITHUB_REF_TYPE: 'branch' }, /--ref v0\.5\.0/],
-    ['without reviewers', { RULE: 'wait_timer' }, /no reviewers/],
     ['without an overlay', { ACTION: 'deploy' }, /no variable OVERLAY/],
     ['without a graph', { ACTION: 'publish' }, /no variable APOLLO_GRAPH_REF/],
     ['without a signature', { VERSION: '0.4.0' }, /no valid signature/],
@@ -257,9 +277,9 @@ function testDeployments() {
 
   it.each<[title: string, env: NodeJS.ProcessEnv, calls: string[], error: string]>([
     ['that works stays', {}, deploy, ''],
-    ['whose pods do not get ready goes back', { WAITS: '1 0' }, both, 'image-before runs again.'],
-    ['with another version goes back', { VERSION: '9.9.9' }, both, 'image-before runs again.'],
-    ['with a wrong secret goes back', { ROUTER_SECRET: 'x' }, both, 'image-before runs again.'],
+    ['whose pods do not get ready goes back', { WAITS: '1 0' }, both, 'image-before runs again'],
+    ['with another version goes back', { VERSION: '9.9.9' }, both, 'image-before runs again'],
+    ['with a wrong secret goes back', { ROUTER_SECRET: 'x' }, both, 'image-before runs again'],
     ['says that the way back failed too', { WAITS: '1 1' }, both, 'so did the way back to image-before.'],
     ['only fails if it is the first', { WAITS: '1', BEFORE: '' }, deploy, 'Nothing was there before.'],
     ['without access to the cluster fails', { KUBECONFIG_YAML: '' }, [], 'no secret KUBECONFIG.'],
@@ -286,6 +306,11 @@ it.each(globSync('.github/workflows/*.yml'))('%s gives a secret only to the envi
   const jobs: Job[] = Object.values(parse(readDocument(file)).jobs);
   const rest = jobs.map((job) => ({ ...job, steps: job.steps?.map(({ env, ...step }) => step) }));
   expect(JSON.stringify(rest)).not.toMatch(/secrets\b/);
+});
+
+it('no job of ci.yml is skipped, which would skip the jobs of a release after it', () => {
+  const jobs: object[] = Object.values(parse(readDocument('.github/workflows/ci.yml')).jobs);
+  expect(jobs.filter((job) => 'if' in job)).toEqual([]);
 });
 
 it('the runbook’s command to go back has the inputs of the workflow', () => {
