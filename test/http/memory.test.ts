@@ -51,9 +51,12 @@ afterEach(async () => {
 /** Sends a body that takes about this share of the limit, most of it in an unused variable. */
 const ask = (share: number, query?: string, more?: Sending) => askAt(replica.url, share, query, more);
 
+const bodyOf = (query: string, share = 0) =>
+  JSON.stringify({ query, variables: { unused: 'x'.repeat((limit * share) / 16) } });
+
 type Sending = RequestInit & { isChunked?: boolean };
 async function askAt(url: string, share: number, query = list(), more: Sending = {}) {
-  const body = JSON.stringify({ query, variables: { unused: 'x'.repeat((limit * share) / 16) } });
+  const body = bodyOf(query, share);
   const sent = more.isChunked ? { body: new Blob([body]).stream(), duplex: 'half' as const } : { body };
   return readAnswer(await fetch(`${url}/graphql`, { method: 'POST', headers: HEADERS, ...sent, ...more }));
 }
@@ -206,9 +209,12 @@ it('a reply for several operations counts once, until the last of them ends', as
   await until(() => others.length === 1);
   const count = Math.ceil(limit / description.length) + 10;
   const crowd = Array.from({ length: count }, () => askAt(single.url, 0));
-  const last = askAt(single.url, 0, `{ a: ${list().slice(1, -1)} b: ${list('other2').slice(1, -1)} }`);
-  await until(async () => (await scrape(single.url)).get('http_server_active_requests') === count + 2);
-  await settle(single.url);
+  const both = `{ a: ${list().slice(1, -1)} b: ${list('other2').slice(1, -1)} }`;
+  const last = askAt(single.url, 0, both);
+  // All have their command: those of the crowd have joined one.
+  const price = (query: string, commands: number) => 16 * `/graphql${bodyOf(query)}`.length + 4096 * commands;
+  const all = price(list('other'), 1) + count * price(list(), 1) + price(both, 2);
+  await until(async () => (await heldBySingle()) === all);
   end();
   for (const { data, errors } of await Promise.all(crowd)) expect([data.maintenances, errors]).toEqual([[READ], []]);
   await until(() => others.length === 1);

@@ -133,7 +133,7 @@ describe('the name of the command API', () => {
 
   it('that moves is looked up once for all whose kept addresses refuse, without a retry', async () => {
     // The breaker would open if it saw a refused connection of those that succeed.
-    const env = { MAX_ATTEMPTS: '1', BREAKER_FAILURES: '2' };
+    const env = { MAX_ATTEMPTS: '1', BREAKER_FAILURES: '2', MAX_REQUESTS_IN_FLIGHT: '301' };
     const { ask, resolver, upstream, commands } = await start([CLOSED, NEW], env);
     expect(await ask(READ)).toMatchObject(failed('UPSTREAM_UNAVAILABLE'));
     const before = resolver.lookups;
