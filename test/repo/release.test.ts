@@ -168,23 +168,16 @@ if (spawnSync('jq', ['--version']).error) {
 }
 
 function testSettings() {
-  const reviewers = { type: 'required_reviewers' };
-  const policy = { protected_branches: false, custom_branch_policies: true };
-  it.each<
-    [
-      code: number,
-      title: string,
-      environment: { policy?: object | null; protection_rules?: object[]; message?: string },
-    ]
-  >([
-    [0, 'reviewers and a rule for tags', { protection_rules: [{ type: 'wait_timer' }, reviewers], policy }],
-    [1, 'no reviewers', { protection_rules: [{ type: 'branch_policy' }], policy }],
-    [1, 'no rule for tags', { protection_rules: [reviewers], policy: null }],
-    [1, 'no rules', { message: 'Not Found' }],
-  ])('end a release with %d: %s', async (code, _, { policy: deployment_branch_policy, ...rest }) => {
-    const env = { ENVIRONMENT: JSON.stringify({ ...rest, deployment_branch_policy }) };
-    const error = expect.stringMatching(code ? /needs reviewers and a rule/ : /^$/);
-    expect(await run(shellOf('settings', 'Only reviewers'), env)).toMatchObject({ code, error });
+  const protection_rules = [{ type: 'wait_timer' }, { type: 'required_reviewers' }];
+  const deployment_branch_policy = { protected_branches: false, custom_branch_policies: true };
+  it.each<[code: number, title: string, environment: object]>([
+    [0, 'reviewers and a rule for tags', { protection_rules, deployment_branch_policy }],
+    [1, 'no reviewers', { protection_rules: [], deployment_branch_policy }],
+    [1, 'no rule for tags', { protection_rules, deployment_branch_policy: null }],
+    [1, 'no environment', { message: 'Not Found' }],
+  ])('end a release with %d: %s', async (code, _, environment) => {
+    const result = await run(shellOf('settings', 'Only reviewers'), { ENVIRONMENT: JSON.stringify(environment) });
+    expect(result).toMatchObject({ code, error: expect.stringMatching(code ? /needs reviewers and a rule/ : /^$/) });
   });
 }
 
