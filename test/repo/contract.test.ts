@@ -81,7 +81,7 @@ it.concurrent.each<Row>([
   ['stops if the list is refused', W, named('list'), no(401), 2, [LIST], 'cannot be listed.'],
   ['stops at another server', W, named('list'), { status: 404, body: CANARY }, 2, [LIST], 'no JSON, 6 bytes\n'],
   ['stops at another form', W, named('list'), ok({ items: CANARY }), 1, [LIST], 'result: unexpected result\n'],
-  ['stops without a reply for 5 s', W, named('list'), 'none', 2, [LIST], 'no reply: TimeoutError\n'],
+  ['stops without a reply for 20 s', W, named('list'), 'none', 2, [LIST], 'no reply: TimeoutError\n'],
   ['creates and deletes', W, NONE, ok(0), 0, WRITES, '  created  0 of 3 tickets are still listed\n'],
   ['never deletes an older ticket', W, named('create'), ok(TICKET), 1, [...READS, CREATE], LOOK],
   ['names a ticket perhaps created', W, named('create'), 'cut', 1, [...READS, CREATE], LOOK],
