@@ -20,7 +20,8 @@ const lists = (count: number) =>
 const DELETE = 'mutation { deleteMaintenance(id: "r:m") { deletedId } }';
 
 const ENV = {
-  NODE_OPTIONS: '--max-old-space-size=256',
+  // With the same limit on each Node: their young generations differ.
+  NODE_OPTIONS: '--max-old-space-size=256 --max-semi-space-size=64',
   MAX_ATTEMPTS: '1',
   BREAKER_FAILURES: '3',
   ...PATIENT,

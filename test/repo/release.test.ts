@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
@@ -40,7 +40,7 @@ afterAll(() => {
 /** Runs shell as GitHub does. Resolves to its exit code, its error, the calls that change something, and its outputs. */
 async function run(shell: string, env: NodeJS.ProcessEnv, cwd = folder) {
   const given = {
-    PATH: process.env.PATH,
+    PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
     FOLDER: folder,
     RUNNER_TEMP: folder,
     GITHUB_WORKSPACE: ROOT,
