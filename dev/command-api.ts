@@ -144,9 +144,12 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Serves a listener, by default on a free port of the loopback interface. Rejects with Node's error. */
+/**
+ * Serves a listener, by default on a free port of the loopback interface. Rejects with Node's error. Idle connections stay
+ * open longer than Node's 5 s, so that clients, and not the speed of the machine, decide how long to keep them.
+ */
 export async function serve(listener: RequestListener, port = 0, host = '127.0.0.1') {
-  const server = http.createServer(listener).listen(port, host);
+  const server = http.createServer({ keepAliveTimeout: 120_000 }, listener).listen(port, host);
   await once(server, 'listening');
   return {
     url: `http://${host}:${(server.address() as AddressInfo).port}`,
