@@ -64,7 +64,11 @@ async function askAt(url: string, share: number, query = list(), more: Sending =
 
 const read = async (metric: string, labels?: Record<string, string>) =>
   (await scrape(replica.url)).get(writeSample(metric, labels)) ?? 0;
-const held = () => read('maintenance_memory_held_bytes');
+const heldAt = async (url: string) => (await scrape(url)).get('maintenance_memory_held_bytes') ?? 0;
+const held = () => heldAt(replica.url);
+/** The memory of a request whose commands are all sent, or joined another's. */
+const price = (query: string, commands = 1, share = 0) =>
+  16 * `/graphql${bodyOf(query, share)}`.length + 4096 * commands;
 const waits = () => read('maintenance_memory_waited_total');
 const refusals = (stage: string) => read('maintenance_memory_refused_total', { stage });
 
@@ -175,10 +179,9 @@ it('a reply for several operations has the memory of the process, and each takes
   const askSingle = (share: number, query?: string) => askAt(single.url, share, query);
   const asked = [askSingle(0, list('other'))];
   await until(() => upstream.received.length === 1);
-  asked.push(askSingle(0.49));
-  await settle(single.url);
-  asked.push(askSingle(0));
-  await settle(single.url);
+  asked.push(askSingle(0.49), askSingle(0));
+  const all = price(list('other')) + price(list(), 1, 0.49) + price(list());
+  await until(async () => (await heldAt(single.url)) === all);
   release();
   const description = 'x'.repeat(limit * 0.05);
   upstream.fail(() => ({ body: { success: true, result: [{ maintenance_id: 'm', description }] } }));
@@ -197,7 +200,6 @@ it('the reply to a write is never refused', async () => {
 
 it('a reply for several operations counts once, until the last of them ends', async () => {
   const single = await startReplica(upstream.url, { ...ENV, MAX_COMMANDS_IN_FLIGHT: '1' });
-  const heldBySingle = async () => (await scrape(single.url)).get('maintenance_memory_held_bytes') ?? 0;
   const others: ServerResponse[] = [];
   const description = 'x'.repeat(1_500_000);
   upstream.fail(({ param }, response) => {
@@ -213,18 +215,17 @@ it('a reply for several operations counts once, until the last of them ends', as
   const both = `{ a: ${list().slice(1, -1)} b: ${list('other2').slice(1, -1)} }`;
   const last = askAt(single.url, 0, both);
   // All have their command: those of the crowd have joined one.
-  const price = (query: string, commands: number) => 16 * `/graphql${bodyOf(query)}`.length + 4096 * commands;
-  const all = price(list('other'), 1) + count * price(list(), 1) + price(both, 2);
-  await until(async () => (await heldBySingle()) === all);
+  const all = price(list('other')) + count * price(list()) + price(both, 2);
+  await until(async () => (await heldAt(single.url)) === all);
   end();
   for (const { data, errors } of await Promise.all(crowd)) expect([data.maintenances, errors]).toEqual([[READ], []]);
   await until(() => others.length === 1);
-  await until(async () => (await heldBySingle()) < 2 * description.length);
-  expect(await heldBySingle()).toBeGreaterThan(description.length);
+  await until(async () => (await heldAt(single.url)) < 2 * description.length);
+  expect(await heldAt(single.url)).toBeGreaterThan(description.length);
   end();
   expect((await last).data.a).toEqual([READ]);
   await first;
-  await until(async () => (await heldBySingle()) === 0);
+  await until(async () => (await heldAt(single.url)) === 0);
   expect(upstream.commands().sort()).toEqual(['other', 'other2', 'r'].map((id) => `get_maintenance_list ${id}`));
   expect(await single.stop()).toBe(0);
 });
@@ -257,14 +258,13 @@ describe('a list without room', () => {
 
   /** Holds this share of the limit by a request whose body does not arrive. Returns a function that ends it. */
   async function holdMemory(share: number, url = replica.url) {
-    const read = async () => (await scrape(url)).get('maintenance_memory_held_bytes') ?? 0;
-    const before = await read();
+    const before = await heldAt(url);
     const { hostname, port } = new URL(url);
     const socket = net.connect(Number(port), hostname).on('error', () => {});
     sockets.push(socket);
     const head = Object.entries({ ...HEADERS, host: 'x', 'content-length': Math.ceil((limit * share) / 16) });
     socket.write(`POST /graphql HTTP/1.1\r\n${head.map((pair) => pair.join(': ')).join('\r\n')}\r\n\r\n`);
-    await until(async () => (await read()) > before);
+    await until(async () => (await heldAt(url)) > before);
     return () => socket.destroy();
   }
 
