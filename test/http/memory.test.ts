@@ -64,13 +64,12 @@ async function askAt(url: string, share: number, query = list(), more: Sending =
 
 const read = async (metric: string, labels?: Record<string, string>) =>
   (await scrape(replica.url)).get(writeSample(metric, labels)) ?? 0;
-const heldAt = async (url: string) => (await scrape(url)).get('maintenance_memory_held_bytes') ?? 0;
-const held = () => heldAt(replica.url);
+const held = async (url = replica.url) => (await scrape(url)).get('maintenance_memory_held_bytes') ?? 0;
+const waits = () => read('maintenance_memory_waited_total');
+const refusals = (stage: string) => read('maintenance_memory_refused_total', { stage });
 /** The memory of a request whose commands are all sent, or joined another's. */
 const price = (query: string, commands = 1, share = 0) =>
   16 * `/graphql${bodyOf(query, share)}`.length + 4096 * commands;
-const waits = () => read('maintenance_memory_waited_total');
-const refusals = (stage: string) => read('maintenance_memory_refused_total', { stage });
 
 describe('a request', () => {
   const announce = (length: number) => {
@@ -181,7 +180,7 @@ it('a reply for several operations has the memory of the process, and each takes
   await until(() => upstream.received.length === 1);
   asked.push(askSingle(0.49), askSingle(0));
   const all = price(list('other')) + price(list(), 1, 0.49) + price(list());
-  await until(async () => (await heldAt(single.url)) === all);
+  await until(async () => (await held(single.url)) === all);
   release();
   const description = 'x'.repeat(limit * 0.05);
   upstream.fail(() => ({ body: { success: true, result: [{ maintenance_id: 'm', description }] } }));
@@ -216,16 +215,16 @@ it('a reply for several operations counts once, until the last of them ends', as
   const last = askAt(single.url, 0, both);
   // All have their command: those of the crowd have joined one.
   const all = price(list('other')) + count * price(list()) + price(both, 2);
-  await until(async () => (await heldAt(single.url)) === all);
+  await until(async () => (await held(single.url)) === all);
   end();
   for (const { data, errors } of await Promise.all(crowd)) expect([data.maintenances, errors]).toEqual([[READ], []]);
   await until(() => others.length === 1);
-  await until(async () => (await heldAt(single.url)) < 2 * description.length);
-  expect(await heldAt(single.url)).toBeGreaterThan(description.length);
+  await until(async () => (await held(single.url)) < 2 * description.length);
+  expect(await held(single.url)).toBeGreaterThan(description.length);
   end();
   expect((await last).data.a).toEqual([READ]);
   await first;
-  await until(async () => (await heldAt(single.url)) === 0);
+  await until(async () => (await held(single.url)) === 0);
   expect(upstream.commands().sort()).toEqual(['other', 'other2', 'r'].map((id) => `get_maintenance_list ${id}`));
   expect(await single.stop()).toBe(0);
 });
@@ -258,13 +257,13 @@ describe('a list without room', () => {
 
   /** Holds this share of the limit by a request whose body does not arrive. Returns a function that ends it. */
   async function holdMemory(share: number, url = replica.url) {
-    const before = await heldAt(url);
+    const before = await held(url);
     const { hostname, port } = new URL(url);
     const socket = net.connect(Number(port), hostname).on('error', () => {});
     sockets.push(socket);
     const head = Object.entries({ ...HEADERS, host: 'x', 'content-length': Math.ceil((limit * share) / 16) });
     socket.write(`POST /graphql HTTP/1.1\r\n${head.map((pair) => pair.join(': ')).join('\r\n')}\r\n\r\n`);
-    await until(async () => (await heldAt(url)) > before);
+    await until(async () => (await held(url)) > before);
     return () => socket.destroy();
   }
 
