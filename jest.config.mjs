@@ -5,7 +5,7 @@ export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   // `npm run test:routers` and `npm run test:clients` run these.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/routers/', '<rootDir>/test/clients/'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/federation/routers/', '<rootDir>/test/clients/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   maxWorkers: 4,
@@ -15,7 +15,7 @@ export default {
   testTimeout: 180_000,
   collectCoverageFrom: ['src/**/*.ts', '!src/**/__generated__/**'],
   coverageReporters: ['text', 'lcov'],
-  // src/main.ts and src/http/lifecycle.ts run in processes of their own in test/http/process.test.ts, which are not counted.
+  // src/main.ts and src/http/lifecycle.ts run in processes of their own in test/process/process.test.ts, which are not counted.
   coverageThreshold: {
     './src/command-api/': { branches: 95 },
     './src/graphql/loaders.ts': { branches: 95 },

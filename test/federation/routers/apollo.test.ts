@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
-import { ROUTERS } from '../../dev/supergraph/routers.ts';
-import { ROUTER_SECRET } from '../support/ask.ts';
+import { ROUTERS } from '../../../dev/supergraph/routers.ts';
+import { ROUTER_SECRET } from '../../support/ask.ts';
 import { describeRealRouter, startBefore } from './real-router.ts';
 
 const { executable } = ROUTERS.apollo;

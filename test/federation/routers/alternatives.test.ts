@@ -3,16 +3,16 @@
  * difference that docs/alternatives.md names.
  */
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
-import { ROUTERS, startRouter } from '../../dev/supergraph/routers.ts';
-import { formatMaintenanceId } from '../../src/maintenance.ts';
-import { type Answer, askAt } from '../support/ask.ts';
-import { stopClock } from '../support/clock.ts';
-import { create, deleteMany, deleteOne, detail, list, request, times } from '../support/requests.ts';
-import type { Fault, Upstream } from '../support/upstream.ts';
-import { useMany } from '../support/use-subgraph.ts';
-import { idOf, VISITED } from '../support/visits.ts';
-import { until } from '../support/wait.ts';
+import { EXAMPLE } from '../../../dev/seed.ts';
+import { ROUTERS, startRouter } from '../../../dev/supergraph/routers.ts';
+import { formatMaintenanceId } from '../../../src/maintenance.ts';
+import { type Answer, askAt } from '../../support/ask.ts';
+import { stopClock } from '../../support/clock.ts';
+import { create, deleteMany, deleteOne, detail, list, request, times } from '../../support/requests.ts';
+import type { Fault, Upstream } from '../../support/upstream.ts';
+import { useMany } from '../../support/use-subgraph.ts';
+import { idOf, VISITED } from '../../support/visits.ts';
+import { until } from '../../support/wait.ts';
 import { type Contender, type Name, ODD, ODD_IDS, type Operation, useContenders } from './contenders.ts';
 import { itUnless } from './skip.ts';
 

@@ -20,7 +20,7 @@ const LIST = `{ maintenances(residenceId: "${R}") { id ${ALL} } }`;
 const subgraph = useSubgraph();
 const answerWith = (result: unknown) => subgraph.upstream.fail(() => ({ body: { success: true, result } }));
 describe('a member of a ticket', () => {
-  // test/subgraph/members.test.ts has the values that can be decoded, and others that cannot.
+  // test/operations/members.test.ts has the values that can be decoded, and others that cannot.
   it.each(MEMBERS)('that cannot be decoded makes only its own field null, with an error: %s', async (member) => {
     const field = FIELDS[member];
     answerWith([{ ...GOOD, [member]: 5 }, SECOND]);

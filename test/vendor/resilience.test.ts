@@ -44,7 +44,7 @@ async function answerAll(held: ReturnType<typeof hold>, count: number): Promise<
 const start = useMany(startSubgraph);
 afterEach(() => void jest.restoreAllMocks());
 
-// test/subgraph/upstream-faults.test.ts has the number of attempts after each fault, test/subgraph/retries.test.ts the pauses.
+// test/vendor/upstream-faults.test.ts has the number of attempts after each fault, test/vendor/retries.test.ts the pauses.
 describe('a retry', () => {
   it('waits as long as Retry-After says, and its answer is used', async () => {
     const subgraph = await start();

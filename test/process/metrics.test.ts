@@ -1,6 +1,6 @@
 /**
- * `/metrics`: ports, gauges, requests, and what it has from the start. test/http/telemetry.test.ts has the counters of each
- * kind of operation, test/http/memory.test.ts those of refused memory.
+ * `/metrics`: ports, gauges, requests, and what it has from the start. test/process/telemetry.test.ts has the counters of each
+ * kind of operation, test/process/memory.test.ts those of refused memory.
  */
 import { once } from 'node:events';
 import net from 'node:net';

@@ -5,16 +5,16 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { buildClientSchema, getIntrospectionQuery } from 'graphql';
-import { readExamples } from '../../dev/browser.ts';
-import { EXAMPLE, FLATS } from '../../dev/seed.ts';
-import { RESIDENCES, RESIDENCES_SDL } from '../../dev/supergraph/neighbour.ts';
-import { codes, ROUTER_SECRET } from '../support/ask.ts';
-import { hold } from '../support/hold.ts';
-import type { Fault, Fetch } from '../support/recorder.ts';
-import { TOKENS } from '../support/upstream.ts';
-import { IDENTITY, type StartGateway, useSupergraph } from '../support/use-supergraph.ts';
-import { idOf, VISITED } from '../support/visits.ts';
-import { until } from '../support/wait.ts';
+import { readExamples } from '../../../dev/browser.ts';
+import { EXAMPLE, FLATS } from '../../../dev/seed.ts';
+import { RESIDENCES, RESIDENCES_SDL } from '../../../dev/supergraph/neighbour.ts';
+import { codes, ROUTER_SECRET } from '../../support/ask.ts';
+import { hold } from '../../support/hold.ts';
+import type { Fault, Fetch } from '../../support/recorder.ts';
+import { TOKENS } from '../../support/upstream.ts';
+import { IDENTITY, type StartGateway, useSupergraph } from '../../support/use-supergraph.ts';
+import { idOf, VISITED } from '../../support/visits.ts';
+import { until } from '../../support/wait.ts';
 import { itUnless } from './skip.ts';
 
 const FLAT = idOf('1-101');

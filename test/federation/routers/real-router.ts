@@ -1,15 +1,15 @@
 import { Agent } from 'node:http';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
-import { RESIDENCES_SDL, startNeighbour } from '../../dev/supergraph/neighbour.ts';
-import { ROUTERS, type RouterName, startRouter } from '../../dev/supergraph/routers.ts';
-import { askAt, ROUTER_SECRET } from '../support/ask.ts';
-import { startFleet } from '../support/fleet.ts';
-import { request } from '../support/load.ts';
-import { killAll, run } from '../support/process.ts';
-import { HEADERS } from '../support/replica.ts';
-import { startUpstream } from '../support/upstream.ts';
-import { MAINTENANCE_SDL, type StartGateway, useSupergraph } from '../support/use-supergraph.ts';
+import { EXAMPLE } from '../../../dev/seed.ts';
+import { RESIDENCES_SDL, startNeighbour } from '../../../dev/supergraph/neighbour.ts';
+import { ROUTERS, type RouterName, startRouter } from '../../../dev/supergraph/routers.ts';
+import { askAt, ROUTER_SECRET } from '../../support/ask.ts';
+import { startFleet } from '../../support/fleet.ts';
+import { request } from '../../support/load.ts';
+import { killAll, run } from '../../support/process.ts';
+import { HEADERS } from '../../support/replica.ts';
+import { startUpstream } from '../../support/upstream.ts';
+import { MAINTENANCE_SDL, type StartGateway, useSupergraph } from '../../support/use-supergraph.ts';
 import { itUnless } from './skip.ts';
 import { describeBehind, type Quirks } from './suite.ts';
 

@@ -108,7 +108,7 @@ it('with ALLOW_NO_ROUTER_SECRET, production answers callers without a secret, an
   expect([answer.errors, answer.extensions]).toEqual([[], undefined]);
 });
 
-// test/http/telemetry.test.ts has a plain error, and the id that the log repeats.
+// test/process/telemetry.test.ts has a plain error, and the id that the log repeats.
 it('masks an unforeseen error that looks like an expected error', async () => {
   const answer = await subgraph.ask('mutation { deleteMaintenance(id: "disguised:m") { deletedId } }');
   expect([answer.status, answer.data]).toEqual([200, { deleteMaintenance: null }]);

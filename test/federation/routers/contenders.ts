@@ -2,18 +2,18 @@
  * This subgraph and the contenders of the benchmarks, each behind a real Apollo Router and before a command API of its own.
  */
 import { beforeAll, beforeEach } from '@jest/globals';
-import { HEADERS } from '../../bench/contender.ts';
-import { BY_BATCH, BY_LISTS, COMPLETE, KEPT, type Kind, LEAN, MERCURIUS_BY_LISTS } from '../../bench/contenders.ts';
-import { startRouted } from '../../bench/router.ts';
-import { formatMaintenanceId, type Id } from '../../src/maintenance.ts';
-import { type Answer, askAt } from '../support/ask.ts';
-import { startRecorder } from '../support/recorder.ts';
-import type { FieldQuery } from '../support/requests.ts';
-import { startSubgraph } from '../support/subgraph.ts';
-import { startUpstream, type Upstream } from '../support/upstream.ts';
-import { useMany } from '../support/use-subgraph.ts';
-import { idOf } from '../support/visits.ts';
-import { settle, until } from '../support/wait.ts';
+import { HEADERS } from '../../../bench/contender.ts';
+import { BY_BATCH, BY_LISTS, COMPLETE, KEPT, type Kind, LEAN, MERCURIUS_BY_LISTS } from '../../../bench/contenders.ts';
+import { startRouted } from '../../../bench/router.ts';
+import { formatMaintenanceId, type Id } from '../../../src/maintenance.ts';
+import { type Answer, askAt } from '../../support/ask.ts';
+import { startRecorder } from '../../support/recorder.ts';
+import type { FieldQuery } from '../../support/requests.ts';
+import { startSubgraph } from '../../support/subgraph.ts';
+import { startUpstream, type Upstream } from '../../support/upstream.ts';
+import { useMany } from '../../support/use-subgraph.ts';
+import { idOf } from '../../support/visits.ts';
+import { settle, until } from '../../support/wait.ts';
 
 const CONNECTORS = { complete: COMPLETE, kept: KEPT, lean: LEAN, byBatch: BY_BATCH };
 /** Both with a loader that reads a list in place of several details. */

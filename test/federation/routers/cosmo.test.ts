@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
-import { readSettings } from '../../dev/supergraph/routers.ts';
+import { readSettings } from '../../../dev/supergraph/routers.ts';
 import { itUnless } from './skip.ts';
 
 const { COSMO_SCHEMA = '' } = process.env;

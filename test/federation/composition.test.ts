@@ -1,6 +1,6 @@
 /**
- * The schema in the supergraphs of three composers. test/routers/ runs Grafbase's composer with its router. And what the
- * benchmarks compose and send: only `npm run bench` and test/routers/ run them.
+ * The schema in the supergraphs of three composers. test/federation/routers/ runs Grafbase's composer with its router. And what the
+ * benchmarks compose and send: only `npm run bench` and test/federation/routers/ run them.
  */
 import { composeServices as composeApollo } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';
@@ -42,7 +42,7 @@ describe.each(['none', ...KEYS] as const)('the schema, with a subgraph that refe
     expect(keys?.sort()).toEqual(['id', 'maintenanceId residence { id }']);
   });
 
-  // test/routers/suite.ts has Grafbase's composer.
+  // test/federation/routers/suite.ts has Grafbase's composer.
   describe.each<[composer: string, compose: (services: Services) => GraphQLSchema | undefined]>([
     ['@apollo/composition', (services) => composeApollo(services).schema?.toAPISchema().toGraphQLJSSchema()],
     ['@theguild/federation-composition', (services) => buildSchema(String(composeGuild(services).publicSdl))],

@@ -1,5 +1,5 @@
 /**
- * The log: the limits of a line, and the fields that a line may have. test/http/telemetry.test.ts has the line of each
+ * The log: the limits of a line, and the fields that a line may have. test/process/telemetry.test.ts has the line of each
  * kind of operation.
  */
 import { hostname } from 'node:os';

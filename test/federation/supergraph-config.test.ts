@@ -1,5 +1,5 @@
 /**
- * The files in supergraph/ against the code. test/routers/ runs the routers, except Cosmo Router: its file is checked here, and
+ * The files in supergraph/ against the code. test/federation/routers/ runs the routers, except Cosmo Router: its file is checked here, and
  * there against Cosmo's schema.
  */
 import { readdirSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { loadConfig } from '../../src/config.ts';
 import { maskError } from '../../src/graphql/errors.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { gatewayConfig } from '../../supergraph/hive-gateway/gateway.config.ts';
-import { EXTENSIONS as ALL_EXTENSIONS } from '../routers/suite.ts';
+import { EXTENSIONS as ALL_EXTENSIONS } from './routers/suite.ts';
 import { ERRORS, readDocument, readTable } from '../support/documents.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 

@@ -1,6 +1,6 @@
 /**
- * The OpenTelemetry SDK in the production server. test/http/telemetry.test.ts has the spans of each kind of operation,
- * test/repo/config.test.ts the variables that switch tracing on. The tests run side by side, because most of them wait.
+ * The OpenTelemetry SDK in the production server. test/process/telemetry.test.ts has the spans of each kind of operation,
+ * test/process/config.test.ts the variables that switch tracing on. The tests run side by side, because most of them wait.
  */
 import type { ServerResponse } from 'node:http';
 import { afterAll, expect, it } from '@jest/globals';

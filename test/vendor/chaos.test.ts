@@ -22,7 +22,7 @@ const harmless: Effect = { arrives: true };
 const timeout: Effect = { code: 'UPSTREAM_TIMEOUT', arrives: false, outcome: 'UNKNOWN' };
 const unavailable: Effect = { code: 'UPSTREAM_UNAVAILABLE', arrives: false, outcome: 'UNKNOWN' };
 
-// test/subgraph/upstream-faults.test.ts has the faults that a server can cause itself.
+// test/vendor/upstream-faults.test.ts has the faults that a server can cause itself.
 const TOXICS: [string, Toxics, Effect][] = [
   ['latency', { request: { latencyMs: 50 }, response: { latencyMs: 50 } }, harmless],
   ['sliced request', { request: { sliceBytes: 16 } }, harmless],

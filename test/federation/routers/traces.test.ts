@@ -2,14 +2,14 @@
  * One trace from Apollo Router's span to each attempt of a command, in a real Jaeger.
  */
 import { afterAll, expect } from '@jest/globals';
-import { freePort } from '../../dev/command-api.ts';
-import { EXAMPLE } from '../../dev/seed.ts';
-import { ROUTERS } from '../../dev/supergraph/routers.ts';
-import { askAt } from '../support/ask.ts';
-import { killAll, start } from '../support/process.ts';
-import { startReplica } from '../support/replica.ts';
-import { startUpstream } from '../support/upstream.ts';
-import { until } from '../support/wait.ts';
+import { freePort } from '../../../dev/command-api.ts';
+import { EXAMPLE } from '../../../dev/seed.ts';
+import { ROUTERS } from '../../../dev/supergraph/routers.ts';
+import { askAt } from '../../support/ask.ts';
+import { killAll, start } from '../../support/process.ts';
+import { startReplica } from '../../support/replica.ts';
+import { startUpstream } from '../../support/upstream.ts';
+import { until } from '../../support/wait.ts';
 import { startBefore } from './real-router.ts';
 import { itUnless } from './skip.ts';
 
