@@ -1,11 +1,11 @@
 /**
- * The documents: their links, the map of tests, the version of the changelog, and the README in Chinese beside that in English.
+ * The documents: their links, the version of the changelog, and the README in Chinese beside that in English.
  */
 import { existsSync, globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
-import { README, readDocument, readExamples, readKeys, readNames, readTable } from '../support/documents.ts';
+import { README, readDocument, readExamples, readKeys } from '../support/documents.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const CHINESE = readDocument('README.zh-CN.md');
@@ -22,14 +22,6 @@ it.each(globSync(['*.md', 'docs/*.md']))('%s links to existing files and heading
     return !existsSync(target) || (anchor && !anchors(target).includes(anchor));
   });
   expect(broken.map(([link]) => link)).toEqual([]);
-});
-
-it('the table of CONTRIBUTING.md has each file of src/ once, with tests that exist', () => {
-  const rows = readTable(readDocument('CONTRIBUTING.md'), 'file of `src/`');
-  const files = globSync('src/**/*.ts').filter((file) => !file.includes('__generated__'));
-  expect(rows.flatMap(([cell]) => readNames(cell).map((file) => `src/${file}`)).sort()).toEqual(files.sort());
-  const tests = rows.flatMap(([, cell]) => readNames(cell).map((file) => `test/${file}`));
-  expect(tests.filter((file) => !existsSync(file))).toEqual([]);
 });
 
 it('the newest release of the changelog is the version of package.json', () => {
