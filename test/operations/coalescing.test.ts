@@ -5,7 +5,6 @@ import { CommandRecord } from '../../src/command-api/record.ts';
 import { ReplyAccount } from '../../src/memory.ts';
 import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
-import { hold as holdCommands } from '../support/hold.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
 import { startSubgraph } from '../support/subgraph.ts';
 import { TOKENS } from '../support/upstream.ts';
@@ -33,18 +32,16 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-const hold = (...names: string[]) => holdCommands(subgraph.upstream, ...names);
-
 const start = useMany(startSubgraph);
 /** Starts a subgraph that sends one command at a time, holds its command, and asks it for a list, which waits. */
 async function startBusy() {
   const busy = await start({ MAX_COMMANDS_IN_FLIGHT: '1', ATTEMPT_TIMEOUT_MS: '29999', OPERATION_TIMEOUT_MS: '30000' });
-  const release = busy.upstream.hold();
+  const held = busy.upstream.hold();
   const asked = [busy.ask(OTHER_LIST)];
   await until(() => busy.upstream.received.length === 1);
   asked.push(busy.ask(LIST));
   await settle(busy.url);
-  return { busy, asked, release };
+  return { busy, asked, held };
 }
 
 async function expectNoErrors(asked: Promise<Answer>[]): Promise<void> {
@@ -57,7 +54,7 @@ describe('concurrent identical reads of one caller', () => {
     ['a detail', DETAIL, '{"success":true,"result":{"description":"x"}}', []],
     ['a failure', LIST, '{"success":false}', ['COMMAND_REJECTED']],
   ])('share one exchange and its result: %s', async (_, query, reply, failures) => {
-    const held = hold('get_maintenance_list', 'get_maintenance_info');
+    const held = subgraph.upstream.hold('get_maintenance_list', 'get_maintenance_info');
     const asked = Array.from({ length: 10 }, () => subgraph.ask(query));
     await until(() => held.length === 1);
     await settle(subgraph.url);
@@ -77,20 +74,20 @@ describe('concurrent identical reads of one caller', () => {
     ['x-vendor-authorization', TOKENS.first],
   ])('share an exchange if only the spelling of their header %s differs', async (name, value) => {
     const { upstream, url, ask } = await start({ TOKEN_HEADER: name });
-    const release = upstream.hold();
+    const held = upstream.hold();
     const spellings = [`Bearer ${TOKENS.first}`, value];
     // Each caller has an identity token of its own.
     const headersOf = (spelling: string, user: number) => ({ authorization: `Bearer user-${user}`, [name]: spelling });
     const asked = spellings.map((spelling, user) => ask(LIST, { headers: headersOf(spelling, user) }));
     await until(() => upstream.received.length > 0);
     await settle(url);
-    release();
+    held.end();
     await expectNoErrors(asked);
     expect(upstream.commands()).toEqual([LISTED]);
   });
 
   it('share an exchange for 50 ms after it was sent', async () => {
-    const held = hold('get_maintenance_list');
+    const held = subgraph.upstream.hold('get_maintenance_list');
     const asked = [subgraph.ask(LIST)];
     await until(() => held.length === 1);
     moveClock(50);
@@ -101,7 +98,7 @@ describe('concurrent identical reads of one caller', () => {
     asked.push(subgraph.ask(LIST), subgraph.ask(LIST));
     await until(() => held.length === 2);
     await settle(subgraph.url);
-    for (const { release } of held) release();
+    held.end();
     await expectNoErrors(asked);
     expect(held).toHaveLength(2);
   });
@@ -126,24 +123,24 @@ describe('concurrent identical reads of one caller', () => {
   });
 
   it('share an exchange that waits to be sent, for any time', async () => {
-    const { busy, asked, release } = await startBusy();
+    const { busy, asked, held } = await startBusy();
     moveClock(5000);
     asked.push(busy.ask(LIST));
     await settle(busy.url);
-    release();
+    held.end();
     await Promise.all(asked);
     expect(busy.upstream.commands()).toEqual(['get_maintenance_list other', LISTED]);
   });
 
   it('count once, when the exchange has ended, although its first caller left while it waited', async () => {
-    const { busy, asked, release } = await startBusy();
+    const { busy, asked, held } = await startBusy();
     const first = busy.askAndDisconnect(OTHER_DETAIL);
     await settle(busy.url);
     asked.push(busy.ask(OTHER_DETAIL));
     await settle(busy.url);
     await first();
     await until(() => busy.logText().includes('CALLER_GONE'));
-    release();
+    held.end();
     await Promise.all(asked);
     const samples = await scrape(busy.url);
     const count = (outcome: string) =>
@@ -155,12 +152,12 @@ describe('concurrent identical reads of one caller', () => {
     ['before', 9000, ['get_maintenance_list other', LISTED, LISTED], 0],
     ['after', 11_000, ['get_maintenance_list other', LISTED], 2],
   ])('retry %s the deadline of the caller that started the exchange', async (_, ms, commands, failures) => {
-    const { busy, asked, release } = await startBusy();
+    const { busy, asked, held } = await startBusy();
     moveClock(20_000);
     asked.push(busy.ask(LIST));
     await settle(busy.url);
     moveClock(ms);
-    release();
+    held.end();
     busy.upstream.fail(() => (busy.upstream.received.length === 2 ? { status: 503 } : undefined));
     const answers = await Promise.all(asked);
     expect(answers.flatMap(({ errors }) => errors)).toHaveLength(failures);
@@ -172,7 +169,7 @@ describe('concurrent identical reads of one caller', () => {
     ['command', DETAIL, TOKENS.first],
     ['caller', LIST, TOKENS.second],
   ])('share nothing with a read that has another %s', async (_, query, token) => {
-    const held = hold('get_maintenance_list', 'get_maintenance_info');
+    const held = subgraph.upstream.hold('get_maintenance_list', 'get_maintenance_info');
     const asked = [subgraph.ask(LIST), subgraph.ask(query, { token })];
     await until(() => held.length === 2);
     for (const { release } of held) release(TICKETS);
@@ -183,7 +180,7 @@ describe('concurrent identical reads of one caller', () => {
 
 describe('a caller that goes away', () => {
   it('leaves the exchange and its result to the other callers', async () => {
-    const held = hold('get_maintenance_list');
+    const held = subgraph.upstream.hold('get_maintenance_list');
     const leave = subgraph.askAndDisconnect(LIST);
     await until(() => held.length === 1);
     const stays = subgraph.ask(LIST);
@@ -226,7 +223,7 @@ describe('a write', () => {
     ['that succeeds', '{"success":true,"result":{}}'],
     ['that fails', '{"success":false}'],
   ])('%s separates earlier and later reads, when it is sent and when it is answered', async (_, reply) => {
-    const held = hold('get_maintenance_list', 'delete_maintenance_info');
+    const held = subgraph.upstream.hold('get_maintenance_list', 'delete_maintenance_info');
     const reads = [subgraph.ask(LIST)];
     await until(() => held.length === 1);
     const write = subgraph.ask(DELETE);
@@ -240,13 +237,13 @@ describe('a write', () => {
     await write;
     reads.push(subgraph.ask(LIST));
     await until(() => held.length === 4);
-    for (const { release } of held) release();
+    held.end();
     await expectNoErrors(reads);
     expect(subgraph.upstream.commands()).toEqual([LISTED, `delete_maintenance_info ${R} ${M}`, LISTED, LISTED]);
   });
 
   it('separates the reads of any caller, but not of another residence', async () => {
-    const held = hold('get_maintenance_list');
+    const held = subgraph.upstream.hold('get_maintenance_list');
     const ask = () => [LIST, OTHER_LIST].map((query) => subgraph.ask(query, { token: TOKENS.second }));
     const reads = ask();
     await until(() => held.length === 2);
@@ -254,7 +251,7 @@ describe('a write', () => {
     reads.push(...ask());
     await until(() => held.length === 3);
     await settle(subgraph.url);
-    for (const { release } of held) release();
+    held.end();
     await expectNoErrors(reads);
     const commands = [`delete_maintenance_info ${R} ${M}`, 'get_maintenance_list other', LISTED, LISTED];
     expect(subgraph.upstream.commands().sort()).toEqual(commands);

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
 import { codes } from '../support/ask.ts';
-import { hold } from '../support/hold.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 
@@ -90,10 +89,10 @@ describe('the reads of one operation', () => {
 
   it('take one round trip', async () => {
     const ids = Array.from({ length: 10 }, (_, i) => `r${i % 5}:m${i}`);
-    const held = hold(subgraph.upstream);
+    const held = subgraph.upstream.hold();
     const asked = askEntities(toRepresentations(ids));
     await until(() => held.length === 5);
-    for (const { release } of held) release();
+    held.end();
     expect((await asked).errors).toEqual([]);
   });
 });

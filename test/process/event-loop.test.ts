@@ -9,7 +9,6 @@ import { createResponseBudget } from '../../src/graphql/cost.ts';
 import { guardQuery } from '../../src/graphql/guard.ts';
 import { OperationAccount } from '../../src/memory.ts';
 import { type Asking, NEW_MAINTENANCE } from '../support/ask.ts';
-import { hold } from '../support/hold.ts';
 import { detail, list, times } from '../support/requests.ts';
 import { infoOf } from '../support/schema.ts';
 import { scrape } from '../support/scrape.ts';
@@ -68,7 +67,7 @@ describe('while other work fills the turns of the event loop', () => {
     ['a short list does not wait', false, 'response', list()],
     ['the last of many lists waits', true, 'response', { query: `{ ${aliased(50, `${LIST} { ${SHORTER}: id }`)} }` }],
   ])('%s', async (_, waits, kind, request) => {
-    const held = hold(subgraph.upstream);
+    const held = subgraph.upstream.hold();
     const asked = ask(request);
     await until(() => held.length === 1);
     const filled = fillTurns(kind);
@@ -98,7 +97,7 @@ describe('while other work fills the turns of the event loop', () => {
   });
 
   it('a reply whose caller leaves is not decoded', async () => {
-    const held = hold(subgraph.upstream);
+    const held = subgraph.upstream.hold();
     const leave = subgraph.askAndDisconnect(`{ ${LIST} { id } }`);
     await until(() => held.length === 1);
     const filled = fillTurns('reply');
@@ -134,7 +133,7 @@ it('requests start together, but one by one while an eighth of the memory is hel
   expect(await countStarts()).toBe(1);
 
   const limit = (await scrape(subgraph.url)).get('maintenance_memory_limit_bytes') ?? 0;
-  const held = hold(subgraph.upstream);
+  const held = subgraph.upstream.hold();
   // 16 bytes are counted for each byte of a body.
   const operations = times(Math.ceil(limit / 8 / 8_000_000) + 1, (index) => list({ residenceId: `r${index}` }));
   const unused = 'x'.repeat(500_000);

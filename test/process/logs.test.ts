@@ -7,7 +7,6 @@ import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { createLogger } from '../../src/telemetry/log.ts';
-import { hold } from '../support/hold.ts';
 import { scrape } from '../support/scrape.ts';
 import { failCommands } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -84,7 +83,7 @@ it('names the code of a batch delete that may send no further command', async ()
 });
 
 it('logs each write whose caller leaves as a warning, even if it succeeds', async () => {
-  const held = hold(subgraph.upstream);
+  const held = subgraph.upstream.hold();
   const leave = subgraph.askAndDisconnect(DELETE);
   await until(() => held.length === 1);
   await leave();

@@ -6,7 +6,6 @@ import net from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
 import { readAnswer } from '../support/ask.ts';
-import { hold } from '../support/hold.ts';
 import { killAll } from '../support/process.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { HEADERS, PATIENT, type Replica, startReplica } from '../support/replica.ts';
@@ -87,13 +86,13 @@ describe('a request', () => {
   });
 
   it('is refused while other requests leave no room', async () => {
-    const release = upstream.hold();
+    const commands = upstream.hold();
     const large = [ask(0.45), ask(0.45, list('r2'))];
     await until(() => upstream.received.length === 2);
     expect((await ask(0.15)).status).toBe(503);
     const small = ask(0.001, list('r3'));
     await until(() => upstream.received.length === 3);
-    release();
+    commands.end();
     for (const answer of await Promise.all([...large, small])) expect(answer.errors).toEqual([]);
     expect((await ask(0.45)).status).toBe(200);
   });
@@ -104,7 +103,7 @@ describe('a request', () => {
   });
 
   it('of a write keeps its memory until the write ends, even if its caller leaves', async () => {
-    const release = upstream.hold();
+    const commands = upstream.hold();
     const caller = new AbortController();
     const left = ask(0.45, DELETE, { signal: caller.signal }).catch(() => {});
     await until(() => upstream.received.length === 1);
@@ -112,7 +111,7 @@ describe('a request', () => {
     await left;
     await until(async () => (await read('http_server_active_requests')) === 0);
     expect(await held()).toBeGreaterThan(limit * 0.45);
-    release();
+    commands.end();
   });
 });
 
@@ -174,14 +173,14 @@ it('a reply is counted once, not again when it is decoded; an operation can read
 it('a reply for several operations has the memory of the process, and each takes its result if it has room', async () => {
   // One command at a time, so that the second operation surely joins the exchange of the first.
   const single = await startReplica(upstream.url, { ...ENV, MAX_COMMANDS_IN_FLIGHT: '1' });
-  const release = upstream.hold();
+  const commands = upstream.hold();
   const askSingle = (share: number, query?: string) => askAt(single.url, share, query);
   const asked = [askSingle(0, list('other'))];
   await until(() => upstream.received.length === 1);
   asked.push(askSingle(0.49), askSingle(0));
   const all = price(list('other')) + price(list(), 1, 0.49) + price(list());
   await until(async () => (await held(single.url)) === all);
-  release();
+  commands.end();
   const description = 'x'.repeat(limit * 0.05);
   upstream.fail(() => ({ body: { success: true, result: [{ maintenance_id: 'm', description }] } }));
   const [, large, small] = await Promise.all(asked);
@@ -338,17 +337,17 @@ describe('a list without room', () => {
   });
 
   it('exceeds the limit if the operations that wait leave no room, even while others run', async () => {
-    const release = upstream.hold();
+    const commands = upstream.hold();
     const running = ask(0, list('other'));
     await until(() => upstream.received.length === 1);
-    const held = hold(upstream);
+    const large = upstream.hold();
     const asked = ['r', 'r2', 'r3'].map((id) => ask(0.3, long(id)));
-    await until(() => held.length === 3);
+    await until(() => large.length === 3);
     const result = upstream.store.residences.get('r');
-    for (const { release } of held) release(JSON.stringify({ success: true, result }));
+    for (const { release } of large) release(JSON.stringify({ success: true, result }));
     expect(await Promise.all(asked)).toMatchObject([served, served, served]);
     expect(await waited()).toBe(3);
-    release();
+    commands.end();
     expect((await running).errors).toEqual([]);
   });
 });

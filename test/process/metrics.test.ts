@@ -33,12 +33,12 @@ const start = useMany(startSubgraph);
 
 /** Sends an operation whose command is held until the returned function releases it. */
 async function holdCommand({ upstream, ask }: Subgraph, query = LIST) {
-  const release = upstream.hold();
+  const held = upstream.hold();
   const before = upstream.received.length;
   const asked = ask(query);
   await until(() => upstream.received.length > before);
   return async () => {
-    release();
+    held.end();
     await asked;
   };
 }

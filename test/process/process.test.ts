@@ -14,7 +14,6 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { askAt, ROUTER_SECRET } from '../support/ask.ts';
-import { hold } from '../support/hold.ts';
 import { request as agentRequest } from '../support/load.ts';
 import { argumentsOf, killAll, run, runInGroup, signalGroup, start, watch } from '../support/process.ts';
 import { parseAnswers, request, sendBytes } from '../support/raw-http.ts';
@@ -80,7 +79,7 @@ describe('npm start', () => {
   it.concurrent('serves for a while after SIGTERM, not ready, then ends what is in flight and exits with 0', async () => {
     const { upstream, server, url } = await serve({ DRAIN_DELAY_MS: '3000' });
     expect((await fetch(`${url}/health/ready`)).status).toBe(200);
-    const release = upstream.hold();
+    const held = upstream.hold();
     const slow = ask(url, SLOW);
     await until(() => upstream.received.length === 1);
     upstream.fail(undefined);
@@ -92,7 +91,7 @@ describe('npm start', () => {
     expect(heads).toEqual([503, 200, 401].map((status) => [status, 'close']));
     expect(answer.data).toEqual(LISTED);
     await untilClosed(url);
-    release();
+    held.end();
     expect((await slow).data).toEqual({ maintenances: [] });
     expect(await server.exit).toBe(0);
     expect(server.output()).toMatch(/"msg":"stopping"[\s\S]+"msg":"stopped"/);
@@ -120,7 +119,7 @@ describe('npm start', () => {
     const chunks = sockets.map((socket) => socket.toArray());
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
     for (const [index, bytes] of started.entries()) sockets[index]?.write(bytes);
-    const release = upstream.hold();
+    const held = upstream.hold();
     const slow = ask(url, SLOW);
     await until(() => upstream.received.length === 1);
     server.child.kill('SIGTERM');
@@ -128,7 +127,7 @@ describe('npm start', () => {
     sockets[3]?.write(sent.subarray(-1));
     await until(() => upstream.received.length === 2);
     await delay(UNFORCED_MS);
-    release();
+    held.end();
     expect((await slow).data).toEqual({ maintenances: [] });
     expect(await server.exit).toBe(0);
     const [onIdle, ...others] = (await Promise.all(chunks)).map((bytes) => parseAnswers(Buffer.concat(bytes)));
@@ -187,7 +186,7 @@ describe('npm start', () => {
 
   it.concurrent('finishes a write whose caller has left', async () => {
     const { upstream, server, url } = await serve();
-    const held = hold(upstream);
+    const held = upstream.hold();
     const caller = new AbortController();
     const init = { method: 'POST', headers: HEADERS, body: JSON.stringify({ query: DELETE }), signal: caller.signal };
     const left = fetch(`${url}/graphql`, init).catch(() => {});

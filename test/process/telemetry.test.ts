@@ -369,7 +369,7 @@ describe('the log, the metrics and the spans report', () => {
     // A busy machine may need longer than a read may be joined.
     stopClock();
     const before = await scrape(subgraph.url);
-    const release = subgraph.upstream.hold();
+    const held = subgraph.upstream.hold();
     const caller = new AbortController();
     const first = subgraph.ask(LIST, { headers: ROUTED, signal: caller.signal }).catch(() => undefined);
     await until(() => subgraph.upstream.received.length === 1);
@@ -379,7 +379,7 @@ describe('the log, the metrics and the spans report', () => {
       caller.abort();
       await until(() => subgraph.logs().length === 1);
     }
-    release();
+    held.end();
     await Promise.all([first, second]);
     const [{ id } = { id: '' }] = subgraph.upstream.received;
     const entry = { name: LISTED, id, durationMs: expect.any(Number), attempts: 1 };

@@ -48,12 +48,12 @@ it.concurrent('exports the last spans on shutdown, also those of an operation un
   const { upstream, collector, replica } = await start(env);
   await ask(replica);
   expect(collector.spans).toEqual([]);
-  const release = upstream.hold();
+  const held = upstream.hold();
   const asked = ask(replica);
   await until(() => upstream.received.length === 2);
   const stopped = replica.stop();
   await until(() => replica.lines.join().includes('"msg":"stopping"'));
-  release();
+  held.end();
   await asked;
   expect(await stopped).toBe(0);
   const names = collector.spans.map(({ name }) => name).sort();

@@ -86,30 +86,3 @@ export function watch(child: ChildProcessWithoutNullStreams) {
     },
   };
 }
-
-/**
- * Returns a module for `--import`: in that process, sending a command to the residence "unforeseen" runs this JavaScript,
- * which has the command's body as `body`. A module hook wraps `createTransport` of src/.
- */
-export function preloadFault(javascript: string): string {
-  const transport = new URL('src/command-api/transport.ts', ROOT).href;
-  const wrapper = `
-    import { createTransport as create } from '${transport}?wrapped';
-    export function createTransport(config) {
-      const transport = create(config);
-      const attempt = async (record, sent, ...others) => {
-        const body = JSON.parse(sent);
-        if (body.param.residence_id === 'unforeseen') { ${javascript} }
-        return transport.attempt(record, sent, ...others);
-      };
-      return { ...transport, attempt };
-    }`;
-  return `data:text/javascript,${encodeURIComponent(`
-    import { registerHooks } from 'node:module';
-    registerHooks({
-      load(url, context, nextLoad) {
-        if (url !== '${transport}') return nextLoad(url, context);
-        return { format: 'module', source: ${JSON.stringify(wrapper)}, shortCircuit: true };
-      },
-    });`)}`;
-}

@@ -1,28 +1,49 @@
-import type { ApolloServerPlugin } from '@apollo/server';
-import type { Context } from '../../src/graphql/context.ts';
+/**
+ * Unforeseen errors: Node's `http.request` and `https.request` throw for one bearer token. It works in this process, and by
+ * `--import` in another one.
+ */
+import http from 'node:http';
+import https from 'node:https';
+import { syncBuiltinESMExports } from 'node:module';
 
-type Send = (command: unknown, input: { residenceId: string }) => Promise<unknown>;
+type Request = typeof http.request;
+type CreateError = (headers: unknown) => unknown;
 
 /**
- * Returns a plugin that makes commands fail with the error that `errorFor` returns for their residence: by default, commands
- * to residences whose id begins with "faulty".
+ * Makes requests with this bearer token throw: by default a TypeError, or what `createError` returns. Call this before a
+ * server starts: it may keep a reference to `request`. Returns a function that restores both.
  */
-export function failCommands(
-  errorFor = (residenceId: string) => (residenceId.startsWith('faulty') ? new Error('x') : undefined),
-): ApolloServerPlugin<Context> {
-  /** Returns the id, or a value that throws when it is written as JSON: the command is recorded, but not sent. */
-  function spoil(residenceId: string): string {
-    const error = errorFor(residenceId);
-    const toJSON = () => {
-      throw error;
-    };
-    return error ? ({ toJSON } as never) : residenceId;
-  }
-
-  const didResolveOperation = async ({ contextValue }: { contextValue: Context }) => {
-    const client = contextValue.authenticated().client as unknown as { send: Send };
-    const { send } = client;
-    client.send = (command, input) => send(command, { ...input, residenceId: spoil(input.residenceId) });
+export function throwInRequest(token: string, createError: CreateError = unforeseenError): () => void {
+  const originals = [http, https].map((module) => {
+    const { request } = module;
+    module.request = wrap(request, `Bearer ${token}`, createError);
+    return () => void (module.request = request);
+  });
+  // For modules that import `request` by its name.
+  syncBuiltinESMExports();
+  return () => {
+    for (const restore of originals) restore();
+    syncBuiltinESMExports();
   };
-  return { requestDidStart: async () => ({ didResolveOperation }) };
+}
+
+function wrap(request: Request, authorization: string, createError: CreateError): Request {
+  return function throwUnforeseen(...args: unknown[]) {
+    const given = args as { readonly headers?: HeadersInit }[];
+    const headers = given.find((argument) => argument?.headers)?.headers;
+    if (new Headers(headers).get('authorization') === authorization) throw createError(headers);
+    return (request as (...args: unknown[]) => http.ClientRequest)(...args);
+  } as Request;
+}
+
+/** Returns an error that quotes the token and the router's secret, as errors of libraries may. */
+export function unforeseenError(headers: unknown): TypeError {
+  const text = `canary-of-an-unforeseen-error ${JSON.stringify(headers)} ${process.env.ROUTER_SECRET}`;
+  return Object.assign(new TypeError(text), { options: { text } });
+}
+
+/** Returns a module for `--import`, with which requests with this bearer token throw in another process. */
+export function preloadThrowInRequest(token: string): string {
+  const code = `import { throwInRequest } from '${import.meta.url}'; throwInRequest(${JSON.stringify(token)});`;
+  return `data:text/javascript,${encodeURIComponent(code)}`;
 }

@@ -2,7 +2,10 @@
  * The fake command API: the emulator of dev/ behind a real HTTP server. Tests put faults in front of it, and it records
  * every command that arrives.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { answerCommand, serve } from '../../dev/command-api.ts';
@@ -28,16 +31,30 @@ export interface Answer {
 /** Returns an answer to send instead of the emulator's, `'taken'` if it handles the response itself, or undefined. */
 export type Fault = (received: Received, response: ServerResponse) => Answer | 'taken' | undefined;
 
+/** A held command. */
+export interface Held {
+  /** Answers the command, by default with success and an empty result. */
+  readonly release: (body?: string) => void;
+  /** Whether its connection is closed, or its answer is sent. */
+  readonly isClosed: () => boolean;
+}
+
+export interface Certificate {
+  readonly key: string;
+  readonly cert: string;
+}
+
 export const TOKENS = { first: EXAMPLE.token, second: 'bc45e846ca23ab42c9ae469d988ae32a9' } as const;
 
-export async function startUpstream() {
+/** Starts the fake, with TLS if it gets a certificate. */
+export async function startUpstream({ tls }: { tls?: Certificate } = {}) {
   const store = new Store(seed());
   const tokens = new Set<string>(Object.values(TOKENS));
   const received: Received[] = [];
   let fault: Fault | undefined;
   let latencyMs = 0;
 
-  const server = await serve(async (request, response) => {
+  const listener: RequestListener = async (request, response) => {
     const body = await readText(request);
     if (latencyMs > 0) await delay(latencyMs);
     const { method, url, headers, socket } = request;
@@ -52,7 +69,8 @@ export async function startUpstream() {
     }
     response.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers });
     response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? ''));
-  });
+  };
+  const server: TlsServer = tls ? await serveTls(listener, tls) : await serve(listener);
 
   return {
     ...server,
@@ -68,17 +86,22 @@ export async function startUpstream() {
     slowDown(milliseconds: number) {
       latencyMs = milliseconds;
     },
-    /** Holds each further command. The returned function answers the held commands with an empty list, and holds no more. */
-    hold() {
-      const held: ServerResponse[] = [];
-      fault = (_, response) => {
-        held.push(response);
+    /**
+     * Holds each further command, or only those with these names. Returns the held commands in order of arrival, with a
+     * method that answers all of them, and holds no more.
+     */
+    hold(...names: string[]): Held[] & { end(): void } {
+      const held: Held[] = [];
+      fault = ({ command }, response) => {
+        if (names.length > 0 && !names.includes(command)) return undefined;
+        held.push(toHeld(command, response));
         return 'taken';
       };
-      return () => {
+      const end = () => {
         fault = undefined;
-        for (const response of held) response.end('{"success":true,"result":[]}');
+        for (const { release } of held) release();
       };
+      return Object.assign(held, { end });
     },
     reset() {
       received.length = 0;
@@ -96,4 +119,33 @@ function describeCommand({ command, param }: Received): string {
   const maintenances = (param.maintenances as { maintenance_id: string }[] | undefined) ?? [];
   const ids = maintenances.map(({ maintenance_id }) => maintenance_id).join(',');
   return [command, param.residence_id, param.maintenance_id ?? ids].filter((part) => part).join(' ');
+}
+
+function toHeld(command: string, response: ServerResponse): Held {
+  const success = `{"success":true,"result":${command === 'get_maintenance_list' ? '[]' : '{}'}}`;
+  return {
+    release(body = success) {
+      if (!response.writableEnded) response.end(body);
+    },
+    isClosed: () => response.closed,
+  };
+}
+
+interface TlsServer extends Awaited<ReturnType<typeof serve>> {
+  /** Replaces the certificate for further connections. */
+  readonly useCertificate?: (next: Certificate) => void;
+}
+
+/** Serves a listener with TLS, at each address of this machine: a test decides which name a client uses. */
+async function serveTls(listener: RequestListener, certificate: Certificate): Promise<TlsServer> {
+  const server = https.createServer({ ...certificate, keepAliveTimeout: 120_000 }, listener).listen(0);
+  await once(server, 'listening');
+  return {
+    url: `https://localhost:${(server.address() as AddressInfo).port}`,
+    useCertificate: (next) => server.setSecureContext(next),
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
 }

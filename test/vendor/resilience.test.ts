@@ -4,9 +4,8 @@ import { EXAMPLE } from '../../dev/seed.ts';
 import { createSlots } from '../../src/command-api/slots.ts';
 import { codes } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
-import { hold } from '../support/hold.ts';
 import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
-import type { Answer, Fault } from '../support/upstream.ts';
+import type { Answer, Fault, Held } from '../support/upstream.ts';
 import { useMany } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
@@ -34,7 +33,7 @@ const first =
   };
 
 /** Answers this many held commands, in order of arrival. */
-async function answerAll(held: ReturnType<typeof hold>, count: number): Promise<void> {
+async function answerAll(held: readonly Held[], count: number): Promise<void> {
   for (let index = 0; index < count; index++) {
     await until(() => held.length > index);
     held[index]?.release();
@@ -167,7 +166,7 @@ describe('the circuit breaker', () => {
   it('probes again at once when the caller of a probe goes away', async () => {
     const { moveClock, ...subgraph } = await startOpen();
     moveClock(60_000);
-    const held = hold(subgraph.upstream);
+    const held = subgraph.upstream.hold();
     for (let probes = 1; probes <= 3; probes++) {
       const leave = subgraph.askAndDisconnect(LIST);
       await until(() => held.length === probes);
@@ -210,13 +209,13 @@ describe('the circuit breaker', () => {
 
   it('does not count a time-out that fires late because the process was busy', async () => {
     const subgraph = await start({ ...ENV, ATTEMPT_TIMEOUT_MS: '150', BREAKER_FAILURES: '1' });
-    const release = subgraph.upstream.hold();
+    const held = subgraph.upstream.hold();
     const answer = subgraph.ask(WRITE);
     await until(() => subgraph.upstream.received.length === 1);
     const busyUntil = performance.now() + 500;
     while (performance.now() < busyUntil);
     expect((await answer).errors).toMatchObject([{ extensions: { code: 'UPSTREAM_TIMEOUT', outcome: 'UNKNOWN' } }]);
-    release();
+    held.end();
     expect((await subgraph.ask(LIST)).errors).toEqual([]);
   });
 });
@@ -234,7 +233,7 @@ it('a fault of our own code is masked, and does not open the breaker', async () 
 describe('commands in flight', () => {
   it('are bounded, as are the commands that wait, and further commands fail at once', async () => {
     const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '2', MAX_COMMANDS_QUEUED: '3' });
-    const held = hold(subgraph.upstream);
+    const held = subgraph.upstream.hold();
     const asked = [subgraph.ask(lists(0, 5))];
     await until(() => held.length === 2);
     expect(codes(await subgraph.ask(lists(5, 7)))).toEqual([5, 6].map((index) => [CODE, `a${index}`]));
@@ -254,7 +253,7 @@ describe('commands in flight', () => {
 
   it('of one operation are 32, so that other operations get their share', async () => {
     const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '40', MAX_COMMANDS_QUEUED: '0' });
-    const held = hold(subgraph.upstream);
+    const held = subgraph.upstream.hold();
     const asked = [subgraph.ask(lists(0, 50))];
     await until(() => held.length === 32);
     asked.push(subgraph.ask(LIST));
@@ -288,7 +287,7 @@ describe('a caller that goes away', () => {
   it('aborts its reads and their retries, which frees their slots and does not open the breaker', async () => {
     const env = { MAX_COMMANDS_IN_FLIGHT: '2', MAX_COMMANDS_QUEUED: '0', BREAKER_FAILURES: '1' };
     const subgraph = await start(env);
-    const held = hold(subgraph.upstream);
+    const held = subgraph.upstream.hold();
     const leave = subgraph.askAndDisconnect(LIST);
     await until(() => held.length === 1);
     leave();
@@ -308,7 +307,7 @@ describe('a caller that goes away', () => {
 
   it('aborts none of its writes, even if they still wait', async () => {
     const subgraph = await start();
-    const held = hold(subgraph.upstream);
+    const held = subgraph.upstream.hold();
     const ids = Array.from({ length: 40 }, (_, index) => `"r${index}:m"`);
     const leave = subgraph.askAndDisconnect(`mutation { deleteMaintenances(ids: [${ids}]) { deletedIds } }`);
     await until(() => held.length === 32);
@@ -323,7 +322,7 @@ describe('a caller that goes away', () => {
 
 it('requests beyond MAX_REQUESTS_IN_FLIGHT get 503 with Retry-After, except health checks', async () => {
   const subgraph = await start({ MAX_REQUESTS_IN_FLIGHT: '2' });
-  const held = hold(subgraph.upstream);
+  const held = subgraph.upstream.hold();
   const served = ['a', 'b'].map((residence) => subgraph.ask(list(residence)));
   await until(() => held.length === 2);
   const refused = await subgraph.ask(LIST);

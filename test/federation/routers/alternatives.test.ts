@@ -98,11 +98,11 @@ const failFirst = (fault: Fault) => (one: Contender) => {
 };
 /** Sends operations. Returns how many commands arrive before one is answered. */
 async function countSent({ upstream, ask }: Contender, operations: readonly Operation[], arrived: () => Promise<void>) {
-  const release = upstream.hold();
+  const held = upstream.hold();
   const asked = operations.map(ask);
   await arrived();
   const { length } = upstream.received;
-  release();
+  held.end();
   await Promise.all(asked);
   return length;
 }

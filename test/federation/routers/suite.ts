@@ -9,7 +9,6 @@ import { readExamples } from '../../../dev/browser.ts';
 import { EXAMPLE, FLATS } from '../../../dev/seed.ts';
 import { RESIDENCES, RESIDENCES_SDL } from '../../../dev/supergraph/neighbour.ts';
 import { codes, ROUTER_SECRET } from '../../support/ask.ts';
-import { hold } from '../../support/hold.ts';
 import type { Fault, Fetch } from '../../support/recorder.ts';
 import { TOKENS } from '../../support/upstream.ts';
 import { IDENTITY, type StartGateway, useSupergraph } from '../../support/use-supergraph.ts';
@@ -310,7 +309,7 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
     });
 
     it('reads the effect of a write, even if an identical read is still under way', async () => {
-      const held = hold(supergraph.upstream, 'get_maintenance_list');
+      const held = supergraph.upstream.hold('get_maintenance_list');
       const before = supergraph.ask(READ);
       await until(() => held.length > 0);
       supergraph.upstream.fail(undefined);
