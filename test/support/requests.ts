@@ -1,10 +1,16 @@
 /**
- * Requests for one field each, whose arguments are variables.
+ * The requests that most tests send. Those for one field each have their arguments as variables.
  */
 import { isObjectType } from 'graphql';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { NEW_MAINTENANCE } from './ask.ts';
 import { rootField } from './schema.ts';
+import type { Upstream } from './upstream.ts';
+
+export const { residenceId: R, maintenanceId: M } = EXAMPLE;
+
+/** The list of the example residence. */
+export const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
 
 /** A query or mutation of one field, and the path of that field in the answer. */
 export interface FieldQuery {
@@ -16,6 +22,14 @@ export interface FieldQuery {
 /** Returns a list of `length` values. */
 export const times = <T>(length: number, make: (index: number) => T) =>
   Array.from({ length }, (_, index) => make(index));
+
+/** Returns `count` fields, all alike or each made from its index, with the aliases `a0`, `a1` and so on. */
+export const aliased = (count: number, field: string | ((index: number) => string)) =>
+  times(count, (index) => `a${index}: ${typeof field === 'string' ? field : field(index)}`).join(' ');
+
+/** Answers each further command with success and this result. */
+export const answerWith = (upstream: Upstream, result: unknown) =>
+  upstream.fail(() => ({ body: { success: true, result } }));
 
 /** Returns a request for a root field with these arguments. Selects the first field of its type by default. */
 export function request(root: string, args: Record<string, unknown>, selection?: string): FieldQuery {
