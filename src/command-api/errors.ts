@@ -123,8 +123,9 @@ export class CommandApiError extends Error {
   /** The failed command. Not its whole record, which refers to this error. */
   command?: { readonly name: string; readonly id: string };
 
-  constructor(kind: FailureKind, details: Details) {
-    super(details.detail);
+  /** `cause` is the error of Node or of our code that a failure of kind `internal` comes from. Its stack is logged. */
+  constructor(kind: FailureKind, details: Details, cause?: unknown) {
+    super(details.detail, { cause });
     this.name = kind;
     this.kind = kind;
     this.details = details;

@@ -8,7 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import got, { type RequestError, type Request as Stream } from 'got';
+import got, { RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
 import type { ReplyAccount } from '../memory.ts';
 import { createAgents } from './connections.ts';
@@ -200,7 +200,10 @@ export function createTransport(config: Config) {
     else if (code === name || INTERNAL.includes(code)) kind = 'internal';
     // Node gives a request its socket when the tunnel is established.
     const isOfProxy = isTunnel && !stream.socket && kind !== 'internal';
-    return new CommandApiError(kind, { detail: isOfProxy ? `proxy ${code}` : code, isSent: isSent(stream) });
+    const details = { detail: isOfProxy ? `proxy ${code}` : code, isSent: isSent(stream) };
+    if (kind !== 'internal') return new CommandApiError(kind, details);
+    // Never got's error, which holds the token and the body.
+    return new CommandApiError(kind, details, error instanceof RequestError ? reason : error);
   }
 
   return {

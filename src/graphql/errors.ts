@@ -163,7 +163,7 @@ export function toPublicError(error: unknown, unforeseen: Unforeseen, isWrite: b
   const { code, message } = describeFailure(error);
   if (!(error instanceof CommandApiError)) return unforeseen.mask(error, withOutcome('UNKNOWN'));
   const { command, details, outcome } = error;
-  if (code === 'INTERNAL_SERVER_ERROR') return unforeseen.mask(error, withOutcome(outcome));
+  if (code === 'INTERNAL_SERVER_ERROR') return unforeseen.mask(error.cause ?? error, withOutcome(outcome));
   const known = { command: command?.name, commandId: command?.id, upstreamCode: details.upstreamCode };
   return new PublicError(code, message, { ...known, ...withOutcome(outcome) });
 }

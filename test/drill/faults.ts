@@ -3,7 +3,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ticket } from '../../dev/store.ts';
-import { preloadFault } from '../support/process.ts';
+import { preloadThrowInRequest } from '../support/unforeseen.ts';
 import type { Received } from '../support/upstream.ts';
 import type { Settings, Site } from './site.ts';
 
@@ -21,6 +21,8 @@ export interface FaultClass extends Settings {
 const [BURN, DRIFT, REJECTED] = ['MaintenanceBudgetBurns', 'MaintenanceContractDrift', 'MaintenanceCommandRejected'];
 const [CREATE, LIST] = ['create_maintenance_info', 'get_maintenance_list'];
 const UNKNOWN = 'MaintenanceWritesUnknown';
+/** The token of a caller whose commands fail by an unforeseen error. */
+const UNLUCKY = 'unlucky';
 const BURNS = [BURN, 'MaintenanceBudgetBurnsSlowly'];
 /** The alerts that a failing command API may cause. */
 const TROUBLE = [...BURNS, UNKNOWN, 'MaintenanceBreakerOpen', 'MaintenanceRetriesHigh', 'MaintenanceCommandsQueued'];
@@ -38,10 +40,10 @@ const kill = (count: number, signal?: NodeJS.Signals) => (site: Site) => {
   for (const replica of site.replicas().slice(0, count)) replica.kill(signal);
 };
 
-/** Sends this operation whenever `isDue`. */
-const ask = (query: string, isDue: () => boolean) => (site: Site) => {
+/** Sends this operation whenever `isDue`, with another token if one is given. */
+const ask = (query: string, isDue: () => boolean, token?: string) => (site: Site) => {
   const ordinary = site.operation;
-  site.operation = () => (isDue() ? { query } : ordinary());
+  site.operation = () => (isDue() ? { query, ...(token && { token }) } : ordinary());
 };
 
 /** Answers the matching commands with this status and `success: false`. */
@@ -134,10 +136,10 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
   slow: { fires: { [BURN]: { slo: 'latency' } }, within: '5m', also: BURNS, begin: slowDown(2000) },
   'traffic-vanished': { fires: { MaintenanceTrafficVanished: {} }, begin: ({ stopTraffic }) => stopTraffic() },
   'internal-error': {
-    env: { NODE_OPTIONS: `--import ${preloadFault(`throw new Error('not foreseen')`)}` },
+    env: { NODE_OPTIONS: `--import ${preloadThrowInRequest(UNLUCKY)}` },
     fires: { MaintenanceInternalError: {} },
     also: BURNS,
-    begin: ask('{ maintenances(residenceId: "unforeseen") { id } }', share(1, 10)),
+    begin: ask('{ maintenances(residenceId: "r") { id } }', share(1, 10), UNLUCKY),
   },
   'no-json': { fires: { [DRIFT]: { command: LIST, kind: 'envelope' }, [BURN]: {} }, also: TROUBLE, begin: answerHtml },
   'other-state': { fires: drift('state'), also: TROUBLE, begin: rewrite({ state: 'under review' }) },

@@ -39,7 +39,7 @@ export async function startSite(
   mkdirSync(folder, { recursive: true });
   const onLine = (line: string) => appendFileSync(`${folder}/logs.jsonl`, `${line}\n`);
   const agent = new Agent({ keepAlive: true, scheduling: 'fifo' });
-  const upstreams = await Promise.all(Array.from({ length: servers }, startUpstream));
+  const upstreams = await Promise.all(Array.from({ length: servers }, () => startUpstream()));
   for (const each of upstreams) each.slowDown(VENDOR_MS);
   const [upstream] = upstreams as [Upstream];
   const breakerMs = String(Math.round(2000 / FACTOR));
@@ -49,7 +49,7 @@ export async function startSite(
 
   let turn = 0;
   /** Returns 80 % lists and details, 10 % details that do not exist, 5 % creates and 5 % deletes. */
-  function nextOperation(): { readonly query: string; readonly variables?: object } {
+  function nextOperation(): { readonly query: string; readonly variables?: object; readonly token?: string } {
     const step = turn++ % 20;
     if (step === 0) return { query: CREATE, variables: { input: { ...NEW_MAINTENANCE, residenceId: FLAT } } };
     if (step === 10) return { query: DELETE, variables: { id: `${R}:gone` } };
@@ -64,8 +64,10 @@ export async function startSite(
     const url = `${urls[turn % urls.length]}/graphql`;
     const [traceId, requestId] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
     const traceparent = `00-${traceId}-${traceId.slice(16)}-00`;
-    const headers = { ...site.headers, 'x-request-id': requestId, traceparent };
-    const answer = request(agent, url, { headers, body: JSON.stringify(site.operation()) });
+    const { token, ...operation } = site.operation();
+    const authorization = token && { authorization: `Bearer ${token}` };
+    const headers = { ...site.headers, ...authorization, 'x-request-id': requestId, traceparent };
+    const answer = request(agent, url, { headers, body: JSON.stringify(operation) });
     const errors: Partial<GraphqlError>[] = await answer
       .then(({ text }) => JSON.parse(text).errors ?? [])
       .catch((error) => [error]);

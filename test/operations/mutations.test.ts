@@ -1,6 +1,6 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
-import { failCommands } from '../support/unforeseen.ts';
+import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
@@ -14,7 +14,8 @@ const INPUT = {
   pictureFilenames: ['tap.jpg'],
 };
 
-const subgraph = useSubgraph({}, [failCommands()]);
+const subgraph = useSubgraph();
+afterAll(throwInRequest('unlucky'));
 
 describe('createMaintenance', () => {
   const CREATE = `mutation ($input: CreateMaintenanceInput!) {
@@ -69,7 +70,8 @@ describe('deleteMaintenances', () => {
   const DELETE = `mutation ($ids: [ID!]!) {
     deleteMaintenances(ids: $ids) { deletedIds failures { failedId code message outcome } }
   }`;
-  const deleteAll = (ids: string[], query = DELETE) => subgraph.ask(query, { variables: { ids } });
+  const deleteAll = (ids: string[], query = DELETE, token?: string) =>
+    subgraph.ask(query, { variables: { ids }, ...(token && { token }) });
 
   it('sends one batch command per residence, with each id once in whichever spelling', async () => {
     const { store } = subgraph.upstream;
@@ -114,22 +116,18 @@ describe('deleteMaintenances', () => {
   });
 
   it('returns unforeseen errors as data, with the errorId of the operation', async () => {
-    const query = DELETE.replace(/}$/, 'deleteMaintenance(id: "faulty:3") { deletedId } }');
-    const { data, errors } = await deleteAll(['faulty1:1', `${R}:${M}`, 'faulty2:1', 'faulty2:2'], query);
-    const code = 'INTERNAL_SERVER_ERROR';
-    expect(errors).toMatchObject([{ path: ['deleteMaintenance'], extensions: { code, outcome: 'UNKNOWN' } }]);
+    const ids = ['r1:1', 'r2:1', 'r2:2'];
+    const query = DELETE.replace(/}$/, 'deleteMaintenance(id: "r:3") { deletedId } }');
+    const { data, errors } = await deleteAll(ids, query, 'unlucky');
+    const [code, outcome] = ['INTERNAL_SERVER_ERROR', 'NOT_SENT'];
+    expect(errors).toMatchObject([{ path: ['deleteMaintenance'], extensions: { code, outcome } }]);
     const errorId = errors[0]?.extensions.errorId;
     const message = `Internal server error, errorId ${errorId}`;
     expect(data.deleteMaintenances).toEqual({
-      deletedIds: [`${R}:${M}`],
-      failures: ['faulty1:1', 'faulty2:1', 'faulty2:2'].map((failedId) => ({
-        failedId,
-        code,
-        message,
-        outcome: 'UNKNOWN',
-      })),
+      deletedIds: [],
+      failures: ids.map((failedId) => ({ failedId, code, message, outcome })),
     });
-    expect(subgraph.upstream.commands()).toEqual([`batch_delete_maintenance_info ${R} ${M}`]);
+    expect(subgraph.upstream.commands()).toEqual([]);
     expect(subgraph.logs()).toMatchObject([
       { msg: 'unforeseen error', count: 3, errorId },
       { msg: 'operation', level: 50, codes: [code], errorIds: [errorId] },
@@ -137,7 +135,7 @@ describe('deleteMaintenances', () => {
   });
 
   it('logs unforeseen errors that are only data as errors', async () => {
-    expect((await deleteAll(['faulty:1'])).errors).toEqual([]);
+    expect((await deleteAll(['r:1'], DELETE, 'unlucky')).errors).toEqual([]);
     expect(subgraph.logs()).toMatchObject([
       { msg: 'unforeseen error', count: 1 },
       { msg: 'operation', level: 50, codes: ['INTERNAL_SERVER_ERROR'], errorIds: [expect.any(String)] },

@@ -1,10 +1,10 @@
 import type { ApolloServerPlugin } from '@apollo/server';
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { codes, ROUTER_SECRET } from '../support/ask.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
-import { failCommands } from '../support/unforeseen.ts';
+import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const R = EXAMPLE.residenceId;
@@ -14,7 +14,7 @@ const SDL = '{ _service { sdl } }';
 /** Returns an unforeseen error that looks like an expected error with this code. */
 const disguise = (code: unknown) => Object.assign(new Error('canary-of-an-unforeseen-error'), { extensions: { code } });
 
-const failing = failCommands((id) => (id === 'disguised' ? disguise('BAD_USER_INPUT') : undefined));
+afterAll(throwInRequest('disguised', () => disguise('BAD_USER_INPUT')));
 /** Hooks outside of resolvers. Apollo Server handles an error in each of them differently. */
 const HOOKS = ['requestDidStart', 'parsingDidStart', 'didResolveOperation'] as const;
 /** Throws in the hook and with the code that the header `throw` names. */
@@ -31,7 +31,7 @@ const throwing: ApolloServerPlugin = {
     };
   },
 };
-const subgraph = useSubgraph({ ROUTER_SECRET_PREVIOUS: 'previous-secret' }, [failing, throwing]);
+const subgraph = useSubgraph({ ROUTER_SECRET_PREVIOUS: 'previous-secret' }, [throwing]);
 const open = useSubgraph({ ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'true' });
 
 describe('health', () => {
@@ -110,11 +110,11 @@ it('with ALLOW_NO_ROUTER_SECRET, production answers callers without a secret, an
 
 // test/process/telemetry.test.ts has a plain error, and the id that the log repeats.
 it('masks an unforeseen error that looks like an expected error', async () => {
-  const answer = await subgraph.ask('mutation { deleteMaintenance(id: "disguised:m") { deletedId } }');
+  const answer = await subgraph.ask('mutation { deleteMaintenance(id: "r:m") { deletedId } }', { token: 'disguised' });
   expect([answer.status, answer.data]).toEqual([200, { deleteMaintenance: null }]);
-  const extensions = { code: 'INTERNAL_SERVER_ERROR', outcome: 'UNKNOWN' };
+  const extensions = { code: 'INTERNAL_SERVER_ERROR', outcome: 'NOT_SENT' };
   expect(answer.errors).toMatchObject([{ message: 'Internal server error', path: ['deleteMaintenance'], extensions }]);
-  const err = { type: 'Error', stack: expect.stringMatching(/^at .+test\/http\/http\.test\.ts/) };
+  const err = { type: 'Error', stack: expect.stringMatching(/^at .+test\/process\/http\.test\.ts/) };
   expect(subgraph.logs()).toMatchObject([{ level: 50, msg: 'unforeseen error', err }, { msg: 'operation' }]);
   expect(JSON.stringify(answer) + subgraph.logText()).not.toContain('canary');
 });
@@ -125,7 +125,7 @@ it.each(THROWN)('masks an unforeseen error outside of resolvers, in %s, and logs
   expect([answer.status, answer.data]).toEqual([500, undefined]);
   const extensions = { code: 'INTERNAL_SERVER_ERROR', errorId: expect.any(String) };
   expect(answer.errors).toEqual([{ message: 'Internal server error', extensions }]);
-  const err = { type: 'Error', stack: expect.stringMatching(/^at .+test\/http\/http\.test\.ts/) };
+  const err = { type: 'Error', stack: expect.stringMatching(/^at .+test\/process\/http\.test\.ts/) };
   const line = { level: 50, msg: 'unforeseen error', errorId: answer.errors[0]?.extensions.errorId, err };
   expect(subgraph.logs()[0]).toMatchObject(line);
   expect(JSON.stringify(answer) + subgraph.logText()).not.toContain('canary');

@@ -3,12 +3,12 @@
  * kind of operation.
  */
 import { hostname } from 'node:os';
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { createLogger } from '../../src/telemetry/log.ts';
 import { scrape } from '../support/scrape.ts';
-import { failCommands } from '../support/unforeseen.ts';
+import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 
@@ -19,12 +19,13 @@ const ENTITIES = '($r: [_Any!]!) { _entities(representations: $r) { ... on Resid
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
 // Time is not under test: a busy machine may need longer for 1,000 commands.
-const subgraph = useSubgraph({}, [failCommands()]);
+const subgraph = useSubgraph();
+afterAll(throwInRequest('unlucky'));
 
 describe('the log line of an operation', () => {
   it('shares one line and one id among the unforeseen errors of many fields', async () => {
-    const lists = Array.from({ length: 20 }, (_, i) => `a${i}: maintenances(residenceId: "faulty${i}") { id }`);
-    const { errors } = await subgraph.ask(`{ ${lists.join(' ')} }`);
+    const lists = Array.from({ length: 20 }, (_, i) => `a${i}: maintenances(residenceId: "r${i}") { id }`);
+    const { errors } = await subgraph.ask(`{ ${lists.join(' ')} }`, { token: 'unlucky' });
     expect(errors).toHaveLength(20);
     const errorIds = [...new Set(errors.map(({ extensions }) => extensions.errorId))];
     const [errorId] = errorIds;

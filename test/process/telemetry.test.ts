@@ -14,7 +14,7 @@ import { type Span, startCollector } from '../support/collector.ts';
 import { readDocument, readKeys, readMetricTable, readNames, readTable } from '../support/documents.ts';
 import { readFamilies, type Samples, scrape, writeSample } from '../support/scrape.ts';
 import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
-import { failCommands } from '../support/unforeseen.ts';
+import { throwInRequest } from '../support/unforeseen.ts';
 import { type Answer, type Fault, type Received, TOKENS } from '../support/upstream.ts';
 import { settle, until } from '../support/wait.ts';
 import { WIRE } from '../support/wire.ts';
@@ -35,7 +35,7 @@ const KINDS: Readonly<Record<string, string>> = {
   UNAUTHENTICATED: 'unauthenticated',
   COMMAND_REJECTED: 'rejected',
   CALLER_GONE: 'cancelled',
-  [INTERNAL]: 'Error',
+  [INTERNAL]: 'internal',
 };
 
 type Result = number | string;
@@ -60,6 +60,7 @@ type Expected = {
   codes?: readonly string[];
   commands?: readonly Made[];
   env?: NodeJS.ProcessEnv;
+  token?: string;
   leaves?: boolean;
 };
 
@@ -93,7 +94,12 @@ const [OUT_OF_TIME, GONE] = ['out of time', 'caller disconnected'];
 const left = (attempt: Result) => ({ ...info('CALLER_GONE', failed('CALLER_GONE', [attempt], GONE)), leaves: true });
 const FAILING = [429, 502, CUT];
 const REJECTED = { ...failed('COMMAND_REJECTED'), upstreamCode: 'E1' };
-const unforeseen = (command: Made) => ({ ...info(INTERNAL, { ...command, code: INTERNAL, attempts: [] }), level: 50 });
+/** No file descriptor is left for a socket, which is our fault. */
+const OWN_FAULT = 'EMFILE';
+const UNLUCKY = 'token-of-an-unlucky-caller';
+const unforeseen = (command: Made = {}) => {
+  return { ...info(INTERNAL, { ...failed(INTERNAL, [OWN_FAULT]), ...command }), level: 50, token: UNLUCKY };
+};
 const BAD = { maintenance_id: 'm', contact: 1, state: 'new' };
 const BAD_MEMBERS = { flaws: ['contact', 'state'].map((member) => ({ kind: 'member', member })) };
 const NO_IDS = { flaws: [{ kind: 'ticket', member: 'maintenance_id' }], dropped: 2 };
@@ -111,7 +117,7 @@ const FULL = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0' };
 const NOT_SENT = { ...failed(UNAVAILABLE, [], 'queue full'), residence: 'b', name: BATCH, outcome: 'NOT_SENT' };
 const WRITTEN = { residence: 'a', name: BATCH };
 const REFUSED = { ...failed('COMMAND_REJECTED'), name: DELETE, outcome: 'REJECTED' };
-const FAULTY = { name: BATCH, outcome: 'UNKNOWN' };
+const FAULTY = { name: BATCH, outcome: 'NOT_SENT' };
 const TIMED_OUT = { ...failed(TIMEOUT, ['ETIMEDOUT']), name: DELETE, outcome: 'UNKNOWN' };
 const TWO_CODES = { ...warn(UNAVAILABLE, FAILED_B, { residence: R }), codes: [UNAVAILABLE, 'BAD_USER_INPUT'] };
 const BUSY = {
@@ -165,9 +171,14 @@ const EVENTS: Row[] = [
   ['undecodable members, not selected', LIST, results([BAD, BAD]), { level: 40, commands: [BAD_MEMBERS] }],
   ['an undecodable member, selected', `{ ${list(R, 'contact')} }`, results([BAD]), warn(INVALID, BAD_MEMBERS)],
   ['tickets without an id', LIST, results([{ maintenance_id: 'm' }, {}, {}]), { level: 40, commands: [NO_IDS] }],
-  ['an unforeseen error', lists('faulty'), undefined, unforeseen({})],
-  ['a batch whose unforeseen error is data', batch('faulty:m'), undefined, mutation(unforeseen(FAULTY))],
+  ['an unforeseen error', LIST, undefined, unforeseen()],
+  ['a batch whose unforeseen error is data', batch('r:m'), undefined, mutation(unforeseen(FAULTY))],
 ];
+
+function createOwnFault() {
+  return Object.assign(new Error('canary'), { code: OWN_FAULT });
+}
+afterAll(throwInRequest(UNLUCKY, createOwnFault));
 
 let collector: Awaited<ReturnType<typeof startCollector>>;
 let subgraph: Subgraph;
@@ -176,7 +187,7 @@ const started: Subgraph[] = [];
 const spans: Span[] = [];
 
 async function start(env: NodeJS.ProcessEnv): Promise<Subgraph> {
-  const subgraph = await startSubgraph(env, [failCommands()]);
+  const subgraph = await startSubgraph(env);
   started.push(subgraph);
   return subgraph;
 }
@@ -241,7 +252,7 @@ function expectedCounts(subject: Subgraph, { type, status = 200, leaves, codes =
 function expectedLines({ type, name, level = 30, codes = [], commands = [] }: Expected, ids: unknown[]) {
   const [service, errorId] = [{ service: SERVICE, version: manifest.version }, expect.any(String)];
   const line = { level, time: expect.any(Number), hostname: hostname(), ...service };
-  const err = { type: 'Error', stack: expect.any(String) };
+  const err = { type: 'Error', code: OWN_FAULT, stack: expect.stringContaining('createOwnFault') };
   const operation = {
     ...{ ...line, msg: 'operation', durationMs: expect.any(Number), codes, requestId: 'request-1', traceId },
     ...{ clientName: 'c'.repeat(100), clientVersion: 'v'.repeat(100) },
@@ -320,7 +331,7 @@ function expectedCommandSpan({ upstream }: Subgraph, made: Made, id: unknown) {
 describe('the log, the metrics and the spans report', () => {
   it.each(EVENTS)('%s', async (_, query, fault, given) => {
     const expected = { type: 'query', ...given };
-    const { env, leaves, commands = [] } = expected;
+    const { env, token, leaves, commands = [] } = expected;
     const subject = env ? await start(env) : subgraph;
     // A busy machine would be late at a time limit, which has another kind.
     if (env) stopClock();
@@ -328,7 +339,7 @@ describe('the log, the metrics and the spans report', () => {
     const before = await scrape(url);
     upstream.fail(fault);
     const caller = new AbortController();
-    const asked = subject.ask(query, { headers: HEADERS, signal: caller.signal }).catch(() => undefined);
+    const asked = subject.ask(query, { headers: HEADERS, signal: caller.signal, ...(token && { token }) }).catch(() => undefined);
     if (leaves) {
       await until(() => upstream.received.length === 1);
       await settle(url);

@@ -1,4 +1,4 @@
-import http, { type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { createSlots } from '../../src/command-api/slots.ts';
@@ -6,6 +6,7 @@ import { codes } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
 import type { Answer, Fault, Held } from '../support/upstream.ts';
+import { throwInRequest } from '../support/unforeseen.ts';
 import { useMany } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
@@ -220,14 +221,16 @@ describe('the circuit breaker', () => {
   });
 });
 
-it('a fault of our own code is masked, and does not open the breaker', async () => {
-  const request = jest.spyOn(http, 'request').mockImplementationOnce(() => {
-    throw new TypeError('x');
-  });
+it('a fault of our own code is masked, is logged with its stack, and does not open the breaker', async () => {
+  const restore = throwInRequest('unlucky');
   const subgraph = await start({ BREAKER_FAILURES: '1' });
-  expect(codes(await subgraph.ask(LIST))).toEqual([['INTERNAL_SERVER_ERROR', 'maintenances']]);
+  const answer = await subgraph.ask(LIST, { token: 'unlucky' });
+  expect(codes(answer)).toEqual([['INTERNAL_SERVER_ERROR', 'maintenances']]);
+  const err = { type: 'TypeError', stack: expect.stringMatching(/^at unforeseenError .+\/unforeseen\.ts/) };
+  expect(subgraph.logs()[0]).toMatchObject({ level: 50, msg: 'unforeseen error', err });
+  expect(JSON.stringify(answer) + subgraph.logText()).not.toMatch(/canary|unlucky/);
   expect((await subgraph.ask(LIST)).errors).toEqual([]);
-  request.mockRestore();
+  restore();
 });
 
 describe('commands in flight', () => {
