@@ -10,9 +10,9 @@ import { loadConfig } from '../../src/config.ts';
 import { maskError } from '../../src/graphql/errors.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { gatewayConfig } from '../../supergraph/hive-gateway/gateway.config.ts';
-import { EXTENSIONS as ALL_EXTENSIONS } from './routers/suite.ts';
 import { ERRORS, readDocument, readTable } from '../support/documents.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
+import { EXTENSIONS as ALL_EXTENSIONS } from './routers/suite.ts';
 
 const EXTENSIONS = Object.keys(ALL_EXTENSIONS);
 const read = (file: string) => readDocument(`supergraph/${file}`);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { startGateway } from '../../dev/supergraph/gateway.ts';
 import { RESIDENCES } from '../../dev/supergraph/neighbour.ts';
-import { describeBehind } from './routers/suite.ts';
 import { codes } from '../support/ask.ts';
 import { useSupergraph } from '../support/use-supergraph.ts';
 import { idOf } from '../support/visits.ts';
+import { describeBehind } from './routers/suite.ts';
 
 describeBehind('@apollo/gateway', startGateway);
 

@@ -62,7 +62,11 @@ afterAll(async () => {
 
 async function start(env: NodeJS.ProcessEnv): Promise<void> {
   output = [];
-  const secrets = { ROUTER_SECRET: SECRET, LOG_LEVEL: 'trace', NODE_OPTIONS: `--import=${preloadThrowInRequest(UNLUCKY)}` };
+  const secrets = {
+    ROUTER_SECRET: SECRET,
+    LOG_LEVEL: 'trace',
+    NODE_OPTIONS: `--import=${preloadThrowInRequest(UNLUCKY)}`,
+  };
   subgraph = await startReplica(upstream.url, { ...secrets, ...collector.env, ...env }, (line) => output.push(line));
 }
 

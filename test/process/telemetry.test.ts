@@ -339,7 +339,9 @@ describe('the log, the metrics and the spans report', () => {
     const before = await scrape(url);
     upstream.fail(fault);
     const caller = new AbortController();
-    const asked = subject.ask(query, { headers: HEADERS, signal: caller.signal, ...(token && { token }) }).catch(() => undefined);
+    const asked = subject
+      .ask(query, { headers: HEADERS, signal: caller.signal, ...(token && { token }) })
+      .catch(() => undefined);
     if (leaves) {
       await until(() => upstream.received.length === 1);
       await settle(url);

@@ -17,7 +17,7 @@ export function throwInRequest(token: string, createError: CreateError = unfores
   const originals = [http, https].map((module) => {
     const { request } = module;
     module.request = wrap(request, `Bearer ${token}`, createError);
-    return () => void (module.request = request);
+    return () => Object.assign(module, { request });
   });
   // For modules that import `request` by its name.
   syncBuiltinESMExports();

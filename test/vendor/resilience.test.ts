@@ -5,8 +5,8 @@ import { createSlots } from '../../src/command-api/slots.ts';
 import { codes } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
-import type { Answer, Fault, Held } from '../support/upstream.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
+import type { Answer, Fault, Held } from '../support/upstream.ts';
 import { useMany } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
