@@ -15,7 +15,7 @@ import {
   ValidationContext,
 } from 'graphql';
 import { shorten } from './context.ts';
-import { badUserInput, type Faults } from './errors.ts';
+import { badUserInput } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
 type Hook = NonNullable<GraphQLRequestListener<BaseContext>['didResolveOperation']>;
@@ -32,7 +32,8 @@ const ENOUGH = new Error('enough faults');
 /** Apollo Server's hook. Throws a `PublicError` if a variable is faulty. Names each fault by its variable and path. */
 export const checkVariables: Hook = async ({ document, operation, request, schema }) => {
   const given = request.variables ?? {};
-  const faults: Faults = {};
+  // Not an object: a variable may be called `__proto__`.
+  const faults = new Map<string, string>();
   let faultsLeft: number = LIMITS.argumentFaults;
   const nulls = new Set<string>();
   try {
@@ -47,7 +48,7 @@ export const checkVariables: Hook = async ({ document, operation, request, schem
         if (faultsLeft-- === 0) throw ENOUGH;
         const [place, fault] = describeFault(type, path, part, error.message);
         // A name may have a megabyte.
-        faults[shorten(name) + place] = fault;
+        faults.set(shorten(name) + place, fault);
       };
       coerceInputValue(value, type, addFault, true);
     }
@@ -58,9 +59,9 @@ export const checkVariables: Hook = async ({ document, operation, request, schem
     // A variable with a default may be null, but not where it is used as a required value.
     const context = new ValidationContext(schema, document, new TypeInfo(schema), () => {});
     for (const { node, type } of context.getRecursiveVariableUsages(operation))
-      if (isNonNullType(type) && nulls.has(node.name.value)) faults[String(shorten(node.name.value))] = REQUIRED;
+      if (isNonNullType(type) && nulls.has(node.name.value)) faults.set(String(shorten(node.name.value)), REQUIRED);
   }
-  if (Object.keys(faults).length > 0) throw badUserInput(faults, { http: { status: 400 } });
+  if (faults.size > 0) throw badUserInput(Object.fromEntries(faults), { http: { status: 400 } });
 };
 
 /** Returns the path of a fault in its variable, such as `.startTime`, and a message of ours: graphql's quotes the value. */
