@@ -4,8 +4,8 @@ process.env.APOLLO_TELEMETRY_DISABLED = 'true';
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  // `npm run test:routers` and `npm run test:clients` run these.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/federation/routers/', '<rootDir>/test/clients/'],
+  // Run by `npm run test:routers`, `test:clients` and `test:page`.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(federation/routers|clients|page)/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   maxWorkers: 4,

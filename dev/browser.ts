@@ -1,28 +1,80 @@
 /**
- * Serves browsers on a developer's GraphQL server: a page to try operations, and CORS headers for hosted Sandbox.
+ * What a browser gets from a developer's GraphQL server: Apollo Sandbox, GraphiQL, which needs no internet, and CORS headers
+ * for hosted Sandbox.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
+import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import cors from '@fastify/cors';
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { FastifyInstance } from 'fastify';
-import { type Example, type Page, renderGraphiqlPage, renderSandboxPage } from './page.ts';
 
 // Hosted Sandbox, and all servers on the same machine.
 const ORIGINS = /^(https:\/\/studio\.apollographql\.com|https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?)$/;
+/** The path of GraphiQL. */
+export const GRAPHIQL = '/graphiql';
 
-/**
- * Answers a browser that opens one of the paths with Sandbox, and with GraphiQL where the query string says `graphiql`.
- * An operation in the query string goes to the server, like all other requests.
- */
-export function serveBrowsers(app: FastifyInstance, page: Page): void {
-  app.register(cors, { methods: ['GET', 'POST'], origin: ORIGINS });
-  app.addHook('onRequest', async ({ method, url, headers }, reply) => {
-    const [path = '', search] = url.split('?');
-    const isPage = method === 'GET' && page.paths.includes(path) && headers.accept?.includes('text/html');
-    const asked = new URLSearchParams(search);
-    if (!isPage || (asked.has('query') && !asked.has('graphiql'))) return;
-    const html = asked.has('graphiql') ? renderGraphiqlPage(page) : renderSandboxPage(page);
-    return reply.type('text/html; charset=utf-8').send(html);
+/** Operations with a name each, and the headers to send with them. */
+interface Page {
+  readonly examples: readonly Example[];
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+interface Example {
+  readonly query: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+/** Returns the plugin of Apollo Server, and the function that adds routes, for a server that answers GraphQL at /graphql. */
+export function serveBrowsers(page: Page) {
+  const graphiql = renderGraphiqlPage(page);
+  return {
+    plugins: [sandbox(page)],
+    extend(app: FastifyInstance): void {
+      app.register(cors, { methods: ['GET', 'POST'], origin: ORIGINS });
+      app.get(GRAPHIQL, (_, reply) => reply.type('text/html; charset=utf-8').send(graphiql));
+    },
+  };
+}
+
+/** Apollo's page with Sandbox. Where Sandbox does not load, the page says so, and has a link to GraphiQL. */
+function sandbox({ examples, headers }: Page): ApolloServerPlugin<BaseContext> {
+  const apollo = ApolloServerPluginLandingPageLocalDefault({
+    document: examples.map(({ query }) => query).join('\n'),
+    // Sandbox has one Variables pane for all operations.
+    variables: Object.assign({}, ...examples.map(({ variables }) => variables)),
+    headers,
+    includeCookies: false,
+    embed: { runTelemetry: false, initialState: { pollForSchemaUpdates: false } },
   });
+  return {
+    async serverWillStart(service) {
+      const listener = await apollo.serverWillStart?.(service);
+      const page = await listener?.renderLandingPage?.();
+      if (typeof page?.html !== 'function') throw new Error('Apollo Server has changed its page.');
+      const { html } = page;
+      return { renderLandingPage: async () => ({ html: async () => addLink(await html()) }) };
+    },
+  };
+}
+
+/** Adds the link to Apollo's page, where an empty element would cover it. */
+const addLink = (html: string) =>
+  html
+    .replace('</style>', '#embeddableSandbox:empty { display: none; }</style>')
+    .replace('might be offline.', `$& <a href="${GRAPHIQL}">GraphiQL</a> needs no internet.`);
+
+function renderGraphiqlPage({ examples, headers }: Page): string {
+  const toJson = (value: unknown) => JSON.stringify(value, null, 2);
+  const tabs = examples.map(({ query, variables }) => ({
+    query,
+    variables: toJson(variables),
+    headers: toJson(headers),
+  }));
+  // A tab for each operation, so that one click runs it. GraphiQL also restores the tabs of earlier visits. The separate
+  // options of the first operation put its tab in front.
+  const options = { title: 'GraphiQL', endpoint: '/graphql', ...tabs[0], initialHeaders: toJson(headers) };
+  return renderGraphiQL({ ...options, defaultTabs: tabs });
 }
 
 /** The operations of folders below examples/, each `NAME.graphql` with its variables from `NAME.json`: queries come first. */

@@ -1,22 +1,23 @@
 /**
  * The emulated command API and the subgraph before it, as `npm run dev` and `npm run supergraph` start them.
  */
-import type { FastifyInstance } from 'fastify';
 import pretty from 'pino-pretty';
 import { type Config, loadConfig } from '../src/config.ts';
 import { createServer } from '../src/server.ts';
 import { createLogger } from '../src/telemetry/log.ts';
+import type { serveBrowsers } from './browser.ts';
 import { type Answer, createEmulator, FAULTY_RESIDENCES, serve } from './command-api.ts';
 import { EXAMPLE, FLATS, LOST_RESIDENCE, SLOW_RESIDENCE, seed, UNREAD_RESIDENCE } from './seed.ts';
 import { listCommands, showCommands } from './show-commands.ts';
 import { Store } from './store.ts';
 
 /**
- * Starts both. `environment` overrides the variables of the process. Rejects like `loadConfig` and `createServer`.
+ * Starts both. `environment` overrides the variables of the process, and `browsersOf` adds what browsers get.
+ * Rejects like `loadConfig` and `createServer`.
  */
 export async function startSubgraph(
   environment: NodeJS.ProcessEnv,
-  extend?: (app: FastifyInstance, config: Config) => void,
+  browsersOf?: (config: Config) => ReturnType<typeof serveBrowsers>,
 ) {
   const commandApi = await startCommandApi();
   const config = loadConfig({
@@ -33,12 +34,8 @@ export async function startSubgraph(
     config.LOG_LEVEL,
     pretty({ sync: true, singleLine: true, ignore: 'hostname,service,version' }),
   );
-  const server = await createServer({
-    config,
-    logger,
-    plugins: [showCommands(listCommands)],
-    ...(extend && { extend: (app: FastifyInstance) => extend(app, config) }),
-  });
+  const { plugins = [], ...browsers } = browsersOf?.(config) ?? {};
+  const server = await createServer({ config, logger, plugins: [showCommands(listCommands), ...plugins], ...browsers });
   return {
     url: server.url,
     commandApiUrl: commandApi.url,

@@ -11,7 +11,7 @@ import { stopSignal } from '../src/signals.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { readOptions } from './options.ts';
 import { describeAsking, LIST_EXAMPLE, localize, MORE_RESIDENCES, startSubgraph, TOKEN } from './subgraph.ts';
-import { GRAPHQL_PATHS, type Subgraph, startGateway } from './supergraph/gateway.ts';
+import { type Subgraph, startGateway } from './supergraph/gateway.ts';
 import type { Running } from './supergraph/host.ts';
 import { RESIDENCES_SDL, startNeighbour } from './supergraph/neighbour.ts';
 import { CannotStart, readSubgraph } from './supergraph/read-subgraph.ts';
@@ -47,14 +47,13 @@ try {
   const sdl = read('../schema/maintenance.graphql');
   const subgraphs = [{ name: 'maintenance', url, sdl, headers, tokenHeader }, ...others];
   const page = {
-    paths: GRAPHQL_PATHS,
     // The examples of the supergraph ask for fields of our neighbor.
     examples: readExamples(...(hasOwnResidences ? [] : ['supergraph']), '.', 'emulator'),
     headers: { [tokenHeader]: TOKEN },
   };
   const gateway = router
     ? await startRouter(router, { subgraphs, secret: ROUTER_SECRET, host, port: PORT, onEnd: exitWithRouter })
-    : await startGateway(subgraphs, { host, port: PORT, extend: (app) => serveBrowsers(app, page) });
+    : await startGateway(subgraphs, { host, port: PORT, ...serveBrowsers(page) });
   running.push(gateway);
 
   const endpoint = localize(router ? `${gateway.url}/graphql` : gateway.url);

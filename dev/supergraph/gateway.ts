@@ -3,7 +3,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
-import { ApolloServer } from '@apollo/server';
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerPluginUsageReportingDisabled } from '@apollo/server/plugin/disabled';
 import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
 import { showCommands } from '../show-commands.ts';
@@ -31,12 +31,15 @@ interface Context {
   readonly commands: unknown[];
 }
 
-export const GRAPHQL_PATHS = ['/', '/graphql'];
+const GRAPHQL_PATHS = ['/', '/graphql'];
 /** As the files in supergraph/ have it for a real router. */
 const PASSED_ON = ['traceparent', 'x-request-id', 'apollographql-client-name', 'apollographql-client-version'];
 
 /** Composes and serves the supergraph. Throws as `composeSupergraph` does. */
-export async function startGateway(subgraphs: readonly Subgraph[], listening: Listening): Promise<Running> {
+export async function startGateway(
+  subgraphs: readonly Subgraph[],
+  { plugins = [], ...listening }: Listening & { readonly plugins?: readonly ApolloServerPlugin[] },
+): Promise<Running> {
   // There is no option for it: without, it reports to Apollo and asks every cloud whether this is one of its machines.
   process.env.APOLLO_TELEMETRY_DISABLED = 'true';
   const gateway = new ApolloGateway({
@@ -52,6 +55,7 @@ export async function startGateway(subgraphs: readonly Subgraph[], listening: Li
       // What the subgraphs said there of each of their own answers; a gateway drops it.
       showCommands<Context>(({ commands }) => commands),
       ApolloServerPluginUsageReportingDisabled(),
+      ...plugins,
     ],
   });
   const context: ApolloFastifyContextFunction<Context> = async ({ headers }) => ({ headers, commands: [] });

@@ -1,33 +1,37 @@
-/** Runs the tests of a folder that `npm test` leaves out, because they need packages of their own. */
+/** Runs the tests of a folder that `npm test` leaves out, because they need packages or programs of their own. */
 import { spawnSync } from 'node:child_process';
-import { globSync, statSync } from 'node:fs';
-import { basename } from 'node:path';
+import { existsSync, globSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { readNames } from '../../dev/options.ts';
 
 /**
- * Runs the tests of `folder`, or those of the named files. Before, installs the packages of `packages`, and those of the folder
- * that `ownPackages` has for a test that runs, if they are not installed yet.
+ * Runs the tests of `folder`, or those of the files that are named on the command line. Before, installs the packages of each
+ * file's folder and those that `packages` has for the file, and checks the types of folders with a tsconfig.json.
  */
-export function runFolder(folder: string, packages: string, ownPackages: Readonly<Record<string, string>> = {}): void {
-  const names = globSync(`${folder}/*.test.ts`)
-    .map((file) => basename(file, '.test.ts'))
-    .sort();
-  const named = readNames(names);
-  const chosen = named.length > 0 ? named : names;
-  const files = chosen.map((name) => `${folder}/${name}.test`);
-  for (const needed of [packages, ...chosen.flatMap((name) => ownPackages[name] ?? [])])
-    if (!isInstalled(needed)) npm(`ci --prefix ${needed} --ignore-scripts --no-audit --no-fund`);
-  npm(`run test:jest -- --config ${folder}/jest.config.mjs ${files.join(' ')}`);
+export function runFolder(folder: string, packages: Readonly<Record<string, string>> = {}): void {
+  const files = new Map(globSync(`${folder}/{,*/}*.test.ts`).map((file) => [basename(file, '.test.ts'), file]));
+  const named = readNames([...files.keys()].sort());
+  const chosen = named.length > 0 ? named : [...files.keys()].sort();
+  const paths = chosen.map((name) => String(files.get(name)));
+  const folders = new Set(paths.map(dirname));
+  for (const needed of new Set([...folders, ...chosen.flatMap((name) => packages[name] ?? [])]))
+    if (hasChanged(needed)) run('npm', 'ci', '--prefix', needed, '--ignore-scripts', '--no-audit', '--no-fund');
+  for (const typed of folders)
+    if (existsSync(`${typed}/tsconfig.json`)) run('node_modules/.bin/tsc', '--project', typed);
+  // Who names a test wants it to run: a missing program fails it. Otherwise, the test is skipped and says why.
+  process.env.FAIL_WITHOUT_PROGRAM = named.length > 0 ? 'true' : '';
+  const options = ['--verbose', '--testPathIgnorePatterns=/node_modules/', '--runTestsByPath'];
+  run('npm', 'run', 'test:jest', '--', ...options, ...paths);
 }
 
-/** Returns whether npm has installed the packages since the lockfile changed. */
-function isInstalled(packages: string): boolean {
-  const changed = (file: string) => statSync(`${packages}/${file}`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return changed('node_modules/.package-lock.json') > changed('package-lock.json');
+/** Returns whether a folder has packages that npm has not installed since its lockfile changed. */
+function hasChanged(folder: string): boolean {
+  const changed = (file: string) => statSync(`${folder}/${file}`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return changed('package-lock.json') > changed('node_modules/.package-lock.json');
 }
 
 /** Ends the process if the command fails. */
-function npm(command: string): void {
-  const { status } = spawnSync('npm', command.split(' '), { stdio: 'inherit' });
+function run(command: string, ...args: readonly string[]): void {
+  const { status } = spawnSync(command, args, { stdio: 'inherit' });
   if (status !== 0) process.exit(1);
 }

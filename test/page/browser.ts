@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type LaunchOptions } from 'playwright-core';
-import { run } from './process.ts';
+import { run } from '../support/process.ts';
 
 const ARGS = [
   '--disable-gpu',
@@ -30,7 +30,7 @@ async function find(folder: string): Promise<LaunchOptions> {
   const { CHROMIUM_PATH } = process.env;
   if (CHROMIUM_PATH) return { executablePath: CHROMIUM_PATH };
   if (process.platform !== 'linux' || process.arch !== 'x64') return { channel: 'chrome' };
-  const unpacking = run('test/support/unpack-chromium.ts', { TMPDIR: folder });
+  const unpacking = run('test/page/unpack-chromium.ts', { TMPDIR: folder });
   if ((await unpacking.exit) !== 0) throw new Error(`Chromium cannot be unpacked: ${unpacking.output()}`);
   const fonts = join(folder, 'fonts.conf');
   const cache = `<cachedir>${folder}/font-cache</cachedir>`;

@@ -1,9 +1,0 @@
-import base from '../../jest.config.mjs';
-
-export default {
-  ...base,
-  rootDir: '../..',
-  testMatch: ['<rootDir>/test/clients/*.test.ts'],
-  testPathIgnorePatterns: [],
-  verbose: true,
-};
