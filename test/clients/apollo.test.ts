@@ -6,19 +6,14 @@ import {
   InMemoryCache,
   type NormalizedCacheObject,
 } from '@apollo/client';
-import { expect, it } from '@jest/globals';
-import { runBlock } from './page.ts';
-import { describeClient, HEADERS, INPUT, LISTS, type Lists, MUTATIONS, VARIABLES } from './suite.ts';
+import { runBlock } from './documents.ts';
+import { describeClient, HEADERS, LISTS, type Lists, MUTATIONS, VARIABLES } from './suite.ts';
 
 const update = await runBlock('Apollo Client', 'update');
 const query = gql(LISTS);
-const create = gql(MUTATIONS.ScreenCreateMutation);
 
-const start = (uri: string) =>
-  new ApolloClient({ link: new HttpLink({ uri, headers: HEADERS }), cache: new InMemoryCache() });
-
-const supergraph = describeClient('Apollo Client', async (url, hasUpdates) => {
-  const client = start(url);
+describeClient('Apollo Client', async (url, hasUpdates) => {
+  const client = new ApolloClient({ link: new HttpLink({ uri: url, headers: HEADERS }), cache: new InMemoryCache() });
   const watched = client.watchQuery<Lists>({ query, variables: VARIABLES });
   let shown: Lists = {};
   const loaded = Promise.withResolvers<void>();
@@ -41,16 +36,4 @@ const supergraph = describeClient('Apollo Client', async (url, hasUpdates) => {
     typeOf: (id) => (client.cache.extract() as NormalizedCacheObject)[`Maintenance:${id}`]?.__typename,
     close: () => screen.unsubscribe(),
   };
-});
-
-it('Apollo Client rejects by default with errors and data', async () => {
-  supergraph.upstream.fail(({ command }) => (command.startsWith('get_') ? { status: 403 } : undefined));
-  const error = await start(supergraph.url)
-    .mutate({ mutation: create, variables: { input: INPUT } })
-    .catch((thrown) => thrown);
-  expect(CombinedGraphQLErrors.is(error)).toBe(true);
-  expect(error).toMatchObject({
-    data: { createMaintenance: { createdId: expect.any(String), maintenance: null } },
-    errors: [{ extensions: { code: 'FORBIDDEN' } }],
-  });
 });

@@ -1,9 +1,8 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inspect, promisify } from 'node:util';
+import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import {
   type ConcreteRequest,
@@ -17,7 +16,7 @@ import {
   RecordSource,
   Store,
 } from 'relay-runtime';
-import { RELAY_CONFIG, readBlocks, runBlock } from './page.ts';
+import { compileRelay, readBlocks, runBlock } from './documents.ts';
 import {
   type Answer,
   type App,
@@ -33,29 +32,11 @@ import {
 const shown: (list: List) => List = await runBlock('Relay', 'shown');
 const require = createRequire(import.meta.url);
 
-/** Returns the schema of the gateway as docs/federation.md asks for it. */
-async function introspect(url: string): Promise<string> {
-  const HOME = mkdtempSync(join(tmpdir(), 'rover-'));
-  const env = { HOME, APOLLO_TELEMETRY_DISABLED: '1', APOLLO_ROVER_SKIP_UPDATE: '1' };
-  const rover = ['node_modules/.bin/rover', 'graph', 'introspect', url];
-  const { stdout } = await promisify(execFile)(process.execPath, rover, { env });
-  rmSync(HOME, { recursive: true });
-  return stdout;
-}
-
-/** Compiles the operations of an app, by the schema that the gateway serves. Returns a function that finds one by its name. */
-async function compile(url: string, operations: readonly string[]) {
+/** Compiles the operations of an app. Returns a function that finds one by its name. */
+function compile(operations: readonly string[]) {
   const folder = mkdtempSync(join(tmpdir(), 'relay-'));
-  const files = {
-    'schema.graphql': await introspect(url),
-    'persisted.json': '{}',
-    // Jest loads the compiled operations.
-    'relay.config.json': JSON.stringify({ ...JSON.parse(RELAY_CONFIG), language: 'javascript', eagerEsModules: false }),
-    'src/Screen.js': operations.map((operation) => `graphql\`${operation}\`;`).join('\n'),
-  };
-  mkdirSync(join(folder, 'src'));
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  execFileSync(require('relay-compiler'), { cwd: folder, stdio: 'pipe' });
+  // Jest loads the compiled operations.
+  compileRelay(folder, operations, { language: 'javascript', eagerEsModules: false });
   const names = operations.join('\n').match(/(?<=(query|mutation) )\w+/g) ?? [];
   const compiled = names.map((name) => [name, require(join(folder, `src/__generated__/${name}.graphql.js`))]);
   rmSync(folder, { recursive: true });
@@ -75,7 +56,7 @@ function createEnvironment(url: string) {
 async function open(url: string, hasUpdates: boolean) {
   const { ScreenCreateMutation, ...deletes } = MUTATIONS;
   const chosen = hasUpdates ? readBlocks('graphql') : Object.values(deletes);
-  const find = await compile(url, [LISTS, ScreenCreateMutation, ...chosen]);
+  const find = compile([LISTS, ScreenCreateMutation, ...chosen]);
   const environment = createEnvironment(url);
   const operation = createOperationDescriptor(find('ScreenListsQuery'), VARIABLES);
   environment.retain(operation);
@@ -119,30 +100,26 @@ it('Relay has null in place of a deleted request', async () => {
 });
 
 describe('a field that fails in a query of Relay', () => {
-  async function read(operation: string) {
-    const find = await compile(supergraph.url, [operation]);
+  async function read(onQuery: string, onField: string) {
+    const field = `maintenances(residenceId: $residenceId) ${onField} { id }`;
+    const find = compile([`query ScreenFailingQuery($residenceId: ID!) ${onQuery} { ${field} }`]);
     supergraph.upstream.fail(() => ({ status: 403 }));
     return fetchQuery(createEnvironment(supergraph.url), find('ScreenFailingQuery'), VARIABLES).toPromise();
   }
-  const failing = (onQuery: string, onField: string) =>
-    `query ScreenFailingQuery($residenceId: ID!) ${onQuery} { maintenances(residenceId: $residenceId) ${onField} { id } }`;
 
-  it('is null, without an error', async () => {
-    expect(await read(failing('', ''))).toEqual({ maintenances: null });
-  });
-
-  it('is a result with the extensions of its error, under @catch', async () => {
+  it('is null without an error, and under @catch a result with the extensions of its error', async () => {
+    expect(await read('', '')).toEqual({ maintenances: null });
     const errors = [{ extensions: expect.objectContaining({ code: 'FORBIDDEN' }) }];
-    expect(await read(failing('', '@catch(to: RESULT)'))).toEqual({ maintenances: { ok: false, errors } });
+    expect(await read('', '@catch(to: RESULT)')).toEqual({ maintenances: { ok: false, errors } });
   });
 
   it('is null without an error even under @catch, if the whole fetch failed', async () => {
     supergraph.before.maintenance.fail((response) => void response.writeHead(503).end());
-    expect(await read(failing('', '@catch(to: RESULT)'))).toEqual({ maintenances: { ok: true, value: null } });
+    expect(await read('', '@catch(to: RESULT)')).toEqual({ maintenances: { ok: true, value: null } });
   });
 
   it('throws an error without its code, under @throwOnFieldError', async () => {
-    const error = await read(failing('@throwOnFieldError', '')).catch((thrown) => thrown);
+    const error = await read('@throwOnFieldError', '').catch((thrown) => thrown);
     expect(error).toMatchObject({ message: expect.stringMatching(/^Relay: /) });
     expect(inspect(error)).not.toContain('FORBIDDEN');
   });

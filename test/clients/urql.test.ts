@@ -1,7 +1,7 @@
 import { Client, fetchExchange } from '@urql/core';
 import { cacheExchange, type UpdatesConfig } from '@urql/exchange-graphcache';
 import { until } from '../support/wait.ts';
-import { runBlock } from './page.ts';
+import { runBlock } from './documents.ts';
 import { describeClient, HEADERS, LISTS, type Lists, MUTATIONS, VARIABLES } from './suite.ts';
 
 const updates: UpdatesConfig = await runBlock('urql', 'updates');

@@ -1,0 +1,69 @@
+/** The types of codes and outcomes in docs/errors.md, and the operations that Relay persists, in an app of TypeScript. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { buildSchema, parse, validate } from 'graphql';
+import { API, compileRelay, readBlocks } from './documents.ts';
+
+const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'types-'));
+const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
+function run(command: string, ...args: string[]) {
+  const options = { cwd: folder, encoding: 'utf8' } as const;
+  const { status, stdout, stderr } = spawnSync(path(`node_modules/.bin/${command}`), args, options);
+  return { status, output: stdout + stderr };
+}
+
+const [output = ''] = readBlocks('yaml');
+const [code = ''] = readBlocks('ts');
+const FAILING = `query ScreenFailingQuery($residenceId: ID!) @throwOnFieldError {
+  maintenances(residenceId: $residenceId) @catch(to: RESULT) { id }
+}`;
+const APP = `${code}
+import type { ScreenDeleteAllMutation$data } from './__generated__/ScreenDeleteAllMutation.graphql.ts';
+import type { ScreenFailingQuery$data } from './__generated__/ScreenFailingQuery.graphql.ts';
+export const show = ({ deleteMaintenances }: ScreenDeleteAllMutation$data) => deleteMaintenances?.failures.map(explain);
+export const fail = ({ maintenances }: ScreenFailingQuery$data) => maintenances.ok ? [] : explainAll(maintenances.errors);
+`;
+
+beforeAll(() => {
+  compileRelay(folder, [...readBlocks('graphql'), FAILING]);
+  symlinkSync(path('node_modules'), join(folder, 'node_modules'));
+  write('codegen.yml', `schema: schema.graphql\ngenerates:\n${output}`);
+  expect(run('graphql-codegen', '--config', 'codegen.yml')).toMatchObject({ status: 0 });
+  const compilerOptions = {
+    ...{
+      strict: true,
+      noEmit: true,
+      module: 'nodenext',
+      allowImportingTsExtensions: true,
+      types: [],
+      skipLibCheck: true,
+    },
+    paths: { 'relay-runtime': [path('test/clients/node_modules/relay-runtime')] },
+  };
+  write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['src/app.ts'] }));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it('the code for types compiles, also with the types of Relay', () => {
+  write('src/app.ts', APP);
+  expect(run('tsc')).toEqual({ status: 0, output: '' });
+});
+
+it('the types need a default branch, only outcomes of the enum, and a cast of the errors of Relay’s @catch', () => {
+  const withoutDefault = APP.replace(/ +default:\n.+\n/, '').replaceAll("'UNKNOWN'", "'NOPE'");
+  write('src/app.ts', withoutDefault.replace('explainAll(maintenances.errors)', 'maintenances.errors.map(explain)'));
+  const found = run('tsc').output.match(/TS\d+/g);
+  expect(found?.sort()).toEqual(['TS2345', 'TS2366', 'TS2367']);
+});
+
+it('the operations that Relay persists have no directives of Relay, and are valid in the supergraph', () => {
+  const texts = Object.values<string>(JSON.parse(readFileSync(join(folder, 'persisted.json'), 'utf8')));
+  expect(texts).toHaveLength(3);
+  expect(texts.join()).not.toContain('@');
+  for (const text of texts) expect(validate(buildSchema(API), parse(text))).toEqual([]);
+});
