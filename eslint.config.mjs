@@ -13,7 +13,7 @@
 // - DEPRECATED_DIRECTIVE_MISSING_REASON: require-deprecation-reason.
 // - QUERY_DOCUMENT_DECLARATION, TAG_DIRECTIVE_USES_UNKNOWN_NAME: no-restricted-syntax.
 // - CONTACT_DIRECTIVE_MISSING: none. Only the company knows the contact.
-// - The rules of composition (INCONSISTENT_…, OVERRIDE_…, UNUSED_ENUM_TYPE): hints of composition, in test/federation/composition.test.ts.
+// - The rules of composition (INCONSISTENT_…, OVERRIDE_…, UNUSED_ENUM_TYPE): hints of composition, in test/federation/schema.test.ts.
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import graphql from '@graphql-eslint/eslint-plugin';

@@ -72,21 +72,8 @@ const installed = (relative: string) => {
   return existsSync(found) ? found : undefined;
 };
 
-const hiveGateway = (name: string, ...flags: string[]): Router => ({
-  name,
-  executable: installed('.bin/hive-gateway'),
-  missing: NPM,
-  configure: ({ host, port, read, write, compose }) => ({
-    args: [
-      ...['supergraph', compose()],
-      ...['--config-path', write('gateway.config.ts', read('hive-gateway/gateway.config.ts'))],
-      ...['--host', host, '--port', String(port), ...flags],
-    ],
-  }),
-});
-
 /** A value of `npm run supergraph -- --router`. */
-export type RouterName = 'apollo' | 'hive' | 'grafbase' | 'hive-gateway' | 'hive-gateway-router-runtime';
+export type RouterName = 'apollo' | 'hive' | 'grafbase' | 'hive-gateway';
 
 export const ROUTERS: Readonly<Record<RouterName, Router>> = {
   apollo: {
@@ -94,10 +81,7 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
     executable: process.env.APOLLO_ROUTER,
     missing: 'Set APOLLO_ROUTER to the path of the executable `router`.',
     configure: ({ write, compose, ...start }) => ({
-      args: [
-        ...['--supergraph', compose()],
-        ...['--config', write('router.yaml', stringify(apolloConfiguration(start)))],
-      ],
+      args: ['--supergraph', compose(), '--config', write('router.yaml', stringify(apolloConfiguration(start)))],
     }),
   },
   hive: {
@@ -114,15 +98,20 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
     name: 'Grafbase',
     executable: installed('@grafbase/cli-x86_64-unknown-linux-musl/grafbase'),
     missing: `${NPM} It has Grafbase for Linux x64 only.`,
-    configure: ({ host, port, write, ...start }) => ({
-      args: [
-        ...['dev', '--config', write('grafbase.toml', grafbaseConfiguration({ write, ...start }))],
-        ...['--listen-address', `${host}:${port}`],
-      ],
-    }),
+    configure: ({ host, port, ...start }) => {
+      const file = start.write('grafbase.toml', grafbaseConfiguration(start));
+      return { args: ['dev', '--config', file, '--listen-address', `${host}:${port}`] };
+    },
   },
-  'hive-gateway': hiveGateway('Hive Gateway'),
-  'hive-gateway-router-runtime': hiveGateway('Hive Gateway with the planner of Hive Router', '--hive-router-runtime'),
+  'hive-gateway': {
+    name: 'Hive Gateway',
+    executable: installed('.bin/hive-gateway'),
+    missing: NPM,
+    configure: ({ host, port, read, write, compose }) => {
+      const file = write('gateway.config.ts', read('hive-gateway/gateway.config.ts'));
+      return { args: ['supergraph', compose(), '--config-path', file, '--host', host, '--port', String(port)] };
+    },
+  },
 };
 
 /**
@@ -139,13 +128,6 @@ export async function startRouter(
   const { address: host } = await lookup(listening.host, { family: 4 });
   const port = await freePort(listening.port, host);
   const folder = mkdtempSync(join(tmpdir(), `${name}-`));
-  let child: ChildProcess | undefined;
-  const cleanUp = () => {
-    child?.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
-  };
-  process.once('exit', cleanUp);
-
   const write = (file: string, text: string) => {
     writeFileSync(join(folder, file), text);
     return join(folder, file);
@@ -155,38 +137,42 @@ export async function startRouter(
   const { tokenHeader } = subgraphs.find((one) => one.name === 'maintenance') ?? {};
   const read = (file: string) => readSettings(file, tokenHeader);
   const { args, env } = router.configure({ subgraphs, host, port, collector, settings, read, write, compose });
-  const running = spawn(resolve(router.executable), args, {
+  const child = spawn(resolve(router.executable), args, {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, APOLLO_TELEMETRY_DISABLED: '1', ROUTER_SECRET: secret, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  child = running;
   let output = '';
   const keep = (chunk: unknown) => {
     output = (output + chunk).slice(-OUTPUT_CHARACTERS);
   };
-  for (const stream of [running.stdout, running.stderr]) stream.on('data', keep);
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', keep);
   // An executable that does not exist or cannot run.
-  running.on('error', keep);
-  const ended = new Promise((resolveEnded) => running.once('close', resolveEnded));
+  child.on('error', keep);
+  const ended = new Promise((resolveEnded) => child.once('close', resolveEnded));
+  const cleanUp = () => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', cleanUp);
 
   const url = `http://${host}:${port}`;
   const stop = async () => {
-    running.kill();
+    child.kill();
     const kill = setTimeout(cleanUp, KILL_AFTER_MS);
     await ended;
     clearTimeout(kill);
     process.off('exit', cleanUp);
     cleanUp();
   };
-  if (!(await answers(`${url}/graphql`, running))) {
+  if (!(await answers(`${url}/graphql`, child))) {
     await stop();
     throw new CannotStart(`${router.name} did not start:\n${output}`);
   }
   ended.then(() => {
-    if (!running.killed) onEnd?.(output);
+    if (!child.killed) onEnd?.(output);
   });
-  return { url, pid: Number(running.pid), output: () => output, stop };
+  return { url, pid: Number(child.pid), output: () => output, stop };
 }
 
 /** Resolves with true once GraphQL is answered, with false once the router is not running. */

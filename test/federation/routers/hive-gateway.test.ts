@@ -1,3 +1,3 @@
 import { describeRealRouter } from './real-router.ts';
 
-describeRealRouter('hive-gateway', { omitsIndices: true, readsAgain: true, mergesEntities: true });
+describeRealRouter('hive-gateway', { omitsIndices: true, readsAgain: true });

@@ -1,3 +1,3 @@
 import { describeRealRouter } from './real-router.ts';
 
-describeRealRouter('hive', { mergesEntities: true, leavesMembers: true });
+describeRealRouter('hive', { leavesMembers: true });

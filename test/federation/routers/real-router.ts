@@ -1,22 +1,15 @@
-import { Agent } from 'node:http';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../../dev/seed.ts';
-import { RESIDENCES_SDL, startNeighbour } from '../../../dev/supergraph/neighbour.ts';
+import { RESIDENCES_SDL } from '../../../dev/supergraph/neighbour.ts';
 import { ROUTERS, type RouterName, startRouter } from '../../../dev/supergraph/routers.ts';
 import { askAt, ROUTER_SECRET } from '../../support/ask.ts';
-import { startFleet } from '../../support/fleet.ts';
-import { request } from '../../support/load.ts';
 import { killAll, run } from '../../support/process.ts';
-import { HEADERS } from '../../support/replica.ts';
-import { startUpstream } from '../../support/upstream.ts';
 import { MAINTENANCE_SDL, type StartGateway, useSupergraph } from '../../support/use-supergraph.ts';
 import { itUnless } from './skip.ts';
 import { describeBehind, type Quirks } from './suite.ts';
 
-const FREE = { host: '127.0.0.1', port: 0 } as const;
+export const FREE = { host: '127.0.0.1', port: 0 } as const;
 const NOWHERE = 'http://127.0.0.1:9';
-const RESTARTS = 6;
-const PACE = { workers: 10, everyMs: 50 };
 
 /** Starts a router before the subgraph and the neighbor at these origins. */
 export function startBefore(
@@ -36,11 +29,7 @@ export function describeRealRouter(name: RouterName, quirks: Quirks = {}) {
   if (!executable) return itUnless(missing, `the tests behind ${title}`, () => {});
   const start: StartGateway = (subgraphs, { host, port }) =>
     startRouter(name, { subgraphs, secret: ROUTER_SECRET, host, port });
-  const cleanups: (() => unknown)[] = [];
-  afterAll(async () => {
-    killAll();
-    for (const cleanUp of cleanups.reverse()) await cleanUp();
-  });
+  afterAll(killAll);
 
   describeBehind(title, start, quirks);
 
@@ -68,29 +57,5 @@ export function describeRealRouter(name: RouterName, quirks: Quirks = {}) {
     expect(data.residences[0]).toEqual({ name: expect.any(String), maintenances });
     child.kill('SIGINT');
     expect(await exit).toBe(0);
-  });
-
-  it(`behind ${title}, a rolling restart under load fails no request`, async () => {
-    const upstream = await startUpstream();
-    const fleet = await startFleet(upstream.url, { DRAIN_DELAY_MS: '1000' });
-    const neighbour = await startNeighbour(FREE);
-    const agent = new Agent({ keepAlive: true });
-    cleanups.push(upstream.stop, fleet.stop, neighbour.stop, () => agent.destroy());
-    const router = await startBefore(name, { maintenance: fleet.url, residences: neighbour.url });
-    cleanups.push(router.stop);
-
-    const query = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { maintenanceId } }`;
-    const sending = { headers: HEADERS, body: JSON.stringify({ query }) };
-    const outcomes: string[] = [];
-    const ask = async () => {
-      const sent = request(agent, `${router.url}/graphql`, sending);
-      outcomes.push(await sent.then(({ text }) => text, String));
-    };
-    const exits = await fleet.replaceUnderLoad(RESTARTS, ask, PACE);
-
-    const data = JSON.stringify({ maintenances: [{ maintenanceId: EXAMPLE.maintenanceId }] });
-    expect(outcomes.filter((text) => !text.includes(data) || text.includes('"errors"'))).toEqual([]);
-    expect(exits).toEqual(Array(RESTARTS).fill(0));
-    expect(outcomes.length).toBeGreaterThan(RESTARTS * PACE.workers);
   });
 }

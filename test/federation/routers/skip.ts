@@ -1,8 +1,25 @@
 import { it } from '@jest/globals';
 
-/** Defines a test, or a skipped test that says why. */
-export function itUnless(reason: string | undefined, title: string, run: () => void | Promise<void>, limitMs?: number) {
-  if (!reason) return it(title, run, limitMs);
+/**
+ * Defines a test that needs a program. Without the program, the test is skipped with the reason `missing`, or fails if it is
+ * named on the command line.
+ */
+export function itUnless(
+  missing: string | undefined,
+  title: string,
+  run: () => void | Promise<void>,
+  limitMs?: number,
+) {
+  if (!missing) return it(title, run, limitMs);
+  if (process.env.FAIL_WITHOUT_PROGRAM)
+    return it(title, () => {
+      throw new Error(missing);
+    });
+  skip(title, missing, run);
+}
+
+/** Defines a skipped test that says why. */
+export function skip(title: string, reason: string, run: () => void | Promise<void>): void {
   // jest prints nothing about a file whose tests are all skipped.
   process.stderr.write(`Skipped: ${title}. ${reason}\n`);
   it.skip(`${title}. Skipped: ${reason}`, run);

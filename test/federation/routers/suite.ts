@@ -2,19 +2,18 @@
  * The answers that a client gets through a federation router, the commands that they cost, and the fetches of each subgraph.
  * `npm test` runs the suite behind the gateway of `npm run supergraph`, `npm run test:routers` behind each real router.
  */
-import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { buildClientSchema, getIntrospectionQuery } from 'graphql';
 import { readExamples } from '../../../dev/browser.ts';
 import { EXAMPLE, FLATS } from '../../../dev/seed.ts';
 import { RESIDENCES, RESIDENCES_SDL } from '../../../dev/supergraph/neighbour.ts';
 import { codes, ROUTER_SECRET } from '../../support/ask.ts';
-import type { Fault, Fetch } from '../../support/recorder.ts';
 import { TOKENS } from '../../support/upstream.ts';
 import { IDENTITY, type StartGateway, useSupergraph } from '../../support/use-supergraph.ts';
 import { idOf, VISITED } from '../../support/visits.ts';
 import { until } from '../../support/wait.ts';
-import { itUnless } from './skip.ts';
+import { answer, CUT_OFF, EXTENSIONS, FAILURES, UNAVAILABLE } from './faults.ts';
+import { skip } from './skip.ts';
 
 const FLAT = idOf('1-101');
 const OTHER = idOf('1-201');
@@ -29,16 +28,6 @@ const INPUT = `{
 }`;
 const READ = `{ maintenances(residenceId: "${FLAT}") { id } }`;
 const CREATE = `mutation { createMaintenance(input: ${INPUT}) { createdId } }`;
-/** Every extension that an error of the subgraph may have. */
-export const EXTENSIONS = {
-  code: 'COMMAND_REJECTED',
-  command: 'delete_maintenance_info',
-  commandId: 'c0',
-  upstreamCode: 'E1',
-  outcome: 'REJECTED',
-  errorId: 'e0',
-  arguments: [{ argument: 'id', message: 'no' }],
-};
 
 /** How a router differs from the others. docs/federation.md has the same list. */
 export interface Quirks {
@@ -46,38 +35,16 @@ export interface Quirks {
   readonly omitsIndices?: true;
   /** Reads an entity of this subgraph again, by its key, when a neighbor adds to it. */
   readonly readsAgain?: true;
-  /** Merges the entity fetches of a step as aliases, without a bound. The subgraph allows 100 aliases. */
-  readonly mergesEntities?: true;
   /** Leaves the members of an input to the subgraph, whose error names them by variable and path. */
   readonly leavesMembers?: true;
   /** Title of a case that this router cannot pass → the reason. */
   readonly cannot?: Readonly<Record<string, string>>;
 }
 
-const numbers = (count: number) => [...Array(count).keys()];
-const aliased = (count: number, field: (index: number) => string) =>
-  `{ ${numbers(count).map((index) => `a${index}: ${field(index)}`)} }`;
 const pluck = <K extends string>(objects: readonly Record<K, unknown>[], key: K) => objects.map((one) => one[key]);
 const nameOf = (residenceId: string) => RESIDENCES.find(({ id }) => id === residenceId)?.name;
 
-function answer(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(typeof body === 'string' ? body : JSON.stringify(body));
-}
-
-/** Returns null for each representation of a fetch. Routers name the variable differently. */
-function nulls({ variables = {} }: Fetch): null[] {
-  const representations = Object.values(variables).find((value) => Array.isArray(value)) as unknown[];
-  return representations.map(() => null);
-}
-
-const CUT_OFF: Fault = (response) => void response.destroy();
-/** A failure of the neighbor → its answer. */
-const FAILURES: Readonly<Record<string, Fault>> = {
-  'cuts the connection': CUT_OFF,
-  'fails as a whole': (response) => answer(response, 200, { data: null, errors: [{ message: 'no' }] }),
-  'knows no such residence': (response, fetch) => answer(response, 200, { data: { _entities: nulls(fetch) } }),
-};
+const NAMED_RESIDENCES_SDL = RESIDENCES_SDL.replace('name: String', 'name: String!');
 
 /**
  * The key by which a third subgraph refers, the header with the token, the neighbor's schema, and a residence of a neighbor
@@ -85,17 +52,13 @@ const FAILURES: Readonly<Record<string, Fault>> = {
  */
 const COMPOSITIONS = [
   ['id', 'authorization', RESIDENCES_SDL, { name: null }],
-  [
-    'residence { id } maintenanceId',
-    'x-vendor-authorization',
-    RESIDENCES_SDL.replace('name: String', 'name: String!'),
-    null,
-  ],
+  ['residence { id } maintenanceId', 'x-vendor-authorization', NAMED_RESIDENCES_SDL, null],
 ] as const;
 
 export function describeBehind(router: string, start: StartGateway, quirks: Quirks = {}): void {
   const { omitsIndices, readsAgain, cannot = {} } = quirks;
-  const check = (title: string, run: () => Promise<void>) => itUnless(cannot[title], title, run);
+  const check = (title: string, run: () => Promise<void>) =>
+    cannot[title] ? skip(title, cannot[title], run) : it(title, run);
   /** Returns the path of an error as this router writes it. */
   const path = (...parts: (string | number)[]) =>
     parts.filter((part) => !omitsIndices || typeof part === 'string').join('.');
@@ -294,7 +257,6 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
       expect(supergraph.upstream.commands()).toEqual([]);
     });
 
-    const UNAVAILABLE: Fault = (response) => answer(response, 503, 'Service Unavailable');
     it.each([
       ['mutation', 'is cut off', CREATE, CUT_OFF],
       ['mutation', 'answers 503', CREATE, UNAVAILABLE],
@@ -319,41 +281,6 @@ export function describeBehind(router: string, start: StartGateway, quirks: Quir
       held[0]?.release();
       expect((await before).data.maintenances).toEqual([]);
       expect(supergraph.fetches()).toEqual([3, 0, 0]);
-    });
-
-    it.each([100, 120])(
-      'lists of %d aliased residences of the neighbor are read, or only these are lost',
-      async (count) => {
-        const idAt = (index: number) => (index % 2 ? FLAT : OTHER);
-        const sizeAt = (index: number) => Math.min(index, index % 2 ? 3 : 5);
-        const { data, errors } = await supergraph.ask(
-          aliased(count, (index) => `residence(id: "${idAt(index)}") { name maintenances(first: ${index}) { id } }`),
-        );
-        const refused = quirks.mergesEntities && count > 100;
-        expect([...new Set(pluck(errors, 'message'))]).toEqual(refused ? ['Too many aliases: at most 100.'] : []);
-        expect(Object.values(data)).toEqual(
-          numbers(count).map((index) => ({
-            name: nameOf(idAt(index)),
-            maintenances: refused ? null : Array(sizeAt(index)).fill({ id: expect.any(String) }),
-          })),
-        );
-        // A router sends a fetch for each alias, or one fetch with aliased `_entities`. Separate fetches may share no command.
-        const lists = [FLAT, OTHER].map((id) => `get_maintenance_list ${id}`);
-        expect(new Set(supergraph.upstream.commands())).toEqual(new Set(refused ? [] : lists));
-      },
-    );
-
-    const numbered = (count: number) => `{ numbered(count: ${count}) { id maintenance { description } } }`;
-    it('1,000 representations resolve by one command', async () => {
-      expect((await read(numbered(1000))).numbered).toHaveLength(1000);
-      expect(supergraph.upstream.commands()).toEqual([LIST]);
-    });
-
-    check('1,001 representations are refused before any command, and the data of the neighbor stays', async () => {
-      const answer = await supergraph.ask(numbered(1001));
-      expect(pluck(answer.data.numbered, 'id')).toEqual(numbers(1001).map(String));
-      expect(new Set(codes(answer).map(([code]) => code))).toEqual(new Set(['BAD_USER_INPUT']));
-      expect(supergraph.upstream.commands()).toEqual([]);
     });
 
     it('passes every documented extension of an error', async () => {
