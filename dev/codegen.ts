@@ -13,10 +13,12 @@ const DEPLOY = new URL('../deploy/', import.meta.url);
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 
 // The tool's own command would ignore an unknown argument.
-const { check } = readOptions({
-  check: { type: 'boolean', help: 'writes nothing, and fails if a file is not as generated' },
-  watch: { type: 'boolean', help: 'again after each change' },
-});
+const { check } = readOptions(
+  `Options:
+  --check    writes nothing, and fails if a file is not as generated
+  --watch    again after each change`,
+  { check: { type: 'boolean' }, watch: { type: 'boolean' } },
+);
 process.exitCode = (await runCli('').catch(cliError)) ?? 1;
 
 const written = {

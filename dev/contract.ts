@@ -3,7 +3,6 @@
  * Only reads, unless `--write` is given. docs/command-api.md describes the output and the exit codes.
  */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { COMMANDS, type Command, serializeInput } from '../src/command-api/commands.ts';
 import { type Id, type Moment, type NewMaintenance, parseId } from '../src/maintenance.ts';
 import { PATH } from './command-api.ts';
@@ -12,10 +11,9 @@ import { readOptions } from './options.ts';
 
 type Test = (verdict: Verdict<unknown>) => boolean;
 
-/** `isHandled` returns whether the subgraph handles the reply correctly. `answers` is a part of the answered unknown. */
+/** `isHandled` returns whether the subgraph handles the reply correctly. */
 interface Sending {
   readonly isHandled?: Test;
-  readonly answers?: string;
   readonly id?: string;
   readonly token?: string;
 }
@@ -30,23 +28,14 @@ const isEither: Test = ({ flaws }) => flaws.every((flaw) => flaw === 'envelope')
 // The condition of src/graphql/loaders.ts: after any other failure, clients get an error in place of null.
 const isNotFound: Test = ({ kind, flaws }) => kind === 'rejected' || flaws.includes('empty');
 
-const PAGE = readFileSync(new URL('../docs/command-api.md', import.meta.url), 'utf8');
-const TABLE = PAGE.split('\n## ').find((section) => section.startsWith('Unknowns')) ?? '';
-const UNKNOWNS = Array.from(TABLE.matchAll(/^\| ([^|]+) \| /gm), ([, unknown = '']) => unknown);
-/** Parts of the unknowns that a reply to any command may answer. */
-const ANSWERS: readonly (readonly [unknown: string, isAnswered: Test])[] = [
-  ['of a failure', isFailure],
-  ['null, empty or absent', ({ value }) => Array.isArray(value) && value.length > 0],
-  ['paged', ({ value }) => Array.isArray(value) && value.length >= 10],
-  ['Rate limits', ({ status }) => status === 429],
-];
-
 /** An expected reason to stop. The message is enough for the user: no stack is printed. */
 class Incomplete extends Error {}
 
 const { write } = readOptions(
-  { write: { type: 'boolean', help: 'creates, reads and deletes up to three tickets too' } },
-  'Needs COMMAND_API_URL, COMMAND_API_TOKEN and COMMAND_API_RESIDENCE_ID: see docs/command-api.md.',
+  `Options:
+  --write    creates, reads and deletes up to three tickets too
+Needs COMMAND_API_URL, COMMAND_API_TOKEN and COMMAND_API_RESIDENCE_ID: see docs/command-api.md.`,
+  { write: { type: 'boolean' } },
 );
 const { COMMAND_API_URL: url = '', COMMAND_API_TOKEN: callersToken = '' } = process.env;
 const residenceId = process.env.COMMAND_API_RESIDENCE_ID as Id;
@@ -95,8 +84,7 @@ function checkEnvironment(): void {
 
 /** Sends all reads of the table, then commands that must fail. */
 async function checkReads(): Promise<void> {
-  const first = { isHandled: isEither, answers: 'latency' };
-  const { value: tickets } = await send('the residence', list, { residenceId }, first);
+  const { value: tickets } = await send('the residence', list, { residenceId }, { isHandled: isEither });
   // Further commands would fail too, and `--write` must know the older tickets.
   if (!tickets) throw new Incomplete('The residence cannot be listed. Check the environment variables.');
   for (const { maintenanceId } of tickets) olderIds.add(maintenanceId);
@@ -109,9 +97,9 @@ async function checkReads(): Promise<void> {
   }
 
   const unknownTicket = { residenceId, maintenanceId: newId('m') };
-  await send('an unknown id', info, unknownTicket, { isHandled: isNotFound, answers: 'unknown id' });
+  await send('an unknown id', info, unknownTicket, { isHandled: isNotFound });
   const unknownResidence = { residenceId: newId('r') };
-  await send('an unknown residence', list, unknownResidence, { isHandled: isEither, answers: 'unknown residence' });
+  await send('an unknown residence', list, unknownResidence, { isHandled: isEither });
   // Last, because the command API may lock out a client after a bad token.
   await send('a bad token', list, { residenceId }, { isHandled: isFailure, token: newId('a') });
 }
@@ -126,23 +114,19 @@ async function checkWrites(): Promise<void> {
   await create('a ticket', ticket, { id });
   const [maintenanceId] = created.keys();
   if (maintenanceId === undefined) return;
-  await create('the same command id', ticket, { id, isHandled: isEither, answers: 'idempotent' });
-  const emptyList = { isHandled: isEither, answers: '`filename`' };
-  await create('an empty filename', { ...ticket, pictureFilenames: [] }, emptyList);
+  await create('the same command id', ticket, { id, isHandled: isEither });
+  await create('an empty filename', { ...ticket, pictureFilenames: [] }, { isHandled: isEither });
 
   const key = { residenceId, maintenanceId };
   await send('the created ticket', info, key);
   const isDeleted = await remove('the created ticket', maintenanceId);
-  if (isDeleted) {
-    await send('the deleted ticket', deleteMaintenanceInfo, key, { isHandled: isEither, answers: 'deleted already' });
-  }
+  if (isDeleted) await send('the deleted ticket', deleteMaintenanceInfo, key, { isHandled: isEither });
   // Includes the deleted ticket, to see whether a batch is all or nothing.
   const maintenanceIds = [...created.keys()];
   const batch = { residenceId, maintenanceIds };
   const { kind } = await send('all created tickets', batchDeleteMaintenanceInfo, batch, { isHandled: isEither });
   if (!kind) for (const id of maintenanceIds) created.set(id, true);
-  const after = isDeleted ? { answers: 'all or nothing' } : {};
-  const { value: tickets = [] } = await send('after the deletes', list, { residenceId }, after);
+  const { value: tickets = [] } = await send('after the deletes', list, { residenceId });
   const listed = maintenanceIds.filter((id) => tickets.some((ticket) => ticket.maintenanceId === id));
   print(`  created  ${listed.length} of ${maintenanceIds.length} tickets are still listed`);
   for (const id of listed) {
@@ -181,7 +165,7 @@ async function send<I extends object, T>(
   title: string,
   command: Command<I, T>,
   input: I,
-  { isHandled = isSuccess, answers, id = newId('c'), token = callersToken }: Sending = {},
+  { isHandled = isSuccess, id = newId('c'), token = callersToken }: Sending = {},
 ): Promise<Verdict<T>> {
   if (isInterrupted && !isCleaningUp) throw new Incomplete('Interrupted before the end.');
   const heading = `${command.name}, ${title}`;
@@ -197,9 +181,6 @@ async function send<I extends object, T>(
   if (!isHandled(verdict)) faults.push(`The code would mishandle the reply to ${heading}.`);
   print(`\n${heading}\n  status   ${status}, after ${ms.toFixed()} ms`);
   print(`  members  ${describeBody(body)}\n  decoder  ${verdict.text}`);
-  const parts = ANSWERS.filter(([, isAnswered]) => isAnswered(verdict)).map(([part]) => part);
-  if (answers) parts.push(answers);
-  for (const unknown of UNKNOWNS) if (parts.some((part) => unknown.includes(part))) print(`  answers  ${unknown}`);
   return verdict;
 }
 

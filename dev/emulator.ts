@@ -11,10 +11,10 @@ const DEFAULT_PORT = '5001';
 
 try {
   const { port } = readOptions(
-    {
-      port: { type: 'string', default: DEFAULT_PORT, value: 'NUMBER', help: `the port, by default ${DEFAULT_PORT}` },
-    },
-    'docs/errors.md has the residences whose commands fail.',
+    `Options:
+  --port NUMBER    the port, by default ${DEFAULT_PORT}
+docs/errors.md has the residences whose commands fail.`,
+    { port: { type: 'string', default: DEFAULT_PORT } },
   );
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     throw new Error('--port must be a whole number from 0 to 65535.');

@@ -7,7 +7,7 @@ import { GRAPHIQL, readExamples, serveBrowsers } from './browser.ts';
 import { readOptions } from './options.ts';
 import { describeAsking, LIST_EXAMPLE, localize, MORE_RESIDENCES, startSubgraph, TOKEN } from './subgraph.ts';
 
-readOptions({}, 'docs/configuration.md has the environment variables, such as PORT.');
+readOptions('There are no options. docs/configuration.md has the environment variables, such as PORT.', {});
 try {
   const examples = readExamples('.', 'emulator');
   const subgraph = await startSubgraph({ ROUTER_SECRET: '' }, ({ TOKEN_HEADER }) =>

@@ -1,5 +1,5 @@
 /** Reads the operations of consumers, and composes the API schema of the supergraph, to which consumers send them. */
-import { globSync, readFileSync, statSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { gqlPluckFromCodeStringSync } from '@graphql-tools/graphql-tag-pluck';
 import { type DocumentNode, type GraphQLSchema, Kind, parse, Source, separateOperations } from 'graphql';
@@ -10,14 +10,19 @@ const read = (file: string) => readFileSync(file, 'utf8');
 
 /**
  * Returns each operation with the fragments that it needs, and a name for people: the app, the operation and its file.
- * Files of one app share their fragments; a persisted operation has its own. Throws if a pattern matches no file.
+ * Files of one app share their fragments; a persisted operation has its own. Throws if the pattern matches no file.
  */
-export function readOperations(patterns: readonly string[]): { name: string; document: DocumentNode }[] {
-  const apps = new Map(patterns.flatMap(findFiles));
-  return [...Map.groupBy(apps.keys(), (file) => apps.get(file) ?? '')].flatMap(([app, files]) => {
-    const [persisted, shared] = [files.filter(isJson), files.filter((file) => !isJson(file))];
-    const groups = [shared.flatMap(readSources), ...persisted.flatMap(readPersisted).map((source) => [source])];
-    return groups.flatMap((sources) => separate(basename(app), sources));
+export function readOperations(pattern: string): { name: string; document: DocumentNode }[] {
+  const files = globSync(pattern);
+  if (files.length === 0) throw new Error(`--operations '${pattern}' matches no file.`);
+  // The folder of an app is the first one below the part of the pattern without wildcards.
+  const base = dirname(pattern.replace(/[*?[{(].*/, 'x'));
+  const appOf = (file: string) => basename(join(base, String(dirname(relative(base, file)).split(sep)[0])));
+  return [...Map.groupBy(files.sort(), appOf)].flatMap(([app, own]) => {
+    const persisted = own.filter((file) => file.endsWith('.json'));
+    const others = own.filter((file) => !persisted.includes(file));
+    const groups = [others.flatMap(readSources), ...persisted.flatMap(readPersisted).map((source) => [source])];
+    return groups.flatMap((sources) => separate(app, sources));
   });
 }
 
@@ -27,49 +32,26 @@ function separate(app: string, sources: readonly Source[]) {
   return definitions.flatMap((one) => {
     if (one.kind !== Kind.OPERATION_DEFINITION) return [];
     const name = `${app}: ${one.name?.value ?? 'an unnamed operation'} (${one.loc?.source.name})`;
-    // One at a time: separateOperations() keeps only the last of the operations with one name.
-    const documents = separateOperations({ kind: Kind.DOCUMENT, definitions: [one, ...fragments] });
-    return Object.values(documents).map((document) => ({ name, document }));
+    const [document] = Object.values(separateOperations({ kind: Kind.DOCUMENT, definitions: [one, ...fragments] }));
+    return document ? { name, document } : [];
   });
 }
 
-/** Returns each matching file and its app's folder: the first folder below the part of the pattern without wildcards. */
-function findFiles(pattern: string): [file: string, app: string][] {
-  const files = globSync(pattern).filter((path) => statSync(path).isFile());
-  if (files.length === 0) throw new Error(`--operations '${pattern}' matches no file.`);
-  const base = dirname(pattern.replace(/[*?[{(].*/, 'x'));
-  return files.sort().map((file) => [file, join(base, String(dirname(relative(base, file)).split(sep)[0]))]);
-}
-
-const isJson = (file: string) => file.endsWith('.json');
-
-/** Returns the texts of a file of persisted operations, as Relay's compiler writes it. */
+/** Returns the texts of a file of persisted operations, as Relay's compiler writes it: `{ "<hash>": "<text>" }`. */
 function readPersisted(file: string): Source[] {
-  try {
-    const texts = Object.entries<string>(JSON.parse(read(file)));
-    // The constructor refuses a value that is not a string.
-    return texts.map(([hash, text]) => new Source(text, `${file}#${hash}`));
-  } catch {
-    throw new Error(`${file} does not have persisted operations: { "<hash>": "<text>" }.`);
-  }
+  const texts = Object.entries<string>(JSON.parse(read(file)));
+  return texts.map(([hash, text]) => new Source(text, `${file}#${hash}`));
 }
 
 /** Returns the documents of a file: of code, the templates `gql`, `graphql` and `GraphQL` in a comment. */
 function readSources(file: string): Source[] {
   if (!/\.[cm]?[jt]sx?$/.test(file)) return [new Source(read(file), file)];
-  try {
-    // Errors name the right line only if the indentation stays.
-    return gqlPluckFromCodeStringSync(file, read(file), { skipIndent: true });
-  } catch (error) {
-    throw new Error(`${file}: ${error instanceof Error ? error.message : error}`);
-  }
+  // Errors name the right line only if the indentation stays.
+  return gqlPluckFromCodeStringSync(file, read(file), { skipIndent: true });
 }
 
 /** A subgraph in Rover's file. */
-interface Entry {
-  readonly routing_url: string;
-  readonly schema: { readonly file: string };
-}
+type Entry = { readonly routing_url: string; readonly schema: { readonly file: string } };
 
 /**
  * Returns the API schema of the subgraphs in Rover's file `config` and of `others`, which replace subgraphs of the same
@@ -80,6 +62,7 @@ export function composeApi(config: string, others: readonly Service[]): GraphQLS
   const sdlOf = ({ schema }: Entry) => read(join(dirname(config), schema.file));
   const own = entries.map(([name, entry]) => ({ name, url: entry.routing_url, sdl: sdlOf(entry) }));
   const subgraphs = new Map([...own, ...others].map((one) => [one.name, one]));
-  const { schema } = composeSupergraph([...subgraphs.values()]);
-  return schema.toAPISchema().toGraphQLJSSchema();
+  return composeSupergraph([...subgraphs.values()])
+    .schema.toAPISchema()
+    .toGraphQLJSSchema();
 }

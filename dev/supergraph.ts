@@ -75,13 +75,12 @@ ${describeAsking(endpoint, operation, tokenHeader)}
 /** Reads the command line: a router, if any, and the subgraphs of other teams. */
 async function readArguments() {
   const names = Object.keys(ROUTERS).join(', ');
-  const subgraphs = { value: 'NAME=URL', help: 'a running subgraph, residences=URL in place of ours; repeatable' };
   const { router, subgraph = [] } = readOptions(
-    {
-      router: { type: 'string', value: 'NAME', help: `a real router: ${names}` },
-      subgraph: { type: 'string', multiple: true, ...subgraphs },
-    },
-    'docs/federation.md has the environment variables, such as PORT.',
+    `Options:
+  --router NAME          a real router: ${names}
+  --subgraph NAME=URL    a running subgraph, residences=URL in place of ours; repeatable
+docs/federation.md has the environment variables, such as PORT.`,
+    { router: { type: 'string' }, subgraph: { type: 'string', multiple: true } },
   );
   if (router !== undefined && !Object.hasOwn(ROUTERS, router))
     throw new CannotStart(`There is no router "${router}". Choose one of ${names}.`);

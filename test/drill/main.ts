@@ -24,7 +24,7 @@ const HEALTHY_MS = 75_000;
 /** Longer than each `fires_within`. */
 const FAULTY_MS = 75_000;
 
-readOptions({}, 'docs/observability.md has the programs that the drill needs.');
+readOptions('There are no options. docs/observability.md has the programs that the drill needs.', {});
 const missing = missingPrograms();
 if (missing.length > 0) {
   console.log(`Not run: no ${missing.join(', no ')}. Debian has the packages prometheus and prometheus-alertmanager.`);
