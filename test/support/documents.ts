@@ -4,7 +4,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-export const README = readDocument('README.md');
 export const CONFIGURATION = readDocument('docs/configuration.md');
 export const ERRORS = readDocument('docs/errors.md');
 
