@@ -3,17 +3,19 @@ process.env.APOLLO_TELEMETRY_DISABLED = 'true';
 
 export default {
   testEnvironment: 'node',
+  reporters: ['default', '<rootDir>/test/support/skip-reasons.mjs'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   // Run by `npm run test:routers`, `test:clients` and `test:page`.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(federation/routers|clients|page)/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   maxWorkers: 4,
-  // Concurrent tests mostly wait.
-  maxConcurrency: 20,
+  // Concurrent tests start processes: as many as two cores can carry.
+  maxConcurrency: 5,
   // Long, so that no test depends on the speed of the machine. Only a test that hangs takes this long.
   testTimeout: 180_000,
   collectCoverageFrom: ['src/**/*.ts', '!src/**/__generated__/**'],
+  collectCoverage: process.env.COVERAGE === '1',
   coverageReporters: ['text', 'lcov'],
   // src/main.ts and src/http/lifecycle.ts run in processes of their own in test/process/process.test.ts, which are not counted.
   coverageThreshold: {
