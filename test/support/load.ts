@@ -2,26 +2,44 @@
  * Requests over keep-alive connections, without retries.
  */
 import http, { type Agent } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export type Reply = Readonly<{ status: number; headers: http.IncomingHttpHeaders; text: string }>;
 
-/** Sends a request. Rejects with the error of the socket. */
-export function request(
-  agent: Agent,
-  url: string,
-  { headers = {}, body }: { headers?: Readonly<Record<string, string>>; body?: string | undefined } = {},
-): Promise<Reply> {
+export interface Sending {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer | undefined;
+  /** Milliseconds until the last byte of the body is sent. The body is chunked then. */
+  readonly bodyMs?: number | undefined;
+  /** Called when the whole request is sent. */
+  readonly onSent?: () => void;
+  /** Milliseconds from the head of the reply until its body is read. */
+  readonly readMs?: number | undefined;
+  /** Bytes of the reply to keep, all by default. The rest is read and dropped. */
+  readonly kept?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Sends a request; without an agent, over a connection of its own. Rejects with the error of the socket or the signal. */
+export function request(agent: Agent | false, url: string, sending: Sending = {}): Promise<Reply> {
+  const { headers = {}, body, bodyMs, onSent, readMs = 0, kept = Number.POSITIVE_INFINITY, signal } = sending;
+  const read = async (response: http.IncomingMessage): Promise<Reply> => {
+    if (readMs > 0) await delay(readMs);
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of response) {
+      if (bytes < kept) chunks.push(chunk);
+      bytes += chunk.length;
+    }
+    return { status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() };
+  };
   return new Promise((resolve, reject) => {
-    const method = body === undefined ? 'GET' : 'POST';
-    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
-    const sent = http.request(url, { agent, method, headers: { ...headers, ...length } }, (response) => {
-      const reply = (body: string) => ({ status: response.statusCode ?? 0, headers: response.headers, text: body });
-      text(response).then(reply).then(resolve, reject);
-    });
-    sent.on('error', reject);
-    sent.end(body);
+    const options = { agent, method: body === undefined ? 'GET' : 'POST', headers, ...(signal && { signal }) };
+    const sent = http.request(url, options, (response) => void read(response).then(resolve, reject));
+    sent.on('error', reject).on('finish', () => onSent?.());
+    if (body === undefined || bodyMs === undefined) return sent.end(body);
+    sent.write(body.slice(0, -1));
+    setTimeout(() => sent.end(body.slice(-1)), bodyMs);
   });
 }
 
