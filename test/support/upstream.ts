@@ -71,9 +71,19 @@ export async function startUpstream({ tls }: { tls?: Certificate } = {}) {
     response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? ''));
   };
   const server: TlsServer = tls ? await serveTls(listener, tls) : await serve(listener);
+  let stop: (() => Promise<void>) | undefined = server.stop;
 
   return {
     ...server,
+    /** Ends all connections, and refuses new ones. */
+    async stop() {
+      await stop?.();
+      stop = undefined;
+    },
+    /** Listens again without TLS, at the same address, unless it still listens. */
+    async restart() {
+      stop ??= (await serve(listener, Number(new URL(server.url).port))).stop;
+    },
     store,
     received,
     /** Returns the commands in order of arrival, each as `name residence [maintenance]`. */
