@@ -8,11 +8,13 @@ import os from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { readNames } from '../dev/options.ts';
+import { type Running, startServer } from '../test/support/alternatives.ts';
 import { readMemory } from '../test/support/proc.ts';
 import { killAll } from '../test/support/process.ts';
-import { type Contender, HEADERS, pinLoad, start } from './contender.ts';
-import { BY_BATCH, type Kind, OURS } from './contenders.ts';
+import { HEADERS } from '../test/support/replica.ts';
+import { type Kind, OURS } from './contenders.ts';
 import { measure, warmUp } from './measure.ts';
+import { pinLoad, pinServer } from './pin.ts';
 import { type Bursts, describeFailures, judgeGoals, type Memory, render, writePages } from './report.ts';
 import { measureStart } from './start.ts';
 import { ALONE, CALM_ALONE, CALM_ROUTER, type Comparison, ROUTER, type Workload } from './workloads.ts';
@@ -24,7 +26,8 @@ const FIRST_WARM_UP_MS = 20_000;
 const MEMORY_MS = 10_000;
 const SETTLED_MS = 2000;
 
-type Running = readonly [Kind, Contender];
+/** A started contender. */
+type Started = readonly [Kind, Running];
 
 const hasRouter = Boolean(process.env.APOLLO_ROUTER);
 /** Those of one entry share their processes. */
@@ -37,13 +40,11 @@ const chosen = readNames(all.map(({ name }) => name));
 const isWhole = chosen.length === 0;
 execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund'], { stdio: 'inherit' });
 process.on('exit', killAll);
-// Each router has one for the exit.
-process.setMaxListeners(20);
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 const load = os.loadavg()[0] ?? 0;
 const started = isWhole ? await measureStart() : undefined;
 const pinned = pinLoad();
-const upstream = await start('upstream', ['bench/upstream.ts'], {}, { pinned: false, path: '/commands', probe: '' });
+const upstream = await startServer(['bench/upstream.ts']);
 const commandApiUrl = new URL(upstream.url).origin;
 await warmUpLoad();
 const memory: Record<string, Memory> = {};
@@ -51,10 +52,10 @@ const bursts: Record<string, Bursts> = {};
 for (const together of comparisons) {
   const asked = together.flatMap(({ workloads }) => workloads).filter(({ name }) => isWhole || chosen.includes(name));
   if (asked.length === 0) continue;
-  const kinds = new Set(asked.flatMap(({ kinds }) => kinds));
-  const running: Running[] = [];
-  for (let n = 0; n < PROCESSES; n++) for (const kind of kinds) running.push([kind, await kind.start(commandApiUrl)]);
-  if (isWhole) await compareMemory(running.slice(0, kinds.size));
+  const { kinds = [] } = together[0] ?? {};
+  const running: Started[] = [];
+  for (let n = 0; n < PROCESSES; n++) for (const kind of kinds) running.push([kind, await start(kind)]);
+  if (isWhole) await compareMemory(running.slice(0, kinds.length));
   for (const workload of asked) bursts[workload.name] = await compare(workload, running);
   for (const [, contender] of running) await contender.stop();
 }
@@ -65,18 +66,23 @@ const isClean = describeFailures(results).length === 0;
 if (isClean && isWhole && hasRouter) writePages(results);
 process.exit(isClean ? 0 : 1);
 
+async function start(kind: Kind): Promise<Running> {
+  const contender = await kind.start(commandApiUrl);
+  for (const pid of contender.pids) pinServer(pid);
+  return contender;
+}
+
 /** Load and command API are slow at first, and the server that they warm up stays up to 10 % slower. It is thrown away. */
 async function warmUpLoad(): Promise<void> {
-  const contender = await OURS.start(commandApiUrl);
+  const contender = await start(OURS);
   await measure(contender, upstream, all[0] as Workload, FIRST_WARM_UP_MS);
   await contender.stop();
 }
 
 /** Resident megabytes before the first load, and right after ten seconds of lists. */
-async function compareMemory(running: readonly Running[]): Promise<void> {
+async function compareMemory(running: readonly Started[]): Promise<void> {
   await delay(SETTLED_MS);
-  // It has no list.
-  for (const [{ name }, contender] of running.filter(([kind]) => kind !== BY_BATCH)) {
+  for (const [{ name }, contender] of running) {
     const readMegabytes = () => contender.pids.reduce((sum, pid) => sum + readMemory(pid) / 1_000_000, 0);
     const idle = readMegabytes();
     await measure(contender, upstream, all[0] as Workload, MEMORY_MS);
@@ -85,13 +91,12 @@ async function compareMemory(running: readonly Running[]): Promise<void> {
 }
 
 /** Every contender: each warmed up, then in turns, so that a slow moment of the machine meets all. */
-async function compare(workload: Workload, running: readonly Running[]): Promise<Bursts> {
-  const chosen = running.filter(([kind]) => workload.kinds.includes(kind));
-  await compareData(workload, chosen);
-  for (const [, contender] of chosen) await warmUp(contender, upstream, workload);
-  const bursts: Bursts = Object.fromEntries(workload.kinds.map(({ name }) => [name, []]));
+async function compare(workload: Workload, running: readonly Started[]): Promise<Bursts> {
+  await compareData(workload, running);
+  for (const [, contender] of running) await warmUp(contender, upstream, workload);
+  const bursts: Bursts = Object.fromEntries(running.map(([{ name }]) => [name, []]));
   for (let round = 0; round < workload.rounds; round++) {
-    for (const [{ name }, contender] of chosen)
+    for (const [{ name }, contender] of running)
       bursts[name]?.push(await measure(contender, upstream, workload, workload.burstMs));
   }
   const soFar = judgeGoals({ bursts: { [workload.name]: bursts }, memory: {}, started: undefined });
@@ -100,10 +105,10 @@ async function compare(workload: Workload, running: readonly Running[]): Promise
 }
 
 /** Throws where a contender answers other data than the first one: then their times say nothing. */
-async function compareData({ ask, title }: Workload, running: readonly Running[]): Promise<void> {
+async function compareData({ ask, reply, title }: Workload, running: readonly Started[]): Promise<void> {
   let expected: unknown;
   for (const [{ name }, { url }] of running) {
-    const headers = { ...HEADERS, authorization: 'Bearer compare' };
+    const headers = { ...HEADERS, authorization: `Bearer ${reply}.compare` };
     const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(ask(1)) });
     const { data } = (await answer.json()) as { data?: unknown };
     expected ??= data;

@@ -1,8 +1,11 @@
 /**
  * One burst of load on a contender, over kept-alive connections as a router has them, and what it cost.
  */
+import { Agent } from 'node:http';
+import type { Running } from '../test/support/alternatives.ts';
+import { load, request } from '../test/support/load.ts';
 import { readCpuUs } from '../test/support/proc.ts';
-import { type Contender, HEADERS } from './contender.ts';
+import { HEADERS } from '../test/support/replica.ts';
 import type { Workload } from './workloads.ts';
 
 export interface Burst {
@@ -27,7 +30,7 @@ const WARM_SPREAD = 1.05;
 let requests = 0;
 
 /** Loads a contender until three bursts cost the same within 5 %, or for 25 seconds. */
-export async function warmUp(contender: Contender, upstream: Contender, workload: Workload): Promise<void> {
+export async function warmUp(contender: Running, upstream: Running, workload: Workload): Promise<void> {
   const end = performance.now() + WARM_UP_MS;
   const costs: number[] = [];
   while (performance.now() < end) {
@@ -38,14 +41,14 @@ export async function warmUp(contender: Contender, upstream: Contender, workload
 }
 
 export async function measure(
-  contender: Contender,
-  upstream: Contender,
+  contender: Running,
+  upstream: Running,
   workload: Workload,
   durationMs: number,
 ): Promise<Burst> {
   const readCpu = () => contender.pids.map((pid) => readCpuUs(pid));
   const [before, sentBefore] = [readCpu(), await countCommands(upstream)];
-  const { latencies, failed } = await load(contender, workload, durationMs);
+  const { latencies, failed } = await send(contender, workload, durationMs);
   const [after, sentAfter] = [readCpu(), await countCommands(upstream)];
   const answers = latencies.length;
   const shares = after.map((cpuUs, index) => (cpuUs - Number(before[index])) / answers);
@@ -59,28 +62,22 @@ export async function measure(
   };
 }
 
-async function load({ url }: Contender, { ask, connections, oneToken }: Workload, durationMs: number) {
-  // Not before: bench/main.ts reads its arguments first, and then installs this.
-  const { Client } = await import('undici');
-  const { origin, pathname: path } = new URL(url);
+async function send({ url }: Running, { ask, connections, reply, oneToken }: Workload, durationMs: number) {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const latencies: number[] = [];
   let failed = 0;
-  const start = performance.now();
-  const work = async () => {
-    const client = new Client(origin, { headersTimeout: 60_000 });
-    while (performance.now() < start + durationMs) {
-      const n = ++requests;
-      const headers = { ...HEADERS, authorization: `Bearer ${oneToken ? 'hot' : `t${n}`}` };
-      const body = JSON.stringify(ask(n));
-      const sent = performance.now();
-      const answer = await client.request({ method: 'POST', path, headers, body });
-      const text = await answer.body.text();
-      if (answer.statusCode === 200 && !text.includes('"errors"')) latencies.push(performance.now() - sent);
-      else failed++;
-    }
-    await client.close();
+  const end = performance.now() + durationMs;
+  const sendOne = async () => {
+    const n = ++requests;
+    const headers = { ...HEADERS, authorization: `Bearer ${reply}.${oneToken ? 'hot' : n}` };
+    const body = JSON.stringify(ask(n));
+    const sent = performance.now();
+    const { status, text } = await request(agent, url, { headers, body });
+    if (status === 200 && !text.includes('"errors"')) latencies.push(performance.now() - sent);
+    else failed++;
   };
-  await Promise.all(Array.from({ length: connections }, work));
+  await load(sendOne, { workers: connections, isOver: () => performance.now() >= end });
+  agent.destroy();
   return { latencies: latencies.sort((a, b) => a - b), failed };
 }
 
@@ -96,6 +93,6 @@ function quantile(sorted: readonly number[], part: number): number {
   return sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN;
 }
 
-async function countCommands(upstream: Contender): Promise<number> {
+async function countCommands(upstream: Running): Promise<number> {
   return Number(await (await fetch(upstream.url)).text());
 }

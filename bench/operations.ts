@@ -1,6 +1,5 @@
 /**
- * The operations for every contender. A residence id contains the length of its list and the latency of the command API:
- * `r<tickets>x<milliseconds>-<anything>`; its tickets are `m0`, `m1` and so on.
+ * The operations for every contender. The repair requests of each residence are `m0`, `m1` and so on.
  */
 const FIELDS = 'id maintenanceId startTime finishTime createdTime description contact feedback pictureUrls state';
 
@@ -25,8 +24,6 @@ function operation(operationName: keyof typeof DOCUMENTS, variables: Operation['
   return { operationName, query: DOCUMENTS[operationName], variables };
 }
 
-export const residence = (tickets: number, latencyMs: number, name: string | number) =>
-  `r${tickets}x${latencyMs}-${name}`;
 export const list = (residenceId: string) => operation('List', { residenceId });
 export const one = (residenceId: string) => operation('One', { id: `${residenceId}:m0` });
 

@@ -1,0 +1,119 @@
+/**
+ * A command API with prepared replies, fast enough for 250 replies of 2 MB at once. The caller's token selects the reply:
+ * `Bearer <reply>.<anything>`.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { serve } from '../../dev/command-api.ts';
+import { exampleTicket } from '../../dev/seed.ts';
+import { STATES } from '../../dev/store.ts';
+
+// Below both 2 MB and 2 MiB.
+const LARGEST = 1_990_000;
+/** The duration of slow replies in milliseconds, and the number of their equal parts. */
+const [SLOW_MS, PARTS] = [2000, 20];
+/** The latency of late replies. */
+export const LATE_MS = 20;
+const TICKET = exampleTicket();
+const WRITTEN = succeed('{"maintenance_id":"1"}');
+const REFUSAL = Buffer.from('{"success":false}');
+/** A ticket of which each member has a wrong type. */
+const FAULTY = Object.fromEntries(Object.keys(TICKET).map((member) => [member, 1]));
+const TINY = fill(() => ({ maintenance_id: '1' }));
+const SMALL = fill(() => TICKET, 1);
+
+/** A list, and its first ticket without an id as the reply to `get_maintenance_info`. */
+const REPLIES = {
+  small: SMALL,
+  ten: fill(usualTicket, 10),
+  twenty: fill(usualTicket, 20),
+  hundred: fill(ordinaryTicket, 100),
+  ordinary: fill(ordinaryTicket, 6000),
+  tiny: TINY,
+  faulty: fill((index) => ({ ...FAULTY, maintenance_id: `${index}` })),
+  text: fill(() => ({ ...TICKET, maintenance_id: '0', description: 'x'.repeat(1_900_000) })),
+  urls: fill(() => ({ ...TICKET, maintenance_id: '0', maintenance_picture_url: Array(450_000).fill('u') })),
+  ids: fill((index) => ({ maintenance_id: idOf('ids', index) })),
+  refusal: { list: REFUSAL, info: REFUSAL },
+  error: TINY,
+  slow: TINY,
+  'slow-small': SMALL,
+  'late-twenty': fill(usualTicket, 20),
+};
+
+export type ReplyName = keyof typeof REPLIES;
+
+/** Returns the id of a ticket in a list. The ids of the reply `ids` are long, and triple in length when escaped. */
+export function idOf(reply: string, index: number): string {
+  return reply === 'ids' ? `${index}`.padStart(256, ':') : `${index}`;
+}
+
+/**
+ * Starts the server on the loopback interface, by default on a free port. `error` has status 500, also for writes. GET
+ * returns the number of received commands.
+ */
+export function startFastVendor(port = 0) {
+  let commands = 0;
+  return serve((request, response) => {
+    if (request.method === 'GET') return response.end(String(commands));
+    const name = /^Bearer ([\w-]+)\./.exec(request.headers.authorization ?? '')?.[1] as ReplyName | undefined;
+    if (name === undefined) return response.writeHead(401).end();
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk) => chunks.push(chunk));
+    request.on('end', async () => {
+      commands++;
+      const bytes = replyTo(name, Buffer.concat(chunks).toString());
+      if (name.startsWith('late')) await delay(LATE_MS);
+      const headers = { 'content-type': 'application/json', 'content-length': bytes.length };
+      response.writeHead(name === 'error' ? 500 : 200, headers);
+      if (!name.startsWith('slow')) return response.end(bytes);
+      const size = Math.ceil(bytes.length / PARTS);
+      for (let part = 0; part < PARTS && !response.destroyed; part++) {
+        response.write(bytes.subarray(part * size, (part + 1) * size));
+        await delay(SLOW_MS / PARTS);
+      }
+      response.end();
+    });
+  }, port);
+}
+
+function replyTo(name: ReplyName, body: string): Buffer {
+  const [, command = ''] = /"command":"(\w+)"/.exec(body) ?? [];
+  const isRead = command.startsWith('get_');
+  if (!isRead && name !== 'error') return WRITTEN;
+  const { list, info } = REPLIES[name];
+  return command === 'get_maintenance_info' ? info : list;
+}
+
+/** Returns a list of at most `count` tickets and just under 2 MB. */
+function fill(make: (index: number) => object, count = Number.POSITIVE_INFINITY) {
+  const tickets: string[] = [];
+  for (let length = 0, index = 0; index < count; index++) {
+    const ticket = JSON.stringify(make(index));
+    length += ticket.length + 1;
+    if (length > LARGEST) break;
+    tickets.push(ticket);
+  }
+  return { list: succeed(`[${tickets}]`), info: succeed(JSON.stringify({ ...make(0), maintenance_id: undefined })) };
+}
+
+function succeed(result: string): Buffer {
+  return Buffer.from(`{"success":true,"result":${result}}`);
+}
+
+function ordinaryTicket(index: number) {
+  const [hour, minute] = [(index * 7) % 24, (index * 37) % 60].map((value) => `${value}`.padStart(2, '0'));
+  return { ...TICKET, maintenance_id: `${index}`, start_time: `2024-01-16 ${hour}:${minute}:00` };
+}
+
+/** A ticket as tenants write it. */
+function usualTicket(index: number) {
+  return {
+    ...TICKET,
+    maintenance_id: `m${index}`,
+    description: `Ticket ${index}: 厨房水龙头漏水, the tap in the kitchen drips.`,
+    contact: '10086',
+    maintenance_picture_url: [`https://test.akubela.com/p/${index}`],
+    feedback: index % 2 ? 'Somebody will come tomorrow morning.' : '',
+    state: STATES[index % STATES.length],
+  };
+}
