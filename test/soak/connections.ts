@@ -1,12 +1,12 @@
 /**
- * The scenarios `slow-clients` and `idle-clients`: connections on which a client never finishes a request.
+ * The scenario `slow-clients`: connections on which a client never finishes a request.
  */
 import net from 'node:net';
 import { FLATS } from '../../dev/seed.ts';
 import { atMost, type Figure } from '../support/figures.ts';
 import { HEADERS, type Replica } from '../support/replica.ts';
-import { withHealthChecks, withReplica } from './replica.ts';
-import { aliases } from './requests.ts';
+import { aliased } from '../support/requests.ts';
+import { withHealthChecks, withReplica } from './stage.ts';
 
 /**
  * Sends the first bytes, then `drip` each second. A deaf client reads nothing for 145 seconds: only a connection that the server
@@ -23,19 +23,15 @@ const ROUTER = HEAD + Object.entries(HEADERS).reduce((lines, [name, value]) => `
 // The answer has three megabytes: more than the buffers between server and client hold.
 const SHARED = FLATS.find(({ name }) => name === 'shared')?.id;
 const LIST = `maintenances(residenceId: "${SHARED}") { id description contact pictureUrls feedback }`;
-const LARGE = JSON.stringify({ query: `{ ${aliases(50, LIST)} }` });
+const LARGE = JSON.stringify({ query: `{ ${aliased(50, LIST)} }` });
 
-/** Clients that send a byte a second or read nothing. */
-export const SLOW: Readonly<Record<string, Client>> = {
+/** Clients that send a byte a second, read nothing, send nothing, or nothing more. */
+const CLIENTS: Readonly<Record<string, Client>> = {
   'a dripping head': { first: `${ROUTER}x-slow: `, drip: 'x' },
   'a dripping body': { first: `${ROUTER}content-length: 1000\r\n\r\n{"query":"`, drip: ' ' },
   'a dripping chunked body': { first: `${ROUTER}transfer-encoding: chunked\r\n\r\n`, drip: '1\r\n \r\n' },
-  'an unread answer': { first: `${ROUTER}content-length: ${LARGE.length}\r\n\r\n${LARGE}`, isDeaf: true },
   'a dripping body without the secret': { first: `${HEAD}content-length: 1000\r\n\r\n`, drip: ' ' },
-};
-
-/** Clients that send nothing, or nothing more. */
-export const IDLE: Readonly<Record<string, Client>> = {
+  'an unread answer': { first: `${ROUTER}content-length: ${LARGE.length}\r\n\r\n${LARGE}`, isDeaf: true },
   'connected only': { first: '' },
   'half a head': { first: HEAD },
   'idle after a request': { first: 'GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n' },
@@ -43,9 +39,9 @@ export const IDLE: Readonly<Record<string, Client>> = {
 };
 
 /** Opens connections of each kind. The server must close all of them, and answer health checks meanwhile. */
-export function holdConnections(clients: Readonly<Record<string, Client>>): Promise<Figure[]> {
+export function slowClients(): Promise<Figure[]> {
   return withReplica({}, async ({ replica }) => {
-    const holding = Object.entries(clients).map(async ([name, client]) => {
+    const holding = Object.entries(CLIENTS).map(async ([name, client]) => {
       const times = await Promise.all(Array.from({ length: CONNECTIONS }, () => hold(replica, client)));
       return atMost(`${name}: the last of ${CONNECTIONS} is closed`, Math.max(...times) / 1000, BOUND_MS / 1000, ' s');
     });

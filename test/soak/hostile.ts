@@ -1,37 +1,32 @@
 /**
  * The scenarios `blocking` and `hostile-callers`: expensive requests, alone and by 250 callers at once.
  */
-import { once, setMaxListeners } from 'node:events';
-import http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type ReplyName, startFastVendor } from '../support/fast-vendor.ts';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
+import type { Sending } from '../support/load.ts';
 import { readMemory, resetPeak } from '../support/proc.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
+import { aliased } from '../support/requests.ts';
 import { scrape } from '../support/scrape.ts';
-import { withHealthChecks } from './replica.ts';
+import { ask } from './callers.ts';
 import {
-  aliases,
   document,
   EVERY_FIELD,
   entities,
   generateRequests,
   list,
   readEntities,
+  repeat,
   representations,
-  times,
 } from './requests.ts';
-import { type ReplyName, startVendor } from './vendor.ts';
+import { withHealthChecks } from './stage.ts';
 
 /** What a caller sends. */
-interface Call {
+interface Call extends Pick<Sending, 'bodyMs' | 'readMs'> {
   readonly body: string | Buffer | (() => string);
   /** The vendor's reply to the commands of this request. */
   readonly reply: ReplyName;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Milliseconds until the last byte of the body is sent. */
-  readonly bodyMs?: number;
-  /** Milliseconds until the caller reads the answer. */
-  readonly readMs?: number;
   /** Milliseconds from the last byte of the body until the caller leaves. */
   readonly leaveMs?: number;
   /** How many callers send it at once, 250 by default. */
@@ -41,39 +36,31 @@ interface Call {
 }
 
 // Keep only the beginning of an answer, so that this process stays fast enough to measure the replica.
-const KEPT_CHARACTERS = 100_000;
+const KEPT_BYTES = 100_000;
 
 /** Returns `data`, the code of the first error, a status without a code, `left`, or `no answer` and the reason. */
-async function call(url: string, name: string, sending: Call, signal: AbortSignal): Promise<string> {
-  const { reply, body, bodyMs, readMs = 0, leaveMs } = sending;
-  const headers = { ...HEADERS, authorization: `Bearer ${reply}.${name}`, ...sending.headers };
-  const sent = http.request(`${url}/graphql`, { agent: false, method: 'POST', signal, headers });
-  sent.on('error', () => {});
-  const read = async () => {
-    const [response] = await once(sent, 'response');
-    await delay(readMs);
-    let start = '';
-    for await (const chunk of response) if (start.length < KEPT_CHARACTERS) start += chunk;
-    return /"code":"(\w+)"/.exec(start)?.[1] ?? (response.statusCode === 200 ? 'data' : `${response.statusCode}`);
+async function call(replica: Replica, name: string, sending: Call, signal: AbortSignal): Promise<string> {
+  const { reply, body, bodyMs, readMs, leaveMs } = sending;
+  const leaving = new AbortController();
+  const asked = ask(false, replica, {
+    headers: { ...HEADERS, authorization: `Bearer ${reply}.${name}` },
+    body: typeof body === 'function' ? body() : body,
+    bodyMs,
+    readMs,
+    kept: KEPT_BYTES,
+    onSent: () => leaveMs !== undefined && setTimeout(() => leaving.abort(), leaveMs),
+    signal: AbortSignal.any([signal, leaving.signal]),
+  });
+  const explain = ({ code }: NodeJS.ErrnoException) => {
+    if (leaving.signal.aborted) return ['left'];
+    return [`no answer: ${signal.aborted ? 'time is over' : code}`];
   };
-  const leave = async () => {
-    await once(sent, 'finish');
-    await delay(leaveMs);
-    sent.destroy();
-    return 'left';
-  };
-  const outcome = Promise.race(leaveMs === undefined ? [read()] : [read(), leave()]);
-  const bytes = typeof body === 'function' ? body() : body;
-  if (bodyMs === undefined) sent.end(bytes);
-  else {
-    sent.write(bytes.slice(0, -1));
-    setTimeout(() => sent.end(bytes.slice(-1)), bodyMs);
-  }
-  return outcome.catch(({ code }) => `no answer: ${signal.aborted ? 'time is over' : code}`);
+  const [outcome = ''] = await asked.catch(explain);
+  return outcome;
 }
 
 const ORDINARY = { reply: 'small', body: document(`{ ${list('id state description')} }`) } as const;
-const ordinaryCall = ({ url }: Replica, ms: number) => call(url, 'ordinary', ORDINARY, AbortSignal.timeout(ms));
+const ordinaryCall = (replica: Replica, ms: number) => call(replica, 'ordinary', ORDINARY, AbortSignal.timeout(ms));
 
 /** Starts a replica, and sends the first requests of the process, which are slow because its code is not compiled yet. */
 async function startWarm(vendorUrl: string, env?: NodeJS.ProcessEnv): Promise<Replica> {
@@ -92,14 +79,14 @@ const MAX_BODY_BYTES = 1024 * 1024;
 
 /** Measures how long each hostile request delays a health check on another connection. */
 export async function blocking(): Promise<Figure[]> {
-  const vendor = await startVendor();
+  const vendor = await startFastVendor();
   let replica = await startWarm(vendor.url);
   const gaps: { name: string; ms: number }[] = [];
   for (const { name, body, reply } of generateRequests()) {
     if (Buffer.byteLength(body) > MAX_BODY_BYTES) throw new Error(`${name} is larger than a body may be`);
     let answer = '';
     const ms = await measureGap(replica, async () => {
-      answer = await call(replica.url, 'blocking', { body, reply }, AbortSignal.timeout(REQUEST_MS));
+      answer = await call(replica, 'blocking', { body, reply }, AbortSignal.timeout(REQUEST_MS));
     });
     const hasDied = answer.startsWith('no answer: E');
     gaps.push({ name: `${name}: ${answer}`, ms: hasDied ? Number.POSITIVE_INFINITY : ms });
@@ -140,14 +127,14 @@ const PROBE_MS = 5000;
 const shape = (reply: ReplyName, query: string, variables?: string) => ({ reply, body: document(query, variables) });
 const read = (reply: ReplyName, fields: string) => shape(reply, `{ ${list(fields)} }`);
 const DELETION = 'deleteMaintenances(ids: $ids) { deletedIds failures { failedId message } }';
-const IDS = `{"ids":[${times(500, (i) => `"r${i % 100}:${i}"`, ',')}]}`;
+const IDS = `{"ids":[${repeat(500, (i) => `"r${i % 100}:${i}"`, ',')}]}`;
 const deletes = (reply: ReplyName, count: number) =>
-  shape(reply, `mutation ($ids: [ID!]!) { ${aliases(count, DELETION)} }`, IDS);
+  shape(reply, `mutation ($ids: [ID!]!) { ${aliased(count, DELETION)} }`, IDS);
 const READS = readEntities(entities('Residence', 'maintenances { id }'));
 const RESIDENCES = representations(1000, (i) => `{"__typename":"Residence","id":"${i}"}`);
-const FIFTY = readEntities(aliases(50, entities('Maintenance', 'id state')));
+const FIFTY = readEntities(aliased(50, entities('Maintenance', 'id state')));
 const MAINTENANCES = representations(1000, (i) => `{"__typename":"Maintenance","id":"r:${i}"}`);
-const unused = (bytes: number) => `{"a":[${times(bytes / 3 - 100, '[]', ',')}]}`;
+const unused = (bytes: number) => `{"a":[${repeat(bytes / 3 - 100, '[]', ',')}]}`;
 const LARGE_READ = Buffer.from(document(`{ ${list('id')} }`, unused(MAX_BODY_BYTES)));
 const writeAndLeave = (bytes: number, rounds: number): Call => ({
   reply: 'slow-small',
@@ -155,7 +142,6 @@ const writeAndLeave = (bytes: number, rounds: number): Call => ({
   leaveMs: 100,
   rounds,
 });
-const chunked = { 'transfer-encoding': 'chunked' };
 let round = 0;
 const distinct = () =>
   document(`{ maintenances(residenceId: "${round}", states: [${'CLOSED '.repeat(14_900)}]) { id } } # ${round++}`);
@@ -164,19 +150,19 @@ const SHAPES: Readonly<Record<string, Call>> = {
   'tiny tickets, id': read('tiny', 'id'),
   'tiny tickets, every field': read('tiny', EVERY_FIELD),
   'faulty tickets, every field': read('faulty', EVERY_FIELD),
-  'faulty tickets, 99 aliases': read('faulty', aliases(99, 'state')),
+  'faulty tickets, 99 aliases': read('faulty', aliased(99, 'state')),
   'an alias of 20 KB': read('ordinary', `${'a'.repeat(20_000)}: state`),
   'a text of 1.9 MB': read('text', EVERY_FIELD),
-  'a text of 1.9 MB, 20 aliases': read('text', aliases(20, 'description')),
+  'a text of 1.9 MB, 20 aliases': read('text', aliased(20, 'description')),
   '450,000 picture URLs': read('urls', 'pictureUrls'),
-  '50 lists': shape('tiny', `{ ${aliases(50, (index) => list('id', '', index))} }`),
+  '50 lists': shape('tiny', `{ ${aliased(50, (index) => list('id', '', index))} }`),
   '1,000 reads': shape('hundred', READS, RESIDENCES),
   '50 × 1,000 representations': shape('ordinary', FIFTY, MAINTENANCES),
   '50 × 600 faulty representations': shape('small', FIFTY, representations(600, '1')),
   '100 writes with error replies of 2 MB': deletes('error', 1),
   '50 × 100 writes': deletes('small', 50),
   'unused variables of 1 MB': { reply: 'slow-small', body: LARGE_READ },
-  'chunked bodies of 1 MB that take 3 s': { reply: 'slow-small', body: LARGE_READ, bodyMs: 3000, headers: chunked },
+  'chunked bodies of 1 MB that take 3 s': { reply: 'slow-small', body: LARGE_READ, bodyMs: 3000 },
   // More than a cache of documents holds; fewer than 1,000 if the time is over.
   'distinct documents of 15,000 tokens': { reply: 'small', body: distinct, callers: 4, rounds: 250 },
   'slow replies': read('slow', 'id'),
@@ -187,7 +173,7 @@ const SHAPES: Readonly<Record<string, Call>> = {
 
 /** 250 callers at once of each hostile shape, at a heap of 256 MB: the process survives and soon answers an ordinary read. */
 export async function hostileCallers(): Promise<Figure[]> {
-  const vendor = await startVendor();
+  const vendor = await startFastVendor();
   let replica = await startWarm(vendor.url, HEAP);
   const figures: Figure[] = [];
   const attacks = Object.entries(SHAPES).map(([name, shape]) => ({ name, shapes: [shape] }));
@@ -215,16 +201,15 @@ export async function hostileCallers(): Promise<Figure[]> {
 
 /** Sends the shapes in turn from all callers at once. Returns the counts of the answers and the peak of the memory in MB. */
 async function attack(replica: Replica, shapes: readonly Call[]) {
-  const { url, pid } = replica;
+  const { pid } = replica;
   const counts = new Map<string, number>();
   resetPeak(pid);
   const end = AbortSignal.timeout(ATTACK_MS);
-  setMaxListeners(0, end);
   const callers = (shapes.length === 1 && shapes[0]?.callers) || CALLERS;
   const attacking = Array.from({ length: callers }, async (_, caller) => {
     const shape = shapes[caller % shapes.length] as Call;
     for (let round = 0; round < (shape.rounds ?? 1) && !end.aborted; round++) {
-      const answer = await call(url, `${caller}-${round}`, shape, end);
+      const answer = await call(replica, `${caller}-${round}`, shape, end);
       counts.set(answer, (counts.get(answer) ?? 0) + 1);
     }
   });

@@ -2,9 +2,8 @@
  * Request bodies of at most 1 MB that are made to be expensive.
  */
 import { EXAMPLE } from '../../dev/seed.ts';
-import { LIMITS } from '../../src/graphql/limits.ts';
-import { PRICES } from '../../src/prices.ts';
-import { idOf, ORDINARY_TICKETS, type ReplyName } from './vendor.ts';
+import { idOf, type ReplyName } from '../support/fast-vendor.ts';
+import { aliased, R } from '../support/requests.ts';
 
 type HostileRequest = {
   readonly name: string;
@@ -13,37 +12,34 @@ type HostileRequest = {
 };
 type Make = string | ((index: number) => string);
 
-export const times = (count: number, make: Make, separator = ' ') =>
+export const repeat = (count: number, make: Make, separator = ' ') =>
   Array.from({ length: count }, (_, index) => (typeof make === 'string' ? make : make(index))).join(separator);
-export const aliases = (count: number, make: Make) =>
-  times(count, (index) => `a${index}: ${typeof make === 'string' ? make : make(index)}`);
 export const document = (query: string, variables?: string) =>
   variables === undefined ? JSON.stringify({ query }) : `{"query":${JSON.stringify(query)},"variables":${variables}}`;
 export const entities = (type: string, fields: string) =>
   `_entities(representations: $r) { ... on ${type} { ${fields} } }`;
 export const readEntities = (fields: string) => `query ($r: [_Any!]!) { ${fields} }`;
 /** Returns the variable `r` of `readEntities`. */
-export const representations = (count: number, make: Make) => `{"r":[${times(count, make, ',')}]}`;
+export const representations = (count: number, make: Make) => `{"r":[${repeat(count, make, ',')}]}`;
 export const EVERY_FIELD =
   'id maintenanceId residence { id } startTime finishTime createdTime description contact feedback pictureUrls state';
 
 const nested = (open: string, close: string, depth: number, inside = '') =>
   open.repeat(depth) + inside + close.repeat(depth);
 const fragments = (count: number, type: string, fields: (index: number) => string) =>
-  times(count, (i) => `fragment f${i} on ${type} { ${fields(i)} }`);
-const R = EXAMPLE.residenceId;
+  repeat(count, (i) => `fragment f${i} on ${type} { ${fields(i)} }`);
 const LIST = `maintenances(residenceId: "${R}")`;
 const detail = `maintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id }`;
 const CREATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { createdId } }';
 const DELETE = 'mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds } }';
-const DELETES = `mutation ($ids: [ID!]!) { ${aliases(100, 'deleteMaintenances(ids: $ids) { deletedIds }')} }`;
+const DELETES = `mutation ($ids: [ID!]!) { ${aliased(100, 'deleteMaintenances(ids: $ids) { deletedIds }')} }`;
 const RESIDENCES = readEntities(entities('Residence', 'id'));
 const DETAIL = 'query ($i: ID!) { maintenance(id: $i) { id } }';
 const residence = (id: string) => `{"__typename":"Residence","id":${id}}`;
 const refusedLists = (count: number) =>
-  readEntities(entities('Residence', aliases(count, 'maintenances(first: -1) { id }')));
+  readEntities(entities('Residence', aliased(count, 'maintenances(first: -1) { id }')));
 const M = 'Maintenance';
-const spreadTwice = (i: number) => times(2, (at) => `${'ab'[at]}: residence { maintenances { ...f${i + 1} } }`);
+const spreadTwice = (i: number) => repeat(2, (at) => `${'ab'[at]}: residence { maintenances { ...f${i + 1} } }`);
 const chain = (count: number, fields: (index: number) => string) =>
   `{ ${LIST} { ...f0 } } ${fragments(count, M, fields)} fragment f${count} on ${M} { id }`;
 const CREATION = `"residenceId":"r","startTime":"2024-01-16T13:32:45Z","finishTime":"2024-01-17T13:32:45Z","contact":"x"`;
@@ -52,32 +48,32 @@ const OVERLAPS = fragments(1200, M, () => 'x: residence { id }');
 
 /** Name, query and variables. */
 const DOCUMENTS: readonly (readonly [string, string, string?])[] = [
-  ['one field 5,000 times', `{ ${LIST} { ${times(5000, 'id')} } }`],
-  ['one field 300,000 times', `{ ${LIST} { ${times(300_000, 'id')} } }`],
-  ['15,000 tokens of aliases', `{ ${aliases(4990, '__typename')} }`],
-  ['15,000 tokens of aliased details', `{ ${aliases(1600, detail)} }`],
-  ['10,000 aliased details', `{ ${aliases(10_000, detail)} }`],
+  ['one field 5,000 times', `{ ${LIST} { ${repeat(5000, 'id')} } }`],
+  ['one field 300,000 times', `{ ${LIST} { ${repeat(300_000, 'id')} } }`],
+  ['15,000 tokens of aliases', `{ ${aliased(4990, '__typename')} }`],
+  ['15,000 tokens of aliased details', `{ ${aliased(1600, detail)} }`],
+  ['10,000 aliased details', `{ ${aliased(10_000, detail)} }`],
   ['nesting 3,000 deep', `{ ${LIST} { ${nested('residence { maintenances { ', '} } ', 1500, 'id ')} } }`],
   ['nesting 60,000 deep', `{ ${nested('a{', '}', 60_000, 'a')} }`],
   ['exponential fragments', chain(24, spreadTwice)],
   ['exponential spreads', chain(2000, (i) => `...f${i + 1} ...f${i + 1}`)],
   ['a cycle of 2,000 fragments', `{ ...f0 } ${fragments(2000, 'Query', (i) => `...f${(i + 1) % 2000}`)}`],
-  ['70 fragments that each spread all', `{ ...f0 } ${fragments(70, 'Query', () => times(70, (j) => `...f${j}`))}`],
-  ['overlapping fields', `{ ${LIST} { ${times(1200, (i) => `...f${i}`)} } } ${OVERLAPS}`],
-  ['overlapping fields in inline fragments', `{ ${times(1300, `... on Query { ${LIST} { id } }`)} }`],
-  ['overlapping fields that differ', `{ ${LIST} { ${times(3700, (i) => `x: ${i % 2 ? 'id' : 'state'}`)} } }`],
+  ['70 fragments that each spread all', `{ ...f0 } ${fragments(70, 'Query', () => repeat(70, (j) => `...f${j}`))}`],
+  ['overlapping fields', `{ ${LIST} { ${repeat(1200, (i) => `...f${i}`)} } } ${OVERLAPS}`],
+  ['overlapping fields in inline fragments', `{ ${repeat(1300, `... on Query { ${LIST} { id } }`)} }`],
+  ['overlapping fields that differ', `{ ${LIST} { ${repeat(3700, (i) => `x: ${i % 2 ? 'id' : 'state'}`)} } }`],
   ['list literals 20,000 deep', `{ maintenances(residenceId: ${nested('[', ']', 20_000)}) { id } }`],
   ['object literals 7,000 deep', `{ maintenances(residenceId: ${nested('{a:', '}', 7000, '1')}) { id } }`],
-  ['a list literal of 14,000', `mutation { deleteMaintenances(ids: [${times(14_000, '1.5')}]) { deletedIds } }`],
+  ['a list literal of 14,000', `mutation { deleteMaintenances(ids: [${repeat(14_000, '1.5')}]) { deletedIds } }`],
   ['a list type 7,000 deep', `query ($a: ${nested('[', ']', 7000, 'Int')}) { __typename }`],
   ['one directive 7,000 times', `{ __typename ${'@a'.repeat(7000)} }`],
   ['@skip 2,000 times', `{ __typename ${'@skip(if:false)'.repeat(2000)} }`],
-  ['14,000 unknown fields', `{ ${times(14_000, (i) => `maintenance${i}`)} }`],
-  ['4,000 unknown arguments', `{ maintenances(${times(4000, (i) => `residenceId${i}: 1`)}) { id } }`],
-  ['3,500 unknown types', `query (${times(3500, (i) => `$v${i}: Maintenance${i}`)}) { __typename }`],
-  ['2,900 unused variables', `query (${times(2900, (i) => `$v${i}: Int`)}) { __typename }`],
-  ['2,000 undefined variables', `{ ${aliases(2000, (i) => `maintenance(id: $v${i}) { id }`)} }`],
-  ['3,000 operations', times(3000, (i) => `query q${i} { __typename }`)],
+  ['14,000 unknown fields', `{ ${repeat(14_000, (i) => `maintenance${i}`)} }`],
+  ['4,000 unknown arguments', `{ maintenances(${repeat(4000, (i) => `residenceId${i}: 1`)}) { id } }`],
+  ['3,500 unknown types', `query (${repeat(3500, (i) => `$v${i}: Maintenance${i}`)}) { __typename }`],
+  ['2,900 unused variables', `query (${repeat(2900, (i) => `$v${i}: Int`)}) { __typename }`],
+  ['2,000 undefined variables', `{ ${aliased(2000, (i) => `maintenance(id: $v${i}) { id }`)} }`],
+  ['3,000 operations', repeat(3000, (i) => `query q${i} { __typename }`)],
   ['2,100 unused fragments', `{ __typename } ${fragments(2100, 'Query', () => '__typename')}`],
   ['1 MB of comments', `{ __typename }${'#\n'.repeat(300_000)}`],
   ['1 MB of commas', `{ __typename ${','.repeat(1_000_000)} }`],
@@ -92,20 +88,20 @@ const DOCUMENTS: readonly (readonly [string, string, string?])[] = [
   ['100,000 representations', RESIDENCES, representations(100_000, '{}')],
   ['29,000 representations of a residence', RESIDENCES, representations(29_000, residence('"r"'))],
   ['a deep representation', RESIDENCES, representations(1, residence(nested('{"a":', '}', 150_000, '1')))],
-  ['100 × 330,000 ids', DELETES, `{"ids":[${times(330_000, '""', ',')}]}`],
-  ['200,000 values of a wrong type', DELETE, `{"ids":[${times(200_000, '{}', ',')}]}`],
-  ['80,000 unknown input fields', CREATE, `{"input":{${times(80_000, (i) => `"a${i}":1`, ',')}}}`],
+  ['100 × 330,000 ids', DELETES, `{"ids":[${repeat(330_000, '""', ',')}]}`],
+  ['200,000 values of a wrong type', DELETE, `{"ids":[${repeat(200_000, '{}', ',')}]}`],
+  ['80,000 unknown input fields', CREATE, `{"input":{${repeat(80_000, (i) => `"a${i}":1`, ',')}}}`],
   [
     '400 × a Boolean of 80,000 members',
-    `query ($x: Boolean!) { ${times(400, () => '__typename @include(if: $x)')} }`,
-    `{"x":{${times(80_000, (i) => `"a${i}":1`, ',')}}}`,
+    `query ($x: Boolean!) { ${repeat(400, () => '__typename @include(if: $x)')} }`,
+    `{"x":{${repeat(80_000, (i) => `"a${i}":1`, ',')}}}`,
   ],
-  ['45,000 misspelt input fields', CREATE, `{"input":{${times(45_000, (i) => `"residenceId${i}":1`, ',')}}}`],
-  ['80,000 undeclared variables', '{ __typename }', `{${times(80_000, (i) => `"a${i}":1`, ',')}}`],
+  ['45,000 misspelt input fields', CREATE, `{"input":{${repeat(45_000, (i) => `"residenceId${i}":1`, ',')}}}`],
+  ['80,000 undeclared variables', '{ __typename }', `{${repeat(80_000, (i) => `"a${i}":1`, ',')}}`],
   ['variables 400,000 deep', '{ __typename }', `{"a":${nested('[', ']', 400_000)}}`],
-  ['60,000 × __proto__', '{ __typename }', `{${times(60_000, '"__proto__":{}', ',')}}`],
+  ['60,000 × __proto__', '{ __typename }', `{${repeat(60_000, '"__proto__":{}', ',')}}`],
   ['__proto__ 60,000 deep', '{ __typename }', nested('{"__proto__":', '}', 60_000, '1')],
-  ['30,000 × constructor.prototype', '{ __typename }', `{"a":[${times(30_000, PROTOTYPE, ',')}]}`],
+  ['30,000 × constructor.prototype', '{ __typename }', `{"a":[${repeat(30_000, PROTOTYPE, ',')}]}`],
   ['1,000 residences with 97 refused lists each', refusedLists(97), representations(1000, residence(`"${R}"`))],
   ['1,000 residences with 2 refused lists each', refusedLists(2), representations(1000, residence(`"${R}"`))],
 ];
@@ -114,12 +110,12 @@ const BODIES: readonly (readonly [string, string])[] = [
   ['extensions 150,000 deep', `{"query":"{ __typename }","extensions":${nested('{"a":', '}', 150_000, '1')}}`],
   [
     'an operation name of 1 MB',
-    `{"query":"query a { a }","operationName":"${times(55_000, ' cannot represent', '')}"}`,
+    `{"query":"query a { a }","operationName":"${repeat(55_000, ' cannot represent', '')}"}`,
   ],
   ['a body 500,000 deep', nested('[', ']', 500_000)],
   ['an unfinished body 1,000,000 deep', '['.repeat(1_000_000)],
-  ['a batch of 25,000', `[${times(25_000, '{"query":"{__typename}"}', ',')}]`],
-  ['100,000 repeated keys', `{${times(100_000, '"query":1', ',')}}`],
+  ['a batch of 25,000', `[${repeat(25_000, '{"query":"{__typename}"}', ',')}]`],
+  ['100,000 repeated keys', `{${repeat(100_000, '"query":1', ',')}}`],
 ];
 
 const REPLIES = ['small', 'ordinary', 'tiny', 'faulty', 'text', 'urls', 'ids', 'refusal'] as const;
@@ -137,13 +133,13 @@ const ofTickets = (write: (root: string) => string) => (fields: string, reply: R
   );
 const SORTED = 'orderBy: START_TIME_DESC, first: 0';
 const BY_STATES = 'query ($s: [MaintenanceState!])';
-const STATES = `{"s":[${times(90_000, '"CLOSED"', ',')}]}`;
+const STATES = `{"s":[${repeat(90_000, '"CLOSED"', ',')}]}`;
 const deletion = (fields: string) => `deleteMaintenance(id: "r:0") { residence { maintenances { ${fields} } } }`;
 const FEW = ['ordinary', 'tiny'] as const;
 const LONG = 'a'.repeat(200_000);
 
-/** As many fields of each ordinary ticket as a response may have. */
-const MOST_FIELDS = Math.floor((LIMITS.responseWork / ORDINARY_TICKETS - PRICES.scanned.work) / PRICES.field.work);
+/** As many fields of each ordinary ticket as a response may have; a further field is refused. */
+const MOST_FIELDS = 49;
 
 type MakeBody = (fields: string, reply: ReplyName) => string;
 
@@ -155,13 +151,13 @@ const ROOTS: Readonly<Record<string, readonly [MakeBody, readonly ReplyName[], '
     FEW,
     'plain',
   ],
-  '50 × sorted list': [(fields) => document(`{ ${aliases(50, list(fields, `, ${SORTED}`))} }`), LISTS, 'plain'],
-  '50 lists': [(fields) => document(`{ ${aliases(50, (i) => list(fields, '', i))} }`), REPLIES, 'plain'],
+  '50 × sorted list': [(fields) => document(`{ ${aliased(50, list(fields, `, ${SORTED}`))} }`), LISTS, 'plain'],
+  '50 lists': [(fields) => document(`{ ${aliased(50, (i) => list(fields, '', i))} }`), REPLIES, 'plain'],
   detail: [(fields) => document(`{ maintenance(id: "r:0") { ${fields} } }`), ['tiny', 'faulty', 'text', 'urls']],
   '1,000 × residence': [ofResidences, ['small', ...LISTS, 'text', 'refusal']],
   '1,000 requests': [ofTickets((root) => root), REPLIES],
   '1,000 requests, alias of 200 KB': [ofTickets((root) => `${LONG}: ${root}`), ['faulty', 'refusal'], 'plain'],
-  '50 × 1,000 requests': [ofTickets((root) => aliases(50, root)), ['small', ...LISTS, 'refusal'], 'plain'],
+  '50 × 1,000 requests': [ofTickets((root) => aliased(50, root)), ['small', ...LISTS, 'refusal'], 'plain'],
   delete: [(fields) => document(`mutation { ${deletion(fields)} }`), LISTS, 'plain'],
 };
 
@@ -169,15 +165,15 @@ const ROOTS: Readonly<Record<string, readonly [MakeBody, readonly ReplyName[], '
 const SELECTIONS: Readonly<Record<string, readonly [string, readonly ReplyName[]]>> = {
   id: ['id', REPLIES],
   'every field': [EVERY_FIELD, REPLIES],
-  '20 × state': [aliases(20, 'state'), LISTS],
-  'as many fields as fit': [aliases(MOST_FIELDS, 'state'), ['ordinary']],
-  '99 × state': [aliases(99, 'state'), LISTS],
-  '20 × description': [aliases(20, 'description'), ['ordinary', 'text']],
-  '99 × description': [aliases(99, 'description'), ['ordinary', 'text', 'faulty']],
-  '20 × pictureUrls': [aliases(20, 'pictureUrls'), ['ordinary', 'urls']],
-  '99 × pictureUrls': [aliases(99, 'pictureUrls'), ['ordinary', 'urls']],
+  '20 × state': [aliased(20, 'state'), LISTS],
+  'as many fields as fit': [aliased(MOST_FIELDS, 'state'), ['ordinary']],
+  '99 × state': [aliased(99, 'state'), LISTS],
+  '20 × description': [aliased(20, 'description'), ['ordinary', 'text']],
+  '99 × description': [aliased(99, 'description'), ['ordinary', 'text', 'faulty']],
+  '20 × pictureUrls': [aliased(20, 'pictureUrls'), ['ordinary', 'urls']],
+  '99 × pictureUrls': [aliased(99, 'pictureUrls'), ['ordinary', 'urls']],
   'nested lists': ['residence { maintenances { id } }', LISTS],
-  '20 × nested sorted list': [`residence { ${aliases(20, `maintenances(${SORTED}) { id }`)} }`, FEW],
+  '20 × nested sorted list': [`residence { ${aliased(20, `maintenances(${SORTED}) { id }`)} }`, FEW],
   'alias of 20 KB': [`${'a'.repeat(20_000)}: state`, LISTS],
   'alias of 200 KB': [`${LONG}: state`, ['small', ...LISTS]],
 };

@@ -12,7 +12,7 @@ const LARGEST = 1_990_000;
 /** The duration of slow replies in milliseconds, and the number of their equal parts. */
 const [SLOW_MS, PARTS] = [2000, 20];
 /** The latency of late replies. */
-export const LATE_MS = 20;
+const LATE_MS = 20;
 const TICKET = exampleTicket();
 const WRITTEN = succeed('{"maintenance_id":"1"}');
 const REFUSAL = Buffer.from('{"success":false}');

@@ -3,34 +3,26 @@
  */
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ChaosProxy, startChaosProxy } from '../support/chaos-proxy.ts';
 import { atLeast, atMost, type Figure } from '../support/figures.ts';
 import { load, request } from '../support/load.ts';
 import { countSockets } from '../support/proc.ts';
 import { type Replica, startReplica } from '../support/replica.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 
-/** `proxy` is between the replica and the command API, if the scenario asks for it. */
-export type Stage = { readonly upstream: Upstream; readonly proxy: ChaosProxy; readonly replica: Replica };
+export type Stage = { readonly upstream: Upstream; readonly replica: Replica };
 
 /** Runs a scenario and returns its figures, with the bounds that apply to every scenario. */
-export async function withReplica(
-  { env, isProxied = false }: { env?: NodeJS.ProcessEnv; isProxied?: boolean },
-  run: (stage: Stage) => Promise<Figure[]>,
-): Promise<Figure[]> {
+export async function withReplica(env: NodeJS.ProcessEnv, run: (stage: Stage) => Promise<Figure[]>): Promise<Figure[]> {
   const upstream = await startUpstream();
-  const proxy = await startChaosProxy(upstream.url);
-  const replica = await startReplica(isProxied ? proxy.url : upstream.url, env);
+  const replica = await startReplica(upstream.url, env);
   const before = countSockets(replica.pid);
-  const figures = await run({ upstream, proxy, replica });
-  await proxy.clear();
-  // The command API closes idle connections after some seconds.
-  for (let tries = 0; tries < 30 && countSockets(replica.pid) > before; tries++) await delay(500);
+  const figures = await run({ upstream, replica });
+  // The replica closes idle connections after 20 s.
+  for (let tries = 0; tries < 60 && countSockets(replica.pid) > before; tries++) await delay(500);
   const sockets = countSockets(replica.pid) - before;
   const unforeseen = replica.lines.filter((line) => !/"level":[1-4]0,/.test(line));
   for (const line of unforeseen.slice(0, 5)) console.log(`  ${line.slice(0, 300)}`);
   const exit = await replica.stop();
-  proxy.stop();
   await upstream.stop();
   return [
     ...figures,
