@@ -1,73 +1,35 @@
 #!/usr/bin/env bash
-# `npm run image:check`: builds the image with Docker, Podman or Buildah, runs its container on a read-only root before the
-# emulated command API, and checks both. `-- --image REF` checks a built image.
-# Exits with 1 if a check fails, and with 2 if nothing here can build or run a container. Buildah needs root.
+# `npm run image:check`: builds the image with Docker or Podman, runs its container on a read-only root before the emulated command
+# API, and checks both. `-- --image REF` checks a built image.
+# Exits with 1 if a check fails, and with 2 if nothing here can build or run a container.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-image='' base=$(sed -n 's/^ARG BASE=//p' Dockerfile) tag=maintenance-subgraph
-while [ $# -gt 0 ]; do
-  case $1 in
-    --image) image=${2:?is missing} ;;
-    *) echo "Unknown argument $1. There is --image REF." >&2 && exit 1 ;;
-  esac
-  shift 2
-done
+tag=maintenance-subgraph base=$(sed -n 's/^ARG BASE=//p' Dockerfile)
 port=4901 command_api=4902 token=ac45e846ca23ab42c9ae469d988ae32a9 cache=/var/tmp/compile-cache
-variables=("PORT=$port" "COMMAND_API_URL=http://127.0.0.1:$command_api" ROUTER_SECRET=secret-of-the-image-check)
 log=$(mktemp)
-unable() { echo "Not tried: $1" >&2 && exit 2; }
-
-# Docker and Podman: build, start, inside USER COMMAND, stop.
-with_engine() {
-  pull() { $engine pull "$base"; }
-  build() { $engine build --tag "$tag" .; }
-  start() { container=$($engine run --detach --read-only --network host "${variables[@]/#/--env=}" "$image"); }
-  inside() { $engine exec --user "$1" "$container" "${@:2}"; }
-  stop() { $engine kill --signal TERM "$container" > /dev/null && test "$($engine wait "$container")" = 0; }
-  remove() { $engine logs "$container" > "$log" 2>&1 && $engine rm --force "$container" > /dev/null; }
-}
-# Buildah runs no container with a read-only root: here the kernel's own tools do.
-with_buildah() {
-  enter='set -eu; root=$1; shift; mount --bind "$root" "$root"; mount -t proc proc "$root/proc"
-    mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-    for one in null zero random urandom; do touch "$root/dev/$one"; mount --bind "/dev/$one" "$root/dev/$one"; done
-    mount -o remount,bind,ro "$root"; exec setpriv --no-new-privs chroot --userspec="$user:" "$root" env --chdir=/app -i "$@"'
-  pull() { buildah pull --policy=missing "$base"; }
-  build() {
-    # By default, Buildah asks for more than the kernel may allow.
-    local limits=(--ulimit "nofile=$(ulimit -Hn):$(ulimit -Hn)" --ulimit "nproc=$(ulimit -Hu):$(ulimit -Hu)")
-    buildah build --isolation=chroot --format=docker --pull=missing "${limits[@]}" --tag "$tag" .
-  }
-  start() {
-    container=$(buildah from --pull=missing "$image")
-    user=$(buildah inspect --format '{{.Docker.Config.User}}' "$container")
-    mapfile -t variables < <(buildah inspect --format '{{range .Docker.Config.Env}}{{println .}}{{end}}' "$container" |
-      grep . && printf '%s\n' "${variables[@]}")
-    mapfile -t cmd < <(buildah inspect --format '{{range .Docker.Config.Cmd}}{{println .}}{{end}}' "$container" | grep .)
-    user=$user unshare --mount --pid --fork sh -c "$enter" enter "$(buildah mount "$container")" "${variables[@]}" "${cmd[@]}" > "$log" 2>&1 &
-    process=$!
-  }
-  first() { xargs < "/proc/$process/task/$process/children"; }
-  inside() {
-    nsenter --target "$(first)" --mount --pid --root chroot --userspec="$1:" / env --chdir=/app -i "${variables[@]}" "${@:2}"
-  }
-  stop() { kill -TERM "$(first)" && wait "$process"; }
-  remove() { kill -KILL "$(first)"; wait "$process"; buildah rm "$container" > /dev/null; }
-}
-
-if docker info > /dev/null 2>&1; then engine=docker && with_engine
-elif podman info > /dev/null 2>&1; then engine=podman && with_engine
-elif [ "$(id -u)" != 0 ] || ! hash buildah unshare nsenter setpriv 2> /dev/null; then unable 'Docker, Podman, or Buildah as root'
-elif ! unshare --mount --pid --fork true; then unable 'this machine allows no namespaces'
-else engine=buildah && with_buildah; fi
+unable() { echo "Not tried: $1" >&2; exit 2; }
+case ${1:-} in
+  '') image='' ;;
+  --image) image=${2:?is missing} ;;
+  *) echo "Unknown argument $1. There is --image REF." >&2; exit 1 ;;
+esac
+if docker info > /dev/null 2>&1; then engine=docker read_only=(--read-only)
+# Without the option, Podman makes folders like /tmp writable.
+elif podman info > /dev/null 2>&1; then engine=podman read_only=(--read-only --read-only-tmpfs=false)
+else unable 'there is neither Docker nor Podman'; fi
 
 npm run --silent emulator -- --port "$command_api" > /dev/null &
 emulator=$! container='' failures=0
-trap 'kill "$emulator"; [ -z "$container" ] || remove 2> /dev/null || true; rm -f "$log"' EXIT
-# Without a registry, Docker or Podman has no base image, and Buildah only one that was made here.
-[ -n "$image" ] || pull > "$log" 2>&1 || unable "nothing has $base: $(tail -n 1 "$log")"
-if [ -z "$image" ]; then build > "$log" 2>&1 || { cat "$log" && exit 1; }; image=$tag; fi
-start
+trap 'kill "$emulator"; [ -z "$container" ] || $engine rm --force "$container" > /dev/null; rm -f "$log"' EXIT
+if [ -z "$image" ]; then
+  # An image that was made here needs no registry.
+  $engine image inspect "$base" > "$log" 2>&1 || $engine pull "$base" > "$log" 2>&1 || unable "nothing has $base: $(tail -n 1 "$log")"
+  $engine build --tag "$tag" . > "$log" 2>&1 || { cat "$log"; exit 1; }
+  image=$tag
+fi
+container=$($engine run --detach "${read_only[@]}" --network host --env "PORT=$port" \
+  --env "COMMAND_API_URL=http://127.0.0.1:$command_api" --env ROUTER_SECRET=secret-of-the-image-check "$image")
+inside() { $engine exec --user "$1" "$container" "${@:2}"; }
 
 check() {
   local seen
@@ -130,7 +92,6 @@ check 'has no package manager' has_no_package_manager
 check 'its user owns only the compile cache' owns_its_cache
 check 'keeps no file of the build' keeps_no_file
 check 'keeps no variable of the build' keeps_no_variable
-code=0
-stop || code=$?
-check 'ends on SIGTERM with 0' test "$code" = 0
-[ "$failures" = 0 ] || { remove 2> /dev/null || true; cat "$log" && exit 1; }
+$engine kill --signal TERM "$container" > /dev/null
+check 'ends on SIGTERM with 0' test "$($engine wait "$container")" = 0
+[ "$failures" = 0 ] || { $engine logs "$container"; exit 1; }
