@@ -3,12 +3,12 @@
  * every command that arrives.
  */
 import { once } from 'node:events';
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { answerCommand, serve } from '../../dev/command-api.ts';
+import { answerCommand } from '../../dev/command-api.ts';
 import { EXAMPLE, seed } from '../../dev/seed.ts';
 import { Store } from '../../dev/store.ts';
 
@@ -30,6 +30,14 @@ export interface Answer {
 
 /** Returns an answer to send instead of the emulator's, `'taken'` if it handles the response itself, or undefined. */
 export type Fault = (received: Received, response: ServerResponse) => Answer | 'taken' | undefined;
+
+/** Returns a fault: the first commands get these answers or statuses, and the other commands pass. */
+export function inTurn(...answers: (Answer | number)[]): Fault {
+  return () => {
+    const answer = answers.shift();
+    return typeof answer === 'number' ? { status: answer } : answer;
+  };
+}
 
 /** A held command. */
 export interface Held {
@@ -70,20 +78,10 @@ export async function startUpstream({ tls }: { tls?: Certificate } = {}) {
     response.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers });
     response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? ''));
   };
-  const server: TlsServer = tls ? await serveTls(listener, tls) : await serve(listener);
-  let stop: (() => Promise<void>) | undefined = server.stop;
+  const server = await serve(listener, tls);
 
   return {
     ...server,
-    /** Ends all connections, and refuses new ones. */
-    async stop() {
-      await stop?.();
-      stop = undefined;
-    },
-    /** Listens again without TLS, at the same address, unless it still listens. */
-    async restart() {
-      stop ??= (await serve(listener, Number(new URL(server.url).port))).stop;
-    },
     store,
     received,
     /** Returns the commands in order of arrival, each as `name residence [maintenance]`. */
@@ -141,18 +139,29 @@ function toHeld(command: string, response: ServerResponse): Held {
   };
 }
 
-interface TlsServer extends Awaited<ReturnType<typeof serve>> {
-  /** Replaces the certificate for further connections. */
-  readonly useCertificate?: (next: Certificate) => void;
-}
-
-/** Serves a listener with TLS, at each address of this machine: a test decides which name a client uses. */
-async function serveTls(listener: RequestListener, certificate: Certificate): Promise<TlsServer> {
-  const server = https.createServer({ ...certificate, keepAliveTimeout: 120_000 }, listener).listen(0);
-  await once(server, 'listening');
+/**
+ * Serves a listener. With TLS, a test decides which of this machine's names a client uses. Idle connections stay open longer
+ * than Node's 5 s, so that clients decide how long to keep them.
+ */
+async function serve(listener: RequestListener, certificate?: Certificate) {
+  const options = { ...certificate, keepAliveTimeout: 120_000 };
+  const server = certificate ? https.createServer(options, listener) : http.createServer(options, listener);
+  const listen = async (port: number) => {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+    return (server.address() as AddressInfo).port;
+  };
+  const port = await listen(0);
   return {
-    url: `https://localhost:${(server.address() as AddressInfo).port}`,
-    useCertificate: (next) => server.setSecureContext(next),
+    url: certificate ? `https://localhost:${port}` : `http://127.0.0.1:${port}`,
+    /** Replaces the certificate for further connections. */
+    useCertificate: (next: Certificate) => (server as https.Server).setSecureContext(next),
+    /** Refuses further connections. */
+    refuse: () => void server.close(),
+    /** Listens again at the same address, unless it still listens. */
+    async restart() {
+      if (!server.listening) await listen(port);
+    },
+    /** Ends all connections, and refuses further ones. */
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

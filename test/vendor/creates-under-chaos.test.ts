@@ -1,12 +1,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest, ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
 import type { NewTicket } from '../../dev/store.ts';
 import { NEW_MAINTENANCE } from '../support/ask.ts';
-import { startThroughChaos, type ThroughChaos } from '../support/chaos.ts';
+import { R } from '../support/requests.ts';
+import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
 
-const R = EXAMPLE.residenceId;
 // After every 400 creates, the command API refuses the next 10 connections.
 const DOWN_EVERY = 400;
 const REFUSALS = 10;
@@ -50,27 +49,27 @@ describe('1,000 creates under chaos', () => {
   }));
   type Create = (typeof creates)[number];
   const byTrace = new Map(creates.map((create) => [create.traceparent, create]));
-  let chaos: ThroughChaos;
+  let subgraph: Subgraph;
   let refusalsLeft = 0;
 
-  // The proxy cannot count the connections that the system refuses.
+  // The fake cannot count the connections that the system refuses.
   function countRefusal(message: unknown): void {
     const { request, error } = message as { request: ClientRequest; error: NodeJS.ErrnoException };
     const create = byTrace.get(String(request.getHeader('traceparent')));
     if (!create || error.code !== 'ECONNREFUSED') return;
     create.refusals++;
-    if (--refusalsLeft === 0) chaos.proxy.clear();
+    if (--refusalsLeft === 0) subgraph.upstream.restart();
   }
 
   beforeAll(async () => {
     // No breaker, so that every create is sent.
     const env = { ATTEMPT_TIMEOUT_MS: '5000', OPERATION_TIMEOUT_MS: '20000', BREAKER_FAILURES: '10000' };
-    chaos = await startThroughChaos(env);
-    chaos.upstream.fail(({ param, headers }, response) => {
+    subgraph = await startSubgraph(env);
+    subgraph.upstream.fail(({ param, headers }, response) => {
       const create = byTrace.get(String(headers.traceparent));
       if (create) create.arrivals++;
       if (!create?.fault) return undefined;
-      if (create.fault.isDone) chaos.upstream.store.create(param as unknown as NewTicket);
+      if (create.fault.isDone) subgraph.upstream.store.create(param as unknown as NewTicket);
       create.fault.strike(response);
       return 'taken';
     });
@@ -79,23 +78,23 @@ describe('1,000 creates under chaos', () => {
       for (const [index, create] of queue) {
         const { description, traceparent } = create;
         const variables = { input: { ...NEW_MAINTENANCE, description } };
-        const { data, errors } = await chaos.ask(CREATE, { variables, headers: { traceparent } });
+        const { data, errors } = await subgraph.ask(CREATE, { variables, headers: { traceparent } });
         create.id = data.createMaintenance?.createdId;
         create.outcome = create.id === undefined ? (errors[0]?.extensions.outcome as Outcome) : 'ID';
         if (index % DOWN_EVERY !== DOWN_EVERY - 1) continue;
         refusalsLeft = REFUSALS;
-        await chaos.proxy.set({ down: 'refuse' });
+        subgraph.upstream.refuse();
       }
     };
     subscribe('http.client.request.error', countRefusal);
     await Promise.all(Array.from({ length: 50 }, sendNext));
     unsubscribe('http.client.request.error', countRefusal);
   });
-  afterAll(() => chaos.stop());
+  afterAll(() => subgraph.stop());
 
   const withOutcome = (outcome: Outcome) => creates.filter((create) => create.outcome === outcome);
   const storedIds = ({ description }: Create) => {
-    const stored = chaos.upstream.store.list(R).filter((ticket) => ticket.description === description);
+    const stored = subgraph.upstream.store.list(R).filter((ticket) => ticket.description === description);
     return stored.map(({ maintenance_id }) => `${R}:${maintenance_id}`);
   };
 
@@ -104,7 +103,7 @@ describe('1,000 creates under chaos', () => {
     const arrived = creates.filter(({ arrivals }) => arrivals > 0);
     expect(new Set(arrived.map(({ fault }) => fault))).toEqual(new Set([...FAULTS, undefined]));
     expect(arrived.map(({ outcome }) => outcome)).toEqual(arrived.map(({ fault }) => fault?.outcome ?? 'ID'));
-    // UNKNOWN if the system, but not the proxy, accepted the last connection.
+    // UNKNOWN if the system, but not the fake, accepted the last connection.
     const others = creates.filter(({ arrivals }) => arrivals === 0);
     expect(others.filter(({ outcome }) => outcome !== 'NOT_SENT' && outcome !== 'UNKNOWN')).toEqual([]);
   });
