@@ -70,7 +70,7 @@ export async function startHttpProxy(fault?: ProxyFault) {
     answer(status: number) {
       for (const send of held.splice(0)) send(status);
     },
-    stop() {
+    async stop() {
       server.close();
       for (const socket of sockets) socket.destroy();
     },
