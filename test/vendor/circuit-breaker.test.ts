@@ -1,0 +1,158 @@
+/**
+ * The circuit breaker: which failures open it, what happens while it is open, and what closes it.
+ */
+import type { ServerResponse } from 'node:http';
+import { afterEach, expect, it, jest } from '@jest/globals';
+import { codes } from '../support/ask.ts';
+import { stopClock } from '../support/clock.ts';
+import { LIST, M, R } from '../support/requests.ts';
+import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
+import { throwInRequest } from '../support/unforeseen.ts';
+import { type Fault, inTurn } from '../support/upstream.ts';
+import { useMany } from '../support/use-subgraph.ts';
+import { until } from '../support/wait.ts';
+
+const list = (residenceId: string) => LIST.replace(R, residenceId);
+const WRITE = `mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }`;
+const UNAVAILABLE = [['UPSTREAM_UNAVAILABLE', 'maintenances']];
+
+const start = useMany(startSubgraph);
+afterEach(() => void jest.restoreAllMocks());
+
+const ENV = { BREAKER_FAILURES: '3', BREAKER_OPEN_MS: '60000', MAX_ATTEMPTS: '1' };
+const fail = (status: number, body?: unknown) => () => ({ status, body });
+
+const cut500: Fault = (_, response) => {
+  response.writeHead(500, { 'content-length': 9 }).write('x', () => response.socket?.destroy());
+  return 'taken';
+};
+
+async function ask(subgraph: Subgraph, times: number) {
+  for (let time = 0; time < times; time++) await subgraph.ask(LIST);
+}
+
+it.each<[string, Fault, number, object?]>([
+  ['503', fail(503), 3],
+  ['a cut 500', cut500, 3],
+  ['a time-out', () => 'taken', 3, { ATTEMPT_TIMEOUT_MS: '150' }],
+  ['a reset', (_, response) => (response.socket?.resetAndDestroy() ? 'taken' : undefined), 3],
+  ['500', fail(500), 9],
+  ['429', fail(429), 9],
+  ['400', fail(400, { success: false }), 9],
+  ['an invalid reply', fail(200), 9],
+  ['503 with other replies between', inTurn(503, 503, 401, 503, 503, 200, 503, 503), 9],
+])('opens after three failures in a row that show an outage: %s', async (_, fault, sent, env = {}) => {
+  // A busy machine would be late at a time limit, which does not count.
+  stopClock();
+  const subgraph = await start({ ...ENV, ...env });
+  subgraph.upstream.fail(fault);
+  await ask(subgraph, 9);
+  const refused = subgraph.logs().filter(({ commands }) => JSON.stringify(commands).includes('breaker open'));
+  expect(refused).toHaveLength(9 - sent);
+});
+
+/** Starts a subgraph and opens its breaker. */
+async function startOpen(env: NodeJS.ProcessEnv = {}) {
+  const moveClock = stopClock();
+  const subgraph = await start({ ...ENV, ...env });
+  subgraph.upstream.fail(fail(503));
+  await ask(subgraph, 3);
+  subgraph.upstream.received.length = 0;
+  return { ...subgraph, moveClock };
+}
+
+it('sends nothing while it is open, and closes after a probe that succeeds', async () => {
+  const { moveClock, upstream, ...subgraph } = await startOpen();
+  for (let probes = 0; probes < 2; probes++) {
+    moveClock(59_999);
+    const { errors } = await subgraph.ask(WRITE);
+    const message = 'The command API is failing; the command was not sent.';
+    expect(errors).toMatchObject([{ message, extensions: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT' } }]);
+    expect(codes(await subgraph.ask(LIST))).toEqual(UNAVAILABLE);
+    expect(upstream.received).toHaveLength(probes);
+    // Else every replica would leave its service at once.
+    expect((await fetch(`${subgraph.url}/health/ready`)).status).toBe(200);
+    moveClock(1);
+    if (probes === 1) upstream.fail(undefined);
+    await subgraph.ask(LIST);
+    expect(upstream.received).toHaveLength(probes + 1);
+  }
+  expect((await subgraph.ask(LIST)).errors).toEqual([]);
+  expect(upstream.received).toHaveLength(3);
+});
+
+it('decides by the first reply to a probe, without a retry', async () => {
+  const { moveClock, upstream, ...subgraph } = await startOpen({ MAX_ATTEMPTS: '2' });
+  moveClock(60_000);
+  upstream.fail(inTurn(429));
+  expect(codes(await subgraph.ask(LIST))).toEqual(UNAVAILABLE);
+  expect(upstream.received).toHaveLength(1);
+  expect((await subgraph.ask(LIST)).errors).toEqual([]);
+});
+
+it('probes again at once when the caller of a probe goes away', async () => {
+  const { moveClock, upstream, ...subgraph } = await startOpen();
+  moveClock(60_000);
+  const held = upstream.hold();
+  for (let probes = 1; probes <= 3; probes++) {
+    const leave = subgraph.askAndDisconnect(LIST);
+    await until(() => held.length === probes);
+    leave();
+    await until(() => subgraph.logs().length === 3 + probes);
+  }
+  upstream.fail(undefined);
+  for (let time = 0; time < 2; time++) expect((await subgraph.ask(LIST)).errors).toEqual([]);
+  expect(upstream.received).toHaveLength(5);
+});
+
+it.each(['fails', 'has no caller any more'])(
+  'refuses other commands during a probe and then closes, even if an older command %s',
+  async (end) => {
+    const moveClock = stopClock();
+    const subgraph = await start(ENV);
+    const held = new Map<unknown, ServerResponse>();
+    subgraph.upstream.fail(({ param }, response) => {
+      if (param.residence_id === 'down') return { status: 503 };
+      held.set(param.residence_id, response);
+      return 'taken';
+    });
+    const leave = subgraph.askAndDisconnect(list('older'));
+    await until(() => held.has('older'));
+    for (let time = 0; time < 3; time++) await subgraph.ask(list('down'));
+    moveClock(60_000);
+    const probe = subgraph.ask(list('probe'));
+    await until(() => held.has('probe'));
+    if (end === 'fails') held.get('older')?.writeHead(503).end();
+    else leave();
+    await until(() => subgraph.logs().length === 4);
+    expect(codes(await subgraph.ask(list('during')))).toEqual(UNAVAILABLE);
+    held.get('probe')?.end('{"success":true,"result":[]}');
+    expect((await probe).errors).toEqual([]);
+    subgraph.upstream.fail(undefined);
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
+  },
+);
+
+it('does not count a time-out that fires late because the process was busy', async () => {
+  const subgraph = await start({ ...ENV, ATTEMPT_TIMEOUT_MS: '150', BREAKER_FAILURES: '1' });
+  const held = subgraph.upstream.hold();
+  const answer = subgraph.ask(WRITE);
+  await until(() => held.length === 1);
+  const busyUntil = performance.now() + 500;
+  while (performance.now() < busyUntil);
+  expect((await answer).errors).toMatchObject([{ extensions: { code: 'UPSTREAM_TIMEOUT', outcome: 'UNKNOWN' } }]);
+  held.end();
+  expect((await subgraph.ask(LIST)).errors).toEqual([]);
+});
+
+it('a fault of our own code is masked, is logged with its stack, and does not open the breaker', async () => {
+  const restore = throwInRequest('unlucky');
+  const subgraph = await start({ BREAKER_FAILURES: '1' });
+  const answer = await subgraph.ask(LIST, { token: 'unlucky' });
+  expect(codes(answer)).toEqual([['INTERNAL_SERVER_ERROR', 'maintenances']]);
+  const err = { type: 'TypeError', stack: expect.stringMatching(/^at unforeseenError .+\/unforeseen\.ts/) };
+  expect(subgraph.logs()[0]).toMatchObject({ level: 50, msg: 'unforeseen error', err });
+  expect(JSON.stringify(answer) + subgraph.logText()).not.toMatch(/canary|unlucky/);
+  expect((await subgraph.ask(LIST)).errors).toEqual([]);
+  restore();
+});
