@@ -1,16 +1,23 @@
 /**
  * `npm run codegen`: writes the types of the schema, as codegen.yml says, the rules of deploy/ as the Prometheus Operator takes
- * them, and the tables of `SIZES` and `PRICES` in docs/reliability.md; `-- --check` only says whether they are up to date.
+ * them, and of tables in docs/ the rows and columns that code decides. It keeps the other columns, and fails where a cell of theirs
+ * is missing; `-- --check` only says whether all files are up to date.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cliError, runCli } from '@graphql-codegen/cli';
+import { buildSchema, isEnumType } from 'graphql';
 import { parse, stringify } from 'yaml';
+import { createCommandApi } from '../src/command-api/client.ts';
+import { loadConfig } from '../src/config.ts';
 import { SIZES } from '../src/graphql/limits.ts';
 import { PRICES } from '../src/prices.ts';
+import { FIELDS } from '../src/telemetry/log.ts';
+import { createMetrics } from '../src/telemetry/metrics.ts';
 import { readOptions } from './options.ts';
 
 const DEPLOY = new URL('../deploy/', import.meta.url);
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+const code = (name: string) => `\`${name}\``;
 
 // The tool's own command would ignore an unknown argument.
 const { check } = readOptions(
@@ -23,16 +30,20 @@ process.exitCode = (await runCli('').catch(cliError)) ?? 1;
 
 const written = {
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
-  'docs/reliability.md': writeTable(writeTable(read('docs/reliability.md'), 'sizes', sizes()), 'prices', prices()),
+  'docs/reliability.md': writeTables('docs/reliability.md', { sizes: sizes(), prices: prices() }),
+  'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields: fields() }),
+  'docs/errors.md': writeTables('docs/errors.md', { codes: codes() }),
 };
 for (const [path, text] of Object.entries(written)) {
   if (!check) writeFileSync(new URL(`../${path}`, import.meta.url), text);
-  else if (read(path) !== text) {
-    console.error(`${path} is out of date: npm run codegen`);
-    process.exitCode = 1;
-  }
+  else if (read(path) !== text) fail(`${path} is out of date: npm run codegen`);
 }
 process.exit();
+
+function fail(message: string): void {
+  console.error(message);
+  process.exitCode = 1;
+}
 
 /** Returns the rule files of deploy/ as one PrometheusRule. kustomize cannot read a rule file itself. */
 function writeRules(): string {
@@ -51,7 +62,7 @@ function writeRules(): string {
 function sizes(): string[][] {
   const kinds = ['entries', 'characters', 'residences'];
   const rows = Object.entries<Readonly<Record<string, number>>>(SIZES).map(([argument, sizes]) => [
-    `\`${argument}\``,
+    code(argument),
     ...kinds.map((kind) => sizes[kind]?.toLocaleString('en') ?? ''),
   ]);
   return [['argument', ...kinds], ...rows];
@@ -66,11 +77,70 @@ function prices(): string[][] {
   return [['price of', 'bytes', 'work'], ...rows];
 }
 
-/** Returns a page with a table between the marks of its name. */
-function writeTable(page: string, name: string, [head = [], ...rows]: string[][]): string {
-  const lines = [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`);
-  const table = [`<!-- ${name}: written by npm run codegen -->`, '', ...lines, '', `<!-- /${name} -->`].join('\n');
-  const place = new RegExp(`^<!-- ${name}:.*<!-- /${name} -->$`, 'ms');
-  if (!place.test(page)) throw new Error(`docs/reliability.md has lost the marks of its table of ${name}.`);
-  return page.replace(place, () => table);
+/** Returns the rows of a server's metrics without those of prom-client, with a head. */
+function metrics(): string[][] {
+  const config = loadConfig({ NODE_ENV: 'development', COMMAND_API_URL: 'http://localhost' });
+  const all = createMetrics(createCommandApi(config)).registry.getMetricsAsArray();
+  // Its types leave out what the metrics have.
+  const rows = (all as unknown as { name: string; type: string; labelNames: string[] }[])
+    .filter(({ name }) => !/^(nodejs|process)_/.test(name))
+    .map(({ name, type, labelNames }) => [code(name), type, labelNames.map(code).join(', ')]);
+  return [['metric', 'type', 'labels'], ...rows];
+}
+
+/** Returns the rows of the members of a log line, with a head. */
+function fields(): string[][] {
+  return [['field'], ...Array.from(FIELDS, (field) => [code(field)])];
+}
+
+/** Returns the rows of the error codes, with a head: the values of the enum, and the codes that its description lists. */
+function codes(): string[][] {
+  const type = buildSchema(read('schema/maintenance.graphql'), { assumeValid: true }).getType('MaintenanceErrorCode');
+  if (!isEnumType(type)) throw new Error('The schema has no enum MaintenanceErrorCode.');
+  const others = type.description?.match(/(?<=^- .*`)[A-Z_]+(?=`)/gm) ?? [];
+  return [['code'], ...[...type.getValues().map(({ name }) => name), ...others].map((name) => [code(name)])];
+}
+
+/** Returns a page with these tables between the marks of their names. */
+function writeTables(path: string, tables: Readonly<Record<string, string[][]>>): string {
+  return Object.entries(tables).reduce((page, [name, rows]) => {
+    const place = new RegExp(`^<!-- ${name}:.*<!-- /${name} -->$`, 'ms');
+    const [old] = place.exec(page) ?? [];
+    if (old === undefined) throw new Error(`${path} has lost the marks of its table of ${name}.`);
+    return page.replace(place, () => writeTable(`${path}, table of ${name}`, name, rows, old));
+  }, read(path));
+}
+
+/**
+ * Returns a table between its marks. The old table's further columns are written by hand: each row keeps theirs by its key in the first column, and
+ * keys with the same cells share a row.
+ */
+function writeTable(place: string, name: string, [head = [], ...rows]: string[][], old: string): string {
+  const [titles = head, , ...oldRows] = old
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) =>
+      line
+        .slice(1, -1)
+        .split('|')
+        .map((cell) => cell.trim()),
+    );
+  const byHand = titles.slice(head.length);
+  const kept = new Map(
+    oldRows.flatMap(([keys = '', ...cells]) =>
+      (keys.match(/`[^`]+`/g) ?? []).map((key) => [key, cells.slice(head.length - 1)] as const),
+    ),
+  );
+  const all = rows.map(([key = '', ...cells]) => [key, ...cells, ...(kept.get(key) ?? byHand.map(() => ''))]);
+  for (const row of all)
+    for (const [at, title] of byHand.entries())
+      if (!row[head.length + at]) fail(`${place}: fill in "${title}" of ${row[0]}`);
+  const shared = Map.groupBy(all, ([key, ...cells]) => (byHand.length > 0 ? cells.join('|') : key));
+  const merged = [...shared.values()].map((same) => [
+    same.map(([key]) => key).join(', '),
+    ...(same[0]?.slice(1) ?? []),
+  ]);
+  const lines = [titles, titles.map(() => '---'), ...merged].map((row) => `| ${row.join(' | ')} |`);
+  const note = byHand.length > 0 ? `, except ${byHand.join(' and ')}` : '';
+  return [`<!-- ${name}: written by npm run codegen${note} -->`, '', ...lines, '', `<!-- /${name} -->`].join('\n');
 }

@@ -40,7 +40,7 @@ export async function startHost<T extends BaseContext>(
   extend(app);
   // Not admitted by secret: network policy decides who reaches METRICS_PORT.
   const metricsApp = config.METRICS_PORT === undefined ? app : createApp(logger, metrics, state).fastify;
-  metricsApp.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.write()));
+  metricsApp.get('/metrics', async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.write()));
   if (config.METRICS_PORT !== undefined) {
     metricsApp.server.maxConnections = SCRAPERS;
     await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT }).catch((error) => {

@@ -83,7 +83,7 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi) {
   const upstream = { http_request_method: endpoint['http.request.method'], server_address, server_port };
 
   return {
-    contentType: registry.contentType,
+    registry,
     active,
 
     /** Returns all metrics in Prometheus' text format. */
