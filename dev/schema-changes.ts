@@ -1,10 +1,10 @@
 /** Compares two versions of a subgraph's schema by graphql-inspector, and rates the directives of federation. */
 import { type Change, CriticalityLevel, diff, type Rule } from '@graphql-inspector/core';
-import { buildASTSchema, type DirectiveNode, type GraphQLSchema, parse, print, visit } from 'graphql';
+import { buildASTSchema, type DirectiveNode, parse, print, visit } from 'graphql';
 
 // Other subgraphs refer to a type by its key, and define a shareable field too.
-const OFFERS = ['@key', '@shareable'];
-const HIDES = ['@inaccessible', '@authenticated', '@requiresScopes', '@policy'];
+const OFFERS = /^@(key|shareable)\b/;
+const HIDES = /^@(inaccessible|authenticated|requiresScopes|policy)\b/;
 const MEMBERS = /^(TYPE|FIELD|FIELD_ARGUMENT|INPUT_FIELD|ENUM_VALUE)_(ADDED|REMOVED|TYPE_CHANGED)$/;
 
 /** Returns all changes, the worst first. The same change always has the same message. Rejects if a text is not a schema. */
@@ -28,24 +28,15 @@ const rateDirectives: Rule = ({ changes }) =>
     // graphql-inspector reports the reason of a deprecation twice.
     .filter(({ type }) => !/^DIRECTIVE_USAGE_ARGUMENT_(ADDED|REMOVED)$/.test(type))
     .map((change) => {
-      const { addedDirectiveName: added, removedDirectiveName: removed, addedToNewType: isNew } = change.meta;
-      if (isIn(OFFERS, removed) || (isIn(HIDES, added) && !isNew)) return rated(change, CriticalityLevel.Breaking);
-      return isIn(OFFERS, added) ? rated(change, CriticalityLevel.NonBreaking) : change;
+      const { addedDirectiveName: added = '', removedDirectiveName: removed = '', addedToNewType: isNew } = change.meta;
+      const rated = (level: CriticalityLevel) => ({ ...change, criticality: { level } });
+      if (OFFERS.test(removed) || (HIDES.test(added) && !isNew)) return rated(CriticalityLevel.Breaking);
+      return OFFERS.test(added) ? rated(CriticalityLevel.NonBreaking) : change;
     });
 
-const isIn = (names: readonly string[], directive = '') => names.includes(String(directive.split('(')[0]));
-const rated = (change: Change, level: CriticalityLevel): Change => ({ ...change, criticality: { level } });
-
-function build(sdl: string): GraphQLSchema {
-  // Skips the validation of the document: federation's directives have no definition in it.
-  const schema = buildASTSchema(visit(parse(sdl), { Directive: { leave: nameByText } }), { assumeValidSDL: true });
-  // graphql-inspector ignores the directives of `extend type`.
-  for (const type of Object.values(schema.getTypeMap())) {
-    const directives = [type.astNode, ...type.extensionASTNodes].flatMap((node) => node?.directives ?? []);
-    if (type.astNode) Object.assign(type.astNode, { directives });
-  }
-  return schema;
-}
+/** Returns a schema. No document is validated: federation's directives have no definition in it. */
+const build = (sdl: string) =>
+  buildASTSchema(visit(parse(sdl), { Directive: { leave: nameByText } }), { assumeValidSDL: true });
 
 /**
  * Returns the directive with its text as its name, independent of the order of its arguments. graphql-inspector compares
