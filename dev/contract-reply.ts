@@ -30,31 +30,25 @@ export function decodeReply<I, T>(command: Command<I, T>, input: I, status: numb
   }
 }
 
-/** Returns the types of a body, like `{ success: boolean, result: list of { state: text | null } }`. */
-export function describeBody(body: Uint8Array): string {
+/** Returns the types of all members of a body and how often they are there, in lines like `result[].feedback: null | text, 10 times`. */
+export function describeBody(body: Uint8Array): string[] {
   try {
-    return describeTypes([JSON.parse(new TextDecoder().decode(body))]);
+    const members = Map.groupBy(listMembers(JSON.parse(new TextDecoder().decode(body))), ([path]) => path);
+    return Array.from(members, ([path, all]) => {
+      const types = new Set(all.map(([, type]) => type));
+      return `${path}: ${[...types].join(' | ')}${all.length > 1 ? `, ${all.length} times` : ''}`;
+    });
   } catch {
-    return `no JSON, ${body.length} bytes`;
+    return [`no JSON, ${body.length} bytes`];
   }
 }
 
-/** Returns the types of all values. Merges the members of objects, and the entries of lists. */
-function describeTypes(values: readonly unknown[]): string {
-  const types = Array.from(Map.groupBy(values, typeOf), ([type, group]) => {
-    if (type === 'list') return `list of ${describeTypes(group.flat())}`;
-    if (type !== 'object') return type;
-    const members = Map.groupBy(
-      group.flatMap((value) => Object.entries(value as object)),
-      ([name]) => maskName(name),
-    );
-    const inner = Array.from(members, ([name, entries]) => {
-      const absent = entries.length < group.length ? ' | absent' : '';
-      return `${name}: ${describeTypes(entries.map(([, value]) => value))}${absent}`;
-    });
-    return `{ ${inner.join(', ')} }`;
-  });
-  return types.join(' | ');
+/** Lists the paths of a value and of all values in it, each with its type. The entries of a list have one path. */
+function* listMembers(value: unknown, path = 'body'): Generator<[path: string, type: string]> {
+  yield [path, typeOf(value)];
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, inner] of Object.entries(value))
+    yield* listMembers(inner, Array.isArray(value) ? `${path}[]` : `${path}.${maskName(name)}`);
 }
 
 function typeOf(value: unknown): string {

@@ -179,8 +179,8 @@ async function send<I extends object, T>(
   const { status, body, ms } = reply;
   const verdict = decodeReply(command, input, status, body);
   if (!isHandled(verdict)) faults.push(`The code would mishandle the reply to ${heading}.`);
-  print(`\n${heading}\n  status   ${status}, after ${ms.toFixed()} ms`);
-  print(`  members  ${describeBody(body)}\n  decoder  ${verdict.text}`);
+  print(`\n${heading}\n  status   ${status}, after ${ms.toFixed()} ms\n  decoder  ${verdict.text}`);
+  print(`  ${describeBody(body).join('\n  ')}`);
   return verdict;
 }
 

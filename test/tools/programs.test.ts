@@ -12,10 +12,8 @@ import { killAll, run, start, watch } from '../support/process.ts';
 const R = EXAMPLE.residenceId;
 const taken = await serve(() => {});
 const TAKEN = new URL(taken.url).port;
-afterAll(async () => {
-  killAll();
-  await taken.stop();
-});
+afterAll(killAll);
+afterAll(taken.stop);
 
 const ask = (url = '', query = '', headers: Record<string, string> = {}) => askAt(url, query, { token: null, headers });
 
@@ -62,58 +60,41 @@ it.concurrent('npm run supergraph serves the supergraph and its subgraphs, and c
   expect(connections.filter((host) => !/^(localhost$|(127\.0\.0\.1|::1):\d+$)/.test(host))).toEqual([]);
 });
 
-it.concurrent('npm run emulator serves the given port, and prints a command that works', async () => {
+it.concurrent('npm run emulator serves the given port, prints a command that works, and refuses others', async () => {
   const port = String(await freePort());
   const pattern = /curl (http:\S+) [\s\S]+-H 'Authorization: (.+)' -d '(.+)'\n/;
-  const [, url, authorization = '', body = ''] = await run('dev/emulator.ts', {}, ['--port', port]).until(pattern);
+  const [, url = '', authorization = '', body = ''] = await run('dev/emulator.ts', {}, ['--port', port]).until(pattern);
   expect(url).toBe(`http://127.0.0.1:${port}${PATH}`);
   const headers = { 'content-type': 'application/json', accept: 'application/json', authorization };
-  const answer = await fetch(String(url), { method: 'POST', headers, body });
-  expect(await answer.json()).toMatchObject({ success: true, result: [{ maintenance_id: EXAMPLE.maintenanceId }] });
+  const send = (body: string, others = {}) =>
+    fetch(url, { method: 'POST', headers: { ...headers, ...others }, body }).then((answer) => answer.json());
+  expect(await send(body)).toMatchObject({ success: true, result: [{ maintenance_id: EXAMPLE.maintenanceId }] });
+  const refused = { success: false, timestamp: expect.any(Number), message: expect.any(String) };
+  expect(await send(body, { authorization: 'Bearer other' })).toEqual(refused);
+  for (const part of ['get_maintenance_list', 'residence_id', R])
+    expect(await send(body.replace(part, 'other'))).toEqual(refused);
 });
 
 const REQUIRED = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
-const FAULTS = ['PORT must be .+', 'COMMAND_API_URL is missing: .+', 'ROUTER_SECRET is missing: .+'].join('\n  ');
-const inUse = (variable: string) => new RegExp(`^Port ${TAKEN} is in use. Set ${variable} to a free port.\n$`);
-it.concurrent.each<[title: string, file: string, args: string[], env: NodeJS.ProcessEnv, code: number, RegExp]>([
-  ['a faulty environment', 'src/main.ts', [], { PORT: 'x' }, 1, new RegExp(`^Invalid environment:\n  ${FAULTS}\n$`)],
-  [
-    'an unknown host',
-    'src/main.ts',
-    [],
-    { ...REQUIRED, HOST: 'x.invalid' },
-    1,
-    /^Cannot listen: .*x.invalid. Check .+\.\n$/,
-  ],
-  ['a taken port of metrics', 'src/main.ts', [], { ...REQUIRED, METRICS_PORT: TAKEN }, 1, inUse('METRICS_PORT')],
-  ['a taken port', 'dev/main.ts', [], { PORT: TAKEN }, 1, inUse('PORT')],
-  [
-    'a taken port',
-    'dev/emulator.ts',
-    ['--port', TAKEN],
-    {},
-    1,
-    /^Another process uses port \d+\. Choose .+ --port\.\n$/,
-  ],
-  [
-    'no router',
-    'dev/supergraph.ts',
-    ['--router', 'apollo'],
-    { PORT: '0' },
-    1,
-    /^Apollo Router is not installed\. .+\n$/,
-  ],
-  ['an unknown argument', 'dev/contract.ts', ['--nosuch'], {}, 1, /^.*'--nosuch'.*\nOptions:\n {2}--write .+\n.+\n$/],
-  ['a question', 'dev/contract.ts', ['--help'], {}, 0, /^Options:\n {2}--write .+\n.+\n$/],
-])('%s ends %s with a message and without a stack', async (_, file, args, env, code, message) => {
-  const program = run(file, env, args);
-  expect(await program.exit).toBe(code);
-  expect(program.output()).toMatch(message);
+const FAULTS = /^Invalid environment:\n {2}PORT must be .+\n {2}COMMAND_API_URL is .+\n {2}ROUTER_SECRET is .+\n$/;
+it.concurrent.each<[program: string, env: NodeJS.ProcessEnv, code: number, message: RegExp]>([
+  ['src/main.ts', { PORT: 'x' }, 1, FAULTS],
+  ['src/main.ts', { ...REQUIRED, HOST: 'x.invalid' }, 1, /^Cannot listen: .*x.invalid. Check .+\.\n$/],
+  ['src/main.ts', { ...REQUIRED, METRICS_PORT: TAKEN }, 1, /^Port \d+ is in use. Set METRICS_PORT to a free port.\n$/],
+  ['dev/main.ts', { PORT: TAKEN }, 1, /^Port \d+ is in use. Set PORT to a free port.\n$/],
+  [`dev/emulator.ts --port ${TAKEN}`, {}, 1, /^Another process uses port \d+\. Choose a port with --port\.\n$/],
+  ['dev/supergraph.ts --router apollo', { PORT: '0' }, 1, /^Apollo Router is not installed\. .+\n$/],
+  ['dev/contract.ts --nosuch', {}, 1, /^.*'--nosuch'.*\nOptions:\n {2}--write .+\n.+\n$/],
+  ['dev/contract.ts --help', {}, 0, /^Options:\n {2}--write .+\n.+\n$/],
+])('%s says why it ends (row %#)', async (program, env, code, message) => {
+  const [file = '', ...args] = program.split(' ');
+  const running = run(file, env, args);
+  expect(await running.exit).toBe(code);
+  expect(running.output()).toMatch(message);
 });
 
 it.concurrent.each(['24.4.1', '26.0.0'])('Node %s runs a program only if package.json allows it', async (version) => {
   const pretend = `Object.defineProperty(process, 'versions', { value: { node: '${version}' } })`;
-  const args = ['--import', `data:text/javascript,${pretend}`, 'check-node.mjs'];
-  const program = watch(start(process.execPath, args, {}));
+  const program = watch(start(process.execPath, ['--import', `data:text/javascript,${pretend}`, 'check-node.mjs'], {}));
   expect(await program.exit).toBe(satisfies(version, manifest.engines.node) ? 0 : 1);
 });
