@@ -37,8 +37,6 @@ interface Options {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
-  /** Origin that Apollo Router exports its spans to, by OTLP over HTTP. */
-  readonly collector?: string | undefined;
   /** For Apollo Router, in place of supergraph/apollo/router.yaml. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
   /** Texts of files that the settings name, by their paths in the router's folder. */
@@ -47,7 +45,8 @@ interface Options {
   readonly onEnd?: (output: string) => void;
 }
 
-interface Start extends Omit<Options, 'secret' | 'files' | 'onEnd'> {
+/** What a router's configuration is made of. */
+interface Parts extends Pick<Options, 'subgraphs' | 'host' | 'port' | 'settings'> {
   /** Reads a file of supergraph/, for the TOKEN_HEADER of the subgraph `maintenance`. */
   read(file: string): string;
   /** Writes a file of this router and returns its path. */
@@ -63,7 +62,7 @@ interface Router {
   /** How to get the executable. */
   readonly missing: string;
   /** The arguments and variables of its process. */
-  configure(start: Start): { readonly args: readonly string[]; readonly env?: NodeJS.ProcessEnv };
+  configure(parts: Parts): { readonly args: readonly string[]; readonly env?: NodeJS.ProcessEnv };
 }
 
 const NPM = 'Run `npm ci --prefix dev/supergraph/routers`.';
@@ -80,9 +79,15 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
     name: 'Apollo Router',
     executable: process.env.APOLLO_ROUTER,
     missing: 'Set APOLLO_ROUTER to the path of the executable `router`.',
-    configure: ({ write, compose, ...start }) => ({
-      args: ['--supergraph', compose(), '--config', write('router.yaml', stringify(apolloConfiguration(start)))],
-    }),
+    configure: ({ host, port, settings, read, write, compose }) => {
+      const configuration = {
+        health_check: { enabled: false },
+        ...(settings ?? parse(read('apollo/router.yaml'))),
+        // For Sandbox and code generators.
+        supergraph: { listen: `${host}:${port}`, path: '/graphql', introspection: true },
+      };
+      return { args: ['--supergraph', compose(), '--config', write('router.yaml', stringify(configuration))] };
+    },
   },
   hive: {
     name: 'Hive Router',
@@ -98,8 +103,14 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
     name: 'Grafbase',
     executable: installed('@grafbase/cli-x86_64-unknown-linux-musl/grafbase'),
     missing: `${NPM} It has Grafbase for Linux x64 only.`,
-    configure: ({ host, port, ...start }) => {
-      const file = start.write('grafbase.toml', grafbaseConfiguration(start));
+    configure: ({ host, port, subgraphs, read, write }) => {
+      // The shipped file, with the URL and schema of each subgraph in its table.
+      const configuration = subgraphs.reduce((text, { name, url, sdl }) => {
+        const table = `[subgraphs.${name}]\n`;
+        const lines = `${table}url = "${url}"\nschema_path = "${write(`${name}.graphql`, sdl)}"\n`;
+        return text.includes(table) ? text.replace(table, lines) : `${text}\n${lines}`;
+      }, read('grafbase/grafbase.toml'));
+      const file = write('grafbase.toml', configuration);
       return { args: ['dev', '--config', file, '--listen-address', `${host}:${port}`] };
     },
   },
@@ -120,7 +131,7 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
  */
 export async function startRouter(
   name: RouterName,
-  { subgraphs, secret, collector, settings, files = {}, onEnd, ...listening }: Options,
+  { subgraphs, secret, settings, files = {}, onEnd, ...listening }: Options,
 ) {
   const router = ROUTERS[name];
   if (!router.executable) throw new CannotStart(`${router.name} is not installed. ${router.missing}`);
@@ -136,7 +147,7 @@ export async function startRouter(
   const compose = () => write('supergraph.graphql', composeSupergraph(subgraphs).supergraphSdl);
   const { tokenHeader } = subgraphs.find((one) => one.name === 'maintenance') ?? {};
   const read = (file: string) => readSettings(file, tokenHeader);
-  const { args, env } = router.configure({ subgraphs, host, port, collector, settings, read, write, compose });
+  const { args, env } = router.configure({ subgraphs, host, port, settings, read, write, compose });
   const child = spawn(resolve(router.executable), args, {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, APOLLO_TELEMETRY_DISABLED: '1', ROUTER_SECRET: secret, ...env },
@@ -186,28 +197,4 @@ async function answers(url: string, router: ChildProcess): Promise<boolean> {
     await delay(50);
   }
   return false;
-}
-
-function apolloConfiguration({ host, port, collector, settings, read }: Omit<Start, 'write' | 'compose'>) {
-  const configuration = settings ?? parse(read('apollo/router.yaml'));
-  if (collector) {
-    const { tracing } = configuration.telemetry.exporters;
-    tracing.common = { service_name: 'router' };
-    tracing.otlp = { enabled: true, protocol: 'http', endpoint: `${collector}/v1/traces` };
-  }
-  return {
-    health_check: { enabled: false },
-    ...configuration,
-    // For Sandbox and code generators.
-    supergraph: { listen: `${host}:${port}`, path: '/graphql', introspection: true },
-  };
-}
-
-/** The shipped file, with the URL and schema of each subgraph in its table. */
-function grafbaseConfiguration({ subgraphs, read, write }: Pick<Start, 'subgraphs' | 'read' | 'write'>): string {
-  return subgraphs.reduce((text, { name, url, sdl }) => {
-    const table = `[subgraphs.${name}]\n`;
-    const lines = `${table}url = "${url}"\nschema_path = "${write(`${name}.graphql`, sdl)}"\n`;
-    return text.includes(table) ? text.replace(table, lines) : `${text}\n${lines}`;
-  }, read('grafbase/grafbase.toml'));
 }

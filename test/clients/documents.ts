@@ -8,7 +8,7 @@ import { RESIDENCES_SDL } from '../../dev/supergraph/neighbour.ts';
 // Composition returns objects of this copy of graphql.
 import { printSchema } from '../../node_modules/graphql/index.js';
 import { ERRORS, readDocument } from '../support/documents.ts';
-import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
+import { MAINTENANCE_SDL, toService } from '../support/use-supergraph.ts';
 
 const [, SECTION = ''] = /^## Clients\n(.+?)^## /ms.exec(ERRORS) ?? [];
 const [, RELAY_CONFIG = ''] = /^```json\n(.+?)^```/ms.exec(readDocument('docs/federation.md')) ?? [];
@@ -27,10 +27,8 @@ export async function runBlock(client: string, constant: string) {
   return module[constant];
 }
 
-const { schema } = composeSupergraph([
-  { name: 'maintenance', url: 'http://maintenance.test', sdl: MAINTENANCE_SDL },
-  { name: 'residences', url: 'http://residences.test', sdl: RESIDENCES_SDL },
-]);
+const subgraphs = { maintenance: MAINTENANCE_SDL, residences: RESIDENCES_SDL };
+const { schema } = composeSupergraph(Object.entries(subgraphs).map(([name, sdl]) => toService(name, sdl)));
 /** The schema that `npm run supergraph` serves. */
 export const API = printSchema(schema.toAPISchema().toGraphQLJSSchema());
 

@@ -1,5 +1,6 @@
 /** A gateway in front of three subgraphs, with a recorder between the gateway and each subgraph. */
 import { afterAll, beforeAll, beforeEach } from '@jest/globals';
+import type { Service } from '../../dev/supergraph/compose.ts';
 import type { Subgraph as Composed } from '../../dev/supergraph/gateway.ts';
 import type { Listening, Running } from '../../dev/supergraph/host.ts';
 import { RESIDENCES_SDL, startNeighbour } from '../../dev/supergraph/neighbour.ts';
@@ -8,9 +9,22 @@ import { readDocument } from './documents.ts';
 import { type Recorder, startRecorder } from './recorder.ts';
 import { type Subgraph, startSubgraph } from './subgraph.ts';
 import { TOKENS } from './upstream.ts';
-import { type KeyFields, startVisits, visitsSdl } from './visits.ts';
+import { KEYS, type KeyFields, startVisits, visitsSdl } from './visits.ts';
 
 export const MAINTENANCE_SDL = readDocument('schema/maintenance.graphql');
+/** Returns a subgraph to compose, which does not run. */
+export const toService = (name: string, sdl: string): Service => ({ name, url: `http://${name}.test/graphql`, sdl });
+/** What composers take: the key by which another subgraph refers, and the subgraphs. */
+export const COMPOSITIONS: [key: string, Service[]][] = [
+  ['none', [toService('maintenance', MAINTENANCE_SDL)]],
+  ...KEYS.map((key): [string, Service[]] => {
+    const others = { residences: RESIDENCES_SDL, visits: visitsSdl(key) };
+    return [
+      key,
+      Object.entries({ maintenance: MAINTENANCE_SDL, ...others }).map(([name, sdl]) => toService(name, sdl)),
+    ];
+  }),
+];
 const FREE = { host: '127.0.0.1', port: 0 } as const;
 
 export type StartGateway = (subgraphs: readonly Composed[], listening: Listening) => Promise<Running>;

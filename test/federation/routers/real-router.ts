@@ -14,13 +14,14 @@ const NOWHERE = 'http://127.0.0.1:9';
 /** Starts a router before the subgraph and the neighbor at these origins. */
 export function startBefore(
   name: RouterName,
-  { maintenance = NOWHERE, residences = NOWHERE, collector }: Partial<Record<string, string>> = {},
+  { maintenance = NOWHERE, residences = NOWHERE }: Partial<Record<string, string>> = {},
+  settings?: Readonly<Record<string, unknown>>,
 ) {
   const subgraphs = [
     { name: 'maintenance', url: `${maintenance}/graphql`, sdl: MAINTENANCE_SDL },
     { name: 'residences', url: `${residences}/graphql`, sdl: RESIDENCES_SDL },
   ];
-  return startRouter(name, { subgraphs, secret: ROUTER_SECRET, collector, ...FREE });
+  return startRouter(name, { subgraphs, secret: ROUTER_SECRET, settings, ...FREE });
 }
 
 /** Runs the suite behind a real router. If the machine lacks the router, one skipped test says why. */

@@ -8,26 +8,13 @@ import { composeSchemaContract, composeServices } from '@theguild/federation-com
 import { federateSubgraphs, ROUTER_COMPATIBILITY_VERSION_ONE } from '@wundergraph/composition';
 import { buildSchema, type GraphQLObjectType, type GraphQLSchema, isObjectType, Kind, parse } from 'graphql';
 import { type Service, toServices } from '../../../../dev/supergraph/compose.ts';
-import { RESIDENCES_SDL } from '../../../../dev/supergraph/neighbour.ts';
 import { ROUTERS } from '../../../../dev/supergraph/routers.ts';
 import { directivesOf } from '../../../support/schema.ts';
-import { MAINTENANCE_SDL } from '../../../support/use-supergraph.ts';
-import { KEYS, visitsSdl } from '../../../support/visits.ts';
+import { COMPOSITIONS, MAINTENANCE_SDL, toService } from '../../../support/use-supergraph.ts';
 import { itUnless } from '../skip.ts';
 
 const { executable, missing } = ROUTERS.grafbase;
-const ALONE = [service('maintenance', MAINTENANCE_SDL)];
-const COMPOSITIONS = new Map<string, Service[]>([
-  ['none', ALONE],
-  ...KEYS.map((key): [string, Service[]] => [
-    key,
-    [...ALONE, service('residences', RESIDENCES_SDL), service('visits', visitsSdl(key))],
-  ]),
-]);
-
-function service(name: string, sdl: string): Service {
-  return { name, url: `http://${name}.test/graphql`, sdl };
-}
+const ALONE = [toService('maintenance', MAINTENANCE_SDL)];
 
 function composeCosmo(services: readonly Service[]) {
   const subgraphs = services.map(({ name, url, sdl }) => ({ name, url, definitions: parse(sdl) }));
@@ -50,7 +37,7 @@ function composeGrafbase(services: readonly Service[]): string {
   return supergraph;
 }
 
-describe.each([...COMPOSITIONS])('the schema, with a subgraph that refers by the key: %s', (_, services) => {
+describe.each(COMPOSITIONS)('the schema, with a subgraph that refers by the key: %s', (_, services) => {
   const KEY = 'join__type(graph: MAINTENANCE, key: "residence { id } maintenanceId")';
 
   it('composes with @theguild/federation-composition', () => {
