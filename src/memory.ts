@@ -68,7 +68,8 @@ class Account {
     this.hold(-bytes);
   }
 
-  protected isWithin(bytes: number): boolean {
+  /** Returns whether it could hold these bytes in addition, if there were no other accounts. */
+  isWithin(bytes: number): boolean {
     return this.own + this.others + bytes <= this.most;
   }
 }

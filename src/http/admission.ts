@@ -40,20 +40,21 @@ export function createAdmission({ config, logger, metrics }: HostDependencies) {
   }
 
   /**
-   * Takes a place until the response is closed, and memory until the operation has ended too. Returns false if there is no
-   * room.
+   * Takes a place until the response is closed, and memory until the operation has ended too. Returns the status of the
+   * refusal if there is no room.
    */
-  function takePlace(request: FastifyRequest, reply: FastifyReply): boolean {
+  function takePlace(request: FastifyRequest, reply: FastifyReply): 413 | 503 | undefined {
+    if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) return 503;
     const operationMemory = new OperationAccount();
-    if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT || !operationMemory.reserve(bytesOf(request), 'request'))
-      return false;
+    const refusal = reserveRequest(operationMemory, bytesOf(request));
+    if (refusal) return refusal;
     const admitted: AdmittedRequest = Object.assign(request, { operationMemory });
     metrics.active.set(++inFlight);
     reply.raw.once('close', () => {
       metrics.active.set(--inFlight);
       void Promise.allSettled([admitted.operationEnd]).then(() => operationMemory[Symbol.dispose]());
     });
-    return true;
+    return undefined;
   }
 
   return function admit(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
@@ -65,9 +66,23 @@ export function createAdmission({ config, logger, metrics }: HostDependencies) {
       sendHttpError(reply, 401, 'ROUTER_UNAUTHENTICATED', 'Send requests through the router.');
     } else if (request.raw.rawHeaders.join('').length > HTTP_LIMITS.headCharacters)
       sendHttpError(reply.header('connection', 'close'), 431);
-    else if (url === '/metrics' || takePlace(request, reply)) done();
-    else void sendOverloaded(reply);
+    else if (url === '/metrics') done();
+    else {
+      const refusal = takePlace(request, reply);
+      if (refusal === 413) sendHttpError(reply.header('connection', 'close'), 413);
+      else if (refusal) void sendOverloaded(reply);
+      else done();
+    }
   };
+}
+
+/**
+ * Reserves bytes of a request. Returns 413 if they exceed what an operation may hold, or 503 if other operations leave no
+ * room.
+ */
+export function reserveRequest(operationMemory: OperationAccount, bytes: number): 413 | 503 | undefined {
+  if (operationMemory.reserve(bytes, 'request')) return undefined;
+  return operationMemory.isWithin(bytes) ? 503 : 413;
 }
 
 /**

@@ -9,7 +9,7 @@ import { waitForEventLoop } from '../event-loop.ts';
 import { HTTP_LIMITS } from '../http-limits.ts';
 import { PRICES } from '../prices.ts';
 import { inRequestSpan } from '../tracing.ts';
-import type { AdmittedRequest } from './admission.ts';
+import { type AdmittedRequest, reserveRequest } from './admission.ts';
 
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 // No `url.query`: a query string may contain an operation with its variables.
@@ -61,8 +61,8 @@ function parseBody(app: FastifyInstance): FastifyBodyParser<string> {
     if (encoding && encoding.toLowerCase() !== 'identity') return done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
     // Until now, the body counted as text of the largest allowed length.
     if (chunked) operationMemory.release(HTTP_LIMITS.bodyBytes);
-    if (chunked && !operationMemory.reserve(body.length * PRICES.requestCharacter.bytes, 'request'))
-      return done(Object.assign(new Error('no memory'), { statusCode: 503 }));
+    const refusal = chunked && reserveRequest(operationMemory, body.length * PRICES.requestCharacter.bytes);
+    if (refusal) return done(Object.assign(new Error('no memory'), { statusCode: refusal }));
     // With a fresh stack, which deep documents need. Not if the caller has disconnected: its memory is released already.
     void waitToStart(body).then(() => request.socket.destroyed || parse(request, body, done));
   };
