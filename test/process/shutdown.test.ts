@@ -1,0 +1,203 @@
+/**
+ * What signals do: the server ends what is under way, and refuses nothing before. The tests run side by side, because most of
+ * them wait.
+ */
+import { once } from 'node:events';
+import { Agent } from 'node:http';
+import net from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from '@jest/globals';
+import { startFleet } from '../support/fleet.ts';
+import { request } from '../support/load.ts';
+import { runInGroup, signalGroup } from '../support/process.ts';
+import { parseAnswers, request as rawRequest } from '../support/raw-http.ts';
+import { HEADERS } from '../support/replica.ts';
+import { aliased, answerWith, LIST, M, R, times } from '../support/requests.ts';
+import { startUpstream } from '../support/upstream.ts';
+import { untilListening, useReplicas } from '../support/use-replicas.ts';
+import { until } from '../support/wait.ts';
+
+const SLOW = '{ maintenances(residenceId: "slow") { id } }';
+const LISTED = { maintenances: [{ id: `${R}:${M}` }] };
+// Longer than a server that does not wait for what is in flight would take to close.
+const UNFORCED_MS = 1000;
+const HEAD = Object.entries({ host: 'x', ...HEADERS }).map(([name, value]) => `${name}: ${value}`);
+const post = (query: string) => rawRequest(['POST /graphql HTTP/1.1', ...HEAD], JSON.stringify({ query }));
+
+const cleanups: (() => unknown)[] = [];
+const start = useReplicas(cleanups);
+const untilClosed = (url: string) => untilListening(url, false);
+const addressOf = (url: string) => ({ host: '127.0.0.1', port: Number(new URL(url).port) });
+
+describe('after SIGTERM, the server', () => {
+  it.concurrent('serves for a while, not ready, then ends what is in flight and exits with 0', async () => {
+    const { upstream, url, ask, kill, exit, output, untilPrinted } = await start({ DRAIN_DELAY_MS: '3000' });
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    const held = upstream.hold();
+    const slow = ask(SLOW);
+    await until(() => held.length === 1);
+    upstream.fail(undefined);
+    kill('SIGTERM');
+    await untilPrinted('"msg":"stopping"');
+    const requests = ['/health/ready', '/health/live', '/graphql'].map((path) => fetch(url + path));
+    const [answer, ...responses] = await Promise.all([ask(LIST), ...requests]);
+    const heads = responses.map(({ status, headers }) => [status, headers.get('connection')]);
+    expect(heads).toEqual([503, 200, 401].map((status) => [status, 'close']));
+    expect(answer.data).toEqual(LISTED);
+    await untilClosed(url);
+    held.end();
+    expect((await slow).data).toEqual({ maintenances: [] });
+    expect(await exit).toBe(0);
+    expect(output()).toMatch(/"msg":"stopping"[\s\S]+"msg":"stopped"/);
+  });
+
+  it.concurrent('cuts off requests that take longer than an operation may', async () => {
+    const { url, stop } = await start({ ATTEMPT_TIMEOUT_MS: '100', OPERATION_TIMEOUT_MS: '200' });
+    const socket = net.connect(addressOf(url)).on('error', () => {});
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(post(LIST).subarray(0, -1));
+    await fetch(`${url}/health/live`);
+    expect(await stop()).toBe(0);
+    await closed;
+  });
+
+  it.concurrent('answers requests under way, and then closes connections without one, at once', async () => {
+    const { upstream, url, ask, kill, exit } = await start();
+    const idle = rawRequest(['GET /health/live HTTP/1.1', 'host: x']);
+    // Idle after a request, silent, with half of a head, and with half of a body.
+    const started = [idle, Buffer.of(), post(LIST).subarray(0, 10), post(LIST).subarray(0, -1)];
+    const sockets = started.map(() => net.connect(addressOf(url)));
+    const chunks = sockets.map((socket) => socket.toArray());
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    for (const [index, bytes] of started.entries()) sockets[index]?.write(bytes);
+    const held = upstream.hold();
+    const slow = ask(SLOW);
+    await until(() => held.length === 1);
+    kill('SIGTERM');
+    await untilClosed(url);
+    sockets[3]?.write(post(LIST).subarray(-1));
+    await until(() => held.length === 2);
+    await delay(UNFORCED_MS);
+    held.end();
+    expect((await slow).data).toEqual({ maintenances: [] });
+    expect(await exit).toBe(0);
+    const [onIdle, ...others] = (await Promise.all(chunks)).map((bytes) => parseAnswers(Buffer.concat(bytes)));
+    expect(onIdle).toMatchObject([{ status: 200 }]);
+    const body = expect.stringContaining('{"data":{"maintenances":[]}}');
+    expect(others).toMatchObject([[], [], [{ status: 200, body }]]);
+  });
+
+  it.concurrent('sends whole responses of which a slow reader has read little', async () => {
+    const { upstream, url, kill, exit, untilPrinted } = await start();
+    answerWith(upstream, [{ maintenance_id: 'm', description: 'x'.repeat(1_000_000) }]);
+    const lists = aliased(12, `maintenances(residenceId: "${R}") { description }`);
+    const socket = net.connect(addressOf(url));
+    socket.write(post(`{ ${lists} }`));
+    await untilPrinted('"msg":"operation"');
+    kill('SIGTERM');
+    await untilClosed(url);
+    const [answer] = parseAnswers(Buffer.concat(await socket.toArray()));
+    expect(Object.keys(JSON.parse(answer?.body ?? '').data)).toHaveLength(12);
+    expect(await exit).toBe(0);
+  });
+
+  it.concurrent('finishes a write whose caller has left', async () => {
+    const { upstream, url, kill, exit, output } = await start();
+    const held = upstream.hold();
+    const caller = new AbortController();
+    const body = JSON.stringify({ query: `mutation { deleteMaintenance(id: "${R}:m") { deletedId } }` });
+    const init = { method: 'POST', headers: HEADERS, body, signal: caller.signal };
+    const left = fetch(`${url}/graphql`, init).catch(() => {});
+    await until(() => held.length === 1);
+    caller.abort();
+    await left;
+    kill('SIGTERM');
+    await untilClosed(url);
+    await delay(UNFORCED_MS);
+    held.end();
+    expect(await exit).toBe(0);
+    expect(output()).toMatch(/"name":"delete_maintenance_info",.*"codes":\["CALLER_GONE"\],"msg":"operation"/);
+  });
+
+  it.concurrent('exits at once with 1 at a signal more than a second later', async () => {
+    const { kill, exit, output, untilPrinted } = await start({ DRAIN_DELAY_MS: '60000' });
+    kill('SIGTERM');
+    await untilPrinted('"msg":"stopping"');
+    await delay(1100);
+    kill('SIGINT');
+    expect(await exit).toBe(1);
+    expect(output()).not.toContain('"stopped"');
+  });
+});
+
+it.concurrent('SIGINT to npm and its processes fails no request on kept connections, and stops once', async () => {
+  const runNpmStart = (env: NodeJS.ProcessEnv) => runInGroup('exec npm start', env).child;
+  const { upstream, url, child, exit, output } = await start({ DRAIN_DELAY_MS: '1500' }, runNpmStart);
+  // Slow reads, so that some are in flight at the signal.
+  upstream.fail(({ param }, response) => {
+    if (param.residence_id !== 'slow') return undefined;
+    setTimeout(() => response.end('{"success":true,"result":[]}'), 300);
+    return 'taken';
+  });
+  let answered = 0;
+  const failures: unknown[] = [];
+  const askUntilClosed = async (query: string): Promise<void> => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (let connection: string | undefined; connection !== 'close'; answered++) {
+      const sent = { headers: HEADERS, body: JSON.stringify({ query }) };
+      const { status, headers, text } = await request(agent, `${url}/graphql`, sent);
+      if (status !== 200 || text.includes('"errors"')) failures.push(text);
+      connection = headers.connection;
+    }
+  };
+  const asking = Promise.all(times(20, (index) => askUntilClosed(index % 2 ? SLOW : LIST)));
+  await until(() => answered >= 200);
+  signalGroup(child, 'SIGINT');
+  await asking;
+  expect(failures).toEqual([]);
+  expect(await exit).toBe(0);
+  expect(output().match(/"msg":"stop\w+"/g)).toEqual(['"msg":"stopping"', '"msg":"stopped"']);
+});
+
+it.concurrent('a signal that comes while the server loads stops it', async () => {
+  const kill = `
+    import { registerHooks } from 'node:module';
+    const hooks = registerHooks({ resolve(specifier, context, next) {
+      if (specifier === 'fastify') {
+        hooks.deregister();
+        process.kill(process.pid, 'SIGTERM');
+      }
+      return next(specifier, context);
+    } });`;
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(kill)}`;
+  const { exit, output } = await start({ NODE_OPTIONS });
+  expect(await exit).toBe(0);
+  expect(output()).toMatch(/"signal":"SIGTERM","msg":"stopping"[\s\S]+"msg":"stopped"/);
+});
+
+describe('a rolling restart', () => {
+  // Both first replicas, and a replica that has started under load.
+  const RESTARTS = 3;
+  // Few workers and a long drain: even on a busy machine, each connection is used during the drain.
+  const PACE = { workers: 8, everyMs: 50 };
+  const DRAIN_DELAY_MS = '1000';
+
+  it('of 3 replicas under load fails no request', async () => {
+    const upstream = await startUpstream();
+    const fleet = await startFleet(upstream.url, { DRAIN_DELAY_MS });
+    // FIFO uses every connection during the drain, so that each response can close its own. Neither agent nor balancer retries.
+    const agent = new Agent({ keepAlive: true, scheduling: 'fifo' });
+    cleanups.push(() => agent.destroy(), fleet.stop, upstream.stop);
+    const body = JSON.stringify({ query: LIST });
+    const outcomes: unknown[] = [];
+    const ask = async () => {
+      const asked = request(agent, `${fleet.url}/graphql`, { headers: HEADERS, body });
+      outcomes.push(await asked.then(({ status, text }) => `${status} ${text.trim()}`, String));
+    };
+    const exits = await fleet.replaceUnderLoad(RESTARTS, ask, PACE);
+    expect(outcomes.filter((outcome) => outcome !== `200 ${JSON.stringify({ data: LISTED })}`)).toEqual([]);
+    expect(exits).toEqual(Array(RESTARTS).fill(0));
+    // The pace sends far more. The count has no time in it, so that a slow machine passes too.
+    expect(outcomes.length).toBeGreaterThanOrEqual(100 * RESTARTS);
+  });
+});

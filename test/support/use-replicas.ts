@@ -1,0 +1,41 @@
+import { afterAll } from '@jest/globals';
+import { askAt } from './ask.ts';
+import { killAll } from './process.ts';
+import { HEADERS, PATIENT, startReplica } from './replica.ts';
+import { startUpstream } from './upstream.ts';
+import { until } from './wait.ts';
+
+/**
+ * Returns a function that starts a replica before a command API of its own. All of them end with the test file, after which
+ * `cleanups` run.
+ */
+export function useReplicas(cleanups: (() => unknown)[] = []) {
+  afterAll(async () => {
+    killAll();
+    for (const cleanUp of cleanups) await cleanUp();
+  });
+  return async (env: NodeJS.ProcessEnv = {}, startProcess?: Parameters<typeof startReplica>[3]) => {
+    const upstream = await startUpstream();
+    cleanups.push(upstream.stop);
+    let output = '';
+    const onLine = (line: string) => {
+      output += `${line}\n`;
+    };
+    const replica = await startReplica(upstream.url, { ...PATIENT, ...env }, onLine, startProcess);
+    return {
+      ...replica,
+      upstream,
+      ask: (query: string) => askAt(`${replica.url}/graphql`, query, { headers: HEADERS }),
+      /** Returns all that the replica has printed. */
+      output: () => output,
+      untilPrinted: (text: string) => until(() => output.includes(text)),
+    };
+  };
+}
+
+/** Resolves when a server accepts connections, or no longer. */
+export const untilListening = (url: string, listens = true) =>
+  until(async () => {
+    const [{ status }] = await Promise.allSettled([fetch(`${url}/health/live`)]);
+    return (status === 'fulfilled') === listens;
+  });
