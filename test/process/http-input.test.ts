@@ -7,18 +7,16 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { HTTP_LIMITS } from '../../src/http-limits.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { type RawAnswer, request, sendBytes } from '../support/raw-http.ts';
+import { LIST, M, R } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
-const R = EXAMPLE.residenceId;
-const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
-const LISTED = { data: { maintenances: [{ id: `${R}:${EXAMPLE.maintenanceId}` }] } };
+/** The longest body, in bytes. */
+const LONGEST = 1024 * 1024;
+const LISTED = { data: { maintenances: [{ id: `${R}:${M}` }] } };
 const BODY = JSON.stringify({ query: LIST });
-const WRITE = JSON.stringify({
-  query: `mutation { deleteMaintenance(id: "${R}:${EXAMPLE.maintenanceId}") { deletedId } }`,
-});
+const WRITE = JSON.stringify({ query: `mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }` });
 const [POST, HOST, CLOSE] = ['POST /graphql HTTP/1.1', 'host: subgraph.example', 'connection: close'];
 const [JSON_TYPE, CHUNKED] = ['content-type: application/json', 'transfer-encoding: chunked'];
 const CREDENTIALS = [`router-authorization: ${ROUTER_SECRET}`, `authorization: Bearer ${EXAMPLE.token}`];
@@ -69,7 +67,7 @@ describe('a body', () => {
     ['with an empty encoding', BODY, JSON_TYPE, 'content-encoding:'],
     ['with a byte order mark', `\ufeff${BODY}`],
     ['with unknown members', BODY.replace('}"}', '}","odd":{"constructor":"x"},"":null}')],
-    ['of 1 MB', sized(HTTP_LIMITS.bodyBytes)],
+    ['of 1 MB', sized(LONGEST)],
   ])('%s is accepted', async (...[, ...sent]) => {
     expectListed(await sendBody(...sent));
   });
@@ -86,7 +84,7 @@ describe('a body', () => {
     ['with __proto__ deep in the variables', variables('{"a":[{"__proto__":{"x":1}}]}'), 400],
     ['with constructor.prototype', variables('{"constructor":{"prototype":{"x":1}}}'), 400],
     ['of lists 500,000 deep', '['.repeat(500_000) + ']'.repeat(500_000), 400],
-    ['over 1 MB', sized(HTTP_LIMITS.bodyBytes + 1), 413],
+    ['over 1 MB', sized(LONGEST + 1), 413],
   ])('%s is refused', async (...[, body, status, ...headers]) => {
     expectRefusal(await sendBody(body, ...headers), status);
   });
