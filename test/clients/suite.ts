@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { startGateway } from '../../dev/supergraph/gateway.ts';
+import { NEW_MAINTENANCE } from '../support/ask.ts';
 import { useSupergraph } from '../support/use-supergraph.ts';
 import { idOf } from '../support/visits.ts';
 import { until } from '../support/wait.ts';
@@ -10,13 +11,7 @@ const R = idOf('1-101');
 const OTHER = idOf('2-201');
 export const VARIABLES = { residenceId: R };
 export const HEADERS = { authorization: `Bearer ${EXAMPLE.token}` };
-export const INPUT = {
-  residenceId: R,
-  startTime: '2026-12-01T09:00:00Z',
-  finishTime: '2026-12-01T12:00:00Z',
-  description: 'x',
-  contact: 'y',
-};
+export const INPUT = { ...NEW_MAINTENANCE, residenceId: R };
 
 /** The lists of our field and of a residence that another subgraph owns. Relay requires such names. */
 export const LISTS = `query ScreenListsQuery($residenceId: ID!) {
@@ -132,7 +127,7 @@ export function describeClient(client: string, open: Open, whileUpdating: readon
 
     it('shows all faults of a form', () =>
       use(true, async (app) => {
-        const input = { ...INPUT, finishTime: '2026-11-01T12:00:00Z', contact: '' };
+        const input = { ...INPUT, finishTime: INPUT.startTime, contact: '' };
         const { errors } = await app.mutate('ScreenCreateMutation', { input });
         const faults = [
           { argument: 'input.finishTime', message: 'must be later than input.startTime' },
