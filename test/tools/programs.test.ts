@@ -84,6 +84,12 @@ it.concurrent.each<[program: string, env: NodeJS.ProcessEnv, code: number, messa
   ['dev/main.ts', { PORT: TAKEN }, 1, /^Port \d+ is in use. Set PORT to a free port.\n$/],
   [`dev/emulator.ts --port ${TAKEN}`, {}, 1, /^Another process uses port \d+\. Choose a port with --port\.\n$/],
   ['dev/supergraph.ts --router apollo', { PORT: '0' }, 1, /^Apollo Router is not installed\. .+\n$/],
+  [
+    'dev/contract.ts',
+    { COMMAND_API_URL: 'https://x.example/api' },
+    2,
+    /^\nCOMMAND_API_URL [\s\S]+\nSet these variables\.\n$/,
+  ],
   ['dev/contract.ts --nosuch', {}, 1, /^.*'--nosuch'.*\nOptions:\n {2}--write .+\n.+\n$/],
   ['dev/contract.ts --help', {}, 0, /^Options:\n {2}--write .+\n.+\n$/],
 ])('%s says why it ends (row %#)', async (program, env, code, message) => {
