@@ -1,7 +1,6 @@
 /**
  * Request bodies of at most 1 MB that are made to be expensive.
  */
-import { EXAMPLE } from '../../dev/seed.ts';
 import { idOf, type ReplyName } from '../support/fast-vendor.ts';
 import { aliased, R } from '../support/requests.ts';
 
@@ -29,68 +28,41 @@ const nested = (open: string, close: string, depth: number, inside = '') =>
 const fragments = (count: number, type: string, fields: (index: number) => string) =>
   repeat(count, (i) => `fragment f${i} on ${type} { ${fields(i)} }`);
 const LIST = `maintenances(residenceId: "${R}")`;
-const detail = `maintenance(id: "${R}:${EXAMPLE.maintenanceId}") { id }`;
 const CREATE = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { createdId } }';
-const DELETE = 'mutation ($ids: [ID!]!) { deleteMaintenances(ids: $ids) { deletedIds } }';
 const DELETES = `mutation ($ids: [ID!]!) { ${aliased(100, 'deleteMaintenances(ids: $ids) { deletedIds }')} }`;
 const RESIDENCES = readEntities(entities('Residence', 'id'));
 const DETAIL = 'query ($i: ID!) { maintenance(id: $i) { id } }';
 const residence = (id: string) => `{"__typename":"Residence","id":${id}}`;
-const refusedLists = (count: number) =>
-  readEntities(entities('Residence', aliased(count, 'maintenances(first: -1) { id }')));
+const REFUSED_LISTS = readEntities(entities('Residence', aliased(97, 'maintenances(first: -1) { id }')));
 const M = 'Maintenance';
 const spreadTwice = (i: number) => repeat(2, (at) => `${'ab'[at]}: residence { maintenances { ...f${i + 1} } }`);
-const chain = (count: number, fields: (index: number) => string) =>
-  `{ ${LIST} { ...f0 } } ${fragments(count, M, fields)} fragment f${count} on ${M} { id }`;
+const CHAIN = `{ ${LIST} { ...f0 } } ${fragments(24, M, spreadTwice)} fragment f24 on ${M} { id }`;
 const CREATION = `"residenceId":"r","startTime":"2024-01-16T13:32:45Z","finishTime":"2024-01-17T13:32:45Z","contact":"x"`;
 const PROTOTYPE = '{"constructor":{"prototype":1}}';
-const OVERLAPS = fragments(1200, M, () => 'x: residence { id }');
 
 /** Name, query and variables. */
 const DOCUMENTS: readonly (readonly [string, string, string?])[] = [
-  ['one field 5,000 times', `{ ${LIST} { ${repeat(5000, 'id')} } }`],
-  ['one field 300,000 times', `{ ${LIST} { ${repeat(300_000, 'id')} } }`],
   ['15,000 tokens of aliases', `{ ${aliased(4990, '__typename')} }`],
-  ['15,000 tokens of aliased details', `{ ${aliased(1600, detail)} }`],
-  ['10,000 aliased details', `{ ${aliased(10_000, detail)} }`],
-  ['nesting 3,000 deep', `{ ${LIST} { ${nested('residence { maintenances { ', '} } ', 1500, 'id ')} } }`],
   ['nesting 60,000 deep', `{ ${nested('a{', '}', 60_000, 'a')} }`],
-  ['exponential fragments', chain(24, spreadTwice)],
-  ['exponential spreads', chain(2000, (i) => `...f${i + 1} ...f${i + 1}`)],
-  ['a cycle of 2,000 fragments', `{ ...f0 } ${fragments(2000, 'Query', (i) => `...f${(i + 1) % 2000}`)}`],
+  ['exponential fragments', CHAIN],
   ['70 fragments that each spread all', `{ ...f0 } ${fragments(70, 'Query', () => repeat(70, (j) => `...f${j}`))}`],
-  ['overlapping fields', `{ ${LIST} { ${repeat(1200, (i) => `...f${i}`)} } } ${OVERLAPS}`],
-  ['overlapping fields in inline fragments', `{ ${repeat(1300, `... on Query { ${LIST} { id } }`)} }`],
   ['overlapping fields that differ', `{ ${LIST} { ${repeat(3700, (i) => `x: ${i % 2 ? 'id' : 'state'}`)} } }`],
-  ['list literals 20,000 deep', `{ maintenances(residenceId: ${nested('[', ']', 20_000)}) { id } }`],
-  ['object literals 7,000 deep', `{ maintenances(residenceId: ${nested('{a:', '}', 7000, '1')}) { id } }`],
-  ['a list literal of 14,000', `mutation { deleteMaintenances(ids: [${repeat(14_000, '1.5')}]) { deletedIds } }`],
   ['a list type 7,000 deep', `query ($a: ${nested('[', ']', 7000, 'Int')}) { __typename }`],
-  ['one directive 7,000 times', `{ __typename ${'@a'.repeat(7000)} }`],
-  ['@skip 2,000 times', `{ __typename ${'@skip(if:false)'.repeat(2000)} }`],
   ['14,000 unknown fields', `{ ${repeat(14_000, (i) => `maintenance${i}`)} }`],
   ['4,000 unknown arguments', `{ maintenances(${repeat(4000, (i) => `residenceId${i}: 1`)}) { id } }`],
   ['3,500 unknown types', `query (${repeat(3500, (i) => `$v${i}: Maintenance${i}`)}) { __typename }`],
   ['2,900 unused variables', `query (${repeat(2900, (i) => `$v${i}: Int`)}) { __typename }`],
-  ['2,000 undefined variables', `{ ${aliased(2000, (i) => `maintenance(id: $v${i}) { id }`)} }`],
   ['3,000 operations', repeat(3000, (i) => `query q${i} { __typename }`)],
   ['2,100 unused fragments', `{ __typename } ${fragments(2100, 'Query', () => '__typename')}`],
   ['1 MB of comments', `{ __typename }${'#\n'.repeat(300_000)}`],
-  ['1 MB of commas', `{ __typename ${','.repeat(1_000_000)} }`],
   ['a name of 1 MB', `{ ${'a'.repeat(1_000_000)} }`],
-  ['a string of 1 MB', `{ maintenances(residenceId: "${'x'.repeat(1_000_000)}") { id } }`],
-  ['a string of 100,000 escapes', `{ maintenances(residenceId: "${'\\u{41}'.repeat(100_000)}") { id } }`],
   ['a block string of 300,000 lines', `{ maintenances(residenceId: """${' \n'.repeat(300_000)}""") { id } }`],
-  ['an id of 1 MB', DETAIL, `{"i":"${'%25'.repeat(300_000)}:m"}`],
   ['an id of 1 MB of colons', DETAIL, `{"i":"${':'.repeat(1_000_000)}"}`],
   ['a time of 1 MB', CREATE, `{"input":{"startTime":"2024-01-16T13:32:45.${'0'.repeat(1_000_000)}"}}`],
   ['a description of 1 MB of blanks', CREATE, `{"input":{${CREATION},"description":"${' '.repeat(1_000_000)}"}}`],
   ['100,000 representations', RESIDENCES, representations(100_000, '{}')],
-  ['29,000 representations of a residence', RESIDENCES, representations(29_000, residence('"r"'))],
   ['a deep representation', RESIDENCES, representations(1, residence(nested('{"a":', '}', 150_000, '1')))],
   ['100 × 330,000 ids', DELETES, `{"ids":[${repeat(330_000, '""', ',')}]}`],
-  ['200,000 values of a wrong type', DELETE, `{"ids":[${repeat(200_000, '{}', ',')}]}`],
-  ['80,000 unknown input fields', CREATE, `{"input":{${repeat(80_000, (i) => `"a${i}":1`, ',')}}}`],
   [
     '400 × a Boolean of 80,000 members',
     `query ($x: Boolean!) { ${repeat(400, () => '__typename @include(if: $x)')} }`,
@@ -99,11 +71,8 @@ const DOCUMENTS: readonly (readonly [string, string, string?])[] = [
   ['45,000 misspelt input fields', CREATE, `{"input":{${repeat(45_000, (i) => `"residenceId${i}":1`, ',')}}}`],
   ['80,000 undeclared variables', '{ __typename }', `{${repeat(80_000, (i) => `"a${i}":1`, ',')}}`],
   ['variables 400,000 deep', '{ __typename }', `{"a":${nested('[', ']', 400_000)}}`],
-  ['60,000 × __proto__', '{ __typename }', `{${repeat(60_000, '"__proto__":{}', ',')}}`],
-  ['__proto__ 60,000 deep', '{ __typename }', nested('{"__proto__":', '}', 60_000, '1')],
   ['30,000 × constructor.prototype', '{ __typename }', `{"a":[${repeat(30_000, PROTOTYPE, ',')}]}`],
-  ['1,000 residences with 97 refused lists each', refusedLists(97), representations(1000, residence(`"${R}"`))],
-  ['1,000 residences with 2 refused lists each', refusedLists(2), representations(1000, residence(`"${R}"`))],
+  ['1,000 residences with 97 refused lists each', REFUSED_LISTS, representations(1000, residence(`"${R}"`))],
 ];
 
 const BODIES: readonly (readonly [string, string])[] = [
@@ -114,8 +83,6 @@ const BODIES: readonly (readonly [string, string])[] = [
   ],
   ['a body 500,000 deep', nested('[', ']', 500_000)],
   ['an unfinished body 1,000,000 deep', '['.repeat(1_000_000)],
-  ['a batch of 25,000', `[${repeat(25_000, '{"query":"{__typename}"}', ',')}]`],
-  ['100,000 repeated keys', `{${repeat(100_000, '"query":1', ',')}}`],
 ];
 
 const REPLIES = ['small', 'ordinary', 'tiny', 'faulty', 'text', 'urls', 'ids', 'refusal'] as const;
