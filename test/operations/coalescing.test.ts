@@ -1,26 +1,18 @@
+/** Request coalescing: identical reads share an exchange, which a write separates. */
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
-import { createCoalescing } from '../../src/command-api/coalescing.ts';
-import { CommandRecord } from '../../src/command-api/record.ts';
-import { ReplyAccount } from '../../src/memory.ts';
 import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
-import { scrape, writeSample } from '../support/scrape.ts';
+import { LIST, M, R } from '../support/requests.ts';
 import { startSubgraph } from '../support/subgraph.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
-const R = EXAMPLE.residenceId;
-const M = EXAMPLE.maintenanceId;
-const LIST = `{ maintenances(residenceId: "${R}") { id state } }`;
 const OTHER_LIST = LIST.replace(R, 'other');
 const DETAIL = `{ maintenance(id: "${R}:${M}") { description } }`;
-const OTHER_DETAIL = DETAIL.replace(R, 'other');
 const DELETE = `mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }`;
 const LISTED = `get_maintenance_list ${R}`;
 const TICKETS = '{"success":true,"result":[{"maintenance_id":"m"}]}';
-const EMPTY = '{"success":true,"result":[]}';
 
 const subgraph = useSubgraph();
 // The clock stands still: a busy machine could take longer than the 50 ms in which a read may join.
@@ -28,22 +20,9 @@ let moveClock: (ms: number) => void;
 beforeEach(() => {
   moveClock = stopClock();
 });
-afterEach(() => {
-  jest.restoreAllMocks();
-});
+afterEach(() => void jest.restoreAllMocks());
 
 const start = useMany(startSubgraph);
-/** Starts a subgraph that sends one command at a time, holds its command, and asks it for a list, which waits. */
-async function startBusy() {
-  const busy = await start({ MAX_COMMANDS_IN_FLIGHT: '1', ATTEMPT_TIMEOUT_MS: '29999', OPERATION_TIMEOUT_MS: '30000' });
-  const held = busy.upstream.hold();
-  const asked = [busy.ask(OTHER_LIST)];
-  await until(() => busy.upstream.received.length === 1);
-  asked.push(busy.ask(LIST));
-  await settle(busy.url);
-  return { busy, asked, held };
-}
-
 async function expectNoErrors(asked: Promise<Answer>[]): Promise<void> {
   for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
 }
@@ -103,65 +82,19 @@ describe('concurrent identical reads of one caller', () => {
     expect(held).toHaveLength(2);
   });
 
-  it('share an exchange for 50 ms after its latest attempt', async () => {
-    let release: (() => void) | undefined;
-    subgraph.upstream.fail((_, response) => {
-      if (subgraph.upstream.received.length === 1) {
-        moveClock(51);
-        return { status: 503 };
-      }
-      release = () => response.end(EMPTY);
-      return 'taken';
-    });
-    const asked = [subgraph.ask(LIST)];
-    await until(() => release !== undefined);
-    asked.push(subgraph.ask(LIST));
-    await settle(subgraph.url);
-    release?.();
-    await expectNoErrors(asked);
-    expect(subgraph.upstream.received).toHaveLength(2);
-  });
-
   it('share an exchange that waits to be sent, for any time', async () => {
-    const { busy, asked, held } = await startBusy();
+    const { ask, upstream, url } = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
+    const held = upstream.hold();
+    const asked = [ask(OTHER_LIST)];
+    await until(() => held.length === 1);
+    asked.push(ask(LIST));
+    await settle(url);
     moveClock(5000);
-    asked.push(busy.ask(LIST));
-    await settle(busy.url);
+    asked.push(ask(LIST));
+    await settle(url);
     held.end();
-    await Promise.all(asked);
-    expect(busy.upstream.commands()).toEqual(['get_maintenance_list other', LISTED]);
-  });
-
-  it('count once, when the exchange has ended, although its first caller left while it waited', async () => {
-    const { busy, asked, held } = await startBusy();
-    const first = busy.askAndDisconnect(OTHER_DETAIL);
-    await settle(busy.url);
-    asked.push(busy.ask(OTHER_DETAIL));
-    await settle(busy.url);
-    await first();
-    await until(() => busy.logText().includes('CALLER_GONE'));
-    held.end();
-    await Promise.all(asked);
-    const samples = await scrape(busy.url);
-    const count = (outcome: string) =>
-      samples.get(writeSample('maintenance_commands_total', { command: 'get_maintenance_info', outcome }));
-    expect([count('COMMAND_REJECTED'), count('CALLER_GONE')]).toEqual([1, 0]);
-  });
-
-  it.each([
-    ['before', 9000, ['get_maintenance_list other', LISTED, LISTED], 0],
-    ['after', 11_000, ['get_maintenance_list other', LISTED], 2],
-  ])('retry %s the deadline of the caller that started the exchange', async (_, ms, commands, failures) => {
-    const { busy, asked, held } = await startBusy();
-    moveClock(20_000);
-    asked.push(busy.ask(LIST));
-    await settle(busy.url);
-    moveClock(ms);
-    held.end();
-    busy.upstream.fail(() => (busy.upstream.received.length === 2 ? { status: 503 } : undefined));
-    const answers = await Promise.all(asked);
-    expect(answers.flatMap(({ errors }) => errors)).toHaveLength(failures);
-    expect(busy.upstream.commands()).toEqual(commands);
+    await expectNoErrors(asked);
+    expect(upstream.commands()).toEqual(['get_maintenance_list other', LISTED]);
   });
 
   it.each([
@@ -192,29 +125,21 @@ describe('a caller that goes away', () => {
     expect(held).toHaveLength(1);
   });
 
-  it('aborts the exchange if it is the last caller, and leaves no exchange to join', () => {
-    const coalescing = createCoalescing();
-    const exchanges: AbortSignal[] = [];
-    const read = (signal: AbortSignal) => {
-      let shared = coalescing.find('key');
-      if (!shared) {
-        const controller = new AbortController();
-        exchanges.push(controller.signal);
-        const record = new CommandRecord({ name: 'get_maintenance_list', isWrite: false }, 'r');
-        const reply = new Promise<never>(() => {});
-        shared = coalescing.add('key', { record, reply, controller, memory: new ReplyAccount(false) });
-      }
-      coalescing.wait(shared, signal).catch(() => {});
-    };
-    const [first, second] = [new AbortController(), new AbortController()];
-    read(first.signal);
-    read(second.signal);
-    first.abort();
-    expect(exchanges.map(({ aborted }) => aborted)).toEqual([false]);
-    second.abort();
-    // The aborted exchange has not ended yet.
-    read(new AbortController().signal);
-    expect(exchanges.map(({ aborted }) => aborted)).toEqual([true, false]);
+  it('ends the exchange if it is the last caller, and later reads do not join it', async () => {
+    const held = subgraph.upstream.hold('get_maintenance_list');
+    const first = subgraph.askAndDisconnect(LIST);
+    await until(() => held.length === 1);
+    const last = subgraph.askAndDisconnect(LIST);
+    await settle(subgraph.url);
+    first();
+    await until(() => subgraph.logs().length === 1);
+    expect(held[0]?.isClosed()).toBe(false);
+    last();
+    await until(() => held[0]?.isClosed() === true);
+    const next = subgraph.ask(LIST);
+    await until(() => held.length === 2);
+    held.end();
+    await expectNoErrors([next]);
   });
 });
 
