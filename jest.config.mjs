@@ -5,8 +5,8 @@ export default {
   testEnvironment: 'node',
   reporters: ['default', '<rootDir>/test/support/skip-reasons.mjs'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  // Run by `npm run test:routers`, `test:clients` and `test:page`.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(federation/routers|clients|page)/'],
+  // Run by `npm run test:routers`, `test:clients`, `test:deploy` and `test:page`.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(federation/routers|clients|deploy|page)/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   maxWorkers: 4,

@@ -9,7 +9,7 @@ export type Samples = ReadonlyMap<string, number>;
 const HEADERS = { 'router-authorization': ROUTER_SECRET, connection: 'close' };
 
 /** Requests `/metrics`, with the router's secret unless other headers are given. */
-export function fetchMetrics(origin: string, headers: HeadersInit = HEADERS) {
+export function fetchMetrics(origin: string, headers: Readonly<Record<string, string>> = HEADERS) {
   return fetch(`${origin}/metrics`, { headers });
 }
 
