@@ -48,17 +48,14 @@ describe('concurrent identical reads of one caller', () => {
     expect(subgraph.logs()).toMatchObject(Array(10).fill({ commands: [{ id: commandId }] }));
   });
 
-  it.each([
-    ['authorization', `bearer  ${TOKENS.first}`],
-    ['x-vendor-authorization', TOKENS.first],
-  ])('share an exchange if only the spelling of their header %s differs', async (name, value) => {
-    const { upstream, url, ask } = await start({ TOKEN_HEADER: name });
+  it('share an exchange if only the spelling of their token and other headers differ', async () => {
+    const { upstream, url, ask } = await start({ TOKEN_HEADER: 'x-token' });
     const held = upstream.hold();
-    const spellings = [`Bearer ${TOKENS.first}`, value];
+    const spellings = [`Bearer ${TOKENS.first}`, `bearer  ${TOKENS.first}`, TOKENS.first];
     // Each caller has an identity token of its own.
-    const headersOf = (spelling: string, user: number) => ({ authorization: `Bearer user-${user}`, [name]: spelling });
-    const asked = spellings.map((spelling, user) => ask(LIST, { headers: headersOf(spelling, user) }));
-    await until(() => upstream.received.length > 0);
+    const headersOf = (token: string, user: number) => ({ authorization: `Bearer user-${user}`, 'x-token': token });
+    const asked = spellings.map((token, user) => ask(LIST, { headers: headersOf(token, user) }));
+    await until(() => held.length > 0);
     await settle(url);
     held.end();
     await expectNoErrors(asked);

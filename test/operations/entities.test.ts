@@ -1,11 +1,9 @@
 /** `_entities`, with correct, malformed and hostile representations, and the `Accept` header of each router. */
 import { describe, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
 import { type Asking, codes } from '../support/ask.ts';
+import { M, R } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
-const R = EXAMPLE.residenceId;
-const M = EXAMPLE.maintenanceId;
 const ID = `${R}:${M}`;
 const INFO = `get_maintenance_info ${R} ${M}`;
 const QUERY = `query ($r: [_Any!]!) {
@@ -82,18 +80,14 @@ describe('an unusable representation', () => {
     ['without a type', { id: ID }],
     ['of a type that is not an entity', { __typename: 'Query', id: ID }],
     ['of the type "constructor"', { __typename: 'constructor', id: ID }],
-    ['of a list of types', { __typename: ['Maintenance'], id: ID }],
     ['that is a list of null', [null]],
     ['without a key', maintenance({})],
     ['with a list of ids', maintenance({ id: [ID] })],
     ['with null for each key', maintenance({ id: null, residence: null, maintenanceId: null })],
-    ['with an empty maintenanceId', maintenance({ ...keys, maintenanceId: '' })],
     ['with a number for maintenanceId', maintenance({ ...keys, maintenanceId: 5 })],
-    ['with a null residence', maintenance({ ...keys, residence: null })],
     ['with an object for the residence id', maintenance({ ...keys, residence: { id: { id: R } } })],
     ['with two keys of different residences', maintenance({ ...keys, id: ID, residence: { id: 'x' } })],
     ['with an id and half of a different key', maintenance({ id: ID, maintenanceId: 'x' })],
-    ['of a Residence with an empty id', residence({ id: '' })],
     ['of a Residence with a number for an id', residence({ id: 5 })],
   ])('%s nulls its own entry and sends nothing', async (_, bad) => {
     const answer = await resolve([bad, RESIDENCE]);

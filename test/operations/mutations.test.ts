@@ -1,10 +1,9 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
+import { exampleTicket } from '../../dev/seed.ts';
+import { M, R } from '../support/requests.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
-const R = EXAMPLE.residenceId;
-const M = EXAMPLE.maintenanceId;
 const INPUT = {
   residenceId: R,
   startTime: '2026-12-01T09:00:00.999+08:00',
@@ -39,13 +38,6 @@ describe('createMaintenance', () => {
     const headers = { accept: 'text/event-stream' };
     const { status, data } = await subgraph.ask(CREATE, { variables: { input: INPUT }, headers });
     expect([status, data.createMaintenance.createdId]).toEqual([200, expect.stringMatching(`^${R}:m`)]);
-  });
-
-  it('sends no filename without pictures', async () => {
-    await create({ ...INPUT, pictureFilenames: undefined });
-    const times = { start_time: '2026-12-01 01:00:00', finish_time: '2026-12-01 04:00:00' };
-    const { description, contact } = INPUT;
-    expect(subgraph.upstream.received[0]?.param).toEqual({ residence_id: R, ...times, description, contact });
   });
 
   // commands.test.ts has the failure of reading back.
@@ -131,14 +123,6 @@ describe('deleteMaintenances', () => {
     expect(subgraph.logs()).toMatchObject([
       { msg: 'unforeseen error', count: 3, errorId },
       { msg: 'operation', level: 50, codes: [code], errorIds: [errorId] },
-    ]);
-  });
-
-  it('logs unforeseen errors that are only data as errors', async () => {
-    expect((await deleteAll(['r:1'], DELETE, 'unlucky')).errors).toEqual([]);
-    expect(subgraph.logs()).toMatchObject([
-      { msg: 'unforeseen error', count: 1 },
-      { msg: 'operation', level: 50, codes: ['INTERNAL_SERVER_ERROR'], errorIds: [expect.any(String)] },
     ]);
   });
 });

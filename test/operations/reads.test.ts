@@ -1,11 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
+import { exampleTicket } from '../../dev/seed.ts';
 import { codes } from '../support/ask.ts';
+import { M, R } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 
-const R = EXAMPLE.residenceId;
-const M = EXAMPLE.maintenanceId;
 const LIST = `get_maintenance_list ${R}`;
 const LIST_0 = 'get_maintenance_list r0';
 const INFO = `get_maintenance_info ${R} ${M}`;
@@ -79,12 +78,6 @@ describe('the reads of one operation', () => {
     expect(data._entities).toEqual([...ids.map((id) => ({ id, description: id.replace(':', ' ') })), null]);
     const commands = Array.from({ length: 10 }, (_, r) => `get_maintenance_list r${r}`);
     expect(subgraph.upstream.commands().sort()).toEqual(commands);
-  });
-
-  it('send one list for a Residence and a Maintenance of it', async () => {
-    const { data } = await askEntities([...toRepresentations([`${R}:${M}`]), { __typename: 'Residence', id: R }]);
-    expect(data._entities).toEqual([maintenance, { id: R, maintenances: LISTED }]);
-    expect(subgraph.upstream.commands()).toEqual([LIST]);
   });
 
   it('take one round trip', async () => {

@@ -1,13 +1,11 @@
 /** Usable tokens, the headers of a command, and the separation of callers. properties.test.ts tests arbitrary headers. */
 import { describe, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
 import { type GraphqlError, NEW_MAINTENANCE, ROUTER_SECRET } from '../support/ask.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
+import { LIST, R } from '../support/requests.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
-const R = EXAMPLE.residenceId;
-const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
 const { first: TOKEN, second: OTHER } = TOKENS;
 const BEARER = `authorization: Bearer ${TOKEN}`;
 const USUAL = ['content-type: application/json', 'accept: application/json', 'connection: close', 'host: x'];
@@ -34,7 +32,6 @@ it.each([
   ['no header', []],
   ['an empty header before a token', ['authorization:', BEARER]],
   ['two headers', [BEARER, `Authorization: Bearer ${OTHER}`]],
-  ['one header twice', [BEARER, BEARER]],
   ['two tokens in one header', [`${BEARER}, Bearer ${OTHER}`]],
   ['other headers with a token', [`proxy-${BEARER}`, `cookie: authorization=Bearer ${TOKEN}`]],
 ])(
@@ -110,13 +107,11 @@ describe('with TOKEN_HEADER', () => {
 
   it.each([
     ['no header', []],
-    ['an empty header', [`${VENDOR}:`]],
     ['an empty header before a token', [`${VENDOR}:`, `${VENDOR}: ${TOKEN}`]],
     ['Bearer without a token', [`${VENDOR}: Bearer `]],
     ['another scheme', [`${VENDOR}: Basic ${TOKEN}`]],
     ['two tokens in one header', [`${VENDOR}: ${TOKEN}, ${OTHER}`]],
     ['two headers', [`${VENDOR}: ${TOKEN}`, `${VENDOR}: ${OTHER}`]],
-    ['one header twice', [`${VENDOR}: ${TOKEN}`, `${VENDOR.toLowerCase()}: ${TOKEN}`]],
     ['a byte beyond ASCII', [`${VENDOR}: ${TOKEN}\xe9`]],
   ])('a usable Authorization never replaces a usable token: %s', async (_, lines) => {
     const { data, errors } = await sendLines([IDENTITY, ...lines], LIST, {}, ofVendor);
@@ -146,15 +141,11 @@ it('two callers never get each other’s data, in 192 rounds of simultaneous ope
   });
 
   async function ask(operation: number, id: string, token: string): Promise<void> {
-    const [m1 = '', m2] = [`${id}:m1`, `${id}:m2`];
-    const r = [m1, m2].map((key) => ({ __typename: 'Maintenance', id: key }));
-    const variables = { id, m1, r, input: { ...NEW_MAINTENANCE, residenceId: id } };
+    const r = ['m1', 'm2'].map((m) => ({ __typename: 'Maintenance', id: `${id}:${m}` }));
+    const variables = { id, m1: r[0]?.id, r, input: { ...NEW_MAINTENANCE, residenceId: id } };
     const { data, errors } = await subgraph.ask(operations[operation % 4] ?? '', { token, variables });
     const descriptions = JSON.stringify(data).match(/(?<="description":")[^"]*/g);
-    expect({ errors, descriptions: [...new Set(descriptions)] }).toEqual({
-      errors: [],
-      descriptions: [`Bearer ${token}`],
-    });
+    expect([errors, new Set(descriptions)]).toEqual([[], new Set([`Bearer ${token}`])]);
   }
   // 3 residences × 4 operations of one caller × 4 of the other × 2 orders × 2.
   const rounds = Array(192).keys();
@@ -165,5 +156,5 @@ it('two callers never get each other’s data, in 192 rounds of simultaneous ope
     }
   };
   await Promise.all(Array.from({ length: 20 }, run));
-  for (const token of [TOKEN, OTHER]) expect(subgraph.logText()).not.toContain(token);
+  expect(subgraph.logText()).not.toMatch(new RegExp(`${TOKEN}|${OTHER}`));
 });

@@ -1,11 +1,9 @@
 /**
- * For each command the vendor's example. Tests of all commands and all root fields follow from this table. Loading it throws if
- * it and the table of commands disagree: each test of a file would only show a consequence.
+ * For each command the vendor's example. Tests of all commands and all root fields follow from this table.
  */
 import { type FieldNode, type OperationDefinitionNode, parse, valueFromASTUntyped } from 'graphql';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { COMMANDS } from '../../src/command-api/commands.ts';
-import { readDocument, readNames, readTable } from './documents.ts';
 import { rootField } from './schema.ts';
 
 const { residenceId: R, maintenanceId: M } = EXAMPLE;
@@ -41,30 +39,3 @@ export const WIRE = Object.entries(COMMANDS).map(([method, command]) => {
   const { operation, type } = rootField(name.value);
   return { ...command, method, operation, root: name.value, type, args, field, param, result };
 });
-
-/** The rows of docs/command-api.md: name and parameters of each command, and its row of `COMMANDS`. */
-export const COMMAND_ROWS = readTable(readDocument('docs/command-api.md'), 'command').map(
-  ([name, param, , method]) => ({
-    name: String(readNames(name)[0]),
-    param: readNames(param).map((text) => String(/\w+/.exec(text))),
-    method: readNames(method)[0],
-  }),
-);
-
-const faults = WIRE.flatMap(({ name, isWrite, root, operation, param, parameters }) => {
-  const places = Object.entries({
-    'src/command-api/commands.ts': Object.values(parameters).map(({ name }) => name),
-    'test/support/wire.ts': Object.keys(param),
-    'docs/command-api.md': COMMAND_ROWS.find((row) => row.name === name)?.param ?? [],
-  });
-  const unequal = [...new Set(places.flatMap(([, names]) => names))].flatMap((parameter) => {
-    const namesOf = (has: boolean) =>
-      places.filter(([, names]) => names.includes(parameter) === has).map(([file]) => file);
-    const [there, missing] = [namesOf(true).join(' and '), namesOf(false).join(' and ')];
-    return missing ? [`${name}: \`${parameter}\` in ${there} is not in ${missing}`] : [];
-  });
-  const isOdd = isWrite !== (operation === 'mutation');
-  const rule = `${name}: set isWrite to ${!isWrite} in src/command-api/commands.ts: ${root} is a field of the ${operation} type`;
-  return isOdd ? [rule, ...unequal] : unequal;
-});
-if (faults.length > 0) throw new Error(`The commands and their examples disagree:\n${faults.join('\n')}`);
