@@ -16,20 +16,26 @@ enum Color { RED BLUE }
 `;
 
 it.each([
-  [` ${KEY}`, '', [`BREAKING: Directive '${KEY}' was removed from object 'Thing'`]],
-  [' @shareable', '', ["BREAKING: Directive '@shareable' was removed from field 'Thing.box'"]],
+  [` ${KEY}`, '', 'BREAKING', `Directive '${KEY}' was removed from object 'Thing'`],
+  [' @shareable', '', 'BREAKING', "Directive '@shareable' was removed from field 'Thing.box'"],
   [
     'number: Int',
     'number: Int @inaccessible',
-    ["BREAKING: Directive '@inaccessible' was added to field 'Thing.number'"],
+    'BREAKING',
+    "Directive '@inaccessible' was added to field 'Thing.number'",
   ],
-  [' @tag(name: "public")', '', [`DANGEROUS: Directive '@tag(name: "public")' was removed from field 'Thing.id'`]],
-  ['type Box', 'type Box @key(fields: "x")', [`NON_BREAKING: Directive '@key(fields: "x")' was added to object 'Box'`]],
-  ['number: Int', 'number: Int new: ID @inaccessible', ["NON_BREAKING: Field 'new' was added to object type 'Thing'"]],
-  [`@key(fields: "id") ${KEY}`, `${KEY} @key(fields: "id")`, []],
-])('the change from %j to %j is %j', async (from, to, changes) => {
-  const found = await compareSchemas(BASE, BASE.replace(from, to));
-  expect(found.map(({ criticality, message }) => `${criticality.level}: ${message}`).slice(0, 1)).toEqual(changes);
+  [' @tag(name: "public")', '', 'DANGEROUS', `Directive '@tag(name: "public")' was removed from field 'Thing.id'`],
+  ['type Box', 'type Box @key(fields: "x")', 'NON_BREAKING', `Directive '@key(fields: "x")' was added to object 'Box'`],
+  ['number: Int', 'number: Int new: ID @inaccessible', 'NON_BREAKING', "Field 'new' was added to object type 'Thing'"],
+])('the change from %j to %j is %s', async (from, to, level, message) => {
+  const [change] = await compareSchemas(BASE, BASE.replace(from, to));
+  expect(change).toMatchObject({ criticality: { level }, message });
+});
+
+it('another order of keys is no change', async () => {
+  expect(await compareSchemas(BASE, BASE.replace(`@key(fields: "id") ${KEY}`, `${KEY} @key(fields: "id")`))).toEqual(
+    [],
+  );
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'schema-check-'));
@@ -38,9 +44,8 @@ function write(file: string, text: string) {
   mkdirSync(dirname(join(folder, file)), { recursive: true });
   writeFileSync(join(folder, file), text);
 }
-const [CHECK_NODE, PROGRAM] = [resolve('check-node.mjs'), resolve('dev/schema-check.ts')];
-const run = (...args: string[]) =>
-  spawnSync(process.execPath, ['--import', CHECK_NODE, PROGRAM, ...args], { cwd: folder, encoding: 'utf8' });
+const PROGRAM = resolve('dev/schema-check.ts');
+const run = (...args: string[]) => spawnSync(process.execPath, [PROGRAM, ...args], { cwd: folder, encoding: 'utf8' });
 
 const [SCHEMA, DECLARED] = ['schema/maintenance.graphql', 'schema/baseline/breaking-changes.json'];
 beforeEach(() => {
@@ -59,11 +64,7 @@ it('a breaking change needs a reason and the changelog, until the schema is acce
   expect(stderr).toContain(JSON.stringify({ [message]: 'the reason, and the teams that know' }, null, 2));
   write('CHANGELOG.md', '# C\n\n## Unreleased\n\n- `BLUE`\n');
   write(DECLARED, JSON.stringify({ [message]: 'No app uses blue.' }));
-  expect(run()).toMatchObject({
-    status: 0,
-    stderr: '',
-    stdout: expect.stringContaining('(declared: No app uses blue.)'),
-  });
+  expect(run()).toMatchObject({ status: 0, stdout: expect.stringContaining('(declared: No app uses blue.)') });
   expect(run('--accept')).toMatchObject({ status: 0, stdout: expect.stringMatching(/: nothing changed\.\n$/) });
 });
 
@@ -85,8 +86,5 @@ it('each operation that breaks is named with its app and its place', () => {
     'web: Page',
     'apps/web/page.tsx:2:16',
   ]);
-  expect(run('--operations=apps/none/*')).toMatchObject({
-    status: 1,
-    stderr: expect.stringContaining('matches no file'),
-  });
+  expect(run('--operations=apps/none/*').stderr).toContain('matches no file');
 });
