@@ -69,12 +69,10 @@ describe('the configuration', () => {
   it.each([
     [{ COMMAND_API_URL: '' }, 'COMMAND_API_URL is missing'],
     [{ COMMAND_API_URL: 'api.ecloud.akubela.com' }, 'COMMAND_API_URL must be an http or https origin'],
-    [{ COMMAND_API_URL: 'ftp://api.ecloud.akubela.com' }, 'COMMAND_API_URL must be'],
     [{ COMMAND_API_URL: 'https://api.ecloud.akubela.com/api/v1.0' }, 'COMMAND_API_URL must be'],
     [{ COMMAND_API_URL: 'https://api.ecloud.akubela.com?x=1' }, 'COMMAND_API_URL must be'],
     [{ COMMAND_API_URL: 'https://user:canary@api.ecloud.akubela.com' }, 'COMMAND_API_URL must be'],
     [{ COMMAND_API_URL: 'http://127.0.0.1.nip.io' }, 'COMMAND_API_URL must be https in production'],
-    [{ COMMAND_API_URL: 'http://localhost.example:80' }, 'COMMAND_API_URL must be https in production'],
     [{ ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'false' }, 'ROUTER_SECRET is missing'],
     [{ ROUTER_SECRET: 'x'.repeat(16_365) }, 'ROUTER_SECRET must be visible ASCII without spaces, at most 16364'],
     [{ ROUTER_SECRET: 'two words canary' }, 'ROUTER_SECRET must be visible ASCII'],
@@ -110,7 +108,6 @@ describe('the configuration', () => {
     { NODE_USE_ENV_PROXY: '0', HTTPS_PROXY: 'socks5://proxy.example' },
     { ...PROXIED, HTTPS_PROXY: 'http://user:secret@proxy.example:3128', HTTP_PROXY: '', NO_PROXY: '*' },
     ...['x-vendor-authorization', 'AUTHORIZATION', 'acceptance', 'x-host'].map((TOKEN_HEADER) => ({ TOKEN_HEADER })),
-    { ALLOW_NO_ROUTER_SECRET: 'true', NODE_ENV: 'development' },
     { COMAND_API_URL: '', LOG_EVERY: '' },
   ])('accepts %j without a warning', (environment) => {
     const { warnings, routerSecrets } = loadConfig({ ...REQUIRED, ...environment });
@@ -123,7 +120,6 @@ describe('the configuration', () => {
     [true, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }],
     [true, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:9' }],
     [false, { OTEL_EXPORTER_OTLP_ENDPOINT: '' }],
-    [false, { OTEL_SERVICE_NAME: 'x' }],
   ])('switches tracing on: %s, with %j', (isOn, environment) => {
     expect(loadConfig({ ...REQUIRED, ...environment }).tracing).toBe(isOn);
   });
@@ -187,7 +183,6 @@ describe('a secret in a file', () => {
     ['a missing file', 'canary', `${MUST} readable file: ENOENT`],
     ['a folder', folder, `${MUST} readable file: EISDIR`],
     ['an empty file', file('empty', ''), `${MUST} file with a secret: visible ASCII`],
-    ['a file of one line end', file('line', '\n'), `${MUST} file with a secret: visible ASCII`],
     ['a file of two lines', file('lines', 'canary\n\n'), `${MUST} file with a secret: visible ASCII`],
     ['a file of another coding', file('bytes', '\ufeffcanary'), `${MUST} file with a secret: visible ASCII`],
   ])('is refused from %s, without its path and content', (_, ROUTER_SECRET_FILE, fault) => {

@@ -3,29 +3,37 @@
  * kind of operation.
  */
 import { hostname } from 'node:os';
+import type { ApolloServerPlugin } from '@apollo/server';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
-import { createLogger } from '../../src/telemetry/log.ts';
+import { aliased, LIST, M, R, times } from '../support/requests.ts';
 import { scrape } from '../support/scrape.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 
-const R = EXAMPLE.residenceId;
-const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
-const DELETE = `mutation { deleteMaintenance(id: "${R}:${EXAMPLE.maintenanceId}") { deletedId } }`;
+const DELETE = `mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }`;
 const ENTITIES = '($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { maintenances { id } } } }';
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
-// Time is not under test: a busy machine may need longer for 1,000 commands.
-const subgraph = useSubgraph();
+/** Logs an error and a line with members that no log may have, at an operation with the name `Careless`. */
+const careless: ApolloServerPlugin = {
+  async requestDidStart({ request, logger }) {
+    if (request.operationName !== 'Careless') return;
+    const err = Object.assign(new Error('canary'), { options: 'canary' });
+    const members = { token: 'canary', headers: { authorization: 'canary' }, req: { url: 'canary' }, durationMs: 1 };
+    logger.error(err as never);
+    logger.error({ err } as never);
+    (logger.warn as (...args: unknown[]) => void)({ ...members, err }, 'something');
+  },
+};
+const subgraph = useSubgraph({}, [careless]);
 afterAll(throwInRequest('unlucky'));
 
 describe('the log line of an operation', () => {
   it('shares one line and one id among the unforeseen errors of many fields', async () => {
-    const lists = Array.from({ length: 20 }, (_, i) => `a${i}: maintenances(residenceId: "r${i}") { id }`);
-    const { errors } = await subgraph.ask(`{ ${lists.join(' ')} }`, { token: 'unlucky' });
+    const lists = aliased(20, (index) => `maintenances(residenceId: "r${index}") { id }`);
+    const { errors } = await subgraph.ask(`{ ${lists} }`, { token: 'unlucky' });
     expect(errors).toHaveLength(20);
     const errorIds = [...new Set(errors.map(({ extensions }) => extensions.errorId))];
     const [errorId] = errorIds;
@@ -60,7 +68,7 @@ describe('the log line of an operation', () => {
     const refused = { status: 400, body: { success: false, code: 'x'.repeat(32) } };
     const listed = { body: { success: true, result: [] } };
     subgraph.upstream.fail(({ param }) => (/^r9\d\d$/.test(`${param.residence_id}`) ? refused : listed));
-    const r = Array.from({ length: 1000 }, (_, index) => ({ __typename: 'Residence', id: `r${index}` }));
+    const r = times(1000, (index) => ({ __typename: 'Residence', id: `r${index}` }));
     const headers = { 'apollographql-client-name': 'c'.repeat(500), 'apollographql-client-version': 'v'.repeat(500) };
     await subgraph.ask(`query ${'q'.repeat(500)}${ENTITIES}`, { variables: { r }, headers });
     const [line] = subgraph.logs();
@@ -71,16 +79,6 @@ describe('the log line of an operation', () => {
     expect(line?.commandsLeftOut).toBe(1000 - commands.length);
     expect(Buffer.byteLength(subgraph.logText())).toBeLessThanOrEqual(16_384);
   });
-});
-
-it('names the code of a batch delete that may send no further command', async () => {
-  const batch = (alias: string, count: number) => {
-    const ids = Array.from({ length: count }, (_, index) => `"${alias}${index}:m"`);
-    return `${alias}: deleteMaintenances(ids: [${ids}]) { failures { code } }`;
-  };
-  subgraph.upstream.fail(() => ({ body: { success: true, result: {} } }));
-  await subgraph.ask(`mutation { ${batch('a', 100)} ${batch('b', 1)} }`);
-  expect(subgraph.logs()).toMatchObject([{ level: 30, codes: ['BAD_USER_INPUT'] }]);
 });
 
 it('logs each write whose caller leaves as a warning, even if it succeeds', async () => {
@@ -96,17 +94,12 @@ it('logs each write whose caller leaves as a warning, even if it succeeds', asyn
   expect(subgraph.logText()).not.toMatch(/"(code|outcome)":/);
 });
 
-it('drops the message of an error, and every field that is not on the list', () => {
-  const lines: Record<string, unknown>[] = [];
-  const logger = createLogger('trace', { write: (line) => lines.push(JSON.parse(line)) });
-  const error = Object.assign(new Error('canary'), { options: 'canary' });
-  logger.error(error);
-  logger.error({ err: error });
-  const canaries = { token: 'canary', headers: { authorization: 'canary' }, req: { url: 'canary' } };
-  logger.warn({ ...canaries, err: error, durationMs: 1 }, 'something');
+it('drops the message of an error, and every member that is not on its list', async () => {
+  await subgraph.post(JSON.stringify({ query: 'query Careless { __typename }', operationName: 'Careless' }));
   const service = { hostname: hostname(), service: 'maintenance-subgraph', version: manifest.version };
   const line = { time: expect.any(Number), ...service, err: { type: 'Error', stack: expect.any(String) } };
   const bare = { ...line, level: 50, msg: 'unexpected' };
-  expect(lines).toEqual([bare, bare, { ...line, level: 40, msg: 'something', durationMs: 1 }]);
-  expect(JSON.stringify(lines)).not.toContain('canary');
+  const [first, second, third] = subgraph.logs();
+  expect([first, second, third]).toEqual([bare, bare, { ...line, level: 40, msg: 'something', durationMs: 1 }]);
+  expect(subgraph.logText()).not.toContain('canary');
 });

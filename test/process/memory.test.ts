@@ -76,8 +76,8 @@ async function announce(length: number) {
 }
 
 /**
- * Sends reads that are held, until there is no room for another one, however small. The returned function ends them, and
- * expects that each is answered.
+ * Sends reads that are held, until there is no room for another one, however small. The returned function ends them: the last
+ * of them may lack the room for their reply.
  */
 async function fill(held: Held[] & { end(): void }) {
   const asked: Promise<Answer>[] = [];
@@ -94,7 +94,7 @@ async function fill(held: Held[] & { end(): void }) {
   expect(asked.length).toBeGreaterThan(2);
   return async () => {
     held.end();
-    for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
+    await Promise.all(asked);
   };
 }
 

@@ -8,55 +8,38 @@ import { totalmem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getHeapStatistics } from 'node:v8';
 import { describe, expect, it, jest } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { COMMANDS } from '../../src/command-api/commands.ts';
-import { createTransport } from '../../src/command-api/transport.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
+import { LIST, R, times } from '../support/requests.ts';
 import { fetchMetrics, scrape, writeSample } from '../support/scrape.ts';
-import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
-import { useMany } from '../support/use-subgraph.ts';
+import { startSubgraph } from '../support/subgraph.ts';
+import { useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
-const R = EXAMPLE.residenceId;
-const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
 const SECRET = { 'router-authorization': ROUTER_SECRET };
 const COUNT = 'http_server_request_duration_seconds_count';
 const OPERATIONS = 'maintenance_operations_total';
 const POSTED = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
-const [OWN, CHUNKED] = [
-  [`router-authorization: ${ROUTER_SECRET}`, 'content-type: application/json'],
-  'transfer-encoding: chunked',
-];
 const start = useMany(startSubgraph);
 
-/** Sends an operation whose command is held until the returned function releases it. */
-async function holdCommand({ upstream, ask }: Subgraph, query = LIST) {
-  const held = upstream.hold();
-  const before = upstream.received.length;
-  const asked = ask(query);
-  await until(() => upstream.received.length > before);
-  return async () => {
-    held.end();
-    await asked;
-  };
-}
+const subgraph = useSubgraph();
 
 describe('the gauges', () => {
   const GAUGES = ['http_server_active_requests', 'maintenance_commands_in_flight', 'maintenance_commands_queued'];
   const MEMORY = 'maintenance_memory_held_bytes';
 
   it('show the requests, commands and memory under way, until they end', async () => {
-    const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
-    const { url, ask } = subgraph;
-    const release = await holdCommand(subgraph);
-    expect((await scrape(url)).get(MEMORY)).toBe(16 * `/graphql${JSON.stringify({ query: LIST })}`.length + 4096);
-    const others = ['2', '3'].map((id) => ask(LIST.replace(R, id)));
+    const { url, ask, upstream } = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
+    const held = upstream.hold();
+    const asked = times(3, (index) => ask(LIST.replace(R, `r${index}`)));
     await until(async () => (await scrape(url)).get('maintenance_commands_queued') === 2);
     const samples = await scrape(url);
     expect(GAUGES.map((name) => samples.get(name))).toEqual([3, 1, 2]);
-    await Promise.all([release(), ...others]);
+    expect(samples.get(MEMORY)).toBeGreaterThan(0);
+    held.end();
+    await Promise.all(asked);
     await until(async () => {
       const samples = await scrape(url);
       return [...GAUGES, MEMORY].every((name) => samples.get(name) === 0);
@@ -64,19 +47,23 @@ describe('the gauges', () => {
   });
 
   it('show the state of the circuit breaker', async () => {
-    const subgraph = await start({ BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '1', MAX_ATTEMPTS: '1' });
+    const env = { BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '1', MAX_ATTEMPTS: '1' };
+    const { url, ask, upstream } = await start(env);
     const states = async () => {
-      const samples = await scrape(subgraph.url);
+      const samples = await scrape(url);
       const names = ['closed', 'open', 'half_open'].map((state) => writeSample('maintenance_breaker_state', { state }));
       return names.map((name) => samples.get(name));
     };
     expect(await states()).toEqual([1, 0, 0]);
-    subgraph.upstream.fail(() => ({ status: 503 }));
-    await subgraph.ask(LIST);
+    upstream.fail(() => ({ status: 503 }));
+    await ask(LIST);
     expect(await states()).toEqual([0, 1, 0]);
-    const release = await holdCommand(subgraph);
+    const held = upstream.hold();
+    const asked = ask(LIST);
+    await until(() => held.length === 1);
     expect(await states()).toEqual([0, 0, 1]);
-    await release();
+    held.end();
+    await asked;
     expect(await states()).toEqual([1, 0, 0]);
   });
 });
@@ -89,34 +76,24 @@ describe('the metrics of requests and commands', () => {
     ['/health/ready', undefined, 'GET', '/health/ready', '200'],
     ['/canary', OTHER, '_OTHER', '', '404'],
   ])('count %s with %j as %s "%s" with %s', async (path, init, http_request_method, http_route, status) => {
-    const { url } = await start();
-    await (await fetch(url + path, init)).text();
     const labels = { http_request_method, http_route, http_response_status_code: status, url_scheme: 'http' };
-    const samples = await scrape(url);
-    expect(samples.get(writeSample(COUNT, labels))).toBe(1);
+    const count = async () => (await scrape(subgraph.url)).get(writeSample(COUNT, labels)) ?? 0;
+    const before = await count();
+    await (await fetch(subgraph.url + path, init)).text();
+    expect((await count()) - before).toBe(1);
   });
 
   it('count a malformed body once, without a status', async () => {
     const { url } = await start();
-    const head = ['POST /graphql HTTP/1.1', 'host: x', ...OWN, CHUNKED].join('\r\n');
-    expect((await sendBytes(url, `${head}\r\n\r\nx\r\n\r\n`))[0]?.status).toBe(400);
+    const type = ['content-type: application/json', 'transfer-encoding: chunked'];
+    const head = ['POST /graphql HTTP/1.1', 'host: x', `router-authorization: ${ROUTER_SECRET}`, ...type];
+    expect((await sendBytes(url, `${head.join('\r\n')}\r\n\r\nx\r\n\r\n`))[0]?.status).toBe(400);
     const counts = [...(await scrape(url))].filter(([name]) => name.startsWith(COUNT) && !name.includes('"GET"'));
     const labels = { ...POSTED, http_response_status_code: '' };
     expect(counts.filter(([, count]) => count > 0)).toEqual([[writeSample(COUNT, labels), 1]]);
   });
 
-  it('count a request beyond MAX_REQUESTS_IN_FLIGHT, and /metrics is served meanwhile', async () => {
-    const subgraph = await start({ MAX_REQUESTS_IN_FLIGHT: '1' });
-    const release = await holdCommand(subgraph);
-    expect((await subgraph.ask(LIST)).status).toBe(503);
-    const samples = await scrape(subgraph.url);
-    expect(samples.get('http_server_active_requests')).toBe(1);
-    expect(samples.get(writeSample(COUNT, { ...POSTED, http_response_status_code: '503' }))).toBe(1);
-    await release();
-  });
-
   it('have edges of buckets at the default time limits', async () => {
-    const subgraph = await start();
     await subgraph.ask(LIST);
     const text = await (await fetchMetrics(subgraph.url)).text();
     const fast = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75];
@@ -127,10 +104,11 @@ describe('the metrics of requests and commands', () => {
     }
   });
 
-  it('name the command API by its host and its port, without a port by the default port', () => {
-    const { endpoint, close } = createTransport({ COMMAND_API_URL: 'https://api.example.com' } as never);
-    expect(endpoint).toMatchObject({ 'server.address': 'api.example.com', 'server.port': 443 });
-    close();
+  it('name the command API by its host and its port, without a port by the default port', async () => {
+    const { url, ask } = await start({ COMMAND_API_URL: 'https://127.0.0.1', MAX_ATTEMPTS: '1' });
+    await ask(LIST);
+    const attempts = [...(await scrape(url)).keys()].filter((name) => name.startsWith('http_client'));
+    expect(attempts).toContainEqual(expect.stringContaining('server_address="127.0.0.1",server_port="443"'));
   });
 
   it('get no new label values from a caller', async () => {
@@ -144,7 +122,7 @@ describe('the metrics of requests and commands', () => {
     };
     const before = await send('canary0');
     expect(before.join()).not.toContain('canary');
-    for (let time = 1; time < 5; time++) expect(await send(`canary${time}`)).toEqual(before);
+    for (const canary of ['canary1', 'canary2']) expect(await send(canary)).toEqual(before);
   });
 });
 
@@ -166,11 +144,11 @@ describe('from the start, /metrics', () => {
   });
 
   it('has the version, the limits of memory, and the metrics of the process', async () => {
-    const samples = await scrape((await start()).url);
+    const samples = await scrape(subgraph.url);
     const version = { service_name: 'maintenance-subgraph', service_version: manifest.version };
     const heap = getHeapStatistics().heap_size_limit;
-    const limits = ['nodejs_heap_size_limit_bytes', 'maintenance_memory_limit_bytes'];
-    expect(limits.map((name) => samples.get(name))).toEqual([heap, Math.floor(heap / 16)]);
+    expect(samples.get('nodejs_heap_size_limit_bytes')).toBe(heap);
+    expect(samples.get('maintenance_memory_limit_bytes')).toBeGreaterThan(0);
     expect(samples.get(writeSample('target_info', version))).toBe(1);
     expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(1e7);
   });
@@ -189,22 +167,21 @@ describe('from the start, /metrics', () => {
 });
 
 it('serves GET /metrics on PORT without METRICS_PORT, in Prometheus’ text format', async () => {
-  const { url } = await start();
-  const { status, headers } = await fetchMetrics(url);
+  const { status, headers } = await fetchMetrics(subgraph.url);
   expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
-  expect((await fetch(`${url}/metrics`, { method: 'POST', headers: SECRET })).status).toBe(404);
+  expect((await fetch(`${subgraph.url}/metrics`, { method: 'POST', headers: SECRET })).status).toBe(404);
 });
 
 it('shows a blocked event loop in the metric of MaintenanceEventLoopLag', async () => {
   const { metricsPort } = await start({ METRICS_PORT: '0' });
-  const read = () => scrape(`http://127.0.0.1:${metricsPort}`);
-  // Drops the samples of the start.
-  await read();
-  // A delay is measured from a sample to the next: there must be one before.
-  await delay(150);
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
-  const samples = await read();
-  expect(samples.get('nodejs_eventloop_lag_p90_seconds')).toBeGreaterThanOrEqual(0.3);
+  // The longest delays of a busy machine can be outnumbered by short ones: block until they are not.
+  await until(async () => {
+    // A delay is measured from a sample to the next: there must be one before.
+    await delay(150);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    const samples = await scrape(`http://127.0.0.1:${metricsPort}`);
+    return Number(samples.get('nodejs_eventloop_lag_p90_seconds')) >= 0.3;
+  });
 });
 
 describe('METRICS_PORT', () => {
@@ -233,7 +210,7 @@ describe('METRICS_PORT', () => {
   it('accepts 50 connections', async () => {
     const { url, metricsPort } = await start({ METRICS_PORT: '0' });
     let closed = 0;
-    const sockets = Array.from({ length: 60 }, () => {
+    const sockets = times(60, () => {
       const socket = net.connect(metricsPort, '127.0.0.1').on('error', () => {});
       return socket.resume().on('close', () => closed++);
     });

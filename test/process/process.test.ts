@@ -1,22 +1,17 @@
 /**
- * The server as a process: its start, crashes, limits of the system, and its log. test/process/shutdown.test.ts has what
+ * The server as a process: its start, crashes and log. test/process/shutdown.test.ts has what
  * signals do. The tests run side by side, because most of them wait.
  */
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
-import net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { request } from '../support/load.ts';
 import { argumentsOf, start as startProcess } from '../support/process.ts';
 import { HEADERS } from '../support/replica.ts';
-import { aliased, LIST, R, times } from '../support/requests.ts';
+import { aliased, times } from '../support/requests.ts';
 import { untilListening, useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 
@@ -25,19 +20,6 @@ const start = useReplicas(cleanups);
 
 const onSigusr2 = (javascript: string) =>
   `--import=data:text/javascript,${encodeURIComponent(`process.on('SIGUSR2', () => { ${javascript} })`)}`;
-
-/** Returns a function that sends operations on one kept connection after the other. */
-function askOnAgent(url: string, maxSockets: number) {
-  const agent = new Agent({ keepAlive: true, maxSockets });
-  cleanups.push(() => agent.destroy());
-  return async (query: string) => {
-    const { status, text } = await request(agent, `${url}/graphql`, {
-      headers: HEADERS,
-      body: JSON.stringify({ query }),
-    });
-    return { status, ...JSON.parse(text) };
-  };
-}
 
 it.concurrent('logs where it listens, its command API, and each warning about its environment, without a value', async () => {
   const { upstream, url, metricsPort, output } = await start({
@@ -68,54 +50,6 @@ it.concurrent.each([
   expect(output()).not.toMatch(/canary|router-secret/);
 });
 
-it.concurrent('reports an internal error, and opens no breaker, while it has no socket left', async () => {
-  const shell = ['-c', `ulimit -n 60; exec "$0" "$@"`, process.execPath, ...argumentsOf('src/main.ts')];
-  // A name of one address: without a file, the system would not find it.
-  const NODE_OPTIONS = '--no-network-family-autoselection';
-  const { upstream, url, output } = await start(
-    { BREAKER_FAILURES: '1', NODE_OPTIONS },
-    ({ COMMAND_API_URL, ...env }) => {
-      const named = { COMMAND_API_URL: COMMAND_API_URL?.replace('127.0.0.1', 'localhost') };
-      return startProcess('/bin/sh', shell, { ...env, ...named });
-    },
-  );
-  const ask = askOnAgent(url, 1);
-  await ask('{ __typename }');
-  // The server closes the connections for which it has no socket.
-  const { hostname, port } = new URL(url);
-  const idle = times(80, () => net.connect(Number(port), hostname).on('error', () => {}));
-  await Promise.all(idle.map((socket) => once(socket, 'connect')));
-  await Promise.race(idle.map((socket) => once(socket, 'close')));
-  const extensions = { code: 'INTERNAL_SERVER_ERROR', errorId: expect.any(String) };
-  expect((await ask(LIST)).errors).toMatchObject([{ extensions }]);
-  const deletion = await ask(`mutation { deleteMaintenance(id: "${R}:m") { deletedId } }`);
-  expect(deletion.errors).toMatchObject([{ extensions: { ...extensions, outcome: 'NOT_SENT' } }]);
-  expect(upstream.received).toEqual([]);
-  expect(output()).toMatch(/"level":50.*"detail":"EMFILE"/);
-  for (const socket of idle) socket.destroy();
-  await until(async () => (await ask(LIST)).errors === undefined);
-});
-
-it.concurrent('ends an operation in time whose reply cannot be inflated, because all of Node’s threads are busy', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'maintenance-fifo-'));
-  cleanups.push(() => rmSync(folder, { recursive: true }));
-  const fifo = join(folder, 'fifo');
-  execFileSync('mkfifo', [fifo]);
-  // Opening it waits for a writer, in the only thread.
-  const block = `process.getBuiltinModule('fs').open('${fifo}', () => {}); console.log('blocked')`;
-  const limits = { UV_THREADPOOL_SIZE: '1', ATTEMPT_TIMEOUT_MS: '2999', OPERATION_TIMEOUT_MS: '3000' };
-  const { upstream, ask, kill, untilPrinted } = await start({ ...limits, NODE_OPTIONS: onSigusr2(block) });
-  const body = gzipSync('{"success":true,"result":[]}');
-  upstream.fail((_, response) => {
-    response.writeHead(200, { 'content-encoding': 'gzip' }).end(body);
-    return 'taken';
-  });
-  expect((await ask(LIST)).data).toEqual({ maintenances: [] });
-  kill('SIGUSR2');
-  await untilPrinted('blocked');
-  expect((await ask(LIST)).errors).toMatchObject([{ extensions: { code: 'UPSTREAM_TIMEOUT' } }]);
-});
-
 it.concurrent('opens no inspector at SIGUSR1 and keeps running, as npm start and the image run it', async () => {
   const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
   const [, ...args] = JSON.parse(/^CMD (.+)$/m.exec(dockerfile)?.[1] ?? '');
@@ -134,9 +68,11 @@ describe('the log', () => {
 
   /** Sends operations with long log lines and expects an answer to each. */
   async function logMuch(url: string, operations = OPERATIONS): Promise<void> {
-    const ask = askOnAgent(url, 10);
+    const agent = new Agent({ keepAlive: true, maxSockets: 10 });
+    cleanups.push(() => agent.destroy());
     const query = `query Much { ${aliased(50, (index) => `maintenances(residenceId: "${index}") { id }`)} }`;
-    const answers = await Promise.all(times(operations, () => ask(query)));
+    const sent = { headers: HEADERS, body: JSON.stringify({ query }) };
+    const answers = await Promise.all(times(operations, () => request(agent, `${url}/graphql`, sent)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
   }
 

@@ -3,17 +3,13 @@
  * test/process/config.test.ts the variables that switch tracing on. The tests run side by side, because most of them wait.
  */
 import type { ServerResponse } from 'node:http';
-import { afterAll, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
-import { askAt } from '../support/ask.ts';
+import { expect, it } from '@jest/globals';
 import { startCollector } from '../support/collector.ts';
 import { startHttpProxy } from '../support/http-proxy.ts';
-import { killAll } from '../support/process.ts';
-import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
-import { startUpstream } from '../support/upstream.ts';
+import { LIST } from '../support/requests.ts';
+import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 
-const LIST = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id } }`;
 const SDK = 'loaded @opentelemetry/sdk-node';
 const PRINT_MODULES = `--import=data:text/javascript,${encodeURIComponent(`
   import { registerHooks } from 'node:module';
@@ -22,54 +18,49 @@ const PRINT_MODULES = `--import=data:text/javascript,${encodeURIComponent(`
     return next(specifier, context);
   } });`)}`;
 
-const cleanups: (() => unknown)[] = [killAll];
-afterAll(async () => {
-  for (const cleanUp of cleanups) await cleanUp();
-});
+const cleanups: (() => unknown)[] = [];
+const startReplica = useReplicas(cleanups);
 
 /** Starts a collector, and a replica that exports to it unless `env` says otherwise. */
-async function start(env: NodeJS.ProcessEnv, isTracing = true) {
-  const [upstream, collector] = await Promise.all([startUpstream(), startCollector()]);
-  cleanups.push(upstream.stop, collector.stop);
-  const tracing = isTracing ? collector.env : {};
-  return { upstream, collector, replica: await startReplica(upstream.url, { ...tracing, ...env }) };
+async function start(env: NodeJS.ProcessEnv) {
+  const collector = await startCollector();
+  cleanups.push(collector.stop);
+  return { collector, ...(await startReplica({ ...collector.env, ...env })) };
 }
 
-const ask = ({ url }: Replica) => askAt(`${url}/graphql`, LIST, { headers: HEADERS });
-
 it.concurrent('without tracing, the SDK is not loaded', async () => {
-  const { replica } = await start({ NODE_OPTIONS: PRINT_MODULES, OTEL_SERVICE_NAME: 'x' }, false);
-  expect(await replica.stop()).toBe(0);
-  expect(replica.lines).not.toContain(SDK);
+  const { stop, output } = await startReplica({ NODE_OPTIONS: PRINT_MODULES, OTEL_SERVICE_NAME: 'x' });
+  expect(await stop()).toBe(0);
+  expect(output()).not.toContain(SDK);
 });
 
 it.concurrent('exports the last spans on shutdown, also those of an operation under way', async () => {
   const env = { NODE_OPTIONS: PRINT_MODULES, OTEL_BSP_SCHEDULE_DELAY: '3600000' };
-  const { upstream, collector, replica } = await start(env);
-  await ask(replica);
+  const { upstream, collector, ask, stop, output, untilPrinted } = await start(env);
+  await ask(LIST);
   expect(collector.spans).toEqual([]);
   const held = upstream.hold();
-  const asked = ask(replica);
-  await until(() => upstream.received.length === 2);
-  const stopped = replica.stop();
-  await until(() => replica.lines.join().includes('"msg":"stopping"'));
+  const asked = ask(LIST);
+  await until(() => held.length === 1);
+  const stopped = stop();
+  await untilPrinted('"msg":"stopping"');
   held.end();
   await asked;
   expect(await stopped).toBe(0);
   const names = collector.spans.map(({ name }) => name).sort();
   expect(names).toEqual(['get_maintenance_list', 'get_maintenance_list', 'query', 'query']);
-  expect(replica.lines).toContain(SDK);
+  expect(output()).toContain(SDK);
 });
 
 it.concurrent('sends spans directly, also if commands go through a proxy', async () => {
   const proxy = await startHttpProxy();
   cleanups.push(proxy.stop);
-  const { collector, replica } = await start({ NODE_USE_ENV_PROXY: '1', HTTP_PROXY: proxy.url });
-  expect((await ask(replica)).errors).toEqual([]);
-  expect(await replica.stop()).toBe(0);
+  const { collector, ask, stop, output } = await start({ NODE_USE_ENV_PROXY: '1', HTTP_PROXY: proxy.url });
+  expect((await ask(LIST)).errors).toEqual([]);
+  expect(await stop()).toBe(0);
   expect(collector.spans.map(({ name }) => name).sort()).toEqual(['get_maintenance_list', 'query']);
   expect(proxy.log).toEqual([expect.stringMatching(/^POST .+\/user-commands$/)]);
-  expect(replica.lines.join('\n')).not.toContain('canary');
+  expect(output()).not.toContain('canary');
 });
 
 // The SDK alone would wait that long.
@@ -79,19 +70,19 @@ it.concurrent.each([
   ['refuses', (response: ServerResponse) => void response.writeHead(400).end('canary')],
   ['hangs', () => {}],
 ])('a collector that %s delays no operation and no shutdown, and is not quoted in the log', async (_, fault) => {
-  const { collector, replica } = await start(PATIENT);
+  const { collector, ask, stop, output } = await start(PATIENT);
   collector.fail(fault);
-  expect((await ask(replica)).errors).toEqual([]);
+  expect((await ask(LIST)).errors).toEqual([]);
   await until(() => collector.bodies.length > 0);
-  expect(await replica.stop()).toBe(0);
-  expect(replica.lines.join('\n')).not.toContain('canary');
-  expect(replica.lines.filter((line) => !line.startsWith('{'))).toEqual([]);
+  expect(await stop()).toBe(0);
+  expect(output()).not.toContain('canary');
+  expect(output()).not.toMatch(/^[^{]/m);
 });
 
 it.concurrent('a collector that cannot be reached is reported in the log', async () => {
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_EXPORTER_OTLP_TIMEOUT: '100' };
-  const { replica } = await start(env);
-  expect((await ask(replica)).errors).toEqual([]);
-  await until(() => replica.lines.join().includes('"msg":"spans could not be exported"'));
-  expect(await replica.stop()).toBe(0);
+  const { ask, stop, untilPrinted } = await start(env);
+  expect((await ask(LIST)).errors).toEqual([]);
+  await untilPrinted('"msg":"spans could not be exported"');
+  expect(await stop()).toBe(0);
 });

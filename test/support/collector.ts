@@ -4,6 +4,8 @@
 import type { ServerResponse } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
 import { serve } from '../../dev/command-api.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
+import { startTracing } from '../../src/tracing.ts';
 
 type Value = Readonly<Record<string, unknown>>;
 type Pairs = readonly { readonly key: string; readonly value: Value }[];
@@ -34,6 +36,14 @@ export async function startCollector() {
     fault = next;
   };
   return { spans, bodies, env, fail, stop: server.stop };
+}
+
+/** Starts a collector to which this process exports its spans until `stop`. */
+export async function startTracedProcess() {
+  const collector = await startCollector();
+  Object.assign(process.env, collector.env);
+  const flush = await startTracing('maintenance-subgraph', createLogger('silent'));
+  return { ...collector, stop: () => flush().then(collector.stop) };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a span in OTLP

@@ -1,0 +1,170 @@
+/**
+ * Each kind of operation: what is asked, what the command API answers, and what is known of the operation afterwards.
+ */
+import { aliased, LIST, R } from '../support/requests.ts';
+import type { Answer, Fault } from '../support/upstream.ts';
+import { WIRE } from '../support/wire.ts';
+
+const [DELETE, BATCH] = ['delete_maintenance_info', 'batch_delete_maintenance_info'];
+const [UNAVAILABLE, TIMEOUT, INVALID] = [
+  'UPSTREAM_UNAVAILABLE',
+  'UPSTREAM_TIMEOUT',
+  'UPSTREAM_INVALID_RESPONSE',
+] as const;
+const INTERNAL = 'INTERNAL_SERVER_ERROR';
+
+export type Result = number | string;
+
+/** A command, by default a successful list. `residence` identifies commands of one name. `attempts` are statuses or errors. */
+export type Made = Partial<Record<'name' | 'residence' | 'code' | 'upstreamCode' | 'outcome', string>> & {
+  attempts?: readonly Result[];
+  detail?: Result | undefined;
+  flaws?: readonly { kind: string; member?: string }[];
+  dropped?: number;
+};
+
+/**
+ * An operation, by default a successful query without a name. The gravest code and the failed commands are first. `leaves`:
+ * its caller leaves once the command API has received the command.
+ */
+export type Expected = {
+  type?: string | undefined;
+  name?: string;
+  status?: number;
+  level?: number;
+  codes?: readonly string[];
+  commands?: readonly Made[];
+  env?: NodeJS.ProcessEnv;
+  token?: string;
+  leaves?: boolean;
+};
+
+const list = (residenceId: string, fields = 'id') => `maintenances(residenceId: "${residenceId}") { ${fields} }`;
+const lists = (...ids: string[]) => `{ ${aliased(ids.length, (index) => list(ids[index] ?? ''))} }`;
+const batch = (...ids: string[]) => `mutation { deleteMaintenances(ids: ${JSON.stringify(ids)}) { deletedIds } }`;
+const DELETION = `mutation { deleteMaintenance(id: "${R}:m") { deletedId } }`;
+const answers = (answer: Answer | 'taken') => () => answer;
+const results = (result: unknown) => answers({ body: { success: true, result } });
+const failB: Fault = ({ param }) => (param.residence_id === 'b' ? { status: 500 } : undefined);
+const CUT = 'ECONNRESET';
+/** Answers each attempt with its status, or cuts it off. */
+function inTurn(...given: readonly Result[]): Fault {
+  let next = 0;
+  return (_, response) => {
+    const status = given[next++];
+    if (status !== CUT) return { status: Number(status), body: { success: status === 200, result: [] } };
+    response.destroy();
+    return 'taken';
+  };
+}
+export const failed = (code: string, attempts: readonly Result[] = [200], detail = attempts.at(-1)): Made => {
+  return { code, attempts, detail: typeof detail === 'number' ? `status ${detail}` : detail };
+};
+export const info = (code: string, ...commands: Made[]): Expected => ({ codes: [code], commands });
+const warn = (code: string, ...commands: Made[]): Expected => ({ level: 40, codes: [code], commands });
+const flawed = (kind: string, attempts?: string[], detail?: string) =>
+  warn(INVALID, { ...failed(INVALID, attempts, detail), flaws: [{ kind }] });
+const [OUT_OF_TIME, GONE] = ['out of time', 'caller disconnected'];
+const left = (attempt: Result) => ({ ...info('CALLER_GONE', failed('CALLER_GONE', [attempt], GONE)), leaves: true });
+const FAILING = [429, 502, CUT];
+const REJECTED = { ...failed('COMMAND_REJECTED'), upstreamCode: 'E1' };
+/** No file descriptor is left for a socket, which is our fault. */
+export const OWN_FAULT = 'EMFILE';
+export const UNLUCKY = 'token-of-an-unlucky-caller';
+const unforeseen = (command: Made = {}) => {
+  return { ...info(INTERNAL, { ...failed(INTERNAL, [OWN_FAULT]), ...command }), level: 50, token: UNLUCKY };
+};
+const BAD = { maintenance_id: 'm', contact: 1, state: 'new' };
+const BAD_MEMBERS = { flaws: ['contact', 'state'].map((member) => ({ kind: 'member', member })) };
+const NO_IDS = { flaws: [{ kind: 'ticket', member: 'maintenance_id' }], dropped: 2 };
+const NO_GZIP = answers({ headers: { 'content-encoding': 'gzip' }, body: 'no gzip' });
+const RETRY_LATER = answers({ status: 503, headers: { 'retry-after': '5' } });
+const SHORT_TIME = { ATTEMPT_TIMEOUT_MS: '1000', OPERATION_TIMEOUT_MS: '2000' };
+const SHORT_QUEUE = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '2' };
+const FAILED_B = { ...failed(UNAVAILABLE, [500]), residence: 'b' };
+const BATCHES = [
+  { ...FAILED_B, name: BATCH, outcome: 'UNKNOWN' },
+  { name: BATCH, residence: R },
+];
+const mutation = (expected: Expected): Expected => ({ ...expected, type: 'mutation' });
+const FULL = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0' };
+const NOT_SENT = { ...failed(UNAVAILABLE, [], 'queue full'), residence: 'b', name: BATCH, outcome: 'NOT_SENT' };
+const WRITTEN = { residence: 'a', name: BATCH };
+const REFUSED = { ...failed('COMMAND_REJECTED'), name: DELETE, outcome: 'REJECTED' };
+const FAULTY = { name: BATCH, outcome: 'NOT_SENT' };
+const TIMED_OUT = { ...failed(TIMEOUT, ['ETIMEDOUT']), name: DELETE, outcome: 'UNKNOWN' };
+const TWO_CODES = { ...warn(UNAVAILABLE, FAILED_B, { residence: R }), codes: [UNAVAILABLE, 'BAD_USER_INPUT'] };
+const BUSY = {
+  env: { ...SHORT_TIME, ...SHORT_QUEUE },
+  ...warn(
+    UNAVAILABLE,
+    { ...failed(TIMEOUT, ['ETIMEDOUT']), residence: 'a' },
+    { ...failed(TIMEOUT, [OUT_OF_TIME]), residence: 'b' },
+    { ...failed(TIMEOUT, [], OUT_OF_TIME), residence: 'c' },
+    { ...failed(UNAVAILABLE, [], 'queue full'), residence: 'd' },
+  ),
+  codes: [UNAVAILABLE, TIMEOUT],
+};
+
+type Row = [string, string, Fault | undefined, Expected];
+export const EVENTS: Row[] = [
+  ...WIRE.map(({ name, operation: type, field, result }): Row => {
+    return [`a successful ${name}`, `${type} { ${field} }`, results(result), { type, commands: [{ name }] }];
+  }),
+  ['a named operation', `query ${'x'.repeat(101)} { __typename }`, undefined, { name: 'x'.repeat(100) }],
+  ['a document that does not parse', '{', undefined, { type: undefined, ...info('GRAPHQL_PARSE_FAILED') }],
+  ['an empty document', '', undefined, { type: undefined, status: 400, ...info('BAD_REQUEST') }],
+  ['a wrong argument', lists(''), undefined, info('BAD_USER_INPUT')],
+  ['a refused token', LIST, inTurn(401), info('UNAUTHENTICATED', failed('UNAUTHENTICATED', [401]))],
+  ['a refused command', LIST, answers({ body: { success: false, code: 'E1' } }), info('COMMAND_REJECTED', REJECTED)],
+  ['a wrong argument and a failed command', lists('', R, 'b'), failB, TWO_CODES],
+  ['a batch whose failure is data', batch(`${R}:m`, 'b:1'), failB, mutation(warn(UNAVAILABLE, ...BATCHES))],
+  [
+    'a batch of which a command has no room',
+    batch('a:1', 'b:1'),
+    results({}),
+    { ...mutation(warn(UNAVAILABLE, NOT_SENT, WRITTEN)), env: FULL },
+  ],
+  ['a write that times out', DELETION, answers('taken'), { ...mutation(warn(TIMEOUT, TIMED_OUT)), env: SHORT_TIME }],
+  [
+    'a write that is refused',
+    DELETION,
+    answers({ body: { success: false } }),
+    mutation(info('COMMAND_REJECTED', REFUSED)),
+  ],
+  ['a read with two retries', LIST, inTurn(CUT, 503, 200), { commands: [{ attempts: [CUT, 503, 200] }] }],
+  ['a read whose attempts all fail', LIST, inTurn(...FAILING), warn(UNAVAILABLE, failed(UNAVAILABLE, FAILING))],
+  ['commands out of time, and a command beyond the queue', lists('a', 'b', 'c', 'd'), answers('taken'), BUSY],
+  ['a caller that leaves during an attempt', LIST, answers('taken'), left(GONE)],
+  ['a caller that leaves in the pause before a retry', LIST, RETRY_LATER, left(503)],
+  ['a reply that is no envelope', LIST, answers({ body: '<html>' }), flawed('envelope')],
+  ['a result of another form', LIST, results({ a: 1 }), flawed('result', undefined, 'unexpected result')],
+  ['a missing result', LIST, results(null), flawed('empty', undefined, 'empty result')],
+  // The default of MAX_REPLY_BYTES is 2 MiB.
+  ['a reply over 2 MiB', LIST, answers({ body: 'x'.repeat(2_100_000) }), flawed('size', ['reply too large'])],
+  ['a reply that is no gzip', LIST, NO_GZIP, flawed('bytes', ['Z_DATA_ERROR'])],
+  ['undecodable members, not selected', LIST, results([BAD, BAD]), { level: 40, commands: [BAD_MEMBERS] }],
+  ['an undecodable member, selected', `{ ${list(R, 'contact')} }`, results([BAD]), warn(INVALID, BAD_MEMBERS)],
+  ['tickets without an id', LIST, results([{ maintenance_id: 'm' }, {}, {}]), { level: 40, commands: [NO_IDS] }],
+  ['an unforeseen error', LIST, undefined, unforeseen()],
+  ['a batch whose unforeseen error is data', batch('r:m'), undefined, mutation(unforeseen(FAULTY))],
+];
+
+/** The `error.type` of a command's span for each code that has only one. */
+const KINDS: Readonly<Record<string, string>> = {
+  UNAUTHENTICATED: 'unauthenticated',
+  COMMAND_REJECTED: 'rejected',
+  CALLER_GONE: 'cancelled',
+  [INTERNAL]: 'internal',
+};
+
+/** Returns the `error.type` of a command's span. */
+export function errorType({ code = '', attempts = [], detail, flaws }: Made): string | undefined {
+  const last = attempts.at(-1) ?? detail;
+  if (code === TIMEOUT) return last === OUT_OF_TIME ? 'expired' : 'timeout';
+  if (code === INVALID) return flaws?.[0]?.kind;
+  if (code !== UNAVAILABLE) return KINDS[code];
+  if (attempts.length === 0) return detail === 'breaker open' ? 'breaker_open' : 'no_room';
+  const kinds: Readonly<Record<Result, string>> = { 429: 'throttled', 500: 'failed', 502: 'unavailable' };
+  return kinds[last ?? ''] ?? 'unreachable';
+}
