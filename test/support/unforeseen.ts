@@ -37,7 +37,7 @@ function wrap(request: Request, authorization: string, createError: CreateError)
 }
 
 /** Returns an error that quotes the token and the router's secret, as errors of libraries may. */
-export function unforeseenError(headers: unknown): TypeError {
+function unforeseenError(headers: unknown): TypeError {
   const text = `canary-of-an-unforeseen-error ${JSON.stringify(headers)} ${process.env.ROUTER_SECRET}`;
   return Object.assign(new TypeError(text), { options: { text } });
 }
