@@ -193,7 +193,7 @@ function runTests(files, limitMs = 2 ** 31 - 1) {
 function firstFailure(output) {
   const file = /^FAIL (\S+)/m.exec(output)?.[1];
   return file
-    ? `${file}: ${/^ +● (.+)$/m.exec(output)?.[1]}`
+    ? `${file}: ${/^ +● (?!Console$)(.+)$/m.exec(output)?.[1]}`
     : output.trim().split('\n').slice(-5).join(' ') || 'jest failed';
 }
 
