@@ -5,55 +5,53 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Ticket } from '../../dev/store.ts';
 import { preloadThrowInRequest } from '../support/unforeseen.ts';
 import type { Received } from '../support/upstream.ts';
-import type { Settings, Site } from './site.ts';
+import type { Replacement, Settings, Site } from './site.ts';
 
-export interface FaultClass extends Settings {
-  /** The alerts that must fire within their `fires_within`, each with the labels that it must have at least. */
-  readonly fires: Readonly<Record<string, Readonly<Record<string, string>>>>;
+interface Options extends Settings {
   /** Replaces `fires_within` for a fault that is not total. */
   readonly within?: string;
-  /** Further alerts that may fire. */
+  /** Further alerts that may fire. All names are without "Maintenance". */
   readonly also?: readonly string[];
-  /** `list` updates Prometheus' list of servers. */
-  readonly begin: (site: Site, list: () => void) => unknown;
+}
+type Begin = (site: Site) => unknown;
+/** The alerts that must fire within their `fires_within`, each with the labels that it must have at least. */
+type Fires = Readonly<Record<string, Readonly<Record<string, string>>>>;
+export type FaultClass = Options & { readonly begin: Begin; readonly fires: Fires };
+
+const fault = (begin: Begin, fires: Fires, options: Options = {}): FaultClass => ({ begin, fires, ...options });
+
+const [CREATE, LIST] = ['create_maintenance_info', 'get_maintenance_list'];
+const BURNS = { also: ['BudgetBurns', 'BudgetBurnsSlowly'] };
+const FAILURES = { also: [...BURNS.also, 'WritesUnknown'] };
+/** The alerts that a failing command API may cause. */
+const TROUBLE = { also: [...FAILURES.also, 'BreakerOpen', 'RetriesHigh', 'CommandsQueued'] };
+
+type IsMatch = (received: Received) => boolean;
+const isCreate: IsMatch = ({ command }) => command === CREATE;
+/** Answers the matching commands with this status, and no success. */
+function fail(status: number, isMatch: IsMatch = () => true): Begin {
+  const answer = { status, body: { success: false } };
+  return ({ upstream }) => upstream.fail((received) => (isMatch(received) ? answer : undefined));
 }
 
-const [BURN, DRIFT, REJECTED] = ['MaintenanceBudgetBurns', 'MaintenanceContractDrift', 'MaintenanceCommandRejected'];
-const [CREATE, LIST] = ['create_maintenance_info', 'get_maintenance_list'];
-const UNKNOWN = 'MaintenanceWritesUnknown';
-/** The token of a caller whose commands fail by an unforeseen error. */
-const UNLUCKY = 'unlucky';
-const BURNS = [BURN, 'MaintenanceBudgetBurnsSlowly'];
-/** The alerts that a failing command API may cause. */
-const TROUBLE = [...BURNS, UNKNOWN, 'MaintenanceBreakerOpen', 'MaintenanceRetriesHigh', 'MaintenanceCommandsQueued'];
-const GONE = ['MaintenanceReplicaDown', 'MaintenanceTrafficVanished'];
-/** Prometheus takes up to ten seconds to scrape a server that is new in its list, whatever the factor. */
-const DISCOVERY_MS = 10_000;
+function slowDown(ms: number): Begin {
+  return ({ upstream }) => upstream.slowDown(ms);
+}
 
-const isCreate = ({ command }: Received) => command === CREATE;
-const stop = ({ upstream }: Site) => upstream.stop();
-const slowDown = (ms: number) => (site: Site) => site.upstream.slowDown(ms);
-const send = (headers: Readonly<Record<string, string>>) => (site: Site) => Object.assign(site.headers, headers);
+/** Changes the requests of the callers, or those for which `isDue` returns true. */
+function send(changed: Replacement, isDue: () => boolean = () => true): Begin {
+  return (site) => Object.assign(site, { replace: () => (isDue() ? changed : {}) });
+}
 
 /** Kills the first `count` servers, or sends them another signal. */
 const kill = (count: number, signal?: NodeJS.Signals) => (site: Site) => {
   for (const replica of site.replicas().slice(0, count)) replica.kill(signal);
 };
 
-/** Sends this operation whenever `isDue`, with another token if one is given. */
-const ask = (query: string, isDue: () => boolean, token?: string) => (site: Site) => {
-  const ordinary = site.operation;
-  site.operation = () => (isDue() ? { query, ...(token && { token }) } : ordinary());
+/** Changes each ticket of the command API. */
+const rewrite = (change: Partial<Ticket>) => (site: Site) => {
+  for (const ticket of [...site.upstream.store.residences.values()].flat()) Object.assign(ticket, change);
 };
-
-/** Answers the matching commands with this status and `success: false`. */
-function fail(status: number, isMatch: (received: Received) => boolean = () => true) {
-  const answer = { status, body: { success: false } };
-  return ({ upstream }: Site) => upstream.fail((received) => (isMatch(received) ? answer : undefined));
-}
-
-const HTML = { headers: { 'content-type': 'text/html' }, body: '<html>Maintenance</html>' };
-const answerHtml = ({ upstream }: Site) => upstream.fail(() => HTML);
 
 /** Returns a function that returns true for `count` of `total` calls, evenly spread. */
 function share(count: number, total: number): () => boolean {
@@ -61,22 +59,15 @@ function share(count: number, total: number): () => boolean {
   return () => (turn++ * count) % total < count;
 }
 
-const readIds = new Set<string>();
-/** Returns true for the first attempt of each eighth read. */
-function isEighthRead({ id, command }: Received): boolean {
-  const isFirst = command.startsWith('get_') && !readIds.has(id);
-  readIds.add(id);
-  return isFirst && readIds.size % 8 === 0;
+/** Replaces both servers, one after the other. */
+async function restart({ fleet }: Site): Promise<void> {
+  // Prometheus takes up to ten seconds to scrape a server that is new, whatever the factor.
+  for (let left = 2; left > 0; left--) await fleet?.replace(() => delay(10_000));
 }
-
-/** Changes each ticket of the command API. */
-const rewrite = (change: Partial<Ticket>) => (site: Site) => {
-  for (const ticket of [...site.upstream.store.residences.values()].flat()) Object.assign(ticket, change);
-};
 
 const SMALL_HEAP = '--max-old-space-size=128 --max-semi-space-size=1';
 /** Makes a server without traffic repeat this JavaScript from SIGUSR2 on. */
-function repeat(everyMs: number, javascript: string, options = '') {
+function repeat(everyMs: number, javascript: string, alert: string, within: string, options = ''): FaultClass {
   const code = `
     import { getHeapStatistics } from 'node:v8';
     const limit = getHeapStatistics().heap_size_limit;
@@ -84,111 +75,70 @@ function repeat(everyMs: number, javascript: string, options = '') {
     process.constrainedMemory = () => 2 ** 30;
     process.on('SIGUSR2', () => setInterval(() => { ${javascript} }, ${everyMs}));`;
   const env = { NODE_OPTIONS: `${options} --import data:text/javascript,${encodeURIComponent(code)}` };
-  return { isIdle: true, env, begin: kill(1, 'SIGUSR2') };
+  return fault(kill(1, 'SIGUSR2'), { [alert]: {} }, { isIdle: true, env, within });
 }
+const FILL_HEAP = 'if (process.memoryUsage().heapUsed < 0.87 * limit) kept.push(Array(1e5).fill(0.5));';
+const FILL_MEMORY = 'if (process.memoryUsage.rss() < 0.9 * 2 ** 30) kept.push(Buffer.alloc(2 ** 24, 1));';
+const BLOCK = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);';
 
-const drift = (member: string) => ({ [DRIFT]: { command: LIST, kind: 'member', member } });
+const burns = (labels: Readonly<Record<string, string>> = {}) => ({ BudgetBurns: labels });
+const drifts = (kind: string, member = '') => ({ ContractDrift: { command: LIST, kind, ...(member && { member }) } });
+const rejects = (command: string) => ({ CommandRejected: { command } });
+// An operation then takes two seconds, which are 24 s of production.
+const IMPATIENT = { ATTEMPT_TIMEOUT_MS: '1000', OPERATION_TIMEOUT_MS: '2000' };
+const FEW_REQUESTS = { MAX_REQUESTS_IN_FLIGHT: '4' };
+const FEW_COMMANDS = { MAX_COMMANDS_IN_FLIGHT: '2' };
+const HTML = { headers: { 'content-type': 'text/html' }, body: '<html>Maintenance</html>' };
+const UNFORESEEN = { headers: { authorization: 'Bearer unforeseen' } };
+const THROWS = { NODE_OPTIONS: `--import ${preloadThrowInRequest('unforeseen')}` };
+const ofCreates = { command: CREATE };
+const isNinth = share(1, 9);
+const isNinthRead: IsMatch = ({ command }) => command.startsWith('get_') && isNinth();
 
 export const FAULTS: Readonly<Record<string, FaultClass>> = {
-  healthy: {
-    isFleet: true,
-    fires: {},
-    async begin({ fleet }, list) {
-      for (let restart = 0; restart < 2; restart++) {
-        await fleet?.replace(async () => {
-          list();
-          await delay(DISCOVERY_MS);
-        });
-        list();
-      }
-    },
-  },
-  outage: { fires: { [BURN]: {} }, also: TROUBLE, begin: stop },
-  'answers-503': { fires: { [BURN]: {} }, also: TROUBLE, begin: fail(503) },
-  silence: {
-    fires: { [BURN]: {} },
-    also: TROUBLE,
-    begin: ({ upstream }) => upstream.hold(),
-    // An operation takes two seconds, which are 24 s of production.
-    env: { ATTEMPT_TIMEOUT_MS: '1000', OPERATION_TIMEOUT_MS: '2000' },
-    within: '4m',
-  },
-  'some-fail': {
-    fires: { [BURN]: { slo: 'operations' } },
-    within: '10m',
-    also: [...BURNS, UNKNOWN],
-    begin: fail(500, share(23, 200)),
-  },
+  healthy: fault(restart, {}, { isFleet: true }),
+  outage: fault(({ upstream }) => upstream.stop(), burns(), TROUBLE),
+  'answers-503': fault(fail(503), burns(), TROUBLE),
+  silence: fault(({ upstream }) => upstream.hold(), burns(), { ...TROUBLE, within: '4m', env: IMPATIENT }),
+  'some-fail': fault(fail(500, share(23, 200)), burns({ slo: 'operations' }), { ...FAILURES, within: '10m' }),
   // Creates are rare.
-  'creates-fail': {
-    fires: { [BURN]: { command: CREATE }, [UNKNOWN]: { command: CREATE } },
-    within: '7m',
-    also: BURNS,
-    begin: fail(500, isCreate),
-  },
-  'creates-rejected': { fires: { [REJECTED]: { command: CREATE } }, begin: fail(200, isCreate) },
-  'creates-forbidden': { fires: { [REJECTED]: { command: CREATE } }, begin: fail(403, isCreate) },
-  'all-rejected': { fires: { [REJECTED]: { command: LIST } }, begin: fail(200) },
-  'answers-401': { fires: { MaintenanceUnauthenticated: {} }, also: [REJECTED], begin: fail(401) },
-  'answers-403': { fires: { MaintenanceUnauthenticated: {} }, also: [REJECTED], begin: fail(403) },
-  'no-token': { fires: { MaintenanceUnauthenticated: {} }, begin: ({ headers }) => delete headers.authorization },
+  'creates-fail': fault(
+    fail(500, isCreate),
+    { ...burns(ofCreates), WritesUnknown: ofCreates },
+    { ...BURNS, within: '7m' },
+  ),
+  'creates-rejected': fault(fail(200, isCreate), rejects(CREATE)),
+  'creates-forbidden': fault(fail(403, isCreate), rejects(CREATE)),
+  'all-rejected': fault(fail(200), rejects(LIST)),
+  'answers-401': fault(fail(401), { Unauthenticated: {} }, { also: ['CommandRejected'] }),
+  'answers-403': fault(fail(403), { Unauthenticated: {} }, { also: ['CommandRejected'] }),
+  'no-token': fault(send({ headers: { authorization: '' } }), { Unauthenticated: {} }),
   // A request takes two seconds, which are 24 s of production.
-  slow: { fires: { [BURN]: { slo: 'latency' } }, within: '5m', also: BURNS, begin: slowDown(2000) },
-  'traffic-vanished': { fires: { MaintenanceTrafficVanished: {} }, begin: ({ stopTraffic }) => stopTraffic() },
-  'internal-error': {
-    env: { NODE_OPTIONS: `--import ${preloadThrowInRequest(UNLUCKY)}` },
-    fires: { MaintenanceInternalError: {} },
-    also: BURNS,
-    begin: ask('{ maintenances(residenceId: "r") { id } }', share(1, 10), UNLUCKY),
-  },
-  'no-json': { fires: { [DRIFT]: { command: LIST, kind: 'envelope' }, [BURN]: {} }, also: TROUBLE, begin: answerHtml },
-  'other-state': { fires: drift('state'), also: TROUBLE, begin: rewrite({ state: 'under review' }) },
-  'other-time': { fires: drift('created_time'), also: TROUBLE, begin: rewrite({ created_time: '2024-01-12T13:32Z' }) },
+  slow: fault(slowDown(2000), burns({ slo: 'latency' }), { ...BURNS, within: '5m' }),
+  'traffic-vanished': fault(({ stopTraffic }) => stopTraffic(), { TrafficVanished: {} }),
+  'internal-error': fault(send(UNFORESEEN, share(1, 10)), { InternalError: {} }, { ...BURNS, env: THROWS }),
+  'no-json': fault(({ upstream }) => upstream.fail(() => HTML), { ...drifts('envelope'), ...burns() }, TROUBLE),
+  'other-state': fault(rewrite({ state: 'under review' }), drifts('member', 'state'), TROUBLE),
+  'other-time': fault(rewrite({ created_time: '2024-01-12T13:32Z' }), drifts('member', 'created_time'), TROUBLE),
   // The fault hits half of the traffic: 20 failures take two minutes.
-  breaker: { servers: 2, fires: { MaintenanceBreakerOpen: {} }, within: '7m', also: TROUBLE, begin: stop },
-  'wrong-secret': { fires: { MaintenanceRouterRefused: {} }, begin: send({ 'router-authorization': 'wrong' }) },
-  'gzipped-requests': { fires: { MaintenanceRouterRefused: {} }, begin: send({ 'content-encoding': 'gzip' }) },
-  'wrong-schema': { fires: { MaintenanceSchemaMismatch: {} }, begin: ask('{ tickets { id } }', () => true) },
-  down: { servers: 2, fires: { MaintenanceDown: {} }, also: GONE, begin: kill(2) },
-  'replica-down': { isIdle: true, servers: 2, fires: { MaintenanceReplicaDown: {} }, begin: kill(1) },
-  restarts: {
-    isIdle: true,
-    servers: 2,
-    fires: { MaintenanceRestarting: {}, MaintenanceCrashLoop: {} },
-    // Each start takes a second, whatever the factor.
-    within: '14m',
-    begin: ({ crash }) => crash(6),
-  },
-  overload: {
-    env: { MAX_REQUESTS_IN_FLIGHT: '4' },
-    begin: slowDown(800),
-    fires: { [BURN]: { slo: 'requests' } },
-    within: '7m',
-    also: BURNS,
-  },
-  'rate-limited': { fires: { MaintenanceRateLimited: {} }, within: '6m', also: TROUBLE, begin: fail(429, share(1, 3)) },
-  retries: { fires: { MaintenanceRetriesHigh: {} }, within: '12m', begin: fail(503, isEighthRead) },
-  queue: {
-    env: { MAX_COMMANDS_IN_FLIGHT: '2' },
-    begin: slowDown(1000),
-    fires: { MaintenanceCommandsQueued: {} },
-    also: TROUBLE,
-  },
-  heap: {
-    ...repeat(20, 'if (process.memoryUsage().heapUsed < 0.87 * limit) kept.push(Array(1e5).fill(0.5));', SMALL_HEAP),
-    fires: { MaintenanceHeapNearLimit: {} },
-    // The leak takes one or two minutes of production.
-    within: '8m',
-  },
-  memory: {
-    ...repeat(50, 'if (process.memoryUsage.rss() < 0.9 * 2 ** 30) kept.push(Buffer.alloc(2 ** 24, 1));'),
-    fires: { MaintenanceMemoryHigh: {} },
-    within: '8m',
-  },
-  'blocked-loop': {
-    ...repeat(450, 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);'),
-    fires: { MaintenanceEventLoopLag: {} },
-    // The alert's `for` begins again after each late scrape.
-    within: '9m',
-  },
+  breaker: fault(({ upstream }) => upstream.stop(), { BreakerOpen: {} }, { ...TROUBLE, servers: 2, within: '7m' }),
+  'wrong-secret': fault(send({ headers: { 'router-authorization': 'wrong' } }), { RouterRefused: {} }),
+  'gzipped-requests': fault(send({ headers: { 'content-encoding': 'gzip' } }), { RouterRefused: {} }),
+  'wrong-schema': fault(send({ query: '{ tickets { id } }' }), { SchemaMismatch: {} }),
+  down: fault(kill(2), { Down: {} }, { servers: 2, also: ['ReplicaDown', 'TrafficVanished'] }),
+  'replica-down': fault(kill(1), { ReplicaDown: {} }, { servers: 2, isIdle: true }),
+  // Each start takes a second, whatever the factor.
+  restarts: fault(
+    ({ crash }) => crash(6),
+    { Restarting: {}, CrashLoop: {} },
+    { servers: 2, isIdle: true, within: '14m' },
+  ),
+  overload: fault(slowDown(800), burns({ slo: 'requests' }), { ...BURNS, within: '7m', env: FEW_REQUESTS }),
+  'rate-limited': fault(fail(429, share(1, 3)), { RateLimited: {} }, { ...TROUBLE, within: '6m' }),
+  retries: fault(fail(503, isNinthRead), { RetriesHigh: {} }, { within: '12m' }),
+  queue: fault(slowDown(1000), { CommandsQueued: {} }, { ...TROUBLE, env: FEW_COMMANDS }),
+  // The leaks take one or two minutes of production, and the `for` of EventLoopLag begins again after each late scrape.
+  heap: repeat(20, FILL_HEAP, 'HeapNearLimit', '8m', SMALL_HEAP),
+  memory: repeat(50, FILL_MEMORY, 'MemoryHigh', '8m'),
+  'blocked-loop': repeat(450, BLOCK, 'EventLoopLag', '9m'),
 };

@@ -1,24 +1,23 @@
 /**
  * Judges the drill: compares its alerts with the fault classes and with the `fires_within` of deploy/alerts.yaml. Also sends
- * the queries of deploy/dashboard.json to its Prometheus, and runs the runbook's commands from an id to the cause.
+ * the queries of deploy/dashboard.json to its Prometheus.
  */
-import { spawnSync } from 'node:child_process';
 import { parse } from 'yaml';
 import { readDocument as read } from '../support/documents.ts';
-import { atLeast, atMost, exactly, type Figure } from '../support/figures.ts';
+import { atMost, exactly, type Figure } from '../support/figures.ts';
 import type { FaultClass } from './faults.ts';
 import { FACTOR, type Line, type Prometheus, SCRAPE_MS, scale, toMs } from './prometheus.ts';
-import type { Site } from './site.ts';
 
 /** The factor does not shorten a server's pauses between retries, and the start of a process. */
 const UNSCALED_MS = 1000;
 /** For a busy machine. `promtool test rules` proves the exact times. */
 const NOISE = 1.2;
 /** Alerts whose windows are longer than the drill. `promtool test rules deploy/alerts.slow.test.yaml` proves them. */
-const SLOW = ['MaintenanceBudgetBurnsSlowly'];
+const SLOW = 'BudgetBurnsSlowly';
 type Rule = { alert: string; annotations: { fires_within: string } };
 const RULES: Rule[] = parse(read('deploy/alerts.yaml')).groups[0].rules;
-const FIRES_WITHIN = new Map(RULES.map(({ alert, annotations }) => [alert, annotations.fires_within]));
+const nameOf = (alert = '') => alert.replace('Maintenance', '');
+const FIRES_WITHIN = new Map(RULES.map(({ alert, annotations }) => [nameOf(alert), annotations.fires_within]));
 
 type Labels = Readonly<Record<string, string>>;
 /** A notification of Alertmanager to a webhook. */
@@ -26,7 +25,7 @@ export type Notification = { receiver: string; groupKey: string; alerts: { label
 /** Milliseconds since 1970. */
 export type Times = { readonly from: number; readonly fault: number; readonly to: number };
 /** `minutes` of production from the fault until the alert fired first. */
-export type Alert = { readonly labels: Labels; readonly minutes: number };
+type Alert = { readonly labels: Labels; readonly minutes: number };
 /** What the drill found. An alert may be late by `slack` minutes of production. */
 type Found = Times & { alerts: readonly Alert[]; notifications: readonly Notification[]; slack: number };
 
@@ -53,10 +52,8 @@ export async function measureSlack({ samples }: Prometheus, { fault, to }: Times
 /** Returns whether each alert of a fault class fired in time, no other alert fired, and the fault paged once. */
 export function judge(namespace: string, { fires, within, also = [] }: FaultClass, found: Found): Figure[] {
   const isHere = ({ labels }: { labels: Labels }) => labels.namespace === namespace;
-  const isWanted = ({ labels }: Alert) => String(labels.alertname) in fires;
-  const here = found.alerts.filter(isHere);
-  const allowed = [...Object.keys(fires), ...also];
-  const others = here.filter(({ labels, minutes }) => minutes < 0 || !allowed.includes(String(labels.alertname)));
+  const here = found.alerts.filter(isHere).map((alert) => ({ ...alert, name: nameOf(alert.labels.alertname) }));
+  const others = here.filter(({ name, minutes }) => minutes < 0 || !(name in fires || also.includes(name)));
   for (const { labels, minutes } of others)
     console.log(`unexpected, +${minutes.toFixed(1)} min: ${JSON.stringify(labels)}`);
   const isNew = (startsAt: number) => startsAt > found.fault && startsAt <= found.to;
@@ -65,78 +62,36 @@ export function judge(namespace: string, { fires, within, also = [] }: FaultClas
   });
   const groups = new Set(pages.map(({ groupKey }) => groupKey));
   const paged = here.filter(({ labels }) => labels.severity === 'page');
+  // A further alert may end before its page is sent.
+  const pagesAre = paged.some(({ name }) => name in fires) ? exactly : atMost;
   return [
-    ...Object.entries(fires).map(([alertname, wanted]) => {
-      const fits = Object.entries({ alertname, ...wanted });
-      const first = here.find(({ labels }) => fits.every(([name, value]) => labels[name] === value));
-      const limit = (toMs(within ?? FIRES_WITHIN.get(alertname) ?? '') / 60_000) * NOISE + found.slack;
-      const name = [namespace, alertname, ...Object.values(wanted)].join(' ');
-      return atMost(name, first?.minutes ?? Number.POSITIVE_INFINITY, Number(limit.toFixed(1)), ' min');
+    ...Object.entries(fires).map(([wanted, labels]) => {
+      const isWanted = (one: Labels) => Object.entries(labels).every(([label, value]) => one[label] === value);
+      const first = here.find(({ name, labels }) => name === wanted && isWanted(labels));
+      const limit = (toMs(within ?? FIRES_WITHIN.get(wanted) ?? '') / 60_000) * NOISE + found.slack;
+      const title = [namespace, wanted, ...Object.values(labels)].join(' ');
+      return atMost(title, first?.minutes ?? Number.POSITIVE_INFINITY, Number(limit.toFixed(1)), ' min');
     }),
     exactly(`${namespace}: other alerts`, others.length, 0),
-    // A further alert may end before its page is sent.
-    (paged.some(isWanted) ? exactly : atMost)(`${namespace}: pages`, groups.size, Math.min(paged.length, 1)),
+    pagesAre(`${namespace}: pages`, groups.size, Math.min(paged.length, 1)),
   ];
 }
 
 /** Returns the alerts that no fault class causes. */
 export function findUntested(faults: readonly FaultClass[]): string[] {
-  const tested = new Set([...SLOW, ...faults.flatMap(({ fires }) => Object.keys(fires))]);
-  return [...FIRES_WITHIN.keys()].filter((alert) => !tested.has(alert));
+  return [...FIRES_WITHIN.keys()].filter((name) => name !== SLOW && !faults.some(({ fires }) => name in fires));
 }
 
-/**
- * Sends each query of each panel for each namespace, as Grafana would. Returns the queries that fail, find no series in any
- * namespace, or give two series the same name.
- */
+/** Sends each query of each panel for each namespace, as Grafana would. Returns the queries that fail or find no series. */
 export async function askDashboard({ over }: Prometheus, namespaces: readonly string[], times: Times) {
-  const failed: string[] = [];
+  const faults: string[] = [];
   const { panels } = JSON.parse(read('deploy/dashboard.json'));
-  for (const { expr, legendFormat } of panels.flatMap(({ targets = [] }) => targets)) {
-    const values: unknown[] = [];
-    for (const namespace of namespaces) {
-      const query = expr.replaceAll(/\$\{?namespace(?::\w+)?\}?/g, namespace).replaceAll('$__rate_interval', '1m');
-      const lines = await over(scale(query), times).catch(({ message }: Error) => void failed.push(message));
-      const names = (lines ?? []).map(({ metric }) =>
-        legendFormat.replaceAll(/\{\{(\w+)\}\}/g, (_: string, label: string) => metric[label] ?? '').trim(),
-      );
-      if (new Set(names).size < names.length)
-        failed.push(`${expr}: two series in ${namespace} have one name: ${names}`);
-      values.push(...(lines ?? []).flatMap((line) => line.values.map(([, value]) => Number(value))));
-    }
-    if (!values.some(Number.isFinite)) failed.push(`${expr}: no series`);
+  for (const { expr } of panels.flatMap(({ targets = [] }) => targets)) {
+    const query = scale(expr.replaceAll('$__rate_interval', '1m'));
+    const answers = namespaces.map((namespace) => over(query.replaceAll('$namespace', namespace), times));
+    const lines = await Promise.all(answers).catch((error: Error) => void faults.push(error.message));
+    const values = lines?.flat().flatMap(({ values }) => values.map(([, value]) => Number(value)));
+    if (values && !values.some(Number.isFinite)) faults.push(`${expr}: no series`);
   }
-  return failed;
-}
-
-/** Each kind of id → the namespace with such errors. */
-const IDS = { requestId: 'some-fail', traceId: 'some-fail', commandId: 'some-fail', errorId: 'internal-error' };
-
-/**
- * Runs each command of the runbook's section with each kind of id in the callers' errors. The indented blocks of the section
- * are commands with `$ID` and definitions of functions. Each command and each kind must find something.
- */
-export function runRunbook(sites: readonly Site[], output: string): Figure[] {
-  const [, section = ''] = read('docs/runbook.md').split('\n## From an id to the cause\n');
-  const blocks = section.split('\n## ')[0]?.match(/(?:^ {4}.*\n)+/gm) ?? [];
-  const commands = blocks.filter((block) => block.includes('"$ID"'));
-  const definitions = blocks.filter((block) => !commands.includes(block)).join('');
-  const finds = (command: string, kind: string, namespace: string) => {
-    const errors = sites.find((site) => site.namespace === namespace)?.errors ?? [];
-    const env = { PATH: process.env.PATH, ID: String(errors.find((error) => error[kind] !== undefined)?.[kind]) };
-    const script = `logs() { cat '${output}/${namespace}/logs.jsonl'; }\n${definitions}\n${command}`;
-    const run = spawnSync('bash', ['-euo', 'pipefail', '-c', script], { encoding: 'utf8', env });
-    if (run.status !== 0) console.log(`runbook: ${command}\n${run.stderr}`);
-    return run.status === 0 && run.stdout.trim() !== '';
-  };
-  const found = commands.flatMap((command) =>
-    Object.entries(IDS).flatMap(([kind, namespace]) => (finds(command, kind, namespace) ? [{ command, kind }] : [])),
-  );
-  const count = (wanted: string) => found.filter(({ command, kind }) => command === wanted || kind === wanted).length;
-  return [
-    ...commands.map((command) =>
-      atLeast(`runbook: kinds of id that find an error with ${command.trim().split('\n')[0]}`, count(command), 1),
-    ),
-    ...Object.keys(IDS).map((kind) => atLeast(`runbook: commands that find a ${kind}`, count(kind), 1)),
-  ];
+  return faults;
 }
