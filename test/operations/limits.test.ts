@@ -1,0 +1,175 @@
+/**
+ * The limits of docs/reliability.md for bodies, documents, commands and replies: the documented size is served, and the next one
+ * is refused as its row says. sizes.test.ts has arguments, and response.test.ts responses.
+ */
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from '@jest/globals';
+import { EXAMPLE } from '../../dev/seed.ts';
+import { ROUTER_SECRET } from '../support/ask.ts';
+import { LIMITS } from '../support/limits.ts';
+import { request as httpRequest, sendBytes } from '../support/raw-http.ts';
+import { deleteOne, entities, type FieldQuery, list, times } from '../support/requests.ts';
+import { useSubgraph } from '../support/use-subgraph.ts';
+
+const R = EXAMPLE.residenceId;
+const LIST = `maintenances(residenceId: "${R}")`;
+
+const subgraph = useSubgraph();
+const ask = ({ query, variables }: Omit<FieldQuery, 'path'>) => subgraph.ask(query, { variables });
+const residences = (count: number) => times(count, (index) => ({ __typename: 'Residence', id: `r${index}` }));
+
+/** Answers every command with `result`, and lists with none. */
+function answerWith(result: unknown): void {
+  subgraph.upstream.fail(({ command }) => ({
+    body: { success: true, result: command === 'get_maintenance_list' ? [] : result },
+  }));
+}
+
+describe('a body', () => {
+  it.each([
+    [LIMITS.bodyBytes, 200],
+    [LIMITS.bodyBytes + 1, 413],
+  ])('of %d bytes is answered with %d', async (bytes, status) => {
+    const head = ['POST /graphql HTTP/1.1', 'host: x', 'content-type: application/json', 'connection: close'];
+    const body = JSON.stringify({ query: '{ __typename }' }).padEnd(bytes);
+    const bytesSent = httpRequest([...head, `router-authorization: ${ROUTER_SECRET}`], body);
+    expect((await sendBytes(subgraph.url, bytesSent)).map((answer) => answer.status)).toEqual([status]);
+  });
+});
+
+describe('a document', () => {
+  const join = (count: number, text: (index: number) => string) => times(count, text).join(' ');
+  const aliases = (count: number) => join(count, (index) => `a${index}: id`);
+  const inList = (selections: string) => `{ ${LIST} { ${selections} } }`;
+  const inAny = (value: string) =>
+    `{ _entities(representations: [{ __typename: "Residence", id: "r", x: ${value} }]) { __typename } }`;
+  const fragment = (name: string, selections: string, type = 'Maintenance') =>
+    ` fragment ${name} on ${type} { ${selections} }`;
+  /** Returns selections of so many levels of fields. */
+  const levels = (count: number): string =>
+    times(count - 1, (index) => (index % 2 === 0 ? 'residence' : 'maintenances')).reduceRight(
+      (inner, name) => `${name} { ${inner} }`,
+      'id',
+    );
+  /** Most of the selections are in a fragment. */
+  const selections = (count: number) =>
+    inList('...F '.repeat(49) + 'id '.repeat(count - 9801)) + fragment('F', 'id '.repeat(199));
+  const nested = (count: number) =>
+    join(count, (index) => fragment(`F${index}`, index < count - 1 ? `...F${index + 1}` : '__typename', 'Query'));
+
+  it.each<[of: string, most: number, document: (size: number) => string]>([
+    ['tokens', LIMITS.tokens, (size) => inAny(`[${'1 '.repeat(size - 24)}]`)],
+    ['selections', LIMITS.selections, selections],
+    [
+      'selections in two operations',
+      LIMITS.selections,
+      (size) => `query A ${selections(size - 1)} query B { __typename }`,
+    ],
+    ['aliases', LIMITS.aliases, (size) => inList(aliases(size))],
+    ['aliases in inline fragments', LIMITS.aliases, (size) => inList(join(size, (index) => `... { a${index}: id }`))],
+    [
+      'aliases, 50 of them twice',
+      LIMITS.aliases,
+      (size) => inList(`...F ...F ${join(size - 100, (index) => `b${index}: id`)}`) + fragment('F', aliases(50)),
+    ],
+    ['levels of fields', LIMITS.levelsOfFields, (size) => inList(levels(size - 1))],
+    [
+      'levels of fields in a fragment',
+      LIMITS.levelsOfFields,
+      (size) => inList('...F') + fragment('F', levels(size - 1)),
+    ],
+    ['nested fragments', LIMITS.nestedFragments, (size) => `{ ...F0 } ${nested(size)}`],
+    [
+      'levels of lists in a variable',
+      LIMITS.levelsOfLists,
+      (size) => `query ($v: ${'['.repeat(size)}Int${']'.repeat(size)}) ${inAny('$v')}`,
+    ],
+    ['times the same field', LIMITS.sameField, (size) => `{ ${'__typename '.repeat(size)} }`],
+  ])('has so many %s: %d, or is refused as a whole', async (_, most, document) => {
+    const askFor = (size: number) =>
+      subgraph.post(
+        JSON.stringify({ query: document(size), ...(document(size).startsWith('query A') && { operationName: 'A' }) }),
+      );
+    expect((await askFor(most)).errors).toEqual([]);
+    subgraph.upstream.reset();
+    const { status, data, errors } = await askFor(most + 1);
+    expect([status, data, errors[0]?.path]).toEqual([200, undefined, undefined]);
+    expect(errors[0]?.extensions.code).toMatch(/^GRAPHQL_(VALIDATION|PARSE)_FAILED$/);
+    expect(subgraph.upstream.commands()).toEqual([]);
+  });
+});
+
+describe('an operation', () => {
+  it('sends 100 writes; the residences of a batch without room are failures, and other fields fail', async () => {
+    answerWith({});
+    const batch = (alias: string, from: number, count: number) =>
+      `${alias}: deleteMaintenances(ids: [${times(count, (index) => `"r${from + index}:m"`)}])
+        { deletedIds failures { failedId code outcome } }`;
+    const { data, errors } = await subgraph.ask(
+      `mutation { ${batch('a', 0, 60)} ${batch('b', 100, LIMITS.writes - 58)} c: deleteMaintenance(id: "r:m") { deletedId } }`,
+    );
+    expect(errors).toMatchObject([{ path: ['c'], extensions: { code: 'BAD_USER_INPUT', outcome: 'NOT_SENT' } }]);
+    expect([data.a.deletedIds.length, data.b.deletedIds.length, data.c]).toEqual([60, LIMITS.writes - 60, null]);
+    const failure = { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT' };
+    expect(data.b.failures).toEqual(['r140:m', 'r141:m'].map((failedId) => ({ failedId, ...failure })));
+    expect(subgraph.upstream.received).toHaveLength(LIMITS.writes);
+  });
+
+  it('sends 1,000 reads; a further read fails alone', async () => {
+    answerWith([]);
+    const { query, variables } = entities(residences(LIMITS.reads), '... on Residence { maintenances { id } }');
+    const { data, errors } = await subgraph.ask(query.replace('{', `{ ${LIST} { id }`), { variables });
+    expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+    const lists = [
+      data.maintenances,
+      ...data._entities.map(({ maintenances }: { maintenances: unknown }) => maintenances),
+    ];
+    expect(lists.filter((one) => one === null)).toHaveLength(1);
+    expect(errors[0]?.path?.reduce((value, key) => value[key], data)).toBeNull();
+    expect(subgraph.upstream.received).toHaveLength(LIMITS.reads);
+  });
+
+  it('counts the list that follows a rejected detail; without it the error of the detail remains', async () => {
+    subgraph.upstream.fail(({ command }) => ({ body: { success: command === 'get_maintenance_list', result: [] } }));
+    const details = times(LIMITS.reads - 1, (index) => ({ __typename: 'Maintenance', id: `r${index}:m` }));
+    const { data, errors } = await ask(entities(details, '... on Maintenance { state }'));
+    expect(data._entities).toEqual(details.map(() => null));
+    expect(errors.map(({ extensions }) => extensions.code)).toEqual(times(LIMITS.reads - 2, () => 'COMMAND_REJECTED'));
+    expect(subgraph.upstream.received).toHaveLength(LIMITS.reads);
+  });
+});
+
+describe('a reply of the command API', () => {
+  /** Returns a list reply of exactly `bytes` bytes. */
+  function reply(bytes: number): string {
+    const make = (description: string) =>
+      JSON.stringify({ success: true, result: [{ maintenance_id: 'm', description }] });
+    return make('x'.repeat(bytes - make('').length));
+  }
+
+  it.each([
+    ['plain', (text: string) => text, {}],
+    ['plain, with a coding that says so', (text: string) => text, { 'content-encoding': 'Identity' }],
+    ['plain, with an empty coding', (text: string) => text, { 'content-encoding': '' }],
+    ['gzip', (text: string) => gzipSync(text), { 'content-encoding': 'gzip' }],
+  ])('is accepted with MAX_REPLY_BYTES and refused with a byte more: %s', async (_, encode, headers) => {
+    const answer = (bytes: number) => {
+      subgraph.upstream.fail((__, response) => {
+        response.writeHead(200, headers).end(encode(reply(bytes)));
+        return 'taken';
+      });
+      return ask(list());
+    };
+    expect((await answer(LIMITS.replyBytes)).data.maintenances).toEqual([{ id: `${R}:m` }]);
+    const { data, errors } = await answer(LIMITS.replyBytes + 1);
+    expect(data).toEqual({ maintenances: null });
+    const message = 'The command API sent a reply larger than MAX_REPLY_BYTES.';
+    expect(errors).toMatchObject([{ message, extensions: { code: 'UPSTREAM_INVALID_RESPONSE' } }]);
+  });
+
+  it('leaves the outcome of a write unknown if it is too large', async () => {
+    subgraph.upstream.fail(() => ({ body: reply(LIMITS.replyBytes + 1) }));
+    const { errors } = await ask(deleteOne('r:m'));
+    expect(errors).toMatchObject([{ extensions: { code: 'UPSTREAM_INVALID_RESPONSE', outcome: 'UNKNOWN' } }]);
+  });
+});

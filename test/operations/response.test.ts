@@ -1,0 +1,196 @@
+/**
+ * The limits of a response. The shapes are at least twice as large as any estimate of their size allows, or at most half as large,
+ * so that no test depends on how the size is estimated.
+ */
+import { describe, expect, it } from '@jest/globals';
+import { type GraphQLOutputType, getNullableType, isListType, isObjectType, isUnionType } from 'graphql';
+import { exampleTicket } from '../../dev/seed.ts';
+import type { Ticket } from '../../dev/store.ts';
+import { NEW_MAINTENANCE } from '../support/ask.ts';
+import { LIMITS } from '../support/limits.ts';
+import { deleteMany, detail, entities, type FieldQuery, request, times } from '../support/requests.ts';
+import { fieldsOf, SCHEMA } from '../support/schema.ts';
+import { useSubgraph } from '../support/use-subgraph.ts';
+import { WIRE } from '../support/wire.ts';
+
+const R = NEW_MAINTENANCE.residenceId;
+const LIST = `maintenances(residenceId: "${R}")`;
+
+const subgraph = useSubgraph();
+const ask = ({ query, variables }: Omit<FieldQuery, 'path'>) => subgraph.ask(query, { variables });
+const aliased = (count: number, field: string) => times(count, (index) => `a${index}: ${field}`).join(' ');
+
+/** Gives the residence `length` tickets with these members. */
+function fill(length: number, members: Partial<Ticket>): void {
+  const tickets = times(length, (index) => ({ ...members, maintenance_id: `m${index}` }) as Ticket);
+  subgraph.upstream.store.residences.set(R, tickets);
+}
+
+interface Shape {
+  /** The path of the large value. */
+  readonly path: string;
+  readonly large: number;
+  readonly small: number;
+  /** Prepares the command API, and returns the request. */
+  readonly ask: (size: number) => FieldQuery;
+}
+
+/** A list of tickets, and the request for it. */
+const tickets = (path: string, request: FieldQuery, members: Partial<Ticket> = {}): Shape => ({
+  ...{ path, large: 7000, small: 100 },
+  ask(size) {
+    fill(size, { state: 'closed', ...members });
+    return request;
+  },
+});
+const MANY = aliased(98, 'state');
+const manyOf = (selection: string) => request('maintenances', { residenceId: R }, selection);
+
+/** A ticket with a description of this length. */
+const detailOf = (path: string, request: FieldQuery, result: object = {}): Shape => ({
+  ...{ path, large: 300_000, small: 10_000 },
+  ask(size) {
+    const ticket = { description: 'x'.repeat(size) };
+    subgraph.upstream.fail(({ command }) => ({
+      body: { success: true, result: command === 'get_maintenance_info' ? ticket : result },
+    }));
+    return request;
+  },
+});
+const MANY_TEXTS = aliased(98, 'description');
+
+/** So many of the longest ids. */
+const deletion = (selection: string): Shape => ({
+  ...{ path: 'deleteMaintenances', large: 500, small: 10 },
+  ask(size) {
+    subgraph.upstream.fail(() => ({ body: { success: true, result: {} } }));
+    return deleteMany(
+      times(size, (index) => `${'%25'.repeat(256)}:${'%3A'.repeat(250)}${index}`),
+      selection,
+    );
+  },
+});
+
+const URLS = times(300, (index) => `https://pictures.example/${index}.jpg`);
+const SHAPES: Record<string, Shape> = {
+  'Query.maintenances': tickets('maintenances', manyOf(MANY)),
+  'Residence.maintenances': tickets(
+    '_entities.0.maintenances',
+    entities([{ __typename: 'Residence', id: R }], `... on Residence { maintenances { ${MANY} } }`),
+  ),
+  'Maintenance.residence': tickets('maintenances', manyOf(`residence { ${aliased(98, 'id')} }`)),
+  'Maintenance.pictureUrls': {
+    ...tickets('maintenances', manyOf(aliased(98, 'pictureUrls')), { maintenance_picture_url: URLS }),
+    ...{ large: 20, small: 1 },
+  },
+  'Query.maintenance': detailOf('maintenance', detail('r:m', MANY_TEXTS)),
+  'Query._entities': {
+    ...{ path: '_entities.N', large: 1000, small: 10 },
+    ask(size) {
+      fill(size, { description: 'x'.repeat(300) });
+      const keys = times(size, (index) => ({ __typename: 'Maintenance', id: `${R}:m${index}` }));
+      return entities(keys, `... on Maintenance { ${MANY_TEXTS} }`);
+    },
+  },
+  'DeleteMaintenancePayload.residence': tickets(
+    'deleteMaintenance.residence.maintenances',
+    request('deleteMaintenance', { id: `${R}:m0` }, `deletedId residence { maintenances { ${MANY} } }`),
+  ),
+  'DeleteMaintenancesPayload.deletedIds': deletion(aliased(99, 'deletedIds')),
+  'DeleteMaintenancesPayload.failures': deletion(aliased(99, 'failures { failedId }')),
+  // Each payload that reads the written request back.
+  ...Object.fromEntries(
+    WIRE.filter(({ type }) => isObjectType(type) && 'maintenance' in type.getFields()).map(
+      ({ root, type, args, result }) => {
+        const path = `${root}.maintenance`;
+        return [
+          `${type}.maintenance`,
+          detailOf(path, request(root, args, `maintenance { ${MANY_TEXTS} }`), result as object),
+        ];
+      },
+    ),
+  ),
+};
+
+describe('a response', () => {
+  it.each(Object.entries(SHAPES))(
+    'has no value that is too large, and others: %s',
+    async (at, { path, large, small, ask: make }) => {
+      const { data, errors } = await ask(make(large));
+      expect(errors[0]?.path?.join('.').replace(/\d{2,}/, 'N')).toBe(path);
+      for (const { path, extensions } of errors) {
+        expect(extensions.code).toBe('BAD_USER_INPUT');
+        expect(path?.reduce((value, key) => value[key], data)).toBeNull();
+      }
+      const commands = subgraph.upstream.commands();
+      // The result of a write is refused before the write, and what is read after it does not hide it.
+      if (path === 'deleteMaintenances') expect([errors[0]?.extensions.outcome, commands]).toEqual(['NOT_SENT', []]);
+      if (at === 'DeleteMaintenancePayload.residence')
+        expect(data).toEqual({ deleteMaintenance: { deletedId: `${R}:m0`, residence: { maintenances: null } } });
+      expect((await ask(make(small))).errors).toEqual([]);
+    },
+  );
+
+  it('has a shape in this file for each field of the schema that is a list or an entity', () => {
+    const union = SCHEMA.getType('_Entity');
+    const entityTypes = isUnionType(union) ? union.getTypes() : [];
+    const isLarge = (type: GraphQLOutputType) =>
+      isListType(getNullableType(type)) || entityTypes.some((one) => one === getNullableType(type));
+    const fields = Object.values(SCHEMA.getTypeMap())
+      .filter((type) => isObjectType(type))
+      .filter(({ name }) => !name.startsWith('__'))
+      .flatMap((type) =>
+        Object.values(type.getFields())
+          .filter((field) => isLarge(field.type))
+          .map(({ name }) => `${type}.${name}`),
+      );
+    expect(fields.filter((at) => !SHAPES[at]).map((at) => `add a shape of ${at} to SHAPES in this file`)).toEqual([]);
+  });
+
+  it('has a reply of MAX_REPLY_BYTES with each field once, and not 20 times; smaller fields keep their data', async () => {
+    const ticket = {
+      ...exampleTicket(),
+      description: '厨房水龙头漏水，请尽快上门维修。'.repeat(10),
+      feedback: '已处理，请确认。',
+    };
+    const length = Math.floor((LIMITS.replyBytes - 100) / Buffer.byteLength(`${JSON.stringify(ticket)},`));
+    fill(length, ticket);
+    const all = `{ ${fieldsOf('Maintenance').join(' ')} }`;
+    const once = await subgraph.ask(`{ ${LIST} ${all} }`);
+    expect([once.errors, once.data.maintenances.length]).toEqual([[], length]);
+    const query = `{ ${aliased(20, `${LIST} ${all}`)} small: ${LIST.replace(')', ', first: 1)')} { contact } }`;
+    const { data, errors } = await subgraph.ask(query);
+    const refused = Object.keys(data).filter((alias) => data[alias] === null);
+    expect(errors).toMatchObject(refused.map((alias) => ({ path: [alias], extensions: { code: 'BAD_USER_INPUT' } })));
+    expect(refused.length).toBeGreaterThanOrEqual(10);
+    expect(data.small).toEqual([{ contact: '10086' }]);
+  });
+
+  it('has at most 1,000 errors; further nullable fields are null without an error', async () => {
+    fill(20, { state: 'lost' });
+    const members = await subgraph.ask(`{ ${LIST} { ${aliased(100, 'state')} } }`);
+    expect([members.errors.length, members.data.maintenances.length]).toEqual([LIMITS.errors, 20]);
+    // Finding the lines of that many errors would block other requests.
+    expect(members.errors[0]).not.toHaveProperty('locations');
+    const malformed = times(600, () => ({ __typename: 'Maintenance', id: 'x' }));
+    const query = `query ($r: [_Any!]!) { ${aliased(2, '_entities(representations: $r) { __typename }')} }`;
+    const { data, errors } = await subgraph.ask(query, { variables: { r: malformed } });
+    expect(new Set(Object.values(data).flat())).toEqual(new Set([null]));
+    expect(errors).toHaveLength(LIMITS.errors);
+    expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${R}`]);
+  });
+
+  it('has the result of every write, even without room for further errors', async () => {
+    fill(20, { state: 'lost' });
+    const read = (fields: string) => `residence { maintenances { ${fields} } }`;
+    const { data, errors } = await subgraph.ask(
+      `mutation { a: deleteMaintenance(id: "${R}:m0") { ${read(aliased(96, 'state'))} } b: deleteMaintenance(id: "${R}:m1") { ${read('state')} }
+        c: deleteMaintenance(id: "rfault-refused:m") { deletedId } d: deleteMaintenance(id: "${R}:m2") { ${read('id')} } }`,
+    );
+    expect(errors).toHaveLength(LIMITS.errors + 1);
+    expect(errors.at(-1)).toMatchObject({ path: ['c'], extensions: { outcome: 'REJECTED' } });
+    expect(data.d).toEqual({ residence: { maintenances: null } });
+    const deleted = [`${R} m0`, `${R} m1`, 'rfault-refused m', `${R} m2`].map((id) => `delete_maintenance_info ${id}`);
+    expect(subgraph.upstream.commands().filter((command) => command.startsWith('delete'))).toEqual(deleted);
+  });
+});

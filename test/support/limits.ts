@@ -1,0 +1,36 @@
+/** The limits that docs/reliability.md promises: the figures of its table of threats, and its generated table of sizes. */
+import { readDocument, readNames, readTable } from './documents.ts';
+
+export const LIMITS = {
+  bodyBytes: 1024 * 1024,
+  tokens: 15_000,
+  /** Of all operations of a document. */
+  selections: 10_000,
+  aliases: 100,
+  levelsOfFields: 12,
+  nestedFragments: 500,
+  levelsOfLists: 1,
+  sameField: 707,
+  reads: 1000,
+  writes: 100,
+  /** The default of `MAX_REPLY_BYTES`. */
+  replyBytes: 2 * 1024 * 1024,
+  undecodableMembers: 20,
+  errors: 1000,
+  /** Characters of a `Maintenance.id`, and of each part of it. */
+  id: 1600,
+  partOfId: 256,
+  /** Faults in one `extensions.arguments`. */
+  faults: 20,
+} as const;
+
+const KINDS = ['entries', 'characters', 'residences'] as const;
+type Kind = (typeof KINDS)[number];
+
+/** The largest value of each argument, by its coordinate in the schema. */
+export const SIZES = readTable(readDocument('docs/reliability.md'), 'argument').flatMap(([argument, ...cells]) =>
+  KINDS.flatMap((kind, index): [at: string, kind: Kind, most: number][] => {
+    const most = Number(cells[index]?.replaceAll(',', ''));
+    return most > 0 ? [[String(readNames(argument)[0]), kind, most]] : [];
+  }),
+);
