@@ -76,7 +76,7 @@ describe('an address of the command API', () => {
   });
 
   it('that is silent before one that refuses leaves it time to refuse, so that the write was not sent', async () => {
-    const { ask, port, commands } = await start([SILENT, CLOSED], { ATTEMPT_TIMEOUT_MS: '990' });
+    const { ask, port, commands } = await start([SILENT, CLOSED], { ATTEMPT_TIMEOUT_MS: '2990', MAX_ATTEMPTS: '1' });
     cleanups.push(await swallow(SILENT, port));
     expect(await ask(WRITE)).toMatchObject(UNREACHED);
     expect(commands()).toMatchObject([{ detail: 'ECONNREFUSED' }]);

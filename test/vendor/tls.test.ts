@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { askAt, codes } from '../support/ask.ts';
 import { issue } from '../support/certificates.ts';
 import { killAll } from '../support/process.ts';
-import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
+import { HEADERS, PATIENT, type Replica, startReplica } from '../support/replica.ts';
 import { M, R } from '../support/requests.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 import { until } from '../support/wait.ts';
@@ -33,7 +33,9 @@ beforeAll(async () => {
   upstream = await startUpstream({ tls: valid });
   // The server has to verify certificates in spite of the second variable.
   const env = { NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem'), NODE_TLS_REJECT_UNAUTHORIZED: '0' };
-  server = await startReplica(upstream.url, { ...env, BREAKER_FAILURES: '1000' }, (line) => operations.push(line));
+  server = await startReplica(upstream.url, { ...PATIENT, ...env, BREAKER_FAILURES: '1000' }, (line) =>
+    operations.push(line),
+  );
 });
 afterAll(async () => {
   killAll();
