@@ -2,26 +2,21 @@
  * Long operations leave the event loop to others. The order of answers is compared, and no time.
  */
 import { Agent } from 'node:http';
-import { afterAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
-import { askAt } from '../support/ask.ts';
 import { request } from '../support/load.ts';
-import { killAll } from '../support/process.ts';
-import { HEADERS, PATIENT, startReplica } from '../support/replica.ts';
 import { aliased, times } from '../support/requests.ts';
-import { startUpstream } from '../support/upstream.ts';
+import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 
 /** With as many aliases as a document may have, about the largest response that is accepted. */
 const FIELDS = aliased(100, 'state');
 const RESULT = times(2250, (index) => ({ ...exampleTicket(), maintenance_id: `m${index}` }));
 
-afterAll(killAll);
+const start = useReplicas();
 
 it('answers health checks and small operations before any of three operations with the most work ends', async () => {
-  const upstream = await startUpstream();
-  const { url, stop } = await startReplica(upstream.url, PATIENT);
-  const ask = (query: string) => askAt(`${url}/graphql`, query, { headers: HEADERS });
+  const { upstream, url, ask } = await start();
   const held = upstream.hold();
   let hasEnded = false;
   const asked = times(3, async (index) => {
@@ -44,6 +39,4 @@ it('answers health checks and small operations before any of three operations wi
   expect(answered).toEqual(answered.map(() => [[], 200]));
   const served = { errors: [], data: { maintenances: { length: RESULT.length } } };
   expect(await Promise.all(asked)).toMatchObject([served, served, served]);
-  expect(await stop()).toBe(0);
-  await upstream.stop();
 });

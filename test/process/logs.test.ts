@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import type { ApolloServerPlugin } from '@apollo/server';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
-import { aliased, LIST, M, R, times } from '../support/requests.ts';
+import { aliased, M, R, times } from '../support/requests.ts';
 import { scrape } from '../support/scrape.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -14,7 +14,6 @@ import { until } from '../support/wait.ts';
 
 const DELETE = `mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }`;
 const ENTITIES = '($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { maintenances { id } } } }';
-const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
 /** Logs an error and a line with members that no log may have, at an operation with the name `Careless`. */
 const careless: ApolloServerPlugin = {
@@ -39,29 +38,6 @@ describe('the log line of an operation', () => {
     const [errorId] = errorIds;
     expect(errorIds).toEqual([errorId]);
     expect(subgraph.logs()).toMatchObject([{ msg: 'unforeseen error', errorId, count: 20 }, { errorIds }]);
-  });
-
-  it.each(['5b0c1b9e-6b1f_4.0e', 'a'.repeat(64)])('repeats the request id %s, as the response does', async (id) => {
-    const { headers } = await subgraph.ask(LIST, { headers: { 'x-request-id': id } });
-    expect(subgraph.logs()).toMatchObject([{ requestId: id }]);
-    expect(headers.get('x-request-id')).toBe(id);
-  });
-
-  it('has a new UUID in place of a missing or unsafe id, as the response does', async () => {
-    const given = [{}, ...['', 'a'.repeat(65), 'a@b', 'a@b'].map((id) => ({ 'x-request-id': id }))];
-    const sent: unknown[] = [];
-    for (const headers of given) sent.push((await subgraph.ask(LIST, { headers })).headers.get('x-request-id'));
-    expect(sent).toEqual(given.map(() => expect.stringMatching(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/)));
-    expect(new Set(sent).size).toBe(given.length);
-    expect(subgraph.logs().map(({ requestId }) => requestId)).toEqual(sent);
-  });
-
-  it.each([
-    [`00-${TRACE}-b7ad6b7169203331-01`, TRACE],
-    [`00-${'0'.repeat(32)}-b7ad6b7169203331-01`, undefined],
-  ])('has the trace of the router without an SDK, if the traceparent is valid: %s', async (traceparent, traceId) => {
-    await subgraph.ask(LIST, { headers: { traceparent } });
-    expect(subgraph.logs()[0]?.traceId).toBe(traceId);
   });
 
   it('has at most 50 commands and 16 KB, failed commands first, and the number of the others', async () => {

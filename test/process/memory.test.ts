@@ -2,15 +2,15 @@
  * The memory of all operations, in a process with a small heap. No test knows what an operation counts: bodies, replies and
  * batches are far larger than the room that is left. After each test, all memory is released.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
 import { type Answer, readAnswer } from '../support/ask.ts';
-import { killAll } from '../support/process.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
-import { HEADERS, PATIENT, type Replica, startReplica } from '../support/replica.ts';
+import { HEADERS } from '../support/replica.ts';
 import { aliased, answerWith, R, times } from '../support/requests.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
-import { type Held, startUpstream, type Upstream } from '../support/upstream.ts';
+import type { Held, Upstream } from '../support/upstream.ts';
+import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 
 const ENV = {
@@ -18,7 +18,6 @@ const ENV = {
   MAX_ATTEMPTS: '1',
   // One failure of the command API would refuse all further commands.
   ...{ BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '60000' },
-  ...PATIENT,
 };
 /** Characters of bodies. Each fits alone, and a hundred of the first do not fit together. */
 const BODIES = [100_000, 10_000, 0];
@@ -29,17 +28,12 @@ const NEVER = 1_000_000;
 const LARGE_TEXT = 'x'.repeat(1_000_000);
 const DELETE = 'mutation { deleteMaintenance(id: "r:m") { deletedId } }';
 
+const start = useReplicas();
+let replica: Awaited<ReturnType<typeof start>>;
 let upstream: Upstream;
-let replica: Replica;
-
 beforeAll(async () => {
-  upstream = await startUpstream();
-  replica = await startReplica(upstream.url, ENV);
-});
-afterAll(async () => {
-  expect(await replica.stop()).toBe(0);
-  await upstream.stop();
-  killAll();
+  replica = await start(ENV);
+  upstream = replica.upstream;
 });
 afterEach(async () => {
   upstream.reset();

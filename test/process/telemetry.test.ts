@@ -189,6 +189,7 @@ describe('the log, the metrics and the spans report', () => {
     });
     const ordered = ids.map((id) => made.find(({ attributes }) => attributes['command.id'] === id));
 
+    if (answer) expect(answer.headers.get('x-request-id')).toBe('request-1');
     expect(logs()).toEqual(expectedLines(expected, ids));
     expect(await countSince(before, subject)).toEqual(expectedCounts(subject, expected));
     expect(operation).toEqual(expectedOperationSpan(expected));
@@ -251,9 +252,11 @@ describe('the log, the metrics and the spans report', () => {
   it('an operation by GET without a query in the span, under a trace and a request id of the subgraph', async () => {
     const credentials = { 'router-authorization': ROUTER_SECRET, authorization: `Bearer ${TOKENS.first}` };
     const headers = { 'content-type': 'application/json', ...credentials, 'x-request-id': 'not an id' };
-    await fetch(`${subgraph.url}/graphql?query=${encodeURIComponent(LIST)}`, { headers });
+    const response = await fetch(`${subgraph.url}/graphql?query=${encodeURIComponent(LIST)}`, { headers });
     const [operation, command] = await takeSpans(2);
     const [line] = subgraph.logs();
+    expect(line?.requestId).toMatch(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
+    expect(response.headers.get('x-request-id')).toBe(line?.requestId);
     expect([operation?.traceId, operation?.parentSpanId]).toEqual([line?.traceId, undefined]);
     expect(operation?.attributes).toEqual({
       ...requestAttributes('GET', line?.requestId),
