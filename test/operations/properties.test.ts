@@ -89,24 +89,21 @@ it('any two moments with any offsets are sent in UTC, or refused unless the seco
   );
 });
 
-describe('any variables and any faults of the command API', () => {
-  /** Any JSON, except the names that Fastify refuses because they could poison a prototype. */
+it('any variables lead to data, and typed errors at null', async () => {
+  // Without the names that Fastify refuses, because they could poison a prototype.
   const json = fc.jsonValue().filter((value) => !/"(__proto__|constructor)"/.test(JSON.stringify(value)));
-  const id = fc.oneof(fc.constantFrom(`${R}:${M}`, `${R}:m1`, 'r2:m1'), text);
+  const id = fc.oneof(fc.constantFrom(`${R}:${M}`, `${R}:m1`), text);
   const key = fc.oneof(fc.constantFrom(R, M, `${R}:${M}`), json, text);
-  const __typename = fc.oneof(wordOf('Maintenance Residence Maintenance Residence Query toString Visit'), json);
+  const __typename = fc.oneof(wordOf('Maintenance Residence Query toString Visit'), json);
   const members = { __typename, id: key, residence: fc.oneof(key, fc.record({ id: key })), maintenanceId: key };
   const representation = fc.oneof(
     fc.record(members, { requiredKeys: [] }),
-    fc.record(members),
     json.filter((value) => value !== null),
   );
-  const time = fc.integer({ min: 0, max: 4e12 }).map((ms) => new Date(ms).toISOString());
-  const texts = { residenceId: fc.oneof(fc.constant(R), text), description: text, contact: text };
-  const variables = fc.record({
-    ...{ id, ids: fc.array(id, { maxLength: 3 }), r: fc.array(representation, { maxLength: 3 }), n: fc.integer() },
-    input: fc.record({ ...texts, startTime: time, finishTime: time, pictureFilenames: fc.array(text) }),
-  });
+  const time = fc.oneof(fc.constantFrom('2024-01-16T13:32:45Z', '2024-01-17T13:32:45Z'), text);
+  const texts = { residenceId: fc.oneof(fc.constant(R), text), startTime: time, finishTime: time };
+  const input = fc.record({ ...texts, description: text, contact: text, pictureFilenames: fc.array(text) });
+  const variables = fc.record({ id, ids: fc.array(id), r: fc.array(representation), n: fc.integer(), input });
   const FIELDS = 'id state startTime contact pictureUrls';
   const QUERY = `query ($id: ID!, $r: [_Any!]!, $n: Int) {
     maintenances(residenceId: $id, first: $n) { ${FIELDS} }
@@ -115,44 +112,24 @@ describe('any variables and any faults of the command API', () => {
   }`;
   const MUTATION = `mutation ($input: CreateMaintenanceInput!, $id: ID!, $ids: [ID!]!) {
     createMaintenance(input: $input) { createdId maintenance { ${FIELDS} } }
-    deleteMaintenance(id: $id) { deletedId residence { maintenances { ${FIELDS} } } }
     deleteMaintenances(ids: $ids) { deletedIds failures { failedId code outcome } }
+    deleteMaintenance(id: $id) { deletedId residence { maintenances { ${FIELDS} } } }
   }`;
-
-  const bad = { maintenance_id: 'm2', state: 'canary', start_time: 'canary', contact: { name: 'canary' } };
-  const bodies = fc.constantFrom<unknown>(
-    ...['canary', { success: true, result: null }, { success: true, result: bad }],
-    { success: true, result: [{ ...exampleTicket(), maintenance_id: 'm1' }, bad, 'canary', null] },
-    { success: false, code: 'canary canary', message: 'canary' },
+  await hold(
+    fc.asyncProperty(variables, async (variables) => {
+      subgraph.upstream.reset();
+      const [read, written] = [await subgraph.ask(QUERY, { variables }), await subgraph.ask(MUTATION, { variables })];
+      for (const answer of [read, written]) {
+        expectSound(answer);
+        expect(answer.data).toBeTruthy();
+      }
+      const outcomes = written.errors
+        .filter(({ path }) => path?.length === 1)
+        .map(({ extensions }) => extensions.outcome);
+      for (const outcome of outcomes) expect(['NOT_SENT', 'REJECTED']).toContain(outcome);
+    }),
+    150,
   );
-  const statuses = fc.oneof(fc.constant(200), fc.constantFrom(302, 400, 401, 403, 404, 429, 500, 503));
-  const replies = fc.record({ status: statuses, body: bodies, headers: fc.constant({ location: '/canary' }) });
-
-  it.each([
-    ['query', QUERY],
-    ['mutation', MUTATION],
-  ])('lead to data and typed errors at null: in a %s', async (kind, query) => {
-    await hold(
-      fc.asyncProperty(
-        variables,
-        fc.array(fc.option(replies), { minLength: 1, maxLength: 5 }),
-        async (variables, faults) => {
-          subgraph.upstream.reset();
-          let sent = 0;
-          subgraph.upstream.fail(() => faults[sent++ % faults.length] ?? undefined);
-          const answer = await subgraph.ask(query, { variables });
-          expectSound(answer);
-          expect(answer.data).toBeTruthy();
-          for (const { path, extensions } of answer.errors) {
-            const isOfWrite = kind === 'mutation' && path?.length === 1;
-            expect(isOfWrite ? ['NOT_SENT', 'REJECTED', 'UNKNOWN'] : [undefined]).toContain(extensions.outcome);
-          }
-          expect(JSON.stringify(answer) + subgraph.logText()).not.toContain('canary');
-        },
-      ),
-      100,
-    );
-  });
 });
 
 it('any words of GraphQL have data, or are refused as a whole', async () => {
@@ -219,39 +196,24 @@ describe('any request of a router', () => {
     );
   });
 
-  it('has any headers, of which only a usable token and a valid traceparent are sent on', async () => {
-    const FORM = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
+  it('has any Authorization, of which only a usable token is sent on', async () => {
     const token = fc.oneof(
       wordOf(...Object.values(TOKENS)),
       fc.stringMatching(/^[!a~]{1,3}[ \t\x80a]?[!a~]{1,3}$/),
       value,
     );
     const scheme = fc.constantFrom('Bearer', 'bearer', 'BEARER', 'Basic', '');
-    const authorization = fc.tuple(scheme, fc.constantFrom(' ', '  ', '\t', ''), token).map((parts) => parts.join(''));
-    const traceparent = fc.oneof(
-      fc.stringMatching(FORM),
-      fc.stringMatching(/^[\da-fA]{1,3}-?[\da-f]{32}-[\da-f]{16}-[\da-fz]{2}-?$/),
-      fc.stringMatching(/^(ff|00)-0{31}[01]-0{15}[01]-01$/),
-    );
-    const other = fc.tuple(wordOf('cookie user-agent accept content-encoding x-request-id'), value);
+    const given = fc.tuple(scheme, fc.constantFrom(' ', '  ', '\t', ''), token).map((parts) => parts.join(''));
     await hold(
-      fc.asyncProperty(authorization, traceparent, fc.option(other), async (authorization, traceparent, other) => {
-        const { status, sent, errors } = await send({
-          authorization,
-          traceparent,
-          ...(other && { [other[0]]: other[1] }),
-        });
-        if (status !== 200) return;
+      fc.asyncProperty(given, async (authorization) => {
+        const { sent, errors } = await send({ authorization });
         // HTTP ignores white space around a value.
         const [, usable] = /^bearer +([!-~]+)$/i.exec(authorization.replace(/^[\t ]+|[\t ]+$/g, '')) ?? [];
-        // W3C Trace Context refuses version ff and ids of zeros.
-        const valid = FORM.test(traceparent) && !/^ff|-0+-/.test(traceparent) ? traceparent : undefined;
-        const received = sent.map(({ headers }) => [headers.authorization, headers.traceparent]);
-        expect(received).toEqual(usable ? [[`Bearer ${usable}`, valid]] : []);
+        expect(sent.map(({ headers }) => headers.authorization)).toEqual(usable ? [`Bearer ${usable}`] : []);
         const isGood = Object.values<string | undefined>(TOKENS).includes(usable);
         expect(errors.map(({ extensions }) => extensions.code)).toEqual(isGood ? [] : ['UNAUTHENTICATED']);
       }),
-      300,
+      200,
     );
   });
 });

@@ -12,11 +12,10 @@ import {
   isEnumType,
   isInputObjectType,
   isListType,
-  isObjectType,
 } from 'graphql';
 import { LIMITS, SIZES } from '../support/limits.ts';
 import { entities, type FieldQuery, request, times } from '../support/requests.ts';
-import { SCHEMA } from '../support/schema.ts';
+import { FIELDS, SCHEMA } from '../support/schema.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { WIRE } from '../support/wire.ts';
 
@@ -85,14 +84,9 @@ function partsOfArgument(owner: GraphQLObjectType, field: string, arg: GraphQLAr
   return walk([arg.name], arg.type, `${owner.name}.${field}(${arg.name}:)`);
 }
 
-const PARTS = Object.values(SCHEMA.getTypeMap())
-  .filter((type) => isObjectType(type))
-  .filter(({ name }) => !name.startsWith('__'))
-  .flatMap((type) =>
-    Object.values(type.getFields()).flatMap(({ name, args }) =>
-      args.flatMap((arg) => partsOfArgument(type, name, arg)),
-    ),
-  );
+const PARTS = FIELDS.flatMap(({ owner, field }) =>
+  field.args.flatMap((arg) => partsOfArgument(owner, field.name, arg)),
+);
 
 const partsOf = (type: 'ID' | 'String') => PARTS.filter((part) => String(getNamedType(part.type)) === type);
 /** Returns the value of a part that holds this text, and the name of the text in a fault. */

@@ -27,6 +27,14 @@ const ALL_ROOT_FIELDS = (['query', 'mutation'] as const).flatMap((operation) => 
 /** The fields of `Query` and `Mutation`, without the fields that federation adds. */
 export const ROOT_FIELDS = ALL_ROOT_FIELDS.filter(({ name }) => !name.startsWith('_'));
 
+/** Each field of the types of the schema, with its coordinate. */
+export const FIELDS = Object.values(SCHEMA.getTypeMap())
+  .filter((type) => isObjectType(type))
+  .filter(({ name }) => !name.startsWith('__'))
+  .flatMap((owner) =>
+    Object.values(owner.getFields()).map((field) => ({ at: `${owner}.${field.name}`, owner, field })),
+  );
+
 /** Returns the root field with this name. Throws if the schema has none. */
 export function rootField(name: string) {
   const found = ALL_ROOT_FIELDS.find((root) => root.name === name);
