@@ -16,7 +16,6 @@ const WRITE = `mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }`;
 const LISTED = `get_maintenance_list ${R}`;
 const CODE = 'UPSTREAM_UNAVAILABLE';
 const UNAVAILABLE = [[CODE, 'maintenances']];
-const notSent = (message: string) => [{ message, extensions: { code: CODE, outcome: 'NOT_SENT' } }];
 
 /** Lists that many residences in one operation. No other operation lists residences of this name. */
 const lists = (count: number, name: string) =>
@@ -61,15 +60,14 @@ describe('a retry', () => {
   });
 
   it('waits for a random time, so that reads that fail together do not return together', async () => {
-    const subgraph = await start();
-    const { upstream } = subgraph;
+    const { ask, upstream } = await start();
     const failing: ServerResponse[] = [];
     upstream.fail((_, response) => {
       if (failing.push(response) > 10) return undefined;
       if (failing.length === 10) for (const each of failing) each.writeHead(503).end();
       return 'taken';
     });
-    await subgraph.ask(lists(10, 'r'));
+    await ask(lists(10, 'r'));
     const [before, after] = [upstream.commands().slice(0, 10), upstream.commands().slice(10)];
     expect(after.toSorted()).toEqual(before.toSorted());
     expect(after).not.toEqual(before);
@@ -108,7 +106,8 @@ describe('commands in flight', () => {
     await until(() => held.length === 2);
     expect(codes(await subgraph.ask(lists(2, 'other')))).toEqual(['a0', 'a1'].map((path) => [CODE, path]));
     const message = 'The subgraph has no room for this command now.';
-    expect((await subgraph.ask(WRITE)).errors).toMatchObject(notSent(message));
+    const notSent = { message, extensions: { code: CODE, outcome: 'NOT_SENT' } };
+    expect((await subgraph.ask(WRITE)).errors).toMatchObject([notSent]);
     expect(held).toHaveLength(2);
     // A command that waits takes over the slot of a command that ends.
     held[0]?.release();
