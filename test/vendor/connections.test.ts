@@ -13,10 +13,8 @@ import { useMany } from '../support/use-subgraph.ts';
 
 const [HEALTHY, SILENT, CLOSED, NEW] = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'];
 const WRITE = `mutation { deleteMaintenance(id: "${R}:m") { deletedId } }`;
-const failed = (code: string, outcome?: string) => ({
-  errors: [{ extensions: { code, ...(outcome && { outcome }) } }],
-});
-const UNREACHED = failed('UPSTREAM_UNAVAILABLE', 'NOT_SENT');
+const failed = (code: string, outcome = {}) => ({ errors: [{ extensions: { code, ...outcome } }] });
+const UNREACHED = failed('UPSTREAM_UNAVAILABLE', { outcome: 'NOT_SENT' });
 
 type Found = (error: Error | null, found?: LookupAddress[]) => void;
 
@@ -144,7 +142,7 @@ describe('the name of the command API', () => {
   it('that a silent resolver keeps back costs an attempt its time', async () => {
     const { ask, resolver, commands } = await start([], { ATTEMPT_TIMEOUT_MS: '300' });
     resolver.answer = never;
-    expect(await ask(WRITE)).toMatchObject(failed('UPSTREAM_TIMEOUT', 'NOT_SENT'));
+    expect(await ask(WRITE)).toMatchObject(failed('UPSTREAM_TIMEOUT', { outcome: 'NOT_SENT' }));
     expect(await ask(READ)).toMatchObject(failed('UPSTREAM_TIMEOUT'));
     // The operation's deadline would be `out of time`.
     expect(commands().map(({ detail }) => detail)).toEqual(['ETIMEDOUT', 'ETIMEDOUT']);
