@@ -9,15 +9,15 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(federation/routers|clients|deploy|page)/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
-  maxWorkers: 4,
-  // Concurrent tests start processes: as many as two cores can carry.
+  // Tests that start processes run side by side: three files with five tests each are what two cores can carry.
+  maxWorkers: 3,
   maxConcurrency: 5,
   // Long, so that no test depends on the speed of the machine. Only a test that hangs takes this long.
   testTimeout: 180_000,
   collectCoverageFrom: ['src/**/*.ts', '!src/**/__generated__/**'],
   collectCoverage: process.env.COVERAGE === '1',
   coverageReporters: ['text', 'lcov'],
-  // src/main.ts and src/http/lifecycle.ts run in processes of their own in test/process/process.test.ts, which are not counted.
+  // src/main.ts and src/http/lifecycle.ts run in processes of their own in test/process/, which are not counted.
   coverageThreshold: {
     './src/command-api/': { branches: 95 },
     './src/graphql/loaders.ts': { branches: 95 },

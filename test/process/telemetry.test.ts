@@ -243,10 +243,8 @@ describe('the log, the metrics and the spans report', () => {
     expect(sender).toMatchObject({ traceId, events: [{ name: 'attempt' }] });
     expect(sharer?.events).toEqual([]);
     expect(sharer?.attributes).toEqual({ 'command.id': id, 'command.attempts': 1, 'command.coalesced': true });
-    for (const span of [sender, sharer]) {
-      const parent = spans.find(({ spanId }) => spanId === span?.parentSpanId);
-      expect(parent).toMatchObject({ name: 'query', traceId: span?.traceId });
-    }
+    const parents = [sender, sharer].map((span) => spans.find(({ spanId }) => spanId === span?.parentSpanId));
+    expect(parents).toMatchObject([sender, sharer].map((span) => ({ name: 'query', traceId: span?.traceId })));
   });
 
   it('an operation by GET without a query in the span, under a trace and a request id of the subgraph', async () => {

@@ -1,13 +1,10 @@
 /** The schema of the subgraph, its root fields and its directives. */
 import {
   type ASTNode,
-  type FragmentDefinitionNode,
   type GraphQLObjectType,
-  type GraphQLResolveInfo,
   type GraphQLSchema,
   getNamedType,
   isObjectType,
-  type OperationDefinitionNode,
   parse,
   print,
   TypeInfo,
@@ -40,15 +37,6 @@ export function rootField(name: string) {
   const found = ALL_ROOT_FIELDS.find((root) => root.name === name);
   if (!found) throw new Error(`schema/maintenance.graphql has no root field ${name}`);
   return found;
-}
-
-/** Returns what graphql tells the resolver of a root field about its selection. `F` is a fragment with the state. */
-export function infoOf(root: string, selection: string): GraphQLResolveInfo {
-  const { definitions } = parse(`{ ${root} ${selection} } fragment F on Maintenance { state }`);
-  const [operation, F] = definitions as [OperationDefinitionNode, FragmentDefinitionNode];
-  const fieldNodes = operation.selectionSet.selections;
-  const { type: returnType } = rootField(root).field;
-  return { fieldNodes, fragments: { F }, returnType, schema: SCHEMA, operation } as never as GraphQLResolveInfo;
 }
 
 /** Returns a selection for each field of a type, at most `depth` fields deep. */
