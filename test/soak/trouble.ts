@@ -12,8 +12,10 @@ import { after, ask, send } from './callers.ts';
 import { type Stage, withReplica } from './stage.ts';
 
 const DEADLINE_MS = 3000;
+// A large heap would grow for minutes, and shrink by half at once.
+const HEAP = { NODE_OPTIONS: '--max-old-space-size=96 --max-semi-space-size=2' };
 // The heap grows to the size that the load needs, and then stays.
-const [WARM_UP_ROUNDS, ROUNDS] = [3, 3];
+const [WARM_UP_ROUNDS, ROUNDS] = [2, 3];
 const PHASE_SECONDS = 8;
 const TURN_MS = 300;
 const RECOVERY_MS = 10_000;
@@ -63,7 +65,7 @@ const TROUBLES: Readonly<Record<string, readonly Change[]>> = {
 /** Each answer is in time and typed, data returns after each trouble, and memory does not grow. */
 export function trouble(): Promise<Figure[]> {
   const env = { ATTEMPT_TIMEOUT_MS: '1000', OPERATION_TIMEOUT_MS: String(DEADLINE_MS) };
-  return withReplica(env, async (stage) => {
+  return withReplica({ ...env, ...HEAP }, async (stage) => {
     const met: Figure[] = [];
     const meetAll = async (rounds: number) => {
       for (let round = 0; round < rounds; round++)
