@@ -1,41 +1,18 @@
 /**
- * The limits of docs/reliability.md for bodies, documents, commands and replies: the documented size is served, and the next one
- * is refused as its row says. sizes.test.ts has arguments, and response.test.ts responses.
+ * The limits of docs/reliability.md for documents, commands and replies: the documented size is served, and the next one is
+ * refused as its row says. sizes.test.ts has arguments, response.test.ts responses, and process/http-input.test.ts bodies.
  */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
-import { ROUTER_SECRET } from '../support/ask.ts';
 import { LIMITS } from '../support/limits.ts';
-import { request as httpRequest, sendBytes } from '../support/raw-http.ts';
-import { deleteOne, entities, type FieldQuery, list, times } from '../support/requests.ts';
+import { answerWith, deleteOne, entities, type FieldQuery, list, R, times } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
-const R = EXAMPLE.residenceId;
 const LIST = `maintenances(residenceId: "${R}")`;
 
 const subgraph = useSubgraph();
 const ask = ({ query, variables }: Omit<FieldQuery, 'path'>) => subgraph.ask(query, { variables });
 const residences = (count: number) => times(count, (index) => ({ __typename: 'Residence', id: `r${index}` }));
-
-/** Answers every command with `result`, and lists with none. */
-function answerWith(result: unknown): void {
-  subgraph.upstream.fail(({ command }) => ({
-    body: { success: true, result: command === 'get_maintenance_list' ? [] : result },
-  }));
-}
-
-describe('a body', () => {
-  it.each([
-    [LIMITS.bodyBytes, 200],
-    [LIMITS.bodyBytes + 1, 413],
-  ])('of %d bytes is answered with %d', async (bytes, status) => {
-    const head = ['POST /graphql HTTP/1.1', 'host: x', 'content-type: application/json', 'connection: close'];
-    const body = JSON.stringify({ query: '{ __typename }' }).padEnd(bytes);
-    const bytesSent = httpRequest([...head, `router-authorization: ${ROUTER_SECRET}`], body);
-    expect((await sendBytes(subgraph.url, bytesSent)).map((answer) => answer.status)).toEqual([status]);
-  });
-});
 
 describe('a document', () => {
   const join = (count: number, text: (index: number) => string) => times(count, text).join(' ');
@@ -86,10 +63,10 @@ describe('a document', () => {
     ],
     ['times the same field', LIMITS.sameField, (size) => `{ ${'__typename '.repeat(size)} }`],
   ])('has so many %s: %d, or is refused as a whole', async (_, most, document) => {
-    const askFor = (size: number) =>
-      subgraph.post(
-        JSON.stringify({ query: document(size), ...(document(size).startsWith('query A') && { operationName: 'A' }) }),
-      );
+    const askFor = (size: number) => {
+      const query = document(size);
+      return subgraph.post(JSON.stringify({ query, operationName: /^query (A)/.exec(query)?.[1] }));
+    };
     expect((await askFor(most)).errors).toEqual([]);
     subgraph.upstream.reset();
     const { status, data, errors } = await askFor(most + 1);
@@ -101,7 +78,7 @@ describe('a document', () => {
 
 describe('an operation', () => {
   it('sends 100 writes; the residences of a batch without room are failures, and other fields fail', async () => {
-    answerWith({});
+    answerWith(subgraph.upstream, {});
     const batch = (alias: string, from: number, count: number) =>
       `${alias}: deleteMaintenances(ids: [${times(count, (index) => `"r${from + index}:m"`)}])
         { deletedIds failures { failedId code outcome } }`;
@@ -116,7 +93,7 @@ describe('an operation', () => {
   });
 
   it('sends 1,000 reads; a further read fails alone', async () => {
-    answerWith([]);
+    answerWith(subgraph.upstream, []);
     const { query, variables } = entities(residences(LIMITS.reads), '... on Residence { maintenances { id } }');
     const { data, errors } = await subgraph.ask(query.replace('{', `{ ${LIST} { id }`), { variables });
     expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);

@@ -2,7 +2,6 @@
 import { readDocument, readNames, readTable } from './documents.ts';
 
 export const LIMITS = {
-  bodyBytes: 1024 * 1024,
   tokens: 15_000,
   /** Of all operations of a document. */
   selections: 10_000,
@@ -20,8 +19,6 @@ export const LIMITS = {
   /** Characters of a `Maintenance.id`, and of each part of it. */
   id: 1600,
   partOfId: 256,
-  /** Faults in one `extensions.arguments`. */
-  faults: 20,
 } as const;
 
 const KINDS = ['entries', 'characters', 'residences'] as const;
