@@ -10,7 +10,6 @@ import { parse, stringify } from 'yaml';
 import { createCommandApi } from '../src/command-api/client.ts';
 import { loadConfig } from '../src/config.ts';
 import { SIZES } from '../src/graphql/limits.ts';
-import { PRICES } from '../src/prices.ts';
 import { FIELDS } from '../src/telemetry/log.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { readOptions } from './options.ts';
@@ -30,7 +29,7 @@ process.exitCode = (await runCli('').catch(cliError)) ?? 1;
 
 const written = {
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
-  'docs/reliability.md': writeTables('docs/reliability.md', { sizes: sizes(), prices: prices() }),
+  'docs/reliability.md': writeTables('docs/reliability.md', { sizes: sizes() }),
   'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields: fields() }),
   'docs/errors.md': writeTables('docs/errors.md', { codes: codes() }),
 };
@@ -68,15 +67,6 @@ function sizes(): string[][] {
   return [['argument', ...kinds], ...rows];
 }
 
-/** Returns the rows of the prices, with a head. */
-function prices(): string[][] {
-  const rows = Object.values(PRICES).map(({ of, bytes, work }) => [
-    of,
-    ...[bytes, work].map((n) => n.toLocaleString('en')),
-  ]);
-  return [['price of', 'bytes', 'work'], ...rows];
-}
-
 /** Returns the rows of a server's metrics without those of prom-client, with a head. */
 function metrics(): string[][] {
   const config = loadConfig({ NODE_ENV: 'development', COMMAND_API_URL: 'http://localhost' });
@@ -104,43 +94,38 @@ function codes(): string[][] {
 /** Returns a page with these tables between the marks of their names. */
 function writeTables(path: string, tables: Readonly<Record<string, string[][]>>): string {
   return Object.entries(tables).reduce((page, [name, rows]) => {
-    const place = new RegExp(`^<!-- ${name}:.*<!-- /${name} -->$`, 'ms');
-    const [old] = place.exec(page) ?? [];
-    if (old === undefined) throw new Error(`${path} has lost the marks of its table of ${name}.`);
-    return page.replace(place, () => writeTable(`${path}, table of ${name}`, name, rows, old));
+    const place = new RegExp(`(?<=^<!-- ${name}: .* -->\\n).*(?=^<!-- /${name} -->$)`, 'ms');
+    const [old = ''] = place.exec(page) ?? [];
+    if (old === '') throw new Error(`${path} has lost the marks of its table of ${name}.`);
+    return page.replace(place, () => writeTable(`${path}, table of ${name}`, rows, old));
   }, read(path));
 }
 
 /**
- * Returns a table between its marks. The old table's further columns are written by hand: each row keeps theirs by its key in the first column, and
- * keys with the same cells share a row.
+ * Returns a table. The further columns of the old table are written by hand: each row keeps theirs by its key in the first
+ * column, and keys with the same cells share a row.
  */
-function writeTable(place: string, name: string, [head = [], ...rows]: string[][], old: string): string {
-  const [titles = head, , ...oldRows] = old
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
-    .map((line) =>
-      line
-        .slice(1, -1)
-        .split('|')
-        .map((cell) => cell.trim()),
-    );
-  const byHand = titles.slice(head.length);
-  const kept = new Map(
-    oldRows.flatMap(([keys = '', ...cells]) =>
-      (keys.match(/`[^`]+`/g) ?? []).map((key) => [key, cells.slice(head.length - 1)] as const),
-    ),
+function writeTable(place: string, [head = [], ...rows]: string[][], old: string): string {
+  const lines = old.split('\n').filter((line) => line.startsWith('|'));
+  const [titles = head, , ...oldRows] = lines.map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
   );
-  const all = rows.map(([key = '', ...cells]) => [key, ...cells, ...(kept.get(key) ?? byHand.map(() => ''))]);
-  for (const row of all)
-    for (const [at, title] of byHand.entries())
-      if (!row[head.length + at]) fail(`${place}: fill in "${title}" of ${row[0]}`);
-  const shared = Map.groupBy(all, ([key, ...cells]) => (byHand.length > 0 ? cells.join('|') : key));
-  const merged = [...shared.values()].map((same) => [
-    same.map(([key]) => key).join(', '),
-    ...(same[0]?.slice(1) ?? []),
-  ]);
-  const lines = [titles, titles.map(() => '---'), ...merged].map((row) => `| ${row.join(' | ')} |`);
-  const note = byHand.length > 0 ? `, except ${byHand.join(' and ')}` : '';
-  return [`<!-- ${name}: written by npm run codegen${note} -->`, '', ...lines, '', `<!-- /${name} -->`].join('\n');
+  const byHand = titles.slice(head.length);
+  const kept = new Map<string, string[]>();
+  for (const [keys = '', ...cells] of oldRows)
+    for (const key of keys.match(/`[^`]+`/g) ?? []) kept.set(key, cells.slice(head.length - 1));
+  const shared = Map.groupBy(rows, ([key = '', ...cells]) => {
+    const own = kept.get(key) ?? byHand.map(() => '');
+    for (const [at, cell] of own.entries()) if (!cell) fail(`${place}: fill in "${byHand[at]}" of ${key}`);
+    // Without columns by hand, each key has its row.
+    return [...(own.length > 0 ? [] : [key]), ...cells, ...own].join(' | ');
+  });
+  const merged = Array.from(shared, ([cells, same]) =>
+    byHand.length > 0 ? `| ${same.map(([key]) => key).join(', ')} | ${cells} |` : `| ${cells} |`,
+  );
+  const [first, second] = [titles, titles.map(() => '---')].map((row) => `| ${row.join(' | ')} |`);
+  return ['', first, second, ...merged, '', ''].join('\n');
 }
