@@ -6,19 +6,26 @@ import { describe, expect, it } from '@jest/globals';
 import { getNullableType, isListType, isObjectType, isUnionType } from 'graphql';
 import { exampleTicket } from '../../dev/seed.ts';
 import type { Ticket } from '../../dev/store.ts';
-import { NEW_MAINTENANCE } from '../support/ask.ts';
 import { LIMITS } from '../support/limits.ts';
-import { deleteMany, detail, entities, type FieldQuery, request, times } from '../support/requests.ts';
+import {
+  aliased,
+  answerWith,
+  deleteMany,
+  detail,
+  entities,
+  type FieldQuery,
+  R,
+  request,
+  times,
+} from '../support/requests.ts';
 import { FIELDS, fieldsOf, SCHEMA } from '../support/schema.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { WIRE } from '../support/wire.ts';
 
-const R = NEW_MAINTENANCE.residenceId;
 const LIST = `maintenances(residenceId: "${R}")`;
 
 const subgraph = useSubgraph();
 const ask = ({ query, variables }: Omit<FieldQuery, 'path'>) => subgraph.ask(query, { variables });
-const aliased = (count: number, field: string) => times(count, (index) => `a${index}: ${field}`).join(' ');
 
 /** Gives the residence `length` tickets with these members. */
 function fill(length: number, members: Partial<Ticket>): void {
@@ -32,13 +39,13 @@ interface Shape {
   readonly large: number;
   readonly small: number;
   /** Prepares the command API, and returns the request. */
-  readonly ask: (size: number) => FieldQuery;
+  readonly prepare: (size: number) => FieldQuery;
 }
 
 /** A list of tickets, and the request for it. */
 const tickets = (path: string, request: FieldQuery, members: Partial<Ticket> = {}): Shape => ({
   ...{ path, large: 7000, small: 100 },
-  ask(size) {
+  prepare(size) {
     fill(size, { state: 'closed', ...members });
     return request;
   },
@@ -49,7 +56,7 @@ const manyOf = (selection: string) => request('maintenances', { residenceId: R }
 /** A ticket with a description of this length. */
 const detailOf = (path: string, request: FieldQuery, result: object = {}): Shape => ({
   ...{ path, large: 300_000, small: 10_000 },
-  ask(size) {
+  prepare(size) {
     const ticket = { description: 'x'.repeat(size) };
     subgraph.upstream.fail(({ command }) => ({
       body: { success: true, result: command === 'get_maintenance_info' ? ticket : result },
@@ -62,14 +69,22 @@ const MANY_TEXTS = aliased(98, 'description');
 /** So many of the longest ids. */
 const deletion = (selection: string): Shape => ({
   ...{ path: 'deleteMaintenances', large: 500, small: 10 },
-  ask(size) {
-    subgraph.upstream.fail(() => ({ body: { success: true, result: {} } }));
+  prepare(size) {
+    answerWith(subgraph.upstream, {});
     return deleteMany(
       times(size, (index) => `${'%25'.repeat(256)}:${'%3A'.repeat(250)}${index}`),
       selection,
     );
   },
 });
+
+/** Each payload that reads the written request back. */
+const READ_BACK = WIRE.filter(({ type }) => isObjectType(type) && 'maintenance' in type.getFields()).map(
+  ({ root, type, args, result }) => {
+    const asked = request(root, args, `maintenance { ${MANY_TEXTS} }`);
+    return [`${type}.maintenance`, detailOf(`${root}.maintenance`, asked, result as object)];
+  },
+);
 
 const URLS = times(300, (index) => `https://pictures.example/${index}.jpg`);
 const SHAPES: Record<string, Shape> = {
@@ -86,7 +101,7 @@ const SHAPES: Record<string, Shape> = {
   'Query.maintenance': detailOf('maintenance', detail('r:m', MANY_TEXTS)),
   'Query._entities': {
     ...{ path: '_entities.N', large: 1000, small: 10 },
-    ask(size) {
+    prepare(size) {
       fill(size, { description: 'x'.repeat(300) });
       const keys = times(size, (index) => ({ __typename: 'Maintenance', id: `${R}:m${index}` }));
       return entities(keys, `... on Maintenance { ${MANY_TEXTS} }`);
@@ -98,25 +113,14 @@ const SHAPES: Record<string, Shape> = {
   ),
   'DeleteMaintenancesPayload.deletedIds': deletion(aliased(99, 'deletedIds')),
   'DeleteMaintenancesPayload.failures': deletion(aliased(99, 'failures { failedId }')),
-  // Each payload that reads the written request back.
-  ...Object.fromEntries(
-    WIRE.filter(({ type }) => isObjectType(type) && 'maintenance' in type.getFields()).map(
-      ({ root, type, args, result }) => {
-        const path = `${root}.maintenance`;
-        return [
-          `${type}.maintenance`,
-          detailOf(path, request(root, args, `maintenance { ${MANY_TEXTS} }`), result as object),
-        ];
-      },
-    ),
-  ),
+  ...Object.fromEntries(READ_BACK),
 };
 
 describe('a response', () => {
   it.each(Object.entries(SHAPES))(
-    'has no value that is too large, and others: %s',
-    async (at, { path, large, small, ask: make }) => {
-      const { data, errors } = await ask(make(large));
+    'refuses a value that is too large at its path, and serves a smaller one: %s',
+    async (at, { path, large, small, prepare }) => {
+      const { data, errors } = await ask(prepare(large));
       expect(errors[0]?.path?.join('.').replace(/\d{2,}/, 'N')).toBe(path);
       for (const { path, extensions } of errors) {
         expect(extensions.code).toBe('BAD_USER_INPUT');
@@ -127,11 +131,11 @@ describe('a response', () => {
       if (path === 'deleteMaintenances') expect([errors[0]?.extensions.outcome, commands]).toEqual(['NOT_SENT', []]);
       if (at === 'DeleteMaintenancePayload.residence')
         expect(data).toEqual({ deleteMaintenance: { deletedId: `${R}:m0`, residence: { maintenances: null } } });
-      expect((await ask(make(small))).errors).toEqual([]);
+      expect((await ask(prepare(small))).errors).toEqual([]);
     },
   );
 
-  it('has a shape in this file for each field of the schema that is a list or an entity', () => {
+  it('is tested by a shape in this file for each field of the schema that is a list or an entity', () => {
     const union = SCHEMA.getType('_Entity');
     const entityTypes: unknown[] = isUnionType(union) ? [...union.getTypes()] : [];
     const missing = FIELDS.filter(({ at, field }) => {
