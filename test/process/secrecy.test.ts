@@ -2,15 +2,14 @@
  * Nothing secret leaves the process. Every secret text is a canary. The tests search for canaries in the responses, the
  * metrics, the log (at level trace) and the spans of the production server.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { startCollector } from '../support/collector.ts';
-import { killAll } from '../support/process.ts';
-import { type Replica, startReplica } from '../support/replica.ts';
 import { entities, request } from '../support/requests.ts';
 import { fieldsOf } from '../support/schema.ts';
 import { preloadThrowInRequest } from '../support/unforeseen.ts';
-import { type Fault, startUpstream, type Upstream } from '../support/upstream.ts';
+import type { Fault, Upstream } from '../support/upstream.ts';
+import { useReplicas } from '../support/use-replicas.ts';
 import { WIRE } from '../support/wire.ts';
 
 const SECRET = 'canary-secret-of-the-router';
@@ -44,29 +43,22 @@ const LEAKY_HEADERS = {
 /** The commands of its caller fail by an unforeseen error that quotes the token and the secret, as errors of libraries do. */
 const UNLUCKY = 'canary-token-of-an-unlucky-caller';
 
+const cleanups: (() => unknown)[] = [];
+const startReplica = useReplicas(cleanups);
 let upstream: Upstream;
+let subgraph: Awaited<ReturnType<typeof startReplica>>;
 let collector: Awaited<ReturnType<typeof startCollector>>;
-let subgraph: Replica;
-let output: string[];
 beforeAll(async () => {
-  upstream = await startUpstream();
   collector = await startCollector();
+  cleanups.push(collector.stop);
 });
 afterEach(() => upstream.reset());
-afterAll(async () => {
-  killAll();
-  await collector.stop();
-  await upstream.stop();
-});
 
 async function start(env: NodeJS.ProcessEnv): Promise<void> {
-  output = [];
-  const secrets = {
-    ROUTER_SECRET: SECRET,
-    LOG_LEVEL: 'trace',
-    NODE_OPTIONS: `--import=${preloadThrowInRequest(UNLUCKY)}`,
-  };
-  subgraph = await startReplica(upstream.url, { ...secrets, ...collector.env, ...env }, (line) => output.push(line));
+  const NODE_OPTIONS = `--import=${preloadThrowInRequest(UNLUCKY)}`;
+  const secrets = { ROUTER_SECRET: SECRET, LOG_LEVEL: 'trace', NODE_OPTIONS };
+  subgraph = await startReplica({ ...secrets, ...collector.env, ...env });
+  ({ upstream } = subgraph);
 }
 
 /** Stops the process and checks all that it wrote. */
@@ -74,8 +66,9 @@ async function expectCleanOutput(...logged: string[]): Promise<void> {
   expect(await subgraph.stop()).toBe(0);
   const encoded = [TOKEN, IDENTITY, SECRET, DATA, OWN].map((text) => Buffer.from(text).toString('base64').slice(0, -4));
   const canary = new RegExp(['canary', encodeURIComponent(TOKEN), ...encoded].join('|'), 'i');
-  expect([...output, ...collector.bodies].filter((text) => canary.test(text))).toEqual([]);
-  for (const text of logged) expect(output.join('\n')).toContain(text);
+  const lines = subgraph.output().split('\n');
+  expect([...lines, ...collector.bodies].filter((text) => canary.test(text))).toEqual([]);
+  for (const text of logged) expect(subgraph.output()).toContain(text);
   expect(collector.spans.map(({ name }) => name)).toEqual(expect.arrayContaining(['query', LISTED]));
 }
 
