@@ -118,7 +118,7 @@ function writeTable(place: string, [head = [], ...rows]: string[][], old: string
   for (const [keys = '', ...cells] of oldRows)
     for (const key of keys.match(/`[^`]+`/g) ?? []) kept.set(key, cells.slice(head.length - 1));
   const shared = Map.groupBy(rows, ([key = '', ...cells]) => {
-    const own = kept.get(key) ?? byHand.map(() => '');
+    const own = byHand.map((_, at) => kept.get(key)?.[at] ?? '');
     for (const [at, cell] of own.entries()) if (!cell) fail(`${place}: fill in "${byHand[at]}" of ${key}`);
     // Without columns by hand, each key has its row.
     return [...(own.length > 0 ? [] : [key]), ...cells, ...own].join(' | ');
