@@ -110,3 +110,10 @@ it.each(globSync('.github/workflows/*.yml'))('%s gives a secret only to the envi
   const workflow = readDocument(file).replace(/^ {8}env:\n(?: {10}.*\n)+/gm, '');
   expect(workflow.match(/^[^#\n]*\bsecrets\..*$/gm)).toBeNull();
 });
+
+// A skipped job would skip build, sign and deploy, in a green run.
+const CALLED = Object.values<{ uses?: string }>(jobs).flatMap(({ uses }) => uses ?? []);
+it.each(CALLED)('no job of %s, which a release calls, has a condition', (file) => {
+  const called: { jobs: Record<string, { if?: string }> } = parse(readDocument(file));
+  expect(Object.values(called.jobs).filter((job) => job.if !== undefined)).toEqual([]);
+});
