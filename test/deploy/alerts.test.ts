@@ -8,7 +8,7 @@ import { parse } from 'yaml';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { ERRORS, readDocument as read, readKeys, readMetricTable, readNames, readTable } from '../support/documents.ts';
 import { readFamilies, scrape } from '../support/scrape.ts';
-import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
+import { type Subgraph, startSubgraph } from '../support/use-subgraph.ts';
 
 type Texts = Readonly<Record<string, string>>;
 type Target = Readonly<Record<'refId' | 'expr' | 'legendFormat', string>>;

@@ -17,7 +17,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../src/config.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument as read } from '../support/documents.ts';
-import { startSubgraph } from '../support/subgraph.ts';
+import { startSubgraph } from '../support/use-subgraph.ts';
 
 const MODELS = [
   ...[Deployment, Service, HorizontalPodAutoscaler, PodDisruptionBudget, NetworkPolicy, PodMonitor, PrometheusRule],

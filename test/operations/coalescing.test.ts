@@ -3,9 +3,8 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { LIST, M, R } from '../support/requests.ts';
-import { startSubgraph } from '../support/subgraph.ts';
 import { TOKENS } from '../support/upstream.ts';
-import { useMany, useSubgraph } from '../support/use-subgraph.ts';
+import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
 const OTHER_LIST = LIST.replace(R, 'other');

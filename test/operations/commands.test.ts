@@ -3,8 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { type GraphQLObjectType, getNamedType } from 'graphql';
 import { request } from '../support/requests.ts';
 import { directivesOf, fieldsOf, weigh } from '../support/schema.ts';
-import { startSubgraph } from '../support/subgraph.ts';
-import { useMany, useSubgraph } from '../support/use-subgraph.ts';
+import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { WIRE } from '../support/wire.ts';
 
 const subgraph = useSubgraph();

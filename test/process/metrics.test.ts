@@ -14,8 +14,7 @@ import { ROUTER_SECRET } from '../support/ask.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { LIST, R, times } from '../support/requests.ts';
 import { fetchMetrics, scrape, writeSample } from '../support/scrape.ts';
-import { startSubgraph } from '../support/subgraph.ts';
-import { useMany, useSubgraph } from '../support/use-subgraph.ts';
+import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
 const SECRET = { 'router-authorization': ROUTER_SECRET };

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { startFleet } from '../support/fleet.ts';
 import { request } from '../support/load.ts';
-import { runInGroup, signalGroup } from '../support/process.ts';
+import { start as startProcess } from '../support/process.ts';
 import { parseAnswers, request as rawRequest } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
 import { aliased, answerWith, LIST, M, R } from '../support/requests.ts';
@@ -131,12 +131,15 @@ describe('after SIGTERM, the server', () => {
 });
 
 it.concurrent('SIGINT to npm and its processes stops the server once, which ends what is in flight', async () => {
-  const runNpmStart = (env: NodeJS.ProcessEnv) => runInGroup('exec npm start', env).child;
+  const { PATH, HOME } = process.env;
+  const runNpmStart = (env: NodeJS.ProcessEnv) =>
+    startProcess('npm', ['start'], { PATH, HOME, ...env }, 'pipe', { detached: true });
   const { upstream, url, ask, child, exit, output } = await start({}, runNpmStart);
   const held = upstream.hold();
   const asked = ask(LIST);
   await until(() => held.length === 1);
-  signalGroup(child, 'SIGINT');
+  // A terminal signals the whole group.
+  process.kill(-Number(child.pid), 'SIGINT');
   await untilClosed(url);
   held.end();
   expect((await asked).data).toEqual({ maintenances: [] });

@@ -9,10 +9,9 @@ import { stopClock } from '../support/clock.ts';
 import { type Span, startTracedProcess } from '../support/collector.ts';
 import { LIST } from '../support/requests.ts';
 import { type Samples, scrape, writeSample } from '../support/scrape.ts';
-import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { type Received, TOKENS } from '../support/upstream.ts';
-import { useMany, useSubgraph } from '../support/use-subgraph.ts';
+import { type Subgraph, startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 import {
   EVENTS,

@@ -1,37 +1,61 @@
 /**
- * Two replicas behind a balancer, and their replacement under load.
+ * Two replicas behind a TCP balancer, and their replacement under load. Each connection goes to the next ready replica, like the
+ * endpoints of a Kubernetes Service. The balancer retries nothing.
  */
-import { startBalancer } from './balancer.ts';
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { load } from './load.ts';
 import { type Replica, startReplica } from './replica.ts';
+import { until } from './wait.ts';
+
+const POLL_MS = 50;
 
 /** Starts two replicas before a command API. `onLine` gets each line that a replica prints. */
 export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv, onLine?: (line: string) => void) {
-  const balancer = await startBalancer();
-  const replica = async () => {
-    const started = await startReplica(commandApiUrl, env, onLine);
-    await balancer.add(started.url);
-    return started;
-  };
-  const running = await Promise.all([replica(), replica()]).catch((error) => {
-    // An open server would keep jest from ending.
-    balancer.stop();
-    throw error;
+  /** The origins of the replicas that their last poll found ready. */
+  const ready = new Set<string>();
+  let next = 0;
+
+  /** Polls a replica until it is out of reach. */
+  async function poll(url: string): Promise<void> {
+    for (let status = 200; status > 0; await delay(POLL_MS)) {
+      const polled = fetch(`${url}/health/ready`).then((response) => response.text().then(() => response.status));
+      status = await polled.catch(() => 0);
+      if (status === 200) ready.add(url);
+      else ready.delete(url);
+    }
+  }
+  async function start(): Promise<Replica> {
+    const replica = await startReplica(commandApiUrl, env, onLine);
+    poll(replica.url);
+    await until(() => ready.has(replica.url));
+    return replica;
+  }
+  const running = await Promise.all([start(), start()]);
+
+  const balancer = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    const url = [...ready][next++ % ready.size];
+    if (url === undefined) return void client.resetAndDestroy();
+    const { hostname: host, port } = new URL(url);
+    const replica = net.connect({ host, port: Number(port), allowHalfOpen: true, noDelay: true });
+    client.pipe(replica).pipe(client);
+    client.on('error', () => replica.resetAndDestroy());
+    replica.on('error', () => client.resetAndDestroy());
   });
+  await once(balancer.listen(0, '127.0.0.1'), 'listening');
 
   /** Starts a replica and, after `pause`, stops the oldest. Returns the exit code of the oldest. */
   async function replace(pause?: () => Promise<void>): Promise<number | null> {
-    running.push(await replica());
+    running.push(await start());
     await pause?.();
     const [oldest] = running.splice(0, 1) as [Replica];
-    const exit = await oldest.stop();
-    balancer.remove(oldest.url);
-    return exit;
+    return oldest.stop();
   }
 
   return {
     /** Origin of the balancer. */
-    url: balancer.url,
+    url: `http://127.0.0.1:${(balancer.address() as AddressInfo).port}`,
     replicas: (): readonly Replica[] => running,
     replace,
     /** Replaces replicas one after the other while workers call `ask`. Returns the exit codes of the old replicas. */
@@ -47,6 +71,9 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv, 
       }
       return exits;
     },
-    stop: balancer.stop,
+    stop(): void {
+      balancer.close();
+      for (const { kill } of running) kill();
+    },
   };
 }

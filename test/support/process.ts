@@ -1,9 +1,9 @@
 /**
  * The project's programs as processes.
  */
-import { type ChildProcess, type ChildProcessWithoutNullStreams, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, type SpawnOptions, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { until } from './wait.ts';
 
 const ROOT = new URL('../..', import.meta.url);
 const SCRIPTS: Record<string, string> = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')).scripts;
@@ -15,11 +15,6 @@ export function killAll(): void {
   for (const kill of running) kill();
 }
 
-/** Sends a signal to a process group, as terminals and supervisors do. */
-export function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
-  process.kill(-Number(pid), signal);
-}
-
 /** Starts a program with exactly this environment, by default in the project's folder. */
 export function start(
   command: string,
@@ -29,17 +24,11 @@ export function start(
   options: SpawnOptions = {},
 ): ChildProcessWithoutNullStreams {
   const child = spawn(command, args, { cwd: ROOT, env, stdio, ...options }) as ChildProcessWithoutNullStreams;
-  const kill = () => (options.detached ? signalGroup(child, 'SIGKILL') : child.kill('SIGKILL'));
+  // A detached process is killed with its group.
+  const kill = () => (options.detached ? process.kill(-Number(child.pid), 'SIGKILL') : child.kill('SIGKILL'));
   running.add(kill);
   child.on('close', () => running.delete(kill));
   return child;
-}
-
-/** Runs a command as npm runs a script, in a new process group. */
-export function runInGroup(command: string, given: NodeJS.ProcessEnv = {}, folder: URL | string = ROOT) {
-  const { PATH, HOME } = process.env;
-  const env = { PATH: `${fileURLToPath(new URL('node_modules/.bin', ROOT))}:${PATH}`, HOME, ...given };
-  return watch(start('/bin/sh', ['-c', command], env, 'pipe', { cwd: folder, detached: true }));
 }
 
 /** Returns the arguments of Node in the npm script that runs `file`, or the usual arguments if no script runs it. */
@@ -61,28 +50,25 @@ export function run(...program: Parameters<typeof startProgram>) {
 /** Collects the output of a process. */
 export function watch(child: ChildProcessWithoutNullStreams) {
   let output = '';
-  let printed = Promise.withResolvers<void>();
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {
       output += chunk;
-      printed.resolve();
-      printed = Promise.withResolvers();
     });
   }
-  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
+  let hasEnded = false;
+  const exit = new Promise<number | null>((resolve) => child.on('close', resolve)).finally(() => {
+    hasEnded = true;
+  });
   return {
     child,
     exit,
     output: () => output,
     /** Waits until the output matches. Throws all of it if the process ends first. */
     async until(pattern: RegExp): Promise<RegExpExecArray> {
-      let hasEnded = false;
-      for (;;) {
-        const match = pattern.exec(output);
-        if (match) return match;
-        if (hasEnded) throw new Error(`ended with ${await exit}: ${output}`);
-        hasEnded = await Promise.race([printed.promise.then(() => false), exit.then(() => true)]);
-      }
+      await until(() => hasEnded || pattern.test(output));
+      const match = pattern.exec(output);
+      if (!match) throw new Error(`ended with ${await exit}: ${output}`);
+      return match;
     },
   };
 }

@@ -7,8 +7,8 @@ import { RESIDENCES_SDL, startNeighbour } from '../../dev/supergraph/neighbour.t
 import { type Asking, askAt, ROUTER_SECRET } from './ask.ts';
 import { readDocument } from './documents.ts';
 import { type Recorder, startRecorder } from './recorder.ts';
-import { type Subgraph, startSubgraph } from './subgraph.ts';
 import { TOKENS } from './upstream.ts';
+import { type Subgraph, startSubgraph } from './use-subgraph.ts';
 import { KEYS, type KeyFields, startVisits, visitsSdl } from './visits.ts';
 
 export const MAINTENANCE_SDL = readDocument('schema/maintenance.graphql');

@@ -6,10 +6,9 @@ import { afterEach, expect, it, jest } from '@jest/globals';
 import { codes } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { LIST, M, R } from '../support/requests.ts';
-import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { type Fault, inTurn } from '../support/upstream.ts';
-import { useMany } from '../support/use-subgraph.ts';
+import { type Subgraph, startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 
 const list = (residenceId: string) => LIST.replace(R, residenceId);

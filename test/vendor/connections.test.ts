@@ -7,9 +7,8 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { stopClock } from '../support/clock.ts';
 import { R, LIST as READ, times } from '../support/requests.ts';
 import { swallow } from '../support/silent.ts';
-import { startSubgraph } from '../support/subgraph.ts';
 import { startUpstream } from '../support/upstream.ts';
-import { useMany } from '../support/use-subgraph.ts';
+import { startSubgraph, useMany } from '../support/use-subgraph.ts';
 
 const [HEALTHY, SILENT, CLOSED, NEW] = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'];
 const WRITE = `mutation { deleteMaintenance(id: "${R}:m") { deletedId } }`;

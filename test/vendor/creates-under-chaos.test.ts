@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NewTicket } from '../../dev/store.ts';
 import { NEW_MAINTENANCE } from '../support/ask.ts';
 import { R } from '../support/requests.ts';
-import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
+import { type Subgraph, startSubgraph } from '../support/use-subgraph.ts';
 
 // After every 400 creates, the command API refuses the next 10 connections.
 const DOWN_EVERY = 400;

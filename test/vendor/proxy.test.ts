@@ -9,9 +9,8 @@ import { issue } from '../support/certificates.ts';
 import { stopClock } from '../support/clock.ts';
 import { type ProxyFault, startHttpProxy } from '../support/http-proxy.ts';
 import { R } from '../support/requests.ts';
-import { startSubgraph } from '../support/subgraph.ts';
 import { startUpstream } from '../support/upstream.ts';
-import { useMany } from '../support/use-subgraph.ts';
+import { startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 
 const READ = `{ maintenances(residenceId: "${R}") { contact } }`;

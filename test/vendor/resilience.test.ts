@@ -6,9 +6,8 @@ import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { codes } from '../support/ask.ts';
 import { aliased, LIST, M, R } from '../support/requests.ts';
-import { startSubgraph } from '../support/subgraph.ts';
 import { type Held, inTurn } from '../support/upstream.ts';
-import { useMany } from '../support/use-subgraph.ts';
+import { startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
 const list = (residenceId: string) => LIST.replace(R, residenceId);

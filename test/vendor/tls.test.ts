@@ -4,13 +4,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { askAt, codes } from '../support/ask.ts';
+import { beforeAll, expect, it } from '@jest/globals';
+import { codes } from '../support/ask.ts';
 import { issue } from '../support/certificates.ts';
-import { killAll } from '../support/process.ts';
-import { HEADERS, PATIENT, type Replica, startReplica } from '../support/replica.ts';
 import { M, R } from '../support/requests.ts';
-import { startUpstream, type Upstream } from '../support/upstream.ts';
+import { startUpstream } from '../support/upstream.ts';
+import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 
 const ID = `${R}:${M}`;
@@ -26,24 +25,14 @@ const valid = await issue('localhost', trusted);
 const folder = mkdtempSync(join(tmpdir(), 'maintenance-tls-'));
 writeFileSync(join(folder, 'ca.pem'), trusted.cert);
 
-const operations: string[] = [];
-let upstream: Upstream;
-let server: Replica;
+const upstream = await startUpstream({ tls: valid });
+const start = useReplicas([upstream.stop, () => rmSync(folder, { recursive: true })]);
+let server: Awaited<ReturnType<typeof start>>;
 beforeAll(async () => {
-  upstream = await startUpstream({ tls: valid });
   // The server has to verify certificates in spite of the second variable.
   const env = { NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem'), NODE_TLS_REJECT_UNAUTHORIZED: '0' };
-  server = await startReplica(upstream.url, { ...PATIENT, ...env, BREAKER_FAILURES: '1000' }, (line) =>
-    operations.push(line),
-  );
+  server = await start({ ...env, COMMAND_API_URL: upstream.url, BREAKER_FAILURES: '1000' });
 });
-afterAll(async () => {
-  killAll();
-  await upstream.stop();
-  rmSync(folder, { recursive: true });
-});
-
-const ask = (query: string) => askAt(`${server.url}/graphql`, query, { headers: HEADERS });
 
 it.each([
   ['that has expired', issue('localhost', trusted, -31), 'CERT_HAS_EXPIRED'],
@@ -51,7 +40,7 @@ it.each([
   ['of an unknown authority', issue('localhost', unknown), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
 ])('a certificate %s stops every command; only the log has the reason', async (_, certificate, reason) => {
   upstream.useCertificate(await certificate);
-  const [reads, write] = [await ask(READS), await ask(WRITE)];
+  const [reads, write] = [await server.ask(READS), await server.ask(WRITE)];
   expect([...codes(reads), ...codes(write)]).toEqual([
     ['UPSTREAM_UNAVAILABLE', 'maintenances'],
     ['UPSTREAM_UNAVAILABLE', '_entities.0'],
@@ -61,7 +50,7 @@ it.each([
   for (const { message, extensions } of [...reads.errors, ...write.errors]) {
     expect(JSON.stringify([message, extensions])).not.toMatch(/cert|self|expire|valid|issuer|localhost|TLS|SSL/i);
     const entry = new RegExp(`"id":"${extensions.commandId}"[^}]+"detail":"${reason}"`);
-    await until(() => operations.some((line) => entry.test(line)));
+    await until(() => entry.test(server.output()));
   }
   expect(upstream.received).toEqual([]);
 });
@@ -69,7 +58,7 @@ it.each([
 it('a valid certificate of a trusted authority lets reads and writes through', async () => {
   upstream.useCertificate(valid);
   const contact = '10086';
-  expect((await ask(READS)).data).toEqual({ maintenances: [{ contact }], _entities: [{ contact }] });
-  expect((await ask(WRITE)).data).toEqual({ deleteMaintenance: { deletedId: ID } });
+  expect((await server.ask(READS)).data).toEqual({ maintenances: [{ contact }], _entities: [{ contact }] });
+  expect((await server.ask(WRITE)).data).toEqual({ deleteMaintenance: { deletedId: ID } });
   expect(upstream.commands()).toEqual([`get_maintenance_list ${R}`, `delete_maintenance_info ${R} ${M}`]);
 });

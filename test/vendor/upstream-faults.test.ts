@@ -5,9 +5,8 @@ import { freePort } from '../../dev/command-api.ts';
 import { EXAMPLE, FLATS } from '../../dev/seed.ts';
 import { type Asking, codes } from '../support/ask.ts';
 import { LIST, M, R } from '../support/requests.ts';
-import { type Subgraph, startSubgraph } from '../support/subgraph.ts';
 import type { Answer, Fault, Received } from '../support/upstream.ts';
-import { useMany, useSubgraph } from '../support/use-subgraph.ts';
+import { type Subgraph, startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { WIRE } from '../support/wire.ts';
 
 const CANARY = 'canary-of-upstream 10.1.2.3 王女士';
