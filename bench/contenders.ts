@@ -1,7 +1,7 @@
 /**
  * The contenders.
  */
-import { type Running, startByLists, startConnectors, startOurs, startRouted } from '../test/support/alternatives.ts';
+import { type Running, startConnectors, startRouted, startServer } from '../test/support/alternatives.ts';
 
 export interface Kind {
   readonly name: string;
@@ -9,8 +9,14 @@ export interface Kind {
   start(commandApiUrl: string): Promise<Running>;
 }
 
-export const OURS: Kind = { name: 'ours', label: 'this subgraph', start: (url) => startOurs(url) };
-export const BY_LISTS: Kind = { name: 'by-lists', label: 'template by lists', start: startByLists };
+const startOurs = (url: string) => startServer('src/main.ts', { COMMAND_API_URL: url });
+
+export const OURS: Kind = { name: 'ours', label: 'this subgraph', start: startOurs };
+export const BY_LISTS: Kind = {
+  name: 'by-lists',
+  label: 'template by lists',
+  start: (url) => startServer('bench/contenders/by-lists.ts', { COMMAND_API_URL: url }),
+};
 export const ROUTED: Kind = {
   name: 'routed',
   label: 'router + this subgraph',

@@ -44,7 +44,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 const load = os.loadavg()[0] ?? 0;
 const started = isWhole ? await measureStart() : undefined;
 const pinned = pinLoad();
-const upstream = await startServer(['bench/upstream.ts']);
+const upstream = await startServer('bench/upstream.ts');
 const commandApiUrl = new URL(upstream.url).origin;
 await warmUpLoad();
 const memory: Record<string, Memory> = {};

@@ -3,13 +3,13 @@
  * is a neighbor whose visits refer to repair requests. Tests and benchmarks start them.
  */
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { json as readJson } from 'node:stream/consumers';
 import { parse } from 'yaml';
-import { freePort } from '../../dev/command-api.ts';
+import { freePort, serve } from '../../dev/command-api.ts';
 import { startRouter } from '../../dev/supergraph/routers.ts';
 import { ROUTER_SECRET } from './ask.ts';
+import { readDocument } from './documents.ts';
 import { argumentsOf, start } from './process.ts';
 import { until } from './wait.ts';
 
@@ -27,13 +27,11 @@ const VISITS = `
   type Visit { maintenance: Maintenance }
   type Maintenance @key(fields: "id", resolvable: false) { id: ID! }`;
 
-const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
-
-/** Starts a program as a server in production, on a free port, and waits for its first answer. */
-export async function startServer(program: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Running> {
+/** Starts a program of the project, as its npm script does, in production on a free port. Waits for its first answer. */
+export async function startServer(program: string, env: NodeJS.ProcessEnv = {}): Promise<Running> {
   const listening = { HOST: '127.0.0.1', PORT: String(await freePort()) };
   const required = { PATH: process.env.PATH, NODE_ENV: 'production', ROUTER_SECRET, ...listening };
-  const child = start(process.execPath, program, { ...required, ...env }, ['ignore', 'ignore', 'inherit']);
+  const child = start(process.execPath, argumentsOf(program), { ...required, ...env }, ['ignore', 'ignore', 'inherit']);
   const exited = once(child, 'exit');
   const url = `http://127.0.0.1:${listening.PORT}/graphql`;
   await until(async () => {
@@ -52,25 +50,15 @@ export async function startServer(program: readonly string[], env: NodeJS.Proces
   };
 }
 
-/** Starts this subgraph as `npm start` does. */
-export function startOurs(commandApiUrl: string, env: NodeJS.ProcessEnv = {}): Promise<Running> {
-  return startServer(argumentsOf('src/main.ts'), { COMMAND_API_URL: commandApiUrl, ...env });
-}
-
-/** Starts Apollo Server by lists. */
-export function startByLists(commandApiUrl: string): Promise<Running> {
-  return startServer(['bench/contenders/by-lists.ts'], { COMMAND_API_URL: commandApiUrl });
-}
-
 /** Starts a router before a subgraph that runs. */
 export function startRouted(subgraph: Running): Promise<Running> {
-  const sdl = read('schema/maintenance.graphql');
+  const sdl = readDocument('schema/maintenance.graphql');
   return startBefore({ subgraphs: [{ name: 'maintenance', url: subgraph.url, sdl }] }, subgraph);
 }
 
 /** Starts a router with Apollo Connectors, which sends the commands itself. */
 export function startConnectors(commandApiUrl: string): Promise<Running> {
-  const readOwn = (file: string) => read(`bench/contenders/connectors/${file}`);
+  const readOwn = (file: string) => readDocument(`bench/contenders/connectors/${file}`);
   const subgraphs = ['maintenance', 'maintenance-queries'].map((name) => ({
     name,
     // Nobody asks it.
@@ -84,29 +72,28 @@ export function startConnectors(commandApiUrl: string): Promise<Running> {
 type Options = Pick<Parameters<typeof startRouter>[1], 'subgraphs' | 'settings' | 'files'>;
 
 async function startBefore(options: Options, subgraph?: Running): Promise<Running> {
-  const neighbor = http.createServer({ keepAliveTimeout: 120_000 }, answerVisits).listen(0, '127.0.0.1');
-  await once(neighbor, 'listening');
-  // Where the router does not start, nothing stops it.
-  neighbor.unref();
-  const { port } = neighbor.address() as AddressInfo;
-  const subgraphs = [...options.subgraphs, { name: 'visits', url: `http://127.0.0.1:${port}`, sdl: VISITS }];
-  const listening = { host: '127.0.0.1', port: 0 };
-  const router = await startRouter('apollo', { ...options, subgraphs, secret: ROUTER_SECRET, ...listening });
+  const neighbor = await serve(answerVisits);
+  const stop = () => Promise.all([neighbor.stop(), subgraph?.stop()]);
+  const subgraphs = [...options.subgraphs, { name: 'visits', url: neighbor.url, sdl: VISITS }];
+  const starting = { ...options, subgraphs, secret: ROUTER_SECRET, host: '127.0.0.1', port: 0 };
+  const router = await startRouter('apollo', starting).catch(async (error) => {
+    await stop();
+    throw error;
+  });
   return {
     url: `${router.url}/graphql`,
     pids: [router.pid, ...(subgraph?.pids ?? [])],
     async stop() {
       await router.stop();
-      await subgraph?.stop();
-      neighbor.close();
+      await stop();
     },
   };
 }
 
 /** Answers the query `visits` in this process, so that it is not measured. */
-async function answerVisits(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-  const { variables } = JSON.parse(Buffer.concat(await request.toArray()).toString());
-  const visits = variables.ids.map((id: string) => ({ maintenance: { __typename: 'Maintenance', id } }));
+async function answerVisits(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { variables } = (await readJson(request)) as { variables: { ids: string[] } };
+  const visits = variables.ids.map((id) => ({ maintenance: { __typename: 'Maintenance', id } }));
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify({ data: { visits } }));
 }

@@ -1,89 +1,44 @@
 /**
  * Apollo Connectors and Apollo Server by lists beside this subgraph, each behind a real Apollo Router and before a command API of
- * its own: the same data for the same operations, and each difference that docs/alternatives.md names.
+ * its own: each difference that docs/alternatives.md names. `npm run bench` compares their data.
  */
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ROUTERS } from '../../../dev/supergraph/routers.ts';
-import { formatMaintenanceId, type Id } from '../../../src/maintenance.ts';
-import { startByLists, startConnectors, startOurs, startRouted } from '../../support/alternatives.ts';
+import { startConnectors, startRouted, startServer } from '../../support/alternatives.ts';
 import { type Answer, askAt } from '../../support/ask.ts';
 import { PATIENT } from '../../support/replica.ts';
-import { create, deleteOne, detail, type FieldQuery, list, M, R, request, times } from '../../support/requests.ts';
+import { aliased, create, detail, type FieldQuery, list, R, request, times } from '../../support/requests.ts';
 import { type Fault, startUpstream, type Upstream } from '../../support/upstream.ts';
 import { useMany } from '../../support/use-subgraph.ts';
-import { idOf, VISITED } from '../../support/visits.ts';
+import { idOf } from '../../support/visits.ts';
 import { until } from '../../support/wait.ts';
 import { itUnless } from './skip.ts';
 
 const { executable, missing } = ROUTERS.apollo;
+const startBehind = async (program: string, env: NodeJS.ProcessEnv) => startRouted(await startServer(program, env));
 /** How each starts before a command API. `connectors` is the complete mapping. Once open, our circuit breaker stays open. */
 const START = {
-  ours: async (url: string) => startRouted(await startOurs(url, { ...PATIENT, BREAKER_OPEN_MS: '60000' })),
+  ours: (url: string) => startBehind('src/main.ts', { ...PATIENT, BREAKER_OPEN_MS: '60000', COMMAND_API_URL: url }),
   connectors: startConnectors,
-  byLists: async (url: string) => startRouted(await startByLists(url)),
+  byLists: (url: string) => startBehind('bench/contenders/by-lists.ts', { COMMAND_API_URL: url }),
 };
 
 type Name = keyof typeof START;
+const NAMES = ['ours', 'connectors', 'byLists'] as const;
 type Operation = Pick<FieldQuery, 'query' | 'variables'>;
 
 /** `ask` sends an operation to the router. */
 type Contender = { readonly upstream: Upstream; ask(operation: Operation): Promise<Answer> };
 
-/** A residence whose id has to be escaped, and its requests with the days on which they start. */
-const ODD = 'r%:1' as Id;
-const ODD_DAYS = Object.entries({ 'a:%3A': '09', 'b%25': '', c: '08', d: '07', e: '07' });
-const ODD_IDS = ODD_DAYS.map(([id]) => formatMaintenanceId({ residenceId: ODD, maintenanceId: id as Id }));
-
 const UNKNOWN = `${R}:unknown`;
-const FIELDS =
-  'id maintenanceId residence { id } startTime finishTime createdTime description contact feedback pictureUrls state';
+const REFER_TO_UNKNOWN: Operation = {
+  query: 'query ($ids: [ID!]!) { visits(ids: $ids) { maintenance { id maintenanceId } } }',
+  variables: { ids: [UNKNOWN] },
+};
 const readAll = (residenceIds: readonly string[]): Operation => ({
-  query: `{ ${residenceIds.map((id, index) => `a${index}: maintenances(residenceId: "${id}") { id }`)} }`,
+  query: `{ ${aliased(residenceIds.length, (index) => `maintenances(residenceId: "${residenceIds[index]}") { id }`)} }`,
   variables: {},
 });
-const refer = (ids: readonly string[]): Operation => ({
-  query: `query ($ids: [ID!]!) { visits(ids: $ids) { maintenance { ${FIELDS} } } }`,
-  variables: { ids },
-});
-const ODD_LIST = `get_maintenance_list ${ODD}`;
-const ODD_CREATE = `create_maintenance_info ${ODD}`;
-const VISITED_LISTS = ['1-101', '1-201', '1-202'].map((flat) => `get_maintenance_list ${idOf(flat)}`);
-const VISITED_INFO = `get_maintenance_info ${idOf('1-202')} ${VISITED[5]?.maintenanceId}`;
-
-type Commands = Readonly<Partial<Record<Name, string[]>>>;
-const ofBoth = (...commands: string[]): Commands => ({ ours: commands, connectors: commands });
-const ofAll = (...commands: string[]): Commands => ({ ...ofBoth(...commands), byLists: commands });
-/** Operations, with the commands of each contender that gives the same data, in any order. */
-const OPERATIONS: [string, Operation, Commands][] = [
-  ['a list', request('maintenances', { residenceId: R }, FIELDS), ofAll(`get_maintenance_list ${R}`)],
-  ...['CREATED_TIME_ASC', 'CREATED_TIME_DESC', 'START_TIME_ASC', 'START_TIME_DESC'].map(
-    (orderBy): [string, Operation, Commands] => {
-      const args = { residenceId: ODD, states: ['WAIT_FOR_CONFIRMATION', 'IN_PROGRESS', 'CLOSED'], orderBy };
-      const slice = request('maintenances', { ...args, offset: 1, first: 2 }, FIELDS);
-      return [`a filtered slice by ${orderBy}`, slice, ofBoth(ODD_LIST)];
-    },
-  ),
-  ['a detail', detail(`${R}:${M}`, FIELDS), ofAll(`get_maintenance_info ${R} ${M}`)],
-  ['an escaped id', detail(ODD_IDS[0], FIELDS), ofBoth(`get_maintenance_info ${ODD} a:%3A`)],
-  ['a create', create({ pictureFilenames: ['a'] }), ofAll(`create_maintenance_info ${R}`)],
-  [
-    'a create that is read back',
-    request('createMaintenance', create({ residenceId: ODD }).variables, `createdId maintenance { ${FIELDS} }`),
-    { ours: [ODD_CREATE, `get_maintenance_info ${ODD} a:%3A`], connectors: [ODD_CREATE, ODD_LIST] },
-  ],
-  ['a delete', deleteOne(`${R}:${M}`), ofAll(`delete_maintenance_info ${R} ${M}`)],
-  [
-    'a delete and the rest of the list',
-    request('deleteMaintenance', { id: ODD_IDS[1] }, 'deletedId residence { id maintenances { id } }'),
-    ofBoth(`delete_maintenance_info ${ODD} b%25`, ODD_LIST),
-  ],
-  [
-    'references',
-    refer(VISITED.map(formatMaintenanceId)),
-    { ...ofAll(...VISITED_LISTS.slice(0, 2), VISITED_INFO), connectors: VISITED_LISTS },
-  ],
-  ['references with escaped ids', refer(ODD_IDS), ofBoth(ODD_LIST)],
-];
 
 const CUT_OFF: Fault = (_, response) => {
   response.socket?.resetAndDestroy();
@@ -127,7 +82,7 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
   [
     'ids of the two commands of an operation',
     async ({ upstream, ask }) => {
-      await ask(readAll([R, ODD]));
+      await ask(readAll([R, idOf('1-101')]));
       return [upstream.received.length, new Set(upstream.received.map(({ id }) => id)).size];
     },
     { ours: [2, 2], connectors: [2, 1], byLists: [2, 2] },
@@ -181,7 +136,7 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
   ],
   [
     'a reference with an unknown id',
-    async ({ ask }) => (await ask(refer([UNKNOWN]))).data?.visits[0].maintenance?.id ?? null,
+    async ({ ask }) => (await ask(REFER_TO_UNKNOWN)).data?.visits[0].maintenance?.id ?? null,
     { ours: null, connectors: UNKNOWN, byLists: null },
   ],
   [
@@ -198,63 +153,27 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
   ],
 ];
 
-/** Starts all contenders for a block of tests. Resets their command APIs before each test. */
-function useContenders(): Readonly<Record<Name, Contender>> {
-  const contenders = {} as Record<Name, Contender>;
-  const routers = useMany((name: Name, commandApiUrl: string) => START[name](commandApiUrl));
-  const upstreams = useMany(startUpstream);
-  beforeAll(async () => {
-    // One after the other: where one does not start, the others stop.
-    for (const name of Object.keys(START) as Name[]) {
-      const upstream = await upstreams();
-      const { url } = await routers(name, upstream.url);
-      contenders[name] = { upstream, ask: ({ query, variables }) => askAt(url, query, { variables }) };
-    }
-  });
-  beforeEach(() => {
-    for (const { upstream } of Object.values(contenders)) reset(upstream);
-  });
-  return contenders;
-}
-
-/** Resets a command API, with `ODD`. A create answers the id of the residence's first request, so that it is the same for all. */
-function reset(upstream: Upstream): void {
-  upstream.reset();
-  const odd = upstream.store.list(idOf('1-201')).map((ticket, index) => {
-    const [maintenance_id = '', day] = ODD_DAYS[index] ?? [];
-    return { ...ticket, maintenance_id, start_time: day ? `2026-01-${day} 08:00:00` : '' };
-  });
-  upstream.store.residences.set(ODD, odd);
-  upstream.fail(({ command, param }) => {
-    if (command !== 'create_maintenance_info') return undefined;
-    const maintenance_id = upstream.store.list(String(param.residence_id))[0]?.maintenance_id;
-    return { body: { success: true, result: { maintenance_id } } };
-  });
-}
-
-const writesOf = ({ received }: Upstream) =>
-  received.filter(({ command }) => !command.startsWith('get_')).map(({ command, param }) => ({ command, param }));
-
 if (!executable) itUnless(missing, 'the alternatives behind Apollo Router', () => {});
 else
   describe('behind Apollo Router', () => {
-    const contenders = useContenders();
-
-    it.each(OPERATIONS)('%s: each contender gives our data', async (_, operation, expected) => {
-      const ours = await contenders.ours.ask(operation);
-      for (const [name, commands] of Object.entries(expected)) {
-        const { upstream, ask } = contenders[name as Name];
-        const { data, errors } = name === 'ours' ? ours : await ask(operation);
-        expect({ name, data, errors }).toEqual({ name, data: ours.data, errors: [] });
-        expect(upstream.commands().toSorted()).toEqual(commands.toSorted());
-        expect(writesOf(upstream)).toEqual(writesOf(contenders.ours.upstream));
-        for (const { id } of upstream.received) expect(id).toMatch(/^c[0-9a-f]{32}$/);
+    const contenders = {} as Record<Name, Contender>;
+    const routers = useMany((name: Name, commandApiUrl: string) => START[name](commandApiUrl));
+    const upstreams = useMany(startUpstream);
+    beforeAll(async () => {
+      // One after the other: where one does not start, the others stop.
+      for (const name of NAMES) {
+        const upstream = await upstreams();
+        const { url } = await routers(name, upstream.url);
+        contenders[name] = { upstream, ask: ({ query, variables }) => askAt(url, query, { variables }) };
       }
+    });
+    beforeEach(() => {
+      for (const { upstream } of Object.values(contenders)) upstream.reset();
     });
 
     it.each(CLAIMS)('%s', async (_, what, expected) => {
       const seen: Record<string, unknown> = {};
-      for (const name of ['ours', 'connectors', 'byLists'] as const) seen[name] = await what(contenders[name], name);
+      for (const name of NAMES) seen[name] = await what(contenders[name], name);
       expect(seen).toEqual(expected);
     });
   });
