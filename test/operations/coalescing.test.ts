@@ -2,14 +2,13 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
-import { LIST, M, R } from '../support/requests.ts';
+import { DELETE, LIST, M, R } from '../support/requests.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
 const OTHER_LIST = LIST.replace(R, 'other');
 const DETAIL = `{ maintenance(id: "${R}:${M}") { description } }`;
-const DELETE = `mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }`;
 const LISTED = `get_maintenance_list ${R}`;
 const TICKETS = '{"success":true,"result":[{"maintenance_id":"m"}]}';
 

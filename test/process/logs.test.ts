@@ -6,13 +6,12 @@ import { hostname } from 'node:os';
 import type { ApolloServerPlugin } from '@apollo/server';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
-import { aliased, M, R, times } from '../support/requests.ts';
+import { aliased, DELETE, times } from '../support/requests.ts';
 import { scrape } from '../support/scrape.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 
-const DELETE = `mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }`;
 const ENTITIES = '($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { maintenances { id } } } }';
 
 /** Logs an error and a line with members that no log may have, at an operation with the name `Careless`. */

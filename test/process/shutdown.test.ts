@@ -12,7 +12,7 @@ import { request } from '../support/load.ts';
 import { start as startProcess } from '../support/process.ts';
 import { parseAnswers, request as rawRequest } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
-import { aliased, answerWith, LIST, M, R } from '../support/requests.ts';
+import { aliased, answerWith, DELETE, LIST, M, R } from '../support/requests.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { untilListening, useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
@@ -105,7 +105,7 @@ describe('after SIGTERM, the server', () => {
     const { upstream, url, kill, exit, output } = await start();
     const held = upstream.hold();
     const caller = new AbortController();
-    const body = JSON.stringify({ query: `mutation { deleteMaintenance(id: "${R}:m") { deletedId } }` });
+    const body = JSON.stringify({ query: DELETE });
     const init = { method: 'POST', headers: HEADERS, body, signal: caller.signal };
     const left = fetch(`${url}/graphql`, init).catch(() => {});
     await until(() => held.length === 1);

@@ -12,6 +12,9 @@ export const { residenceId: R, maintenanceId: M } = EXAMPLE;
 /** The list of the example residence. */
 export const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
 
+/** The deletion of the example request. */
+export const DELETE = `mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }`;
+
 /** A query or mutation of one field, and the path of that field in the answer. */
 export interface FieldQuery {
   readonly query: string;

@@ -14,12 +14,12 @@ const SWALLOW = `
     });
   });`;
 
-/** Swallows connections to a loopback address until the returned function is called. */
-export async function swallow(host: string, port: number): Promise<() => void> {
+/** Swallows connections to a loopback address. */
+export async function swallow(host: string, port: number) {
   const child: ChildProcess = spawn(process.execPath, ['--eval', SWALLOW, String(port), host]);
   await Promise.race([
     once(child.stdout as NodeJS.ReadableStream, 'data'),
     once(child, 'exit').then(() => Promise.reject(new Error(`cannot listen at ${host}:${port}`))),
   ]);
-  return () => void child.kill('SIGKILL');
+  return { stop: async () => void child.kill('SIGKILL') };
 }

@@ -47,15 +47,17 @@ export interface Held {
   readonly isClosed: () => boolean;
 }
 
-export interface Certificate {
-  readonly key: string;
-  readonly cert: string;
+type Certificate = Readonly<Record<'key' | 'cert', string>>;
+interface Listening {
+  readonly tls?: Certificate;
+  readonly host?: string;
+  readonly port?: number;
 }
 
 export const TOKENS = { first: EXAMPLE.token, second: 'bc45e846ca23ab42c9ae469d988ae32a9' } as const;
 
-/** Starts the fake, with TLS if it gets a certificate. */
-export async function startUpstream({ tls }: { tls?: Certificate } = {}) {
+/** Starts the fake, by default on a free port, and with TLS if it gets a certificate. */
+export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Listening = {}) {
   const store = new Store(seed());
   const tokens = new Set<string>(Object.values(TOKENS));
   const received: Received[] = [];
@@ -78,7 +80,7 @@ export async function startUpstream({ tls }: { tls?: Certificate } = {}) {
     response.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers });
     response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? ''));
   };
-  const server = await serve(listener, tls);
+  const server = await serve(listener, host, port, tls);
 
   return {
     ...server,
@@ -143,16 +145,16 @@ function toHeld(command: string, response: ServerResponse): Held {
  * Serves a listener. With TLS, a test decides which of this machine's names a client uses. Idle connections stay open longer
  * than Node's 5 s, so that clients decide how long to keep them.
  */
-async function serve(listener: RequestListener, certificate?: Certificate) {
+async function serve(listener: RequestListener, host: string, givenPort: number, certificate?: Certificate) {
   const options = { ...certificate, keepAliveTimeout: 120_000 };
   const server = certificate ? https.createServer(options, listener) : http.createServer(options, listener);
   const listen = async (port: number) => {
-    await once(server.listen(port, '127.0.0.1'), 'listening');
+    await once(server.listen(port, host), 'listening');
     return (server.address() as AddressInfo).port;
   };
-  const port = await listen(0);
+  const port = await listen(givenPort);
   return {
-    url: certificate ? `https://localhost:${port}` : `http://127.0.0.1:${port}`,
+    url: certificate ? `https://localhost:${port}` : `http://${host}:${port}`,
     /** Replaces the certificate for further connections. */
     useCertificate: (next: Certificate) => (server as https.Server).setSecureContext(next),
     /** Refuses further connections. */

@@ -2,21 +2,21 @@
  * The circuit breaker: which failures open it, what happens while it is open, and what closes it.
  */
 import type { ServerResponse } from 'node:http';
-import { afterEach, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, expect, it, jest } from '@jest/globals';
 import { codes } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
-import { LIST, M, R } from '../support/requests.ts';
+import { DELETE, LIST, R } from '../support/requests.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { type Fault, inTurn } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 
 const list = (residenceId: string) => LIST.replace(R, residenceId);
-const WRITE = `mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }`;
 const UNAVAILABLE = [['UPSTREAM_UNAVAILABLE', 'maintenances']];
 
 const start = useMany(startSubgraph);
 afterEach(() => void jest.restoreAllMocks());
+afterAll(throwInRequest('unlucky'));
 
 const ENV = { BREAKER_FAILURES: '3', BREAKER_OPEN_MS: '60000', MAX_ATTEMPTS: '1' };
 const fail = (status: number, body?: unknown) => () => ({ status, body });
@@ -64,7 +64,7 @@ it('sends nothing while it is open, and closes after a probe that succeeds', asy
   const { moveClock, upstream, ...subgraph } = await startOpen();
   for (let probes = 0; probes < 2; probes++) {
     moveClock(59_999);
-    const { errors } = await subgraph.ask(WRITE);
+    const { errors } = await subgraph.ask(DELETE);
     const message = 'The command API is failing; the command was not sent.';
     expect(errors).toMatchObject([{ message, extensions: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT' } }]);
     expect(codes(await subgraph.ask(LIST))).toEqual(UNAVAILABLE);
@@ -135,7 +135,7 @@ it.each(['fails', 'has no caller any more'])(
 it('does not count a time-out that fires late because the process was busy', async () => {
   const subgraph = await start({ ...ENV, ATTEMPT_TIMEOUT_MS: '1000', BREAKER_FAILURES: '1' });
   const held = subgraph.upstream.hold();
-  const answer = subgraph.ask(WRITE);
+  const answer = subgraph.ask(DELETE);
   await until(() => held.length === 1);
   const busyUntil = performance.now() + 1500;
   while (performance.now() < busyUntil);
@@ -145,7 +145,6 @@ it('does not count a time-out that fires late because the process was busy', asy
 });
 
 it('a fault of our own code is masked, is logged with its stack, and does not open the breaker', async () => {
-  const restore = throwInRequest('unlucky');
   const subgraph = await start({ BREAKER_FAILURES: '1' });
   const answer = await subgraph.ask(LIST, { token: 'unlucky' });
   expect(codes(answer)).toEqual([['INTERNAL_SERVER_ERROR', 'maintenances']]);
@@ -153,5 +152,4 @@ it('a fault of our own code is masked, is logged with its stack, and does not op
   expect(subgraph.logs()[0]).toMatchObject({ level: 50, msg: 'unforeseen error', err });
   expect(JSON.stringify(answer) + subgraph.logText()).not.toMatch(/canary|unlucky/);
   expect((await subgraph.ask(LIST)).errors).toEqual([]);
-  restore();
 });

@@ -2,32 +2,27 @@
  * The command API's name, its addresses and kept connections: commands succeed while some of these fail.
  */
 import dns, { type LookupAddress, type LookupAllOptions } from 'node:dns';
-import net from 'node:net';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { stopClock } from '../support/clock.ts';
-import { R, LIST as READ, times } from '../support/requests.ts';
+import { DELETE, LIST, M, R, times } from '../support/requests.ts';
 import { swallow } from '../support/silent.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { startSubgraph, useMany } from '../support/use-subgraph.ts';
 
 const [HEALTHY, SILENT, CLOSED, NEW] = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'];
-const WRITE = `mutation { deleteMaintenance(id: "${R}:m") { deletedId } }`;
 const failed = (code: string, outcome = {}) => ({ errors: [{ extensions: { code, ...outcome } }] });
 const UNREACHED = failed('UPSTREAM_UNAVAILABLE', { outcome: 'NOT_SENT' });
 
 type Found = (error: Error | null, found?: LookupAddress[]) => void;
 
 const startOne = useMany(startSubgraph);
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  jest.restoreAllMocks();
-  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
-});
+const startVendor = useMany(startUpstream);
+const silence = useMany(swallow);
+afterEach(() => void jest.restoreAllMocks());
 
 /** Starts a command API that has a name, and a subgraph in front of it. `resolver` decides how the name is looked up. */
 async function start(addresses: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const upstream = await startUpstream();
-  cleanups.push(upstream.stop);
+  const upstream = await startVendor();
   const port = Number(new URL(upstream.url).port);
   const subgraph = await startOne({
     COMMAND_API_URL: `http://vendor.test:${port}`,
@@ -44,20 +39,6 @@ async function start(addresses: readonly string[], env: NodeJS.ProcessEnv = {}) 
   return { ...subgraph, upstream, port, resolver, commands };
 }
 
-/** Forwards connections from another address to the command API, and counts them. */
-async function forward(host: string, port: number) {
-  const counter = { connections: 0 };
-  const server = net.createServer((socket) => {
-    counter.connections++;
-    const onward = net.connect(port, HEALTHY);
-    socket.pipe(onward).pipe(socket);
-    for (const side of [socket, onward]) side.on('error', () => onward.destroy());
-  });
-  cleanups.push(() => server.close());
-  await new Promise<void>((resolve) => server.listen(port, host, resolve));
-  return counter;
-}
-
 const to =
   (...addresses: string[]) =>
   async (): Promise<LookupAddress[]> =>
@@ -68,25 +49,25 @@ const never = () => new Promise<never>(() => {});
 describe('an address of the command API', () => {
   it('that is silent leaves the write to the next one', async () => {
     const { ask, port } = await start([SILENT, HEALTHY]);
-    cleanups.push(await swallow(SILENT, port));
-    expect((await ask(WRITE)).errors).toEqual([]);
+    await silence(SILENT, port);
+    expect((await ask(DELETE)).errors).toEqual([]);
   });
 
   it('that is silent before one that refuses leaves it time to refuse, so that the write was not sent', async () => {
     const { ask, port, commands } = await start([SILENT, CLOSED], { ATTEMPT_TIMEOUT_MS: '2990', MAX_ATTEMPTS: '1' });
-    cleanups.push(await swallow(SILENT, port));
-    expect(await ask(WRITE)).toMatchObject(UNREACHED);
+    await silence(SILENT, port);
+    expect(await ask(DELETE)).toMatchObject(UNREACHED);
     expect(commands()).toMatchObject([{ detail: 'ECONNREFUSED' }]);
   });
 });
 
 it('a kept connection that is dead fails its read, and the next read gets another connection', async () => {
   const { ask, upstream } = await start([HEALTHY], { ATTEMPT_TIMEOUT_MS: '3000' });
-  for (const _ of times(2, () => {})) expect((await ask(READ)).errors).toEqual([]);
+  for (const _ of times(2, () => {})) expect((await ask(LIST)).errors).toEqual([]);
   upstream.fail(() => 'taken');
-  expect(await ask(READ)).toMatchObject(failed('UPSTREAM_TIMEOUT'));
+  expect(await ask(LIST)).toMatchObject(failed('UPSTREAM_TIMEOUT'));
   upstream.fail(undefined);
-  expect((await ask(READ)).errors).toEqual([]);
+  expect((await ask(LIST)).errors).toEqual([]);
   const connections = upstream.received.map(({ connection }) => connection);
   expect(connections.map((connection) => connection === connections[0])).toEqual([true, true, true, false]);
 });
@@ -98,35 +79,31 @@ describe('the name of the command API', () => {
   ])('keeps its last addresses while the resolver %s', async (_, answer) => {
     const advance = stopClock();
     const { ask, resolver } = await start([HEALTHY]);
-    await ask(WRITE);
+    await ask(DELETE);
     resolver.answer = answer;
     advance(3_600_000);
-    for (const result of await Promise.all(times(5, () => ask(WRITE)))) expect(result.errors).toEqual([]);
-    expect((await ask(WRITE)).errors).toEqual([]);
+    for (const result of await Promise.all(times(5, () => ask(DELETE)))) expect(result.errors).toEqual([]);
+    expect((await ask(DELETE)).errors).toEqual([]);
   });
 
   it('is followed to another address within a minute, by writes and by reads on kept connections', async () => {
     const advance = stopClock();
     const { ask, resolver, port } = await start([HEALTHY]);
-    const moved = await forward(NEW, port);
-    await ask(READ);
+    const moved = await startVendor({ host: NEW, port });
+    await ask(LIST);
     resolver.answer = to(NEW);
     advance(21_000);
     // The last read on the kept connection, and then a read and a write on new connections.
-    for (const connections of [0, 1]) {
-      expect((await ask(READ)).errors).toEqual([]);
-      expect(moved.connections).toBe(connections);
-    }
-    await ask(WRITE);
-    expect(moved.connections).toBe(2);
+    for (const query of [LIST, LIST, DELETE]) expect((await ask(query)).errors).toEqual([]);
+    expect(moved.commands()).toEqual([`get_maintenance_list ${R}`, `delete_maintenance_info ${R} ${M}`]);
   });
 
   it('that moves is looked up again at once where its kept addresses refuse, without a retry', async () => {
     // The breaker would open if it saw a refused connection of those that succeed.
     const { ask, resolver, commands } = await start([CLOSED, NEW], { MAX_ATTEMPTS: '1', BREAKER_FAILURES: '2' });
-    expect(await ask(READ)).toMatchObject(failed('UPSTREAM_UNAVAILABLE'));
+    expect(await ask(LIST)).toMatchObject(failed('UPSTREAM_UNAVAILABLE'));
     resolver.answer = to(HEALTHY);
-    const asked = [ask(READ), ...times(30, () => ask(WRITE))];
+    const asked = [ask(LIST), ...times(30, () => ask(DELETE))];
     for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
     expect(new Set(commands().map(({ attempts }) => attempts))).toEqual(new Set([1]));
   });
@@ -134,15 +111,15 @@ describe('the name of the command API', () => {
   it('that is not found opens the breaker, as a refused connection does, and writes are not sent', async () => {
     const { ask, resolver, commands } = await start([], { BREAKER_FAILURES: '2' });
     resolver.answer = failWith('ENOTFOUND');
-    for (const _ of times(3, () => {})) expect(await ask(WRITE)).toMatchObject(UNREACHED);
+    for (const _ of times(3, () => {})) expect(await ask(DELETE)).toMatchObject(UNREACHED);
     expect(commands().map(({ detail }) => detail)).toEqual(['ENOTFOUND', 'ENOTFOUND', 'breaker open']);
   });
 
   it('that a silent resolver keeps back costs an attempt its time', async () => {
     const { ask, resolver, commands } = await start([], { ATTEMPT_TIMEOUT_MS: '300' });
     resolver.answer = never;
-    expect(await ask(WRITE)).toMatchObject(failed('UPSTREAM_TIMEOUT', { outcome: 'NOT_SENT' }));
-    expect(await ask(READ)).toMatchObject(failed('UPSTREAM_TIMEOUT'));
+    expect(await ask(DELETE)).toMatchObject(failed('UPSTREAM_TIMEOUT', { outcome: 'NOT_SENT' }));
+    expect(await ask(LIST)).toMatchObject(failed('UPSTREAM_TIMEOUT'));
     // The operation's deadline would be `out of time`.
     expect(commands().map(({ detail }) => detail)).toEqual(['ETIMEDOUT', 'ETIMEDOUT']);
   });
