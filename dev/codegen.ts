@@ -19,18 +19,16 @@ const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.ur
 const code = (name: string) => `\`${name}\``;
 
 // The tool's own command would ignore an unknown argument.
-const { check } = readOptions(
-  `Options:
-  --check    writes nothing, and fails if a file is not as generated
-  --watch    again after each change`,
-  { check: { type: 'boolean' }, watch: { type: 'boolean' } },
-);
+const { check } = readOptions('Options:\n  --check    writes nothing, and fails if a file is not as generated', {
+  check: { type: 'boolean' },
+});
 process.exitCode = (await runCli('').catch(cliError)) ?? 1;
 
+const fields = Array.from(FIELDS, (field) => [code(field)]);
 const written = {
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
   'docs/reliability.md': writeTables('docs/reliability.md', { sizes: sizes() }),
-  'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields: fields() }),
+  'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields: fields }),
   'docs/errors.md': writeTables('docs/errors.md', { codes: codes() }),
 };
 for (const [path, text] of Object.entries(written)) {
@@ -57,38 +55,30 @@ function writeRules(): string {
   return `# Written by \`npm run codegen\` from the rule files in deploy/.\n${stringify(resource, { lineWidth: 0 })}`;
 }
 
-/** Returns the rows of the largest arguments, with a head. */
+/** Returns the rows of the largest arguments. */
 function sizes(): string[][] {
-  const kinds = ['entries', 'characters', 'residences'];
-  const rows = Object.entries<Readonly<Record<string, number>>>(SIZES).map(([argument, sizes]) => [
+  return Object.entries<Readonly<Record<string, number>>>(SIZES).map(([argument, sizes]) => [
     code(argument),
-    ...kinds.map((kind) => sizes[kind]?.toLocaleString('en') ?? ''),
+    ...['entries', 'characters', 'residences'].map((kind) => sizes[kind]?.toLocaleString('en') ?? ''),
   ]);
-  return [['argument', ...kinds], ...rows];
 }
 
-/** Returns the rows of a server's metrics without those of prom-client, with a head. */
+/** Returns the rows of a server's metrics without those of prom-client. */
 function metrics(): string[][] {
   const config = loadConfig({ NODE_ENV: 'development', COMMAND_API_URL: 'http://localhost' });
   const all = createMetrics(createCommandApi(config)).registry.getMetricsAsArray();
   // Its types leave out what the metrics have.
-  const rows = (all as unknown as { name: string; type: string; labelNames: string[] }[])
+  return (all as unknown as { name: string; type: string; labelNames: string[] }[])
     .filter(({ name }) => !/^(nodejs|process)_/.test(name))
     .map(({ name, type, labelNames }) => [code(name), type, labelNames.map(code).join(', ')]);
-  return [['metric', 'type', 'labels'], ...rows];
 }
 
-/** Returns the rows of the members of a log line, with a head. */
-function fields(): string[][] {
-  return [['field'], ...Array.from(FIELDS, (field) => [code(field)])];
-}
-
-/** Returns the rows of the error codes, with a head: the values of the enum, and the codes that its description lists. */
+/** Returns the rows of the error codes: the values of the enum, and the codes that its description lists. */
 function codes(): string[][] {
   const type = buildSchema(read('schema/maintenance.graphql'), { assumeValid: true }).getType('MaintenanceErrorCode');
   if (!isEnumType(type)) throw new Error('The schema has no enum MaintenanceErrorCode.');
   const others = type.description?.match(/(?<=^- .*`)[A-Z_]+(?=`)/gm) ?? [];
-  return [['code'], ...[...type.getValues().map(({ name }) => name), ...others].map((name) => [code(name)])];
+  return [...type.getValues().map(({ name }) => name), ...others].map((name) => [code(name)]);
 }
 
 /** Returns a page with these tables between the marks of their names. */
@@ -102,30 +92,25 @@ function writeTables(path: string, tables: Readonly<Record<string, string[][]>>)
 }
 
 /**
- * Returns a table. The further columns of the old table are written by hand: each row keeps theirs by its key in the first
- * column, and keys with the same cells share a row.
+ * Returns a table with the head of the old one. Its columns after those of `rows` are written by hand: each row keeps theirs by its
+ * key in the first column, and keys with the same cells share a row.
  */
-function writeTable(place: string, [head = [], ...rows]: string[][], old: string): string {
-  const lines = old.split('\n').filter((line) => line.startsWith('|'));
-  const [titles = head, , ...oldRows] = lines.map((line) =>
-    line
+function writeTable(place: string, rows: string[][], old: string): string {
+  const [head = '', line = '', ...oldRows] = old.split('\n').filter((line) => line.startsWith('|'));
+  const read = (row: string) =>
+    row
       .split('|')
       .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
-  const byHand = titles.slice(head.length);
+      .map((cell) => cell.trim());
+  const generated = rows[0]?.length ?? 0;
   const kept = new Map<string, string[]>();
-  for (const [keys = '', ...cells] of oldRows)
-    for (const key of keys.match(/`[^`]+`/g) ?? []) kept.set(key, cells.slice(head.length - 1));
+  for (const [keys = '', ...cells] of oldRows.map(read))
+    for (const key of keys.match(/`[^`]+`/g) ?? []) kept.set(key, cells.slice(generated - 1));
   const shared = Map.groupBy(rows, ([key = '', ...cells]) => {
-    const own = byHand.map((_, at) => kept.get(key)?.[at] ?? '');
-    for (const [at, cell] of own.entries()) if (!cell) fail(`${place}: fill in "${byHand[at]}" of ${key}`);
-    // Without columns by hand, each key has its row.
-    return [...(own.length > 0 ? [] : [key]), ...cells, ...own].join(' | ');
+    for (const [at, title] of read(head).slice(generated).entries())
+      if (!kept.get(key)?.[at]) fail(`${place}: fill in "${title}" of ${key}`);
+    return [...cells, ...(kept.get(key) ?? [])].join(' | ');
   });
-  const merged = Array.from(shared, ([cells, same]) =>
-    byHand.length > 0 ? `| ${same.map(([key]) => key).join(', ')} | ${cells} |` : `| ${cells} |`,
-  );
-  const [first, second] = [titles, titles.map(() => '---')].map((row) => `| ${row.join(' | ')} |`);
-  return ['', first, second, ...merged, '', ''].join('\n');
+  const merged = Array.from(shared, ([cells, same]) => `| ${same.map(([key]) => key).join(', ')} | ${cells} |`);
+  return ['', head, line, ...merged, '', ''].join('\n');
 }

@@ -28,6 +28,6 @@ type Kind = (typeof KINDS)[number];
 export const SIZES = readTable(readDocument('docs/reliability.md'), 'argument').flatMap(([argument, ...cells]) =>
   KINDS.flatMap((kind, index): [at: string, kind: Kind, most: number][] => {
     const most = Number(cells[index]?.replaceAll(',', ''));
-    return most > 0 ? [[String(readNames(argument)[0]), kind, most]] : [];
+    return most > 0 ? readNames(argument).map((at) => [at, kind, most]) : [];
   }),
 );
