@@ -8,28 +8,28 @@ import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin
 import cors from '@fastify/cors';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { FastifyInstance } from 'fastify';
+import { EXAMPLE } from './seed.ts';
 
 // Hosted Sandbox, and all servers on the same machine.
 const ORIGINS = /^(https:\/\/studio\.apollographql\.com|https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?)$/;
 /** The path of GraphiQL. */
 export const GRAPHIQL = '/graphiql';
 
-/** Operations with a name each, and the headers to send with them. */
-interface Page {
-  readonly examples: readonly Example[];
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-interface Example {
+/** An operation with a name. */
+export interface Example {
   readonly query: string;
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
-/** Returns the plugin of Apollo Server, and the function that adds routes, for a server that answers GraphQL at /graphql. */
-export function serveBrowsers(page: Page) {
-  const graphiql = renderGraphiqlPage(page);
+/**
+ * Returns the plugin of Apollo Server, and the function that adds routes, for a server that answers GraphQL at /graphql and takes
+ * the caller's token in this header.
+ */
+export function serveBrowsers(examples: readonly Example[], tokenHeader: string) {
+  const headers = { [tokenHeader]: `Bearer ${EXAMPLE.token}` };
+  const graphiql = renderGraphiqlPage(examples, headers);
   return {
-    plugins: [sandbox(page)],
+    plugins: [sandbox(examples, headers)],
     extend(app: FastifyInstance): void {
       app.register(cors, { methods: ['GET', 'POST'], origin: ORIGINS });
       app.get(GRAPHIQL, (_, reply) => reply.type('text/html; charset=utf-8').send(graphiql));
@@ -38,7 +38,7 @@ export function serveBrowsers(page: Page) {
 }
 
 /** Apollo's page with Sandbox. Where Sandbox does not load, the page says so, and has a link to GraphiQL. */
-function sandbox({ examples, headers }: Page): ApolloServerPlugin<BaseContext> {
+function sandbox(examples: readonly Example[], headers: Record<string, string>): ApolloServerPlugin<BaseContext> {
   const apollo = ApolloServerPluginLandingPageLocalDefault({
     document: examples.map(({ query }) => query).join('\n'),
     // Sandbox has one Variables pane for all operations.
@@ -64,16 +64,13 @@ const addLink = (html: string) =>
     .replace('</style>', '#embeddableSandbox:empty { display: none; }</style>')
     .replace('might be offline.', `$& <a href="${GRAPHIQL}">GraphiQL</a> needs no internet.`);
 
-function renderGraphiqlPage({ examples, headers }: Page): string {
+function renderGraphiqlPage(examples: readonly Example[], sent: Record<string, string>): string {
   const toJson = (value: unknown) => JSON.stringify(value, null, 2);
-  const tabs = examples.map(({ query, variables }) => ({
-    query,
-    variables: toJson(variables),
-    headers: toJson(headers),
-  }));
+  const headers = toJson(sent);
   // A tab for each operation, so that one click runs it. GraphiQL also restores the tabs of earlier visits. The separate
   // options of the first operation put its tab in front.
-  const options = { title: 'GraphiQL', endpoint: '/graphql', ...tabs[0], initialHeaders: toJson(headers) };
+  const tabs = examples.map(({ query, variables }) => ({ query, variables: toJson(variables), headers }));
+  const options = { title: 'GraphiQL', endpoint: '/graphql', ...tabs[0], initialHeaders: headers };
   return renderGraphiQL({ ...options, defaultTabs: tabs });
 }
 

@@ -1,26 +1,17 @@
 /**
- * Emulates the command API: a real HTTP server that accepts the documented commands as strictly as the vendor's page
- * describes them, so that a wrong request fails loudly. `npm run dev` and the tests use it.
+ * Emulates the command API: accepts the documented commands as strictly as the vendor's page describes them, so that a wrong
+ * request fails loudly.
  */
 import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { text as readText } from 'node:stream/consumers';
 import { COMMANDS, type Parameter } from '../src/command-api/commands.ts';
 import { LOST_RESIDENCE, SLOW_RESIDENCE, UNREAD_RESIDENCE } from './seed.ts';
 import { CommandRefused, type Param, RUNS, type Store } from './store.ts';
 
 export const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 
-interface EmulatorOptions {
-  readonly store: Store;
-  /** The valid access tokens. */
-  readonly tokens: ReadonlySet<string>;
-  /** Called for every command, with its body and its answer, if it gets one. */
-  readonly onExchange?: (body: string, answer: Answer | undefined) => void;
-}
-
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly text: string;
   readonly delayMs?: number;
@@ -51,19 +42,6 @@ const CHECKS: Readonly<Record<Parameter<never>['type'], (value: unknown) => bool
   tickets: (value) => Array.isArray(value) && value.length > 0 && value.every(isTicket),
 };
 
-/** Returns the emulator as a request listener. */
-export function createEmulator({ store, tokens, onExchange }: EmulatorOptions): RequestListener {
-  return async (request, response) => {
-    const body = await readText(request).catch(() => undefined);
-    // The caller disconnected before the end of its request.
-    if (body === undefined) return;
-    const answer = answerCommand(request, body, store, tokens);
-    if (answer?.delayMs) await new Promise((resolve) => setTimeout(resolve, answer.delayMs));
-    onExchange?.(body, answer);
-    if (answer) response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.text);
-  };
-}
-
 /** Returns the answer to a request with this body, or undefined if it gets none. */
 export function answerCommand(
   request: IncomingMessage,
@@ -71,22 +49,20 @@ export function answerCommand(
   store: Store,
   tokens: ReadonlySet<string>,
 ): Answer | undefined {
-  const answer = (status: number, content: object) => ({
-    status,
-    text: JSON.stringify({ timestamp: Date.now(), ...content }),
-  });
+  const timestamp = Date.now();
   try {
     checkEnvelope(request, tokens);
     const { method, param } = readCommand(body);
     if (FAULTS.has(param.residence_id)) return FAULTS.get(param.residence_id);
-    if (!Object.hasOwn(RUNS, method)) throw malformed(`add ${method} to RUNS in dev/store.ts`, 501);
     const result = RUNS[method](store, param) ?? {};
     if (param.residence_id === (COMMANDS[method].isWrite ? LOST_RESIDENCE : UNREAD_RESIDENCE)) return UNAVAILABLE;
     const delayMs = param.residence_id === SLOW_RESIDENCE ? SLOW_MS : 0;
-    return { ...answer(200, { success: true, result }), delayMs };
+    return { status: 200, text: JSON.stringify({ timestamp, success: true, result }), delayMs };
   } catch (error) {
-    if (!(error instanceof CommandRefused)) throw error;
-    return answer(error.status, { success: false, message: error.message });
+    // A SyntaxError is of a body that is no JSON.
+    if (!(error instanceof CommandRefused || error instanceof SyntaxError)) throw error;
+    const { message, status = 400 } = error as Partial<CommandRefused>;
+    return { status, text: JSON.stringify({ timestamp, success: false, message }) };
   }
 }
 
@@ -101,7 +77,7 @@ function checkEnvelope({ method, url, headers }: IncomingMessage, tokens: Readon
 
 /** Returns the command of a body, with parameters as the vendor's page has them. */
 function readCommand(body: string) {
-  const { command, id, param, ...rest } = parse(body);
+  const { command, id, param, ...rest } = Object(JSON.parse(body));
   if (Object.keys(rest).length > 0) throw malformed(`unknown members: ${Object.keys(rest)}`);
   if (!isText(id)) throw malformed('id is not a string');
   if (!isRecord(param)) throw malformed('param is not an object');
@@ -120,16 +96,6 @@ function checkParam(param: object, parameters: readonly Parameter<never>[]): ass
     const type = parameters.find((parameter) => parameter.name === name)?.type;
     if (!type || !CHECKS[type](value)) throw malformed(`param.${name} is unknown or not as documented`);
   }
-}
-
-function parse(body: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(body);
-    if (isRecord(value)) return value;
-  } catch {
-    // Reported below.
-  }
-  throw malformed('the body is not a JSON object');
 }
 
 function isText(value: unknown): boolean {

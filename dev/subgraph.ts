@@ -1,24 +1,23 @@
 /**
  * The emulated command API and the subgraph before it, as `npm run dev` and `npm run supergraph` start them.
  */
+import { text as readText } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import pretty from 'pino-pretty';
-import { type Config, loadConfig } from '../src/config.ts';
+import { loadConfig } from '../src/config.ts';
 import { createServer } from '../src/server.ts';
 import { createLogger } from '../src/telemetry/log.ts';
-import type { serveBrowsers } from './browser.ts';
-import { type Answer, createEmulator, FAULTY_RESIDENCES, serve } from './command-api.ts';
+import { type Example, serveBrowsers } from './browser.ts';
+import { answerCommand, FAULTY_RESIDENCES, serve } from './command-api.ts';
 import { EXAMPLE, FLATS, LOST_RESIDENCE, SLOW_RESIDENCE, seed, UNREAD_RESIDENCE } from './seed.ts';
 import { listCommands, showCommands } from './show-commands.ts';
 import { Store } from './store.ts';
 
 /**
- * Starts both. `environment` overrides the variables of the process, and `browsersOf` adds what browsers get.
+ * Starts both. `environment` overrides the variables of the process. With examples, browsers get them too.
  * Rejects like `loadConfig` and `createServer`.
  */
-export async function startSubgraph(
-  environment: NodeJS.ProcessEnv,
-  browsersOf?: (config: Config) => ReturnType<typeof serveBrowsers>,
-) {
+export async function startSubgraph(environment: NodeJS.ProcessEnv, examples?: readonly Example[]) {
   const commandApi = await startCommandApi();
   const config = loadConfig({
     HOST: 'localhost',
@@ -30,12 +29,11 @@ export async function startSubgraph(
     NODE_USE_ENV_PROXY: '0',
     ...environment,
   });
-  const logger = createLogger(
-    config.LOG_LEVEL,
-    pretty({ sync: true, singleLine: true, ignore: 'hostname,service,version' }),
-  );
-  const { plugins = [], ...browsers } = browsersOf?.(config) ?? {};
-  const server = await createServer({ config, logger, plugins: [showCommands(listCommands), ...plugins], ...browsers });
+  const printed = pretty({ sync: true, singleLine: true, ignore: 'hostname,service,version' });
+  const logger = createLogger(config.LOG_LEVEL, printed);
+  const page = examples && serveBrowsers(examples, config.TOKEN_HEADER);
+  const plugins = [showCommands(listCommands), ...(page?.plugins ?? [])];
+  const server = await createServer({ config, logger, ...page, plugins });
   return {
     url: server.url,
     commandApiUrl: commandApi.url,
@@ -56,34 +54,38 @@ export function localize(url: string): string {
 
 export const LIST_EXAMPLE = `{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id state description startTime } }`;
 
-/** The value of the header with the caller's token. */
-export const TOKEN = `Bearer ${EXAMPLE.token}`;
-
-/** Returns lines to copy from the terminal: the header, the operation, and both as a shell command. */
-export function describeAsking(url: string, operation: string, tokenHeader: string): string {
-  const header = `${tokenHeader}: ${TOKEN}`;
-  return `  Header                 ${header}
-  Operation              ${operation}
-  Or in a shell          curl ${url} -H 'Content-Type: application/json' \\
-                           -H '${header}' -d '${JSON.stringify({ query: operation })}'`;
-}
-
 /** Starts the emulator, which prints each command and its answer. Rejects with Node's own error. */
 export function startCommandApi(port = 0) {
+  const store = new Store(seed());
   const tokens = new Set([EXAMPLE.token]);
-  return serve(createEmulator({ store: new Store(seed()), tokens, onExchange: showExchange }), port);
+  return serve(async (request, response) => {
+    const body = await readText(request).catch(() => undefined);
+    // The caller disconnected before the end of its request.
+    if (body === undefined) return;
+    const answer = answerCommand(request, body, store, tokens);
+    await delay(answer?.delayMs);
+    const shown = answer ? `${answer.status} ${answer.text.slice(0, 1000)}` : 'no answer';
+    console.log(`command API  > ${body}\ncommand API  < ${shown}`);
+    if (answer) response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.text);
+  }, port);
 }
 
 /** Lists the residences of the emulator, for the terminal. */
-export const MORE_RESIDENCES = [
+const RESIDENCES = [
   ...FLATS.map(({ id, tickets }) => `${id} (${tickets})`),
   `fail: ${FAULTY_RESIDENCES.join(' ')}`,
   `slow: ${SLOW_RESIDENCE}`,
   `writes with an unknown outcome: ${LOST_RESIDENCE}`,
   `reads fail, and writes succeed: ${UNREAD_RESIDENCE}`,
 ].join(`\n${' '.repeat(25)}`);
+export const MORE_RESIDENCES = `  More residences        ${RESIDENCES}\n`;
 
-function showExchange(body: string, { status, text }: Partial<Answer> = {}): void {
-  const shown = text && text.length > 1000 ? `${text.slice(0, 1000)}…` : text;
-  console.log(`command API  > ${body}\ncommand API  < ${status ?? 'no answer'} ${shown ?? ''}`);
+/** Returns lines to copy from the terminal: the header, the operation, both as a shell command, and residences. */
+export function describeAsking(url: string, operation: string, tokenHeader: string): string {
+  const header = `${tokenHeader}: Bearer ${EXAMPLE.token}`;
+  return `  Header                 ${header}
+  Operation              ${operation}
+  Or in a shell          curl ${url} -H 'Content-Type: application/json' \\
+                           -H '${header}' -d '${JSON.stringify({ query: operation })}'
+${MORE_RESIDENCES}`;
 }

@@ -1,8 +1,6 @@
 /**
  * `npm run supergraph`: the emulated command API, the subgraph, a neighbor that owns `Residence`, and a gateway before
- * both, in one process. `-- --router NAME` starts a real router in place of the gateway; `-- --subgraph NAME=URL` composes a
- * running subgraph of another team in; `residences=URL` replaces the neighbor. The gateway or router listens on PORT, the
- * subgraph and the neighbor on the next two ports.
+ * both, in one process. The gateway or router listens on PORT, the subgraph and the neighbor on the next two ports.
  */
 import { readFileSync } from 'node:fs';
 import { parse, print } from 'graphql';
@@ -10,7 +8,7 @@ import { explainStartFailure, shutDown } from '../src/http/lifecycle.ts';
 import { stopSignal } from '../src/signals.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { readOptions } from './options.ts';
-import { describeAsking, LIST_EXAMPLE, localize, MORE_RESIDENCES, startSubgraph, TOKEN } from './subgraph.ts';
+import { describeAsking, LIST_EXAMPLE, localize, startSubgraph } from './subgraph.ts';
 import { type Subgraph, startGateway } from './supergraph/gateway.ts';
 import type { Running } from './supergraph/host.ts';
 import { RESIDENCES_SDL, startNeighbour } from './supergraph/neighbour.ts';
@@ -34,26 +32,22 @@ try {
   void stopSignal.then((signal) => shutDown(signal, stop, subgraph.logger));
   // A terminal that closes must not leave a router running.
   process.once('SIGHUP', () => process.exit(1));
-  const shown = others.map(({ name, url }) => `  Subgraph ${name.padEnd(13)} ${url}`);
   const hasOwnResidences = others.some(({ name }) => name === 'residences');
   if (!hasOwnResidences) {
     const neighbour = await startNeighbour({ host, port: Number(portAfter(2)) });
     running.push(neighbour);
     others.unshift({ name: 'residences', url: `${neighbour.url}/graphql`, sdl: RESIDENCES_SDL });
-    shown.unshift(`  Subgraph residences    ${localize(`${neighbour.url}/graphql`)}`);
   }
+  const shown = others.map(({ name, url }) => `  Subgraph ${name.padEnd(13)} ${url}`);
   const url = `${subgraph.url}/graphql`;
   const headers = { 'router-authorization': ROUTER_SECRET };
   const sdl = read('../schema/maintenance.graphql');
   const subgraphs = [{ name: 'maintenance', url, sdl, headers, tokenHeader }, ...others];
-  const page = {
-    // The examples of the supergraph ask for fields of our neighbor.
-    examples: readExamples(...(hasOwnResidences ? [] : ['supergraph']), '.', 'emulator'),
-    headers: { [tokenHeader]: TOKEN },
-  };
+  // The examples of the supergraph ask for fields of our neighbor.
+  const examples = readExamples(...(hasOwnResidences ? [] : ['supergraph']), '.', 'emulator');
   const gateway = router
     ? await startRouter(router, { subgraphs, secret: ROUTER_SECRET, host, port: PORT, onEnd: exitWithRouter })
-    : await startGateway(subgraphs, { host, port: PORT, ...serveBrowsers(page) });
+    : await startGateway(subgraphs, { host, port: PORT, ...serveBrowsers(examples, tokenHeader) });
   running.push(gateway);
 
   const endpoint = localize(router ? `${gateway.url}/graphql` : gateway.url);
@@ -64,9 +58,7 @@ try {
   Subgraph maintenance   ${localize(url)}, with Router-Authorization: ${ROUTER_SECRET}
 ${shown.join('\n')}
   Command API emulator   ${subgraph.commandApiUrl}
-${describeAsking(endpoint, operation, tokenHeader)}
-  More residences        ${MORE_RESIDENCES}
-`);
+${describeAsking(endpoint, operation, tokenHeader)}`);
 } catch (error) {
   console.error(error instanceof CannotStart ? error.message : (explainStartFailure(error) ?? error));
   process.exit(1);

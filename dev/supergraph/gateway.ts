@@ -5,7 +5,6 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerPluginUsageReportingDisabled } from '@apollo/server/plugin/disabled';
-import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
 import { showCommands } from '../show-commands.ts';
 import { composeSupergraph } from './compose.ts';
 import { type Listening, type Running, serveApollo } from './host.ts';
@@ -31,7 +30,6 @@ interface Context {
   readonly commands: unknown[];
 }
 
-const GRAPHQL_PATHS = ['/', '/graphql'];
 /** As the files in supergraph/ have it for a real router. */
 const PASSED_ON = ['traceparent', 'x-request-id', 'apollographql-client-name', 'apollographql-client-version'];
 
@@ -58,8 +56,7 @@ export async function startGateway(
       ...plugins,
     ],
   });
-  const context: ApolloFastifyContextFunction<Context> = async ({ headers }) => ({ headers, commands: [] });
-  return serveApollo(apollo, context, GRAPHQL_PATHS, listening);
+  return serveApollo(apollo, async ({ headers }) => ({ headers, commands: [] }), listening);
 }
 
 function createSource(

@@ -20,18 +20,16 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** Starts an Apollo Server and serves GraphQL at `paths`. Rejects where it cannot listen, with Node's own error. */
+/** Starts an Apollo Server and serves GraphQL at / and /graphql. Rejects where it cannot listen, with Node's own error. */
 export async function serveApollo<T extends BaseContext>(
   apollo: ApolloServer<T>,
   context: ApolloFastifyContextFunction<T>,
-  paths: readonly string[],
   { host, port, extend }: Listening,
 ): Promise<Running> {
   await apollo.start();
   const app = fastify();
-  for (const url of paths) {
+  for (const url of ['/', '/graphql'])
     app.route({ method: ['GET', 'POST'], url, handler: fastifyApolloHandler(apollo, { context }) });
-  }
   extend?.(app);
   return {
     url: await app.listen({ host, port }),

@@ -43,5 +43,5 @@ export function startNeighbour(listening: Listening): Promise<Running> {
     stopOnTerminationSignals: false,
     plugins: [ApolloServerPluginInlineTraceDisabled()],
   });
-  return serveApollo(apollo, async () => ({}), ['/graphql'], listening);
+  return serveApollo(apollo, async () => ({}), listening);
 }

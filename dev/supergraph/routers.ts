@@ -14,7 +14,6 @@ import { composeSupergraph } from './compose.ts';
 import type { Subgraph } from './gateway.ts';
 import { CannotStart } from './read-subgraph.ts';
 
-const KILL_AFTER_MS = 2000;
 const ANSWER_TIMEOUT_MS = 1000;
 const OUTPUT_CHARACTERS = 100_000;
 
@@ -35,7 +34,6 @@ interface Options {
   /** The router's secret for the subgraph `maintenance`. */
   readonly secret: string;
   readonly host: string;
-  /** 0 takes a free port. */
   readonly port: number;
   /** For Apollo Router, in place of supergraph/apollo/router.yaml. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
@@ -47,21 +45,19 @@ interface Options {
 
 /** What a router's configuration is made of. */
 interface Parts extends Pick<Options, 'subgraphs' | 'host' | 'port' | 'settings'> {
-  /** Reads a file of supergraph/, for the TOKEN_HEADER of the subgraph `maintenance`. */
+  /** Reads a file of supergraph/. */
   read(file: string): string;
-  /** Writes a file of this router and returns its path. */
+  /** Writes a file and returns its path. */
   write(name: string, text: string): string;
-  /** Writes the supergraph as Apollo composes it and returns the path. */
+  /** Writes the supergraph as Apollo composes it and returns its path. */
   compose(): string;
 }
 
 interface Router {
   readonly name: string;
-  /** Path; undefined if this machine has no such router. */
   readonly executable: string | undefined;
   /** How to get the executable. */
   readonly missing: string;
-  /** The arguments and variables of its process. */
   configure(parts: Parts): { readonly args: readonly string[]; readonly env?: NodeJS.ProcessEnv };
 }
 
@@ -79,13 +75,10 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
     name: 'Apollo Router',
     executable: process.env.APOLLO_ROUTER,
     missing: 'Set APOLLO_ROUTER to the path of the executable `router`.',
-    configure: ({ host, port, settings, read, write, compose }) => {
-      const configuration = {
-        health_check: { enabled: false },
-        ...(settings ?? parse(read('apollo/router.yaml'))),
-        // For Sandbox and code generators.
-        supergraph: { listen: `${host}:${port}`, path: '/graphql', introspection: true },
-      };
+    configure: ({ host, port, read, write, compose, settings = parse(read('apollo/router.yaml')) }) => {
+      // Introspection is for Sandbox and code generators.
+      const supergraph = { listen: `${host}:${port}`, path: '/graphql', introspection: true };
+      const configuration = { health_check: { enabled: false }, ...settings, supergraph };
       return { args: ['--supergraph', compose(), '--config', write('router.yaml', stringify(configuration))] };
     },
   },
@@ -158,7 +151,7 @@ export async function startRouter(
     output = (output + chunk).slice(-OUTPUT_CHARACTERS);
   };
   for (const stream of [child.stdout, child.stderr]) stream.on('data', keep);
-  // An executable that does not exist or cannot run.
+  // The executable cannot run.
   child.on('error', keep);
   const ended = new Promise((resolveEnded) => child.once('close', resolveEnded));
   const cleanUp = () => {
@@ -169,10 +162,8 @@ export async function startRouter(
 
   const url = `http://${host}:${port}`;
   const stop = async () => {
-    child.kill();
-    const kill = setTimeout(cleanUp, KILL_AFTER_MS);
+    child.kill('SIGKILL');
     await ended;
-    clearTimeout(kill);
     process.off('exit', cleanUp);
     cleanUp();
   };

@@ -44,7 +44,7 @@ export function startVisits(key: KeyFields) {
     stopOnTerminationSignals: false,
     plugins: [ApolloServerPluginInlineTraceDisabled()],
   });
-  return serveApollo(apollo, async () => ({}), ['/graphql'], { host: '127.0.0.1', port: 0 });
+  return serveApollo(apollo, async () => ({}), { host: '127.0.0.1', port: 0 });
 }
 
 /** Returns the keys of the first requests of a flat. */

@@ -75,7 +75,7 @@ it.concurrent.each<[program: string, env: NodeJS.ProcessEnv, code: number, messa
   ['src/main.ts', { ...REQUIRED, HOST: 'x.invalid' }, 1, /^Cannot listen: .*x.invalid. Check .+\.\n$/],
   ['src/main.ts', { ...REQUIRED, METRICS_PORT: TAKEN }, 1, /^Port \d+ is in use. Set METRICS_PORT to a free port.\n$/],
   ['dev/main.ts', { PORT: TAKEN }, 1, /^Port \d+ is in use. Set PORT to a free port.\n$/],
-  [`dev/emulator.ts --port ${TAKEN}`, {}, 1, /^Another process uses port \d+\. Choose a port with --port\.\n$/],
+  [`dev/emulator.ts --port ${TAKEN}`, {}, 1, /^Port \d+ is in use. Set --port to a free port.\n$/],
   ['dev/supergraph.ts --router apollo', { PORT: '0' }, 1, /^Apollo Router is not installed\. .+\n$/],
   [
     'dev/contract.ts',
