@@ -61,10 +61,13 @@ interface Router {
   configure(parts: Parts): { readonly args: readonly string[]; readonly env?: NodeJS.ProcessEnv };
 }
 
-const NPM = 'Run `npm ci --prefix dev/supergraph/routers`.';
-const installed = (relative: string) => {
-  const found = path(`routers/node_modules/${relative}`);
-  return existsSync(found) ? found : undefined;
+/** A router of npm, whose packages are in `routers/<folder>`. */
+const ofNpm = (folder: string, relative: string) => {
+  const found = path(`routers/${folder}/node_modules/${relative}`);
+  return {
+    executable: existsSync(found) ? found : undefined,
+    missing: `Run \`npm ci --prefix dev/supergraph/routers/${folder}\`.`,
+  };
 };
 
 /** A value of `npm run supergraph -- --router`. */
@@ -94,8 +97,8 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
   },
   grafbase: {
     name: 'Grafbase',
-    executable: installed('@grafbase/cli-x86_64-unknown-linux-musl/grafbase'),
-    missing: `${NPM} It has Grafbase for Linux x64 only.`,
+    // For Linux x64 only.
+    ...ofNpm('grafbase', '@grafbase/cli-x86_64-unknown-linux-musl/grafbase'),
     configure: ({ host, port, subgraphs, read, write }) => {
       // The shipped file, with the URL and schema of each subgraph in its table.
       const configuration = subgraphs.reduce((text, { name, url, sdl }) => {
@@ -109,8 +112,7 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
   },
   'hive-gateway': {
     name: 'Hive Gateway',
-    executable: installed('.bin/hive-gateway'),
-    missing: NPM,
+    ...ofNpm('hive-gateway', '.bin/hive-gateway'),
     configure: ({ host, port, read, write, compose }) => {
       const file = write('gateway.config.ts', read('hive-gateway/gateway.config.ts'));
       return { args: ['supergraph', compose(), '--config-path', file, '--host', host, '--port', String(port)] };

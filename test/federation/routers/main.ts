@@ -4,10 +4,10 @@
  */
 import { runFolder } from '../../support/run-folder.ts';
 
-const ROUTERS = 'dev/supergraph/routers';
+const GRAFBASE = 'dev/supergraph/routers/grafbase';
 runFolder('test/federation/routers', {
   alternatives: 'bench',
-  composers: ROUTERS,
-  grafbase: ROUTERS,
-  'hive-gateway': ROUTERS,
+  composers: GRAFBASE,
+  grafbase: GRAFBASE,
+  'hive-gateway': 'dev/supergraph/routers/hive-gateway',
 });
