@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from '@jest/globals';
 import { NEW_MAINTENANCE } from '../support/ask.ts';
-import { create, deleteMany, detail, entities, type FieldQuery, list, request, times } from '../support/requests.ts';
+import { create, deleteMany, entities, type FieldQuery, list, request, times } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 /** No answer and no log line may contain these marks. */
@@ -22,12 +22,6 @@ function errorOf(faults: string[]): object {
   return { message, extensions: { code: 'BAD_USER_INPUT', arguments: named } };
 }
 
-/** Returns the request with variables that have other names than the arguments: `v_id` for `id`. */
-function renameVariables({ query, variables, path }: FieldQuery): FieldQuery {
-  const renamed = Object.entries(variables).map(([name, value]) => [`v_${name}`, value]);
-  return { query: query.replaceAll('$', '$v_'), variables: Object.fromEntries(renamed), path };
-}
-
 /** Expects that the operation is refused before it runs, with one error of these faults. */
 async function expectRefusedWhole(request: Omit<FieldQuery, 'path'>, faults: string[]): Promise<void> {
   const answer = await ask(request);
@@ -39,72 +33,70 @@ async function expectRefusedWhole(request: Omit<FieldQuery, 'path'>, faults: str
 
 const NO_TIME = 'must be RFC 3339 with an offset, like 2024-01-16T13:32:45Z';
 
-describe('a field with faulty arguments', () => {
-  const MALFORMED =
-    'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters';
-  const UNUSABLE = 'must be 1 to 256 characters of well-formed Unicode';
-  const LATER = 'input.finishTime must be later than input.startTime';
-  // White space, control and formatting characters, fillers, and the empty Braille cell.
-  const INVISIBLE =
-    ' \t\n\v\f\r\u00a0\u1680\u2003\u2028\u202f\u205f\u3000\ufeff\u0000\u0007\u001b\u0085\u00ad\u180e' +
-    '\u200b\u202e\u2066\ufff9\u115f\u3164\u034f\ufe0f\u2800';
+const MALFORMED = 'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters';
+const UNUSABLE = 'must be 1 to 256 characters of well-formed Unicode';
+const LATER = 'input.finishTime must be later than input.startTime';
+// White space, control and formatting characters, fillers, and the empty Braille cell.
+const INVISIBLE =
+  ' \t\n\v\f\r\u00a0\u1680\u2003\u2028\u202f\u205f\u3000\ufeff\u0000\u0007\u001b\u0085\u00ad\u180e' +
+  '\u200b\u202e\u2066\ufff9\u115f\u3164\u034f\ufe0f\u2800';
 
-  it.each<[string, FieldQuery, string[]]>([
-    ['a malformed id', detail(5), [`id ${MALFORMED}`]],
-    ['no ids to delete', deleteMany([]), ['ids must not be empty']],
-    ['one malformed id of 500', deleteMany([...times(499, (i) => `r:m${i}`), 'canary']), [`ids[499] ${MALFORMED}`]],
-    ['only invisible characters', create({ description: INVISIBLE }), ['input.description must not be blank']],
+it.each<[string, FieldQuery, string[]]>([
+  ['no ids to delete', deleteMany([]), ['ids must not be empty']],
+  ['only invisible characters', create({ description: INVISIBLE }), ['input.description must not be blank']],
+  [
+    'four faults in a list',
+    list({ residenceId: '', states: times(101, () => 'CLOSED'), first: -1, offset: -(2 ** 31) }),
     [
-      'four faults in a list',
-      list({ residenceId: '', states: times(101, () => 'CLOSED'), first: -1, offset: -(2 ** 31) }),
-      [
-        `residenceId ${UNUSABLE}`,
-        'states must not hold more than 100 entries',
-        'first must not be negative',
-        'offset must not be negative',
-      ],
+      `residenceId ${UNUSABLE}`,
+      'states must not hold more than 100 entries',
+      'first must not be negative',
+      'offset must not be negative',
     ],
+  ],
+  [
+    'five faults in an input, some of them of texts that are read as times',
+    create({ residenceId: '', startTime: '', finishTime: '2024-02-31T00:00:00Z', description: '', contact: ' ' }),
     [
-      'five faults in an input, some of them of texts that are read as times',
-      create({ residenceId: '', startTime: '', finishTime: '2024-02-31T00:00:00Z', description: '', contact: ' ' }),
-      [
-        `input.residenceId ${UNUSABLE}`,
-        `input.startTime ${NO_TIME}`,
-        'input.finishTime is not a day of the calendar',
-        'input.description must not be blank',
-        'input.contact must not be blank',
-      ],
+      `input.residenceId ${UNUSABLE}`,
+      `input.startTime ${NO_TIME}`,
+      'input.finishTime is not a day of the calendar',
+      'input.description must not be blank',
+      'input.contact must not be blank',
     ],
+  ],
+  [
+    'faults of several members together and of entries of a list',
+    create({ finishTime: NEW_MAINTENANCE.startTime, pictureFilenames: ['x', 'x'.repeat(257), ''] }),
     [
-      'faults of several members together and of entries of a list',
-      create({ finishTime: NEW_MAINTENANCE.startTime, pictureFilenames: ['x', 'x'.repeat(257), ''] }),
-      [
-        LATER,
-        'input.pictureFilenames[1] must not be longer than 256 characters',
-        'input.pictureFilenames[2] must not be blank',
-      ],
+      LATER,
+      'input.pictureFilenames[1] must not be longer than 256 characters',
+      'input.pictureFilenames[2] must not be blank',
     ],
-    [
-      '30 malformed ids, of which the error names 20',
-      deleteMany(['r:m', ...times(30, () => 'x')]),
-      times(20, (index) => `ids[${index + 1}] ${MALFORMED}`),
-    ],
-    [
-      'two faults in the second key of a representation',
-      entities([{ __typename: 'Maintenance', residence: { id: '' }, maintenanceId: 7 }]),
-      [`representations.residence.id ${UNUSABLE}`, `representations.maintenanceId ${UNUSABLE}`],
-    ],
-  ])('is refused before any command, by the names of the arguments: %s', async (_, request, faults) => {
-    const { query, variables, path } = renameVariables(request);
-    const answer = await ask({ query, variables });
+  ],
+  [
+    '30 malformed ids, of which the error names 20',
+    deleteMany(['r:m', ...times(30, () => 'x')]),
+    times(20, (index) => `ids[${index + 1}] ${MALFORMED}`),
+  ],
+  [
+    'two faults in the second key of a representation',
+    entities([{ __typename: 'Maintenance', residence: { id: '' }, maintenanceId: 7 }]),
+    [`representations.residence.id ${UNUSABLE}`, `representations.maintenanceId ${UNUSABLE}`],
+  ],
+])(
+  'a field is refused before any command, by the names of its arguments: %s',
+  async (_, { query, variables, path }, faults) => {
+    const renamed = Object.entries(variables).map(([name, value]) => [`v_${name}`, value]);
+    const answer = await ask({ query: query.replaceAll('$', '$v_'), variables: Object.fromEntries(renamed) });
     expect(answer.errors).toMatchObject([{ path, ...errorOf(faults) }]);
     expect(answer.errors[0]?.extensions.outcome).toBe(query.startsWith('mutation') ? 'NOT_SENT' : undefined);
     expect(answer.data).toHaveProperty(path.map(String), null);
     expect(answer.status).toBe(200);
     expect(subgraph.upstream.commands()).toEqual([]);
     expect(JSON.stringify(answer) + subgraph.logText()).not.toMatch(LEAK);
-  });
-});
+  },
+);
 
 describe('a time of the input', () => {
   it.each([
@@ -117,30 +109,22 @@ describe('a time of the input', () => {
   });
 
   it.each([
-    ...[
-      '2024-01-16 13:32:45Z',
-      '2024-01-16T13:32:45',
-      '2024-01-16T13:32:45.Z',
-      '2024-01-16T13:32:45Z\n',
-      '2024-01-16T13:32:45+0800',
-    ],
-    ...[
-      '+002024-01-16T13:32:45Z',
-      '2016-12-31T23:59:60Z',
-      '2024-01-16T13:32:45+24:00',
-      '0000-01-01T00:00:00+01:00',
-      '2023-02-29T00:00:00Z',
-    ],
+    '2024-01-16T13:32:45',
+    '2024-01-16T13:32:45.Z',
+    '2024-01-16T13:32:45Z\n',
+    '2024-01-16T13:32:45+0800',
+    '2024-01-16T13:32:45+24:00',
+    '+002024-01-16T13:32:45Z',
+    '2016-12-31T23:59:60Z',
+    '0000-01-01T00:00:00+01:00',
   ])('is refused: %j', async (startTime) => {
-    const message = startTime.startsWith('2023') ? 'is not a day of the calendar' : NO_TIME;
-    expect((await ask(create({ startTime }))).errors).toMatchObject([errorOf([`input.startTime ${message}`])]);
+    expect((await ask(create({ startTime }))).errors).toMatchObject([errorOf([`input.startTime ${NO_TIME}`])]);
     expect(subgraph.upstream.commands()).toEqual([]);
   });
 });
 
 describe('a variable of a wrong type', () => {
   const CREATE = 'createMaintenance';
-  const LIST = 'maintenances';
   const OBJECT = { canary: MARK, toString: MARK, toJSON: MARK, length: 1e9 };
   const be = (type: string) => `must be of the type ${type}`;
   const REQUIRED = 'is required';
@@ -154,88 +138,47 @@ describe('a variable of a wrong type', () => {
     ...[`pictureFilenames[1] ${be('String')}`, `pictureFilenames[2] ${REQUIRED}`],
     ...['colour is unknown', 'constructor is unknown'],
   ];
-  const faultsOf = (name: string) => FAULTS_OF_FORM.map((fault) => `${name}.${fault}`);
   const form = (members: Record<string, unknown>) => ({ input: { ...NEW_MAINTENANCE, ...members } });
 
   /** A field, its arguments, and their faults by the names of the arguments. */
   it.each<[string, Record<string, unknown>, ...string[]]>([
-    [CREATE, { input: FORM }, ...faultsOf('input')],
+    [CREATE, { input: FORM }, ...FAULTS_OF_FORM.map((fault) => `input.${fault}`)],
     [CREATE, form({ '13812345678 canary': MARK }), 'input has an unknown member'],
     [CREATE, form({ [`canary${'x'.repeat(64)}`]: MARK }), 'input has an unknown member'],
     [CREATE, form({ 'canary" of required type "String!" was not provided.': MARK }), 'input has an unknown member'],
     [CREATE, { input: MARK }, `input ${be('CreateMaintenanceInput')}`],
-    [LIST, { residenceId: null, first: 20061977.5 }, `residenceId ${REQUIRED}`, `first ${be('Int')}`],
     [
-      LIST,
-      { residenceId: 'r', first: 20061977000, orderBy: MARK },
-      `first ${be('Int')}`,
-      `orderBy ${be('MaintenanceOrder')}`,
-    ],
-    [
-      LIST,
-      { residenceId: 'r', states: ['CLOSED', MARK, null] },
-      `states[1] ${be('MaintenanceState')}`,
-      `states[2] ${REQUIRED}`,
+      'maintenances',
+      { residenceId: null, states: ['CLOSED', MARK, null], first: 20061977.5, orderBy: MARK },
+      ...[`residenceId ${REQUIRED}`, `states[1] ${be('MaintenanceState')}`, `states[2] ${REQUIRED}`],
+      ...[`first ${be('Int')}`, `orderBy ${be('MaintenanceOrder')}`],
     ],
     ['deleteMaintenances', { ids: ['r:m', null, OBJECT] }, `ids[1] ${REQUIRED}`, `ids[2] ${be('ID')}`],
     ['deleteMaintenances', { ids: times(60, () => OBJECT) }, ...times(20, (index) => `ids[${index}] ${be('ID')}`)],
     ['_entities', { representations: [null] }, `representations[0] ${REQUIRED}`],
   ])('is named without its value: %s(%j)', async (field, args, ...faults) => {
-    await expectRefusedWhole(
-      renameVariables(request(field, args)),
-      faults.map((fault) => `v_${fault}`),
-    );
+    await expectRefusedWhole(request(field, args), faults);
   });
 
-  const inFragment =
-    'mutation ($i: CreateMaintenanceInput!) { ...F } fragment F on Mutation { createMaintenance(input: $i) { createdId } }';
-  const inIds = `mutation ($a: ID!, $b: ID!, $c: Boolean!) {
-    deleteMaintenances(ids: ["x", $a, $b]) { deletedIds @include(if: $c) }
-  }`;
-  const longName = 'v'.repeat(200);
-  // Faults that are no fault of a type are told when the types fit.
-  it.each<[string, string, Record<string, unknown>, ...string[]]>([
-    ['a form in a fragment', inFragment, { i: FORM }, ...faultsOf('i')],
-    ['a list and a condition', inIds, { a: OBJECT, b: 'x', c: MARK }, `a ${be('ID')}`, `c ${be('Boolean')}`],
-    [
-      'an id of the name __proto__',
-      'query ($__proto__: ID!) { maintenance(id: $__proto__) { id } }',
-      {},
-      `__proto__ ${REQUIRED}`,
-    ],
-    [
-      'an id of a long name',
-      `query ($${longName}: ID!) { maintenance(id: $${longName}) { id } }`,
-      {},
-      `${'v'.repeat(100)} ${REQUIRED}`,
-    ],
-  ])('is named by its variable before anything runs: in %s', async (_, query, variables, ...faults) => {
-    await expectRefusedWhole({ query, variables }, faults);
+  it.each([
+    ['__proto__', '__proto__'],
+    ['v'.repeat(200), 'v'.repeat(100)],
+  ])('is named by its variable, whose name may be cut off: %s', async (variable, named) => {
+    const query = `query ($${variable}: ID!) { maintenance(id: $${variable}) { id } }`;
+    await expectRefusedWhole({ query, variables: {} }, [`${named} ${REQUIRED}`]);
   });
 
-  const inputWith = (members: string) => `{
-    residenceId: "r", startTime: "2024-01-16T13:32:45Z", finishTime: "2024-01-17T13:32:45Z", description: "x", ${members}
-  }`;
   /** The type and default of `$v`, and a use of it where null is not allowed. */
   it.each([
-    ['an argument', 'ID = "r:m"', 'deleteMaintenance(id: $v) { deletedId }'],
-    ['a member of an input', 'String = "x"', `createMaintenance(input: ${inputWith('contact: $v')}) { createdId }`],
     ['an entry of a list', 'ID = "r:m"', 'deleteMaintenances(ids: ["r:m", $v]) { deletedIds }'],
     ['a directive', 'Boolean = false', '... @skip(if: $v) { deleteMaintenance(id: "r:m") { deletedId } }'],
     ['a fragment', 'ID = "r:m"', '...F } fragment F on Mutation { deleteMaintenance(id: $v) { deletedId }'],
   ])('is null in place of a default, and refused before a mutation runs: in %s', async (_, type, use) => {
-    const before = `before: createMaintenance(input: ${inputWith('contact: "x"')}) { createdId }`;
-    const query = `mutation ($v: ${type}) { ${before} ${use} }`;
+    const query = `mutation ($v: ${type}) { before: deleteMaintenance(id: "r:m") { deletedId } ${use} }`;
     await expectRefusedWhole({ query, variables: { v: null } }, [`v ${REQUIRED}`]);
     // The default is good.
     await subgraph.ask(query);
     expect(subgraph.upstream.commands().length).toBeGreaterThan(1);
-  });
-
-  it('is refused with 400 where the client reads the status', async () => {
-    const { query, variables } = create({ contact: OBJECT });
-    const headers = { accept: 'application/graphql-response+json' };
-    expect((await subgraph.ask(query, { variables, headers })).status).toBe(400);
   });
 });
 
@@ -244,13 +187,8 @@ describe('a document with a wrong value does not have it in the answer', () => {
   it.each([
     ['a text for a number', inList('first: "canary cannot represent x: canary"')],
     ['the name of a state', inList('states: [CANARY]')],
-    [
-      'a list for a text',
-      'mutation { createMaintenance(input: { contact: ["canary"], colour: "canary" }) { createdId } }',
-    ],
     ['a text for an input', 'mutation { createMaintenance(input: "canary cannot represent x: canary") { createdId } }'],
     ['a text in place of a name', '{ maintenance("canary cannot represent x: canary") { id } }'],
-    ['a block text in place of a name', '{ maintenance("""canary "20061977" """) { id } }'],
     ['a number in place of a name', '{ maintenance(20061977) { id } }'],
     ['a fraction in place of a name', '{ maintenance(20061977.5) { id } }'],
     ['an escape', String.raw`{ maintenance(id: "\ucanary😀") { id } }`],

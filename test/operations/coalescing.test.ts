@@ -4,7 +4,7 @@ import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { DELETE, LIST, M, R } from '../support/requests.ts';
 import { TOKENS } from '../support/upstream.ts';
-import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
+import { useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
 const OTHER_LIST = LIST.replace(R, 'other');
@@ -20,7 +20,6 @@ beforeEach(() => {
 });
 afterEach(() => void jest.restoreAllMocks());
 
-const start = useMany(startSubgraph);
 async function expectNoErrors(asked: Promise<Answer>[]): Promise<void> {
   for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
 }
@@ -46,20 +45,6 @@ describe('concurrent identical reads of one caller', () => {
     expect(subgraph.logs()).toMatchObject(Array(10).fill({ commands: [{ id: commandId }] }));
   });
 
-  it('share an exchange if only the spelling of their token and other headers differ', async () => {
-    const { upstream, url, ask } = await start({ TOKEN_HEADER: 'x-token' });
-    const held = upstream.hold();
-    const spellings = [`Bearer ${TOKENS.first}`, `bearer  ${TOKENS.first}`, TOKENS.first];
-    // Each caller has an identity token of its own.
-    const headersOf = (token: string, user: number) => ({ authorization: `Bearer user-${user}`, 'x-token': token });
-    const asked = spellings.map((token, user) => ask(LIST, { headers: headersOf(token, user) }));
-    await until(() => held.length > 0);
-    await settle(url);
-    held.end();
-    await expectNoErrors(asked);
-    expect(upstream.commands()).toEqual([LISTED]);
-  });
-
   it('share an exchange for 50 ms after it was sent', async () => {
     const held = subgraph.upstream.hold('get_maintenance_list');
     const asked = [subgraph.ask(LIST)];
@@ -75,21 +60,6 @@ describe('concurrent identical reads of one caller', () => {
     held.end();
     await expectNoErrors(asked);
     expect(held).toHaveLength(2);
-  });
-
-  it('share an exchange that waits to be sent, for any time', async () => {
-    const { ask, upstream, url } = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
-    const held = upstream.hold();
-    const asked = [ask(OTHER_LIST)];
-    await until(() => held.length === 1);
-    asked.push(ask(LIST));
-    await settle(url);
-    moveClock(5000);
-    asked.push(ask(LIST));
-    await settle(url);
-    held.end();
-    await expectNoErrors(asked);
-    expect(upstream.commands()).toEqual(['get_maintenance_list other', LISTED]);
   });
 
   it.each([

@@ -1,8 +1,7 @@
 /** Each command by the vendor's example. CONTRIBUTING.md has the steps to add a command. */
 import { describe, expect, it } from '@jest/globals';
-import { type GraphQLObjectType, getNamedType } from 'graphql';
 import { request } from '../support/requests.ts';
-import { directivesOf, fieldsOf, weigh } from '../support/schema.ts';
+import { fieldsOf, weigh } from '../support/schema.ts';
 import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { WIRE } from '../support/wire.ts';
 
@@ -40,9 +39,8 @@ describe.each(WIRE)('$name', (example) => {
       const { errors } = await subgraph.ask(query, { variables });
       const left = Object.entries(param).filter(([member]) => optional.every(([, { name }]) => name !== member));
       const isEmpty = optional.length > 0 && left.every(([member]) => KEYS.includes(member));
-      const rule = 'refuse it in COMBINED of src/graphql/arguments.ts if it has no optional member, else send the rest';
       const sent = subgraph.upstream.received.map(({ param }) => param);
-      expect({ rule, sent }).toEqual({ rule, sent: isEmpty ? [] : [Object.fromEntries(left)] });
+      expect(sent).toEqual(isEmpty ? [] : [Object.fromEntries(left)]);
       expect(errors.map(({ extensions }) => extensions.code)).toEqual(isEmpty ? ['BAD_USER_INPUT'] : []);
     },
   );
@@ -68,40 +66,5 @@ describe.each(WIRE)('$name', (example) => {
       const commands = { sent, weighed: Math.floor(weigh(query) / 10) };
       expect({ rule, errors, commands }).toEqual({ rule, errors: [], commands: { sent, weighed: sent } });
     }
-  });
-
-  it('refuses a response that would be too large before anything is sent, if it is a write', async () => {
-    const fragment = `fragment F on ${type} { ${'x'.repeat(850_000)}: __typename }`;
-    const query = `${operation} { ${field.replace(/\{ \w+ \}$/, `{ ${'...F '.repeat(6)} }`)} } ${fragment}`;
-    const { errors } = await subgraph.ask(query);
-    const extensions = operation === 'mutation' ? { outcome: 'NOT_SENT' } : {};
-    expect(errors).toMatchObject([{ message: 'The response would be too large. Request less.', extensions }]);
-    if (operation === 'mutation') expect(subgraph.upstream.commands()).toEqual([]);
-  });
-});
-
-/** The fields of payloads with an entity: they are read after the write. */
-const READ_BACK = WIRE.filter(({ operation }) => operation === 'mutation').flatMap(({ type, ...example }) =>
-  Object.values((type as GraphQLObjectType).getFields())
-    .filter((field) => directivesOf(getNamedType(field.type).astNode).includes('@key'))
-    .map(({ name }) => ({ ...example, type, field: name })),
-);
-
-describe.each(READ_BACK)('$root.$field', ({ root, field, type, args, result }) => {
-  it('is null where reading it fails, without an outcome, and the rest of the payload is there', async () => {
-    subgraph.upstream.fail(({ command }) => {
-      return /^get_/.test(command) ? { status: 503 } : { body: { success: true, result } };
-    });
-    const { query, variables } = request(root, args, fieldsOf(String(type), 3).join(' '));
-    const { data, errors } = await subgraph.ask(query, { variables });
-    const { [field]: _, ...identity } = data[root];
-    expect(Object.values(identity)).not.toHaveLength(0);
-    expect(Object.values(identity)).not.toContain(null);
-    expect(errors).toHaveLength(1);
-    const [{ path = [], extensions = {} } = {}] = errors;
-    expect(path.slice(0, 2)).toEqual([root, field]);
-    expect(path.reduce((value, key) => value?.[key], data)).toBeNull();
-    expect(extensions).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
-    expect(extensions).not.toHaveProperty('outcome');
   });
 });

@@ -3,7 +3,7 @@
  * limits.
  */
 import type { ApolloServerPlugin } from '@apollo/server';
-import { describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
 import { aliased, create, deleteMany, LIST, M, R, times } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -32,12 +32,6 @@ const knot = (i: number) =>
     join(5, (j) => `...F${(i * 7 + j * 13 + 1) % 600}`),
     'Query',
   );
-const faultyVariables = {
-  query: `query (${join(90, (i) => `$v${i}: Int`)}) {
-    ${inList(`residence { ${aliased(90, (i) => `maintenances(first: $v${i}) { id }`)} }`).slice(1)}`,
-  variables: Object.fromEntries(times(90, (i) => [`v${i}`, 'x'])),
-};
-
 it.each<[string, unknown, string?]>([
   ['101 aliases in one of two operations', `query A ${inList(aliased(101, 'id'))} query B { __typename }`],
   ['2^30 lists in fragments', inList('...F0') + doubling],
@@ -47,19 +41,15 @@ it.each<[string, unknown, string?]>([
   ['a name of 1 MB', `{ ${'x'.repeat(1_000_000)} }`],
   ['lists 1,000 deep', `{ maintenances(residenceId: ${nested(1000)}) { id } }`],
   ['@defer', inList('... @defer { id }')],
-  ['a definition of a type', 'type Maintenance { id: ID! }'],
   ['the schema in production', getIntrospectionQuery()],
   ['a field with a similar name', inList('stat')],
   ['10,000 levels', `${'{ a '.repeat(10_000)}${'}'.repeat(10_000)}`, PARSE],
   ['a lone surrogate', '{ maintenance(id: "\ud800") { id } }', PARSE],
-  ['a string of 1 MB without an end', `{ maintenance(id: "${'x'.repeat(1_000_000)}`, PARSE],
   ['a subscription', 'subscription { maintenances { id } }', INPUT],
   ['2,500 operations for a request that names none', join(2500, (i) => `query Q${i} { __typename }`), RESOLUTION],
   ['a name of no own property', { query: 'query A { __typename }', operationName: 'constructor' }, RESOLUTION],
   ['10,000 faulty entries of a list', deleteMany(times(10_000, () => ({}))), INPUT],
-  ['10,000 unknown members of an input', create(Object.fromEntries(times(10_000, (i) => [`m${i}`, i]))), INPUT],
   ['a member with a similar name', create({ contac: 'x' }), INPUT],
-  ['90 faulty variables', faultyVariables, INPUT],
   ['a variable of lists 100,000 deep', JSON.stringify(deleteMany('x')).replace('"x"', nested(100_000)), INPUT],
 ])('refused, with few errors that do not show the schema: %s', async (_, sent, code = 'GRAPHQL_VALIDATION_FAILED') => {
   const isDocument = typeof sent === 'string' && !sent.startsWith('{"');
@@ -76,10 +66,18 @@ it.each<[string, unknown, string?]>([
 });
 
 const twice = `query A ${inList(aliased(100, 'id'))} query B ${inList(aliased(100, 'id'))}`;
+const aliasedEntities = `query ($r: [_Any!]!) {
+  ${aliased(100, '_entities(representations: $r) { ... on Residence { maintenances { state } } }')}
+}`;
 const deepest = inList(`${'residence { maintenances { '.repeat(5)} residence { __typename ${'} '.repeat(11)}`);
 it.each<[string, string, object?]>([
   ['introspection fields below 12 levels', deepest],
   ['100 aliased root fields', `{ ${aliased(100, LIST.slice(1, -1))} }`],
+  [
+    '100 aliased _entities, as routers send them',
+    aliasedEntities,
+    { variables: { r: [{ __typename: 'Residence', id: R }] } },
+  ],
   ['100 aliases in each of two operations', twice, { operationName: 'B' }],
   ['1 MB of comments and commas', `${LIST} ${'#,,\n'.repeat(190_000)}`],
   // For null, graphql would report an error for each ticket.
@@ -92,37 +90,15 @@ it.each<[string, string, object?]>([
   expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${R}`]);
 });
 
-it('served: 100 aliased _entities, as routers send them', async () => {
-  const query = `query (${join(100, (i) => `$r${i}: [_Any!]!`)}) {
-    ${aliased(100, (i) => `_entities(representations: $r${i}) { ...F }`)}
-  } ${fragment('F', '__typename description state')}`;
-  const r = [{ __typename: 'Maintenance', id: `${R}:${M}` }];
-  const { data, errors } = await post({ query, variables: Object.fromEntries(times(100, (i) => [`r${i}`, r])) });
-  expect(errors).toEqual([]);
-  const entity = { __typename: 'Maintenance', description: 'test', state: 'IN_PROGRESS' };
-  expect(data).toEqual(Object.fromEntries(times(100, (i) => [`a${i}`, [entity]])));
-  expect(subgraph.upstream.commands()).toEqual([`get_maintenance_info ${R} ${M}`]);
-});
+const parsed: unknown[] = [];
+const plugin: ApolloServerPlugin = {
+  requestDidStart: async () => ({ parsingDidStart: async ({ source }) => void parsed.push(source?.length) }),
+};
+const counting = useSubgraph({}, [plugin]);
 
-describe('a subgraph', () => {
-  const development = useSubgraph({ NODE_ENV: 'development' });
-  const parsed: unknown[] = [];
-  const plugin: ApolloServerPlugin = {
-    requestDidStart: async () => ({ parsingDidStart: async ({ source }) => void parsed.push(source?.length) }),
-  };
-  const counting = useSubgraph({}, [plugin]);
-
-  it('serves the standard introspection query in development, 15 levels deep', async () => {
-    const introspection = getIntrospectionQuery({ specifiedByUrl: true, inputValueDeprecation: true });
-    const { data, errors } = await development.ask(introspection);
-    expect(errors).toEqual([]);
-    expect(data.__schema.types.map(({ name }: { name: string }) => name)).toContain('Maintenance');
-  });
-
-  it('keeps parsed documents up to 9 MB of JSON', async () => {
-    // As JSON, each has 0.7 MB.
-    const documents = times(14, (index) => literal(`[${'"" '.repeat(14_900 - index)}]`));
-    for (const query of [...documents, documents[13], documents[0]]) await counting.ask(String(query), { token: null });
-    expect(parsed).toEqual([...documents, documents[0]].map((query) => query?.length));
-  });
+it('cached after they were parsed: documents of 9 MB of JSON', async () => {
+  // As JSON, each has 0.7 MB.
+  const documents = times(14, (index) => literal(`[${'"" '.repeat(14_900 - index)}]`));
+  for (const query of [...documents, documents[13], documents[0]]) await counting.ask(String(query), { token: null });
+  expect(parsed).toEqual([...documents, documents[0]].map((query) => query?.length));
 });

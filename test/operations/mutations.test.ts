@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
 import { M, R } from '../support/requests.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
@@ -40,7 +40,6 @@ describe('createMaintenance', () => {
     expect([status, data.createMaintenance.createdId]).toEqual([200, expect.stringMatching(`^${R}:m`)]);
   });
 
-  // commands.test.ts has the failure of reading back.
   it('returns the id and a null maintenance if the command API does not show the request yet', async () => {
     const reply = { body: { success: true, result: [] } };
     subgraph.upstream.fail(({ command }) => (command.startsWith('get_') ? reply : undefined));
@@ -56,6 +55,21 @@ describe('createMaintenance', () => {
     expect(errors).toMatchObject([{ path: ['createMaintenance'], extensions }]);
     expect(subgraph.upstream.commands()).toEqual([`create_maintenance_info ${R}`]);
   });
+});
+
+it('an unforeseen error after a write was sent has the outcome UNKNOWN', async () => {
+  const { parse } = JSON;
+  const unreadable = {
+    get success() {
+      throw new TypeError('unforeseen');
+    },
+  };
+  using _ = jest.spyOn(JSON, 'parse').mockImplementation((text) => (text === '"odd"' ? unreadable : parse(text)));
+  subgraph.upstream.fail(() => ({ body: '"odd"' }));
+  const { errors } = await subgraph.ask(`mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }`);
+  const extensions = { code: 'INTERNAL_SERVER_ERROR', outcome: 'UNKNOWN' };
+  expect(errors).toMatchObject([{ path: ['deleteMaintenance'], extensions }]);
+  expect(subgraph.upstream.commands()).toEqual([`delete_maintenance_info ${R} ${M}`]);
 });
 
 describe('deleteMaintenances', () => {
@@ -143,6 +157,23 @@ describe('a read after a write in the same operation', () => {
     expect(data.c.maintenance.residence.maintenances).toHaveLength(2);
     expect(data.d).toMatchObject({ deletedId: `${R}:${M}`, residence: { maintenances: [{}] } });
     expect(subgraph.upstream.commands().filter((command) => command === `get_maintenance_list ${R}`)).toHaveLength(3);
+  });
+
+  it('is null where it fails, without an outcome, beside what the write returned', async () => {
+    subgraph.upstream.fail(({ command }) => (command.startsWith('get_') ? { status: 503 } : undefined));
+    const { data, errors } = await ask(
+      `a: createMaintenance(input: $input) { createdId maintenance { state } }
+      b: deleteMaintenance(id: "${R}:${M}") { deletedId ${list} }`,
+    );
+    expect(data).toEqual({
+      a: { createdId: expect.stringMatching(`^${R}:m`), maintenance: null },
+      b: { deletedId: `${R}:${M}`, residence: { maintenances: null } },
+    });
+    const extensions = { code: 'UPSTREAM_UNAVAILABLE' };
+    expect(errors).toMatchObject(
+      ['a.maintenance', 'b.residence.maintenances'].map((path) => ({ path: path.split('.'), extensions })),
+    );
+    for (const { extensions } of errors) expect(extensions).not.toHaveProperty('outcome');
   });
 
   it('sees the new state of a request whose id the command API returned twice', async () => {

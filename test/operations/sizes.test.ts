@@ -4,9 +4,7 @@
  */
 import { expect, it } from '@jest/globals';
 import {
-  type GraphQLArgument,
   type GraphQLInputType,
-  type GraphQLObjectType,
   getNamedType,
   getNullableType,
   isEnumType,
@@ -15,13 +13,12 @@ import {
 } from 'graphql';
 import { LIMITS, SIZES } from '../support/limits.ts';
 import { entities, type FieldQuery, request, times } from '../support/requests.ts';
-import { FIELDS, SCHEMA } from '../support/schema.ts';
+import { FIELDS, rootField, SCHEMA } from '../support/schema.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { WIRE } from '../support/wire.ts';
 
 const subgraph = useSubgraph();
 const ask = ({ query, variables }: FieldQuery) => subgraph.ask(query, { variables });
-const residences = (count: number) => times(count, (index) => ({ __typename: 'Residence', id: `r${index}` }));
 const ids = (count: number, residences: number) => times(count, (index) => `r${index % residences}:m${index}`);
 
 /** Answers every command with a ticket, and lists with none. */
@@ -32,113 +29,63 @@ function answerAll(): void {
   }));
 }
 
-/** An argument, or a member of an input, that is no input itself. */
-interface Part {
-  /** Its coordinate in the schema. */
-  readonly at: string;
-  readonly path: readonly string[];
-  readonly type: GraphQLInputType;
-  /** Returns a request in which it has this value. */
-  readonly requestWith: (value: unknown) => FieldQuery;
+/** The type of each argument, and of each member of an input, by its coordinate in the schema. */
+const TYPES = new Map<string, GraphQLInputType>([
+  ...FIELDS.flatMap(({ at, field }) => field.args.map(({ name, type }) => [`${at}(${name}:)`, type] as const)),
+  ...Object.values(SCHEMA.getTypeMap())
+    .filter((input) => isInputObjectType(input))
+    .flatMap((input) => Object.values(input.getFields()).map(({ name, type }) => [`${input}.${name}`, type] as const)),
+]);
+const isList = (at: string) => isListType(getNullableType(TYPES.get(at)));
+/** Returns the coordinates of the type `ID` or `String`, or of lists of it. */
+const coordinatesOf = (name: string) => [...TYPES.keys()].filter((at) => String(getNamedType(TYPES.get(at))) === name);
+/** Returns the name of an argument, or of a member of an input, in its faults. */
+const nameOf = (at: string) => /\((\w+):\)$/.exec(at)?.[1] ?? at.replace(/^\w+/, 'input');
+
+/** Returns a request with this value at the coordinate. All others are those of the vendor's example. */
+function requestWith(at: string, value: unknown): FieldQuery {
+  const [owner = '', name = '', argument] = at.split(/[.(:]/);
+  if (!argument) return requestWithMember(owner, name, value);
+  if (owner === 'Query' || owner === 'Mutation')
+    return request(name, { ...WIRE.find(({ root }) => root === name)?.args, [argument]: value });
+  const selection = `... on ${owner} { ${name}(${argument}: [${value}]) { __typename } }`;
+  return { ...entities([{ __typename: owner, id: 'r' }], selection), path: ['_entities', 0, name] };
 }
 
-/** Returns a request for a root field with the arguments of its example, of which one has another value. */
-function rootRequest(root: string, path: readonly string[], value: unknown): FieldQuery {
-  const args = structuredClone(WIRE.find((example) => example.root === root)?.args ?? {});
-  const parents = path.slice(0, -1).reduce((parent, name) => parent[name] as typeof args, args);
-  parents[String(path.at(-1))] = value;
-  return { ...request(root, args), path: [root] };
+function requestWithMember(input: string, member: string, value: unknown): FieldQuery {
+  const example = WIRE.find(({ root }) => rootField(root).field.args.some(({ type }) => `${type}` === `${input}!`));
+  return request(String(example?.root), { input: { ...(example?.args.input as object), [member]: value } });
 }
-
-/** Returns a request for a field of an entity, of which one argument has this value. */
-function entityRequest(
-  type: string,
-  field: string,
-  { name, type: argType }: GraphQLArgument,
-  value: unknown,
-): FieldQuery {
-  const { query, variables } = entities(
-    [{ __typename: type, id: 'r' }],
-    `... on ${type} { ${field}(${name}: $v) { __typename } }`,
-  );
-  return {
-    query: query.replace(')', `, $v: ${argType})`),
-    variables: { ...variables, v: value },
-    path: ['_entities', 0, field],
-  };
-}
-
-/** Returns the parts of an argument. */
-function partsOfArgument(owner: GraphQLObjectType, field: string, arg: GraphQLArgument): Part[] {
-  const isRoot = owner === SCHEMA.getQueryType() || owner === SCHEMA.getMutationType();
-  const walk = (path: string[], type: GraphQLInputType, at: string): Part[] => {
-    const named = getNamedType(type);
-    if (isInputObjectType(named))
-      return Object.values(named.getFields()).flatMap(({ name, type }) =>
-        walk([...path, name], type, `${named.name}.${name}`),
-      );
-    const requestWith = (value: unknown) =>
-      isRoot ? rootRequest(field, path, value) : entityRequest(owner.name, field, arg, value);
-    return [{ at, path, type: getNullableType(type), requestWith }];
-  };
-  return walk([arg.name], arg.type, `${owner.name}.${field}(${arg.name}:)`);
-}
-
-const PARTS = FIELDS.flatMap(({ owner, field }) =>
-  field.args.flatMap((arg) => partsOfArgument(owner, field.name, arg)),
-);
-
-const partsOf = (type: 'ID' | 'String') => PARTS.filter((part) => String(getNamedType(part.type)) === type);
-/** Returns the value of a part that holds this text, and the name of the text in a fault. */
-const holding = ({ type }: Part, text: string) => (isListType(type) ? [text] : text);
-const nameOf = ({ path, type }: Part) => path.join('.') + (isListType(type) ? '[0]' : '');
 
 const WORDINGS = { characters: 'be longer', entries: 'hold more', residences: 'be of more' };
 
 /** Returns a value with this many characters, entries, or entries of different residences. */
-function valueOfSize(part: Part, kind: keyof typeof WORDINGS, size: number): unknown {
-  const named = getNamedType(part.type);
-  if (kind === 'characters') return holding(part, '😀'.repeat(size / 2) + 'x'.repeat(size % 2));
+function valueOfSize(at: string, kind: keyof typeof WORDINGS, size: number): unknown {
+  const named = getNamedType(TYPES.get(at));
+  const text = '😀'.repeat(size / 2) + 'x'.repeat(size % 2);
+  if (kind === 'characters') return isList(at) ? [text] : text;
   if (isEnumType(named)) return times(size, () => named.getValues()[0]?.name);
-  if (String(named) === '_Any') return residences(size);
+  if (String(named) === '_Any') return times(size, (index) => ({ __typename: 'Residence', id: `r${index}` }));
   return String(named) === 'ID' ? ids(size, kind === 'residences' ? size : 1) : times(size, String);
 }
 
 it.each(SIZES)('%s may have so many %s: %d, and no more', async (at, kind, most) => {
-  const part = PARTS.find((one) => one.at === at);
-  if (!part) throw new Error(`The schema has no ${at}: correct SIZES in src/graphql/limits.ts, then npm run codegen`);
   answerAll();
-  expect((await ask(part.requestWith(valueOfSize(part, kind, most)))).errors).toEqual([]);
+  expect((await ask(requestWith(at, valueOfSize(at, kind, most)))).errors).toEqual([]);
   const before = subgraph.upstream.received.length;
-  const refused = part.requestWith(valueOfSize(part, kind, most + 1));
+  const refused = requestWith(at, valueOfSize(at, kind, most + 1));
   const { errors } = await ask(refused);
-  const argument = kind === 'characters' ? nameOf(part) : part.path.join('.');
+  const argument = nameOf(at) + (kind === 'characters' && isList(at) ? '[0]' : '');
   const faults = [{ argument, message: expect.stringContaining(`must not ${WORDINGS[kind]} than ${most} `) }];
   expect(errors).toMatchObject([{ path: refused.path, extensions: { code: 'BAD_USER_INPUT', arguments: faults } }]);
   expect(subgraph.upstream.received).toHaveLength(before);
 });
 
-it('each text and each list in the arguments of the schema has a size', () => {
-  const missing = PARTS.flatMap(({ at, type }) => {
-    const kinds = [
-      ...(isListType(type) ? ['entries'] : []),
-      ...(String(getNamedType(type)) === 'String' ? ['characters'] : []),
-    ];
-    return kinds
-      .filter((kind) => !SIZES.some(([one, of]) => one === at && of === kind))
-      .map((kind) => `'${at}': { ${kind}: … }`);
-  });
-  expect(
-    missing.map(
-      (size) => `add ${size} to SIZES in src/graphql/limits.ts, parse it in arguments.ts, then npm run codegen`,
-    ),
-  ).toEqual([]);
-});
-
-it.each(partsOf('String'))('a text must not be blank: $at', async (part) => {
-  const faults = [{ argument: nameOf(part), message: 'must not be blank' }];
-  const { errors } = await ask(part.requestWith(holding(part, ' ')));
-  expect(errors).toMatchObject([{ extensions: { arguments: faults } }]);
+it('each text and each list has a size in src/graphql/limits.ts, which npm run codegen writes to docs/reliability.md', () => {
+  const sizes = SIZES.map(([at, kind]) => `${at} ${kind}`);
+  const lists = [...TYPES.keys()].filter(isList).map((at) => `${at} entries`);
+  const texts = coordinatesOf('String').map((at) => `${at} characters`);
+  expect([...lists, ...texts].filter((needed) => !sizes.includes(needed))).toEqual([]);
 });
 
 const LONGEST = 'x'.repeat(LIMITS.partOfId);
@@ -154,9 +101,9 @@ const represent = (representation: object) =>
   entities([representation], '... on Maintenance { id } ... on Residence { maintenances { id } }');
 
 it.each<[string, string, typeof ID, (id: string) => FieldQuery]>([
-  ...partsOf('ID').map((part): [string, string, typeof ID, (id: string) => FieldQuery] => {
-    const id = part.path.at(-1) === 'residenceId' ? ID : PAIR;
-    return [part.at, nameOf(part), id, (value) => part.requestWith(holding(part, value))];
+  ...coordinatesOf('ID').map((at): [string, string, typeof ID, (id: string) => FieldQuery] => {
+    const name = nameOf(at) + (isList(at) ? '[0]' : '');
+    return [at, name, /residenceId/.test(at) ? ID : PAIR, (id) => requestWith(at, isList(at) ? [id] : id)];
   }),
   ['the key of a Maintenance', 'representations.id', PAIR, (id) => represent({ __typename: 'Maintenance', id })],
   ['the key of a Residence', 'representations.id', ID, (id) => represent({ __typename: 'Residence', id })],
@@ -166,14 +113,14 @@ it.each<[string, string, typeof ID, (id: string) => FieldQuery]>([
     ID,
     (id) => represent({ __typename: 'Maintenance', residence: { id }, maintenanceId: id }),
   ],
-])('an id has 1 to 256 characters of well-formed Unicode, in each part: %s', async (_, argument, id, requestWith) => {
+])('an id has 1 to 256 characters of well-formed Unicode, in each part: %s', async (_, argument, id, requestFor) => {
   answerAll();
-  expect((await ask(requestWith(id.longest))).errors).toEqual([]);
+  expect((await ask(requestFor(id.longest))).errors).toEqual([]);
   const [{ param } = { param: {} }] = subgraph.upstream.received;
   expect(param).toMatchObject({ residence_id: id.residenceId });
   if (id === PAIR) expect(JSON.stringify(param)).toContain(`"maintenance_id":"${':'.repeat(LIMITS.partOfId)}"`);
   for (const refused of id.refused) {
-    const asked = requestWith(refused);
+    const asked = requestFor(refused);
     const faults = expect.arrayContaining([expect.objectContaining({ argument })]);
     const { errors } = await ask(asked);
     expect(errors).toMatchObject([{ path: asked.path, extensions: { code: 'BAD_USER_INPUT', arguments: faults } }]);
