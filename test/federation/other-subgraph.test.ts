@@ -124,13 +124,6 @@ describe.each([
     expect(data).toEqual(visits({ id: ID, maintenanceId }, null));
   });
 
-  it('keeps its own data if our subgraph fails', async () => {
-    subgraph.upstream.fail(() => ({ status: 500 }));
-    const data = visits({ contact: null }, { contact: null });
-    const codes = Array(2).fill('UPSTREAM_UNAVAILABLE');
-    expect(await ask('{ visits { day maintenance { contact } } }')).toEqual({ data, codes });
-  });
-
   if (sdl !== whole) return;
 
   const warrantyUntil = '2026-01-17T13:32:45Z';

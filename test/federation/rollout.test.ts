@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type GraphQLSchema, parse, validate } from 'graphql';
-import { EXAMPLE } from '../../dev/seed.ts';
 import { composeSupergraph } from '../../dev/supergraph/compose.ts';
 import { startGateway } from '../../dev/supergraph/gateway.ts';
 import type { Running } from '../../dev/supergraph/host.ts';
 import { askAt, codes, NEW_MAINTENANCE, ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument } from '../support/documents.ts';
 import { killAll, start, watch } from '../support/process.ts';
+import { M, R, request } from '../support/requests.ts';
 import { fieldsOf, ROOT_FIELDS } from '../support/schema.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 
@@ -19,22 +19,15 @@ const BASELINE = 'schema/baseline/maintenance.graphql';
 const SDLS = { old: readDocument(BASELINE), new: readDocument('schema/maintenance.graphql') };
 type Release = keyof typeof SDLS;
 
-const ARGUMENTS: Readonly<Record<string, readonly [definition: string, value: unknown]>> = {
-  residenceId: ['ID!', EXAMPLE.residenceId],
-  id: ['ID!', `${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}`],
-  // The second one fails, and is data.
-  ids: ['[ID!]!', [`${EXAMPLE.residenceId}:${EXAMPLE.maintenanceId}`, 'rfault-refused:m']],
-  input: ['CreateMaintenanceInput!', NEW_MAINTENANCE],
-};
+const ID = `${R}:${M}`;
+/** The arguments of each root field, by their names. The second one of `ids` fails, and is data. */
+const ARGUMENTS = { residenceId: R, id: ID, ids: [ID, 'rfault-refused:m'], input: NEW_MAINTENANCE };
 
 /** Returns an operation for each root field, with every field of the supergraph's API schema. */
 function operationsOf(api: GraphQLSchema) {
-  return ROOT_FIELDS.map(({ operation, name, field, type }) => {
-    const given = field.args.filter((argument) => argument.name in ARGUMENTS).map((argument) => argument.name);
-    const definitions = given.map((one) => `$${one}: ${ARGUMENTS[one]?.[0]}`);
-    const selection = fieldsOf(type.name, 3, api).join(' ');
-    const query = `${operation} (${definitions}) { ${name}(${given.map((one) => `${one}: $${one}`)}) { ${selection} } }`;
-    return { name, query, variables: Object.fromEntries(given.map((one) => [one, ARGUMENTS[one]?.[1]])) };
+  return ROOT_FIELDS.map(({ name, field, type }) => {
+    const given = Object.entries(ARGUMENTS).filter(([argument]) => field.args.some((one) => one.name === argument));
+    return { name, ...request(name, Object.fromEntries(given), fieldsOf(type.name, 3, api).join(' ')) };
   });
 }
 

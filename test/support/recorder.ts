@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
 import { serve } from '../../dev/command-api.ts';
 
-export type Fetch = { query: string; variables?: Record<string, unknown>; headers: IncomingHttpHeaders };
+type Fetch = { query: string; variables?: Record<string, unknown>; headers: IncomingHttpHeaders };
 
 /** Answers in place of the server. */
 export type Fault = (response: ServerResponse, fetch: Fetch) => void;

@@ -33,7 +33,6 @@ export type StartGateway = (subgraphs: readonly Composed[], listening: Listening
 type Composition = {
   visitsBy?: KeyFields;
   residencesSdl?: string;
-  residencesTimeoutMs?: number;
   /** The TOKEN_HEADER of the subgraph. */
   tokenHeader?: TokenHeader;
 };
@@ -47,12 +46,7 @@ export const IDENTITY = TOKENS.second;
 /** Starts a supergraph for a block of tests, and resets the command API and the recorders before each test. */
 export function useSupergraph(
   startGateway: StartGateway,
-  {
-    visitsBy = 'id',
-    residencesSdl = RESIDENCES_SDL,
-    residencesTimeoutMs = 12_000,
-    tokenHeader = 'authorization',
-  }: Composition = {},
+  { visitsBy = 'id', residencesSdl = RESIDENCES_SDL, tokenHeader = 'authorization' }: Composition = {},
 ) {
   const started: { stop(): Promise<void> }[] = [];
   let subgraph: Subgraph;
@@ -76,7 +70,7 @@ export function useSupergraph(
     const headers = { 'router-authorization': ROUTER_SECRET };
     const subgraphs = [
       { name: 'maintenance', url: before.maintenance.url, sdl: MAINTENANCE_SDL, headers, tokenHeader },
-      { name: 'residences', url: before.residences.url, sdl: residencesSdl, timeoutMs: residencesTimeoutMs },
+      { name: 'residences', url: before.residences.url, sdl: residencesSdl },
       { name: 'visits', url: before.visits.url, sdl: visitsSdl(visitsBy) },
     ];
     gateway = await keep(startGateway(subgraphs, FREE));

@@ -1,6 +1,6 @@
 /** What a subgraph answers in the tests of routers: faults, and an error with every extension. */
 import type { ServerResponse } from 'node:http';
-import type { Fault, Fetch } from '../../support/recorder.ts';
+import type { Fault } from '../../support/recorder.ts';
 
 /** Every extension that an error of the subgraph may have. */
 export const EXTENSIONS = {
@@ -13,22 +13,14 @@ export const EXTENSIONS = {
   arguments: [{ argument: 'id', message: 'no' }],
 };
 
-export function answer(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(typeof body === 'string' ? body : JSON.stringify(body));
-}
-
-/** Returns null for each representation of a fetch. Routers name the variable differently. */
-function nulls({ variables = {} }: Fetch): null[] {
-  const representations = Object.values(variables).find((value) => Array.isArray(value)) as unknown[];
-  return representations.map(() => null);
+export function answer(response: ServerResponse, body: object): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
 export const CUT_OFF: Fault = (response) => void response.destroy();
-export const UNAVAILABLE: Fault = (response) => answer(response, 503, 'Service Unavailable');
-/** A failure of the neighbor → its answer. */
-export const FAILURES: Readonly<Record<string, Fault>> = {
-  'cuts the connection': CUT_OFF,
-  'fails as a whole': (response) => answer(response, 200, { data: null, errors: [{ message: 'no' }] }),
-  'knows no such residence': (response, fetch) => answer(response, 200, { data: { _entities: nulls(fetch) } }),
+export const UNAVAILABLE: Fault = (response) => void response.writeHead(503).end('Service Unavailable');
+/** Returns null for each representation. Routers name the variable differently. */
+export const UNKNOWN: Fault = (response, { variables = {} }) => {
+  const representations = Object.values(variables).find((value) => Array.isArray(value)) as unknown[];
+  answer(response, { data: { _entities: representations.map(() => null) } });
 };

@@ -1,3 +1,3 @@
 import { describeRealRouter } from './real-router.ts';
 
-describeRealRouter('hive', { leavesMembers: true });
+describeRealRouter('hive');

@@ -4,10 +4,8 @@
  */
 import { runFolder } from '../../support/run-folder.ts';
 
-const GRAFBASE = 'dev/supergraph/routers/grafbase';
 runFolder('test/federation/routers', {
   alternatives: 'bench',
-  composers: GRAFBASE,
-  grafbase: GRAFBASE,
+  grafbase: 'dev/supergraph/routers/grafbase',
   'hive-gateway': 'dev/supergraph/routers/hive-gateway',
 });

@@ -104,5 +104,4 @@ itUnless(
     expect(path.slice(0, 2)).toEqual([`${SUBGRAPH} get_maintenance_list`, `${SUBGRAPH} query`]);
     expect(new Set(path.slice(2).map((span) => span.split(' ')[0]))).toEqual(new Set(['router']));
   },
-  120_000,
 );
