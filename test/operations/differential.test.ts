@@ -5,9 +5,8 @@
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Store } from '../../dev/store.ts';
-import { createNaiveServer, NAIVE_FIELDS, NEW_TIME } from '../support/naive-server.ts';
+import { createNaiveServer, NEW_TIME } from '../support/naive-server.ts';
 import { operation, stores } from '../support/random-operations.ts';
-import { ROOT_FIELDS } from '../support/schema.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -38,11 +37,6 @@ function numberTickets(): void {
     return Object.assign(store.list(param.residence_id).at(-1) ?? {}, ids).maintenance_id;
   };
 }
-
-it('the naive server has each root field', () => {
-  const missing = ROOT_FIELDS.filter(({ name }) => !NAIVE_FIELDS.includes(name));
-  expect(missing.map(({ name }) => `add ${name} to rootValue in test/support/naive-server.ts`)).toEqual([]);
-});
 
 const seeds = [1, Math.floor(Math.random() * 2 ** 31)];
 it.each(seeds)('random operations have the same result as in a naive server, with the seed %d', async (seed) => {

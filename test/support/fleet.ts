@@ -17,18 +17,20 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv, 
   const ready = new Set<string>();
   let next = 0;
 
-  /** Polls a replica until it is out of reach. */
-  async function poll(url: string): Promise<void> {
+  /** Polls a replica until it is out of reach. Connections then fail until its process has ended. */
+  async function poll({ url, exit }: Replica): Promise<void> {
     for (let status = 200; status > 0; await delay(POLL_MS)) {
       const polled = fetch(`${url}/health/ready`).then((response) => response.text().then(() => response.status));
       status = await polled.catch(() => 0);
       if (status === 200) ready.add(url);
-      else ready.delete(url);
+      else if (status > 0) ready.delete(url);
     }
+    await exit;
+    ready.delete(url);
   }
   async function start(): Promise<Replica> {
     const replica = await startReplica(commandApiUrl, env, onLine);
-    poll(replica.url);
+    poll(replica);
     await until(() => ready.has(replica.url));
     return replica;
   }

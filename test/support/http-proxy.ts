@@ -3,7 +3,6 @@
  */
 import http from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 
 /** A number is the status of each response. */
 export type ProxyFault = number | 'cuts' | 'hangs' | undefined;
@@ -12,26 +11,22 @@ export type ProxyFault = number | 'cuts' | 'hangs' | undefined;
 export async function startHttpProxy(fault?: ProxyFault) {
   const log: string[] = [];
   const credentials: unknown[] = [];
-  const sockets = new Set<Duplex>();
+  const sockets = new Set<Socket>();
   const counter = { connections: 0 };
   const held: ((status: number) => void)[] = [];
 
   /** Records a request. Returns whether it has to be forwarded. */
-  function take(
-    { method, url, headers }: http.IncomingMessage,
-    fail: (status: number) => void,
-    socket: Duplex,
-  ): boolean {
-    log.push(`${method} ${url}`);
-    credentials.push(headers['proxy-authorization']);
+  function take(request: http.IncomingMessage, fail: (status: number) => void): boolean {
+    log.push(`${request.method} ${request.url}`);
+    credentials.push(request.headers['proxy-authorization']);
     if (typeof fault === 'number') fail(fault);
-    if (fault === 'cuts') socket.end();
+    if (fault === 'cuts') request.socket.end();
     if (fault === 'hangs') held.push(fail);
     return fault === undefined;
   }
 
   const server = http.createServer((request, response) => {
-    if (!take(request, (status) => response.writeHead(status).end(), request.socket)) return;
+    if (!take(request, (status) => response.writeHead(status).end())) return;
     const { method, headers } = request;
     const { port, pathname } = new URL(String(request.url));
     const onward = http.request({ host: '127.0.0.1', port, path: pathname, method, headers }, (reply) => {
@@ -42,7 +37,7 @@ export async function startHttpProxy(fault?: ProxyFault) {
   server.on('connect', (request, socket: Socket) => {
     // Kept open, as a proxy may do.
     const fail = (status: number) => socket.write(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
-    if (!take(request, fail, socket)) return void socket.on('end', () => socket.end()).resume();
+    if (!take(request, fail)) return void socket.on('end', () => socket.end()).resume();
     const onward = net.connect(Number(request.url?.split(':')[1]), '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
       socket.pipe(onward).pipe(socket);

@@ -87,12 +87,12 @@ function serializeTime(time: string): string {
   return isRight ? new Date(time).toISOString().slice(0, 19).replace('T', ' ') : failInput();
 }
 
-/** Returns the value, or undefined if it fails. */
-function attempt<T>(read: () => T): T | undefined {
+/** Returns the value, or the error. */
+function settle<T>(read: () => T): T | GraphQLError {
   try {
     return read();
-  } catch {
-    return undefined;
+  } catch (error) {
+    return error as GraphQLError;
   }
 }
 
@@ -139,15 +139,16 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
     if (!isId(residenceId) || from < 0 || most < 0) return failInput();
     const all = send(residenceId).filter(({ maintenance_id }) => isId(maintenance_id));
     const matching = all.filter(
-      ({ state }) => !Array.isArray(states) || states.includes(attempt(() => parseState(state))),
+      ({ state }) => !Array.isArray(states) || states.includes(settle(() => parseState(state))),
     );
     const timeOf = ({ created_time, start_time }: AnyTicket) =>
-      attempt(() => parseTime(String(orderBy).startsWith('CREATED') ? created_time : start_time));
-    const timed = matching.filter(timeOf).sort((a, b) => {
+      settle(() => parseTime(String(orderBy).startsWith('CREATED') ? created_time : start_time));
+    const isTimed = (ticket: AnyTicket) => typeof timeOf(ticket) === 'string';
+    const timed = matching.filter(isTimed).sort((a, b) => {
       const sign = String(orderBy).endsWith('DESC') ? -1 : 1;
       return sign * String(timeOf(a)).localeCompare(String(timeOf(b)), 'en');
     });
-    const ordered = orderBy ? [...timed, ...matching.filter((ticket) => !timeOf(ticket))] : matching;
+    const ordered = orderBy ? [...timed, ...matching.filter((ticket) => !isTimed(ticket))] : matching;
     return ordered.slice(from, from + most).map((ticket) => toMaintenance(residenceId, ticket));
   }
 
@@ -200,11 +201,8 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
     if (keys.length === 0) failInput();
     const failures = new Map<string, GraphQLError>();
     for (const residenceId of new Set(keys.map(([r]) => r))) {
-      try {
-        deleteAll(residenceId, keys);
-      } catch (error) {
-        failures.set(residenceId, error as GraphQLError);
-      }
+      const error = settle(() => deleteAll(residenceId, keys));
+      if (error) failures.set(residenceId, error);
     }
     if (!validTokens.includes(authenticate())) fail('UNAUTHENTICATED', 'REJECTED');
     const unique = [...new Map(keys.map((key) => [formatId(key), key])).entries()];
@@ -223,13 +221,7 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
       return find(parseId(id) ?? failInput());
     },
     _entities: ({ representations }: { representations: unknown[] }) =>
-      representations.map((representation) => {
-        try {
-          return toEntity(representation);
-        } catch (error) {
-          return error;
-        }
-      }),
+      representations.map((representation) => settle(() => toEntity(representation))),
     createMaintenance: ({ input }: { input: Args }) => {
       const key = create(input);
       return { createdId: formatId(key), id: formatId(key), maintenance: () => find(key) };
@@ -245,16 +237,11 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
 
   return {
     store,
-    rootValue,
     /** Executes a valid operation, whose variables may be faulty. Null is no token. */
     async ask(query: string, variableValues: Record<string, unknown>, withToken: string | null) {
       token = withToken;
-      const { data, errors = [] } = await execute({
-        schema: NAIVE_SCHEMA,
-        document: parse(query),
-        rootValue,
-        variableValues,
-      });
+      const request = { schema: NAIVE_SCHEMA, document: parse(query), rootValue, variableValues };
+      const { data, errors = [] } = await execute(request);
       // graphql has an error for each fault of the variables, and no code.
       if (data === undefined) return { data, errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] };
       const isWrite = (path: GraphQLError['path']) => query.startsWith('mutation') && path?.length === 1;
@@ -265,6 +252,3 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
     },
   };
 }
-
-/** The root fields of the naive server. */
-export const NAIVE_FIELDS = Object.keys(createNaiveServer(new Map(), []).rootValue);

@@ -39,11 +39,9 @@ export function inTurn(...answers: (Answer | number)[]): Fault {
   };
 }
 
-/** A held command. */
+/** A held command: answers it, by default with success and an empty result, or tells whether its connection is closed. */
 export interface Held {
-  /** Answers the command, by default with success and an empty result. */
   readonly release: (body?: string) => void;
-  /** Whether its connection is closed, or its answer is sent. */
   readonly isClosed: () => boolean;
 }
 
@@ -104,7 +102,9 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
       const held: Held[] = [];
       fault = ({ command }, response) => {
         if (names.length > 0 && !names.includes(command)) return undefined;
-        held.push(toHeld(command, response));
+        const success = `{"success":true,"result":${command === 'get_maintenance_list' ? '[]' : '{}'}}`;
+        const release = (body = success) => void (response.writableEnded || response.end(body));
+        held.push({ release, isClosed: () => response.closed });
         return 'taken';
       };
       const end = () => {
@@ -129,16 +129,6 @@ function describeCommand({ command, param }: Received): string {
   const maintenances = (param.maintenances as { maintenance_id: string }[] | undefined) ?? [];
   const ids = maintenances.map(({ maintenance_id }) => maintenance_id).join(',');
   return [command, param.residence_id, param.maintenance_id ?? ids].filter((part) => part).join(' ');
-}
-
-function toHeld(command: string, response: ServerResponse): Held {
-  const success = `{"success":true,"result":${command === 'get_maintenance_list' ? '[]' : '{}'}}`;
-  return {
-    release(body = success) {
-      if (!response.writableEnded) response.end(body);
-    },
-    isClosed: () => response.closed,
-  };
 }
 
 /**
