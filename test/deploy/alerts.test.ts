@@ -6,7 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse } from 'yaml';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { ERRORS, readDocument as read, readKeys, readMetricTable, readNames, readTable } from '../support/documents.ts';
+import {
+  ERRORS,
+  readDocument as read,
+  readKeys,
+  readMetricLabels,
+  readNames,
+  readTable,
+} from '../support/documents.ts';
 import { readFamilies, scrape } from '../support/scrape.ts';
 import { type Subgraph, startSubgraph } from '../support/use-subgraph.ts';
 
@@ -79,9 +86,9 @@ beforeAll(async () => {
   const target = ['job', 'namespace', 'instance'];
   add(series, 'up', ...target);
   add(series, 'ALERTS', ...target, 'alertname', 'alertstate');
-  const table = readMetricTable();
+  const table = readMetricLabels();
   for (const [name, type] of families) {
-    const labels = [...target, ...(table.get(name)?.labels ?? [])];
+    const labels = [...target, ...(table.get(name) ?? [])];
     for (const suffix of type === 'histogram' ? ['_sum', '_count', '_bucket'] : [''])
       add(series, name + suffix, ...labels);
     if (type === 'histogram') add(series, `${name}_bucket`, 'le');

@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
-import { type Answer, readAnswer } from '../support/ask.ts';
+import { type Answer, postTo } from '../support/ask.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
 import { aliased, answerWith, R, times } from '../support/requests.ts';
@@ -53,8 +53,8 @@ interface Sending {
 
 async function ask(query: string, { size = 0, isChunked, ...others }: Sending = {}): Promise<Answer> {
   const body = JSON.stringify({ query, variables: { unused: 'x'.repeat(size) } });
-  const sent = isChunked ? { body: new Blob([body]).stream(), duplex: 'half' as const } : { body };
-  return readAnswer(await fetch(`${replica.url}/graphql`, { method: 'POST', headers: HEADERS, ...sent, ...others }));
+  const sent = isChunked ? new Blob([body]).stream() : body;
+  return postTo(`${replica.url}/graphql`, sent, { headers: HEADERS, ...others });
 }
 
 const list = (residenceId: string, sending?: Sending) =>

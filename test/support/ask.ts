@@ -3,7 +3,6 @@ import { EXAMPLE } from '../../dev/seed.ts';
 
 export const ROUTER_SECRET = 'router-secret-of-the-tests';
 
-/** The input of a valid create. */
 export const NEW_MAINTENANCE = {
   residenceId: EXAMPLE.residenceId,
   startTime: '2024-01-16T13:32:45Z',
@@ -39,26 +38,18 @@ export interface Asking extends Sending {
 }
 
 /** Sends a body to a GraphQL server at `url`, with the headers of a router's client. */
-export async function postTo(url: string, body: string, { token = EXAMPLE.token, headers, ...others }: Sending) {
+export async function postTo(url: string, body: BodyInit, { token = EXAMPLE.token, headers, ...others }: Sending) {
   const own = { 'content-type': 'application/json', accept: 'application/json' };
   const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
-  const response = await fetch(url, {
-    ...others,
-    method: 'POST',
-    headers: { ...own, ...authorization, ...headers },
-    body,
-  });
-  return readAnswer(response);
+  const sent = { method: 'POST', headers: { ...own, ...authorization, ...headers }, body, duplex: 'half' as const };
+  const response = await fetch(url, { ...others, ...sent });
+  const { data, errors = [], extensions } = (await response.json()) as Partial<Answer>;
+  return { status: response.status, headers: response.headers, data, errors, extensions };
 }
 
 /** Sends an operation to a GraphQL server at `url`, with the headers of a router's client. */
 export function askAt(url: string, query: string, { variables, ...sending }: Asking = {}): Promise<Answer> {
   return postTo(url, JSON.stringify({ query, variables }), sending);
-}
-
-export async function readAnswer(response: Response): Promise<Answer> {
-  const { data, errors = [], extensions } = (await response.json()) as Partial<Answer>;
-  return { status: response.status, headers: response.headers, data, errors, extensions };
 }
 
 /** Returns code and path of each error. */

@@ -1,4 +1,3 @@
-/** Issues certificates for TLS servers of tests. */
 import { generate } from 'selfsigned';
 
 const DAY_MS = 86_400_000;

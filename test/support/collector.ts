@@ -1,6 +1,4 @@
-/**
- * A collector of traces: an HTTP server that takes OTLP in JSON.
- */
+/** A collector of traces: an HTTP server that takes OTLP in JSON. */
 import type { ServerResponse } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
 import { serve } from '../../dev/command-api.ts';
@@ -31,7 +29,6 @@ export async function startCollector() {
     ...{ OTEL_EXPORTER_OTLP_ENDPOINT: server.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
     OTEL_BSP_SCHEDULE_DELAY: '10',
   };
-  /** Handles all further requests with this function. */
   const fail = (next: (response: ServerResponse) => void) => {
     fault = next;
   };
@@ -60,9 +57,7 @@ function readSpan({ traceId, spanId, parentSpanId, name, kind, ...span }: any, r
     events: events.map(({ name, timeUnixNano, attributes }) => {
       return { name, at: Number(BigInt(timeUnixNano) - start) / 1e9, attributes: readAttributes(attributes) };
     }),
-    /** The ids of the linked spans. */
     links: span.links.map(({ spanId }: Value) => spanId) as string[],
-    /** Whether the status is an error. */
     failed: span.status.code === 2,
     resource: readAttributes(resource.attributes),
   };

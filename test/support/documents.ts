@@ -1,6 +1,4 @@
-/**
- * Reads tables and examples of the project's documents.
- */
+/** Reads tables and examples of the project's documents. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
@@ -32,12 +30,10 @@ export function readKeys(markdown: string, heading: string): string[] {
   return readTable(markdown, heading).flatMap(([cell]) => readNames(cell));
 }
 
-/** Returns the metrics of docs/observability.md by name. */
-export function readMetricTable(): Map<string, { type: string; labels: string[] }> {
+/** Returns the labels of each metric of docs/observability.md. */
+export function readMetricLabels(): Map<string | undefined, string[]> {
   const rows = readTable(readDocument('docs/observability.md'), 'metric');
-  return new Map(
-    rows.map(([name, type = '', labels]) => [String(readNames(name)[0]), { type, labels: readNames(labels) }]),
-  );
+  return new Map(rows.map(([name, , labels]) => [readNames(name)[0], readNames(labels)]));
 }
 
 /** Returns each block of GraphQL, with the JSON block directly after it, if present. */

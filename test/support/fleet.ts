@@ -56,7 +56,6 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv, 
   }
 
   return {
-    /** Origin of the balancer. */
     url: `http://127.0.0.1:${(balancer.address() as AddressInfo).port}`,
     replicas: (): readonly Replica[] => running,
     replace,

@@ -1,6 +1,4 @@
-/**
- * An HTTP proxy for tests. It forwards requests and tunnels to this machine, whatever their host, and fails on demand.
- */
+/** An HTTP proxy for tests. It forwards requests and tunnels to this machine, whatever their host, and fails on demand. */
 import http from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 
@@ -56,7 +54,6 @@ export async function startHttpProxy(fault?: ProxyFault) {
   return {
     ...{ port, log, credentials, counter },
     url: `http://user:canary@localhost:${port}`,
-    /** Returns the number of open connections. */
     countOpen: () => sockets.size,
     fail(next: ProxyFault) {
       fault = next;

@@ -1,6 +1,4 @@
-/**
- * Requests over keep-alive connections, without retries.
- */
+/** Requests over keep-alive connections, without retries. */
 import http, { type Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 

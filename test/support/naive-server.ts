@@ -29,11 +29,8 @@ const STATES = new Map<unknown, string>([
 /** How the residences of the emulator fail, by the table of docs/errors.md. */
 const FAULTS = new Map(
   readTable(ERRORS, 'residence').flatMap(([id, code = '', outcome = '']) => {
-    const fault = {
-      code: readNames(code)[0],
-      outcome: readNames(outcome)[0],
-      isLost: outcome.includes('has happened'),
-    };
+    const isLost = outcome.includes('has happened');
+    const fault = { code: readNames(code)[0], outcome: readNames(outcome)[0], isLost };
     return fault.code ? [[readNames(id)[0], fault]] : [];
   }),
 );
@@ -157,7 +154,6 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
     return ticket ? toMaintenance(residenceId, ticket) : null;
   }
 
-  /** Returns the entity of a representation. */
   function toEntity(representation: unknown) {
     const { __typename, id, residence, maintenanceId } = Object(representation);
     if (__typename === 'Residence') return toResidence(isId(id) ? id : failInput());

@@ -1,6 +1,4 @@
-/**
- * What Linux knows of a process.
- */
+/** What Linux knows of a process. */
 import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 
 /** Returns the resident memory of a process (`VmRSS`) or its peak (`VmHWM`) in bytes; 0 once the process has ended. */
@@ -10,7 +8,6 @@ export function readMemory(pid: number, name: 'VmRSS' | 'VmHWM' = 'VmRSS'): numb
   return 1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0);
 }
 
-/** Makes the peak of the resident memory begin now. */
 export function resetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }

@@ -1,6 +1,4 @@
-/**
- * The project's programs as processes.
- */
+/** The project's programs as processes. */
 import { type ChildProcessWithoutNullStreams, type SpawnOptions, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { until } from './wait.ts';
@@ -42,7 +40,6 @@ export function startProgram(file: string, env: NodeJS.ProcessEnv, args: readonl
   return start(process.execPath, [...argumentsOf(file), ...args], env);
 }
 
-/** Starts a program of the project and collects its output. */
 export function run(...program: Parameters<typeof startProgram>) {
   return watch(startProgram(...program));
 }

@@ -1,6 +1,4 @@
-/**
- * Raw HTTP, for requests that no client library would send.
- */
+/** Raw HTTP, for requests that no client library would send. */
 import net from 'node:net';
 
 export interface RawAnswer {

@@ -1,6 +1,4 @@
-/**
- * A replica of the server: src/main.ts as a separate process, on a free port.
- */
+/** A replica of the server: src/main.ts as a separate process, on a free port. */
 import { createInterface } from 'node:readline';
 import { ROUTER_SECRET } from './ask.ts';
 import { startProgram } from './process.ts';

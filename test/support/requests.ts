@@ -1,6 +1,4 @@
-/**
- * The requests that most tests send. Those for one field each have their arguments as variables.
- */
+/** The requests that most tests send. Those for one field each have their arguments as variables. */
 import { isObjectType } from 'graphql';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { NEW_MAINTENANCE } from './ask.ts';
@@ -9,7 +7,6 @@ import type { Upstream } from './upstream.ts';
 
 export const { residenceId: R, maintenanceId: M } = EXAMPLE;
 
-/** The list of the example residence. */
 export const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
 
 /** The deletion of the example request. */
@@ -22,7 +19,6 @@ export interface FieldQuery {
   readonly path: readonly (string | number)[];
 }
 
-/** Returns a list of `length` values. */
 export const times = <T>(length: number, make: (index: number) => T) =>
   Array.from({ length }, (_, index) => make(index));
 

@@ -1,6 +1,4 @@
-/**
- * The metrics of a server, as Prometheus reads them.
- */
+/** The metrics of a server, as Prometheus reads them. */
 import { ROUTER_SECRET } from './ask.ts';
 
 export type Samples = ReadonlyMap<string, number>;

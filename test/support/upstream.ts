@@ -86,11 +86,9 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
     received,
     /** Returns the commands in order of arrival, each as `name residence [maintenance]`. */
     commands: () => received.map(describeCommand),
-    /** Replaces the current fault. */
     fail(next: Fault | undefined) {
       fault = next;
     },
-    /** Delays each further command. */
     slowDown(milliseconds: number) {
       latencyMs = milliseconds;
     },
@@ -145,15 +143,12 @@ async function serve(listener: RequestListener, host: string, givenPort: number,
   const port = await listen(givenPort);
   return {
     url: certificate ? `https://localhost:${port}` : `http://${host}:${port}`,
-    /** Replaces the certificate for further connections. */
     useCertificate: (next: Certificate) => (server as https.Server).setSecureContext(next),
-    /** Refuses further connections. */
     refuse: () => void server.close(),
     /** Listens again at the same address, unless it still listens. */
     async restart() {
       if (!server.listening) await listen(port);
     },
-    /** Ends all connections, and refuses further ones. */
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

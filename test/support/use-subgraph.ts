@@ -1,6 +1,4 @@
-/**
- * The production server on a free port, in front of the fake command API.
- */
+/** The production server on a free port, in front of the fake command API. */
 import { afterAll, beforeAll, beforeEach } from '@jest/globals';
 import { loadConfig } from '../../src/config.ts';
 import { createServer, type ServerDependencies } from '../../src/server.ts';
@@ -25,7 +23,6 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
     });
   }
 
-  /** Sends an operation. */
   function ask(query: string, { variables, ...sending }: Asking = {}): Promise<Answer> {
     return post(JSON.stringify({ query, variables }), sending);
   }

@@ -1,6 +1,4 @@
-/**
- * For each command the vendor's example. Tests of all commands and all root fields follow from this table.
- */
+/** For each command the vendor's example. Tests of all commands and all root fields follow from this table. */
 import { type FieldNode, type OperationDefinitionNode, parse, valueFromASTUntyped } from 'graphql';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { COMMANDS } from '../../src/command-api/commands.ts';

@@ -1,6 +1,4 @@
-/**
- * The circuit breaker: which failures open it, what happens while it is open, and what closes it.
- */
+/** The circuit breaker: which failures open it, what happens while it is open, and what closes it. */
 import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, expect, it, jest } from '@jest/globals';
 import { codes } from '../support/ask.ts';

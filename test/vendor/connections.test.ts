@@ -1,6 +1,4 @@
-/**
- * The command API's name, its addresses and kept connections: commands succeed while some of these fail.
- */
+/** The command API's name, its addresses and kept connections: commands succeed while some of these fail. */
 import dns, { type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { stopClock } from '../support/clock.ts';

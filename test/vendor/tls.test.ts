@@ -1,6 +1,4 @@
-/**
- * TLS to the command API. The server runs in its own process: Node reads NODE_EXTRA_CA_CERTS only at start.
- */
+/** TLS to the command API. The server runs in its own process: Node reads NODE_EXTRA_CA_CERTS only at start. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
