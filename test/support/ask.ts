@@ -37,8 +37,10 @@ export interface Asking extends Sending {
   readonly variables?: Record<string, unknown>;
 }
 
+type Content = string | ReadableStream;
+
 /** Sends a body to a GraphQL server at `url`, with the headers of a router's client. */
-export async function postTo(url: string, body: BodyInit, { token = EXAMPLE.token, headers, ...others }: Sending) {
+export async function postTo(url: string, body: Content, { token = EXAMPLE.token, headers, ...others }: Sending) {
   const own = { 'content-type': 'application/json', accept: 'application/json' };
   const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
   const sent = { method: 'POST', headers: { ...own, ...authorization, ...headers }, body, duplex: 'half' as const };
