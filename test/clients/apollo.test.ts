@@ -12,7 +12,7 @@ import { describeClient, HEADERS, LISTS, type Lists, MUTATIONS, VARIABLES } from
 const update = await runBlock('Apollo Client', 'update');
 const query = gql(LISTS);
 
-describeClient('Apollo Client', async (url, hasUpdates) => {
+describeClient('Apollo Client', async (url) => {
   const client = new ApolloClient({ link: new HttpLink({ uri: url, headers: HEADERS }), cache: new InMemoryCache() });
   const watched = client.watchQuery<Lists>({ query, variables: VARIABLES });
   let shown: Lists = {};
@@ -26,11 +26,8 @@ describeClient('Apollo Client', async (url, hasUpdates) => {
     show: () => shown,
     reload: () => watched.refetch(),
     async mutate(mutation, variables) {
-      const updates = hasUpdates ? { update } : {};
-      const { data, error } = await client.mutate({
-        ...{ mutation: gql(MUTATIONS[mutation]), variables, ...updates },
-        errorPolicy: 'all',
-      });
+      const options = { mutation: gql(MUTATIONS[mutation]), variables, update };
+      const { data, error } = await client.mutate({ ...options, errorPolicy: 'all' });
       return { data, errors: CombinedGraphQLErrors.is(error) ? error.errors : [] };
     },
     typeOf: (id) => (client.cache.extract() as NormalizedCacheObject)[`Maintenance:${id}`]?.__typename,

@@ -1,5 +1,5 @@
 /** An app with a screen of two lists, by a real client, against the gateway of `npm run supergraph`. */
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { startGateway } from '../../dev/supergraph/gateway.ts';
 import { NEW_MAINTENANCE } from '../support/ask.ts';
@@ -40,7 +40,7 @@ export interface Answer {
   readonly errors?: readonly { readonly path?: unknown; readonly extensions?: object }[] | null | undefined;
 }
 
-/** An app in which the lists are on the screen. */
+/** An app in which the lists are on the screen, with the code of docs/errors.md that removes deleted requests from them. */
 export interface App {
   /** Returns the lists on the screen. */
   show(): Lists;
@@ -48,108 +48,88 @@ export interface App {
   mutate(mutation: Mutation, variables: Record<string, unknown>): Promise<Answer>;
   /** Returns the type of a record in the client's store. */
   typeOf(id: string): unknown;
-  close?(): void;
+  close(): void;
 }
 
-/** Starts an app, with or without the code of docs/errors.md that removes deleted requests from lists. */
-export type Open = (url: string, hasUpdates: boolean) => Promise<App>;
-
 /** Tests of what each client does alike. Returns the supergraph. */
-export function describeClient(client: string, open: Open, whileUpdating: readonly string[] = []) {
+export function describeClient(
+  client: string,
+  open: (url: string) => Promise<App>,
+  whileUpdating: readonly string[] = [],
+) {
   const supergraph = useSupergraph(startGateway);
   const stored = (residence: string) =>
     supergraph.upstream.store.list(residence).map(({ maintenance_id }) => `${residence}:${maintenance_id}`);
 
-  async function use(hasUpdates: boolean, run: (app: App) => Promise<void>): Promise<void> {
-    const app = await open(supergraph.url, hasUpdates);
-    await run(app);
-    app.close?.();
-  }
   const idsOf = (list: List) => list?.map(({ id }) => id).sort();
   const idsOn = (app: App) => [idsOf(app.show().maintenances), idsOf(app.show().residence?.maintenances)];
   const both = (ids: readonly string[]) => [ids.toSorted(), ids.toSorted()];
 
   describe(client, () => {
-    it('creates a request, keeps it as a Maintenance, and lists it once the lists are read again', () =>
-      use(true, async (app) => {
-        const before = stored(R);
-        const { data, errors } = await app.mutate('ScreenCreateMutation', { input: INPUT });
-        const id = stored(R).find((one) => !before.includes(one)) ?? '';
-        const maintenance = { id, state: 'WAIT_FOR_CONFIRMATION' };
-        expect([data, errors ?? []]).toMatchObject([{ createMaintenance: { createdId: id, maintenance } }, []]);
-        expect(app.typeOf(id)).toBe('Maintenance');
-        expect(idsOn(app)).toEqual(both(before));
-        await app.reload();
-        expect(idsOn(app)).toEqual(both(stored(R)));
-      }));
+    let app: App;
+    beforeEach(async () => {
+      app = await open(supergraph.url);
+    });
+    afterEach(() => app.close());
 
-    describe.each<[mutation: Mutation, count: number]>([
-      ['ScreenDeleteMutation', 1],
-      ['ScreenDeleteAllMutation', 2],
-    ])('by %s', (mutation, count) => {
-      /** Deletes the first requests of the lists and, in a batch, a request of a residence that is refused. */
-      async function remove(app: App) {
-        supergraph.upstream.fail(({ param }) => (param.residence_id === OTHER ? { status: 403 } : undefined));
-        supergraph.upstream.received.length = 0;
-        const deleted = stored(R).slice(0, count);
-        const [failed = ''] = stored(OTHER);
-        const isOne = mutation === 'ScreenDeleteMutation';
-        const { data, errors } = await app.mutate(mutation, isOne ? { id: deleted[0] } : { ids: [...deleted, failed] });
-        const failures = [{ failedId: failed, code: 'FORBIDDEN', outcome: 'REJECTED' }];
-        const expected = isOne
-          ? { deleteMaintenance: { deletedId: deleted[0] } }
-          : { deleteMaintenances: { deletedIds: deleted, failures } };
-        expect([data, errors ?? []]).toMatchObject([expected, []]);
-        expect(stored(R)).not.toEqual(expect.arrayContaining(deleted));
-      }
-      /** Returns the commands of the residence without its ids. */
-      const commands = () => {
-        const sent = supergraph.upstream.received.filter(({ param }) => param.residence_id === R);
-        return [...new Set(sent.map(({ command }) => command))];
-      };
-
-      it('takes deleted requests out of both lists with the code of docs/errors.md', () =>
-        use(true, async (app) => {
-          await remove(app);
-          await until(() => idsOn(app)[0]?.length === stored(R).length);
-          expect(idsOn(app)).toEqual(both(stored(R)));
-          expect(commands()).toEqual([expect.stringMatching(/^(batch_)?delete_/), ...whileUpdating]);
-        }));
-
-      it('leaves deleted requests in both lists without that code', () =>
-        use(false, async (app) => {
-          const before = stored(R);
-          await remove(app);
-          expect(idsOn(app)).toEqual(both(before));
-          expect(commands()).toEqual([expect.stringMatching(/^(batch_)?delete_/)]);
-        }));
+    it('creates a request, keeps it as a Maintenance, and lists it once the lists are read again', async () => {
+      const before = stored(R);
+      const { data, errors } = await app.mutate('ScreenCreateMutation', { input: INPUT });
+      const id = stored(R).find((one) => !before.includes(one)) ?? '';
+      const maintenance = { id, state: 'WAIT_FOR_CONFIRMATION' };
+      expect([data, errors ?? []]).toMatchObject([{ createMaintenance: { createdId: id, maintenance } }, []]);
+      expect(app.typeOf(id)).toBe('Maintenance');
+      expect(idsOn(app)).toEqual(both(before));
+      await app.reload();
+      expect(idsOn(app)).toEqual(both(stored(R)));
     });
 
-    it('shows all faults of a form', () =>
-      use(true, async (app) => {
-        const input = { ...INPUT, finishTime: INPUT.startTime, contact: '' };
-        const { errors } = await app.mutate('ScreenCreateMutation', { input });
-        const faults = [
-          { argument: 'input.finishTime', message: 'must be later than input.startTime' },
-          { argument: 'input.contact', message: 'must not be blank' },
-        ];
-        expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', arguments: faults } }]);
-      }));
+    it.each<[mutation: Mutation, count: number]>([
+      ['ScreenDeleteMutation', 1],
+      ['ScreenDeleteAllMutation', 2],
+    ])('takes deleted requests out of both lists, by %s', async (mutation, count) => {
+      // In a batch, one residence is refused.
+      supergraph.upstream.fail(({ param }) => (param.residence_id === OTHER ? { status: 403 } : undefined));
+      supergraph.upstream.received.length = 0;
+      const deleted = stored(R).slice(0, count);
+      const [failed = ''] = stored(OTHER);
+      const failures = [{ failedId: failed, code: 'FORBIDDEN', outcome: 'REJECTED' }];
+      const [variables, expected] =
+        mutation === 'ScreenDeleteMutation'
+          ? [{ id: deleted[0] }, { deleteMaintenance: { deletedId: deleted[0] } }]
+          : [{ ids: [...deleted, failed] }, { deleteMaintenances: { deletedIds: deleted, failures } }];
+      const { data, errors } = await app.mutate(mutation, variables);
+      expect([data, errors ?? []]).toMatchObject([expected, []]);
+      expect(stored(R)).not.toEqual(expect.arrayContaining(deleted));
+      await until(() => idsOn(app)[0]?.length === stored(R).length);
+      expect(idsOn(app)).toEqual(both(stored(R)));
+      const sent = supergraph.upstream.received.filter(({ param }) => param.residence_id === R);
+      const commands = [...new Set(sent.map(({ command }) => command))];
+      expect(commands).toEqual([expect.stringMatching(/^(batch_)?delete_/), ...whileUpdating]);
+    });
 
-    it('shows the error of a wrong type, which has no data', () =>
-      use(true, async (app) => {
-        const { data, errors } = await app.mutate('ScreenCreateMutation', { input: { ...INPUT, contact: 5 } });
-        expect(data ?? null).toBeNull();
-        expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
-      }));
+    it('shows all faults of a form', async () => {
+      const input = { ...INPUT, finishTime: INPUT.startTime, contact: '' };
+      const { errors } = await app.mutate('ScreenCreateMutation', { input });
+      const faults = [
+        { argument: 'input.finishTime', message: 'must be later than input.startTime' },
+        { argument: 'input.contact', message: 'must not be blank' },
+      ];
+      expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', arguments: faults } }]);
+    });
 
-    it('shows both the id of a created request that cannot be read back and the error', () =>
-      use(true, async (app) => {
-        supergraph.upstream.fail(({ command }) => (command.startsWith('get_') ? { status: 403 } : undefined));
-        const { data, errors } = await app.mutate('ScreenCreateMutation', { input: INPUT });
-        const createMaintenance = { createdId: stored(R).at(-1), maintenance: null };
-        expect([data, errors]).toMatchObject([{ createMaintenance }, [{ extensions: { code: 'FORBIDDEN' } }]]);
-      }));
+    it('shows the error of a wrong type, which has no data', async () => {
+      const { data, errors } = await app.mutate('ScreenCreateMutation', { input: { ...INPUT, contact: 5 } });
+      expect(data ?? null).toBeNull();
+      expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+    });
+
+    it('shows both the id of a created request that cannot be read back and the error', async () => {
+      supergraph.upstream.fail(({ command }) => (command.startsWith('get_') ? { status: 403 } : undefined));
+      const { data, errors } = await app.mutate('ScreenCreateMutation', { input: INPUT });
+      const createMaintenance = { createdId: stored(R).at(-1), maintenance: null };
+      expect([data, errors]).toMatchObject([{ createMaintenance }, [{ extensions: { code: 'FORBIDDEN' } }]]);
+    });
   });
   return supergraph;
 }

@@ -13,11 +13,11 @@ const RECORD = 'query ($id: ID!) { maintenance(id: $id) { __typename state } }';
 
 describeClient(
   'urql',
-  async (url, hasUpdates) => {
+  async (url) => {
     const client = new Client({
       url,
       preferGetMethod: false,
-      exchanges: [cacheExchange({ resolvers, ...(hasUpdates ? { updates } : {}) }), fetchExchange],
+      exchanges: [cacheExchange({ resolvers, updates }), fetchExchange],
       fetchOptions: { headers: HEADERS },
     });
     let shown: Lists = {};
