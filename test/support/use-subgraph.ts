@@ -70,7 +70,7 @@ export function useSubgraph(...starting: Parameters<typeof startSubgraph>): Subg
  * Returns a function that starts what `start` starts. All stop together at the end of the test file: no test waits until
  * another subgraph has drained.
  */
-export function useMany<A extends unknown[], S extends { stop(): Promise<void> }>(
+export function useMany<A extends unknown[], S extends { stop(): Promise<unknown> }>(
   start: (...starting: A) => Promise<S>,
 ) {
   const started: S[] = [];

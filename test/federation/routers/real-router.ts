@@ -8,7 +8,6 @@ import { MAINTENANCE_SDL, type StartGateway, useSupergraph } from '../../support
 import { itUnless } from './skip.ts';
 import { describeBehind, type Quirks } from './suite.ts';
 
-export const FREE = { host: '127.0.0.1', port: 0 } as const;
 const NOWHERE = 'http://127.0.0.1:9';
 
 /** Starts a router before the subgraph and the neighbor at these origins. */
@@ -21,7 +20,7 @@ export function startBefore(
     { name: 'maintenance', url: `${maintenance}/graphql`, sdl: MAINTENANCE_SDL },
     { name: 'residences', url: `${residences}/graphql`, sdl: RESIDENCES_SDL },
   ];
-  return startRouter(name, { subgraphs, secret: ROUTER_SECRET, settings, ...FREE });
+  return startRouter(name, { subgraphs, secret: ROUTER_SECRET, settings, host: '127.0.0.1', port: 0 });
 }
 
 /** Runs the suite behind a real router. If the machine lacks the router, one skipped test says why. */

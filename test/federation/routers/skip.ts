@@ -10,12 +10,7 @@ export function itUnless(missing: string | undefined, title: string, run: () => 
     return it(title, () => {
       throw new Error(missing);
     });
-  skip(title, missing, run);
-}
-
-/** Defines a skipped test that says why. */
-export function skip(title: string, reason: string, run: () => void | Promise<void>): void {
   // jest prints nothing about a file whose tests are all skipped.
-  process.stderr.write(`Skipped: ${title}. ${reason}\n`);
-  it.skip(`${title}. Skipped: ${reason}`, run);
+  process.stderr.write(`Skipped: ${title}. ${missing}\n`);
+  it.skip(`${title}. Skipped: ${missing}`, run);
 }

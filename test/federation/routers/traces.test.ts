@@ -10,6 +10,7 @@ import { killAll, start } from '../../support/process.ts';
 import { startReplica } from '../../support/replica.ts';
 import { LIST } from '../../support/requests.ts';
 import { startUpstream } from '../../support/upstream.ts';
+import { useMany } from '../../support/use-subgraph.ts';
 import { until } from '../../support/wait.ts';
 import { startBefore } from './real-router.ts';
 import { itUnless } from './skip.ts';
@@ -23,11 +24,10 @@ type Log = { fields: { key: string; value: unknown }[] };
 type Span = { spanID: string; operationName: string; processID: string; references: { spanID: string }[]; logs: Log[] };
 type Trace = { traceID: string; spans: Span[]; processes: Record<string, { serviceName: string }> };
 
-const cleanups: (() => unknown)[] = [];
-afterAll(async () => {
-  for (const cleanUp of cleanups.reverse()) await cleanUp();
-  killAll();
-});
+const startVendor = useMany(startUpstream);
+const startServer = useMany(startReplica);
+const startRouter = useMany(startBefore);
+afterAll(killAll);
 
 /** Starts Jaeger with in-memory storage. */
 async function startJaeger() {
@@ -62,17 +62,15 @@ itUnless(
   'one operation through Apollo Router is one trace in Jaeger, from the router to each attempt',
   async () => {
     const jaeger = await startJaeger();
-    const upstream = await startUpstream();
+    const upstream = await startVendor();
     const tracing = { OTEL_EXPORTER_OTLP_ENDPOINT: jaeger.url, OTEL_BSP_SCHEDULE_DELAY: '10' };
-    const replica = await startReplica(upstream.url, tracing);
-    cleanups.push(upstream.stop, replica.stop);
+    const replica = await startServer(upstream.url, tracing);
     const settings = parse(readSettings('apollo/router.yaml'));
     Object.assign(settings.telemetry.exporters.tracing, {
       common: { service_name: 'router' },
       otlp: { enabled: true, protocol: 'http', endpoint: `${jaeger.url}/v1/traces` },
     });
-    const router = await startBefore('apollo', { maintenance: replica.url }, settings);
-    cleanups.push(router.stop);
+    const router = await startRouter('apollo', { maintenance: replica.url }, settings);
 
     upstream.fail(() => (upstream.received.length < 3 ? { status: 503 } : undefined));
     const { errors } = await askAt(`${router.url}/graphql`, LIST, { headers: { 'x-request-id': 'one-trace' } });
