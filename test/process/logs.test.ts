@@ -6,7 +6,8 @@ import { hostname } from 'node:os';
 import type { ApolloServerPlugin } from '@apollo/server';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
-import { aliased, DELETE, times } from '../support/requests.ts';
+import { codes } from '../support/ask.ts';
+import { aliased, DELETE, LIST, times } from '../support/requests.ts';
 import { scrape } from '../support/scrape.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -25,18 +26,23 @@ const careless: ApolloServerPlugin = {
     (logger.warn as (...args: unknown[]) => void)({ ...members, err }, 'something');
   },
 };
-const subgraph = useSubgraph({}, [careless]);
+const subgraph = useSubgraph({ BREAKER_FAILURES: '1' }, [careless]);
 afterAll(throwInRequest('unlucky'));
 
 describe('the log line of an operation', () => {
-  it('shares one line and one id among the unforeseen errors of many fields', async () => {
+  it('shares one line with a stack and one id among the unforeseen errors of many fields', async () => {
     const lists = aliased(20, (index) => `maintenances(residenceId: "r${index}") { id }`);
     const { errors } = await subgraph.ask(`{ ${lists} }`, { token: 'unlucky' });
-    expect(errors).toHaveLength(20);
+    expect(codes({ errors })).toEqual(times(20, (index) => ['INTERNAL_SERVER_ERROR', `a${index}`]));
     const errorIds = [...new Set(errors.map(({ extensions }) => extensions.errorId))];
     const [errorId] = errorIds;
     expect(errorIds).toEqual([errorId]);
-    expect(subgraph.logs()).toMatchObject([{ msg: 'unforeseen error', errorId, count: 20 }, { errorIds }]);
+    const err = { type: 'TypeError', stack: expect.stringMatching(/^at unforeseenError .+\/unforeseen\.ts/) };
+    const line = { level: 50, msg: 'unforeseen error', errorId, count: 20, err };
+    expect(subgraph.logs()).toMatchObject([line, { errorIds }]);
+    expect(JSON.stringify(errors) + subgraph.logText()).not.toMatch(/canary|unlucky/);
+    // Our own fault says nothing about the command API, and does not open the circuit breaker.
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
   });
 
   it('has at most 50 commands and 16 KB, failed commands first, and the number of the others', async () => {

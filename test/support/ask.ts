@@ -55,6 +55,6 @@ export function askAt(url: string, query: string, { variables, ...sending }: Ask
 }
 
 /** Returns code and path of each error. */
-export function codes({ errors }: Answer): [unknown, string | undefined][] {
+export function codes({ errors }: Pick<Answer, 'errors'>): [unknown, string | undefined][] {
   return errors.map(({ extensions, path }) => [extensions.code, path?.join('.')]);
 }

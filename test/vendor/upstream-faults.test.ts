@@ -13,7 +13,6 @@ const CANARY = 'canary-of-upstream 10.1.2.3 王女士';
 const NO = { success: false, message: CANARY };
 const YES = { success: true, result: [] };
 const DAPR = { errorCode: 'ERR_DIRECT_INVOKE', message: CANARY };
-const OK_BODY = '\r\ncontent-length: 28\r\n\r\n{"success":true,"result":[]}';
 const GZIP = { 'content-encoding': 'gzip' };
 const LONGER = { 'content-length': '100' };
 const [UNAVAILABLE, TIMEOUT, INVALID] = ['UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'UPSTREAM_INVALID_RESPONSE'];
@@ -27,8 +26,6 @@ const act =
     run(response);
     return 'taken';
   };
-/** Sends these bytes in place of an HTTP response, and closes the connection. */
-const sendRaw = (bytes: string) => act((response) => response.socket?.end(bytes));
 /** Begins a response. Then runs `cut`, or leaves the response without an end. */
 const begin = (status: number, headers = {}, cut?: (response: ServerResponse) => void) =>
   act((response) => response.writeHead(status, headers).write('{"success":true', () => cut?.(response)));
@@ -45,11 +42,7 @@ function pour(response: ServerResponse): void {
 }
 
 type Row = [name: string, fault: Fault, code: string, attempts?: number];
-/**
- * Each fault of a command, the code of its error, and the number of attempts of a read, by default 1. Refused connections,
- * names and TLS are below, and in connections.test.ts, tls.test.ts and proxy.test.ts. Undecodable members are in
- * test/operations/decoding.test.ts.
- */
+/** Each fault of a command, the code of its error, and the number of attempts of a read, by default 1. */
 const FAULTS: Row[] = [
   ['401 with success: true', reply(401, YES), 'UNAUTHENTICATED'],
   ['401 without an end', begin(401), 'UNAUTHENTICATED'],
@@ -69,9 +62,6 @@ const FAULTS: Row[] = [
   ['503 without an end', begin(503), TIMEOUT],
   ['a dripping head', act((r) => drip(r, (text) => r.socket?.write(text))), TIMEOUT],
   ['a dripping body', act((r) => drip(r.writeHead(200), (text) => r.write(text))), TIMEOUT],
-  ['status 099 with success: true', sendRaw(`HTTP/1.1 099 odd${OK_BODY}`), INVALID],
-  ['status 600', reply(600, NO), 'COMMAND_REJECTED'],
-  ['a cut 600', begin(600, LONGER, (r) => r.socket?.destroy()), UNAVAILABLE, 3],
   ['400 with success: true', reply(400, YES), INVALID],
   ['404 of Dapr', reply(404, DAPR), INVALID],
   ['a redirect', reply(307, '', { location: '/elsewhere' }), INVALID],
@@ -83,7 +73,7 @@ const FAULTS: Row[] = [
   ['a text as result', reply(200, { success: true, result: CANARY }), INVALID],
   ['a body without a limit of size', act((r) => pour(r.writeHead(200))), INVALID],
   ['a head of 100 KB', reply(200, '', { 'x-filler': 'x'.repeat(100_000) }), INVALID],
-  ['bytes that are not HTTP', sendRaw(`${CANARY}\r\n\r\n`), INVALID],
+  ['bytes that are not HTTP', act((r) => r.socket?.end(`${CANARY}\r\n\r\n`)), INVALID],
   ['2,000 codings', reply(200, NO, { 'content-encoding': Array(2000).fill('gzip').join() }), INVALID],
   ['bad gzip', reply(200, CANARY, GZIP), INVALID],
 ];
@@ -208,7 +198,6 @@ it.each<[object, string | undefined]>([
   [{ code: 123_456_789 }, '123456789'],
   [{ code: -32601 }, '-32601'],
   [{ error_code: 'E2' }, 'E2'],
-  [{ errorCode: 'E3' }, 'E3'],
   [{ error: 'E4' }, 'E4'],
   [{ error: { code: 'E5', message: CANARY } }, 'E5'],
   [{ result: { error_code: 6 } }, '6'],
@@ -216,9 +205,7 @@ it.each<[object, string | undefined]>([
   [{ code: 'E'.repeat(32) }, 'E'.repeat(32)],
   [{ code: 'E'.repeat(33) }, undefined],
   [{ code: CANARY }, undefined],
-  [{ code: 1_234_567_890 }, undefined],
   [{ code: '138-0013-8000' }, undefined],
-  [{ code: 1.5 }, undefined],
   [{ code: { code: CANARY } }, undefined],
   [{ error: EXAMPLE.token }, undefined],
 ])('%j has a short code for extensions.upstreamCode, or none: %s', async (body, expected) => {
