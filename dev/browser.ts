@@ -3,7 +3,6 @@
  * for hosted Sandbox.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import cors from '@fastify/cors';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
@@ -33,13 +32,16 @@ export function serveBrowsers(examples: readonly Example[], tokenHeader: string)
     extend(app: FastifyInstance): void {
       app.register(cors, { methods: ['GET', 'POST'], origin: ORIGINS });
       app.get(GRAPHIQL, (_, reply) => reply.type('text/html; charset=utf-8').send(graphiql));
+      app.addHook('onSend', async (_, reply, body) =>
+        String(reply.getHeader('content-type')).startsWith('text/html') ? addLink(String(body)) : body,
+      );
     },
   };
 }
 
-/** Apollo's page with Sandbox. Where Sandbox does not load, the page says so, and has a link to GraphiQL. */
-function sandbox(examples: readonly Example[], headers: Record<string, string>): ApolloServerPlugin<BaseContext> {
-  const apollo = ApolloServerPluginLandingPageLocalDefault({
+/** Apollo's page with Sandbox. */
+function sandbox(examples: readonly Example[], headers: Record<string, string>) {
+  return ApolloServerPluginLandingPageLocalDefault({
     document: examples.map(({ query }) => query).join('\n'),
     // Sandbox has one Variables pane for all operations.
     variables: Object.assign({}, ...examples.map(({ variables }) => variables)),
@@ -47,22 +49,14 @@ function sandbox(examples: readonly Example[], headers: Record<string, string>):
     includeCookies: false,
     embed: { runTelemetry: false, initialState: { pollForSchemaUpdates: false } },
   });
-  return {
-    async serverWillStart(service) {
-      const listener = await apollo.serverWillStart?.(service);
-      const page = await listener?.renderLandingPage?.();
-      if (typeof page?.html !== 'function') throw new Error('Apollo Server has changed its page.');
-      const { html } = page;
-      return { renderLandingPage: async () => ({ html: async () => addLink(await html()) }) };
-    },
-  };
 }
 
-/** Adds the link to Apollo's page, where an empty element would cover it. */
+/** Adds a link to GraphiQL to what Apollo's page says where Sandbox does not load. An empty element would cover the link. */
 const addLink = (html: string) =>
-  html
-    .replace('</style>', '#embeddableSandbox:empty { display: none; }</style>')
-    .replace('might be offline.', `$& <a href="${GRAPHIQL}">GraphiQL</a> needs no internet.`);
+  html.replace(
+    /<\/style>(.*might be offline\.)/s,
+    `#embeddableSandbox:empty { display: none; }</style>$1 <a href="${GRAPHIQL}">GraphiQL</a> needs no internet.`,
+  );
 
 function renderGraphiqlPage(examples: readonly Example[], sent: Record<string, string>): string {
   const toJson = (value: unknown) => JSON.stringify(value, null, 2);

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { COMMANDS, type Parameter } from '../src/command-api/commands.ts';
-import { LOST_RESIDENCE, SLOW_RESIDENCE, UNREAD_RESIDENCE } from './seed.ts';
+import { ODD } from './seed.ts';
 import { CommandRefused, type Param, RUNS, type Store } from './store.ts';
 
 export const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
@@ -34,12 +34,16 @@ export const FAULTY_RESIDENCES = [...FAULTS.keys()];
 /** Returns the refusal of a request that the vendor's page does not allow. */
 const malformed = (message: string, status = 400) => new CommandRefused(message, status);
 
+const isText = (value: unknown) => typeof value === 'string' && value !== '';
+const isTicket = (value: object) =>
+  Object.keys(value).join() === 'maintenance_id' && Object.values(value).every(isText);
+
 /** Whether a value is what src/ writes for a parameter of a type. */
 const CHECKS: Readonly<Record<Parameter<never>['type'], (value: unknown) => boolean>> = {
   text: isText,
   time: (value) => typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value),
   texts: (value) => Array.isArray(value) && value.every(isText),
-  tickets: (value) => Array.isArray(value) && value.length > 0 && value.every(isTicket),
+  tickets: (value) => Array.isArray(value) && value.length > 0 && value.map(Object).every(isTicket),
 };
 
 /** Returns the answer to a request with this body, or undefined if it gets none. */
@@ -55,8 +59,8 @@ export function answerCommand(
     const { method, param } = readCommand(body);
     if (FAULTS.has(param.residence_id)) return FAULTS.get(param.residence_id);
     const result = RUNS[method](store, param) ?? {};
-    if (param.residence_id === (COMMANDS[method].isWrite ? LOST_RESIDENCE : UNREAD_RESIDENCE)) return UNAVAILABLE;
-    const delayMs = param.residence_id === SLOW_RESIDENCE ? SLOW_MS : 0;
+    if (param.residence_id === (COMMANDS[method].isWrite ? ODD.lost : ODD.unread)) return UNAVAILABLE;
+    const delayMs = param.residence_id === ODD.slow ? SLOW_MS : 0;
     return { status: 200, text: JSON.stringify({ timestamp, success: true, result }), delayMs };
   } catch (error) {
     // A SyntaxError is of a body that is no JSON.
@@ -80,34 +84,21 @@ function readCommand(body: string) {
   const { command, id, param, ...rest } = Object(JSON.parse(body));
   if (Object.keys(rest).length > 0) throw malformed(`unknown members: ${Object.keys(rest)}`);
   if (!isText(id)) throw malformed('id is not a string');
-  if (!isRecord(param)) throw malformed('param is not an object');
   const methods = Object.keys(COMMANDS) as (keyof typeof COMMANDS)[];
   const method = methods.find((name) => COMMANDS[name].name === command);
   if (!method) throw malformed(`no such command: ${command}`);
-  checkParam(param, Object.values(COMMANDS[method].parameters));
-  return { method, param };
+  return { method, param: checkParam(Object(param), Object.values(COMMANDS[method].parameters)) };
 }
 
-/** Throws unless the parameters are exactly those of the command, as src/ writes them. */
-function checkParam(param: object, parameters: readonly Parameter<never>[]): asserts param is Param {
+/** Returns the parameters if they are exactly those of the command, as src/ writes them. */
+function checkParam(param: Param, parameters: readonly Parameter<never>[]): Param {
   for (const { name, presence } of parameters)
     if (presence === 'required' && !Object.hasOwn(param, name)) throw malformed(`param.${name} is missing`);
   for (const [name, value] of Object.entries(param)) {
     const type = parameters.find((parameter) => parameter.name === name)?.type;
     if (!type || !CHECKS[type](value)) throw malformed(`param.${name} is unknown or not as documented`);
   }
-}
-
-function isText(value: unknown): boolean {
-  return typeof value === 'string' && value !== '';
-}
-
-function isTicket(value: unknown): boolean {
-  return isRecord(value) && Object.keys(value).join() === 'maintenance_id' && isText(value.maintenance_id);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return param;
 }
 
 /**

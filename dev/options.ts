@@ -2,28 +2,24 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 
 /** Returns the options of the command line. Prints `usage` and ends the process: with 0 at `--help`, with 1 at a wrong argument. */
 export function readOptions<const T extends ParseArgsOptionsConfig>(usage: string, options: T) {
-  endAtHelp(usage);
   try {
     return parseArgs({ options }).values;
   } catch (error) {
-    console.error(`${(error as Error).message}\n${usage}`);
-    process.exit(1);
+    return end((error as Error).message, usage);
   }
 }
 
-/** Returns the names on the command line. Prints the known names and ends the process: with 0 at `--help`, with 1 at another name. */
+/** Returns the names on the command line. Ends the process like `readOptions`. */
 export function readNames(known: readonly string[]): string[] {
-  const usage = `There are: ${known.join(', ')}.`;
-  endAtHelp(usage);
   const names = process.argv.slice(2);
   const unknown = names.filter((name) => !known.includes(name));
-  if (unknown.length === 0) return names;
-  console.error(`There is no ${unknown.join(', ')}. ${usage}`);
-  process.exit(1);
+  if (unknown.length > 0) end(`There is no ${unknown.join(', ')}.`, `There are: ${known.join(', ')}.`);
+  return names;
 }
 
-function endAtHelp(usage: string): void {
-  if (!process.argv.includes('--help')) return;
-  console.log(usage);
-  process.exit(0);
+function end(fault: string, usage: string): never {
+  const isAsked = process.argv.includes('--help');
+  if (isAsked) console.log(usage);
+  else console.error(`${fault}\n${usage}`);
+  process.exit(isAsked ? 0 : 1);
 }

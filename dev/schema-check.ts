@@ -1,10 +1,6 @@
 /**
  * `npm run schema:check`: compares the schema with the baseline, which is that of the last release. Exits with 1 if a breaking
- * change is not declared, or if CHANGELOG.md does not name a change.
- *
- * `-- --accept` makes the schema the baseline, after a release. `-- --operations GLOB` also validates the operations that
- * consumers registered, and names each app that breaks. `--subgraph NAME=FILE` (or URL) puts the schema of another team's
- * subgraph into the supergraph of these operations.
+ * change is not declared, if CHANGELOG.md does not name a change, or if an operation is not valid.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Change, CriticalityLevel } from '@graphql-inspector/core';
@@ -63,14 +59,13 @@ async function checkChanges(): Promise<string[]> {
   return [...(undeclared.length > 0 ? [problem] : []), ...findGaps(changes)];
 }
 
-/** Returns a problem if the newest section of the changelog does not name each changed member in backticks. */
+/** Returns a problem for each changed member that the newest section of the changelog does not name in backticks. */
 function findGaps(changes: readonly Change[]): string[] {
   const [, newest = ''] = read('CHANGELOG.md').split(/^## /m);
   const code = newest.match(/`[^`\n]+`/g)?.join() ?? '';
-  const missing = listMembers(changes).filter((member) => !new RegExp(`\\b${member}\\b`).test(code));
-  if (missing.length === 0) return [];
-  const names = missing.map((member) => `\`${member}\``).join(', ');
-  return [`CHANGELOG.md does not name ${names} in its newest section. If they were released: -- --accept`];
+  return listMembers(changes)
+    .filter((member) => !new RegExp(`\\b${member}\\b`).test(code))
+    .map((member) => `CHANGELOG.md does not name \`${member}\` in its newest section. If it was released: -- --accept`);
 }
 
 /** Returns a problem for each operation that is not valid, and if there is none at all. */

@@ -3,11 +3,8 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { gqlPluckFromCodeStringSync } from '@graphql-tools/graphql-tag-pluck';
 import { type DocumentNode, type GraphQLSchema, Kind, parse, Source, separateOperations } from 'graphql';
-import { parse as parseYaml } from 'yaml';
 import { composeSupergraph } from './supergraph/compose.ts';
 import { readSubgraph } from './supergraph/read-subgraph.ts';
-
-const isPersisted = (file: string) => file.endsWith('.json');
 
 /**
  * Returns each operation with the fragments that it needs, and a name for people: the app, the operation and its file.
@@ -19,23 +16,18 @@ export function readOperations(pattern: string): { name: string; document: Docum
   // The folder of an app is the first one below the part of the pattern without wildcards.
   const base = dirname(pattern.replace(/[*?[{(].*/, 'x'));
   const appOf = (file: string) => basename(join(base, String(dirname(relative(base, file)).split(sep)[0])));
-  return [...Map.groupBy(files, appOf)].flatMap(([app, own]) => {
-    const persisted = own.filter(isPersisted);
-    const shared = own.filter((file) => !isPersisted(file));
-    const groups = [shared.flatMap(readSources), ...persisted.flatMap(readSources).map((source) => [source])];
-    return groups.flatMap((sources) => separate(app, sources));
-  });
-}
-
-function separate(app: string, sources: readonly Source[]) {
-  const definitions = sources.flatMap((source) => parse(source).definitions);
-  const fragments = definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
-  const operations = definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
-  return operations.flatMap((one) => {
-    const name = `${app}: ${one.name?.value ?? 'an unnamed operation'} (${one.loc?.source.name})`;
-    // One at a time: separateOperations() keeps only the last of the operations with one name.
-    const documents = separateOperations({ kind: Kind.DOCUMENT, definitions: [one, ...fragments] });
-    return Object.values(documents).map((document) => ({ name, document }));
+  const sharing = Map.groupBy(files.flatMap(readSources), ({ name }) => (name.includes('#') ? name : appOf(name)));
+  return [...sharing.values()].flatMap((sources) => {
+    const definitions = sources.flatMap((source) => parse(source).definitions);
+    const fragments = definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
+    const operations = definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
+    return operations.flatMap((one) => {
+      const file = String(one.loc?.source.name);
+      const name = `${appOf(file)}: ${one.name?.value ?? 'an unnamed operation'} (${file})`;
+      // One at a time: separateOperations() keeps only the last of the operations with one name.
+      const documents = separateOperations({ kind: Kind.DOCUMENT, definitions: [one, ...fragments] });
+      return Object.values(documents).map((document) => ({ name, document }));
+    });
   });
 }
 
@@ -46,7 +38,7 @@ function separate(app: string, sources: readonly Source[]) {
 function readSources(file: string): Source[] {
   const text = readFileSync(file, 'utf8');
   try {
-    if (isPersisted(file))
+    if (file.endsWith('.json'))
       return Object.entries<string>(JSON.parse(text)).map(([hash, one]) => new Source(one, `${file}#${hash}`));
     // Errors name the right line only if the indentation stays.
     return /\.[cm]?[jt]sx?$/.test(file)
@@ -58,14 +50,11 @@ function readSources(file: string): Source[] {
 }
 
 /**
- * Resolves to the API schema of the supergraph of supergraph.yaml and `others`, each `NAME=FILE` or `NAME=URL`, which replace
- * subgraphs of the same name. Prints the composer's hints, and rejects with its messages.
+ * Resolves to the API schema of our supergraph and `others`, each `NAME=FILE` or `NAME=URL`, which replace subgraphs of the same
+ * name. Prints the composer's hints, and rejects with its messages.
  */
 export async function composeApi(others: readonly string[]): Promise<GraphQLSchema> {
-  const entries = Object.entries<{ schema: { file: string } }>(
-    parseYaml(readFileSync('supergraph/supergraph.yaml', 'utf8')).subgraphs,
-  );
-  const own = entries.map(([name, { schema }]) => `${name}=${join('supergraph', schema.file)}`);
+  const own = ['maintenance=schema/maintenance.graphql', 'residences=supergraph/residences.graphql'];
   const subgraphs = await Promise.all([...own, ...others].map(readSubgraph));
   const { schema } = composeSupergraph([...new Map(subgraphs.map((one) => [one.name, one])).values()]);
   return schema.toAPISchema().toGraphQLJSSchema();

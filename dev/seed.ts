@@ -11,25 +11,13 @@ export const EXAMPLE = {
   maintenanceId: 'm31adc223cc4b3bedb6bd4742dedcfa52',
 } as const;
 
+const NAMES = ['1-101', '1-102', '1-201', '1-202', '2-101', '2-102', '2-201', '2-202', 'shared'];
+const TICKETS = [3, 0, 5, 1, 4, 2, 8, 6, 200];
 /** The flats of the block, each with its number of tickets. The last flat represents the shared rooms. */
-export const FLATS: readonly { readonly id: string; readonly name: string; readonly tickets: number }[] = [
-  ['1-101', 3],
-  ['1-102', 0],
-  ['1-201', 5],
-  ['1-202', 1],
-  ['2-101', 4],
-  ['2-102', 2],
-  ['2-201', 8],
-  ['2-202', 6],
-  ['shared', 200],
-].map(([name, tickets]) => ({ id: idOf('r', `flat ${name}`), name: String(name), tickets: Number(tickets) }));
+export const FLATS = NAMES.map((name, at) => ({ id: idOf('r', `flat ${name}`), name, tickets: Number(TICKETS[at]) }));
 
-/** The emulator answers rightly for this residence, but late. */
-export const SLOW_RESIDENCE = 'rfault-slow';
-/** Writes take effect for this residence, but the emulator answers them with 503. */
-export const LOST_RESIDENCE = 'rfault-lost';
-/** Writes succeed for this residence, but the emulator answers reads with 503. */
-export const UNREAD_RESIDENCE = 'rfault-unread';
+/** Commands for these residences take effect, but the emulator answers late, or writes or reads with 503. */
+export const ODD = { slow: 'rfault-slow', lost: 'rfault-lost', unread: 'rfault-unread' } as const;
 
 const FAULTS = [
   ['厨房水龙头漏水', 'The kitchen tap drips'],
@@ -44,15 +32,13 @@ const FAULTS = [
 
 /** Returns the tickets by residence id. The data is the same at every start. */
 export function seed(): Map<string, Ticket[]> {
-  const ticketsOf = (name: string, count: number) =>
-    Array.from({ length: count }, (_, index) => flatTicket(name, index));
-  return new Map([
-    [EXAMPLE.residenceId, [exampleTicket()]],
-    ...FLATS.map(({ id, name, tickets }) => [id, ticketsOf(name, tickets)] as const),
-    [SLOW_RESIDENCE, [exampleTicket()]],
-    [LOST_RESIDENCE, [exampleTicket()]],
-    [UNREAD_RESIDENCE, [exampleTicket()]],
-  ]);
+  const tickets = new Map<string, Ticket[]>();
+  for (const id of [EXAMPLE.residenceId, ...Object.values(ODD)]) tickets.set(id, [exampleTicket()]);
+  for (const { id, name, tickets: length } of FLATS) {
+    const filed = Array.from({ length }, (_, index) => flatTicket(name, index));
+    tickets.set(id, filed);
+  }
+  return tickets;
 }
 
 /** The ticket of the vendor's page. */

@@ -66,24 +66,21 @@ export class Store {
   }
 
   /** Also succeeds for tickets that do not exist, because the vendor's answer is unknown. */
-  delete(residenceId: string, maintenanceIds: readonly string[]): void {
-    const left = this.list(residenceId).filter(({ maintenance_id }) => !maintenanceIds.includes(maintenance_id));
+  delete(residenceId: string, tickets: readonly Pick<Ticket, 'maintenance_id'>[]): void {
+    const ids = new Set(tickets.map(({ maintenance_id }) => maintenance_id));
+    const left = this.list(residenceId).filter(({ maintenance_id }) => !ids.has(maintenance_id));
     this.residences.set(residenceId, left);
   }
 }
 
 /** The parameters of all commands. */
-export type Param = NewTicket & { maintenance_id: string; maintenances: readonly { maintenance_id: string }[] };
+export type Param = NewTicket & { maintenance_id: string; maintenances: readonly Pick<Ticket, 'maintenance_id'>[] };
 
 /** Runs a command whose parameters are checked, and returns its result. */
 export const RUNS: Readonly<Record<keyof typeof COMMANDS, (store: Store, param: Param) => unknown>> = {
   getMaintenanceList: (store, { residence_id }) => store.list(residence_id),
   getMaintenanceInfo: (store, { residence_id, maintenance_id }) => store.info(residence_id, maintenance_id),
   createMaintenanceInfo: (store, param) => ({ maintenance_id: store.create(param) }),
-  deleteMaintenanceInfo: (store, { residence_id, maintenance_id }) => store.delete(residence_id, [maintenance_id]),
-  batchDeleteMaintenanceInfo: (store, { residence_id, maintenances }) =>
-    store.delete(
-      residence_id,
-      maintenances.map(({ maintenance_id }) => maintenance_id),
-    ),
+  deleteMaintenanceInfo: (store, { residence_id, ...ticket }) => store.delete(residence_id, [ticket]),
+  batchDeleteMaintenanceInfo: (store, { residence_id, maintenances }) => store.delete(residence_id, maintenances),
 };

@@ -9,7 +9,7 @@ import { createServer } from '../src/server.ts';
 import { createLogger } from '../src/telemetry/log.ts';
 import { type Example, serveBrowsers } from './browser.ts';
 import { answerCommand, FAULTY_RESIDENCES, serve } from './command-api.ts';
-import { EXAMPLE, FLATS, LOST_RESIDENCE, SLOW_RESIDENCE, seed, UNREAD_RESIDENCE } from './seed.ts';
+import { EXAMPLE, FLATS, ODD, seed } from './seed.ts';
 import { listCommands, showCommands } from './show-commands.ts';
 import { Store } from './store.ts';
 
@@ -74,9 +74,9 @@ export function startCommandApi(port = 0) {
 const RESIDENCES = [
   ...FLATS.map(({ id, tickets }) => `${id} (${tickets})`),
   `fail: ${FAULTY_RESIDENCES.join(' ')}`,
-  `slow: ${SLOW_RESIDENCE}`,
-  `writes with an unknown outcome: ${LOST_RESIDENCE}`,
-  `reads fail, and writes succeed: ${UNREAD_RESIDENCE}`,
+  `slow: ${ODD.slow}`,
+  `writes with an unknown outcome: ${ODD.lost}`,
+  `reads fail, and writes succeed: ${ODD.unread}`,
 ].join(`\n${' '.repeat(25)}`);
 export const MORE_RESIDENCES = `  More residences        ${RESIDENCES}\n`;
 

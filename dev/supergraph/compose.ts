@@ -4,6 +4,7 @@ import { CannotStart } from './read-subgraph.ts';
 
 export interface Service {
   readonly name: string;
+  /** Where it answers GraphQL. */
   readonly url: string;
   readonly sdl: string;
 }
@@ -18,10 +19,7 @@ export function composeSupergraph(subgraphs: readonly Service[]) {
   const { errors, schema, supergraphSdl, hints } = composeServices(toServices(subgraphs));
   if (errors)
     throw new CannotStart(['The supergraph does not compose:', ...errors.map(({ message }) => message)].join('\n  '));
-  for (const { definition, nodes = [], message } of hints) {
-    const names = new Set([definition.code, ...nodes.map(({ subgraph }) => subgraph)]);
-    // Some messages quote descriptions, with many lines.
-    console.log(`Hint ${[...names].join(' ')}: ${message.split('\n')[0]}`);
-  }
+  // Some messages quote descriptions, with many lines.
+  for (const { definition, message } of hints) console.log(`Hint ${definition.code}: ${message.split('\n')[0]}`);
   return { schema, supergraphSdl };
 }

@@ -3,17 +3,13 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import type { ApolloServerOptions, ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerPluginUsageReportingDisabled } from '@apollo/server/plugin/disabled';
 import { showCommands } from '../show-commands.ts';
-import { composeSupergraph } from './compose.ts';
+import { composeSupergraph, type Service } from './compose.ts';
 import { type Listening, type Running, serveApollo } from './host.ts';
 
-export interface Subgraph {
-  readonly name: string;
-  /** Where it answers GraphQL. */
-  readonly url: string;
-  readonly sdl: string;
+export interface Subgraph extends Service {
   /** Headers of every fetch, such as a secret. Only a subgraph that has some gets headers of the caller too. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The header with the caller's token of the command API: `authorization` by default. */
@@ -22,11 +18,10 @@ export interface Subgraph {
   readonly timeoutMs?: number;
 }
 
-/** The state of one operation. */
 interface Context {
-  /** The headers of the caller. */
+  /** Of the caller. */
   readonly headers: IncomingHttpHeaders;
-  /** The commands that the subgraphs report in their extensions. */
+  /** What the subgraphs report in their extensions, which a gateway drops. */
   readonly commands: unknown[];
 }
 
@@ -44,19 +39,17 @@ export async function startGateway(
     supergraphSdl: composeSupergraph(subgraphs).supergraphSdl,
     buildService: ({ name, url = '' }) => createSource(url, subgraphs.find((one) => one.name === name) ?? {}),
   });
-  const apollo = new ApolloServer<Context>({
+  const options: ApolloServerOptions<Context> = {
     gateway,
     introspection: true,
     includeStacktraceInErrorResponses: false,
-    stopOnTerminationSignals: false,
     plugins: [
-      // What the subgraphs said there of each of their own answers; a gateway drops it.
       showCommands<Context>(({ commands }) => commands),
       ApolloServerPluginUsageReportingDisabled(),
       ...plugins,
     ],
-  });
-  return serveApollo(apollo, async ({ headers }) => ({ headers, commands: [] }), listening);
+  };
+  return serveApollo(options, async ({ headers }) => ({ headers, commands: [] }), listening);
 }
 
 function createSource(

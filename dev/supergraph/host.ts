@@ -1,7 +1,7 @@
 /**
  * An Apollo Server over HTTP, as far as a developer needs it.
  */
-import type { ApolloServer, BaseContext } from '@apollo/server';
+import { ApolloServer, type ApolloServerOptions, type BaseContext } from '@apollo/server';
 import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
 import { type FastifyInstance, fastify } from 'fastify';
 
@@ -22,10 +22,11 @@ export interface Running {
 
 /** Starts an Apollo Server and serves GraphQL at / and /graphql. Rejects where it cannot listen, with Node's own error. */
 export async function serveApollo<T extends BaseContext>(
-  apollo: ApolloServer<T>,
+  options: ApolloServerOptions<T>,
   context: ApolloFastifyContextFunction<T>,
   { host, port, extend }: Listening,
 ): Promise<Running> {
+  const apollo = new ApolloServer<T>({ ...options, stopOnTerminationSignals: false });
   await apollo.start();
   const app = fastify();
   for (const url of ['/', '/graphql'])

@@ -2,12 +2,11 @@
  * A subgraph of another team's, which owns `Residence` and knows nothing of repair requests.
  */
 import { readFileSync } from 'node:fs';
-import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
 import { FAULTY_RESIDENCES } from '../command-api.ts';
-import { EXAMPLE, FLATS, LOST_RESIDENCE, SLOW_RESIDENCE, UNREAD_RESIDENCE } from '../seed.ts';
+import { EXAMPLE, FLATS, ODD } from '../seed.ts';
 import { type Listening, type Running, serveApollo } from './host.ts';
 
 export const RESIDENCES_SDL = readFileSync(new URL('../../supergraph/residences.graphql', import.meta.url), 'utf8');
@@ -23,13 +22,13 @@ export const RESIDENCES: readonly { readonly id: string; readonly name: string; 
 ];
 
 /** Found by their ids, but not listed: every list would have their errors. */
-const FAULTY = [...FAULTY_RESIDENCES, LOST_RESIDENCE, UNREAD_RESIDENCE, SLOW_RESIDENCE].map((id) => ({
+const UNLISTED = [...FAULTY_RESIDENCES, ...Object.values(ODD)].map((id) => ({
   id,
   name: id,
   address: 'docs/errors.md',
 }));
 
-const find = ({ id }: { id: string }) => [...RESIDENCES, ...FAULTY].find((residence) => residence.id === id) ?? null;
+const find = ({ id }: { id: string }) => [...RESIDENCES, ...UNLISTED].find((residence) => residence.id === id) ?? null;
 
 const resolvers = {
   Query: { residences: () => RESIDENCES, residence: (_: unknown, key: { id: string }) => find(key) },
@@ -38,10 +37,6 @@ const resolvers = {
 
 /** Serves the neighbor at /graphql. It needs no token: the addresses of its residences are public. */
 export function startNeighbour(listening: Listening): Promise<Running> {
-  const apollo = new ApolloServer({
-    schema: buildSubgraphSchema([{ typeDefs: parse(RESIDENCES_SDL), resolvers }]),
-    stopOnTerminationSignals: false,
-    plugins: [ApolloServerPluginInlineTraceDisabled()],
-  });
-  return serveApollo(apollo, async () => ({}), listening);
+  const schema = buildSubgraphSchema([{ typeDefs: parse(RESIDENCES_SDL), resolvers }]);
+  return serveApollo({ schema, plugins: [ApolloServerPluginInlineTraceDisabled()] }, async () => ({}), listening);
 }

@@ -13,9 +13,8 @@ export async function readSubgraph(argument: string): Promise<{ name: string; ur
   if (!name) throw new CannotStart(`--subgraph must be NAME=URL or NAME=FILE, not "${argument}".`);
   const isUrl = /^https?:\/\//.test(from);
   const sdl = await (isUrl ? fetchSchema(from) : readFile(from, 'utf8')).catch(() => undefined);
-  if (sdl) return { name, url: from, sdl };
-  const reason = isUrl ? 'does not answer { _service { sdl } } at' : 'has no schema in the file';
-  throw new CannotStart(`The subgraph "${name}" ${reason} ${isUrl ? from : resolve(from)}.`);
+  if (!sdl) throw new CannotStart(`The subgraph "${name}" does not give its schema: ${isUrl ? from : resolve(from)}.`);
+  return { name, url: from, sdl };
 }
 
 async function fetchSchema(url: string): Promise<string | undefined> {

@@ -14,9 +14,6 @@ import { composeSupergraph } from './compose.ts';
 import type { Subgraph } from './gateway.ts';
 import { CannotStart } from './read-subgraph.ts';
 
-const ANSWER_TIMEOUT_MS = 1000;
-const OUTPUT_CHARACTERS = 100_000;
-
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
 /** The line of the header `authorization`, with the commented line that replaces it for another TOKEN_HEADER. */
@@ -37,8 +34,6 @@ interface Options {
   readonly port: number;
   /** For Apollo Router, in place of supergraph/apollo/router.yaml. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
-  /** Texts of files that the settings name, by their paths in the router's folder. */
-  readonly files?: Readonly<Record<string, string>> | undefined;
   /** Called with the router's output if the router ends by itself after its start. */
   readonly onEnd?: (output: string) => void;
 }
@@ -49,8 +44,8 @@ interface Parts extends Pick<Options, 'subgraphs' | 'host' | 'port' | 'settings'
   read(file: string): string;
   /** Writes a file and returns its path. */
   write(name: string, text: string): string;
-  /** Writes the supergraph as Apollo composes it and returns its path. */
-  compose(): string;
+  /** The path of the supergraph, as Apollo composes it. */
+  readonly supergraph: string;
 }
 
 interface Router {
@@ -78,19 +73,19 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
     name: 'Apollo Router',
     executable: process.env.APOLLO_ROUTER,
     missing: 'Set APOLLO_ROUTER to the path of the executable `router`.',
-    configure: ({ host, port, read, write, compose, settings = parse(read('apollo/router.yaml')) }) => {
+    configure: ({ host, port, read, write, supergraph, settings = parse(read('apollo/router.yaml')) }) => {
       // Introspection is for Sandbox and code generators.
-      const supergraph = { listen: `${host}:${port}`, path: '/graphql', introspection: true };
-      const configuration = { health_check: { enabled: false }, ...settings, supergraph };
-      return { args: ['--supergraph', compose(), '--config', write('router.yaml', stringify(configuration))] };
+      const serving = { listen: `${host}:${port}`, path: '/graphql', introspection: true };
+      const configuration = { health_check: { enabled: false }, ...settings, supergraph: serving };
+      return { args: ['--supergraph', supergraph, '--config', write('router.yaml', stringify(configuration))] };
     },
   },
   hive: {
     name: 'Hive Router',
     executable: process.env.HIVE_ROUTER,
     missing: 'Set HIVE_ROUTER to the path of the executable `hive_router`.',
-    configure: ({ host, port, read, write, compose }) => {
-      const supergraph = { source: 'file', path: compose() };
+    configure: ({ host, port, read, write, supergraph: path }) => {
+      const supergraph = { source: 'file', path };
       const configuration = { ...parse(read('hive/router.config.yaml')), supergraph, http: { host, port } };
       return { args: [], env: { ROUTER_CONFIG_FILE_PATH: write('router.config.yaml', stringify(configuration)) } };
     },
@@ -113,9 +108,9 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
   'hive-gateway': {
     name: 'Hive Gateway',
     ...ofNpm('hive-gateway', '.bin/hive-gateway'),
-    configure: ({ host, port, read, write, compose }) => {
+    configure: ({ host, port, read, write, supergraph }) => {
       const file = write('gateway.config.ts', read('hive-gateway/gateway.config.ts'));
-      return { args: ['supergraph', compose(), '--config-path', file, '--host', host, '--port', String(port)] };
+      return { args: ['supergraph', supergraph, '--config-path', file, '--host', host, '--port', String(port)] };
     },
   },
 };
@@ -124,10 +119,7 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
  * Starts a router and resolves when it answers GraphQL. Throws a `CannotStart` if the router is not installed or ends
  * before, and Node's own error if the port is taken.
  */
-export async function startRouter(
-  name: RouterName,
-  { subgraphs, secret, settings, files = {}, onEnd, ...listening }: Options,
-) {
+export async function startRouter(name: RouterName, { subgraphs, secret, settings, onEnd, ...listening }: Options) {
   const router = ROUTERS[name];
   if (!router.executable) throw new CannotStart(`${router.name} is not installed. ${router.missing}`);
   // Routers take an address, not a name.
@@ -138,11 +130,10 @@ export async function startRouter(
     writeFileSync(join(folder, file), text);
     return join(folder, file);
   };
-  for (const [file, text] of Object.entries(files)) write(file, text);
-  const compose = () => write('supergraph.graphql', composeSupergraph(subgraphs).supergraphSdl);
+  const supergraph = write('supergraph.graphql', composeSupergraph(subgraphs).supergraphSdl);
   const { tokenHeader } = subgraphs.find((one) => one.name === 'maintenance') ?? {};
   const read = (file: string) => readSettings(file, tokenHeader);
-  const { args, env } = router.configure({ subgraphs, host, port, settings, read, write, compose });
+  const { args, env } = router.configure({ subgraphs, host, port, settings, read, write, supergraph });
   const child = spawn(resolve(router.executable), args, {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, APOLLO_TELEMETRY_DISABLED: '1', ROUTER_SECRET: secret, ...env },
@@ -150,7 +141,7 @@ export async function startRouter(
   });
   let output = '';
   const keep = (chunk: unknown) => {
-    output = (output + chunk).slice(-OUTPUT_CHARACTERS);
+    output = (output + chunk).slice(-100_000);
   };
   for (const stream of [child.stdout, child.stderr]) stream.on('data', keep);
   // The executable cannot run.
@@ -184,7 +175,7 @@ async function answers(url: string, router: ChildProcess): Promise<boolean> {
   const headers = { 'content-type': 'application/json' };
   const body = '{"query":"{ __typename }"}';
   while (router.exitCode === null && router.signalCode === null) {
-    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const signal = AbortSignal.timeout(1000);
     const response = await fetch(url, { method: 'POST', headers, body, signal }).catch(() => undefined);
     if (response?.ok) return true;
     await delay(50);

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { resolve } from 'node:path';
 import { json as readJson } from 'node:stream/consumers';
 import { parse } from 'yaml';
 import { freePort, serve } from '../../dev/command-api.ts';
@@ -65,11 +66,11 @@ export function startConnectors(commandApiUrl: string): Promise<Running> {
     url: 'http://none',
     sdl: readOwn(`${name}.graphql`).replaceAll('COMMAND_API_URL', commandApiUrl),
   }));
-  const files = { 'connectors.rhai': readOwn('connectors.rhai') };
-  return startBefore({ subgraphs, settings: parse(readOwn('router.yaml')), files });
+  const rhai = { scripts: resolve('bench/contenders/connectors'), main: 'connectors.rhai' };
+  return startBefore({ subgraphs, settings: { ...parse(readOwn('router.yaml')), rhai } });
 }
 
-type Options = Pick<Parameters<typeof startRouter>[1], 'subgraphs' | 'settings' | 'files'>;
+type Options = Pick<Parameters<typeof startRouter>[1], 'subgraphs' | 'settings'>;
 
 async function startBefore(options: Options, subgraph?: Running): Promise<Running> {
   const neighbor = await serve(answerVisits);

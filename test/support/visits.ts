@@ -1,5 +1,4 @@
 /** A third subgraph, which refers to repair requests by either key. */
-import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
@@ -39,12 +38,11 @@ export function startVisits(key: KeyFields) {
     numbered: (_: unknown, { count }: { count: number }) =>
       [...Array(count).keys()].map((at) => visit({ residenceId: idOf('1-101'), maintenanceId: String(at) as Id }, at)),
   };
-  const apollo = new ApolloServer({
-    schema: buildSubgraphSchema([{ typeDefs: parse(visitsSdl(key)), resolvers: { Query } }]),
-    stopOnTerminationSignals: false,
-    plugins: [ApolloServerPluginInlineTraceDisabled()],
+  const schema = buildSubgraphSchema([{ typeDefs: parse(visitsSdl(key)), resolvers: { Query } }]);
+  return serveApollo({ schema, plugins: [ApolloServerPluginInlineTraceDisabled()] }, async () => ({}), {
+    host: '127.0.0.1',
+    port: 0,
   });
-  return serveApollo(apollo, async () => ({}), { host: '127.0.0.1', port: 0 });
 }
 
 /** Returns the keys of the first requests of a flat. */
