@@ -11,13 +11,17 @@ import { CONFIGURATION, readNames, readTable } from '../support/documents.ts';
 const REQUIRED = { COMMAND_API_URL: 'https://api.ecloud.akubela.com', ROUTER_SECRET: 'a-secret-of-the-router' };
 const { ROUTER_SECRET, ...WITHOUT_SECRET } = REQUIRED;
 
-const folder = mkdtempSync(join(tmpdir(), 'config-'));
+const folder = mkdtempSync(join(tmpdir(), 'canary-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 /** Writes a file and returns its path. */
 function file(name: string, content: string): string {
   writeFileSync(join(folder, name), content);
   return join(folder, name);
 }
+
+const SECRET_FILE = file('secret', ROUTER_SECRET);
+const TWO_LINES = file('lines', 'canary\n\n');
+const UNREAD = 'is unknown: do you mean COMMAND_API_URL?';
 
 /** Names of headers that cannot bring the caller's token. */
 const TAKEN = ['x-vendor:', '令牌', 'Router-Authorization', 'traceparent', 'x-forwarded-for', 'Transfer-Encoding'];
@@ -70,24 +74,24 @@ describe('the configuration', () => {
     [{ COMMAND_API_URL: '' }, 'COMMAND_API_URL is missing'],
     [{ COMMAND_API_URL: 'api.ecloud.akubela.com' }, 'COMMAND_API_URL must be an http or https origin'],
     [{ COMMAND_API_URL: 'https://api.ecloud.akubela.com/api/v1.0' }, 'COMMAND_API_URL must be'],
-    [{ COMMAND_API_URL: 'https://api.ecloud.akubela.com?x=1' }, 'COMMAND_API_URL must be'],
     [{ COMMAND_API_URL: 'https://user:canary@api.ecloud.akubela.com' }, 'COMMAND_API_URL must be'],
     [{ COMMAND_API_URL: 'http://127.0.0.1.nip.io' }, 'COMMAND_API_URL must be https in production'],
     [{ ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'false' }, 'ROUTER_SECRET is missing'],
     [{ ROUTER_SECRET: 'x'.repeat(16_365) }, 'ROUTER_SECRET must be visible ASCII without spaces, at most 16364'],
     [{ ROUTER_SECRET: 'two words canary' }, 'ROUTER_SECRET must be visible ASCII'],
-    [{ ROUTER_SECRET_PREVIOUS: 'canary-密' }, 'ROUTER_SECRET_PREVIOUS must be visible ASCII'],
     [{ ALLOW_NO_ROUTER_SECRET: 'maybe' }, 'ALLOW_NO_ROUTER_SECRET must be one of true, false'],
     [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535'],
     [{ PORT: '1e3' }, 'PORT must be'],
-    [{ ATTEMPT_TIMEOUT_MS: '0' }, 'ATTEMPT_TIMEOUT_MS must be a whole number from 1 to 60000'],
     [{ ATTEMPT_TIMEOUT_MS: '10000' }, 'ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS'],
-    [{ PORT: 'x', ATTEMPT_TIMEOUT_MS: '20000' }, 'ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS'],
-    [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL must be one of fatal'],
     [{ METRICS_PORT: '4001' }, 'METRICS_PORT must differ from PORT'],
-    [{ NODE_USE_ENV_PROXY: 'true' }, 'NODE_USE_ENV_PROXY must be one of 0, 1'],
     [{ ...PROXIED, HTTPS_PROXY: 'socks5://user:canary@proxy.example' }, 'HTTPS_PROXY must be an http or https URL'],
-    [{ ...PROXIED, http_proxy: 'canary.example:3128' }, 'http_proxy must be an http or https URL'],
+    [{ COMMAND_API_URL: '', COMAND_API_URL: 'canary' }, `COMAND_API_URL ${UNREAD}`],
+    [{ ROUTER_SECRET_FILE: SECRET_FILE }, 'ROUTER_SECRET and ROUTER_SECRET_FILE are both set'],
+    [{ ROUTER_SECRET: '', ROUTER_SECRET_FILE: 'canary' }, 'ROUTER_SECRET_FILE must name a readable file: ENOENT'],
+    [
+      { ROUTER_SECRET: '', ROUTER_SECRET_FILE: TWO_LINES },
+      'ROUTER_SECRET_FILE must name a file with a secret: visible',
+    ],
     ...TAKEN.map((name) => [{ TOKEN_HEADER: name }, 'TOKEN_HEADER must be the name of a header without'] as const),
   ])('refuses %j and does not repeat the value', (environment, fault) => {
     const load = () => loadConfig({ ...REQUIRED, ...environment });
@@ -98,12 +102,10 @@ describe('the configuration', () => {
 
   it.each<NodeJS.ProcessEnv>([
     { COMMAND_API_URL: 'http://localhost:5001' },
-    { COMMAND_API_URL: 'http://[::1]:5001' },
     { COMMAND_API_URL: 'http://command-api.internal', NODE_ENV: 'development' },
     { COMMAND_API_URL: 'http://command-api.internal', ALLOW_HTTP_COMMAND_API: 'true' },
     { ROUTER_SECRET: '', NODE_ENV: 'development' },
     { ROUTER_SECRET: 'x'.repeat(16) },
-    { PORT: '0', METRICS_PORT: '0' },
     { ATTEMPT_TIMEOUT_MS: '9999' },
     { NODE_USE_ENV_PROXY: '0', HTTPS_PROXY: 'socks5://proxy.example' },
     { ...PROXIED, HTTPS_PROXY: 'http://user:secret@proxy.example:3128', HTTP_PROXY: '', NO_PROXY: '*' },
@@ -128,11 +130,8 @@ describe('the configuration', () => {
 });
 
 describe('a warning', () => {
-  const UNREAD = 'is unknown: do you mean COMMAND_API_URL?';
-
-  it.each<[NodeJS.ProcessEnv, string]>([
+  it.each<[NodeJS.ProcessEnv, ...string[]]>([
     [{ COMAND_API_URL: 'canary' }, `COMAND_API_URL ${UNREAD}`],
-    [{ COMMAND_API_URI: 'canary' }, `COMMAND_API_URI ${UNREAD}`],
     [
       { OTEL_EXPORTER_OTLP_ENDPIONT: 'canary' },
       'OTEL_EXPORTER_OTLP_ENDPIONT is unknown: do you mean OTEL_EXPORTER_OTLP_ENDPOINT?',
@@ -143,52 +142,25 @@ describe('a warning', () => {
       'ALLOW_NO_ROUTER_SECRET is true in production: without ROUTER_SECRET, anyone can send requests',
     ],
     [{ ROUTER_SECRET: '"canary-canary-canary"' }, 'ROUTER_SECRET is in quotes, which are part of the secret'],
+    [
+      { ROUTER_SECRET: 'null' },
+      'ROUTER_SECRET is shorter than 16 characters',
+      'ROUTER_SECRET is the word undefined or null',
+    ],
     [{ OTEL_METRICS_EXPORTER: 'otlp' }, 'OTEL_METRICS_EXPORTER has no effect: scrape /metrics'],
     [PROXIED, 'NODE_USE_ENV_PROXY has no effect: HTTPS_PROXY is not set'],
-  ])('about %j does not repeat the value', (environment, warning) => {
-    expect(loadConfig({ ...REQUIRED, ...environment }).warnings).toEqual([warning]);
-  });
-
-  it.each(['undefined', 'null'])('tells that a secret is the word %s', (ROUTER_SECRET) => {
-    const short = 'ROUTER_SECRET is shorter than 16 characters';
-    const { warnings } = loadConfig({ ...REQUIRED, ROUTER_SECRET });
-    expect(warnings).toEqual([short, 'ROUTER_SECRET is the word undefined or null']);
-  });
-
-  it('about a misspelt variable is part of the refusal', () => {
-    const load = () => loadConfig({ ROUTER_SECRET, COMAND_API_URL: 'canary' });
-    expect(load).toThrow('COMMAND_API_URL is missing');
-    expect(load).toThrow(`COMAND_API_URL ${UNREAD}`);
-    expect(load).not.toThrow('canary');
+  ])('about %j does not repeat the value', (environment, ...warnings) => {
+    expect(loadConfig({ ...REQUIRED, ...environment }).warnings).toEqual(warnings);
   });
 });
 
 describe('a secret in a file', () => {
   it.each(['', '\n', '\r\n'])('is read, without %j at its end', (end) => {
-    const ROUTER_SECRET_FILE = file('secret', ROUTER_SECRET + end);
+    const ROUTER_SECRET_FILE = file('ended', ROUTER_SECRET + end);
     const ROUTER_SECRET_PREVIOUS_FILE = file('previous', `short${end}`);
     const loaded = loadConfig({ ...WITHOUT_SECRET, ROUTER_SECRET_FILE, ROUTER_SECRET_PREVIOUS_FILE });
     expect(loaded.routerSecrets).toEqual([ROUTER_SECRET, 'short']);
     expect(loaded.warnings).toEqual(['ROUTER_SECRET_PREVIOUS_FILE is shorter than 16 characters']);
     expect(loaded).not.toHaveProperty('ROUTER_SECRET_FILE');
-  });
-
-  const MUST = 'ROUTER_SECRET_FILE must name a';
-  it.each([
-    ['a missing file', 'canary', `${MUST} readable file: ENOENT`],
-    ['a folder', folder, `${MUST} readable file: EISDIR`],
-    ['an empty file', file('empty', ''), `${MUST} file with a secret: visible ASCII`],
-    ['a file of two lines', file('lines', 'canary\n\n'), `${MUST} file with a secret: visible ASCII`],
-    ['a file of another coding', file('bytes', '\ufeffcanary'), `${MUST} file with a secret: visible ASCII`],
-  ])('is refused from %s, without its path and content', (_, ROUTER_SECRET_FILE, fault) => {
-    const load = () => loadConfig({ ...WITHOUT_SECRET, ROUTER_SECRET_FILE });
-    expect(load).toThrow(fault);
-    expect(load).not.toThrow('is missing');
-    expect(load).not.toThrow(/canary|config-/);
-  });
-
-  it.each(['ROUTER_SECRET', 'ROUTER_SECRET_PREVIOUS'])('is refused beside the variable %s', (name) => {
-    const both = { [name]: ROUTER_SECRET, [`${name}_FILE`]: file('secret', ROUTER_SECRET) };
-    expect(() => loadConfig({ ...REQUIRED, ...both })).toThrow(`${name} and ${name}_FILE are both set`);
   });
 });

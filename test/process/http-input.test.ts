@@ -2,7 +2,6 @@
  * Broken, hostile and unusual HTTP, byte for byte. After each test, the server is ready and answers an operation.
  */
 import { METHODS } from 'node:http';
-import net from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -16,7 +15,6 @@ import { useSubgraph } from '../support/use-subgraph.ts';
 const LONGEST = 1024 * 1024;
 const LISTED = { data: { maintenances: [{ id: `${R}:${M}` }] } };
 const BODY = JSON.stringify({ query: LIST });
-const WRITE = JSON.stringify({ query: `mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }` });
 const [POST, HOST, CLOSE] = ['POST /graphql HTTP/1.1', 'host: subgraph.example', 'connection: close'];
 const [JSON_TYPE, CHUNKED] = ['content-type: application/json', 'transfer-encoding: chunked'];
 const CREDENTIALS = [`router-authorization: ${ROUTER_SECRET}`, `authorization: Bearer ${EXAMPLE.token}`];
@@ -73,9 +71,8 @@ describe('a body', () => {
 
   it.each<[string, string | Buffer, number, string?, string?]>([
     ['in UTF-16', BODY, 415, 'content-type: application/json; charset=utf-16'],
-    ['with a longer media type', BODY, 415, 'content-type: application/jsonx'],
+    ['without a content type', BODY, 415, 'x: 2'],
     ['in gzip', gzipSync(BODY), 415, JSON_TYPE, 'content-encoding: gzip'],
-    ['without content', '', 400],
     ['of a list of operations', `[${BODY}]`, 400],
     ['with __proto__ deep in the variables', variables('{"a":[{"__proto__":{"x":1}}]}'), 400],
     ['with constructor.prototype', variables('{"constructor":{"prototype":{"x":1}}}'), 400],
@@ -84,12 +81,6 @@ describe('a body', () => {
   ])('%s is refused', async (...[, body, status, ...headers]) => {
     expectRefusal(await sendBody(body, ...headers), status);
   });
-});
-
-it('a body without a content type is refused, and told so', async () => {
-  const answers = await sendBody(BODY, 'x: 2');
-  expectRefusal(answers, 415);
-  expect(answers[0]?.body).toContain('The header Content-Type is missing.');
 });
 
 it.each([
@@ -104,17 +95,6 @@ it('bytes that are not HTTP are answered with 400', async () => {
   expect((await send(raw(['no HTTP']))).map(({ status }) => status)).toEqual([400]);
 });
 
-it('a client that leaves in the middle of its body sends no command', async () => {
-  const bytes = post([`content-length: ${WRITE.length}`], WRITE.slice(0, 20));
-  const { hostname, port } = new URL(subgraph.url);
-  const socket = net.connect(Number(port), hostname).on('error', () => {});
-  await new Promise((resolve) => socket.write(bytes, resolve));
-  const closed = new Promise((resolve) => socket.once('close', resolve));
-  socket.resetAndDestroy();
-  await closed;
-  expect(subgraph.upstream.commands()).toEqual([]);
-});
-
 it.each<[string, string | Buffer]>([
   ['a malformed query in its URL', request(['POST /graphql?x=%ZZ&y=% HTTP/1.1', ...HEADERS, CLOSE], BODY)],
   ['chunks of one byte', post([CLOSE, CHUNKED], `${[...BODY].map(chunk).join('')}0\r\n\r\n`)],
@@ -125,10 +105,8 @@ it.each<[string, string | Buffer]>([
 describe('the host', () => {
   const head = [HOST, ...CREDENTIALS, CLOSE];
 
-  it.each([
-    ...['PUT /graphql', 'PUT /graphql?a=b', 'TRACE /graphql', 'OPTIONS *', 'POST /', 'GET /graphql/', 'GET /GRAPHQL'],
-    ...['GET //graphql', 'GET /%2e%2e/graphql', 'GET /%', 'GET /../../etc/passwd', 'GET /:a((a+)+)', 'GET /sandbox'],
-  ])('answers %s with 404', async (line) => {
+  const LINES = ['PUT /graphql?a=b', 'OPTIONS *', 'POST /', 'GET /GRAPHQL/', 'GET //graphql', 'GET /%2e%2e/graphql'];
+  it.each(LINES)('answers %s with 404', async (line) => {
     expectRefusal(await send(raw([`${line} HTTP/1.1`, ...head, 'accept: text/html', 'content-length: 0'])), 404);
   });
 

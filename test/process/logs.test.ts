@@ -7,11 +7,9 @@ import type { ApolloServerPlugin } from '@apollo/server';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
 import { codes } from '../support/ask.ts';
-import { aliased, DELETE, LIST, times } from '../support/requests.ts';
-import { scrape } from '../support/scrape.ts';
+import { aliased, LIST, times } from '../support/requests.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
-import { until } from '../support/wait.ts';
 
 const ENTITIES = '($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { maintenances { id } } } }';
 
@@ -60,19 +58,6 @@ describe('the log line of an operation', () => {
     expect(line?.commandsLeftOut).toBe(1000 - commands.length);
     expect(Buffer.byteLength(subgraph.logText())).toBeLessThanOrEqual(16_384);
   });
-});
-
-it('logs each write whose caller leaves as a warning, even if it succeeds', async () => {
-  const held = subgraph.upstream.hold();
-  const leave = subgraph.askAndDisconnect(DELETE);
-  await until(() => held.length === 1);
-  await leave();
-  await until(async () => (await scrape(subgraph.url)).get('http_server_active_requests') === 0);
-  held[0]?.release();
-  await until(() => subgraph.logs().length === 1);
-  const line = { level: 40, codes: ['CALLER_GONE'], commands: [{ name: 'delete_maintenance_info', attempts: 1 }] };
-  expect(subgraph.logs()).toMatchObject([line]);
-  expect(subgraph.logText()).not.toMatch(/"(code|outcome)":/);
 });
 
 it('drops the message of an error, and every member that is not on its list', async () => {

@@ -4,8 +4,8 @@
  */
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
-import { type Answer, postTo } from '../support/ask.ts';
-import { request, sendBytes } from '../support/raw-http.ts';
+import { type Answer, askAt } from '../support/ask.ts';
+import { sendBytes } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
 import { aliased, answerWith, R, times } from '../support/requests.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
@@ -24,8 +24,9 @@ const BODIES = [100_000, 10_000, 0];
 const [LARGE = 0] = BODIES;
 /** An allowed body, but larger than what one operation may hold in so small a heap. */
 const NEVER = 1_000_000;
-/** Fits alone, too. */
+/** A text of a reply. Fits alone. */
 const LARGE_TEXT = 'x'.repeat(1_000_000);
+const CHUNKED = 'transfer-encoding: chunked';
 const DELETE = 'mutation { deleteMaintenance(id: "r:m") { deletedId } }';
 
 const start = useReplicas();
@@ -44,29 +45,22 @@ const read = async (metric: string, labels?: Record<string, string>) =>
   (await scrape(replica.url)).get(writeSample(metric, labels)) ?? 0;
 const refusals = (stage: string) => read('maintenance_memory_refused_total', { stage });
 
-interface Sending {
-  /** Characters of an unused variable. */
-  readonly size?: number;
-  readonly isChunked?: boolean;
-  readonly signal?: AbortSignal;
+/** Sends an operation with an unused variable of `size` characters. */
+function ask(query: string, size = 0, signal?: AbortSignal): Promise<Answer> {
+  const variables = { unused: 'x'.repeat(size) };
+  return askAt(`${replica.url}/graphql`, query, { headers: HEADERS, variables, ...(signal && { signal }) });
 }
 
-async function ask(query: string, { size = 0, isChunked, ...others }: Sending = {}): Promise<Answer> {
-  const body = JSON.stringify({ query, variables: { unused: 'x'.repeat(size) } });
-  const sent = isChunked ? new Blob([body]).stream() : body;
-  return postTo(`${replica.url}/graphql`, sent, { headers: HEADERS, ...others });
-}
+const list = (residenceId: string, size?: number) =>
+  ask(`{ maintenances(residenceId: "${residenceId}") { id } }`, size);
 
-const list = (residenceId: string, sending?: Sending) =>
-  ask(`{ maintenances(residenceId: "${residenceId}") { id } }`, sending);
-
-/** Sends the head of a request, without its body. */
-async function announce(length: number) {
-  const head = Object.entries({ ...HEADERS, host: 'x', connection: 'close', 'content-length': length });
-  const lines = ['POST /graphql HTTP/1.1', ...head.map((pair) => pair.join(': '))];
-  const [answer] = await sendBytes(replica.url, request(lines));
+/** Sends the head of a request, which ends with these lines, and `body` if there is one. */
+async function send(lines: string, body = '') {
+  const head = Object.entries({ ...HEADERS, host: 'x', connection: 'close' }).map((pair) => pair.join(': '));
+  const bytes = ['POST /graphql HTTP/1.1', ...head, lines, '', body].join('\r\n');
+  const [answer] = await sendBytes(replica.url, bytes);
   const { errors } = JSON.parse(answer?.body ?? '{}');
-  return { status: answer?.status, retryAfter: answer?.headers.get('retry-after')?.trim(), errors };
+  return [answer?.status, answer?.headers.get('retry-after'), errors];
 }
 
 /**
@@ -78,7 +72,7 @@ async function fill(held: Held[] & { end(): void }) {
   for (const size of BODIES) {
     for (let isAnswered = false; !isAnswered; ) {
       const before = held.length;
-      const answer = list(`other${asked.length}`, { size }).finally(() => {
+      const answer = list(`other${asked.length}`, size).finally(() => {
         isAnswered = true;
       });
       await until(() => isAnswered || held.length > before);
@@ -106,18 +100,10 @@ describe('while other operations leave no room', () => {
   it('a request is refused with 503 before its body is read, and is served later', async () => {
     const end = await fill(upstream.hold());
     const errors = [{ message: expect.any(String), extensions: { code: 'OVERLOADED' } }];
-    expect(await announce(LARGE)).toEqual({ status: 503, retryAfter: '1', errors });
-    expect(await refusals('request')).toBeGreaterThan(0);
+    for (const lines of [`content-length: ${LARGE}`, CHUNKED]) expect(await send(lines)).toEqual([503, '1', errors]);
+    expect(await refusals('request')).toBeGreaterThan(1);
     await end();
-    expect((await list(R, { size: LARGE })).errors).toEqual([]);
-  });
-
-  it('a chunked request is refused with 503', async () => {
-    const end = await fill(upstream.hold());
-    const { status, headers } = await list('r', { size: LARGE, isChunked: true });
-    expect([status, headers.get('retry-after')]).toEqual([503, '1']);
-    await end();
-    expect((await list(R, { size: LARGE, isChunked: true })).errors).toEqual([]);
+    expect((await list(R, LARGE)).errors).toEqual([]);
   });
 
   it('a command is not sent', async () => {
@@ -162,7 +148,7 @@ describe('while other operations leave no room', () => {
 it('a write keeps its memory when its caller leaves, until it ends', async () => {
   const held = upstream.hold();
   const caller = new AbortController();
-  const left = ask(DELETE, { size: LARGE, signal: caller.signal }).catch(() => {});
+  const left = ask(DELETE, LARGE, caller.signal).catch(() => {});
   await until(() => held.length === 1);
   caller.abort();
   await left;
@@ -171,16 +157,9 @@ it('a write keeps its memory when its caller leaves, until it ends', async () =>
   held.end();
 });
 
-describe('a body that never fits is refused with 413', () => {
+it('a body that never fits is refused with 413: before it is read, or once it is read if it is chunked', async () => {
   const errors = [{ message: expect.any(String), extensions: { code: 'BAD_REQUEST' } }];
-
-  it('before it is read', async () => {
-    expect(await announce(NEVER)).toEqual({ status: 413, retryAfter: undefined, errors });
-  });
-
-  it('when it is read, if it is chunked', async () => {
-    const answer = await list('r', { size: NEVER, isChunked: true });
-    expect([answer.status, answer.headers.get('retry-after'), answer.errors]).toEqual([413, null, errors]);
-    expect(upstream.received).toEqual([]);
-  });
+  expect(await send(`content-length: ${NEVER}`)).toEqual([413, null, errors]);
+  const chunks = `${NEVER.toString(16)}\r\n${'x'.repeat(NEVER)}\r\n0\r\n\r\n`;
+  expect(await send(CHUNKED, chunks)).toEqual([413, null, errors]);
 });

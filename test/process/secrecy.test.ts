@@ -3,9 +3,8 @@
  * metrics, the log (at level trace) and the spans of the production server.
  */
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
 import { startCollector } from '../support/collector.ts';
-import { entities, request } from '../support/requests.ts';
+import { create, entities, LIST, request } from '../support/requests.ts';
 import { fieldsOf } from '../support/schema.ts';
 import { preloadThrowInRequest } from '../support/unforeseen.ts';
 import type { Fault, Upstream } from '../support/upstream.ts';
@@ -43,6 +42,8 @@ const LEAKY_HEADERS = {
 /** The commands of its caller fail by an unforeseen error that quotes the token and the secret, as errors of libraries do. */
 const UNLUCKY = 'canary-token-of-an-unlucky-caller';
 
+const LISTED = 'get_maintenance_list';
+
 const cleanups: (() => unknown)[] = [];
 const startReplica = useReplicas(cleanups);
 let upstream: Upstream;
@@ -51,26 +52,12 @@ let collector: Awaited<ReturnType<typeof startCollector>>;
 beforeAll(async () => {
   collector = await startCollector();
   cleanups.push(collector.stop);
+  const NODE_OPTIONS = `--import=${preloadThrowInRequest(UNLUCKY)}`;
+  const secrets = { ROUTER_SECRET: SECRET, TOKEN_HEADER, LOG_LEVEL: 'trace', NODE_OPTIONS };
+  subgraph = await startReplica({ ...secrets, ...collector.env, BREAKER_FAILURES: '1000' });
+  ({ upstream } = subgraph);
 });
 afterEach(() => upstream.reset());
-
-async function start(env: NodeJS.ProcessEnv): Promise<void> {
-  const NODE_OPTIONS = `--import=${preloadThrowInRequest(UNLUCKY)}`;
-  const secrets = { ROUTER_SECRET: SECRET, LOG_LEVEL: 'trace', NODE_OPTIONS };
-  subgraph = await startReplica({ ...secrets, ...collector.env, ...env });
-  ({ upstream } = subgraph);
-}
-
-/** Stops the process and checks all that it wrote. */
-async function expectCleanOutput(...logged: string[]): Promise<void> {
-  expect(await subgraph.stop()).toBe(0);
-  const encoded = [TOKEN, IDENTITY, SECRET, DATA, OWN].map((text) => Buffer.from(text).toString('base64').slice(0, -4));
-  const canary = new RegExp(['canary', encodeURIComponent(TOKEN), ...encoded].join('|'), 'i');
-  const lines = subgraph.output().split('\n');
-  expect([...lines, ...collector.bodies].filter((text) => canary.test(text))).toEqual([]);
-  for (const text of logged) expect(subgraph.output()).toContain(text);
-  expect(collector.spans.map(({ name }) => name)).toEqual(expect.arrayContaining(['query', LISTED]));
-}
 
 /** An operation, or a `body` in its place. */
 type Asking = {
@@ -105,30 +92,21 @@ async function ask({ headers, body, pathname = '/graphql', ...operation }: Askin
   };
 }
 
-const LISTED = 'get_maintenance_list';
-const LIST = '{ maintenances(residenceId: "r") { id } }';
-const INPUT = {
-  ...{ residenceId: 'r', startTime: '2024-01-16T13:32:45Z', finishTime: '2024-01-17T13:32:45Z' },
-  ...{ description: OWN, contact: OWN, pictureFilenames: [OWN] },
-};
-const create = (input: unknown): Asking =>
-  request('createMaintenance', { input }, fieldsOf('CreateMaintenancePayload').join(' '));
 const represent = (...r: unknown[]): Asking =>
   entities(r, `... on Maintenance { ${fieldsOf('Maintenance').join(' ')} }`);
 /** The names of all arguments with free text. */
 const FREE = ['description', 'contact', 'pictureFilenames'];
 /** The example of every command, and an entity, with all fields and with the caller's texts. */
-const operationsOn = (r: string): Asking[] => [
+const OPERATIONS: Asking[] = [
   ...WIRE.map(({ root, type, args }) => {
-    const given = JSON.stringify(args).replaceAll(EXAMPLE.residenceId, r);
-    const filled = JSON.parse(given, (name, value) =>
+    const filled = JSON.parse(JSON.stringify(args), (name, value) =>
       !FREE.includes(name) ? value : Array.isArray(value) ? [OWN] : OWN,
     );
     return request(root, filled, fieldsOf(type.name).join(' '));
   }),
-  represent({ __typename: 'Maintenance', id: `${r}:m`, description: OWN }),
+  represent({ __typename: 'Maintenance', id: 'r:m', description: OWN }),
 ];
-const readsOn = (r: string) => operationsOn(r).filter(({ query }) => query?.startsWith('query'));
+const READS = OPERATIONS.filter(({ query }) => query?.startsWith('query'));
 
 const succeed: Fault = ({ command }) => {
   const list = ['m', 'n', '', undefined].map((id) => ({ ...TICKET, maintenance_id: id }));
@@ -150,15 +128,12 @@ const CUT_OFF = does((response) => {
   response.writeHead(200, { 'content-length': '5000', ...LEAKY_HEADERS });
   response.write(JSON.stringify(LEAKY), () => response.socket?.resetAndDestroy());
 });
-const ENDLESS = does((response) => response.writeHead(200, LEAKY_HEADERS).write(JSON.stringify(LEAKY).slice(0, -1)));
 const [INVALID, UNAVAILABLE] = ['UPSTREAM_INVALID_RESPONSE', 'UPSTREAM_UNAVAILABLE'];
 
 describe('the production server leaks nothing', () => {
-  beforeAll(() => start({ BREAKER_FAILURES: '1000', TOKEN_HEADER }));
-
   it('of a ticket outside of `data`', async () => {
     upstream.fail(succeed);
-    for (const asked of operationsOn('r')) {
+    for (const asked of OPERATIONS) {
       const answer = await ask(asked);
       expect(answer.codes).toEqual([]);
       expect(answer.withoutData).not.toMatch(/canary/i);
@@ -181,7 +156,7 @@ describe('the production server leaks nothing', () => {
     ['a reply that is cut off', CUT_OFF, UNAVAILABLE],
   ])('of a faulty reply: %s', async (_, fault, code) => {
     upstream.fail(fault);
-    for (const asked of operationsOn('r')) {
+    for (const asked of OPERATIONS) {
       const answer = await ask(asked);
       expect(answer.distinctCodes).toEqual([code]);
       expect(answer.all).not.toMatch(LEAK);
@@ -194,7 +169,7 @@ describe('the production server leaks nothing', () => {
     const partly = { ...TICKET, ...texts, maintenance_id: 'm', maintenance_picture_url: [DATA, { url: DATA }] };
     const list = [{ ...bad, maintenance_id: 'm' }, bad, UPSTREAM, partly];
     upstream.fail(({ command }) => ({ body: { success: true, result: command === LISTED ? list : bad } }));
-    for (const [index, asked] of readsOn('r').entries()) {
+    for (const [index, asked] of READS.entries()) {
       const answer = await ask(asked);
       expect(answer.codes).toEqual(Array(index === 0 ? 11 : 8).fill(INVALID));
       expect(answer.withoutData).not.toMatch(LEAK);
@@ -204,7 +179,7 @@ describe('the production server leaks nothing', () => {
   });
 
   it('of an unforeseen error', async () => {
-    for (const asked of operationsOn('r')) {
+    for (const asked of OPERATIONS) {
       const answer = await ask({ ...asked, headers: { [TOKEN_HEADER]: UNLUCKY } });
       expect(answer.distinctCodes).toEqual(['INTERNAL_SERVER_ERROR']);
       expect(answer.all).not.toMatch(LEAK);
@@ -217,26 +192,20 @@ describe('the production server leaks nothing', () => {
   it.each<[string, Asking, string, RegExp?]>([
     ['a malformed token', { query: LIST, headers: { [TOKEN_HEADER]: `${TOKEN} ${TOKEN}` } }, 'UNAUTHENTICATED'],
     ['a malformed id', { query: `{ maintenance(id: "${OWN}") { id } }` }, 'BAD_USER_INPUT'],
-    ['a blank contact', create({ ...INPUT, contact: ' ' }), 'BAD_USER_INPUT'],
+    ['a blank contact', create({ contact: ' ' }), 'BAD_USER_INPUT'],
     ['a representation of an unknown type', represent({ __typename: OWN, id: OWN }), 'BAD_USER_INPUT'],
-    ['a representation that is a text', represent(OWN), 'BAD_USER_INPUT'],
-    ['too many representations', represent(...Array(1001).fill(OWN)), 'BAD_USER_INPUT'],
     ['invalid JSON', { body: `{"query":"${OWN}", ${TOKEN}` }, 'BAD_REQUEST'],
     ['over 1 MB', { body: JSON.stringify({ query: OWN.repeat(110_000) }) }, 'BAD_REQUEST'],
-    ['another content type', { body: OWN, headers: { 'content-type': `text/${OWN}` } }, 'BAD_REQUEST'],
     ['an unknown path', { pathname: `/${OWN}?access_token=${TOKEN}` }, 'NOT_FOUND'],
-    ['an invalid escape in the path', { pathname: `/%${OWN}?access_token=${TOKEN}` }, 'NOT_FOUND'],
     ['a token in the URL', { query: '', pathname: `/graphql?access_token=${TOKEN}` }, 'BAD_REQUEST'],
     ['a wrong secret', { query: LIST, headers: { 'router-authorization': 'canary' } }, 'ROUTER_UNAUTHENTICATED'],
     ['a field unknown to GraphQL', { query: `{ ${OWN} }` }, VALIDATION, LEAK_BUT_OWN],
-    ['an unknown state', { query: LIST.replace(')', `, states: [${OWN}])`) }, VALIDATION, LEAK_BUT_OWN],
     ['a syntax error', { query: `{ "${OWN}" }` }, 'GRAPHQL_PARSE_FAILED', LEAK_BUT_OWN],
     ['an unknown operation', { query: 'query A { __typename }', operationName: `${OWN} ü` }, RESOLUTION, LEAK_BUT_OWN],
-    ['a malformed time', create({ ...INPUT, startTime: OWN }), 'BAD_USER_INPUT', LEAK_BUT_OWN],
-    ['an object for a text', create({ ...INPUT, contact: { [OWN]: OWN } }), 'BAD_USER_INPUT', LEAK_BUT_OWN],
-    ['an unknown member', create({ ...INPUT, [OWN]: OWN }), 'BAD_USER_INPUT', LEAK_BUT_OWN],
+    ['a malformed time', create({ startTime: OWN }), 'BAD_USER_INPUT', LEAK_BUT_OWN],
+    ['an object for a text', create({ contact: { [OWN]: OWN } }), 'BAD_USER_INPUT', LEAK_BUT_OWN],
+    ['an unknown member', create({ [OWN]: OWN }), 'BAD_USER_INPUT', LEAK_BUT_OWN],
     ['objects for ids', DELETE, 'BAD_USER_INPUT', LEAK_BUT_OWN],
-    ['variables that are no object', { query: LIST, variables: OWN }, 'BAD_REQUEST'],
   ])('of a refused request, except the caller’s own words in GraphQL’s messages: %s', async (...row) => {
     const [, asked, code, leak = LEAK] = row;
     const answer = await ask(asked);
@@ -253,19 +222,15 @@ describe('the production server leaks nothing', () => {
     }
     upstream.fail(succeed);
     expect((await ask({ query: `query LastOne ${LIST}` })).codes).toEqual([]);
-    const unforeseen = '"err":{"type":"TypeError","stack":"at unforeseenError ';
-    await expectCleanOutput('"operationName":"LastOne"', '"msg":"unforeseen error"', unforeseen);
-  });
-});
 
-it('the production server leaks nothing of a reply that does not end', async () => {
-  // Time is short in this test only: a slow machine must not turn another fault into a timeout.
-  await start({ ATTEMPT_TIMEOUT_MS: '300' });
-  upstream.fail(ENDLESS);
-  for (const asked of [{ query: LIST }, create(INPUT)]) {
-    const answer = await ask(asked);
-    expect(answer.codes).toEqual(['UPSTREAM_TIMEOUT']);
-    expect(answer.all).not.toMatch(LEAK);
-  }
-  await expectCleanOutput('"UPSTREAM_TIMEOUT"');
+    expect(await subgraph.stop()).toBe(0);
+    const texts = [TOKEN, IDENTITY, SECRET, DATA, OWN].map((text) => Buffer.from(text).toString('base64').slice(0, -4));
+    const canary = new RegExp(['canary', ...texts].join('|'), 'i');
+    const printed = subgraph.output();
+    expect([...printed.split('\n'), ...collector.bodies].filter((text) => canary.test(text))).toEqual([]);
+    expect(printed).toContain('"operationName":"LastOne"');
+    expect(printed).toContain('"msg":"unforeseen error"');
+    expect(printed).toContain('"err":{"type":"TypeError","stack":"at unforeseenError ');
+    expect(collector.spans.map(({ name }) => name)).toEqual(expect.arrayContaining(['query', LISTED]));
+  });
 });

@@ -87,12 +87,8 @@ const BATCHES = [
   { name: BATCH, residence: R },
 ];
 const mutation = (expected: Expected): Expected => ({ ...expected, type: 'mutation' });
-const FULL = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0' };
-const NOT_SENT = { ...failed(UNAVAILABLE, [], 'queue full'), residence: 'b', name: BATCH, outcome: 'NOT_SENT' };
-const WRITTEN = { residence: 'a', name: BATCH };
 const REFUSED = { ...failed('COMMAND_REJECTED'), name: DELETE, outcome: 'REJECTED' };
 const FAULTY = { name: BATCH, outcome: 'NOT_SENT' };
-const TIMED_OUT = { ...failed(TIMEOUT, ['ETIMEDOUT']), name: DELETE, outcome: 'UNKNOWN' };
 const TWO_CODES = { ...warn(UNAVAILABLE, FAILED_B, { residence: R }), codes: [UNAVAILABLE, 'BAD_USER_INPUT'] };
 const BUSY = {
   env: { ...SHORT_TIME, ...SHORT_QUEUE },
@@ -119,13 +115,6 @@ export const EVENTS: Row[] = [
   ['a refused command', LIST, answers({ body: { success: false, code: 'E1' } }), info('COMMAND_REJECTED', REJECTED)],
   ['a wrong argument and a failed command', lists('', R, 'b'), failB, TWO_CODES],
   ['a batch whose failure is data', batch(`${R}:m`, 'b:1'), failB, mutation(warn(UNAVAILABLE, ...BATCHES))],
-  [
-    'a batch of which a command has no room',
-    batch('a:1', 'b:1'),
-    results({}),
-    { ...mutation(warn(UNAVAILABLE, NOT_SENT, WRITTEN)), env: FULL },
-  ],
-  ['a write that times out', DELETION, answers('taken'), { ...mutation(warn(TIMEOUT, TIMED_OUT)), env: SHORT_TIME }],
   [
     'a write that is refused',
     DELETION,
@@ -164,7 +153,6 @@ export function errorType({ code = '', attempts = [], detail, flaws }: Made): st
   if (code === TIMEOUT) return last === OUT_OF_TIME ? 'expired' : 'timeout';
   if (code === INVALID) return flaws?.[0]?.kind;
   if (code !== UNAVAILABLE) return KINDS[code];
-  if (attempts.length === 0) return detail === 'breaker open' ? 'breaker_open' : 'no_room';
-  const kinds: Readonly<Record<Result, string>> = { 429: 'throttled', 500: 'failed', 502: 'unavailable' };
-  return kinds[last ?? ''] ?? 'unreachable';
+  if (attempts.length === 0) return 'no_room';
+  return last === 500 ? 'failed' : 'unreachable';
 }

@@ -28,7 +28,7 @@ const act =
   };
 /** Begins a response. Then runs `cut`, or leaves the response without an end. */
 const begin = (status: number, headers = {}, cut?: (response: ServerResponse) => void) =>
-  act((response) => response.writeHead(status, headers).write('{"success":true', () => cut?.(response)));
+  act((response) => response.writeHead(status, headers).write('{"canary":true', () => cut?.(response)));
 /** Writes one character every 20 ms until the subgraph closes the connection. */
 function drip(response: ServerResponse, write: (character: string) => void): void {
   const characters = 'HTTP/1.1 200 OK\r\nx: '[Symbol.iterator]();
