@@ -2,7 +2,8 @@
  * What a browser gets from a developer's GraphQL server: Apollo Sandbox, GraphiQL, which needs no internet, and CORS headers
  * for hosted Sandbox.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import cors from '@fastify/cors';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
@@ -27,8 +28,16 @@ export interface Example {
 export function serveBrowsers(examples: readonly Example[], tokenHeader: string) {
   const headers = { [tokenHeader]: `Bearer ${EXAMPLE.token}` };
   const graphiql = renderGraphiqlPage(examples, headers);
+  const sandbox = ApolloServerPluginLandingPageLocalDefault({
+    document: examples.map(({ query }) => query).join('\n'),
+    // Sandbox has one Variables pane for all operations.
+    variables: Object.assign({}, ...examples.map(({ variables }) => variables)),
+    headers,
+    includeCookies: false,
+    embed: { runTelemetry: false, initialState: { pollForSchemaUpdates: false } },
+  });
   return {
-    plugins: [sandbox(examples, headers)],
+    plugins: [sandbox],
     extend(app: FastifyInstance): void {
       app.register(cors, { methods: ['GET', 'POST'], origin: ORIGINS });
       app.get(GRAPHIQL, (_, reply) => reply.type('text/html; charset=utf-8').send(graphiql));
@@ -37,18 +46,6 @@ export function serveBrowsers(examples: readonly Example[], tokenHeader: string)
       );
     },
   };
-}
-
-/** Apollo's page with Sandbox. */
-function sandbox(examples: readonly Example[], headers: Record<string, string>) {
-  return ApolloServerPluginLandingPageLocalDefault({
-    document: examples.map(({ query }) => query).join('\n'),
-    // Sandbox has one Variables pane for all operations.
-    variables: Object.assign({}, ...examples.map(({ variables }) => variables)),
-    headers,
-    includeCookies: false,
-    embed: { runTelemetry: false, initialState: { pollForSchemaUpdates: false } },
-  });
 }
 
 /** Adds a link to GraphiQL to what Apollo's page says where Sandbox does not load. An empty element would cover the link. */
@@ -70,16 +67,12 @@ function renderGraphiqlPage(examples: readonly Example[], sent: Record<string, s
 
 /** The operations of folders below examples/, each `NAME.graphql` with its variables from `NAME.json`: queries come first. */
 export function readExamples(...folders: readonly string[]) {
-  const examples = folders.flatMap((folder) => {
-    const path = new URL(`../examples/${folder}/`, import.meta.url);
-    const read = (name: string) => readFileSync(new URL(name, path), 'utf8');
-    const files = readdirSync(path).sort();
-    const names = files.filter((name) => name.endsWith('.graphql'));
-    return names.map((name) => {
-      const values = name.replace('.graphql', '.json');
-      return { name, query: read(name), variables: files.includes(values) ? JSON.parse(read(values)) : {} };
-    });
+  const files = folders.flatMap((folder) => globSync(`examples/${folder}/*.graphql`).sort());
+  const examples = files.map((file) => {
+    const values = file.replace('.graphql', '.json');
+    const variables = existsSync(values) ? JSON.parse(readFileSync(values, 'utf8')) : {};
+    return { name: basename(file), query: readFileSync(file, 'utf8'), variables };
   });
-  const writes = ({ query }: Example) => Number(/^mutation\b/m.test(query));
+  const writes = ({ query }: Example) => Number(query.startsWith('mutation'));
   return examples.sort((one, other) => writes(one) - writes(other));
 }

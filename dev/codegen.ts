@@ -14,8 +14,7 @@ import { FIELDS } from '../src/telemetry/log.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { readOptions } from './options.ts';
 
-const DEPLOY = new URL('../deploy/', import.meta.url);
-const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+const read = (path: string) => readFileSync(path, 'utf8');
 const code = (name: string) => `\`${name}\``;
 
 // The tool's own command would ignore an unknown argument.
@@ -32,7 +31,7 @@ const written = {
   'docs/errors.md': writeTables('docs/errors.md', { codes: codes() }),
 };
 for (const [path, text] of Object.entries(written)) {
-  if (!check) writeFileSync(new URL(`../${path}`, import.meta.url), text);
+  if (!check) writeFileSync(path, text);
   else if (read(path) !== text) fail(`${path} is out of date: npm run codegen`);
 }
 process.exit();
@@ -44,8 +43,8 @@ function fail(message: string): void {
 
 /** Returns the rule files of deploy/ as one PrometheusRule. kustomize cannot read a rule file itself. */
 function writeRules(): string {
-  const files = readdirSync(DEPLOY).filter((name) => /^[\w-]+\.yaml$/.test(name));
-  const groups = files.flatMap((name) => parse(readFileSync(new URL(name, DEPLOY), 'utf8')).groups ?? []);
+  const files = readdirSync('deploy').filter((name) => /^[\w-]+\.yaml$/.test(name));
+  const groups = files.flatMap((name) => parse(read(`deploy/${name}`)).groups ?? []);
   const resource = {
     apiVersion: 'monitoring.coreos.com/v1',
     kind: 'PrometheusRule',

@@ -31,9 +31,6 @@ const FAULTS: ReadonlyMap<string, Answer | undefined> = new Map([
 ]);
 export const FAULTY_RESIDENCES = [...FAULTS.keys()];
 
-/** Returns the refusal of a request that the vendor's page does not allow. */
-const malformed = (message: string, status = 400) => new CommandRefused(message, status);
-
 const isText = (value: unknown) => typeof value === 'string' && value !== '';
 const isTicket = (value: object) =>
   Object.keys(value).join() === 'maintenance_id' && Object.values(value).every(isText);
@@ -71,32 +68,32 @@ export function answerCommand(
 }
 
 function checkEnvelope({ method, url, headers }: IncomingMessage, tokens: ReadonlySet<string>): void {
-  if (url !== PATH) throw malformed(`no such path: ${url}`, 404);
-  if (method !== 'POST') throw malformed(`not POST but ${method}`, 405);
-  if (headers['content-type'] !== 'application/json') throw malformed('Content-Type is not application/json');
-  if (headers.accept !== 'application/json') throw malformed('Accept is not application/json');
+  if (url !== PATH) throw new CommandRefused(`no such path: ${url}`, 404);
+  if (method !== 'POST') throw new CommandRefused(`not POST but ${method}`, 405);
+  if (headers['content-type'] !== 'application/json') throw new CommandRefused('Content-Type is not application/json');
+  if (headers.accept !== 'application/json') throw new CommandRefused('Accept is not application/json');
   const [, token] = /^Bearer (\S+)$/i.exec(headers.authorization ?? '') ?? [];
-  if (token === undefined || !tokens.has(token)) throw malformed('the access token is not valid', 401);
+  if (token === undefined || !tokens.has(token)) throw new CommandRefused('the access token is not valid', 401);
 }
 
 /** Returns the command of a body, with parameters as the vendor's page has them. */
 function readCommand(body: string) {
   const { command, id, param, ...rest } = Object(JSON.parse(body));
-  if (Object.keys(rest).length > 0) throw malformed(`unknown members: ${Object.keys(rest)}`);
-  if (!isText(id)) throw malformed('id is not a string');
+  if (Object.keys(rest).length > 0) throw new CommandRefused(`unknown members: ${Object.keys(rest)}`);
+  if (!isText(id)) throw new CommandRefused('id is not a string');
   const methods = Object.keys(COMMANDS) as (keyof typeof COMMANDS)[];
   const method = methods.find((name) => COMMANDS[name].name === command);
-  if (!method) throw malformed(`no such command: ${command}`);
+  if (!method) throw new CommandRefused(`no such command: ${command}`);
   return { method, param: checkParam(Object(param), Object.values(COMMANDS[method].parameters)) };
 }
 
 /** Returns the parameters if they are exactly those of the command, as src/ writes them. */
 function checkParam(param: Param, parameters: readonly Parameter<never>[]): Param {
   for (const { name, presence } of parameters)
-    if (presence === 'required' && !Object.hasOwn(param, name)) throw malformed(`param.${name} is missing`);
+    if (presence === 'required' && !Object.hasOwn(param, name)) throw new CommandRefused(`param.${name} is missing`);
   for (const [name, value] of Object.entries(param)) {
     const type = parameters.find((parameter) => parameter.name === name)?.type;
-    if (!type || !CHECKS[type](value)) throw malformed(`param.${name} is unknown or not as documented`);
+    if (!type || !CHECKS[type](value)) throw new CommandRefused(`param.${name} is unknown or not as documented`);
   }
   return param;
 }

@@ -1,13 +1,10 @@
-/**
- * Describes replies of the command API without their values, which may be residents' personal data.
- */
+/** Describes replies of the command API without their values, which may be residents' personal data. */
 import type { Command } from '../src/command-api/commands.ts';
 import { decodeEnvelope } from '../src/command-api/decoder.ts';
 import { CommandApiError, type FailureKind } from '../src/command-api/errors.ts';
 
 /** What the decoder makes of a reply. `kind` is the kind of the error; undefined if the decoder accepts the reply. */
 export interface Verdict<T> {
-  readonly status?: number;
   readonly value?: T;
   readonly kind?: FailureKind | 'no reply';
   readonly flaws: readonly string[];
@@ -21,12 +18,12 @@ export function decodeReply<I, T>(command: Command<I, T>, input: I, status: numb
     const { value, flaws = [] } = command.decode(result, input);
     const count = Array.isArray(value) ? `, a list of ${value.length}` : '';
     const unreadable = flaws.length > 0 ? `, but cannot read ${flaws.join(' ')}` : '';
-    return { status, value, flaws, text: `accepted${count}${unreadable}` };
+    return { value, flaws, text: `accepted${count}${unreadable}` };
   } catch (error) {
     if (!(error instanceof CommandApiError)) throw error;
     const { kind, message, details } = error;
     const code = details.upstreamCode ? `, code ${details.upstreamCode}` : '';
-    return { status, kind, flaws: error.judgment.isFlaw ? [kind] : [], text: `${kind}: ${message}${code}` };
+    return { kind, flaws: error.judgment.isFlaw ? [kind] : [], text: `${kind}: ${message}${code}` };
   }
 }
 

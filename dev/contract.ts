@@ -18,8 +18,6 @@ interface Sending {
   readonly token?: string;
 }
 
-const TIME_LIMIT_MS = 20_000;
-
 const isSuccess: Test = ({ kind, flaws }) => !kind && flaws.length === 0;
 const isFailure: Test = ({ kind }) => kind !== undefined;
 // No success with an unexpected result.
@@ -99,16 +97,10 @@ async function checkReads(): Promise<void> {
 /** Creates tickets, reads the first and deletes all. `cleanUp` deletes what is left. */
 async function checkWrites(): Promise<void> {
   const id = newId('c');
-  const inHours = (hours: number) =>
-    new Date(Date.now() + hours * 3_600_000).toISOString().replace(/\.\d+/, '') as Moment;
-  const ticket = {
-    residenceId,
-    startTime: inHours(24),
-    finishTime: inHours(48),
-    description: `Contract check ${id}, to be deleted`,
-    // The vendor's example: the command API may accept only telephone numbers.
-    contact: '10086',
-  };
+  const inHours = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString().replace(/\.\d+/, '');
+  const times = { startTime: inHours(24) as Moment, finishTime: inHours(48) as Moment };
+  // The vendor's example of a contact: the command API may accept only telephone numbers.
+  const ticket = { residenceId, ...times, description: `Contract check ${id}, to be deleted`, contact: '10086' };
   await create('a ticket', ticket, { id });
   const [maintenanceId] = created;
   if (maintenanceId === undefined) return;
@@ -188,7 +180,7 @@ async function post(command: object, token: string) {
       headers: { 'user-agent': 'maintenance-subgraph', 'content-type': json, accept: json, authorization },
       body: JSON.stringify(command),
       redirect: 'manual',
-      signal: AbortSignal.timeout(TIME_LIMIT_MS),
+      signal: AbortSignal.timeout(20_000),
     });
     return { status: response.status, body: await response.bytes(), ms: performance.now() - start };
   } catch (error) {

@@ -1,6 +1,4 @@
-/**
- * `npm run dev`: the emulated command API and the subgraph in one process, with Sandbox in the browser.
- */
+/** `npm run dev`: the emulated command API and the subgraph in one process, with Sandbox in the browser. */
 import { explainStartFailure, shutDown } from '../src/http/lifecycle.ts';
 import { stopSignal } from '../src/signals.ts';
 import { GRAPHIQL, readExamples } from './browser.ts';

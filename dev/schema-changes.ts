@@ -39,13 +39,11 @@ const build = (sdl: string) =>
   buildASTSchema(visit(parse(sdl), { Directive: { leave: nameByText } }), { assumeValidSDL: true });
 
 /**
- * Returns the directive with its text as its name, independent of the order of its arguments. graphql-inspector compares
- * directives by name: it takes a new order of two keys for changed keys, and its messages omit their fields.
+ * Returns the directive with its text as its name. graphql-inspector compares directives by name: it takes a new order of two keys
+ * for changed keys, and its messages omit their fields.
  */
 function nameByText(node: DirectiveNode): DirectiveNode | undefined {
   // These have a meaning for graphql and graphql-inspector.
   if (['deprecated', 'oneOf'].includes(node.name.value)) return undefined;
-  const sorted = [...(node.arguments ?? [])].sort((a, b) => a.name.value.localeCompare(b.name.value));
-  const value = print({ ...node, arguments: sorted }).replace(/\s+/g, ' ');
-  return { ...node, name: { ...node.name, value }, arguments: [] };
+  return { ...node, name: { ...node.name, value: print(node).replace(/\s+/g, ' ') }, arguments: [] };
 }

@@ -1,6 +1,4 @@
-/**
- * The initial data of the emulated command API: the examples of the vendor's page, and a block of flats.
- */
+/** The initial data of the emulated command API: the examples of the vendor's page, and a block of flats. */
 import { createHash } from 'node:crypto';
 import { STATES, type Ticket } from './store.ts';
 

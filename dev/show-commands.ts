@@ -16,10 +16,7 @@ export function showCommands<T extends BaseContext>(list: (context: T) => unknow
   };
 }
 
-/**
- * What an operation cost: each command that it asked for, with its residence, how long it took in milliseconds and `OK`
- * or its error code.
- */
+/** Lists the commands that an operation asked for, each with its time in milliseconds, and `OK` or its error code. */
 export function listCommands({ commands }: Context) {
   return commands.map(({ name, exchange, residenceId, durationMs, error }) => ({
     command: name,

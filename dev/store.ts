@@ -18,11 +18,11 @@ export interface Ticket {
 /** The vendor's texts for the states, in the order of a repair. */
 export const STATES = [...VENDOR_STATES.keys()].map(String);
 
-/** A command that is refused with `success: false`. It has no code, because the vendor promises none. */
+/** A command that is refused with `success: false`, by default as malformed. The vendor promises no code for it. */
 export class CommandRefused extends Error {
   readonly status: number;
 
-  constructor(message: string, status = 200) {
+  constructor(message: string, status = 400) {
     super(message);
     this.status = status;
   }
@@ -41,13 +41,13 @@ export class Store {
 
   list(residenceId: string): Ticket[] {
     const tickets = this.residences.get(residenceId);
-    if (!tickets) throw new CommandRefused('There is no such residence.');
+    if (!tickets) throw new CommandRefused('There is no such residence.', 200);
     return tickets;
   }
 
   info(residenceId: string, maintenanceId: string): Omit<Ticket, 'maintenance_id'> {
     const ticket = this.list(residenceId).find(({ maintenance_id }) => maintenance_id === maintenanceId);
-    if (!ticket) throw new CommandRefused('There is no such maintenance.');
+    if (!ticket) throw new CommandRefused('There is no such maintenance.', 200);
     const { maintenance_id: _, ...info } = ticket;
     return info;
   }

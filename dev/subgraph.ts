@@ -1,6 +1,4 @@
-/**
- * The emulated command API and the subgraph before it, as `npm run dev` and `npm run supergraph` start them.
- */
+/** The emulated command API and the subgraph before it, as `npm run dev` and `npm run supergraph` start them. */
 import { text as readText } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import pretty from 'pino-pretty';
@@ -13,10 +11,7 @@ import { EXAMPLE, FLATS, ODD, seed } from './seed.ts';
 import { listCommands, showCommands } from './show-commands.ts';
 import { Store } from './store.ts';
 
-/**
- * Starts both. `environment` overrides the variables of the process. With examples, browsers get them too.
- * Rejects like `loadConfig` and `createServer`.
- */
+/** Starts both, with these variables over those of the process, and with these examples for browsers, if any. */
 export async function startSubgraph(environment: NodeJS.ProcessEnv, examples?: readonly Example[]) {
   const commandApi = await startCommandApi();
   const config = loadConfig({

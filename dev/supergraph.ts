@@ -15,8 +15,6 @@ import { RESIDENCES_SDL, startNeighbour } from './supergraph/neighbour.ts';
 import { CannotStart, readSubgraph } from './supergraph/read-subgraph.ts';
 import { ROUTERS, type RouterName, startRouter } from './supergraph/routers.ts';
 
-const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
-
 const PORT = Number(process.env.PORT || 4000);
 // Asked for even here, so that a gateway which forgets it is found out before production does.
 const ROUTER_SECRET = process.env.ROUTER_SECRET || 'secret-of-the-local-router';
@@ -41,7 +39,7 @@ try {
   const shown = others.map(({ name, url }) => `  Subgraph ${name.padEnd(13)} ${url}`);
   const url = `${subgraph.url}/graphql`;
   const headers = { 'router-authorization': ROUTER_SECRET };
-  const sdl = read('../schema/maintenance.graphql');
+  const sdl = readFileSync('schema/maintenance.graphql', 'utf8');
   const subgraphs = [{ name: 'maintenance', url, sdl, headers, tokenHeader }, ...others];
   // The examples of the supergraph ask for fields of our neighbor.
   const examples = readExamples(...(hasOwnResidences ? [] : ['supergraph']), '.', 'emulator');
@@ -51,8 +49,7 @@ try {
   running.push(gateway);
 
   const endpoint = localize(router ? `${gateway.url}/graphql` : gateway.url);
-  const example = read('../examples/supergraph/open-by-residence.graphql');
-  const operation = hasOwnResidences ? LIST_EXAMPLE : print(parse(example)).replace(/\s+/g, ' ');
+  const operation = hasOwnResidences ? LIST_EXAMPLE : print(parse(String(examples[0]?.query))).replace(/\s+/g, ' ');
   console.log(`
   ${(router ? ROUTERS[router].name : 'Supergraph, Sandbox').padEnd(22)} ${endpoint}
   Subgraph maintenance   ${localize(url)}, with Router-Authorization: ${ROUTER_SECRET}

@@ -1,6 +1,4 @@
-/**
- * A gateway as a developer needs it: @apollo/gateway over a supergraph that is composed as it starts.
- */
+/** A gateway as a developer needs it: @apollo/gateway over a supergraph that is composed as it starts. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
 import type { ApolloServerOptions, ApolloServerPlugin } from '@apollo/server';

@@ -1,13 +1,10 @@
-/**
- * An Apollo Server over HTTP, as far as a developer needs it.
- */
+/** An Apollo Server over HTTP, as far as a developer needs it. */
 import { ApolloServer, type ApolloServerOptions, type BaseContext } from '@apollo/server';
 import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
 import { type FastifyInstance, fastify } from 'fastify';
 
 export interface Listening {
   readonly host: string;
-  /** 0 takes a free port. */
   readonly port: number;
   /** Extends the host before it listens. */
   readonly extend?: (app: FastifyInstance) => void;

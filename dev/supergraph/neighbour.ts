@@ -1,6 +1,4 @@
-/**
- * A subgraph of another team's, which owns `Residence` and knows nothing of repair requests.
- */
+/** A subgraph of another team's, which owns `Residence` and knows nothing of repair requests. */
 import { readFileSync } from 'node:fs';
 import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { buildSubgraphSchema } from '@apollo/subgraph';

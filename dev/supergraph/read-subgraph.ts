@@ -1,6 +1,4 @@
-/**
- * The schema of another team's subgraph, given on the command line.
- */
+/** The schema of another team's subgraph, given on the command line. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 

@@ -1,6 +1,4 @@
-/**
- * Real federation routers: each is a separate process, with its configuration from `supergraph/`.
- */
+/** Real federation routers: each is a separate process, with its configuration from `supergraph/`. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
