@@ -1,11 +1,9 @@
 /** The programs of package.json as processes: what they serve, and why they refuse to start. */
 import { afterAll, expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
-import { satisfies } from 'semver';
 import { freePort, PATH, serve } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { RESIDENCES } from '../../dev/supergraph/neighbour.ts';
-import manifest from '../../package.json' with { type: 'json' };
 import { askAt, codes, ROUTER_SECRET } from '../support/ask.ts';
 import { killAll, run, start, watch } from '../support/process.ts';
 
@@ -53,19 +51,18 @@ it.concurrent('npm run supergraph serves the supergraph and its subgraphs, and c
   expect(connections.filter((host) => !/^(localhost$|(127\.0\.0\.1|::1):\d+$)/.test(host))).toEqual([]);
 });
 
-it.concurrent('npm run emulator serves the given port, prints a command that works, and refuses others', async () => {
+it.concurrent('npm run emulator serves the given port, prints a command that works, and refuses another token', async () => {
   const port = String(await freePort());
   const pattern = /curl (http:\S+) [\s\S]+-H 'Authorization: (.+)' -d '(.+)'\n/;
   const [, url = '', authorization = '', body = ''] = await run('dev/emulator.ts', {}, ['--port', port]).until(pattern);
   expect(url).toBe(`http://127.0.0.1:${port}${PATH}`);
-  const headers = { 'content-type': 'application/json', accept: 'application/json', authorization };
-  const send = (body: string, others = {}) =>
-    fetch(url, { method: 'POST', headers: { ...headers, ...others }, body }).then((answer) => answer.json());
-  expect(await send(body)).toMatchObject({ success: true, result: [{ maintenance_id: EXAMPLE.maintenanceId }] });
-  const refused = { success: false, timestamp: expect.any(Number), message: expect.any(String) };
-  expect(await send(body, { authorization: 'Bearer other' })).toEqual(refused);
-  for (const part of ['get_maintenance_list', 'residence_id', R])
-    expect(await send(body.replace(part, 'other'))).toEqual(refused);
+  const send = async (authorization: string) => {
+    const headers = { 'content-type': 'application/json', accept: 'application/json', authorization };
+    return (await fetch(url, { method: 'POST', headers, body })).json();
+  };
+  const result = [{ maintenance_id: EXAMPLE.maintenanceId }];
+  expect(await send(authorization)).toMatchObject({ success: true, result });
+  expect(await send('Bearer other')).toMatchObject({ success: false, message: expect.any(String) });
 });
 
 const REQUIRED = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
@@ -74,15 +71,9 @@ it.concurrent.each<[program: string, env: NodeJS.ProcessEnv, code: number, messa
   ['src/main.ts', { PORT: 'x' }, 1, FAULTS],
   ['src/main.ts', { ...REQUIRED, HOST: 'x.invalid' }, 1, /^Cannot listen: .*x.invalid. Check .+\.\n$/],
   ['src/main.ts', { ...REQUIRED, METRICS_PORT: TAKEN }, 1, /^Port \d+ is in use. Set METRICS_PORT to a free port.\n$/],
-  ['dev/main.ts', { PORT: TAKEN }, 1, /^Port \d+ is in use. Set PORT to a free port.\n$/],
   [`dev/emulator.ts --port ${TAKEN}`, {}, 1, /^Port \d+ is in use. Set --port to a free port.\n$/],
   ['dev/supergraph.ts --router apollo', { PORT: '0' }, 1, /^Apollo Router is not installed\. .+\n$/],
-  [
-    'dev/contract.ts',
-    { COMMAND_API_URL: 'https://x.example/api' },
-    2,
-    /^\nCOMMAND_API_URL [\s\S]+\nSet these variables\.\n$/,
-  ],
+  ['dev/contract.ts', { COMMAND_API_URL: 'x' }, 2, /^\nCOMMAND_API_URL [\s\S]+\nSet these variables\.\n$/],
   ['dev/contract.ts --nosuch', {}, 1, /^.*'--nosuch'.*\nOptions:\n {2}--write .+\n.+\n$/],
   ['dev/contract.ts --help', {}, 0, /^Options:\n {2}--write .+\n.+\n$/],
 ])('%s says why it ends (row %#)', async (program, env, code, message) => {
@@ -92,8 +83,9 @@ it.concurrent.each<[program: string, env: NodeJS.ProcessEnv, code: number, messa
   expect(running.output()).toMatch(message);
 });
 
-it.concurrent.each(['24.4.1', '26.0.0'])('Node %s runs a program only if package.json allows it', async (version) => {
-  const pretend = `Object.defineProperty(process, 'versions', { value: { node: '${version}' } })`;
-  const program = watch(start(process.execPath, ['--import', `data:text/javascript,${pretend}`, 'check-node.mjs'], {}));
-  expect(await program.exit).toBe(satisfies(version, manifest.engines.node) ? 0 : 1);
+it.concurrent('a program says which Node it needs', async () => {
+  const pretend = "data:text/javascript,Object.defineProperty(process, 'versions', { value: { node: '24.4.1' } })";
+  const program = watch(start(process.execPath, ['--import', pretend, 'check-node.mjs'], {}));
+  expect(await program.exit).toBe(1);
+  expect(program.output()).toMatch(/^This project needs Node 24, from 24\.5, or Node 26\. It runs on 24\.4\.1\.\n/);
 });
