@@ -9,22 +9,16 @@ const { token: TOKEN, residenceId: R, maintenanceId: M } = EXAMPLE;
 // In the texts and member names of replies. The output never contains them.
 const [CANARY, PHONE] = ['canary', '13800138000'];
 const TICKET = { ...exampleTicket(), description: CANARY, contact: PHONE, feedback: CANARY };
-const ODD_TICKET = { ...TICKET, feedback: null, [PHONE]: PHONE };
+const ODD_TICKET = { ...TICKET, feedback: null, state: 1, [PHONE]: PHONE };
 
 const [LIST, INFO] = [`get_maintenance_list ${R}`, `get_maintenance_info ${R}`];
 const READS = [LIST, `${INFO} ${M}`, `${INFO} ?`, 'get_maintenance_list ?', LIST];
 const [CREATE, DELETE] = [`create_maintenance_info ${R}`, `delete_maintenance_info ${R} ?`];
-const CREATES = [...READS, CREATE, CREATE, CREATE, `${INFO} ?`, DELETE];
 const BATCH = [`batch_delete_maintenance_info ${R} ?,?,?`, LIST];
-const WRITES = [...CREATES, DELETE, ...BATCH];
+const CREATES = [...READS, CREATE, CREATE, CREATE, `${INFO} ?`, DELETE];
 
-/** A command, and how many commands of its name there were so far. */
-type Is = (received: Received, count: number) => boolean;
-const named = (part: string, first = false): Is => {
-  return ({ command }, count) => command.includes(part) && (!first || count === 1);
-};
-const unknownId: Is = ({ command, param }) => command === 'get_maintenance_info' && param.maintenance_id !== M;
-const badToken: Is = ({ headers }) => headers.authorization !== `Bearer ${TOKEN}`;
+const unknownId = ({ param: { maintenance_id: id } }: Received) => id !== undefined && id !== M;
+const named = (part: string) => (received: Received) => received.command.includes(part);
 const ok = (result: unknown): Answer => ({ body: { success: true, result } });
 const no = (status: number): Answer => ({ status, body: { success: false, message: CANARY, code: 7 } });
 
@@ -54,44 +48,24 @@ async function start(option: string) {
   return { upstream, program, finish };
 }
 
-const TYPES = /result\[\]\.feedback: null \| text, 2 times\n[\s\S]+\.<a name of 11 characters>: text\n/;
+const TYPES =
+  /cannot read state\n.+feedback: null \| text, 2 times\n.+<a name of 11 characters>: text\n.+ mishandle .+ token/s;
 const LOOK = 'Delete by hand: perhaps a ticket without a usable id. Look for "Contract check ID, to be deleted".\n';
 const [LEFT, W] = ['Delete by hand: ticket ID, which could not be deleted.\n', '--write'];
-type Row = [
-  title: string,
-  option: string,
-  Is,
-  Answer | 'cut',
-  code: number,
-  sent: string[],
-  RegExp | string,
-  left?: number,
-];
+type Is = (received: Received) => boolean;
+type Row = [string, option: string, Is, Answer | 'cut', code: number, sent: string[], RegExp | string, left?: number];
 it.concurrent.each<Row>([
-  ['only reads, and prints types', '', named('list', true), ok([ODD_TICKET, TICKET]), 0, READS, TYPES],
-  ['prints codes', '', unknownId, no(404), 0, READS, 'rejected: status 404, code 7\n'],
-  ['finds unreadable members', '', named('info', true), ok({ state: 1 }), 1, READS, ', but cannot read state\n'],
-  [
-    'finds a misread failure',
-    '',
-    badToken,
-    ok([]),
-    1,
-    READS,
-    'The code would mishandle the reply to .+, a bad token.\n',
-  ],
+  ['prints types, and finds a misread failure', '', named('list'), ok([ODD_TICKET, TICKET]), 1, READS, TYPES],
+  ['only reads, and prints codes', '', unknownId, no(404), 0, READS, 'rejected: status 404, code 7\n'],
   ['continues without a reply', '', unknownId, 'cut', 2, READS, '  no reply: UND_ERR_SOCKET\n'],
   ['stops if the list is refused', W, named('list'), no(401), 2, [LIST], 'cannot be listed.'],
-  ['creates and deletes', W, named('none'), ok(0), 0, WRITES, '  created  0 of 3 tickets are still listed\n'],
+  ['creates and deletes', W, () => false, 'cut', 0, [...CREATES, DELETE, ...BATCH], ' 0 of 3 tickets are still'],
   ['never deletes an older ticket', W, named('create'), ok(TICKET), 1, [...READS, CREATE], LOOK],
-  ['names a ticket perhaps created', W, named('create'), 'cut', 1, [...READS, CREATE], LOOK],
-  ['deletes after a failed batch', W, named('batch'), no(200), 0, [...WRITES, DELETE, DELETE], ' 2 of 3 tickets'],
   ['names what is left', W, named('delete'), 'cut', 1, [...CREATES, ...BATCH, DELETE, DELETE, DELETE], LEFT, 3],
-])('npm run contract %s', async (_, option, isMatch, answer, code, sent, output, left = 0) => {
+])('npm run contract %s', async (_, option, isFaulty, answer, code, sent, output, left = 0) => {
   const { upstream, finish } = await start(option);
   upstream.fail((received, response) => {
-    const count = upstream.received.filter(({ command }) => command === received.command).length;
-    if (!isMatch(received, count)) return undefined;
+    if (!isFaulty(received)) return undefined;
     if (answer !== 'cut') return answer;
     response.destroy();
     return 'taken';
