@@ -1,6 +1,4 @@
-/**
- * The audits of the GraphQL over HTTP specification. Each failure is a decision: the tables give its reason and its exact form.
- */
+/** The audits of the GraphQL over HTTP specification. Each failure is a decision, with its reason. */
 import { describe, expect, it } from '@jest/globals';
 import { serverAudits } from 'graphql-http';
 import { HEADERS } from '../support/replica.ts';

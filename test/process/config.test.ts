@@ -1,6 +1,4 @@
-/**
- * The environment: its defaults, refusals and warnings.
- */
+/** The environment: its defaults, refusals and warnings. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -132,10 +130,7 @@ describe('the configuration', () => {
 describe('a warning', () => {
   it.each<[NodeJS.ProcessEnv, ...string[]]>([
     [{ COMAND_API_URL: 'canary' }, `COMAND_API_URL ${UNREAD}`],
-    [
-      { OTEL_EXPORTER_OTLP_ENDPIONT: 'canary' },
-      'OTEL_EXPORTER_OTLP_ENDPIONT is unknown: do you mean OTEL_EXPORTER_OTLP_ENDPOINT?',
-    ],
+    [{ MAX_ATTEMTPS: 'canary' }, 'MAX_ATTEMTPS is unknown: do you mean MAX_ATTEMPTS?'],
     [{ LOG_EVERY: '2' }, 'LOG_EVERY was removed: LOG_LEVEL=warn logs less'],
     [
       { ALLOW_NO_ROUTER_SECRET: 'true' },

@@ -1,6 +1,4 @@
-/**
- * Long operations leave the event loop to others. The order of answers is compared, and no time.
- */
+/** Long operations leave the event loop to others. The order of answers is compared, and no time. */
 import { Agent } from 'node:http';
 import { expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';

@@ -1,6 +1,4 @@
-/**
- * Health checks, the router's secret, and errors outside of resolvers.
- */
+/** Health checks, the router's secret, and errors outside of resolvers. */
 import type { ApolloServerPlugin } from '@apollo/server';
 import { describe, expect, it } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };

@@ -1,7 +1,4 @@
-/**
- * The log: the limits of a line, and the fields that a line may have. test/process/telemetry.test.ts has the line of each
- * kind of operation.
- */
+/** The limits and the fields of a log line. telemetry.test.ts has the line of each kind of operation. */
 import { hostname } from 'node:os';
 import type { ApolloServerPlugin } from '@apollo/server';
 import { afterAll, describe, expect, it } from '@jest/globals';

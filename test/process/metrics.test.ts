@@ -1,7 +1,4 @@
-/**
- * `/metrics`: ports, gauges, requests, and what it has from the start. test/process/telemetry.test.ts has the counters of each
- * kind of operation, test/process/memory.test.ts those of refused memory.
- */
+/** /metrics beside the counters of each kind of operation, which telemetry.test.ts has. */
 import net from 'node:net';
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';

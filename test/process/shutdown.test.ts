@@ -1,7 +1,4 @@
-/**
- * What signals do: the server ends what is under way, and refuses nothing before. The tests run side by side, because most of
- * them wait.
- */
+/** What signals do. The tests run side by side, because most of them wait. */
 import { once } from 'node:events';
 import { Agent } from 'node:http';
 import net from 'node:net';

@@ -1,6 +1,4 @@
-/**
- * Each kind of operation: what is asked, what the command API answers, and what is known of the operation afterwards.
- */
+/** What is asked, what the command API answers, and what is known of the operation afterwards. */
 import { aliased, LIST, R } from '../support/requests.ts';
 import type { Answer, Fault } from '../support/upstream.ts';
 import { WIRE } from '../support/wire.ts';

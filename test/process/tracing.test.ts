@@ -1,7 +1,4 @@
-/**
- * The OpenTelemetry SDK in the production server. test/process/telemetry.test.ts has the spans of each kind of operation,
- * test/process/config.test.ts the variables that switch tracing on. The tests run side by side, because most of them wait.
- */
+/** The SDK of OpenTelemetry in a process. The tests run side by side, because most of them wait. */
 import type { ServerResponse } from 'node:http';
 import { expect, it } from '@jest/globals';
 import { startCollector } from '../support/collector.ts';
