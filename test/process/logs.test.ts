@@ -1,7 +1,7 @@
 /** The limits and the fields of a log line. telemetry.test.ts has the line of each kind of operation. */
 import { hostname } from 'node:os';
 import type { ApolloServerPlugin } from '@apollo/server';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, expect, it } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
 import { codes } from '../support/ask.ts';
 import { aliased, LIST, times } from '../support/requests.ts';
@@ -24,37 +24,35 @@ const careless: ApolloServerPlugin = {
 const subgraph = useSubgraph({ BREAKER_FAILURES: '1' }, [careless]);
 afterAll(throwInRequest('unlucky'));
 
-describe('the log line of an operation', () => {
-  it('shares one line with a stack and one id among the unforeseen errors of many fields', async () => {
-    const lists = aliased(20, (index) => `maintenances(residenceId: "r${index}") { id }`);
-    const { errors } = await subgraph.ask(`{ ${lists} }`, { token: 'unlucky' });
-    expect(codes({ errors })).toEqual(times(20, (index) => ['INTERNAL_SERVER_ERROR', `a${index}`]));
-    const errorIds = [...new Set(errors.map(({ extensions }) => extensions.errorId))];
-    const [errorId] = errorIds;
-    expect(errorIds).toEqual([errorId]);
-    const err = { type: 'TypeError', stack: expect.stringMatching(/^at unforeseenError .+\/unforeseen\.ts/) };
-    const line = { level: 50, msg: 'unforeseen error', errorId, count: 20, err };
-    expect(subgraph.logs()).toMatchObject([line, { errorIds }]);
-    expect(JSON.stringify(errors) + subgraph.logText()).not.toMatch(/canary|unlucky/);
-    // Our own fault says nothing about the command API, and does not open the circuit breaker.
-    expect((await subgraph.ask(LIST)).errors).toEqual([]);
-  });
+it('logs the unforeseen errors of many fields in one line, with a stack and one id', async () => {
+  const lists = aliased(20, (index) => `maintenances(residenceId: "r${index}") { id }`);
+  const { errors } = await subgraph.ask(`{ ${lists} }`, { token: 'unlucky' });
+  expect(codes({ errors })).toEqual(times(20, (index) => ['INTERNAL_SERVER_ERROR', `a${index}`]));
+  const errorIds = [...new Set(errors.map(({ extensions }) => extensions.errorId))];
+  const [errorId] = errorIds;
+  expect(errorIds).toEqual([errorId]);
+  const err = { type: 'TypeError', stack: expect.stringMatching(/^at unforeseenError .+\/unforeseen\.ts/) };
+  const line = { level: 50, msg: 'unforeseen error', errorId, count: 20, err };
+  expect(subgraph.logs()).toMatchObject([line, { errorIds }]);
+  expect(JSON.stringify(errors) + subgraph.logText()).not.toMatch(/canary|unlucky/);
+  // Our own fault says nothing about the command API, and does not open the circuit breaker.
+  expect((await subgraph.ask(LIST)).errors).toEqual([]);
+});
 
-  it('has at most 50 commands and 16 KB, failed commands first, and the number of the others', async () => {
-    const refused = { status: 400, body: { success: false, code: 'x'.repeat(32) } };
-    const listed = { body: { success: true, result: [] } };
-    subgraph.upstream.fail(({ param }) => (/^r9\d\d$/.test(`${param.residence_id}`) ? refused : listed));
-    const r = times(1000, (index) => ({ __typename: 'Residence', id: `r${index}` }));
-    const headers = { 'apollographql-client-name': 'c'.repeat(500), 'apollographql-client-version': 'v'.repeat(500) };
-    await subgraph.ask(`query ${'q'.repeat(500)}${ENTITIES}`, { variables: { r }, headers });
-    const [line] = subgraph.logs();
-    const commands = line?.commands as { code?: string }[];
-    expect(commands.length).toBeGreaterThan(40);
-    expect(commands.length).toBeLessThanOrEqual(50);
-    expect(new Set(commands.map(({ code }) => code))).toEqual(new Set(['COMMAND_REJECTED']));
-    expect(line?.commandsLeftOut).toBe(1000 - commands.length);
-    expect(Buffer.byteLength(subgraph.logText())).toBeLessThanOrEqual(16_384);
-  });
+it('logs at most 50 commands and 16 KB of an operation, failed commands first, and the number of the others', async () => {
+  const refused = { status: 400, body: { success: false, code: 'x'.repeat(32) } };
+  const listed = { body: { success: true, result: [] } };
+  subgraph.upstream.fail(({ param }) => (/^r9\d\d$/.test(`${param.residence_id}`) ? refused : listed));
+  const r = times(1000, (index) => ({ __typename: 'Residence', id: `r${index}` }));
+  const headers = { 'apollographql-client-name': 'c'.repeat(500), 'apollographql-client-version': 'v'.repeat(500) };
+  await subgraph.ask(`query ${'q'.repeat(500)}${ENTITIES}`, { variables: { r }, headers });
+  const [line] = subgraph.logs();
+  const commands = line?.commands as { code?: string }[];
+  expect(commands.length).toBeGreaterThan(40);
+  expect(commands.length).toBeLessThanOrEqual(50);
+  expect(new Set(commands.map(({ code }) => code))).toEqual(new Set(['COMMAND_REJECTED']));
+  expect(line?.commandsLeftOut).toBe(1000 - commands.length);
+  expect(Buffer.byteLength(subgraph.logText())).toBeLessThanOrEqual(16_384);
 });
 
 it('drops the message of an error, and every member that is not on its list', async () => {

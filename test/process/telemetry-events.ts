@@ -1,9 +1,9 @@
 /** What is asked, what the command API answers, and what is known of the operation afterwards. */
-import { aliased, LIST, R } from '../support/requests.ts';
-import type { Answer, Fault } from '../support/upstream.ts';
+import { aliased, DELETE, LIST, R } from '../support/requests.ts';
+import { type Answer, type Fault, inTurn } from '../support/upstream.ts';
 import { WIRE } from '../support/wire.ts';
 
-const [DELETE, BATCH] = ['delete_maintenance_info', 'batch_delete_maintenance_info'];
+const BATCH = 'batch_delete_maintenance_info';
 const [UNAVAILABLE, TIMEOUT, INVALID] = [
   'UPSTREAM_UNAVAILABLE',
   'UPSTREAM_TIMEOUT',
@@ -40,21 +40,10 @@ export type Expected = {
 const list = (residenceId: string, fields = 'id') => `maintenances(residenceId: "${residenceId}") { ${fields} }`;
 const lists = (...ids: string[]) => `{ ${aliased(ids.length, (index) => list(ids[index] ?? ''))} }`;
 const batch = (...ids: string[]) => `mutation { deleteMaintenances(ids: ${JSON.stringify(ids)}) { deletedIds } }`;
-const DELETION = `mutation { deleteMaintenance(id: "${R}:m") { deletedId } }`;
 const answers = (answer: Answer | 'taken') => () => answer;
 const results = (result: unknown) => answers({ body: { success: true, result } });
 const failB: Fault = ({ param }) => (param.residence_id === 'b' ? { status: 500 } : undefined);
 const CUT = 'ECONNRESET';
-/** Answers each attempt with its status, or cuts it off. */
-function inTurn(...given: readonly Result[]): Fault {
-  let next = 0;
-  return (_, response) => {
-    const status = given[next++];
-    if (status !== CUT) return { status: Number(status), body: { success: status === 200, result: [] } };
-    response.destroy();
-    return 'taken';
-  };
-}
 export const failed = (code: string, attempts: readonly Result[] = [200], detail = attempts.at(-1)): Made => {
   return { code, attempts, detail: typeof detail === 'number' ? `status ${detail}` : detail };
 };
@@ -85,7 +74,7 @@ const BATCHES = [
   { name: BATCH, residence: R },
 ];
 const mutation = (expected: Expected): Expected => ({ ...expected, type: 'mutation' });
-const REFUSED = { ...failed('COMMAND_REJECTED'), name: DELETE, outcome: 'REJECTED' };
+const REFUSED = { ...failed('COMMAND_REJECTED'), name: 'delete_maintenance_info', outcome: 'REJECTED' };
 const FAULTY = { name: BATCH, outcome: 'NOT_SENT' };
 const TWO_CODES = { ...warn(UNAVAILABLE, FAILED_B, { residence: R }), codes: [UNAVAILABLE, 'BAD_USER_INPUT'] };
 const BUSY = {
@@ -115,12 +104,12 @@ export const EVENTS: Row[] = [
   ['a batch whose failure is data', batch(`${R}:m`, 'b:1'), failB, mutation(warn(UNAVAILABLE, ...BATCHES))],
   [
     'a write that is refused',
-    DELETION,
+    DELETE,
     answers({ body: { success: false } }),
     mutation(info('COMMAND_REJECTED', REFUSED)),
   ],
-  ['a read with two retries', LIST, inTurn(CUT, 503, 200), { commands: [{ attempts: [CUT, 503, 200] }] }],
-  ['a read whose attempts all fail', LIST, inTurn(...FAILING), warn(UNAVAILABLE, failed(UNAVAILABLE, FAILING))],
+  ['a read with two retries', LIST, inTurn('cut', 503), { commands: [{ attempts: [CUT, 503, 200] }] }],
+  ['a read whose attempts all fail', LIST, inTurn(429, 502, 'cut'), warn(UNAVAILABLE, failed(UNAVAILABLE, FAILING))],
   ['commands out of time, and a command beyond the queue', lists('a', 'b', 'c', 'd'), answers('taken'), BUSY],
   ['a caller that leaves during an attempt', LIST, answers('taken'), left(GONE)],
   ['a caller that leaves in the pause before a retry', LIST, RETRY_LATER, left(503)],

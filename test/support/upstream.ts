@@ -31,11 +31,13 @@ export interface Answer {
 /** Returns an answer to send instead of the emulator's, `'taken'` if it handles the response itself, or undefined. */
 export type Fault = (received: Received, response: ServerResponse) => Answer | 'taken' | undefined;
 
-/** Returns a fault: the first commands get these answers or statuses, and the other commands pass. */
-export function inTurn(...answers: (Answer | number)[]): Fault {
-  return () => {
+/** Returns a fault: the first commands get these answers or statuses, or are cut off, and the other commands pass. */
+export function inTurn(...answers: (Answer | number | 'cut')[]): Fault {
+  return (_, response) => {
     const answer = answers.shift();
-    return typeof answer === 'number' ? { status: answer } : answer;
+    if (answer !== 'cut') return typeof answer === 'number' ? { status: answer } : answer;
+    response.destroy();
+    return 'taken';
   };
 }
 
