@@ -4,34 +4,31 @@
  * misses its bound.
  */
 import { readNames } from '../../dev/options.ts';
-import { type Figure, printFigures } from '../support/figures.ts';
+import { printFigures } from '../support/figures.ts';
 import { killAll } from '../support/process.ts';
 import { slowClients } from './connections.ts';
 import { blocking, hostileCallers } from './hostile.ts';
 import { crowd, overload } from './operations.ts';
 import { trouble } from './trouble.ts';
 
-/** Run one after the other, because they measure speed. */
-const BUSY = { blocking, 'hostile-callers': hostileCallers, crowd, overload };
-/** Mostly wait, and run side by side. */
-const WAITING = { trouble, 'slow-clients': slowClients };
+const SCENARIOS = {
+  blocking,
+  'hostile-callers': hostileCallers,
+  crowd,
+  overload,
+  trouble,
+  'slow-clients': slowClients,
+};
 
-const chosen = readNames(Object.keys({ ...BUSY, ...WAITING }));
+const chosen = readNames(Object.keys(SCENARIOS));
 process.on('exit', killAll);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
 
 let missed = 0;
-for (const [scenario, run] of pick(BUSY)) await print(scenario, run());
-const waiting = pick(WAITING).map(([scenario, run]) => [scenario, run()] as const);
-for (const [scenario, figures] of waiting) await print(scenario, figures);
+for (const [scenario, run] of Object.entries(SCENARIOS)) {
+  if (chosen.length > 0 && !chosen.includes(scenario)) continue;
+  console.log(`\n${scenario}`);
+  missed += printFigures(await run());
+}
 console.log(missed === 0 ? '\nAll bounds are kept.' : `\n${missed} missed.`);
 process.exit(missed === 0 ? 0 : 1);
-
-function pick(scenarios: Readonly<Record<string, () => Promise<Figure[]>>>) {
-  return Object.entries(scenarios).filter(([name]) => chosen.length === 0 || chosen.includes(name));
-}
-
-async function print(scenario: string, figures: Promise<Figure[]>): Promise<void> {
-  console.log(`\n${scenario}`);
-  missed += printFigures(await figures);
-}

@@ -1,12 +1,12 @@
 /**
- * A replica during a scenario: its sockets, its health checks, and its end.
+ * A replica during a scenario: its callers, its health checks, its sockets, and its end.
  */
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { atLeast, atMost, type Figure } from '../support/figures.ts';
-import { load, request } from '../support/load.ts';
+import { atMost, type Figure } from '../support/figures.ts';
+import { load, request, type Sending } from '../support/load.ts';
 import { countSockets } from '../support/proc.ts';
-import { type Replica, startReplica } from '../support/replica.ts';
+import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 
 export type Stage = { readonly upstream: Upstream; readonly replica: Replica };
@@ -32,30 +32,84 @@ export async function withReplica(env: NodeJS.ProcessEnv, run: (stage: Stage) =>
   ];
 }
 
-/** A check that takes longer after the end of the run is aborted. */
+/** A check that takes longer has failed. */
 const PATIENCE_MS = 10_000;
 
 /** Checks the health of a replica on a separate connection until `run` ends. */
 export async function withHealthChecks<T>({ url }: Replica, run: () => Promise<T>, everyMs = 200) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  let [answered, failed, slowestMs, isOver] = [0, 0, 0, false];
+  let [failed, slowestMs, isOver] = [0, 0, false];
   const check = async () => {
     const start = performance.now();
-    const reply = await request(agent, `${url}/health/live`).catch(() => undefined);
-    if (reply?.status === 200) answered++;
-    else failed++;
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const reply = await request(agent, `${url}/health/live`, { signal }).catch(() => undefined);
+    if (reply?.status !== 200) failed++;
     slowestMs = Math.max(slowestMs, performance.now() - start);
   };
   const checking = load(check, { workers: 1, everyMs, isOver: () => isOver });
   const result = await run();
   isOver = true;
-  await Promise.race([checking, delay(PATIENCE_MS, undefined, { ref: false })]);
-  agent.destroy();
   await checking;
+  agent.destroy();
   const figures = [
-    atLeast('health checks answered', answered, 1),
     atMost('health checks not answered', failed, 0),
     atMost('slowest health check', slowestMs, 1000, ' ms'),
   ];
   return { result, figures, slowestMs };
+}
+
+/** The outcome of a request that the replica refuses because it has too many. */
+export const REFUSED = 'OVERLOADED';
+// A client that asked again at once would use this machine's processor for refusals.
+const PAUSE_MS = 250;
+
+/** Sends an operation. Returns `data` for an answer without errors, else each code, or the unexpected answer. */
+export async function ask(agent: Agent | false, { url }: { readonly url: string }, sending: Sending) {
+  const { status, headers, text } = await request(agent, `${url}/graphql`, sending);
+  if (status === 503 && headers['retry-after'] === undefined) return ['503 without Retry-After'];
+  const codes = new Set([...text.matchAll(/"code":"(\w+)"/g)].map(([, code = '']) => code));
+  if (codes.size > 0) return [...codes];
+  if (status !== 200) return [`HTTP ${status}`];
+  return [text.startsWith('{"data":{') && !text.includes('"errors":') ? 'data' : text.slice(0, 100)];
+}
+
+/** Sends operations in turn until the time is over, and counts the outcomes. */
+export async function send(
+  { replica, upstream }: Stage,
+  next: (turn: number) => object,
+  pace: { readonly workers: number; readonly everyMs?: number; readonly isOver: () => boolean },
+) {
+  // By default, Node's agent closes idle connections beyond 256, and opening them again would be most of the load.
+  const agent = new Agent({ keepAlive: true, maxSockets: pace.workers, maxFreeSockets: pace.workers });
+  const counts = new Map<string, number>();
+  let [requests, slowestMs] = [0, 0];
+  const work = async () => {
+    // The command API keeps each request; over minutes, this is too much.
+    upstream.received.length = 0;
+    const start = performance.now();
+    const sending = { headers: HEADERS, body: JSON.stringify(next(requests++)) };
+    const outcomes = await ask(agent, replica, sending).catch((error) => [String(error)]);
+    slowestMs = Math.max(slowestMs, performance.now() - start);
+    for (const outcome of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+    if (outcomes.includes(REFUSED)) await delay(PAUSE_MS);
+  };
+  await load(work, pace);
+  agent.destroy();
+  return {
+    requests,
+    slowestMs,
+    count: (outcome: string) => counts.get(outcome) ?? 0,
+    /** Prints and counts all outcomes except these. */
+    countOthers(...outcomes: readonly string[]): number {
+      const others = [...counts].filter(([outcome]) => !outcomes.includes(outcome));
+      for (const [outcome, count] of others) console.log(`  ${count} × ${outcome}`);
+      return others.reduce((sum, [, count]) => sum + count, 0);
+    },
+  };
+}
+
+/** Returns a function that returns true once these seconds are over. */
+export function after(seconds: number): () => boolean {
+  const end = performance.now() + seconds * 1000;
+  return () => performance.now() >= end;
 }
