@@ -39,7 +39,7 @@ const notifications: Notification[] = [];
 const { url } = await serve(async (request, response) => {
   if (request.method === 'POST') notifications.push(JSON.parse(await readText(request)));
   const list = sites.map(({ namespace, replicas }) => ({
-    targets: replicas().map(({ metricsPort }) => `127.0.0.1:${metricsPort}`),
+    targets: replicas.map(({ metricsPort }) => `127.0.0.1:${metricsPort}`),
     labels: { namespace },
   }));
   response.setHeader('content-type', 'application/json').end(JSON.stringify(list));

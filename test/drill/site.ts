@@ -4,7 +4,6 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXAMPLE, FLATS } from '../../dev/seed.ts';
-import { startFleet } from '../support/fleet.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { create, deleteMany, detail, list, times } from '../support/requests.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
@@ -26,32 +25,27 @@ const OPERATIONS = times(20, (step) => {
   return step % 2 === 0 ? list({ residenceId: R }) : detail(`${R}:${EXAMPLE.maintenanceId}`);
 });
 
-/**
- * One server by default, and more servers each before a separate command API. A fleet is two servers before one command API,
- * behind a balancer. An idle namespace sends no operations.
- */
-export type Settings = { env?: NodeJS.ProcessEnv; servers?: number; isFleet?: boolean; isIdle?: boolean };
+/** One server by default, and each server before a separate command API. An idle namespace sends no operations. */
+export type Settings = { env?: NodeJS.ProcessEnv; servers?: number; isIdle?: boolean };
 
 /** Starts a namespace and its traffic. Writes `logs.jsonl` of the servers to its folder. */
 export async function startSite(namespace: string, given: Settings, output: string) {
-  const { env = {}, servers = 1, isFleet = false, isIdle = false } = given;
+  const { env = {}, servers = 1, isIdle = false } = given;
   mkdirSync(`${output}/${namespace}`, { recursive: true });
   const onLine = (line: string) => appendFileSync(`${output}/${namespace}/logs.jsonl`, `${line}\n`);
-  const upstreams = await Promise.all(Array.from({ length: servers }, () => startUpstream()));
+  const upstreams = await Promise.all(times(servers, () => startUpstream()));
   for (const each of upstreams) each.slowDown(VENDOR_MS);
   const [upstream] = upstreams as [Upstream];
   const breakerMs = String(Math.round(2000 / FACTOR));
   const settings = { METRICS_PORT: '0', NODE_COMPILE_CACHE: `${output}/compiled`, BREAKER_OPEN_MS: breakerMs, ...env };
-  const fleet = isFleet ? await startFleet(upstream.url, { ...settings, DRAIN_DELAY_MS: '500' }, onLine) : undefined;
-  const replicas = isFleet ? [] : await Promise.all(upstreams.map(({ url }) => startReplica(url, settings, onLine)));
+  const replicas = await Promise.all(upstreams.map(({ url }) => startReplica(url, settings, onLine)));
 
   let turn = 0;
   async function ask(): Promise<void> {
-    const urls = fleet ? [fleet.url] : replicas.map(({ url }) => url);
     const { headers, ...changed } = site.replace();
     const { query, variables } = { ...OPERATIONS[turn++ % OPERATIONS.length], ...changed };
     const request = { method: 'POST', headers: { ...HEADERS, ...headers }, body: JSON.stringify({ query, variables }) };
-    await fetch(`${urls[turn % urls.length]}/graphql`, request).then((response) => response.text());
+    await fetch(`${replicas[turn % servers]?.url}/graphql`, request).then((response) => response.text());
   }
   // The alerts judge failures.
   const everyMs = 60_000 / FACTOR / OPERATIONS_PER_MINUTE;
@@ -61,14 +55,13 @@ export async function startSite(namespace: string, given: Settings, output: stri
     namespace,
     /** The only command API, or the first. */
     upstream,
-    fleet,
     /** A fault replaces this function. */
     replace: (): Replacement => ({}),
-    replicas: (): readonly Replica[] => fleet?.replicas() ?? replicas,
+    replicas,
     stopTraffic: () => clearInterval(timer),
     /** Kills the first server and starts another on the same ports, several times. */
-    async crash(times: number) {
-      for (let left = times; left > 0; left--) {
+    async crash(count: number) {
+      for (let left = count; left > 0; left--) {
         const [old] = replicas as [Replica];
         old.kill();
         await old.exit;
