@@ -11,8 +11,8 @@ import { until } from './wait.ts';
 
 const POLL_MS = 50;
 
-/** Starts two replicas before a command API. `onLine` gets each line that a replica prints. */
-export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv, onLine?: (line: string) => void) {
+/** Starts two replicas before a command API. */
+export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv) {
   /** The origins of the replicas that their last poll found ready. */
   const ready = new Set<string>();
   let next = 0;
@@ -29,7 +29,7 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv, 
     ready.delete(url);
   }
   async function start(): Promise<Replica> {
-    const replica = await startReplica(commandApiUrl, env, onLine);
+    const replica = await startReplica(commandApiUrl, env);
     poll(replica);
     await until(() => ready.has(replica.url));
     return replica;
@@ -47,18 +47,15 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv, 
   });
   await once(balancer.listen(0, '127.0.0.1'), 'listening');
 
-  /** Starts a replica and, after `pause`, stops the oldest. Returns the exit code of the oldest. */
-  async function replace(pause?: () => Promise<void>): Promise<number | null> {
+  /** Starts a replica and stops the oldest. Returns the exit code of the oldest. */
+  async function replace(): Promise<number | null> {
     running.push(await start());
-    await pause?.();
     const [oldest] = running.splice(0, 1) as [Replica];
     return oldest.stop();
   }
 
   return {
     url: `http://127.0.0.1:${(balancer.address() as AddressInfo).port}`,
-    replicas: (): readonly Replica[] => running,
-    replace,
     /** Replaces replicas one after the other while workers call `ask`. Returns the exit codes of the old replicas. */
     async replaceUnderLoad(count: number, ask: () => Promise<void>, pace: { workers: number; everyMs: number }) {
       let isOver = false;
