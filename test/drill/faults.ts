@@ -45,11 +45,6 @@ function kill(signal?: NodeJS.Signals): Begin {
   return ({ replicas }) => replicas[0]?.kill(signal);
 }
 
-/** Gives each ticket of the command API a state that the contract does not have. */
-function changeStates({ upstream }: Site): void {
-  for (const ticket of [...upstream.store.residences.values()].flat()) Object.assign(ticket, { state: 'under review' });
-}
-
 /** Returns a function that returns true for `count` of `total` calls, evenly spread. */
 function share(count: number, total: number): () => boolean {
   let turn = 0;
@@ -73,13 +68,13 @@ const FILL_MEMORY = 'if (process.memoryUsage.rss() < 0.9 * 2 ** 30) kept.push(Bu
 const BLOCK = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);';
 
 const burns = (labels: Readonly<Record<string, string>> = {}) => ({ BudgetBurns: labels });
-const drifts = (labels: Readonly<Record<string, string>>) => ({ ContractDrift: { command: LIST, ...labels } });
 const rejects = (command: string) => ({ CommandRejected: { command } });
 const FEW_REQUESTS = { MAX_REQUESTS_IN_FLIGHT: '4' };
 const FEW_COMMANDS = { MAX_COMMANDS_IN_FLIGHT: '2' };
 const HTML = { headers: { 'content-type': 'text/html' }, body: '<html>Maintenance</html>' };
 const UNFORESEEN = { headers: { authorization: 'Bearer unforeseen' } };
 const THROWS = { NODE_OPTIONS: `--import ${preloadThrowInRequest('unforeseen')}` };
+const DRIFTS = { ContractDrift: { command: LIST, kind: 'envelope' } };
 const ofCreates = { command: CREATE };
 const isNinth = share(1, 9);
 const isNinthRead = ({ command }: Received) => command.startsWith('get_') && isNinth();
@@ -101,12 +96,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
   slow: fault(slowDown(2000), burns({ slo: 'latency' }), { ...BURNS, within: '5m' }),
   'traffic-vanished': fault(({ stopTraffic }) => stopTraffic(), { TrafficVanished: {} }),
   'internal-error': fault(send(UNFORESEEN, share(1, 10)), { InternalError: {} }, { ...BURNS, env: THROWS }),
-  'no-json': fault(
-    ({ upstream }) => upstream.fail(() => HTML),
-    { ...drifts({ kind: 'envelope' }), ...burns() },
-    TROUBLE,
-  ),
-  'other-state': fault(changeStates, drifts({ kind: 'member', member: 'state' }), TROUBLE),
+  'no-json': fault(({ upstream }) => upstream.fail(() => HTML), { ...DRIFTS, ...burns() }, TROUBLE),
   // The fault hits half of the traffic: 20 failures take two minutes.
   breaker: fault(({ upstream }) => upstream.stop(), { BreakerOpen: {} }, { ...TROUBLE, servers: 2, within: '7m' }),
   'wrong-secret': fault(send({ headers: { 'router-authorization': 'wrong' } }), { RouterRefused: {} }),

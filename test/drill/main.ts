@@ -45,10 +45,8 @@ const { url } = await serve(async (request, response) => {
   response.setHeader('content-type', 'application/json').end(JSON.stringify(list));
 });
 const namespaces = Object.keys(FAULTS);
-writeHistory(
-  namespaces.filter((name) => !FAULTS[name]?.isIdle),
-  OUTPUT,
-);
+const busy = namespaces.filter((name) => !FAULTS[name]?.isIdle);
+writeHistory(busy, OUTPUT);
 const prometheus = await startPrometheus(OUTPUT, url);
 say('Prometheus runs');
 const from = Date.now() + SETTLE_MS;

@@ -36,9 +36,9 @@ const CLIENTS: Readonly<Record<string, Client>> = {
 /** The server must close each connection, and answer health checks meanwhile. */
 export function slowClients(): Promise<Figure[]> {
   return withReplica({}, async ({ replica }) => {
-    const holding = Object.entries(CLIENTS).map(async ([name, client]) => {
-      return atMost(`${name}: closed after`, (await hold(replica, client)) / 1000, BOUND_MS / 1000, ' s');
-    });
+    const holding = Object.entries(CLIENTS).map(async ([name, client]) =>
+      atMost(`${name}: closed after`, await hold(replica, client), BOUND_MS, ' ms'),
+    );
     const { result, figures } = await withHealthChecks(replica, () => Promise.all(holding));
     return [...result, ...figures];
   });

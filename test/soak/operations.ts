@@ -9,7 +9,6 @@ import { EVERY_FIELD } from './requests.ts';
 import { after, REFUSED, send, withHealthChecks, withReplica } from './stage.ts';
 
 const PHASE_SECONDS = 8;
-const TICKETS = seed().get(R);
 /** Each request has another residence, so that no two share an exchange. */
 const list = (turn: number) => ({
   query: 'query ($r: ID!) { maintenances(residenceId: $r) { id state } }',
@@ -22,7 +21,7 @@ const PAIRS = 5;
 /** 1,000 connections: the replica must serve as many requests as with 50, its peak, and refuse the others. */
 export function overload(): Promise<Figure[]> {
   return withReplica({}, async (stage) => {
-    answerWith(stage.upstream, TICKETS);
+    answerWith(stage.upstream, seed().get(R));
     const run = (workers: number) => send(stage, list, { workers, isOver: after(PHASE_SECONDS) });
     await run(50);
     const { result: pairs, figures } = await withHealthChecks(stage.replica, async () => {
