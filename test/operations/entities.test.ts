@@ -73,7 +73,6 @@ it.each([
   expect(new Set(subgraph.upstream.commands())).toEqual(commands);
 });
 
-// properties.test.ts tests arbitrary representations.
 describe('an unusable representation', () => {
   const keys = { residence: { id: R }, maintenanceId: M };
   it.each<[string, unknown]>([

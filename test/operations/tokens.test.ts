@@ -1,4 +1,4 @@
-/** Usable tokens, the headers of a command, and the separation of callers. properties.test.ts tests arbitrary headers. */
+/** Usable tokens, the headers of a command, and the separation of callers. */
 import { describe, expect, it } from '@jest/globals';
 import { type GraphqlError, NEW_MAINTENANCE, ROUTER_SECRET } from '../support/ask.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
@@ -33,6 +33,8 @@ it.each([
   ['an empty header before a token', ['authorization:', BEARER]],
   ['two headers', [BEARER, `Authorization: Bearer ${OTHER}`]],
   ['two tokens in one header', [`${BEARER}, Bearer ${OTHER}`]],
+  ['another scheme', [`authorization: Basic ${TOKEN}`]],
+  ['a byte beyond ASCII', [`${BEARER}\xe9`]],
   ['other headers with a token', [`proxy-${BEARER}`, `cookie: authorization=Bearer ${TOKEN}`]],
 ])(
   'a request without a usable token gets UNAUTHENTICATED at each data field, and sends nothing: %s',
@@ -63,6 +65,7 @@ it.each<[string, string[], object]>([
   ['a token of 15 KB', [`authorization: ${LONG}`], { authorization: LONG }],
   ['the token after another spelling of Bearer', [`AUTHORIZATION: bEARER   ${TOKEN} `], {}],
   ['a valid traceparent', [BEARER, `traceparent: ${TRACEPARENT}`], { traceparent: TRACEPARENT }],
+  ['no traceparent of zeros', [BEARER, `traceparent: ${TRACEPARENT.replace(/\w{32}/, '0'.repeat(32))}`], {}],
   [
     'no header of the connection, and no unknown header',
     [
