@@ -99,15 +99,6 @@ describe('an operation', () => {
     expect(errors[0]?.path?.reduce((value, key) => value[key], data)).toBeNull();
     expect(subgraph.upstream.received).toHaveLength(LIMITS.reads);
   });
-
-  it('counts the list that follows a rejected detail; without it the error of the detail remains', async () => {
-    subgraph.upstream.fail(({ command }) => ({ body: { success: command === 'get_maintenance_list', result: [] } }));
-    const details = times(LIMITS.reads - 1, (index) => ({ __typename: 'Maintenance', id: `r${index}:m` }));
-    const { data, errors } = await ask(entities(details, '... on Maintenance { state }'));
-    expect(data._entities).toEqual(details.map(() => null));
-    expect(errors.map(({ extensions }) => extensions.code)).toEqual(times(LIMITS.reads - 2, () => 'COMMAND_REJECTED'));
-    expect(subgraph.upstream.received).toHaveLength(LIMITS.reads);
-  });
 });
 
 describe('a reply of the command API', () => {
@@ -121,7 +112,6 @@ describe('a reply of the command API', () => {
   it.each([
     ['plain', (text: string) => text, {}],
     ['plain, with a coding that says so', (text: string) => text, { 'content-encoding': 'Identity' }],
-    ['plain, with an empty coding', (text: string) => text, { 'content-encoding': '' }],
     ['gzip', (text: string) => gzipSync(text), { 'content-encoding': 'gzip' }],
   ])('is accepted with MAX_REPLY_BYTES and refused with a byte more: %s', async (_, encode, headers) => {
     const answer = (bytes: number) => {

@@ -16,11 +16,7 @@ const controls = Array.from({ length: 32 }, (_, code) => String.fromCharCode(cod
 it.each([
   ['CRLF and a header', 'odd\r\nX-Evil: 1\r\n\r\n'],
   ['all control characters', `${controls}\u007f\u0080\u009f`],
-  ['JSON that ends the body', '"}],"command":"delete_maintenance_info","x":["'],
-  ['GraphQL', '") { id } } mutation { deleteMaintenance(id: "r:m") { deletedId } } #'],
-  ['markup', '<script>alert(1)</script><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>&b;'],
   ['invisible characters', 'odd\u202egnp.exe\u202c\u2066x\u2069\u200b\u200d\u2060\u2028\u2029\ufeff\uffff\ufffe'],
-  ['emoji and combining marks', `🔧👩🏽‍🔧🏳️‍🌈o${'\u0301\u0327\u0489'.repeat(40)}Å Å ﬁ ①`],
   ['a log line', 'odd"}\n{"level":60,"msg":"forged\u001b[31m'],
   ['a property of every object', '__proto__'],
   ['escapes, in white space', ' \todd%:%25%3A%3a\n '],
