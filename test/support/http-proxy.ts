@@ -11,7 +11,6 @@ export async function startHttpProxy(fault?: ProxyFault) {
   const credentials: unknown[] = [];
   const sockets = new Set<Socket>();
   const counter = { connections: 0 };
-  const held: ((status: number) => void)[] = [];
 
   /** Records a request. Returns whether it has to be forwarded. */
   function take(request: http.IncomingMessage, fail: (status: number) => void): boolean {
@@ -19,7 +18,6 @@ export async function startHttpProxy(fault?: ProxyFault) {
     credentials.push(request.headers['proxy-authorization']);
     if (typeof fault === 'number') fail(fault);
     if (fault === 'cuts') request.socket.end();
-    if (fault === 'hangs') held.push(fail);
     return fault === undefined;
   }
 
@@ -55,13 +53,6 @@ export async function startHttpProxy(fault?: ProxyFault) {
     ...{ port, log, credentials, counter },
     url: `http://user:canary@localhost:${port}`,
     countOpen: () => sockets.size,
-    fail(next: ProxyFault) {
-      fault = next;
-    },
-    /** Sends this status to all that hang. */
-    answer(status: number) {
-      for (const send of held.splice(0)) send(status);
-    },
     async stop() {
       server.close();
       for (const socket of sockets) socket.destroy();
