@@ -38,26 +38,6 @@ function build(kustomization: string) {
   return Object.fromEntries(parseAllDocuments(stdout).map((document) => [document.toJS().kind, document.toJS()]));
 }
 
-/** Returns the members that a schema does not have: Kubernetes' schemas allow any, but their validators never read these. */
-function unknownMembers(document: object, validate: (this: object) => void): string[] {
-  const unread = new Set<string>();
-  const watch = <T extends object>(value: T, path: string): T => {
-    const watched = Object.entries(value).map(([key, member]) => {
-      unread.add(`${path}/${key}`);
-      return [key, typeof member === 'object' && member !== null ? watch(member, `${path}/${key}`) : member];
-    });
-    const copy = Object.assign(Array.isArray(value) ? [] : {}, Object.fromEntries(watched));
-    return new Proxy(copy, {
-      get(target, key) {
-        unread.delete(`${path}/${String(key)}`);
-        return Reflect.get(target, key);
-      },
-    });
-  };
-  validate.call(watch(document, ''));
-  return [...unread];
-}
-
 /** Returns the configuration of a process with these variables, whose secrets exist. Throws if one is not accepted. */
 function start(variables: readonly Variable[]) {
   const given = variables.map(({ name, value = ROUTER_SECRET }) => [
@@ -84,10 +64,9 @@ describe.each([
   const [{ env, volumeMounts = [] }] = built.Deployment.spec.template.spec.containers;
   const variables: Variable[] = env;
 
-  it('has one resource of each kind, with members of its schema only', () => {
+  it('has one resource of each kind, which fits its schema', () => {
     expect(Object.keys(built).sort()).toEqual(MODELS.map(({ kind }) => kind).sort());
-    const unknown = MODELS.flatMap(({ kind, validate }) => unknownMembers(built[kind], validate));
-    expect(unknown).toEqual([]);
+    for (const { kind, validate } of MODELS) validate.call(built[kind]);
   });
 
   it('starts a process for production with two secrets and documented variables, without a warning', () => {
@@ -155,16 +134,6 @@ describe('the pods', () => {
   it('run as the user of the image', () => {
     expect(pod.spec.securityContext).toMatchObject({ runAsNonRoot: true });
     expect(read('Dockerfile').match(/^USER .+$/gm)).toEqual([`USER ${pod.spec.securityContext.runAsUser}`]);
-  });
-
-  it('have an alert between the memory that they request and their limit', () => {
-    const [, share] =
-      / > (\S+) \* process_memory_limit_bytes/.exec(read('deploy/alerts.yaml').replaceAll(/\s+/g, ' ')) ?? [];
-    const [requested, limit] = [container.resources.requests, container.resources.limits].map(({ memory }) =>
-      Number(memory.replace('Gi', '000').replace('Mi', '')),
-    ) as [number, number];
-    expect(Number(share) * limit).toBeGreaterThan(requested);
-    expect(Number(share) * limit).toBeLessThan(limit);
   });
 });
 

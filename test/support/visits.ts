@@ -19,7 +19,7 @@ export const KEYS = Object.keys(STUBS) as KeyFields[];
 
 export const visitsSdl = (key: KeyFields) => `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
-  type Query { visits: [Visit!] numbered(count: Int!): [Visit!] }
+  type Query { visits: [Visit!] }
   type Visit { id: ID! maintenance: Maintenance }
   ${STUBS[key]}`;
 
@@ -32,12 +32,7 @@ export function startVisits(key: KeyFields) {
     const id = formatMaintenanceId({ residenceId, maintenanceId });
     return { id: String(index), maintenance: { id, residence: { id: residenceId }, maintenanceId } };
   };
-  const Query = {
-    visits: () => VISITED.map(visit),
-    /** Returns visits of different requests of one residence. These requests do not exist. */
-    numbered: (_: unknown, { count }: { count: number }) =>
-      [...Array(count).keys()].map((at) => visit({ residenceId: idOf('1-101'), maintenanceId: String(at) as Id }, at)),
-  };
+  const Query = { visits: () => VISITED.map(visit) };
   const schema = buildSubgraphSchema([{ typeDefs: parse(visitsSdl(key)), resolvers: { Query } }]);
   return serveApollo({ schema, plugins: [ApolloServerPluginInlineTraceDisabled()] }, async () => ({}), {
     host: '127.0.0.1',

@@ -24,16 +24,6 @@ describeRealRouter('apollo');
     expect(execFileSync(String(executable), args, { env: { ROUTER_SECRET }, encoding: 'utf8' })).toContain('is valid!');
   });
 
-  it('causes no warning at the start of the router', async () => {
-    const router = await startBefore('apollo');
-    const lines = router.output().split('\n');
-    await router.stop();
-    expect(lines).not.toEqual([]);
-    const warnings = lines.filter((line) => /"level":"(WARN|ERROR)"/.test(line));
-    // The router always warns about its metric.
-    expect(warnings.filter((line) => !line.includes('apollo.router.session.count.active'))).toEqual([]);
-  });
-
   it('lets a rolling restart under load fail no request', async () => {
     const upstream = await startUpstream();
     const fleet = await startFleet(upstream.url, { DRAIN_DELAY_MS: '1000' });

@@ -19,8 +19,3 @@ export function answer(response: ServerResponse, body: object): void {
 
 export const CUT_OFF: Fault = (response) => void response.destroy();
 export const UNAVAILABLE: Fault = (response) => void response.writeHead(503).end('Service Unavailable');
-/** Returns null for each representation. Routers name the variable differently. */
-export const UNKNOWN: Fault = (response, { variables = {} }) => {
-  const representations = Object.values(variables).find((value) => Array.isArray(value)) as unknown[];
-  answer(response, { data: { _entities: representations.map(() => null) } });
-};

@@ -3,16 +3,15 @@
  * `npm test` runs the suite behind the gateway of `npm run supergraph`, `npm run test:routers` behind each real router.
  */
 import { describe, expect, it } from '@jest/globals';
-import { buildClientSchema, getIntrospectionQuery } from 'graphql';
 import { readExamples } from '../../../dev/browser.ts';
-import { EXAMPLE, FLATS } from '../../../dev/seed.ts';
+import { FLATS } from '../../../dev/seed.ts';
 import { RESIDENCES, RESIDENCES_SDL } from '../../../dev/supergraph/neighbour.ts';
 import { codes, ROUTER_SECRET } from '../../support/ask.ts';
 import { TOKENS } from '../../support/upstream.ts';
 import { IDENTITY, type StartGateway, useSupergraph } from '../../support/use-supergraph.ts';
 import { idOf, VISITED } from '../../support/visits.ts';
 import { until } from '../../support/wait.ts';
-import { answer, CUT_OFF, EXTENSIONS, UNAVAILABLE, UNKNOWN } from './faults.ts';
+import { answer, CUT_OFF, EXTENSIONS, UNAVAILABLE } from './faults.ts';
 
 const FLAT = idOf('1-101');
 const OTHER = idOf('1-201');
@@ -109,20 +108,15 @@ export function describeBehind(
       });
     });
 
-    describe(`a failing neighbor whose field ${failed ? 'may' : 'may not'} be null costs our list nothing`, () => {
-      it.each([
-        ['cuts the connection', CUT_OFF],
-        ['knows no such residence', UNKNOWN],
-      ])('if it %s', async (_, fault) => {
-        supergraph.before.residences.fail(fault);
-        const query = `{ maintenances(residenceId: "${FLAT}") { maintenanceId residence { name } } }`;
-        const { data, errors } = await supergraph.ask(query);
-        const stored = supergraph.upstream.store.list(FLAT);
-        const expected = stored.map(({ maintenance_id }) => ({ maintenanceId: maintenance_id, residence: failed }));
-        expect(data.maintenances).toEqual(expected);
-        if (fault === CUT_OFF) expect(errors).not.toEqual([]);
-        expect(supergraph.upstream.commands()).toEqual(readsAgain ? [LIST, LIST] : [LIST]);
-      });
+    it(`a failing neighbor whose field ${failed ? 'may' : 'may not'} be null costs our list nothing`, async () => {
+      supergraph.before.residences.fail(CUT_OFF);
+      const query = `{ maintenances(residenceId: "${FLAT}") { maintenanceId residence { name } } }`;
+      const { data, errors } = await supergraph.ask(query);
+      const stored = supergraph.upstream.store.list(FLAT);
+      const expected = stored.map(({ maintenance_id }) => ({ maintenanceId: maintenance_id, residence: failed }));
+      expect(data.maintenances).toEqual(expected);
+      expect(errors).not.toEqual([]);
+      expect(supergraph.upstream.commands()).toEqual(readsAgain ? [LIST, LIST] : [LIST]);
     });
 
     it('sends the documented headers to the subgraph, one token to the command API, no token or secret to the neighbors', async () => {
@@ -151,12 +145,6 @@ export function describeBehind(
     // The other cases depend on none of them.
     if (visitsBy !== 'id') return;
 
-    it('answers the whole introspection', async () => {
-      const { __schema } = await read(getIntrospectionQuery());
-      expect(pluck(__schema.types, 'name')).toEqual(expect.arrayContaining(['Maintenance', 'Residence', '__Type']));
-      expect(() => buildClientSchema({ __schema })).not.toThrow();
-    });
-
     describe('nested lists of many residences', () => {
       it('cost one fetch, and one command per residence', async () => {
         const { residences } = await read(NESTED);
@@ -176,15 +164,6 @@ export function describeBehind(
         expect(failed).toEqual(RESIDENCES.map(({ id }) => id === FLAT));
         expect(codes(answer)).toEqual([['UPSTREAM_TIMEOUT', path('residences', 1, 'maintenances')]]);
         expectSent(LIST_OF_EACH, 1, 1, 0);
-      });
-
-      it('fail without a token, and the data of the neighbor stays', async () => {
-        const answer = await supergraph.ask(NESTED, { token: null });
-        expect(pluck(answer.data.residences, 'name')).toEqual(NAMES);
-        expect(codes(answer).toSorted()).toEqual(
-          RESIDENCES.map((_, index) => ['UNAUTHENTICATED', path('residences', index, 'maintenances')]),
-        );
-        expectSent([], 1, 1, 0);
       });
     });
 
@@ -206,18 +185,6 @@ export function describeBehind(
           ...(readsAgain ? [info] : []),
         ]);
         expect(supergraph.fetches()).toEqual([readsAgain ? 2 : 1, 1, 0]);
-      });
-
-      it('deletes a request and reads the rest', async () => {
-        const { residenceId: R, maintenanceId } = EXAMPLE;
-        const residence = '{ residence { name maintenances { id } } }';
-        const { deleteMaintenance } = await read(
-          `mutation { deleteMaintenance(id: "${R}:${maintenanceId}") ${residence} }`,
-        );
-        expect(deleteMaintenance.residence).toEqual({ name: nameOf(R), maintenances: [] });
-        const sent = [`delete_maintenance_info ${R} ${maintenanceId}`, `get_maintenance_list ${R}`];
-        expect(supergraph.upstream.commands()).toEqual(sent);
-        expect(supergraph.fetches()).toEqual([1, 1, 0]);
       });
 
       it('is sent once if the command API fails, and its error has the outcome', async () => {

@@ -1,6 +1,4 @@
-/**
- * One trace from Apollo Router's span to each attempt of a command, in a real Jaeger.
- */
+/** One trace from Apollo Router's span to the command, in a real Jaeger. telemetry.test.ts has the attempts. */
 import { afterAll, expect } from '@jest/globals';
 import { parse } from 'yaml';
 import { freePort } from '../../../dev/command-api.ts';
@@ -20,9 +18,8 @@ const { JAEGER = '' } = process.env;
 const { executable, missing } = ROUTERS.apollo;
 const noJaeger = JAEGER ? undefined : 'Set JAEGER to the path of the executable `jaeger`.';
 
-type Log = { fields: { key: string; value: unknown }[] };
-type Span = { spanID: string; operationName: string; processID: string; references: { spanID: string }[]; logs: Log[] };
-type Trace = { traceID: string; spans: Span[]; processes: Record<string, { serviceName: string }> };
+type Span = { operationName: string; processID: string; references: unknown[] };
+type Trace = { spans: Span[]; processes: Record<string, { serviceName: string }> };
 
 const startVendor = useMany(startUpstream);
 const startServer = useMany(startReplica);
@@ -59,7 +56,7 @@ async function startJaeger() {
 
 itUnless(
   executable ? noJaeger : missing,
-  'one operation through Apollo Router is one trace in Jaeger, from the router to each attempt',
+  'one operation through Apollo Router is one trace in Jaeger, from the router to the command',
   async () => {
     const jaeger = await startJaeger();
     const upstream = await startVendor();
@@ -72,7 +69,6 @@ itUnless(
     });
     const router = await startRouter('apollo', { maintenance: replica.url }, settings);
 
-    upstream.fail(() => (upstream.received.length < 3 ? { status: 503 } : undefined));
     const { errors } = await askAt(`${router.url}/graphql`, LIST, { headers: { 'x-request-id': 'one-trace' } });
     expect(errors).toEqual([]);
 
@@ -81,25 +77,12 @@ itUnless(
     await until(async () => (await jaeger.find()).some(isWhole));
     const traces = await jaeger.find();
     expect(traces).toHaveLength(1);
-    const [{ traceID, spans, processes } = { traceID: '', spans: [], processes: {} }] = traces;
     const byRequest = { 'http.response.header.x-request-id': '["one-trace"]' };
     for (const tags of [byRequest, { 'command.id': String(upstream.received[0]?.id) }])
-      expect(await jaeger.find(tags)).toMatchObject([{ traceID }]);
-
-    const commands = spans.filter(({ operationName }) => operationName === 'get_maintenance_list');
-    expect(commands).toHaveLength(1);
-    const attributes = commands.flatMap(({ logs }) => logs.flatMap(({ fields }) => fields));
-    const statuses = attributes.filter(({ key }) => key === 'http.response.status_code');
-    expect(statuses.map(({ value }) => value)).toEqual([503, 503, 200]);
-    // From the command to the root.
-    const path: string[] = [];
-    for (let span = commands[0]; span; ) {
-      path.push(`${processes[span.processID]?.serviceName} ${span.operationName}`);
-      const [parent] = span.references;
-      span = spans.find(({ spanID }) => spanID === parent?.spanID);
-      expect(span !== undefined).toBe(parent !== undefined);
-    }
-    expect(path.slice(0, 2)).toEqual([`${SUBGRAPH} get_maintenance_list`, `${SUBGRAPH} query`]);
-    expect(new Set(path.slice(2).map((span) => span.split(' ')[0]))).toEqual(new Set(['router']));
+      expect(await jaeger.find(tags)).toHaveLength(1);
+    const [{ spans, processes } = { spans: [], processes: {} }] = traces;
+    expect(spans.filter(({ operationName }) => operationName === 'get_maintenance_list')).toHaveLength(1);
+    const services = spans.map(({ processID }) => processes[processID]?.serviceName);
+    expect(new Set(services)).toEqual(new Set(['router', SUBGRAPH]));
   },
 );
