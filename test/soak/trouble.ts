@@ -93,7 +93,11 @@ async function meet(stage: Stage, name: string, changes: readonly Change[]): Pro
   ]);
   await recover(upstream);
   const start = performance.now();
-  await until(async () => (await ask(false, replica, READ)).includes('data'));
+  let inARow = 0;
+  await until(async () => {
+    inARow = (await ask(false, replica, READ)).includes('data') ? inARow + 1 : 0;
+    return inARow === 10;
+  });
   return [
     atLeast(`${name}: answers`, tally.requests, 20),
     atMost(`${name}: neither data nor a typed error`, tally.countOthers(...TYPED), 0),
