@@ -14,8 +14,8 @@ import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPol
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget';
 import { Service } from 'kubernetes-models/v1/Service';
 import { parse, parseAllDocuments } from 'yaml';
-import { loadConfig } from '../../src/config.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
+import { loadConfig } from '../support/configuration.ts';
 import { readDocument as read } from '../support/documents.ts';
 import { startSubgraph } from '../support/use-subgraph.ts';
 
