@@ -1,5 +1,5 @@
 /** A gateway in front of three subgraphs, with a recorder between the gateway and each subgraph. */
-import { afterAll, beforeAll, beforeEach } from '@jest/globals';
+import { beforeAll, beforeEach } from '@jest/globals';
 import type { Service } from '../../dev/supergraph/compose.ts';
 import type { Subgraph as Composed } from '../../dev/supergraph/gateway.ts';
 import type { Listening, Running } from '../../dev/supergraph/host.ts';
@@ -8,7 +8,7 @@ import { type Asking, askAt, ROUTER_SECRET } from './ask.ts';
 import { readDocument } from './documents.ts';
 import { type Recorder, startRecorder } from './recorder.ts';
 import { TOKENS } from './upstream.ts';
-import { type Subgraph, startSubgraph } from './use-subgraph.ts';
+import { type Subgraph, startSubgraph, useMany } from './use-subgraph.ts';
 import { KEYS, type KeyFields, startVisits, visitsSdl } from './visits.ts';
 
 export const MAINTENANCE_SDL = readDocument('schema/maintenance.graphql');
@@ -48,24 +48,22 @@ export function useSupergraph(
   startGateway: StartGateway,
   { visitsBy = 'id', residencesSdl = RESIDENCES_SDL, tokenHeader = 'authorization' }: Composition = {},
 ) {
-  const started: { stop(): Promise<void> }[] = [];
+  const startOurs = useMany(startSubgraph);
+  const startNeighbor = useMany(startNeighbour);
+  const startThird = useMany(startVisits);
+  const record = useMany(startRecorder);
+  const startBefore = useMany(startGateway);
   let subgraph: Subgraph;
   let gateway: Running;
   let before: Record<'maintenance' | 'residences' | 'visits', Recorder>;
 
-  async function keep<T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> {
-    const server = await starting;
-    started.unshift(server);
-    return server;
-  }
   beforeAll(async () => {
     // Limits the time of a test in which a command hangs.
-    subgraph = await keep(startSubgraph({ ATTEMPT_TIMEOUT_MS: '3000', TOKEN_HEADER: tokenHeader }));
-    const record = async ({ url }: { url: string }) => keep(startRecorder(url));
+    subgraph = await startOurs({ ATTEMPT_TIMEOUT_MS: '3000', TOKEN_HEADER: tokenHeader });
     before = {
-      maintenance: await record(subgraph),
-      residences: await record(await keep(startNeighbour(FREE))),
-      visits: await record(await keep(startVisits(visitsBy))),
+      maintenance: await record(subgraph.url),
+      residences: await record((await startNeighbor(FREE)).url),
+      visits: await record((await startThird(visitsBy)).url),
     };
     const headers = { 'router-authorization': ROUTER_SECRET };
     const subgraphs = [
@@ -73,10 +71,7 @@ export function useSupergraph(
       { name: 'residences', url: before.residences.url, sdl: residencesSdl },
       { name: 'visits', url: before.visits.url, sdl: visitsSdl(visitsBy) },
     ];
-    gateway = await keep(startGateway(subgraphs, FREE));
-  });
-  afterAll(async () => {
-    for (const server of started) await server.stop();
+    gateway = await startBefore(subgraphs, FREE);
   });
   beforeEach(() => {
     subgraph.upstream.reset();
