@@ -1,27 +1,11 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../../dev/seed.ts';
-import { RESIDENCES_SDL } from '../../../dev/supergraph/neighbour.ts';
 import { ROUTERS, type RouterName, startRouter } from '../../../dev/supergraph/routers.ts';
 import { askAt, ROUTER_SECRET } from '../../support/ask.ts';
 import { killAll, run } from '../../support/process.ts';
-import { MAINTENANCE_SDL, type StartGateway, useSupergraph } from '../../support/use-supergraph.ts';
+import { type StartGateway, useSupergraph } from '../../support/use-supergraph.ts';
 import { itUnless } from './skip.ts';
 import { describeBehind, type Quirks } from './suite.ts';
-
-const NOWHERE = 'http://127.0.0.1:9';
-
-/** Starts a router before the subgraph and the neighbor at these origins. */
-export function startBefore(
-  name: RouterName,
-  { maintenance = NOWHERE, residences = NOWHERE }: Partial<Record<string, string>> = {},
-  settings?: Readonly<Record<string, unknown>>,
-) {
-  const subgraphs = [
-    { name: 'maintenance', url: `${maintenance}/graphql`, sdl: MAINTENANCE_SDL },
-    { name: 'residences', url: `${residences}/graphql`, sdl: RESIDENCES_SDL },
-  ];
-  return startRouter(name, { subgraphs, secret: ROUTER_SECRET, settings, host: '127.0.0.1', port: 0 });
-}
 
 /** Runs the suite behind a real router. If the machine lacks the router, one skipped test says why. */
 export function describeRealRouter(name: RouterName, quirks: Quirks = {}) {

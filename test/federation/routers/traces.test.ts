@@ -2,15 +2,15 @@
 import { afterAll, expect } from '@jest/globals';
 import { parse } from 'yaml';
 import { freePort } from '../../../dev/command-api.ts';
-import { ROUTERS, readSettings } from '../../../dev/supergraph/routers.ts';
-import { askAt } from '../../support/ask.ts';
+import { ROUTERS, readSettings, startRouter } from '../../../dev/supergraph/routers.ts';
+import { askAt, ROUTER_SECRET } from '../../support/ask.ts';
 import { killAll, start } from '../../support/process.ts';
 import { startReplica } from '../../support/replica.ts';
 import { LIST } from '../../support/requests.ts';
 import { startUpstream } from '../../support/upstream.ts';
 import { useMany } from '../../support/use-subgraph.ts';
+import { MAINTENANCE_SDL } from '../../support/use-supergraph.ts';
 import { until } from '../../support/wait.ts';
-import { startBefore } from './real-router.ts';
 import { itUnless } from './skip.ts';
 
 const SUBGRAPH = 'maintenance-subgraph';
@@ -23,7 +23,7 @@ type Trace = { spans: Span[]; processes: Record<string, { serviceName: string }>
 
 const startVendor = useMany(startUpstream);
 const startServer = useMany(startReplica);
-const startRouter = useMany(startBefore);
+const startOne = useMany(startRouter);
 afterAll(killAll);
 
 /** Starts Jaeger with in-memory storage. */
@@ -67,7 +67,9 @@ itUnless(
       common: { service_name: 'router' },
       otlp: { enabled: true, protocol: 'http', endpoint: `${jaeger.url}/v1/traces` },
     });
-    const router = await startRouter('apollo', { maintenance: replica.url }, settings);
+    const subgraphs = [{ name: 'maintenance', url: `${replica.url}/graphql`, sdl: MAINTENANCE_SDL }];
+    const options = { subgraphs, secret: ROUTER_SECRET, settings, host: '127.0.0.1', port: 0 };
+    const router = await startOne('apollo', options);
 
     const { errors } = await askAt(`${router.url}/graphql`, LIST, { headers: { 'x-request-id': 'one-trace' } });
     expect(errors).toEqual([]);
