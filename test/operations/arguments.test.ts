@@ -148,7 +148,6 @@ describe('a variable of a wrong type', () => {
     ],
     ['deleteMaintenances', { ids: ['r:m', null, OBJECT] }, `ids[1] ${REQUIRED}`, `ids[2] ${be('ID')}`],
     ['deleteMaintenances', { ids: times(60, () => OBJECT) }, ...times(20, (index) => `ids[${index}] ${be('ID')}`)],
-    ['_entities', { representations: [null] }, `representations[0] ${REQUIRED}`],
   ])('is named without its value: %s(%j)', async (field, args, ...faults) => {
     await expectRefusedWhole(request(field, args), faults);
   });

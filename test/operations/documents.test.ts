@@ -2,7 +2,6 @@
  * Hostile documents are refused as a whole before any command, and what routers and clients send is served. limits.test.ts has the
  * limits.
  */
-import type { ApolloServerPlugin } from '@apollo/server';
 import { expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
 import { aliased, create, deleteMany, LIST, M, R, times } from '../support/requests.ts';
@@ -20,8 +19,6 @@ const join = (count: number, text: (index: number) => string) => times(count, te
 const inList = (selections: string) => LIST.replace('{ id }', `{ ${selections} }`);
 const fragment = (name: string, selections: string, type = 'Maintenance') =>
   ` fragment ${name} on ${type} { ${selections} }`;
-const literal = (x: string) =>
-  `{ _entities(representations: [{ __typename: "Residence", id: "r", x: ${x} }]) { __typename } }`;
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 const twoLevels = (inner: string) => `residence { maintenances { ${inner} } }`;
 
@@ -85,17 +82,4 @@ it.each<[string, string, object?]>([
   expect(errors).toEqual([]);
   expect(Object.keys(data).length).toBeGreaterThanOrEqual(1);
   expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${R}`]);
-});
-
-const parsed: unknown[] = [];
-const plugin: ApolloServerPlugin = {
-  requestDidStart: async () => ({ parsingDidStart: async ({ source }) => void parsed.push(source?.length) }),
-};
-const counting = useSubgraph({}, [plugin]);
-
-it('cached after they were parsed: documents of 9 MB of JSON', async () => {
-  // As JSON, each has 0.7 MB.
-  const documents = times(14, (index) => literal(`[${'"" '.repeat(14_900 - index)}]`));
-  for (const query of [...documents, documents[13], documents[0]]) await counting.ask(String(query), { token: null });
-  expect(parsed).toEqual([...documents, documents[0]].map((query) => query?.length));
 });

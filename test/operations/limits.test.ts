@@ -5,13 +5,12 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { LIMITS } from '../support/limits.ts';
-import { answerWith, entities, type FieldQuery, list, R, times } from '../support/requests.ts';
+import { answerWith, entities, list, R, times } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const LIST = `maintenances(residenceId: "${R}")`;
 
 const subgraph = useSubgraph();
-const ask = ({ query, variables }: Omit<FieldQuery, 'path'>) => subgraph.ask(query, { variables });
 const residences = (count: number) => times(count, (index) => ({ __typename: 'Residence', id: `r${index}` }));
 
 describe('a document', () => {
@@ -114,12 +113,13 @@ describe('a reply of the command API', () => {
     ['plain, with a coding that says so', (text: string) => text, { 'content-encoding': 'Identity' }],
     ['gzip', (text: string) => gzipSync(text), { 'content-encoding': 'gzip' }],
   ])('is accepted with MAX_REPLY_BYTES and refused with a byte more: %s', async (_, encode, headers) => {
+    const { query, variables } = list();
     const answer = (bytes: number) => {
       subgraph.upstream.fail((__, response) => {
         response.writeHead(200, headers).end(encode(reply(bytes)));
         return 'taken';
       });
-      return ask(list());
+      return subgraph.ask(query, { variables });
     };
     expect((await answer(LIMITS.replyBytes)).data.maintenances).toEqual([{ id: `${R}:m` }]);
     const { data, errors } = await answer(LIMITS.replyBytes + 1);

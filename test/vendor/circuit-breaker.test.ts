@@ -31,6 +31,7 @@ it.each<[string, Fault, number, object?]>([
   ['a cut 500', cut500, 3],
   ['a time-out', () => 'taken', 3, { ATTEMPT_TIMEOUT_MS: '150' }],
   ['a reset', (_, response) => (response.socket?.resetAndDestroy() ? 'taken' : undefined), 3],
+  ['a failed lookup', () => undefined, 3, { COMMAND_API_URL: 'https://no-such-host.invalid' }],
   ['500', fail(500), 9],
   ['429', fail(429), 9],
   ['400', fail(400, { success: false }), 9],
