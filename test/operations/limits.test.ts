@@ -42,7 +42,6 @@ describe('a document', () => {
       (size) => `query A ${selections(size - 1)} query B { __typename }`,
     ],
     ['aliases', LIMITS.aliases, (size) => inList(aliases(size))],
-    ['aliases in inline fragments', LIMITS.aliases, (size) => inList(join(size, (index) => `... { a${index}: id }`))],
     [
       'levels of fields',
       LIMITS.levelsOfFields,

@@ -34,7 +34,6 @@ describe('a retry', () => {
 
   it.each([
     ['follows', 'a past date', hours(-1), 2],
-    ['follows', 'neither a number nor a date', 'soon', 2],
     ['does not follow', 'more seconds than the operation has', '31', 1],
     ['does not follow', 'a date after the end of the operation', hours(1), 1],
   ])('%s after Retry-After with %s', async (_, __, retryAfter, attempts) => {
