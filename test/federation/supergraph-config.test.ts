@@ -6,7 +6,7 @@ import { gatewayConfig } from '../../supergraph/hive-gateway/gateway.config.ts';
 import { readDocument } from '../support/documents.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
-import { EXTENSIONS as ALL_EXTENSIONS } from './routers/faults.ts';
+import { EXTENSIONS as ALL_EXTENSIONS } from './routers/suite.ts';
 
 const OPERATION_SECONDS = 10;
 const EXTENSIONS = Object.keys(ALL_EXTENSIONS);

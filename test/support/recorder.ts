@@ -3,10 +3,10 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
 import { serve } from '../../dev/command-api.ts';
 
-type Fetch = { query: string; variables?: Record<string, unknown>; headers: IncomingHttpHeaders };
+type Fetch = { body: string; headers: IncomingHttpHeaders };
 
 /** Answers in place of the server. */
-export type Fault = (response: ServerResponse, fetch: Fetch) => void;
+export type Fault = (response: ServerResponse) => void;
 
 /** The headers of a connection, and the headers that fetch() sets itself. */
 const NOT_FORWARDED = ['host', 'connection', 'content-length', 'transfer-encoding'];
@@ -20,9 +20,8 @@ export async function startRecorder(origin: string) {
 
   const server = await serve(async (request, response) => {
     const body = await readText(request);
-    const received = { ...(JSON.parse(body) as Fetch), headers: request.headers };
-    fetches.push(received);
-    if (fault) return fault(response, received);
+    fetches.push({ body, headers: request.headers });
+    if (fault) return fault(response);
     const headers = Object.entries(request.headers).filter(([name]) => !NOT_FORWARDED.includes(name));
     const answer = await fetch(origin + request.url, { method: 'POST', headers: headers as [string, string][], body });
     response.writeHead(answer.status, { 'content-type': String(answer.headers.get('content-type')) });
