@@ -77,7 +77,20 @@ describe('concurrent identical reads of one caller', () => {
   });
 });
 
-it('callers that go away leave a shared exchange; the last one ends it, and no later read joins it', async () => {
+it('a caller that goes away leaves a shared exchange to the others', async () => {
+  const held = subgraph.upstream.hold('get_maintenance_list');
+  const leave = subgraph.askAndDisconnect(LIST);
+  await until(() => held.length === 1);
+  const staying = subgraph.ask(LIST);
+  await settle(subgraph.url);
+  await leave();
+  await until(() => subgraph.logs().length === 1);
+  held[0]?.release(TICKETS);
+  expect(await staying).toMatchObject({ data: { maintenances: [{ id: `${R}:m` }] }, errors: [] });
+  expect(held).toHaveLength(1);
+});
+
+it('the last caller that goes away ends a shared exchange, and no later read joins it', async () => {
   const held = subgraph.upstream.hold('get_maintenance_list');
   const first = subgraph.askAndDisconnect(LIST);
   await until(() => held.length === 1);

@@ -97,6 +97,15 @@ describe('an operation', () => {
     expect(errors[0]?.path?.reduce((value, key) => value[key], data)).toBeNull();
     expect(subgraph.upstream.received).toHaveLength(LIMITS.reads);
   });
+
+  it('counts the list that follows a rejected detail; without room for it, the error of the detail stands', async () => {
+    subgraph.upstream.fail(({ command }) => ({ body: { success: command === 'get_maintenance_list', result: [] } }));
+    const details = times(LIMITS.reads - 1, (index) => ({ __typename: 'Maintenance', id: `r${index}:m` }));
+    const { query, variables } = entities(details, '... on Maintenance { state }');
+    const { errors } = await subgraph.ask(query, { variables });
+    expect(errors.map(({ extensions }) => extensions.code)).toEqual(details.slice(1).map(() => 'COMMAND_REJECTED'));
+    expect(subgraph.upstream.received).toHaveLength(LIMITS.reads);
+  });
 });
 
 describe('a reply of the command API', () => {
