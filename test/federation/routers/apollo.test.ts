@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { ROUTERS } from '../../../dev/supergraph/routers.ts';
+import { startRouted } from '../../support/alternatives.ts';
 import { askAt, ROUTER_SECRET } from '../../support/ask.ts';
 import { startFleet } from '../../support/fleet.ts';
 import { LIST, M, R } from '../../support/requests.ts';
 import { startUpstream } from '../../support/upstream.ts';
-import { describeRealRouter, startBefore } from './real-router.ts';
+import { useMany } from '../../support/use-subgraph.ts';
+import { describeRealRouter } from './real-router.ts';
 
 const { executable } = ROUTERS.apollo;
 const RESTARTS = 6;
@@ -14,10 +16,8 @@ const PACE = { workers: 10, everyMs: 50 };
 describeRealRouter('apollo');
 
 (executable ? describe : describe.skip)('supergraph/apollo/router.yaml', () => {
-  const cleanups: (() => unknown)[] = [];
-  afterAll(async () => {
-    for (const cleanUp of cleanups.reverse()) await cleanUp();
-  });
+  const start = useMany(startUpstream);
+  const route = useMany(startRouted);
 
   it.each(['router.yaml', 'router.dev.yaml'])('and its folder pass `router config validate`: %s', (file) => {
     const args = ['config', 'validate', `supergraph/apollo/${file}`];
@@ -25,19 +25,15 @@ describeRealRouter('apollo');
   });
 
   it('lets a rolling restart under load fail no request', async () => {
-    const upstream = await startUpstream();
+    const upstream = await start();
     const fleet = await startFleet(upstream.url, { DRAIN_DELAY_MS: '1000' });
-    cleanups.push(upstream.stop, fleet.stop);
-    const router = await startBefore('apollo', { maintenance: fleet.url });
-    cleanups.push(router.stop);
-
+    const router = await route({ url: `${fleet.url}/graphql`, pids: [], stop: async () => fleet.stop() });
     const outcomes: string[] = [];
     const ask = async () => {
-      const asked = askAt(`${router.url}/graphql`, LIST);
+      const asked = askAt(router.url, LIST);
       outcomes.push(await asked.then(({ data, errors }) => JSON.stringify({ data, errors }), String));
     };
     const exits = await fleet.replaceUnderLoad(RESTARTS, ask, PACE);
-
     const data = { maintenances: [{ id: `${R}:${M}` }] };
     expect([...new Set(outcomes)]).toEqual([JSON.stringify({ data, errors: [] })]);
     expect(exits).toEqual(Array(RESTARTS).fill(0));
