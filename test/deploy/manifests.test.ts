@@ -1,6 +1,4 @@
-/**
- * The manifests for Kubernetes and the unit for systemd: each fits its schema, and the process that it starts.
- */
+/** The manifests for Kubernetes and the unit for systemd: each fits its schema, and the process that it starts. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,4 @@
-/**
- * The fault classes. Each breaks something in a separate namespace, and names the alerts that must fire.
- */
+/** The fault classes. Each breaks something in a separate namespace, and names the alerts that must fire. */
 import { preloadThrowInRequest } from '../support/unforeseen.ts';
 import type { Received } from '../support/upstream.ts';
 import type { Replacement, Settings, Site } from './site.ts';

@@ -1,6 +1,4 @@
-/**
- * A namespace of the drill: its servers, their command APIs, and steady traffic of all commands.
- */
+/** A namespace of the drill: its servers, their command APIs, and steady traffic of all commands. */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXAMPLE, FLATS } from '../../dev/seed.ts';

@@ -1,6 +1,4 @@
-/**
- * Odd and hostile texts: the command API receives each accepted text unchanged, and the log contains none.
- */
+/** Odd and hostile texts: the command API receives each accepted text unchanged, and the log contains none. */
 import { expect, it } from '@jest/globals';
 import { create, deleteMany, deleteOne, detail, entities, type FieldQuery, list } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';

@@ -1,6 +1,4 @@
-/**
- * The scenario `slow-clients`: connections on which a client never finishes a request.
- */
+/** The scenario `slow-clients`: connections on which a client never finishes a request. */
 import net from 'node:net';
 import { FLATS } from '../../dev/seed.ts';
 import { atMost, type Figure } from '../support/figures.ts';

@@ -1,6 +1,4 @@
-/**
- * The scenarios `blocking` and `hostile-callers`: expensive requests, alone and by 250 callers at once.
- */
+/** The scenarios `blocking` and `hostile-callers`: expensive requests, alone and by 250 callers at once. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ReplyName, startFastVendor } from '../support/fast-vendor.ts';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';

@@ -1,6 +1,4 @@
-/**
- * The scenarios `overload` and `crowd`: ordinary operations under load.
- */
+/** The scenarios `overload` and `crowd`: ordinary operations under load. */
 import { exampleTicket, seed } from '../../dev/seed.ts';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
 import { readMemory } from '../support/proc.ts';

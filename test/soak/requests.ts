@@ -1,6 +1,4 @@
-/**
- * Request bodies of at most 1 MB that are made to be expensive.
- */
+/** Request bodies of at most 1 MB that are made to be expensive. */
 import { idOf, type ReplyName } from '../support/fast-vendor.ts';
 import { aliased, R, times } from '../support/requests.ts';
 

@@ -1,6 +1,4 @@
-/**
- * A replica during a scenario: its callers, its health checks, its sockets, and its end.
- */
+/** A replica during a scenario: its callers, its health checks, its sockets, and its end. */
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { atMost, type Figure } from '../support/figures.ts';

@@ -10,7 +10,5 @@ export function itUnless(missing: string | undefined, title: string, run: () => 
     return it(title, () => {
       throw new Error(missing);
     });
-  // jest prints nothing about a file whose tests are all skipped.
-  process.stderr.write(`Skipped: ${title}. ${missing}\n`);
   it.skip(`${title}. Skipped: ${missing}`, run);
 }
