@@ -4,14 +4,17 @@ process.env.APOLLO_TELEMETRY_DISABLED = 'true';
 export default {
   testEnvironment: 'node',
   reporters: ['default', '<rootDir>/test/support/skip-reasons.mjs'],
+  // Without node_modules, which jest would read for a second.
+  roots: ['<rootDir>/test', '<rootDir>/src', '<rootDir>/dev', '<rootDir>/supergraph'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   // Run by `npm run test:routers`, `test:clients`, `test:deploy` and `test:page`.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(federation/routers|clients|deploy|page)/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
-  // Tests that start processes run side by side: three files with five tests each are what two cores can carry.
-  maxWorkers: 3,
-  maxConcurrency: 5,
+  // Mostly waiting, four fill two cores.
+  maxWorkers: 4,
+  // Concurrent tests mostly wait. Those of one file start their processes one after the other.
+  maxConcurrency: 12,
   // Long, so that no test depends on the speed of the machine. Only a test that hangs takes this long.
   testTimeout: 180_000,
   collectCoverageFrom: ['src/**/*.ts', '!src/**/__generated__/**'],

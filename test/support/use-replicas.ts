@@ -6,14 +6,15 @@ import { startUpstream } from './upstream.ts';
 import { until } from './wait.ts';
 
 /**
- * Returns a function that starts a replica before a command API of its own. All of them end with the test file, after which
- * `cleanups` run.
+ * Returns a function that starts a replica before a command API of its own, one after the other: together, they would take
+ * minutes on a busy machine. All of them end with the test file, after which `cleanups` run.
  */
 export function useReplicas(cleanups: (() => unknown)[] = []) {
   afterAll(async () => {
     killAll();
     for (const cleanUp of cleanups) await cleanUp();
   });
+  let last: Promise<unknown> = Promise.resolve();
   return async (env: NodeJS.ProcessEnv = {}, startProcess?: Parameters<typeof startReplica>[3]) => {
     const upstream = await startUpstream();
     cleanups.push(upstream.stop);
@@ -21,7 +22,10 @@ export function useReplicas(cleanups: (() => unknown)[] = []) {
     const onLine = (line: string) => {
       output += `${line}\n`;
     };
-    const replica = await startReplica(upstream.url, { ...PATIENT, ...env }, onLine, startProcess);
+    const launch = () => startReplica(upstream.url, { ...PATIENT, ...env }, onLine, startProcess);
+    const starting = last.then(launch, launch);
+    last = starting;
+    const replica = await starting;
     return {
       ...replica,
       upstream,
