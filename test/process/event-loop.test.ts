@@ -3,6 +3,7 @@ import { Agent } from 'node:http';
 import { expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
 import { request } from '../support/load.ts';
+import { HEADERS } from '../support/replica.ts';
 import { aliased, times } from '../support/requests.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
@@ -10,6 +11,10 @@ import { until } from '../support/wait.ts';
 /** With as many aliases as a document may have, about the largest response that is accepted. */
 const FIELDS = aliased(100, 'state');
 const RESULT = times(2250, (index) => ({ ...exampleTicket(), maintenance_id: `m${index}` }));
+
+/** Two lists, of which the second waits for the event loop, and a list whose command is held. */
+const waiting = (index: number) =>
+  `{ ${aliased(2, `maintenances(residenceId: "left${index}") { ${aliased(4, 'state')} }`)} maintenances(residenceId: "held${index}") { id } }`;
 
 const start = useReplicas();
 
@@ -37,4 +42,27 @@ it('answers health checks and small operations before any of three operations wi
   expect(answered).toEqual(answered.map(() => [[], 200]));
   const served = { errors: [], data: { maintenances: { length: RESULT.length } } };
   expect(await Promise.all(asked)).toMatchObject([served, served, served]);
+});
+
+it('callers that leave while their responses wait harm no one', async () => {
+  const { upstream, url, ask, stop } = await start();
+  const held = upstream.hold();
+  const asked = times(3, (index) => ask(`{ maintenances(residenceId: "long${index}") { ${FIELDS} } }`));
+  const callers = times(20, () => new AbortController());
+  const left = callers.map(({ signal }, index) => {
+    const body = JSON.stringify({ query: waiting(index) });
+    return request(false, `${url}/graphql`, { headers: HEADERS, body, signal }).catch(() => 'left');
+  });
+  await until(() => held.length === asked.length + 2 * callers.length);
+  const isHeld = upstream.received.map(({ param }) => String(param.residence_id).startsWith('held'));
+  for (const [index, { release }] of held.entries())
+    if (!isHeld[index]) release(JSON.stringify({ success: true, result: RESULT }));
+  // Each leaves in another round.
+  for (const caller of callers) {
+    await fetch(`${url}/health/live`);
+    caller.abort();
+  }
+  expect(new Set(await Promise.all(left))).toEqual(new Set(['left']));
+  for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
+  expect(await stop()).toBe(0);
 });
