@@ -116,7 +116,8 @@ export async function serve(listener: RequestListener, port = 0, host = '127.0.0
 
 /** Returns `port`, or a free port for 0. Rejects with Node's error if another process uses the port. */
 export async function freePort(port = 0, host = '127.0.0.1'): Promise<number> {
-  const { url, stop } = await serve(() => {}, port, host);
+  // Below the ports that connections get: one of them could take the port before its user listens.
+  const { url, stop } = await serve(() => {}, port || 20_000 + Math.floor(12_000 * Math.random()), host);
   await stop();
   return Number(new URL(url).port);
 }
