@@ -30,7 +30,7 @@ export async function runBlock(client: string, constant: string) {
 const subgraphs = { maintenance: MAINTENANCE_SDL, residences: RESIDENCES_SDL };
 const { schema } = composeSupergraph(Object.entries(subgraphs).map(([name, sdl]) => toService(name, sdl)));
 /** The schema that `npm run supergraph` serves. */
-export const API = printSchema(schema.toAPISchema().toGraphQLJSSchema());
+const API = printSchema(schema.toAPISchema().toGraphQLJSSchema());
 
 /** Compiles operations in src/ of an empty folder with the settings of docs/federation.md, changed by `settings`. */
 export function compileRelay(folder: string, operations: readonly string[], settings = {}): void {

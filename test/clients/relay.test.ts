@@ -15,18 +15,9 @@ import {
   RecordSource,
   Store,
 } from 'relay-runtime';
+import { askAt } from '../support/ask.ts';
 import { compileRelay, readBlocks, runBlock } from './documents.ts';
-import {
-  type Answer,
-  type App,
-  describeClient,
-  HEADERS,
-  LISTS,
-  type List,
-  type Lists,
-  MUTATIONS,
-  VARIABLES,
-} from './suite.ts';
+import { type Answer, type App, describeClient, LISTS, type List, type Lists, MUTATIONS, VARIABLES } from './suite.ts';
 
 const shown: (list: List) => List = await runBlock('Relay', 'shown');
 const require = createRequire(import.meta.url);
@@ -44,11 +35,8 @@ function compile(operations: readonly string[]) {
 }
 
 function createEnvironment(url: string) {
-  const send: FetchFunction = async ({ text: query }, variables) => {
-    const headers = { ...HEADERS, 'content-type': 'application/json' };
-    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query, variables }) });
-    return response.json() as Promise<GraphQLResponse>;
-  };
+  const send: FetchFunction = async ({ text }, variables) =>
+    (await askAt(url, `${text}`, { variables })) as unknown as GraphQLResponse;
   return new Environment({ network: Network.create(send), store: new Store(new RecordSource()) });
 }
 

@@ -1,12 +1,11 @@
-/** The types of codes and outcomes in docs/errors.md, and the operations that Relay persists, in an app of TypeScript. */
+/** The types of codes and outcomes in docs/errors.md, in an app of TypeScript. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { buildSchema, parse, validate } from 'graphql';
-import { API, compileRelay, readBlocks } from './documents.ts';
+import { compileRelay, readBlocks } from './documents.ts';
 
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'types-'));
@@ -52,11 +51,4 @@ it('the types need a default branch, only outcomes of the enum, and a cast of th
   write('src/app.ts', withoutDefault.replace('explainAll(maintenances.errors)', 'maintenances.errors.map(explain)'));
   const found = compile().output.match(/TS\d+/g);
   expect(found?.sort()).toEqual(['TS2345', 'TS2366', 'TS2367']);
-});
-
-it('the operations that Relay persists have no directives of Relay, and are valid in the supergraph', () => {
-  const texts = Object.values<string>(JSON.parse(readFileSync(join(folder, 'persisted.json'), 'utf8')));
-  expect(texts).toHaveLength(3);
-  expect(texts.join()).not.toContain('@');
-  for (const text of texts) expect(validate(buildSchema(API), parse(text))).toEqual([]);
 });

@@ -1,5 +1,5 @@
 /** What Linux knows of a process. */
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 
 /** Returns the resident memory of a process (`VmRSS`) or its peak (`VmHWM`) in bytes; 0 once the process has ended. */
 export function readMemory(pid: number, name: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
@@ -21,13 +21,7 @@ export function readCpuUs(pid: number): number {
 
 /** Counts the open sockets of a process, including its pipes and the socket on which it listens. */
 export function countSockets(pid: number): number {
-  const isSocket = (fd: string) => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:');
-    } catch {
-      // The descriptor was closed meanwhile.
-      return false;
-    }
-  };
+  // A descriptor may be closed meanwhile.
+  const isSocket = (fd: string) => statSync(`/proc/${pid}/fd/${fd}`, { throwIfNoEntry: false })?.isSocket();
   return readdirSync(`/proc/${pid}/fd`).filter(isSocket).length;
 }
