@@ -4,17 +4,16 @@ import { type Answer, type Fault, inTurn } from '../support/upstream.ts';
 import { WIRE } from '../support/wire.ts';
 
 const BATCH = 'batch_delete_maintenance_info';
-const [UNAVAILABLE, TIMEOUT, INVALID] = [
-  'UPSTREAM_UNAVAILABLE',
-  'UPSTREAM_TIMEOUT',
-  'UPSTREAM_INVALID_RESPONSE',
-] as const;
-const INTERNAL = 'INTERNAL_SERVER_ERROR';
+const [UNAVAILABLE, TIMEOUT, INVALID] = ['UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'UPSTREAM_INVALID_RESPONSE'];
+const [INTERNAL, UNAUTHENTICATED] = ['INTERNAL_SERVER_ERROR', 'UNAUTHENTICATED'];
 
 export type Result = number | string;
 
-/** A command, by default a successful list. `residence` identifies commands of one name. `attempts` are statuses or errors. */
-export type Made = Partial<Record<'name' | 'residence' | 'code' | 'upstreamCode' | 'outcome', string>> & {
+/**
+ * A command, by default a successful list. `residence` identifies commands of one name. `kind` is the `error.type` of its
+ * span. `attempts` are statuses or errors.
+ */
+export type Made = Partial<Record<'name' | 'residence' | 'code' | 'kind' | 'upstreamCode' | 'outcome', string>> & {
   attempts?: readonly Result[];
   detail?: Result | undefined;
   flaws?: readonly { kind: string; member?: string }[];
@@ -44,22 +43,25 @@ const answers = (answer: Answer | 'taken') => () => answer;
 const results = (result: unknown) => answers({ body: { success: true, result } });
 const failB: Fault = ({ param }) => (param.residence_id === 'b' ? { status: 500 } : undefined);
 const CUT = 'ECONNRESET';
-export const failed = (code: string, attempts: readonly Result[] = [200], detail = attempts.at(-1)): Made => {
-  return { code, attempts, detail: typeof detail === 'number' ? `status ${detail}` : detail };
+const failed = (code: string, kind: string, attempts: readonly Result[] = [200], detail = attempts.at(-1)): Made => {
+  return { code, kind, attempts, detail: typeof detail === 'number' ? `status ${detail}` : detail };
 };
-export const info = (code: string, ...commands: Made[]): Expected => ({ codes: [code], commands });
+const info = (code: string, ...commands: Made[]): Expected => ({ codes: [code], commands });
 const warn = (code: string, ...commands: Made[]): Expected => ({ level: 40, codes: [code], commands });
 const flawed = (kind: string, attempts?: string[], detail?: string) =>
-  warn(INVALID, { ...failed(INVALID, attempts, detail), flaws: [{ kind }] });
+  warn(INVALID, { ...failed(INVALID, kind, attempts, detail), flaws: [{ kind }] });
 const [OUT_OF_TIME, GONE] = ['out of time', 'caller disconnected'];
-const left = (attempt: Result) => ({ ...info('CALLER_GONE', failed('CALLER_GONE', [attempt], GONE)), leaves: true });
-const FAILING = [429, 502, CUT];
-const REJECTED = { ...failed('COMMAND_REJECTED'), upstreamCode: 'E1' };
+const left = (attempt: Result) => {
+  return { ...info('CALLER_GONE', failed('CALLER_GONE', 'cancelled', [attempt], GONE)), leaves: true };
+};
+const ALL_FAILED = failed(UNAVAILABLE, 'unreachable', [429, 502, CUT]);
+const REFUSE = answers({ body: { success: false, code: 'E1' } });
+const REJECTED = { ...failed('COMMAND_REJECTED', 'rejected'), upstreamCode: 'E1' };
 /** No file descriptor is left for a socket, which is our fault. */
 export const OWN_FAULT = 'EMFILE';
 export const UNLUCKY = 'token-of-an-unlucky-caller';
 const unforeseen = (command: Made = {}) => {
-  return { ...info(INTERNAL, { ...failed(INTERNAL, [OWN_FAULT]), ...command }), level: 50, token: UNLUCKY };
+  return { ...info(INTERNAL, { ...failed(INTERNAL, 'internal', [OWN_FAULT]), ...command }), level: 50, token: UNLUCKY };
 };
 const BAD = { maintenance_id: 'm', contact: 1, state: 'new' };
 const BAD_MEMBERS = { flaws: ['contact', 'state'].map((member) => ({ kind: 'member', member })) };
@@ -68,28 +70,28 @@ const NO_GZIP = answers({ headers: { 'content-encoding': 'gzip' }, body: 'no gzi
 const RETRY_LATER = answers({ status: 503, headers: { 'retry-after': '5' } });
 const SHORT_TIME = { ATTEMPT_TIMEOUT_MS: '1000', OPERATION_TIMEOUT_MS: '2000' };
 const SHORT_QUEUE = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '2' };
-const FAILED_B = { ...failed(UNAVAILABLE, [500]), residence: 'b' };
+const FAILED_B = { ...failed(UNAVAILABLE, 'failed', [500]), residence: 'b' };
 const BATCHES = [
   { ...FAILED_B, name: BATCH, outcome: 'UNKNOWN' },
   { name: BATCH, residence: R },
 ];
 const mutation = (expected: Expected): Expected => ({ ...expected, type: 'mutation' });
-const REFUSED = { ...failed('COMMAND_REJECTED'), name: 'delete_maintenance_info', outcome: 'REJECTED' };
+const REFUSED = { ...REJECTED, name: 'delete_maintenance_info', outcome: 'REJECTED' };
 const FAULTY = { name: BATCH, outcome: 'NOT_SENT' };
 const TWO_CODES = { ...warn(UNAVAILABLE, FAILED_B, { residence: R }), codes: [UNAVAILABLE, 'BAD_USER_INPUT'] };
 const BUSY = {
   env: { ...SHORT_TIME, ...SHORT_QUEUE },
   ...warn(
     UNAVAILABLE,
-    { ...failed(TIMEOUT, ['ETIMEDOUT']), residence: 'a' },
-    { ...failed(TIMEOUT, [OUT_OF_TIME]), residence: 'b' },
-    { ...failed(TIMEOUT, [], OUT_OF_TIME), residence: 'c' },
-    { ...failed(UNAVAILABLE, [], 'queue full'), residence: 'd' },
+    { ...failed(TIMEOUT, 'timeout', ['ETIMEDOUT']), residence: 'a' },
+    { ...failed(TIMEOUT, 'expired', [OUT_OF_TIME]), residence: 'b' },
+    { ...failed(TIMEOUT, 'expired', [], OUT_OF_TIME), residence: 'c' },
+    { ...failed(UNAVAILABLE, 'no_room', [], 'queue full'), residence: 'd' },
   ),
   codes: [UNAVAILABLE, TIMEOUT],
 };
 
-type Row = [string, string, Fault | undefined, Expected];
+type Row = [title: string, query: string, fault: Fault | undefined, expected: Expected];
 export const EVENTS: Row[] = [
   ...WIRE.map(({ name, operation: type, field, result }): Row => {
     return [`a successful ${name}`, `${type} { ${field} }`, results(result), { type, commands: [{ name }] }];
@@ -98,18 +100,13 @@ export const EVENTS: Row[] = [
   ['a document that does not parse', '{', undefined, { type: undefined, ...info('GRAPHQL_PARSE_FAILED') }],
   ['an empty document', '', undefined, { type: undefined, status: 400, ...info('BAD_REQUEST') }],
   ['a wrong argument', lists(''), undefined, info('BAD_USER_INPUT')],
-  ['a refused token', LIST, inTurn(401), info('UNAUTHENTICATED', failed('UNAUTHENTICATED', [401]))],
-  ['a refused command', LIST, answers({ body: { success: false, code: 'E1' } }), info('COMMAND_REJECTED', REJECTED)],
+  ['a refused token', LIST, inTurn(401), info(UNAUTHENTICATED, failed(UNAUTHENTICATED, 'unauthenticated', [401]))],
+  ['a read that is refused', LIST, REFUSE, info('COMMAND_REJECTED', REJECTED)],
+  ['a write that is refused', DELETE, REFUSE, mutation(info('COMMAND_REJECTED', REFUSED))],
   ['a wrong argument and a failed command', lists('', R, 'b'), failB, TWO_CODES],
   ['a batch whose failure is data', batch(`${R}:m`, 'b:1'), failB, mutation(warn(UNAVAILABLE, ...BATCHES))],
-  [
-    'a write that is refused',
-    DELETE,
-    answers({ body: { success: false } }),
-    mutation(info('COMMAND_REJECTED', REFUSED)),
-  ],
   ['a read with two retries', LIST, inTurn('cut', 503), { commands: [{ attempts: [CUT, 503, 200] }] }],
-  ['a read whose attempts all fail', LIST, inTurn(429, 502, 'cut'), warn(UNAVAILABLE, failed(UNAVAILABLE, FAILING))],
+  ['a read whose attempts all fail', LIST, inTurn(429, 502, 'cut'), warn(UNAVAILABLE, ALL_FAILED)],
   ['commands out of time, and a command beyond the queue', lists('a', 'b', 'c', 'd'), answers('taken'), BUSY],
   ['a caller that leaves during an attempt', LIST, answers('taken'), left(GONE)],
   ['a caller that leaves in the pause before a retry', LIST, RETRY_LATER, left(503)],
@@ -125,21 +122,3 @@ export const EVENTS: Row[] = [
   ['an unforeseen error', LIST, undefined, unforeseen()],
   ['a batch whose unforeseen error is data', batch('r:m'), undefined, mutation(unforeseen(FAULTY))],
 ];
-
-/** The `error.type` of a command's span for each code that has only one. */
-const KINDS: Readonly<Record<string, string>> = {
-  UNAUTHENTICATED: 'unauthenticated',
-  COMMAND_REJECTED: 'rejected',
-  CALLER_GONE: 'cancelled',
-  [INTERNAL]: 'internal',
-};
-
-/** Returns the `error.type` of a command's span. */
-export function errorType({ code = '', attempts = [], detail, flaws }: Made): string | undefined {
-  const last = attempts.at(-1) ?? detail;
-  if (code === TIMEOUT) return last === OUT_OF_TIME ? 'expired' : 'timeout';
-  if (code === INVALID) return flaws?.[0]?.kind;
-  if (code !== UNAVAILABLE) return KINDS[code];
-  if (attempts.length === 0) return 'no_room';
-  return last === 500 ? 'failed' : 'unreachable';
-}
