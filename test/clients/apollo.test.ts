@@ -6,6 +6,7 @@ import {
   InMemoryCache,
   type NormalizedCacheObject,
 } from '@apollo/client';
+import { until } from '../support/wait.ts';
 import { runBlock } from './documents.ts';
 import { describeClient, HEADERS, LISTS, type Lists, MUTATIONS, VARIABLES } from './suite.ts';
 
@@ -16,12 +17,10 @@ describeClient('Apollo Client', async (url) => {
   const client = new ApolloClient({ link: new HttpLink({ uri: url, headers: HEADERS }), cache: new InMemoryCache() });
   const watched = client.watchQuery<Lists>({ query, variables: VARIABLES });
   let shown: Lists = {};
-  const loaded = Promise.withResolvers<void>();
-  const screen = watched.subscribe(({ data, loading }) => {
-    shown = data as Lists;
-    if (!loading) loaded.resolve();
+  const screen = watched.subscribe(({ data }) => {
+    shown = (data ?? {}) as Lists;
   });
-  await loaded.promise;
+  await until(() => shown.maintenances !== undefined);
   return {
     show: () => shown,
     reload: () => watched.refetch(),

@@ -2,17 +2,15 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { compileRelay, readBlocks } from './documents.ts';
 
-const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'types-'));
 const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
 function run(command: string, ...args: string[]) {
   const options = { cwd: folder, encoding: 'utf8' } as const;
-  const { status, stdout, stderr } = spawnSync(path(`node_modules/.bin/${command}`), args, options);
+  const { status, stdout, stderr } = spawnSync(resolve(`node_modules/.bin/${command}`), args, options);
   return { status, output: stdout + stderr };
 }
 
@@ -32,10 +30,10 @@ const compile = () => run('tsc', '--noEmit', '--allowImportingTsExtensions', '--
 
 beforeAll(() => {
   compileRelay(folder, [...readBlocks('graphql'), FAILING]);
-  symlinkSync(path('node_modules'), join(folder, 'node_modules'));
+  symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
   write('codegen.yml', `schema: schema.graphql\ngenerates:\n${output}`);
   expect(run('graphql-codegen', '--config', 'codegen.yml')).toMatchObject({ status: 0 });
-  const paths = { 'relay-runtime': [path('test/clients/node_modules/relay-runtime')] };
+  const paths = { 'relay-runtime': [resolve('test/clients/node_modules/relay-runtime')] };
   const compilerOptions = { strict: true, module: 'nodenext', types: [], paths };
   write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['src/app.ts'] }));
 });

@@ -2,7 +2,7 @@
  * The rules, the dashboard and the documents' queries select metrics, labels and values that a running subgraph has. `promtool
  * test rules` proves when an alert fires, `npm run test:drill` that the dashboard's queries find series.
  */
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse } from 'yaml';
 import { EXAMPLE } from '../../dev/seed.ts';
@@ -15,7 +15,7 @@ import {
   readTable,
 } from '../support/documents.ts';
 import { readFamilies, scrape } from '../support/scrape.ts';
-import { type Subgraph, startSubgraph } from '../support/use-subgraph.ts';
+import { useSubgraph } from '../support/use-subgraph.ts';
 
 type Texts = Readonly<Record<string, string>>;
 type Target = Readonly<Record<'refId' | 'expr', string>>;
@@ -26,19 +26,15 @@ const alerts: { alert: string; expr: string; labels: Texts; annotations: Texts }
 const { panels }: { panels: { title: string; targets?: Target[] }[] } = JSON.parse(read('deploy/dashboard.json'));
 const queries = panels.flatMap(({ title, targets = [] }) => targets.map((target) => ({ title, ...target })));
 const documents = read('docs/runbook.md') + read('docs/performance.md');
-const documented = Array.from(documents.matchAll(/^```promql\n([\s\S]+?)\n```$/gm), ([, block = '']) =>
-  block.split('\n'),
-);
+const documented = [...documents.matchAll(/^```promql\n([\s\S]+?)\n```$/gm)];
 const expressions = [
   ...records.map(({ record, labels, expr }) => [`${record} ${labels?.slo ?? ''}`, expr] as const),
   ...alerts.map(({ alert, expr }) => [alert, expr] as const),
   ...queries.map(({ title, refId, expr }) => [`${title} ${refId}`, expr] as const),
-  ...documented.flat().map((expr) => [expr, expr] as const),
+  ...documented.flatMap(([, block = '']) => block.split('\n').map((expr) => [expr, expr] as const)),
 ];
 
-let subgraph: Subgraph;
-/** The subgraph's metrics without those of prom-client. */
-let metrics: string[];
+const subgraph = useSubgraph();
 /** The labels of each series and record. */
 const series = new Map<string, Set<string>>();
 /** The known values of each label. */
@@ -72,7 +68,6 @@ function readPromql(expr: string) {
 const labelsOf = (expr: string) => readPromql(expr).selectors.flatMap(({ metric }) => [...(series.get(metric) ?? [])]);
 
 beforeAll(async () => {
-  subgraph = await startSubgraph();
   const { upstream, url, ask } = subgraph;
   // Retried.
   upstream.fail(() => {
@@ -82,7 +77,6 @@ beforeAll(async () => {
   await ask(`{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id } }`);
   for (const path of ['/health/live', '/health/ready', '/metrics']) await fetch(url + path);
   const families = await readFamilies(url);
-  metrics = [...families.keys()].filter((name) => !/^(nodejs|process)_/.test(name));
   const target = ['job', 'namespace', 'instance'];
   add(series, 'up', ...target);
   add(series, 'ALERTS', ...target, 'alertname', 'alertstate');
@@ -107,8 +101,6 @@ beforeAll(async () => {
   add(values, 'job', parse(read('deploy/prometheus.yaml')).scrape_configs[0].job_name);
   add(values, 'namespace', 'any');
 });
-
-afterAll(() => subgraph.stop());
 
 it.each(expressions)('selects existing metrics, labels and values, of this job only: %s', (_, expr) => {
   const { syntaxErrors, grouping, selectors } = readPromql(expr);
@@ -150,7 +142,9 @@ describe('the alerts', () => {
 });
 
 describe('the dashboard', () => {
-  it('shows every metric of the subgraph', () => {
+  it('shows every metric of the subgraph, but not all of prom-client', async () => {
+    const families = [...(await readFamilies(subgraph.url)).keys()];
+    const metrics = families.filter((name) => !/^(nodejs|process)_/.test(name));
     const shown = queries.flatMap(({ expr }) => readPromql(expr).selectors.map(({ metric }) => metric));
     const isShown = (name: string) => ['', '_bucket', '_sum', '_count'].some((suffix) => shown.includes(name + suffix));
     expect(metrics).toContain('maintenance_commands_total');

@@ -15,7 +15,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { loadConfig } from '../support/configuration.ts';
 import { readDocument as read } from '../support/documents.ts';
-import { startSubgraph } from '../support/use-subgraph.ts';
+import { useSubgraph } from '../support/use-subgraph.ts';
 
 const MODELS = [
   ...[Deployment, Service, HorizontalPodAutoscaler, PodDisruptionBudget, NetworkPolicy, PodMonitor, PrometheusRule],
@@ -120,12 +120,12 @@ describe('the pods', () => {
     expect(read('deploy/prometheus.yaml')).toContain(`regex: "${METRICS_PORT}"`);
   });
 
+  const subgraph = useSubgraph();
+
   it('are probed at paths that the process answers', async () => {
-    const subgraph = await startSubgraph();
     const probes = [container.startupProbe, container.livenessProbe, container.readinessProbe];
     const probe = async (path: string) => (await fetch(subgraph.url + path)).status;
     const answers = await Promise.all(probes.map(async ({ httpGet }) => [httpGet.port, await probe(httpGet.path)]));
-    await subgraph.stop();
     expect(answers).toEqual(probes.map(() => ['graphql', 200]));
   });
 
