@@ -49,17 +49,6 @@ it('a silent address of the command API leaves the write to the next one', async
   expect((await ask(DELETE)).errors).toEqual([]);
 });
 
-it('a kept connection that is dead fails its read, and the next read gets another connection', async () => {
-  const { ask, upstream } = await start([HEALTHY], { ATTEMPT_TIMEOUT_MS: '3000' });
-  for (const _ of times(2, () => {})) expect((await ask(LIST)).errors).toEqual([]);
-  upstream.fail(() => 'taken');
-  expect(await ask(LIST)).toMatchObject(failed('UPSTREAM_TIMEOUT'));
-  upstream.fail(undefined);
-  expect((await ask(LIST)).errors).toEqual([]);
-  const connections = upstream.received.map(({ connection }) => connection);
-  expect(connections.map((connection) => connection === connections[0])).toEqual([true, true, true, false]);
-});
-
 describe('the name of the command API', () => {
   it.each([
     ['fails', failWith('ENOTFOUND')],
