@@ -2,17 +2,18 @@
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type GraphQLSchema, parse, validate } from 'graphql';
 import { composeSupergraph } from '../../dev/supergraph/compose.ts';
 import { startGateway } from '../../dev/supergraph/gateway.ts';
 import type { Running } from '../../dev/supergraph/host.ts';
 import { askAt, codes, NEW_MAINTENANCE, ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument } from '../support/documents.ts';
-import { killAll, start, watch } from '../support/process.ts';
+import { start } from '../support/process.ts';
 import { M, R, request } from '../support/requests.ts';
 import { fieldsOf, ROOT_FIELDS } from '../support/schema.ts';
-import { startUpstream, type Upstream } from '../support/upstream.ts';
+import { useReplicas } from '../support/use-replicas.ts';
+import { useMany } from '../support/use-subgraph.ts';
 
 const BASELINE = 'schema/baseline/maintenance.graphql';
 /** The schema of the last release, and of this commit. */
@@ -40,27 +41,23 @@ describe.each<[Release, Release]>([
     const service = { name: 'maintenance', url: 'http://none.test', sdl: SDLS[release] };
     return composeSupergraph([service]).schema.toAPISchema().toGraphQLJSSchema();
   };
-  let upstream: Upstream;
+  const startServer = useReplicas([() => rmSync(folder, { recursive: true })]);
+  const startBefore = useMany(startGateway);
+  let upstream: Awaited<ReturnType<typeof startServer>>['upstream'];
   let gateway: Running;
 
   beforeAll(async () => {
-    upstream = await startUpstream();
     // A server with the schema of the release: it accepts this schema's operations alone.
     for (const path of ['src', 'package.json', 'check-node.mjs']) cpSync(path, join(folder, path), { recursive: true });
     symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
     cpSync(subgraph === 'old' ? BASELINE : 'schema/maintenance.graphql', join(folder, 'schema/maintenance.graphql'));
-    const env = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: upstream.url, ROUTER_SECRET };
-    const server = watch(start(process.execPath, ['src/main.ts'], env, 'pipe', { cwd: folder }));
-    const [, url = ''] = await server.until(/"url":"([^"]+)","msg":"ready"/);
+    const server = await startServer({}, (env) =>
+      start(process.execPath, ['src/main.ts'], env, 'pipe', { cwd: folder }),
+    );
+    upstream = server.upstream;
     const headers = { 'router-authorization': ROUTER_SECRET };
-    const composed = { name: 'maintenance', url: `${url}/graphql`, sdl: SDLS[supergraph], headers };
-    gateway = await startGateway([composed], { host: '127.0.0.1', port: 0 });
-  });
-  afterAll(async () => {
-    killAll();
-    await gateway?.stop();
-    await upstream?.stop();
-    rmSync(folder, { recursive: true });
+    const composed = { name: 'maintenance', url: `${server.url}/graphql`, sdl: SDLS[supergraph], headers };
+    gateway = await startBefore([composed], { host: '127.0.0.1', port: 0 });
   });
 
   // `id` of a payload is only in the old supergraph: the new subgraph must answer it.

@@ -20,7 +20,7 @@ const [CANARY, CREDENTIALS] = ['canary', `Basic ${btoa('user:canary')}`];
 /** No one listens at this address: each proxy has another one. */
 const CLOSED = 'http://user:canary@127.0.0.3:3128';
 
-const authority = await issue('authority', undefined, -1, true);
+const authority = await issue('authority');
 const certificate = await issue('vendor.test', authority);
 const known = tls.getCACertificates();
 tls.setDefaultCACertificates([...known, authority.cert]);

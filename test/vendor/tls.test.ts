@@ -17,8 +17,8 @@ const READS = `{
 }`;
 const WRITE = `mutation { deleteMaintenance(id: "${ID}") { deletedId } }`;
 
-const trusted = await issue('trusted', undefined, -1, true);
-const unknown = await issue('unknown', undefined, -1, true);
+const trusted = await issue('trusted');
+const unknown = await issue('unknown');
 const valid = await issue('localhost', trusted);
 const folder = mkdtempSync(join(tmpdir(), 'maintenance-tls-'));
 writeFileSync(join(folder, 'ca.pem'), trusted.cert);
