@@ -3,15 +3,14 @@
  * is a neighbor whose visits refer to repair requests. Tests and benchmarks start them.
  */
 import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { resolve } from 'node:path';
-import { json as readJson } from 'node:stream/consumers';
 import { parse } from 'yaml';
-import { freePort, serve } from '../../dev/command-api.ts';
+import { freePort } from '../../dev/command-api.ts';
 import { startRouter } from '../../dev/supergraph/routers.ts';
 import { ROUTER_SECRET } from './ask.ts';
 import { readDocument } from './documents.ts';
 import { argumentsOf, start } from './process.ts';
+import { startVisits, visitsSdl } from './visits.ts';
 import { until } from './wait.ts';
 
 export interface Running {
@@ -20,13 +19,6 @@ export interface Running {
   readonly pids: readonly number[];
   stop(): Promise<void>;
 }
-
-/** The schema of the neighbor. */
-const VISITS = `
-  extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
-  type Query { visits(ids: [ID!]!): [Visit!]! }
-  type Visit { maintenance: Maintenance }
-  type Maintenance @key(fields: "id", resolvable: false) { id: ID! }`;
 
 /** Starts a program of the project, as its npm script does, in production on a free port. Waits for its first answer. */
 export async function startServer(program: string, env: NodeJS.ProcessEnv = {}): Promise<Running> {
@@ -73,9 +65,10 @@ export function startConnectors(commandApiUrl: string): Promise<Running> {
 type Options = Pick<Parameters<typeof startRouter>[1], 'subgraphs' | 'settings'>;
 
 async function startBefore(options: Options, subgraph?: Running): Promise<Running> {
-  const neighbor = await serve(answerVisits);
+  // In this process, so that it is not measured.
+  const neighbor = await startVisits('id');
   const stop = () => Promise.all([neighbor.stop(), subgraph?.stop()]);
-  const subgraphs = [...options.subgraphs, { name: 'visits', url: neighbor.url, sdl: VISITS }];
+  const subgraphs = [...options.subgraphs, { name: 'visits', url: neighbor.url, sdl: visitsSdl('id') }];
   const starting = { ...options, subgraphs, secret: ROUTER_SECRET, host: '127.0.0.1', port: 0 };
   const router = await startRouter('apollo', starting).catch(async (error) => {
     await stop();
@@ -89,12 +82,4 @@ async function startBefore(options: Options, subgraph?: Running): Promise<Runnin
       await stop();
     },
   };
-}
-
-/** Answers the query `visits` in this process, so that it is not measured. */
-async function answerVisits(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { variables } = (await readJson(request)) as { variables: { ids: string[] } };
-  const visits = variables.ids.map((id) => ({ maintenance: { __typename: 'Maintenance', id } }));
-  response.setHeader('content-type', 'application/json');
-  response.end(JSON.stringify({ data: { visits } }));
 }
