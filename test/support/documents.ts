@@ -1,5 +1,4 @@
 /** Reads tables and examples of the project's documents. */
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 export const CONFIGURATION = readDocument('docs/configuration.md');
@@ -40,12 +39,4 @@ export function readMetricLabels(): Map<string | undefined, string[]> {
 export function readExamples(markdown: string): { graphql: string; json: string | undefined }[] {
   const blocks = markdown.matchAll(/^```graphql\n(.*?)^```\n(?:```json\n(.*?)^```\n)?/gms);
   return [...blocks].map(([, graphql = '', json]) => ({ graphql, json }));
-}
-
-/** Returns the schema of the subgraph with both names of the payloads' ids, by the shell command of docs/federation.md. */
-export function readSchemaWithOldIds(): string {
-  const [, command = ''] =
-    /^ {4}(sed .+) schema\/maintenance.graphql >/m.exec(readDocument('docs/federation.md')) ?? [];
-  const input = readDocument('schema/maintenance.graphql');
-  return execFileSync('/bin/sh', ['-c', command], { input, encoding: 'utf8' });
 }

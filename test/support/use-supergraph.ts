@@ -14,32 +14,20 @@ import { KEYS, type KeyFields, startVisits, visitsSdl } from './visits.ts';
 export const MAINTENANCE_SDL = readDocument('schema/maintenance.graphql');
 /** Returns a subgraph to compose, which does not run. */
 export const toService = (name: string, sdl: string): Service => ({ name, url: `http://${name}.test/graphql`, sdl });
+const OURS = [toService('maintenance', MAINTENANCE_SDL), toService('residences', RESIDENCES_SDL)];
 /** What composers take: the key by which another subgraph refers, and the subgraphs. */
 export const COMPOSITIONS: [key: string, Service[]][] = [
-  ['none', [toService('maintenance', MAINTENANCE_SDL)]],
-  ...KEYS.map((key): [string, Service[]] => {
-    const others = { residences: RESIDENCES_SDL, visits: visitsSdl(key) };
-    return [
-      key,
-      Object.entries({ maintenance: MAINTENANCE_SDL, ...others }).map(([name, sdl]) => toService(name, sdl)),
-    ];
-  }),
+  ['none', OURS.slice(0, 1)],
+  ...KEYS.map((key): [string, Service[]] => [key, [...OURS, toService('visits', visitsSdl(key))]]),
 ];
 const FREE = { host: '127.0.0.1', port: 0 } as const;
 
 export type StartGateway = (subgraphs: readonly Composed[], listening: Listening) => Promise<Running>;
 
-/** The third subgraph refers by the key `visitsBy`. The gateway composes `residencesSdl` for the neighbor. */
-type Composition = {
-  visitsBy?: KeyFields;
-  residencesSdl?: string;
-  /** The TOKEN_HEADER of the subgraph. */
-  tokenHeader?: TokenHeader;
-};
-
 /** The values of TOKEN_HEADER for which supergraph/ has settings. */
 const TOKEN_HEADERS = ['authorization', 'x-vendor-authorization'] as const;
-type TokenHeader = (typeof TOKEN_HEADERS)[number];
+/** The third subgraph refers by the key `visitsBy`. The gateway composes `residencesSdl` for the neighbor. */
+type Composition = { visitsBy?: KeyFields; residencesSdl?: string; tokenHeader?: (typeof TOKEN_HEADERS)[number] };
 /** A token that is not for the command API, which would accept it. */
 export const IDENTITY = TOKENS.second;
 
@@ -80,13 +68,9 @@ export function useSupergraph(
 
   return {
     /** Sends an operation to the gateway, with the token in the header `tokenHeader` and `IDENTITY` in the other header. */
-    ask(query: string, { token = TOKENS.first, headers, ...asking }: Asking = {}) {
-      const other = TOKEN_HEADERS.find((name) => name !== tokenHeader);
-      const tokens = {
-        [String(other)]: `Bearer ${IDENTITY}`,
-        ...(token !== null && { [tokenHeader]: `Bearer ${token}` }),
-      };
-      return askAt(`${gateway.url}/graphql`, query, { ...asking, token: null, headers: { ...tokens, ...headers } });
+    ask(query: string, { headers, ...asking }: Asking = {}) {
+      const tokens = TOKEN_HEADERS.map((name) => [name, `Bearer ${name === tokenHeader ? TOKENS.first : IDENTITY}`]);
+      return askAt(this.url, query, { ...asking, headers: { ...Object.fromEntries(tokens), ...headers } });
     },
     /** Where the gateway answers GraphQL. */
     get url() {
