@@ -61,7 +61,10 @@ export function startFastVendor(port = 0) {
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('end', async () => {
       commands++;
-      const bytes = replyTo(name, Buffer.concat(chunks).toString());
+      const [, command = ''] = /"command":"(\w+)"/.exec(Buffer.concat(chunks).toString()) ?? [];
+      const { list, info } =
+        command.startsWith('get_') || name === 'error' ? REPLIES[name] : { list: WRITTEN, info: WRITTEN };
+      const bytes = command === 'get_maintenance_info' ? info : list;
       if (name.startsWith('late')) await delay(LATE_MS);
       const headers = { 'content-type': 'application/json', 'content-length': bytes.length };
       response.writeHead(name === 'error' ? 500 : 200, headers);
@@ -74,14 +77,6 @@ export function startFastVendor(port = 0) {
       response.end();
     });
   }, port);
-}
-
-function replyTo(name: ReplyName, body: string): Buffer {
-  const [, command = ''] = /"command":"(\w+)"/.exec(body) ?? [];
-  const isRead = command.startsWith('get_');
-  if (!isRead && name !== 'error') return WRITTEN;
-  const { list, info } = REPLIES[name];
-  return command === 'get_maintenance_info' ? info : list;
 }
 
 /** Returns a list of at most `count` tickets and just under 2 MB. */
