@@ -6,14 +6,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse } from 'yaml';
 import { EXAMPLE } from '../../dev/seed.ts';
-import {
-  ERRORS,
-  readDocument as read,
-  readKeys,
-  readMetricLabels,
-  readNames,
-  readTable,
-} from '../support/documents.ts';
+import { ERRORS, readDocument as read, readKeys, readNames, readTable } from '../support/documents.ts';
 import { readFamilies, scrape } from '../support/scrape.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -80,9 +73,10 @@ beforeAll(async () => {
   const target = ['job', 'namespace', 'instance'];
   add(series, 'up', ...target);
   add(series, 'ALERTS', ...target, 'alertname', 'alertstate');
-  const table = readMetricLabels();
+  const table = readTable(read('docs/observability.md'), 'metric');
+  const documentedLabels = new Map(table.map(([name, , labels]) => [readNames(name)[0], readNames(labels)]));
   for (const [name, type] of families) {
-    const labels = [...target, ...(table.get(name) ?? [])];
+    const labels = [...target, ...(documentedLabels.get(name) ?? [])];
     for (const suffix of type === 'histogram' ? ['_sum', '_count', '_bucket'] : [''])
       add(series, name + suffix, ...labels);
     if (type === 'histogram') add(series, `${name}_bucket`, 'le');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { ConfigError, loadConfig } from '../support/configuration.ts';
-import { CONFIGURATION, readNames, readTable } from '../support/documents.ts';
+import { readDocument, readNames, readTable } from '../support/documents.ts';
 
 const REQUIRED = { COMMAND_API_URL: 'https://api.ecloud.akubela.com', ROUTER_SECRET: 'a-secret-of-the-router' };
 const { ROUTER_SECRET, ...WITHOUT_SECRET } = REQUIRED;
@@ -19,6 +19,7 @@ function file(name: string, content: string): string {
 
 const SECRET_FILE = file('secret', ROUTER_SECRET);
 const TWO_LINES = file('lines', 'canary\n\n');
+const SHORT = 'ROUTER_SECRET is shorter than 16 characters';
 const UNREAD = 'is unknown: do you mean COMMAND_API_URL?';
 
 /** Names of headers that cannot bring the caller's token. */
@@ -26,7 +27,7 @@ const TAKEN = ['x-vendor:', '令牌', 'Router-Authorization', 'traceparent', 'x-
 
 const PROXIED = { NODE_USE_ENV_PROXY: '1' };
 
-const rows = readTable(CONFIGURATION, 'variable').map(
+const rows = readTable(readDocument('docs/configuration.md'), 'variable').map(
   ([name, value]) => [readNames(name)[0], readNames(value)[0]] as const,
 );
 const toValue = (text: string) => (/^\d+$/.test(text) ? Number(text) : text);
@@ -63,7 +64,7 @@ describe('the configuration', () => {
       OTEL_METRICS_EXPORTER: 'none',
       COMMAND_API_URL: 'http://localhost:4010',
       routerSecrets: ['x'.repeat(15), 'old'],
-      warnings: ['ROUTER_SECRET is shorter than 16 characters', 'ROUTER_SECRET_PREVIOUS is shorter than 16 characters'],
+      warnings: [SHORT, 'ROUTER_SECRET_PREVIOUS is shorter than 16 characters'],
       tracing: true,
     });
   });
@@ -71,7 +72,6 @@ describe('the configuration', () => {
   it.each([
     [{ COMMAND_API_URL: '' }, 'COMMAND_API_URL is missing'],
     [{ COMMAND_API_URL: 'api.ecloud.akubela.com' }, 'COMMAND_API_URL must be an http or https origin'],
-    [{ COMMAND_API_URL: 'https://api.ecloud.akubela.com/api/v1.0' }, 'COMMAND_API_URL must be'],
     [{ COMMAND_API_URL: 'https://user:canary@api.ecloud.akubela.com' }, 'COMMAND_API_URL must be'],
     [{ COMMAND_API_URL: 'http://127.0.0.1.nip.io' }, 'COMMAND_API_URL must be https in production'],
     [{ ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'false' }, 'ROUTER_SECRET is missing'],
@@ -86,10 +86,7 @@ describe('the configuration', () => {
     [{ COMMAND_API_URL: '', COMAND_API_URL: 'canary' }, `COMAND_API_URL ${UNREAD}`],
     [{ ROUTER_SECRET_FILE: SECRET_FILE }, 'ROUTER_SECRET and ROUTER_SECRET_FILE are both set'],
     [{ ROUTER_SECRET: '', ROUTER_SECRET_FILE: 'canary' }, 'ROUTER_SECRET_FILE must name a readable file: ENOENT'],
-    [
-      { ROUTER_SECRET: '', ROUTER_SECRET_FILE: TWO_LINES },
-      'ROUTER_SECRET_FILE must name a file with a secret: visible',
-    ],
+    [{ ROUTER_SECRET: '', ROUTER_SECRET_FILE: TWO_LINES }, 'ROUTER_SECRET_FILE must name a file with a secret'],
     ...TAKEN.map((name) => [{ TOKEN_HEADER: name }, 'TOKEN_HEADER must be the name of a header without'] as const),
   ])('refuses %j and does not repeat the value', (environment, fault) => {
     const load = () => loadConfig({ ...REQUIRED, ...environment });
@@ -133,11 +130,7 @@ it.each<[NodeJS.ProcessEnv, ...string[]]>([
     'ALLOW_NO_ROUTER_SECRET is true in production: without ROUTER_SECRET, anyone can send requests',
   ],
   [{ ROUTER_SECRET: '"canary-canary-canary"' }, 'ROUTER_SECRET is in quotes, which are part of the secret'],
-  [
-    { ROUTER_SECRET: 'null' },
-    'ROUTER_SECRET is shorter than 16 characters',
-    'ROUTER_SECRET is the word undefined or null',
-  ],
+  [{ ROUTER_SECRET: 'null' }, SHORT, 'ROUTER_SECRET is the word undefined or null'],
   [{ OTEL_METRICS_EXPORTER: 'otlp' }, 'OTEL_METRICS_EXPORTER has no effect: scrape /metrics'],
   [PROXIED, 'NODE_USE_ENV_PROXY has no effect: HTTPS_PROXY is not set'],
 ])('a warning about %j does not repeat the value', (environment, ...warnings) => {

@@ -2,7 +2,7 @@
 import type { ApolloServerPlugin } from '@apollo/server';
 import { describe, expect, it } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
-import { codes, ROUTER_SECRET } from '../support/ask.ts';
+import { ROUTER_SECRET } from '../support/ask.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { LIST } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -31,8 +31,6 @@ it.each([
   const response = await fetch(subgraph.url + path);
   expect([response.status, await response.json()]).toEqual([200, body]);
   expect(response.headers.get('cache-control')).toBe('no-store');
-  // Longer than any router keeps an idle connection.
-  expect(response.headers.get('keep-alive')).toBe('timeout=120');
   expect(subgraph.upstream.commands()).toEqual([]);
 });
 
@@ -62,13 +60,6 @@ describe('the router’s secret', () => {
     const head = ['GET /metrics HTTP/1.0', `router-authorization: ${PREVIOUS}`];
     expect(await sendBytes(subgraph.url, request(head))).toMatchObject([{ status: 200 }]);
   });
-});
-
-it('refuses a persisted query', async () => {
-  const extensions = { persistedQuery: { version: 1, sha256Hash: 'x'.repeat(64) } };
-  const answer = await subgraph.post(JSON.stringify({ extensions }));
-  expect(codes(answer)).toEqual([['PERSISTED_QUERY_NOT_SUPPORTED', undefined]]);
-  expect(answer.headers.get('cache-control')).toBe('no-store');
 });
 
 it('with ALLOW_NO_ROUTER_SECRET, production answers callers without a secret, and sends no trace with timings', async () => {

@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
-import { type Answer, askAt } from '../support/ask.ts';
+import type { Answer } from '../support/ask.ts';
 import { sendBytes } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
 import { aliased, answerWith, R, times } from '../support/requests.ts';
@@ -49,7 +49,7 @@ const refusals = (stage: string) => read('maintenance_memory_refused_total', { s
 /** Sends an operation with an unused variable of `size` characters. */
 function ask(query: string, size = 0, signal?: AbortSignal): Promise<Answer> {
   const variables = { unused: 'x'.repeat(size) };
-  return askAt(`${replica.url}/graphql`, query, { headers: HEADERS, variables, ...(signal && { signal }) });
+  return replica.ask(query, { variables, ...(signal && { signal }) });
 }
 
 const list = (residenceId: string, size?: number) =>

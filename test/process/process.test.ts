@@ -1,10 +1,11 @@
 /** The start, the crashes and the log of the process. The tests run side by side, because most of them wait. */
 import { once } from 'node:events';
-import { openSync, readFileSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
+import { readDocument } from '../support/documents.ts';
 import { request } from '../support/load.ts';
 import { argumentsOf, start as startProcess } from '../support/process.ts';
 import { HEADERS } from '../support/replica.ts';
@@ -46,10 +47,9 @@ it.concurrent.each([
 });
 
 it.concurrent('opens no inspector at SIGUSR1 and keeps running, as npm start and the image run it', async () => {
-  const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
-  const [, ...args] = JSON.parse(/^CMD (.+)$/m.exec(dockerfile)?.[1] ?? '');
+  const [, ...args] = JSON.parse(/^CMD (.+)$/m.exec(readDocument('Dockerfile'))?.[1] ?? '');
   expect(argumentsOf('src/main.ts')).toEqual(expect.arrayContaining(args));
-  const { url, kill, stop, output } = await start({}, (env) => startProcess(process.execPath, args, env));
+  const { url, kill, stop, output } = await start();
   kill('SIGUSR1');
   expect((await fetch(`${url}/health/live`)).status).toBe(200);
   expect(await stop()).toBe(0);

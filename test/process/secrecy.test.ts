@@ -184,6 +184,7 @@ describe('the production server leaks nothing', () => {
 
   const ids = Array.from({ length: 60 }, () => ({ id: OWN }));
   const DELETE = request('deleteMaintenances', { ids });
+  const PERSISTED = { extensions: { persistedQuery: { version: 1, sha256Hash: OWN.padEnd(64) } } };
   const [VALIDATION, RESOLUTION] = ['GRAPHQL_VALIDATION_FAILED', 'OPERATION_RESOLUTION_FAILURE'];
   it.each<[string, Asking, string, RegExp?]>([
     ['a malformed token', { query: LIST, headers: { [TOKEN_HEADER]: `${TOKEN} ${TOKEN}` } }, 'UNAUTHENTICATED'],
@@ -191,6 +192,7 @@ describe('the production server leaks nothing', () => {
     ['a blank contact', create({ contact: ' ' }), 'BAD_USER_INPUT'],
     ['a representation of an unknown type', represent({ __typename: OWN, id: OWN }), 'BAD_USER_INPUT'],
     ['invalid JSON', { body: `{"query":"${OWN}", ${TOKEN}` }, 'BAD_REQUEST'],
+    ['a persisted query', { body: JSON.stringify(PERSISTED) }, 'PERSISTED_QUERY_NOT_SUPPORTED'],
     ['an unknown path', { pathname: `/${OWN}?access_token=${TOKEN}` }, 'NOT_FOUND'],
     ['a token in the URL', { query: '', pathname: `/graphql?access_token=${TOKEN}` }, 'BAD_REQUEST'],
     ['a wrong secret', { query: LIST, headers: { 'router-authorization': 'canary' } }, 'ROUTER_UNAUTHENTICATED'],

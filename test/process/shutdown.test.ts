@@ -100,12 +100,10 @@ describe('after SIGTERM, the server', () => {
   });
 
   it.concurrent('finishes a write whose caller has left', async () => {
-    const { upstream, url, kill, exit, output } = await start();
+    const { upstream, url, ask, kill, exit, output } = await start();
     const held = upstream.hold();
     const caller = new AbortController();
-    const body = JSON.stringify({ query: DELETE });
-    const init = { method: 'POST', headers: HEADERS, body, signal: caller.signal };
-    const left = fetch(`${url}/graphql`, init).catch(() => {});
+    const left = ask(DELETE, { signal: caller.signal }).catch(() => {});
     await until(() => held.length === 1);
     caller.abort();
     await left;

@@ -1,7 +1,6 @@
 /** Reads tables and examples of the project's documents. */
 import { readFileSync } from 'node:fs';
 
-export const CONFIGURATION = readDocument('docs/configuration.md');
 export const ERRORS = readDocument('docs/errors.md');
 
 /** Returns the text of a file, by its path from the project's root. */
@@ -27,12 +26,6 @@ export function readNames(cell = ''): string[] {
 /** Returns the texts in backticks in the first column of the table with this first heading. */
 export function readKeys(markdown: string, heading: string): string[] {
   return readTable(markdown, heading).flatMap(([cell]) => readNames(cell));
-}
-
-/** Returns the labels of each metric of docs/observability.md. */
-export function readMetricLabels(): Map<string | undefined, string[]> {
-  const rows = readTable(readDocument('docs/observability.md'), 'metric');
-  return new Map(rows.map(([name, , labels]) => [readNames(name)[0], readNames(labels)]));
 }
 
 /** Returns each block of GraphQL, with the JSON block directly after it, if present. */

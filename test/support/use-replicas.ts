@@ -1,5 +1,5 @@
 import { afterAll } from '@jest/globals';
-import { askAt } from './ask.ts';
+import { type Asking, askAt } from './ask.ts';
 import { killAll } from './process.ts';
 import { HEADERS, PATIENT, startReplica } from './replica.ts';
 import { startUpstream } from './upstream.ts';
@@ -29,7 +29,7 @@ export function useReplicas(cleanups: (() => unknown)[] = []) {
     return {
       ...replica,
       upstream,
-      ask: (query: string) => askAt(`${replica.url}/graphql`, query, { headers: HEADERS }),
+      ask: (query: string, asking?: Asking) => askAt(`${replica.url}/graphql`, query, { headers: HEADERS, ...asking }),
       /** Returns all that the replica has printed. */
       output: () => output,
       untilPrinted: (text: string) => until(() => output.includes(text)),

@@ -4,6 +4,7 @@ import { afterEach, expect, it, jest } from '@jest/globals';
 import { codes } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { DELETE, LIST, R } from '../support/requests.ts';
+import { scrape, writeSample } from '../support/scrape.ts';
 import { type Fault, inTurn } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
@@ -100,9 +101,15 @@ it('probes again at once when the caller of a probe goes away', async () => {
   expect(upstream.received).toHaveLength(5);
 });
 
-it('refuses other commands during a probe and then closes, even if an older command fails', async () => {
+it('refuses other commands during a probe and then closes, even if an older command fails, as the metric shows', async () => {
   const moveClock = stopClock();
   const subgraph = await start(ENV);
+  const states = async () => {
+    const samples = await scrape(subgraph.url);
+    const names = ['closed', 'open', 'half_open'].map((state) => writeSample('maintenance_breaker_state', { state }));
+    return names.map((name) => samples.get(name));
+  };
+  expect(await states()).toEqual([1, 0, 0]);
   const held = new Map<unknown, ServerResponse>();
   subgraph.upstream.fail(({ param }, response) => {
     if (param.residence_id === 'down') return { status: 503 };
@@ -112,14 +119,17 @@ it('refuses other commands during a probe and then closes, even if an older comm
   const older = subgraph.ask(list('older'));
   await until(() => held.has('older'));
   for (let time = 0; time < 3; time++) await subgraph.ask(list('down'));
+  expect(await states()).toEqual([0, 1, 0]);
   moveClock(60_000);
   const probe = subgraph.ask(list('probe'));
   await until(() => held.has('probe'));
   held.get('older')?.writeHead(503).end();
   expect(codes(await older)).toEqual(UNAVAILABLE);
+  expect(await states()).toEqual([0, 0, 1]);
   expect(codes(await subgraph.ask(list('during')))).toEqual(UNAVAILABLE);
   held.get('probe')?.end('{"success":true,"result":[]}');
   expect((await probe).errors).toEqual([]);
+  expect(await states()).toEqual([1, 0, 0]);
   subgraph.upstream.fail(undefined);
   expect((await subgraph.ask(LIST)).errors).toEqual([]);
 });
