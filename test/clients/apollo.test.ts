@@ -1,20 +1,24 @@
 import {
   ApolloClient,
-  type CombinedGraphQLErrors,
+  CombinedGraphQLErrors,
   gql,
   HttpLink,
   InMemoryCache,
   type NormalizedCacheObject,
 } from '@apollo/client';
+import { expect, it } from '@jest/globals';
 import { until } from '../support/wait.ts';
 import { runBlock } from './documents.ts';
-import { describeClient, HEADERS, LISTS, type Lists, MUTATIONS, VARIABLES } from './suite.ts';
+import { describeClient, HEADERS, INPUT, LISTS, type Lists, MUTATIONS, VARIABLES } from './suite.ts';
 
 const update = await runBlock('Apollo Client', 'update');
 const query = gql(LISTS);
 
-describeClient('Apollo Client', async (url) => {
-  const client = new ApolloClient({ link: new HttpLink({ uri: url, headers: HEADERS }), cache: new InMemoryCache() });
+const createClient = (uri: string) =>
+  new ApolloClient({ link: new HttpLink({ uri, headers: HEADERS }), cache: new InMemoryCache() });
+
+const supergraph = describeClient('Apollo Client', async (url) => {
+  const client = createClient(url);
   const watched = client.watchQuery<Lists>({ query, variables: VARIABLES });
   let shown: Lists = {};
   const screen = watched.subscribe(({ data }) => {
@@ -32,4 +36,13 @@ describeClient('Apollo Client', async (url) => {
     typeOf: (id) => (client.cache.extract() as NormalizedCacheObject)[`Maintenance:${id}`]?.__typename,
     close: () => screen.unsubscribe(),
   };
+});
+
+it("resolves with data and error if errorPolicy is 'all'", async () => {
+  supergraph.upstream.fail(({ command }) => (command.startsWith('get_') ? { status: 403 } : undefined));
+  const mutation = gql(MUTATIONS.ScreenCreateMutation);
+  const variables = { input: INPUT };
+  const { data, error } = await createClient(supergraph.url).mutate({ mutation, variables, errorPolicy: 'all' });
+  expect(data).toEqual({ createMaintenance: expect.objectContaining({ maintenance: null }) });
+  expect(CombinedGraphQLErrors.is(error)).toBe(true);
 });
