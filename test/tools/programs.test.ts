@@ -74,6 +74,7 @@ it.concurrent.each<[program: string, env: NodeJS.ProcessEnv, code: number, messa
   [`dev/emulator.ts --port ${TAKEN}`, {}, 1, /^Port \d+ is in use. Set --port to a free port.\n$/],
   ['dev/supergraph.ts --router apollo', { PORT: '0' }, 1, /^Apollo Router is not installed\. .+\n$/],
   ['dev/contract.ts', { COMMAND_API_URL: 'x' }, 2, /^\nCOMMAND_API_URL [\s\S]+\nSet these variables\.\n$/],
+  ['src/main.ts --nosuch', {}, 1, /^[^\n]*'--nosuch'[^\n]*\n$/],
   ['dev/contract.ts --nosuch', {}, 1, /^.*'--nosuch'.*\nOptions:\n {2}--write .+\n.+\n$/],
   ['dev/contract.ts --help', {}, 0, /^Options:\n {2}--write .+\n.+\n$/],
 ])('%s says why it ends (row %#)', async (program, env, code, message) => {
