@@ -20,12 +20,14 @@ const sometimes = <T, U>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<U>) =>
 
 const RESIDENCES = ['r1', 'r:2%', 'rfault-lost'];
 // Not those that take time: rfault-timeout and rfault-slow.
-const FAULTY = ['unknown', 'rfault-unavailable', 'rfault-refused', 'rfault-forbidden', 'rfault-invalid'];
+const FAULTY = ['__proto__', 'rfault-unavailable', 'rfault-refused', 'rfault-forbidden', 'rfault-invalid'];
 // Creates number their tickets: new0, new1, …
-const IDS = ['m0', 'm1', 'm2', 'm3', 'm:%', 'new0', 'new1', 'gone'];
+const IDS = ['m0', 'm1', 'm2', 'm3', 'm:%', 'new0', 'new1', '__proto__'];
 const NO_IDS = ['', 'x'.repeat(257), '\ud800'];
 const MALFORMED = ['', 'r1', 'r1:', ':m0', 'r1:m0:m1', 'r1:%41', `r1:${'x'.repeat(257)}`, 'r1:\ud800'];
-const TEXTS = ['厨房水龙头漏水', '', 'a\ud800', '"}\n'];
+// A header, escapes, controls and invisible characters, in white space.
+const HOSTILE = ' \r\nX-Odd: 1\r\n\r\n"}%3A\u0000\u001b\u007f\u0085\u200b\u2028\u202e\ufeff\uffff\n\t';
+const TEXTS = ['厨房水龙头漏水', '', 'a\ud800', HOSTILE];
 const TIMES = ['2024-01-16 13:32:45', '2024-01-17 13:32:45', '0001-01-01 00:00:00'];
 
 /** Unusual values of each member of a ticket, decodable or not. */
@@ -99,9 +101,9 @@ const input = fc.record({
     fc.constantFrom('2024-01-17T01:32:45+09:30', '2024-01-16T15:32:45Z'),
     fc.constantFrom('later', '2024-01-16T13:32:45Z'),
   ),
-  description: sometimes(fc.constantFrom('test', '厨房', '"\n'), fc.constantFrom('', ' \n', null)),
-  contact: sometimes(fc.constant('10086'), fc.constantFrom('\t', null)),
-  pictureFilenames: sometimes(fc.constantFrom(undefined, null, [], ['a.jpg', 'b.jpg']), fc.constant([''])),
+  description: sometimes(fc.constantFrom('test', '厨房', HOSTILE), fc.constantFrom('', ' \n', null)),
+  contact: sometimes(fc.constantFrom('10086', HOSTILE), fc.constantFrom('\t', null)),
+  pictureFilenames: sometimes(fc.constantFrom(undefined, null, [], ['a.jpg', HOSTILE]), fc.constant([''])),
 });
 const size = fc.option(sometimes(fc.nat({ max: 7 }), fc.constant(-1)));
 /** The values of each argument, by its name, or by the type of an input. */

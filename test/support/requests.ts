@@ -56,8 +56,6 @@ export const detail = (id: unknown, selection?: string) => request('maintenance'
 export const create = (members: Record<string, unknown> = {}) =>
   request('createMaintenance', { input: { ...NEW_MAINTENANCE, ...members } });
 
-export const deleteOne = (id: unknown) => request('deleteMaintenance', { id });
-
 export const deleteMany = (ids: unknown, selection = 'deletedIds failures { failedId }') =>
   request('deleteMaintenances', { ids }, selection);
 
