@@ -8,7 +8,6 @@ import { useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
 const OTHER_LIST = LIST.replace(R, 'other');
-const DETAIL = `{ maintenance(id: "${R}:${M}") { description } }`;
 const LISTED = `get_maintenance_list ${R}`;
 const TICKETS = '{"success":true,"result":[{"maintenance_id":"m"}]}';
 
@@ -26,12 +25,11 @@ async function expectNoErrors(asked: Promise<Answer>[]): Promise<void> {
 
 describe('concurrent identical reads of one caller', () => {
   it.each([
-    ['a list', LIST, TICKETS, []],
-    ['a detail', DETAIL, '{"success":true,"result":{"description":"x"}}', []],
-    ['a failure', LIST, '{"success":false}', ['COMMAND_REJECTED']],
-  ])('share one exchange and its result: %s', async (_, query, reply, failures) => {
-    const held = subgraph.upstream.hold('get_maintenance_list', 'get_maintenance_info');
-    const asked = Array.from({ length: 10 }, () => subgraph.ask(query));
+    ['a list', TICKETS, []],
+    ['a failure', '{"success":false}', ['COMMAND_REJECTED']],
+  ])('share one exchange and its result: %s', async (_, reply, failures) => {
+    const held = subgraph.upstream.hold();
+    const asked = Array.from({ length: 10 }, () => subgraph.ask(LIST));
     await until(() => held.length === 1);
     await settle(subgraph.url);
     held[0]?.release(reply);
@@ -60,19 +58,6 @@ describe('concurrent identical reads of one caller', () => {
     await settle(subgraph.url);
     held.end();
     await expectNoErrors(asked);
-    expect(held).toHaveLength(2);
-  });
-
-  it.each([
-    ['residence', OTHER_LIST, TOKENS.first],
-    ['command', DETAIL, TOKENS.first],
-    ['caller', LIST, TOKENS.second],
-  ])('share nothing with a read that has another %s', async (_, query, token) => {
-    const held = subgraph.upstream.hold('get_maintenance_list', 'get_maintenance_info');
-    const asked = [subgraph.ask(LIST), subgraph.ask(query, { token })];
-    await until(() => held.length === 2);
-    for (const { release } of held) release(TICKETS);
-    await Promise.all(asked);
     expect(held).toHaveLength(2);
   });
 });
@@ -108,10 +93,7 @@ it('the last caller that goes away ends a shared exchange, and no later read joi
 });
 
 describe('a write', () => {
-  it.each([
-    ['that succeeds', '{"success":true,"result":{}}'],
-    ['that fails', '{"success":false}'],
-  ])('%s separates earlier and later reads, when it is sent and when it is answered', async (_, reply) => {
+  it('separates earlier and later reads, when it is sent and when it is answered, even if it fails', async () => {
     const held = subgraph.upstream.hold('get_maintenance_list', 'delete_maintenance_info');
     const reads = [subgraph.ask(LIST)];
     await until(() => held.length === 1);
@@ -122,7 +104,7 @@ describe('a write', () => {
     reads.push(subgraph.ask(LIST));
     await settle(subgraph.url);
     expect(held).toHaveLength(3);
-    held[1]?.release(reply);
+    held[1]?.release('{"success":false}');
     await write;
     reads.push(subgraph.ask(LIST));
     await until(() => held.length === 4);

@@ -1,6 +1,6 @@
 /**
- * The limits of docs/reliability.md for documents, commands and replies: the documented size is served, and the next one is
- * refused as its row says. sizes.test.ts has arguments, response.test.ts responses, and process/http-input.test.ts bodies.
+ * The limits of docs/reliability.md for commands and replies: the documented size is served, and the next one is refused as its row
+ * says. documents.test.ts, sizes.test.ts (arguments), response.test.ts and process/http-input.test.ts (bodies) have the others.
  */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
@@ -12,61 +12,6 @@ const LIST = `maintenances(residenceId: "${R}")`;
 
 const subgraph = useSubgraph();
 const residences = (count: number) => times(count, (index) => ({ __typename: 'Residence', id: `r${index}` }));
-
-describe('a document', () => {
-  const join = (count: number, text: (index: number) => string) => times(count, text).join(' ');
-  const aliases = (count: number) => join(count, (index) => `a${index}: id`);
-  const inList = (selections: string) => `{ ${LIST} { ${selections} } }`;
-  const inAny = (value: string) =>
-    `{ _entities(representations: [{ __typename: "Residence", id: "r", x: ${value} }]) { __typename } }`;
-  const fragment = (name: string, selections: string, type = 'Maintenance') =>
-    ` fragment ${name} on ${type} { ${selections} }`;
-  /** Returns selections of so many levels of fields. */
-  const levels = (count: number): string =>
-    times(count - 1, (index) => (index % 2 === 0 ? 'residence' : 'maintenances')).reduceRight(
-      (inner, name) => `${name} { ${inner} }`,
-      'id',
-    );
-  /** Most of the selections are in a fragment. */
-  const selections = (count: number) =>
-    inList('...F '.repeat(49) + 'id '.repeat(count - 9801)) + fragment('F', 'id '.repeat(199));
-  const nested = (count: number) =>
-    join(count, (index) => fragment(`F${index}`, index < count - 1 ? `...F${index + 1}` : '__typename', 'Query'));
-
-  it.each<[of: string, most: number, document: (size: number) => string]>([
-    ['tokens', LIMITS.tokens, (size) => inAny(`[${'1 '.repeat(size - 24)}]`)],
-    ['selections', LIMITS.selections, selections],
-    [
-      'selections in two operations',
-      LIMITS.selections,
-      (size) => `query A ${selections(size - 1)} query B { __typename }`,
-    ],
-    ['aliases', LIMITS.aliases, (size) => inList(aliases(size))],
-    [
-      'levels of fields',
-      LIMITS.levelsOfFields,
-      (size) => inList('residence { maintenances { ...F } }') + fragment('F', levels(size - 3)),
-    ],
-    ['nested fragments', LIMITS.nestedFragments, (size) => `{ ...F0 } ${nested(size)}`],
-    [
-      'levels of lists in a variable',
-      LIMITS.levelsOfLists,
-      (size) => `query ($v: ${'['.repeat(size)}Int${']'.repeat(size)}) ${inAny('$v')}`,
-    ],
-    ['times the same field', LIMITS.sameField, (size) => `{ ${'__typename '.repeat(size)} }`],
-  ])('has so many %s: %d, or is refused as a whole', async (_, most, document) => {
-    const askFor = (size: number) => {
-      const query = document(size);
-      return subgraph.post(JSON.stringify({ query, operationName: /^query (A)/.exec(query)?.[1] }));
-    };
-    expect((await askFor(most)).errors).toEqual([]);
-    subgraph.upstream.reset();
-    const { status, data, errors } = await askFor(most + 1);
-    expect([status, data, errors[0]?.path]).toEqual([200, undefined, undefined]);
-    expect(errors[0]?.extensions.code).toMatch(/^GRAPHQL_(VALIDATION|PARSE)_FAILED$/);
-    expect(subgraph.upstream.commands()).toEqual([]);
-  });
-});
 
 describe('an operation', () => {
   it('sends 100 writes; the residences of a batch without room are failures, and other fields fail', async () => {
