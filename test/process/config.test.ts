@@ -72,6 +72,7 @@ describe('the configuration', () => {
   it.each([
     [{ COMMAND_API_URL: '' }, 'COMMAND_API_URL is missing'],
     [{ COMMAND_API_URL: 'api.ecloud.akubela.com' }, 'COMMAND_API_URL must be an http or https origin'],
+    [{ COMMAND_API_URL: 'https://api.ecloud.akubela.com/api/v1.0' }, 'COMMAND_API_URL must be'],
     [{ COMMAND_API_URL: 'https://user:canary@api.ecloud.akubela.com' }, 'COMMAND_API_URL must be'],
     [{ COMMAND_API_URL: 'http://127.0.0.1.nip.io' }, 'COMMAND_API_URL must be https in production'],
     [{ ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'false' }, 'ROUTER_SECRET is missing'],
@@ -86,7 +87,10 @@ describe('the configuration', () => {
     [{ COMMAND_API_URL: '', COMAND_API_URL: 'canary' }, `COMAND_API_URL ${UNREAD}`],
     [{ ROUTER_SECRET_FILE: SECRET_FILE }, 'ROUTER_SECRET and ROUTER_SECRET_FILE are both set'],
     [{ ROUTER_SECRET: '', ROUTER_SECRET_FILE: 'canary' }, 'ROUTER_SECRET_FILE must name a readable file: ENOENT'],
-    [{ ROUTER_SECRET: '', ROUTER_SECRET_FILE: TWO_LINES }, 'ROUTER_SECRET_FILE must name a file with a secret'],
+    [
+      { ROUTER_SECRET: '', ROUTER_SECRET_FILE: TWO_LINES },
+      'ROUTER_SECRET_FILE must name a file with a secret: visible',
+    ],
     ...TAKEN.map((name) => [{ TOKEN_HEADER: name }, 'TOKEN_HEADER must be the name of a header without'] as const),
   ])('refuses %j and does not repeat the value', (environment, fault) => {
     const load = () => loadConfig({ ...REQUIRED, ...environment });

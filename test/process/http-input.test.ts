@@ -24,7 +24,7 @@ const send = (bytes: string | Buffer) => sendBytes(subgraph.url, bytes);
 const raw = (head: readonly string[], rest = '') => `${head.join('\r\n')}\r\n\r\n${rest}`;
 const post = (head: readonly string[], rest?: string) => raw([POST, ...HEADERS, ...head], rest);
 const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
-const bodies = (answers: RawAnswer[]) => answers.map(({ status, body }) => [status, JSON.parse(body)]);
+const bodies = (answers: RawAnswer[]) => answers.map(({ status, body }) => [status, body && JSON.parse(body)]);
 
 /** Sends a body with the headers of its type and encoding. */
 function sendBody(body: string | Buffer, type = JSON_TYPE, encoding = 'x: 1') {
@@ -98,4 +98,8 @@ const LINES = ['PUT /graphql?a=b', 'OPTIONS *', 'POST /', 'GET //graphql', 'GET 
 it.each(LINES)('%s is answered with 404', async (line) => {
   const head = [`${line} HTTP/1.1`, HOST, ...CREDENTIALS, CLOSE, 'accept: text/html', 'content-length: 0'];
   expectRefusal(await send(raw(head)), 404);
+});
+
+it('HEAD is answered with 404 and no body', async () => {
+  expect(bodies(await send(raw(['HEAD /graphql HTTP/1.1', HOST, ...CREDENTIALS, CLOSE])))).toEqual([[404, '']]);
 });

@@ -31,6 +31,8 @@ it.each([
   const response = await fetch(subgraph.url + path);
   expect([response.status, await response.json()]).toEqual([200, body]);
   expect(response.headers.get('cache-control')).toBe('no-store');
+  // Longer than any router keeps an idle connection.
+  expect(response.headers.get('keep-alive')).toBe('timeout=120');
   expect(subgraph.upstream.commands()).toEqual([]);
 });
 
