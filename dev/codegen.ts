@@ -27,7 +27,7 @@ const fields = Array.from(FIELDS, (field) => [code(field)]);
 const written = {
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
   'docs/reliability.md': writeTables('docs/reliability.md', { sizes: sizes() }),
-  'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields: fields }),
+  'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields }),
   'docs/errors.md': writeTables('docs/errors.md', { codes: codes() }),
 };
 for (const [path, text] of Object.entries(written)) {
@@ -96,17 +96,17 @@ function writeTables(path: string, tables: Readonly<Record<string, string[][]>>)
  */
 function writeTable(place: string, rows: string[][], old: string): string {
   const [head = '', line = '', ...oldRows] = old.split('\n').filter((line) => line.startsWith('|'));
-  const read = (row: string) =>
+  const cellsOf = (row: string) =>
     row
       .split('|')
       .slice(1, -1)
       .map((cell) => cell.trim());
   const generated = rows[0]?.length ?? 0;
   const kept = new Map<string, string[]>();
-  for (const [keys = '', ...cells] of oldRows.map(read))
+  for (const [keys = '', ...cells] of oldRows.map(cellsOf))
     for (const key of keys.match(/`[^`]+`/g) ?? []) kept.set(key, cells.slice(generated - 1));
   const shared = Map.groupBy(rows, ([key = '', ...cells]) => {
-    for (const [at, title] of read(head).slice(generated).entries())
+    for (const [at, title] of cellsOf(head).slice(generated).entries())
       if (!kept.get(key)?.[at]) fail(`${place}: fill in "${title}" of ${key}`);
     return [...cells, ...(kept.get(key) ?? [])].join(' | ');
   });

@@ -12,8 +12,6 @@ export interface Subgraph extends Service {
   readonly headers?: Readonly<Record<string, string>>;
   /** The header with the caller's token of the command API: `authorization` by default. */
   readonly tokenHeader?: string;
-  /** How long it may take, in milliseconds; 12 seconds by default, as in supergraph/. */
-  readonly timeoutMs?: number;
 }
 
 interface Context {
@@ -23,7 +21,8 @@ interface Context {
   readonly commands: unknown[];
 }
 
-/** As the files in supergraph/ have it for a real router. */
+// As the files in supergraph/ have it for a real router: the milliseconds of a fetch, and the caller's headers.
+const TIMEOUT_MS = 12_000;
 const PASSED_ON = ['traceparent', 'x-request-id', 'apollographql-client-name', 'apollographql-client-version'];
 
 /** Composes and serves the supergraph. Throws as `composeSupergraph` does. */
@@ -50,16 +49,13 @@ export async function startGateway(
   return serveApollo(options, async ({ headers }) => ({ headers, commands: [] }), listening);
 }
 
-function createSource(
-  url: string,
-  { headers: own, tokenHeader = 'authorization', timeoutMs = 12_000 }: Partial<Subgraph>,
-) {
+function createSource(url: string, { headers: own, tokenHeader = 'authorization' }: Partial<Subgraph>) {
   const passedOn = own ? [tokenHeader, ...PASSED_ON] : [];
   return new RemoteGraphQLDataSource<Context>({
     url,
     // The gateway's own fetcher would use the proxy of the environment for localhost. After a timeout, only the fields of
     // this subgraph fail.
-    fetcher: (address, init) => fetch(address, { ...(init as RequestInit), signal: AbortSignal.timeout(timeoutMs) }),
+    fetcher: (address, init) => fetch(address, { ...(init as RequestInit), signal: AbortSignal.timeout(TIMEOUT_MS) }),
     willSendRequest({ request, context }) {
       const headers = request.http?.headers;
       for (const name of passedOn) if (context.headers[name]) headers?.set(name, String(context.headers[name]));

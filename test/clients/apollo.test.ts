@@ -9,7 +9,7 @@ import {
 import { expect, it } from '@jest/globals';
 import { until } from '../support/wait.ts';
 import { runBlock } from './documents.ts';
-import { describeClient, HEADERS, INPUT, LISTS, type Lists, MUTATIONS, VARIABLES } from './suite.ts';
+import { describeClient, HEADERS, INPUT, LISTS, type Lists, MUTATIONS, REFUSE_READS, VARIABLES } from './suite.ts';
 
 const update = await runBlock('Apollo Client', 'update');
 const query = gql(LISTS);
@@ -39,7 +39,7 @@ const supergraph = describeClient('Apollo Client', async (url) => {
 });
 
 it("resolves with data and error if errorPolicy is 'all'", async () => {
-  supergraph.upstream.fail(({ command }) => (command.startsWith('get_') ? { status: 403 } : undefined));
+  supergraph.upstream.fail(REFUSE_READS);
   const mutation = gql(MUTATIONS.ScreenCreateMutation);
   const variables = { input: INPUT };
   const { data, error } = await createClient(supergraph.url).mutate({ mutation, variables, errorPolicy: 'all' });

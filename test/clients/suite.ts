@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { startGateway } from '../../dev/supergraph/gateway.ts';
 import { NEW_MAINTENANCE } from '../support/ask.ts';
+import type { Fault } from '../support/upstream.ts';
 import { useSupergraph } from '../support/use-supergraph.ts';
 import { idOf } from '../support/visits.ts';
 import { until } from '../support/wait.ts';
@@ -11,6 +12,8 @@ const R = idOf('1-101');
 const OTHER = idOf('2-201');
 export const VARIABLES = { residenceId: R };
 export const HEADERS = { authorization: `Bearer ${EXAMPLE.token}` };
+/** A fault: reads get 403, and writes take effect. */
+export const REFUSE_READS: Fault = ({ command }) => (command.startsWith('get_') ? { status: 403 } : undefined);
 export const INPUT = { ...NEW_MAINTENANCE, residenceId: R };
 
 /** The lists of our field and of a residence that another subgraph owns. Relay requires such names. */
@@ -125,7 +128,7 @@ export function describeClient(
     });
 
     it('shows both the id of a created request that cannot be read back and the error', async () => {
-      supergraph.upstream.fail(({ command }) => (command.startsWith('get_') ? { status: 403 } : undefined));
+      supergraph.upstream.fail(REFUSE_READS);
       const { data, errors } = await app.mutate('ScreenCreateMutation', { input: INPUT });
       const createMaintenance = { createdId: stored(R).at(-1), maintenance: null };
       expect([data, errors]).toMatchObject([{ createMaintenance }, [{ extensions: { code: 'FORBIDDEN' } }]]);

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { exampleTicket } from '../../dev/seed.ts';
-import { M, R } from '../support/requests.ts';
+import { DELETE, M, R } from '../support/requests.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -66,7 +66,7 @@ it('an unforeseen error after a write was sent has the outcome UNKNOWN', async (
   };
   using _ = jest.spyOn(JSON, 'parse').mockImplementation((text) => (text === '"odd"' ? unreadable : parse(text)));
   subgraph.upstream.fail(() => ({ body: '"odd"' }));
-  const { errors } = await subgraph.ask(`mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }`);
+  const { errors } = await subgraph.ask(DELETE);
   const extensions = { code: 'INTERNAL_SERVER_ERROR', outcome: 'UNKNOWN' };
   expect(errors).toMatchObject([{ path: ['deleteMaintenance'], extensions }]);
   expect(subgraph.upstream.commands()).toEqual([`delete_maintenance_info ${R} ${M}`]);
