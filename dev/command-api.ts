@@ -5,7 +5,8 @@
 import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { COMMANDS, type Parameter } from '../src/command-api/commands.ts';
+import { COMMANDS } from '../src/command-api/commands.ts';
+import { WRITE } from '../src/command-api/rules.ts';
 import { ODD } from './seed.ts';
 import { CommandRefused, type Param, RUNS, type Store } from './store.ts';
 
@@ -35,13 +36,21 @@ const isText = (value: unknown) => typeof value === 'string' && value !== '';
 const isTicket = (value: object) =>
   Object.keys(value).join() === 'maintenance_id' && Object.values(value).every(isText);
 
-/** Whether a value is what src/ writes for a parameter of a type. */
-const CHECKS: Readonly<Record<Parameter<never>['type'], (value: unknown) => boolean>> = {
-  text: isText,
-  time: (value) => typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value),
-  texts: (value) => Array.isArray(value) && value.every(isText),
-  tickets: (value) => Array.isArray(value) && value.length > 0 && value.map(Object).every(isTicket),
+const isTime = (value: unknown) => typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value);
+
+/** Whether a value is what src/ writes for a parameter of the vendor's page. */
+const PARAMETERS: Readonly<Record<keyof Param, (value: unknown) => boolean>> = {
+  residence_id: isText,
+  maintenance_id: isText,
+  start_time: isTime,
+  finish_time: isTime,
+  description: isText,
+  contact: isText,
+  filename: (value) => Array.isArray(value) && value.every(isText),
+  maintenances: (value) => Array.isArray(value) && value.length > 0 && value.map(Object).every(isTicket),
 };
+/** The parameters that may be absent. */
+export const OPTIONAL: ReadonlySet<string> = new Set(['filename']);
 
 /** Returns the answer to a request with this body, or undefined if it gets none. */
 export function answerCommand(
@@ -56,7 +65,7 @@ export function answerCommand(
     const { method, param } = readCommand(body);
     if (FAULTS.has(param.residence_id)) return FAULTS.get(param.residence_id);
     const result = RUNS[method](store, param) ?? {};
-    if (param.residence_id === (COMMANDS[method].isWrite ? ODD.lost : ODD.unread)) return UNAVAILABLE;
+    if (param.residence_id === (COMMANDS[method].rules === WRITE ? ODD.lost : ODD.unread)) return UNAVAILABLE;
     const delayMs = param.residence_id === ODD.slow ? SLOW_MS : 0;
     return { status: 200, text: JSON.stringify({ timestamp, success: true, result }), delayMs };
   } catch (error) {
@@ -84,17 +93,17 @@ function readCommand(body: string) {
   const methods = Object.keys(COMMANDS) as (keyof typeof COMMANDS)[];
   const method = methods.find((name) => COMMANDS[name].name === command);
   if (!method) throw new CommandRefused(`no such command: ${command}`);
-  return { method, param: checkParam(Object(param), Object.values(COMMANDS[method].parameters)) };
+  const names = Object.values(COMMANDS[method].parameters).map(({ name }) => name);
+  return { method, param: checkParam(Object(param), names) };
 }
 
 /** Returns the parameters if they are exactly those of the command, as src/ writes them. */
-function checkParam(param: Param, parameters: readonly Parameter<never>[]): Param {
-  for (const { name, presence } of parameters)
-    if (presence === 'required' && !Object.hasOwn(param, name)) throw new CommandRefused(`param.${name} is missing`);
-  for (const [name, value] of Object.entries(param)) {
-    const type = parameters.find((parameter) => parameter.name === name)?.type;
-    if (!type || !CHECKS[type](value)) throw new CommandRefused(`param.${name} is unknown or not as documented`);
-  }
+function checkParam(param: Param, names: readonly string[]): Param {
+  for (const name of names)
+    if (!OPTIONAL.has(name) && !Object.hasOwn(param, name)) throw new CommandRefused(`param.${name} is missing`);
+  for (const [name, value] of Object.entries(param))
+    if (!names.includes(name) || !PARAMETERS[name as keyof Param](value))
+      throw new CommandRefused(`param.${name} is unknown or not as documented`);
   return param;
 }
 

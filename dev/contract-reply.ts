@@ -1,7 +1,7 @@
 /** Describes replies of the command API without their values, which may be residents' personal data. */
 import type { Command } from '../src/command-api/commands.ts';
 import { decodeEnvelope } from '../src/command-api/decoder.ts';
-import { CommandApiError, type FailureKind } from '../src/command-api/errors.ts';
+import { CommandApiError, type FailureKind } from '../src/command-api/failures.ts';
 
 /** What the decoder makes of a reply. `kind` is the kind of the error; undefined if the decoder accepts the reply. */
 export interface Verdict<T> {
@@ -14,16 +14,16 @@ export interface Verdict<T> {
 /** Decodes a reply as the subgraph does. `text` is like `accepted, a list of 3` or `rejected: status 200, code 7`. */
 export function decodeReply<I, T>(command: Command<I, T>, input: I, status: number, body: Uint8Array): Verdict<T> {
   try {
-    const result = decodeEnvelope({ status, chunks: [body], bytes: body.length });
+    const result = decodeEnvelope({ status, chunks: [body], bytes: body.length, retryAfter: undefined });
     const { value, flaws = [] } = command.decode(result, input);
     const count = Array.isArray(value) ? `, a list of ${value.length}` : '';
     const unreadable = flaws.length > 0 ? `, but cannot read ${flaws.join(' ')}` : '';
     return { value, flaws, text: `accepted${count}${unreadable}` };
   } catch (error) {
     if (!(error instanceof CommandApiError)) throw error;
-    const { kind, message, details } = error;
-    const code = details.upstreamCode ? `, code ${details.upstreamCode}` : '';
-    return { kind, flaws: error.judgment.isFlaw ? [kind] : [], text: `${kind}: ${message}${code}` };
+    const { kind, name, message, failure } = error;
+    const code = failure.upstreamCode ? `, code ${failure.upstreamCode}` : '';
+    return { kind, flaws: failure.flaw ? [failure.flaw] : [], text: `${name}: ${message}${code}` };
   }
 }
 

@@ -21,7 +21,7 @@ export async function startSubgraph(environment: NodeJS.ProcessEnv, examples?: r
     NODE_ENV: 'development',
     COMMAND_API_URL: commandApi.url,
     // The emulator is on this machine.
-    NODE_USE_ENV_PROXY: '0',
+    COMMAND_API_PROXY: '',
     ...environment,
   });
   const printed = pretty({ sync: true, singleLine: true, ignore: 'hostname,service,version' });

@@ -22,10 +22,6 @@ const SUSPICIOUS_SECRETS: readonly (readonly [RegExp, string])[] = [
   [/^(["'`]).*\1$/, 'is in quotes, which are part of the secret'],
   [/^(undefined|null)$/, 'is the word undefined or null'],
 ];
-/** The addresses of a proxy, and the hosts that need none, as Node names them. Addresses may have a password. */
-const PROXIES = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'] as const;
-const PROXY_VARIABLES = [...PROXIES, 'no_proxy', 'NO_PROXY'] as const;
-
 /** Matches an origin without TLS that is not on this machine. */
 const INSECURE_ORIGIN = /^http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$)/;
 
@@ -76,6 +72,12 @@ const origin = checked((text) => {
   return url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/` ? url.origin : undefined;
 }, 'must be an http or https origin without a path, query or credentials');
 
+const proxy = checked((text) => {
+  const url = URL.parse(text);
+  const isOrigin = url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash;
+  return isOrigin ? text : undefined;
+}, 'must be like http://user:password@host:port')({ default: undefined });
+
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 /** The names of headers with another meaning: to the subgraph, to any server, and to the connection. */
 const TAKEN_NAMES = [
@@ -102,7 +104,7 @@ const VARIABLES = {
   ROUTER_SECRET_PREVIOUS_FILE: secretFile,
   TOKEN_HEADER: tokenHeader({ default: 'authorization' }),
   ALLOW_NO_ROUTER_SECRET: permission,
-  NODE_USE_ENV_PROXY: oneOf('0', '1')({ default: '0' }),
+  COMMAND_API_PROXY: proxy,
   ALLOW_HTTP_COMMAND_API: permission,
   ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
   OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
@@ -119,7 +121,7 @@ const VARIABLES = {
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
 };
 
-const KNOWN = [...Object.keys(VARIABLES), ...OTEL, ...PROXY_VARIABLES];
+const KNOWN = [...Object.keys(VARIABLES), ...OTEL];
 
 export type Config = Readonly<ReturnType<typeof loadConfig>>;
 
@@ -134,7 +136,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   const variables = cleanEnv(given, VARIABLES, {
     reporter({ errors, env }) {
       const found = Object.entries(errors).map(([name, error]) => `${name} ${error.message}`);
-      const faults = [...found, ...checkCombinations(env as Valid, given), ...checkProxies(given)];
+      const faults = [...found, ...checkCombinations(env as Valid, given)];
       // A variable that no one reads can be the reason for a missing one.
       if (faults.length > 0) throw new ConfigError(['Invalid environment:', ...faults, ...unread].join('\n  '));
     },
@@ -145,7 +147,6 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
     ROUTER_SECRET_FILE,
     ROUTER_SECRET_PREVIOUS,
     ROUTER_SECRET_PREVIOUS_FILE,
-    NODE_USE_ENV_PROXY,
     ...others
   } = variables;
   const secrets = [ROUTER_SECRET, ROUTER_SECRET_FILE, ROUTER_SECRET_PREVIOUS, ROUTER_SECRET_PREVIOUS_FILE];
@@ -153,15 +154,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
     ...others,
     /** True if tracing is requested. OpenTelemetry's SDK reads its own variables. */
     tracing: OTEL.some((name) => environment[name]),
-    /** What Node's agents read if commands go through a proxy. */
-    proxyEnv:
-      NODE_USE_ENV_PROXY === '1' ? Object.fromEntries(PROXY_VARIABLES.map((name) => [name, given[name]])) : undefined,
     /** False only if NODE_ENV is `development`. */
     production: NODE_ENV !== 'development',
     /** The accepted values of `Router-Authorization`. If empty, no secret is required. */
     routerSecrets: secrets.filter((secret) => secret !== undefined),
     /** One sentence for each variable that is accepted, but should be changed. */
-    warnings: [...unread, ...checkValues(variables, given)],
+    warnings: [...unread, ...checkValues(variables)],
   };
 }
 
@@ -181,13 +179,15 @@ function checkCombinations(
     faults.push(
       'ROUTER_SECRET is missing: the secret that the router sends in Router-Authorization (or set ALLOW_NO_ROUTER_SECRET=true)',
     );
+  if (env.NODE_ENV !== 'development' && !given.COMMAND_API_PROXY && isProxiedByNode(String(COMMAND_API_URL), given))
+    faults.push('COMMAND_API_PROXY is missing: NODE_USE_ENV_PROXY no longer sends commands through a proxy');
   if (env.PORT && env.PORT === env.METRICS_PORT) faults.push('METRICS_PORT must differ from PORT');
   for (const [name, file] of SECRETS) if (given[name] && given[file]) faults.push(`${name} and ${file} are both set`);
   return faults;
 }
 
 /** Returns a sentence for each value that is accepted, but hardly meant. */
-function checkValues(env: Valid, given: NodeJS.ProcessEnv): string[] {
+function checkValues(env: Valid): string[] {
   const warnings: string[] = [];
   for (const name of SECRETS.flat())
     for (const [form, fault] of SUSPICIOUS_SECRETS)
@@ -196,9 +196,6 @@ function checkValues(env: Valid, given: NodeJS.ProcessEnv): string[] {
     warnings.push('ALLOW_NO_ROUTER_SECRET is true in production: without ROUTER_SECRET, anyone can send requests');
   if (Number(env.MAX_REPLY_BYTES) > OPERATION_LIMIT)
     warnings.push(`MAX_REPLY_BYTES exceeds the memory of an operation, ${OPERATION_LIMIT} bytes`);
-  const proxy = `${String(env.COMMAND_API_URL).split(':')[0]}_proxy`;
-  if (env.NODE_USE_ENV_PROXY === '1' && !given[proxy] && !given[proxy.toUpperCase()])
-    warnings.push(`NODE_USE_ENV_PROXY has no effect: ${proxy.toUpperCase()} is not set`);
   if (env.OTEL_METRICS_EXPORTER !== 'none') warnings.push('OTEL_METRICS_EXPORTER has no effect: scrape /metrics');
   return warnings;
 }
@@ -221,9 +218,14 @@ function isOneEdit(name: string, other: string): boolean {
   return isReplaced || isSwapped || rest === otherRest.slice(1) || rest.slice(1) === otherRest;
 }
 
-/** Returns the faults of a proxy's addresses. Node would ignore them. */
-function checkProxies(given: NodeJS.ProcessEnv): string[] {
-  if (given.NODE_USE_ENV_PROXY !== '1') return [];
-  const isUrl = (address: string) => /^https?:\/\//.test(address) && URL.canParse(address);
-  return PROXIES.flatMap((name) => (given[name] && !isUrl(given[name]) ? `${name} must be an http or https URL` : []));
+/** Returns whether Node's variables ask for a proxy to this origin. Up to version 0.5, commands took it. */
+function isProxiedByNode(origin: string, given: NodeJS.ProcessEnv): boolean {
+  const { protocol, hostname = '', port } = URL.parse(origin) ?? {};
+  const variable = protocol === 'https:' ? 'https_proxy' : 'http_proxy';
+  if (given.NODE_USE_ENV_PROXY !== '1' || !(given[variable] ?? given[variable.toUpperCase()])) return false;
+  const excepted = ['*', hostname, `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`];
+  const exceptions = (given.no_proxy ?? given.NO_PROXY ?? '').split(',').map((name) => name.trim().toLowerCase());
+  return !exceptions.some((name) => {
+    return excepted.includes(name) || (/^\*?\./.test(name) && hostname.endsWith(name.replace('*', '')));
+  });
 }

@@ -25,6 +25,7 @@ import { graphqlOverHttp } from './http/graphql-over-http.ts';
 import { startHost } from './http/host.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { operationReport } from './telemetry/operation-report.ts';
+import { observeSpans } from './telemetry/spans.ts';
 
 export interface ServerDependencies {
   readonly config: Config;
@@ -50,6 +51,7 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
   const commandApi = createCommandApi(config);
   const metrics = createMetrics(commandApi);
+  commandApi.observers.push(metrics.observer, observeSpans(commandApi.endpoint));
   const errors = createErrorFormat(logger);
   const contextOf: ApolloFastifyContextFunction<Context> = async (request, reply) => {
     const context = createContext(request as AdmittedRequest, commandApi, config);

@@ -2,8 +2,9 @@
  * The circuit breaker: while the command API is down, no command is sent.
  */
 import type { Config } from '../config.ts';
-import { CommandApiError } from './errors.ts';
+import { CommandApiError } from './failures.ts';
 
+const OPEN = 'The command API is failing; the command was not sent.';
 export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
 
 /**
@@ -20,7 +21,7 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
     permit() {
       const own = period;
       if (own.isProbing || performance.now() < own.openUntil)
-        throw new CommandApiError('breaker_open', { detail: 'breaker open' });
+        throw new CommandApiError('breaker_open', { detail: 'breaker open', message: OPEN });
       const isProbe = own.openUntil > 0;
       own.isProbing = isProbe;
       return {
@@ -28,7 +29,7 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
         isProbe,
         /** Takes the result of the command: its final error, or success. */
         end(error?: CommandApiError): void {
-          const health = error?.judgment.health ?? 'up';
+          const health = error?.failure.health ?? 'up';
           if (health === 'unknown') return;
           own.failures = health === 'up' ? 0 : own.failures + 1;
           if (own !== period || !(isProbe || own.failures >= BREAKER_FAILURES)) return;

@@ -3,25 +3,23 @@
  */
 import type { Id, MaintenanceKey, Moment, NewMaintenance } from '../maintenance.ts';
 import { type DecodedReply, decodeId, decodeInfo, decodeList, decodeVoid } from './decoder.ts';
+import { READ, type Rules, WRITE } from './rules.ts';
 
 /** A parameter that takes a `T`. */
 export interface Parameter<T> {
   /** The vendor's name. */
   readonly name: string;
-  /** For the emulator and tests: a text, a time, a list of texts or a list of tickets. */
-  readonly type: 'text' | 'time' | 'texts' | 'tickets';
-  readonly presence: 'required' | 'optional';
   serialize(value: T): unknown;
 }
 
 const parameter =
-  <T>(type: Parameter<T>['type'], serialize: (value: T) => unknown) =>
-  (name: string, presence: Parameter<T>['presence'] = 'required') => ({ name, type, presence, serialize });
-const text = parameter('text', (text: string) => text);
+  <T>(serialize: (value: T) => unknown) =>
+  (name: string): Parameter<T> => ({ name, serialize });
+const text = parameter((text: string) => text);
 // `2024-01-16T13:32:45Z` becomes `2024-01-16 13:32:45`.
-const time = parameter('time', (moment: Moment) => moment.replace('T', ' ').replace('Z', ''));
-const texts = parameter('texts', (texts: readonly string[]) => texts);
-const tickets = parameter('tickets', (ids: readonly Id[]) => ids.map((maintenance_id) => ({ maintenance_id })));
+const time = parameter((moment: Moment) => moment.replace('T', ' ').replace('Z', ''));
+const texts = parameter((texts: readonly string[]) => texts);
+const tickets = parameter((ids: readonly Id[]) => ids.map((maintenance_id) => ({ maintenance_id })));
 
 type ParametersOf<I> = { readonly [K in keyof I]-?: Parameter<NonNullable<I[K]>> };
 
@@ -29,8 +27,7 @@ type ParametersOf<I> = { readonly [K in keyof I]-?: Parameter<NonNullable<I[K]>>
 export interface Command<I, T> {
   /** The vendor's name. */
   readonly name: string;
-  /** Whether it changes data. */
-  readonly isWrite: boolean;
+  readonly rules: Rules;
   readonly parameters: ParametersOf<I>;
   /** Decodes the result of a success. Throws a `CommandApiError`. */
   decode(result: unknown, input: I): DecodedReply<T>;
@@ -48,22 +45,22 @@ const CREATE: ParametersOf<NewMaintenance> = {
   finishTime: time('finish_time'),
   description: text('description'),
   contact: text('contact'),
-  pictureFilenames: texts('filename', 'optional'),
+  pictureFilenames: texts('filename'),
 };
 
 /** The commands, by our names. */
 export const COMMANDS = {
   /** Returns all repair requests of a residence, in the command API's order. */
-  getMaintenanceList: { name: 'get_maintenance_list', isWrite: false, parameters: RESIDENCE, decode: decodeList },
+  getMaintenanceList: { name: 'get_maintenance_list', rules: READ, parameters: RESIDENCE, decode: decodeList },
   /** Returns one repair request. The vendor documents no reply for an unknown id: see loaders.ts. */
-  getMaintenanceInfo: { name: 'get_maintenance_info', isWrite: false, parameters: KEY, decode: decodeInfo },
+  getMaintenanceInfo: { name: 'get_maintenance_info', rules: READ, parameters: KEY, decode: decodeInfo },
   /** Returns the id of the new repair request. */
-  createMaintenanceInfo: { name: 'create_maintenance_info', isWrite: true, parameters: CREATE, decode: decodeId },
-  deleteMaintenanceInfo: { name: 'delete_maintenance_info', isWrite: true, parameters: KEY, decode: decodeVoid },
+  createMaintenanceInfo: { name: 'create_maintenance_info', rules: WRITE, parameters: CREATE, decode: decodeId },
+  deleteMaintenanceInfo: { name: 'delete_maintenance_info', rules: WRITE, parameters: KEY, decode: decodeVoid },
   /** The reply has no result for each id: after a failure, any of them may be deleted. */
   batchDeleteMaintenanceInfo: {
     name: 'batch_delete_maintenance_info',
-    isWrite: true,
+    rules: WRITE,
     parameters: BATCH,
     decode: decodeVoid,
   },

@@ -1,10 +1,9 @@
 /**
- * Decodes replies of the command API into the domain. docs/command-api.md is the contract. Only this file checks it, except
- * for a status whose body did not arrive: see `statusDecides` in errors.ts.
+ * Decodes replies of the command API into the domain. docs/command-api.md is the contract. Only this file checks it.
  */
 import type { Id, Maintenance, MaintenanceKey, MaintenanceState, Moment } from '../maintenance.ts';
 import { formatMaintenanceId, parseId, parseMoment } from '../maintenance.ts';
-import { CommandApiError, type Flaw, kindOfStatus, type MemberName } from './errors.ts';
+import { CommandApiError, type Flaw, invalid, judgeStatus, type MemberName } from './failures.ts';
 import type { Findings } from './record.ts';
 import type { Reply } from './transport.ts';
 
@@ -29,11 +28,15 @@ export const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
  * Returns the `result` of a successful reply, otherwise throws. The status decides before the body: a gateway or a Dapr
  * sidecar may have written the body of a 401, 403, 429 or 5xx.
  */
-export function decodeEnvelope({ status, chunks, retryAfter, isCutOff }: Reply): unknown {
+export function decodeEnvelope({ status, chunks, retryAfter, broken }: Reply): unknown {
+  const [kind, differing] = judgeStatus(status, broken) ?? [];
+  if (broken && !kind) throw broken;
   const body = parseObject(UTF8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
   if (status >= 200 && status < 300 && body?.success === true) return body.result;
-  const kind = kindOfStatus(status, isCutOff) ?? (body?.success === false ? 'rejected' : 'envelope');
-  throw new CommandApiError(kind, { detail: `status ${status}`, retryAfter, upstreamCode: findCode(body) });
+  const details = { detail: `status ${status}`, retryAfter, upstreamCode: findCode(body), ...differing };
+  if (kind) throw new CommandApiError(kind, details);
+  if (body?.success === false) throw new CommandApiError('rejected', details);
+  throw new CommandApiError('invalid', { ...details, flaw: 'envelope' });
 }
 
 /** Decodes `get_maintenance_list`: an array of tickets. Drops and counts tickets without a usable id. */
@@ -71,7 +74,7 @@ function decodeTickets(tickets: readonly Ticket[], residenceId: Id, dropped: num
   function check<T>(member: MemberName, value: T | undefined): T | CommandApiError {
     if (value !== undefined) return value;
     flaws.add(member);
-    memberError ??= new CommandApiError('member', { detail: 'undecodable member' });
+    memberError ??= new CommandApiError('invalid', { detail: 'undecodable member' });
     return memberError;
   }
 
@@ -118,9 +121,7 @@ function decodeTime(value: unknown): Moment | null | undefined {
 
 function unexpectedResult(result: unknown): CommandApiError {
   const empty = result === '' || (typeof (result ?? {}) === 'object' && Object.keys(result ?? {}).length === 0);
-  return empty
-    ? new CommandApiError('empty', { detail: 'empty result' })
-    : new CommandApiError('result', { detail: 'unexpected result' });
+  return empty ? invalid('empty', 'empty result') : invalid('result', 'unexpected result');
 }
 
 function isObject(value: unknown): value is Json {
@@ -140,11 +141,9 @@ function parseObject(text: string): Json | undefined {
   }
 }
 
-/** Returns the error code of a failed reply, under a usual name: the vendor documents none. Never returns other texts. */
+/** Returns the error code of a failed reply, in either place that docs/command-api.md has a source for. */
 function findCode(body: Json | undefined): string | undefined {
-  const places = [body, body?.result, body?.error].filter(isObject);
-  const values = places.flatMap(({ code, error_code, errorCode, error }) => [code, error_code, errorCode, error]);
-  return values.find(isCode)?.toString();
+  return [body?.code, body?.errorCode].find(isCode)?.toString();
 }
 
 /** No prose, and shorter or with fewer digits than the vendor's ids, tokens and telephone numbers. */

@@ -1,24 +1,28 @@
 /**
- * The record of a command. Only its own methods change it.
+ * The record of a command. Tells its observers what happens, when it happens.
  */
 import { randomUUID } from 'node:crypto';
-import { CommandApiError, type Flaw, type WriteOutcome } from './errors.ts';
+import { CommandApiError, type Flaw, type WriteOutcome } from './failures.ts';
+import type { Rules } from './rules.ts';
 
-/** One attempt. When it has ended: its duration, and the status or the code of an incomplete reply. */
-interface Attempt {
+/** An attempt that has ended: with the status of a whole reply, or with the short code of its failure. */
+export interface Attempt {
   readonly start: number;
-  seconds?: number;
-  status?: number;
-  error?: string;
+  readonly seconds: number;
+  readonly status?: number;
+  readonly error?: string;
+  /** The attempt that this one repeats. */
+  readonly before?: Attempt | undefined;
 }
 
-/** A command that is really sent: the id that the upstream receives, and each attempt. */
-interface Exchange {
-  readonly id: string;
-  readonly attempts: Attempt[];
-  /** While it may send further attempts, or its reply is not decoded yet. */
-  isRunning: boolean;
-  isReported: boolean;
+/** Hears of all commands. A command that joined the exchange of another has no attempts and no flaws of its own. */
+export interface Observer {
+  /** May set the command's `traceparent`. */
+  commandBegan?(command: CommandRecord): void;
+  attemptEnded?(command: CommandRecord, attempt: Attempt): void;
+  /** The reply to the command has these flaws. */
+  flawsFound?(command: CommandRecord, flaws: readonly Flaw[]): void;
+  commandEnded?(command: CommandRecord): void;
 }
 
 /** What was found in a reply that was used. */
@@ -35,37 +39,44 @@ export interface Findings {
  * this id.
  */
 export class CommandRecord {
-  readonly name: string;
-  readonly isWrite: boolean;
-  readonly residenceId: string;
-  readonly start = performance.now();
-  /** Identical reads that share an exchange have the same. Its attempts continue after one of the callers has left. */
-  exchange: Exchange = {
-    id: `c${randomUUID().replaceAll('-', '')}`,
-    attempts: [],
-    isRunning: false,
-    isReported: false,
-  };
+  /** Identical reads that share an exchange have the same: the id that the command API receives, and the attempts so far. */
+  exchange = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: 0 };
   /** Whether the command joined another operation's exchange. */
   coalesced = false;
+  readonly start = performance.now();
+  durationMs = 0;
   /** The flaws of the reply. The rest of it may have been used. */
   flaws: readonly Flaw[] = [];
   /** The number of tickets without a usable id. */
   dropped = 0;
-  durationMs = 0;
   /** Why the command failed, if it failed. */
   error: unknown;
+  /** What the command API receives as `traceparent`. */
+  traceparent: string | undefined;
+  readonly name: string;
+  readonly rules: Rules;
+  readonly residenceId: string;
+  readonly #observers: readonly Observer[];
 
-  constructor({ name, isWrite }: { readonly name: string; readonly isWrite: boolean }, residenceId: string) {
+  constructor(
+    { name, rules }: { readonly name: string; readonly rules: Rules },
+    residenceId: string,
+    observers: readonly Observer[],
+  ) {
     this.name = name;
-    this.isWrite = isWrite;
+    this.rules = rules;
     this.residenceId = residenceId;
+    this.#observers = observers;
   }
 
   /** The outcome of a failed write. After an unforeseen error, it is unknown. */
   get outcome(): WriteOutcome | undefined {
-    if (!this.isWrite || !this.error) return undefined;
+    if (!this.rules.tellsOutcome || !this.error) return undefined;
     return this.error instanceof CommandApiError ? this.error.outcome : 'UNKNOWN';
+  }
+
+  begin(): void {
+    for (const observer of this.#observers) observer.commandBegan?.(this);
   }
 
   /** Joins the exchange of an identical read. */
@@ -74,41 +85,38 @@ export class CommandRecord {
     this.coalesced = true;
   }
 
-  /** Tells whether the exchange runs, for which several commands may wait. */
-  setRunning(isRunning: boolean): void {
-    this.exchange.isRunning = isRunning;
+  /** Starts an attempt, perhaps a retry. Returns a function that ends it. */
+  startAttempt(before?: Attempt): (end: Pick<Attempt, 'status' | 'error'>) => Attempt {
+    const start = performance.now();
+    this.exchange.attempts++;
+    return (end) => {
+      const attempt = { start, seconds: (performance.now() - start) / 1000, ...end, before };
+      for (const observer of this.#observers) observer.attemptEnded?.(this, attempt);
+      return attempt;
+    };
   }
 
-  /** Returns true for the first command that reports an exchange which has ended: its caller may have left before. */
-  takeReport(): boolean {
-    const { isRunning, isReported } = this.exchange;
-    const isFirst = !isRunning && !isReported;
-    this.exchange.isReported ||= isFirst;
-    return isFirst;
+  /** Tells the flaws of the reply, whoever waits for it. */
+  findFlaws(flaws: readonly Flaw[] = []): void {
+    if (flaws.length > 0) for (const observer of this.#observers) observer.flawsFound?.(this, flaws);
   }
 
-  /** Starts an attempt. Returns a function that ends it. */
-  startAttempt() {
-    const attempt: Attempt = { start: performance.now() };
-    this.exchange.attempts.push(attempt);
-    return (result: Pick<Attempt, 'status' | 'error'>) =>
-      Object.assign(attempt, { seconds: (performance.now() - attempt.start) / 1000, ...result });
-  }
-
-  /** Ends the command with a reply. All its undecodable members are the same error, which names the command. */
-  succeed({ flaws = [], dropped = 0, memberError }: Findings): void {
+  /** Ends the command with a reply or an error. Its error, or the one of all undecodable members, names the command. */
+  end(found: Findings, error?: unknown): void {
+    const { flaws = flawsOf(error), dropped = 0, memberError } = found;
     this.durationMs = performance.now() - this.start;
+    // Not the whole reply, which the record would keep in memory.
     this.flaws = flaws;
     this.dropped = dropped;
-    if (memberError) memberError.command = { name: this.name, id: this.exchange.id };
-  }
-
-  /** Ends the command with an error, which names the command. */
-  fail(error: unknown): void {
-    this.durationMs = performance.now() - this.start;
     this.error = error;
-    if (!(error instanceof CommandApiError)) return;
-    error.command = { name: this.name, id: this.exchange.id };
-    if (error.judgment.isFlaw) this.flaws = [error.kind];
+    const shown = error ?? memberError;
+    if (shown instanceof CommandApiError) shown.command = { name: this.name, id: this.exchange.id };
+    for (const observer of this.#observers) observer.commandEnded?.(this);
   }
+}
+
+/** Returns the flaw of a reply that could not be used. */
+export function flawsOf(error: unknown): readonly Flaw[] {
+  const flaw = error instanceof CommandApiError && error.failure.flaw;
+  return flaw ? [flaw] : [];
 }

@@ -1,7 +1,8 @@
 /**
  * Decides whether and when a failed command is sent again.
  */
-import type { CommandApiError } from './errors.ts';
+import type { CommandApiError } from './failures.ts';
+import type { Rules } from './rules.ts';
 
 /** Random pauses up to a bound that doubles, so that failed commands do not all return at once. */
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
@@ -11,7 +12,7 @@ const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 /** A failed command. */
 interface Failure {
   readonly error: CommandApiError;
-  readonly isWrite: boolean;
+  readonly rules: Rules;
   /** Whether the command probes for the circuit breaker. */
   readonly isProbe: boolean;
   /** Attempts so far. */
@@ -31,13 +32,12 @@ export function createRetries(maxAttempts: number) {
     },
 
     /** Returns the pause before the next attempt, partly random, and spends a retry; undefined if no attempt may follow. */
-    plan({ error, isWrite, isProbe, attempts, msLeft }: Failure): number | undefined {
-      const { judgment, outcome, details } = error;
-      const isOver = attempts >= maxAttempts || judgment.retry === 'never';
-      if (isOver || (isWrite && outcome !== 'NOT_SENT')) return undefined;
-      if (judgment.retry === 'at once') return 0;
+    plan({ error, rules, isProbe, attempts, msLeft }: Failure): number | undefined {
+      const { retry, retryAfter } = error.failure;
+      if (attempts >= maxAttempts || retry === 'never' || !rules.mayRepeat(error.outcome)) return undefined;
+      if (retry === 'at once') return 0;
       const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attempts - 1));
-      const pauseMs = toMilliseconds(details.retryAfter) + Math.random() * bound;
+      const pauseMs = toMilliseconds(retryAfter) + Math.random() * bound;
       if (isProbe || budget < BUDGET.perRetry || pauseMs >= msLeft) return undefined;
       budget -= BUDGET.perRetry;
       return pauseMs;

@@ -1,8 +1,8 @@
 /**
  * Slots: how many commands of the process, or of an operation, run at once.
  */
-import { addAbortListener } from 'node:events';
-import { CommandApiError, ended } from './errors.ts';
+import { ended, noRoom } from './failures.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** Creates slots for `most` tasks at once; `room` more wait in FIFO order. */
 export function createSlots(most: number, room: number) {
@@ -25,15 +25,17 @@ export function createSlots(most: number, room: number) {
       running++;
       return slot;
     }
-    if (waiting.size >= room) throw new CommandApiError('no_room', { detail: 'queue full' });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    if (waiting.size >= room) throw noRoom('queue full');
+    const { promise, resolve } = Promise.withResolvers<void>();
     waiting.add(resolve);
-    using _ = addAbortListener(signal, () => {
-      waiting.delete(resolve);
-      reject(ended(signal, false));
-    });
-    await promise;
-    return slot;
+    try {
+      await untilAborted(promise, signal, false);
+      return slot;
+    } catch (error) {
+      // It may have been handed a slot in the moment in which it left.
+      if (!waiting.delete(resolve)) leave();
+      throw error;
+    }
   }
 
   return { take, count: () => ({ inFlight: running, queued: waiting.size }) };

@@ -6,7 +6,13 @@ import type { CommandApiClient } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
 import { formatMaintenanceId, type Id, type MaintenanceKey } from '../maintenance.ts';
 import type { Context } from './context.ts';
-import { batchCodeOf, codeOf, toPublicError } from './errors.ts';
+import { codeOf, toPublicError } from './errors.ts';
+
+/** Failures as data have fewer codes. */
+const BATCH_CODES = new Map<string, DeleteMaintenanceFailure['code']>([
+  ['BAD_USER_INPUT', 'UPSTREAM_UNAVAILABLE'],
+  ['CALLER_GONE', 'INTERNAL_SERVER_ERROR'],
+]);
 
 /**
  * Deletes repair requests, with one command per residence. Returns each id once, in the given order. Throws only if the
@@ -45,7 +51,7 @@ function describe(
   const { message, extensions } = toPublicError(error, unforeseen, true);
   failureCodes.push(extensions.code);
   return {
-    code: batchCodeOf(error),
+    code: BATCH_CODES.get(codeOf(error)) ?? (codeOf(error) as DeleteMaintenanceFailure['code']),
     message: extensions.errorId ? `${message}, errorId ${extensions.errorId}` : message,
     outcome: extensions.outcome as DeleteMaintenanceFailure['outcome'],
   };

@@ -3,6 +3,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { type CommandApi, createClient } from '../command-api/client.ts';
+import { CommandApiError } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import type { Config } from '../config.ts';
 import type { OperationAccount } from '../memory.ts';
@@ -61,12 +62,12 @@ export function createContext(
   // An object, because Apollo Server copies the context.
   const caller = { hasLeft: false };
 
-  function addCommand(record: CommandRecord): boolean {
-    const kind = record.isWrite ? 'writes' : 'reads';
-    if (counts[kind] >= LIMITS[kind]) return false;
+  function addCommand(record: CommandRecord): void {
+    const kind = record.rules.countedAs;
+    const message = `Too many ${kind} in one operation: at most ${LIMITS[kind]} commands.`;
+    if (counts[kind] >= LIMITS[kind]) throw new CommandApiError('too_many', { detail: 'too many commands', message });
     counts[kind]++;
     commands.push(record);
-    return true;
   }
 
   return {
@@ -99,7 +100,7 @@ export function createContext(
       caller.hasLeft = !isAnswered;
       if (isAnswered) clearTimeout(timer);
       // With a write, the operation continues without its caller until its deadline.
-      else if (counts.writes === 0) controller.abort('cancelled');
+      else if (commands.every(({ rules }) => rules.endsWithCaller)) controller.abort('cancelled');
     },
   };
 }

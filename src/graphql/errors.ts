@@ -4,23 +4,13 @@
 import { randomUUID } from 'node:crypto';
 import type { ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerErrorCode } from '@apollo/server/errors';
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { type DocumentNode, GraphQLError, type GraphQLFormattedError, getOperationAST, Kind } from 'graphql';
 import type { Logger } from 'pino';
-import { CommandApiError, type FailureKind, type WriteOutcome } from '../command-api/errors.ts';
+import { CommandApiError, type FailureCode, publicFormOf, type WriteOutcome } from '../command-api/failures.ts';
 import { LIMITS } from './limits.ts';
 
-/** The codes of failed commands. The public schema lists the same. */
-type FailureCode =
-  | ('UNAUTHENTICATED' | 'FORBIDDEN' | 'COMMAND_REJECTED' | 'INTERNAL_SERVER_ERROR')
-  | `UPSTREAM_${'TIMEOUT' | 'UNAVAILABLE' | 'INVALID_RESPONSE'}`;
 /** Every code that the subgraph sends. `CALLER_GONE` is only in logs and metrics. */
-export type Code =
-  | FailureCode
-  | `${ApolloServerErrorCode}`
-  | 'CALLER_GONE'
-  | 'OVERLOADED'
-  | 'ROUTER_UNAUTHENTICATED'
-  | 'NOT_FOUND';
+export type Code = FailureCode | `${ApolloServerErrorCode}` | 'OVERLOADED' | 'ROUTER_UNAUTHENTICATED' | 'NOT_FOUND';
 
 /** An error whose message and extensions the client receives. Neither may repeat a value of the caller. */
 export class PublicError extends Error {
@@ -51,77 +41,14 @@ export function badUserInput(faults: Faults, further: object = {}): PublicError 
   return new PublicError('BAD_USER_INPUT', message, { arguments: shown, ...further });
 }
 
-/** The code and message of a kind of failure. */
-type PublicFailure = { readonly message: string } & (
-  | { readonly code: FailureCode }
-  // A batch delete describes failures as data, with fewer codes.
-  | { readonly code: Exclude<Code, FailureCode>; readonly batchCode: FailureCode }
-);
-
-const TIMEOUT = { code: 'UPSTREAM_TIMEOUT', message: 'The command API did not answer in time.' } as const;
-const UNAVAILABLE = {
-  code: 'UPSTREAM_UNAVAILABLE',
-  message: 'The command API could not be reached or could not answer.',
-} as const;
-const INVALID = { code: 'UPSTREAM_INVALID_RESPONSE', message: 'The command API sent an invalid reply.' } as const;
-const INTERNAL = { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error' } as const;
-const TOO_MANY = { code: 'BAD_USER_INPUT', batchCode: UNAVAILABLE.code } as const;
-
-/** Code and message for each kind of failure of a command. */
-const PUBLIC_FAILURES: Readonly<Record<FailureKind, PublicFailure>> = {
-  unauthenticated: { code: 'UNAUTHENTICATED', message: 'The command API refused the access token.' },
-  forbidden: { code: 'FORBIDDEN', message: 'The command API does not allow this command to the caller.' },
-  rejected: { code: 'COMMAND_REJECTED', message: 'The command API refused the command.' },
-  timeout: TIMEOUT,
-  late_timeout: TIMEOUT,
-  expired: TIMEOUT,
-  throttled: UNAVAILABLE,
-  unavailable: UNAVAILABLE,
-  failed: UNAVAILABLE,
-  failed_cut_off: UNAVAILABLE,
-  stale: UNAVAILABLE,
-  unreachable: UNAVAILABLE,
-  unusable: UNAVAILABLE,
-  no_room: { ...UNAVAILABLE, message: 'The subgraph has no room for this command now.' },
-  breaker_open: { ...UNAVAILABLE, message: 'The command API is failing; the command was not sent.' },
-  too_many_reads: { ...TOO_MANY, message: `Too many reads in one operation: at most ${LIMITS.reads} commands.` },
-  too_many_writes: { ...TOO_MANY, message: `Too many writes in one operation: at most ${LIMITS.writes} commands.` },
-  // Only for logs and metrics: the caller has disconnected. A write is never cancelled.
-  cancelled: { code: 'CALLER_GONE', batchCode: INTERNAL.code, message: 'The caller has disconnected.' },
-  envelope: INVALID,
-  result: INVALID,
-  empty: INVALID,
-  bytes: INVALID,
-  member: INVALID,
-  size: { ...INVALID, message: 'The command API sent a reply larger than MAX_REPLY_BYTES.' },
-  internal: INTERNAL,
-};
-
-/** The codes of commands in metrics: of success and of failures. A command that is one too many is not recorded. */
-export const COMMAND_CODES = new Set(
-  ['OK', ...Object.values(PUBLIC_FAILURES).map(({ code }) => code)].filter((code) => code !== 'BAD_USER_INPUT'),
-);
-
-/** Returns the code and message of a failed command. */
-function describeFailure(error: unknown): PublicFailure {
-  return error instanceof CommandApiError ? PUBLIC_FAILURES[error.kind] : INTERNAL;
-}
-
 /** Returns the code of a failed command. */
-export function codeOf(error: unknown): Code {
-  return describeFailure(error).code;
-}
-
-/** Returns the code of a failed command in the data of a batch. */
-export function batchCodeOf(error: unknown): FailureCode {
-  const failure = describeFailure(error);
-  return 'batchCode' in failure ? failure.batchCode : failure.code;
+export function codeOf(error: unknown): FailureCode {
+  return publicFormOf(error).code;
 }
 
 /** Throws if the caller has disconnected, so that no one waits for the response. */
 export function refuseIfCancelled({ reason }: AbortSignal): void {
-  const { code, message } = PUBLIC_FAILURES.cancelled;
-  if (reason === 'cancelled') throw new PublicError(code, message);
+  if (reason === 'cancelled') throw new PublicError('CALLER_GONE', 'The caller has disconnected.');
 }
 
 /** Collects the unforeseen errors of one operation. They share one id, which the client receives, and one log line. */
@@ -132,7 +59,7 @@ export class Unforeseen {
   /** Returns the masked error for the client. */
   mask(error: unknown, extensions: object = {}): PublicError {
     this.errors.push(error);
-    return new PublicError(INTERNAL.code, INTERNAL.message, { errorId: this.errorId, ...extensions });
+    return new PublicError('INTERNAL_SERVER_ERROR', 'Internal server error', { errorId: this.errorId, ...extensions });
   }
 
   /** Logs the first error and the number of errors. Needs at least one error. */
@@ -160,11 +87,12 @@ export function toPublicError(error: unknown, unforeseen: Unforeseen, isWrite: b
     const { message, extensions } = error;
     return isWrite ? new PublicError(extensions.code, message, { ...extensions, outcome: 'NOT_SENT' }) : error;
   }
-  const { code, message } = describeFailure(error);
+  const { code, message } = publicFormOf(error);
   if (!(error instanceof CommandApiError)) return unforeseen.mask(error, withOutcome('UNKNOWN'));
-  const { command, details, outcome } = error;
+  const { command, failure, outcome } = error;
+  // The cause has the stack of the bug.
   if (code === 'INTERNAL_SERVER_ERROR') return unforeseen.mask(error.cause ?? error, withOutcome(outcome));
-  const known = { command: command?.name, commandId: command?.id, upstreamCode: details.upstreamCode };
+  const known = { command: command?.name, commandId: command?.id, upstreamCode: failure.upstreamCode };
   return new PublicError(code, message, { ...known, ...withOutcome(outcome) });
 }
 
@@ -191,29 +119,44 @@ const SUGGESTION = / Did you mean .*$/s;
 const MAX_MESSAGE = 500;
 
 /**
- * Creates Apollo Server's `formatError`, and the plugin that gives unforeseen errors outside of resolvers the id of their
- * operation. Errors of resolvers are public already.
+ * Creates Apollo Server's `formatError`, and its plugin: unforeseen errors outside of resolvers get the id of their operation,
+ * and what refuses a mutation as a whole says that nothing was sent. Errors of resolvers are public already.
  */
 export function createErrorFormat(logger: Logger) {
   const masks = new WeakMap<object, PublicError>();
+  const refusals = new WeakSet<object>();
 
   const plugin: ApolloServerPlugin<{ unforeseen: Unforeseen }> = {
     requestDidStart: async () => ({
-      async didEncounterErrors({ errors, contextValue: { unforeseen } }) {
-        for (const error of errors)
+      async didEncounterErrors({ errors, document, request, contextValue: { unforeseen } }) {
+        const mayWrite = !document || isMutation(document, request.operationName);
+        for (const error of errors) {
           if (!toKnown(error.toJSON(), error)) masks.set(error, unforeseen.mask(causeOf(error)));
+          else if (mayWrite && !error.path) refusals.add(error);
+        }
       },
     }),
   };
 
   function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
     const known = toKnown(formatted, error);
-    if (known) return known;
-    const { message, extensions } = masks.get(error as object) ?? maskError(causeOf(error), logger);
-    return { ...formatted, message, extensions: { ...extensions } };
+    if (!known) {
+      const { message, extensions } = masks.get(error as object) ?? maskError(causeOf(error), logger);
+      return { ...formatted, message, extensions: { ...extensions } };
+    }
+    // Apollo Server refuses a bad request before it is parsed, without its plugins.
+    const isRefusal = refusals.has(error as object) || known.extensions?.code === ApolloServerErrorCode.BAD_REQUEST;
+    return isRefusal ? { ...known, extensions: { ...known.extensions, outcome: 'NOT_SENT' } } : known;
   }
 
   return { plugin, formatError };
+}
+
+/** Returns whether an operation is a mutation, or may be one that its document does not tell. */
+function isMutation(document: DocumentNode, name: string | undefined): boolean {
+  const operation = getOperationAST(document, name);
+  const definitions = operation ? [operation] : document.definitions;
+  return definitions.some((one) => one.kind === Kind.OPERATION_DEFINITION && one.operation === 'mutation');
 }
 
 /** Returns the error that graphql or Apollo Server has wrapped, if any. */

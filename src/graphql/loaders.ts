@@ -5,7 +5,7 @@
 import DataLoader from 'dataloader';
 import type { CommandApiClient } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
-import { CommandApiError } from '../command-api/errors.ts';
+import { CommandApiError } from '../command-api/failures.ts';
 import { formatMaintenanceId, type Id, type Maintenance, type MaintenanceKey } from '../maintenance.ts';
 
 export type Loaders = ReturnType<typeof createLoaders>;
@@ -50,7 +50,7 @@ export function createLoaders(client: CommandApiClient, onSearch: (length: numbe
     try {
       return await client.send(COMMANDS.getMaintenanceInfo, key);
     } catch (error) {
-      if (!(error instanceof CommandApiError && error.judgment.mayNotExist)) throw error;
+      if (!(error instanceof CommandApiError && error.mayNotExist)) throw error;
       // The vendor documents no reply for an unknown id, so the list decides. If it fails too, report the first error.
       const index = await indexList(key.residenceId).catch(() => {
         throw error;

@@ -12,14 +12,14 @@ const OVERLOADED_DELAY_MS = 500;
 const WRONG_CONTENT = 'Send application/json in UTF-8, without compression.';
 const NO_CONTENT_TYPE = 'The header Content-Type is missing. Send application/json.';
 
-/** Answers with an HTTP error. By default, the message only repeats the status. */
+/** Refuses a request before it is parsed. By default, the message only repeats the status. */
 export function sendHttpError(
   reply: FastifyReply,
   status: number,
   code: Code = 'BAD_REQUEST',
   message = `${STATUS_CODES[status]}.`,
 ): FastifyReply {
-  return reply.code(status).send({ errors: [{ message, extensions: { code } }] });
+  return reply.code(status).send({ errors: [{ message, extensions: { code, outcome: 'NOT_SENT' } }] });
 }
 
 /** Answers a request for which there is no place or no memory. */

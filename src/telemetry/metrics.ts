@@ -8,9 +8,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { BREAKER_STATES } from '../command-api/circuit-breaker.ts';
 import type { CommandApi } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
-import { describeFlaw, FLAWS } from '../command-api/errors.ts';
-import type { CommandRecord } from '../command-api/record.ts';
-import { COMMAND_CODES, codeOf } from '../graphql/errors.ts';
+import { describeFlaw, FAILURE_CODES, FLAWS, publicFormOf } from '../command-api/failures.ts';
+import type { Observer } from '../command-api/record.ts';
 import { MEMORY_LIMIT, memoryState } from '../memory.ts';
 import { SERVICE, VERSION } from '../version.ts';
 
@@ -18,10 +17,13 @@ import { SERVICE, VERSION } from '../version.ts';
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10];
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
 
+/** The codes of commands: a command that is one too many is not recorded. */
+const COMMAND_CODES = ['OK', ...FAILURE_CODES.filter((code) => code !== 'BAD_USER_INPUT')];
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates the metrics of one server. */
-export function createMetrics({ state, transport: { endpoint } }: CommandApi) {
+export function createMetrics({ state, endpoint }: CommandApi) {
   const registry = new Registry();
   // Milliseconds. The default of 10 costs an idle process 6 ms of CPU a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
@@ -73,18 +75,33 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi) {
   for (const http_response_status_code of [401, 500, 503]) requests.zero({ ...posted, http_response_status_code });
   for (const code of COMMAND_CODES)
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
-  for (const { name: command, isWrite } of Object.values(COMMANDS)) {
+  for (const { name: command, rules } of Object.values(COMMANDS)) {
     for (const outcome of COMMAND_CODES) commands.inc({ command, outcome }, 0);
     for (const flaw of FLAWS) invalid.inc({ command, ...describeFlaw(flaw) }, 0);
-    if (isWrite) unknownWrites.inc({ command }, 0);
+    if (rules.tellsOutcome) unknownWrites.inc({ command }, 0);
   }
 
-  const [server_address, server_port] = [String(endpoint['server.address']), Number(endpoint['server.port'])];
-  const upstream = { http_request_method: endpoint['http.request.method'], server_address, server_port };
+  const server = { server_address: endpoint['server.address'], server_port: endpoint['server.port'] };
+  const upstream = { http_request_method: endpoint['http.request.method'], ...server };
+  const observer: Observer = {
+    attemptEnded({ name: command }, { seconds, status = '', error = '', before }) {
+      attempts.observe({ ...upstream, command, http_response_status_code: status, error_type: error }, seconds);
+      if (before) retries.inc({ reason: before.status ?? before.error ?? '' });
+    },
+    flawsFound({ name: command }, flaws) {
+      for (const flaw of flaws) invalid.inc({ command, ...describeFlaw(flaw) });
+    },
+    commandEnded({ name: command, coalesced: hasJoined, error, outcome }) {
+      if (hasJoined) return coalesced.inc({ command });
+      commands.inc({ command, outcome: error ? publicFormOf(error).code : 'OK' });
+      if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
+    },
+  };
 
   return {
     registry,
     active,
+    observer,
 
     /** Returns all metrics in Prometheus' text format. */
     async write(): Promise<string> {
@@ -108,21 +125,8 @@ export function createMetrics({ state, transport: { endpoint } }: CommandApi) {
       requests.observe({ http_request_method, ...response, url_scheme: 'http' }, durationMs / 1000);
     },
 
-    operationEnded(graphql_operation_type: string, code: string, made: readonly CommandRecord[]): void {
+    operationEnded(graphql_operation_type: string, code: string): void {
       operations.inc({ graphql_operation_type, code });
-      for (const command of made) {
-        if (command.coalesced) coalesced.inc({ command: command.name });
-        if (command.takeReport()) exchangeEnded(command);
-      }
     },
   };
-
-  function exchangeEnded({ name: command, exchange, flaws, error, outcome }: CommandRecord): void {
-    commands.inc({ command, outcome: error ? codeOf(error) : 'OK' });
-    if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
-    for (const { seconds = 0, status: http_response_status_code = '', error: error_type = '' } of exchange.attempts)
-      attempts.observe({ ...upstream, command, http_response_status_code, error_type }, seconds);
-    for (const { status, error: code } of exchange.attempts.slice(0, -1)) retries.inc({ reason: status ?? code ?? '' });
-    for (const flaw of flaws) invalid.inc({ command, ...describeFlaw(flaw) });
-  }
 }

@@ -1,39 +1,14 @@
 import type { ApolloServerPlugin } from '@apollo/server';
 import type { Level, Logger } from 'pino';
-import { CommandApiError, describeFlaw } from '../command-api/errors.ts';
+import { CommandApiError, describeFlaw, publicFormOf, severityOf } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import { type Context, shorten } from '../graphql/context.ts';
-import { type Code, codeOf } from '../graphql/errors.ts';
+import type { Code } from '../graphql/errors.ts';
 import { activeSpan, failSpan } from '../tracing.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Limits of a log line, so that it has at most 16 KB. */
 const LOG_LIMITS = { commands: 50, commandBytes: 13_500 };
-
-/**
- * The severity of each code: 4 is our fault and logged as an error, 1 to 3 are upstream faults and logged as warnings, 0 is
- * the caller's. An operation is counted under its gravest code.
- */
-const SEVERITIES: Readonly<Record<Code, number>> = {
-  INTERNAL_SERVER_ERROR: 4,
-  UPSTREAM_INVALID_RESPONSE: 3,
-  UPSTREAM_UNAVAILABLE: 2,
-  UPSTREAM_TIMEOUT: 1,
-  UNAUTHENTICATED: 0,
-  FORBIDDEN: 0,
-  COMMAND_REJECTED: 0,
-  BAD_USER_INPUT: 0,
-  CALLER_GONE: 0,
-  GRAPHQL_PARSE_FAILED: 0,
-  GRAPHQL_VALIDATION_FAILED: 0,
-  OPERATION_RESOLUTION_FAILURE: 0,
-  PERSISTED_QUERY_NOT_FOUND: 0,
-  PERSISTED_QUERY_NOT_SUPPORTED: 0,
-  BAD_REQUEST: 0,
-  NOT_FOUND: 0,
-  OVERLOADED: 0,
-  ROUTER_UNAUTHENTICATED: 0,
-};
 
 /** Reports each operation: a log line, metrics, and attributes of the request's span. */
 export function operationReport(logger: Logger, metrics: Metrics): ApolloServerPlugin<Context> {
@@ -53,10 +28,10 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
           }
           // Also after a write that succeeded: this line is then the only record of it.
           if (caller.hasLeft) found.push('CALLER_GONE');
-          const codes = [...new Set(found)].sort((a, b) => SEVERITIES[b] - SEVERITIES[a]);
+          const codes = [...new Set(found)].sort((a, b) => severityOf(b) - severityOf(a));
           const name = shorten(operationName);
           const type = operation?.operation;
-          metrics.operationEnded(type ?? 'unknown', codes[0] ?? 'OK', all);
+          metrics.operationEnded(type ?? 'unknown', codes[0] ?? 'OK');
           const level = chooseLevel(codes, all, caller.hasLeft);
           const line = {
             ...contextValue.logFields,
@@ -80,16 +55,16 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
   };
 }
 
-/** Returns the level of the gravest code, of a command too: the response does not show each failed read. */
+/** Returns the level of the gravest code: 4 is our fault and an error. Of a command too: the response does not show each failed read. */
 function chooseLevel(codes: readonly Code[], commands: readonly CommandRecord[], callerLeft: boolean): Level {
-  let severity = Math.max(0, ...codes.map((code) => SEVERITIES[code]));
-  for (const { error, flaws, isWrite } of commands) {
+  let severity = Math.max(0, ...codes.map(severityOf));
+  for (const { error, flaws, rules } of commands) {
     // No one else knows what became of a write without a caller.
-    if (flaws.length > 0 || (callerLeft && isWrite)) severity = Math.max(severity, 1);
-    if (error) severity = Math.max(severity, SEVERITIES[codeOf(error)]);
+    if (flaws.length > 0 || (callerLeft && rules.tellsOutcome)) severity = Math.max(severity, 1);
+    if (error) severity = Math.max(severity, severityOf(publicFormOf(error).code));
   }
   if (severity === 0) return 'info';
-  return severity === SEVERITIES.INTERNAL_SERVER_ERROR ? 'error' : 'warn';
+  return severity === 4 ? 'error' : 'warn';
 }
 
 /** Returns entries for as many commands as a line may have, failed commands first. */
@@ -110,14 +85,14 @@ function describeCommand(command: CommandRecord) {
     name,
     id: exchange.id,
     durationMs: Math.round(command.durationMs),
-    attempts: exchange.attempts.length,
+    attempts: exchange.attempts,
     coalesced: command.coalesced || undefined,
     dropped: dropped || undefined,
     flaws: command.flaws.length > 0 ? command.flaws.map(describeFlaw) : undefined,
-    code: error ? codeOf(error) : undefined,
+    code: error ? publicFormOf(error).code : undefined,
     outcome: command.outcome,
   };
   // An unforeseen error has its own log line, without its message.
   if (!(error instanceof CommandApiError)) return entry;
-  return { ...entry, detail: error.message, upstreamCode: error.details.upstreamCode };
+  return { ...entry, detail: error.message, upstreamCode: error.failure.upstreamCode };
 }

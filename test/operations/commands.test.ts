@@ -1,5 +1,6 @@
 /** Each command by the vendor's example. CONTRIBUTING.md has the steps to add a command. */
 import { describe, expect, it } from '@jest/globals';
+import { OPTIONAL } from '../../dev/command-api.ts';
 import { request } from '../support/requests.ts';
 import { fieldsOf, weigh } from '../support/schema.ts';
 import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
@@ -26,7 +27,7 @@ describe.each(WIRE)('$name', (example) => {
 
   it.each([undefined, null])('is sent without its optional parameters if they are %p', async (absent) => {
     succeed();
-    const optional = Object.entries(parameters).filter(([, { presence }]) => presence === 'optional');
+    const optional = Object.entries(parameters).filter(([, { name }]) => OPTIONAL.has(name));
     const given = JSON.stringify(args, (key, value) => (optional.some(([member]) => member === key) ? absent : value));
     const { query, variables } = request(root, JSON.parse(given));
     const { errors } = await subgraph.ask(query, { variables });

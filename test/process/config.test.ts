@@ -25,7 +25,8 @@ const UNREAD = 'is unknown: do you mean COMMAND_API_URL?';
 /** Names of headers that cannot bring the caller's token. */
 const TAKEN = ['x-vendor:', '令牌', 'Router-Authorization', 'traceparent', 'x-forwarded-for', 'Transfer-Encoding'];
 
-const PROXIED = { NODE_USE_ENV_PROXY: '1' };
+/** Up to version 0.5, commands took this proxy. */
+const PROXIED = { NODE_USE_ENV_PROXY: '1', HTTPS_PROXY: 'http://user:canary@proxy.example:3128' };
 
 const rows = readTable(readDocument('docs/configuration.md'), 'variable').map(
   ([name, value]) => [readNames(name)[0], readNames(value)[0]] as const,
@@ -83,7 +84,9 @@ describe('the configuration', () => {
     [{ PORT: '1e3' }, 'PORT must be'],
     [{ ATTEMPT_TIMEOUT_MS: '10000' }, 'ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS'],
     [{ METRICS_PORT: '4001' }, 'METRICS_PORT must differ from PORT'],
-    [{ ...PROXIED, HTTPS_PROXY: 'socks5://user:canary@proxy.example' }, 'HTTPS_PROXY must be an http or https URL'],
+    [{ COMMAND_API_PROXY: 'socks5://user:canary@proxy.example' }, 'COMMAND_API_PROXY must be like http://user:'],
+    [PROXIED, 'COMMAND_API_PROXY is missing: NODE_USE_ENV_PROXY no longer sends commands through a proxy'],
+    [{ ...PROXIED, NO_PROXY: 'ecloud.akubela.com,.example' }, 'COMMAND_API_PROXY is missing'],
     [{ COMMAND_API_URL: '', COMAND_API_URL: 'canary' }, `COMAND_API_URL ${UNREAD}`],
     [{ ROUTER_SECRET_FILE: SECRET_FILE }, 'ROUTER_SECRET and ROUTER_SECRET_FILE are both set'],
     [{ ROUTER_SECRET: '', ROUTER_SECRET_FILE: 'canary' }, 'ROUTER_SECRET_FILE must name a readable file: ENOENT'],
@@ -106,8 +109,12 @@ describe('the configuration', () => {
     { ROUTER_SECRET: '', NODE_ENV: 'development' },
     { ROUTER_SECRET: 'x'.repeat(16) },
     { ATTEMPT_TIMEOUT_MS: '9999' },
-    { NODE_USE_ENV_PROXY: '0', HTTPS_PROXY: 'socks5://proxy.example' },
-    { ...PROXIED, HTTPS_PROXY: 'http://user:secret@proxy.example:3128', HTTP_PROXY: '', NO_PROXY: '*' },
+    { COMMAND_API_PROXY: 'http://user:secret@proxy.example:3128' },
+    { ...PROXIED, COMMAND_API_PROXY: 'https://proxy.example' },
+    { ...PROXIED, NODE_ENV: 'development' },
+    { ...PROXIED, NODE_USE_ENV_PROXY: '0' },
+    { ...PROXIED, HTTPS_PROXY: '', HTTP_PROXY: PROXIED.HTTPS_PROXY },
+    ...['*', 'localhost, .akubela.com', 'API.ecloud.akubela.com:443'].map((NO_PROXY) => ({ ...PROXIED, NO_PROXY })),
     ...['x-vendor-authorization', 'AUTHORIZATION', 'acceptance', 'x-host'].map((TOKEN_HEADER) => ({ TOKEN_HEADER })),
     { COMAND_API_URL: '', LOG_EVERY: '' },
     // Short, or two edits from any variable.
@@ -136,7 +143,6 @@ it.each<[NodeJS.ProcessEnv, ...string[]]>([
   [{ ROUTER_SECRET: '"canary-canary-canary"' }, 'ROUTER_SECRET is in quotes, which are part of the secret'],
   [{ ROUTER_SECRET: 'null' }, SHORT, 'ROUTER_SECRET is the word undefined or null'],
   [{ OTEL_METRICS_EXPORTER: 'otlp' }, 'OTEL_METRICS_EXPORTER has no effect: scrape /metrics'],
-  [PROXIED, 'NODE_USE_ENV_PROXY has no effect: HTTPS_PROXY is not set'],
 ])('a warning about %j does not repeat the value', (environment, ...warnings) => {
   expect(loadConfig({ ...REQUIRED, ...environment }).warnings).toEqual(warnings);
 });

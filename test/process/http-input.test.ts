@@ -33,7 +33,9 @@ function sendBody(body: string | Buffer, type = JSON_TYPE, encoding = 'x: 1') {
 
 function expectRefusal(answers: RawAnswer[], status: number): void {
   const code = status === 404 ? 'NOT_FOUND' : 'BAD_REQUEST';
-  expect(bodies(answers)).toEqual([[status, { errors: [{ message: expect.any(String), extensions: { code } }] }]]);
+  expect(bodies(answers)).toEqual([
+    [status, { errors: [{ message: expect.any(String), extensions: { code, outcome: 'NOT_SENT' } }] }],
+  ]);
   expect(answers[0]?.headers.get('content-type')).toMatch(/^application\/json/);
   expect(answers[0]?.headers.get('cache-control')).toBe('no-store');
   expect(answers[0]?.body).not.toMatch(INTERNALS);

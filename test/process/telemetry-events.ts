@@ -84,8 +84,8 @@ const BUSY = {
   ...warn(
     UNAVAILABLE,
     { ...failed(TIMEOUT, 'timeout', ['ETIMEDOUT']), residence: 'a' },
-    { ...failed(TIMEOUT, 'expired', [OUT_OF_TIME]), residence: 'b' },
-    { ...failed(TIMEOUT, 'expired', [], OUT_OF_TIME), residence: 'c' },
+    { ...failed(TIMEOUT, 'timeout', [OUT_OF_TIME]), residence: 'b' },
+    { ...failed(TIMEOUT, 'timeout', [], OUT_OF_TIME), residence: 'c' },
     { ...failed(UNAVAILABLE, 'no_room', [], 'queue full'), residence: 'd' },
   ),
   codes: [UNAVAILABLE, TIMEOUT],

@@ -1,4 +1,4 @@
-/** An HTTP proxy for tests. It forwards requests and tunnels to this machine, whatever their host, and fails on demand. */
+/** An HTTP proxy for tests. Its tunnels lead to this machine, whatever their host. Fails on demand. */
 import http from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 
@@ -21,15 +21,7 @@ export async function startHttpProxy(fault?: ProxyFault) {
     return fault === undefined;
   }
 
-  const server = http.createServer((request, response) => {
-    if (!take(request, (status) => response.writeHead(status).end())) return;
-    const { method, headers } = request;
-    const { port, pathname } = new URL(String(request.url));
-    const onward = http.request({ host: '127.0.0.1', port, path: pathname, method, headers }, (reply) => {
-      reply.pipe(response.writeHead(Number(reply.statusCode), reply.headers));
-    });
-    request.pipe(onward.on('error', () => response.destroy()));
-  });
+  const server = http.createServer();
   server.on('connect', (request, socket: Socket) => {
     // Kept open, as a proxy may do.
     const fail = (status: number) => socket.write(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);

@@ -1,0 +1,178 @@
+/**
+ * The failures of a command: could not talk, said no, talked nonsense, our fault. An error keeps nothing of the upstream's
+ * text except a short code, so that it cannot leak tokens or addresses.
+ */
+
+/** The known outcome of a failed write; see the public schema. */
+export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
+
+/** The codes that clients get. Severity 4 is our fault, 1 to 3 are the upstream's, 0 is the caller's. */
+const CODES = {
+  UNAUTHENTICATED: { severity: 0, message: 'The command API refused the access token.' },
+  FORBIDDEN: { severity: 0, message: 'The command API does not allow this command to the caller.' },
+  COMMAND_REJECTED: { severity: 0, message: 'The command API refused the command.' },
+  BAD_USER_INPUT: { severity: 0, message: 'Too many commands in one operation.' },
+  /** Only in logs and metrics. */
+  CALLER_GONE: { severity: 0, message: 'The caller has disconnected.' },
+  UPSTREAM_TIMEOUT: { severity: 1, message: 'The command API did not answer in time.' },
+  UPSTREAM_UNAVAILABLE: { severity: 2, message: 'The command API could not be reached or could not answer.' },
+  UPSTREAM_INVALID_RESPONSE: { severity: 3, message: 'The command API sent an invalid reply.' },
+  INTERNAL_SERVER_ERROR: { severity: 4, message: 'Internal server error' },
+};
+export type FailureCode = keyof typeof CODES;
+export const FAILURE_CODES = Object.keys(CODES) as FailureCode[];
+
+/** Returns the severity of a code. Codes of other errors are the caller's. */
+export function severityOf(code: string): number {
+  return CODES[code as FailureCode]?.severity ?? 0;
+}
+
+/** What follows from a failure. */
+interface Row {
+  readonly code: FailureCode;
+  /** The outcome of a write that may have left this process. Before that, it is `NOT_SENT`. */
+  readonly outcome: WriteOutcome;
+  /** When the command may be sent again, if a retry is left. */
+  readonly retry: 'never' | 'later' | 'at once';
+  /** What the failure says about the command API. */
+  readonly health: 'up' | 'down' | 'unknown';
+}
+
+const FAILURES = {
+  /** Status 401. */
+  unauthenticated: { code: 'UNAUTHENTICATED', outcome: 'REJECTED', retry: 'never', health: 'up' },
+  /** Status 403. */
+  forbidden: { code: 'FORBIDDEN', outcome: 'REJECTED', retry: 'never', health: 'up' },
+  /** `success: false`. */
+  rejected: { code: 'COMMAND_REJECTED', outcome: 'REJECTED', retry: 'never', health: 'up' },
+  /** Status 429, which shows that the command API works. */
+  throttled: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'UNKNOWN', retry: 'later', health: 'up' },
+  /** Status 502, 503 or 504. */
+  unavailable: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'UNKNOWN', retry: 'later', health: 'down' },
+  /** Another 5xx, which a single command may cause. */
+  failed: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'UNKNOWN', retry: 'never', health: 'up' },
+  /** No connection, or a broken one. */
+  unreachable: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'UNKNOWN', retry: 'later', health: 'down' },
+  /** No reply in time. Not retried: the next attempt would probably take as long. */
+  timeout: { code: 'UPSTREAM_TIMEOUT', outcome: 'UNKNOWN', retry: 'never', health: 'down' },
+  /** A reply that breaks the contract: see its flaw. */
+  invalid: { code: 'UPSTREAM_INVALID_RESPONSE', outcome: 'UNKNOWN', retry: 'never', health: 'up' },
+  /** This process has no slot or no memory for the command, or no memory for the reply to a read. */
+  no_room: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
+  breaker_open: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
+  /** The operation may send no further command of its kind. */
+  too_many: { code: 'BAD_USER_INPUT', outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
+  /** The caller disconnected first. */
+  cancelled: { code: 'CALLER_GONE', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
+  /** Our fault: no sockets are left, or an error in our code. */
+  internal: { code: 'INTERNAL_SERVER_ERROR', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
+} as const satisfies Record<string, Row>;
+export type FailureKind = keyof typeof FAILURES;
+
+/** How a whole reply breaks the contract: not HTTP or gzip, too large, no envelope, no result, another form of result. */
+const REPLY_FLAWS = ['empty', 'envelope', 'result', 'size', 'bytes'] as const;
+/** The vendor's names for the members of a ticket. */
+const TIMES = ['start_time', 'finish_time', 'created_time'] as const;
+const MEMBERS = ['maintenance_id', 'description', 'contact', 'feedback', 'maintenance_picture_url', 'state'] as const;
+export type MemberName = (typeof MEMBERS)[number] | (typeof TIMES)[number];
+export type Flaw = (typeof REPLY_FLAWS)[number] | MemberName;
+export const FLAWS: readonly Flaw[] = [...REPLY_FLAWS, ...MEMBERS, ...TIMES];
+
+/** Returns a flaw for logs and metrics. A ticket without a usable id has the kind `ticket`. */
+export function describeFlaw(flaw: Flaw): { kind: string; member?: string } {
+  if (REPLY_FLAWS.some((kind) => kind === flaw)) return { kind: flaw };
+  return { kind: flaw === 'maintenance_id' ? 'ticket' : 'member', member: flaw };
+}
+
+/** What is known of a failure. Some differ from their row in what follows. */
+interface Details extends Partial<Pick<Row, 'retry' | 'health'>> {
+  /** An error code of Node or our own short text, never text from the upstream. Only for the log. */
+  readonly detail: string;
+  /** For the client, in place of the message of the code. */
+  readonly message?: string;
+  /** False only if no byte of a write can have left this process. */
+  readonly isSent?: boolean;
+  readonly flaw?: Flaw;
+  /** The header `Retry-After` and the short code of a reply. */
+  readonly retryAfter?: string | undefined;
+  readonly upstreamCode?: string | undefined;
+  /** The error of Node or of our own code, never got's, which has the token and the body. */
+  readonly cause?: unknown;
+}
+
+/** Any failure of a command. */
+export class CommandApiError extends Error {
+  readonly kind: FailureKind;
+  readonly failure: Row & Details;
+  /** The failed command. */
+  command?: { readonly name: string; readonly id: string };
+
+  constructor(kind: FailureKind, details: Details) {
+    super(details.detail, { cause: details.cause });
+    this.name = details.flaw ?? kind;
+    this.kind = kind;
+    this.failure = { ...FAILURES[kind], ...details };
+  }
+
+  /** The outcome of a failed write. Meaningless for a read. */
+  get outcome(): WriteOutcome {
+    return this.failure.isSent === false ? 'NOT_SENT' : this.failure.outcome;
+  }
+
+  /** Whether the repair request that a read asks for may not exist. Its residence's list then decides. */
+  get mayNotExist(): boolean {
+    return this.kind === 'rejected' || this.failure.flaw === 'empty';
+  }
+}
+
+/** Returns the code of a failed command, and the message for the client. */
+export function publicFormOf(error: unknown): { readonly code: FailureCode; readonly message: string } {
+  if (!(error instanceof CommandApiError)) return { code: 'INTERNAL_SERVER_ERROR', ...CODES.INTERNAL_SERVER_ERROR };
+  const { code, message = CODES[code].message } = error.failure;
+  return { code, message };
+}
+
+/** Failures that let the status decide, since the vendor's gateway had written it before the body broke. */
+const BROKEN: readonly FailureKind[] = ['unreachable', 'invalid'];
+
+/**
+ * Returns the failure that a status tells, whatever the body says, or undefined if the body decides. `broken` is why the
+ * body did not arrive. A single command may cause a 500, but not that its body is cut off.
+ */
+export function judgeStatus(
+  status: number,
+  broken?: CommandApiError,
+): [FailureKind, Pick<Details, 'health'>?] | undefined {
+  if (status === 401) return ['unauthenticated'];
+  if (status === 403) return ['forbidden'];
+  if (broken && !BROKEN.includes(broken.kind)) return undefined;
+  if (status === 429) return ['throttled'];
+  if (status >= 502 && status <= 504) return ['unavailable'];
+  if (status < 500 || status > 599) return undefined;
+  return ['failed', broken?.kind === 'unreachable' ? { health: 'down' } : {}];
+}
+
+/** Returns the failure of a reply that breaks the contract. */
+export function invalid(flaw: Flaw, detail: string, cause?: unknown): CommandApiError {
+  return new CommandApiError('invalid', { detail, flaw, cause });
+}
+
+export function tooLarge(): CommandApiError {
+  const message = 'The command API sent a reply larger than MAX_REPLY_BYTES.';
+  return new CommandApiError('invalid', { detail: 'reply too large', flaw: 'size', message });
+}
+
+/** Why a signal ends the commands of an operation: its time is over, or its caller has left. */
+export type EndReason = 'expired' | 'cancelled';
+
+/** Returns the failure of a command that its signal ended. */
+export function ended({ reason }: AbortSignal, isSent = true): CommandApiError {
+  return (reason as EndReason) === 'expired'
+    ? new CommandApiError('timeout', { detail: 'out of time', isSent, health: 'unknown' })
+    : new CommandApiError('cancelled', { detail: 'caller disconnected', isSent });
+}
+
+/** Returns the failure of a command for which this process has no room. */
+export function noRoom(detail: string): CommandApiError {
+  return new CommandApiError('no_room', { detail, message: 'The subgraph has no room for this command now.' });
+}

@@ -1,0 +1,37 @@
+/**
+ * What a read and a write may do. No other file asks which of both a command is.
+ */
+import type { WriteOutcome } from './failures.ts';
+
+export interface Rules {
+  /** The limit of an operation to which it counts. */
+  readonly countedAs: 'reads' | 'writes';
+  /** Whether it needs a fresh connection: if the command API had just closed a kept one, the outcome would be unknown. */
+  readonly needsFreshConnection: boolean;
+  /** Whether identical commands share an exchange. Another command ends all sharing: a later read must see what it did. */
+  readonly isShared: boolean;
+  /** Whether it ends when its caller has left. */
+  readonly endsWithCaller: boolean;
+  /** Whether its reply tells an outcome. Such a reply is kept and decoded in any case. */
+  readonly tellsOutcome: boolean;
+  /** Whether it may be sent again after a failure with this outcome. */
+  mayRepeat(outcome: WriteOutcome): boolean;
+}
+
+export const READ: Rules = {
+  countedAs: 'reads',
+  needsFreshConnection: false,
+  isShared: true,
+  endsWithCaller: true,
+  tellsOutcome: false,
+  mayRepeat: () => true,
+};
+
+export const WRITE: Rules = {
+  countedAs: 'writes',
+  needsFreshConnection: true,
+  isShared: false,
+  endsWithCaller: false,
+  tellsOutcome: true,
+  mayRepeat: (outcome) => outcome === 'NOT_SENT',
+};
