@@ -14,7 +14,7 @@ export interface Verdict<T> {
 /** Decodes a reply as the subgraph does. `text` is like `accepted, a list of 3` or `rejected: status 200, code 7`. */
 export function decodeReply<I, T>(command: Command<I, T>, input: I, status: number, body: Uint8Array): Verdict<T> {
   try {
-    const result = decodeEnvelope({ status, chunks: [body], bytes: body.length, retryAfter: undefined });
+    const result = decodeEnvelope({ status, body, retryAfter: undefined, broken: undefined });
     const { value, flaws = [] } = command.decode(result, input);
     const count = Array.isArray(value) ? `, a list of ${value.length}` : '';
     const unreadable = flaws.length > 0 ? `, but cannot read ${flaws.join(' ')}` : '';

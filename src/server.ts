@@ -51,7 +51,7 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
   const commandApi = createCommandApi(config);
   const metrics = createMetrics(commandApi);
-  commandApi.observers.push(metrics.observer, observeSpans(commandApi.endpoint));
+  observeSpans(commandApi);
   const errors = createErrorFormat(logger);
   const contextOf: ApolloFastifyContextFunction<Context> = async (request, reply) => {
     const context = createContext(request as AdmittedRequest, commandApi, config);

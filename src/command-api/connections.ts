@@ -12,23 +12,21 @@ import type { Config } from '../config.ts';
 
 /** How long addresses are used without a lookup, how long a connection is kept after its first command, and may be idle. */
 const KEPT_MS = 20_000;
-/** How long connections wait for a lookup if earlier addresses are known. */
-const LOOKUP_WAIT_MS = 250;
 /**
- * The time of an address if another one follows, and of a lookup after a refusal; at most a third of an attempt. Node's
- * 250 ms are too short for a command API that is far away.
+ * How long a connection waits for an address if another one follows, and for a lookup if earlier addresses are known; at
+ * most a third of an attempt. Node's 250 ms are too short for a command API that is far away.
  */
-const CONNECT_MS = 1000;
+const WAIT_MS = 1000;
 
 /** Creates the agents of kept and of fresh connections. `forgetAddress` makes the next connection look up the name. */
 export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, ATTEMPT_TIMEOUT_MS }: Config) {
-  const connectMs = Math.ceil(Math.min(CONNECT_MS, ATTEMPT_TIMEOUT_MS / 3));
-  const { lookup, forgetAddress } = createLookup(connectMs);
+  const waitMs = Math.ceil(Math.min(WAIT_MS, ATTEMPT_TIMEOUT_MS / 3));
+  const { lookup, forgetAddress } = createLookup(waitMs);
   const connecting = {
     lookup: callbackify(lookup),
     // Required, because the lookup returns all addresses. NODE_OPTIONS may turn this off.
     autoSelectFamily: true,
-    autoSelectFamilyAttemptTimeout: connectMs,
+    autoSelectFamilyAttemptTimeout: waitMs,
     // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot disable the verification of certificates.
     rejectUnauthorized: true,
   };
@@ -37,7 +35,8 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
   function createAgent(options: http.AgentOptions): http.Agent {
     if (!proxy) return new (isSecure ? https : http).Agent({ ...options, ...connecting });
     // The proxy looks up the name of the command API.
-    return new (isSecure ? HttpsProxyAgent : HttpProxyAgent)({ ...options, proxy, proxyRequestOptions: connecting });
+    const all = { ...options, ...connecting, proxy, proxyRequestOptions: connecting };
+    return new (isSecure ? HttpsProxyAgent : HttpProxyAgent)(all);
   }
 
   const kept = createAgent({ keepAlive: true, timeout: KEPT_MS });
@@ -57,21 +56,17 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
  * Creates the lookup of a name. Node would look it up for each connection, at most two at once in the whole process. This
  * looks it up once for all that wait, and uses the last addresses while the resolver fails or is slow.
  */
-function createLookup(connectMs: number) {
+function createLookup(waitMs: number) {
   let known: LookupAddress[] | undefined;
   let knownUntil = 0;
-  /** The lookup under way. With known addresses, connections wait `waitMs` for it. */
-  let pending: Promise<LookupAddress[]> | undefined;
-  let startedAt = 0;
-  let waitMs = LOOKUP_WAIT_MS;
+  /** The lookup under way, and the time that connections with known addresses wait for it. */
+  let pending: { readonly found: Promise<LookupAddress[]>; readonly patience: Promise<void> } | undefined;
 
   async function resolve(hostname: string, options: LookupOptions): Promise<LookupAddress[]> {
-    startedAt = performance.now();
     try {
       // Follows the hosts file and the system's settings.
       known = await promisify(dns.lookup)(hostname, { ...options, all: true });
       knownUntil = performance.now() + KEPT_MS;
-      waitMs = LOOKUP_WAIT_MS;
       return known;
     } finally {
       pending = undefined;
@@ -82,16 +77,14 @@ function createLookup(connectMs: number) {
     async lookup(hostname: string, options: LookupOptions): Promise<LookupAddress[]> {
       const last = known;
       if (last && performance.now() < knownUntil) return last;
-      pending ??= resolve(hostname, options);
-      if (!last) return pending;
-      const msLeft = Math.max(0, startedAt + waitMs - performance.now());
-      return Promise.race([pending.catch(() => last), delay(msLeft, last, { ref: false })]);
+      pending ??= { found: resolve(hostname, options), patience: delay(waitMs, undefined, { ref: false }) };
+      const { found, patience } = pending;
+      return last ? Promise.race([found.catch(() => last), patience.then(() => last)]) : found;
     },
 
     /** Forgets addresses that refused a connection: they may belong to another host by now. */
     forgetAddress(): void {
       knownUntil = 0;
-      waitMs = connectMs;
     },
   };
 }

@@ -4,12 +4,16 @@
 import type { Id, Maintenance, MaintenanceKey, MaintenanceState, Moment } from '../maintenance.ts';
 import { formatMaintenanceId, parseId, parseMoment } from '../maintenance.ts';
 import { CommandApiError, type Flaw, invalid, judgeStatus, type MemberName } from './failures.ts';
-import type { Findings } from './record.ts';
 import type { Reply } from './transport.ts';
 
-/** A decoded reply. */
-export interface DecodedReply<T> extends Findings {
+/** A decoded reply that can be used. */
+export interface DecodedReply<T> {
   readonly value: T;
+  readonly flaws?: readonly Flaw[];
+  /** The number of tickets without a usable id. */
+  readonly dropped?: number;
+  /** One error for all undecodable members, so that a long list does not cost a stack trace for each. */
+  readonly memberError?: CommandApiError;
 }
 
 type Json = Record<string, unknown>;
@@ -28,10 +32,10 @@ export const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
  * Returns the `result` of a successful reply, otherwise throws. The status decides before the body: a gateway or a Dapr
  * sidecar may have written the body of a 401, 403, 429 or 5xx.
  */
-export function decodeEnvelope({ status, chunks, retryAfter, broken }: Reply): unknown {
+export function decodeEnvelope({ status, body: bytes, retryAfter, broken }: Reply): unknown {
   const [kind, differing] = judgeStatus(status, broken) ?? [];
   if (broken && !kind) throw broken;
-  const body = parseObject(UTF8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+  const body = parseObject(UTF8.decode(bytes));
   if (status >= 200 && status < 300 && body?.success === true) return body.result;
   const details = { detail: `status ${status}`, retryAfter, upstreamCode: findCode(body), ...differing };
   if (kind) throw new CommandApiError(kind, details);

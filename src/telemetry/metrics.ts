@@ -9,7 +9,6 @@ import { BREAKER_STATES } from '../command-api/circuit-breaker.ts';
 import type { CommandApi } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
 import { describeFlaw, FAILURE_CODES, FLAWS, publicFormOf } from '../command-api/failures.ts';
-import type { Observer } from '../command-api/record.ts';
 import { MEMORY_LIMIT, memoryState } from '../memory.ts';
 import { SERVICE, VERSION } from '../version.ts';
 
@@ -23,7 +22,7 @@ const COMMAND_CODES = ['OK', ...FAILURE_CODES.filter((code) => code !== 'BAD_USE
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates the metrics of one server. */
-export function createMetrics({ state, endpoint }: CommandApi) {
+export function createMetrics({ events, state, transport: { endpoint } }: CommandApi) {
   const registry = new Registry();
   // Milliseconds. The default of 10 costs an idle process 6 ms of CPU a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
@@ -83,25 +82,22 @@ export function createMetrics({ state, endpoint }: CommandApi) {
 
   const server = { server_address: endpoint['server.address'], server_port: endpoint['server.port'] };
   const upstream = { http_request_method: endpoint['http.request.method'], ...server };
-  const observer: Observer = {
-    attemptEnded({ name: command }, { seconds, status = '', error = '', before }) {
-      attempts.observe({ ...upstream, command, http_response_status_code: status, error_type: error }, seconds);
-      if (before) retries.inc({ reason: before.status ?? before.error ?? '' });
-    },
-    flawsFound({ name: command }, flaws) {
-      for (const flaw of flaws) invalid.inc({ command, ...describeFlaw(flaw) });
-    },
-    commandEnded({ name: command, coalesced: hasJoined, error, outcome }) {
-      if (hasJoined) return coalesced.inc({ command });
-      commands.inc({ command, outcome: error ? publicFormOf(error).code : 'OK' });
-      if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
-    },
-  };
+  events.on('attemptEnded', ({ name: command }, { seconds, status = '', error = '', before }) => {
+    attempts.observe({ ...upstream, command, http_response_status_code: status, error_type: error }, seconds);
+    if (before) retries.inc({ reason: before.status ?? before.error ?? '' });
+  });
+  events.on('flawsFound', ({ name: command }, flaws) => {
+    for (const flaw of flaws) invalid.inc({ command, ...describeFlaw(flaw) });
+  });
+  events.on('commandEnded', ({ name: command, coalesced: hasJoined, error, outcome }) => {
+    if (hasJoined) return coalesced.inc({ command });
+    commands.inc({ command, outcome: error ? publicFormOf(error).code : 'OK' });
+    if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
+  });
 
   return {
     registry,
     active,
-    observer,
 
     /** Returns all metrics in Prometheus' text format. */
     async write(): Promise<string> {

@@ -1,40 +1,40 @@
-import type { Attributes, Span } from '@opentelemetry/api';
-import type { Attempt, CommandRecord, Observer } from '../command-api/record.ts';
+import type { Span } from '@opentelemetry/api';
+import type { CommandApi } from '../command-api/client.ts';
+import type { Attempt, CommandRecord } from '../command-api/record.ts';
 import { failSpan, startCommandSpan, traceparentOf } from '../tracing.ts';
 
-/** Creates the observer that has a span for each command, if there are spans. `endpoint` describes the command API. */
-export function observeSpans(endpoint: Attributes): Observer {
+/** Records a span for each command, if there are spans. */
+export function observeSpans({ events, transport: { endpoint } }: CommandApi): void {
   const spans = new WeakMap<CommandRecord, { readonly span: Span; last?: Attempt }>();
-  return {
-    commandBegan(command) {
-      const span = startCommandSpan(command.name);
-      if (!span) return;
-      spans.set(command, { span });
-      command.traceparent = traceparentOf(span);
-    },
 
-    attemptEnded(command, attempt) {
-      const kept = spans.get(command);
-      if (!kept) return;
-      kept.last = attempt;
-      const { start, seconds, status, error, before } = attempt;
-      const pause = before && (start - before.start) / 1000 - before.seconds;
-      const times = { 'attempt.duration_seconds': seconds, 'attempt.pause_seconds': pause };
-      kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': error, ...times }, start);
-    },
+  events.on('commandBegan', (command) => {
+    const span = startCommandSpan(command.name);
+    if (!span) return;
+    spans.set(command, { span });
+    command.traceparent = traceparentOf(span);
+  });
 
-    commandEnded(command) {
-      const { span, last } = spans.get(command) ?? {};
-      if (!span) return;
-      const { exchange, coalesced, outcome, error } = command;
-      const { id, attempts } = exchange;
-      span.setAttributes({ 'command.id': id, 'command.attempts': attempts, 'command.coalesced': coalesced });
-      if (outcome) span.setAttribute('command.outcome', outcome);
-      if (last) span.setAttributes({ ...endpoint, 'http.response.status_code': last.status });
-      if (last?.before) span.setAttribute('http.request.resend_count', attempts - 1);
-      // Not the error itself: its message may quote anything.
-      if (error) failSpan(span, (error as Error).name);
-      span.end();
-    },
-  };
+  events.on('attemptEnded', (command, attempt) => {
+    const kept = spans.get(command);
+    if (!kept) return;
+    kept.last = attempt;
+    const { start, seconds, status, error, before } = attempt;
+    const pause = before && (start - before.start) / 1000 - before.seconds;
+    const times = { 'attempt.duration_seconds': seconds, 'attempt.pause_seconds': pause };
+    kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': error, ...times }, start);
+  });
+
+  events.on('commandEnded', (command) => {
+    const { span, last } = spans.get(command) ?? {};
+    if (!span) return;
+    const { exchange, coalesced, outcome, error } = command;
+    const { id, attempts } = exchange;
+    span.setAttributes({ 'command.id': id, 'command.attempts': attempts, 'command.coalesced': coalesced });
+    if (outcome) span.setAttribute('command.outcome', outcome);
+    if (last) span.setAttributes({ ...endpoint, 'http.response.status_code': last.status });
+    if (last?.before) span.setAttribute('http.request.resend_count', attempts - 1);
+    // Not the error itself: its message may quote anything.
+    if (error) failSpan(span, (error as Error).name);
+    span.end();
+  });
 }
