@@ -50,7 +50,7 @@ describe('extensions of errors', () => {
   });
 
   it('have these keys, and no others', async () => {
-    subgraph.upstream.fail(() => ({ body: { success: false, error: { code: 'E5' } } }));
+    subgraph.upstream.fail(() => ({ body: { success: false, code: 'E5' } }));
     const read = '{ maintenance(id: "r:m") { id } }';
     const queries = ['{', '{ nope }', '{ maintenance(id: "no id") { id } }', read];
     const answers = [

@@ -17,12 +17,15 @@ export type Recorder = Awaited<ReturnType<typeof startRecorder>>;
 export async function startRecorder(origin: string) {
   const fetches: Fetch[] = [];
   let fault: Fault | undefined;
+  let dropped: string | undefined;
 
   const server = await serve(async (request, response) => {
     const body = await readText(request);
     fetches.push({ body, headers: request.headers });
     if (fault) return fault(response);
-    const headers = Object.entries(request.headers).filter(([name]) => !NOT_FORWARDED.includes(name));
+    const headers = Object.entries(request.headers).filter(
+      ([name]) => name !== dropped && !NOT_FORWARDED.includes(name),
+    );
     const answer = await fetch(origin + request.url, { method: 'POST', headers: headers as [string, string][], body });
     response.writeHead(answer.status, { 'content-type': String(answer.headers.get('content-type')) });
     response.end(await answer.text());
@@ -35,9 +38,14 @@ export async function startRecorder(origin: string) {
     fail(next: Fault) {
       fault = next;
     },
+    /** Drops a header of each fetch until reset(). */
+    drop(header: string) {
+      dropped = header;
+    },
     reset() {
       fetches.length = 0;
       fault = undefined;
+      dropped = undefined;
     },
     stop: server.stop,
   };
