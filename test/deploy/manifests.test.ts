@@ -78,7 +78,7 @@ describe.each([
   });
 
   it('lets the process reach each address of its variables', () => {
-    const hasProxy = variables.some(({ name }) => name === 'HTTPS_PROXY');
+    const hasProxy = variables.some(({ name }) => name === 'COMMAND_API_PROXY');
     const reached = variables.filter(({ name }) => !hasProxy || name !== 'COMMAND_API_URL');
     const urls = reached.flatMap(({ value }) => (value?.startsWith('http') ? new URL(value) : []));
     const egress: { ports: { port: number }[] }[] = built.NetworkPolicy.spec.egress;
