@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { DELETE, LIST, M, R } from '../support/requests.ts';
-import { TOKENS } from '../support/upstream.ts';
-import { useSubgraph } from '../support/use-subgraph.ts';
+import { inTurn, TOKENS } from '../support/upstream.ts';
+import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
 const OTHER_LIST = LIST.replace(R, 'other');
@@ -12,6 +12,7 @@ const LISTED = `get_maintenance_list ${R}`;
 const TICKETS = '{"success":true,"result":[{"maintenance_id":"m"}]}';
 
 const subgraph = useSubgraph();
+const start = useMany(startSubgraph);
 // The clock stands still: a busy machine could take longer than the 50 ms in which a read may join.
 let moveClock: (ms: number) => void;
 beforeEach(() => {
@@ -59,6 +60,30 @@ describe('concurrent identical reads of one caller', () => {
     held.end();
     await expectNoErrors(asked);
     expect(held).toHaveLength(2);
+  });
+
+  it('share no exchange that has waited longer for its place', async () => {
+    const { ask, upstream, url } = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
+    const held = upstream.hold();
+    const asked = [ask(OTHER_LIST)];
+    await until(() => held.length === 1);
+    for (let time = 0; time < 2; time++) {
+      asked.push(ask(LIST));
+      await settle(url);
+      moveClock(51);
+    }
+    held.end();
+    await expectNoErrors(asked);
+    expect(upstream.commands()).toEqual(['get_maintenance_list other', LISTED, LISTED]);
+  });
+
+  it('share no exchange that has paused longer before its retry', async () => {
+    subgraph.upstream.fail(inTurn({ status: 503, headers: { 'retry-after': '1' } }));
+    const first = subgraph.ask(LIST);
+    await until(() => subgraph.upstream.received.length === 1);
+    moveClock(51);
+    await expectNoErrors([first, subgraph.ask(LIST)]);
+    expect(subgraph.upstream.commands()).toEqual([LISTED, LISTED, LISTED]);
   });
 });
 

@@ -27,6 +27,15 @@ const TAKEN = ['x-vendor:', '令牌', 'Router-Authorization', 'traceparent', 'x-
 
 /** Up to version 0.5, commands took this proxy. */
 const PROXIED = { NODE_USE_ENV_PROXY: '1', HTTPS_PROXY: 'http://user:canary@proxy.example:3128' };
+/** Values of NO_PROXY that except the command API for Node 24's agents, and values that do not. */
+const EXCEPTING = [
+  ...['*', 'localhost, *', 'api.ecloud.akubela.com', 'API.ecloud.akubela.com:443'],
+  ...['localhost, .akubela.com', ' *.Ecloud.akubela.com ,'],
+];
+const OTHERS = [
+  ...['elsewhere.example', 'akubela.com', '*akubela.com', 'api.*', 'api.ecloud.akubela.com:80', '.akubela.com:443'],
+  'localhost api.ecloud.akubela.com',
+];
 
 const rows = readTable(readDocument('docs/configuration.md'), 'variable').map(
   ([name, value]) => [readNames(name)[0], readNames(value)[0]] as const,
@@ -86,7 +95,7 @@ describe('the configuration', () => {
     [{ METRICS_PORT: '4001' }, 'METRICS_PORT must differ from PORT'],
     [{ COMMAND_API_PROXY: 'socks5://user:canary@proxy.example' }, 'COMMAND_API_PROXY must be like http://user:'],
     [PROXIED, 'COMMAND_API_PROXY is missing: NODE_USE_ENV_PROXY no longer sends commands through a proxy'],
-    [{ ...PROXIED, NO_PROXY: 'ecloud.akubela.com,.example' }, 'COMMAND_API_PROXY is missing'],
+    ...OTHERS.map((NO_PROXY) => [{ ...PROXIED, NO_PROXY }, 'COMMAND_API_PROXY is missing'] as const),
     [{ COMMAND_API_URL: '', COMAND_API_URL: 'canary' }, `COMAND_API_URL ${UNREAD}`],
     [{ ROUTER_SECRET_FILE: SECRET_FILE }, 'ROUTER_SECRET and ROUTER_SECRET_FILE are both set'],
     [{ ROUTER_SECRET: '', ROUTER_SECRET_FILE: 'canary' }, 'ROUTER_SECRET_FILE must name a readable file: ENOENT'],
@@ -114,7 +123,8 @@ describe('the configuration', () => {
     { ...PROXIED, NODE_ENV: 'development' },
     { ...PROXIED, NODE_USE_ENV_PROXY: '0' },
     { ...PROXIED, HTTPS_PROXY: '', HTTP_PROXY: PROXIED.HTTPS_PROXY },
-    ...['*', 'localhost, .akubela.com', 'API.ecloud.akubela.com:443'].map((NO_PROXY) => ({ ...PROXIED, NO_PROXY })),
+    ...EXCEPTING.map((NO_PROXY) => ({ ...PROXIED, NO_PROXY })),
+    { ...PROXIED, NO_PROXY: 'elsewhere.example', no_proxy: 'api.ecloud.akubela.com' },
     ...['x-vendor-authorization', 'AUTHORIZATION', 'acceptance', 'x-host'].map((TOKEN_HEADER) => ({ TOKEN_HEADER })),
     { COMAND_API_URL: '', LOG_EVERY: '' },
     // Short, or two edits from any variable.

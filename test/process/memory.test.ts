@@ -100,7 +100,7 @@ async function askAndFill(query: string) {
 describe('while other operations leave no room', () => {
   it('a request is refused with 503 before its body is read, and is served later', async () => {
     const end = await fill(upstream.hold());
-    const errors = [{ message: expect.any(String), extensions: { code: 'OVERLOADED' } }];
+    const errors = [{ message: expect.any(String), extensions: { code: 'OVERLOADED', outcome: 'NOT_SENT' } }];
     expect(await send(`content-length: ${LARGE}`)).toEqual([503, '1', errors]);
     // Until it is read, a chunked body counts as the longest one.
     expect(await send(CHUNKED, END)).toEqual([503, '1', errors]);
@@ -176,7 +176,7 @@ it('a write keeps its memory when its caller leaves, until it ends', async () =>
 });
 
 it('a body that never fits is refused with 413: before it is read, or once it is read if it is chunked', async () => {
-  const errors = [{ message: expect.any(String), extensions: { code: 'BAD_REQUEST' } }];
+  const errors = [{ message: expect.any(String), extensions: { code: 'BAD_REQUEST', outcome: 'NOT_SENT' } }];
   expect(await send(`content-length: ${NEVER}`)).toEqual([413, null, errors]);
   const chunks = `${NEVER.toString(16)}\r\n${'x'.repeat(NEVER)}\r\n${END}`;
   expect(await send(CHUNKED, chunks)).toEqual([413, null, errors]);

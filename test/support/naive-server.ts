@@ -238,9 +238,11 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
       token = withToken;
       const request = { schema: NAIVE_SCHEMA, document: parse(query), rootValue, variableValues };
       const { data, errors = [] } = await execute(request);
+      const isMutation = query.startsWith('mutation');
       // graphql has an error for each fault of the variables, and no code.
-      if (data === undefined) return { data, errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] };
-      const isWrite = (path: GraphQLError['path']) => query.startsWith('mutation') && path?.length === 1;
+      const refusal = { code: 'BAD_USER_INPUT', ...(isMutation && { outcome: 'NOT_SENT' }) };
+      if (data === undefined) return { data, errors: [{ extensions: refusal }] };
+      const isWrite = (path: GraphQLError['path']) => isMutation && path?.length === 1;
       const toError = ({ path = [], extensions: { code, outcome } }: GraphQLError) => {
         return { path, extensions: isWrite(path) ? { code, outcome } : { code } };
       };

@@ -18,10 +18,12 @@ afterEach(() => void jest.restoreAllMocks());
 const ENV = { BREAKER_FAILURES: '3', BREAKER_OPEN_MS: '60000', MAX_ATTEMPTS: '1' };
 const fail = (status: number, body?: unknown) => () => ({ status, body });
 
-const cut500: Fault = (_, response) => {
-  response.writeHead(500, { 'content-length': 9 }).write('x', () => response.socket?.destroy());
-  return 'taken';
-};
+const cut =
+  (status: number): Fault =>
+  (_, response) => {
+    response.writeHead(status, { 'content-length': 9 }).write('x', () => response.socket?.destroy());
+    return 'taken';
+  };
 
 async function ask(subgraph: Subgraph, times: number) {
   for (let time = 0; time < times; time++) await subgraph.ask(LIST);
@@ -29,12 +31,15 @@ async function ask(subgraph: Subgraph, times: number) {
 
 it.each<[string, Fault, number, object?]>([
   ['503', fail(503), 3],
-  ['a cut 500', cut500, 3],
+  ['a cut 500', cut(500), 3],
   ['a time-out', () => 'taken', 3, { ATTEMPT_TIMEOUT_MS: '150' }],
   ['a reset', (_, response) => (response.socket?.resetAndDestroy() ? 'taken' : undefined), 3],
   ['a failed lookup', () => undefined, 3, { COMMAND_API_URL: 'https://no-such-host.invalid' }],
   ['500', fail(500), 9],
+  ['500 in a coding', () => ({ status: 500, headers: { 'content-encoding': 'br' } }), 9],
   ['429', fail(429), 9],
+  ['a cut 429', cut(429), 9],
+  ['a cut 401', cut(401), 9],
   ['400', fail(400, { success: false }), 9],
   ['503 with other replies between', inTurn(503, 503, 401, 503, 503, 200, 503, 503), 9],
 ])('opens after three failures in a row that show an outage: %s', async (_, fault, sent, env = {}) => {

@@ -1,5 +1,6 @@
 /** The command API's name, its addresses and kept connections: commands succeed while some of these fail. */
 import dns, { type LookupAddress, type LookupAllOptions } from 'node:dns';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { stopClock } from '../support/clock.ts';
 import { DELETE, LIST, M, R, times } from '../support/requests.ts';
@@ -26,10 +27,11 @@ async function start(addresses: readonly string[], env: NodeJS.ProcessEnv = {}) 
     ALLOW_HTTP_COMMAND_API: 'true',
     ...env,
   });
-  const resolver = { answer: to(...addresses) };
+  const resolver = { answer: to(...addresses), lookups: 0 };
   const { lookup } = dns;
   jest.spyOn(dns, 'lookup').mockImplementation(((name: string, options: LookupAllOptions, callback: Found) => {
     if (name !== 'vendor.test') return lookup(name, options, callback);
+    resolver.lookups++;
     resolver.answer().then((found) => callback(null, found), callback);
   }) as typeof lookup);
   const commands = () => subgraph.logs().flatMap(({ commands = [] }) => commands as Record<string, unknown>[]);
@@ -75,7 +77,18 @@ describe('the name of the command API', () => {
     expect(moved.commands()).toEqual([`get_maintenance_list ${R}`, `delete_maintenance_info ${R} ${M}`]);
   });
 
-  it('that moves is looked up again at once where its kept addresses refuse, without a retry', async () => {
+  it('is looked up once for all that wait, and again after 20 s', async () => {
+    const advance = stopClock();
+    const { ask, resolver } = await start([]);
+    resolver.answer = () => delay(100).then(to(HEALTHY));
+    for (const lookups of [1, 1, 2]) {
+      for (const { errors } of await Promise.all(times(20, () => ask(DELETE)))) expect(errors).toEqual([]);
+      expect(resolver.lookups).toBe(lookups);
+      advance(10_001);
+    }
+  });
+
+  it('is looked up again after its addresses refused a connection, without a retry', async () => {
     // The breaker would open if it saw a refused connection of those that succeed.
     const { ask, resolver, commands } = await start([CLOSED, NEW], { MAX_ATTEMPTS: '1', BREAKER_FAILURES: '2' });
     expect(await ask(LIST)).toMatchObject(failed('UPSTREAM_UNAVAILABLE'));
@@ -83,6 +96,53 @@ describe('the name of the command API', () => {
     const asked = [ask(LIST), ...times(30, () => ask(DELETE))];
     for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
     expect(new Set(commands().map(({ attempts }) => attempts))).toEqual(new Set([1]));
+  });
+
+  it.each([
+    ['read', LIST],
+    ['write', DELETE],
+  ])('whose addresses refuse a %s is waited for before its retry', async (_, query) => {
+    // Longer than a connection waits for a lookup if no address refused.
+    const slow = () => delay(500).then(to(HEALTHY));
+    const { ask, resolver, commands } = await start([CLOSED]);
+    resolver.answer = () => (resolver.lookups === 1 ? to(CLOSED)() : slow());
+    expect((await ask(query)).errors).toEqual([]);
+    expect(commands()).toMatchObject([{ attempts: 2 }]);
+  });
+
+  it('keeps addresses that refused while the resolver is silent', async () => {
+    stopClock();
+    const { ask, upstream, resolver, commands } = await start([HEALTHY]);
+    await ask(DELETE);
+    upstream.refuse();
+    resolver.answer = () => {
+      // For the retry, which waits for this lookup.
+      upstream.restart();
+      return never();
+    };
+    expect((await ask(DELETE)).errors).toEqual([]);
+    expect(commands()).toMatchObject([{ attempts: 1 }, { attempts: 2 }]);
+  });
+
+  it('may move under load: of 300 reads, none fails', async () => {
+    const { ask, upstream, resolver, port } = await start([HEALTHY]);
+    const readAll = (name: string) => {
+      const readers = times(30, async (reader) => {
+        for (let read = 0; read < 10; read++) {
+          // The command API knows none of these residences.
+          const { errors } = await ask(LIST.replace(R, `${name}-${reader}-${read}`));
+          expect(errors).toMatchObject([{ extensions: { code: 'COMMAND_REJECTED' } }]);
+        }
+      });
+      return Promise.all(readers);
+    };
+    // They earn the retries: each of thirty connections may be refused.
+    await readAll('before');
+    const moved = await startVendor({ host: NEW, port });
+    resolver.answer = to(NEW);
+    await upstream.stop();
+    await readAll('after');
+    expect(moved.received).toHaveLength(300);
   });
 
   it('that a silent resolver keeps back costs an attempt its time', async () => {

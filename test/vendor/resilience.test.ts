@@ -109,6 +109,20 @@ describe('commands in flight', () => {
     expect(subgraph.upstream.commands()[5]).toBe(LISTED);
   });
 
+  it('pass a slot on if its next command ends at the same moment', async () => {
+    const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
+    subgraph.upstream.fail(inTurn({ status: 503, headers: { 'retry-after': '50' } }));
+    // The first command keeps its slot in the pause before its retry, for which the second one waits.
+    const leave = subgraph.askAndDisconnect(lists(2, 'left'));
+    await until(() => subgraph.upstream.received.length === 1);
+    await settle(subgraph.url);
+    const asked = subgraph.ask(LIST);
+    await settle(subgraph.url);
+    expect(subgraph.upstream.received).toHaveLength(1);
+    await leave();
+    expect((await asked).errors).toEqual([]);
+  });
+
   it('of one operation are 32, so that other operations get their share', async () => {
     const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '40', MAX_COMMANDS_QUEUED: '0' });
     const held = subgraph.upstream.hold();
