@@ -1,6 +1,6 @@
 import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
+import { publicFormOf } from '../src/command-api/failures.ts';
 import type { Context } from '../src/graphql/context.ts';
-import { codeOf } from '../src/graphql/errors.ts';
 
 /** Puts into `extensions.commands` what `list` makes of an operation's context. */
 export function showCommands<T extends BaseContext>(list: (context: T) => unknown[]): ApolloServerPlugin<T> {
@@ -23,6 +23,6 @@ export function listCommands({ commands }: Context) {
     commandId: exchange.id,
     residenceId,
     durationMs: Math.round(durationMs),
-    code: error ? codeOf(error) : 'OK',
+    code: error ? publicFormOf(error).code : 'OK',
   }));
 }

@@ -72,10 +72,13 @@ const origin = checked((text) => {
   return url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/` ? url.origin : undefined;
 }, 'must be an http or https origin without a path, query or credentials');
 
+/** What hpagent knows: it decodes the credentials, and takes no IPv6 address. */
+const PROXY = /^https?:\/\/([^/@]*@)?[\w.-]+(:\d+)?\/?$/i;
 const proxy = checked((text) => {
   const url = URL.parse(text);
-  const isOrigin = url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash;
-  return isOrigin ? text : undefined;
+  if (!url || !PROXY.test(text)) return undefined;
+  decodeURIComponent(url.username + url.password);
+  return text;
 }, 'must be like http://user:password@host:port')({ default: undefined });
 
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;

@@ -13,7 +13,7 @@ import { createCoalescing } from './coalescing.ts';
 import { type Command, serializeInput } from './commands.ts';
 import { type DecodedReply, decodeEnvelope } from './decoder.ts';
 import { CommandApiError, ended, noRoom } from './failures.ts';
-import { type Attempt, type CommandEvents, CommandRecord, flawsOf } from './record.ts';
+import { type Attempt, type CommandEvents, CommandRecord } from './record.ts';
 import { createRetries } from './retries.ts';
 import { createSlots } from './slots.ts';
 import { type CallerHeaders, createTransport } from './transport.ts';
@@ -24,16 +24,13 @@ const COMMANDS_AT_ONCE = 32;
 
 /** Creates what the commands of all operations share. */
 export function createCommandApi(config: Config) {
-  const breaker = createCircuitBreaker(config);
-  const slots = createSlots(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
   return {
-    breaker,
-    slots,
+    breaker: createCircuitBreaker(config),
     coalescing: createCoalescing(),
     events: new EventEmitter<CommandEvents>(),
     retries: createRetries(config.MAX_ATTEMPTS),
+    slots: createSlots(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED),
     transport: createTransport(config),
-    state: () => ({ ...slots.count(), breaker: breaker.state() }),
   };
 }
 
@@ -160,7 +157,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
         const pauseMs = retries.plan({ error, rules, isProbe: permit.isProbe, attempts, msLeft });
         if (pauseMs === undefined) {
           permit.end(error);
-          events.emit('flawsFound', record, flawsOf(error));
+          events.emit('flawsFound', record, error.flaws);
           throw error;
         }
         // Only what has no outcome, or was not sent, is sent again.

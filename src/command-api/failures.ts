@@ -119,6 +119,11 @@ export class CommandApiError extends Error {
     return this.failure.isSent === false ? 'NOT_SENT' : this.failure.outcome;
   }
 
+  /** The flaw of a reply that could not be used. */
+  get flaws(): readonly Flaw[] {
+    return this.failure.flaw ? [this.failure.flaw] : [];
+  }
+
   /** Whether the repair request that a read asks for may not exist. Its residence's list then decides. */
   get mayNotExist(): boolean {
     return this.kind === 'rejected' || this.failure.flaw === 'empty';
@@ -135,14 +140,13 @@ export function publicFormOf(error: unknown): { readonly code: FailureCode; read
 /** Failures that let the status decide, since the vendor's gateway had written it before the body broke. */
 const BROKEN: readonly FailureKind[] = ['unreachable', 'invalid'];
 
+type Judgment = readonly [kind: FailureKind, differing?: Pick<Details, 'health'>];
+
 /**
  * Returns the failure that a status tells, whatever the body says, or undefined if the body decides. `broken` is why the
  * body did not arrive. A single command may cause a 500, but not that its body is cut off.
  */
-export function judgeStatus(
-  status: number,
-  broken?: CommandApiError,
-): [FailureKind, Pick<Details, 'health'>?] | undefined {
+export function judgeStatus(status: number, broken?: CommandApiError): Judgment | undefined {
   if (status === 401) return ['unauthenticated'];
   if (status === 403) return ['forbidden'];
   if (broken && !BROKEN.includes(broken.kind)) return undefined;
@@ -163,7 +167,7 @@ export function tooLarge(): CommandApiError {
 }
 
 /** Why a signal ends the commands of an operation: its time is over, or its caller has left. */
-export type EndReason = 'expired' | 'cancelled';
+type EndReason = 'expired' | 'cancelled';
 
 /** Returns the failure of a command that its signal ended. */
 export function ended({ reason }: AbortSignal, isSent = true): CommandApiError {

@@ -70,16 +70,10 @@ export class CommandRecord {
   /** Ends the command with a reply or an error. Its error, or the one of all undecodable members, names the command. */
   end({ flaws, dropped = 0, memberError }: Partial<DecodedReply<unknown>>, error?: unknown): void {
     this.durationMs = performance.now() - this.start;
-    this.flaws = flaws ?? flawsOf(error);
+    this.flaws = flaws ?? (error instanceof CommandApiError ? error.flaws : []);
     this.dropped = dropped;
     this.error = error;
     const shown = error ?? memberError;
     if (shown instanceof CommandApiError) shown.command = { name: this.name, id: this.exchange.id };
   }
-}
-
-/** Returns the flaw of a reply that could not be used. */
-export function flawsOf(error: unknown): readonly Flaw[] {
-  const flaw = error instanceof CommandApiError && error.failure.flaw;
-  return flaw ? [flaw] : [];
 }

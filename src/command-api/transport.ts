@@ -37,8 +37,7 @@ const INTERNAL = /^(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL|ERR_GOT_REQUEST_E
 /** The address may belong to another host by now. */
 const REFUSED = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH)$/;
 /** Other failures that may pass: also an incomplete body, and refusals of a proxy. */
-const TRANSIENT =
-  /^(ENOTFOUND|EAI_AGAIN|ECONNRESET|EPIPE|ERR_HTTP_CONTENT_LENGTH_MISMATCH|Z_BUF_ERROR|50[234]|timeout)$/;
+const TRANSIENT = /^(ENOTFOUND|EAI_AGAIN|ECONNRESET|EPIPE|ERR_HTTP_CONTENT_LENGTH_MISMATCH|Z_BUF_ERROR|50[234])$/;
 /** No HTTP, or no gzip. */
 const UNREADABLE = /^(HPE_|Z_)/;
 /** The messages of hpagent, whose errors have no code, for a proxy that opens no tunnel. */
@@ -80,8 +79,8 @@ export function createTransport(config: Config) {
   });
 
   /**
-   * Opens got's stream. Its option `request` starts Node's request with our options: got's way from its own options to
-   * Node's costs a third of an attempt.
+   * Opens got's stream. Its option `request` starts Node's request with our options: got's own way copies headers, body
+   * and agent.
    */
   function open(command: string, { token, traceparent }: CallerHeaders, agent: Agent): Stream {
     const headers = {
@@ -108,7 +107,7 @@ export function createTransport(config: Config) {
   ): Promise<Reply> {
     const stream = open(command, headers, isFresh ? fresh : kept);
     // An error may also come after the end of the reply.
-    stream.on('error', ignore);
+    stream.on('error', () => undefined);
     using _ = addAbortListener(signal, () => stream.destroy());
     const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
     // Not got's own time limit, which does not end a request that waits for its tunnel.
@@ -153,16 +152,14 @@ export function createTransport(config: Config) {
     if (signal.aborted) return ended(signal, isSent(stream));
     // got wraps errors. If several addresses failed, the last one decides.
     const { cause } = error instanceof RequestError ? error : { cause: error };
-    const reason: Partial<NodeJS.ErrnoException> | undefined =
-      (cause as AggregateError | undefined)?.errors?.at(-1) ?? cause;
+    const reason: NodeJS.ErrnoException | undefined = (cause as AggregateError | undefined)?.errors?.at(-1) ?? cause;
     const [, refusal] = PROXY_REFUSAL.exec(reason?.message ?? '') ?? [];
     const code = refusal ?? reason?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
     // A request gets its socket when the tunnel is established.
     const detail = config.COMMAND_API_PROXY && !stream.socket ? `proxy ${code}` : code;
     const details = { detail, isSent: isSent(stream), cause: reason };
-    const isLate = performance.now() - dueAt > LATE_MS;
-    if (reason === TIMED_OUT)
-      return new CommandApiError('timeout', { ...details, ...(isLate && { health: 'unknown' }) });
+    const health = performance.now() - dueAt > LATE_MS ? 'unknown' : 'down';
+    if (reason === TIMED_OUT || code === 'timeout') return new CommandApiError('timeout', { ...details, health });
     if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
     if (INTERNAL.test(code)) return new CommandApiError('internal', details);
     if (REFUSED.test(code)) forgetAddress();
@@ -189,5 +186,3 @@ export function createTransport(config: Config) {
     },
   };
 }
-
-function ignore(): void {}

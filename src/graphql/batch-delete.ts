@@ -4,9 +4,10 @@
 import type { DeleteMaintenanceFailure, DeleteMaintenancesPayload } from '../__generated__/types.ts';
 import type { CommandApiClient } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
+import { publicFormOf } from '../command-api/failures.ts';
 import { formatMaintenanceId, type Id, type MaintenanceKey } from '../maintenance.ts';
 import type { Context } from './context.ts';
-import { codeOf, toPublicError } from './errors.ts';
+import { toPublicError } from './errors.ts';
 
 /** Failures as data have fewer codes. */
 const BATCH_CODES = new Map<string, DeleteMaintenanceFailure['code']>([
@@ -33,7 +34,7 @@ export async function deleteMaintenances(
       await deleted.catch((error: unknown) => errors.set(residenceId, error));
     }),
   );
-  const isTokenRefused = (error: unknown) => codeOf(error) === 'UNAUTHENTICATED';
+  const isTokenRefused = (error: unknown) => publicFormOf(error).code === 'UNAUTHENTICATED';
   if (errors.size === groups.size && errors.values().every(isTokenRefused)) throw errors.values().next().value;
   const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, describe(error, context)]));
   const results = Array.from(unique, ([id, { residenceId }]) => ({ id, failure: failed.get(residenceId) }));
@@ -51,7 +52,7 @@ function describe(
   const { message, extensions } = toPublicError(error, unforeseen, true);
   failureCodes.push(extensions.code);
   return {
-    code: BATCH_CODES.get(codeOf(error)) ?? (codeOf(error) as DeleteMaintenanceFailure['code']),
+    code: BATCH_CODES.get(extensions.code) ?? (extensions.code as DeleteMaintenanceFailure['code']),
     message: extensions.errorId ? `${message}, errorId ${extensions.errorId}` : message,
     outcome: extensions.outcome as DeleteMaintenanceFailure['outcome'],
   };

@@ -41,11 +41,6 @@ export function badUserInput(faults: Faults, further: object = {}): PublicError 
   return new PublicError('BAD_USER_INPUT', message, { arguments: shown, ...further });
 }
 
-/** Returns the code of a failed command. */
-export function codeOf(error: unknown): FailureCode {
-  return publicFormOf(error).code;
-}
-
 /** Throws if the caller has disconnected, so that no one waits for the response. */
 export function refuseIfCancelled({ reason }: AbortSignal): void {
   if (reason === 'cancelled') throw new PublicError('CALLER_GONE', 'The caller has disconnected.');

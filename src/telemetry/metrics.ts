@@ -22,7 +22,7 @@ const COMMAND_CODES = ['OK', ...FAILURE_CODES.filter((code) => code !== 'BAD_USE
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates the metrics of one server. */
-export function createMetrics({ events, state, transport: { endpoint } }: CommandApi) {
+export function createMetrics({ breaker: circuitBreaker, events, slots, transport: { endpoint } }: CommandApi) {
   const registry = new Registry();
   // Milliseconds. The default of 10 costs an idle process 6 ms of CPU a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
@@ -101,10 +101,10 @@ export function createMetrics({ events, state, transport: { endpoint } }: Comman
 
     /** Returns all metrics in Prometheus' text format. */
     async write(): Promise<string> {
-      const now = state();
+      const now = slots.count();
       inFlight.set(now.inFlight);
       queued.set(now.queued);
-      for (const state of BREAKER_STATES) breaker.set({ state }, Number(state === now.breaker));
+      for (const state of BREAKER_STATES) breaker.set({ state }, Number(state === circuitBreaker.state()));
       const { held, refused, waited } = memoryState();
       memoryHeld.set(held);
       memoryRefused.reset();
