@@ -1,5 +1,5 @@
 /**
- * The circuit breaker: while the command API is down, no command is sent.
+ * The circuit breaker: while the command API is down, no command begins.
  */
 import type { Config } from '../config.ts';
 import { CommandApiError } from './failures.ts';
@@ -21,7 +21,7 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
     permit() {
       const own = period;
       if (own.isProbing || performance.now() < own.openUntil)
-        throw new CommandApiError('breaker_open', { detail: 'breaker open', message: OPEN });
+        throw new CommandApiError('breaker_open', { detail: 'breaker open', publicMessage: OPEN });
       const isProbe = own.openUntil > 0;
       own.isProbing = isProbe;
       return {

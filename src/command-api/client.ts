@@ -12,7 +12,7 @@ import { createCircuitBreaker } from './circuit-breaker.ts';
 import { createCoalescing } from './coalescing.ts';
 import { type Command, serializeInput } from './commands.ts';
 import { type DecodedReply, decodeEnvelope } from './decoder.ts';
-import { CommandApiError, ended, noRoom } from './failures.ts';
+import { CommandApiError, endedBy, noRoom } from './failures.ts';
 import { type Attempt, type CommandEvents, CommandRecord } from './record.ts';
 import { createRetries } from './retries.ts';
 import { createSlots } from './slots.ts';
@@ -29,6 +29,7 @@ export function createCommandApi(config: Config) {
     coalescing: createCoalescing(),
     events: new EventEmitter<CommandEvents>(),
     retries: createRetries(config.MAX_ATTEMPTS),
+    timeoutMs: config.OPERATION_TIMEOUT_MS,
     slots: createSlots(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED),
     transport: createTransport(config),
   };
@@ -36,13 +37,16 @@ export function createCommandApi(config: Config) {
 
 export type CommandApi = ReturnType<typeof createCommandApi>;
 
-/** The operation for which commands are sent, with its caller's headers. */
-interface Operation extends CallerHeaders {
-  readonly memory: OperationAccount;
-  /** Aborts when the operation times out or is cancelled. */
+interface Deadline {
+  /** Aborts at the deadline, or when no caller is left. */
   readonly signal: AbortSignal;
-  /** Its deadline, on the clock of `performance.now()`. */
+  /** On the clock of `performance.now()`. */
   readonly endsAt: number;
+}
+
+/** The operation for which commands are sent, with its caller's headers. */
+interface Operation extends CallerHeaders, Deadline {
+  readonly memory: OperationAccount;
   /** Keeps the record of a command. Throws if the operation may send no further command of its kind. */
   addCommand(record: CommandRecord): void;
 }
@@ -59,9 +63,9 @@ export type CommandApiClient = ReturnType<typeof createClient>;
 
 /** Creates the client of one operation. */
 export function createClient(commandApi: CommandApi, operation: Operation) {
-  const { breaker, coalescing, events, retries, transport } = commandApi;
-  const { memory, signal, token, traceparent, endsAt } = operation;
-  const slots = createSlots(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
+  const { breaker, coalescing, events, retries, slots, transport } = commandApi;
+  const { memory, token, traceparent } = operation;
+  const slotsOfOperation = createSlots(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
 
   return {
     /** Sends a command. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
@@ -72,7 +76,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
       events.emit('commandBegan', record);
       try {
         if (!memory.reserve(PRICES.command.bytes, 'command')) throw noRoom('no memory for the command');
-        using _slot = await slots.take(signal);
+        using _slot = await slotsOfOperation.take(operation.signal);
         const decode = (result: unknown) => command.decode(result, input);
         const task = { record, param: serializeInput(command, input), decode };
         const reply = await (command.rules.isShared ? sendShared(task) : sendAlone(task));
@@ -87,7 +91,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     },
   };
 
-  /** Sends a command, or joins the exchange of an identical one. */
+  /** Joins the exchange of an identical command, or starts one, which may take as long as an operation that starts now. */
   async function sendShared<T>(task: Task<T>): Promise<DecodedReply<T>> {
     const { record, param } = task;
     const key = JSON.stringify([token, record.name, param]);
@@ -96,21 +100,22 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     else {
       const controller = new AbortController();
       const replyMemory = new ReplyAccount(record.rules.tellsOutcome);
-      const reply = exchange(task, replyMemory, controller.signal);
+      const endsAt = performance.now() + commandApi.timeoutMs;
+      const reply = runExchange(task, replyMemory, { signal: controller.signal, endsAt });
       shared = coalescing.add(key, { record, memory: replyMemory, reply, controller });
     }
     using replyMemory = shared.memory.join();
-    const reply = (await coalescing.wait(shared, signal)) as DecodedReply<T>;
+    const reply = (await coalescing.waitOrLeave(shared, operation.signal)) as DecodedReply<T>;
     if (!memory.share(replyMemory)) throw noRoom('no memory for the reply');
     return reply;
   }
 
-  /** Sends a command by itself. A read after it was sent or answered joins no exchange from before that. */
+  /** Sends a command by itself. A later read joins no exchange that began before the end of this one. */
   async function sendAlone<T>(task: Task<T>): Promise<DecodedReply<T>> {
     coalescing.clear();
     using replyMemory = new ReplyAccount(task.record.rules.tellsOutcome).join();
     try {
-      return await exchange(task, replyMemory, signal);
+      return await runExchange(task, replyMemory, operation);
     } finally {
       coalescing.clear();
     }
@@ -118,12 +123,12 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
 
   /**
    * Sends a command until an attempt succeeds or no other may follow, and decodes the reply. Keeps its slot of the process
-   * until then, which limits the replies in memory. Several operations may wait for it: only `signal` ends it.
+   * until then, which limits the replies in memory.
    */
-  async function exchange<T>(task: Task<T>, replyMemory: ReplyAccount, signal: AbortSignal): Promise<DecodedReply<T>> {
+  async function runExchange<T>(task: Task<T>, replyMemory: ReplyAccount, { signal, endsAt }: Deadline) {
     const { record, param } = task;
     const { name, rules } = record;
-    using _slot = await commandApi.slots.take(signal);
+    using _slot = await slots.take(signal);
     if (!hasMemoryForCommand()) throw noRoom('no memory for the command');
     using permit = breaker.permit();
     retries.earn();
@@ -142,14 +147,14 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
       events.emit('attemptEnded', record, last);
       try {
         await waitForEventLoop('reply', body.byteLength * PRICES.replyByte.work);
-        // Skip decoding if no one waits, except for a reply that tells an outcome, and a status without a body.
-        if (signal.aborted && !rules.tellsOutcome && body.byteLength > 0) throw ended(signal);
+        // Skip decoding if no one waits: but a write's reply tells its outcome, and a mere status tells health.
+        if (signal.aborted && !rules.tellsOutcome && body.byteLength > 0) throw endedBy(signal);
         const decoded = task.decode(decodeEnvelope(reply));
+        const tickets = Array.isArray(decoded.value) ? decoded.value.length : 1;
+        if (!replyMemory.receive(tickets * PRICES.ticket.bytes)) throw noRoom('no memory for the reply');
         permit.end();
         events.emit('flawsFound', record, decoded.flaws ?? []);
-        const tickets = Array.isArray(decoded.value) ? decoded.value.length : 1;
-        if (replyMemory.receive(tickets * PRICES.ticket.bytes)) return decoded;
-        throw noRoom('no memory for the reply');
+        return decoded;
       } catch (error) {
         replyMemory.release();
         if (!(error instanceof CommandApiError)) throw error;
@@ -160,7 +165,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
           events.emit('flawsFound', record, error.flaws);
           throw error;
         }
-        // Only what has no outcome, or was not sent, is sent again.
+        // What is sent again is a read, or was not sent.
         await untilAborted(delay(pauseMs, undefined, { signal }), signal, false);
       }
     }

@@ -35,21 +35,22 @@ export function createCoalescing() {
     },
 
     /** Lets later reads join an exchange until it ends. */
-    add(key: string, exchange: Omit<SharedRead, 'waiting'> & { reply: Promise<unknown> }): SharedRead {
-      const read: SharedRead = { ...exchange, waiting: 0 };
+    add(key: string, started: Omit<SharedRead, 'waiting'> & { reply: Promise<unknown> }): SharedRead {
+      const read: SharedRead = { ...started, waiting: 0 };
       const end = () => {
         if (reads.get(key) === read) reads.delete(key);
         // What was deleted from a Map may stay in memory until a full garbage collection.
         read.reply = undefined;
       };
-      exchange.reply.then(end, end);
+      started.reply.then(end, end);
       reads.set(key, read);
       return read;
     },
 
-    /** Waits for a read until `signal` aborts. The last caller to leave aborts the exchange. */
-    async wait(read: SharedRead, signal: AbortSignal): Promise<unknown> {
-      const { reply = Promise.resolve(), controller } = read;
+    /** Waits for a read, which has not ended, until `signal` aborts. The last caller to leave aborts the exchange. */
+    async waitOrLeave(read: SharedRead, signal: AbortSignal): Promise<unknown> {
+      const { controller } = read;
+      const reply = read.reply as Promise<unknown>;
       read.waiting++;
       try {
         return await untilAborted(reply, signal);
@@ -57,7 +58,7 @@ export function createCoalescing() {
         read.waiting--;
         if (read.waiting === 0 && signal.aborted) {
           controller.abort(signal.reason);
-          // The attempt ends before its command, whose span and log line tell of it.
+          // The attempt ends before the last command, whose span and log line tell of it.
           await reply.catch(() => {});
         }
       }

@@ -34,8 +34,8 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
 
   function createAgent(options: http.AgentOptions): http.Agent {
     if (!proxy) return new (isSecure ? https : http).Agent({ ...options, ...connecting });
-    // The proxy looks up the name of the command API.
-    const all = { ...options, ...connecting, proxy, proxyRequestOptions: connecting };
+    // The proxy looks up the name of the command API. A tunnel that no one waits for any more ends by its timeout.
+    const all = { ...options, ...connecting, timeout: ATTEMPT_TIMEOUT_MS, proxy, proxyRequestOptions: connecting };
     return new (isSecure ? HttpsProxyAgent : HttpProxyAgent)(all);
   }
 
@@ -48,12 +48,11 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
     keptSince.set(socket, since);
     return performance.now() - since < KEPT_MS && keepAsNode(socket);
   };
-  // The time is for the tunnel through a proxy.
-  return { kept, fresh: createAgent({ timeout: ATTEMPT_TIMEOUT_MS }), forgetAddress };
+  return { kept, fresh: createAgent({}), forgetAddress };
 }
 
 /**
- * Creates the lookup of a name. Node would look it up for each connection, at most two at once in the whole process. This
+ * Creates the lookup of one name. Node would look it up for each connection, at most two at once in the whole process. This
  * looks it up once for all that wait, and uses the last addresses while the resolver fails or is slow.
  */
 function createLookup(waitMs: number) {

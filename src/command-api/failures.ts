@@ -11,7 +11,7 @@ const CODES = {
   UNAUTHENTICATED: { severity: 0, message: 'The command API refused the access token.' },
   FORBIDDEN: { severity: 0, message: 'The command API does not allow this command to the caller.' },
   COMMAND_REJECTED: { severity: 0, message: 'The command API refused the command.' },
-  BAD_USER_INPUT: { severity: 0, message: 'Too many commands in one operation.' },
+  BAD_USER_INPUT: { severity: 0, message: 'The operation needs too many commands.' },
   /** Only in logs and metrics. */
   CALLER_GONE: { severity: 0, message: 'The caller has disconnected.' },
   UPSTREAM_TIMEOUT: { severity: 1, message: 'The command API did not answer in time.' },
@@ -89,14 +89,14 @@ interface Details extends Partial<Pick<Row, 'retry' | 'health'>> {
   /** An error code of Node or our own short text, never text from the upstream. Only for the log. */
   readonly detail: string;
   /** For the client, in place of the message of the code. */
-  readonly message?: string;
+  readonly publicMessage?: string;
   /** False only if no byte of a write can have left this process. */
   readonly isSent?: boolean;
   readonly flaw?: Flaw;
   /** The header `Retry-After` and the short code of a reply. */
   readonly retryAfter?: string | undefined;
   readonly upstreamCode?: string | undefined;
-  /** The error of Node or of our own code, never got's, which has the token and the body. */
+  /** Of our fault: the error of Node or of our own code, never got's, which has the token and the body. */
   readonly cause?: unknown;
 }
 
@@ -133,8 +133,8 @@ export class CommandApiError extends Error {
 /** Returns the code of a failed command, and the message for the client. */
 export function publicFormOf(error: unknown): { readonly code: FailureCode; readonly message: string } {
   if (!(error instanceof CommandApiError)) return { code: 'INTERNAL_SERVER_ERROR', ...CODES.INTERNAL_SERVER_ERROR };
-  const { code, message = CODES[code].message } = error.failure;
-  return { code, message };
+  const { code, publicMessage = CODES[code].message } = error.failure;
+  return { code, message: publicMessage };
 }
 
 /** Failures that let the status decide, since the vendor's gateway had written it before the body broke. */
@@ -157,20 +157,20 @@ export function judgeStatus(status: number, broken?: CommandApiError): Judgment 
 }
 
 /** Returns the failure of a reply that breaks the contract. */
-export function invalid(flaw: Flaw, detail: string, cause?: unknown): CommandApiError {
-  return new CommandApiError('invalid', { detail, flaw, cause });
+export function invalid(flaw: Flaw, detail: string): CommandApiError {
+  return new CommandApiError('invalid', { detail, flaw });
 }
 
 export function tooLarge(): CommandApiError {
-  const message = 'The command API sent a reply larger than MAX_REPLY_BYTES.';
-  return new CommandApiError('invalid', { detail: 'reply too large', flaw: 'size', message });
+  const publicMessage = 'The command API sent a reply larger than MAX_REPLY_BYTES.';
+  return new CommandApiError('invalid', { detail: 'reply too large', flaw: 'size', publicMessage });
 }
 
 /** Why a signal ends the commands of an operation: its time is over, or its caller has left. */
-type EndReason = 'expired' | 'cancelled';
+export type EndReason = 'expired' | 'cancelled';
 
 /** Returns the failure of a command that its signal ended. */
-export function ended({ reason }: AbortSignal, isSent = true): CommandApiError {
+export function endedBy({ reason }: AbortSignal, isSent = true): CommandApiError {
   return (reason as EndReason) === 'expired'
     ? new CommandApiError('timeout', { detail: 'out of time', isSent, health: 'unknown' })
     : new CommandApiError('cancelled', { detail: 'caller disconnected', isSent });
@@ -178,5 +178,5 @@ export function ended({ reason }: AbortSignal, isSent = true): CommandApiError {
 
 /** Returns the failure of a command for which this process has no room. */
 export function noRoom(detail: string): CommandApiError {
-  return new CommandApiError('no_room', { detail, message: 'The subgraph has no room for this command now.' });
+  return new CommandApiError('no_room', { detail, publicMessage: 'The subgraph has no room for this command now.' });
 }

@@ -1,5 +1,5 @@
 /**
- * The record of a command. Says what happens, when it happens.
+ * The record of a command, and what observers hear of it.
  */
 import { randomUUID } from 'node:crypto';
 import type { DecodedReply } from './decoder.ts';
@@ -26,14 +26,11 @@ export interface CommandEvents {
   commandEnded: [CommandRecord];
 }
 
-/**
- * What became of a command. Without its parameters, which contain personal data, except the residence's id. No log has
- * this id.
- */
+/** What became of a command. Has none of its parameters, which are personal data, except the residence's id: no log has it. */
 export class CommandRecord {
   /** Identical reads that share an exchange have the same: the id that the command API receives, and the attempts so far. */
   exchange = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: 0 };
-  /** Whether the command joined another operation's exchange. */
+  /** Whether the command joined the exchange of an earlier one. */
   coalesced = false;
   readonly start = performance.now();
   durationMs = 0;

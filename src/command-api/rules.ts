@@ -1,5 +1,5 @@
 /**
- * What a read and a write may do. No other file asks which of both a command is.
+ * What a read and a write may do.
  */
 import type { WriteOutcome } from './failures.ts';
 
@@ -12,7 +12,7 @@ export interface Rules {
   readonly isShared: boolean;
   /** Whether it ends when its caller has left. */
   readonly endsWithCaller: boolean;
-  /** Whether its reply tells an outcome. Such a reply is kept and decoded in any case. */
+  /** Whether its reply tells an outcome. Such a reply has no limit of memory, and is decoded even if no one waits. */
   readonly tellsOutcome: boolean;
   /** Whether it may be sent again after a failure with this outcome. */
   mayRepeat(outcome: WriteOutcome): boolean;

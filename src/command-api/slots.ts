@@ -1,7 +1,7 @@
 /**
  * Slots: how many commands of the process, or of an operation, run at once.
  */
-import { ended, noRoom } from './failures.ts';
+import { endedBy, noRoom } from './failures.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** Creates slots for `most` tasks at once; `room` more wait in FIFO order. */
@@ -20,7 +20,7 @@ export function createSlots(most: number, room: number) {
 
   /** Returns a slot when one is free. Throws a `CommandApiError` if too many wait, or when `signal` aborts. */
   async function take(signal: AbortSignal): Promise<Disposable> {
-    if (signal.aborted) throw ended(signal, false);
+    if (signal.aborted) throw endedBy(signal, false);
     if (running < most) {
       running++;
       return slot;

@@ -12,7 +12,7 @@ import got, { RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
 import type { ReplyAccount } from '../memory.ts';
 import { createConnections } from './connections.ts';
-import { CommandApiError, ended, invalid, noRoom, tooLarge } from './failures.ts';
+import { CommandApiError, endedBy, invalid, noRoom, tooLarge } from './failures.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** The headers of a command that depend on its caller. */
@@ -33,7 +33,7 @@ const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 /** got's code for an error without a code of Node. */
 const NO_CODE = 'ERR_GOT_REQUEST_ERROR';
 /** Our fault, which says nothing about the command API: no more sockets, files, ports or buffers, or a bug. */
-const INTERNAL = /^(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL|ERR_GOT_REQUEST_ERROR)$/;
+const INTERNAL = /^(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL)$/;
 /** The address may belong to another host by now. */
 const REFUSED = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH)$/;
 /** Other failures that may pass: also an incomplete body, and refusals of a proxy. */
@@ -54,7 +54,7 @@ export interface Reply {
   /** 0 without a head. */
   readonly status: number;
   readonly retryAfter: string | undefined;
-  /** Inflated. */
+  /** Inflated. Empty if it did not arrive whole. */
   readonly body: Uint8Array;
   /** Why the body did not arrive whole. */
   readonly broken: CommandApiError | undefined;
@@ -137,7 +137,7 @@ export function createTransport(config: Config) {
       if (!memory.receive(chunk.byteLength)) throw noRoom('no memory for the reply');
     }
     const received = Buffer.concat(chunks);
-    const coding = stream.response?.headers['content-encoding']?.toLowerCase() ?? 'identity';
+    const coding = stream.response?.headers['content-encoding']?.toLowerCase() || 'identity';
     if (bytes === 0 || coding === 'identity') return received;
     if (coding !== 'gzip') throw invalid('bytes', 'unknown coding');
     // In Node's pool of threads, it may wait behind slow lookups of names.
@@ -149,25 +149,26 @@ export function createTransport(config: Config) {
   /** Returns the failure that an error of an attempt means. `dueAt` is when the attempt had to end. */
   function explain(error: unknown, stream: Stream, signal: AbortSignal, dueAt: number): CommandApiError {
     if (error instanceof CommandApiError) return error;
-    if (signal.aborted) return ended(signal, isSent(stream));
+    if (signal.aborted) return endedBy(signal, isSent(stream));
     // got wraps errors. If several addresses failed, the last one decides.
     const { cause } = error instanceof RequestError ? error : { cause: error };
     const reason: NodeJS.ErrnoException | undefined = (cause as AggregateError | undefined)?.errors?.at(-1) ?? cause;
     const [, refusal] = PROXY_REFUSAL.exec(reason?.message ?? '') ?? [];
     const code = refusal ?? reason?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
     // A request gets its socket when the tunnel is established.
-    const detail = config.COMMAND_API_PROXY && !stream.socket ? `proxy ${code}` : code;
-    const details = { detail, isSent: isSent(stream), cause: reason };
+    const isOfProxy = config.COMMAND_API_PROXY && !stream.socket;
+    const detail = isOfProxy ? `proxy ${code}` : code;
+    const details = { detail, isSent: isSent(stream) };
     const health = performance.now() - dueAt > LATE_MS ? 'unknown' : 'down';
     if (reason === TIMED_OUT || code === 'timeout') return new CommandApiError('timeout', { ...details, health });
     if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
-    if (INTERNAL.test(code)) return new CommandApiError('internal', details);
+    if (code === NO_CODE || INTERNAL.test(code)) return new CommandApiError('internal', { ...details, cause: reason });
     if (REFUSED.test(code)) forgetAddress();
     else if (!TRANSIENT.test(code)) {
-      if (UNREADABLE.test(code)) return invalid('bytes', detail, reason);
+      if (UNREADABLE.test(code) && !isOfProxy) return invalid('bytes', detail);
       return new CommandApiError('unreachable', { ...details, retry: 'never' });
     }
-    // After an idle time, all kept connections may be closed, so this costs no retry.
+    // After an idle time, all kept connections may be closed, so this spends no budget.
     const isStale = stream.reusedSocket && !stream.response;
     return new CommandApiError('unreachable', { ...details, ...(isStale && { retry: 'at once' }) });
   }

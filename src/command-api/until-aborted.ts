@@ -1,10 +1,12 @@
 import { addAbortListener } from 'node:events';
-import { ended } from './failures.ts';
+import { endedBy } from './failures.ts';
 
-/** Settles like `promise`, or throws `ended` when `signal` aborts. `isSent` tells whether the command may have left. */
+/** Settles like `promise`, or throws `endedBy` when `signal` aborts. `isSent` tells whether the command may have left. */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal, isSent?: boolean): Promise<T> {
   const { promise: result, resolve, reject } = Promise.withResolvers<T>();
+  // First, because the promise may have the same signal, and Node calls the listener later if it has aborted.
+  if (signal.aborted) reject(endedBy(signal, isSent));
   promise.then(resolve, reject);
-  using _ = addAbortListener(signal, () => reject(ended(signal, isSent)));
+  using _ = addAbortListener(signal, () => reject(endedBy(signal, isSent)));
   return await result;
 }

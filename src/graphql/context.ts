@@ -3,7 +3,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { type CommandApi, createClient } from '../command-api/client.ts';
-import { CommandApiError } from '../command-api/failures.ts';
+import { CommandApiError, type EndReason } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import type { Config } from '../config.ts';
 import type { OperationAccount } from '../memory.ts';
@@ -64,8 +64,9 @@ export function createContext(
 
   function addCommand(record: CommandRecord): void {
     const kind = record.rules.countedAs;
-    const message = `Too many ${kind} in one operation: at most ${LIMITS[kind]} commands.`;
-    if (counts[kind] >= LIMITS[kind]) throw new CommandApiError('too_many', { detail: 'too many commands', message });
+    const publicMessage = `Too many ${kind} in one operation: at most ${LIMITS[kind]} commands.`;
+    if (counts[kind] >= LIMITS[kind])
+      throw new CommandApiError('too_many', { detail: 'too many commands', publicMessage });
     counts[kind]++;
     commands.push(record);
   }
@@ -100,7 +101,7 @@ export function createContext(
       caller.hasLeft = !isAnswered;
       if (isAnswered) clearTimeout(timer);
       // With a write, the operation continues without its caller until its deadline.
-      else if (commands.every(({ rules }) => rules.endsWithCaller)) controller.abort('cancelled');
+      else if (commands.every(({ rules }) => rules.endsWithCaller)) controller.abort('cancelled' satisfies EndReason);
     },
   };
 }
@@ -116,7 +117,7 @@ function readToken(rawHeaders: readonly string[], header: string): string {
 /** Outside of the context: the timer would keep the context in memory after the caller has disconnected. */
 function abortAfter(timeoutMs: number, controller: AbortController): NodeJS.Timeout {
   // The commands to abort keep the process alive, so the timer need not.
-  return setTimeout(() => controller.abort('expired'), timeoutMs).unref();
+  return setTimeout(() => controller.abort('expired' satisfies EndReason), timeoutMs).unref();
 }
 
 /** Shortens a name from outside for the log and spans. */
