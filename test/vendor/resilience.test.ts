@@ -170,7 +170,7 @@ it('requests beyond MAX_REQUESTS_IN_FLIGHT get 503 with Retry-After, except heal
   const served = ['a', 'b'].map((residence) => subgraph.ask(list(residence)));
   await until(() => held.length === 2);
   const { headers, ...refused } = await subgraph.ask(LIST);
-  const errors = [{ message: expect.any(String), extensions: { code: 'OVERLOADED' } }];
+  const errors = [{ message: expect.any(String), extensions: { code: 'OVERLOADED', outcome: 'NOT_SENT' } }];
   expect(refused).toMatchObject({ status: 503, data: undefined, errors });
   expect(headers.get('retry-after')).toBe('1');
   expect(headers.get('content-type')).toBe('application/json; charset=utf-8');
