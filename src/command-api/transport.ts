@@ -13,7 +13,6 @@ import type { Config } from '../config.ts';
 import type { ReplyAccount } from '../memory.ts';
 import { createConnections } from './connections.ts';
 import { CommandApiError, endedBy, invalid, noRoom, tooLarge } from './failures.ts';
-import { untilAborted } from './until-aborted.ts';
 
 /** The headers of a command that depend on its caller. */
 export interface CallerHeaders {
@@ -115,7 +114,7 @@ export function createTransport(config: Config) {
     let body: Uint8Array = Buffer.alloc(0);
     let broken: CommandApiError | undefined;
     try {
-      body = await receive(stream, signal, replyMemory);
+      body = await receive(stream, replyMemory);
     } catch (error) {
       broken = explain(error, stream, signal, dueAt);
     } finally {
@@ -127,7 +126,7 @@ export function createTransport(config: Config) {
   }
 
   /** Receives and inflates a whole body. */
-  async function receive(stream: Stream, signal: AbortSignal, memory: ReplyAccount): Promise<Uint8Array> {
+  async function receive(stream: Stream, memory: ReplyAccount): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
@@ -140,8 +139,7 @@ export function createTransport(config: Config) {
     const coding = stream.response?.headers['content-encoding']?.toLowerCase() || 'identity';
     if (bytes === 0 || coding === 'identity') return received;
     if (coding !== 'gzip') throw invalid('bytes', 'unknown coding');
-    // In Node's pool of threads, it may wait behind slow lookups of names.
-    const inflated = await untilAborted(inflate(received, { maxOutputLength: MAX_REPLY_BYTES }), signal);
+    const inflated = await inflate(received, { maxOutputLength: MAX_REPLY_BYTES });
     if (!memory.receive(Math.max(0, inflated.byteLength - bytes))) throw noRoom('no memory for the reply');
     return inflated;
   }

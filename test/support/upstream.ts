@@ -8,6 +8,7 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { answerCommand } from '../../dev/command-api.ts';
 import { EXAMPLE, seed } from '../../dev/seed.ts';
 import { Store } from '../../dev/store.ts';
@@ -43,7 +44,7 @@ export function inTurn(...answers: (Answer | number | 'cut')[]): Fault {
 
 /** A held command: answers it, by default with success and an empty result, or tells whether its connection is closed. */
 export interface Held {
-  readonly release: (body?: string) => void;
+  readonly release: (body?: string, coding?: 'gzip') => void;
   readonly isClosed: () => boolean;
 }
 
@@ -103,7 +104,11 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
       fault = ({ command }, response) => {
         if (names.length > 0 && !names.includes(command)) return undefined;
         const success = `{"success":true,"result":${command === 'get_maintenance_list' ? '[]' : '{}'}}`;
-        const release = (body = success) => void (response.writableEnded || response.end(body));
+        const release: Held['release'] = (body = success, coding = undefined) => {
+          if (response.writableEnded) return;
+          if (coding) response.setHeader('content-encoding', coding);
+          response.end(coding ? gzipSync(body) : body);
+        };
         held.push({ release, isClosed: () => response.closed });
         return 'taken';
       };
