@@ -2,8 +2,16 @@
 import http from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 
-/** A number is the status of each response. */
-export type ProxyFault = number | 'cuts' | 'hangs' | undefined;
+/** A number is the status of each response. The last two faults are those of a tunnel. */
+export type ProxyFault =
+  | number
+  | 'cuts'
+  | 'resets'
+  | 'hangs'
+  | 'babbles'
+  | 'forwards nothing'
+  | 'closes tunnels'
+  | undefined;
 
 /** Starts a proxy on a free port. Its URL has a user and a password. */
 export async function startHttpProxy(fault?: ProxyFault) {
@@ -18,7 +26,9 @@ export async function startHttpProxy(fault?: ProxyFault) {
     credentials.push(request.headers['proxy-authorization']);
     if (typeof fault === 'number') fail(fault);
     if (fault === 'cuts') request.socket.end();
-    return fault === undefined;
+    if (fault === 'resets') request.socket.resetAndDestroy();
+    if (fault === 'babbles') request.socket.write('canary, no HTTP\r\n\r\n');
+    return fault === undefined || fault === 'forwards nothing' || fault === 'closes tunnels';
   }
 
   const server = http.createServer();
@@ -28,7 +38,9 @@ export async function startHttpProxy(fault?: ProxyFault) {
     if (!take(request, fail)) return void socket.on('end', () => socket.end()).resume();
     const onward = net.connect(Number(request.url?.split(':')[1]), '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
-      socket.pipe(onward).pipe(socket);
+      if (fault === 'closes tunnels') socket.once('data', () => socket.destroy());
+      else if (fault === 'forwards nothing') socket.on('end', () => socket.end()).resume();
+      else socket.pipe(onward).pipe(socket);
     });
     onward.on('error', () => socket.destroy());
     socket.on('error', () => onward.destroy()).on('close', () => onward.destroy());

@@ -5,7 +5,7 @@ import { issue } from '../support/certificates.ts';
 import { stopClock } from '../support/clock.ts';
 import { type ProxyFault, startHttpProxy } from '../support/http-proxy.ts';
 import { DELETE, M, R } from '../support/requests.ts';
-import { startUpstream } from '../support/upstream.ts';
+import { type Fault, startUpstream } from '../support/upstream.ts';
 import { startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 
@@ -13,11 +13,9 @@ const READ = `{ maintenances(residenceId: "${R}") { contact } }`;
 const CODE = 'UPSTREAM_UNAVAILABLE';
 const [CANARY, CREDENTIALS] = ['canary', `Basic ${btoa('user:canary')}`];
 
-/** No one listens at this address: each proxy has another one. */
-const CLOSED = 'http://user:canary@127.0.0.3:3128';
-
 const authority = await issue('authority');
 const certificate = await issue('vendor.test', authority);
+const wrong = await issue('elsewhere.test', authority);
 const known = tls.getCACertificates();
 tls.setDefaultCACertificates([...known, authority.cert]);
 
@@ -44,30 +42,79 @@ async function start(protocol: Protocol, fault?: ProxyFault, env: NodeJS.Process
   return { ...subgraph, upstream, proxy, tunnel: `CONNECT vendor.test:${port}` };
 }
 
-const FAULTS: [fault: ProxyFault | 'refuses', code: string, detail: string, attempts: number][] = [
-  ['refuses', CODE, 'proxy ECONNREFUSED', 3],
-  [403, CODE, 'proxy 403', 1],
-  [502, CODE, 'proxy 502', 3],
-  ['cuts', CODE, 'proxy ECONNRESET', 3],
-  ['hangs', 'UPSTREAM_TIMEOUT', 'proxy ETIMEDOUT', 1],
-];
+/** What happens, and what it means for a read and a write. */
+interface Failure {
+  readonly proxy?: ProxyFault;
+  /** The proxy's URL, if another one is asked. */
+  readonly url?: string;
+  readonly vendor?: Fault;
+  readonly tls?: typeof certificate;
+  /** Unless the proxy or TLS shows that no command was sent. */
+  readonly outcome?: 'UNKNOWN' | 'NOT_SENT';
+  readonly detail: unknown;
+  /** A write is sent once if its outcome is unknown. */
+  readonly attempts: 1 | 3;
+}
+const TIMEOUT = 'ETIMEDOUT';
+const RESET = 'ECONNRESET';
+const NO_NAME = expect.stringMatching(/^proxy (ENOTFOUND|EAI_AGAIN)$/);
+const cutAll: Fault = (_, response) => {
+  response.destroy();
+  return 'taken';
+};
 const PROTOCOLS: Protocol[] = ['https', 'http'];
 
-describe.each(PROTOCOLS)('a proxy, over %s,', (protocol) => {
-  it.concurrent.each(FAULTS)('that %s fails a read and a write, and never sends them', async (...row) => {
-    const [fault, code, detail, attempts] = row;
-    const isRefusing = fault === 'refuses';
-    const { ask, upstream, proxy, tunnel, logs, logText } = await start(protocol, isRefusing ? 0 : fault, {
-      ...(isRefusing && { COMMAND_API_PROXY: CLOSED }),
-      ...(fault === 'hangs' && { ATTEMPT_TIMEOUT_MS: '3000' }),
+const TLS_FAILURES: [title: string, Failure][] = [
+  ['a wrong certificate', { tls: wrong, detail: 'ERR_TLS_CERT_ALTNAME_INVALID', attempts: 1 }],
+];
+
+/** What each failure of a proxy, or behind its tunnel, means. */
+function failuresOver(protocol: Protocol): [title: string, Failure][] {
+  // Without TLS, a command is sent as soon as there is a tunnel.
+  const outcome = protocol === 'http' ? 'UNKNOWN' : 'NOT_SENT';
+  return [
+    ['a proxy that asks for other credentials', { proxy: 407, detail: 'proxy 407', attempts: 1 }],
+    ['a proxy that forbids the tunnel', { proxy: 403, detail: 'proxy 403', attempts: 1 }],
+    ['a proxy that does not reach the command API', { proxy: 502, detail: 'proxy 502', attempts: 3 }],
+    ['a proxy that is overloaded', { proxy: 503, detail: 'proxy 503', attempts: 3 }],
+    ['a proxy that does not answer', { proxy: 'hangs', detail: `proxy ${TIMEOUT}`, attempts: 1 }],
+    ['a proxy that closes the connection', { proxy: 'cuts', detail: `proxy ${RESET}`, attempts: 3 }],
+    ['a proxy that resets the connection', { proxy: 'resets', detail: `proxy ${RESET}`, attempts: 3 }],
+    ['a proxy that does not speak HTTP', { proxy: 'babbles', detail: 'proxy HPE_INVALID_CONSTANT', attempts: 1 }],
+    // No one listens at this address: each proxy has another one.
+    ['no proxy', { url: 'http://user:canary@127.0.0.3:3128', detail: 'proxy ECONNREFUSED', attempts: 3 }],
+    ['no address of the proxy', { url: 'http://user:canary@no-such-host.invalid:3128', detail: NO_NAME, attempts: 3 }],
+    ['a tunnel that forwards nothing', { proxy: 'forwards nothing', outcome, detail: TIMEOUT, attempts: 1 }],
+    ['a tunnel that is closed', { proxy: 'closes tunnels', outcome, detail: RESET, attempts: 3 }],
+    ['no reply', { vendor: () => 'taken', outcome: 'UNKNOWN', detail: TIMEOUT, attempts: 1 }],
+    ['a connection that breaks', { vendor: cutAll, outcome: 'UNKNOWN', detail: RESET, attempts: 3 }],
+    ...(protocol === 'https' ? TLS_FAILURES : []),
+  ];
+}
+
+describe.each(PROTOCOLS)('over %s,', (protocol) => {
+  it.concurrent.each(failuresOver(protocol))('%s fails a read and a write', async (_, failure) => {
+    const { proxy: fault, url, vendor, outcome = 'NOT_SENT', detail, attempts } = failure;
+    const isTimeout = String(detail).endsWith(TIMEOUT);
+    const { ask, upstream, proxy, tunnel, logs, logText } = await start(protocol, fault, {
+      ...(url && { COMMAND_API_PROXY: url }),
+      ...(isTimeout && { ATTEMPT_TIMEOUT_MS: '3000' }),
     });
-    const answers = await Promise.all([ask(READ), ask(DELETE)]);
-    const failures = [{ code }, { code, outcome: 'NOT_SENT' }];
-    expect(answers).toMatchObject(failures.map((extensions) => ({ errors: [{ extensions }] })));
-    expect(logs()).toMatchObject(answers.map(() => ({ commands: [{ attempts, detail }] })));
-    expect(proxy.log).toEqual(Array(isRefusing ? 0 : 2 * attempts).fill(tunnel));
-    expect(upstream.commands()).toEqual([]);
-    expect(logText() + JSON.stringify(answers)).not.toMatch(new RegExp(`${CANARY}|${CREDENTIALS}|vendor.test`));
+    if (failure.tls) upstream.useCertificate(failure.tls);
+    upstream.fail(vendor);
+    const code = isTimeout ? 'UPSTREAM_TIMEOUT' : CODE;
+    const read = await ask(READ);
+    const write = await ask(DELETE);
+    expect([read, write]).toMatchObject(
+      [{ code }, { code, outcome }].map((extensions) => ({ errors: [{ extensions }] })),
+    );
+    const attemptsOfWrite = outcome === 'UNKNOWN' ? 1 : attempts;
+    const expected = [attempts, attemptsOfWrite].map((attempts) => ({ commands: [{ attempts, detail }] }));
+    expect(logs()).toMatchObject(expected);
+    expect(proxy.log).toEqual(Array(url ? 0 : attempts + attemptsOfWrite).fill(tunnel));
+    const arrived = [...Array(attempts).fill(`get_maintenance_list ${R}`), `delete_maintenance_info ${R} ${M}`];
+    expect(upstream.commands()).toEqual(vendor ? arrived : []);
+    expect(logText() + JSON.stringify([read, write])).not.toMatch(new RegExp(`${CANARY}|${CREDENTIALS}|vendor.test`));
     // No connection that became no tunnel stays open.
     await until(() => proxy.countOpen() === 0);
   });
@@ -85,15 +132,5 @@ describe.each(PROTOCOLS)('a proxy, over %s,', (protocol) => {
     expect(upstream.commands()).toEqual([list, list, write, list, list]);
     expect(new Set(proxy.credentials)).toEqual(new Set([CREDENTIALS]));
     expect(upstream.received.map(({ headers }) => headers.authorization)).not.toContain(CREDENTIALS);
-  });
-
-  it('may have forwarded a write whose connection breaks', async () => {
-    const { ask, upstream } = await start(protocol);
-    upstream.fail((_, response) => {
-      response.destroy();
-      return 'taken';
-    });
-    expect(await ask(DELETE)).toMatchObject({ errors: [{ extensions: { code: CODE, outcome: 'UNKNOWN' } }] });
-    expect(upstream.commands()).toEqual([`delete_maintenance_info ${R} ${M}`]);
   });
 });
