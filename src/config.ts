@@ -226,7 +226,7 @@ function isProxiedByNode(origin: string, given: NodeJS.ProcessEnv): boolean {
   const { protocol, hostname = '', port } = URL.parse(origin) ?? {};
   const variable = protocol === 'https:' ? 'https_proxy' : 'http_proxy';
   if (given.NODE_USE_ENV_PROXY !== '1' || !(given[variable] ?? given[variable.toUpperCase()])) return false;
-  const excepted = ['*', hostname, `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`];
+  const excepted = ['*', hostname, `.${hostname}`, `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`];
   const exceptions = (given.no_proxy ?? given.NO_PROXY ?? '').split(',').map((name) => name.trim().toLowerCase());
   return !exceptions.some((name) => {
     return excepted.includes(name) || (/^\*?\./.test(name) && hostname.endsWith(name.replace('*', '')));

@@ -148,19 +148,18 @@ export function createTransport(config: Config) {
   function explain(error: unknown, stream: Stream, signal: AbortSignal, dueAt: number): CommandApiError {
     if (error instanceof CommandApiError) return error;
     if (signal.aborted) return endedBy(signal, isSent(stream));
-    // got wraps errors. If several addresses failed, the last one decides.
-    const { cause } = error instanceof RequestError ? error : { cause: error };
-    const reason: NodeJS.ErrnoException | undefined = (cause as AggregateError | undefined)?.errors?.at(-1) ?? cause;
-    const [, refusal] = PROXY_REFUSAL.exec(reason?.message ?? '') ?? [];
-    const code = refusal ?? reason?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
+    // got wraps errors.
+    const cause = (error instanceof RequestError ? error.cause : error) as NodeJS.ErrnoException | undefined;
+    const [, refusal] = PROXY_REFUSAL.exec(cause?.message ?? '') ?? [];
+    const code = refusal ?? cause?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
     // A request gets its socket when the tunnel is established.
     const isOfProxy = config.COMMAND_API_PROXY && !stream.socket;
     const detail = isOfProxy ? `proxy ${code}` : code;
     const details = { detail, isSent: isSent(stream) };
     const health = performance.now() - dueAt > LATE_MS ? 'unknown' : 'down';
-    if (reason === TIMED_OUT || code === 'timeout') return new CommandApiError('timeout', { ...details, health });
+    if (cause === TIMED_OUT || code === 'timeout') return new CommandApiError('timeout', { ...details, health });
     if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
-    if (code === NO_CODE || INTERNAL.test(code)) return new CommandApiError('internal', { ...details, cause: reason });
+    if (code === NO_CODE || INTERNAL.test(code)) return new CommandApiError('internal', { ...details, cause });
     if (REFUSED.test(code)) forgetAddress();
     else if (!TRANSIENT.test(code)) {
       if (UNREADABLE.test(code) && !isOfProxy) return invalid('bytes', detail);
