@@ -37,19 +37,18 @@ export function createCommandApi(config: Config) {
 
 export type CommandApi = ReturnType<typeof createCommandApi>;
 
-interface Deadline {
-  /** Aborts at the deadline, or when no caller is left. */
-  readonly signal: AbortSignal;
-  /** On the clock of `performance.now()`. */
-  readonly endsAt: number;
-}
-
 /** The operation for which commands are sent, with its caller's headers. */
-interface Operation extends CallerHeaders, Deadline {
+interface Operation extends CallerHeaders {
   readonly memory: OperationAccount;
+  /** Aborts at the deadline, or when the caller has left. */
+  readonly signal: AbortSignal;
+  /** The deadline, on the clock of `performance.now()`. */
+  readonly endsAt: number;
   /** Keeps the record of a command. Throws if the operation may send no further command of its kind. */
   addCommand(record: CommandRecord): void;
 }
+
+type Deadline = Pick<Operation, 'signal' | 'endsAt'>;
 
 /** A command to send. */
 interface Task<T> {
@@ -158,15 +157,14 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
       } catch (error) {
         replyMemory.release();
         if (!(error instanceof CommandApiError)) throw error;
-        const msLeft = endsAt - performance.now();
-        const pauseMs = retries.plan({ error, rules, isProbe: permit.isProbe, attempts, msLeft });
+        const pauseMs = retries.plan({ error, rules, isProbe: permit.isProbe, attempts, endsAt });
         if (pauseMs === undefined) {
           permit.end(error);
           events.emit('flawsFound', record, error.flaws);
           throw error;
         }
         // What is sent again is a read, or was not sent.
-        await untilAborted(delay(pauseMs, undefined, { signal }), signal, false);
+        await untilAborted(delay(pauseMs, undefined, { ref: false }), signal, false);
       }
     }
   }

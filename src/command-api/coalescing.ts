@@ -49,7 +49,6 @@ export function createCoalescing() {
 
     /** Waits for a read, which has not ended, until `signal` aborts. The last caller to leave aborts the exchange. */
     async waitOrLeave(read: SharedRead, signal: AbortSignal): Promise<unknown> {
-      const { controller } = read;
       const reply = read.reply as Promise<unknown>;
       read.waiting++;
       try {
@@ -57,7 +56,7 @@ export function createCoalescing() {
       } finally {
         read.waiting--;
         if (read.waiting === 0 && signal.aborted) {
-          controller.abort(signal.reason);
+          read.controller.abort(signal.reason);
           // The attempt ends before the last command, whose span and log line tell of it.
           await reply.catch(() => {});
         }

@@ -137,9 +137,6 @@ export function publicFormOf(error: unknown): { readonly code: FailureCode; read
   return { code, message: publicMessage };
 }
 
-/** Failures that let the status decide, since the vendor's gateway had written it before the body broke. */
-const BROKEN: readonly FailureKind[] = ['unreachable', 'invalid'];
-
 type Judgment = readonly [kind: FailureKind, differing?: Pick<Details, 'health'>];
 
 /**
@@ -149,7 +146,8 @@ type Judgment = readonly [kind: FailureKind, differing?: Pick<Details, 'health'>
 export function judgeStatus(status: number, broken?: CommandApiError): Judgment | undefined {
   if (status === 401) return ['unauthenticated'];
   if (status === 403) return ['forbidden'];
-  if (broken && !BROKEN.includes(broken.kind)) return undefined;
+  // A gateway had written the status before the body broke.
+  if (broken && broken.kind !== 'unreachable' && broken.kind !== 'invalid') return undefined;
   if (status === 429) return ['throttled'];
   if (status >= 502 && status <= 504) return ['unavailable'];
   if (status < 500 || status > 599) return undefined;

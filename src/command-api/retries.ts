@@ -17,8 +17,8 @@ interface Failure {
   readonly isProbe: boolean;
   /** Attempts so far. */
   readonly attempts: number;
-  /** Time until the deadline. */
-  readonly msLeft: number;
+  /** The deadline, on the clock of `performance.now()`. */
+  readonly endsAt: number;
 }
 
 /** Creates the policy and the budget of all retries. A command has at most `maxAttempts`. */
@@ -32,13 +32,13 @@ export function createRetries(maxAttempts: number) {
     },
 
     /** Returns the pause before the next attempt, partly random, and spends a retry; undefined if no attempt may follow. */
-    plan({ error, rules, isProbe, attempts, msLeft }: Failure): number | undefined {
+    plan({ error, rules, isProbe, attempts, endsAt }: Failure): number | undefined {
       const { retry, retryAfter } = error.failure;
       if (attempts >= maxAttempts || retry === 'never' || !rules.mayRepeat(error.outcome)) return undefined;
       if (retry === 'at once') return 0;
       const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attempts - 1));
       const pauseMs = toMilliseconds(retryAfter) + Math.random() * bound;
-      if (isProbe || budget < BUDGET.perRetry || pauseMs >= msLeft) return undefined;
+      if (isProbe || budget < BUDGET.perRetry || performance.now() + pauseMs >= endsAt) return undefined;
       budget -= BUDGET.perRetry;
       return pauseMs;
     },

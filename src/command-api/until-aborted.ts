@@ -1,11 +1,9 @@
 import { addAbortListener } from 'node:events';
 import { endedBy } from './failures.ts';
 
-/** Settles like `promise`, or throws `endedBy` when `signal` aborts. `isSent` tells whether the command may have left. */
+/** Settles like `promise`, which does not know the signal, or throws `endedBy` when `signal` aborts. `isSent` tells whether the command may have left. */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal, isSent?: boolean): Promise<T> {
   const { promise: result, resolve, reject } = Promise.withResolvers<T>();
-  // First, because the promise may have the same signal, and Node calls the listener later if it has aborted.
-  if (signal.aborted) reject(endedBy(signal, isSent));
   promise.then(resolve, reject);
   using _ = addAbortListener(signal, () => reject(endedBy(signal, isSent)));
   return await result;
