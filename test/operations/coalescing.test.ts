@@ -1,4 +1,5 @@
 /** Request coalescing: identical reads share an exchange, which a write separates. */
+import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
@@ -85,6 +86,27 @@ describe('concurrent identical reads of one caller', () => {
     await expectNoErrors([first, subgraph.ask(LIST)]);
     expect(subgraph.upstream.commands()).toEqual([LISTED, LISTED, LISTED]);
   });
+});
+
+it('a shared exchange is sent again, however little time its first caller has left', async () => {
+  const held = subgraph.upstream.hold();
+  const asked = [subgraph.ask(`{ maintenance(id: "${R}:${M}") { id } }`)];
+  await until(() => held.length === 1);
+  const lists: ServerResponse[] = [];
+  subgraph.upstream.fail((_, response) => {
+    lists.push(response);
+    return 'taken';
+  });
+  // Of 60 s.
+  moveClock(59_500);
+  held[0]?.release('{"success":false}');
+  await until(() => lists.length === 1);
+  asked.push(subgraph.ask(LIST));
+  await settle(subgraph.url);
+  subgraph.upstream.fail(undefined);
+  lists[0]?.writeHead(503, { 'retry-after': '1' }).end();
+  await expectNoErrors(asked);
+  expect(subgraph.upstream.commands()).toEqual([`get_maintenance_info ${R} ${M}`, LISTED, LISTED]);
 });
 
 it('a caller that goes away leaves a shared exchange to the others', async () => {
