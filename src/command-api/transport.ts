@@ -29,9 +29,9 @@ const HEADERS = {
   'accept-encoding': 'gzip',
 };
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
-/** got's code for an error without a code of Node. */
+/** got's code for an error without one of Node: probably a bug. */
 const NO_CODE = 'ERR_GOT_REQUEST_ERROR';
-/** Our fault, which says nothing about the command API: no more sockets, files, ports or buffers, or a bug. */
+/** Our fault, which says nothing about the command API: no more sockets, files, ports or buffers. */
 const INTERNAL = /^(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL)$/;
 /** The address may belong to another host by now. */
 const REFUSED = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH)$/;
@@ -68,14 +68,8 @@ export function createTransport(config: Config) {
   const target = { ...urlToHttpOptions(url), method: 'POST' };
   const { kept, fresh, forgetAddress } = createConnections(config);
 
-  const client = got.extend({
-    method: 'POST',
-    // got would decompress as often as the reply's header says, even thousands of times.
-    decompress: false,
-    followRedirect: false,
-    throwHttpErrors: false,
-    retry: { limit: 0 },
-  });
+  // got would decompress as often as the reply's header says, even thousands of times. It never retries a POST.
+  const client = got.extend({ method: 'POST', decompress: false, followRedirect: false, throwHttpErrors: false });
 
   /**
    * Opens got's stream. Its option `request` starts Node's request with our options: got's own way copies headers, body
