@@ -4,11 +4,12 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { DELETE, LIST, M, R } from '../support/requests.ts';
-import { inTurn, TOKENS } from '../support/upstream.ts';
+import { TOKENS } from '../support/upstream.ts';
 import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
 const OTHER_LIST = LIST.replace(R, 'other');
+const OTHER = 'get_maintenance_list other';
 const LISTED = `get_maintenance_list ${R}`;
 const TICKETS = '{"success":true,"result":[{"maintenance_id":"m"}]}';
 
@@ -75,16 +76,7 @@ describe('concurrent identical reads of one caller', () => {
     }
     held.end();
     await expectNoErrors(asked);
-    expect(upstream.commands()).toEqual(['get_maintenance_list other', LISTED, LISTED]);
-  });
-
-  it('share no exchange that has paused longer before its retry', async () => {
-    subgraph.upstream.fail(inTurn({ status: 503, headers: { 'retry-after': '1' } }));
-    const first = subgraph.ask(LIST);
-    await until(() => subgraph.upstream.received.length === 1);
-    moveClock(51);
-    await expectNoErrors([first, subgraph.ask(LIST)]);
-    expect(subgraph.upstream.commands()).toEqual([LISTED, LISTED, LISTED]);
+    expect(upstream.commands()).toEqual([OTHER, LISTED, LISTED]);
   });
 });
 
@@ -109,19 +101,6 @@ it('a shared exchange is sent again, however little time its first caller has le
   expect(subgraph.upstream.commands()).toEqual([`get_maintenance_info ${R} ${M}`, LISTED, LISTED]);
 });
 
-it('a caller that goes away leaves a shared exchange to the others', async () => {
-  const held = subgraph.upstream.hold('get_maintenance_list');
-  const leave = subgraph.askAndDisconnect(LIST);
-  await until(() => held.length === 1);
-  const staying = subgraph.ask(LIST);
-  await settle(subgraph.url);
-  await leave();
-  await until(() => subgraph.logs().length === 1);
-  held[0]?.release(TICKETS);
-  expect(await staying).toMatchObject({ data: { maintenances: [{ id: `${R}:m` }] }, errors: [] });
-  expect(held).toHaveLength(1);
-});
-
 it('the last caller that goes away ends a shared exchange, and no later read joins it', async () => {
   const held = subgraph.upstream.hold('get_maintenance_list');
   const first = subgraph.askAndDisconnect(LIST);
@@ -139,36 +118,24 @@ it('the last caller that goes away ends a shared exchange, and no later read joi
   await expectNoErrors([next]);
 });
 
-describe('a write', () => {
-  it('separates earlier and later reads, when it is sent and when it is answered, even if it fails', async () => {
-    const held = subgraph.upstream.hold('get_maintenance_list', 'delete_maintenance_info');
-    const reads = [subgraph.ask(LIST)];
-    await until(() => held.length === 1);
-    const write = subgraph.ask(DELETE);
-    await until(() => held.length === 2);
-    reads.push(subgraph.ask(LIST));
-    await until(() => held.length === 3);
-    reads.push(subgraph.ask(LIST));
-    await settle(subgraph.url);
-    expect(held).toHaveLength(3);
-    held[1]?.release('{"success":false}');
-    await write;
-    reads.push(subgraph.ask(LIST));
-    await until(() => held.length === 4);
-    held.end();
-    await expectNoErrors(reads);
-    expect(subgraph.upstream.commands()).toEqual([LISTED, `delete_maintenance_info ${R} ${M}`, LISTED, LISTED]);
-  });
-
-  it('separates all reads, of any caller and residence', async () => {
-    const held = subgraph.upstream.hold('get_maintenance_list');
-    const ask = () => subgraph.ask(OTHER_LIST, { token: TOKENS.second });
-    const reads = [ask()];
-    await until(() => held.length === 1);
-    await subgraph.ask(DELETE);
-    reads.push(ask());
-    await until(() => held.length === 2);
-    held.end();
-    await expectNoErrors(reads);
-  });
+it('a write separates all earlier and later reads, when it is sent and when it is answered, even if it fails', async () => {
+  const held = subgraph.upstream.hold('get_maintenance_list', 'delete_maintenance_info');
+  // Of another caller, and of another residence.
+  const read = () => subgraph.ask(OTHER_LIST, { token: TOKENS.second });
+  const reads = [read()];
+  await until(() => held.length === 1);
+  const write = subgraph.ask(DELETE);
+  await until(() => held.length === 2);
+  reads.push(read());
+  await until(() => held.length === 3);
+  reads.push(read());
+  await settle(subgraph.url);
+  expect(held).toHaveLength(3);
+  held[1]?.release('{"success":false}');
+  await write;
+  reads.push(read());
+  await until(() => held.length === 4);
+  held.end();
+  await expectNoErrors(reads);
+  expect(subgraph.upstream.commands()).toEqual([OTHER, `delete_maintenance_info ${R} ${M}`, OTHER, OTHER]);
 });

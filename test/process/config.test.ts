@@ -30,7 +30,7 @@ const PROXIED = { NODE_USE_ENV_PROXY: '1', HTTPS_PROXY: 'http://user:canary@prox
 /** Values of NO_PROXY that except the command API for Node 24's agents, and values that do not. */
 const EXCEPTING = [
   ...['*', 'localhost, *', 'api.ecloud.akubela.com', 'API.ecloud.akubela.com:443'],
-  ...['localhost, .akubela.com', ' *.Ecloud.akubela.com ,'],
+  ...['localhost, .akubela.com', ' *.Ecloud.akubela.com ,', '.api.ecloud.akubela.com'],
 ];
 const OTHERS = [
   ...['elsewhere.example', 'akubela.com', '*akubela.com', 'api.*', 'api.ecloud.akubela.com:80', '.akubela.com:443'],

@@ -148,24 +148,20 @@ describe('while other operations leave no room', () => {
   });
 });
 
-const CODINGS = [undefined, 'gzip'] as const;
-it.each(CODINGS)(
-  'an operation with many large replies (coding: %s) leaves room for those to others',
-  async (coding) => {
-    const held = upstream.hold();
-    const many = ask(`{ ${aliased(20, (index) => `maintenances(residenceId: "${index}") { id }`)} }`);
-    await until(() => held.length === 20);
-    const result = [{ maintenance_id: 'm', description: LARGE_TEXT }];
-    for (const { release } of held.slice(1)) release(JSON.stringify({ success: true, result }), coding);
-    await until(async () => (await read('maintenance_commands_in_flight')) === 1);
-    answerWith(upstream, result);
-    expect((await list('r')).errors).toEqual([]);
-    held[0]?.release();
-    const { data, errors } = await many;
-    expect(new Set(errors.map(({ extensions }) => extensions.code))).toEqual(new Set(['UPSTREAM_UNAVAILABLE']));
-    expect(Object.values(data).filter((one) => one !== null).length).toBeGreaterThan(1);
-  },
-);
+it('an operation that reads many large replies, even in gzip, leaves room for the replies to others', async () => {
+  const held = upstream.hold();
+  const many = ask(`{ ${aliased(20, (index) => `maintenances(residenceId: "${index}") { id }`)} }`);
+  await until(() => held.length === 20);
+  const result = [{ maintenance_id: 'm', description: LARGE_TEXT }];
+  for (const { release } of held.slice(1)) release(JSON.stringify({ success: true, result }), 'gzip');
+  await until(async () => (await read('maintenance_commands_in_flight')) === 1);
+  answerWith(upstream, result);
+  expect((await list('r')).errors).toEqual([]);
+  held[0]?.release();
+  const { data, errors } = await many;
+  expect(new Set(errors.map(({ extensions }) => extensions.code))).toEqual(new Set(['UPSTREAM_UNAVAILABLE']));
+  expect(Object.values(data).filter((one) => one !== null).length).toBeGreaterThan(1);
+});
 
 it('a write keeps its memory when its caller leaves, until it ends', async () => {
   const held = upstream.hold();

@@ -27,19 +27,14 @@ export type StartGateway = (subgraphs: readonly Composed[], listening: Listening
 /** The values of TOKEN_HEADER for which supergraph/ has settings. */
 const TOKEN_HEADERS = ['authorization', 'x-vendor-authorization'] as const;
 /** The third subgraph refers by the key `visitsBy`. The gateway composes `residencesSdl` for the neighbor. */
-type Composition = {
-  visitsBy?: KeyFields;
-  residencesSdl?: string;
-  tokenHeader?: (typeof TOKEN_HEADERS)[number];
-  env?: NodeJS.ProcessEnv;
-};
+type Composition = { visitsBy?: KeyFields; residencesSdl?: string; tokenHeader?: (typeof TOKEN_HEADERS)[number] };
 /** A token that is not for the command API, which would accept it. */
 export const IDENTITY = TOKENS.second;
 
 /** Starts a supergraph for a block of tests, and resets the command API and the recorders before each test. */
 export function useSupergraph(
   startGateway: StartGateway,
-  { visitsBy = 'id', residencesSdl = RESIDENCES_SDL, tokenHeader = 'authorization', env }: Composition = {},
+  { visitsBy = 'id', residencesSdl = RESIDENCES_SDL, tokenHeader = 'authorization' }: Composition = {},
 ) {
   const startOurs = useMany(startSubgraph);
   const startNeighbor = useMany(startNeighbour);
@@ -52,7 +47,7 @@ export function useSupergraph(
 
   beforeAll(async () => {
     // Limits the time of a test in which a command hangs.
-    subgraph = await startOurs({ ATTEMPT_TIMEOUT_MS: '3000', TOKEN_HEADER: tokenHeader, ...env });
+    subgraph = await startOurs({ ATTEMPT_TIMEOUT_MS: '3000', TOKEN_HEADER: tokenHeader });
     before = {
       maintenance: await record(subgraph.url),
       residences: await record((await startNeighbor(FREE)).url),

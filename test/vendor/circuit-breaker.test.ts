@@ -39,7 +39,6 @@ it.each<[string, Fault, number, object?]>([
   ['500 in a coding', () => ({ status: 500, headers: { 'content-encoding': 'br' } }), 9],
   ['429', fail(429), 9],
   ['a cut 429', cut(429), 9],
-  ['a cut 401', cut(401), 9],
   ['400', fail(400, { success: false }), 9],
   ['503 with other replies between', inTurn(503, 503, 401, 503, 503, 200, 503, 503), 9],
 ])('opens after three failures in a row that show an outage: %s', async (_, fault, sent, env = {}) => {

@@ -51,13 +51,12 @@ interface Failure {
   readonly tls?: typeof certificate;
   /** Unless the proxy or TLS shows that no command was sent. */
   readonly outcome?: 'UNKNOWN' | 'NOT_SENT';
-  readonly detail: unknown;
+  readonly detail: string;
   /** A write is sent once if its outcome is unknown. */
   readonly attempts: 1 | 3;
 }
 const TIMEOUT = 'ETIMEDOUT';
 const RESET = 'ECONNRESET';
-const NO_NAME = expect.stringMatching(/^proxy (ENOTFOUND|EAI_AGAIN)$/);
 const cutAll: Fault = (_, response) => {
   response.destroy();
   return 'taken';
@@ -74,16 +73,12 @@ function failuresOver(protocol: Protocol): [title: string, Failure][] {
   const outcome = protocol === 'http' ? 'UNKNOWN' : 'NOT_SENT';
   return [
     ['a proxy that asks for other credentials', { proxy: 407, detail: 'proxy 407', attempts: 1 }],
-    ['a proxy that forbids the tunnel', { proxy: 403, detail: 'proxy 403', attempts: 1 }],
     ['a proxy that does not reach the command API', { proxy: 502, detail: 'proxy 502', attempts: 3 }],
-    ['a proxy that is overloaded', { proxy: 503, detail: 'proxy 503', attempts: 3 }],
     ['a proxy that does not answer', { proxy: 'hangs', detail: `proxy ${TIMEOUT}`, attempts: 1 }],
     ['a proxy that closes the connection', { proxy: 'cuts', detail: `proxy ${RESET}`, attempts: 3 }],
-    ['a proxy that resets the connection', { proxy: 'resets', detail: `proxy ${RESET}`, attempts: 3 }],
     ['a proxy that does not speak HTTP', { proxy: 'babbles', detail: 'proxy HPE_INVALID_CONSTANT', attempts: 1 }],
     // No one listens at this address: each proxy has another one.
     ['no proxy', { url: 'http://user:canary@127.0.0.3:3128', detail: 'proxy ECONNREFUSED', attempts: 3 }],
-    ['no address of the proxy', { url: 'http://user:canary@no-such-host.invalid:3128', detail: NO_NAME, attempts: 3 }],
     ['a tunnel that forwards nothing', { proxy: 'forwards nothing', outcome, detail: TIMEOUT, attempts: 1 }],
     ['a tunnel that is closed', { proxy: 'closes tunnels', outcome, detail: RESET, attempts: 3 }],
     ['no reply', { vendor: () => 'taken', outcome: 'UNKNOWN', detail: TIMEOUT, attempts: 1 }],
@@ -95,7 +90,7 @@ function failuresOver(protocol: Protocol): [title: string, Failure][] {
 describe.each(PROTOCOLS)('over %s,', (protocol) => {
   it.concurrent.each(failuresOver(protocol))('%s fails a read and a write', async (_, failure) => {
     const { proxy: fault, url, vendor, outcome = 'NOT_SENT', detail, attempts } = failure;
-    const isTimeout = String(detail).endsWith(TIMEOUT);
+    const isTimeout = detail.endsWith(TIMEOUT);
     const { ask, upstream, proxy, tunnel, logs, logText } = await start(protocol, fault, {
       ...(url && { COMMAND_API_PROXY: url }),
       ...(isTimeout && { ATTEMPT_TIMEOUT_MS: '3000' }),
@@ -123,7 +118,7 @@ describe.each(PROTOCOLS)('over %s,', (protocol) => {
     const advance = stopClock();
     const { ask, upstream, proxy, tunnel } = await start(protocol);
     for (const operation of [READ, READ, DELETE]) expect((await ask(operation)).errors).toEqual([]);
-    expect(proxy.counter.connections).toBe(2);
+    expect(proxy.log).toHaveLength(2);
     // The last read on the kept connection.
     advance(21_000);
     for (const operation of [READ, READ]) expect((await ask(operation)).errors).toEqual([]);

@@ -14,6 +14,7 @@ const NO = { success: false, message: CANARY };
 const YES = { success: true, result: [] };
 const DAPR = { errorCode: 'ERR_DIRECT_INVOKE', message: CANARY };
 const GZIP = { 'content-encoding': 'gzip' };
+const CODINGS = { 'content-encoding': 'gzip, identity' };
 const LONGER = { 'content-length': '100' };
 const [UNAVAILABLE, TIMEOUT, INVALID] = ['UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'UPSTREAM_INVALID_RESPONSE'];
 
@@ -46,16 +47,13 @@ type Row = [name: string, fault: Fault, code: string, attempts?: number];
 const FAULTS: Row[] = [
   ['401 with success: true', reply(401, YES), 'UNAUTHENTICATED'],
   ['401 without an end', begin(401), 'UNAUTHENTICATED'],
-  ['a cut 401', begin(401, LONGER, (r) => r.socket?.destroy()), 'UNAUTHENTICATED'],
   ['403 of Dapr', reply(403, DAPR), 'FORBIDDEN'],
-  ['403 without a limit of size', act((r) => pour(r.writeHead(403))), 'FORBIDDEN'],
   ['200 with success: false', reply(200, NO), 'COMMAND_REJECTED'],
   ['400 with success: false', reply(400, NO), 'COMMAND_REJECTED'],
   ['429', reply(429, CANARY), UNAVAILABLE, 3],
   ['500 with success: false', reply(500, NO), UNAVAILABLE],
   ['a cut 500', begin(500, LONGER, (r) => r.socket?.destroy()), UNAVAILABLE],
   ['500 without a limit of size', act((r) => pour(r.writeHead(500))), UNAVAILABLE],
-  ['503 without a limit of size', act((r) => pour(r.writeHead(503))), UNAVAILABLE, 3],
   ['504 with success: true', reply(504, YES), UNAVAILABLE, 3],
   ['a reset before the head', act((r) => r.socket?.resetAndDestroy()), UNAVAILABLE, 3],
   ['a close in the body', begin(200, LONGER, (r) => r.socket?.end()), UNAVAILABLE, 3],
@@ -69,15 +67,14 @@ const FAULTS: Row[] = [
   ['404 of Dapr', reply(404, DAPR), INVALID],
   ['a redirect', reply(307, '', { location: '/elsewhere' }), INVALID],
   ['204 in gzip', reply(204, '', GZIP), INVALID],
-  ['HTML', reply(200, `<html>${CANARY}`), INVALID],
-  ['an array', reply(200, []), INVALID],
   ['success: "true"', reply(200, { ...YES, success: 'true' }), INVALID],
   ['no result', reply(200, { success: true }), INVALID],
   ['a text as result', reply(200, { success: true, result: CANARY }), INVALID],
   ['a body without a limit of size', act((r) => pour(r.writeHead(200))), INVALID],
   ['a head of 100 KB', reply(200, '', { 'x-filler': 'x'.repeat(100_000) }), INVALID],
   ['bytes that are not HTTP', act((r) => r.socket?.end(`${CANARY}\r\n\r\n`)), INVALID],
-  ['another coding', reply(200, NO, { 'content-encoding': 'br' }), INVALID],
+  // got would decode it.
+  ['two codings', act((r) => r.writeHead(200, CODINGS).end(gzipSync(JSON.stringify(YES)))), INVALID],
   ['bad gzip', reply(200, CANARY, GZIP), INVALID],
 ];
 
@@ -165,28 +162,6 @@ describe.each(SETS)('a fault of the command API', ({ forEach, env }) => {
   });
 });
 
-it.each([
-  ...['br', 'deflate', 'gzip, gzip'].map((coding) => [coding, coding]),
-  ['of 3,000 times gzip', Array(3000).fill('gzip').join()],
-])('a body in the coding %s is a flaw, unless it is empty or the status decides', async (_, coding = '') => {
-  const { ask, upstream, logs } = await start({ MAX_ATTEMPTS: '1' });
-  const flaws = (kind: string) => [{ kind }];
-  for (const [status, body, code, found] of [
-    [200, YES, INVALID, flaws('bytes')],
-    [200, '', INVALID, flaws('envelope')],
-    [503, YES, UNAVAILABLE, undefined],
-    [401, YES, 'UNAUTHENTICATED', undefined],
-  ] as const) {
-    upstream.fail((_, response) => {
-      response.writeHead(status, { 'content-encoding': coding }).end(body && JSON.stringify(body));
-      return 'taken';
-    });
-    expect(codes(await ask(LIST))).toEqual([[code, 'maintenances']]);
-    const { commands } = logs().at(-1) as { commands: { flaws?: unknown }[] };
-    expect(commands[0]?.flaws).toEqual(found);
-  }
-});
-
 it('writes without a token are not sent', async () => {
   await expectFailedWrites(shared.ask, 'UNAUTHENTICATED', 'NOT_SENT', { token: null });
   expect(shared.upstream.commands()).toEqual([]);
@@ -224,10 +199,8 @@ it.each<[object, string | undefined]>([
   [{ code: 123_456_789 }, '123456789'],
   [{ code: -32601 }, '-32601'],
   [{ code: CANARY, errorCode: 'E2' }, 'E2'],
-  [{ error_code: 'E3', error: { code: 'E4' } }, undefined],
   [{ code: 'E'.repeat(32) }, 'E'.repeat(32)],
   [{ code: 'E'.repeat(33) }, undefined],
-  [{ code: CANARY }, undefined],
   [{ code: '138-0013-8000' }, undefined],
   [{ code: { code: CANARY } }, undefined],
   [{ errorCode: EXAMPLE.token }, undefined],
