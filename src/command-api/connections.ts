@@ -24,8 +24,6 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
   const { lookup, forgetAddress } = createLookup(waitMs);
   const connecting = {
     lookup: callbackify(lookup),
-    // Required, because the lookup returns all addresses. NODE_OPTIONS may turn this off.
-    autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: waitMs,
     // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot disable the verification of certificates.
     rejectUnauthorized: true,

@@ -3,6 +3,7 @@ import dns, { type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { stopClock } from '../support/clock.ts';
+import { startHttpProxy } from '../support/http-proxy.ts';
 import { DELETE, LIST, M, R, times } from '../support/requests.ts';
 import { swallow } from '../support/silent.ts';
 import { startUpstream } from '../support/upstream.ts';
@@ -14,6 +15,7 @@ type Found = (error: Error | null, found?: LookupAddress[]) => void;
 
 const startOne = useMany(startSubgraph);
 const startVendor = useMany(startUpstream);
+const startProxy = useMany(startHttpProxy);
 const silence = useMany(swallow);
 afterEach(() => void jest.restoreAllMocks());
 
@@ -76,16 +78,21 @@ describe('the name of the command API', () => {
     expect(moved.commands()).toEqual([`get_maintenance_list ${R}`, `delete_maintenance_info ${R} ${M}`]);
   });
 
-  it('is looked up once for all that wait, and again after 20 s', async () => {
-    const advance = stopClock();
-    const { ask, resolver } = await start([]);
-    resolver.answer = () => delay(100).then(to(HEALTHY));
-    for (const lookups of [1, 1, 2]) {
-      for (const { errors } of await Promise.all(times(20, () => ask(DELETE)))) expect(errors).toEqual([]);
-      expect(resolver.lookups).toBe(lookups);
-      advance(10_001);
-    }
-  });
+  it.each([false, true])(
+    'is looked up once for all that wait, and again after 20 s; of a proxy: %s',
+    async (isProxy) => {
+      const advance = stopClock();
+      const proxy = new URL((await startProxy()).url);
+      proxy.hostname = 'vendor.test';
+      const { ask, resolver } = await start([], isProxy ? { COMMAND_API_PROXY: proxy.href } : {});
+      resolver.answer = () => delay(100).then(to(HEALTHY));
+      for (const lookups of [1, 1, 2]) {
+        for (const { errors } of await Promise.all(times(20, () => ask(DELETE)))) expect(errors).toEqual([]);
+        expect(resolver.lookups).toBe(lookups);
+        advance(10_001);
+      }
+    },
+  );
 
   it('is looked up again after its addresses refused a connection, without a retry', async () => {
     // The breaker would open if it saw a refused connection of those that succeed.
