@@ -146,8 +146,8 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
       events.emit('attemptEnded', record, last);
       try {
         await waitForEventLoop('reply', body.byteLength * PRICES.replyByte.work);
-        // Skip decoding if no one waits: but a write's reply tells its outcome, and a mere status tells health.
-        if (signal.aborted && !rules.tellsOutcome && body.byteLength > 0) throw endedBy(signal);
+        // Replies that no one waits for would hold up others.
+        if (signal.aborted && !rules.tellsOutcome) throw endedBy(signal);
         const decoded = task.decode(decodeEnvelope(reply));
         const tickets = Array.isArray(decoded.value) ? decoded.value.length : 1;
         if (!replyMemory.receive(tickets * PRICES.ticket.bytes)) throw noRoom('no memory for the reply');

@@ -10,7 +10,7 @@ import { callbackify, promisify } from 'node:util';
 import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent';
 import type { Config } from '../config.ts';
 
-/** How long addresses are used without a lookup, how long a connection is kept after its first command, and may be idle. */
+/** How long addresses are used without a lookup, how long a connection is kept, and how long it may be idle without a proxy. */
 const KEPT_MS = 20_000;
 /**
  * How long a connection waits for an address if another one follows, and for a lookup if earlier addresses are known; at
@@ -32,7 +32,7 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
 
   function createAgent(options: http.AgentOptions): http.Agent {
     if (!proxy) return new (isSecure ? https : http).Agent({ ...options, ...connecting });
-    // The proxy looks up the name of the command API. A tunnel that no one waits for any more ends by its timeout.
+    // The proxy looks up the name of the command API. Only the timeout ends a tunnel for which no one waits any more.
     const all = { ...options, ...connecting, timeout: ATTEMPT_TIMEOUT_MS, proxy, proxyRequestOptions: connecting };
     return new (isSecure ? HttpsProxyAgent : HttpProxyAgent)(all);
   }

@@ -113,20 +113,6 @@ describe('the name of the command API', () => {
     expect(commands()).toMatchObject([{ attempts: 2 }]);
   });
 
-  it('keeps addresses that refused while the resolver is silent', async () => {
-    stopClock();
-    const { ask, upstream, resolver, commands } = await start([HEALTHY]);
-    await ask(DELETE);
-    upstream.refuse();
-    resolver.answer = () => {
-      // For the retry, which waits for this lookup.
-      upstream.restart();
-      return never();
-    };
-    expect((await ask(DELETE)).errors).toEqual([]);
-    expect(commands()).toMatchObject([{ attempts: 1 }, { attempts: 2 }]);
-  });
-
   it('may move under load: of 300 reads, none fails', async () => {
     const { ask, upstream, resolver, port } = await start([HEALTHY]);
     const readAll = (name: string) => {

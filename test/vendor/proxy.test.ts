@@ -63,9 +63,7 @@ const cutAll: Fault = (_, response) => {
 };
 const PROTOCOLS: Protocol[] = ['https', 'http'];
 
-const TLS_FAILURES: [title: string, Failure][] = [
-  ['a wrong certificate', { tls: wrong, detail: 'ERR_TLS_CERT_ALTNAME_INVALID', attempts: 1 }],
-];
+const WRONG: Failure = { tls: wrong, detail: 'ERR_TLS_CERT_ALTNAME_INVALID', attempts: 1 };
 
 /** What each failure of a proxy, or behind its tunnel, means. */
 function failuresOver(protocol: Protocol): [title: string, Failure][] {
@@ -83,7 +81,7 @@ function failuresOver(protocol: Protocol): [title: string, Failure][] {
     ['a tunnel that is closed', { proxy: 'closes tunnels', outcome, detail: RESET, attempts: 3 }],
     ['no reply', { vendor: () => 'taken', outcome: 'UNKNOWN', detail: TIMEOUT, attempts: 1 }],
     ['a connection that breaks', { vendor: cutAll, outcome: 'UNKNOWN', detail: RESET, attempts: 3 }],
-    ...(protocol === 'https' ? TLS_FAILURES : []),
+    ...(protocol === 'https' ? [['a wrong certificate', WRONG] as [string, Failure]] : []),
   ];
 }
 

@@ -189,12 +189,13 @@ it.concurrent('the time limit of an operation covers all commands, and the break
   const outcomes = ['UNKNOWN', 'UNKNOWN', 'NOT_SENT'];
   expect(errors).toMatchObject(outcomes.map((outcome) => ({ extensions: { code: TIMEOUT, outcome } })));
   // The limit of an attempt ends the first command. The limit of the operation ends the others.
-  const details = ['ETIMEDOUT', 'out of time', 'out of time'];
-  expect(logs()).toMatchObject([{ commands: details.map((detail) => ({ detail })) }]);
+  const detail = 'out of time';
+  const commands = [{ detail: 'ETIMEDOUT' }, { detail, attempts: 1 }, { detail, attempts: 0 }];
+  expect(logs()).toMatchObject([{ commands }]);
   upstream.fail(undefined);
   expect((await ask(LIST)).errors).toEqual([]);
-  const commands = ['delete_maintenance_info r a', 'delete_maintenance_info r b', `get_maintenance_list ${R}`];
-  expect(upstream.commands()).toEqual(commands);
+  const sent = ['delete_maintenance_info r a', 'delete_maintenance_info r b', `get_maintenance_list ${R}`];
+  expect(upstream.commands()).toEqual(sent);
 });
 
 it.each<[object, string | undefined]>([
