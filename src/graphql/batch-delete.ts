@@ -4,16 +4,17 @@
 import type { DeleteMaintenanceFailure, DeleteMaintenancesPayload } from '../__generated__/types.ts';
 import type { CommandApiClient } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
-import { publicFormOf } from '../command-api/failures.ts';
+import { type FailureCode, publicFormOf } from '../command-api/failures.ts';
 import { formatMaintenanceId, type Id, type MaintenanceKey } from '../maintenance.ts';
 import type { Context } from './context.ts';
 import { toPublicError } from './errors.ts';
 
-/** Failures as data have fewer codes. */
-const BATCH_CODES = new Map<string, DeleteMaintenanceFailure['code']>([
-  ['BAD_USER_INPUT', 'UPSTREAM_UNAVAILABLE'],
-  ['CALLER_GONE', 'INTERNAL_SERVER_ERROR'],
-]);
+type DataCode = DeleteMaintenanceFailure['code'];
+/** The codes that failures as data do not have, and what these have in their place. */
+const OTHER_CODES: Record<Exclude<FailureCode, DataCode>, DataCode> = {
+  BAD_USER_INPUT: 'UPSTREAM_UNAVAILABLE',
+  CALLER_GONE: 'INTERNAL_SERVER_ERROR',
+};
 
 /**
  * Deletes repair requests, with one command per residence. Returns each id once, in the given order. Throws only if the
@@ -49,10 +50,11 @@ function describe(
   error: unknown,
   { failureCodes, unforeseen }: Context,
 ): Omit<DeleteMaintenanceFailure, 'failedId' | 'id'> {
+  const { code } = publicFormOf(error);
   const { message, extensions } = toPublicError(error, unforeseen, true);
   failureCodes.push(extensions.code);
   return {
-    code: BATCH_CODES.get(extensions.code) ?? (extensions.code as DeleteMaintenanceFailure['code']),
+    code: OTHER_CODES[code as keyof typeof OTHER_CODES] ?? code,
     message: extensions.errorId ? `${message}, errorId ${extensions.errorId}` : message,
     outcome: extensions.outcome as DeleteMaintenanceFailure['outcome'],
   };
