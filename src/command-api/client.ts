@@ -109,7 +109,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     return reply;
   }
 
-  /** Sends a command by itself. A later read joins no exchange that began before the end of this one. */
+  /** Sends a command by itself. A read that begins after its start, or after its end, joins no exchange from before that. */
   async function sendAlone<T>(task: Task<T>): Promise<DecodedReply<T>> {
     coalescing.clear();
     using replyMemory = new ReplyAccount(task.record.rules.tellsOutcome).join();
@@ -142,7 +142,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
       const reply = await transport.attempt(json, headers, { isFresh, signal, replyMemory });
       const { body, broken, status } = reply;
       const seconds = (performance.now() - start) / 1000;
-      last = { start, seconds, before: last, ...(broken ? { error: broken.message } : { status }) };
+      last = { start, seconds, previous: last, ...(broken ? { error: broken.message } : { status }) };
       events.emit('attemptEnded', record, last);
       try {
         await waitForEventLoop('reply', body.byteLength * PRICES.replyByte.work);
@@ -163,8 +163,8 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
           events.emit('flawsFound', record, error.flaws);
           throw error;
         }
-        // What is sent again is a read, or was not sent.
-        await untilAborted(delay(pauseMs, undefined, { ref: false }), signal, false);
+        // What is sent again is a read, which has no outcome, or was not sent.
+        await untilAborted(delay(pauseMs, undefined, { signal }), signal, false);
       }
     }
   }

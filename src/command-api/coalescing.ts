@@ -57,7 +57,7 @@ export function createCoalescing() {
         read.waiting--;
         if (read.waiting === 0 && signal.aborted) {
           read.controller.abort(signal.reason);
-          // The attempt ends before the last command, whose span and log line tell of it.
+          // So that the last command, if it is the one that was sent, tells of its attempt.
           await reply.catch(() => {});
         }
       }

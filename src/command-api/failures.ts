@@ -1,12 +1,12 @@
 /**
  * The failures of a command: could not talk, said no, talked nonsense, our fault. An error keeps nothing of the upstream's
- * text except a short code, so that it cannot leak tokens or addresses.
+ * text except a short code and `Retry-After`, so that it cannot leak tokens or addresses.
  */
 
 /** The known outcome of a failed write; see the public schema. */
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 
-/** The codes that clients get. Severity 4 is our fault, 1 to 3 are the upstream's, 0 is the caller's. */
+/** The codes that clients get. Severity 4 is our fault, 1 to 3 are of the command, 0 is the caller's. */
 const CODES = {
   UNAUTHENTICATED: { severity: 0, message: 'The command API refused the access token.' },
   FORBIDDEN: { severity: 0, message: 'The command API does not allow this command to the caller.' },
@@ -109,6 +109,7 @@ export class CommandApiError extends Error {
 
   constructor(kind: FailureKind, details: Details) {
     super(details.detail, { cause: details.cause });
+    // What spans have as `error.type`.
     this.name = details.flaw ?? kind;
     this.kind = kind;
     this.failure = { ...FAILURES[kind], ...details };
@@ -146,7 +147,7 @@ type Judgment = readonly [kind: FailureKind, differing?: Pick<Details, 'health'>
 export function judgeStatus(status: number, broken?: CommandApiError): Judgment | undefined {
   if (status === 401) return ['unauthenticated'];
   if (status === 403) return ['forbidden'];
-  // A gateway had written the status before the body broke.
+  // A timeout, a caller who has left, and a lack of memory decide before the status.
   if (broken && broken.kind !== 'unreachable' && broken.kind !== 'invalid') return undefined;
   if (status === 429) return ['throttled'];
   if (status >= 502 && status <= 504) return ['unavailable'];

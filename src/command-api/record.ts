@@ -13,10 +13,13 @@ export interface Attempt {
   readonly status?: number;
   readonly error?: string;
   /** The attempt that this one repeats. */
-  readonly before: Attempt | undefined;
+  readonly previous: Attempt | undefined;
 }
 
-/** What happens to a command. One that joined the exchange of another has no attempts and no flaws of its own. */
+/**
+ * What happens to a command. For one that joined an exchange, there are no attempts and no flaws. The attempt of one whose
+ * caller has left may end after it.
+ */
 export interface CommandEvents {
   /** A listener may set the command's `traceparent`. */
   commandBegan: [CommandRecord];

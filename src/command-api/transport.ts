@@ -33,8 +33,8 @@ const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 const NO_CODE = 'ERR_GOT_REQUEST_ERROR';
 /** Our fault, which says nothing about the command API: no more sockets, files, ports or buffers. */
 const INTERNAL = /^(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL)$/;
-/** The address may belong to another host by now. */
-const REFUSED = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH)$/;
+/** An address does not accept a connection: it may belong to another host by now. */
+const REFUSED = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
 /** Other failures that may pass: also an incomplete body, and refusals of a proxy. */
 const TRANSIENT = /^(ENOTFOUND|EAI_AGAIN|ECONNRESET|EPIPE|ERR_HTTP_CONTENT_LENGTH_MISMATCH|Z_BUF_ERROR|50[234])$/;
 /** No HTTP, or no gzip. */
@@ -92,7 +92,7 @@ export function createTransport(config: Config) {
     return isSecure ? (socket as TLSSocket | undefined)?.authorized === true : timings?.connect !== undefined;
   }
 
-  /** Sends a command on a kept or a fresh connection. Returns what arrived. */
+  /** Sends a command on a kept or a fresh connection. Returns what arrived, also after a failure. */
   async function attempt(
     command: string,
     headers: CallerHeaders,

@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
 import { CommandApiError, type FailureCode, publicFormOf, type WriteOutcome } from '../command-api/failures.ts';
 import { LIMITS } from './limits.ts';
 
-/** Every code that the subgraph sends. `CALLER_GONE` is only in logs and metrics. */
+/** The codes of clients. Only logs and metrics have `CALLER_GONE`. */
 export type Code = FailureCode | `${ApolloServerErrorCode}` | 'OVERLOADED' | 'ROUTER_UNAUTHENTICATED' | 'NOT_FOUND';
 
 /** An error whose message and extensions the client receives. Neither may repeat a value of the caller. */

@@ -82,9 +82,9 @@ export function createMetrics({ breaker: circuitBreaker, events, slots, transpor
 
   const server = { server_address: endpoint['server.address'], server_port: endpoint['server.port'] };
   const upstream = { http_request_method: endpoint['http.request.method'], ...server };
-  events.on('attemptEnded', ({ name: command }, { seconds, status = '', error = '', before }) => {
+  events.on('attemptEnded', ({ name: command }, { seconds, status = '', error = '', previous }) => {
     attempts.observe({ ...upstream, command, http_response_status_code: status, error_type: error }, seconds);
-    if (before) retries.inc({ reason: before.status ?? before.error ?? '' });
+    if (previous) retries.inc({ reason: previous.status ?? previous.error ?? '' });
   });
   events.on('flawsFound', ({ name: command }, flaws) => {
     for (const flaw of flaws) invalid.inc({ command, ...describeFlaw(flaw) });

@@ -18,8 +18,8 @@ export function observeSpans({ events, transport: { endpoint } }: CommandApi): v
     const kept = spans.get(command);
     if (!kept) return;
     kept.last = attempt;
-    const { start, seconds, status, error, before } = attempt;
-    const pause = before && (start - before.start) / 1000 - before.seconds;
+    const { start, seconds, status, error, previous } = attempt;
+    const pause = previous && (start - previous.start) / 1000 - previous.seconds;
     const times = { 'attempt.duration_seconds': seconds, 'attempt.pause_seconds': pause };
     kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': error, ...times }, start);
   });
@@ -32,7 +32,7 @@ export function observeSpans({ events, transport: { endpoint } }: CommandApi): v
     span.setAttributes({ 'command.id': id, 'command.attempts': attempts, 'command.coalesced': coalesced });
     if (outcome) span.setAttribute('command.outcome', outcome);
     if (last) span.setAttributes({ ...endpoint, 'http.response.status_code': last.status });
-    if (last?.before) span.setAttribute('http.request.resend_count', attempts - 1);
+    if (last?.previous) span.setAttribute('http.request.resend_count', attempts - 1);
     // Not the error itself: its message may quote anything.
     if (error) failSpan(span, (error as Error).name);
     span.end();
