@@ -18,9 +18,9 @@ export function showCommands<T extends BaseContext>(list: (context: T) => unknow
 
 /** Lists the commands that an operation asked for, each with its time in milliseconds, and `OK` or its error code. */
 export function listCommands({ commands }: Context) {
-  return commands.map(({ name, exchange, residenceId, durationMs, error }) => ({
+  return commands.map(({ name, sent, residenceId, durationMs, error }) => ({
     command: name,
-    commandId: exchange.id,
+    commandId: sent.id,
     residenceId,
     durationMs: Math.round(durationMs),
     code: error ? publicFormOf(error).code : 'OK',

@@ -98,10 +98,10 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     if (shared) record.join(shared.record);
     else {
       const controller = new AbortController();
-      const replyMemory = new ReplyAccount(record.rules.tellsOutcome);
+      const account = new ReplyAccount(record.rules.tellsOutcome);
       const endsAt = performance.now() + commandApi.timeoutMs;
-      const reply = runExchange(task, replyMemory, { signal: controller.signal, endsAt });
-      shared = coalescing.add(key, { record, memory: replyMemory, reply, controller });
+      const reply = runExchange(task, account, { signal: controller.signal, endsAt });
+      shared = coalescing.add(key, { record, memory: account, reply, controller });
     }
     using replyMemory = shared.memory.join();
     const reply = (await coalescing.waitOrLeave(shared, operation.signal)) as DecodedReply<T>;
@@ -131,12 +131,12 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     if (!hasMemoryForCommand()) throw noRoom('no memory for the command');
     using permit = breaker.permit();
     retries.earn();
-    const json = JSON.stringify({ command: name, id: record.exchange.id, param });
+    const json = JSON.stringify({ command: name, id: record.sent.id, param });
     const headers = { token, traceparent: record.traceparent };
     let last: Attempt | undefined;
     for (let attempts = 1; ; attempts++) {
       const start = performance.now();
-      record.exchange.attempts = attempts;
+      record.sent.attempts = attempts;
       // After a failure, other kept connections may be closed too.
       const isFresh = rules.needsFreshConnection || attempts > 1;
       const reply = await transport.attempt(json, headers, { isFresh, signal, replyMemory });

@@ -31,8 +31,8 @@ export interface CommandEvents {
 
 /** What became of a command. Has none of its parameters, which are personal data, except the residence's id: no log has it. */
 export class CommandRecord {
-  /** Identical reads that share an exchange have the same: the id that the command API receives, and the attempts so far. */
-  exchange = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: 0 };
+  /** The id that the command API receives, and the attempts so far: one and the same of all reads that share an exchange. */
+  sent = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: 0 };
   /** Whether the command joined the exchange of an earlier one. */
   coalesced = false;
   readonly start = performance.now();
@@ -62,8 +62,8 @@ export class CommandRecord {
   }
 
   /** Joins the exchange of an identical read. */
-  join({ exchange }: CommandRecord): void {
-    this.exchange = exchange;
+  join({ sent }: CommandRecord): void {
+    this.sent = sent;
     this.coalesced = true;
   }
 
@@ -74,6 +74,6 @@ export class CommandRecord {
     this.dropped = dropped;
     this.error = error;
     const shown = error ?? memberError;
-    if (shown instanceof CommandApiError) shown.command = { name: this.name, id: this.exchange.id };
+    if (shown instanceof CommandApiError) shown.command = { name: this.name, id: this.sent.id };
   }
 }

@@ -8,11 +8,14 @@ export interface Rules {
   readonly countedAs: 'reads' | 'writes';
   /** Whether it needs a fresh connection: if the command API had just closed a kept one, the outcome would be unknown. */
   readonly needsFreshConnection: boolean;
-  /** Whether identical commands share an exchange. A command that is not shared ends all sharing: a later read must see what it did. */
+  /**
+   * Whether identical commands share an exchange. A command that is not shared ends all sharing: a later read must see what
+   * it did.
+   */
   readonly isShared: boolean;
   /** Whether an operation with only such commands ends when its caller has left. */
   readonly endsWithCaller: boolean;
-  /** Whether its reply tells an outcome. Such a reply is never refused for lack of memory, and is decoded even if no one waits. */
+  /** Whether its reply tells an outcome: it is never refused for lack of memory, and decoded even if no one waits. */
   readonly tellsOutcome: boolean;
   /** Whether it may be sent again after a failure with this outcome. */
   mayRepeat(outcome: WriteOutcome): boolean;

@@ -80,12 +80,12 @@ function describeCommands(all: readonly CommandRecord[]) {
 }
 
 function describeCommand(command: CommandRecord) {
-  const { name, exchange, dropped, error } = command;
+  const { name, sent, dropped, error } = command;
   const entry = {
     name,
-    id: exchange.id,
+    id: sent.id,
     durationMs: Math.round(command.durationMs),
-    attempts: exchange.attempts,
+    attempts: sent.attempts,
     coalesced: command.coalesced || undefined,
     dropped: dropped || undefined,
     flaws: command.flaws.length > 0 ? command.flaws.map(describeFlaw) : undefined,

@@ -27,8 +27,8 @@ export function observeSpans({ events, transport: { endpoint } }: CommandApi): v
   events.on('commandEnded', (command) => {
     const { span, last } = spans.get(command) ?? {};
     if (!span) return;
-    const { exchange, coalesced, outcome, error } = command;
-    const { id, attempts } = exchange;
+    const { sent, coalesced, outcome, error } = command;
+    const { id, attempts } = sent;
     span.setAttributes({ 'command.id': id, 'command.attempts': attempts, 'command.coalesced': coalesced });
     if (outcome) span.setAttribute('command.outcome', outcome);
     if (last) span.setAttributes({ ...endpoint, 'http.response.status_code': last.status });
