@@ -1,4 +1,5 @@
 /** Commands through a proxy for outgoing traffic, to a command API with and without TLS. */
+import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
 import { issue } from '../support/certificates.ts';
@@ -84,6 +85,17 @@ function failuresOver(protocol: Protocol): [title: string, Failure][] {
     ...(protocol === 'https' ? [['a wrong certificate', WRONG] as [string, Failure]] : []),
   ];
 }
+
+// First, so that it waits beside all others.
+it.concurrent('without a proxy, a connection that is idle for 20 s is closed', async () => {
+  const upstream = await startVendor();
+  const { ask } = await startOne({ COMMAND_API_URL: upstream.url });
+  const sockets: (Socket | null)[] = [];
+  upstream.fail((_, { socket }) => void sockets.push(socket));
+  expect((await ask(READ)).errors).toEqual([]);
+  expect(sockets).toMatchObject([{ destroyed: false }]);
+  await until(() => sockets[0]?.destroyed === true);
+});
 
 describe.each(PROTOCOLS)('over %s,', (protocol) => {
   it.concurrent.each(failuresOver(protocol))('%s fails a read and a write', async (_, failure) => {

@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
@@ -8,7 +7,6 @@ import { type Asking, codes } from '../support/ask.ts';
 import { LIST, M, R } from '../support/requests.ts';
 import type { Answer, Fault, Received } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
-import { until } from '../support/wait.ts';
 import { WIRE } from '../support/wire.ts';
 
 const CANARY = 'canary-of-upstream 10.1.2.3 王女士';
@@ -213,14 +211,4 @@ it.each<[object, string | undefined]>([
   const { code, upstreamCode } = errors[0]?.extensions ?? {};
   expect([code, upstreamCode]).toEqual(['COMMAND_REJECTED', expected]);
   expect(shared.logText()).not.toMatch(new RegExp(`canary|${EXAMPLE.token}`));
-});
-
-// Begins with the tests that wait.
-it.concurrent('a connection that is idle for 20 s is closed', async () => {
-  const { ask, upstream } = await start({});
-  const sockets: (Socket | null)[] = [];
-  upstream.fail((_, { socket }) => void sockets.push(socket));
-  expect((await ask(LIST)).errors).toEqual([]);
-  expect(sockets).toMatchObject([{ destroyed: false }]);
-  await until(() => sockets[0]?.destroyed === true);
 });
