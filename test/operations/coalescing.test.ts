@@ -110,7 +110,6 @@ it('the last caller that goes away ends a shared exchange, and no later read joi
 
 it('a write separates all earlier and later reads, when it is sent and when it is answered, even if it fails', async () => {
   const held = subgraph.upstream.hold('get_maintenance_list', 'delete_maintenance_info');
-  // Of another caller, and of another residence.
   const read = () => subgraph.ask(OTHER_LIST, { token: TOKENS.second });
   const reads = [read()];
   await until(() => held.length === 1);

@@ -62,7 +62,8 @@ describe('a reply of the command API', () => {
   }
 
   it.each([
-    ['identity', (text: string) => text, { 'content-encoding': 'identity' }],
+    ['plain', (text: string) => text, {}],
+    ['plain, with a coding that says so', (text: string) => text, { 'content-encoding': 'Identity' }],
     ['gzip', (text: string) => gzipSync(text), { 'content-encoding': 'GZip' }],
   ])('is accepted with MAX_REPLY_BYTES and refused with a byte more: %s', async (_, encode, headers) => {
     const { query, variables } = list();

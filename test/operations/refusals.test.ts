@@ -1,7 +1,4 @@
-/**
- * Requests that are refused as a whole: a mutation was not sent. A query tells no outcome, because it may be a part of another
- * team's mutation. http.test.ts, http-input.test.ts and resilience.test.ts refuse requests before they are parsed.
- */
+/** Refused operations: a mutation was not sent. A query tells no outcome, because it may be a part of another team's mutation. */
 import { expect, it } from '@jest/globals';
 import { DELETE, LIST, M, R, request } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';

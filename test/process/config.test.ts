@@ -25,7 +25,6 @@ const UNREAD = 'is unknown: do you mean COMMAND_API_URL?';
 /** Names of headers that cannot bring the caller's token. */
 const TAKEN = ['x-vendor:', '令牌', 'Router-Authorization', 'traceparent', 'x-forwarded-for', 'Transfer-Encoding'];
 
-/** Up to version 0.5, commands took this proxy. */
 const PROXIED = { NODE_USE_ENV_PROXY: '1', HTTPS_PROXY: 'http://user:canary@proxy.example:3128' };
 /** Values of NO_PROXY that except the command API for Node 24's agents, and values that do not. */
 const EXCEPTING = [

@@ -23,9 +23,7 @@ export async function startRecorder(origin: string) {
     const body = await readText(request);
     fetches.push({ body, headers: request.headers });
     if (fault) return fault(response);
-    const headers = Object.entries(request.headers).filter(
-      ([name]) => name !== dropped && !NOT_FORWARDED.includes(name),
-    );
+    const headers = Object.entries(request.headers).filter(([name]) => ![...NOT_FORWARDED, dropped].includes(name));
     const answer = await fetch(origin + request.url, { method: 'POST', headers: headers as [string, string][], body });
     response.writeHead(answer.status, { 'content-type': String(answer.headers.get('content-type')) });
     response.end(await answer.text());

@@ -106,8 +106,7 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
         const success = `{"success":true,"result":${command === 'get_maintenance_list' ? '[]' : '{}'}}`;
         const release: Held['release'] = (body = success, coding = undefined) => {
           if (response.writableEnded) return;
-          if (coding) response.setHeader('content-encoding', coding);
-          response.end(coding ? gzipSync(body) : body);
+          response.writeHead(200, coding && { 'content-encoding': coding }).end(coding ? gzipSync(body) : body);
         };
         held.push({ release, isClosed: () => response.closed });
         return 'taken';

@@ -78,21 +78,18 @@ describe('the name of the command API', () => {
     expect(moved.commands()).toEqual([`get_maintenance_list ${R}`, `delete_maintenance_info ${R} ${M}`]);
   });
 
-  it.each([false, true])(
-    'is looked up once for all that wait, and again after 20 s; of a proxy: %s',
-    async (isProxy) => {
-      const advance = stopClock();
-      const proxy = new URL((await startProxy()).url);
-      proxy.hostname = 'vendor.test';
-      const { ask, resolver } = await start([], isProxy ? { COMMAND_API_PROXY: proxy.href } : {});
-      resolver.answer = () => delay(100).then(to(HEALTHY));
-      for (const lookups of [1, 1, 2]) {
-        for (const { errors } of await Promise.all(times(20, () => ask(DELETE)))) expect(errors).toEqual([]);
-        expect(resolver.lookups).toBe(lookups);
-        advance(10_001);
-      }
-    },
-  );
+  it.each([false, true])('is looked up once for all, and again after 20 s; of a proxy: %s', async (isProxy) => {
+    const advance = stopClock();
+    const proxy = new URL((await startProxy()).url);
+    proxy.hostname = 'vendor.test';
+    const { ask, resolver } = await start([], isProxy ? { COMMAND_API_PROXY: proxy.href } : {});
+    resolver.answer = () => delay(100).then(to(HEALTHY));
+    for (const lookups of [1, 1, 2]) {
+      for (const { errors } of await Promise.all(times(20, () => ask(DELETE)))) expect(errors).toEqual([]);
+      expect(resolver.lookups).toBe(lookups);
+      advance(10_001);
+    }
+  });
 
   it('is looked up again after its addresses refused a connection, without a retry', async () => {
     // The breaker would open if it saw a refused connection of those that succeed.
@@ -104,17 +101,24 @@ describe('the name of the command API', () => {
     expect(new Set(commands().map(({ attempts }) => attempts))).toEqual(new Set([1]));
   });
 
-  it.each([[CLOSED], [SILENT, CLOSED]])(
-    'whose addresses refuse a write is waited for before its retry',
-    async (...old) => {
-      const slow = () => delay(500).then(to(HEALTHY));
-      const { ask, port, resolver, commands } = await start([]);
-      await silence(SILENT, port);
-      resolver.answer = () => (resolver.lookups === 1 ? to(...old)() : slow());
-      expect((await ask(DELETE)).errors).toEqual([]);
-      expect(commands()).toMatchObject([{ attempts: 2 }]);
-    },
-  );
+  it('that a silent resolver keeps back costs an attempt its time', async () => {
+    const { ask, resolver, commands } = await start([], { ATTEMPT_TIMEOUT_MS: '300' });
+    resolver.answer = never;
+    const extensions = { code: 'UPSTREAM_TIMEOUT', outcome: 'NOT_SENT' };
+    expect(await ask(DELETE)).toMatchObject({ errors: [{ extensions }] });
+    expect(await ask(LIST)).toMatchObject({ errors: [{ extensions: { code: 'UPSTREAM_TIMEOUT' } }] });
+    // The operation's deadline would be `out of time`.
+    expect(commands().map(({ detail }) => detail)).toEqual(['ETIMEDOUT', 'ETIMEDOUT']);
+  });
+
+  it.each([[CLOSED], [SILENT, CLOSED]])('whose addresses refuse a write delays its retry', async (...old) => {
+    const slow = () => delay(500).then(to(HEALTHY));
+    const { ask, port, resolver, commands } = await start([]);
+    await silence(SILENT, port);
+    resolver.answer = () => (resolver.lookups === 1 ? to(...old)() : slow());
+    expect((await ask(DELETE)).errors).toEqual([]);
+    expect(commands()).toMatchObject([{ attempts: 2 }]);
+  });
 
   it('may move under load: of 300 reads, none fails', async () => {
     const { ask, upstream, resolver, port } = await start([HEALTHY]);

@@ -46,7 +46,6 @@ async function start(protocol: Protocol, fault?: ProxyFault, env: NodeJS.Process
 /** What happens, and what it means for a read and a write. */
 interface Failure {
   readonly proxy?: ProxyFault;
-  /** The proxy's URL, if another one is asked. */
   readonly url?: string;
   readonly vendor?: Fault;
   readonly tls?: typeof certificate;
@@ -56,8 +55,7 @@ interface Failure {
   /** A write is sent once if its outcome is unknown. */
   readonly attempts: 1 | 3;
 }
-const TIMEOUT = 'ETIMEDOUT';
-const RESET = 'ECONNRESET';
+const [TIMEOUT, RESET] = ['ETIMEDOUT', 'ECONNRESET'];
 const cutAll: Fault = (_, response) => {
   response.destroy();
   return 'taken';
@@ -66,7 +64,6 @@ const PROTOCOLS: Protocol[] = ['https', 'http'];
 
 const WRONG: Failure = { tls: wrong, detail: 'ERR_TLS_CERT_ALTNAME_INVALID', attempts: 1 };
 
-/** What each failure of a proxy, or behind its tunnel, means. */
 function failuresOver(protocol: Protocol): [title: string, Failure][] {
   // Without TLS, a command is sent as soon as there is a tunnel.
   const outcome = protocol === 'http' ? 'UNKNOWN' : 'NOT_SENT';
@@ -86,7 +83,6 @@ function failuresOver(protocol: Protocol): [title: string, Failure][] {
   ];
 }
 
-// First, so that it waits beside all others.
 it.concurrent('without a proxy, a connection that is idle for 20 s is closed', async () => {
   const upstream = await startVendor();
   const { ask } = await startOne({ COMMAND_API_URL: upstream.url });

@@ -67,14 +67,20 @@ const FAULTS: Row[] = [
   ['404 of Dapr', reply(404, DAPR), INVALID],
   ['a redirect', reply(307, '', { location: '/elsewhere' }), INVALID],
   ['204 in gzip', reply(204, '', GZIP), INVALID],
+  ['HTML', reply(200, `<html>${CANARY}`), INVALID],
+  ['an array', reply(200, []), INVALID],
   ['success: "true"', reply(200, { ...YES, success: 'true' }), INVALID],
   ['no result', reply(200, { success: true }), INVALID],
   ['a text as result', reply(200, { success: true, result: CANARY }), INVALID],
   ['a body without a limit of size', act((r) => pour(r.writeHead(200))), INVALID],
   ['a head of 100 KB', reply(200, '', { 'x-filler': 'x'.repeat(100_000) }), INVALID],
   ['bytes that are not HTTP', act((r) => r.socket?.end(`${CANARY}\r\n\r\n`)), INVALID],
-  // got would decode it.
-  ['two codings', act((r) => r.writeHead(200, CODINGS).end(gzipSync(JSON.stringify(YES)))), INVALID],
+  [
+    'two codings, which got would decode',
+    act((r) => r.writeHead(200, CODINGS).end(gzipSync(JSON.stringify(YES)))),
+    INVALID,
+  ],
+  ['2,000 codings', reply(200, NO, { 'content-encoding': Array(2000).fill('gzip').join() }), INVALID],
   ['bad gzip', reply(200, CANARY, GZIP), INVALID],
 ];
 
