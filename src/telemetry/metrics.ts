@@ -77,6 +77,7 @@ export function createMetrics({ breaker: circuitBreaker, events, slots, transpor
   for (const { name: command, rules } of Object.values(COMMANDS)) {
     for (const outcome of COMMAND_CODES) commands.inc({ command, outcome }, 0);
     for (const flaw of FLAWS) invalid.inc({ command, ...describeFlaw(flaw) }, 0);
+    if (rules.isShared) coalesced.inc({ command }, 0);
     if (rules.tellsOutcome) unknownWrites.inc({ command }, 0);
   }
 

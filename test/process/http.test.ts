@@ -76,7 +76,6 @@ it('with ALLOW_NO_ROUTER_SECRET, production answers callers without a secret, an
 it.each(['requestDidStart', 'didResolveOperation'])(
   'masks an unforeseen error in %s that looks like an expected error, and logs it with its id',
   async (hook) => {
-    // Not even the error of a mutation has an outcome.
     const answer = await subgraph.ask(DELETE, { headers: { throw: hook } });
     expect([answer.status, answer.data]).toEqual([500, undefined]);
     const extensions = { code: 'INTERNAL_SERVER_ERROR', errorId: expect.any(String) };

@@ -73,11 +73,12 @@ describe('the metrics of requests and commands', () => {
 });
 
 describe('from the start, /metrics', () => {
-  it('has the series that alerts need, at 0', async () => {
+  it('has the series that alerts and the dashboard need, at 0', async () => {
     const samples = await scrape((await start()).url);
     const codes = ['OK', 'INTERNAL_SERVER_ERROR', 'UPSTREAM_TIMEOUT', 'UNAUTHENTICATED', 'COMMAND_REJECTED'];
     const flaws = [{ kind: 'envelope' }, { kind: 'member', member: 'state' }];
     const names = [
+      writeSample('maintenance_reads_coalesced_total', { command: 'get_maintenance_list' }),
       ...['500', '503'].map((status) => writeSample(COUNT, { ...POSTED, http_response_status_code: status })),
       ...codes.map((code) => writeSample(OPERATIONS, { graphql_operation_type: 'query', code })),
       ...codes.map((code) => writeSample(OPERATIONS, { graphql_operation_type: 'mutation', code })),
