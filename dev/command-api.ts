@@ -35,17 +35,12 @@ export const FAULTY_RESIDENCES = [...FAULTS.keys()];
 const isText = (value: unknown) => typeof value === 'string' && value !== '';
 const isTicket = (value: object) =>
   Object.keys(value).join() === 'maintenance_id' && Object.values(value).every(isText);
-
 const isTime = (value: unknown) => typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value);
 
-/** Whether a value is what src/ writes for a parameter of the vendor's page. */
-const PARAMETERS: Readonly<Record<keyof Param, (value: unknown) => boolean>> = {
-  residence_id: isText,
-  maintenance_id: isText,
+/** Whether a value is what src/ writes for a parameter. The others are texts. */
+const FORMS: Readonly<Record<string, (value: unknown) => boolean>> = {
   start_time: isTime,
   finish_time: isTime,
-  description: isText,
-  contact: isText,
   filename: (value) => Array.isArray(value) && value.every(isText),
   maintenances: (value) => Array.isArray(value) && value.length > 0 && value.map(Object).every(isTicket),
 };
@@ -102,7 +97,7 @@ function checkParam(param: Param, names: readonly string[]): Param {
   for (const name of names)
     if (!OPTIONAL.has(name) && !Object.hasOwn(param, name)) throw new CommandRefused(`param.${name} is missing`);
   for (const [name, value] of Object.entries(param))
-    if (!names.includes(name) || !PARAMETERS[name as keyof Param](value))
+    if (!names.includes(name) || !(FORMS[name] ?? isText)(value))
       throw new CommandRefused(`param.${name} is unknown or not as documented`);
   return param;
 }
