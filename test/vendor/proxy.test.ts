@@ -69,6 +69,7 @@ function failuresOver(protocol: Protocol): [title: string, Failure][] {
   const outcome = protocol === 'http' ? 'UNKNOWN' : 'NOT_SENT';
   return [
     ['a proxy that asks for other credentials', { proxy: 407, detail: 'proxy 407', attempts: 1 }],
+    ['a proxy that forbids the tunnel', { proxy: 403, detail: 'proxy 403', attempts: 1 }],
     ['a proxy that does not reach the command API', { proxy: 502, detail: 'proxy 502', attempts: 3 }],
     ['a proxy that does not answer', { proxy: 'hangs', detail: `proxy ${TIMEOUT}`, attempts: 1 }],
     ['a proxy that closes the connection', { proxy: 'cuts', detail: `proxy ${RESET}`, attempts: 3 }],
