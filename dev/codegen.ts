@@ -10,8 +10,10 @@ import { parse, stringify } from 'yaml';
 import { createCommandApi } from '../src/command-api/client.ts';
 import { loadConfig } from '../src/config.ts';
 import { SIZES } from '../src/graphql/limits.ts';
+import { Memory } from '../src/memory.ts';
 import { FIELDS } from '../src/telemetry/log.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
+import { createTurns } from '../src/turns.ts';
 import { readOptions } from './options.ts';
 
 const read = (path: string) => readFileSync(path, 'utf8');
@@ -65,7 +67,7 @@ function sizes(): string[][] {
 /** Returns the rows of a server's metrics without those of prom-client. */
 function metrics(): string[][] {
   const config = loadConfig({ NODE_ENV: 'development', COMMAND_API_URL: 'http://localhost' });
-  const all = createMetrics(createCommandApi(config)).registry.getMetricsAsArray();
+  const all = createMetrics(createCommandApi(config, new Memory(), createTurns())).registry.getMetricsAsArray();
   // Its types leave out what the metrics have.
   return (all as unknown as { name: string; type: string; labelNames: string[] }[])
     .filter(({ name }) => !/^(nodejs|process)_/.test(name))

@@ -1,6 +1,6 @@
 import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
 import { publicFormOf } from '../src/command-api/failures.ts';
-import type { Context } from '../src/graphql/context.ts';
+import type { Operation } from '../src/graphql/operation.ts';
 
 /** Puts into `extensions.commands` what `list` makes of an operation's context. */
 export function showCommands<T extends BaseContext>(list: (context: T) => unknown[]): ApolloServerPlugin<T> {
@@ -17,7 +17,7 @@ export function showCommands<T extends BaseContext>(list: (context: T) => unknow
 }
 
 /** Lists the commands that an operation asked for, each with its time in milliseconds, and `OK` or its error code. */
-export function listCommands({ commands }: Context) {
+export function listCommands({ commands }: Operation) {
   return commands.map(({ name, sent, residenceId, durationMs, error }) => ({
     command: name,
     commandId: sent.id,

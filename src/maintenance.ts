@@ -31,6 +31,8 @@ export interface Maintenance {
   readonly feedback: Decoded<string>;
   readonly pictureUrls: Decoded<readonly string[]>;
   readonly state: Decoded<MaintenanceState>;
+  /** The characters of its ids and texts, and 16 for each picture. Estimates a response: see graphql/budget.ts. */
+  readonly size: number;
 }
 
 export type MaintenanceState = 'WAIT_FOR_CONFIRMATION' | 'IN_PROGRESS' | 'COMPLETED' | 'CLOSED';

@@ -8,24 +8,24 @@ import {
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
 import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache';
-import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { DocumentNode } from 'graphql';
 import type { Logger } from 'pino';
 import { createCommandApi } from './command-api/client.ts';
 import type { Config } from './config.ts';
-import { type Context, createContext } from './graphql/context.ts';
 import { createErrorFormat } from './graphql/errors.ts';
 import { readMember } from './graphql/guard.ts';
 import { LIMITS, limitOperations } from './graphql/limits.ts';
+import { createOperation, type Operation } from './graphql/operation.ts';
 import { createSchema } from './graphql/schema.ts';
 import { checkVariables } from './graphql/variables.ts';
-import type { AdmittedRequest } from './http/admission.ts';
 import { graphqlOverHttp } from './http/graphql-over-http.ts';
 import { startHost } from './http/host.ts';
+import { Memory } from './memory.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { operationReport } from './telemetry/operation-report.ts';
 import { observeSpans } from './telemetry/spans.ts';
+import { createTurns } from './turns.ts';
 
 export interface ServerDependencies {
   readonly config: Config;
@@ -33,7 +33,7 @@ export interface ServerDependencies {
   /** Adds routes to the host before it listens. Only the developer's server uses it. */
   readonly extend?: (app: FastifyInstance) => void;
   /** Further plugins of Apollo Server. Only the developer's server and tests use them. */
-  readonly plugins?: ApolloServerPlugin<Context>[];
+  readonly plugins?: ApolloServerPlugin<Operation>[];
 }
 
 /** The size of all cached documents as JSON. In memory, they take three times as much: 30 MB. */
@@ -49,17 +49,15 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
 
 /** Starts listening. Rejects with Node's error if the port or address cannot be used. */
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
-  const commandApi = createCommandApi(config);
+  const memory = new Memory();
+  const takeTurn = createTurns();
+  const commandApi = createCommandApi(config, memory, takeTurn);
   const metrics = createMetrics(commandApi);
   observeSpans(commandApi);
   const errors = createErrorFormat(logger);
-  const contextOf: ApolloFastifyContextFunction<Context> = async (request, reply) => {
-    const context = createContext(request as AdmittedRequest, commandApi, config);
-    reply.raw.once('close', () => context.end(reply.raw.writableFinished));
-    return context;
-  };
+  const startOperation = (request: FastifyRequest) => createOperation(request, commandApi, config);
 
-  const apollo = new ApolloServer<Context>({
+  const apollo = new ApolloServer<Operation>({
     schema: createSchema(),
     nodeEnv: config.production ? 'production' : 'development',
     introspection: !config.production,
@@ -89,7 +87,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     ],
   });
   await apollo.start();
-  const host = await startHost(apollo, contextOf, { config, logger, metrics }, extend);
+  const host = await startHost(apollo, { config, logger, metrics, memory, takeTurn, startOperation }, extend);
 
   return {
     ...host,

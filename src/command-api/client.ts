@@ -4,10 +4,9 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.ts';
-import { waitForEventLoop } from '../event-loop.ts';
 import type { Id } from '../maintenance.ts';
-import { hasMemoryForCommand, type OperationAccount, ReplyAccount } from '../memory.ts';
-import { PRICES } from '../prices.ts';
+import { Holding, type Memory } from '../memory.ts';
+import type { TakeTurn } from '../turns.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
 import { createCoalescing } from './coalescing.ts';
 import { type Command, serializeInput } from './commands.ts';
@@ -21,10 +20,17 @@ import { untilAborted } from './until-aborted.ts';
 
 /** Commands of one operation at once, so that it cannot fill the queue of all operations. */
 const COMMANDS_AT_ONCE = 32;
+/** Bytes that a command holds with its record, and a decoded ticket in addition to its bytes in the reply. */
+const COMMAND_BYTES = 4096;
+const TICKET_BYTES = 300;
+/** Units of work to decode a byte. */
+const BYTE_WORK = 10;
 
 /** Creates what the commands of all operations share. */
-export function createCommandApi(config: Config) {
+export function createCommandApi(config: Config, memory: Memory, takeTurn: TakeTurn) {
   return {
+    memory,
+    takeTurn,
     breaker: createCircuitBreaker(config),
     coalescing: createCoalescing(),
     events: new EventEmitter<CommandEvents>(),
@@ -39,7 +45,7 @@ export type CommandApi = ReturnType<typeof createCommandApi>;
 
 /** The operation for which commands are sent, with its caller's headers. */
 interface Operation extends CallerHeaders {
-  readonly memory: OperationAccount;
+  readonly memory: Holding;
   /** Aborts at the deadline, or when the caller has left. */
   readonly signal: AbortSignal;
   /** The deadline, on the clock of `performance.now()`. */
@@ -62,7 +68,7 @@ export type CommandApiClient = ReturnType<typeof createClient>;
 
 /** Creates the client of one operation. */
 export function createClient(commandApi: CommandApi, operation: Operation) {
-  const { breaker, coalescing, events, retries, slots, transport } = commandApi;
+  const { breaker, coalescing, events, retries, slots, takeTurn, transport } = commandApi;
   const { memory, token, traceparent } = operation;
   const slotsOfOperation = createSlots(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
 
@@ -74,7 +80,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
       record.traceparent = traceparent;
       events.emit('commandBegan', record);
       try {
-        if (!memory.reserve(PRICES.command.bytes, 'command')) throw noRoom('no memory for the command');
+        if (!memory.reserve(COMMAND_BYTES, 'command')) throw noRoom('no memory for the command');
         using _slot = await slotsOfOperation.take(operation.signal);
         const decode = (result: unknown) => command.decode(result, input);
         const task = { record, param: serializeInput(command, input), decode };
@@ -98,23 +104,22 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     if (shared) record.join(shared.record);
     else {
       const controller = new AbortController();
-      const account = new ReplyAccount(record.rules.tellsOutcome);
+      const holding = new Holding(commandApi.memory);
       const endsAt = performance.now() + commandApi.timeoutMs;
-      const reply = runExchange(task, account, { signal: controller.signal, endsAt });
-      shared = coalescing.add(key, { record, memory: account, reply, controller });
+      const reply = runExchange(task, holding, { signal: controller.signal, endsAt });
+      shared = coalescing.add(key, { record, holding, reply, controller });
     }
-    using replyMemory = shared.memory.join();
+    using holding = shared.holding.join();
     const reply = (await coalescing.waitOrLeave(shared, operation.signal)) as DecodedReply<T>;
-    if (!memory.share(replyMemory)) throw noRoom('no memory for the reply');
+    if (!memory.read(holding)) throw noRoom('no memory for the reply');
     return reply;
   }
 
   /** Sends a command by itself. A read that begins after its start, or after its end, joins no exchange from before that. */
   async function sendAlone<T>(task: Task<T>): Promise<DecodedReply<T>> {
     coalescing.clear();
-    using replyMemory = new ReplyAccount(task.record.rules.tellsOutcome).join();
     try {
-      return await runExchange(task, replyMemory, operation);
+      return await runExchange(task, new Holding(commandApi.memory), operation);
     } finally {
       coalescing.clear();
     }
@@ -122,13 +127,20 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
 
   /**
    * Sends a command until an attempt succeeds or no other may follow, and decodes the reply. Keeps its slot of the process
-   * until then, which limits the replies in memory.
+   * until then, which limits the replies in memory. `holding` is what the reply holds.
    */
-  async function runExchange<T>(task: Task<T>, replyMemory: ReplyAccount, { signal, endsAt }: Deadline) {
+  async function runExchange<T>(task: Task<T>, holding: Holding, { signal, endsAt }: Deadline) {
+    using _holding = holding;
     const { record, param } = task;
     const { name, rules } = record;
+    /** Holds bytes of the reply. That of a write always has room, because it tells the outcome. */
+    const hold = (bytes: number) => {
+      if (rules.tellsOutcome) holding.hold(bytes);
+      else if (!holding.reserve(bytes, 'reply')) throw noRoom('no memory for the reply');
+    };
     using _slot = await slots.take(signal);
-    if (!hasMemoryForCommand()) throw noRoom('no memory for the command');
+    // While the replies to writes exceed the limit, nothing is sent.
+    if (!holding.reserve(0, 'command')) throw noRoom('no memory for the command');
     using permit = breaker.permit();
     retries.earn();
     const json = JSON.stringify({ command: name, id: record.sent.id, param });
@@ -139,23 +151,22 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
       record.sent.attempts = attempts;
       // After a failure, other kept connections may be closed too.
       const isFresh = rules.needsFreshConnection || attempts > 1;
-      const reply = await transport.attempt(json, headers, { isFresh, signal, replyMemory });
+      const reply = await transport.attempt(json, headers, { isFresh, signal, hold });
       const { body, broken, status } = reply;
       const seconds = (performance.now() - start) / 1000;
       last = { start, seconds, previous: last, ...(broken ? { error: broken.message } : { status }) };
       events.emit('attemptEnded', record, last);
       try {
-        await waitForEventLoop('reply', body.byteLength * PRICES.replyByte.work);
+        await takeTurn(body.byteLength * BYTE_WORK);
         // Replies that no one waits for would hold up others.
         if (signal.aborted && !rules.tellsOutcome) throw endedBy(signal);
         const decoded = task.decode(decodeEnvelope(reply));
-        const tickets = Array.isArray(decoded.value) ? decoded.value.length : 1;
-        if (!replyMemory.receive(tickets * PRICES.ticket.bytes)) throw noRoom('no memory for the reply');
+        hold(TICKET_BYTES * (Array.isArray(decoded.value) ? decoded.value.length : 1));
         permit.end();
         events.emit('flawsFound', record, decoded.flaws ?? []);
         return decoded;
       } catch (error) {
-        replyMemory.release();
+        holding.release();
         if (!(error instanceof CommandApiError)) throw error;
         const pauseMs = retries.plan({ error, rules, isProbe: permit.isProbe, attempts, endsAt });
         if (pauseMs === undefined) {

@@ -1,7 +1,7 @@
 /**
  * Request coalescing: identical reads share an exchange whose first caller asked at most 50 ms ago. Nothing is cached.
  */
-import type { ReplyAccount } from '../memory.ts';
+import type { Holding } from '../memory.ts';
 import type { CommandRecord } from './record.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -15,7 +15,8 @@ const JOINABLE_MS = 50;
 interface SharedRead {
   /** The record of the command that is really sent. */
   readonly record: CommandRecord;
-  readonly memory: ReplyAccount;
+  /** What its reply holds. */
+  readonly holding: Holding;
   /** Undefined after its end. */
   reply: Promise<unknown> | undefined;
   /** Aborts the exchange. */

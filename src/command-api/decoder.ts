@@ -82,20 +82,34 @@ function decodeTickets(tickets: readonly Ticket[], residenceId: Id, dropped: num
     return memberError;
   }
 
-  const value = tickets.map((ticket) => ({
-    id: formatMaintenanceId({ residenceId, maintenanceId: ticket.maintenance_id }),
-    maintenanceId: ticket.maintenance_id,
-    residence,
-    startTime: check('start_time', decodeTime(ticket.start_time)),
-    finishTime: check('finish_time', decodeTime(ticket.finish_time)),
-    createdTime: check('created_time', decodeTime(ticket.created_time)),
-    description: check('description', decodeText(ticket.description)),
-    contact: check('contact', decodeText(ticket.contact)),
-    feedback: check('feedback', decodeText(ticket.feedback)),
-    pictureUrls: check('maintenance_picture_url', decodeTexts(ticket.maintenance_picture_url)),
-    state: check('state', isAbsent(ticket.state) ? null : STATES.get(ticket.state)),
-  }));
+  const value = tickets.map((ticket) => {
+    const decoded = {
+      id: formatMaintenanceId({ residenceId, maintenanceId: ticket.maintenance_id }),
+      maintenanceId: ticket.maintenance_id,
+      residence,
+      startTime: check('start_time', decodeTime(ticket.start_time)),
+      finishTime: check('finish_time', decodeTime(ticket.finish_time)),
+      createdTime: check('created_time', decodeTime(ticket.created_time)),
+      description: check('description', decodeText(ticket.description)),
+      contact: check('contact', decodeText(ticket.contact)),
+      feedback: check('feedback', decodeText(ticket.feedback)),
+      pictureUrls: check('maintenance_picture_url', decodeTexts(ticket.maintenance_picture_url)),
+      state: check('state', isAbsent(ticket.state) ? null : STATES.get(ticket.state)),
+      size: 0,
+    };
+    decoded.size = sizeOf(decoded);
+    return decoded;
+  });
   return { value, flaws: [...flaws], dropped, ...(memberError && { memberError }) };
+}
+
+/** Counts characters, as `Maintenance.size` says. */
+function sizeOf({ id, maintenanceId, description, contact, feedback, pictureUrls }: Maintenance): number {
+  const lengthOf = (text: unknown) => (typeof text === 'string' ? text.length : 0);
+  let size = id.length + maintenanceId.length;
+  for (const text of [description, contact, feedback]) size += lengthOf(text);
+  if (Array.isArray(pictureUrls)) for (const url of pictureUrls) size += 16 + lengthOf(url);
+  return size;
 }
 
 /** An empty time or state means null. */

@@ -10,9 +10,8 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import got, { RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
-import type { ReplyAccount } from '../memory.ts';
 import { createConnections } from './connections.ts';
-import { CommandApiError, endedBy, invalid, noRoom, tooLarge } from './failures.ts';
+import { CommandApiError, endedBy, invalid, tooLarge } from './failures.ts';
 
 /** The headers of a command that depend on its caller. */
 export interface CallerHeaders {
@@ -92,11 +91,11 @@ export function createTransport(config: Config) {
     return isSecure ? (socket as TLSSocket | undefined)?.authorized === true : timings?.connect !== undefined;
   }
 
-  /** Sends a command on a kept or a fresh connection. Returns what arrived, also after a failure. */
+  /** Sends a command on a kept or a fresh connection. Returns what arrived, also after a failure. `hold` may throw. */
   async function attempt(
     command: string,
     headers: CallerHeaders,
-    { isFresh, signal, replyMemory }: { isFresh: boolean; signal: AbortSignal; replyMemory: ReplyAccount },
+    { isFresh, signal, hold }: { isFresh: boolean; signal: AbortSignal; hold: (bytes: number) => void },
   ): Promise<Reply> {
     const stream = open(command, headers, isFresh ? fresh : kept);
     // An error may also come after the end of the reply.
@@ -108,7 +107,7 @@ export function createTransport(config: Config) {
     let body: Uint8Array = Buffer.alloc(0);
     let broken: CommandApiError | undefined;
     try {
-      body = await receive(stream, replyMemory);
+      body = await receive(stream, hold);
     } catch (error) {
       broken = explain(error, stream, signal, dueAt);
     } finally {
@@ -120,21 +119,21 @@ export function createTransport(config: Config) {
   }
 
   /** Receives and inflates a whole body. */
-  async function receive(stream: Stream, memory: ReplyAccount): Promise<Uint8Array> {
+  async function receive(stream: Stream, hold: (bytes: number) => void): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
       chunks.push(chunk);
       bytes += chunk.byteLength;
       if (bytes > MAX_REPLY_BYTES) throw tooLarge();
-      if (!memory.receive(chunk.byteLength)) throw noRoom('no memory for the reply');
+      hold(chunk.byteLength);
     }
     const received = Buffer.concat(chunks);
     const coding = stream.response?.headers['content-encoding']?.toLowerCase() || 'identity';
     if (bytes === 0 || coding === 'identity') return received;
     if (coding !== 'gzip') throw invalid('bytes', 'unknown coding');
     const inflated = await inflate(received, { maxOutputLength: MAX_REPLY_BYTES });
-    if (!memory.receive(Math.max(0, inflated.byteLength - bytes))) throw noRoom('no memory for the reply');
+    hold(Math.max(0, inflated.byteLength - bytes));
     return inflated;
   }
 

@@ -6,8 +6,8 @@ import type { CommandApiClient } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
 import { type FailureCode, publicFormOf } from '../command-api/failures.ts';
 import { formatMaintenanceId, type Id, type MaintenanceKey } from '../maintenance.ts';
-import type { Context } from './context.ts';
 import { toPublicError } from './errors.ts';
+import type { Operation } from './operation.ts';
 
 type DataCode = DeleteMaintenanceFailure['code'];
 /** The codes that failures as data do not have, and what these have in their place. */
@@ -23,7 +23,7 @@ const OTHER_CODES: Record<Exclude<FailureCode, DataCode>, DataCode> = {
 export async function deleteMaintenances(
   client: CommandApiClient,
   keys: readonly MaintenanceKey[],
-  context: Context,
+  operation: Operation,
 ): Promise<DeleteMaintenancesPayload> {
   const unique = new Map(keys.map((key) => [formatMaintenanceId(key), key]));
   const groups = Map.groupBy(unique.values(), ({ residenceId }) => residenceId);
@@ -37,7 +37,7 @@ export async function deleteMaintenances(
   );
   const isTokenRefused = (error: unknown) => publicFormOf(error).code === 'UNAUTHENTICATED';
   if (errors.size === groups.size && errors.values().every(isTokenRefused)) throw errors.values().next().value;
-  const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, describe(error, context)]));
+  const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, describe(error, operation)]));
   const results = Array.from(unique, ([id, { residenceId }]) => ({ id, failure: failed.get(residenceId) }));
   return {
     deletedIds: results.flatMap(({ id, failure }) => (failure ? [] : id)),
@@ -48,7 +48,7 @@ export async function deleteMaintenances(
 /** Describes the failure of a residence as data. The message of an unforeseen error contains its id. */
 function describe(
   error: unknown,
-  { failureCodes, unforeseen }: Context,
+  { failureCodes, unforeseen }: Operation,
 ): Omit<DeleteMaintenanceFailure, 'failedId' | 'id'> {
   const { code } = publicFormOf(error);
   const { message, extensions } = toPublicError(error, unforeseen, true);

@@ -41,9 +41,10 @@ export function badUserInput(faults: Faults, further: object = {}): PublicError 
   return new PublicError('BAD_USER_INPUT', message, { arguments: shown, ...further });
 }
 
-/** Throws if the caller has disconnected, so that no one waits for the response. */
-export function refuseIfCancelled({ reason }: AbortSignal): void {
+/** Throws if the time of the operation is over, or if its caller has left. */
+export function refuseIfEnded({ reason }: AbortSignal): void {
   if (reason === 'cancelled') throw new PublicError('CALLER_GONE', 'The caller has disconnected.');
+  if (reason === 'expired') throw new PublicError('UPSTREAM_TIMEOUT', 'The operation has no time left.');
 }
 
 /** Collects the unforeseen errors of one operation. They share one id, which the client receives, and one log line. */

@@ -32,7 +32,7 @@ export const LIMITS = {
   /** Commands of one operation. */
   reads: 1000,
   writes: 100,
-  /** Work of a response, in units of 20 ns; see cost.ts. Its bytes cost no less work, so this also limits them to 15 MB. */
+  /** Work of a response, in units of 20 ns; see budget.ts. */
   responseWork: 15_000_000,
   /** Errors of one response. */
   errors: 1000,
@@ -48,6 +48,8 @@ export const LIMITS = {
 const OPERATION = {
   selections: 10_000,
   aliases: 100,
+  // Of one, which each entry and the path of each error repeat. Routers add a dozen.
+  'characters of an alias': 128,
   'levels of depth': 12,
   // Only nested fragments are so deep within the other limits. A cycle of fragments would overflow the stack.
   'levels of nesting': 500,
@@ -71,7 +73,9 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
       const isField = selection.kind === Kind.FIELD;
       // graphql has its own limit for the depth of introspection. The standard introspection query has 15 levels.
       const own = isField && selection.name.value.startsWith('__') ? Number.NEGATIVE_INFINITY : depth;
-      sum.aliases += isField && selection.alias ? 1 : 0;
+      const alias = isField ? selection.alias?.value : undefined;
+      if (alias !== undefined) sum.aliases++;
+      sum['characters of an alias'] = Math.max(sum['characters of an alias'], alias?.length ?? 0);
       if (isField) sum['levels of depth'] = Math.max(sum['levels of depth'], own);
       const inside = selection.kind === Kind.FRAGMENT_SPREAD ? context.getFragment(selection.name.value) : selection;
       if (inside?.selectionSet) count(inside.selectionSet, isField ? own + 1 : own, nesting + 1, sum);
@@ -81,8 +85,14 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
   return {
     OperationDefinition(node) {
       const lists = node.variableDefinitions?.map(({ type }) => depthOf(type)) ?? [];
-      const levels = { 'levels of depth': 0, 'levels of nesting': 0, 'levels of lists': Math.max(0, ...lists) };
-      const sum = { selections: counted, aliases: 0, ...levels };
+      const sum = {
+        selections: counted,
+        aliases: 0,
+        'characters of an alias': 0,
+        'levels of depth': 0,
+        'levels of nesting': 0,
+        'levels of lists': Math.max(0, ...lists),
+      };
       count(node.selectionSet, 1, 0, sum);
       counted = sum.selections;
       for (const [what, most] of Object.entries(OPERATION)) {

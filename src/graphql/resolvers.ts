@@ -20,8 +20,8 @@ import {
   parseRepresentedResidenceId,
 } from './arguments.ts';
 import { deleteMaintenances } from './batch-delete.ts';
-import type { Context } from './context.ts';
 import type { Loaders } from './loaders.ts';
+import type { Operation } from './operation.ts';
 
 export const Query: Required<QueryResolvers> = {
   maintenances: (_, args, { authenticated }) => listMaintenances(authenticated().loaders, args),
@@ -48,9 +48,9 @@ export const Mutation: Required<MutationResolvers> = {
     return { deletedId, id: deletedId, residence: { id: key.residenceId } };
   },
 
-  deleteMaintenances: (_, { ids }, context) => {
-    const { client } = context.authenticated();
-    return deleteMaintenances(client, parseKeys(ids), context);
+  deleteMaintenances: (_, { ids }, operation) => {
+    const { client } = operation.authenticated();
+    return deleteMaintenances(client, parseKeys(ids), operation);
   },
 };
 
@@ -58,13 +58,16 @@ export const Mutation: Required<MutationResolvers> = {
 export const Payloads = { CreateMaintenancePayload: { maintenance: readBack } };
 
 export const Maintenance = {
-  __resolveReference: (representation: unknown, { authenticated }: Context) =>
+  __resolveReference: (representation: unknown, { authenticated }: Operation) =>
     authenticated().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
 };
 
 export const Residence = {
   // Another subgraph owns Residence and knows whether it exists. Returning its id needs no command and no token.
-  __resolveReference: (representation: unknown) => ({ id: parseRepresentedResidenceId(representation) }),
+  __resolveReference(representation: unknown) {
+    const id = parseRepresentedResidenceId(representation);
+    return { id, size: id.length };
+  },
 
   maintenances: ({ id }, args, { authenticated }) =>
     listMaintenances(authenticated().loaders, { residenceId: id, ...args }),
@@ -89,6 +92,6 @@ async function listMaintenances({ loadList }: Loaders, args: QueryMaintenancesAr
 }
 
 /** Reads the written request back. The payload holds its key. */
-function readBack(key: MaintenanceKey, _: object, { authenticated }: Context) {
+function readBack(key: MaintenanceKey, _: object, { authenticated }: Operation) {
   return authenticated().loaders.maintenanceByKey.load(key);
 }

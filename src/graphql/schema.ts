@@ -6,7 +6,6 @@ import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLSchema } from 'graphql';
 import { gql } from 'graphql-tag';
-import { PRICES } from '../prices.ts';
 import { memberOf, parseRepresentations } from './arguments.ts';
 import { badUserInput } from './errors.ts';
 import { guardMutation, guardQuery, type Resolver } from './guard.ts';
@@ -18,19 +17,21 @@ const ENTITIES = new Map<unknown, typeof Maintenance | typeof Residence>(Object.
 const _Entity = { __resolveType: (entity: object) => ('maintenanceId' in entity ? 'Maintenance' : 'Residence') };
 const _Service = { sdl: ({ sdl }: { sdl: string }) => sdl };
 
-const resolveRepresentation = guardQuery((representation, _, context) => {
-  context.budget.charge(PRICES.call);
+const resolveRepresentation = guardQuery((representation, _, operation) => {
   const entity = ENTITIES.get(memberOf(representation, '__typename'));
   if (!entity) throw badUserInput({ 'representations.__typename': 'must be an entity of this subgraph' });
-  return entity.__resolveReference(representation, context);
+  return entity.__resolveReference(representation, operation);
 });
 
 /**
  * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no
  * limit and creates several promises per representation.
  */
-const _entities: Resolver = (_, { representations }, context, info) =>
-  parseRepresentations(representations).map((one) => resolveRepresentation(one, {}, context, info));
+const _entities: Resolver = (_, { representations }, operation, info) => {
+  const all = parseRepresentations(representations);
+  const resolveAll = () => all.map((one) => resolveRepresentation(one, {}, operation, info));
+  return operation.budget.waitForCalls(all.length)?.then(resolveAll) ?? resolveAll();
+};
 
 export function createSchema(): GraphQLSchema {
   const typeDefs = gql(readFileSync(SCHEMA_FILE, 'utf8'));

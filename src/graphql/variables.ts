@@ -14,9 +14,9 @@ import {
   typeFromAST,
   ValidationContext,
 } from 'graphql';
-import { shorten } from './context.ts';
 import { badUserInput } from './errors.ts';
 import { LIMITS } from './limits.ts';
+import { shorten } from './operation.ts';
 
 type Hook = NonNullable<GraphQLRequestListener<BaseContext>['didResolveOperation']>;
 type Path = readonly (string | number)[];

@@ -5,28 +5,38 @@ import { timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import type { Operation } from '../graphql/operation.ts';
 import { HTTP_LIMITS } from '../http-limits.ts';
-import { OperationAccount } from '../memory.ts';
-import { PRICES } from '../prices.ts';
+import { Holding, type Memory, OPERATION_LIMIT } from '../memory.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { TakeTurn } from '../turns.ts';
 import { sendHttpError, sendOverloaded } from './http-errors.ts';
 
-/** A request that has a place, such as every request of the route /graphql. */
-export interface AdmittedRequest extends FastifyRequest {
-  operationMemory: OperationAccount;
-  /** Settles when the operation ends, which may be after its caller has disconnected. */
-  operationEnd?: Promise<unknown>;
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of an admitted request: what it holds, and then its operation. */
+    memory: Holding;
+    operation: Operation;
+    /** Settles when the operation ends, which may be after its caller has disconnected. */
+    operationEnd: Promise<unknown> | undefined;
+  }
 }
+
+/** Bytes that a character of a request holds, once the request is parsed. */
+const CHARACTER_BYTES = 16;
 
 /** What the host needs from the rest of the server. */
 export interface HostDependencies {
   readonly config: Config;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly memory: Memory;
+  readonly takeTurn: TakeTurn;
+  startOperation(request: FastifyRequest): Operation;
 }
 
 /** Creates Fastify's hook `onRequest`. Health checks always pass, and metrics take no place and no memory. */
-export function createAdmission({ config, logger, metrics }: HostDependencies) {
+export function createAdmission({ config, logger, metrics, memory }: HostDependencies) {
   const secrets = config.routerSecrets.map((secret) => Buffer.from(secret));
   let inFlight = 0;
 
@@ -45,14 +55,13 @@ export function createAdmission({ config, logger, metrics }: HostDependencies) {
    */
   function takePlace(request: FastifyRequest, reply: FastifyReply): 413 | 503 | undefined {
     if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) return 503;
-    const operationMemory = new OperationAccount();
-    const refusal = reserveRequest(operationMemory, bytesOf(request));
+    request.memory = new Holding(memory);
+    const refusal = reserveRequest(request, lengthOf(request));
     if (refusal) return refusal;
-    const admitted: AdmittedRequest = Object.assign(request, { operationMemory });
     metrics.active.set(++inFlight);
     reply.raw.once('close', () => {
       metrics.active.set(--inFlight);
-      void Promise.allSettled([admitted.operationEnd]).then(() => operationMemory[Symbol.dispose]());
+      void Promise.allSettled([request.operationEnd]).then(() => request.memory[Symbol.dispose]());
     });
     return undefined;
   }
@@ -77,20 +86,22 @@ export function createAdmission({ config, logger, metrics }: HostDependencies) {
 }
 
 /**
- * Reserves bytes of a request. Returns 413 if they exceed what an operation may hold, or 503 if other operations leave no
- * room.
+ * Reserves what a request holds with a body of this length. Returns 413 if that exceeds what an operation may hold, or 503
+ * if other operations leave no room.
  */
-export function reserveRequest(operationMemory: OperationAccount, bytes: number): 413 | 503 | undefined {
-  if (operationMemory.reserve(bytes, 'request')) return undefined;
-  return operationMemory.isWithin(bytes) ? 503 : 413;
+export function reserveRequest({ memory, url }: FastifyRequest, bodyLength: number): 413 | 503 | undefined {
+  memory.release();
+  const bytes = (url.length + bodyLength) * CHARACTER_BYTES;
+  if (memory.reserve(bytes, 'request')) return undefined;
+  return bytes > OPERATION_LIMIT ? 413 : 503;
 }
 
 /**
- * Returns the bytes that a request holds once its body is parsed. A chunked body counts as text of the largest allowed
- * length until it is read. Longer bodies are not read.
+ * Returns the length of a body before it is read. A chunked body counts as a text of the largest allowed length that is not
+ * parsed yet. Longer bodies are not read.
  */
-function bytesOf({ headers, url }: FastifyRequest): number {
+function lengthOf({ headers }: FastifyRequest): number {
+  if (headers['transfer-encoding']) return HTTP_LIMITS.bodyBytes / CHARACTER_BYTES;
   const length = Number(headers['content-length'] ?? 0);
-  const body = length > HTTP_LIMITS.bodyBytes ? 0 : length * PRICES.requestCharacter.bytes;
-  return url.length * PRICES.requestCharacter.bytes + (headers['transfer-encoding'] ? HTTP_LIMITS.bodyBytes : body);
+  return length > HTTP_LIMITS.bodyBytes ? 0 : length;
 }

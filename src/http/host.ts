@@ -3,9 +3,9 @@
  */
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ApolloServer, BaseContext } from '@apollo/server';
-import type { ApolloFastifyContextFunction } from '@as-integrations/fastify';
+import type { ApolloServer } from '@apollo/server';
 import type { FastifyInstance } from 'fastify';
+import type { Operation } from '../graphql/operation.ts';
 import { VERSION } from '../version.ts';
 import { createAdmission, type HostDependencies } from './admission.ts';
 import { type App, createApp } from './app.ts';
@@ -21,9 +21,8 @@ const BACKLOG = 4096;
 const SCRAPERS = 50;
 
 /** Serves a started Apollo Server. Rejects with Node's error if it cannot listen. */
-export async function startHost<T extends BaseContext>(
-  apollo: ApolloServer<T>,
-  contextOf: ApolloFastifyContextFunction<T>,
+export async function startHost(
+  apollo: ApolloServer<Operation>,
   dependencies: HostDependencies,
   extend: (app: FastifyInstance) => void = () => {},
 ) {
@@ -36,7 +35,7 @@ export async function startHost<T extends BaseContext>(
   app.get('/health/ready', (_, reply) =>
     state.isReady ? { status: 'ready' } : reply.code(503).send({ status: 'stopping' }),
   );
-  const operations = addGraphqlRoute(app, apollo, contextOf);
+  const operations = addGraphqlRoute(app, apollo, dependencies);
   extend(app);
   // Not admitted by secret: network policy decides who reaches METRICS_PORT.
   const metricsApp = config.METRICS_PORT === undefined ? app : createApp(logger, metrics, state).fastify;

@@ -9,7 +9,7 @@ import { BREAKER_STATES } from '../command-api/circuit-breaker.ts';
 import type { CommandApi } from '../command-api/client.ts';
 import { COMMANDS } from '../command-api/commands.ts';
 import { describeFlaw, FAILURE_CODES, FLAWS, publicFormOf } from '../command-api/failures.ts';
-import { MEMORY_LIMIT, memoryState } from '../memory.ts';
+import { MEMORY_LIMIT } from '../memory.ts';
 import { SERVICE, VERSION } from '../version.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
@@ -22,7 +22,9 @@ const COMMAND_CODES = ['OK', ...FAILURE_CODES.filter((code) => code !== 'BAD_USE
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates the metrics of one server. */
-export function createMetrics({ breaker: circuitBreaker, events, slots, transport: { endpoint } }: CommandApi) {
+export function createMetrics(commandApi: CommandApi) {
+  const { breaker: circuitBreaker, events, memory: operationMemory, slots, transport } = commandApi;
+  const { endpoint } = transport;
   const registry = new Registry();
   // Milliseconds. The default of 10 costs an idle process 6 ms of CPU a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
@@ -59,7 +61,6 @@ export function createMetrics({ breaker: circuitBreaker, events, slots, transpor
   const queued = gauge('maintenance_commands_queued', 'Commands waiting in the queue.');
   const memoryHeld = gauge('maintenance_memory_held_bytes', 'Memory of operations in flight.');
   const memoryRefused = counter('maintenance_memory_refused_total', 'Refusals for lack of memory.', 'stage');
-  const memoryWaited = counter('maintenance_memory_waited_total', 'Lists that waited for memory.', '');
   const breaker = gauge('maintenance_breaker_state', '1 for the current state of the circuit breaker.', 'state');
 
   const version = { service_name: SERVICE, service_version: VERSION };
@@ -106,11 +107,9 @@ export function createMetrics({ breaker: circuitBreaker, events, slots, transpor
       inFlight.set(now.inFlight);
       queued.set(now.queued);
       for (const state of BREAKER_STATES) breaker.set({ state }, Number(state === circuitBreaker.state()));
-      const { held, refused, waited } = memoryState();
+      const { held, refused } = operationMemory;
       memoryHeld.set(held);
       memoryRefused.reset();
-      memoryWaited.reset();
-      memoryWaited.inc(waited);
       for (const [stage, count] of Object.entries(refused)) memoryRefused.inc({ stage }, count);
       return registry.metrics();
     },

@@ -2,8 +2,8 @@ import type { ApolloServerPlugin } from '@apollo/server';
 import type { Level, Logger } from 'pino';
 import { CommandApiError, describeFlaw, publicFormOf, severityOf } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
-import { type Context, shorten } from '../graphql/context.ts';
 import type { Code } from '../graphql/errors.ts';
+import { type Operation, shorten } from '../graphql/operation.ts';
 import { activeSpan, failSpan } from '../tracing.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -11,7 +11,7 @@ import type { Metrics } from './metrics.ts';
 const LOG_LIMITS = { commands: 50, commandBytes: 13_500 };
 
 /** Reports each operation: a log line, metrics, and attributes of the request's span. */
-export function operationReport(logger: Logger, metrics: Metrics): ApolloServerPlugin<Context> {
+export function operationReport(logger: Logger, metrics: Metrics): ApolloServerPlugin<Operation> {
   return {
     async requestDidStart() {
       const start = performance.now();

@@ -105,6 +105,7 @@ it.each<[of: string, most: number, document: (size: number) => string]>([
     (size) => `query A ${selections(size - 1)} query B { __typename }`,
   ],
   ['aliases', LIMITS.aliases, (size) => inList(aliased(size, 'id'))],
+  ['characters of an alias', LIMITS.aliasCharacters, (size) => inList(`${'a'.repeat(size)}: id`)],
   [
     'levels of fields',
     LIMITS.levelsOfFields,

@@ -1,16 +1,18 @@
-/** Long operations leave the event loop to others. The order of answers is compared, and no time. */
+/** Long operations leave the event loop to others. The order of answers and log lines is compared, and no time. */
 import { Agent } from 'node:http';
 import { expect, it } from '@jest/globals';
-import { exampleTicket } from '../../dev/seed.ts';
 import { request } from '../support/load.ts';
 import { HEADERS } from '../support/replica.ts';
-import { aliased, times } from '../support/requests.ts';
+import { aliased, answerWith, times } from '../support/requests.ts';
+import { scrape } from '../support/scrape.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 
 /** With as many aliases as a document may have, about the largest response that is accepted. */
 const FIELDS = aliased(100, 'state');
-const RESULT = times(2250, (index) => ({ ...exampleTicket(), maintenance_id: `m${index}` }));
+const RESULT = times(1500, (index) => ({ maintenance_id: `m${index}`, state: 'closed' }));
+
+const LONG = `{ maintenances(residenceId: "long") { ${FIELDS} } }`;
 
 /** Two lists, of which the second waits for the event loop, and a list whose command is held. */
 const waiting = (index: number) =>
@@ -18,30 +20,29 @@ const waiting = (index: number) =>
 
 const start = useReplicas();
 
-it('answers health checks and small operations before any of three operations with the most work ends', async () => {
-  const { upstream, url, ask } = await start();
+it('answers health checks between operations with the most work, which share one reply', async () => {
+  const { upstream, url, ask, output } = await start();
   const held = upstream.hold();
-  let hasEnded = false;
-  const asked = times(3, async (index) => {
-    const answer = await ask(`{ maintenances(residenceId: "long${index}") { ${FIELDS} } }`);
-    hasEnded = true;
-    return answer;
-  });
-  await until(() => held.length === asked.length);
+  const sending = { headers: HEADERS, body: JSON.stringify({ query: LONG }), kept: 1 };
+  const asked = times(8, () => request(false, `${url}/graphql`, sending));
+  await until(async () => (await scrape(url)).get('http_server_active_requests') === asked.length);
+  // First in, first out: after it, all others wait for their reply.
+  await ask('{ __typename }');
   upstream.fail(undefined);
   for (const { release } of held) release(JSON.stringify({ success: true, result: RESULT }));
 
-  const checkHealth = () => request(new Agent({ keepAlive: false }), `${url}/health/live`);
-  const answered: unknown[] = [];
-  while (!hasEnded) {
-    const [{ errors }, { status }] = await Promise.all([ask('{ __typename }'), checkHealth()]);
-    if (!hasEnded) answered.push([errors, status]);
+  // Each logs its line when its response is made.
+  const countEnded = () => output().split('"operationType":"query"').length - 2;
+  const between = new Set<number>();
+  while (countEnded() < asked.length) {
+    const { status } = await request(new Agent({ keepAlive: false }), `${url}/health/live`);
+    expect(status).toBe(200);
+    between.add(countEnded());
   }
-  // One round can be over before the first reply has arrived.
-  expect(answered.length).toBeGreaterThanOrEqual(3);
-  expect(answered).toEqual(answered.map(() => [[], 200]));
-  const served = { errors: [], data: { maintenances: { length: RESULT.length } } };
-  expect(await Promise.all(asked)).toMatchObject([served, served, served]);
+  between.delete(0);
+  between.delete(asked.length);
+  expect(between.size).toBeGreaterThanOrEqual(2);
+  for (const { status } of await Promise.all(asked)) expect(status).toBe(200);
 });
 
 it('callers that leave while their responses wait harm no one', async () => {
@@ -65,4 +66,30 @@ it('callers that leave while their responses wait harm no one', async () => {
   expect(new Set(await Promise.all(left))).toEqual(new Set(['left']));
   for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
   expect(await stop()).toBe(0);
+});
+
+it('a response that gets no turn before the deadline is a typed error', async () => {
+  const { upstream, url, ask } = await start({ ATTEMPT_TIMEOUT_MS: '1900', OPERATION_TIMEOUT_MS: '2000' });
+  answerWith(upstream, RESULT);
+  const sending = { headers: HEADERS, body: JSON.stringify({ query: LONG }), kept: 1000 };
+  const answers = await Promise.all(times(120, () => request(false, `${url}/graphql`, sending)));
+  const message = 'The operation has no time left.';
+  const errors = [{ message, path: ['maintenances'], extensions: { code: 'UPSTREAM_TIMEOUT' } }];
+  const late = answers.filter(({ text }) => text.includes(message)).map(({ text }) => JSON.parse(text));
+  expect(late.length).toBeGreaterThan(0);
+  expect(late).toEqual(late.map(() => ({ errors, data: { maintenances: null } })));
+  expect((await ask('{ __typename }')).errors).toEqual([]);
+});
+
+it('a request that gets no turn before the deadline is refused with 503', async () => {
+  const { url } = await start({ ATTEMPT_TIMEOUT_MS: '1', OPERATION_TIMEOUT_MS: '2' });
+  const body = JSON.stringify({ query: `{ ${'__typename '.repeat(700)} } ${'#'.repeat(900_000)}` });
+  const send = () => request(false, `${url}/graphql`, { headers: HEADERS, body });
+  const answers = await Promise.all(times(10, send));
+  const refused = answers.filter(({ status }) => status !== 200);
+  expect(refused.length).toBeGreaterThan(0);
+  for (const { status, headers, text } of refused) {
+    expect([status, headers['retry-after']]).toEqual([503, '1']);
+    expect(JSON.parse(text).errors[0].extensions).toEqual({ code: 'OVERLOADED', outcome: 'NOT_SENT' });
+  }
 });

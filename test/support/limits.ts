@@ -6,6 +6,7 @@ export const LIMITS = {
   /** Of all operations of a document. */
   selections: 10_000,
   aliases: 100,
+  aliasCharacters: 128,
   levelsOfFields: 12,
   nestedFragments: 500,
   levelsOfLists: 1,

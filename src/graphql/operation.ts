@@ -1,15 +1,15 @@
 /**
- * The context of one operation: its client and loaders, response budget and record of commands.
+ * All that one operation owns: token, signal and deadline, memory, budget, client, loaders, and what it observes. Made once,
+ * ended once. The context of its resolvers.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { type CommandApi, createClient } from '../command-api/client.ts';
 import { CommandApiError, type EndReason } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import type { Config } from '../config.ts';
-import type { OperationAccount } from '../memory.ts';
-import { PRICES } from '../prices.ts';
+import type { Holding } from '../memory.ts';
 import { activeSpan, traceparentOf } from '../tracing.ts';
-import { createResponseBudget } from './cost.ts';
+import { createBudget } from './budget.ts';
 import { type Code, PublicError, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { createLoaders } from './loaders.ts';
@@ -22,7 +22,7 @@ const MAX_NAME = 100;
 /** The format of W3C Trace Context. Other values are not forwarded. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 
-export type Context = ReturnType<typeof createContext>;
+export type Operation = ReturnType<typeof createOperation>;
 
 /** The properties of a request that the host passes on. */
 interface Incoming {
@@ -30,13 +30,13 @@ interface Incoming {
   readonly headers: IncomingHttpHeaders;
   /** Names and values in turn. Unlike `headers`, they show a header that was sent twice. */
   readonly raw: { readonly rawHeaders: readonly string[] };
-  /** The memory account that already includes the request's body. */
-  readonly operationMemory: OperationAccount;
+  /** What the operation holds, with the request's body already. */
+  readonly memory: Holding;
 }
 
-/** Creates the context of a request. All commands of the operation together may take `OPERATION_TIMEOUT_MS`. */
-export function createContext(
-  { id, headers, raw, operationMemory }: Incoming,
+/** Creates the operation of a request, which may take `OPERATION_TIMEOUT_MS`. */
+export function createOperation(
+  { id, headers, raw, memory }: Incoming,
   commandApi: CommandApi,
   { OPERATION_TIMEOUT_MS: timeoutMs, TOKEN_HEADER }: Config,
 ) {
@@ -46,18 +46,18 @@ export function createContext(
   const commands: CommandRecord[] = [];
   const counts = { reads: 0, writes: 0 };
   const controller = new AbortController();
-  const budget = createResponseBudget(operationMemory, controller.signal);
+  const budget = createBudget(memory, commandApi.takeTurn, controller.signal);
   const timer = abortAfter(timeoutMs, controller);
   const client = createClient(commandApi, {
     token,
     traceparent,
-    memory: operationMemory,
+    memory,
     signal: controller.signal,
     endsAt: performance.now() + timeoutMs,
     addCommand,
   });
   // Searching also takes time for requests that are not returned.
-  const loaders = createLoaders(client, (length) => budget.chargeWork(length * PRICES.scanned.work));
+  const loaders = createLoaders(client, budget.chargeSearch);
   const upstream = { client, loaders };
   // An object, because Apollo Server copies the context.
   const caller = { hasLeft: false };

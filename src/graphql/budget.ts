@@ -1,0 +1,156 @@
+/**
+ * The budget of one operation's response: the work and the memory that it takes, and its errors.
+ */
+import { type FieldNode, type GraphQLResolveInfo, Kind, type SelectionSetNode } from 'graphql';
+import type { Holding } from '../memory.ts';
+import type { TakeTurn } from '../turns.ts';
+import { PublicError, refuseIfEnded } from './errors.ts';
+import { LIMITS, SIZES } from './limits.ts';
+
+/** A unit of work takes 20 ns, and a response of so much work at most so many bytes. */
+const WORK = {
+  /** A field of an entry, without its text. */
+  field: 50,
+  character: 3,
+  /** A call of a resolver, or of a reference resolver. */
+  call: 1000,
+  /** An entry of a list that is searched. It takes no memory. */
+  searched: 20,
+};
+const ERROR_BYTES = 1000;
+/** 2 ms. A response that takes less waits for no turn. */
+const SMALL_WORK = 100_000;
+/** A `Maintenance.id` without escapes. */
+const ID_CHARACTERS = 512;
+const MOST_IDS = SIZES['Mutation.deleteMaintenances(ids:)'].entries;
+
+/** What is selected of each entry: all fields, and how often the most selected field of the entry itself. */
+interface Selected {
+  readonly fields: number;
+  readonly repeats: number;
+}
+
+/** Creates the budget of an operation, which ends with `signal`. Without room, its methods throw a `PublicError`. */
+export function createBudget(memory: Holding, takeTurn: TakeTurn, signal: AbortSignal) {
+  let workLeft: number = LIMITS.responseWork;
+  let workSinceTurn = 0;
+  let errorsLeft: number = LIMITS.errors;
+  // graphql passes the same array of nodes for all entries of a list.
+  const selections = new Map<readonly FieldNode[], Selected>();
+  /** The undecodable members that are shown, by the error that all of one reply share. */
+  const members = new Map<Error, Set<string>>();
+
+  function chargeWork(work: number): void {
+    if (work > workLeft) throw new PublicError('BAD_USER_INPUT', 'The response would be too large. Request less.');
+    workLeft -= work;
+    workSinceTurn += work;
+  }
+
+  function holdBytes(bytes: number): void {
+    if (!memory.reserve(bytes, 'response'))
+      throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
+  }
+
+  /** Charges the work of entries with so many characters in all. Returns it. */
+  function chargeEntries(entries: number, characters: number, info: GraphQLResolveInfo): number {
+    const selected = selections.get(info.fieldNodes) ?? countSelected(info);
+    selections.set(info.fieldNodes, selected);
+    const work = entries * selected.fields * WORK.field + characters * selected.repeats * WORK.character;
+    chargeWork(work);
+    return work;
+  }
+
+  /** Returns the promise of a turn, unless the work since the last one and the work to come are small. */
+  function waitForTurn(coming = 0): Promise<void> | undefined {
+    const work = workSinceTurn + coming;
+    if (work <= SMALL_WORK) return undefined;
+    workSinceTurn = 0;
+    return takeTurn(work, signal);
+  }
+
+  return {
+    /** Charges the search of a list. */
+    chargeSearch(entries: number): void {
+      chargeWork(entries * WORK.searched);
+    },
+
+    /** Returns the promise of a turn for calls to come, if they are many. */
+    waitForCalls: (calls: number) => waitForTurn(calls * WORK.call),
+
+    chargeCall(): void {
+      chargeWork(WORK.call);
+      holdBytes(WORK.call);
+    },
+
+    /**
+     * Charges an entry or a list of entries. Returns the promise of its turn if it must wait, and then takes its memory: who
+     * waits holds nothing of the response, so a crowd can wait.
+     */
+    chargeValue(value: unknown, info: GraphQLResolveInfo): Promise<void> | void {
+      if (value === null || value === undefined) return undefined;
+      const entries = Array.isArray(value) ? value : [value];
+      const bytes = chargeEntries(entries.length, entries.reduce(addSize, 0), info);
+      const hold = () => {
+        refuseIfEnded(signal);
+        holdBytes(bytes);
+      };
+      return waitForTurn()?.then(hold) ?? hold();
+    },
+
+    /** Charges the result of a write, before it. The arguments are not checked yet, so it counts no characters. */
+    chargeWrite({ ids }: { readonly ids?: readonly unknown[] }, info: GraphQLResolveInfo): void {
+      const entries = Math.min(ids?.length ?? 1, MOST_IDS);
+      holdBytes(chargeEntries(entries, entries * ID_CHARACTERS, info));
+    },
+
+    /** Charges an error. Returns whether the response may show it. */
+    mayShowError(): boolean {
+      if (errorsLeft === 0) return false;
+      errorsLeft--;
+      memory.hold(ERROR_BYTES);
+      return true;
+    },
+
+    /** Charges an undecodable member. Returns whether the response may show its error. */
+    mayShowMember(error: Error, member: string): boolean {
+      const shown = members.get(error) ?? new Set();
+      members.set(error, shown);
+      if (shown.size < LIMITS.memberErrors) shown.add(member);
+      return shown.has(member) && this.mayShowError();
+    },
+
+    /** Returns whether no further error fits. */
+    isSpent: () => errorsLeft === 0,
+  };
+}
+
+/** Adds the characters of an entry, or of the SDL. */
+function addSize(sum: number, entry: unknown): number {
+  if (typeof entry === 'string') return sum + entry.length;
+  return sum + ((entry as { readonly size?: number } | null)?.size ?? 0);
+}
+
+/** Counts what is selected beneath a field, skipped or not. */
+function countSelected({ fieldNodes, fragments }: GraphQLResolveInfo): Selected {
+  const own = new Map<string, number>();
+  let fields = 0;
+
+  /** Counts each fragment as often as it is spread. The rule in limits.ts has limited their number. */
+  function count(selectionSet: SelectionSetNode | undefined, isOwn: boolean): void {
+    for (const node of selectionSet?.selections ?? []) {
+      const isField = node.kind === Kind.FIELD;
+      if (isField) {
+        fields++;
+        // graphql copies the lists in the arguments for each entry.
+        for (const { value } of node.arguments ?? []) if (value.kind === Kind.LIST) fields += value.values.length;
+        const { value: name } = node.name;
+        if (isOwn && name !== '__typename') own.set(name, (own.get(name) ?? 0) + 1);
+      }
+      const inside = node.kind === Kind.FRAGMENT_SPREAD ? fragments[node.name.value] : node;
+      count(inside?.selectionSet, isOwn && !isField);
+    }
+  }
+
+  for (const { selectionSet } of fieldNodes) count(selectionSet, true);
+  return { fields, repeats: Math.max(1, ...own.values()) };
+}
