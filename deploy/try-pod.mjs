@@ -1,11 +1,12 @@
-// Tries a pod from inside: ready, the version, and an operation with the pod's own secret that sends no command. Exits with 1,
+// Tries a pod from inside: ready, the version, and an operation with the pod's first secret that sends no command. Exits with 1,
 // and the reason, if one fails.
 //
 //     kubectl exec POD -- node --no-use-env-proxy --input-type=module --eval "$(cat deploy/try-pod.mjs)" VERSION
 import { readFileSync } from 'node:fs';
 
 const [, expected] = process.argv;
-const { PORT = 4001, ROUTER_SECRET_FILE, ROUTER_SECRET = '' } = process.env;
+const { PORT = 4001, ROUTER_SECRET_FILE: file, ROUTER_SECRET = '' } = process.env;
+const [secret] = (file ? readFileSync(file, 'utf8') : ROUTER_SECRET).trim().split(/\s+/);
 // A pod that hangs must not hold up the way back.
 const signal = AbortSignal.timeout(30_000);
 const ask = async (path, init) => (await fetch(`http://127.0.0.1:${PORT}${path}`, { signal, ...init })).json();
@@ -16,7 +17,7 @@ const { data } = await ask('/graphql', {
   method: 'POST',
   headers: {
     'content-type': 'application/json',
-    'router-authorization': ROUTER_SECRET_FILE ? readFileSync(ROUTER_SECRET_FILE, 'utf8').trim() : ROUTER_SECRET,
+    'router-authorization': secret,
   },
   body: '{"query":"{ __typename }"}',
 });

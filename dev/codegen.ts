@@ -8,7 +8,7 @@ import { cliError, runCli } from '@graphql-codegen/cli';
 import { buildSchema, isEnumType } from 'graphql';
 import { parse, stringify } from 'yaml';
 import { createCommandApi } from '../src/command-api/client.ts';
-import { loadConfig } from '../src/config.ts';
+import { describeVariables, loadConfig } from '../src/config.ts';
 import { SIZES } from '../src/graphql/limits.ts';
 import { Memory } from '../src/memory.ts';
 import { FIELDS } from '../src/telemetry/log.ts';
@@ -18,6 +18,7 @@ import { readOptions } from './options.ts';
 
 const read = (path: string) => readFileSync(path, 'utf8');
 const code = (name: string) => `\`${name}\``;
+const rows = (names: Iterable<string>) => Array.from(names, (name) => [code(name)]);
 
 // The tool's own command would ignore an unknown argument.
 const { check } = readOptions('Options:\n  --check    writes nothing, and fails if a file is not as generated', {
@@ -25,12 +26,12 @@ const { check } = readOptions('Options:\n  --check    writes nothing, and fails 
 });
 process.exitCode = (await runCli('').catch(cliError)) ?? 1;
 
-const fields = Array.from(FIELDS, (field) => [code(field)]);
 const written = {
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
   'docs/reliability.md': writeTables('docs/reliability.md', { sizes: sizes() }),
-  'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields }),
+  'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields: rows(FIELDS) }),
   'docs/errors.md': writeTables('docs/errors.md', { codes: codes() }),
+  'docs/configuration.md': writeTables('docs/configuration.md', { variables: describeVariables() }),
 };
 for (const [path, text] of Object.entries(written)) {
   if (!check) writeFileSync(path, text);
@@ -79,7 +80,7 @@ function codes(): string[][] {
   const type = buildSchema(read('schema/maintenance.graphql'), { assumeValid: true }).getType('MaintenanceErrorCode');
   if (!isEnumType(type)) throw new Error('The schema has no enum MaintenanceErrorCode.');
   const others = type.description?.match(/(?<=^- .*`)[A-Z_]+(?=`)/gm) ?? [];
-  return [...type.getValues().map(({ name }) => name), ...others].map((name) => [code(name)]);
+  return rows([...type.getValues().map(({ name }) => name), ...others]);
 }
 
 /** Returns a page with these tables between the marks of their names. */
@@ -98,11 +99,7 @@ function writeTables(path: string, tables: Readonly<Record<string, string[][]>>)
  */
 function writeTable(place: string, rows: string[][], old: string): string {
   const [head = '', line = '', ...oldRows] = old.split('\n').filter((line) => line.startsWith('|'));
-  const cellsOf = (row: string) =>
-    row
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim());
+  const cellsOf = (row: string) => row.split(/ *\| */).slice(1, -1);
   const generated = rows[0]?.length ?? 0;
   const kept = new Map<string, string[]>();
   for (const [keys = '', ...cells] of oldRows.map(cellsOf))

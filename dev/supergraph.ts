@@ -22,7 +22,8 @@ const ROUTER_SECRET = process.env.ROUTER_SECRET || 'secret-of-the-local-router';
 try {
   const { router, others } = await readArguments();
   const subgraph = await startSubgraph({ PORT: portAfter(1), ROUTER_SECRET });
-  const { HOST: host, TOKEN_HEADER: tokenHeader } = subgraph.config;
+  const { HOST: host, TOKEN_HEADER: tokenHeader, routerSecrets } = subgraph.config;
+  const [secret = ''] = routerSecrets;
   const running: Pick<Running, 'stop'>[] = [subgraph];
   const stop = async () => {
     for (const one of running.toReversed()) await one.stop();
@@ -38,13 +39,13 @@ try {
   }
   const shown = others.map(({ name, url }) => `  Subgraph ${name.padEnd(13)} ${url}`);
   const url = `${subgraph.url}/graphql`;
-  const headers = { 'router-authorization': ROUTER_SECRET };
+  const headers = { 'router-authorization': secret };
   const sdl = readFileSync('schema/maintenance.graphql', 'utf8');
   const subgraphs = [{ name: 'maintenance', url, sdl, headers, tokenHeader }, ...others];
   // The examples of the supergraph ask for fields of our neighbor.
   const examples = readExamples(...(hasOwnResidences ? [] : ['supergraph']), '.', 'emulator');
   const gateway = router
-    ? await startRouter(router, { subgraphs, secret: ROUTER_SECRET, host, port: PORT, onEnd: exitWithRouter })
+    ? await startRouter(router, { subgraphs, secret, host, port: PORT, onEnd: exitWithRouter })
     : await startGateway(subgraphs, { host, port: PORT, ...serveBrowsers(examples, tokenHeader) });
   running.push(gateway);
 
@@ -52,7 +53,7 @@ try {
   const operation = hasOwnResidences ? LIST_EXAMPLE : print(parse(String(examples[0]?.query))).replace(/\s+/g, ' ');
   console.log(`
   ${(router ? ROUTERS[router].name : 'Supergraph, Sandbox').padEnd(22)} ${endpoint}
-  Subgraph maintenance   ${localize(url)}, with Router-Authorization: ${ROUTER_SECRET}
+  Subgraph maintenance   ${localize(url)}, with Router-Authorization: ${secret}
 ${shown.join('\n')}
   Command API emulator   ${subgraph.commandApiUrl}
 ${describeAsking(endpoint, operation, tokenHeader)}`);

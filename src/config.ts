@@ -1,32 +1,15 @@
 /**
- * Reads and checks the environment. No other file in src/ reads process.env. docs/configuration.md lists the variables.
+ * Reads and checks the environment. No other file in src/ reads process.env. `--help` and docs/configuration.md print the
+ * table of variables.
  */
 import { readFileSync } from 'node:fs';
-import { cleanEnv, EnvError, makeValidator, str } from 'envalid';
+import { type CleanedEnv, cleanEnv, EnvError, EnvMissingError, makeValidator, str, type ValidatorSpec } from 'envalid';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { OPERATION_LIMIT } from './memory.ts';
 import { SERVICE } from './version.ts';
 
-const OTEL = ['OTEL_TRACES_EXPORTER', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
-
-/** Variables of earlier versions, each with its replacement. */
-const REMOVED = new Map([['LOG_EVERY', 'LOG_LEVEL=warn logs less']]);
-
-/** Each secret comes in the first variable, or in the file that the second one names. */
-const SECRETS = ['ROUTER_SECRET', 'ROUTER_SECRET_PREVIOUS'].map((name) => [name, `${name}_FILE`] as const);
-/** No request with a longer secret is within the limit of its head. */
-const LONGEST_SECRET = HTTP_LIMITS.headCharacters - 'router-authorization'.length;
-const SUSPICIOUS_SECRETS: readonly (readonly [RegExp, string])[] = [
-  // Can be guessed.
-  [/^.{1,15}$/, 'is shorter than 16 characters'],
-  [/^(["'`]).*\1$/, 'is in quotes, which are part of the secret'],
-  [/^(undefined|null)$/, 'is the word undefined or null'],
-];
 /** Matches an origin without TLS that is not on this machine. */
 const INSECURE_ORIGIN = /^http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$)/;
-
-/** The variables that are valid by themselves. Invalid variables are absent. */
-type Valid = Readonly<Record<string, unknown>>;
 
 /** Returns a validator that rejects a text with `fault` if `parse` returns undefined. */
 function checked<T>(parse: (text: string) => T | undefined, fault: string) {
@@ -37,26 +20,36 @@ function checked<T>(parse: (text: string) => T | undefined, fault: string) {
   });
 }
 
-function wholeNumber(least: number, most: number) {
+function wholeNumber(least: number, most: number, value: number, meaning: string) {
   const isWithin = (text: string) => /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most;
   const fault = `must be a whole number from ${least} to ${most}`;
-  return checked((text) => (isWithin(text) ? Number(text) : undefined), fault);
+  const validator = checked((text) => (isWithin(text) ? Number(text) : undefined), fault);
+  return validator({ default: value, desc: `${meaning} From ${least} to ${most}.` });
 }
 
-function oneOf(...choices: readonly string[]) {
-  return checked((text) => choices.find((choice) => choice === text), `must be one of ${choices.join(', ')}`);
+function oneOf(choices: readonly string[], value: string, meaning: string) {
+  const fault = `must be one of ${choices.join(', ')}`;
+  const validator = checked((text) => choices.find((choice) => choice === text), fault);
+  return validator({ default: value, desc: `${meaning} Values: \`${choices.join('`, `')}\`.` });
 }
 
-const permission = oneOf('true', 'false')({ default: 'false' });
+const permission = (meaning: string) => oneOf(['true', 'false'], 'false', meaning);
 
-const SECRET = new RegExp(`^[\\x21-\\x7e]{1,${LONGEST_SECRET}}$`);
-const secretForm = `visible ASCII without spaces, at most ${LONGEST_SECRET} characters, as a header can carry it`;
-const secret = checked((text) => SECRET.exec(text)?.[0], `must be ${secretForm}`)({ default: undefined });
-/** Its value is the secret in the file. */
-const secretFile = checked(
-  (path) => SECRET.exec(readText(path).replace(/\r?\n$/, ''))?.[0],
-  `must name a file with a secret: ${secretForm}`,
-)({ default: undefined });
+/** No request with a longer secret is within the limit of its head. */
+const LONGEST_SECRET = HTTP_LIMITS.headCharacters - 'router-authorization'.length;
+const ONLY_SECRET = new RegExp(`^[!-~]{1,${LONGEST_SECRET}}$`);
+const ONE_OF_SEVERAL = new RegExp(`^(?!["'\`])[!-~]{16,${LONGEST_SECRET}}(?<!["'\`])$`);
+const SECRETS = `one to five secrets, divided by white space: visible ASCII, at most ${LONGEST_SECRET} characters; \
+of several, each has at least 16, and no quotation mark at its ends`;
+
+function parseSecrets(text: string): readonly string[] | undefined {
+  const secrets = text.trim().split(/\s+/);
+  const form = secrets.length > 1 ? ONE_OF_SEVERAL : ONLY_SECRET;
+  return secrets.length <= 5 && secrets.every((secret) => form.test(secret)) ? secrets : undefined;
+}
+const secrets = checked(parseSecrets, `must be ${SECRETS}`);
+/** Its values are the secrets in the file. */
+const secretFile = checked((path) => parseSecrets(readText(path)), `must name a file with ${SECRETS}`);
 
 /** Throws an error that does not repeat the path, which could be a misplaced secret. */
 function readText(path: string): string {
@@ -79,7 +72,7 @@ const proxy = checked((text) => {
   if (!url || !PROXY.test(text)) return undefined;
   decodeURIComponent(url.username + url.password);
   return text;
-}, 'must be like http://user:password@host:port')({ default: undefined });
+}, 'must be like http://user:password@host:port');
 
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 /** The names of headers with another meaning: to the subgraph, to any server, and to the connection. */
@@ -93,38 +86,72 @@ const tokenHeader = checked((text) => {
   return HEADER_NAME.test(name) && !TAKEN_NAMES.some((taken) => taken.test(name)) ? name : undefined;
 }, 'must be the name of a header without another meaning, such as x-vendor-authorization');
 
+const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+const exporter = str({ default: undefined, desc: 'Turns on [traces](observability.md#traces).' });
+
+/** The descriptions are Markdown with links from docs/. */
 const VARIABLES = {
-  NODE_ENV: str({ default: 'production' }),
-  HOST: str({ default: '0.0.0.0' }),
-  PORT: wholeNumber(0, 65_535)({ default: 4001 }),
-  METRICS_PORT: wholeNumber(0, 65_535)({ default: undefined }),
-  COMMAND_API_URL: origin({
-    desc: 'is missing: the origin of the command API, like https://api.ecloud.akubela.com',
+  COMMAND_API_URL: origin({ desc: 'Required: origin of the command API, of one [region](command-api.md#regions).' }),
+  ROUTER_SECRET: secrets({ default: undefined, desc: 'Required in production: one to five [secrets](#secrets).' }),
+  ROUTER_SECRET_FILE: secretFile({ default: undefined, desc: 'File with these secrets, in place of the variable.' }),
+  TOKEN_HEADER: tokenHeader({ default: 'authorization', desc: "[Header](#token-header) with the caller's token." }),
+  ALLOW_NO_ROUTER_SECRET: permission('`true`: `ROUTER_SECRET` is optional. Without it, anyone can send requests.'),
+  ALLOW_HTTP_COMMAND_API: permission('`true`: production may send tokens to an `http:` origin on another machine.'),
+  COMMAND_API_PROXY: proxy({ default: undefined, desc: '[Proxy](#proxy-for-outgoing-traffic) for all commands.' }),
+  PORT: wholeNumber(0, 65_535, 4001, 'GraphQL and health checks, [in plain HTTP](../SECURITY.md#secure-operation).'),
+  METRICS_PORT: { ...wholeNumber(0, 65_535, 0, 'Separate port of `/metrics`.'), default: undefined },
+  HOST: str({ default: '0.0.0.0', desc: 'Address on which both ports listen.' }),
+  ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000, 3000, 'Deadline of an attempt, with DNS. Below `OPERATION_TIMEOUT_MS`.'),
+  OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000, 10_000, "Deadline of an operation. The router's must be higher."),
+  MAX_ATTEMPTS: wholeNumber(1, 10, 3, 'Attempts of a command that is safe to retry.'),
+  MAX_REPLY_BYTES: wholeNumber(1000, 100_000_000, 2 * 1024 * 1024, 'Largest reply, decompressed.'),
+  MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000, 256, 'Commands that run in parallel. Further commands wait.'),
+  MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000, 1024, 'Commands that wait. Further commands fail immediately.'),
+  BREAKER_FAILURES: wholeNumber(1, 10_000, 20, 'Consecutive failures that open the circuit breaker.'),
+  BREAKER_OPEN_MS: wholeNumber(1, 60_000, 2000, 'Time until the open breaker sends a probe.'),
+  MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000, 250, 'Requests in flight. Further requests get 503.'),
+  DRAIN_DELAY_MS: wholeNumber(0, 60_000, 2000, 'Time after SIGTERM: not ready, but still accepting requests.'),
+  LOG_LEVEL: oneOf(LEVELS, 'info', 'Lowest level in the [log](observability.md#volume).'),
+  NODE_ENV: str({
+    default: 'production',
+    desc: '`development`: no secret, introspection. Others: production.',
   }),
-  ROUTER_SECRET: secret,
-  ROUTER_SECRET_FILE: secretFile,
-  ROUTER_SECRET_PREVIOUS: secret,
-  ROUTER_SECRET_PREVIOUS_FILE: secretFile,
-  TOKEN_HEADER: tokenHeader({ default: 'authorization' }),
-  ALLOW_NO_ROUTER_SECRET: permission,
-  COMMAND_API_PROXY: proxy,
-  ALLOW_HTTP_COMMAND_API: permission,
-  ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 3000 }),
-  OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000)({ default: 10_000 }),
-  MAX_ATTEMPTS: wholeNumber(1, 10)({ default: 3 }),
-  MAX_REPLY_BYTES: wholeNumber(1000, 100_000_000)({ default: 2 * 1024 * 1024 }),
-  MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000)({ default: 256 }),
-  MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000)({ default: 1024 }),
-  BREAKER_FAILURES: wholeNumber(1, 10_000)({ default: 20 }),
-  BREAKER_OPEN_MS: wholeNumber(1, 60_000)({ default: 2000 }),
-  MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000)({ default: 250 }),
-  DRAIN_DELAY_MS: wholeNumber(0, 60_000)({ default: 2000 }),
-  OTEL_SERVICE_NAME: str({ default: SERVICE }),
-  OTEL_METRICS_EXPORTER: str({ default: 'none' }),
-  LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')({ default: 'info' }),
+  OTEL_TRACES_EXPORTER: exporter,
+  OTEL_EXPORTER_OTLP_ENDPOINT: exporter,
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: exporter,
+  OTEL_SERVICE_NAME: str({ default: SERVICE, desc: 'Name of the service in traces.' }),
+  OTEL_METRICS_EXPORTER: str({ default: 'none', desc: 'Has no effect: scrape `/metrics`.' }),
 };
 
-const KNOWN = [...Object.keys(VARIABLES), ...OTEL];
+type Name = keyof typeof VARIABLES;
+type NodeProxy = 'NODE_USE_ENV_PROXY' | `${'http' | 'https' | 'no'}_proxy` | `${'HTTP' | 'HTTPS' | 'NO'}_PROXY`;
+type Given = Readonly<Partial<Record<Name | NodeProxy, string>>>;
+/** Variables that are invalid by themselves are absent. */
+type Valid = Partial<CleanedEnv<typeof VARIABLES>>;
+
+/** Without them, an identity token would go to the vendor, or commands past the proxy. */
+const REFUSED_IF_MISSPELLED: readonly Name[] = ['TOKEN_HEADER', 'COMMAND_API_PROXY'];
+
+/** Variables of earlier versions, each with its replacement. */
+const REMOVED = new Map([
+  ['LOG_EVERY', 'LOG_LEVEL=warn logs less'],
+  ['ROUTER_SECRET_PREVIOUS', 'ROUTER_SECRET holds several'],
+  ['ROUTER_SECRET_PREVIOUS_FILE', 'ROUTER_SECRET holds several'],
+]);
+
+/** Returns the name, default and meaning of each variable, in Markdown. */
+export function describeVariables(): string[][] {
+  return Object.entries<ValidatorSpec<unknown>>(VARIABLES).map(([name, { default: value, desc = '' }]) => {
+    return [`\`${name}\``, value === undefined ? '' : `\`${value}\``, desc];
+  });
+}
+
+/** Returns the text of `--help`, without Markdown. */
+export function help(): string {
+  const variables = describeVariables().map(([name, value, meaning]) => `  ${name}=${value}\n      ${meaning}`);
+  const text = ['Environment variables, with their defaults:', ...variables].join('\n');
+  return text.replace(/`|\[|\]\([^)]*\)/g, '');
+}
 
 export type Config = Readonly<ReturnType<typeof loadConfig>>;
 
@@ -134,99 +161,90 @@ export class ConfigError extends Error {}
 /** Reads the configuration. Most variables keep their names. Throws a `ConfigError` that lists every fault. */
 export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   // Empty variables count as unset.
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const given: Given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const unread = Object.keys(given).flatMap(explainUnread);
   const variables = cleanEnv(given, VARIABLES, {
     reporter({ errors, env }) {
-      const found = Object.entries(errors).map(([name, error]) => `${name} ${error.message}`);
-      const faults = [...found, ...checkCombinations(env as Valid, given)];
+      const explain = (error: Error) => (error instanceof EnvMissingError ? 'is missing' : error.message);
+      const invalid = Object.entries(errors).map(([name, error]) => `${name} ${explain(error)}`);
+      const faults = [...invalid, ...findFaults(env as Valid, given)];
       // A variable that no one reads can be the reason for a missing one.
-      if (faults.length > 0) throw new ConfigError(['Invalid environment:', ...faults, ...unread].join('\n  '));
+      if (faults.length > 0)
+        throw new ConfigError(['Invalid environment:', ...new Set([...faults, ...unread])].join('\n  '));
     },
   });
-  const {
-    NODE_ENV,
-    ROUTER_SECRET,
-    ROUTER_SECRET_FILE,
-    ROUTER_SECRET_PREVIOUS,
-    ROUTER_SECRET_PREVIOUS_FILE,
-    ...others
-  } = variables;
-  const secrets = [ROUTER_SECRET, ROUTER_SECRET_FILE, ROUTER_SECRET_PREVIOUS, ROUTER_SECRET_PREVIOUS_FILE];
+  const { NODE_ENV, ROUTER_SECRET, ROUTER_SECRET_FILE, ...others } = variables;
+  const { OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT } = others;
   return {
     ...others,
     /** True if tracing is requested. OpenTelemetry's SDK reads its own variables. */
-    tracing: OTEL.some((name) => environment[name]),
+    tracing: Boolean(OTEL_TRACES_EXPORTER ?? OTEL_EXPORTER_OTLP_ENDPOINT ?? OTEL_EXPORTER_OTLP_TRACES_ENDPOINT),
     /** False only if NODE_ENV is `development`. */
     production: NODE_ENV !== 'development',
     /** The accepted values of `Router-Authorization`. If empty, no secret is required. */
-    routerSecrets: secrets.filter((secret) => secret !== undefined),
+    routerSecrets: ROUTER_SECRET ?? ROUTER_SECRET_FILE ?? [],
     /** One sentence for each variable that is accepted, but should be changed. */
-    warnings: [...unread, ...checkValues(variables)],
+    warnings: [...unread, ...findWarnings(variables)],
   };
 }
 
-/** Returns the faults of variables that contradict each other, or that others make necessary. */
-function checkCombinations(
-  { COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, OPERATION_TIMEOUT_MS, ...env }: Valid,
-  given: NodeJS.ProcessEnv,
-): string[] {
-  const isInsecure = INSECURE_ORIGIN.test(String(COMMAND_API_URL)) && env.ALLOW_HTTP_COMMAND_API !== 'true';
-  const faults: string[] = [];
-  if (isInsecure && env.NODE_ENV !== 'development')
-    faults.push('COMMAND_API_URL must be https in production (or set ALLOW_HTTP_COMMAND_API=true)');
-  if (Number(ATTEMPT_TIMEOUT_MS) >= Number(OPERATION_TIMEOUT_MS))
-    faults.push('ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS');
-  const needsSecret = env.NODE_ENV !== 'development' && env.ALLOW_NO_ROUTER_SECRET !== 'true';
-  if (needsSecret && !given.ROUTER_SECRET && !given.ROUTER_SECRET_FILE)
-    faults.push(
-      'ROUTER_SECRET is missing: the secret that the router sends in Router-Authorization (or set ALLOW_NO_ROUTER_SECRET=true)',
-    );
-  if (env.NODE_ENV !== 'development' && !given.COMMAND_API_PROXY && isProxiedByNode(String(COMMAND_API_URL), given))
-    faults.push('COMMAND_API_PROXY is missing: NODE_USE_ENV_PROXY no longer sends commands through a proxy');
-  if (env.PORT && env.PORT === env.METRICS_PORT) faults.push('METRICS_PORT must differ from PORT');
-  for (const [name, file] of SECRETS) if (given[name] && given[file]) faults.push(`${name} and ${file} are both set`);
-  return faults;
+/** Yields the faults of variables that contradict each other, or that others make necessary. */
+function* findFaults(env: Valid, given: Given) {
+  if (Number(env.ATTEMPT_TIMEOUT_MS) >= Number(env.OPERATION_TIMEOUT_MS))
+    yield 'ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS';
+  if (env.PORT && env.PORT === env.METRICS_PORT) yield 'METRICS_PORT must differ from PORT';
+  if (given.ROUTER_SECRET && given.ROUTER_SECRET_FILE) yield 'ROUTER_SECRET and ROUTER_SECRET_FILE are both set';
+  if (env.NODE_ENV === 'development') return;
+  if (INSECURE_ORIGIN.test(String(env.COMMAND_API_URL)) && env.ALLOW_HTTP_COMMAND_API !== 'true')
+    yield 'COMMAND_API_URL must be https in production (or set ALLOW_HTTP_COMMAND_API=true)';
+  if (!given.ROUTER_SECRET && !given.ROUTER_SECRET_FILE && env.ALLOW_NO_ROUTER_SECRET !== 'true')
+    yield 'ROUTER_SECRET is missing in production (or set ALLOW_NO_ROUTER_SECRET=true)';
+  if (!given.COMMAND_API_PROXY && isProxiedByNode(String(env.COMMAND_API_URL), given))
+    yield 'COMMAND_API_PROXY is missing: NODE_USE_ENV_PROXY no longer sends commands through a proxy';
+  for (const name of Object.keys(given))
+    if (REFUSED_IF_MISSPELLED.some((known) => isMisspelling(name, known))) yield* explainUnread(name);
 }
 
-/** Returns a sentence for each value that is accepted, but hardly meant. */
-function checkValues(env: Valid): string[] {
-  const warnings: string[] = [];
-  for (const name of SECRETS.flat())
-    for (const [form, fault] of SUSPICIOUS_SECRETS)
-      if (form.test(String(env[name] ?? ''))) warnings.push(`${name} ${fault}`);
+/** Yields a sentence for each value that is accepted, but hardly meant. */
+function* findWarnings(env: CleanedEnv<typeof VARIABLES>) {
+  for (const name of ['ROUTER_SECRET', 'ROUTER_SECRET_FILE'] as const)
+    for (const secret of env[name] ?? []) {
+      if (secret.length < 16) yield `${name} is shorter than 16 characters`;
+      if (/^(["'`]).*\1$/.test(secret)) yield `${name} is in quotes, which are part of the secret`;
+    }
   if (env.NODE_ENV !== 'development' && env.ALLOW_NO_ROUTER_SECRET === 'true')
-    warnings.push('ALLOW_NO_ROUTER_SECRET is true in production: without ROUTER_SECRET, anyone can send requests');
-  if (Number(env.MAX_REPLY_BYTES) > OPERATION_LIMIT)
-    warnings.push(`MAX_REPLY_BYTES exceeds the memory of an operation, ${OPERATION_LIMIT} bytes`);
-  if (env.OTEL_METRICS_EXPORTER !== 'none') warnings.push('OTEL_METRICS_EXPORTER has no effect: scrape /metrics');
-  return warnings;
+    yield 'ALLOW_NO_ROUTER_SECRET is true in production: without ROUTER_SECRET, anyone can send requests';
+  if (env.MAX_REPLY_BYTES > OPERATION_LIMIT)
+    yield `MAX_REPLY_BYTES exceeds the memory of an operation, ${OPERATION_LIMIT} bytes`;
+  if (env.OTEL_METRICS_EXPORTER !== 'none') yield 'OTEL_METRICS_EXPORTER has no effect: scrape /metrics';
 }
 
 /** Returns a sentence about a variable that is probably meant for this service, which does not read it. */
 function explainUnread(name: string): string[] {
   const replacement = REMOVED.get(name);
   if (replacement) return [`${name} was removed: ${replacement}`];
-  const meant = KNOWN.includes(name) ? undefined : KNOWN.find((known) => known.length >= 8 && isOneEdit(name, known));
+  const meant = Object.keys(VARIABLES).find((known) => isMisspelling(name, known));
   return meant ? [`${name} is unknown: do you mean ${meant}?`] : [];
 }
 
-/** Returns whether inserting, deleting or replacing a character, or swapping two neighbors, makes one name the other. */
-function isOneEdit(name: string, other: string): boolean {
+/** Returns whether no variable has this name, and one edit, or swapping two neighbors, makes it a known name. */
+function isMisspelling(name: string, known: string): boolean {
+  if (Object.hasOwn(VARIABLES, name) || known.length < 8) return false;
   let equal = 0;
-  while (equal < name.length && name[equal] === other[equal]) equal++;
-  const [rest, otherRest] = [name.slice(equal), other.slice(equal)];
-  const isReplaced = rest.slice(1) === otherRest.slice(1);
-  const isSwapped = rest === otherRest.replace(/^(.)(.)/, '$2$1');
-  return isReplaced || isSwapped || rest === otherRest.slice(1) || rest.slice(1) === otherRest;
+  while (equal < name.length && name[equal] === known[equal]) equal++;
+  const [rest, knownRest] = [name.slice(equal), known.slice(equal)];
+  const isReplaced = rest.slice(1) === knownRest.slice(1);
+  const isSwapped = rest === knownRest.replace(/^(.)(.)/, '$2$1');
+  return isReplaced || isSwapped || rest === knownRest.slice(1) || rest.slice(1) === knownRest;
 }
 
 /** Returns whether Node's variables ask for a proxy to this origin. Up to version 0.5, commands took it. */
-function isProxiedByNode(origin: string, given: NodeJS.ProcessEnv): boolean {
+function isProxiedByNode(origin: string, given: Given): boolean {
   const { protocol, hostname = '', port } = URL.parse(origin) ?? {};
-  const variable = protocol === 'https:' ? 'https_proxy' : 'http_proxy';
-  if (given.NODE_USE_ENV_PROXY !== '1' || !(given[variable] ?? given[variable.toUpperCase()])) return false;
-  const excepted = ['*', hostname, `.${hostname}`, `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`];
+  const isSecure = protocol === 'https:';
+  const proxy = isSecure ? (given.https_proxy ?? given.HTTPS_PROXY) : (given.http_proxy ?? given.HTTP_PROXY);
+  if (given.NODE_USE_ENV_PROXY !== '1' || !proxy) return false;
+  const excepted = ['*', hostname, `.${hostname}`, `${hostname}:${port || (isSecure ? 443 : 80)}`];
   const exceptions = (given.no_proxy ?? given.NO_PROXY ?? '').split(',').map((name) => name.trim().toLowerCase());
   return !exceptions.some((name) => {
     return excepted.includes(name) || (/^\*?\./.test(name) && hostname.endsWith(name.replace('*', '')));

@@ -2,7 +2,7 @@
  * Reads the environment, starts the server and stops it on a signal.
  */
 import { parseArgs } from 'node:util';
-import { loadConfig } from './config.ts';
+import { help, loadConfig } from './config.ts';
 import { exitOnCrash, explainStartFailure, shutDown } from './http/lifecycle.ts';
 import { createServer } from './server.ts';
 import { stopSignal } from './signals.ts';
@@ -10,7 +10,10 @@ import { createLogger } from './telemetry/log.ts';
 import { startTracing } from './tracing.ts';
 
 try {
-  parseArgs();
+  if (parseArgs({ options: { help: { type: 'boolean' } } }).values.help) {
+    console.log(help());
+    process.exit();
+  }
   const config = loadConfig();
   const logger = createLogger(config.LOG_LEVEL);
   exitOnCrash(logger);

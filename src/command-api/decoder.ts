@@ -105,10 +105,9 @@ function decodeTickets(tickets: readonly Ticket[], residenceId: Id, dropped: num
 
 /** Counts characters, as `Maintenance.size` says. */
 function sizeOf({ id, maintenanceId, description, contact, feedback, pictureUrls }: Maintenance): number {
-  const lengthOf = (text: unknown) => (typeof text === 'string' ? text.length : 0);
   let size = id.length + maintenanceId.length;
-  for (const text of [description, contact, feedback]) size += lengthOf(text);
-  if (Array.isArray(pictureUrls)) for (const url of pictureUrls) size += 16 + lengthOf(url);
+  for (const text of [description, contact, feedback]) if (typeof text === 'string') size += text.length;
+  if (Array.isArray(pictureUrls)) for (const url of pictureUrls) size += 16 + url.length;
   return size;
 }
 

@@ -12,7 +12,7 @@ const WORK = {
   /** A field of an entry, without its text. */
   field: 50,
   character: 3,
-  /** A call of a resolver, or of a reference resolver. */
+  /** A call of a reference resolver, or of a resolver for an entry of a list. */
   call: 1000,
   /** An entry of a list that is searched. It takes no memory. */
   searched: 20,
@@ -24,9 +24,11 @@ const SMALL_WORK = 100_000;
 const ID_CHARACTERS = 512;
 const MOST_IDS = SIZES['Mutation.deleteMaintenances(ids:)'].entries;
 
-/** What is selected of each entry: all fields, and how often the most selected field of the entry itself. */
+/** What is selected of each entry. */
 interface Selected {
-  readonly fields: number;
+  /** The work of all fields. */
+  readonly work: number;
+  /** How often the most selected field of the entry itself is selected. */
   readonly repeats: number;
 }
 
@@ -55,7 +57,7 @@ export function createBudget(memory: Holding, takeTurn: TakeTurn, signal: AbortS
   function chargeEntries(entries: number, characters: number, info: GraphQLResolveInfo): number {
     const selected = selections.get(info.fieldNodes) ?? countSelected(info);
     selections.set(info.fieldNodes, selected);
-    const work = entries * selected.fields * WORK.field + characters * selected.repeats * WORK.character;
+    const work = entries * selected.work + characters * selected.repeats * WORK.character;
     chargeWork(work);
     return work;
   }
@@ -77,6 +79,7 @@ export function createBudget(memory: Holding, takeTurn: TakeTurn, signal: AbortS
     /** Returns the promise of a turn for calls to come, if they are many. */
     waitForCalls: (calls: number) => waitForTurn(calls * WORK.call),
 
+    /** Charges the call of a reference resolver. */
     chargeCall(): void {
       chargeWork(WORK.call);
       holdBytes(WORK.call);
@@ -133,16 +136,18 @@ function addSize(sum: number, entry: unknown): number {
 /** Counts what is selected beneath a field, skipped or not. */
 function countSelected({ fieldNodes, fragments }: GraphQLResolveInfo): Selected {
   const own = new Map<string, number>();
-  let fields = 0;
+  let work = 0;
 
   /** Counts each fragment as often as it is spread. The rule in limits.ts has limited their number. */
   function count(selectionSet: SelectionSetNode | undefined, isOwn: boolean): void {
     for (const node of selectionSet?.selections ?? []) {
       const isField = node.kind === Kind.FIELD;
       if (isField) {
-        fields++;
+        // Beneath `residence`, only lists have selections.
+        work += node.selectionSet && !isOwn ? WORK.call : WORK.field;
         // graphql copies the lists in the arguments for each entry.
-        for (const { value } of node.arguments ?? []) if (value.kind === Kind.LIST) fields += value.values.length;
+        for (const { value } of node.arguments ?? [])
+          if (value.kind === Kind.LIST) work += value.values.length * WORK.field;
         const { value: name } = node.name;
         if (isOwn && name !== '__typename') own.set(name, (own.get(name) ?? 0) + 1);
       }
@@ -152,5 +157,5 @@ function countSelected({ fieldNodes, fragments }: GraphQLResolveInfo): Selected 
   }
 
   for (const { selectionSet } of fieldNodes) count(selectionSet, true);
-  return { fields, repeats: Math.max(1, ...own.values()) };
+  return { work, repeats: Math.max(1, ...own.values()) };
 }

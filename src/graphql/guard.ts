@@ -8,8 +8,8 @@ import type { Operation } from './operation.ts';
 export type Resolver = GraphQLFieldResolver<unknown, Operation>;
 
 /**
- * Wraps a resolver of a query or an entity. Charges its call and its value, which waits for its turn if it is large. Without
- * room for errors, the field is null.
+ * Wraps a resolver of a query or an entity. Charges its value, which waits for its turn if it is large. Without room for
+ * errors, the field is null.
  */
 export function guardQuery(resolve: Resolver): Resolver {
   return function guarded(source, args, operation, info) {
@@ -27,7 +27,6 @@ export function guardQuery(resolve: Resolver): Resolver {
       }
     };
     try {
-      budget.chargeCall();
       const value = resolve(source, args, operation, info);
       return value instanceof Promise ? value.then(finish, fail) : finish(value);
     } catch (error) {

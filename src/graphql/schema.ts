@@ -18,6 +18,7 @@ const _Entity = { __resolveType: (entity: object) => ('maintenanceId' in entity 
 const _Service = { sdl: ({ sdl }: { sdl: string }) => sdl };
 
 const resolveRepresentation = guardQuery((representation, _, operation) => {
+  operation.budget.chargeCall();
   const entity = ENTITIES.get(memberOf(representation, '__typename'));
   if (!entity) throw badUserInput({ 'representations.__typename': 'must be an entity of this subgraph' });
   return entity.__resolveReference(representation, operation);

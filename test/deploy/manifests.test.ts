@@ -67,11 +67,11 @@ describe.each([
     for (const { kind, validate } of MODELS) validate.call(built[kind]);
   });
 
-  it('starts a process for production with two secrets and documented variables, without a warning', () => {
+  it('starts a process for production with a secret and documented variables, without a warning', () => {
     const documents = read('docs/configuration.md') + read('docs/observability.md');
     const unknown = variables.filter(({ name }) => !documents.includes(`\`${name}\``));
     expect(unknown).toEqual([]);
-    expect(start(variables)).toMatchObject({ production: true, routerSecrets: [ROUTER_SECRET, ROUTER_SECRET] });
+    expect(start(variables)).toMatchObject({ production: true, routerSecrets: [ROUTER_SECRET] });
     expect(start(variables).warnings).toEqual([]);
     const folders = variables.filter(({ name }) => name.endsWith('_FILE')).map(({ value = '' }) => dirname(value));
     expect([...new Set(folders)]).toEqual(volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath));
@@ -152,10 +152,10 @@ describe('the unit for systemd', () => {
     expect({ stdout, stderr, status }).toEqual({ stdout: '', stderr: '', status: 0 });
   });
 
-  it('starts Node as the image does, with two secrets, the memory of a pod and the scraped port', () => {
+  it('starts Node as the image does, with a secret, the memory of a pod and the scraped port', () => {
     const [, command = ''] = /^CMD (.+)$/m.exec(read('Dockerfile')) ?? [];
     expect(valuesOf('ExecStart')).toEqual([JSON.parse(command).join(' ')]);
-    expect(ofProcess).toMatchObject({ production: true, warnings: [], routerSecrets: [ROUTER_SECRET, ROUTER_SECRET] });
+    expect(ofProcess).toMatchObject({ production: true, warnings: [], routerSecrets: [ROUTER_SECRET] });
     expect(valuesOf('MemoryMax').map((size) => `${size}i`)).toEqual([container.resources.limits.memory]);
     const [{ static_configs }] = parse(read('deploy/systemd/prometheus.yaml')).scrape_configs;
     expect(static_configs[0].targets).toContain(`maintenance-1.internal:${ofProcess.METRICS_PORT}`);

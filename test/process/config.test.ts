@@ -18,9 +18,10 @@ function file(name: string, content: string): string {
 }
 
 const SECRET_FILE = file('secret', ROUTER_SECRET);
-const TWO_LINES = file('lines', 'canary\n\n');
+const BLANK = file('blank', ' \n');
 const SHORT = 'ROUTER_SECRET is shorter than 16 characters';
 const UNREAD = 'is unknown: do you mean COMMAND_API_URL?';
+const HAEDER = 'TOKEN_HAEDER is unknown: do you mean TOKEN_HEADER?';
 
 /** Names of headers that cannot bring the caller's token. */
 const TAKEN = ['x-vendor:', '令牌', 'Router-Authorization', 'traceparent', 'x-forwarded-for', 'Transfer-Encoding'];
@@ -35,6 +36,14 @@ const EXCEPTING = [
   '.api.ecloud.akubela.com',
 ];
 const OTHERS = ['akubela.com', '*akubela.com', 'api.*', 'api.ecloud.akubela.com:80', 'x api.ecloud.akubela.com'];
+/** Five secrets, divided in each way. */
+const FIVE = `${ROUTER_SECRET} ${'x'.repeat(16)}\t${"quote'in'the'middle"}\r\n\n${'!'.repeat(16)}\n${'~'.repeat(16_364)}`;
+/** Texts that are no secrets: blank, too many, and several of which one is short or perhaps in quotes. */
+const NO_SECRETS = [
+  ...[' ', `${FIVE} ${ROUTER_SECRET}`, 'two words canary', `${ROUTER_SECRET} ${'x'.repeat(15)}`],
+  ...['"canary-canary-canary canary-canary-canary"', `'canary-canary-canary ${ROUTER_SECRET}`],
+  ...[`${ROUTER_SECRET} canary-canary-canary\``, `${ROUTER_SECRET} canary\u00e9canary-canary`],
+];
 
 const rows = readTable(readDocument('docs/configuration.md'), 'variable').map(
   ([name, value]) => [readNames(name)[0], readNames(value)[0]] as const,
@@ -45,9 +54,7 @@ const { NODE_ENV, ...DEFAULTS } = Object.fromEntries(rows.map(([name, text]) => 
 describe('the configuration', () => {
   it('has the documented defaults, and is for production unless NODE_ENV is development', () => {
     const derived = { production: true, routerSecrets: [ROUTER_SECRET], warnings: [], tracing: false };
-    const otel = { OTEL_SERVICE_NAME: 'maintenance-subgraph', OTEL_METRICS_EXPORTER: 'none' };
-    const loaded = loadConfig({ ...REQUIRED, NODE_ENV: 'test' });
-    expect(loaded).toEqual({ ...DEFAULTS, ...WITHOUT_SECRET, ...otel, ...derived });
+    expect(loadConfig({ ...REQUIRED, NODE_ENV: 'test' })).toEqual({ ...DEFAULTS, ...WITHOUT_SECRET, ...derived });
     expect(NODE_ENV).toBe('production');
   });
 
@@ -61,7 +68,7 @@ describe('the configuration', () => {
       TOKEN_HEADER: 'x-vendor-token',
     };
     const texts = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]));
-    const others = { NODE_ENV: 'development', ROUTER_SECRET: 'x'.repeat(15), ROUTER_SECRET_PREVIOUS: 'old' };
+    const others = { NODE_ENV: 'development', ROUTER_SECRET: 'x'.repeat(15) };
     // Names of headers are case-insensitive.
     const TOKEN_HEADER = 'X-Vendor-Token';
     const COMMAND_API_URL = 'http://localhost:4010/';
@@ -70,10 +77,10 @@ describe('the configuration', () => {
       ...DEFAULTS,
       ...given,
       production: false,
-      OTEL_METRICS_EXPORTER: 'none',
+      OTEL_EXPORTER_OTLP_ENDPOINT,
       COMMAND_API_URL: 'http://localhost:4010',
-      routerSecrets: ['x'.repeat(15), 'old'],
-      warnings: [SHORT, 'ROUTER_SECRET_PREVIOUS is shorter than 16 characters'],
+      routerSecrets: ['x'.repeat(15)],
+      warnings: [SHORT],
       tracing: true,
     });
   });
@@ -81,12 +88,13 @@ describe('the configuration', () => {
   it.each([
     [{ COMMAND_API_URL: '' }, 'COMMAND_API_URL is missing'],
     [{ COMMAND_API_URL: 'api.ecloud.akubela.com' }, 'COMMAND_API_URL must be an http or https origin'],
+    [{ COMMAND_API_URL: 'ftp://api.ecloud.akubela.com' }, 'COMMAND_API_URL must be'],
     [{ COMMAND_API_URL: 'https://api.ecloud.akubela.com/api/v1.0' }, 'COMMAND_API_URL must be'],
     [{ COMMAND_API_URL: 'https://user:canary@api.ecloud.akubela.com' }, 'COMMAND_API_URL must be'],
     [{ COMMAND_API_URL: 'http://127.0.0.1.nip.io' }, 'COMMAND_API_URL must be https in production'],
     [{ ROUTER_SECRET: '', ALLOW_NO_ROUTER_SECRET: 'false' }, 'ROUTER_SECRET is missing'],
-    [{ ROUTER_SECRET: 'x'.repeat(16_365) }, 'ROUTER_SECRET must be visible ASCII without spaces, at most 16364'],
-    [{ ROUTER_SECRET: 'two words canary' }, 'ROUTER_SECRET must be visible ASCII'],
+    [{ ROUTER_SECRET: 'x'.repeat(16_365) }, 'white space: visible ASCII, at most 16364 characters'],
+    ...NO_SECRETS.map((secrets) => [{ ROUTER_SECRET: secrets }, 'ROUTER_SECRET must be one to five secrets'] as const),
     [{ ALLOW_NO_ROUTER_SECRET: 'maybe' }, 'ALLOW_NO_ROUTER_SECRET must be one of true, false'],
     [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535'],
     [{ PORT: '1e3' }, 'PORT must be'],
@@ -98,13 +106,12 @@ describe('the configuration', () => {
     [{ COMMAND_API_PROXY: 'http://user:canary%@proxy.example' }, 'COMMAND_API_PROXY URI malformed'],
     [PROXIED, 'COMMAND_API_PROXY is missing: NODE_USE_ENV_PROXY no longer sends commands through a proxy'],
     ...OTHERS.map((NO_PROXY) => [{ ...PROXIED, NO_PROXY }, 'COMMAND_API_PROXY is missing'] as const),
+    [{ COMMAND_AAPI_PROXY: 'canary' }, 'COMMAND_AAPI_PROXY is unknown: do you mean COMMAND_API_PROXY?'],
+    [{ TOKEN_HAEDER: 'canary' }, HAEDER],
     [{ COMMAND_API_URL: '', COMAND_API_URL: 'canary' }, `COMAND_API_URL ${UNREAD}`],
     [{ ROUTER_SECRET_FILE: SECRET_FILE }, 'ROUTER_SECRET and ROUTER_SECRET_FILE are both set'],
     [{ ROUTER_SECRET: '', ROUTER_SECRET_FILE: 'canary' }, 'ROUTER_SECRET_FILE must name a readable file: ENOENT'],
-    [
-      { ROUTER_SECRET: '', ROUTER_SECRET_FILE: TWO_LINES },
-      'ROUTER_SECRET_FILE must name a file with a secret: visible',
-    ],
+    [{ ROUTER_SECRET: '', ROUTER_SECRET_FILE: BLANK }, 'ROUTER_SECRET_FILE must name a file with one to five'],
     ...TAKEN.map((name) => [{ TOKEN_HEADER: name }, 'TOKEN_HEADER must be the name of a header without'] as const),
   ])('refuses %j and does not repeat the value', (environment, fault) => {
     const load = () => loadConfig({ ...REQUIRED, ...environment });
@@ -114,11 +121,12 @@ describe('the configuration', () => {
   });
 
   it.each<NodeJS.ProcessEnv>([
-    { COMMAND_API_URL: 'http://localhost:5001' },
+    ...['http://localhost:5001', 'http://[::1]:5001'].map((COMMAND_API_URL) => ({ COMMAND_API_URL })),
     { COMMAND_API_URL: 'http://command-api.internal', NODE_ENV: 'development' },
     { COMMAND_API_URL: 'http://command-api.internal', ALLOW_HTTP_COMMAND_API: 'true' },
     { ROUTER_SECRET: '', NODE_ENV: 'development' },
     { ROUTER_SECRET: 'x'.repeat(16) },
+    { ROUTER_SECRET: FIVE },
     { ATTEMPT_TIMEOUT_MS: '9999' },
     { COMMAND_API_PROXY: 'http://user:secret@proxy.example:3128' },
     { ...PROXIED, COMMAND_API_PROXY: 'https://proxy.example' },
@@ -134,7 +142,7 @@ describe('the configuration', () => {
   ])('accepts %j without a warning', (environment) => {
     const { warnings, routerSecrets } = loadConfig({ ...REQUIRED, ...environment });
     expect(warnings).toEqual([]);
-    expect(routerSecrets).toEqual([environment.ROUTER_SECRET ?? ROUTER_SECRET].filter((secret) => secret));
+    expect(routerSecrets).toEqual((environment.ROUTER_SECRET ?? ROUTER_SECRET).match(/\S+/g) ?? []);
   });
 
   const EXPORTERS = ['OTEL_TRACES_EXPORTER', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
@@ -146,24 +154,27 @@ describe('the configuration', () => {
 
 it.each<[NodeJS.ProcessEnv, ...string[]]>([
   [{ COMAND_API_URL: 'canary' }, `COMAND_API_URL ${UNREAD}`],
-  [{ MAX_ATTEMTPS: 'canary' }, 'MAX_ATTEMTPS is unknown: do you mean MAX_ATTEMPTS?'],
+  [{ MAX_ATTEMPTZ: 'canary' }, 'MAX_ATTEMPTZ is unknown: do you mean MAX_ATTEMPTS?'],
+  [{ TOKEN_HAEDER: 'canary', NODE_ENV: 'development' }, HAEDER],
   [{ LOG_EVERY: '2' }, 'LOG_EVERY was removed: LOG_LEVEL=warn logs less'],
+  [{ ROUTER_SECRET_PREVIOUS: 'canary' }, 'ROUTER_SECRET_PREVIOUS was removed: ROUTER_SECRET holds several'],
+  [{ ROUTER_SECRET_PREVIOUS_FILE: 'canary' }, 'ROUTER_SECRET_PREVIOUS_FILE was removed: ROUTER_SECRET holds several'],
   [
     { ALLOW_NO_ROUTER_SECRET: 'true' },
     'ALLOW_NO_ROUTER_SECRET is true in production: without ROUTER_SECRET, anyone can send requests',
   ],
   [{ ROUTER_SECRET: '"canary-canary-canary"' }, 'ROUTER_SECRET is in quotes, which are part of the secret'],
-  [{ ROUTER_SECRET: 'null' }, SHORT, 'ROUTER_SECRET is the word undefined or null'],
+  [{ ROUTER_SECRET: 'null' }, SHORT],
   [{ OTEL_METRICS_EXPORTER: 'otlp' }, 'OTEL_METRICS_EXPORTER has no effect: scrape /metrics'],
 ])('a warning about %j does not repeat the value', (environment, ...warnings) => {
   expect(loadConfig({ ...REQUIRED, ...environment }).warnings).toEqual(warnings);
 });
 
-it.each(['', '\n', '\r\n'])('a secret is read from a file, without %j at its end', (end) => {
-  const ROUTER_SECRET_FILE = file('ended', ROUTER_SECRET + end);
-  const ROUTER_SECRET_PREVIOUS_FILE = file('previous', `short${end}`);
-  const loaded = loadConfig({ ...WITHOUT_SECRET, ROUTER_SECRET_FILE, ROUTER_SECRET_PREVIOUS_FILE });
-  expect(loaded.routerSecrets).toEqual([ROUTER_SECRET, 'short']);
-  expect(loaded.warnings).toEqual(['ROUTER_SECRET_PREVIOUS_FILE is shorter than 16 characters']);
+it.each<[string, string[]]>([
+  [`${FIVE}\r\n`, []],
+  ['short', ['ROUTER_SECRET_FILE is shorter than 16 characters']],
+])('secrets are read from a file (row %#)', (content, expected) => {
+  const { warnings, ...loaded } = loadConfig({ ...WITHOUT_SECRET, ROUTER_SECRET_FILE: file('secrets', content) });
+  expect([warnings, loaded.routerSecrets]).toEqual([expected, content.match(/\S+/g)]);
   expect(loaded).not.toHaveProperty('ROUTER_SECRET_FILE');
 });

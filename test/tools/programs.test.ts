@@ -5,6 +5,7 @@ import { freePort, PATH, serve } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/seed.ts';
 import { RESIDENCES } from '../../dev/supergraph/neighbour.ts';
 import { askAt, codes, ROUTER_SECRET } from '../support/ask.ts';
+import { readDocument, readNames, readTable } from '../support/documents.ts';
 import { killAll, run, start, watch } from '../support/process.ts';
 
 const R = EXAMPLE.residenceId;
@@ -33,7 +34,7 @@ it.concurrent('npm run dev serves the subgraph with the printed operation, and e
 it.concurrent('npm run supergraph serves the supergraph and its subgraphs, and connects to no host outside', async () => {
   // Node prints each connection.
   const offline = { NODE_DEBUG: 'net', APOLLO_KEY: 'service:graph:canary', APOLLO_GRAPH_REF: 'graph@current' };
-  const supergraph = run('dev/supergraph.ts', { ...offline, PORT: '0' });
+  const supergraph = run('dev/supergraph.ts', { ...offline, PORT: '0', ROUTER_SECRET: `${ROUTER_SECRET} ${R}` });
   const [, url, maintenance, secret = '', authorization = '', operation] = await supergraph.until(
     /Sandbox +(\S+)\n.+ maintenance +(\S+), with Router-Authorization: (\S+)\n[\s\S]+ authorization: (.+)\n +Operation +(.+)\n/,
   );
@@ -66,7 +67,10 @@ it.concurrent('npm run emulator serves the given port, prints a command that wor
 });
 
 const REQUIRED = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: 'http://127.0.0.1:9', ROUTER_SECRET };
-const FAULTS = /^Invalid environment:\n {2}PORT must be .+\n {2}COMMAND_API_URL is .+\n {2}ROUTER_SECRET is .+\n$/;
+const FAULTS = /^Invalid environment:\n {2}COMMAND_API_URL is .+\n {2}PORT must be .+\n {2}ROUTER_SECRET is .+\n$/;
+const VARIABLES = readTable(readDocument('docs/configuration.md'), 'variable').flatMap(([name, value]) =>
+  readNames(name).map((one) => ` {2}${one}=${readNames(value)}\n {6}[^\`[]+`),
+);
 it.concurrent.each<[program: string, env: NodeJS.ProcessEnv, code: number, message: RegExp]>([
   ['src/main.ts', { PORT: 'x' }, 1, FAULTS],
   ['src/main.ts', { ...REQUIRED, HOST: 'x.invalid' }, 1, /^Cannot listen: .*x.invalid. Check .+\.\n$/],
@@ -74,6 +78,7 @@ it.concurrent.each<[program: string, env: NodeJS.ProcessEnv, code: number, messa
   [`dev/emulator.ts --port ${TAKEN}`, {}, 1, /^Port \d+ is in use. Set --port to a free port.\n$/],
   ['dev/supergraph.ts --router apollo', { PORT: '0' }, 1, /^Apollo Router is not installed\. .+\n$/],
   ['dev/contract.ts', { COMMAND_API_URL: 'x' }, 2, /^\nCOMMAND_API_URL [\s\S]+\nSet these variables\.\n$/],
+  ['src/main.ts --help', {}, 0, new RegExp(`^Environment variables, .+\n${VARIABLES.join('\n')}\n$`)],
   ['src/main.ts --nosuch', {}, 1, /^[^\n]*'--nosuch'[^\n]*\n$/],
   ['dev/contract.ts --nosuch', {}, 1, /^.*'--nosuch'.*\nOptions:\n {2}--write .+\n.+\n$/],
   ['dev/contract.ts --help', {}, 0, /^Options:\n {2}--write .+\n.+\n$/],

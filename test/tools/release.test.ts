@@ -35,7 +35,7 @@ const STUBS = `
       *get*image*) echo "$BEFORE" ;;
       *get*revision*) echo 4 ;;
       *get\\ pods*) echo '{"items":[{"metadata":{"name":"new"},"status":{"conditions":[{"type":"Ready","status":"True"}]}}]}' ;;
-      *exec\\ new*) env "PORT=$PORT" "ROUTER_SECRET=$ROUTER_SECRET" "\${@:8}" ;;
+      *exec\\ new*) env "PORT=$PORT" "ROUTER_SECRET=$ROUTER_SECRET other" "\${@:8}" ;;
       *rollout\\ status*) call wait; local code=\${WAITS%% *}; WAITS=\${WAITS#* }; return "$code" ;;
       *view-last-applied*) ;;
       *) call "$*" ;;
