@@ -3,12 +3,12 @@
  * ended once. The context of its resolvers.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { trace } from '@opentelemetry/api';
 import { type CommandApi, createClient } from '../command-api/client.ts';
 import { CommandApiError, type EndReason } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import type { Config } from '../config.ts';
 import type { Holding } from '../memory.ts';
-import { activeSpan, traceparentOf } from '../tracing.ts';
 import { createBudget } from './budget.ts';
 import { type Code, PublicError, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
@@ -75,7 +75,7 @@ export function createOperation(
     /** Identifies the request and its client in the log. */
     logFields: {
       requestId: id,
-      traceId: (traceparentOf(activeSpan()) ?? traceparent)?.split('-')[1],
+      traceId: trace.getActiveSpan()?.spanContext().traceId ?? traceparent?.split('-')[1],
       clientName: shorten(headers['apollographql-client-name']),
       clientVersion: shorten(headers['apollographql-client-version']),
     },

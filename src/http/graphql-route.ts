@@ -6,15 +6,13 @@ import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { Span } from '@opentelemetry/api';
 import { errorCodes, type FastifyBodyParser, type FastifyInstance } from 'fastify';
 import type { Operation } from '../graphql/operation.ts';
-import { inRequestSpan } from '../tracing.ts';
+import { inRequestSpan } from '../telemetry/spans.ts';
 import { type HostDependencies, reserveRequest } from './admission.ts';
 import { sendOverloaded } from './http-errors.ts';
 
 /** Units of work of a request without its characters. */
 const REQUEST_WORK = 25_000;
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
-// No `url.query`: a query string may contain an operation with its variables.
-const SPAN_ATTRIBUTES = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' };
 
 /** Adds the route. Returns its operations under way, which may go on after their callers have disconnected. */
 export function addGraphqlRoute(
@@ -30,8 +28,7 @@ export function addGraphqlRoute(
     url: '/graphql',
     exposeHeadRoute: false,
     async handler(request, reply) {
-      const { headers, id, method } = request;
-      const run = async (span?: Span) => {
+      const run = async (span: Span) => {
         request.operation = startOperation(request);
         const { signal, end } = request.operation;
         reply.raw.once('close', () => end(reply.raw.writableFinished));
@@ -41,13 +38,10 @@ export function addGraphqlRoute(
         if (signal.aborted) return sendOverloaded(reply);
         const body = await execute.call(this, request, reply);
         // A caller that has disconnected receives no status.
-        if (!reply.raw.destroyed) span?.setAttribute('http.response.status_code', reply.statusCode);
+        if (!reply.raw.destroyed) span.setAttribute('http.response.status_code', reply.statusCode);
         return body;
       };
-      const requestId = { 'http.response.header.x-request-id': [id] };
-      const attributes = { ...SPAN_ATTRIBUTES, 'http.request.method': method, ...requestId };
-      // The span's name until the operation is known; see telemetry/operation-report.ts.
-      const ended = inRequestSpan('GraphQL Operation', attributes, headers, run);
+      const ended = inRequestSpan(request, run);
       // Not the operation itself, which keeps its response: what was deleted from a Set may stay in memory for a while.
       const end = Promise.allSettled([ended]).then(() => void underWay.delete(end));
       underWay.add(end);

@@ -27,6 +27,7 @@ export async function startHost(
   extend: (app: FastifyInstance) => void = () => {},
 ) {
   const { config, logger, metrics } = dependencies;
+  const { registry } = metrics;
   const state = { isReady: true };
   const main = createApp(logger, metrics, state);
   const app = main.fastify;
@@ -39,7 +40,7 @@ export async function startHost(
   extend(app);
   // Not admitted by secret: network policy decides who reaches METRICS_PORT.
   const metricsApp = config.METRICS_PORT === undefined ? app : createApp(logger, metrics, state).fastify;
-  metricsApp.get('/metrics', async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.write()));
+  metricsApp.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await registry.metrics()));
   if (config.METRICS_PORT !== undefined) {
     metricsApp.server.maxConnections = SCRAPERS;
     await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT }).catch((error) => {

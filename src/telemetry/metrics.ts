@@ -22,17 +22,22 @@ const COMMAND_CODES = ['OK', ...FAILURE_CODES.filter((code) => code !== 'BAD_USE
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates the metrics of one server. */
-export function createMetrics(commandApi: CommandApi) {
-  const { breaker: circuitBreaker, events, memory: operationMemory, slots, transport } = commandApi;
+export function createMetrics({ breaker, events, memory: operationMemory, slots, transport }: CommandApi) {
   const { endpoint } = transport;
   const registry = new Registry();
   // Milliseconds. The default of 10 costs an idle process 6 ms of CPU a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
-  const define = (name: string, help: string, labels: string) => {
-    return { name, help, labelNames: labels.split(' ').filter((label) => label), registers: [registry] };
-  };
-  const counter = (name: string, help: string, labels: string) => new Counter(define(name, help, labels));
-  const gauge = (name: string, help: string, labels = '') => new Gauge(define(name, help, labels));
+  /** `read` sets the metric before each scrape. */
+  function define<M>(name: string, help: string, labels = '', read?: (metric: M) => void) {
+    const collect = function (this: M) {
+      read?.(this);
+    };
+    return { name, help, labelNames: labels.split(' ').filter((label) => label), registers: [registry], collect };
+  }
+  const counter = (name: string, help: string, labels: string, read?: (counter: Counter) => void) =>
+    new Counter(define(name, help, labels, read));
+  const gauge = (name: string, help: string, labels?: string, read?: (gauge: Gauge) => void) =>
+    new Gauge(define(name, help, labels, read));
   const histogram = (name: string, help: string, labels: string) =>
     new Histogram({ ...define(name, help, labels), buckets: DURATIONS });
 
@@ -42,11 +47,7 @@ export function createMetrics(commandApi: CommandApi) {
     'http_request_method http_route http_response_status_code url_scheme',
   );
   const active = gauge('http_server_active_requests', 'Requests in flight.');
-  const operations = counter(
-    'maintenance_operations_total',
-    'Operations by their most serious code.',
-    'graphql_operation_type code',
-  );
+  const operations = counter('maintenance_operations_total', 'Operations by code.', 'graphql_operation_type code');
   const coalesced = counter('maintenance_reads_coalesced_total', 'Reads that joined another exchange.', 'command');
   const commands = counter('maintenance_commands_total', 'Finished commands by outcome.', 'command outcome');
   const unknownWrites = counter('maintenance_unknown_writes_total', 'Failed writes that may have happened.', 'command');
@@ -57,11 +58,16 @@ export function createMetrics(commandApi: CommandApi) {
   );
   const retries = counter('maintenance_retries_total', 'Retried attempts.', 'reason');
   const invalid = counter('maintenance_invalid_replies_total', 'Invalid replies.', 'command kind member');
-  const inFlight = gauge('maintenance_commands_in_flight', 'Commands in flight.');
-  const queued = gauge('maintenance_commands_queued', 'Commands waiting in the queue.');
-  const memoryHeld = gauge('maintenance_memory_held_bytes', 'Memory of operations in flight.');
-  const memoryRefused = counter('maintenance_memory_refused_total', 'Refusals for lack of memory.', 'stage');
-  const breaker = gauge('maintenance_breaker_state', '1 for the current state of the circuit breaker.', 'state');
+  gauge('maintenance_commands_in_flight', 'Commands in flight.', '', (all) => all.set(slots.count().inFlight));
+  gauge('maintenance_commands_queued', 'Commands waiting in the queue.', '', (all) => all.set(slots.count().queued));
+  gauge('maintenance_memory_held_bytes', 'Memory of operations in flight.', '', (all) => all.set(operationMemory.held));
+  counter('maintenance_memory_refused_total', 'Refusals for lack of memory.', 'stage', (refusals) => {
+    refusals.reset();
+    for (const [stage, count] of Object.entries(operationMemory.refused)) refusals.inc({ stage }, count);
+  });
+  gauge('maintenance_breaker_state', '1 for the current state of the circuit breaker.', 'state', (states) => {
+    for (const state of BREAKER_STATES) states.set({ state }, Number(state === breaker.state()));
+  });
 
   const version = { service_name: SERVICE, service_version: VERSION };
   gauge('target_info', 'Running version.', 'service_name service_version').set(version, 1);
@@ -82,8 +88,8 @@ export function createMetrics(commandApi: CommandApi) {
     if (rules.tellsOutcome) unknownWrites.inc({ command }, 0);
   }
 
-  const server = { server_address: endpoint['server.address'], server_port: endpoint['server.port'] };
-  const upstream = { http_request_method: endpoint['http.request.method'], ...server };
+  const { 'server.address': server_address, 'server.port': server_port } = endpoint;
+  const upstream = { http_request_method: 'POST', server_address, server_port };
   events.on('attemptEnded', ({ name: command }, { seconds, status = '', error = '', previous }) => {
     attempts.observe({ ...upstream, command, http_response_status_code: status, error_type: error }, seconds);
     if (previous) retries.inc({ reason: previous.status ?? previous.error ?? '' });
@@ -100,19 +106,6 @@ export function createMetrics(commandApi: CommandApi) {
   return {
     registry,
     active,
-
-    /** Returns all metrics in Prometheus' text format. */
-    async write(): Promise<string> {
-      const now = slots.count();
-      inFlight.set(now.inFlight);
-      queued.set(now.queued);
-      for (const state of BREAKER_STATES) breaker.set({ state }, Number(state === circuitBreaker.state()));
-      const { held, refused } = operationMemory;
-      memoryHeld.set(held);
-      memoryRefused.reset();
-      for (const [stage, count] of Object.entries(refused)) memoryRefused.inc({ stage }, count);
-      return registry.metrics();
-    },
 
     /** `route` is undefined if none matched, `status` is empty if no response was sent. */
     requestEnded(method: string, route: string | undefined, status: number | '', durationMs: number): void {

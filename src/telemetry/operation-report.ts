@@ -1,14 +1,15 @@
 import type { ApolloServerPlugin } from '@apollo/server';
-import type { Level, Logger } from 'pino';
+import { trace } from '@opentelemetry/api';
+import type { Logger } from 'pino';
 import { CommandApiError, describeFlaw, publicFormOf, severityOf } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import type { Code } from '../graphql/errors.ts';
 import { type Operation, shorten } from '../graphql/operation.ts';
-import { activeSpan, failSpan } from '../tracing.ts';
 import type { Metrics } from './metrics.ts';
+import { failSpan } from './spans.ts';
 
-/** Limits of a log line, so that it has at most 16 KB. */
-const LOG_LIMITS = { commands: 50, commandBytes: 13_500 };
+/** The commands of a log line. Each value has a bound, so that the line has at most 16 KB. */
+const MAX_COMMANDS = 20;
 
 /** Reports each operation: a log line, metrics, and attributes of the request's span. */
 export function operationReport(logger: Logger, metrics: Metrics): ApolloServerPlugin<Operation> {
@@ -17,82 +18,72 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
       const start = performance.now();
       return {
         async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
+          const { caller, commands, failureCodes, logFields, unforeseen } = contextValue;
           const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
-          const { caller, commands: all, unforeseen } = contextValue;
           // Every error has passed `formatError`.
-          const found = [...errors.map(({ extensions }) => extensions?.code as Code), ...contextValue.failureCodes];
-          const isUnforeseen = unforeseen.errors.length > 0;
-          if (isUnforeseen) {
-            unforeseen.log(logger);
-            found.push('INTERNAL_SERVER_ERROR');
-          }
+          const found = [...errors.map(({ extensions }) => extensions?.code as Code), ...failureCodes];
           // Also after a write that succeeded: this line is then the only record of it.
           if (caller.hasLeft) found.push('CALLER_GONE');
           const codes = [...new Set(found)].sort((a, b) => severityOf(b) - severityOf(a));
+          const errorId = unforeseen.errors.length > 0 ? unforeseen.errorId : undefined;
+          if (errorId) unforeseen.log(logger);
           const name = shorten(operationName);
           const type = operation?.operation;
-          metrics.operationEnded(type ?? 'unknown', codes[0] ?? 'OK');
-          const level = chooseLevel(codes, all, caller.hasLeft);
+          const gravest = codes[0] ?? 'OK';
+          const severity = Math.max(severityOf(gravest), ...commands.map((one) => severityOfCommand(one, caller)));
+          const shown = commands.toSorted((a, b) => rank(a) - rank(b)).slice(0, MAX_COMMANDS);
           const line = {
-            ...contextValue.logFields,
+            ...logFields,
             operationName: name,
             operationType: type,
             durationMs: Math.round(performance.now() - start),
-            ...describeCommands(all),
+            commands: shown.map(describeCommand),
+            commandsLeftOut: commands.length - shown.length || undefined,
             codes,
-            ...(isUnforeseen && { errorIds: [unforeseen.errorId] }),
+            errorIds: errorId && [errorId],
           };
-          logger[level](line, 'operation');
-          const span = activeSpan();
-          if (type) span?.updateName(type).setAttribute('graphql.operation.type', type);
-          if (name) span?.setAttribute('graphql.operation.name', name);
-          if (codes.length > 0) span?.setAttribute('graphql.error.codes', codes);
-          if (isUnforeseen) span?.setAttribute('graphql.error.id', unforeseen.errorId);
-          if (codes[0] && level !== 'info') failSpan(span, codes[0]);
+          logger[severity === 4 ? 'error' : severity > 0 ? 'warn' : 'info'](line, 'operation');
+          metrics.operationEnded(type ?? 'unknown', gravest);
+          const span = trace.getActiveSpan();
+          if (type) span?.updateName(type);
+          span?.setAttributes({
+            'graphql.operation.type': type,
+            'graphql.operation.name': name,
+            'graphql.error.codes': codes.length > 0 ? codes : undefined,
+            'graphql.error.id': errorId,
+          });
+          if (severity > 0 && gravest !== 'OK') failSpan(span, gravest);
         },
       };
     },
   };
 }
 
-/** Returns the level of the gravest code: 4 is our fault and an error. Of a command too: the response does not show each failed read. */
-function chooseLevel(codes: readonly Code[], commands: readonly CommandRecord[], callerLeft: boolean): Level {
-  let severity = Math.max(0, ...codes.map(severityOf));
-  for (const { error, flaws, rules } of commands) {
-    // No one else knows what became of a write without a caller.
-    if (flaws.length > 0 || (callerLeft && rules.tellsOutcome)) severity = Math.max(severity, 1);
-    if (error) severity = Math.max(severity, severityOf(publicFormOf(error).code));
-  }
-  if (severity === 0) return 'info';
-  return severity === 4 ? 'error' : 'warn';
+/** Of a command too, because the response does not show each failed read. */
+function severityOfCommand({ error, flaws, rules }: CommandRecord, { hasLeft }: Operation['caller']): number {
+  // No one else knows what became of a write without a caller.
+  const isNotable = flaws.length > 0 || (hasLeft && rules.tellsOutcome);
+  return Math.max(Number(isNotable), error ? severityOf(publicFormOf(error).code) : 0);
 }
 
-/** Returns entries for as many commands as a line may have, failed commands first. */
-function describeCommands(all: readonly CommandRecord[]) {
-  const rank = ({ error, flaws }: CommandRecord) => (error ? 0 : flaws.length > 0 ? 1 : 2);
-  const commands = all
-    .toSorted((a, b) => rank(a) - rank(b))
-    .slice(0, LOG_LIMITS.commands)
-    .map(describeCommand);
-  // One command always fits.
-  while (commands.length > 1 && JSON.stringify(commands).length > LOG_LIMITS.commandBytes) commands.pop();
-  return { commands, commandsLeftOut: all.length - commands.length || undefined };
-}
+/** Failed commands come first, then flawed ones and writes: only the log tells of a write whose caller has left. */
+const rank = ({ error, flaws, rules }: CommandRecord) => (error ? 0 : flaws.length > 0 || rules.tellsOutcome ? 1 : 2);
 
 function describeCommand(command: CommandRecord) {
-  const { name, sent, dropped, error } = command;
-  const entry = {
+  const { name, sent, error } = command;
+  // An unforeseen error has its own log line, without its message.
+  const failed = error instanceof CommandApiError ? error : undefined;
+  return {
     name,
     id: sent.id,
     durationMs: Math.round(command.durationMs),
     attempts: sent.attempts,
     coalesced: command.coalesced || undefined,
-    dropped: dropped || undefined,
+    dropped: command.dropped || undefined,
     flaws: command.flaws.length > 0 ? command.flaws.map(describeFlaw) : undefined,
     code: error ? publicFormOf(error).code : undefined,
     outcome: command.outcome,
+    detail: failed?.message,
+    upstreamCode: failed?.failure.upstreamCode,
   };
-  // An unforeseen error has its own log line, without its message.
-  if (!(error instanceof CommandApiError)) return entry;
-  return { ...entry, detail: error.message, upstreamCode: error.failure.upstreamCode };
 }

@@ -1,17 +1,40 @@
-import type { Span } from '@opentelemetry/api';
+/**
+ * The spans of requests and commands. Attributes never contain data of residents.
+ */
+import { propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { FastifyRequest } from 'fastify';
 import type { CommandApi } from '../command-api/client.ts';
 import type { Attempt, CommandRecord } from '../command-api/record.ts';
-import { failSpan, startCommandSpan, traceparentOf } from '../tracing.ts';
+import { SERVICE, VERSION } from '../version.ts';
 
-/** Records a span for each command, if there are spans. */
+const tracer = trace.getTracer(SERVICE, VERSION);
+// No `url.query`: a query string may contain an operation with its variables.
+const ROUTE = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' };
+
+/** Runs a function in the span of a request, beneath the span that the request's headers name. */
+export function inRequestSpan<T>({ id, method, headers }: FastifyRequest, run: (span: Span) => Promise<T>): Promise<T> {
+  const attributes = { ...ROUTE, 'http.request.method': method, 'http.response.header.x-request-id': [id] };
+  // A client can write any text into `tracestate`, and a router may forward it.
+  const parent = propagation.extract(ROOT_CONTEXT, { ...headers, tracestate: undefined });
+  // Its name until the operation is known; see operation-report.ts.
+  return tracer.startActiveSpan('GraphQL Operation', { kind: SpanKind.SERVER, attributes }, parent, (span) =>
+    run(span).finally(() => span.end()),
+  );
+}
+
+export function failSpan(span: Span | undefined, type: string): void {
+  span?.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', type);
+}
+
+/** Records a span for each command, beneath the span of its request. */
 export function observeSpans({ events, transport: { endpoint } }: CommandApi): void {
   const spans = new WeakMap<CommandRecord, { readonly span: Span; last?: Attempt }>();
 
   events.on('commandBegan', (command) => {
-    const span = startCommandSpan(command.name);
-    if (!span) return;
-    spans.set(command, { span });
-    command.traceparent = traceparentOf(span);
+    const span = tracer.startSpan(command.name, { kind: SpanKind.CLIENT });
+    // Sets its `traceparent`, if the SDK is loaded.
+    propagation.inject(trace.setSpan(ROOT_CONTEXT, span), command);
+    if (span.isRecording()) spans.set(command, { span });
   });
 
   events.on('attemptEnded', (command, attempt) => {
@@ -28,11 +51,15 @@ export function observeSpans({ events, transport: { endpoint } }: CommandApi): v
     const { span, last } = spans.get(command) ?? {};
     if (!span) return;
     const { sent, coalesced, outcome, error } = command;
-    const { id, attempts } = sent;
-    span.setAttributes({ 'command.id': id, 'command.attempts': attempts, 'command.coalesced': coalesced });
-    if (outcome) span.setAttribute('command.outcome', outcome);
-    if (last) span.setAttributes({ ...endpoint, 'http.response.status_code': last.status });
-    if (last?.previous) span.setAttribute('http.request.resend_count', attempts - 1);
+    span.setAttributes({
+      'command.id': sent.id,
+      'command.attempts': sent.attempts,
+      'command.coalesced': coalesced,
+      'command.outcome': outcome,
+      ...(last && endpoint),
+      'http.response.status_code': last?.status,
+      'http.request.resend_count': last?.previous && sent.attempts - 1,
+    });
     // Not the error itself: its message may quote anything.
     if (error) failSpan(span, (error as Error).name);
     span.end();

@@ -2,12 +2,14 @@
 import { hostname } from 'node:os';
 import type { ApolloServerPlugin } from '@apollo/server';
 import { afterAll, expect, it } from '@jest/globals';
+import { exampleTicket } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { codes } from '../support/ask.ts';
 import { aliased, LIST, times } from '../support/requests.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
+const LISTED = 'get_maintenance_list';
 const ENTITIES = '($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { maintenances { id } } } }';
 
 /** Logs an error and a line with members that no log may have, at an operation with the name `Careless`. */
@@ -39,20 +41,29 @@ it('logs the unforeseen errors of many fields in one line, with a stack and one 
   expect((await subgraph.ask(LIST)).errors).toEqual([]);
 });
 
-it('logs at most 50 commands and 16 KB of an operation, failed commands first, and the number of the others', async () => {
+it('logs at most 20 commands and 16 KB of an operation, failed commands first', async () => {
   const refused = { status: 400, body: { success: false, code: 'x'.repeat(32) } };
-  const listed = { body: { success: true, result: [] } };
-  subgraph.upstream.fail(({ param }) => (/^r9\d\d$/.test(`${param.residence_id}`) ? refused : listed));
+  const faulty = Object.fromEntries(Object.keys(exampleTicket()).map((member) => [member, 1]));
+  const flawed = { body: { success: true, result: [{ ...faulty, maintenance_id: 'm' }, {}] } };
+  subgraph.upstream.fail(({ param }) => (param.residence_id === 'r999' ? refused : flawed));
   const r = times(1000, (index) => ({ __typename: 'Residence', id: `r${index}` }));
-  const headers = { 'apollographql-client-name': 'c'.repeat(500), 'apollographql-client-version': 'v'.repeat(500) };
+  const headers = { 'apollographql-client-name': '"'.repeat(500), 'apollographql-client-version': '"'.repeat(500) };
   await subgraph.ask(`query ${'q'.repeat(500)}${ENTITIES}`, { variables: { r }, headers });
-  const [line] = subgraph.logs();
-  const commands = line?.commands as { code?: string }[];
-  expect(commands.length).toBeGreaterThan(40);
-  expect(commands.length).toBeLessThanOrEqual(50);
-  expect(new Set(commands.map(({ code }) => code))).toEqual(new Set(['COMMAND_REJECTED']));
-  expect(line?.commandsLeftOut).toBe(1000 - commands.length);
+  const commands = [{ code: 'COMMAND_REJECTED' }, ...Array(19).fill({ flaws: Array(9).fill({}) })];
+  expect(subgraph.logs()).toMatchObject([{ commands, commandsLeftOut: 980 }]);
   expect(Buffer.byteLength(subgraph.logText())).toBeLessThanOrEqual(16_384);
+});
+
+it('logs flawed commands and writes before other reads', async () => {
+  const deletion = (index: number) => `deleteMaintenance(id: "r${index}:m") { residence { maintenances { id } } }`;
+  subgraph.upstream.fail(({ command, param }) => {
+    const list = param.residence_id === 'r14' ? [{}] : [];
+    return { body: { success: true, result: command === LISTED ? list : {} } };
+  });
+  await subgraph.ask(`mutation { ${aliased(15, deletion)} }`);
+  const [writes, reads] = [Array(15).fill({ name: 'delete_maintenance_info' }), Array(4).fill({ name: LISTED })];
+  const commands = [...writes, { name: LISTED, flaws: [{}] }, ...reads];
+  expect(subgraph.logs()).toMatchObject([{ commands, commandsLeftOut: 10 }]);
 });
 
 it('drops the message of an error, and every member that is not on its list', async () => {

@@ -1,4 +1,4 @@
-/** The scenarios `blocking` and `hostile-callers`: expensive requests, alone and by 250 callers at once. */
+/** The scenarios `blocking`, `hostile-callers` and `new-connections`: expensive requests, alone and by 250 callers at once. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ReplyName, startFastVendor } from '../support/fast-vendor.ts';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
@@ -6,17 +6,8 @@ import type { Sending } from '../support/load.ts';
 import { readMemory, resetPeak } from '../support/proc.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { aliased, DELETE } from '../support/requests.ts';
-import {
-  document,
-  EVERY_FIELD,
-  entities,
-  generateRequests,
-  list,
-  readEntities,
-  repeat,
-  representations,
-} from './requests.ts';
-import { ask, withHealthChecks } from './stage.ts';
+import { document, EVERY_FIELD, entities, list, readEntities, repeat, representations, requests } from './requests.ts';
+import { ask, CALLERS, withHealthChecks } from './stage.ts';
 
 /** What a caller sends. */
 interface Call extends Pick<Sending, 'bodyMs' | 'readMs'> {
@@ -34,63 +25,56 @@ interface Call extends Pick<Sending, 'bodyMs' | 'readMs'> {
 // Keep only the beginning of an answer, so that this process stays fast enough to measure the replica.
 const KEPT_BYTES = 300_000;
 
-/** Returns `data`, the code of the first error, a status without a code, `left`, or `no answer` and the reason. */
+/** Returns `data`, the code of the first error, a status without a code, or `no answer` and the reason. */
 async function call(replica: Replica, name: string, sending: Call, signal: AbortSignal): Promise<string> {
-  const { reply, body, bodyMs, readMs, leaveMs } = sending;
+  const { reply, body, leaveMs } = sending;
   const leaving = new AbortController();
   const asked = ask(false, replica, {
+    ...sending,
     headers: { ...HEADERS, authorization: `Bearer ${reply}.${name}` },
     body: typeof body === 'function' ? body() : body,
-    bodyMs,
-    readMs,
     kept: KEPT_BYTES,
     onSent: () => leaveMs !== undefined && setTimeout(() => leaving.abort(), leaveMs),
     signal: AbortSignal.any([signal, leaving.signal]),
   });
-  const explain = ({ code }: NodeJS.ErrnoException) => {
-    if (leaving.signal.aborted) return ['left'];
-    return [`no answer: ${signal.aborted ? 'time is over' : code}`];
-  };
-  const [outcome = ''] = await asked.catch(explain);
+  const [outcome = ''] = await asked.catch(({ code }) => [`no answer: ${code}`]);
   return outcome;
 }
 
 const ORDINARY = { reply: 'small', body: document(`{ ${list('id state description')} }`) } as const;
 const ordinaryCall = (replica: Replica, ms: number) => call(replica, 'ordinary', ORDINARY, AbortSignal.timeout(ms));
 
-/** Starts a replica, and sends the first requests of the process, which are slow because its code is not compiled yet. */
-async function startWarm(vendorUrl: string, env?: NodeJS.ProcessEnv): Promise<Replica> {
-  const replica = await startReplica(vendorUrl, env);
+/** Runs a scenario after the first requests of the process, which are slow because its code is not compiled yet. */
+async function withWarmReplica(env: NodeJS.ProcessEnv, run: (replica: Replica) => Promise<Figure[]>) {
+  const vendor = await startFastVendor();
+  const replica = await startReplica(vendor.url, env);
   for (let count = 0; count < 200; count++) await ordinaryCall(replica, REQUEST_MS);
-  return replica;
+  const figures = await run(replica);
+  const exit = await replica.stop();
+  await vendor.stop();
+  return [...figures, atMost('exit code', exit ?? 1, 0)];
 }
 
 const BLOCKED_MS = 250;
 // A gap far below the bound needs no second run.
 const UNCLEAR_MS = BLOCKED_MS / 2;
 const PRINTED = 15;
-// No hostile request comes after one that takes longer.
 const REQUEST_MS = 10_000;
 
 /** Measures how long each hostile request delays a health check on another connection. */
-export async function blocking(): Promise<Figure[]> {
-  const vendor = await startFastVendor();
-  const replica = await startWarm(vendor.url);
-  const gaps: { name: string; ms: number }[] = [];
-  let served = 0;
-  for (const { name, body, reply } of generateRequests()) {
-    const { answer, ms } = await measureGap(replica, { body, reply });
-    const isAnswered = !answer.startsWith('no answer');
-    if (answer === 'data') served++;
-    gaps.push({ name: `${name}: ${answer}`, ms: isAnswered ? ms : Number.POSITIVE_INFINITY });
-    if (!isAnswered) break;
-  }
-  replica.kill();
-  await vendor.stop();
-  const slowest = gaps.sort((one, other) => (one.ms < other.ms ? 1 : -1));
-  const figures = slowest.slice(0, PRINTED).map(({ name, ms }) => atMost(name, ms, BLOCKED_MS, ' ms'));
-  return [noted('requests', gaps.length), noted('served', served), ...figures];
-}
+export const blocking = () =>
+  withWarmReplica({}, async (replica) => {
+    const gaps: { name: string; ms: number }[] = [];
+    let served = 0;
+    for (const { name, body, reply } of requests()) {
+      const { answer, ms } = await measureGap(replica, { body, reply });
+      if (answer === 'data') served++;
+      gaps.push({ name: `${name}: ${answer}`, ms: answer.startsWith('no answer') ? Number.POSITIVE_INFINITY : ms });
+    }
+    const slowest = gaps.sort((one, other) => (one.ms < other.ms ? 1 : -1));
+    const figures = slowest.slice(0, PRINTED).map(({ name, ms }) => atMost(name, ms, BLOCKED_MS, ' ms'));
+    return [noted('requests', gaps.length), noted('served', served), ...figures];
+  });
 
 /**
  * Returns the answer, and the longest wait of a health check meanwhile, in milliseconds. If that is long, returns the median of
@@ -108,8 +92,7 @@ async function measureGap(replica: Replica, sending: Call): Promise<{ answer: st
   return runs.sort((one, other) => one.ms - other.ms)[1] ?? first;
 }
 
-const HEAP = { NODE_OPTIONS: '--max-old-space-size=256' };
-const CALLERS = 250;
+const ENV = { NODE_OPTIONS: '--max-old-space-size=256', MAX_REQUESTS_IN_FLIGHT: `${CALLERS}` };
 const ATTACK_MS = 12_000;
 const RECOVERY_MS = 10_000;
 const RECOVERED_MS = 1000;
@@ -160,36 +143,38 @@ const SHAPES: Readonly<Record<string, Call>> = {
 };
 
 /** 250 callers at once of each hostile shape, at a heap of 256 MB: the process survives and soon answers an ordinary read. */
-export async function hostileCallers(): Promise<Figure[]> {
-  const vendor = await startFastVendor();
-  let replica = await startWarm(vendor.url, HEAP);
-  const figures: Figure[] = [];
-  const attacks = Object.entries(SHAPES).map(([name, shape]) => ({ name, shapes: [shape] }));
-  for (const { name, shapes } of [...attacks, { name: 'all of them at once', shapes: Object.values(SHAPES) }]) {
-    const { answers, peak, slowestMs } = await attack(replica, shapes);
-    const ms = await recover(replica);
-    console.log(`  ${name}: ${answers}`);
-    const isSlow = shapes.some(({ reply }) => reply.startsWith('slow'));
-    const bound = isSlow ? RECOVERED_AFTER_SLOW_MS : RECOVERED_MS;
-    figures.push(
-      atMost(`${name}: slowest health check`, slowestMs, PROBE_MS, ' ms'),
-      atMost(`${name} (${Math.round(peak)} MB): until an ordinary answer`, ms, bound, ' ms'),
-    );
-    if (ms < RECOVERY_MS) continue;
-    replica.kill();
-    await replica.exit;
-    replica = await startWarm(vendor.url, HEAP);
-  }
-  const { answers, served } = await attack(replica, [read('hundred', EVERY_FIELD)]);
-  console.log(`  ordinary callers: ${answers}`);
-  const exit = (await replica.stop()) ?? 1;
-  await vendor.stop();
-  const name = `of ${CALLERS} callers of 100 ordinary tickets, served`;
-  return [...figures, atLeast(name, served, CALLERS), atMost('exit code', exit, 0)];
-}
+export const hostileCallers = () =>
+  withWarmReplica(ENV, async (replica) => {
+    const figures: Figure[] = [];
+    const attacks = Object.entries(SHAPES).map(([name, shape]) => ({ name, shapes: [shape] }));
+    for (const { name, shapes } of [...attacks, { name: 'all of them at once', shapes: Object.values(SHAPES) }]) {
+      const { answers, peak, slowestMs } = await attack(replica, shapes);
+      const ms = await recover(replica);
+      console.log(`  ${name}: ${answers}`);
+      const isSlow = shapes.some(({ reply }) => reply.startsWith('slow'));
+      const bound = isSlow ? RECOVERED_AFTER_SLOW_MS : RECOVERED_MS;
+      figures.push(
+        atMost(`${name}: slowest health check`, slowestMs, PROBE_MS, ' ms'),
+        atMost(`${name} (${Math.round(peak)} MB): until an ordinary answer`, ms, bound, ' ms'),
+      );
+      if (ms > RECOVERY_MS) return figures;
+    }
+    const { answers, served } = await attack(replica, [read('hundred', EVERY_FIELD)]);
+    console.log(`  ordinary callers: ${answers}`);
+    return [...figures, atLeast(`of ${CALLERS} callers of 100 ordinary tickets, served`, served, CALLERS)];
+  });
+
+/** The callers read different lists of 2 MB in a loop. A health check on a new connection waits in the queue of connections. */
+export const newConnections = () =>
+  withWarmReplica(ENV, async (replica) => {
+    const shape = { ...read('ordinary', EVERY_FIELD), rounds: Number.POSITIVE_INFINITY };
+    const { answers, figures } = await attack(replica, [shape], false);
+    console.log(`  ${answers}`);
+    return figures;
+  });
 
 /** Sends the shapes in turn from all callers at once. Returns the counts of the answers and the peak of the memory in MB. */
-async function attack(replica: Replica, shapes: readonly Call[]) {
+async function attack(replica: Replica, shapes: readonly Call[], keepAlive = true) {
   const { pid } = replica;
   const counts = new Map<string, number>();
   resetPeak(pid);
@@ -202,9 +187,9 @@ async function attack(replica: Replica, shapes: readonly Call[]) {
       counts.set(answer, (counts.get(answer) ?? 0) + 1);
     }
   });
-  const { slowestMs } = await withHealthChecks(replica, () => Promise.all(attacking), 10);
+  const { slowestMs, figures } = await withHealthChecks(replica, () => Promise.all(attacking), 10, keepAlive);
   const answers = [...counts].map(([answer, count]) => `${count} ${answer}`).join(', ');
-  return { answers, served: counts.get('data') ?? 0, slowestMs, peak: readMemory(pid, 'VmHWM') / 2 ** 20 };
+  return { answers, figures, served: counts.get('data') ?? 0, slowestMs, peak: readMemory(pid, 'VmHWM') / 2 ** 20 };
 }
 
 /** Reads until an answer is good, which takes longer than `RECOVERED_MS` if the breaker is open. Returns the time. */

@@ -4,7 +4,7 @@ import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
 import { readMemory } from '../support/proc.ts';
 import { answerWith, R, times } from '../support/requests.ts';
 import { EVERY_FIELD } from './requests.ts';
-import { after, REFUSED, send, withHealthChecks, withReplica } from './stage.ts';
+import { after, CALLERS, REFUSED, send, withHealthChecks, withReplica } from './stage.ts';
 
 const PHASE_SECONDS = 8;
 /** Each request has another residence, so that no two share an exchange. */
@@ -54,7 +54,7 @@ export function crowd(): Promise<Figure[]> {
     const { replica, upstream } = stage;
     upstream.store.residences.set(R, MANY_TICKETS);
     upstream.slowDown(300);
-    const run = () => send(stage, () => WHOLE_LIST, { workers: 200, everyMs: 2000, isOver: after(9) });
+    const run = () => send(stage, () => WHOLE_LIST, { workers: 0.8 * CALLERS, everyMs: 2000, isOver: after(9) });
     const { result: tally, figures } = await withHealthChecks(replica, run);
     tally.countOthers('data');
     return [

@@ -89,7 +89,7 @@ const SELECTIONS: Readonly<Record<string, readonly [string, readonly ReplyName[]
 };
 
 /** Yields the documents, and each combination of a root, a selection and a reply that can matter. */
-export function* generateRequests(): Generator<HostileRequest> {
+export function* requests(): Generator<HostileRequest> {
   for (const [name, query, variables] of DOCUMENTS) yield { name, body: document(query, variables), reply: 'small' };
   for (const [root, [make, replies, plain]] of Object.entries(ROOTS)) {
     for (const [what, [selection, affected]] of Object.entries(SELECTIONS)) {
