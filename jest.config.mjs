@@ -20,7 +20,7 @@ export default {
   collectCoverageFrom: ['src/**/*.ts', '!src/**/__generated__/**'],
   collectCoverage: process.env.COVERAGE === '1',
   coverageReporters: ['text', 'lcov'],
-  // src/main.ts and src/http/lifecycle.ts run in processes of their own in test/process/, which are not counted.
+  // src/main.ts and src/process.ts run in processes of their own in test/process/, which are not counted.
   coverageThreshold: {
     './src/command-api/': { branches: 95 },
     './src/graphql/loaders.ts': { branches: 95 },

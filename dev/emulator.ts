@@ -1,7 +1,7 @@
 /**
  * `npm run emulator`: runs the emulator of the command API alone, for the tests of another team. Every start has the same data.
  */
-import { explainStartFailure } from '../src/http/lifecycle.ts';
+import { explainStartFailure } from '../src/process.ts';
 import { PATH } from './command-api.ts';
 import { readOptions } from './options.ts';
 import { EXAMPLE } from './seed.ts';

@@ -1,6 +1,5 @@
 /** `npm run dev`: the emulated command API and the subgraph in one process, with Sandbox in the browser. */
-import { explainStartFailure, shutDown } from '../src/http/lifecycle.ts';
-import { stopSignal } from '../src/signals.ts';
+import { explainStartFailure, firstSignal, shutDown } from '../src/process.ts';
 import { GRAPHIQL, readExamples } from './browser.ts';
 import { readOptions } from './options.ts';
 import { describeAsking, LIST_EXAMPLE, localize, startSubgraph } from './subgraph.ts';
@@ -8,7 +7,7 @@ import { describeAsking, LIST_EXAMPLE, localize, startSubgraph } from './subgrap
 readOptions('There are no options. docs/configuration.md has the environment variables, such as PORT.', {});
 try {
   const subgraph = await startSubgraph({ ROUTER_SECRET: '' }, readExamples('.', 'emulator'));
-  void stopSignal.then((signal) => shutDown(signal, subgraph.stop, subgraph.logger));
+  void shutDown(firstSignal(), subgraph.stop, subgraph.logger);
   const url = localize(`${subgraph.url}/graphql`);
   console.log(`
   Subgraph and Sandbox   ${url}

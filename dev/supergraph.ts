@@ -4,8 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { parse, print } from 'graphql';
-import { explainStartFailure, shutDown } from '../src/http/lifecycle.ts';
-import { stopSignal } from '../src/signals.ts';
+import { explainStartFailure, firstSignal, shutDown } from '../src/process.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { readOptions } from './options.ts';
 import { describeAsking, LIST_EXAMPLE, localize, startSubgraph } from './subgraph.ts';
@@ -28,7 +27,7 @@ try {
   const stop = async () => {
     for (const one of running.toReversed()) await one.stop();
   };
-  void stopSignal.then((signal) => shutDown(signal, stop, subgraph.logger));
+  void shutDown(firstSignal(), stop, subgraph.logger);
   // A terminal that closes must not leave a router running.
   process.once('SIGHUP', () => process.exit(1));
   const hasOwnResidences = others.some(({ name }) => name === 'residences');

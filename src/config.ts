@@ -4,10 +4,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { type CleanedEnv, cleanEnv, EnvError, EnvMissingError, makeValidator, str, type ValidatorSpec } from 'envalid';
-import { HTTP_LIMITS } from './http-limits.ts';
 import { OPERATION_LIMIT } from './memory.ts';
 import { SERVICE } from './version.ts';
 
+/** Characters of the names and values of a request's headers. */
+export const HEAD_CHARACTERS = 16 * 1024;
 /** Matches an origin without TLS that is not on this machine. */
 const INSECURE_ORIGIN = /^http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$)/;
 
@@ -36,7 +37,7 @@ function oneOf(choices: readonly string[], value: string, meaning: string) {
 const permission = (meaning: string) => oneOf(['true', 'false'], 'false', meaning);
 
 /** No request with a longer secret is within the limit of its head. */
-const LONGEST_SECRET = HTTP_LIMITS.headCharacters - 'router-authorization'.length;
+const LONGEST_SECRET = HEAD_CHARACTERS - 'router-authorization'.length;
 const ONLY_SECRET = new RegExp(`^[!-~]{1,${LONGEST_SECRET}}$`);
 const ONE_OF_SEVERAL = new RegExp(`^(?!["'\`])[!-~]{16,${LONGEST_SECRET}}(?<!["'\`])$`);
 const SECRETS = `one to five secrets, divided by white space: visible ASCII, at most ${LONGEST_SECRET} characters; \
@@ -156,7 +157,9 @@ export function help(): string {
 export type Config = Readonly<ReturnType<typeof loadConfig>>;
 
 /** Lists every fault of an environment, one per line. Never repeats a value, which could be a misplaced secret. */
-export class ConfigError extends Error {}
+export class ConfigError extends Error {
+  readonly code = 'ERR_CONFIG';
+}
 
 /** Reads the configuration. Most variables keep their names. Throws a `ConfigError` that lists every fault. */
 export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {

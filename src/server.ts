@@ -8,7 +8,7 @@ import {
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
 import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { DocumentNode } from 'graphql';
 import type { Logger } from 'pino';
 import { createCommandApi } from './command-api/client.ts';
@@ -16,10 +16,11 @@ import type { Config } from './config.ts';
 import { createErrorFormat } from './graphql/errors.ts';
 import { readMember } from './graphql/guard.ts';
 import { LIMITS, limitOperations } from './graphql/limits.ts';
-import { createOperation, type Operation } from './graphql/operation.ts';
+import type { Operation } from './graphql/operation.ts';
 import { createSchema } from './graphql/schema.ts';
 import { checkVariables } from './graphql/variables.ts';
 import { graphqlOverHttp } from './http/graphql-over-http.ts';
+import { addGraphqlRoute } from './http/graphql-route.ts';
 import { startHost } from './http/host.ts';
 import { Memory } from './memory.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -53,9 +54,8 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const takeTurn = createTurns();
   const commandApi = createCommandApi(config, memory, takeTurn);
   const metrics = createMetrics(commandApi);
-  observeSpans(commandApi);
+  if (config.tracing) observeSpans(commandApi);
   const errors = createErrorFormat(logger);
-  const startOperation = (request: FastifyRequest) => createOperation(request, commandApi, config);
 
   const apollo = new ApolloServer<Operation>({
     schema: createSchema(),
@@ -87,7 +87,10 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     ],
   });
   await apollo.start();
-  const host = await startHost(apollo, { config, logger, metrics, memory, takeTurn, startOperation }, extend);
+  const host = await startHost(config, logger, metrics, memory, (app) => {
+    addGraphqlRoute(app, apollo, commandApi, config);
+    extend?.(app);
+  });
 
   return {
     ...host,

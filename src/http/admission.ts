@@ -3,50 +3,37 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Logger } from 'pino';
-import type { Config } from '../config.ts';
+import { type Config, HEAD_CHARACTERS } from '../config.ts';
 import type { Operation } from '../graphql/operation.ts';
-import { HTTP_LIMITS } from '../http-limits.ts';
 import { Holding, type Memory, OPERATION_LIMIT } from '../memory.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { TakeTurn } from '../turns.ts';
-import { sendHttpError, sendOverloaded } from './http-errors.ts';
+import { httpError } from './http-errors.ts';
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Of an admitted request: what it holds, and then its operation. */
-    memory: Holding;
-    operation: Operation;
-    /** Settles when the operation ends, which may be after its caller has disconnected. */
-    operationEnd: Promise<unknown> | undefined;
-  }
-}
-
+export const BODY_BYTES = 1024 * 1024;
 /** Bytes that a character of a request holds, once the request is parsed. */
 const CHARACTER_BYTES = 16;
 
-/** What the host needs from the rest of the server. */
-export interface HostDependencies {
-  readonly config: Config;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly memory: Memory;
-  readonly takeTurn: TakeTurn;
-  startOperation(request: FastifyRequest): Operation;
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What a request with a place holds. All requests of the route /graphql have one, and then their operation. */
+    memory: Holding;
+    operation: Operation;
+    /** Resolves when the operation ends, which may be after its caller has disconnected. */
+    operationEnd?: Promise<void>;
+  }
 }
 
 /** Creates Fastify's hook `onRequest`. Health checks always pass, and metrics take no place and no memory. */
-export function createAdmission({ config, logger, metrics, memory }: HostDependencies) {
+export function createAdmission(config: Config, metrics: Metrics, memory: Memory) {
   const secrets = config.routerSecrets.map((secret) => Buffer.from(secret));
   let inFlight = 0;
 
   /** Returns whether a request has the router's secret. Without configured secrets, every request passes. */
   function isFromRouter({ headers }: FastifyRequest): boolean {
     const given = Buffer.from(String(headers['router-authorization'] ?? ''));
-    let isKnown = secrets.length === 0;
     // Compares all of them, in a time that reveals nothing but the length of a secret.
-    for (const secret of secrets) if (secret.length === given.length && timingSafeEqual(secret, given)) isKnown = true;
-    return isKnown;
+    const known = secrets.filter((secret) => secret.length === given.length && timingSafeEqual(secret, given));
+    return known.length > 0 || secrets.length === 0;
   }
 
   /**
@@ -59,29 +46,26 @@ export function createAdmission({ config, logger, metrics, memory }: HostDepende
     const refusal = reserveRequest(request, lengthOf(request));
     if (refusal) return refusal;
     metrics.active.set(++inFlight);
-    reply.raw.once('close', () => {
+    reply.raw.once('close', async () => {
       metrics.active.set(--inFlight);
-      void Promise.allSettled([request.operationEnd]).then(() => request.memory[Symbol.dispose]());
+      await request.operationEnd;
+      request.memory[Symbol.dispose]();
     });
     return undefined;
   }
 
-  return function admit(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  /** Returns the status of the refusal, if any. */
+  function admit(request: FastifyRequest, reply: FastifyReply): number | undefined {
     const { url } = request.routeOptions;
-    if (url?.startsWith('/health/')) done();
-    else if (!isFromRouter(request)) {
-      // Logged at debug level: an unauthenticated client could flood the log. A metric counts these requests.
-      logger.debug('refused a request without the router secret');
-      sendHttpError(reply, 401, 'ROUTER_UNAUTHENTICATED', 'Send requests through the router.');
-    } else if (request.raw.rawHeaders.join('').length > HTTP_LIMITS.headCharacters)
-      sendHttpError(reply.header('connection', 'close'), 431);
-    else if (url === '/metrics') done();
-    else {
-      const refusal = takePlace(request, reply);
-      if (refusal === 413) sendHttpError(reply.header('connection', 'close'), 413);
-      else if (refusal) void sendOverloaded(reply);
-      else done();
-    }
+    if (url?.startsWith('/health/')) return undefined;
+    if (!isFromRouter(request)) return 401;
+    if (request.raw.rawHeaders.join('').length > HEAD_CHARACTERS) return 431;
+    return url === '/metrics' ? undefined : takePlace(request, reply);
+  }
+
+  return (request: FastifyRequest, reply: FastifyReply, done: (refusal?: Error) => void): void => {
+    const status = admit(request, reply);
+    done(status ? httpError(status) : undefined);
   };
 }
 
@@ -101,7 +85,7 @@ export function reserveRequest({ memory, url }: FastifyRequest, bodyLength: numb
  * parsed yet. Longer bodies are not read.
  */
 function lengthOf({ headers }: FastifyRequest): number {
-  if (headers['transfer-encoding']) return HTTP_LIMITS.bodyBytes / CHARACTER_BYTES;
+  if (headers['transfer-encoding']) return BODY_BYTES / CHARACTER_BYTES;
   const length = Number(headers['content-length'] ?? 0);
-  return length > HTTP_LIMITS.bodyBytes ? 0 : length;
+  return length > BODY_BYTES ? 0 : length;
 }

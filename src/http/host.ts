@@ -1,45 +1,51 @@
 /**
- * The HTTP host of Apollo Server: its ports, routes, health checks and draining.
+ * The HTTP host: its ports, time limits, headers, health checks and shutdown.
  */
+import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ApolloServer } from '@apollo/server';
-import type { FastifyInstance } from 'fastify';
-import type { Operation } from '../graphql/operation.ts';
+import { type FastifyInstance, fastify } from 'fastify';
+import type { Logger } from 'pino';
+import { type Config, HEAD_CHARACTERS } from '../config.ts';
+import type { Memory } from '../memory.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { VERSION } from '../version.ts';
-import { createAdmission, type HostDependencies } from './admission.ts';
-import { type App, createApp } from './app.ts';
-import { addGraphqlRoute } from './graphql-route.ts';
+import { BODY_BYTES, createAdmission } from './admission.ts';
+import { drain } from './drain.ts';
+import { createErrorHandler, httpError } from './http-errors.ts';
 
-// Added to an operation's deadline before its response is cut off during shutdown.
-const GRACE_MS = 1000;
-// During shutdown, a request may still be on its way. A packet that is lost is sent again after 200 ms.
-const LAST_REQUEST_MS = 300;
+// Longer than the idle timeout of every router; Cosmo's is the longest, 90 s. Otherwise a router could send on a
+// connection that we close.
+const KEEP_ALIVE_MS = 120_000;
 // Connections that may wait to be accepted. Without room, the client's system retries after seconds.
 const BACKLOG = 4096;
 // Connections to METRICS_PORT. Further connections are closed.
 const SCRAPERS = 50;
+// Added to an operation's deadline before its response is cut off during shutdown.
+const GRACE_MS = 1000;
+/** Only such request ids are safe to log unchanged. */
+const REQUEST_ID = /^[\w.-]{1,64}$/;
 
-/** Serves a started Apollo Server. Rejects with Node's error if it cannot listen. */
+/** Starts listening. Rejects with Node's error if it cannot listen. All requests of added routes are admitted. */
 export async function startHost(
-  apollo: ApolloServer<Operation>,
-  dependencies: HostDependencies,
-  extend: (app: FastifyInstance) => void = () => {},
+  config: Config,
+  logger: Logger,
+  metrics: Metrics,
+  memory: Memory,
+  addRoutes: (app: FastifyInstance) => void,
 ) {
-  const { config, logger, metrics } = dependencies;
-  const { registry } = metrics;
-  const state = { isReady: true };
-  const main = createApp(logger, metrics, state);
-  const app = main.fastify;
-  app.addHook('onRequest', createAdmission(dependencies));
+  const state = { isReady: true, unfinished: 0 };
+  const app = createApp(logger, metrics, state);
+  app.addHook('onRequest', createAdmission(config, metrics, memory));
+  app.decorateRequest('memory').decorateRequest('operation').decorateRequest('operationEnd');
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) =>
     state.isReady ? { status: 'ready' } : reply.code(503).send({ status: 'stopping' }),
   );
-  const operations = addGraphqlRoute(app, apollo, dependencies);
-  extend(app);
+  addRoutes(app);
   // Not admitted by secret: network policy decides who reaches METRICS_PORT.
-  const metricsApp = config.METRICS_PORT === undefined ? app : createApp(logger, metrics, state).fastify;
+  const metricsApp = config.METRICS_PORT === undefined ? app : createApp(logger, metrics, state);
+  const { registry } = metrics;
   metricsApp.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await registry.metrics()));
   if (config.METRICS_PORT !== undefined) {
     metricsApp.server.maxConnections = SCRAPERS;
@@ -48,35 +54,70 @@ export async function startHost(
     });
   }
   await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
-  const { address, family, port } = app.server.address() as AddressInfo;
 
   return {
     /** Scheme, address and port of the server. */
-    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    url: app.listeningOrigin,
     /** The port that serves metrics. */
     metricsPort: (metricsApp.server.address() as AddressInfo).port,
     /** Reports not ready, finishes the requests in flight and closes. */
     async stop() {
       state.isReady = false;
       await delay(config.DRAIN_DELAY_MS);
-      await drain(main, config.OPERATION_TIMEOUT_MS + GRACE_MS);
-      // Wait for writes whose callers have disconnected. Fastify does not wait for them.
-      await Promise.allSettled(operations);
+      await drain(app.server, () => state.unfinished, config.OPERATION_TIMEOUT_MS + GRACE_MS);
+      await app.close();
       metricsApp.server.closeAllConnections();
       await metricsApp.close();
     },
   };
 }
 
-/** Closes an app when its responses are sent, at the latest after `timeoutMs`. */
-async function drain({ fastify, countUnanswered }: App, timeoutMs: number): Promise<void> {
-  // Node would cut off responses that are ended but not sent yet.
-  fastify.server.closeIdleConnections = () => {};
-  const closed = fastify.close();
-  const cutOffAt = performance.now() + timeoutMs;
-  do await delay(LAST_REQUEST_MS);
-  while (countUnanswered() > 0 && performance.now() < cutOffAt);
-  // Also connections that have sent nothing or half of a head.
-  fastify.server.closeAllConnections();
-  await closed;
+/**
+ * Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections, counts requests.
+ * While the host is not ready, it closes each connection with its response.
+ */
+function createApp(logger: Logger, metrics: Metrics, state: { readonly isReady: boolean; unfinished: number }) {
+  const app: FastifyInstance = fastify({
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Measured from the first byte of a request to the end of its body.
+    requestTimeout: KEEP_ALIVE_MS + 10_000,
+    // Closes a connection without traffic, for example if its client reads no response. Longer than any operation may
+    // take.
+    connectionTimeout: KEEP_ALIVE_MS + 10_000,
+    http: {
+      headersTimeout: KEEP_ALIVE_MS + 5000,
+      connectionsCheckingInterval: 5000,
+      // So that we answer a request with a long token ourselves.
+      maxHeaderSize: 8 * HEAD_CHARACTERS,
+    },
+    bodyLimit: BODY_BYTES,
+    // Like any other unknown path. Fastify would answer an invalid escape before we check the secret.
+    routerOptions: { onBadUrl: (_, request, response) => app.routing(Object.assign(request, { url: '/' }), response) },
+    genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
+  });
+  app.addHook('onRequest', (request, { raw }, done) => {
+    const { method, routeOptions } = request;
+    const start = performance.now();
+    state.unfinished++;
+    raw.once('close', async () => {
+      // Without a sent response, `statusCode` is Node's default of 200.
+      metrics.requestEnded(method, routeOptions.url, raw.headersSent ? raw.statusCode : '', performance.now() - start);
+      await request.operationEnd;
+      state.unfinished--;
+    });
+    done();
+  });
+  app.setErrorHandler(createErrorHandler(logger));
+  app.removeAllContentTypeParsers();
+  app.setNotFoundHandler((_, reply) => reply.send(httpError(404)));
+  app.addHook('onSend', ({ id }, reply, payload, done) => {
+    reply.header('x-request-id', id);
+    // No response may be cached. Apollo would allow it for persisted queries.
+    reply.header('cache-control', 'no-store');
+    // Keep-alive connections would delay shutdown.
+    if (!state.isReady) reply.header('connection', 'close');
+    // Node encodes a text of more than ASCII slowly.
+    done(null, typeof payload === 'string' ? Buffer.from(payload) : payload);
+  });
+  return app;
 }

@@ -9,36 +9,38 @@ import { type Code, maskError } from '../graphql/errors.ts';
 
 // Delay 503: hundreds of connections that retry immediately would keep half of the processor busy.
 const OVERLOADED_DELAY_MS = 500;
-const WRONG_CONTENT = 'Send application/json in UTF-8, without compression.';
-const NO_CONTENT_TYPE = 'The header Content-Type is missing. Send application/json.';
+/** The codes and messages of refusals. By default, the message only repeats the status. */
+const TEXTS: Readonly<Record<number, readonly [Code, string]>> = {
+  401: ['ROUTER_UNAUTHENTICATED', 'Send requests through the router.'],
+  404: ['NOT_FOUND', 'Not Found.'],
+  415: ['BAD_REQUEST', 'Send application/json in UTF-8, with the header Content-Type and without compression.'],
+  503: ['OVERLOADED', 'Too many requests. Try again later.'],
+};
 
-/** Refuses a request before it is parsed. By default, the message only repeats the status. */
-export function sendHttpError(
-  reply: FastifyReply,
-  status: number,
-  code: Code = 'BAD_REQUEST',
-  message = `${STATUS_CODES[status]}.`,
-): FastifyReply {
-  return reply.code(status).send({ errors: [{ message, extensions: { code, outcome: 'NOT_SENT' } }] });
-}
-
-/** Answers a request for which there is no place or no memory. */
-export async function sendOverloaded(reply: FastifyReply): Promise<FastifyReply> {
-  await delay(OVERLOADED_DELAY_MS);
-  reply.header('retry-after', '1');
-  return sendHttpError(reply, 503, 'OVERLOADED', 'Too many requests. Try again later.');
+/** Returns an error that refuses a request with this status. */
+export function httpError(statusCode: number) {
+  return Object.assign(new Error(STATUS_CODES[statusCode]), { statusCode });
 }
 
 /** Creates Fastify's error handler. */
 export function createErrorHandler(logger: Logger) {
-  return async (error: FastifyError, { headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+  return async (error: FastifyError, _: FastifyRequest, reply: FastifyReply) => {
     // Node reports an invalid Host header or path with this code and without a status.
     const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
-    if (status === 503) return sendOverloaded(reply);
-    if (status === 415)
-      return sendHttpError(reply, 415, undefined, headers['content-type'] ? WRONG_CONTENT : NO_CONTENT_TYPE);
-    if (status < 500) return sendHttpError(reply, status);
-    const { message, extensions } = maskError(error, logger);
-    return reply.code(status).send({ errors: [{ message, extensions }] });
+    reply.code(status);
+    if (status >= 500 && status !== 503) {
+      const { message, extensions } = maskError(error, logger);
+      return { errors: [{ message, extensions }] };
+    }
+    // Logged at debug level: an unauthenticated client could flood the log. A metric counts these requests.
+    if (status === 401) logger.debug('refused a request without the router secret');
+    // The rest of the request is not read.
+    if (status === 413 || status === 431) reply.header('connection', 'close');
+    if (status === 503) {
+      reply.header('retry-after', '1');
+      await delay(OVERLOADED_DELAY_MS);
+    }
+    const [code, message] = TEXTS[status] ?? ['BAD_REQUEST', `${STATUS_CODES[status]}.`];
+    return { errors: [{ message, extensions: { code, outcome: 'NOT_SENT' } }] };
   };
 }
