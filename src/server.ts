@@ -55,7 +55,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const commandApi = createCommandApi(config, memory, takeTurn);
   const metrics = createMetrics(commandApi);
   if (config.tracing) observeSpans(commandApi);
-  const errors = createErrorFormat(logger);
+  const errors = createErrorFormat(logger, config.production);
 
   const apollo = new ApolloServer<Operation>({
     schema: createSchema(),
@@ -79,7 +79,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
       errors.plugin,
       graphqlOverHttp,
       operationReport(logger, metrics),
-      { requestDidStart: async () => ({ didResolveOperation: checkVariables }) },
+      checkVariables,
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginInlineTraceDisabled(),

@@ -19,7 +19,7 @@ export type Scalars = {
 
 /**
  * A repair request to be filed (报修信息). One error tells every fault in `extensions.arguments`: the argument, for example
- * `input.finishTime`, and a message. Times may have any offset, for example `2026-12-01T09:00:00+08:00`. Texts are measured
+ * `input.finishTime`, a code, for example `NOT_LATER`, and a message. Times may have any offset, for example `2026-12-01T09:00:00+08:00`. Texts are measured
  * in UTF-16 units, like `length` in JavaScript: most emoji count 2.
  */
 export type CreateMaintenanceInput = {

@@ -2,20 +2,11 @@
  * Parses arguments and representations, whose types in the schema are right already. Each resolver calls one function,
  * which returns values of the domain, or throws a `PublicError` with the faults of all arguments of the field.
  */
-import type { QueryMaintenancesArgs, ResolversTypes } from '../__generated__/types.ts';
-import {
-  type Id,
-  type ListArguments,
-  type MaintenanceKey,
-  type Moment,
-  parseId,
-  parseMaintenanceId,
-  parseMoment,
-} from '../maintenance.ts';
-import { badUserInput, type Faults } from './errors.ts';
+import type { CreateMaintenanceInput, QueryMaintenancesArgs } from '../__generated__/types.ts';
+import { type MaintenanceKey, parseId, parseMaintenanceId, parseMoment } from '../maintenance.ts';
+import { addFault, badUserInput, type Fault, type FaultCode } from './errors.ts';
 import { SIZES } from './limits.ts';
 
-const NEGATIVE = 'must not be negative';
 const UNUSABLE_ID = 'must be 1 to 256 characters of well-formed Unicode';
 const MALFORMED_ID =
   'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters';
@@ -24,115 +15,57 @@ const MALFORMED_ID =
 const BLANK = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
 const RFC_3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,30})?(?:Z|([+-](?:[01]\d|2[0-3]):[0-5]\d))$/i;
 
-type Size = { readonly entries?: number; readonly characters?: number };
-/** Returns the parsed value of the argument `name`, or undefined after it has added the fault. */
-type Parse<V, T> = (value: V, name: string, faults: Faults, size: Size) => T | undefined;
-
-const id: Parse<string, Id> = (value, name, faults) => parseId(value) ?? addFault(faults, name, UNUSABLE_ID);
-
-/** Takes any offset, and cuts off fractions of a second. */
-const moment: Parse<string, Moment> = (value, name, faults) => {
-  const [, date, clock, offset] = RFC_3339.exec(value) ?? [];
-  if (date && !parseMoment(`${date}T00:00:00Z`)) return addFault(faults, name, 'is not a day of the calendar');
-  const asUtc = parseMoment(`${date}T${clock}Z`);
-  // An offset can move a moment beyond the years 0000 to 9999.
-  const utc = offset && asUtc ? parseMoment(`${new Date(value.toUpperCase()).toISOString().slice(0, 19)}Z`) : asUtc;
-  return utc ?? addFault(faults, name, 'must be RFC 3339 with an offset, like 2024-01-16T13:32:45Z');
-};
-
-const text: Parse<string, string> = (value, name, faults, { characters = 0 }) => {
-  if (value.length > characters) return addFault(faults, name, `must not be longer than ${characters} characters`);
-  return BLANK.test(value) ? addFault(faults, name, 'must not be blank') : value;
-};
-
-const texts: Parse<readonly string[], readonly string[]> = (values, name, faults, size) => {
-  const tooMany = faultOfLength(values, size);
-  if (tooMany) return addFault(faults, name, tooMany);
-  for (const [index, value] of values.entries()) text(value, `${name}[${index}]`, faults, size);
-  return values;
-};
-
-type InputType = Extract<keyof ResolversTypes, `${string}Input`>;
-type Members<I> = { readonly [M in keyof I]-?: Parse<NonNullable<I[M]>, unknown> };
-type Parsed<T extends InputType> = {
-  readonly [M in keyof ResolversTypes[T]]: typeof INPUTS extends { [K in T]: { [L in M]: Parse<never, infer V> } }
-    ? V
-    : never;
-};
-
-/** How each member of an input is parsed. Its size is in `SIZES`. */
-const INPUTS = {
-  CreateMaintenanceInput: {
-    residenceId: id,
-    startTime: moment,
-    finishTime: moment,
-    description: text,
-    contact: text,
-    pictureFilenames: texts,
-  },
-} satisfies { [T in InputType]: Members<ResolversTypes[T]> };
-
-/** Checks of several members of an input together. Absent and faulty members are missing. */
-const COMBINED: { readonly [T in InputType]?: (parsed: Partial<Parsed<T>>, faults: Faults) => void } = {
-  CreateMaintenanceInput({ startTime, finishTime }, faults) {
-    if (startTime && finishTime && finishTime <= startTime)
-      faults['input.finishTime'] = 'must be later than input.startTime';
-  },
-};
-
-/** Returns the members of the argument `input` that are neither null nor absent. */
-export function parseInput<T extends InputType>(type: T, input: ResolversTypes[T]): Parsed<T> {
-  const sizes: Readonly<Record<string, Size>> = SIZES;
-  const faults: Faults = {};
-  const parsed: Record<string, unknown> = {};
-  for (const [member, parse] of Object.entries<Parse<never, unknown>>(INPUTS[type])) {
-    const value = memberOf(input, member);
-    const name = `input.${member}`;
-    // Faults are in the order of the members, including those of the combined check.
-    faults[name] = undefined;
-    if (!isAbsent(value)) parsed[member] = parse(value as never, name, faults, sizes[`${type}.${member}`] ?? {});
-  }
-  COMBINED[type]?.(parsed as Partial<Parsed<T>>, faults);
-  refuse(faults);
-  return parsed as Parsed<T>;
-}
-
-export function parseListArguments(args: QueryMaintenancesArgs): ListArguments & { readonly residenceId: Id } {
-  const residenceId = parseId(args.residenceId);
-  const faults = {
-    residenceId: residenceId ? undefined : UNUSABLE_ID,
-    states: faultOfLength(args.states ?? [], SIZES['Query.maintenances(states:)']),
-    first: (args.first ?? 0) < 0 ? NEGATIVE : undefined,
-    offset: (args.offset ?? 0) < 0 ? NEGATIVE : undefined,
-  };
-  if (!residenceId) throw badUserInput(faults);
-  refuse(faults);
+export function parseListArguments(args: QueryMaintenancesArgs) {
+  const faults: Fault[] = [];
+  const residenceId = parseId(args.residenceId) ?? addFault(faults, 'residenceId', 'NOT_AN_ID', UNUSABLE_ID);
+  const { entries } = SIZES['Query.maintenances(states:)'];
+  if ((args.states?.length ?? 0) > entries) addFault(faults, 'states', 'TOO_MANY', tooLong(entries));
+  for (const name of ['first', 'offset'] as const)
+    if ((args[name] ?? 0) < 0) addFault(faults, name, 'NEGATIVE', 'must not be negative');
+  if (!residenceId || faults.length > 0) throw badUserInput(faults);
   return { ...args, residenceId };
 }
 
-export function parseKey(value: unknown, name = 'id'): MaintenanceKey {
-  const parsed = parseMaintenanceId(value);
-  if (!parsed) throw badUserInput({ [name]: MALFORMED_ID });
-  return parsed;
+export function parseCreateInput(input: CreateMaintenanceInput) {
+  const { description, contact, pictureFilenames } = input;
+  const faults: Fault[] = [];
+  const residenceId = parseId(input.residenceId) ?? addFault(faults, 'input.residenceId', 'NOT_AN_ID', UNUSABLE_ID);
+  const startTime = readMoment(input.startTime, 'input.startTime', faults);
+  const finishTime = readMoment(input.finishTime, 'input.finishTime', faults);
+  if (startTime && finishTime && finishTime <= startTime)
+    addFault(faults, 'input.finishTime', 'NOT_LATER', 'must be later than input.startTime');
+  checkText(description, 'input.description', SIZES['CreateMaintenanceInput.description'].characters, faults);
+  checkText(contact, 'input.contact', SIZES['CreateMaintenanceInput.contact'].characters, faults);
+  const { entries, characters } = SIZES['CreateMaintenanceInput.pictureFilenames'];
+  const names = pictureFilenames ?? [];
+  if (names.length > entries) addFault(faults, 'input.pictureFilenames', 'TOO_MANY', tooLong(entries));
+  else for (const [i, name] of names.entries()) checkText(name, `input.pictureFilenames[${i}]`, characters, faults);
+  if (!residenceId || !startTime || !finishTime || faults.length > 0) throw badUserInput(faults);
+  return { residenceId, startTime, finishTime, description, contact, ...(pictureFilenames && { pictureFilenames }) };
+}
+
+export function parseKey(value: unknown, argument = 'id'): MaintenanceKey {
+  return parseMaintenanceId(value) ?? refuse(argument, 'NOT_AN_ID', MALFORMED_ID);
 }
 
 export function parseKeys(ids: readonly string[]): MaintenanceKey[] {
-  const most = SIZES['Mutation.deleteMaintenances(ids:)'];
-  refuse({ ids: ids.length === 0 ? 'must not be empty' : faultOfLength(ids, most) });
-  const faults: Faults = { ids: undefined };
-  const keys = ids.flatMap(
-    (id, index) => parseMaintenanceId(id) ?? addFault(faults, `ids[${index}]`, MALFORMED_ID) ?? [],
-  );
-  const residences = new Set(keys.map(({ residenceId }) => residenceId));
-  if (residences.size > most.residences) faults.ids = `must not be of more than ${most.residences} residences`;
-  refuse(faults);
+  const { entries, residences } = SIZES['Mutation.deleteMaintenances(ids:)'];
+  if (ids.length === 0) refuse('ids', 'EMPTY', 'must not be empty');
+  if (ids.length > entries) refuse('ids', 'TOO_MANY', tooLong(entries));
+  const faults: Fault[] = [];
+  const parsed = ids.map((id) => parseMaintenanceId(id));
+  const keys = parsed.filter((key) => key !== undefined);
+  if (new Set(keys.map(({ residenceId }) => residenceId)).size > residences)
+    addFault(faults, 'ids', 'TOO_MANY', `must not be of more than ${residences} residences`);
+  for (const [index, key] of parsed.entries()) if (!key) addFault(faults, `ids[${index}]`, 'NOT_AN_ID', MALFORMED_ID);
+  if (faults.length > 0) throw badUserInput(faults);
   return keys;
 }
 
 /** Returns the representations, each of which is parsed by itself. */
 export function parseRepresentations(representations: readonly unknown[]): readonly unknown[] {
-  refuse({ representations: faultOfLength(representations, SIZES['Query._entities(representations:)']) });
-  return representations;
+  const { entries } = SIZES['Query._entities(representations:)'];
+  return representations.length > entries ? refuse('representations', 'TOO_MANY', tooLong(entries)) : representations;
 }
 
 /**
@@ -143,25 +76,22 @@ export function parseRepresentedKey(representation: unknown): MaintenanceKey {
   const members = (representation ?? {}) as Record<string, unknown>;
   const [residenceId, maintenanceId] = [parseId(memberOf(members.residence, 'id')), parseId(members.maintenanceId)];
   if (isAbsent(members.id)) {
-    if (residenceId && maintenanceId) return { residenceId, maintenanceId };
-    throw badUserInput({
-      'representations.residence.id': residenceId ? undefined : UNUSABLE_ID,
-      'representations.maintenanceId': maintenanceId ? undefined : UNUSABLE_ID,
-    });
+    const faults: Fault[] = [];
+    if (!residenceId) addFault(faults, 'representations.residence.id', 'NOT_AN_ID', UNUSABLE_ID);
+    if (!maintenanceId) addFault(faults, 'representations.maintenanceId', 'NOT_AN_ID', UNUSABLE_ID);
+    if (!residenceId || !maintenanceId) throw badUserInput(faults);
+    return { residenceId, maintenanceId };
   }
-  const parsed = parseKey(members.id, 'representations.id');
+  const key = parseKey(members.id, 'representations.id');
   const agrees =
-    (isAbsent(members.residence) || residenceId === parsed.residenceId) &&
-    (isAbsent(members.maintenanceId) || maintenanceId === parsed.maintenanceId);
-  if (!agrees) throw badUserInput({ representations: 'must not hold two keys that disagree' });
-  return parsed;
+    (isAbsent(members.residence) || residenceId === key.residenceId) &&
+    (isAbsent(members.maintenanceId) || maintenanceId === key.maintenanceId);
+  return agrees ? key : refuse('representations', 'CONTRADICTORY', 'must not hold two keys that disagree');
 }
 
 /** Returns the id in a representation of a `Residence`. */
-export function parseRepresentedResidenceId(representation: unknown): Id {
-  const residenceId = parseId(memberOf(representation, 'id'));
-  if (!residenceId) throw badUserInput({ 'representations.id': UNUSABLE_ID });
-  return residenceId;
+export function parseRepresentedResidenceId(representation: unknown) {
+  return parseId(memberOf(representation, 'id')) ?? refuse('representations.id', 'NOT_AN_ID', UNUSABLE_ID);
 }
 
 /** Returns a member of a value of any type. */
@@ -169,19 +99,31 @@ export function memberOf(value: unknown, name: string): unknown {
   return (value as Record<string, unknown> | null | undefined)?.[name];
 }
 
-function isAbsent(value: unknown): boolean {
+export function isAbsent(value: unknown): value is null | undefined {
   return value === undefined || value === null;
 }
 
-function addFault(faults: Faults, name: string, fault: string): undefined {
-  faults[name] = fault;
+/** Returns a time with any offset as a moment, without fractions of a second, or undefined after adding a fault. */
+function readMoment(value: string, argument: string, faults: Fault[]) {
+  const [, date, clock, offset] = RFC_3339.exec(value) ?? [];
+  if (date && !parseMoment(`${date}T00:00:00Z`))
+    return addFault(faults, argument, 'NOT_A_DAY', 'is not a day of the calendar');
+  const asUtc = parseMoment(`${date}T${clock}Z`);
+  // An offset can move a moment beyond the years 0000 to 9999.
+  const utc = offset && asUtc ? parseMoment(`${new Date(value.toUpperCase()).toISOString().slice(0, 19)}Z`) : asUtc;
+  return utc ?? addFault(faults, argument, 'NOT_A_TIME', 'must be RFC 3339 with an offset, like 2024-01-16T13:32:45Z');
 }
 
-/** Throws the error of the faults, if there is one. */
-function refuse(faults: Faults): void {
-  if (Object.values(faults).some(Boolean)) throw badUserInput(faults);
+function checkText(text: string, argument: string, most: number, faults: Fault[]): void {
+  if (text.length > most) addFault(faults, argument, 'TOO_LONG', `must not be longer than ${most} characters`);
+  else if (BLANK.test(text)) addFault(faults, argument, 'BLANK', 'must not be blank');
 }
 
-function faultOfLength(values: readonly unknown[], { entries = 0 }: Size): string | undefined {
-  return values.length > entries ? `must not hold more than ${entries} entries` : undefined;
+function tooLong(most: number): string {
+  return `must not hold more than ${most} entries`;
+}
+
+/** Throws the error of the only fault. */
+export function refuse(argument: string, code: FaultCode, message: string): never {
+  throw badUserInput([{ argument, code, message }]);
 }

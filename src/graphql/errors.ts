@@ -3,11 +3,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ApolloServerPlugin } from '@apollo/server';
-import { ApolloServerErrorCode } from '@apollo/server/errors';
+import type { ApolloServerErrorCode } from '@apollo/server/errors';
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, getOperationAST, Kind } from 'graphql';
 import type { Logger } from 'pino';
 import { CommandApiError, type FailureCode, publicFormOf, type WriteOutcome } from '../command-api/failures.ts';
-import { LIMITS } from './limits.ts';
+import { ExceededLimit, LIMITS } from './limits.ts';
 
 /** The codes of clients. Only logs and metrics have `CALLER_GONE`. */
 export type Code = FailureCode | `${ApolloServerErrorCode}` | 'OVERLOADED' | 'ROUTER_UNAUTHENTICATED' | 'NOT_FOUND';
@@ -27,15 +27,21 @@ export class PublicError extends Error {
   }
 }
 
-/**
- * Maps the path of an argument (`input.finishTime`, `ids[3]`) to its fault, as the rest of a sentence after the name.
- */
-export type Faults = Record<string, string | undefined>;
+type FaultOfType = 'REQUIRED' | 'WRONG_TYPE' | 'UNKNOWN';
+type FaultOfSize = 'EMPTY' | 'BLANK' | 'TOO_LONG' | 'TOO_MANY' | 'NEGATIVE';
+type FaultOfForm = 'NOT_AN_ID' | 'NOT_A_TIME' | 'NOT_A_DAY' | 'NOT_LATER' | 'CONTRADICTORY';
+/** What is wrong with an argument. Apps compare these codes, which docs/errors.md lists. */
+export type FaultCode = FaultOfType | FaultOfSize | FaultOfForm;
+/** A fault of an argument, named by its path (`input.finishTime`, `ids[3]`). The message is the rest of a sentence after it. */
+export type Fault = { readonly argument: string; readonly code: FaultCode; readonly message: string };
+
+export function addFault(faults: Fault[], argument: string, code: FaultCode, message: string): undefined {
+  faults.push({ argument, code, message });
+}
 
 /** Returns the error of arguments, with their first 20 faults and further extensions. Needs at least one fault. */
-export function badUserInput(faults: Faults, further: object = {}): PublicError {
-  const found = Object.entries(faults).flatMap(([argument, message]) => (message ? { argument, message } : []));
-  const shown = found.slice(0, LIMITS.argumentFaults);
+export function badUserInput(faults: readonly Fault[], further: object = {}): PublicError {
+  const shown = faults.slice(0, LIMITS.argumentFaults);
   const more = shown.length > 1 ? ` ${shown.length - 1} more in extensions.arguments.` : '';
   const message = `Argument "${shown[0]?.argument}" ${shown[0]?.message}.${more}`;
   return new PublicError('BAD_USER_INPUT', message, { arguments: shown, ...further });
@@ -92,57 +98,50 @@ export function toPublicError(error: unknown, unforeseen: Unforeseen, isWrite: b
   return new PublicError(code, message, { ...known, ...withOutcome(outcome) });
 }
 
-const { BAD_USER_INPUT, INTERNAL_SERVER_ERROR } = ApolloServerErrorCode;
-/** Apollo's codes for requests that it refuses before execution. Faulty variables are our own errors: see variables.ts. */
-const REQUEST_CODES: ReadonlySet<unknown> = new Set(
-  Object.values(ApolloServerErrorCode).filter((code) => code !== BAD_USER_INPUT && code !== INTERNAL_SERVER_ERROR),
-);
-
-/** graphql's messages that quote a request or give no reason, and what replaces them. Anchored, because a name may have a megabyte. */
-const QUOTES: readonly [RegExp, string][] = [
-  [/^(Syntax Error: .*?)(?:: |(?<=String|Int|Float|Name) ").*$/s, '$1.'],
-  [/^(Expected value of type "[^"]+"), found .*$/s, '$1.'],
-  [/^((?:Enum )?"?\w+"? cannot represent [^:]+): .*$/s, '$1.'],
-  [/^Value "\w+"/, 'The value'],
-  [/^Unknown operation named .*$/s, 'Unknown operation.'],
-  [/^Maximum call stack size exceeded$/, 'The document is nested too deeply.'],
-  // graphql stops after half a million comparisons of fields.
-  [/^Validation aborted\.$/, 'The document selects one field too often to be validated.'],
-];
-/** Suggestions show the schema. */
-const SUGGESTION = / Did you mean .*$/s;
-/** A name in a document may have a megabyte. */
-const MAX_MESSAGE = 500;
+/**
+ * The messages of requests that graphql or Apollo Server refuses, by code. Their own messages quote the request and the
+ * schema: only developers see them.
+ */
+const REFUSALS = new Map<unknown, string>([
+  ['GRAPHQL_PARSE_FAILED', `The document has a syntax error or over ${LIMITS.tokens.toLocaleString('en')} tokens.`],
+  ['GRAPHQL_VALIDATION_FAILED', 'The document does not fit the schema, or selects one field too often.'],
+  ['OPERATION_RESOLUTION_FAILURE', 'The document has several operations, or none of this name.'],
+  // Clients look for this text.
+  ['PERSISTED_QUERY_NOT_SUPPORTED', 'PersistedQueryNotSupported'],
+  ['BAD_REQUEST', 'Send one JSON object with a query by POST, and accept JSON.'],
+]);
 
 /**
  * Creates Apollo Server's `formatError`, and its plugin: unforeseen errors outside of resolvers get the id of their operation,
  * and what refuses a mutation as a whole says that nothing was sent. Errors of resolvers are public already.
  */
-export function createErrorFormat(logger: Logger) {
-  const masks = new WeakMap<object, PublicError>();
-  const refusals = new WeakSet<object>();
+export function createErrorFormat(logger: Logger, isProduction: boolean) {
+  const operations = new WeakMap<object, { unforeseen: Unforeseen; mayWrite: boolean }>();
 
   const plugin: ApolloServerPlugin<{ unforeseen: Unforeseen }> = {
     requestDidStart: async () => ({
       async didEncounterErrors({ errors, document, request, contextValue: { unforeseen } }) {
         const mayWrite = !document || isMutation(document, request.operationName);
-        for (const error of errors) {
-          if (!toKnown(error.toJSON(), error)) masks.set(error, unforeseen.mask(causeOf(error)));
-          else if (mayWrite && !error.path) refusals.add(error);
-        }
+        for (const error of errors) operations.set(error, { unforeseen, mayWrite });
       },
     }),
   };
 
   function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
-    const known = toKnown(formatted, error);
-    if (!known) {
-      const { message, extensions } = masks.get(error as object) ?? maskError(causeOf(error), logger);
+    const operation = operations.get(error as object);
+    const code = formatted.extensions?.code;
+    // What graphql or Apollo Server has wrapped.
+    const cause = error instanceof GraphQLError ? (error.originalError ?? error) : error;
+    const isPublic = cause instanceof PublicError || cause instanceof ExceededLimit;
+    const refusal = isPublic || formatted.path ? undefined : REFUSALS.get(code);
+    if (!isPublic && !refusal) {
+      const { message, extensions } = operation?.unforeseen.mask(cause) ?? maskError(cause, logger);
       return { ...formatted, message, extensions: { ...extensions } };
     }
+    const message = (isProduction && refusal) || formatted.message;
     // Apollo Server refuses a bad request before it is parsed, without its plugins.
-    const isRefusal = refusals.has(error as object) || known.extensions?.code === ApolloServerErrorCode.BAD_REQUEST;
-    return isRefusal ? { ...known, extensions: { ...known.extensions, outcome: 'NOT_SENT' } } : known;
+    const isUnsent = code === 'BAD_REQUEST' || (operation?.mayWrite && !formatted.path);
+    return { ...formatted, message, extensions: { ...formatted.extensions, ...(isUnsent && { outcome: 'NOT_SENT' }) } };
   }
 
   return { plugin, formatError };
@@ -153,22 +152,4 @@ function isMutation(document: DocumentNode, name: string | undefined): boolean {
   const operation = getOperationAST(document, name);
   const definitions = operation ? [operation] : document.definitions;
   return definitions.some((one) => one.kind === Kind.OPERATION_DEFINITION && one.operation === 'mutation');
-}
-
-/** Returns the error that graphql or Apollo Server has wrapped, if any. */
-function causeOf(error: unknown): unknown {
-  return error instanceof GraphQLError ? (error.originalError ?? error) : error;
-}
-
-/** Returns the error for the client, or undefined for an unforeseen error. */
-function toKnown(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError | undefined {
-  if (causeOf(error) instanceof PublicError) return formatted;
-  if (formatted.path !== undefined) return undefined;
-  // graphql itself refuses a subscription, without a code.
-  const isCodeless = error instanceof GraphQLError && !error.originalError && !error.extensions.code;
-  if (!isCodeless && !REQUEST_CODES.has(formatted.extensions?.code)) return undefined;
-  const whole = QUOTES.reduce((text, [quote, rest]) => text.replace(quote, rest), formatted.message);
-  const message = whole.slice(0, MAX_MESSAGE).replace(SUGGESTION, '');
-  const extensions = isCodeless ? { code: BAD_USER_INPUT } : { ...formatted.extensions };
-  return { ...formatted, message, extensions };
 }

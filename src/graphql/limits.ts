@@ -57,6 +57,9 @@ const OPERATION = {
 };
 type Counts = typeof OPERATION;
 
+/** A document beyond a limit of ours. Clients receive its message. */
+export class ExceededLimit extends GraphQLError {}
+
 /** Validation rule for limits that graphql and Apollo Server lack. Counts each fragment as often as it is spread. */
 export function limitOperations(context: ValidationContext): ASTVisitor {
   // The selections of all operations so far, because each operation is validated.
@@ -73,10 +76,12 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
       const isField = selection.kind === Kind.FIELD;
       // graphql has its own limit for the depth of introspection. The standard introspection query has 15 levels.
       const own = isField && selection.name.value.startsWith('__') ? Number.NEGATIVE_INFINITY : depth;
-      const alias = isField ? selection.alias?.value : undefined;
-      if (alias !== undefined) sum.aliases++;
-      sum['characters of an alias'] = Math.max(sum['characters of an alias'], alias?.length ?? 0);
-      if (isField) sum['levels of depth'] = Math.max(sum['levels of depth'], own);
+      if (isField) {
+        const { length } = selection.alias?.value ?? '';
+        if (length > 0) sum.aliases++;
+        sum['characters of an alias'] = Math.max(sum['characters of an alias'], length);
+        sum['levels of depth'] = Math.max(sum['levels of depth'], own);
+      }
       const inside = selection.kind === Kind.FRAGMENT_SPREAD ? context.getFragment(selection.name.value) : selection;
       if (inside?.selectionSet) count(inside.selectionSet, isField ? own + 1 : own, nesting + 1, sum);
     }
@@ -97,7 +102,7 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
       counted = sum.selections;
       for (const [what, most] of Object.entries(OPERATION)) {
         if (sum[what as keyof Counts] > most)
-          context.reportError(new GraphQLError(`Too many ${what}: at most ${most}.`, { nodes: node }));
+          context.reportError(new ExceededLimit(`Too many ${what}: at most ${most}.`, { nodes: node }));
       }
       return false;
     },

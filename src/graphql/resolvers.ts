@@ -12,7 +12,7 @@ import type {
 import { COMMANDS } from '../command-api/commands.ts';
 import { formatMaintenanceId, type MaintenanceKey, selectMaintenances } from '../maintenance.ts';
 import {
-  parseInput,
+  parseCreateInput,
   parseKey,
   parseKeys,
   parseListArguments,
@@ -33,7 +33,7 @@ export const Query: Required<QueryResolvers> = {
 export const Mutation: Required<MutationResolvers> = {
   createMaintenance: async (_, { input }, { authenticated }) => {
     const { client } = authenticated();
-    const parsed = parseInput('CreateMaintenanceInput', input);
+    const parsed = parseCreateInput(input);
     const maintenanceId = await client.send(COMMANDS.createMaintenanceInfo, parsed);
     const key = { residenceId: parsed.residenceId, maintenanceId };
     const createdId = formatMaintenanceId(key);

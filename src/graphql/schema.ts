@@ -6,8 +6,7 @@ import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLSchema } from 'graphql';
 import { gql } from 'graphql-tag';
-import { memberOf, parseRepresentations } from './arguments.ts';
-import { badUserInput } from './errors.ts';
+import { memberOf, parseRepresentations, refuse } from './arguments.ts';
 import { guardMutation, guardQuery, type Resolver } from './guard.ts';
 import { DateTime, Maintenance, Mutation, Payloads, Query, Residence } from './resolvers.ts';
 
@@ -20,7 +19,7 @@ const _Service = { sdl: ({ sdl }: { sdl: string }) => sdl };
 const resolveRepresentation = guardQuery((representation, _, operation) => {
   operation.budget.chargeCall();
   const entity = ENTITIES.get(memberOf(representation, '__typename'));
-  if (!entity) throw badUserInput({ 'representations.__typename': 'must be an entity of this subgraph' });
+  if (!entity) return refuse('representations.__typename', 'UNKNOWN', 'must be an entity of this subgraph');
   return entity.__resolveReference(representation, operation);
 });
 

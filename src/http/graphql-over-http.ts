@@ -2,13 +2,16 @@
  * Makes Apollo Server's responses follow GraphQL over HTTP.
  */
 import type { ApolloServerPlugin } from '@apollo/server';
-import { ApolloServerErrorCode } from '@apollo/server/errors';
-import { GraphQLError } from 'graphql';
+import { PublicError } from '../graphql/errors.ts';
 
 export const graphqlOverHttp: ApolloServerPlugin = {
   unexpectedErrorProcessingRequest,
   async requestDidStart() {
     return {
+      async didResolveOperation({ operation }) {
+        if (operation?.operation === 'subscription')
+          throw new PublicError('BAD_USER_INPUT', 'Subscriptions are not supported.', { http: { status: 400 } });
+      },
       async willSendResponse({ operation, source, request, response: { http } }) {
         const isMutation = operation?.operation === 'mutation';
         if (!isMutation && !source) return;
@@ -29,8 +32,6 @@ export const graphqlOverHttp: ApolloServerPlugin = {
  * overflow graphql's stack during validation, which is the caller's fault.
  */
 async function unexpectedErrorProcessingRequest({ error }: { error: Error }) {
-  if (error.message !== 'Maximum call stack size exceeded') throw error;
-  throw new GraphQLError('The document is nested too deeply.', {
-    extensions: { code: ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED, http: { status: 200 } },
-  });
+  if (!(error instanceof RangeError)) throw error;
+  throw new PublicError('GRAPHQL_VALIDATION_FAILED', 'The document is nested too deeply.', { http: { status: 200 } });
 }

@@ -115,8 +115,8 @@ export function describeClient(
       const input = { ...INPUT, finishTime: INPUT.startTime, contact: '' };
       const { errors } = await app.mutate('ScreenCreateMutation', { input });
       const faults = [
-        { argument: 'input.finishTime', message: 'must be later than input.startTime' },
-        { argument: 'input.contact', message: 'must not be blank' },
+        { argument: 'input.finishTime', code: 'NOT_LATER', message: 'must be later than input.startTime' },
+        { argument: 'input.contact', code: 'BLANK', message: 'must not be blank' },
       ];
       expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', arguments: faults } }]);
     });

@@ -96,8 +96,8 @@ const selections = (count: number) =>
 const nestedFragments = (count: number) =>
   join(count, (index) => fragment(`F${index}`, index < count - 1 ? `...F${index + 1}` : '__typename', 'Query'));
 
-it.each<[of: string, most: number, document: (size: number) => string]>([
-  ['tokens', LIMITS.tokens, (size) => inAny(`[${'1 '.repeat(size - 24)}]`)],
+it.each<[of: string, most: number, document: (size: number) => string, text?: string]>([
+  ['tokens', LIMITS.tokens, (size) => inAny(`[${'1 '.repeat(size - 24)}]`), 'over 15,000 tokens'],
   ['selections', LIMITS.selections, selections],
   [
     'selections in two operations',
@@ -117,8 +117,8 @@ it.each<[of: string, most: number, document: (size: number) => string]>([
     LIMITS.levelsOfLists,
     (size) => `query ($v: ${'['.repeat(size)}Int${']'.repeat(size)}) ${inAny('$v')}`,
   ],
-  ['times the same field', LIMITS.sameField, (size) => `{ ${'__typename '.repeat(size)} }`],
-])('a document has so many %s: %d, or is refused as a whole', async (_, most, document) => {
+  ['times the same field', LIMITS.sameField, (size) => `{ ${'__typename '.repeat(size)} }`, 'one field too often'],
+])('a document has so many %s: %d, or is refused as a whole', async (_, most, document, text = `most ${most}.`) => {
   const askFor = (size: number) => {
     const query = document(size);
     return subgraph.post(JSON.stringify({ query, operationName: /^query (A)/.exec(query)?.[1] }));
@@ -128,5 +128,6 @@ it.each<[of: string, most: number, document: (size: number) => string]>([
   const { status, data, errors } = await askFor(most + 1);
   expect([status, data, errors[0]?.path]).toEqual([200, undefined, undefined]);
   expect(errors[0]?.extensions.code).toMatch(/^GRAPHQL_(VALIDATION|PARSE)_FAILED$/);
+  expect(errors[0]?.message).toContain(text);
   expect(subgraph.upstream.commands()).toEqual([]);
 });

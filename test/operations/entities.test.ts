@@ -75,22 +75,23 @@ it.each([
 
 describe('an unusable representation', () => {
   const keys = { residence: { id: R }, maintenanceId: M };
-  it.each<[string, unknown]>([
-    ['without a type', { id: ID }],
-    ['of a type that is not an entity', { __typename: 'Query', id: ID }],
-    ['of the type "constructor"', { __typename: 'constructor', id: ID }],
-    ['that is a list of null', [null]],
-    ['without a key', maintenance({})],
-    ['with a list of ids', maintenance({ id: [ID] })],
-    ['with null for each key', maintenance({ id: null, residence: null, maintenanceId: null })],
-    ['with a number for maintenanceId', maintenance({ ...keys, maintenanceId: 5 })],
-    ['with an object for the residence id', maintenance({ ...keys, residence: { id: { id: R } } })],
-    ['with two keys of different residences', maintenance({ ...keys, id: ID, residence: { id: 'x' } })],
-    ['with an id and half of a different key', maintenance({ id: ID, maintenanceId: 'x' })],
-    ['of a Residence with a number for an id', residence({ id: 5 })],
-  ])('%s nulls its own entry and sends nothing', async (_, bad) => {
+  it.each<[string, string, unknown]>([
+    ['without a type', 'UNKNOWN', { id: ID }],
+    ['of a type that is not an entity', 'UNKNOWN', { __typename: 'Query', id: ID }],
+    ['of the type "constructor"', 'UNKNOWN', { __typename: 'constructor', id: ID }],
+    ['that is a list of null', 'UNKNOWN', [null]],
+    ['without a key', 'NOT_AN_ID', maintenance({})],
+    ['with a list of ids', 'NOT_AN_ID', maintenance({ id: [ID] })],
+    ['with null for each key', 'NOT_AN_ID', maintenance({ id: null, residence: null, maintenanceId: null })],
+    ['with a number for maintenanceId', 'NOT_AN_ID', maintenance({ ...keys, maintenanceId: 5 })],
+    ['with an object for the residence id', 'NOT_AN_ID', maintenance({ ...keys, residence: { id: { id: R } } })],
+    ['with keys of two residences', 'CONTRADICTORY', maintenance({ ...keys, id: ID, residence: { id: 'x' } })],
+    ['with an id and half of a different key', 'CONTRADICTORY', maintenance({ id: ID, maintenanceId: 'x' })],
+    ['of a Residence with a number for an id', 'NOT_AN_ID', residence({ id: 5 })],
+  ])('%s nulls its own entry and sends nothing', async (_, code, bad) => {
     const answer = await resolve([bad, RESIDENCE]);
     expect(codes(answer)).toEqual([['BAD_USER_INPUT', '_entities.0']]);
+    expect(answer.errors[0]).toHaveProperty('extensions.arguments.0.code', code);
     expect(answer.data._entities).toEqual([null, RESIDENCE]);
     expect(subgraph.upstream.commands()).toEqual([]);
   });

@@ -8,6 +8,7 @@ const BOTH = `${DELETE.replace('mutation', 'mutation A')} ${LIST.replace('{', 'q
 const ODD = BOTH.replace('id }', 'odd }');
 const VARIABLE = { id: { id: `${R}:${M}` } };
 const [INVALID, UNRESOLVED] = ['GRAPHQL_VALIDATION_FAILED', 'OPERATION_RESOLUTION_FAILURE'];
+const developer = useSubgraph({ NODE_ENV: 'development' });
 
 it.each<[title: string, code: string, body: object, outcome?: 'NOT_SENT']>([
   // No one knows what it would have been.
@@ -24,4 +25,18 @@ it.each<[title: string, code: string, body: object, outcome?: 'NOT_SENT']>([
     [undefined, code, outcome],
   ]);
   expect(subgraph.upstream.commands()).toEqual([]);
+});
+
+it.each<[code: string, body: object, fixed: string, own: string]>([
+  ['GRAPHQL_PARSE_FAILED', { query: '{ a\n "x" }' }, 'over 15,000 tokens', 'Expected Name, found String "x"'],
+  [INVALID, { query: '{ maintenanc }' }, 'does not fit the schema', 'Did you mean "maintenance"'],
+  [UNRESOLVED, { query: LIST, operationName: 'C' }, 'none of this name', 'Unknown operation named "C"'],
+  ['BAD_REQUEST', { query: '' }, 'one JSON object with a query', 'a non-empty `query`'],
+])('%s has a fixed message, and in development the message of graphql or Apollo Server', async (...row) => {
+  const [code, body, ...texts] = row;
+  for (const [index, server] of [subgraph, developer].entries()) {
+    const { errors } = await server.post(JSON.stringify(body));
+    expect(errors).toMatchObject([{ message: expect.stringContaining(texts[index] ?? ''), extensions: { code } }]);
+    if (code === 'GRAPHQL_PARSE_FAILED') expect(errors[0]).toHaveProperty('locations', [{ line: 2, column: 2 }]);
+  }
 });

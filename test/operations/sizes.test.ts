@@ -76,7 +76,8 @@ it.each(SIZES)('%s may have so many %s: %d, and no more', async (at, kind, most)
   const refused = requestWith(at, valueOfSize(at, kind, most + 1));
   const { errors } = await ask(refused);
   const argument = nameOf(at) + (kind === 'characters' && isList(at) ? '[0]' : '');
-  const faults = [{ argument, message: expect.stringContaining(`must not ${WORDINGS[kind]} than ${most} `) }];
+  const code = kind === 'characters' ? 'TOO_LONG' : 'TOO_MANY';
+  const faults = [{ argument, code, message: expect.stringContaining(`must not ${WORDINGS[kind]} than ${most} `) }];
   expect(errors).toMatchObject([{ path: refused.path, extensions: { code: 'BAD_USER_INPUT', arguments: faults } }]);
   expect(subgraph.upstream.received).toHaveLength(before);
 });
@@ -121,7 +122,7 @@ it.each<[string, string, typeof ID, (id: string) => FieldQuery]>([
   if (id === PAIR) expect(JSON.stringify(param)).toContain(`"maintenance_id":"${':'.repeat(LIMITS.partOfId)}"`);
   for (const refused of id.refused) {
     const asked = requestFor(refused);
-    const faults = expect.arrayContaining([expect.objectContaining({ argument })]);
+    const faults = expect.arrayContaining([expect.objectContaining({ argument, code: 'NOT_AN_ID' })]);
     const { errors } = await ask(asked);
     expect(errors).toMatchObject([{ path: asked.path, extensions: { code: 'BAD_USER_INPUT', arguments: faults } }]);
   }

@@ -7,7 +7,7 @@ import { useSubgraph } from '../support/use-subgraph.ts';
 type Failures = Readonly<Record<string, { status: string; http: number; answer: RegExp }>>;
 
 // CSRF: any page makes a browser send such a GET with the user's cookies. No router uses GET.
-const FORGEABLE = { status: 'notice', http: 400, answer: /potential Cross-Site Request Forgery/ };
+const FORGEABLE = { status: 'notice', http: 400, answer: /Send one JSON object with a query by POST/ };
 const PLAIN_GET: Failures = { '5A70': FORGEABLE, D6D5: FORGEABLE, '6A70': FORGEABLE };
 
 // These audits ask for `__type`, which production refuses.
