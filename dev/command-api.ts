@@ -36,16 +36,21 @@ const isText = (value: unknown) => typeof value === 'string' && value !== '';
 const isTicket = (value: object) =>
   Object.keys(value).join() === 'maintenance_id' && Object.values(value).every(isText);
 const isTime = (value: unknown) => typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value);
+const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText);
+const isBatch = (value: unknown) => Array.isArray(value) && value.length > 0 && value.map(Object).every(isTicket);
 
-/** Whether a value is what src/ writes for a parameter. The others are texts. */
-const FORMS: Readonly<Record<string, (value: unknown) => boolean>> = {
-  start_time: isTime,
-  finish_time: isTime,
-  filename: (value) => Array.isArray(value) && value.every(isText),
-  maintenances: (value) => Array.isArray(value) && value.length > 0 && value.map(Object).every(isTicket),
+const KEY = { residence_id: isText, maintenance_id: isText };
+const TIMES = { start_time: isTime, finish_time: isTime };
+/** The parameters of each command, with what tells whether a value is as documented. */
+export const FORMS: Readonly<Record<keyof typeof COMMANDS, Readonly<Record<string, (value: unknown) => boolean>>>> = {
+  getMaintenanceList: { residence_id: isText },
+  getMaintenanceInfo: KEY,
+  createMaintenanceInfo: { residence_id: isText, ...TIMES, description: isText, contact: isText, filename: isTexts },
+  deleteMaintenanceInfo: KEY,
+  batchDeleteMaintenanceInfo: { residence_id: isText, maintenances: isBatch },
 };
-/** The parameters that may be absent. */
-export const OPTIONAL: ReadonlySet<string> = new Set(['filename']);
+/** The parameters that may be absent, with our names for them. */
+export const OPTIONAL: ReadonlyMap<string, string> = new Map([['filename', 'pictureFilenames']]);
 
 /** Returns the answer to a request with this body, or undefined if it gets none. */
 export function answerCommand(
@@ -88,17 +93,15 @@ function readCommand(body: string) {
   const methods = Object.keys(COMMANDS) as (keyof typeof COMMANDS)[];
   const method = methods.find((name) => COMMANDS[name].name === command);
   if (!method) throw new CommandRefused(`no such command: ${command}`);
-  const names = Object.values(COMMANDS[method].parameters).map(({ name }) => name);
-  return { method, param: checkParam(Object(param), names) };
+  return { method, param: checkParam(Object(param), FORMS[method]) };
 }
 
-/** Returns the parameters if they are exactly those of the command, as src/ writes them. */
-function checkParam(param: Param, names: readonly string[]): Param {
-  for (const name of names)
+/** Returns the parameters if they are exactly those of the command. */
+function checkParam(param: Param, forms: (typeof FORMS)[keyof typeof FORMS]): Param {
+  for (const name in forms)
     if (!OPTIONAL.has(name) && !Object.hasOwn(param, name)) throw new CommandRefused(`param.${name} is missing`);
   for (const [name, value] of Object.entries(param))
-    if (!names.includes(name) || !(FORMS[name] ?? isText)(value))
-      throw new CommandRefused(`param.${name} is unknown or not as documented`);
+    if (!forms[name]?.(value)) throw new CommandRefused(`param.${name} is unknown or not as documented`);
   return param;
 }
 

@@ -3,7 +3,7 @@
  * Only reads, unless `--write` is given. docs/command-api.md describes the output and the exit codes.
  */
 import { randomUUID } from 'node:crypto';
-import { COMMANDS, type Command, serializeInput } from '../src/command-api/commands.ts';
+import { COMMANDS, type Command } from '../src/command-api/commands.ts';
 import { type Id, type Moment, type NewMaintenance, parseId } from '../src/maintenance.ts';
 import { PATH } from './command-api.ts';
 import { decodeReply, describeBody, type Verdict } from './contract-reply.ts';
@@ -147,7 +147,7 @@ async function cleanUp(): Promise<void> {
 }
 
 /** Sends a command once and prints its reply. Throws `Incomplete` after an interrupt. */
-async function send<I extends object, T>(
+async function send<I, T>(
   title: string,
   command: Command<I, T>,
   input: I,
@@ -155,7 +155,7 @@ async function send<I extends object, T>(
 ): Promise<Verdict<T>> {
   if (isInterrupted && !isCleaningUp) throw new Incomplete('Interrupted before the end.');
   const heading = `${command.name}, ${title}`;
-  const reply = await post({ command: command.name, id, param: serializeInput(command, input) }, token);
+  const reply = await post({ command: command.name, id, param: command.serialize(input) }, token);
   if (typeof reply === 'string') {
     print(`\n${heading}\n  no reply: ${reply}`);
     incomplete.push(`No reply to ${heading}.`);

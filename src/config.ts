@@ -49,17 +49,14 @@ function parseSecrets(text: string): readonly string[] | undefined {
   return secrets.length <= 5 && secrets.every((secret) => form.test(secret)) ? secrets : undefined;
 }
 const secrets = checked(parseSecrets, `must be ${SECRETS}`);
-/** Its values are the secrets in the file. */
-const secretFile = checked((path) => parseSecrets(readText(path)), `must name a file with ${SECRETS}`);
-
-/** Throws an error that does not repeat the path, which could be a misplaced secret. */
-function readText(path: string): string {
+/** Its values are the secrets in the file. No fault repeats the path, which could be a misplaced secret. */
+const secretFile = checked((path) => {
   try {
-    return readFileSync(path, 'utf8');
+    return parseSecrets(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new EnvError(`must name a readable file: ${(error as NodeJS.ErrnoException).code}`);
   }
-}
+}, `must name a file with ${SECRETS}`);
 
 const origin = checked((text) => {
   const url = URL.parse(text);
@@ -113,10 +110,7 @@ const VARIABLES = {
   MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000, 250, 'Requests in flight. Further requests get 503.'),
   DRAIN_DELAY_MS: wholeNumber(0, 60_000, 2000, 'Time after SIGTERM: not ready, but still accepting requests.'),
   LOG_LEVEL: oneOf(LEVELS, 'info', 'Lowest level in the [log](observability.md#volume).'),
-  NODE_ENV: str({
-    default: 'production',
-    desc: '`development`: no secret, introspection. Others: production.',
-  }),
+  NODE_ENV: str({ default: 'production', desc: '`development`: no secret, introspection. Others: production.' }),
   OTEL_TRACES_EXPORTER: exporter,
   OTEL_EXPORTER_OTLP_ENDPOINT: exporter,
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: exporter,
@@ -125,8 +119,7 @@ const VARIABLES = {
 };
 
 type Name = keyof typeof VARIABLES;
-type NodeProxy = 'NODE_USE_ENV_PROXY' | `${'http' | 'https' | 'no'}_proxy` | `${'HTTP' | 'HTTPS' | 'NO'}_PROXY`;
-type Given = Readonly<Partial<Record<Name | NodeProxy, string>>>;
+type Given = Readonly<Partial<Record<Name, string>>>;
 /** Variables that are invalid by themselves are absent. */
 type Valid = Partial<CleanedEnv<typeof VARIABLES>>;
 
@@ -242,14 +235,13 @@ function isMisspelling(name: string, known: string): boolean {
 }
 
 /** Returns whether Node's variables ask for a proxy to this origin. Up to version 0.5, commands took it. */
-function isProxiedByNode(origin: string, given: Given): boolean {
+function isProxiedByNode(origin: string, given: NodeJS.ProcessEnv): boolean {
   const { protocol, hostname = '', port } = URL.parse(origin) ?? {};
-  const isSecure = protocol === 'https:';
-  const proxy = isSecure ? (given.https_proxy ?? given.HTTPS_PROXY) : (given.http_proxy ?? given.HTTP_PROXY);
-  if (given.NODE_USE_ENV_PROXY !== '1' || !proxy) return false;
-  const excepted = ['*', hostname, `.${hostname}`, `${hostname}:${port || (isSecure ? 443 : 80)}`];
+  const [proxy, usualPort] =
+    protocol === 'https:' ? [given.https_proxy ?? given.HTTPS_PROXY, 443] : [given.http_proxy ?? given.HTTP_PROXY, 80];
   const exceptions = (given.no_proxy ?? given.NO_PROXY ?? '').split(',').map((name) => name.trim().toLowerCase());
-  return !exceptions.some((name) => {
-    return excepted.includes(name) || (/^\*?\./.test(name) && hostname.endsWith(name.replace('*', '')));
-  });
+  const names = ['*', hostname, `.${hostname}`, `${hostname}:${port || usualPort}`];
+  const isSuffix = (name: string) => /^\*?\./.test(name) && hostname.endsWith(name.replace('*', ''));
+  const isExcepted = exceptions.some((name) => names.includes(name) || isSuffix(name));
+  return given.NODE_USE_ENV_PROXY === '1' && Boolean(proxy) && !isExcepted;
 }

@@ -23,7 +23,7 @@ export class Holding {
   bytes = 0;
   #bytesOfReplies = 0;
   #holders = 1;
-  readonly #replies = new Set<Holding>();
+  readonly #replies: Holding[] = [];
   readonly #memory: Memory;
 
   constructor(memory: Memory) {
@@ -57,10 +57,9 @@ export class Holding {
 
   /** Holds a reply too. It counts once for all operations, and within the limit of each. Returns false without room. */
   read(reply: Holding): boolean {
-    if (this.#replies.has(reply)) return true;
     const hasRoom = this.#isWithinLimit(reply.bytes);
     if (hasRoom) {
-      this.#replies.add(reply.join());
+      this.#replies.push(reply.join());
       this.#bytesOfReplies += reply.bytes;
     } else this.#memory.refused.reply++;
     return hasRoom;

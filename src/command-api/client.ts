@@ -9,14 +9,13 @@ import { Holding, type Memory } from '../memory.ts';
 import type { TakeTurn } from '../turns.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
 import { createCoalescing } from './coalescing.ts';
-import { type Command, serializeInput } from './commands.ts';
+import type { Command } from './commands.ts';
 import { type DecodedReply, decodeEnvelope } from './decoder.ts';
-import { CommandApiError, endedBy, noRoom } from './failures.ts';
+import { CommandApiError, endedBy, noRoom, untilAborted } from './failures.ts';
 import { type Attempt, type CommandEvents, CommandRecord } from './record.ts';
 import { createRetries } from './retries.ts';
 import { createSlots } from './slots.ts';
 import { type CallerHeaders, createTransport } from './transport.ts';
-import { untilAborted } from './until-aborted.ts';
 
 /** Commands of one operation at once, so that it cannot fill the queue of all operations. */
 const COMMANDS_AT_ONCE = 32;
@@ -60,7 +59,7 @@ type Deadline = Pick<Operation, 'signal' | 'endsAt'>;
 interface Task<T> {
   readonly record: CommandRecord;
   /** The input as the vendor names and writes it. */
-  readonly param: Readonly<Record<string, unknown>>;
+  readonly param: object;
   decode(result: unknown): DecodedReply<T>;
 }
 
@@ -83,7 +82,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
         if (!memory.reserve(COMMAND_BYTES, 'command')) throw noRoom('no memory for the command');
         using _slot = await slotsOfOperation.take(operation.signal);
         const decode = (result: unknown) => command.decode(result, input);
-        const task = { record, param: serializeInput(command, input), decode };
+        const task = { record, param: command.serialize(input), decode };
         const reply = await (command.rules.isShared ? sendShared(task) : sendAlone(task));
         record.end(reply);
         return reply.value;
@@ -118,11 +117,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
   /** Sends a command by itself. A read that begins after its start, or after its end, joins no exchange from before that. */
   async function sendAlone<T>(task: Task<T>): Promise<DecodedReply<T>> {
     coalescing.clear();
-    try {
-      return await runExchange(task, new Holding(commandApi.memory), operation);
-    } finally {
-      coalescing.clear();
-    }
+    return runExchange(task, new Holding(commandApi.memory), operation).finally(coalescing.clear);
   }
 
   /**

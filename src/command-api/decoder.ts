@@ -33,12 +33,14 @@ export const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
  * sidecar may have written the body of a 401, 403, 429 or 5xx.
  */
 export function decodeEnvelope({ status, body: bytes, retryAfter, broken }: Reply): unknown {
-  const [kind, differing] = judgeStatus(status, broken) ?? [];
+  const kind = judgeStatus(status, broken);
   if (broken && !kind) throw broken;
   const body = parseObject(UTF8.decode(bytes));
   if (status >= 200 && status < 300 && body?.success === true) return body.result;
-  const details = { detail: `status ${status}`, retryAfter, upstreamCode: findCode(body), ...differing };
-  if (kind) throw new CommandApiError(kind, details);
+  const details = { detail: `status ${status}`, retryAfter, upstreamCode: findCode(body) };
+  // A single command may cause a 500, but not that its body is cut off.
+  const isOutage = kind === 'failed' && broken?.kind === 'unreachable';
+  if (kind) throw new CommandApiError(kind, isOutage ? { ...details, health: 'down' } : details);
   if (body?.success === false) throw new CommandApiError('rejected', details);
   throw new CommandApiError('invalid', { ...details, flaw: 'envelope' });
 }

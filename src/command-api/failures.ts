@@ -3,6 +3,8 @@
  * text except a short code and `Retry-After`, so that it cannot leak tokens or addresses.
  */
 
+import { addAbortListener } from 'node:events';
+
 /** The known outcome of a failed write; see the public schema. */
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 
@@ -131,28 +133,24 @@ export class CommandApiError extends Error {
   }
 }
 
-/** Returns the code of a failed command, and the message for the client. */
+/** Returns the code of a failed command, and the message for the client. An unforeseen error is our fault. */
 export function publicFormOf(error: unknown): { readonly code: FailureCode; readonly message: string } {
-  if (!(error instanceof CommandApiError)) return { code: 'INTERNAL_SERVER_ERROR', ...CODES.INTERNAL_SERVER_ERROR };
-  const { code, publicMessage = CODES[code].message } = error.failure;
-  return { code, message: publicMessage };
+  const failure: Row & Partial<Details> = error instanceof CommandApiError ? error.failure : FAILURES.internal;
+  return { code: failure.code, message: failure.publicMessage ?? CODES[failure.code].message };
 }
 
-type Judgment = readonly [kind: FailureKind, differing?: Pick<Details, 'health'>];
-
 /**
- * Returns the failure that a status tells, whatever the body says, or undefined if the body decides. `broken` is why the
- * body did not arrive. A single command may cause a 500, but not that its body is cut off.
+ * Returns the kind of failure that a status tells, whatever the body says, or undefined if the body decides. `broken` is
+ * why the body did not arrive.
  */
-export function judgeStatus(status: number, broken?: CommandApiError): Judgment | undefined {
-  if (status === 401) return ['unauthenticated'];
-  if (status === 403) return ['forbidden'];
+export function judgeStatus(status: number, broken?: CommandApiError): FailureKind | undefined {
+  if (status === 401) return 'unauthenticated';
+  if (status === 403) return 'forbidden';
   // A timeout, a caller who has left, and a lack of memory decide before the status.
   if (broken && broken.kind !== 'unreachable' && broken.kind !== 'invalid') return undefined;
-  if (status === 429) return ['throttled'];
-  if (status >= 502 && status <= 504) return ['unavailable'];
-  if (status < 500 || status > 599) return undefined;
-  return ['failed', broken?.kind === 'unreachable' ? { health: 'down' } : {}];
+  if (status === 429) return 'throttled';
+  if (status >= 502 && status <= 504) return 'unavailable';
+  return status >= 500 && status <= 599 ? 'failed' : undefined;
 }
 
 /** Returns the failure of a reply that breaks the contract. */
@@ -173,6 +171,15 @@ export function endedBy({ reason }: AbortSignal, isSent = true): CommandApiError
   return (reason as EndReason) === 'expired'
     ? new CommandApiError('timeout', { detail: 'out of time', isSent, health: 'unknown' })
     : new CommandApiError('cancelled', { detail: 'caller disconnected', isSent });
+}
+
+/** Settles like `promise`, or throws `endedBy` when `signal` aborts. `isSent` tells whether the command may have left. */
+export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal, isSent?: boolean): Promise<T> {
+  const { promise: result, resolve, reject } = Promise.withResolvers<T>();
+  // Not `Promise.race`: a promise that has the same signal would be first.
+  promise.then(resolve, reject);
+  using _ = addAbortListener(signal, () => reject(endedBy(signal, isSent)));
+  return await result;
 }
 
 /** Returns the failure of a command for which this process has no room. */

@@ -13,9 +13,10 @@ export interface Rules {
    * it did.
    */
   readonly isShared: boolean;
-  /** Whether an operation with only such commands ends when its caller has left. */
-  readonly endsWithCaller: boolean;
-  /** Whether its reply tells an outcome: it is never refused for lack of memory, and decoded even if no one waits. */
+  /**
+   * Whether its reply tells an outcome. Then its operation continues without its caller, and its reply is never refused for
+   * lack of memory, and decoded even if no one waits.
+   */
   readonly tellsOutcome: boolean;
   /** Whether it may be sent again after a failure with this outcome. */
   mayRepeat(outcome: WriteOutcome): boolean;
@@ -25,7 +26,6 @@ export const READ: Rules = {
   countedAs: 'reads',
   needsFreshConnection: false,
   isShared: true,
-  endsWithCaller: true,
   tellsOutcome: false,
   mayRepeat: () => true,
 };
@@ -34,7 +34,6 @@ export const WRITE: Rules = {
   countedAs: 'writes',
   needsFreshConnection: true,
   isShared: false,
-  endsWithCaller: false,
   tellsOutcome: true,
   mayRepeat: (outcome) => outcome === 'NOT_SENT',
 };

@@ -1,8 +1,7 @@
 /**
  * Slots: how many commands of the process, or of an operation, run at once.
  */
-import { endedBy, noRoom } from './failures.ts';
-import { untilAborted } from './until-aborted.ts';
+import { endedBy, noRoom, untilAborted } from './failures.ts';
 
 /** Creates slots for `most` tasks at once; `room` more wait in FIFO order. */
 export function createSlots(most: number, room: number) {

@@ -172,8 +172,6 @@ export function createTransport(config: Config) {
       'server.port': Number(url.port) || (isSecure ? 443 : 80),
       'url.full': url.href,
     },
-    close() {
-      kept.destroy();
-    },
+    close: () => kept.destroy(),
   };
 }

@@ -19,7 +19,7 @@ export function parseListArguments(args: QueryMaintenancesArgs) {
   const faults: Fault[] = [];
   const residenceId = parseId(args.residenceId) ?? addFault(faults, 'residenceId', 'NOT_AN_ID', UNUSABLE_ID);
   const { entries } = SIZES['Query.maintenances(states:)'];
-  if ((args.states?.length ?? 0) > entries) addFault(faults, 'states', 'TOO_MANY', tooLong(entries));
+  if ((args.states?.length ?? 0) > entries) addFault(faults, 'states', 'TOO_MANY', tooMany(entries));
   for (const name of ['first', 'offset'] as const)
     if ((args[name] ?? 0) < 0) addFault(faults, name, 'NEGATIVE', 'must not be negative');
   if (!residenceId || faults.length > 0) throw badUserInput(faults);
@@ -38,7 +38,7 @@ export function parseCreateInput(input: CreateMaintenanceInput) {
   checkText(contact, 'input.contact', SIZES['CreateMaintenanceInput.contact'].characters, faults);
   const { entries, characters } = SIZES['CreateMaintenanceInput.pictureFilenames'];
   const names = pictureFilenames ?? [];
-  if (names.length > entries) addFault(faults, 'input.pictureFilenames', 'TOO_MANY', tooLong(entries));
+  if (names.length > entries) addFault(faults, 'input.pictureFilenames', 'TOO_MANY', tooMany(entries));
   else for (const [i, name] of names.entries()) checkText(name, `input.pictureFilenames[${i}]`, characters, faults);
   if (!residenceId || !startTime || !finishTime || faults.length > 0) throw badUserInput(faults);
   return { residenceId, startTime, finishTime, description, contact, ...(pictureFilenames && { pictureFilenames }) };
@@ -51,7 +51,7 @@ export function parseKey(value: unknown, argument = 'id'): MaintenanceKey {
 export function parseKeys(ids: readonly string[]): MaintenanceKey[] {
   const { entries, residences } = SIZES['Mutation.deleteMaintenances(ids:)'];
   if (ids.length === 0) refuse('ids', 'EMPTY', 'must not be empty');
-  if (ids.length > entries) refuse('ids', 'TOO_MANY', tooLong(entries));
+  if (ids.length > entries) refuse('ids', 'TOO_MANY', tooMany(entries));
   const faults: Fault[] = [];
   const parsed = ids.map((id) => parseMaintenanceId(id));
   const keys = parsed.filter((key) => key !== undefined);
@@ -65,7 +65,7 @@ export function parseKeys(ids: readonly string[]): MaintenanceKey[] {
 /** Returns the representations, each of which is parsed by itself. */
 export function parseRepresentations(representations: readonly unknown[]): readonly unknown[] {
   const { entries } = SIZES['Query._entities(representations:)'];
-  return representations.length > entries ? refuse('representations', 'TOO_MANY', tooLong(entries)) : representations;
+  return representations.length > entries ? refuse('representations', 'TOO_MANY', tooMany(entries)) : representations;
 }
 
 /**
@@ -74,19 +74,16 @@ export function parseRepresentations(representations: readonly unknown[]): reado
  */
 export function parseRepresentedKey(representation: unknown): MaintenanceKey {
   const members = (representation ?? {}) as Record<string, unknown>;
-  const [residenceId, maintenanceId] = [parseId(memberOf(members.residence, 'id')), parseId(members.maintenanceId)];
-  if (isAbsent(members.id)) {
-    const faults: Fault[] = [];
-    if (!residenceId) addFault(faults, 'representations.residence.id', 'NOT_AN_ID', UNUSABLE_ID);
-    if (!maintenanceId) addFault(faults, 'representations.maintenanceId', 'NOT_AN_ID', UNUSABLE_ID);
-    if (!residenceId || !maintenanceId) throw badUserInput(faults);
-    return { residenceId, maintenanceId };
-  }
-  const key = parseKey(members.id, 'representations.id');
-  const agrees =
-    (isAbsent(members.residence) || residenceId === key.residenceId) &&
-    (isAbsent(members.maintenanceId) || maintenanceId === key.maintenanceId);
-  return agrees ? key : refuse('representations', 'CONTRADICTORY', 'must not hold two keys that disagree');
+  const key = members.id == null ? undefined : parseKey(members.id, 'representations.id');
+  const residenceId = members.residence == null ? key?.residenceId : parseId(memberOf(members.residence, 'id'));
+  const maintenanceId = members.maintenanceId == null ? key?.maintenanceId : parseId(members.maintenanceId);
+  if (key && (residenceId !== key.residenceId || maintenanceId !== key.maintenanceId))
+    refuse('representations', 'CONTRADICTORY', 'must not hold two keys that disagree');
+  const faults: Fault[] = [];
+  if (!residenceId) addFault(faults, 'representations.residence.id', 'NOT_AN_ID', UNUSABLE_ID);
+  if (!maintenanceId) addFault(faults, 'representations.maintenanceId', 'NOT_AN_ID', UNUSABLE_ID);
+  if (!residenceId || !maintenanceId) throw badUserInput(faults);
+  return { residenceId, maintenanceId };
 }
 
 /** Returns the id in a representation of a `Residence`. */
@@ -97,10 +94,6 @@ export function parseRepresentedResidenceId(representation: unknown) {
 /** Returns a member of a value of any type. */
 export function memberOf(value: unknown, name: string): unknown {
   return (value as Record<string, unknown> | null | undefined)?.[name];
-}
-
-export function isAbsent(value: unknown): value is null | undefined {
-  return value === undefined || value === null;
 }
 
 /** Returns a time with any offset as a moment, without fractions of a second, or undefined after adding a fault. */
@@ -119,7 +112,7 @@ function checkText(text: string, argument: string, most: number, faults: Fault[]
   else if (BLANK.test(text)) addFault(faults, argument, 'BLANK', 'must not be blank');
 }
 
-function tooLong(most: number): string {
+function tooMany(most: number): string {
   return `must not hold more than ${most} entries`;
 }
 

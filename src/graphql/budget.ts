@@ -22,6 +22,8 @@ const ERROR_BYTES = 1000;
 const SMALL_WORK = 100_000;
 /** A `Maintenance.id` without escapes. */
 const ID_CHARACTERS = 512;
+/** The field of an entity that has a resolver. */
+const RESOLVED = 'maintenances';
 const MOST_IDS = SIZES['Mutation.deleteMaintenances(ids:)'].entries;
 
 /** What is selected of each entry. */
@@ -53,13 +55,16 @@ export function createBudget(memory: Holding, takeTurn: TakeTurn, signal: AbortS
       throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
   }
 
-  /** Charges the work of entries with so many characters in all. Returns it. */
-  function chargeEntries(entries: number, characters: number, info: GraphQLResolveInfo): number {
+  function charge(work: number): void {
+    chargeWork(work);
+    holdBytes(work);
+  }
+
+  /** Returns the work of entries with so many characters in all. */
+  function workOf(entries: number, characters: number, info: GraphQLResolveInfo): number {
     const selected = selections.get(info.fieldNodes) ?? countSelected(info);
     selections.set(info.fieldNodes, selected);
-    const work = entries * selected.work + characters * selected.repeats * WORK.character;
-    chargeWork(work);
-    return work;
+    return entries * selected.work + characters * selected.repeats * WORK.character;
   }
 
   /** Returns the promise of a turn, unless the work since the last one and the work to come are small. */
@@ -67,23 +72,26 @@ export function createBudget(memory: Holding, takeTurn: TakeTurn, signal: AbortS
     const work = workSinceTurn + coming;
     if (work <= SMALL_WORK) return undefined;
     workSinceTurn = 0;
-    return takeTurn(work, signal);
+    return takeTurn(work);
+  }
+
+  /** Charges an error. Returns whether the response may show it. */
+  function mayShowError(): boolean {
+    if (errorsLeft === 0) return false;
+    errorsLeft--;
+    memory.hold(ERROR_BYTES);
+    return true;
   }
 
   return {
     /** Charges the search of a list. */
-    chargeSearch(entries: number): void {
-      chargeWork(entries * WORK.searched);
-    },
+    chargeSearch: (entries: number) => chargeWork(entries * WORK.searched),
 
     /** Returns the promise of a turn for calls to come, if they are many. */
     waitForCalls: (calls: number) => waitForTurn(calls * WORK.call),
 
     /** Charges the call of a reference resolver. */
-    chargeCall(): void {
-      chargeWork(WORK.call);
-      holdBytes(WORK.call);
-    },
+    chargeCall: () => charge(WORK.call),
 
     /**
      * Charges an entry or a list of entries. Returns the promise of its turn if it must wait, and then takes its memory: who
@@ -92,10 +100,11 @@ export function createBudget(memory: Holding, takeTurn: TakeTurn, signal: AbortS
     chargeValue(value: unknown, info: GraphQLResolveInfo): Promise<void> | void {
       if (value === null || value === undefined) return undefined;
       const entries = Array.isArray(value) ? value : [value];
-      const bytes = chargeEntries(entries.length, entries.reduce(addSize, 0), info);
+      const work = workOf(entries.length, entries.reduce(addSize, 0), info);
+      chargeWork(work);
       const hold = () => {
         refuseIfEnded(signal);
-        holdBytes(bytes);
+        holdBytes(work);
       };
       return waitForTurn()?.then(hold) ?? hold();
     },
@@ -103,23 +112,17 @@ export function createBudget(memory: Holding, takeTurn: TakeTurn, signal: AbortS
     /** Charges the result of a write, before it. The arguments are not checked yet, so it counts no characters. */
     chargeWrite({ ids }: { readonly ids?: readonly unknown[] }, info: GraphQLResolveInfo): void {
       const entries = Math.min(ids?.length ?? 1, MOST_IDS);
-      holdBytes(chargeEntries(entries, entries * ID_CHARACTERS, info));
+      charge(workOf(entries, entries * ID_CHARACTERS, info));
     },
 
-    /** Charges an error. Returns whether the response may show it. */
-    mayShowError(): boolean {
-      if (errorsLeft === 0) return false;
-      errorsLeft--;
-      memory.hold(ERROR_BYTES);
-      return true;
-    },
+    mayShowError,
 
     /** Charges an undecodable member. Returns whether the response may show its error. */
     mayShowMember(error: Error, member: string): boolean {
       const shown = members.get(error) ?? new Set();
       members.set(error, shown);
       if (shown.size < LIMITS.memberErrors) shown.add(member);
-      return shown.has(member) && this.mayShowError();
+      return shown.has(member) && mayShowError();
     },
 
     /** Returns whether no further error fits. */
@@ -143,12 +146,11 @@ function countSelected({ fieldNodes, fragments }: GraphQLResolveInfo): Selected 
     for (const node of selectionSet?.selections ?? []) {
       const isField = node.kind === Kind.FIELD;
       if (isField) {
-        // Beneath `residence`, only lists have selections.
-        work += node.selectionSet && !isOwn ? WORK.call : WORK.field;
+        const { value: name } = node.name;
+        work += name === RESOLVED ? WORK.call : WORK.field;
         // graphql copies the lists in the arguments for each entry.
         for (const { value } of node.arguments ?? [])
           if (value.kind === Kind.LIST) work += value.values.length * WORK.field;
-        const { value: name } = node.name;
         if (isOwn && name !== '__typename') own.set(name, (own.get(name) ?? 0) + 1);
       }
       const inside = node.kind === Kind.FRAGMENT_SPREAD ? fragments[node.name.value] : node;

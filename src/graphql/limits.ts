@@ -6,6 +6,7 @@ import {
   type ASTVisitor,
   GraphQLError,
   Kind,
+  type OperationDefinitionNode,
   type SelectionSetNode,
   type TypeNode,
   type ValidationContext,
@@ -45,7 +46,7 @@ export const LIMITS = {
 } as const;
 
 /** Limits of an operation, and of the selections of all operations together, by their names in messages. */
-const OPERATION = {
+const DOCUMENT_LIMITS = {
   selections: 10_000,
   aliases: 100,
   // Of one, which each entry and the path of each error repeat. Routers add a dozen.
@@ -55,58 +56,52 @@ const OPERATION = {
   'levels of nesting': 500,
   'levels of lists': 1,
 };
-type Counts = typeof OPERATION;
+type Limit = keyof typeof DOCUMENT_LIMITS;
 
 /** A document beyond a limit of ours. Clients receive its message. */
 export class ExceededLimit extends GraphQLError {}
 
 /** Validation rule for limits that graphql and Apollo Server lack. Counts each fragment as often as it is spread. */
 export function limitOperations(context: ValidationContext): ASTVisitor {
-  // The selections of all operations so far, because each operation is validated.
-  let counted = 0;
+  // Of all operations so far, because each operation is validated.
+  let selections = 0;
 
-  /**
-   * Adds up the selections at `depth` and below. Stops at the limits of selections and nesting, as in a cycle of fragments.
-   */
-  function count({ selections }: SelectionSetNode, depth: number, nesting: number, sum: Counts): void {
-    sum['levels of nesting'] = Math.max(sum['levels of nesting'], nesting);
-    if (nesting > OPERATION['levels of nesting']) return;
-    for (const selection of selections) {
-      if (++sum.selections > OPERATION.selections) return;
-      const isField = selection.kind === Kind.FIELD;
-      // graphql has its own limit for the depth of introspection. The standard introspection query has 15 levels.
-      const own = isField && selection.name.value.startsWith('__') ? Number.NEGATIVE_INFINITY : depth;
-      if (isField) {
-        const { length } = selection.alias?.value ?? '';
-        if (length > 0) sum.aliases++;
-        sum['characters of an alias'] = Math.max(sum['characters of an alias'], length);
-        sum['levels of depth'] = Math.max(sum['levels of depth'], own);
+  function limitOperation(node: OperationDefinitionNode): false {
+    let aliases = 0;
+    const exceeded = new Set<Limit>();
+    const limit = (what: Limit, value: number) => void (value > DOCUMENT_LIMITS[what] && exceeded.add(what));
+
+    /** Counts the selections at `depth` and below, up to the limits of selections and nesting: a fragment may spread itself. */
+    function count(selectionSet: SelectionSetNode | undefined, depth: number, nesting: number): void {
+      if (!selectionSet) return;
+      limit('levels of nesting', nesting);
+      if (nesting > DOCUMENT_LIMITS['levels of nesting']) return;
+      for (const selection of selectionSet.selections) {
+        limit('selections', ++selections);
+        if (selections > DOCUMENT_LIMITS.selections) return;
+        if (selection.kind !== Kind.FIELD) {
+          const inside =
+            selection.kind === Kind.FRAGMENT_SPREAD ? context.getFragment(selection.name.value) : selection;
+          count(inside?.selectionSet, depth, nesting + 1);
+          continue;
+        }
+        // graphql has its own limit for the depth of introspection. The standard introspection query has 15 levels.
+        const own = selection.name.value.startsWith('__') ? Number.NEGATIVE_INFINITY : depth;
+        if (selection.alias) limit('aliases', ++aliases);
+        limit('characters of an alias', selection.alias?.value.length ?? 0);
+        limit('levels of depth', own);
+        count(selection.selectionSet, own + 1, nesting + 1);
       }
-      const inside = selection.kind === Kind.FRAGMENT_SPREAD ? context.getFragment(selection.name.value) : selection;
-      if (inside?.selectionSet) count(inside.selectionSet, isField ? own + 1 : own, nesting + 1, sum);
     }
+
+    count(node.selectionSet, 1, 0);
+    for (const { type } of node.variableDefinitions ?? []) limit('levels of lists', depthOf(type));
+    for (const what of exceeded)
+      context.reportError(new ExceededLimit(`Too many ${what}: at most ${DOCUMENT_LIMITS[what]}.`, { nodes: node }));
+    return false;
   }
 
-  return {
-    OperationDefinition(node) {
-      const lists = node.variableDefinitions?.map(({ type }) => depthOf(type)) ?? [];
-      const sum = {
-        selections: counted,
-        aliases: 0,
-        'characters of an alias': 0,
-        'levels of depth': 0,
-        'levels of nesting': 0,
-        'levels of lists': Math.max(0, ...lists),
-      };
-      count(node.selectionSet, 1, 0, sum);
-      counted = sum.selections;
-      for (const [what, most] of Object.entries(OPERATION)) {
-        if (sum[what as keyof Counts] > most)
-          context.reportError(new ExceededLimit(`Too many ${what}: at most ${most}.`, { nodes: node }));
-      }
-      return false;
-    },
-  };
+  return { OperationDefinition: limitOperation };
 }
 
 /**

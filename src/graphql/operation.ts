@@ -32,13 +32,15 @@ interface Incoming {
   readonly raw: { readonly rawHeaders: readonly string[] };
   /** What the operation holds, with the request's body already. */
   readonly memory: Holding;
+  /** The deadline, on the clock of `performance.now()`. */
+  readonly endsAt: number;
 }
 
-/** Creates the operation of a request, which may take `OPERATION_TIMEOUT_MS`. */
+/** Creates the operation of a request. */
 export function createOperation(
-  { id, headers, raw, memory }: Incoming,
+  { id, headers, raw, memory, endsAt }: Incoming,
   commandApi: CommandApi,
-  { OPERATION_TIMEOUT_MS: timeoutMs, TOKEN_HEADER }: Config,
+  { TOKEN_HEADER }: Config,
 ) {
   // Once, not for each of a thousand representations: a token may have 16 KB.
   const token = readToken(raw.rawHeaders, TOKEN_HEADER);
@@ -46,32 +48,27 @@ export function createOperation(
   const commands: CommandRecord[] = [];
   const counts = { reads: 0, writes: 0 };
   const controller = new AbortController();
-  const budget = createBudget(memory, commandApi.takeTurn, controller.signal);
-  const timer = abortAfter(timeoutMs, controller);
-  const client = createClient(commandApi, {
-    token,
-    traceparent,
-    memory,
-    signal: controller.signal,
-    endsAt: performance.now() + timeoutMs,
-    addCommand,
-  });
+  const { signal } = controller;
+  const budget = createBudget(memory, commandApi.takeTurn, signal);
+  const timer = abortAt(endsAt, controller);
+  const client = createClient(commandApi, { token, traceparent, memory, signal, endsAt, addCommand });
   // Searching also takes time for requests that are not returned.
   const loaders = createLoaders(client, budget.chargeSearch);
-  const upstream = { client, loaders };
+  const granted = { client, loaders };
   // An object, because Apollo Server copies the context.
   const caller = { hasLeft: false };
 
   function addCommand(record: CommandRecord): void {
-    const kind = record.rules.countedAs;
-    const publicMessage = `Too many ${kind} in one operation: at most ${LIMITS[kind]} commands.`;
-    if (counts[kind] >= LIMITS[kind])
+    const { countedAs } = record.rules;
+    const publicMessage = `Too many ${countedAs} in one operation: at most ${LIMITS[countedAs]} commands.`;
+    if (counts[countedAs] >= LIMITS[countedAs])
       throw new CommandApiError('too_many', { detail: 'too many commands', publicMessage });
-    counts[kind]++;
+    counts[countedAs]++;
     commands.push(record);
   }
 
   return {
+    start: performance.now(),
     /** Identifies the request and its client in the log. */
     logFields: {
       requestId: id,
@@ -82,8 +79,6 @@ export function createOperation(
     /** Every command of the operation, in order. */
     commands,
     budget,
-    /** Aborts with `expired` at the deadline, or with `cancelled` when the caller has disconnected. */
-    signal: controller.signal,
     clearLoaders: loaders.clear,
     /** The codes of the errors that the response describes as data, in `failures`. */
     failureCodes: [] as Code[],
@@ -91,8 +86,8 @@ export function createOperation(
     /** Whether the caller disconnected before its response. */
     caller,
     /** Returns the client and the loaders. Throws `UNAUTHENTICATED` without a usable token. */
-    authenticated() {
-      if (token) return upstream;
+    requireToken() {
+      if (token) return granted;
       const form = TOKEN_HEADER === 'authorization' ? 'Authorization: Bearer <token>' : `${TOKEN_HEADER}: <token>`;
       throw new PublicError('UNAUTHENTICATED', `This field needs the header "${form}", once.`);
     },
@@ -101,7 +96,7 @@ export function createOperation(
       caller.hasLeft = !isAnswered;
       if (isAnswered) clearTimeout(timer);
       // With a write, the operation continues without its caller until its deadline.
-      else if (commands.every(({ rules }) => rules.endsWithCaller)) controller.abort('cancelled' satisfies EndReason);
+      else if (!commands.some(({ rules }) => rules.tellsOutcome)) controller.abort('cancelled' satisfies EndReason);
     },
   };
 }
@@ -115,9 +110,9 @@ function readToken(rawHeaders: readonly string[], header: string): string {
 }
 
 /** Outside of the context: the timer would keep the context in memory after the caller has disconnected. */
-function abortAfter(timeoutMs: number, controller: AbortController): NodeJS.Timeout {
+function abortAt(endsAt: number, controller: AbortController): NodeJS.Timeout {
   // The commands to abort keep the process alive, so the timer need not.
-  return setTimeout(() => controller.abort('expired' satisfies EndReason), timeoutMs).unref();
+  return setTimeout(() => controller.abort('expired' satisfies EndReason), endsAt - performance.now()).unref();
 }
 
 /** Shortens a name from outside for the log and spans. */

@@ -24,15 +24,15 @@ import type { Loaders } from './loaders.ts';
 import type { Operation } from './operation.ts';
 
 export const Query: Required<QueryResolvers> = {
-  maintenances: (_, args, { authenticated }) => listMaintenances(authenticated().loaders, args),
+  maintenances: (_, args, { requireToken }) => listMaintenances(requireToken().loaders, args),
 
-  maintenance: (_, { id }, { authenticated }) => authenticated().loaders.maintenanceByKey.load(parseKey(id)),
+  maintenance: (_, { id }, { requireToken }) => requireToken().loaders.maintenanceByKey.load(parseKey(id)),
 };
 
 // The wrapper of these resolvers also clears the loaders: see `guardMutation` in guard.ts.
 export const Mutation: Required<MutationResolvers> = {
-  createMaintenance: async (_, { input }, { authenticated }) => {
-    const { client } = authenticated();
+  createMaintenance: async (_, { input }, { requireToken }) => {
+    const { client } = requireToken();
     const parsed = parseCreateInput(input);
     const maintenanceId = await client.send(COMMANDS.createMaintenanceInfo, parsed);
     const key = { residenceId: parsed.residenceId, maintenanceId };
@@ -40,8 +40,8 @@ export const Mutation: Required<MutationResolvers> = {
     return { ...key, createdId, id: createdId };
   },
 
-  deleteMaintenance: async (_, { id }, { authenticated }) => {
-    const { client } = authenticated();
+  deleteMaintenance: async (_, { id }, { requireToken }) => {
+    const { client } = requireToken();
     const key = parseKey(id);
     await client.send(COMMANDS.deleteMaintenanceInfo, key);
     const deletedId = formatMaintenanceId(key);
@@ -49,7 +49,7 @@ export const Mutation: Required<MutationResolvers> = {
   },
 
   deleteMaintenances: (_, { ids }, operation) => {
-    const { client } = operation.authenticated();
+    const { client } = operation.requireToken();
     return deleteMaintenances(client, parseKeys(ids), operation);
   },
 };
@@ -58,8 +58,8 @@ export const Mutation: Required<MutationResolvers> = {
 export const Payloads = { CreateMaintenancePayload: { maintenance: readBack } };
 
 export const Maintenance = {
-  __resolveReference: (representation: unknown, { authenticated }: Operation) =>
-    authenticated().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
+  __resolveReference: (representation: unknown, { requireToken }: Operation) =>
+    requireToken().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
 };
 
 export const Residence = {
@@ -69,8 +69,8 @@ export const Residence = {
     return { id, size: id.length };
   },
 
-  maintenances: ({ id }, args, { authenticated }) =>
-    listMaintenances(authenticated().loaders, { residenceId: id, ...args }),
+  maintenances: ({ id }, args, { requireToken }) =>
+    listMaintenances(requireToken().loaders, { residenceId: id, ...args }),
 } satisfies ResidenceResolvers;
 
 /**
@@ -92,6 +92,6 @@ async function listMaintenances({ loadList }: Loaders, args: QueryMaintenancesAr
 }
 
 /** Reads the written request back. The payload holds its key. */
-function readBack(key: MaintenanceKey, _: object, { authenticated }: Operation) {
-  return authenticated().loaders.maintenanceByKey.load(key);
+function readBack(key: MaintenanceKey, _: object, { requireToken }: Operation) {
+  return requireToken().loaders.maintenanceByKey.load(key);
 }

@@ -1,26 +1,29 @@
 /**
  * Checks the types of all variables of an operation before it runs. graphql would do so too, but it quotes the caller's
- * values and goes on after any number of faults.
+ * values.
  */
 import type { ApolloServerPlugin, GraphQLRequestContextDidResolveOperation as Resolved } from '@apollo/server';
 import {
   coerceInputValue,
   type GraphQLInputFieldMap,
   type GraphQLInputType,
+  getNamedType,
+  getNullableType,
   isInputObjectType,
-  isListType,
   isNonNullType,
   TypeInfo,
   typeFromAST,
   ValidationContext,
 } from 'graphql';
-import { isAbsent, memberOf } from './arguments.ts';
+import { memberOf } from './arguments.ts';
 import { addFault, badUserInput, type Fault } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { shorten } from './operation.ts';
 
 /** Other names of unknown members are not repeated: they could be what the caller meant as a value. */
 const NAME = /^[_a-z]\w{0,63}$/i;
+
+const REFUSED = { http: { status: 400 } };
 
 /** The plugin of Apollo Server. */
 export const checkVariables: ApolloServerPlugin = { requestDidStart: async () => ({ didResolveOperation }) };
@@ -45,24 +48,22 @@ async function didResolveOperation({ document, operation, request, schema }: Res
       if (isNonNullType(type) && nulls.delete(node.name.value))
         check(null, type, String(shorten(node.name.value)), faults);
   }
-  if (faults.length > 0) throw badUserInput(faults, { http: { status: 400 } });
+  if (faults.length > 0) throw badUserInput(faults, REFUSED);
 }
 
 /** Adds the faults of a value that should have this type, in words that do not repeat the value. */
 function check(value: unknown, type: GraphQLInputType, place: string, faults: Fault[]): void {
-  // A list may have 200,000 entries.
-  if (faults.length >= LIMITS.argumentFaults) return;
-  if (isNonNullType(type)) {
-    if (isAbsent(value)) addFault(faults, place, 'REQUIRED', 'is required');
-    else check(value, type.ofType, place, faults);
-  } else if (isAbsent(value)) return;
-  else if (isListType(type) && Array.isArray(value))
-    for (const [index, entry] of value.entries()) check(entry, type.ofType, `${place}[${index}]`, faults);
-  // graphql takes another value for a list of it.
-  else if (isListType(type)) check(value, type.ofType, place, faults);
-  else if (isInputObjectType(type) && typeof value === 'object' && !Array.isArray(value))
-    checkMembers(value, type.getFields(), place, faults);
-  else coerceInputValue(value, type, () => addFault(faults, place, 'WRONG_TYPE', `must be of the type ${type}`), true);
+  const shape = getNullableType(type);
+  function report(path: readonly (string | number)[], faulty: unknown): void {
+    const argument = place + path.map((index) => `[${index}]`).join('');
+    if (faulty == null) addFault(faults, argument, 'REQUIRED', 'is required');
+    else addFault(faults, argument, 'WRONG_TYPE', `must be of the type ${getNamedType(type)}`);
+    // A list may have 200,000 entries.
+    if (faults.length >= LIMITS.argumentFaults) throw badUserInput(faults, REFUSED);
+  }
+  if (isInputObjectType(shape) && typeof value === 'object' && value && !Array.isArray(value))
+    checkMembers(value, shape.getFields(), place, faults);
+  else coerceInputValue(value, type, report, true);
 }
 
 function checkMembers(value: object, fields: GraphQLInputFieldMap, place: string, faults: Fault[]): void {

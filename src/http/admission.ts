@@ -4,7 +4,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Config, HEAD_CHARACTERS } from '../config.ts';
-import type { Operation } from '../graphql/operation.ts';
 import { Holding, type Memory, OPERATION_LIMIT } from '../memory.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { httpError } from './http-errors.ts';
@@ -15,9 +14,10 @@ const CHARACTER_BYTES = 16;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What a request with a place holds. All requests of the route /graphql have one, and then their operation. */
+    /** What a request with a place holds. All requests of the route /graphql have one. */
     memory: Holding;
-    operation: Operation;
+    /** The deadline of its operation, on the clock of `performance.now()`. */
+    endsAt: number;
     /** Resolves when the operation ends, which may be after its caller has disconnected. */
     operationEnd?: Promise<void>;
   }

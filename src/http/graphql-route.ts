@@ -2,7 +2,7 @@
  * The route /graphql: reads bodies as memory allows, and executes operations in their turn and in a span.
  */
 import type { ApolloServer } from '@apollo/server';
-import { fastifyApolloHandler } from '@as-integrations/fastify';
+import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
 import type { Span } from '@opentelemetry/api';
 import type { FastifyBodyParser, FastifyInstance } from 'fastify';
 import type { CommandApi } from '../command-api/client.ts';
@@ -23,7 +23,12 @@ export function addGraphqlRoute(
   commandApi: CommandApi,
   config: Config,
 ): void {
-  const execute = fastifyApolloHandler(apollo, { context: async ({ operation }) => operation });
+  const context: ApolloFastifyContextFunction<Operation> = async (request, reply) => {
+    const operation = createOperation(request, commandApi, config);
+    reply.raw.once('close', () => operation.end(reply.raw.writableFinished));
+    return operation;
+  };
+  const execute = fastifyApolloHandler(apollo, { context });
   app.addContentTypeParser(JSON_IN_UTF8, { parseAs: 'string' }, parseBody(app));
   app.route({
     method: ['GET', 'POST'],
@@ -31,13 +36,11 @@ export function addGraphqlRoute(
     exposeHeadRoute: false,
     async handler(request, reply) {
       const run = async (span: Span) => {
-        request.operation = createOperation(request, commandApi, config);
-        const { signal, end } = request.operation;
-        reply.raw.once('close', () => end(reply.raw.writableFinished));
+        request.endsAt = performance.now() + config.OPERATION_TIMEOUT_MS;
         // Also for a fresh stack, which deep documents need.
-        await commandApi.takeTurn(REQUEST_WORK + request.memory.bytes, signal);
+        await commandApi.takeTurn(REQUEST_WORK + request.memory.bytes);
         if (reply.raw.destroyed) return undefined;
-        if (signal.aborted) throw httpError(503);
+        if (performance.now() >= request.endsAt) throw httpError(503);
         const body = await execute.call(this, request, reply);
         // A caller that has disconnected receives no status.
         if (!reply.raw.destroyed) span.setAttribute('http.response.status_code', reply.statusCode);

@@ -37,7 +37,7 @@ export async function startHost(
   const state = { isReady: true, unfinished: 0 };
   const app = createApp(logger, metrics, state);
   app.addHook('onRequest', createAdmission(config, metrics, memory));
-  app.decorateRequest('memory').decorateRequest('operation').decorateRequest('operationEnd');
+  app.decorateRequest('memory').decorateRequest('endsAt').decorateRequest('operationEnd');
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) =>
     state.isReady ? { status: 'ready' } : reply.code(503).send({ status: 'stopping' }),
@@ -45,8 +45,8 @@ export async function startHost(
   addRoutes(app);
   // Not admitted by secret: network policy decides who reaches METRICS_PORT.
   const metricsApp = config.METRICS_PORT === undefined ? app : createApp(logger, metrics, state);
-  const { registry } = metrics;
-  metricsApp.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+  const { registry, scrape } = metrics;
+  metricsApp.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await scrape()));
   if (config.METRICS_PORT !== undefined) {
     metricsApp.server.maxConnections = SCRAPERS;
     await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT }).catch((error) => {

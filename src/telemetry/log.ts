@@ -47,9 +47,7 @@ function addMessage(this: Logger, args: unknown[], log: LogFn): void {
 }
 
 function keepFields(line: Record<string, unknown>): Record<string, unknown> {
-  const kept: Record<string, unknown> = {};
-  for (const name in line) if (FIELDS.has(name)) kept[name] = line[name];
-  return kept;
+  return Object.fromEntries(Object.entries(line).filter(([name]) => FIELDS.has(name)));
 }
 
 /** Returns type, code and stack of an error. Its message and other members may quote a token or personal data. */

@@ -16,30 +16,22 @@ import { SERVICE, VERSION } from '../version.ts';
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10];
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
 
-/** The codes of commands: a command that is one too many is not recorded. */
-const COMMAND_CODES = ['OK', ...FAILURE_CODES.filter((code) => code !== 'BAD_USER_INPUT')];
+const CODES = ['OK', ...FAILURE_CODES];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates the metrics of one server. */
-export function createMetrics({ breaker, events, memory: operationMemory, slots, transport }: CommandApi) {
-  const { endpoint } = transport;
+export function createMetrics({ breaker, events, memory, slots, transport }: CommandApi) {
   const registry = new Registry();
   // Milliseconds. The default of 10 costs an idle process 6 ms of CPU a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
-  /** `read` sets the metric before each scrape. */
-  function define<M>(name: string, help: string, labels = '', read?: (metric: M) => void) {
-    const collect = function (this: M) {
-      read?.(this);
-    };
-    return { name, help, labelNames: labels.split(' ').filter((label) => label), registers: [registry], collect };
-  }
-  const counter = (name: string, help: string, labels: string, read?: (counter: Counter) => void) =>
-    new Counter(define(name, help, labels, read));
-  const gauge = (name: string, help: string, labels?: string, read?: (gauge: Gauge) => void) =>
-    new Gauge(define(name, help, labels, read));
-  const histogram = (name: string, help: string, labels: string) =>
-    new Histogram({ ...define(name, help, labels), buckets: DURATIONS });
+  const define = (name: string, help: string, labels = '') => {
+    return { name, help, labelNames: labels.match(/\w+/g) ?? [], registers: [registry] };
+  };
+  const counter = (...definition: Parameters<typeof define>) => new Counter(define(...definition));
+  const gauge = (...definition: Parameters<typeof define>) => new Gauge(define(...definition));
+  const histogram = (...definition: Parameters<typeof define>) =>
+    new Histogram({ ...define(...definition), buckets: DURATIONS });
 
   const requests = histogram(
     'http_server_request_duration_seconds',
@@ -58,37 +50,32 @@ export function createMetrics({ breaker, events, memory: operationMemory, slots,
   );
   const retries = counter('maintenance_retries_total', 'Retried attempts.', 'reason');
   const invalid = counter('maintenance_invalid_replies_total', 'Invalid replies.', 'command kind member');
-  gauge('maintenance_commands_in_flight', 'Commands in flight.', '', (all) => all.set(slots.count().inFlight));
-  gauge('maintenance_commands_queued', 'Commands waiting in the queue.', '', (all) => all.set(slots.count().queued));
-  gauge('maintenance_memory_held_bytes', 'Memory of operations in flight.', '', (all) => all.set(operationMemory.held));
-  counter('maintenance_memory_refused_total', 'Refusals for lack of memory.', 'stage', (refusals) => {
-    refusals.reset();
-    for (const [stage, count] of Object.entries(operationMemory.refused)) refusals.inc({ stage }, count);
-  });
-  gauge('maintenance_breaker_state', '1 for the current state of the circuit breaker.', 'state', (states) => {
-    for (const state of BREAKER_STATES) states.set({ state }, Number(state === breaker.state()));
-  });
+  const inFlight = gauge('maintenance_commands_in_flight', 'Commands in flight.');
+  const queued = gauge('maintenance_commands_queued', 'Commands waiting in the queue.');
+  const held = gauge('maintenance_memory_held_bytes', 'Memory of operations in flight.');
+  const refused = counter('maintenance_memory_refused_total', 'Refusals for lack of memory.', 'stage');
+  const states = gauge('maintenance_breaker_state', '1 for the current state of the circuit breaker.', 'state');
 
   const version = { service_name: SERVICE, service_version: VERSION };
   gauge('target_info', 'Running version.', 'service_name service_version').set(version, 1);
   gauge('nodejs_heap_size_limit_bytes', 'Heap limit of V8.').set(getHeapStatistics().heap_size_limit);
   // Without a limit of the control group, Node returns 0, or more memory than the machine has.
-  const memory = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
-  gauge('process_memory_limit_bytes', 'Memory of the control group, or of the machine.').set(memory);
+  const available = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
+  gauge('process_memory_limit_bytes', 'Memory of the control group, or of the machine.').set(available);
   gauge('maintenance_memory_limit_bytes', 'Limit of maintenance_memory_held_bytes.').set(MEMORY_LIMIT);
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
   const posted = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
   for (const http_response_status_code of [401, 500, 503]) requests.zero({ ...posted, http_response_status_code });
-  for (const code of COMMAND_CODES)
+  for (const code of CODES)
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
   for (const { name: command, rules } of Object.values(COMMANDS)) {
-    for (const outcome of COMMAND_CODES) commands.inc({ command, outcome }, 0);
+    for (const outcome of CODES) commands.inc({ command, outcome }, 0);
     for (const flaw of FLAWS) invalid.inc({ command, ...describeFlaw(flaw) }, 0);
     if (rules.isShared) coalesced.inc({ command }, 0);
     if (rules.tellsOutcome) unknownWrites.inc({ command }, 0);
   }
 
-  const { 'server.address': server_address, 'server.port': server_port } = endpoint;
+  const { 'server.address': server_address, 'server.port': server_port } = transport.endpoint;
   const upstream = { http_request_method: 'POST', server_address, server_port };
   events.on('attemptEnded', ({ name: command }, { seconds, status = '', error = '', previous }) => {
     attempts.observe({ ...upstream, command, http_response_status_code: status, error_type: error }, seconds);
@@ -106,6 +93,7 @@ export function createMetrics({ breaker, events, memory: operationMemory, slots,
   return {
     registry,
     active,
+    operations,
 
     /** `route` is undefined if none matched, `status` is empty if no response was sent. */
     requestEnded(method: string, route: string | undefined, status: number | '', durationMs: number): void {
@@ -114,8 +102,16 @@ export function createMetrics({ breaker, events, memory: operationMemory, slots,
       requests.observe({ http_request_method, ...response, url_scheme: 'http' }, durationMs / 1000);
     },
 
-    operationEnded(graphql_operation_type: string, code: string): void {
-      operations.inc({ graphql_operation_type, code });
+    /** Returns all metrics in Prometheus' text format. */
+    scrape(): Promise<string> {
+      const counts = slots.count();
+      inFlight.set(counts.inFlight);
+      queued.set(counts.queued);
+      held.set(memory.held);
+      refused.reset();
+      for (const [stage, count] of Object.entries(memory.refused)) refused.inc({ stage }, count);
+      for (const state of BREAKER_STATES) states.set({ state }, Number(state === breaker.state()));
+      return registry.metrics();
     },
   };
 }

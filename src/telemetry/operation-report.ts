@@ -14,56 +14,48 @@ const MAX_COMMANDS = 20;
 /** Reports each operation: a log line, metrics, and attributes of the request's span. */
 export function operationReport(logger: Logger, metrics: Metrics): ApolloServerPlugin<Operation> {
   return {
-    async requestDidStart() {
-      const start = performance.now();
-      return {
-        async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
-          const { caller, commands, failureCodes, logFields, unforeseen } = contextValue;
-          const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
-          // Every error has passed `formatError`.
-          const found = [...errors.map(({ extensions }) => extensions?.code as Code), ...failureCodes];
-          // Also after a write that succeeded: this line is then the only record of it.
-          if (caller.hasLeft) found.push('CALLER_GONE');
-          const codes = [...new Set(found)].sort((a, b) => severityOf(b) - severityOf(a));
-          const errorId = unforeseen.errors.length > 0 ? unforeseen.errorId : undefined;
-          if (errorId) unforeseen.log(logger);
-          const name = shorten(operationName);
-          const type = operation?.operation;
-          const gravest = codes[0] ?? 'OK';
-          const severity = Math.max(severityOf(gravest), ...commands.map((one) => severityOfCommand(one, caller)));
-          const shown = commands.toSorted((a, b) => rank(a) - rank(b)).slice(0, MAX_COMMANDS);
-          const line = {
-            ...logFields,
-            operationName: name,
-            operationType: type,
-            durationMs: Math.round(performance.now() - start),
-            commands: shown.map(describeCommand),
-            commandsLeftOut: commands.length - shown.length || undefined,
-            codes,
-            errorIds: errorId && [errorId],
-          };
-          logger[severity === 4 ? 'error' : severity > 0 ? 'warn' : 'info'](line, 'operation');
-          metrics.operationEnded(type ?? 'unknown', gravest);
-          const span = trace.getActiveSpan();
-          if (type) span?.updateName(type);
-          span?.setAttributes({
-            'graphql.operation.type': type,
-            'graphql.operation.name': name,
-            'graphql.error.codes': codes.length > 0 ? codes : undefined,
-            'graphql.error.id': errorId,
-          });
-          if (severity > 0 && gravest !== 'OK') failSpan(span, gravest);
-        },
-      };
-    },
+    requestDidStart: async () => ({
+      async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
+        const { caller, commands, failureCodes, logFields, start, unforeseen } = contextValue;
+        const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
+        // Every error has passed `formatError`.
+        const found = [...errors.map(({ extensions }) => extensions?.code as Code), ...failureCodes];
+        // Also after a write that succeeded: this line is then the only record of it.
+        if (caller.hasLeft) found.push('CALLER_GONE');
+        const codes = [...new Set(found)].sort((a, b) => severityOf(b) - severityOf(a));
+        const errorId = unforeseen.errors.length > 0 ? unforeseen.errorId : undefined;
+        if (errorId) unforeseen.log(logger);
+        const name = shorten(operationName);
+        const type = operation?.operation;
+        const gravest = codes[0] ?? 'OK';
+        // No one else knows what became of a write without a caller.
+        const isNotable = commands.some((one) => one.flaws.length > 0 || (caller.hasLeft && one.rules.tellsOutcome));
+        const severity = Math.max(severityOf(gravest), Number(isNotable));
+        const shown = commands.toSorted((a, b) => rank(a) - rank(b)).slice(0, MAX_COMMANDS);
+        const line = {
+          ...logFields,
+          operationName: name,
+          operationType: type,
+          durationMs: Math.round(performance.now() - start),
+          commands: shown.map(describeCommand),
+          commandsLeftOut: commands.length - shown.length || undefined,
+          codes,
+          errorIds: errorId && [errorId],
+        };
+        logger[severity === 4 ? 'error' : severity > 0 ? 'warn' : 'info'](line, 'operation');
+        metrics.operations.inc({ graphql_operation_type: type ?? 'unknown', code: gravest });
+        const span = trace.getActiveSpan();
+        if (type) span?.updateName(type);
+        span?.setAttributes({
+          'graphql.operation.type': type,
+          'graphql.operation.name': name,
+          'graphql.error.codes': codes.length > 0 ? codes : undefined,
+          'graphql.error.id': errorId,
+        });
+        if (severity > 0 && gravest !== 'OK') failSpan(span, gravest);
+      },
+    }),
   };
-}
-
-/** Of a command too, because the response does not show each failed read. */
-function severityOfCommand({ error, flaws, rules }: CommandRecord, { hasLeft }: Operation['caller']): number {
-  // No one else knows what became of a write without a caller.
-  const isNotable = flaws.length > 0 || (hasLeft && rules.tellsOutcome);
-  return Math.max(Number(isNotable), error ? severityOf(publicFormOf(error).code) : 0);
 }
 
 /** Failed commands come first, then flawed ones and writes: only the log tells of a write whose caller has left. */

@@ -1,7 +1,4 @@
-/**
- * Faults of arguments: all of a field are named at once before any command, and no value is repeated. sizes.test.ts has the
- * sizes.
- */
+/** Faults of arguments: all of a field at once before any command, and no value is repeated. sizes.test.ts has the sizes. */
 import { describe, expect, it } from '@jest/globals';
 import { NEW_MAINTENANCE } from '../support/ask.ts';
 import { create, deleteMany, type FieldQuery, list, request, times } from '../support/requests.ts';

@@ -119,7 +119,8 @@ let collector: Awaited<ReturnType<typeof startTracedProcess>>;
 beforeAll(async () => {
   collector = await startTracedProcess();
 });
-const subgraph = useSubgraph({ BREAKER_FAILURES: '1000' });
+const TRACED = { OTEL_TRACES_EXPORTER: 'otlp' };
+const subgraph = useSubgraph({ ...TRACED, BREAKER_FAILURES: '1000' });
 const start = useMany(startSubgraph);
 afterEach(() => {
   jest.restoreAllMocks();
@@ -144,7 +145,7 @@ describe('the log, the metrics and the spans report', () => {
   it.each(EVENTS)('%s', async (_, query, fault, given) => {
     const expected = { type: 'query', ...given };
     const { env, token, leaves, commands = [] } = expected;
-    const subject = env ? await start(env) : subgraph;
+    const subject = env ? await start({ ...TRACED, ...env }) : subgraph;
     // A busy machine would be late at a time limit, which has another kind.
     if (env) stopClock();
     const { upstream, url, logs } = subject;

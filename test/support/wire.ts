@@ -35,5 +35,5 @@ export const WIRE = Object.entries(COMMANDS).map(([method, command]) => {
   const [{ name, arguments: given = [] }] = selectionSet.selections as readonly FieldNode[] as [FieldNode];
   const args = Object.fromEntries(given.map(({ name, value }) => [name.value, valueFromASTUntyped(value)]));
   const { operation, type } = rootField(name.value);
-  return { ...command, operation, root: name.value, type, args, field, param, result };
+  return { ...command, method, operation, root: name.value, type, args, field, param, result };
 });
