@@ -10,6 +10,7 @@ export default {
   // Run by `npm run test:routers`, `test:clients`, `test:deploy` and `test:page`.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(federation/routers|clients|deploy|page)/'],
   extensionsToTreatAsEsm: ['.ts'],
+  restoreMocks: true,
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   // Mostly waiting, four fill two cores.
   maxWorkers: 4,

@@ -5,7 +5,7 @@ import { type FieldNode, type GraphQLResolveInfo, Kind, type SelectionSetNode } 
 import type { Holding } from '../memory.ts';
 import type { TakeTurn } from '../turns.ts';
 import { PublicError, refuseIfEnded } from './errors.ts';
-import { LIMITS, SIZES } from './limits.ts';
+import { LIMITS } from './limits.ts';
 
 /** A unit of work takes 20 ns, and a response of so much work at most so many bytes. */
 const WORK = {
@@ -24,7 +24,6 @@ const SMALL_WORK = 100_000;
 const ID_CHARACTERS = 512;
 /** The field of an entity that has a resolver. */
 const RESOLVED = 'maintenances';
-const MOST_IDS = SIZES['Mutation.deleteMaintenances(ids:)'].entries;
 
 /** What is selected of each entry. */
 interface Selected {
@@ -111,7 +110,7 @@ export function createBudget(memory: Holding, takeTurn: TakeTurn, signal: AbortS
 
     /** Charges the result of a write, before it. The arguments are not checked yet, so it counts no characters. */
     chargeWrite({ ids }: { readonly ids?: readonly unknown[] }, info: GraphQLResolveInfo): void {
-      const entries = Math.min(ids?.length ?? 1, MOST_IDS);
+      const entries = ids?.length ?? 1;
       charge(workOf(entries, entries * ID_CHARACTERS, info));
     },
 

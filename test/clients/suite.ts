@@ -45,7 +45,6 @@ export interface Answer {
 
 /** An app in which the lists are on the screen, with the code of docs/errors.md that removes deleted requests from them. */
 export interface App {
-  /** Returns the lists on the screen. */
   show(): Lists;
   reload(): Promise<unknown>;
   mutate(mutation: Mutation, variables: Record<string, unknown>): Promise<Answer>;

@@ -81,7 +81,7 @@ export async function startPrometheus(folder: string, mainUrl: string) {
     write(`${name}.yaml`, scale(stringify(configuration)));
     const log = openSync(`${folder}/${name}.log`, 'w');
     const args = [`--config.file=${folder}/${name}.yaml`, `--web.listen-address=${address}`, ...options];
-    start(program, args, process.env, ['ignore', log, log]);
+    start(program, args, process.env, { stdio: ['ignore', log, log] });
     const isReady = async () => (await fetch(`http://${address}/-/ready`)).ok;
     return until(() => isReady().catch(() => false));
   };

@@ -51,9 +51,8 @@ describe.each<[Release, Release]>([
     for (const path of ['src', 'package.json', 'check-node.mjs']) cpSync(path, join(folder, path), { recursive: true });
     symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
     cpSync(subgraph === 'old' ? BASELINE : 'schema/maintenance.graphql', join(folder, 'schema/maintenance.graphql'));
-    const server = await startServer({}, (env) =>
-      start(process.execPath, ['src/main.ts'], env, 'pipe', { cwd: folder }),
-    );
+    const startMain = (env: NodeJS.ProcessEnv) => start(process.execPath, ['src/main.ts'], env, { cwd: folder });
+    const server = await startServer({}, startMain);
     upstream = server.upstream;
     const headers = { 'router-authorization': ROUTER_SECRET };
     const composed = { name: 'maintenance', url: `${server.url}/graphql`, sdl: SDLS[supergraph], headers };

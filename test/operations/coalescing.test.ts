@@ -1,5 +1,5 @@
 /** Request coalescing: identical reads share an exchange, which a write separates. */
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { DELETE, LIST, M, R } from '../support/requests.ts';
@@ -19,7 +19,6 @@ let moveClock: (ms: number) => void;
 beforeEach(() => {
   moveClock = stopClock();
 });
-afterEach(() => void jest.restoreAllMocks());
 
 async function expectNoErrors(asked: Promise<Answer>[]): Promise<void> {
   for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);

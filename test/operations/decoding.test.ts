@@ -49,22 +49,18 @@ describe('a member of a ticket', () => {
     answerWith(subgraph.upstream, [...tickets, GOOD]);
     const answer = await subgraph.ask(`{ ${LIST} { ${ALL} } }`);
     const good = answer.data.maintenances.pop();
-    expect(answer.data.maintenances).toEqual(
-      all.map(([member, , decoded]) => ({ ...good, [FIELDS[member]]: decoded })),
-    );
-    expect(codes(answer)).toEqual(
-      bad.map(([member], index) => [INVALID, `maintenances.${DECODED.length + index}.${FIELDS[member]}`]),
-    );
+    const expected = all.map(([member, , decoded]) => ({ ...good, [FIELDS[member]]: decoded }));
+    expect(answer.data.maintenances).toEqual(expected);
+    const pathOf = (member: Member, index: number) => `maintenances.${DECODED.length + index}.${FIELDS[member]}`;
+    expect(codes(answer)).toEqual(bad.map(([member], index) => [INVALID, pathOf(member, index)]));
     const commandId = subgraph.upstream.received[0]?.id;
     expect(answer.errors[0]?.extensions).toMatchObject({ command: 'get_maintenance_list', commandId });
   });
 
   it('that cannot be decoded is an error only if it is among the first 20 of its reply that are selected', async () => {
     const odd = { start_time: 5, finish_time: 5, state: 'lost' };
-    answerWith(
-      subgraph.upstream,
-      times(15, (index) => ({ ...odd, maintenance_id: `m${index}` })),
-    );
+    const tickets = times(15, (index) => ({ ...odd, maintenance_id: `m${index}` }));
+    answerWith(subgraph.upstream, tickets);
     const answer = await subgraph.ask(`{ ${LIST} { id startTime } other: ${LIST} { state } }`);
     expect(codes(answer)).toEqual([
       ...times(15, (index) => [INVALID, `maintenances.${index}.startTime`]),

@@ -20,19 +20,15 @@ const join = (count: number, text: (index: number) => string) => times(count, te
 const inList = (selections: string) => LIST.replace('{ id }', `{ ${selections} }`);
 const fragment = (name: string, selections: string, type = 'Maintenance') =>
   ` fragment ${name} on ${type} { ${selections} }`;
-const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+const nested = (depth: number, inside = '') => '['.repeat(depth) + inside + ']'.repeat(depth);
 const twoLevels = (inner: string) => `residence { maintenances { ${inner} } }`;
 
 const doubling = join(30, (i) => fragment(`F${i}`, twoLevels(i < 29 ? `...F${i + 1} ...F${i + 1}` : 'id')));
-const knot = (i: number) =>
-  fragment(
-    `F${i}`,
-    join(5, (j) => `...F${(i * 7 + j * 13 + 1) % 600}`),
-    'Query',
-  );
+const spreads = (i: number) => join(5, (j) => `...F${(i * 7 + j * 13 + 1) % 600}`);
+const knots = join(600, (i) => fragment(`F${i}`, spreads(i), 'Query'));
 it.each<[string, unknown, string?]>([
   ['2^30 lists in fragments', inList('...F0') + doubling],
-  ['600 fragments that exhaust the stack of graphql', `{ ${join(600, (i) => `...F${i}`)} }${join(600, knot)}`],
+  ['600 fragments that exhaust the stack of graphql', `{ ${join(600, (i) => `...F${i}`)} }${knots}`],
   ['a fragment that spreads itself deeper', inList('...F') + fragment('F', twoLevels('a: id ...F'))],
   ['2,000 unknown fields', inList(join(2000, (i) => `f${i}`))],
   ['a name of 1 MB', `{ ${'x'.repeat(1_000_000)} }`],
@@ -59,17 +55,14 @@ it.each<[string, unknown, string?]>([
 });
 
 const twice = `query A ${inList(aliased(100, 'id'))} query B ${inList(aliased(100, 'id'))}`;
+const OF_RESIDENCE = { r: [{ __typename: 'Residence', id: R }] };
 const aliasedEntities = `query ($r: [_Any!]!) {
   ${aliased(100, '_entities(representations: $r) { ... on Residence { maintenances { state } } }')}
 }`;
 const deepest = inList(`${'residence { maintenances { '.repeat(5)} residence { __typename ${'} '.repeat(11)}`);
 it.each<[string, string, object?]>([
   ['introspection fields below 12 levels', deepest],
-  [
-    '100 aliased _entities, as routers send them',
-    aliasedEntities,
-    { variables: { r: [{ __typename: 'Residence', id: R }] } },
-  ],
+  ['100 aliased _entities, as routers send them', aliasedEntities, { variables: OF_RESIDENCE }],
   ['100 aliases in each of two operations', twice, { operationName: 'B' }],
   ['1 MB of comments and commas', `${LIST} ${'#,,\n'.repeat(190_000)}`],
   // For null, graphql would report an error for each ticket.
@@ -93,30 +86,22 @@ const levels = (count: number): string =>
 /** Most of the selections are in a fragment. */
 const selections = (count: number) =>
   inList('...F '.repeat(49) + 'id '.repeat(count - 9801)) + fragment('F', 'id '.repeat(199));
+const inTwoOperations = (count: number) => `query A ${selections(count - 1)} query B { __typename }`;
+const levelsInFragment = (count: number) =>
+  inList('residence { maintenances { ...F } }') + fragment('F', levels(count - 3));
+const listVariable = (depth: number) => `query ($v: ${nested(depth, 'Int')}) ${inAny('$v')}`;
 const nestedFragments = (count: number) =>
   join(count, (index) => fragment(`F${index}`, index < count - 1 ? `...F${index + 1}` : '__typename', 'Query'));
 
 it.each<[of: string, most: number, document: (size: number) => string, text?: string]>([
   ['tokens', LIMITS.tokens, (size) => inAny(`[${'1 '.repeat(size - 24)}]`), 'over 15,000 tokens'],
   ['selections', LIMITS.selections, selections],
-  [
-    'selections in two operations',
-    LIMITS.selections,
-    (size) => `query A ${selections(size - 1)} query B { __typename }`,
-  ],
+  ['selections in two operations', LIMITS.selections, inTwoOperations],
   ['aliases', LIMITS.aliases, (size) => inList(aliased(size, 'id'))],
   ['characters of an alias', LIMITS.aliasCharacters, (size) => inList(`${'a'.repeat(size)}: id`)],
-  [
-    'levels of fields',
-    LIMITS.levelsOfFields,
-    (size) => inList('residence { maintenances { ...F } }') + fragment('F', levels(size - 3)),
-  ],
+  ['levels of fields', LIMITS.levelsOfFields, levelsInFragment],
   ['nested fragments', LIMITS.nestedFragments, (size) => `{ ...F0 } ${nestedFragments(size)}`],
-  [
-    'levels of lists in a variable',
-    LIMITS.levelsOfLists,
-    (size) => `query ($v: ${'['.repeat(size)}Int${']'.repeat(size)}) ${inAny('$v')}`,
-  ],
+  ['levels of lists in a variable', LIMITS.levelsOfLists, listVariable],
   ['times the same field', LIMITS.sameField, (size) => `{ ${'__typename '.repeat(size)} }`, 'one field too often'],
 ])('a document has so many %s: %d, or is refused as a whole', async (_, most, document, text = `most ${most}.`) => {
   const askFor = (size: number) => {

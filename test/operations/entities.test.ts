@@ -43,12 +43,6 @@ describe('a Maintenance', () => {
   });
 });
 
-it('resolves the id of a Residence without a command and without a token', async () => {
-  const _entities = [residence({ id: 'anything' })];
-  expect(await resolve(_entities, { token: null })).toMatchObject({ data: { _entities }, errors: [] });
-  expect(subgraph.upstream.commands()).toEqual([]);
-});
-
 const NEW_TYPE = 'application/graphql-response+json';
 it.each([
   ['Apollo Router', `multipart/mixed;deferSpec=20220824, application/json, ${NEW_TYPE}`],

@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { LIMITS } from '../support/limits.ts';
 import { answerWith, entities, list, R, times } from '../support/requests.ts';
+import { act } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const LIST = `maintenances(residenceId: "${R}")`;
@@ -34,10 +35,8 @@ describe('an operation', () => {
     const { query, variables } = entities(residences(LIMITS.reads), '... on Residence { maintenances { id } }');
     const { data, errors } = await subgraph.ask(query.replace('{', `{ ${LIST} { id }`), { variables });
     expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
-    const lists = [
-      data.maintenances,
-      ...data._entities.map(({ maintenances }: { maintenances: unknown }) => maintenances),
-    ];
+    const ofResidences = data._entities.map(({ maintenances }: { maintenances: unknown }) => maintenances);
+    const lists = [data.maintenances, ...ofResidences];
     expect(lists.filter((one) => one === null)).toHaveLength(1);
     expect(errors[0]?.path?.reduce((value, key) => value[key], data)).toBeNull();
     expect(subgraph.upstream.received).toHaveLength(LIMITS.reads);
@@ -68,10 +67,7 @@ describe('a reply of the command API', () => {
   ])('is accepted with MAX_REPLY_BYTES and refused with a byte more: %s', async (_, encode, headers) => {
     const { query, variables } = list();
     const answer = (bytes: number) => {
-      subgraph.upstream.fail((__, response) => {
-        response.writeHead(200, headers).end(encode(reply(bytes)));
-        return 'taken';
-      });
+      subgraph.upstream.fail(act((response) => response.writeHead(200, headers).end(encode(reply(bytes)))));
       return subgraph.ask(query, { variables });
     };
     expect((await answer(LIMITS.replyBytes)).data.maintenances).toEqual([{ id: `${R}:m` }]);

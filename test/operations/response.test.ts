@@ -68,10 +68,8 @@ const deletion = (selection: string): Shape => ({
   ...{ path: 'deleteMaintenances', large: 500, small: 10 },
   prepare(size) {
     answerWith(subgraph.upstream, {});
-    return deleteMany(
-      times(size, (index) => `${'%25'.repeat(256)}:${'%3A'.repeat(250)}${index}`),
-      selection,
-    );
+    const ids = times(size, (index) => `${'%25'.repeat(256)}:${'%3A'.repeat(250)}${index}`);
+    return deleteMany(ids, selection);
   },
 });
 

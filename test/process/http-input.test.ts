@@ -7,8 +7,7 @@ import { type RawAnswer, request, sendBytes } from '../support/raw-http.ts';
 import { LIST, M, R } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
-/** The longest body, in bytes. */
-const LONGEST = 1024 * 1024;
+const LONGEST_BODY = 1024 * 1024;
 const LISTED = { data: { maintenances: [{ id: `${R}:${M}` }] } };
 const BODY = JSON.stringify({ query: LIST });
 const [POST, HOST, CLOSE] = ['POST /graphql HTTP/1.1', 'host: subgraph.example', 'connection: close'];
@@ -62,7 +61,7 @@ describe('a body', () => {
     ['with the encoding "identity"', BODY, JSON_TYPE, 'content-encoding: Identity'],
     ['with a byte order mark', `\ufeff${BODY}`],
     ['with unknown members', BODY.replace('}"}', '}","odd":{"constructor":"x"},"":null}')],
-    ['of 1 MB', sized(LONGEST)],
+    ['of 1 MB', sized(LONGEST_BODY)],
   ])('%s is accepted', async (...[, ...sent]) => {
     expectListed(await sendBody(...sent));
   });
@@ -75,7 +74,7 @@ describe('a body', () => {
     ['with __proto__ deep in the variables', variables('{"a":[{"__proto__":{"x":1}}]}'), 400],
     ['with constructor.prototype', variables('{"constructor":{"prototype":{"x":1}}}'), 400],
     ['of lists 500,000 deep', '['.repeat(500_000) + ']'.repeat(500_000), 400],
-    ['over 1 MB', sized(LONGEST + 1), 413],
+    ['over 1 MB', sized(LONGEST_BODY + 1), 413],
   ])('%s is refused', async (...[, body, status, ...headers]) => {
     expectRefusal(await sendBody(body, ...headers), status);
   });

@@ -51,9 +51,8 @@ describe('the router’s secret', () => {
     }),
   ])('is required for %s, and its lack is logged at debug level', async (_, path, init) => {
     const response = await fetch(subgraph.url + path, init);
-    const errors = [
-      { message: expect.any(String), extensions: { code: 'ROUTER_UNAUTHENTICATED', outcome: 'NOT_SENT' } },
-    ];
+    const extensions = { code: 'ROUTER_UNAUTHENTICATED', outcome: 'NOT_SENT' };
+    const errors = [{ message: expect.any(String), extensions }];
     expect([response.status, await response.json()]).toEqual([401, { errors }]);
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(subgraph.upstream.commands()).toEqual([]);

@@ -154,7 +154,8 @@ it('an operation that reads many large replies, even in gzip, leaves room for th
   const held = upstream.hold();
   const many = ask(`{ ${aliased(20, (index) => `maintenances(residenceId: "${index}") { id }`)} }`);
   await until(() => held.length === 20);
-  const result = [{ maintenance_id: 'm', description: LARGE_TEXT }];
+  // A member that no response has.
+  const result = [{ maintenance_id: 'm', other: LARGE_TEXT }];
   for (const { release } of held.slice(1)) release(JSON.stringify({ success: true, result }), 'gzip');
   await until(async () => (await read('maintenance_commands_in_flight')) === 1);
   answerWith(upstream, result);

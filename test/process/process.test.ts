@@ -79,7 +79,7 @@ describe('the log', () => {
   ])('%s delays no request, and no end of the process', async (_, count, openLog, hasLeft) => {
     const PORT = String(await freePort());
     const env = { HOST: '127.0.0.1', PORT, ROUTER_SECRET, DRAIN_DELAY_MS: '0', ...UNREACHABLE };
-    const child = startProcess(process.execPath, ['src/main.ts'], env, ['ignore', openLog(), 'pipe']);
+    const child = startProcess(process.execPath, ['src/main.ts'], env, { stdio: ['ignore', openLog(), 'pipe'] });
     const url = `http://127.0.0.1:${PORT}`;
     if (hasLeft) child.stdout.destroy();
     const exit = once(child, 'exit');

@@ -7,7 +7,7 @@ import { startCollector } from '../support/collector.ts';
 import { create, entities, LIST, request } from '../support/requests.ts';
 import { fieldsOf } from '../support/schema.ts';
 import { preloadThrowInRequest } from '../support/unforeseen.ts';
-import type { Fault, Upstream } from '../support/upstream.ts';
+import { act, type Fault, type Upstream } from '../support/upstream.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { WIRE } from '../support/wire.ts';
 
@@ -112,15 +112,9 @@ const succeed: Fault = ({ command }) => {
 function answers(status: number, body: unknown, headers: Record<string, string> = LEAKY_HEADERS): Fault {
   return () => ({ status, body, headers });
 }
-function does(act: (response: Parameters<Fault>[1]) => void): Fault {
-  return (_, response) => {
-    act(response);
-    return 'taken';
-  };
-}
-const NO_HTTP = does((response) => response.socket?.end(`HTTP/1.1 200 OK\r\n${UPSTREAM}\r\n\r\n`));
-const RESET = does((response) => response.socket?.resetAndDestroy());
-const CUT_OFF = does((response) => {
+const NO_HTTP = act((response) => response.socket?.end(`HTTP/1.1 200 OK\r\n${UPSTREAM}\r\n\r\n`));
+const RESET = act((response) => response.socket?.resetAndDestroy());
+const CUT_OFF = act((response) => {
   response.writeHead(200, { 'content-length': '5000', ...LEAKY_HEADERS });
   response.write(JSON.stringify(LEAKY), () => response.socket?.resetAndDestroy());
 });

@@ -1,6 +1,6 @@
 /** Each kind of operation with its log line, its metrics and its spans. */
 import { hostname } from 'node:os';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
 import { stopClock } from '../support/clock.ts';
 import { type Span, startTracedProcess } from '../support/collector.ts';
@@ -122,10 +122,7 @@ beforeAll(async () => {
 const TRACED = { OTEL_TRACES_EXPORTER: 'otlp' };
 const subgraph = useSubgraph({ ...TRACED, BREAKER_FAILURES: '1000' });
 const start = useMany(startSubgraph);
-afterEach(() => {
-  jest.restoreAllMocks();
-  collector.spans.length = 0;
-});
+afterEach(() => void collector.spans.splice(0));
 afterAll(() => collector.stop());
 
 /** Returns the spans of this test once that many have arrived, those of operations first. */

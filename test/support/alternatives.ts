@@ -15,7 +15,6 @@ import { until } from './wait.ts';
 
 export interface Running {
   readonly url: string;
-  /** Its processes. */
   readonly pids: readonly number[];
   stop(): Promise<void>;
 }
@@ -23,8 +22,8 @@ export interface Running {
 /** Starts a program of the project, as its npm script does, in production on a free port. Waits for its first answer. */
 export async function startServer(program: string, env: NodeJS.ProcessEnv = {}): Promise<Running> {
   const listening = { HOST: '127.0.0.1', PORT: String(await freePort()) };
-  const required = { PATH: process.env.PATH, NODE_ENV: 'production', ROUTER_SECRET, ...listening };
-  const child = start(process.execPath, argumentsOf(program), { ...required, ...env }, ['ignore', 'ignore', 'inherit']);
+  const all = { PATH: process.env.PATH, NODE_ENV: 'production', ROUTER_SECRET, ...listening, ...env };
+  const child = start(process.execPath, argumentsOf(program), all, { stdio: ['ignore', 'ignore', 'inherit'] });
   const exited = once(child, 'exit');
   const url = `http://127.0.0.1:${listening.PORT}/graphql`;
   await until(async () => {

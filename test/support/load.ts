@@ -9,7 +9,6 @@ export interface Sending {
   readonly body?: string | Buffer | undefined;
   /** Milliseconds until the last byte of the body is sent. The body is chunked then. */
   readonly bodyMs?: number | undefined;
-  /** Called when the whole request is sent. */
   readonly onSent?: () => void;
   /** Milliseconds from the head of the reply until its body is read. */
   readonly readMs?: number | undefined;

@@ -1,16 +1,16 @@
 /** The project's programs as processes. */
-import { type ChildProcessWithoutNullStreams, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, type SpawnOptions, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { until } from './wait.ts';
 
 const ROOT = new URL('../..', import.meta.url);
 const SCRIPTS: Record<string, string> = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')).scripts;
 
-const running = new Set<() => void>();
+const running = new Set<ChildProcess>();
 
 /** Kills all processes that were started here and still run. */
 export function killAll(): void {
-  for (const kill of running) kill();
+  for (const child of running) child.kill('SIGKILL');
 }
 
 /** Starts a program with exactly this environment, by default in the project's folder. */
@@ -18,14 +18,11 @@ export function start(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-  stdio: SpawnOptions['stdio'] = 'pipe',
   options: SpawnOptions = {},
 ): ChildProcessWithoutNullStreams {
-  const child = spawn(command, args, { cwd: ROOT, env, stdio, ...options }) as ChildProcessWithoutNullStreams;
-  // A detached process is killed with its group.
-  const kill = () => (options.detached ? process.kill(-Number(child.pid), 'SIGKILL') : child.kill('SIGKILL'));
-  running.add(kill);
-  child.on('close', () => running.delete(kill));
+  const child = spawn(command, args, { cwd: ROOT, env, ...options }) as ChildProcessWithoutNullStreams;
+  running.add(child);
+  child.on('close', () => running.delete(child));
   return child;
 }
 

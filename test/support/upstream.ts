@@ -32,6 +32,14 @@ export interface Answer {
 /** Returns an answer to send instead of the emulator's, `'taken'` if it handles the response itself, or undefined. */
 export type Fault = (received: Received, response: ServerResponse) => Answer | 'taken' | undefined;
 
+/** Returns a fault that handles the response itself. */
+export const act =
+  (handle: (response: ServerResponse) => unknown): Fault =>
+  (_, response) => {
+    handle(response);
+    return 'taken';
+  };
+
 /** Returns a fault: the first commands get these answers or statuses, or are cut off, and the other commands pass. */
 export function inTurn(...answers: (Answer | number | 'cut')[]): Fault {
   return (_, response) => {

@@ -30,7 +30,6 @@ export function useReplicas(cleanups: (() => unknown)[] = []) {
       ...replica,
       upstream,
       ask: (query: string, asking?: Asking) => askAt(`${replica.url}/graphql`, query, { headers: HEADERS, ...asking }),
-      /** Returns all that the replica has printed. */
       output: () => output,
       untilPrinted: (text: string) => until(() => output.includes(text)),
     };

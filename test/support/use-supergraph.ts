@@ -31,6 +31,11 @@ type Composition = { visitsBy?: KeyFields; residencesSdl?: string; tokenHeader?:
 /** A token that is not for the command API, which would accept it. */
 export const IDENTITY = TOKENS.second;
 
+/** `url` is where the gateway answers GraphQL, `before` are the recorders in front of the subgraphs. */
+interface Supergraph extends Pick<Subgraph, 'url' | 'upstream'> {
+  readonly before: Readonly<Record<'maintenance' | 'residences' | 'visits', Recorder>>;
+}
+
 /** Starts a supergraph for a block of tests, and resets the command API and the recorders before each test. */
 export function useSupergraph(
   startGateway: StartGateway,
@@ -41,14 +46,12 @@ export function useSupergraph(
   const startThird = useMany(startVisits);
   const record = useMany(startRecorder);
   const startBefore = useMany(startGateway);
-  let subgraph: Subgraph;
-  let gateway: Running;
-  let before: Record<'maintenance' | 'residences' | 'visits', Recorder>;
+  const supergraph = {} as Supergraph;
 
   beforeAll(async () => {
     // Limits the time of a test in which a command hangs.
-    subgraph = await startOurs({ ATTEMPT_TIMEOUT_MS: '3000', TOKEN_HEADER: tokenHeader });
-    before = {
+    const subgraph = await startOurs({ ATTEMPT_TIMEOUT_MS: '3000', TOKEN_HEADER: tokenHeader });
+    const before = {
       maintenance: await record(subgraph.url),
       residences: await record((await startNeighbor(FREE)).url),
       visits: await record((await startThird(visitsBy)).url),
@@ -59,31 +62,21 @@ export function useSupergraph(
       { name: 'residences', url: before.residences.url, sdl: residencesSdl },
       { name: 'visits', url: before.visits.url, sdl: visitsSdl(visitsBy) },
     ];
-    gateway = await startBefore(subgraphs, FREE);
+    const gateway = await startBefore(subgraphs, FREE);
+    Object.assign(supergraph, { url: `${gateway.url}/graphql`, upstream: subgraph.upstream, before });
   });
   beforeEach(() => {
-    subgraph.upstream.reset();
-    for (const recorder of Object.values(before)) recorder.reset();
+    supergraph.upstream.reset();
+    for (const recorder of Object.values(supergraph.before)) recorder.reset();
   });
 
-  return {
+  return Object.assign(supergraph, {
     /** Sends an operation to the gateway, with the token in the header `tokenHeader` and `IDENTITY` in the other header. */
     ask(query: string, { headers, ...asking }: Asking = {}) {
       const tokens = TOKEN_HEADERS.map((name) => [name, `Bearer ${name === tokenHeader ? TOKENS.first : IDENTITY}`]);
-      return askAt(this.url, query, { ...asking, headers: { ...Object.fromEntries(tokens), ...headers } });
-    },
-    /** Where the gateway answers GraphQL. */
-    get url() {
-      return `${gateway.url}/graphql`;
-    },
-    get upstream() {
-      return subgraph.upstream;
-    },
-    /** The recorders in front of the subgraphs. */
-    get before() {
-      return before;
+      return askAt(supergraph.url, query, { ...asking, headers: { ...Object.fromEntries(tokens), ...headers } });
     },
     /** Returns how many fetches reached the subgraph, the neighbor and the third subgraph. */
-    fetches: () => [before.maintenance, before.residences, before.visits].map(({ fetches }) => fetches.length),
-  };
+    fetches: () => Object.values(supergraph.before).map(({ fetches }) => fetches.length),
+  });
 }

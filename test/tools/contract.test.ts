@@ -3,7 +3,7 @@ import { afterAll, expect, it } from '@jest/globals';
 import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
 import type { NewTicket } from '../../dev/store.ts';
 import { killAll, run } from '../support/process.ts';
-import { type Answer, type Received, startUpstream } from '../support/upstream.ts';
+import { type Answer, inTurn, type Received, startUpstream } from '../support/upstream.ts';
 
 const { token: TOKEN, residenceId: R, maintenanceId: M } = EXAMPLE;
 // In the texts and member names of replies. The output never contains them.
@@ -64,12 +64,7 @@ it.concurrent.each<Row>([
   ['names what is left', W, named('delete'), 'cut', 1, [...CREATES, ...BATCH, DELETE, DELETE, DELETE], LEFT, 3],
 ])('npm run contract %s', async (_, option, isFaulty, answer, code, sent, output, left = 0) => {
   const { upstream, finish } = await start(option);
-  upstream.fail((received, response) => {
-    if (!isFaulty(received)) return undefined;
-    if (answer !== 'cut') return answer;
-    response.destroy();
-    return 'taken';
-  });
+  upstream.fail((received, response) => (isFaulty(received) ? inTurn(answer)(received, response) : undefined));
   expect(await finish()).toEqual({ code, sent, output: expect.stringMatching(output), left });
 });
 

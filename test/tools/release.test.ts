@@ -92,7 +92,7 @@ const hasJq = !spawnSync('jq', ['--version']).error;
   const pod = { VERSION: manifest.version, PORT: new URL(subgraph.url).port, ROUTER_SECRET };
   const args = ['--noprofile', '--norc', '-eo', 'pipefail', '-c', [STUBS, variables, SHELL[step]].join('\n')];
   const env = { PATH, GITHUB_WORKSPACE: resolve('.'), ...pod };
-  const bash = watch(start('bash', args, env, 'pipe', { cwd: folder }));
+  const bash = watch(start('bash', args, env, { cwd: folder }));
   expect(await bash.exit).toBe(error.test('') ? 0 : 1);
   expect(/^::error::(.*)$/m.exec(bash.output())?.[1] ?? '').toMatch(error);
   expect(bash.output().match(/(?<=^call ).*/gm) ?? []).toEqual(calls);

@@ -1,11 +1,11 @@
 /** The circuit breaker: which failures open it, what happens while it is open, and what closes it. */
 import type { ServerResponse } from 'node:http';
-import { afterEach, expect, it, jest } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { codes } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
 import { DELETE, LIST, R } from '../support/requests.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
-import { type Fault, inTurn } from '../support/upstream.ts';
+import { act, type Fault, inTurn } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 
@@ -13,17 +13,12 @@ const list = (residenceId: string) => LIST.replace(R, residenceId);
 const UNAVAILABLE = [['UPSTREAM_UNAVAILABLE', 'maintenances']];
 
 const start = useMany(startSubgraph);
-afterEach(() => void jest.restoreAllMocks());
 
 const ENV = { BREAKER_FAILURES: '3', BREAKER_OPEN_MS: '60000', MAX_ATTEMPTS: '1' };
 const fail = (status: number, body?: unknown) => () => ({ status, body });
 
-const cut =
-  (status: number): Fault =>
-  (_, response) => {
-    response.writeHead(status, { 'content-length': 9 }).write('x', () => response.socket?.destroy());
-    return 'taken';
-  };
+const cut = (status: number) =>
+  act((response) => response.writeHead(status, { 'content-length': 9 }).write('x', () => response.socket?.destroy()));
 
 async function ask(subgraph: Subgraph, times: number) {
   for (let time = 0; time < times; time++) await subgraph.ask(LIST);
@@ -33,7 +28,7 @@ it.each<[string, Fault, number, object?]>([
   ['503', fail(503), 3],
   ['a cut 500', cut(500), 3],
   ['a time-out', () => 'taken', 3, { ATTEMPT_TIMEOUT_MS: '150' }],
-  ['a reset', (_, response) => (response.socket?.resetAndDestroy() ? 'taken' : undefined), 3],
+  ['a reset', act((response) => response.socket?.resetAndDestroy()), 3],
   ['a failed lookup', () => undefined, 3, { COMMAND_API_URL: 'https://no-such-host.invalid' }],
   ['500', fail(500), 9],
   ['500 in a coding', () => ({ status: 500, headers: { 'content-encoding': 'br' } }), 9],

@@ -1,7 +1,7 @@
 /** The command API's name, its addresses and kept connections: commands succeed while some of these fail. */
 import dns, { type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { stopClock } from '../support/clock.ts';
 import { startHttpProxy } from '../support/http-proxy.ts';
 import { DELETE, LIST, M, R, times } from '../support/requests.ts';
@@ -17,7 +17,6 @@ const startOne = useMany(startSubgraph);
 const startVendor = useMany(startUpstream);
 const startProxy = useMany(startHttpProxy);
 const silence = useMany(swallow);
-afterEach(() => void jest.restoreAllMocks());
 
 /** Starts a command API that has a name, and a subgraph in front of it. `resolver` decides how the name is looked up. */
 async function start(addresses: readonly string[], env: NodeJS.ProcessEnv = {}) {

@@ -1,12 +1,12 @@
 /** Commands through a proxy for outgoing traffic, to a command API with and without TLS. */
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
-import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { issue } from '../support/certificates.ts';
 import { stopClock } from '../support/clock.ts';
 import { type ProxyFault, startHttpProxy } from '../support/http-proxy.ts';
 import { DELETE, M, R } from '../support/requests.ts';
-import { type Fault, startUpstream } from '../support/upstream.ts';
+import { act, type Fault, startUpstream } from '../support/upstream.ts';
 import { startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 
@@ -23,7 +23,6 @@ tls.setDefaultCACertificates([...known, authority.cert]);
 const startOne = useMany(startSubgraph);
 const startVendor = useMany(startUpstream);
 const startProxy = useMany(startHttpProxy);
-afterEach(() => void jest.restoreAllMocks());
 afterAll(() => tls.setDefaultCACertificates(known));
 
 type Protocol = 'http' | 'https';
@@ -56,10 +55,7 @@ interface Failure {
   readonly attempts: 1 | 3;
 }
 const [TIMEOUT, RESET] = ['ETIMEDOUT', 'ECONNRESET'];
-const cutAll: Fault = (_, response) => {
-  response.destroy();
-  return 'taken';
-};
+const cutAll = act((response) => response.destroy());
 const PROTOCOLS: Protocol[] = ['https', 'http'];
 
 const WRONG: Failure = { tls: wrong, detail: 'ERR_TLS_CERT_ALTNAME_INVALID', attempts: 1 };
@@ -107,9 +103,8 @@ describe.each(PROTOCOLS)('over %s,', (protocol) => {
     const code = isTimeout ? 'UPSTREAM_TIMEOUT' : CODE;
     const read = await ask(READ);
     const write = await ask(DELETE);
-    expect([read, write]).toMatchObject(
-      [{ code }, { code, outcome }].map((extensions) => ({ errors: [{ extensions }] })),
-    );
+    const failed = [{ code }, { code, outcome }].map((extensions) => ({ errors: [{ extensions }] }));
+    expect([read, write]).toMatchObject(failed);
     const attemptsOfWrite = outcome === 'UNKNOWN' ? 1 : attempts;
     const expected = [attempts, attemptsOfWrite].map((attempts) => ({ commands: [{ attempts, detail }] }));
     expect(logs()).toMatchObject(expected);

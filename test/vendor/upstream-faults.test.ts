@@ -5,7 +5,7 @@ import { freePort } from '../../dev/command-api.ts';
 import { EXAMPLE, FLATS } from '../../dev/seed.ts';
 import { type Asking, codes } from '../support/ask.ts';
 import { LIST, M, R } from '../support/requests.ts';
-import type { Answer, Fault, Received } from '../support/upstream.ts';
+import { type Answer, act, type Fault, type Received } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { WIRE } from '../support/wire.ts';
 
@@ -21,12 +21,6 @@ const [UNAVAILABLE, TIMEOUT, INVALID] = ['UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEO
 const reply =
   (status: number, body: unknown = '', headers: Answer['headers'] = {}): Fault =>
   () => ({ status, body, headers });
-const act =
-  (run: (response: ServerResponse) => void): Fault =>
-  (_, response) => {
-    run(response);
-    return 'taken';
-  };
 /** Begins a response. Then runs `cut`, or leaves the response without an end. */
 const begin = (status: number, headers = {}, cut?: (response: ServerResponse) => void) =>
   act((response) => response.writeHead(status, headers).write('{"canary":true', () => cut?.(response)));

@@ -8,7 +8,7 @@ import { startConnectors, startRouted, startServer } from '../../support/alterna
 import { type Answer, askAt } from '../../support/ask.ts';
 import { PATIENT } from '../../support/replica.ts';
 import { aliased, create, detail, type FieldQuery, list, R, request } from '../../support/requests.ts';
-import { type Fault, startUpstream, type Upstream } from '../../support/upstream.ts';
+import { act, type Fault, startUpstream, type Upstream } from '../../support/upstream.ts';
 import { useMany } from '../../support/use-subgraph.ts';
 import { idOf } from '../../support/visits.ts';
 import { until } from '../../support/wait.ts';
@@ -27,7 +27,6 @@ type Name = keyof typeof START;
 const NAMES = Object.keys(START) as Name[];
 type Operation = Pick<FieldQuery, 'query' | 'variables'>;
 
-/** `ask` sends an operation to the router. */
 type Contender = { readonly upstream: Upstream; ask(operation: Operation): Promise<Answer> };
 
 const UNKNOWN = `${R}:unknown`;
@@ -40,10 +39,7 @@ const readLists = (count: number): Operation => ({
   variables: {},
 });
 
-const CUT_OFF: Fault = (_, response) => {
-  response.socket?.resetAndDestroy();
-  return 'taken';
-};
+const CUT_OFF = act((response) => response.socket?.resetAndDestroy());
 const UNAVAILABLE: Fault = () => ({ status: 503 });
 
 /** Sends reads, one after the other. Returns how many fail. */

@@ -42,7 +42,12 @@ async function startJaeger() {
       jaeger_query: { storage: { traces: 'memory' }, http: { endpoint: query }, grpc: { endpoint: grpc } },
     },
   };
-  start(JAEGER, [`--config=yaml:${JSON.stringify(configuration)}`], { OTEL_TRACES_EXPORTER: 'none' }, 'ignore');
+  start(
+    JAEGER,
+    [`--config=yaml:${JSON.stringify(configuration)}`],
+    { OTEL_TRACES_EXPORTER: 'none' },
+    { stdio: 'ignore' },
+  );
 
   /** Returns the subgraph's traces with a span that has these tags. */
   async function find(tags: Record<string, string> = {}): Promise<Trace[]> {
