@@ -44,9 +44,9 @@ const SECRETS = `one to five secrets, divided by white space: visible ASCII, at 
 of several, each has at least 16, and no quotation mark at its ends`;
 
 function parseSecrets(text: string): readonly string[] | undefined {
-  const secrets = text.trim().split(/\s+/);
-  const form = secrets.length > 1 ? ONE_OF_SEVERAL : ONLY_SECRET;
-  return secrets.length <= 5 && secrets.every((secret) => form.test(secret)) ? secrets : undefined;
+  const found = text.trim().split(/\s+/);
+  const form = found.length > 1 ? ONE_OF_SEVERAL : ONLY_SECRET;
+  return found.length <= 5 && found.every((secret) => form.test(secret)) ? found : undefined;
 }
 const secrets = checked(parseSecrets, `must be ${SECRETS}`);
 /** Its values are the secrets in the file. No fault repeats the path, which could be a misplaced secret. */

@@ -99,10 +99,10 @@ function order(all: readonly Maintenance[], by: MaintenanceOrder): readonly Main
   return known.get(by);
 }
 
-function comparator(order: MaintenanceOrder): (a: Maintenance, b: Maintenance) => number {
-  const member = order.startsWith('CREATED') ? 'createdTime' : 'startTime';
+function comparator(by: MaintenanceOrder): (a: Maintenance, b: Maintenance) => number {
+  const member = by.startsWith('CREATED') ? 'createdTime' : 'startTime';
   // Times compare as texts. A missing time sorts last in both directions.
-  const [sign, last] = order.endsWith('ASC') ? [1, '~'] : [-1, ''];
+  const [sign, last] = by.endsWith('ASC') ? [1, '~'] : [-1, ''];
   const time = ({ [member]: value }: Maintenance) => (typeof value === 'string' ? value : last);
   return (a, b) => sign * (Number(time(a) > time(b)) - Number(time(a) < time(b)));
 }

@@ -56,7 +56,7 @@ export class Holding {
   }
 
   /** Holds a reply too. It counts once for all operations, and within the limit of each. Returns false without room. */
-  read(reply: Holding): boolean {
+  holdReply(reply: Holding): boolean {
     const hasRoom = this.#isWithinLimit(reply.bytes);
     if (hasRoom) {
       this.#replies.push(reply.join());

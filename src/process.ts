@@ -52,5 +52,5 @@ export function explainStartFailure(error: unknown): string | undefined {
   if (/^ERR_(CONFIG|PARSE_ARGS)/.test(code)) return message;
   if (code === 'EADDRINUSE') return `Port ${port} is in use. Set ${variable} to a free port.`;
   const cannotListen = /^(listen|getaddrinfo)$/.test(syscall);
-  return cannotListen ? `Cannot listen: ${message}. Check HOST and PORT.` : undefined;
+  return cannotListen ? `Cannot listen: ${message}. Check HOST and ${variable}.` : undefined;
 }

@@ -15,15 +15,15 @@ export function createTurns() {
 
   function runTurn(): void {
     setImmediate(endTurn, performance.now());
-    let work = 0;
-    for (let [next] = waiting; next && (work === 0 || work + next.work <= TURN_WORK); [next] = waiting) {
-      waiting.shift();
-      work += next.work;
-      next.start();
-    }
+    let workLeft = TURN_WORK;
+    do {
+      const next = waiting.shift();
+      workLeft -= next?.work ?? 0;
+      next?.start();
+    } while (waiting[0] && waiting[0].work <= workLeft);
   }
 
-  /** A round of the event loop accepts one connection. There is one for each millisecond that the turn took. */
+  /** Waits a round of the event loop for each millisecond of the turn: a round accepts one connection. */
   function endTurn(startedAt: number): void {
     waitRounds(performance.now() - startedAt);
   }

@@ -42,9 +42,9 @@ export function createCommandApi(config: Config, memory: Memory, takeTurn: TakeT
 
 export type CommandApi = ReturnType<typeof createCommandApi>;
 
-/** The operation for which commands are sent, with its caller's headers. */
-interface Operation extends CallerHeaders {
-  readonly memory: Holding;
+/** The operation that sends commands, with its caller's headers. */
+interface Sender extends CallerHeaders {
+  readonly holding: Holding;
   /** Aborts at the deadline, or when the caller has left. */
   readonly signal: AbortSignal;
   /** The deadline, on the clock of `performance.now()`. */
@@ -53,7 +53,7 @@ interface Operation extends CallerHeaders {
   addCommand(record: CommandRecord): void;
 }
 
-type Deadline = Pick<Operation, 'signal' | 'endsAt'>;
+type Deadline = Pick<Sender, 'signal' | 'endsAt'>;
 
 /** A command to send. */
 interface Task<T> {
@@ -66,9 +66,9 @@ interface Task<T> {
 export type CommandApiClient = ReturnType<typeof createClient>;
 
 /** Creates the client of one operation. */
-export function createClient(commandApi: CommandApi, operation: Operation) {
+export function createClient(commandApi: CommandApi, operation: Sender) {
   const { breaker, coalescing, events, retries, slots, takeTurn, transport } = commandApi;
-  const { memory, token, traceparent } = operation;
+  const { token, traceparent } = operation;
   const slotsOfOperation = createSlots(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
 
   return {
@@ -79,7 +79,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
       record.traceparent = traceparent;
       events.emit('commandBegan', record);
       try {
-        if (!memory.reserve(COMMAND_BYTES, 'command')) throw noRoom('no memory for the command');
+        if (!operation.holding.reserve(COMMAND_BYTES, 'command')) throw noRoom('no memory for the command');
         using _slot = await slotsOfOperation.take(operation.signal);
         const decode = (result: unknown) => command.decode(result, input);
         const task = { record, param: command.serialize(input), decode };
@@ -110,7 +110,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
     }
     using holding = shared.holding.join();
     const reply = (await coalescing.waitOrLeave(shared, operation.signal)) as DecodedReply<T>;
-    if (!memory.read(holding)) throw noRoom('no memory for the reply');
+    if (!operation.holding.holdReply(holding)) throw noRoom('no memory for the reply');
     return reply;
   }
 
@@ -152,7 +152,7 @@ export function createClient(commandApi: CommandApi, operation: Operation) {
       last = { start, seconds, previous: last, ...(broken ? { error: broken.message } : { status }) };
       events.emit('attemptEnded', record, last);
       try {
-        await takeTurn(body.byteLength * BYTE_WORK);
+        if (body.byteLength > 0) await takeTurn(body.byteLength * BYTE_WORK);
         // Replies that no one waits for would hold up others.
         if (signal.aborted && !rules.tellsOutcome) throw endedBy(signal);
         const decoded = task.decode(decodeEnvelope(reply));

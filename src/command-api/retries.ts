@@ -10,7 +10,7 @@ const BACKOFF = { firstMs: 100, mostMs: 2000 };
 const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 
 /** A failed command. */
-interface Failure {
+interface FailedAttempt {
   readonly error: CommandApiError;
   readonly rules: Rules;
   /** Whether the command probes for the circuit breaker. */
@@ -32,7 +32,7 @@ export function createRetries(maxAttempts: number) {
     },
 
     /** Returns the pause before the next attempt, partly random, and spends a retry; undefined if no attempt may follow. */
-    plan({ error, rules, isProbe, attempts, endsAt }: Failure): number | undefined {
+    plan({ error, rules, isProbe, attempts, endsAt }: FailedAttempt): number | undefined {
       const { retry, retryAfter } = error.failure;
       if (attempts >= maxAttempts || retry === 'never' || !rules.mayRepeat(error.outcome)) return undefined;
       if (retry === 'at once') return 0;

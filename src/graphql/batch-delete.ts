@@ -9,9 +9,9 @@ import { formatMaintenanceId, type Id, type MaintenanceKey } from '../maintenanc
 import { toPublicError } from './errors.ts';
 import type { Operation } from './operation.ts';
 
-type Failure = Omit<DeleteMaintenanceFailure, 'failedId' | 'id'>;
+type FailureAsData = Omit<DeleteMaintenanceFailure, 'failedId' | 'id'>;
 /** The codes that failures as data do not have, and what these have in their place. */
-const OTHER_CODES: Record<Exclude<FailureCode, Failure['code']>, Failure['code']> = {
+const OTHER_CODES: Record<Exclude<FailureCode, FailureAsData['code']>, FailureAsData['code']> = {
   BAD_USER_INPUT: 'UPSTREAM_UNAVAILABLE',
   CALLER_GONE: 'INTERNAL_SERVER_ERROR',
 };
@@ -46,13 +46,13 @@ export async function deleteMaintenances(
 }
 
 /** Describes the failure of a residence as data. The message of an unforeseen error contains its id. */
-function describe(error: unknown, { failureCodes, unforeseen }: Operation): Failure {
+function describe(error: unknown, { failureCodes, unforeseen }: Operation): FailureAsData {
   const { code } = publicFormOf(error);
   const { message, extensions } = toPublicError(error, unforeseen, true);
   failureCodes.push(extensions.code);
   return {
     code: OTHER_CODES[code as keyof typeof OTHER_CODES] ?? code,
     message: extensions.errorId ? `${message}, errorId ${extensions.errorId}` : message,
-    outcome: extensions.outcome as Failure['outcome'],
+    outcome: extensions.outcome as FailureAsData['outcome'],
   };
 }

@@ -1,7 +1,14 @@
 /**
  * The budget of one operation's response: the work and the memory that it takes, and its errors.
  */
-import { type FieldNode, type GraphQLResolveInfo, Kind, type SelectionSetNode } from 'graphql';
+import {
+  type FieldNode,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
+  isObjectType,
+  Kind,
+  type SelectionSetNode,
+} from 'graphql';
 import type { Holding } from '../memory.ts';
 import type { TakeTurn } from '../turns.ts';
 import { PublicError, refuseIfEnded } from './errors.ts';
@@ -22,8 +29,6 @@ const ERROR_BYTES = 1000;
 const SMALL_WORK = 100_000;
 /** A `Maintenance.id` without escapes. */
 const ID_CHARACTERS = 512;
-/** The field of an entity that has a resolver. */
-const RESOLVED = 'maintenances';
 
 /** What is selected of each entry. */
 interface Selected {
@@ -34,7 +39,7 @@ interface Selected {
 }
 
 /** Creates the budget of an operation, which ends with `signal`. Without room, its methods throw a `PublicError`. */
-export function createBudget(memory: Holding, takeTurn: TakeTurn, signal: AbortSignal) {
+export function createBudget(holding: Holding, takeTurn: TakeTurn, signal: AbortSignal) {
   let workLeft: number = LIMITS.responseWork;
   let workSinceTurn = 0;
   let errorsLeft: number = LIMITS.errors;
@@ -50,7 +55,7 @@ export function createBudget(memory: Holding, takeTurn: TakeTurn, signal: AbortS
   }
 
   function holdBytes(bytes: number): void {
-    if (!memory.reserve(bytes, 'response'))
+    if (!holding.reserve(bytes, 'response'))
       throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
   }
 
@@ -66,19 +71,19 @@ export function createBudget(memory: Holding, takeTurn: TakeTurn, signal: AbortS
     return entries * selected.work + characters * selected.repeats * WORK.character;
   }
 
-  /** Returns the promise of a turn, unless the work since the last one and the work to come are small. */
-  function waitForTurn(coming = 0): Promise<void> | undefined {
+  /** Waits for a turn, unless the work since the last one and the work to come are small. */
+  async function waitForTurn(coming = 0): Promise<void> {
     const work = workSinceTurn + coming;
-    if (work <= SMALL_WORK) return undefined;
+    if (work <= SMALL_WORK) return;
     workSinceTurn = 0;
-    return takeTurn(work);
+    await takeTurn(work);
   }
 
   /** Charges an error. Returns whether the response may show it. */
   function mayShowError(): boolean {
     if (errorsLeft === 0) return false;
     errorsLeft--;
-    memory.hold(ERROR_BYTES);
+    holding.hold(ERROR_BYTES);
     return true;
   }
 
@@ -86,31 +91,32 @@ export function createBudget(memory: Holding, takeTurn: TakeTurn, signal: AbortS
     /** Charges the search of a list. */
     chargeSearch: (entries: number) => chargeWork(entries * WORK.searched),
 
-    /** Returns the promise of a turn for calls to come, if they are many. */
+    /** Waits for a turn before many calls. */
     waitForCalls: (calls: number) => waitForTurn(calls * WORK.call),
 
     /** Charges the call of a reference resolver. */
     chargeCall: () => charge(WORK.call),
 
     /**
-     * Charges an entry or a list of entries. Returns the promise of its turn if it must wait, and then takes its memory: who
-     * waits holds nothing of the response, so a crowd can wait.
+     * Charges an entry or a list of entries. Takes its memory when its turn has come: who waits holds nothing of the
+     * response, so a crowd can wait.
      */
-    chargeValue(value: unknown, info: GraphQLResolveInfo): Promise<void> | void {
-      if (value === null || value === undefined) return undefined;
+    async chargeValue(value: unknown, info: GraphQLResolveInfo): Promise<void> {
+      if (value === null || value === undefined) return;
       const entries = Array.isArray(value) ? value : [value];
       const work = workOf(entries.length, entries.reduce(addSize, 0), info);
       chargeWork(work);
-      const hold = () => {
-        refuseIfEnded(signal);
-        holdBytes(work);
-      };
-      return waitForTurn()?.then(hold) ?? hold();
+      await waitForTurn();
+      refuseIfEnded(signal);
+      holdBytes(work);
     },
 
-    /** Charges the result of a write, before it. The arguments are not checked yet, so it counts no characters. */
-    chargeWrite({ ids }: { readonly ids?: readonly unknown[] }, info: GraphQLResolveInfo): void {
-      const entries = ids?.length ?? 1;
+    /**
+     * Charges the result of a write, before it: an entry for each id in its arguments. They are not checked yet, so it counts no
+     * characters.
+     */
+    chargeWrite(args: object, info: GraphQLResolveInfo): void {
+      const entries = Math.max(...Object.values(args).map((one) => (Array.isArray(one) ? one.length : 1)));
       charge(workOf(entries, entries * ID_CHARACTERS, info));
     },
 
@@ -136,7 +142,7 @@ function addSize(sum: number, entry: unknown): number {
 }
 
 /** Counts what is selected beneath a field, skipped or not. */
-function countSelected({ fieldNodes, fragments }: GraphQLResolveInfo): Selected {
+function countSelected({ fieldNodes, fragments, schema }: GraphQLResolveInfo): Selected {
   const own = new Map<string, number>();
   let work = 0;
 
@@ -146,7 +152,7 @@ function countSelected({ fieldNodes, fragments }: GraphQLResolveInfo): Selected 
       const isField = node.kind === Kind.FIELD;
       if (isField) {
         const { value: name } = node.name;
-        work += name === RESOLVED ? WORK.call : WORK.field;
+        work += node.selectionSet && isResolved(name, schema) ? WORK.call : WORK.field;
         // graphql copies the lists in the arguments for each entry.
         for (const { value } of node.arguments ?? [])
           if (value.kind === Kind.LIST) work += value.values.length * WORK.field;
@@ -159,4 +165,9 @@ function countSelected({ fieldNodes, fragments }: GraphQLResolveInfo): Selected 
 
   for (const { selectionSet } of fieldNodes) count(selectionSet, true);
   return { work, repeats: Math.max(1, ...own.values()) };
+}
+
+/** Returns whether a type has a resolver for a field of this name. */
+function isResolved(name: string, schema: GraphQLSchema): boolean {
+  return Object.values(schema.getTypeMap()).some((type) => isObjectType(type) && type.getFields()[name]?.resolve);
 }

@@ -121,7 +121,7 @@ export function createErrorFormat(logger: Logger, isProduction: boolean) {
   const plugin: ApolloServerPlugin<{ unforeseen: Unforeseen }> = {
     requestDidStart: async () => ({
       async didEncounterErrors({ errors, document, request, contextValue: { unforeseen } }) {
-        const mayWrite = !document || isMutation(document, request.operationName);
+        const mayWrite = isMutation(document, request.operationName);
         for (const error of errors) operations.set(error, { unforeseen, mayWrite });
       },
     }),
@@ -148,7 +148,8 @@ export function createErrorFormat(logger: Logger, isProduction: boolean) {
 }
 
 /** Returns whether an operation is a mutation, or may be one that its document does not tell. */
-function isMutation(document: DocumentNode, name: string | undefined): boolean {
+export function isMutation(document: DocumentNode | undefined, name: string | undefined): boolean {
+  if (!document) return true;
   const operation = getOperationAST(document, name);
   const definitions = operation ? [operation] : document.definitions;
   return definitions.some((one) => one.kind === Kind.OPERATION_DEFINITION && one.operation === 'mutation');

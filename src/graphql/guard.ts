@@ -12,25 +12,16 @@ export type Resolver = GraphQLFieldResolver<unknown, Operation>;
  * errors, the field is null.
  */
 export function guardQuery(resolve: Resolver): Resolver {
-  return function guarded(source, args, operation, info) {
+  return async function guarded(source, args, operation, info) {
     const { budget, unforeseen } = operation;
     if (budget.isSpent()) return null;
-    // graphql takes a returned error for a thrown one.
-    const fail = (error: unknown) => (budget.mayShowError() ? toPublicError(error, unforeseen, false) : null);
-    // Not `then(…).catch(fail)`, which would cost each of a thousand representations another promise.
-    const finish = (value: unknown) => {
-      try {
-        const turn = budget.chargeValue(value, info);
-        return turn ? turn.then(() => value, fail) : value;
-      } catch (error) {
-        return fail(error);
-      }
-    };
     try {
-      const value = resolve(source, args, operation, info);
-      return value instanceof Promise ? value.then(finish, fail) : finish(value);
+      const value = await resolve(source, args, operation, info);
+      await budget.chargeValue(value, info);
+      return value;
     } catch (error) {
-      return fail(error);
+      // graphql takes a returned error for a thrown one.
+      return budget.mayShowError() ? toPublicError(error, unforeseen, false) : null;
     }
   };
 }

@@ -12,7 +12,7 @@ import {
   type ValidationContext,
 } from 'graphql';
 
-const STATES = { entries: 100 } as const;
+const STATES_SIZE = { entries: 100 } as const;
 
 /**
  * The largest arguments, by their coordinates in the schema. Characters are UTF-16 units. `npm run codegen` writes them to
@@ -20,8 +20,8 @@ const STATES = { entries: 100 } as const;
  */
 export const SIZES = {
   'Query._entities(representations:)': { entries: 1000 },
-  'Query.maintenances(states:)': STATES,
-  'Residence.maintenances(states:)': STATES,
+  'Query.maintenances(states:)': STATES_SIZE,
+  'Residence.maintenances(states:)': STATES_SIZE,
   'CreateMaintenanceInput.description': { characters: 10_000 },
   'CreateMaintenanceInput.contact': { characters: 1000 },
   'CreateMaintenanceInput.pictureFilenames': { entries: 20, characters: 256 },
@@ -69,7 +69,9 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
   function limitOperation(node: OperationDefinitionNode): false {
     let aliases = 0;
     const exceeded = new Set<Limit>();
-    const limit = (what: Limit, value: number) => void (value > DOCUMENT_LIMITS[what] && exceeded.add(what));
+    const limit = (what: Limit, value: number) => {
+      if (value > DOCUMENT_LIMITS[what]) exceeded.add(what);
+    };
 
     /** Counts the selections at `depth` and below, up to the limits of selections and nesting: a fragment may spread itself. */
     function count(selectionSet: SelectionSetNode | undefined, depth: number, nesting: number): void {

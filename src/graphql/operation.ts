@@ -31,27 +31,28 @@ interface Incoming {
   /** Names and values in turn. Unlike `headers`, they show a header that was sent twice. */
   readonly raw: { readonly rawHeaders: readonly string[] };
   /** What the operation holds, with the request's body already. */
-  readonly memory: Holding;
-  /** The deadline, on the clock of `performance.now()`. */
-  readonly endsAt: number;
+  readonly holding: Holding;
+  /** On the clock of `performance.now()`. */
+  readonly startedAt: number;
 }
 
 /** Creates the operation of a request. */
 export function createOperation(
-  { id, headers, raw, memory, endsAt }: Incoming,
+  { id, headers, raw, holding, startedAt }: Incoming,
   commandApi: CommandApi,
-  { TOKEN_HEADER }: Config,
+  { OPERATION_TIMEOUT_MS, TOKEN_HEADER }: Config,
 ) {
   // Once, not for each of a thousand representations: a token may have 16 KB.
   const token = readToken(raw.rawHeaders, TOKEN_HEADER);
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
+  const endsAt = startedAt + OPERATION_TIMEOUT_MS;
   const commands: CommandRecord[] = [];
   const counts = { reads: 0, writes: 0 };
   const controller = new AbortController();
   const { signal } = controller;
-  const budget = createBudget(memory, commandApi.takeTurn, signal);
+  const budget = createBudget(holding, commandApi.takeTurn, signal);
   const timer = abortAt(endsAt, controller);
-  const client = createClient(commandApi, { token, traceparent, memory, signal, endsAt, addCommand });
+  const client = createClient(commandApi, { token, traceparent, holding, signal, endsAt, addCommand });
   // Searching also takes time for requests that are not returned.
   const loaders = createLoaders(client, budget.chargeSearch);
   const granted = { client, loaders };
@@ -68,7 +69,7 @@ export function createOperation(
   }
 
   return {
-    start: performance.now(),
+    startedAt,
     /** Identifies the request and its client in the log. */
     logFields: {
       requestId: id,

@@ -27,10 +27,10 @@ const resolveRepresentation = guardQuery((representation, _, operation) => {
  * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no
  * limit and creates several promises per representation.
  */
-const _entities: Resolver = (_, { representations }, operation, info) => {
+const _entities: Resolver = async (_, { representations }, operation, info) => {
   const all = parseRepresentations(representations);
-  const resolveAll = () => all.map((one) => resolveRepresentation(one, {}, operation, info));
-  return operation.budget.waitForCalls(all.length)?.then(resolveAll) ?? resolveAll();
+  await operation.budget.waitForCalls(all.length);
+  return all.map((one) => resolveRepresentation(one, {}, operation, info));
 };
 
 export function createSchema(): GraphQLSchema {

@@ -11,6 +11,7 @@ import {
   getNullableType,
   isInputObjectType,
   isNonNullType,
+  Kind,
   TypeInfo,
   typeFromAST,
   ValidationContext,
@@ -36,7 +37,7 @@ async function didResolveOperation({ document, operation, request, schema }: Res
   for (const { variable, type, defaultValue } of operation?.variableDefinitions ?? []) {
     const name = variable.name.value;
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
-    if (defaultValue && value === null) nulls.add(name);
+    if (defaultValue && value === null && type.kind !== Kind.NON_NULL_TYPE) nulls.add(name);
     // A name may have a megabyte.
     if (!defaultValue || value !== undefined)
       check(value, typeFromAST(schema, type) as GraphQLInputType, String(shorten(name)), faults);

@@ -15,9 +15,9 @@ const CHARACTER_BYTES = 16;
 declare module 'fastify' {
   interface FastifyRequest {
     /** What a request with a place holds. All requests of the route /graphql have one. */
-    memory: Holding;
-    /** The deadline of its operation, on the clock of `performance.now()`. */
-    endsAt: number;
+    holding: Holding;
+    /** When its body was parsed, on the clock of `performance.now()`. Its operation's time begins then. */
+    startedAt: number;
     /** Resolves when the operation ends, which may be after its caller has disconnected. */
     operationEnd?: Promise<void>;
   }
@@ -37,20 +37,16 @@ export function createAdmission(config: Config, metrics: Metrics, memory: Memory
   }
 
   /**
-   * Takes a place until the response is closed, and memory until the operation has ended too. Returns the status of the
-   * refusal if there is no room.
+   * Takes a place until the response is closed, and memory until the request ends. Returns the status of the refusal if
+   * there is no room.
    */
   function takePlace(request: FastifyRequest, reply: FastifyReply): 413 | 503 | undefined {
     if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) return 503;
-    request.memory = new Holding(memory);
+    request.holding = new Holding(memory);
     const refusal = reserveRequest(request, lengthOf(request));
     if (refusal) return refusal;
     metrics.active.set(++inFlight);
-    reply.raw.once('close', async () => {
-      metrics.active.set(--inFlight);
-      await request.operationEnd;
-      request.memory[Symbol.dispose]();
-    });
+    reply.raw.once('close', () => metrics.active.set(--inFlight));
     return undefined;
   }
 
@@ -73,10 +69,10 @@ export function createAdmission(config: Config, metrics: Metrics, memory: Memory
  * Reserves what a request holds with a body of this length. Returns 413 if that exceeds what an operation may hold, or 503
  * if other operations leave no room.
  */
-export function reserveRequest({ memory, url }: FastifyRequest, bodyLength: number): 413 | 503 | undefined {
-  memory.release();
+export function reserveRequest({ holding, url }: FastifyRequest, bodyLength: number): 413 | 503 | undefined {
+  holding.release();
   const bytes = (url.length + bodyLength) * CHARACTER_BYTES;
-  if (memory.reserve(bytes, 'request')) return undefined;
+  if (holding.reserve(bytes, 'request')) return undefined;
   return bytes > OPERATION_LIMIT ? 413 : 503;
 }
 

@@ -1,8 +1,10 @@
 /**
  * Makes Apollo Server's responses follow GraphQL over HTTP.
  */
-import type { ApolloServerPlugin } from '@apollo/server';
-import { PublicError } from '../graphql/errors.ts';
+import type { ApolloServerPlugin, GraphQLRequestContext } from '@apollo/server';
+import { isMutation, PublicError } from '../graphql/errors.ts';
+
+type Unexpected = { readonly requestContext: GraphQLRequestContext<object>; readonly error: Error };
 
 export const graphqlOverHttp: ApolloServerPlugin = {
   unexpectedErrorProcessingRequest,
@@ -31,7 +33,9 @@ export const graphqlOverHttp: ApolloServerPlugin = {
  * the message, which may quote anything, and respond without an id. Exception: hundreds of nested fragments can
  * overflow graphql's stack during validation, which is the caller's fault.
  */
-async function unexpectedErrorProcessingRequest({ error }: { error: Error }) {
+async function unexpectedErrorProcessingRequest({ error, requestContext: { document, request } }: Unexpected) {
   if (!(error instanceof RangeError)) throw error;
-  throw new PublicError('GRAPHQL_VALIDATION_FAILED', 'The document is nested too deeply.', { http: { status: 200 } });
+  const outcome = isMutation(document, request.operationName) ? 'NOT_SENT' : undefined;
+  const extensions = { outcome, http: { status: 200 } };
+  throw new PublicError('GRAPHQL_VALIDATION_FAILED', 'The document is nested too deeply.', extensions);
 }

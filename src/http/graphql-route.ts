@@ -3,7 +3,6 @@
  */
 import type { ApolloServer } from '@apollo/server';
 import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
-import type { Span } from '@opentelemetry/api';
 import type { FastifyBodyParser, FastifyInstance } from 'fastify';
 import type { CommandApi } from '../command-api/client.ts';
 import type { Config } from '../config.ts';
@@ -35,18 +34,17 @@ export function addGraphqlRoute(
     url: '/graphql',
     exposeHeadRoute: false,
     async handler(request, reply) {
-      const run = async (span: Span) => {
-        request.endsAt = performance.now() + config.OPERATION_TIMEOUT_MS;
-        // Also for a fresh stack, which deep documents need.
-        await commandApi.takeTurn(REQUEST_WORK + request.memory.bytes);
-        if (reply.raw.destroyed) return undefined;
-        if (performance.now() >= request.endsAt) throw httpError(503);
+      request.startedAt = performance.now();
+      // Also for a fresh stack, which deep documents need.
+      await commandApi.takeTurn(REQUEST_WORK + request.holding.bytes);
+      if (reply.raw.destroyed) return undefined;
+      if (performance.now() - request.startedAt >= config.OPERATION_TIMEOUT_MS) throw httpError(503);
+      const ended = inRequestSpan(request, async (span) => {
         const body = await execute.call(this, request, reply);
         // A caller that has disconnected receives no status.
         if (!reply.raw.destroyed) span.setAttribute('http.response.status_code', reply.statusCode);
         return body;
-      };
-      const ended = inRequestSpan(request, run);
+      });
       // Not the operation itself: it keeps its response in memory.
       request.operationEnd = ended.then(() => {}).catch(() => {});
       return ended;

@@ -37,7 +37,7 @@ export async function startHost(
   const state = { isReady: true, unfinished: 0 };
   const app = createApp(logger, metrics, state);
   app.addHook('onRequest', createAdmission(config, metrics, memory));
-  app.decorateRequest('memory').decorateRequest('endsAt').decorateRequest('operationEnd');
+  app.decorateRequest('holding').decorateRequest('startedAt').decorateRequest('operationEnd');
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) =>
     state.isReady ? { status: 'ready' } : reply.code(503).send({ status: 'stopping' }),
@@ -104,6 +104,7 @@ function createApp(logger: Logger, metrics: Metrics, state: { readonly isReady: 
       metrics.requestEnded(method, routeOptions.url, raw.headersSent ? raw.statusCode : '', performance.now() - start);
       await request.operationEnd;
       state.unfinished--;
+      request.holding?.[Symbol.dispose]();
     });
     done();
   });

@@ -16,7 +16,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
   return {
     requestDidStart: async () => ({
       async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
-        const { caller, commands, failureCodes, logFields, start, unforeseen } = contextValue;
+        const { caller, commands, failureCodes, logFields, startedAt, unforeseen } = contextValue;
         const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
         // Every error has passed `formatError`.
         const found = [...errors.map(({ extensions }) => extensions?.code as Code), ...failureCodes];
@@ -36,7 +36,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
           ...logFields,
           operationName: name,
           operationType: type,
-          durationMs: Math.round(performance.now() - start),
+          durationMs: Math.round(performance.now() - startedAt),
           commands: shown.map(describeCommand),
           commandsLeftOut: commands.length - shown.length || undefined,
           codes,

@@ -12,12 +12,13 @@ const tracer = trace.getTracer(SERVICE, VERSION);
 const ROUTE = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' };
 
 /** Runs a function in the span of a request, beneath the span that the request's headers name. */
-export function inRequestSpan<T>({ id, method, headers }: FastifyRequest, run: (span: Span) => Promise<T>): Promise<T> {
+export function inRequestSpan<T>(request: FastifyRequest, run: (span: Span) => Promise<T>): Promise<T> {
+  const { id, method, headers, startedAt: startTime } = request;
   const attributes = { ...ROUTE, 'http.request.method': method, 'http.response.header.x-request-id': [id] };
   // A client can write any text into `tracestate`, and a router may forward it.
   const parent = propagation.extract(ROOT_CONTEXT, { ...headers, tracestate: undefined });
   // Its name until the operation is known; see operation-report.ts.
-  return tracer.startActiveSpan('GraphQL Operation', { kind: SpanKind.SERVER, attributes }, parent, (span) =>
+  return tracer.startActiveSpan('GraphQL Operation', { kind: SpanKind.SERVER, attributes, startTime }, parent, (span) =>
     run(span).finally(() => span.end()),
   );
 }

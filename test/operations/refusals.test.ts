@@ -1,6 +1,6 @@
 /** Refused operations: a mutation was not sent. A query tells no outcome, because it may be a part of another team's mutation. */
 import { expect, it } from '@jest/globals';
-import { DELETE, LIST, M, R, request } from '../support/requests.ts';
+import { DELETE, LIST, M, R, request, times } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const subgraph = useSubgraph();
@@ -10,10 +10,23 @@ const VARIABLE = { id: { id: `${R}:${M}` } };
 const [INVALID, UNRESOLVED] = ['GRAPHQL_VALIDATION_FAILED', 'OPERATION_RESOLUTION_FAILURE'];
 const developer = useSubgraph({ NODE_ENV: 'development' });
 
+/** Exhausts the stack of graphql. */
+const spread = (index: number) => `...F${index % 600}`;
+const DEEP = times(
+  600,
+  (i) => `fragment F${i} on Mutation { ${times(5, (j) => spread(i * 7 + j * 13 + 1)).join(' ')} }`,
+);
+
 it.each<[title: string, code: string, body: object, outcome?: 'NOT_SENT']>([
   // No one knows what it would have been.
   ['a syntax error', 'GRAPHQL_PARSE_FAILED', { query: '{' }, 'NOT_SENT'],
   ['a mutation beside an unknown field', INVALID, { query: ODD, operationName: 'A' }, 'NOT_SENT'],
+  [
+    'a mutation that is nested too deeply',
+    INVALID,
+    { query: `mutation { ${times(600, spread).join(' ')} } ${DEEP.join(' ')}` },
+    'NOT_SENT',
+  ],
   ['a query with an unknown field', INVALID, { query: ODD, operationName: 'B' }],
   ['an unknown operation beside a mutation', UNRESOLVED, { query: BOTH, operationName: 'C' }, 'NOT_SENT'],
   ['an unknown operation beside queries', UNRESOLVED, { query: LIST, operationName: 'C' }],

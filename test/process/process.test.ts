@@ -57,7 +57,7 @@ it.concurrent('opens no inspector at SIGUSR1 and keeps running, as npm start and
 });
 
 describe('the log', () => {
-  // 150 log lines of about 9 KB are more than the pipe and the server hold. Nothing listens at this command API.
+  // 400 log lines of about 4 KB are more than the pipe and the server hold. Nothing listens at this command API.
   const OPERATIONS = 400;
   const UNREACHABLE = { COMMAND_API_URL: 'http://127.0.0.1:9', MAX_ATTEMPTS: '1', BREAKER_FAILURES: '1' };
 
