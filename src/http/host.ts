@@ -13,6 +13,7 @@ import { VERSION } from '../version.ts';
 import { BODY_BYTES, createAdmission } from './admission.ts';
 import { drain } from './drain.ts';
 import { createErrorHandler, httpError } from './http-errors.ts';
+import { NO_SCHEMAS } from './no-schemas.ts';
 
 // Longer than the idle timeout of every router; Cosmo's is the longest, 90 s. Otherwise a router could send on a
 // connection that we close.
@@ -91,6 +92,7 @@ function createApp(logger: Logger, metrics: Metrics, state: { readonly isReady: 
       maxHeaderSize: 8 * HEAD_CHARACTERS,
     },
     bodyLimit: BODY_BYTES,
+    schemaController: NO_SCHEMAS,
     // Like any other unknown path. Fastify would answer an invalid escape before we check the secret.
     routerOptions: { onBadUrl: (_, request, response) => app.routing(Object.assign(request, { url: '/' }), response) },
     genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
