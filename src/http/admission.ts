@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Config, HEAD_CHARACTERS } from '../config.ts';
 import { Holding, type Memory, OPERATION_LIMIT } from '../memory.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { httpError } from './http-errors.ts';
+import { httpError, type Refusal } from './http-errors.ts';
 
 export const BODY_BYTES = 1024 * 1024;
 /** Bytes that a character of a request holds, once the request is parsed. */
@@ -51,7 +51,7 @@ export function createAdmission(config: Config, metrics: Metrics, memory: Memory
   }
 
   /** Returns the status of the refusal, if any. */
-  function admit(request: FastifyRequest, reply: FastifyReply): number | undefined {
+  function admit(request: FastifyRequest, reply: FastifyReply): Refusal | undefined {
     const { url } = request.routeOptions;
     if (url?.startsWith('/health/')) return undefined;
     if (!isFromRouter(request)) return 401;

@@ -17,13 +17,14 @@ const TEXTS: Readonly<Record<number, readonly [Code, string]>> = {
   503: ['OVERLOADED', 'Too many requests. Try again later.'],
 };
 
+const STATUSES = [401, 404, 413, 415, 431, 503] as const;
+/** The status of a request that the host refuses itself. */
+export type Refusal = (typeof STATUSES)[number];
 /** Made once: an overloaded host refuses thousands of requests a second, and each stack takes time. */
-const ERRORS = new Map(
-  [401, 404, 413, 415, 431, 503].map((statusCode) => [statusCode, Object.assign(new Error(), { statusCode })]),
-);
+const ERRORS = new Map(STATUSES.map((statusCode) => [statusCode, Object.assign(new Error(), { statusCode })]));
 
 /** Returns the error that refuses a request with this status. */
-export function httpError(status: number): Error {
+export function httpError(status: Refusal): Error {
   return ERRORS.get(status) as Error;
 }
 
