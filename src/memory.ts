@@ -50,7 +50,7 @@ export class Holding {
   }
 
   /** Adds a holder. */
-  join(): this {
+  addHolder(): this {
     this.#holders++;
     return this;
   }
@@ -59,7 +59,7 @@ export class Holding {
   holdReply(reply: Holding): boolean {
     const hasRoom = this.#isWithinLimit(reply.bytes);
     if (hasRoom) {
-      this.#replies.push(reply.join());
+      this.#replies.push(reply.addHolder());
       this.#bytesOfReplies += reply.bytes;
     } else this.#memory.refused.reply++;
     return hasRoom;

@@ -108,7 +108,7 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
       const reply = runExchange(task, holding, { signal: controller.signal, endsAt });
       shared = coalescing.add(key, { record, holding, reply, controller });
     }
-    using holding = shared.holding.join();
+    using holding = shared.holding.addHolder();
     const reply = (await coalescing.waitOrLeave(shared, operation.signal)) as DecodedReply<T>;
     if (!operation.holding.holdReply(holding)) throw noRoom('no memory for the reply');
     return reply;

@@ -166,11 +166,12 @@ export function tooLarge(): CommandApiError {
 /** Why a signal ends the commands of an operation: its time is over, or its caller has left. */
 export type EndReason = 'expired' | 'cancelled';
 
-/** Returns the failure of a command that its signal ended. */
+/** Returns the failure of a command, or of a value, that the signal of its operation ended. */
 export function endedBy({ reason }: AbortSignal, isSent = true): CommandApiError {
-  return (reason as EndReason) === 'expired'
-    ? new CommandApiError('timeout', { detail: 'out of time', isSent, health: 'unknown' })
-    : new CommandApiError('cancelled', { detail: 'caller disconnected', isSent });
+  if ((reason as EndReason) === 'cancelled')
+    return new CommandApiError('cancelled', { detail: 'caller disconnected', isSent });
+  const publicMessage = 'The operation has no time left.';
+  return new CommandApiError('timeout', { detail: 'out of time', publicMessage, isSent, health: 'unknown' });
 }
 
 /** Settles like `promise`, or throws `endedBy` when `signal` aborts. `isSent` tells whether the command may have left. */

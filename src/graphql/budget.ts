@@ -9,9 +9,10 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql';
+import { endedBy } from '../command-api/failures.ts';
 import type { Holding } from '../memory.ts';
 import type { TakeTurn } from '../turns.ts';
-import { PublicError, refuseIfEnded } from './errors.ts';
+import { PublicError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
 /** A unit of work takes 20 ns, and a response of so much work at most so many bytes. */
@@ -79,8 +80,8 @@ export function createBudget(holding: Holding, takeTurn: TakeTurn, signal: Abort
     await takeTurn(work);
   }
 
-  /** Charges an error. Returns whether the response may show it. */
-  function mayShowError(): boolean {
+  /** Charges an error. Returns whether the response has room for it. */
+  function chargeError(): boolean {
     if (errorsLeft === 0) return false;
     errorsLeft--;
     holding.hold(ERROR_BYTES);
@@ -107,7 +108,7 @@ export function createBudget(holding: Holding, takeTurn: TakeTurn, signal: Abort
       const work = workOf(entries.length, entries.reduce(addSize, 0), info);
       chargeWork(work);
       await waitForTurn();
-      refuseIfEnded(signal);
+      if (signal.aborted) throw endedBy(signal);
       holdBytes(work);
     },
 
@@ -120,14 +121,14 @@ export function createBudget(holding: Holding, takeTurn: TakeTurn, signal: Abort
       charge(workOf(entries, entries * ID_CHARACTERS, info));
     },
 
-    mayShowError,
+    chargeError,
 
-    /** Charges an undecodable member. Returns whether the response may show its error. */
-    mayShowMember(error: Error, member: string): boolean {
+    /** Charges an undecodable member. Returns whether the response has room for its error. */
+    chargeMember(error: Error, member: string): boolean {
       const shown = members.get(error) ?? new Set();
       members.set(error, shown);
       if (shown.size < LIMITS.memberErrors) shown.add(member);
-      return shown.has(member) && mayShowError();
+      return shown.has(member) && chargeError();
     },
 
     /** Returns whether no further error fits. */

@@ -47,12 +47,6 @@ export function badUserInput(faults: readonly Fault[], further: object = {}): Pu
   return new PublicError('BAD_USER_INPUT', message, { arguments: shown, ...further });
 }
 
-/** Throws if the time of the operation is over, or if its caller has left. */
-export function refuseIfEnded({ reason }: AbortSignal): void {
-  if (reason === 'cancelled') throw new PublicError('CALLER_GONE', 'The caller has disconnected.');
-  if (reason === 'expired') throw new PublicError('UPSTREAM_TIMEOUT', 'The operation has no time left.');
-}
-
 /** Collects the unforeseen errors of one operation. They share one id, which the client receives, and one log line. */
 export class Unforeseen {
   readonly errors: unknown[] = [];

@@ -21,7 +21,7 @@ export function guardQuery(resolve: Resolver): Resolver {
       return value;
     } catch (error) {
       // graphql takes a returned error for a thrown one.
-      return budget.mayShowError() ? toPublicError(error, unforeseen, false) : null;
+      return budget.chargeError() ? toPublicError(error, unforeseen, false) : null;
     }
   };
 }
@@ -38,7 +38,7 @@ export function guardMutation(resolve: Resolver): Resolver {
       operation.clearLoaders();
       return await resolve(source, args, operation, info);
     } catch (error) {
-      budget.mayShowError();
+      budget.chargeError();
       return toPublicError(error, unforeseen, true);
     }
   };
@@ -52,5 +52,5 @@ export const readMember: Resolver = (source, _, { budget, unforeseen }, { fieldN
   const entry = source as Record<string, unknown>;
   const member = entry[fieldName];
   if (!(member instanceof Error)) return member;
-  return budget.mayShowMember(member, `${entry.id} ${fieldName}`) ? toPublicError(member, unforeseen, false) : null;
+  return budget.chargeMember(member, `${entry.id} ${fieldName}`) ? toPublicError(member, unforeseen, false) : null;
 };

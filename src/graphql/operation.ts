@@ -2,8 +2,8 @@
  * All that one operation owns: token, signal and deadline, memory, budget, client, loaders, and what it observes. Made once,
  * ended once. The context of its resolvers.
  */
-import type { IncomingHttpHeaders } from 'node:http';
 import { trace } from '@opentelemetry/api';
+import type { FastifyRequest } from 'fastify';
 import { type CommandApi, createClient } from '../command-api/client.ts';
 import { CommandApiError, type EndReason } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
@@ -24,17 +24,11 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}
 
 export type Operation = ReturnType<typeof createOperation>;
 
-/** The properties of a request that the host passes on. */
-interface Incoming {
-  readonly id: string;
-  readonly headers: IncomingHttpHeaders;
-  /** Names and values in turn. Unlike `headers`, they show a header that was sent twice. */
-  readonly raw: { readonly rawHeaders: readonly string[] };
-  /** What the operation holds, with the request's body already. */
+/** What the host passes on of a request: `holding` has its body already, `startedAt` is on the clock of `performance.now()`. */
+type Incoming = Pick<FastifyRequest, 'id' | 'headers' | 'raw'> & {
   readonly holding: Holding;
-  /** On the clock of `performance.now()`. */
   readonly startedAt: number;
-}
+};
 
 /** Creates the operation of a request. */
 export function createOperation(
