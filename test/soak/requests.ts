@@ -23,6 +23,7 @@ const LIST = `maintenances(residenceId: "${R}")`;
 const DELETES = `mutation ($ids: [ID!]!) { ${aliased(100, 'deleteMaintenances(ids: $ids) { deletedIds }')} }`;
 const RESIDENCES = readEntities(entities('Residence', 'id'));
 const residence = (id: string) => `{"__typename":"Residence","id":${id}}`;
+const LONG_STATES = readEntities(entities('Residence', `maintenances(states: [${repeat(14_000, 'CLOSED')}]) { id }`));
 const REFUSED_LISTS = readEntities(entities('Residence', aliased(97, 'maintenances(first: -1) { id }')));
 
 /** Name, query and variables. */
@@ -43,6 +44,7 @@ const DOCUMENTS: readonly (readonly [string, string, string?])[] = [
   ['80,000 undeclared variables', '{ __typename }', `{${repeat(80_000, (i) => `"a${i}":1`, ',')}}`],
   ['variables 400,000 deep', '{ __typename }', `{"a":${nested(400_000)}}`],
   ['1,000 residences with 97 refused lists each', REFUSED_LISTS, representations(1000, residence(`"${R}"`))],
+  ['1,000 residences with a list of 14,000 states', LONG_STATES, representations(1000, residence(`"${R}"`))],
 ];
 
 const REPLIES = ['small', 'ordinary', 'tiny', 'faulty', 'text', 'urls', 'ids', 'refusal'] as const;
