@@ -134,8 +134,6 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
       else if (!holding.reserve(bytes, 'reply')) throw noRoom('no memory for the reply');
     };
     using _slot = await slots.take(signal);
-    // While the replies to writes exceed the limit, nothing is sent.
-    if (!holding.reserve(0, 'command')) throw noRoom('no memory for the command');
     using permit = breaker.permit();
     retries.earn();
     const json = JSON.stringify({ command: name, id: record.sent.id, param });
