@@ -42,11 +42,6 @@ export type CreateMaintenancePayload = {
   readonly __typename?: 'CreateMaintenancePayload';
   /** `Maintenance.id` of the new request. It is there even where reading `maintenance` back fails. */
   readonly createdId: Scalars['ID']['output'];
-  /**
-   * The name of `createdId` until 0.5.0.
-   * @deprecated Use `createdId`. Goes in 0.6.0.
-   */
-  readonly id: Scalars['ID']['output'];
   /** The new request, read back from the command API. Null, without an error, where the command API does not show it yet. */
   readonly maintenance?: Maybe<Maintenance>;
 };
@@ -58,11 +53,6 @@ export type DeleteMaintenanceFailure = {
   readonly code: MaintenanceErrorCode;
   /** The `Maintenance.id` in question. */
   readonly failedId: Scalars['ID']['output'];
-  /**
-   * The name of `failedId` until 0.5.0.
-   * @deprecated Use `failedId`. Goes in 0.6.0.
-   */
-  readonly id: Scalars['ID']['output'];
   /** What went wrong, for a developer to read. */
   readonly message: Scalars['String']['output'];
   /** What is known of the write. */
@@ -74,11 +64,6 @@ export type DeleteMaintenancePayload = {
   readonly __typename?: 'DeleteMaintenancePayload';
   /** `Maintenance.id` of the deleted request. */
   readonly deletedId: Scalars['ID']['output'];
-  /**
-   * The name of `deletedId` until 0.5.0.
-   * @deprecated Use `deletedId`. Goes in 0.6.0.
-   */
-  readonly id: Scalars['ID']['output'];
   /** The residence that it belonged to (住宅), to read what is left. */
   readonly residence?: Maybe<Residence>;
 };
@@ -400,7 +385,6 @@ export type ResolversParentTypes = {
 
 export type CreateMaintenancePayloadResolvers<ContextType = Operation, ParentType extends ResolversParentTypes['CreateMaintenancePayload'] = ResolversParentTypes['CreateMaintenancePayload']> = {
   createdId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
-  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   maintenance?: Resolver<Maybe<ResolversTypes['Maintenance']>, ParentType, ContextType>;
 };
 
@@ -411,14 +395,12 @@ export interface DateTimeScalarConfig extends GraphQLScalarTypeConfig<ResolversT
 export type DeleteMaintenanceFailureResolvers<ContextType = Operation, ParentType extends ResolversParentTypes['DeleteMaintenanceFailure'] = ResolversParentTypes['DeleteMaintenanceFailure']> = {
   code?: Resolver<ResolversTypes['MaintenanceErrorCode'], ParentType, ContextType>;
   failedId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
-  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   outcome?: Resolver<ResolversTypes['MaintenanceWriteOutcome'], ParentType, ContextType>;
 };
 
 export type DeleteMaintenancePayloadResolvers<ContextType = Operation, ParentType extends ResolversParentTypes['DeleteMaintenancePayload'] = ResolversParentTypes['DeleteMaintenancePayload']> = {
   deletedId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
-  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   residence?: Resolver<Maybe<ResolversTypes['Residence']>, ParentType, ContextType>;
 };
 

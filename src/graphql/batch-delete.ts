@@ -9,7 +9,7 @@ import { formatMaintenanceId, type Id, type MaintenanceKey } from '../maintenanc
 import { toPublicError } from './errors.ts';
 import type { Operation } from './operation.ts';
 
-type FailureAsData = Omit<DeleteMaintenanceFailure, 'failedId' | 'id'>;
+type FailureAsData = Omit<DeleteMaintenanceFailure, 'failedId'>;
 /** The codes that failures as data do not have, and what these have in their place. */
 const OTHER_CODES: Record<Exclude<FailureCode, FailureAsData['code']>, FailureAsData['code']> = {
   BAD_USER_INPUT: 'UPSTREAM_UNAVAILABLE',
@@ -41,7 +41,7 @@ export async function deleteMaintenances(
   const results = Array.from(unique, ([id, { residenceId }]) => ({ id, failure: failed.get(residenceId) }));
   return {
     deletedIds: results.flatMap(({ id, failure }) => (failure ? [] : id)),
-    failures: results.flatMap(({ id, failure }) => (failure ? { failedId: id, id, ...failure } : [])),
+    failures: results.flatMap(({ id, failure }) => (failure ? { failedId: id, ...failure } : [])),
   };
 }
 

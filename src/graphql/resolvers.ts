@@ -36,16 +36,14 @@ export const Mutation: Required<MutationResolvers> = {
     const parsed = parseCreateInput(input);
     const maintenanceId = await client.send(COMMANDS.createMaintenanceInfo, parsed);
     const key = { residenceId: parsed.residenceId, maintenanceId };
-    const createdId = formatMaintenanceId(key);
-    return { ...key, createdId, id: createdId };
+    return { ...key, createdId: formatMaintenanceId(key) };
   },
 
   deleteMaintenance: async (_, { id }, { requireToken }) => {
     const { client } = requireToken();
     const key = parseKey(id);
     await client.send(COMMANDS.deleteMaintenanceInfo, key);
-    const deletedId = formatMaintenanceId(key);
-    return { deletedId, id: deletedId, residence: { id: key.residenceId } };
+    return { deletedId: formatMaintenanceId(key), residence: { id: key.residenceId } };
   },
 
   deleteMaintenances: (_, { ids }, operation) => {

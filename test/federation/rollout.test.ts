@@ -59,7 +59,7 @@ describe.each<[Release, Release]>([
     gateway = await startBefore([composed], { host: '127.0.0.1', port: 0 });
   });
 
-  // `id` of a payload is only in the old supergraph: the new subgraph must answer it.
+  // A field that the supergraph shows goes from the subgraph one release later.
   const isAnswered = (query: string) => subgraph === 'new' || validate(apiOf('old'), parse(query)).length === 0;
 
   it.each(operationsOf(apiOf(supergraph)))(

@@ -1,18 +1,8 @@
 /** The schema file: how it composes, and its directives. routers/composers has more composers. */
-import { execSync } from 'node:child_process';
 import { composeServices } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';
-import {
-  type ASTNode,
-  type FieldDefinitionNode,
-  type InputValueDefinitionNode,
-  isObjectType,
-  parse,
-  print,
-  visit,
-} from 'graphql';
+import { type ASTNode, type FieldDefinitionNode, type InputValueDefinitionNode, parse, print, visit } from 'graphql';
 import { type Service, toServices } from '../../dev/supergraph/compose.ts';
-import { readDocument } from '../support/documents.ts';
 import { directivesOf, FIELDS } from '../support/schema.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { COMPOSITIONS, MAINTENANCE_SDL, toService } from '../support/use-supergraph.ts';
@@ -22,14 +12,6 @@ const subgraph = useSubgraph();
 
 const compose = (services: readonly Service[]) => composeServices(toServices(services));
 
-/** Returns the names of our types that have a field `id` in the supergraph's API. */
-function typesWithId(sdl: string): string[] {
-  const { schema } = compose([toService('maintenance', sdl)]);
-  const types = Object.values(schema?.toAPISchema().toGraphQLJSSchema().getTypeMap() ?? {});
-  const found = types.filter((type) => isObjectType(type) && type.getFields().id);
-  return found.map(String).sort();
-}
-
 describe('in the supergraph of @apollo/composition', () => {
   it.each(COMPOSITIONS)('it composes without a hint, with a subgraph that refers by the key: %s', (_, services) => {
     const { supergraphSdl, errors, hints } = compose(services);
@@ -37,12 +19,10 @@ describe('in the supergraph of @apollo/composition', () => {
     expect(supergraphSdl).toContain('join__type(graph: MAINTENANCE, key: "residence { id } maintenanceId")');
   });
 
-  it('only entities have a field `id`, or payloads too by the line of docs/federation.md', () => {
-    const entities = ['Maintenance', 'Residence'];
-    const payloads = ['CreateMaintenancePayload', 'DeleteMaintenanceFailure', 'DeleteMaintenancePayload'];
-    const [command = ''] = /(?<=^ {4})sed .+(?= >)/m.exec(readDocument('docs/federation.md')) ?? [];
-    expect(typesWithId(MAINTENANCE_SDL)).toEqual(entities);
-    expect(typesWithId(execSync(command, { encoding: 'utf8' }))).toEqual([...payloads, ...entities]);
+  // Relay keeps every record by its `id`.
+  it('only entities have a field `id`', () => {
+    const types = FIELDS.filter(({ field }) => field.name === 'id').map(({ owner }) => owner.name);
+    expect(types.sort()).toEqual(['Maintenance', 'Residence']);
   });
 
   it('directives for costs and contracts stay', () => {

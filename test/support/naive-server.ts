@@ -206,7 +206,7 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
       deletedIds: unique.filter(([, [r]]) => !failures.has(r)).map(([id]) => id),
       failures: unique
         .filter(([, [r]]) => failures.has(r))
-        .map(([id, [r]]) => ({ failedId: id, id, ...failures.get(r)?.extensions })),
+        .map(([id, [r]]) => ({ failedId: id, ...failures.get(r)?.extensions })),
     };
   }
 
@@ -220,13 +220,13 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
       representations.map((representation) => settle(() => toEntity(representation))),
     createMaintenance: ({ input }: { input: Args }) => {
       const key = create(input);
-      return { createdId: formatId(key), id: formatId(key), maintenance: () => find(key) };
+      return { createdId: formatId(key), maintenance: () => find(key) };
     },
     deleteMaintenance: ({ id }: Args) => {
       authenticate();
       const key = parseId(id) ?? failInput();
       deleteAll(key[0], [key]);
-      return { deletedId: formatId(key), id: formatId(key), residence: toResidence(key[0]) };
+      return { deletedId: formatId(key), residence: toResidence(key[0]) };
     },
     deleteMaintenances: ({ ids }: { ids: string[] }) => deleteMaintenances(ids),
   };
