@@ -30,7 +30,7 @@ const FAULTS: ReadonlyMap<string, Answer | undefined> = new Map([
   ['rfault-forbidden', { status: 403, text: '' }],
   ['rfault-invalid', { status: 200, text: 'This is no JSON.' }],
 ]);
-export const FAULTY_RESIDENCES = [...FAULTS.keys()];
+export const FAULTY_RESIDENCES = [...FAULTS.keys(), ...Object.values(ODD)];
 
 const isText = (value: unknown) => typeof value === 'string' && value !== '';
 const isTicket = (value: object) =>
@@ -64,8 +64,10 @@ export function answerCommand(
     checkEnvelope(request, tokens);
     const { method, param } = readCommand(body);
     if (FAULTS.has(param.residence_id)) return FAULTS.get(param.residence_id);
+    const isWrite = COMMANDS[method].rules === WRITE;
+    if (isWrite && param.residence_id === ODD.unwritten) return UNAVAILABLE;
     const result = RUNS[method](store, param) ?? {};
-    if (param.residence_id === (COMMANDS[method].rules === WRITE ? ODD.lost : ODD.unread)) return UNAVAILABLE;
+    if (param.residence_id === (isWrite ? ODD.lost : ODD.unread)) return UNAVAILABLE;
     const delayMs = param.residence_id === ODD.slow ? SLOW_MS : 0;
     return { status: 200, text: JSON.stringify({ timestamp, success: true, result }), delayMs };
   } catch (error) {

@@ -14,8 +14,8 @@ const TICKETS = [3, 0, 5, 1, 4, 2, 8, 6, 200];
 /** The flats of the block, each with its number of tickets. The last flat represents the shared rooms. */
 export const FLATS = NAMES.map((name, at) => ({ id: idOf('r', `flat ${name}`), name, tickets: Number(TICKETS[at]) }));
 
-/** Commands for these residences take effect, but the emulator answers late, or writes or reads with 503. */
-export const ODD = { slow: 'rfault-slow', lost: 'rfault-lost', unread: 'rfault-unread' } as const;
+/** For these residences, the emulator answers late, or writes or reads with 503. It executes all commands but writes of the last. */
+export const ODD = { slow: 'rfault-slow', lost: 'rfault-lost', unread: 'rfault-unread', unwritten: 'rfault-unwritten' };
 
 const FAULTS = [
   ['厨房水龙头漏水', 'The kitchen tap drips'],

@@ -7,7 +7,7 @@ import { createServer } from '../src/server.ts';
 import { createLogger } from '../src/telemetry/log.ts';
 import { type Example, serveBrowsers } from './browser.ts';
 import { answerCommand, FAULTY_RESIDENCES, serve } from './command-api.ts';
-import { EXAMPLE, FLATS, ODD, seed } from './seed.ts';
+import { EXAMPLE, FLATS, seed } from './seed.ts';
 import { listCommands, showCommands } from './show-commands.ts';
 import { Store } from './store.ts';
 
@@ -68,10 +68,7 @@ export function startCommandApi(port = 0) {
 /** Lists the residences of the emulator, for the terminal. */
 const RESIDENCES = [
   ...FLATS.map(({ id, tickets }) => `${id} (${tickets})`),
-  `fail: ${FAULTY_RESIDENCES.join(' ')}`,
-  `slow: ${ODD.slow}`,
-  `writes with an unknown outcome: ${ODD.lost}`,
-  `reads fail, and writes succeed: ${ODD.unread}`,
+  `fail, as docs/apps.md says: ${FAULTY_RESIDENCES.join(' ')}`,
 ].join(`\n${' '.repeat(25)}`);
 export const MORE_RESIDENCES = `  More residences        ${RESIDENCES}\n`;
 

@@ -54,8 +54,13 @@ function createSource(url: string, { headers: own, tokenHeader = 'authorization'
   return new RemoteGraphQLDataSource<Context>({
     url,
     // The gateway's own fetcher would use the proxy of the environment for localhost. After a timeout, only the fields of
-    // this subgraph fail.
-    fetcher: (address, init) => fetch(address, { ...(init as RequestInit), signal: AbortSignal.timeout(TIMEOUT_MS) }),
+    // this subgraph fail. If the gateway saw their status, it would replace our errors, such as OVERLOADED.
+    async fetcher(address, init) {
+      const signal = AbortSignal.timeout(TIMEOUT_MS);
+      const { body, headers, status } = await fetch(address, { ...(init as RequestInit), signal });
+      const isOurs = own && headers.get('content-type')?.includes('json');
+      return new Response(body, { headers, status: isOurs ? 200 : status });
+    },
     willSendRequest({ request, context }) {
       const headers = request.http?.headers;
       for (const name of passedOn) if (context.headers[name]) headers?.set(name, String(context.headers[name]));

@@ -4,7 +4,7 @@ import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/dis
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
 import { FAULTY_RESIDENCES } from '../command-api.ts';
-import { EXAMPLE, FLATS, ODD } from '../seed.ts';
+import { EXAMPLE, FLATS } from '../seed.ts';
 import { type Listening, type Running, serveApollo } from './host.ts';
 
 export const RESIDENCES_SDL = readFileSync(new URL('../../supergraph/residences.graphql', import.meta.url), 'utf8');
@@ -20,11 +20,7 @@ export const RESIDENCES: readonly { readonly id: string; readonly name: string; 
 ];
 
 /** Found by their ids, but not listed: every list would have their errors. */
-const UNLISTED = [...FAULTY_RESIDENCES, ...Object.values(ODD)].map((id) => ({
-  id,
-  name: id,
-  address: 'docs/errors.md',
-}));
+const UNLISTED = FAULTY_RESIDENCES.map((id) => ({ id, name: id, address: 'docs/apps.md' }));
 
 const find = ({ id }: { id: string }) => [...RESIDENCES, ...UNLISTED].find((residence) => residence.id === id) ?? null;
 

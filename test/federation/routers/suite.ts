@@ -58,7 +58,7 @@ const [HTTP_ERROR, REQUEST_ERROR] = ['SUBREQUEST_HTTP_ERROR', 'SUBGRAPH_REQUEST_
  * and a caller without a token.
  */
 const REFUSALS: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  '@apollo/gateway': [[LIMIT], ['UNAUTHENTICATED'], [NO_TOKEN]],
+  '@apollo/gateway': [[LIMIT], [NO_SECRET], [NO_TOKEN]],
   'Apollo Router': [[LIMIT], [NO_SECRET, HTTP_ERROR], [NO_TOKEN]],
   'Hive Router': [[LIMIT], [NO_SECRET, HTTP_ERROR], [NO_TOKEN]],
   'Hive Gateway': [[LIMIT], [NO_SECRET], [NO_TOKEN]],
