@@ -30,7 +30,7 @@ const written = {
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
   'docs/reliability.md': writeTables('docs/reliability.md', { sizes: sizes() }),
   'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields: rows(FIELDS) }),
-  'docs/errors.md': writeTables('docs/errors.md', { codes: codes() }),
+  'docs/apps.md': writeTables('docs/apps.md', { codes: codes() }),
   'docs/configuration.md': writeTables('docs/configuration.md', { variables: describeVariables() }),
 };
 for (const [path, text] of Object.entries(written)) {

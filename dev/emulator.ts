@@ -7,12 +7,9 @@ import { readOptions } from './options.ts';
 import { EXAMPLE } from './seed.ts';
 import { MORE_RESIDENCES, startCommandApi } from './subgraph.ts';
 
-const { port } = readOptions(
-  `Options:
-  --port NUMBER    the port, by default 5001
-docs/errors.md has the residences whose commands fail.`,
-  { port: { type: 'string', default: '5001' } },
-);
+const { port } = readOptions('Options:\n  --port NUMBER    the port, by default 5001', {
+  port: { type: 'string', default: '5001' },
+});
 try {
   const { url } = await startCommandApi(Number(port));
   const body = { command: 'get_maintenance_list', id: 'c1', param: { residence_id: EXAMPLE.residenceId } };

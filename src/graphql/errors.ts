@@ -30,7 +30,7 @@ export class PublicError extends Error {
 type FaultOfType = 'REQUIRED' | 'WRONG_TYPE' | 'UNKNOWN';
 type FaultOfSize = 'EMPTY' | 'BLANK' | 'TOO_LONG' | 'TOO_MANY' | 'NEGATIVE';
 type FaultOfForm = 'NOT_AN_ID' | 'NOT_A_TIME' | 'NOT_A_DAY' | 'NOT_LATER' | 'CONTRADICTORY';
-/** What is wrong with an argument. Apps compare these codes, which docs/errors.md lists. */
+/** What is wrong with an argument. Apps compare these codes, which docs/apps.md lists. */
 export type FaultCode = FaultOfType | FaultOfSize | FaultOfForm;
 /** A fault of an argument, named by its path (`input.finishTime`, `ids[3]`). The message is the rest of a sentence after it. */
 export type Fault = { readonly argument: string; readonly code: FaultCode; readonly message: string };

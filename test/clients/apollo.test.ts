@@ -1,6 +1,7 @@
 import {
   ApolloClient,
   CombinedGraphQLErrors,
+  type ErrorPolicy,
   gql,
   HttpLink,
   InMemoryCache,
@@ -9,17 +10,17 @@ import {
 import { expect, it } from '@jest/globals';
 import { until } from '../support/wait.ts';
 import { runBlock } from './documents.ts';
-import { describeClient, HEADERS, INPUT, LISTS, type Lists, MUTATIONS, REFUSE_READS, VARIABLES } from './suite.ts';
+import { describeClient, LISTS, type Lists, VARIABLES } from './suite.ts';
+import { HEADERS, INPUT, MUTATIONS, REFUSE_READS, runClient } from './writes.ts';
 
-const update = await runBlock('Apollo Client', 'update');
+const update = await runBlock('const update =', 'update');
 const query = gql(LISTS);
 
-const createClient = (uri: string) =>
+const create = (uri: string) =>
   new ApolloClient({ link: new HttpLink({ uri, headers: HEADERS }), cache: new InMemoryCache() });
 
-const supergraph = describeClient('Apollo Client', async (url) => {
-  const client = createClient(url);
-  const watched = client.watchQuery<Lists>({ query, variables: VARIABLES });
+async function open(client: ApolloClient, errorPolicy: ErrorPolicy = 'none') {
+  const watched = client.watchQuery<Lists>({ query, variables: VARIABLES, errorPolicy });
   let shown: Lists = {};
   const screen = watched.subscribe(({ data }) => {
     shown = (data ?? {}) as Lists;
@@ -28,21 +29,40 @@ const supergraph = describeClient('Apollo Client', async (url) => {
   return {
     show: () => shown,
     reload: () => watched.refetch(),
-    async mutate(mutation, variables) {
-      const asked = { mutation: gql(MUTATIONS[mutation]), variables, update };
-      // Rejects with the data and errors of an answer that has errors.
-      return client.mutate(asked).catch(({ data, errors }: CombinedGraphQLErrors) => ({ data, errors }));
-    },
-    typeOf: (id) => (client.cache.extract() as NormalizedCacheObject)[`Maintenance:${id}`]?.__typename,
+    typeOf: (id: string) => (client.cache.extract() as NormalizedCacheObject)[`Maintenance:${id}`]?.__typename,
     close: () => screen.unsubscribe(),
   };
-});
+}
 
-it("resolves with data and error if errorPolicy is 'all'", async () => {
-  supergraph.upstream.fail(REFUSE_READS);
-  const mutation = gql(MUTATIONS.ScreenCreateMutation);
-  const variables = { input: INPUT };
-  const { data, error } = await createClient(supergraph.url).mutate({ mutation, variables, errorPolicy: 'all' });
-  expect(data).toEqual({ createMaintenance: expect.objectContaining({ maintenance: null }) });
-  expect(CombinedGraphQLErrors.is(error)).toBe(true);
-});
+const supergraph = describeClient(
+  'Apollo Client',
+  create,
+  (client) => (mutation, variables) => {
+    const scope = { client, mutation: gql(MUTATIONS[mutation]), variables, update, CombinedGraphQLErrors };
+    return runClient('Apollo Client. ', 'result', scope);
+  },
+  open,
+);
+
+it.each<[ErrorPolicy, stays: boolean, runs: boolean]>([
+  ['none', true, false],
+  ['all', false, true],
+])(
+  "by errorPolicy '%s', a failed list stays on the screen: %s; update runs without a read back: %s",
+  async (...row) => {
+    const [errorPolicy, ...expected] = row;
+    const client = create(supergraph.url);
+    const { show, reload, close } = await open(client, errorPolicy);
+    supergraph.upstream.fail(REFUSE_READS);
+    await reload().catch(() => {});
+    const runs: true[] = [];
+    const options = {
+      mutation: gql(MUTATIONS.create),
+      variables: { input: INPUT },
+      update: () => void runs.push(true),
+    };
+    await client.mutate({ ...options, errorPolicy }).catch(() => {});
+    expect([Boolean(show().maintenances), runs.length > 0]).toEqual(expected);
+    close();
+  },
+);

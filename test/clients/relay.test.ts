@@ -16,17 +16,17 @@ import {
   Store,
 } from 'relay-runtime';
 import { askAt } from '../support/ask.ts';
-import { compileRelay, readBlocks, runBlock } from './documents.ts';
-import { type Answer, type App, describeClient, LISTS, type List, type Lists, MUTATIONS, VARIABLES } from './suite.ts';
+import { compileRelay, runBlock } from './documents.ts';
+import { describeClient, LISTS, type List, type Lists, VARIABLES } from './suite.ts';
+import { MUTATIONS, runClient, type Send } from './writes.ts';
 
-const shown: (list: List) => List = await runBlock('Relay', 'shown');
+const shown: (list: List) => List = await runBlock('const shown', 'shown');
 const require = createRequire(import.meta.url);
 
 /** Compiles the operations of an app. Returns a function that finds one by its name. */
 function compile(operations: readonly string[]) {
   const folder = mkdtempSync(join(tmpdir(), 'relay-'));
-  // Jest loads the compiled operations.
-  compileRelay(folder, operations, { language: 'javascript', eagerEsModules: false });
+  compileRelay(folder, operations);
   const names = operations.join('\n').match(/(?<=(query|mutation) )\w+/g) ?? [];
   const compiled = names.map((name) => [name, require(join(folder, `src/__generated__/${name}.graphql.js`))]);
   rmSync(folder, { recursive: true });
@@ -34,15 +34,25 @@ function compile(operations: readonly string[]) {
   return (name: string) => byName[name] as ConcreteRequest;
 }
 
-function createEnvironment(url: string) {
+function create(url: string) {
   const send: FetchFunction = async ({ text }, variables) =>
     (await askAt(url, `${text}`, { variables })) as unknown as GraphQLResponse;
   return new Environment({ network: Network.create(send), store: new Store(new RecordSource()) });
 }
 
-async function open(url: string): Promise<App> {
-  const find = compile([LISTS, MUTATIONS.ScreenCreateMutation, ...readBlocks('graphql')]);
-  const environment = createEnvironment(url);
+const mutations = Object.values(MUTATIONS).map((text) => text.replaceAll(/deletedIds?\b/g, '$& @deleteRecord'));
+const find = compile([LISTS, ...mutations]);
+
+const sendBy =
+  (environment: Environment): Send =>
+  (name, variables) =>
+    new Promise((resolve) => {
+      const mutation = find(String(/Screen\w+/.exec(MUTATIONS[name])));
+      const handlers = runClient('Relay: options', '{ onCompleted, onError }', { show: resolve });
+      void handlers.then((handlers) => commitMutation(environment, { mutation, variables, ...handlers }));
+    });
+
+async function open(environment: Environment) {
   const operation = createOperationDescriptor(find('ScreenListsQuery'), VARIABLES);
   environment.retain(operation);
   const reload = () => fetchQuery(environment, find('ScreenListsQuery'), VARIABLES).toPromise();
@@ -58,28 +68,19 @@ async function open(url: string): Promise<App> {
       return { maintenances: shown(maintenances), residence: { maintenances: shown(residence?.maintenances) } };
     },
     reload,
-    mutate: (name, variables) =>
-      new Promise<Answer>((resolve) => {
-        commitMutation(environment, {
-          mutation: find(name),
-          variables,
-          onCompleted: (data, errors) => resolve({ data, errors: errors as Answer['errors'] }),
-          onError: (error) => resolve({ errors: (error as unknown as { source: Answer }).source.errors }),
-        });
-      }),
-    typeOf: (id) => environment.getStore().getSource().get(id)?.__typename,
+    typeOf: (id: string) => environment.getStore().getSource().get(id)?.__typename,
     close: () => screen.dispose(),
   };
 }
 
-const supergraph = describeClient('Relay', open);
+const supergraph = describeClient('Relay', create, sendBy, open);
 
 describe('a field that fails in a query of Relay', () => {
   async function read(onField: string) {
     const field = `maintenances(residenceId: $residenceId) ${onField} { id }`;
     const find = compile([`query ScreenFailingQuery($residenceId: ID!) { ${field} }`]);
     supergraph.upstream.fail(() => ({ status: 403 }));
-    return fetchQuery(createEnvironment(supergraph.url), find('ScreenFailingQuery'), VARIABLES).toPromise();
+    return fetchQuery(create(supergraph.url), find('ScreenFailingQuery'), VARIABLES).toPromise();
   }
 
   it('is null without an error, and under @catch a result with the extensions of its error', async () => {

@@ -2,9 +2,10 @@ import { Client, fetchExchange } from '@urql/core';
 import { cacheExchange, type UpdatesConfig } from '@urql/exchange-graphcache';
 import { until } from '../support/wait.ts';
 import { runBlock } from './documents.ts';
-import { describeClient, HEADERS, LISTS, type Lists, MUTATIONS, VARIABLES } from './suite.ts';
+import { describeClient, LISTS, type Lists, VARIABLES } from './suite.ts';
+import { HEADERS, MUTATIONS, runClient } from './writes.ts';
 
-const updates: UpdatesConfig = await runBlock('urql', 'updates');
+const updates: UpdatesConfig = await runBlock('const updates', 'updates');
 // Reads the record of this type and id. Without such a record, the result is null.
 const resolvers = {
   Query: { maintenance: (_: unknown, { id }: { id?: string }) => ({ __typename: 'Maintenance', id: String(id) }) },
@@ -13,13 +14,16 @@ const RECORD = 'query ($id: ID!) { maintenance(id: $id) { __typename state } }';
 
 describeClient(
   'urql',
-  async (url) => {
-    const client = new Client({
+  (url) =>
+    new Client({
       url,
       preferGetMethod: false,
       exchanges: [cacheExchange({ resolvers, updates }), fetchExchange],
       fetchOptions: { headers: HEADERS },
-    });
+    }),
+  (client) => (mutation, variables) =>
+    runClient('urql\n', 'result', { client, mutation: MUTATIONS[mutation], variables }),
+  async (client) => {
     let shown: Lists = {};
     const { unsubscribe } = client.query<Lists>(LISTS, VARIABLES).subscribe(({ data }) => {
       shown = data ?? {};
@@ -28,10 +32,6 @@ describeClient(
     return {
       show: () => shown,
       reload: () => client.query(LISTS, VARIABLES, { requestPolicy: 'network-only' }).toPromise(),
-      async mutate(mutation, variables) {
-        const { data, error } = await client.mutation(MUTATIONS[mutation], variables).toPromise();
-        return { data, errors: error?.graphQLErrors };
-      },
       typeOf: (id) => client.readQuery(RECORD, { id }, { requestPolicy: 'cache-only' })?.data?.maintenance?.__typename,
       close: unsubscribe,
     };

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse } from 'yaml';
 import { EXAMPLE } from '../../dev/seed.ts';
-import { ERRORS, readDocument as read, readKeys, readNames, readTable } from '../support/documents.ts';
+import { APPS, readDocument as read, readKeys, readNames, readTable } from '../support/documents.ts';
 import { readFamilies, scrape } from '../support/scrape.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -91,7 +91,7 @@ beforeAll(async () => {
   }
   add(values, 'alertname', ...alerts.map(({ alert }) => alert));
   add(values, 'alertstate', 'firing');
-  add(values, 'code', ...readKeys(ERRORS, 'code'));
+  add(values, 'code', ...readKeys(APPS, 'code'));
   add(values, 'job', parse(read('deploy/prometheus.yaml')).scrape_configs[0].job_name);
   add(values, 'namespace', 'any');
 });

@@ -6,13 +6,13 @@ import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { exampleTicket } from '../../dev/seed.ts';
 import { codes } from '../support/ask.ts';
-import { ERRORS, readKeys } from '../support/documents.ts';
+import { APPS, readKeys } from '../support/documents.ts';
 import { parseId } from '../support/naive-server.ts';
 import { answerWith, detail } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
-/** The error codes of docs/errors.md, except the code of a bug. */
-const CODES = readKeys(ERRORS, 'code').filter((code) => code !== 'INTERNAL_SERVER_ERROR');
+/** The error codes of docs/apps.md, except the code of a bug. */
+const CODES = readKeys(APPS, 'code').filter((code) => code !== 'INTERNAL_SERVER_ERROR');
 
 // Below jest's limit: fast-check prints the smallest counterexample that it has found by then.
 const SEARCH = { numRuns: 200, interruptAfterTimeLimit: 150_000, markInterruptAsFailure: true };

@@ -1,7 +1,7 @@
 /** Reads tables and examples of the project's documents. */
 import { readFileSync } from 'node:fs';
 
-export const ERRORS = readDocument('docs/errors.md');
+export const APPS = readDocument('docs/apps.md');
 
 /** Returns the text of a file, by its path from the project's root. */
 export function readDocument(path: string): string {

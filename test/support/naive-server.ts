@@ -1,10 +1,10 @@
 /**
  * A naive server of the same schema, over its own store. Each resolver searches the whole store, and graphql's `execute` makes
- * paths and nulls. It follows the schema, docs/errors.md and docs/command-api.md, and imports nothing of src/.
+ * paths and nulls. It follows the schema, docs/apps.md and docs/command-api.md, and imports nothing of src/.
  */
 import { buildASTSchema, execute, GraphQLError, parse } from 'graphql';
 import type { Ticket } from '../../dev/store.ts';
-import { ERRORS, readDocument, readNames, readTable } from './documents.ts';
+import { APPS, readDocument, readNames, readTable } from './documents.ts';
 
 const FEDERATION = `
   scalar _Any
@@ -26,12 +26,11 @@ const STATES = new Map<unknown, string>([
   ['closed', 'CLOSED'],
 ]);
 
-/** How the residences of the emulator fail, by the table of docs/errors.md. */
+/** How the residences of the emulator fail, by the table of docs/apps.md. */
 const FAULTS = new Map(
-  readTable(ERRORS, 'residence').flatMap(([id, code = '', outcome = '']) => {
-    const isLost = outcome.includes('has happened');
-    const fault = { code: readNames(code)[0], outcome: readNames(outcome)[0], isLost };
-    return fault.code ? [[readNames(id)[0], fault]] : [];
+  readTable(APPS, 'residence').flatMap(([id, failure = '']) => {
+    const [code, outcome] = readNames(failure);
+    return code ? [[readNames(id)[0], { code, outcome, isLost: failure.includes('happened') }]] : [];
   }),
 );
 

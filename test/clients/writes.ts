@@ -1,0 +1,117 @@
+/** The code of docs/apps.md says of each kind of failure what happened to the writes of a mutation. */
+import { beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { EXAMPLE } from '../../dev/seed.ts';
+import { startGateway } from '../../dev/supergraph/gateway.ts';
+import { NEW_MAINTENANCE } from '../support/ask.ts';
+import { type Fault as Breakage, type Recorder, startRecorder } from '../support/recorder.ts';
+import type { Fault } from '../support/upstream.ts';
+import { useMany } from '../support/use-subgraph.ts';
+import { useSupergraph } from '../support/use-supergraph.ts';
+import { idOf } from '../support/visits.ts';
+import { runBlock } from './documents.ts';
+
+export const HEADERS = { authorization: `Bearer ${EXAMPLE.token}` };
+export const R = idOf('1-101');
+const OTHER = idOf('2-201');
+export const INPUT = { ...NEW_MAINTENANCE, residenceId: R };
+/** Relay requires such names. */
+export const MUTATIONS = {
+  create: `mutation ScreenCreateMutation($input: CreateMaintenanceInput!) {
+    createMaintenance(input: $input) { createdId maintenance { id state } }
+  }`,
+  delete: 'mutation ScreenDeleteMutation($id: ID!) { deleteMaintenance(id: $id) { deletedId } }',
+  deleteAll: `mutation ScreenDeleteAllMutation($ids: [ID!]!) {
+    deleteMaintenances(ids: $ids) { deletedIds failures { failedId code outcome } }
+  }`,
+  both: `mutation ScreenBothMutation($input: CreateMaintenanceInput!, $id: ID!) {
+    first: createMaintenance(input: $input) { createdId maintenance { id residence { id name } } }
+    second: deleteMaintenance(id: $id) { deletedId }
+  }`,
+} as const;
+export type Mutation = keyof typeof MUTATIONS;
+
+interface Response {
+  readonly data?: unknown;
+  readonly errors?: readonly unknown[] | null;
+}
+/** Sends a mutation. Resolves to what the client's code of docs/apps.md gives to `resultOf`. */
+export type Send = (mutation: Mutation, variables: Record<string, unknown>) => Promise<Response>;
+/** Runs the code of a client with these values of its names, and resolves to what it gives to `resultOf`. */
+export const runClient = (client: string, returned: string, scope: object) =>
+  runBlock(`// ${client}`, returned, { ...scope, alias: 'x', resultOf: (response: Response) => response });
+const resultOf: (response: Response, alias: string) => unknown = await runBlock('function resultOf', 'resultOf');
+
+const fail = (prefix: string, status = 503): Fault => {
+  return ({ command }) => (command.startsWith(prefix) ? { status } : undefined);
+};
+/** A fault: reads get 403, and writes take effect. */
+export const REFUSE_READS = fail('get_', 403);
+const failBoth: Fault = (...sent) => fail('create')(...sent) ?? fail('delete', 403)(...sent);
+const refuseOther: Fault = ({ param }) => (param.residence_id === OTHER ? { status: 403 } : undefined);
+const CUT_OFF: Breakage = (response) => void response.destroy();
+const answer = (status: number, body: object): Breakage => {
+  const text = JSON.stringify(body);
+  return (response) => void response.writeHead(status, { 'content-type': 'application/json' }).end(text);
+};
+const error = (code: string, outcome?: string) => ({ message: 'x', extensions: { code, outcome } });
+const [ROUTERS_OWN, OVERLOADED] = [error('SUBREQUEST_HTTP_ERROR'), error('OVERLOADED', 'NOT_SENT')];
+const NULL = { data: { createMaintenance: null }, errors: [ROUTERS_OWN, OVERLOADED] };
+const ALIASES = { create: ['createMaintenance'], both: ['first', 'second'] };
+
+type Servers = Pick<ReturnType<typeof useSupergraph>, 'upstream' | 'before'> & { readonly router: Recorder };
+const failed = (outcome: string, code: string, faults: object[] = []) => ({ outcome, code, faults });
+const DONE = expect.objectContaining({ outcome: 'DONE' });
+const UNKNOWN = { outcome: 'UNKNOWN', code: undefined, faults: [] };
+const REFUSED = failed('REJECTED', 'FORBIDDEN');
+const LOST = failed('UNKNOWN', 'UPSTREAM_UNAVAILABLE');
+const NO_ROOM = failed('NOT_SENT', 'OVERLOADED');
+const FAULTS = failed('NOT_SENT', 'BAD_USER_INPUT', [
+  { argument: 'input.finishTime', code: 'NOT_LATER', message: 'must be later than input.startTime' },
+  { argument: 'input.contact', code: 'BLANK', message: 'must not be blank' },
+]);
+/** With one result, of a create; with two, of both mutations. */
+const FAILURES: [title: string, (servers: Servers) => unknown, ...results: [object] | [object, object]][] = [
+  ['nothing', () => {}, DONE, DONE],
+  ['the first mutation', ({ upstream }) => upstream.fail(fail('create')), LOST, DONE],
+  ['both mutations', ({ upstream }) => upstream.fail(failBoth), LOST, REFUSED],
+  ['a neighbor with 401', ({ before }) => before.residences.fail(answer(401, {})), DONE, DONE],
+  ['reading back', ({ upstream }) => upstream.fail(REFUSE_READS), DONE],
+  ['the subgraph’s connection', ({ before }) => before.maintenance.fail(CUT_OFF), UNKNOWN, UNKNOWN],
+  ['the room', ({ before }) => before.maintenance.fail(answer(503, { errors: [OVERLOADED] })), NO_ROOM, NO_ROOM],
+  ['the router’s connection', ({ router }) => router.fail(CUT_OFF), UNKNOWN],
+  ['the router with 503', ({ router }) => router.fail(answer(503, error('x'))), UNKNOWN],
+  ['all with an error of the router', ({ router }) => router.fail(answer(200, { errors: [ROUTERS_OWN] })), UNKNOWN],
+  ['the room, with an error of the router before', ({ router }) => router.fail(answer(200, NULL)), NO_ROOM],
+];
+
+/** Defines the tests. Returns the supergraph. */
+export function describeWrites(client: string, connect: (url: string) => Send) {
+  const supergraph = useSupergraph(startGateway);
+  const start = useMany(startRecorder);
+  let router: Recorder;
+  beforeAll(async () => {
+    router = await start(new URL(supergraph.url).origin);
+  });
+  beforeEach(() => router.reset());
+
+  it.each(FAILURES)(`${client} tells what happened if this fails: %s`, async (...[, breakIt, ...results]) => {
+    breakIt({ ...supergraph, router });
+    const mutation = results[1] ? 'both' : 'create';
+    const response = await connect(router.url)(mutation, { input: INPUT, id: `${R}:m` });
+    expect(ALIASES[mutation].map((alias) => resultOf(response, alias))).toEqual(results);
+  });
+
+  it(`${client} tells all faults of a form`, async () => {
+    const input = { ...INPUT, finishTime: INPUT.startTime, contact: '' };
+    expect(resultOf(await connect(supergraph.url)('create', { input }), 'createMaintenance')).toEqual(FAULTS);
+  });
+
+  it(`${client} tells what of a batch happened`, async () => {
+    supergraph.upstream.fail(refuseOther);
+    const response = await connect(supergraph.url)('deleteAll', { ids: [`${R}:m`, `${OTHER}:m`] });
+    expect(resultOf(response, 'deleteMaintenances')).toEqual(DONE);
+    const failures = [{ failedId: `${OTHER}:m`, code: 'FORBIDDEN', outcome: 'REJECTED' }];
+    expect(response.data).toMatchObject({ deleteMaintenances: { deletedIds: [`${R}:m`], failures } });
+  });
+  return supergraph;
+}
