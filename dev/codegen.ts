@@ -1,12 +1,13 @@
 /**
- * `npm run codegen`: writes the types of the schema, as codegen.yml says, the rules of deploy/ as the Prometheus Operator takes
- * them, and of tables in docs/ the rows and columns that code decides. It keeps the other columns, and fails where a cell of theirs
- * is missing; `-- --check` only says whether all files are up to date.
+ * `npm run codegen`: writes the types of the schema, as codegen.yml says, the links of the alerts, the rules of deploy/ as the
+ * Prometheus Operator takes them, and of tables in docs/ the rows and columns that code decides. It keeps the other columns, and
+ * fails where a cell of theirs is missing; `-- --check` only says whether all files are up to date.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cliError, runCli } from '@graphql-codegen/cli';
 import { buildSchema, isEnumType } from 'graphql';
 import { parse, stringify } from 'yaml';
+import manifest from '../package.json' with { type: 'json' };
 import { createCommandApi } from '../src/command-api/client.ts';
 import { describeVariables, loadConfig } from '../src/config.ts';
 import { SIZES } from '../src/graphql/limits.ts';
@@ -27,6 +28,8 @@ const { check } = readOptions('Options:\n  --check    writes nothing, and fails 
 process.exitCode = (await runCli('').catch(cliError)) ?? 1;
 
 const written = {
+  'deploy/alerts.yaml': readRules('deploy/alerts.yaml'),
+  'deploy/alerts.test.yaml': readRules('deploy/alerts.test.yaml'),
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
   'docs/reliability.md': writeTables('docs/reliability.md', { sizes: sizes() }),
   'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields: rows(FIELDS) }),
@@ -44,10 +47,18 @@ function fail(message: string): void {
   process.exitCode = 1;
 }
 
+/** Returns a file with links to the runbook of this version, and the bucket that slo.yaml names for the latency. */
+function readRules(path: string): string {
+  const [seconds = ''] = /(?<=le=~")[\d.]+(?=\()/.exec(read('deploy/slo.yaml')) ?? [];
+  return read(path)
+    .replaceAll(/(?<=runbook_url: )\S*(?=docs\/)/g, `${manifest.repository}/blob/v${manifest.version}/`)
+    .replaceAll(/(?<=le=")[\d.]+?(?=(\.0)?")/g, seconds);
+}
+
 /** Returns the rule files of deploy/ as one PrometheusRule. kustomize cannot read a rule file itself. */
 function writeRules(): string {
   const files = readdirSync('deploy').filter((name) => /^[\w-]+\.yaml$/.test(name));
-  const groups = files.flatMap((name) => parse(read(`deploy/${name}`)).groups ?? []);
+  const groups = files.flatMap((name) => parse(readRules(`deploy/${name}`)).groups ?? []);
   const resource = {
     apiVersion: 'monitoring.coreos.com/v1',
     kind: 'PrometheusRule',

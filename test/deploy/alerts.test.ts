@@ -126,11 +126,18 @@ describe('the alerts', () => {
     expect(rule.labels.severity).toMatch(/^(page|ticket)$/);
   });
 
-  it('have their causes in the runbook', () => {
-    const listed = readTable(read('docs/runbook.md'), 'cause').flatMap(([cause = '', names]) =>
-      readNames(names).map((alert) => [alert, `docs/runbook.md${/\]\((#.+)\)/.exec(cause)?.[1]}`]),
+  it("have their severity and cause in this version's runbook, where their links lead", () => {
+    const { repository, version } = JSON.parse(read('package.json'));
+    const runbook = read('docs/runbook.md');
+    const headings = [...runbook.matchAll(/^## (.+)$/gm)].map(([, heading = '']) =>
+      heading.toLowerCase().replaceAll(' ', '-'),
     );
-    const causes = alerts.map(({ alert, annotations }) => [alert, annotations.runbook_url]);
+    const listed = readTable(runbook, 'cause').flatMap(([cause = '', names = '']) => {
+      const anchor = headings.find((heading) => cause.endsWith(`](#${heading})`));
+      const url = `${repository}/blob/v${version}/docs/runbook.md#${anchor}`;
+      return names.split('; ').flatMap((part) => readNames(part).map((alert) => [alert, part.split(':')[0], url]));
+    });
+    const causes = alerts.map(({ alert, labels, annotations }) => [alert, labels.severity, annotations.runbook_url]);
     expect(listed.toSorted()).toEqual(causes.toSorted());
   });
 });

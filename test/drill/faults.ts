@@ -1,4 +1,6 @@
 /** The fault classes. Each breaks something in a separate namespace, and names the alerts that must fire. */
+import { readDocument } from '../support/documents.ts';
+import { PATIENT } from '../support/replica.ts';
 import { preloadThrowInRequest } from '../support/unforeseen.ts';
 import type { Received } from '../support/upstream.ts';
 import type { Replacement, Settings, Site } from './site.ts';
@@ -67,6 +69,8 @@ const BLOCK = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
 
 const burns = (labels: Readonly<Record<string, string>> = {}) => ({ BudgetBurns: labels });
 const rejects = (command: string) => ({ CommandRejected: { command } });
+/** A second more than the objective of latency. */
+const SLOW_MS = 1000 + 1000 * Number(/(?<=le=~")[\d.]+/.exec(readDocument('deploy/slo.yaml')));
 const FEW_REQUESTS = { MAX_REQUESTS_IN_FLIGHT: '4' };
 const FEW_COMMANDS = { MAX_COMMANDS_IN_FLIGHT: '2' };
 const HTML = { headers: { 'content-type': 'text/html' }, body: '<html>Maintenance</html>' };
@@ -90,8 +94,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
   'creates-rejected': fault(fail(200, isCreate), rejects(CREATE)),
   'all-rejected': fault(fail(200), rejects(LIST)),
   'answers-401': fault(fail(401), { Unauthenticated: {} }, { also: ['CommandRejected'] }),
-  // A request takes two seconds, which are 24 s of production.
-  slow: fault(slowDown(2000), burns({ slo: 'latency' }), { ...BURNS, within: '5m' }),
+  slow: fault(slowDown(SLOW_MS), burns({ slo: 'latency' }), { ...BURNS, within: '5m', env: PATIENT }),
   'traffic-vanished': fault(({ stopTraffic }) => stopTraffic(), { TrafficVanished: {} }),
   'internal-error': fault(send(UNFORESEEN, share(1, 10)), { InternalError: {} }, { ...BURNS, env: THROWS }),
   'no-json': fault(({ upstream }) => upstream.fail(() => HTML), { ...DRIFTS, ...burns() }, TROUBLE),

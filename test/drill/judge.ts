@@ -2,6 +2,7 @@
  * Judges the drill: compares its alerts with the fault classes and with the `fires_within` of deploy/alerts.yaml. Also sends
  * the queries of deploy/dashboard.json to its Prometheus.
  */
+import { spawnSync } from 'node:child_process';
 import { parse } from 'yaml';
 import { readDocument as read } from '../support/documents.ts';
 import { atMost, exactly, type Figure } from '../support/figures.ts';
@@ -14,6 +15,13 @@ const UNSCALED_MS = 1000;
 const NOISE = 1.2;
 /** Alerts whose windows are longer than the drill. `promtool test rules deploy/alerts.slow.test.yaml` proves them. */
 const SLOW = 'BudgetBurnsSlowly';
+/** What `ops failed` of the runbook shows in the log of a fault class. */
+const CAUSES = {
+  outage: 'ECONNREFUSED',
+  'answers-401': 'status 401',
+  'rate-limited': 'status 429',
+  'wrong-schema': 'VALIDATION',
+};
 type Rule = { alert: string; annotations: { fires_within: string } };
 const RULES: Rule[] = parse(read('deploy/alerts.yaml')).groups[0].rules;
 const nameOf = (alert = '') => alert.replace('Maintenance', '');
@@ -81,6 +89,15 @@ export function judge(namespace: string, { fires, within, also = [] }: FaultClas
 export function findUntested(faults: readonly FaultClass[]): string[] {
   return [...FIRES_WITHIN.keys()].filter((name) => name !== SLOW && !faults.some(({ fires }) => name in fires));
 }
+
+/** Runs the runbook's shell on the logs. Returns the causes that it does not show. */
+export const askOps = (output: string) =>
+  Object.entries(CAUSES).filter(([namespace, cause]) => {
+    const env = { ...process.env, OPS_ON: `${output}/${namespace}/logs.jsonl` };
+    return !spawnSync('sh', ['-c', '. deploy/ops.sh && ops failed 1h'], { env, encoding: 'utf8' }).stdout.includes(
+      cause,
+    );
+  });
 
 /** Sends each query of each panel for each namespace, as Grafana would. Returns the queries that fail or find no series. */
 export async function askDashboard({ over }: Prometheus, namespaces: readonly string[], times: Times) {

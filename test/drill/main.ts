@@ -11,7 +11,7 @@ import { readOptions } from '../../dev/options.ts';
 import { exactly, noted, printFigures } from '../support/figures.ts';
 import { killAll } from '../support/process.ts';
 import { FAULTS } from './faults.ts';
-import { askDashboard, findUntested, judge, measureSlack, type Notification, readAlerts } from './judge.ts';
+import { askDashboard, askOps, findUntested, judge, measureSlack, type Notification, readAlerts } from './judge.ts';
 import { startPrometheus, writeHistory } from './prometheus.ts';
 import { startSite } from './site.ts';
 
@@ -23,7 +23,8 @@ const SETTLE_MS = 15_000;
 /** Longer than each `fires_within`. */
 const FAULTY_MS = 75_000;
 
-readOptions('There are no options. docs/observability.md has the programs that the drill needs.', {});
+const PROGRAMS = "jq, and Debian's prometheus and prometheus-alertmanager, or PROMETHEUS, ALERTMANAGER and PROMTOOL";
+readOptions(`There are no options. The drill takes three minutes. It needs ${PROGRAMS}.`, {});
 process.on('exit', killAll);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
 const start = performance.now();
@@ -71,6 +72,7 @@ const figures = [
   exactly('alerts that no fault class causes', findUntested(Object.values(FAULTS)).length, 0),
   exactly('evaluations of rules that failed', Math.max(...failures.map(({ values }) => Number(values.at(-1)?.[1]))), 0),
   exactly('queries of the dashboard that fail or find nothing', unanswered.length, 0),
+  exactly('causes that `ops failed` does not show', askOps(OUTPUT).length, 0),
 ];
 console.log('\nTimes are minutes of production from the fault to the alert.');
 const missed = printFigures(figures);

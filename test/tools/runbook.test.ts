@@ -1,8 +1,9 @@
-/** The runbook's shell for systemd, with stubs of journalctl and systemctl: the log, the way from an id to its cause, a new secret. */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** The shell of the runbook, deploy/ops.sh, with stubs of kubectl, docker, journalctl and systemctl. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { afterAll, expect, it } from '@jest/globals';
 import { readDocument } from '../support/documents.ts';
 import { list } from '../support/requests.ts';
@@ -10,50 +11,149 @@ import { useSubgraph } from '../support/use-subgraph.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'runbook-'));
 afterAll(() => rmSync(folder, { recursive: true }));
+const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+write('ops.sh', readDocument('deploy/ops.sh').replaceAll(/\/(etc|opt)\/maintenance/g, `${folder}$&`));
 const subgraph = useSubgraph();
-const runbook = readDocument('docs/runbook.md');
-const FUNCTIONS = runbook.match(/^ {4}(failed|logs)\(\) \{\n(?: {6}.+\n)+ {4}\}\n/gm)?.join('');
-const [ROTATE = ''] = /^ {7}cd \/etc(?:.+\n)+/m.exec(runbook) ?? [];
-const [FIND_SECTION = ''] = /^## From an id to the cause\n(.(?!^## ))*/ms.exec(runbook) ?? [];
-const FIND = FIND_SECTION.match(/^ {4}.*\n/gm)?.join('');
-const STUBS = `journalctl() { cat "${folder}/journal"; }\nrestart() { echo restarted; }`;
+const RUNBOOK = readDocument('docs/runbook.md');
+const STUBS = `
+  cd '${folder}' && . ./ops.sh
+  call() { echo "call $*"; }
+  journalctl() { cat journal; }
+  systemctl() { if [ "$1" = restart ]; then call "$*"; else echo 'maintenance-subgraph@4001.service loaded'; fi; }
+  curl() { [ "$READY" ]; }
+  sleep() { :; }
+  docker() { call "docker $*"; }
+  kubectl() {
+    [ "$1 $2" = '--namespace graphql' ] || call "without a namespace: $*"
+    shift 2
+    case "$*" in
+      logs*--previous) echo 'error: no such container' ;;
+      logs*) cat one.log two.log ;;
+      exec*node*) shift 5 && "$@" ;;
+      'get replicasets'*) cat sets ;;
+      'get secret'*) cat secret ;;
+      replace*) cat > replaced && mv replaced secret ;;
+      *) call "kubectl $*" ;;
+    esac
+  }
+  READY=yes`;
 const hasJq = !spawnSync('jq', ['--version']).error;
 const [test, skipped] = hasJq ? [it, ''] : [it.skip, '. Skipped: jq is not installed.'];
 
-function run(code: string): string[] {
-  const script = `${FUNCTIONS}\n${STUBS}\n${code}`.replaceAll('/etc/maintenance-subgraph', folder);
-  const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
-  expect(stderr).toBe('');
-  return stdout.split('\n').slice(0, -1);
+/** Returns the lines that a shell prints, the errors last. */
+async function run(OPS_ON: string, code: string, shell = 'bash'): Promise<string[]> {
+  const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
+  const env = { PATH, OPS_ON, OPS_NAMESPACE: 'graphql', COMMAND_API_URL: subgraph.url };
+  const { stdout, stderr } = spawn(shell, ['-c', `${STUBS}\n${code}`], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const texts = await Promise.all([readText(stdout), readText(stderr)]);
+  const output = texts
+    .join('')
+    .replaceAll(folder, '')
+    .replaceAll(subgraph.url, 'URL')
+    .replaceAll(/\d\.\d s/g, '0.1 s');
+  return output
+    .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME')
+    .split('\n')
+    .slice(0, -1);
 }
 
-test(`logs, failed and the way from each kind of id find the commands and the cause${skipped}`, async () => {
+test(`logs, failed and find_id read each kind of log, in bash and in sh${skipped}`, async () => {
   subgraph.upstream.fail(() => ({ status: 403, body: {} }));
   const trace = 'a'.repeat(32);
   const headers = { 'x-request-id': 'request-1', traceparent: `00-${trace}-${'b'.repeat(16)}-01` };
-  const failed = await subgraph.ask(list().query, { ...list(), headers });
+  const { errors } = await subgraph.ask(list().query, { ...list(), headers });
+  const id = String(errors[0]?.extensions.commandId);
+  await subgraph.ask('{ maintenances }', { headers: { 'x-request-id': 'request-2' } });
   const lines = subgraph.logText().trimEnd().split('\n');
   // systemd's own messages, and bytes that are no text.
   const messages = ['Started maintenance-subgraph@4001.service.', [255], ...lines];
-  const unit = { _SYSTEMD_UNIT: 'maintenance-subgraph@4001.service' };
-  writeFileSync(join(folder, 'journal'), messages.map((MESSAGE) => JSON.stringify({ ...unit, MESSAGE })).join('\n'));
+  write('journal', messages.map((MESSAGE) => JSON.stringify({ _SYSTEMD_UNIT: 'unit', MESSAGE })).join('\n'));
+  write('one.log', `${JSON.stringify({ time: 0, msg: 'too old' })}\nno JSON\n${lines[0]}\n`);
+  write('two.log', `${lines[1]}\n`);
 
-  const logged = run('logs 1h').map((line) => JSON.parse(line));
-  expect(logged.map(({ msg }) => msg)).toEqual(lines.map((line) => JSON.parse(line).msg));
-  expect(logged[0].time).toMatch(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
-  const counted = /^ +1 FORBIDDEN get_maintenance_list status 403 null null \S+ maintenance-subgraph@4001\.service$/;
-  expect(run('failed')).toEqual([expect.stringMatching(counted)]);
-  const { commandId } = failed.errors[0]?.extensions ?? {};
-  const forVendor = expect.stringMatching(`^\\S+Z ${commandId} get_maintenance_list status 403 $`);
-  for (const id of ['request-1', trace, commandId])
-    expect(run(`ID=${id}\n${FIND}`)).toEqual(expect.arrayContaining(['  "requestId": "request-1",', forVendor]));
+  const script = `ops logs 1h | grep -v old | jq -r '.time, .requestId'; ops failed | sort -k 2
+    for id in request-1 ${trace} ${id}; do ops find_id "$id" | jq -r '.requestId, .commands[].id'; done`;
+  for (const [on, host] of Object.entries({ systemd: ' unit', kubernetes: '', '*e.log two.log': '' }))
+    for (const shell of ['bash', 'sh']) {
+      const others = `upstreamCode=null client=null host="${hostname()}${host}" last=TIME id=`;
+      expect([on, shell, ...(await run(on, script, shell))]).toEqual([
+        ...[on, shell, 'TIME', 'request-1', 'TIME', 'request-2'],
+        `     1 FORBIDDEN get_maintenance_list detail="status 403" ${others}${id}`,
+        `     1 GRAPHQL_VALIDATION_FAILED (no command failed) detail=null ${others}request-2`,
+        ...Array(3).fill(['request-1', id]).flat(),
+      ]);
+    }
 });
 
-test(`the rotation puts the new secret before the old one, and then drops that${skipped}`, () => {
-  const file = join(folder, 'router-secret');
-  writeFileSync(file, 'old\n');
-  expect(run(`NEW=new\n${ROTATE}`)).toEqual(['restarted']);
-  expect(readFileSync(file, 'utf8')).toBe('new old\n');
-  expect(run(`NEW=new\n${ROTATE.replaceAll(' $OLD', '')}`)).toEqual(['restarted']);
-  expect(readFileSync(file, 'utf8')).toBe('new\n');
+const [OLD, NEW] = ['the-old-secret-of-the-router', 'the-new-secret-of-the-router'];
+const SETUP = `
+  echo '{"data":{"ROUTER_SECRET":"${btoa(`${OLD}\n`)}","other":"kept"}}' > secret
+  jq -n '[10, 9 | { metadata: { annotations: { "deployment.kubernetes.io/revision": "\\(.)" } }, spec: { template: {
+    metadata: { labels: { "app.kubernetes.io/version": "0.\\(.).0" } },
+    spec: { containers: [{ name: "mesh" }, { name: "maintenance-subgraph", image: "image:\\(.)" }] } } } }] | { items: . }' > sets
+  for version in 9 10; do
+    mkdir -p etc/maintenance-subgraph opt/maintenance-subgraph-$version/schema
+    echo "schema $version" > opt/maintenance-subgraph-$version/schema/maintenance.graphql
+  done
+  ln -sfn "$PWD/opt/maintenance-subgraph-9" opt/maintenance-subgraph
+  echo ' ${OLD}' > etc/maintenance-subgraph/router-secret
+  echo "COMMAND_API_URL=$COMMAND_API_URL" > etc/maintenance-subgraph/environment
+  jq -nc '(now * 1000) as $time | {msg: "ready"}, {msg: "unforeseen error"}, {commands: [{id: "a"}, {id: "b", outcome: "UNKNOWN"}]},
+    {commands: [{id: "c", flaws: [{kind: "size"}]}]} | .time = $time' > kinds.log`;
+/** Prints what each kind of lines is known by. */
+const KINDS = `for kind in starts faults unknown flawed; do ops logs 1h $kind | jq -r '.msg // .commands[0].id? // .id'; done`;
+/** Begins a rotation, repeats that as after a restart that failed, and ends it. */
+const rotate = (show: string) =>
+  `for step in 'begin short' 'begin ${NEW}' 'begin ${NEW}' end; do ops rotate $step | grep -c restart; ${show} | xargs; done`;
+const SHORT = 'ops: there may be five secrets, and each of several needs 16 characters';
+const ROTATED = ['0', OLD, '1', `${NEW} ${OLD}`, '1', `${NEW} ${OLD}`, '1', NEW, SHORT];
+const ON = 'deployment/maintenance-subgraph';
+const SCHEMA = 'schema/maintenance.graphql';
+const WAIT = `call kubectl rollout status ${ON} --timeout 10m`;
+const UNIT = 'maintenance-subgraph@4001.service';
+const RESTARTED = [`call restart ${UNIT}`, `${UNIT} is ready`];
+const REFUSED = 'ECONNREFUSED 127.0.0.1:1 after 0.1 s:';
+const PROXY = 'The proxy does not get through. Call the network team.';
+const [ELSEWHERE = ''] = /(?<=ops ask\n.+\n {4}).+/.exec(RUNBOOK) ?? [];
+
+test.each<[on: string, code: string, ...prints: string[]]>([
+  ['kubernetes', 'ops images', '9\t\t0.9.0\timage:9', '10\t\t0.10.0\timage:10'],
+  ['kubernetes', 'ops schema', `call kubectl exec ${ON} --container maintenance-subgraph -- cat ${SCHEMA}`],
+  ['kubernetes', 'ops schema 9', `call docker run --rm --entrypoint cat image:9 ${SCHEMA}`],
+  ['kubernetes', 'ops restart', `call kubectl rollout restart ${ON}`, WAIT],
+  ['kubernetes', 'ops roll_back 9', `call kubectl rollout undo ${ON} --to-revision 9`, WAIT],
+  ['kubernetes', rotate('jq -r ".data.ROUTER_SECRET | @base64d" secret'), ...ROTATED],
+  ['kubernetes', 'ops ask', '401 after 0.1 s: URL', 'The network works. Call the vendor.'],
+  ['kubernetes', 'OPS_NAMESPACE=; ops ask', 'ops: set OPS_NAMESPACE, the namespace of the subgraph'],
+  ['systemd', 'ops images', '10\t/opt/maintenance-subgraph-10', '9\t/opt/maintenance-subgraph-9'],
+  ['systemd', 'ops schema; ops schema 10', 'schema 9', 'schema 10'],
+  ['systemd', 'ops restart', ...RESTARTED],
+  ['systemd', 'READY=; ops restart', `call restart ${UNIT}`, `ops: ${UNIT} is not ready: journalctl --unit ${UNIT}`],
+  ['systemd', 'ops roll_back 10 && ops schema', ...RESTARTED, 'schema 10'],
+  ['systemd', 'ops roll_back 8', 'ops: there is no /opt/maintenance-subgraph-8'],
+  ['systemd', rotate('cat etc/maintenance-subgraph/router-secret'), ...ROTATED],
+  ['systemd', 'ops ask', '401 after 0.1 s: URL', 'The network works. Call the vendor.'],
+  ['one.log', 'COMMAND_API_URL=http://127.0.0.1:1; ops ask', `${REFUSED} http://127.0.0.1:1`, ELSEWHERE],
+  [
+    'one.log',
+    'COMMAND_API_PROXY=http://me:secret@127.0.0.1:1; ops ask',
+    `${REFUSED} URL through the proxy 127.0.0.1:1`,
+    PROXY,
+  ],
+  ['one.log', 'ops restart', 'ops: restart needs OPS_ON=kubernetes or OPS_ON=systemd'],
+  ['kinds.log', KINDS, 'ready', 'unforeseen error', 'b', 'c'],
+  ['one.log', 'ops logs 3d', 'ops: 3d is no time, such as 30s, 15m or 24h'],
+  ['', 'ops failed', 'ops: Kubernetes, or systemd? Set OPS_ON=kubernetes or OPS_ON=systemd'],
+])(`with OPS_ON=%s, %s prints its result, or why there is none${skipped}`, async (on, code, ...prints) => {
+  expect(await run(on, `${SETUP}\n${code}`)).toEqual(prints);
+});
+
+test(`changes nothing of the shell, and knows each command of the runbook${skipped}`, async () => {
+  const changes = `state() { set +o; shopt; alias; trap; declare -F; compgen -v; }
+    unset -f ops; set -fu; IFS=:; before= after=; before=$(state); . ./ops.sh; ops help > help; after=$(state)
+    diff <(echo "$before") <(echo "$after")`;
+  expect((await run('systemd', changes)).filter((line) => /^[<>]/.test(line))).toEqual(['> declare -f ops']);
+  const named = [...RUNBOOK.matchAll(/ops (\w+)(?: \d+h (\w+))?/g)].flatMap(([, ...names]) => names.filter(Boolean));
+  const known = await run('systemd', 'ops help | grep -oE "\\w+"');
+  expect(named.filter((name) => !known.includes(String(name)))).toEqual([]);
 });
