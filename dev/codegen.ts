@@ -81,9 +81,9 @@ function metrics(): string[][] {
   const config = loadConfig({ NODE_ENV: 'development', COMMAND_API_URL: 'http://localhost' });
   const all = createMetrics(createCommandApi(config, new Memory(), createTurns())).registry.getMetricsAsArray();
   // Its types leave out what the metrics have.
-  return (all as unknown as { name: string; type: string; labelNames: string[] }[])
+  return (all as unknown as { name: string; labelNames: string[] }[])
     .filter(({ name }) => !/^(nodejs|process)_/.test(name))
-    .map(({ name, type, labelNames }) => [code(name), type, labelNames.map(code).join(', ')]);
+    .map(({ name, labelNames }) => [code(name), labelNames.map(code).join(', ')]);
 }
 
 /** Returns the rows of the error codes: the values of the enum, and the codes that its description lists. */

@@ -74,7 +74,7 @@ beforeAll(async () => {
   add(series, 'up', ...target);
   add(series, 'ALERTS', ...target, 'alertname', 'alertstate');
   const table = readTable(read('docs/observability.md'), 'metric');
-  const documentedLabels = new Map(table.map(([name, , labels]) => [readNames(name)[0], readNames(labels)]));
+  const documentedLabels = new Map(table.map(([name, labels]) => [readNames(name)[0], readNames(labels)]));
   for (const [name, type] of families) {
     const labels = [...target, ...(documentedLabels.get(name) ?? [])];
     for (const suffix of type === 'histogram' ? ['_sum', '_count', '_bucket'] : [''])
