@@ -41,7 +41,7 @@ const STUBS = `
       *) call "$*" ;;
     esac
   }
-  mkdir -p deploy .ci .github docs && touch deploy/cosign.pub SECURITY.md README.md && cp "$GITHUB_WORKSPACE/.ci/placeholders" .ci
+  mkdir -p deploy .ci .github docs && touch deploy/cosign.pub SECURITY.md && cp "$GITHUB_WORKSPACE/.ci/placeholders" .ci
   echo '{"version":"0.5.0"}' > package.json; echo '## 0.5.0 — 2026-12-01' > CHANGELOG.md; echo 'namespace: graphql' > kustomization.yaml
   GITHUB_REPOSITORY=Acme/Maintenance GITHUB_REF_NAME=v0.5.0 GITHUB_REF_TYPE=tag GITHUB_RUN_ID=7 RUNNER_TEMP=.
   GITHUB_OUTPUT=output GITHUB_STEP_SUMMARY=summary ON_MAIN=yes COSIGN_KEY=x OVERLAY=. IMAGE=x KUBECONFIG_YAML=x BEFORE=old WAITS='0 0'`;
@@ -50,8 +50,8 @@ const { jobs } = parse(readDocument('.github/workflows/release.yml'));
 const stepOf = (job: string, name: string) =>
   jobs[job].steps.find((step: { name?: string }) => step.name?.startsWith(name));
 const SHELL = {
-  placeholders:
-    'echo "* $OWNER" > .github/CODEOWNERS; echo "$CONTACT" > docs/runbook.md; echo "$REPOSITORY" > package.json; .ci/placeholders',
+  placeholders: `echo "$OWNER" > .github/CODEOWNERS; echo "$CONTACT" > docs/runbook.md; echo "$SUPPORT" > README.md
+    echo "$REPOSITORY" > package.json; .ci/placeholders`,
   check: stepOf('check', 'The commit is').run,
   sign: stepOf('sign', 'Make one index').run,
   verify: stepOf('verify', 'Find the digest').run,
@@ -67,6 +67,7 @@ const ROWS: [title: string, step: keyof typeof SHELL, variables: string, error: 
   ['your own teams and addresses pass', 'placeholders', '', /^$/],
   ['a placeholder of the owners is refused', 'placeholders', 'OWNER=@example/team', /put in your teams/],
   ['a placeholder of the contacts is refused', 'placeholders', 'CONTACT=vendor@example.com', /contacts/],
+  ['a placeholder of the support is refused', 'placeholders', 'SUPPORT="<help@example.com>"', /addresses/],
   [
     'the placeholder of the repository is refused',
     'placeholders',
