@@ -1,9 +1,9 @@
-/** What guards a release: the shell of release.yml, with stubs of git, docker, cosign, kustomize and kubectl. */
+/** What guards a release: the shell of release.yml, with stubs of git, docker, cosign, kustomize and kubectl; settings.sh, with one of gh. */
 import { spawnSync } from 'node:child_process';
-import { globSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { afterAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import manifest from '../../package.json' with { type: 'json' };
 import { ROUTER_SECRET } from '../support/ask.ts';
@@ -41,8 +41,9 @@ const STUBS = `
       *) call "$*" ;;
     esac
   }
-  mkdir -p deploy .ci .github docs && touch deploy/cosign.pub SECURITY.md && cp "$GITHUB_WORKSPACE/.ci/placeholders" .ci
+  mkdir -p deploy/base .ci .github docs && touch deploy/cosign.pub SECURITY.md && cp "$GITHUB_WORKSPACE/.ci/placeholders" .ci
   echo '{"version":"0.5.0"}' > package.json; echo '## 0.5.0 — 2026-12-01' > CHANGELOG.md; echo 'namespace: graphql' > kustomization.yaml
+  echo 'app.kubernetes.io/version: 0.5.0' > deploy/base/kustomization.yaml
   GITHUB_REPOSITORY=Acme/Maintenance GITHUB_REF_NAME=v0.5.0 GITHUB_REF_TYPE=tag GITHUB_RUN_ID=7 RUNNER_TEMP=.
   GITHUB_OUTPUT=output GITHUB_STEP_SUMMARY=summary ON_MAIN=yes COSIGN_KEY=x OVERLAY=. IMAGE=x KUBECONFIG_YAML=x BEFORE=old WAITS='0 0'`;
 
@@ -77,6 +78,12 @@ const ROWS: [title: string, step: keyof typeof SHELL, variables: string, error: 
   ['a tag of the version, on main, passes', 'check', '', /^$/],
   ['a tag on a commit that is not on main is refused', 'check', 'ON_MAIN=', /not on main/],
   ['a tag of another version is refused', 'check', 'GITHUB_REF_NAME=v0.5.1', /version of package\.json 0\.5\.0/],
+  [
+    'a tag without its label in deploy/ is refused',
+    'check',
+    'rm -r deploy/base',
+    /kustomization\.yaml is not of 0\.5\.0/,
+  ],
   ['a tag without a key to sign is refused', 'check', 'COSIGN_KEY=', /COSIGN_KEY/],
   ['a version is signed before it has its tag', 'sign', '', /^$/, MADE],
   ['a version stays if the same run made it', 'sign', 'INDEX=$(index 7) SIGNED=yes', /^$/],
@@ -96,7 +103,8 @@ const subgraph = useSubgraph();
 const folder = mkdtempSync(join(tmpdir(), 'release-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const hasJq = !spawnSync('jq', ['--version']).error;
-(hasJq ? it : it.skip).each(ROWS)(`%s${hasJq ? '' : '. Skipped: jq is not installed.'}`, async (...row) => {
+const [test, skipped] = hasJq ? [it, ''] : [it.skip, '. Skipped: jq is not installed.'];
+test.each(ROWS)(`%s${skipped}`, async (...row) => {
   const [, step, variables, error, calls = []] = row;
   const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
   const pod = { VERSION: manifest.version, PORT: new URL(subgraph.url).port, ROUTER_SECRET };
@@ -118,4 +126,98 @@ const CALLED = Object.values<{ uses?: string }>(jobs).flatMap(({ uses }) => uses
 it.each(CALLED)('no job of %s, which a release calls, has a condition', (file) => {
   const called: { jobs: Record<string, { if?: string }> } = parse(readDocument(file));
   expect(Object.values(called.jobs).filter((job) => job.if !== undefined)).toEqual([]);
+});
+
+// Keeps the settings in a file, by their paths, in the forms that GitHub documents.
+const GH = `
+  gh() {
+    local path=\${2#repos/Acme/Maintenance} body=null change='.[$path] = $body'
+    path=\${path%\\?*}
+    [ "\${5-}" != --input ] || body=$(cat)
+    case "\${4-GET} $path" in
+      'GET ') echo "{ \\"permissions\\": { \\"admin\\": $ADMIN } }" && return ;;
+      GET\\ orgs*) echo '{ "id": 7 }' && return ;;
+      GET*) jq --exit-status --arg path "$path" '.[$path]' state.json && return; echo 'gh: (HTTP 404)' >&2; return 1 ;;
+      DELETE*policies*) change='.[$path | sub("/[0-9]+$"; "")].branch_policies = []' ;;
+      DELETE*) change='del(.[$path])' ;;
+      *policies) change='.[$path].branch_policies += [{ id: 1 } + $body]' ;;
+      POST\\ /rulesets) change='.[$path] += [$body + { id: length }] | .["\\($path)/\\(.[$path][-1].id)"] = $body' ;;
+      *production) change='.[$path] = ($body | { can_admins_bypass, deployment_branch_policy, protection_rules: [
+        { type: "required_reviewers", prevent_self_review, reviewers: [{ type: "Team", reviewer: { slug: "releases" } }] }] })
+        | .["\\($path)/deployment-branch-policies"] //= { branch_policies: [{ id: 9, name: "main", type: "branch" }] }' ;;
+      *graphos-check) change='.[$path] = { protection_rules: [] }' ;;
+      POST*variables) change='.["\\($path)/\\($body.name)"] = $body' ;;
+    esac
+    change "$change" --arg path "$path" --argjson body "$body"
+  }
+  change() { jq "$@" state.json > new.json && mv new.json state.json; }
+  export -f gh change`;
+
+describe('.github/settings.sh', () => {
+  const state = join(folder, 'state.json');
+  let made = '';
+  function settings(code: string, ADMIN = 'true') {
+    const options = { cwd: folder, env: { PATH: process.env.PATH, GITHUB_REPOSITORY: 'Acme/Maintenance', ADMIN } };
+    const { status, stdout, stderr } = spawnSync('bash', ['--norc', '-c', `${GH}\n${code}`], options);
+    const found = `${stdout}`.match(/(?<=^differs: |not shown to this login: ).*/gm) ?? [];
+    return { status, stderr: `${stderr}`, found };
+  }
+
+  beforeAll(() => {
+    cpSync('.github', join(folder, '.github'), { recursive: true });
+    writeFileSync(join(folder, '.github/CODEOWNERS'), '* @acme/releases\n/.ci/ @acme/platform\n');
+    writeFileSync(
+      state,
+      '{ "/rulesets": [], "/actions/secrets": { "secrets": [] }, "/actions/variables/OVERLAY": {} }',
+    );
+    const fill = `text=$(<.github/settings.sh) && text=\${text/COSIGN_KEY= /COSIGN_KEY=x } &&
+      echo "\${text/GRAPH_REF= /GRAPH_REF=x }" > .github/settings.sh`;
+    // Twice: the second time, everything exists.
+    expect(settings(`${fill}; .github/settings.sh && .github/settings.sh`)).toEqual({
+      status: 0,
+      stderr: '',
+      found: [],
+    });
+    made = readFileSync(state, 'utf8');
+  });
+  beforeEach(() => writeFileSync(state, made));
+
+  test(`demands each job of ci.yml and graphos.yml, and permits what the workflows use${skipped}`, () => {
+    const workflows = ['ci', 'graphos'].map((name) => readDocument(`.github/workflows/${name}.yml`)).join('');
+    const routers = /(?<=router: \[).*(?=\])/.exec(workflows)?.[0].split(', ') ?? [];
+    const names = workflows.match(/(?<=^ {4}name: ).*/gm)?.flatMap((name) => {
+      return name.includes('$') ? routers.map((router) => name.replace(/\$.*/, router)) : name;
+    });
+    expect([...new Set(made.match(/(?<="context": ").+(?=")/g))]).toEqual(names);
+    expect(made).toMatch(/_allowed": \[\s+"sigstore\/cosign-installer@\*",\s+"zizmorcore\/zizmor-action@\*"\s+\]/);
+  });
+
+  const PRODUCTION = '.["/environments/production"]';
+  test.each([
+    ['ruleset versions', 'del(.["/rulesets"][0])'],
+    ['ruleset versions', '.["/rulesets/3"].bypass_actors += [{ actor_id: 5 }]'],
+    ['ruleset main', 'del(.["/rulesets/4"].rules[3].parameters.required_status_checks[1])'],
+    ['environment production', `del(${PRODUCTION})`],
+    ['environment production', `${PRODUCTION}.protection_rules[0].reviewers[0].reviewer.slug = "all"`],
+    [
+      'tags of environment production',
+      '.["/environments/production/deployment-branch-policies"].branch_policies += [{}]',
+    ],
+    ['actions', '.["/actions/permissions"].allowed_actions = "all"'],
+    ['variable COSIGN_KEY', 'del(.["/actions/variables/COSIGN_KEY"])'],
+    [
+      'secrets of the repository, which each branch can read',
+      '.["/actions/secrets"].secrets = [{ name: "APOLLO_KEY" }]',
+    ],
+  ])(`--check finds a difference of the %s: %s${skipped}`, (title, change) => {
+    const found = { status: 1, stderr: '', found: [title] };
+    expect(settings(`change '${change}'; .github/settings.sh --check`)).toEqual(found);
+  });
+
+  test(`--check compares what GitHub shows the first job of a release, and names the rest${skipped}`, () => {
+    const hide = `change 'del(${PRODUCTION}.can_admins_bypass, .["/rulesets/3", "/rulesets/4"].bypass_actors)'`;
+    const found = ['bypass_actors', 'bypass_actors', 'can_admins_bypass', 'actions, variables, secrets'];
+    expect(settings(`${hide}; .github/settings.sh --check`, 'false')).toEqual({ status: 0, stderr: '', found });
+    expect(settings('.github/settings.sh', 'false').status).toBe(1);
+  });
 });
