@@ -3,7 +3,7 @@ import { globSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
 import lock from '../../package-lock.json' with { type: 'json' };
-import { readDocument } from '../support/documents.ts';
+import { readDocument, readNames } from '../support/documents.ts';
 
 type Package = { license?: string; dev?: boolean; integrity?: string; hasInstallScript?: boolean };
 const PACKAGES = Object.entries<Package>(lock.packages).filter(([path]) => path);
@@ -25,9 +25,11 @@ it('each package has its hash, and those of macOS, Windows and arm that have non
   expect(JSON.stringify(lock).match(/"resolved":"(?!https:\/\/registry\.npmjs\.org\/)/g)).toBeNull();
 });
 
-it('each package that ships has an allowed license and no install script', () => {
+it('each package that ships has an allowed license, no install script, and a reason if we chose it', () => {
   expect(SHIPPING.filter(([, { license = '' }]) => !LICENSES.test(license))).toEqual([]);
   const refused = Object.entries(manifest.allowScripts).flatMap(([name, isAllowed]) => (isAllowed ? [] : name));
   const scripted = SHIPPING.filter(([, { hasInstallScript }]) => hasInstallScript);
   expect(scripted.filter(([path]) => !refused.some((name) => path.endsWith(`node_modules/${name}`)))).toEqual([]);
+  const reasons = readDocument('docs/decisions.md').match(/(?<=^## Dependencies\n(?:.*\n)*- )`.*(?=: )/gm);
+  expect(reasons?.flatMap(readNames).sort()).toEqual(Object.keys(manifest.dependencies).sort());
 });
