@@ -75,6 +75,4 @@ function idOf(letter: string, name: string): string {
   return letter + createHash('sha256').update(name).digest('hex').slice(0, 32);
 }
 
-function toText(time: number): string {
-  return new Date(time).toISOString().slice(0, 19).replace('T', ' ');
-}
+const toText = (time: number) => new Date(time).toISOString().slice(0, 19).replace('T', ' ');

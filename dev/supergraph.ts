@@ -2,24 +2,36 @@
  * `npm run supergraph`: the emulated command API, the subgraph, a neighbor that owns `Residence`, and a gateway before
  * both, in one process. The gateway or router listens on PORT, the subgraph and the neighbor on the next two ports.
  */
-import { readFileSync } from 'node:fs';
-import { parse, print } from 'graphql';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { explainStartFailure, firstSignal, shutDown } from '../src/process.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
 import { readOptions } from './options.ts';
 import { describeAsking, LIST_EXAMPLE, localize, startSubgraph } from './subgraph.ts';
-import { type Subgraph, startGateway } from './supergraph/gateway.ts';
+import { composeSupergraph } from './supergraph/compose.ts';
+import { startGateway } from './supergraph/gateway.ts';
 import type { Running } from './supergraph/host.ts';
 import { RESIDENCES_SDL, startNeighbour } from './supergraph/neighbour.ts';
 import { CannotStart, readSubgraph } from './supergraph/read-subgraph.ts';
 import { ROUTERS, type RouterName, startRouter } from './supergraph/routers.ts';
 
 const PORT = Number(process.env.PORT || 4000);
+// Any free port if the gateway takes one.
+const portAfter = (count: number) => String(PORT && PORT + count);
 // Asked for even here, so that a gateway which forgets it is found out before production does.
 const ROUTER_SECRET = process.env.ROUTER_SECRET || 'secret-of-the-local-router';
+const SDL = readFileSync('schema/maintenance.graphql', 'utf8');
 
 try {
-  const { router, others } = await readArguments();
+  const { router, write, others } = await readArguments();
+  const hasOwnResidences = others.some(({ name }) => name === 'residences');
+  if (write !== undefined) {
+    const at = (after: number) => `http://localhost:${portAfter(after)}/graphql`;
+    if (!hasOwnResidences) others.unshift({ name: 'residences', url: at(2), sdl: RESIDENCES_SDL });
+    others.unshift({ name: 'maintenance', url: at(1), sdl: SDL });
+    writeFileSync(write, composeSupergraph(others).supergraphSdl);
+    console.log(`Composed: ${others.map(({ name, url }) => `${name} at ${url}`).join(', ')}`);
+    process.exit();
+  }
   const subgraph = await startSubgraph({ PORT: portAfter(1), ROUTER_SECRET });
   const { HOST: host, TOKEN_HEADER: tokenHeader, routerSecrets } = subgraph.config;
   const [secret = ''] = routerSecrets;
@@ -30,7 +42,6 @@ try {
   void shutDown(firstSignal(), stop, subgraph.logger);
   // A terminal that closes must not leave a router running.
   process.once('SIGHUP', () => process.exit(1));
-  const hasOwnResidences = others.some(({ name }) => name === 'residences');
   if (!hasOwnResidences) {
     const neighbour = await startNeighbour({ host, port: Number(portAfter(2)) });
     running.push(neighbour);
@@ -39,52 +50,46 @@ try {
   const shown = others.map(({ name, url }) => `  Subgraph ${name.padEnd(13)} ${url}`);
   const url = `${subgraph.url}/graphql`;
   const headers = { 'router-authorization': secret };
-  const sdl = readFileSync('schema/maintenance.graphql', 'utf8');
-  const subgraphs = [{ name: 'maintenance', url, sdl, headers, tokenHeader }, ...others];
+  const subgraphs = [{ name: 'maintenance', url, sdl: SDL, headers, tokenHeader }, ...others];
   // The examples of the supergraph ask for fields of our neighbor.
   const examples = readExamples(...(hasOwnResidences ? [] : ['supergraph']), '.', 'emulator');
   const gateway = router
-    ? await startRouter(router, { subgraphs, secret, host, port: PORT, onEnd: exitWithRouter })
+    ? await startRouter(router, { subgraphs, secret, host, port: PORT, onEnd: fail })
     : await startGateway(subgraphs, { host, port: PORT, ...serveBrowsers(examples, tokenHeader) });
   running.push(gateway);
 
   const endpoint = localize(router ? `${gateway.url}/graphql` : gateway.url);
-  const operation = hasOwnResidences ? LIST_EXAMPLE : print(parse(String(examples[0]?.query))).replace(/\s+/g, ' ');
+  const operation = hasOwnResidences ? LIST_EXAMPLE : String(examples[0]?.query).replace(/(\s|#.*)+/g, ' ');
   console.log(`
   ${(router ? ROUTERS[router].name : 'Supergraph, Sandbox').padEnd(22)} ${endpoint}
   Subgraph maintenance   ${localize(url)}, with Router-Authorization: ${secret}
 ${shown.join('\n')}
   Command API emulator   ${subgraph.commandApiUrl}
-${describeAsking(endpoint, operation, tokenHeader)}`);
+${describeAsking(endpoint, operation.trim(), tokenHeader)}`);
 } catch (error) {
-  console.error(error instanceof CannotStart ? error.message : (explainStartFailure(error) ?? error));
-  process.exit(1);
+  fail(error);
 }
 
 /** Reads the command line: a router, if any, and the subgraphs of other teams. */
 async function readArguments() {
   const names = Object.keys(ROUTERS).join(', ');
-  const { router, subgraph = [] } = readOptions(
+  const { router, subgraph, write } = readOptions(
     `Options:
   --router NAME          a real router: ${names}
   --subgraph NAME=URL    a running subgraph, residences=URL in place of ours; repeatable
+  --write FILE           only composes, and writes the supergraph
 docs/federation.md has the environment variables, such as PORT.`,
-    { router: { type: 'string' }, subgraph: { type: 'string', multiple: true } },
+    { router: { type: 'string' }, write: { type: 'string' }, subgraph: { type: 'string', multiple: true } },
   );
   if (router !== undefined && !Object.hasOwn(ROUTERS, router))
     throw new CannotStart(`There is no router "${router}". Choose one of ${names}.`);
-  const wrong = subgraph.find((one) => !/=https?:\/\//.test(one));
+  const wrong = subgraph?.find((one) => !/=https?:\/\//.test(one));
   if (wrong) throw new CannotStart(`--subgraph must be NAME=URL, not "${wrong}".`);
-  const others: Subgraph[] = await Promise.all(subgraph.map(readSubgraph));
-  return { router: router as RouterName | undefined, others };
+  const others = await Promise.all((subgraph ?? []).map(readSubgraph));
+  return { router: router as RouterName | undefined, write, others };
 }
 
-function exitWithRouter(output: string): void {
-  console.error(`The router ended by itself:\n${output}`);
+function fail(error: unknown): never {
+  console.error(error instanceof CannotStart ? error.message : (explainStartFailure(error) ?? error));
   process.exit(1);
-}
-
-/** The gateway's port plus `count`; any free one where the gateway takes one. */
-function portAfter(count: number): string {
-  return String(PORT === 0 ? 0 : PORT + count);
 }

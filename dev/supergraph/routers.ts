@@ -5,21 +5,18 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { freePort } from '../command-api.ts';
 import { composeSupergraph } from './compose.ts';
 import type { Subgraph } from './gateway.ts';
 import { CannotStart } from './read-subgraph.ts';
 
-const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
-
 /** The line of the header `authorization`, with the commented line that replaces it for another TOKEN_HEADER. */
 const TOKEN_LINES = /^.*authorization.*\n.* TOKEN_HEADER=.*\n( *)(?:#|\/\/) (.*)x-vendor-authorization/im;
 
 /** Reads a file of supergraph/, for a subgraph with this TOKEN_HEADER. */
 export function readSettings(file: string, tokenHeader = 'authorization'): string {
-  const text = readFileSync(path(`../../supergraph/${file}`), 'utf8');
+  const text = readFileSync(`supergraph/${file}`, 'utf8');
   if (tokenHeader === 'authorization') return text;
   return text.replace(TOKEN_LINES, (_, indent, rule) => indent + rule + tokenHeader);
 }
@@ -32,8 +29,8 @@ interface Options {
   readonly port: number;
   /** For Apollo Router, in place of supergraph/apollo/router.yaml. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
-  /** Called with the router's output if the router ends by itself after its start. */
-  readonly onEnd?: (output: string) => void;
+  /** Called if the router ends by itself after its start. */
+  readonly onEnd?: (reason: CannotStart) => void;
 }
 
 /** What a router's configuration is made of. */
@@ -56,17 +53,14 @@ interface Router {
 
 /** A router of npm, whose packages are in `routers/<folder>`. */
 const ofNpm = (folder: string, relative: string) => {
-  const found = path(`routers/${folder}/node_modules/${relative}`);
+  const found = `dev/supergraph/routers/${folder}/node_modules/${relative}`;
   return {
     executable: existsSync(found) ? found : undefined,
     missing: `Run \`npm ci --prefix dev/supergraph/routers/${folder}\`.`,
   };
 };
 
-/** A value of `npm run supergraph -- --router`. */
-export type RouterName = 'apollo' | 'hive' | 'grafbase' | 'hive-gateway';
-
-export const ROUTERS: Readonly<Record<RouterName, Router>> = {
+export const ROUTERS = {
   apollo: {
     name: 'Apollo Router',
     executable: process.env.APOLLO_ROUTER,
@@ -111,14 +105,16 @@ export const ROUTERS: Readonly<Record<RouterName, Router>> = {
       return { args: ['supergraph', supergraph, '--config-path', file, '--host', host, '--port', String(port)] };
     },
   },
-};
+} as const satisfies Readonly<Record<string, Router>>;
+/** A value of `npm run supergraph -- --router`. */
+export type RouterName = keyof typeof ROUTERS;
 
 /**
  * Starts a router and resolves when it answers GraphQL. Throws a `CannotStart` if the router is not installed or ends
  * before, and Node's own error if the port is taken.
  */
 export async function startRouter(name: RouterName, { subgraphs, secret, settings, onEnd, ...listening }: Options) {
-  const router = ROUTERS[name];
+  const router: Router = ROUTERS[name];
   if (!router.executable) throw new CannotStart(`${router.name} is not installed. ${router.missing}`);
   // Routers take an address, not a name.
   const { address: host } = await lookup(listening.host, { family: 4 });
@@ -163,7 +159,7 @@ export async function startRouter(name: RouterName, { subgraphs, secret, setting
     throw new CannotStart(`${router.name} did not start:\n${output}`);
   }
   ended.then(() => {
-    if (!child.killed) onEnd?.(output);
+    if (!child.killed) onEnd?.(new CannotStart(`${router.name} ended by itself:\n${output}`));
   });
   return { url, pid: Number(child.pid), output: () => output, stop };
 }

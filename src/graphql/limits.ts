@@ -1,6 +1,6 @@
 /**
  * The limits of one operation. Routers stay within them: they merge up to a hundred `_entities` under aliases.
- * docs/federation.md has the exceptions.
+ * supergraph/ names the exceptions.
  */
 import {
   type ASTVisitor,

@@ -2,6 +2,13 @@
  * What Hive Gateway needs for this subgraph. Merge it into your gateway.config.ts. Tried with 2.15.
  * Start: hive-gateway supergraph supergraph.graphql --config-path gateway.config.ts
  * Set ROUTER_SECRET, or every field of this subgraph fails with ROUTER_UNAUTHENTICATED.
+ *
+ * What Hive Gateway cannot do:
+ * - Forward a repeated header: only the first one arrives, so the subgraph cannot refuse a second token.
+ * - Bound the `_entities` of one step, which it merges under aliases. With over 100 aliases, their data is lost.
+ * - Name the index of each list in an error's path: it is `residences.maintenances`.
+ * - Read an entity once if another subgraph adds to it: it is read again.
+ * - Tell a client about a field that your subgraph requires: your resolver gets the field's error in its place.
  */
 
 /** The caller's token, what the subgraph logs, and the trace. */
@@ -27,7 +34,6 @@ export const gatewayConfig = {
       };
     },
   },
-  // The gateway merges the `_entities` of one step as aliases, without a bound. The subgraph refuses more than 100.
   transportEntries: {
     maintenance: {
       options: {

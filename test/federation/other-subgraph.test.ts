@@ -1,5 +1,5 @@
-/** The code of docs/federation.md and its example, composed with our schema and run behind a gateway. */
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+/** The code of docs/subgraphs.md and its example, composed with our schema and run behind a gateway. */
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,9 +18,9 @@ import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
 const { residenceId: R, maintenanceId } = EXAMPLE;
 const ID = `${R}:${maintenanceId}`;
 
-const [, page = ''] = readDocument('docs/federation.md').split('## Refer to a Maintenance');
+const page = readDocument('docs/subgraphs.md');
 const blocks = (language: string) =>
-  Array.from(page.matchAll(new RegExp(`(?<=^\`\`\`${language}\\n).+?(?=^\`\`\`)`, 'gms')), String);
+  Array.from(page.matchAll(new RegExp(`(?<=^ *\`\`\`${language}\\n).+?(?=^ *\`\`\`)`, 'gms')), String);
 const [byId = '', byVendorIds = '', example = ''] = blocks('graphql');
 const [resolverByVendorIds = ''] = blocks('js');
 const whole = readDocument('supergraph/visits.graphql');
@@ -59,9 +59,9 @@ it('the helper of the example makes the same ids as formatMaintenanceId()', asyn
 
 describe('npm run supergraph -- --subgraph', () => {
   /** Starts the example with this schema, and the supergraph with the example. */
-  async function start(sdl: string) {
+  async function start(sdl: string, ...options: string[]) {
     const url = await startVisits(sdl);
-    return { url, ...run('dev/supergraph.ts', { PORT: '0' }, ['--subgraph', `visits=${url}`]) };
+    return { url, ...run('dev/supergraph.ts', { PORT: '0' }, ['--subgraph', `visits=${url}`, ...options]) };
   }
 
   it('serves the fields of both subgraphs', async () => {
@@ -85,6 +85,15 @@ describe('npm run supergraph -- --subgraph', () => {
     expect(await ask()).toBe(0);
     await own.stop();
     expect(await ask()).toBe(1);
+  });
+
+  it('only writes the supergraph of all subgraphs with --write', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'supergraph-'));
+    const { url, exit, output } = await start(whole, '--write', join(folder, 'supergraph.graphql'));
+    expect([await exit, output()]).toEqual([0, expect.stringMatching(/^Composed: maintenance at .+\n$/)]);
+    const urls = readFileSync(join(folder, 'supergraph.graphql'), 'utf8').match(/(?<=@join__graph\(.+ url: ")[^"]+/g);
+    expect(urls).toEqual(['http://localhost:0/graphql', 'http://localhost:0/graphql', url]);
+    rmSync(folder, { recursive: true });
   });
 
   it('prints the messages of the composer if the schemas do not compose, and exits with 1', async () => {

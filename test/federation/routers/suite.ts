@@ -28,7 +28,7 @@ const INPUT = `{
 const READ = `{ maintenances(residenceId: "${FLAT}") { id } }`;
 const CREATE = `mutation { createMaintenance(input: ${INPUT}) { createdId } }`;
 
-/** How a router differs from the others. docs/federation.md has the same list. */
+/** How a router differs from the others. Its file in supergraph/ says so too. */
 export interface Quirks {
   /** Error paths leave out the index of each list above an entity. */
   readonly omitsIndices?: true;
