@@ -25,16 +25,16 @@ function wholeNumber(least: number, most: number, value: number, meaning: string
   const isWithin = (text: string) => /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most;
   const fault = `must be a whole number from ${least} to ${most}`;
   const validator = checked((text) => (isWithin(text) ? Number(text) : undefined), fault);
-  return validator({ default: value, desc: `${meaning} From ${least} to ${most}.` });
+  return validator({ default: value, desc: `${meaning} ${least}–${most}.` });
 }
 
 function oneOf(choices: readonly string[], value: string, meaning: string) {
   const fault = `must be one of ${choices.join(', ')}`;
   const validator = checked((text) => choices.find((choice) => choice === text), fault);
-  return validator({ default: value, desc: `${meaning} Values: \`${choices.join('`, `')}\`.` });
+  return validator({ default: value, desc: `${meaning} \`${choices.join('`/`')}\`.` });
 }
 
-const permission = (meaning: string) => oneOf(['true', 'false'], 'false', meaning);
+const permission = (meaning: string) => ({ ...oneOf(['true', 'false'], 'false', ''), desc: `\`true\`: ${meaning}` });
 
 /** No request with a longer secret is within the limit of its head. */
 const LONGEST_SECRET = HEAD_CHARACTERS - 'router-authorization'.length;
@@ -89,32 +89,32 @@ const exporter = str({ default: undefined, desc: 'Turns on [traces](observabilit
 
 /** The descriptions are Markdown with links from docs/. */
 const VARIABLES = {
-  COMMAND_API_URL: origin({ desc: 'Required: origin of the command API, of one [region](command-api.md#regions).' }),
+  COMMAND_API_URL: origin({ desc: "Required: origin of the vendor's [region](command-api.md#regions)." }),
   ROUTER_SECRET: secrets({ default: undefined, desc: 'Required in production: one to five [secrets](#secrets).' }),
-  ROUTER_SECRET_FILE: secretFile({ default: undefined, desc: 'File with these secrets, in place of the variable.' }),
+  ROUTER_SECRET_FILE: secretFile({ default: undefined, desc: 'File with these secrets instead.' }),
   TOKEN_HEADER: tokenHeader({ default: 'authorization', desc: "[Header](#token-header) with the caller's token." }),
-  ALLOW_NO_ROUTER_SECRET: permission('`true`: `ROUTER_SECRET` is optional. Without it, anyone can send requests.'),
-  ALLOW_HTTP_COMMAND_API: permission('`true`: production may send tokens to an `http:` origin on another machine.'),
+  ALLOW_NO_ROUTER_SECRET: permission('production needs no secret, so anyone can send operations.'),
+  ALLOW_HTTP_COMMAND_API: permission('production may send tokens to another machine without TLS.'),
   COMMAND_API_PROXY: proxy({ default: undefined, desc: '[Proxy](#proxy-for-outgoing-traffic) for all commands.' }),
   PORT: wholeNumber(0, 65_535, 4001, 'GraphQL and health checks, [in plain HTTP](../SECURITY.md#secure-operation).'),
   METRICS_PORT: { ...wholeNumber(0, 65_535, 0, 'Separate port of `/metrics`.'), default: undefined },
-  HOST: str({ default: '0.0.0.0', desc: 'Address on which both ports listen.' }),
+  HOST: str({ default: '0.0.0.0', desc: 'Address of both ports.' }),
   ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000, 3000, 'Deadline of an attempt, with DNS. Below `OPERATION_TIMEOUT_MS`.'),
   OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000, 10_000, "Deadline of an operation. The router's must be higher."),
-  MAX_ATTEMPTS: wholeNumber(1, 10, 3, 'Attempts of a command that is safe to retry.'),
+  MAX_ATTEMPTS: wholeNumber(1, 10, 3, 'Attempts of a command that may be retried.'),
   MAX_REPLY_BYTES: wholeNumber(1000, 100_000_000, 2 * 1024 * 1024, 'Largest reply, decompressed.'),
-  MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000, 256, 'Commands that run in parallel. Further commands wait.'),
-  MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000, 1024, 'Commands that wait. Further commands fail immediately.'),
+  MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000, 256, 'Commands in parallel. More commands wait.'),
+  MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000, 1024, 'Commands that wait. More commands fail.'),
   BREAKER_FAILURES: wholeNumber(1, 10_000, 20, 'Consecutive failures that open the circuit breaker.'),
   BREAKER_OPEN_MS: wholeNumber(1, 60_000, 2000, 'Time until the open breaker sends a probe.'),
-  MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000, 250, 'Requests in flight. Further requests get 503.'),
-  DRAIN_DELAY_MS: wholeNumber(0, 60_000, 2000, 'Time after SIGTERM: not ready, but still accepting requests.'),
+  MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000, 250, 'HTTP requests in flight. More get 503.'),
+  DRAIN_DELAY_MS: wholeNumber(0, 60_000, 5000, 'Time from SIGTERM until the server stops listening.'),
   LOG_LEVEL: oneOf(LEVELS, 'info', 'Lowest level in the [log](observability.md#volume).'),
   NODE_ENV: str({ default: 'production', desc: '`development`: no secret, introspection. Others: production.' }),
   OTEL_TRACES_EXPORTER: exporter,
   OTEL_EXPORTER_OTLP_ENDPOINT: exporter,
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: exporter,
-  OTEL_SERVICE_NAME: str({ default: SERVICE, desc: 'Name of the service in traces.' }),
+  OTEL_SERVICE_NAME: str({ default: SERVICE, desc: 'Service name in traces.' }),
   OTEL_METRICS_EXPORTER: str({ default: 'none', desc: 'Has no effect: scrape `/metrics`.' }),
 };
 
