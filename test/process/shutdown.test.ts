@@ -5,7 +5,7 @@ import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { startFleet } from '../support/fleet.ts';
-import { request } from '../support/load.ts';
+import { loadWhile, request } from '../support/load.ts';
 import { parseAnswers, request as rawRequest } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
 import { aliased, answerWith, DELETE, LIST, M, R } from '../support/requests.ts';
@@ -156,12 +156,11 @@ it('a rolling restart of 3 replicas under load fails no request', async () => {
   const agent = new Agent({ keepAlive: true, scheduling: 'fifo' });
   cleanups.push(() => agent.destroy(), fleet.stop, upstream.stop);
   const body = JSON.stringify({ query: LIST });
-  const outcomes: unknown[] = [];
   const ask = async () => {
-    const asked = request(agent, `${fleet.url}/graphql`, { headers: HEADERS, body });
-    outcomes.push(await asked.then(({ status, text }) => `${status} ${text.trim()}`, String));
+    const { status, text } = await request(agent, `${fleet.url}/graphql`, { headers: HEADERS, body });
+    return `${status} ${text.trim()}`;
   };
-  const exits = await fleet.replaceUnderLoad(RESTARTS, ask, PACE);
+  const { result: exits, outcomes } = await loadWhile(() => fleet.replaceAll(RESTARTS), ask, PACE);
   expect(outcomes.filter((outcome) => outcome !== `200 ${JSON.stringify({ data: LISTED })}`)).toEqual([]);
   expect(exits).toEqual(Array(RESTARTS).fill(0));
   // The pace sends far more. The count has no time in it, so that a slow machine passes too.

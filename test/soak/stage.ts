@@ -2,7 +2,7 @@
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { atMost, type Figure } from '../support/figures.ts';
-import { load, request, type Sending } from '../support/load.ts';
+import { load, loadWhile, request, type Sending } from '../support/load.ts';
 import { countSockets } from '../support/proc.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
@@ -39,17 +39,14 @@ const PATIENCE_MS = 10_000;
 /** Checks the health of a replica on a separate connection, or on a new one each time, until `run` ends. */
 export async function withHealthChecks<T>({ url }: Replica, run: () => Promise<T>, everyMs = 200, keepAlive = true) {
   const agent = new Agent({ keepAlive, maxSockets: 1 });
-  let [slowestMs, isOver] = [0, false];
+  let slowestMs = 0;
   const check = async () => {
     const start = performance.now();
     const signal = AbortSignal.timeout(PATIENCE_MS);
     const reply = await request(agent, `${url}/health/live`, { signal }).catch(() => undefined);
     slowestMs = Math.max(slowestMs, reply?.status === 200 ? performance.now() - start : Number.POSITIVE_INFINITY);
   };
-  const checking = load(check, { workers: 1, everyMs, isOver: () => isOver });
-  const result = await run();
-  isOver = true;
-  await checking;
+  const { result } = await loadWhile(run, check, { workers: 1, everyMs });
   agent.destroy();
   return { result, slowestMs, figures: [atMost('slowest health check', slowestMs, 1000, ' ms')] };
 }

@@ -5,7 +5,6 @@
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { load } from './load.ts';
 import { type Replica, startReplica } from './replica.ts';
 import { until } from './wait.ts';
 
@@ -56,17 +55,10 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv) 
 
   return {
     url: `http://127.0.0.1:${(balancer.address() as AddressInfo).port}`,
-    /** Replaces replicas one after the other while workers call `ask`. Returns the exit codes of the old replicas. */
-    async replaceUnderLoad(count: number, ask: () => Promise<void>, pace: { workers: number; everyMs: number }) {
-      let isOver = false;
-      const asking = load(ask, { ...pace, isOver: () => isOver });
+    /** Replaces replicas one after the other. Returns the exit codes of the old replicas. */
+    async replaceAll(count: number): Promise<unknown[]> {
       const exits: unknown[] = [];
-      try {
-        for (let restart = 0; restart < count; restart++) exits.push(await replace());
-      } finally {
-        isOver = true;
-        await asking;
-      }
+      for (let restart = 0; restart < count; restart++) exits.push(await replace());
       return exits;
     },
     stop(): void {

@@ -40,10 +40,25 @@ export function request(agent: Agent | false, url: string, sending: Sending = {}
   });
 }
 
+type Pace = { workers: number; everyMs?: number };
+
+/** Calls `ask` from parallel workers while `work` runs. Returns the result of `work`, and of each call, or its error as a text. */
+export async function loadWhile<T, O>(work: () => Promise<T>, ask: () => Promise<O>, pace: Pace) {
+  const outcomes: (O | string)[] = [];
+  let isOver = false;
+  const asking = load(async () => void outcomes.push(await ask().catch(String)), { ...pace, isOver: () => isOver });
+  try {
+    return { result: await work(), outcomes };
+  } finally {
+    isOver = true;
+    await asking;
+  }
+}
+
 /** Calls `ask` from parallel workers until `isOver`. Each worker calls at most once every `everyMs`. */
 export async function load(
   ask: () => Promise<void>,
-  { workers, everyMs = 0, isOver }: { workers: number; everyMs?: number; isOver: () => boolean },
+  { workers, everyMs = 0, isOver }: Pace & { isOver: () => boolean },
 ): Promise<void> {
   const work = async () => {
     while (!isOver()) {

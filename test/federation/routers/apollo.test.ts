@@ -4,6 +4,7 @@ import { ROUTERS } from '../../../dev/supergraph/routers.ts';
 import { startRouted } from '../../support/alternatives.ts';
 import { askAt, ROUTER_SECRET } from '../../support/ask.ts';
 import { startFleet } from '../../support/fleet.ts';
+import { loadWhile } from '../../support/load.ts';
 import { LIST, M, R } from '../../support/requests.ts';
 import { startUpstream } from '../../support/upstream.ts';
 import { useMany } from '../../support/use-subgraph.ts';
@@ -30,12 +31,8 @@ if (executable)
       const upstream = await start();
       const fleet = await startFleet(upstream.url, { DRAIN_DELAY_MS: '1000' });
       const router = await route({ url: `${fleet.url}/graphql`, pids: [], stop: async () => fleet.stop() });
-      const outcomes: string[] = [];
-      const ask = async () => {
-        const asked = askAt(router.url, LIST);
-        outcomes.push(await asked.then(({ data, errors }) => JSON.stringify({ data, errors }), String));
-      };
-      const exits = await fleet.replaceUnderLoad(RESTARTS, ask, PACE);
+      const ask = () => askAt(router.url, LIST).then(({ data, errors }) => JSON.stringify({ data, errors }));
+      const { result: exits, outcomes } = await loadWhile(() => fleet.replaceAll(RESTARTS), ask, PACE);
       const data = { maintenances: [{ id: `${R}:${M}` }] };
       expect([...new Set(outcomes)]).toEqual([JSON.stringify({ data, errors: [] })]);
       expect(exits).toEqual(Array(RESTARTS).fill(0));
