@@ -12,7 +12,7 @@ if (!(major === 24 ? minor >= 5 : major === 26)) {
     console.error('npm skipped the install script of the package `node`. Run: npm ci --ignore-scripts=false');
   else
     console.error(
-      'The package `node` is not installed. Run npm ci. If npm ci --omit=dev left it out, put this Node on the machine: docs/systemd.md',
+      'The package `node` is not installed. Run npm ci. If npm ci --omit=dev left it out, put this Node on the machine: docs/deploy.md',
     );
   process.exit(1);
 }

@@ -1,8 +1,8 @@
 /** The manifests for Kubernetes and the unit for systemd: each fits its schema, and the process that it starts. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { PodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor';
 import { PrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule';
@@ -28,17 +28,23 @@ afterAll(() => rmSync(folder, { recursive: true }));
 cpSync(new URL('../../deploy', import.meta.url), folder, { recursive: true });
 writeFileSync(join(folder, 'secret'), ROUTER_SECRET);
 
-/** Returns the resources that an overlay builds, by kind. */
+/** Returns the resources that the overlay in this folder of deploy/ builds. */
+function buildAll(name: string) {
+  const { stdout, stderr } = spawnSync('kustomize', ['build', join(folder, name)], { encoding: 'utf8' });
+  if (!stdout) throw new Error(`kustomize: ${stderr}`);
+  return parseAllDocuments(stdout).map((document) => document.toJS());
+}
+
+/** Returns the resources that the example with this file builds, by kind. */
 function build(kustomization: string) {
   writeFileSync(join(folder, 'overlay-example/kustomization.yaml'), kustomization);
-  const { stdout, stderr } = spawnSync('kustomize', ['build', join(folder, 'overlay-example')], { encoding: 'utf8' });
-  if (!stdout) throw new Error(`kustomize: ${stderr}`);
-  return Object.fromEntries(parseAllDocuments(stdout).map((document) => [document.toJS().kind, document.toJS()]));
+  return Object.fromEntries(buildAll('overlay-example').map((resource) => [resource.kind, resource]));
 }
 
 /** Returns the configuration of a process with these variables, whose secrets exist. Throws if one is not accepted. */
 function start(variables: readonly Variable[]) {
-  const given = variables.map(({ name, value = ROUTER_SECRET }) => [
+  const secrets: Record<string, string> = { COMMAND_API_PROXY: 'http://proxy.test', ROUTER_SECRET };
+  const given = variables.map(({ name, value = secrets[name] }) => [
     name,
     name.endsWith('_FILE') ? join(folder, 'secret') : value,
   ]);
@@ -52,9 +58,21 @@ function uncomment(parts: RegExp): string {
   return overlay.replaceAll(parts, (comments) => comments.replaceAll(/^( *)# (?!With a proxy)/gm, '$1'));
 }
 
+// Of a company.
+for (const name of globSync('deploy/*/kustomization.yaml').map((file) => basename(dirname(file))))
+  if (!['base', 'overlay-example'].includes(name))
+    it(`deploy/${name} fits its schemas, has no value of the example, and starts a process without a warning`, () => {
+      const resources = buildAll(name);
+      for (const one of resources) MODELS.find(({ kind }) => kind === one.kind)?.validate.call(one);
+      expect(JSON.stringify(resources).match(/registry\.example\.com|sha256:0{64}/g)).toBeNull();
+      const { containers } = resources.find(({ kind }) => kind === 'Deployment').spec.template.spec;
+      expect(start(containers[0].env).warnings).toEqual([]);
+    });
+
 describe.each([
   ['as it is', overlay],
   ['with tracing', uncomment(/^ *# - .+tracing\n/gm)],
+  ['with another token header', uncomment(/^( *)# - name: TOKEN_HEADER\n\1# .+\n/gm)],
   ['with a proxy', uncomment(/^( *)# With a proxy.+\n(?:\1# .+\n)+/gm)],
   ['with secrets in files', uncomment(/^ {2}# - patch: .+\n(?: {2}# {3}.+\n)+/gm)],
 ])('the overlay %s', (_, kustomization) => {
@@ -129,9 +147,9 @@ describe('the pods', () => {
     expect(answers).toEqual(probes.map(() => ['graphql', 200]));
   });
 
-  it('run as the user of the image', () => {
-    expect(pod.spec.securityContext).toMatchObject({ runAsNonRoot: true });
-    expect(read('Dockerfile').match(/^USER .+$/gm)).toEqual([`USER ${pod.spec.securityContext.runAsUser}`]);
+  it('run as the user of the image, whose number tells Kubernetes that it is not root', () => {
+    expect(pod.spec.securityContext).toEqual({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+    expect(read('Dockerfile').match(/^USER .+$/gm)).toEqual(['USER 1000']);
   });
 });
 
