@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: compares the subgraph with its alternatives, in one run on one machine. Prints costs and goals, and exits with 1
- * if a request failed. A run with Apollo Router and without failed requests writes the tables of docs/. `npm run bench -- list hot`
+ * if a request failed. A run with Apollo Router and without failed requests writes RESULTS.md. `npm run bench -- list hot`
  * runs only these workloads, and only prints.
  */
 import { execFileSync } from 'node:child_process';
@@ -15,7 +15,7 @@ import { HEADERS } from '../test/support/replica.ts';
 import { type Kind, OURS } from './contenders.ts';
 import { measure, warmUp } from './measure.ts';
 import { pinLoad, pinServer } from './pin.ts';
-import { type Bursts, describeFailures, judgeGoals, type Memory, render, writePages } from './report.ts';
+import { type Bursts, describeFailures, judgeGoals, type Memory, render, writeResults } from './report.ts';
 import { measureStart } from './start.ts';
 import { ALONE, CALM_ALONE, CALM_ROUTER, type Comparison, ROUTER, type Workload } from './workloads.ts';
 
@@ -62,8 +62,8 @@ for (const together of comparisons) {
 const results = { load, pinned, started, memory, bursts };
 console.log(render(results));
 const isClean = describeFailures(results).length === 0;
-// Without Apollo Router, the pages would lose its tables.
-if (isClean && isWhole && hasRouter) writePages(results);
+// Without Apollo Router, the file would lose its tables.
+if (isClean && isWhole && hasRouter) writeResults(results);
 process.exit(isClean ? 0 : 1);
 
 async function start(kind: Kind): Promise<Running> {
@@ -75,7 +75,7 @@ async function start(kind: Kind): Promise<Running> {
 /** Load and command API are slow at first, and the server that they warm up stays up to 10 % slower. It is thrown away. */
 async function warmUpLoad(): Promise<void> {
   const contender = await start(OURS);
-  await measure(contender, upstream, all[0] as Workload, FIRST_WARM_UP_MS);
+  await measure(contender, all[0] as Workload, FIRST_WARM_UP_MS);
   await contender.stop();
 }
 
@@ -85,7 +85,7 @@ async function compareMemory(running: readonly Started[]): Promise<void> {
   for (const [{ name }, contender] of running) {
     const readMegabytes = () => contender.pids.reduce((sum, pid) => sum + readMemory(pid) / 1_000_000, 0);
     const idle = readMegabytes();
-    await measure(contender, upstream, all[0] as Workload, MEMORY_MS);
+    await measure(contender, all[0] as Workload, MEMORY_MS);
     memory[name] = { idle, loaded: readMegabytes() };
   }
 }
@@ -93,11 +93,11 @@ async function compareMemory(running: readonly Started[]): Promise<void> {
 /** Every contender: each warmed up, then in turns, so that a slow moment of the machine meets all. */
 async function compare(workload: Workload, running: readonly Started[]): Promise<Bursts> {
   await compareData(workload, running);
-  for (const [, contender] of running) await warmUp(contender, upstream, workload);
+  for (const [, contender] of running) await warmUp(contender, workload);
   const bursts: Bursts = Object.fromEntries(running.map(([{ name }]) => [name, []]));
   for (let round = 0; round < workload.rounds; round++) {
     for (const [{ name }, contender] of running)
-      bursts[name]?.push(await measure(contender, upstream, workload, workload.burstMs));
+      bursts[name]?.push(await measure(contender, workload, workload.burstMs));
   }
   const soFar = judgeGoals({ bursts: { [workload.name]: bursts }, memory: {}, started: undefined });
   for (const { name, value } of soFar) console.error(`${name}: ${value}`);

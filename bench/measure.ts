@@ -16,8 +16,6 @@ export interface Burst {
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** Commands sent for each answer. */
-  readonly commands: number;
   /** Requests without an answer of status 200 without errors. The other figures divide by the others. */
   readonly failed: number;
 }
@@ -30,26 +28,21 @@ const WARM_SPREAD = 1.05;
 let requests = 0;
 
 /** Loads a contender until three bursts cost the same within 5 %, or for 25 seconds. */
-export async function warmUp(contender: Running, upstream: Running, workload: Workload): Promise<void> {
+export async function warmUp(contender: Running, workload: Workload): Promise<void> {
   const end = performance.now() + WARM_UP_MS;
   const costs: number[] = [];
   while (performance.now() < end) {
-    costs.push((await measure(contender, upstream, workload, WARM_BURST_MS)).cpuUs);
+    costs.push((await measure(contender, workload, WARM_BURST_MS)).cpuUs);
     const last = costs.slice(-WARM_BURSTS);
     if (last.length === WARM_BURSTS && Math.max(...last) < WARM_SPREAD * Math.min(...last)) return;
   }
 }
 
-export async function measure(
-  contender: Running,
-  upstream: Running,
-  workload: Workload,
-  durationMs: number,
-): Promise<Burst> {
+export async function measure(contender: Running, workload: Workload, durationMs: number): Promise<Burst> {
   const readCpu = () => contender.pids.map((pid) => readCpuUs(pid));
-  const [before, sentBefore] = [readCpu(), await countCommands(upstream)];
+  const before = readCpu();
   const { latencies, failed } = await send(contender, workload, durationMs);
-  const [after, sentAfter] = [readCpu(), await countCommands(upstream)];
+  const after = readCpu();
   const answers = latencies.length;
   const shares = after.map((cpuUs, index) => (cpuUs - Number(before[index])) / answers);
   return {
@@ -57,7 +50,6 @@ export async function measure(
     shares,
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
-    commands: (sentAfter - sentBefore) / answers,
     failed,
   };
 }
@@ -91,8 +83,4 @@ export function median(values: readonly number[]): number {
 /** Of values in order. */
 function quantile(sorted: readonly number[], part: number): number {
   return sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN;
-}
-
-async function countCommands(upstream: Running): Promise<number> {
-  return Number(await (await fetch(upstream.url)).text());
 }

@@ -1,14 +1,12 @@
 /**
- * Renders the results with our goals, and writes the results without the goals into docs/performance.md and docs/alternatives.md.
+ * Renders the results with our goals, and writes the results without the goals into bench/RESULTS.md.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
-import { loadConfig } from '../src/config.ts';
 import { atLeast, atMost, type Figure } from '../test/support/figures.ts';
 import { BY_LISTS, COMPLETE, type Kind, OURS } from './contenders.ts';
 import { type Burst, median } from './measure.ts';
-import { ENVIRONMENT } from './start.ts';
 import { ALONE, CALM_ALONE, CALM_ROUTER, type Comparison, ROUTER } from './workloads.ts';
 
 /** The bursts of each contender in turns, those of its processes one after the other. */
@@ -29,9 +27,6 @@ export interface Results {
 }
 
 const COMPARISONS = [ALONE, CALM_ALONE, ROUTER, CALM_ROUTER];
-const { MAX_REQUESTS_IN_FLIGHT, MAX_COMMANDS_IN_FLIGHT } = loadConfig(ENVIRONMENT);
-// The commands that an operation sends at once; see src/command-api/client.ts.
-const AT_ONCE = 32;
 
 /** Returns each goal that the results can judge. Theirs / ours, by CPU. */
 export function judgeGoals({ bursts, memory, started }: Pick<Results, 'bursts' | 'memory' | 'started'>): Figure[] {
@@ -72,47 +67,28 @@ export function render(results: Results): string {
   return [...parts, ...costs, ...describeFailures(results)].join('\n\n');
 }
 
-/** Writes each part of the pages between its marks. */
-export function writePages(results: Results): void {
+/** Writes each part of RESULTS.md between its marks. */
+export function writeResults(results: Results): void {
   const kinds = new Set([...ALONE.kinds, ...ROUTER.kinds]);
   const memory = Array.from(kinds).flatMap(({ name, label }) => {
     const { idle, loaded } = results.memory[name] ?? {};
     return idle && loaded ? [[label, idle.toFixed(0), loaded.toFixed(0)]] : [];
   });
-  const [, idle, loaded] = memory[0] ?? [];
   const costs = (comparison: Comparison) => renderCosts(comparison, results).join('\n\n');
   const parts = {
-    capacity: renderCapacity(results),
     run: describeRun(results),
     alone: costs(ALONE),
     calm: [costs(CALM_ALONE), costs(CALM_ROUTER)].join('\n\n'),
     router: costs(ROUTER),
-    memory: `Resident: ${idle} MB when idle, ${loaded} MB after ten seconds of lists for 32 callers, without a compile cache.`,
     resident: table([['resident MB', 'idle', 'after lists'], ...memory]),
   };
-  for (const name of ['performance', 'alternatives']) {
-    const file = new URL(`../docs/${name}.md`, import.meta.url);
-    let page = readFileSync(file, 'utf8');
-    for (const [part, text] of Object.entries(parts)) {
-      const between = new RegExp(`(?<=<!-- measured: ${part} -->\n).*?(?=<!-- /measured -->)`, 's');
-      page = page.replace(between, () => `\n${text}\n\n`);
-    }
-    writeFileSync(file, page);
+  const file = new URL('RESULTS.md', import.meta.url);
+  let page = readFileSync(file, 'utf8');
+  for (const [part, text] of Object.entries(parts)) {
+    const between = new RegExp(`(?<=<!-- measured: ${part} -->\n).*?(?=<!-- /measured -->)`, 's');
+    page = page.replace(between, () => `\n${text}\n\n`);
   }
-}
-
-function renderCapacity({ bursts }: Results): string {
-  const rows = ALONE.workloads.map(({ name, title }) => {
-    const ours = bursts[name]?.[OURS.name] ?? [];
-    const calm = bursts[`calm-${name}`]?.[OURS.name];
-    const [cpuUs, commands] = [medianOf(ours, 'cpuUs'), medianOf(ours, 'commands')];
-    const atHalf = 500_000 / cpuUs;
-    const places = Math.min(MAX_REQUESTS_IN_FLIGHT / Math.ceil(commands / AT_ONCE), MAX_COMMANDS_IN_FLIGHT / commands);
-    const latency = `${(places / atHalf).toFixed(2)} s`;
-    const costs = [cpuUs.toFixed(0), calm ? medianOf(calm, 'cpuUs').toFixed(0) : ''];
-    return [title, ...costs, commands.toFixed(2), atHalf.toFixed(0), latency];
-  });
-  return table([['a request', 'CPU µs', 'calm', 'commands', 'requests/s at half a core', 'highest latency'], ...rows]);
+  writeFileSync(file, page);
 }
 
 /** Returns the costs of what was measured, as a table. */

@@ -5,7 +5,7 @@ import { start as startProcess, watch } from '../test/support/process.ts';
 
 const STARTS = 6;
 /** The least that a production process needs. */
-export const ENVIRONMENT = {
+const ENVIRONMENT = {
   HOST: '127.0.0.1',
   PORT: '0',
   COMMAND_API_URL: 'http://127.0.0.1:9',

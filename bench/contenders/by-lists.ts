@@ -13,6 +13,7 @@ import got from 'got';
 import { gql } from 'graphql-tag';
 
 const COMMANDS_URL = `${process.env.COMMAND_API_URL}/api/v1.0/invoke/open-ability/method/user-commands`;
+const TOKEN_HEADER = process.env.TOKEN_HEADER ?? 'authorization';
 
 interface Context {
   readonly authorization: string | undefined;
@@ -164,7 +165,7 @@ const typeDefs = gql(readFileSync('schema/maintenance.graphql', 'utf8'));
 const server = new ApolloServer<Context>({ schema: buildSubgraphSchema([{ typeDefs, resolvers }]) });
 
 const { url } = await startStandaloneServer(server, {
-  context: async ({ req: { headers } }) => createContext(headers.authorization),
+  context: async ({ req: { headers } }) => createContext(headers[TOKEN_HEADER]?.toString()),
   listen: { host: '127.0.0.1', port: Number(process.env.PORT) },
 });
 

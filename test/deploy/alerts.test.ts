@@ -18,8 +18,7 @@ const records: { record: string; expr: string; labels?: Texts }[] = rulesOf('slo
 const alerts: { alert: string; expr: string; labels: Texts; annotations: Texts }[] = rulesOf('alerts');
 const { panels }: { panels: { title: string; targets?: Target[] }[] } = JSON.parse(read('deploy/dashboard.json'));
 const queries = panels.flatMap(({ title, targets = [] }) => targets.map((target) => ({ title, ...target })));
-const documents = read('docs/runbook.md') + read('docs/performance.md');
-const documented = [...documents.matchAll(/^```promql\n([\s\S]+?)\n```$/gm)];
+const documented = [...read('docs/runbook.md').matchAll(/^```promql\n([\s\S]+?)\n```$/gm)];
 const expressions = [
   ...records.map(({ record, labels, expr }) => [`${record} ${labels?.slo ?? ''}`, expr] as const),
   ...alerts.map(({ alert, expr }) => [alert, expr] as const),

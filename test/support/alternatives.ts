@@ -42,20 +42,22 @@ export async function startServer(program: string, env: NodeJS.ProcessEnv = {}):
   };
 }
 
-/** Starts a router before a subgraph that runs. */
-export function startRouted(subgraph: Running): Promise<Running> {
+/** Starts a router before a subgraph that runs. Clients send the vendor's token in this header. */
+export function startRouted(subgraph: Running, tokenHeader = 'authorization'): Promise<Running> {
   const sdl = readDocument('schema/maintenance.graphql');
-  return startBefore({ subgraphs: [{ name: 'maintenance', url: subgraph.url, sdl }] }, subgraph);
+  return startBefore({ subgraphs: [{ name: 'maintenance', url: subgraph.url, sdl, tokenHeader }] }, subgraph);
 }
 
-/** Starts a router with Apollo Connectors, which sends the commands itself. */
-export function startConnectors(commandApiUrl: string): Promise<Running> {
+/** Starts a router with Apollo Connectors, which sends the commands itself, with the token from this header. */
+export function startConnectors(commandApiUrl: string, tokenHeader = 'authorization'): Promise<Running> {
   const readOwn = (file: string) => readDocument(`bench/contenders/connectors/${file}`);
   const subgraphs = ['maintenance', 'maintenance-queries'].map((name) => ({
     name,
     // Nobody asks it.
     url: 'http://none',
-    sdl: readOwn(`${name}.graphql`).replaceAll('COMMAND_API_URL', commandApiUrl),
+    sdl: readOwn(`${name}.graphql`)
+      .replaceAll('COMMAND_API_URL', commandApiUrl)
+      .replaceAll('from: "authorization"', `from: "${tokenHeader}"`),
   }));
   const rhai = { scripts: resolve('bench/contenders/connectors'), main: 'connectors.rhai' };
   return startBefore({ subgraphs, settings: { ...parse(readOwn('router.yaml')), rhai } });

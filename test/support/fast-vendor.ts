@@ -47,20 +47,14 @@ export function idOf(reply: string, index: number): string {
   return reply === 'ids' ? `${index}`.padStart(256, ':') : `${index}`;
 }
 
-/**
- * Starts the server on the loopback interface, by default on a free port. `error` has status 500, also for writes. GET
- * returns the number of received commands.
- */
+/** Starts the server on the loopback interface, by default on a free port. `error` has status 500, also for writes. */
 export function startFastVendor(port = 0) {
-  let commands = 0;
   return serve((request, response) => {
-    if (request.method === 'GET') return response.end(String(commands));
     const name = /^Bearer ([\w-]+)\./.exec(request.headers.authorization ?? '')?.[1] as ReplyName | undefined;
     if (name === undefined) return response.writeHead(401).end();
     const chunks: Buffer[] = [];
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('end', async () => {
-      commands++;
       const [, command = ''] = /"command":"(\w+)"/.exec(Buffer.concat(chunks).toString()) ?? [];
       const { list, info } =
         command.startsWith('get_') || name === 'error' ? REPLIES[name] : { list: WRITTEN, info: WRITTEN };

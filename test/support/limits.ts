@@ -1,4 +1,4 @@
-/** The limits that docs/reliability.md promises: the figures of its table of threats, and its generated table of sizes. */
+/** The limits that docs/reliability.md promises: the figures of its table of limits, and its generated table of sizes. */
 import { readDocument, readNames, readTable } from './documents.ts';
 
 export const LIMITS = {

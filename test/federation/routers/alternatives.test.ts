@@ -3,6 +3,7 @@
  * its own: each difference that docs/alternatives.md names. `npm run bench` compares their data.
  */
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { EXAMPLE } from '../../../dev/seed.ts';
 import { ROUTERS } from '../../../dev/supergraph/routers.ts';
 import { startConnectors, startRouted, startServer } from '../../support/alternatives.ts';
 import { type Answer, askAt } from '../../support/ask.ts';
@@ -15,11 +16,15 @@ import { until } from '../../support/wait.ts';
 import { itUnless } from './skip.ts';
 
 const { executable, missing } = ROUTERS.apollo;
-const startBehind = async (program: string, env: NodeJS.ProcessEnv) => startRouted(await startServer(program, env));
+const TOKEN_HEADER = 'x-vendor-authorization';
+/** The emulator refuses the token in `Authorization`. */
+const SENDING = { token: 'of-the-company', headers: { [TOKEN_HEADER]: `Bearer ${EXAMPLE.token}` } };
+const startBehind = async (program: string, env: NodeJS.ProcessEnv) =>
+  startRouted(await startServer(program, { TOKEN_HEADER, ...env }), TOKEN_HEADER);
 /** How each starts before a command API. `connectors` is the complete mapping. Once open, our circuit breaker stays open. */
 const START = {
   ours: (url: string) => startBehind('src/main.ts', { ...PATIENT, BREAKER_OPEN_MS: '60000', COMMAND_API_URL: url }),
-  connectors: startConnectors,
+  connectors: (url: string) => startConnectors(url, TOKEN_HEADER),
   byLists: (url: string) => startBehind('bench/contenders/by-lists.ts', { COMMAND_API_URL: url }),
 };
 
@@ -67,6 +72,7 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
     },
     { ours: 0, connectors: 0, byLists: 10 },
   ],
+  ['reads lost by a wrong `Authorization`', (one) => countFailed(1, one), { ours: 0, connectors: 0, byLists: 0 }],
   [
     'outcome of a write without an answer',
     async ({ upstream, ask }) => {
@@ -160,7 +166,7 @@ else
       for (const name of NAMES) {
         const upstream = await upstreams();
         const { url } = await routers(name, upstream.url);
-        contenders[name] = { upstream, ask: ({ query, variables }) => askAt(url, query, { variables }) };
+        contenders[name] = { upstream, ask: ({ query, variables }) => askAt(url, query, { variables, ...SENDING }) };
       }
     });
     beforeEach(() => {
