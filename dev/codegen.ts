@@ -9,6 +9,7 @@ import { buildSchema, isEnumType } from 'graphql';
 import { parse, stringify } from 'yaml';
 import manifest from '../package.json' with { type: 'json' };
 import { createCommandApi } from '../src/command-api/client.ts';
+import { FAILURES } from '../src/command-api/failures.ts';
 import { describeVariables, loadConfig } from '../src/config.ts';
 import { SIZES } from '../src/graphql/limits.ts';
 import { Memory } from '../src/memory.ts';
@@ -20,6 +21,9 @@ import { readOptions } from './options.ts';
 const read = (path: string) => readFileSync(path, 'utf8');
 const code = (name: string) => `\`${name}\``;
 const rows = (names: Iterable<string>) => Array.from(names, (name) => [code(name)]);
+const failures = Object.entries(FAILURES).map(([kind, { retry, health, ...row }]) => {
+  return [code(kind), code(row.code), code(row.outcome), retry, health];
+});
 
 // The tool's own command would ignore an unknown argument.
 const { check } = readOptions('Options:\n  --check    writes nothing, and fails if a file is not as generated', {
@@ -31,7 +35,7 @@ const written = {
   'deploy/alerts.yaml': readRules('deploy/alerts.yaml'),
   'deploy/alerts.test.yaml': readRules('deploy/alerts.test.yaml'),
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
-  'docs/reliability.md': writeTables('docs/reliability.md', { sizes: sizes() }),
+  'docs/reliability.md': writeTables('docs/reliability.md', { sizes: sizes(), failures }),
   'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields: rows(FIELDS) }),
   'docs/apps.md': writeTables('docs/apps.md', { codes: codes() }),
   'docs/configuration.md': writeTables('docs/configuration.md', { variables: describeVariables() }),

@@ -40,7 +40,7 @@ interface Row {
   readonly health: 'up' | 'down' | 'unknown';
 }
 
-const FAILURES = {
+export const FAILURES = {
   /** Status 401. */
   unauthenticated: { code: 'UNAUTHENTICATED', outcome: 'REJECTED', retry: 'never', health: 'up' },
   /** Status 403. */
