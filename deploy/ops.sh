@@ -100,6 +100,8 @@ END
   ops_ask() {
     ops_program='const { COMMAND_API_URL: url, COMMAND_API_PROXY: proxy } = process.env
       const { Agent, get } = require(url.split(":")[0])
+      const [major, minor] = process.versions.node.split(".").map(Number)
+      if (proxy && major * 100 + minor < 2405) throw new Error("a proxy needs Node 24.5 or later")
       const agent = new Agent({ proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } })
       const start = performance.now()
       const way = url + (proxy ? " through the proxy " + new URL(proxy).host : "")
@@ -123,7 +125,7 @@ END
     case $ops_answer in
       [1-5][0-9][0-9]\ *) echo 'The network works. Call the vendor.' ;;
       *' through the proxy '*) echo 'The proxy does not get through. Call the network team.' ;;
-      *) echo 'Try it outside your network, as on a phone. Fails too: call the vendor. Works: call the network team.' ;;
+      *) echo 'Try it from outside your network. Fails too: call the vendor. Works: call the network team.' ;;
     esac
   }
 

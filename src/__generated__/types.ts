@@ -122,7 +122,7 @@ export type Maintenance = {
  * - `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `OPERATION_RESOLUTION_FAILURE`: the document does not fit the schema.
  * - `PERSISTED_QUERY_NOT_SUPPORTED`: there is a hash in place of a query.
  * - `BAD_REQUEST`, `NOT_FOUND`: it is no GraphQL request.
- * - `OVERLOADED`: there are more requests than can be served. Try again after `Retry-After`.
+ * - `OVERLOADED`: there are more requests than can be served. Try again later.
  * - `ROUTER_UNAUTHENTICATED`: it did not come through the router.
  */
 export type MaintenanceErrorCode =

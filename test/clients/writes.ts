@@ -62,7 +62,9 @@ type Servers = Pick<ReturnType<typeof useSupergraph>, 'upstream' | 'before'> & {
 const failed = (outcome: string, code: string, faults: object[] = []) => ({ outcome, code, faults });
 const DONE = expect.objectContaining({ outcome: 'DONE' });
 const UNKNOWN = { outcome: 'UNKNOWN', code: undefined, faults: [] };
+const OF_ROUTER = failed('UNKNOWN', 'SUBREQUEST_HTTP_ERROR');
 const REFUSED = failed('REJECTED', 'FORBIDDEN');
+const CUT = failed('UNKNOWN', 'INTERNAL_SERVER_ERROR');
 const LOST = failed('UNKNOWN', 'UPSTREAM_UNAVAILABLE');
 const NO_ROOM = failed('NOT_SENT', 'OVERLOADED');
 const FAULTS = failed('NOT_SENT', 'BAD_USER_INPUT', [
@@ -76,11 +78,11 @@ const FAILURES: [title: string, (servers: Servers) => unknown, ...results: [obje
   ['both mutations', ({ upstream }) => upstream.fail(failBoth), LOST, REFUSED],
   ['a neighbor with 401', ({ before }) => before.residences.fail(answer(401, {})), DONE, DONE],
   ['reading back', ({ upstream }) => upstream.fail(REFUSE_READS), DONE],
-  ['the subgraph’s connection', ({ before }) => before.maintenance.fail(CUT_OFF), UNKNOWN, UNKNOWN],
+  ['the subgraph’s connection', ({ before }) => before.maintenance.fail(CUT_OFF), CUT, CUT],
   ['the room', ({ before }) => before.maintenance.fail(answer(503, { errors: [OVERLOADED] })), NO_ROOM, NO_ROOM],
   ['the router’s connection', ({ router }) => router.fail(CUT_OFF), UNKNOWN],
   ['the router with 503', ({ router }) => router.fail(answer(503, error('x'))), UNKNOWN],
-  ['all with an error of the router', ({ router }) => router.fail(answer(200, { errors: [ROUTERS_OWN] })), UNKNOWN],
+  ['all with an error of the router', ({ router }) => router.fail(answer(200, { errors: [ROUTERS_OWN] })), OF_ROUTER],
   ['the room, with an error of the router before', ({ router }) => router.fail(answer(200, NULL)), NO_ROOM],
 ];
 

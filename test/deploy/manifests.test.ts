@@ -58,15 +58,26 @@ function uncomment(parts: RegExp): string {
   return overlay.replaceAll(parts, (comments) => comments.replaceAll(/^( *)# (?!With a proxy)/gm, '$1'));
 }
 
+/** Expects rules for DNS and for the port of each address in the variables. */
+function expectEgress(egress: readonly { ports: { port: number }[] }[], variables: readonly Variable[]): void {
+  const hasProxy = variables.some(({ name }) => name === 'COMMAND_API_PROXY');
+  const reached = variables.filter(({ name }) => !hasProxy || name !== 'COMMAND_API_URL');
+  const urls = reached.flatMap(({ value }) => (value?.startsWith('http') ? new URL(value) : []));
+  const ports = egress.flatMap((rule) => rule.ports.map(({ port }) => port));
+  expect(ports).toEqual([53, 53, ...urls.map(({ port }) => Number(port || 443))]);
+}
+
 // Of a company.
 for (const name of globSync('deploy/*/kustomization.yaml').map((file) => basename(dirname(file))))
   if (!['base', 'overlay-example'].includes(name))
     it(`deploy/${name} fits its schemas, has no value of the example, and starts a process without a warning`, () => {
       const resources = buildAll(name);
       for (const one of resources) MODELS.find(({ kind }) => kind === one.kind)?.validate.call(one);
-      expect(JSON.stringify(resources).match(/registry\.example\.com|sha256:0{64}/g)).toBeNull();
-      const { containers } = resources.find(({ kind }) => kind === 'Deployment').spec.template.spec;
-      expect(start(containers[0].env).warnings).toEqual([]);
+      expect(JSON.stringify(resources).match(/\w+\.example\.com|sha256:0{64}|10\.0\.0\.10/g)).toBeNull();
+      const found = (wanted: string) => resources.find(({ kind }) => kind === wanted).spec;
+      const [{ env }] = found('Deployment').template.spec.containers;
+      expect(start(env).warnings).toEqual([]);
+      expectEgress(found('NetworkPolicy').egress, env);
     });
 
 describe.each([
@@ -96,12 +107,7 @@ describe.each([
   });
 
   it('lets the process reach each address of its variables', () => {
-    const hasProxy = variables.some(({ name }) => name === 'COMMAND_API_PROXY');
-    const reached = variables.filter(({ name }) => !hasProxy || name !== 'COMMAND_API_URL');
-    const urls = reached.flatMap(({ value }) => (value?.startsWith('http') ? new URL(value) : []));
-    const egress: { ports: { port: number }[] }[] = built.NetworkPolicy.spec.egress;
-    const ports = egress.flatMap((rule) => rule.ports.map(({ port }) => port));
-    expect(ports).toEqual([53, 53, ...urls.map(({ port }) => Number(port || 443))]);
+    expectEgress(built.NetworkPolicy.spec.egress, variables);
   });
 });
 
