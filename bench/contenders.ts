@@ -14,7 +14,7 @@ const startOurs = (url: string) => startServer('src/main.ts', { COMMAND_API_URL:
 export const OURS: Kind = { name: 'ours', label: 'this subgraph', start: startOurs };
 export const BY_LISTS: Kind = {
   name: 'by-lists',
-  label: 'template by lists',
+  label: 'Apollo Server by lists',
   start: (url) => startServer('bench/contenders/by-lists.ts', { COMMAND_API_URL: url }),
 };
 export const ROUTED: Kind = {
@@ -23,4 +23,4 @@ export const ROUTED: Kind = {
   start: async (url) => startRouted(await startOurs(url)),
 };
 /** Connectors in the router, in place of a subgraph. */
-export const COMPLETE: Kind = { name: 'complete', label: 'complete', start: startConnectors };
+export const CONNECTORS: Kind = { name: 'connectors', label: 'router with Connectors', start: startConnectors };

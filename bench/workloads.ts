@@ -2,7 +2,7 @@
  * What is asked, by how many at once. Residence and token are another for each request unless the workload says otherwise.
  */
 import type { ReplyName } from '../test/support/fast-vendor.ts';
-import { BY_LISTS, COMPLETE, type Kind, OURS, ROUTED } from './contenders.ts';
+import { BY_LISTS, CONNECTORS, type Kind, OURS, ROUTED } from './contenders.ts';
 import { create, entities, list, type Operation, one, visits } from './operations.ts';
 
 export interface Workload {
@@ -59,7 +59,7 @@ export const CALM_ALONE: Comparison = { ...ALONE, name: 'calm', workloads: usual
 
 export const ROUTER: Comparison = {
   name: 'router',
-  kinds: [ROUTED, COMPLETE],
+  kinds: [ROUTED, CONNECTORS],
   workloads: [
     ...usual('router-', SATURATED),
     { ...entitiesOf100, name: 'router-entities', ask: (n) => visits(100, tenResidences(n)) },
