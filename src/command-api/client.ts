@@ -23,7 +23,7 @@ const COMMANDS_AT_ONCE = 32;
 const COMMAND_BYTES = 4096;
 const TICKET_BYTES = 300;
 /** Units of work to decode a byte. */
-const BYTE_WORK = 10;
+const BYTE_WORK = 5;
 
 /** Creates what the commands of all operations share. */
 export function createCommandApi(config: Config, memory: Memory, takeTurn: TakeTurn) {
