@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import manifest from '../../package.json' with { type: 'json' };
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument } from '../support/documents.ts';
+import { skipped, itWithJq as test } from '../support/jq.ts';
 import { start, watch } from '../support/process.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -102,8 +103,6 @@ const ROWS: [title: string, step: keyof typeof SHELL, variables: string, error: 
 const subgraph = useSubgraph();
 const folder = mkdtempSync(join(tmpdir(), 'release-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-const hasJq = !spawnSync('jq', ['--version']).error;
-const [test, skipped] = hasJq ? [it, ''] : [it.skip, '. Skipped: jq is not installed.'];
 test.each(ROWS)(`%s${skipped}`, async (...row) => {
   const [, step, variables, error, calls = []] = row;
   const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;

@@ -1,11 +1,12 @@
 /** The shell of the runbook, deploy/ops.sh, with stubs of kubectl, docker, journalctl and systemctl. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
-import { afterAll, expect, it } from '@jest/globals';
+import { afterAll, expect } from '@jest/globals';
 import { readDocument } from '../support/documents.ts';
+import { skipped, itWithJq as test } from '../support/jq.ts';
 import { list } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -33,8 +34,6 @@ const STUBS = `
       *) call "kubectl $*" ;;
     esac
   }`;
-const hasJq = !spawnSync('jq', ['--version']).error;
-const [test, skipped] = hasJq ? [it, ''] : [it.skip, '. Skipped: jq is not installed.'];
 
 /** Returns the lines that a shell prints, the errors last. */
 async function run(OPS_ON: string, code: string, shell = 'bash'): Promise<string[]> {

@@ -9,11 +9,11 @@ import { startConnectors, startRouted, startServer } from '../../support/alterna
 import { type Answer, askAt } from '../../support/ask.ts';
 import { PATIENT } from '../../support/replica.ts';
 import { aliased, create, detail, type FieldQuery, list, R, request } from '../../support/requests.ts';
+import { itUnless } from '../../support/skip.ts';
 import { act, type Fault, startUpstream, type Upstream } from '../../support/upstream.ts';
 import { useMany } from '../../support/use-subgraph.ts';
 import { idOf } from '../../support/visits.ts';
 import { until } from '../../support/wait.ts';
-import { itUnless } from './skip.ts';
 
 const { executable, missing } = ROUTERS.apollo;
 const TOKEN_HEADER = 'x-vendor-authorization';

@@ -3,8 +3,8 @@ import { EXAMPLE } from '../../../dev/seed.ts';
 import { ROUTERS, type RouterName, startRouter } from '../../../dev/supergraph/routers.ts';
 import { askAt, ROUTER_SECRET } from '../../support/ask.ts';
 import { killAll, run } from '../../support/process.ts';
+import { itUnless } from '../../support/skip.ts';
 import { type StartGateway, useSupergraph } from '../../support/use-supergraph.ts';
-import { itUnless } from './skip.ts';
 import { describeBehind, type Quirks } from './suite.ts';
 
 /** Runs the suite behind a real router. If the machine lacks the router, one skipped test says why. */

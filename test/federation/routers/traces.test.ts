@@ -7,11 +7,11 @@ import { askAt, ROUTER_SECRET } from '../../support/ask.ts';
 import { killAll, start } from '../../support/process.ts';
 import { startReplica } from '../../support/replica.ts';
 import { LIST } from '../../support/requests.ts';
+import { itUnless } from '../../support/skip.ts';
 import { startUpstream } from '../../support/upstream.ts';
 import { useMany } from '../../support/use-subgraph.ts';
 import { MAINTENANCE_SDL } from '../../support/use-supergraph.ts';
 import { until } from '../../support/wait.ts';
-import { itUnless } from './skip.ts';
 
 const SUBGRAPH = 'maintenance-subgraph';
 const { JAEGER = '' } = process.env;
