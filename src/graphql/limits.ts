@@ -12,14 +12,16 @@ import {
   type ValidationContext,
 } from 'graphql';
 
+const STATES_SIZE = { entries: 100 } as const;
+
 /**
  * The largest arguments, by their coordinates in the schema. Characters are UTF-16 units. `npm run codegen` writes them to
  * docs/reliability.md.
  */
 export const SIZES = {
   'Query._entities(representations:)': { entries: 1000 },
-  'Query.maintenances(states:)': { entries: 100 },
-  'Residence.maintenances(states:)': { entries: 100 },
+  'Query.maintenances(states:)': STATES_SIZE,
+  'Residence.maintenances(states:)': STATES_SIZE,
   'CreateMaintenanceInput.description': { characters: 10_000 },
   'CreateMaintenanceInput.contact': { characters: 1000 },
   'CreateMaintenanceInput.pictureFilenames': { entries: 20, characters: 256 },
