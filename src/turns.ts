@@ -10,7 +10,7 @@ export type TakeTurn = ReturnType<typeof createTurns>;
 /** Creates the queue of all work of one server. */
 export function createTurns() {
   // Not a chain of promises: it costs a list a tenth, in garbage collection.
-  const waiting: { readonly work: number; readonly start: () => void }[] = [];
+  const waiting: { readonly startedAt: number; readonly work: number; readonly start: () => void }[] = [];
   let isIdle = true;
 
   function runTurn(): void {
@@ -34,10 +34,16 @@ export function createTurns() {
     else isIdle = true;
   }
 
-  /** Resolves when this work may start: first in, first out. */
-  return function takeTurn(work: number): Promise<void> {
+  /**
+   * Resolves when this work of an operation may start. The operation that started first goes first: one half done holds more
+   * memory than one that has not begun.
+   */
+  return function takeTurn(startedAt: number, work: number): Promise<void> {
     if (isIdle) setImmediate(runTurn);
     isIdle = false;
-    return new Promise((start) => waiting.push({ work, start }));
+    return new Promise((start) => {
+      const place = waiting.findLastIndex((other) => other.startedAt <= startedAt) + 1;
+      waiting.splice(place, 0, { startedAt, work, start });
+    });
   };
 }

@@ -49,6 +49,7 @@ interface Sender extends CallerHeaders {
   readonly signal: AbortSignal;
   /** The deadline, on the clock of `performance.now()`. */
   readonly endsAt: number;
+  takeTurn(work: number): Promise<void>;
   /** Keeps the record of a command. Throws if the operation may send no further command of its kind. */
   addCommand(record: CommandRecord): void;
 }
@@ -67,7 +68,7 @@ export type CommandApiClient = ReturnType<typeof createClient>;
 
 /** Creates the client of one operation. */
 export function createClient(commandApi: CommandApi, operation: Sender) {
-  const { breaker, coalescing, events, retries, slots, takeTurn, transport } = commandApi;
+  const { breaker, coalescing, events, retries, slots, transport } = commandApi;
   const { token, traceparent } = operation;
   const slotsOfOperation = createSlots(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
 
@@ -150,7 +151,7 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
       last = { start, seconds, previous: last, ...(broken ? { error: broken.message } : { status }) };
       events.emit('attemptEnded', record, last);
       try {
-        if (body.byteLength > 0) await takeTurn(body.byteLength * BYTE_WORK);
+        if (body.byteLength > 0) await operation.takeTurn(body.byteLength * BYTE_WORK);
         // Replies that no one waits for would hold up others.
         if (signal.aborted && !rules.tellsOutcome) throw endedBy(signal);
         const decoded = task.decode(decodeEnvelope(reply));

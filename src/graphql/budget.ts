@@ -11,7 +11,6 @@ import {
 } from 'graphql';
 import { endedBy } from '../command-api/failures.ts';
 import type { Holding } from '../memory.ts';
-import type { TakeTurn } from '../turns.ts';
 import { PublicError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
@@ -40,7 +39,7 @@ interface Selected {
 }
 
 /** Creates the budget of an operation, which ends with `signal`. Without room, its methods throw a `PublicError`. */
-export function createBudget(holding: Holding, takeTurn: TakeTurn, signal: AbortSignal) {
+export function createBudget(holding: Holding, takeTurn: (work: number) => Promise<void>, signal: AbortSignal) {
   let workLeft: number = LIMITS.responseWork;
   let workSinceTurn = 0;
   let errorsLeft: number = LIMITS.errors;

@@ -44,9 +44,10 @@ export function createOperation(
   const counts = { reads: 0, writes: 0 };
   const controller = new AbortController();
   const { signal } = controller;
-  const budget = createBudget(holding, commandApi.takeTurn, signal);
+  const takeTurn = (work: number) => commandApi.takeTurn(startedAt, work);
+  const budget = createBudget(holding, takeTurn, signal);
   const timer = abortAt(endsAt, controller);
-  const client = createClient(commandApi, { token, traceparent, holding, signal, endsAt, addCommand });
+  const client = createClient(commandApi, { token, traceparent, holding, signal, endsAt, takeTurn, addCommand });
   // Searching also takes time for requests that are not returned.
   const loaders = createLoaders(client, budget.chargeSearch);
   const granted = { client, loaders };

@@ -36,7 +36,7 @@ export function addGraphqlRoute(
     async handler(request, reply) {
       request.startedAt = performance.now();
       // Also for a fresh stack, which deep documents need.
-      await commandApi.takeTurn(REQUEST_WORK + request.holding.bytes);
+      await commandApi.takeTurn(request.startedAt, REQUEST_WORK + request.holding.bytes);
       if (reply.raw.destroyed) return undefined;
       if (performance.now() - request.startedAt >= config.OPERATION_TIMEOUT_MS) throw httpError(503);
       const ended = inRequestSpan(request, async (span) => {

@@ -3,7 +3,7 @@ import { Agent } from 'node:http';
 import { expect, it } from '@jest/globals';
 import { request } from '../support/load.ts';
 import { HEADERS } from '../support/replica.ts';
-import { aliased, answerWith, times } from '../support/requests.ts';
+import { aliased, times } from '../support/requests.ts';
 import { scrape } from '../support/scrape.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
@@ -20,22 +20,30 @@ const waiting = (index: number) =>
 
 const start = useReplicas();
 
-it('answers health checks between operations with the most work, which share one reply', async () => {
-  const { upstream, url, ask, output } = await start();
+type Started = Awaited<ReturnType<typeof start>>;
+
+/** Asks for long responses, all of which wait for their reply until the command API answers. */
+async function askLong({ upstream, url, ask }: Started, count: number) {
   const held = upstream.hold();
-  const sending = { headers: HEADERS, body: JSON.stringify({ query: LONG }), kept: 1 };
-  const asked = times(16, () => request(false, `${url}/graphql`, sending));
-  await until(async () => (await scrape(url)).get('http_server_active_requests') === asked.length);
-  // First in, first out: after it, all others wait for their reply.
+  const sending = { headers: HEADERS, body: JSON.stringify({ query: LONG }), kept: 1000 };
+  const asked = times(count, () => request(false, `${url}/graphql`, sending));
+  await until(async () => (await scrape(url)).get('http_server_active_requests') === count);
+  // It started last: after it, all others wait for their reply.
   await ask('{ __typename }');
   upstream.fail(undefined);
   for (const { release } of held) release(JSON.stringify({ success: true, result: RESULT }));
+  return asked;
+}
+
+it('answers health checks between operations with the most work, which share one reply', async () => {
+  const started = await start();
+  const asked = await askLong(started, 16);
 
   // Each logs its line when its response is made.
-  const countEnded = () => output().split('"operationType":"query"').length - 2;
+  const countEnded = () => started.output().split('"operationType":"query"').length - 2;
   const between = new Set<number>();
   while (countEnded() < asked.length) {
-    const { status } = await request(new Agent({ keepAlive: false }), `${url}/health/live`);
+    const { status } = await request(new Agent({ keepAlive: false }), `${started.url}/health/live`);
     expect(status).toBe(200);
     between.add(countEnded());
   }
@@ -69,17 +77,15 @@ it('callers that leave while their responses wait harm no one', async () => {
 });
 
 it('a response that gets no turn before the deadline is a typed error', async () => {
-  const { upstream, url, ask } = await start({ ATTEMPT_TIMEOUT_MS: '1900', OPERATION_TIMEOUT_MS: '2000' });
-  answerWith(upstream, RESULT);
-  const sending = { headers: HEADERS, body: JSON.stringify({ query: LONG }), kept: 1000 };
-  const answers = await Promise.all(times(120, () => request(false, `${url}/graphql`, sending)));
+  const started = await start({ ATTEMPT_TIMEOUT_MS: '3900', OPERATION_TIMEOUT_MS: '4000' });
+  const answers = await Promise.all(await askLong(started, 240));
   const message = 'The operation has no time left.';
   const errors = [{ message, path: ['maintenances'], extensions: { code: 'UPSTREAM_TIMEOUT' } }];
   const isLate = (text: string) => text.includes(message) && !text.includes('commandId');
   const late = answers.filter(({ text }) => isLate(text)).map(({ text }) => JSON.parse(text));
   expect(late.length).toBeGreaterThan(0);
   expect(late).toEqual(late.map(() => ({ errors, data: { maintenances: null } })));
-  expect((await ask('{ __typename }')).errors).toEqual([]);
+  expect((await started.ask('{ __typename }')).errors).toEqual([]);
 });
 
 it('a request that gets no turn before the deadline is refused with 503', async () => {
