@@ -107,7 +107,7 @@ const VARIABLES = {
   MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000, 1024, 'Commands that wait. More commands fail.'),
   BREAKER_FAILURES: wholeNumber(1, 10_000, 20, 'Consecutive failures that open the circuit breaker.'),
   BREAKER_OPEN_MS: wholeNumber(1, 60_000, 2000, 'Time until the open breaker sends a probe.'),
-  MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000, 250, 'HTTP requests in flight. More get 503.'),
+  MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000, 1000, 'HTTP requests in flight. More get 503.'),
   DRAIN_DELAY_MS: wholeNumber(0, 60_000, 5000, 'Time from SIGTERM until the server stops listening.'),
   LOG_LEVEL: oneOf(LEVELS, 'info', 'Lowest level in the [log](observability.md#volume).'),
   NODE_ENV: str({ default: 'production', desc: '`development`: no secret, introspection. Others: production.' }),

@@ -1,4 +1,4 @@
-/** The scenarios `blocking`, `hostile-callers` and `new-connections`: expensive requests, alone and by 250 callers at once. */
+/** The scenarios `blocking`, `hostile-callers` and `new-connections`: expensive requests, alone and by 1,000 callers at once. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ReplyName, startFastVendor } from '../support/fast-vendor.ts';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
@@ -16,7 +16,7 @@ interface Call extends Pick<Sending, 'bodyMs' | 'readMs'> {
   readonly reply: ReplyName;
   /** Milliseconds from the last byte of the body until the caller leaves. */
   readonly leaveMs?: number;
-  /** How many callers send it at once, 250 by default. */
+  /** How many callers send it at once, 1,000 by default. */
   readonly callers?: number;
   /** How often each caller sends it, once by default. */
   readonly rounds?: number;
@@ -92,7 +92,7 @@ async function measureGap(replica: Replica, sending: Call): Promise<{ answer: st
   return runs.sort((one, other) => one.ms - other.ms)[1] ?? first;
 }
 
-const ENV = { NODE_OPTIONS: '--max-old-space-size=256', MAX_REQUESTS_IN_FLIGHT: `${CALLERS}` };
+const ENV = { NODE_OPTIONS: '--max-old-space-size=256' };
 const ATTACK_MS = 12_000;
 const RECOVERY_MS = 10_000;
 const RECOVERED_MS = 1000;
@@ -141,7 +141,7 @@ const SHAPES: Readonly<Record<string, Call>> = {
   'callers that leave slow writes of 400 KB': { reply: 'slow-small', body: LARGE_WRITE, leaveMs: 100, rounds: 4 },
 };
 
-/** 250 callers at once of each hostile shape, at a heap of 256 MB: the process survives and soon answers an ordinary read. */
+/** 1,000 callers at once of each hostile shape, at a heap of 256 MB: the process survives and soon answers an ordinary read. */
 export const hostileCallers = () =>
   withWarmReplica(ENV, async (replica) => {
     const figures: Figure[] = [];

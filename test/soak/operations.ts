@@ -16,9 +16,9 @@ const list = (turn: number) => ({
 // A machine with neighbours loses a third of its speed for seconds, so each flood is compared with the peak just before it.
 const PAIRS = 5;
 
-/** 1,000 connections: the replica must serve as many requests as with 50, its peak, and refuse the others. */
+/** 1,000 connections for 250 places: the replica must serve as many requests as with 50, its peak, and refuse the others. */
 export function overload(): Promise<Figure[]> {
-  return withReplica({}, async (stage) => {
+  return withReplica({ MAX_REQUESTS_IN_FLIGHT: '250' }, async (stage) => {
     answerWith(stage.upstream, seed().get(R));
     const run = (workers: number) => send(stage, list, { workers, isOver: after(PHASE_SECONDS) });
     await run(50);
@@ -48,7 +48,7 @@ const MANY_TICKETS = times(201, (index) => {
   return { ...exampleTicket(), maintenance_id: `m${index}`, description: 'x'.repeat(350) };
 });
 
-/** 200 callers at once with one token, who read one list of 201 tickets from a slow vendor: nearly all are served. */
+/** 800 callers at once with one token, who read one list of 201 tickets from a slow vendor: nearly all are served. */
 export function crowd(): Promise<Figure[]> {
   return withReplica(CONTAINER, async (stage) => {
     const { replica, upstream } = stage;

@@ -7,15 +7,15 @@ import { countSockets } from '../support/proc.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 
-/** How many callers ask at once, and how many requests a replica may have in flight. */
-export const CALLERS = Number(process.env.CALLERS ?? 250);
+/** How many callers ask at once: as many as a replica takes by default. */
+export const CALLERS = 1000;
 
 export type Stage = { readonly upstream: Upstream; readonly replica: Replica };
 
 /** Runs a scenario and returns its figures, with the bounds that apply to every scenario. */
 export async function withReplica(env: NodeJS.ProcessEnv, run: (stage: Stage) => Promise<Figure[]>): Promise<Figure[]> {
   const upstream = await startUpstream();
-  const replica = await startReplica(upstream.url, { MAX_REQUESTS_IN_FLIGHT: `${CALLERS}`, ...env });
+  const replica = await startReplica(upstream.url, env);
   const before = countSockets(replica.pid);
   const figures = await run({ upstream, replica });
   // The replica closes idle connections after 20 s.
