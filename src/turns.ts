@@ -14,18 +14,15 @@ export function createTurns() {
   let isIdle = true;
 
   function runTurn(): void {
-    setImmediate(endTurn, performance.now());
+    const startedAt = performance.now();
+    // A round of the event loop for each millisecond of the turn: a round accepts one connection.
+    setImmediate(() => waitRounds(performance.now() - startedAt));
     let workLeft = TURN_WORK;
     do {
       const next = waiting.shift();
       workLeft -= next?.work ?? 0;
       next?.start();
     } while (waiting[0] && waiting[0].work <= workLeft);
-  }
-
-  /** Waits a round of the event loop for each millisecond of the turn: a round accepts one connection. */
-  function endTurn(startedAt: number): void {
-    waitRounds(performance.now() - startedAt);
   }
 
   function waitRounds(rounds: number): void {

@@ -49,6 +49,7 @@ interface Sender extends CallerHeaders {
   readonly signal: AbortSignal;
   /** The deadline, on the clock of `performance.now()`. */
   readonly endsAt: number;
+  /** Resolves when this work of the operation may start. */
   takeTurn(work: number): Promise<void>;
   /** Keeps the record of a command. Throws if the operation may send no further command of its kind. */
   addCommand(record: CommandRecord): void;
