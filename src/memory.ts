@@ -5,7 +5,7 @@ import { getHeapStatistics } from 'node:v8';
 
 /** In bytes: a sixteenth of V8's heap limit. */
 export const MEMORY_LIMIT = Math.floor(getHeapStatistics().heap_size_limit / 16);
-/** What one operation may hold with the replies that it reads, and so the largest reply. */
+/** What one operation may hold with the replies that it reads, and so the largest reply to a read. */
 export const OPERATION_LIMIT = Math.floor(MEMORY_LIMIT / 2);
 
 /** What was refused for lack of memory. */

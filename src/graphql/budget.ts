@@ -38,7 +38,10 @@ interface Selected {
   readonly repeats: number;
 }
 
-/** Creates the budget of an operation, which ends with `signal`. Without room, its methods throw a `PublicError`. */
+/**
+ * Creates the budget of an operation, which ends with `signal`. Without room for work or memory, its methods throw a
+ * `PublicError`.
+ */
 export function createBudget(holding: Holding, takeTurn: (work: number) => Promise<void>, signal: AbortSignal) {
   let workLeft: number = LIMITS.responseWork;
   let workSinceTurn = 0;
@@ -112,8 +115,8 @@ export function createBudget(holding: Holding, takeTurn: (work: number) => Promi
     },
 
     /**
-     * Charges the result of a write, before it: an entry for each id in its arguments. They are not checked yet, so it counts no
-     * characters.
+     * Charges the result of a write, before it: an entry for each id in its arguments. They are not checked yet, so each
+     * counts as a long id.
      */
     chargeWrite(args: object, info: GraphQLResolveInfo): void {
       const entries = Math.max(...Object.values(args).map((one) => (Array.isArray(one) ? one.length : 1)));

@@ -1,5 +1,5 @@
 /**
- * Guards resolvers: charges what a response takes, and makes every error public. Resolvers know nothing of it.
+ * Guards resolvers: charges what a response takes, and makes every error public. Resolvers charge nothing.
  */
 import type { GraphQLFieldResolver } from 'graphql';
 import { toPublicError } from './errors.ts';

@@ -82,7 +82,7 @@ export function createOperation(
     /** Whether the caller disconnected before its response. */
     caller,
     /** Returns the client and the loaders. Throws `UNAUTHENTICATED` without a usable token. */
-    requireToken() {
+    requireAccess() {
       if (token) return granted;
       const form = TOKEN_HEADER === 'authorization' ? 'Authorization: Bearer <token>' : `${TOKEN_HEADER}: <token>`;
       throw new PublicError('UNAUTHENTICATED', `This field needs the header "${form}", once.`);

@@ -24,30 +24,30 @@ import type { Loaders } from './loaders.ts';
 import type { Operation } from './operation.ts';
 
 export const Query: Required<QueryResolvers> = {
-  maintenances: (_, args, { requireToken }) => listMaintenances(requireToken().loaders, args),
+  maintenances: (_, args, { requireAccess }) => listMaintenances(requireAccess().loaders, args),
 
-  maintenance: (_, { id }, { requireToken }) => requireToken().loaders.maintenanceByKey.load(parseKey(id)),
+  maintenance: (_, { id }, { requireAccess }) => requireAccess().loaders.maintenanceByKey.load(parseKey(id)),
 };
 
 // The wrapper of these resolvers also clears the loaders: see `guardMutation` in guard.ts.
 export const Mutation: Required<MutationResolvers> = {
-  createMaintenance: async (_, { input }, { requireToken }) => {
-    const { client } = requireToken();
+  createMaintenance: async (_, { input }, { requireAccess }) => {
+    const { client } = requireAccess();
     const parsed = parseCreateInput(input);
     const maintenanceId = await client.send(COMMANDS.createMaintenanceInfo, parsed);
     const key = { residenceId: parsed.residenceId, maintenanceId };
     return { ...key, createdId: formatMaintenanceId(key) };
   },
 
-  deleteMaintenance: async (_, { id }, { requireToken }) => {
-    const { client } = requireToken();
+  deleteMaintenance: async (_, { id }, { requireAccess }) => {
+    const { client } = requireAccess();
     const key = parseKey(id);
     await client.send(COMMANDS.deleteMaintenanceInfo, key);
     return { deletedId: formatMaintenanceId(key), residence: { id: key.residenceId } };
   },
 
   deleteMaintenances: (_, { ids }, operation) => {
-    const { client } = operation.requireToken();
+    const { client } = operation.requireAccess();
     return deleteMaintenances(client, parseKeys(ids), operation);
   },
 };
@@ -56,8 +56,8 @@ export const Mutation: Required<MutationResolvers> = {
 export const Payloads = { CreateMaintenancePayload: { maintenance: readBack } };
 
 export const Maintenance = {
-  __resolveReference: (representation: unknown, { requireToken }: Operation) =>
-    requireToken().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
+  __resolveReference: (representation: unknown, { requireAccess }: Operation) =>
+    requireAccess().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
 };
 
 export const Residence = {
@@ -67,8 +67,8 @@ export const Residence = {
     return { id, size: id.length };
   },
 
-  maintenances: ({ id }, args, { requireToken }) =>
-    listMaintenances(requireToken().loaders, { residenceId: id, ...args }),
+  maintenances: ({ id }, args, { requireAccess }) =>
+    listMaintenances(requireAccess().loaders, { residenceId: id, ...args }),
 } satisfies ResidenceResolvers;
 
 /**
@@ -90,6 +90,6 @@ async function listMaintenances({ loadList }: Loaders, args: QueryMaintenancesAr
 }
 
 /** Reads the written request back. The payload holds its key. */
-function readBack(key: MaintenanceKey, _: object, { requireToken }: Operation) {
-  return requireToken().loaders.maintenanceByKey.load(key);
+function readBack(key: MaintenanceKey, _: object, { requireAccess }: Operation) {
+  return requireAccess().loaders.maintenanceByKey.load(key);
 }
