@@ -59,9 +59,17 @@ END
         if [ -e "$ops_on" ]; then cat -- "$ops_on"; else cat -- $ops_on; fi
         ;;
     esac | jq -cR --arg on "$ops_on" --arg since "$ops_since" '
+      # Terminals obey these characters. journald gives a text with them as an array of its bytes, in UTF-8.
+      def printable: gsub("[\u007f-\u009f]"; "");
+      def decoded: reduce .[] as $byte ([];
+        if $byte >= 128 and $byte < 192 then .[-1] = .[-1] * 64 + $byte % 64
+        else . + [if $byte < 128 then $byte elif $byte < 224 then $byte % 32 elif $byte < 240 then $byte % 16 else $byte % 8 end]
+        end) | implode;
       ($since[:-1] | tonumber * {s: 1, m: 60, h: 3600}[$since[-1:]]) as $seconds
-      | fromjson? | objects | ._SYSTEMD_UNIT as $unit
-      | if $unit then .MESSAGE | fromjson? | objects | .hostname += " " + $unit else . end
+      | printable | fromjson? | objects | ._SYSTEMD_UNIT as $unit
+      | if $unit then
+          (.MESSAGE | if type == "array" then decoded else . end | printable | fromjson)? | objects | .hostname += " " + $unit
+        else . end
       # kubectl and journalctl have left out older lines.
       | select($on == "kubernetes" or $unit or .time / 1000 > now - $seconds)?
       | (.time |= (. / 1000 | todate))? | '"$2"
@@ -88,7 +96,8 @@ END
       jq -r '@tsv' |
       awk -F '\t' '{ count[$3]++; if ($1 >= time[$3]) { time[$3] = $1; id[$3] = $2 } }
         END { for (kind in count) printf "%6d %s last=%s id=%s\n", count[kind], kind, time[kind], id[kind] }' |
-      sort -rn | head -n 20
+      sort -rn |
+      awk 'NR <= 20 { print } END { if (NR > 20) print "ops: " NR - 20 " kinds are left out" > "/dev/stderr" }'
   }
 
   ops_find_id() {
@@ -172,6 +181,15 @@ END
     done
   }
 
+  # Fails unless the subgraph would accept this as one of several secrets: ops_check WHOSE SECRET
+  ops_check() {
+    LC_ALL=C
+    case $2 in
+      *[!!-~]* | [\"\'\`]* | *[\"\'\`]) false ;;
+      *) [ "${#2}" -ge 16 ] && [ "${#2}" -le 16364 ] ;;
+    esac || ops_fail "the $1 secret must have 16 to 16364 characters of visible ASCII, and no quotation mark at its ends"
+  }
+
   ops_rotate() {
     if [ "$ops_on" = kubernetes ]; then
       ops_secret=$(ops_kube get secret maintenance-subgraph --output json) || exit
@@ -181,16 +199,23 @@ END
     fi
     ops_old=$(printf '%s' "$ops_old" | tr -s '[:space:]' ' ' | sed 's/^ //; s/ $//')
     [ -n "$ops_old" ] || ops_fail 'there is no secret to rotate'
-    case ${1-}:${2-}:" $ops_old " in
-      # Again, after a restart that failed.
-      begin:?*:*" ${2-} "*) ops_new=$ops_old ;;
-      begin:?*) ops_new="$2 $ops_old" ;;
-      end::*) ops_new=${ops_old%% *} ;;
+    set -f
+    case ${1-}:${2-} in
+      begin:?*)
+        ops_check new "$2"
+        for ops_one in $ops_old; do ops_check old "$ops_one"; done
+        # Again, after a restart that failed.
+        case " $ops_old " in *" $2 "*) ops_new=$ops_old ;; *) ops_new="$2 $ops_old" ;; esac
+        ;;
+      end:)
+        ops_new=${ops_old%% *}
+        [ "$ops_new" = "$ops_old" ] || ops_check old "$ops_new"
+        ;;
       *) ops_fail 'rotate begin NEW, or rotate end' ;;
     esac
-    # As the subgraph demands at its start.
-    printf '%s\n' "$ops_new" | tr ' ' '\n' | awk 'length < 16 { short = 1 } END { exit NR > 5 || NR > 1 && short }' ||
-      ops_fail 'there may be five secrets, and each of several needs 16 characters'
+    # shellcheck disable=SC2086 # One a word.
+    set -- $ops_new
+    [ $# -le 5 ] || ops_fail 'there are five secrets: first, ops rotate end'
     if [ "$ops_on" = kubernetes ]; then
       printf '%s' "$ops_secret" | ops_new=$ops_new jq '.data.ROUTER_SECRET = (env.ops_new | @base64)' | ops_kube replace --filename - || exit
     else

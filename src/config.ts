@@ -63,14 +63,20 @@ const origin = checked((text) => {
   return url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/` ? url.origin : undefined;
 }, 'must be an http or https origin without a path, query or credentials');
 
-/** What hpagent knows: it decodes the credentials, and takes no IPv6 address. */
-const PROXY = /^https?:\/\/([^/@]*@)?[\w.-]+(:\d+)?\/?$/i;
+/** What hpagent knows: it decodes user and password, each by itself, and takes no IPv6 address. */
+const PROXY = /^https?:\/\/(?:([^\s/\\?#@:]*)(?::([^\s/\\?#@]*))?@)?[\w.-]+(?::\d+)?\/?$/i;
 const proxy = checked((text) => {
-  const url = URL.parse(text);
-  if (!url || !PROXY.test(text)) return undefined;
-  decodeURIComponent(url.username + url.password);
-  return text;
+  const [url, user = '', password = ''] = PROXY.exec(text) ?? [];
+  return url && URL.canParse(url) && isDecodable(user) && isDecodable(password) ? url : undefined;
 }, 'must be like http://user:password@host:port');
+
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text).length >= 0;
+  } catch {
+    return false;
+  }
+}
 
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 /** The names of headers with another meaning: to the subgraph, to any server, and to the connection. */
@@ -125,13 +131,6 @@ type Valid = Partial<CleanedEnv<typeof VARIABLES>>;
 
 /** Without them, an identity token would go to the vendor, or commands past the proxy. */
 const REFUSED_IF_MISSPELLED: readonly Name[] = ['TOKEN_HEADER', 'COMMAND_API_PROXY'];
-
-/** Variables of earlier versions, each with its replacement. */
-const REMOVED = new Map([
-  ['LOG_EVERY', 'LOG_LEVEL=warn logs less'],
-  ['ROUTER_SECRET_PREVIOUS', 'ROUTER_SECRET holds several'],
-  ['ROUTER_SECRET_PREVIOUS_FILE', 'ROUTER_SECRET holds several'],
-]);
 
 /** Returns the name, default and meaning of each variable, in Markdown. */
 export function describeVariables(): string[][] {
@@ -196,7 +195,7 @@ function* findFaults(env: Valid, given: Given) {
   if (!given.ROUTER_SECRET && !given.ROUTER_SECRET_FILE && env.ALLOW_NO_ROUTER_SECRET !== 'true')
     yield 'ROUTER_SECRET is missing in production (or set ALLOW_NO_ROUTER_SECRET=true)';
   if (!given.COMMAND_API_PROXY && isProxiedByNode(String(env.COMMAND_API_URL), given))
-    yield 'COMMAND_API_PROXY is missing: NODE_USE_ENV_PROXY no longer sends commands through a proxy';
+    yield 'COMMAND_API_PROXY is missing: NODE_USE_ENV_PROXY sends no commands through a proxy';
   for (const name of Object.keys(given))
     if (REFUSED_IF_MISSPELLED.some((known) => isMisspelling(name, known))) yield* explainUnread(name);
 }
@@ -217,8 +216,6 @@ function* findWarnings(env: CleanedEnv<typeof VARIABLES>) {
 
 /** Returns a sentence about a variable that is probably meant for this service, which does not read it. */
 function explainUnread(name: string): string[] {
-  const replacement = REMOVED.get(name);
-  if (replacement) return [`${name} was removed: ${replacement}`];
   const meant = Object.keys(VARIABLES).find((known) => isMisspelling(name, known));
   return meant ? [`${name} is unknown: do you mean ${meant}?`] : [];
 }
@@ -234,7 +231,7 @@ function isMisspelling(name: string, known: string): boolean {
   return isReplaced || isSwapped || rest === knownRest.slice(1) || rest.slice(1) === knownRest;
 }
 
-/** Returns whether Node's variables ask for a proxy to this origin. Up to version 0.5, commands took it. */
+/** Returns whether Node's variables ask for a proxy to this origin, which commands would pass over. */
 function isProxiedByNode(origin: string, given: NodeJS.ProcessEnv): boolean {
   const { protocol, hostname = '', port } = URL.parse(origin) ?? {};
   const [proxy, usualPort] =

@@ -81,11 +81,15 @@ export function parseMaintenanceId(id: unknown): MaintenanceKey | undefined {
   return residenceId && maintenanceId && parts.length === 2 ? { residenceId, maintenanceId } : undefined;
 }
 
-/** Orders, filters and slices a list. Requests without the time to order by come last; equal times keep their order. */
+/**
+ * Orders, filters and slices a list. Requests without the time to order by come last; equal times keep their order. One whose state
+ * could not be decoded may have any, so it passes every filter by states that are not empty.
+ */
 export function selectMaintenances(all: readonly Maintenance[], { states, orderBy, first, offset }: ListArguments) {
   const ordered = orderBy ? order(all, orderBy) : all;
   const wanted = states && new Set<unknown>(states);
-  const matching = wanted ? ordered.filter(({ state }) => wanted.has(state)) : ordered;
+  const isWanted = ({ state }: Maintenance) => wanted?.has(state) || (state instanceof Error && wanted?.size !== 0);
+  const matching = wanted ? ordered.filter(isWanted) : ordered;
   return matching.slice(offset ?? 0).slice(0, first ?? undefined);
 }
 

@@ -21,6 +21,8 @@ export class Memory {
 export class Holding {
   /** Without the replies that it reads. */
   bytes = 0;
+  /** Whether a reply was too large for what its own limit has left. Then no further one is worth asking for. */
+  isFull = false;
   #bytesOfReplies = 0;
   #holders = 1;
   readonly #replies: Holding[] = [];
@@ -30,23 +32,23 @@ export class Holding {
     this.#memory = memory;
   }
 
-  /** Holds further bytes. Returns false if there is no room for them. */
+  /** Holds further bytes. Returns false if there is no room for them, or all were given back. */
   reserve(bytes: number, stage: Stage): boolean {
+    if (this.#holders === 0) return false;
     const hasRoom = this.#isWithinLimit(bytes) && this.#memory.held + bytes <= MEMORY_LIMIT;
     if (hasRoom) this.hold(bytes);
     else this.#memory.refused[stage]++;
     return hasRoom;
   }
 
-  /** Holds further bytes, even without room for them. */
+  /** Holds further bytes, even without room for them, until all are given back for the last time. */
   hold(bytes: number): void {
-    this.bytes += bytes;
-    this.#memory.held += bytes;
+    if (this.#holders > 0) this.#add(bytes);
   }
 
   /** Gives all bytes back. */
   release(): void {
-    this.hold(-this.bytes);
+    this.#add(-this.bytes);
   }
 
   /** Adds a holder. */
@@ -57,12 +59,21 @@ export class Holding {
 
   /** Holds a reply too. It counts once for all operations, and within the limit of each. Returns false without room. */
   holdReply(reply: Holding): boolean {
+    if (this.#holders === 0) return false;
     const hasRoom = this.#isWithinLimit(reply.bytes);
     if (hasRoom) {
       this.#replies.push(reply.addHolder());
       this.#bytesOfReplies += reply.bytes;
-    } else this.#memory.refused.reply++;
+    } else {
+      this.isFull = true;
+      this.#memory.refused.reply++;
+    }
     return hasRoom;
+  }
+
+  #add(bytes: number): void {
+    this.bytes += bytes;
+    this.#memory.held += bytes;
   }
 
   #isWithinLimit(bytes: number): boolean {

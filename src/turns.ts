@@ -2,15 +2,17 @@
  * Spreads the work of one server over turns of the event loop, so that sockets and timers run in between.
  */
 
-/** In units of 20 ns: about 10 ms. Larger work has a turn of its own. */
-const TURN_WORK = 500_000;
+/** A unit of work takes 20 ns. */
+export const WORK_PER_MS = 50_000;
+/** About 10 ms. Larger work has a turn of its own. */
+const TURN_WORK = 10 * WORK_PER_MS;
 
 export type TakeTurn = ReturnType<typeof createTurns>;
 
 /** Creates the queue of all work of one server. */
 export function createTurns() {
   // Not a chain of promises: it costs a list a tenth, in garbage collection.
-  const waiting: { readonly startedAt: number; readonly work: number; readonly start: () => void }[] = [];
+  const waiting: { readonly place: number; readonly work: number; readonly start: () => void }[] = [];
   let isIdle = true;
 
   function runTurn(): void {
@@ -31,16 +33,48 @@ export function createTurns() {
     else isIdle = true;
   }
 
-  /**
-   * Resolves when this work of an operation may start. The operation that started first goes first: one half done holds more
-   * memory than one that has not begun.
-   */
-  return function takeTurn(startedAt: number, work: number): Promise<void> {
+  /** Resolves when this work may start. The lowest place goes first, and of equal places the one that came first. */
+  return function takeTurn(place: number, work: number): Promise<void> {
     if (isIdle) setImmediate(runTurn);
     isIdle = false;
     return new Promise((start) => {
-      const place = waiting.findLastIndex((other) => other.startedAt <= startedAt) + 1;
-      waiting.splice(place, 0, { startedAt, work, start });
+      // In halves: a thousand may wait.
+      let [index, end] = [0, waiting.length];
+      while (index < end) {
+        const middle = (index + end) >> 1;
+        if ((waiting[middle]?.place ?? 0) <= place) index = middle + 1;
+        else end = middle;
+      }
+      waiting.splice(index, 0, { place, work, start });
     });
+  };
+}
+
+/** The turns of one operation. */
+export interface OwnTurns {
+  /** Its place in the queue now, on the clock of `performance.now()`. */
+  place(): number;
+  /** Resolves when this work of the operation may start. */
+  takeTurn(work: number): Promise<void>;
+}
+
+/** What an operation may take before others that began later go first, and how many ms later it counts for each ms beyond. */
+const FREE_MS = 20;
+const LATER = 10;
+
+/**
+ * Creates the turns of an operation. Those that began first go first, because one half done holds more memory than one that has
+ * not begun. What one takes puts it back, so that a large one does not hold up others until its deadline.
+ */
+export function createOwnTurns(takeTurn: TakeTurn, startedAt: number): OwnTurns {
+  let takenMs = 0;
+  const place = () => startedAt + LATER * Math.max(0, takenMs - FREE_MS);
+  return {
+    place,
+    takeTurn(work) {
+      const turn = takeTurn(place(), work);
+      takenMs += work / WORK_PER_MS;
+      return turn;
+    },
   };
 }

@@ -6,12 +6,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import type { Id } from '../maintenance.ts';
 import { Holding, type Memory } from '../memory.ts';
-import type { TakeTurn } from '../turns.ts';
+import type { OwnTurns, TakeTurn } from '../turns.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
 import { createCoalescing } from './coalescing.ts';
 import type { Command } from './commands.ts';
 import { type DecodedReply, decodeEnvelope } from './decoder.ts';
-import { CommandApiError, endedBy, noRoom, untilAborted } from './failures.ts';
+import { CommandApiError, noRoom, throwIfEnded, untilAborted } from './failures.ts';
 import { type Attempt, type CommandEvents, CommandRecord } from './record.ts';
 import { createRetries } from './retries.ts';
 import { createSlots } from './slots.ts';
@@ -49,13 +49,13 @@ interface Sender extends CallerHeaders {
   readonly signal: AbortSignal;
   /** The deadline, on the clock of `performance.now()`. */
   readonly endsAt: number;
-  /** Resolves when this work of the operation may start. */
-  takeTurn(work: number): Promise<void>;
+  readonly turns: OwnTurns;
   /** Keeps the record of a command. Throws if the operation may send no further command of its kind. */
   addCommand(record: CommandRecord): void;
 }
 
-type Deadline = Pick<Sender, 'signal' | 'endsAt'>;
+/** What an exchange needs of those who wait for it. */
+type Waiters = Pick<Sender, 'signal' | 'endsAt'> & Pick<OwnTurns, 'takeTurn'>;
 
 /** A command to send. */
 interface Task<T> {
@@ -83,6 +83,7 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
       try {
         if (!operation.holding.reserve(COMMAND_BYTES, 'command')) throw noRoom('no memory for the command');
         using _slot = await slotsOfOperation.take(operation.signal);
+        if (operation.holding.isFull && command.rules.isShared) throw noRoom('no memory for further replies');
         const decode = (result: unknown) => command.decode(result, input);
         const task = { record, param: command.serialize(input), decode };
         const reply = await (command.rules.isShared ? sendShared(task) : sendAlone(task));
@@ -104,14 +105,15 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
     let shared = coalescing.find(key);
     if (shared) record.join(shared.record);
     else {
-      const controller = new AbortController();
       const holding = new Holding(commandApi.memory);
       const endsAt = performance.now() + commandApi.timeoutMs;
-      const reply = runExchange(task, holding, { signal: controller.signal, endsAt });
-      shared = coalescing.add(key, { record, holding, reply, controller });
+      shared = coalescing.start(key, record, holding, (read) => {
+        const takeTurn = (work: number) => coalescing.takeTurn(read, work);
+        return runExchange(task, holding, { signal: read.controller.signal, endsAt, takeTurn });
+      });
     }
     using holding = shared.holding.addHolder();
-    const reply = (await coalescing.waitOrLeave(shared, operation.signal)) as DecodedReply<T>;
+    const reply = (await coalescing.waitOrLeave(shared, operation)) as DecodedReply<T>;
     if (!operation.holding.holdReply(holding)) throw noRoom('no memory for the reply');
     return reply;
   }
@@ -119,14 +121,16 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
   /** Sends a command by itself. A read that begins after its start, or after its end, joins no exchange from before that. */
   async function sendAlone<T>(task: Task<T>): Promise<DecodedReply<T>> {
     coalescing.clear();
-    return runExchange(task, new Holding(commandApi.memory), operation).finally(coalescing.clear);
+    const { signal, endsAt, turns } = operation;
+    const waiters = { signal, endsAt, takeTurn: turns.takeTurn };
+    return runExchange(task, new Holding(commandApi.memory), waiters).finally(coalescing.clear);
   }
 
   /**
    * Sends a command until an attempt succeeds or no other may follow, and decodes the reply. Keeps its slot of the process
    * until then, which limits the replies in memory. `holding` is what the reply holds.
    */
-  async function runExchange<T>(task: Task<T>, holding: Holding, { signal, endsAt }: Deadline) {
+  async function runExchange<T>(task: Task<T>, holding: Holding, { signal, endsAt, takeTurn }: Waiters) {
     using _holding = holding;
     const { record, param } = task;
     const { name, rules } = record;
@@ -146,15 +150,15 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
       record.sent.attempts = attempts;
       // After a failure, other kept connections may be closed too.
       const isFresh = rules.needsFreshConnection || attempts > 1;
-      const reply = await transport.attempt(json, headers, { isFresh, signal, hold });
+      const reply = await transport.attempt(json, headers, { isWrite: rules.tellsOutcome, isFresh, signal, hold });
       const { body, broken, status } = reply;
       const seconds = (performance.now() - start) / 1000;
       last = { start, seconds, previous: last, ...(broken ? { error: broken.message } : { status }) };
       events.emit('attemptEnded', record, last);
       try {
-        if (body.byteLength > 0) await operation.takeTurn(body.byteLength * BYTE_WORK);
+        if (body.byteLength > 0) await takeTurn(body.byteLength * BYTE_WORK);
         // Replies that no one waits for would hold up others.
-        if (signal.aborted && !rules.tellsOutcome) throw endedBy(signal);
+        if (!rules.tellsOutcome) throwIfEnded(signal);
         const decoded = task.decode(decodeEnvelope(reply));
         hold(TICKET_BYTES * (Array.isArray(decoded.value) ? decoded.value.length : 1));
         permit.end();

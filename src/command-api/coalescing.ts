@@ -2,6 +2,7 @@
  * Request coalescing: identical reads share an exchange whose first caller asked at most 50 ms ago. Nothing is cached.
  */
 import type { Holding } from '../memory.ts';
+import type { OwnTurns } from '../turns.ts';
 import { untilAborted } from './failures.ts';
 import type { CommandRecord } from './record.ts';
 
@@ -21,8 +22,13 @@ interface SharedRead {
   reply: Promise<unknown> | undefined;
   /** Aborts the exchange. */
   readonly controller: AbortController;
-  waiting: number;
+  /** The turns of each operation that waits. */
+  readonly waiting: OwnTurns[];
+  /** While the exchange waits for a turn: takes the turn of an operation, if it is an earlier one. */
+  takeEarlier: ((turns: OwnTurns) => void) | undefined;
 }
+
+type Waiter = { readonly signal: AbortSignal; readonly turns: OwnTurns };
 
 export function createCoalescing() {
   const reads = new Map<string, SharedRead>();
@@ -35,33 +41,56 @@ export function createCoalescing() {
       return isJoinable && !read.controller.signal.aborted ? read : undefined;
     },
 
-    /** Lets later reads join an exchange until it ends. */
-    add(key: string, started: Omit<SharedRead, 'waiting'>): SharedRead {
-      const read: SharedRead = { ...started, waiting: 0 };
+    /** Starts an exchange, and lets later reads join it until it ends. */
+    start(
+      key: string,
+      record: CommandRecord,
+      holding: Holding,
+      run: (read: SharedRead) => Promise<unknown>,
+    ): SharedRead {
+      const controller = new AbortController();
+      const read: SharedRead = { record, holding, controller, waiting: [], reply: undefined, takeEarlier: undefined };
+      read.reply = run(read);
       const end = () => {
         if (reads.get(key) === read) reads.delete(key);
         // What was deleted from a Map may stay in memory: without this, a list costs 6 % more.
         read.reply = undefined;
       };
-      started.reply?.then(end, end);
+      read.reply.then(end, end);
       reads.set(key, read);
       return read;
     },
 
     /** Waits for a read, which has not ended, until `signal` aborts. The last caller to leave aborts the exchange. */
-    async waitOrLeave(read: SharedRead, signal: AbortSignal): Promise<unknown> {
+    async waitOrLeave(read: SharedRead, { signal, turns }: Waiter): Promise<unknown> {
       const reply = read.reply as Promise<unknown>;
-      read.waiting++;
+      read.waiting.push(turns);
+      read.takeEarlier?.(turns);
       try {
         return await untilAborted(reply, signal);
       } finally {
-        read.waiting--;
-        if (read.waiting === 0 && signal.aborted) {
+        read.waiting.splice(read.waiting.indexOf(turns), 1);
+        if (read.waiting.length === 0 && signal.aborted) {
           read.controller.abort(signal.reason);
           // So that the last command, if it is the one that was sent, tells of its attempt.
           await reply.catch(() => {});
         }
       }
+    },
+
+    /** Takes the turn of the earliest operation that waits for a read, even if it joins meanwhile. */
+    takeTurn(read: SharedRead, work: number): Promise<void> {
+      const [earliest] = read.waiting.toSorted((a, b) => a.place() - b.place());
+      if (!earliest) return Promise.resolve();
+      return new Promise((start) => {
+        let place = Number.POSITIVE_INFINITY;
+        read.takeEarlier = (turns) => {
+          if (turns.place() >= place) return;
+          place = turns.place();
+          void turns.takeTurn(work).then(start);
+        };
+        read.takeEarlier(earliest);
+      });
     },
 
     /** A read after this moment joins no exchange from before it. */

@@ -158,8 +158,9 @@ export function invalid(flaw: Flaw, detail: string): CommandApiError {
   return new CommandApiError('invalid', { detail, flaw });
 }
 
-export function tooLarge(): CommandApiError {
-  const publicMessage = 'The command API sent a reply larger than MAX_REPLY_BYTES.';
+/** Returns the failure of a reply that exceeds the limit with this name. */
+export function tooLarge(limit: string): CommandApiError {
+  const publicMessage = `The command API sent a reply larger than ${limit}.`;
   return new CommandApiError('invalid', { detail: 'reply too large', flaw: 'size', publicMessage });
 }
 
@@ -172,6 +173,11 @@ export function endedBy({ reason }: AbortSignal, isSent = true): CommandApiError
     return new CommandApiError('cancelled', { detail: 'caller disconnected', isSent });
   const publicMessage = 'The operation has no time left.';
   return new CommandApiError('timeout', { detail: 'out of time', publicMessage, isSent, health: 'unknown' });
+}
+
+/** Throws `endedBy` if `signal` is aborted. `isSent` tells whether the command may have left. */
+export function throwIfEnded(signal: AbortSignal, isSent?: boolean): void {
+  if (signal.aborted) throw endedBy(signal, isSent);
 }
 
 /** Settles like `promise`, or throws `endedBy` when `signal` aborts. `isSent` tells whether the command may have left. */

@@ -1,7 +1,7 @@
 /**
  * Slots: how many commands of the process, or of an operation, run at once.
  */
-import { endedBy, noRoom, untilAborted } from './failures.ts';
+import { noRoom, throwIfEnded, untilAborted } from './failures.ts';
 
 /** Creates slots for `most` tasks at once; `room` more wait in FIFO order. */
 export function createSlots(most: number, room: number) {
@@ -19,7 +19,7 @@ export function createSlots(most: number, room: number) {
 
   /** Returns a slot when one is free. Throws a `CommandApiError` if too many wait, or when `signal` aborts. */
   async function take(signal: AbortSignal): Promise<Disposable> {
-    if (signal.aborted) throw endedBy(signal, false);
+    throwIfEnded(signal, false);
     if (running < most) {
       running++;
       return slot;

@@ -9,7 +9,7 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql';
-import { endedBy } from '../command-api/failures.ts';
+import { throwIfEnded } from '../command-api/failures.ts';
 import type { Holding } from '../memory.ts';
 import { PublicError } from './errors.ts';
 import { LIMITS } from './limits.ts';
@@ -30,6 +30,9 @@ const SMALL_WORK = 100_000;
 /** A `Maintenance.id` without escapes. */
 const ID_CHARACTERS = 512;
 
+/** Room for an error: the last one that is shown, of a response or of the members of a reply, says that others may be missing. */
+export type ErrorRoom = 'for more' | 'for the last';
+
 /** What is selected of each entry. */
 interface Selected {
   /** The work of all fields. */
@@ -48,8 +51,8 @@ export function createBudget(holding: Holding, takeTurn: (work: number) => Promi
   let errorsLeft: number = LIMITS.errors;
   // graphql passes the same array of nodes for all entries of a list.
   const selections = new Map<readonly FieldNode[], Selected>();
-  /** The undecodable members that are shown, by the error that all of one reply share. */
-  const members = new Map<Error, Set<string>>();
+  /** The undecodable members that are shown, numbered, by the error that all of one reply share. */
+  const members = new Map<Error, Map<string, number>>();
 
   function chargeWork(work: number): void {
     if (work > workLeft) throw new PublicError('BAD_USER_INPUT', 'The response would be too large. Request less.');
@@ -82,12 +85,12 @@ export function createBudget(holding: Holding, takeTurn: (work: number) => Promi
     await takeTurn(work);
   }
 
-  /** Charges an error. Returns whether the response has room for it. */
-  function chargeError(): boolean {
-    if (errorsLeft === 0) return false;
+  /** Charges an error. Returns undefined if the response has no room for it. */
+  function chargeError(): ErrorRoom | undefined {
+    if (errorsLeft === 0) return undefined;
     errorsLeft--;
     holding.hold(ERROR_BYTES);
-    return true;
+    return errorsLeft === 0 ? 'for the last' : 'for more';
   }
 
   return {
@@ -110,7 +113,7 @@ export function createBudget(holding: Holding, takeTurn: (work: number) => Promi
       const work = workOf(entries.length, entries.reduce(addSize, 0), info);
       chargeWork(work);
       await waitForTurn();
-      if (signal.aborted) throw endedBy(signal);
+      throwIfEnded(signal);
       holdBytes(work);
     },
 
@@ -125,12 +128,15 @@ export function createBudget(holding: Holding, takeTurn: (work: number) => Promi
 
     chargeError,
 
-    /** Charges an undecodable member. Returns whether the response has room for its error. */
-    chargeMember(error: Error, member: string): boolean {
-      const shown = members.get(error) ?? new Set();
+    /** Charges an undecodable member. Returns undefined if the response has no room for its error. */
+    chargeMember(error: Error, member: string): ErrorRoom | undefined {
+      const shown = members.get(error) ?? new Map<string, number>();
       members.set(error, shown);
-      if (shown.size < LIMITS.memberErrors) shown.add(member);
-      return shown.has(member) && chargeError();
+      const index = shown.get(member) ?? shown.size;
+      if (index === LIMITS.memberErrors) return undefined;
+      shown.set(member, index);
+      const room = chargeError();
+      return room && index === LIMITS.memberErrors - 1 ? 'for the last' : room;
     },
 
     /** Returns whether no further error fits. */

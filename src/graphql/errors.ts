@@ -92,6 +92,12 @@ export function toPublicError(error: unknown, unforeseen: Unforeseen, isWrite: b
   return new PublicError(code, message, { ...known, ...withOutcome(outcome) });
 }
 
+/** Returns the last error that is shown: without this, a null without an error would mean that nothing is there. */
+export function sayOthersOmitted({ message, extensions }: PublicError): PublicError {
+  const { code, ...others } = extensions;
+  return new PublicError(code, `${message} Further errors may be omitted.`, { ...others, othersOmitted: true });
+}
+
 /**
  * The messages of requests that graphql or Apollo Server refuses, by code. Their own messages quote the request and the
  * schema: only developers see them.

@@ -2,26 +2,29 @@
  * Guards resolvers: charges what a response takes, and makes every error public. Resolvers charge nothing.
  */
 import type { GraphQLFieldResolver } from 'graphql';
-import { toPublicError } from './errors.ts';
+import { throwIfEnded } from '../command-api/failures.ts';
+import type { ErrorRoom } from './budget.ts';
+import { type PublicError, sayOthersOmitted, toPublicError } from './errors.ts';
 import type { Operation } from './operation.ts';
 
 export type Resolver = GraphQLFieldResolver<unknown, Operation>;
 
 /**
- * Wraps a resolver of a query or an entity. Charges its value, which waits for its turn if it is large. Without room for
- * errors, the field is null.
+ * Wraps a resolver of a query or an entity, which begins nothing once the operation has ended. Charges its value, which waits
+ * for its turn if it is large. Without room for errors, the field is null.
  */
 export function guardQuery(resolve: Resolver): Resolver {
   return async function guarded(source, args, operation, info) {
-    const { budget, unforeseen } = operation;
+    const { budget, signal } = operation;
     if (budget.isSpent()) return null;
     try {
+      throwIfEnded(signal);
       const value = await resolve(source, args, operation, info);
       await budget.chargeValue(value, info);
       return value;
     } catch (error) {
       // graphql takes a returned error for a thrown one.
-      return budget.chargeError() ? toPublicError(error, unforeseen, false) : null;
+      return show(error, operation, budget.chargeError());
     }
   };
 }
@@ -32,14 +35,13 @@ export function guardQuery(resolve: Resolver): Resolver {
  */
 export function guardMutation(resolve: Resolver): Resolver {
   return async function guarded(source, args, operation, info) {
-    const { budget, unforeseen } = operation;
+    const { budget } = operation;
     try {
       budget.chargeWrite(args, info);
       operation.clearLoaders();
       return await resolve(source, args, operation, info);
     } catch (error) {
-      budget.chargeError();
-      return toPublicError(error, unforeseen, true);
+      return show(error, operation, budget.chargeError() ?? 'for the last', true);
     }
   };
 }
@@ -48,9 +50,16 @@ export function guardMutation(resolve: Resolver): Resolver {
  * Reads a field that has no resolver. An undecodable member is an error there: it fails only this field, and only if it
  * is selected. Beyond the limits of errors, it is null.
  */
-export const readMember: Resolver = (source, _, { budget, unforeseen }, { fieldName }) => {
+export const readMember: Resolver = (source, _, operation, { fieldName }) => {
   const entry = source as Record<string, unknown>;
   const member = entry[fieldName];
   if (!(member instanceof Error)) return member;
-  return budget.chargeMember(member, `${entry.id} ${fieldName}`) ? toPublicError(member, unforeseen, false) : null;
+  return show(member, operation, operation.budget.chargeMember(member, `${entry.id} ${fieldName}`));
 };
+
+/** Returns the public form of an error that has room in the response, or null. */
+function show(error: unknown, { unforeseen }: Operation, room: ErrorRoom | undefined, isWrite = false) {
+  if (!room) return null;
+  const shown: PublicError = toPublicError(error, unforeseen, isWrite);
+  return room === 'for the last' ? sayOthersOmitted(shown) : shown;
+}

@@ -2,6 +2,7 @@
  * All that one operation owns: token, signal and deadline, memory, budget, client, loaders, and what it observes. Made once,
  * ended once. The context of its resolvers.
  */
+import { isUtf8 } from 'node:buffer';
 import { trace } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
 import { type CommandApi, createClient } from '../command-api/client.ts';
@@ -9,6 +10,7 @@ import { CommandApiError, type EndReason } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import type { Config } from '../config.ts';
 import type { Holding } from '../memory.ts';
+import { createOwnTurns } from '../turns.ts';
 import { createBudget } from './budget.ts';
 import { type Code, PublicError, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
@@ -44,10 +46,10 @@ export function createOperation(
   const counts = { reads: 0, writes: 0 };
   const controller = new AbortController();
   const { signal } = controller;
-  const takeTurn = (work: number) => commandApi.takeTurn(startedAt, work);
-  const budget = createBudget(holding, takeTurn, signal);
+  const turns = createOwnTurns(commandApi.takeTurn, startedAt);
+  const budget = createBudget(holding, turns.takeTurn, signal);
   const timer = abortAt(endsAt, controller);
-  const client = createClient(commandApi, { token, traceparent, holding, signal, endsAt, takeTurn, addCommand });
+  const client = createClient(commandApi, { token, traceparent, holding, signal, endsAt, turns, addCommand });
   // Searching also takes time for requests that are not returned.
   const loaders = createLoaders(client, budget.chargeSearch);
   const granted = { client, loaders };
@@ -69,12 +71,14 @@ export function createOperation(
     logFields: {
       requestId: id,
       traceId: trace.getActiveSpan()?.spanContext().traceId ?? traceparent?.split('-')[1],
-      clientName: shorten(headers['apollographql-client-name']),
-      clientVersion: shorten(headers['apollographql-client-version']),
+      clientName: readName(headers['apollographql-client-name']),
+      clientVersion: readName(headers['apollographql-client-version']),
     },
     /** Every command of the operation, in order. */
     commands,
     budget,
+    /** Aborts at the deadline, or when the caller leaves an operation without a write. */
+    signal,
     clearLoaders: loaders.clear,
     /** The codes of the errors that the response describes as data, in `failures`. */
     failureCodes: [] as Code[],
@@ -112,6 +116,13 @@ function abortAt(endsAt: number, controller: AbortController): NodeJS.Timeout {
 }
 
 /** Shortens a name from outside for the log and spans. */
-export function shorten(text: string | string[] | null | undefined): string | undefined {
-  return text?.toString().slice(0, MAX_NAME);
+export function shorten(text: string | null | undefined): string | undefined {
+  return text?.slice(0, MAX_NAME);
+}
+
+/** Returns a header as UTF-8, where it is valid, shortened and without control characters: journald would not log them as text. */
+function readName(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const bytes = Buffer.from(String(header), 'latin1');
+  return shorten(isUtf8(bytes) ? bytes.toString() : String(header))?.replace(/\p{C}/gu, '');
 }

@@ -26,11 +26,14 @@ const resolveRepresentation = guardQuery((representation, _, operation) => {
 /**
  * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no
  * limit and creates several promises per representation.
+ *
+ * Refuses too many by throwing, and never by a promise: this field is never null, so graphql would end the operation at a
+ * rejection, without the fields beside it.
  */
-const _entities: Resolver = async (_, { representations }, operation, info) => {
+const _entities: Resolver = (_, { representations }, operation, info) => {
   const all = parseRepresentations(representations);
-  await operation.budget.waitForCalls(all.length);
-  return all.map((one) => resolveRepresentation(one, {}, operation, info));
+  const called = operation.budget.waitForCalls(all.length);
+  return called.then(() => all.map((one) => resolveRepresentation(one, {}, operation, info)));
 };
 
 export function createSchema(): GraphQLSchema {

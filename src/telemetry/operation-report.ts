@@ -31,6 +31,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
         // No one else knows what became of a write without a caller.
         const isNotable = commands.some((one) => one.flaws.length > 0 || (caller.hasLeft && one.rules.tellsOutcome));
         const severity = Math.max(severityOf(gravest), Number(isNotable));
+        const rank = (command: CommandRecord) => rankOf(command, caller.hasLeft);
         const shown = commands.toSorted((a, b) => rank(a) - rank(b)).slice(0, MAX_COMMANDS);
         const line = {
           ...logFields,
@@ -58,8 +59,16 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
   };
 }
 
-/** Failed commands come first, then flawed ones and writes: only the log tells of a write whose caller has left. */
-const rank = ({ error, flaws, rules }: CommandRecord) => (error ? 0 : flaws.length > 0 || rules.tellsOutcome ? 1 : 2);
+/**
+ * Returns the rank of a command in the log line. First come writes that may have happened, then those whose caller has left: no
+ * other place tells of them.
+ */
+function rankOf({ error, flaws, outcome, rules }: CommandRecord, hasCallerLeft: boolean): number {
+  if (outcome === 'UNKNOWN') return 0;
+  if (rules.tellsOutcome && (hasCallerLeft || error)) return hasCallerLeft ? 1 : 2;
+  if (error) return 3;
+  return flaws.length > 0 ? 4 : 5;
+}
 
 function describeCommand(command: CommandRecord) {
   const { name, sent, error } = command;

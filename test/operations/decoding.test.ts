@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { exampleTicket } from '../../dev/seed.ts';
-import { codes } from '../support/ask.ts';
+import { codes, omitting } from '../support/ask.ts';
 import { LIMITS } from '../support/limits.ts';
 import { answerWith, R, times } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -66,6 +66,8 @@ describe('a member of a ticket', () => {
       ...times(15, (index) => [INVALID, `maintenances.${index}.startTime`]),
       ...times(LIMITS.undecodableMembers - 15, (index) => [INVALID, `other.${index}.state`]),
     ]);
+    expect(omitting(answer)).toEqual([LIMITS.undecodableMembers - 1]);
+    expect(answer.errors.at(-1)?.message).toBe(`${answer.errors[0]?.message} Further errors may be omitted.`);
     expect(answer.data).toEqual({
       maintenances: times(15, (index) => ({ id: `${R}:m${index}`, startTime: null })),
       other: times(15, () => ({ state: null })),

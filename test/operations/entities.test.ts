@@ -1,8 +1,10 @@
 /** `_entities`, with correct, malformed and hostile representations, and the `Accept` header of each router. */
 import { describe, expect, it } from '@jest/globals';
 import { type Asking, codes } from '../support/ask.ts';
-import { M, R } from '../support/requests.ts';
+import { LIST, M, R } from '../support/requests.ts';
+import { scrape } from '../support/scrape.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
+import { settle, until } from '../support/wait.ts';
 
 const ID = `${R}:${M}`;
 const INFO = `get_maintenance_info ${R} ${M}`;
@@ -41,6 +43,27 @@ describe('a Maintenance', () => {
     expect(answer.data._entities).toEqual(Array(1000).fill(null));
     expect(subgraph.upstream.commands()).toEqual([INFO]);
   });
+});
+
+it.each([
+  ['before', 'refused list', 0],
+  ['after', 'list refused', 1],
+])('more than 1,000 representations refuse the operation when what it sent %s has ended', async (_, order, sent) => {
+  const fields = { list: LIST.slice(1, -1), refused: 'refused: _entities(representations: $r) { __typename }' };
+  const query = `query ($r: [_Any!]!) { ${order.replace(/\w+/g, (name) => fields[name as keyof typeof fields])} }`;
+  const held = subgraph.upstream.hold();
+  let isAnswered = false;
+  const asked = subgraph.ask(query, { variables: { r: Array(1001).fill(GOOD) } }).finally(() => {
+    isAnswered = true;
+  });
+  await until(() => isAnswered || held.length > 0);
+  await settle(subgraph.url);
+  expect([isAnswered, held.length]).toEqual([sent === 0, sent]);
+  held.end();
+  expect(codes(await asked)).toEqual([['BAD_USER_INPUT', 'refused']]);
+  const commands = Array(sent).fill({ name: 'get_maintenance_list', attempts: 1 });
+  expect(subgraph.logs()).toMatchObject([{ codes: ['BAD_USER_INPUT'], commands }]);
+  await until(async () => (await scrape(subgraph.url)).get('maintenance_memory_held_bytes') === 0);
 });
 
 const NEW_TYPE = 'application/graphql-response+json';

@@ -5,7 +5,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { LIMITS } from '../support/limits.ts';
-import { answerWith, entities, list, R, times } from '../support/requests.ts';
+import { answerWith, DELETE, entities, list, R, times } from '../support/requests.ts';
 import { act } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -76,4 +76,33 @@ describe('a reply of the command API', () => {
     const message = 'The command API sent a reply larger than MAX_REPLY_BYTES.';
     expect(errors).toMatchObject([{ message, extensions: { code: 'UPSTREAM_INVALID_RESPONSE' } }]);
   });
+
+  it.each<
+    [
+      encode: (text: string) => string | Buffer,
+      headers: Record<string, string>,
+      status: number,
+      code: string,
+      outcome: string,
+    ]
+  >([
+    [(text) => text, {}, 200, 'UPSTREAM_INVALID_RESPONSE', 'UNKNOWN'],
+    [gzipSync, { 'content-encoding': 'gzip' }, 200, 'UPSTREAM_INVALID_RESPONSE', 'UNKNOWN'],
+    [(text) => text, {}, 401, 'UNAUTHENTICATED', 'REJECTED'],
+    [(text) => text, {}, 429, 'UPSTREAM_UNAVAILABLE', 'UNKNOWN'],
+  ])(
+    'to a write is accepted with 128 KB, and refused with a byte more (row %#)',
+    async (encode, headers, status, code, outcome) => {
+      const answer = (bytes: number, status = 200) => {
+        const text = `{"success":true,"result":{"text":"${'x'.repeat(bytes - 37)}"}}`;
+        subgraph.upstream.fail(act((response) => response.writeHead(status, headers).end(encode(text))));
+        return subgraph.ask(DELETE);
+      };
+      expect((await answer(LIMITS.writeReplyBytes)).errors).toEqual([]);
+      const { errors } = await answer(LIMITS.writeReplyBytes + 1, status);
+      const message =
+        status === 200 ? 'The command API sent a reply larger than 128 KB, the limit of a write.' : expect.any(String);
+      expect(errors).toMatchObject([{ message, extensions: { code, outcome } }]);
+    },
+  );
 });

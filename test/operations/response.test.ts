@@ -6,6 +6,7 @@ import { describe, expect, it } from '@jest/globals';
 import { getNullableType, isListType, isUnionType } from 'graphql';
 import { exampleTicket } from '../../dev/seed.ts';
 import type { Ticket } from '../../dev/store.ts';
+import { omitting } from '../support/ask.ts';
 import { LIMITS } from '../support/limits.ts';
 import {
   aliased,
@@ -57,7 +58,11 @@ const manyOf = (selection: string) => request('maintenances', { residenceId: R }
 const detailOf = (path: string, request: FieldQuery): Shape => ({
   ...{ path, large: 300_000, small: 10_000 },
   prepare(size) {
-    answerWith(subgraph.upstream, { maintenance_id: 'm', description: 'x'.repeat(size) });
+    const description = 'x'.repeat(size);
+    subgraph.upstream.fail(({ command }) => {
+      const read = command === 'get_maintenance_info' ? { description } : {};
+      return { body: { success: true, result: { maintenance_id: 'm', ...read } } };
+    });
     return request;
   },
 });
@@ -158,6 +163,7 @@ describe('a response', () => {
     fill(20, { state: 'lost' });
     const members = await subgraph.ask(`{ ${LIST} { ${aliased(100, 'state')} } }`);
     expect([members.errors.length, members.data.maintenances.length]).toEqual([LIMITS.errors, 20]);
+    expect(omitting(members)).toEqual([LIMITS.errors - 1]);
     // Finding the lines of that many errors would block other requests.
     expect(members.errors[0]).not.toHaveProperty('locations');
     const malformed = times(600, () => ({ __typename: 'Maintenance', id: 'x' }));
@@ -165,6 +171,7 @@ describe('a response', () => {
     const { data, errors } = await subgraph.ask(query, { variables: { r: malformed } });
     expect(new Set(Object.values(data).flat())).toEqual(new Set([null]));
     expect(errors).toHaveLength(LIMITS.errors);
+    expect(omitting({ errors })).toEqual([LIMITS.errors - 1]);
     expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${R}`]);
   });
 
@@ -176,7 +183,7 @@ describe('a response', () => {
         c: deleteMaintenance(id: "rfault-refused:m") { deletedId } d: deleteMaintenance(id: "${R}:m2") { ${read('id')} } }`,
     );
     expect(errors).toHaveLength(LIMITS.errors + 1);
-    expect(errors.at(-1)).toMatchObject({ path: ['c'], extensions: { outcome: 'REJECTED' } });
+    expect(errors.at(-1)).toMatchObject({ path: ['c'], extensions: { outcome: 'REJECTED', othersOmitted: true } });
     expect(data.d).toEqual({ residence: { maintenances: null } });
     const deleted = [`${R} m0`, `${R} m1`, 'rfault-refused m', `${R} m2`].map((id) => `delete_maintenance_info ${id}`);
     expect(subgraph.upstream.commands().filter((command) => command.startsWith('delete'))).toEqual(deleted);

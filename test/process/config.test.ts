@@ -36,6 +36,15 @@ const EXCEPTING = [
   '.api.ecloud.akubela.com',
 ];
 const OTHERS = ['akubela.com', '*akubela.com', 'api.*', 'api.ecloud.akubela.com:80', 'x api.ecloud.akubela.com'];
+const LIKE = 'must be like http://user:password@host:port';
+const NO_PROXIES = [
+  ...['socks5://user:canary@proxy.example', 'http://[::1]:3128', 'http://proxy.example/canary'],
+  ...['http://proxy.example#canary', 'http://proxy.example?canary', 'http://proxy.example\\canary', 'http://:1'],
+  // A browser's parser sends the first three to the host `user`.
+  ...['#', '?', '\\', '/', '@', ' ', '%', '%e5%ae'].map((sign) => `http://user:123${sign}canary@proxy.example:1`),
+  // Each is decoded by itself.
+  ...['http://a%:41canary@proxy.example:1', 'http://a:canary@proxy.example:99999'],
+];
 /** Five secrets, divided in each way. */
 const FIVE = `${ROUTER_SECRET} ${'x'.repeat(16)}\t${"quote'in'the'middle"}\r\n\n${'!'.repeat(16)}\n${'~'.repeat(16_364)}`;
 /** Texts that are no secrets: blank, too many, and several of which one is short or perhaps in quotes. */
@@ -100,11 +109,8 @@ describe('the configuration', () => {
     [{ PORT: '1e3' }, 'PORT must be'],
     [{ ATTEMPT_TIMEOUT_MS: '10000' }, 'ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS'],
     [{ METRICS_PORT: '4001' }, 'METRICS_PORT must differ from PORT'],
-    ...['socks5://user:canary@proxy.example', 'http://[::1]:3128', 'http://proxy.example/canary'].map(
-      (COMMAND_API_PROXY) => [{ COMMAND_API_PROXY }, 'COMMAND_API_PROXY must be like http://user:'] as const,
-    ),
-    [{ COMMAND_API_PROXY: 'http://user:canary%@proxy.example' }, 'COMMAND_API_PROXY URI malformed'],
-    [PROXIED, 'COMMAND_API_PROXY is missing: NODE_USE_ENV_PROXY no longer sends commands through a proxy'],
+    ...NO_PROXIES.map((COMMAND_API_PROXY) => [{ COMMAND_API_PROXY }, `COMMAND_API_PROXY ${LIKE}`] as const),
+    [PROXIED, 'COMMAND_API_PROXY is missing: NODE_USE_ENV_PROXY sends no commands through a proxy'],
     ...OTHERS.map((NO_PROXY) => [{ ...PROXIED, NO_PROXY }, 'COMMAND_API_PROXY is missing'] as const),
     [{ COMMAND_AAPI_PROXY: 'canary' }, 'COMMAND_AAPI_PROXY is unknown: do you mean COMMAND_API_PROXY?'],
     [{ TOKEN_HAEDER: 'canary' }, HAEDER],
@@ -128,7 +134,9 @@ describe('the configuration', () => {
     { ROUTER_SECRET: 'x'.repeat(16) },
     { ROUTER_SECRET: FIVE },
     { ATTEMPT_TIMEOUT_MS: '9999' },
-    { COMMAND_API_PROXY: 'http://user:secret@proxy.example:3128' },
+    ...['user:secret@', 'user@', ':@', 'a%40:%E5%AE%A2:%25@', ''].map((user) => ({
+      COMMAND_API_PROXY: `http://${user}proxy.example:3128`,
+    })),
     { ...PROXIED, COMMAND_API_PROXY: 'https://proxy.example' },
     { ...PROXIED, NODE_ENV: 'development' },
     { ...PROXIED, NODE_USE_ENV_PROXY: '0' },
@@ -136,7 +144,7 @@ describe('the configuration', () => {
     ...EXCEPTING.map((NO_PROXY) => ({ ...PROXIED, NO_PROXY })),
     { ...PROXIED, NO_PROXY: 'elsewhere.example', no_proxy: 'api.ecloud.akubela.com' },
     ...['x-vendor-authorization', 'AUTHORIZATION', 'acceptance', 'x-host'].map((TOKEN_HEADER) => ({ TOKEN_HEADER })),
-    { COMAND_API_URL: '', LOG_EVERY: '' },
+    { COMAND_API_URL: '' },
     // Short, or two edits from any variable.
     ...['CMMAND_API_UR', 'PROT', '__proto__'].map((name) => ({ [name]: 'x' })),
   ])('accepts %j without a warning', (environment) => {
@@ -156,9 +164,6 @@ it.each<[NodeJS.ProcessEnv, ...string[]]>([
   [{ COMAND_API_URL: 'canary' }, `COMAND_API_URL ${UNREAD}`],
   [{ MAX_ATTEMPTZ: 'canary' }, 'MAX_ATTEMPTZ is unknown: do you mean MAX_ATTEMPTS?'],
   [{ TOKEN_HAEDER: 'canary', NODE_ENV: 'development' }, HAEDER],
-  [{ LOG_EVERY: '2' }, 'LOG_EVERY was removed: LOG_LEVEL=warn logs less'],
-  [{ ROUTER_SECRET_PREVIOUS: 'canary' }, 'ROUTER_SECRET_PREVIOUS was removed: ROUTER_SECRET holds several'],
-  [{ ROUTER_SECRET_PREVIOUS_FILE: 'canary' }, 'ROUTER_SECRET_PREVIOUS_FILE was removed: ROUTER_SECRET holds several'],
   [
     { ALLOW_NO_ROUTER_SECRET: 'true' },
     'ALLOW_NO_ROUTER_SECRET is true in production: without ROUTER_SECRET, anyone can send requests',

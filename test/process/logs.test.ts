@@ -7,7 +7,9 @@ import manifest from '../../package.json' with { type: 'json' };
 import { codes } from '../support/ask.ts';
 import { aliased, LIST, times } from '../support/requests.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
+import type { Answer } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
+import { settle, until } from '../support/wait.ts';
 
 const LISTED = 'get_maintenance_list';
 const ENTITIES = '($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { maintenances { id } } } }';
@@ -47,23 +49,61 @@ it('logs at most 20 commands and 16 KB of an operation, failed commands first', 
   const flawed = { body: { success: true, result: [{ ...faulty, maintenance_id: 'm' }, {}] } };
   subgraph.upstream.fail(({ param }) => (param.residence_id === 'r999' ? refused : flawed));
   const r = times(1000, (index) => ({ __typename: 'Residence', id: `r${index}` }));
-  const headers = { 'apollographql-client-name': '"'.repeat(500), 'apollographql-client-version': '"'.repeat(500) };
+  const name = Buffer.from('客'.repeat(500)).toString('latin1');
+  const headers = { 'apollographql-client-name': name, 'apollographql-client-version': name };
   await subgraph.ask(`query ${'q'.repeat(500)}${ENTITIES}`, { variables: { r }, headers });
   const commands = [{ code: 'COMMAND_REJECTED' }, ...Array(19).fill({ flaws: Array(9).fill({}) })];
   expect(subgraph.logs()).toMatchObject([{ commands, commandsLeftOut: 980 }]);
   expect(Buffer.byteLength(subgraph.logText())).toBeLessThanOrEqual(16_384);
 });
 
-it('logs flawed commands and writes before other reads', async () => {
-  const deletion = (index: number) => `deleteMaintenance(id: "r${index}:m") { residence { maintenances { id } } }`;
-  subgraph.upstream.fail(({ command, param }) => {
-    const list = param.residence_id === 'r14' ? [{}] : [];
-    return { body: { success: true, result: command === LISTED ? list : {} } };
+it.each([
+  ['stays: UNKNOWN, other failed writes, failed reads, flawed reads, others', `U${'R'.repeat(12)}FLWOWWW`],
+  ['leaves: UNKNOWN, other writes, failed reads, flawed reads, others', `UWWWWW${'R'.repeat(12)}FL`],
+])('logs the commands of a caller who %s', async (caller, shown) => {
+  const answers: Record<string, Answer> = {
+    [`${LISTED} 1`]: { status: 400, body: { success: false } },
+    [`${LISTED} 2`]: { body: { success: true, result: [{}] } },
+  };
+  let fail: (() => void) | undefined;
+  subgraph.upstream.fail(({ command, param: { residence_id: id } }, response) => {
+    fail = () => response.writeHead(500).end();
+    if (id === 'last') return 'taken';
+    return (
+      answers[`${command} ${id}`] ?? {
+        body: { success: !`${id}`.startsWith('no'), result: command === LISTED ? [] : {} },
+      }
+    );
   });
-  await subgraph.ask(`mutation { ${aliased(15, deletion)} }`);
-  const [writes, reads] = [Array(15).fill({ name: 'delete_maintenance_info' }), Array(4).fill({ name: LISTED })];
-  const commands = [...writes, { name: LISTED, flaws: [{}] }, ...reads];
-  expect(subgraph.logs()).toMatchObject([{ commands, commandsLeftOut: 10 }]);
+  const deletion = (index: number) => `deleteMaintenance(id: "${index}:m") { residence { maintenances { id } } }`;
+  const batch = `batch: deleteMaintenances(ids: [${times(12, (index) => `"no${index}:m"`)}]) { deletedIds }`;
+  const leave = subgraph.askAndDisconnect(
+    `mutation { ${aliased(5, deletion)} ${batch} last: deleteMaintenance(id: "last:m") { deletedId } }`,
+  );
+  await until(() => subgraph.upstream.received.at(-1)?.param.residence_id === 'last');
+  if (caller.startsWith('leaves')) await leave();
+  await settle(subgraph.url);
+  fail?.();
+  await until(() => subgraph.logs().length === 1);
+  const letterOf = ({ name, outcome, code, flaws }: Record<string, unknown>) => {
+    if (outcome) return outcome === 'UNKNOWN' ? 'U' : 'R';
+    if (name !== LISTED) return 'W';
+    return code ? 'F' : flaws ? 'L' : 'O';
+  };
+  const [{ commands, commandsLeftOut } = {}] = subgraph.logs();
+  expect([(commands as Record<string, unknown>[]).map(letterOf).join(''), commandsLeftOut]).toEqual([shown, 3]);
+});
+
+it.each([
+  ['客户端', '客户端'],
+  ['é', 'é'],
+  [Buffer.from('\xe9\x85', 'latin1'), 'é'],
+  ['a\u0085\u200b\u202eb', 'ab'],
+  [`${'客'.repeat(99)}😀`, '客'.repeat(99)],
+])('logs the name %s of a client as text without control characters, cut off after 100', async (name, clientName) => {
+  const headers = { 'apollographql-client-name': Buffer.from(name).toString('latin1') };
+  await subgraph.ask('{ __typename }', { headers });
+  expect(subgraph.logs()).toMatchObject([{ clientName }]);
 });
 
 it('drops the message of an error, and every member that is not on its list', async () => {

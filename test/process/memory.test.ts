@@ -144,25 +144,32 @@ describe('while other operations leave no room', () => {
 
   it('the reply to a write is never refused', async () => {
     const { asked, release, end } = await askAndFill(DELETE);
-    release(JSON.stringify({ success: true, result: { text: LARGE_TEXT } }));
+    release(JSON.stringify({ success: true, result: { text: LARGE_TEXT.slice(0, 130_000) } }));
     expect(await asked).toMatchObject({ data: { deleteMaintenance: { deletedId: 'r:m' } }, errors: [] });
     await end();
   });
 });
 
-it('an operation that reads many large replies, even in gzip, leaves room for the replies to others', async () => {
+it('an operation that reads many large replies, even in gzip, leaves room for the replies to others, and asks for no more', async () => {
   const held = upstream.hold();
-  const many = ask(`{ ${aliased(20, (index) => `maintenances(residenceId: "${index}") { id }`)} }`);
-  await until(() => held.length === 20);
+  const many = ask(`{ ${aliased(99, (index) => `maintenances(residenceId: "${index}") { id }`)} }`);
+  await until(() => held.length === 32);
   // A member that no response has.
   const result = [{ maintenance_id: 'm', other: LARGE_TEXT }];
-  for (const { release } of held.slice(1)) release(JSON.stringify({ success: true, result }), 'gzip');
-  await until(async () => (await read('maintenance_commands_in_flight')) === 1);
+  const answer = ({ release }: Held) => release(JSON.stringify({ success: true, result }), 'gzip');
+  for (const one of held.slice(1)) answer(one);
+  // A reply that finds room makes place for a further command.
+  await until(async () => {
+    for (const one of held.slice(32)) answer(one);
+    return (await read('maintenance_commands_in_flight')) === 1;
+  });
+  const sent = held.length;
   answerWith(upstream, result);
   expect((await list('r')).errors).toEqual([]);
   held[0]?.release();
   const { data, errors } = await many;
   expect(new Set(errors.map(({ extensions }) => extensions.code))).toEqual(new Set(['UPSTREAM_UNAVAILABLE']));
+  expect([held.length, sent < 50]).toEqual([sent, true]);
   expect(Object.values(data).filter((one) => one !== null).length).toBeGreaterThan(1);
 });
 

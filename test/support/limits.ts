@@ -15,6 +15,7 @@ export const LIMITS = {
   writes: 100,
   /** The default of `MAX_REPLY_BYTES`. */
   replyBytes: 2 * 1024 * 1024,
+  writeReplyBytes: 128 * 1024,
   undecodableMembers: 20,
   errors: 1000,
   /** Characters of a `Maintenance.id`, and of each part of it. */

@@ -134,9 +134,10 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
     const [from, most] = [Number(offset ?? 0), Number(first ?? 1e9)];
     if (!isId(residenceId) || from < 0 || most < 0) return failInput();
     const all = send(residenceId).filter(({ maintenance_id }) => isId(maintenance_id));
-    const matching = all.filter(
-      ({ state }) => !Array.isArray(states) || states.includes(settle(() => parseState(state))),
-    );
+    const matching = all.filter((ticket) => {
+      const state = settle(() => parseState(ticket.state));
+      return !Array.isArray(states) || states.includes(state) || (states.length > 0 && state instanceof GraphQLError);
+    });
     const timeOf = ({ created_time, start_time }: AnyTicket) =>
       settle(() => parseTime(String(orderBy).startsWith('CREATED') ? created_time : start_time));
     const isTimed = (ticket: AnyTicket) => typeof timeOf(ticket) === 'string';

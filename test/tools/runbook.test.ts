@@ -48,24 +48,33 @@ async function run(OPS_ON: string, code: string, shell = 'bash'): Promise<string
 test(`logs, failed and find_id read each kind of log, in bash and in sh${skipped}`, async () => {
   subgraph.upstream.fail(() => ({ status: 403, body: {} }));
   const trace = 'a'.repeat(32);
-  const headers = { 'x-request-id': 'request-1', traceparent: `00-${trace}-${'b'.repeat(16)}-01` };
+  const client = { 'apollographql-client-version': 'v1' };
+  const headers = { ...client, 'x-request-id': 'request-1', traceparent: `00-${trace}-${'b'.repeat(16)}-01` };
   const { errors } = await subgraph.ask(list().query, { ...list(), headers });
   const id = String(errors[0]?.extensions.commandId);
   await subgraph.ask('{ maintenances }', { headers: { 'x-request-id': 'request-2' } });
   const lines = subgraph.logText().trimEnd().split('\n');
+  // Older versions logged control characters of names. journald gives such a line as its bytes.
+  const old = lines[0]?.replace('"clientVersion":"', '$&\u007f客\u0085\u009f') ?? '';
   // systemd's own messages, and bytes that are no text.
-  const messages = ['Started maintenance-subgraph@4001.service.', [255], ...lines];
+  const messages = [
+    'Started maintenance-subgraph@4001.service.',
+    [255],
+    null,
+    [...Buffer.from(old)],
+    ...lines.slice(1),
+  ];
   write('journal', messages.map((MESSAGE) => JSON.stringify({ _SYSTEMD_UNIT: 'unit', MESSAGE })).join('\n'));
-  write('one.log', `${JSON.stringify({ time: 0, msg: 'too old' })}\nno JSON\n${lines[0]}\n`);
+  write('one.log', `${JSON.stringify({ time: 0, msg: 'too old' })}\nno JSON\n${old}\n`);
   write('two.log', `${lines[1]}\n`);
 
-  const script = `ops logs 1h | grep -v old | jq -r '.time, .requestId'; ops failed | sort -k 2
+  const script = `ops logs 1h | grep -v old | jq -r '.time, .requestId, .clientVersion // empty'; ops failed | sort -k 2
     for id in request-1 ${trace} ${id}; do ops find_id "$id" | jq -r '.requestId, .commands[].id'; done`;
   for (const [on, host] of Object.entries({ systemd: ' unit', kubernetes: '', '*e.log two.log': '' }))
     for (const shell of ['bash', 'sh']) {
       const others = `upstreamCode=null client=null host="${hostname()}${host}" last=TIME id=`;
       expect([on, shell, ...(await run(on, script, shell))]).toEqual([
-        ...[on, shell, 'TIME', 'request-1', 'TIME', 'request-2'],
+        ...[on, shell, 'TIME', 'request-1', '客v1', 'TIME', 'request-2'],
         `     1 FORBIDDEN get_maintenance_list detail="status 403" ${others}${id}`,
         `     1 GRAPHQL_VALIDATION_FAILED (no command failed) detail=null ${others}request-2`,
         ...Array(3).fill(['request-1', id]).flat(),
@@ -92,9 +101,8 @@ const SETUP = `
 const KINDS = `for kind in starts faults unknown flawed; do ops logs 1h $kind | jq -r '.msg // .commands[0].id? // .id'; done`;
 /** Begins a rotation, repeats that as after a restart that failed, and ends it. */
 const rotate = (show: string) =>
-  `for step in 'begin short' 'begin ${NEW}' 'begin ${NEW}' end; do ops rotate $step | grep -c restart; ${show} | xargs; done`;
-const SHORT = 'ops: there may be five secrets, and each of several needs 16 characters';
-const ROTATED = ['0', OLD, '1', `${NEW} ${OLD}`, '1', `${NEW} ${OLD}`, '1', NEW, SHORT];
+  `for step in 'begin ${NEW}' 'begin ${NEW}' end; do ops rotate $step | grep -c restart; ${show} | xargs; done`;
+const ROTATED = ['1', `${NEW} ${OLD}`, '1', `${NEW} ${OLD}`, '1', NEW];
 const ON = 'deployment/maintenance-subgraph';
 const SCHEMA = 'schema/maintenance.graphql';
 const WAIT = `call kubectl rollout status ${ON} --timeout 10m`;
@@ -134,6 +142,31 @@ test.each<[on: string, code: string, ...prints: string[]]>([
   ['', 'ops failed', 'ops: Kubernetes, or systemd? Set OPS_ON=kubernetes or OPS_ON=systemd'],
 ])(`with OPS_ON=%s, %s prints its result, or why there is none${skipped}`, async (on, code, ...prints) => {
   expect(await run(on, `${SETUP}\n${code}`)).toEqual(prints);
+});
+
+test(`rotate refuses what the subgraph would refuse, and changes nothing${skipped}`, async () => {
+  const bad = ['short', `"${NEW}"`, `${NEW}\``, `'${NEW}`, 'ünïcödé-secret-0123', `${NEW}\u007f`, 'x'.repeat(16_365)];
+  const blank = [`${NEW}\tx`, `two words ${NEW}`, `${NEW}\nx`];
+  for (const [index, secret] of [...bad, ...blank].entries()) write(`bad${index}`, secret);
+  const five = Array(5).fill(OLD).join(' ');
+  const script = `${SETUP}\nfile=etc/maintenance-subgraph/router-secret
+    for index in ${[...bad, ...blank].keys().toArray().join(' ')}; do ops rotate begin "$(cat bad$index)" 2>&1; done
+    for index in ${[...bad.keys()].join(' ')}; do cat bad$index > $file; ops rotate begin ${NEW} 2>&1; cmp bad$index $file; done
+    echo '${five}' > $file; ops rotate begin ${NEW}; cat $file`;
+  const must = 'secret must have 16 to 16364 characters of visible ASCII, and no quotation mark at its ends';
+  const fresh = Array(bad.length + blank.length).fill(`ops: the new ${must}`);
+  const refused = [...fresh, ...Array(bad.length).fill(`ops: the old ${must}`)];
+  for (const shell of ['bash', 'sh'])
+    expect(await run('systemd', script, shell)).toEqual([
+      ...refused,
+      five,
+      'ops: there are five secrets: first, ops rotate end',
+    ]);
+});
+
+test(`failed prints 20 kinds, and says how many it leaves out${skipped}`, async () => {
+  const script = `jq -nc '{time: (now * 1000), commands: [range(25) | {code: "\\(.)"}]}' > kinds.log; ops failed | wc -l`;
+  expect(await run('kinds.log', script)).toEqual(['20', 'ops: 5 kinds are left out']);
 });
 
 test(`changes nothing of the shell, and knows each command of the runbook${skipped}`, async () => {
