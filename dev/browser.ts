@@ -62,7 +62,9 @@ function renderGraphiqlPage(examples: readonly Example[], sent: Record<string, s
   // options of the first operation put its tab in front.
   const tabs = examples.map(({ query, variables }) => ({ query, variables: toJson(variables), headers }));
   const options = { title: 'GraphiQL', endpoint: '/graphql', ...tabs[0], initialHeaders: headers };
-  return renderGraphiQL({ ...options, defaultTabs: tabs });
+  // On a first visit, focus moves each tab by hundreds of pixels, so that a click on it would miss it.
+  const still = '<style>.graphiql-tab { transform: none !important; }</style></head>';
+  return renderGraphiQL({ ...options, defaultTabs: tabs }).replace('</head>', still);
 }
 
 /** The operations of folders below examples/, each `NAME.graphql` with its variables from `NAME.json`: queries come first. */

@@ -108,7 +108,12 @@ const VARIABLES = {
   ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000, 3000, 'Deadline of an attempt, with DNS. Below `OPERATION_TIMEOUT_MS`.'),
   OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000, 10_000, "Deadline of an operation. The router's must be higher."),
   MAX_ATTEMPTS: wholeNumber(1, 10, 3, 'Attempts of a command that may be retried.'),
-  MAX_REPLY_BYTES: wholeNumber(1000, 100_000_000, 2 * 1024 * 1024, 'Largest reply, decompressed.'),
+  MAX_REPLY_BYTES: wholeNumber(
+    1000,
+    100_000_000,
+    2 * 1024 * 1024,
+    'Largest reply, decompressed. To a write, at most 128 KB.',
+  ),
   MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000, 256, 'Commands in parallel. More commands wait.'),
   MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000, 1024, 'Commands that wait. More commands fail.'),
   BREAKER_FAILURES: wholeNumber(1, 10_000, 20, 'Consecutive failures that open the circuit breaker.'),

@@ -51,8 +51,8 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
 /** Starts listening. Rejects with Node's error if the port or address cannot be used. */
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
   const memory = new Memory();
-  const takeTurn = createTurns();
-  const commandApi = createCommandApi(config, memory, takeTurn);
+  const queue = createTurns();
+  const commandApi = createCommandApi(config, memory, queue);
   const metrics = createMetrics(commandApi);
   if (config.tracing) observeSpans(commandApi);
   const errors = createErrorFormat(logger, config.production);

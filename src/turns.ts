@@ -7,7 +7,7 @@ export const WORK_PER_MS = 50_000;
 /** About 10 ms. Larger work has a turn of its own. */
 const TURN_WORK = 10 * WORK_PER_MS;
 
-export type TakeTurn = ReturnType<typeof createTurns>;
+export type Queue = ReturnType<typeof createTurns>;
 
 /** Creates the queue of all work of one server. */
 export function createTurns() {
@@ -33,29 +33,19 @@ export function createTurns() {
     else isIdle = true;
   }
 
-  /** Resolves when this work may start. The lowest place goes first, and of equal places the one that came first. */
-  return function takeTurn(place: number, work: number): Promise<void> {
+  /** Calls `start` in the turn of this work. The lowest place goes first, and of equal places the one that came first. */
+  return function queue(place: number, work: number, start: () => void): void {
     if (isIdle) setImmediate(runTurn);
     isIdle = false;
-    return new Promise((start) => {
-      // In halves: a thousand may wait.
-      let [index, end] = [0, waiting.length];
-      while (index < end) {
-        const middle = (index + end) >> 1;
-        if ((waiting[middle]?.place ?? 0) <= place) index = middle + 1;
-        else end = middle;
-      }
-      waiting.splice(index, 0, { place, work, start });
-    });
+    // In halves: a thousand may wait.
+    let [index, end] = [0, waiting.length];
+    while (index < end) {
+      const middle = (index + end) >> 1;
+      if ((waiting[middle]?.place ?? 0) <= place) index = middle + 1;
+      else end = middle;
+    }
+    waiting.splice(index, 0, { place, work, start });
   };
-}
-
-/** The turns of one operation. */
-export interface OwnTurns {
-  /** Its place in the queue now, on the clock of `performance.now()`. */
-  place(): number;
-  /** Resolves when this work of the operation may start. */
-  takeTurn(work: number): Promise<void>;
 }
 
 /** What an operation may take before others that began later go first, and how many ms later it counts for each ms beyond. */
@@ -63,18 +53,33 @@ const FREE_MS = 20;
 const LATER = 10;
 
 /**
- * Creates the turns of an operation. Those that began first go first, because one half done holds more memory than one that has
- * not begun. What one takes puts it back, so that a large one does not hold up others until its deadline.
+ * The turns of an operation. Those that began first go first, because one half done holds more memory than one that has not
+ * begun. What one takes puts it back, so that a large one does not hold up others until its deadline.
  */
-export function createOwnTurns(takeTurn: TakeTurn, startedAt: number): OwnTurns {
-  let takenMs = 0;
-  const place = () => startedAt + LATER * Math.max(0, takenMs - FREE_MS);
-  return {
-    place,
-    takeTurn(work) {
-      const turn = takeTurn(place(), work);
-      takenMs += work / WORK_PER_MS;
-      return turn;
-    },
-  };
+export class OwnTurns {
+  readonly #queue: Queue;
+  readonly #startedAt: number;
+  #takenMs = 0;
+
+  /** `startedAt` is on the clock of `performance.now()`. */
+  constructor(queue: Queue, startedAt: number) {
+    this.#queue = queue;
+    this.#startedAt = startedAt;
+  }
+
+  /** The place in the queue of what it asks for now. */
+  get place(): number {
+    return this.#startedAt + LATER * Math.max(0, this.#takenMs - FREE_MS);
+  }
+
+  /** Calls `start` when this work may start. */
+  queue(work: number, start: () => void): void {
+    this.#queue(this.place, work, start);
+    this.#takenMs += work / WORK_PER_MS;
+  }
+
+  /** Resolves when this work may start. */
+  take(work: number): Promise<void> {
+    return new Promise((start) => this.queue(work, start));
+  }
 }

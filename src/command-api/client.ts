@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import type { Id } from '../maintenance.ts';
 import { Holding, type Memory } from '../memory.ts';
-import type { OwnTurns, TakeTurn } from '../turns.ts';
+import type { OwnTurns, Queue } from '../turns.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
 import { createCoalescing } from './coalescing.ts';
 import type { Command } from './commands.ts';
@@ -26,10 +26,10 @@ const TICKET_BYTES = 300;
 const BYTE_WORK = 5;
 
 /** Creates what the commands of all operations share. */
-export function createCommandApi(config: Config, memory: Memory, takeTurn: TakeTurn) {
+export function createCommandApi(config: Config, memory: Memory, queue: Queue) {
   return {
     memory,
-    takeTurn,
+    queue,
     breaker: createCircuitBreaker(config),
     coalescing: createCoalescing(),
     events: new EventEmitter<CommandEvents>(),
@@ -55,7 +55,7 @@ interface Sender extends CallerHeaders {
 }
 
 /** What an exchange needs of those who wait for it. */
-type Waiters = Pick<Sender, 'signal' | 'endsAt'> & Pick<OwnTurns, 'takeTurn'>;
+type Waiters = Pick<Sender, 'signal' | 'endsAt'> & { takeTurn(work: number): Promise<void> };
 
 /** A command to send. */
 interface Task<T> {
@@ -122,7 +122,7 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
   async function sendAlone<T>(task: Task<T>): Promise<DecodedReply<T>> {
     coalescing.clear();
     const { signal, endsAt, turns } = operation;
-    const waiters = { signal, endsAt, takeTurn: turns.takeTurn };
+    const waiters = { signal, endsAt, takeTurn: (work: number) => turns.take(work) };
     return runExchange(task, new Holding(commandApi.memory), waiters).finally(coalescing.clear);
   }
 

@@ -24,8 +24,8 @@ interface SharedRead {
   readonly controller: AbortController;
   /** The turns of each operation that waits. */
   readonly waiting: OwnTurns[];
-  /** While the exchange waits for a turn: takes the turn of an operation, if it is an earlier one. */
-  takeEarlier: ((turns: OwnTurns) => void) | undefined;
+  /** What its reply waits for, once it waits for a turn. */
+  queued: { readonly place: number; readonly work: number; readonly start: () => void } | undefined;
 }
 
 type Waiter = { readonly signal: AbortSignal; readonly turns: OwnTurns };
@@ -49,7 +49,7 @@ export function createCoalescing() {
       run: (read: SharedRead) => Promise<unknown>,
     ): SharedRead {
       const controller = new AbortController();
-      const read: SharedRead = { record, holding, controller, waiting: [], reply: undefined, takeEarlier: undefined };
+      const read: SharedRead = { record, holding, controller, waiting: [], reply: undefined, queued: undefined };
       read.reply = run(read);
       const end = () => {
         if (reads.get(key) === read) reads.delete(key);
@@ -65,7 +65,8 @@ export function createCoalescing() {
     async waitOrLeave(read: SharedRead, { signal, turns }: Waiter): Promise<unknown> {
       const reply = read.reply as Promise<unknown>;
       read.waiting.push(turns);
-      read.takeEarlier?.(turns);
+      const { queued } = read;
+      if (queued && turns.place < queued.place) turns.queue(queued.work, queued.start);
       try {
         return await untilAborted(reply, signal);
       } finally {
@@ -80,16 +81,11 @@ export function createCoalescing() {
 
     /** Takes the turn of the earliest operation that waits for a read, even if it joins meanwhile. */
     takeTurn(read: SharedRead, work: number): Promise<void> {
-      const [earliest] = read.waiting.toSorted((a, b) => a.place() - b.place());
-      if (!earliest) return Promise.resolve();
+      if (read.waiting.length === 0) return Promise.resolve();
+      const earliest = read.waiting.reduce((one, other) => (other.place < one.place ? other : one));
       return new Promise((start) => {
-        let place = Number.POSITIVE_INFINITY;
-        read.takeEarlier = (turns) => {
-          if (turns.place() >= place) return;
-          place = turns.place();
-          void turns.takeTurn(work).then(start);
-        };
-        read.takeEarlier(earliest);
+        read.queued = { place: earliest.place, work, start };
+        earliest.queue(work, start);
       });
     },
 

@@ -11,6 +11,7 @@ import {
 } from 'graphql';
 import { throwIfEnded } from '../command-api/failures.ts';
 import type { Holding } from '../memory.ts';
+import type { OwnTurns } from '../turns.ts';
 import { PublicError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
@@ -45,7 +46,7 @@ interface Selected {
  * Creates the budget of an operation, which ends with `signal`. Without room for work or memory, its methods throw a
  * `PublicError`.
  */
-export function createBudget(holding: Holding, takeTurn: (work: number) => Promise<void>, signal: AbortSignal) {
+export function createBudget(holding: Holding, turns: OwnTurns, signal: AbortSignal) {
   let workLeft: number = LIMITS.responseWork;
   let workSinceTurn = 0;
   let errorsLeft: number = LIMITS.errors;
@@ -82,7 +83,7 @@ export function createBudget(holding: Holding, takeTurn: (work: number) => Promi
     const work = workSinceTurn + coming;
     if (work <= SMALL_WORK) return;
     workSinceTurn = 0;
-    await takeTurn(work);
+    await turns.take(work);
   }
 
   /** Charges an error. Returns undefined if the response has no room for it. */

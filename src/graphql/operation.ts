@@ -10,7 +10,7 @@ import { CommandApiError, type EndReason } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import type { Config } from '../config.ts';
 import type { Holding } from '../memory.ts';
-import { createOwnTurns } from '../turns.ts';
+import { OwnTurns } from '../turns.ts';
 import { createBudget } from './budget.ts';
 import { type Code, PublicError, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
@@ -46,8 +46,8 @@ export function createOperation(
   const counts = { reads: 0, writes: 0 };
   const controller = new AbortController();
   const { signal } = controller;
-  const turns = createOwnTurns(commandApi.takeTurn, startedAt);
-  const budget = createBudget(holding, turns.takeTurn, signal);
+  const turns = new OwnTurns(commandApi.queue, startedAt);
+  const budget = createBudget(holding, turns, signal);
   const timer = abortAt(endsAt, controller);
   const client = createClient(commandApi, { token, traceparent, holding, signal, endsAt, turns, addCommand });
   // Searching also takes time for requests that are not returned.

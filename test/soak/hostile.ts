@@ -1,4 +1,4 @@
-/** The scenarios `blocking`, `hostile-callers` and `new-connections`: expensive requests, alone and by 1,000 callers at once. */
+/** The scenarios `blocking`, `large-operations`, `hostile-callers` and `new-connections`: expensive requests, alone and by 1,000 callers at once. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ReplyName, startFastVendor } from '../support/fast-vendor.ts';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
@@ -91,6 +91,40 @@ async function measureGap(replica: Replica, sending: Call): Promise<{ answer: st
   const runs = [first, await measure(), await measure()];
   return runs.sort((one, other) => one.ms - other.ms)[1] ?? first;
 }
+
+const SMALL_READ_MS = 1000;
+
+/** Measures small reads beside one and three operations that read 1,000 lists of 2 MB each. */
+export const largeOperations = () =>
+  withWarmReplica({}, async (replica) => {
+    const figures: Figure[] = [];
+    for (const count of [1, 3]) {
+      const large = { reply: 'ordinary', body: document(READS, RESIDENCES) } as const;
+      let running = count;
+      const asked = Array.from({ length: count }, async (_, index) => {
+        const answer = await call(replica, `large-${count}-${index}`, large, AbortSignal.timeout(2 * REQUEST_MS));
+        running--;
+        return answer;
+      });
+      await delay(400);
+      const reads: number[] = [];
+      // Two such operations hold all memory, each at most half.
+      let refused = 0;
+      for (; running > 0; await delay(20)) {
+        const start = performance.now();
+        const answer = await ordinaryCall(replica, REQUEST_MS);
+        if (answer === 'data') reads.push(performance.now() - start);
+        else refused++;
+      }
+      console.log(`  ${count}: ${await Promise.all(asked)}`);
+      figures.push(
+        noted(`reads beside ${count}, and refused`, refused),
+        atLeast(`reads beside ${count}, and served`, reads.length, 1),
+        atMost(`slowest read beside ${count}`, Math.max(...reads), SMALL_READ_MS, ' ms'),
+      );
+    }
+    return figures;
+  });
 
 const ENV = { NODE_OPTIONS: '--max-old-space-size=256' };
 const ATTACK_MS = 12_000;

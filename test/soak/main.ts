@@ -7,12 +7,13 @@ import { readNames } from '../../dev/options.ts';
 import { printFigures } from '../support/figures.ts';
 import { killAll } from '../support/process.ts';
 import { slowClients } from './connections.ts';
-import { blocking, hostileCallers, newConnections } from './hostile.ts';
+import { blocking, hostileCallers, largeOperations, newConnections } from './hostile.ts';
 import { crowd, overload } from './operations.ts';
 import { trouble } from './trouble.ts';
 
 const SCENARIOS = {
   blocking,
+  'large-operations': largeOperations,
   'hostile-callers': hostileCallers,
   'new-connections': newConnections,
   crowd,
