@@ -6,7 +6,6 @@ import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { COMMANDS } from '../src/command-api/commands.ts';
-import { WRITE } from '../src/command-api/rules.ts';
 import { ODD } from './seed.ts';
 import { CommandRefused, type Param, RUNS, type Store } from './store.ts';
 
@@ -64,7 +63,7 @@ export function answerCommand(
     checkEnvelope(request, tokens);
     const { method, param } = readCommand(body);
     if (FAULTS.has(param.residence_id)) return FAULTS.get(param.residence_id);
-    const isWrite = COMMANDS[method].rules === WRITE;
+    const { isWrite } = COMMANDS[method];
     if (isWrite && param.residence_id === ODD.unwritten) return UNAVAILABLE;
     const result = RUNS[method](store, param) ?? {};
     if (param.residence_id === (isWrite ? ODD.lost : ODD.unread)) return UNAVAILABLE;

@@ -43,12 +43,15 @@ export class Holding {
 
   /** Holds further bytes, even without room for them, until all are given back for the last time. */
   hold(bytes: number): void {
-    if (this.#holders > 0) this.#add(bytes);
+    if (this.#holders === 0) return;
+    this.bytes += bytes;
+    this.#memory.held += bytes;
   }
 
   /** Gives all bytes back. */
   release(): void {
-    this.#add(-this.bytes);
+    this.#memory.held -= this.bytes;
+    this.bytes = 0;
   }
 
   /** Adds a holder. */
@@ -69,11 +72,6 @@ export class Holding {
       this.#memory.refused.reply++;
     }
     return hasRoom;
-  }
-
-  #add(bytes: number): void {
-    this.bytes += bytes;
-    this.#memory.held += bytes;
   }
 
   #isWithinLimit(bytes: number): boolean {

@@ -52,34 +52,25 @@ export function createTurns() {
 const FREE_MS = 20;
 const LATER = 10;
 
+export type OwnTurns = ReturnType<typeof createOwnTurns>;
+
 /**
- * The turns of an operation. Those that began first go first, because one half done holds more memory than one that has not
- * begun. What one takes puts it back, so that a large one does not hold up others until its deadline.
+ * Creates the turns of an operation. Those that began first go first, because one half done holds more memory than one that has
+ * not begun. What one takes puts it back, so that a large one does not hold up others until its deadline.
  */
-export class OwnTurns {
-  readonly #queue: Queue;
-  readonly #startedAt: number;
-  #takenMs = 0;
-
-  /** `startedAt` is on the clock of `performance.now()`. */
-  constructor(queue: Queue, startedAt: number) {
-    this.#queue = queue;
-    this.#startedAt = startedAt;
-  }
-
-  /** The place in the queue of what it asks for now. */
-  get place(): number {
-    return this.#startedAt + LATER * Math.max(0, this.#takenMs - FREE_MS);
-  }
-
-  /** Calls `start` when this work may start. */
-  queue(work: number, start: () => void): void {
-    this.#queue(this.place, work, start);
-    this.#takenMs += work / WORK_PER_MS;
-  }
-
-  /** Resolves when this work may start. */
-  take(work: number): Promise<void> {
-    return new Promise((start) => this.queue(work, start));
-  }
+export function createOwnTurns(queue: Queue, startedAt: number) {
+  let takenMs = 0;
+  const place = () => startedAt + LATER * Math.max(0, takenMs - FREE_MS);
+  const ask = (work: number, start: () => void) => {
+    queue(place(), work, start);
+    takenMs += work / WORK_PER_MS;
+  };
+  return {
+    /** Returns the place in the queue of what the operation asks for now, on the clock of `performance.now()`. */
+    place,
+    /** Calls `start` when this work may start. */
+    ask,
+    /** Resolves when this work may start. */
+    take: (work: number) => new Promise<void>((start) => ask(work, start)),
+  };
 }

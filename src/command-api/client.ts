@@ -83,10 +83,10 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
       try {
         if (!operation.holding.reserve(COMMAND_BYTES, 'command')) throw noRoom('no memory for the command');
         using _slot = await slotsOfOperation.take(operation.signal);
-        if (operation.holding.isFull && command.rules.isShared) throw noRoom('no memory for further replies');
+        if (operation.holding.isFull && !command.isWrite) throw noRoom('no memory for further replies');
         const decode = (result: unknown) => command.decode(result, input);
         const task = { record, param: command.serialize(input), decode };
-        const reply = await (command.rules.isShared ? sendShared(task) : sendAlone(task));
+        const reply = await (command.isWrite ? sendAlone(task) : sendShared(task));
         record.end(reply);
         return reply.value;
       } catch (error) {
@@ -122,7 +122,7 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
   async function sendAlone<T>(task: Task<T>): Promise<DecodedReply<T>> {
     coalescing.clear();
     const { signal, endsAt, turns } = operation;
-    const waiters = { signal, endsAt, takeTurn: (work: number) => turns.take(work) };
+    const waiters = { signal, endsAt, takeTurn: turns.take };
     return runExchange(task, new Holding(commandApi.memory), waiters).finally(coalescing.clear);
   }
 
@@ -133,10 +133,10 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
   async function runExchange<T>(task: Task<T>, holding: Holding, { signal, endsAt, takeTurn }: Waiters) {
     using _holding = holding;
     const { record, param } = task;
-    const { name, rules } = record;
+    const { name, isWrite } = record;
     /** Holds bytes of the reply. That of a write always has room, because it tells the outcome. */
     const hold = (bytes: number) => {
-      if (rules.tellsOutcome) holding.hold(bytes);
+      if (isWrite) holding.hold(bytes);
       else if (!holding.reserve(bytes, 'reply')) throw noRoom('no memory for the reply');
     };
     using _slot = await slots.take(signal);
@@ -149,8 +149,8 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
       const start = performance.now();
       record.sent.attempts = attempts;
       // After a failure, other kept connections may be closed too.
-      const isFresh = rules.needsFreshConnection || attempts > 1;
-      const reply = await transport.attempt(json, headers, { isWrite: rules.tellsOutcome, isFresh, signal, hold });
+      const isFresh = isWrite || attempts > 1;
+      const reply = await transport.attempt(json, headers, { isWrite, isFresh, signal, hold });
       const { body, broken, status } = reply;
       const seconds = (performance.now() - start) / 1000;
       last = { start, seconds, previous: last, ...(broken ? { error: broken.message } : { status }) };
@@ -158,7 +158,7 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
       try {
         if (body.byteLength > 0) await takeTurn(body.byteLength * BYTE_WORK);
         // Replies that no one waits for would hold up others.
-        if (!rules.tellsOutcome) throwIfEnded(signal);
+        if (!isWrite) throwIfEnded(signal);
         const decoded = task.decode(decodeEnvelope(reply));
         hold(TICKET_BYTES * (Array.isArray(decoded.value) ? decoded.value.length : 1));
         permit.end();
@@ -167,7 +167,7 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
       } catch (error) {
         holding.release();
         if (!(error instanceof CommandApiError)) throw error;
-        const pauseMs = retries.plan({ error, rules, isProbe: permit.isProbe, attempts, endsAt });
+        const pauseMs = retries.plan({ error, isWrite, isProbe: permit.isProbe, attempts, endsAt });
         if (pauseMs === undefined) {
           permit.end(error);
           events.emit('flawsFound', record, error.flaws);

@@ -3,13 +3,17 @@
  */
 import type { Id, MaintenanceKey, Moment, NewMaintenance } from '../maintenance.ts';
 import { type DecodedReply, decodeId, decodeInfo, decodeList, decodeVoid } from './decoder.ts';
-import { READ, type Rules, WRITE } from './rules.ts';
 
 /** A command that takes an `I` and returns a `T`. */
 export interface Command<I, T> {
   /** The vendor's name. */
   readonly name: string;
-  readonly rules: Rules;
+  /**
+   * Whether it changes something. A write is sent once, on a fresh connection: if the command API had just closed a kept one, the
+   * outcome would be unknown. It is sent again only if it certainly was not sent. It joins no exchange, and later reads join none
+   * from before it. Its operation continues without its caller, and its reply is never refused for lack of memory.
+   */
+  readonly isWrite: boolean;
   /** Returns the parameters as the vendor names and writes them. Those that are undefined are not sent. */
   serialize(input: I): object;
   /** Decodes the result of a success. Throws a `CommandApiError`. */
@@ -43,16 +47,26 @@ const serializeNew = (input: NewMaintenance) => ({
 /** The commands, by our names. */
 export const COMMANDS = {
   /** Returns all repair requests of a residence, in the command API's order. */
-  getMaintenanceList: { name: 'get_maintenance_list', rules: READ, serialize: serializeResidence, decode: decodeList },
+  getMaintenanceList: {
+    name: 'get_maintenance_list',
+    isWrite: false,
+    serialize: serializeResidence,
+    decode: decodeList,
+  },
   /** Returns one repair request. The vendor documents no reply for an unknown id: see loaders.ts. */
-  getMaintenanceInfo: { name: 'get_maintenance_info', rules: READ, serialize: serializeKey, decode: decodeInfo },
+  getMaintenanceInfo: { name: 'get_maintenance_info', isWrite: false, serialize: serializeKey, decode: decodeInfo },
   /** Returns the id of the new repair request. */
-  createMaintenanceInfo: { name: 'create_maintenance_info', rules: WRITE, serialize: serializeNew, decode: decodeId },
-  deleteMaintenanceInfo: { name: 'delete_maintenance_info', rules: WRITE, serialize: serializeKey, decode: decodeVoid },
+  createMaintenanceInfo: { name: 'create_maintenance_info', isWrite: true, serialize: serializeNew, decode: decodeId },
+  deleteMaintenanceInfo: {
+    name: 'delete_maintenance_info',
+    isWrite: true,
+    serialize: serializeKey,
+    decode: decodeVoid,
+  },
   /** The reply has no result for each id: after a failure, any of them may be deleted. */
   batchDeleteMaintenanceInfo: {
     name: 'batch_delete_maintenance_info',
-    rules: WRITE,
+    isWrite: true,
     serialize: serializeBatch,
     decode: decodeVoid,
   },

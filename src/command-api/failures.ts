@@ -158,9 +158,8 @@ export function invalid(flaw: Flaw, detail: string): CommandApiError {
   return new CommandApiError('invalid', { detail, flaw });
 }
 
-/** Returns the failure of a reply that exceeds the limit with this name. */
-export function tooLarge(limit: string): CommandApiError {
-  const publicMessage = `The command API sent a reply larger than ${limit}.`;
+export function tooLarge(): CommandApiError {
+  const publicMessage = 'The command API sent a reply larger than MAX_REPLY_BYTES, or 128 KB to a write.';
   return new CommandApiError('invalid', { detail: 'reply too large', flaw: 'size', publicMessage });
 }
 

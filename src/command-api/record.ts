@@ -4,7 +4,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DecodedReply } from './decoder.ts';
 import { CommandApiError, type Flaw, type WriteOutcome } from './failures.ts';
-import type { Rules } from './rules.ts';
 
 /** An attempt that has ended: with the status of a whole reply, or with the short code of its failure. */
 export interface Attempt {
@@ -44,20 +43,20 @@ export class CommandRecord {
   /** Why the command failed, if it failed. */
   error: unknown;
   readonly name: string;
-  readonly rules: Rules;
+  readonly isWrite: boolean;
   readonly residenceId: string;
   /** What the command API receives as `traceparent`. */
   traceparent: string | undefined;
 
-  constructor({ name, rules }: Pick<CommandRecord, 'name' | 'rules'>, residenceId: string) {
+  constructor({ name, isWrite }: Pick<CommandRecord, 'name' | 'isWrite'>, residenceId: string) {
     this.name = name;
-    this.rules = rules;
+    this.isWrite = isWrite;
     this.residenceId = residenceId;
   }
 
   /** The outcome of a failed write. After an unforeseen error, it is unknown. */
   get outcome(): WriteOutcome | undefined {
-    if (!this.rules.tellsOutcome || !this.error) return undefined;
+    if (!this.isWrite || !this.error) return undefined;
     return this.error instanceof CommandApiError ? this.error.outcome : 'UNKNOWN';
   }
 

@@ -2,7 +2,6 @@
  * Decides whether and when a failed command is sent again.
  */
 import type { CommandApiError } from './failures.ts';
-import type { Rules } from './rules.ts';
 
 /** Random pauses up to a bound that doubles, so that failed commands do not all return at once. */
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
@@ -12,7 +11,7 @@ const BUDGET = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
 /** A failed command. */
 interface FailedAttempt {
   readonly error: CommandApiError;
-  readonly rules: Rules;
+  readonly isWrite: boolean;
   /** Whether the command probes for the circuit breaker. */
   readonly isProbe: boolean;
   /** Attempts so far. */
@@ -32,9 +31,9 @@ export function createRetries(maxAttempts: number) {
     },
 
     /** Returns the pause before the next attempt, partly random, and spends a retry; undefined if no attempt may follow. */
-    plan({ error, rules, isProbe, attempts, endsAt }: FailedAttempt): number | undefined {
+    plan({ error, isWrite, isProbe, attempts, endsAt }: FailedAttempt): number | undefined {
       const { retry, retryAfter } = error.failure;
-      if (attempts >= maxAttempts || retry === 'never' || !rules.mayRepeat(error.outcome)) return undefined;
+      if (attempts >= maxAttempts || retry === 'never' || (isWrite && error.outcome !== 'NOT_SENT')) return undefined;
       if (retry === 'at once') return 0;
       const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attempts - 1));
       const pauseMs = toMilliseconds(retryAfter) + Math.random() * bound;

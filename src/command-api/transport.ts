@@ -47,10 +47,8 @@ const TIMED_OUT = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
 /** A timeout that is this late shows a blocked event loop: the reply may already have arrived. */
 const LATE_MS = 100;
 
-/** The largest reply, inflated, and its name in the message. */
-type Limit = { readonly bytes: number; readonly name: string };
 /** The documented replies to writes have 100 bytes. The largest create, with its whole input in escapes, has 97 KB. */
-const WRITE_LIMIT: Limit = { bytes: 128 * 1024, name: '128 KB, the limit of a write' };
+const MAX_WRITE_REPLY_BYTES = 128 * 1024;
 
 interface AttemptOptions {
   readonly isWrite: boolean;
@@ -81,8 +79,6 @@ export function createTransport(config: Config) {
   const startRequest = isSecure ? https.request : http.request;
   const target = { ...urlToHttpOptions(url), method: 'POST' };
   const { kept, fresh, forgetAddress } = createConnections(config);
-  const limit: Limit = { bytes: MAX_REPLY_BYTES, name: 'MAX_REPLY_BYTES' };
-  const writeLimit = MAX_REPLY_BYTES < WRITE_LIMIT.bytes ? limit : WRITE_LIMIT;
 
   // got would decompress as often as the reply's header says, even thousands of times. It never retries a POST.
   const client = got.extend({ method: 'POST', decompress: false, followRedirect: false, throwHttpErrors: false });
@@ -124,7 +120,7 @@ export function createTransport(config: Config) {
     let body: Uint8Array = Buffer.alloc(0);
     let broken: CommandApiError | undefined;
     try {
-      body = await receive(stream, isWrite ? writeLimit : limit, hold);
+      body = await receive(stream, isWrite ? Math.min(MAX_REPLY_BYTES, MAX_WRITE_REPLY_BYTES) : MAX_REPLY_BYTES, hold);
     } catch (error) {
       broken = explain(error, stream, signal, dueAt);
     } finally {
@@ -136,22 +132,20 @@ export function createTransport(config: Config) {
   }
 
   /** Receives and inflates a whole body. */
-  async function receive(stream: Stream, limit: Limit, hold: (bytes: number) => void): Promise<Uint8Array> {
+  async function receive(stream: Stream, most: number, hold: (bytes: number) => void): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
       chunks.push(chunk);
       bytes += chunk.byteLength;
-      if (bytes > limit.bytes) throw tooLarge(limit.name);
+      if (bytes > most) throw tooLarge();
       hold(chunk.byteLength);
     }
     const received = Buffer.concat(chunks);
     const coding = stream.response?.headers['content-encoding']?.toLowerCase() || 'identity';
     if (bytes === 0 || coding === 'identity') return received;
     if (coding !== 'gzip') throw invalid('bytes', 'unknown coding');
-    const inflated = await inflate(received, { maxOutputLength: limit.bytes }).catch((error) => {
-      throw error.code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge(limit.name) : error;
-    });
+    const inflated = await inflate(received, { maxOutputLength: most });
     hold(Math.max(0, inflated.byteLength - bytes));
     return inflated;
   }
@@ -170,6 +164,7 @@ export function createTransport(config: Config) {
     const details = { detail, isSent: isSent(stream) };
     const health = performance.now() - dueAt > LATE_MS ? 'unknown' : 'down';
     if (cause === TIMED_OUT || code === 'timeout') return new CommandApiError('timeout', { ...details, health });
+    if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
     if (code === NO_CODE || INTERNAL.test(code)) return new CommandApiError('internal', { ...details, cause });
     if (REFUSED.test(code)) forgetAddress();
     else if (!TRANSIENT.test(code)) {

@@ -10,7 +10,7 @@ import { CommandApiError, type EndReason } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import type { Config } from '../config.ts';
 import type { Holding } from '../memory.ts';
-import { OwnTurns } from '../turns.ts';
+import { createOwnTurns } from '../turns.ts';
 import { createBudget } from './budget.ts';
 import { type Code, PublicError, Unforeseen } from './errors.ts';
 import { LIMITS } from './limits.ts';
@@ -46,7 +46,7 @@ export function createOperation(
   const counts = { reads: 0, writes: 0 };
   const controller = new AbortController();
   const { signal } = controller;
-  const turns = new OwnTurns(commandApi.queue, startedAt);
+  const turns = createOwnTurns(commandApi.queue, startedAt);
   const budget = createBudget(holding, turns, signal);
   const timer = abortAt(endsAt, controller);
   const client = createClient(commandApi, { token, traceparent, holding, signal, endsAt, turns, addCommand });
@@ -57,7 +57,7 @@ export function createOperation(
   const caller = { hasLeft: false };
 
   function addCommand(record: CommandRecord): void {
-    const { countedAs } = record.rules;
+    const countedAs = record.isWrite ? 'writes' : 'reads';
     const publicMessage = `Too many ${countedAs} in one operation: at most ${LIMITS[countedAs]} commands.`;
     if (counts[countedAs] >= LIMITS[countedAs])
       throw new CommandApiError('too_many', { detail: 'too many commands', publicMessage });
@@ -96,7 +96,7 @@ export function createOperation(
       caller.hasLeft = !isAnswered;
       if (isAnswered) clearTimeout(timer);
       // With a write, the operation continues without its caller until its deadline.
-      else if (!commands.some(({ rules }) => rules.tellsOutcome)) controller.abort('cancelled' satisfies EndReason);
+      else if (!commands.some(({ isWrite }) => isWrite)) controller.abort('cancelled' satisfies EndReason);
     },
   };
 }

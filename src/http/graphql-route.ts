@@ -8,7 +8,7 @@ import type { CommandApi } from '../command-api/client.ts';
 import type { Config } from '../config.ts';
 import { createOperation, type Operation } from '../graphql/operation.ts';
 import { inRequestSpan } from '../telemetry/spans.ts';
-import { OwnTurns } from '../turns.ts';
+import { createOwnTurns } from '../turns.ts';
 import { reserveRequest } from './admission.ts';
 import { httpError } from './http-errors.ts';
 
@@ -37,7 +37,7 @@ export function addGraphqlRoute(
     async handler(request, reply) {
       request.startedAt = performance.now();
       // Also for a fresh stack, which deep documents need.
-      await new OwnTurns(commandApi.queue, request.startedAt).take(REQUEST_WORK + request.holding.bytes);
+      await createOwnTurns(commandApi.queue, request.startedAt).take(REQUEST_WORK + request.holding.bytes);
       if (reply.raw.destroyed) return undefined;
       if (performance.now() - request.startedAt >= config.OPERATION_TIMEOUT_MS) throw httpError(503);
       const ended = inRequestSpan(request, async (span) => {

@@ -68,11 +68,10 @@ export function createMetrics({ breaker, events, memory, slots, transport }: Com
   for (const http_response_status_code of [401, 500, 503]) requests.zero({ ...posted, http_response_status_code });
   for (const code of CODES)
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
-  for (const { name: command, rules } of Object.values(COMMANDS)) {
+  for (const { name: command, isWrite } of Object.values(COMMANDS)) {
     for (const outcome of CODES) commands.inc({ command, outcome }, 0);
     for (const flaw of FLAWS) invalid.inc({ command, ...describeFlaw(flaw) }, 0);
-    if (rules.isShared) coalesced.inc({ command }, 0);
-    if (rules.tellsOutcome) unknownWrites.inc({ command }, 0);
+    (isWrite ? unknownWrites : coalesced).inc({ command }, 0);
   }
 
   const { 'server.address': server_address, 'server.port': server_port } = transport.endpoint;

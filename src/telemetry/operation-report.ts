@@ -29,10 +29,10 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
         const type = operation?.operation;
         const gravest = codes[0] ?? 'OK';
         // No one else knows what became of a write without a caller.
-        const isNotable = commands.some((one) => one.flaws.length > 0 || (caller.hasLeft && one.rules.tellsOutcome));
+        const isNotable = commands.some((one) => one.flaws.length > 0 || (caller.hasLeft && one.isWrite));
         const severity = Math.max(severityOf(gravest), Number(isNotable));
         const rank = (command: CommandRecord) => rankOf(command, caller.hasLeft);
-        const shown = commands.toSorted((a, b) => rank(a) - rank(b)).slice(0, MAX_COMMANDS);
+        const shown = commands.toSorted((a, b) => rank(b) - rank(a)).slice(0, MAX_COMMANDS);
         const line = {
           ...logFields,
           operationName: name,
@@ -60,14 +60,12 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
 }
 
 /**
- * Returns the rank of a command in the log line. First come writes that may have happened, then those whose caller has left: no
+ * Returns the rank of a command in the log line. The highest have writes that may have happened, then those whose caller has left: no
  * other place tells of them.
  */
-function rankOf({ error, flaws, outcome, rules }: CommandRecord, hasCallerLeft: boolean): number {
-  if (outcome === 'UNKNOWN') return 0;
-  if (rules.tellsOutcome && (hasCallerLeft || error)) return hasCallerLeft ? 1 : 2;
-  if (error) return 3;
-  return flaws.length > 0 ? 4 : 5;
+function rankOf({ error, flaws, outcome, isWrite }: CommandRecord, hasCallerLeft: boolean): number {
+  const ranks = [flaws.length > 0, error, error && isWrite, isWrite && hasCallerLeft, outcome === 'UNKNOWN'];
+  return ranks.findLastIndex(Boolean);
 }
 
 function describeCommand(command: CommandRecord) {
