@@ -1,12 +1,14 @@
 /** Long operations leave the event loop to others. The order of answers and log lines is compared, and no time. */
 import { Agent } from 'node:http';
 import { expect, it } from '@jest/globals';
+import { stopClock } from '../support/clock.ts';
 import { request } from '../support/load.ts';
 import { HEADERS } from '../support/replica.ts';
 import { aliased, times } from '../support/requests.ts';
 import { scrape } from '../support/scrape.ts';
 import { useReplicas } from '../support/use-replicas.ts';
-import { until } from '../support/wait.ts';
+import { startSubgraph, useMany } from '../support/use-subgraph.ts';
+import { settle, until } from '../support/wait.ts';
 
 /** With as many aliases as a document may have, about the largest response that is accepted. */
 const FIELDS = aliased(100, 'state');
@@ -18,7 +20,14 @@ const LONG = `{ maintenances(residenceId: "long") { ${FIELDS} } }`;
 const waiting = (index: number) =>
   `{ ${aliased(2, `maintenances(residenceId: "left${index}") { ${aliased(4, 'state')} }`)} maintenances(residenceId: "held${index}") { id } }`;
 
+/** Waits for the event loop before its commands. */
+const REFERENCES = {
+  query: 'query ($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { maintenances { id } } } }',
+  variables: { r: times(1000, (index) => ({ __typename: 'Residence', id: `${index}` })) },
+};
+
 const start = useReplicas();
+const startHere = useMany(startSubgraph);
 
 type Started = Awaited<ReturnType<typeof start>>;
 
@@ -53,7 +62,7 @@ it('answers health checks between operations with the most work, which share one
   for (const { status } of await Promise.all(asked)) expect(status).toBe(200);
 });
 
-it('callers that leave while their responses wait harm no one', async () => {
+it('callers that leave while their operations wait harm no one, and nothing of these is left', async () => {
   const { upstream, url, ask, stop } = await start();
   const held = upstream.hold();
   const asked = times(3, (index) => ask(`{ maintenances(residenceId: "long${index}") { ${FIELDS} } }`));
@@ -66,15 +75,64 @@ it('callers that leave while their responses wait harm no one', async () => {
   const isHeld = upstream.received.map(({ param }) => String(param.residence_id).startsWith('held'));
   for (const [index, { release }] of held.entries())
     if (!isHeld[index]) release(JSON.stringify({ success: true, result: RESULT }));
-  // Each leaves in another round.
+  // Each leaves in another round, and so does a caller of references, which wait for the event loop, for slots and for replies.
+  upstream.hold();
   for (const caller of callers) {
+    const referring = new AbortController();
+    left.push(
+      ask(REFERENCES.query, { ...REFERENCES, signal: referring.signal }).catch(() => 'left') as Promise<'left'>,
+    );
     await fetch(`${url}/health/live`);
     caller.abort();
+    setTimeout(() => referring.abort(), 10 * callers.indexOf(caller));
   }
   expect(new Set(await Promise.all(left))).toEqual(new Set(['left']));
   for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
+  const gauges = ['memory_held_bytes', 'commands_in_flight', 'commands_queued'].map((name) => `maintenance_${name}`);
+  await until(async () => (await scrape(url)).get('http_server_active_requests') === 0);
+  await until(async () =>
+    gauges.every(
+      (
+        (samples) => (name) =>
+          samples.get(name) === 0
+      )(await scrape(url)),
+    ),
+  );
+  const sent = upstream.received.length;
+  await ask('{ __typename }');
+  expect(upstream.received).toHaveLength(sent);
   expect(await stop()).toBe(0);
 });
+
+/** Counts as 6 ms. */
+const LARGE = JSON.stringify({ success: true, result: [{ maintenance_id: 'm', description: 'x'.repeat(60_000) }] });
+
+it.each([
+  ['later', 'before'],
+  ['shared', 'before'],
+  ['shared', 'after'],
+])(
+  'an operation with many large replies does not hold up a read of a %s list that begins %s they arrive',
+  async (residenceId, begins) => {
+    // All begin at the same moment, however busy the machine is. What counts is what they have taken.
+    stopClock();
+    const { upstream, url, ask } = await startHere();
+    const held = upstream.hold();
+    const lists = aliased(31, (index) => `maintenances(residenceId: "${index || 'shared'}") { id }`);
+    const long = ask(`{ ${lists} }`);
+    await until(() => held.length === 31);
+    const begin = () => ask(`{ maintenances(residenceId: "${residenceId}") { id } }`);
+    const begun = begins === 'before' ? begin() : undefined;
+    await settle(url);
+    upstream.fail(undefined);
+    const isLarge = upstream.received.map(({ param }) => /\d/.test(String(param.residence_id)));
+    for (const [index, { release }] of held.entries()) if (isLarge[index]) release(LARGE);
+    for (const { release } of held) release();
+    expect((await (begun ?? begin())).errors).toEqual([]);
+    expect((await scrape(url)).get('maintenance_commands_in_flight')).toBeGreaterThan(0);
+    expect((await long).errors).toEqual([]);
+  },
+);
 
 it('a response that gets no turn before the deadline is a typed error', async () => {
   const started = await start({ ATTEMPT_TIMEOUT_MS: '3900', OPERATION_TIMEOUT_MS: '4000' });

@@ -6,10 +6,11 @@ import { exampleTicket } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { codes } from '../support/ask.ts';
 import { aliased, LIST, times } from '../support/requests.ts';
+import { scrape } from '../support/scrape.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import type { Answer } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
-import { settle, until } from '../support/wait.ts';
+import { until } from '../support/wait.ts';
 
 const LISTED = 'get_maintenance_list';
 const ENTITIES = '($r: [_Any!]!) { _entities(representations: $r) { ... on Residence { maintenances { id } } } }';
@@ -81,8 +82,10 @@ it.each([
     `mutation { ${aliased(5, deletion)} ${batch} last: deleteMaintenance(id: "last:m") { deletedId } }`,
   );
   await until(() => subgraph.upstream.received.at(-1)?.param.residence_id === 'last');
-  if (caller.startsWith('leaves')) await leave();
-  await settle(subgraph.url);
+  if (caller.startsWith('leaves')) {
+    await leave();
+    await until(async () => (await scrape(subgraph.url)).get('http_server_active_requests') === 0);
+  }
   fail?.();
   await until(() => subgraph.logs().length === 1);
   const letterOf = ({ name, outcome, code, flaws }: Record<string, unknown>) => {

@@ -6,8 +6,9 @@ import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { codes } from '../support/ask.ts';
 import { aliased, DELETE, LIST, R } from '../support/requests.ts';
+import { scrape } from '../support/scrape.ts';
 import { type Held, inTurn } from '../support/upstream.ts';
-import { startSubgraph, useMany } from '../support/use-subgraph.ts';
+import { type Subgraph, startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
 const list = (residenceId: string) => LIST.replace(R, residenceId);
@@ -28,6 +29,8 @@ async function answerAll(held: readonly Held[], count: number): Promise<void> {
 }
 
 const start = useMany(startSubgraph);
+const untilQueued = ({ url }: Subgraph, count: number) =>
+  until(async () => (await scrape(url)).get('maintenance_commands_queued') === count);
 
 describe('a retry', () => {
   const hours = (count: number) => new Date(Date.now() + count * 3_600_000).toUTCString();
@@ -87,6 +90,7 @@ describe('commands in flight', () => {
     const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '2', MAX_COMMANDS_QUEUED: '3' });
     const held = subgraph.upstream.hold();
     const asked = [subgraph.ask(lists(5, 'r'))];
+    await untilQueued(subgraph, 3);
     await until(() => held.length === 2);
     expect(codes(await subgraph.ask(lists(2, 'other')))).toEqual(['a0', 'a1'].map((path) => [CODE, path]));
     const message = 'The subgraph has no room for this command now.';
@@ -98,11 +102,11 @@ describe('commands in flight', () => {
     await until(() => held.length === 3);
     // A command whose caller leaves while it waits gives up its room in the queue.
     const leave = subgraph.askAndDisconnect(list('left'));
-    await settle(subgraph.url);
+    await untilQueued(subgraph, 3);
     leave();
     await until(() => subgraph.logText().includes('CALLER_GONE'));
     asked.push(subgraph.ask(LIST));
-    await settle(subgraph.url);
+    await untilQueued(subgraph, 3);
     expect(held).toHaveLength(3);
     await answerAll(held, 6);
     for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
@@ -115,9 +119,9 @@ describe('commands in flight', () => {
     // The first command keeps its slot in the pause before its retry, for which the second one waits.
     const leave = subgraph.askAndDisconnect(lists(2, 'left'));
     await until(() => subgraph.upstream.received.length === 1);
-    await settle(subgraph.url);
+    await untilQueued(subgraph, 1);
     const asked = subgraph.ask(LIST);
-    await settle(subgraph.url);
+    await untilQueued(subgraph, 2);
     expect(subgraph.upstream.received).toHaveLength(1);
     await leave();
     expect((await asked).errors).toEqual([]);
