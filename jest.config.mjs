@@ -14,6 +14,8 @@ export default {
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   // Mostly waiting, four fill two cores.
   maxWorkers: 4,
+  // A worker that has loaded everything a dozen times would take too long to end on a busy machine: jest would force it.
+  workerIdleMemoryLimit: '300MB',
   // Concurrent tests mostly wait. Those of one file start their processes one after the other.
   maxConcurrency: 12,
   // Long, so that no test depends on the speed of the machine. Only a test that hangs takes this long.

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { readSettings } from '../../dev/supergraph/routers.ts';
 import { gatewayConfig } from '../../supergraph/hive-gateway/gateway.config.ts';
 import { readDocument } from '../support/documents.ts';
+import { answerWith, times } from '../support/requests.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { EXTENSIONS as ALL_EXTENSIONS } from './routers/suite.ts';
@@ -58,6 +59,11 @@ describe('extensions of errors', () => {
       await subgraph.ask('mutation { deleteMaintenance(id: "r:m") { deletedId } }'),
       await subgraph.ask(read, { token: UNFORESEEN }),
     ];
+    answerWith(
+      subgraph.upstream,
+      times(20, (index) => ({ maintenance_id: `${index}`, state: 'lost' })),
+    );
+    answers.push(await subgraph.ask('{ maintenances(residenceId: "r") { state } }'));
     const errors = answers.flatMap((answer) => answer.errors);
     const keys = new Set(errors.flatMap(({ extensions }) => Object.keys(extensions)));
     expect([...keys].sort()).toEqual(EXTENSIONS.toSorted());

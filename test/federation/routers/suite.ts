@@ -47,6 +47,7 @@ export const EXTENSIONS = {
   outcome: 'REJECTED',
   errorId: 'e0',
   arguments: [{ argument: 'id', message: 'no' }],
+  othersOmitted: true,
 };
 
 const LIMIT = 'GRAPHQL_VALIDATION_FAILED NOT_SENT';
