@@ -3,7 +3,7 @@
  */
 
 /** A unit of work takes 20 ns. */
-export const WORK_PER_MS = 50_000;
+const WORK_PER_MS = 50_000;
 /** About 10 ms. Larger work has a turn of its own. */
 const TURN_WORK = 10 * WORK_PER_MS;
 
@@ -56,21 +56,25 @@ export type OwnTurns = ReturnType<typeof createOwnTurns>;
 
 /**
  * Creates the turns of an operation. Those that began first go first, because one half done holds more memory than one that has
- * not begun. What one takes puts it back, so that a large one does not hold up others until its deadline.
+ * not begun. Its replies go later by what it has taken, so that a large one does not hold up others until its deadline. Its
+ * response does not: that would keep memory, and is bounded by itself.
  */
 export function createOwnTurns(queue: Queue, startedAt: number) {
   let takenMs = 0;
-  const place = () => startedAt + LATER * Math.max(0, takenMs - FREE_MS);
-  const ask = (work: number, start: () => void) => {
-    queue(place(), work, start);
+  const ask = (place: number, work: number, start: () => void) => {
+    queue(place, work, start);
     takenMs += work / WORK_PER_MS;
   };
+  const placeOfReply = () => startedAt + LATER * Math.max(0, takenMs - FREE_MS);
+  const askForReply = (work: number, start: () => void) => ask(placeOfReply(), work, start);
   return {
-    /** Returns the place in the queue of what the operation asks for now, on the clock of `performance.now()`. */
-    place,
-    /** Calls `start` when this work may start. */
-    ask,
-    /** Resolves when this work may start. */
-    take: (work: number) => new Promise<void>((start) => ask(work, start)),
+    /** Returns the place in the queue of a reply that arrives now, on the clock of `performance.now()`. */
+    placeOfReply,
+    /** Calls `start` when a reply may be decoded. */
+    askForReply,
+    /** Resolves when a reply may be decoded. */
+    takeForReply: (work: number) => new Promise<void>((start) => askForReply(work, start)),
+    /** Resolves when other work may start. */
+    take: (work: number) => new Promise<void>((start) => ask(startedAt, work, start)),
   };
 }

@@ -122,7 +122,7 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
   async function sendAlone<T>(task: Task<T>): Promise<DecodedReply<T>> {
     coalescing.clear();
     const { signal, endsAt, turns } = operation;
-    const waiters = { signal, endsAt, takeTurn: turns.take };
+    const waiters = { signal, endsAt, takeTurn: turns.takeForReply };
     return runExchange(task, new Holding(commandApi.memory), waiters).finally(coalescing.clear);
   }
 

@@ -66,7 +66,7 @@ export function createCoalescing() {
       const reply = read.reply as Promise<unknown>;
       read.waiting.push(turns);
       const { queued } = read;
-      if (queued && turns.place() < queued.place) turns.ask(queued.work, queued.start);
+      if (queued && turns.placeOfReply() < queued.place) turns.askForReply(queued.work, queued.start);
       try {
         return await untilAborted(reply, signal);
       } finally {
@@ -82,10 +82,10 @@ export function createCoalescing() {
     /** Takes the turn of the earliest operation that waits for a read, even if it joins meanwhile. */
     takeTurn(read: SharedRead, work: number): Promise<void> {
       if (read.waiting.length === 0) return Promise.resolve();
-      const earliest = read.waiting.reduce((one, other) => (other.place() < one.place() ? other : one));
+      const earliest = read.waiting.reduce((one, other) => (other.placeOfReply() < one.placeOfReply() ? other : one));
       return new Promise((start) => {
-        read.queued = { place: earliest.place(), work, start };
-        earliest.ask(work, start);
+        read.queued = { place: earliest.placeOfReply(), work, start };
+        earliest.askForReply(work, start);
       });
     },
 
