@@ -16,7 +16,7 @@ const list = (turn: number) => ({
 // A machine with neighbours loses a third of its speed for seconds, so each flood is compared with the peak just before it.
 const PAIRS = 5;
 const [PEAK, FLOOD] = [50, 2 * CALLERS];
-const DEARER = 1.6;
+const DEARER = 1.4;
 
 /**
  * Twice as many connections as places: the replica refuses the others, and a served list costs it little more than with 50
