@@ -72,7 +72,8 @@ const proxy = checked((text) => {
 
 function isDecodable(text: string): boolean {
   try {
-    return decodeURIComponent(text).length >= 0;
+    decodeURIComponent(text);
+    return true;
   } catch {
     return false;
   }

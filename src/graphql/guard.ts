@@ -4,7 +4,7 @@
 import type { GraphQLFieldResolver } from 'graphql';
 import { throwIfEnded } from '../command-api/failures.ts';
 import type { ErrorRoom } from './budget.ts';
-import { type PublicError, sayOthersOmitted, toPublicError } from './errors.ts';
+import { sayOthersOmitted, toPublicError } from './errors.ts';
 import type { Operation } from './operation.ts';
 
 export type Resolver = GraphQLFieldResolver<unknown, Operation>;
@@ -60,6 +60,6 @@ export const readMember: Resolver = (source, _, operation, { fieldName }) => {
 /** Returns the public form of an error that has room in the response, or null. */
 function show(error: unknown, { unforeseen }: Operation, room: ErrorRoom | undefined, isWrite = false) {
   if (!room) return null;
-  const shown: PublicError = toPublicError(error, unforeseen, isWrite);
+  const shown = toPublicError(error, unforeseen, isWrite);
   return room === 'for the last' ? sayOthersOmitted(shown) : shown;
 }

@@ -13,8 +13,7 @@ import { runBlock } from './documents.ts';
 import { describeClient, LISTS, type Lists, VARIABLES } from './suite.ts';
 import { HEADERS, INPUT, MUTATIONS, REFUSE_READS, runClient } from './writes.ts';
 
-const update = await runBlock('const update =', 'update');
-const advice = await runBlock('const update =', '{ typePolicies, defaultOptions }');
+const { update, ...advice } = await runBlock('const update =', '{ update, typePolicies, defaultOptions }');
 const query = gql(LISTS);
 
 const create = (uri: string, { typePolicies, defaultOptions } = advice) =>

@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Asking, codes } from '../support/ask.ts';
 import { LIST, M, R } from '../support/requests.ts';
-import { scrape } from '../support/scrape.ts';
+import { untilMetric } from '../support/scrape.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
@@ -45,12 +45,14 @@ describe('a Maintenance', () => {
   });
 });
 
+const REFUSED = 'refused: _entities(representations: $r) { __typename }';
+const LISTED = LIST.slice(1, -1);
+
 it.each([
-  ['before', 'refused list', 0],
-  ['after', 'list refused', 1],
-])('more than 1,000 representations refuse the operation when what it sent %s has ended', async (_, order, sent) => {
-  const fields = { list: LIST.slice(1, -1), refused: 'refused: _entities(representations: $r) { __typename }' };
-  const query = `query ($r: [_Any!]!) { ${order.replace(/\w+/g, (name) => fields[name as keyof typeof fields])} }`;
+  ['before', `${REFUSED} ${LISTED}`, 0],
+  ['after', `${LISTED} ${REFUSED}`, 1],
+])('more than 1,000 representations refuse the operation when what it sent %s has ended', async (_, fields, sent) => {
+  const query = `query ($r: [_Any!]!) { ${fields} }`;
   const held = subgraph.upstream.hold();
   let isAnswered = false;
   const asked = subgraph.ask(query, { variables: { r: Array(1001).fill(GOOD) } }).finally(() => {
@@ -63,7 +65,7 @@ it.each([
   expect(codes(await asked)).toEqual([['BAD_USER_INPUT', 'refused']]);
   const commands = Array(sent).fill({ name: 'get_maintenance_list', attempts: 1 });
   expect(subgraph.logs()).toMatchObject([{ codes: ['BAD_USER_INPUT'], commands }]);
-  await until(async () => (await scrape(subgraph.url)).get('maintenance_memory_held_bytes') === 0);
+  await untilMetric(subgraph.url, 'maintenance_memory_held_bytes', 0);
 });
 
 const NEW_TYPE = 'application/graphql-response+json';

@@ -5,7 +5,7 @@ import { stopClock } from '../support/clock.ts';
 import { request } from '../support/load.ts';
 import { HEADERS } from '../support/replica.ts';
 import { aliased, times } from '../support/requests.ts';
-import { scrape } from '../support/scrape.ts';
+import { scrape, untilMetric } from '../support/scrape.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
@@ -36,7 +36,7 @@ async function askLong({ upstream, url, ask }: Started, count: number) {
   const held = upstream.hold();
   const sending = { headers: HEADERS, body: JSON.stringify({ query: LONG }), kept: 1000 };
   const asked = times(count, () => request(false, `${url}/graphql`, sending));
-  await until(async () => (await scrape(url)).get('http_server_active_requests') === count);
+  await untilMetric(url, 'http_server_active_requests', count);
   // It started last: after it, all others wait for their reply.
   await ask('{ __typename }');
   upstream.fail(undefined);
@@ -88,16 +88,9 @@ it('callers that leave while their operations wait harm no one, and nothing of t
   }
   expect(new Set(await Promise.all(left))).toEqual(new Set(['left']));
   for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
-  const gauges = ['memory_held_bytes', 'commands_in_flight', 'commands_queued'].map((name) => `maintenance_${name}`);
-  await until(async () => (await scrape(url)).get('http_server_active_requests') === 0);
-  await until(async () =>
-    gauges.every(
-      (
-        (samples) => (name) =>
-          samples.get(name) === 0
-      )(await scrape(url)),
-    ),
-  );
+  await untilMetric(url, 'http_server_active_requests', 0);
+  for (const gauge of ['commands_queued', 'commands_in_flight', 'memory_held_bytes'])
+    await untilMetric(url, `maintenance_${gauge}`, 0);
   const sent = upstream.received.length;
   await ask('{ __typename }');
   expect(upstream.received).toHaveLength(sent);

@@ -6,7 +6,7 @@ import { exampleTicket } from '../../dev/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { codes } from '../support/ask.ts';
 import { aliased, LIST, times } from '../support/requests.ts';
-import { scrape } from '../support/scrape.ts';
+import { untilMetric } from '../support/scrape.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import type { Answer } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -84,7 +84,7 @@ it.each([
   await until(() => subgraph.upstream.received.at(-1)?.param.residence_id === 'last');
   if (caller.startsWith('leaves')) {
     await leave();
-    await until(async () => (await scrape(subgraph.url)).get('http_server_active_requests') === 0);
+    await untilMetric(subgraph.url, 'http_server_active_requests', 0);
   }
   fail?.();
   await until(() => subgraph.logs().length === 1);

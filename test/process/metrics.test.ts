@@ -7,7 +7,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { COMMANDS } from '../../src/command-api/commands.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { LIST, R, times } from '../support/requests.ts';
-import { fetchMetrics, scrape, writeSample } from '../support/scrape.ts';
+import { fetchMetrics, scrape, untilMetric, writeSample } from '../support/scrape.ts';
 import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
@@ -26,7 +26,7 @@ it('the gauges show the requests, commands and memory under way, until they end'
   const { url, ask, upstream } = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
   const held = upstream.hold();
   const asked = times(3, (index) => ask(LIST.replace(R, `r${index}`)));
-  await until(async () => (await scrape(url)).get('maintenance_commands_queued') === 2);
+  await untilMetric(url, 'maintenance_commands_queued', 2);
   const samples = await scrape(url);
   expect(GAUGES.map((name) => samples.get(name))).toEqual([3, 1, 2]);
   expect(samples.get(MEMORY)).toBeGreaterThan(0);

@@ -1,5 +1,6 @@
 /** The metrics of a server, as Prometheus reads them. */
 import { ROUTER_SECRET } from './ask.ts';
+import { until } from './wait.ts';
 
 export type Samples = ReadonlyMap<string, number>;
 
@@ -21,6 +22,10 @@ export async function scrape(origin: string): Promise<Samples> {
   }
   return samples;
 }
+
+/** Waits until a metric without labels has this value. */
+export const untilMetric = (origin: string, name: string, value: number) =>
+  until(async () => (await scrape(origin)).get(name) === value);
 
 /** Returns a sample's name with its labels in alphabetical order, without empty labels: `name{a="1",b="2"}`. */
 export function writeSample(name: string, labels: Readonly<Record<string, string>> = {}): string {

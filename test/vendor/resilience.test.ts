@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { codes } from '../support/ask.ts';
 import { aliased, DELETE, LIST, R } from '../support/requests.ts';
-import { scrape } from '../support/scrape.ts';
+import { untilMetric } from '../support/scrape.ts';
 import { type Held, inTurn } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
@@ -29,8 +29,7 @@ async function answerAll(held: readonly Held[], count: number): Promise<void> {
 }
 
 const start = useMany(startSubgraph);
-const untilQueued = ({ url }: Subgraph, count: number) =>
-  until(async () => (await scrape(url)).get('maintenance_commands_queued') === count);
+const untilQueued = ({ url }: Subgraph, count: number) => untilMetric(url, 'maintenance_commands_queued', count);
 
 describe('a retry', () => {
   const hours = (count: number) => new Date(Date.now() + count * 3_600_000).toUTCString();
