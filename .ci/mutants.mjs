@@ -61,7 +61,7 @@ function draw() {
     return changed.getSyntacticDiagnostics(name).length === 0;
   }
 
-  const files = program.getSourceFileNames().filter((name) => /^src\/(?!__generated__)/.test(relative('.', name)));
+  const files = program.getSourceFileNames().filter((name) => /^src\/(?!.*__generated__)/.test(relative('.', name)));
   const all = files.flatMap((name) => [...mutantsOf(program.getSourceFile(name), checker)]);
   const textOf = (mutant) => `${seed} ${JSON.stringify(mutant)}`;
   const keyOf = (mutant) => createHash('sha256').update(textOf(mutant)).digest('hex');

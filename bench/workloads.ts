@@ -1,7 +1,7 @@
 /**
  * What is asked, by how many at once. Residence and token are another for each request unless the workload says otherwise.
  */
-import type { ReplyName } from '../test/support/fast-vendor.ts';
+import type { ReplyName } from '../test/support/maintenance/fast-vendor.ts';
 import { BY_LISTS, CONNECTORS, type Kind, OURS, ROUTED } from './contenders.ts';
 import { create, entities, list, type Operation, one, visits } from './operations.ts';
 

@@ -8,14 +8,16 @@ import { cliError, runCli } from '@graphql-codegen/cli';
 import { buildSchema, isEnumType } from 'graphql';
 import { parse, stringify } from 'yaml';
 import manifest from '../package.json' with { type: 'json' };
-import { createCommandApi } from '../src/command-api/client.ts';
+import { createCommandApi } from '../src/command-api/command-api.ts';
 import { FAILURES } from '../src/command-api/failures.ts';
 import { describeVariables, loadConfig } from '../src/config.ts';
-import { SIZES } from '../src/graphql/limits.ts';
+import { FAULT_CODES } from '../src/graphql/faults.ts';
+import { LIMITS } from '../src/graphql/limits.ts';
+import { FAULT_CODES as OWN_FAULT_CODES, SIZES } from '../src/maintenance/arguments.ts';
+import { domain } from '../src/maintenance/domain.ts';
 import { Memory } from '../src/memory.ts';
 import { FIELDS } from '../src/telemetry/log.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
-import { createTurns } from '../src/turns.ts';
 import { readOptions } from './options.ts';
 
 const read = (path: string) => readFileSync(path, 'utf8');
@@ -37,7 +39,10 @@ const written = {
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
   'docs/reliability.md': writeTables('docs/reliability.md', { sizes: sizes(), failures }),
   'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields: rows(FIELDS) }),
-  'docs/apps.md': writeTables('docs/apps.md', { codes: codes() }),
+  'docs/apps.md': writeTables('docs/apps.md', {
+    codes: codes(),
+    faults: rows([...FAULT_CODES, ...OWN_FAULT_CODES]),
+  }),
   'docs/configuration.md': writeTables('docs/configuration.md', { variables: describeVariables() }),
 };
 for (const [path, text] of Object.entries(written)) {
@@ -74,7 +79,8 @@ function writeRules(): string {
 
 /** Returns the rows of the largest arguments. */
 function sizes(): string[][] {
-  return Object.entries<Readonly<Record<string, number>>>(SIZES).map(([argument, sizes]) => [
+  const all = { 'Query._entities(representations:)': { entries: LIMITS.representations }, ...SIZES };
+  return Object.entries<Readonly<Record<string, number>>>(all).map(([argument, sizes]) => [
     code(argument),
     ...['entries', 'characters', 'residences'].map((kind) => sizes[kind]?.toLocaleString('en') ?? ''),
   ]);
@@ -83,7 +89,7 @@ function sizes(): string[][] {
 /** Returns the rows of a server's metrics without those of prom-client. */
 function metrics(): string[][] {
   const config = loadConfig({ NODE_ENV: 'development', COMMAND_API_URL: 'http://localhost' });
-  const all = createMetrics(createCommandApi(config, new Memory(), createTurns())).registry.getMetricsAsArray();
+  const all = createMetrics(createCommandApi(config), new Memory(), domain).registry.getMetricsAsArray();
   // Its types leave out what the metrics have.
   return (all as unknown as { name: string; labelNames: string[] }[])
     .filter(({ name }) => !/^(nodejs|process)_/.test(name))

@@ -1,6 +1,6 @@
 /** Describes replies of the command API without their values, which may be residents' personal data. */
-import type { Command } from '../src/command-api/commands.ts';
-import { decodeEnvelope } from '../src/command-api/decoder.ts';
+import type { Command } from '../src/command-api/command.ts';
+import { decodeEnvelope } from '../src/command-api/envelope.ts';
 import { CommandApiError, type FailureKind } from '../src/command-api/failures.ts';
 
 /** What the decoder makes of a reply. `kind` is the kind of the error; undefined if the decoder accepts the reply. */
@@ -15,7 +15,8 @@ export interface Verdict<T> {
 export function decodeReply<I, T>(command: Command<I, T>, input: I, status: number, body: Uint8Array): Verdict<T> {
   try {
     const result = decodeEnvelope({ status, body, retryAfter: undefined, broken: undefined });
-    const { value, flaws = [] } = command.decode(result, input);
+    const { value, flaws: found = [] } = command.decode(result, input);
+    const flaws = found.map(({ kind, member }) => member ?? kind);
     const count = Array.isArray(value) ? `, a list of ${value.length}` : '';
     const unreadable = flaws.length > 0 ? `, but cannot read ${flaws.join(' ')}` : '';
     return { value, flaws, text: `accepted${count}${unreadable}` };

@@ -3,8 +3,8 @@
  */
 import { explainStartFailure } from '../src/process.ts';
 import { PATH } from './command-api.ts';
+import { EXAMPLE } from './maintenance/seed.ts';
 import { readOptions } from './options.ts';
-import { EXAMPLE } from './seed.ts';
 import { MORE_RESIDENCES, startCommandApi } from './subgraph.ts';
 
 const { port } = readOptions('Options:\n  --port NUMBER    the port, by default 5001', {

@@ -6,10 +6,11 @@ import { loadConfig } from '../src/config.ts';
 import { createServer } from '../src/server.ts';
 import { createLogger } from '../src/telemetry/log.ts';
 import { type Example, serveBrowsers } from './browser.ts';
-import { answerCommand, FAULTY_RESIDENCES, serve } from './command-api.ts';
-import { EXAMPLE, FLATS, seed } from './seed.ts';
+import { answerCommand, serve } from './command-api.ts';
+import { FAULTY_RESIDENCES, runIn } from './maintenance/emulation.ts';
+import { EXAMPLE, FLATS, seed } from './maintenance/seed.ts';
+import { Store } from './maintenance/store.ts';
 import { listCommands, showCommands } from './show-commands.ts';
-import { Store } from './store.ts';
 
 /** Starts both, with these variables over those of the process, and with these examples for browsers, if any. */
 export async function startSubgraph(environment: NodeJS.ProcessEnv, examples?: readonly Example[]) {
@@ -51,13 +52,13 @@ export const LIST_EXAMPLE = `{ maintenances(residenceId: "${EXAMPLE.residenceId}
 
 /** Starts the emulator, which prints each command and its answer. Rejects with Node's own error. */
 export function startCommandApi(port = 0) {
-  const store = new Store(seed());
+  const run = runIn(new Store(seed()));
   const tokens = new Set([EXAMPLE.token]);
   return serve(async (request, response) => {
     const body = await readText(request).catch(() => undefined);
     // The caller disconnected before the end of its request.
     if (body === undefined) return;
-    const answer = answerCommand(request, body, store, tokens);
+    const answer = answerCommand(request, body, tokens, run);
     await delay(answer?.delayMs);
     const shown = answer ? `${answer.status} ${answer.text.slice(0, 1000)}` : 'no answer';
     console.log(`command API  > ${body}\ncommand API  < ${shown}`);

@@ -11,17 +11,18 @@ import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache';
 import type { FastifyInstance } from 'fastify';
 import type { DocumentNode } from 'graphql';
 import type { Logger } from 'pino';
-import { createCommandApi } from './command-api/client.ts';
+import { createCommandApi } from './command-api/command-api.ts';
 import type { Config } from './config.ts';
 import { createErrorFormat } from './graphql/errors.ts';
-import { readMember } from './graphql/guard.ts';
+import { resolveField } from './graphql/guard.ts';
 import { LIMITS, limitOperations } from './graphql/limits.ts';
-import type { Operation } from './graphql/operation.ts';
+import { createOperation, type Operation } from './graphql/operation.ts';
 import { createSchema } from './graphql/schema.ts';
 import { checkVariables } from './graphql/variables.ts';
 import { graphqlOverHttp } from './http/graphql-over-http.ts';
 import { addGraphqlRoute } from './http/graphql-route.ts';
 import { startHost } from './http/host.ts';
+import { domain } from './maintenance/domain.ts';
 import { Memory } from './memory.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { operationReport } from './telemetry/operation-report.ts';
@@ -52,13 +53,13 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
   const memory = new Memory();
   const queue = createTurns();
-  const commandApi = createCommandApi(config, memory, queue);
-  const metrics = createMetrics(commandApi);
+  const commandApi = createCommandApi(config);
+  const metrics = createMetrics(commandApi, memory, domain);
   if (config.tracing) observeSpans(commandApi);
   const errors = createErrorFormat(logger, config.production);
 
   const apollo = new ApolloServer<Operation>({
-    schema: createSchema(),
+    schema: createSchema(domain),
     nodeEnv: config.production ? 'production' : 'development',
     introspection: !config.production,
     includeStacktraceInErrorResponses: false,
@@ -73,7 +74,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     logger,
     // Without Apollo's line break, which would copy the text.
     stringifyResult: JSON.stringify,
-    fieldResolver: readMember,
+    fieldResolver: resolveField,
     formatError: errors.formatError,
     plugins: [
       errors.plugin,
@@ -88,7 +89,14 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   });
   await apollo.start();
   const host = await startHost(config, logger, metrics, memory, (app) => {
-    addGraphqlRoute(app, apollo, commandApi, config);
+    const resources = { memory, queue, timeoutMs: config.OPERATION_TIMEOUT_MS };
+    addGraphqlRoute(
+      app,
+      apollo,
+      queue,
+      (request) => createOperation(request, commandApi, resources, config, domain.createLoaders),
+      config,
+    );
     extend?.(app);
   });
 

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
-import { FAULTY_RESIDENCES } from '../command-api.ts';
-import { EXAMPLE, FLATS } from '../seed.ts';
+import { FAULTY_RESIDENCES } from '../maintenance/emulation.ts';
+import { EXAMPLE, FLATS } from '../maintenance/seed.ts';
 import { type Listening, type Running, serveApollo } from './host.ts';
 
 export const RESIDENCES_SDL = readFileSync(new URL('../../supergraph/residences.graphql', import.meta.url), 'utf8');

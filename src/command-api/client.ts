@@ -1,21 +1,16 @@
 /**
  * The client of the command API: the path of every command, from an operation to the decoded reply.
  */
-import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Config } from '../config.ts';
-import type { Id } from '../maintenance.ts';
 import { Holding, type Memory } from '../memory.ts';
-import type { OwnTurns, Queue } from '../turns.ts';
-import { createCircuitBreaker } from './circuit-breaker.ts';
-import { createCoalescing } from './coalescing.ts';
-import type { Command } from './commands.ts';
-import { type DecodedReply, decodeEnvelope } from './decoder.ts';
+import type { OwnTurns } from '../turns.ts';
+import type { Command, DecodedReply, Read, Write } from './command.ts';
+import type { CommandApi } from './command-api.ts';
+import { decodeEnvelope } from './envelope.ts';
 import { CommandApiError, noRoom, throwIfEnded, untilAborted } from './failures.ts';
-import { type Attempt, type CommandEvents, CommandRecord } from './record.ts';
-import { createRetries } from './retries.ts';
+import { type Attempt, CommandRecord } from './record.ts';
 import { createSlots } from './slots.ts';
-import { type CallerHeaders, createTransport } from './transport.ts';
+import type { CallerHeaders } from './transport.ts';
 
 /** Commands of one operation at once, so that it cannot fill the queue of all operations. */
 const COMMANDS_AT_ONCE = 32;
@@ -24,23 +19,6 @@ const COMMAND_BYTES = 4096;
 const TICKET_BYTES = 300;
 /** Units of work to decode a byte. */
 const BYTE_WORK = 5;
-
-/** Creates what the commands of all operations share. */
-export function createCommandApi(config: Config, memory: Memory, queue: Queue) {
-  return {
-    memory,
-    queue,
-    breaker: createCircuitBreaker(config),
-    coalescing: createCoalescing(),
-    events: new EventEmitter<CommandEvents>(),
-    retries: createRetries(config.MAX_ATTEMPTS),
-    timeoutMs: config.OPERATION_TIMEOUT_MS,
-    slots: createSlots(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED),
-    transport: createTransport(config),
-  };
-}
-
-export type CommandApi = ReturnType<typeof createCommandApi>;
 
 /** The operation that sends commands, with its caller's headers. */
 interface Sender extends CallerHeaders {
@@ -68,35 +46,44 @@ interface Task<T> {
 export type CommandApiClient = ReturnType<typeof createClient>;
 
 /** Creates the client of one operation. */
-export function createClient(commandApi: CommandApi, operation: Sender) {
+export function createClient(
+  commandApi: CommandApi,
+  { memory, timeoutMs }: { memory: Memory; timeoutMs: number },
+  operation: Sender,
+) {
   const { breaker, coalescing, events, retries, slots, transport } = commandApi;
   const { token, traceparent } = operation;
   const slotsOfOperation = createSlots(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
 
   return {
-    /** Sends a command. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
-    async send<I extends { readonly residenceId: Id }, T>(command: Command<I, T>, input: I): Promise<T> {
-      const record = new CommandRecord(command, input.residenceId);
-      operation.addCommand(record);
-      record.traceparent = traceparent;
-      events.emit('commandBegan', record);
-      try {
-        if (!operation.holding.reserve(COMMAND_BYTES, 'command')) throw noRoom('no memory for the command');
-        using _slot = await slotsOfOperation.take(operation.signal);
-        if (operation.holding.isFull && !command.isWrite) throw noRoom('no memory for further replies');
-        const decode = (result: unknown) => command.decode(result, input);
-        const task = { record, param: command.serialize(input), decode };
-        const reply = await (command.isWrite ? sendAlone(task) : sendShared(task));
-        record.end(reply);
-        return reply.value;
-      } catch (error) {
-        record.end({}, error);
-        throw error;
-      } finally {
-        events.emit('commandEnded', record);
-      }
-    },
+    /** Sends a read. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
+    read: <I, T>(command: Read<I, T>, input: I) => send(command, input),
+
+    /** Sends a write, likewise. */
+    write: <I, T>(command: Write<I, T>, input: I) => send(command, input),
   };
+
+  async function send<I, T>(command: Command<I, T>, input: I): Promise<T> {
+    const record = new CommandRecord(command, command.subject(input));
+    operation.addCommand(record);
+    record.traceparent = traceparent;
+    events.emit('commandBegan', record);
+    try {
+      if (!operation.holding.reserve(COMMAND_BYTES, 'command')) throw noRoom('no memory for the command');
+      using _slot = await slotsOfOperation.take(operation.signal);
+      if (operation.holding.isFull && !command.isWrite) throw noRoom('no memory for further replies');
+      const decode = (result: unknown) => command.decode(result, input);
+      const task = { record, param: command.serialize(input), decode };
+      const reply = await (command.isWrite ? sendAlone(task) : sendShared(task));
+      record.end(reply);
+      return reply.value;
+    } catch (error) {
+      record.end({}, error);
+      throw error;
+    } finally {
+      events.emit('commandEnded', record);
+    }
+  }
 
   /** Joins the exchange of an identical command, or starts one, which may take as long as an operation that starts now. */
   async function sendShared<T>(task: Task<T>): Promise<DecodedReply<T>> {
@@ -105,8 +92,8 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
     let shared = coalescing.find(key);
     if (shared) record.join(shared.record);
     else {
-      const holding = new Holding(commandApi.memory);
-      const endsAt = performance.now() + commandApi.timeoutMs;
+      const holding = new Holding(memory);
+      const endsAt = performance.now() + timeoutMs;
       shared = coalescing.start(key, record, holding, (read) => {
         const takeTurn = (work: number) => coalescing.takeTurn(read, work);
         return runExchange(task, holding, { signal: read.controller.signal, endsAt, takeTurn });
@@ -123,7 +110,7 @@ export function createClient(commandApi: CommandApi, operation: Sender) {
     coalescing.clear();
     const { signal, endsAt, turns } = operation;
     const waiters = { signal, endsAt, takeTurn: turns.takeForReply };
-    return runExchange(task, new Holding(commandApi.memory), waiters).finally(coalescing.clear);
+    return runExchange(task, new Holding(memory), waiters).finally(coalescing.clear);
   }
 
   /**

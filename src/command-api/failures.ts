@@ -30,7 +30,7 @@ export function severityOf(code: string): number {
 }
 
 /** What follows from a failure. */
-interface Row {
+interface Consequences {
   readonly code: FailureCode;
   /** The outcome of a write that may have left this process. Before that, it is `NOT_SENT`. */
   readonly outcome: WriteOutcome;
@@ -68,33 +68,28 @@ export const FAILURES = {
   cancelled: { code: 'CALLER_GONE', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
   /** Our fault: no sockets are left, or an error in our code. */
   internal: { code: 'INTERNAL_SERVER_ERROR', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
-} as const satisfies Record<string, Row>;
+} as const satisfies Record<string, Consequences>;
 export type FailureKind = keyof typeof FAILURES;
 
 /** How a whole reply breaks the contract: not HTTP or gzip, too large, no envelope, no result, another form of result. */
-const REPLY_FLAWS = ['empty', 'envelope', 'result', 'size', 'bytes'] as const;
-/** The vendor's names for the members of a ticket. */
-const TIMES = ['start_time', 'finish_time', 'created_time'] as const;
-const MEMBERS = ['maintenance_id', 'description', 'contact', 'feedback', 'maintenance_picture_url', 'state'] as const;
-export type MemberName = (typeof MEMBERS)[number] | (typeof TIMES)[number];
-export type Flaw = (typeof REPLY_FLAWS)[number] | MemberName;
-export const FLAWS: readonly Flaw[] = [...REPLY_FLAWS, ...MEMBERS, ...TIMES];
+export const REPLY_FLAWS = ['empty', 'envelope', 'result', 'size', 'bytes'] as const;
+type ReplyFlaw = (typeof REPLY_FLAWS)[number];
 
-/** Returns a flaw for logs and metrics. A ticket without a usable id has the kind `ticket`. */
-export function describeFlaw(flaw: Flaw): { kind: string; member?: string } {
-  if (REPLY_FLAWS.some((kind) => kind === flaw)) return { kind: flaw };
-  return { kind: flaw === 'maintenance_id' ? 'ticket' : 'member', member: flaw };
+/** A part of a reply that breaks the contract, as logs and metrics have it. `member` is the vendor's name. */
+export interface Flaw {
+  readonly kind: string;
+  readonly member?: string;
 }
 
 /** What is known of a failure. Some differ from their row in what follows. */
-interface Details extends Partial<Pick<Row, 'retry' | 'health'>> {
+interface Details extends Partial<Pick<Consequences, 'retry' | 'health'>> {
   /** An error code of Node or our own short text, never text from the upstream. Only for the log. */
   readonly detail: string;
   /** For the client, in place of the message of the code. */
   readonly publicMessage?: string;
   /** False only if no byte of a write can have left this process. */
   readonly isSent?: boolean;
-  readonly flaw?: Flaw;
+  readonly flaw?: ReplyFlaw;
   /** The header `Retry-After` and the short code of a reply. */
   readonly retryAfter?: string | undefined;
   readonly upstreamCode?: string | undefined;
@@ -105,7 +100,7 @@ interface Details extends Partial<Pick<Row, 'retry' | 'health'>> {
 /** Any failure of a command. */
 export class CommandApiError extends Error {
   readonly kind: FailureKind;
-  readonly failure: Row & Details;
+  readonly failure: Consequences & Details;
   /** The failed command. */
   command?: { readonly name: string; readonly id: string };
 
@@ -124,10 +119,10 @@ export class CommandApiError extends Error {
 
   /** The flaw of a reply that could not be used. */
   get flaws(): readonly Flaw[] {
-    return this.failure.flaw ? [this.failure.flaw] : [];
+    return this.failure.flaw ? [{ kind: this.failure.flaw }] : [];
   }
 
-  /** Whether the repair request that a read asks for may not exist. Its residence's list then decides. */
+  /** Whether what a read asks for may not exist. */
   get mayNotExist(): boolean {
     return this.kind === 'rejected' || this.failure.flaw === 'empty';
   }
@@ -135,7 +130,7 @@ export class CommandApiError extends Error {
 
 /** Returns the code of a failed command, and the message for the client. An unforeseen error is our fault. */
 export function publicFormOf(error: unknown): { readonly code: FailureCode; readonly message: string } {
-  const failure: Row & Partial<Details> = error instanceof CommandApiError ? error.failure : FAILURES.internal;
+  const failure: Consequences & Partial<Details> = error instanceof CommandApiError ? error.failure : FAILURES.internal;
   return { code: failure.code, message: failure.publicMessage ?? CODES[failure.code].message };
 }
 
@@ -154,7 +149,7 @@ export function judgeStatus(status: number, broken?: CommandApiError): FailureKi
 }
 
 /** Returns the failure of a reply that breaks the contract. */
-export function invalid(flaw: Flaw, detail: string): CommandApiError {
+export function invalid(flaw: ReplyFlaw, detail: string): CommandApiError {
   return new CommandApiError('invalid', { detail, flaw });
 }
 

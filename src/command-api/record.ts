@@ -2,7 +2,7 @@
  * The record of a command, and what observers hear of it.
  */
 import { randomUUID } from 'node:crypto';
-import type { DecodedReply } from './decoder.ts';
+import type { Command, DecodedReply } from './command.ts';
 import { CommandApiError, type Flaw, type WriteOutcome } from './failures.ts';
 
 /** An attempt that has ended: with the status of a whole reply, or with the short code of its failure. */
@@ -28,7 +28,7 @@ export interface CommandEvents {
   commandEnded: [CommandRecord];
 }
 
-/** What became of a command. Has none of its parameters, which are personal data, except the residence's id: no log has it. */
+/** What became of a command. Has none of its parameters, which are personal data, except its subject: no log has it. */
 export class CommandRecord {
   /** The id that the command API receives, and the attempts so far: one and the same of all reads that share an exchange. */
   sent = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: 0 };
@@ -38,20 +38,20 @@ export class CommandRecord {
   durationMs = 0;
   /** The flaws of the reply. The rest of it may have been used. */
   flaws: readonly Flaw[] = [];
-  /** The number of tickets without a usable id. */
+  /** The number of entries without a usable id. */
   dropped = 0;
   /** Why the command failed, if it failed. */
   error: unknown;
   readonly name: string;
   readonly isWrite: boolean;
-  readonly residenceId: string;
+  readonly subject: string;
   /** What the command API receives as `traceparent`. */
   traceparent: string | undefined;
 
-  constructor({ name, isWrite }: Pick<CommandRecord, 'name' | 'isWrite'>, residenceId: string) {
+  constructor({ name, isWrite }: Pick<Command<never, unknown>, 'name' | 'isWrite'>, subject: string) {
     this.name = name;
     this.isWrite = isWrite;
-    this.residenceId = residenceId;
+    this.subject = subject;
   }
 
   /** The outcome of a failed write. After an unforeseen error, it is unknown. */

@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import got, { RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
+import { SERVICE } from '../version.ts';
 import { createConnections } from './connections.ts';
 import { CommandApiError, endedBy, invalid, tooLarge } from './failures.ts';
 
@@ -22,7 +23,7 @@ export interface CallerHeaders {
 }
 
 const HEADERS = {
-  'user-agent': 'maintenance-subgraph',
+  'user-agent': SERVICE,
   'content-type': 'application/json',
   accept: 'application/json',
   'accept-encoding': 'gzip',

@@ -28,7 +28,7 @@ const WORK = {
 const ERROR_BYTES = 1000;
 /** 2 ms. A response that takes less waits for no turn. */
 const SMALL_WORK = 100_000;
-/** A `Maintenance.id` without escapes. */
+/** An id in the schema may hold two of the command API, of 256 each. */
 const ID_CHARACTERS = 512;
 
 /** Room for an error: the last one that is shown, of a response or of the members of a reply, says that others may be missing. */
@@ -119,11 +119,11 @@ export function createBudget(holding: Holding, turns: OwnTurns, signal: AbortSig
     },
 
     /**
-     * Charges the result of a write, before it: an entry for each id in its arguments. They are not checked yet, so each
-     * counts as a long id.
+     * Charges the result of a write, before it: an entry for each value of its longest list of arguments. They are not checked
+     * yet, so each counts as a long id.
      */
     chargeWrite(args: object, info: GraphQLResolveInfo): void {
-      const entries = Math.max(...Object.values(args).map((one) => (Array.isArray(one) ? one.length : 1)));
+      const entries = Math.max(1, ...Object.values(args).map((one) => (Array.isArray(one) ? one.length : 1)));
       charge(workOf(entries, entries * ID_CHARACTERS, info));
     },
 
@@ -141,14 +141,16 @@ export function createBudget(holding: Holding, turns: OwnTurns, signal: AbortSig
     },
 
     /** Returns whether no further error fits. */
-    isSpent: () => errorsLeft === 0,
+    hasNoErrorsLeft: () => errorsLeft === 0,
   };
 }
 
-/** Adds the characters of an entry, or of the SDL. */
+/** Adds the characters of an entry, or of a text. Throws for an entry without a size: it would cost nothing, or everything. */
 function addSize(sum: number, entry: unknown): number {
-  if (typeof entry === 'string') return sum + entry.length;
-  return sum + ((entry as { readonly size?: number } | null)?.size ?? 0);
+  if (typeof entry !== 'object' || entry === null) return sum + String(entry ?? '').length;
+  const { size } = entry as { readonly size?: number };
+  if (!Number.isFinite(size)) throw new TypeError('An entry has no size.');
+  return sum + Number(size);
 }
 
 /** Counts what is selected beneath a field, skipped or not. */

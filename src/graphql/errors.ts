@@ -1,5 +1,5 @@
 /**
- * Codes and messages for clients: of failed commands, wrong arguments and unforeseen errors, which are masked.
+ * Codes and messages for clients: of failed commands, refused documents and unforeseen errors, which are masked.
  */
 import { randomUUID } from 'node:crypto';
 import type { ApolloServerPlugin } from '@apollo/server';
@@ -27,28 +27,8 @@ export class PublicError extends Error {
   }
 }
 
-type FaultOfType = 'REQUIRED' | 'WRONG_TYPE' | 'UNKNOWN';
-type FaultOfSize = 'EMPTY' | 'BLANK' | 'TOO_LONG' | 'TOO_MANY' | 'NEGATIVE';
-type FaultOfForm = 'NOT_AN_ID' | 'NOT_A_TIME' | 'NOT_A_DAY' | 'NOT_LATER' | 'CONTRADICTORY';
-/** What is wrong with an argument. Apps compare these codes, which docs/apps.md lists. */
-export type FaultCode = FaultOfType | FaultOfSize | FaultOfForm;
-/** A fault of an argument, named by its path (`input.finishTime`, `ids[3]`). The message is the rest of a sentence after it. */
-export type Fault = { readonly argument: string; readonly code: FaultCode; readonly message: string };
-
-export function addFault(faults: Fault[], argument: string, code: FaultCode, message: string): undefined {
-  faults.push({ argument, code, message });
-}
-
-/** Returns the error of arguments, with their first 20 faults and further extensions. Needs at least one fault. */
-export function badUserInput(faults: readonly Fault[], further: object = {}): PublicError {
-  const shown = faults.slice(0, LIMITS.argumentFaults);
-  const more = shown.length > 1 ? ` ${shown.length - 1} more in extensions.arguments.` : '';
-  const message = `Argument "${shown[0]?.argument}" ${shown[0]?.message}.${more}`;
-  return new PublicError('BAD_USER_INPUT', message, { arguments: shown, ...further });
-}
-
 /** Collects the unforeseen errors of one operation. They share one id, which the client receives, and one log line. */
-export class Unforeseen {
+export class UnforeseenErrors {
   readonly errors: unknown[] = [];
   readonly errorId = randomUUID();
 
@@ -67,7 +47,7 @@ export class Unforeseen {
 
 /** Masks and logs an error outside of any resolver. */
 export function maskError(error: unknown, logger: Logger): PublicError {
-  const unforeseen = new Unforeseen();
+  const unforeseen = new UnforeseenErrors();
   const masked = unforeseen.mask(error);
   unforeseen.log(logger);
   return masked;
@@ -77,7 +57,7 @@ export function maskError(error: unknown, logger: Logger): PublicError {
  * Returns the public form of an error of a resolver, or of an undecodable member. With `isWrite`, it tells the outcome of
  * the write: an error that is public already refused it before it was sent.
  */
-export function toPublicError(error: unknown, unforeseen: Unforeseen, isWrite: boolean): PublicError {
+export function toPublicError(error: unknown, unforeseen: UnforeseenErrors, isWrite: boolean): PublicError {
   const withOutcome = (outcome: WriteOutcome) => (isWrite ? { outcome } : {});
   if (error instanceof PublicError) {
     const { message, extensions } = error;
@@ -116,9 +96,9 @@ const REFUSALS = new Map<unknown, string>([
  * and what refuses a mutation as a whole says that nothing was sent. Errors of resolvers are public already.
  */
 export function createErrorFormat(logger: Logger, isProduction: boolean) {
-  const operations = new WeakMap<object, { unforeseen: Unforeseen; mayWrite: boolean }>();
+  const operations = new WeakMap<object, { unforeseen: UnforeseenErrors; mayWrite: boolean }>();
 
-  const plugin: ApolloServerPlugin<{ unforeseen: Unforeseen }> = {
+  const plugin: ApolloServerPlugin<{ unforeseen: UnforeseenErrors }> = {
     requestDidStart: async () => ({
       async didEncounterErrors({ errors, document, request, contextValue: { unforeseen } }) {
         const mayWrite = isMutation(document, request.operationName);

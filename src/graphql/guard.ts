@@ -16,7 +16,7 @@ export type Resolver = GraphQLFieldResolver<unknown, Operation>;
 export function guardQuery(resolve: Resolver): Resolver {
   return async function guarded(source, args, operation, info) {
     const { budget, signal } = operation;
-    if (budget.isSpent()) return null;
+    if (budget.hasNoErrorsLeft()) return null;
     try {
       throwIfEnded(signal);
       const value = await resolve(source, args, operation, info);
@@ -50,9 +50,11 @@ export function guardMutation(resolve: Resolver): Resolver {
  * Reads a field that has no resolver. An undecodable member is an error there: it fails only this field, and only if it
  * is selected. Beyond the limits of errors, it is null.
  */
-export const readMember: Resolver = (source, _, operation, { fieldName }) => {
+export const resolveField: Resolver = (source, _, operation, { fieldName, parentType }) => {
   const entry = source as Record<string, unknown>;
   const member = entry[fieldName];
+  // Null would hide that a resolver, or a member of a value, is missing.
+  if (member === undefined) throw new TypeError(`${parentType}.${fieldName} has neither a resolver nor a value.`);
   if (!(member instanceof Error)) return member;
   return show(member, operation, operation.budget.chargeMember(member, `${entry.id} ${fieldName}`));
 };

@@ -12,24 +12,10 @@ import {
   type ValidationContext,
 } from 'graphql';
 
-const STATES_SIZE = { entries: 100 } as const;
-
-/**
- * The largest arguments, by their coordinates in the schema. Characters are UTF-16 units. `npm run codegen` writes them to
- * docs/reliability.md.
- */
-export const SIZES = {
-  'Query._entities(representations:)': { entries: 1000 },
-  'Query.maintenances(states:)': STATES_SIZE,
-  'Residence.maintenances(states:)': STATES_SIZE,
-  'CreateMaintenanceInput.description': { characters: 10_000 },
-  'CreateMaintenanceInput.contact': { characters: 1000 },
-  'CreateMaintenanceInput.pictureFilenames': { entries: 20, characters: 256 },
-  'Mutation.deleteMaintenances(ids:)': { entries: 500, residences: 100 },
-} as const;
-
 export const LIMITS = {
   tokens: 15_000,
+  /** Entries of `Query._entities(representations:)`. */
+  representations: 1000,
   /** Commands of one operation. */
   reads: 1000,
   writes: 100,
@@ -74,7 +60,7 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
     };
 
     /** Counts the selections at `depth` and below, up to the limits of selections and nesting: a fragment may spread itself. */
-    function count(selectionSet: SelectionSetNode | undefined, depth: number, nesting: number): void {
+    function countSelections(selectionSet: SelectionSetNode | undefined, depth: number, nesting: number): void {
       if (!selectionSet) return;
       limit('levels of nesting', nesting);
       if (nesting > DOCUMENT_LIMITS['levels of nesting']) return;
@@ -84,7 +70,7 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
         if (selection.kind !== Kind.FIELD) {
           const inside =
             selection.kind === Kind.FRAGMENT_SPREAD ? context.getFragment(selection.name.value) : selection;
-          count(inside?.selectionSet, depth, nesting + 1);
+          countSelections(inside?.selectionSet, depth, nesting + 1);
           continue;
         }
         // graphql has its own limit for the depth of introspection. The standard introspection query has 15 levels.
@@ -92,11 +78,11 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
         if (selection.alias) limit('aliases', ++aliases);
         limit('characters of an alias', selection.alias?.value.length ?? 0);
         limit('levels of depth', own);
-        count(selection.selectionSet, own + 1, nesting + 1);
+        countSelections(selection.selectionSet, own + 1, nesting + 1);
       }
     }
 
-    count(node.selectionSet, 1, 0);
+    countSelections(node.selectionSet, 1, 0);
     for (const { type } of node.variableDefinitions ?? []) limit('levels of lists', depthOf(type));
     for (const what of exceeded)
       context.reportError(new ExceededLimit(`Too many ${what}: at most ${DOCUMENT_LIMITS[what]}.`, { nodes: node }));

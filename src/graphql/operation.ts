@@ -5,16 +5,17 @@
 import { isUtf8 } from 'node:buffer';
 import { trace } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
-import { type CommandApi, createClient } from '../command-api/client.ts';
+import { type CommandApiClient, createClient } from '../command-api/client.ts';
+import type { Read } from '../command-api/command.ts';
+import type { CommandApi } from '../command-api/command-api.ts';
 import { CommandApiError, type EndReason } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import type { Config } from '../config.ts';
-import type { Holding } from '../memory.ts';
-import { createOwnTurns } from '../turns.ts';
+import type { Holding, Memory } from '../memory.ts';
+import { createOwnTurns, type Queue } from '../turns.ts';
 import { createBudget } from './budget.ts';
-import { type Code, PublicError, Unforeseen } from './errors.ts';
+import { type Code, PublicError, toPublicError, UnforeseenErrors } from './errors.ts';
 import { LIMITS } from './limits.ts';
-import { createLoaders } from './loaders.ts';
 
 /** Only the form of a token. The upstream validates it. In a header of its own, a token needs no `Bearer`. */
 const BEARER_TOKEN = /^bearer +([\x21-\x7e]+)$/i;
@@ -24,7 +25,34 @@ const MAX_NAME = 100;
 /** The format of W3C Trace Context. Other values are not forwarded. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 
-export type Operation = ReturnType<typeof createOperation>;
+/** What loaders read with. */
+export interface Reader {
+  /** Sends a read of anything but a list. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
+  read<I, T>(command: Read<I, T> & (T extends readonly unknown[] ? never : unknown), input: I): Promise<T>;
+  /** Sends a read of a list, likewise. Returns a function that returns the list, and charges one search of it. */
+  readList<I, T>(command: Read<I, readonly T[]>, input: I): Promise<() => readonly T[]>;
+}
+
+/** What the resolvers of queries and entities get. */
+export interface ReadContext<Loaders> {
+  /** Returns the loaders. Throws `UNAUTHENTICATED` without a usable token. */
+  requireLoaders(): Loaders;
+}
+
+/** What the resolvers of mutations get. */
+export interface WriteContext {
+  /** Returns the function that sends a write. Throws `UNAUTHENTICATED` without a usable token. */
+  requireWrite(): CommandApiClient['write'];
+  /** Returns the public form of an error of a write, for a response that describes it as data. The log has its code. */
+  describeAsData(error: unknown): PublicError;
+}
+
+/** What forgets all that was read, so that later reads are current. */
+interface Clearable {
+  clear(): void;
+}
+
+export type Operation<Loaders extends Clearable = Clearable> = ReturnType<typeof createOperation<Loaders>>;
 
 /** What the host passes on of a request: `holding` has its body already, `startedAt` is on the clock of `performance.now()`. */
 type Incoming = Pick<FastifyRequest, 'id' | 'headers' | 'raw'> & {
@@ -33,10 +61,12 @@ type Incoming = Pick<FastifyRequest, 'id' | 'headers' | 'raw'> & {
 };
 
 /** Creates the operation of a request. */
-export function createOperation(
+export function createOperation<Loaders extends Clearable>(
   { id, headers, raw, holding, startedAt }: Incoming,
   commandApi: CommandApi,
+  resources: { memory: Memory; queue: Queue; timeoutMs: number },
   { OPERATION_TIMEOUT_MS, TOKEN_HEADER }: Config,
+  createLoaders: (reader: Reader) => Loaders,
 ) {
   // Once, not for each of a thousand representations: a token may have 16 KB.
   const token = readToken(raw.rawHeaders, TOKEN_HEADER);
@@ -46,15 +76,40 @@ export function createOperation(
   const counts = { reads: 0, writes: 0 };
   const controller = new AbortController();
   const { signal } = controller;
-  const turns = createOwnTurns(commandApi.queue, startedAt);
+  const turns = createOwnTurns(resources.queue, startedAt);
   const budget = createBudget(holding, turns, signal);
   const timer = abortAt(endsAt, controller);
-  const client = createClient(commandApi, { token, traceparent, holding, signal, endsAt, turns, addCommand });
-  // Searching also takes time for requests that are not returned.
-  const loaders = createLoaders(client, budget.chargeSearch);
-  const granted = { client, loaders };
+  const client = createClient(commandApi, resources, {
+    token,
+    traceparent,
+    holding,
+    signal,
+    endsAt,
+    turns,
+    addCommand,
+  });
+  const loaders = createLoaders({
+    read: client.read,
+    // Searching also takes time for entries that are not returned.
+    async readList(command, input) {
+      const list = await client.read(command, input);
+      return () => {
+        budget.chargeSearch(list.length);
+        return list;
+      };
+    },
+  });
   // An object, because Apollo Server copies the context.
   const caller = { hasLeft: false };
+  const unforeseen = new UnforeseenErrors();
+  /** The codes of the errors that the response describes as data. */
+  const failureCodes: Code[] = [];
+
+  function requireToken(): void {
+    if (token) return;
+    const form = TOKEN_HEADER === 'authorization' ? 'Authorization: Bearer <token>' : `${TOKEN_HEADER}: <token>`;
+    throw new PublicError('UNAUTHENTICATED', `This field needs the header "${form}", once.`);
+  }
 
   function addCommand(record: CommandRecord): void {
     const countedAs = record.isWrite ? 'writes' : 'reads';
@@ -80,16 +135,22 @@ export function createOperation(
     /** Aborts at the deadline, or when the caller leaves an operation without a write. */
     signal,
     clearLoaders: loaders.clear,
-    /** The codes of the errors that the response describes as data, in `failures`. */
-    failureCodes: [] as Code[],
-    unforeseen: new Unforeseen(),
+    failureCodes,
+    unforeseen,
     /** Whether the caller disconnected before its response. */
     caller,
-    /** Returns the client and the loaders. Throws `UNAUTHENTICATED` without a usable token. */
-    requireAccess() {
-      if (token) return granted;
-      const form = TOKEN_HEADER === 'authorization' ? 'Authorization: Bearer <token>' : `${TOKEN_HEADER}: <token>`;
-      throw new PublicError('UNAUTHENTICATED', `This field needs the header "${form}", once.`);
+    requireLoaders(): Loaders {
+      requireToken();
+      return loaders;
+    },
+    requireWrite() {
+      requireToken();
+      return client.write;
+    },
+    describeAsData(error: unknown) {
+      const shown = toPublicError(error, unforeseen, true);
+      failureCodes.push(shown.extensions.code);
+      return shown;
     },
     /** Ends the operation when its response is sent, or cancels it when its caller has disconnected. */
     end(isAnswered: boolean): void {

@@ -1,59 +1,75 @@
 /**
- * Builds the executable schema from schema/maintenance.graphql and the resolvers, and wraps the resolver of each field
- * that may be null.
+ * Builds the executable schema from the file and the resolvers of the domain, and wraps the resolver of each field that may
+ * be null.
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import type { GraphQLSchema } from 'graphql';
+import { type GraphQLResolveInfo, type GraphQLSchema, isUnionType } from 'graphql';
 import { gql } from 'graphql-tag';
-import { memberOf, parseRepresentations, refuse } from './arguments.ts';
+import { DateTime, memberOf, throwFault, tooMany } from './faults.ts';
 import { guardMutation, guardQuery, type Resolver } from './guard.ts';
-import { DateTime, Maintenance, Mutation, Payloads, Query, Residence } from './resolvers.ts';
+import { LIMITS } from './limits.ts';
+import type { Operation, ReadContext, WriteContext } from './operation.ts';
 
-const SCHEMA_FILE = new URL('../../schema/maintenance.graphql', import.meta.url);
+/** The resolvers of a type, as codegen types them. Fields without a resolver are read from the value. */
+type Fields<Context> = Readonly<
+  Record<string, (source: never, args: never, context: Context, info: GraphQLResolveInfo) => unknown>
+>;
 
-const ENTITIES = new Map<unknown, typeof Maintenance | typeof Residence>(Object.entries({ Maintenance, Residence }));
-const _Entity = { __resolveType: (entity: object) => ('maintenanceId' in entity ? 'Maintenance' : 'Residence') };
-const _Service = { sdl: ({ sdl }: { sdl: string }) => sdl };
-
-const resolveRepresentation = guardQuery((representation, _, operation) => {
-  operation.budget.chargeCall();
-  const entity = ENTITIES.get(memberOf(representation, '__typename'));
-  if (!entity) return refuse('representations.__typename', 'UNKNOWN', 'must be an entity of this subgraph');
-  return entity.__resolveReference(representation, operation);
-});
-
-/**
- * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no
- * limit and creates several promises per representation.
- *
- * Refuses too many by throwing, and never by a promise: this field is never null, so graphql would end the operation at a
- * rejection, without the fields beside it.
- */
-const _entities: Resolver = (_, { representations }, operation, info) => {
-  const all = parseRepresentations(representations);
-  const called = operation.budget.waitForCalls(all.length);
-  return called.then(() => all.map((one) => resolveRepresentation(one, {}, operation, info)));
-};
-
-export function createSchema(): GraphQLSchema {
-  const typeDefs = gql(readFileSync(SCHEMA_FILE, 'utf8'));
-  const resolvers = {
-    DateTime,
-    // `_entities` is not wrapped: to refuse a field that is never null would null all data.
-    Query: { ...wrap(Query, guardQuery), _entities },
-    Mutation: wrap(Mutation, guardMutation),
-    ...Object.fromEntries(Object.entries(Payloads).map(([name, payload]) => [name, wrap(payload, guardQuery)])),
-    Maintenance: wrap(Maintenance, guardQuery),
-    Residence: wrap(Residence, guardQuery),
-    _Service: wrap(_Service, guardQuery),
-    _Entity,
-  };
-  return buildSubgraphSchema([{ typeDefs, resolvers }]);
+/** A schema with its resolvers. Entities and what is listed have a `size`, and entities a `__typename`. */
+interface Definition<Loaders> {
+  readonly schemaFile: URL;
+  /** By type. */
+  readonly reads: Readonly<Record<string, Fields<ReadContext<Loaders>>>>;
+  /** Those of `Mutation`. */
+  readonly writes: Fields<WriteContext>;
+  /** The reference resolvers, by entity. */
+  readonly entities: Readonly<Record<string, Reference<Loaders>>>;
 }
 
-/** Wraps the resolvers of the fields of a type. `_entities` calls the reference resolver. */
-function wrap(resolvers: object, guard: (resolve: Resolver) => Resolver) {
-  const fields = Object.entries(resolvers).filter(([name]) => name !== '__resolveReference');
-  return Object.fromEntries(fields.map(([name, resolve]) => [name, guard(resolve)]));
+type Reference<Loaders> = (representation: unknown, context: ReadContext<Loaders>) => unknown;
+
+const _Service = { sdl: ({ sdl }: { sdl: string }) => sdl };
+
+/** Throws if an entity has no reference resolver. */
+export function createSchema<Loaders>({ schemaFile, reads, writes, entities }: Definition<Loaders>): GraphQLSchema {
+  const references = new Map<unknown, Reference<Loaders>>(Object.entries(entities));
+
+  const resolveRepresentation = guardQuery((representation, _, operation) => {
+    operation.budget.chargeCall();
+    const resolve = references.get(memberOf(representation, '__typename'));
+    if (!resolve) return throwFault('representations.__typename', 'UNKNOWN', 'must be an entity of this subgraph');
+    return resolve(representation, operation as Operation & ReadContext<Loaders>);
+  });
+
+  /**
+   * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no
+   * limit and creates several promises per representation.
+   *
+   * Refuses too many by throwing, and never by a promise: this field is never null, so graphql would end the operation at a
+   * rejection, without the fields beside it.
+   */
+  const _entities: Resolver = (_, { representations }, operation, info) => {
+    if (representations.length > LIMITS.representations)
+      throwFault('representations', 'TOO_MANY', tooMany(LIMITS.representations));
+    const called = operation.budget.waitForCalls(representations.length);
+    return called.then(() => representations.map((one: unknown) => resolveRepresentation(one, {}, operation, info)));
+  };
+
+  const wrapped = Object.entries({ ...reads, _Service }).map(([type, fields]) => [type, wrap(fields, guardQuery)]);
+  const { Query, ...types } = Object.fromEntries(wrapped);
+  const resolvers = {
+    ...{ DateTime, ...types, Mutation: wrap(writes, guardMutation) },
+    // `_entities` is not wrapped: to refuse a field that is never null would null all data.
+    Query: { ...Query, _entities },
+  };
+  const schema = buildSubgraphSchema([{ typeDefs: gql(readFileSync(schemaFile, 'utf8')), resolvers }]);
+  const union = schema.getType('_Entity');
+  for (const { name } of isUnionType(union) ? union.getTypes() : [])
+    if (!references.has(name)) throw new Error(`The entity ${name} has no reference resolver.`);
+  return schema;
+}
+
+function wrap(fields: object, guard: (resolve: Resolver) => Resolver) {
+  return Object.fromEntries(Object.entries(fields).map(([name, resolve]) => [name, guard(resolve)]));
 }

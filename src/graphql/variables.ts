@@ -16,15 +16,14 @@ import {
   typeFromAST,
   ValidationContext,
 } from 'graphql';
-import { memberOf } from './arguments.ts';
-import { addFault, badUserInput, type Fault } from './errors.ts';
+import { addFault, badUserInput, type Fault, memberOf } from './faults.ts';
 import { LIMITS } from './limits.ts';
 import { shorten } from './operation.ts';
 
 /** Other names of unknown members are not repeated: they could be what the caller meant as a value. */
 const NAME = /^[_a-z]\w{0,63}$/i;
 
-const REFUSED = { http: { status: 400 } };
+const STATUS_400 = { http: { status: 400 } };
 
 /** The plugin of Apollo Server. */
 export const checkVariables: ApolloServerPlugin = { requestDidStart: async () => ({ didResolveOperation }) };
@@ -49,7 +48,7 @@ async function didResolveOperation({ document, operation, request, schema }: Res
       if (isNonNullType(type) && nulls.delete(node.name.value))
         check(null, type, String(shorten(node.name.value)), faults);
   }
-  if (faults.length > 0) throw badUserInput(faults, REFUSED);
+  if (faults.length > 0) throw badUserInput(faults, STATUS_400);
 }
 
 /** Adds the faults of a value that should have this type, in words that do not repeat the value. */
@@ -60,7 +59,7 @@ function check(value: unknown, type: GraphQLInputType, place: string, faults: Fa
     if (faulty == null) addFault(faults, argument, 'REQUIRED', 'is required');
     else addFault(faults, argument, 'WRONG_TYPE', `must be of the type ${getNamedType(type)}`);
     // A list may have 200,000 entries.
-    if (faults.length >= LIMITS.argumentFaults) throw badUserInput(faults, REFUSED);
+    if (faults.length >= LIMITS.argumentFaults) throw badUserInput(faults, STATUS_400);
   }
   if (isInputObjectType(shape) && typeof value === 'object' && value && !Array.isArray(value))
     checkMembers(value, shape.getFields(), place, faults);

@@ -3,12 +3,11 @@
  */
 import type { ApolloServer } from '@apollo/server';
 import { type ApolloFastifyContextFunction, fastifyApolloHandler } from '@as-integrations/fastify';
-import type { FastifyBodyParser, FastifyInstance } from 'fastify';
-import type { CommandApi } from '../command-api/client.ts';
+import type { FastifyBodyParser, FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../config.ts';
-import { createOperation, type Operation } from '../graphql/operation.ts';
+import type { Operation } from '../graphql/operation.ts';
 import { inRequestSpan } from '../telemetry/spans.ts';
-import { createOwnTurns } from '../turns.ts';
+import { createOwnTurns, type Queue } from '../turns.ts';
 import { reserveRequest } from './admission.ts';
 import { httpError } from './http-errors.ts';
 
@@ -20,11 +19,12 @@ const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 export function addGraphqlRoute(
   app: FastifyInstance,
   apollo: ApolloServer<Operation>,
-  commandApi: CommandApi,
+  queue: Queue,
+  createOperation: (request: FastifyRequest) => Operation,
   config: Config,
 ): void {
   const context: ApolloFastifyContextFunction<Operation> = async (request, reply) => {
-    const operation = createOperation(request, commandApi, config);
+    const operation = createOperation(request);
     reply.raw.once('close', () => operation.end(reply.raw.writableFinished));
     return operation;
   };
@@ -37,7 +37,7 @@ export function addGraphqlRoute(
     async handler(request, reply) {
       request.startedAt = performance.now();
       // Also for a fresh stack, which deep documents need.
-      await createOwnTurns(commandApi.queue, request.startedAt).take(REQUEST_WORK + request.holding.bytes);
+      await createOwnTurns(queue, request.startedAt).take(REQUEST_WORK + request.holding.bytes);
       if (reply.raw.destroyed) return undefined;
       if (performance.now() - request.startedAt >= config.OPERATION_TIMEOUT_MS) throw httpError(503);
       const ended = inRequestSpan(request, async (span) => {

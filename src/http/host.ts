@@ -13,7 +13,6 @@ import { VERSION } from '../version.ts';
 import { BODY_BYTES, createAdmission } from './admission.ts';
 import { drain } from './drain.ts';
 import { createErrorHandler, httpError } from './http-errors.ts';
-import { NO_SCHEMAS } from './no-schemas.ts';
 
 // Longer than the idle timeout of every router; Cosmo's is the longest, 90 s. Otherwise a router could send on a
 // connection that we close.
@@ -26,6 +25,14 @@ const SCRAPERS = 50;
 const GRACE_MS = 1000;
 /** Only such request ids are safe to log unchanged. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
+
+/**
+ * Promise: an idle process takes little memory. No route has a schema, and the validators that Fastify would load for one take
+ * megabytes.
+ */
+const refuseSchemas = () => {
+  throw new Error('A route has no schema.');
+};
 
 /** Starts listening. Rejects with Node's error if it cannot listen. All requests of added routes are admitted. */
 export async function startHost(
@@ -92,7 +99,7 @@ function createApp(logger: Logger, metrics: Metrics, state: { readonly isReady: 
       maxHeaderSize: 8 * HEAD_CHARACTERS,
     },
     bodyLimit: BODY_BYTES,
-    schemaController: NO_SCHEMAS,
+    schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
     // Like any other unknown path. Fastify would answer an invalid escape before we check the secret.
     routerOptions: { onBadUrl: (_, request, response) => app.routing(Object.assign(request, { url: '/' }), response) },
     genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),

@@ -6,10 +6,10 @@ import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { BREAKER_STATES } from '../command-api/circuit-breaker.ts';
-import type { CommandApi } from '../command-api/client.ts';
-import { COMMANDS } from '../command-api/commands.ts';
-import { describeFlaw, FAILURE_CODES, FLAWS, publicFormOf } from '../command-api/failures.ts';
-import { MEMORY_LIMIT } from '../memory.ts';
+import type { CommandApi } from '../command-api/command-api.ts';
+import { FAILURE_CODES, type Flaw, publicFormOf, REPLY_FLAWS } from '../command-api/failures.ts';
+import type { CommandRecord } from '../command-api/record.ts';
+import { MEMORY_LIMIT, type Memory } from '../memory.ts';
 import { SERVICE, VERSION } from '../version.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
@@ -20,8 +20,22 @@ const CODES = ['OK', ...FAILURE_CODES];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
+/** What the names and labels of the metrics have of the domain. */
+interface Described {
+  /** What the names begin with. */
+  readonly metricsPrefix: string;
+  /** The commands that the server may send. */
+  readonly commands: readonly Pick<CommandRecord, 'name' | 'isWrite'>[];
+  /** The flaws that their replies may have, in addition to those of every reply. */
+  readonly flaws: readonly Flaw[];
+}
+
 /** Creates the metrics of one server. */
-export function createMetrics({ breaker, events, memory, slots, transport }: CommandApi) {
+export function createMetrics(
+  { breaker, events, slots, transport }: CommandApi,
+  memory: Memory,
+  { metricsPrefix: prefix, commands: known, flaws }: Described,
+) {
   const registry = new Registry();
   // Milliseconds. The default of 10 costs an idle process 6 ms of CPU a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
@@ -39,22 +53,22 @@ export function createMetrics({ breaker, events, memory, slots, transport }: Com
     'http_request_method http_route http_response_status_code url_scheme',
   );
   const active = gauge('http_server_active_requests', 'Requests in flight.');
-  const operations = counter('maintenance_operations_total', 'Operations by code.', 'graphql_operation_type code');
-  const coalesced = counter('maintenance_reads_coalesced_total', 'Reads that joined another exchange.', 'command');
-  const commands = counter('maintenance_commands_total', 'Finished commands by outcome.', 'command outcome');
-  const unknownWrites = counter('maintenance_unknown_writes_total', 'Failed writes that may have happened.', 'command');
+  const operations = counter(`${prefix}_operations_total`, 'Operations by code.', 'graphql_operation_type code');
+  const coalesced = counter(`${prefix}_reads_coalesced_total`, 'Reads that joined another exchange.', 'command');
+  const commands = counter(`${prefix}_commands_total`, 'Finished commands by outcome.', 'command outcome');
+  const unknownWrites = counter(`${prefix}_unknown_writes_total`, 'Failed writes that may have happened.', 'command');
   const attempts = histogram(
     'http_client_request_duration_seconds',
     'Duration of attempts of commands.',
     'http_request_method server_address server_port command http_response_status_code error_type',
   );
-  const retries = counter('maintenance_retries_total', 'Retried attempts.', 'reason');
-  const invalid = counter('maintenance_invalid_replies_total', 'Invalid replies.', 'command kind member');
-  const inFlight = gauge('maintenance_commands_in_flight', 'Commands in flight.');
-  const queued = gauge('maintenance_commands_queued', 'Commands waiting in the queue.');
-  const held = gauge('maintenance_memory_held_bytes', 'Memory of operations in flight.');
-  const refused = counter('maintenance_memory_refused_total', 'Refusals for lack of memory.', 'stage');
-  const states = gauge('maintenance_breaker_state', '1 for the current state of the circuit breaker.', 'state');
+  const retries = counter(`${prefix}_retries_total`, 'Retried attempts.', 'reason');
+  const invalid = counter(`${prefix}_invalid_replies_total`, 'Invalid replies.', 'command kind member');
+  const inFlight = gauge(`${prefix}_commands_in_flight`, 'Commands in flight.');
+  const queued = gauge(`${prefix}_commands_queued`, 'Commands waiting in the queue.');
+  const held = gauge(`${prefix}_memory_held_bytes`, 'Memory of operations in flight.');
+  const refused = counter(`${prefix}_memory_refused_total`, 'Refusals for lack of memory.', 'stage');
+  const states = gauge(`${prefix}_breaker_state`, '1 for the current state of the circuit breaker.', 'state');
 
   const version = { service_name: SERVICE, service_version: VERSION };
   gauge('target_info', 'Running version.', 'service_name service_version').set(version, 1);
@@ -62,15 +76,16 @@ export function createMetrics({ breaker, events, memory, slots, transport }: Com
   // Without a limit of the control group, Node returns 0, or more memory than the machine has.
   const available = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
   gauge('process_memory_limit_bytes', 'Memory of the control group, or of the machine.').set(available);
-  gauge('maintenance_memory_limit_bytes', 'Limit of maintenance_memory_held_bytes.').set(MEMORY_LIMIT);
+  gauge(`${prefix}_memory_limit_bytes`, `Limit of ${prefix}_memory_held_bytes.`).set(MEMORY_LIMIT);
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
   const posted = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
   for (const http_response_status_code of [401, 500, 503]) requests.zero({ ...posted, http_response_status_code });
   for (const code of CODES)
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
-  for (const { name: command, isWrite } of Object.values(COMMANDS)) {
+  for (const { name: command, isWrite } of known) {
     for (const outcome of CODES) commands.inc({ command, outcome }, 0);
-    for (const flaw of FLAWS) invalid.inc({ command, ...describeFlaw(flaw) }, 0);
+    for (const kind of REPLY_FLAWS) invalid.inc({ command, kind }, 0);
+    for (const flaw of flaws) invalid.inc({ command, ...flaw }, 0);
     (isWrite ? unknownWrites : coalesced).inc({ command }, 0);
   }
 
@@ -80,8 +95,8 @@ export function createMetrics({ breaker, events, memory, slots, transport }: Com
     attempts.observe({ ...upstream, command, http_response_status_code: status, error_type: error }, seconds);
     if (previous) retries.inc({ reason: previous.status ?? previous.error ?? '' });
   });
-  events.on('flawsFound', ({ name: command }, flaws) => {
-    for (const flaw of flaws) invalid.inc({ command, ...describeFlaw(flaw) });
+  events.on('flawsFound', ({ name: command }, found) => {
+    for (const flaw of found) invalid.inc({ command, ...flaw });
   });
   events.on('commandEnded', ({ name: command, coalesced: hasJoined, error, outcome }) => {
     if (hasJoined) return coalesced.inc({ command });

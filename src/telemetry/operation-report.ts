@@ -1,7 +1,7 @@
 import type { ApolloServerPlugin } from '@apollo/server';
 import { trace } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import { CommandApiError, describeFlaw, publicFormOf, severityOf } from '../command-api/failures.ts';
+import { CommandApiError, publicFormOf, severityOf } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
 import type { Code } from '../graphql/errors.ts';
 import { type Operation, shorten } from '../graphql/operation.ts';
@@ -79,7 +79,7 @@ function describeCommand(command: CommandRecord) {
     attempts: sent.attempts,
     coalesced: command.coalesced || undefined,
     dropped: command.dropped || undefined,
-    flaws: command.flaws.length > 0 ? command.flaws.map(describeFlaw) : undefined,
+    flaws: command.flaws.length > 0 ? command.flaws : undefined,
     code: error ? publicFormOf(error).code : undefined,
     outcome: command.outcome,
     detail: failed?.message,

@@ -3,7 +3,7 @@
  */
 import { propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
-import type { CommandApi } from '../command-api/client.ts';
+import type { CommandApi } from '../command-api/command-api.ts';
 import type { Attempt, CommandRecord } from '../command-api/record.ts';
 import { SERVICE, VERSION } from '../version.ts';
 

@@ -1,13 +1,13 @@
 /** The code of docs/apps.md says of each kind of failure what happened to the writes of a mutation. */
 import { beforeAll, beforeEach, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
+import { EXAMPLE } from '../../dev/maintenance/seed.ts';
 import { startGateway } from '../../dev/supergraph/gateway.ts';
 import { NEW_MAINTENANCE } from '../support/ask.ts';
+import { idOf } from '../support/maintenance/visits.ts';
 import { type Fault as Breakage, type Recorder, startRecorder } from '../support/recorder.ts';
 import type { Fault } from '../support/upstream.ts';
 import { useMany } from '../support/use-subgraph.ts';
 import { useSupergraph } from '../support/use-supergraph.ts';
-import { idOf } from '../support/visits.ts';
 import { runBlock } from './documents.ts';
 
 export const HEADERS = { authorization: `Bearer ${EXAMPLE.token}` };

@@ -1,9 +1,9 @@
 /** A namespace of the drill: its servers, their command APIs, and steady traffic of all commands. */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EXAMPLE, FLATS } from '../../dev/seed.ts';
+import { EXAMPLE, FLATS } from '../../dev/maintenance/seed.ts';
+import { create, deleteMany, detail, list, times } from '../support/maintenance/requests.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
-import { create, deleteMany, detail, list, times } from '../support/requests.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 import { FACTOR } from './prometheus.ts';
 

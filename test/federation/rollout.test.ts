@@ -9,9 +9,9 @@ import { startGateway } from '../../dev/supergraph/gateway.ts';
 import type { Running } from '../../dev/supergraph/host.ts';
 import { askAt, codes, NEW_MAINTENANCE, ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument } from '../support/documents.ts';
+import { M, R, request } from '../support/maintenance/requests.ts';
+import { fieldsOf, ROOT_FIELDS } from '../support/maintenance/schema.ts';
 import { start } from '../support/process.ts';
-import { M, R, request } from '../support/requests.ts';
-import { fieldsOf, ROOT_FIELDS } from '../support/schema.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { useMany } from '../support/use-subgraph.ts';
 

@@ -3,7 +3,7 @@ import { composeServices } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';
 import { type ASTNode, type FieldDefinitionNode, type InputValueDefinitionNode, parse, print, visit } from 'graphql';
 import { type Service, toServices } from '../../dev/supergraph/compose.ts';
-import { directivesOf, FIELDS } from '../support/schema.ts';
+import { directivesOf, FIELDS } from '../support/maintenance/schema.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { COMPOSITIONS, MAINTENANCE_SDL, toService } from '../support/use-supergraph.ts';
 

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { readSettings } from '../../dev/supergraph/routers.ts';
 import { gatewayConfig } from '../../supergraph/hive-gateway/gateway.config.ts';
 import { readDocument } from '../support/documents.ts';
-import { answerWith, times } from '../support/requests.ts';
+import { answerWith, times } from '../support/maintenance/requests.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { EXTENSIONS as ALL_EXTENSIONS } from './routers/suite.ts';

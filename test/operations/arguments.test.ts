@@ -1,7 +1,7 @@
 /** Faults of arguments: all of a field at once before any command, and no value is repeated. sizes.test.ts has the sizes. */
 import { describe, expect, it } from '@jest/globals';
 import { NEW_MAINTENANCE } from '../support/ask.ts';
-import { create, deleteMany, type FieldQuery, list, request, times } from '../support/requests.ts';
+import { create, deleteMany, type FieldQuery, list, request, times } from '../support/maintenance/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 /** No answer and no log line may contain these marks. */

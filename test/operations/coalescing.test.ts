@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
-import { DELETE, LIST, M, R } from '../support/requests.ts';
+import { DELETE, LIST, M, R } from '../support/maintenance/requests.ts';
 import { inTurn, TOKENS } from '../support/upstream.ts';
 import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';

@@ -1,10 +1,10 @@
 /** Each command by the vendor's example. CONTRIBUTING.md has the steps to add a command. */
 import { describe, expect, it } from '@jest/globals';
-import { FORMS, OPTIONAL } from '../../dev/command-api.ts';
-import { request } from '../support/requests.ts';
-import { fieldsOf, weigh } from '../support/schema.ts';
+import { FORMS, OPTIONAL } from '../../dev/maintenance/emulation.ts';
+import { request } from '../support/maintenance/requests.ts';
+import { fieldsOf, weigh } from '../support/maintenance/schema.ts';
+import { WIRE } from '../support/maintenance/wire.ts';
 import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
-import { WIRE } from '../support/wire.ts';
 
 const subgraph = useSubgraph();
 const start = useMany(startSubgraph);

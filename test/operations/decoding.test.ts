@@ -1,10 +1,10 @@
 /** What becomes of the members of a reply: each that cannot be decoded fails alone. */
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { exampleTicket } from '../../dev/seed.ts';
+import { exampleTicket } from '../../dev/maintenance/seed.ts';
 import { codes, omitting } from '../support/ask.ts';
 import { LIMITS } from '../support/limits.ts';
-import { answerWith, R, times } from '../support/requests.ts';
+import { answerWith, R, times } from '../support/maintenance/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const GOOD = { ...exampleTicket(), maintenance_id: 'm1' };

@@ -4,9 +4,9 @@
  */
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Store } from '../../dev/store.ts';
-import { createNaiveServer, NEW_TIME } from '../support/naive-server.ts';
-import { operation, stores } from '../support/random-operations.ts';
+import { Store } from '../../dev/maintenance/store.ts';
+import { createNaiveServer, NEW_TIME } from '../support/maintenance/naive-server.ts';
+import { operation, stores } from '../support/maintenance/random-operations.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 

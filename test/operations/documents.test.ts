@@ -5,7 +5,7 @@
 import { expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
 import { LIMITS } from '../support/limits.ts';
-import { aliased, deleteMany, LIST, M, R, times } from '../support/requests.ts';
+import { aliased, deleteMany, LIST, M, R, times } from '../support/maintenance/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const PARSE = 'GRAPHQL_PARSE_FAILED';

@@ -1,7 +1,7 @@
 /** `_entities`, with correct, malformed and hostile representations, and the `Accept` header of each router. */
 import { describe, expect, it } from '@jest/globals';
 import { type Asking, codes } from '../support/ask.ts';
-import { LIST, M, R } from '../support/requests.ts';
+import { LIST, M, R } from '../support/maintenance/requests.ts';
 import { untilMetric } from '../support/scrape.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';

@@ -5,7 +5,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { LIMITS } from '../support/limits.ts';
-import { answerWith, DELETE, entities, list, R, times } from '../support/requests.ts';
+import { answerWith, DELETE, entities, list, R, times } from '../support/maintenance/requests.ts';
 import { act } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 

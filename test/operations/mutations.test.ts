@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
-import { exampleTicket } from '../../dev/seed.ts';
+import { exampleTicket } from '../../dev/maintenance/seed.ts';
 import { codes } from '../support/ask.ts';
-import { DELETE, M, R } from '../support/requests.ts';
+import { DELETE, M, R } from '../support/maintenance/requests.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 

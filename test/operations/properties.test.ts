@@ -4,11 +4,11 @@
  */
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { exampleTicket } from '../../dev/seed.ts';
+import { exampleTicket } from '../../dev/maintenance/seed.ts';
 import { codes } from '../support/ask.ts';
 import { APPS, readKeys } from '../support/documents.ts';
-import { parseId } from '../support/naive-server.ts';
-import { answerWith, detail } from '../support/requests.ts';
+import { parseId } from '../support/maintenance/naive-server.ts';
+import { answerWith, detail } from '../support/maintenance/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 /** The error codes of docs/apps.md, except the code of a bug. */

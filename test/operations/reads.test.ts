@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { exampleTicket } from '../../dev/seed.ts';
+import { exampleTicket } from '../../dev/maintenance/seed.ts';
 import { codes } from '../support/ask.ts';
-import { M, R } from '../support/requests.ts';
+import { M, R } from '../support/maintenance/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 

@@ -1,6 +1,6 @@
 /** Refused operations: a mutation was not sent. A query tells no outcome, because it may be a part of another team's mutation. */
 import { expect, it } from '@jest/globals';
-import { DELETE, LIST, M, R, request, times } from '../support/requests.ts';
+import { DELETE, LIST, M, R, request, times } from '../support/maintenance/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const subgraph = useSubgraph();

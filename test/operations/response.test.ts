@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from '@jest/globals';
 import { getNullableType, isListType, isUnionType } from 'graphql';
-import { exampleTicket } from '../../dev/seed.ts';
-import type { Ticket } from '../../dev/store.ts';
+import { exampleTicket } from '../../dev/maintenance/seed.ts';
+import type { Ticket } from '../../dev/maintenance/store.ts';
 import { omitting } from '../support/ask.ts';
 import { LIMITS } from '../support/limits.ts';
 import {
@@ -19,8 +19,8 @@ import {
   R,
   request,
   times,
-} from '../support/requests.ts';
-import { FIELDS, fieldsOf, SCHEMA } from '../support/schema.ts';
+} from '../support/maintenance/requests.ts';
+import { FIELDS, fieldsOf, SCHEMA } from '../support/maintenance/schema.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const LIST = `maintenances(residenceId: "${R}")`;

@@ -12,10 +12,10 @@ import {
   isListType,
 } from 'graphql';
 import { LIMITS, SIZES } from '../support/limits.ts';
-import { entities, type FieldQuery, request, times } from '../support/requests.ts';
-import { FIELDS, rootField, SCHEMA } from '../support/schema.ts';
+import { entities, type FieldQuery, request, times } from '../support/maintenance/requests.ts';
+import { FIELDS, rootField, SCHEMA } from '../support/maintenance/schema.ts';
+import { WIRE } from '../support/maintenance/wire.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
-import { WIRE } from '../support/wire.ts';
 
 const subgraph = useSubgraph();
 const ask = ({ query, variables }: FieldQuery) => subgraph.ask(query, { variables });
@@ -82,7 +82,7 @@ it.each(SIZES)('%s may have so many %s: %d, and no more', async (at, kind, most)
   expect(subgraph.upstream.received).toHaveLength(before);
 });
 
-it('each text and each list has a size in src/graphql/limits.ts, which npm run codegen writes to docs/reliability.md', () => {
+it('each text and each list has a size in src/maintenance/arguments.ts, which npm run codegen writes to docs/reliability.md', () => {
   const sizes = SIZES.map(([at, kind]) => `${at} ${kind}`);
   const lists = [...TYPES.keys()].filter(isList).map((at) => `${at} entries`);
   const texts = coordinatesOf('String').map((at) => `${at} characters`);

@@ -1,8 +1,8 @@
 /** Usable tokens, the headers of a command, and the separation of callers. */
 import { describe, expect, it } from '@jest/globals';
 import { type GraphqlError, NEW_MAINTENANCE, ROUTER_SECRET } from '../support/ask.ts';
+import { LIST, R } from '../support/maintenance/requests.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
-import { LIST, R } from '../support/requests.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 

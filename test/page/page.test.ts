@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { BrowserContext } from 'playwright-core';
 import { readExamples } from '../../dev/browser.ts';
-import { EXAMPLE } from '../../dev/seed.ts';
+import { EXAMPLE } from '../../dev/maintenance/seed.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { killAll, run } from '../support/process.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';

@@ -1,10 +1,10 @@
 /** Unusual and hostile HTTP, byte for byte. After each test, the server is ready and answers an operation. */
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../dev/seed.ts';
+import { EXAMPLE } from '../../dev/maintenance/seed.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
+import { LIST, M, R } from '../support/maintenance/requests.ts';
 import { type RawAnswer, request, sendBytes } from '../support/raw-http.ts';
-import { LIST, M, R } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const LONGEST_BODY = 1024 * 1024;

@@ -3,8 +3,8 @@ import type { ApolloServerPlugin } from '@apollo/server';
 import { describe, expect, it } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
 import { ROUTER_SECRET } from '../support/ask.ts';
+import { DELETE, LIST } from '../support/maintenance/requests.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
-import { DELETE, LIST } from '../support/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 /** The longest secret that a request can carry. */

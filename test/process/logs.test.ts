@@ -2,10 +2,10 @@
 import { hostname } from 'node:os';
 import type { ApolloServerPlugin } from '@apollo/server';
 import { afterAll, expect, it } from '@jest/globals';
-import { exampleTicket } from '../../dev/seed.ts';
+import { exampleTicket } from '../../dev/maintenance/seed.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { codes } from '../support/ask.ts';
-import { aliased, LIST, times } from '../support/requests.ts';
+import { aliased, LIST, times } from '../support/maintenance/requests.ts';
 import { untilMetric } from '../support/scrape.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import type { Answer } from '../support/upstream.ts';

@@ -3,11 +3,11 @@
  * batches are far larger than the room that is left. After each test, all memory is released.
  */
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { exampleTicket } from '../../dev/seed.ts';
+import { exampleTicket } from '../../dev/maintenance/seed.ts';
 import type { Answer } from '../support/ask.ts';
+import { aliased, answerWith, R, times } from '../support/maintenance/requests.ts';
 import { sendBytes } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
-import { aliased, answerWith, R, times } from '../support/requests.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
 import type { Held, Upstream } from '../support/upstream.ts';
 import { useReplicas } from '../support/use-replicas.ts';

@@ -4,9 +4,9 @@ import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { describe, expect, it, jest } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
-import { COMMANDS } from '../../src/command-api/commands.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
-import { LIST, R, times } from '../support/requests.ts';
+import { LIST, R, times } from '../support/maintenance/requests.ts';
+import { WIRE } from '../support/maintenance/wire.ts';
 import { fetchMetrics, scrape, untilMetric, writeSample } from '../support/scrape.ts';
 import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
@@ -82,7 +82,7 @@ describe('from the start, /metrics', () => {
       ...['500', '503'].map((status) => writeSample(COUNT, { ...POSTED, http_response_status_code: status })),
       ...codes.map((code) => writeSample(OPERATIONS, { graphql_operation_type: 'query', code })),
       ...codes.map((code) => writeSample(OPERATIONS, { graphql_operation_type: 'mutation', code })),
-      ...Object.values(COMMANDS).flatMap(({ name: command }) => [
+      ...WIRE.flatMap(({ name: command }) => [
         ...codes.map((outcome) => writeSample('maintenance_commands_total', { command, outcome })),
         ...flaws.map((flaw) => writeSample('maintenance_invalid_replies_total', { command, ...flaw })),
       ]),

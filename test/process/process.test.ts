@@ -7,9 +7,9 @@ import { freePort } from '../../dev/command-api.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument } from '../support/documents.ts';
 import { request } from '../support/load.ts';
+import { aliased, times } from '../support/maintenance/requests.ts';
 import { argumentsOf, start as startProcess } from '../support/process.ts';
 import { HEADERS } from '../support/replica.ts';
-import { aliased, times } from '../support/requests.ts';
 import { untilListening, useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 

@@ -4,12 +4,12 @@
  */
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startCollector } from '../support/collector.ts';
-import { create, entities, LIST, request } from '../support/requests.ts';
-import { fieldsOf } from '../support/schema.ts';
+import { create, entities, LIST, request } from '../support/maintenance/requests.ts';
+import { fieldsOf } from '../support/maintenance/schema.ts';
+import { WIRE } from '../support/maintenance/wire.ts';
 import { preloadThrowInRequest } from '../support/unforeseen.ts';
 import { act, type Fault, type Upstream } from '../support/upstream.ts';
 import { useReplicas } from '../support/use-replicas.ts';
-import { WIRE } from '../support/wire.ts';
 
 const SECRET = 'canary-secret-of-the-router';
 const TOKEN = 'canary-token-0123456789abcdef';

@@ -1,7 +1,7 @@
 /** What is asked, what the command API answers, and what is known of the operation afterwards. */
-import { aliased, DELETE, LIST, R } from '../support/requests.ts';
+import { aliased, DELETE, LIST, R } from '../support/maintenance/requests.ts';
+import { WIRE } from '../support/maintenance/wire.ts';
 import { type Answer, type Fault, inTurn } from '../support/upstream.ts';
-import { WIRE } from '../support/wire.ts';
 
 const BATCH = 'batch_delete_maintenance_info';
 const [UNAVAILABLE, TIMEOUT, INVALID] = ['UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'UPSTREAM_INVALID_RESPONSE'];

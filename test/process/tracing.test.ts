@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { expect, it } from '@jest/globals';
 import { startCollector } from '../support/collector.ts';
 import { startHttpProxy } from '../support/http-proxy.ts';
-import { LIST } from '../support/requests.ts';
+import { LIST } from '../support/maintenance/requests.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 

@@ -1,9 +1,9 @@
 /** The scenario `slow-clients`: connections on which a client never finishes a request. */
 import net from 'node:net';
-import { FLATS } from '../../dev/seed.ts';
+import { FLATS } from '../../dev/maintenance/seed.ts';
 import { atMost, type Figure } from '../support/figures.ts';
+import { aliased } from '../support/maintenance/requests.ts';
 import { HEADERS, type Replica } from '../support/replica.ts';
-import { aliased } from '../support/requests.ts';
 import { withHealthChecks, withReplica } from './stage.ts';
 
 /**

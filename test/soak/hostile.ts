@@ -1,11 +1,11 @@
 /** The scenarios `blocking`, `large-operations`, `hostile-callers` and `new-connections`: expensive requests, alone and by 1,000 callers at once. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ReplyName, startFastVendor } from '../support/fast-vendor.ts';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
 import type { Sending } from '../support/load.ts';
+import { type ReplyName, startFastVendor } from '../support/maintenance/fast-vendor.ts';
+import { aliased, DELETE } from '../support/maintenance/requests.ts';
 import { readMemory, resetPeak } from '../support/proc.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
-import { aliased, DELETE } from '../support/requests.ts';
 import { document, EVERY_FIELD, entities, list, readEntities, repeat, representations, requests } from './requests.ts';
 import { ask, CALLERS, withHealthChecks } from './stage.ts';
 

@@ -1,8 +1,8 @@
 /** The scenarios `overload` and `crowd`: ordinary operations under load. */
-import { exampleTicket, seed } from '../../dev/seed.ts';
+import { exampleTicket, seed } from '../../dev/maintenance/seed.ts';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
+import { answerWith, R, times } from '../support/maintenance/requests.ts';
 import { readCpuUs, readMemory } from '../support/proc.ts';
-import { answerWith, R, times } from '../support/requests.ts';
 import { EVERY_FIELD } from './requests.ts';
 import { after, CALLERS, REFUSED, send, withHealthChecks, withReplica } from './stage.ts';
 

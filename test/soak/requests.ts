@@ -1,6 +1,6 @@
 /** Request bodies of at most 1 MB that are made to be expensive. */
-import { idOf, type ReplyName } from '../support/fast-vendor.ts';
-import { aliased, R, times } from '../support/requests.ts';
+import { idOf, type ReplyName } from '../support/maintenance/fast-vendor.ts';
+import { aliased, R, times } from '../support/maintenance/requests.ts';
 
 type HostileRequest = { readonly name: string; readonly body: string; readonly reply: ReplyName };
 type Make = string | ((index: number) => string);

@@ -1,12 +1,12 @@
 /**
  * The scenario `trouble`: minutes of all kinds of operations before a command API that is slow, silent, cut off or dead.
  */
-import { FLATS } from '../../dev/seed.ts';
+import { FLATS } from '../../dev/maintenance/seed.ts';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
 import { load } from '../support/load.ts';
+import { M, R } from '../support/maintenance/requests.ts';
 import { readMemory } from '../support/proc.ts';
 import { HEADERS } from '../support/replica.ts';
-import { M, R } from '../support/requests.ts';
 import type { Upstream } from '../support/upstream.ts';
 import { until } from '../support/wait.ts';
 import { after, ask, type Stage, send, withReplica } from './stage.ts';

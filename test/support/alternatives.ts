@@ -9,8 +9,8 @@ import { freePort } from '../../dev/command-api.ts';
 import { startRouter } from '../../dev/supergraph/routers.ts';
 import { ROUTER_SECRET } from './ask.ts';
 import { readDocument } from './documents.ts';
+import { startVisits, visitsSdl } from './maintenance/visits.ts';
 import { argumentsOf, start } from './process.ts';
-import { startVisits, visitsSdl } from './visits.ts';
 import { until } from './wait.ts';
 
 export interface Running {

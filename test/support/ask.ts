@@ -1,5 +1,5 @@
 /** Sends GraphQL requests, and reads their answers. */
-import { EXAMPLE } from '../../dev/seed.ts';
+import { EXAMPLE } from '../../dev/maintenance/seed.ts';
 
 export const ROUTER_SECRET = 'router-secret-of-the-tests';
 

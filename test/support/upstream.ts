@@ -10,8 +10,9 @@ import { text as readText } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { answerCommand } from '../../dev/command-api.ts';
-import { EXAMPLE, seed } from '../../dev/seed.ts';
-import { Store } from '../../dev/store.ts';
+import { runIn } from '../../dev/maintenance/emulation.ts';
+import { EXAMPLE, seed } from '../../dev/maintenance/seed.ts';
+import { Store } from '../../dev/maintenance/store.ts';
 
 /** A command with its HTTP request. The remote port identifies the connection. */
 export interface Received extends Pick<IncomingMessage, 'method' | 'url' | 'headers'> {
@@ -82,7 +83,7 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
     const answer = fault?.(command, response);
     if (answer === 'taken') return;
     if (!answer) {
-      const reply = answerCommand(request, body, store, tokens);
+      const reply = answerCommand(request, body, tokens, runIn(store));
       if (reply) response.writeHead(reply.status, { 'content-type': 'application/json' }).end(reply.text);
       return;
     }

@@ -6,10 +6,10 @@ import type { Listening, Running } from '../../dev/supergraph/host.ts';
 import { RESIDENCES_SDL, startNeighbour } from '../../dev/supergraph/neighbour.ts';
 import { type Asking, askAt, ROUTER_SECRET } from './ask.ts';
 import { readDocument } from './documents.ts';
+import { KEYS, type KeyFields, startVisits, visitsSdl } from './maintenance/visits.ts';
 import { type Recorder, startRecorder } from './recorder.ts';
 import { TOKENS } from './upstream.ts';
 import { type Subgraph, startSubgraph, useMany } from './use-subgraph.ts';
-import { KEYS, type KeyFields, startVisits, visitsSdl } from './visits.ts';
 
 export const MAINTENANCE_SDL = readDocument('schema/maintenance.graphql');
 /** Returns a subgraph to compose, which does not run. */

@@ -1,7 +1,7 @@
 /** `npm run contract` as a process, against a command API of its own in each test. */
 import { afterAll, expect, it } from '@jest/globals';
-import { EXAMPLE, exampleTicket } from '../../dev/seed.ts';
-import type { NewTicket } from '../../dev/store.ts';
+import { EXAMPLE, exampleTicket } from '../../dev/maintenance/seed.ts';
+import type { NewTicket } from '../../dev/maintenance/store.ts';
 import { killAll, run } from '../support/process.ts';
 import { type Answer, inTurn, type Received, startUpstream } from '../support/upstream.ts';
 
@@ -34,7 +34,7 @@ async function start(option: string) {
   stops.push(upstream.stop);
   upstream.store.residences.set(R, [TICKET]);
   const env = { COMMAND_API_URL: upstream.url, COMMAND_API_TOKEN: TOKEN, COMMAND_API_RESIDENCE_ID: R };
-  const program = run('dev/contract.ts', env, option ? [option] : []);
+  const program = run('dev/maintenance/contract.ts', env, option ? [option] : []);
   /** Returns the exit code, the commands and the output with masked ids, and the number of tickets left. */
   const finish = async () => {
     const code = await program.exit;

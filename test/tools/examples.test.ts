@@ -2,9 +2,9 @@
 import { expect, it } from '@jest/globals';
 import { parse, print } from 'graphql';
 import { readExamples } from '../../dev/browser.ts';
-import { EXAMPLE } from '../../dev/seed.ts';
+import { EXAMPLE } from '../../dev/maintenance/seed.ts';
 import { readExamples as readBlocks, readDocument } from '../support/documents.ts';
-import { create } from '../support/requests.ts';
+import { create } from '../support/maintenance/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 // Long enough for the commands that are answered, on a busy machine too.

@@ -2,7 +2,7 @@
 import { afterAll, expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
 import { freePort, PATH, serve } from '../../dev/command-api.ts';
-import { EXAMPLE } from '../../dev/seed.ts';
+import { EXAMPLE } from '../../dev/maintenance/seed.ts';
 import { RESIDENCES } from '../../dev/supergraph/neighbour.ts';
 import { askAt, codes, ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument, readNames, readTable } from '../support/documents.ts';
@@ -77,11 +77,11 @@ it.concurrent.each<[program: string, env: NodeJS.ProcessEnv, code: number, messa
   ['src/main.ts', { ...REQUIRED, METRICS_PORT: TAKEN }, 1, /^Port \d+ is in use. Set METRICS_PORT to a free port.\n$/],
   [`dev/emulator.ts --port ${TAKEN}`, {}, 1, /^Port \d+ is in use. Set --port to a free port.\n$/],
   ['dev/supergraph.ts --router apollo', { PORT: '0' }, 1, /^Apollo Router is not installed\. .+\n$/],
-  ['dev/contract.ts', { COMMAND_API_URL: 'x' }, 2, /^\nCOMMAND_API_URL [\s\S]+\nSet these variables\.\n$/],
+  ['dev/maintenance/contract.ts', { COMMAND_API_URL: 'x' }, 2, /^\nCOMMAND_API_URL [\s\S]+\nSet these variables\.\n$/],
   ['src/main.ts --help', {}, 0, new RegExp(`^Environment variables, .+\n${VARIABLES.join('\n')}\n$`)],
   ['src/main.ts --nosuch', {}, 1, /^[^\n]*'--nosuch'[^\n]*\n$/],
-  ['dev/contract.ts --nosuch', {}, 1, /^.*'--nosuch'.*\nOptions:\n {2}--write .+\n.+\n$/],
-  ['dev/contract.ts --help', {}, 0, /^Options:\n {2}--write .+\n.+\n$/],
+  ['dev/maintenance/contract.ts --nosuch', {}, 1, /^.*'--nosuch'.*\nOptions:\n {2}--write .+\n.+\n$/],
+  ['dev/maintenance/contract.ts --help', {}, 0, /^Options:\n {2}--write .+\n.+\n$/],
 ])('%s says why it ends (row %#)', async (program, env, code, message) => {
   const [file = '', ...args] = program.split(' ');
   const running = run(file, env, args);

@@ -7,7 +7,7 @@ import { text as readText } from 'node:stream/consumers';
 import { afterAll, expect } from '@jest/globals';
 import { readDocument } from '../support/documents.ts';
 import { skipped, itWithJq as test } from '../support/jq.ts';
-import { list } from '../support/requests.ts';
+import { list } from '../support/maintenance/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'runbook-'));

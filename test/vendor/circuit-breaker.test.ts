@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { expect, it } from '@jest/globals';
 import { codes } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
-import { DELETE, LIST, R } from '../support/requests.ts';
+import { DELETE, LIST, R } from '../support/maintenance/requests.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
 import { act, type Fault, inTurn } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany } from '../support/use-subgraph.ts';

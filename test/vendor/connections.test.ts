@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
 import { stopClock } from '../support/clock.ts';
 import { startHttpProxy } from '../support/http-proxy.ts';
-import { DELETE, LIST, M, R, times } from '../support/requests.ts';
+import { DELETE, LIST, M, R, times } from '../support/maintenance/requests.ts';
 import { swallow } from '../support/silent.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { startSubgraph, useMany } from '../support/use-subgraph.ts';

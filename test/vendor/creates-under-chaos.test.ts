@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest, ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { NewTicket } from '../../dev/store.ts';
+import type { NewTicket } from '../../dev/maintenance/store.ts';
 import { NEW_MAINTENANCE } from '../support/ask.ts';
-import { R } from '../support/requests.ts';
+import { R } from '../support/maintenance/requests.ts';
 import { type Subgraph, startSubgraph } from '../support/use-subgraph.ts';
 
 // After every 400 creates, the command API refuses the next 10 connections.

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { issue } from '../support/certificates.ts';
 import { stopClock } from '../support/clock.ts';
 import { type ProxyFault, startHttpProxy } from '../support/http-proxy.ts';
-import { DELETE, M, R } from '../support/requests.ts';
+import { DELETE, M, R } from '../support/maintenance/requests.ts';
 import { act, type Fault, startUpstream } from '../support/upstream.ts';
 import { startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';

@@ -5,7 +5,7 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { codes } from '../support/ask.ts';
-import { aliased, DELETE, LIST, R } from '../support/requests.ts';
+import { aliased, DELETE, LIST, R } from '../support/maintenance/requests.ts';
 import { untilMetric } from '../support/scrape.ts';
 import { type Held, inTurn } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany } from '../support/use-subgraph.ts';

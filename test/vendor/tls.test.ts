@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, it } from '@jest/globals';
 import { codes } from '../support/ask.ts';
 import { issue } from '../support/certificates.ts';
-import { DELETE, M, R } from '../support/requests.ts';
+import { DELETE, M, R } from '../support/maintenance/requests.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';

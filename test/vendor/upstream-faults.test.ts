@@ -2,12 +2,12 @@ import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
-import { EXAMPLE, FLATS } from '../../dev/seed.ts';
+import { EXAMPLE, FLATS } from '../../dev/maintenance/seed.ts';
 import { type Asking, codes } from '../support/ask.ts';
-import { LIST, M, R } from '../support/requests.ts';
+import { LIST, M, R } from '../support/maintenance/requests.ts';
+import { WIRE } from '../support/maintenance/wire.ts';
 import { type Answer, act, type Fault, type Received } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
-import { WIRE } from '../support/wire.ts';
 
 const CANARY = 'canary-of-upstream 10.1.2.3 王女士';
 const NO = { success: false, message: CANARY };

@@ -3,16 +3,16 @@
  * its own: each difference that docs/alternatives.md names. `npm run bench` compares their data.
  */
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../../dev/seed.ts';
+import { EXAMPLE } from '../../../dev/maintenance/seed.ts';
 import { ROUTERS } from '../../../dev/supergraph/routers.ts';
 import { startConnectors, startRouted, startServer } from '../../support/alternatives.ts';
 import { type Answer, askAt } from '../../support/ask.ts';
+import { aliased, create, detail, type FieldQuery, list, R, request } from '../../support/maintenance/requests.ts';
+import { idOf } from '../../support/maintenance/visits.ts';
 import { PATIENT } from '../../support/replica.ts';
-import { aliased, create, detail, type FieldQuery, list, R, request } from '../../support/requests.ts';
 import { itUnless } from '../../support/skip.ts';
 import { act, type Fault, startUpstream, type Upstream } from '../../support/upstream.ts';
 import { useMany } from '../../support/use-subgraph.ts';
-import { idOf } from '../../support/visits.ts';
 import { until } from '../../support/wait.ts';
 
 const { executable, missing } = ROUTERS.apollo;

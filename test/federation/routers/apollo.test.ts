@@ -5,7 +5,7 @@ import { startRouted } from '../../support/alternatives.ts';
 import { askAt, ROUTER_SECRET } from '../../support/ask.ts';
 import { startFleet } from '../../support/fleet.ts';
 import { loadWhile } from '../../support/load.ts';
-import { LIST, M, R } from '../../support/requests.ts';
+import { LIST, M, R } from '../../support/maintenance/requests.ts';
 import { startUpstream } from '../../support/upstream.ts';
 import { useMany } from '../../support/use-subgraph.ts';
 import { describeRealRouter } from './real-router.ts';

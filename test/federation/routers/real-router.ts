@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { EXAMPLE } from '../../../dev/seed.ts';
+import { EXAMPLE } from '../../../dev/maintenance/seed.ts';
 import { ROUTERS, type RouterName, startRouter } from '../../../dev/supergraph/routers.ts';
 import { askAt, ROUTER_SECRET } from '../../support/ask.ts';
 import { killAll, run } from '../../support/process.ts';

@@ -4,14 +4,14 @@
  */
 import { describe, expect, it } from '@jest/globals';
 import { readExamples } from '../../../dev/browser.ts';
-import { FLATS } from '../../../dev/seed.ts';
+import { FLATS } from '../../../dev/maintenance/seed.ts';
 import { RESIDENCES, RESIDENCES_SDL } from '../../../dev/supergraph/neighbour.ts';
 import { codes, ROUTER_SECRET } from '../../support/ask.ts';
+import { aliased } from '../../support/maintenance/requests.ts';
+import { idOf, VISITED } from '../../support/maintenance/visits.ts';
 import type { Fault } from '../../support/recorder.ts';
-import { aliased } from '../../support/requests.ts';
 import { TOKENS } from '../../support/upstream.ts';
 import { IDENTITY, type StartGateway, useSupergraph } from '../../support/use-supergraph.ts';
-import { idOf, VISITED } from '../../support/visits.ts';
 import { until } from '../../support/wait.ts';
 
 const FLAT = idOf('1-101');

@@ -1,7 +1,7 @@
 /** For each command the vendor's example. Tests of all commands and all root fields follow from this table. */
 import { type FieldNode, type OperationDefinitionNode, parse, valueFromASTUntyped } from 'graphql';
-import { EXAMPLE } from '../../dev/seed.ts';
-import { COMMANDS } from '../../src/command-api/commands.ts';
+import { EXAMPLE } from '../../../dev/maintenance/seed.ts';
+import { COMMANDS } from '../../../src/maintenance/commands.ts';
 import { rootField } from './schema.ts';
 
 const { residenceId: R, maintenanceId: M } = EXAMPLE;

@@ -2,9 +2,12 @@
 import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
-import { FLATS, seed } from '../../dev/seed.ts';
-import { serveApollo } from '../../dev/supergraph/host.ts';
-import { formatMaintenanceId, type Id, type MaintenanceKey } from '../../src/maintenance.ts';
+import { FLATS, seed } from '../../../dev/maintenance/seed.ts';
+import { serveApollo } from '../../../dev/supergraph/host.ts';
+import { formatMaintenanceId, type MaintenanceKey } from '../../../src/maintenance/model.ts';
+import type { Id } from '../../../src/values.ts';
+
+export { formatMaintenanceId };
 
 /** The key → the type `Maintenance` in the schema of a subgraph that refers by this key. */
 const STUBS = {

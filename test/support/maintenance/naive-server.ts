@@ -3,8 +3,8 @@
  * paths and nulls. It follows the schema, docs/apps.md and docs/command-api.md, and imports nothing of src/.
  */
 import { buildASTSchema, execute, GraphQLError, parse } from 'graphql';
-import type { Ticket } from '../../dev/store.ts';
-import { APPS, readDocument, readNames, readTable } from './documents.ts';
+import type { Ticket } from '../../../dev/maintenance/store.ts';
+import { APPS, readDocument, readNames, readTable } from '../documents.ts';
 
 const FEDERATION = `
   scalar _Any

@@ -1,13 +1,7 @@
 /**
- * The domain: a repair request, its identity and its order in a list.
+ * A repair request, its identity and its order in a list.
  */
-
-// Texts that only the functions `parse…` of this file make, so that a text which was not parsed does not compile.
-declare const PARSED: unique symbol;
-/** An id of the command API: not empty, at most 256 UTF-16 units, well-formed Unicode. */
-export type Id = string & { readonly [PARSED]: 'id' };
-/** A moment in UTC, `2024-01-16T13:32:45Z`. Moments compare as texts. */
-export type Moment = string & { readonly [PARSED]: 'moment' };
+import { type Decoded, type Id, type Moment, parseId } from '../values.ts';
 
 /** The two ids by which the command API finds a repair request. */
 export interface MaintenanceKey {
@@ -15,11 +9,9 @@ export interface MaintenanceKey {
   readonly maintenanceId: Id;
 }
 
-/** A member of a repair request: null if absent, an error if it could not be decoded. */
-type Decoded<T> = T | null | Error;
-
 /** A repair request. */
 export interface Maintenance {
+  readonly __typename: 'Maintenance';
   readonly id: string;
   readonly maintenanceId: Id;
   readonly residence: { readonly id: Id };
@@ -31,7 +23,7 @@ export interface Maintenance {
   readonly feedback: Decoded<string>;
   readonly pictureUrls: Decoded<readonly string[]>;
   readonly state: Decoded<MaintenanceState>;
-  /** The characters of its ids and texts, and 16 for each picture. Estimates a response: see graphql/budget.ts. */
+  /** The characters of its ids and texts, and 16 for each picture. Estimates a response: see graphql/price.ts. */
   readonly size: number;
 }
 
@@ -57,15 +49,8 @@ export interface ListArguments {
   readonly offset?: number | null;
 }
 
-/** In UTF-16 units: an id of the command API, and a `Maintenance.id` of two such ids with every character escaped. */
-const MAX_ID_LENGTH = 256;
+/** In UTF-16 units: two ids of 256, with every character escaped as `%3A`, and room for the colon between them. */
 const MAX_MAINTENANCE_ID_LENGTH = 1600;
-
-/** Returns a value as an id of the command API, or undefined if it is not usable. */
-export function parseId(id: unknown): Id | undefined {
-  const isUsable = typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH && id.isWellFormed();
-  return isUsable ? (id as Id) : undefined;
-}
 
 /** Returns the `Maintenance.id` of a key: `<residence id>:<maintenance id>`, with `%` and `:` escaped in both parts. */
 export function formatMaintenanceId({ residenceId, maintenanceId }: MaintenanceKey): string {
@@ -82,8 +67,8 @@ export function parseMaintenanceId(id: unknown): MaintenanceKey | undefined {
 }
 
 /**
- * Orders, filters and slices a list. Requests without the time to order by come last; equal times keep their order. One whose state
- * could not be decoded may have any, so it passes every filter by states that are not empty.
+ * Orders, filters and slices a list. Requests without the time to order by come last; equal times keep their order. A request whose
+ * state could not be decoded may have any, so it passes every filter by states that is not empty.
  */
 export function selectMaintenances(all: readonly Maintenance[], { states, orderBy, first, offset }: ListArguments) {
   const ordered = orderBy ? order(all, orderBy) : all;
@@ -106,17 +91,7 @@ function order(all: readonly Maintenance[], by: MaintenanceOrder): readonly Main
 function comparator(by: MaintenanceOrder): (a: Maintenance, b: Maintenance) => number {
   const member = by.startsWith('CREATED') ? 'createdTime' : 'startTime';
   // Times compare as texts. A missing time sorts last in both directions.
-  const [sign, last] = by.endsWith('ASC') ? [1, '~'] : [-1, ''];
-  const time = ({ [member]: value }: Maintenance) => (typeof value === 'string' ? value : last);
+  const [sign, missing] = by.endsWith('ASC') ? [1, '~'] : [-1, ''];
+  const time = ({ [member]: value }: Maintenance) => (typeof value === 'string' ? value : missing);
   return (a, b) => sign * (Number(time(a) > time(b)) - Number(time(a) < time(b)));
-}
-
-const MOMENT = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/;
-
-/** Returns a text of the form `2024-01-16T13:32:45Z` as a moment, or undefined if it has another form or no such day exists. */
-export function parseMoment(text: string): Moment | undefined {
-  const day = text.slice(8, 10);
-  // `Date` is slow, so use it only for days that some months lack. It turns 31 February into a day of March.
-  const isMoment = MOMENT.test(text) && (day <= '28' || new Date(text).getUTCDate() === Number(day));
-  return isMoment ? (text as Moment) : undefined;
 }

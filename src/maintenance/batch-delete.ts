@@ -1,13 +1,13 @@
 /**
  * A batch delete: one command per residence, and each failure as data.
  */
-import type { DeleteMaintenanceFailure, DeleteMaintenancesPayload } from '../__generated__/types.ts';
 import type { CommandApiClient } from '../command-api/client.ts';
-import { COMMANDS } from '../command-api/commands.ts';
 import { type FailureCode, publicFormOf } from '../command-api/failures.ts';
-import { formatMaintenanceId, type Id, type MaintenanceKey } from '../maintenance.ts';
-import { toPublicError } from './errors.ts';
-import type { Operation } from './operation.ts';
+import type { WriteContext } from '../graphql/operation.ts';
+import type { Id } from '../values.ts';
+import type { DeleteMaintenanceFailure, DeleteMaintenancesPayload } from './__generated__/types.ts';
+import { COMMANDS } from './commands.ts';
+import { formatMaintenanceId, type MaintenanceKey } from './model.ts';
 
 type FailureAsData = Omit<DeleteMaintenanceFailure, 'failedId'>;
 /** The codes that failures as data do not have, and what these have in their place. */
@@ -21,9 +21,9 @@ const OTHER_CODES: Record<Exclude<FailureCode, FailureAsData['code']>, FailureAs
  * token is refused for every residence.
  */
 export async function deleteMaintenances(
-  client: CommandApiClient,
+  write: CommandApiClient['write'],
   keys: readonly MaintenanceKey[],
-  operation: Operation,
+  context: Pick<WriteContext, 'describeAsData'>,
 ): Promise<DeleteMaintenancesPayload> {
   const unique = new Map(keys.map((key) => [formatMaintenanceId(key), key]));
   const groups = Map.groupBy(unique.values(), ({ residenceId }) => residenceId);
@@ -31,13 +31,13 @@ export async function deleteMaintenances(
   await Promise.all(
     Array.from(groups, async ([residenceId, group]) => {
       const maintenanceIds = group.map(({ maintenanceId }) => maintenanceId);
-      const deleted = client.send(COMMANDS.batchDeleteMaintenanceInfo, { residenceId, maintenanceIds });
+      const deleted = write(COMMANDS.batchDeleteMaintenanceInfo, { residenceId, maintenanceIds });
       await deleted.catch((error: unknown) => errors.set(residenceId, error));
     }),
   );
   const isTokenRefused = (error: unknown) => publicFormOf(error).code === 'UNAUTHENTICATED';
   if (errors.size === groups.size && errors.values().every(isTokenRefused)) throw errors.values().next().value;
-  const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, describe(error, operation)]));
+  const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, toFailure(error, context)]));
   const results = Array.from(unique, ([id, { residenceId }]) => ({ id, failure: failed.get(residenceId) }));
   return {
     deletedIds: results.flatMap(({ id, failure }) => (failure ? [] : id)),
@@ -45,11 +45,10 @@ export async function deleteMaintenances(
   };
 }
 
-/** Describes the failure of a residence as data. The message of an unforeseen error contains its id. */
-function describe(error: unknown, { failureCodes, unforeseen }: Operation): FailureAsData {
+/** Returns the failure of a residence as data. The message of an unforeseen error contains its id. */
+function toFailure(error: unknown, { describeAsData }: Pick<WriteContext, 'describeAsData'>): FailureAsData {
   const { code } = publicFormOf(error);
-  const { message, extensions } = toPublicError(error, unforeseen, true);
-  failureCodes.push(extensions.code);
+  const { message, extensions } = describeAsData(error);
   return {
     code: OTHER_CODES[code as keyof typeof OTHER_CODES] ?? code,
     message: extensions.errorId ? `${message}, errorId ${extensions.errorId}` : message,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { COMMANDS } from '../src/command-api/commands.ts';
-import { STATES as VENDOR_STATES } from '../src/command-api/decoder.ts';
+import type { COMMANDS } from '../../src/maintenance/commands.ts';
+import { STATES as VENDOR_STATES } from '../../src/maintenance/tickets.ts';
+import { CommandRefused } from '../command-api.ts';
 
 /** A ticket as the command API writes it. */
 export interface Ticket {
@@ -17,16 +18,6 @@ export interface Ticket {
 
 /** The vendor's texts for the states, in the order of a repair. */
 export const STATES = [...VENDOR_STATES.keys()].map(String);
-
-/** A command that is refused with `success: false`, by default as malformed. The vendor promises no code for it. */
-export class CommandRefused extends Error {
-  readonly status: number;
-
-  constructor(message: string, status = 400) {
-    super(message);
-    this.status = status;
-  }
-}
 
 type Given = Pick<Ticket, 'start_time' | 'finish_time' | 'description' | 'contact'>;
 export type NewTicket = Given & { residence_id: string; filename?: string[] };

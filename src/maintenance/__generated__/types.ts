@@ -1,6 +1,6 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { Maintenance as MaintenanceModel } from '../maintenance.ts';
-import type { Operation } from '../graphql/operation.ts';
+import type { Maintenance as MaintenanceModel } from '../model.ts';
+import type { Context } from '../loaders.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
 export type Omit<T, K extends keyof T> = Pick<T, Exclude<keyof T, K>>;
@@ -261,11 +261,7 @@ export type ReferenceResolver<TResult, TReference, TContext> = (
       type ListCheck<T, S> = T extends (infer U)[] ? NullableCheck<U, S>[] : GraphQLRecursivePick<T, S>;
       export type GraphQLRecursivePick<T, S> = { [K in keyof T & keyof S]: ScalarCheck<T[K], S[K]> };
     
-
-export type ResolverWithResolve<TResult, TParent, TContext, TArgs> = {
-  resolve: ResolverFn<TResult, TParent, TContext, TArgs>;
-};
-export type Resolver<TResult, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>, TArgs = Record<PropertyKey, never>> = ResolverFn<TResult, TParent, TContext, TArgs> | ResolverWithResolve<TResult, TParent, TContext, TArgs>;
+export type Resolver<TResult, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>, TArgs = Record<PropertyKey, never>> = ResolverFn<TResult, TParent, TContext, TArgs>;
 
 export type ResolverFn<TResult, TParent, TContext, TArgs> = (
   parent: TParent,
@@ -383,7 +379,7 @@ export type ResolversParentTypes = {
   Boolean: Scalars['Boolean']['output'];
 };
 
-export type CreateMaintenancePayloadResolvers<ContextType = Operation, ParentType extends ResolversParentTypes['CreateMaintenancePayload'] = ResolversParentTypes['CreateMaintenancePayload']> = {
+export type CreateMaintenancePayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['CreateMaintenancePayload'] = ResolversParentTypes['CreateMaintenancePayload']> = {
   createdId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   maintenance?: Resolver<Maybe<ResolversTypes['Maintenance']>, ParentType, ContextType>;
 };
@@ -392,24 +388,24 @@ export interface DateTimeScalarConfig extends GraphQLScalarTypeConfig<ResolversT
   name: 'DateTime';
 }
 
-export type DeleteMaintenanceFailureResolvers<ContextType = Operation, ParentType extends ResolversParentTypes['DeleteMaintenanceFailure'] = ResolversParentTypes['DeleteMaintenanceFailure']> = {
+export type DeleteMaintenanceFailureResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMaintenanceFailure'] = ResolversParentTypes['DeleteMaintenanceFailure']> = {
   code?: Resolver<ResolversTypes['MaintenanceErrorCode'], ParentType, ContextType>;
   failedId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   outcome?: Resolver<ResolversTypes['MaintenanceWriteOutcome'], ParentType, ContextType>;
 };
 
-export type DeleteMaintenancePayloadResolvers<ContextType = Operation, ParentType extends ResolversParentTypes['DeleteMaintenancePayload'] = ResolversParentTypes['DeleteMaintenancePayload']> = {
+export type DeleteMaintenancePayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMaintenancePayload'] = ResolversParentTypes['DeleteMaintenancePayload']> = {
   deletedId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   residence?: Resolver<Maybe<ResolversTypes['Residence']>, ParentType, ContextType>;
 };
 
-export type DeleteMaintenancesPayloadResolvers<ContextType = Operation, ParentType extends ResolversParentTypes['DeleteMaintenancesPayload'] = ResolversParentTypes['DeleteMaintenancesPayload']> = {
+export type DeleteMaintenancesPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMaintenancesPayload'] = ResolversParentTypes['DeleteMaintenancesPayload']> = {
   deletedIds?: Resolver<ReadonlyArray<ResolversTypes['ID']>, ParentType, ContextType>;
   failures?: Resolver<ReadonlyArray<ResolversTypes['DeleteMaintenanceFailure']>, ParentType, ContextType>;
 };
 
-export type MaintenanceResolvers<ContextType = Operation, ParentType extends ResolversParentTypes['Maintenance'] = ResolversParentTypes['Maintenance'], FederationReferenceType extends FederationReferenceTypes['Maintenance'] = FederationReferenceTypes['Maintenance']> = {
+export type MaintenanceResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Maintenance'] = ResolversParentTypes['Maintenance'], FederationReferenceType extends FederationReferenceTypes['Maintenance'] = FederationReferenceTypes['Maintenance']> = {
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Maintenance']> | FederationReferenceType, FederationReferenceType, ContextType>;
   contact?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   createdTime?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
@@ -424,24 +420,24 @@ export type MaintenanceResolvers<ContextType = Operation, ParentType extends Res
   state?: Resolver<Maybe<ResolversTypes['MaintenanceState']>, ParentType, ContextType>;
 };
 
-export type MutationResolvers<ContextType = Operation, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
+export type MutationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
   createMaintenance?: Resolver<Maybe<ResolversTypes['CreateMaintenancePayload']>, ParentType, ContextType, RequireFields<MutationCreateMaintenanceArgs, 'input'>>;
   deleteMaintenance?: Resolver<Maybe<ResolversTypes['DeleteMaintenancePayload']>, ParentType, ContextType, RequireFields<MutationDeleteMaintenanceArgs, 'id'>>;
   deleteMaintenances?: Resolver<Maybe<ResolversTypes['DeleteMaintenancesPayload']>, ParentType, ContextType, RequireFields<MutationDeleteMaintenancesArgs, 'ids'>>;
 };
 
-export type QueryResolvers<ContextType = Operation, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
+export type QueryResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
   maintenance?: Resolver<Maybe<ResolversTypes['Maintenance']>, ParentType, ContextType, RequireFields<QueryMaintenanceArgs, 'id'>>;
   maintenances?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Maintenance']>>, ParentType, ContextType, RequireFields<QueryMaintenancesArgs, 'residenceId'>>;
 };
 
-export type ResidenceResolvers<ContextType = Operation, ParentType extends ResolversParentTypes['Residence'] = ResolversParentTypes['Residence'], FederationReferenceType extends FederationReferenceTypes['Residence'] = FederationReferenceTypes['Residence']> = {
+export type ResidenceResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Residence'] = ResolversParentTypes['Residence'], FederationReferenceType extends FederationReferenceTypes['Residence'] = FederationReferenceTypes['Residence']> = {
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Residence']> | FederationReferenceType, FederationReferenceType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   maintenances?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Maintenance']>>, ParentType, ContextType, Partial<ResidenceMaintenancesArgs>>;
 };
 
-export type Resolvers<ContextType = Operation> = {
+export type Resolvers<ContextType = Context> = {
   CreateMaintenancePayload?: CreateMaintenancePayloadResolvers<ContextType>;
   DateTime?: GraphQLScalarType;
   DeleteMaintenanceFailure?: DeleteMaintenanceFailureResolvers<ContextType>;

@@ -1,9 +1,9 @@
 /** The requests that most tests send. Those for one field each have their arguments as variables. */
 import { isObjectType } from 'graphql';
-import { EXAMPLE } from '../../dev/seed.ts';
-import { NEW_MAINTENANCE } from './ask.ts';
+import { EXAMPLE } from '../../../dev/maintenance/seed.ts';
+import { NEW_MAINTENANCE } from '../ask.ts';
+import type { Upstream } from '../upstream.ts';
 import { rootField } from './schema.ts';
-import type { Upstream } from './upstream.ts';
 
 export const { residenceId: R, maintenanceId: M } = EXAMPLE;
 

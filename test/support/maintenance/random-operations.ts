@@ -11,9 +11,9 @@ import {
   isObjectType,
   isUnionType,
 } from 'graphql';
-import { exampleTicket } from '../../dev/seed.ts';
+import { exampleTicket } from '../../../dev/maintenance/seed.ts';
+import { TOKENS } from '../upstream.ts';
 import { type AnyTicket, NAIVE_SCHEMA } from './naive-server.ts';
-import { TOKENS } from './upstream.ts';
 
 const sometimes = <T, U>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<U>) =>
   fc.oneof({ weight: 30, arbitrary: usual }, { weight: 1, arbitrary: rare });

@@ -3,23 +3,25 @@
  * second one for a request that may not exist.
  */
 import DataLoader from 'dataloader';
-import type { CommandApiClient } from '../command-api/client.ts';
-import { COMMANDS } from '../command-api/commands.ts';
 import { CommandApiError } from '../command-api/failures.ts';
-import { formatMaintenanceId, type Id, type Maintenance, type MaintenanceKey } from '../maintenance.ts';
+import type { ReadContext, Reader } from '../graphql/operation.ts';
+import type { Id } from '../values.ts';
+import { COMMANDS } from './commands.ts';
+import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from './model.ts';
 
 export type Loaders = ReturnType<typeof createLoaders>;
+/** The context of the resolvers that read. */
+export type Context = ReadContext<Loaders>;
 
-/** Creates the loaders of one operation. `onSearch` receives the length of each list, each time that it is searched. */
-export function createLoaders(client: CommandApiClient, onSearch: (length: number) => void) {
-  const lists = new Map<Id, Promise<Maintenance[]>>();
+/** Creates the loaders of one operation. */
+export function createLoaders({ read, readList }: Reader) {
+  const lists = new Map<Id, Promise<() => readonly Maintenance[]>>();
 
-  async function loadList(residenceId: Id): Promise<Maintenance[]> {
-    const loading = lists.get(residenceId) ?? client.send(COMMANDS.getMaintenanceList, { residenceId });
+  async function loadList(residenceId: Id): Promise<readonly Maintenance[]> {
+    const loading = lists.get(residenceId) ?? readList(COMMANDS.getMaintenanceList, { residenceId });
     lists.set(residenceId, loading);
-    const list = await loading;
-    onSearch(list.length);
-    return list;
+    const search = await loading;
+    return search();
   }
 
   /** Loads a repair request by its key, or null if it does not exist. */
@@ -48,7 +50,7 @@ export function createLoaders(client: CommandApiClient, onSearch: (length: numbe
 
   async function findByInfo(key: MaintenanceKey): Promise<Maintenance | null> {
     try {
-      return await client.send(COMMANDS.getMaintenanceInfo, key);
+      return await read(COMMANDS.getMaintenanceInfo, key);
     } catch (error) {
       if (!(error instanceof CommandApiError && error.mayNotExist)) throw error;
       // The vendor documents no reply for an unknown id, so the list decides. If it fails too, report the first error.
@@ -60,10 +62,7 @@ export function createLoaders(client: CommandApiClient, onSearch: (length: numbe
   }
 
   return {
-    /**
-     * Loads the repair requests of a residence, in the command API's order. Sends one command per residence and
-     * operation.
-     */
+    /** Loads the repair requests of a residence, in the command API's order. Sends one command per residence and operation. */
     loadList,
     maintenanceByKey,
     /** Clears everything, so that later reads are current. */

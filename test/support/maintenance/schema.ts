@@ -11,9 +11,10 @@ import {
   visit,
   visitWithTypeInfo,
 } from 'graphql';
-import { createSchema } from '../../src/graphql/schema.ts';
+import { createSchema } from '../../../src/graphql/schema.ts';
+import { domain } from '../../../src/maintenance/domain.ts';
 
-export const SCHEMA = createSchema();
+export const SCHEMA = createSchema(domain);
 
 const ALL_ROOT_FIELDS = (['query', 'mutation'] as const).flatMap((operation) => {
   const type = operation === 'query' ? SCHEMA.getQueryType() : SCHEMA.getMutationType();

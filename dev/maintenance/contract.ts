@@ -3,11 +3,13 @@
  * Only reads, unless `--write` is given. docs/command-api.md describes the output and the exit codes.
  */
 import { randomUUID } from 'node:crypto';
-import { COMMANDS, type Command } from '../src/command-api/commands.ts';
-import { type Id, type Moment, type NewMaintenance, parseId } from '../src/maintenance.ts';
-import { PATH } from './command-api.ts';
-import { decodeReply, describeBody, type Verdict } from './contract-reply.ts';
-import { readOptions } from './options.ts';
+import type { Command } from '../../src/command-api/command.ts';
+import { COMMANDS } from '../../src/maintenance/commands.ts';
+import type { NewMaintenance } from '../../src/maintenance/model.ts';
+import { type Id, type Moment, parseId } from '../../src/values.ts';
+import { PATH } from '../command-api.ts';
+import { decodeReply, describeBody, type Verdict } from '../contract-reply.ts';
+import { readOptions } from '../options.ts';
 
 type Test = (verdict: Verdict<unknown>) => boolean;
 
@@ -22,7 +24,7 @@ const isSuccess: Test = ({ kind, flaws }) => !kind && flaws.length === 0;
 const isFailure: Test = ({ kind }) => kind !== undefined;
 // No success with an unexpected result.
 const isEither: Test = ({ flaws }) => flaws.every((flaw) => flaw === 'envelope');
-// The condition of src/graphql/loaders.ts: after any other failure, clients get an error in place of null.
+// The condition of src/maintenance/loaders.ts: after any other failure, clients get an error in place of null.
 const isNotFound: Test = ({ kind, flaws }) => kind === 'rejected' || flaws.includes('empty');
 
 /** An expected reason to stop. The message is enough for the user: no stack is printed. */

@@ -1,0 +1,19 @@
+/**
+ * What the rest of the subgraph gets of repair requests. Only `server.ts` imports this folder.
+ */
+import { COMMANDS } from './commands.ts';
+import { createLoaders } from './loaders.ts';
+import { entities, reads, writes } from './resolvers.ts';
+import { FLAWS } from './tickets.ts';
+
+export const domain = {
+  schemaFile: new URL('../../schema/maintenance.graphql', import.meta.url),
+  reads,
+  writes,
+  entities,
+  createLoaders,
+  commands: Object.values(COMMANDS),
+  flaws: FLAWS,
+  /** What the names of its metrics begin with. */
+  metricsPrefix: 'maintenance',
+};

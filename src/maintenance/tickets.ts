@@ -1,0 +1,73 @@
+/**
+ * Decodes tickets: repair requests as the vendor sends them. docs/command-api.md is the contract.
+ */
+import type { DecodedReply } from '../command-api/command.ts';
+import {
+  decodeEntries,
+  decodeId,
+  decodeOneOf,
+  decodeText,
+  decodeTexts,
+  decodeTime,
+  requireObject,
+  undecodableMember,
+} from '../command-api/decoding.ts';
+import type { Id } from '../values.ts';
+import { formatMaintenanceId, type Maintenance, type MaintenanceKey, type MaintenanceState } from './model.ts';
+
+/** The vendor's states, in the order of a repair. */
+export const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
+  ['wait for confirmation', 'WAIT_FOR_CONFIRMATION'],
+  ['in progress', 'IN_PROGRESS'],
+  ['completed', 'COMPLETED'],
+  ['closed', 'CLOSED'],
+]);
+const decodeState = (value: unknown) => decodeOneOf(value, STATES);
+
+const TIMES = ['start_time', 'finish_time', 'created_time'] as const;
+const MEMBERS = [...TIMES, 'description', 'contact', 'feedback', 'maintenance_picture_url', 'state'] as const;
+const NO_ID = { kind: 'ticket', member: 'maintenance_id' };
+/** What may be wrong with a ticket, as logs and metrics have it: no usable id, or an undecodable member. */
+export const FLAWS = [NO_ID, ...MEMBERS.map(undecodableMember)];
+
+/** Decodes `get_maintenance_list`: an array of tickets. */
+export function decodeList(result: unknown, { residenceId }: { residenceId: Id }): DecodedReply<Maintenance[]> {
+  const residence = { id: residenceId };
+  return decodeEntries<(typeof MEMBERS)[number], Maintenance>(result, NO_ID, (ticket, maintenanceId, read) => {
+    const decoded = {
+      __typename: 'Maintenance' as const,
+      id: formatMaintenanceId({ residenceId, maintenanceId }),
+      maintenanceId,
+      residence,
+      startTime: read(ticket, 'start_time', decodeTime),
+      finishTime: read(ticket, 'finish_time', decodeTime),
+      createdTime: read(ticket, 'created_time', decodeTime),
+      description: read(ticket, 'description', decodeText),
+      contact: read(ticket, 'contact', decodeText),
+      feedback: read(ticket, 'feedback', decodeText),
+      pictureUrls: read(ticket, 'maintenance_picture_url', decodeTexts),
+      state: read(ticket, 'state', decodeState),
+      size: 0,
+    };
+    decoded.size = sizeOf(decoded);
+    return decoded;
+  });
+}
+
+/** Decodes `get_maintenance_info`: one ticket, which does not repeat its id. */
+export function decodeInfo(result: unknown, { residenceId, maintenanceId }: MaintenanceKey): DecodedReply<Maintenance> {
+  const ticket = { ...requireObject(result), maintenance_id: maintenanceId };
+  const { value, ...rest } = decodeList([ticket], { residenceId });
+  return { ...rest, value: value[0] as Maintenance };
+}
+
+/** Decodes a result with the id of the written ticket. */
+export const decodeTicketId = (result: unknown) => decodeId(result, NO_ID.member);
+
+/** Counts characters, as `Maintenance.size` says. */
+function sizeOf({ id, maintenanceId, description, contact, feedback, pictureUrls }: Maintenance): number {
+  let size = id.length + maintenanceId.length;
+  for (const text of [description, contact, feedback]) if (typeof text === 'string') size += text.length;
+  if (Array.isArray(pictureUrls)) for (const url of pictureUrls) size += 16 + url.length;
+  return size;
+}
