@@ -13,9 +13,9 @@ import { FAILURES } from '../src/command-api/failures.ts';
 import { describeVariables, loadConfig } from '../src/config.ts';
 import { FAULT_CODES } from '../src/graphql/faults.ts';
 import { LIMITS } from '../src/graphql/limits.ts';
+import { createResources } from '../src/lease.ts';
 import { FAULT_CODES as OWN_FAULT_CODES, SIZES } from '../src/maintenance/arguments.ts';
 import { domain } from '../src/maintenance/domain.ts';
-import { Memory } from '../src/memory.ts';
 import { FIELDS } from '../src/telemetry/log.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { readOptions } from './options.ts';
@@ -89,7 +89,7 @@ function sizes(): string[][] {
 /** Returns the rows of a server's metrics without those of prom-client. */
 function metrics(): string[][] {
   const config = loadConfig({ NODE_ENV: 'development', COMMAND_API_URL: 'http://localhost' });
-  const all = createMetrics(createCommandApi(config), new Memory(), domain).registry.getMetricsAsArray();
+  const all = createMetrics(createCommandApi(config), createResources(0), domain).registry.getMetricsAsArray();
   // Its types leave out what the metrics have.
   return (all as unknown as { name: string; labelNames: string[] }[])
     .filter(({ name }) => !/^(nodejs|process)_/.test(name))

@@ -1,6 +1,6 @@
 /** Describes replies of the command API without their values, which may be residents' personal data. */
 import type { Command } from '../src/command-api/command.ts';
-import { decodeEnvelope } from '../src/command-api/envelope.ts';
+import { resultOf } from '../src/command-api/diagnosis.ts';
 import { CommandApiError, type FailureKind } from '../src/command-api/failures.ts';
 
 /** What the decoder makes of a reply. `kind` is the kind of the error; undefined if the decoder accepts the reply. */
@@ -14,7 +14,7 @@ export interface Verdict<T> {
 /** Decodes a reply as the subgraph does. `text` is like `accepted, a list of 3` or `rejected: status 200, code 7`. */
 export function decodeReply<I, T>(command: Command<I, T>, input: I, status: number, body: Uint8Array): Verdict<T> {
   try {
-    const result = decodeEnvelope({ status, body, retryAfter: undefined, broken: undefined });
+    const result = resultOf({ status, body, retryAfter: undefined, broken: undefined });
     const { value, flaws: found = [] } = command.decode(result, input);
     const flaws = found.map(({ kind, member }) => member ?? kind);
     const count = Array.isArray(value) ? `, a list of ${value.length}` : '';

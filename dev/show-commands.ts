@@ -18,9 +18,9 @@ export function showCommands<T extends BaseContext>(list: (context: T) => unknow
 
 /** Lists the commands that an operation asked for, each with its time in milliseconds, and `OK` or its error code. */
 export function listCommands({ commands }: Operation) {
-  return commands.map(({ name, sent, subject, durationMs, error }) => ({
+  return commands.map(({ name, exchange, subject, durationMs, error }) => ({
     command: name,
-    commandId: sent.id,
+    commandId: exchange.id,
     residenceId: subject,
     durationMs: Math.round(durationMs),
     code: error ? publicFormOf(error).code : 'OK',

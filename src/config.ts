@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { type CleanedEnv, cleanEnv, EnvError, EnvMissingError, makeValidator, str, type ValidatorSpec } from 'envalid';
-import { OPERATION_LIMIT } from './memory.ts';
+import { OPERATION_LIMIT } from './lease.ts';
 import { SERVICE } from './version.ts';
 
 /** Characters of the names and values of a request's headers. */

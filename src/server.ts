@@ -22,12 +22,11 @@ import { checkVariables } from './graphql/variables.ts';
 import { graphqlOverHttp } from './http/graphql-over-http.ts';
 import { addGraphqlRoute } from './http/graphql-route.ts';
 import { startHost } from './http/host.ts';
+import { createResources } from './lease.ts';
 import { domain } from './maintenance/domain.ts';
-import { Memory } from './memory.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { operationReport } from './telemetry/operation-report.ts';
 import { observeSpans } from './telemetry/spans.ts';
-import { createTurns } from './turns.ts';
 
 export interface ServerDependencies {
   readonly config: Config;
@@ -51,10 +50,9 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
 
 /** Starts listening. Rejects with Node's error if the port or address cannot be used. */
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
-  const memory = new Memory();
-  const queue = createTurns();
+  const resources = createResources(config.OPERATION_TIMEOUT_MS);
   const commandApi = createCommandApi(config);
-  const metrics = createMetrics(commandApi, memory, domain);
+  const metrics = createMetrics(commandApi, resources, domain);
   if (config.tracing) observeSpans(commandApi);
   const errors = createErrorFormat(logger, config.production);
 
@@ -88,15 +86,8 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     ],
   });
   await apollo.start();
-  const host = await startHost(config, logger, metrics, memory, (app) => {
-    const resources = { memory, queue, timeoutMs: config.OPERATION_TIMEOUT_MS };
-    addGraphqlRoute(
-      app,
-      apollo,
-      queue,
-      (request) => createOperation(request, commandApi, resources, config, domain.createLoaders),
-      config,
-    );
+  const host = await startHost(config, logger, metrics, resources, (app) => {
+    addGraphqlRoute(app, apollo, (request) => createOperation(request, commandApi, config, domain.createLoaders));
     extend?.(app);
   });
 

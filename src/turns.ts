@@ -2,79 +2,81 @@
  * Spreads the work of one server over turns of the event loop, so that sockets and timers run in between.
  */
 
-/** A unit of work takes 20 ns. */
-const WORK_PER_MS = 50_000;
-/** About 10 ms. Larger work has a turn of its own. */
+/** A unit of work takes 20 ns on the machine of bench/RESULTS.md. */
+export const WORK_PER_MS = 50_000;
+/** About 10 ms, which a small request beside it does not notice. Larger work has a turn of its own. */
 const TURN_WORK = 10 * WORK_PER_MS;
 
-export type Queue = ReturnType<typeof createTurns>;
+/** Work that waits for its turn. */
+export interface Turn {
+  /** The lowest goes first, and of equal places the one that was taken first. */
+  place: number;
+  readonly work: number;
+  /** Resolves when the work may begin. */
+  readonly begun: Promise<void>;
+  readonly begin: () => void;
+}
+
+/** Resolves in the next round of the event loop. */
+const nextRound = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Creates the queue of all work of one server. */
 export function createTurns() {
   // Not a chain of promises: it costs a list a tenth, in garbage collection.
-  const waiting: { readonly place: number; readonly work: number; readonly start: () => void }[] = [];
+  const waiting: Turn[] = [];
   let isIdle = true;
 
-  function runTurn(): void {
-    const startedAt = performance.now();
-    // A round of the event loop for each millisecond of the turn: a round accepts one connection.
-    setImmediate(() => waitRounds(performance.now() - startedAt));
+  async function run(): Promise<void> {
+    isIdle = false;
+    await nextRound();
+    while (waiting.length > 0) {
+      const startedAt = performance.now();
+      beginNext();
+      // The work is done by then: what waits for a promise goes before the next round.
+      await nextRound();
+      // A round for each millisecond of work, because a round accepts one connection.
+      for (let rounds = performance.now() - startedAt; rounds >= 1; rounds--) await nextRound();
+    }
+    isIdle = true;
+  }
+
+  /** Begins the first work, and what fits into 10 ms with it. */
+  function beginNext(): void {
     let workLeft = TURN_WORK;
     do {
       const next = waiting.shift();
       workLeft -= next?.work ?? 0;
-      next?.start();
+      next?.begin();
     } while (waiting[0] && waiting[0].work <= workLeft);
   }
 
-  function waitRounds(rounds: number): void {
-    if (rounds >= 1) setImmediate(waitRounds, rounds - 1);
-    else if (waiting.length > 0) runTurn();
-    else isIdle = true;
-  }
-
-  /** Calls `start` in the turn of this work. The lowest place goes first, and of equal places the one that came first. */
-  return function queue(place: number, work: number, start: () => void): void {
-    if (isIdle) setImmediate(runTurn);
-    isIdle = false;
+  function insert(turn: Turn): void {
     // In halves: a thousand may wait.
     let [index, end] = [0, waiting.length];
     while (index < end) {
       const middle = (index + end) >> 1;
-      if ((waiting[middle]?.place ?? 0) <= place) index = middle + 1;
+      if ((waiting[middle]?.place ?? 0) <= turn.place) index = middle + 1;
       else end = middle;
     }
-    waiting.splice(index, 0, { place, work, start });
-  };
-}
+    waiting.splice(index, 0, turn);
+  }
 
-/** What an operation may take before others that began later go first, and how many ms later it counts for each ms beyond. */
-const FREE_MS = 20;
-const LATER = 10;
-
-export type OwnTurns = ReturnType<typeof createOwnTurns>;
-
-/**
- * Creates the turns of an operation. Those that began first go first, because one half done holds more memory than one that has
- * not begun. Its replies go later by what it has taken, so that a large one does not hold up others until its deadline. Its
- * response does not: that would keep memory, and is bounded by itself.
- */
-export function createOwnTurns(queue: Queue, startedAt: number) {
-  let takenMs = 0;
-  const ask = (place: number, work: number, start: () => void) => {
-    queue(place, work, start);
-    takenMs += work / WORK_PER_MS;
-  };
-  const placeOfReply = () => startedAt + LATER * Math.max(0, takenMs - FREE_MS);
-  const askForReply = (work: number, start: () => void) => ask(placeOfReply(), work, start);
   return {
-    /** Returns the place in the queue of a reply that arrives now, on the clock of `performance.now()`. */
-    placeOfReply,
-    /** Calls `start` when a reply may be decoded. */
-    askForReply,
-    /** Resolves when a reply may be decoded. */
-    takeForReply: (work: number) => new Promise<void>((start) => askForReply(work, start)),
-    /** Resolves when other work may start. */
-    take: (work: number) => new Promise<void>((start) => ask(startedAt, work, start)),
+    take(place: number, work: number): Turn {
+      if (isIdle) void run();
+      const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+      const turn = { place, work, begun, begin };
+      insert(turn);
+      return turn;
+    },
+
+    /** Moves a turn that still waits to an earlier place. */
+    hasten(turn: Turn, place: number): void {
+      const index = waiting.indexOf(turn);
+      if (index < 0 || place >= turn.place) return;
+      waiting.splice(index, 1);
+      turn.place = place;
+      insert(turn);
+    },
   };
 }

@@ -28,7 +28,7 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
         /** Whether the result of this command closes or opens the breaker. */
         isProbe,
         /** Takes the result of the command: its final error, or success. */
-        end(error?: CommandApiError): void {
+        report(error?: CommandApiError): void {
           const health = error?.failure.health ?? 'up';
           if (health === 'unknown') return;
           own.failures = health === 'up' ? 0 : own.failures + 1;

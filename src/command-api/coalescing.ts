@@ -1,9 +1,10 @@
 /**
  * Request coalescing: identical reads share an exchange whose first caller asked at most 50 ms ago. Nothing is cached.
  */
-import type { Holding } from '../memory.ts';
-import type { OwnTurns } from '../turns.ts';
-import { untilAborted } from './failures.ts';
+import { Bytes, type Lease, type Resources } from '../lease.ts';
+import type { Turn } from '../turns.ts';
+import { NO_MEMORY } from './breaks.ts';
+import { noRoom, untilAborted } from './failures.ts';
 import type { CommandRecord } from './record.ts';
 
 /**
@@ -12,84 +13,94 @@ import type { CommandRecord } from './record.ts';
  */
 const JOINABLE_MS = 50;
 
-/** An exchange for which one or several reads wait. */
-interface SharedRead {
+/** An exchange that identical reads share. */
+export class SharedExchange {
   /** The record of the command that is really sent. */
   readonly record: CommandRecord;
   /** What its reply holds. */
-  readonly holding: Holding;
+  readonly bytes: Bytes;
+  readonly #ending = new AbortController();
+  /** Aborts when the last lease that waits has left. */
+  readonly signal = this.#ending.signal;
+  /** The leases that wait for the reply, and afterwards those that keep it. */
+  readonly #holders: Lease[] = [];
   /** Undefined after its end. */
-  reply: Promise<unknown> | undefined;
-  /** Aborts the exchange. */
-  readonly controller: AbortController;
-  /** The turns of each operation that waits. */
-  readonly waiting: OwnTurns[];
-  /** What its reply waits for, once it waits for a turn. */
-  queued: { readonly place: number; readonly work: number; readonly start: () => void } | undefined;
+  #reply: Promise<unknown> | undefined;
+  /** The turn for which the reply waits. */
+  #turn: Turn | undefined;
+
+  constructor(record: CommandRecord, memory: Resources['memory']) {
+    this.record = record;
+    this.bytes = new Bytes(memory);
+  }
+
+  get isJoinable(): boolean {
+    const isYoung = performance.now() - this.record.startedAt <= JOINABLE_MS;
+    return isYoung && this.#reply !== undefined && !this.signal.aborted;
+  }
+
+  /** Waits for the end of the exchange. */
+  async settle(reply: Promise<unknown>): Promise<void> {
+    this.#reply = reply;
+    await reply.catch(() => {});
+    // What was deleted from a Map may stay in memory: without this, a list costs 6 % more.
+    this.#reply = undefined;
+  }
+
+  /** Resolves in the turn of the earliest operation that waits. Without any, there is nothing to wait for. */
+  async turn(work: number): Promise<void> {
+    const [first, ...others] = this.#holders;
+    if (!first) return;
+    const earliest = others.reduce((one, other) => (other.placeOfReply < one.placeOfReply ? other : one), first);
+    this.#turn = earliest.turnOfReply(work);
+    await this.#turn.begun;
+  }
+
+  /** Waits for the reply, which a lease then keeps. Throws if the lease ends first, or has no room. */
+  async wait(lease: Lease): Promise<unknown> {
+    this.#holders.push(lease);
+    if (this.#turn) lease.hasten(this.#turn);
+    try {
+      const reply = await untilAborted(this.#reply as Promise<unknown>, lease.signal);
+      if (lease.keep(this.bytes, () => this.#leave(lease))) return reply;
+      throw noRoom(NO_MEMORY);
+    } catch (error) {
+      // The question who is last, and leaving, are one step for all others: several leases may end at once.
+      if (lease.signal.aborted && this.#holders.length === 1) {
+        this.#ending.abort(lease.signal.reason);
+        // So that the last command, if it is the one that was sent, tells of its attempt.
+        await this.#reply?.catch(() => {});
+      }
+      this.#leave(lease);
+      throw error;
+    }
+  }
+
+  /** The last to leave gives the bytes of the reply back. */
+  #leave(lease: Lease): void {
+    this.#holders.splice(this.#holders.indexOf(lease), 1);
+    if (this.#holders.length === 0) this.bytes[Symbol.dispose]();
+  }
 }
 
-type Waiter = { readonly signal: AbortSignal; readonly turns: OwnTurns };
-
 export function createCoalescing() {
-  const reads = new Map<string, SharedRead>();
+  const exchanges = new Map<string, SharedExchange>();
 
   return {
-    /** Returns the read to join. The key must contain everything that decides the reply, including the caller's token. */
-    find(key: string): SharedRead | undefined {
-      const read = reads.get(key);
-      const isJoinable = read && performance.now() - read.record.start <= JOINABLE_MS;
-      return isJoinable && !read.controller.signal.aborted ? read : undefined;
+    /** Returns the exchange to join. The key must contain everything that decides the reply, including the caller's token. */
+    findJoinable(key: string): SharedExchange | undefined {
+      const shared = exchanges.get(key);
+      return shared?.isJoinable ? shared : undefined;
     },
 
-    /** Starts an exchange, and lets later reads join it until it ends. */
-    start(
-      key: string,
-      record: CommandRecord,
-      holding: Holding,
-      run: (read: SharedRead) => Promise<unknown>,
-    ): SharedRead {
-      const controller = new AbortController();
-      const read: SharedRead = { record, holding, controller, waiting: [], reply: undefined, queued: undefined };
-      read.reply = run(read);
-      const end = () => {
-        if (reads.get(key) === read) reads.delete(key);
-        // What was deleted from a Map may stay in memory: without this, a list costs 6 % more.
-        read.reply = undefined;
-      };
-      read.reply.then(end, end);
-      reads.set(key, read);
-      return read;
-    },
-
-    /** Waits for a read, which has not ended, until `signal` aborts. The last caller to leave aborts the exchange. */
-    async waitOrLeave(read: SharedRead, { signal, turns }: Waiter): Promise<unknown> {
-      const reply = read.reply as Promise<unknown>;
-      read.waiting.push(turns);
-      const { queued } = read;
-      if (queued && turns.placeOfReply() < queued.place) turns.askForReply(queued.work, queued.start);
-      try {
-        return await untilAborted(reply, signal);
-      } finally {
-        read.waiting.splice(read.waiting.indexOf(turns), 1);
-        if (read.waiting.length === 0 && signal.aborted) {
-          read.controller.abort(signal.reason);
-          // So that the last command, if it is the one that was sent, tells of its attempt.
-          await reply.catch(() => {});
-        }
-      }
-    },
-
-    /** Takes the turn of the earliest operation that waits for a read, even if it joins meanwhile. */
-    takeTurn(read: SharedRead, work: number): Promise<void> {
-      if (read.waiting.length === 0) return Promise.resolve();
-      const earliest = read.waiting.reduce((one, other) => (other.placeOfReply() < one.placeOfReply() ? other : one));
-      return new Promise((start) => {
-        read.queued = { place: earliest.placeOfReply(), work, start };
-        earliest.askForReply(work, start);
-      });
+    /** Starts an exchange, which later reads may join until it ends. The caller waits for it in the same step. */
+    start(key: string, shared: SharedExchange, run: (shared: SharedExchange) => Promise<unknown>): SharedExchange {
+      exchanges.set(key, shared);
+      void shared.settle(run(shared)).then(() => exchanges.get(key) === shared && exchanges.delete(key));
+      return shared;
     },
 
     /** A read after this moment joins no exchange from before it. */
-    clear: () => reads.clear(),
+    clear: () => exchanges.clear(),
   };
 }

@@ -16,6 +16,7 @@ export function createCommandApi(config: Config) {
   return {
     breaker: createCircuitBreaker(config),
     coalescing: createCoalescing(),
+    maxReplyBytes: config.MAX_REPLY_BYTES,
     events: new EventEmitter<CommandEvents>(),
     retries: createRetries(config.MAX_ATTEMPTS),
     slots: createSlots(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED),

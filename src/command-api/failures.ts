@@ -4,6 +4,7 @@
  */
 
 import { addAbortListener } from 'node:events';
+import type { EndReason } from '../lease.ts';
 
 /** The known outcome of a failed write; see the public schema. */
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
@@ -64,7 +65,7 @@ export const FAILURES = {
   breaker_open: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
   /** The operation may send no further command of its kind. */
   too_many: { code: 'BAD_USER_INPUT', outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
-  /** The caller disconnected first. */
+  /** The caller disconnected first, or the operation was answered without the command. */
   cancelled: { code: 'CALLER_GONE', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
   /** Our fault: no sockets are left, or an error in our code. */
   internal: { code: 'INTERNAL_SERVER_ERROR', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
@@ -82,12 +83,12 @@ export interface Flaw {
 }
 
 /** What is known of a failure. Some differ from their row in what follows. */
-interface Details extends Partial<Pick<Consequences, 'retry' | 'health'>> {
+export interface Details extends Partial<Pick<Consequences, 'retry' | 'health'>> {
   /** An error code of Node or our own short text, never text from the upstream. Only for the log. */
   readonly detail: string;
   /** For the client, in place of the message of the code. */
   readonly publicMessage?: string;
-  /** False only if no byte of a write can have left this process. */
+  /** False only if no byte of the command can have left this process. */
   readonly isSent?: boolean;
   readonly flaw?: ReplyFlaw;
   /** The header `Retry-After` and the short code of a reply. */
@@ -134,53 +135,46 @@ export function publicFormOf(error: unknown): { readonly code: FailureCode; read
   return { code: failure.code, message: failure.publicMessage ?? CODES[failure.code].message };
 }
 
-/**
- * Returns the kind of failure that a status tells, whatever the body says, or undefined if the body decides. `broken` is
- * why the body did not arrive.
- */
-export function judgeStatus(status: number, broken?: CommandApiError): FailureKind | undefined {
-  if (status === 401) return 'unauthenticated';
-  if (status === 403) return 'forbidden';
-  // A timeout, a caller who has left, and a lack of memory decide before the status.
-  if (broken && broken.kind !== 'unreachable' && broken.kind !== 'invalid') return undefined;
-  if (status === 429) return 'throttled';
-  if (status >= 502 && status <= 504) return 'unavailable';
-  return status >= 500 && status <= 599 ? 'failed' : undefined;
-}
-
 /** Returns the failure of a reply that breaks the contract. */
 export function invalid(flaw: ReplyFlaw, detail: string): CommandApiError {
   return new CommandApiError('invalid', { detail, flaw });
 }
 
-export function tooLarge(): CommandApiError {
-  const publicMessage = 'The command API sent a reply larger than MAX_REPLY_BYTES, or 128 KB to a write.';
-  return new CommandApiError('invalid', { detail: 'reply too large', flaw: 'size', publicMessage });
-}
+/** The ends of an operation, for the log. */
+export const ENDS: Readonly<Record<EndReason, string>> = {
+  answered: 'answered before',
+  expired: 'out of time',
+  cancelled: 'caller disconnected',
+};
 
-/** Why a signal ends the commands of an operation: its time is over, or its caller has left. */
-export type EndReason = 'expired' | 'cancelled';
-
-/** Returns the failure of a command, or of a value, that the signal of its operation ended. */
-export function endedBy({ reason }: AbortSignal, isSent = true): CommandApiError {
-  if ((reason as EndReason) === 'cancelled')
-    return new CommandApiError('cancelled', { detail: 'caller disconnected', isSent });
+/** Returns the failure of a command, or of a value, for which its operation did not wait. */
+export function endedBy(reason: EndReason | undefined, isSent = false): CommandApiError {
+  if (reason && reason !== 'expired') return new CommandApiError('cancelled', { detail: ENDS[reason], isSent });
   const publicMessage = 'The operation has no time left.';
-  return new CommandApiError('timeout', { detail: 'out of time', publicMessage, isSent, health: 'unknown' });
+  return new CommandApiError('timeout', { detail: ENDS.expired, publicMessage, isSent, health: 'unknown' });
 }
 
-/** Throws `endedBy` if `signal` is aborted. `isSent` tells whether the command may have left. */
-export function throwIfEnded(signal: AbortSignal, isSent?: boolean): void {
-  if (signal.aborted) throw endedBy(signal, isSent);
+/** Throws `endedBy` if `signal` is aborted. */
+export function throwIfEnded(signal: AbortSignal): void {
+  if (signal.aborted) throw endedBy(signal.reason);
 }
 
-/** Settles like `promise`, or throws `endedBy` when `signal` aborts. `isSent` tells whether the command may have left. */
-export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal, isSent?: boolean): Promise<T> {
+/**
+ * Settles like `promise`, or throws `endedBy` when `signal` aborts. That a command was not sent is right for each write that waits
+ * here, and means nothing for a read.
+ */
+export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: result, resolve, reject } = Promise.withResolvers<T>();
   // Not `Promise.race`: a promise that has the same signal would be first.
   promise.then(resolve, reject);
-  using _ = addAbortListener(signal, () => reject(endedBy(signal, isSent)));
+  using _ = addAbortListener(signal, () => reject(endedBy(signal.reason)));
   return await result;
+}
+
+/** Returns the failure of a command beyond those of an operation. */
+export function tooMany(kind: string, most: number): CommandApiError {
+  const publicMessage = `Too many ${kind} in one operation: at most ${most} commands.`;
+  return new CommandApiError('too_many', { detail: 'too many commands', publicMessage });
 }
 
 /** Returns the failure of a command for which this process has no room. */

@@ -7,7 +7,7 @@ import { CommandApiError, type Flaw, type WriteOutcome } from './failures.ts';
 
 /** An attempt that has ended: with the status of a whole reply, or with the short code of its failure. */
 export interface Attempt {
-  readonly start: number;
+  readonly startedAt: number;
   readonly seconds: number;
   readonly status?: number;
   readonly error?: string;
@@ -30,11 +30,11 @@ export interface CommandEvents {
 
 /** What became of a command. Has none of its parameters, which are personal data, except its subject: no log has it. */
 export class CommandRecord {
-  /** The id that the command API receives, and the attempts so far: one and the same of all reads that share an exchange. */
-  sent = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: 0 };
+  /** Its exchange: the id that the command API receives, and the attempts so far. All reads that share it have the same object. */
+  exchange = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: 0 };
   /** Whether the command joined the exchange of an earlier one. */
   coalesced = false;
-  readonly start = performance.now();
+  readonly startedAt = performance.now();
   durationMs = 0;
   /** The flaws of the reply. The rest of it may have been used. */
   flaws: readonly Flaw[] = [];
@@ -48,10 +48,15 @@ export class CommandRecord {
   /** What the command API receives as `traceparent`. */
   traceparent: string | undefined;
 
-  constructor({ name, isWrite }: Pick<Command<never, unknown>, 'name' | 'isWrite'>, subject: string) {
+  constructor(
+    { name, isWrite }: Pick<Command<never, unknown>, 'name' | 'isWrite'>,
+    subject: string,
+    traceparent: string | undefined,
+  ) {
     this.name = name;
     this.isWrite = isWrite;
     this.subject = subject;
+    this.traceparent = traceparent;
   }
 
   /** The outcome of a failed write. After an unforeseen error, it is unknown. */
@@ -61,18 +66,18 @@ export class CommandRecord {
   }
 
   /** Joins the exchange of an identical read. */
-  join({ sent }: CommandRecord): void {
-    this.sent = sent;
+  join({ exchange }: CommandRecord): void {
+    this.exchange = exchange;
     this.coalesced = true;
   }
 
   /** Ends the command with a reply or an error. Its error, or the one of all undecodable members, names the command. */
   end({ flaws, dropped = 0, memberError }: Partial<DecodedReply<unknown>>, error?: unknown): void {
-    this.durationMs = performance.now() - this.start;
+    this.durationMs = performance.now() - this.startedAt;
     this.flaws = flaws ?? (error instanceof CommandApiError ? error.flaws : []);
     this.dropped = dropped;
     this.error = error;
     const shown = error ?? memberError;
-    if (shown instanceof CommandApiError) shown.command = { name: this.name, id: this.sent.id };
+    if (shown instanceof CommandApiError) shown.command = { name: this.name, id: this.exchange.id };
   }
 }

@@ -19,7 +19,7 @@ export function createSlots(most: number, room: number) {
 
   /** Returns a slot when one is free. Throws a `CommandApiError` if too many wait, or when `signal` aborts. */
   async function take(signal: AbortSignal): Promise<Disposable> {
-    throwIfEnded(signal, false);
+    throwIfEnded(signal);
     if (running < most) {
       running++;
       return slot;
@@ -28,7 +28,7 @@ export function createSlots(most: number, room: number) {
     const { promise, resolve } = Promise.withResolvers<void>();
     waiting.add(resolve);
     try {
-      await untilAborted(promise, signal, false);
+      await untilAborted(promise, signal);
       return slot;
     } catch (error) {
       // It may have been handed a slot in the moment in which it left.

@@ -10,9 +10,11 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import got, { RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
+import type { Grant } from '../lease.ts';
 import { SERVICE } from '../version.ts';
+import { type Break, isAddressGone, NO_CODE, NO_MEMORY, type Unusable } from './breaks.ts';
 import { createConnections } from './connections.ts';
-import { CommandApiError, endedBy, invalid, tooLarge } from './failures.ts';
+import type { Reply } from './diagnosis.ts';
 
 /** The headers of a command that depend on its caller. */
 export interface CallerHeaders {
@@ -29,18 +31,8 @@ const HEADERS = {
   'accept-encoding': 'gzip',
 };
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
-/** got's code for an error without one of Node: probably a bug. */
-const NO_CODE = 'ERR_GOT_REQUEST_ERROR';
-/** Our fault, which says nothing about the command API: no more sockets, files, ports or buffers. */
-const INTERNAL = /^(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL)$/;
-/** An address does not accept a connection: it may belong to another host by now. */
-const REFUSED = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
-/** Other failures that may pass: also an incomplete body, and refusals of a proxy. */
-const TRANSIENT = /^(ENOTFOUND|EAI_AGAIN|ECONNRESET|EPIPE|ERR_HTTP_CONTENT_LENGTH_MISMATCH|Z_BUF_ERROR|50[234])$/;
-/** No HTTP, or no gzip. */
-const UNREADABLE = /^(HPE_|Z_)/;
 /** The messages of hpagent, whose errors have no code, for a proxy that opens no tunnel. */
-const PROXY_REFUSAL = /^(?:Bad response: |Proxy )(\d{3}|timeout)$/;
+const PROXY_ERROR = /^(?:Bad response: |Proxy )(\d{3}|timeout)$/;
 const inflate = promisify(gunzip);
 
 /** Ends an attempt that has taken its time. */
@@ -48,33 +40,12 @@ const TIMED_OUT = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
 /** A timeout that is this late shows a blocked event loop: the reply may already have arrived. */
 const LATE_MS = 100;
 
-/** The documented replies to writes have 100 bytes. The largest create, with its whole input in escapes, has 97 KB. */
-const MAX_WRITE_REPLY_BYTES = 128 * 1024;
-
-interface AttemptOptions {
-  readonly isWrite: boolean;
-  /** Whether it needs a fresh connection. */
-  readonly isFresh: boolean;
-  /** Aborts the attempt. */
-  readonly signal: AbortSignal;
-  /** Holds further bytes of the reply. May throw. */
-  readonly hold: (bytes: number) => void;
-}
-
-/** What arrived of an HTTP response. */
-export interface Reply {
-  /** 0 without a head. */
-  readonly status: number;
-  readonly retryAfter: string | undefined;
-  /** Inflated. Empty if it did not arrive whole. */
-  readonly body: Uint8Array;
-  /** Why the body did not arrive whole. */
-  readonly broken: CommandApiError | undefined;
-}
+/** The error of a reply that we do not take. */
+const unusable = (code: Unusable) => Object.assign(new Error(), { code });
 
 /** Creates the transport. Connects when the first command is sent. `close` ends the kept connections. */
 export function createTransport(config: Config) {
-  const { COMMAND_API_URL, ATTEMPT_TIMEOUT_MS, MAX_REPLY_BYTES } = config;
+  const { COMMAND_API_URL, ATTEMPT_TIMEOUT_MS } = config;
   const url = new URL(PATH, COMMAND_API_URL);
   const isSecure = url.protocol === 'https:';
   const startRequest = isSecure ? https.request : http.request;
@@ -88,15 +59,15 @@ export function createTransport(config: Config) {
    * Opens got's stream. Its option `request` starts Node's request with our options: got's own way copies headers, body
    * and agent.
    */
-  function open(command: string, { token, traceparent }: CallerHeaders, agent: Agent): Stream {
+  function open(json: string, { token, traceparent }: CallerHeaders, agent: Agent): Stream {
     const headers = {
       ...HEADERS,
       authorization: `Bearer ${token}`,
-      'content-length': Buffer.byteLength(command),
+      'content-length': Buffer.byteLength(json),
       ...(traceparent && { traceparent }),
     };
     const request = () => startRequest({ ...target, headers, agent });
-    return client.stream(url, { request }).end(command);
+    return client.stream(url, { request }).end(json);
   }
 
   /** Returns whether the command can have left: only on an established connection. */
@@ -106,24 +77,21 @@ export function createTransport(config: Config) {
   }
 
   /** Sends a command on a kept or a fresh connection. Returns what arrived, also after a failure. */
-  async function attempt(
-    command: string,
-    headers: CallerHeaders,
-    { isWrite, isFresh, signal, hold }: AttemptOptions,
-  ): Promise<Reply> {
-    const stream = open(command, headers, isFresh ? fresh : kept);
+  async function attempt(json: string, headers: CallerHeaders, isFresh: boolean, grant: Grant): Promise<Reply> {
+    const stream = open(json, headers, isFresh ? fresh : kept);
     // An error may also come after the end of the reply.
     stream.on('error', () => undefined);
-    using _ = addAbortListener(signal, () => stream.destroy());
+    using _ = addAbortListener(grant.signal, () => stream.destroy());
     const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
     // Not got's own time limit, which does not end a request that waits for its tunnel.
     using _timer = setTimeout(() => stream.destroy(TIMED_OUT), ATTEMPT_TIMEOUT_MS);
     let body: Uint8Array = Buffer.alloc(0);
-    let broken: CommandApiError | undefined;
+    let broken: Break | undefined;
     try {
-      body = await receive(stream, isWrite ? Math.min(MAX_REPLY_BYTES, MAX_WRITE_REPLY_BYTES) : MAX_REPLY_BYTES, hold);
+      body = await receive(stream, grant);
     } catch (error) {
-      broken = explain(error, stream, signal, dueAt);
+      broken = factsOf(error, stream, grant.signal, dueAt);
+      if (isAddressGone(broken)) forgetAddress();
     } finally {
       // Also after a whole reply, if the upstream did not read the rest of the command.
       if (!stream.writableFinished) stream.destroy();
@@ -132,49 +100,42 @@ export function createTransport(config: Config) {
     return { status, retryAfter: replyHeaders['retry-after'], body, broken };
   }
 
-  /** Receives and inflates a whole body. */
-  async function receive(stream: Stream, most: number, hold: (bytes: number) => void): Promise<Uint8Array> {
+  /** Receives and inflates a whole body, if there is room for it. */
+  async function receive(stream: Stream, { bytes, maxReplyBytes }: Grant): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
-    let bytes = 0;
+    let length = 0;
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
       chunks.push(chunk);
-      bytes += chunk.byteLength;
-      if (bytes > most) throw tooLarge();
-      hold(chunk.byteLength);
+      length += chunk.byteLength;
+      if (length > maxReplyBytes) throw unusable('reply too large');
+      if (!bytes.reserve(chunk.byteLength, 'reply')) throw unusable(NO_MEMORY);
     }
     const received = Buffer.concat(chunks);
     const coding = stream.response?.headers['content-encoding']?.toLowerCase() || 'identity';
-    if (bytes === 0 || coding === 'identity') return received;
-    if (coding !== 'gzip') throw invalid('bytes', 'unknown coding');
-    const inflated = await inflate(received, { maxOutputLength: most });
-    hold(Math.max(0, inflated.byteLength - bytes));
+    if (length === 0 || coding === 'identity') return received;
+    if (coding !== 'gzip') throw unusable('unknown coding');
+    const inflated = await inflate(received, { maxOutputLength: maxReplyBytes });
+    if (!bytes.reserve(Math.max(0, inflated.byteLength - length), 'reply')) throw unusable(NO_MEMORY);
     return inflated;
   }
 
-  /** Returns the failure that an error of an attempt means. `dueAt` is when the attempt had to end. */
-  function explain(error: unknown, stream: Stream, signal: AbortSignal, dueAt: number): CommandApiError {
-    if (error instanceof CommandApiError) return error;
-    if (signal.aborted) return endedBy(signal, isSent(stream));
+  /** Returns what is known of an attempt that broke with an error. `dueAt` is when it had to end. */
+  function factsOf(error: unknown, stream: Stream, signal: AbortSignal, dueAt: number): Break {
     // got wraps errors.
     const cause = (error instanceof RequestError ? error.cause : error) as NodeJS.ErrnoException | undefined;
-    const [, refusal] = PROXY_REFUSAL.exec(cause?.message ?? '') ?? [];
-    const code = refusal ?? cause?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
-    // A request gets its socket when the tunnel is established.
-    const isOfProxy = config.COMMAND_API_PROXY && !stream.socket;
-    const detail = isOfProxy ? `proxy ${code}` : code;
-    const details = { detail, isSent: isSent(stream) };
-    const health = performance.now() - dueAt > LATE_MS ? 'unknown' : 'down';
-    if (cause === TIMED_OUT || code === 'timeout') return new CommandApiError('timeout', { ...details, health });
-    if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
-    if (code === NO_CODE || INTERNAL.test(code)) return new CommandApiError('internal', { ...details, cause });
-    if (REFUSED.test(code)) forgetAddress();
-    else if (!TRANSIENT.test(code)) {
-      if (UNREADABLE.test(code) && !isOfProxy) return invalid('bytes', detail);
-      return new CommandApiError('unreachable', { ...details, retry: 'never' });
-    }
-    // After an idle time, all kept connections may be closed, so this spends no budget.
-    const isStale = stream.reusedSocket && !stream.response;
-    return new CommandApiError('unreachable', { ...details, ...(isStale && { retry: 'at once' }) });
+    const [, proxyCode] = PROXY_ERROR.exec(cause?.message ?? '') ?? [];
+    const code = proxyCode ?? cause?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
+    return {
+      code,
+      cause,
+      ended: signal.reason,
+      isSent: isSent(stream),
+      isTimeout: cause === TIMED_OUT || code === 'timeout',
+      isLate: performance.now() - dueAt > LATE_MS,
+      // A request gets its socket when the tunnel is established.
+      isOfProxy: Boolean(config.COMMAND_API_PROXY && !stream.socket),
+      isStale: stream.reusedSocket === true && !stream.response,
+    };
   }
 
   return {

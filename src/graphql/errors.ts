@@ -93,9 +93,10 @@ const REFUSALS = new Map<unknown, string>([
 
 /**
  * Creates Apollo Server's `formatError`, and its plugin: unforeseen errors outside of resolvers get the id of their operation,
- * and what refuses a mutation as a whole says that nothing was sent. Errors of resolvers are public already.
+ * and what refuses a mutation as a whole says that nothing was sent.
  */
 export function createErrorFormat(logger: Logger, isProduction: boolean) {
+  // Apollo Server calls `formatError` without the operation, but with the same error objects as the plugin.
   const operations = new WeakMap<object, { unforeseen: UnforeseenErrors; mayWrite: boolean }>();
 
   const plugin: ApolloServerPlugin<{ unforeseen: UnforeseenErrors }> = {
@@ -109,22 +110,31 @@ export function createErrorFormat(logger: Logger, isProduction: boolean) {
 
   function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
     const operation = operations.get(error as object);
-    const code = formatted.extensions?.code;
     // What graphql or Apollo Server has wrapped.
     const cause = error instanceof GraphQLError ? (error.originalError ?? error) : error;
-    const isPublic = cause instanceof PublicError || cause instanceof ExceededLimit;
-    const refusal = isPublic || formatted.path ? undefined : REFUSALS.get(code);
-    if (!isPublic && !refusal) {
-      const { message, extensions } = operation?.unforeseen.mask(cause) ?? maskError(cause, logger);
-      return { ...formatted, message, extensions: { ...extensions } };
-    }
-    const message = (isProduction && refusal) || formatted.message;
-    // Apollo Server refuses a bad request before it is parsed, without its plugins.
-    const isUnsent = code === 'BAD_REQUEST' || (operation?.mayWrite && !formatted.path);
-    return { ...formatted, message, extensions: { ...formatted.extensions, ...(isUnsent && { outcome: 'NOT_SENT' }) } };
+    const isOurs = cause instanceof PublicError || cause instanceof ExceededLimit;
+    // Of a resolver: its guard has told the outcome.
+    if (isOurs && formatted.path) return formatted;
+    // Of a request that is refused as a whole.
+    const message = isOurs ? formatted.message : refusalOf(formatted);
+    if (message) return { ...formatted, message, extensions: withOutcome(formatted, operation?.mayWrite) };
+    const masked = operation?.unforeseen.mask(cause) ?? maskError(cause, logger);
+    return { ...formatted, message: masked.message, extensions: { ...masked.extensions } };
+  }
+
+  /** Returns the message of a request that a library refuses. Only developers see the library's own. */
+  function refusalOf({ path, message, extensions }: GraphQLFormattedError): string | undefined {
+    const refusal = path ? undefined : REFUSALS.get(extensions?.code);
+    return refusal && !isProduction ? message : refusal;
   }
 
   return { plugin, formatError };
+}
+
+/** Returns the extensions of a refused request. Apollo Server refuses a bad request before it is parsed, without its plugins. */
+function withOutcome({ extensions }: GraphQLFormattedError, mayWrite = false) {
+  const isUnsent = mayWrite || extensions?.code === 'BAD_REQUEST';
+  return { ...extensions, ...(isUnsent && { outcome: 'NOT_SENT' }) };
 }
 
 /** Returns whether an operation is a mutation, or may be one that its document does not tell. */

@@ -15,10 +15,10 @@ export type Resolver = GraphQLFieldResolver<unknown, Operation>;
  */
 export function guardQuery(resolve: Resolver): Resolver {
   return async function guarded(source, args, operation, info) {
-    const { budget, signal } = operation;
+    const { budget, lease } = operation;
     if (budget.hasNoErrorsLeft()) return null;
     try {
-      throwIfEnded(signal);
+      throwIfEnded(lease.signal);
       const value = await resolve(source, args, operation, info);
       await budget.chargeValue(value, info);
       return value;

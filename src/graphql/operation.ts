@@ -1,6 +1,5 @@
 /**
- * All that one operation owns: token, signal and deadline, memory, budget, client, loaders, and what it observes. Made once,
- * ended once. The context of its resolvers.
+ * One operation: its token, lease, budget, client and loaders, and what it observes. The context of its resolvers.
  */
 import { isUtf8 } from 'node:buffer';
 import { trace } from '@opentelemetry/api';
@@ -8,11 +7,8 @@ import type { FastifyRequest } from 'fastify';
 import { type CommandApiClient, createClient } from '../command-api/client.ts';
 import type { Read } from '../command-api/command.ts';
 import type { CommandApi } from '../command-api/command-api.ts';
-import { CommandApiError, type EndReason } from '../command-api/failures.ts';
-import type { CommandRecord } from '../command-api/record.ts';
 import type { Config } from '../config.ts';
-import type { Holding, Memory } from '../memory.ts';
-import { createOwnTurns, type Queue } from '../turns.ts';
+import type { Lease } from '../lease.ts';
 import { createBudget } from './budget.ts';
 import { type Code, PublicError, toPublicError, UnforeseenErrors } from './errors.ts';
 import { LIMITS } from './limits.ts';
@@ -48,52 +44,33 @@ export interface WriteContext {
 }
 
 /** What forgets all that was read, so that later reads are current. */
-interface Clearable {
+export interface Clearable {
   clear(): void;
 }
 
 export type Operation<Loaders extends Clearable = Clearable> = ReturnType<typeof createOperation<Loaders>>;
 
-/** What the host passes on of a request: `holding` has its body already, `startedAt` is on the clock of `performance.now()`. */
-type Incoming = Pick<FastifyRequest, 'id' | 'headers' | 'raw'> & {
-  readonly holding: Holding;
-  readonly startedAt: number;
-};
+/** What the host passes on of a request. */
+type Incoming = Pick<FastifyRequest, 'id' | 'headers' | 'raw'> & { readonly lease: Lease };
 
 /** Creates the operation of a request. */
 export function createOperation<Loaders extends Clearable>(
-  { id, headers, raw, holding, startedAt }: Incoming,
+  { id, headers, raw, lease }: Incoming,
   commandApi: CommandApi,
-  resources: { memory: Memory; queue: Queue; timeoutMs: number },
-  { OPERATION_TIMEOUT_MS, TOKEN_HEADER }: Config,
+  { TOKEN_HEADER }: Config,
   createLoaders: (reader: Reader) => Loaders,
 ) {
   // Once, not for each of a thousand representations: a token may have 16 KB.
   const token = readToken(raw.rawHeaders, TOKEN_HEADER);
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
-  const endsAt = startedAt + OPERATION_TIMEOUT_MS;
-  const commands: CommandRecord[] = [];
-  const counts = { reads: 0, writes: 0 };
-  const controller = new AbortController();
-  const { signal } = controller;
-  const turns = createOwnTurns(resources.queue, startedAt);
-  const budget = createBudget(holding, turns, signal);
-  const timer = abortAt(endsAt, controller);
-  const client = createClient(commandApi, resources, {
-    token,
-    traceparent,
-    holding,
-    signal,
-    endsAt,
-    turns,
-    addCommand,
-  });
+  const budget = createBudget(lease);
+  const { commands, read, write } = createClient(commandApi, { token, traceparent, lease, limits: LIMITS });
   const loaders = createLoaders({
-    read: client.read,
-    // Searching also takes time for entries that are not returned.
+    read,
     async readList(command, input) {
-      const list = await client.read(command, input);
+      const list = await read(command, input);
       return () => {
+        // Searching also takes time for entries that are not returned.
         budget.chargeSearch(list.length);
         return list;
       };
@@ -111,17 +88,8 @@ export function createOperation<Loaders extends Clearable>(
     throw new PublicError('UNAUTHENTICATED', `This field needs the header "${form}", once.`);
   }
 
-  function addCommand(record: CommandRecord): void {
-    const countedAs = record.isWrite ? 'writes' : 'reads';
-    const publicMessage = `Too many ${countedAs} in one operation: at most ${LIMITS[countedAs]} commands.`;
-    if (counts[countedAs] >= LIMITS[countedAs])
-      throw new CommandApiError('too_many', { detail: 'too many commands', publicMessage });
-    counts[countedAs]++;
-    commands.push(record);
-  }
-
   return {
-    startedAt,
+    lease,
     /** Identifies the request and its client in the log. */
     logFields: {
       requestId: id,
@@ -129,35 +97,33 @@ export function createOperation<Loaders extends Clearable>(
       clientName: readName(headers['apollographql-client-name']),
       clientVersion: readName(headers['apollographql-client-version']),
     },
-    /** Every command of the operation, in order. */
+    /** The record of every command of the operation, in order. */
     commands,
     budget,
-    /** Aborts at the deadline, or when the caller leaves an operation without a write. */
-    signal,
     clearLoaders: loaders.clear,
     failureCodes,
     unforeseen,
     /** Whether the caller disconnected before its response. */
     caller,
+
     requireLoaders(): Loaders {
       requireToken();
       return loaders;
     },
-    requireWrite() {
+    requireWrite(): CommandApiClient['write'] {
       requireToken();
-      return client.write;
+      return write;
     },
-    describeAsData(error: unknown) {
+    describeAsData(error: unknown): PublicError {
       const shown = toPublicError(error, unforeseen, true);
       failureCodes.push(shown.extensions.code);
       return shown;
     },
-    /** Ends the operation when its response is sent, or cancels it when its caller has disconnected. */
-    end(isAnswered: boolean): void {
-      caller.hasLeft = !isAnswered;
-      if (isAnswered) clearTimeout(timer);
-      // With a write, the operation continues without its caller until its deadline.
-      else if (!commands.some(({ isWrite }) => isWrite)) controller.abort('cancelled' satisfies EndReason);
+
+    /** Cancels the operation, whose caller has disconnected. With a write, it continues until its deadline. */
+    leave(): void {
+      caller.hasLeft = true;
+      if (!commands.some(({ isWrite }) => isWrite)) lease.end('cancelled');
     },
   };
 }
@@ -168,12 +134,6 @@ function readToken(rawHeaders: readonly string[], header: string): string {
   const [value = '', ...others] = rawHeaders.filter(isValue);
   const pattern = header === 'authorization' ? BEARER_TOKEN : TOKEN;
   return (others.length === 0 && pattern.exec(value)?.[1]) || '';
-}
-
-/** Outside of the context: the timer would keep the context in memory after the caller has disconnected. */
-function abortAt(endsAt: number, controller: AbortController): NodeJS.Timeout {
-  // The commands to abort keep the process alive, so the timer need not.
-  return setTimeout(() => controller.abort('expired' satisfies EndReason), endsAt - performance.now()).unref();
 }
 
 /** Shortens a name from outside for the log and spans. */

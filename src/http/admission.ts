@@ -4,9 +4,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Config, HEAD_CHARACTERS } from '../config.ts';
-import { Holding, type Memory, OPERATION_LIMIT } from '../memory.ts';
+import { Lease, OPERATION_LIMIT, type Resources } from '../lease.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { httpError, type Refusal } from './http-errors.ts';
+import { httpError, type RefusedStatus } from './http-errors.ts';
 
 export const BODY_BYTES = 1024 * 1024;
 /** Bytes that a character of a request holds, once the request is parsed. */
@@ -14,17 +14,13 @@ const CHARACTER_BYTES = 16;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What a request with a place holds. All requests of the route /graphql have one. */
-    holding: Holding;
-    /** When its body was parsed, on the clock of `performance.now()`. Its operation's time begins then. */
-    startedAt: number;
-    /** Resolves when the operation ends, which may be after its caller has disconnected. */
-    operationEnd?: Promise<void>;
+    /** What a request with a place may use. All requests of the route /graphql have one. */
+    lease: Lease;
   }
 }
 
 /** Creates Fastify's hook `onRequest`. Health checks always pass, and metrics take no place and no memory. */
-export function createAdmission(config: Config, metrics: Metrics, memory: Memory) {
+export function createAdmission(config: Config, metrics: Metrics, resources: Resources) {
   const secrets = config.routerSecrets.map((secret) => Buffer.from(secret));
   let inFlight = 0;
 
@@ -42,7 +38,7 @@ export function createAdmission(config: Config, metrics: Metrics, memory: Memory
    */
   function takePlace(request: FastifyRequest, reply: FastifyReply): 413 | 503 | undefined {
     if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) return 503;
-    request.holding = new Holding(memory);
+    request.lease = new Lease(resources);
     const refusal = reserveRequest(request, lengthOf(request));
     if (refusal) return refusal;
     metrics.active.set(++inFlight);
@@ -51,7 +47,7 @@ export function createAdmission(config: Config, metrics: Metrics, memory: Memory
   }
 
   /** Returns the status of the refusal, if any. */
-  function admit(request: FastifyRequest, reply: FastifyReply): Refusal | undefined {
+  function admit(request: FastifyRequest, reply: FastifyReply): RefusedStatus | undefined {
     const { url } = request.routeOptions;
     if (url?.startsWith('/health/')) return undefined;
     if (!isFromRouter(request)) return 401;
@@ -69,10 +65,10 @@ export function createAdmission(config: Config, metrics: Metrics, memory: Memory
  * Reserves what a request holds with a body of this length. Returns 413 if that exceeds what an operation may hold, or 503
  * if other operations leave no room.
  */
-export function reserveRequest({ holding, url }: FastifyRequest, bodyLength: number): 413 | 503 | undefined {
-  holding.release();
+export function reserveRequest({ lease, url }: FastifyRequest, bodyLength: number): 413 | 503 | undefined {
+  lease.bytes.release();
   const bytes = (url.length + bodyLength) * CHARACTER_BYTES;
-  if (holding.reserve(bytes, 'request')) return undefined;
+  if (lease.bytes.reserve(bytes, 'request')) return undefined;
   return bytes > OPERATION_LIMIT ? 413 : 503;
 }
 

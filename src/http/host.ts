@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import { type Config, HEAD_CHARACTERS } from '../config.ts';
-import type { Memory } from '../memory.ts';
+import type { Resources } from '../lease.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { VERSION } from '../version.ts';
 import { BODY_BYTES, createAdmission } from './admission.ts';
@@ -39,13 +39,13 @@ export async function startHost(
   config: Config,
   logger: Logger,
   metrics: Metrics,
-  memory: Memory,
+  resources: Resources,
   addRoutes: (app: FastifyInstance) => void,
 ) {
   const state = { isReady: true, unfinished: 0 };
   const app = createApp(logger, metrics, state);
-  app.addHook('onRequest', createAdmission(config, metrics, memory));
-  app.decorateRequest('holding').decorateRequest('startedAt').decorateRequest('operationEnd');
+  app.addHook('onRequest', createAdmission(config, metrics, resources));
+  app.decorateRequest('lease');
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) =>
     state.isReady ? { status: 'ready' } : reply.code(503).send({ status: 'stopping' }),
@@ -111,9 +111,8 @@ function createApp(logger: Logger, metrics: Metrics, state: { readonly isReady: 
     raw.once('close', async () => {
       // Without a sent response, `statusCode` is Node's default of 200.
       metrics.requestEnded(method, routeOptions.url, raw.headersSent ? raw.statusCode : '', performance.now() - start);
-      await request.operationEnd;
+      await request.lease?.close();
       state.unfinished--;
-      request.holding?.[Symbol.dispose]();
     });
     done();
   });

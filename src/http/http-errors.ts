@@ -10,7 +10,7 @@ import { type Code, maskError } from '../graphql/errors.ts';
 // Delay 503: hundreds of connections that retry immediately would keep half of the processor busy.
 const OVERLOADED_DELAY_MS = 500;
 /** The codes and messages of refusals. By default, the message only repeats the status. */
-const TEXTS: Readonly<Record<number, readonly [Code, string]>> = {
+const REFUSAL_TEXTS: Readonly<Record<number, readonly [Code, string]>> = {
   401: ['ROUTER_UNAUTHENTICATED', 'Send requests through the router.'],
   404: ['NOT_FOUND', 'Not Found.'],
   415: ['BAD_REQUEST', 'Send application/json in UTF-8, with the header Content-Type and without compression.'],
@@ -19,12 +19,12 @@ const TEXTS: Readonly<Record<number, readonly [Code, string]>> = {
 
 const STATUSES = [401, 404, 413, 415, 431, 503] as const;
 /** The status of a request that the host refuses itself. */
-export type Refusal = (typeof STATUSES)[number];
+export type RefusedStatus = (typeof STATUSES)[number];
 /** Made once: an overloaded host refuses thousands of requests a second, and each stack takes time. */
 const ERRORS = new Map(STATUSES.map((statusCode) => [statusCode, Object.assign(new Error(), { statusCode })]));
 
 /** Returns the error that refuses a request with this status. */
-export function httpError(status: Refusal): Error {
+export function httpError(status: RefusedStatus): Error {
   return ERRORS.get(status) as Error;
 }
 
@@ -46,7 +46,7 @@ export function createErrorHandler(logger: Logger) {
       reply.header('retry-after', '1');
       await delay(OVERLOADED_DELAY_MS);
     }
-    const [code, message] = TEXTS[status] ?? ['BAD_REQUEST', `${STATUS_CODES[status]}.`];
+    const [code, message] = REFUSAL_TEXTS[status] ?? ['BAD_REQUEST', `${STATUS_CODES[status]}.`];
     return { errors: [{ message, extensions: { code, outcome: 'NOT_SENT' } }] };
   };
 }

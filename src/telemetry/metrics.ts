@@ -9,7 +9,7 @@ import { BREAKER_STATES } from '../command-api/circuit-breaker.ts';
 import type { CommandApi } from '../command-api/command-api.ts';
 import { FAILURE_CODES, type Flaw, publicFormOf, REPLY_FLAWS } from '../command-api/failures.ts';
 import type { CommandRecord } from '../command-api/record.ts';
-import { MEMORY_LIMIT, type Memory } from '../memory.ts';
+import { MEMORY_LIMIT, type Resources } from '../lease.ts';
 import { SERVICE, VERSION } from '../version.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
@@ -33,7 +33,7 @@ interface Described {
 /** Creates the metrics of one server. */
 export function createMetrics(
   { breaker, events, slots, transport }: CommandApi,
-  memory: Memory,
+  { memory }: Resources,
   { metricsPrefix: prefix, commands: known, flaws }: Described,
 ) {
   const registry = new Registry();

@@ -16,7 +16,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
   return {
     requestDidStart: async () => ({
       async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
-        const { caller, commands, failureCodes, logFields, startedAt, unforeseen } = contextValue;
+        const { caller, commands, failureCodes, lease, logFields, unforeseen } = contextValue;
         const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
         // Every error has passed `formatError`.
         const found = [...errors.map(({ extensions }) => extensions?.code as Code), ...failureCodes];
@@ -37,7 +37,7 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
           ...logFields,
           operationName: name,
           operationType: type,
-          durationMs: Math.round(performance.now() - startedAt),
+          durationMs: Math.round(performance.now() - lease.startedAt),
           commands: shown.map(describeCommand),
           commandsLeftOut: commands.length - shown.length || undefined,
           codes,
@@ -69,14 +69,14 @@ function rankOf({ error, flaws, outcome, isWrite }: CommandRecord, hasCallerLeft
 }
 
 function describeCommand(command: CommandRecord) {
-  const { name, sent, error } = command;
+  const { name, exchange, error } = command;
   // An unforeseen error has its own log line, without its message.
   const failed = error instanceof CommandApiError ? error : undefined;
   return {
     name,
-    id: sent.id,
+    id: exchange.id,
     durationMs: Math.round(command.durationMs),
-    attempts: sent.attempts,
+    attempts: exchange.attempts,
     coalesced: command.coalesced || undefined,
     dropped: command.dropped || undefined,
     flaws: command.flaws.length > 0 ? command.flaws : undefined,

@@ -13,14 +13,13 @@ const ROUTE = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 
 
 /** Runs a function in the span of a request, beneath the span that the request's headers name. */
 export function inRequestSpan<T>(request: FastifyRequest, run: (span: Span) => Promise<T>): Promise<T> {
-  const { id, method, headers, startedAt: startTime } = request;
+  const { id, method, headers, lease } = request;
   const attributes = { ...ROUTE, 'http.request.method': method, 'http.response.header.x-request-id': [id] };
   // A client can write any text into `tracestate`, and a router may forward it.
   const parent = propagation.extract(ROOT_CONTEXT, { ...headers, tracestate: undefined });
+  const options = { kind: SpanKind.SERVER, attributes, startTime: lease.startedAt };
   // Its name until the operation is known; see operation-report.ts.
-  return tracer.startActiveSpan('GraphQL Operation', { kind: SpanKind.SERVER, attributes, startTime }, parent, (span) =>
-    run(span).finally(() => span.end()),
-  );
+  return tracer.startActiveSpan('GraphQL Operation', options, parent, (span) => run(span).finally(() => span.end()));
 }
 
 export function failSpan(span: Span | undefined, type: string): void {
@@ -33,8 +32,10 @@ export function observeSpans({ events, transport: { endpoint } }: CommandApi): v
 
   events.on('commandBegan', (command) => {
     const span = tracer.startSpan(command.name, { kind: SpanKind.CLIENT });
-    // Sets its `traceparent`, if the SDK is loaded.
-    propagation.inject(trace.setSpan(ROOT_CONTEXT, span), command);
+    const headers: { traceparent?: string } = {};
+    // Does nothing unless the SDK is loaded.
+    propagation.inject(trace.setSpan(ROOT_CONTEXT, span), headers);
+    command.traceparent = headers.traceparent ?? command.traceparent;
     if (span.isRecording()) spans.set(command, { span });
   });
 
@@ -42,24 +43,24 @@ export function observeSpans({ events, transport: { endpoint } }: CommandApi): v
     const kept = spans.get(command);
     if (!kept) return;
     kept.last = attempt;
-    const { start, seconds, status, error, previous } = attempt;
-    const pause = previous && (start - previous.start) / 1000 - previous.seconds;
+    const { startedAt, seconds, status, error, previous } = attempt;
+    const pause = previous && (startedAt - previous.startedAt) / 1000 - previous.seconds;
     const times = { 'attempt.duration_seconds': seconds, 'attempt.pause_seconds': pause };
-    kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': error, ...times }, start);
+    kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': error, ...times }, startedAt);
   });
 
   events.on('commandEnded', (command) => {
     const { span, last } = spans.get(command) ?? {};
     if (!span) return;
-    const { sent, coalesced, outcome, error } = command;
+    const { exchange, coalesced, outcome, error } = command;
     span.setAttributes({
-      'command.id': sent.id,
-      'command.attempts': sent.attempts,
+      'command.id': exchange.id,
+      'command.attempts': exchange.attempts,
       'command.coalesced': coalesced,
       'command.outcome': outcome,
       ...(last && endpoint),
       'http.response.status_code': last?.status,
-      'http.request.resend_count': last?.previous && sent.attempts - 1,
+      'http.request.resend_count': last?.previous && exchange.attempts - 1,
     });
     // Not the error itself: its message may quote anything.
     if (error) failSpan(span, (error as Error).name);

@@ -1,0 +1,197 @@
+/**
+ * What one operation may use until it ends: memory, turns of the event loop, and time.
+ */
+import { getHeapStatistics } from 'node:v8';
+import { createTurns, type Turn, WORK_PER_MS } from './turns.ts';
+
+/** In bytes: a sixteenth of V8's heap limit. Soak tests with 250 hostile callers decided it: docs/decisions.md. */
+export const MEMORY_LIMIT = Math.floor(getHeapStatistics().heap_size_limit / 16);
+/** What one operation may hold with the replies that it reads, and so the largest reply to a read. */
+export const OPERATION_LIMIT = Math.floor(MEMORY_LIMIT / 2);
+
+/** What was refused for lack of memory. */
+type Stage = 'request' | 'command' | 'reply' | 'response';
+/** What ended an operation: its answer, its time, or its caller, who has left. */
+export type EndReason = 'answered' | 'expired' | 'cancelled';
+
+/** How many ms of turns an operation may take before its replies go later, and how many ms later for each ms beyond. */
+const FREE_MS = 20;
+const LATER = 10;
+
+export type Resources = ReturnType<typeof createResources>;
+
+/** Creates what the operations of one server share. Each may take `timeoutMs`. */
+export function createResources(timeoutMs: number) {
+  return {
+    /** The bytes that all operations and replies hold, and how often they were refused. V8's heap size includes garbage. */
+    memory: { held: 0, refused: { request: 0, command: 0, reply: 0, response: 0 } satisfies Record<Stage, number> },
+    turns: createTurns(),
+    timeoutMs,
+  };
+}
+
+/** The bytes that an operation or a reply holds. Once disposed of, it holds none, whoever asks. */
+export class Bytes {
+  /** How many it holds. */
+  count = 0;
+  /** Whether a reply was too large for what its own limit has left. Then no further one is worth asking for. */
+  isFull = false;
+  /** How many more it may hold. What it holds even without room can make it negative. */
+  #room = OPERATION_LIMIT;
+  #isDisposed = false;
+  readonly #memory: Resources['memory'];
+  readonly #isUnlimited: boolean;
+
+  constructor(memory: Resources['memory'], limit: 'within limits' | 'unlimited' = 'within limits') {
+    this.#memory = memory;
+    this.#isUnlimited = limit === 'unlimited';
+  }
+
+  /** Holds further bytes. Returns false if there is no room for them. */
+  reserve(bytes: number, stage: Stage): boolean {
+    if (this.#isDisposed) return false;
+    const hasRoom = this.#isUnlimited || (bytes <= this.#room && this.#memory.held + bytes <= MEMORY_LIMIT);
+    if (hasRoom) this.hold(bytes);
+    else this.#memory.refused[stage]++;
+    return hasRoom;
+  }
+
+  /** Holds a reply with others: its bytes count within the limit of each, and once for all. Returns false without room. */
+  share(reply: Bytes): boolean {
+    if (this.#isDisposed) return false;
+    const hasRoom = reply.count <= this.#room;
+    if (hasRoom) this.#room -= reply.count;
+    else {
+      this.isFull = true;
+      this.#memory.refused.reply++;
+    }
+    return hasRoom;
+  }
+
+  /** Holds further bytes, even without room for them. */
+  hold(bytes: number): void {
+    if (this.#isDisposed) return;
+    this.count += bytes;
+    this.#room -= bytes;
+    this.#memory.held += bytes;
+  }
+
+  /** Gives all its bytes back. It may hold others later. */
+  release(): void {
+    this.hold(-this.count);
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+    this.#isDisposed = true;
+  }
+}
+
+/**
+ * What one operation may use. Its methods in the order of their calls: `new` at admission, before the body; `start`, `run`,
+ * `close`. It ends once, by `end`: after that nothing begins, and `close` gives everything back.
+ */
+export class Lease {
+  readonly resources: Resources;
+  readonly bytes: Bytes;
+  readonly #ending = new AbortController();
+  /** Aborts with an `EndReason`. */
+  readonly signal = this.#ending.signal;
+  /** Its bytes, the replies that it reads, and its timer. */
+  readonly #kept = new DisposableStack();
+  #startedAt = 0;
+  #takenMs = 0;
+  /** Resolves when the operation is answered. Undefined before it runs. */
+  #answered: Promise<void> | undefined;
+
+  constructor(resources: Resources) {
+    this.resources = resources;
+    this.bytes = this.#kept.use(new Bytes(resources.memory));
+  }
+
+  /** When the body was parsed, on the clock of `performance.now()`. The time of the operation runs from then. */
+  get startedAt(): number {
+    return this.#startedAt;
+  }
+
+  /** Starts its time, at whose end it expires. */
+  start(): void {
+    this.#startedAt = performance.now();
+    // Its caller may have left with the last byte of the body.
+    if (this.#kept.disposed) return;
+    // The commands to abort keep the process alive, so the timer need not.
+    this.#kept.use(setTimeout(() => this.end('expired'), this.resources.timeoutMs).unref());
+  }
+
+  /** Ends it with the answer, before that is sent. Returns the answer. */
+  run<T>(answer: Promise<T>): Promise<T> {
+    const end = () => this.end('answered');
+    // Not the answer itself, which has the whole response.
+    this.#answered = answer.then(end, end);
+    return answer;
+  }
+
+  /** Gives everything back, once the operation is answered: a write continues without its caller. */
+  async close(): Promise<void> {
+    await this.#answered;
+    this.end('cancelled');
+    this.#kept.dispose();
+  }
+
+  /** Ends it, unless it has ended. */
+  end(reason: EndReason): void {
+    this.#ending.abort(reason);
+  }
+
+  /**
+   * Resolves when work on the request or the response may begin: afterwards, ask `signal`. What started first goes first, because an
+   * operation half done holds more memory than one that has not begun.
+   */
+  turn(work: number): Promise<void> {
+    return this.#take(this.#startedAt, work).begun;
+  }
+
+  /**
+   * Takes a turn to decode a reply, even after the end: the reply to a write tells its outcome. Goes later by what the operation has
+   * taken, so that a large one does not hold up others until its deadline. Its response does not: it would keep memory meanwhile.
+   */
+  turnOfReply(work: number): Turn {
+    return this.#take(this.placeOfReply, work);
+  }
+
+  /** Moves the turn of a reply, for which it waits too, to its own place if that is earlier. */
+  hasten(turn: Turn): void {
+    this.resources.turns.hasten(turn, this.placeOfReply);
+  }
+
+  /** The place of a reply that arrives now. */
+  get placeOfReply(): number {
+    return this.#startedAt + LATER * Math.max(0, this.#takenMs - FREE_MS);
+  }
+
+  #take(place: number, work: number): Turn {
+    this.#takenMs += work / WORK_PER_MS;
+    return this.resources.turns.take(place, work);
+  }
+
+  /** Keeps a reply until it closes, and calls `release` then. Returns false if there is no room for the reply. */
+  keep(reply: Bytes, release: () => void): boolean {
+    const hasRoom = this.bytes.share(reply);
+    if (hasRoom) this.#kept.defer(release);
+    return hasRoom;
+  }
+}
+
+/** What one exchange may use: see those of a write and of a read in command-api/client.ts. */
+export interface Grant {
+  /** Aborts when no one waits any more. */
+  readonly signal: AbortSignal;
+  /** No attempt begins later, on the clock of `performance.now()`. */
+  readonly retryUntil: number;
+  /** Of the reply, with what is decoded of it. */
+  readonly bytes: Bytes;
+  /** Bytes of the largest reply, inflated. */
+  readonly maxReplyBytes: number;
+  /** Resolves when the reply may be decoded: afterwards, ask `signal`. */
+  turn(work: number): Promise<void>;
+}
