@@ -2,7 +2,6 @@
  * The client of one operation: counts, shares and records its commands.
  */
 import { Bytes, type Lease } from '../lease.ts';
-import { SharedExchange } from './coalescing.ts';
 import type { Command, DecodedReply, Read, Write } from './command.ts';
 import type { CommandApi } from './command-api.ts';
 import { runExchange, type Task } from './exchange.ts';
@@ -47,11 +46,12 @@ export function createClient(commandApi: CommandApi, { token, traceparent, lease
   };
 
   async function send<I, T>(command: Command<I, T>, input: I): Promise<T> {
-    const record = new CommandRecord(command, command.subject(input), traceparent);
+    const record = new CommandRecord(command, command.subject(input));
     const kind = command.isWrite ? 'writes' : 'reads';
     if (counts[kind] >= limits[kind]) throw tooMany(kind, limits[kind]);
     counts[kind]++;
     commands.push(record);
+    record.traceparent = traceparent;
     events.emit('commandBegan', record);
     try {
       throwIfEnded(lease.signal);
@@ -90,15 +90,12 @@ export function createClient(commandApi: CommandApi, { token, traceparent, lease
   async function sendShared<T>(task: Task<T>): Promise<DecodedReply<T>> {
     const { record, param } = task;
     const key = JSON.stringify([token, record.name, param]);
-    const start = (own: SharedExchange) =>
-      runExchange(commandApi, task, {
-        bytes: own.bytes,
-        signal: own.signal,
-        turn: (work) => own.turn(work),
-        retryUntil: performance.now() + timeoutMs,
-        maxReplyBytes,
-      });
-    const shared = coalescing.findJoinable(key) ?? coalescing.start(key, new SharedExchange(record, memory), start);
+    const retryUntil = performance.now() + timeoutMs;
+    const shared =
+      coalescing.findJoinable(key) ??
+      coalescing.start(key, record, memory, (own) =>
+        runExchange(commandApi, task, { ...own, retryUntil, maxReplyBytes }),
+      );
     if (shared.record !== record) record.join(shared.record);
     return (await shared.wait(lease)) as DecodedReply<T>;
   }

@@ -1,7 +1,7 @@
 /**
  * Request coalescing: identical reads share an exchange whose first caller asked at most 50 ms ago. Nothing is cached.
  */
-import { Bytes, type Lease, type Resources } from '../lease.ts';
+import { Bytes, type Grant, type Lease, type Resources } from '../lease.ts';
 import type { Turn } from '../turns.ts';
 import { NO_MEMORY } from './breaks.ts';
 import { noRoom, untilAborted } from './failures.ts';
@@ -13,74 +13,61 @@ import type { CommandRecord } from './record.ts';
  */
 const JOINABLE_MS = 50;
 
-/** An exchange that identical reads share. */
-export class SharedExchange {
-  /** The record of the command that is really sent. */
-  readonly record: CommandRecord;
-  /** What its reply holds. */
-  readonly bytes: Bytes;
-  readonly #ending = new AbortController();
-  /** Aborts when the last lease that waits has left. */
-  readonly signal = this.#ending.signal;
+/** Starts an exchange with what it may use of all who wait for it. */
+type Start = (shared: Pick<Grant, 'bytes' | 'signal' | 'turn'>) => Promise<unknown>;
+type SharedExchange = ReturnType<typeof share>;
+
+/** Starts an exchange. `record` is that of the command that is really sent. The caller must wait for the reply in the same step. */
+function share(record: CommandRecord, memory: Resources['memory'], start: Start) {
+  const bytes = new Bytes(memory);
+  const ending = new AbortController();
+  const { signal } = ending;
   /** The leases that wait for the reply, and afterwards those that keep it. */
-  readonly #holders: Lease[] = [];
-  /** Undefined after its end. */
-  #reply: Promise<unknown> | undefined;
+  const holders: Lease[] = [];
   /** The turn for which the reply waits. */
-  #turn: Turn | undefined;
-
-  constructor(record: CommandRecord, memory: Resources['memory']) {
-    this.record = record;
-    this.bytes = new Bytes(memory);
-  }
-
-  get isJoinable(): boolean {
-    const isYoung = performance.now() - this.record.startedAt <= JOINABLE_MS;
-    return isYoung && this.#reply !== undefined && !this.signal.aborted;
-  }
-
-  /** Waits for the end of the exchange. */
-  async settle(reply: Promise<unknown>): Promise<void> {
-    this.#reply = reply;
-    await reply.catch(() => {});
+  let queued: Turn | undefined;
+  let reply: Promise<unknown> | undefined = start({ bytes, signal, turn });
+  const forget = () => {
     // What was deleted from a Map may stay in memory: without this, a list costs 6 % more.
-    this.#reply = undefined;
+    reply = undefined;
+  };
+  const ended = reply.then(forget, forget);
+
+  /** Resolves in the turn of the earliest operation that waits. If all have left, no one waits for the turn either. */
+  async function turn(work: number): Promise<void> {
+    const [earliest] = holders.toSorted((a, b) => a.placeOfReply - b.placeOfReply);
+    queued = earliest?.turnOfReply(work);
+    await queued?.begun;
   }
 
-  /** Resolves in the turn of the earliest operation that waits. Without any, there is nothing to wait for. */
-  async turn(work: number): Promise<void> {
-    const [first, ...others] = this.#holders;
-    if (!first) return;
-    const earliest = others.reduce((one, other) => (other.placeOfReply < one.placeOfReply ? other : one), first);
-    this.#turn = earliest.turnOfReply(work);
-    await this.#turn.begun;
-  }
-
-  /** Waits for the reply, which a lease then keeps. Throws if the lease ends first, or has no room. */
-  async wait(lease: Lease): Promise<unknown> {
-    this.#holders.push(lease);
-    if (this.#turn) lease.hasten(this.#turn);
+  /** Returns the reply, which the lease keeps from now on. Throws if the lease ends first, or has no room for the reply. */
+  async function wait(lease: Lease): Promise<unknown> {
+    holders.push(lease);
+    if (queued) lease.hasten(queued);
     try {
-      const reply = await untilAborted(this.#reply as Promise<unknown>, lease.signal);
-      if (lease.keep(this.bytes, () => this.#leave(lease))) return reply;
+      const value = await untilAborted(reply as Promise<unknown>, lease.signal);
+      if (lease.keep(bytes, () => leave(lease))) return value;
       throw noRoom(NO_MEMORY);
     } catch (error) {
-      // The question who is last, and leaving, are one step for all others: several leases may end at once.
-      if (lease.signal.aborted && this.#holders.length === 1) {
-        this.#ending.abort(lease.signal.reason);
+      if (lease.signal.aborted && holders.length === 1) {
+        ending.abort(lease.signal.reason);
         // So that the last command, if it is the one that was sent, tells of its attempt.
-        await this.#reply?.catch(() => {});
+        await reply?.catch(() => {});
       }
-      this.#leave(lease);
+      // For all but the last, in one step with the question who is last: several leases may end at once.
+      leave(lease);
       throw error;
     }
   }
 
   /** The last to leave gives the bytes of the reply back. */
-  #leave(lease: Lease): void {
-    this.#holders.splice(this.#holders.indexOf(lease), 1);
-    if (this.#holders.length === 0) this.bytes[Symbol.dispose]();
+  function leave(lease: Lease): void {
+    holders.splice(holders.indexOf(lease), 1);
+    if (holders.length === 0) bytes[Symbol.dispose]();
   }
+
+  const isJoinable = () => reply && !signal.aborted && performance.now() - record.startedAt <= JOINABLE_MS;
+  return { record, isJoinable, wait, ended };
 }
 
 export function createCoalescing() {
@@ -89,14 +76,15 @@ export function createCoalescing() {
   return {
     /** Returns the exchange to join. The key must contain everything that decides the reply, including the caller's token. */
     findJoinable(key: string): SharedExchange | undefined {
-      const shared = exchanges.get(key);
-      return shared?.isJoinable ? shared : undefined;
+      const found = exchanges.get(key);
+      return found?.isJoinable() ? found : undefined;
     },
 
-    /** Starts an exchange, which later reads may join until it ends. The caller waits for it in the same step. */
-    start(key: string, shared: SharedExchange, run: (shared: SharedExchange) => Promise<unknown>): SharedExchange {
+    /** Starts an exchange, as `share` does. Later reads may join it until it ends. */
+    start(key: string, ...exchange: Parameters<typeof share>): SharedExchange {
+      const shared = share(...exchange);
       exchanges.set(key, shared);
-      void shared.settle(run(shared)).then(() => exchanges.get(key) === shared && exchanges.delete(key));
+      void shared.ended.then(() => exchanges.get(key) === shared && exchanges.delete(key));
       return shared;
     },
 

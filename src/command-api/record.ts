@@ -48,15 +48,10 @@ export class CommandRecord {
   /** What the command API receives as `traceparent`. */
   traceparent: string | undefined;
 
-  constructor(
-    { name, isWrite }: Pick<Command<never, unknown>, 'name' | 'isWrite'>,
-    subject: string,
-    traceparent: string | undefined,
-  ) {
+  constructor({ name, isWrite }: Pick<Command<never, unknown>, 'name' | 'isWrite'>, subject: string) {
     this.name = name;
     this.isWrite = isWrite;
     this.subject = subject;
-    this.traceparent = traceparent;
   }
 
   /** The outcome of a failed write. After an unforeseen error, it is unknown. */

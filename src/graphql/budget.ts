@@ -7,7 +7,7 @@ import type { Lease } from '../lease.ts';
 import { WORK_PER_MS } from '../turns.ts';
 import { PublicError } from './errors.ts';
 import { LIMITS } from './limits.ts';
-import { addSize, countSelected, priceOf, type Selected, WORK } from './price.ts';
+import { addSize, countSelected, type Selected, WORK } from './price.ts';
 
 /** With its message, path and extensions, by heap snapshots. */
 const ERROR_BYTES = 1000;
@@ -49,7 +49,7 @@ export function createBudget(lease: Lease) {
   function workOf(entries: number, characters: number, info: GraphQLResolveInfo): number {
     const selected = selections.get(info.fieldNodes) ?? countSelected(info);
     selections.set(info.fieldNodes, selected);
-    return priceOf(entries, characters, selected);
+    return entries * selected.work + characters * selected.repeats * WORK.character;
   }
 
   /** Waits for a turn, unless the work since the last one and the work to come are small. The operation may end meanwhile. */

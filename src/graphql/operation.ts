@@ -4,7 +4,7 @@
 import { isUtf8 } from 'node:buffer';
 import { trace } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
-import { type CommandApiClient, createClient } from '../command-api/client.ts';
+import { createClient } from '../command-api/client.ts';
 import type { Read } from '../command-api/command.ts';
 import type { CommandApi } from '../command-api/command-api.ts';
 import type { Config } from '../config.ts';
@@ -29,24 +29,17 @@ export interface Reader {
   readList<I, T>(command: Read<I, readonly T[]>, input: I): Promise<() => readonly T[]>;
 }
 
-/** What the resolvers of queries and entities get. */
-export interface ReadContext<Loaders> {
-  /** Returns the loaders. Throws `UNAUTHENTICATED` without a usable token. */
-  requireLoaders(): Loaders;
-}
-
-/** What the resolvers of mutations get. */
-export interface WriteContext {
-  /** Returns the function that sends a write. Throws `UNAUTHENTICATED` without a usable token. */
-  requireWrite(): CommandApiClient['write'];
-  /** Returns the public form of an error of a write, for a response that describes it as data. The log has its code. */
-  describeAsData(error: unknown): PublicError;
-}
-
 /** What forgets all that was read, so that later reads are current. */
-export interface Clearable {
+interface Clearable {
   clear(): void;
 }
+
+/** The context of resolvers that read. */
+export type ReadContext<Loaders> = { requireAccess(): { readonly loaders: Loaders } };
+/** The context of resolvers that write. */
+export type WriteContext = {
+  requireAccess(): Pick<ReturnType<Operation['requireAccess']>, 'write' | 'describeAsData'>;
+};
 
 export type Operation<Loaders extends Clearable = Clearable> = ReturnType<typeof createOperation<Loaders>>;
 
@@ -76,17 +69,19 @@ export function createOperation<Loaders extends Clearable>(
       };
     },
   });
-  // An object, because Apollo Server copies the context.
-  const caller = { hasLeft: false };
   const unforeseen = new UnforeseenErrors();
   /** The codes of the errors that the response describes as data. */
   const failureCodes: Code[] = [];
-
-  function requireToken(): void {
-    if (token) return;
-    const form = TOKEN_HEADER === 'authorization' ? 'Authorization: Bearer <token>' : `${TOKEN_HEADER}: <token>`;
-    throw new PublicError('UNAUTHENTICATED', `This field needs the header "${form}", once.`);
-  }
+  const access = {
+    loaders,
+    write,
+    /** Returns the public form of an error of a write, for a response that describes it as data. The log has its code. */
+    describeAsData(error: unknown): PublicError {
+      const shown = toPublicError(error, unforeseen, true);
+      failureCodes.push(shown.extensions.code);
+      return shown;
+    },
+  };
 
   return {
     lease,
@@ -103,26 +98,17 @@ export function createOperation<Loaders extends Clearable>(
     clearLoaders: loaders.clear,
     failureCodes,
     unforeseen,
-    /** Whether the caller disconnected before its response. */
-    caller,
-
-    requireLoaders(): Loaders {
-      requireToken();
-      return loaders;
+    /** Whether the caller disconnected before its response. An object, because Apollo Server copies the context. */
+    caller: { hasLeft: false },
+    /** Returns what resolvers read and write with. Throws `UNAUTHENTICATED` without a usable token. */
+    requireAccess() {
+      if (token) return access;
+      const form = TOKEN_HEADER === 'authorization' ? 'Authorization: Bearer <token>' : `${TOKEN_HEADER}: <token>`;
+      throw new PublicError('UNAUTHENTICATED', `This field needs the header "${form}", once.`);
     },
-    requireWrite(): CommandApiClient['write'] {
-      requireToken();
-      return write;
-    },
-    describeAsData(error: unknown): PublicError {
-      const shown = toPublicError(error, unforeseen, true);
-      failureCodes.push(shown.extensions.code);
-      return shown;
-    },
-
     /** Cancels the operation, whose caller has disconnected. With a write, it continues until its deadline. */
     leave(): void {
-      caller.hasLeft = true;
+      this.caller.hasLeft = true;
       if (!commands.some(({ isWrite }) => isWrite)) lease.end('cancelled');
     },
   };

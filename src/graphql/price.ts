@@ -14,18 +14,7 @@ export const WORK = {
   searched: 20,
 };
 
-/** What is selected of each entry. */
-export interface Selected {
-  /** The work of all fields. */
-  readonly work: number;
-  /** How often the most selected field of the entry itself is selected. */
-  readonly repeats: number;
-}
-
-/** Returns the work of entries with so many characters in all. */
-export function priceOf(entries: number, characters: number, { work, repeats }: Selected): number {
-  return entries * work + characters * repeats * WORK.character;
-}
+export type Selected = ReturnType<typeof countSelected>;
 
 /** Adds the characters of an entry, or of a text. Throws for an entry without a size: it would cost nothing, or everything. */
 export function addSize(sum: number, entry: unknown): number {
@@ -35,12 +24,11 @@ export function addSize(sum: number, entry: unknown): number {
   return sum + Number(size);
 }
 
-/** Counts what is selected beneath a field, skipped or not. */
-export function countSelected({
-  fieldNodes,
-  fragments,
-  schema,
-}: Pick<GraphQLResolveInfo, 'fieldNodes' | 'fragments' | 'schema'>): Selected {
+/**
+ * Returns what is selected of each entry of a field, skipped or not: the work of all fields, and how often the most selected field
+ * of the entry itself is selected.
+ */
+export function countSelected({ fieldNodes, fragments, schema }: GraphQLResolveInfo) {
   const own = new Map<string, number>();
   let work = 0;
 

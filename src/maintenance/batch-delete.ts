@@ -1,7 +1,6 @@
 /**
  * A batch delete: one command per residence, and each failure as data.
  */
-import type { CommandApiClient } from '../command-api/client.ts';
 import { type FailureCode, publicFormOf } from '../command-api/failures.ts';
 import type { WriteContext } from '../graphql/operation.ts';
 import type { Id } from '../values.ts';
@@ -9,6 +8,7 @@ import type { DeleteMaintenanceFailure, DeleteMaintenancesPayload } from './__ge
 import { COMMANDS } from './commands.ts';
 import { formatMaintenanceId, type MaintenanceKey } from './model.ts';
 
+type Access = ReturnType<WriteContext['requireAccess']>;
 type FailureAsData = Omit<DeleteMaintenanceFailure, 'failedId'>;
 /** The codes that failures as data do not have, and what these have in their place. */
 const OTHER_CODES: Record<Exclude<FailureCode, FailureAsData['code']>, FailureAsData['code']> = {
@@ -21,9 +21,8 @@ const OTHER_CODES: Record<Exclude<FailureCode, FailureAsData['code']>, FailureAs
  * token is refused for every residence.
  */
 export async function deleteMaintenances(
-  write: CommandApiClient['write'],
+  { write, describeAsData }: Access,
   keys: readonly MaintenanceKey[],
-  context: Pick<WriteContext, 'describeAsData'>,
 ): Promise<DeleteMaintenancesPayload> {
   const unique = new Map(keys.map((key) => [formatMaintenanceId(key), key]));
   const groups = Map.groupBy(unique.values(), ({ residenceId }) => residenceId);
@@ -37,7 +36,7 @@ export async function deleteMaintenances(
   );
   const isTokenRefused = (error: unknown) => publicFormOf(error).code === 'UNAUTHENTICATED';
   if (errors.size === groups.size && errors.values().every(isTokenRefused)) throw errors.values().next().value;
-  const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, toFailure(error, context)]));
+  const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, toFailure(error, describeAsData)]));
   const results = Array.from(unique, ([id, { residenceId }]) => ({ id, failure: failed.get(residenceId) }));
   return {
     deletedIds: results.flatMap(({ id, failure }) => (failure ? [] : id)),
@@ -46,7 +45,7 @@ export async function deleteMaintenances(
 }
 
 /** Returns the failure of a residence as data. The message of an unforeseen error contains its id. */
-function toFailure(error: unknown, { describeAsData }: Pick<WriteContext, 'describeAsData'>): FailureAsData {
+function toFailure(error: unknown, describeAsData: Access['describeAsData']): FailureAsData {
   const { code } = publicFormOf(error);
   const { message, extensions } = describeAsData(error);
   return {

@@ -23,19 +23,20 @@ import type { Context, Loaders } from './loaders.ts';
 import { formatMaintenanceId, type MaintenanceKey, selectMaintenances } from './model.ts';
 
 const Query: Required<QueryResolvers<Context>> = {
-  maintenances: (_, args, { requireLoaders }) => listMaintenances(requireLoaders(), args),
+  maintenances: (_, args, { requireAccess }) => listMaintenances(requireAccess().loaders, args),
 
-  maintenance: (_, { id }, { requireLoaders }) => requireLoaders().maintenanceByKey.load(parseKey(id)),
+  maintenance: (_, { id }, { requireAccess }) => requireAccess().loaders.maintenanceByKey.load(parseKey(id)),
 };
 
 const CreateMaintenancePayload = {
   /** Reads the written request back. The payload holds its key. */
-  maintenance: (key: MaintenanceKey, _: object, { requireLoaders }: Context) =>
-    requireLoaders().maintenanceByKey.load(key),
+  maintenance: (key: MaintenanceKey, _: object, { requireAccess }: Context) =>
+    requireAccess().loaders.maintenanceByKey.load(key),
 };
 
 const Residence = {
-  maintenances: ({ id }, args, { requireLoaders }) => listMaintenances(requireLoaders(), { residenceId: id, ...args }),
+  maintenances: ({ id }, args, { requireAccess }) =>
+    listMaintenances(requireAccess().loaders, { residenceId: id, ...args }),
 } satisfies ResidenceResolvers<Context>;
 
 /** The resolvers that read, by type. */
@@ -43,28 +44,28 @@ export const reads = { Query, CreateMaintenancePayload, Residence };
 
 /** The resolvers of `Mutation`. Their guard also clears the loaders: see `guardMutation` in graphql/guard.ts. */
 export const writes: Required<MutationResolvers<WriteContext>> = {
-  createMaintenance: async (_, { input }, { requireWrite }) => {
-    const write = requireWrite();
+  createMaintenance: async (_, { input }, { requireAccess }) => {
+    const { write } = requireAccess();
     const parsed = parseCreateInput(input);
     const maintenanceId = await write(COMMANDS.createMaintenanceInfo, parsed);
     const key = { residenceId: parsed.residenceId, maintenanceId };
     return { ...key, createdId: formatMaintenanceId(key) };
   },
 
-  deleteMaintenance: async (_, { id }, { requireWrite }) => {
-    const write = requireWrite();
+  deleteMaintenance: async (_, { id }, { requireAccess }) => {
+    const { write } = requireAccess();
     const key = parseKey(id);
     await write(COMMANDS.deleteMaintenanceInfo, key);
     return { deletedId: formatMaintenanceId(key), residence: { id: key.residenceId } };
   },
 
-  deleteMaintenances: (_, { ids }, context) => deleteMaintenances(context.requireWrite(), parseKeys(ids), context),
+  deleteMaintenances: (_, { ids }, { requireAccess }) => deleteMaintenances(requireAccess(), parseKeys(ids)),
 };
 
 /** The reference resolvers, by entity. */
 export const entities = {
-  Maintenance: (representation: unknown, { requireLoaders }: Context) =>
-    requireLoaders().maintenanceByKey.load(parseRepresentedKey(representation)),
+  Maintenance: (representation: unknown, { requireAccess }: Context) =>
+    requireAccess().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
 
   // Another subgraph owns Residence and knows whether it exists. Returning its id needs no command and no token.
   Residence(representation: unknown) {
