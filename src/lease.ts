@@ -4,7 +4,7 @@
 import { getHeapStatistics } from 'node:v8';
 import { createTurns, type Turn, WORK_PER_MS } from './turns.ts';
 
-/** In bytes: a sixteenth of V8's heap limit. Soak tests with 250 hostile callers decided it: docs/decisions.md. */
+/** In bytes: a sixteenth of V8's heap limit. What is counted is an estimate: see docs/decisions.md. */
 export const MEMORY_LIMIT = Math.floor(getHeapStatistics().heap_size_limit / 16);
 /** What one operation may hold with the replies that it reads, and so the largest reply to a read. */
 export const OPERATION_LIMIT = Math.floor(MEMORY_LIMIT / 2);
@@ -14,7 +14,7 @@ type Stage = 'request' | 'command' | 'reply' | 'response';
 /** What ended an operation: its answer, its time, or its caller, who has left. */
 export type EndReason = 'answered' | 'expired' | 'cancelled';
 
-/** How many ms of turns an operation may take before its replies go later, and how many ms later for each ms beyond. */
+/** How many ms of turns an operation may take before its replies go later, and how many ms later for each ms beyond: docs/decisions.md. */
 const FREE_MS = 20;
 const LATER = 10;
 

@@ -2,9 +2,9 @@
  * Spreads the work of one server over turns of the event loop, so that sockets and timers run in between.
  */
 
-/** A unit of work takes 20 ns on the machine of bench/RESULTS.md. */
+/** A unit of work takes about 20 ns. */
 export const WORK_PER_MS = 50_000;
-/** About 10 ms, which a small request beside it does not notice. Larger work has a turn of its own. */
+/** About 10 ms. Larger work has a turn of its own. */
 const TURN_WORK = 10 * WORK_PER_MS;
 
 /** Work that waits for its turn. */

@@ -10,9 +10,9 @@ import { CommandRecord } from './record.ts';
 import { createSlots } from './slots.ts';
 import type { CallerHeaders } from './transport.ts';
 
-/** Commands of one operation at once, so that it cannot fill the queue of all operations. */
+/** Commands of one operation at once, so that it cannot take all slots of the process, by default 256. */
 const COMMANDS_AT_ONCE = 32;
-/** Bytes that a command holds with its record. */
+/** Bytes that a command holds with its record: an estimate, see docs/decisions.md. */
 const COMMAND_BYTES = 4096;
 /** The documented replies to writes have 100 bytes. The largest create, with its whole input in escapes, has 97 KB. */
 const MAX_WRITE_REPLY_BYTES = 128 * 1024;

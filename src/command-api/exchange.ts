@@ -10,9 +10,9 @@ import { resultOf } from './diagnosis.ts';
 import { CommandApiError, noRoom, throwIfEnded, untilAborted } from './failures.ts';
 import type { Attempt, CommandRecord } from './record.ts';
 
-/** Bytes that a decoded entry holds in addition to its bytes in the reply, by heap snapshots of lists of 6,000. */
+/** Bytes that a decoded entry holds in addition to its bytes in the reply: an estimate, see docs/decisions.md. */
 const ENTRY_BYTES = 300;
-/** Units of work to decode a byte, by bench/. */
+/** Units of work to decode a byte: a list of 2 MB takes 200 ms. */
 const BYTE_WORK = 5;
 
 /** A command to exchange. */

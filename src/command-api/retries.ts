@@ -7,7 +7,7 @@ import type { CommandRecord } from './record.ts';
 /** Random pauses up to a bound that doubles, so that failed commands do not all return at once. */
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
 /** The retries that all operations may spend, in tenths: 10 at the start, a tenth more per command, 100 at most. */
-const ALLOWANCE = { start: 100, perCommand: 1, most: 1000, perRetry: 10 };
+const ALLOWANCE = { atStart: 100, perCommand: 1, most: 1000, perRetry: 10 };
 
 /** A failed attempt. */
 interface FailedAttempt {
@@ -21,7 +21,7 @@ interface FailedAttempt {
 
 /** Creates the policy of all retries, and what they may spend. A command has at most `maxAttempts`. */
 export function createRetries(maxAttempts: number) {
-  let allowance = ALLOWANCE.start;
+  let allowance = ALLOWANCE.atStart;
 
   return {
     /** Earns a tenth of a retry, for a command. */

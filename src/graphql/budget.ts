@@ -9,9 +9,9 @@ import { PublicError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { addSize, countSelected, type Selected, WORK } from './price.ts';
 
-/** With its message, path and extensions, by heap snapshots. */
+/** Bytes of an error with its message, path and extensions: an estimate, see docs/decisions.md. */
 const ERROR_BYTES = 1000;
-/** A response that takes less waits for no turn: one of 20 entries takes 0.5 ms. */
+/** A response that takes less waits for no turn. */
 const SMALL_WORK = 2 * WORK_PER_MS;
 /** An id in the schema may hold two of the command API, of 256 each. */
 const ID_CHARACTERS = 512;

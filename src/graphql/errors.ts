@@ -117,7 +117,15 @@ export function createErrorFormat(logger: Logger, isProduction: boolean) {
     if (isOurs && formatted.path) return formatted;
     // Of a request that is refused as a whole.
     const message = isOurs ? formatted.message : refusalOf(formatted);
-    if (message) return { ...formatted, message, extensions: withOutcome(formatted, operation?.mayWrite) };
+    if (message) {
+      // Apollo Server refuses a bad request before it is parsed, without its plugins.
+      const isUnsent = operation?.mayWrite || formatted.extensions?.code === 'BAD_REQUEST';
+      return {
+        ...formatted,
+        message,
+        extensions: { ...formatted.extensions, ...(isUnsent && { outcome: 'NOT_SENT' }) },
+      };
+    }
     const masked = operation?.unforeseen.mask(cause) ?? maskError(cause, logger);
     return { ...formatted, message: masked.message, extensions: { ...masked.extensions } };
   }
@@ -129,12 +137,6 @@ export function createErrorFormat(logger: Logger, isProduction: boolean) {
   }
 
   return { plugin, formatError };
-}
-
-/** Returns the extensions of a refused request. Apollo Server refuses a bad request before it is parsed, without its plugins. */
-function withOutcome({ extensions }: GraphQLFormattedError, mayWrite = false) {
-  const isUnsent = mayWrite || extensions?.code === 'BAD_REQUEST';
-  return { ...extensions, ...(isUnsent && { outcome: 'NOT_SENT' }) };
 }
 
 /** Returns whether an operation is a mutation, or may be one that its document does not tell. */

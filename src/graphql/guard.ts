@@ -1,5 +1,5 @@
 /**
- * Guards resolvers: charges what a response takes, and makes every error public. Resolvers charge nothing.
+ * Guards resolvers: charges what a response takes, and makes every error public.
  */
 import type { GraphQLFieldResolver } from 'graphql';
 import { throwIfEnded } from '../command-api/failures.ts';
@@ -31,7 +31,7 @@ export function guardQuery(resolve: Resolver): Resolver {
 
 /**
  * Wraps a resolver of a mutation. Its result is charged before the write, and a write always tells what became of it. Clears
- * the loaders: even a write that fails may have taken effect.
+ * the loaders, because even a write that fails may have taken effect. Before it is enough: graphql reads nothing beside a write.
  */
 export function guardMutation(resolve: Resolver): Resolver {
   return async function guarded(source, args, operation, info) {

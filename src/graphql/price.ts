@@ -3,7 +3,7 @@
  */
 import { type GraphQLResolveInfo, type GraphQLSchema, isObjectType, Kind, type SelectionSetNode } from 'graphql';
 
-/** A unit of work takes 20 ns, and a response of so much work at most so many bytes: measured with soak's hostile callers. */
+/** A unit of work takes 20 ns, and a response of so much work at most so many bytes: estimates, see docs/decisions.md. */
 export const WORK = {
   /** A field of an entry, without its text. */
   field: 50,

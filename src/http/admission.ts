@@ -9,7 +9,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { httpError, type RefusedStatus } from './http-errors.ts';
 
 export const BODY_BYTES = 1024 * 1024;
-/** Bytes that a character of a request holds, once the request is parsed. */
+/** Bytes that a character of a request holds, once the request is parsed: an estimate, see docs/decisions.md. */
 const CHARACTER_BYTES = 16;
 
 declare module 'fastify' {

@@ -9,7 +9,7 @@ import { inRequestSpan } from '../telemetry/spans.ts';
 import { reserveRequest } from './admission.ts';
 import { httpError } from './http-errors.ts';
 
-/** Units of work of a request, in addition to one for each byte that it holds: a small list takes 0.5 ms besides its entries. */
+/** Units of work of a request, 0.5 ms, in addition to one for each byte that it holds. */
 const REQUEST_WORK = 25_000;
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
