@@ -24,8 +24,6 @@ interface Sender extends CallerHeaders {
   readonly limits: { readonly reads: number; readonly writes: number };
 }
 
-export type CommandApiClient = ReturnType<typeof createClient>;
-
 /** Creates the client of one operation. */
 export function createClient(commandApi: CommandApi, { token, traceparent, lease, limits }: Sender) {
   const { coalescing, events, maxReplyBytes } = commandApi;
