@@ -14,7 +14,7 @@ import { describeVariables, loadConfig } from '../src/config.ts';
 import { FAULT_CODES } from '../src/graphql/faults.ts';
 import { LIMITS } from '../src/graphql/limits.ts';
 import { createResources } from '../src/lease.ts';
-import { FAULT_CODES as OWN_FAULT_CODES, SIZES } from '../src/maintenance/arguments.ts';
+import { OWN_FAULT_CODES, SIZES } from '../src/maintenance/arguments.ts';
 import { domain } from '../src/maintenance/domain.ts';
 import { FIELDS } from '../src/telemetry/log.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';

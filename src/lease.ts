@@ -14,19 +14,19 @@ type Stage = 'request' | 'command' | 'reply' | 'response';
 /** What ended an operation: its answer, its time, or its caller, who has left. */
 export type EndReason = 'answered' | 'expired' | 'cancelled';
 
-/** How many ms of turns an operation may take before its replies go later, and how many ms later for each ms beyond: docs/decisions.md. */
+/** How many ms of turns an operation may ask for before its replies go later, and how many ms later for each ms beyond: docs/decisions.md. */
 const FREE_MS = 20;
 const LATER = 10;
 
 export type Resources = ReturnType<typeof createResources>;
 
-/** Creates what the operations of one server share. Each may take `timeoutMs`. */
-export function createResources(timeoutMs: number) {
+/** Creates what the operations of one server share. Each may take `operationTimeoutMs`. */
+export function createResources(operationTimeoutMs: number) {
   return {
     /** The bytes that all operations and replies hold, and how often they were refused. V8's heap size includes garbage. */
     memory: { held: 0, refused: { request: 0, command: 0, reply: 0, response: 0 } satisfies Record<Stage, number> },
     turns: createTurns(),
-    timeoutMs,
+    operationTimeoutMs,
   };
 }
 
@@ -37,20 +37,21 @@ export class Bytes {
   /** Whether a reply was too large for what its own limit has left. Then no further one is worth asking for. */
   isFull = false;
   /** How many more it may hold. What it holds even without room can make it negative. */
-  #room = OPERATION_LIMIT;
+  #room: number;
   #isDisposed = false;
   readonly #memory: Resources['memory'];
-  readonly #isUnlimited: boolean;
 
-  constructor(memory: Resources['memory'], limit: 'within limits' | 'unlimited' = 'within limits') {
+  /** Without a limit, it has always room. */
+  constructor(memory: Resources['memory'], limit = OPERATION_LIMIT) {
     this.#memory = memory;
-    this.#isUnlimited = limit === 'unlimited';
+    this.#room = limit;
   }
 
   /** Holds further bytes. Returns false if there is no room for them. */
   reserve(bytes: number, stage: Stage): boolean {
     if (this.#isDisposed) return false;
-    const hasRoom = this.#isUnlimited || (bytes <= this.#room && this.#memory.held + bytes <= MEMORY_LIMIT);
+    const isWithinAll = this.#room === Number.POSITIVE_INFINITY || this.#memory.held + bytes <= MEMORY_LIMIT;
+    const hasRoom = bytes <= this.#room && isWithinAll;
     if (hasRoom) this.hold(bytes);
     else this.#memory.refused[stage]++;
     return hasRoom;
@@ -89,7 +90,7 @@ export class Bytes {
 
 /**
  * What one operation may use. Its methods in the order of their calls: `new` at admission, before the body; `start`, `run`,
- * `close`. It ends once, by `end`: after that nothing begins, and `close` gives everything back.
+ * `close`. It ends once, by `end`: after that it begins no command, and `close` gives everything back.
  */
 export class Lease {
   readonly resources: Resources;
@@ -100,7 +101,7 @@ export class Lease {
   /** Its bytes, the replies that it reads, and its timer. */
   readonly #kept = new DisposableStack();
   #startedAt = 0;
-  #takenMs = 0;
+  #askedMs = 0;
   /** Resolves when the operation is answered. Undefined before it runs. */
   #answered: Promise<void> | undefined;
 
@@ -120,7 +121,7 @@ export class Lease {
     // Its caller may have left with the last byte of the body.
     if (this.#kept.disposed) return;
     // The commands to abort keep the process alive, so the timer need not.
-    this.#kept.use(setTimeout(() => this.end('expired'), this.resources.timeoutMs).unref());
+    this.#kept.use(setTimeout(() => this.end('expired'), this.resources.operationTimeoutMs).unref());
   }
 
   /** Ends it with the answer, before that is sent. Returns the answer. */
@@ -153,24 +154,19 @@ export class Lease {
 
   /**
    * Takes a turn to decode a reply, even after the end: the reply to a write tells its outcome. Goes later by what the operation has
-   * taken, so that a large one does not hold up others until its deadline. Its response does not: it would keep memory meanwhile.
+   * asked for, so that a large one does not hold up others until its deadline. Its response does not: it would keep memory meanwhile.
    */
   turnOfReply(work: number): Turn {
     return this.#take(this.placeOfReply, work);
   }
 
-  /** Moves the turn of a reply, for which it waits too, to its own place if that is earlier. */
-  hasten(turn: Turn): void {
-    this.resources.turns.hasten(turn, this.placeOfReply);
-  }
-
   /** The place of a reply that arrives now. */
   get placeOfReply(): number {
-    return this.#startedAt + LATER * Math.max(0, this.#takenMs - FREE_MS);
+    return this.#startedAt + LATER * Math.max(0, this.#askedMs - FREE_MS);
   }
 
   #take(place: number, work: number): Turn {
-    this.#takenMs += work / WORK_PER_MS;
+    this.#askedMs += work / WORK_PER_MS;
     return this.resources.turns.take(place, work);
   }
 
@@ -182,11 +178,11 @@ export class Lease {
   }
 }
 
-/** What one exchange may use: see those of a write and of a read in command-api/client.ts. */
+/** What one exchange may use: of a write, see command-api/client.ts; of a read, also coalescing.ts. */
 export interface Grant {
   /** Aborts when no one waits any more. */
   readonly signal: AbortSignal;
-  /** No attempt begins later, on the clock of `performance.now()`. */
+  /** No pause for a further attempt ends later, on the clock of `performance.now()`. */
   readonly retryUntil: number;
   /** Of the reply, with what is decoded of it. */
   readonly bytes: Bytes;

@@ -1,5 +1,5 @@
 /**
- * The circuit breaker: while the command API is down, no command begins.
+ * The circuit breaker: while the command API is down, no command begins but a probe.
  */
 import type { Config } from '../config.ts';
 import { CommandApiError } from './failures.ts';

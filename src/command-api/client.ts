@@ -5,10 +5,10 @@ import { Bytes, type Lease } from '../lease.ts';
 import type { Command, DecodedReply, Read, Write } from './command.ts';
 import type { CommandApi } from './command-api.ts';
 import { runExchange, type Task } from './exchange.ts';
-import { noRoom, throwIfEnded, tooMany } from './failures.ts';
+import { noRoom, throwIfEnded, tooManyCommands } from './failures.ts';
 import { CommandRecord } from './record.ts';
 import { createSlots } from './slots.ts';
-import type { CallerHeaders } from './transport.ts';
+import type { Caller } from './transport.ts';
 
 /** Commands of one operation at once, so that it cannot take all slots of the process, by default 256. */
 const COMMANDS_AT_ONCE = 32;
@@ -17,17 +17,20 @@ const COMMAND_BYTES = 4096;
 /** The documented replies to writes have 100 bytes. The largest create, with its whole input in escapes, has 97 KB. */
 const MAX_WRITE_REPLY_BYTES = 128 * 1024;
 
-/** The operation that sends commands, with its caller's headers. */
-interface Sender extends CallerHeaders {
+/** The operation that sends commands. */
+interface Sender {
+  readonly caller: Caller;
+  /** Its caller's, if it is valid. Spans replace it by their own. */
+  readonly traceparent: string | undefined;
   readonly lease: Lease;
   /** How many commands it may send. */
   readonly limits: { readonly reads: number; readonly writes: number };
 }
 
 /** Creates the client of one operation. */
-export function createClient(commandApi: CommandApi, { token, traceparent, lease, limits }: Sender) {
+export function createClient(commandApi: CommandApi, { caller, traceparent, lease, limits }: Sender) {
   const { coalescing, events, maxReplyBytes } = commandApi;
-  const { memory, timeoutMs } = lease.resources;
+  const { memory, operationTimeoutMs } = lease.resources;
   const slots = createSlots(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
   const commands: CommandRecord[] = [];
   const counts = { reads: 0, writes: 0 };
@@ -45,9 +48,9 @@ export function createClient(commandApi: CommandApi, { token, traceparent, lease
 
   async function send<I, T>(command: Command<I, T>, input: I): Promise<T> {
     const record = new CommandRecord(command, command.subject(input));
-    const kind = command.isWrite ? 'writes' : 'reads';
-    if (counts[kind] >= limits[kind]) throw tooMany(kind, limits[kind]);
-    counts[kind]++;
+    const counted = command.isWrite ? 'writes' : 'reads';
+    if (counts[counted] >= limits[counted]) throw tooManyCommands(counted, limits[counted]);
+    counts[counted]++;
     commands.push(record);
     record.traceparent = traceparent;
     events.emit('commandBegan', record);
@@ -57,7 +60,7 @@ export function createClient(commandApi: CommandApi, { token, traceparent, lease
       using _slot = await slots.take(lease.signal);
       if (lease.bytes.isFull && !command.isWrite) throw noRoom('no memory for further replies');
       const decode = (result: unknown) => command.decode(result, input);
-      const task = { record, param: command.serialize(input), decode, token };
+      const task = { record, param: command.serialize(input), decode, caller };
       const reply = await (command.isWrite ? sendAlone(task) : sendShared(task));
       record.end(reply);
       return reply.value;
@@ -73,12 +76,12 @@ export function createClient(commandApi: CommandApi, { token, traceparent, lease
   async function sendAlone<T>(task: Task<T>): Promise<DecodedReply<T>> {
     coalescing.clear();
     // The reply tells an outcome, so it always has room, and a turn.
-    using bytes = new Bytes(memory, 'unlimited');
+    using bytes = new Bytes(memory, Number.POSITIVE_INFINITY);
     const sent = runExchange(commandApi, task, {
       bytes,
       signal: lease.signal,
       turn: (work) => lease.turnOfReply(work).begun,
-      retryUntil: lease.startedAt + timeoutMs,
+      retryUntil: lease.startedAt + operationTimeoutMs,
       maxReplyBytes: Math.min(maxReplyBytes, MAX_WRITE_REPLY_BYTES),
     });
     return await sent.finally(coalescing.clear);
@@ -87,14 +90,11 @@ export function createClient(commandApi: CommandApi, { token, traceparent, lease
   /** Joins the exchange of an identical read, or starts one, which may take as long as an operation that starts now. */
   async function sendShared<T>(task: Task<T>): Promise<DecodedReply<T>> {
     const { record, param } = task;
-    const key = JSON.stringify([token, record.name, param]);
-    const retryUntil = performance.now() + timeoutMs;
-    const shared =
-      coalescing.findJoinable(key) ??
-      coalescing.start(key, record, memory, (own) =>
-        runExchange(commandApi, task, { ...own, retryUntil, maxReplyBytes }),
-      );
-    if (shared.record !== record) record.join(shared.record);
-    return (await shared.wait(lease)) as DecodedReply<T>;
+    const key = JSON.stringify([caller, record.name, param]);
+    const reply = coalescing.read(key, lease, record, (shared) => {
+      const retryUntil = performance.now() + operationTimeoutMs;
+      return runExchange(commandApi, task, { ...shared, retryUntil, maxReplyBytes });
+    });
+    return (await reply) as DecodedReply<T>;
   }
 }

@@ -3,21 +3,20 @@
  */
 import { Bytes, type Grant, type Lease, type Resources } from '../lease.ts';
 import type { Turn } from '../turns.ts';
-import { NO_MEMORY } from './breaks.ts';
 import { noRoom, untilAborted } from './failures.ts';
+import { NO_MEMORY } from './interruptions.ts';
 import type { CommandRecord } from './record.ts';
 
 /**
- * The maximum age of an exchange to join. A write on another replica clears nothing here, so a read after that write may
+ * The maximum age of the command whose exchange is joined. A write on another replica clears nothing here, so a read after that write may
  * join an exchange from before it. This limits the age of its data.
  */
 const JOINABLE_MS = 50;
 
 /** Starts an exchange with what it may use of all who wait for it. */
 type Start = (shared: Pick<Grant, 'bytes' | 'signal' | 'turn'>) => Promise<unknown>;
-type SharedExchange = ReturnType<typeof share>;
 
-/** Starts an exchange. `record` is that of the command that is really sent. The caller must wait for the reply in the same step. */
+/** Starts an exchange. `record` is that of the command that is really sent. Its first lease must wait for the reply at once. */
 function share(record: CommandRecord, memory: Resources['memory'], start: Start) {
   const bytes = new Bytes(memory);
   const ending = new AbortController();
@@ -43,7 +42,7 @@ function share(record: CommandRecord, memory: Resources['memory'], start: Start)
   /** Returns the reply, which the lease keeps from now on. Throws if the lease ends first, or has no room for the reply. */
   async function wait(lease: Lease): Promise<unknown> {
     holders.push(lease);
-    if (queued) lease.hasten(queued);
+    if (queued) lease.resources.turns.hasten(queued, lease.placeOfReply);
     try {
       const value = await untilAborted(reply as Promise<unknown>, lease.signal);
       if (lease.keep(bytes, () => leave(lease))) return value;
@@ -51,6 +50,8 @@ function share(record: CommandRecord, memory: Resources['memory'], start: Start)
     } catch (error) {
       if (lease.signal.aborted && holders.length === 1) {
         ending.abort(lease.signal.reason);
+        // Nothing will be decoded, so its slot need not wait for the turn.
+        queued?.begin();
         // So that the last command, if it is the one that was sent, tells of its attempt.
         await reply?.catch(() => {});
       }
@@ -71,21 +72,20 @@ function share(record: CommandRecord, memory: Resources['memory'], start: Start)
 }
 
 export function createCoalescing() {
-  const exchanges = new Map<string, SharedExchange>();
+  const exchanges = new Map<string, ReturnType<typeof share>>();
 
   return {
-    /** Returns the exchange to join. The key must contain everything that decides the reply, including the caller's token. */
-    findJoinable(key: string): SharedExchange | undefined {
+    /** Joins the exchange of an identical read, or starts one, which others may join until it ends. Returns its reply. */
+    read(key: string, lease: Lease, record: CommandRecord, start: Start): Promise<unknown> {
       const found = exchanges.get(key);
-      return found?.isJoinable() ? found : undefined;
-    },
-
-    /** Starts an exchange, as `share` does. Later reads may join it until it ends. */
-    start(key: string, ...exchange: Parameters<typeof share>): SharedExchange {
-      const shared = share(...exchange);
+      if (found?.isJoinable()) {
+        record.join(found.record);
+        return found.wait(lease);
+      }
+      const shared = share(record, lease.resources.memory, start);
       exchanges.set(key, shared);
       void shared.ended.then(() => exchanges.get(key) === shared && exchanges.delete(key));
-      return shared;
+      return shared.wait(lease);
     },
 
     /** A read after this moment joins no exchange from before it. */

@@ -1,9 +1,9 @@
 /**
  * Judges what an attempt brought: the result of a reply, or the failure that it means. docs/command-api.md is the contract.
  */
-import { type Break, type BreakName, detailOf, NO_MEMORY, nameOf } from './breaks.ts';
 import { isObject, type Json } from './decoding.ts';
-import { CommandApiError, type Details, endedBy, type FailureKind, noRoom } from './failures.ts';
+import { CommandApiError, type Details, endedBy, type FailureKind, NO_ROOM } from './failures.ts';
+import { detailOf, type Interruption, type InterruptionName, nameOf } from './interruptions.ts';
 
 /** What arrived of an HTTP response. */
 export interface Reply {
@@ -12,72 +12,67 @@ export interface Reply {
   readonly retryAfter: string | undefined;
   /** Inflated. Empty if it did not arrive whole. */
   readonly body: Uint8Array;
-  readonly broken: Break | undefined;
+  readonly interruption: Interruption | undefined;
 }
 
 const UTF8 = new TextDecoder();
 const TOO_LARGE = 'The command API sent a reply larger than MAX_REPLY_BYTES, or 128 KB to a write.';
 
-/** What a break means by itself. */
-const MEANINGS: Readonly<Record<Exclude<BreakName, 'ended' | 'no memory'>, readonly [FailureKind, Partial<Details>?]>> =
-  {
-    // The reply may have arrived, so the command API may be well.
-    late: ['timeout', { health: 'unknown' }],
-    timeout: ['timeout'],
-    internal: ['internal'],
-    // What arrived shows that the command was sent.
-    'too large': ['invalid', { flaw: 'size', isSent: true, publicMessage: TOO_LARGE }],
-    unreadable: ['invalid', { flaw: 'bytes', isSent: true }],
-    // Spends no budget of retries.
-    stale: ['unreachable', { retry: 'at once' }],
-    transient: ['unreachable'],
-    other: ['unreachable', { retry: 'never' }],
-  };
-/** Our own end, time or fault: a status of 429 or 5xx tells nothing more. */
-const OURS: readonly (BreakName | undefined)[] = ['ended', 'no memory', 'late', 'timeout', 'internal'];
-/** We did not want the rest of the body, or could not read it. */
-const UNUSABLE: readonly (BreakName | undefined)[] = ['too large', 'unreadable'];
+/**
+ * Who interrupted an attempt: `us`, by our end, time or fault, so that a status of 429 or 5xx tells nothing more; the `body`, which
+ * we cannot use; or the `connection`, so that a 500 is not the fault of a single command.
+ */
+type Origin = 'us' | 'body' | 'connection';
+/** What an interruption means. `ended` follows from the end of the operation. */
+const MEANINGS: Readonly<Record<InterruptionName, readonly [Origin, FailureKind, Partial<Details>?]>> = {
+  ended: ['us', 'cancelled'],
+  'no memory': ['us', 'no_room', { publicMessage: NO_ROOM }],
+  // The reply may have arrived, so the command API may be well.
+  late: ['us', 'timeout', { health: 'unknown' }],
+  timeout: ['us', 'timeout'],
+  internal: ['us', 'internal'],
+  // The part that arrived shows that the command was sent.
+  'too large': ['body', 'invalid', { flaw: 'size', isSent: true, publicMessage: TOO_LARGE }],
+  unreadable: ['body', 'invalid', { flaw: 'bytes', isSent: true }],
+  // Spends no budget of retries.
+  stale: ['connection', 'unreachable', { retry: 'at once' }],
+  transient: ['connection', 'unreachable'],
+  other: ['connection', 'unreachable', { retry: 'never' }],
+};
 
 /** Returns the `result` of a whole reply that tells a success. Throws the failure of any other. */
-export function resultOf({ status, retryAfter, body: bytes, broken }: Reply): unknown {
-  const body = broken ? undefined : parseObject(UTF8.decode(bytes));
+export function resultOf({ status, retryAfter, body: bytes, interruption }: Reply): unknown {
+  const body = interruption ? undefined : parseObject(UTF8.decode(bytes));
   if (status >= 200 && status < 300 && body?.success === true) return body.result;
-  const name = broken && nameOf(broken);
-  const kind = judgeStatus(status, name);
-  if (broken && !kind) throw failureOf(broken);
+  const [origin] = interruption ? MEANINGS[nameOf(interruption)] : [];
+  const kind = judgeStatus(status, origin);
+  if (interruption && !kind) throw failureOf(interruption);
   const details = { detail: `status ${status}`, retryAfter, upstreamCode: findCode(body) };
-  // A single command may cause a 500, but not that its body is cut off.
-  const isOutage = kind === 'failed' && broken && !UNUSABLE.includes(name);
-  if (kind) throw new CommandApiError(kind, isOutage ? { ...details, health: 'down' } : details);
+  if (kind === 'failed' && origin === 'connection') throw new CommandApiError(kind, { ...details, health: 'down' });
+  if (kind) throw new CommandApiError(kind, details);
   if (body?.success === false) throw new CommandApiError('rejected', details);
   throw new CommandApiError('invalid', { ...details, flaw: 'envelope' });
 }
 
 /**
- * Returns what a status means, or undefined if the break or the body decides. The first line that fits decides, whatever the body
- * says: a gateway or a Dapr sidecar may have written it.
+ * Returns what a status means, or undefined if an interruption or the body decides. The first line that fits decides, whatever the
+ * body says: a gateway or a Dapr sidecar may have written it.
  */
-function judgeStatus(status: number, broken: BreakName | undefined): FailureKind | undefined {
+function judgeStatus(status: number, interruptedBy: Origin | undefined): FailureKind | undefined {
   if (status === 401) return 'unauthenticated';
   if (status === 403) return 'forbidden';
-  if (OURS.includes(broken)) return undefined;
+  if (interruptedBy === 'us') return undefined;
   if (status === 429) return 'throttled';
   if (status >= 502 && status <= 504) return 'unavailable';
   return status >= 500 && status <= 599 ? 'failed' : undefined;
 }
 
-function failureOf(broken: Break): CommandApiError {
-  const { cause, isSent } = broken;
-  const name = nameOf(broken);
-  if (name === 'ended') return endedBy(broken.ended, isSent);
-  if (name === 'no memory') return noRoom(NO_MEMORY);
-  const [kind, further] = MEANINGS[name];
-  return new CommandApiError(kind, {
-    detail: detailOf(broken),
-    isSent,
-    ...further,
-    ...(name === 'internal' && { cause }),
-  });
+function failureOf(interruption: Interruption): CommandApiError {
+  const { cause, ended, isSent } = interruption;
+  if (ended) return endedBy(ended, isSent);
+  const [, kind, further] = MEANINGS[nameOf(interruption)];
+  const details = { detail: detailOf(interruption), isSent, ...further };
+  return new CommandApiError(kind, kind === 'internal' ? { ...details, cause } : details);
 }
 
 function parseObject(text: string): Json | undefined {

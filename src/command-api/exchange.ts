@@ -3,12 +3,13 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Grant } from '../lease.ts';
-import { detailOf, NO_MEMORY } from './breaks.ts';
 import type { DecodedReply } from './command.ts';
 import type { CommandApi } from './command-api.ts';
 import { resultOf } from './diagnosis.ts';
 import { CommandApiError, noRoom, throwIfEnded, untilAborted } from './failures.ts';
+import { detailOf, NO_MEMORY } from './interruptions.ts';
 import type { Attempt, CommandRecord } from './record.ts';
+import type { Caller } from './transport.ts';
 
 /** Bytes that a decoded entry holds in addition to its bytes in the reply: an estimate, see docs/decisions.md. */
 const ENTRY_BYTES = 300;
@@ -18,7 +19,7 @@ const BYTE_WORK = 5;
 /** A command to exchange. */
 export interface Task<T> {
   readonly record: CommandRecord;
-  readonly token: string;
+  readonly caller: Caller;
   /** The input as the vendor names and writes it. */
   readonly param: object;
   decode(result: unknown): DecodedReply<T>;
@@ -27,20 +28,20 @@ export interface Task<T> {
 /** Sends a command until an attempt succeeds or no other may follow. Returns the decoded reply. Throws as `client.read` does. */
 export async function runExchange<T>(commandApi: CommandApi, task: Task<T>, grant: Grant): Promise<DecodedReply<T>> {
   const { breaker, events, retries, slots, transport } = commandApi;
-  const { record, param, token, decode } = task;
+  const { record, param, caller, decode } = task;
   const { exchange, isWrite, name } = record;
-  const { bytes, retryUntil, signal } = grant;
+  const { bytes, signal } = grant;
   // Kept until the reply is decoded, which limits the replies in memory.
   using _slot = await slots.take(signal);
   using permit = breaker.permit();
   retries.earn();
   const json = JSON.stringify({ command: name, id: exchange.id, param });
-  const headers = { token, traceparent: record.traceparent };
+  const outgoing = { json, caller, traceparent: record.traceparent };
   let last: Attempt | undefined;
 
   for (;;) {
     const { decoded, error } = await tryOnce();
-    const pauseMs = error && retries.plan({ error, record, isProbe: permit.isProbe, retryUntil });
+    const pauseMs = error && retries.plan(error, record, permit.isProbe, grant);
     if (pauseMs === undefined) {
       permit.report(error);
       events.emit('flawsFound', record, error?.flaws ?? decoded?.flaws ?? []);
@@ -56,10 +57,10 @@ export async function runExchange<T>(commandApi: CommandApi, task: Task<T>, gran
     exchange.attempts++;
     // After a failure, other kept connections may be closed too.
     const isFresh = isWrite || exchange.attempts > 1;
-    const reply = await transport.attempt(json, headers, isFresh, grant);
-    const { body, broken, status } = reply;
+    const reply = await transport.attempt(outgoing, isFresh, grant);
+    const { body, interruption, status } = reply;
     const seconds = (performance.now() - startedAt) / 1000;
-    last = { startedAt, seconds, previous: last, ...(broken ? { error: detailOf(broken) } : { status }) };
+    last = { startedAt, seconds, previous: last, ...(interruption ? { error: detailOf(interruption) } : { status }) };
     events.emit('attemptEnded', record, last);
     try {
       if (body.byteLength > 0) await grant.turn(body.byteLength * BYTE_WORK);

@@ -140,18 +140,17 @@ export function invalid(flaw: ReplyFlaw, detail: string): CommandApiError {
   return new CommandApiError('invalid', { detail, flaw });
 }
 
-/** The ends of an operation, for the log. */
-export const ENDS: Readonly<Record<EndReason, string>> = {
-  answered: 'answered before',
-  expired: 'out of time',
-  cancelled: 'caller disconnected',
+/** The failures of a command for which its operation did not wait, by what ended the operation. */
+export const ENDS: Readonly<Record<EndReason, readonly [FailureKind, Details]>> = {
+  answered: ['cancelled', { detail: 'answered before' }],
+  expired: ['timeout', { detail: 'out of time', publicMessage: 'The operation has no time left.', health: 'unknown' }],
+  cancelled: ['cancelled', { detail: 'caller disconnected' }],
 };
 
 /** Returns the failure of a command, or of a value, for which its operation did not wait. */
-export function endedBy(reason: EndReason | undefined, isSent = false): CommandApiError {
-  if (reason && reason !== 'expired') return new CommandApiError('cancelled', { detail: ENDS[reason], isSent });
-  const publicMessage = 'The operation has no time left.';
-  return new CommandApiError('timeout', { detail: ENDS.expired, publicMessage, isSent, health: 'unknown' });
+export function endedBy(reason: EndReason, isSent = false): CommandApiError {
+  const [kind, details] = ENDS[reason];
+  return new CommandApiError(kind, { ...details, isSent });
 }
 
 /** Throws `endedBy` if `signal` is aborted. */
@@ -172,12 +171,14 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal):
 }
 
 /** Returns the failure of a command beyond those of an operation. */
-export function tooMany(kind: string, most: number): CommandApiError {
+export function tooManyCommands(kind: string, most: number): CommandApiError {
   const publicMessage = `Too many ${kind} in one operation: at most ${most} commands.`;
   return new CommandApiError('too_many', { detail: 'too many commands', publicMessage });
 }
 
+export const NO_ROOM = 'The subgraph has no room for this command now.';
+
 /** Returns the failure of a command for which this process has no room. */
 export function noRoom(detail: string): CommandApiError {
-  return new CommandApiError('no_room', { detail, publicMessage: 'The subgraph has no room for this command now.' });
+  return new CommandApiError('no_room', { detail, publicMessage: NO_ROOM });
 }

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { Command, DecodedReply } from './command.ts';
 import { CommandApiError, type Flaw, type WriteOutcome } from './failures.ts';
 
-/** An attempt that has ended: with the status of a whole reply, or with the short code of its failure. */
+/** An attempt that has ended: with the status of a whole reply, or with what interrupted it. */
 export interface Attempt {
   readonly startedAt: number;
   readonly seconds: number;

@@ -1,6 +1,7 @@
 /**
  * Decides whether and when a failed command is sent again.
  */
+import type { Grant } from '../lease.ts';
 import type { CommandApiError } from './failures.ts';
 import type { CommandRecord } from './record.ts';
 
@@ -8,16 +9,6 @@ import type { CommandRecord } from './record.ts';
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
 /** The retries that all operations may spend, in tenths: 10 at the start, a tenth more per command, 100 at most. */
 const ALLOWANCE = { atStart: 100, perCommand: 1, most: 1000, perRetry: 10 };
-
-/** A failed attempt. */
-interface FailedAttempt {
-  readonly error: CommandApiError;
-  readonly record: CommandRecord;
-  /** Whether the command probes for the circuit breaker: only its own result tells whether the command API is up again. */
-  readonly isProbe: boolean;
-  /** No attempt begins later, on the clock of `performance.now()`. */
-  readonly retryUntil: number;
-}
 
 /** Creates the policy of all retries, and what they may spend. A command has at most `maxAttempts`. */
 export function createRetries(maxAttempts: number) {
@@ -29,8 +20,11 @@ export function createRetries(maxAttempts: number) {
       allowance = Math.min(allowance + ALLOWANCE.perCommand, ALLOWANCE.most);
     },
 
-    /** Returns the pause before the next attempt, partly random, and spends a retry; undefined if no attempt may follow. */
-    plan({ error, record, isProbe, retryUntil }: FailedAttempt): number | undefined {
+    /**
+     * Returns the pause before the attempt that follows a failed one; undefined if none may follow. A pause is partly random, and
+     * spends a retry. A probe has none: only its own result tells whether the command API is up again.
+     */
+    plan(error: CommandApiError, record: CommandRecord, isProbe: boolean, { retryUntil }: Grant): number | undefined {
       const { attempts } = record.exchange;
       const mayRepeat = !record.isWrite || error.outcome === 'NOT_SENT';
       const { retry, retryAfter } = error.failure;

@@ -12,15 +12,20 @@ import got, { RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
 import type { Grant } from '../lease.ts';
 import { SERVICE } from '../version.ts';
-import { type Break, isAddressGone, NO_CODE, NO_MEMORY, type Unusable } from './breaks.ts';
 import { createConnections } from './connections.ts';
 import type { Reply } from './diagnosis.ts';
+import { type Interruption, isAddressGone, NO_CODE, NO_MEMORY, type Unusable } from './interruptions.ts';
 
-/** The headers of a command that depend on its caller. */
-export interface CallerHeaders {
-  /** The caller's token, which the command API gets as `Authorization: Bearer <token>`. */
+/** What the headers of a command have of its caller. A reply may depend on all of it, so coalescing compares it. */
+export interface Caller {
+  /** The command API gets it as `Authorization: Bearer <token>`. */
   readonly token: string;
-  /** Of the command's span; without spans, the caller's, if it is valid. */
+}
+
+/** A command as it leaves. */
+interface Outgoing {
+  readonly json: string;
+  readonly caller: Caller;
   readonly traceparent: string | undefined;
 }
 
@@ -59,10 +64,10 @@ export function createTransport(config: Config) {
    * Opens got's stream. Its option `request` starts Node's request with our options: got's own way copies headers, body
    * and agent.
    */
-  function open(json: string, { token, traceparent }: CallerHeaders, agent: Agent): Stream {
+  function open({ json, caller, traceparent }: Outgoing, agent: Agent): Stream {
     const headers = {
       ...HEADERS,
-      authorization: `Bearer ${token}`,
+      authorization: `Bearer ${caller.token}`,
       'content-length': Buffer.byteLength(json),
       ...(traceparent && { traceparent }),
     };
@@ -77,8 +82,8 @@ export function createTransport(config: Config) {
   }
 
   /** Sends a command on a kept or a fresh connection. Returns what arrived, also after a failure. */
-  async function attempt(json: string, headers: CallerHeaders, isFresh: boolean, grant: Grant): Promise<Reply> {
-    const stream = open(json, headers, isFresh ? fresh : kept);
+  async function attempt(command: Outgoing, isFresh: boolean, grant: Grant): Promise<Reply> {
+    const stream = open(command, isFresh ? fresh : kept);
     // An error may also come after the end of the reply.
     stream.on('error', () => undefined);
     using _ = addAbortListener(grant.signal, () => stream.destroy());
@@ -86,18 +91,18 @@ export function createTransport(config: Config) {
     // Not got's own time limit, which does not end a request that waits for its tunnel.
     using _timer = setTimeout(() => stream.destroy(TIMED_OUT), ATTEMPT_TIMEOUT_MS);
     let body: Uint8Array = Buffer.alloc(0);
-    let broken: Break | undefined;
+    let interruption: Interruption | undefined;
     try {
       body = await receive(stream, grant);
     } catch (error) {
-      broken = factsOf(error, stream, grant.signal, dueAt);
-      if (isAddressGone(broken)) forgetAddress();
+      interruption = factsOf(error, stream, grant.signal, dueAt);
+      if (isAddressGone(interruption)) forgetAddress();
     } finally {
       // Also after a whole reply, if the upstream did not read the rest of the command.
       if (!stream.writableFinished) stream.destroy();
     }
     const { statusCode: status = 0, headers: replyHeaders = {} } = stream.response ?? {};
-    return { status, retryAfter: replyHeaders['retry-after'], body, broken };
+    return { status, retryAfter: replyHeaders['retry-after'], body, interruption };
   }
 
   /** Receives and inflates a whole body, if there is room for it. */
@@ -119,8 +124,8 @@ export function createTransport(config: Config) {
     return inflated;
   }
 
-  /** Returns what is known of an attempt that broke with an error. `dueAt` is when it had to end. */
-  function factsOf(error: unknown, stream: Stream, signal: AbortSignal, dueAt: number): Break {
+  /** Returns the facts of an attempt that an error interrupted. `dueAt` is when it had to end. */
+  function factsOf(error: unknown, stream: Stream, signal: AbortSignal, dueAt: number): Interruption {
     // got wraps errors.
     const cause = (error instanceof RequestError ? error.cause : error) as NodeJS.ErrnoException | undefined;
     const [, proxyCode] = PROXY_ERROR.exec(cause?.message ?? '') ?? [];

@@ -13,13 +13,13 @@ import { addSize, countSelected, type Selected, WORK } from './price.ts';
 const ERROR_BYTES = 1000;
 /** A response that takes less waits for no turn. */
 const SMALL_WORK = 2 * WORK_PER_MS;
-/** An id in the schema may hold two of the command API, of 256 each. */
+/** A long id: two of the command API, of 256 characters each. */
 const ID_CHARACTERS = 512;
 
 /** Room for an error: the last one that is shown, of a response or of the members of a reply, says that others may be missing. */
 export type ErrorRoom = 'for more' | 'for the last';
 
-/** Creates the budget of an operation. Without room for work or memory, its methods throw a `PublicError`. */
+/** Creates the budget of an operation. Methods that charge work or memory throw a `PublicError` if there is no room. */
 export function createBudget(lease: Lease) {
   let workLeft: number = LIMITS.responseWork;
   let workSinceTurn = 0;
@@ -80,7 +80,7 @@ export function createBudget(lease: Lease) {
     chargeCall: () => charge(WORK.call),
 
     /**
-     * Charges an entry or a list of entries. Takes its memory when its turn has come: who waits holds nothing of the
+     * Charges an entry or a list of entries. Also throws if the operation has ended meanwhile. Takes its memory when its turn has come: who waits holds nothing of the
      * response, so a crowd can wait.
      */
     async chargeValue(value: unknown, info: GraphQLResolveInfo): Promise<void> {

@@ -54,14 +54,14 @@ export function maskError(error: unknown, logger: Logger): PublicError {
 }
 
 /**
- * Returns the public form of an error of a resolver, or of an undecodable member. With `isWrite`, it tells the outcome of
- * the write: an error that is public already refused it before it was sent.
+ * Returns the public form of an error of a resolver, or of an undecodable member. Of a write, it tells the outcome: `refusedAs`, if
+ * the error is public already.
  */
-export function toPublicError(error: unknown, unforeseen: UnforeseenErrors, isWrite: boolean): PublicError {
-  const withOutcome = (outcome: WriteOutcome) => (isWrite ? { outcome } : {});
+export function toPublicError(error: unknown, unforeseen: UnforeseenErrors, refusedAs?: WriteOutcome): PublicError {
+  const withOutcome = (outcome: WriteOutcome) => (refusedAs ? { outcome } : {});
   if (error instanceof PublicError) {
     const { message, extensions } = error;
-    return isWrite ? new PublicError(extensions.code, message, { ...extensions, outcome: 'NOT_SENT' }) : error;
+    return refusedAs ? new PublicError(extensions.code, message, { ...extensions, outcome: refusedAs }) : error;
   }
   const { code, message } = publicFormOf(error);
   if (!(error instanceof CommandApiError)) return unforeseen.mask(error, withOutcome('UNKNOWN'));

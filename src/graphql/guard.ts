@@ -2,7 +2,7 @@
  * Guards resolvers: charges what a response takes, and makes every error public.
  */
 import type { GraphQLFieldResolver } from 'graphql';
-import { throwIfEnded } from '../command-api/failures.ts';
+import { throwIfEnded, type WriteOutcome } from '../command-api/failures.ts';
 import type { ErrorRoom } from './budget.ts';
 import { sayOthersOmitted, toPublicError } from './errors.ts';
 import type { Operation } from './operation.ts';
@@ -10,7 +10,7 @@ import type { Operation } from './operation.ts';
 export type Resolver = GraphQLFieldResolver<unknown, Operation>;
 
 /**
- * Wraps a resolver of a query or an entity, which begins nothing once the operation has ended. Charges its value, which waits
+ * Wraps a resolver that reads, which begins nothing once the operation has ended. Charges its value, which waits
  * for its turn if it is large. Without room for errors, the field is null.
  */
 export function guardQuery(resolve: Resolver): Resolver {
@@ -35,13 +35,15 @@ export function guardQuery(resolve: Resolver): Resolver {
  */
 export function guardMutation(resolve: Resolver): Resolver {
   return async function guarded(source, args, operation, info) {
-    const { budget } = operation;
+    const { budget, commands } = operation;
+    const commandsBefore = commands.length;
     try {
       budget.chargeWrite(args, info);
       operation.clearLoaders();
       return await resolve(source, args, operation, info);
     } catch (error) {
-      return show(error, operation, budget.chargeError() ?? 'for the last', true);
+      const refusedAs = commands.length === commandsBefore ? 'NOT_SENT' : 'UNKNOWN';
+      return show(error, operation, budget.chargeError() ?? 'for the last', refusedAs);
     }
   };
 }
@@ -59,9 +61,9 @@ export const resolveField: Resolver = (source, _, operation, { fieldName, parent
   return show(member, operation, operation.budget.chargeMember(member, `${entry.id} ${fieldName}`));
 };
 
-/** Returns the public form of an error that has room in the response, or null. */
-function show(error: unknown, { unforeseen }: Operation, room: ErrorRoom | undefined, isWrite = false) {
+/** Returns the public form of an error that has room in the response, or null. `refusedAs` is as `toPublicError` takes it. */
+function show(error: unknown, { unforeseen }: Operation, room: ErrorRoom | undefined, refusedAs?: WriteOutcome) {
   if (!room) return null;
-  const shown = toPublicError(error, unforeseen, isWrite);
+  const shown = toPublicError(error, unforeseen, refusedAs);
   return room === 'for the last' ? sayOthersOmitted(shown) : shown;
 }

@@ -29,10 +29,8 @@ export interface Reader {
   readList<I, T>(command: Read<I, readonly T[]>, input: I): Promise<() => readonly T[]>;
 }
 
-/** What forgets all that was read, so that later reads are current. */
-interface Clearable {
-  clear(): void;
-}
+/** Loaders that forget what they have read, so that later reads are current. */
+type Clearable = { clear(): void };
 
 /** The context of resolvers that read. */
 export type ReadContext<Loaders> = { requireAccess(): { readonly loaders: Loaders } };
@@ -57,7 +55,7 @@ export function createOperation<Loaders extends Clearable>(
   const token = readToken(raw.rawHeaders, TOKEN_HEADER);
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
   const budget = createBudget(lease);
-  const { commands, read, write } = createClient(commandApi, { token, traceparent, lease, limits: LIMITS });
+  const { commands, read, write } = createClient(commandApi, { caller: { token }, traceparent, lease, limits: LIMITS });
   const loaders = createLoaders({
     read,
     async readList(command, input) {
@@ -69,6 +67,8 @@ export function createOperation<Loaders extends Clearable>(
       };
     },
   });
+  // An object, because Apollo Server copies the context.
+  const caller = { hasLeft: false };
   const unforeseen = new UnforeseenErrors();
   /** The codes of the errors that the response describes as data. */
   const failureCodes: Code[] = [];
@@ -77,7 +77,7 @@ export function createOperation<Loaders extends Clearable>(
     write,
     /** Returns the public form of an error of a write, for a response that describes it as data. The log has its code. */
     describeAsData(error: unknown): PublicError {
-      const shown = toPublicError(error, unforeseen, true);
+      const shown = toPublicError(error, unforeseen, 'NOT_SENT');
       failureCodes.push(shown.extensions.code);
       return shown;
     },
@@ -92,14 +92,14 @@ export function createOperation<Loaders extends Clearable>(
       clientName: readName(headers['apollographql-client-name']),
       clientVersion: readName(headers['apollographql-client-version']),
     },
-    /** The record of every command of the operation, in order. */
+    /** The records of all commands that the operation was allowed, in order. */
     commands,
     budget,
-    clearLoaders: loaders.clear,
+    clearLoaders: () => loaders.clear(),
     failureCodes,
     unforeseen,
-    /** Whether the caller disconnected before its response. An object, because Apollo Server copies the context. */
-    caller: { hasLeft: false },
+    /** Whether the caller disconnected before its response. */
+    caller,
     /** Returns what resolvers read and write with. Throws `UNAUTHENTICATED` without a usable token. */
     requireAccess() {
       if (token) return access;
@@ -108,7 +108,7 @@ export function createOperation<Loaders extends Clearable>(
     },
     /** Cancels the operation, whose caller has disconnected. With a write, it continues until its deadline. */
     leave(): void {
-      this.caller.hasLeft = true;
+      caller.hasLeft = true;
       if (!commands.some(({ isWrite }) => isWrite)) lease.end('cancelled');
     },
   };

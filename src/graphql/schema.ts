@@ -1,10 +1,9 @@
 /**
- * Builds the executable schema from the file and the resolvers of the domain, and wraps the resolver of each field that may
- * be null.
+ * Builds the executable schema from the file and the resolvers of the domain, and guards each resolver.
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import { type GraphQLResolveInfo, type GraphQLSchema, isUnionType } from 'graphql';
+import { type GraphQLResolveInfo, type GraphQLSchema, isNullableType, isObjectType, isUnionType } from 'graphql';
 import { gql } from 'graphql-tag';
 import { DateTime, memberOf, throwFault, tooMany } from './faults.ts';
 import { guardMutation, guardQuery, type Resolver } from './guard.ts';
@@ -16,7 +15,10 @@ type Fields<Context> = Readonly<
   Record<string, (source: never, args: never, context: Context, info: GraphQLResolveInfo) => unknown>
 >;
 
-/** A schema with its resolvers. Entities and what is listed have a `size`, and entities a `__typename`. */
+/**
+ * A schema with its resolvers. Each object that a resolver of `reads` or `entities` returns has its characters as `size`; an entity
+ * also has its `__typename`.
+ */
 interface Definition<Loaders> {
   readonly schemaFile: URL;
   /** By type. */
@@ -31,7 +33,7 @@ type Reference<Loaders> = (representation: unknown, context: ReadContext<Loaders
 
 const _Service = { sdl: ({ sdl }: { sdl: string }) => sdl };
 
-/** Throws if an entity has no reference resolver. */
+/** Throws if the resolvers do not fit the schema. */
 export function createSchema<Loaders>({ schemaFile, reads, writes, entities }: Definition<Loaders>): GraphQLSchema {
   const references = new Map<unknown, Reference<Loaders>>(Object.entries(entities));
 
@@ -65,8 +67,15 @@ export function createSchema<Loaders>({ schemaFile, reads, writes, entities }: D
   };
   const schema = buildSubgraphSchema([{ typeDefs: gql(readFileSync(schemaFile, 'utf8')), resolvers }]);
   const union = schema.getType('_Entity');
-  for (const { name } of isUnionType(union) ? union.getTypes() : [])
-    if (!references.has(name)) throw new Error(`The entity ${name} has no reference resolver.`);
+  const names = isUnionType(union) ? union.getTypes().map(({ name }) => name) : [];
+  for (const name of new Set(names).symmetricDifference(new Set(Object.keys(entities))))
+    throw new Error(`${name} must be an entity with a reference resolver.`);
+  for (const [name, fields] of Object.entries({ ...reads, Mutation: writes })) {
+    const type = schema.getType(name);
+    for (const field of Object.keys(fields))
+      if (!isObjectType(type) || !isNullableType(type.getFields()[field]?.type))
+        throw new Error(`${name}.${field} must be a field that may be null.`);
+  }
   return schema;
 }
 

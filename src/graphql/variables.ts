@@ -52,24 +52,24 @@ async function didResolveOperation({ document, operation, request, schema }: Res
 }
 
 /** Adds the faults of a value that should have this type, in words that do not repeat the value. */
-function check(value: unknown, type: GraphQLInputType, place: string, faults: Fault[]): void {
+function check(value: unknown, type: GraphQLInputType, path: string, faults: Fault[]): void {
   const shape = getNullableType(type);
-  function report(path: readonly (string | number)[], faulty: unknown): void {
-    const argument = place + path.map((index) => `[${index}]`).join('');
+  function report(indexes: readonly (string | number)[], faulty: unknown): void {
+    const argument = path + indexes.map((index) => `[${index}]`).join('');
     if (faulty == null) addFault(faults, argument, 'REQUIRED', 'is required');
     else addFault(faults, argument, 'WRONG_TYPE', `must be of the type ${getNamedType(type)}`);
     // A list may have 200,000 entries.
     if (faults.length >= LIMITS.argumentFaults) throw badUserInput(faults, STATUS_400);
   }
   if (isInputObjectType(shape) && typeof value === 'object' && value && !Array.isArray(value))
-    checkMembers(value, shape.getFields(), place, faults);
+    checkMembers(value, shape.getFields(), path, faults);
   else coerceInputValue(value, type, report, true);
 }
 
-function checkMembers(value: object, fields: GraphQLInputFieldMap, place: string, faults: Fault[]): void {
-  for (const { name, type } of Object.values(fields)) check(memberOf(value, name), type, `${place}.${name}`, faults);
+function checkMembers(value: object, fields: GraphQLInputFieldMap, path: string, faults: Fault[]): void {
+  for (const { name, type } of Object.values(fields)) check(memberOf(value, name), type, `${path}.${name}`, faults);
   const unknown = Object.keys(value).filter((name) => !fields[name]);
   const named = unknown.filter((name) => NAME.test(name)).slice(0, LIMITS.argumentFaults);
-  for (const name of named) addFault(faults, `${place}.${name}`, 'UNKNOWN', 'is unknown');
-  if (named.length < unknown.length) addFault(faults, place, 'UNKNOWN', 'has an unknown member');
+  for (const name of named) addFault(faults, `${path}.${name}`, 'UNKNOWN', 'is unknown');
+  if (named.length < unknown.length) addFault(faults, path, 'UNKNOWN', 'has an unknown member');
 }

@@ -1,5 +1,5 @@
 /**
- * Admits requests before their body is read: router secret, size of the head, a place and memory.
+ * Admits requests before their body is read: router secret, size of the head, number in flight and memory.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -14,12 +14,12 @@ const CHARACTER_BYTES = 16;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What a request with a place may use. All requests of the route /graphql have one. */
+    /** Of the route /graphql, every request that was admitted has one. */
     lease: Lease;
   }
 }
 
-/** Creates Fastify's hook `onRequest`. Health checks always pass, and metrics take no place and no memory. */
+/** Creates Fastify's hook `onRequest`. Health checks always pass, and metrics take no memory. */
 export function createAdmission(config: Config, metrics: Metrics, resources: Resources) {
   const secrets = config.routerSecrets.map((secret) => Buffer.from(secret));
   let inFlight = 0;
@@ -33,10 +33,10 @@ export function createAdmission(config: Config, metrics: Metrics, resources: Res
   }
 
   /**
-   * Takes a place until the response is closed, and memory until the request ends. Returns the status of the refusal if
-   * there is no room.
+   * Counts a request as in flight until its response is closed, and gives it a lease with memory. Returns the status of the refusal
+   * if there is no room.
    */
-  function takePlace(request: FastifyRequest, reply: FastifyReply): 413 | 503 | undefined {
+  function giveLease(request: FastifyRequest, reply: FastifyReply): 413 | 503 | undefined {
     if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) return 503;
     request.lease = new Lease(resources);
     const refusal = reserveRequest(request, lengthOf(request));
@@ -52,7 +52,7 @@ export function createAdmission(config: Config, metrics: Metrics, resources: Res
     if (url?.startsWith('/health/')) return undefined;
     if (!isFromRouter(request)) return 401;
     if (request.raw.rawHeaders.join('').length > HEAD_CHARACTERS) return 431;
-    return url === '/metrics' ? undefined : takePlace(request, reply);
+    return url === '/metrics' ? undefined : giveLease(request, reply);
   }
 
   return (request: FastifyRequest, reply: FastifyReply, done: (refusal?: Error) => void): void => {

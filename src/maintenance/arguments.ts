@@ -17,9 +17,9 @@ import {
 import type { CreateMaintenanceInput, QueryMaintenancesArgs } from './__generated__/types.ts';
 import { type MaintenanceKey, parseMaintenanceId } from './model.ts';
 
-/** What only arguments of repair requests may have, in addition to the faults of any field. */
-export const FAULT_CODES = ['EMPTY', 'NEGATIVE', 'NOT_LATER', 'CONTRADICTORY'] as const;
-type OwnCode = (typeof FAULT_CODES)[number];
+/** Faults that only arguments of repair requests have, in addition to those of any field. */
+export const OWN_FAULT_CODES = ['EMPTY', 'NEGATIVE', 'NOT_LATER', 'CONTRADICTORY'] as const;
+type OwnCode = (typeof OWN_FAULT_CODES)[number];
 type OwnFault = Fault<OwnCode>;
 
 const MALFORMED_ID =

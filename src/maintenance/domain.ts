@@ -1,5 +1,6 @@
 /**
- * What the rest of the subgraph gets of repair requests. Only `server.ts` imports this folder.
+ * What the rest of the subgraph gets of repair requests. Only `server.ts` imports this folder. Another set of commands is another
+ * such folder, which `server.ts`, `codegen.yml` and `dev/imports.grit` name.
  */
 import { COMMANDS } from './commands.ts';
 import { createLoaders } from './loaders.ts';

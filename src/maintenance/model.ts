@@ -49,7 +49,7 @@ export interface ListArguments {
   readonly offset?: number | null;
 }
 
-/** In UTF-16 units: two ids of 256, with every character escaped as `%3A`, and room for the colon between them. */
+/** In UTF-16 units: two ids of 256, with every character escaped as `%3A`, take 1,537. */
 const MAX_MAINTENANCE_ID_LENGTH = 1600;
 
 /** Returns the `Maintenance.id` of a key: `<residence id>:<maintenance id>`, with `%` and `:` escaped in both parts. */

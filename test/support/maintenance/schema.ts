@@ -14,6 +14,7 @@ import {
 import { createSchema } from '../../../src/graphql/schema.ts';
 import { domain } from '../../../src/maintenance/domain.ts';
 
+export { domain };
 export const SCHEMA = createSchema(domain);
 
 const ALL_ROOT_FIELDS = (['query', 'mutation'] as const).flatMap((operation) => {

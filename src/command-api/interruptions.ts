@@ -1,5 +1,5 @@
 /**
- * Names what broke an attempt, by what Node, got, gzip or a proxy reports.
+ * Names what interrupted an attempt, by what Node, got, gzip or a proxy reports.
  */
 import type { EndReason } from '../lease.ts';
 import { ENDS } from './failures.ts';
@@ -19,13 +19,13 @@ const TRANSIENT = /^(ENOTFOUND|EAI_AGAIN|ECONNRESET|EPIPE|ERR_HTTP_CONTENT_LENGT
 /** No HTTP, or no gzip. */
 const UNREADABLE = /^(HPE_|Z_)/;
 
-/** What is known of an attempt whose reply did not arrive whole. */
-export interface Break {
-  /** Of Node, the status or `timeout` of a proxy, or a short text of ours. */
+/** The facts of an attempt whose reply did not arrive whole, or cannot be used. */
+export interface Interruption {
+  /** An error code of Node, the status or `timeout` of a proxy, or our own reason. */
   readonly code: string;
   /** The error of Node, never got's, which has the token and the body. */
   readonly cause: unknown;
-  /** Why no one waits any more, if that broke it. */
+  /** Why no one waits any more, if that interrupted it. */
   readonly ended: EndReason | undefined;
   /** False only if no byte of the command can have left this process. */
   readonly isSent: boolean;
@@ -37,10 +37,10 @@ export interface Break {
   readonly isStale: boolean;
 }
 
-export type BreakName = ReturnType<typeof nameOf>;
+export type InterruptionName = ReturnType<typeof nameOf>;
 
-/** Returns what broke an attempt, in a word. The first line that fits decides. */
-export function nameOf({ code, ended, isTimeout, isLate, isOfProxy, isStale }: Break) {
+/** Returns what interrupted an attempt, in a word. The first line that fits decides. */
+export function nameOf({ code, ended, isTimeout, isLate, isOfProxy, isStale }: Interruption) {
   if (ended) return 'ended';
   if (code === NO_MEMORY) return 'no memory';
   if (isTimeout) return isLate ? 'late' : 'timeout';
@@ -51,14 +51,14 @@ export function nameOf({ code, ended, isTimeout, isLate, isOfProxy, isStale }: B
   return 'other';
 }
 
-/** Returns what broke an attempt, for the log. */
-export function detailOf({ code, ended, isOfProxy }: Break): string {
-  if (ended) return ENDS[ended];
+/** Returns what interrupted an attempt, for the log. */
+export function detailOf({ code, ended, isOfProxy }: Interruption): string {
+  if (ended) return ENDS[ended][1].detail;
   if (code === 'ERR_BUFFER_TOO_LARGE') return 'reply too large';
   return isOfProxy ? `proxy ${code}` : code;
 }
 
 /** Returns whether an address is to be looked up again: it may belong to another host by now. */
-export function isAddressGone({ code, ended, isTimeout }: Break): boolean {
+export function isAddressGone({ code, ended, isTimeout }: Interruption): boolean {
   return !ended && !isTimeout && NO_CONNECTION.test(code);
 }
