@@ -1,17 +1,17 @@
 /**
- * What one operation may use until it ends: memory, turns of the event loop, and time.
+ * The lease of an operation: the memory, the turns of the event loop and the time that it may use until it ends.
  */
 import { getHeapStatistics } from 'node:v8';
 import { createTurns, type Turn, WORK_PER_MS } from './turns.ts';
 
 /** In bytes: a sixteenth of V8's heap limit. What is counted is an estimate: see docs/decisions.md. */
 export const MEMORY_LIMIT = Math.floor(getHeapStatistics().heap_size_limit / 16);
-/** What one operation may hold with the replies that it reads, and so the largest reply to a read. */
+/** The limit of one operation with the replies that it reads, and so of the largest reply to a read. */
 export const OPERATION_LIMIT = Math.floor(MEMORY_LIMIT / 2);
 
-/** What was refused for lack of memory. */
+/** The stages that may be refused for lack of memory. */
 type Stage = 'request' | 'command' | 'reply' | 'response';
-/** What ended an operation: its answer, its time, or its caller, who has left. */
+/** Why an operation ended: its answer is made, its time is over, or its caller has left. */
 export type EndReason = 'answered' | 'expired' | 'cancelled';
 
 /** How many ms of turns an operation may ask for before its replies go later, and how many ms later for each ms beyond: docs/decisions.md. */
@@ -36,12 +36,12 @@ export class Bytes {
   count = 0;
   /** Whether a reply was too large for what its own limit has left. Then no further one is worth asking for. */
   isFull = false;
-  /** How many more it may hold. What it holds even without room can make it negative. */
+  /** How many more it may hold. Bytes that are held without room can make it negative. */
   #room: number;
   #isDisposed = false;
   readonly #memory: Resources['memory'];
 
-  /** Without a limit, it has always room. */
+  /** With an infinite limit, it always has room. */
   constructor(memory: Resources['memory'], limit = OPERATION_LIMIT) {
     this.#memory = memory;
     this.#room = limit;
@@ -89,7 +89,7 @@ export class Bytes {
 }
 
 /**
- * What one operation may use. Its methods in the order of their calls: `new` at admission, before the body; `start`, `run`,
+ * The lease of one operation. Its methods in the order of their calls: `new` at admission, before the body; `start`, `run`,
  * `close`. It ends once, by `end`: after that it begins no command, and `close` gives everything back.
  */
 export class Lease {
@@ -145,8 +145,8 @@ export class Lease {
   }
 
   /**
-   * Resolves when work on the request or the response may begin: afterwards, ask `signal`. What started first goes first, because an
-   * operation half done holds more memory than one that has not begun.
+   * Resolves when work on the request or the response may begin: afterwards, ask `signal`. The operation that started first goes
+   * first: half done, it holds more memory than one that has not begun.
    */
   turn(work: number): Promise<void> {
     return this.#take(this.#startedAt, work).begun;
@@ -178,7 +178,7 @@ export class Lease {
   }
 }
 
-/** What one exchange may use: of a write, see command-api/client.ts; of a read, also coalescing.ts. */
+/** The grant of an exchange: what it may use. client.ts makes that of a write; of a read, coalescing.ts too. */
 export interface Grant {
   /** Aborts when no one waits any more. */
   readonly signal: AbortSignal;

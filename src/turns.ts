@@ -4,7 +4,7 @@
 
 /** A unit of work takes about 20 ns. */
 export const WORK_PER_MS = 50_000;
-/** About 10 ms. Larger work has a turn of its own. */
+/** About 10 ms. Larger work is alone in its turn. */
 const TURN_WORK = 10 * WORK_PER_MS;
 
 /** Work that waits for its turn. */

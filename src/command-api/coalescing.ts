@@ -13,7 +13,7 @@ import type { CommandRecord } from './record.ts';
  */
 const JOINABLE_MS = 50;
 
-/** Starts an exchange with what it may use of all who wait for it. */
+/** Starts an exchange with the bytes, the signal and the turns of all who wait for it. */
 type Start = (shared: Pick<Grant, 'bytes' | 'signal' | 'turn'>) => Promise<unknown>;
 
 /** Starts an exchange. `record` is that of the command that is really sent. Its first lease must wait for the reply at once. */
@@ -27,7 +27,7 @@ function share(record: CommandRecord, memory: Resources['memory'], start: Start)
   let queued: Turn | undefined;
   let reply: Promise<unknown> | undefined = start({ bytes, signal, turn });
   const forget = () => {
-    // What was deleted from a Map may stay in memory: without this, a list costs 6 % more.
+    // A deleted entry of a Map may stay in memory: without this, a list costs 6 % more.
     reply = undefined;
   };
   const ended = reply.then(forget, forget);
@@ -52,7 +52,7 @@ function share(record: CommandRecord, memory: Resources['memory'], start: Start)
         ending.abort(lease.signal.reason);
         // Nothing will be decoded, so its slot need not wait for the turn.
         queued?.begin();
-        // So that the last command, if it is the one that was sent, tells of its attempt.
+        // The last command may be the one that was sent: it tells of its attempt.
         await reply?.catch(() => {});
       }
       // For all but the last, in one step with the question who is last: several leases may end at once.

@@ -1,5 +1,5 @@
 /**
- * What the commands of all operations share.
+ * The parts that the commands of all operations share.
  */
 import { EventEmitter } from 'node:events';
 import type { Config } from '../config.ts';

@@ -1,5 +1,5 @@
 /**
- * What a command is, and what its reply is decoded to.
+ * Types of commands and of decoded replies.
  */
 import type { CommandApiError, Flaw } from './failures.ts';
 
@@ -15,7 +15,7 @@ export interface Command<I, T> {
   readonly isWrite: boolean;
   /** Returns the id of what the command is about. For developers: no log has it. */
   subject(input: NoInfer<I>): string;
-  /** Returns the parameters as the vendor names and writes them. Those that are undefined are not sent. */
+  /** Returns the parameters as the vendor names and writes them. Undefined parameters are not sent. */
   serialize(input: I): object;
   /** Decodes the result of a success. Throws a `CommandApiError`. */
   decode(result: unknown, input: I): DecodedReply<T>;

@@ -147,7 +147,7 @@ export const ENDS: Readonly<Record<EndReason, readonly [FailureKind, Details]>> 
   cancelled: ['cancelled', { detail: 'caller disconnected' }],
 };
 
-/** Returns the failure of a command, or of a value, for which its operation did not wait. */
+/** Returns the failure of a command, or of a value, for which its operation did not wait. A write may have been sent. */
 export function endedBy(reason: EndReason, isSent = false): CommandApiError {
   const [kind, details] = ENDS[reason];
   return new CommandApiError(kind, { ...details, isSent });
@@ -159,8 +159,8 @@ export function throwIfEnded(signal: AbortSignal): void {
 }
 
 /**
- * Settles like `promise`, or throws `endedBy` when `signal` aborts. That a command was not sent is right for each write that waits
- * here, and means nothing for a read.
+ * Settles like `promise`, or throws `endedBy` when `signal` aborts, as of a command that was not sent: no write waits here after it
+ * was sent, and a read has no outcome.
  */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: result, resolve, reject } = Promise.withResolvers<T>();

@@ -45,7 +45,7 @@ export function createBudget(lease: Lease) {
     reserveBytes(work);
   }
 
-  /** Returns the work of entries with so many characters in all. */
+  /** Returns the work of entries with this many characters in all. */
   function workOf(entries: number, characters: number, info: GraphQLResolveInfo): number {
     const selected = selections.get(info.fieldNodes) ?? countSelected(info);
     selections.set(info.fieldNodes, selected);
@@ -73,7 +73,7 @@ export function createBudget(lease: Lease) {
     /** Charges the search of a list. */
     chargeSearch: (entries: number) => chargeWork(entries * WORK.searched),
 
-    /** Waits for a turn before many calls. Each of them asks for the end: an error here would null all data. */
+    /** Waits for a turn before many calls. Each call asks for the end: an error here would null all data. */
     waitForCalls: (calls: number) => waitForTurn(calls * WORK.call),
 
     /** Charges the call of a reference resolver. */

@@ -110,7 +110,7 @@ export function createErrorFormat(logger: Logger, isProduction: boolean) {
 
   function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
     const operation = operations.get(error as object);
-    // What graphql or Apollo Server has wrapped.
+    // graphql or Apollo Server may have wrapped it.
     const cause = error instanceof GraphQLError ? (error.originalError ?? error) : error;
     const isOurs = cause instanceof PublicError || cause instanceof ExceededLimit;
     // Of a resolver: its guard has told the outcome.

@@ -1,5 +1,5 @@
 /**
- * What the rest of the subgraph gets of repair requests. Only `server.ts` imports this folder. Another set of commands is another
+ * The parts of repair requests that the rest of the subgraph gets. Only `server.ts` imports this folder. Another set of commands is another
  * such folder, which `server.ts`, `codegen.yml` and `dev/imports.grit` name.
  */
 import { COMMANDS } from './commands.ts';
@@ -15,6 +15,6 @@ export const domain = {
   createLoaders,
   commands: Object.values(COMMANDS),
   flaws: FLAWS,
-  /** What the names of its metrics begin with. */
+  /** The beginning of the names of its metrics. */
   metricsPrefix: 'maintenance',
 };

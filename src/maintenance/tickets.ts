@@ -27,7 +27,7 @@ const decodeState = (value: unknown) => decodeOneOf(value, STATES);
 const TIMES = ['start_time', 'finish_time', 'created_time'] as const;
 const MEMBERS = [...TIMES, 'description', 'contact', 'feedback', 'maintenance_picture_url', 'state'] as const;
 const NO_ID = { kind: 'ticket', member: 'maintenance_id' };
-/** What may be wrong with a ticket, as logs and metrics have it: no usable id, or an undecodable member. */
+/** The flaws of a ticket, for logs and metrics: no usable id, or an undecodable member. */
 export const FLAWS = [NO_ID, ...MEMBERS.map(undecodableMember)];
 
 /** Decodes `get_maintenance_list`: an array of tickets. */

@@ -20,9 +20,9 @@ const CODES = ['OK', ...FAILURE_CODES];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** What the names and labels of the metrics have of the domain. */
+/** The parts of the domain in names and labels of metrics. */
 interface Described {
-  /** What the names begin with. */
+  /** The beginning of the names. */
   readonly metricsPrefix: string;
   /** The commands that the server may send. */
   readonly commands: readonly Pick<CommandRecord, 'name' | 'isWrite'>[];
