@@ -14,7 +14,7 @@ type Stage = 'request' | 'command' | 'reply' | 'response';
 /** Why an operation ended: its answer is made, its time is over, or its caller has left. */
 export type EndReason = 'answered' | 'expired' | 'cancelled';
 
-/** How many ms of turns an operation may ask for before its replies go later, and how many ms later for each ms beyond: docs/decisions.md. */
+/** Turns that an operation may ask for before its replies go later, and how many ms later for each ms beyond. See docs/decisions.md. */
 const FREE_MS = 20;
 const LATER = 10;
 
@@ -57,8 +57,8 @@ export class Bytes {
     return hasRoom;
   }
 
-  /** Holds a reply with others: its bytes count within the limit of each, and once for all. Returns false without room. */
-  share(reply: Bytes): boolean {
+  /** Counts a reply, which others may hold too, within the own limit. Returns false if there is no room for it. */
+  include(reply: Bytes): boolean {
     if (this.#isDisposed) return false;
     const hasRoom = reply.count <= this.#room;
     if (hasRoom) this.#room -= reply.count;
@@ -89,7 +89,7 @@ export class Bytes {
 }
 
 /**
- * The lease of one operation. Its methods in the order of their calls: `new` at admission, before the body; `start`, `run`,
+ * The lease of one operation. Its methods in the order of their calls: `new` at admission, before the body; `start`; `turn`; `run`;
  * `close`. It ends once, by `end`: after that it begins no command, and `close` gives everything back.
  */
 export class Lease {
@@ -100,7 +100,7 @@ export class Lease {
   readonly signal = this.#ending.signal;
   /** Its bytes, the replies that it reads, and its timer. */
   readonly #kept = new DisposableStack();
-  #startedAt = 0;
+  #startedAt = performance.now();
   #askedMs = 0;
   /** Resolves when the operation is answered. Undefined before it runs. */
   #answered: Promise<void> | undefined;
@@ -172,22 +172,8 @@ export class Lease {
 
   /** Keeps a reply until it closes, and calls `release` then. Returns false if there is no room for the reply. */
   keep(reply: Bytes, release: () => void): boolean {
-    const hasRoom = this.bytes.share(reply);
+    const hasRoom = this.bytes.include(reply);
     if (hasRoom) this.#kept.defer(release);
     return hasRoom;
   }
-}
-
-/** The grant of an exchange: what it may use. client.ts makes that of a write; of a read, coalescing.ts too. */
-export interface Grant {
-  /** Aborts when no one waits any more. */
-  readonly signal: AbortSignal;
-  /** No pause for a further attempt ends later, on the clock of `performance.now()`. */
-  readonly retryUntil: number;
-  /** Of the reply, with what is decoded of it. */
-  readonly bytes: Bytes;
-  /** Bytes of the largest reply, inflated. */
-  readonly maxReplyBytes: number;
-  /** Resolves when the reply may be decoded: afterwards, ask `signal`. */
-  turn(work: number): Promise<void>;
 }

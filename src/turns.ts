@@ -34,7 +34,7 @@ export function createTurns() {
       beginNext();
       // The work is done by then: what waits for a promise goes before the next round.
       await nextRound();
-      // A round for each millisecond of work, because a round accepts one connection.
+      // A round for each further millisecond of the turn, because a round accepts one connection.
       for (let rounds = performance.now() - startedAt; rounds >= 1; rounds--) await nextRound();
     }
     isIdle = true;
@@ -68,6 +68,13 @@ export function createTurns() {
       const turn = { place, work, begun, begin };
       insert(turn);
       return turn;
+    },
+
+    /** Begins a turn at once, whose work no one waits for any more. */
+    drop(turn: Turn): void {
+      const index = waiting.indexOf(turn);
+      if (index >= 0) waiting.splice(index, 1);
+      turn.begin();
     },
 
     /** Moves a turn that still waits to an earlier place. */

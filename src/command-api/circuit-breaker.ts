@@ -4,7 +4,6 @@
 import type { Config } from '../config.ts';
 import { CommandApiError } from './failures.ts';
 
-const OPEN = 'The command API is failing; the command was not sent.';
 export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
 
 /**
@@ -21,7 +20,7 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
     permit() {
       const own = period;
       if (own.isProbing || performance.now() < own.openUntil)
-        throw new CommandApiError('breaker_open', { detail: 'breaker open', publicMessage: OPEN });
+        throw new CommandApiError('breaker_open', { detail: 'breaker open' });
       const isProbe = own.openUntil > 0;
       own.isProbing = isProbe;
       return {

@@ -1,9 +1,10 @@
 /**
  * Request coalescing: identical reads share an exchange whose first caller asked at most 50 ms ago. Nothing is cached.
  */
-import { Bytes, type Grant, type Lease, type Resources } from '../lease.ts';
+import { Bytes, type Lease, type Resources } from '../lease.ts';
 import type { Turn } from '../turns.ts';
 import { noRoom, untilAborted } from './failures.ts';
+import type { Grant } from './grant.ts';
 import { NO_MEMORY } from './interruptions.ts';
 import type { CommandRecord } from './record.ts';
 
@@ -17,11 +18,11 @@ const JOINABLE_MS = 50;
 type Start = (shared: Pick<Grant, 'bytes' | 'signal' | 'turn'>) => Promise<unknown>;
 
 /** Starts an exchange. `record` is that of the command that is really sent. Its first lease must wait for the reply at once. */
-function share(record: CommandRecord, memory: Resources['memory'], start: Start) {
+function startShared(record: CommandRecord, memory: Resources['memory'], start: Start) {
   const bytes = new Bytes(memory);
   const ending = new AbortController();
   const { signal } = ending;
-  /** The leases that wait for the reply, and afterwards those that keep it. */
+  /** The leases that wait for the reply, and afterwards those that keep it. Empty only after the exchange has settled. */
   const holders: Lease[] = [];
   /** The turn for which the reply waits. */
   let queued: Turn | undefined;
@@ -32,8 +33,9 @@ function share(record: CommandRecord, memory: Resources['memory'], start: Start)
   };
   const ended = reply.then(forget, forget);
 
-  /** Resolves in the turn of the earliest operation that waits. If all have left, no one waits for the turn either. */
+  /** Resolves in the turn of the earliest operation that waits; at once if the last one is leaving. */
   async function turn(work: number): Promise<void> {
+    if (signal.aborted) return;
     const [earliest] = holders.toSorted((a, b) => a.placeOfReply - b.placeOfReply);
     queued = earliest?.turnOfReply(work);
     await queued?.begun;
@@ -50,8 +52,8 @@ function share(record: CommandRecord, memory: Resources['memory'], start: Start)
     } catch (error) {
       if (lease.signal.aborted && holders.length === 1) {
         ending.abort(lease.signal.reason);
-        // Nothing will be decoded, so its slot need not wait for the turn.
-        queued?.begin();
+        // Nothing will be decoded, so the exchange need not keep its slot until the turn.
+        if (queued) lease.resources.turns.drop(queued);
         // The last command may be the one that was sent: it tells of its attempt.
         await reply?.catch(() => {});
       }
@@ -72,7 +74,7 @@ function share(record: CommandRecord, memory: Resources['memory'], start: Start)
 }
 
 export function createCoalescing() {
-  const exchanges = new Map<string, ReturnType<typeof share>>();
+  const exchanges = new Map<string, ReturnType<typeof startShared>>();
 
   return {
     /** Joins the exchange of an identical read, or starts one, which others may join until it ends. Returns its reply. */
@@ -82,7 +84,7 @@ export function createCoalescing() {
         record.join(found.record);
         return found.wait(lease);
       }
-      const shared = share(record, lease.resources.memory, start);
+      const shared = startShared(record, lease.resources.memory, start);
       exchanges.set(key, shared);
       void shared.ended.then(() => exchanges.get(key) === shared && exchanges.delete(key));
       return shared.wait(lease);

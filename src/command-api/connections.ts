@@ -18,10 +18,10 @@ const KEPT_MS = 20_000;
  */
 const WAIT_MS = 1000;
 
-/** Creates the agents of kept and of fresh connections. `forgetAddress` makes the next connection look up the name. */
+/** Creates the agents of kept and of fresh connections. `expireAddresses` makes the next connection look up the name. */
 export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, ATTEMPT_TIMEOUT_MS }: Config) {
   const waitMs = Math.ceil(Math.min(WAIT_MS, ATTEMPT_TIMEOUT_MS / 3));
-  const { lookup, forgetAddress } = createLookup(waitMs);
+  const { lookup, expireAddresses } = createLookup(waitMs);
   const connecting = {
     lookup: callbackify(lookup),
     autoSelectFamilyAttemptTimeout: waitMs,
@@ -46,7 +46,7 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
     keptSince.set(socket, since);
     return performance.now() - since < KEPT_MS && keepAsNode(socket);
   };
-  return { kept, fresh: createAgent({}), forgetAddress };
+  return { kept, fresh: createAgent({}), expireAddresses };
 }
 
 /**
@@ -79,8 +79,8 @@ function createLookup(waitMs: number) {
       return last ? Promise.race([found.catch(() => last), patience.then(() => last)]) : found;
     },
 
-    /** Forgets addresses that refused a connection: they may belong to another host by now. */
-    forgetAddress(): void {
+    /** Makes the next connection look up addresses that accepted none: they may belong to another host by now. */
+    expireAddresses(): void {
       knownUntil = 0;
     },
   };

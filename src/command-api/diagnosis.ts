@@ -2,7 +2,7 @@
  * Judges what an attempt brought: the result of a reply, or the failure that it means. docs/command-api.md is the contract.
  */
 import { isObject, type Json } from './decoding.ts';
-import { CommandApiError, type Details, endedBy, type FailureKind, NO_ROOM } from './failures.ts';
+import { CommandApiError, type Details, endedBy, type FailureKind } from './failures.ts';
 import { detailOf, type Interruption, type InterruptionName, nameOf } from './interruptions.ts';
 
 /** What arrived of an HTTP response. */
@@ -10,7 +10,7 @@ export interface Reply {
   /** 0 without a head. */
   readonly status: number;
   readonly retryAfter: string | undefined;
-  /** Inflated. Empty if it did not arrive whole. */
+  /** Inflated. Empty if it did not arrive whole, or cannot be used. */
   readonly body: Uint8Array;
   readonly interruption: Interruption | undefined;
 }
@@ -19,14 +19,14 @@ const UTF8 = new TextDecoder();
 const TOO_LARGE = 'The command API sent a reply larger than MAX_REPLY_BYTES, or 128 KB to a write.';
 
 /**
- * Who interrupted an attempt: `us`, by our end, time or fault, so that a status of 429 or 5xx tells nothing more; the `body`, which
+ * Who interrupted an attempt: `us`, by an end, a time limit or a lack, so that a status of 429 or 5xx tells nothing more; the `body`, which
  * we cannot use; or the `connection`, so that a 500 is not the fault of a single command.
  */
 type Origin = 'us' | 'body' | 'connection';
 /** What an interruption means. `ended` follows from the end of the operation. */
 const MEANINGS: Readonly<Record<InterruptionName, readonly [Origin, FailureKind, Partial<Details>?]>> = {
   ended: ['us', 'cancelled'],
-  'no memory': ['us', 'no_room', { publicMessage: NO_ROOM }],
+  'no memory': ['us', 'no_room'],
   // The reply may have arrived, so the command API may be well.
   late: ['us', 'timeout', { health: 'unknown' }],
   timeout: ['us', 'timeout'],
@@ -34,7 +34,7 @@ const MEANINGS: Readonly<Record<InterruptionName, readonly [Origin, FailureKind,
   // The part that arrived shows that the command was sent.
   'too large': ['body', 'invalid', { flaw: 'size', isSent: true, publicMessage: TOO_LARGE }],
   unreadable: ['body', 'invalid', { flaw: 'bytes', isSent: true }],
-  // Spends no budget of retries.
+  // Spends no retry.
   stale: ['connection', 'unreachable', { retry: 'at once' }],
   transient: ['connection', 'unreachable'],
   other: ['connection', 'unreachable', { retry: 'never' }],

@@ -2,11 +2,11 @@
  * The exchange of a command for its reply: slot, permit, attempts, turn, decoding, pauses.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Grant } from '../lease.ts';
 import type { DecodedReply } from './command.ts';
 import type { CommandApi } from './command-api.ts';
 import { resultOf } from './diagnosis.ts';
 import { CommandApiError, noRoom, throwIfEnded, untilAborted } from './failures.ts';
+import type { Grant } from './grant.ts';
 import { detailOf, NO_MEMORY } from './interruptions.ts';
 import type { Attempt, CommandRecord } from './record.ts';
 import type { Caller } from './transport.ts';

@@ -1,5 +1,5 @@
 /**
- * The failures of a command: could not talk, said no, talked nonsense, our fault. An error keeps nothing of the upstream's
+ * The failures of a command: could not talk, said no, talked nonsense, internal. An error keeps nothing of the upstream's
  * text except a short code and `Retry-After`, so that it cannot leak tokens or addresses.
  */
 
@@ -9,7 +9,7 @@ import type { EndReason } from '../lease.ts';
 /** The known outcome of a failed write; see the public schema. */
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 
-/** The codes that clients get. Severity 4 is our fault, 1 to 3 are of the command, 0 is the caller's. */
+/** The codes that clients get. Severity 4 is of this process, 1 to 3 are of the command API, 0 is of the caller. */
 const CODES = {
   UNAUTHENTICATED: { severity: 0, message: 'The command API refused the access token.' },
   FORBIDDEN: { severity: 0, message: 'The command API does not allow this command to the caller.' },
@@ -67,12 +67,17 @@ export const FAILURES = {
   too_many: { code: 'BAD_USER_INPUT', outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
   /** The caller disconnected first, or the operation was answered without the command. */
   cancelled: { code: 'CALLER_GONE', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
-  /** Our fault: no sockets are left, or an error in our code. */
+  /** Of this process: no sockets are left, or a bug. */
   internal: { code: 'INTERNAL_SERVER_ERROR', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
 } as const satisfies Record<string, Consequences>;
 export type FailureKind = keyof typeof FAILURES;
+/** The messages of kinds for clients, in place of that of the code. */
+const MESSAGES: Partial<Record<FailureKind, string>> = {
+  no_room: 'The subgraph has no room for this command now.',
+  breaker_open: 'The command API is failing; the command was not sent.',
+};
 
-/** How a whole reply breaks the contract: not HTTP or gzip, too large, no envelope, no result, another form of result. */
+/** How a reply breaks the contract: no result, no envelope, another form of result, too large, not HTTP or gzip. */
 export const REPLY_FLAWS = ['empty', 'envelope', 'result', 'size', 'bytes'] as const;
 type ReplyFlaw = (typeof REPLY_FLAWS)[number];
 
@@ -86,7 +91,7 @@ export interface Flaw {
 export interface Details extends Partial<Pick<Consequences, 'retry' | 'health'>> {
   /** An error code of Node or our own short text, never text from the upstream. Only for the log. */
   readonly detail: string;
-  /** For the client, in place of the message of the code. */
+  /** For the client, in place of the message of the kind or the code. */
   readonly publicMessage?: string;
   /** False only if no byte of the command can have left this process. */
   readonly isSent?: boolean;
@@ -94,7 +99,7 @@ export interface Details extends Partial<Pick<Consequences, 'retry' | 'health'>>
   /** The header `Retry-After` and the short code of a reply. */
   readonly retryAfter?: string | undefined;
   readonly upstreamCode?: string | undefined;
-  /** Of our fault: the error of Node or of our own code, never got's, which has the token and the body. */
+  /** Of an internal failure: the error of Node or of our own code, never got's, which has the token and the body. */
   readonly cause?: unknown;
 }
 
@@ -129,10 +134,12 @@ export class CommandApiError extends Error {
   }
 }
 
-/** Returns the code of a failed command, and the message for the client. An unforeseen error is our fault. */
+/** Returns the code of a failed command, and the message for the client. An unforeseen error is internal. */
 export function publicFormOf(error: unknown): { readonly code: FailureCode; readonly message: string } {
-  const failure: Consequences & Partial<Details> = error instanceof CommandApiError ? error.failure : FAILURES.internal;
-  return { code: failure.code, message: failure.publicMessage ?? CODES[failure.code].message };
+  if (!(error instanceof CommandApiError))
+    return { code: FAILURES.internal.code, message: CODES[FAILURES.internal.code].message };
+  const { code, publicMessage } = error.failure;
+  return { code, message: publicMessage ?? MESSAGES[error.kind] ?? CODES[code].message };
 }
 
 /** Returns the failure of a reply that breaks the contract. */
@@ -171,14 +178,12 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal):
 }
 
 /** Returns the failure of a command beyond those of an operation. */
-export function tooManyCommands(kind: string, most: number): CommandApiError {
-  const publicMessage = `Too many ${kind} in one operation: at most ${most} commands.`;
+export function tooManyCommands(counted: 'reads' | 'writes', most: number): CommandApiError {
+  const publicMessage = `Too many ${counted} in one operation: at most ${most} commands.`;
   return new CommandApiError('too_many', { detail: 'too many commands', publicMessage });
 }
 
-export const NO_ROOM = 'The subgraph has no room for this command now.';
-
 /** Returns the failure of a command for which this process has no room. */
 export function noRoom(detail: string): CommandApiError {
-  return new CommandApiError('no_room', { detail, publicMessage: NO_ROOM });
+  return new CommandApiError('no_room', { detail });
 }

@@ -10,7 +10,7 @@ export type Unusable = 'reply too large' | 'unknown coding' | typeof NO_MEMORY;
 
 /** got's code for an error without one of Node: probably a bug. */
 export const NO_CODE = 'ERR_GOT_REQUEST_ERROR';
-/** Our fault, which says nothing about the command API: no more sockets, files, ports or buffers. */
+/** Of this process, which says nothing about the command API: no more sockets, files, ports or buffers. */
 const INTERNAL = /^(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL)$/;
 /** An address does not accept a connection. */
 const NO_CONNECTION = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;

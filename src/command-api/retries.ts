@@ -1,8 +1,9 @@
 /**
  * Decides whether and when a failed command is sent again.
  */
-import type { Grant } from '../lease.ts';
+
 import type { CommandApiError } from './failures.ts';
+import type { Grant } from './grant.ts';
 import type { CommandRecord } from './record.ts';
 
 /** Random pauses up to a bound that doubles, so that failed commands do not all return at once. */
@@ -22,7 +23,7 @@ export function createRetries(maxAttempts: number) {
 
     /**
      * Returns the pause before the attempt that follows a failed one; undefined if none may follow. A pause is partly random, and
-     * spends a retry. A probe has none: only its own result tells whether the command API is up again.
+     * spends a retry. A probe is repeated only after a stale connection: its result tells whether the command API is up again.
      */
     plan(error: CommandApiError, record: CommandRecord, isProbe: boolean, { retryUntil }: Grant): number | undefined {
       const { attempts } = record.exchange;

@@ -10,10 +10,10 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import got, { RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
-import type { Grant } from '../lease.ts';
 import { SERVICE } from '../version.ts';
 import { createConnections } from './connections.ts';
 import type { Reply } from './diagnosis.ts';
+import type { Grant } from './grant.ts';
 import { type Interruption, isAddressGone, NO_CODE, NO_MEMORY, type Unusable } from './interruptions.ts';
 
 /** What the headers of a command have of its caller. A reply may depend on all of it, so coalescing compares it. */
@@ -55,7 +55,7 @@ export function createTransport(config: Config) {
   const isSecure = url.protocol === 'https:';
   const startRequest = isSecure ? https.request : http.request;
   const target = { ...urlToHttpOptions(url), method: 'POST' };
-  const { kept, fresh, forgetAddress } = createConnections(config);
+  const { kept, fresh, expireAddresses } = createConnections(config);
 
   // got would decompress as often as the reply's header says, even thousands of times. It never retries a POST.
   const client = got.extend({ method: 'POST', decompress: false, followRedirect: false, throwHttpErrors: false });
@@ -96,7 +96,7 @@ export function createTransport(config: Config) {
       body = await receive(stream, grant);
     } catch (error) {
       interruption = factsOf(error, stream, grant.signal, dueAt);
-      if (isAddressGone(interruption)) forgetAddress();
+      if (isAddressGone(interruption)) expireAddresses();
     } finally {
       // Also after a whole reply, if the upstream did not read the rest of the command.
       if (!stream.writableFinished) stream.destroy();

@@ -56,8 +56,8 @@ export function createBudget(lease: Lease) {
   async function waitForTurn(coming = 0): Promise<void> {
     const work = workSinceTurn + coming;
     if (work <= SMALL_WORK) return;
-    // Before the wait: what other fields charge meanwhile counts for the next turn.
-    workSinceTurn = 0;
+    // Before the wait: what other fields charge meanwhile counts for the next turn. The coming work has its turn already.
+    workSinceTurn = -coming;
     await lease.turn(work);
   }
 
@@ -105,12 +105,12 @@ export function createBudget(lease: Lease) {
     chargeError,
 
     /** Charges an undecodable member. Returns undefined if the response has no room for its error. */
-    chargeMember(error: Error, member: string): ErrorRoom | undefined {
+    chargeMember(error: Error, entryAndField: string): ErrorRoom | undefined {
       const shown = members.get(error) ?? new Map<string, number>();
       members.set(error, shown);
-      const index = shown.get(member) ?? shown.size;
+      const index = shown.get(entryAndField) ?? shown.size;
       if (index === LIMITS.memberErrors) return undefined;
-      shown.set(member, index);
+      shown.set(entryAndField, index);
       const room = chargeError();
       return room && index === LIMITS.memberErrors - 1 ? 'for the last' : room;
     },

@@ -54,14 +54,14 @@ export function maskError(error: unknown, logger: Logger): PublicError {
 }
 
 /**
- * Returns the public form of an error of a resolver, or of an undecodable member. Of a write, it tells the outcome: `refusedAs`, if
- * the error is public already.
+ * Returns the public form of an error of a resolver, or of an undecodable member. Of a write, it tells the outcome, which is
+ * `ifPublic` of an error that is public already.
  */
-export function toPublicError(error: unknown, unforeseen: UnforeseenErrors, refusedAs?: WriteOutcome): PublicError {
-  const withOutcome = (outcome: WriteOutcome) => (refusedAs ? { outcome } : {});
+export function toPublicError(error: unknown, unforeseen: UnforeseenErrors, ifPublic?: WriteOutcome): PublicError {
+  const withOutcome = (outcome: WriteOutcome) => (ifPublic ? { outcome } : {});
   if (error instanceof PublicError) {
     const { message, extensions } = error;
-    return refusedAs ? new PublicError(extensions.code, message, { ...extensions, outcome: refusedAs }) : error;
+    return ifPublic ? new PublicError(extensions.code, message, { ...extensions, outcome: ifPublic }) : error;
   }
   const { code, message } = publicFormOf(error);
   if (!(error instanceof CommandApiError)) return unforeseen.mask(error, withOutcome('UNKNOWN'));

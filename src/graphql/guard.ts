@@ -42,8 +42,8 @@ export function guardMutation(resolve: Resolver): Resolver {
       operation.clearLoaders();
       return await resolve(source, args, operation, info);
     } catch (error) {
-      const refusedAs = commands.length === commandsBefore ? 'NOT_SENT' : 'UNKNOWN';
-      return show(error, operation, budget.chargeError() ?? 'for the last', refusedAs);
+      const ifPublic = commands.length === commandsBefore ? 'NOT_SENT' : 'UNKNOWN';
+      return show(error, operation, budget.chargeError() ?? 'for the last', ifPublic);
     }
   };
 }
@@ -61,9 +61,9 @@ export const resolveField: Resolver = (source, _, operation, { fieldName, parent
   return show(member, operation, operation.budget.chargeMember(member, `${entry.id} ${fieldName}`));
 };
 
-/** Returns the public form of an error that has room in the response, or null. `refusedAs` is as `toPublicError` takes it. */
-function show(error: unknown, { unforeseen }: Operation, room: ErrorRoom | undefined, refusedAs?: WriteOutcome) {
+/** Returns the public form of an error that has room in the response, or null. `ifPublic` is as `toPublicError` takes it. */
+function show(error: unknown, { unforeseen }: Operation, room: ErrorRoom | undefined, ifPublic?: WriteOutcome) {
   if (!room) return null;
-  const shown = toPublicError(error, unforeseen, refusedAs);
+  const shown = toPublicError(error, unforeseen, ifPublic);
   return room === 'for the last' ? sayOthersOmitted(shown) : shown;
 }

@@ -2,8 +2,8 @@
  * One operation: its token, lease, budget, client and loaders, and what it observes. The context of its resolvers.
  */
 import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
 import { trace } from '@opentelemetry/api';
-import type { FastifyRequest } from 'fastify';
 import { createClient } from '../command-api/client.ts';
 import type { Read } from '../command-api/command.ts';
 import type { CommandApi } from '../command-api/command-api.ts';
@@ -42,7 +42,7 @@ export type WriteContext = {
 export type Operation<Loaders extends Clearable = Clearable> = ReturnType<typeof createOperation<Loaders>>;
 
 /** What the host passes on of a request. */
-type Incoming = Pick<FastifyRequest, 'id' | 'headers' | 'raw'> & { readonly lease: Lease };
+type Incoming = Pick<IncomingMessage, 'headers'> & { id: string; raw: IncomingMessage; lease: Lease };
 
 /** Creates the operation of a request. */
 export function createOperation<Loaders extends Clearable>(
@@ -68,7 +68,7 @@ export function createOperation<Loaders extends Clearable>(
     },
   });
   // An object, because Apollo Server copies the context.
-  const caller = { hasLeft: false };
+  const connection = { isLost: false };
   const unforeseen = new UnforeseenErrors();
   /** The codes of the errors that the response describes as data. */
   const failureCodes: Code[] = [];
@@ -99,7 +99,7 @@ export function createOperation<Loaders extends Clearable>(
     failureCodes,
     unforeseen,
     /** Whether the caller disconnected before its response. */
-    caller,
+    connection,
     /** Returns what resolvers read and write with. Throws `UNAUTHENTICATED` without a usable token. */
     requireAccess() {
       if (token) return access;
@@ -108,7 +108,7 @@ export function createOperation<Loaders extends Clearable>(
     },
     /** Cancels the operation, whose caller has disconnected. With a write, it continues until its deadline. */
     leave(): void {
-      caller.hasLeft = true;
+      connection.isLost = true;
       if (!commands.some(({ isWrite }) => isWrite)) lease.end('cancelled');
     },
   };

@@ -11,7 +11,7 @@ const LAST_REQUEST_MS = 300;
 
 /**
  * Stops listening, and closes all connections when all requests are answered and their operations have ended, at the
- * latest after `timeoutMs`.
+ * latest 300 ms after `timeoutMs`.
  */
 export async function drain(server: http.Server, countUnfinished: () => number, timeoutMs: number): Promise<void> {
   // Only the listener: see above.

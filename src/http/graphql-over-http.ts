@@ -15,11 +15,11 @@ export const graphqlOverHttp: ApolloServerPlugin = {
           throw new PublicError('BAD_USER_INPUT', 'Subscriptions are not supported.', { http: { status: 400 } });
       },
       async willSendResponse({ operation, source, request, response: { http } }) {
-        const isWrite = operation?.operation === 'mutation';
-        if (!isWrite && !source) return;
+        const isWriting = operation?.operation === 'mutation';
+        if (!isWriting && !source) return;
         const [type] = /application\/(graphql-response\+)?json/.exec(request.http?.headers.get('accept') ?? '') ?? [];
         // The first JSON type that is named. Apollo would refuse others with 406, even after a mutation has run.
-        if (type || isWrite) http.headers.set('content-type', `${type ?? 'application/json'}; charset=utf-8`);
+        if (type || isWriting) http.headers.set('content-type', `${type ?? 'application/json'}; charset=utf-8`);
         // Apollo answers 400 if a document does not parse or validate. GraphQL over HTTP says that a response in
         // application/json SHOULD have 200.
         if (http.status === 400 && type !== 'application/graphql-response+json') http.status = 200;

@@ -38,7 +38,7 @@ export function addGraphqlRoute(
       // Its caller may have left.
       if (reply.raw.destroyed) return undefined;
       if (lease.signal.aborted) throw httpError(503);
-      const answer = inRequestSpan(request, async (span) => {
+      const answer = inRequestSpan(request, lease.startedAt, async (span) => {
         const body = await execute.call(this, request, reply);
         // A caller that has disconnected receives no status.
         if (!reply.raw.destroyed) span.setAttribute('http.response.status_code', reply.statusCode);

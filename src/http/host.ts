@@ -34,7 +34,7 @@ const refuseSchemas = () => {
   throw new Error('A route has no schema.');
 };
 
-/** Starts listening. Rejects with Node's error if it cannot listen. All requests of added routes are admitted. */
+/** Starts listening. Rejects with Node's error if it cannot listen. All requests of added routes pass the admission. */
 export async function startHost(
   config: Config,
   logger: Logger,

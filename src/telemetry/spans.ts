@@ -11,13 +11,13 @@ const tracer = trace.getTracer(SERVICE, VERSION);
 // No `url.query`: a query string may contain an operation with its variables.
 const ROUTE = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' };
 
-/** Runs a function in the span of a request, beneath the span that the request's headers name. */
-export function inRequestSpan<T>(request: FastifyRequest, run: (span: Span) => Promise<T>): Promise<T> {
-  const { id, method, headers, lease } = request;
+/** Runs a function in the span of a request from `startTime`, beneath the span that the request's headers name. */
+export function inRequestSpan<T>(request: FastifyRequest, startTime: number, run: (span: Span) => Promise<T>) {
+  const { id, method, headers } = request;
   const attributes = { ...ROUTE, 'http.request.method': method, 'http.response.header.x-request-id': [id] };
   // A client can write any text into `tracestate`, and a router may forward it.
   const parent = propagation.extract(ROOT_CONTEXT, { ...headers, tracestate: undefined });
-  const options = { kind: SpanKind.SERVER, attributes, startTime: lease.startedAt };
+  const options = { kind: SpanKind.SERVER, attributes, startTime };
   // Its name until the operation is known; see operation-report.ts.
   return tracer.startActiveSpan('GraphQL Operation', options, parent, (span) => run(span).finally(() => span.end()));
 }

@@ -1,0 +1,17 @@
+/**
+ * The grant of an exchange: what it may use. client.ts makes that of a write; coalescing.ts and client.ts that of a read.
+ */
+import type { Bytes } from '../lease.ts';
+
+export interface Grant {
+  /** Aborts when no one waits any more. */
+  readonly signal: AbortSignal;
+  /** No pause for a further attempt ends later, on the clock of `performance.now()`. */
+  readonly retryUntil: number;
+  /** Of the reply, with what is decoded of it. */
+  readonly bytes: Bytes;
+  /** Bytes of the largest reply, inflated. */
+  readonly maxReplyBytes: number;
+  /** Resolves when the reply may be decoded: afterwards, ask `signal`. */
+  turn(work: number): Promise<void>;
+}
