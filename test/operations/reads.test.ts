@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/maintenance/seed.ts';
-import { codes } from '../support/ask.ts';
 import { M, R } from '../support/maintenance/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
@@ -102,16 +101,6 @@ describe('the failure of an info', () => {
     const absent = await subgraph.ask(detail.replace(M, 'gone'));
     expect(absent).toMatchObject({ data: { maintenance: null }, errors: [] });
     expect(subgraph.upstream.commands()).toEqual([INFO, LIST, `get_maintenance_info ${R} gone`, LIST]);
-  });
-
-  it.each([
-    ['401', { status: 401 }, 'UNAUTHENTICATED'],
-    ['500', { status: 500 }, 'UPSTREAM_UNAVAILABLE'],
-    ['a result of another kind', ok('ticket'), 'UPSTREAM_INVALID_RESPONSE'],
-  ])('is the error of the field after %s', async (_, answer, code) => {
-    subgraph.upstream.fail(() => answer);
-    expect(codes(await subgraph.ask(detail))).toEqual([[code, 'maintenance']]);
-    expect(subgraph.upstream.commands()).toEqual([INFO]);
   });
 
   it('is the error of the field if the list fails too', async () => {
