@@ -14,7 +14,10 @@ type Stage = 'request' | 'command' | 'reply' | 'response';
 /** Why an operation ended: its answer is made, its time is over, or its caller has left. */
 export type EndReason = 'answered' | 'expired' | 'cancelled';
 
-/** Turns that an operation may ask for before its replies go later, and how many ms later for each ms beyond. See docs/decisions.md. */
+/**
+ * Turns that an operation may ask for before its replies go later, and how many ms later for each ms beyond. See
+ * docs/decisions.md.
+ */
 const FREE_MS = 20;
 const LATER = 10;
 
@@ -23,7 +26,9 @@ export type Resources = ReturnType<typeof createResources>;
 /** Creates what the operations of one server share. Each may take `operationTimeoutMs`. */
 export function createResources(operationTimeoutMs: number) {
   return {
-    /** The bytes that all operations and replies hold, and how often they were refused. V8's heap size includes garbage. */
+    /**
+     * The bytes that all operations and replies hold, and how often they were refused. V8's heap size includes garbage.
+     */
     memory: { held: 0, refused: { request: 0, command: 0, reply: 0, response: 0 } satisfies Record<Stage, number> },
     turns: createTurns(),
     operationTimeoutMs,
@@ -37,21 +42,20 @@ export class Bytes {
   /** Whether a reply was too large for what its own limit has left. Then no further one is worth asking for. */
   isFull = false;
   /** How many more it may hold. Bytes that are held without room can make it negative. */
-  #room: number;
+  #room = OPERATION_LIMIT;
   #isDisposed = false;
   readonly #memory: Resources['memory'];
+  readonly #isUnlimited: boolean;
 
-  /** With an infinite limit, it always has room. */
-  constructor(memory: Resources['memory'], limit = OPERATION_LIMIT) {
+  constructor(memory: Resources['memory'], limit: 'within limits' | 'unlimited' = 'within limits') {
     this.#memory = memory;
-    this.#room = limit;
+    this.#isUnlimited = limit === 'unlimited';
   }
 
   /** Holds further bytes. Returns false if there is no room for them. */
   reserve(bytes: number, stage: Stage): boolean {
     if (this.#isDisposed) return false;
-    const isWithinAll = this.#room === Number.POSITIVE_INFINITY || this.#memory.held + bytes <= MEMORY_LIMIT;
-    const hasRoom = bytes <= this.#room && isWithinAll;
+    const hasRoom = this.#isUnlimited || (bytes <= this.#room && this.#memory.held + bytes <= MEMORY_LIMIT);
     if (hasRoom) this.hold(bytes);
     else this.#memory.refused[stage]++;
     return hasRoom;
@@ -89,8 +93,9 @@ export class Bytes {
 }
 
 /**
- * The lease of one operation. Its methods in the order of their calls: `new` at admission, before the body; `start`; `turn`; `run`;
- * `close`. It ends once, by `end`: after that it begins no command, and `close` gives everything back.
+ * The lease of one operation. Its methods in the order of their calls: `new` at admission, before the body; `start`,
+ * `run`, `close`; from `start` on also `turn`. It ends once, by `end`: after that it begins no command, and `close`
+ * gives everything back.
  */
 export class Lease {
   readonly resources: Resources;
@@ -145,16 +150,17 @@ export class Lease {
   }
 
   /**
-   * Resolves when work on the request or the response may begin: afterwards, ask `signal`. The operation that started first goes
-   * first: half done, it holds more memory than one that has not begun.
+   * Resolves when work on the request or the response may begin: afterwards, ask `signal`. The operation that started
+   * first goes first: half done, it holds more memory than one that has not begun.
    */
   turn(work: number): Promise<void> {
     return this.#take(this.#startedAt, work).begun;
   }
 
   /**
-   * Takes a turn to decode a reply, even after the end: the reply to a write tells its outcome. Goes later by what the operation has
-   * asked for, so that a large one does not hold up others until its deadline. Its response does not: it would keep memory meanwhile.
+   * Takes a turn to decode a reply, even after the end: the reply to a write tells its outcome. Goes later by what the
+   * operation has asked for, so that a large one does not hold up others until its deadline. Its response does not: it
+   * would keep memory meanwhile.
    */
   turnOfReply(work: number): Turn {
     return this.#take(this.placeOfReply, work);

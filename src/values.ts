@@ -21,7 +21,10 @@ export function parseId(id: unknown): Id | undefined {
   return isUsable ? (id as Id) : undefined;
 }
 
-/** Returns a text of the form `2024-01-16T13:32:45Z` as a moment, or undefined if it has another form or no such day exists. */
+/**
+ * Returns a text of the form `2024-01-16T13:32:45Z` as a moment, or undefined if it has another form or no such day
+ * exists.
+ */
 export function parseMoment(text: string): Moment | undefined {
   const day = text.slice(8, 10);
   // `Date` is slow, so use it only for days that some months lack. It turns 31 February into a day of March.

@@ -7,8 +7,8 @@ import { CommandApiError } from './failures.ts';
 export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
 
 /**
- * Opens for `BREAKER_OPEN_MS` after `BREAKER_FAILURES` consecutive commands found the command API down. Then one command
- * probes, and other commands fail. A probe without a result is replaced by the next command. Uses a monotonic
+ * Opens for `BREAKER_OPEN_MS` after `BREAKER_FAILURES` consecutive commands found the command API down. Then one
+ * command probes, and other commands fail. A probe without a result is replaced by the next command. Uses a monotonic
  * clock.
  */
 export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {

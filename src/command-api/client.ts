@@ -8,7 +8,7 @@ import { runExchange, type Task } from './exchange.ts';
 import { noRoom, throwIfEnded, tooManyCommands } from './failures.ts';
 import { CommandRecord } from './record.ts';
 import { createSlots } from './slots.ts';
-import type { Caller } from './transport.ts';
+import type { Credentials } from './transport.ts';
 
 /** Commands of one operation at once, so that it cannot take all slots of the process, by default 256. */
 const COMMANDS_AT_ONCE = 32;
@@ -19,8 +19,8 @@ const MAX_WRITE_REPLY_BYTES = 128 * 1024;
 
 /** The operation that sends commands. */
 interface Sender {
-  readonly caller: Caller;
-  /** Its caller's, if it is valid. Spans replace it by their own. */
+  readonly credentials: Credentials;
+  /** The caller's, if it is valid. Spans replace it by their own. */
   readonly traceparent: string | undefined;
   readonly lease: Lease;
   /** How many commands it may send. */
@@ -28,7 +28,7 @@ interface Sender {
 }
 
 /** Creates the client of one operation. */
-export function createClient(commandApi: CommandApi, { caller, traceparent, lease, limits }: Sender) {
+export function createClient(commandApi: CommandApi, { credentials, traceparent, lease, limits }: Sender) {
   const { coalescing, events, maxReplyBytes } = commandApi;
   const { memory, operationTimeoutMs } = lease.resources;
   const slots = createSlots(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
@@ -36,7 +36,7 @@ export function createClient(commandApi: CommandApi, { caller, traceparent, leas
   const counts = { reads: 0, writes: 0 };
 
   return {
-    /** The records of all commands, in order. */
+    /** The records of all commands that the operation was allowed, in order. */
     commands,
 
     /** Sends a read. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
@@ -60,7 +60,7 @@ export function createClient(commandApi: CommandApi, { caller, traceparent, leas
       using _slot = await slots.take(lease.signal);
       if (lease.bytes.isFull && !command.isWrite) throw noRoom('no memory for further replies');
       const decode = (result: unknown) => command.decode(result, input);
-      const task = { record, param: command.serialize(input), decode, caller };
+      const task = { record, param: command.serialize(input), decode, credentials };
       const reply = await (command.isWrite ? sendAlone(task) : sendShared(task));
       record.end(reply);
       return reply.value;
@@ -76,7 +76,7 @@ export function createClient(commandApi: CommandApi, { caller, traceparent, leas
   async function sendAlone<T>(task: Task<T>): Promise<DecodedReply<T>> {
     coalescing.clear();
     // The reply tells an outcome, so it always has room, and a turn.
-    using bytes = new Bytes(memory, Number.POSITIVE_INFINITY);
+    using bytes = new Bytes(memory, 'unlimited');
     const sent = runExchange(commandApi, task, {
       bytes,
       signal: lease.signal,
@@ -90,7 +90,7 @@ export function createClient(commandApi: CommandApi, { caller, traceparent, leas
   /** Joins the exchange of an identical read, or starts one, which may take as long as an operation that starts now. */
   async function sendShared<T>(task: Task<T>): Promise<DecodedReply<T>> {
     const { record, param } = task;
-    const key = JSON.stringify([caller, record.name, param]);
+    const key = JSON.stringify([credentials, record.name, param]);
     const reply = coalescing.read(key, lease, record, (shared) => {
       const retryUntil = performance.now() + operationTimeoutMs;
       return runExchange(commandApi, task, { ...shared, retryUntil, maxReplyBytes });

@@ -9,20 +9,26 @@ import { NO_MEMORY } from './interruptions.ts';
 import type { CommandRecord } from './record.ts';
 
 /**
- * The maximum age of the command whose exchange is joined. A write on another replica clears nothing here, so a read after that write may
- * join an exchange from before it. This limits the age of its data.
+ * The maximum age of the command whose exchange is joined. A write on another replica clears nothing here, so a read
+ * after that write may join an exchange from before it. This limits the age of its data.
  */
 const JOINABLE_MS = 50;
 
 /** Starts an exchange with the bytes, the signal and the turns of all who wait for it. */
 type Start = (shared: Pick<Grant, 'bytes' | 'signal' | 'turn'>) => Promise<unknown>;
 
-/** Starts an exchange. `record` is that of the command that is really sent. Its first lease must wait for the reply at once. */
+/**
+ * Starts an exchange. `record` is that of the command that is really sent. Its first lease must wait for the reply at
+ * once. While it is pending, leases wait for it; if the last one leaves, it is aborted. When it has settled, leases
+ * keep the reply; the last one gives its bytes back.
+ */
 function startShared(record: CommandRecord, memory: Resources['memory'], start: Start) {
   const bytes = new Bytes(memory);
   const ending = new AbortController();
   const { signal } = ending;
-  /** The leases that wait for the reply, and afterwards those that keep it. Empty only after the exchange has settled. */
+  /**
+   * The leases that wait for the reply, and afterwards those that keep it. Empty only after the exchange has settled.
+   */
   const holders: Lease[] = [];
   /** The turn for which the reply waits. */
   let queued: Turn | undefined;
@@ -41,7 +47,9 @@ function startShared(record: CommandRecord, memory: Resources['memory'], start: 
     await queued?.begun;
   }
 
-  /** Returns the reply, which the lease keeps from now on. Throws if the lease ends first, or has no room for the reply. */
+  /**
+   * Returns the reply, which the lease keeps from now on. Throws if the lease ends first, or has no room for the reply.
+   */
   async function wait(lease: Lease): Promise<unknown> {
     holders.push(lease);
     if (queued) lease.resources.turns.hasten(queued, lease.placeOfReply);
@@ -63,7 +71,6 @@ function startShared(record: CommandRecord, memory: Resources['memory'], start: 
     }
   }
 
-  /** The last to leave gives the bytes of the reply back. */
   function leave(lease: Lease): void {
     holders.splice(holders.indexOf(lease), 1);
     if (holders.length === 0) bytes[Symbol.dispose]();
@@ -77,7 +84,9 @@ export function createCoalescing() {
   const exchanges = new Map<string, ReturnType<typeof startShared>>();
 
   return {
-    /** Joins the exchange of an identical read, or starts one, which others may join until it ends. Returns its reply. */
+    /**
+     * Joins the exchange of an identical read, or starts one, which others may join until it ends. Returns its reply.
+     */
     read(key: string, lease: Lease, record: CommandRecord, start: Start): Promise<unknown> {
       const found = exchanges.get(key);
       if (found?.isJoinable()) {

@@ -10,15 +10,20 @@ import { callbackify, promisify } from 'node:util';
 import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent';
 import type { Config } from '../config.ts';
 
-/** How long addresses are used without a lookup, how long a connection is kept, and how long it may be idle without a proxy. */
+/**
+ * How long addresses are used without a lookup, how long a connection is kept, and how long it may be idle without a
+ * proxy.
+ */
 const KEPT_MS = 20_000;
 /**
- * How long a connection waits for an address if another one follows, and for a lookup if earlier addresses are known; at
- * most a third of an attempt. Node's 250 ms are too short for a command API that is far away.
+ * How long a connection waits for an address if another one follows, and for a lookup if earlier addresses are known;
+ * at most a third of an attempt. Node's 250 ms are too short for a command API that is far away.
  */
 const WAIT_MS = 1000;
 
-/** Creates the agents of kept and of fresh connections. `expireAddresses` makes the next connection look up the name. */
+/**
+ * Creates the agents of kept and of fresh connections. `expireAddresses` makes the next connection look up the name.
+ */
 export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, ATTEMPT_TIMEOUT_MS }: Config) {
   const waitMs = Math.ceil(Math.min(WAIT_MS, ATTEMPT_TIMEOUT_MS / 3));
   const { lookup, expireAddresses } = createLookup(waitMs);
@@ -50,8 +55,8 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
 }
 
 /**
- * Creates the lookup of one name. Node would look it up for each connection, at most two at once in the whole process. This
- * looks it up once for all that wait, and uses the last addresses while the resolver fails or is slow.
+ * Creates the lookup of one name. Node would look it up for each connection, at most two at once in the whole process.
+ * This looks it up once for all that wait, and uses the last addresses while the resolver fails or is slow.
  */
 function createLookup(waitMs: number) {
   let known: LookupAddress[] | undefined;

@@ -7,25 +7,22 @@ import { CommandApiError, type Flaw, invalid } from './failures.ts';
 
 export type Json = Record<string, unknown>;
 /** Decodes a member of an entry. Returns the error of all undecodable members if `decode` returns undefined. */
-type ReadMember<M> = <T>(entry: Json, member: M, decode: (value: unknown) => T | undefined) => T | CommandApiError;
+type DecodeMember<M> = <T>(entry: Json, member: M, decode: (value: unknown) => T | undefined) => T | CommandApiError;
 
 /**
- * Decodes an array of entries with members `M`. Drops and counts those without a usable id in the member of the flaw `noId`. Its
- * undecodable members are one and the same error.
+ * Decodes an array of entries with members `M`. Drops and counts those without a usable id in the member of the flaw
+ * `noId`. Its undecodable members are one and the same error.
  */
 export function decodeEntries<M extends string, T>(
   result: unknown,
   noId: Required<Flaw>,
-  decodeEntry: (entry: Json, id: Id, read: ReadMember<M>) => T,
+  decodeEntry: (entry: Json, id: Id, decodeMember: DecodeMember<M>) => T,
 ): DecodedReply<T[]> {
   if (!Array.isArray(result)) throw unexpectedResult(result);
-  const hasId = (entry: unknown) => isObject(entry) && parseId(entry[noId.member]) !== undefined;
-  const entries = result.filter(hasId);
-  const dropped = result.length - entries.length;
   const undecodable = new Set<M>();
   let memberError: CommandApiError | undefined;
 
-  const read: ReadMember<M> = (entry, member, decode) => {
+  const decodeMember: DecodeMember<M> = (entry, member, decode) => {
     const value = decode(entry[member]);
     if (value !== undefined) return value;
     undecodable.add(member);
@@ -33,7 +30,12 @@ export function decodeEntries<M extends string, T>(
     return memberError;
   };
 
-  const value = entries.map((entry) => decodeEntry(entry, entry[noId.member], read));
+  const value: T[] = [];
+  for (const entry of result) {
+    const id = isObject(entry) ? parseId(entry[noId.member]) : undefined;
+    if (id) value.push(decodeEntry(entry, id, decodeMember));
+  }
+  const dropped = result.length - value.length;
   const flaws = [...(dropped > 0 ? [noId] : []), ...Array.from(undecodable, undecodableMember)];
   return { value, flaws, dropped, ...(memberError && { memberError }) };
 }

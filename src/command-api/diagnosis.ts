@@ -1,5 +1,6 @@
 /**
- * Judges what an attempt brought: the result of a reply, or the failure that it means. docs/command-api.md is the contract.
+ * Judges what an attempt brought: the result of a reply, or the failure that it means. docs/command-api.md is the
+ * contract.
  */
 import { isObject, type Json } from './decoding.ts';
 import { CommandApiError, type Details, endedBy, type FailureKind } from './failures.ts';
@@ -19,8 +20,8 @@ const UTF8 = new TextDecoder();
 const TOO_LARGE = 'The command API sent a reply larger than MAX_REPLY_BYTES, or 128 KB to a write.';
 
 /**
- * Who interrupted an attempt: `us`, by an end, a time limit or a lack, so that a status of 429 or 5xx tells nothing more; the `body`, which
- * we cannot use; or the `connection`, so that a 500 is not the fault of a single command.
+ * Who interrupted an attempt: `us`, by an end, a time limit or a lack, so that a status of 429 or 5xx tells nothing
+ * more; the `body`, which we cannot use; or the `connection`, so that a 500 is not the fault of a single command.
  */
 type Origin = 'us' | 'body' | 'connection';
 /** What an interruption means. `ended` follows from the end of the operation. */
@@ -55,8 +56,8 @@ export function resultOf({ status, retryAfter, body: bytes, interruption }: Repl
 }
 
 /**
- * Returns what a status means, or undefined if an interruption or the body decides. The first line that fits decides, whatever the
- * body says: a gateway or a Dapr sidecar may have written it.
+ * Returns what a status means, or undefined if an interruption or the body decides. The first line that fits decides,
+ * whatever the body says: a gateway or a Dapr sidecar may have written it.
  */
 function judgeStatus(status: number, interruptedBy: Origin | undefined): FailureKind | undefined {
   if (status === 401) return 'unauthenticated';

@@ -9,7 +9,7 @@ import { CommandApiError, noRoom, throwIfEnded, untilAborted } from './failures.
 import type { Grant } from './grant.ts';
 import { detailOf, NO_MEMORY } from './interruptions.ts';
 import type { Attempt, CommandRecord } from './record.ts';
-import type { Caller } from './transport.ts';
+import type { Credentials } from './transport.ts';
 
 /** Bytes that a decoded entry holds in addition to its bytes in the reply: an estimate, see docs/decisions.md. */
 const ENTRY_BYTES = 300;
@@ -19,16 +19,19 @@ const BYTE_WORK = 5;
 /** A command to exchange. */
 export interface Task<T> {
   readonly record: CommandRecord;
-  readonly caller: Caller;
+  readonly credentials: Credentials;
   /** The input as the vendor names and writes it. */
   readonly param: object;
   decode(result: unknown): DecodedReply<T>;
 }
 
-/** Sends a command until an attempt succeeds or no other may follow. Returns the decoded reply. Throws as `client.read` does. */
+/**
+ * Sends a command until an attempt succeeds or no other may follow. Returns the decoded reply. Throws as `client.read`
+ * does.
+ */
 export async function runExchange<T>(commandApi: CommandApi, task: Task<T>, grant: Grant): Promise<DecodedReply<T>> {
   const { breaker, events, retries, slots, transport } = commandApi;
-  const { record, param, caller, decode } = task;
+  const { record, param, credentials, decode } = task;
   const { exchange, isWrite, name } = record;
   const { bytes, signal } = grant;
   // Kept until the reply is decoded, which limits the replies in memory.
@@ -36,7 +39,7 @@ export async function runExchange<T>(commandApi: CommandApi, task: Task<T>, gran
   using permit = breaker.permit();
   retries.earn();
   const json = JSON.stringify({ command: name, id: exchange.id, param });
-  const outgoing = { json, caller, traceparent: record.traceparent };
+  const outgoing = { json, credentials, traceparent: record.traceparent };
   let last: Attempt | undefined;
 
   for (;;) {

@@ -1,6 +1,7 @@
 /**
- * The failures of a command: could not talk, said no, talked nonsense, internal. An error keeps nothing of the upstream's
- * text except a short code and `Retry-After`, so that it cannot leak tokens or addresses.
+ * The failures of a command: could not talk, said no, talked nonsense, or was not asked: no room, no time, a bug. An
+ * error keeps nothing of the upstream's text except a short code and `Retry-After`, so that it cannot leak tokens or
+ * addresses.
  */
 
 import { addAbortListener } from 'node:events';
@@ -9,7 +10,10 @@ import type { EndReason } from '../lease.ts';
 /** The known outcome of a failed write; see the public schema. */
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 
-/** The codes that clients get. Severity 4 is of this process, 1 to 3 are of the command API, 0 is of the caller. */
+/**
+ * The codes that clients get. Severity 4 is a bug, 1 to 3 are of the command API or a lack of room or time, 0 is of the
+ * caller.
+ */
 const CODES = {
   UNAUTHENTICATED: { severity: 0, message: 'The command API refused the access token.' },
   FORBIDDEN: { severity: 0, message: 'The command API does not allow this command to the caller.' },
@@ -154,7 +158,9 @@ export const ENDS: Readonly<Record<EndReason, readonly [FailureKind, Details]>> 
   cancelled: ['cancelled', { detail: 'caller disconnected' }],
 };
 
-/** Returns the failure of a command, or of a value, for which its operation did not wait. A write may have been sent. */
+/**
+ * Returns the failure of a command, or of a value, for which its operation did not wait. A write may have been sent.
+ */
 export function endedBy(reason: EndReason, isSent = false): CommandApiError {
   const [kind, details] = ENDS[reason];
   return new CommandApiError(kind, { ...details, isSent });
@@ -166,8 +172,8 @@ export function throwIfEnded(signal: AbortSignal): void {
 }
 
 /**
- * Settles like `promise`, or throws `endedBy` when `signal` aborts, as of a command that was not sent: no write waits here after it
- * was sent, and a read has no outcome.
+ * Settles like `promise`, or throws `endedBy` when `signal` aborts, as of a command that was not sent: no write waits
+ * here after it was sent, and a read has no outcome.
  */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: result, resolve, reject } = Promise.withResolvers<T>();

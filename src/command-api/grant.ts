@@ -1,12 +1,13 @@
 /**
- * The grant of an exchange: what it may use. client.ts makes that of a write; coalescing.ts and client.ts that of a read.
+ * The grant of an exchange: what it may use. client.ts makes that of a write; coalescing.ts and client.ts that of a
+ * read.
  */
 import type { Bytes } from '../lease.ts';
 
 export interface Grant {
   /** Aborts when no one waits any more. */
   readonly signal: AbortSignal;
-  /** No pause for a further attempt ends later, on the clock of `performance.now()`. */
+  /** No pause before a further attempt ends later, unless it is 0. On the clock of `performance.now()`. */
   readonly retryUntil: number;
   /** Of the reply, with what is decoded of it. */
   readonly bytes: Bytes;

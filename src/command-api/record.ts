@@ -16,8 +16,8 @@ export interface Attempt {
 }
 
 /**
- * What happens to a command. For one that joined an exchange, there are no attempts and no flaws. The attempt of one whose
- * caller has left may end after it.
+ * What happens to a command. For one that joined an exchange, there are no attempts and no flaws. The attempt of one
+ * whose caller has left may end after it.
  */
 export interface CommandEvents {
   /** A listener may set the command's `traceparent`. */
@@ -30,7 +30,10 @@ export interface CommandEvents {
 
 /** What became of a command. Has none of its parameters, which are personal data, except its subject: no log has it. */
 export class CommandRecord {
-  /** Its exchange: the id that the command API receives, and the attempts so far. All reads that share it have the same object. */
+  /**
+   * Its exchange: the id that the command API receives, and the attempts so far. All reads that share it have the same
+   * object.
+   */
   exchange = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: 0 };
   /** Whether the command joined the exchange of an earlier one. */
   coalesced = false;

@@ -22,8 +22,9 @@ export function createRetries(maxAttempts: number) {
     },
 
     /**
-     * Returns the pause before the attempt that follows a failed one; undefined if none may follow. A pause is partly random, and
-     * spends a retry. A probe is repeated only after a stale connection: its result tells whether the command API is up again.
+     * Returns the pause before the attempt that follows a failed one; undefined if none may follow. A pause is partly
+     * random, and spends a retry, unless it is 0. A probe is repeated only after a stale connection: its result tells
+     * whether the command API is up again.
      */
     plan(error: CommandApiError, record: CommandRecord, isProbe: boolean, { retryUntil }: Grant): number | undefined {
       const { attempts } = record.exchange;

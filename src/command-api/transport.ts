@@ -16,8 +16,8 @@ import type { Reply } from './diagnosis.ts';
 import type { Grant } from './grant.ts';
 import { type Interruption, isAddressGone, NO_CODE, NO_MEMORY, type Unusable } from './interruptions.ts';
 
-/** What the headers of a command have of its caller. A reply may depend on all of it, so coalescing compares it. */
-export interface Caller {
+/** The values of a caller in the headers of its commands. A reply may depend on each, so coalescing compares them. */
+export interface Credentials {
   /** The command API gets it as `Authorization: Bearer <token>`. */
   readonly token: string;
 }
@@ -25,7 +25,7 @@ export interface Caller {
 /** A command as it leaves. */
 interface Outgoing {
   readonly json: string;
-  readonly caller: Caller;
+  readonly credentials: Credentials;
   readonly traceparent: string | undefined;
 }
 
@@ -64,10 +64,10 @@ export function createTransport(config: Config) {
    * Opens got's stream. Its option `request` starts Node's request with our options: got's own way copies headers, body
    * and agent.
    */
-  function open({ json, caller, traceparent }: Outgoing, agent: Agent): Stream {
+  function open({ json, credentials, traceparent }: Outgoing, agent: Agent): Stream {
     const headers = {
       ...HEADERS,
-      authorization: `Bearer ${caller.token}`,
+      authorization: `Bearer ${credentials.token}`,
       'content-length': Buffer.byteLength(json),
       ...(traceparent && { traceparent }),
     };

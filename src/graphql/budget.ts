@@ -16,7 +16,10 @@ const SMALL_WORK = 2 * WORK_PER_MS;
 /** A long id: two of the command API, of 256 characters each. */
 const ID_CHARACTERS = 512;
 
-/** Room for an error: the last one that is shown, of a response or of the members of a reply, says that others may be missing. */
+/**
+ * Room for an error: the last one that is shown, of a response or of the members of a reply, says that others may be
+ * missing.
+ */
 export type ErrorRoom = 'for more' | 'for the last';
 
 /** Creates the budget of an operation. Methods that charge work or memory throw a `PublicError` if there is no room. */
@@ -29,20 +32,21 @@ export function createBudget(lease: Lease) {
   /** The undecodable members that are shown, numbered, by the error that all of one reply share. */
   const members = new Map<Error, Map<string, number>>();
 
-  function chargeWork(work: number): void {
+  function spend(work: number): void {
     if (work > workLeft) throw new PublicError('BAD_USER_INPUT', 'The response would be too large. Request less.');
     workLeft -= work;
+  }
+
+  /** Charges work that still needs a turn. */
+  function chargeWork(work: number): void {
+    spend(work);
     workSinceTurn += work;
   }
 
-  function reserveBytes(bytes: number): void {
-    if (!lease.bytes.reserve(bytes, 'response'))
+  /** A response of so much work takes at most as many bytes. */
+  function reserveBytesOf(work: number): void {
+    if (!lease.bytes.reserve(work, 'response'))
       throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
-  }
-
-  function charge(work: number): void {
-    chargeWork(work);
-    reserveBytes(work);
   }
 
   /** Returns the work of entries with this many characters in all. */
@@ -52,12 +56,12 @@ export function createBudget(lease: Lease) {
     return entries * selected.work + characters * selected.repeats * WORK.character;
   }
 
-  /** Waits for a turn, unless the work since the last one and the work to come are small. The operation may end meanwhile. */
-  async function waitForTurn(coming = 0): Promise<void> {
-    const work = workSinceTurn + coming;
+  /** Waits for a turn for the work since the last one, unless that is small. The operation may end meanwhile. */
+  async function waitForTurn(): Promise<void> {
+    const work = workSinceTurn;
     if (work <= SMALL_WORK) return;
-    // Before the wait: what other fields charge meanwhile counts for the next turn. The coming work has its turn already.
-    workSinceTurn = -coming;
+    // Before the wait: work of other fields meanwhile needs a further turn.
+    workSinceTurn = 0;
     await lease.turn(work);
   }
 
@@ -70,18 +74,24 @@ export function createBudget(lease: Lease) {
   }
 
   return {
-    /** Charges the search of a list. */
+    /** Charges the search of a list, which takes no memory. */
     chargeSearch: (entries: number) => chargeWork(entries * WORK.searched),
 
     /** Waits for a turn before many calls. Each call asks for the end: an error here would null all data. */
-    waitForCalls: (calls: number) => waitForTurn(calls * WORK.call),
+    waitForCalls(calls: number): Promise<void> {
+      workSinceTurn += calls * WORK.call;
+      return waitForTurn();
+    },
 
-    /** Charges the call of a reference resolver. */
-    chargeCall: () => charge(WORK.call),
+    /** Charges a call of a reference resolver, whose turn has come. */
+    chargeCall(): void {
+      spend(WORK.call);
+      reserveBytesOf(WORK.call);
+    },
 
     /**
-     * Charges an entry or a list of entries. Also throws if the operation has ended meanwhile. Takes its memory when its turn has come: who waits holds nothing of the
-     * response, so a crowd can wait.
+     * Charges an entry or a list of entries. Also throws if the operation has ended meanwhile. Takes its memory when
+     * its turn has come: who waits holds nothing of the response, so a crowd can wait.
      */
     async chargeValue(value: unknown, info: GraphQLResolveInfo): Promise<void> {
       if (value === null || value === undefined) return;
@@ -90,16 +100,18 @@ export function createBudget(lease: Lease) {
       chargeWork(work);
       await waitForTurn();
       throwIfEnded(lease.signal);
-      reserveBytes(work);
+      reserveBytesOf(work);
     },
 
     /**
-     * Charges the result of a write, before it: an entry for each value of its longest list of arguments. They are not checked
-     * yet, so each counts as a long id.
+     * Charges the result of a write, before it: an entry for each value of its longest list of arguments. They are not
+     * checked yet, so each counts as a long id.
      */
     chargeWrite(args: object, info: GraphQLResolveInfo): void {
       const entries = Math.max(1, ...Object.values(args).map((one) => (Array.isArray(one) ? one.length : 1)));
-      charge(workOf(entries, entries * ID_CHARACTERS, info));
+      const work = workOf(entries, entries * ID_CHARACTERS, info);
+      spend(work);
+      reserveBytesOf(work);
     },
 
     chargeError,

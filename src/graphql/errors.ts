@@ -53,15 +53,18 @@ export function maskError(error: unknown, logger: Logger): PublicError {
   return masked;
 }
 
+/** A write, with its outcome if its error is a `PublicError`, which refuses it. */
+export type Write = { readonly ifPublic: WriteOutcome };
+
 /**
- * Returns the public form of an error of a resolver, or of an undecodable member. Of a write, it tells the outcome, which is
- * `ifPublic` of an error that is public already.
+ * Returns the public form of an error of a resolver, or of an undecodable member. Of a `write`, it tells the outcome,
+ * also that of an error that is public already.
  */
-export function toPublicError(error: unknown, unforeseen: UnforeseenErrors, ifPublic?: WriteOutcome): PublicError {
-  const withOutcome = (outcome: WriteOutcome) => (ifPublic ? { outcome } : {});
+export function toPublicError(error: unknown, unforeseen: UnforeseenErrors, write?: Write): PublicError {
+  const withOutcome = (outcome: WriteOutcome) => (write ? { outcome } : {});
   if (error instanceof PublicError) {
     const { message, extensions } = error;
-    return ifPublic ? new PublicError(extensions.code, message, { ...extensions, outcome: ifPublic }) : error;
+    return write ? new PublicError(extensions.code, message, { ...extensions, outcome: write.ifPublic }) : error;
   }
   const { code, message } = publicFormOf(error);
   if (!(error instanceof CommandApiError)) return unforeseen.mask(error, withOutcome('UNKNOWN'));
@@ -92,8 +95,8 @@ const REFUSALS = new Map<unknown, string>([
 ]);
 
 /**
- * Creates Apollo Server's `formatError`, and its plugin: unforeseen errors outside of resolvers get the id of their operation,
- * and what refuses a mutation as a whole says that nothing was sent.
+ * Creates Apollo Server's `formatError`, and its plugin: unforeseen errors outside of resolvers get the id of their
+ * operation, and what refuses a mutation as a whole says that nothing was sent.
  */
 export function createErrorFormat(logger: Logger, isProduction: boolean) {
   // Apollo Server calls `formatError` without the operation, but with the same error objects as the plugin.

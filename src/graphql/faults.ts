@@ -6,14 +6,20 @@ import { type Id, type Moment, parseId, parseMoment } from '../values.ts';
 import { PublicError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
-/** What may be wrong with an argument of any field. Apps compare these codes and those of the domain, which docs/apps.md lists. */
+/**
+ * What may be wrong with an argument of any field. Apps compare these codes and those of the domain, which docs/apps.md
+ * lists.
+ */
 export const FAULT_CODES = [
   ...(['REQUIRED', 'WRONG_TYPE', 'UNKNOWN'] as const),
   ...(['TOO_MANY', 'TOO_LONG', 'BLANK', 'NOT_AN_ID', 'NOT_A_TIME', 'NOT_A_DAY'] as const),
 ];
 type FaultCode = (typeof FAULT_CODES)[number];
 
-/** A fault of an argument, named by its path (`input.finishTime`, `ids[3]`). The message is the rest of a sentence after it. */
+/**
+ * A fault of an argument, named by its path (`input.finishTime`, `ids[3]`). The message is the rest of a sentence after
+ * it.
+ */
 export interface Fault<Code extends string = string> {
   readonly argument: string;
   readonly code: Code | FaultCode;
@@ -26,8 +32,8 @@ const BLANK = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
 const RFC_3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,30})?(?:Z|([+-](?:[01]\d|2[0-3]):[0-5]\d))$/i;
 
 /**
- * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. As input, any text: `readMoment` reports a malformed time with
- * the other faults of a field.
+ * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. As input, any text: `parseMomentArgument` reports a malformed
+ * time with the other faults of a field.
  */
 export const DateTime = new GraphQLScalarType<string, string>({
   name: 'DateTime',
@@ -69,18 +75,18 @@ export function tooMany(most: number): string {
 }
 
 /** Returns an id. Throws the error of the only fault. */
-export function requireId(value: unknown, argument: string): Id {
+export function requireIdArgument(value: unknown, argument: string): Id {
   return parseId(value) ?? throwFault(argument, 'NOT_AN_ID', UNUSABLE_ID);
 }
 
 // The next two functions return undefined after adding a fault.
 
-export function readId(value: unknown, argument: string, faults: Fault[]): Id | undefined {
+export function parseIdArgument(value: unknown, argument: string, faults: Fault[]): Id | undefined {
   return parseId(value) ?? addFault(faults, argument, 'NOT_AN_ID', UNUSABLE_ID);
 }
 
 /** Returns a time with any offset as a moment, without fractions of a second. */
-export function readMoment(value: string, argument: string, faults: Fault[]): Moment | undefined {
+export function parseMomentArgument(value: string, argument: string, faults: Fault[]): Moment | undefined {
   const [, date, clock, offset] = RFC_3339.exec(value) ?? [];
   if (date && !parseMoment(`${date}T00:00:00Z`))
     return addFault(faults, argument, 'NOT_A_DAY', 'is not a day of the calendar');

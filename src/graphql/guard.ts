@@ -2,9 +2,9 @@
  * Guards resolvers: charges what a response takes, and makes every error public.
  */
 import type { GraphQLFieldResolver } from 'graphql';
-import { throwIfEnded, type WriteOutcome } from '../command-api/failures.ts';
+import { throwIfEnded } from '../command-api/failures.ts';
 import type { ErrorRoom } from './budget.ts';
-import { sayOthersOmitted, toPublicError } from './errors.ts';
+import { sayOthersOmitted, toPublicError, type Write } from './errors.ts';
 import type { Operation } from './operation.ts';
 
 export type Resolver = GraphQLFieldResolver<unknown, Operation>;
@@ -30,8 +30,9 @@ export function guardQuery(resolve: Resolver): Resolver {
 }
 
 /**
- * Wraps a resolver of a mutation. Its result is charged before the write, and a write always tells what became of it. Clears
- * the loaders, because even a write that fails may have taken effect. Before it is enough: graphql reads nothing beside a write.
+ * Wraps a resolver of a mutation. Its result is charged before the write, and a write always tells what became of it.
+ * Clears the loaders, because even a write that fails may have taken effect. Before it is enough: graphql reads nothing
+ * beside a write.
  */
 export function guardMutation(resolve: Resolver): Resolver {
   return async function guarded(source, args, operation, info) {
@@ -43,7 +44,7 @@ export function guardMutation(resolve: Resolver): Resolver {
       return await resolve(source, args, operation, info);
     } catch (error) {
       const ifPublic = commands.length === commandsBefore ? 'NOT_SENT' : 'UNKNOWN';
-      return show(error, operation, budget.chargeError() ?? 'for the last', ifPublic);
+      return show(error, operation, budget.chargeError() ?? 'for the last', { ifPublic });
     }
   };
 }
@@ -61,9 +62,9 @@ export const resolveField: Resolver = (source, _, operation, { fieldName, parent
   return show(member, operation, operation.budget.chargeMember(member, `${entry.id} ${fieldName}`));
 };
 
-/** Returns the public form of an error that has room in the response, or null. `ifPublic` is as `toPublicError` takes it. */
-function show(error: unknown, { unforeseen }: Operation, room: ErrorRoom | undefined, ifPublic?: WriteOutcome) {
+/** Returns the public form of an error that has room in the response, or null. */
+function show(error: unknown, { unforeseen }: Operation, room: ErrorRoom | undefined, write?: Write) {
   if (!room) return null;
-  const shown = toPublicError(error, unforeseen, ifPublic);
+  const shown = toPublicError(error, unforeseen, write);
   return room === 'for the last' ? sayOthersOmitted(shown) : shown;
 }

@@ -19,7 +19,7 @@ export const LIMITS = {
   /** Commands of one operation. */
   reads: 1000,
   writes: 100,
-  /** Work of a response, in units of 20 ns; see budget.ts. */
+  /** Work of a response, in units of 20 ns; see price.ts. */
   responseWork: 15_000_000,
   /** Errors of one response. */
   errors: 1000,
@@ -59,7 +59,10 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
       if (value > DOCUMENT_LIMITS[what]) exceeded.add(what);
     };
 
-    /** Counts the selections at `depth` and below, up to the limits of selections and nesting: a fragment may spread itself. */
+    /**
+     * Counts the selections at `depth` and below, up to the limits of selections and nesting: a fragment may spread
+     * itself.
+     */
     function countSelections(selectionSet: SelectionSetNode | undefined, depth: number, nesting: number): void {
       if (!selectionSet) return;
       limit('levels of nesting', nesting);
@@ -93,8 +96,8 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
 }
 
 /**
- * Returns how many lists are within each other in the type of a variable. graphql wraps each entry in as many lists, and a
- * variable within a representation may have any type.
+ * Returns how many lists are within each other in the type of a variable. graphql wraps each entry in as many lists,
+ * and a variable within a representation may have any type.
  */
 function depthOf(type: TypeNode): number {
   return type.kind === Kind.NAMED_TYPE ? 0 : depthOf(type.type) + Number(type.kind === Kind.LIST_TYPE);

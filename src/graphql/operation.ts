@@ -23,7 +23,9 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}
 
 /** What loaders read with. */
 export interface Reader {
-  /** Sends a read of anything but a list. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
+  /**
+   * Sends a read of anything but a list. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error.
+   */
   read<I, T>(command: Read<I, T> & (T extends readonly unknown[] ? never : unknown), input: I): Promise<T>;
   /** Sends a read of a list, likewise. Returns a function that returns the list, and charges one search of it. */
   readList<I, T>(command: Read<I, readonly T[]>, input: I): Promise<() => readonly T[]>;
@@ -52,10 +54,15 @@ export function createOperation<Loaders extends Clearable>(
   createLoaders: (reader: Reader) => Loaders,
 ) {
   // Once, not for each of a thousand representations: a token may have 16 KB.
-  const token = readToken(raw.rawHeaders, TOKEN_HEADER);
+  const token = parseToken(raw.rawHeaders, TOKEN_HEADER);
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
   const budget = createBudget(lease);
-  const { commands, read, write } = createClient(commandApi, { caller: { token }, traceparent, lease, limits: LIMITS });
+  const { commands, read, write } = createClient(commandApi, {
+    credentials: { token },
+    traceparent,
+    lease,
+    limits: LIMITS,
+  });
   const loaders = createLoaders({
     read,
     async readList(command, input) {
@@ -68,16 +75,18 @@ export function createOperation<Loaders extends Clearable>(
     },
   });
   // An object, because Apollo Server copies the context.
-  const connection = { isLost: false };
+  const caller = { hasLeft: false };
   const unforeseen = new UnforeseenErrors();
   /** The codes of the errors that the response describes as data. */
   const failureCodes: Code[] = [];
   const access = {
     loaders,
     write,
-    /** Returns the public form of an error of a write, for a response that describes it as data. The log has its code. */
+    /**
+     * Returns the public form of an error of a write, for a response that describes it as data. The log has its code.
+     */
     describeAsData(error: unknown): PublicError {
-      const shown = toPublicError(error, unforeseen, 'NOT_SENT');
+      const shown = toPublicError(error, unforeseen, { ifPublic: 'NOT_SENT' });
       failureCodes.push(shown.extensions.code);
       return shown;
     },
@@ -89,8 +98,8 @@ export function createOperation<Loaders extends Clearable>(
     logFields: {
       requestId: id,
       traceId: trace.getActiveSpan()?.spanContext().traceId ?? traceparent?.split('-')[1],
-      clientName: readName(headers['apollographql-client-name']),
-      clientVersion: readName(headers['apollographql-client-version']),
+      clientName: parseName(headers['apollographql-client-name']),
+      clientVersion: parseName(headers['apollographql-client-version']),
     },
     /** The records of all commands that the operation was allowed, in order. */
     commands,
@@ -99,7 +108,7 @@ export function createOperation<Loaders extends Clearable>(
     failureCodes,
     unforeseen,
     /** Whether the caller disconnected before its response. */
-    connection,
+    caller,
     /** Returns what resolvers read and write with. Throws `UNAUTHENTICATED` without a usable token. */
     requireAccess() {
       if (token) return access;
@@ -108,14 +117,14 @@ export function createOperation<Loaders extends Clearable>(
     },
     /** Cancels the operation, whose caller has disconnected. With a write, it continues until its deadline. */
     leave(): void {
-      connection.isLost = true;
+      caller.hasLeft = true;
       if (!commands.some(({ isWrite }) => isWrite)) lease.end('cancelled');
     },
   };
 }
 
 /** Returns the token in the header that has this name. Returns '' unless the header was sent once, with one token. */
-function readToken(rawHeaders: readonly string[], header: string): string {
+function parseToken(rawHeaders: readonly string[], header: string): string {
   const isValue = (_: string, index: number) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === header;
   const [value = '', ...others] = rawHeaders.filter(isValue);
   const pattern = header === 'authorization' ? BEARER_TOKEN : TOKEN;
@@ -127,8 +136,11 @@ export function shorten(text: string | null | undefined): string | undefined {
   return text?.slice(0, MAX_NAME);
 }
 
-/** Returns a header as UTF-8, where it is valid, shortened and without control characters: journald would not log them as text. */
-function readName(header: string | string[] | undefined): string | undefined {
+/**
+ * Returns a header as UTF-8, where it is valid, shortened and without control characters: journald would not log them
+ * as text.
+ */
+function parseName(header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined;
   const bytes = Buffer.from(String(header), 'latin1');
   return shorten(isUtf8(bytes) ? bytes.toString() : String(header))?.replace(/\p{C}/gu, '');

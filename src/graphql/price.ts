@@ -3,7 +3,9 @@
  */
 import { type GraphQLResolveInfo, type GraphQLSchema, isObjectType, Kind, type SelectionSetNode } from 'graphql';
 
-/** A unit of work takes 20 ns, and a response of so much work at most so many bytes: estimates, see docs/decisions.md. */
+/**
+ * A unit of work takes 20 ns, and a response of so much work at most so many bytes: estimates, see docs/decisions.md.
+ */
 export const WORK = {
   /** A field of an entry, without its text. */
   field: 50,
@@ -16,7 +18,10 @@ export const WORK = {
 
 export type Selected = ReturnType<typeof countSelected>;
 
-/** Adds the characters of an entry, or of a text. Throws for an entry without a size: it would cost nothing, or everything. */
+/**
+ * Adds the characters of an entry, or of a text. Throws for an entry without a size: it would cost nothing, or
+ * everything.
+ */
 export function addSize(sum: number, entry: unknown): number {
   if (typeof entry !== 'object' || entry === null) return sum + String(entry ?? '').length;
   const { size } = entry as { readonly size?: number };
@@ -25,8 +30,8 @@ export function addSize(sum: number, entry: unknown): number {
 }
 
 /**
- * Returns what is selected of each entry of a field, skipped or not: the work of all fields, and how often the most selected field
- * of the entry itself is selected.
+ * Returns what is selected of each entry of a field, skipped or not: the work of all fields, and how often the most
+ * selected field of the entry itself is selected.
  */
 export function countSelected({ fieldNodes, fragments, schema }: GraphQLResolveInfo) {
   const own = new Map<string, number>();

@@ -16,8 +16,8 @@ type Fields<Context> = Readonly<
 >;
 
 /**
- * A schema with its resolvers. Each object that a resolver of `reads` or `entities` returns has its characters as `size`; an entity
- * also has its `__typename`.
+ * A schema with its resolvers. Each object that a resolver of `reads` or `entities` returns has its characters as
+ * `size`; an entity also has its `__typename`.
  */
 interface Definition<Loaders> {
   readonly schemaFile: URL;
@@ -48,8 +48,8 @@ export function createSchema<Loaders>({ schemaFile, reads, writes, entities }: D
    * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no
    * limit and creates several promises per representation.
    *
-   * Refuses too many by throwing, and never by a promise: this field is never null, so graphql would end the operation at a
-   * rejection, without the fields beside it.
+   * Refuses too many by throwing, and never by a promise: this field is never null, so graphql would end the operation
+   * at a rejection, without the fields beside it.
    */
   const _entities: Resolver = (_, { representations }, operation, info) => {
     if (representations.length > LIMITS.representations)

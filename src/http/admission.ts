@@ -33,8 +33,8 @@ export function createAdmission(config: Config, metrics: Metrics, resources: Res
   }
 
   /**
-   * Counts a request as in flight until its response is closed, and gives it a lease with memory. Returns the status of the refusal
-   * if there is no room.
+   * Counts a request as in flight until its response is closed, and gives it a lease with memory. Returns the status of
+   * the refusal if there is no room.
    */
   function giveLease(request: FastifyRequest, reply: FastifyReply): 413 | 503 | undefined {
     if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) return 503;
@@ -62,8 +62,8 @@ export function createAdmission(config: Config, metrics: Metrics, resources: Res
 }
 
 /**
- * Reserves what a request holds with a body of this length. Returns 413 if that exceeds what an operation may hold, or 503
- * if other operations leave no room.
+ * Reserves what a request holds with a body of this length. Returns 413 if that exceeds what an operation may hold, or
+ * 503 if other operations leave no room.
  */
 export function reserveRequest({ lease, url }: FastifyRequest, bodyLength: number): 413 | 503 | undefined {
   lease.bytes.release();
@@ -73,8 +73,8 @@ export function reserveRequest({ lease, url }: FastifyRequest, bodyLength: numbe
 }
 
 /**
- * Returns the length of a body before it is read. A chunked body counts as a text of the largest allowed length that is not
- * parsed yet. Longer bodies are not read.
+ * Returns the length of a body before it is read. A chunked body counts as a text of the largest allowed length that is
+ * not parsed yet. Longer bodies are not read.
  */
 function lengthOf({ headers }: FastifyRequest): number {
   if (headers['transfer-encoding']) return BODY_BYTES / CHARACTER_BYTES;

@@ -1,6 +1,7 @@
 /**
  * Parses arguments and representations, whose types in the schema are right already. Each resolver calls one function,
- * which returns values of the domain, or throws a `PublicError` with the faults of all arguments of the field.
+ * which returns values of the domain, or throws a `PublicError` with the faults of all arguments of the field. A faulty
+ * id is the only fault of a representation.
  */
 import {
   addFault,
@@ -8,9 +9,9 @@ import {
   checkText,
   type Fault,
   memberOf,
-  readId,
-  readMoment,
-  requireId,
+  parseIdArgument,
+  parseMomentArgument,
+  requireIdArgument,
   throwFault,
   tooMany,
 } from '../graphql/faults.ts';
@@ -27,8 +28,8 @@ const MALFORMED_ID =
 const STATES_SIZE = { entries: 100 } as const;
 
 /**
- * The largest arguments, by their coordinates in the schema. Characters are UTF-16 units. `npm run codegen` writes them to
- * docs/reliability.md.
+ * The largest arguments, by their coordinates in the schema. Characters are UTF-16 units. `npm run codegen` writes them
+ * to docs/reliability.md.
  */
 export const SIZES = {
   'Query.maintenances(states:)': STATES_SIZE,
@@ -41,7 +42,7 @@ export const SIZES = {
 
 export function parseListArguments(args: QueryMaintenancesArgs) {
   const faults: OwnFault[] = [];
-  const residenceId = readId(args.residenceId, 'residenceId', faults);
+  const residenceId = parseIdArgument(args.residenceId, 'residenceId', faults);
   const { entries } = SIZES['Query.maintenances(states:)'];
   if ((args.states?.length ?? 0) > entries) addFault(faults, 'states', 'TOO_MANY', tooMany(entries));
   for (const name of ['first', 'offset'] as const)
@@ -53,9 +54,9 @@ export function parseListArguments(args: QueryMaintenancesArgs) {
 export function parseCreateInput(input: CreateMaintenanceInput) {
   const { description, contact, pictureFilenames } = input;
   const faults: OwnFault[] = [];
-  const residenceId = readId(input.residenceId, 'input.residenceId', faults);
-  const startTime = readMoment(input.startTime, 'input.startTime', faults);
-  const finishTime = readMoment(input.finishTime, 'input.finishTime', faults);
+  const residenceId = parseIdArgument(input.residenceId, 'input.residenceId', faults);
+  const startTime = parseMomentArgument(input.startTime, 'input.startTime', faults);
+  const finishTime = parseMomentArgument(input.finishTime, 'input.finishTime', faults);
   if (startTime && finishTime && finishTime <= startTime)
     addFault(faults, 'input.finishTime', 'NOT_LATER', 'must be later than input.startTime');
   checkText(description, 'input.description', SIZES['CreateMaintenanceInput.description'].characters, faults);
@@ -95,8 +96,12 @@ export function parseRepresentedKey(representation: unknown): MaintenanceKey {
   const key = members.id == null ? undefined : parseKey(members.id, 'representations.id');
   const faults: Fault[] = [];
   const residence = members.residence ?? (key && { id: key.residenceId });
-  const residenceId = readId(memberOf(residence, 'id'), 'representations.residence.id', faults);
-  const maintenanceId = readId(members.maintenanceId ?? key?.maintenanceId, 'representations.maintenanceId', faults);
+  const residenceId = parseIdArgument(memberOf(residence, 'id'), 'representations.residence.id', faults);
+  const maintenanceId = parseIdArgument(
+    members.maintenanceId ?? key?.maintenanceId,
+    'representations.maintenanceId',
+    faults,
+  );
   if (key && (residenceId !== key.residenceId || maintenanceId !== key.maintenanceId))
     throwFault<OwnCode>('representations', 'CONTRADICTORY', 'must not hold two keys that disagree');
   if (!residenceId || !maintenanceId) throw badUserInput(faults);
@@ -105,5 +110,5 @@ export function parseRepresentedKey(representation: unknown): MaintenanceKey {
 
 /** Returns the id in a representation of a `Residence`. */
 export function parseRepresentedResidenceId(representation: unknown) {
-  return requireId(memberOf(representation, 'id'), 'representations.id');
+  return requireIdArgument(memberOf(representation, 'id'), 'representations.id');
 }

@@ -34,8 +34,8 @@ export async function deleteMaintenances(
       await deleted.catch((error: unknown) => errors.set(residenceId, error));
     }),
   );
-  const isTokenRefused = (error: unknown) => publicFormOf(error).code === 'UNAUTHENTICATED';
-  if (errors.size === groups.size && errors.values().every(isTokenRefused)) throw errors.values().next().value;
+  const isUnauthenticated = (error: unknown) => publicFormOf(error).code === 'UNAUTHENTICATED';
+  if (errors.size === groups.size && errors.values().every(isUnauthenticated)) throw errors.values().next().value;
   const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, toFailure(error, describeAsData)]));
   const results = Array.from(unique, ([id, { residenceId }]) => ({ id, failure: failed.get(residenceId) }));
   return {

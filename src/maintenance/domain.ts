@@ -1,6 +1,7 @@
 /**
- * The parts of repair requests that the rest of the subgraph gets. In src/, only `server.ts` imports this folder. Another set of
- * commands is another such folder, which `server.ts`, `codegen.yml`, `dev/codegen.ts` and `dev/imports.grit` name.
+ * The parts of repair requests that the rest of the subgraph gets. In src/, only `server.ts` imports this folder.
+ * Another set of commands is another such folder, which `server.ts`, `codegen.yml`, `dev/codegen.ts` and
+ * `dev/imports.grit` name.
  */
 import { COMMANDS } from './commands.ts';
 import { createLoaders } from './loaders.ts';

@@ -1,6 +1,6 @@
 /**
- * Batches the reads of one operation: loading k repair requests of r residences takes r commands, sent in parallel, and a
- * second one for a request that may not exist.
+ * Batches the reads of one operation: loading k repair requests of r residences takes r commands, sent in parallel, and
+ * a second one for a request that may not exist.
  */
 import DataLoader from 'dataloader';
 import { CommandApiError } from '../command-api/failures.ts';
@@ -62,7 +62,10 @@ export function createLoaders({ read, readList }: Reader) {
   }
 
   return {
-    /** Loads the repair requests of a residence, in the command API's order. Sends one command per residence and operation. */
+    /**
+     * Loads the repair requests of a residence, in the command API's order. Sends one command per residence until
+     * `clear`.
+     */
     loadList,
     maintenanceByKey,
     /** Clears everything, so that later reads are current. */

@@ -67,8 +67,9 @@ export function parseMaintenanceId(id: unknown): MaintenanceKey | undefined {
 }
 
 /**
- * Orders, filters and slices a list. Repair requests without the time to order by come last; equal times keep their order. One
- * whose state could not be decoded may have any state, so it passes every filter by states that is not empty.
+ * Orders, filters and slices a list. Repair requests without the time to order by come last; equal times keep their
+ * order. One whose state could not be decoded may have any state, so it passes every filter by states that is not
+ * empty.
  */
 export function selectMaintenances(all: readonly Maintenance[], { states, orderBy, first, offset }: ListArguments) {
   const ordered = orderBy ? order(all, orderBy) : all;

@@ -33,20 +33,20 @@ export const FLAWS = [NO_ID, ...MEMBERS.map(undecodableMember)];
 /** Decodes `get_maintenance_list`: an array of tickets. */
 export function decodeList(result: unknown, { residenceId }: { residenceId: Id }): DecodedReply<Maintenance[]> {
   const residence = { id: residenceId };
-  return decodeEntries<(typeof MEMBERS)[number], Maintenance>(result, NO_ID, (ticket, maintenanceId, read) => {
+  return decodeEntries<(typeof MEMBERS)[number], Maintenance>(result, NO_ID, (ticket, maintenanceId, decodeMember) => {
     const decoded = {
       __typename: 'Maintenance' as const,
       id: formatMaintenanceId({ residenceId, maintenanceId }),
       maintenanceId,
       residence,
-      startTime: read(ticket, 'start_time', decodeTime),
-      finishTime: read(ticket, 'finish_time', decodeTime),
-      createdTime: read(ticket, 'created_time', decodeTime),
-      description: read(ticket, 'description', decodeText),
-      contact: read(ticket, 'contact', decodeText),
-      feedback: read(ticket, 'feedback', decodeText),
-      pictureUrls: read(ticket, 'maintenance_picture_url', decodeTexts),
-      state: read(ticket, 'state', decodeState),
+      startTime: decodeMember(ticket, 'start_time', decodeTime),
+      finishTime: decodeMember(ticket, 'finish_time', decodeTime),
+      createdTime: decodeMember(ticket, 'created_time', decodeTime),
+      description: decodeMember(ticket, 'description', decodeText),
+      contact: decodeMember(ticket, 'contact', decodeText),
+      feedback: decodeMember(ticket, 'feedback', decodeText),
+      pictureUrls: decodeMember(ticket, 'maintenance_picture_url', decodeTexts),
+      state: decodeMember(ticket, 'state', decodeState),
       size: 0,
     };
     decoded.size = sizeOf(decoded);

@@ -3,8 +3,8 @@ import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
 import { SERVICE, VERSION } from '../version.ts';
 
 /**
- * The members of a log line in addition to level, time and message; docs/observability.md explains them. Other members
- * are dropped, so that a new member cannot leak data.
+ * The members of a log line in addition to level, time, message and those of the process; docs/observability.md
+ * explains them. Other members are dropped, so that a new member cannot leak data.
  */
 export const FIELDS: ReadonlySet<string> = new Set(
   `requestId traceId operationName operationType clientName clientVersion durationMs codes errorIds commands

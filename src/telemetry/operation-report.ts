@@ -16,12 +16,12 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
   return {
     requestDidStart: async () => ({
       async willSendResponse({ operationName, operation, contextValue, response: { body } }) {
-        const { commands, connection, failureCodes, lease, logFields, unforeseen } = contextValue;
+        const { caller, commands, failureCodes, lease, logFields, unforeseen } = contextValue;
         const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
         // Every error has passed `formatError`.
         const found = [...errors.map(({ extensions }) => extensions?.code as Code), ...failureCodes];
         // Also after a write that succeeded: this line is then the only record of it.
-        if (connection.isLost) found.push('CALLER_GONE');
+        if (caller.hasLeft) found.push('CALLER_GONE');
         const codes = [...new Set(found)].sort((a, b) => severityOf(b) - severityOf(a));
         const errorId = unforeseen.errors.length > 0 ? unforeseen.errorId : undefined;
         if (errorId) unforeseen.log(logger);
@@ -29,9 +29,9 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
         const type = operation?.operation;
         const gravest = codes[0] ?? 'OK';
         // No one else knows what became of a write without a caller.
-        const isNotable = commands.some((one) => one.flaws.length > 0 || (connection.isLost && one.isWrite));
+        const isNotable = commands.some((one) => one.flaws.length > 0 || (caller.hasLeft && one.isWrite));
         const severity = Math.max(severityOf(gravest), Number(isNotable));
-        const rank = (command: CommandRecord) => rankOf(command, connection.isLost);
+        const rank = (command: CommandRecord) => rankOf(command, caller.hasLeft);
         const shown = commands.toSorted((a, b) => rank(b) - rank(a)).slice(0, MAX_COMMANDS);
         const line = {
           ...logFields,
@@ -60,8 +60,8 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
 }
 
 /**
- * Returns the rank of a command in the log line. The highest have writes that may have happened, then those whose caller has left: no
- * other place tells of them.
+ * Returns the rank of a command in the log line. The highest have writes that may have happened, then those whose
+ * caller has left: no other place tells of them.
  */
 function rankOf({ error, flaws, outcome, isWrite }: CommandRecord, hasCallerLeft: boolean): number {
   const ranks = [flaws.length > 0, error, error && isWrite, isWrite && hasCallerLeft, outcome === 'UNKNOWN'];
