@@ -1,5 +1,5 @@
 /**
- * The lease of an operation: the memory, the turns of the event loop and the time that it may use until it ends.
+ * The lease of an operation: the memory, the turns of the event loop and the time that it may use until it is closed.
  */
 import { getHeapStatistics } from 'node:v8';
 import { createTurns, type Turn, WORK_PER_MS } from './turns.ts';
@@ -62,10 +62,10 @@ export class Bytes {
   }
 
   /** Counts a reply, which others may hold too, within the own limit. Returns false if there is no room for it. */
-  include(reply: Bytes): boolean {
+  include(replyBytes: Bytes): boolean {
     if (this.#isDisposed) return false;
-    const hasRoom = reply.count <= this.#room;
-    if (hasRoom) this.#room -= reply.count;
+    const hasRoom = replyBytes.count <= this.#room;
+    if (hasRoom) this.#room -= replyBytes.count;
     else {
       this.isFull = true;
       this.#memory.refused.reply++;
@@ -171,14 +171,19 @@ export class Lease {
     return this.#startedAt + LATER * Math.max(0, this.#askedMs - FREE_MS);
   }
 
+  /** Moves the turn of a reply for which it waits too to its own place, if that is earlier. */
+  hasten(turn: Turn): void {
+    this.resources.turns.hasten(turn, this.placeOfReply);
+  }
+
   #take(place: number, work: number): Turn {
     this.#askedMs += work / WORK_PER_MS;
     return this.resources.turns.take(place, work);
   }
 
   /** Keeps a reply until it closes, and calls `release` then. Returns false if there is no room for the reply. */
-  keep(reply: Bytes, release: () => void): boolean {
-    const hasRoom = this.bytes.include(reply);
+  keep(replyBytes: Bytes, release: () => void): boolean {
+    const hasRoom = this.bytes.include(replyBytes);
     if (hasRoom) this.#kept.defer(release);
     return hasRoom;
   }

@@ -43,7 +43,7 @@ function exit(code: number, logger: Logger): void {
   logger.flush(() => process.exit(code));
 }
 
-/** An error of Node. `variable` names the port that could not be used. */
+/** An error of Node. `variable` is the variable of the port that could not be used. */
 type StartError = NodeJS.ErrnoException & { port?: number; variable?: string };
 
 /** Returns a sentence for an expected failure to start, or undefined for an unforeseen error. */

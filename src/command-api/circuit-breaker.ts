@@ -16,7 +16,9 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
   let period = { openUntil: 0, failures: 0, isProbing: false };
 
   return {
-    /** Returns the permit for a command. Throws a `CommandApiError` if the breaker is open. */
+    /**
+     * Returns the permit for a command. Throws a `CommandApiError` if the breaker is open, or another command probes.
+     */
     permit() {
       const own = period;
       if (own.isProbing || performance.now() < own.openUntil)
@@ -24,7 +26,7 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
       const isProbe = own.openUntil > 0;
       own.isProbing = isProbe;
       return {
-        /** Whether the result of this command closes or opens the breaker. */
+        /** Whether this is the probe, whose result alone closes or opens the breaker again. */
         isProbe,
         /** Takes the result of the command: its final error, or success. */
         report(error?: CommandApiError): void {

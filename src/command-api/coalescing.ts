@@ -27,7 +27,8 @@ function startShared(record: CommandRecord, memory: Resources['memory'], start: 
   const ending = new AbortController();
   const { signal } = ending;
   /**
-   * The leases that wait for the reply, and afterwards those that keep it. Empty only after the exchange has settled.
+   * The leases that wait for the reply, and afterwards those that keep it. Never empty between the first `wait` and the
+   * end of the exchange.
    */
   const holders: Lease[] = [];
   /** The turn for which the reply waits. */
@@ -52,7 +53,7 @@ function startShared(record: CommandRecord, memory: Resources['memory'], start: 
    */
   async function wait(lease: Lease): Promise<unknown> {
     holders.push(lease);
-    if (queued) lease.resources.turns.hasten(queued, lease.placeOfReply);
+    if (queued) lease.hasten(queued);
     try {
       const value = await untilAborted(reply as Promise<unknown>, lease.signal);
       if (lease.keep(bytes, () => leave(lease))) return value;
@@ -85,7 +86,7 @@ export function createCoalescing() {
 
   return {
     /**
-     * Joins the exchange of an identical read, or starts one, which others may join until it ends. Returns its reply.
+     * Joins the exchange of an identical read, or starts one, which others may join. Returns its reply.
      */
     read(key: string, lease: Lease, record: CommandRecord, start: Start): Promise<unknown> {
       const found = exchanges.get(key);

@@ -1,6 +1,6 @@
 /**
  * The failures of a command: could not talk, said no, talked nonsense, or was not asked: no room, no time, a bug. An
- * error keeps nothing of the upstream's text except a short code and `Retry-After`, so that it cannot leak tokens or
+ * error keeps nothing of the command API's text except a short code and `Retry-After`, so that it cannot leak tokens or
  * addresses.
  */
 
@@ -11,8 +11,8 @@ import type { EndReason } from '../lease.ts';
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 
 /**
- * The codes that clients get. Severity 4 is a bug, 1 to 3 are of the command API or a lack of room or time, 0 is of the
- * caller.
+ * The codes of failed commands. Callers get all but `CALLER_GONE`. Severity 4 is a bug, 1 to 3 are of the command API
+ * or a lack of room or time, 0 is of the caller.
  */
 const CODES = {
   UNAUTHENTICATED: { severity: 0, message: 'The command API refused the access token.' },
@@ -75,7 +75,7 @@ export const FAILURES = {
   internal: { code: 'INTERNAL_SERVER_ERROR', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
 } as const satisfies Record<string, Consequences>;
 export type FailureKind = keyof typeof FAILURES;
-/** The messages of kinds for clients, in place of that of the code. */
+/** The messages of kinds for callers, in place of that of the code. */
 const MESSAGES: Partial<Record<FailureKind, string>> = {
   no_room: 'The subgraph has no room for this command now.',
   breaker_open: 'The command API is failing; the command was not sent.',
@@ -93,9 +93,9 @@ export interface Flaw {
 
 /** What is known of a failure. Some differ from their row in what follows. */
 export interface Details extends Partial<Pick<Consequences, 'retry' | 'health'>> {
-  /** An error code of Node or our own short text, never text from the upstream. Only for the log. */
+  /** An error code of Node or our own short text, never text of the command API. Only for the log. */
   readonly detail: string;
-  /** For the client, in place of the message of the kind or the code. */
+  /** For the caller, in place of the message of the kind or the code. */
   readonly publicMessage?: string;
   /** False only if no byte of the command can have left this process. */
   readonly isSent?: boolean;
@@ -138,7 +138,7 @@ export class CommandApiError extends Error {
   }
 }
 
-/** Returns the code of a failed command, and the message for the client. An unforeseen error is internal. */
+/** Returns the code of a failed command, and the message for the caller. An unforeseen error is internal. */
 export function publicFormOf(error: unknown): { readonly code: FailureCode; readonly message: string } {
   if (!(error instanceof CommandApiError))
     return { code: FAILURES.internal.code, message: CODES[FAILURES.internal.code].message };

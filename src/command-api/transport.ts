@@ -58,7 +58,7 @@ export function createTransport(config: Config) {
   const { kept, fresh, expireAddresses } = createConnections(config);
 
   // got would decompress as often as the reply's header says, even thousands of times. It never retries a POST.
-  const client = got.extend({ method: 'POST', decompress: false, followRedirect: false, throwHttpErrors: false });
+  const posting = got.extend({ method: 'POST', decompress: false, followRedirect: false, throwHttpErrors: false });
 
   /**
    * Opens got's stream. Its option `request` starts Node's request with our options: got's own way copies headers, body
@@ -72,7 +72,7 @@ export function createTransport(config: Config) {
       ...(traceparent && { traceparent }),
     };
     const request = () => startRequest({ ...target, headers, agent });
-    return client.stream(url, { request }).end(json);
+    return posting.stream(url, { request }).end(json);
   }
 
   /** Returns whether the command can have left: only on an established connection. */
@@ -98,7 +98,7 @@ export function createTransport(config: Config) {
       interruption = factsOf(error, stream, grant.signal, dueAt);
       if (isAddressGone(interruption)) expireAddresses();
     } finally {
-      // Also after a whole reply, if the upstream did not read the rest of the command.
+      // Also after a whole reply, if the command API did not read the rest of the command.
       if (!stream.writableFinished) stream.destroy();
     }
     const { statusCode: status = 0, headers: replyHeaders = {} } = stream.response ?? {};

@@ -1,5 +1,5 @@
 /**
- * Codes and messages for clients: of failed commands, refused documents and unforeseen errors, which are masked.
+ * Codes and messages for callers: of failed commands, refused documents and unforeseen errors, which are masked.
  */
 import { randomUUID } from 'node:crypto';
 import type { ApolloServerPlugin } from '@apollo/server';
@@ -9,10 +9,10 @@ import type { Logger } from 'pino';
 import { CommandApiError, type FailureCode, publicFormOf, type WriteOutcome } from '../command-api/failures.ts';
 import { ExceededLimit, LIMITS } from './limits.ts';
 
-/** The codes of clients. Only logs and metrics have `CALLER_GONE`. */
+/** The codes of errors for callers. Only logs and metrics have `CALLER_GONE`. */
 export type Code = FailureCode | `${ApolloServerErrorCode}` | 'OVERLOADED' | 'ROUTER_UNAUTHENTICATED' | 'NOT_FOUND';
 
-/** An error whose message and extensions the client receives. Neither may repeat a value of the caller. */
+/** An error whose message and extensions the caller receives. Neither may repeat the caller's values. */
 export class PublicError extends Error {
   /** graphql takes them for the error of the field. */
   readonly extensions: Readonly<Record<string, unknown> & { code: Code }>;
@@ -27,12 +27,12 @@ export class PublicError extends Error {
   }
 }
 
-/** Collects the unforeseen errors of one operation. They share one id, which the client receives, and one log line. */
+/** Collects the unforeseen errors of one operation. They share one id, which the caller receives, and one log line. */
 export class UnforeseenErrors {
   readonly errors: unknown[] = [];
   readonly errorId = randomUUID();
 
-  /** Returns the masked error for the client. */
+  /** Returns the masked error for the caller. */
   mask(error: unknown, extensions: object = {}): PublicError {
     this.errors.push(error);
     return new PublicError('INTERNAL_SERVER_ERROR', 'Internal server error', { errorId: this.errorId, ...extensions });
@@ -54,13 +54,13 @@ export function maskError(error: unknown, logger: Logger): PublicError {
 }
 
 /** A write, with its outcome if its error is a `PublicError`, which refuses it. */
-export type Write = { readonly ifPublic: WriteOutcome };
+export type WriteRefusal = { readonly ifPublic: WriteOutcome };
 
 /**
  * Returns the public form of an error of a resolver, or of an undecodable member. Of a `write`, it tells the outcome,
  * also that of an error that is public already.
  */
-export function toPublicError(error: unknown, unforeseen: UnforeseenErrors, write?: Write): PublicError {
+export function toPublicError(error: unknown, unforeseen: UnforeseenErrors, write?: WriteRefusal): PublicError {
   const withOutcome = (outcome: WriteOutcome) => (write ? { outcome } : {});
   if (error instanceof PublicError) {
     const { message, extensions } = error;

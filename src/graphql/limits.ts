@@ -31,8 +31,10 @@ export const LIMITS = {
   argumentFaults: 20,
 } as const;
 
-/** Limits of an operation, and of the selections of all operations together, by their names in messages. */
-const DOCUMENT_LIMITS = {
+/**
+ * Limits of the shape of an operation, and of the selections of all operations together, by their names in messages.
+ */
+const SHAPE_LIMITS = {
   selections: 10_000,
   aliases: 100,
   // Of one, which each entry and the path of each error repeat. Routers add a dozen.
@@ -42,7 +44,7 @@ const DOCUMENT_LIMITS = {
   'levels of nesting': 500,
   'levels of lists': 1,
 };
-type Limit = keyof typeof DOCUMENT_LIMITS;
+type Limit = keyof typeof SHAPE_LIMITS;
 
 /** A document beyond a limit of ours. Clients receive its message. */
 export class ExceededLimit extends GraphQLError {}
@@ -56,7 +58,7 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
     let aliases = 0;
     const exceeded = new Set<Limit>();
     const limit = (what: Limit, value: number) => {
-      if (value > DOCUMENT_LIMITS[what]) exceeded.add(what);
+      if (value > SHAPE_LIMITS[what]) exceeded.add(what);
     };
 
     /**
@@ -66,10 +68,10 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
     function countSelections(selectionSet: SelectionSetNode | undefined, depth: number, nesting: number): void {
       if (!selectionSet) return;
       limit('levels of nesting', nesting);
-      if (nesting > DOCUMENT_LIMITS['levels of nesting']) return;
+      if (nesting > SHAPE_LIMITS['levels of nesting']) return;
       for (const selection of selectionSet.selections) {
         limit('selections', ++selections);
-        if (selections > DOCUMENT_LIMITS.selections) return;
+        if (selections > SHAPE_LIMITS.selections) return;
         if (selection.kind !== Kind.FIELD) {
           const inside =
             selection.kind === Kind.FRAGMENT_SPREAD ? context.getFragment(selection.name.value) : selection;
@@ -88,7 +90,7 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
     countSelections(node.selectionSet, 1, 0);
     for (const { type } of node.variableDefinitions ?? []) limit('levels of lists', depthOf(type));
     for (const what of exceeded)
-      context.reportError(new ExceededLimit(`Too many ${what}: at most ${DOCUMENT_LIMITS[what]}.`, { nodes: node }));
+      context.reportError(new ExceededLimit(`Too many ${what}: at most ${SHAPE_LIMITS[what]}.`, { nodes: node }));
     return false;
   }
 

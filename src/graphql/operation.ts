@@ -13,10 +13,10 @@ import { createBudget } from './budget.ts';
 import { type Code, PublicError, toPublicError, UnforeseenErrors } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
-/** Only the form of a token. The upstream validates it. In a header of its own, a token needs no `Bearer`. */
+/** Only the form of a token. The command API validates it. In a header of its own, a token needs no `Bearer`. */
 const BEARER_TOKEN = /^bearer +([\x21-\x7e]+)$/i;
 const TOKEN = /^(?:bearer +)?(?!bearer$)([\x21-\x7e]+)$/i;
-/** Longer names of operations and clients are cut off in the log. */
+/** Longer names of operations and callers are cut off in the log. */
 const MAX_NAME = 100;
 /** The format of W3C Trace Context. Other values are not forwarded. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
@@ -94,7 +94,7 @@ export function createOperation<Loaders extends Clearable>(
 
   return {
     lease,
-    /** Identifies the request and its client in the log. */
+    /** Identifies the request and its caller in the log. */
     logFields: {
       requestId: id,
       traceId: trace.getActiveSpan()?.spanContext().traceId ?? traceparent?.split('-')[1],

@@ -1,5 +1,5 @@
 /**
- * Promise: every response under way is sent whole during shutdown, to a slow reader too. `close` of Node's HTTP server
+ * Sends every response under way whole during shutdown, to a slow reader too. `close` of Node's HTTP server
  * destroys connections whose response is ended but not sent yet: it counts them as idle.
  */
 import type http from 'node:http';

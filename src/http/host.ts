@@ -27,8 +27,7 @@ const GRACE_MS = 1000;
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
 /**
- * Promise: an idle process takes little memory. No route has a schema, and the validators that Fastify would load for
- * one take megabytes.
+ * Saves megabytes of an idle process: no route has a schema, for which Fastify would load validators.
  */
 const refuseSchemas = () => {
   throw new Error('A route has no schema.');

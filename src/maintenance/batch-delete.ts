@@ -18,7 +18,7 @@ const OTHER_CODES: Record<Exclude<FailureCode, FailureAsData['code']>, FailureAs
 
 /**
  * Deletes repair requests, with one command per residence. Returns each id once, in the given order. Throws only if the
- * token is refused for every residence.
+ * token is rejected for every residence.
  */
 export async function deleteMaintenances(
   { write, describeAsData }: Access,

@@ -23,7 +23,10 @@ export interface Maintenance {
   readonly feedback: Decoded<string>;
   readonly pictureUrls: Decoded<readonly string[]>;
   readonly state: Decoded<MaintenanceState>;
-  /** The characters of its ids and texts, and 16 for each picture. Estimates a response: see graphql/price.ts. */
+  /**
+   * The characters of `id`, `maintenanceId`, its texts and URLs, and 16 for each URL. Estimates a response: see
+   * graphql/price.ts.
+   */
   readonly size: number;
 }
 

@@ -1,3 +1,6 @@
+/**
+ * The log: JSON lines without messages of errors and unknown members, which could quote anything.
+ */
 import { hostname } from 'node:os';
 import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
 import { SERVICE, VERSION } from '../version.ts';

@@ -1,3 +1,6 @@
+/**
+ * The report of an operation, when its response is made.
+ */
 import type { ApolloServerPlugin } from '@apollo/server';
 import { trace } from '@opentelemetry/api';
 import type { Logger } from 'pino';
