@@ -87,7 +87,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   });
   await apollo.start();
   const host = await startHost(config, logger, metrics, resources, (app) => {
-    addGraphqlRoute(app, apollo, (request) => createOperation(request, commandApi, config, domain.createLoaders));
+    addGraphqlRoute(app, apollo, createOperation.bind(undefined, commandApi, config, domain.createLoaders));
     extend?.(app);
   });
 

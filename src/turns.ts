@@ -70,13 +70,6 @@ export function createTurns() {
       return turn;
     },
 
-    /** Begins a turn at once, whose work no one waits for any more. */
-    drop(turn: Turn): void {
-      const index = waiting.indexOf(turn);
-      if (index >= 0) waiting.splice(index, 1);
-      turn.begin();
-    },
-
     /** Moves a turn that still waits to an earlier place. */
     hasten(turn: Turn, place: number): void {
       const index = waiting.indexOf(turn);

@@ -6,8 +6,10 @@ import type { DecodedReply } from './command.ts';
 import { CommandApiError, type Flaw, invalid } from './failures.ts';
 
 export type Json = Record<string, unknown>;
-/** Decodes a member of an entry. Returns the error of all undecodable members if `decode` returns undefined. */
-type DecodeMember<M> = <T>(entry: Json, member: M, decode: (value: unknown) => T | undefined) => T | CommandApiError;
+/** An entry of a list, with these members. */
+type Entry<M extends string> = Readonly<Record<M, unknown>>;
+/** Returns the decoded value of a member, or the error of all undecodable members if the value is undefined. */
+type Check<M> = <T>(member: M, value: T | undefined) => T | CommandApiError;
 
 /**
  * Decodes an array of entries with members `M`. Drops and counts those without a usable id in the member of the flaw
@@ -16,14 +18,13 @@ type DecodeMember<M> = <T>(entry: Json, member: M, decode: (value: unknown) => T
 export function decodeEntries<M extends string, T>(
   result: unknown,
   noId: Required<Flaw>,
-  decodeEntry: (entry: Json, id: Id, decodeMember: DecodeMember<M>) => T,
+  decodeEntry: (entry: Entry<M>, id: Id, check: Check<M>) => T,
 ): DecodedReply<T[]> {
   if (!Array.isArray(result)) throw unexpectedResult(result);
   const undecodable = new Set<M>();
   let memberError: CommandApiError | undefined;
 
-  const decodeMember: DecodeMember<M> = (entry, member, decode) => {
-    const value = decode(entry[member]);
+  const check: Check<M> = (member, value) => {
     if (value !== undefined) return value;
     undecodable.add(member);
     memberError ??= new CommandApiError('invalid', { detail: 'undecodable member' });
@@ -33,7 +34,7 @@ export function decodeEntries<M extends string, T>(
   const value: T[] = [];
   for (const entry of result) {
     const id = isObject(entry) ? parseId(entry[noId.member]) : undefined;
-    if (id) value.push(decodeEntry(entry, id, decodeMember));
+    if (id) value.push(decodeEntry(entry, id, check));
   }
   const dropped = result.length - value.length;
   const flaws = [...(dropped > 0 ? [noId] : []), ...Array.from(undecodable, undecodableMember)];

@@ -48,10 +48,10 @@ type Incoming = Pick<IncomingMessage, 'headers'> & { id: string; raw: IncomingMe
 
 /** Creates the operation of a request. */
 export function createOperation<Loaders extends Clearable>(
-  { id, headers, raw, lease }: Incoming,
   commandApi: CommandApi,
   { TOKEN_HEADER }: Config,
   createLoaders: (reader: Reader) => Loaders,
+  { id, headers, raw, lease }: Incoming,
 ) {
   // Once, not for each of a thousand representations: a token may have 16 KB.
   const token = parseToken(raw.rawHeaders, TOKEN_HEADER);

@@ -22,7 +22,6 @@ export const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
   ['completed', 'COMPLETED'],
   ['closed', 'CLOSED'],
 ]);
-const decodeState = (value: unknown) => decodeOneOf(value, STATES);
 
 const TIMES = ['start_time', 'finish_time', 'created_time'] as const;
 const MEMBERS = [...TIMES, 'description', 'contact', 'feedback', 'maintenance_picture_url', 'state'] as const;
@@ -33,20 +32,20 @@ export const FLAWS = [NO_ID, ...MEMBERS.map(undecodableMember)];
 /** Decodes `get_maintenance_list`: an array of tickets. */
 export function decodeList(result: unknown, { residenceId }: { residenceId: Id }): DecodedReply<Maintenance[]> {
   const residence = { id: residenceId };
-  return decodeEntries<(typeof MEMBERS)[number], Maintenance>(result, NO_ID, (ticket, maintenanceId, decodeMember) => {
+  return decodeEntries<(typeof MEMBERS)[number], Maintenance>(result, NO_ID, (ticket, maintenanceId, check) => {
     const decoded = {
       __typename: 'Maintenance' as const,
       id: formatMaintenanceId({ residenceId, maintenanceId }),
       maintenanceId,
       residence,
-      startTime: decodeMember(ticket, 'start_time', decodeTime),
-      finishTime: decodeMember(ticket, 'finish_time', decodeTime),
-      createdTime: decodeMember(ticket, 'created_time', decodeTime),
-      description: decodeMember(ticket, 'description', decodeText),
-      contact: decodeMember(ticket, 'contact', decodeText),
-      feedback: decodeMember(ticket, 'feedback', decodeText),
-      pictureUrls: decodeMember(ticket, 'maintenance_picture_url', decodeTexts),
-      state: decodeMember(ticket, 'state', decodeState),
+      startTime: check('start_time', decodeTime(ticket.start_time)),
+      finishTime: check('finish_time', decodeTime(ticket.finish_time)),
+      createdTime: check('created_time', decodeTime(ticket.created_time)),
+      description: check('description', decodeText(ticket.description)),
+      contact: check('contact', decodeText(ticket.contact)),
+      feedback: check('feedback', decodeText(ticket.feedback)),
+      pictureUrls: check('maintenance_picture_url', decodeTexts(ticket.maintenance_picture_url)),
+      state: check('state', decodeOneOf(ticket.state, STATES)),
       size: 0,
     };
     decoded.size = sizeOf(decoded);
