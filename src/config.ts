@@ -178,7 +178,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   const { OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT } = others;
   return {
     ...others,
-    /** True if tracing is requested. OpenTelemetry's SDK reads its own variables. */
+    /** True if a variable of traces is set. OpenTelemetry's SDK reads their values. */
     tracing: Boolean(OTEL_TRACES_EXPORTER ?? OTEL_EXPORTER_OTLP_ENDPOINT ?? OTEL_EXPORTER_OTLP_TRACES_ENDPOINT),
     /** False only if NODE_ENV is `development`. */
     production: NODE_ENV !== 'development',

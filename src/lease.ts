@@ -19,7 +19,7 @@ export type EndReason = 'answered' | 'expired' | 'cancelled';
  * docs/decisions.md.
  */
 const FREE_MS = 20;
-const LATER = 10;
+const DELAY_PER_MS = 10;
 
 export type Resources = ReturnType<typeof createResources>;
 
@@ -168,7 +168,7 @@ export class Lease {
 
   /** The place of a reply that arrives now. */
   get placeOfReply(): number {
-    return this.#startedAt + LATER * Math.max(0, this.#askedMs - FREE_MS);
+    return this.#startedAt + DELAY_PER_MS * Math.max(0, this.#askedMs - FREE_MS);
   }
 
   /** Moves the turn of a reply for which it waits too to its own place, if that is earlier. */

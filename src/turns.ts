@@ -9,7 +9,7 @@ const TURN_WORK = 10 * WORK_PER_MS;
 
 /** Work that waits for its turn. */
 export interface Turn {
-  /** The lowest goes first, and of equal places the one that was taken first. */
+  /** The lowest goes first, and of equal places the first that got its place. */
   place: number;
   readonly work: number;
   /** Resolves when the work may begin. */

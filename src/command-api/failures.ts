@@ -11,8 +11,8 @@ import type { EndReason } from '../lease.ts';
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 
 /**
- * The codes of failed commands. Callers get all but `CALLER_GONE`. Severity 4 is a bug, 1 to 3 are of the command API
- * or a lack of room or time, 0 is of the caller.
+ * The codes of failed commands. Callers get all but `CALLER_GONE`. Severity 4 is of this process, 1 to 3 are of the
+ * command API or a lack of room or time, 0 is of the caller.
  */
 const CODES = {
   UNAUTHENTICATED: { severity: 0, message: 'The command API refused the access token.' },
@@ -152,7 +152,7 @@ export function invalid(flaw: ReplyFlaw, detail: string): CommandApiError {
 }
 
 /** The failures of a command for which its operation did not wait, by what ended the operation. */
-export const ENDS: Readonly<Record<EndReason, readonly [FailureKind, Details]>> = {
+export const FAILURES_BY_END: Readonly<Record<EndReason, readonly [FailureKind, Details]>> = {
   answered: ['cancelled', { detail: 'answered before' }],
   expired: ['timeout', { detail: 'out of time', publicMessage: 'The operation has no time left.', health: 'unknown' }],
   cancelled: ['cancelled', { detail: 'caller disconnected' }],
@@ -162,7 +162,7 @@ export const ENDS: Readonly<Record<EndReason, readonly [FailureKind, Details]>> 
  * Returns the failure of a command, or of a value, for which its operation did not wait. A write may have been sent.
  */
 export function endedBy(reason: EndReason, isSent = false): CommandApiError {
-  const [kind, details] = ENDS[reason];
+  const [kind, details] = FAILURES_BY_END[reason];
   return new CommandApiError(kind, { ...details, isSent });
 }
 

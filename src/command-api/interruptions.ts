@@ -2,7 +2,7 @@
  * Names what interrupted an attempt, by what Node, got, gzip or a proxy reports.
  */
 import type { EndReason } from '../lease.ts';
-import { ENDS } from './failures.ts';
+import { FAILURES_BY_END } from './failures.ts';
 
 export const NO_MEMORY = 'no memory for the reply';
 /** Our own reasons not to take a reply. */
@@ -53,7 +53,7 @@ export function nameOf({ code, ended, isTimeout, isLate, isOfProxy, isStale }: I
 
 /** Returns what interrupted an attempt, for the log. */
 export function detailOf({ code, ended, isOfProxy }: Interruption): string {
-  if (ended) return ENDS[ended][1].detail;
+  if (ended) return FAILURES_BY_END[ended][1].detail;
   if (code === 'ERR_BUFFER_TOO_LARGE') return 'reply too large';
   return isOfProxy ? `proxy ${code}` : code;
 }

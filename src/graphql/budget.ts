@@ -22,7 +22,7 @@ const ID_CHARACTERS = 512;
  */
 export type ErrorRoom = 'for more' | 'for the last';
 
-/** Creates the budget of an operation. Methods that charge work or memory throw a `PublicError` if there is no room. */
+/** Creates the budget of an operation. Methods that charge work throw a `PublicError` if there is no room. */
 export function createBudget(lease: Lease) {
   let workLeft: number = LIMITS.responseWork;
   let workSinceTurn = 0;

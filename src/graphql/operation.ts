@@ -131,7 +131,7 @@ function parseToken(rawHeaders: readonly string[], header: string): string {
   return (others.length === 0 && pattern.exec(value)?.[1]) || '';
 }
 
-/** Shortens a name from outside for the log and spans. */
+/** Shortens a name from outside for the log, spans and faults. */
 export function shorten(text: string | null | undefined): string | undefined {
   return text?.slice(0, MAX_NAME);
 }

@@ -51,7 +51,10 @@ async function didResolveOperation({ document, operation, request, schema }: Res
   if (faults.length > 0) throw badUserInput(faults, STATUS_400);
 }
 
-/** Adds the faults of a value that should have this type, in words that do not repeat the value. */
+/**
+ * Adds the faults of a value that should have this type, in words that do not repeat the value. Throws once there are
+ * 20.
+ */
 function check(value: unknown, type: GraphQLInputType, path: string, faults: Fault[]): void {
   const shape = getNullableType(type);
   function report(indexes: readonly (string | number)[], faulty: unknown): void {

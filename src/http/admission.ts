@@ -39,7 +39,7 @@ export function createAdmission(config: Config, metrics: Metrics, resources: Res
   function giveLease(request: FastifyRequest, reply: FastifyReply): 413 | 503 | undefined {
     if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) return 503;
     request.lease = new Lease(resources);
-    const refusal = reserveRequest(request, lengthOf(request));
+    const refusal = reserveRequest(request, countedLengthOf(request));
     if (refusal) return refusal;
     metrics.active.set(++inFlight);
     reply.raw.once('close', () => metrics.active.set(--inFlight));
@@ -76,7 +76,7 @@ export function reserveRequest({ lease, url }: FastifyRequest, bodyLength: numbe
  * Returns the length of a body before it is read. A chunked body counts as a text of the largest allowed length that is
  * not parsed yet. Longer bodies are not read.
  */
-function lengthOf({ headers }: FastifyRequest): number {
+function countedLengthOf({ headers }: FastifyRequest): number {
   if (headers['transfer-encoding']) return BODY_BYTES / CHARACTER_BYTES;
   const length = Number(headers['content-length'] ?? 0);
   return length > BODY_BYTES ? 0 : length;

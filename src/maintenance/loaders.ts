@@ -20,8 +20,8 @@ export function createLoaders({ read, readList }: Reader) {
   async function loadList(residenceId: Id): Promise<readonly Maintenance[]> {
     const loading = lists.get(residenceId) ?? readList(COMMANDS.getMaintenanceList, { residenceId });
     lists.set(residenceId, loading);
-    const search = await loading;
-    return search();
+    const searchList = await loading;
+    return searchList();
   }
 
   /** Loads a repair request by its key, or null if it does not exist. */
