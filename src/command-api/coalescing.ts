@@ -87,7 +87,8 @@ export function createCoalescing() {
 
   return {
     /**
-     * Joins the exchange of an identical read, or starts one, which others may join. Returns its reply.
+     * Joins the exchange of an identical read, or starts one, which others may join. Returns its reply. The key must
+     * contain everything that decides the reply, including the caller's credentials.
      */
     read(key: string, lease: Lease, record: CommandRecord, start: Start): Promise<unknown> {
       const found = exchanges.get(key);

@@ -1,7 +1,6 @@
 /**
  * Decides whether and when a failed command is sent again.
  */
-
 import type { CommandApiError } from './failures.ts';
 import type { Grant } from './grant.ts';
 import type { CommandRecord } from './record.ts';

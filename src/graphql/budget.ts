@@ -110,7 +110,7 @@ export function createBudget(lease: Lease) {
     chargeWrite(args: object, info: GraphQLResolveInfo): void {
       const entries = Math.max(1, ...Object.values(args).map((one) => (Array.isArray(one) ? one.length : 1)));
       const work = workOf(entries, entries * ID_CHARACTERS, info);
-      spend(work);
+      chargeWork(work);
       reserveBytesOf(work);
     },
 

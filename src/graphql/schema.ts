@@ -61,22 +61,29 @@ export function createSchema<Loaders>({ schemaFile, reads, writes, entities }: D
   const wrapped = Object.entries({ ...reads, _Service }).map(([type, fields]) => [type, wrap(fields, guardQuery)]);
   const { Query, ...types } = Object.fromEntries(wrapped);
   const resolvers = {
-    ...{ DateTime, ...types, Mutation: wrap(writes, guardMutation) },
+    DateTime,
+    ...types,
+    Mutation: wrap(writes, guardMutation),
     // `_entities` is not wrapped: to refuse a field that is never null would null all data.
     Query: { ...Query, _entities },
   };
   const schema = buildSubgraphSchema([{ typeDefs: gql(readFileSync(schemaFile, 'utf8')), resolvers }]);
+  checkResolvers(schema, { ...reads, Mutation: writes }, entities);
+  return schema;
+}
+
+/** Throws if the resolvers do not fit the schema. */
+function checkResolvers(schema: GraphQLSchema, types: Readonly<Record<string, object>>, entities: object): void {
   const union = schema.getType('_Entity');
   const names = isUnionType(union) ? union.getTypes().map(({ name }) => name) : [];
   for (const name of new Set(names).symmetricDifference(new Set(Object.keys(entities))))
     throw new Error(`${name} must be an entity with a reference resolver.`);
-  for (const [name, fields] of Object.entries({ ...reads, Mutation: writes })) {
+  for (const [name, fields] of Object.entries(types)) {
     const type = schema.getType(name);
     for (const field of Object.keys(fields))
       if (!isObjectType(type) || !isNullableType(type.getFields()[field]?.type))
         throw new Error(`${name}.${field} must be a field that may be null.`);
   }
-  return schema;
 }
 
 function wrap(fields: object, guard: (resolve: Resolver) => Resolver) {

@@ -26,9 +26,7 @@ const GRACE_MS = 1000;
 /** Only such request ids are safe to log unchanged. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
-/**
- * Saves megabytes of an idle process: no route has a schema, for which Fastify would load validators.
- */
+/** Saves megabytes of an idle process: no route has a schema, for which Fastify would load validators. */
 const refuseSchemas = () => {
   throw new Error('A route has no schema.');
 };

@@ -24,8 +24,11 @@ const nested = (depth: number, inside = '') => '['.repeat(depth) + inside + ']'.
 const twoLevels = (inner: string) => `residence { maintenances { ${inner} } }`;
 
 const doubling = join(30, (i) => fragment(`F${i}`, twoLevels(i < 29 ? `...F${i + 1} ...F${i + 1}` : 'id')));
+const spreads = (i: number) => join(5, (j) => `...F${(i * 7 + j * 13 + 1) % 600}`);
+const knots = join(600, (i) => fragment(`F${i}`, spreads(i), 'Query'));
 it.each<[string, unknown, string?]>([
   ['2^30 lists in fragments', inList('...F0') + doubling],
+  ['600 fragments that exhaust the stack of graphql', `{ ${join(600, (i) => `...F${i}`)} }${knots}`],
   ['a fragment that spreads itself deeper', inList('...F') + fragment('F', twoLevels('a: id ...F'))],
   ['2,000 unknown fields', inList(join(2000, (i) => `f${i}`))],
   ['a name of 1 MB', `{ ${'x'.repeat(1_000_000)} }`],

@@ -69,6 +69,7 @@ export const TOKENS = { first: EXAMPLE.token, second: 'bc45e846ca23ab42c9ae469d9
 /** Starts the fake, by default on a free port, and with TLS if it gets a certificate. */
 export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Listening = {}) {
   const store = new Store(seed());
+  const run = runIn(store);
   const tokens = new Set<string>(Object.values(TOKENS));
   const received: Received[] = [];
   let fault: Fault | undefined;
@@ -83,7 +84,7 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
     const answer = fault?.(command, response);
     if (answer === 'taken') return;
     if (!answer) {
-      const reply = answerCommand(request, body, tokens, runIn(store));
+      const reply = answerCommand(request, body, tokens, run);
       if (reply) response.writeHead(reply.status, { 'content-type': 'application/json' }).end(reply.text);
       return;
     }
