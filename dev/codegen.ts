@@ -21,8 +21,10 @@ import { createMetrics } from '../src/telemetry/metrics.ts';
 import { readOptions } from './options.ts';
 
 const read = (path: string) => readFileSync(path, 'utf8');
+const schema = buildSchema(read('schema/maintenance.graphql'), { assumeValid: true });
 const code = (name: string) => `\`${name}\``;
 const rows = (names: Iterable<string>) => Array.from(names, (name) => [code(name)]);
+const faults = rows([...FAULT_CODES, ...OWN_FAULT_CODES]);
 const failures = Object.entries(FAILURES).map(([kind, { retry, health, ...row }]) => {
   return [code(kind), code(row.code), code(row.outcome), retry, health];
 });
@@ -39,10 +41,9 @@ const written = {
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
   'docs/reliability.md': writeTables('docs/reliability.md', { sizes: sizes(), failures }),
   'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields: rows(FIELDS) }),
-  'docs/apps.md': writeTables('docs/apps.md', {
-    codes: codes(),
-    faults: rows([...FAULT_CODES, ...OWN_FAULT_CODES]),
-  }),
+  'docs/apps.md': writeTables('docs/apps.md', { codes: codes(), faults }),
+  'README.md': writeTables('README.md', { fields: fields(/^[^.]+/) }),
+  'README.zh-CN.md': writeTables('README.zh-CN.md', { fields: fields(/(?<=\()\p{Script=Han}+(?=\))/u) }),
   'docs/configuration.md': writeTables('docs/configuration.md', { variables: describeVariables() }),
 };
 for (const [path, text] of Object.entries(written)) {
@@ -79,7 +80,7 @@ function writeRules(): string {
 
 /** Returns the rows of the largest arguments. */
 function sizes(): string[][] {
-  const all = { 'Query._entities(representations:)': { entries: LIMITS.representations }, ...SIZES };
+  const all = { representations: { entries: LIMITS.representations }, ...SIZES };
   return Object.entries<Readonly<Record<string, number>>>(all).map(([argument, sizes]) => [
     code(argument),
     ...['entries', 'characters', 'residences'].map((kind) => sizes[kind]?.toLocaleString('en') ?? ''),
@@ -96,9 +97,15 @@ function metrics(): string[][] {
     .map(({ name, labelNames }) => [code(name), labelNames.map(code).join(', ')]);
 }
 
+/** Returns the rows of the root fields, with this part of their descriptions. */
+function fields(part: RegExp): string[][] {
+  const roots = { ...schema.getQueryType()?.getFields(), ...schema.getMutationType()?.getFields() };
+  return Object.values(roots).map(({ name, description }) => [code(name), description?.match(part)?.[0] ?? '']);
+}
+
 /** Returns the rows of the error codes: the values of the enum, and the codes that its description lists. */
 function codes(): string[][] {
-  const type = buildSchema(read('schema/maintenance.graphql'), { assumeValid: true }).getType('MaintenanceErrorCode');
+  const type = schema.getType('MaintenanceErrorCode');
   if (!isEnumType(type)) throw new Error('The schema has no enum MaintenanceErrorCode.');
   const others = type.description?.match(/(?<=^- .*`)[A-Z_]+(?=`)/gm) ?? [];
   return rows([...type.getValues().map(({ name }) => name), ...others]);

@@ -5,14 +5,12 @@ import type { Operation } from '../src/graphql/operation.ts';
 /** Puts into `extensions.commands` what `list` makes of an operation's context. */
 export function showCommands<T extends BaseContext>(list: (context: T) => unknown[]): ApolloServerPlugin<T> {
   return {
-    async requestDidStart() {
-      return {
-        async willSendResponse({ contextValue, response: { body } }) {
-          if (body.kind !== 'single') return;
-          body.singleResult.extensions = { ...body.singleResult.extensions, commands: list(contextValue) };
-        },
-      };
-    },
+    requestDidStart: async () => ({
+      async willSendResponse({ contextValue, response: { body } }) {
+        if (body.kind !== 'single') return;
+        body.singleResult.extensions = { ...body.singleResult.extensions, commands: list(contextValue) };
+      },
+    }),
   };
 }
 

@@ -32,7 +32,7 @@ class Incomplete extends Error {}
 
 const { write } = readOptions(
   `Options:
-  --write    creates, reads and deletes up to three tickets too
+  --write    also creates up to three tickets, tries each command on them, and deletes them
 Needs COMMAND_API_URL, COMMAND_API_TOKEN and COMMAND_API_RESIDENCE_ID: see docs/command-api.md.`,
   { write: { type: 'boolean' } },
 );
@@ -50,12 +50,11 @@ const incomplete: string[] = [];
 let isInterrupted = false;
 let isCleaningUp = false;
 
-for (const signal of ['SIGTERM', 'SIGINT']) {
+for (const signal of ['SIGTERM', 'SIGINT'])
   process.on(signal, () => {
     if (!isInterrupted) console.error('Interrupted: waiting for the current command, then cleaning up.');
     isInterrupted = true;
   });
-}
 try {
   checkEnvironment();
   await checkReads();
@@ -88,10 +87,8 @@ async function checkReads(): Promise<void> {
 
   const [ticket] = tickets;
   if (ticket) await send('the first ticket', info, { ...ticket, residenceId });
-  const unknownTicket = { residenceId, maintenanceId: newId('m') };
-  await send('an unknown id', info, unknownTicket, { isHandled: isNotFound });
-  const unknownResidence = { residenceId: newId('r') };
-  await send('an unknown residence', list, unknownResidence, { isHandled: isEither });
+  await send('an unknown id', info, { residenceId, maintenanceId: newId('m') }, { isHandled: isNotFound });
+  await send('an unknown residence', list, { residenceId: newId('r') }, { isHandled: isEither });
   // Last, because the command API may lock out a client after a bad token.
   await send('a bad token', list, { residenceId }, { isHandled: isFailure, token: newId('a') });
 }

@@ -18,25 +18,30 @@ const FAULTS: ReadonlyMap<string, Answer | undefined> = new Map([
 ]);
 export const FAULTY_RESIDENCES = [...FAULTS.keys(), ...Object.values(ODD)];
 
-const isTicket = (value: object) =>
-  Object.keys(value).join() === 'maintenance_id' && Object.values(value).every(isText);
+/** What tells whether a value is as documented, then values that are not, for the tests. */
+type Form = readonly [is: (value: unknown) => boolean, wrong: unknown, ...others: unknown[]];
+type Forms = Readonly<Record<string, Form>>;
+
+const isTicket = (one: object) => Object.keys(one).join() === 'maintenance_id' && Object.values(one).every(isText);
 const isTime = (value: unknown) => typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value);
 const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText);
 const isBatch = (value: unknown) => Array.isArray(value) && value.length > 0 && value.map(Object).every(isTicket);
+const TEXT: Form = [isText, '', 5, null];
+const TEXTS: Form = [isTexts, 'x', [''], null];
+const TIME: Form = [isTime, '2024-01-16', '2024-01-16T13:32:45Z', null];
+const BATCH: Form = [isBatch, [], ['m'], [{ maintenance_id: 'm', state: 'closed' }], null];
 
-const KEY = { residence_id: isText, maintenance_id: isText };
-const TIMES = { start_time: isTime, finish_time: isTime };
+const KEY = { residence_id: TEXT, maintenance_id: TEXT };
+const TICKET = { start_time: TIME, finish_time: TIME, description: TEXT, contact: TEXT };
 type Method = keyof typeof COMMANDS;
-/** The parameters of each command, with what tells whether a value is as documented. */
-export const FORMS: Readonly<Record<Method, Readonly<Record<string, (value: unknown) => boolean>>>> = {
-  getMaintenanceList: { residence_id: isText },
-  getMaintenanceInfo: KEY,
-  createMaintenanceInfo: { residence_id: isText, ...TIMES, description: isText, contact: isText, filename: isTexts },
-  deleteMaintenanceInfo: KEY,
-  batchDeleteMaintenanceInfo: { residence_id: isText, maintenances: isBatch },
+/** The parameters of each command. */
+export const FORMS: Readonly<Record<Method, { required: Forms; optional?: Forms }>> = {
+  getMaintenanceList: { required: { residence_id: TEXT } },
+  getMaintenanceInfo: { required: KEY },
+  createMaintenanceInfo: { required: { residence_id: TEXT, ...TICKET }, optional: { filename: TEXTS } },
+  deleteMaintenanceInfo: { required: KEY },
+  batchDeleteMaintenanceInfo: { required: { residence_id: TEXT, maintenances: BATCH } },
 };
-/** The parameters that may be absent, with our names for them. */
-export const OPTIONAL: ReadonlyMap<string, string> = new Map([['filename', 'pictureFilenames']]);
 
 /** Returns what runs commands over a store. */
 export function runIn(store: Store): Run {
@@ -54,10 +59,10 @@ export function runIn(store: Store): Run {
 }
 
 /** Returns the parameters if they are exactly those of the command. */
-function checkParam(param: object, forms: (typeof FORMS)[Method]): Param {
-  for (const name in forms)
-    if (!OPTIONAL.has(name) && !Object.hasOwn(param, name)) throw new CommandRefused(`param.${name} is missing`);
+function checkParam(param: object, { required, optional }: (typeof FORMS)[Method]): Param {
+  for (const name in required) if (!Object.hasOwn(param, name)) throw new CommandRefused(`param.${name} is missing`);
+  const forms: Forms = { ...required, ...optional };
   for (const [name, value] of Object.entries(param))
-    if (!forms[name]?.(value)) throw new CommandRefused(`param.${name} is unknown or not as documented`);
+    if (!forms[name]?.[0]?.(value)) throw new CommandRefused(`param.${name} is unknown or not as documented`);
   return param as Param;
 }

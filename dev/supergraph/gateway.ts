@@ -36,15 +36,12 @@ export async function startGateway(
     supergraphSdl: composeSupergraph(subgraphs).supergraphSdl,
     buildService: ({ name, url = '' }) => createSource(url, subgraphs.find((one) => one.name === name) ?? {}),
   });
+  const shown = showCommands<Context>(({ commands }) => commands);
   const options: ApolloServerOptions<Context> = {
     gateway,
     introspection: true,
     includeStacktraceInErrorResponses: false,
-    plugins: [
-      showCommands<Context>(({ commands }) => commands),
-      ApolloServerPluginUsageReportingDisabled(),
-      ...plugins,
-    ],
+    plugins: [shown, ApolloServerPluginUsageReportingDisabled(), ...plugins],
   };
   return serveApollo(options, async ({ headers }) => ({ headers, commands: [] }), listening);
 }

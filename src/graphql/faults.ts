@@ -70,16 +70,13 @@ export function memberOf(value: unknown, name: string): unknown {
   return (value as Record<string, unknown> | null | undefined)?.[name];
 }
 
-export function tooMany(most: number): string {
-  return `must not hold more than ${most} entries`;
-}
-
 /** Returns an id. Throws the error of the only fault. */
 export function requireIdArgument(value: unknown, argument: string): Id {
   return parseId(value) ?? throwFault(argument, 'NOT_AN_ID', UNUSABLE_ID);
 }
 
-// The next two functions return undefined after adding a fault.
+/** Parses the value of an argument. Returns undefined after adding a fault. */
+type Parser<Value, Parsed> = (value: Value, argument: string, faults: Fault[]) => Parsed | undefined;
 
 export function parseIdArgument(value: unknown, argument: string, faults: Fault[]): Id | undefined {
   return parseId(value) ?? addFault(faults, argument, 'NOT_AN_ID', UNUSABLE_ID);
@@ -96,7 +93,26 @@ export function parseMomentArgument(value: string, argument: string, faults: Fau
   return utc ?? addFault(faults, argument, 'NOT_A_TIME', 'must be RFC 3339 with an offset, like 2024-01-16T13:32:45Z');
 }
 
-export function checkText(text: string, argument: string, most: number, faults: Fault[]): void {
-  if (text.length > most) addFault(faults, argument, 'TOO_LONG', `must not be longer than ${most} characters`);
-  else if (BLANK.test(text)) addFault(faults, argument, 'BLANK', 'must not be blank');
+export function textParser({ characters }: { readonly characters: number }): Parser<string, string> {
+  return (text, argument, faults) => {
+    if (text.length > characters)
+      return addFault(faults, argument, 'TOO_LONG', `must not be longer than ${characters} characters`);
+    return BLANK.test(text) ? addFault(faults, argument, 'BLANK', 'must not be blank') : text;
+  };
+}
+
+/** Each entry adds its own faults, under its index. */
+export function listParser<Value, Parsed>(
+  { entries }: { readonly entries: number },
+  parseEntry: Parser<Value, Parsed>,
+): Parser<readonly Value[], readonly Parsed[]> {
+  return (values, argument, faults) => {
+    if (values.length > entries) return addFault(faults, argument, 'TOO_MANY', tooMany(entries));
+    const parsed = values.map((value, index) => parseEntry(value, `${argument}[${index}]`, faults));
+    return parsed.filter((entry) => entry !== undefined);
+  };
+}
+
+export function tooMany(most: number): string {
+  return `must not hold more than ${most} entries`;
 }

@@ -6,16 +6,17 @@
 import {
   addFault,
   badUserInput,
-  checkText,
   type Fault,
+  listParser,
   memberOf,
   parseIdArgument,
   parseMomentArgument,
   requireIdArgument,
+  textParser,
   throwFault,
   tooMany,
 } from '../graphql/faults.ts';
-import type { CreateMaintenanceInput, QueryMaintenancesArgs } from './__generated__/types.ts';
+import type { QueryMaintenancesArgs } from './__generated__/types.ts';
 import { type MaintenanceKey, parseMaintenanceId } from './model.ts';
 
 /** Faults that only arguments of repair requests have, in addition to those of any field. */
@@ -25,25 +26,38 @@ type OwnFault = Fault<OwnCode>;
 
 const MALFORMED_ID =
   'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters';
-const STATES_SIZE = { entries: 100 } as const;
 
 /**
- * The largest arguments, by their coordinates in the schema. Characters are UTF-16 units. `npm run codegen` writes them
- * to docs/reliability.md.
+ * The largest arguments and members of inputs, by their names: wherever a name stands, it means the same. Characters
+ * are UTF-16 units. `npm run codegen` writes the sizes to docs/reliability.md.
  */
 export const SIZES = {
-  'Query.maintenances(states:)': STATES_SIZE,
-  'Residence.maintenances(states:)': STATES_SIZE,
-  'CreateMaintenanceInput.description': { characters: 10_000 },
-  'CreateMaintenanceInput.contact': { characters: 1000 },
-  'CreateMaintenanceInput.pictureFilenames': { entries: 20, characters: 256 },
-  'Mutation.deleteMaintenances(ids:)': { entries: 500, residences: 100 },
+  states: { entries: 100 },
+  description: { characters: 10_000 },
+  contact: { characters: 1000 },
+  pictureFilenames: { entries: 20, characters: 256 },
+  ids: { entries: 500, residences: 100 },
 } as const;
+
+/** The parsers of the members of all inputs, by their names. */
+const MEMBERS = {
+  residenceId: parseIdArgument,
+  startTime: parseMomentArgument,
+  finishTime: parseMomentArgument,
+  description: textParser(SIZES.description),
+  contact: textParser(SIZES.contact),
+  pictureFilenames: listParser(SIZES.pictureFilenames, textParser(SIZES.pictureFilenames)),
+};
+type Members = typeof MEMBERS;
+type Input = { readonly [Name in keyof Members]?: Parameters<Members[Name]>[0] | null };
+type Parsed<I> = { readonly [Name in keyof I]: NonNullable<ReturnType<Members[Name & keyof Members]>> };
+/** Compares parsed members, of which the faulty ones are undefined, and adds its faults. */
+type Comparison = (parsed: Partial<Parsed<Input>>, faults: OwnFault[]) => void;
 
 export function parseListArguments(args: QueryMaintenancesArgs) {
   const faults: OwnFault[] = [];
   const residenceId = parseIdArgument(args.residenceId, 'residenceId', faults);
-  const { entries } = SIZES['Query.maintenances(states:)'];
+  const { entries } = SIZES.states;
   if ((args.states?.length ?? 0) > entries) addFault(faults, 'states', 'TOO_MANY', tooMany(entries));
   for (const name of ['first', 'offset'] as const)
     if ((args[name] ?? 0) < 0) addFault(faults, name, 'NEGATIVE', 'must not be negative');
@@ -51,22 +65,26 @@ export function parseListArguments(args: QueryMaintenancesArgs) {
   return { ...args, residenceId };
 }
 
-export function parseCreateInput(input: CreateMaintenanceInput) {
-  const { description, contact, pictureFilenames } = input;
+/**
+ * Returns the members that are not null. An input with a member that `MEMBERS` lacks does not compile. The comparisons
+ * run after all members are parsed.
+ */
+export function parseInput<I extends Input>(
+  input: I & Record<Exclude<keyof I, keyof Members>, never>,
+  ...comparisons: readonly Comparison[]
+): Parsed<I> {
   const faults: OwnFault[] = [];
-  const residenceId = parseIdArgument(input.residenceId, 'input.residenceId', faults);
-  const startTime = parseMomentArgument(input.startTime, 'input.startTime', faults);
-  const finishTime = parseMomentArgument(input.finishTime, 'input.finishTime', faults);
+  const parsed: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(input))
+    if (value !== null) parsed[name] = MEMBERS[name as keyof Members](value as never, `input.${name}`, faults);
+  for (const compare of comparisons) compare(parsed, faults);
+  if (faults.length > 0) throw badUserInput(faults);
+  return parsed as Parsed<I>;
+}
+
+export function compareTimes({ startTime, finishTime }: Parameters<Comparison>[0], faults: OwnFault[]): void {
   if (startTime && finishTime && finishTime <= startTime)
     addFault(faults, 'input.finishTime', 'NOT_LATER', 'must be later than input.startTime');
-  checkText(description, 'input.description', SIZES['CreateMaintenanceInput.description'].characters, faults);
-  checkText(contact, 'input.contact', SIZES['CreateMaintenanceInput.contact'].characters, faults);
-  const { entries, characters } = SIZES['CreateMaintenanceInput.pictureFilenames'];
-  const names = pictureFilenames ?? [];
-  if (names.length > entries) addFault(faults, 'input.pictureFilenames', 'TOO_MANY', tooMany(entries));
-  else for (const [i, name] of names.entries()) checkText(name, `input.pictureFilenames[${i}]`, characters, faults);
-  if (!residenceId || !startTime || !finishTime || faults.length > 0) throw badUserInput(faults);
-  return { residenceId, startTime, finishTime, description, contact, ...(pictureFilenames && { pictureFilenames }) };
 }
 
 export function parseKey(value: unknown, argument = 'id'): MaintenanceKey {
@@ -74,7 +92,7 @@ export function parseKey(value: unknown, argument = 'id'): MaintenanceKey {
 }
 
 export function parseKeys(ids: readonly string[]): MaintenanceKey[] {
-  const { entries, residences } = SIZES['Mutation.deleteMaintenances(ids:)'];
+  const { entries, residences } = SIZES.ids;
   if (ids.length === 0) throwFault<OwnCode>('ids', 'EMPTY', 'must not be empty');
   if (ids.length > entries) throwFault('ids', 'TOO_MANY', tooMany(entries));
   const faults: OwnFault[] = [];

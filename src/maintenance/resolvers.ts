@@ -10,7 +10,8 @@ import type {
   ResidenceResolvers,
 } from './__generated__/types.ts';
 import {
-  parseCreateInput,
+  compareTimes,
+  parseInput,
   parseKey,
   parseKeys,
   parseListArguments,
@@ -46,7 +47,7 @@ export const reads = { Query, CreateMaintenancePayload, Residence };
 export const writes: Required<MutationResolvers<WriteContext>> = {
   createMaintenance: async (_, { input }, { requireAccess }) => {
     const { write } = requireAccess();
-    const parsed = parseCreateInput(input);
+    const parsed = parseInput(input, compareTimes);
     const maintenanceId = await write(COMMANDS.createMaintenanceInfo, parsed);
     const key = { residenceId: parsed.residenceId, maintenanceId };
     return { ...key, createdId: formatMaintenanceId(key) };

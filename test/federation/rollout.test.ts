@@ -7,10 +7,11 @@ import { type GraphQLSchema, parse, validate } from 'graphql';
 import { composeSupergraph } from '../../dev/supergraph/compose.ts';
 import { startGateway } from '../../dev/supergraph/gateway.ts';
 import type { Running } from '../../dev/supergraph/host.ts';
-import { askAt, codes, NEW_MAINTENANCE, ROUTER_SECRET } from '../support/ask.ts';
+import { askAt, codes, ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument } from '../support/documents.ts';
 import { M, R, request } from '../support/maintenance/requests.ts';
-import { fieldsOf, ROOT_FIELDS } from '../support/maintenance/schema.ts';
+import { fieldsOf } from '../support/maintenance/schema.ts';
+import { WIRE } from '../support/maintenance/wire.ts';
 import { start } from '../support/process.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { useMany } from '../support/use-subgraph.ts';
@@ -20,15 +21,13 @@ const BASELINE = 'schema/baseline/maintenance.graphql';
 const SDLS = { old: readDocument(BASELINE), new: readDocument('schema/maintenance.graphql') };
 type Release = keyof typeof SDLS;
 
-const ID = `${R}:${M}`;
-/** The arguments of each root field, by their names. The second one of `ids` fails, and is data. */
-const ARGUMENTS = { residenceId: R, id: ID, ids: [ID, 'rfault-refused:m'], input: NEW_MAINTENANCE };
-
-/** Returns an operation for each root field, with every field of the supergraph's API schema. */
+/** Returns an operation for each root field of the supergraph's API schema, with every field. */
 function operationsOf(api: GraphQLSchema) {
-  return ROOT_FIELDS.map(({ name, field, type }) => {
-    const given = Object.entries(ARGUMENTS).filter(([argument]) => field.args.some((one) => one.name === argument));
-    return { name, ...request(name, Object.fromEntries(given), fieldsOf(type.name, 3, api).join(' ')) };
+  const roots = { ...api.getQueryType()?.getFields(), ...api.getMutationType()?.getFields() };
+  return WIRE.filter(({ root }) => roots[root]).map(({ root: name, type, args }) => {
+    // The second one of `ids` fails, and is data.
+    const given = args.ids ? { ids: [`${R}:${M}`, 'rfault-refused:m'] } : args;
+    return { name, ...request(name, given, fieldsOf(type.name, 3, api).join(' ')) };
   });
 }
 

@@ -1,7 +1,15 @@
 /** The schema file: how it composes, and its directives. routers/composers has more composers. */
 import { composeServices } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';
-import { type ASTNode, type FieldDefinitionNode, type InputValueDefinitionNode, parse, print, visit } from 'graphql';
+import {
+  type ASTNode,
+  type FieldDefinitionNode,
+  getNamedType,
+  type InputValueDefinitionNode,
+  parse,
+  print,
+  visit,
+} from 'graphql';
 import { type Service, toServices } from '../../dev/supergraph/compose.ts';
 import { directivesOf, FIELDS } from '../support/maintenance/schema.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -51,6 +59,14 @@ describe('directives', () => {
       InputValueDefinition: check,
     });
     expect(untagged).toEqual(['message']);
+  });
+
+  it('tag each field whose input is tagged', () => {
+    const isTagged = (one: { astNode?: ASTNode | null | undefined }) =>
+      directivesOf(one.astNode).includes('personal-data');
+    const fields = FIELDS.filter(({ field }) => field.args.some(({ type }) => isTagged(getNamedType(type))));
+    expect(fields).not.toEqual([]);
+    expect(fields.filter(({ field }) => !isTagged(field)).map(({ at }) => at)).toEqual([]);
   });
 });
 

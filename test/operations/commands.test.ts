@@ -1,9 +1,13 @@
 /** Each command by the vendor's example. CONTRIBUTING.md has the steps to add a command. */
 import { describe, expect, it } from '@jest/globals';
-import { FORMS, OPTIONAL } from '../../dev/maintenance/emulation.ts';
-import { request } from '../support/maintenance/requests.ts';
-import { fieldsOf, weigh } from '../support/maintenance/schema.ts';
+import { getNamedType, isInputObjectType, isNonNullType } from 'graphql';
+import { PATH } from '../../dev/command-api.ts';
+import { FORMS } from '../../dev/maintenance/emulation.ts';
+import { codes } from '../support/ask.ts';
+import { HOSTILE, request } from '../support/maintenance/requests.ts';
+import { fieldsOf, rootField, weigh } from '../support/maintenance/schema.ts';
 import { WIRE } from '../support/maintenance/wire.ts';
+import { TOKENS } from '../support/upstream.ts';
 import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 
 const subgraph = useSubgraph();
@@ -11,28 +15,105 @@ const start = useMany(startSubgraph);
 
 describe.each(WIRE)('$name', (example) => {
   const { name, method, operation, root, field, type, args, param, result } = example;
+  const { required, optional = {} } = FORMS[method];
+  const forms = { ...required, ...optional };
   const succeed = ({ upstream } = subgraph) =>
     upstream.fail(() => ({ body: { success: true, timestamp: 1540869200562, result } }));
+
+  /** Sends the field with the example's arguments, in which `replace` has other values. */
+  function ask(replace: (name: string, value: unknown) => unknown, token: string | null = TOKENS.first) {
+    const { query, variables } = request(root, JSON.parse(JSON.stringify(args, replace)));
+    return subgraph.ask(query, { variables, token });
+  }
+
+  /** Returns the example's parameters without these. */
+  const without = (names: readonly string[]) =>
+    Object.fromEntries(Object.entries(param).filter(([name]) => !names.includes(name)));
+
+  /** Returns whether the emulator accepts the command with these parameters. */
+  async function isAccepted(param: object): Promise<boolean> {
+    const json = 'application/json';
+    const headers = { 'content-type': json, accept: json, authorization: `Bearer ${TOKENS.first}` };
+    const body = JSON.stringify({ command: name, id: 'c', param });
+    const response = await fetch(subgraph.upstream.url + PATH, { method: 'POST', headers, body });
+    return ((await response.json()) as { success: boolean }).success;
+  }
 
   it('is sent like the vendor’s example, which the emulator accepts', async () => {
     expect((await subgraph.ask(`${operation} { ${field} }`)).errors).toEqual([]);
     const [sent, ...others] = subgraph.upstream.received;
     expect(others).toEqual([]);
     // The example has every parameter.
-    expect(new Set(Object.keys(param))).toEqual(new Set(Object.keys(FORMS[method as keyof typeof FORMS])));
+    expect(new Set(Object.keys(param))).toEqual(new Set(Object.keys(forms)));
     expect(sent).toMatchObject({ method: 'POST', url: '/api/v1.0/invoke/open-ability/method/user-commands' });
     expect(sent?.id).toMatch(/^c[0-9a-f]{32}$/);
     expect(sent?.body).toBe(JSON.stringify({ command: name, id: sent?.id, param }));
   });
 
-  it.each([undefined, null])('is sent without its optional parameters if they are %p', async (absent) => {
+  it('is refused by the emulator with a parameter less, more or wrong', async () => {
+    expect(await isAccepted(param)).toBe(true);
+    const less = Object.keys(required).map((name) => without([name]));
+    const wrong = Object.entries(forms).flatMap(([name, [, ...values]]) =>
+      values.map((value) => ({ ...param, [name]: value })),
+    );
+    for (const other of [...less, { ...param, x: 'x' }, ...wrong])
+      expect({ other, isAccepted: await isAccepted(other) }).toEqual({ other, isAccepted: false });
+  });
+
+  // Without one argument or member of an input that may be null, without all others, and without all.
+  it.each([undefined, null])('is sent without optional parameters that are %p', async (absent) => {
+    const given = rootField(root).field.args.filter((one) => Object.hasOwn(args, one.name));
+    const members = given.flatMap((one) => {
+      const type = getNamedType(one.type);
+      return isInputObjectType(type) ? Object.values(type.getFields()) : one;
+    });
+    const ours = members.filter((one) => !isNonNullType(one.type)).map((one) => one.name);
+    const askWithout = (names: readonly string[]) => ask((name, value) => (names.includes(name) ? absent : value));
+
+    /** Returns the parameters that are not sent without these members. The others are as in the example. */
+    async function missingWithout(names: readonly string[]): Promise<Set<string>> {
+      expect((await askWithout(names)).errors).toEqual([]);
+      const [sent = {}] = subgraph.upstream.received.splice(0).map(({ param }) => param);
+      const missing = Object.keys(without(Object.keys(sent)));
+      expect(sent).toEqual(without(missing));
+      return new Set(missing);
+    }
+
     succeed();
-    const given = JSON.stringify(args, (key, value) => ([...OPTIONAL.values()].includes(key) ? absent : value));
-    const { query, variables } = request(root, JSON.parse(given));
-    const { errors } = await subgraph.ask(query, { variables });
-    const left = Object.entries(param).filter(([member]) => !OPTIONAL.has(member));
-    expect(subgraph.upstream.received.map(({ param }) => param)).toEqual([Object.fromEntries(left)]);
+    const theirs: string[] = [];
+    for (const name of ours) theirs.push(...(await missingWithout([name])));
+    expect(new Set(theirs)).toEqual(new Set(Object.keys(optional)));
+    for (const index of ours.keys())
+      expect(await missingWithout(ours.toSpliced(index, 1))).toEqual(new Set(theirs.toSpliced(index, 1)));
+
+    // Some commands need one of them.
+    subgraph.upstream.reset();
+    const isRefused = !(await isAccepted(without(theirs)));
+    expect(codes(await askWithout(ours))).toEqual(isRefused ? [['BAD_USER_INPUT', root]] : []);
+  });
+
+  it('is sent with its texts as they are', async () => {
+    succeed();
+    const contains = (given: object, text: string) => JSON.stringify(given).includes(JSON.stringify(text));
+    const replace = (_: string, value: unknown) =>
+      typeof value === 'string' && contains(args, value) && contains(param, value) ? HOSTILE : value;
+    expect((await ask(replace)).errors).toEqual([]);
+    expect(subgraph.upstream.received[0]?.param).toEqual(JSON.parse(JSON.stringify(param, replace)));
+  });
+
+  it('needs a token, and then good arguments', async () => {
+    const empty = (_: string, value: unknown) => (typeof value === 'string' ? '' : value);
+    expect(codes(await ask(empty, null))).toEqual([['UNAUTHENTICATED', root]]);
+    expect(codes(await ask(empty))).toEqual([['BAD_USER_INPUT', root]]);
+    expect(subgraph.upstream.commands()).toEqual([]);
+  });
+
+  it('takes an id in any spelling, and answers in one', async () => {
+    succeed();
+    const spell = (_: string, value: unknown) => (typeof value === 'string' ? value.replace(/^r\w+:/, 'r%3a:') : value);
+    const { data, errors } = await ask(spell);
     expect(errors).toEqual([]);
+    expect(JSON.stringify(data)).not.toContain('%3a');
   });
 
   it('has a new id each time, and as a write a new connection, not that of a read', async () => {
@@ -58,3 +139,23 @@ describe.each(WIRE)('$name', (example) => {
     }
   });
 });
+
+it.each(WIRE.filter(({ type }) => type.getFields().maintenance))('$root reads back what it wrote', async (example) => {
+  const { root, args } = example;
+  const readable = fieldsOf('Maintenance');
+  const written = Object.entries(Object(args.input)).filter(([name]) => readable.includes(name));
+  expect(written).not.toEqual([]);
+  const { query, variables } = request(root, args, `maintenance { ${written.map(([name]) => name).join(' ')} }`);
+  const { data } = await subgraph.ask(query, { variables });
+  expect(data[root].maintenance).toEqual(Object.fromEntries(written));
+});
+
+it.each(WIRE.filter(({ args }) => Object.hasOwn(Object(args.input), 'finishTime')))(
+  '$root needs a finishTime that is later than startTime',
+  async ({ root, args }) => {
+    const given = args.input as { startTime: string };
+    const { query, variables } = request(root, { input: { ...given, finishTime: given.startTime } });
+    const faults = [{ argument: 'input.finishTime', code: 'NOT_LATER' }];
+    expect((await subgraph.ask(query, { variables })).errors).toMatchObject([{ extensions: { arguments: faults } }]);
+  },
+);

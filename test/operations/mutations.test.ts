@@ -35,6 +35,11 @@ describe('createMaintenance', () => {
     expect(subgraph.upstream.commands()).toEqual([`create_maintenance_info ${R}`, read]);
   });
 
+  it('forwards an empty list of pictures', async () => {
+    await create({ ...INPUT, pictureFilenames: [] });
+    expect(subgraph.upstream.received[0]?.param).toHaveProperty('filename', []);
+  });
+
   it('returns the id to a client that accepts another type', async () => {
     const headers = { accept: 'text/event-stream' };
     const { status, data } = await subgraph.ask(CREATE, { variables: { input: INPUT }, headers });

@@ -11,7 +11,6 @@ import { LIMITS } from '../support/limits.ts';
 import {
   aliased,
   answerWith,
-  create,
   deleteMany,
   detail,
   entities,
@@ -21,6 +20,7 @@ import {
   times,
 } from '../support/maintenance/requests.ts';
 import { FIELDS, fieldsOf, SCHEMA } from '../support/maintenance/schema.ts';
+import { WIRE } from '../support/maintenance/wire.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const LIST = `maintenances(residenceId: "${R}")`;
@@ -105,9 +105,12 @@ const SHAPES: Record<string, Shape> = {
   ),
   'DeleteMaintenancesPayload.deletedIds': deletion(aliased(99, 'deletedIds')),
   'DeleteMaintenancesPayload.failures': deletion(aliased(99, 'failures { failedId }')),
-  'CreateMaintenancePayload.maintenance': detailOf(
-    'createMaintenance.maintenance',
-    request('createMaintenance', create().variables, `maintenance { ${MANY_TEXTS} }`),
+  // What a write reads back.
+  ...Object.fromEntries(
+    WIRE.filter(({ type }) => type.getFields().maintenance).map(({ root, type, args }) => [
+      `${type}.maintenance`,
+      detailOf(`${root}.maintenance`, request(root, args, `maintenance { ${MANY_TEXTS} }`)),
+    ]),
   ),
 };
 

@@ -4,7 +4,8 @@
  */
 import { expect, it } from '@jest/globals';
 import {
-  type GraphQLInputType,
+  type GraphQLArgument,
+  type GraphQLInputField,
   getNamedType,
   getNullableType,
   isEnumType,
@@ -29,16 +30,21 @@ function answerAll(): void {
   }));
 }
 
-/** The type of each argument, and of each member of an input, by its coordinate in the schema. */
-const TYPES = new Map<string, GraphQLInputType>([
-  ...FIELDS.flatMap(({ at, field }) => field.args.map(({ name, type }) => [`${at}(${name}:)`, type] as const)),
+/** Each argument, and each member of an input, by its coordinate in the schema. */
+const ARGUMENTS = new Map<string, GraphQLArgument | GraphQLInputField>([
+  ...FIELDS.flatMap(({ at, field }) => field.args.map((one) => [`${at}(${one.name}:)`, one] as const)),
   ...Object.values(SCHEMA.getTypeMap())
     .filter((input) => isInputObjectType(input))
-    .flatMap((input) => Object.values(input.getFields()).map(({ name, type }) => [`${input}.${name}`, type] as const)),
+    .flatMap((input) => Object.values(input.getFields()).map((one) => [`${input}.${one.name}`, one] as const)),
 ]);
-const isList = (at: string) => isListType(getNullableType(TYPES.get(at)));
+const typeOf = (at: string) => ARGUMENTS.get(at)?.type;
+const isList = (at: string) => isListType(getNullableType(typeOf(at)));
 /** Returns the coordinates of the type `ID` or `String`, or of lists of it. */
-const coordinatesOf = (name: string) => [...TYPES.keys()].filter((at) => String(getNamedType(TYPES.get(at))) === name);
+const coordinatesOf = (type: string) => [...ARGUMENTS.keys()].filter((at) => String(getNamedType(typeOf(at))) === type);
+/** The sizes, by each coordinate with their name. */
+const SIZES_AT = SIZES.flatMap(([name, kind, most]) =>
+  [...ARGUMENTS].filter(([, one]) => one.name === name).map(([at]) => [at, kind, most] as const),
+);
 /** Returns the name of an argument, or of a member of an input, in its faults. */
 const nameOf = (at: string) => /\((\w+):\)$/.exec(at)?.[1] ?? at.replace(/^\w+/, 'input');
 
@@ -61,7 +67,7 @@ const WORDINGS = { characters: 'be longer', entries: 'hold more', residences: 'b
 
 /** Returns a value with this many characters, entries, or entries of different residences. */
 function valueOfSize(at: string, kind: keyof typeof WORDINGS, size: number): unknown {
-  const named = getNamedType(TYPES.get(at));
+  const named = getNamedType(typeOf(at));
   const text = '😀'.repeat(size / 2) + 'x'.repeat(size % 2);
   if (kind === 'characters') return isList(at) ? [text] : text;
   if (isEnumType(named)) return times(size, () => named.getValues()[0]?.name);
@@ -69,8 +75,11 @@ function valueOfSize(at: string, kind: keyof typeof WORDINGS, size: number): unk
   return String(named) === 'ID' ? ids(size, kind === 'residences' ? size : 1) : times(size, String);
 }
 
-it.each(SIZES)('%s may have so many %s: %d, and no more', async (at, kind, most) => {
+it.each(SIZES_AT)('%s may have so many %s: %d, as its description says, and no more', async (at, kind, most) => {
   answerAll();
+  // `representations`, which federation adds, has none.
+  const { description = '' } = ARGUMENTS.get(at) ?? {};
+  if (description) expect(description).toMatch(new RegExp(`\\b${most.toLocaleString('en')}\\b`));
   expect((await ask(requestWith(at, valueOfSize(at, kind, most)))).errors).toEqual([]);
   const before = subgraph.upstream.received.length;
   const refused = requestWith(at, valueOfSize(at, kind, most + 1));
@@ -83,8 +92,8 @@ it.each(SIZES)('%s may have so many %s: %d, and no more', async (at, kind, most)
 });
 
 it('each text and each list has a size in src/maintenance/arguments.ts, which npm run codegen writes to docs/reliability.md', () => {
-  const sizes = SIZES.map(([at, kind]) => `${at} ${kind}`);
-  const lists = [...TYPES.keys()].filter(isList).map((at) => `${at} entries`);
+  const sizes = SIZES_AT.map(([at, kind]) => `${at} ${kind}`);
+  const lists = [...ARGUMENTS.keys()].filter(isList).map((at) => `${at} entries`);
   const texts = coordinatesOf('String').map((at) => `${at} characters`);
   expect([...lists, ...texts].filter((needed) => !sizes.includes(needed))).toEqual([]);
 });
@@ -96,7 +105,14 @@ const ESCAPED = `${'%25'.repeat(LIMITS.partOfId)}:${'%3a'.repeat(LIMITS.partOfId
 const PAIR = {
   longest: ESCAPED,
   residenceId: '%'.repeat(LIMITS.partOfId),
-  refused: [`x${LONGEST}:m`, `r:x${LONGEST}`, 'r\ud800:m', ESCAPED.padEnd(LIMITS.id + 1, 'x'), 'x'.repeat(900_000)],
+  refused: [
+    'r:m:m',
+    `x${LONGEST}:m`,
+    `r:x${LONGEST}`,
+    'r\ud800:m',
+    ESCAPED.padEnd(LIMITS.id + 1, 'x'),
+    'x'.repeat(900_000),
+  ],
 };
 const represent = (representation: object) =>
   entities([representation], '... on Maintenance { id } ... on Residence { maintenances { id } }');

@@ -26,10 +26,10 @@ export const LIMITS = {
 const KINDS = ['entries', 'characters', 'residences'] as const;
 type Kind = (typeof KINDS)[number];
 
-/** The largest value of each argument, by its coordinate in the schema. */
-export const SIZES = readTable(readDocument('docs/reliability.md'), 'argument').flatMap(([argument, ...cells]) =>
-  KINDS.flatMap((kind, index): [at: string, kind: Kind, most: number][] => {
+/** The largest value of each argument or member of an input, by its name. */
+export const SIZES = readTable(readDocument('docs/reliability.md'), 'argument').flatMap(([names, ...cells]) =>
+  KINDS.flatMap((kind, index): [name: string, kind: Kind, most: number][] => {
     const most = Number(cells[index]?.replaceAll(',', ''));
-    return most > 0 ? readNames(argument).map((at) => [at, kind, most]) : [];
+    return most > 0 ? readNames(names).map((name) => [name, kind, most]) : [];
   }),
 );

@@ -180,13 +180,13 @@ export type MaintenanceWriteOutcome =
 
 export type Mutation = {
   readonly __typename?: 'Mutation';
-  /** Files a repair request (创建报修信息). */
+  /** Files a repair request (创建报修信息), and reads it back. */
   readonly createMaintenance?: Maybe<CreateMaintenancePayload>;
   /** Deletes one repair request (删除报修信息). For a request that does not exist, the command API decides whether this succeeds. */
   readonly deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
   /**
-   * Deletes repair requests of several residences (批量删除报修信息), with one command per residence. A failed command is data, with the
-   * same outcome for all its requests. A malformed id is an error, and so is a token that is refused for every residence.
+   * Deletes repair requests of several residences (批量删除报修信息), with a result for each. There is one command per residence. Its
+   * failure is data, with the same outcome for all its requests. A malformed id is an error, and so is a token that is refused for every residence.
    */
   readonly deleteMaintenances?: Maybe<DeleteMaintenancesPayload>;
 };
@@ -210,7 +210,7 @@ export type Query = {
   readonly __typename?: 'Query';
   /** One repair request (获取报修信息). Null, without an error, where it does not exist. */
   readonly maintenance?: Maybe<Maintenance>;
-  /** The repair requests of one residence (获取报修列表). The command API has no list across residences. */
+  /** The repair requests of one residence (获取报修列表), filtered, sorted and sliced. The command API has no list across residences. */
   readonly maintenances?: Maybe<ReadonlyArray<Maintenance>>;
 };
 

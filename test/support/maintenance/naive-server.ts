@@ -1,6 +1,6 @@
 /**
- * A naive server of the same schema, over its own store. Each resolver searches the whole store, and graphql's `execute` makes
- * paths and nulls. It follows the schema, docs/apps.md and docs/command-api.md, and imports nothing of src/.
+ * A naive server of the same queries. Each resolver searches the whole store, and graphql's `execute` makes paths and nulls. It
+ * follows the schema, docs/apps.md and docs/command-api.md, and imports nothing of src/.
  */
 import { buildASTSchema, execute, GraphQLError, parse } from 'graphql';
 import type { Ticket } from '../../../dev/maintenance/store.ts';
@@ -18,7 +18,6 @@ export type AnyTicket = { readonly [M in keyof Ticket]?: unknown };
 type Args = Record<string, unknown>;
 type Key = readonly [residenceId: string, maintenanceId: string];
 
-export const NEW_TIME = '2026-01-01 00:00:00';
 const STATES = new Map<unknown, string>([
   ['wait for confirmation', 'WAIT_FOR_CONFIRMATION'],
   ['in progress', 'IN_PROGRESS'],
@@ -26,16 +25,11 @@ const STATES = new Map<unknown, string>([
   ['closed', 'CLOSED'],
 ]);
 
-/** How the residences of the emulator fail, by the table of docs/apps.md. */
-const FAULTS = new Map(
-  readTable(APPS, 'residence').flatMap(([id, failure = '']) => {
-    const [code, outcome] = readNames(failure);
-    return code ? [[readNames(id)[0], { code, outcome, isLost: failure.includes('happened') }]] : [];
-  }),
-);
+/** The code of each residence of the emulator that fails, by the table of docs/apps.md. */
+const FAULTS = new Map(readTable(APPS, 'residence').map(([id, failure]) => [readNames(id)[0], readNames(failure)[0]]));
 
-function fail(code = '', outcome = 'NOT_SENT'): never {
-  throw new GraphQLError(code, { extensions: { code, outcome } });
+function fail(code: string): never {
+  throw new GraphQLError(code, { extensions: { code } });
 }
 const failInput = () => fail('BAD_USER_INPUT');
 const failMember = () => fail('UPSTREAM_INVALID_RESPONSE');
@@ -53,12 +47,6 @@ const escapePart = (part: string) => part.replaceAll('%', '%25').replaceAll(':',
 const formatId = (key: Key) => key.map(escapePart).join(':');
 
 const isNothing = (value: unknown) => value === undefined || value === null || value === '';
-/** Returns whether these are 19 characters of a moment in UTC, on a day of the calendar. */
-function isMoment(time: string): boolean {
-  const ms = Date.parse(`${time}Z`);
-  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(time);
-}
-
 // Members of a ticket. An undecodable one fails.
 function parseText(value: unknown) {
   if ((value ?? null) === null) return null;
@@ -73,14 +61,11 @@ function parseState(value: unknown) {
 }
 function parseTime(value: unknown) {
   if (isNothing(value)) return null;
-  const time = String(value).replace(' ', 'T');
-  return /^.{10} \d\d:\d\d:\d\d$/.test(String(value)) && isMoment(time) ? `${time}Z` : failMember();
-}
-
-/** Returns an RFC 3339 time as the command API writes it. */
-function serializeTime(time: string): string {
-  const isRight = /T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(time) && isMoment(time.slice(0, 19));
-  return isRight ? new Date(time).toISOString().slice(0, 19).replace('T', ' ') : failInput();
+  const [, day, clock] = /^(.{10}) (\d\d:\d\d:\d\d)$/.exec(String(value)) ?? [];
+  const ms = Date.parse(`${day}T${clock}Z`);
+  // JavaScript takes the 30th of February as the first of March.
+  const isRight = !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(`${day}T${clock}`);
+  return isRight ? `${day}T${clock}Z` : failMember();
 }
 
 /** Returns the value, or the error. */
@@ -93,22 +78,16 @@ function settle<T>(read: () => T): T | GraphQLError {
 }
 
 /** Creates the server. `validTokens` are those that the command API accepts. */
-export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: readonly string[]) {
-  let created = 0;
+export function createNaiveServer(store: ReadonlyMap<string, AnyTicket[]>, validTokens: readonly string[]) {
   let token: string | null;
 
   const authenticate = () => token ?? fail('UNAUTHENTICATED');
 
-  /** Returns the tickets of a residence for one command, after the change of a write. */
-  function send(residenceId: string, change?: (tickets: AnyTicket[]) => AnyTicket[]): AnyTicket[] {
-    if (!validTokens.includes(authenticate())) fail('UNAUTHENTICATED', 'REJECTED');
-    const fault = FAULTS.get(residenceId);
-    if (fault && !fault.isLost) fail(fault.code, fault.outcome);
-    const tickets = store.get(residenceId) ?? fail('COMMAND_REJECTED', 'REJECTED');
-    if (!change) return tickets;
-    store.set(residenceId, change(tickets));
-    if (fault) fail(fault.code, fault.outcome);
-    return tickets;
+  /** Returns the tickets of a residence for one command. */
+  function send(residenceId: string): AnyTicket[] {
+    if (!validTokens.includes(authenticate())) fail('UNAUTHENTICATED');
+    const code = FAULTS.get(residenceId);
+    return code ? fail(code) : (store.get(residenceId) ?? fail('COMMAND_REJECTED'));
   }
 
   const toResidence = (id: string) => ({ __typename: 'Residence', id, maintenances: (args: Args) => list(id, args) });
@@ -169,47 +148,6 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
     return given.join('\n') === key.join('\n') ? find(key) : failInput();
   }
 
-  function create(input: Args) {
-    authenticate();
-    const { residenceId, description, contact, pictureFilenames } = input;
-    const names = (pictureFilenames ?? []) as string[];
-    const [start_time, finish_time] = [serializeTime(String(input.startTime)), serializeTime(String(input.finishTime))];
-    const isBlank = [description, contact, ...names].some((text) => String(text).trim() === '');
-    if (!isId(residenceId) || finish_time <= start_time || isBlank || names.length > 20) return failInput();
-    const maintenance_id = `new${created}`;
-    const maintenance_picture_url = names.map((name) => `https://pictures.example/${name}`);
-    const written = { maintenance_id, start_time, finish_time, description, contact, maintenance_picture_url };
-    send(residenceId, (tickets) => {
-      created++;
-      return [...tickets, { ...written, feedback: '', state: 'wait for confirmation', created_time: NEW_TIME }];
-    });
-    return [residenceId, maintenance_id] as const;
-  }
-
-  function deleteAll(residenceId: string, keys: readonly Key[]) {
-    const isGone = ({ maintenance_id }: AnyTicket) => keys.some(([r, m]) => r === residenceId && m === maintenance_id);
-    send(residenceId, (tickets) => tickets.filter((ticket) => !isGone(ticket)));
-  }
-
-  function deleteMaintenances(ids: readonly string[]) {
-    authenticate();
-    const keys = ids.map((id) => parseId(id) ?? failInput());
-    if (keys.length === 0) failInput();
-    const failures = new Map<string, GraphQLError>();
-    for (const residenceId of new Set(keys.map(([r]) => r))) {
-      const error = settle(() => deleteAll(residenceId, keys));
-      if (error) failures.set(residenceId, error);
-    }
-    if (!validTokens.includes(authenticate())) fail('UNAUTHENTICATED', 'REJECTED');
-    const unique = [...new Map(keys.map((key) => [formatId(key), key])).entries()];
-    return {
-      deletedIds: unique.filter(([, [r]]) => !failures.has(r)).map(([id]) => id),
-      failures: unique
-        .filter(([, [r]]) => failures.has(r))
-        .map(([id, [r]]) => ({ failedId: id, ...failures.get(r)?.extensions })),
-    };
-  }
-
   const rootValue = {
     maintenances: ({ residenceId, ...args }: Args) => list(residenceId, args),
     maintenance: ({ id }: Args) => {
@@ -218,35 +156,17 @@ export function createNaiveServer(store: Map<string, AnyTicket[]>, validTokens: 
     },
     _entities: ({ representations }: { representations: unknown[] }) =>
       representations.map((representation) => settle(() => toEntity(representation))),
-    createMaintenance: ({ input }: { input: Args }) => {
-      const key = create(input);
-      return { createdId: formatId(key), maintenance: () => find(key) };
-    },
-    deleteMaintenance: ({ id }: Args) => {
-      authenticate();
-      const key = parseId(id) ?? failInput();
-      deleteAll(key[0], [key]);
-      return { deletedId: formatId(key), residence: toResidence(key[0]) };
-    },
-    deleteMaintenances: ({ ids }: { ids: string[] }) => deleteMaintenances(ids),
   };
 
   return {
-    store,
-    /** Executes a valid operation, whose variables may be faulty. Null is no token. */
+    /** Executes a valid query, whose variables may be faulty. Null is no token. */
     async ask(query: string, variableValues: Record<string, unknown>, withToken: string | null) {
       token = withToken;
       const request = { schema: NAIVE_SCHEMA, document: parse(query), rootValue, variableValues };
       const { data, errors = [] } = await execute(request);
-      const isMutation = query.startsWith('mutation');
       // graphql has an error for each fault of the variables, and no code.
-      const refusal = { code: 'BAD_USER_INPUT', ...(isMutation && { outcome: 'NOT_SENT' }) };
-      if (data === undefined) return { data, errors: [{ extensions: refusal }] };
-      const isWrite = (path: GraphQLError['path']) => isMutation && path?.length === 1;
-      const toError = ({ path = [], extensions: { code, outcome } }: GraphQLError) => {
-        return { path, extensions: isWrite(path) ? { code, outcome } : { code } };
-      };
-      return { data, errors: errors.map(toError) };
+      if (data === undefined) return { data, errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] };
+      return { data, errors };
     },
   };
 }

@@ -12,6 +12,9 @@ export const LIST = `{ maintenances(residenceId: "${R}") { id } }`;
 /** The deletion of the example request. */
 export const DELETE = `mutation { deleteMaintenance(id: "${R}:${M}") { deletedId } }`;
 
+/** A header, escapes, controls and invisible characters, in white space. */
+export const HOSTILE = ' \r\nX-Odd: 1\r\n\r\n"}%3A\u0000\u001b\u007f\u0085\u200b\u2028\u202e\ufeff\uffff\n\t';
+
 /** A query or mutation of one field, and the path of that field in the answer. */
 export interface FieldQuery {
   readonly query: string;

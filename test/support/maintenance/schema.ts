@@ -17,14 +17,12 @@ import { domain } from '../../../src/maintenance/domain.ts';
 export { domain };
 export const SCHEMA = createSchema(domain);
 
-const ALL_ROOT_FIELDS = (['query', 'mutation'] as const).flatMap((operation) => {
+/** The fields of `Query` and `Mutation`. */
+const ROOT_FIELDS = (['query', 'mutation'] as const).flatMap((operation) => {
   const type = operation === 'query' ? SCHEMA.getQueryType() : SCHEMA.getMutationType();
   const fields = Object.values(type?.getFields() ?? {});
   return fields.map((field) => ({ operation, field, name: field.name, type: getNamedType(field.type) }));
 });
-
-/** The fields of `Query` and `Mutation`, without the fields that federation adds. */
-export const ROOT_FIELDS = ALL_ROOT_FIELDS.filter(({ name }) => !name.startsWith('_'));
 
 /** Each field of the types of the schema, with its coordinate. */
 export const FIELDS = Object.values(SCHEMA.getTypeMap())
@@ -36,7 +34,7 @@ export const FIELDS = Object.values(SCHEMA.getTypeMap())
 
 /** Returns the root field with this name. Throws if the schema has none. */
 export function rootField(name: string) {
-  const found = ALL_ROOT_FIELDS.find((root) => root.name === name);
+  const found = ROOT_FIELDS.find((root) => root.name === name);
   if (!found) throw new Error(`schema/maintenance.graphql has no root field ${name}`);
   return found;
 }

@@ -1,5 +1,11 @@
 /** For each command the vendor's example. Tests of all commands and all root fields follow from this table. */
-import { type FieldNode, type OperationDefinitionNode, parse, valueFromASTUntyped } from 'graphql';
+import {
+  type FieldNode,
+  type GraphQLObjectType,
+  type OperationDefinitionNode,
+  parse,
+  valueFromASTUntyped,
+} from 'graphql';
 import { EXAMPLE } from '../../../dev/maintenance/seed.ts';
 import { COMMANDS } from '../../../src/maintenance/commands.ts';
 import { rootField } from './schema.ts';
@@ -28,12 +34,14 @@ const EXAMPLES: Readonly<Record<keyof typeof COMMANDS, Example>> = {
   batchDeleteMaintenanceInfo: [`deleteMaintenances(ids: ["${R}:${NEW}"]) { deletedIds }`, BATCH, {}],
 };
 
+const METHODS = Object.keys(COMMANDS) as (keyof typeof COMMANDS)[];
 /** The examples, in the order of the table of commands. `root` is the root field, with `args` as its arguments. */
-export const WIRE = Object.entries(COMMANDS).map(([method, command]) => {
-  const [field, param, result] = EXAMPLES[method as keyof typeof COMMANDS];
+export const WIRE = METHODS.map((method) => {
+  const [field, param, result] = EXAMPLES[method];
   const [{ selectionSet }] = parse(`{ ${field} }`).definitions as [OperationDefinitionNode];
   const [{ name, arguments: given = [] }] = selectionSet.selections as readonly FieldNode[] as [FieldNode];
   const args = Object.fromEntries(given.map(({ name, value }) => [name.value, valueFromASTUntyped(value)]));
-  const { operation, type } = rootField(name.value);
-  return { ...command, method, operation, root: name.value, type, args, field, param, result };
+  const { operation, ...root } = rootField(name.value);
+  const type = root.type as GraphQLObjectType;
+  return { ...COMMANDS[method], method, operation, root: name.value, type, args, field, param, result };
 });
