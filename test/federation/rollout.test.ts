@@ -1,5 +1,5 @@
 /** A rollout and a rollback: the supergraph of one release before the subgraph of another one. */
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
@@ -50,6 +50,9 @@ describe.each<[Release, Release]>([
     for (const path of ['src', 'package.json', 'check-node.mjs']) cpSync(path, join(folder, path), { recursive: true });
     symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
     cpSync(subgraph === 'old' ? BASELINE : 'schema/maintenance.graphql', join(folder, 'schema/maintenance.graphql'));
+    // Without the check that each resolver has a field: the old release has no resolvers of new fields.
+    const unchecked = readDocument('src/graphql/schema.ts').replace(/^ {2}checkResolvers\(.*$/m, '');
+    if (subgraph === 'old') writeFileSync(join(folder, 'src/graphql/schema.ts'), unchecked);
     const startMain = (env: NodeJS.ProcessEnv) => start(process.execPath, ['src/main.ts'], env, { cwd: folder });
     const server = await startServer({}, startMain);
     upstream = server.upstream;
