@@ -50,8 +50,10 @@ const MEMBERS = {
 };
 type Members = typeof MEMBERS;
 type Input = { readonly [Name in keyof Members]?: Parameters<Members[Name]>[0] | null };
+/** An input without other members. */
+type Known<I> = I & { readonly [Name in Exclude<keyof I, keyof Members>]: never };
 type Parsed<I> = { readonly [Name in keyof I]: NonNullable<ReturnType<Members[Name & keyof Members]>> };
-/** Compares parsed members, of which the faulty ones are undefined, and adds its faults. */
+/** Compares parsed members, and adds the faults. A faulty member is undefined. */
 type Comparison = (parsed: Partial<Parsed<Input>>, faults: OwnFault[]) => void;
 
 export function parseListArguments(args: QueryMaintenancesArgs) {
@@ -69,10 +71,7 @@ export function parseListArguments(args: QueryMaintenancesArgs) {
  * Returns the members that are not null. An input with a member that `MEMBERS` lacks does not compile. The comparisons
  * run after all members are parsed.
  */
-export function parseInput<I extends Input>(
-  input: I & Record<Exclude<keyof I, keyof Members>, never>,
-  ...comparisons: readonly Comparison[]
-): Parsed<I> {
+export function parseInput<I extends Input>(input: Known<I>, ...comparisons: readonly Comparison[]): Parsed<I> {
   const faults: OwnFault[] = [];
   const parsed: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(input))
@@ -82,27 +81,28 @@ export function parseInput<I extends Input>(
   return parsed as Parsed<I>;
 }
 
-export function compareTimes({ startTime, finishTime }: Parameters<Comparison>[0], faults: OwnFault[]): void {
+export const compareTimes: Comparison = ({ startTime, finishTime }, faults) => {
   if (startTime && finishTime && finishTime <= startTime)
     addFault(faults, 'input.finishTime', 'NOT_LATER', 'must be later than input.startTime');
-}
+};
 
 export function parseKey(value: unknown, argument = 'id'): MaintenanceKey {
   return parseMaintenanceId(value) ?? throwFault(argument, 'NOT_AN_ID', MALFORMED_ID);
 }
 
-export function parseKeys(ids: readonly string[]): MaintenanceKey[] {
-  const { entries, residences } = SIZES.ids;
+export function parseKeys(ids: readonly string[]): readonly MaintenanceKey[] {
   if (ids.length === 0) throwFault<OwnCode>('ids', 'EMPTY', 'must not be empty');
-  if (ids.length > entries) throwFault('ids', 'TOO_MANY', tooMany(entries));
   const faults: OwnFault[] = [];
-  const parsed = ids.map((id) => parseMaintenanceId(id));
-  const keys = parsed.filter((key) => key !== undefined);
+  const keys = listParser(SIZES.ids, parseKeyArgument)(ids, 'ids', faults) ?? [];
+  const { residences } = SIZES.ids;
   if (new Set(keys.map(({ residenceId }) => residenceId)).size > residences)
     addFault(faults, 'ids', 'TOO_MANY', `must not be of more than ${residences} residences`);
-  for (const [index, key] of parsed.entries()) if (!key) addFault(faults, `ids[${index}]`, 'NOT_AN_ID', MALFORMED_ID);
   if (faults.length > 0) throw badUserInput(faults);
   return keys;
+}
+
+function parseKeyArgument(id: string, argument: string, faults: Fault[]): MaintenanceKey | undefined {
+  return parseMaintenanceId(id) ?? addFault(faults, argument, 'NOT_AN_ID', MALFORMED_ID);
 }
 
 /**
@@ -115,11 +115,8 @@ export function parseRepresentedKey(representation: unknown): MaintenanceKey {
   const faults: Fault[] = [];
   const residence = members.residence ?? (key && { id: key.residenceId });
   const residenceId = parseIdArgument(memberOf(residence, 'id'), 'representations.residence.id', faults);
-  const maintenanceId = parseIdArgument(
-    members.maintenanceId ?? key?.maintenanceId,
-    'representations.maintenanceId',
-    faults,
-  );
+  const given = members.maintenanceId ?? key?.maintenanceId;
+  const maintenanceId = parseIdArgument(given, 'representations.maintenanceId', faults);
   if (key && (residenceId !== key.residenceId || maintenanceId !== key.maintenanceId))
     throwFault<OwnCode>('representations', 'CONTRADICTORY', 'must not hold two keys that disagree');
   if (!residenceId || !maintenanceId) throw badUserInput(faults);

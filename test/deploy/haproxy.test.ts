@@ -25,10 +25,8 @@ itUnless(missing, 'behind HAProxy, a restart of one process after the other fail
   const ports = [await freePort(), await freePort(), await freePort()] as const;
   const free = [...ports];
   const file = join(tmpdir(), `haproxy-${ports[0]}.cfg`);
-  writeFileSync(
-    file,
-    readDocument('deploy/haproxy.cfg').replace(/(?<=:)4[01]0\d$/gm, () => `${free.shift()}`),
-  );
+  const settings = readDocument('deploy/haproxy.cfg').replace(/(?<=:)4[01]0\d$/gm, () => `${free.shift()}`);
+  writeFileSync(file, settings);
   /** Starts a process. `serves` resolves when it has ended an operation. */
   async function startOne(port: number) {
     let printed = '';

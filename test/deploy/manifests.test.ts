@@ -44,11 +44,9 @@ function build(kustomization: string) {
 /** Returns the configuration of a process with these variables, whose secrets exist. Throws if one is not accepted. */
 function start(variables: readonly Variable[]) {
   const secrets: Record<string, string> = { COMMAND_API_PROXY: 'http://proxy.test', ROUTER_SECRET };
-  const given = variables.map(({ name, value = secrets[name] }) => [
-    name,
-    name.endsWith('_FILE') ? join(folder, 'secret') : value,
-  ]);
-  return loadConfig(Object.fromEntries(given));
+  const textOf = ({ name, value }: Variable) =>
+    name.endsWith('_FILE') ? join(folder, 'secret') : (value ?? secrets[name]);
+  return loadConfig(Object.fromEntries(variables.map((one) => [one.name, textOf(one)])));
 }
 
 const overlay = read('deploy/overlay-example/kustomization.yaml');

@@ -71,6 +71,7 @@ const burns = (labels: Readonly<Record<string, string>> = {}) => ({ BudgetBurns:
 const rejects = (command: string) => ({ CommandRejected: { command } });
 /** A second more than the objective of latency. */
 const SLOW_MS = 1000 + 1000 * Number(/(?<=le=~")[\d.]+/.exec(readDocument('deploy/slo.yaml')));
+const IDLE = { servers: 2, isIdle: true };
 const FEW_REQUESTS = { MAX_REQUESTS_IN_FLIGHT: '4' };
 const FEW_COMMANDS = { MAX_COMMANDS_IN_FLIGHT: '2' };
 const HTML = { headers: { 'content-type': 'text/html' }, body: '<html>Maintenance</html>' };
@@ -78,6 +79,7 @@ const UNFORESEEN = { headers: { authorization: 'Bearer unforeseen' } };
 const THROWS = { NODE_OPTIONS: `--import ${preloadThrowInRequest('unforeseen')}` };
 const DRIFTS = { ContractDrift: { command: LIST, kind: 'envelope' } };
 const ofCreates = { command: CREATE };
+const LOST_CREATES = { ...burns(ofCreates), WritesUnknown: ofCreates };
 const isNinth = share(1, 9);
 const isNinthRead = ({ command }: Received) => command.startsWith('get_') && isNinth();
 
@@ -86,11 +88,7 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
   outage: fault(({ upstream }) => upstream.stop(), burns(), TROUBLE),
   'some-fail': fault(fail(500, share(23, 200)), burns({ slo: 'operations' }), { ...FAILURES, within: '10m' }),
   // Creates are rare.
-  'creates-fail': fault(
-    fail(500, isCreate),
-    { ...burns(ofCreates), WritesUnknown: ofCreates },
-    { ...BURNS, within: '7m' },
-  ),
+  'creates-fail': fault(fail(500, isCreate), LOST_CREATES, { ...BURNS, within: '7m' }),
   'creates-rejected': fault(fail(200, isCreate), rejects(CREATE)),
   'all-rejected': fault(fail(200), rejects(LIST)),
   'answers-401': fault(fail(401), { Unauthenticated: {} }, { also: ['CommandRejected'] }),
@@ -103,13 +101,9 @@ export const FAULTS: Readonly<Record<string, FaultClass>> = {
   'wrong-secret': fault(send({ headers: { 'router-authorization': 'wrong' } }), { RouterRefused: {} }),
   'wrong-schema': fault(send({ query: '{ tickets { id } }' }), { SchemaMismatch: {} }),
   down: fault(kill(), { Down: {} }, { also: ['ReplicaDown', 'TrafficVanished'] }),
-  'replica-down': fault(kill(), { ReplicaDown: {} }, { servers: 2, isIdle: true }),
+  'replica-down': fault(kill(), { ReplicaDown: {} }, IDLE),
   // Each start takes a second, whatever the factor.
-  restarts: fault(
-    ({ crash }) => crash(6),
-    { Restarting: {}, CrashLoop: {} },
-    { servers: 2, isIdle: true, within: '14m' },
-  ),
+  restarts: fault(({ crash }) => crash(6), { Restarting: {}, CrashLoop: {} }, { ...IDLE, within: '14m' }),
   overload: fault(slowDown(800), burns({ slo: 'requests' }), { ...BURNS, within: '7m', env: FEW_REQUESTS }),
   'rate-limited': fault(fail(429, share(1, 3)), { RateLimited: {} }, { ...TROUBLE, within: '6m' }),
   retries: fault(fail(503, isNinthRead), { RetriesHigh: {} }, { within: '12m' }),

@@ -94,9 +94,8 @@ export function findUntested(faults: readonly FaultClass[]): string[] {
 export const askOps = (output: string) =>
   Object.entries(CAUSES).filter(([namespace, cause]) => {
     const env = { ...process.env, OPS_ON: `${output}/${namespace}/logs.jsonl` };
-    return !spawnSync('sh', ['-c', '. deploy/ops.sh && ops failed 1h'], { env, encoding: 'utf8' }).stdout.includes(
-      cause,
-    );
+    const { stdout } = spawnSync('sh', ['-c', '. deploy/ops.sh && ops failed 1h'], { env, encoding: 'utf8' });
+    return !stdout.includes(cause);
   });
 
 /** Sends each query of each panel for each namespace, as Grafana would. Returns the queries that fail or find no series. */

@@ -77,12 +77,8 @@ it.each<[string, string, object?]>([
 
 const inAny = (value: string) =>
   `{ _entities(representations: [{ __typename: "Residence", id: "r", x: ${value} }]) { __typename } }`;
-/** Returns selections of so many levels of fields. */
-const levels = (count: number): string =>
-  times(count - 1, (index) => (index % 2 === 0 ? 'residence' : 'maintenances')).reduceRight(
-    (inner, name) => `${name} { ${inner} }`,
-    'id',
-  );
+const levels = (count: number, name = 'residence'): string =>
+  count === 1 ? 'id' : `${name} { ${levels(count - 1, name === 'residence' ? 'maintenances' : 'residence')} }`;
 /** Most of the selections are in a fragment. */
 const selections = (count: number) =>
   inList('...F '.repeat(49) + 'id '.repeat(count - 9801)) + fragment('F', 'id '.repeat(199));

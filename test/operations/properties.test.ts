@@ -1,23 +1,18 @@
-/**
- * Properties of any id and any document. A failure prints its seed. decoding.test.ts has a property of replies, and
- * differential.test.ts compares operations with a naive server.
- */
+/** Properties of any id and any query. A failure prints its seed and its values. decoding.test.ts has a property of replies. */
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { exampleTicket } from '../../dev/maintenance/seed.ts';
-import { codes } from '../support/ask.ts';
-import { APPS, readKeys } from '../support/documents.ts';
-import { parseId } from '../support/maintenance/naive-server.ts';
+import { type Answer, codes } from '../support/ask.ts';
+import { createNaiveServer, parseId } from '../support/maintenance/naive-server.ts';
+import { query, stores } from '../support/maintenance/random-queries.ts';
 import { answerWith, detail } from '../support/maintenance/requests.ts';
+import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
-
-/** The error codes of docs/apps.md, except the code of a bug. */
-const CODES = readKeys(APPS, 'code').filter((code) => code !== 'INTERNAL_SERVER_ERROR');
 
 // Below jest's limit: fast-check prints the smallest counterexample that it has found by then.
 const SEARCH = { numRuns: 200, interruptAfterTimeLimit: 150_000, markInterruptAsFailure: true };
 
-// Neither waits for a retry, nor does one operation stop the commands of the next.
+// One attempt, so that no pause is waited for. A breaker that never opens: operations do not depend on others.
 const subgraph = useSubgraph({ MAX_ATTEMPTS: '1', BREAKER_FAILURES: '10000' });
 
 it('any id is the key in one command and has one form in the answer, or is refused', async () => {
@@ -43,30 +38,22 @@ it('any id is the key in one command and has one form in the answer, or is refus
   );
 });
 
-it('any words of GraphQL have data, or are refused as a whole', async () => {
-  const lines = [
-    '{ { } } ( ) [ ] : ! $ @ ... | & = # " """ , query mutation subscription fragment F on Query Residence',
-    'maintenances maintenance residenceId id state a b __typename __schema _service sdl _entities @include @skip if',
-    '$x ID "r:m" "" 1 -1 1e9 true null \n \u0000 修',
-  ];
-  const word = fc.constantFrom(...lines.flatMap((line) => line.split(' ')));
-  const documents = fc.oneof(
-    fc.array(word, { minLength: 1, maxLength: 30 }).map((words) => words.join(' ')),
-    fc.array(word, { maxLength: 6 }).map((words) => `{ __typename ${words.join(' ')} }`),
-    fc.string({ minLength: 1, unit: 'binary' }),
-  );
-  await fc.assert(
-    fc.asyncProperty(documents, async (query) => {
-      const { status, data, errors } = await subgraph.ask(query);
-      expect(status).toBe(200);
-      if (data === undefined) expect(errors).not.toEqual([]);
-      for (const { path, extensions } of errors) {
-        expect(CODES).toContain(extensions.code);
-        expect(path === undefined).toBe(data === undefined);
-        // The schema decides how far null climbs: to the place itself, or to a list or payload around it.
-        expect(path?.reduce((value, key) => value?.[key], data) ?? null).toBeNull();
-      }
-    }),
-    SEARCH,
-  );
+type Result = Pick<Answer, 'data' | 'errors'>;
+/** Returns as text the data and its order, and the paths and codes of errors in any order. */
+function comparable({ data, errors }: Result): string {
+  const lines = codes({ errors }).map(String);
+  return `${lines.sort().join('\n')}\n${JSON.stringify(data, null, 2)}`;
+}
+
+const seeds = [1, Math.floor(Math.random() * 2 ** 31)];
+it.each(seeds)('any query has the same result as in a naive server, with the seed %d', async (seed) => {
+  const property = fc.asyncProperty(stores, query, async (tickets, { query, variables, token }) => {
+    const { residences } = subgraph.upstream.store;
+    residences.clear();
+    for (const [residenceId, list] of tickets) residences.set(residenceId, list as never);
+    const naive = createNaiveServer(new Map(tickets), Object.values(TOKENS));
+    const expected = (await naive.ask(query, variables, token)) as unknown as Result;
+    expect(comparable(await subgraph.ask(query, { variables, token }))).toBe(comparable(expected));
+  });
+  await fc.assert(property, { ...SEARCH, seed });
 });

@@ -11,22 +11,15 @@ const [INVALID, UNRESOLVED] = ['GRAPHQL_VALIDATION_FAILED', 'OPERATION_RESOLUTIO
 const developer = useSubgraph({ NODE_ENV: 'development' });
 
 /** Exhausts the stack of graphql. */
-const spread = (index: number) => `...F${index % 600}`;
-const DEEP = times(
-  600,
-  (i) => `fragment F${i} on Mutation { ${times(5, (j) => spread(i * 7 + j * 13 + 1)).join(' ')} }`,
-);
+const spread = (...indices: number[]) => `{ ${indices.map((index) => `...F${index % 600}`).join(' ')} }`;
+const knot = (i: number) => `fragment F${i} on Mutation ${spread(...times(5, (j) => i * 7 + j * 13 + 1))}`;
+const DEEP = `mutation ${spread(...times(600, Number))} ${times(600, knot).join(' ')}`;
 
 it.each<[title: string, code: string, body: object, outcome?: 'NOT_SENT']>([
   // No one knows what it would have been.
   ['a syntax error', 'GRAPHQL_PARSE_FAILED', { query: '{' }, 'NOT_SENT'],
   ['a mutation beside an unknown field', INVALID, { query: ODD, operationName: 'A' }, 'NOT_SENT'],
-  [
-    'a mutation that is nested too deeply',
-    INVALID,
-    { query: `mutation { ${times(600, spread).join(' ')} } ${DEEP.join(' ')}` },
-    'NOT_SENT',
-  ],
+  ['a mutation that is nested too deeply', INVALID, { query: DEEP }, 'NOT_SENT'],
   ['a query with an unknown field', INVALID, { query: ODD, operationName: 'B' }],
   ['an unknown operation beside a mutation', UNRESOLVED, { query: BOTH, operationName: 'C' }, 'NOT_SENT'],
   ['an unknown operation beside queries', UNRESOLVED, { query: LIST, operationName: 'C' }],
@@ -34,9 +27,8 @@ it.each<[title: string, code: string, body: object, outcome?: 'NOT_SENT']>([
   ['a faulty variable of a query', 'BAD_USER_INPUT', request('maintenance', VARIABLE)],
 ])('%s is refused as NOT_SENT, unless it can be a query alone', async (...[, code, body, outcome]) => {
   const { errors } = await subgraph.post(JSON.stringify(body));
-  expect(errors.map(({ path, extensions }) => [path, extensions.code, extensions.outcome])).toEqual([
-    [undefined, code, outcome],
-  ]);
+  const told = errors.map(({ path, extensions }) => [path, extensions.code, extensions.outcome]);
+  expect(told).toEqual([[undefined, code, outcome]]);
   expect(subgraph.upstream.commands()).toEqual([]);
 });
 

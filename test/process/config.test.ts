@@ -11,7 +11,6 @@ const { ROUTER_SECRET, ...WITHOUT_SECRET } = REQUIRED;
 
 const folder = mkdtempSync(join(tmpdir(), 'canary-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-/** Writes a file and returns its path. */
 function file(name: string, content: string): string {
   writeFileSync(join(folder, name), content);
   return join(folder, name);
@@ -21,6 +20,7 @@ const SECRET_FILE = file('secret', ROUTER_SECRET);
 const BLANK = file('blank', ' \n');
 const SHORT = 'ROUTER_SECRET is shorter than 16 characters';
 const UNREAD = 'is unknown: do you mean COMMAND_API_URL?';
+const ANYONE = 'without ROUTER_SECRET, anyone can send requests';
 const HAEDER = 'TOKEN_HAEDER is unknown: do you mean TOKEN_HEADER?';
 
 /** Names of headers that cannot bring the caller's token. */
@@ -29,11 +29,8 @@ const TAKEN = ['x-vendor:', '令牌', 'Router-Authorization', 'traceparent', 'x-
 const PROXIED = { NODE_USE_ENV_PROXY: '1', HTTPS_PROXY: 'http://user:canary@proxy.example:3128' };
 /** Values of NO_PROXY that except the command API for Node 24's agents, and values that do not. */
 const EXCEPTING = [
-  '*',
-  'API.ecloud.akubela.com:443',
-  'x, .akubela.com',
-  ' *.Ecloud.akubela.com ,',
-  '.api.ecloud.akubela.com',
+  ...['*', 'API.ecloud.akubela.com:443', 'x, .akubela.com'],
+  ...[' *.Ecloud.akubela.com ,', '.api.ecloud.akubela.com'],
 ];
 const OTHERS = ['akubela.com', '*akubela.com', 'api.*', 'api.ecloud.akubela.com:80', 'x api.ecloud.akubela.com'];
 const LIKE = 'must be like http://user:password@host:port';
@@ -164,10 +161,7 @@ it.each<[NodeJS.ProcessEnv, ...string[]]>([
   [{ COMAND_API_URL: 'canary' }, `COMAND_API_URL ${UNREAD}`],
   [{ MAX_ATTEMPTZ: 'canary' }, 'MAX_ATTEMPTZ is unknown: do you mean MAX_ATTEMPTS?'],
   [{ TOKEN_HAEDER: 'canary', NODE_ENV: 'development' }, HAEDER],
-  [
-    { ALLOW_NO_ROUTER_SECRET: 'true' },
-    'ALLOW_NO_ROUTER_SECRET is true in production: without ROUTER_SECRET, anyone can send requests',
-  ],
+  [{ ALLOW_NO_ROUTER_SECRET: 'true' }, `ALLOW_NO_ROUTER_SECRET is true in production: ${ANYONE}`],
   [{ ROUTER_SECRET: '"canary-canary-canary"' }, 'ROUTER_SECRET is in quotes, which are part of the secret'],
   [{ ROUTER_SECRET: 'null' }, SHORT],
   [{ OTEL_METRICS_EXPORTER: 'otlp' }, 'OTEL_METRICS_EXPORTER has no effect: scrape /metrics'],

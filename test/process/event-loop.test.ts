@@ -79,9 +79,8 @@ it('callers that leave while their operations wait harm no one, and nothing of t
   upstream.hold();
   for (const caller of callers) {
     const referring = new AbortController();
-    left.push(
-      ask(REFERENCES.query, { ...REFERENCES, signal: referring.signal }).catch(() => 'left') as Promise<'left'>,
-    );
+    const asking = { ...REFERENCES, signal: referring.signal };
+    left.push(ask(REFERENCES.query, asking).catch(() => 'left') as Promise<'left'>);
     await fetch(`${url}/health/live`);
     caller.abort();
     setTimeout(() => referring.abort(), 10 * callers.indexOf(caller));

@@ -70,11 +70,8 @@ it.each([
   subgraph.upstream.fail(({ command, param: { residence_id: id } }, response) => {
     fail = () => response.writeHead(500).end();
     if (id === 'last') return 'taken';
-    return (
-      answers[`${command} ${id}`] ?? {
-        body: { success: !`${id}`.startsWith('no'), result: command === LISTED ? [] : {} },
-      }
-    );
+    const body = { success: !`${id}`.startsWith('no'), result: command === LISTED ? [] : {} };
+    return answers[`${command} ${id}`] ?? { body };
   });
   const deletion = (index: number) => `deleteMaintenance(id: "${index}:m") { residence { maintenances { id } } }`;
   const batch = `batch: deleteMaintenances(ids: [${times(12, (index) => `"no${index}:m"`)}]) { deletedIds }`;

@@ -5,9 +5,9 @@ import { getHeapStatistics } from 'node:v8';
 import { describe, expect, it, jest } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
 import { ROUTER_SECRET } from '../support/ask.ts';
-import { LIST, R, times } from '../support/maintenance/requests.ts';
+import { LIST, times } from '../support/maintenance/requests.ts';
 import { WIRE } from '../support/maintenance/wire.ts';
-import { fetchMetrics, scrape, untilMetric, writeSample } from '../support/scrape.ts';
+import { fetchMetrics, scrape, writeSample } from '../support/scrape.ts';
 import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
@@ -18,25 +18,6 @@ const POSTED = { http_request_method: 'POST', http_route: '/graphql', url_scheme
 const start = useMany(startSubgraph);
 
 const subgraph = useSubgraph();
-
-const GAUGES = ['http_server_active_requests', 'maintenance_commands_in_flight', 'maintenance_commands_queued'];
-const MEMORY = 'maintenance_memory_held_bytes';
-
-it('the gauges show the requests, commands and memory under way, until they end', async () => {
-  const { url, ask, upstream } = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
-  const held = upstream.hold();
-  const asked = times(3, (index) => ask(LIST.replace(R, `r${index}`)));
-  await untilMetric(url, 'maintenance_commands_queued', 2);
-  const samples = await scrape(url);
-  expect(GAUGES.map((name) => samples.get(name))).toEqual([3, 1, 2]);
-  expect(samples.get(MEMORY)).toBeGreaterThan(0);
-  held.end();
-  await Promise.all(asked);
-  await until(async () => {
-    const samples = await scrape(url);
-    return [...GAUGES, MEMORY].every((name) => samples.get(name) === 0);
-  });
-});
 
 describe('the metrics of requests and commands', () => {
   it.each<[string, RequestInit, string, string, string]>([

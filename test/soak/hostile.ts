@@ -9,7 +9,6 @@ import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { document, EVERY_FIELD, entities, list, readEntities, repeat, representations, requests } from './requests.ts';
 import { ask, CALLERS, withHealthChecks } from './stage.ts';
 
-/** What a caller sends. */
 interface Call extends Pick<Sending, 'bodyMs' | 'readMs'> {
   readonly body: string | Buffer | (() => string);
   /** The vendor's reply to the commands of this request. */

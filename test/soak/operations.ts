@@ -38,15 +38,12 @@ export function overload(): Promise<Figure[]> {
     });
     const peaks = pairs.map(({ peak }) => peak.count('data'));
     const remaining = pairs.map(({ peak, flood }) => (100 * flood.count('data')) / peak.count('data'));
+    const costs = pairs.map(({ peak, flood }) => flood.cpuUs / peak.cpuUs);
     const others = pairs.map(({ peak, flood }) => peak.countOthers('data') + flood.countOthers('data', REFUSED));
     return [
       noted('goodput at its peak', Math.max(...peaks) / PHASE_SECONDS, '/s'),
       noted('remaining goodput, median', median(remaining), ' %'),
-      atMost(
-        'CPU of a served list, flood to peak, median',
-        median(pairs.map(({ peak, flood }) => flood.cpuUs / peak.cpuUs)),
-        DEARER,
-      ),
+      atMost('CPU of a served list, flood to peak, median', median(costs), DEARER),
       atLeast('refused with 503 and Retry-After', Math.min(...pairs.map(({ flood }) => flood.count(REFUSED))), 1),
       atMost('neither data nor such a refusal', Math.max(...others), 0),
       ...figures,

@@ -13,7 +13,6 @@ const NOT_FORWARDED = ['host', 'connection', 'content-length', 'transfer-encodin
 
 export type Recorder = Awaited<ReturnType<typeof startRecorder>>;
 
-/** Starts a recorder in front of the GraphQL server at `origin`. */
 export async function startRecorder(origin: string) {
   const fetches: Fetch[] = [];
   let fault: Fault | undefined;

@@ -17,10 +17,8 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
 
   /** Sends a body, valid or not, with the headers of a router. */
   function post(body: string, { headers, ...sending }: Sending = {}): Promise<Answer> {
-    return postTo(`${url}/graphql`, body, {
-      ...sending,
-      headers: { 'router-authorization': ROUTER_SECRET, ...headers },
-    });
+    const all = { 'router-authorization': ROUTER_SECRET, ...headers };
+    return postTo(`${url}/graphql`, body, { ...sending, headers: all });
   }
 
   function ask(query: string, { variables, ...sending }: Asking = {}): Promise<Answer> {

@@ -22,11 +22,8 @@ const silence = useMany(swallow);
 async function start(addresses: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const upstream = await startVendor();
   const port = Number(new URL(upstream.url).port);
-  const subgraph = await startOne({
-    COMMAND_API_URL: `http://vendor.test:${port}`,
-    ALLOW_HTTP_COMMAND_API: 'true',
-    ...env,
-  });
+  const COMMAND_API_URL = `http://vendor.test:${port}`;
+  const subgraph = await startOne({ COMMAND_API_URL, ALLOW_HTTP_COMMAND_API: 'true', ...env });
   const resolver = { answer: to(...addresses), lookups: 0 };
   const { lookup } = dns;
   jest.spyOn(dns, 'lookup').mockImplementation(((name: string, options: LookupAllOptions, callback: Found) => {

@@ -32,13 +32,8 @@ async function start(protocol: Protocol, fault?: ProxyFault, env: NodeJS.Process
   const upstream = await startVendor(protocol === 'https' ? { tls: certificate } : {});
   const proxy = await startProxy(fault);
   const port = Number(new URL(upstream.url).port);
-  const subgraph = await startOne({
-    COMMAND_API_URL: `${protocol}://vendor.test:${port}`,
-    ALLOW_HTTP_COMMAND_API: 'true',
-    COMMAND_API_PROXY: proxy.url,
-    BREAKER_FAILURES: '10000',
-    ...env,
-  });
+  const urls = { COMMAND_API_URL: `${protocol}://vendor.test:${port}`, COMMAND_API_PROXY: proxy.url };
+  const subgraph = await startOne({ ...urls, ALLOW_HTTP_COMMAND_API: 'true', BREAKER_FAILURES: '10000', ...env });
   return { ...subgraph, upstream, proxy, tunnel: `CONNECT vendor.test:${port}` };
 }
 

@@ -140,18 +140,6 @@ describe('commands in flight', () => {
 });
 
 describe('a caller that goes away', () => {
-  it('aborts its reads, which frees their slots and does not open the breaker', async () => {
-    const env = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0', BREAKER_FAILURES: '1' };
-    const subgraph = await start(env);
-    const held = subgraph.upstream.hold();
-    const leave = subgraph.askAndDisconnect(LIST);
-    await until(() => held.length === 1);
-    leave();
-    await until(() => held[0]?.isClosed() === true && subgraph.logs().length === 1);
-    subgraph.upstream.fail(undefined);
-    expect((await subgraph.ask(LIST)).errors).toEqual([]);
-  });
-
   it('aborts none of its writes, even if they still wait', async () => {
     const subgraph = await start();
     const held = subgraph.upstream.hold();

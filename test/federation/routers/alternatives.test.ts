@@ -58,7 +58,6 @@ const failFirst = (fault: Fault) => (one: Contender) => {
   return countFailed(1, one);
 };
 
-/** What is seen of a contender. */
 const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonly<Record<Name, unknown>>][] = [
   ['reads lost by a reset', failFirst(CUT_OFF), { ours: 0, connectors: 1, byLists: 1 }],
   ['reads lost by a 503', failFirst(UNAVAILABLE), { ours: 0, connectors: 1, byLists: 1 }],

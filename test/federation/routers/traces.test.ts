@@ -26,7 +26,6 @@ const startServer = useMany(startReplica);
 const startOne = useMany(startRouter);
 afterAll(killAll);
 
-/** Starts Jaeger with in-memory storage. */
 async function startJaeger() {
   const [otlp, query, grpc] = [await freePort(), await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
   const configuration = {
@@ -42,12 +41,8 @@ async function startJaeger() {
       jaeger_query: { storage: { traces: 'memory' }, http: { endpoint: query }, grpc: { endpoint: grpc } },
     },
   };
-  start(
-    JAEGER,
-    [`--config=yaml:${JSON.stringify(configuration)}`],
-    { OTEL_TRACES_EXPORTER: 'none' },
-    { stdio: 'ignore' },
-  );
+  const args = [`--config=yaml:${JSON.stringify(configuration)}`];
+  start(JAEGER, args, { OTEL_TRACES_EXPORTER: 'none' }, { stdio: 'ignore' });
 
   /** Returns the subgraph's traces with a span that has these tags. */
   async function find(tags: Record<string, string> = {}): Promise<Trace[]> {

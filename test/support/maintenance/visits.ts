@@ -39,10 +39,8 @@ export function startVisits(key: KeyFields) {
   const visits = (_: unknown, { ids }: { ids?: string[] }) =>
     ids?.map((id) => ({ maintenance: { id } })) ?? VISITED.map(visit);
   const schema = buildSubgraphSchema([{ typeDefs: parse(visitsSdl(key)), resolvers: { Query: { visits } } }]);
-  return serveApollo({ schema, plugins: [ApolloServerPluginInlineTraceDisabled()] }, async () => ({}), {
-    host: '127.0.0.1',
-    port: 0,
-  });
+  const options = { schema, plugins: [ApolloServerPluginInlineTraceDisabled()] };
+  return serveApollo(options, async () => ({}), { host: '127.0.0.1', port: 0 });
 }
 
 /** Returns the keys of the first requests of a flat. */
