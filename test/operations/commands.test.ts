@@ -1,17 +1,21 @@
 /** Each command by the vendor's example. CONTRIBUTING.md has the steps to add a command. */
 import { describe, expect, it } from '@jest/globals';
 import { getNamedType, isInputObjectType, isNonNullType } from 'graphql';
+import { readExamples } from '../../dev/browser.ts';
 import { PATH } from '../../dev/command-api.ts';
 import { FORMS } from '../../dev/maintenance/emulation.ts';
 import { codes } from '../support/ask.ts';
+import { readDocument, readNames, readTable } from '../support/documents.ts';
 import { HOSTILE, request } from '../support/maintenance/requests.ts';
 import { fieldsOf, rootField, weigh } from '../support/maintenance/schema.ts';
-import { WIRE } from '../support/maintenance/wire.ts';
+import { READ_BACK, WIRE } from '../support/maintenance/wire.ts';
 import { TOKENS } from '../support/upstream.ts';
 import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 
 const subgraph = useSubgraph();
 const start = useMany(startSubgraph);
+const CONTRACT = readTable(readDocument('docs/command-api.md'), 'command');
+const EXAMPLES = JSON.stringify(readExamples('.'));
 
 describe.each(WIRE)('$name', (example) => {
   const { name, method, operation, root, field, type, args, param, result } = example;
@@ -48,6 +52,13 @@ describe.each(WIRE)('$name', (example) => {
     expect(sent).toMatchObject({ method: 'POST', url: '/api/v1.0/invoke/open-ability/method/user-commands' });
     expect(sent?.id).toMatch(/^c[0-9a-f]{32}$/);
     expect(sent?.body).toBe(JSON.stringify({ command: name, id: sent?.id, param }));
+  });
+
+  it('has its parameters in docs/command-api.md, and an operation in examples/', () => {
+    const [, documented] = CONTRACT.find(([cell]) => readNames(cell)[0] === name) ?? [];
+    const names = readNames(documented).map((text) => text.split(':')[0]);
+    expect(new Set(names)).toEqual(new Set(Object.keys(forms)));
+    expect(EXAMPLES).toContain(`${root}(`);
   });
 
   it('is refused by the emulator with a parameter less, more or wrong', async () => {
@@ -143,8 +154,7 @@ describe.each(WIRE)('$name', (example) => {
   });
 });
 
-it.each(WIRE.filter(({ type }) => type.getFields().maintenance))('$root reads back what it wrote', async (example) => {
-  const { root, args } = example;
+it.each(READ_BACK)('$root reads back what it wrote', async ({ root, args }) => {
   const readable = fieldsOf('Maintenance');
   const written = Object.entries(Object(args.input)).filter(([name]) => readable.includes(name));
   expect(written).not.toEqual([]);

@@ -20,7 +20,7 @@ import {
   times,
 } from '../support/maintenance/requests.ts';
 import { FIELDS, fieldsOf, SCHEMA } from '../support/maintenance/schema.ts';
-import { WIRE } from '../support/maintenance/wire.ts';
+import { READ_BACK } from '../support/maintenance/wire.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const LIST = `maintenances(residenceId: "${R}")`;
@@ -107,7 +107,7 @@ const SHAPES: Record<string, Shape> = {
   'DeleteMaintenancesPayload.failures': deletion(aliased(99, 'failures { failedId }')),
   // What a write reads back.
   ...Object.fromEntries(
-    WIRE.filter(({ type }) => type.getFields().maintenance).map(({ root, type, args }) => [
+    READ_BACK.map(({ root, type, args }) => [
       `${type}.maintenance`,
       detailOf(`${root}.maintenance`, request(root, args, `maintenance { ${MANY_TEXTS} }`)),
     ]),

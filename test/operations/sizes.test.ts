@@ -3,15 +3,7 @@
  * is refused at its field.
  */
 import { expect, it } from '@jest/globals';
-import {
-  type GraphQLArgument,
-  type GraphQLInputField,
-  getNamedType,
-  getNullableType,
-  isEnumType,
-  isInputObjectType,
-  isListType,
-} from 'graphql';
+import { type GraphQLArgument, getNamedType, isEnumType, isInputObjectType } from 'graphql';
 import { LIMITS, SIZES } from '../support/limits.ts';
 import { entities, type FieldQuery, request, times } from '../support/maintenance/requests.ts';
 import { FIELDS, rootField, SCHEMA } from '../support/maintenance/schema.ts';
@@ -31,14 +23,14 @@ function answerAll(): void {
 }
 
 /** Each argument, and each member of an input, by its coordinate in the schema. */
-const ARGUMENTS = new Map<string, GraphQLArgument | GraphQLInputField>([
+const ARGUMENTS = new Map<string, Pick<GraphQLArgument, 'name' | 'type' | 'description'>>([
   ...FIELDS.flatMap(({ at, field }) => field.args.map((one) => [`${at}(${one.name}:)`, one] as const)),
   ...Object.values(SCHEMA.getTypeMap())
     .filter((input) => isInputObjectType(input))
     .flatMap((input) => Object.values(input.getFields()).map((one) => [`${input}.${one.name}`, one] as const)),
 ]);
 const typeOf = (at: string) => ARGUMENTS.get(at)?.type;
-const isList = (at: string) => isListType(getNullableType(typeOf(at)));
+const isList = (at: string) => String(typeOf(at)).startsWith('[');
 /** Returns the coordinates of the type `ID` or `String`, or of lists of it. */
 const coordinatesOf = (type: string) => [...ARGUMENTS.keys()].filter((at) => String(getNamedType(typeOf(at))) === type);
 /** The sizes, by each coordinate with their name. */

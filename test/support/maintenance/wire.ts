@@ -1,11 +1,5 @@
 /** For each command the vendor's example. Tests of all commands and all root fields follow from this table. */
-import {
-  type FieldNode,
-  type GraphQLObjectType,
-  type OperationDefinitionNode,
-  parse,
-  valueFromASTUntyped,
-} from 'graphql';
+import { type FieldNode, isObjectType, type OperationDefinitionNode, parse, valueFromASTUntyped } from 'graphql';
 import { EXAMPLE } from '../../../dev/maintenance/seed.ts';
 import { COMMANDS } from '../../../src/maintenance/commands.ts';
 import { rootField } from './schema.ts';
@@ -41,7 +35,9 @@ export const WIRE = METHODS.map((method) => {
   const [{ selectionSet }] = parse(`{ ${field} }`).definitions as [OperationDefinitionNode];
   const [{ name, arguments: given = [] }] = selectionSet.selections as readonly FieldNode[] as [FieldNode];
   const args = Object.fromEntries(given.map(({ name, value }) => [name.value, valueFromASTUntyped(value)]));
-  const { operation, ...root } = rootField(name.value);
-  const type = root.type as GraphQLObjectType;
+  const { operation, type } = rootField(name.value);
   return { ...COMMANDS[method], method, operation, root: name.value, type, args, field, param, result };
 });
+
+/** The writes that read back what they wrote. */
+export const READ_BACK = WIRE.filter(({ type }) => isObjectType(type) && type.getFields().maintenance);
