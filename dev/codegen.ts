@@ -52,9 +52,10 @@ for (const [path, text] of Object.entries(written)) {
 }
 process.exit();
 
-function fail(message: string): void {
+function fail(message: string): string {
   console.error(message);
   process.exitCode = 1;
+  return '';
 }
 
 /** Returns a file with links to the runbook of this version, and the bucket that slo.yaml names for the latency. */
@@ -100,7 +101,8 @@ function metrics(): string[][] {
 /** Returns the rows of the root fields, with this part of their descriptions. */
 function fields(part: RegExp): string[][] {
   const roots = { ...schema.getQueryType()?.getFields(), ...schema.getMutationType()?.getFields() };
-  return Object.values(roots).map(({ name, description }) => [code(name), description?.match(part)?.[0] ?? '']);
+  const partOf = (text: string) => part.exec(text)?.[0] ?? fail(`No Chinese term in "${text}"`);
+  return Object.values(roots).map(({ name, description }) => [code(name), partOf(description ?? '')]);
 }
 
 /** Returns the rows of the error codes: the values of the enum, and the codes that its description lists. */

@@ -39,7 +39,6 @@ Needs COMMAND_API_URL, COMMAND_API_TOKEN and COMMAND_API_RESIDENCE_ID: see docs/
 const { COMMAND_API_URL: url = '', COMMAND_API_TOKEN: callersToken = '' } = process.env;
 const residenceId = process.env.COMMAND_API_RESIDENCE_ID as Id;
 const { getMaintenanceList: list, getMaintenanceInfo: info } = COMMANDS;
-const { createMaintenanceInfo, deleteMaintenanceInfo, batchDeleteMaintenanceInfo } = COMMANDS;
 
 const olderIds = new Set<string>();
 /** The ids that the creates of this check returned. */
@@ -109,10 +108,10 @@ async function checkWrites(): Promise<void> {
   const key = { residenceId, maintenanceId };
   await send('the created ticket', info, key);
   if (await remove('the created ticket', maintenanceId))
-    await send('the deleted ticket', deleteMaintenanceInfo, key, { isHandled: isEither });
+    await send('the deleted ticket', COMMANDS.deleteMaintenanceInfo, key, { isHandled: isEither });
   // Includes the deleted ticket, to see whether a batch is all or nothing.
   const batch = { residenceId, maintenanceIds: [...created] };
-  const { kind } = await send('all created tickets', batchDeleteMaintenanceInfo, batch, { isHandled: isEither });
+  const { kind } = await send('all tickets', COMMANDS.batchDeleteMaintenanceInfo, batch, { isHandled: isEither });
   if (!kind) for (const id of created) deleted.add(id);
   const { value: tickets = [] } = await send('after the deletes', list, { residenceId });
   const listed = created.intersection(new Set(tickets.map((ticket) => ticket.maintenanceId)));
@@ -122,7 +121,7 @@ async function checkWrites(): Promise<void> {
 }
 
 async function create(title: string, input: NewMaintenance, sending: Sending): Promise<void> {
-  const { value: id, kind } = await send(title, createMaintenanceInfo, input, sending);
+  const { value: id, kind } = await send(title, COMMANDS.createMaintenanceInfo, input, sending);
   if (id !== undefined && !olderIds.has(id)) {
     print(`  created  ${created.has(id) ? 'the same ticket as before' : 'a new ticket'}`);
     created.add(id);
@@ -133,7 +132,7 @@ async function create(title: string, input: NewMaintenance, sending: Sending): P
 
 /** Deletes a created ticket. Returns whether the delete succeeded. */
 async function remove(title: string, maintenanceId: Id): Promise<boolean> {
-  const { kind } = await send(title, deleteMaintenanceInfo, { residenceId, maintenanceId });
+  const { kind } = await send(title, COMMANDS.deleteMaintenanceInfo, { residenceId, maintenanceId });
   if (!kind) deleted.add(maintenanceId);
   return !kind;
 }

@@ -32,11 +32,10 @@ const FAULTS = [
 export function seed(): Map<string, Ticket[]> {
   const tickets = new Map<string, Ticket[]>();
   for (const id of [EXAMPLE.residenceId, ...Object.values(ODD)]) tickets.set(id, [exampleTicket()]);
-  for (const { id, name, tickets: length } of FLATS)
-    tickets.set(
-      id,
-      Array.from({ length }, (_, index) => flatTicket(name, index)),
-    );
+  for (const { id, name, tickets: length } of FLATS) {
+    const filed = Array.from({ length }, (_, index) => flatTicket(name, index));
+    tickets.set(id, filed);
+  }
   return tickets;
 }
 

@@ -40,13 +40,13 @@ export function createClient(commandApi: CommandApi, { credentials, traceparent,
     commands,
 
     /** Sends a read. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
-    read: <I, T>(command: Read<I, T>, input: I) => send(command, input),
+    read: <I, T>(command: Read<I, T>, input: NoInfer<I>) => send(command, input),
 
     /** Sends a write, likewise. */
-    write: <I, T>(command: Write<I, T>, input: I) => send(command, input),
+    write: <I, T>(command: Write<I, T>, input: NoInfer<I>) => send(command, input),
   };
 
-  async function send<I, T>(command: Command<I, T>, input: I): Promise<T> {
+  async function send<I, T>(command: Command<I, T>, input: NoInfer<I>): Promise<T> {
     const record = new CommandRecord(command, command.subject(input));
     const counted = command.isWrite ? 'writes' : 'reads';
     if (counts[counted] >= limits[counted]) throw tooManyCommands(counted, limits[counted]);

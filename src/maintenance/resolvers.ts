@@ -29,8 +29,8 @@ const Query: Required<QueryResolvers<Context>> = {
   maintenance: (_, { id }, { requireAccess }) => requireAccess().loaders.maintenanceByKey.load(parseKey(id)),
 };
 
-const CreateMaintenancePayload = {
-  /** Reads the written request back. The payload holds its key. */
+/** A payload that holds the key of the written request, and reads the request back. */
+const ReadBack = {
   maintenance: (key: MaintenanceKey, _: object, { requireAccess }: Context) =>
     requireAccess().loaders.maintenanceByKey.load(key),
 };
@@ -41,7 +41,7 @@ const Residence = {
 } satisfies ResidenceResolvers<Context>;
 
 /** The resolvers that read, by type. */
-export const reads = { Query, CreateMaintenancePayload, Residence };
+export const reads = { Query, CreateMaintenancePayload: ReadBack, Residence };
 
 /** The resolvers of `Mutation`. Their guard also clears the loaders: see `guardMutation` in graphql/guard.ts. */
 export const writes: Required<MutationResolvers<WriteContext>> = {

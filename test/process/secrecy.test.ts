@@ -4,9 +4,9 @@
  */
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startCollector } from '../support/collector.ts';
-import { create, entities, LIST, request } from '../support/maintenance/requests.ts';
+import { create, entities, LIST, R, request } from '../support/maintenance/requests.ts';
 import { fieldsOf } from '../support/maintenance/schema.ts';
-import { WIRE } from '../support/maintenance/wire.ts';
+import { isSentAsIs, WIRE } from '../support/maintenance/wire.ts';
 import { preloadThrowInRequest } from '../support/unforeseen.ts';
 import { act, type Fault, type Upstream } from '../support/upstream.ts';
 import { useReplicas } from '../support/use-replicas.ts';
@@ -90,15 +90,12 @@ async function ask({ headers, body, pathname = '/graphql', ...operation }: Askin
 
 const represent = (...r: unknown[]): Asking =>
   entities(r, `... on Maintenance { ${fieldsOf('Maintenance').join(' ')} }`);
-/** The names of all arguments with free text. */
-const FREE = ['description', 'contact', 'pictureFilenames'];
 /** The example of every command, and an entity, with all fields and with the caller's texts. */
 const OPERATIONS: Asking[] = [
-  ...WIRE.map(({ root, type, args }) => {
-    const filled = JSON.parse(JSON.stringify(args), (name, value) =>
-      !FREE.includes(name) ? value : Array.isArray(value) ? [OWN] : OWN,
-    );
-    return request(root, filled, fieldsOf(type.name).join(' '));
+  ...WIRE.map((example) => {
+    const { root, type, args } = example;
+    const replace = (_: string, value: unknown) => (value !== R && isSentAsIs(example, value) ? OWN : value);
+    return request(root, JSON.parse(JSON.stringify(args, replace)), fieldsOf(type.name).join(' '));
   }),
   represent({ __typename: 'Maintenance', id: 'r:m', description: OWN }),
 ];

@@ -2,6 +2,7 @@
 import { afterAll, expect, it } from '@jest/globals';
 import { EXAMPLE, exampleTicket } from '../../dev/maintenance/seed.ts';
 import type { NewTicket } from '../../dev/maintenance/store.ts';
+import { WIRE } from '../support/maintenance/wire.ts';
 import { killAll, run } from '../support/process.ts';
 import { type Answer, inTurn, type Received, startUpstream } from '../support/upstream.ts';
 
@@ -16,6 +17,11 @@ const READS = [LIST, `${INFO} ${M}`, `${INFO} ?`, 'get_maintenance_list ?', LIST
 const [CREATE, DELETE] = [`create_maintenance_info ${R}`, `delete_maintenance_info ${R} ?`];
 const BATCH = [`batch_delete_maintenance_info ${R} ?,?,?`, LIST];
 const CREATES = [...READS, CREATE, CREATE, CREATE, `${INFO} ?`, DELETE];
+
+it('npm run contract -- --write sends each command', () => {
+  const sent = [...CREATES, ...BATCH].map((command) => command.split(' ')[0]);
+  expect(new Set(sent)).toEqual(new Set(WIRE.map(({ name }) => name)));
+});
 
 const unknownId = ({ param: { maintenance_id: id } }: Received) => id !== undefined && id !== M;
 const named = (part: string) => (received: Received) => received.command.includes(part);

@@ -115,25 +115,4 @@ describe('the name of the command API', () => {
     expect((await ask(DELETE)).errors).toEqual([]);
     expect(commands()).toMatchObject([{ attempts: 2 }]);
   });
-
-  it('may move under load: of 300 reads, none fails', async () => {
-    const { ask, upstream, resolver, port } = await start([HEALTHY]);
-    const readAll = (name: string) => {
-      const readers = times(30, async (reader) => {
-        for (let read = 0; read < 10; read++) {
-          // The command API knows none of these residences.
-          const { errors } = await ask(LIST.replace(R, `${name}-${reader}-${read}`));
-          expect(errors).toMatchObject([{ extensions: { code: 'COMMAND_REJECTED' } }]);
-        }
-      });
-      return Promise.all(readers);
-    };
-    // They earn the retries: each of thirty connections may be refused.
-    await readAll('before');
-    const moved = await startVendor({ host: NEW, port });
-    resolver.answer = to(NEW);
-    await upstream.stop();
-    await readAll('after');
-    expect(moved.received).toHaveLength(300);
-  });
 });

@@ -39,5 +39,9 @@ export const WIRE = METHODS.map((method) => {
   return { ...COMMANDS[method], method, operation, root: name.value, type, args, field, param, result };
 });
 
+/** Returns whether a value of an example is a text, or a residence's id, that is sent as it is. */
+export const isSentAsIs = ({ args, param }: Pick<(typeof WIRE)[number], 'args' | 'param'>, value: unknown) =>
+  typeof value === 'string' && [args, param].every((one) => JSON.stringify(one).includes(JSON.stringify(value)));
+
 /** The writes that read back what they wrote. */
 export const READ_BACK = WIRE.filter(({ type }) => isObjectType(type) && type.getFields().maintenance);
