@@ -101,7 +101,7 @@ function metrics(): string[][] {
 /** Returns the rows of the root fields, with this part of their descriptions. */
 function fields(part: RegExp): string[][] {
   const roots = { ...schema.getQueryType()?.getFields(), ...schema.getMutationType()?.getFields() };
-  const partOf = (text: string) => part.exec(text)?.[0] ?? fail(`No Chinese term in "${text}"`);
+  const partOf = (text: string) => part.exec(text.replaceAll('\n', ' '))?.[0] ?? fail(`No ${part} in "${text}"`);
   return Object.values(roots).map(({ name, description }) => [code(name), partOf(description ?? '')]);
 }
 

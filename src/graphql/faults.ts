@@ -101,15 +101,14 @@ export function textParser({ characters }: { readonly characters: number }): Par
   };
 }
 
-/** Each entry adds its own faults, under its index. */
+/** Each entry adds its own faults, under its index; the list is then without it. */
 export function listParser<Value, Parsed>(
   { entries }: { readonly entries: number },
   parseEntry: Parser<Value, Parsed>,
 ): Parser<readonly Value[], readonly Parsed[]> {
   return (values, argument, faults) => {
     if (values.length > entries) return addFault(faults, argument, 'TOO_MANY', tooMany(entries));
-    const parsed = values.map((value, index) => parseEntry(value, `${argument}[${index}]`, faults));
-    return parsed.filter((entry) => entry !== undefined);
+    return values.flatMap((value, index) => parseEntry(value, `${argument}[${index}]`, faults) ?? []);
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * Parses arguments and representations, whose types in the schema are right already. Each resolver calls one function,
  * which returns values of the domain, or throws a `PublicError` with the faults of all arguments of the field. A faulty
- * id is the only fault of a representation.
+ * id, or a contradiction, is the only fault of a representation.
  */
 import {
   addFault,
@@ -48,13 +48,10 @@ const MEMBERS = {
   contact: textParser(SIZES.contact),
   pictureFilenames: listParser(SIZES.pictureFilenames, textParser(SIZES.pictureFilenames)),
 };
-type Members = typeof MEMBERS;
-type Input = { readonly [Name in keyof Members]?: Parameters<Members[Name]>[0] | null };
-/** An input without other members. */
-type Known<I> = I & { readonly [Name in Exclude<keyof I, keyof Members>]: never };
-type Parsed<I> = { readonly [Name in keyof I]: NonNullable<ReturnType<Members[Name & keyof Members]>> };
-/** Compares parsed members, and adds the faults. A faulty member is undefined. */
-type Comparison = (parsed: Partial<Parsed<Input>>, faults: OwnFault[]) => void;
+type Given = { readonly [Name in keyof typeof MEMBERS]?: Parameters<(typeof MEMBERS)[Name]>[0] | null };
+type Values = { readonly [Name in keyof typeof MEMBERS]: NonNullable<ReturnType<(typeof MEMBERS)[Name]>> };
+/** Compares parsed members, and adds the faults. A faulty member is undefined, a list lacks its faulty entries. */
+type Comparison = (parsed: Partial<Values>, faults: OwnFault[]) => void;
 
 export function parseListArguments(args: QueryMaintenancesArgs) {
   const faults: OwnFault[] = [];
@@ -71,14 +68,17 @@ export function parseListArguments(args: QueryMaintenancesArgs) {
  * Returns the members that are not null. An input with a member that `MEMBERS` lacks does not compile. The comparisons
  * run after all members are parsed.
  */
-export function parseInput<I extends Input>(input: Known<I>, ...comparisons: readonly Comparison[]): Parsed<I> {
+export function parseInput<I extends Given>(
+  input: I & Record<Exclude<keyof I, keyof Given>, never>,
+  ...comparisons: readonly Comparison[]
+): { readonly [Name in keyof I]: Values[Name & keyof Values] } {
   const faults: OwnFault[] = [];
   const parsed: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(input))
-    if (value !== null) parsed[name] = MEMBERS[name as keyof Members](value as never, `input.${name}`, faults);
+    if (value !== null) parsed[name] = MEMBERS[name as keyof Given](value as never, `input.${name}`, faults);
   for (const compare of comparisons) compare(parsed, faults);
   if (faults.length > 0) throw badUserInput(faults);
-  return parsed as Parsed<I>;
+  return parsed as never;
 }
 
 export const compareTimes: Comparison = ({ startTime, finishTime }, faults) => {

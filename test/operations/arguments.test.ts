@@ -164,6 +164,6 @@ describe('a variable of a wrong type', () => {
 });
 
 const TESTS = ['arguments', 'entities', 'sizes'].map((name) => readDocument(`test/operations/${name}.test.ts`)).join();
-it.each(readKeys(APPS, 'code | argument'))('the fault %s has a test in arguments, entities or sizes', (code) => {
+it.each(readKeys(APPS, 'code | argument'))('the fault %s is in a test of arguments, entities or sizes', (code) => {
   expect(TESTS).toMatch(new RegExp(`\\b${code}\\b`));
 });

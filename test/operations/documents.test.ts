@@ -30,6 +30,7 @@ it.each<[string, unknown, string?]>([
   ['2^30 lists in fragments', inList('...F0') + doubling],
   ['600 fragments that exhaust the stack of graphql', `{ ${join(600, (i) => `...F${i}`)} }${knots}`],
   ['a fragment that spreads itself deeper', inList('...F') + fragment('F', twoLevels('a: id ...F'))],
+  ['an undefined fragment', inList('...F')],
   ['2,000 unknown fields', inList(join(2000, (i) => `f${i}`))],
   ['a name of 1 MB', `{ ${'x'.repeat(1_000_000)} }`],
   ['the schema in production', getIntrospectionQuery()],

@@ -83,11 +83,13 @@ it.each(SIZES_AT)('%s may have so many %s: %d, as its description says, and no m
   expect(subgraph.upstream.received).toHaveLength(before);
 });
 
-it('each text and each list has a size in src/maintenance/arguments.ts, which npm run codegen writes to docs/reliability.md', () => {
+it('each text and each list has a size in src/maintenance/arguments.ts, and no other, which npm run codegen writes to docs/reliability.md', () => {
   const sizes = SIZES_AT.map(([at, kind]) => `${at} ${kind}`);
   const lists = [...ARGUMENTS.keys()].filter(isList).map((at) => `${at} entries`);
   const texts = coordinatesOf('String').map((at) => `${at} characters`);
   expect([...lists, ...texts].filter((needed) => !sizes.includes(needed))).toEqual([]);
+  const names = new Set([...ARGUMENTS.values()].map(({ name }) => name));
+  expect(SIZES.filter(([name]) => !names.has(name))).toEqual([]);
 });
 
 const LONGEST = 'x'.repeat(LIMITS.partOfId);

@@ -12,9 +12,9 @@ const subgraph = useSubgraph({ ATTEMPT_TIMEOUT_MS: '3000' });
 
 // Sandbox has one pane for the variables of all.
 const VARIABLES = Object.assign({}, ...readExamples('.').map(({ variables }) => variables));
-it.each(readExamples('.'))('$name can run twice, with the variables of all', async ({ query }) => {
-  for (const _ of ['first', 'second']) {
-    const { data, errors } = await subgraph.ask(query, { variables: VARIABLES });
+it.each(readExamples('.'))('$name can run twice, with the variables of all', async (example) => {
+  for (const variables of [example.variables, VARIABLES]) {
+    const { data, errors } = await subgraph.ask(example.query, { variables });
     expect(errors).toEqual([]);
     for (const value of Object.values(data)) expect(value).toEqual(expect.anything());
     expect(data.deleteMaintenances?.failures ?? []).toEqual([]);

@@ -180,7 +180,7 @@ export type MaintenanceWriteOutcome =
 
 export type Mutation = {
   readonly __typename?: 'Mutation';
-  /** Files a repair request (创建报修信息), and reads it back. */
+  /** Files a repair request (创建报修信息), and can read it back. */
   readonly createMaintenance?: Maybe<CreateMaintenancePayload>;
   /** Deletes one repair request (删除报修信息). For a request that does not exist, the command API decides whether this succeeds. */
   readonly deleteMaintenance?: Maybe<DeleteMaintenancePayload>;

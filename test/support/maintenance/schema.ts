@@ -18,7 +18,7 @@ export { domain };
 export const SCHEMA = createSchema(domain);
 
 /** The fields of `Query` and `Mutation`. */
-const ROOT_FIELDS = (['query', 'mutation'] as const).flatMap((operation) => {
+export const ROOT_FIELDS = (['query', 'mutation'] as const).flatMap((operation) => {
   const type = operation === 'query' ? SCHEMA.getQueryType() : SCHEMA.getMutationType();
   const fields = Object.values(type?.getFields() ?? {});
   return fields.map((field) => ({ operation, field, name: field.name, type: getNamedType(field.type) }));
