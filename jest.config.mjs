@@ -12,8 +12,8 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   restoreMocks: true,
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
-  // Mostly waiting, four fill two cores.
-  maxWorkers: 4,
+  // Mostly waiting, five fill two cores.
+  maxWorkers: 5,
   // A worker that has loaded everything a dozen times would take too long to end on a busy machine: jest would force it.
   workerIdleMemoryLimit: '300MB',
   // Concurrent tests mostly wait. Those of one file start their processes one after the other.
