@@ -76,7 +76,7 @@ export function requireIdArgument(value: unknown, argument: string): Id {
 }
 
 /** Parses the value of an argument. Returns undefined after adding a fault. */
-type Parser<Value, Parsed> = (value: Value, argument: string, faults: Fault[]) => Parsed | undefined;
+type Parser<V, T> = (value: V, argument: string, faults: Fault[]) => T | undefined;
 
 export function parseIdArgument(value: unknown, argument: string, faults: Fault[]): Id | undefined {
   return parseId(value) ?? addFault(faults, argument, 'NOT_AN_ID', UNUSABLE_ID);
@@ -93,21 +93,18 @@ export function parseMomentArgument(value: string, argument: string, faults: Fau
   return utc ?? addFault(faults, argument, 'NOT_A_TIME', 'must be RFC 3339 with an offset, like 2024-01-16T13:32:45Z');
 }
 
-export function textParser({ characters }: { readonly characters: number }): Parser<string, string> {
+/** `most` is in UTF-16 units. */
+export function textParser(most: number): Parser<string, string> {
   return (text, argument, faults) => {
-    if (text.length > characters)
-      return addFault(faults, argument, 'TOO_LONG', `must not be longer than ${characters} characters`);
+    if (text.length > most) return addFault(faults, argument, 'TOO_LONG', `must not be longer than ${most} characters`);
     return BLANK.test(text) ? addFault(faults, argument, 'BLANK', 'must not be blank') : text;
   };
 }
 
 /** Each entry adds its own faults, under its index; the list is then without it. */
-export function listParser<Value, Parsed>(
-  { entries }: { readonly entries: number },
-  parseEntry: Parser<Value, Parsed>,
-): Parser<readonly Value[], readonly Parsed[]> {
+export function listParser<V, T>(most: number, parseEntry: Parser<V, T>): Parser<readonly V[], T[]> {
   return (values, argument, faults) => {
-    if (values.length > entries) return addFault(faults, argument, 'TOO_MANY', tooMany(entries));
+    if (values.length > most) return addFault(faults, argument, 'TOO_MANY', tooMany(most));
     return values.flatMap((value, index) => parseEntry(value, `${argument}[${index}]`, faults) ?? []);
   };
 }

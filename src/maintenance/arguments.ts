@@ -44,9 +44,9 @@ const MEMBERS = {
   residenceId: parseIdArgument,
   startTime: parseMomentArgument,
   finishTime: parseMomentArgument,
-  description: textParser(SIZES.description),
-  contact: textParser(SIZES.contact),
-  pictureFilenames: listParser(SIZES.pictureFilenames, textParser(SIZES.pictureFilenames)),
+  description: textParser(SIZES.description.characters),
+  contact: textParser(SIZES.contact.characters),
+  pictureFilenames: listParser(SIZES.pictureFilenames.entries, textParser(SIZES.pictureFilenames.characters)),
 };
 type Given = { readonly [Name in keyof typeof MEMBERS]?: Parameters<(typeof MEMBERS)[Name]>[0] | null };
 type Values = { readonly [Name in keyof typeof MEMBERS]: NonNullable<ReturnType<(typeof MEMBERS)[Name]>> };
@@ -66,7 +66,7 @@ export function parseListArguments(args: QueryMaintenancesArgs) {
 
 /**
  * Returns the members that are not null. An input with a member that `MEMBERS` lacks does not compile. The comparisons
- * run after all members are parsed.
+ * run after all members are parsed. Faults have the order of the members.
  */
 export function parseInput<I extends Given>(
   input: I & Record<Exclude<keyof I, keyof Given>, never>,
@@ -77,7 +77,9 @@ export function parseInput<I extends Given>(
   for (const [name, value] of Object.entries(input))
     if (value !== null) parsed[name] = MEMBERS[name as keyof Given](value as never, `input.${name}`, faults);
   for (const compare of comparisons) compare(parsed, faults);
-  if (faults.length > 0) throw badUserInput(faults);
+  const places = Object.keys(input);
+  const placeOf = ({ argument }: OwnFault) => places.indexOf(argument.split(/[.[]/)[1] ?? '');
+  if (faults.length > 0) throw badUserInput(faults.sort((a, b) => placeOf(a) - placeOf(b)));
   return parsed as never;
 }
 
@@ -90,10 +92,10 @@ export function parseKey(value: unknown, argument = 'id'): MaintenanceKey {
   return parseMaintenanceId(value) ?? throwFault(argument, 'NOT_AN_ID', MALFORMED_ID);
 }
 
-export function parseKeys(ids: readonly string[]): readonly MaintenanceKey[] {
+export function parseKeys(ids: readonly string[]): MaintenanceKey[] {
   if (ids.length === 0) throwFault<OwnCode>('ids', 'EMPTY', 'must not be empty');
   const faults: OwnFault[] = [];
-  const keys = listParser(SIZES.ids, parseKeyArgument)(ids, 'ids', faults) ?? [];
+  const keys = listParser(SIZES.ids.entries, parseKeyArgument)(ids, 'ids', faults) ?? [];
   const { residences } = SIZES.ids;
   if (new Set(keys.map(({ residenceId }) => residenceId)).size > residences)
     addFault(faults, 'ids', 'TOO_MANY', `must not be of more than ${residences} residences`);
