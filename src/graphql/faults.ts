@@ -101,7 +101,7 @@ export function textParser(most: number): Parser<string, string> {
   };
 }
 
-/** Each entry adds its own faults, under its index; the list is then without it. */
+/** A faulty entry adds faults under its index, and is left out. */
 export function listParser<V, T>(most: number, parseEntry: Parser<V, T>): Parser<readonly V[], T[]> {
   return (values, argument, faults) => {
     if (values.length > most) return addFault(faults, argument, 'TOO_MANY', tooMany(most));

@@ -77,10 +77,10 @@ export function parseInput<I extends Given>(
   for (const [name, value] of Object.entries(input))
     if (value !== null) parsed[name] = MEMBERS[name as keyof Given](value as never, `input.${name}`, faults);
   for (const compare of comparisons) compare(parsed, faults);
+  if (faults.length === 0) return parsed as never;
   const places = Object.keys(input);
   const placeOf = ({ argument }: OwnFault) => places.indexOf(argument.split(/[.[]/)[1] ?? '');
-  if (faults.length > 0) throw badUserInput(faults.sort((a, b) => placeOf(a) - placeOf(b)));
-  return parsed as never;
+  throw badUserInput(faults.sort((a, b) => placeOf(a) - placeOf(b)));
 }
 
 export const compareTimes: Comparison = ({ startTime, finishTime }, faults) => {

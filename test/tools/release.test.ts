@@ -70,11 +70,11 @@ const ROWS: [title: string, step: keyof typeof SHELL, variables: string, error: 
   ['a placeholder of the owners is refused', 'placeholders', 'OWNER=@example/team', /put in your teams/],
   ['a placeholder of the contacts is refused', 'placeholders', 'CONTACT=vendor@example.com', /contacts/],
   ['a placeholder of the support is refused', 'placeholders', 'SUPPORT="<help@example.com>"', /addresses/],
-  ['the placeholder of the repository is refused', 'placeholders', 'REPOSITORY=github.com/example/x', /repository/],
+  ['the placeholder URL is refused', 'placeholders', 'REPOSITORY=https://github.com/example/maintenance', /repository/],
   ['a tag of the version, on main, passes', 'check', '', /^$/],
   ['a tag on a commit that is not on main is refused', 'check', 'ON_MAIN=', /not on main/],
   ['a tag of another version is refused', 'check', 'GITHUB_REF_NAME=v0.5.1', /version of package\.json 0\.5\.0/],
-  ['a tag without its label in deploy/ is refused', 'check', 'rm -r deploy/base', /\.yaml is not of 0\.5\.0/],
+  ['a tag without its label is refused', 'check', 'rm -r deploy/base', /kustomization\.yaml is not of 0\.5\.0/],
   ['a tag without a key to sign is refused', 'check', 'COSIGN_KEY=', /COSIGN_KEY/],
   ['a version is signed before it has its tag', 'sign', '', /^$/, MADE],
   ['a version stays if the same run made it', 'sign', 'INDEX=$(index 7) SIGNED=yes', /^$/],
@@ -155,7 +155,7 @@ describe('.github/settings.sh', () => {
   beforeAll(() => {
     cpSync('.github', join(folder, '.github'), { recursive: true });
     writeFileSync(join(folder, '.github/CODEOWNERS'), '* @acme/releases\n/.ci/ @acme/platform\n');
-    writeFileSync(state, '{ "/rulesets": [], "/actions/secrets": { "secrets": [] }, "/actions/variables/OVERLAY": 1 }');
+    writeFileSync(state, '{"/rulesets": [], "/actions/secrets": { "secrets": [] }, "/actions/variables/OVERLAY": {}}');
     const fill = `text=$(<.github/settings.sh) && text=\${text/COSIGN_KEY= /COSIGN_KEY=x } &&
       echo "\${text/GRAPH_REF= /GRAPH_REF=x }" > .github/settings.sh`;
     // Twice: the second time, everything exists.
@@ -176,13 +176,14 @@ describe('.github/settings.sh', () => {
   });
 
   const PRODUCTION = '.["/environments/production"]';
+  const POLICIES = '.["/environments/production/deployment-branch-policies"].branch_policies';
   test.each([
     ['ruleset versions', 'del(.["/rulesets"][0])'],
     ['ruleset versions', '.["/rulesets/3"].bypass_actors += [{ actor_id: 5 }]'],
     ['ruleset main', 'del(.["/rulesets/4"].rules[3].parameters.required_status_checks[1])'],
     ['environment production', `del(${PRODUCTION})`],
     ['environment production', `${PRODUCTION}.protection_rules[0].reviewers[0].reviewer.slug = "all"`],
-    ['tags of environment production', '(.[] | .branch_policies? | arrays) += [{}]'],
+    ['tags of environment production', `${POLICIES} += [{}]`],
     ['actions', '.["/actions/permissions"].allowed_actions = "all"'],
     ['variable COSIGN_KEY', 'del(.["/actions/variables/COSIGN_KEY"])'],
     ['secrets of the repository, which each branch can read', '.["/actions/secrets"].secrets[0].name = "APOLLO_KEY"'],

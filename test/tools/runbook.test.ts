@@ -57,7 +57,7 @@ test(`logs, failed and find_id read each kind of log, in bash and in sh${skipped
   // Older versions logged control characters of names. journald gives such a line as its bytes.
   const old = lines[0]?.replace('"clientVersion":"', '$&\u007f客\u0085\u009f') ?? '';
   // systemd's own messages, and bytes that are no text.
-  const messages = ['Started maintenance-subgraph.service.', [255], null, [...Buffer.from(old)], ...lines.slice(1)];
+  const messages = [`Started ${UNIT}.`, [255], null, [...Buffer.from(old)], ...lines.slice(1)];
   write('journal', messages.map((MESSAGE) => JSON.stringify({ _SYSTEMD_UNIT: 'unit', MESSAGE })).join('\n'));
   write('one.log', `${JSON.stringify({ time: 0, msg: 'too old' })}\nno JSON\n${old}\n`);
   write('two.log', `${lines[1]}\n`);
@@ -125,7 +125,7 @@ test.each<[on: string, code: string, ...prints: string[]]>([
   ['systemd', rotate('cat etc/maintenance-subgraph/router-secret'), ...ROTATED],
   ['systemd', 'ops ask', '401 after 0.1 s: URL', 'The network works. Call the vendor.'],
   ['one.log', 'COMMAND_API_URL=http://127.0.0.1:1; ops ask', `${REFUSED} http://127.0.0.1:1`, ELSEWHERE],
-  ['one.log', 'COMMAND_API_PROXY=http://me:x@127.0.0.1:1; ops ask', `${REFUSED} URL through ${ASKED}`, PROXY],
+  ['one.log', 'COMMAND_API_PROXY=http://me:secret@127.0.0.1:1; ops ask', `${REFUSED} URL through ${ASKED}`, PROXY],
   ['one.log', 'ops restart', 'ops: restart needs OPS_ON=kubernetes or OPS_ON=systemd'],
   ['kinds.log', KINDS, 'ready', 'unforeseen error', 'b', 'c'],
   ['one.log', 'ops logs 3d', 'ops: 3d is no time, such as 30s, 15m or 24h'],
