@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2016
+# shellcheck shell=sh disable=SC2016,SC2317
 # The commands of docs/runbook.md, for bash, zsh and POSIX sh: `. deploy/ops.sh`, then `ops help`. They need jq.
 # `ops` runs in a subshell: options, names and the kube context of your shell stay as they are.
 
@@ -16,7 +16,7 @@ ops logs [SINCE] [KIND]    prints the log as JSON lines, also of containers that
 ops failed [SINCE]         counts failures, each kind with time and id of its last
 ops find_id ID [SINCE]     prints the operations with this id, and their failed commands
 ops ask                    asks the command API from where the subgraph runs
-ops images                 lists what can run, by REVISION: the running one is last
+ops images                 lists what can run, by REVISION: the running one has ready pods, or is last with systemd
 ops schema [REVISION]      prints a schema, by default that of the running version
 ops restart                restarts all processes, one after another
 ops rotate begin NEW       accepts NEW too as the router's secret, and restarts
@@ -36,29 +36,41 @@ END
     exit 2
   }
   ops_has() { command -v "$1" > /dev/null; }
-  ops_kube() { kubectl --namespace "$OPS_NAMESPACE" "$@"; }
+  ops_kube() { kubectl --namespace "$OPS_NAMESPACE" "$@" || ops_fail "kubectl $1 failed in the namespace $OPS_NAMESPACE"; }
   ops_exec() { ops_kube exec deployment/maintenance-subgraph --container maintenance-subgraph -- "$@"; }
   ops_wait() { ops_kube rollout status deployment/maintenance-subgraph --timeout 10m; }
 
-  # Prints what a filter of jq makes of each line: ops_read SINCE FILTER
-  ops_read() {
-    ops_since=${1:-15m}
-    case $ops_since in
-      *[!0-9]*[smh] | [smh] | *[!smh]) ops_fail "$ops_since is no time, such as 30s, 15m or 24h" ;;
-    esac
+  # Fails if a log cannot be read.
+  ops_lines() {
     case $ops_on in
       kubernetes)
         for ops_container in --previous --previous=false; do
-          ops_kube logs --selector app.kubernetes.io/name=maintenance-subgraph --container maintenance-subgraph \
-            --ignore-errors --tail -1 --since "$ops_since" "$ops_container"
-        done
+          kubectl --namespace "$OPS_NAMESPACE" logs --selector "$ops_selector" --container maintenance-subgraph \
+            --ignore-errors --tail -1 --since "$ops_since" "$ops_container" || echo 'error: kubectl logs failed'
+        done |
+          # kubectl prints errors among the lines. Most containers have no previous one, and one that is about to start has no log.
+          awk '
+            sub(/^unable to retrieve container logs for [a-z]+:\/\/[0-9a-f]*/, "") { print "error: a log is gone" > "/dev/stderr"; unread = 1 }
+            /^error: previous terminated container / { next }
+            /^error: / {
+              if (!seen[$0]++) print > "/dev/stderr"
+              if (!/ is waiting to start: / || / start: .*[Ii]mage/) unread = 1
+              next
+            }
+            { print }
+            END { exit unread }'
         ;;
       systemd) journalctl --unit 'maintenance-subgraph@*' --since "-$ops_since" --all --output json ;;
       *)
         # shellcheck disable=SC2086 # Several files, or patterns.
         if [ -e "$ops_on" ]; then cat -- "$ops_on"; else cat -- $ops_on; fi
         ;;
-    esac | jq -cR --arg on "$ops_on" --arg since "$ops_since" '
+    esac
+  }
+
+  # Prints what a filter of jq makes of each line: ops_read FILTER. Descriptor 3 learns that a log is missing: pipes lose its code.
+  ops_read() {
+    { ops_lines || echo unread >&3; } | jq -cR --arg on "$ops_on" --arg since "$ops_since" '
       # Terminals obey these characters. journald gives a text with them as an array of its bytes, in UTF-8.
       def printable: gsub("[\u007f-\u009f]"; "");
       def decoded: reduce .[] as $byte ([];
@@ -72,7 +84,7 @@ END
         else . end
       # kubectl and journalctl have left out older lines.
       | select($on == "kubernetes" or $unit or .time / 1000 > now - $seconds)?
-      | (.time |= (. / 1000 | todate))? | '"$2"
+      | (.time |= (. / 1000 | todate))? | '"$1"
   }
 
   ops_logs() {
@@ -84,11 +96,11 @@ END
       flawed) ops_filter='.time as $time | .commands[]? | select(.flaws) | {time: $time, id, name, flaws}' ;;
       *) ops_fail "there is no kind $2: see ops help" ;;
     esac
-    ops_read "${1-}" "$ops_filter"
+    ops_read "$ops_filter"
   }
 
   ops_failed() {
-    ops_read "${1-}" '. as $line
+    ops_read '. as $line
       | [.commands[]? | select(.code)] as $failed
       | if $failed != [] then $failed[] else {code: (.codes[0]? // empty), name: "(no command failed)", id: .requestId} end
       | [$line.time, .id, "\(.code) \(.name) detail=\(.detail | tojson) upstreamCode=\(.upstreamCode | tojson)" +
@@ -102,7 +114,7 @@ END
 
   ops_find_id() {
     [ -n "${1-}" ] || ops_fail 'find_id needs an id'
-    ops_read "${2:-1h}" . | jq --arg id "$1" 'select(any(.. | strings; . == $id))
+    ops_read . | jq --arg id "$1" 'select(any(.. | strings; . == $id))
       | del(.commands[]? | select((.code or .flaws or .id == $id) | not))'
   }
 
@@ -140,9 +152,10 @@ END
 
   ops_images() {
     if [ "$ops_on" = kubernetes ]; then
-      ops_kube get replicasets --selector app.kubernetes.io/name=maintenance-subgraph --output json | jq -r '.items[] | [
+      ops_sets=$(ops_kube get replicasets --selector "$ops_selector" --output json) || exit
+      printf '%s' "$ops_sets" | jq -r '.items[] | [
         .metadata.annotations["deployment.kubernetes.io/revision"], .metadata.creationTimestamp,
-        .spec.template.metadata.labels["app.kubernetes.io/version"],
+        .spec.template.metadata.labels["app.kubernetes.io/version"], "\(.status.readyReplicas // 0) ready",
         (.spec.template.spec.containers[] | select(.name == "maintenance-subgraph").image)] | @tsv' | sort -n
     else
       ops_running=$(readlink -f /opt/maintenance-subgraph)
@@ -158,9 +171,13 @@ END
       kubernetes) ops_exec cat schema/maintenance.graphql ;;
       kubernetes*)
         ops_image=$(ops_images | awk -v revision="$1" '$1 == revision { print $NF }')
-        docker run --rm --entrypoint cat "${ops_image:?there is no such revision}" schema/maintenance.graphql
+        [ -n "$ops_image" ] || ops_fail "there is no revision $1: see ops images"
+        docker run --rm --entrypoint cat "$ops_image" schema/maintenance.graphql
         ;;
-      *) cat "/opt/maintenance-subgraph${1:+-$1}/schema/maintenance.graphql" ;;
+      *)
+        [ -d "/opt/maintenance-subgraph${1:+-$1}" ] || ops_fail "there is no /opt/maintenance-subgraph${1:+-$1}"
+        cat "/opt/maintenance-subgraph${1:+-$1}/schema/maintenance.graphql"
+        ;;
     esac
   }
 
@@ -227,7 +244,10 @@ END
   ops_roll_back() {
     case $ops_on:${1-} in
       *:) ops_fail 'roll_back needs a REVISION of: ops images' ;;
-      kubernetes:*) ops_kube rollout undo deployment/maintenance-subgraph --to-revision "$1" && ops_wait ;;
+      kubernetes:*)
+        ops_kube rollout undo deployment/maintenance-subgraph --to-revision "$1" && ops_wait &&
+          echo "Now apply the overlay of that version, with its image: else its variables stay in the next release."
+        ;;
       *)
         [ -d "/opt/maintenance-subgraph-$1" ] || ops_fail "there is no /opt/maintenance-subgraph-$1"
         ln -sfn "/opt/maintenance-subgraph-$1" /opt/maintenance-subgraph && ops_restart
@@ -245,11 +265,24 @@ END
     if ops_has kubectl && ops_has systemctl; then ops_fail 'Kubernetes, or systemd? Set OPS_ON=kubernetes or OPS_ON=systemd'; fi
     if ops_has kubectl; then ops_on=kubernetes; else ops_on=systemd; fi
   fi
-  [ "$ops_on" != kubernetes ] || [ -n "${OPS_NAMESPACE-}" ] || ops_fail 'set OPS_NAMESPACE, the namespace of the subgraph'
+  ops_selector=app.kubernetes.io/name=maintenance-subgraph
+  if [ "$ops_on" = kubernetes ]; then
+    [ -n "${OPS_NAMESPACE-}" ] || ops_fail 'set OPS_NAMESPACE, the namespace of the subgraph'
+    case $ops_command in
+      logs | failed | find_id) ops_found=$(ops_kube get pods --selector "$ops_selector" --output name) ;;
+      *) ops_found=$(ops_kube get deployment/maintenance-subgraph --output name) ;;
+    esac || exit
+    [ -n "$ops_found" ] || ops_fail "the namespace $OPS_NAMESPACE has no pod of the subgraph"
+  fi
   case $ops_command in
-    logs) ops_logs "$@" ;;
-    failed) ops_failed "$@" ;;
-    find_id) ops_find_id "$@" ;;
+    logs | failed | find_id)
+      if [ "$ops_command" = find_id ]; then ops_since=${2:-1h}; else ops_since=${1:-15m}; fi
+      case $ops_since in
+        *[!0-9]*[smh] | [smh] | *[!smh]) ops_fail "$ops_since is no time, such as 30s, 15m or 24h" ;;
+      esac
+      { ops_unread=$("ops_$ops_command" "$@" 3>&1 >&4) || exit; } 4>&1
+      [ -z "$ops_unread" ] || { echo 'ops: the answer is incomplete' >&2 && exit 1; }
+      ;;
     ask) ops_ask ;;
     *)
       case $ops_on in kubernetes | systemd) ;; *) ops_fail "$ops_command needs OPS_ON=kubernetes or OPS_ON=systemd" ;; esac

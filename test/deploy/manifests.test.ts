@@ -1,9 +1,8 @@
-/** The manifests for Kubernetes and the unit for systemd: each fits its schema, and the process that it starts. */
+/** The manifests for Kubernetes: each fits its schema, and the process that it starts. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, globSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, globSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { PodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor';
 import { PrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule';
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment';
@@ -11,22 +10,17 @@ import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2/Horizo
 import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy';
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget';
 import { Service } from 'kubernetes-models/v1/Service';
-import { parse, parseAllDocuments } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { ROUTER_SECRET } from '../support/ask.ts';
-import { loadConfig } from '../support/configuration.ts';
 import { readDocument as read } from '../support/documents.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
+import { folder, loadVariables, shutdownSeconds, type Variable } from './variables.ts';
 
 const MODELS = [
   ...[Deployment, Service, HorizontalPodAutoscaler, PodDisruptionBudget, NetworkPolicy, PodMonitor, PrometheusRule],
 ].map(({ kind, prototype }) => ({ kind, validate: prototype.validate as (this: object) => void }));
 
-type Variable = { name: string; value?: string };
-
-const folder = mkdtempSync(join(tmpdir(), 'deploy-'));
-afterAll(() => rmSync(folder, { recursive: true }));
 cpSync(new URL('../../deploy', import.meta.url), folder, { recursive: true });
-writeFileSync(join(folder, 'secret'), ROUTER_SECRET);
 
 /** Returns the resources that the overlay in this folder of deploy/ builds. */
 function buildAll(name: string) {
@@ -39,14 +33,6 @@ function buildAll(name: string) {
 function build(kustomization: string) {
   writeFileSync(join(folder, 'overlay-example/kustomization.yaml'), kustomization);
   return Object.fromEntries(buildAll('overlay-example').map((resource) => [resource.kind, resource]));
-}
-
-/** Returns the configuration of a process with these variables, whose secrets exist. Throws if one is not accepted. */
-function start(variables: readonly Variable[]) {
-  const secrets: Record<string, string> = { COMMAND_API_PROXY: 'http://proxy.test', ROUTER_SECRET };
-  const textOf = ({ name, value }: Variable) =>
-    name.endsWith('_FILE') ? join(folder, 'secret') : (value ?? secrets[name]);
-  return loadConfig(Object.fromEntries(variables.map((one) => [one.name, textOf(one)])));
 }
 
 const overlay = read('deploy/overlay-example/kustomization.yaml');
@@ -74,7 +60,7 @@ for (const name of globSync('deploy/*/kustomization.yaml').map((file) => basenam
       expect(JSON.stringify(resources).match(/\w+\.example\.com|sha256:0{64}|10\.0\.0\.10/g)).toBeNull();
       const found = (wanted: string) => resources.find(({ kind }) => kind === wanted).spec;
       const [{ env }] = found('Deployment').template.spec.containers;
-      expect(start(env).warnings).toEqual([]);
+      expect(loadVariables(env).warnings).toEqual([]);
       expectEgress(found('NetworkPolicy').egress, env);
     });
 
@@ -98,8 +84,8 @@ describe.each([
     const documents = read('docs/configuration.md') + read('docs/observability.md');
     const unknown = variables.filter(({ name }) => !documents.includes(`\`${name}\``));
     expect(unknown).toEqual([]);
-    expect(start(variables)).toMatchObject({ production: true, routerSecrets: [ROUTER_SECRET] });
-    expect(start(variables).warnings).toEqual([]);
+    expect(loadVariables(variables)).toMatchObject({ production: true, routerSecrets: [ROUTER_SECRET] });
+    expect(loadVariables(variables).warnings).toEqual([]);
     const folders = variables.filter(({ name }) => name.endsWith('_FILE')).map(({ value = '' }) => dirname(value));
     expect([...new Set(folders)]).toEqual(volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath));
   });
@@ -112,10 +98,7 @@ describe.each([
 const built = build(overlay);
 const pod = built.Deployment.spec.template;
 const [container] = pod.spec.containers;
-const config = start(container.env);
-const unit = read('deploy/systemd/maintenance-subgraph@.service');
-const valuesOf = (key: string) =>
-  Array.from(unit.matchAll(new RegExp(`^${key}=(.*)$`, 'gm')), ([, value = '']) => value);
+const config = loadVariables(container.env);
 
 describe('the pods', () => {
   it('are selected by their label', () => {
@@ -155,39 +138,8 @@ describe('the pods', () => {
     expect(pod.spec.securityContext).toEqual({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
     expect(read('Dockerfile').match(/^USER .+$/gm)).toEqual(['USER 1000']);
   });
-});
 
-describe('the unit for systemd', () => {
-  const lines = [
-    ...valuesOf('Environment').join(' ').split(' '),
-    ...(read('deploy/systemd/environment').match(/^\w+=.*$/gm) ?? []),
-  ];
-  const variables = lines.map((line) => line.replaceAll('%i', '4001').split('='));
-  const ofProcess = start(variables.map(([name = '', value = '']) => ({ name, value })));
-
-  it('has only keys and values that systemd knows', () => {
-    // The machine of a test has its Node elsewhere, perhaps at a path that systemd refuses.
-    const [file, node] = [join(folder, 'maintenance-subgraph@.service'), join(folder, 'node')];
-    symlinkSync(process.execPath, node);
-    writeFileSync(file, unit.replace('=node ', `=${node} `));
-    const { stdout, stderr, status } = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' });
-    expect({ stdout, stderr, status }).toEqual({ stdout: '', stderr: '', status: 0 });
-  });
-
-  it('starts Node as the image does, with a secret, the memory of a pod and the scraped port', () => {
-    const [, command = ''] = /^CMD (.+)$/m.exec(read('Dockerfile')) ?? [];
-    expect(valuesOf('ExecStart')).toEqual([JSON.parse(command).join(' ')]);
-    expect(ofProcess).toMatchObject({ production: true, warnings: [], routerSecrets: [ROUTER_SECRET] });
-    expect(valuesOf('MemoryMax').map((size) => `${size}i`)).toEqual([container.resources.limits.memory]);
-    const [{ static_configs }] = parse(read('deploy/systemd/prometheus.yaml')).scrape_configs;
-    expect(static_configs[0].targets).toContain(`maintenance-1.internal:${ofProcess.METRICS_PORT}`);
-  });
-
-  it.each([
-    ['the unit', ofProcess, Number(valuesOf('TimeoutStopSec')[0])],
-    ['a pod', config, pod.spec.terminationGracePeriodSeconds],
-  ])('gives %s the time of a graceful shutdown', (_, { DRAIN_DELAY_MS, OPERATION_TIMEOUT_MS }, seconds) => {
-    // A write that arrives last has the time of an operation. Then connections are cut and the last spans are sent.
-    expect(seconds * 1000).toBeGreaterThan(DRAIN_DELAY_MS + 2 * OPERATION_TIMEOUT_MS + 3000);
+  it('have the time of a graceful shutdown', () => {
+    expect(pod.spec.terminationGracePeriodSeconds).toBeGreaterThan(shutdownSeconds(config));
   });
 });

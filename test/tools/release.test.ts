@@ -30,7 +30,7 @@ const STUBS = `
   }
   cosign() { if [ "$1" = verify ]; then [ "$SIGNED" ]; else SIGNED=yes; call sign; fi; }
   timeout() { shift; "$@"; }
-  kustomize() { call "kustomize $*"; }
+  kustomize() { if [ "$1" = build ]; then printf '  namespace: %s\n' $NAMESPACES; else call "kustomize $*"; fi; }
   kubectl() {
     case "$*" in
       *get*image*) echo "$BEFORE" ;;
@@ -43,7 +43,7 @@ const STUBS = `
     esac
   }
   mkdir -p deploy/base .ci .github docs && touch deploy/cosign.pub SECURITY.md && cp "$GITHUB_WORKSPACE/.ci/placeholders" .ci
-  echo '{"version":"0.5.0"}' > package.json; echo '## 0.5.0 — 2026-12-01' > CHANGELOG.md; echo 'namespace: graphql' > kustomization.yaml
+  echo '{"version":"0.5.0"}' > package.json; echo '## 0.5.0 — 2026-12-01' > CHANGELOG.md; NAMESPACES='graphql graphql'
   echo 'app.kubernetes.io/version: 0.5.0' > deploy/base/kustomization.yaml
   GITHUB_REPOSITORY=Acme/Maintenance GITHUB_REF_NAME=v0.5.0 GITHUB_REF_TYPE=tag GITHUB_RUN_ID=7 RUNNER_TEMP=.
   GITHUB_OUTPUT=output GITHUB_STEP_SUMMARY=summary ON_MAIN=yes COSIGN_KEY=x OVERLAY=. IMAGE=x KUBECONFIG_YAML=x BEFORE=old WAITS='0 0'`;
@@ -86,6 +86,8 @@ const ROWS: [title: string, step: keyof typeof SHELL, variables: string, error: 
   ['a moved tag is not deployed', 'verify', 'VERSION=v0.5.1 INDEX=$(index 7) SIGNED=yes', /, not 0\.5\.1/],
   ['a deployment that works stays', 'deploy', '', /^$/, DEPLOY],
   ['a deployment whose pods do not get ready goes back', 'deploy', 'WAITS="1 0"', /old runs again/, BOTH],
+  ['a deployment into no namespace is refused', 'deploy', 'NAMESPACES=', /must have one namespace, not: $/],
+  ['a deployment into two namespaces is refused', 'deploy', 'NAMESPACES="a b"', /must have one namespace, not: a, b/],
   ['a deployment with another version goes back', 'deploy', 'VERSION=9.9.9', /old runs again/, BOTH],
   ['a deployment says that the way back failed', 'deploy', 'WAITS="1 1"', /so did the way back to old/, BOTH],
 ];

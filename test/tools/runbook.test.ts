@@ -18,15 +18,16 @@ const subgraph = useSubgraph();
 const RUNBOOK = readDocument('docs/runbook.md');
 const STUBS = `
   cd '${folder}' && . ./ops.sh
-  READY=yes
+  READY=yes FOUND=found UNREAD=
   call() { echo "call $*"; }; docker() { call "docker $*"; }; journalctl() { cat journal; }
   systemctl() { if [ "$1" = restart ]; then call "$*"; else echo 'maintenance-subgraph@4001.service loaded'; fi; }
   curl() { [ "$READY" ]; }; sleep() { :; }
   kubectl() {
     [ "$1 $2" = '--namespace graphql' ] && shift 2
     case "$*" in
-      logs*--previous) echo 'error: no such container' ;;
-      logs*) cat one.log two.log ;;
+      *'--output name') echo "$FOUND" ;;
+      logs*--previous) echo "error: previous terminated container \"maintenance-subgraph\" in pod \"a\" not found" ;;
+      logs*) cat one.log two.log 2> /dev/null; printf "$UNREAD" ;;
       exec*node*) shift 5 && "$@" ;;
       'get replicasets'*) cat sets ;;
       'get secret'*) cat secret ;;
@@ -76,10 +77,25 @@ test(`logs, failed and find_id read each kind of log, in bash and in sh${skipped
     }
 });
 
+const WAITS = 'error: container "maintenance-subgraph" in pod "b" is waiting to start:';
+const INCOMPLETE = 'ops: the answer is incomplete';
+test.each([
+  [`${WAITS} ContainerCreating`, '0', `${WAITS} ContainerCreating`],
+  [`${WAITS} trying and failing to pull image`, '1', `${WAITS} trying and failing to pull image`, INCOMPLETE],
+  ['error: pods "b" is forbidden', '1', 'error: pods "b" is forbidden', INCOMPLETE],
+  ['unable to retrieve container logs for containerd://0a', '1', 'error: a log is gone', INCOMPLETE],
+])(`failed prints the failures of other pods beside %s, and its code${skipped}`, async (unread, ...prints) => {
+  const line = JSON.stringify({ time: Date.now(), commands: [{ code: 'A', name: 'b', id: 'c' }] });
+  write('two.log', `${line}\n`);
+  const script = `rm -f one.log; UNREAD='${unread}'; ops failed 1m; echo $?`;
+  const failed = '     1 A b detail=null upstreamCode=null client=null host=null last=TIME id=c';
+  for (const shell of ['bash', 'sh']) expect(await run('kubernetes', script, shell)).toEqual([failed, ...prints]);
+});
+
 const [OLD, NEW] = ['the-old-secret-of-the-router', 'the-new-secret-of-the-router'];
 const SETUP = `
   echo '{"data":{"ROUTER_SECRET":"${btoa(`${OLD}\n`)}"}}' > secret
-  jq -n '[10, 9 | { metadata: { annotations: { "deployment.kubernetes.io/revision": "\\(.)" } }, spec: { template: {
+  jq -n '[10, 9 | { status: (if . == 9 then { readyReplicas: 2 } else {} end), metadata: { annotations: { "deployment.kubernetes.io/revision": "\\(.)" } }, spec: { template: {
     metadata: { labels: { "app.kubernetes.io/version": "0.\\(.).0" } },
     spec: { containers: [{ name: "mesh" }, { name: "maintenance-subgraph", image: "image:\\(.)" }] } } } }] | { items: . }' > sets
   for version in 9 10; do
@@ -100,6 +116,7 @@ const ROTATED = ['1', `${NEW} ${OLD}`, '1', `${NEW} ${OLD}`, '1', NEW];
 const ON = 'deployment/maintenance-subgraph';
 const SCHEMA = 'schema/maintenance.graphql';
 const WAIT = `call kubectl rollout status ${ON} --timeout 10m`;
+const NEXT = 'Now apply the overlay of that version, with its image: else its variables stay in the next release.';
 const UNIT = 'maintenance-subgraph@4001.service';
 const RESTARTED = [`call restart ${UNIT}`, `${UNIT} is ready`];
 const REFUSED = 'ECONNREFUSED 127.0.0.1:1 after 0.1 s:';
@@ -108,27 +125,32 @@ const PROXY = 'The proxy does not get through. Call the network team.';
 const [ELSEWHERE = ''] = /(?<=ops ask\n.+\n {4}).+/.exec(RUNBOOK) ?? [];
 
 test.each<[on: string, code: string, ...prints: string[]]>([
-  ['kubernetes', 'ops images', '9\t\t0.9.0\timage:9', '10\t\t0.10.0\timage:10'],
+  ['kubernetes', 'ops images', '9\t\t0.9.0\t2 ready\timage:9', '10\t\t0.10.0\t0 ready\timage:10'],
   ['kubernetes', 'ops schema', `call kubectl exec ${ON} --container maintenance-subgraph -- cat ${SCHEMA}`],
   ['kubernetes', 'ops schema 9', `call docker run --rm --entrypoint cat image:9 ${SCHEMA}`],
+  ['kubernetes', 'ops schema 8', 'ops: there is no revision 8: see ops images'],
   ['kubernetes', 'ops restart', `call kubectl rollout restart ${ON}`, WAIT],
-  ['kubernetes', 'ops roll_back 9', `call kubectl rollout undo ${ON} --to-revision 9`, WAIT],
+  ['kubernetes', 'ops roll_back 9', `call kubectl rollout undo ${ON} --to-revision 9`, WAIT, NEXT],
   ['kubernetes', rotate('jq -r ".data.ROUTER_SECRET | @base64d" secret'), ...ROTATED],
   ['kubernetes', 'ops ask', '401 after 0.1 s: URL', 'The network works. Call the vendor.'],
   ['kubernetes', 'OPS_NAMESPACE=; ops ask', 'ops: set OPS_NAMESPACE, the namespace of the subgraph'],
+  ['kubernetes', 'FOUND=; ops failed; echo $?', '2', 'ops: the namespace graphql has no pod of the subgraph'],
+  ['kubernetes', 'kubectl() { return 1; }; ops images; echo $?', '2', 'ops: kubectl get failed in the namespace graphql'],
   ['systemd', 'ops images', '10\t/opt/maintenance-subgraph-10', '9\t/opt/maintenance-subgraph-9'],
   ['systemd', 'ops schema; ops schema 10', 'schema 9', 'schema 10'],
   ['systemd', 'ops restart', ...RESTARTED],
   ['systemd', 'READY=; ops restart', `call restart ${UNIT}`, `ops: ${UNIT} is not ready: journalctl --unit ${UNIT}`],
   ['systemd', 'ops roll_back 10 && ops schema', ...RESTARTED, 'schema 10'],
+  ['systemd', 'ops schema 8', 'ops: there is no /opt/maintenance-subgraph-8'],
   ['systemd', 'ops roll_back 8', 'ops: there is no /opt/maintenance-subgraph-8'],
   ['systemd', rotate('cat etc/maintenance-subgraph/router-secret'), ...ROTATED],
   ['systemd', 'ops ask', '401 after 0.1 s: URL', 'The network works. Call the vendor.'],
   ['one.log', 'COMMAND_API_URL=http://127.0.0.1:1; ops ask', `${REFUSED} http://127.0.0.1:1`, ELSEWHERE],
   ['one.log', 'COMMAND_API_PROXY=http://me:secret@127.0.0.1:1; ops ask', `${REFUSED} URL through ${ASKED}`, PROXY],
   ['one.log', 'ops restart', 'ops: restart needs OPS_ON=kubernetes or OPS_ON=systemd'],
+  ['missing.log', 'ops failed; echo $?', '1', 'cat: missing.log: No such file or directory', INCOMPLETE],
   ['kinds.log', KINDS, 'ready', 'unforeseen error', 'b', 'c'],
-  ['one.log', 'ops logs 3d', 'ops: 3d is no time, such as 30s, 15m or 24h'],
+  ['one.log', 'ops failed 3d; echo $?', '2', 'ops: 3d is no time, such as 30s, 15m or 24h'],
   ['', 'ops failed', 'ops: Kubernetes, or systemd? Set OPS_ON=kubernetes or OPS_ON=systemd'],
 ])(`with OPS_ON=%s, %s prints its result, or why there is none${skipped}`, async (on, code, ...prints) => {
   expect(await run(on, `${SETUP}\n${code}`)).toEqual(prints);

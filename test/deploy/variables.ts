@@ -1,0 +1,28 @@
+/** The process that a manifest or a unit starts. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from '@jest/globals';
+import { ROUTER_SECRET } from '../support/ask.ts';
+import { loadConfig } from '../support/configuration.ts';
+
+export type Variable = { name: string; value?: string };
+
+/** A folder for the files of a test. */
+export const folder = mkdtempSync(join(tmpdir(), 'deploy-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+writeFileSync(join(folder, 'secret'), ROUTER_SECRET);
+
+/** Returns the configuration of a process with these variables, whose secrets exist. Throws if one is not accepted. */
+export function loadVariables(variables: readonly Variable[]) {
+  const secrets: Record<string, string> = { COMMAND_API_PROXY: 'http://proxy.test', ROUTER_SECRET };
+  const textOf = ({ name, value }: Variable) =>
+    name.endsWith('_FILE') ? join(folder, 'secret') : (value ?? secrets[name]);
+  return loadConfig(Object.fromEntries(variables.map((one) => [one.name, textOf(one)])));
+}
+
+/** Returns the seconds that a graceful shutdown takes. A write that arrives last has the time of an operation. */
+export function shutdownSeconds({ DRAIN_DELAY_MS, OPERATION_TIMEOUT_MS }: ReturnType<typeof loadVariables>): number {
+  // Then connections are cut, and the last spans are sent.
+  return (DRAIN_DELAY_MS + 2 * OPERATION_TIMEOUT_MS + 3000) / 1000;
+}
