@@ -22,7 +22,9 @@ USER 1000
 # Compiled here once, it starts sooner and takes 17 MB less memory, on a read-only file system too: a single file left out
 # would load Node's compiler of TypeScript.
 ENV NODE_COMPILE_CACHE=/var/tmp/compile-cache
-RUN HOST=127.0.0.1 PORT=0 COMMAND_API_URL=http://127.0.0.1 ALLOW_NO_ROUTER_SECRET=true DRAIN_DELAY_MS=0 \
+# BuildKit sets the first two, which would load and cache OpenTelemetry's SDK.
+RUN OTEL_TRACES_EXPORTER= OTEL_EXPORTER_OTLP_TRACES_ENDPOINT= HOST=127.0.0.1 PORT=0 COMMAND_API_URL=http://127.0.0.1 \
+  ALLOW_NO_ROUTER_SECRET=true DRAIN_DELAY_MS=0 \
   node --input-type=module --eval "await import('/app/src/main.ts'); process.kill(process.pid, 'SIGTERM')"
 EXPOSE 4001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \

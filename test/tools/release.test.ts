@@ -1,5 +1,5 @@
-/** What guards a release: the shell of release.yml, with stubs of git, docker, cosign, kustomize and kubectl; settings.sh, with one of gh. */
-import { spawnSync } from 'node:child_process';
+/** What guards a release: the shell of release.yml, with stubs of git, docker, cosign, kustomize and kubectl; settings.sh, with one of gh; the Dockerfile. */
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -94,10 +94,10 @@ const ROWS: [title: string, step: keyof typeof SHELL, variables: string, error: 
 
 const subgraph = useSubgraph();
 const folder = mkdtempSync(join(tmpdir(), 'release-'));
+const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
 afterAll(() => rmSync(folder, { recursive: true }));
 test.each(ROWS)(`%s${skipped}`, async (...row) => {
   const [, step, variables, error, calls = []] = row;
-  const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
   const pod = { VERSION: manifest.version, PORT: new URL(subgraph.url).port, ROUTER_SECRET };
   const args = ['--noprofile', '--norc', '-eo', 'pipefail', '-c', [STUBS, variables, SHELL[step]].join('\n')];
   const env = { PATH, GITHUB_WORKSPACE: resolve('.'), ...pod };
@@ -105,6 +105,14 @@ test.each(ROWS)(`%s${skipped}`, async (...row) => {
   expect(await bash.exit).toBe(error.test('') ? 0 : 1);
   expect(/^::error::(.*)$/m.exec(bash.output())?.[1] ?? '').toMatch(error);
   expect(bash.output().match(/(?<=^call ).*/gm) ?? []).toEqual(calls);
+});
+
+it('the image caches no SDK of tracing, whose variables BuildKit sets', () => {
+  const [, run = ''] = /^RUN (OTEL_.*?'SIGTERM'.*?)$/ms.exec(readDocument('Dockerfile')) ?? [];
+  const otel = { OTEL_TRACES_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'unix:///dev/otel-grpc.sock' };
+  const env = { PATH, NODE_COMPILE_CACHE: join(folder, 'cache'), NODE_DEBUG_NATIVE: 'COMPILE_CACHE', ...otel };
+  const command = `{ ${run.replace('/app', resolve('.'))}; } 2>&1 | grep -oE 'src/main.ts|sdk-node' | sort -u`;
+  expect(execFileSync('sh', ['-c', command], { env, encoding: 'utf8' })).toBe('src/main.ts\n');
 });
 
 it.each(globSync('.github/workflows/*.yml'))('%s gives a secret only to the environment of a step', (file) => {
