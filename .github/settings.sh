@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 # Fill in, and commit. An empty variable must not exist on GitHub.
 variables=(
-  COSIGN_KEY=       # Such as awskms:///alias/releases.
+  COSIGN_KEY=       # Such as awskms:///alias/releases. Without a KMS: env://COSIGN_PRIVATE_KEY.
   OVERLAY=          # Such as deploy/overlay-production. Empty: a tag neither deploys nor publishes.
   APOLLO_GRAPH_REF= # Such as graph@current. Empty: nothing is published.
 )
@@ -44,7 +44,11 @@ make() { printf '%s' "$3" | api "$2" --method "$1" --input - > /dev/null; }
 
 admin=$(api '' | jq '.permissions.admin // false')
 team_id=null
-if [ "$admin" = true ]; then team_id=$(gh api "orgs/${repository%/*}/teams/$team" | jq .id); fi
+if [ "$admin" = true ] && ! team_id=$([ "$team" ] && gh api "orgs/${repository%/*}/teams/$team" 2> "$errors" | jq .id); then
+  grep --invert-match 'HTTP 404' "$errors" ||
+    echo "${repository%/*} has no team '$team': the first owner of \`*\` in .github/CODEOWNERS must be a team of it."
+  exit 1
+fi
 
 ruleset() {
   jq --null-input --argjson jobs "$jobs" --argjson team "$team_id" --arg name "$1" '
@@ -136,7 +140,8 @@ if [ "$admin" = true ]; then
       "$(get "/actions/variables/${variable%%=*}" | jq '.value // ""')"
   done
   compare 'secrets of the repository, which each branch can read' '[]' \
-    "$(get /actions/secrets | jq '[.secrets[].name | select(. == "KUBECONFIG" or . == "APOLLO_KEY")]')"
+    "$(get '/actions/secrets?per_page=100' |
+      jq '[.secrets[].name | select(IN("KUBECONFIG", "APOLLO_KEY", "COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD"))]')"
 else
   echo 'not shown to this login: actions, variables, secrets'
 fi

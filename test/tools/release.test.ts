@@ -1,4 +1,7 @@
-/** What guards a release: the shell of release.yml, with stubs of git, docker, cosign, kustomize and kubectl; settings.sh, with one of gh; the Dockerfile. */
+/**
+ * What guards a release: the shell of release.yml, with stubs of docker, cosign, kustomize, kubectl and npx; settings.sh, with
+ * a stub of gh; the Dockerfile's compile cache.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,23 +15,33 @@ import { skipped, itWithJq as test } from '../support/jq.ts';
 import { start, watch } from '../support/process.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
-// The registry has one index, $INDEX. The cluster's rollouts end with the codes $WAITS, and its only pod is the subgraph of this test.
+// The registry has one index, $INDEX, and all versions except $LACKS. The cluster's rollouts end with the codes $WAITS, and its only pod
+// is the subgraph of this test.
 const STUBS = `
+  exec 2>&1
   call() { echo "call $*" >&2; }
   index() {
     local image=org.opencontainers.image
-    echo '{"annotations":{"com.github.run-id":"'$1'","'$image'.version":"0.5.0","'$image'.revision":"c0ffee"}}'
+    echo '{"annotations":{"com.github.run-id":"'$1'","'$image'.version":"0.5.0","'$image'.revision":"'\${2-$(git rev-parse HEAD)}'"}}'
   }
-  git() { [ "$ON_MAIN" ]; }
+  git() { if [ "$1" = merge-base ]; then [ "$ON_MAIN" ]; else command git "$@"; fi; }
+  absent() { echo "ERROR: $1: \${FAULT:-not found}" >&2; return 1; }
   docker() {
     case "$2 $3 $4" in
-      *'inspect --raw') [ "$INDEX" ] && echo "$INDEX" || { echo "ERROR: $5: \${FAULT:-not found}" >&2; return 1; } ;;
-      *inspect*) echo '{"digest":"sha256:1"}' ;;
+      *'inspect --raw') [ "$INDEX" ] && echo "$INDEX" || absent "$5" ;;
+      *inspect*) [[ $4 != *:$LACKS ]] && echo '{"digest":"sha256:'\${4##*:}'"}' || absent "$4" ;;
       *create*) call "tag \${5##*:}"; echo '{"containerimage.descriptor":{"digest":"sha256:1"}}' > made.json ;;
       *) cat > /dev/null ;;
     esac
   }
   cosign() { if [ "$1" = verify ]; then [ "$SIGNED" ]; else SIGNED=yes; call sign; fi; }
+  npx() {
+    call "$3"
+    case "$*" in
+      *check*) echo "$CHECK"; [ -z "$CHECK" ] ;;
+      *publish*--format\\ json) echo "{\\"data\\":{\\"success\\":true},\\"error\\":\${ERROR:-null}}" ;;
+    esac
+  }
   timeout() { shift; "$@"; }
   kustomize() { if [ "$1" = build ]; then printf '  namespace: %s\n' $NAMESPACES; else call "kustomize $*"; fi; }
   kubectl() {
@@ -46,7 +59,11 @@ const STUBS = `
   echo '{"version":"0.5.0"}' > package.json; echo '## 0.5.0 — 2026-12-01' > CHANGELOG.md; NAMESPACES='graphql graphql'
   echo 'app.kubernetes.io/version: 0.5.0' > deploy/base/kustomization.yaml
   GITHUB_REPOSITORY=Acme/Maintenance GITHUB_REF_NAME=v0.5.0 GITHUB_REF_TYPE=tag GITHUB_RUN_ID=7 RUNNER_TEMP=.
-  GITHUB_OUTPUT=output GITHUB_STEP_SUMMARY=summary ON_MAIN=yes COSIGN_KEY=x OVERLAY=. IMAGE=x KUBECONFIG_YAML=x BEFORE=old WAITS='0 0'`;
+  GITHUB_OUTPUT=output GITHUB_STEP_SUMMARY=summary ON_MAIN=yes COSIGN_KEY=x OVERLAY=. IMAGE=x KUBECONFIG_YAML=x BEFORE=old WAITS='0 0'
+  GITHUB_EVENT_NAME=push APOLLO_KEY=x APOLLO_GRAPH_REF=x`;
+// The tag of the version is annotated.
+const REPOSITORY = `git init --quiet . && git config user.name x && git config user.email x && git commit --quiet --allow-empty --message x
+  git tag --annotate --message x v0.5.0 && git tag v0.10.0-rc.1 && git tag v0.10.0 && git tag v0.9.0`;
 
 const { jobs } = parse(readDocument('.github/workflows/release.yml'));
 const stepOf = (job: string, name: string) =>
@@ -58,6 +75,7 @@ const SHELL = {
   sign: stepOf('sign', 'Make one index').run,
   verify: stepOf('verify', 'Find the digest').run,
   deploy: stepOf('deploy', 'Deploy, wait').run,
+  publish: stepOf('publish', 'Check the schema').run,
 };
 
 const MADE = ['tag run-7', 'sign', 'tag 0.5.0'];
@@ -65,6 +83,8 @@ const DEPLOY = ['kustomize edit set image maintenance-subgraph=x', 'apply --kust
 const UNDO = '--namespace graphql rollout undo deployment/maintenance-subgraph --to-revision 4';
 const RESTORE = '--namespace graphql apply set-last-applied --filename ./before.yaml';
 const BOTH = [...DEPLOY, UNDO, RESTORE, 'wait'];
+const FAILS = `ERROR='{"code":"E029"}'`;
+const BY_HAND = `GITHUB_EVENT_NAME=workflow_dispatch ${FAILS}`;
 const ROWS: [title: string, step: keyof typeof SHELL, variables: string, error: RegExp, calls?: string[]][] = [
   ['your own teams and addresses pass', 'placeholders', '', /^$/],
   ['a placeholder of the owners is refused', 'placeholders', 'OWNER=@example/team', /put in your teams/],
@@ -84,17 +104,23 @@ const ROWS: [title: string, step: keyof typeof SHELL, variables: string, error: 
   ['a signed version is deployed', 'verify', 'VERSION=v0.5.0 INDEX=$(index 7) SIGNED=yes', /^$/],
   ['a version without a signature is not deployed', 'verify', 'INDEX=$(index 7)', /no valid signature/],
   ['a moved tag is not deployed', 'verify', 'VERSION=v0.5.1 INDEX=$(index 7) SIGNED=yes', /, not 0\.5\.1/],
+  ['an image of another commit is refused', 'verify', 'VERSION=0.5.0 INDEX=$(index 7 c0ffee) SIGNED=yes', /not of/],
   ['a deployment that works stays', 'deploy', '', /^$/, DEPLOY],
   ['a deployment whose pods do not get ready goes back', 'deploy', 'WAITS="1 0"', /old runs again/, BOTH],
   ['a deployment into no namespace is refused', 'deploy', 'NAMESPACES=', /must have one namespace, not: $/],
   ['a deployment into two namespaces is refused', 'deploy', 'NAMESPACES="a b"', /must have one namespace, not: a, b/],
   ['a deployment with another version goes back', 'deploy', 'VERSION=9.9.9', /old runs again/, BOTH],
   ['a deployment says that the way back failed', 'deploy', 'WAITS="1 1"', /so did the way back to old/, BOTH],
+  ['a schema is checked, and published', 'publish', '', /^$/, ['check', 'publish']],
+  ['a schema is not published if its check fails', 'publish', 'CHECK=::error::E030', /E030/, ['check']],
+  ['a schema that does not compose is reported', 'publish', FAILS, /keep the supergraph/, ['check', 'publish']],
+  ['a schema by hand that does not compose is reported', 'publish', BY_HAND, /keep the supergraph/, ['publish']],
 ];
 
 const subgraph = useSubgraph();
 const folder = mkdtempSync(join(tmpdir(), 'release-'));
 const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
+beforeAll(() => void execFileSync('bash', ['--norc', '-ec', REPOSITORY], { cwd: folder, env: { PATH } }));
 afterAll(() => rmSync(folder, { recursive: true }));
 test.each(ROWS)(`%s${skipped}`, async (...row) => {
   const [, step, variables, error, calls = []] = row;
@@ -135,7 +161,7 @@ const GH = `
     [ "\${5-}" != --input ] || body=$(cat)
     case "\${4-GET} $path" in
       'GET ') echo "{ \\"permissions\\": { \\"admin\\": $ADMIN } }" && return ;;
-      GET\\ orgs*) echo '{ "id": 7 }' && return ;;
+      GET\\ orgs*\${TEAM-/releases}) echo '{ "id": 7 }' && return ;;
       GET*) jq --exit-status --arg path "$path" '.[$path]' state.json && return; echo 'gh: (HTTP 404)' >&2; return 1 ;;
       DELETE*policies*) change='.[$path | sub("/[0-9]+$"; "")].branch_policies = []' ;;
       DELETE*) change='del(.[$path])' ;;
@@ -158,7 +184,7 @@ describe('.github/settings.sh', () => {
   function settings(code: string, ADMIN = 'true') {
     const options = { cwd: folder, env: { PATH: process.env.PATH, GITHUB_REPOSITORY: 'Acme/Maintenance', ADMIN } };
     const { status, stdout, stderr } = spawnSync('bash', ['--norc', '-c', `${GH}\n${code}`], options);
-    const found = `${stdout}`.match(/(?<=^differs: |not shown to this login: ).*/gm) ?? [];
+    const found = `${stdout}`.match(/(?<=^differs: |not shown to this login: ).*|.* has no team .*(?=:)/gm) ?? [];
     return { status, stderr: `${stderr}`, found };
   }
 
@@ -196,10 +222,18 @@ describe('.github/settings.sh', () => {
     ['tags of environment production', `${POLICIES} += [{}]`],
     ['actions', '.["/actions/permissions"].allowed_actions = "all"'],
     ['variable COSIGN_KEY', 'del(.["/actions/variables/COSIGN_KEY"])'],
-    ['secrets of the repository, which each branch can read', '.["/actions/secrets"].secrets[0].name = "APOLLO_KEY"'],
+    ...['APOLLO_KEY', 'COSIGN_PRIVATE_KEY', 'COSIGN_PASSWORD'].map((name) => [
+      'secrets of the repository, which each branch can read',
+      `.["/actions/secrets"].secrets[0].name = "${name}"`,
+    ]),
   ])(`--check finds a difference of the %s: %s${skipped}`, (title, change) => {
     const found = { status: 1, stderr: '', found: [title] };
     expect(settings(`change '${change}'; .github/settings.sh --check`)).toEqual(found);
+  });
+
+  test(`names the owner of all files that is no team of the company${skipped}`, () => {
+    const found = ["Acme has no team 'releases'"];
+    expect(settings('export TEAM=/other; .github/settings.sh')).toEqual({ status: 1, stderr: '', found });
   });
 
   test(`--check compares what GitHub shows the first job of a release, and names the rest${skipped}`, () => {
