@@ -1,5 +1,5 @@
 /**
- * What guards a release: the shell of release.yml, with stubs of docker, cosign, kustomize, kubectl and npx; settings.sh, with
+ * What guards a release: the shell of release.yml and scan.yml, with stubs of docker, cosign, kustomize, kubectl and npx; settings.sh, with
  * a stub of gh; the Dockerfile's compile cache.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -35,6 +35,7 @@ const STUBS = `
     esac
   }
   cosign() { if [ "$1" = verify ]; then [ "$SIGNED" ]; else SIGNED=yes; call sign; fi; }
+  .ci/scan() { call "scan $*"; }
   npx() {
     call "$3"
     case "$*" in
@@ -66,8 +67,9 @@ const REPOSITORY = `git init --quiet . && git config user.name x && git config u
   git tag --annotate --message x v0.5.0 && git tag v0.10.0-rc.1 && git tag v0.10.0 && git tag v0.9.0`;
 
 const { jobs } = parse(readDocument('.github/workflows/release.yml'));
-const stepOf = (job: string, name: string) =>
-  jobs[job].steps.find((step: { name?: string }) => step.name?.startsWith(name));
+const scan = parse(readDocument('.github/workflows/scan.yml')).jobs;
+const stepOf = (job: string, name: string, from = jobs) =>
+  from[job].steps.find((step: { name?: string }) => step.name?.startsWith(name));
 const SHELL = {
   placeholders: `echo "$OWNER" > .github/CODEOWNERS; echo "$CONTACT" > docs/runbook.md; echo "$SUPPORT" > README.md
     echo "$REPOSITORY" > package.json; .ci/placeholders`,
@@ -76,6 +78,7 @@ const SHELL = {
   verify: stepOf('verify', 'Find the digest').run,
   deploy: stepOf('deploy', 'Deploy, wait').run,
   publish: stepOf('publish', 'Check the schema').run,
+  scan: stepOf('scan', 'Scan its digest', scan).run,
 };
 
 const MADE = ['tag run-7', 'sign', 'tag 0.5.0'];
@@ -85,6 +88,11 @@ const RESTORE = '--namespace graphql apply set-last-applied --filename ./before.
 const BOTH = [...DEPLOY, UNDO, RESTORE, 'wait'];
 const FAILS = `ERROR='{"code":"E029"}'`;
 const BY_HAND = `GITHUB_EVENT_NAME=workflow_dispatch ${FAILS}`;
+const TAGS = ['v0.10.0', 'v0.10.0-rc.1', 'v0.9.0', 'v0.5.0'];
+const lacks = (tag: string) => `The registry lacks ${tag}: its release failed, or has not ended.`;
+const scans = (version: string) =>
+  ['amd64', 'arm64'].map((arch) => `scan linux/${arch} ghcr.io/acme/maintenance@sha256:${version}`);
+const OLDER = [...TAGS.slice(0, 2).map(lacks), ...scans('0.9.0')];
 const ROWS: [title: string, step: keyof typeof SHELL, variables: string, error: RegExp, calls?: string[]][] = [
   ['your own teams and addresses pass', 'placeholders', '', /^$/],
   ['a placeholder of the owners is refused', 'placeholders', 'OWNER=@example/team', /put in your teams/],
@@ -115,6 +123,11 @@ const ROWS: [title: string, step: keyof typeof SHELL, variables: string, error: 
   ['a schema is not published if its check fails', 'publish', 'CHECK=::error::E030', /E030/, ['check']],
   ['a schema that does not compose is reported', 'publish', FAILS, /keep the supergraph/, ['check', 'publish']],
   ['a schema by hand that does not compose is reported', 'publish', BY_HAND, /keep the supergraph/, ['publish']],
+  ['the newest version is scanned', 'scan', '', /^$/, scans('0.10.0')],
+  ['a version that the registry lacks is named, and an older one scanned', 'scan', 'LACKS=0.10.0*', /^$/, OLDER],
+  ['a scan without any version is refused', 'scan', 'LACKS=*', /no version to scan/, TAGS.map(lacks)],
+  ['a scan does not take an outage for a missing version', 'scan', 'LACKS=0.10.0 FAULT=503', /v0\.10\.0 is unknown/],
+  ['a scan without tags passes', 'scan', 'git() { :; }', /^$/, ['No release yet.']],
 ];
 
 const subgraph = useSubgraph();
@@ -130,7 +143,7 @@ test.each(ROWS)(`%s${skipped}`, async (...row) => {
   const bash = watch(start('bash', args, env, { cwd: folder }));
   expect(await bash.exit).toBe(error.test('') ? 0 : 1);
   expect(/^::error::(.*)$/m.exec(bash.output())?.[1] ?? '').toMatch(error);
-  expect(bash.output().match(/(?<=^call ).*/gm) ?? []).toEqual(calls);
+  expect(bash.output().match(/(?<=^call |^::warning::).*|^No release.*/gm) ?? []).toEqual(calls);
 });
 
 it('the image caches no SDK of tracing, whose variables BuildKit sets', () => {
