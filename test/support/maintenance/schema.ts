@@ -1,16 +1,5 @@
 /** The schema of the subgraph, its root fields and its directives. */
-import {
-  type ASTNode,
-  type GraphQLObjectType,
-  type GraphQLSchema,
-  getNamedType,
-  isObjectType,
-  parse,
-  print,
-  TypeInfo,
-  visit,
-  visitWithTypeInfo,
-} from 'graphql';
+import { type ASTNode, type GraphQLObjectType, type GraphQLSchema, getNamedType, isObjectType, print } from 'graphql';
 import { createSchema } from '../../../src/graphql/schema.ts';
 import { domain } from '../../../src/maintenance/domain.ts';
 
@@ -51,15 +40,3 @@ export function fieldsOf(type: string, depth = 2, schema: GraphQLSchema = SCHEMA
 /** Returns the directives on an element, each in a line. */
 export const directivesOf = (node: ASTNode | null | undefined) =>
   node && 'directives' in node ? (node.directives ?? []).map(print).join('\n') : '';
-
-/** Returns the weight of an operation by `@cost`, without the sizes of lists. */
-export function weigh(operation: string): number {
-  const types = new TypeInfo(SCHEMA);
-  let weight = 0;
-  const add = (definition: { astNode?: ASTNode | null | undefined } | null | undefined) => {
-    weight += Number(/@cost\(weight: (\d+)\)$/m.exec(directivesOf(definition?.astNode))?.[1] ?? 0);
-  };
-  const visitor = { Field: () => add(types.getFieldDef()), Argument: () => add(types.getArgument()) };
-  visit(parse(operation), visitWithTypeInfo(types, visitor));
-  return weight;
-}
