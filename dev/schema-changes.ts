@@ -22,7 +22,7 @@ export function listMembers(changes: readonly Change[]): string[] {
   return [...new Set(outer.flatMap((path) => /\.(\w+)$/.exec(path)?.[1] ?? []))];
 }
 
-/** Other directives stay dangerous: a weight may push an operation over a limit, a tag may hide a field. */
+/** Other directives stay dangerous: a tag may hide a field. */
 const rateDirectives: Rule = ({ changes }) =>
   changes
     // graphql-inspector reports the reason of a deprecation twice.
