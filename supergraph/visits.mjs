@@ -8,6 +8,13 @@ import { parse } from 'graphql';
 // The id of a Maintenance in the supergraph. "%" and ":" in the vendor's ids are escaped.
 const escapePart = (part) => part.replaceAll('%', '%25').replaceAll(':', '%3A');
 const formatMaintenanceId = (residenceId, vendorId) => `${escapePart(residenceId)}:${escapePart(vendorId)}`;
+const unescapePart = (part) => part.replaceAll('%3A', ':').replaceAll('%25', '%');
+/** Returns the fields of both keys of a Maintenance that has one of them. */
+const keysOf = ({ id, residence, maintenanceId }) => {
+  if (!id) return { id: formatMaintenanceId(residence.id, maintenanceId), residence, maintenanceId };
+  const [residenceId, vendorId] = id.split(':').map(unescapePart);
+  return { id, residence: { id: residenceId }, maintenanceId: vendorId };
+};
 
 // As your own database may have it: with the vendor's two ids.
 const visit = (id, day, residenceId, vendorId) => {
@@ -21,8 +28,10 @@ const visits = [
 
 const resolvers = {
   Query: { visits: () => visits },
-  Visit: { maintenance: (visit) => ({ id: visit.of }) },
+  Visit: { maintenance: (visit) => keysOf({ id: visit.of }) },
   Maintenance: {
+    // Hive Router may send the other key alone, with a field that is required.
+    __resolveReference: (reference) => ({ ...reference, ...keysOf(reference) }),
     visits: ({ id }) => visits.filter((visit) => visit.of === id),
     // Null, absent, or in Hive Gateway an error, if the request is missing or the field failed.
     warrantyUntil: ({ finishTime }) => (typeof finishTime === 'string' ? twoYearsAfter(finishTime) : null),

@@ -1,4 +1,4 @@
-/** The code of docs/subgraphs.md and its example, composed with our schema and run behind a gateway. */
+/** The schemas of docs/subgraphs.md and its example, composed with our schema and run behind a gateway. */
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,15 +20,18 @@ const { residenceId: R, maintenanceId } = EXAMPLE;
 const ID = `${R}:${maintenanceId}`;
 
 const page = readDocument('docs/subgraphs.md');
-const blocks = (language: string) =>
-  Array.from(page.matchAll(new RegExp(`(?<=^ *\`\`\`${language}\\n).+?(?=^ *\`\`\`)`, 'gms')), String);
-const [byId = '', byVendorIds = '', example = ''] = blocks('graphql');
-const [resolverByVendorIds = ''] = blocks('js');
+const [byId = '', byVendorIds = '', example = ''] = page.match(/(?<=^ *```graphql\n).+?(?=^ *```)/gms) ?? [];
 const whole = readDocument('supergraph/visits.graphql');
 const program = readDocument('supergraph/visits.mjs');
 
 /** Returns the schema of the example with another way to refer to a request, and without added fields. */
 const referring = (stub: string) => `${whole.slice(0, whole.indexOf('type Maintenance'))}${stub}`;
+
+/** The example under other names, with the other key, and without fields that only one subgraph may have. */
+const asBills = (text: string) => text.replace(/\bvisits\b(?!\.graphql)/g, 'bills').replace(/\bVisit\b/g, 'Bill');
+const bills = asBills(whole)
+  .replace(/^.*(finishTime|warrantyUntil).*\n/gm, '')
+  .replace(/(Maintenance @key\(fields: )"id"(.+\n.+ID!)/, '$1"residence { id } maintenanceId"$2 @shareable');
 
 /** Returns the data of the two visits. The request of the second visit does not exist. */
 const visits = (first: unknown, second: unknown) => ({
@@ -50,12 +53,14 @@ async function startVisits(sdl: string, code = program): Promise<string> {
   return url;
 }
 
-it('the helper of the example makes the same ids as formatMaintenanceId()', async () => {
+it('the helpers of the example make the same ids as formatMaintenanceId(), and read them', async () => {
   const [helper = ''] = /^const escapePart[\s\S]+?\n(?=\n)/m.exec(program) ?? [];
-  const module = `data:text/javascript,${encodeURIComponent(`${helper}; export { formatMaintenanceId };`)}`;
-  const { formatMaintenanceId: format } = await import(module);
-  for (const part of ['r1', 'a:%', '%3A:', '%25', '报修'])
-    expect(format(part, part)).toBe(formatMaintenanceId({ residenceId: part as Id, maintenanceId: part as Id }));
+  const module = `data:text/javascript,${encodeURIComponent(`${helper}; export { formatMaintenanceId, keysOf };`)}`;
+  const { formatMaintenanceId: format, keysOf } = await import(module);
+  for (const part of ['r1', 'a:%', '%3A:', '%25', '报修']) {
+    const id = formatMaintenanceId({ residenceId: part as Id, maintenanceId: part as Id });
+    expect([format(part, part), keysOf({ id })]).toEqual([id, { id, residence: { id: part }, maintenanceId: part }]);
+  }
 });
 
 describe('npm run supergraph -- --subgraph', () => {
@@ -88,10 +93,12 @@ describe('npm run supergraph -- --subgraph', () => {
     expect(await ask()).toBe(1);
   });
 
-  it('only writes the supergraph of all subgraphs with --write', async () => {
+  it('only writes the supergraph of all subgraphs with --write, and names those that link above v2.9', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'supergraph-'));
-    const { url, exit, output } = await start(whole, '--write', join(folder, 'supergraph.graphql'));
-    expect([await exit, output()]).toEqual([0, expect.stringMatching(/^Composed: maintenance at .+\n$/)]);
+    const sdl = whole.replace('/v2.9', '/v2.10');
+    const { url, exit, output } = await start(sdl, '--write', join(folder, 'supergraph.graphql'));
+    const printed = /^Composed: maintenance at .+\nvisits links federation\/v2\.10\. .+\n$/;
+    expect([await exit, output()]).toEqual([0, expect.stringMatching(printed)]);
     const urls = readFileSync(join(folder, 'supergraph.graphql'), 'utf8').match(/(?<=@join__graph\(.+ url: ")[^"]+/g);
     expect(urls).toEqual(['http://localhost:0/graphql', 'http://localhost:0/graphql', url]);
     rmSync(folder, { recursive: true });
@@ -105,16 +112,18 @@ describe('npm run supergraph -- --subgraph', () => {
 });
 
 describe.each([
-  ['refers by id', referring(byId), program],
-  ['refers by the vendor’s ids', referring(byVendorIds), program.replace(/^ {2}Visit: .+\n/m, resolverByVendorIds)],
-  ['adds fields', whole, program],
-])('a subgraph that %s', (_, sdl, code) => {
+  ['refers by id', referring(byId)],
+  ['refers by the vendor’s ids', referring(byVendorIds)],
+  ['adds fields', whole],
+])('a subgraph that %s', (_, sdl) => {
   const headers = { 'router-authorization': ROUTER_SECRET };
   let gateway: Running;
   beforeAll(async () => {
     const maintenance = { name: 'maintenance', url: `${subgraph.url}/graphql`, sdl: MAINTENANCE_SDL, headers };
-    const visits = { name: 'visits', url: await startVisits(sdl, code), sdl };
-    gateway = await startGateway([maintenance, visits], { host: '127.0.0.1', port: 0 });
+    const visits = { name: 'visits', url: await startVisits(sdl), sdl };
+    const others =
+      sdl === whole ? [{ name: 'bills', url: await startVisits(bills, asBills(program)), sdl: bills }] : [];
+    gateway = await startGateway([maintenance, visits, ...others], { host: '127.0.0.1', port: 0 });
   });
   afterAll(() => gateway.stop());
 
@@ -129,12 +138,22 @@ describe.each([
     expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${R}`]);
   });
 
-  it('gets null for a request that does not exist if a client asks for both keys', async () => {
+  const missing = sdl === whole ? { id: `${R}:deleted%3A1`, maintenanceId: 'deleted:1' } : null;
+  it(`gets ${missing ? 'both' : 'null'} for a request that does not exist if a client asks for both keys`, async () => {
     const { data } = await ask('{ visits { day maintenance { id maintenanceId } } }');
-    expect(data).toEqual(visits({ id: ID, maintenanceId }, null));
+    expect(data).toEqual(visits({ id: ID, maintenanceId }, missing));
   });
 
   if (sdl !== whole) return;
+
+  it.each([
+    '{ visits { day maintenance { bills { day } } } }',
+    '{ visits: bills { day maintenance { bills: visits { day } } } }',
+  ])('meets a subgraph with the other key without a command: %s', async (query) => {
+    const data = visits({ bills: [{ day: '2024-01-20' }] }, { bills: [{ day: '2024-01-21' }] });
+    expect(await ask(query)).toEqual({ data, codes: [] });
+    expect(subgraph.upstream.commands()).toEqual([]);
+  });
 
   it('adds its fields with only the commands for the fields that it requires', async () => {
     const warrantyUntil = '2026-01-17T13:32:45Z';
