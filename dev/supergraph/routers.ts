@@ -87,11 +87,11 @@ export const ROUTERS = {
     // For Linux x64 only.
     ...ofNpm('grafbase', '@grafbase/cli-x86_64-unknown-linux-musl/grafbase'),
     configure: ({ host, port, subgraphs, read, write }) => {
-      // The shipped file, with the URL and schema of each subgraph in its table.
+      // The shipped file, with the URL and schema of each subgraph in its table, and the neighbors' time limit.
       const configuration = subgraphs.reduce((text, { name, url, sdl }) => {
         const table = `[subgraphs.${name}]\n`;
         const lines = `${table}url = "${url}"\nschema_path = "${write(`${name}.graphql`, sdl)}"\n`;
-        return text.includes(table) ? text.replace(table, lines) : `${text}\n${lines}`;
+        return text.includes(table) ? text.replace(table, lines) : `${text}\n${lines}timeout = "12s"\n`;
       }, read('grafbase/grafbase.toml'));
       const file = write('grafbase.toml', configuration);
       return { args: ['dev', '--config', file, '--listen-address', `${host}:${port}`] };

@@ -39,9 +39,10 @@ export const gatewayConfig = {
       options: {
         // The subgraph shares identical reads itself. The gateway would let a read join one from before a write.
         deduplicateInflightRequests: false,
-        // Milliseconds, above OPERATION_TIMEOUT_MS (10 s). The subgraph then answers in time, with data and error codes.
-        timeout: 12_000,
       },
     },
+    // Global, and stronger than the entry of one subgraph. Otherwise, a write that reads a neighbor that hangs gets no response.
+    // Milliseconds, above OPERATION_TIMEOUT_MS (10 s). The subgraph then answers in time, with data and error codes.
+    '*': { options: { timeout: 12_000 } },
   },
 };

@@ -22,7 +22,7 @@ const subgraph = useSubgraph();
 
 const shapeOf = (router: typeof apollo) => router.traffic_shaping.subgraphs.maintenance;
 const seconds = (duration: string) => Number(/^(\d+)s$/.exec(duration)?.[1]);
-const { timeout } = gatewayConfig.transportEntries.maintenance.options;
+const { timeout } = gatewayConfig.transportEntries['*'].options;
 
 // Hive Gateway follows the `Keep-Alive` header of the subgraph. Grafbase keeps connections for 5 s and has no setting.
 it.each([

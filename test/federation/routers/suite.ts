@@ -26,7 +26,7 @@ const INPUT = `{
   residenceId: "${FLAT}", startTime: "2026-12-01T09:00:00Z", finishTime: "2026-12-01T12:00:00Z", description: "x", contact: "y"
 }`;
 const READ = `{ maintenances(residenceId: "${FLAT}") { id } }`;
-const CREATE = `mutation { createMaintenance(input: ${INPUT}) { createdId } }`;
+export const CREATE = `mutation { createMaintenance(input: ${INPUT}) { createdId } }`;
 
 /** How a router differs from the others. Its file in supergraph/ says so too. */
 export interface Quirks {
