@@ -1,5 +1,5 @@
 /** Real federation routers: each is a separate process, with its configuration from `supergraph/`. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -60,6 +60,8 @@ const ofNpm = (folder: string, relative: string) => {
   };
 };
 
+const WGC = ofNpm('cosmo', 'wgc/dist/src/index.js');
+
 export const ROUTERS = {
   apollo: {
     name: 'Apollo Router',
@@ -103,6 +105,25 @@ export const ROUTERS = {
     configure: ({ host, port, read, write, supergraph }) => {
       const file = write('gateway.config.ts', read('hive-gateway/gateway.config.ts'));
       return { args: ['supergraph', supergraph, '--config-path', file, '--host', host, '--port', String(port)] };
+    },
+  },
+  cosmo: {
+    name: 'Cosmo Router',
+    executable: WGC.executable && process.env.COSMO_ROUTER,
+    missing: `Set COSMO_ROUTER to the path of the executable \`router\`. ${WGC.missing}`,
+    configure: ({ host, port, subgraphs, read, write }) => {
+      const file = ({ name, sdl }: Subgraph) => write(`${name}.graphql`, sdl);
+      const list = subgraphs.map((one) => ({ name: one.name, routing_url: one.url, schema: { file: file(one) } }));
+      const input = write('compose.yaml', stringify({ version: 1, subgraphs: list }));
+      const path = write('config.json', '');
+      // The command of supergraph/cosmo/compose.yaml.
+      const env = { DISABLE_UPDATE_CHECK: 'true', COSMO_TELEMETRY_DISABLED: 'true' };
+      const args = [String(WGC.executable), 'router', 'compose', '--input', input, '--out', path];
+      const { status, output } = spawnSync(process.execPath, args, { env, encoding: 'utf8' });
+      if (status !== 0) throw new CannotStart(`The supergraph does not compose for Cosmo Router:${output.join('\n')}`);
+      const base = { version: '1', listen_addr: `${host}:${port}`, execution_config: { file: { path } } };
+      const files = [write('base.yaml', stringify(base)), write('config.yaml', read('cosmo/config.yaml'))];
+      return { args: [], env: { ...env, CONFIG_PATH: files.join(',') } };
     },
   },
 } as const satisfies Readonly<Record<string, Router>>;

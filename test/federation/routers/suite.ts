@@ -63,6 +63,7 @@ const REFUSALS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'Apollo Router': [[LIMIT], [NO_SECRET, HTTP_ERROR], [NO_TOKEN]],
   'Hive Router': [[LIMIT], [NO_SECRET, HTTP_ERROR], [NO_TOKEN]],
   'Hive Gateway': [[LIMIT], [NO_SECRET], [NO_TOKEN]],
+  'Cosmo Router': [[LIMIT], [NO_SECRET], [NO_TOKEN]],
   Grafbase: [[REQUEST_ERROR], [REQUEST_ERROR], [NO_TOKEN]],
 };
 

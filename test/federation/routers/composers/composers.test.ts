@@ -1,17 +1,12 @@
 /** The schema in the supergraphs of Hive's and Cosmo's composer. schema.test.ts has Apollo's, grafbase.test.ts Grafbase's. */
+import { execSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import { composeSchemaContract, composeServices } from '@theguild/federation-composition';
 import { federateSubgraphs, ROUTER_COMPATIBILITY_VERSION_ONE } from '@wundergraph/composition';
 import { parse } from 'graphql';
-import { type Service, toServices } from '../../../../dev/supergraph/compose.ts';
+import { toServices } from '../../../../dev/supergraph/compose.ts';
+import { readDocument } from '../../../support/documents.ts';
 import { COMPOSITIONS, MAINTENANCE_SDL, toService } from '../../../support/use-supergraph.ts';
-
-function composeCosmo(services: readonly Service[]) {
-  const subgraphs = services.map(({ name, url, sdl }) => ({ name, url, definitions: parse(sdl) }));
-  const composed = federateSubgraphs({ subgraphs, version: ROUTER_COMPATIBILITY_VERSION_ONE });
-  if (!composed.success) throw new AggregateError(composed.errors);
-  return composed;
-}
 
 describe.each(COMPOSITIONS)('the schema, with a subgraph that refers by the key: %s', (_, services) => {
   it('composes with @theguild/federation-composition', () => {
@@ -21,12 +16,24 @@ describe.each(COMPOSITIONS)('the schema, with a subgraph that refers by the key:
   });
 
   it('composes with @wundergraph/composition, without a warning', () => {
-    const { warnings, subgraphConfigBySubgraphName } = composeCosmo(services);
-    expect(warnings).toEqual([]);
-    const { configurationDataByTypeName } = subgraphConfigBySubgraphName.get('maintenance') ?? {};
+    const subgraphs = services.map(({ name, url, sdl }) => ({ name, url, definitions: parse(sdl) }));
+    const composed = federateSubgraphs({ subgraphs, version: ROUTER_COMPATIBILITY_VERSION_ONE });
+    if (!composed.success) throw new AggregateError(composed.errors);
+    expect(composed.warnings).toEqual([]);
+    const { configurationDataByTypeName } = composed.subgraphConfigBySubgraphName.get('maintenance') ?? {};
     const keys = configurationDataByTypeName?.get('Maintenance')?.keys?.map(({ selectionSet }) => selectionSet);
     expect(keys?.sort()).toEqual(['id', 'maintenanceId residence { id }']);
   });
+});
+
+it("Cosmo's client composes by the command of supergraph/cosmo/compose.yaml, without internet", () => {
+  const [command = ''] = /\w+=true .*wgc .*/.exec(readDocument('supergraph/cosmo/compose.yaml')) ?? [];
+  const PATH = `dev/supergraph/routers/cosmo/node_modules/.bin:${process.env.PATH}`;
+  // No one listens at this address.
+  const env = { PATH, HTTPS_PROXY: 'http://127.0.0.1:9' };
+  // Through a pipe: Node's own is a socket, which wgc cannot open.
+  const written = execSync(command.replace('config.json', '/dev/stdout | cat'), { env, encoding: 'utf8' });
+  for (const port of [4001, 4002]) expect(written).toContain(`"routingUrl":"http://localhost:${port}/graphql"`);
 });
 
 // schema.test.ts proves that each text has the tag.

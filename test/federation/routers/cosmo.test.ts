@@ -1,0 +1,3 @@
+import { describeRealRouter } from './real-router.ts';
+
+describeRealRouter('cosmo', { omitsIndices: true });
