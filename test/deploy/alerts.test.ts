@@ -119,9 +119,10 @@ it.each(expressions)('selects existing metrics, labels and values, of this job o
 });
 
 describe('the alerts', () => {
-  it.each(alerts)('$alert names existing labels, and has a severity that Alertmanager routes', (rule) => {
+  it.each(alerts)('$alert names its namespace, existing labels and a severity that Alertmanager routes', (rule) => {
     const named = JSON.stringify(rule.annotations).match(/(?<=\$labels\.)\w+/g) ?? [];
     expect(named.filter((label) => !labelsOf(rule.expr).includes(label))).toEqual([]);
+    expect(named).toContain('namespace');
     expect(rule.labels.severity).toMatch(/^(page|ticket)$/);
   });
 
