@@ -9,7 +9,7 @@ import { askAt } from '../support/ask.ts';
 import { readDocument } from '../support/documents.ts';
 import { loadWhile } from '../support/load.ts';
 import { LIST, M, R } from '../support/maintenance/requests.ts';
-import { killAll, start } from '../support/process.ts';
+import { killAll, start, watch } from '../support/process.ts';
 import { HEADERS, startReplica } from '../support/replica.ts';
 import { itUnless } from '../support/skip.ts';
 import { startUpstream } from '../support/upstream.ts';
@@ -20,7 +20,7 @@ const missing = spawnSync('haproxy', ['-v']).error && 'haproxy is not installed.
 afterAll(killAll);
 const startVendor = useMany(startUpstream);
 
-itUnless(missing, 'behind HAProxy, a restart of one process after the other fails no operation', async () => {
+itUnless(missing, 'behind HAProxy, restarts of the processes and reloads fail no operation', async () => {
   const upstream = await startVendor();
   const ports = [await freePort(), await freePort(), await freePort()] as const;
   const free = [...ports];
@@ -43,7 +43,7 @@ itUnless(missing, 'behind HAProxy, a restart of one process after the other fail
     return exit;
   }
   const [first, second] = [await startOne(ports[1]), await startOne(ports[2])];
-  start('haproxy', ['-db', '-f', file], { PATH: process.env.PATH });
+  const haproxy = watch(start('haproxy', ['-W', '-db', '-f', file], { PATH: process.env.PATH }));
   const ask = async () => {
     const { data, errors } = await askAt(`http://127.0.0.1:${ports[0]}/graphql`, LIST, { headers: HEADERS });
     return JSON.stringify({ data, errors });
@@ -52,6 +52,14 @@ itUnless(missing, 'behind HAProxy, a restart of one process after the other fail
   const restartAll = async () => [await restart(first), await restart(second)];
   const { result, outcomes } = await loadWhile(restartAll, ask, { workers: 8, everyMs: 50 });
   expect(result).toEqual([0, 0]);
+  // The old worker ends with its last connection.
+  const reloadAll = async () => {
+    for (const count of [1, 2, 3, 4, 5]) {
+      haproxy.child.kill('SIGUSR2');
+      await haproxy.until(new RegExp(`(Former worker[^]*){${count}}`));
+    }
+  };
+  const { outcomes: reloaded } = await loadWhile(reloadAll, ask, { workers: 16 });
   const data = { maintenances: [{ id: `${R}:${M}` }] };
-  expect([...new Set(outcomes)]).toEqual([JSON.stringify({ data, errors: [] })]);
+  expect([...new Set([...outcomes, ...reloaded])]).toEqual([JSON.stringify({ data, errors: [] })]);
 });
