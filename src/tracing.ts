@@ -10,9 +10,10 @@ const FLUSH_MS = 2000;
 
 /**
  * Loads the SDK, which exports spans as the `OTEL_*` variables configure. Returns a function that sends the remaining
- * spans. It resolves after two seconds at most, so that an unresponsive collector does not delay shutdown.
+ * spans. It resolves after two seconds at most, so that an unresponsive collector does not delay shutdown. `endpoint` is
+ * the collector's URL.
  */
-export async function startTracing(serviceName: string, logger: Logger): Promise<() => Promise<unknown>> {
+export async function startTracing(serviceName: string, logger: Logger, endpoint = 'http://localhost') {
   const { startNodeSdk } = await import('@opentelemetry/sdk-node');
   const sdk = startNodeSdk({
     resourceAttributes: { 'service.name': serviceName, 'service.version': VERSION },
@@ -20,10 +21,17 @@ export async function startTracing(serviceName: string, logger: Logger): Promise
     metricReaders: [],
     logRecordProcessors: [],
   });
-  // The SDK's own message may quote the collector's response.
-  const fail = () => logger.warn('spans could not be exported');
+  // User, path and query may hold a secret. An endpoint of gRPC needs no scheme.
+  const collector = URL.parse(endpoint.replace(/^(?!\w+:\/\/)/, 'grpc://'))?.host;
+  const warn = (reason?: string) => logger.warn({ collector, reason }, 'spans could not be exported');
+  // An error in JSON. An error that quotes the collector's response has a code.
+  const fail = (text: string) => warn((/"code":"(\w+)"/.exec(text) ?? /"message":"([^"\\]+)"/.exec(text))?.[1]);
   const quiet = { error: fail, warn: fail, info: fail, debug: fail, verbose: fail };
   diag.setLogger(quiet, { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
-  // The export itself keeps the process alive.
-  return () => Promise.race([sdk.shutdown().catch(fail), delay(FLUSH_MS, undefined, { ref: false })]);
+  const timeOut = async () => {
+    // The export itself keeps the process alive.
+    await delay(FLUSH_MS, undefined, { ref: false });
+    throw new Error(`no success within ${FLUSH_MS} ms`);
+  };
+  return () => Promise.race([sdk.shutdown(), timeOut()]).catch(({ code, message }) => warn(String(code ?? message)));
 }

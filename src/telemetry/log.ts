@@ -11,7 +11,7 @@ import { SERVICE, VERSION } from '../version.ts';
  */
 export const FIELDS: ReadonlySet<string> = new Set(
   `requestId traceId operationName operationType clientName clientVersion durationMs codes errorIds commands
-  commandsLeftOut errorId err count url metricsPort commandApiUrl tokenHeader signal`.split(/\s+/),
+  commandsLeftOut errorId err count url metricsPort commandApiUrl tokenHeader signal collector reason`.split(/\s+/),
 );
 
 // Bytes waiting for a reader of standard output. Further lines are dropped.

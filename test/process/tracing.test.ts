@@ -22,7 +22,9 @@ const startReplica = useReplicas(cleanups);
 async function start(env: NodeJS.ProcessEnv) {
   const collector = await startCollector();
   cleanups.push(collector.stop);
-  return { collector, ...(await startReplica({ ...collector.env, ...env })) };
+  const { host } = new URL(collector.env.OTEL_EXPORTER_OTLP_ENDPOINT);
+  const OTEL_EXPORTER_OTLP_ENDPOINT = `http://canary:canary@${host}/canary`;
+  return { collector, host, ...(await startReplica({ ...collector.env, OTEL_EXPORTER_OTLP_ENDPOINT, ...env })) };
 }
 
 it.concurrent('without tracing, the SDK is not loaded', async () => {
@@ -58,15 +60,18 @@ it.concurrent('exports the last spans on shutdown, directly even if commands go 
 const PATIENT = { OTEL_EXPORTER_OTLP_TIMEOUT: '600000', OTEL_BSP_EXPORT_TIMEOUT: '600000' };
 
 it.concurrent.each([
-  ['refuses', (response: ServerResponse) => void response.writeHead(400).end('canary'), 'spans could not be exported'],
-  ['hangs', () => {}, 'stopped'],
-])('a collector that %s delays no operation and no shutdown, and is not quoted in the log', async (_, fault, msg) => {
-  const { collector, ask, stop, output } = await start(PATIENT);
-  collector.fail(fault);
+  ['refuses', (response: ServerResponse) => void response.writeHead(400, 'canary').end('"code":"canary"'), '400'],
+  ['hangs', () => {}, 'no success within 2000 ms'],
+  ['is down', undefined, 'no success within 2000 ms'],
+])('a collector that %s delays no operation or shutdown; the log says why, and no secret', async (_, fault, reason) => {
+  const { collector, host, ask, stop, output } = await start(PATIENT);
+  if (fault) collector.fail(fault);
+  else await collector.stop();
   expect((await ask(LIST)).errors).toEqual([]);
-  await until(() => collector.bodies.length > 0);
+  await until(() => !fault || collector.bodies.length > 0);
   expect(await stop()).toBe(0);
-  expect(output()).toContain(`"msg":"${msg}"`);
+  expect(output()).toContain(`"collector":"${host}","reason":"${reason}","msg":"spans could not be exported"`);
+  expect(output()).toContain('"msg":"stopped"');
   expect(output()).not.toContain('canary');
   expect(output()).not.toMatch(/^[^{]/m);
 });
