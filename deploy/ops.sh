@@ -286,13 +286,7 @@ END
     ask) ops_ask ;;
     *)
       case $ops_on in kubernetes | systemd) ;; *) ops_fail "$ops_command needs OPS_ON=kubernetes or OPS_ON=systemd" ;; esac
-      case $ops_command in
-        images) ops_images ;;
-        schema) ops_schema "$@" ;;
-        restart) ops_restart ;;
-        rotate) ops_rotate "$@" ;;
-        roll_back) ops_roll_back "$@" ;;
-      esac
+      "ops_$ops_command" "$@"
       ;;
   esac
 )
