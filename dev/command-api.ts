@@ -64,13 +64,17 @@ function checkEnvelope({ method, url, headers }: IncomingMessage, tokens: Readon
   if (token === undefined || !tokens.has(token)) throw new CommandRefused('the access token is not valid', 401);
 }
 
+/** Serves a listener, by default on a free port of the loopback interface. Rejects with Node's error. */
+export const serve = (listener: RequestListener, port?: number, host?: string) =>
+  listen(http.createServer(listener), port, host);
+
 /**
- * Serves a listener, by default on a free port of the loopback interface. Rejects with Node's error. Idle connections stay
- * open longer than Node's 5 s, so that clients, and not the speed of the machine, decide how long to keep them.
+ * Makes a server listen, as `serve` does. Idle connections stay open longer than Node's 5 s, so that clients, and not the
+ * speed of the machine, decide how long to keep them.
  */
-export async function serve(listener: RequestListener, port = 0, host = '127.0.0.1') {
-  const server = http.createServer({ keepAliveTimeout: 120_000 }, listener).listen(port, host);
-  await once(server, 'listening');
+export async function listen(server: http.Server, port = 0, host = '127.0.0.1') {
+  server.keepAliveTimeout = 120_000;
+  await once(server.listen(port, host), 'listening');
   return {
     url: `http://${host}:${(server.address() as AddressInfo).port}`,
     async stop() {

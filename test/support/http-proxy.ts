@@ -1,6 +1,7 @@
 /** An HTTP proxy for tests. Its tunnels lead to this machine, whatever their host. Fails on demand. */
 import http from 'node:http';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
+import { listen } from '../../dev/command-api.ts';
 
 /** A number is the status of each response. The last two faults are those of a tunnel. */
 export type ProxyFault = number | 'cuts' | 'hangs' | 'babbles' | 'forwards nothing' | 'closes tunnels' | undefined;
@@ -34,13 +35,12 @@ export async function startHttpProxy(fault?: ProxyFault) {
     sockets.add(socket);
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const { url } = await listen(server);
 
   return {
     log,
     credentials,
-    url: `http://user:canary@localhost:${port}`,
+    url: url.replace('127.0.0.1', 'user:canary@localhost'),
     countOpen: () => sockets.size,
     async stop() {
       server.close();

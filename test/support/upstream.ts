@@ -5,11 +5,10 @@
 import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { answerCommand } from '../../dev/command-api.ts';
+import { answerCommand, listen } from '../../dev/command-api.ts';
 import { runIn } from '../../dev/maintenance/emulation.ts';
 import { EXAMPLE, seed } from '../../dev/maintenance/seed.ts';
 import { Store } from '../../dev/maintenance/store.ts';
@@ -91,10 +90,19 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
     response.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers });
     response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? ''));
   };
-  const server = await serve(listener, host, port, tls);
+  const server = tls ? https.createServer(tls, listener) : http.createServer(listener);
+  const { url, stop } = await listen(server, port, host);
 
   return {
-    ...server,
+    // With TLS, a test decides which of this machine's names a client uses.
+    url: tls ? `https://localhost:${new URL(url).port}` : url,
+    stop,
+    useCertificate: (next: Certificate) => (server as https.Server).setSecureContext(next),
+    refuse: () => void server.close(),
+    /** Listens again at the same address, unless it still listens. */
+    async restart() {
+      if (!server.listening) await once(server.listen(Number(new URL(url).port), host), 'listening');
+    },
     store,
     received,
     /** Returns the commands in order of arrival, each as `name residence [maintenance]`. */
@@ -143,31 +151,4 @@ function describeCommand({ command, param }: Received): string {
   const maintenances = (param.maintenances as { maintenance_id: string }[] | undefined) ?? [];
   const ids = maintenances.map(({ maintenance_id }) => maintenance_id).join(',');
   return [command, param.residence_id, param.maintenance_id ?? ids].filter((part) => part).join(' ');
-}
-
-/**
- * Serves a listener. With TLS, a test decides which of this machine's names a client uses. Idle connections stay open longer
- * than Node's 5 s, so that clients decide how long to keep them.
- */
-async function serve(listener: RequestListener, host: string, givenPort: number, certificate?: Certificate) {
-  const options = { ...certificate, keepAliveTimeout: 120_000 };
-  const server = certificate ? https.createServer(options, listener) : http.createServer(options, listener);
-  const listen = async (port: number) => {
-    await once(server.listen(port, host), 'listening');
-    return (server.address() as AddressInfo).port;
-  };
-  const port = await listen(givenPort);
-  return {
-    url: certificate ? `https://localhost:${port}` : `http://${host}:${port}`,
-    useCertificate: (next: Certificate) => (server as https.Server).setSecureContext(next),
-    refuse: () => void server.close(),
-    /** Listens again at the same address, unless it still listens. */
-    async restart() {
-      if (!server.listening) await listen(port);
-    },
-    async stop() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }
