@@ -1,5 +1,5 @@
-/** The schema of the subgraph, its root fields and its directives. */
-import { type ASTNode, type GraphQLObjectType, type GraphQLSchema, getNamedType, isObjectType, print } from 'graphql';
+/** The schema of the subgraph, and its fields. */
+import { type GraphQLObjectType, type GraphQLSchema, getNamedType, isObjectType } from 'graphql';
 import { createSchema } from '../../../src/graphql/schema.ts';
 import { domain } from '../../../src/maintenance/domain.ts';
 
@@ -36,7 +36,3 @@ export function fieldsOf(type: string, depth = 2, schema: GraphQLSchema = SCHEMA
     return depth === 1 ? [] : `${name} { ${fieldsOf(inner.name, depth - 1, schema).join(' ')} }`;
   });
 }
-
-/** Returns the directives on an element, each in a line. */
-export const directivesOf = (node: ASTNode | null | undefined) =>
-  node && 'directives' in node ? (node.directives ?? []).map(print).join('\n') : '';
