@@ -15,10 +15,11 @@ import { WIRE } from '../support/maintenance/wire.ts';
 import { start } from '../support/process.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { useMany } from '../support/use-subgraph.ts';
+import { MAINTENANCE_SDL, toService } from '../support/use-supergraph.ts';
 
 const BASELINE = 'schema/baseline/maintenance.graphql';
 /** The schema of the last release, and of this commit. */
-const SDLS = { old: readDocument(BASELINE), new: readDocument('schema/maintenance.graphql') };
+const SDLS = { old: readDocument(BASELINE), new: MAINTENANCE_SDL };
 type Release = keyof typeof SDLS;
 
 /** Returns an operation for each root field of the supergraph's API schema, with every field. */
@@ -36,10 +37,7 @@ describe.each<[Release, Release]>([
   ['new', 'old'],
 ])('the %s supergraph before the %s subgraph', (supergraph, subgraph) => {
   const folder = mkdtempSync(join(tmpdir(), 'rollout-'));
-  const apiOf = (release: Release) => {
-    const service = { name: 'maintenance', url: 'http://none.test', sdl: SDLS[release] };
-    return composeSupergraph([service]).schema.toAPISchema().toGraphQLJSSchema();
-  };
+  const apiOf = (release: Release) => composeSupergraph([toService('maintenance', SDLS[release])]).api;
   const startServer = useReplicas([() => rmSync(folder, { recursive: true })]);
   const startBefore = useMany(startGateway);
   let upstream: Awaited<ReturnType<typeof startServer>>['upstream'];
