@@ -159,10 +159,8 @@ END
         (.spec.template.spec.containers[] | select(.name == "maintenance-subgraph").image)] | @tsv' | sort -n
     else
       ops_running=$(readlink -f /opt/maintenance-subgraph)
-      for ops_folder in /opt/maintenance-subgraph-* "$ops_running"; do
-        [ "$ops_folder" = "$ops_running" ] || printf '%s\t%s\n' "${ops_folder##*/maintenance-subgraph-}" "$ops_folder"
-      done
-      printf '%s\t%s\n' "${ops_running##*/maintenance-subgraph-}" "$ops_running"
+      { printf '%s\n' /opt/maintenance-subgraph-* | grep -Fxv "$ops_running"; echo "$ops_running"; } |
+        awk -F maintenance-subgraph- '{ print $NF "\t" $0 }'
     fi
   }
 
