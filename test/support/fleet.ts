@@ -46,19 +46,15 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv) 
   });
   await once(balancer.listen(0, '127.0.0.1'), 'listening');
 
-  /** Starts a replica and stops the oldest. Returns the exit code of the oldest. */
-  async function replace(): Promise<number | null> {
-    running.push(await start());
-    const [oldest] = running.splice(0, 1) as [Replica];
-    return oldest.stop();
-  }
-
   return {
     url: `http://127.0.0.1:${(balancer.address() as AddressInfo).port}`,
-    /** Replaces replicas one after the other. Returns the exit codes of the old replicas. */
+    /** Starts a replica and stops the oldest, one after the other. Returns the exit codes of the old replicas. */
     async replaceAll(count: number): Promise<unknown[]> {
       const exits: unknown[] = [];
-      for (let restart = 0; restart < count; restart++) exits.push(await replace());
+      for (let restart = 0; restart < count; restart++) {
+        running.push(await start());
+        exits.push(await running.shift()?.stop());
+      }
       return exits;
     },
     stop(): void {
