@@ -80,28 +80,26 @@ it.each([
   expect(new Set(subgraph.upstream.commands())).toEqual(commands);
 });
 
-describe('an unusable representation', () => {
-  const keys = { residence: { id: R }, maintenanceId: M };
-  it.each<[string, string, unknown]>([
-    ['without a type', 'UNKNOWN', { id: ID }],
-    ['of a type that is not an entity', 'UNKNOWN', { __typename: 'Query', id: ID }],
-    ['of the type "constructor"', 'UNKNOWN', { __typename: 'constructor', id: ID }],
-    ['that is a list of null', 'UNKNOWN', [null]],
-    ['without a key', 'NOT_AN_ID', maintenance({})],
-    ['with a list of ids', 'NOT_AN_ID', maintenance({ id: [ID] })],
-    ['with null for each key', 'NOT_AN_ID', maintenance({ id: null, residence: null, maintenanceId: null })],
-    ['with a number for maintenanceId', 'NOT_AN_ID', maintenance({ ...keys, maintenanceId: 5 })],
-    ['with an object for the residence id', 'NOT_AN_ID', maintenance({ ...keys, residence: { id: { id: R } } })],
-    ['with keys of two residences', 'CONTRADICTORY', maintenance({ ...keys, id: ID, residence: { id: 'x' } })],
-    ['with an id and half of a different key', 'CONTRADICTORY', maintenance({ id: ID, maintenanceId: 'x' })],
-    ['of a Residence with a number for an id', 'NOT_AN_ID', residence({ id: 5 })],
-  ])('%s nulls its own entry and sends nothing', async (_, code, bad) => {
-    const answer = await resolve([bad, RESIDENCE]);
-    expect(codes(answer)).toEqual([['BAD_USER_INPUT', '_entities.0']]);
-    expect(answer.errors[0]).toHaveProperty('extensions.arguments.0.code', code);
-    expect(answer.data._entities).toEqual([null, RESIDENCE]);
-    expect(subgraph.upstream.commands()).toEqual([]);
-  });
+const KEYS = { residence: { id: R }, maintenanceId: M };
+it.each<[string, string, unknown]>([
+  ['without a type', 'UNKNOWN', { id: ID }],
+  ['of a type that is not an entity', 'UNKNOWN', { __typename: 'Query', id: ID }],
+  ['of the type "constructor"', 'UNKNOWN', { __typename: 'constructor', id: ID }],
+  ['that is a list of null', 'UNKNOWN', [null]],
+  ['without a key', 'NOT_AN_ID', maintenance({})],
+  ['with a list of ids', 'NOT_AN_ID', maintenance({ id: [ID] })],
+  ['with null for each key', 'NOT_AN_ID', maintenance({ id: null, residence: null, maintenanceId: null })],
+  ['with a number for maintenanceId', 'NOT_AN_ID', maintenance({ ...KEYS, maintenanceId: 5 })],
+  ['with an object for the residence id', 'NOT_AN_ID', maintenance({ ...KEYS, residence: { id: { id: R } } })],
+  ['with keys of two residences', 'CONTRADICTORY', maintenance({ ...KEYS, id: ID, residence: { id: 'x' } })],
+  ['with an id and half of a different key', 'CONTRADICTORY', maintenance({ id: ID, maintenanceId: 'x' })],
+  ['of a Residence with a number for an id', 'NOT_AN_ID', residence({ id: 5 })],
+])('an unusable representation %s nulls its own entry and sends nothing', async (_, code, bad) => {
+  const answer = await resolve([bad, RESIDENCE]);
+  expect(codes(answer)).toEqual([['BAD_USER_INPUT', '_entities.0']]);
+  expect(answer.errors[0]).toHaveProperty('extensions.arguments.0.code', code);
+  expect(answer.data._entities).toEqual([null, RESIDENCE]);
+  expect(subgraph.upstream.commands()).toEqual([]);
 });
 
 describe('members beside a key', () => {

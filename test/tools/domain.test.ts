@@ -1,5 +1,5 @@
 /** What a set of commands gets wrong, and the compiler does not see, stops the start, or the first operation that meets it. */
-import { describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { guardMutation, resolveField } from '../../src/graphql/guard.ts';
 import { addSize } from '../../src/graphql/price.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
@@ -8,15 +8,13 @@ import { domain } from '../support/maintenance/schema.ts';
 const resolve = () => null;
 const { Maintenance } = domain.entities;
 
-describe('refuses to start', () => {
-  it.each([
-    ['with an entity without a reference resolver', { entities: { Maintenance } }, 'Residence'],
-    ['with a reference resolver of no entity', { entities: { ...domain.entities, Query: resolve } }, 'Query'],
-    ['with a resolver of no field', { reads: { ...domain.reads, Residence: { visits: resolve } } }, 'Residence.visits'],
-    ['with a resolver of a field that is never null', { reads: { Maintenance: { id: resolve } } }, 'Maintenance.id'],
-  ])('%s', (_, wrong, name) => {
-    expect(() => createSchema({ ...domain, ...wrong } as typeof domain)).toThrow(`${name} must be`);
-  });
+it.each([
+  ['with an entity without a reference resolver', { entities: { Maintenance } }, 'Residence'],
+  ['with a reference resolver of no entity', { entities: { ...domain.entities, Query: resolve } }, 'Query'],
+  ['with a resolver of no field', { reads: { ...domain.reads, Residence: { visits: resolve } } }, 'Residence.visits'],
+  ['with a resolver of a field that is never null', { reads: { Maintenance: { id: resolve } } }, 'Maintenance.id'],
+])('refuses to start %s', (_, wrong, name) => {
+  expect(() => createSchema({ ...domain, ...wrong } as typeof domain)).toThrow(`${name} must be`);
 });
 
 it.each([[{}], [{ size: Number.NaN }], [{ size: '1' }]])('an entry %j without a size is an error', (entry) => {
