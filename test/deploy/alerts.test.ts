@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import { EXAMPLE } from '../../dev/maintenance/seed.ts';
 import { APPS, readDocument as read, readKeys, readNames, readTable } from '../support/documents.ts';
 import { readFamilies, scrape } from '../support/scrape.ts';
+import { inTurn } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 type Texts = Readonly<Record<string, string>>;
@@ -62,10 +63,7 @@ const labelsOf = (expr: string) => readPromql(expr).selectors.flatMap(({ metric 
 beforeAll(async () => {
   const { upstream, url, ask } = subgraph;
   // Retried.
-  upstream.fail(() => {
-    upstream.fail(undefined);
-    return { status: 429 };
-  });
+  upstream.fail(inTurn(429));
   await ask(`{ maintenances(residenceId: "${EXAMPLE.residenceId}") { id } }`);
   for (const path of ['/health/live', '/health/ready', '/metrics']) await fetch(url + path);
   const families = await readFamilies(url);

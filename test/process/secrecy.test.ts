@@ -44,14 +44,11 @@ const UNLUCKY = 'canary-token-of-an-unlucky-caller';
 
 const LISTED = 'get_maintenance_list';
 
-const cleanups: (() => unknown)[] = [];
-const startReplica = useReplicas(cleanups);
+const collector = await startCollector();
+const startReplica = useReplicas([collector.stop]);
 let upstream: Upstream;
 let subgraph: Awaited<ReturnType<typeof startReplica>>;
-let collector: Awaited<ReturnType<typeof startCollector>>;
 beforeAll(async () => {
-  collector = await startCollector();
-  cleanups.push(collector.stop);
   const NODE_OPTIONS = `--import=${preloadThrowInRequest(UNLUCKY)}`;
   const secrets = { ROUTER_SECRET: SECRET, TOKEN_HEADER, LOG_LEVEL: 'trace', NODE_OPTIONS };
   subgraph = await startReplica({ ...secrets, ...collector.env, BREAKER_FAILURES: '1000' });

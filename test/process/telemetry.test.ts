@@ -1,13 +1,13 @@
 /** Each kind of operation with its log line, its metrics and its spans. */
 import { hostname } from 'node:os';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
 import { stopClock } from '../support/clock.ts';
 import { type Span, startTracedProcess } from '../support/collector.ts';
 import { LIST } from '../support/maintenance/requests.ts';
 import { type Samples, scrape, writeSample } from '../support/scrape.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
-import type { Received } from '../support/upstream.ts';
+import { inTurn, type Received } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 import { EVENTS, type Expected, type Made, OWN_FAULT, type Result, UNLUCKY } from './telemetry-events.ts';
@@ -115,10 +115,7 @@ function expectedCommandSpan({ upstream }: Subgraph, made: Made, id: unknown) {
 }
 afterAll(throwInRequest(UNLUCKY, OWN_FAULT));
 
-let collector: Awaited<ReturnType<typeof startTracedProcess>>;
-beforeAll(async () => {
-  collector = await startTracedProcess();
-});
+const collector = await startTracedProcess();
 const TRACED = { OTEL_TRACES_EXPORTER: 'otlp' };
 const subgraph = useSubgraph({ ...TRACED, BREAKER_FAILURES: '1000' });
 const start = useMany(startSubgraph);
@@ -245,8 +242,7 @@ describe('the log, the metrics and the spans report', () => {
 
   it('times in ms and in seconds, and attempts without the pause between them', async () => {
     const { upstream, url, logs } = subgraph;
-    const retry = { status: 503, headers: { 'retry-after': '1' } };
-    upstream.fail(() => (upstream.received.length === 1 ? retry : undefined));
+    upstream.fail(inTurn({ status: 503, headers: { 'retry-after': '1' } }));
     const before = await scrape(url);
     await subgraph.ask(LIST);
     const after = await scrape(url);
