@@ -1,8 +1,5 @@
 /** deploy/haproxy.cfg before two processes with the defaults for production. */
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { freePort } from '../../dev/command-api.ts';
 import { askAt } from '../support/ask.ts';
@@ -12,10 +9,12 @@ import { LIST, M, R } from '../support/maintenance/requests.ts';
 import { start as startProcess, watch } from '../support/process.ts';
 import { HEADERS } from '../support/replica.ts';
 import { itUnless } from '../support/skip.ts';
+import { useFolder } from '../support/use-folder.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 
 const missing = spawnSync('haproxy', ['-v']).error && 'haproxy is not installed.';
+const { write } = useFolder('haproxy');
 const startReplica = useReplicas();
 /** Starts a process with the defaults for production. */
 const start = (PORT: string) =>
@@ -25,9 +24,8 @@ type Process = Awaited<ReturnType<typeof start>>;
 itUnless(missing, 'behind HAProxy, restarts of the processes and reloads fail no operation', async () => {
   const ports = [await freePort(), await freePort(), await freePort()] as const;
   const free = [...ports];
-  const file = join(tmpdir(), `haproxy-${ports[0]}.cfg`);
   const settings = readDocument('deploy/haproxy.cfg').replace(/(?<=:)4[01]0\d$/gm, () => `${free.shift()}`);
-  writeFileSync(file, settings);
+  const file = write('haproxy.cfg', settings);
   /** Waits until a process has ended an operation. */
   const untilUsed = ({ untilPrinted }: Process) => untilPrinted('"msg":"operation"');
   async function restart(old: Process) {

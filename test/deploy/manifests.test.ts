@@ -1,6 +1,6 @@
 /** The manifests for Kubernetes: each fits its schema, and the process that it starts. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, globSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { PodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor';
@@ -14,7 +14,7 @@ import { parseAllDocuments } from 'yaml';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument as read } from '../support/documents.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
-import { folder, loadVariables, shutdownSeconds, type Variable } from './variables.ts';
+import { folder, loadVariables, shutdownSeconds, type Variable, write } from './variables.ts';
 
 const MODELS = [
   ...[Deployment, Service, HorizontalPodAutoscaler, PodDisruptionBudget, NetworkPolicy, PodMonitor, PrometheusRule],
@@ -31,7 +31,7 @@ function buildAll(name: string) {
 
 /** Returns the resources that the example with this file builds, by kind. */
 function build(kustomization: string) {
-  writeFileSync(join(folder, 'overlay-example/kustomization.yaml'), kustomization);
+  write('overlay-example/kustomization.yaml', kustomization);
   return Object.fromEntries(buildAll('overlay-example').map((resource) => [resource.kind, resource]));
 }
 

@@ -1,12 +1,12 @@
 /** The unit for systemd: it fits its schema, the image, the pods and the process that it starts. */
 import { spawnSync } from 'node:child_process';
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument as read } from '../support/documents.ts';
-import { folder, loadVariables, shutdownSeconds } from './variables.ts';
+import { folder, loadVariables, shutdownSeconds, write } from './variables.ts';
 
 const unit = read('deploy/systemd/maintenance-subgraph@.service');
 const valuesOf = (key: string) =>
@@ -20,9 +20,9 @@ const ofProcess = loadVariables(variables.map(([name = '', value = '']) => ({ na
 
 it('has only keys and values that systemd knows', () => {
   // The machine of a test has its Node elsewhere, perhaps at a path that systemd refuses.
-  const [file, node] = [join(folder, 'maintenance-subgraph@.service'), join(folder, 'node')];
+  const node = join(folder, 'node');
   symlinkSync(process.execPath, node);
-  writeFileSync(file, unit.replace('=node ', `=${node} `));
+  const file = write('maintenance-subgraph@.service', unit.replace('=node ', `=${node} `));
   const { stdout, stderr, status } = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' });
   expect({ stdout, stderr, status }).toEqual({ stdout: '', stderr: '', status: 0 });
 });

@@ -1,23 +1,18 @@
 /** The process that a manifest or a unit starts. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll } from '@jest/globals';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { loadConfig } from '../support/configuration.ts';
+import { useFolder } from '../support/use-folder.ts';
 
 export type Variable = { name: string; value?: string };
 
 /** A folder for the files of a test. */
-export const folder = mkdtempSync(join(tmpdir(), 'deploy-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-writeFileSync(join(folder, 'secret'), ROUTER_SECRET);
+export const { folder, write } = useFolder('deploy');
+const SECRET_FILE = write('secret', ROUTER_SECRET);
 
 /** Returns the configuration of a process with these variables, whose secrets exist. Throws if one is not accepted. */
 export function loadVariables(variables: readonly Variable[]) {
   const secrets: Record<string, string> = { COMMAND_API_PROXY: 'http://proxy.test', ROUTER_SECRET };
-  const textOf = ({ name, value }: Variable) =>
-    name.endsWith('_FILE') ? join(folder, 'secret') : (value ?? secrets[name]);
+  const textOf = ({ name, value }: Variable) => (name.endsWith('_FILE') ? SECRET_FILE : (value ?? secrets[name]));
   return loadConfig(Object.fromEntries(variables.map((one) => [one.name, textOf(one)])));
 }
 

@@ -1,23 +1,16 @@
 /** The environment: its defaults, refusals and warnings. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { ConfigError, loadConfig } from '../support/configuration.ts';
 import { readDocument, readNames, readTable } from '../support/documents.ts';
+import { useFolder } from '../support/use-folder.ts';
 
 const REQUIRED = { COMMAND_API_URL: 'https://api.ecloud.akubela.com', ROUTER_SECRET: 'a-secret-of-the-router' };
 const { ROUTER_SECRET, ...WITHOUT_SECRET } = REQUIRED;
 
-const folder = mkdtempSync(join(tmpdir(), 'canary-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-function file(name: string, content: string): string {
-  writeFileSync(join(folder, name), content);
-  return join(folder, name);
-}
+const { write } = useFolder('canary');
 
-const SECRET_FILE = file('secret', ROUTER_SECRET);
-const BLANK = file('blank', ' \n');
+const SECRET_FILE = write('secret', ROUTER_SECRET);
+const BLANK = write('blank', ' \n');
 const SHORT = 'ROUTER_SECRET is shorter than 16 characters';
 const UNREAD = 'is unknown: do you mean COMMAND_API_URL?';
 const ANYONE = 'without ROUTER_SECRET, anyone can send requests';
@@ -173,7 +166,7 @@ it.each<[string, string[]]>([
   [`${FIVE}\r\n`, []],
   ['short', ['ROUTER_SECRET_FILE is shorter than 16 characters']],
 ])('secrets are read from a file (row %#)', (content, expected) => {
-  const { warnings, ...loaded } = loadConfig({ ...WITHOUT_SECRET, ROUTER_SECRET_FILE: file('secrets', content) });
+  const { warnings, ...loaded } = loadConfig({ ...WITHOUT_SECRET, ROUTER_SECRET_FILE: write('secrets', content) });
   expect([warnings, loaded.routerSecrets]).toEqual([expected, content.match(/\S+/g)]);
   expect(loaded).not.toHaveProperty('ROUTER_SECRET_FILE');
 });

@@ -3,16 +3,16 @@
  * a stub of gh; the Dockerfile's compile cache.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import manifest from '../../package.json' with { type: 'json' };
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument } from '../support/documents.ts';
 import { skipped, itWithJq as test } from '../support/jq.ts';
 import { start, watch } from '../support/process.ts';
+import { useFolder } from '../support/use-folder.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 // The registry has one index, $INDEX, and all versions except $LACKS. The cluster's rollouts end with the codes $WAITS, and its only pod
@@ -131,10 +131,9 @@ const ROWS: [title: string, step: keyof typeof SHELL, variables: string, error: 
 ];
 
 const subgraph = useSubgraph();
-const folder = mkdtempSync(join(tmpdir(), 'release-'));
+const { folder, write } = useFolder('release');
 const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
 beforeAll(() => void execFileSync('bash', ['--norc', '-ec', REPOSITORY], { cwd: folder, env: { PATH } }));
-afterAll(() => rmSync(folder, { recursive: true }));
 test.each(ROWS)(`%s${skipped}`, async (...row) => {
   const [, step, variables, error, calls = []] = row;
   const pod = { VERSION: manifest.version, PORT: new URL(subgraph.url).port, ROUTER_SECRET };
@@ -203,7 +202,7 @@ describe('.github/settings.sh', () => {
 
   beforeAll(() => {
     cpSync('.github', join(folder, '.github'), { recursive: true });
-    writeFileSync(join(folder, '.github/CODEOWNERS'), '* @acme/releases\n/.ci/ @acme/platform\n');
+    write('.github/CODEOWNERS', '* @acme/releases\n/.ci/ @acme/platform\n');
     writeFileSync(state, '{"/rulesets": [], "/actions/secrets": { "secrets": [] }, "/actions/variables/OVERLAY": {}}');
     const fill = `text=$(<.github/settings.sh) && text=\${text/COSIGN_KEY= /COSIGN_KEY=x } &&
       echo "\${text/GRAPH_REF= /GRAPH_REF=x }" > .github/settings.sh`;

@@ -1,18 +1,16 @@
 /** The shell of the runbook, deploy/ops.sh, with stubs of kubectl, docker, journalctl and systemctl. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
-import { afterAll, expect } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { readDocument } from '../support/documents.ts';
 import { skipped, itWithJq as test } from '../support/jq.ts';
 import { list } from '../support/maintenance/requests.ts';
+import { useFolder } from '../support/use-folder.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'runbook-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+const { folder, write } = useFolder('runbook');
 write('ops.sh', readDocument('deploy/ops.sh').replaceAll(/\/(etc|opt)\/maintenance/g, `${folder}$&`));
 const subgraph = useSubgraph();
 const RUNBOOK = readDocument('docs/runbook.md');

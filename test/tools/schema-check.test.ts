@@ -1,9 +1,8 @@
 /** `npm run schema:check` on small schemas: the rating of changes, their declaration, and the operations of consumers. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { afterAll, beforeEach, expect, it } from '@jest/globals';
+import { resolve } from 'node:path';
+import { beforeEach, expect, it } from '@jest/globals';
+import { useFolder } from '../support/use-folder.ts';
 
 const KEY = '@key(fields: "box { id } number")';
 const BASE = `
@@ -14,12 +13,7 @@ type Box @key(fields: "id") { id: ID! }
 enum Color { RED BLUE }
 `;
 
-const folder = mkdtempSync(join(tmpdir(), 'schema-check-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-function write(file: string, text: string) {
-  mkdirSync(dirname(join(folder, file)), { recursive: true });
-  writeFileSync(join(folder, file), text);
-}
+const { folder, write } = useFolder('schema-check');
 const PROGRAM = resolve('dev/schema-check.ts');
 const run = (...args: string[]) => spawnSync(process.execPath, [PROGRAM, ...args], { cwd: folder, encoding: 'utf8' });
 

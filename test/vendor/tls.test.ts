@@ -1,12 +1,10 @@
 /** TLS to the command API. The server runs in its own process: Node reads NODE_EXTRA_CA_CERTS only at start. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { beforeAll, expect, it } from '@jest/globals';
 import { codes } from '../support/ask.ts';
 import { issue } from '../support/certificates.ts';
 import { DELETE, M, R } from '../support/maintenance/requests.ts';
 import { startUpstream } from '../support/upstream.ts';
+import { useFolder } from '../support/use-folder.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 
@@ -19,15 +17,14 @@ const READS = `{
 const trusted = await issue('trusted');
 const unknown = await issue('unknown');
 const valid = await issue('localhost', trusted);
-const folder = mkdtempSync(join(tmpdir(), 'maintenance-tls-'));
-writeFileSync(join(folder, 'ca.pem'), trusted.cert);
+const NODE_EXTRA_CA_CERTS = useFolder('tls').write('ca.pem', trusted.cert);
 
 const upstream = await startUpstream({ tls: valid });
-const start = useReplicas([upstream.stop, () => rmSync(folder, { recursive: true })]);
+const start = useReplicas([upstream.stop]);
 let server: Awaited<ReturnType<typeof start>>;
 beforeAll(async () => {
   // The server has to verify certificates in spite of the second variable.
-  const env = { NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem'), NODE_TLS_REJECT_UNAUTHORIZED: '0' };
+  const env = { NODE_EXTRA_CA_CERTS, NODE_TLS_REJECT_UNAUTHORIZED: '0' };
   server = await start({ ...env, COMMAND_API_URL: upstream.url, BREAKER_FAILURES: '1000' });
 });
 
