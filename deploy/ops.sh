@@ -48,13 +48,19 @@ END
           kubectl --namespace "$OPS_NAMESPACE" logs --selector "$ops_selector" --container maintenance-subgraph \
             --ignore-errors --tail -1 --since "$ops_since" "$ops_container" || echo 'error: kubectl logs failed'
         done |
-          # kubectl prints errors among the lines. Most containers have no previous one, and one that is about to start has no log.
+          # kubectl prints errors among the lines, some without an end. Most containers have no previous log, new ones have none yet.
           awk '
-            sub(/^unable to retrieve container logs for [a-z]+:\/\/[0-9a-f]*/, "") { print "error: a log is gone" > "/dev/stderr"; unread = 1 }
+            /^unable to retrieve container logs for / {
+              start = index($0 "{", "{")
+              print substr($0, 1, start - 1) > "/dev/stderr"
+              unread = 1
+              $0 = substr($0, start)
+            }
             /^error: previous terminated container / { next }
+            /^[{].*[^}]$/ { $0 = "error: a log breaks off" }
             /^error: / {
               if (!seen[$0]++) print > "/dev/stderr"
-              if (!/ is waiting to start: / || / start: .*[Ii]mage/) unread = 1
+              if (!/ is waiting to start: / || / start: .*([Ii]mage|Registry|Signature)/) unread = 1
               next
             }
             { print }
@@ -275,9 +281,7 @@ END
   case $ops_command in
     logs | failed | find_id)
       if [ "$ops_command" = find_id ]; then ops_since=${2:-1h}; else ops_since=${1:-15m}; fi
-      case $ops_since in
-        *[!0-9]*[smh] | [smh] | *[!smh]) ops_fail "$ops_since is no time, such as 30s, 15m or 24h" ;;
-      esac
+      case $ops_since in *[!0-9]*[smh] | [smh] | *[!smh]) ops_fail "$ops_since is no time, such as 30s, 15m or 24h" ;; esac
       { ops_unread=$("ops_$ops_command" "$@" 3>&1 >&4) || exit; } 4>&1
       [ -z "$ops_unread" ] || { echo 'ops: the answer is incomplete' >&2 && exit 1; }
       ;;

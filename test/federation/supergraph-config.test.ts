@@ -46,7 +46,7 @@ it('cosmo/config.yaml forwards another TOKEN_HEADER by its commented line', () =
 });
 
 it.each(['Idempotency-Key', 'X-Idempotency-Key'])('cosmo/config.yaml renames %s', (named) => {
-  const rule = { op: 'propagate', named, rename: 'X-Client-Idempotency-Key' };
+  const rule = { op: 'propagate', named, rename: 'X-Client-Idempotency-Key', default: 'none' };
   expect(cosmo.headers.subgraphs.maintenance.request).toContainEqual(rule);
 });
 

@@ -57,7 +57,7 @@ const STUBS = `
     esac
   }
   mkdir -p deploy/base .ci .github docs && touch deploy/cosign.pub SECURITY.md && cp "$GITHUB_WORKSPACE/.ci/placeholders" .ci
-  echo '{"version":"0.5.0"}' > package.json; echo '## 0.5.0 — 2026-12-01' > CHANGELOG.md; NAMESPACES='graphql graphql'
+  echo '{"version":"0.5.0"}' > package.json; echo '## 0.5.0 — 2026-12-01' > CHANGELOG.md; NAMESPACES='graphql "graphql"'
   echo 'app.kubernetes.io/version: 0.5.0' > deploy/base/kustomization.yaml
   GITHUB_REPOSITORY=Acme/Maintenance GITHUB_REF_NAME=v0.5.0 GITHUB_REF_TYPE=tag GITHUB_RUN_ID=7 RUNNER_TEMP=.
   GITHUB_OUTPUT=output GITHUB_STEP_SUMMARY=summary ON_MAIN=yes COSIGN_KEY=x OVERLAY=. IMAGE=x KUBECONFIG_YAML=x BEFORE=old WAITS='0 0'
@@ -156,6 +156,10 @@ it('the image caches no SDK of tracing, whose variables BuildKit sets', () => {
 it.each(globSync('.github/workflows/*.yml'))('%s gives a secret only to the environment of a step', (file) => {
   const workflow = readDocument(file).replace(/^ {8}env:\n(?: {10}.*\n)+/gm, '');
   expect(workflow.match(/^[^#\n]*\bsecrets\..*$/gm)).toBeNull();
+});
+
+it('the job that compares a version with its Git tag fetches all tags', () => {
+  expect(jobs.verify.steps[0].with).toMatchObject({ 'fetch-depth': 0 });
 });
 
 // A skipped job would skip build, sign and deploy, in a green run.

@@ -25,7 +25,7 @@ const STUBS = `
     case "$*" in
       *'--output name') echo "$FOUND" ;;
       logs*--previous) echo 'error: previous terminated container "maintenance-subgraph" not found' ;;
-      logs*) cat one.log two.log 2> /dev/null; printf "$UNREAD" ;;
+      logs*) [ "$UNREAD" != fails ] && printf "$UNREAD" && cat one.log two.log ;;
       exec*node*) shift 5 && "$@" ;;
       'get replicasets'*) cat sets ;;
       'get secret'*) cat secret ;;
@@ -76,16 +76,19 @@ test(`logs, failed and find_id read each kind of log, in bash and in sh${skipped
 });
 
 const WAITS = 'error: container "maintenance-subgraph" in pod "b" is waiting to start:';
+const GONE = 'unable to retrieve container logs for cri-o://0a';
 const INCOMPLETE = 'ops: the answer is incomplete';
 test.each([
-  [`${WAITS} ContainerCreating`, '0', `${WAITS} ContainerCreating`],
-  [`${WAITS} trying and failing to pull image`, '1', `${WAITS} trying and failing to pull image`, INCOMPLETE],
-  ['error: pods "b" is forbidden', '1', 'error: pods "b" is forbidden', INCOMPLETE],
-  ['unable to retrieve container logs for containerd://0a', '1', 'error: a log is gone', INCOMPLETE],
-])(`failed prints the failures of other pods beside %s, and its code${skipped}`, async (unread, ...prints) => {
+  [`${WAITS} ContainerCreating\n`, '0', `${WAITS} ContainerCreating`],
+  [`${WAITS} trying and failing to pull image\n`, '1', `${WAITS} trying and failing to pull image`, INCOMPLETE],
+  [`${WAITS} SignatureValidationFailed\n`, '1', `${WAITS} SignatureValidationFailed`, INCOMPLETE],
+  ['error: pods "b" is forbidden\n', '1', 'error: pods "b" is forbidden', INCOMPLETE],
+  [GONE, '1', GONE, INCOMPLETE],
+  ['{"time":1,"leverror: unexpected EOF\n', '1', 'error: a log breaks off', INCOMPLETE],
+])(`failed prints the failures of other pods beside %j, and its code${skipped}`, async (unread, ...prints) => {
   const line = JSON.stringify({ time: Date.now(), commands: [{ code: 'A', name: 'b', id: 'c' }] });
   write('two.log', `${line}\n`);
-  const script = `rm -f one.log; UNREAD='${unread}'; ops failed 1m; echo $?`;
+  const script = `: > one.log; UNREAD='${unread}'; ops failed 1m; echo $?`;
   const failed = '     1 A b detail=null upstreamCode=null client=null host=null last=TIME id=c';
   for (const shell of ['bash', 'sh']) expect(await run('kubernetes', script, shell)).toEqual([failed, ...prints]);
 });
@@ -136,6 +139,7 @@ test.each<[on: string, code: string, ...prints: string[]]>([
   ['kubernetes', 'OPS_NAMESPACE=; ops ask', 'ops: set OPS_NAMESPACE, the namespace of the subgraph'],
   ['kubernetes', 'FOUND=; ops failed; echo $?', '2', 'ops: the namespace graphql has no pod of the subgraph'],
   ['kubernetes', 'kubectl() { return 1; }; ops images', 'ops: kubectl get failed in the namespace graphql'],
+  ['kubernetes', 'UNREAD=fails; ops failed; echo $?', '1', 'error: kubectl logs failed', INCOMPLETE],
   ['systemd', 'ops images', '10\t/opt/maintenance-subgraph-10', '9\t/opt/maintenance-subgraph-9'],
   ['systemd', 'ops schema; ops schema 10', 'schema 9', 'schema 10'],
   ['systemd', 'ops restart', ...RESTARTED],

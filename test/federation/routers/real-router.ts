@@ -33,7 +33,7 @@ export function describeRealRouter(name: RouterName, quirks: Quirks = {}) {
       expect(read.data.residences[0]).toEqual({ name: expect.any(String), maintenances: null });
       expect(read.errors).not.toEqual([]);
       expect(written.data.createMaintenance.createdId).toEqual(expect.any(String));
-      // Hive Router has the path in the extensions, Cosmo Router in the message.
+      // Hive Router has the path in the extensions, Cosmo Router by its source in the message.
       const told = JSON.stringify(written.errors).replaceAll('","', '.');
       expect(told).toContain('createMaintenance.maintenance.residence');
     });
