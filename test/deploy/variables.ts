@@ -16,8 +16,7 @@ export function loadVariables(variables: readonly Variable[]) {
   return loadConfig(Object.fromEntries(variables.map((one) => [one.name, textOf(one)])));
 }
 
-/** Returns the seconds that a graceful shutdown takes. A write that arrives last has the time of an operation. */
+/** Returns the seconds until the operation of a write that arrives last has ended, and the last spans are sent. */
 export function shutdownSeconds({ DRAIN_DELAY_MS, OPERATION_TIMEOUT_MS }: ReturnType<typeof loadVariables>): number {
-  // Then connections are cut, and the last spans are sent.
   return (DRAIN_DELAY_MS + 2 * OPERATION_TIMEOUT_MS + 3000) / 1000;
 }
