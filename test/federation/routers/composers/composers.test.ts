@@ -29,9 +29,8 @@ describe.each(COMPOSITIONS)('the schema, with a subgraph that refers by the key:
 it("Cosmo's client composes by the command of supergraph/cosmo/compose.yaml, without internet", () => {
   const [command = ''] = /\w+=true .*wgc .*/.exec(readDocument('supergraph/cosmo/compose.yaml')) ?? [];
   const PATH = `dev/supergraph/routers/cosmo/node_modules/.bin:${process.env.PATH}`;
-  // No one listens at this address.
+  // No one listens at this address. wgc writes to a pipe, since it cannot open Node's own, a socket.
   const env = { PATH, HTTPS_PROXY: 'http://127.0.0.1:9' };
-  // Through a pipe: Node's own is a socket, which wgc cannot open.
   const written = execSync(command.replace('config.json', '/dev/stdout | cat'), { env, encoding: 'utf8' });
   for (const port of [4001, 4002]) expect(written).toContain(`"routingUrl":"http://localhost:${port}/graphql"`);
 });
