@@ -24,7 +24,7 @@ ops rotate end             accepts only the newest secret, and restarts
 ops roll_back REVISION     runs this revision again
 ops help                   prints this text
 
-SINCE is like 30s, 15m (the default; of find_id, 1h) or 24h.
+SINCE is like 30s, 15m (the default; of find_id, 1h) or 24h. Kubernetes has the last 10 MiB of a container's log, by default.
 OPS_ON=kubernetes needs OPS_NAMESPACE. It uses kubectl's current context.
 OPS_ON=systemd, as root, is for the processes of this machine. OPS_PAUSE=10 are the seconds between two restarts: more
   than the proxy's interval of health checks times the successes that it needs.
@@ -50,14 +50,12 @@ END
         done |
           # kubectl prints errors among the lines, some without an end. Most containers have no previous log, new ones have none yet.
           awk '
-            /^unable to retrieve container logs for / {
-              start = index($0 "{", "{")
-              print substr($0, 1, start - 1) > "/dev/stderr"
+            /^(unable to retrieve container logs|failed to .*[.]log)/ || /^[{].*([^}]$|[{]"level":)/ {
+              print "error: a log is gone, or breaks off" > "/dev/stderr"
               unread = 1
-              $0 = substr($0, start)
+              if (!sub(/^.+[{]"level":/, "{\"level\":")) next
             }
             /^error: previous terminated container / { next }
-            /^[{].*[^}]$/ { $0 = "error: a log breaks off" }
             /^error: / {
               if (!seen[$0]++) print > "/dev/stderr"
               if (!/ is waiting to start: / || / start: .*([Ii]mage|Registry|Signature)/) unread = 1

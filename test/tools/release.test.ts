@@ -44,7 +44,7 @@ const STUBS = `
     esac
   }
   timeout() { shift; "$@"; }
-  kustomize() { if [ "$1" = build ]; then printf '  namespace: %s\n' $NAMESPACES; else call "kustomize $*"; fi; }
+  kustomize() { if [ "$1" = build ]; then printf 'subjects:\n  namespace: ci\nmetadata:\n  namespace: %s\n' $NAMESPACES; else call "kustomize $*"; fi; }
   kubectl() {
     case "$*" in
       *get*image*) echo "$BEFORE" ;;

@@ -76,17 +76,19 @@ test(`logs, failed and find_id read each kind of log, in bash and in sh${skipped
 });
 
 const WAITS = 'error: container "maintenance-subgraph" in pod "b" is waiting to start:';
-const GONE = 'unable to retrieve container logs for cri-o://0a';
+const GONE = 'error: a log is gone, or breaks off';
 const INCOMPLETE = 'ops: the answer is incomplete';
 test.each([
   [`${WAITS} ContainerCreating\n`, '0', `${WAITS} ContainerCreating`],
   [`${WAITS} trying and failing to pull image\n`, '1', `${WAITS} trying and failing to pull image`, INCOMPLETE],
   [`${WAITS} SignatureValidationFailed\n`, '1', `${WAITS} SignatureValidationFailed`, INCOMPLETE],
   ['error: pods "b" is forbidden\n', '1', 'error: pods "b" is forbidden', INCOMPLETE],
-  [GONE, '1', GONE, INCOMPLETE],
-  ['{"time":1,"leverror: unexpected EOF\n', '1', 'error: a log breaks off', INCOMPLETE],
+  ['unable to retrieve container logs for cri-o://0a', '1', GONE, INCOMPLETE],
+  ['failed to try resolving symlinks in path "/0.log": no such file', '1', GONE, INCOMPLETE],
+  ['{"level":30,"timeerror: unexpected EOF\n', '1', GONE, INCOMPLETE],
+  ['{"level":30,"time', '1', GONE, INCOMPLETE],
 ])(`failed prints the failures of other pods beside %j, and its code${skipped}`, async (unread, ...prints) => {
-  const line = JSON.stringify({ time: Date.now(), commands: [{ code: 'A', name: 'b', id: 'c' }] });
+  const line = JSON.stringify({ level: 40, time: Date.now(), commands: [{ code: 'A', name: 'b', id: 'c' }] });
   write('two.log', `${line}\n`);
   const script = `: > one.log; UNREAD='${unread}'; ops failed 1m; echo $?`;
   const failed = '     1 A b detail=null upstreamCode=null client=null host=null last=TIME id=c';
