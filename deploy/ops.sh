@@ -168,6 +168,12 @@ END
     fi
   }
 
+  # Sets ops_folder to that of a version with systemd, by default the running one: ops_at [VERSION]
+  ops_at() {
+    ops_folder=/opt/maintenance-subgraph${1:+-$1}
+    [ -d "$ops_folder" ] || ops_fail "there is no $ops_folder"
+  }
+
   ops_schema() {
     case $ops_on${1-} in
       kubernetes) ops_exec cat schema/maintenance.graphql ;;
@@ -176,10 +182,7 @@ END
         [ -n "$ops_image" ] || ops_fail "there is no revision $1: see ops images"
         docker run --rm --entrypoint cat "$ops_image" schema/maintenance.graphql
         ;;
-      *)
-        [ -d "/opt/maintenance-subgraph${1:+-$1}" ] || ops_fail "there is no /opt/maintenance-subgraph${1:+-$1}"
-        cat "/opt/maintenance-subgraph${1:+-$1}/schema/maintenance.graphql"
-        ;;
+      *) ops_at "${1-}" && cat "$ops_folder/schema/maintenance.graphql" ;;
     esac
   }
 
@@ -250,10 +253,7 @@ END
         ops_kube rollout undo deployment/maintenance-subgraph --to-revision "$1" && ops_wait &&
           echo "Now apply the overlay of that version, with its image: else its variables stay in the next release."
         ;;
-      *)
-        [ -d "/opt/maintenance-subgraph-$1" ] || ops_fail "there is no /opt/maintenance-subgraph-$1"
-        ln -sfn "/opt/maintenance-subgraph-$1" /opt/maintenance-subgraph && ops_restart
-        ;;
+      *) ops_at "$1" && ln -sfn "$ops_folder" /opt/maintenance-subgraph && ops_restart ;;
     esac
   }
 

@@ -56,5 +56,5 @@ function readSources(file: string): Source[] {
 export async function composeApi(others: readonly string[]): Promise<GraphQLSchema> {
   const own = ['maintenance=schema/maintenance.graphql', 'residences=supergraph/residences.graphql'];
   const subgraphs = await Promise.all([...own, ...others].map(readSubgraph));
-  return composeSupergraph([...new Map(subgraphs.map((one) => [one.name, one])).values()]).api;
+  return composeSupergraph([...new Map(subgraphs.map((one) => [one.name, one])).values()]).toApi();
 }

@@ -14,12 +14,12 @@ export function toServices(subgraphs: readonly Service[]) {
   return subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) }));
 }
 
-/** Returns the supergraph and its API schema, and prints the composer's hints, one a line. Throws a `CannotStart` with the composer's messages. */
+/** Returns the supergraph, and prints the composer's hints, one a line. Throws a `CannotStart` with the composer's messages. */
 export function composeSupergraph(subgraphs: readonly Service[]) {
   const { errors, schema, supergraphSdl, hints } = composeServices(toServices(subgraphs));
   if (errors)
     throw new CannotStart(['The supergraph does not compose:', ...errors.map(({ message }) => message)].join('\n  '));
   // Some messages quote descriptions, with many lines.
   for (const { definition, message } of hints) console.log(`Hint ${definition.code}: ${message.split('\n')[0]}`);
-  return { api: schema.toAPISchema().toGraphQLJSSchema(), supergraphSdl };
+  return { toApi: () => schema.toAPISchema().toGraphQLJSSchema(), supergraphSdl };
 }

@@ -25,14 +25,14 @@ export async function runBlock(text: string, returned: string, scope: object = {
 }
 
 const subgraphs = { maintenance: MAINTENANCE_SDL, residences: RESIDENCES_SDL };
-/** The schema that `npm run supergraph` serves. */
-const { api } = composeSupergraph(Object.entries(subgraphs).map(([name, sdl]) => toService(name, sdl)));
+/** Makes the schema that `npm run supergraph` serves. */
+const { toApi } = composeSupergraph(Object.entries(subgraphs).map(([name, sdl]) => toService(name, sdl)));
 
 /** Compiles operations in src/ of an empty folder with the settings of docs/apps.md, to files that jest loads. */
 export function compileRelay(folder: string, operations: readonly string[]): void {
   const own = { schema: 'schema.graphql', src: 'src', language: 'javascript', eagerEsModules: false };
   const files = {
-    'schema.graphql': printSchema(api),
+    'schema.graphql': printSchema(toApi()),
     'persisted.json': '{}',
     'relay.config.json': JSON.stringify({ ...own, ...JSON.parse(findBlock('persistConfig')) }),
     'src/Screen.js': operations.map((operation) => `graphql\`${operation}\`;`).join('\n'),

@@ -1,6 +1,5 @@
 /** The schemas of docs/subgraphs.md and its example, composed with our schema and run behind a gateway. */
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -13,6 +12,7 @@ import { askAt, ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument } from '../support/documents.ts';
 import { formatMaintenanceId } from '../support/maintenance/visits.ts';
 import { killAll, run, start as startProcess, watch } from '../support/process.ts';
+import { useFolder } from '../support/use-folder.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { MAINTENANCE_SDL } from '../support/use-supergraph.ts';
 
@@ -40,16 +40,16 @@ const visits = (first: unknown, second: unknown) => ({
 
 const subgraph = useSubgraph();
 afterAll(killAll);
+const { folder } = useFolder('subgraphs');
 
 /** Runs a program with a schema beside the file, and returns the URL. */
 async function startVisits(sdl: string, code = program): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'visits-'));
-  symlinkSync(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(folder, 'node_modules'));
-  writeFileSync(join(folder, 'visits.graphql'), sdl);
-  writeFileSync(join(folder, 'visits.mjs'), code);
-  const visits = watch(startProcess(process.execPath, [join(folder, 'visits.mjs')], { PORT: '0' }));
+  const own = mkdtempSync(join(folder, 'visits-'));
+  symlinkSync(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(own, 'node_modules'));
+  writeFileSync(join(own, 'visits.graphql'), sdl);
+  writeFileSync(join(own, 'visits.mjs'), code);
+  const visits = watch(startProcess(process.execPath, [join(own, 'visits.mjs')], { PORT: '0' }));
   const [, url = ''] = await visits.until(/Visits on (\S+)/);
-  rmSync(folder, { recursive: true });
   return url;
 }
 
@@ -94,14 +94,13 @@ describe('npm run supergraph -- --subgraph', () => {
   });
 
   it('only writes the supergraph of all subgraphs with --write, and names those that link above v2.9', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'supergraph-'));
     const sdl = whole.replace('/v2.9', '/v2.10');
-    const { url, exit, output } = await start(sdl, '--write', join(folder, 'supergraph.graphql'));
+    const file = join(folder, 'supergraph.graphql');
+    const { url, exit, output } = await start(sdl, '--write', file);
     const printed = /^Composed: maintenance at .+\nvisits links federation\/v2\.10\. .+\n$/;
     expect([await exit, output()]).toEqual([0, expect.stringMatching(printed)]);
-    const urls = readFileSync(join(folder, 'supergraph.graphql'), 'utf8').match(/(?<=@join__graph\(.+ url: ")[^"]+/g);
+    const urls = readFileSync(file, 'utf8').match(/(?<=@join__graph\(.+ url: ")[^"]+/g);
     expect(urls).toEqual(['http://localhost:0/graphql', 'http://localhost:0/graphql', url]);
-    rmSync(folder, { recursive: true });
   });
 
   it('prints the messages of the composer if the schemas do not compose, and exits with 1', async () => {

@@ -1,6 +1,5 @@
 /** A rollout and a rollback: the supergraph of one release before the subgraph of another one. */
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type GraphQLSchema, parse, validate } from 'graphql';
@@ -13,6 +12,7 @@ import { M, R, request } from '../support/maintenance/requests.ts';
 import { fieldsOf } from '../support/maintenance/schema.ts';
 import { WIRE } from '../support/maintenance/wire.ts';
 import { start } from '../support/process.ts';
+import { useFolder } from '../support/use-folder.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { useMany } from '../support/use-subgraph.ts';
 import { MAINTENANCE_SDL, toService } from '../support/use-supergraph.ts';
@@ -36,9 +36,10 @@ describe.each<[Release, Release]>([
   ['old', 'new'],
   ['new', 'old'],
 ])('the %s supergraph before the %s subgraph', (supergraph, subgraph) => {
-  const folder = mkdtempSync(join(tmpdir(), 'rollout-'));
-  const apiOf = (release: Release) => composeSupergraph([toService('maintenance', SDLS[release])]).api;
-  const startServer = useReplicas([() => rmSync(folder, { recursive: true })]);
+  const apiOf = (release: Release) => composeSupergraph([toService('maintenance', SDLS[release])]).toApi();
+  const startServer = useReplicas();
+  // Removed after the replicas have ended.
+  const { folder, write } = useFolder('rollout');
   const startBefore = useMany(startGateway);
   let upstream: Awaited<ReturnType<typeof startServer>>['upstream'];
   let gateway: Running;
@@ -50,7 +51,7 @@ describe.each<[Release, Release]>([
     cpSync(subgraph === 'old' ? BASELINE : 'schema/maintenance.graphql', join(folder, 'schema/maintenance.graphql'));
     // Without the check that each resolver has a field: the old release has no resolvers of new fields.
     const unchecked = readDocument('src/graphql/schema.ts').replace(/^ {2}checkResolvers\(.*$/m, '');
-    if (subgraph === 'old') writeFileSync(join(folder, 'src/graphql/schema.ts'), unchecked);
+    if (subgraph === 'old') write('src/graphql/schema.ts', unchecked);
     const startMain = (env: NodeJS.ProcessEnv) => start(process.execPath, ['src/main.ts'], env, { cwd: folder });
     const server = await startServer({}, startMain);
     upstream = server.upstream;

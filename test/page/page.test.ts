@@ -2,15 +2,13 @@
  * The page for browsers: the servers of developers have it, the server that ships does not. A real browser reaches this machine
  * only, and a stub stands in for Apollo's script.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { BrowserContext } from 'playwright-core';
 import { readExamples } from '../../dev/browser.ts';
 import { EXAMPLE } from '../../dev/maintenance/seed.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { killAll, run } from '../support/process.ts';
+import { useFolder } from '../support/use-folder.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { startBrowser } from './browser.ts';
 
@@ -24,7 +22,6 @@ const nameOf = ({ query }: { query: string }) => /^(?:query|mutation) (\w+)/.exe
 
 const subgraph = useSubgraph();
 const urls = { dev: '', supergraph: '' };
-const folder = mkdtempSync(join(tmpdir(), 'browser-'));
 let browser: BrowserContext;
 
 beforeAll(async () => {
@@ -36,8 +33,9 @@ beforeAll(async () => {
 afterAll(async () => {
   killAll();
   await browser?.browser()?.close();
-  rmSync(folder, { recursive: true });
 });
+// Removed after the browser has ended.
+const { folder } = useFolder('browser');
 
 it.each<[keyof typeof urls, string[], string[]]>([
   ['dev', [], ['"state": "IN_PROGRESS"', '"description": "test"', '"command": "get_maintenance_list"']],
