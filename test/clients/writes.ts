@@ -1,8 +1,9 @@
 /** The code of docs/apps.md says of each kind of failure what happened to the writes of a mutation. */
+import { setImmediate } from 'node:timers/promises';
 import { beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../dev/maintenance/seed.ts';
 import { startGateway } from '../../dev/supergraph/gateway.ts';
-import { NEW_MAINTENANCE } from '../support/ask.ts';
+import { NEW_MAINTENANCE, postTo } from '../support/ask.ts';
 import { idOf } from '../support/maintenance/visits.ts';
 import { type Fault as Breakage, type Recorder, startRecorder } from '../support/recorder.ts';
 import type { Fault } from '../support/upstream.ts';
@@ -86,6 +87,14 @@ const FAILURES: [title: string, (servers: Servers) => unknown, ...results: [obje
   ['the room, with an error of the router before', ({ router }) => router.fail(answer(200, NULL)), NO_ROOM],
 ];
 
+/** What a proxy does to a kept connection after the gateway has answered it, in place of passing on the answer. */
+const AFTER_THE_WRITE: [title: string, Breakage][] = [
+  ['the kept connection closes', CUT_OFF],
+  ['the kept connection is reset', ({ socket }) => void socket?.resetAndDestroy()],
+  ['a proxy answers 408', (response) => void response.writeHead(408).end()],
+  ['a proxy answers 503 with Retry-After: 0', (response) => void response.writeHead(503, { 'retry-after': '0' }).end()],
+];
+
 /** Defines the tests. Returns the supergraph. */
 export function describeWrites(client: string, connect: (url: string) => Send) {
   const supergraph = useSupergraph(startGateway);
@@ -101,6 +110,23 @@ export function describeWrites(client: string, connect: (url: string) => Send) {
     const mutation = results[1] ? 'both' : 'create';
     const response = await connect(router.url)(mutation, { input: INPUT, id: `${R}:m` });
     expect(ALIASES[mutation].map((alias) => resultOf(response, alias))).toEqual(results);
+  });
+
+  it.each(AFTER_THE_WRITE)(`${client} sends a create once if then %s`, async (_, breakIt) => {
+    const proxy = await start(new URL(supergraph.url).origin);
+    const send = connect(proxy.url);
+    await send('delete', { id: `${R}:m` });
+    // After a turn of the event loop, fetch() uses this connection again.
+    await setImmediate();
+    proxy.fail(async (response) => {
+      await postTo(supergraph.url, String(proxy.fetches.at(-1)?.body), {});
+      breakIt(response);
+    });
+    expect(resultOf(await send('create', { input: INPUT }), 'createMaintenance')).toEqual(UNKNOWN);
+    const writes = supergraph.upstream.received.filter(({ command }) => !command.startsWith('get_'));
+    expect(writes.map(({ command }) => command)).toEqual(['delete_maintenance_info', 'create_maintenance_info']);
+    const [kept, ...others] = proxy.fetches.map(({ connection }) => connection);
+    expect(others).toEqual([kept]);
   });
 
   it(`${client} tells all faults of a form`, async () => {

@@ -3,7 +3,8 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
 import { serve } from '../../dev/command-api.ts';
 
-type Fetch = { body: string; headers: IncomingHttpHeaders };
+/** The remote port identifies the connection. */
+type Fetch = { body: string; headers: IncomingHttpHeaders; connection: number | undefined };
 
 /** Answers in place of the server. */
 export type Fault = (response: ServerResponse) => void;
@@ -20,7 +21,7 @@ export async function startRecorder(origin: string) {
 
   const server = await serve(async (request, response) => {
     const body = await readText(request);
-    fetches.push({ body, headers: request.headers });
+    fetches.push({ body, headers: request.headers, connection: request.socket.remotePort });
     if (fault) return fault(response);
     const headers = Object.entries(request.headers).filter(([name]) => ![...NOT_FORWARDED, dropped].includes(name));
     const answer = await fetch(origin + request.url, { method: 'POST', headers: headers as [string, string][], body });
