@@ -46,7 +46,7 @@ const supergraph = describeClient(
   create,
   (client) => (mutation, variables) => {
     const scope = { client, mutation: gql(MUTATIONS[mutation]), variables, update, CombinedGraphQLErrors };
-    return runClient('Apollo Client. ', 'result', scope);
+    return runClient('Apollo Client\n', 'result', scope);
   },
   open,
 );
