@@ -8,6 +8,7 @@ import { readExamples } from '../../dev/browser.ts';
 import { EXAMPLE } from '../../dev/maintenance/seed.ts';
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { killAll, run } from '../support/process.ts';
+import { startRecorder } from '../support/recorder.ts';
 import { useFolder } from '../support/use-folder.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { startBrowser } from './browser.ts';
@@ -107,4 +108,17 @@ it('the server that ships serves no page, and allows no other origin', async () 
   const answer = await fetch(`${subgraph.url}/graphql`, { headers: { accept: 'text/html,*/*;q=0.8', ...secret } });
   expect([answer.status, answer.headers.get('content-type')]).toEqual([400, expect.stringMatching(/json/)]);
   expect(await allowedOrigins(`${subgraph.url}/graphql`, STUDIO, secret)).toEqual([null, null]);
+});
+
+it('a browser sends a POST again if its kept connection closes before the answer, as docs/apps.md says', async () => {
+  const proxy = await startRecorder(subgraph.url);
+  const page = await browser.newPage();
+  await page.goto(proxy.url);
+  const post = (body: string) =>
+    page.evaluate((body) => fetch('', { method: 'POST', body }).then((answer) => answer.text(), String), body);
+  await post('first');
+  proxy.fail((response) => void response.destroy());
+  expect(await post('second')).toMatch('Failed to fetch');
+  expect(proxy.fetches.filter(({ body }) => body === 'second')).toHaveLength(2);
+  await proxy.stop();
 });
