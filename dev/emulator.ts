@@ -3,9 +3,9 @@
  */
 import { explainStartFailure } from '../src/process.ts';
 import { PATH } from './command-api.ts';
+import { MORE_RESIDENCES, startCommandApi } from './maintenance/emulation.ts';
 import { EXAMPLE } from './maintenance/seed.ts';
 import { readOptions } from './options.ts';
-import { MORE_RESIDENCES, startCommandApi } from './subgraph.ts';
 
 const { port } = readOptions('Options:\n  --port NUMBER    the port, by default 5001', {
   port: { type: 'string', default: '5001' },

@@ -1,20 +1,19 @@
-/** `npm run dev`: the emulated command API and the subgraph in one process, with Sandbox in the browser. */
-import { explainStartFailure, firstSignal, shutDown } from '../src/process.ts';
-import { GRAPHIQL, readExamples } from './browser.ts';
+/** `npm run dev`: the emulated command API with its data, and a subgraph that restarts when src/ or schema/ changes. */
+import { spawn } from 'node:child_process';
+import { firstSignal } from '../src/process.ts';
+import { freePort } from './command-api.ts';
+import { startCommandApi } from './maintenance/emulation.ts';
 import { readOptions } from './options.ts';
-import { describeAsking, LIST_EXAMPLE, localize, startSubgraph } from './subgraph.ts';
 
 readOptions('There are no options. docs/configuration.md has the environment variables, such as PORT.', {});
-try {
-  const subgraph = await startSubgraph({ ROUTER_SECRET: '' }, readExamples('.', 'emulator'));
-  void shutDown(firstSignal(), subgraph.stop, subgraph.logger);
-  const url = localize(`${subgraph.url}/graphql`);
-  console.log(`
-  Subgraph and Sandbox   ${url}
-  Without internet       ${localize(subgraph.url + GRAPHIQL)}
-  Command API emulator   ${subgraph.commandApiUrl}
-${describeAsking(url, LIST_EXAMPLE, subgraph.config.TOKEN_HEADER)}`);
-} catch (error) {
-  console.error(explainStartFailure(error) ?? error);
-  process.exit(1);
-}
+const env: NodeJS.ProcessEnv = { ...process.env, COMMAND_API_URL: (await startCommandApi()).url };
+// Otherwise, each restart would take another port.
+if (env.PORT === '0') env.PORT = String(await freePort());
+const watch = [...process.execArgv, '--watch-path=src', '--watch-path=schema', '--watch-preserve-output'];
+const watcher = spawn(process.execPath, [...watch, 'dev/reloading.ts'], { env, stdio: ['pipe', 'inherit', 'inherit'] });
+// The first subgraph that starts reads this line.
+watcher.stdin.write('describe\n');
+process.exitCode = 1;
+watcher.on('exit', () => process.exit());
+watcher.kill(await firstSignal());
+process.exitCode = 0;

@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { explainStartFailure, firstSignal, shutDown } from '../src/process.ts';
 import { readExamples, serveBrowsers } from './browser.ts';
+import { startCommandApi } from './maintenance/emulation.ts';
 import { readOptions } from './options.ts';
 import { describeAsking, LIST_EXAMPLE, localize, startSubgraph } from './subgraph.ts';
 import { composeSupergraph } from './supergraph/compose.ts';
@@ -36,10 +37,11 @@ try {
     }
     process.exit();
   }
-  const subgraph = await startSubgraph({ PORT: portAfter(1), ROUTER_SECRET });
+  const commandApi = await startCommandApi();
+  const subgraph = await startSubgraph({ COMMAND_API_URL: commandApi.url, PORT: portAfter(1), ROUTER_SECRET });
   const { HOST: host, TOKEN_HEADER: tokenHeader, routerSecrets } = subgraph.config;
   const [secret = ''] = routerSecrets;
-  const running: Pick<Running, 'stop'>[] = [subgraph];
+  const running: Pick<Running, 'stop'>[] = [commandApi, subgraph];
   const stop = async () => {
     for (const one of running.toReversed()) await one.stop();
   };
@@ -68,7 +70,7 @@ try {
   ${(router ? ROUTERS[router].name : 'Supergraph, Sandbox').padEnd(22)} ${endpoint}
   Subgraph maintenance   ${localize(url)}, with Router-Authorization: ${secret}
 ${shown.join('\n')}
-  Command API emulator   ${subgraph.commandApiUrl}
+  Command API emulator   ${commandApi.url}
 ${describeAsking(endpoint, operation.trim(), tokenHeader)}`);
 } catch (error) {
   fail(error);

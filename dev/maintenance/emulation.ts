@@ -1,8 +1,10 @@
 /** Emulates the commands about repair requests, as strictly as the vendor's page describes them. */
+import { text as readText } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { COMMANDS } from '../../src/maintenance/commands.ts';
-import { type Answer, CommandRefused, isText, type Run, succeed } from '../command-api.ts';
-import { ODD } from './seed.ts';
-import { type Param, RUNS, type Store } from './store.ts';
+import { type Answer, answerCommand, CommandRefused, isText, type Run, serve, succeed } from '../command-api.ts';
+import { EXAMPLE, FLATS, ODD, seed } from './seed.ts';
+import { type Param, RUNS, Store } from './store.ts';
 
 /** Long for a user, and shorter than the default of ATTEMPT_TIMEOUT_MS. */
 const SLOW_MS = 2000;
@@ -66,3 +68,25 @@ function checkParam(param: object, { required, optional }: (typeof FORMS)[Method
     if (!forms[name]?.[0]?.(value)) throw new CommandRefused(`param.${name} is unknown or not as documented`);
   return param as Param;
 }
+
+/** Starts the emulator, which prints each command and its answer. Rejects with Node's own error. */
+export function startCommandApi(port = 0) {
+  const run = runIn(new Store(seed()));
+  const tokens = new Set([EXAMPLE.token]);
+  return serve(async (request, response) => {
+    const body = await readText(request).catch(() => undefined);
+    // The caller disconnected before the end of its request.
+    if (body === undefined) return;
+    const answer = answerCommand(request, body, tokens, run);
+    await delay(answer?.delayMs);
+    const shown = answer ? `${answer.status} ${answer.text.slice(0, 1000)}` : 'no answer';
+    console.log(`command API  > ${body}\ncommand API  < ${shown}`);
+    if (answer) response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.text);
+  }, port);
+}
+
+/** Lists the residences of the emulator, for the terminal. */
+export const MORE_RESIDENCES = `  More residences        ${[
+  ...FLATS.map(({ id, tickets }) => `${id} (${tickets})`),
+  `fail, as docs/apps.md says: ${FAULTY_RESIDENCES.join(' ')}`,
+].join(`\n${' '.repeat(25)}`)}\n`;

@@ -1,34 +1,54 @@
 /** The programs of package.json as processes: what they serve, and why they refuse to start. */
+import { cpSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { afterAll, expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
 import { freePort, PATH, serve } from '../../dev/command-api.ts';
 import { EXAMPLE } from '../../dev/maintenance/seed.ts';
 import { RESIDENCES } from '../../dev/supergraph/neighbour.ts';
-import { askAt, codes, ROUTER_SECRET } from '../support/ask.ts';
+import { askAt, codes, NEW_MAINTENANCE, ROUTER_SECRET } from '../support/ask.ts';
 import { readDocument, readNames, readTable } from '../support/documents.ts';
-import { killAll, run, start, watch } from '../support/process.ts';
+import { argumentsOf, killAll, run, start, watch } from '../support/process.ts';
+import { useFolder } from '../support/use-folder.ts';
+import { until } from '../support/wait.ts';
 
 const R = EXAMPLE.residenceId;
 const taken = await serve(() => {});
 const TAKEN = new URL(taken.url).port;
 afterAll(killAll);
 afterAll(taken.stop);
+const { folder, write } = useFolder('dev');
 
 const ask = (url = '', query = '', headers: Record<string, string> = {}) => askAt(url, query, { token: null, headers });
 
-it.concurrent('npm run dev serves the subgraph with the printed operation, and ends at Ctrl-C', async () => {
-  const dev = run('dev/main.ts', { PORT: '0' });
-  const [, url, authorization = '', operation] = await dev.until(
+it.concurrent('npm run dev serves the printed operation, restarts with its data and port, and ends at Ctrl-C', async () => {
+  for (const path of ['check-node.mjs', 'dev', 'examples', 'package.json', 'schema', 'src'])
+    cpSync(path, join(folder, path), { recursive: true });
+  symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
+  const dev = watch(start(process.execPath, argumentsOf('dev/main.ts'), { PORT: '0' }, { cwd: folder }));
+  const [, url = '', authorization = '', operation = ''] = await dev.until(
     /Sandbox +(\S+)\n[\s\S]+ authorization: (Bearer \S+)\n +Operation +(\{.+\})\n/,
   );
-  expect(await ask(url, operation, { authorization })).toMatchObject({
+  const list = () => ask(url, operation.replace('{', '{ __type(name: "DateTime") { description }'), { authorization });
+  expect(await list()).toMatchObject({
     data: { maintenances: [{ id: `${R}:${EXAMPLE.maintenanceId}`, state: 'IN_PROGRESS', description: 'test' }] },
     extensions: { commands: [{ command: 'get_maintenance_list', residenceId: R }] },
   });
   expect((await ask(url, getIntrospectionQuery())).errors).toEqual([]);
+  const create = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { createdId } }';
+  const { data } = await askAt(url, create, { variables: { input: NEW_MAINTENANCE } });
+  const listShows = (text: string) => until(async () => JSON.stringify(await list().catch(String)).includes(text));
+  write('schema/maintenance.graphql', readDocument('schema/maintenance.graphql').replace('A date', 'New: a date'));
+  await listShows('New: a date');
+  write('src/version.ts', 'const = 0;');
+  await dev.until(/SyntaxError[\s\S]+Failed running/);
+  write('src/version.ts', readDocument('src/version.ts'));
+  await listShows(data.createMaintenance.createdId);
   dev.child.kill('SIGINT');
   expect(await dev.exit).toBe(0);
   expect(dev.output()).toMatch(/> \{"command":"get_maintenance_list",.+\n[\s\S]+ INFO: stopped\n$/);
+  expect(dev.output().match(/ Sandbox /g)).toHaveLength(1);
+  await freePort(Number(new URL(url).port), 'localhost');
 });
 
 it.concurrent('npm run supergraph serves the supergraph and its subgraphs, and connects to no host outside', async () => {
@@ -75,6 +95,7 @@ it.concurrent.each<[program: string, env: NodeJS.ProcessEnv, code: number, messa
   ['src/main.ts', { PORT: 'x' }, 1, FAULTS],
   ['src/main.ts', { ...REQUIRED, HOST: 'x.invalid' }, 1, /^Cannot listen: .*x.invalid. Check .+\.\n$/],
   ['src/main.ts', { ...REQUIRED, METRICS_PORT: TAKEN }, 1, /^Port \d+ is in use. Set METRICS_PORT to a free port.\n$/],
+  ['dev/main.ts', { PORT: TAKEN, HOST: '127.0.0.1' }, 1, /^Port \d+ is in use. Set PORT to a free port.\n/],
   [`dev/emulator.ts --port ${TAKEN}`, {}, 1, /^Port \d+ is in use. Set --port to a free port.\n$/],
   ['dev/supergraph.ts --router apollo', { PORT: '0' }, 1, /^Apollo Router is not installed\. .+\n$/],
   ['dev/maintenance/contract.ts', { COMMAND_API_URL: 'x' }, 2, /^\nCOMMAND_API_URL [\s\S]+\nSet these variables\.\n$/],
