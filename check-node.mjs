@@ -8,7 +8,10 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 // As `engines` in package.json. The agents of Node 24.5 are the first that can use a proxy, as `ask` of deploy/ops.sh does.
 if (!(major === 24 ? minor >= 5 : major === 26)) {
   console.error(`This project needs Node 24, from 24.5, or Node 26. It runs on ${process.versions.node}.`);
-  if (existsSync(new URL('node_modules/node', import.meta.url)))
+  const isThere = (path) => existsSync(new URL(path, import.meta.url));
+  if (isThere('node_modules/node/bin/node'))
+    console.error('npm ci installed Node 24. In place of node, run node_modules/.bin/node');
+  else if (isThere('node_modules/node'))
     console.error('npm skipped the install script of the package `node`. Run: npm ci --ignore-scripts=false');
   else
     console.error(

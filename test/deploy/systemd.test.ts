@@ -24,14 +24,14 @@ itUnless(missing, 'has only keys and values that systemd knows', () => {
   // The machine of a test has its Node elsewhere, perhaps at a path that systemd refuses.
   const node = join(folder, 'node');
   symlinkSync(process.execPath, node);
-  const file = write('maintenance-subgraph@.service', unit.replace('=node ', `=${node} `));
+  const file = write('maintenance-subgraph@.service', unit.replaceAll('=node ', `=${node} `));
   const { stdout, stderr, status } = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' });
   expect({ stdout, stderr, status }).toEqual({ stdout: '', stderr: '', status: 0 });
 });
 
 it('starts Node as the image does, with a secret, the memory of a pod and the scraped port', () => {
   const [, command = ''] = /^CMD (.+)$/m.exec(read('Dockerfile')) ?? [];
-  expect(valuesOf('ExecStart')).toEqual([JSON.parse(command).join(' ')]);
+  expect(valuesOf('ExecStart(?:Pre)?')).toEqual(['node check-node.mjs', JSON.parse(command).join(' ')]);
   expect(ofProcess).toMatchObject({ production: true, warnings: [], routerSecrets: [ROUTER_SECRET] });
   const [container] = parse(read('deploy/base/deployment.yaml')).spec.template.spec.containers;
   expect(valuesOf('MemoryMax').map((size) => `${size}i`)).toEqual([container.resources.limits.memory]);
