@@ -9,6 +9,7 @@ readOptions('There are no options. docs/configuration.md has the environment var
 const env: NodeJS.ProcessEnv = { ...process.env, COMMAND_API_URL: (await startCommandApi()).url };
 // Otherwise, each restart would take another port.
 if (env.PORT === '0') env.PORT = String(await freePort());
+// On Linux, Node can miss a file that is replaced again and again, as `sed -i` does: then save another file.
 const watch = [...process.execArgv, '--watch-path=src', '--watch-path=schema', '--watch-preserve-output'];
 const watcher = spawn(process.execPath, [...watch, 'dev/reloading.ts'], { env, stdio: ['pipe', 'inherit', 'inherit'] });
 // The first subgraph that starts reads this line.
