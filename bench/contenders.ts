@@ -15,7 +15,7 @@ export const OURS: Kind = { name: 'ours', label: 'this subgraph', start: startOu
 export const BY_LISTS: Kind = {
   name: 'by-lists',
   label: 'Apollo Server by lists',
-  start: (url) => startServer('bench/contenders/by-lists.ts', { COMMAND_API_URL: url }),
+  start: (url) => startServer('bench/contenders/by-lists/main.ts', { COMMAND_API_URL: url }),
 };
 export const ROUTED: Kind = {
   name: 'routed',

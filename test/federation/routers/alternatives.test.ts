@@ -21,11 +21,13 @@ const TOKEN_HEADER = 'x-vendor-authorization';
 const SENDING = { token: 'of-the-company', headers: { [TOKEN_HEADER]: `Bearer ${EXAMPLE.token}` } };
 const startBehind = async (program: string, env: NodeJS.ProcessEnv) =>
   startRouted(await startServer(program, { TOKEN_HEADER, ...env }), TOKEN_HEADER);
-/** How each starts before a command API. `connectors` is the complete mapping. Once open, our circuit breaker stays open. */
+/** Once open, a circuit breaker stays open. */
+const KEPT_OPEN = { ...PATIENT, BREAKER_OPEN_MS: '60000' };
+/** How each starts before a command API. `connectors` is the complete mapping. */
 const START = {
-  ours: (url: string) => startBehind('src/main.ts', { ...PATIENT, BREAKER_OPEN_MS: '60000', COMMAND_API_URL: url }),
+  ours: (url: string) => startBehind('src/main.ts', { ...KEPT_OPEN, COMMAND_API_URL: url }),
   connectors: (url: string) => startConnectors(url, TOKEN_HEADER),
-  byLists: (url: string) => startBehind('bench/contenders/by-lists.ts', { COMMAND_API_URL: url }),
+  byLists: (url: string) => startBehind('bench/contenders/by-lists/main.ts', { ...KEPT_OPEN, COMMAND_API_URL: url }),
 };
 
 type Name = keyof typeof START;
@@ -59,8 +61,8 @@ const failFirst = (fault: Fault) => (one: Contender) => {
 };
 
 const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonly<Record<Name, unknown>>][] = [
-  ['reads lost by a reset', failFirst(CUT_OFF), { ours: 0, connectors: 1, byLists: 1 }],
-  ['reads lost by a 503', failFirst(UNAVAILABLE), { ours: 0, connectors: 1, byLists: 1 }],
+  ['reads lost by a reset', failFirst(CUT_OFF), { ours: 0, connectors: 1, byLists: 0 }],
+  ['reads lost by a 503', failFirst(UNAVAILABLE), { ours: 0, connectors: 1, byLists: 0 }],
   [
     'of 20 reads lost if the command API closes kept connections as the second command arrives',
     (one) => {
@@ -69,7 +71,7 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
       fail((command, response) => (isReused(command.connection) ? CUT_OFF(command, response) : undefined));
       return countFailed(20, one);
     },
-    { ours: 0, connectors: 0, byLists: 10 },
+    { ours: 0, connectors: 0, byLists: 0 },
   ],
   ['reads lost by a wrong `Authorization`', (one) => countFailed(1, one), { ours: 0, connectors: 0, byLists: 0 }],
   [
@@ -78,7 +80,7 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
       upstream.fail(CUT_OFF);
       return (await ask(create())).errors[0]?.extensions.outcome;
     },
-    { ours: 'UNKNOWN', connectors: 'UNKNOWN', byLists: undefined },
+    { ours: 'UNKNOWN', connectors: 'UNKNOWN', byLists: 'UNKNOWN' },
   ],
   [
     'ids of the two commands of an operation',
@@ -93,12 +95,12 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
     async ({ upstream, ask }, name) => {
       const held = upstream.hold();
       const asked = ask(readLists(40));
-      await until(() => held.length >= (name === 'ours' ? 32 : 40));
+      await until(() => held.length >= (name === 'connectors' ? 40 : 32));
       held.end();
       await asked;
       return held.length;
     },
-    { ours: 32, connectors: 40, byLists: 40 },
+    { ours: 32, connectors: 40, byLists: 32 },
   ],
   [
     'faults of a form that its error names, and commands sent',
@@ -107,7 +109,7 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
       const named = ['startTime', 'contact'].filter((name) => JSON.stringify(errors).includes(name));
       return [named.length, upstream.received.length];
     },
-    { ours: [2, 0], connectors: [0, 0], byLists: [0, 1] },
+    { ours: [2, 0], connectors: [0, 0], byLists: [2, 0] },
   ],
   [
     '21:32:45+08:00 as sent',
@@ -115,7 +117,7 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
       await ask(create({ startTime: '2024-01-16T21:32:45+08:00' }));
       return upstream.received[0]?.param.start_time;
     },
-    { ours: '2024-01-16 13:32:45', connectors: undefined, byLists: '2024-01-16 21:32:45+08:00' },
+    { ours: '2024-01-16 13:32:45', connectors: undefined, byLists: '2024-01-16 13:32:45' },
   ],
   [
     'requests of a list of 3 with half a surrogate pair in a text',
@@ -125,7 +127,7 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
       const { data } = await ask(request('maintenances', { residenceId }, 'description'));
       return data?.maintenances?.length ?? null;
     },
-    { ours: 3, connectors: null, byLists: null },
+    { ours: 3, connectors: null, byLists: 3 },
   ],
   [
     'commands and errors of a detail with an unknown id',
@@ -133,7 +135,7 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
       const { errors } = await ask(detail(UNKNOWN));
       return [upstream.received.length, errors.length];
     },
-    { ours: [2, 0], connectors: [1, 1], byLists: [1, 1] },
+    { ours: [2, 0], connectors: [1, 1], byLists: [2, 0] },
   ],
   [
     'a reference with an unknown id',
@@ -150,7 +152,7 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
       for (let write = 0; write < 30; write++) await ask(create());
       return upstream.received.length;
     },
-    { ours: 20, connectors: 30, byLists: 30 },
+    { ours: 20, connectors: 30, byLists: 20 },
   ],
 ];
 
