@@ -12,26 +12,22 @@ import pLimit from 'p-limit';
 import { Histogram } from 'prom-client';
 import { ZodError } from 'zod';
 
-const {
-  COMMAND_API_URL,
-  ATTEMPT_TIMEOUT_MS = 3000,
-  OPERATION_TIMEOUT_MS = 10_000,
-  BREAKER_OPEN_MS = 2000,
-} = process.env;
+const { COMMAND_API_URL, BREAKER_OPEN_MS = 2000 } = process.env;
+const { ATTEMPT_TIMEOUT_MS = 3000, OPERATION_TIMEOUT_MS = 10_000 } = process.env;
 const COMMANDS_URL = new URL('/api/v1.0/invoke/open-ability/method/user-commands', COMMAND_API_URL);
 const MAX_REPLY_BYTES = 2 * 1024 * 1024;
+/** Of an operation, which keeps what it has read. */
+const MAX_RECEIVED_BYTES = 16 * 1024 * 1024;
 const TOO_LARGE = 'UPSTREAM_INVALID_RESPONSE';
 /** A write in another process detaches no read of this one, so no one joins an older read. */
 const JOINABLE_MS = 50;
 
 type Outcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
-/** The error of a command. Only the log has the detail. */
-function failure(code: string, outcome: Outcome, detail?: string, upstreamCode?: string) {
-  const error = new GraphQLError(`The command failed: ${code}.`, { extensions: { code, outcome, upstreamCode } });
-  return Object.assign(error, { detail });
-}
+/** Returns the error of a command. Only the log has the detail. */
+const failure = (code: string, outcome: Outcome, detail?: string, upstreamCode?: string) =>
+  Object.assign(new GraphQLError(`Failed: ${code}`, { extensions: { code, outcome, upstreamCode } }), { detail });
 type Failure = ReturnType<typeof failure>;
-export const invalid = (detail: string) => failure('UPSTREAM_INVALID_RESPONSE', 'UNKNOWN', detail);
+const invalid = (detail: string) => failure('UPSTREAM_INVALID_RESPONSE', 'UNKNOWN', detail);
 
 /** On a kept connection, a write could arrive while the command API closes it. After one that broke, others may be broken. */
 const FRESH = { agent: { http: new http.Agent(), https: new https.Agent() } };
@@ -54,11 +50,7 @@ const slots = pLimit(256);
 const isDown = (error: unknown) => error instanceof RequestError && !(error instanceof AbortError);
 const consecutive = { breaker: new ConsecutiveBreaker(20), halfOpenAfter: Number(BREAKER_OPEN_MS) };
 const breaker = circuitBreaker(handleWhen(isDown), consecutive);
-const durations = new Histogram({
-  name: 'command_duration_seconds',
-  help: 'By code.',
-  labelNames: ['command', 'code'],
-});
+const durations = new Histogram({ name: 'command_seconds', help: 'By code.', labelNames: ['command', 'code'] });
 const reads = new Map<string, { id: string; askedAt: number; startedAt: number; reply: Promise<unknown> }>();
 
 /** Creates the client of an operation. `commands` are for its log. */
@@ -66,6 +58,7 @@ export function createClient(token: string | undefined) {
   const startedAt = performance.now();
   const ownSlots = pLimit(32);
   const commands: { command: string; id: string; code?: string; outcome?: Outcome }[] = [];
+  let received = 0;
   return { startedAt, commands, run };
 
   /** Sends a command, or joins an identical read. Throws a `GraphQLError` that has the outcome of a write. */
@@ -78,6 +71,7 @@ export function createClient(token: string | undefined) {
       if (commands.push(record) > 1000) throw failure(isWrite ? 'UPSTREAM_UNAVAILABLE' : 'BAD_USER_INPUT', 'NOT_SENT');
       return await ownSlots(async () => {
         const send = () => exchange({ command, id: record.id, param }, isWrite, decode);
+        if (received > MAX_RECEIVED_BYTES && !isWrite) throw failure('BAD_USER_INPUT', 'NOT_SENT');
         if (!isWrite) return await join(JSON.stringify([token, command, param]), record, send);
         // A read after the begin or the end of a write joins none from before it.
         reads.clear();
@@ -111,6 +105,7 @@ export function createClient(token: string | undefined) {
   async function exchange<T>(json: object, isWrite: boolean, decode: (result: unknown) => T): Promise<T> {
     const ending = new AbortController();
     const ms = startedAt + Number(OPERATION_TIMEOUT_MS) - performance.now();
+    if (ms <= 0) throw failure('UPSTREAM_TIMEOUT', 'NOT_SENT');
     using _timer = setTimeout(() => ending.abort('UPSTREAM_TIMEOUT'), ms);
     const options = { json, headers: { authorization: `Bearer ${token}` }, signal: ending.signal };
     const attempt = async () => {
@@ -121,7 +116,9 @@ export function createClient(token: string | undefined) {
       return reply;
     };
     try {
-      return decode(resultOf(await slots(() => breaker.execute(attempt))));
+      const reply = await slots(() => breaker.execute(attempt));
+      received += reply.body.length;
+      return decode(resultOf(reply));
     } catch (error) {
       throw failureOf(error as Error, ending.signal.reason);
     }

@@ -2,16 +2,20 @@
  * Repair requests: ids, the vendor's tickets, checks of arguments, and resolvers. Those that an operation asks for by id cost
  * one command for each residence.
  */
+import { setImmediate } from 'node:timers/promises';
 import DataLoader from 'dataloader';
 import type { FastifyBaseLogger } from 'fastify';
-import { GraphQLError, type GraphQLErrorExtensions, type GraphQLResolveInfo, GraphQLScalarType } from 'graphql';
+import { type ASTNode, GraphQLError, type GraphQLResolveInfo, GraphQLScalarType } from 'graphql';
+import pLimit from 'p-limit';
 import { z } from 'zod';
-import { createClient, invalid } from './command-api.ts';
+import { createClient } from './command-api.ts';
 
 /** The size of an answer: entries × characters of their selection. About 300,000 fields; more would hold up other operations. */
 const MAX_SIZE = 4_000_000;
 /** The entries that a list has until it is read. */
 const USUAL_LENGTH = 20;
+/** Large lists one by one, so that other operations go on between them. */
+const turns = pLimit(1);
 
 type Key = { readonly residence_id: string; readonly maintenance_id: string };
 
@@ -50,7 +54,7 @@ function toMaintenance(ticket: Readonly<Record<string, unknown>>, key: Key) {
   };
 }
 
-const FAULTY = invalid('member');
+const FAULTY = new GraphQLError('The member is malformed.', { extensions: { code: 'UPSTREAM_INVALID_RESPONSE' } });
 
 /** Half a surrogate pair would cost the whole list: Apollo Router refuses it. */
 const toText = (value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value == null ? null : FAULTY);
@@ -112,8 +116,7 @@ const INPUT = z.object({
   contact: text(1000),
   pictureFilenames: z.array(text(256)).max(20, 'TOO_MANY').nullish(),
 });
-type Input = z.infer<typeof INPUT>;
-const isLater = ({ startTime, finishTime }: Input) => !(toWireTime(finishTime) <= toWireTime(startTime));
+const isLater = (input: z.infer<typeof INPUT>) => !(toWireTime(input.finishTime) <= toWireTime(input.startTime));
 const NEW = z.object({ input: INPUT.refine(isLater, { path: ['finishTime'], error: 'NOT_LATER' }) });
 // Operations.
 
@@ -137,7 +140,7 @@ export function createContext(token: string | undefined, log: FastifyBaseLogger)
   /** The vendor documents no reply for an unknown id, so the list decides. */
   const getInfo = (key: Key) =>
     run('get_maintenance_info', key, (result) => toMaintenance(TICKET.parse(result), key)).catch((error) => {
-      if (!/REJECTED|INVALID/.test(error.extensions.code)) throw error;
+      if (error.extensions.code !== 'COMMAND_REJECTED' && error.detail !== 'ZodError') throw error;
       return findInList(key).catch(() => Promise.reject(error));
     });
 
@@ -155,13 +158,16 @@ export function createContext(token: string | undefined, log: FastifyBaseLogger)
     maintenances.clearAll();
     return run(...command);
   };
-  return { commands, startedAt, log, size: 0, isRefused: false, getList, maintenances, write };
+  return { commands, startedAt, log, size: 0, spreads: 0, isRefused: false, getList, maintenances, write };
 }
 
+const lengthOf = (all: readonly ASTNode[]) => all.reduce((sum, { loc }) => sum + (loc ? loc.end - loc.start : 0), 0);
+
 /** Returns whether so many entries have room in the answer. Only the first that have none are an error. */
-function hasRoom(context: Context, { fieldNodes, fragments }: GraphQLResolveInfo, entries: number): boolean {
-  const lengths = [...fieldNodes, ...Object.values(fragments)].map(({ loc }) => Number(loc?.end) - Number(loc?.start));
-  const size = context.size + entries * lengths.reduce((sum, length) => sum + length);
+function hasRoom(context: Context, { fieldNodes, fragments, operation }: GraphQLResolveInfo, entries: number): boolean {
+  context.spreads ||= String(operation.loc?.source.body).split('...').length;
+  const each = lengthOf(fieldNodes) + context.spreads * lengthOf(Object.values(fragments));
+  const size = context.size + entries * each;
   if (size <= MAX_SIZE) context.size = size;
   if (size <= MAX_SIZE || context.isRefused) return size <= MAX_SIZE;
   context.isRefused = true;
@@ -179,6 +185,7 @@ async function list(source: { id: string } | undefined, args: object, context: C
   const timeOf = ({ [member]: time }: Maintenance) => (typeof time === 'string' ? time : missing);
   if (orderBy) wanted.sort((a, b) => sign * (Number(timeOf(a) > timeOf(b)) - Number(timeOf(a) < timeOf(b))));
   const page = wanted.slice(offset ?? 0).slice(0, first ?? undefined);
+  if (page.length > 100) await turns(setImmediate);
   return hasRoom(context, info, page.length - USUAL_LENGTH) ? page : null;
 }
 
@@ -218,7 +225,7 @@ export const resolvers = {
     async deleteMaintenances(_: unknown, args: object, { write }: Context) {
       const keys = new Map(parse(MANY, args, 'NOT_SENT').ids.map((key) => [formatId(key), key]));
       const groups = Map.groupBy(keys.values(), ({ residence_id }) => residence_id);
-      const [deletedIds, failures]: [string[], GraphQLErrorExtensions[]] = [[], []];
+      const [deletedIds, failures]: [string[], Record<string, unknown>[]] = [[], []];
       const deleting = Array.from(groups, async ([residence_id, group]) => {
         const param = { residence_id, maintenances: group.map(({ maintenance_id }) => ({ maintenance_id })) };
         const ids = group.map(formatId);
@@ -229,7 +236,7 @@ export const resolvers = {
       });
       await Promise.all(deleting);
       const isRefused = failures.length === keys.size && failures.every(({ code }) => code === 'UNAUTHENTICATED');
-      if (isRefused) throw new GraphQLError(String(failures[0]?.message), { extensions: failures[0] });
+      if (isRefused) throw new GraphQLError(String(failures[0]?.message), { extensions: failures[0] ?? {} });
       return { deletedIds, failures };
     },
   },
