@@ -22,9 +22,8 @@ const TOO_LARGE = 'UPSTREAM_INVALID_RESPONSE';
 /** A write in another process detaches no read of this one, so no one joins an older read. */
 const JOINABLE_MS = 50;
 
-type Outcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
 /** Returns the error of a command. Only the log has the detail. */
-const failure = (code: string, outcome: Outcome, detail?: string, upstreamCode?: string) =>
+const failure = (code: string, outcome: 'NOT_SENT' | 'REJECTED' | 'UNKNOWN', detail?: string, upstreamCode?: string) =>
   Object.assign(new GraphQLError(`Failed: ${code}`, { extensions: { code, outcome, upstreamCode } }), { detail });
 type Failure = ReturnType<typeof failure>;
 const invalid = (detail: string) => failure('UPSTREAM_INVALID_RESPONSE', 'UNKNOWN', detail);
@@ -57,7 +56,7 @@ const reads = new Map<string, { id: string; askedAt: number; startedAt: number; 
 export function createClient(token: string | undefined) {
   const startedAt = performance.now();
   const ownSlots = pLimit(32);
-  const commands: { command: string; id: string; code?: string; outcome?: Outcome }[] = [];
+  const commands: { command: string; id: string; code?: string; outcome?: string }[] = [];
   let received = 0;
   return { startedAt, commands, run };
 
@@ -118,6 +117,7 @@ export function createClient(token: string | undefined) {
     try {
       const reply = await slots(() => breaker.execute(attempt));
       received += reply.body.length;
+      if (received > MAX_RECEIVED_BYTES && !isWrite) throw failure('BAD_USER_INPUT', 'UNKNOWN');
       return decode(resultOf(reply));
     } catch (error) {
       throw failureOf(error as Error, ending.signal.reason);
