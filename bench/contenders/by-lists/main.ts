@@ -23,7 +23,7 @@ if (!ROUTER_SECRET) throw new Error('ROUTER_SECRET is missing');
 
 // A router or proxy closes idle connections first. A body has at most 1 MB, as Fastify has it.
 const logController = new LogController({ disableRequestLogging: true });
-const app = fastify({ logger: true, logController, keepAliveTimeout: 120_000 });
+const app = fastify({ logger: true, logController, keepAliveTimeout: 120_000, requestIdHeader: 'x-request-id' });
 const operations = new Counter({ name: 'operations_total', help: 'By code.', labelNames: ['code'] });
 collectDefaultMetrics();
 
@@ -63,24 +63,22 @@ await apollo.start();
 
 const hash = (text: unknown) => createHash('sha256').update(String(text)).digest();
 const secrets = ROUTER_SECRET.split(/\s+/).map(hash);
-const refuse = (code: string, message: string) => ({
-  errors: [{ message, extensions: { code, outcome: 'NOT_SENT' } }],
-});
+const deny = (code: string, message: string) => ({ errors: [{ message, extensions: { code, outcome: 'NOT_SENT' } }] });
 let isReady = true;
 app.addHook('onRequest', async ({ url, headers }, reply) => {
   const given = hash(headers['router-authorization']);
   if (!url.startsWith('/health/') && !secrets.some((secret) => timingSafeEqual(secret, given)))
-    return reply.code(401).send(refuse('ROUTER_UNAUTHENTICATED', 'The secret of the router is missing or wrong.'));
+    return reply.code(401).send(deny('ROUTER_UNAUTHENTICATED', 'The secret of the router is missing or wrong.'));
 });
 app.setErrorHandler<FastifyError>(({ statusCode = 500, message }, _, reply) => {
-  return reply.code(statusCode).send(refuse(statusCode < 500 ? 'BAD_REQUEST' : 'INTERNAL_SERVER_ERROR', message));
+  return reply.code(statusCode).send(deny(statusCode < 500 ? 'BAD_REQUEST' : 'INTERNAL_SERVER_ERROR', message));
 });
 app.get('/health/live', async () => 'live');
 app.get('/health/ready', async (_, reply) => reply.code(isReady ? 200 : 503).send(isReady ? 'ready' : 'stopping'));
 app.get('/metrics', async (_, reply) => reply.type(register.contentType).send(await register.metrics()));
 const TOKEN = TOKEN_HEADER === 'authorization' ? /^bearer +([!-~]+)$/i : /^(?:bearer +)?([!-~]+)$/i;
 const context = async ({ headers, log }: FastifyRequest) =>
-  createContext(TOKEN.exec(String(headers[TOKEN_HEADER] ?? ''))?.[1], log);
+  createContext(TOKEN.exec(String(headers[TOKEN_HEADER.toLowerCase()] ?? ''))?.[1], log);
 await app.register(fastifyApollo(apollo), { context });
 await app.listen({ host: HOST, port: Number(PORT) });
 

@@ -176,8 +176,8 @@ function hasRoom(context: Context, { fieldNodes, fragments, operation }: GraphQL
 
 /** Filters, orders and slices a list. A faulty state may be any. Requests without the time come last. */
 async function list(source: { id: string } | undefined, args: object, context: Context, info: GraphQLResolveInfo) {
-  const { residenceId, states, orderBy, first, offset } = parse(LIST, { residenceId: source?.id, ...args });
   if (!hasRoom(context, info, USUAL_LENGTH)) return null;
+  const { residenceId, states, orderBy, first, offset } = parse(LIST, { residenceId: source?.id, ...args });
   const accepted = states && new Set<unknown>([...states, states[0] && FAULTY]);
   const wanted = (await context.getList(residenceId)).filter(({ state }) => !accepted || accepted.has(state));
   const member = orderBy?.startsWith('START') ? 'startTime' : 'createdTime';
