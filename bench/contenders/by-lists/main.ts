@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServerPluginCacheControlDisabled } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginDrainHttpServer } from '@apollo/server/plugin/drainHttpServer';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import fastifyApollo from '@as-integrations/fastify';
@@ -36,18 +37,20 @@ const observe: ApolloServerPlugin<Context> = {
     async willSendResponse({ operationName, contextValue: { commands, startedAt, log }, response: { body } }) {
       const errors = (body.kind === 'single' && body.singleResult.errors) || [];
       const codes = [...new Set(errors.map(({ extensions }) => String(extensions?.code)))];
-      const durationMs = Math.round(performance.now() - startedAt);
-      // A mutation has at most 100 in one field.
-      log.info({ operationName, durationMs, codes, commands: commands.slice(0, 100) }, 'operation');
+      // A field of a mutation has at most 100 commands.
+      log.info({ operationName, ms: performance.now() - startedAt, codes, commands: commands.slice(0, 100) }, 'done');
       operations.inc({ code: codes[0] ?? 'OK' });
     },
   }),
 };
 
 const typeDefs = gql(readFileSync('schema/maintenance.graphql', 'utf8'));
+const drain = ApolloServerPluginDrainHttpServer({ httpServer: app.server });
 const apollo = new ApolloServer<Context>({
   schema: buildSubgraphSchema([{ typeDefs, resolvers }]),
-  plugins: [observe, ApolloServerPluginDrainHttpServer({ httpServer: app.server })],
+  // Cache control looks at every field.
+  plugins: [observe, drain, ApolloServerPluginCacheControlDisabled()],
+  stringifyResult: JSON.stringify,
   parseOptions: { maxTokens: 15_000 },
   persistedQueries: false,
   hideSchemaDetailsFromClientErrors: true,

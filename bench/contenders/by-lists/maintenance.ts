@@ -118,6 +118,7 @@ const INPUT = z.object({
 });
 const isLater = (input: z.infer<typeof INPUT>) => !(toWireTime(input.finishTime) <= toWireTime(input.startTime));
 const NEW = z.object({ input: INPUT.refine(isLater, { path: ['finishTime'], error: 'NOT_LATER' }) });
+
 // Operations.
 
 /** By one of the two keys. */
