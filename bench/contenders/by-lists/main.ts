@@ -83,7 +83,7 @@ const TOKEN = TOKEN_HEADER === 'authorization' ? /^bearer +([!-~]+)$/i : /^(?:be
 const context = async ({ headers, log }: FastifyRequest) =>
   createContext(TOKEN.exec(String(headers[TOKEN_HEADER.toLowerCase()] ?? ''))?.[1], log);
 await app.register(fastifyApollo(apollo), { context });
-await app.listen({ host: HOST, port: Number(PORT) });
+app.log.info({ url: await app.listen({ host: HOST, port: Number(PORT) }) }, 'ready');
 
 await once(process, 'SIGTERM');
 // First, the proxy sees that it is not ready, and sends nothing more.
