@@ -23,7 +23,9 @@ export interface Running {
 export async function startServer(program: string, env: NodeJS.ProcessEnv = {}): Promise<Running> {
   const listening = { HOST: '127.0.0.1', PORT: String(await freePort()) };
   const all = { PATH: process.env.PATH, NODE_ENV: 'production', ROUTER_SECRET, ...listening, ...env };
-  const child = start(process.execPath, argumentsOf(program), all, { stdio: ['ignore', 'ignore', 'inherit'] });
+  // jest takes the last words of a full heap for those of its own worker.
+  const stderr = env.NODE_OPTIONS ? 'ignore' : 'inherit';
+  const child = start(process.execPath, argumentsOf(program), all, { stdio: ['ignore', 'ignore', stderr] });
   const exited = once(child, 'exit');
   const url = `http://127.0.0.1:${listening.PORT}/graphql`;
   await until(async () => {

@@ -2,39 +2,56 @@
  * Apollo Connectors and Apollo Server by lists beside this subgraph, each behind a real Apollo Router and before a command API of
  * its own: each difference that docs/alternatives.md names. `npm run bench` compares their data.
  */
+import http from 'node:http';
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { listen } from '../../../dev/command-api.ts';
 import { EXAMPLE } from '../../../dev/maintenance/seed.ts';
 import { ROUTERS } from '../../../dev/supergraph/routers.ts';
 import { startConnectors, startRouted, startServer } from '../../support/alternatives.ts';
 import { type Answer, askAt } from '../../support/ask.ts';
-import { aliased, create, detail, type FieldQuery, list, R, request } from '../../support/maintenance/requests.ts';
+import { startFastVendor } from '../../support/maintenance/fast-vendor.ts';
+import {
+  aliased,
+  create,
+  detail,
+  type FieldQuery,
+  list,
+  R,
+  request,
+  times,
+} from '../../support/maintenance/requests.ts';
 import { idOf } from '../../support/maintenance/visits.ts';
 import { PATIENT } from '../../support/replica.ts';
 import { itUnless } from '../../support/skip.ts';
-import { act, type Fault, startUpstream, type Upstream } from '../../support/upstream.ts';
+import { act, type Fault, type Received, startUpstream, type Upstream } from '../../support/upstream.ts';
 import { useMany } from '../../support/use-subgraph.ts';
 import { until } from '../../support/wait.ts';
 
 const { executable, missing } = ROUTERS.apollo;
 const TOKEN_HEADER = 'x-vendor-authorization';
 /** The emulator refuses the token in `Authorization`. */
-const SENDING = { token: 'of-the-company', headers: { [TOKEN_HEADER]: `Bearer ${EXAMPLE.token}` } };
-const startBehind = async (program: string, env: NodeJS.ProcessEnv) =>
-  startRouted(await startServer(program, { TOKEN_HEADER, ...env }), TOKEN_HEADER);
+const sending = (token: string) => ({ token: 'of-the-company', headers: { [TOKEN_HEADER]: `Bearer ${token}` } });
 /** Once open, a circuit breaker stays open. */
 const KEPT_OPEN = { ...PATIENT, BREAKER_OPEN_MS: '60000' };
+const behind = (program: string) => async (COMMAND_API_URL: string, env?: NodeJS.ProcessEnv) =>
+  startRouted(await startServer(program, { ...KEPT_OPEN, TOKEN_HEADER, COMMAND_API_URL, ...env }), TOKEN_HEADER);
 /** How each starts before a command API. `connectors` is the complete mapping. */
 const START = {
-  ours: (url: string) => startBehind('src/main.ts', { ...KEPT_OPEN, COMMAND_API_URL: url }),
+  ours: behind('src/main.ts'),
   connectors: (url: string) => startConnectors(url, TOKEN_HEADER),
-  byLists: (url: string) => startBehind('bench/contenders/by-lists/main.ts', { ...KEPT_OPEN, COMMAND_API_URL: url }),
+  byLists: behind('bench/contenders/by-lists/main.ts'),
 };
 
 type Name = keyof typeof START;
 const NAMES = Object.keys(START) as Name[];
 type Operation = Pick<FieldQuery, 'query' | 'variables'>;
 
-type Contender = { readonly upstream: Upstream; ask(operation: Operation): Promise<Answer> };
+/** Sends an operation, by default with a token that the emulator takes. */
+type Ask = (operation: Operation, token?: string) => Promise<Answer>;
+type Contender = { readonly upstream: Upstream; readonly ask: Ask };
+const askBehind = (url: string): Ask => {
+  return ({ query, variables }, token = EXAMPLE.token) => askAt(url, query, { variables, ...sending(token) });
+};
 
 const UNKNOWN = `${R}:unknown`;
 const REFER_TO_UNKNOWN: Operation = {
@@ -143,6 +160,22 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
     { ours: null, connectors: UNKNOWN, byLists: null },
   ],
   [
+    'whether 16 callers of one list cost at most 4 commands for it',
+    async ({ upstream, ask }) => {
+      const isShared = ({ param }: Received) => param.residence_id === R;
+      const held = upstream.hold();
+      // Another list for each shows that all have arrived.
+      const query = (own: number) =>
+        `{ own: maintenances(residenceId: "${own}") { id } shared: maintenances(residenceId: "${R}") { id } }`;
+      const asked = times(16, (caller) => ask({ query: query(caller), variables: {} }));
+      await until(() => upstream.received.filter((command) => !isShared(command)).length === 16);
+      held.end();
+      await Promise.all(asked);
+      return upstream.received.filter(isShared).length <= 4;
+    },
+    { ours: true, connectors: false, byLists: true },
+  ],
+  [
     // The last row: the circuit breaker stays open.
     'commands of 30 writes in an outage',
     async ({ upstream, ask }) => {
@@ -156,18 +189,28 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
   ],
 ];
 
+/** Costs 530 replies of 2 MB. */
+const HOSTILE: Operation = {
+  query: readLists(30).query.replace('{', 'query ($ids: [ID!]) { visits(ids: $ids) { maintenance { state } }'),
+  variables: { ids: times(1000, (index) => `r${index >> 1}:${index % 2}`) },
+};
+
 if (!executable) itUnless(missing, 'the alternatives behind Apollo Router', () => {});
 else
   describe('behind Apollo Router', () => {
     const contenders = {} as Record<Name, Contender>;
-    const routers = useMany((name: Name, commandApiUrl: string) => START[name](commandApiUrl));
+    const routers = useMany((name: Name, url: string, env?: NodeJS.ProcessEnv) => START[name](url, env));
     const upstreams = useMany(startUpstream);
+    const vendors = useMany(startFastVendor);
+    const resetting = useMany(() =>
+      listen(http.createServer().on('connection', (socket) => socket.once('data', () => socket.resetAndDestroy()))),
+    );
     beforeAll(async () => {
       // One after the other: where one does not start, the others stop.
       for (const name of NAMES) {
         const upstream = await upstreams();
         const { url } = await routers(name, upstream.url);
-        contenders[name] = { upstream, ask: ({ query, variables }) => askAt(url, query, { variables, ...SENDING }) };
+        contenders[name] = { upstream, ask: askBehind(url) };
       }
     });
     beforeEach(() => {
@@ -178,5 +221,35 @@ else
       const seen: Record<string, unknown> = {};
       for (const name of NAMES) seen[name] = await what(contenders[name], name);
       expect(seen).toEqual(expected);
+    });
+
+    /** Starts each before this command API, one after the other. Returns what is seen of each. */
+    async function seeEach(commandApiUrl: string, what: (ask: Ask) => Promise<unknown>, env?: NodeJS.ProcessEnv) {
+      const seen: Record<string, unknown> = {};
+      for (const name of NAMES) seen[name] = await what(askBehind((await routers(name, commandApiUrl, env)).url));
+      return seen;
+    }
+
+    it.each([
+      [1, { ours: 0, connectors: 0, byLists: 0 }],
+      [8, { ours: 0, connectors: 0, byLists: 20 }],
+    ])(
+      'of 20 reads of another caller after %s hostile documents at once, lost at a heap of 256 MB',
+      async (count, expected) => {
+        const attack = async (ask: Ask) => {
+          await Promise.all(times(count, (caller) => ask(HOSTILE, `ordinary.${caller}`)));
+          const reads = await Promise.all(times(20, () => ask(list(), 'small.other')));
+          return reads.filter(({ errors }) => errors.length > 0).length;
+        };
+        const lost = await seeEach((await vendors()).url, attack, { NODE_OPTIONS: '--max-old-space-size=256' });
+        expect(lost).toEqual(expected);
+      },
+    );
+
+    it('outcome of a write whose connection is reset before TLS is established', async () => {
+      const { url } = await resetting();
+      const outcome = async (ask: Ask) => (await ask(create())).errors[0]?.extensions.outcome;
+      const seen = await seeEach(url.replace('http://127.0.0.1', 'https://localhost'), outcome);
+      expect(seen).toEqual({ ours: 'NOT_SENT', connectors: 'UNKNOWN', byLists: 'NOT_SENT' });
     });
   });
