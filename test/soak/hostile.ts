@@ -1,10 +1,15 @@
-/** The scenarios `blocking`, `large-operations`, `hostile-callers` and `new-connections`: expensive requests, alone and by 1,000 callers at once. */
+/**
+ * The scenarios `blocking`, `large-operations`, `hostile-callers`, `new-connections` and `alternatives`: expensive requests, alone and by
+ * 1,000 callers at once.
+ */
+import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
-import type { Sending } from '../support/load.ts';
+import { loadWhile, type Sending } from '../support/load.ts';
 import { type ReplyName, startFastVendor } from '../support/maintenance/fast-vendor.ts';
 import { aliased, DELETE } from '../support/maintenance/requests.ts';
 import { readMemory, resetPeak } from '../support/proc.ts';
+import { startProgram } from '../support/process.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { document, EVERY_FIELD, entities, list, readEntities, repeat, representations, requests } from './requests.ts';
 import { ask, CALLERS, withHealthChecks } from './stage.ts';
@@ -44,9 +49,13 @@ const ORDINARY = { reply: 'small', body: document(`{ ${list('id state descriptio
 const ordinaryCall = (replica: Replica, ms: number) => call(replica, 'ordinary', ORDINARY, AbortSignal.timeout(ms));
 
 /** Runs a scenario after the first requests of the process, which are slow because its code is not compiled yet. */
-async function withWarmReplica(env: NodeJS.ProcessEnv, run: (replica: Replica) => Promise<Figure[]>) {
+async function withWarmReplica(
+  env: NodeJS.ProcessEnv,
+  run: (replica: Replica) => Promise<Figure[]>,
+  program = 'src/main.ts',
+) {
   const vendor = await startFastVendor();
-  const replica = await startReplica(vendor.url, env);
+  const replica = await startReplica(vendor.url, env, undefined, (all) => startProgram(program, all));
   for (let count = 0; count < 200; count++) await ordinaryCall(replica, REQUEST_MS);
   const figures = await run(replica);
   const exit = await replica.stop();
@@ -232,4 +241,45 @@ async function recover(replica: Replica): Promise<number> {
     await delay(50);
   }
   return Number.POSITIVE_INFINITY;
+}
+
+const FEWER_CALLERS = 250;
+const LISTS = aliased(30, (index) => list('id state', '', index));
+const LARGE: Readonly<Record<string, Call>> = {
+  'a reply of 2 MB': read('ordinary', EVERY_FIELD),
+  '30 lists of 2 MB': shape('ordinary', `{ ${LISTS} }`),
+  'these and 1,000 references': shape(
+    'ordinary',
+    readEntities(`${LISTS} ${entities('Maintenance', 'id')}`),
+    representations(1000, (i) => `{"__typename":"Maintenance","id":"r${i >> 1}:${i % 2}"}`),
+  ),
+};
+
+/** Returns the milliseconds of the slowest small read beside an operation; infinity if one has no answer. */
+async function slowestBeside(replica: Replica, sending: Call): Promise<number> {
+  const send = () => delay(50).then(() => call(replica, 'large', sending, AbortSignal.timeout(2 * REQUEST_MS)));
+  const read = async () => {
+    const start = performance.now();
+    const answer = await ordinaryCall(replica, REQUEST_MS);
+    return answer.startsWith('no answer') ? Number.POSITIVE_INFINITY : performance.now() - start;
+  };
+  const { outcomes } = await loadWhile(send, read, { workers: 1, everyMs: 10 });
+  return Math.max(...outcomes.map(Number));
+}
+
+/** This subgraph and Apollo Server by lists, which has no bounds: at a heap of 256 MB, 250 callers at once, and small reads. */
+export async function alternatives(): Promise<Figure[]> {
+  execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund']);
+  const measure = async (replica: Replica) => {
+    const { served } = await attack(replica, [{ ...read('hundred', EVERY_FIELD), callers: FEWER_CALLERS }]);
+    const figures = [atLeast(`of ${FEWER_CALLERS} callers of 100 tickets, served`, served, FEWER_CALLERS)];
+    for (const [name, sending] of Object.entries(LARGE)) {
+      const ms = await slowestBeside(replica, sending);
+      figures.push(atMost(`slowest small read beside ${name}`, ms, SMALL_READ_MS, ' ms'));
+    }
+    return figures;
+  };
+  const ours = await withWarmReplica(ENV, measure);
+  const others = await withWarmReplica(ENV, measure, 'bench/contenders/by-lists/main.ts');
+  return [...ours, ...others.map((figure) => ({ ...figure, name: `by lists: ${figure.name}`, bound: '', kept: true }))];
 }
