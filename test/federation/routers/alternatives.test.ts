@@ -9,6 +9,7 @@ import { EXAMPLE } from '../../../dev/maintenance/seed.ts';
 import { ROUTERS } from '../../../dev/supergraph/routers.ts';
 import { startConnectors, startRouted, startServer } from '../../support/alternatives.ts';
 import { type Answer, askAt } from '../../support/ask.ts';
+import { missingHaproxy, useHaproxy } from '../../support/haproxy.ts';
 import { startFastVendor } from '../../support/maintenance/fast-vendor.ts';
 import {
   aliased,
@@ -194,6 +195,14 @@ const HOSTILE: Operation = {
   query: readLists(30).query.replace('{', 'query ($ids: [ID!]) { visits(ids: $ids) { maintenance { state } }'),
   variables: { ids: times(1000, (index) => `r${index >> 1}:${index % 2}`) },
 };
+
+const restartUnderLoad = useHaproxy();
+describe('behind HAProxy, restarts of the processes and reloads', () => {
+  for (const program of ['src/main.ts', 'bench/contenders/by-lists/main.ts'])
+    itUnless(missingHaproxy, `of ${program} fail no operation`, async () => {
+      expect(await restartUnderLoad(program)).toEqual({ exits: [0, 0], lost: [] });
+    });
+});
 
 if (!executable) itUnless(missing, 'the alternatives behind Apollo Router', () => {});
 else
