@@ -55,7 +55,9 @@ export class Bytes {
   /** Holds further bytes. Returns false if there is no room for them. */
   reserve(bytes: number, stage: Stage): boolean {
     if (this.#isDisposed) return false;
-    const hasRoom = this.#isUnlimited || (bytes <= this.#room && this.#memory.held + bytes <= MEMORY_LIMIT);
+    // A reply leaves others as much room as it holds: a few large ones, still on their way, would refuse every small one.
+    const left = MEMORY_LIMIT - this.#memory.held - (stage === 'reply' ? this.count : 0);
+    const hasRoom = this.#isUnlimited || bytes <= Math.min(this.#room, left);
     if (hasRoom) this.hold(bytes);
     else this.#memory.refused[stage]++;
     return hasRoom;
@@ -66,10 +68,8 @@ export class Bytes {
     if (this.#isDisposed) return false;
     const hasRoom = replyBytes.count <= this.#room;
     if (hasRoom) this.#room -= replyBytes.count;
-    else {
-      this.isFull = true;
-      this.#memory.refused.reply++;
-    }
+    else this.#memory.refused.reply++;
+    this.isFull ||= !hasRoom;
     return hasRoom;
   }
 

@@ -173,6 +173,25 @@ it('an operation that reads many large replies, even in gzip, leaves room for th
   expect(Object.values(data).filter((one) => one !== null).length).toBeGreaterThan(1);
 });
 
+it('large replies on their way leave room for a small one', async () => {
+  // Eight together leave almost nothing.
+  const part = 'x'.repeat((await read('maintenance_memory_limit_bytes')) / 8.25);
+  const result = [{ maintenance_id: 'm', other: LARGE_TEXT.slice(0, 350_000) }];
+  upstream.fail(({ param }, response) => {
+    if (param.residence_id === R) return { body: { success: true, result } };
+    response.write(part);
+    return 'taken';
+  });
+  const before = await refusals('reply');
+  const caller = new AbortController();
+  const lists = aliased(32, (index) => `maintenances(residenceId: "${index}") { id }`);
+  const left = ask(`{ ${lists} }`, 0, caller.signal).catch(() => {});
+  await until(async () => (await refusals('reply')) >= before + 32 - 8);
+  expect((await list(R)).errors).toEqual([]);
+  caller.abort();
+  await left;
+});
+
 it('a crowd whose responses take far more than there is waits, and is served', async () => {
   answerWith(upstream, [{ maintenance_id: 'm', description: LARGE_TEXT.slice(0, 200_000) }]);
   const answers = await Promise.all(times(60, () => list('r', 0, '{ description }')));
