@@ -150,11 +150,15 @@ export class Lease {
   }
 
   /**
-   * Resolves when work on the request or the response may begin: afterwards, ask `signal`. The operation that started
-   * first goes first: half done, it holds more memory than one that has not begun.
+   * Resolves when work on the request or the response may begin, or when the operation closes: afterwards, ask `signal`.
+   * The operation that started first goes first: half done, it holds more memory than one that has not begun.
    */
   turn(work: number): Promise<void> {
-    return this.#take(this.#startedAt, work).begun;
+    const { begin, begun } = this.#take(this.#startedAt, work);
+    // A caller who has left would wait with its body, which no one counts any more.
+    if (this.#kept.disposed) begin();
+    else this.#kept.defer(begin);
+    return begun;
   }
 
   /**
@@ -169,11 +173,6 @@ export class Lease {
   /** The place of a reply that arrives now. */
   get placeOfReply(): number {
     return this.#startedAt + DELAY_PER_MS * Math.max(0, this.#askedMs - FREE_MS);
-  }
-
-  /** Moves the turn of a reply for which it waits too to its own place, if that is earlier. */
-  hasten(turn: Turn): void {
-    this.resources.turns.hasten(turn, this.placeOfReply);
   }
 
   #take(place: number, work: number): Turn {

@@ -11,10 +11,11 @@ const TURN_WORK = 10 * WORK_PER_MS;
 export interface Turn {
   /** The lowest goes first, and of equal places the first that got its place. */
   place: number;
-  readonly work: number;
+  /** 0 once it has begun: work that begins out of order then delays no other. */
+  work: number;
   /** Resolves when the work may begin. */
   readonly begun: Promise<void>;
-  readonly begin: () => void;
+  begin(): void;
 }
 
 /** Resolves in the next round of the event loop. */
@@ -32,10 +33,10 @@ export function createTurns() {
     while (waiting.length > 0) {
       const startedAt = performance.now();
       beginNext();
-      // The work is done by then: what waits for a promise goes before the next round.
-      await nextRound();
-      // A round for each further millisecond of the turn, because a round accepts one connection.
-      for (let rounds = performance.now() - startedAt; rounds >= 1; rounds--) await nextRound();
+      // The work is done by then: what waits for a promise goes first. What else the next round does is no part of the turn.
+      await new Promise((resolve) => process.nextTick(resolve));
+      // A round, and another for each millisecond of the turn, because a round accepts one connection.
+      for (let rounds = performance.now() - startedAt; rounds >= 0; rounds--) await nextRound();
     }
     isIdle = true;
   }
@@ -51,20 +52,19 @@ export function createTurns() {
   }
 
   function insert(turn: Turn): void {
-    // In halves: a thousand may wait.
-    let [index, end] = [0, waiting.length];
-    while (index < end) {
-      const middle = (index + end) >> 1;
-      if ((waiting[middle]?.place ?? 0) <= turn.place) index = middle + 1;
-      else end = middle;
-    }
-    waiting.splice(index, 0, turn);
+    // From the end: most that come have begun last.
+    const before = waiting.findLastIndex(({ place }) => place <= turn.place);
+    waiting.splice(before + 1, 0, turn);
   }
 
   return {
     take(place: number, work: number): Turn {
       if (isIdle) void run();
-      const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+      const { promise: begun, resolve } = Promise.withResolvers<void>();
+      function begin(): void {
+        turn.work = 0;
+        resolve();
+      }
       const turn = { place, work, begun, begin };
       insert(turn);
       return turn;

@@ -54,7 +54,7 @@ function startShared(record: CommandRecord, memory: Resources['memory'], start: 
    */
   async function wait(lease: Lease): Promise<unknown> {
     holders.push(lease);
-    if (queued) lease.hasten(queued);
+    if (queued) lease.resources.turns.hasten(queued, lease.placeOfReply);
     try {
       const value = await untilAborted(reply as Promise<unknown>, lease.signal);
       if (lease.keep(bytes, () => leave(lease))) return value;
