@@ -31,13 +31,13 @@ const invalid = (detail: string) => failure('UPSTREAM_INVALID_RESPONSE', 'UNKNOW
 /** On a kept connection, a write could arrive while the command API closes it. After one that broke, others may be broken. */
 const FRESH = { agent: { http: new http.Agent(), https: new https.Agent() } };
 const ONCE = { ...FRESH, retry: { limit: 0 } };
-// No time-out: the next attempt would probably take as long.
-const errorCodes = got.defaults.options.retry.errorCodes?.filter((code) => code !== 'ETIMEDOUT') ?? [];
+// No time-out: the next attempt would probably take as long. The last: the reply broke off.
+const CODES = ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN', 'ERR_HTTP_CONTENT_LENGTH_MISMATCH'];
 const client = got.extend({
   method: 'POST',
   headers: { accept: 'application/json' },
   timeout: { request: Number(ATTEMPT_TIMEOUT_MS) },
-  retry: { limit: 2, methods: ['POST'], statusCodes: [429, 502, 503, 504], errorCodes, backoffLimit: 200 },
+  retry: { limit: 2, methods: ['POST'], statusCodes: [429, 502, 503, 504], errorCodes: CODES, backoffLimit: 200 },
   hooks: { beforeRetry: [({ options }) => void Object.assign(options, FRESH)] },
   followRedirect: false,
   throwHttpErrors: false,
