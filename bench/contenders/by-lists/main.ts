@@ -44,10 +44,9 @@ const observe: ApolloServerPlugin<Context> = {
   }),
 };
 
-const typeDefs = gql(readFileSync('schema/maintenance.graphql', 'utf8'));
 const drain = ApolloServerPluginDrainHttpServer({ httpServer: app.server });
 const apollo = new ApolloServer<Context>({
-  schema: buildSubgraphSchema([{ typeDefs, resolvers }]),
+  schema: buildSubgraphSchema([{ typeDefs: gql(readFileSync('schema/maintenance.graphql', 'utf8')), resolvers }]),
   // Cache control looks at every field.
   plugins: [observe, drain, ApolloServerPluginCacheControlDisabled()],
   stringifyResult: JSON.stringify,
@@ -69,6 +68,8 @@ const secrets = ROUTER_SECRET.split(/\s+/).map(hash);
 const deny = (code: string, message: string) => ({ errors: [{ message, extensions: { code, outcome: 'NOT_SENT' } }] });
 let isReady = true;
 app.addHook('onRequest', async ({ url, headers }, reply) => {
+  // A router that keeps its connection sends nothing more on it.
+  if (!isReady) reply.header('connection', 'close');
   const given = hash(headers['router-authorization']);
   if (!url.startsWith('/health/') && !secrets.some((secret) => timingSafeEqual(secret, given)))
     return reply.code(401).send(deny('ROUTER_UNAUTHENTICATED', 'The secret of the router is missing or wrong.'));
