@@ -239,14 +239,15 @@ else
       return seen;
     }
 
-    it.each([
-      [1, { ours: 0, connectors: 0, byLists: 0 }],
-      [8, { ours: 0, connectors: 0, byLists: 20 }],
+    it.each<[string, number, Operation, Readonly<Record<Name, number>>]>([
+      ['30 lists and 1,000 references', 1, HOSTILE, { ours: 0, connectors: 0, byLists: 0 }],
+      ['50 lists, eight times at once', 8, readLists(50), { ours: 0, connectors: 0, byLists: 20 }],
     ])(
-      'of 20 reads of another caller after %s hostile documents at once, lost at a heap of 256 MB',
-      async (count, expected) => {
+      'of 20 reads of another caller after a document with %s, lost at a heap of 256 MB',
+      async (_, count, document, expected) => {
         const attack = async (ask: Ask) => {
-          await Promise.all(times(count, (caller) => ask(HOSTILE, `ordinary.${caller}`)));
+          const reply = count > 1 ? 'tiny' : 'ordinary';
+          await Promise.all(times(count, (caller) => ask(document, `${reply}.${caller}`)));
           const reads = await Promise.all(times(20, () => ask(list(), 'small.other')));
           return reads.filter(({ errors }) => errors.length > 0).length;
         };
