@@ -35,7 +35,7 @@ export function judgeGoals({ bursts, memory, started }: Pick<Results, 'bursts' |
     ['one', BY_LISTS, 1.4],
     ['create', BY_LISTS, 1],
     ['entities', BY_LISTS, 1.2],
-    ['hot', BY_LISTS, 2],
+    ['hot', BY_LISTS, 1],
     ...['calm-list', 'calm-one', 'calm-create'].map((workload) => [workload, BY_LISTS, 1.15] as const),
     ...['list', 'one', 'create', 'entities'].map((workload) => [`router-${workload}`, CONNECTORS, 1] as const),
   ];

@@ -1,7 +1,4 @@
-/**
- * The scenarios `blocking`, `large-operations`, `hostile-callers`, `new-connections` and `alternatives`: expensive requests, alone and by
- * 1,000 callers at once.
- */
+/** Expensive requests, alone and by 1,000 callers at once. */
 import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
@@ -48,12 +45,10 @@ async function call(replica: Replica, name: string, sending: Call, signal: Abort
 const ORDINARY = { reply: 'small', body: document(`{ ${list('id state description')} }`) } as const;
 const ordinaryCall = (replica: Replica, ms: number) => call(replica, 'ordinary', ORDINARY, AbortSignal.timeout(ms));
 
+type Run = (replica: Replica) => Promise<Figure[]>;
+
 /** Runs a scenario after the first requests of the process, which are slow because its code is not compiled yet. */
-async function withWarmReplica(
-  env: NodeJS.ProcessEnv,
-  run: (replica: Replica) => Promise<Figure[]>,
-  program = 'src/main.ts',
-) {
+async function withWarmReplica(env: NodeJS.ProcessEnv, run: Run, program = 'src/main.ts') {
   const vendor = await startFastVendor();
   const replica = await startReplica(vendor.url, env, undefined, (all) => startProgram(program, all));
   for (let count = 0; count < 200; count++) await ordinaryCall(replica, REQUEST_MS);
@@ -102,36 +97,31 @@ async function measureGap(replica: Replica, sending: Call): Promise<{ answer: st
 
 const SMALL_READ_MS = 1000;
 
-/** Measures small reads beside one and three operations that read 1,000 lists of 2 MB each. */
+/** Measures small reads beside an operation, or beside several at once. */
+async function readBeside(replica: Replica, name: string, sending: Call, count = 1): Promise<Figure[]> {
+  const send = (_: unknown, index: number) =>
+    call(replica, `large-${index}`, sending, AbortSignal.timeout(2 * REQUEST_MS));
+  const read = async () => {
+    const start = performance.now();
+    const answer = await ordinaryCall(replica, REQUEST_MS);
+    return answer === 'data' ? performance.now() - start : answer;
+  };
+  const sendAll = () => Promise.all(Array.from({ length: count }, send));
+  const { result: answers, outcomes } = await loadWhile(sendAll, read, { workers: 1, everyMs: 20 });
+  const served = outcomes.filter((outcome) => typeof outcome === 'number');
+  console.log(`  ${name}: ${answers}`);
+  return [
+    noted(`reads beside ${name}, and refused`, outcomes.length - served.length),
+    atLeast(`reads beside ${name}, and served`, served.length, 1),
+    atMost(`slowest read beside ${name}`, Math.max(...served), SMALL_READ_MS, ' ms'),
+  ];
+}
+
 export const largeOperations = () =>
   withWarmReplica({}, async (replica) => {
-    const figures: Figure[] = [];
-    for (const count of [1, 3]) {
-      const large = { reply: 'ordinary', body: document(READS, RESIDENCES) } as const;
-      let running = count;
-      const asked = Array.from({ length: count }, async (_, index) => {
-        const answer = await call(replica, `large-${count}-${index}`, large, AbortSignal.timeout(2 * REQUEST_MS));
-        running--;
-        return answer;
-      });
-      await delay(400);
-      const reads: number[] = [];
-      // Two such operations hold all memory, each at most half.
-      let refused = 0;
-      for (; running > 0; await delay(20)) {
-        const start = performance.now();
-        const answer = await ordinaryCall(replica, REQUEST_MS);
-        if (answer === 'data') reads.push(performance.now() - start);
-        else refused++;
-      }
-      console.log(`  ${count}: ${await Promise.all(asked)}`);
-      figures.push(
-        noted(`reads beside ${count}, and refused`, refused),
-        atLeast(`reads beside ${count}, and served`, reads.length, 1),
-        atMost(`slowest read beside ${count}`, Math.max(...reads), SMALL_READ_MS, ' ms'),
-      );
-    }
-    return figures;
+    const large = { reply: 'ordinary', body: document(READS, RESIDENCES) } as const;
+    const beside = (count: number) => readBeside(replica, `${count} of 1,000 lists of 2 MB`, large, count);
+    return [...(await beside(1)), ...(await beside(3))];
   });
 
 const ENV = { NODE_OPTIONS: '--max-old-space-size=256' };
@@ -255,28 +245,13 @@ const LARGE: Readonly<Record<string, Call>> = {
   ),
 };
 
-/** Returns the milliseconds of the slowest small read beside an operation; infinity if one has no answer. */
-async function slowestBeside(replica: Replica, sending: Call): Promise<number> {
-  const send = () => delay(50).then(() => call(replica, 'large', sending, AbortSignal.timeout(2 * REQUEST_MS)));
-  const read = async () => {
-    const start = performance.now();
-    const answer = await ordinaryCall(replica, REQUEST_MS);
-    return answer.startsWith('no answer') ? Number.POSITIVE_INFINITY : performance.now() - start;
-  };
-  const { outcomes } = await loadWhile(send, read, { workers: 1, everyMs: 10 });
-  return Math.max(...outcomes.map(Number));
-}
-
-/** This subgraph and Apollo Server by lists, which has no bounds: at a heap of 256 MB, 250 callers at once, and small reads. */
+/** This subgraph and Apollo Server by lists, which has no bounds, at a heap of 256 MB. */
 export async function alternatives(): Promise<Figure[]> {
   execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund']);
-  const measure = async (replica: Replica) => {
+  const measure: Run = async (replica) => {
     const { served } = await attack(replica, [{ ...read('hundred', EVERY_FIELD), callers: FEWER_CALLERS }]);
     const figures = [atLeast(`of ${FEWER_CALLERS} callers of 100 tickets, served`, served, FEWER_CALLERS)];
-    for (const [name, sending] of Object.entries(LARGE)) {
-      const ms = await slowestBeside(replica, sending);
-      figures.push(atMost(`slowest small read beside ${name}`, ms, SMALL_READ_MS, ' ms'));
-    }
+    for (const [name, sending] of Object.entries(LARGE)) figures.push(...(await readBeside(replica, name, sending)));
     return figures;
   };
   const ours = await withWarmReplica(ENV, measure);

@@ -11,16 +11,7 @@ import { startConnectors, startRouted, startServer } from '../../support/alterna
 import { type Answer, askAt } from '../../support/ask.ts';
 import { missingHaproxy, useHaproxy } from '../../support/haproxy.ts';
 import { startFastVendor } from '../../support/maintenance/fast-vendor.ts';
-import {
-  aliased,
-  create,
-  detail,
-  type FieldQuery,
-  list,
-  R,
-  request,
-  times,
-} from '../../support/maintenance/requests.ts';
+import { aliased, create, detail, list, R, request, times } from '../../support/maintenance/requests.ts';
 import { idOf } from '../../support/maintenance/visits.ts';
 import { PATIENT } from '../../support/replica.ts';
 import { itUnless } from '../../support/skip.ts';
@@ -45,7 +36,7 @@ const START = {
 
 type Name = keyof typeof START;
 const NAMES = Object.keys(START) as Name[];
-type Operation = Pick<FieldQuery, 'query' | 'variables'>;
+type Operation = { readonly query: string; readonly variables: Record<string, unknown> };
 
 /** Sends an operation, by default with a token that the emulator takes. */
 type Ask = (operation: Operation, token?: string) => Promise<Answer>;
@@ -197,12 +188,10 @@ const HOSTILE: Operation = {
 };
 
 const restartUnderLoad = useHaproxy();
-describe('behind HAProxy, restarts of the processes and reloads', () => {
-  for (const program of ['src/main.ts', 'bench/contenders/by-lists/main.ts'])
-    itUnless(missingHaproxy, `of ${program} fail no operation`, async () => {
-      expect(await restartUnderLoad(program)).toEqual({ exits: [0, 0], lost: [] });
-    });
-});
+for (const program of ['src/main.ts', 'bench/contenders/by-lists/main.ts'])
+  itUnless(missingHaproxy, `behind HAProxy, restarts of ${program} and reloads fail no operation`, async () => {
+    expect(await restartUnderLoad(program)).toEqual({ exits: [0, 0], lost: [] });
+  });
 
 if (!executable) itUnless(missing, 'the alternatives behind Apollo Router', () => {});
 else
