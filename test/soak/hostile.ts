@@ -245,7 +245,7 @@ const LARGE: Readonly<Record<string, Call>> = {
   ),
 };
 
-/** This subgraph and Apollo Server by lists, which has no bounds, at a heap of 256 MB. */
+/** This subgraph and Apollo Server by lists, whose figures have no bounds here, at a heap of 256 MB. */
 export async function alternatives(): Promise<Figure[]> {
   execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund']);
   const measure: Run = async (replica) => {

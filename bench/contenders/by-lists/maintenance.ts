@@ -73,7 +73,7 @@ const toState = decoder(STATE, (state) => state.toUpperCase().replaceAll(' ', '_
 const VOID = z.looseObject({});
 const TICKET = VOID.refine((ticket) => Object.keys(ticket).length > 0);
 const WITH_ID = z.looseObject({ maintenance_id: z.string().refine(isId) });
-const LIST_REPLY = z.array(WITH_ID.nullable().catch(null));
+const LIST_REPLY = z.array(WITH_ID.nullable().catch(null)).max(10_000);
 const decodeList = (residence_id: string) => (result: unknown) =>
   LIST_REPLY.parse(result).flatMap((ticket) => (ticket ? toMaintenance(ticket, { ...ticket, residence_id }) : []));
 

@@ -152,7 +152,7 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
     { ours: null, connectors: UNKNOWN, byLists: null },
   ],
   [
-    'whether 16 callers of one list cost at most 4 commands for it',
+    'whether 16 callers of one list share commands',
     async ({ upstream, ask }) => {
       const isShared = ({ param }: Received) => param.residence_id === R;
       const held = upstream.hold();
@@ -163,7 +163,7 @@ const CLAIMS: [string, (one: Contender, name: Name) => Promise<unknown>, Readonl
       await until(() => upstream.received.filter((command) => !isShared(command)).length === 16);
       held.end();
       await Promise.all(asked);
-      return upstream.received.filter(isShared).length <= 4;
+      return upstream.received.filter(isShared).length < 16;
     },
     { ours: true, connectors: false, byLists: true },
   ],
@@ -228,17 +228,16 @@ else
       return seen;
     }
 
-    it.each<[string, number, Operation, Readonly<Record<Name, number>>]>([
-      ['30 lists and 1,000 references', 1, HOSTILE, { ours: 0, connectors: 0, byLists: 0 }],
-      ['50 lists, eight times at once', 8, readLists(50), { ours: 0, connectors: 0, byLists: 20 }],
+    it.each([
+      [1, { ours: false, connectors: false, byLists: false }],
+      [8, { ours: false, connectors: false, byLists: true }],
     ])(
-      'of 20 reads of another caller after a document with %s, lost at a heap of 256 MB',
-      async (_, count, document, expected) => {
+      'whether reads of another caller are lost after %s hostile documents at once, at a heap of 256 MB',
+      async (count, expected) => {
         const attack = async (ask: Ask) => {
-          const reply = count > 1 ? 'tiny' : 'ordinary';
-          await Promise.all(times(count, (caller) => ask(document, `${reply}.${caller}`)));
+          await Promise.all(times(count, (caller) => ask(HOSTILE, `ordinary.${caller}`)));
           const reads = await Promise.all(times(20, () => ask(list(), 'small.other')));
-          return reads.filter(({ errors }) => errors.length > 0).length;
+          return reads.some(({ errors }) => errors.length > 0);
         };
         const lost = await seeEach((await vendors()).url, attack, { NODE_OPTIONS: '--max-old-space-size=256' });
         expect(lost).toEqual(expected);
