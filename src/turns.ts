@@ -33,10 +33,13 @@ export function createTurns() {
     while (waiting.length > 0) {
       const startedAt = performance.now();
       beginNext();
-      // The work is done by then: what waits for a promise goes first. What else the next round does is no part of the turn.
+      // The work is done by then: what waits for a promise goes first.
       await new Promise((resolve) => process.nextTick(resolve));
-      // A round, and another for each millisecond of the turn, because a round accepts one connection.
-      for (let rounds = performance.now() - startedAt; rounds >= 0; rounds--) await nextRound();
+      const workMs = performance.now() - startedAt;
+      await nextRound();
+      // A round for each further millisecond, because a round accepts one connection. What others do in the round counts, but not
+      // without limit: it may be the parsing of bodies, and the queue would stand still.
+      for (let rounds = Math.min(performance.now() - startedAt, 3 * workMs); rounds >= 1; rounds--) await nextRound();
     }
     isIdle = true;
   }
