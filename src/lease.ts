@@ -55,7 +55,7 @@ export class Bytes {
   /** Holds further bytes. Returns false if there is no room for them. */
   reserve(bytes: number, stage: Stage): boolean {
     if (this.#isDisposed) return false;
-    // A reply leaves others as much room as it holds: a few large ones, still on their way, would refuse every small one.
+    // A reply leaves others as much room as it holds: a few large ones on their way would refuse every small one.
     const left = MEMORY_LIMIT - this.#memory.held - (stage === 'reply' ? this.count : 0);
     const hasRoom = this.#isUnlimited || bytes <= Math.min(this.#room, left);
     if (hasRoom) this.hold(bytes);

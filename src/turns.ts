@@ -37,8 +37,8 @@ export function createTurns() {
       await new Promise((resolve) => process.nextTick(resolve));
       const workMs = performance.now() - startedAt;
       await nextRound();
-      // A round for each further millisecond, because a round accepts one connection. What others do in the round counts, but not
-      // without limit: it may be the parsing of bodies, and the queue would stand still.
+      // A round for each further millisecond, because a round accepts one connection. What others do in the round counts
+      // too, but not without limit: it may be the parsing of bodies, and the queue would stand still.
       for (let rounds = Math.min(performance.now() - startedAt, 3 * workMs); rounds >= 1; rounds--) await nextRound();
     }
     isIdle = true;

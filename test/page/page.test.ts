@@ -10,7 +10,7 @@ import { ROUTER_SECRET } from '../support/ask.ts';
 import { killAll, run } from '../support/process.ts';
 import { startRecorder } from '../support/recorder.ts';
 import { useFolder } from '../support/use-folder.ts';
-import { useSubgraph } from '../support/use-subgraph.ts';
+import { useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { startBrowser } from './browser.ts';
 
 const SCRIPT = 'https://embeddable-sandbox.cdn.apollographql.com/v2/embeddable-sandbox.umd.production.min.js**';
@@ -22,6 +22,7 @@ const EXAMPLES = readExamples('.', 'emulator');
 const nameOf = ({ query }: { query: string }) => /^(?:query|mutation) (\w+)/.exec(query)?.[1] ?? '';
 
 const subgraph = useSubgraph();
+const startProxy = useMany(startRecorder);
 const urls = { dev: '', supergraph: '' };
 let browser: BrowserContext;
 
@@ -111,7 +112,7 @@ it('the server that ships serves no page, and allows no other origin', async () 
 });
 
 it('a browser sends a POST again if its kept connection closes before the answer, as docs/apps.md says', async () => {
-  const proxy = await startRecorder(subgraph.url);
+  const proxy = await startProxy(subgraph.url);
   const page = await browser.newPage();
   await page.goto(proxy.url);
   const post = (body: string) =>
@@ -120,5 +121,4 @@ it('a browser sends a POST again if its kept connection closes before the answer
   proxy.fail((response) => void response.destroy());
   expect(await post('second')).toMatch('Failed to fetch');
   expect(proxy.fetches.filter(({ body }) => body === 'second')).toHaveLength(2);
-  await proxy.stop();
 });

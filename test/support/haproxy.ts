@@ -15,8 +15,8 @@ import { until } from './wait.ts';
 export const missingHaproxy = spawnSync('haproxy', ['-v']).error && 'haproxy is not installed.';
 
 /**
- * Returns a function that restarts both processes of a program under load, and then reloads HAProxy. It returns the exit codes, and the answers
- * that are not the list.
+ * Returns a function that restarts both processes of a program under load, and then reloads HAProxy. It returns the exit codes,
+ * and the answers that are not the list.
  */
 export function useHaproxy() {
   const { write } = useFolder('haproxy');
