@@ -7,7 +7,6 @@ import { loadWhile } from './load.ts';
 import { LIST, M, R } from './maintenance/requests.ts';
 import { start as startProcess, startProgram, watch } from './process.ts';
 import { HEADERS } from './replica.ts';
-import type { Upstream } from './upstream.ts';
 import { useFolder } from './use-folder.ts';
 import { useReplicas } from './use-replicas.ts';
 import { until } from './wait.ts';
@@ -28,9 +27,10 @@ export function useHaproxy() {
     const free = [...ports];
     const settings = readDocument('deploy/haproxy.cfg').replace(/(?<=:)4[01]0\d$/gm, () => `${free.shift()}`);
     const file = write('haproxy.cfg', settings);
-    /** Waits until a process has sent a command. */
-    const untilUsed = ({ upstream }: { readonly upstream: Upstream }) => until(() => upstream.received.length > 0);
-    async function restart(old: Awaited<ReturnType<typeof start>>) {
+    type Process = Awaited<ReturnType<typeof start>>;
+    /** Waits until a process has ended an operation, as this subgraph or the alternative says. */
+    const untilUsed = ({ output }: Process) => until(() => /"msg":"(operation|done)"/.test(output()));
+    async function restart(old: Process) {
       await untilUsed(old);
       const exit = await old.stop();
       await untilUsed(await start(new URL(old.url).port));
