@@ -16,7 +16,7 @@ import { LIMITS } from '../src/graphql/limits.ts';
 import { createResources } from '../src/lease.ts';
 import { OWN_FAULT_CODES, SIZES } from '../src/maintenance/arguments.ts';
 import { domain } from '../src/maintenance/domain.ts';
-import { FIELDS } from '../src/telemetry/log.ts';
+import { createLogger, FIELDS } from '../src/telemetry/log.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { readOptions } from './options.ts';
 
@@ -91,7 +91,12 @@ function sizes(): string[][] {
 /** Returns the rows of a server's metrics without those of prom-client. */
 function metrics(): string[][] {
   const config = loadConfig({ NODE_ENV: 'development', COMMAND_API_URL: 'http://localhost' });
-  const all = createMetrics(createCommandApi(config), createResources(0), domain).registry.getMetricsAsArray();
+  const all = createMetrics(
+    createLogger('silent'),
+    createCommandApi(config),
+    createResources(0),
+    domain,
+  ).registry.getMetricsAsArray();
   // Its types leave out what the metrics have.
   return (all as unknown as { name: string; labelNames: string[] }[])
     .filter(({ name }) => !/^(nodejs|process)_/.test(name))

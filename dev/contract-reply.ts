@@ -14,7 +14,14 @@ export interface Verdict<T> {
 /** Decodes a reply as the subgraph does. `text` is like `accepted, a list of 3` or `rejected: status 200, code 7`. */
 export function decodeReply<I, T>(command: Command<I, T>, input: I, status: number, body: Uint8Array): Verdict<T> {
   try {
-    const result = resultOf({ status, body, retryAfter: undefined, interruption: undefined });
+    const result = resultOf({
+      status,
+      body: Buffer.from(body),
+      retryAfter: undefined,
+      isReused: false,
+      isGzip: false,
+      interruption: undefined,
+    });
     const { value, flaws: found = [] } = command.decode(result, input);
     const flaws = found.map(({ kind, member }) => member ?? kind);
     const count = Array.isArray(value) ? `, a list of ${value.length}` : '';

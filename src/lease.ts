@@ -103,6 +103,11 @@ export class Lease {
   readonly #ending = new AbortController();
   /** Aborts with an `EndReason`. */
   readonly signal = this.#ending.signal;
+  readonly #leaving = new AbortController();
+  /** Aborts likewise, or before that when the caller leaves: a write that has not been sent by then is not sent. */
+  readonly unsentSignal = this.#leaving.signal;
+  /** What begins the turns that it waits for. */
+  readonly #turns: (() => void)[] = [];
   /** Its bytes, the replies that it reads, and its timer. */
   readonly #kept = new DisposableStack();
   #startedAt = performance.now();
@@ -147,24 +152,31 @@ export class Lease {
   /** Ends it, unless it has ended. */
   end(reason: EndReason): void {
     this.#ending.abort(reason);
+    this.#leaving.abort(reason);
+    for (const begin of this.#turns) begin();
+  }
+
+  /** Ends what has not been sent: the caller has left. */
+  leave(): void {
+    this.#leaving.abort('cancelled' satisfies EndReason);
   }
 
   /**
-   * Resolves when work on the request or the response may begin, or when the operation closes: afterwards, ask `signal`.
-   * The operation that started first goes first: half done, it holds more memory than one that has not begun.
+   * Resolves when work on the request, the reply to a write or the response may begin, or when the operation ends:
+   * afterwards, ask `signal`. The operation that started first goes first: half done, it holds more memory than one
+   * that has not begun.
    */
   turn(work: number): Promise<void> {
     const { begin, begun } = this.#take(this.#startedAt, work);
     // A caller who has left would wait with its body, which no one counts any more.
-    if (this.#kept.disposed) begin();
-    else this.#kept.defer(begin);
+    if (this.signal.aborted) begin();
+    else this.#turns.push(begin);
     return begun;
   }
 
   /**
-   * Takes a turn to decode a reply, even after the end: the reply to a write tells its outcome. Goes later by what the
-   * operation has asked for, so that a large one does not hold up others until its deadline. Its response does not: it
-   * would keep memory meanwhile.
+   * Takes a turn to decode the reply to a read. Goes later by what the operation has asked for, so that a large one does
+   * not hold up others until its deadline. Its response does not: it would keep memory meanwhile.
    */
   turnOfReply(work: number): Turn {
     return this.#take(this.placeOfReply, work);

@@ -6,7 +6,10 @@ import type { Logger } from 'pino';
 const ECHO_MS = 1000;
 const FLUSH_MS = 500;
 
-/** Resolves at the first SIGTERM or SIGINT. A second one, at least a second later, exits at once with 1. */
+/** The signals that stop a program. By default, each of them would end it at once, with its writes under way. */
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
+
+/** Resolves at the first signal. A second one, at least a second later, exits at once with 1. */
 export function firstSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let receivedAt: number | undefined;
@@ -17,7 +20,7 @@ export function firstSignal(): Promise<NodeJS.Signals> {
       receivedAt ??= now;
       resolve(signal);
     };
-    process.on('SIGTERM', receive).on('SIGINT', receive);
+    for (const signal of SIGNALS) process.on(signal, receive);
   });
 }
 

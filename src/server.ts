@@ -52,8 +52,8 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
   const resources = createResources(config.OPERATION_TIMEOUT_MS);
   const commandApi = createCommandApi(config);
-  const metrics = createMetrics(commandApi, resources, domain);
-  if (config.tracing) observeSpans(commandApi);
+  const metrics = createMetrics(logger, commandApi, resources, domain);
+  if (config.tracing) observeSpans(logger, commandApi);
   const errors = createErrorFormat(logger, config.production);
 
   const apollo = new ApolloServer<Operation>({

@@ -15,14 +15,19 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
   // Replaced when the breaker opens or closes, so that results of commands from an earlier period change nothing.
   let period = { openUntil: 0, failures: 0, isProbing: false };
 
+  /** Throws a `CommandApiError` if the breaker is open, or another command probes. */
+  function throwIfOpen(): void {
+    if (period.isProbing || performance.now() < period.openUntil)
+      throw new CommandApiError('breaker_open', { detail: 'breaker open' });
+  }
+
   return {
-    /**
-     * Returns the permit for a command. Throws a `CommandApiError` if the breaker is open, or another command probes.
-     */
+    throwIfOpen,
+
+    /** Returns the permit for a command. Throws as `throwIfOpen` does. */
     permit() {
+      throwIfOpen();
       const own = period;
-      if (own.isProbing || performance.now() < own.openUntil)
-        throw new CommandApiError('breaker_open', { detail: 'breaker open' });
       const isProbe = own.openUntil > 0;
       own.isProbing = isProbe;
       return {
@@ -43,8 +48,10 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
       };
     },
 
+    isClosed: () => period.openUntil === 0,
+
     state(): (typeof BREAKER_STATES)[number] {
-      if (period.openUntil === 0) return 'closed';
+      if (this.isClosed()) return 'closed';
       return period.isProbing ? 'half_open' : 'open';
     },
   };

@@ -55,9 +55,11 @@ export function createClient(commandApi: CommandApi, { credentials, traceparent,
     record.traceparent = traceparent;
     events.emit('commandBegan', record);
     try {
-      throwIfEnded(lease.signal);
+      // A caller who has left still gets what it reads after a write that was sent: the log tells all of it.
+      const signal = command.isWrite ? lease.unsentSignal : lease.signal;
+      throwIfEnded(signal);
       if (!lease.bytes.reserve(COMMAND_BYTES, 'command')) throw noRoom('no memory for the command');
-      using _slot = await slots.take(lease.signal);
+      using _slot = await slots.take(signal);
       if (lease.bytes.isFull && !command.isWrite) throw noRoom('no memory for further replies');
       const decode = (result: unknown) => command.decode(result, input);
       const task = { record, param: command.serialize(input), decode, credentials };
@@ -80,7 +82,8 @@ export function createClient(commandApi: CommandApi, { credentials, traceparent,
     const sent = runExchange(commandApi, task, {
       bytes,
       signal: lease.signal,
-      turn: (work) => lease.turnOfReply(work).begun,
+      unsentSignal: lease.unsentSignal,
+      turn: (work) => lease.turn(work),
       retryUntil: lease.startedAt + operationTimeoutMs,
       maxReplyBytes: Math.min(maxReplyBytes, MAX_WRITE_REPLY_BYTES),
     });
@@ -88,13 +91,14 @@ export function createClient(commandApi: CommandApi, { credentials, traceparent,
   }
 
   /** Joins the exchange of an identical read, or starts one, which may take as long as an operation that starts now. */
-  async function sendShared<T>(task: Task<T>): Promise<DecodedReply<T>> {
+  function sendShared<T>(task: Task<T>): Promise<DecodedReply<T>> {
     const { record, param } = task;
-    const key = JSON.stringify([credentials, record.name, param]);
-    const reply = coalescing.read(key, lease, record, (shared) => {
+    const key = JSON.stringify([record.name, param]);
+    // Not async: a function that waits would keep the credentials as a text of its own.
+    const reply = coalescing.read(JSON.stringify(credentials), key, lease, record, (shared) => {
       const retryUntil = performance.now() + operationTimeoutMs;
       return runExchange(commandApi, task, { ...shared, retryUntil, maxReplyBytes });
     });
-    return (await reply) as DecodedReply<T>;
+    return reply as Promise<DecodedReply<T>>;
   }
 }

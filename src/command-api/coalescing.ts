@@ -15,7 +15,7 @@ import type { CommandRecord } from './record.ts';
 const JOINABLE_MS = 50;
 
 /** Starts an exchange with the bytes, the signal and the turns of all who wait for it. */
-type Start = (shared: Pick<Grant, 'bytes' | 'signal' | 'turn'>) => Promise<unknown>;
+type Start = (shared: Pick<Grant, 'bytes' | 'signal' | 'unsentSignal' | 'turn'>) => Promise<unknown>;
 
 /**
  * Starts an exchange. `record` is that of the command that is really sent. Its first lease must wait for the reply at
@@ -33,7 +33,7 @@ function startShared(record: CommandRecord, memory: Resources['memory'], start: 
   const holders: Lease[] = [];
   /** The turn for which the reply waits. */
   let queued: Turn | undefined;
-  let reply: Promise<unknown> | undefined = start({ bytes, signal, turn });
+  let reply: Promise<unknown> | undefined = start({ bytes, signal, unsentSignal: signal, turn });
   const settle = () => {
     // A deleted entry of a Map may stay in memory: without this, a list costs 6 % more.
     reply = undefined;
@@ -83,14 +83,17 @@ function startShared(record: CommandRecord, memory: Resources['memory'], start: 
 }
 
 export function createCoalescing() {
-  const exchanges = new Map<string, ReturnType<typeof startShared>>();
+  /** The exchanges of each owner, by key. An owner may have 16 KB and a thousand exchanges, so it is kept once. */
+  const groups = new Map<string, { owner: string; exchanges: Map<string, ReturnType<typeof startShared>> }>();
 
   return {
     /**
-     * Joins the exchange of an identical read, or starts one, which others may join. Returns its reply. The key must
-     * contain everything that decides the reply, including the caller's credentials.
+     * Joins the exchange of an identical read, or starts one, which others may join. Returns its reply. Owner and key
+     * must contain everything that decides the reply: the caller's credentials, and the command.
      */
-    read(key: string, lease: Lease, record: CommandRecord, start: Start): Promise<unknown> {
+    read(owner: string, key: string, lease: Lease, record: CommandRecord, start: Start): Promise<unknown> {
+      const group = groups.get(owner) ?? { owner, exchanges: new Map() };
+      const { exchanges } = group;
       const found = exchanges.get(key);
       if (found?.isJoinable()) {
         record.join(found.record);
@@ -98,12 +101,14 @@ export function createCoalescing() {
       }
       const shared = startShared(record, lease.resources.memory, start, () => {
         if (exchanges.get(key) === shared) exchanges.delete(key);
+        if (exchanges.size === 0 && groups.get(group.owner) === group) groups.delete(group.owner);
       });
       exchanges.set(key, shared);
+      groups.set(group.owner, group);
       return shared.wait(lease);
     },
 
     /** A read after this moment joins no exchange from before it. */
-    clear: () => exchanges.clear(),
+    clear: () => groups.clear(),
   };
 }

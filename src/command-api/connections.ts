@@ -29,6 +29,8 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
   const { lookup, expireAddresses } = createLookup(waitMs);
   const connecting = {
     lookup: callbackify(lookup),
+    // Explicit, because without it Node asks for one address, and `lookup` returns all of them.
+    autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: waitMs,
     // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot disable the verification of certificates.
     rejectUnauthorized: true,

@@ -11,13 +11,16 @@ export interface Reply {
   /** 0 without a head. */
   readonly status: number;
   readonly retryAfter: string | undefined;
-  /** Inflated. Empty if it did not arrive whole, or cannot be used. */
-  readonly body: Uint8Array;
+  /** Whether it came on a kept connection. */
+  readonly isReused: boolean;
+  /** Whether the body is gzip, or was. */
+  readonly isGzip: boolean;
+  /** Empty if it did not arrive whole, or cannot be used. */
+  readonly body: Buffer;
   readonly interruption: Interruption | undefined;
 }
 
 const UTF8 = new TextDecoder();
-const TOO_LARGE = 'The command API sent a reply larger than MAX_REPLY_BYTES, or 128 KB to a write.';
 
 /**
  * Who interrupted an attempt: `us`, by an end, a time limit or a lack, so that a status of 429 or 5xx tells nothing
@@ -33,7 +36,7 @@ const MEANINGS: Readonly<Record<InterruptionName, readonly [Origin, FailureKind,
   timeout: ['us', 'timeout'],
   internal: ['us', 'internal'],
   // The part that arrived shows that the command was sent.
-  'too large': ['body', 'invalid', { flaw: 'size', isSent: true, publicMessage: TOO_LARGE }],
+  'too large': ['body', 'invalid', { flaw: 'size', isSent: true }],
   unreadable: ['body', 'invalid', { flaw: 'bytes', isSent: true }],
   // Spends no retry.
   stale: ['connection', 'unreachable', { retry: 'at once' }],
@@ -42,13 +45,16 @@ const MEANINGS: Readonly<Record<InterruptionName, readonly [Origin, FailureKind,
 };
 
 /** Returns the `result` of a whole reply that tells a success. Throws the failure of any other. */
-export function resultOf({ status, retryAfter, body: bytes, interruption }: Reply): unknown {
+export function resultOf({ status, retryAfter, isReused, body: bytes, interruption }: Reply): unknown {
   const body = interruption ? undefined : parseObject(UTF8.decode(bytes));
   if (status >= 200 && status < 300 && body?.success === true) return body.result;
   const [origin] = interruption ? MEANINGS[nameOf(interruption)] : [];
   const kind = judgeStatus(status, origin);
-  if (interruption && !kind) throw failureOf(interruption);
   const details = { detail: `status ${status}`, retryAfter, upstreamCode: findCode(body) };
+  // Sent by a proxy when an idle connection has taken its time, so the connection is stale.
+  if (status === 408 && isReused && origin !== 'us')
+    throw new CommandApiError('unreachable', { ...details, retry: 'at once' });
+  if (interruption && !kind) throw failureOf(interruption);
   if (kind === 'failed' && origin === 'connection') throw new CommandApiError(kind, { ...details, health: 'down' });
   if (kind) throw new CommandApiError(kind, details);
   if (body?.success === false) throw new CommandApiError('rejected', details);
@@ -69,10 +75,12 @@ function judgeStatus(status: number, interruptedBy: Origin | undefined): Failure
 }
 
 function failureOf(interruption: Interruption): CommandApiError {
-  const { cause, ended, isSent } = interruption;
+  const { cause, ended, isSent, maxReplyBytes } = interruption;
   if (ended) return endedBy(ended, isSent);
   const [, kind, further] = MEANINGS[nameOf(interruption)];
-  const details = { detail: detailOf(interruption), isSent, ...further };
+  const tooLarge = `The command API sent a reply larger than ${maxReplyBytes.toLocaleString('en')} bytes.`;
+  const publicMessage = further?.flaw === 'size' && { publicMessage: tooLarge };
+  const details = { detail: detailOf(interruption), isSent, ...publicMessage, ...further };
   return new CommandApiError(kind, kind === 'internal' ? { ...details, cause } : details);
 }
 

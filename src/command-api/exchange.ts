@@ -1,15 +1,15 @@
 /**
- * The exchange of a command for its reply: slot, permit, attempts, turn, decoding, pauses.
+ * The exchange of a command for its reply: circuit breaker, slot, attempt, turn, decoding, pause.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DecodedReply } from './command.ts';
 import type { CommandApi } from './command-api.ts';
 import { resultOf } from './diagnosis.ts';
-import { CommandApiError, noRoom, throwIfEnded, untilAborted } from './failures.ts';
+import { CommandApiError, endedBy, noRoom, untilAborted } from './failures.ts';
 import type { Grant } from './grant.ts';
 import { detailOf, NO_MEMORY } from './interruptions.ts';
 import type { Attempt, CommandRecord } from './record.ts';
-import type { Credentials } from './transport.ts';
+import { type Credentials, inflate, inflatedLength } from './transport.ts';
 
 /** Bytes that a decoded entry holds in addition to its bytes in the reply: an estimate, see docs/decisions.md. */
 const ENTRY_BYTES = 300;
@@ -25,17 +25,32 @@ export interface Task<T> {
   decode(result: unknown): DecodedReply<T>;
 }
 
-/**
- * Sends a command until an attempt succeeds or no other may follow. Returns the decoded reply. Throws as `client.read`
- * does.
- */
+/** Exchanges a command, and tells once how that ended. Returns the decoded reply. Throws as `client.read` does. */
 export async function runExchange<T>(commandApi: CommandApi, task: Task<T>, grant: Grant): Promise<DecodedReply<T>> {
+  const { events } = commandApi;
+  const { record } = task;
+  record.exchange.hasBegun = true;
+  try {
+    const decoded = await sendUntilDone(commandApi, task, grant);
+    events.emit('exchangeEnded', record, decoded.flaws ?? [], undefined);
+    return decoded;
+  } catch (error) {
+    events.emit('exchangeEnded', record, error instanceof CommandApiError ? error.flaws : [], error);
+    throw error;
+  }
+}
+
+/** Sends a command until an attempt succeeds or no other may follow. */
+async function sendUntilDone<T>(commandApi: CommandApi, task: Task<T>, grant: Grant): Promise<DecodedReply<T>> {
   const { breaker, events, retries, slots, transport } = commandApi;
   const { record, param, credentials, decode } = task;
   const { exchange, isWrite, name } = record;
-  const { bytes, signal } = grant;
-  // Kept until the reply is decoded, which limits the replies in memory.
-  using _slot = await slots.take(signal);
+  const { bytes, signal, unsentSignal } = grant;
+  // Asked here too, because a command would wait for its slot only to hear that the command API is down.
+  breaker.throwIfOpen();
+  // Kept until the reply is decoded, which limits the replies in memory, but not in a pause.
+  let slot: Disposable | undefined = await slots.take(unsentSignal);
+  using _ = { [Symbol.dispose]: () => slot?.[Symbol.dispose]() };
   using permit = breaker.permit();
   retries.earn();
   const json = JSON.stringify({ command: name, id: exchange.id, param });
@@ -45,13 +60,26 @@ export async function runExchange<T>(commandApi: CommandApi, task: Task<T>, gran
   for (;;) {
     const { decoded, error } = await tryOnce();
     const pauseMs = error && retries.plan(error, record, permit.isProbe, grant);
-    if (pauseMs === undefined) {
+    if (pauseMs) {
+      slot[Symbol.dispose]();
+      slot = undefined;
+      slot = await pause(pauseMs);
+    }
+    if (pauseMs === undefined || !slot) {
       permit.report(error);
-      events.emit('flawsFound', record, error?.flaws ?? decoded?.flaws ?? []);
       if (error) throw error;
       return decoded;
     }
-    await untilAborted(delay(pauseMs, undefined, { signal }), signal);
+  }
+
+  /** Returns a slot for another attempt, or undefined if the queue is full or the circuit breaker has opened. */
+  async function pause(ms: number): Promise<Disposable | undefined> {
+    await untilAborted(delay(ms, undefined, { signal: unsentSignal }), unsentSignal);
+    if (!breaker.isClosed() || slots.isFull()) return undefined;
+    const next = await slots.take(unsentSignal);
+    if (breaker.isClosed()) return next;
+    next[Symbol.dispose]();
+    return undefined;
   }
 
   /** Sends the command and decodes the reply. Returns a foreseen failure. Throws an unforeseen one. */
@@ -60,15 +88,19 @@ export async function runExchange<T>(commandApi: CommandApi, task: Task<T>, gran
     exchange.attempts++;
     // After a failure, other kept connections may be closed too.
     const isFresh = isWrite || exchange.attempts > 1;
-    const reply = await transport.attempt(outgoing, isFresh, grant);
-    const { body, interruption, status } = reply;
+    const arrived = await transport.attempt(outgoing, isFresh, grant);
     const seconds = (performance.now() - startedAt) / 1000;
+    const work = inflatedLength(arrived, grant.maxReplyBytes) * BYTE_WORK;
+    if (work > 0) await grant.turn(work);
+    // Replies that no one waits for would hold up others. That of a write tells its outcome.
+    const isWanted = isWrite || !signal.aborted;
+    // In its turn, because what waits in gzip takes little memory.
+    const reply = isWanted ? inflate(arrived, grant) : arrived;
+    const { interruption, status } = reply;
     last = { startedAt, seconds, previous: last, ...(interruption ? { error: detailOf(interruption) } : { status }) };
     events.emit('attemptEnded', record, last);
     try {
-      if (body.byteLength > 0) await grant.turn(body.byteLength * BYTE_WORK);
-      // Replies that no one waits for would hold up others. That of a write tells its outcome.
-      if (!isWrite) throwIfEnded(signal);
+      if (!isWanted) throw endedBy(signal.reason);
       const decoded = decode(resultOf(reply));
       const entries = Array.isArray(decoded.value) ? decoded.value.length : 1;
       if (!bytes.reserve(ENTRY_BYTES * entries, 'reply')) throw noRoom(NO_MEMORY);

@@ -100,6 +100,8 @@ export interface Details extends Partial<Pick<Consequences, 'retry' | 'health'>>
   /** False only if no byte of the command can have left this process. */
   readonly isSent?: boolean;
   readonly flaw?: ReplyFlaw;
+  /** What ended the operation, if that is why the command failed. */
+  readonly ended?: EndReason;
   /** The header `Retry-After` and the short code of a reply. */
   readonly retryAfter?: string | undefined;
   readonly upstreamCode?: string | undefined;
@@ -163,7 +165,7 @@ export const FAILURES_BY_END: Readonly<Record<EndReason, readonly [FailureKind, 
  */
 export function endedBy(reason: EndReason, isSent = false): CommandApiError {
   const [kind, details] = FAILURES_BY_END[reason];
-  return new CommandApiError(kind, { ...details, isSent });
+  return new CommandApiError(kind, { ...details, isSent, ended: reason });
 }
 
 /** Throws `endedBy` if `signal` is aborted. */

@@ -29,6 +29,8 @@ export interface Interruption {
   readonly ended: EndReason | undefined;
   /** False only if no byte of the command can have left this process. */
   readonly isSent: boolean;
+  /** The size of the largest reply that the command may have. */
+  readonly maxReplyBytes: number;
   readonly isTimeout: boolean;
   /** Whether the event loop was blocked when its time was over: the reply may have arrived. */
   readonly isLate: boolean;

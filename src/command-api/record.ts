@@ -23,18 +23,21 @@ export interface CommandEvents {
   /** A listener may set the command's `traceparent`. */
   commandBegan: [CommandRecord];
   attemptEnded: [CommandRecord, Attempt];
-  /** The reply to the command has these flaws. */
-  flawsFound: [CommandRecord, readonly Flaw[]];
+  /**
+   * The exchange of the command has ended, for all who share it: with these flaws of its reply, and with an error if it
+   * failed. A command that was refused before, for example because its operation has ended, has none.
+   */
+  exchangeEnded: [CommandRecord, readonly Flaw[], unknown];
   commandEnded: [CommandRecord];
 }
 
 /** What became of a command. Has none of its parameters, which are personal data, except its subject: no log has it. */
 export class CommandRecord {
   /**
-   * Its exchange: the id that the command API receives, and the attempts so far. All reads that share it have the same
-   * object.
+   * Its exchange: the id that the command API receives, whether it has begun, and the attempts so far. All reads that
+   * share it have the same object.
    */
-  exchange = { id: `c${randomUUID().replaceAll('-', '')}`, attempts: 0 };
+  exchange = { id: `c${randomUUID().replaceAll('-', '')}`, hasBegun: false, attempts: 0 };
   /** Whether the command joined the exchange of an earlier one. */
   coalesced = false;
   readonly startedAt = performance.now();

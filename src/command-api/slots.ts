@@ -37,5 +37,9 @@ export function createSlots(most: number, room: number) {
     }
   }
 
-  return { take, count: () => ({ inFlight: running, queued: waiting.size }) };
+  return {
+    take,
+    isFull: () => running === most && waiting.size >= room,
+    count: () => ({ inFlight: running, queued: waiting.size }),
+  };
 }

@@ -6,8 +6,7 @@ import http, { type Agent } from 'node:http';
 import https from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import got, { RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
 import { SERVICE } from '../version.ts';
@@ -38,15 +37,48 @@ const HEADERS = {
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
 /** The messages of hpagent, whose errors have no code, for a proxy that opens no tunnel. */
 const PROXY_ERROR = /^(?:Bad response: |Proxy )(\d{3}|timeout)$/;
-const inflate = promisify(gunzip);
 
 /** Ends an attempt that has taken its time. */
 const TIMED_OUT = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
 /** A timeout that is this late shows a blocked event loop: the reply may already have arrived. */
 const LATE_MS = 100;
 
+const EMPTY = Buffer.alloc(0);
+/** JSON in gzip has about a tenth of its size. */
+const GZIP_RATIO = 10;
+
 /** The error of a reply that we do not take. */
 const unusable = (code: Unusable) => Object.assign(new Error(), { code });
+
+const codingOf = ({ response }: Stream) => response?.headers['content-encoding']?.toLowerCase() || 'identity';
+const isGzip = (stream: Stream) => codingOf(stream) === 'gzip';
+
+/**
+ * Returns how long a body will be when it is inflated. Its last four bytes tell that, but not of a body in several parts,
+ * and not if the command API lies.
+ */
+export function inflatedLength({ isGzip, body }: Reply, maxReplyBytes: number): number {
+  if (!isGzip || body.length < 4) return body.length;
+  return Math.min(maxReplyBytes, Math.max(GZIP_RATIO * body.length, body.readUInt32LE(body.length - 4)));
+}
+
+/** Returns a reply with its body inflated, if there is room for it. Takes some 5 ms for 2 MB, so call it in a turn. */
+export function inflate(reply: Reply, { bytes, maxReplyBytes }: Grant): Reply {
+  if (!reply.isGzip || reply.body.length === 0) return reply;
+  try {
+    const body = gunzipSync(reply.body, { maxOutputLength: maxReplyBytes });
+    if (!bytes.reserve(Math.max(0, body.length - reply.body.length), 'reply')) throw unusable(NO_MEMORY);
+    return { ...reply, body };
+  } catch (cause) {
+    const { code = NO_CODE } = cause as NodeJS.ErrnoException;
+    const whole = { isTimeout: false, isLate: false, isOfProxy: false, isStale: false };
+    return {
+      ...reply,
+      body: EMPTY,
+      interruption: { code, cause, ended: undefined, isSent: true, maxReplyBytes, ...whole },
+    };
+  }
+}
 
 /** Creates the transport. Connects when the first command is sent. `close` ends the kept connections. */
 export function createTransport(config: Config) {
@@ -87,26 +119,28 @@ export function createTransport(config: Config) {
     // An error may also come after the end of the reply.
     stream.on('error', () => undefined);
     using _ = addAbortListener(grant.signal, () => stream.destroy());
+    using _unsent = addAbortListener(grant.unsentSignal, () => isSent(stream) || stream.destroy());
     const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
     // Not got's own time limit, which does not end a request that waits for its tunnel.
     using _timer = setTimeout(() => stream.destroy(TIMED_OUT), ATTEMPT_TIMEOUT_MS);
-    let body: Uint8Array = Buffer.alloc(0);
+    let body: Buffer = EMPTY;
     let interruption: Interruption | undefined;
     try {
       body = await receive(stream, grant);
     } catch (error) {
-      interruption = factsOf(error, stream, grant.signal, dueAt);
+      interruption = factsOf(error, stream, grant, dueAt);
       if (isAddressGone(interruption)) expireAddresses();
     } finally {
       // Also after a whole reply, if the command API did not read the rest of the command.
       if (!stream.writableFinished) stream.destroy();
     }
     const { statusCode: status = 0, headers: replyHeaders = {} } = stream.response ?? {};
-    return { status, retryAfter: replyHeaders['retry-after'], body, interruption };
+    const isReused = stream.reusedSocket === true;
+    return { status, retryAfter: replyHeaders['retry-after'], isReused, isGzip: isGzip(stream), body, interruption };
   }
 
-  /** Receives and inflates a whole body, if there is room for it. */
-  async function receive(stream: Stream, { bytes, maxReplyBytes }: Grant): Promise<Uint8Array> {
+  /** Receives a whole body, if there is room for it. */
+  async function receive(stream: Stream, { bytes, maxReplyBytes }: Grant): Promise<Buffer> {
     const chunks: Uint8Array[] = [];
     let length = 0;
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
@@ -115,26 +149,28 @@ export function createTransport(config: Config) {
       if (length > maxReplyBytes) throw unusable('reply too large');
       if (!bytes.reserve(chunk.byteLength, 'reply')) throw unusable(NO_MEMORY);
     }
-    const received = Buffer.concat(chunks);
-    const coding = stream.response?.headers['content-encoding']?.toLowerCase() || 'identity';
-    if (length === 0 || coding === 'identity') return received;
-    if (coding !== 'gzip') throw unusable('unknown coding');
-    const inflated = await inflate(received, { maxOutputLength: maxReplyBytes });
-    if (!bytes.reserve(Math.max(0, inflated.byteLength - length), 'reply')) throw unusable(NO_MEMORY);
-    return inflated;
+    if (length > 0 && !isGzip(stream) && codingOf(stream) !== 'identity') throw unusable('unknown coding');
+    return Buffer.concat(chunks);
   }
 
   /** Returns the facts of an attempt that an error interrupted. `dueAt` is when it had to end. */
-  function factsOf(error: unknown, stream: Stream, signal: AbortSignal, dueAt: number): Interruption {
+  function factsOf(
+    error: unknown,
+    stream: Stream,
+    { signal, unsentSignal, maxReplyBytes }: Grant,
+    dueAt: number,
+  ): Interruption {
     // got wraps errors.
     const cause = (error instanceof RequestError ? error.cause : error) as NodeJS.ErrnoException | undefined;
     const [, proxyCode] = PROXY_ERROR.exec(cause?.message ?? '') ?? [];
     const code = proxyCode ?? cause?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
+    const isCommandSent = isSent(stream);
     return {
       code,
       cause,
-      ended: signal.reason,
-      isSent: isSent(stream),
+      ended: signal.reason ?? (isCommandSent ? undefined : unsentSignal.reason),
+      isSent: isCommandSent,
+      maxReplyBytes,
       isTimeout: cause === TIMED_OUT || code === 'timeout',
       isLate: performance.now() - dueAt > LATE_MS,
       // A request gets its socket when the tunnel is established.

@@ -93,11 +93,11 @@ export function parseMomentArgument(value: string, argument: string, faults: Fau
   return utc ?? addFault(faults, argument, 'NOT_A_TIME', 'must be RFC 3339 with an offset, like 2024-01-16T13:32:45Z');
 }
 
-/** `most` is in UTF-16 units. */
+/** Makes texts well-formed: half a surrogate pair is no text for most programs. `most` is in UTF-16 units. */
 export function textParser(most: number): Parser<string, string> {
   return (text, argument, faults) => {
     if (text.length > most) return addFault(faults, argument, 'TOO_LONG', `must not be longer than ${most} characters`);
-    return BLANK.test(text) ? addFault(faults, argument, 'BLANK', 'must not be blank') : text;
+    return BLANK.test(text) ? addFault(faults, argument, 'BLANK', 'must not be blank') : text.toWellFormed();
   };
 }
 

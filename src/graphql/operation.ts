@@ -115,9 +115,10 @@ export function createOperation<Loaders extends Clearable>(
       const form = TOKEN_HEADER === 'authorization' ? 'Authorization: Bearer <token>' : `${TOKEN_HEADER}: <token>`;
       throw new PublicError('UNAUTHENTICATED', `This field needs the header "${form}", once.`);
     },
-    /** Cancels the operation, whose caller has disconnected. With a write, it continues until its deadline. */
+    /** Cancels the operation, whose caller has disconnected. A write that has been sent continues until the deadline. */
     leave(): void {
       caller.hasLeft = true;
+      lease.leave();
       if (!commands.some(({ isWrite }) => isWrite)) lease.end('cancelled');
     },
   };

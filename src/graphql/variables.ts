@@ -5,6 +5,7 @@
 import type { ApolloServerPlugin, GraphQLRequestContextDidResolveOperation as Resolved } from '@apollo/server';
 import {
   coerceInputValue,
+  GraphQLID,
   type GraphQLInputFieldMap,
   type GraphQLInputType,
   getNamedType,
@@ -67,6 +68,10 @@ function check(value: unknown, type: GraphQLInputType, path: string, faults: Fau
   if (isInputObjectType(shape) && typeof value === 'object' && value && !Array.isArray(value))
     checkMembers(value, shape.getFields(), path, faults);
   else coerceInputValue(value, type, report, true);
+  // JSON has rounded such a number to the id of something else. No variable has lists of lists: see limits.ts.
+  if (getNamedType(type) === GraphQLID)
+    for (const [index, id] of [value].flat().entries())
+      if (Number.isInteger(id) && !Number.isSafeInteger(id)) report(Array.isArray(value) ? [index] : [], id);
 }
 
 function checkMembers(value: object, fields: GraphQLInputFieldMap, path: string, faults: Fault[]): void {

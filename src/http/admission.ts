@@ -9,7 +9,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { httpError, type RefusedStatus } from './http-errors.ts';
 
 export const BODY_BYTES = 1024 * 1024;
-/** Bytes that a character of a request holds, once the request is parsed: an estimate, see docs/decisions.md. */
+/** Bytes that a character of a path or body holds, once the request is parsed: an estimate, see docs/decisions.md. */
 const CHARACTER_BYTES = 16;
 
 declare module 'fastify' {
@@ -51,7 +51,7 @@ export function createAdmission(config: Config, metrics: Metrics, resources: Res
     const { url } = request.routeOptions;
     if (url?.startsWith('/health/')) return undefined;
     if (!isFromRouter(request)) return 401;
-    if (request.raw.rawHeaders.join('').length > HEAD_CHARACTERS) return 431;
+    if (headLengthOf(request) > HEAD_CHARACTERS) return 431;
     return url === '/metrics' ? undefined : giveLease(request, reply);
   }
 
@@ -65,11 +65,17 @@ export function createAdmission(config: Config, metrics: Metrics, resources: Res
  * Reserves what a request holds with a body of this length. Returns 413 if that exceeds what an operation may hold, or
  * 503 if other operations leave no room.
  */
-export function reserveRequest({ lease, url }: FastifyRequest, bodyLength: number): 413 | 503 | undefined {
+export function reserveRequest(request: FastifyRequest, bodyLength: number): 413 | 503 | undefined {
+  const { lease, url } = request;
   lease.bytes.release();
-  const bytes = (url.length + bodyLength) * CHARACTER_BYTES;
+  const bytes = headLengthOf(request) + (url.length + bodyLength) * CHARACTER_BYTES;
   if (lease.bytes.reserve(bytes, 'request')) return undefined;
   return bytes > OPERATION_LIMIT ? 413 : 503;
+}
+
+/** Returns the characters of the names and values of a request's headers, of which each is a byte in memory. */
+function headLengthOf({ raw }: FastifyRequest): number {
+  return raw.rawHeaders.join('').length;
 }
 
 /**

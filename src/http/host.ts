@@ -17,10 +17,12 @@ import { createErrorHandler, httpError } from './http-errors.ts';
 // Longer than the idle timeout of every router; Cosmo's is the longest, 90 s. Otherwise a router could send on a
 // connection that we close.
 const KEEP_ALIVE_MS = 120_000;
+const LIMITS = { keepAliveMs: KEEP_ALIVE_MS, headMs: KEEP_ALIVE_MS + 5000 };
 // Connections that may wait to be accepted. Without room, the client's system retries after seconds.
 const BACKLOG = 4096;
-// Connections to METRICS_PORT. Further connections are closed.
+// Connections to METRICS_PORT. Further connections are closed, so idle ones must not keep Prometheus out for long.
 const SCRAPERS = 50;
+const SCRAPER_LIMITS = { keepAliveMs: 60_000, headMs: 5000 };
 // Added to an operation's deadline before its response is cut off during shutdown.
 const GRACE_MS = 1000;
 /** Only such request ids are safe to log unchanged. */
@@ -40,7 +42,7 @@ export async function startHost(
   addRoutes: (app: FastifyInstance) => void,
 ) {
   const state = { isReady: true, unfinished: 0 };
-  const app = createApp(logger, metrics, state);
+  const app = createApp(logger, metrics, state, LIMITS);
   app.addHook('onRequest', createAdmission(config, metrics, resources));
   app.decorateRequest('lease');
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
@@ -49,7 +51,7 @@ export async function startHost(
   );
   addRoutes(app);
   // Not admitted by secret: network policy decides who reaches METRICS_PORT.
-  const metricsApp = config.METRICS_PORT === undefined ? app : createApp(logger, metrics, state);
+  const metricsApp = config.METRICS_PORT === undefined ? app : createApp(logger, metrics, state, SCRAPER_LIMITS);
   const { registry, scrape } = metrics;
   metricsApp.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await scrape()));
   if (config.METRICS_PORT !== undefined) {
@@ -81,16 +83,21 @@ export async function startHost(
  * Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections, counts requests.
  * While the host is not ready, it closes each connection with its response.
  */
-function createApp(logger: Logger, metrics: Metrics, state: { readonly isReady: boolean; unfinished: number }) {
+function createApp(
+  logger: Logger,
+  metrics: Metrics,
+  state: { readonly isReady: boolean; unfinished: number },
+  { keepAliveMs, headMs }: typeof LIMITS,
+) {
   const app: FastifyInstance = fastify({
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveTimeout: keepAliveMs,
     // Measured from the first byte of a request to the end of its body.
-    requestTimeout: KEEP_ALIVE_MS + 10_000,
+    requestTimeout: keepAliveMs + 10_000,
     // Closes a connection without traffic, for example if its client reads no response. Longer than any operation may
     // take.
-    connectionTimeout: KEEP_ALIVE_MS + 10_000,
+    connectionTimeout: keepAliveMs + 10_000,
     http: {
-      headersTimeout: KEEP_ALIVE_MS + 5000,
+      headersTimeout: headMs,
       connectionsCheckingInterval: 5000,
       // So that we answer a request with a long token ourselves.
       maxHeaderSize: 8 * HEAD_CHARACTERS,

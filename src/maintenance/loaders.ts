@@ -1,13 +1,16 @@
 /**
- * Batches the reads of one operation: loading k repair requests of r residences takes r commands, sent in parallel, and
- * a second one for a request that may not exist.
+ * Batches the reads of one operation: loading k repair requests of r residences takes r commands, sent in parallel. A
+ * second one follows for a request that may not exist, and one for each request if a list fails that stood for them.
  */
 import DataLoader from 'dataloader';
-import { CommandApiError } from '../command-api/failures.ts';
+import { CommandApiError, type FailureKind } from '../command-api/failures.ts';
 import type { ReadContext, Reader } from '../graphql/operation.ts';
 import type { Id } from '../values.ts';
 import { COMMANDS } from './commands.ts';
 import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from './model.ts';
+
+/** What may be the matter with a list alone, so that its repair requests are asked for one by one. */
+const OF_LIST: ReadonlySet<FailureKind> = new Set(['invalid', 'unavailable', 'failed', 'unreachable', 'timeout']);
 
 export type Loaders = ReturnType<typeof createLoaders>;
 /** The context of the resolvers that read. */
@@ -16,6 +19,8 @@ export type Context = ReadContext<Loaders>;
 /** Creates the loaders of one operation. */
 export function createLoaders({ read, readList }: Reader) {
   const lists = new Map<Id, Promise<() => readonly Maintenance[]>>();
+  /** By residence whose list failed: the failure that its first repair request has, and others would have too. */
+  const firstFailures = new Map<Id, Promise<unknown>>();
 
   async function loadList(residenceId: Id): Promise<readonly Maintenance[]> {
     const loading = lists.get(residenceId) ?? readList(COMMANDS.getMaintenanceList, { residenceId });
@@ -37,7 +42,7 @@ export function createLoaders({ read, readList }: Reader) {
     }
     const find = async (key: MaintenanceKey) => {
       const index = indexes.get(key.residenceId);
-      return index ? ((await index).get(key.maintenanceId) ?? null) : findByInfo(key);
+      return index ? findInList(key, index) : findByInfo(key);
     };
     // DataLoader takes an Error as the result of one key, so that the other keys keep their results.
     return Promise.all(keys.map((key) => find(key).catch((error: Error) => error)));
@@ -46,6 +51,39 @@ export function createLoaders({ read, readList }: Reader) {
   /** Returns the repair requests of a residence by id, from its list: the first of each id. */
   async function indexList(residenceId: Id): Promise<Map<Id, Maintenance>> {
     return new Map((await loadList(residenceId)).toReversed().map((one) => [one.maintenanceId, one]));
+  }
+
+  async function findInList(key: MaintenanceKey, index: Promise<Map<Id, Maintenance>>): Promise<Maintenance | null> {
+    try {
+      return (await index).get(key.maintenanceId) ?? null;
+    } catch (error) {
+      if (mayBeOfList(error)) return findAlone(key, error);
+      throw error;
+    }
+  }
+
+  /**
+   * Loads a repair request whose list failed. The first one of a residence goes alone, and the others have its failure
+   * if they would fail likewise: a command API that is down must not get a hundred commands in place of one.
+   */
+  async function findAlone(key: MaintenanceKey, listError: CommandApiError): Promise<Maintenance | null> {
+    const first = firstFailures.get(key.residenceId);
+    // No `await` for the first one, so that no other one takes itself for it.
+    const failure = first && (await first);
+    if (failure) throw failure;
+    const found = findByInfo(key).catch((error) => {
+      // The operation has sent too many commands: this one says nothing that the caller could act on.
+      throw error instanceof CommandApiError && error.kind === 'too_many' ? listError : error;
+    });
+    if (!first)
+      firstFailures.set(
+        key.residenceId,
+        found.then(
+          () => undefined,
+          (error) => (isOfAll(error, listError) ? error : undefined),
+        ),
+      );
+    return found;
   }
 
   async function findByInfo(key: MaintenanceKey): Promise<Maintenance | null> {
@@ -71,7 +109,21 @@ export function createLoaders({ read, readList }: Reader) {
     /** Clears everything, so that later reads are current. */
     clear(): void {
       lists.clear();
+      firstFailures.clear();
       maintenanceByKey.clearAll();
     },
   };
+}
+
+/** Returns whether a failure may be that of a list alone. */
+function mayBeOfList(error: unknown): error is CommandApiError {
+  return error instanceof CommandApiError && OF_LIST.has(error.kind) && !error.failure.ended;
+}
+
+/** Returns whether the failure of a repair request, read after its list failed, is also that of the others. */
+function isOfAll(error: unknown, listError: CommandApiError): boolean {
+  if (!mayBeOfList(error)) return error instanceof CommandApiError && !error.mayNotExist;
+  // Either both are outages, or both are invalid in the same way.
+  const isInvalid = error.kind === 'invalid' || listError.kind === 'invalid';
+  return !isInvalid || error.name === listError.name;
 }

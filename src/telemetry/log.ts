@@ -61,3 +61,21 @@ function describeError(error: unknown) {
   const frames = start < 0 ? '' : stack.slice(start + message.length);
   return { type: name, code: (error as NodeJS.ErrnoException).code, stack: frames.trim() };
 }
+
+/**
+ * Returns a wrapper for the functions of one observer. If one of them throws, the first error of the process is logged,
+ * and nothing else changes: a write that succeeded must not fail because it could not be counted.
+ */
+export function failSafe(logger: Logger) {
+  let hasFailed = false;
+  return <A extends unknown[]>(observe: (...args: A) => void) => {
+    return (...args: A): void => {
+      try {
+        observe(...args);
+      } catch (err) {
+        if (!hasFailed) logger.error({ err }, 'telemetry failed');
+        hasFailed = true;
+      }
+    };
+  };
+}

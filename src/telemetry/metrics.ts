@@ -4,6 +4,7 @@
  */
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
+import type { Logger } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { BREAKER_STATES } from '../command-api/circuit-breaker.ts';
 import type { CommandApi } from '../command-api/command-api.ts';
@@ -11,12 +12,15 @@ import { FAILURE_CODES, type Flaw, publicFormOf, REPLY_FLAWS } from '../command-
 import type { CommandRecord } from '../command-api/record.ts';
 import { MEMORY_LIMIT, type Resources } from '../lease.ts';
 import { SERVICE, VERSION } from '../version.ts';
+import { failSafe } from './log.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10];
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
 
 const CODES = ['OK', ...FAILURE_CODES];
+/** A command beyond those of its operation is refused before it is counted. */
+const NOT_OF_COMMANDS = 'BAD_USER_INPUT';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -32,6 +36,7 @@ interface Described {
 
 /** Creates the metrics of one server. */
 export function createMetrics(
+  logger: Logger,
   { breaker, events, slots, transport }: CommandApi,
   { memory }: Resources,
   { metricsPrefix: prefix, commands: known, flaws }: Described,
@@ -83,7 +88,7 @@ export function createMetrics(
   for (const code of CODES)
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
   for (const { name: command, isWrite } of known) {
-    for (const outcome of CODES) commands.inc({ command, outcome }, 0);
+    for (const outcome of CODES) if (outcome !== NOT_OF_COMMANDS) commands.inc({ command, outcome }, 0);
     for (const kind of REPLY_FLAWS) invalid.inc({ command, kind }, 0);
     for (const flaw of flaws) invalid.inc({ command, ...flaw }, 0);
     (isWrite ? unknownWrites : coalesced).inc({ command }, 0);
@@ -91,18 +96,31 @@ export function createMetrics(
 
   const { 'server.address': server_address, 'server.port': server_port } = transport.endpoint;
   const upstream = { http_request_method: 'POST', server_address, server_port };
-  events.on('attemptEnded', ({ name: command }, { seconds, status = '', error = '', previous }) => {
-    attempts.observe({ ...upstream, command, http_response_status_code: status, error_type: error }, seconds);
-    if (previous) retries.inc({ reason: previous.status ?? previous.error ?? '' });
-  });
-  events.on('flawsFound', ({ name: command }, found) => {
-    for (const flaw of found) invalid.inc({ command, ...flaw });
-  });
-  events.on('commandEnded', ({ name: command, coalesced: hasJoined, error, outcome }) => {
-    if (hasJoined) return coalesced.inc({ command });
+  const safe = failSafe(logger);
+  const countCommand = (command: string, error: unknown) =>
     commands.inc({ command, outcome: error ? publicFormOf(error).code : 'OK' });
-    if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
-  });
+  events.on(
+    'attemptEnded',
+    safe(({ name: command }, { seconds, status = '', error = '', previous }) => {
+      attempts.observe({ ...upstream, command, http_response_status_code: status, error_type: error }, seconds);
+      if (previous) retries.inc({ reason: previous.status ?? previous.error ?? '' });
+    }),
+  );
+  events.on(
+    'exchangeEnded',
+    safe(({ name: command }, found, error) => {
+      countCommand(command, error);
+      for (const flaw of found) invalid.inc({ command, ...flaw });
+    }),
+  );
+  events.on(
+    'commandEnded',
+    safe(({ name: command, coalesced: hasJoined, exchange, error, outcome }) => {
+      if (hasJoined) coalesced.inc({ command });
+      else if (!exchange.hasBegun) countCommand(command, error);
+      if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
+    }),
+  );
 
   return {
     registry,
@@ -110,11 +128,11 @@ export function createMetrics(
     operations,
 
     /** `route` is undefined if none matched, `status` is empty if no response was sent. */
-    requestEnded(method: string, route: string | undefined, status: number | '', durationMs: number): void {
+    requestEnded: safe((method: string, route: string | undefined, status: number | '', durationMs: number) => {
       const http_request_method = METHODS.has(method) ? method : '_OTHER';
       const response = { http_route: route ?? '', http_response_status_code: status };
       requests.observe({ http_request_method, ...response, url_scheme: 'http' }, durationMs / 1000);
-    },
+    }),
 
     /** Returns all metrics in Prometheus' text format. */
     scrape(): Promise<string> {

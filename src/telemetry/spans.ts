@@ -3,9 +3,11 @@
  */
 import { propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
 import type { CommandApi } from '../command-api/command-api.ts';
 import type { Attempt, CommandRecord } from '../command-api/record.ts';
 import { SERVICE, VERSION } from '../version.ts';
+import { failSafe } from './log.ts';
 
 const tracer = trace.getTracer(SERVICE, VERSION);
 // No `url.query`: a query string may contain an operation with its variables.
@@ -27,43 +29,54 @@ export function failSpan(span: Span | undefined, type: string): void {
 }
 
 /** Records a span for each command, beneath the span of its request. */
-export function observeSpans({ events, transport: { endpoint } }: CommandApi): void {
+export function observeSpans(logger: Logger, { events, transport: { endpoint } }: CommandApi): void {
   const spans = new WeakMap<CommandRecord, { readonly span: Span; last?: Attempt }>();
 
-  events.on('commandBegan', (command) => {
-    const span = tracer.startSpan(command.name, { kind: SpanKind.CLIENT });
-    const headers: { traceparent?: string } = {};
-    // Does nothing unless the SDK is loaded.
-    propagation.inject(trace.setSpan(ROOT_CONTEXT, span), headers);
-    command.traceparent = headers.traceparent ?? command.traceparent;
-    if (span.isRecording()) spans.set(command, { span });
-  });
+  const safe = failSafe(logger);
 
-  events.on('attemptEnded', (command, attempt) => {
-    const kept = spans.get(command);
-    if (!kept) return;
-    kept.last = attempt;
-    const { startedAt, seconds, status, error, previous } = attempt;
-    const pause = previous && (startedAt - previous.startedAt) / 1000 - previous.seconds;
-    const times = { 'attempt.duration_seconds': seconds, 'attempt.pause_seconds': pause };
-    kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': error, ...times }, startedAt);
-  });
+  events.on(
+    'commandBegan',
+    safe((command) => {
+      const span = tracer.startSpan(command.name, { kind: SpanKind.CLIENT });
+      const headers: { traceparent?: string } = {};
+      // Does nothing unless the SDK is loaded.
+      propagation.inject(trace.setSpan(ROOT_CONTEXT, span), headers);
+      command.traceparent = headers.traceparent ?? command.traceparent;
+      if (span.isRecording()) spans.set(command, { span });
+    }),
+  );
 
-  events.on('commandEnded', (command) => {
-    const { span, last } = spans.get(command) ?? {};
-    if (!span) return;
-    const { exchange, coalesced, outcome, error } = command;
-    span.setAttributes({
-      'command.id': exchange.id,
-      'command.attempts': exchange.attempts,
-      'command.coalesced': coalesced,
-      'command.outcome': outcome,
-      ...(last && endpoint),
-      'http.response.status_code': last?.status,
-      'http.request.resend_count': last?.previous && exchange.attempts - 1,
-    });
-    // Not the error itself: its message may quote anything.
-    if (error) failSpan(span, (error as Error).name);
-    span.end();
-  });
+  events.on(
+    'attemptEnded',
+    safe((command, attempt) => {
+      const kept = spans.get(command);
+      if (!kept) return;
+      kept.last = attempt;
+      const { startedAt, seconds, status, error, previous } = attempt;
+      const pause = previous && (startedAt - previous.startedAt) / 1000 - previous.seconds;
+      const times = { 'attempt.duration_seconds': seconds, 'attempt.pause_seconds': pause };
+      kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': error, ...times }, startedAt);
+    }),
+  );
+
+  events.on(
+    'commandEnded',
+    safe((command) => {
+      const { span, last } = spans.get(command) ?? {};
+      if (!span) return;
+      const { exchange, coalesced, outcome, error } = command;
+      span.setAttributes({
+        'command.id': exchange.id,
+        'command.attempts': exchange.attempts,
+        'command.coalesced': coalesced,
+        'command.outcome': outcome,
+        ...(last && endpoint),
+        'http.response.status_code': last?.status,
+        'http.request.resend_count': last?.previous && exchange.attempts - 1,
+      });
+      // Not the error itself: its message may quote anything.
+      if (error) failSpan(span, (error as Error).name);
+      span.end();
+    }),
+  );
 }

@@ -143,9 +143,26 @@ describe('a variable of a wrong type', () => {
       ...[`residenceId ${REQUIRED}`, `states[1] ${be('MaintenanceState')}`, `states[2] ${REQUIRED}`],
       ...[`first ${be('Int')}`, `orderBy ${be('MaintenanceOrder')}`],
     ],
+    // JSON has rounded them: 2^53 + 1 is the id of something else.
+    [CREATE, form({ residenceId: 2 ** 53 }), `input.residenceId ${be('ID')}`],
+    ['maintenance', { id: -1e300 }, `id ${be('ID')}`],
+    ['deleteMaintenances', { ids: ['r:m', 2 ** 53, 1] }, `ids[1] ${be('ID')}`],
     ['deleteMaintenances', { ids: times(60, () => OBJECT) }, ...times(20, (index) => `ids[${index}] ${be('ID')}`)],
   ])('is named without its value: %s(%j)', async (field, args, ...faults) => {
     await expectRefusedWhole(request(field, args), faults);
+  });
+
+  it.each([
+    ['the largest safe number in a variable', list({ residenceId: 2 ** 53 - 1 }), '9007199254740991'],
+    ['a text of digits in a variable', list({ residenceId: '9007199254740993' }), '9007199254740993'],
+    [
+      'a number in the document',
+      { query: '{ maintenances(residenceId: 9007199254740993) { id } }', variables: {} },
+      '9007199254740993',
+    ],
+  ])('is none of these, which are ids: %s', async (_, request, residenceId) => {
+    await ask(request);
+    expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${residenceId}`]);
   });
 
   it('is missing, also with the name of an inherited property', async () => {

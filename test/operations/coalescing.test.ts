@@ -1,11 +1,17 @@
 /** Request coalescing: identical reads share an exchange, which a write separates. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Answer } from '../support/ask.ts';
 import { stopClock } from '../support/clock.ts';
-import { DELETE, LIST, M, R } from '../support/maintenance/requests.ts';
+import { aliased, DELETE, LIST, M, R, times } from '../support/maintenance/requests.ts';
+import { untilMetric } from '../support/scrape.ts';
 import { inTurn, TOKENS } from '../support/upstream.ts';
 import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
 
 const OTHER_LIST = LIST.replace(R, 'other');
 const OTHER = 'get_maintenance_list other';
@@ -126,4 +132,28 @@ it('a write separates all earlier and later reads, when it is sent and when it i
   held.end();
   await expectNoErrors(reads);
   expect(subgraph.upstream.commands()).toEqual([OTHER, `delete_maintenance_info ${R} ${M}`, OTHER, OTHER]);
+});
+
+it('a long token is kept once for all reads of its caller', async () => {
+  /** Returns the bytes of the heap for each of 640 reads that wait. */
+  async function measure(token: string): Promise<number> {
+    const { ask, upstream, url } = await start({ MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '10000' });
+    const [operations, reads] = [20, 32];
+    const list = (index: number) => `maintenances(residenceId: "${index}") { id }`;
+    const held = upstream.hold();
+    const asked = [ask(LIST)];
+    await until(() => held.length === 1);
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    const queries = times(operations, (index) => `{ ${aliased(reads, (one) => list(reads * index + one))} }`);
+    asked.push(...queries.map((query) => ask(query, { token })));
+    await untilMetric(url, 'maintenance_commands_queued', operations * reads);
+    collectGarbage();
+    const after = process.memoryUsage().heapUsed;
+    upstream.fail(() => ({ body: { success: true, result: [] } }));
+    held[0]?.release();
+    await expectNoErrors(asked);
+    return (after - before) / (operations * reads);
+  }
+  expect((await measure('x'.repeat(15_000))) - (await measure('x'))).toBeLessThan(8000);
 });

@@ -9,7 +9,7 @@ import { answerWith, DELETE, entities, list, R, times } from '../support/mainten
 import { act } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
-const TOO_LARGE = 'The command API sent a reply larger than MAX_REPLY_BYTES, or 128 KB to a write.';
+const tooLarge = (bytes: string) => `The command API sent a reply larger than ${bytes} bytes.`;
 const LIST = `maintenances(residenceId: "${R}")`;
 
 const subgraph = useSubgraph();
@@ -51,6 +51,19 @@ describe('an operation', () => {
     expect(errors.map(({ extensions }) => extensions.code)).toEqual(details.slice(1).map(() => 'COMMAND_REJECTED'));
     expect(subgraph.upstream.received).toHaveLength(LIMITS.reads);
   });
+
+  it('reads details one by one if their list fails; a detail without room for it has the error of the list', async () => {
+    subgraph.upstream.fail(({ command }) =>
+      command === 'get_maintenance_list' ? { status: 500 } : { body: { success: true, result: { state: 'closed' } } },
+    );
+    const details = times(LIMITS.reads, (index) => ({ __typename: 'Maintenance', id: `r:m${index}` }));
+    const { query, variables } = entities(details, '... on Maintenance { state }');
+    const { data, errors } = await subgraph.ask(query, { variables });
+    const ofList = { code: 'UPSTREAM_UNAVAILABLE', command: 'get_maintenance_list' };
+    expect(errors).toMatchObject([{ path: ['_entities', LIMITS.reads - 1], extensions: ofList }]);
+    expect(data._entities.filter((one: unknown) => one !== null)).toHaveLength(LIMITS.reads - 1);
+    expect(subgraph.upstream.received).toHaveLength(LIMITS.reads);
+  });
 });
 
 describe('a reply of the command API', () => {
@@ -74,7 +87,9 @@ describe('a reply of the command API', () => {
     expect((await answer(LIMITS.replyBytes)).data.maintenances).toEqual([{ id: `${R}:m` }]);
     const { data, errors } = await answer(LIMITS.replyBytes + 1);
     expect(data).toEqual({ maintenances: null });
-    expect(errors).toMatchObject([{ message: TOO_LARGE, extensions: { code: 'UPSTREAM_INVALID_RESPONSE' } }]);
+    expect(errors).toMatchObject([
+      { message: tooLarge('2,097,152'), extensions: { code: 'UPSTREAM_INVALID_RESPONSE' } },
+    ]);
   });
 
   it.each([
@@ -92,6 +107,6 @@ describe('a reply of the command API', () => {
     expect((await answer(LIMITS.writeReplyBytes, 200)).errors).toEqual([]);
     const { errors } = await answer(LIMITS.writeReplyBytes + 1, status);
     expect(errors).toMatchObject([{ extensions: { code, outcome } }]);
-    if (status === 200) expect(errors[0]?.message).toBe(TOO_LARGE);
+    if (status === 200) expect(errors[0]?.message).toBe(tooLarge('131,072'));
   });
 });

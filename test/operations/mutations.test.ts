@@ -35,6 +35,12 @@ describe('createMaintenance', () => {
     expect(subgraph.upstream.commands()).toEqual([`create_maintenance_info ${R}`, read]);
   });
 
+  it('forwards texts as well-formed Unicode', async () => {
+    await create({ ...INPUT, description: 'half \ud83d', contact: '\udc27', pictureFilenames: ['x\ud83d', '🔧'] });
+    const param = { description: 'half \ufffd', contact: '\ufffd', filename: ['x\ufffd', '🔧'] };
+    expect(subgraph.upstream.received).toMatchObject([{ param }, {}]);
+  });
+
   it('forwards an empty list of pictures', async () => {
     await create({ ...INPUT, pictureFilenames: [] });
     expect(subgraph.upstream.received[0]?.param).toHaveProperty('filename', []);

@@ -3,7 +3,7 @@ import { Agent } from 'node:http';
 import { expect, it } from '@jest/globals';
 import { stopClock } from '../support/clock.ts';
 import { request } from '../support/load.ts';
-import { aliased, times } from '../support/maintenance/requests.ts';
+import { aliased, DELETE, times } from '../support/maintenance/requests.ts';
 import { HEADERS } from '../support/replica.ts';
 import { scrape, untilMetric } from '../support/scrape.ts';
 import { useReplicas } from '../support/use-replicas.ts';
@@ -30,11 +30,11 @@ const start = useReplicas();
 const startHere = useMany(startSubgraph);
 
 /** Asks for long responses, all of which wait for their reply until the command API answers. */
-async function askLong({ upstream, url, ask }: Pick<Subgraph, 'upstream' | 'url' | 'ask'>, count: number) {
+async function askLong({ upstream, url, ask }: Pick<Subgraph, 'upstream' | 'url' | 'ask'>, count: number, others = 0) {
   const held = upstream.hold();
   const sending = { headers: HEADERS, body: JSON.stringify({ query: LONG }), kept: 1000 };
   const asked = times(count, () => request(false, `${url}/graphql`, sending));
-  await untilMetric(url, 'http_server_active_requests', count);
+  await untilMetric(url, 'http_server_active_requests', count + others);
   // It started last: after it, all others wait for their reply.
   await ask('{ __typename }');
   upstream.fail(undefined);
@@ -58,6 +58,22 @@ it('answers health checks between operations with the most work, which share one
   between.delete(asked.length);
   expect(between.size).toBeGreaterThanOrEqual(1);
   for (const { status } of await Promise.all(asked)) expect(status).toBe(200);
+});
+
+it('the reply to a write goes before the responses to operations that began later', async () => {
+  const started = await start();
+  const { ask, upstream, output } = started;
+  const writes = upstream.hold();
+  // A large body asks for so much of the event loop that replies to its reads would go later.
+  const written = ask(DELETE, { variables: { unused: 'x'.repeat(900_000) } });
+  await until(() => writes.length === 1);
+  const asked = await askLong(started, 16, 1);
+  await until(() => output().split('"operationType":"query"').length > 2);
+  writes[0]?.release();
+  expect((await written).errors).toEqual([]);
+  for (const { status } of await Promise.all(asked)) expect(status).toBe(200);
+  const types = [...output().matchAll(/"operationType":"(\w+)"/g)].map(([, type]) => type);
+  expect(types.at(-1)).toBe('query');
 });
 
 it('callers that leave while their operations wait harm no one, and nothing of these is left', async () => {

@@ -2,6 +2,7 @@
  * The memory of all operations, in a process with a small heap. No test knows what an operation counts: bodies, replies and
  * batches are far larger than the room that is left. After each test, all memory is released.
  */
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/maintenance/seed.ts';
 import type { Answer } from '../support/ask.ts';
@@ -9,7 +10,7 @@ import { aliased, answerWith, R, times } from '../support/maintenance/requests.t
 import { sendBytes } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
-import type { Held, Upstream } from '../support/upstream.ts';
+import { act, type Held, type Upstream } from '../support/upstream.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 
@@ -195,6 +196,30 @@ it('large replies on their way leave room for a small one', async () => {
 it('a crowd whose responses take far more than there is waits, and is served', async () => {
   answerWith(upstream, [{ maintenance_id: 'm', description: LARGE_TEXT.slice(0, 200_000) }]);
   const answers = await Promise.all(times(60, () => list('r', 0, '{ description }')));
+  expect(answers.flatMap(({ errors }) => errors)).toEqual([]);
+});
+
+it('the head of a request takes memory beside its body', async () => {
+  const held = upstream.hold();
+  const measure = async (filler: string) => {
+    const before = [held.length, await read('maintenance_memory_held_bytes')] as const;
+    const asked = replica.ask(`{ maintenances(residenceId: "${filler.length}") { id } }`, {
+      headers: { ...HEADERS, filler },
+    });
+    await until(() => held.length > before[0]);
+    return { asked, bytes: (await read('maintenance_memory_held_bytes')) - before[1] };
+  };
+  const [small, large] = [await measure('x'.repeat(1000)), await measure('x'.repeat(9000))];
+  expect(large.bytes - small.bytes).toBeGreaterThanOrEqual(8000);
+  held.end();
+  await Promise.all([small.asked, large.asked]);
+});
+
+it('a crowd whose replies come in gzip, far larger than there is room, is served', async () => {
+  const result = times(2500, (index) => ({ ...exampleTicket(), maintenance_id: `m${index}` }));
+  const body = gzipSync(JSON.stringify({ success: true, result }));
+  upstream.fail(act((response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(body)));
+  const answers = await Promise.all(times(40, (index) => list(`r${index}`)));
   expect(answers.flatMap(({ errors }) => errors)).toEqual([]);
 });
 

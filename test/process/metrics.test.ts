@@ -71,6 +71,12 @@ describe('from the start, /metrics', () => {
     expect(names.map((name) => [name, samples.get(name)])).toEqual(names.map((name) => [name, 0]));
   });
 
+  it('has no series of commands that nothing can count', async () => {
+    const samples = await scrape((await start()).url);
+    const outcomes = [...samples.keys()].filter((name) => name.startsWith('maintenance_commands_total'));
+    expect(outcomes.filter((name) => name.includes('BAD_USER_INPUT'))).toEqual([]);
+  });
+
   // Without a limit of its control group, Node returns the last value.
   it.each([
     [2 ** 20, 2 ** 20],
@@ -99,7 +105,7 @@ describe('METRICS_PORT', () => {
     }
   });
 
-  it('accepts 50 connections', async () => {
+  it('accepts 50 connections, and soon closes those without a request', async () => {
     const { url, metricsPort } = await start({ METRICS_PORT: '0' });
     let closed = 0;
     const sockets = times(60, () => {
@@ -109,6 +115,11 @@ describe('METRICS_PORT', () => {
     await until(() => closed >= 10);
     await settle(url);
     expect(closed).toBe(10);
+    // Sockets that send no request must not keep Prometheus out: this limit is far above the few seconds that they have.
+    const endsAt = performance.now() + 60_000;
+    const scraped = () => fetchMetrics(`http://127.0.0.1:${metricsPort}`, {}).then(({ status }) => status);
+    await until(async () => performance.now() > endsAt || (await scraped().catch(() => 0)) === 200);
+    expect(closed).toBe(60);
     for (const socket of sockets) socket.destroy();
   });
 });

@@ -25,7 +25,7 @@ const start = useReplicas(cleanups);
 const untilClosed = (url: string) => untilListening(url, false);
 const addressOf = (url: string) => ({ host: '127.0.0.1', port: Number(new URL(url).port) });
 
-describe('after SIGTERM, the server', () => {
+describe('after SIGTERM or a signal like it, the server', () => {
   it.concurrent('serves for a while, not ready, then ends what is in flight, once, and exits with 0', async () => {
     const { upstream, url, ask, kill, exit, output, untilPrinted } = await start({ DRAIN_DELAY_MS: '3000' });
     expect((await fetch(`${url}/health/ready`)).status).toBe(200);
@@ -100,21 +100,24 @@ describe('after SIGTERM, the server', () => {
     expect(await exit).toBe(0);
   });
 
-  it.concurrent('finishes a write whose caller has left', async () => {
-    const { upstream, url, ask, kill, exit, output } = await start();
-    const held = upstream.hold();
-    const caller = new AbortController();
-    const left = ask(DELETE, { signal: caller.signal }).catch(() => {});
-    await until(() => held.length === 1);
-    caller.abort();
-    await left;
-    kill('SIGTERM');
-    await untilClosed(url);
-    await delay(UNFORCED_MS);
-    held.end();
-    expect(await exit).toBe(0);
-    expect(output()).toMatch(/"name":"delete_maintenance_info",.*"codes":\["CALLER_GONE"\],"msg":"operation"/);
-  });
+  it.concurrent.each<NodeJS.Signals>(['SIGTERM', 'SIGHUP', 'SIGQUIT'])(
+    'finishes a write whose caller has left: %s',
+    async (signal) => {
+      const { upstream, url, ask, kill, exit, output } = await start();
+      const held = upstream.hold();
+      const caller = new AbortController();
+      const left = ask(DELETE, { signal: caller.signal }).catch(() => {});
+      await until(() => held.length === 1);
+      caller.abort();
+      await left;
+      kill(signal);
+      await untilClosed(url);
+      await delay(UNFORCED_MS);
+      held.end();
+      expect(await exit).toBe(0);
+      expect(output()).toMatch(/"name":"delete_maintenance_info",.*"codes":\["CALLER_GONE"\],"msg":"operation"/);
+    },
+  );
 
   it.concurrent('exits at once with 1 at a signal more than a second later', async () => {
     const { kill, exit, output, untilPrinted } = await start({ DRAIN_DELAY_MS: '60000' });

@@ -1,10 +1,11 @@
 /** Each kind of operation with its log line, its metrics and its spans. */
 import { hostname } from 'node:os';
-import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
+import { Counter } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
 import { stopClock } from '../support/clock.ts';
 import { type Span, startTracedProcess } from '../support/collector.ts';
-import { LIST } from '../support/maintenance/requests.ts';
+import { DELETE, LIST } from '../support/maintenance/requests.ts';
 import { type Samples, scrape, writeSample } from '../support/scrape.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { inTurn, type Received } from '../support/upstream.ts';
@@ -210,9 +211,9 @@ describe('the log, the metrics and the spans report', () => {
     const logged = subgraph.logs().flatMap(({ commands }) => commands);
     expect(logged).toHaveLength(2);
     expect(logged).toEqual(expect.arrayContaining([firstLeaves ? left : read, { ...read, coalesced: true }]));
-    // The exchange counts once, when the command of the caller who sent it ends. So do its attempt and the flaw of its reply.
-    const gone: Expected = { leaves: true, codes: ['CALLER_GONE'], commands: [{ flaws, code: 'CALLER_GONE' }] };
-    const operations: Expected[] = [firstLeaves ? gone : { commands: [{ flaws }] }, {}];
+    // The exchange counts once, with what became of it. So do its attempt and the flaw of its reply.
+    const gone: Expected = { leaves: true, codes: ['CALLER_GONE'] };
+    const operations: Expected[] = [firstLeaves ? gone : {}, { commands: [{ flaws }] }];
     const counts = operations.flatMap((given) => expectedCounts(subgraph, { type: 'query', ...given }));
     counts.push(writeSample('maintenance_reads_coalesced_total', { command: LISTED }));
     expect(await countSince(before, subgraph)).toEqual(counts.sort());
@@ -264,6 +265,29 @@ describe('the log, the metrics and the spans report', () => {
       expect(ms).toBeLessThan(60_000);
     }
   });
+});
+
+it('fails no operation when an observer throws, and logs the first error of each observer', async () => {
+  // The method that each counter has as `inc`.
+  const prototype = Counter.prototype as unknown as { incWithoutExemplar(...args: unknown[]): void };
+  const { incWithoutExemplar } = prototype;
+  let fails = false;
+  jest.spyOn(prototype, 'incWithoutExemplar').mockImplementation(function increase(this: unknown, ...args) {
+    if (fails) throw new Error('canary');
+    incWithoutExemplar.apply(this, args);
+  });
+  const { ask, logs, logText } = await start();
+  fails = true;
+  for (let time = 0; time < 3; time++)
+    expect(await ask(DELETE)).toMatchObject({
+      data: { deleteMaintenance: { deletedId: expect.any(String) } },
+      errors: [],
+    });
+  // One is the counter of commands, and one the report of the operation.
+  const failed = logs().filter(({ msg }) => msg === 'telemetry failed');
+  expect(failed).toMatchObject([{ level: 50 }, { level: 50 }]);
+  expect(logText()).not.toContain('canary');
+  expect(logs().filter(({ msg }) => msg === 'operation')).toHaveLength(3);
 });
 
 it('exports no span of a trace that the router does not sample, and passes the trace on', async () => {

@@ -1,5 +1,6 @@
 /** The command API's name, its addresses and kept connections: commands succeed while some of these fail. */
 import dns, { type LookupAddress, type LookupAllOptions } from 'node:dns';
+import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
 import { stopClock } from '../support/clock.ts';
@@ -8,6 +9,7 @@ import { DELETE, LIST, M, R, times } from '../support/maintenance/requests.ts';
 import { swallow } from '../support/silent.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { startSubgraph, useMany } from '../support/use-subgraph.ts';
+import { until } from '../support/wait.ts';
 
 const [HEALTHY, SILENT, CLOSED, NEW] = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'];
 
@@ -46,6 +48,26 @@ it('a silent address of the command API leaves the write to the next one', async
   const { ask, port } = await start([SILENT, HEALTHY]);
   await silence(SILENT, port);
   expect((await ask(DELETE)).errors).toEqual([]);
+});
+
+it('commands reach the command API by its name also where Node would try one address', async () => {
+  const { ask } = await start([HEALTHY]);
+  const byDefault = net.getDefaultAutoSelectFamily();
+  // As NODE_OPTIONS=--no-network-family-autoselection does.
+  net.setDefaultAutoSelectFamily(false);
+  for (const query of [LIST, DELETE]) expect((await ask(query)).errors).toEqual([]);
+  net.setDefaultAutoSelectFamily(byDefault);
+});
+
+it('a write that waits for its connection ends with its caller, and is not sent', async () => {
+  const { askAndDisconnect, port, logs, resolver } = await start([SILENT]);
+  await silence(SILENT, port);
+  const leave = askAndDisconnect(DELETE);
+  await until(() => resolver.lookups > 0);
+  await leave();
+  await until(() => logs().length > 0);
+  const commands = [{ code: 'CALLER_GONE', outcome: 'NOT_SENT', attempts: 1 }];
+  expect(logs()).toMatchObject([{ level: 40, codes: ['CALLER_GONE'], commands }]);
 });
 
 describe('the name of the command API', () => {

@@ -5,9 +5,9 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { codes } from '../support/ask.ts';
-import { aliased, DELETE, LIST, R } from '../support/maintenance/requests.ts';
-import { untilMetric } from '../support/scrape.ts';
-import { type Held, inTurn } from '../support/upstream.ts';
+import { aliased, DELETE, LIST, M, R, times } from '../support/maintenance/requests.ts';
+import { scrape, untilMetric } from '../support/scrape.ts';
+import { act, type Fault, type Held, inTurn } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
 
@@ -66,14 +66,16 @@ describe('a retry', () => {
     expect(subgraph.upstream.received).toHaveLength(40 + 10 + 4);
   });
 
-  it('of a stale connection spends no budget', async () => {
+  it.each<[string, Fault]>([
+    ['resets it', act((response) => response.socket?.resetAndDestroy())],
+    // As proxies do with a connection that was idle for too long.
+    ['answers 408', () => ({ status: 408, headers: { connection: 'close' } })],
+  ])('of a stale connection spends no budget, when the command API %s', async (_, fault) => {
     const subgraph = await start();
-    // The command API resets each connection when the second request arrives.
     const used = new Set<number | undefined>();
-    subgraph.upstream.fail(({ connection }, response) => {
-      if (used.size < used.add(connection).size) return undefined;
-      response.socket?.resetAndDestroy();
-      return 'taken';
+    subgraph.upstream.fail((received, response) => {
+      if (used.size < used.add(received.connection).size) return undefined;
+      return fault(received, response);
     });
     for (const name of ['first', 'second']) {
       const answer = await subgraph.ask(lists(30, name));
@@ -81,6 +83,8 @@ describe('a retry', () => {
       expect(codes(answer).map(([code]) => code)).toEqual(Array(30).fill('COMMAND_REJECTED'));
     }
     expect(subgraph.upstream.received).toHaveLength(30 + 30 + 30);
+    const flaws = [...(await scrape(subgraph.url))].filter(([name]) => name.includes('invalid_replies_total'));
+    expect(flaws.filter(([, count]) => count > 0)).toEqual([]);
   });
 });
 
@@ -114,16 +118,57 @@ describe('commands in flight', () => {
 
   it('pass a slot on if its next command ends at the same moment', async () => {
     const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
-    subgraph.upstream.fail(inTurn({ status: 503, headers: { 'retry-after': '50' } }));
-    // The first command keeps its slot in the pause before its retry, for which the second one waits.
+    const held = subgraph.upstream.hold();
     const leave = subgraph.askAndDisconnect(lists(2, 'left'));
-    await until(() => subgraph.upstream.received.length === 1);
+    await until(() => held.length === 1);
     await untilQueued(subgraph, 1);
     const asked = subgraph.ask(LIST);
     await untilQueued(subgraph, 2);
-    expect(subgraph.upstream.received).toHaveLength(1);
+    subgraph.upstream.fail(undefined);
     await leave();
     expect((await asked).errors).toEqual([]);
+    expect(subgraph.upstream.commands()).toEqual(['get_maintenance_list left0', LISTED]);
+  });
+
+  it('are those with an attempt: a read that pauses before its retry leaves its slot to others', async () => {
+    const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
+    subgraph.upstream.fail(inTurn({ status: 503, headers: { 'retry-after': '50' } }));
+    const leave = subgraph.askAndDisconnect(LIST);
+    await until(() => subgraph.upstream.received.length === 1);
+    expect((await subgraph.ask(DELETE)).errors).toEqual([]);
+    expect(subgraph.upstream.commands()).toEqual([LISTED, `delete_maintenance_info ${R} ${M}`]);
+    await leave();
+  });
+
+  it('refuse a retry that finds the queue full: the failure before it stands, also for the circuit breaker', async () => {
+    const limits = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0' };
+    const subgraph = await start({ ...limits, BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '60000' });
+    subgraph.upstream.fail(inTurn({ status: 503, headers: { 'retry-after': '3' } }));
+    const retried = subgraph.ask(LIST);
+    await until(() => subgraph.upstream.received.length === 1);
+    const held = subgraph.upstream.hold();
+    const other = subgraph.ask(list('other'));
+    await until(() => held.length === 1);
+    expect(codes(await retried)).toEqual(UNAVAILABLE);
+    expect(subgraph.logs()).toMatchObject([{ commands: [{ attempts: 1, detail: 'status 503' }] }]);
+    // While all slots are taken, a command need not wait for one to hear that the breaker is open.
+    const message = 'The command API is failing; the command was not sent.';
+    expect((await subgraph.ask(DELETE)).errors).toMatchObject([{ message, extensions: { outcome: 'NOT_SENT' } }]);
+    held.end();
+    expect((await other).errors).toEqual([]);
+    expect(subgraph.upstream.received).toHaveLength(2);
+  });
+
+  it('refuse a retry that finds the circuit breaker open: the failure before it stands', async () => {
+    const subgraph = await start({ BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '60000' });
+    subgraph.upstream.fail(inTurn({ status: 503, headers: { 'retry-after': '3' } }, 503));
+    const retried = subgraph.ask(LIST);
+    await until(() => subgraph.upstream.received.length === 1);
+    // A write is not sent again, so its failure opens the breaker at once.
+    expect((await subgraph.ask(DELETE)).errors).toMatchObject([{ extensions: { outcome: 'UNKNOWN' } }]);
+    expect(codes(await retried)).toEqual(UNAVAILABLE);
+    expect(subgraph.logs()[1]).toMatchObject({ commands: [{ attempts: 1, detail: 'status 503' }] });
+    expect(subgraph.upstream.received).toHaveLength(2);
   });
 
   it('of one operation are 32, so that other operations get their share', async () => {
@@ -139,18 +184,68 @@ describe('commands in flight', () => {
   });
 });
 
-it('a caller that goes away aborts none of its writes, even if they still wait', async () => {
-  const subgraph = await start();
-  const held = subgraph.upstream.hold();
-  const ids = Array.from({ length: 40 }, (_, index) => `"r${index}:m"`);
-  const leave = subgraph.askAndDisconnect(`mutation { deleteMaintenances(ids: [${ids}]) { deletedIds } }`);
-  await until(() => held.length === 32);
-  await leave();
-  await settle(subgraph.url);
-  expect(held.filter(({ isClosed }) => isClosed())).toEqual([]);
-  await answerAll(held, 40);
-  await until(() => subgraph.logs().length === 1);
-  expect(subgraph.logs()[0]).toMatchObject({ level: 40, codes: ['CALLER_GONE'] });
+describe('when a caller leaves', () => {
+  const deletions = (count: number) =>
+    `mutation { deleteMaintenances(ids: [${times(count, (index) => `"r${index}:m"`)}]) { deletedIds } }`;
+  const NOT_SENT = { code: 'CALLER_GONE', outcome: 'NOT_SENT', detail: 'caller disconnected' };
+
+  it('a write that was sent goes on, and a write that waits for a slot is not sent', async () => {
+    const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '2' });
+    const held = subgraph.upstream.hold();
+    const leave = subgraph.askAndDisconnect(deletions(5));
+    await until(() => held.length === 2);
+    await untilQueued(subgraph, 3);
+    await leave();
+    await untilQueued(subgraph, 0);
+    expect(held.filter(({ isClosed }) => isClosed())).toEqual([]);
+    held.end();
+    await until(() => subgraph.logs().length === 1);
+    expect(subgraph.logs()[0]).toMatchObject({ level: 40, codes: ['CALLER_GONE'] });
+    const { commands } = subgraph.logs()[0] as { commands: object[] };
+    expect(commands).toMatchObject([{ attempts: 1 }, { attempts: 1 }, NOT_SENT, NOT_SENT, NOT_SENT]);
+    expect(subgraph.upstream.received).toHaveLength(2);
+  });
+
+  it('a write that waits for the slots of its operation is not sent', async () => {
+    const subgraph = await start();
+    const held = subgraph.upstream.hold();
+    const leave = subgraph.askAndDisconnect(deletions(40));
+    await until(() => held.length === 32);
+    await leave();
+    await settle(subgraph.url);
+    expect(held.filter(({ isClosed }) => isClosed())).toEqual([]);
+    held.end();
+    await until(() => subgraph.logs().length === 1);
+    expect(subgraph.upstream.received).toHaveLength(32);
+  });
+
+  it('a write between two attempts that sent nothing is not sent', async () => {
+    const subgraph = await start({ MAX_ATTEMPTS: '10', BREAKER_FAILURES: '10000' });
+    await subgraph.ask('{ __typename }');
+    subgraph.clearLogs();
+    subgraph.upstream.refuse();
+    const leave = subgraph.askAndDisconnect(DELETE);
+    await until(async () => [...(await scrape(subgraph.url)).keys()].some((name) => name.includes('retries_total')));
+    await leave();
+    await until(() => subgraph.logs().length === 1);
+    expect(subgraph.logs()).toMatchObject([{ level: 40, codes: ['CALLER_GONE'], commands: [NOT_SENT] }]);
+    await subgraph.upstream.restart();
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
+    expect(subgraph.upstream.commands()).toEqual([LISTED]);
+  });
+
+  it('further fields of a mutation do not begin', async () => {
+    const subgraph = await start();
+    const held = subgraph.upstream.hold();
+    const leave = subgraph.askAndDisconnect(`mutation { ${aliased(3, DELETE.slice(10, -1))} }`);
+    await until(() => held.length === 1);
+    await leave();
+    await settle(subgraph.url);
+    held.end();
+    await until(() => subgraph.logs().length === 1);
+    expect(subgraph.logs()).toMatchObject([{ level: 40, commands: [{ attempts: 1 }, NOT_SENT, NOT_SENT] }]);
+    expect(subgraph.upstream.received).toHaveLength(1);
+  });
 });
 
 it('requests beyond MAX_REQUESTS_IN_FLIGHT get 503 with Retry-After, except health checks', async () => {

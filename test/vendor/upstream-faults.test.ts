@@ -59,6 +59,7 @@ const FAULTS: Row[] = [
   ['a dripping body', act((r) => drip(r.writeHead(200), (text) => r.write(text))), TIMEOUT],
   ['400 with success: true', reply(400, YES), INVALID],
   ['404 of Dapr', reply(404, DAPR), INVALID],
+  ['408 on a fresh connection', reply(408), INVALID],
   ['a redirect', reply(307, '', { location: '/elsewhere' }), INVALID],
   ['204 in gzip', reply(204, '', GZIP), INVALID],
   ['HTML', reply(200, `<html>${CANARY}`), INVALID],

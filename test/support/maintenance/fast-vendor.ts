@@ -3,6 +3,7 @@
  * `Bearer <reply>.<anything>`.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { serve } from '../../../dev/command-api.ts';
 import { exampleTicket } from '../../../dev/maintenance/seed.ts';
 import { STATES } from '../../../dev/maintenance/store.ts';
@@ -20,6 +21,7 @@ const REFUSAL = Buffer.from('{"success":false}');
 const FAULTY = Object.fromEntries(Object.keys(TICKET).map((member) => [member, 1]));
 const TINY = fill(() => ({ maintenance_id: '1' }));
 const SMALL = fill(() => TICKET, 1);
+const ORDINARY = fill(ordinaryTicket, 6000);
 
 /** A list, and its first ticket without an id as the reply to `get_maintenance_info`. */
 const REPLIES = {
@@ -27,7 +29,8 @@ const REPLIES = {
   ten: fill(usualTicket, 10),
   twenty: fill(usualTicket, 20),
   hundred: fill(ordinaryTicket, 100),
-  ordinary: fill(ordinaryTicket, 6000),
+  ordinary: ORDINARY,
+  gzip: { list: gzipSync(ORDINARY.list), info: gzipSync(ORDINARY.info) },
   tiny: TINY,
   faulty: fill((index) => ({ ...FAULTY, maintenance_id: `${index}` })),
   text: fill(() => ({ ...TICKET, maintenance_id: '0', description: 'x'.repeat(1_900_000) })),
@@ -61,7 +64,8 @@ export function startFastVendor(port = 0) {
       const bytes = command === 'get_maintenance_info' ? info : list;
       if (name.startsWith('late')) await delay(LATE_MS);
       const headers = { 'content-type': 'application/json', 'content-length': bytes.length };
-      response.writeHead(name === 'error' ? 500 : 200, headers);
+      const coding = name === 'gzip' && bytes !== WRITTEN ? { 'content-encoding': 'gzip' } : {};
+      response.writeHead(name === 'error' ? 500 : 200, { ...headers, ...coding });
       if (!name.startsWith('slow')) return response.end(bytes);
       const size = Math.ceil(bytes.length / PARTS);
       for (let part = 0; part < PARTS && !response.destroyed; part++) {
