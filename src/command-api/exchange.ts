@@ -9,7 +9,7 @@ import { CommandApiError, endedBy, noRoom, untilAborted } from './failures.ts';
 import type { Grant } from './grant.ts';
 import { detailOf, NO_MEMORY } from './interruptions.ts';
 import type { Attempt, CommandRecord } from './record.ts';
-import { type Credentials, inflate, inflatedLength } from './transport.ts';
+import { type Credentials, inflate, inflatedLength, type Outgoing } from './transport.ts';
 
 /** Bytes that a decoded entry holds in addition to its bytes in the reply: an estimate, see docs/decisions.md. */
 const ENTRY_BYTES = 300;
@@ -25,51 +25,50 @@ export interface Task<T> {
   decode(result: unknown): DecodedReply<T>;
 }
 
-/** Exchanges a command, and tells once how that ended. Returns the decoded reply. Throws as `client.read` does. */
+/**
+ * Sends a command until an attempt succeeds or no other may follow, and tells once how that ended. Returns the decoded
+ * reply. Throws as `client.read` does.
+ */
 export async function runExchange<T>(commandApi: CommandApi, task: Task<T>, grant: Grant): Promise<DecodedReply<T>> {
-  const { events } = commandApi;
-  const { record } = task;
-  record.exchange.hasBegun = true;
-  try {
-    const decoded = await sendUntilDone(commandApi, task, grant);
-    events.emit('exchangeEnded', record, decoded.flaws ?? [], undefined);
-    return decoded;
-  } catch (error) {
-    events.emit('exchangeEnded', record, error instanceof CommandApiError ? error.flaws : [], error);
-    throw error;
-  }
-}
-
-/** Sends a command until an attempt succeeds or no other may follow. */
-async function sendUntilDone<T>(commandApi: CommandApi, task: Task<T>, grant: Grant): Promise<DecodedReply<T>> {
   const { breaker, events, retries, slots, transport } = commandApi;
   const { record, param, credentials, decode } = task;
   const { exchange, isWrite, name } = record;
-  const { bytes, signal, unsentSignal } = grant;
-  // Asked here too, because a command would wait for its slot only to hear that the command API is down.
-  breaker.throwIfOpen();
-  // Kept until the reply is decoded, which limits the replies in memory, but not in a pause.
-  let slot: Disposable | undefined = await slots.take(unsentSignal);
-  using _ = { [Symbol.dispose]: () => slot?.[Symbol.dispose]() };
-  using permit = breaker.permit();
-  retries.earn();
-  const json = JSON.stringify({ command: name, id: exchange.id, param });
-  const outgoing = { json, credentials, traceparent: record.traceparent };
+  const { bytes, signal, unsentSignal, maxReplyBytes } = grant;
+  exchange.hasBegun = true;
+  let slot: Disposable | undefined;
+  let outgoing: Outgoing;
   let last: Attempt | undefined;
 
-  for (;;) {
-    const { decoded, error } = await tryOnce();
-    const pauseMs = error && retries.plan(error, record, permit.isProbe, grant);
-    if (pauseMs) {
-      slot[Symbol.dispose]();
-      slot = undefined;
-      slot = await pause(pauseMs);
+  try {
+    // Asked here too, because a command would wait for its slot only to hear that the command API is down.
+    breaker.throwIfOpen();
+    // Kept until the reply is decoded, which limits the replies in memory, but not in a pause.
+    slot = await slots.take(unsentSignal);
+    using permit = breaker.permit();
+    retries.earn();
+    const json = JSON.stringify({ command: name, id: exchange.id, param });
+    outgoing = { json, credentials, traceparent: record.traceparent };
+
+    for (;;) {
+      const { decoded, error } = await tryOnce();
+      const pauseMs = error && retries.plan(error, record, permit.isProbe, grant);
+      if (pauseMs) {
+        slot[Symbol.dispose]();
+        slot = undefined;
+        slot = await pause(pauseMs);
+      }
+      if (pauseMs === undefined || !slot) {
+        permit.report(error);
+        if (error) throw error;
+        events.emit('exchangeEnded', record, decoded.flaws ?? [], undefined);
+        return decoded;
+      }
     }
-    if (pauseMs === undefined || !slot) {
-      permit.report(error);
-      if (error) throw error;
-      return decoded;
-    }
+  } catch (error) {
+    events.emit('exchangeEnded', record, error instanceof CommandApiError ? error.flaws : [], error);
+    throw error;
+  } finally {
+    slot?.[Symbol.dispose]();
   }
 
   /** Returns a slot for another attempt, or undefined if the queue is full or the circuit breaker has opened. */
@@ -90,7 +89,7 @@ async function sendUntilDone<T>(commandApi: CommandApi, task: Task<T>, grant: Gr
     const isFresh = isWrite || exchange.attempts > 1;
     const arrived = await transport.attempt(outgoing, isFresh, grant);
     const seconds = (performance.now() - startedAt) / 1000;
-    const work = inflatedLength(arrived, grant.maxReplyBytes) * BYTE_WORK;
+    const work = inflatedLength(arrived, maxReplyBytes) * BYTE_WORK;
     if (work > 0) await grant.turn(work);
     // Replies that no one waits for would hold up others. That of a write tells its outcome.
     const isWanted = isWrite || !signal.aborted;

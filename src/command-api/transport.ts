@@ -22,7 +22,7 @@ export interface Credentials {
 }
 
 /** A command as it leaves. */
-interface Outgoing {
+export interface Outgoing {
   readonly json: string;
   readonly credentials: Credentials;
   readonly traceparent: string | undefined;

@@ -75,7 +75,7 @@ export function reserveRequest(request: FastifyRequest, bodyLength: number): 413
 
 /** Returns the characters of the names and values of a request's headers, of which each is a byte in memory. */
 function headLengthOf({ raw }: FastifyRequest): number {
-  return raw.rawHeaders.join('').length;
+  return raw.rawHeaders.reduce((sum, { length }) => sum + length, 0);
 }
 
 /**

@@ -69,7 +69,7 @@ export function createMetrics(
   );
   const retries = counter(`${prefix}_retries_total`, 'Retried attempts.', 'reason');
   const invalid = counter(`${prefix}_invalid_replies_total`, 'Invalid replies.', 'command kind member');
-  const inFlight = gauge(`${prefix}_commands_in_flight`, 'Commands in flight.');
+  const inFlight = gauge(`${prefix}_commands_in_flight`, 'Commands with an attempt under way, or a reply to decode.');
   const queued = gauge(`${prefix}_commands_queued`, 'Commands waiting in the queue.');
   const held = gauge(`${prefix}_memory_held_bytes`, 'Memory of operations in flight.');
   const refused = counter(`${prefix}_memory_refused_total`, 'Refusals for lack of memory.', 'stage');

@@ -119,9 +119,14 @@ async function readBeside(replica: Replica, name: string, sending: Call, count =
 
 export const largeOperations = () =>
   withWarmReplica({}, async (replica) => {
-    const large = { reply: 'ordinary', body: document(READS, RESIDENCES) } as const;
-    const beside = (count: number) => readBeside(replica, `${count} of 1,000 lists of 2 MB`, large, count);
-    return [...(await beside(1)), ...(await beside(3))];
+    const body = document(READS, RESIDENCES);
+    const beside = (count: number, name: string, reply: ReplyName) =>
+      readBeside(replica, `${count} of 1,000 ${name}`, { reply, body }, count);
+    return [
+      ...(await beside(1, 'lists of 2 MB', 'ordinary')),
+      ...(await beside(3, 'lists of 2 MB', 'ordinary')),
+      ...(await beside(3, 'lists of 2 MB in gzip', 'gzip')),
+    ];
   });
 
 const ENV = { NODE_OPTIONS: '--max-old-space-size=256' };
@@ -166,6 +171,8 @@ const SHAPES: Readonly<Record<string, Call>> = {
   '50 × 100 writes': deletes('small', 50),
   'unused variables of 500 KB': { reply: 'slow-small', body: LARGE_READ },
   'chunked bodies of 500 KB that take 3 s': { reply: 'slow-small', body: LARGE_READ, bodyMs: 3000 },
+  'lists of 2 MB': read('ordinary', 'id'),
+  'lists of 2 MB in gzip': read('gzip', 'id'),
   // More than a cache of documents holds; fewer than 1,000 if the time is over.
   'distinct documents of 15,000 tokens': { reply: 'small', body: distinct, callers: 4, rounds: 250 },
   'slow replies': read('slow', 'id'),
@@ -177,10 +184,12 @@ const SHAPES: Readonly<Record<string, Call>> = {
 export const hostileCallers = () =>
   withWarmReplica(ENV, async (replica) => {
     const figures: Figure[] = [];
+    const peaks = new Map<string, number>();
     const attacks = Object.entries(SHAPES).map(([name, shape]) => ({ name, shapes: [shape] }));
     for (const { name, shapes } of [...attacks, { name: 'all of them at once', shapes: Object.values(SHAPES) }]) {
       const { answers, peak, slowestMs } = await attack(replica, shapes);
       const ms = await recover(replica);
+      peaks.set(name, peak);
       console.log(`  ${name}: ${answers}`);
       const isSlow = shapes.some(({ reply }) => reply.startsWith('slow'));
       const bound = isSlow ? RECOVERED_AFTER_SLOW_MS : RECOVERED_MS;
@@ -192,6 +201,8 @@ export const hostileCallers = () =>
     }
     const { answers, served } = await attack(replica, [read('hundred', EVERY_FIELD)]);
     console.log(`  ordinary callers: ${answers}`);
+    const [plain = 0, gzip = 0] = ['lists of 2 MB', 'lists of 2 MB in gzip'].map((name) => peaks.get(name));
+    figures.push(atMost('memory of lists in gzip, of that of plain ones', gzip / plain, 1.1));
     return [...figures, atLeast(`of ${CALLERS} callers of 100 ordinary tickets, served`, served, CALLERS)];
   });
 
