@@ -26,17 +26,17 @@ export interface Interruption {
   /** The error of Node, never got's, which has the token and the body. */
   readonly cause: unknown;
   /** Why no one waits any more, if that interrupted it. */
-  readonly ended: EndReason | undefined;
+  readonly ended?: EndReason | undefined;
   /** False only if no byte of the command can have left this process. */
   readonly isSent: boolean;
   /** The size of the largest reply that the command may have. */
   readonly maxReplyBytes: number;
-  readonly isTimeout: boolean;
+  readonly isTimeout?: boolean;
   /** Whether the event loop was blocked when its time was over: the reply may have arrived. */
-  readonly isLate: boolean;
-  readonly isOfProxy: boolean;
+  readonly isLate?: boolean;
+  readonly isOfProxy?: boolean;
   /** Whether a kept connection broke before a reply: after an idle time, all of them may be closed. */
-  readonly isStale: boolean;
+  readonly isStale?: boolean;
 }
 
 export type InterruptionName = ReturnType<typeof nameOf>;

@@ -71,12 +71,7 @@ export function inflate(reply: Reply, { bytes, maxReplyBytes }: Grant): Reply {
     return { ...reply, body };
   } catch (cause) {
     const { code = NO_CODE } = cause as NodeJS.ErrnoException;
-    const whole = { isTimeout: false, isLate: false, isOfProxy: false, isStale: false };
-    return {
-      ...reply,
-      body: EMPTY,
-      interruption: { code, cause, ended: undefined, isSent: true, maxReplyBytes, ...whole },
-    };
+    return { ...reply, body: EMPTY, interruption: { code, cause, isSent: true, maxReplyBytes } };
   }
 }
 

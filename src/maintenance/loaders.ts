@@ -42,7 +42,13 @@ export function createLoaders({ read, readList }: Reader) {
     }
     const find = async (key: MaintenanceKey) => {
       const index = indexes.get(key.residenceId);
-      return index ? findInList(key, index) : findByInfo(key);
+      if (!index) return findByInfo(key);
+      try {
+        return (await index).get(key.maintenanceId) ?? null;
+      } catch (error) {
+        if (mayBeOfList(error)) return findAlone(key, error);
+        throw error;
+      }
     };
     // DataLoader takes an Error as the result of one key, so that the other keys keep their results.
     return Promise.all(keys.map((key) => find(key).catch((error: Error) => error)));
@@ -51,15 +57,6 @@ export function createLoaders({ read, readList }: Reader) {
   /** Returns the repair requests of a residence by id, from its list: the first of each id. */
   async function indexList(residenceId: Id): Promise<Map<Id, Maintenance>> {
     return new Map((await loadList(residenceId)).toReversed().map((one) => [one.maintenanceId, one]));
-  }
-
-  async function findInList(key: MaintenanceKey, index: Promise<Map<Id, Maintenance>>): Promise<Maintenance | null> {
-    try {
-      return (await index).get(key.maintenanceId) ?? null;
-    } catch (error) {
-      if (mayBeOfList(error)) return findAlone(key, error);
-      throw error;
-    }
   }
 
   /**
@@ -72,17 +69,15 @@ export function createLoaders({ read, readList }: Reader) {
     const failure = first && (await first);
     if (failure) throw failure;
     const found = findByInfo(key).catch((error) => {
-      // The operation has sent too many commands: this one says nothing that the caller could act on.
+      // The operation has sent too many commands, which the caller asked for without knowing it.
       throw error instanceof CommandApiError && error.kind === 'too_many' ? listError : error;
     });
-    if (!first)
-      firstFailures.set(
-        key.residenceId,
-        found.then(
-          () => undefined,
-          (error) => (isOfAll(error, listError) ? error : undefined),
-        ),
+    const failureOfAll = () =>
+      found.then(
+        () => undefined,
+        (error) => (isOfAll(error, listError) ? error : undefined),
       );
+    if (!first) firstFailures.set(key.residenceId, failureOfAll());
     return found;
   }
 

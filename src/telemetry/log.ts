@@ -63,19 +63,17 @@ function describeError(error: unknown) {
 }
 
 /**
- * Returns a wrapper for the functions of one observer. If one of them throws, the first error of the process is logged,
- * and nothing else changes: a write that succeeded must not fail because it could not be counted.
+ * Returns a function that runs the code of one observer. If that throws, the first error of the process is logged, and
+ * nothing else changes: a write that succeeded must not fail because it could not be counted.
  */
-export function failSafe(logger: Logger) {
+export function createObserver(logger: Logger) {
   let hasFailed = false;
-  return <A extends unknown[]>(observe: (...args: A) => void) => {
-    return (...args: A): void => {
-      try {
-        observe(...args);
-      } catch (err) {
-        if (!hasFailed) logger.error({ err }, 'telemetry failed');
-        hasFailed = true;
-      }
-    };
+  return (observe: () => void): void => {
+    try {
+      observe();
+    } catch (err) {
+      if (!hasFailed) logger.error({ err }, 'telemetry failed');
+      hasFailed = true;
+    }
   };
 }

@@ -9,10 +9,10 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { BREAKER_STATES } from '../command-api/circuit-breaker.ts';
 import type { CommandApi } from '../command-api/command-api.ts';
 import { FAILURE_CODES, type Flaw, publicFormOf, REPLY_FLAWS } from '../command-api/failures.ts';
-import type { CommandRecord } from '../command-api/record.ts';
+import type { Attempt, CommandRecord } from '../command-api/record.ts';
 import { MEMORY_LIMIT, type Resources } from '../lease.ts';
 import { SERVICE, VERSION } from '../version.ts';
-import { failSafe } from './log.ts';
+import { createObserver } from './log.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10];
@@ -96,31 +96,26 @@ export function createMetrics(
 
   const { 'server.address': server_address, 'server.port': server_port } = transport.endpoint;
   const upstream = { http_request_method: 'POST', server_address, server_port };
-  const safe = failSafe(logger);
-  const countCommand = (command: string, error: unknown) =>
+  const observe = createObserver(logger);
+  const count = (command: string, error: unknown) =>
     commands.inc({ command, outcome: error ? publicFormOf(error).code : 'OK' });
-  events.on(
-    'attemptEnded',
-    safe(({ name: command }, { seconds, status = '', error = '', previous }) => {
-      attempts.observe({ ...upstream, command, http_response_status_code: status, error_type: error }, seconds);
-      if (previous) retries.inc({ reason: previous.status ?? previous.error ?? '' });
-    }),
-  );
-  events.on(
-    'exchangeEnded',
-    safe(({ name: command }, found, error) => {
-      countCommand(command, error);
-      for (const flaw of found) invalid.inc({ command, ...flaw });
-    }),
-  );
-  events.on(
-    'commandEnded',
-    safe(({ name: command, coalesced: hasJoined, exchange, error, outcome }) => {
-      if (hasJoined) coalesced.inc({ command });
-      else if (!exchange.hasBegun) countCommand(command, error);
-      if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
-    }),
-  );
+  function attemptEnded({ name: command }: CommandRecord, { seconds, status, error, previous }: Attempt) {
+    const result = { http_response_status_code: status ?? '', error_type: error ?? '' };
+    attempts.observe({ ...upstream, command, ...result }, seconds);
+    if (previous) retries.inc({ reason: previous.status ?? previous.error ?? '' });
+  }
+  function exchangeEnded({ name: command }: CommandRecord, found: readonly Flaw[], error: unknown) {
+    count(command, error);
+    for (const flaw of found) invalid.inc({ command, ...flaw });
+  }
+  function commandEnded({ name: command, coalesced: hasJoined, exchange, error, outcome }: CommandRecord) {
+    if (hasJoined) coalesced.inc({ command });
+    else if (!exchange.hasBegun) count(command, error);
+    if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
+  }
+  events.on('attemptEnded', (...ended) => observe(() => attemptEnded(...ended)));
+  events.on('exchangeEnded', (...ended) => observe(() => exchangeEnded(...ended)));
+  events.on('commandEnded', (record) => observe(() => commandEnded(record)));
 
   return {
     registry,
@@ -128,11 +123,16 @@ export function createMetrics(
     operations,
 
     /** `route` is undefined if none matched, `status` is empty if no response was sent. */
-    requestEnded: safe((method: string, route: string | undefined, status: number | '', durationMs: number) => {
+    requestEnded(method: string, route: string | undefined, status: number | '', durationMs: number): void {
       const http_request_method = METHODS.has(method) ? method : '_OTHER';
-      const response = { http_route: route ?? '', http_response_status_code: status };
-      requests.observe({ http_request_method, ...response, url_scheme: 'http' }, durationMs / 1000);
-    }),
+      const labels = {
+        http_request_method,
+        http_route: route ?? '',
+        http_response_status_code: status,
+        url_scheme: 'http',
+      };
+      observe(() => requests.observe(labels, durationMs / 1000));
+    },
 
     /** Returns all metrics in Prometheus' text format. */
     scrape(): Promise<string> {

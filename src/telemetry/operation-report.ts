@@ -8,7 +8,7 @@ import { CommandApiError, publicFormOf, severityOf } from '../command-api/failur
 import type { CommandRecord } from '../command-api/record.ts';
 import type { Code } from '../graphql/errors.ts';
 import { type Operation, shorten } from '../graphql/operation.ts';
-import { failSafe } from './log.ts';
+import { createObserver } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { failSpan } from './spans.ts';
 
@@ -19,7 +19,9 @@ type Answered = GraphQLRequestContextWillSendResponse<Operation>;
 
 /** Reports each operation: a log line, metrics, and attributes of the request's span. */
 export function operationReport(logger: Logger, metrics: Metrics): ApolloServerPlugin<Operation> {
-  const report = failSafe(logger)(({ operationName, operation, contextValue, response: { body } }: Answered) => {
+  const observe = createObserver(logger);
+
+  function report({ operationName, operation, contextValue, response: { body } }: Answered): void {
     const { caller, commands, failureCodes, lease, logFields, unforeseen } = contextValue;
     const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
     // Every error has passed `formatError`.
@@ -58,8 +60,9 @@ export function operationReport(logger: Logger, metrics: Metrics): ApolloServerP
       'graphql.error.id': errorId,
     });
     if (severity > 0 && gravest !== 'OK') failSpan(span, gravest);
-  });
-  return { requestDidStart: async () => ({ willSendResponse: async (context) => report(context) }) };
+  }
+
+  return { requestDidStart: async () => ({ willSendResponse: async (context) => observe(() => report(context)) }) };
 }
 
 /**

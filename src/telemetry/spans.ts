@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import type { CommandApi } from '../command-api/command-api.ts';
 import type { Attempt, CommandRecord } from '../command-api/record.ts';
 import { SERVICE, VERSION } from '../version.ts';
-import { failSafe } from './log.ts';
+import { createObserver } from './log.ts';
 
 const tracer = trace.getTracer(SERVICE, VERSION);
 // No `url.query`: a query string may contain an operation with its variables.
@@ -32,51 +32,45 @@ export function failSpan(span: Span | undefined, type: string): void {
 export function observeSpans(logger: Logger, { events, transport: { endpoint } }: CommandApi): void {
   const spans = new WeakMap<CommandRecord, { readonly span: Span; last?: Attempt }>();
 
-  const safe = failSafe(logger);
+  function commandBegan(command: CommandRecord): void {
+    const span = tracer.startSpan(command.name, { kind: SpanKind.CLIENT });
+    const headers: { traceparent?: string } = {};
+    // Does nothing unless the SDK is loaded.
+    propagation.inject(trace.setSpan(ROOT_CONTEXT, span), headers);
+    command.traceparent = headers.traceparent ?? command.traceparent;
+    if (span.isRecording()) spans.set(command, { span });
+  }
 
-  events.on(
-    'commandBegan',
-    safe((command) => {
-      const span = tracer.startSpan(command.name, { kind: SpanKind.CLIENT });
-      const headers: { traceparent?: string } = {};
-      // Does nothing unless the SDK is loaded.
-      propagation.inject(trace.setSpan(ROOT_CONTEXT, span), headers);
-      command.traceparent = headers.traceparent ?? command.traceparent;
-      if (span.isRecording()) spans.set(command, { span });
-    }),
-  );
+  function attemptEnded(command: CommandRecord, attempt: Attempt): void {
+    const kept = spans.get(command);
+    if (!kept) return;
+    kept.last = attempt;
+    const { startedAt, seconds, status, error, previous } = attempt;
+    const pause = previous && (startedAt - previous.startedAt) / 1000 - previous.seconds;
+    const times = { 'attempt.duration_seconds': seconds, 'attempt.pause_seconds': pause };
+    kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': error, ...times }, startedAt);
+  }
 
-  events.on(
-    'attemptEnded',
-    safe((command, attempt) => {
-      const kept = spans.get(command);
-      if (!kept) return;
-      kept.last = attempt;
-      const { startedAt, seconds, status, error, previous } = attempt;
-      const pause = previous && (startedAt - previous.startedAt) / 1000 - previous.seconds;
-      const times = { 'attempt.duration_seconds': seconds, 'attempt.pause_seconds': pause };
-      kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': error, ...times }, startedAt);
-    }),
-  );
+  function commandEnded(command: CommandRecord): void {
+    const { span, last } = spans.get(command) ?? {};
+    if (!span) return;
+    const { exchange, coalesced, outcome, error } = command;
+    span.setAttributes({
+      'command.id': exchange.id,
+      'command.attempts': exchange.attempts,
+      'command.coalesced': coalesced,
+      'command.outcome': outcome,
+      ...(last && endpoint),
+      'http.response.status_code': last?.status,
+      'http.request.resend_count': last?.previous && exchange.attempts - 1,
+    });
+    // Not the error itself: its message may quote anything.
+    if (error) failSpan(span, (error as Error).name);
+    span.end();
+  }
 
-  events.on(
-    'commandEnded',
-    safe((command) => {
-      const { span, last } = spans.get(command) ?? {};
-      if (!span) return;
-      const { exchange, coalesced, outcome, error } = command;
-      span.setAttributes({
-        'command.id': exchange.id,
-        'command.attempts': exchange.attempts,
-        'command.coalesced': coalesced,
-        'command.outcome': outcome,
-        ...(last && endpoint),
-        'http.response.status_code': last?.status,
-        'http.request.resend_count': last?.previous && exchange.attempts - 1,
-      });
-      // Not the error itself: its message may quote anything.
-      if (error) failSpan(span, (error as Error).name);
-      span.end();
-    }),
-  );
+  const observe = createObserver(logger);
+  events.on('commandBegan', (command) => observe(() => commandBegan(command)));
+  events.on('attemptEnded', (...ended) => observe(() => attemptEnded(...ended)));
+  events.on('commandEnded', (command) => observe(() => commandEnded(command)));
 }

@@ -78,6 +78,11 @@ describe('a reply of the command API', () => {
     ['plain', (text: string) => text, {}],
     ['plain, with a coding that says so', (text: string) => text, { 'content-encoding': 'Identity' }],
     ['gzip', (text: string) => gzipSync(text), { 'content-encoding': 'GZip' }],
+    [
+      'gzip in two parts, of which the last tells only its own length',
+      (text: string) => Buffer.concat([gzipSync(text.slice(0, -2)), gzipSync(text.slice(-2))]),
+      { 'content-encoding': 'gzip' },
+    ],
   ])('is accepted with MAX_REPLY_BYTES and refused with a byte more: %s', async (_, encode, headers) => {
     const { query, variables } = list();
     const answer = (bytes: number) => {
