@@ -81,6 +81,11 @@ export async function runExchange<T>(commandApi: CommandApi, task: Task<T>, gran
     return undefined;
   }
 
+  /** Replies that no one waits for would hold up others. That of a write tells its outcome. */
+  function isWanted(): boolean {
+    return isWrite || !signal.aborted;
+  }
+
   /** Sends the command and decodes the reply. Returns a foreseen failure. Throws an unforeseen one. */
   async function tryOnce() {
     const startedAt = performance.now();
@@ -89,17 +94,17 @@ export async function runExchange<T>(commandApi: CommandApi, task: Task<T>, gran
     const isFresh = isWrite || exchange.attempts > 1;
     const arrived = await transport.attempt(outgoing, isFresh, grant);
     const seconds = (performance.now() - startedAt) / 1000;
-    const work = inflatedLength(arrived, maxReplyBytes) * BYTE_WORK;
-    if (work > 0) await grant.turn(work);
-    // Replies that no one waits for would hold up others. That of a write tells its outcome.
-    const isWanted = isWrite || !signal.aborted;
+    const length = inflatedLength(arrived, maxReplyBytes);
+    if (length > 0) await grant.turn(length * BYTE_WORK);
     // In its turn, because what waits in gzip takes little memory.
-    const reply = isWanted ? inflate(arrived, grant) : arrived;
+    const reply = isWanted() ? inflate(arrived, grant) : arrived;
+    const rest = reply.body.length - length;
+    if (rest > 0) await grant.turn(rest * BYTE_WORK);
     const { interruption, status } = reply;
     last = { startedAt, seconds, previous: last, ...(interruption ? { error: detailOf(interruption) } : { status }) };
     events.emit('attemptEnded', record, last);
     try {
-      if (!isWanted) throw endedBy(signal.reason);
+      if (!isWanted()) throw endedBy(signal.reason);
       const decoded = decode(resultOf(reply));
       const entries = Array.isArray(decoded.value) ? decoded.value.length : 1;
       if (!bytes.reserve(ENTRY_BYTES * entries, 'reply')) throw noRoom(NO_MEMORY);

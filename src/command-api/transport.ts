@@ -44,8 +44,6 @@ const TIMED_OUT = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
 const LATE_MS = 100;
 
 const EMPTY = Buffer.alloc(0);
-/** JSON in gzip has about a tenth of its size. */
-const GZIP_RATIO = 10;
 
 /** The error of a reply that we do not take. */
 const unusable = (code: Unusable) => Object.assign(new Error(), { code });
@@ -54,12 +52,12 @@ const codingOf = ({ response }: Stream) => response?.headers['content-encoding']
 const isGzip = (stream: Stream) => codingOf(stream) === 'gzip';
 
 /**
- * Returns how long a body will be when it is inflated. Its last four bytes tell that, but not of a body in several parts,
- * and not if the command API lies.
+ * Returns how long a body says that it will be when it is inflated, in its last four bytes. It is longer if it has several
+ * parts, or if the command API lies.
  */
 export function inflatedLength({ isGzip, body }: Reply, maxReplyBytes: number): number {
   if (!isGzip || body.length < 4) return body.length;
-  return Math.min(maxReplyBytes, Math.max(GZIP_RATIO * body.length, body.readUInt32LE(body.length - 4)));
+  return Math.min(maxReplyBytes, Math.max(body.length, body.readUInt32LE(body.length - 4)));
 }
 
 /** Returns a reply with its body inflated, if there is room for it. Takes some 5 ms for 2 MB, so call it in a turn. */
