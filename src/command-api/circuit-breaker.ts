@@ -48,10 +48,8 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
       };
     },
 
-    isClosed: () => period.openUntil === 0,
-
     state(): (typeof BREAKER_STATES)[number] {
-      if (this.isClosed()) return 'closed';
+      if (period.openUntil === 0) return 'closed';
       return period.isProbing ? 'half_open' : 'open';
     },
   };

@@ -10,8 +10,8 @@ export interface Command<I, T> {
   /**
    * A write changes something, and its reply tells an outcome. It is sent on a fresh connection: if the command API had
    * just closed a kept one, the outcome would be unknown. It is sent again only if it certainly was not sent. It joins
-   * no exchange, and later reads join none from before it. Its operation continues without its caller, and its reply is
-   * never refused for lack of memory.
+   * no exchange, and later reads join none from before it. Once it has been sent, its operation continues without its
+   * caller. Its reply is never refused for lack of memory.
    */
   readonly isWrite: boolean;
   /** Returns the id of what the command is about. For developers: no log has it. */

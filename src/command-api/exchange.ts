@@ -74,9 +74,9 @@ export async function runExchange<T>(commandApi: CommandApi, task: Task<T>, gran
   /** Returns a slot for another attempt, or undefined if the queue is full or the circuit breaker has opened. */
   async function pause(ms: number): Promise<Disposable | undefined> {
     await untilAborted(delay(ms, undefined, { signal: unsentSignal }), unsentSignal);
-    if (!breaker.isClosed() || slots.isFull()) return undefined;
+    if (breaker.state() !== 'closed' || slots.isFull()) return undefined;
     const next = await slots.take(unsentSignal);
-    if (breaker.isClosed()) return next;
+    if (breaker.state() === 'closed') return next;
     next[Symbol.dispose]();
     return undefined;
   }

@@ -69,15 +69,13 @@ export function createLoaders({ read, readList }: Reader) {
     const failure = first && (await first);
     if (failure) throw failure;
     const found = findByInfo(key).catch((error) => {
-      // The operation has sent too many commands, which the caller asked for without knowing it.
+      // The caller did not ask for this command, so the failure of the list says more than that it is one too many.
       throw error instanceof CommandApiError && error.kind === 'too_many' ? listError : error;
     });
-    const failureOfAll = () =>
-      found.then(
-        () => undefined,
-        (error) => (isOfAll(error, listError) ? error : undefined),
-      );
-    if (!first) firstFailures.set(key.residenceId, failureOfAll());
+    if (!first) {
+      const ofAll = found.then(() => undefined).catch((error) => (isOfAll(error, listError) ? error : undefined));
+      firstFailures.set(key.residenceId, ofAll);
+    }
     return found;
   }
 
