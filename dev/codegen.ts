@@ -8,15 +8,16 @@ import { cliError, runCli } from '@graphql-codegen/cli';
 import { buildSchema, isEnumType } from 'graphql';
 import { parse, stringify } from 'yaml';
 import manifest from '../package.json' with { type: 'json' };
-import { createCommandApi } from '../src/command-api/command-api.ts';
+import { createUpstream } from '../src/command-api/exchange.ts';
 import { FAILURES } from '../src/command-api/failures.ts';
 import { describeVariables, loadConfig } from '../src/config.ts';
 import { FAULT_CODES } from '../src/graphql/faults.ts';
 import { LIMITS } from '../src/graphql/limits.ts';
-import { createResources } from '../src/lease.ts';
 import { OWN_FAULT_CODES, SIZES } from '../src/maintenance/arguments.ts';
-import { domain } from '../src/maintenance/domain.ts';
-import { createLogger, FIELDS } from '../src/telemetry/log.ts';
+import { COMMANDS } from '../src/maintenance/commands.ts';
+import { FLAWS } from '../src/maintenance/tickets.ts';
+import { createMemory } from '../src/resources/memory.ts';
+import { FIELDS } from '../src/telemetry/log.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { readOptions } from './options.ts';
 
@@ -91,12 +92,8 @@ function sizes(): string[][] {
 /** Returns the rows of a server's metrics without those of prom-client. */
 function metrics(): string[][] {
   const config = loadConfig({ NODE_ENV: 'development', COMMAND_API_URL: 'http://localhost' });
-  const all = createMetrics(
-    createLogger('silent'),
-    createCommandApi(config),
-    createResources(0),
-    domain,
-  ).registry.getMetricsAsArray();
+  const { registry } = createMetrics(createUpstream(config), createMemory(), Object.values(COMMANDS), FLAWS);
+  const all = registry.getMetricsAsArray();
   // Its types leave out what the metrics have.
   return (all as unknown as { name: string; labelNames: string[] }[])
     .filter(({ name }) => !/^(nodejs|process)_/.test(name))

@@ -1,7 +1,7 @@
 /** Describes replies of the command API without their values, which may be residents' personal data. */
 import type { Command } from '../src/command-api/command.ts';
-import { resultOf } from '../src/command-api/diagnosis.ts';
 import { CommandApiError, type FailureKind } from '../src/command-api/failures.ts';
+import { resultOf } from '../src/command-api/reply.ts';
 
 /** What the decoder makes of a reply. `kind` is the kind of the error; undefined if the decoder accepts the reply. */
 export interface Verdict<T> {
@@ -14,15 +14,7 @@ export interface Verdict<T> {
 /** Decodes a reply as the subgraph does. `text` is like `accepted, a list of 3` or `rejected: status 200, code 7`. */
 export function decodeReply<I, T>(command: Command<I, T>, input: I, status: number, body: Uint8Array): Verdict<T> {
   try {
-    const result = resultOf({
-      status,
-      body: Buffer.from(body),
-      retryAfter: undefined,
-      isReused: false,
-      isGzip: false,
-      interruption: undefined,
-    });
-    const { value, flaws: found = [] } = command.decode(result, input);
+    const { value, flaws: found = [] } = command.decode(resultOf({ status, body: Buffer.from(body) }), input);
     const flaws = found.map(({ kind, member }) => member ?? kind);
     const count = Array.isArray(value) ? `, a list of ${value.length}` : '';
     const unreadable = flaws.length > 0 ? `, but cannot read ${flaws.join(' ')}` : '';

@@ -1,5 +1,5 @@
 import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
-import { publicFormOf } from '../src/command-api/failures.ts';
+import { failureOf } from '../src/command-api/failures.ts';
 import type { Operation } from '../src/graphql/operation.ts';
 
 /** Puts into `extensions.commands` what `list` makes of an operation's context. */
@@ -16,11 +16,10 @@ export function showCommands<T extends BaseContext>(list: (context: T) => unknow
 
 /** Lists the commands that an operation asked for, each with its time in milliseconds, and `OK` or its error code. */
 export function listCommands({ commands }: Operation) {
-  return commands.map(({ name, exchange, subject, durationMs, error }) => ({
+  return commands.map(({ name, id, durationMs, error }) => ({
     command: name,
-    commandId: exchange.id,
-    residenceId: subject,
+    commandId: id,
     durationMs: Math.round(durationMs),
-    code: error ? publicFormOf(error).code : 'OK',
+    code: error ? failureOf(error).code : 'OK',
   }));
 }

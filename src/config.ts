@@ -1,40 +1,49 @@
 /**
- * Reads and checks the environment. No other file in src/ reads process.env. `--help` and docs/configuration.md print
- * the table of variables.
+ * Reads and checks the environment. No other file in src/ reads process.env. `--help` and docs/configuration.md have the
+ * table of variables.
  */
 import { readFileSync } from 'node:fs';
-import { type CleanedEnv, cleanEnv, EnvError, EnvMissingError, makeValidator, str, type ValidatorSpec } from 'envalid';
-import { OPERATION_LIMIT } from './lease.ts';
-import { SERVICE } from './version.ts';
+import { z } from 'zod';
+import manifest from '../package.json' with { type: 'json' };
+import { OPERATION_LIMIT } from './resources/memory.ts';
+
+/** The service's name and version in logs, metrics and traces. */
+export const { name: SERVICE, version: VERSION } = manifest;
 
 /** Characters of the names and values of a request's headers. */
 export const HEAD_CHARACTERS = 16 * 1024;
 /** Matches an origin without TLS that is not on this machine. */
 const INSECURE_ORIGIN = /^http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$)/;
 
-/** Returns a validator that rejects a text with `fault` if `parse` returns undefined. */
+/** Returns the schema of a text of which `parse` makes a `T`, or undefined if the text is faulty. */
 function checked<T>(parse: (text: string) => T | undefined, fault: string) {
-  return makeValidator((text): T => {
+  return z.string('is missing').transform((text, { addIssue }): T => {
     const value = parse(text);
-    if (value === undefined) throw new EnvError(fault);
-    return value;
+    if (value !== undefined) return value;
+    addIssue(fault);
+    return z.NEVER;
   });
 }
 
-function wholeNumber(least: number, most: number, value: number, meaning: string) {
+function number(least: number, most: number) {
   const isWithin = (text: string) => /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most;
   const fault = `must be a whole number from ${least} to ${most}`;
-  const validator = checked((text) => (isWithin(text) ? Number(text) : undefined), fault);
-  return validator({ default: value, desc: `${meaning} ${least}–${most}.` });
+  return checked((text) => (isWithin(text) ? Number(text) : undefined), fault);
+}
+
+function wholeNumber(least: number, most: number, value: number, meaning: string) {
+  return number(least, most).prefault(String(value)).describe(`${meaning} ${least}–${most}.`);
 }
 
 function oneOf(choices: readonly string[], value: string, meaning: string) {
   const fault = `must be one of ${choices.join(', ')}`;
-  const validator = checked((text) => choices.find((choice) => choice === text), fault);
-  return validator({ default: value, desc: `${meaning} \`${choices.join('`/`')}\`.` });
+  return checked((text) => choices.find((choice) => choice === text), fault)
+    .prefault(value)
+    .describe(meaning);
 }
 
-const permission = (meaning: string) => ({ ...oneOf(['true', 'false'], 'false', ''), desc: `\`true\`: ${meaning}` });
+const text = (value: string, meaning: string) => z.string().prefault(value).describe(meaning);
+const permission = (meaning: string) => oneOf(['true', 'false'], 'false', `\`true\`: ${meaning}`);
 
 /** No request with a longer secret is within the limit of its head. */
 const LONGEST_SECRET = HEAD_CHARACTERS - 'router-authorization'.length;
@@ -44,19 +53,22 @@ const SECRETS = `one to five secrets, divided by white space: visible ASCII, at 
 of several, each has at least 16, and no quotation mark at its ends`;
 
 function parseSecrets(text: string): readonly string[] | undefined {
-  const found = text.trim().split(/\s+/);
-  const form = found.length > 1 ? ONE_OF_SEVERAL : ONLY_SECRET;
-  return found.length <= 5 && found.every((secret) => form.test(secret)) ? found : undefined;
+  const secrets = text.trim().split(/\s+/);
+  const pattern = secrets.length > 1 ? ONE_OF_SEVERAL : ONLY_SECRET;
+  return secrets.length <= 5 && secrets.every((secret) => pattern.test(secret)) ? secrets : undefined;
 }
-const secrets = checked(parseSecrets, `must be ${SECRETS}`);
+const secretsInText = checked(parseSecrets, `must be ${SECRETS}`);
 /** Its values are the secrets in the file. No fault repeats the path, which could be a misplaced secret. */
-const secretFile = checked((path) => {
+const secretsInFile = z.string().transform((path, { addIssue }): readonly string[] => {
   try {
-    return parseSecrets(readFileSync(path, 'utf8'));
+    const secrets = parseSecrets(readFileSync(path, 'utf8'));
+    if (secrets) return secrets;
+    addIssue(`must name a file with ${SECRETS}`);
   } catch (error) {
-    throw new EnvError(`must name a readable file: ${(error as NodeJS.ErrnoException).code}`);
+    addIssue(`must name a readable file: ${(error as NodeJS.ErrnoException).code}`);
   }
-}, `must name a file with ${SECRETS}`);
+  return z.NEVER;
+});
 
 const origin = checked((text) => {
   const url = URL.parse(text);
@@ -65,19 +77,16 @@ const origin = checked((text) => {
 
 /** What hpagent knows: it decodes user and password, each by itself, and takes no IPv6 address. */
 const PROXY = /^https?:\/\/(?:([^\s/\\?#@:]*)(?::([^\s/\\?#@]*))?@)?[\w.-]+(?::\d+)?\/?$/i;
-const proxy = checked((text) => {
+function parseProxy(text: string): string | undefined {
   const [url, user = '', password = ''] = PROXY.exec(text) ?? [];
-  return url && URL.canParse(url) && isDecodable(user) && isDecodable(password) ? url : undefined;
-}, 'must be like http://user:password@host:port');
-
-function isDecodable(text: string): boolean {
   try {
-    decodeURIComponent(text);
-    return true;
+    for (const part of [user, password]) decodeURIComponent(part);
+    return url && URL.canParse(url) ? url : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
+const proxy = checked(parseProxy, 'must be like http://user:password@host:port');
 
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 /** The names of headers with another meaning: to the subgraph, to any server, and to the connection. */
@@ -92,20 +101,20 @@ const tokenHeader = checked((text) => {
 }, 'must be the name of a header without another meaning, such as x-vendor-authorization');
 
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
-const exporter = str({ default: undefined, desc: 'Turns on [traces](observability.md#traces).' });
+const exporter = z.string().optional().describe('Turns on [traces](observability.md#traces).');
 
 /** The descriptions are Markdown with links from docs/. */
 const VARIABLES = {
-  COMMAND_API_URL: origin({ desc: "Required: origin of the vendor's [region](command-api.md#regions)." }),
-  ROUTER_SECRET: secrets({ default: undefined, desc: 'Required in production: one to five [secrets](#secrets).' }),
-  ROUTER_SECRET_FILE: secretFile({ default: undefined, desc: 'File with these secrets instead.' }),
-  TOKEN_HEADER: tokenHeader({ default: 'authorization', desc: "[Header](#token-header) with the caller's token." }),
+  COMMAND_API_URL: origin.describe("Required: origin of the vendor's [region](command-api.md#regions)."),
+  ROUTER_SECRET: secretsInText.optional().describe('Required in production: one to five [secrets](#secrets).'),
+  ROUTER_SECRET_FILE: secretsInFile.optional().describe('File with these secrets instead.'),
+  TOKEN_HEADER: tokenHeader.prefault('authorization').describe("[Header](#token-header) with the caller's token."),
   ALLOW_NO_ROUTER_SECRET: permission('production needs no secret, so anyone can send operations.'),
   ALLOW_HTTP_COMMAND_API: permission('production may send tokens to another machine without TLS.'),
-  COMMAND_API_PROXY: proxy({ default: undefined, desc: '[Proxy](#proxy-for-outgoing-traffic) for all commands.' }),
+  COMMAND_API_PROXY: proxy.optional().describe('[Proxy](#proxy-for-outgoing-traffic) for all commands.'),
   PORT: wholeNumber(0, 65_535, 4001, 'GraphQL and health checks, [in plain HTTP](../SECURITY.md#secure-operation).'),
-  METRICS_PORT: { ...wholeNumber(0, 65_535, 0, 'Separate port of `/metrics`.'), default: undefined },
-  HOST: str({ default: '0.0.0.0', desc: 'Address of both ports.' }),
+  METRICS_PORT: number(0, 65_535).optional().describe('Separate port of `/metrics`. 0–65535.'),
+  HOST: text('0.0.0.0', 'Address of both ports.'),
   ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000, 3000, 'Deadline of an attempt, with DNS. Below `OPERATION_TIMEOUT_MS`.'),
   OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000, 10_000, "Deadline of an operation. The router's must be higher."),
   MAX_ATTEMPTS: wholeNumber(1, 10, 3, 'Attempts of a command that may be retried.'),
@@ -121,27 +130,27 @@ const VARIABLES = {
   BREAKER_OPEN_MS: wholeNumber(1, 60_000, 2000, 'Time until the open breaker sends a probe.'),
   MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000, 1000, 'HTTP requests in flight. More get 503.'),
   DRAIN_DELAY_MS: wholeNumber(0, 60_000, 5000, 'Time from SIGTERM until the server stops listening.'),
-  LOG_LEVEL: oneOf(LEVELS, 'info', 'Lowest level in the [log](observability.md#volume).'),
-  NODE_ENV: str({ default: 'production', desc: '`development`: no secret, introspection. Others: production.' }),
+  LOG_LEVEL: oneOf(LEVELS, 'info', `Lowest level in the [log](observability.md#volume). \`${LEVELS.join('`/`')}\`.`),
+  NODE_ENV: text('production', '`development`: no secret, introspection. Others: production.'),
   OTEL_TRACES_EXPORTER: exporter,
   OTEL_EXPORTER_OTLP_ENDPOINT: exporter,
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: exporter,
-  OTEL_SERVICE_NAME: str({ default: SERVICE, desc: 'Service name in traces.' }),
-  OTEL_METRICS_EXPORTER: str({ default: 'none', desc: 'Has no effect: scrape `/metrics`.' }),
+  OTEL_SERVICE_NAME: text(SERVICE, 'Service name in traces.'),
+  OTEL_METRICS_EXPORTER: text('none', 'Has no effect: scrape `/metrics`.'),
 };
 
 type Name = keyof typeof VARIABLES;
-type Given = Readonly<Partial<Record<Name, string>>>;
-/** Variables that are invalid by themselves are absent. */
-type Valid = Partial<CleanedEnv<typeof VARIABLES>>;
+type Environment = Readonly<Partial<Record<string, string>>>;
+type Values = { readonly [Key in Name]: z.infer<(typeof VARIABLES)[Key]> };
 
 /** Without them, an identity token would go to the vendor, or commands past the proxy. */
 const REFUSED_IF_MISSPELLED: readonly Name[] = ['TOKEN_HEADER', 'COMMAND_API_PROXY'];
 
 /** Returns the name, default and meaning of each variable, in Markdown. */
 export function describeVariables(): string[][] {
-  return Object.entries<ValidatorSpec<unknown>>(VARIABLES).map(([name, { default: value, desc = '' }]) => {
-    return [`\`${name}\``, value === undefined ? '' : `\`${value}\``, desc];
+  return Object.entries(VARIABLES).map(([name, schema]) => {
+    const value = 'defaultValue' in schema.def ? `\`${schema.def.defaultValue}\`` : '';
+    return [`\`${name}\``, value, schema.description ?? ''];
   });
 }
 
@@ -162,18 +171,13 @@ export class ConfigError extends Error {
 /** Reads the configuration. Most variables keep their names. Throws a `ConfigError` that lists every fault. */
 export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   // Empty variables count as unset.
-  const given: Given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const unread = Object.keys(given).flatMap(explainUnread);
-  const variables = cleanEnv(given, VARIABLES, {
-    reporter({ errors, env }) {
-      const explain = (error: Error) => (error instanceof EnvMissingError ? 'is missing' : error.message);
-      const invalid = Object.entries(errors).map(([name, error]) => `${name} ${explain(error)}`);
-      const faults = [...invalid, ...findFaults(env as Valid, given)];
-      // A variable that no one reads can be the reason for a missing one.
-      if (faults.length > 0)
-        throw new ConfigError(['Invalid environment:', ...new Set([...faults, ...unread])].join('\n  '));
-    },
-  });
+  const given: Environment = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const results = Object.entries(VARIABLES).map(([name, schema]) => ({ name, ...schema.safeParse(given[name]) }));
+  // Without those that are invalid by themselves.
+  const variables = Object.fromEntries(results.map(({ name, data }) => [name, data])) as Values;
+  const invalid = results.flatMap(({ name, error }) => (error ? `${name} ${error.issues[0]?.message}` : []));
+  const faults = [...invalid, ...findFaults(variables, given)];
+  if (faults.length > 0) throw new ConfigError(['Invalid environment:', ...faults].join('\n  '));
   const { NODE_ENV, ROUTER_SECRET, ROUTER_SECRET_FILE, ...others } = variables;
   const { OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT } = others;
   return {
@@ -185,12 +189,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
     /** The accepted values of `Router-Authorization`. If empty, no secret is required. */
     routerSecrets: ROUTER_SECRET ?? ROUTER_SECRET_FILE ?? [],
     /** One sentence for each variable that is accepted, but should be changed. */
-    warnings: [...unread, ...findWarnings(variables)],
+    warnings: [...findWarnings(variables, given)],
   };
 }
 
 /** Yields the faults of variables that contradict each other, or that others make necessary. */
-function* findFaults(env: Valid, given: Given) {
+function* findFaults(env: Partial<Values>, given: Environment) {
   if (Number(env.ATTEMPT_TIMEOUT_MS) >= Number(env.OPERATION_TIMEOUT_MS))
     yield 'ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS';
   if (env.PORT && env.PORT === env.METRICS_PORT) yield 'METRICS_PORT must differ from PORT';
@@ -200,51 +204,38 @@ function* findFaults(env: Valid, given: Given) {
     yield 'COMMAND_API_URL must be https in production (or set ALLOW_HTTP_COMMAND_API=true)';
   if (!given.ROUTER_SECRET && !given.ROUTER_SECRET_FILE && env.ALLOW_NO_ROUTER_SECRET !== 'true')
     yield 'ROUTER_SECRET is missing in production (or set ALLOW_NO_ROUTER_SECRET=true)';
-  if (!given.COMMAND_API_PROXY && isProxiedByNode(String(env.COMMAND_API_URL), given))
-    yield 'COMMAND_API_PROXY is missing: NODE_USE_ENV_PROXY sends no commands through a proxy';
-  for (const name of Object.keys(given))
-    if (REFUSED_IF_MISSPELLED.some((known) => isMisspelling(name, known))) yield* explainUnread(name);
+  yield* findMisspellings(given);
 }
 
 /** Yields a sentence for each value that is accepted, but hardly meant. */
-function* findWarnings(env: CleanedEnv<typeof VARIABLES>) {
+function* findWarnings(env: Values, given: Environment) {
+  if (env.NODE_ENV === 'development') yield* findMisspellings(given);
   for (const name of ['ROUTER_SECRET', 'ROUTER_SECRET_FILE'] as const)
-    for (const secret of env[name] ?? []) {
-      if (secret.length < 16) yield `${name} is shorter than 16 characters`;
-      if (/^(["'`]).*\1$/.test(secret)) yield `${name} is in quotes, which are part of the secret`;
-    }
+    if (env[name]?.some((secret) => secret.length < 16)) yield `${name} is shorter than 16 characters`;
   if (env.NODE_ENV !== 'development' && env.ALLOW_NO_ROUTER_SECRET === 'true')
     yield 'ALLOW_NO_ROUTER_SECRET is true in production: without ROUTER_SECRET, anyone can send requests';
   if (env.MAX_REPLY_BYTES > OPERATION_LIMIT)
     yield `MAX_REPLY_BYTES exceeds the memory of an operation, ${OPERATION_LIMIT} bytes`;
+  if (env.NODE_ENV !== 'development' && given.NODE_USE_ENV_PROXY === '1' && !env.COMMAND_API_PROXY)
+    yield 'COMMAND_API_PROXY is missing: NODE_USE_ENV_PROXY sends no commands through a proxy';
   if (env.OTEL_METRICS_EXPORTER !== 'none') yield 'OTEL_METRICS_EXPORTER has no effect: scrape /metrics';
 }
 
-/** Returns a sentence about a variable that is probably meant for this service, which does not read it. */
-function explainUnread(name: string): string[] {
-  const meant = Object.keys(VARIABLES).find((known) => isMisspelling(name, known));
-  return meant ? [`${name} is unknown: do you mean ${meant}?`] : [];
+/** Yields a sentence for each variable that is probably meant to be one of these. */
+function* findMisspellings(given: Environment) {
+  for (const name of Object.keys(given)) {
+    const meant = REFUSED_IF_MISSPELLED.find((known) => isMisspelling(name, known));
+    if (meant) yield `${name} is unknown: do you mean ${meant}?`;
+  }
 }
 
-/** Returns whether no variable has this name, and one edit, or swapping two neighbors, makes it a known name. */
+/** Returns whether one edit, or swapping two neighbors, makes a name the known one. */
 function isMisspelling(name: string, known: string): boolean {
-  if (Object.hasOwn(VARIABLES, name) || known.length < 8) return false;
+  if (name === known) return false;
   let equal = 0;
   while (equal < name.length && name[equal] === known[equal]) equal++;
   const [rest, knownRest] = [name.slice(equal), known.slice(equal)];
   const isReplaced = rest.slice(1) === knownRest.slice(1);
   const isSwapped = rest === knownRest.replace(/^(.)(.)/, '$2$1');
   return isReplaced || isSwapped || rest === knownRest.slice(1) || rest.slice(1) === knownRest;
-}
-
-/** Returns whether Node's variables ask for a proxy to this origin, which commands would pass over. */
-function isProxiedByNode(origin: string, given: NodeJS.ProcessEnv): boolean {
-  const { protocol, hostname = '', port } = URL.parse(origin) ?? {};
-  const [proxy, usualPort] =
-    protocol === 'https:' ? [given.https_proxy ?? given.HTTPS_PROXY, 443] : [given.http_proxy ?? given.HTTP_PROXY, 80];
-  const exceptions = (given.no_proxy ?? given.NO_PROXY ?? '').split(',').map((name) => name.trim().toLowerCase());
-  const names = ['*', hostname, `.${hostname}`, `${hostname}:${port || usualPort}`];
-  const isSuffix = (name: string) => /^\*?\./.test(name) && hostname.endsWith(name.replace('*', ''));
-  const isExcepted = exceptions.some((name) => names.includes(name) || isSuffix(name));
-  return given.NODE_USE_ENV_PROXY === '1' && Boolean(proxy) && !isExcepted;
 }

@@ -1,32 +1,22 @@
 /**
- * Wires the subgraph together: schema, Apollo Server, HTTP host and command API.
+ * Wires the subgraph together, and makes what all its operations share.
  */
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
-import {
-  ApolloServerPluginCacheControlDisabled,
-  ApolloServerPluginInlineTraceDisabled,
-  ApolloServerPluginLandingPageDisabled,
-} from '@apollo/server/plugin/disabled';
-import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache';
+import type { ApolloServerPlugin } from '@apollo/server';
 import type { FastifyInstance } from 'fastify';
-import type { DocumentNode } from 'graphql';
 import type { Logger } from 'pino';
-import { createCommandApi } from './command-api/command-api.ts';
+import { createCoalescing } from './command-api/coalescing.ts';
+import { createUpstream } from './command-api/exchange.ts';
 import type { Config } from './config.ts';
-import { createErrorFormat } from './graphql/errors.ts';
-import { resolveField } from './graphql/guard.ts';
-import { LIMITS, limitOperations } from './graphql/limits.ts';
-import { createOperation, type Operation } from './graphql/operation.ts';
-import { createSchema } from './graphql/schema.ts';
-import { checkVariables } from './graphql/variables.ts';
-import { graphqlOverHttp } from './http/graphql-over-http.ts';
-import { addGraphqlRoute } from './http/graphql-route.ts';
-import { startHost } from './http/host.ts';
-import { createResources } from './lease.ts';
-import { domain } from './maintenance/domain.ts';
+import { createApollo } from './graphql/apollo.ts';
+import type { Operation } from './graphql/operation.ts';
+import { addGraphql } from './http/graphql.ts';
+import { createHost } from './http/host.ts';
+import { COMMANDS } from './maintenance/commands.ts';
+import { FLAWS } from './maintenance/tickets.ts';
+import { createMemory } from './resources/memory.ts';
+import { Turns } from './resources/turns.ts';
 import { createMetrics } from './telemetry/metrics.ts';
-import { operationReport } from './telemetry/operation-report.ts';
-import { observeSpans } from './telemetry/spans.ts';
+import { createObserver } from './telemetry/observer.ts';
 
 export interface ServerDependencies {
   readonly config: Config;
@@ -37,66 +27,30 @@ export interface ServerDependencies {
   readonly plugins?: ApolloServerPlugin<Operation>[];
 }
 
-/** The size of all cached documents as JSON. In memory, they take three times as much: 30 MB. */
-const DOCUMENT_BYTES = 9 * 2 ** 20;
-
-/** Caches parsed documents as copies, because each name in a parsed document keeps its whole source text in memory. */
-class DocumentStore extends InMemoryLRUCache<DocumentNode> {
-  // Async, so that a document that is nested too deeply to be copied is only not cached.
-  override async set(key: string, document: DocumentNode) {
-    return super.set(key, structuredClone(document));
-  }
-}
-
 /** Starts listening. Rejects with Node's error if the port or address cannot be used. */
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
-  const resources = createResources(config.OPERATION_TIMEOUT_MS);
-  const commandApi = createCommandApi(config);
-  const metrics = createMetrics(logger, commandApi, resources, domain);
-  if (config.tracing) observeSpans(logger, commandApi);
-  const errors = createErrorFormat(logger, config.production);
-
-  const apollo = new ApolloServer<Operation>({
-    schema: createSchema(domain),
-    nodeEnv: config.production ? 'production' : 'development',
-    introspection: !config.production,
-    includeStacktraceInErrorResponses: false,
-    persistedQueries: false,
-    documentStore: new DocumentStore({ maxSize: DOCUMENT_BYTES }),
-    // No lines and columns: computing them for an error rereads the document, which takes 22 ms for 1 MB of line
-    // breaks.
-    parseOptions: { maxTokens: LIMITS.tokens, noLocation: true },
-    validationRules: [limitOperations],
-    validationOptions: { maxErrors: LIMITS.validationErrors },
-    stopOnTerminationSignals: false,
-    logger,
-    // Without Apollo's line break, which would copy the text.
-    stringifyResult: JSON.stringify,
-    fieldResolver: resolveField,
-    formatError: errors.formatError,
-    plugins: [
-      errors.plugin,
-      graphqlOverHttp,
-      operationReport(logger, metrics),
-      checkVariables,
-      ...plugins,
-      ApolloServerPluginLandingPageDisabled(),
-      ApolloServerPluginInlineTraceDisabled(),
-      ApolloServerPluginCacheControlDisabled(),
-    ],
-  });
+  const memory = createMemory();
+  const turns = new Turns();
+  const upstream = createUpstream(config);
+  const metrics = createMetrics(upstream, memory, Object.values(COMMANDS), FLAWS);
+  const observer = createObserver(logger, metrics, upstream.transport.endpoint);
+  const commandApi = { upstream, coalescing: createCoalescing(), observer };
+  const apollo = createApollo(config, logger, plugins);
+  const host = createHost({ config, logger, memory, metrics, observer });
+  addGraphql(host.app, { config, turns, commandApi, apollo, observer });
+  extend?.(host.app);
   await apollo.start();
-  const host = await startHost(config, logger, metrics, resources, (app) => {
-    addGraphqlRoute(app, apollo, createOperation.bind(undefined, commandApi, config, domain.createLoaders));
-    extend?.(app);
-  });
+  const { url, metricsPort } = await host.listen();
 
   return {
-    ...host,
+    /** Scheme, address and port of the server. */
+    url,
+    /** The port that serves metrics. */
+    metricsPort,
     async stop() {
       await host.stop();
       await apollo.stop();
-      commandApi.transport.close();
+      upstream.transport.close();
     },
   };
 }

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DiagLogLevel, diag } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import { VERSION } from './version.ts';
+import { VERSION } from './config.ts';
 
 const FLUSH_MS = 2000;
 

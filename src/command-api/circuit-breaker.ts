@@ -24,8 +24,8 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
   return {
     throwIfOpen,
 
-    /** Returns the permit for a command. Throws as `throwIfOpen` does. */
-    permit() {
+    /** Begins the call of a command, whose result it takes. Throws as `throwIfOpen` does. */
+    begin() {
       throwIfOpen();
       const own = period;
       const isProbe = own.openUntil > 0;

@@ -1,36 +1,54 @@
 /**
- * The client of one operation: counts, shares and records its commands.
+ * The client of one operation: it counts, sends and records its commands.
+ *
+ * A command first waits for one of the 32 slots of its operation, so that one operation cannot take all slots of the
+ * process. Then a read joins the exchange of an identical read, or begins one, which others may join. A write begins an
+ * exchange of its own, and no read that begins after its start, or after its end, joins an exchange from before that.
+ *
+ * What is refused: a command beyond those of its operation, one for which the account has no room, and, once a reply had
+ * no room there, every further read.
  */
-import { Bytes, type Lease } from '../lease.ts';
-import type { Command, DecodedReply, Read, Write } from './command.ts';
-import type { CommandApi } from './command-api.ts';
-import { runExchange, type Task } from './exchange.ts';
-import { noRoom, throwIfEnded, tooManyCommands } from './failures.ts';
-import { CommandRecord } from './record.ts';
+import type { Scope } from '../resources/scope.ts';
+import type { Coalescing } from './coalescing.ts';
+import {
+  type Command,
+  type CommandObserver,
+  CommandRecord,
+  type DecodedReply,
+  type Read,
+  type Write,
+} from './command.ts';
+import { Exchange, type Sending, type Upstream } from './exchange.ts';
+import { CommandApiError, noRoom, throwIfEnded } from './failures.ts';
 import { createSlots } from './slots.ts';
-import type { Credentials } from './transport.ts';
+import { createCredentials } from './transport.ts';
 
-/** Commands of one operation at once, so that it cannot take all slots of the process, by default 256. */
+/** Commands of one operation at once; the process has by default 256. */
 const COMMANDS_AT_ONCE = 32;
 /** Bytes that a command holds with its record: an estimate, see docs/decisions.md. */
 const COMMAND_BYTES = 4096;
-/** The documented replies to writes have 100 bytes. The largest create, with its whole input in escapes, has 97 KB. */
-const MAX_WRITE_REPLY_BYTES = 128 * 1024;
 
-/** The operation that sends commands. */
+/** What the clients of all operations share. */
+export interface CommandApi {
+  readonly upstream: Upstream;
+  readonly coalescing: Coalescing;
+  readonly observer: CommandObserver;
+}
+
+/** Whose commands are sent. */
 interface Sender {
-  readonly credentials: Credentials;
+  readonly scope: Scope;
+  readonly token: string;
   /** The caller's, if it is valid. Spans replace it by their own. */
   readonly traceparent: string | undefined;
-  readonly lease: Lease;
-  /** How many commands it may send. */
+  /** How many commands the operation may send. */
   readonly limits: { readonly reads: number; readonly writes: number };
 }
 
-/** Creates the client of one operation. */
-export function createClient(commandApi: CommandApi, { credentials, traceparent, lease, limits }: Sender) {
-  const { coalescing, events, maxReplyBytes } = commandApi;
-  const { memory, operationTimeoutMs } = lease.resources;
+export function createClient({ upstream, coalescing, observer }: CommandApi, sender: Sender) {
+  const { scope, token, limits } = sender;
+  const { account } = scope;
+  const credentials = createCredentials(token);
   const slots = createSlots(COMMANDS_AT_ONCE, Number.POSITIVE_INFINITY);
   const commands: CommandRecord[] = [];
   const counts = { reads: 0, writes: 0 };
@@ -47,58 +65,59 @@ export function createClient(commandApi: CommandApi, { credentials, traceparent,
   };
 
   async function send<I, T>(command: Command<I, T>, input: NoInfer<I>): Promise<T> {
-    const record = new CommandRecord(command, command.subject(input));
-    const counted = command.isWrite ? 'writes' : 'reads';
-    if (counts[counted] >= limits[counted]) throw tooManyCommands(counted, limits[counted]);
-    counts[counted]++;
+    const { isWrite } = command;
+    count(isWrite ? 'writes' : 'reads');
+    if (isWrite) scope.continueWithoutCaller();
+    const record = new CommandRecord(command);
     commands.push(record);
-    record.traceparent = traceparent;
-    events.emit('commandBegan', record);
+    const traceparent = observer.began(record) ?? sender.traceparent;
     try {
       // A caller who has left still gets what it reads after a write that was sent: the log tells all of it.
-      const signal = command.isWrite ? lease.unsentSignal : lease.signal;
+      const signal = isWrite ? scope.unsentSignal : scope.signal;
       throwIfEnded(signal);
-      if (!lease.bytes.reserve(COMMAND_BYTES, 'command')) throw noRoom('no memory for the command');
+      if (!account.tryReserve(COMMAND_BYTES, 'command')) throw noRoom('no memory for the command');
       using _slot = await slots.take(signal);
-      if (lease.bytes.isFull && !command.isWrite) throw noRoom('no memory for further replies');
+      if (account.isFull && !isWrite) throw noRoom('no memory for further replies');
+
+      const param = command.serialize(input);
       const decode = (result: unknown) => command.decode(result, input);
-      const task = { record, param: command.serialize(input), decode, credentials };
-      const reply = await (command.isWrite ? sendAlone(task) : sendShared(task));
+      const sending = { param, credentials, traceparent, decode };
+      const reply = await (isWrite ? sendAlone(record, sending) : joinOrSend(record, sending));
       record.end(reply);
       return reply.value;
     } catch (error) {
       record.end({}, error);
       throw error;
     } finally {
-      events.emit('commandEnded', record);
+      observer.ended(record);
     }
   }
 
-  /** Sends a write. A read that begins after its start, or after its end, joins no exchange from before that. */
-  async function sendAlone<T>(task: Task<T>): Promise<DecodedReply<T>> {
-    coalescing.clear();
-    // The reply tells an outcome, so it always has room, and a turn.
-    using bytes = new Bytes(memory, 'unlimited');
-    const sent = runExchange(commandApi, task, {
-      bytes,
-      signal: lease.signal,
-      unsentSignal: lease.unsentSignal,
-      turn: (work) => lease.turn(work),
-      retryUntil: lease.startedAt + operationTimeoutMs,
-      maxReplyBytes: Math.min(maxReplyBytes, MAX_WRITE_REPLY_BYTES),
-    });
-    return await sent.finally(coalescing.clear);
+  /** Begins the exchange of a write. */
+  async function sendAlone<T>(record: CommandRecord, sending: Sending<T>): Promise<DecodedReply<T>> {
+    coalescing.stopJoining();
+    const exchange = new Exchange<T>(upstream, observer, record, scope);
+    record.sendIn(exchange, false);
+    exchange.begin(sending);
+    return await exchange.replyTo(scope).finally(coalescing.stopJoining);
   }
 
-  /** Joins the exchange of an identical read, or starts one, which may take as long as an operation that starts now. */
-  function sendShared<T>(task: Task<T>): Promise<DecodedReply<T>> {
-    const { record, param } = task;
-    const key = JSON.stringify([record.name, param]);
-    // Not async: a function that waits would keep the credentials as a text of its own.
-    const reply = coalescing.read(JSON.stringify(credentials), key, lease, record, (shared) => {
-      const retryUntil = performance.now() + operationTimeoutMs;
-      return runExchange(commandApi, task, { ...shared, retryUntil, maxReplyBytes });
-    });
-    return reply as Promise<DecodedReply<T>>;
+  /** Joins the exchange of an identical read, or begins one. Not async: it only passes the reply on. */
+  function joinOrSend<T>(record: CommandRecord, sending: Sending<T>): Promise<DecodedReply<T>> {
+    const key = JSON.stringify([record.name, sending.param]);
+    // The key has the command, and so the type of its reply.
+    const joined = coalescing.find(credentials.key, key) as Exchange<T> | undefined;
+    const exchange = joined ?? new Exchange<T>(upstream, observer, record, scope);
+    record.sendIn(exchange, joined !== undefined);
+    if (!joined) coalescing.add(credentials.key, key, exchange, exchange.begin(sending));
+    return exchange.replyTo(scope);
+  }
+
+  function count(kind: keyof typeof counts): void {
+    if (counts[kind] >= limits[kind]) {
+      const message = `Too many ${kind} in one operation: at most ${limits[kind]} commands.`;
+      throw new CommandApiError('too_many', { detail: 'too many commands', message });
+    }
+    counts[kind]++;
   }
 }

@@ -1,7 +1,8 @@
 /**
- * Types of commands and of decoded replies.
+ * A command, the record of what became of it, and who hears of that.
  */
-import type { CommandApiError, Flaw } from './failures.ts';
+import { randomUUID } from 'node:crypto';
+import { CommandApiError, type Flaw, outcomeOf, type WriteOutcome } from './failures.ts';
 
 /** A command that takes an `I` and returns a `T`. */
 export interface Command<I, T> {
@@ -14,8 +15,6 @@ export interface Command<I, T> {
    * caller. Its reply is never refused for lack of memory.
    */
   readonly isWrite: boolean;
-  /** Returns the id of what the command is about. For developers: no log has it. */
-  subject(input: NoInfer<I>): string;
   /** Returns the parameters as the vendor names and writes them. Undefined parameters are not sent. */
   serialize(input: I): object;
   /** Decodes the result of a success. Throws a `CommandApiError`. */
@@ -31,6 +30,91 @@ export interface DecodedReply<T> {
   readonly flaws?: readonly Flaw[];
   /** The number of entries without a usable id. */
   readonly dropped?: number;
-  /** One error for all undecodable members, so that a long list does not cost a stack trace for each. */
-  readonly memberError?: CommandApiError;
+  /** One error for all undecodable fields, so that a long list does not cost a stack trace for each. */
+  readonly fieldError?: CommandApiError | undefined;
+}
+
+/** An attempt that has ended: with the status of a whole reply, or with why it failed. */
+export interface Attempt {
+  readonly startedAt: number;
+  readonly seconds: number;
+  readonly status: number | undefined;
+  readonly error: string | undefined;
+  /** The attempt that this one repeats. */
+  readonly previous: Attempt | undefined;
+}
+
+/** What is known of an exchange. All records of the commands that joined it have the same one. */
+export interface ExchangeFacts {
+  readonly id: string;
+  /** How many attempts have begun. */
+  readonly attempts: number;
+  /** What breaks the contract in its reply. */
+  readonly flaws: readonly Flaw[];
+  /** Why it failed, if it failed. */
+  readonly error: unknown;
+}
+
+/**
+ * What became of a command. Has none of its parameters, which are personal data. Only the client of its operation writes
+ * it.
+ */
+export class CommandRecord {
+  readonly name: string;
+  readonly isWrite: boolean;
+  readonly startedAt = performance.now();
+  /** What the command API receives as id. A read that joined an exchange has the id of that. */
+  id = `c${randomUUID().replaceAll('-', '')}`;
+  /** The exchange that sends it. A command that is refused before has none. */
+  exchange: ExchangeFacts | undefined;
+  /** Whether it joined the exchange of an identical read. */
+  hasJoined = false;
+  durationMs = 0;
+  /** The flaws of the reply. The rest of it may have been used. */
+  flaws: readonly Flaw[] = [];
+  /** The number of entries without a usable id. */
+  dropped = 0;
+  /** Why the command failed, if it failed. */
+  error: unknown;
+
+  constructor({ name, isWrite }: Pick<Command<never, unknown>, 'name' | 'isWrite'>) {
+    this.name = name;
+    this.isWrite = isWrite;
+  }
+
+  /** The outcome of a failed write. */
+  get outcome(): WriteOutcome | undefined {
+    return this.isWrite && this.error ? outcomeOf(this.error) : undefined;
+  }
+
+  sendIn(exchange: ExchangeFacts, hasJoined: boolean): void {
+    this.exchange = exchange;
+    this.id = exchange.id;
+    this.hasJoined = hasJoined;
+  }
+
+  /** Ends with a reply or an error. Its error, or the one of all undecodable fields, names the command for callers. */
+  end({ flaws, dropped = 0, fieldError }: Partial<DecodedReply<unknown>>, error?: unknown): void {
+    this.durationMs = performance.now() - this.startedAt;
+    this.flaws = flaws ?? (error instanceof CommandApiError ? error.flaws : []);
+    this.dropped = dropped;
+    this.error = error;
+    const shown = error ?? fieldError;
+    if (shown instanceof CommandApiError) shown.command = { name: this.name, id: this.id };
+  }
+}
+
+/**
+ * Hears what happens to commands when it happens. It changes nothing of what it hears, and what goes wrong in it fails
+ * nothing: see telemetry/observer.ts.
+ */
+export interface CommandObserver {
+  /** A command begins. Returns the `traceparent` that the command API receives in place of the caller's, if any. */
+  began(record: CommandRecord): string | undefined;
+  /** An attempt has ended. The record is that of the command that began the exchange, here and in the next one. */
+  attempted(record: CommandRecord, attempt: Attempt): void;
+  /** An exchange has ended, for all commands that joined it. */
+  exchangeEnded(record: CommandRecord, exchange: ExchangeFacts): void;
+  /** A command has ended, and its record is complete. An attempt of it may end later, if its caller has left. */
+  ended(record: CommandRecord): void;
 }

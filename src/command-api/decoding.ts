@@ -1,63 +1,31 @@
 /**
- * Decodes and writes what the vendor's commands have in common: lists of entries, times, texts and empty results.
+ * Decodes what the results of the vendor's commands have in common: lists, ids, times, texts and empty results.
  */
 import { type Id, type Moment, parseId, parseMoment } from '../values.ts';
 import type { DecodedReply } from './command.ts';
-import { CommandApiError, type Flaw, invalid } from './failures.ts';
+import { type CommandApiError, invalid } from './failures.ts';
 
 export type Json = Record<string, unknown>;
-/** An entry of a list, with these members. */
-type Entry<M extends string> = Readonly<Record<M, unknown>>;
-/** Returns the decoded value of a member, or the error of all undecodable members if the value is undefined. */
-type Check<M> = <T>(member: M, value: T | undefined) => T | CommandApiError;
-
-/**
- * Decodes an array of entries with members `M`. Drops and counts those without a usable id in the member of the flaw
- * `noId`. Its undecodable members are one and the same error.
- */
-export function decodeEntries<M extends string, T>(
-  result: unknown,
-  noId: Required<Flaw>,
-  decodeEntry: (entry: Entry<M>, id: Id, check: Check<M>) => T,
-): DecodedReply<T[]> {
+/** Returns the result as a list, in which nothing is decoded yet. */
+export function requireList(result: unknown): readonly unknown[] {
   if (!Array.isArray(result)) throw unexpectedResult(result);
-  const undecodable = new Set<M>();
-  let memberError: CommandApiError | undefined;
-
-  const check: Check<M> = (member, value) => {
-    if (value !== undefined) return value;
-    undecodable.add(member);
-    memberError ??= new CommandApiError('invalid', { detail: 'undecodable member' });
-    return memberError;
-  };
-
-  const value: T[] = [];
-  for (const entry of result) {
-    const id = isObject(entry) ? parseId(entry[noId.member]) : undefined;
-    if (id) value.push(decodeEntry(entry, id, check));
-  }
-  const dropped = result.length - value.length;
-  const flaws = [...(dropped > 0 ? [noId] : []), ...Array.from(undecodable, undecodableMember)];
-  return { value, flaws, dropped, ...(memberError && { memberError }) };
+  return result;
 }
 
-/** Returns the flaw of an entry whose member could not be decoded. */
-export const undecodableMember = (member: string): Flaw => ({ kind: 'member', member });
-
-/** Decodes a result without a value: an object whose members do not matter. */
+/** Decodes a result without a value: an object whose fields do not matter. */
 export function decodeVoid(result: unknown): DecodedReply<void> {
   if (!isObject(result)) throw unexpectedResult(result);
   return { value: undefined };
 }
 
-/** Decodes a result with an id in this member. */
-export function decodeId(result: unknown, member: string): DecodedReply<Id> {
-  const id = isObject(result) ? parseId(result[member]) : undefined;
+/** Decodes a result with an id in this field. */
+export function decodeId(result: unknown, field: string): DecodedReply<Id> {
+  const id = isObject(result) ? parseId(result[field]) : undefined;
   if (!id) throw unexpectedResult(result);
   return { value: id };
 }
 
-/** Returns a result that is an object with members. */
+/** Returns a result that is an object with fields. */
 export function requireObject(result: unknown): Json {
   if (!isObject(result) || Object.keys(result).length === 0) throw unexpectedResult(result);
   return result;
@@ -95,9 +63,6 @@ export function decodeTime(value: unknown): Moment | null | undefined {
   if (typeof value !== 'string' || value[10] !== ' ') return undefined;
   return parseMoment(`${value.slice(0, 10)}T${value.slice(11)}Z`);
 }
-
-/** `2024-01-16T13:32:45Z` becomes `2024-01-16 13:32:45`. */
-export const serializeTime = (moment: Moment) => moment.replace('T', ' ').replace('Z', '');
 
 function unexpectedResult(result: unknown): CommandApiError {
   const isEmpty = result === '' || (typeof (result ?? {}) === 'object' && Object.keys(result ?? {}).length === 0);

@@ -1,118 +1,256 @@
 /**
- * The exchange of a command for its reply: circuit breaker, slot, attempt, turn, decoding, pause.
+ * The exchange of a command for its reply. Its way is `#run`, from top to bottom: circuit breaker, slot, attempt, turn,
+ * decoding, and perhaps a pause and the next attempt.
+ *
+ * The model. The exchange of a write belongs to one operation, and its scope ends it. The exchange of a read belongs to
+ * all operations whose identical reads have joined it: it goes on until its reply is there, or until the last of them has
+ * left. So an exchange has its own signal, and one that aborts what has not been sent.
+ *
+ * What is held while it waits. In the queue for a slot: the command. During an attempt: the slot, and each byte of the
+ * reply from its arrival. In the queue for a turn: the same, because a reply that waited without a slot would let more
+ * replies arrive than the memory has room for, and they would be refused after the vendor has done the work. During a
+ * pause: nothing but the command. The bytes of a failed attempt are given back before the next one.
+ *
+ * The numbers. By default 256 slots of the process, and 1,024 commands that wait for one, first in, first out. A read has
+ * at most three attempts, in the time of an operation that begins when it does. A write has the time of its operation,
+ * and another attempt only if the one before certainly was not sent.
+ *
+ * What is refused, at once: every command while the breaker is open, which is asked before the slot and after it; one that
+ * finds the queue full; a reply to a read that has no room. The reply to a write always has room, and is decoded even when
+ * its operation has ended: it tells an outcome.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DecodedReply } from './command.ts';
-import type { CommandApi } from './command-api.ts';
-import { resultOf } from './diagnosis.ts';
-import { CommandApiError, endedBy, noRoom, untilAborted } from './failures.ts';
-import type { Grant } from './grant.ts';
-import { detailOf, NO_MEMORY } from './interruptions.ts';
-import type { Attempt, CommandRecord } from './record.ts';
-import { type Credentials, inflate, inflatedLength, type Outgoing } from './transport.ts';
+import type { Config } from '../config.ts';
+import { ReplyBytes } from '../resources/memory.ts';
+import type { Scope } from '../resources/scope.ts';
+import { createCircuitBreaker } from './circuit-breaker.ts';
+import type { Attempt, CommandObserver, CommandRecord, DecodedReply, ExchangeFacts } from './command.ts';
+import { CommandApiError, endedBy, type Flaw, NO_MEMORY, NOT_SENT, noRoom, outcomeOf, untilEnded } from './failures.ts';
+import { inflate, inflatedLength, type Reply, resultOf } from './reply.ts';
+import { createRetries } from './retries.ts';
+import { createSlots } from './slots.ts';
+import { type Credentials, createTransport } from './transport.ts';
 
 /** Bytes that a decoded entry holds in addition to its bytes in the reply: an estimate, see docs/decisions.md. */
 const ENTRY_BYTES = 300;
-/** Units of work to decode a byte: a list of 2 MB takes 200 ms. */
-const BYTE_WORK = 5;
+/** Work to decode a byte, in nanoseconds: a list of 2 MB counts as 200 ms. See docs/decisions.md. */
+const BYTE_NS = 100;
+/** The documented replies to writes have 100 bytes. The largest create, with its whole input in escapes, has 97 KB. */
+const MAX_WRITE_REPLY_BYTES = 128 * 1024;
 
-/** A command to exchange. */
-export interface Task<T> {
-  readonly record: CommandRecord;
-  readonly credentials: Credentials;
-  /** The input as the vendor names and writes it. */
+export type Upstream = ReturnType<typeof createUpstream>;
+
+/** Creates what all exchanges share. */
+export function createUpstream(config: Config) {
+  return {
+    breaker: createCircuitBreaker(config),
+    retries: createRetries(config.MAX_ATTEMPTS),
+    slots: createSlots(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED),
+    transport: createTransport(config),
+    maxReplyBytes: config.MAX_REPLY_BYTES,
+  };
+}
+
+/** What an exchange sends, and how its reply is decoded. */
+export interface Sending<T> {
+  /** The parameters as the vendor names and writes them. */
   readonly param: object;
+  readonly credentials: Credentials;
+  readonly traceparent: string | undefined;
   decode(result: unknown): DecodedReply<T>;
 }
 
-/**
- * Sends a command until an attempt succeeds or no other may follow, and tells once how that ended. Returns the decoded
- * reply. Throws as `client.read` does.
- */
-export async function runExchange<T>(commandApi: CommandApi, task: Task<T>, grant: Grant): Promise<DecodedReply<T>> {
-  const { breaker, events, retries, slots, transport } = commandApi;
-  const { record, param, credentials, decode } = task;
-  const { exchange, isWrite, name } = record;
-  const { bytes, signal, unsentSignal, maxReplyBytes } = grant;
-  exchange.hasBegun = true;
-  let slot: Disposable | undefined;
-  let outgoing: Outgoing;
-  let last: Attempt | undefined;
+export class Exchange<T> implements ExchangeFacts {
+  readonly id: string;
+  readonly startedAt: number;
+  attempts = 0;
+  flaws: readonly Flaw[] = [];
+  error: unknown;
+  /** What its reply holds. */
+  readonly bytes: ReplyBytes;
+  readonly #upstream: Upstream;
+  readonly #observer: CommandObserver;
+  /** That of the command that is really sent. */
+  readonly #record: CommandRecord;
+  readonly #ending = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #unsentSignal: AbortSignal;
+  readonly #maxReplyBytes: number;
+  /** No pause before a further attempt ends later. */
+  readonly #retryUntil: number;
+  /** The scopes of the operations that wait for the reply. */
+  readonly #scopes: Scope[] = [];
+  #reply: Promise<DecodedReply<T>> | undefined;
 
-  try {
-    // Asked here too, because a command would wait for its slot only to hear that the command API is down.
-    breaker.throwIfOpen();
-    // Kept until the reply is decoded, which limits the replies in memory, but not in a pause.
-    slot = await slots.take(unsentSignal);
-    using permit = breaker.permit();
-    retries.earn();
-    const json = JSON.stringify({ command: name, id: exchange.id, param });
-    outgoing = { json, credentials, traceparent: record.traceparent };
-
-    for (;;) {
-      const { decoded, error } = await tryOnce();
-      const pauseMs = error && retries.plan(error, record, permit.isProbe, grant);
-      if (pauseMs) {
-        slot[Symbol.dispose]();
-        slot = undefined;
-        slot = await pause(pauseMs);
-      }
-      if (pauseMs === undefined || !slot) {
-        permit.report(error);
-        if (error) throw error;
-        events.emit('exchangeEnded', record, decoded.flaws ?? [], undefined);
-        return decoded;
-      }
-    }
-  } catch (error) {
-    events.emit('exchangeEnded', record, error instanceof CommandApiError ? error.flaws : [], error);
-    throw error;
-  } finally {
-    slot?.[Symbol.dispose]();
+  /** Creates the exchange of a command, which `begin` begins. `scope` is that of its operation. */
+  constructor(upstream: Upstream, observer: CommandObserver, record: CommandRecord, scope: Scope) {
+    const { isWrite, startedAt } = record;
+    this.id = record.id;
+    this.startedAt = startedAt;
+    this.bytes = new ReplyBytes(scope.account.memory, !isWrite);
+    this.#upstream = upstream;
+    this.#observer = observer;
+    this.#record = record;
+    this.#signal = isWrite ? scope.signal : this.#ending.signal;
+    this.#unsentSignal = isWrite ? scope.unsentSignal : this.#ending.signal;
+    const { maxReplyBytes } = upstream;
+    this.#maxReplyBytes = isWrite ? Math.min(maxReplyBytes, MAX_WRITE_REPLY_BYTES) : maxReplyBytes;
+    this.#retryUntil = isWrite ? scope.deadline : startedAt + scope.timeoutMs;
   }
 
-  /** Returns a slot for another attempt, or undefined if the queue is full or the circuit breaker has opened. */
-  async function pause(ms: number): Promise<Disposable | undefined> {
-    await untilAborted(delay(ms, undefined, { signal: unsentSignal }), unsentSignal);
-    if (breaker.state() !== 'closed' || slots.isFull()) return undefined;
-    const next = await slots.take(unsentSignal);
-    if (breaker.state() === 'closed') return next;
-    next[Symbol.dispose]();
-    return undefined;
+  /** Begins. Settles when the exchange is over. At least one operation has to wait for the reply at once. */
+  begin(sending: Sending<T>): Promise<unknown> {
+    const reply = this.#run(sending);
+    this.#reply = reply;
+    const settle = () => {
+      // A deleted entry of a Map may stay in memory: without this, a list costs 6 % more.
+      this.#reply = undefined;
+    };
+    reply.then(settle, settle);
+    return reply;
+  }
+
+  /** Whether its reply is still to come, and someone waits for it. */
+  get isUnderWay(): boolean {
+    return this.#reply !== undefined && !this.#signal.aborted;
+  }
+
+  /**
+   * Returns the reply to an operation, whose account keeps it. Throws as the exchange fails, if the account has no room
+   * for the reply, or if a read's operation ends first: the last one that leaves ends the exchange.
+   */
+  async replyTo(scope: Scope): Promise<DecodedReply<T>> {
+    this.#scopes.push(scope);
+    this.bytes.retain();
+    const reply = this.#reply as Promise<DecodedReply<T>>;
+    try {
+      // A write ends with its operation by itself, when its outcome is known.
+      const decoded = await (this.#record.isWrite ? reply : untilEnded(reply, scope.signal));
+      if (this.#record.isWrite) this.bytes.release();
+      else if (!scope.account.keep(this.bytes)) throw noRoom(NO_MEMORY);
+      return decoded;
+    } catch (error) {
+      if (scope.signal.aborted && this.#scopes.length === 1) {
+        this.#ending.abort(scope.signal.reason);
+        // The last command that leaves may be the one that was sent: it tells of its attempt.
+        await reply.catch(() => {});
+      }
+      // For all but the last, in one step with the question who is last: several operations may end at once.
+      this.#scopes.splice(this.#scopes.indexOf(scope), 1);
+      this.bytes.release();
+      throw error;
+    }
+  }
+
+  /** Sends the command until an attempt succeeds or no other may follow. */
+  async #run({ param, credentials, traceparent, decode }: Sending<T>): Promise<DecodedReply<T>> {
+    const { breaker, retries, slots, transport } = this.#upstream;
+    const { isWrite, name } = this.#record;
+    let slot: Disposable | undefined;
+    let last: Attempt | undefined;
+    try {
+      // Asked here too, because a command would wait for its slot only to hear that the command API is down.
+      breaker.throwIfOpen();
+      slot = await slots.take(this.#unsentSignal);
+      using call = breaker.begin();
+      retries.earn();
+      const json = JSON.stringify({ command: name, id: this.id, param });
+
+      for (;;) {
+        const startedAt = performance.now();
+        this.attempts++;
+        // After a failure, other kept connections may be closed too.
+        const isFresh = isWrite || this.attempts > 1;
+        const arrived = await transport.attempt({ json, credentials, traceparent, isFresh }, this.#limits);
+        const seconds = (performance.now() - startedAt) / 1000;
+
+        const reply = await this.#inflateInTurn(arrived);
+        const error = reply.failure?.error.message;
+        last = { startedAt, seconds, status: error ? undefined : reply.status, error, previous: last };
+        this.#observer.attempted(this.#record, last);
+
+        let failure: CommandApiError;
+        try {
+          const decoded = this.#decode(reply, decode);
+          call.report();
+          return decoded;
+        } catch (error) {
+          this.bytes.clear();
+          if (!(error instanceof CommandApiError)) throw error;
+          failure = error;
+        }
+
+        const mayRepeat = !isWrite || outcomeOf(failure) === NOT_SENT;
+        const state = { attempts: this.attempts, isProbe: call.isProbe, retryUntil: this.#retryUntil };
+        const pauseMs = mayRepeat ? retries.plan(failure, state) : undefined;
+        if (pauseMs) {
+          slot[Symbol.dispose]();
+          slot = undefined;
+          slot = await this.#pause(pauseMs);
+        }
+        if (pauseMs === undefined || !slot) {
+          call.report(failure);
+          throw failure;
+        }
+      }
+    } catch (error) {
+      this.error = error;
+      this.flaws = error instanceof CommandApiError ? error.flaws : [];
+      throw error;
+    } finally {
+      slot?.[Symbol.dispose]();
+      this.#observer.exchangeEnded(this.#record, this);
+    }
+  }
+
+  get #limits() {
+    const { bytes } = this;
+    return { bytes, signal: this.#signal, unsentSignal: this.#unsentSignal, maxReplyBytes: this.#maxReplyBytes };
+  }
+
+  /** Waits for a turn to decode a reply, and inflates it there: what waits in gzip takes little memory. */
+  async #inflateInTurn(arrived: Reply): Promise<Reply> {
+    const length = inflatedLength(arrived, this.#maxReplyBytes);
+    if (length > 0) await this.#waitForTurn(length);
+    if (!this.#isWanted) return arrived;
+    const reply = inflate(arrived, this.bytes, this.#maxReplyBytes);
+    const rest = reply.body.length - length;
+    if (rest > 0) await this.#waitForTurn(rest);
+    return reply;
+  }
+
+  /** Waits as the operation whose replies go first. */
+  async #waitForTurn(bytes: number): Promise<void> {
+    const { turns } = this.#scopes.reduce((one, other) =>
+      other.turns.replyPriority < one.turns.replyPriority ? other : one,
+    );
+    if (this.#record.isWrite) await turns.wait(bytes * BYTE_NS, this.#signal);
+    else await turns.waitForReply(bytes * BYTE_NS, this.#signal);
   }
 
   /** Replies that no one waits for would hold up others. That of a write tells its outcome. */
-  function isWanted(): boolean {
-    return isWrite || !signal.aborted;
+  get #isWanted(): boolean {
+    return this.#record.isWrite || !this.#signal.aborted;
   }
 
-  /** Sends the command and decodes the reply. Returns a foreseen failure. Throws an unforeseen one. */
-  async function tryOnce() {
-    const startedAt = performance.now();
-    exchange.attempts++;
-    // After a failure, other kept connections may be closed too.
-    const isFresh = isWrite || exchange.attempts > 1;
-    const arrived = await transport.attempt(outgoing, isFresh, grant);
-    const seconds = (performance.now() - startedAt) / 1000;
-    const length = inflatedLength(arrived, maxReplyBytes);
-    if (length > 0) await grant.turn(length * BYTE_WORK);
-    // In its turn, because what waits in gzip takes little memory.
-    const reply = isWanted() ? inflate(arrived, grant) : arrived;
-    const rest = reply.body.length - length;
-    if (rest > 0) await grant.turn(rest * BYTE_WORK);
-    const { interruption, status } = reply;
-    last = { startedAt, seconds, previous: last, ...(interruption ? { error: detailOf(interruption) } : { status }) };
-    events.emit('attemptEnded', record, last);
-    try {
-      if (!isWanted()) throw endedBy(signal.reason);
-      const decoded = decode(resultOf(reply));
-      const entries = Array.isArray(decoded.value) ? decoded.value.length : 1;
-      if (!bytes.reserve(ENTRY_BYTES * entries, 'reply')) throw noRoom(NO_MEMORY);
-      return { decoded };
-    } catch (error) {
-      bytes.release();
-      if (error instanceof CommandApiError) return { error };
-      throw error;
-    }
+  #decode(reply: Reply, decode: Sending<T>['decode']): DecodedReply<T> {
+    if (!this.#isWanted) throw endedBy(this.#signal.reason);
+    const decoded = decode(resultOf(reply));
+    const entries = Array.isArray(decoded.value) ? decoded.value.length : 1;
+    if (!this.bytes.tryReserve(ENTRY_BYTES * entries)) throw noRoom(NO_MEMORY);
+    this.flaws = decoded.flaws ?? [];
+    return decoded;
+  }
+
+  /** Pauses without a slot. Returns another one, or undefined if the queue is full or the circuit breaker has opened. */
+  async #pause(ms: number): Promise<Disposable | undefined> {
+    const { breaker, slots } = this.#upstream;
+    const signal = this.#unsentSignal;
+    await untilEnded(delay(ms, undefined, { signal }), signal);
+    if (breaker.state() !== 'closed' || slots.isFull()) return undefined;
+    const slot = await slots.take(signal);
+    if (breaker.state() === 'closed') return slot;
+    slot[Symbol.dispose]();
+    return undefined;
   }
 }

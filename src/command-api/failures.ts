@@ -1,14 +1,15 @@
 /**
- * The failures of a command: could not talk, said no, talked nonsense, or was not asked: no room, no time, a bug. An
- * error keeps nothing of the command API's text except a short code and `Retry-After`, so that it cannot leak tokens or
- * addresses.
+ * The failures of a command: could not talk, said no, talked nonsense, or was not asked, because there was no room, no
+ * time or a bug. `FAILURES` is the table of all of them. An error keeps nothing of the command API's text except a short
+ * code and `Retry-After`, so that it cannot leak tokens or addresses.
  */
-
 import { addAbortListener } from 'node:events';
-import type { EndReason } from '../lease.ts';
+import type { EndReason } from '../resources/scope.ts';
 
 /** The known outcome of a failed write; see the public schema. */
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
+/** The outcome of a write that is refused before its command begins. */
+export const NOT_SENT = 'NOT_SENT' satisfies WriteOutcome;
 
 /**
  * The codes of failed commands. Callers get all but `CALLER_GONE`. Severity 4 is of this process, 1 to 3 are of the
@@ -43,8 +44,14 @@ interface Consequences {
   readonly retry: 'never' | 'later' | 'at once';
   /** What the failure says about the command API. */
   readonly health: 'up' | 'down' | 'unknown';
+  /** What callers read, if it differs from the message of the code. */
+  readonly message?: string;
 }
 
+const NO_ROOM = 'The subgraph has no room for this command now.';
+const OPEN = 'The command API is failing; the command was not sent.';
+
+/** Each failure, by its kind. */
 export const FAILURES = {
   /** Status 401. */
   unauthenticated: { code: 'UNAUTHENTICATED', outcome: 'REJECTED', retry: 'never', health: 'up' },
@@ -65,8 +72,8 @@ export const FAILURES = {
   /** A reply that breaks the contract: see its flaw. */
   invalid: { code: 'UPSTREAM_INVALID_RESPONSE', outcome: 'UNKNOWN', retry: 'never', health: 'up' },
   /** This process has no slot or no memory for the command, or no memory for the reply to a read. */
-  no_room: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
-  breaker_open: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
+  no_room: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT', retry: 'never', health: 'unknown', message: NO_ROOM },
+  breaker_open: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT', retry: 'never', health: 'unknown', message: OPEN },
   /** The operation may send no further command of its kind. */
   too_many: { code: 'BAD_USER_INPUT', outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
   /** The caller disconnected first, or the operation was answered without the command. */
@@ -75,11 +82,6 @@ export const FAILURES = {
   internal: { code: 'INTERNAL_SERVER_ERROR', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
 } as const satisfies Record<string, Consequences>;
 export type FailureKind = keyof typeof FAILURES;
-/** The messages of kinds for callers, in place of that of the code. */
-const MESSAGES: Partial<Record<FailureKind, string>> = {
-  no_room: 'The subgraph has no room for this command now.',
-  breaker_open: 'The command API is failing; the command was not sent.',
-};
 
 /** How a reply breaks the contract: no result, no envelope, another form of result, too large, not HTTP or gzip. */
 export const REPLY_FLAWS = ['empty', 'envelope', 'result', 'size', 'bytes'] as const;
@@ -92,11 +94,9 @@ export interface Flaw {
 }
 
 /** What is known of a failure. Some differ from their row in what follows. */
-export interface Details extends Partial<Pick<Consequences, 'retry' | 'health'>> {
+export interface Details extends Partial<Pick<Consequences, 'retry' | 'health' | 'message'>> {
   /** An error code of Node or our own short text, never text of the command API. Only for the log. */
   readonly detail: string;
-  /** For the caller, in place of the message of the kind or the code. */
-  readonly publicMessage?: string;
   /** False only if no byte of the command can have left this process. */
   readonly isSent?: boolean;
   readonly flaw?: ReplyFlaw;
@@ -112,7 +112,8 @@ export interface Details extends Partial<Pick<Consequences, 'retry' | 'health'>>
 /** Any failure of a command. */
 export class CommandApiError extends Error {
   readonly kind: FailureKind;
-  readonly failure: Consequences & Details;
+  /** Its row of the table, with what is known of it. */
+  readonly failure: Consequences & Details & { readonly message: string };
   /** The failed command. */
   command?: { readonly name: string; readonly id: string };
 
@@ -121,12 +122,7 @@ export class CommandApiError extends Error {
     // What spans have as `error.type`.
     this.name = details.flaw ?? kind;
     this.kind = kind;
-    this.failure = { ...FAILURES[kind], ...details };
-  }
-
-  /** The outcome of a failed write. Meaningless for a read. */
-  get outcome(): WriteOutcome {
-    return this.failure.isSent === false ? 'NOT_SENT' : this.failure.outcome;
+    this.failure = { message: CODES[FAILURES[kind].code].message, ...FAILURES[kind], ...details };
   }
 
   /** The flaw of a reply that could not be used. */
@@ -140,12 +136,15 @@ export class CommandApiError extends Error {
   }
 }
 
-/** Returns the code of a failed command, and the message for the caller. An unforeseen error is internal. */
-export function publicFormOf(error: unknown): { readonly code: FailureCode; readonly message: string } {
-  if (!(error instanceof CommandApiError))
-    return { code: FAILURES.internal.code, message: CODES[FAILURES.internal.code].message };
-  const { code, publicMessage } = error.failure;
-  return { code, message: publicMessage ?? MESSAGES[error.kind] ?? CODES[code].message };
+/** Returns the code of a command's error, and the message for callers. An unforeseen error is internal. */
+export function failureOf(error: unknown): { readonly code: FailureCode; readonly message: string } {
+  return error instanceof CommandApiError ? error.failure : { ...CODES.INTERNAL_SERVER_ERROR, ...FAILURES.internal };
+}
+
+/** Returns the outcome of a failed write whose command has begun. Only this function decides it. */
+export function outcomeOf(error: unknown): WriteOutcome {
+  if (!(error instanceof CommandApiError)) return FAILURES.internal.outcome;
+  return error.failure.isSent === false ? NOT_SENT : error.failure.outcome;
 }
 
 /** Returns the failure of a reply that breaks the contract. */
@@ -153,45 +152,38 @@ export function invalid(flaw: ReplyFlaw, detail: string): CommandApiError {
   return new CommandApiError('invalid', { detail, flaw });
 }
 
-/** The failures of a command for which its operation did not wait, by what ended the operation. */
-export const FAILURES_BY_END: Readonly<Record<EndReason, readonly [FailureKind, Details]>> = {
+export const NO_MEMORY = 'no memory for the reply';
+
+/** Returns the failure of a command for which this process has no room. */
+export function noRoom(detail: string): CommandApiError {
+  return new CommandApiError('no_room', { detail });
+}
+
+const ENDS: Readonly<Record<EndReason, readonly [FailureKind, Details]>> = {
   answered: ['cancelled', { detail: 'answered before' }],
-  expired: ['timeout', { detail: 'out of time', publicMessage: 'The operation has no time left.', health: 'unknown' }],
+  expired: ['timeout', { detail: 'out of time', message: 'The operation has no time left.', health: 'unknown' }],
   cancelled: ['cancelled', { detail: 'caller disconnected' }],
 };
 
-/**
- * Returns the failure of a command, or of a value, for which its operation did not wait. A write may have been sent.
- */
+/** Returns the failure of a command, or of a value, for which its operation did not wait. */
 export function endedBy(reason: EndReason, isSent = false): CommandApiError {
-  const [kind, details] = FAILURES_BY_END[reason];
+  const [kind, details] = ENDS[reason];
   return new CommandApiError(kind, { ...details, isSent, ended: reason });
 }
 
-/** Throws `endedBy` if `signal` is aborted. */
+/** Throws `endedBy` if the signal of an operation is aborted. */
 export function throwIfEnded(signal: AbortSignal): void {
   if (signal.aborted) throw endedBy(signal.reason);
 }
 
 /**
- * Settles like `promise`, or throws `endedBy` when `signal` aborts, as of a command that was not sent: no write waits
- * here after it was sent, and a read has no outcome.
+ * Settles like `promise`, or throws `endedBy` when the signal of an operation aborts, as of a command that was not sent:
+ * no write waits here after it was sent, and a read has no outcome.
  */
-export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function untilEnded<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: result, resolve, reject } = Promise.withResolvers<T>();
   // Not `Promise.race`: a promise that has the same signal would be first.
   promise.then(resolve, reject);
   using _ = addAbortListener(signal, () => reject(endedBy(signal.reason)));
   return await result;
-}
-
-/** Returns the failure of a command beyond those of an operation. */
-export function tooManyCommands(counted: 'reads' | 'writes', most: number): CommandApiError {
-  const publicMessage = `Too many ${counted} in one operation: at most ${most} commands.`;
-  return new CommandApiError('too_many', { detail: 'too many commands', publicMessage });
-}
-
-/** Returns the failure of a command for which this process has no room. */
-export function noRoom(detail: string): CommandApiError {
-  return new CommandApiError('no_room', { detail });
 }

@@ -1,14 +1,14 @@
 /**
  * Slots: how many commands of the process, or of an operation, run at once.
  */
-import { noRoom, throwIfEnded, untilAborted } from './failures.ts';
+import { noRoom, throwIfEnded, untilEnded } from './failures.ts';
 
-/** Creates slots for `most` tasks at once; `room` more wait in FIFO order. */
+/** Creates slots for `most` commands at once; `room` more wait, first in, first out. */
 export function createSlots(most: number, room: number) {
   const waiting = new Set<() => void>();
   let running = 0;
 
-  /** Hands the slot to the first waiter, so that new tasks cannot overtake it. */
+  /** Hands the slot to the first that waits, so that new commands cannot overtake it. */
   function leave(): void {
     const [next] = waiting;
     if (next) waiting.delete(next);
@@ -28,7 +28,7 @@ export function createSlots(most: number, room: number) {
     const { promise, resolve } = Promise.withResolvers<void>();
     waiting.add(resolve);
     try {
-      await untilAborted(promise, signal);
+      await untilEnded(promise, signal);
       return slot;
     } catch (error) {
       // It may have been handed a slot in the moment in which it left.

@@ -2,30 +2,50 @@
  * Sends a command by HTTP, once. The only file that uses got.
  */
 import { addAbortListener } from 'node:events';
-import http, { type Agent } from 'node:http';
+import http from 'node:http';
 import https from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
-import { gunzipSync } from 'node:zlib';
 import got, { RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
-import { SERVICE } from '../version.ts';
+import { SERVICE } from '../config.ts';
+import type { ReplyBytes } from '../resources/memory.ts';
 import { createConnections } from './connections.ts';
-import type { Reply } from './diagnosis.ts';
-import type { Grant } from './grant.ts';
-import { type Interruption, isAddressGone, NO_CODE, NO_MEMORY, type Unusable } from './interruptions.ts';
+import { CommandApiError, endedBy, NO_MEMORY } from './failures.ts';
+import { type AttemptFailure, failureBy, type Reply } from './reply.ts';
 
-/** The values of a caller in the headers of its commands. A reply may depend on each, so coalescing compares them. */
+/** What the command API learns of the caller. */
 export interface Credentials {
-  /** The command API gets it as `Authorization: Bearer <token>`. */
-  readonly token: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** All headers as one text: identical reads of other callers have another reply. */
+  readonly key: string;
+}
+
+/** Returns the credentials of a caller. A header that is added here is sent, and is in the key. */
+export function createCredentials(token: string): Credentials {
+  const headers = { authorization: `Bearer ${token}` };
+  return { headers, key: JSON.stringify(headers) };
 }
 
 /** A command as it leaves. */
-export interface Outgoing {
+interface Message {
   readonly json: string;
   readonly credentials: Credentials;
   readonly traceparent: string | undefined;
+  /** Whether it gets a connection of its own. */
+  readonly isFresh: boolean;
+}
+
+/** What an attempt may use. */
+interface AttemptLimits {
+  /** What the reply holds. */
+  readonly bytes: ReplyBytes;
+  /** Of the body as it arrives, and inflated. */
+  readonly maxReplyBytes: number;
+  /** Aborts with an `EndReason`: no one waits any more. */
+  readonly signal: AbortSignal;
+  /** Aborts with it or before it: ends an attempt of which no byte has left. */
+  readonly unsentSignal: AbortSignal;
 }
 
 const HEADERS = {
@@ -40,38 +60,16 @@ const PROXY_ERROR = /^(?:Bad response: |Proxy )(\d{3}|timeout)$/;
 
 /** Ends an attempt that has taken its time. */
 const TIMED_OUT = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
+/** Returns the error of a reply that we do not take. */
+const unusable = (code: 'reply too large' | 'unknown coding' | typeof NO_MEMORY) =>
+  Object.assign(new Error(), { code });
 /** A timeout that is this late shows a blocked event loop: the reply may already have arrived. */
 const LATE_MS = 100;
 
-const EMPTY = Buffer.alloc(0);
-
-/** The error of a reply that we do not take. */
-const unusable = (code: Unusable) => Object.assign(new Error(), { code });
+/** An address does not accept a connection, so it may belong to another host by now. */
+const NO_CONNECTION = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
 
 const codingOf = ({ response }: Stream) => response?.headers['content-encoding']?.toLowerCase() || 'identity';
-const isGzip = (stream: Stream) => codingOf(stream) === 'gzip';
-
-/**
- * Returns how long a body says that it will be when it is inflated, in its last four bytes. It is longer if it has several
- * parts, or if the command API lies.
- */
-export function inflatedLength({ isGzip, body }: Reply, maxReplyBytes: number): number {
-  if (!isGzip || body.length < 4) return body.length;
-  return Math.min(maxReplyBytes, Math.max(body.length, body.readUInt32LE(body.length - 4)));
-}
-
-/** Returns a reply with its body inflated, if there is room for it. Takes some 5 ms for 2 MB, so call it in a turn. */
-export function inflate(reply: Reply, { bytes, maxReplyBytes }: Grant): Reply {
-  if (!reply.isGzip || reply.body.length === 0) return reply;
-  try {
-    const body = gunzipSync(reply.body, { maxOutputLength: maxReplyBytes });
-    if (!bytes.reserve(Math.max(0, body.length - reply.body.length), 'reply')) throw unusable(NO_MEMORY);
-    return { ...reply, body };
-  } catch (cause) {
-    const { code = NO_CODE } = cause as NodeJS.ErrnoException;
-    return { ...reply, body: EMPTY, interruption: { code, cause, isSent: true, maxReplyBytes } };
-  }
-}
 
 /** Creates the transport. Connects when the first command is sent. `close` ends the kept connections. */
 export function createTransport(config: Config) {
@@ -89,14 +87,14 @@ export function createTransport(config: Config) {
    * Opens got's stream. Its option `request` starts Node's request with our options: got's own way copies headers, body
    * and agent.
    */
-  function open({ json, credentials, traceparent }: Outgoing, agent: Agent): Stream {
+  function open({ json, credentials, traceparent, isFresh }: Message): Stream {
     const headers = {
       ...HEADERS,
-      authorization: `Bearer ${credentials.token}`,
+      ...credentials.headers,
       'content-length': Buffer.byteLength(json),
       ...(traceparent && { traceparent }),
     };
-    const request = () => startRequest({ ...target, headers, agent });
+    const request = () => startRequest({ ...target, headers, agent: isFresh ? fresh : kept });
     return posting.stream(url, { request }).end(json);
   }
 
@@ -106,70 +104,71 @@ export function createTransport(config: Config) {
     return isSecure ? (socket as TLSSocket | undefined)?.authorized === true : timings?.connect !== undefined;
   }
 
-  /** Sends a command on a kept or a fresh connection. Returns what arrived, also after a failure. */
-  async function attempt(command: Outgoing, isFresh: boolean, grant: Grant): Promise<Reply> {
-    const stream = open(command, isFresh ? fresh : kept);
+  /** Sends a command. Returns what arrived, also after a failure. */
+  async function attempt(message: Message, limits: AttemptLimits): Promise<Reply> {
+    const stream = open(message);
     // An error may also come after the end of the reply.
     stream.on('error', () => undefined);
-    using _ = addAbortListener(grant.signal, () => stream.destroy());
-    using _unsent = addAbortListener(grant.unsentSignal, () => isSent(stream) || stream.destroy());
+    using _ = addAbortListener(limits.signal, () => stream.destroy());
+    using _unsent = addAbortListener(limits.unsentSignal, () => isSent(stream) || stream.destroy());
     const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
     // Not got's own time limit, which does not end a request that waits for its tunnel.
     using _timer = setTimeout(() => stream.destroy(TIMED_OUT), ATTEMPT_TIMEOUT_MS);
-    let body: Buffer = EMPTY;
-    let interruption: Interruption | undefined;
+    let body = Buffer.alloc(0);
+    let failure: AttemptFailure | undefined;
     try {
-      body = await receive(stream, grant);
+      body = await receive(stream, limits);
     } catch (error) {
-      interruption = factsOf(error, stream, grant, dueAt);
-      if (isAddressGone(interruption)) expireAddresses();
+      failure = explain(error, stream, limits, dueAt);
     } finally {
       // Also after a whole reply, if the command API did not read the rest of the command.
       if (!stream.writableFinished) stream.destroy();
     }
-    const { statusCode: status = 0, headers: replyHeaders = {} } = stream.response ?? {};
-    const isReused = stream.reusedSocket === true;
-    return { status, retryAfter: replyHeaders['retry-after'], isReused, isGzip: isGzip(stream), body, interruption };
+    const { statusCode: status = 0, headers = {} } = stream.response ?? {};
+    const isGzip = codingOf(stream) === 'gzip';
+    return {
+      status,
+      retryAfter: headers['retry-after'],
+      isReused: stream.reusedSocket === true,
+      isGzip,
+      body,
+      failure,
+    };
   }
 
   /** Receives a whole body, if there is room for it. */
-  async function receive(stream: Stream, { bytes, maxReplyBytes }: Grant): Promise<Buffer> {
+  async function receive(stream: Stream, { bytes, maxReplyBytes }: AttemptLimits): Promise<Buffer<ArrayBuffer>> {
     const chunks: Uint8Array[] = [];
     let length = 0;
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
       chunks.push(chunk);
       length += chunk.byteLength;
       if (length > maxReplyBytes) throw unusable('reply too large');
-      if (!bytes.reserve(chunk.byteLength, 'reply')) throw unusable(NO_MEMORY);
+      if (!bytes.tryReserve(chunk.byteLength)) throw unusable(NO_MEMORY);
     }
-    if (length > 0 && !isGzip(stream) && codingOf(stream) !== 'identity') throw unusable('unknown coding');
+    if (length > 0 && !/^(gzip|identity)$/.test(codingOf(stream))) throw unusable('unknown coding');
     return Buffer.concat(chunks);
   }
 
-  /** Returns the facts of an attempt that an error interrupted. `dueAt` is when it had to end. */
-  function factsOf(
-    error: unknown,
-    stream: Stream,
-    { signal, unsentSignal, maxReplyBytes }: Grant,
-    dueAt: number,
-  ): Interruption {
+  /** Returns the failure of an attempt that had to end at `dueAt`. */
+  function explain(error: unknown, stream: Stream, limits: AttemptLimits, dueAt: number): AttemptFailure {
     // got wraps errors.
     const cause = (error instanceof RequestError ? error.cause : error) as NodeJS.ErrnoException | undefined;
     const [, proxyCode] = PROXY_ERROR.exec(cause?.message ?? '') ?? [];
-    const code = proxyCode ?? cause?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
+    const code = proxyCode ?? cause?.code ?? (error as NodeJS.ErrnoException).code ?? 'ERR_GOT_REQUEST_ERROR';
     const isCommandSent = isSent(stream);
-    return {
-      code,
-      cause,
-      ended: signal.reason ?? (isCommandSent ? undefined : unsentSignal.reason),
-      isSent: isCommandSent,
-      maxReplyBytes,
-      isTimeout: cause === TIMED_OUT || code === 'timeout',
-      isLate: performance.now() - dueAt > LATE_MS,
-      // A request gets its socket when the tunnel is established.
-      isOfProxy: Boolean(config.COMMAND_API_PROXY && !stream.socket),
-      isStale: stream.reusedSocket === true && !stream.response,
-    };
+    const ended = limits.signal.reason ?? (isCommandSent ? undefined : limits.unsentSignal.reason);
+    if (ended) return { by: 'process', error: endedBy(ended, isCommandSent) };
+    // A request gets its socket when the tunnel is established.
+    const isOfProxy = config.COMMAND_API_PROXY && !stream.socket;
+    const details = { detail: isOfProxy ? `proxy ${code}` : code, isSent: isCommandSent, cause };
+    if (cause === TIMED_OUT || code === 'timeout') {
+      const isLate = performance.now() - dueAt > LATE_MS;
+      const late = isLate && ({ health: 'unknown' } as const);
+      return { by: 'process', error: new CommandApiError('timeout', { ...details, cause: undefined, ...late }) };
+    }
+    if (NO_CONNECTION.test(code)) expireAddresses();
+    return failureBy(details, limits.maxReplyBytes, stream.reusedSocket === true && !stream.response);
   }
 
   return {

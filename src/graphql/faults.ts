@@ -1,14 +1,16 @@
 /**
- * Faults of arguments, and values that many fields have but the schema cannot check: ids, moments, texts.
+ * Faults of arguments and variables, and the schemas of values that many arguments have but GraphQL's types cannot check:
+ * ids, moments, texts, lists. This is the only file of graphql/ that maintenance/ imports.
  */
 import { GraphQLScalarType } from 'graphql';
-import { type Id, type Moment, parseId, parseMoment } from '../values.ts';
-import { PublicError } from './errors.ts';
+import { z } from 'zod';
+import { type Moment, parseId, parseMoment } from '../values.ts';
 import { LIMITS } from './limits.ts';
+import { PublicError } from './public-errors.ts';
 
 /**
- * What may be wrong with an argument of any field. Apps compare these codes and those of the domain, which docs/apps.md
- * lists.
+ * What may be wrong with an argument of any field. Apps compare these codes and those of repair requests, which
+ * docs/apps.md lists.
  */
 export const FAULT_CODES = [
   ...(['REQUIRED', 'WRONG_TYPE', 'UNKNOWN'] as const),
@@ -16,40 +18,15 @@ export const FAULT_CODES = [
 ];
 type FaultCode = (typeof FAULT_CODES)[number];
 
-/**
- * A fault of an argument, named by its path (`input.finishTime`, `ids[3]`). The message is the rest of a sentence after
- * it.
- */
-export interface Fault<Code extends string = string> {
-  readonly argument: string;
-  readonly code: Code | FaultCode;
+/** What is wrong, without where. The message is the rest of a sentence that begins with the argument. */
+export interface Wrong<Code extends string = FaultCode> {
+  readonly code: Code;
   readonly message: string;
 }
 
-const UNUSABLE_ID = 'must be 1 to 256 characters of well-formed Unicode';
-// Only invisible characters: white space, control and formatting characters, fillers, the empty Braille cell.
-const BLANK = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
-const RFC_3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,30})?(?:Z|([+-](?:[01]\d|2[0-3]):[0-5]\d))$/i;
-
-/**
- * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. As input, any text: `parseMomentArgument` reports a malformed
- * time with the other faults of a field.
- */
-export const DateTime = new GraphQLScalarType<string, string>({
-  name: 'DateTime',
-  parseValue: (value) => {
-    if (typeof value === 'string') return value;
-    throw new TypeError('not a text');
-  },
-});
-
-export function addFault<Code extends string = FaultCode>(
-  faults: Fault<Code>[],
-  argument: string,
-  code: NoInfer<Code | FaultCode>,
-  message: string,
-): undefined {
-  faults.push({ argument, code, message });
+/** A fault of an argument, named by its path: `input.finishTime`, `ids[3]`. */
+export interface Fault extends Wrong<string> {
+  readonly argument: string;
 }
 
 /** Returns the error of arguments, with their first 20 faults and further extensions. Needs at least one fault. */
@@ -61,54 +38,92 @@ export function badUserInput(faults: readonly Fault[], further: object = {}): Pu
 }
 
 /** Throws the error of the only fault. */
-export function throwFault<Code extends string = FaultCode>(argument: string, code: Code, message: string): never {
-  throw badUserInput([{ argument, code, message }]);
+export function throwFault<Code extends string = FaultCode>(argument: string, wrong: Wrong<NoInfer<Code>>): never {
+  throw badUserInput([{ argument, ...wrong }]);
 }
 
-/** Returns a member of a value of any type. */
-export function memberOf(value: unknown, name: string): unknown {
-  return (value as Record<string, unknown> | null | undefined)?.[name];
+/** Returns the parsed value of an argument, or of all arguments. Throws a `PublicError` with all faults. */
+export function parseArgument<T>(schema: z.ZodType<T>, value: unknown, argument?: string): T {
+  const { data, error } = schema.safeParse(value);
+  if (!error) return data;
+  const pathOf = (issue: z.core.$ZodIssue) => z.core.toDotPath([...(argument ? [argument] : []), ...issue.path]);
+  throw badUserInput(error.issues.map((issue) => ({ argument: pathOf(issue), ...wrongOf(issue) })));
 }
 
-/** Returns an id. Throws the error of the only fault. */
-export function requireIdArgument(value: unknown, argument: string): Id {
-  return parseId(value) ?? throwFault(argument, 'NOT_AN_ID', UNUSABLE_ID);
+/** Our own issues are custom. Those of zod are of types, which graphql has checked already. */
+function wrongOf(issue: z.core.$ZodIssue): Wrong<string> {
+  if (issue.code === 'custom') return issue.params as Wrong<string> & Record<string, unknown>;
+  return { code: 'WRONG_TYPE', message: 'has the wrong type' } satisfies Wrong;
 }
 
-/** Parses the value of an argument. Returns undefined after adding a fault. */
-type Parser<V, T> = (value: V, argument: string, faults: Fault[]) => T | undefined;
+/** Returns the options of a check of zod, for what is wrong with values that do not pass. */
+export const unless = <Code extends string = FaultCode>(wrong: Wrong<NoInfer<Code>>) => ({ params: { ...wrong } });
 
-export function parseIdArgument(value: unknown, argument: string, faults: Fault[]): Id | undefined {
-  return parseId(value) ?? addFault(faults, argument, 'NOT_AN_ID', UNUSABLE_ID);
+/** Returns the schema of values of which `parse` makes a `T`, or undefined if something is wrong. */
+export function schemaBy<V, T>(input: z.ZodType<V>, parse: (value: V) => T | undefined, explain: (value: V) => Wrong) {
+  return input.transform((value, { addIssue }): T => {
+    const parsed = parse(value);
+    if (parsed !== undefined) return parsed;
+    addIssue({ code: 'custom', ...unless(explain(value)) });
+    return z.NEVER;
+  });
 }
 
-/** Returns a time with any offset as a moment, without fractions of a second. */
-export function parseMomentArgument(value: string, argument: string, faults: Fault[]): Moment | undefined {
-  const [, date, clock, offset] = RFC_3339.exec(value) ?? [];
-  if (date && !parseMoment(`${date}T00:00:00Z`))
-    return addFault(faults, argument, 'NOT_A_DAY', 'is not a day of the calendar');
-  const asUtc = parseMoment(`${date}T${clock}Z`);
-  // An offset can move a moment beyond the years 0000 to 9999.
-  const utc = offset && asUtc ? parseMoment(`${new Date(value.toUpperCase()).toISOString().slice(0, 19)}Z`) : asUtc;
-  return utc ?? addFault(faults, argument, 'NOT_A_TIME', 'must be RFC 3339 with an offset, like 2024-01-16T13:32:45Z');
+export const tooMany = (most: number): Wrong => ({
+  code: 'TOO_MANY',
+  message: `must not hold more than ${most} entries`,
+});
+
+/** A list of at most so many entries. A longer one has no further fault. */
+export function listSchema<T>(entry: z.ZodType<T>, most: number) {
+  const limit = (values: readonly unknown[]) => (values.length <= most ? values : undefined);
+  return schemaBy(z.array(z.unknown()), limit, () => tooMany(most)).pipe(z.array(entry));
 }
+
+export const UNUSABLE_ID: Wrong = { code: 'NOT_AN_ID', message: 'must be 1 to 256 characters of well-formed Unicode' };
+export const idSchema = schemaBy(z.unknown(), parseId, () => UNUSABLE_ID);
+
+// Only invisible characters: white space, control and formatting characters, fillers, the empty Braille cell.
+const BLANK = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
+const IS_BLANK: Wrong = { code: 'BLANK', message: 'must not be blank' };
 
 /** Makes texts well-formed: half a surrogate pair is no text for most programs. `most` is in UTF-16 units. */
-export function textParser(most: number): Parser<string, string> {
-  return (text, argument, faults) => {
-    if (text.length > most) return addFault(faults, argument, 'TOO_LONG', `must not be longer than ${most} characters`);
-    return BLANK.test(text) ? addFault(faults, argument, 'BLANK', 'must not be blank') : text.toWellFormed();
-  };
+export function textSchema(most: number) {
+  const tooLong: Wrong = { code: 'TOO_LONG', message: `must not be longer than ${most} characters` };
+  const parse = (text: string) => (text.length <= most && !BLANK.test(text) ? text.toWellFormed() : undefined);
+  return schemaBy(z.string(), parse, ({ length }) => (length > most ? tooLong : IS_BLANK));
 }
 
-/** A faulty entry adds faults under its index, and is left out. */
-export function listParser<V, T>(most: number, parseEntry: Parser<V, T>): Parser<readonly V[], T[]> {
-  return (values, argument, faults) => {
-    if (values.length > most) return addFault(faults, argument, 'TOO_MANY', tooMany(most));
-    return values.flatMap((value, index) => parseEntry(value, `${argument}[${index}]`, faults) ?? []);
-  };
+const RFC_3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,30})?(?:Z|([+-](?:[01]\d|2[0-3]):[0-5]\d))$/i;
+const NOT_A_DAY: Wrong = { code: 'NOT_A_DAY', message: 'is not a day of the calendar' };
+const NOT_A_TIME: Wrong = {
+  code: 'NOT_A_TIME',
+  message: 'must be RFC 3339 with an offset, like 2024-01-16T13:32:45Z',
+};
+
+/** A time with any offset as a moment, without fractions of a second. */
+export const momentSchema = schemaBy(z.string(), parseTime, explainTime);
+
+function parseTime(text: string): Moment | undefined {
+  const [, date, clock, offset] = RFC_3339.exec(text) ?? [];
+  const asUtc = parseMoment(`${date}T${clock}Z`);
+  // An offset can move a moment beyond the years 0000 to 9999.
+  return offset && asUtc ? parseMoment(`${new Date(text.toUpperCase()).toISOString().slice(0, 19)}Z`) : asUtc;
 }
 
-export function tooMany(most: number): string {
-  return `must not hold more than ${most} entries`;
+function explainTime(text: string): Wrong {
+  const [, date] = RFC_3339.exec(text) ?? [];
+  return date && !parseMoment(`${date}T00:00:00Z`) ? NOT_A_DAY : NOT_A_TIME;
 }
+
+/**
+ * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. As input, any text: `momentSchema` reports a malformed time with
+ * the other faults of a field.
+ */
+export const DateTime = new GraphQLScalarType<string, string>({
+  name: 'DateTime',
+  parseValue: (value) => {
+    if (typeof value === 'string') return value;
+    throw new TypeError('not a text');
+  },
+});

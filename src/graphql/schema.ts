@@ -1,82 +1,138 @@
 /**
- * Builds the executable schema from the file and the resolvers of the domain, and guards each resolver.
+ * The executable schema, from its file and the resolvers of maintenance/. Every resolver is wrapped: the wrapper charges
+ * what the response takes, and makes every error public.
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import { type GraphQLResolveInfo, type GraphQLSchema, isNullableType, isObjectType, isUnionType } from 'graphql';
+import {
+  type GraphQLFieldResolver,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
+  isNullableType,
+  isObjectType,
+  isUnionType,
+} from 'graphql';
 import { gql } from 'graphql-tag';
-import { DateTime, memberOf, throwFault, tooMany } from './faults.ts';
-import { guardMutation, guardQuery, type Resolver } from './guard.ts';
+import { NOT_SENT, outcomeOf, throwIfEnded } from '../command-api/failures.ts';
+import { entities, reads, writes } from '../maintenance/resolvers.ts';
+import { DateTime, throwFault, tooMany } from './faults.ts';
 import { LIMITS } from './limits.ts';
-import type { Operation, ReadContext, WriteContext } from './operation.ts';
+import type { Operation } from './operation.ts';
 
-/** The resolvers of a type, as codegen types them. Fields without a resolver are read from the value. */
-type Fields<Context> = Readonly<
-  Record<string, (source: never, args: never, context: Context, info: GraphQLResolveInfo) => unknown>
+const SCHEMA_FILE = new URL('../../schema/maintenance.graphql', import.meta.url);
+
+type Resolver = GraphQLFieldResolver<unknown, Operation>;
+/** The resolvers of a type, as codegen types them. */
+type Fields = Readonly<
+  Record<string, (source: never, args: never, context: Operation, info: GraphQLResolveInfo) => unknown>
 >;
 
 /**
- * A schema with its resolvers. Each object that a resolver of `reads` or `entities` returns has its characters as
- * `size`; an entity also has its `__typename`.
+ * Wraps a resolver that reads. The wrapped one begins nothing once the operation has ended. It charges the value, which
+ * waits for its turn if it is large. Without room for errors, the field is null.
  */
-interface Definition<Loaders> {
-  readonly schemaFile: URL;
-  /** By type. */
-  readonly reads: Readonly<Record<string, Fields<ReadContext<Loaders>>>>;
-  /** Those of `Mutation`. */
-  readonly writes: Fields<WriteContext>;
-  /** The reference resolvers, by entity. */
-  readonly entities: Readonly<Record<string, Reference<Loaders>>>;
+function wrapResolver(resolve: Resolver): Resolver {
+  return async function wrapped(source, args, operation, info) {
+    const { budget, errors, scope } = operation;
+    if (!errors.hasRoom()) return null;
+    try {
+      throwIfEnded(scope.signal);
+      const value = await resolve(source, args, operation, info);
+      await budget.chargeValue(value, info);
+      return value;
+    } catch (error) {
+      // graphql takes a returned error for a thrown one.
+      return errors.show(error);
+    }
+  };
 }
 
-type Reference<Loaders> = (representation: unknown, context: ReadContext<Loaders>) => unknown;
+/**
+ * Wraps a resolver of a mutation. The wrapped one charges the result before the write, and its error always tells what
+ * became of the write. It clears the loaders, because even a write that fails may have taken effect. To do so before the
+ * write is enough: graphql reads nothing beside it.
+ */
+export function wrapMutation(resolve: Resolver): Resolver {
+  return async function wrapped(source, args, operation, info) {
+    const { budget, commands, errors, clearLoaders } = operation;
+    const commandsBefore = commands.length;
+    try {
+      budget.chargeWrite(args, info);
+      clearLoaders();
+      return await resolve(source, args, operation, info);
+    } catch (error) {
+      return errors.show(error, commands.length === commandsBefore ? NOT_SENT : outcomeOf(error));
+    }
+  };
+}
 
-const _Service = { sdl: ({ sdl }: { sdl: string }) => sdl };
+/**
+ * Reads a field that has no resolver. If it could not be decoded, its value is an error, which fails only this field, and
+ * only if it is selected. Beyond the limit of errors, it is null.
+ */
+export const resolveField: Resolver = (source, _, { errors }, info) => {
+  const value = (source as Readonly<Record<string, unknown>>)[info.fieldName];
+  // Null would hide that a resolver, or a field of a value, is missing.
+  if (value === undefined)
+    throw new TypeError(`${info.parentType}.${info.fieldName} has neither a resolver nor a value.`);
+  return value instanceof Error ? errors.show(value) : value;
+};
+
+const references: ReadonlyMap<unknown, (representation: unknown, operation: Operation) => unknown> = new Map(
+  Object.entries(entities),
+);
+
+/** Resolves one representation, and charges the call. */
+const resolveReference = wrapResolver((representation, _, operation) => {
+  operation.budget.chargeCall();
+  const resolve = references.get((representation as { readonly __typename?: unknown } | null)?.__typename);
+  const unknownType = { code: 'UNKNOWN', message: 'must be an entity of this subgraph' } as const;
+  return resolve ? resolve(representation, operation) : throwFault('representations.__typename', unknownType);
+});
+
+/**
+ * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no limit
+ * and creates several promises per representation. It is not wrapped itself: to refuse a field that is never null would
+ * null all data.
+ *
+ * Refuses too many by throwing, and never by a promise: graphql would end the operation at a rejection, without the fields
+ * beside it.
+ */
+const _entities: Resolver = (_, { representations }, operation, info) => {
+  const resolve = (representation: unknown) => resolveReference(representation, {}, operation, info);
+  if (representations.length > LIMITS.representations) throwFault('representations', tooMany(LIMITS.representations));
+  return operation.budget.waitForCalls(representations.length).then(() => representations.map(resolve));
+};
+
+/** The SDL has 12 KB, and 99 aliases of it are 1.2 MB, so it is charged like any other value. */
+const _Service = { sdl: ({ sdl }: { readonly sdl: string }) => sdl };
 
 /** Throws if the resolvers do not fit the schema. */
-export function createSchema<Loaders>({ schemaFile, reads, writes, entities }: Definition<Loaders>): GraphQLSchema {
-  const references = new Map<unknown, Reference<Loaders>>(Object.entries(entities));
-
-  const resolveRepresentation = guardQuery((representation, _, operation) => {
-    operation.budget.chargeCall();
-    const resolve = references.get(memberOf(representation, '__typename'));
-    if (!resolve) return throwFault('representations.__typename', 'UNKNOWN', 'must be an entity of this subgraph');
-    return resolve(representation, operation as Operation & ReadContext<Loaders>);
-  });
-
-  /**
-   * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no
-   * limit and creates several promises per representation.
-   *
-   * Refuses too many by throwing, and never by a promise: this field is never null, so graphql would end the operation
-   * at a rejection, without the fields beside it.
-   */
-  const _entities: Resolver = (_, { representations }, operation, info) => {
-    if (representations.length > LIMITS.representations)
-      throwFault('representations', 'TOO_MANY', tooMany(LIMITS.representations));
-    const called = operation.budget.waitForCalls(representations.length);
-    return called.then(() => representations.map((one: unknown) => resolveRepresentation(one, {}, operation, info)));
-  };
-
-  const wrapped = Object.entries({ ...reads, _Service }).map(([type, fields]) => [type, wrap(fields, guardQuery)]);
+export function createSchema(): GraphQLSchema {
+  const wrapped = Object.entries<Fields>({ ...reads, _Service }).map(([type, fields]) => [
+    type,
+    wrapAll(fields, wrapResolver),
+  ]);
   const { Query, ...types } = Object.fromEntries(wrapped);
-  const resolvers = {
-    DateTime,
-    ...types,
-    Mutation: wrap(writes, guardMutation),
-    // `_entities` is not wrapped: to refuse a field that is never null would null all data.
-    Query: { ...Query, _entities },
-  };
-  const schema = buildSubgraphSchema([{ typeDefs: gql(readFileSync(schemaFile, 'utf8')), resolvers }]);
+  const resolvers = { DateTime, ...types, Mutation: wrapAll(writes, wrapMutation), Query: { ...Query, _entities } };
+  const schema = buildSubgraphSchema([{ typeDefs: gql(readFileSync(SCHEMA_FILE, 'utf8')), resolvers }]);
   checkResolvers(schema, { ...reads, Mutation: writes }, entities);
   return schema;
 }
 
-/** Throws if the resolvers do not fit the schema. */
-function checkResolvers(schema: GraphQLSchema, types: Readonly<Record<string, object>>, entities: object): void {
+function wrapAll(fields: Fields, wrap: (resolve: Resolver) => Resolver) {
+  return Object.fromEntries(Object.entries(fields).map(([name, resolve]) => [name, wrap(resolve as Resolver)]));
+}
+
+/** Each entity needs a reference resolver. A resolver needs a field that may be null, so that its error stays there. */
+export function checkResolvers(
+  schema: GraphQLSchema,
+  types: Readonly<Record<string, object>>,
+  references: object,
+): void {
   const union = schema.getType('_Entity');
   const names = isUnionType(union) ? union.getTypes().map(({ name }) => name) : [];
-  for (const name of new Set(names).symmetricDifference(new Set(Object.keys(entities))))
+  for (const name of new Set(names).symmetricDifference(new Set(Object.keys(references))))
     throw new Error(`${name} must be an entity with a reference resolver.`);
   for (const [name, fields] of Object.entries(types)) {
     const type = schema.getType(name);
@@ -84,8 +140,4 @@ function checkResolvers(schema: GraphQLSchema, types: Readonly<Record<string, ob
       if (!isObjectType(type) || !isNullableType(type.getFields()[field]?.type))
         throw new Error(`${name}.${field} must be a field that may be null.`);
   }
-}
-
-function wrap(fields: object, guard: (resolve: Resolver) => Resolver) {
-  return Object.fromEntries(Object.entries(fields).map(([name, resolve]) => [name, guard(resolve)]));
 }

@@ -2,7 +2,7 @@
  * Checks the types of all variables of an operation before it runs. graphql would do so too, but it quotes the caller's
  * values.
  */
-import type { ApolloServerPlugin, GraphQLRequestContextDidResolveOperation as Resolved } from '@apollo/server';
+import type { GraphQLRequestContextDidResolveOperation as Resolved } from '@apollo/server';
 import {
   coerceInputValue,
   GraphQLID,
@@ -17,20 +17,17 @@ import {
   typeFromAST,
   ValidationContext,
 } from 'graphql';
-import { addFault, badUserInput, type Fault, memberOf } from './faults.ts';
-import { LIMITS } from './limits.ts';
-import { shorten } from './operation.ts';
+import { badUserInput, type Fault, type Wrong } from './faults.ts';
+import { LIMITS, shorten } from './limits.ts';
 
-/** Other names of unknown members are not repeated: they could be what the caller meant as a value. */
+/** Other names of unknown fields are not repeated: they could be what the caller meant as a value. */
 const NAME = /^[_a-z]\w{0,63}$/i;
 
+const REQUIRED: Wrong = { code: 'REQUIRED', message: 'is required' };
 const STATUS_400 = { http: { status: 400 } };
 
-/** The plugin of Apollo Server. */
-export const checkVariables: ApolloServerPlugin = { requestDidStart: async () => ({ didResolveOperation }) };
-
 /** Throws a `PublicError` if a variable is faulty. Names each fault by its variable and path. */
-async function didResolveOperation({ document, operation, request, schema }: Resolved<object>): Promise<void> {
+export function checkVariables({ document, operation, request, schema }: Resolved<object>): void {
   const given = request.variables ?? {};
   const faults: Fault[] = [];
   const nulls = new Set<string>();
@@ -60,13 +57,13 @@ function check(value: unknown, type: GraphQLInputType, path: string, faults: Fau
   const shape = getNullableType(type);
   function report(indexes: readonly (string | number)[], faulty: unknown): void {
     const argument = path + indexes.map((index) => `[${index}]`).join('');
-    if (faulty == null) addFault(faults, argument, 'REQUIRED', 'is required');
-    else addFault(faults, argument, 'WRONG_TYPE', `must be of the type ${getNamedType(type)}`);
+    if (faulty == null) faults.push({ argument, ...REQUIRED });
+    else faults.push({ argument, code: 'WRONG_TYPE', message: `must be of the type ${getNamedType(type)}` });
     // A list may have 200,000 entries.
     if (faults.length >= LIMITS.argumentFaults) throw badUserInput(faults, STATUS_400);
   }
   if (isInputObjectType(shape) && typeof value === 'object' && value && !Array.isArray(value))
-    checkMembers(value, shape.getFields(), path, faults);
+    checkFields(value, shape.getFields(), path, faults);
   else coerceInputValue(value, type, report, true);
   // JSON has rounded such a number to the id of something else. No variable has lists of lists: see limits.ts.
   if (getNamedType(type) === GraphQLID)
@@ -74,10 +71,11 @@ function check(value: unknown, type: GraphQLInputType, path: string, faults: Fau
       if (Number.isInteger(id) && !Number.isSafeInteger(id)) report(Array.isArray(value) ? [index] : [], id);
 }
 
-function checkMembers(value: object, fields: GraphQLInputFieldMap, path: string, faults: Fault[]): void {
-  for (const { name, type } of Object.values(fields)) check(memberOf(value, name), type, `${path}.${name}`, faults);
+function checkFields(value: object, fields: GraphQLInputFieldMap, path: string, faults: Fault[]): void {
+  for (const { name, type } of Object.values(fields))
+    check((value as Readonly<Record<string, unknown>>)[name], type, `${path}.${name}`, faults);
   const unknown = Object.keys(value).filter((name) => !fields[name]);
   const named = unknown.filter((name) => NAME.test(name)).slice(0, LIMITS.argumentFaults);
-  for (const name of named) addFault(faults, `${path}.${name}`, 'UNKNOWN', 'is unknown');
-  if (named.length < unknown.length) addFault(faults, path, 'UNKNOWN', 'has an unknown member');
+  for (const name of named) faults.push({ argument: `${path}.${name}`, code: 'UNKNOWN', message: 'is unknown' });
+  if (named.length < unknown.length) faults.push({ argument: path, code: 'UNKNOWN', message: 'has an unknown member' });
 }

@@ -1,28 +1,23 @@
 /**
- * Admits requests before their body is read: router secret, size of the head, number in flight and memory.
+ * Admission, before a body is read: by the router's secret, the size of the head, the number of requests in flight, and
+ * the memory that the request will hold.
  */
 import { timingSafeEqual } from 'node:crypto';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { type Config, HEAD_CHARACTERS } from '../config.ts';
-import { Lease, OPERATION_LIMIT, type Resources } from '../lease.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import { httpError, type RefusedStatus } from './http-errors.ts';
+import { Account, type Memory, OPERATION_LIMIT } from '../resources/memory.ts';
+import { refusal } from './refusals.ts';
 
 export const BODY_BYTES = 1024 * 1024;
 /** Bytes that a character of a path or body holds, once the request is parsed: an estimate, see docs/decisions.md. */
 const CHARACTER_BYTES = 16;
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Of the route /graphql, every request that was admitted has one. */
-    lease: Lease;
-  }
-}
-
-/** Creates Fastify's hook `onRequest`. Health checks always pass, and metrics take no memory. */
-export function createAdmission(config: Config, metrics: Metrics, resources: Resources) {
-  const secrets = config.routerSecrets.map((secret) => Buffer.from(secret));
-  let inFlight = 0;
+/**
+ * Creates the check of every request's head, and of the number in flight. It returns the account that it opens, or throws
+ * the refusal. Health checks always pass, and metrics need only the secret: neither has an account.
+ */
+export function createAdmission({ routerSecrets, MAX_REQUESTS_IN_FLIGHT }: Config, memory: Memory) {
+  const secrets = routerSecrets.map((secret) => Buffer.from(secret));
 
   /** Returns whether a request has the router's secret. Without configured secrets, every request passes. */
   function isFromRouter({ headers }: FastifyRequest): boolean {
@@ -32,45 +27,27 @@ export function createAdmission(config: Config, metrics: Metrics, resources: Res
     return known.length > 0 || secrets.length === 0;
   }
 
-  /**
-   * Counts a request as in flight until its response is closed, and gives it a lease with memory. Returns the status of
-   * the refusal if there is no room.
-   */
-  function giveLease(request: FastifyRequest, reply: FastifyReply): 413 | 503 | undefined {
-    if (inFlight >= config.MAX_REQUESTS_IN_FLIGHT) return 503;
-    request.lease = new Lease(resources);
-    const refusal = reserveRequest(request, countedLengthOf(request));
-    if (refusal) return refusal;
-    metrics.active.set(++inFlight);
-    reply.raw.once('close', () => metrics.active.set(--inFlight));
-    return undefined;
-  }
-
-  /** Returns the status of the refusal, if any. */
-  function admit(request: FastifyRequest, reply: FastifyReply): RefusedStatus | undefined {
+  return (request: FastifyRequest, inFlight: number): Account | null => {
     const { url } = request.routeOptions;
-    if (url?.startsWith('/health/')) return undefined;
-    if (!isFromRouter(request)) return 401;
-    if (headLengthOf(request) > HEAD_CHARACTERS) return 431;
-    return url === '/metrics' ? undefined : giveLease(request, reply);
-  }
-
-  return (request: FastifyRequest, reply: FastifyReply, done: (refusal?: Error) => void): void => {
-    const status = admit(request, reply);
-    done(status ? httpError(status) : undefined);
+    if (url?.startsWith('/health/')) return null;
+    if (!isFromRouter(request)) throw refusal(401);
+    if (headLengthOf(request) > HEAD_CHARACTERS) throw refusal(431);
+    if (url === '/metrics') return null;
+    if (inFlight >= MAX_REQUESTS_IN_FLIGHT) throw refusal(503);
+    const account = new Account(memory);
+    reserveRequest(account, request, countedLengthOf(request));
+    return account;
   };
 }
 
 /**
- * Reserves what a request holds with a body of this length. Returns 413 if that exceeds what an operation may hold, or
- * 503 if other operations leave no room.
+ * Reserves what a request holds with a body of this length. Throws a refusal: 413 if that exceeds what an operation may
+ * hold, or 503 if other operations leave no room.
  */
-export function reserveRequest(request: FastifyRequest, bodyLength: number): 413 | 503 | undefined {
-  const { lease, url } = request;
-  lease.bytes.release();
-  const bytes = headLengthOf(request) + (url.length + bodyLength) * CHARACTER_BYTES;
-  if (lease.bytes.reserve(bytes, 'request')) return undefined;
-  return bytes > OPERATION_LIMIT ? 413 : 503;
+export function reserveRequest(account: Account, request: FastifyRequest, bodyLength: number): void {
+  account.clear();
+  const bytes = headLengthOf(request) + (request.url.length + bodyLength) * CHARACTER_BYTES;
+  if (!account.tryReserve(bytes, 'request')) throw refusal(bytes > OPERATION_LIMIT ? 413 : 503);
 }
 
 /** Returns the characters of the names and values of a request's headers, of which each is a byte in memory. */

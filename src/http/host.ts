@@ -1,18 +1,18 @@
 /**
- * The HTTP host: its ports, time limits, headers, health checks and shutdown.
+ * The HTTP host: its ports, time limits, headers, health checks, shutdown, and the end of every request.
  */
 import { randomUUID } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from 'pino';
-import { type Config, HEAD_CHARACTERS } from '../config.ts';
-import type { Resources } from '../lease.ts';
+import { type Config, HEAD_CHARACTERS, VERSION } from '../config.ts';
+import type { Account, Memory } from '../resources/memory.ts';
+import type { Scope } from '../resources/scope.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { VERSION } from '../version.ts';
+import type { Observer } from '../telemetry/observer.ts';
 import { BODY_BYTES, createAdmission } from './admission.ts';
-import { drain } from './drain.ts';
-import { createErrorHandler, httpError } from './http-errors.ts';
+import { createErrorHandler, refusal } from './refusals.ts';
 
 // Longer than the idle timeout of every router; Cosmo's is the longest, 90 s. Otherwise a router could send on a
 // connection that we close.
@@ -25,6 +25,8 @@ const SCRAPERS = 50;
 const SCRAPER_LIMITS = { keepAliveMs: 60_000, headMs: 5000 };
 // Added to an operation's deadline before its response is cut off during shutdown.
 const GRACE_MS = 1000;
+// A request may still be on its way. A packet that is lost is sent again after 200 ms.
+const LAST_REQUEST_MS = 300;
 /** Only such request ids are safe to log unchanged. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
@@ -33,62 +35,85 @@ const refuseSchemas = () => {
   throw new Error('A route has no schema.');
 };
 
-/** Starts listening. Rejects with Node's error if it cannot listen. All requests of added routes pass the admission. */
-export async function startHost(
-  config: Config,
-  logger: Logger,
-  metrics: Metrics,
-  resources: Resources,
-  addRoutes: (app: FastifyInstance) => void,
-) {
-  const state = { isReady: true, unfinished: 0 };
-  const app = createApp(logger, metrics, state, LIMITS);
-  app.addHook('onRequest', createAdmission(config, metrics, resources));
-  app.decorateRequest('lease');
+/** What the ports of one server share. */
+interface Shared {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly memory: Memory;
+  readonly metrics: Metrics;
+  readonly observer: Observer;
+}
+
+/** Of all ports. */
+interface State {
+  isReady: boolean;
+  /** The requests that were admitted and whose response is not closed. */
+  inFlight: number;
+  /** All requests whose response is not closed, or whose operation is not over. */
+  unfinished: number;
+}
+
+/** Creates the host with its own routes. `app` takes further routes until `listen` is called. */
+export function createHost(shared: Shared) {
+  const { config, memory, metrics } = shared;
+  const state: State = { isReady: true, inFlight: 0, unfinished: 0 };
+  const app = createApp(shared, state, LIMITS);
+  const admit = createAdmission(config, memory);
+  app.addHook('onRequest', async (request) => {
+    const account = admit(request, state.inFlight);
+    request.setDecorator('account', account);
+    if (account) metrics.active.set(++state.inFlight);
+  });
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) =>
     state.isReady ? { status: 'ready' } : reply.code(503).send({ status: 'stopping' }),
   );
-  addRoutes(app);
   // Not admitted by secret: network policy decides who reaches METRICS_PORT.
-  const metricsApp = config.METRICS_PORT === undefined ? app : createApp(logger, metrics, state, SCRAPER_LIMITS);
+  const metricsApp = config.METRICS_PORT === undefined ? app : createApp(shared, state, SCRAPER_LIMITS);
   const { registry, scrape } = metrics;
   metricsApp.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await scrape()));
-  if (config.METRICS_PORT !== undefined) {
-    metricsApp.server.maxConnections = SCRAPERS;
-    await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT }).catch((error) => {
-      throw Object.assign(error, { variable: 'METRICS_PORT' });
-    });
-  }
-  await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
 
-  return {
-    /** Scheme, address and port of the server. */
-    url: app.listeningOrigin,
-    /** The port that serves metrics. */
-    metricsPort: (metricsApp.server.address() as AddressInfo).port,
-    /** Reports not ready, finishes the requests in flight and closes. */
-    async stop() {
-      state.isReady = false;
-      await delay(config.DRAIN_DELAY_MS);
-      await drain(app.server, () => state.unfinished, config.OPERATION_TIMEOUT_MS + GRACE_MS);
-      await app.close();
-      metricsApp.server.closeAllConnections();
-      await metricsApp.close();
-    },
-  };
+  /** Starts listening. Rejects with Node's error if it cannot listen. */
+  async function listen() {
+    if (config.METRICS_PORT !== undefined) {
+      metricsApp.server.maxConnections = SCRAPERS;
+      await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT }).catch((error) => {
+        throw Object.assign(error, { variable: 'METRICS_PORT' });
+      });
+    }
+    await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
+    const { port: metricsPort } = metricsApp.server.address() as AddressInfo;
+    return { url: app.listeningOrigin, metricsPort };
+  }
+
+  /**
+   * Reports not ready, and closes when all requests are answered and their operations are over. Sends every response whole,
+   * to a slow reader too: `close` of Node's HTTP server destroys connections whose response is ended but not sent yet, because
+   * it counts them as idle.
+   */
+  async function stop(): Promise<void> {
+    state.isReady = false;
+    await delay(config.DRAIN_DELAY_MS);
+    // Only the listener: see above.
+    net.Server.prototype.close.call(app.server);
+    const endsAt = performance.now() + config.OPERATION_TIMEOUT_MS + GRACE_MS;
+    do await delay(LAST_REQUEST_MS);
+    while (state.unfinished > 0 && performance.now() < endsAt);
+    // Also those that have sent nothing or half of a request.
+    app.server.closeAllConnections();
+    await app.close();
+    metricsApp.server.closeAllConnections();
+    await metricsApp.close();
+  }
+
+  return { app, listen, stop };
 }
 
 /**
  * Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections, counts requests.
  * While the host is not ready, it closes each connection with its response.
  */
-function createApp(
-  logger: Logger,
-  metrics: Metrics,
-  state: { readonly isReady: boolean; unfinished: number },
-  { keepAliveMs, headMs }: typeof LIMITS,
-) {
+function createApp({ logger, metrics, observer }: Shared, state: State, { keepAliveMs, headMs }: typeof LIMITS) {
   const app: FastifyInstance = fastify({
     keepAliveTimeout: keepAliveMs,
     // Measured from the first byte of a request to the end of its body.
@@ -108,21 +133,31 @@ function createApp(
     routerOptions: { onBadUrl: (_, request, response) => app.routing(Object.assign(request, { url: '/' }), response) },
     genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
   });
+  app.decorateRequest('account', null);
+  app.decorateRequest('scope', null);
   app.addHook('onRequest', (request, { raw }, done) => {
     const { method, routeOptions } = request;
     const start = performance.now();
     state.unfinished++;
+    // The only place that gives back what a request holds.
     raw.once('close', async () => {
       // Without a sent response, `statusCode` is Node's default of 200.
-      metrics.requestEnded(method, routeOptions.url, raw.headersSent ? raw.statusCode : '', performance.now() - start);
-      await request.lease?.close();
+      observer.requestEnded(method, routeOptions.url, raw.headersSent ? raw.statusCode : '', performance.now() - start);
+      // Neither for a refused request, nor a scope for one whose body is refused.
+      const account = request.getDecorator<Account | null>('account');
+      const scope = request.getDecorator<Scope | null>('scope');
+      if (account) metrics.active.set(--state.inFlight);
+      if (!raw.writableFinished) scope?.leave();
+      // A write goes on without its caller.
+      await scope?.finished;
+      account?.close();
       state.unfinished--;
     });
     done();
   });
   app.setErrorHandler(createErrorHandler(logger));
   app.removeAllContentTypeParsers();
-  app.setNotFoundHandler((_, reply) => reply.send(httpError(404)));
+  app.setNotFoundHandler((_, reply) => reply.send(refusal(404)));
   app.addHook('onSend', ({ id }, reply, payload, done) => {
     reply.header('x-request-id', id);
     // No response may be cached. Apollo would allow it for persisted queries.

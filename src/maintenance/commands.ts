@@ -2,17 +2,15 @@
  * The table of commands: one row has everything that distinguishes a command. docs/command-api.md is the contract.
  */
 import type { Command } from '../command-api/command.ts';
-import { decodeVoid, serializeTime } from '../command-api/decoding.ts';
-import type { Id } from '../values.ts';
+import { decodeVoid } from '../command-api/decoding.ts';
+import type { Id, Moment } from '../values.ts';
 import type { MaintenanceKey, NewMaintenance } from './model.ts';
 import { decodeInfo, decodeList, decodeTicketId } from './tickets.ts';
 
-type OfResidence = { readonly residenceId: Id };
+const READ = { isWrite: false } as const;
+const WRITE = { isWrite: true } as const;
 
-const READ = { isWrite: false as const, subject: ({ residenceId }: OfResidence) => residenceId };
-const WRITE = { ...READ, isWrite: true as const };
-
-const serializeResidence = ({ residenceId }: OfResidence) => ({ residence_id: residenceId });
+const serializeResidence = ({ residenceId }: { readonly residenceId: Id }) => ({ residence_id: residenceId });
 
 const serializeKey = ({ residenceId, maintenanceId }: MaintenanceKey) => ({
   residence_id: residenceId,
@@ -23,6 +21,9 @@ const serializeBatch = ({ residenceId, maintenanceIds }: { residenceId: Id; main
   residence_id: residenceId,
   maintenances: maintenanceIds.map((maintenance_id) => ({ maintenance_id })),
 });
+
+/** `2024-01-16T13:32:45Z` becomes `2024-01-16 13:32:45`. */
+const serializeTime = (moment: Moment) => moment.replace('T', ' ').replace('Z', '');
 
 const serializeNew = (input: NewMaintenance) => ({
   residence_id: input.residenceId,

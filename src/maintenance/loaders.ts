@@ -3,8 +3,8 @@
  * second one follows for a request that may not exist, and one for each request if a list fails that stood for them.
  */
 import DataLoader from 'dataloader';
+import type { Read } from '../command-api/command.ts';
 import { CommandApiError, type FailureKind } from '../command-api/failures.ts';
-import type { ReadContext, Reader } from '../graphql/operation.ts';
 import type { Id } from '../values.ts';
 import { COMMANDS } from './commands.ts';
 import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from './model.ts';
@@ -13,20 +13,33 @@ import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from './mo
 const OF_LIST: ReadonlySet<FailureKind> = new Set(['invalid', 'unavailable', 'failed', 'unreachable', 'timeout']);
 
 export type Loaders = ReturnType<typeof createLoaders>;
-/** The context of the resolvers that read. */
-export type Context = ReadContext<Loaders>;
+
+/** The context of resolvers that read: they cannot write. */
+export interface ReadContext {
+  /** Throws `UNAUTHENTICATED` if the caller has sent no usable token. */
+  requireAccess(): { readonly loaders: Loaders };
+}
+
+/** What the loaders of an operation use. */
+interface Reader {
+  /** Sends a read. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
+  read<I, T>(command: Read<I, T>, input: NoInfer<I>): Promise<T>;
+  /** Charges one search of a list with so many entries, which also takes time for those that are not returned. */
+  chargeSearch(entries: number): void;
+}
 
 /** Creates the loaders of one operation. */
-export function createLoaders({ read, readList }: Reader) {
-  const lists = new Map<Id, Promise<() => readonly Maintenance[]>>();
+export function createLoaders({ read, chargeSearch }: Reader) {
+  const lists = new Map<Id, Promise<readonly Maintenance[]>>();
   /** By residence whose list failed: the failure that its first repair request has, and others would have too. */
   const firstFailures = new Map<Id, Promise<unknown>>();
 
   async function loadList(residenceId: Id): Promise<readonly Maintenance[]> {
-    const loading = lists.get(residenceId) ?? readList(COMMANDS.getMaintenanceList, { residenceId });
+    const loading = lists.get(residenceId) ?? read(COMMANDS.getMaintenanceList, { residenceId });
     lists.set(residenceId, loading);
-    const searchList = await loading;
-    return searchList();
+    const list = await loading;
+    chargeSearch(list.length);
+    return list;
   }
 
   /** Loads a repair request by its key, or null if it does not exist. */

@@ -25,7 +25,7 @@ export interface Maintenance {
   readonly state: Decoded<MaintenanceState>;
   /**
    * The characters of `id`, `maintenanceId`, its texts and URLs, and 16 for each URL. Estimates a response: see
-   * graphql/price.ts.
+   * graphql/response-budget.ts.
    */
   readonly size: number;
 }

@@ -1,8 +1,7 @@
 /**
- * The resolvers: each parses its arguments, then calls a loader or sends a write. A field without a resolver is read by
- * `resolveField` in graphql/guard.ts.
+ * The resolvers: each parses its arguments, then calls a loader or sends a write. graphql/schema.ts wraps each of them, and
+ * reads the fields that have none.
  */
-import type { WriteContext } from '../graphql/operation.ts';
 import type {
   MutationResolvers,
   QueryMaintenancesArgs,
@@ -10,44 +9,48 @@ import type {
   ResidenceResolvers,
 } from './__generated__/types.ts';
 import {
-  compareTimes,
-  parseInput,
   parseKey,
   parseKeys,
   parseListArguments,
+  parseNewMaintenance,
   parseRepresentedKey,
   parseRepresentedResidenceId,
 } from './arguments.ts';
-import { deleteMaintenances } from './batch-delete.ts';
+import { deleteMaintenances, type WriteAccess } from './batch-delete.ts';
 import { COMMANDS } from './commands.ts';
-import type { Context, Loaders } from './loaders.ts';
+import type { Loaders, ReadContext } from './loaders.ts';
 import { formatMaintenanceId, type MaintenanceKey, selectMaintenances } from './model.ts';
 
-const Query: Required<QueryResolvers<Context>> = {
+/** The context of resolvers that write. Nothing is read beside a write, and it clears the loaders. */
+export interface WriteContext {
+  requireAccess(): WriteAccess;
+}
+
+const Query: Required<QueryResolvers<ReadContext>> = {
   maintenances: (_, args, { requireAccess }) => listMaintenances(requireAccess().loaders, args),
 
   maintenance: (_, { id }, { requireAccess }) => requireAccess().loaders.maintenanceByKey.load(parseKey(id)),
 };
 
 /** A payload that holds the key of the written request, and reads the request back. */
-const ReadBack = {
-  maintenance: (key: MaintenanceKey, _: object, { requireAccess }: Context) =>
+const CreateMaintenancePayload = {
+  maintenance: (key: MaintenanceKey, _: object, { requireAccess }: ReadContext) =>
     requireAccess().loaders.maintenanceByKey.load(key),
 };
 
 const Residence = {
   maintenances: ({ id }, args, { requireAccess }) =>
     listMaintenances(requireAccess().loaders, { residenceId: id, ...args }),
-} satisfies ResidenceResolvers<Context>;
+} satisfies ResidenceResolvers<ReadContext>;
 
 /** The resolvers that read, by type. */
-export const reads = { Query, CreateMaintenancePayload: ReadBack, Residence };
+export const reads = { Query, CreateMaintenancePayload, Residence };
 
-/** The resolvers of `Mutation`. Their guard also clears the loaders: see `guardMutation` in graphql/guard.ts. */
+/** The resolvers of `Mutation`. */
 export const writes: Required<MutationResolvers<WriteContext>> = {
   createMaintenance: async (_, { input }, { requireAccess }) => {
     const { write } = requireAccess();
-    const parsed = parseInput(input, compareTimes);
+    const parsed = parseNewMaintenance(input);
     const maintenanceId = await write(COMMANDS.createMaintenanceInfo, parsed);
     const key = { residenceId: parsed.residenceId, maintenanceId };
     return { ...key, createdId: formatMaintenanceId(key) };
@@ -65,7 +68,7 @@ export const writes: Required<MutationResolvers<WriteContext>> = {
 
 /** The reference resolvers, by entity. */
 export const entities = {
-  Maintenance: (representation: unknown, { requireAccess }: Context) =>
+  Maintenance: (representation: unknown, { requireAccess }: ReadContext) =>
     requireAccess().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
 
   // Another subgraph owns Residence and knows whether it exists. Returning its id needs no command and no token.

@@ -3,16 +3,17 @@
  */
 import type { DecodedReply } from '../command-api/command.ts';
 import {
-  decodeEntries,
   decodeId,
   decodeOneOf,
   decodeText,
   decodeTexts,
   decodeTime,
+  isObject,
+  requireList,
   requireObject,
-  undecodableMember,
 } from '../command-api/decoding.ts';
-import type { Id } from '../values.ts';
+import { CommandApiError, type Flaw } from '../command-api/failures.ts';
+import { type Id, parseId } from '../values.ts';
 import { formatMaintenanceId, type Maintenance, type MaintenanceKey, type MaintenanceState } from './model.ts';
 
 /** The vendor's states, in the order of a repair. */
@@ -23,16 +24,36 @@ export const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
   ['closed', 'CLOSED'],
 ]);
 
-const TIMES = ['start_time', 'finish_time', 'created_time'] as const;
-const MEMBERS = [...TIMES, 'description', 'contact', 'feedback', 'maintenance_picture_url', 'state'] as const;
 const NO_ID = { kind: 'ticket', member: 'maintenance_id' };
-/** The flaws of a ticket, for logs and metrics: no usable id, or an undecodable member. */
-export const FLAWS = [NO_ID, ...MEMBERS.map(undecodableMember)];
+const TIMES = ['start_time', 'finish_time', 'created_time'] as const;
+const FIELDS = [...TIMES, 'description', 'contact', 'feedback', 'maintenance_picture_url', 'state'] as const;
+type Field = (typeof FIELDS)[number];
+const flawOf = (field: Field): Flaw => ({ kind: 'member', member: field });
+/** The flaws of a ticket, for logs and metrics: no usable id, or an undecodable field. */
+export const FLAWS: readonly Flaw[] = [NO_ID, ...FIELDS.map(flawOf)];
 
-/** Decodes `get_maintenance_list`: an array of tickets. */
+/**
+ * Decodes `get_maintenance_list`: an array of tickets. Drops and counts those without a usable id. All undecodable fields
+ * are one and the same error.
+ */
 export function decodeList(result: unknown, { residenceId }: { residenceId: Id }): DecodedReply<Maintenance[]> {
+  const tickets = requireList(result);
   const residence = { id: residenceId };
-  return decodeEntries<(typeof MEMBERS)[number], Maintenance>(result, NO_ID, (ticket, maintenanceId, check) => {
+  const undecodable = new Set<Field>();
+  let fieldError: CommandApiError | undefined;
+
+  /** Returns a decoded value, or the error if there is none. */
+  function check<T>(field: Field, value: T | undefined): T | CommandApiError {
+    if (value !== undefined) return value;
+    undecodable.add(field);
+    fieldError ??= new CommandApiError('invalid', { detail: 'undecodable member' });
+    return fieldError;
+  }
+
+  const value: Maintenance[] = [];
+  for (const ticket of tickets) {
+    const maintenanceId = isObject(ticket) ? parseId(ticket.maintenance_id) : undefined;
+    if (!isObject(ticket) || !maintenanceId) continue;
     const decoded = {
       __typename: 'Maintenance' as const,
       id: formatMaintenanceId({ residenceId, maintenanceId }),
@@ -49,8 +70,11 @@ export function decodeList(result: unknown, { residenceId }: { residenceId: Id }
       size: 0,
     };
     decoded.size = sizeOf(decoded);
-    return decoded;
-  });
+    value.push(decoded);
+  }
+  const dropped = tickets.length - value.length;
+  const flaws = [...(dropped > 0 ? [NO_ID] : []), ...Array.from(undecodable, flawOf)];
+  return { value, flaws, dropped, fieldError };
 }
 
 /** Decodes `get_maintenance_info`: one ticket, which does not repeat its id. */

@@ -1,13 +1,13 @@
 /**
- * The log: JSON lines without messages of errors and unknown members, which could quote anything.
+ * The log: JSON lines without messages of errors and unknown fields, which could quote anything.
  */
 import { hostname } from 'node:os';
 import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
-import { SERVICE, VERSION } from '../version.ts';
+import { SERVICE, VERSION } from '../config.ts';
 
 /**
- * The members of a log line in addition to level, time, message and those of the process; docs/observability.md
- * explains them. Other members are dropped, so that a new member cannot leak data.
+ * The fields of a log line in addition to level, time, message and those of the process; docs/observability.md
+ * explains them. Other fields are dropped, so that a new field cannot leak data.
  */
 export const FIELDS: ReadonlySet<string> = new Set(
   `requestId traceId operationName operationType clientName clientVersion durationMs codes errorIds commands
@@ -53,27 +53,11 @@ function keepFields(line: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(line).filter(([name]) => FIELDS.has(name)));
 }
 
-/** Returns type, code and stack of an error. Its message and other members may quote a token or personal data. */
+/** Returns type, code and stack of an error. Its message and other fields may quote a token or personal data. */
 function describeError(error: unknown) {
   if (!Error.isError(error)) return { type: typeof error };
   const { name, message, stack = '' } = error;
   const start = stack.indexOf(message);
   const frames = start < 0 ? '' : stack.slice(start + message.length);
   return { type: name, code: (error as NodeJS.ErrnoException).code, stack: frames.trim() };
-}
-
-/**
- * Returns a function that runs the code of one observer. If that throws, the first error of the process is logged, and
- * nothing else changes: a write that succeeded must not fail because it could not be counted.
- */
-export function createObserver(logger: Logger) {
-  let hasFailed = false;
-  return (observe: () => void): void => {
-    try {
-      observe();
-    } catch (err) {
-      if (!hasFailed) logger.error({ err }, 'telemetry failed');
-      hasFailed = true;
-    }
-  };
 }

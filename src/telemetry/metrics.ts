@@ -4,15 +4,13 @@
  */
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
-import type { Logger } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { BREAKER_STATES } from '../command-api/circuit-breaker.ts';
-import type { CommandApi } from '../command-api/command-api.ts';
-import { FAILURE_CODES, type Flaw, publicFormOf, REPLY_FLAWS } from '../command-api/failures.ts';
-import type { Attempt, CommandRecord } from '../command-api/record.ts';
-import { MEMORY_LIMIT, type Resources } from '../lease.ts';
-import { SERVICE, VERSION } from '../version.ts';
-import { createObserver } from './log.ts';
+import type { Attempt, CommandRecord, ExchangeFacts } from '../command-api/command.ts';
+import type { Upstream } from '../command-api/exchange.ts';
+import { FAILURE_CODES, type Flaw, failureOf, REPLY_FLAWS } from '../command-api/failures.ts';
+import { SERVICE, VERSION } from '../config.ts';
+import { MEMORY_LIMIT, type Memory } from '../resources/memory.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10];
@@ -24,22 +22,15 @@ const NOT_OF_COMMANDS = 'BAD_USER_INPUT';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** The parts of the domain in names and labels of metrics. */
-interface Described {
-  /** The beginning of the names. */
-  readonly metricsPrefix: string;
-  /** The commands that the server may send. */
-  readonly commands: readonly Pick<CommandRecord, 'name' | 'isWrite'>[];
-  /** The flaws that their replies may have, in addition to those of every reply. */
-  readonly flaws: readonly Flaw[];
-}
-
-/** Creates the metrics of one server. */
+/**
+ * Creates the metrics of one server. `commands` are those that it may send, `ticketFlaws` the flaws that their replies may
+ * have in addition to those of every reply.
+ */
 export function createMetrics(
-  logger: Logger,
-  { breaker, events, slots, transport }: CommandApi,
-  { memory }: Resources,
-  { metricsPrefix: prefix, commands: known, flaws }: Described,
+  { breaker, slots, transport }: Upstream,
+  memory: Memory,
+  commands: readonly Pick<CommandRecord, 'name' | 'isWrite'>[],
+  ticketFlaws: readonly Flaw[],
 ) {
   const registry = new Registry();
   // Milliseconds. The default of 10 costs an idle process 6 ms of CPU a second.
@@ -58,22 +49,22 @@ export function createMetrics(
     'http_request_method http_route http_response_status_code url_scheme',
   );
   const active = gauge('http_server_active_requests', 'Requests in flight.');
-  const operations = counter(`${prefix}_operations_total`, 'Operations by code.', 'graphql_operation_type code');
-  const coalesced = counter(`${prefix}_reads_coalesced_total`, 'Reads that joined another exchange.', 'command');
-  const commands = counter(`${prefix}_commands_total`, 'Finished commands by outcome.', 'command outcome');
-  const unknownWrites = counter(`${prefix}_unknown_writes_total`, 'Failed writes that may have happened.', 'command');
+  const operations = counter(`maintenance_operations_total`, 'Operations by code.', 'graphql_operation_type code');
+  const coalesced = counter(`maintenance_reads_coalesced_total`, 'Reads that joined another exchange.', 'command');
+  const finished = counter(`maintenance_commands_total`, 'Finished commands by outcome.', 'command outcome');
+  const unknownWrites = counter(`maintenance_unknown_writes_total`, 'Failed writes that may have happened.', 'command');
   const attempts = histogram(
     'http_client_request_duration_seconds',
     'Duration of attempts of commands.',
     'http_request_method server_address server_port command http_response_status_code error_type',
   );
-  const retries = counter(`${prefix}_retries_total`, 'Retried attempts.', 'reason');
-  const invalid = counter(`${prefix}_invalid_replies_total`, 'Invalid replies.', 'command kind member');
-  const inFlight = gauge(`${prefix}_commands_in_flight`, 'Commands with an attempt under way, or a reply to decode.');
-  const queued = gauge(`${prefix}_commands_queued`, 'Commands waiting in the queue.');
-  const held = gauge(`${prefix}_memory_held_bytes`, 'Memory of operations in flight.');
-  const refused = counter(`${prefix}_memory_refused_total`, 'Refusals for lack of memory.', 'stage');
-  const states = gauge(`${prefix}_breaker_state`, '1 for the current state of the circuit breaker.', 'state');
+  const retries = counter(`maintenance_retries_total`, 'Retried attempts.', 'reason');
+  const invalid = counter(`maintenance_invalid_replies_total`, 'Invalid replies.', 'command kind member');
+  const inFlight = gauge(`maintenance_commands_in_flight`, 'Commands with an attempt under way, or a reply to decode.');
+  const queued = gauge(`maintenance_commands_queued`, 'Commands waiting in the queue.');
+  const held = gauge(`maintenance_memory_held_bytes`, 'Memory of operations in flight.');
+  const refused = counter(`maintenance_memory_refused_total`, 'Refusals for lack of memory.', 'stage');
+  const states = gauge(`maintenance_breaker_state`, '1 for the current state of the circuit breaker.', 'state');
 
   const version = { service_name: SERVICE, service_version: VERSION };
   gauge('target_info', 'Running version.', 'service_name service_version').set(version, 1);
@@ -81,46 +72,28 @@ export function createMetrics(
   // Without a limit of the control group, Node returns 0, or more memory than the machine has.
   const available = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
   gauge('process_memory_limit_bytes', 'Memory of the control group, or of the machine.').set(available);
-  gauge(`${prefix}_memory_limit_bytes`, `Limit of ${prefix}_memory_held_bytes.`).set(MEMORY_LIMIT);
+  gauge(`maintenance_memory_limit_bytes`, `Limit of maintenance_memory_held_bytes.`).set(MEMORY_LIMIT);
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
   const posted = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
   for (const http_response_status_code of [401, 500, 503]) requests.zero({ ...posted, http_response_status_code });
   for (const code of CODES)
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
-  for (const { name: command, isWrite } of known) {
-    for (const outcome of CODES) if (outcome !== NOT_OF_COMMANDS) commands.inc({ command, outcome }, 0);
+  for (const { name: command, isWrite } of commands) {
+    for (const outcome of CODES) if (outcome !== NOT_OF_COMMANDS) finished.inc({ command, outcome }, 0);
     for (const kind of REPLY_FLAWS) invalid.inc({ command, kind }, 0);
-    for (const flaw of flaws) invalid.inc({ command, ...flaw }, 0);
+    for (const flaw of ticketFlaws) invalid.inc({ command, ...flaw }, 0);
     (isWrite ? unknownWrites : coalesced).inc({ command }, 0);
   }
 
   const { 'server.address': server_address, 'server.port': server_port } = transport.endpoint;
   const upstream = { http_request_method: 'POST', server_address, server_port };
-  const observe = createObserver(logger);
+  /** The label `outcome` is a code of an error. */
   const count = (command: string, error: unknown) =>
-    commands.inc({ command, outcome: error ? publicFormOf(error).code : 'OK' });
-  function attemptEnded({ name: command }: CommandRecord, { seconds, status, error, previous }: Attempt) {
-    const result = { http_response_status_code: status ?? '', error_type: error ?? '' };
-    attempts.observe({ ...upstream, command, ...result }, seconds);
-    if (previous) retries.inc({ reason: previous.status ?? previous.error ?? '' });
-  }
-  function exchangeEnded({ name: command }: CommandRecord, found: readonly Flaw[], error: unknown) {
-    count(command, error);
-    for (const flaw of found) invalid.inc({ command, ...flaw });
-  }
-  function commandEnded({ name: command, coalesced: hasJoined, exchange, error, outcome }: CommandRecord) {
-    if (hasJoined) coalesced.inc({ command });
-    else if (!exchange.hasBegun) count(command, error);
-    if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
-  }
-  events.on('attemptEnded', (...ended) => observe(() => attemptEnded(...ended)));
-  events.on('exchangeEnded', (...ended) => observe(() => exchangeEnded(...ended)));
-  events.on('commandEnded', (record) => observe(() => commandEnded(record)));
+    finished.inc({ command, outcome: error ? failureOf(error).code : 'OK' });
 
   return {
     registry,
     active,
-    operations,
 
     /** `route` is undefined if none matched, `status` is empty if no response was sent. */
     requestEnded(method: string, route: string | undefined, status: number | '', durationMs: number): void {
@@ -131,7 +104,29 @@ export function createMetrics(
         http_response_status_code: status,
         url_scheme: 'http',
       };
-      observe(() => requests.observe(labels, durationMs / 1000));
+      requests.observe(labels, durationMs / 1000);
+    },
+
+    /** `code` is that of the gravest error. */
+    answered: (type: string | undefined, code: string) =>
+      operations.inc({ graphql_operation_type: type ?? 'unknown', code }),
+
+    attempted({ name: command }: CommandRecord, { seconds, status, error, previous }: Attempt): void {
+      const result = { http_response_status_code: status ?? '', error_type: error ?? '' };
+      attempts.observe({ ...upstream, command, ...result }, seconds);
+      if (previous) retries.inc({ reason: previous.status ?? previous.error ?? '' });
+    },
+
+    exchangeEnded({ name: command }: CommandRecord, { flaws, error }: ExchangeFacts): void {
+      count(command, error);
+      for (const flaw of flaws) invalid.inc({ command, ...flaw });
+    },
+
+    ended({ name: command, hasJoined, exchange, error, outcome }: CommandRecord): void {
+      if (hasJoined) coalesced.inc({ command });
+      // A command that was sent is counted with its exchange.
+      if (!exchange) count(command, error);
+      if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
     },
 
     /** Returns all metrics in Prometheus' text format. */

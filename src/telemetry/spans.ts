@@ -1,13 +1,19 @@
 /**
- * The spans of requests and commands. Attributes never contain data of residents.
+ * The spans of requests and commands, which do nothing unless the SDK is loaded (tracing.ts). Their attributes never
+ * contain data of residents.
  */
-import { propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  type Attributes,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
-import type { Logger } from 'pino';
-import type { CommandApi } from '../command-api/command-api.ts';
-import type { Attempt, CommandRecord } from '../command-api/record.ts';
-import { SERVICE, VERSION } from '../version.ts';
-import { createObserver } from './log.ts';
+import type { Attempt, CommandRecord } from '../command-api/command.ts';
+import { SERVICE, VERSION } from '../config.ts';
 
 const tracer = trace.getTracer(SERVICE, VERSION);
 // No `url.query`: a query string may contain an operation with its variables.
@@ -28,49 +34,47 @@ export function failSpan(span: Span | undefined, type: string): void {
   span?.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', type);
 }
 
-/** Records a span for each command, beneath the span of its request. */
-export function observeSpans(logger: Logger, { events, transport: { endpoint } }: CommandApi): void {
+/** Creates the spans of commands, each beneath the span of its request. `endpoint` has attributes of the command API. */
+export function createCommandSpans(endpoint: Attributes) {
   const spans = new WeakMap<CommandRecord, { readonly span: Span; last?: Attempt }>();
 
-  function commandBegan(command: CommandRecord): void {
-    const span = tracer.startSpan(command.name, { kind: SpanKind.CLIENT });
-    const headers: { traceparent?: string } = {};
-    // Does nothing unless the SDK is loaded.
-    propagation.inject(trace.setSpan(ROOT_CONTEXT, span), headers);
-    command.traceparent = headers.traceparent ?? command.traceparent;
-    if (span.isRecording()) spans.set(command, { span });
-  }
+  return {
+    /** Returns the `traceparent` of the span, or undefined unless the SDK is loaded. */
+    began(record: CommandRecord): string | undefined {
+      const span = tracer.startSpan(record.name, { kind: SpanKind.CLIENT });
+      const headers: { traceparent?: string } = {};
+      propagation.inject(trace.setSpan(ROOT_CONTEXT, span), headers);
+      if (span.isRecording()) spans.set(record, { span });
+      return headers.traceparent;
+    },
 
-  function attemptEnded(command: CommandRecord, attempt: Attempt): void {
-    const kept = spans.get(command);
-    if (!kept) return;
-    kept.last = attempt;
-    const { startedAt, seconds, status, error, previous } = attempt;
-    const pause = previous && (startedAt - previous.startedAt) / 1000 - previous.seconds;
-    const times = { 'attempt.duration_seconds': seconds, 'attempt.pause_seconds': pause };
-    kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': error, ...times }, startedAt);
-  }
+    attempted(record: CommandRecord, attempt: Attempt): void {
+      const kept = spans.get(record);
+      if (!kept) return;
+      kept.last = attempt;
+      const { startedAt, seconds, status, error, previous } = attempt;
+      const pause = previous && (startedAt - previous.startedAt) / 1000 - previous.seconds;
+      const times = { 'attempt.duration_seconds': seconds, 'attempt.pause_seconds': pause };
+      kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': error, ...times }, startedAt);
+    },
 
-  function commandEnded(command: CommandRecord): void {
-    const { span, last } = spans.get(command) ?? {};
-    if (!span) return;
-    const { exchange, coalesced, outcome, error } = command;
-    span.setAttributes({
-      'command.id': exchange.id,
-      'command.attempts': exchange.attempts,
-      'command.coalesced': coalesced,
-      'command.outcome': outcome,
-      ...(last && endpoint),
-      'http.response.status_code': last?.status,
-      'http.request.resend_count': last?.previous && exchange.attempts - 1,
-    });
-    // Not the error itself: its message may quote anything.
-    if (error) failSpan(span, (error as Error).name);
-    span.end();
-  }
-
-  const observe = createObserver(logger);
-  events.on('commandBegan', (command) => observe(() => commandBegan(command)));
-  events.on('attemptEnded', (...ended) => observe(() => attemptEnded(...ended)));
-  events.on('commandEnded', (command) => observe(() => commandEnded(command)));
+    ended(record: CommandRecord): void {
+      const { span, last } = spans.get(record) ?? {};
+      if (!span) return;
+      const { id, exchange, hasJoined, outcome, error } = record;
+      const attempts = exchange?.attempts ?? 0;
+      span.setAttributes({
+        'command.id': id,
+        'command.attempts': attempts,
+        'command.coalesced': hasJoined,
+        'command.outcome': outcome,
+        ...(last && endpoint),
+        'http.response.status_code': last?.status,
+        'http.request.resend_count': last?.previous && attempts - 1,
+      });
+      // Not the error itself: its message may quote anything.
+      if (error) failSpan(span, (error as Error).name);
+      span.end();
+    },
+  };
 }

@@ -64,7 +64,7 @@ describe('extensions of errors', () => {
       await subgraph.ask('mutation { deleteMaintenance(id: "r:m") { deletedId } }'),
       await subgraph.ask(read, { token: UNFORESEEN }),
     ];
-    const lost = times(20, (index) => ({ maintenance_id: `${index}`, state: 'lost' }));
+    const lost = times(1000, (index) => ({ maintenance_id: `${index}`, state: 'lost' }));
     answerWith(subgraph.upstream, lost);
     answers.push(await subgraph.ask('{ maintenances(residenceId: "r") { state } }'));
     const errors = answers.flatMap((answer) => answer.errors);

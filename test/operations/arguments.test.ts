@@ -68,9 +68,9 @@ it.each<[string, FieldQuery, string[]]>([
     'faults of several members together and of entries of a list',
     create({ finishTime: NEW_MAINTENANCE.startTime, pictureFilenames: ['x', 'x'.repeat(257), ''] }),
     [
-      LATER,
       'input.pictureFilenames[1] TOO_LONG must not be longer than 256 characters',
       'input.pictureFilenames[2] BLANK must not be blank',
+      LATER,
     ],
   ],
   [

@@ -2,8 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { exampleTicket } from '../../dev/maintenance/seed.ts';
-import { codes, omitting } from '../support/ask.ts';
-import { LIMITS } from '../support/limits.ts';
+import { codes } from '../support/ask.ts';
 import { answerWith, R, times } from '../support/maintenance/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -55,23 +54,6 @@ describe('a member of a ticket', () => {
     expect(codes(answer)).toEqual(bad.map(([member], index) => [INVALID, pathOf(member, index)]));
     const commandId = subgraph.upstream.received[0]?.id;
     expect(answer.errors[0]?.extensions).toMatchObject({ command: 'get_maintenance_list', commandId });
-  });
-
-  it('that cannot be decoded is an error only if it is among the first 20 of its reply that are selected', async () => {
-    const odd = { start_time: 5, finish_time: 5, state: 'lost' };
-    const tickets = times(15, (index) => ({ ...odd, maintenance_id: `m${index}` }));
-    answerWith(subgraph.upstream, tickets);
-    const answer = await subgraph.ask(`{ ${LIST} { id startTime } other: ${LIST} { state } }`);
-    expect(codes(answer)).toEqual([
-      ...times(15, (index) => [INVALID, `maintenances.${index}.startTime`]),
-      ...times(LIMITS.undecodableMembers - 15, (index) => [INVALID, `other.${index}.state`]),
-    ]);
-    expect(omitting(answer)).toEqual([LIMITS.undecodableMembers - 1]);
-    expect(answer.errors.at(-1)?.message).toBe(`${answer.errors[0]?.message} Further errors may be omitted.`);
-    expect(answer.data).toEqual({
-      maintenances: times(15, (index) => ({ id: `${R}:m${index}`, startTime: null })),
-      other: times(15, () => ({ state: null })),
-    });
   });
 });
 

@@ -85,7 +85,7 @@ const selections = (count: number) =>
   inList('...F '.repeat(49) + 'id '.repeat(count - 9801)) + fragment('F', 'id '.repeat(199));
 const inTwoOperations = (count: number) => `query A ${selections(count - 1)} query B { __typename }`;
 const levelsInFragment = (count: number) =>
-  inList('residence { maintenances { ...F } }') + fragment('F', levels(count - 3));
+  inList('residence { maintenances { ...F } }') + fragment('F', levels(count - 4));
 const listVariable = (depth: number) => `query ($v: ${nested(depth, 'Int')}) ${inAny('$v')}`;
 const nestedFragments = (count: number) =>
   join(count, (index) => fragment(`F${index}`, index < count - 1 ? `...F${index + 1}` : '__typename', 'Query'));
@@ -96,8 +96,8 @@ it.each<[of: string, most: number, document: (size: number) => string, text?: st
   ['selections in two operations', LIMITS.selections, inTwoOperations],
   ['aliases', LIMITS.aliases, (size) => inList(aliased(size, 'id'))],
   ['characters of an alias', LIMITS.aliasCharacters, (size) => inList(`${'a'.repeat(size)}: id`)],
-  ['levels of fields', LIMITS.levelsOfFields, levelsInFragment],
-  ['nested fragments', LIMITS.nestedFragments, (size) => `{ ...F0 } ${nestedFragments(size)}`],
+  ['levels of fields, in a fragment', LIMITS.levelsOfNesting, levelsInFragment],
+  ['levels of fragments', LIMITS.levelsOfNesting, (size) => `{ ...F0 } ${nestedFragments(size - 1)}`],
   ['levels of lists in a variable', LIMITS.levelsOfLists, listVariable],
   ['times the same field', LIMITS.sameField, (size) => `{ ${'__typename '.repeat(size)} }`, 'one field too often'],
 ])('a document has so many %s: %d, or is refused as a whole', async (_, most, document, text = `most ${most}.`) => {

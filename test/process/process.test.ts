@@ -19,7 +19,7 @@ const start = useReplicas(cleanups);
 it.concurrent('logs where it listens, its command API, and each warning about its environment, without a value', async () => {
   const { upstream, url, metricsPort, output } = await start({
     ...{ HOST: '::1', METRICS_PORT: '0', NODE_OPTIONS: '--max-old-space-size=128', MAX_REPLY_BYTES: '99999999' },
-    ...{ OTEL_METRICS_EXPORTER: 'canary', ROUTER_SECRET: 'canary', ROUTER_SECRETS: 'canary' },
+    ...{ OTEL_METRICS_EXPORTER: 'canary', ROUTER_SECRET: 'canary' },
   });
   expect((await fetch(`${url}/health/live`)).status).toBe(200);
   expect((await fetch(`http://[::1]:${metricsPort}/metrics`)).status).toBe(200);
@@ -27,7 +27,7 @@ it.concurrent('logs where it listens, its command API, and each warning about it
   const records = lines.map((line) => JSON.parse(line));
   const ready = { commandApiUrl: upstream.url, tokenHeader: 'authorization', metricsPort, url, msg: 'ready' };
   expect(records.pop()).toMatchObject({ level: 30, ...ready, url: expect.stringMatching(/^http:\/\/\[::1\]:\d+$/) });
-  const warned = ['ROUTER_SECRETS', 'ROUTER_SECRET', 'MAX_REPLY_BYTES', 'OTEL_METRICS_EXPORTER'];
+  const warned = ['ROUTER_SECRET', 'MAX_REPLY_BYTES', 'OTEL_METRICS_EXPORTER'];
   const warnings = warned.map((name) => ({ level: 40, msg: expect.stringMatching(`^${name} `) }));
   expect(records).toMatchObject(warnings);
   expect(output()).not.toMatch(/canary|99999999/);

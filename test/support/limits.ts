@@ -7,8 +7,7 @@ export const LIMITS = {
   selections: 10_000,
   aliases: 100,
   aliasCharacters: 128,
-  levelsOfFields: 12,
-  nestedFragments: 500,
+  levelsOfNesting: 30,
   levelsOfLists: 1,
   sameField: 707,
   reads: 1000,
@@ -16,7 +15,6 @@ export const LIMITS = {
   /** The default of `MAX_REPLY_BYTES`. */
   replyBytes: 2 * 1024 * 1024,
   writeReplyBytes: 128 * 1024,
-  undecodableMembers: 20,
   errors: 1000,
   /** Characters of a `Maintenance.id`, and of each part of it. */
   id: 1600,

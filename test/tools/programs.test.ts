@@ -32,7 +32,7 @@ it.concurrent('npm run dev serves the printed operation, restarts with its data 
   const list = () => ask(url, operation.replace('{', '{ __type(name: "DateTime") { description }'), { authorization });
   expect(await list()).toMatchObject({
     data: { maintenances: [{ id: `${R}:${EXAMPLE.maintenanceId}`, state: 'IN_PROGRESS', description: 'test' }] },
-    extensions: { commands: [{ command: 'get_maintenance_list', residenceId: R }] },
+    extensions: { commands: [{ command: 'get_maintenance_list' }] },
   });
   expect((await ask(url, getIntrospectionQuery())).errors).toEqual([]);
   const create = 'mutation ($input: CreateMaintenanceInput!) { createMaintenance(input: $input) { createdId } }';
@@ -40,9 +40,9 @@ it.concurrent('npm run dev serves the printed operation, restarts with its data 
   const listShows = (text: string) => until(async () => JSON.stringify(await list().catch(String)).includes(text));
   write('schema/maintenance.graphql', readDocument('schema/maintenance.graphql').replace('A date', 'New: a date'));
   await listShows('New: a date');
-  write('src/version.ts', 'const = 0;');
+  write('src/values.ts', 'const = 0;');
   await dev.until(/SyntaxError[\s\S]+Failed running/);
-  write('src/version.ts', readDocument('src/version.ts'));
+  write('src/values.ts', readDocument('src/values.ts'));
   await listShows(data.createMaintenance.createdId);
   dev.child.kill('SIGINT');
   expect(await dev.exit).toBe(0);
@@ -61,7 +61,7 @@ it.concurrent('npm run supergraph serves the supergraph and its subgraphs, and c
   const { data, extensions } = await ask(url, operation, { authorization });
   const { id: _, ...first } = RESIDENCES[0] ?? {};
   expect(data.residences[0]).toEqual({ ...first, maintenances: [{ description: 'test', state: 'IN_PROGRESS' }] });
-  const commands = RESIDENCES.map(({ id }) => ({ command: 'get_maintenance_list', residenceId: id, code: 'OK' }));
+  const commands = RESIDENCES.map(() => ({ command: 'get_maintenance_list', code: 'OK' }));
   expect(extensions).toMatchObject({ commands });
   expect(codes(await ask(maintenance, '{ __typename }'))).toEqual([['ROUTER_UNAUTHENTICATED', undefined]]);
   expect((await ask(maintenance, '{ __typename }', { 'router-authorization': secret })).errors).toEqual([]);

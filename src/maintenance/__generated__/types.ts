@@ -1,6 +1,6 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
 import type { Maintenance as MaintenanceModel } from '../model.ts';
-import type { Context } from '../loaders.ts';
+import type { ReadContext } from '../loaders.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
 export type Omit<T, K extends keyof T> = Pick<T, Exclude<keyof T, K>>;
@@ -379,7 +379,7 @@ export type ResolversParentTypes = {
   Boolean: Scalars['Boolean']['output'];
 };
 
-export type CreateMaintenancePayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['CreateMaintenancePayload'] = ResolversParentTypes['CreateMaintenancePayload']> = {
+export type CreateMaintenancePayloadResolvers<ContextType = ReadContext, ParentType extends ResolversParentTypes['CreateMaintenancePayload'] = ResolversParentTypes['CreateMaintenancePayload']> = {
   createdId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   maintenance?: Resolver<Maybe<ResolversTypes['Maintenance']>, ParentType, ContextType>;
 };
@@ -388,24 +388,24 @@ export interface DateTimeScalarConfig extends GraphQLScalarTypeConfig<ResolversT
   name: 'DateTime';
 }
 
-export type DeleteMaintenanceFailureResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMaintenanceFailure'] = ResolversParentTypes['DeleteMaintenanceFailure']> = {
+export type DeleteMaintenanceFailureResolvers<ContextType = ReadContext, ParentType extends ResolversParentTypes['DeleteMaintenanceFailure'] = ResolversParentTypes['DeleteMaintenanceFailure']> = {
   code?: Resolver<ResolversTypes['MaintenanceErrorCode'], ParentType, ContextType>;
   failedId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   outcome?: Resolver<ResolversTypes['MaintenanceWriteOutcome'], ParentType, ContextType>;
 };
 
-export type DeleteMaintenancePayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMaintenancePayload'] = ResolversParentTypes['DeleteMaintenancePayload']> = {
+export type DeleteMaintenancePayloadResolvers<ContextType = ReadContext, ParentType extends ResolversParentTypes['DeleteMaintenancePayload'] = ResolversParentTypes['DeleteMaintenancePayload']> = {
   deletedId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   residence?: Resolver<Maybe<ResolversTypes['Residence']>, ParentType, ContextType>;
 };
 
-export type DeleteMaintenancesPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMaintenancesPayload'] = ResolversParentTypes['DeleteMaintenancesPayload']> = {
+export type DeleteMaintenancesPayloadResolvers<ContextType = ReadContext, ParentType extends ResolversParentTypes['DeleteMaintenancesPayload'] = ResolversParentTypes['DeleteMaintenancesPayload']> = {
   deletedIds?: Resolver<ReadonlyArray<ResolversTypes['ID']>, ParentType, ContextType>;
   failures?: Resolver<ReadonlyArray<ResolversTypes['DeleteMaintenanceFailure']>, ParentType, ContextType>;
 };
 
-export type MaintenanceResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Maintenance'] = ResolversParentTypes['Maintenance'], FederationReferenceType extends FederationReferenceTypes['Maintenance'] = FederationReferenceTypes['Maintenance']> = {
+export type MaintenanceResolvers<ContextType = ReadContext, ParentType extends ResolversParentTypes['Maintenance'] = ResolversParentTypes['Maintenance'], FederationReferenceType extends FederationReferenceTypes['Maintenance'] = FederationReferenceTypes['Maintenance']> = {
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Maintenance']> | FederationReferenceType, FederationReferenceType, ContextType>;
   contact?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   createdTime?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
@@ -420,24 +420,24 @@ export type MaintenanceResolvers<ContextType = Context, ParentType extends Resol
   state?: Resolver<Maybe<ResolversTypes['MaintenanceState']>, ParentType, ContextType>;
 };
 
-export type MutationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
+export type MutationResolvers<ContextType = ReadContext, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
   createMaintenance?: Resolver<Maybe<ResolversTypes['CreateMaintenancePayload']>, ParentType, ContextType, RequireFields<MutationCreateMaintenanceArgs, 'input'>>;
   deleteMaintenance?: Resolver<Maybe<ResolversTypes['DeleteMaintenancePayload']>, ParentType, ContextType, RequireFields<MutationDeleteMaintenanceArgs, 'id'>>;
   deleteMaintenances?: Resolver<Maybe<ResolversTypes['DeleteMaintenancesPayload']>, ParentType, ContextType, RequireFields<MutationDeleteMaintenancesArgs, 'ids'>>;
 };
 
-export type QueryResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
+export type QueryResolvers<ContextType = ReadContext, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
   maintenance?: Resolver<Maybe<ResolversTypes['Maintenance']>, ParentType, ContextType, RequireFields<QueryMaintenanceArgs, 'id'>>;
   maintenances?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Maintenance']>>, ParentType, ContextType, RequireFields<QueryMaintenancesArgs, 'residenceId'>>;
 };
 
-export type ResidenceResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Residence'] = ResolversParentTypes['Residence'], FederationReferenceType extends FederationReferenceTypes['Residence'] = FederationReferenceTypes['Residence']> = {
+export type ResidenceResolvers<ContextType = ReadContext, ParentType extends ResolversParentTypes['Residence'] = ResolversParentTypes['Residence'], FederationReferenceType extends FederationReferenceTypes['Residence'] = FederationReferenceTypes['Residence']> = {
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Residence']> | FederationReferenceType, FederationReferenceType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   maintenances?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Maintenance']>>, ParentType, ContextType, Partial<ResidenceMaintenancesArgs>>;
 };
 
-export type Resolvers<ContextType = Context> = {
+export type Resolvers<ContextType = ReadContext> = {
   CreateMaintenancePayload?: CreateMaintenancePayloadResolvers<ContextType>;
   DateTime?: GraphQLScalarType;
   DeleteMaintenanceFailure?: DeleteMaintenanceFailureResolvers<ContextType>;

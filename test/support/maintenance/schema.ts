@@ -1,10 +1,8 @@
 /** The schema of the subgraph, and its fields. */
 import { type GraphQLObjectType, type GraphQLSchema, getNamedType, isObjectType } from 'graphql';
 import { createSchema } from '../../../src/graphql/schema.ts';
-import { domain } from '../../../src/maintenance/domain.ts';
 
-export { domain };
-export const SCHEMA = createSchema(domain);
+export const SCHEMA = createSchema();
 
 /** The fields of `Query` and `Mutation`. */
 export const ROOT_FIELDS = (['query', 'mutation'] as const).flatMap((operation) => {

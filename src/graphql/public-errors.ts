@@ -1,0 +1,230 @@
+/**
+ * The errors that callers get, and the only file that shapes them. An error has a code, a message of ours, and what an app
+ * needs to know; every other error becomes one of these, or is masked.
+ *
+ * An error takes one of four ways to its caller. A resolver or a field fails: its wrapper in schema.ts calls
+ * `OperationErrors.show`. A part of a batch fails, and the payload describes it as data: `describe`. graphql or Apollo
+ * Server refuses the operation as a whole: Apollo Server calls `formatError`, as it does with every error of a response.
+ * The host refuses a request before Apollo Server sees it: `refusalOf`.
+ */
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { ApolloServerPlugin, GraphQLRequestContext } from '@apollo/server';
+import type { ApolloServerErrorCode } from '@apollo/server/errors';
+import { type DocumentNode, GraphQLError, type GraphQLFormattedError, getOperationAST, Kind } from 'graphql';
+import type { Logger } from 'pino';
+import {
+  type CommandApiError,
+  type FailureCode,
+  failureOf,
+  NOT_SENT,
+  outcomeOf,
+  type WriteOutcome,
+} from '../command-api/failures.ts';
+import type { DeleteMaintenanceFailure } from '../maintenance/__generated__/types.ts';
+import type { Account } from '../resources/memory.ts';
+import { ExceededLimit, LIMITS } from './limits.ts';
+
+/** Bytes of an error with its message, path and extensions: an estimate, see docs/decisions.md. */
+const ERROR_BYTES = 1000;
+
+/** The codes of errors for callers. Only logs and metrics have `CALLER_GONE`. */
+export type Code = FailureCode | `${ApolloServerErrorCode}` | 'OVERLOADED' | 'ROUTER_UNAUTHENTICATED' | 'NOT_FOUND';
+
+/** An error whose message and extensions the caller receives. Neither may repeat the caller's values. */
+export class PublicError extends Error {
+  /** graphql takes them for the error of the field. */
+  readonly extensions: Readonly<Record<string, unknown> & { code: Code }>;
+
+  constructor(code: Code, message: string, extensions: object = {}) {
+    // Skip the stack: an operation may have a thousand such errors, and their stacks are never logged.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    super(message);
+    Error.stackTraceLimit = stackTraceLimit;
+    this.extensions = { code, ...extensions };
+  }
+
+  /** Returns this error with further extensions. */
+  with(extensions: object, message = this.message): PublicError {
+    return new PublicError(this.extensions.code, message, { ...this.extensions, ...extensions });
+  }
+}
+
+/** Unforeseen errors, which are masked. They share one id, which the caller receives, and one log line. */
+export class UnforeseenErrors {
+  readonly #errors: unknown[] = [];
+  readonly #errorId = randomUUID();
+
+  /** Returns the masked error for the caller. */
+  mask(error: unknown, extensions: object = {}): PublicError {
+    this.#errors.push(error);
+    return new PublicError('INTERNAL_SERVER_ERROR', 'Internal server error', { errorId: this.#errorId, ...extensions });
+  }
+
+  /** Logs the first error and the number of errors. Returns their id, or undefined if there are none. */
+  log(logger: Logger): string | undefined {
+    const [err] = this.#errors;
+    if (this.#errors.length === 0) return undefined;
+    logger.error({ errorId: this.#errorId, err, count: this.#errors.length }, 'unforeseen error');
+    return this.#errorId;
+  }
+}
+
+/** The codes that failures as data do not have, and what these have in their place. */
+const OTHER_CODES: Record<Exclude<FailureCode, DeleteMaintenanceFailure['code']>, DeleteMaintenanceFailure['code']> = {
+  BAD_USER_INPUT: 'UPSTREAM_UNAVAILABLE',
+  CALLER_GONE: 'INTERNAL_SERVER_ERROR',
+};
+
+/** The errors of one operation: makes them public, limits their number, and collects the unforeseen ones. */
+export class OperationErrors extends UnforeseenErrors {
+  /** The codes of the errors that the response describes as data. */
+  readonly codesInData: Code[] = [];
+  readonly #account: Account;
+  #left: number = LIMITS.errors;
+
+  /** The account holds the bytes of the errors, even without room for them. */
+  constructor(account: Account) {
+    super();
+    this.#account = account;
+  }
+
+  /** Whether the response has room for a further error. */
+  hasRoom(): boolean {
+    return this.#left > 0;
+  }
+
+  /**
+   * Returns the public form of the error of a resolver or of an undecodable field, or null without room for it. The error
+   * of a write always has room, and tells its `outcome`.
+   */
+  show(error: unknown, outcome?: WriteOutcome): PublicError | null {
+    if (this.#left === 0 && !outcome) return null;
+    this.#left = Math.max(0, this.#left - 1);
+    this.#account.reserve(ERROR_BYTES);
+    const shown = this.#toPublic(error, outcome);
+    // The last one that is shown says so: a null without an error would mean that nothing is there.
+    return this.#left > 0
+      ? shown
+      : shown.with({ othersOmitted: true }, `${shown.message} Further errors may be omitted.`);
+  }
+
+  /** Describes the error of a write, for a payload that has it as data. The log has its code. */
+  describe(error: unknown): Omit<DeleteMaintenanceFailure, 'failedId'> {
+    const { code } = failureOf(error);
+    const outcome = outcomeOf(error);
+    const { message, extensions } = this.#toPublic(error, outcome);
+    this.codesInData.push(extensions.code);
+    return {
+      code: OTHER_CODES[code as keyof typeof OTHER_CODES] ?? code,
+      message: extensions.errorId ? `${message}, errorId ${extensions.errorId}` : message,
+      outcome,
+    };
+  }
+
+  #toPublic(error: unknown, outcome?: WriteOutcome): PublicError {
+    const told = outcome ? { outcome } : {};
+    if (error instanceof PublicError) return outcome ? error.with(told) : error;
+    const { code, message } = failureOf(error);
+    // The cause has the stack of the bug.
+    if (code === 'INTERNAL_SERVER_ERROR') return this.mask((error as Error | undefined)?.cause ?? error, told);
+    const { command, failure } = error as CommandApiError;
+    const known = { command: command?.name, commandId: command?.id, upstreamCode: failure.upstreamCode };
+    return new PublicError(code, message, { ...known, ...told });
+  }
+}
+
+/** The codes and messages of requests that the host refuses, by status. By default, the message repeats the status. */
+const REFUSED_BY_HOST: Readonly<Record<number, readonly [Code, string]>> = {
+  401: ['ROUTER_UNAUTHENTICATED', 'Send requests through the router.'],
+  404: ['NOT_FOUND', 'Not Found.'],
+  415: ['BAD_REQUEST', 'Send application/json in UTF-8, with the header Content-Type and without compression.'],
+  503: ['OVERLOADED', 'Too many requests. Try again later.'],
+};
+
+/** Returns the error of a request that is answered with this status before it is executed. Other errors are masked. */
+export function refusalOf(status: number, error: unknown, logger: Logger): PublicError {
+  if (status >= 500 && status !== 503) return maskError(error, logger);
+  const [code, message] = REFUSED_BY_HOST[status] ?? ['BAD_REQUEST', `${STATUS_CODES[status]}.`];
+  return new PublicError(code as Code, message as string, { outcome: NOT_SENT });
+}
+
+/** Masks and logs an error outside of any operation. */
+function maskError(error: unknown, logger: Logger): PublicError {
+  const unforeseen = new UnforeseenErrors();
+  const masked = unforeseen.mask(error);
+  unforeseen.log(logger);
+  return masked;
+}
+
+/**
+ * The messages of requests that graphql or Apollo Server refuses, by code. Their own messages quote the request and the
+ * schema: only developers see them.
+ */
+const REFUSED_BY_LIBRARY = new Map<unknown, string>([
+  ['GRAPHQL_PARSE_FAILED', `The document has a syntax error or over ${LIMITS.tokens.toLocaleString('en')} tokens.`],
+  ['GRAPHQL_VALIDATION_FAILED', 'The document does not fit the schema, or selects one field too often.'],
+  ['OPERATION_RESOLUTION_FAILURE', 'The document has several operations, or none of this name.'],
+  // Clients look for this text.
+  ['PERSISTED_QUERY_NOT_SUPPORTED', 'PersistedQueryNotSupported'],
+  ['BAD_REQUEST', 'Send one JSON object with a query by POST, and accept JSON.'],
+]);
+
+type Unexpected = { readonly requestContext: GraphQLRequestContext<object>; readonly error: Error };
+
+/** Creates Apollo Server's `formatError`, and the plugin that tells it of which operation an error is. */
+export function createErrorFormat(logger: Logger, isProduction: boolean) {
+  // Apollo Server calls `formatError` without the operation, but with the same error objects as the plugin.
+  const operations = new WeakMap<object, { errors: UnforeseenErrors; mayWrite: boolean }>();
+
+  const plugin: ApolloServerPlugin<{ readonly errors: UnforeseenErrors }> = {
+    requestDidStart: async () => ({
+      async didEncounterErrors({ errors, document, request, contextValue }) {
+        const mayWrite = isMutation(document, request.operationName);
+        for (const error of errors) operations.set(error, { errors: contextValue.errors, mayWrite });
+      },
+    }),
+
+    /**
+     * Rethrows unexpected errors, so that `formatError` masks and logs them. Apollo would log the message, which may quote
+     * anything, and respond without an id. Exception: deep nesting can overflow graphql's stack during validation, which
+     * is the caller's fault.
+     */
+    async unexpectedErrorProcessingRequest({ error, requestContext: { document, request } }: Unexpected) {
+      if (!(error instanceof RangeError)) throw error;
+      const outcome = isMutation(document, request.operationName) ? NOT_SENT : undefined;
+      const extensions = { outcome, http: { status: 200 } };
+      throw new PublicError('GRAPHQL_VALIDATION_FAILED', 'The document is nested too deeply.', extensions);
+    },
+  };
+
+  function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
+    // graphql or Apollo Server may have wrapped it.
+    const cause = error instanceof GraphQLError ? (error.originalError ?? error) : error;
+    const isOurs = cause instanceof PublicError || cause instanceof ExceededLimit;
+    const { path, extensions } = formatted;
+    // Of a resolver: its wrapper has told the outcome.
+    if (isOurs && path) return formatted;
+    const operation = operations.get(error as object);
+    const refused = path ? undefined : REFUSED_BY_LIBRARY.get(extensions?.code);
+    if (isOurs || refused) {
+      const message = isOurs || !isProduction ? formatted.message : String(refused);
+      // Nothing of it was executed. Apollo Server refuses a bad request before it is parsed, without plugins.
+      const isUnsent = operation?.mayWrite || extensions?.code === 'BAD_REQUEST';
+      return { ...formatted, message, extensions: { ...extensions, ...(isUnsent && { outcome: NOT_SENT }) } };
+    }
+    const masked = operation?.errors.mask(cause) ?? maskError(cause, logger);
+    return { ...formatted, message: masked.message, extensions: { ...masked.extensions } };
+  }
+
+  return { plugin, formatError };
+}
+
+/** Returns whether an operation is a mutation, or may be one that its document does not tell. */
+function isMutation(document: DocumentNode | undefined, name: string | undefined): boolean {
+  if (!document) return true;
+  const operation = getOperationAST(document, name);
+  const definitions = operation ? [operation] : document.definitions;
+  return definitions.some((one) => one.kind === Kind.OPERATION_DEFINITION && one.operation === 'mutation');
+}

@@ -1,0 +1,42 @@
+/** What the resolvers get wrong, and the compiler does not see, stops the start, or the first operation that meets it. */
+import { expect, it } from '@jest/globals';
+import { OperationErrors } from '../../src/graphql/public-errors.ts';
+import { addSize } from '../../src/graphql/response-budget.ts';
+import { checkResolvers, resolveField, wrapMutation } from '../../src/graphql/schema.ts';
+import { entities, reads } from '../../src/maintenance/resolvers.ts';
+import { Account, createMemory } from '../../src/resources/memory.ts';
+import { SCHEMA } from '../support/maintenance/schema.ts';
+
+const resolve = () => null;
+const { Maintenance } = entities;
+
+it.each([
+  ['with an entity without a reference resolver', reads, { Maintenance }, 'Residence'],
+  ['with a reference resolver of no entity', reads, { ...entities, Query: resolve }, 'Query'],
+  ['with a resolver of no field', { ...reads, Residence: { visits: resolve } }, entities, 'Residence.visits'],
+  ['with a resolver of a field that is never null', { Maintenance: { id: resolve } }, entities, 'Maintenance.id'],
+])('refuses to start %s', (_, types, references, name) => {
+  expect(() => checkResolvers(SCHEMA, types, references)).toThrow(`${name} must be`);
+});
+
+it.each([[{}], [{ size: Number.NaN }], [{ size: '1' }]])('an entry %j without a size is an error', (entry) => {
+  expect(() => addSize(0, entry)).toThrow('An entry has no size.');
+});
+
+it('a field without a resolver and without a value is an error', () => {
+  const info = { parentType: 'Payload', fieldName: 'maintenance' } as never;
+  expect(() => resolveField({}, {}, {} as never, info)).toThrow('Payload.maintenance has neither');
+});
+
+it('a refusal after a command does not say that nothing was sent', async () => {
+  const commands: unknown[] = [];
+  const budget = { chargeWrite: () => {} };
+  const errors = new OperationErrors(new Account(createMemory()));
+  const operation = { budget, commands, clearLoaders: () => {}, errors };
+  const wrapped = wrapMutation(() => {
+    commands.push('sent');
+    return entities.Residence({ id: '' });
+  });
+  const { extensions } = (await wrapped({}, {}, operation as never, {} as never)) as { extensions: object };
+  expect(extensions).toMatchObject({ code: 'BAD_USER_INPUT', outcome: 'UNKNOWN' });
+});
