@@ -17,6 +17,8 @@ import { createMemory } from './resources/memory.ts';
 import { Turns } from './resources/turns.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { createObserver } from './telemetry/observer.ts';
+import { createReport } from './telemetry/operation-report.ts';
+import { createCommandSpans } from './telemetry/spans.ts';
 
 export interface ServerDependencies {
   readonly config: Config;
@@ -33,7 +35,8 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const turns = new Turns();
   const upstream = createUpstream(config);
   const metrics = createMetrics(upstream, memory, Object.values(COMMANDS), FLAWS);
-  const observer = createObserver(logger, metrics, upstream.transport.endpoint);
+  const spans = createCommandSpans(upstream.transport.endpoint);
+  const observer = createObserver(logger, [metrics, spans, createReport(logger, metrics)]);
   const commandApi = { upstream, coalescing: createCoalescing(), observer };
   const apollo = createApollo(config, logger, plugins);
   const host = createHost({ config, logger, memory, metrics, observer });

@@ -1,5 +1,5 @@
 /**
- * Values that the command API and the schema have in common.
+ * Values from outside that many parts know: ids and moments, which the command API and the schema have in common, and names.
  */
 
 // Texts that only the functions `parse…` of this file make, so that a text which was not parsed does not compile.
@@ -8,7 +8,7 @@ declare const PARSED: unique symbol;
 export type Id = string & { readonly [PARSED]: 'id' };
 /** A moment in UTC, `2024-01-16T13:32:45Z`. Moments compare as texts. */
 export type Moment = string & { readonly [PARSED]: 'moment' };
-/** A member of a reply: null if absent, an error if it could not be decoded. */
+/** A field of a reply: null if absent, an error if it could not be decoded. */
 export type Decoded<T> = T | null | Error;
 
 /** In UTF-16 units. The vendor's examples have 33; docs/command-api.md names no limit. */
@@ -30,4 +30,11 @@ export function parseMoment(text: string): Moment | undefined {
   // `Date` is slow, so use it only for days that some months lack. It turns 31 February into a day of March.
   const isMoment = MOMENT.test(text) && (day <= '28' || new Date(text).getUTCDate() === Number(day));
   return isMoment ? (text as Moment) : undefined;
+}
+
+/** Longer names are cut off in the log, in spans and in faults: one may have a megabyte. */
+const MAX_NAME = 100;
+
+export function shorten(name: string | null | undefined): string | undefined {
+  return name?.slice(0, MAX_NAME);
 }

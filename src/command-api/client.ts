@@ -58,10 +58,10 @@ export function createClient({ upstream, coalescing, observer }: CommandApi, sen
     commands,
 
     /** Sends a read. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
-    read: <I, T>(command: Read<I, T>, input: NoInfer<I>) => send(command, input),
+    read: send as <I, T>(command: Read<I, T>, input: NoInfer<I>) => Promise<T>,
 
     /** Sends a write, likewise. */
-    write: <I, T>(command: Write<I, T>, input: NoInfer<I>) => send(command, input),
+    write: send as <I, T>(command: Write<I, T>, input: NoInfer<I>) => Promise<T>,
   };
 
   async function send<I, T>(command: Command<I, T>, input: NoInfer<I>): Promise<T> {

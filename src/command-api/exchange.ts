@@ -224,8 +224,7 @@ export class Exchange<T> implements ExchangeFacts {
     const { turns } = this.#scopes.reduce((one, other) =>
       other.turns.replyPriority < one.turns.replyPriority ? other : one,
     );
-    if (this.#record.isWrite) await turns.wait(bytes * BYTE_NS, this.#signal);
-    else await turns.waitForReply(bytes * BYTE_NS, this.#signal);
+    await turns.wait(bytes * BYTE_NS, this.#signal, this.#record.isWrite ? undefined : turns.replyPriority);
   }
 
   /** Replies that no one waits for would hold up others. That of a write tells its outcome. */

@@ -1,7 +1,7 @@
 /**
  * Apollo Server, which parses, validates and executes operations.
  */
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServer, type ApolloServerPlugin, type GraphQLRequestContextDidResolveOperation } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -13,7 +13,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { LIMITS, limitOperations } from './limits.ts';
 import type { Operation } from './operation.ts';
-import { createErrorFormat, PublicError } from './public-errors.ts';
+import { createErrorFormat, PublicError, unexpectedErrorProcessingRequest } from './public-errors.ts';
 import { createSchema, resolveField } from './schema.ts';
 import { checkVariables } from './variables.ts';
 
@@ -28,16 +28,12 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
   }
 }
 
-/** Refuses what must not run, before anything runs. */
-const refuseOperations: ApolloServerPlugin = {
-  requestDidStart: async () => ({
-    async didResolveOperation(context) {
-      if (context.operation?.operation === 'subscription')
-        throw new PublicError('BAD_USER_INPUT', 'Subscriptions are not supported.', { http: { status: 400 } });
-      checkVariables(context);
-    },
-  }),
-};
+/** Refuses an operation that must not run, before anything runs. */
+async function didResolveOperation(context: GraphQLRequestContextDidResolveOperation<Operation>): Promise<void> {
+  if (context.operation?.operation === 'subscription')
+    throw new PublicError('BAD_USER_INPUT', 'Subscriptions are not supported.', { http: { status: 400 } });
+  checkVariables(context);
+}
 
 /** Creates the server, which still has to start. `plugins` follow ours. */
 export function createApollo(
@@ -45,7 +41,8 @@ export function createApollo(
   logger: Logger,
   plugins: readonly ApolloServerPlugin<Operation>[],
 ) {
-  const errorFormat = createErrorFormat(logger, production);
+  const { formatError, didEncounterErrors } = createErrorFormat(logger, production);
+  const hooks = { didEncounterErrors, didResolveOperation };
   return new ApolloServer<Operation>({
     schema: createSchema(),
     nodeEnv: production ? 'production' : 'development',
@@ -63,10 +60,9 @@ export function createApollo(
     // Without Apollo's line break, which would copy the text.
     stringifyResult: JSON.stringify,
     fieldResolver: resolveField,
-    formatError: errorFormat.formatError,
+    formatError,
     plugins: [
-      errorFormat.plugin,
-      refuseOperations,
+      { unexpectedErrorProcessingRequest, requestDidStart: async () => hooks },
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginInlineTraceDisabled(),

@@ -46,12 +46,6 @@ type Limit = keyof typeof SHAPE_LIMITS;
 /** Introspection has levels of its own, for which graphql has a limit too; its standard query has 15. */
 const INTROSPECTION_LEVELS = 500;
 
-/** Longer names from outside are cut off in the log, in spans and in faults: one may have a megabyte. */
-const MAX_NAME = 100;
-export function shorten(name: string | null | undefined): string | undefined {
-  return name?.slice(0, MAX_NAME);
-}
-
 /** A document beyond a limit of ours. Clients receive its message. */
 export class ExceededLimit extends GraphQLError {}
 

@@ -9,7 +9,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import type { ApolloServerPlugin, GraphQLRequestContext } from '@apollo/server';
+import type { GraphQLRequestContext, GraphQLRequestContextDidEncounterErrors } from '@apollo/server';
 import type { ApolloServerErrorCode } from '@apollo/server/errors';
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, getOperationAST, Kind } from 'graphql';
 import type { Logger } from 'pino';
@@ -171,33 +171,18 @@ const REFUSED_BY_LIBRARY = new Map<unknown, string>([
   ['BAD_REQUEST', 'Send one JSON object with a query by POST, and accept JSON.'],
 ]);
 
+type Encountered = GraphQLRequestContextDidEncounterErrors<{ readonly errors: UnforeseenErrors }>;
 type Unexpected = { readonly requestContext: GraphQLRequestContext<object>; readonly error: Error };
 
-/** Creates Apollo Server's `formatError`, and the plugin that tells it of which operation an error is. */
+/** Creates Apollo Server's `formatError`, and the hook that tells it of which operation an error is. */
 export function createErrorFormat(logger: Logger, isProduction: boolean) {
-  // Apollo Server calls `formatError` without the operation, but with the same error objects as the plugin.
+  // Apollo Server calls `formatError` without the operation, but with the same error objects as the hook.
   const operations = new WeakMap<object, { errors: UnforeseenErrors; mayWrite: boolean }>();
 
-  const plugin: ApolloServerPlugin<{ readonly errors: UnforeseenErrors }> = {
-    requestDidStart: async () => ({
-      async didEncounterErrors({ errors, document, request, contextValue }) {
-        const mayWrite = isMutation(document, request.operationName);
-        for (const error of errors) operations.set(error, { errors: contextValue.errors, mayWrite });
-      },
-    }),
-
-    /**
-     * Rethrows unexpected errors, so that `formatError` masks and logs them. Apollo would log the message, which may quote
-     * anything, and respond without an id. Exception: deep nesting can overflow graphql's stack during validation, which
-     * is the caller's fault.
-     */
-    async unexpectedErrorProcessingRequest({ error, requestContext: { document, request } }: Unexpected) {
-      if (!(error instanceof RangeError)) throw error;
-      const outcome = isMutation(document, request.operationName) ? NOT_SENT : undefined;
-      const extensions = { outcome, http: { status: 200 } };
-      throw new PublicError('GRAPHQL_VALIDATION_FAILED', 'The document is nested too deeply.', extensions);
-    },
-  };
+  async function didEncounterErrors({ errors, document, request, contextValue }: Encountered): Promise<void> {
+    const mayWrite = isMutation(document, request.operationName);
+    for (const error of errors) operations.set(error, { errors: contextValue.errors, mayWrite });
+  }
 
   function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
     // graphql or Apollo Server may have wrapped it.
@@ -218,7 +203,19 @@ export function createErrorFormat(logger: Logger, isProduction: boolean) {
     return { ...formatted, message: masked.message, extensions: { ...masked.extensions } };
   }
 
-  return { plugin, formatError };
+  return { formatError, didEncounterErrors };
+}
+
+/**
+ * Apollo Server's hook for unexpected errors. Rethrows them, so that `formatError` masks and logs them. Apollo would log the
+ * message, which may quote anything, and respond without an id. Exception: deep nesting can overflow graphql's stack during
+ * validation, which is the caller's fault.
+ */
+export async function unexpectedErrorProcessingRequest({ error, requestContext: { document, request } }: Unexpected) {
+  if (!(error instanceof RangeError)) throw error;
+  const outcome = isMutation(document, request.operationName) ? NOT_SENT : undefined;
+  const extensions = { outcome, http: { status: 200 } };
+  throw new PublicError('GRAPHQL_VALIDATION_FAILED', 'The document is nested too deeply.', extensions);
 }
 
 /** Returns whether an operation is a mutation, or may be one that its document does not tell. */

@@ -17,8 +17,9 @@ import {
   typeFromAST,
   ValidationContext,
 } from 'graphql';
+import { shorten } from '../values.ts';
 import { badUserInput, type Fault, type Wrong } from './faults.ts';
-import { LIMITS, shorten } from './limits.ts';
+import { LIMITS } from './limits.ts';
 
 /** Other names of unknown fields are not repeated: they could be what the caller meant as a value. */
 const NAME = /^[_a-z]\w{0,63}$/i;

@@ -4,8 +4,8 @@
 import { isUtf8 } from 'node:buffer';
 import { trace } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
-import { shorten } from '../graphql/limits.ts';
 import type { Caller } from '../graphql/operation.ts';
+import { shorten } from '../values.ts';
 
 /** Only the form of a token: the command API validates it. In a header of its own, a token needs no `Bearer`. */
 const BEARER_TOKEN = /^bearer +([\x21-\x7e]+)$/i;

@@ -22,6 +22,7 @@
  * signal at the latest, so whoever has waited looks at the signal.
  */
 import { addAbortListener } from 'node:events';
+import { setImmediate as nextRound } from 'node:timers/promises';
 
 /** Work is estimated in nanoseconds on the machine of docs/decisions.md, as whole numbers. */
 export const NS_PER_MS = 1_000_000;
@@ -36,9 +37,6 @@ interface Waiting {
   readonly workNs: number;
   begin(): void;
 }
-
-/** Resolves in the next round of the event loop. */
-const nextRound = () => new Promise((resolve) => setImmediate(resolve));
 
 /** The queue of all operations of one server. */
 export class Turns {
@@ -102,23 +100,17 @@ export class OperationTurns {
     this.#beganAt = beganAt;
   }
 
-  /** Waits for a turn for the request, the response or the reply to a write. */
-  wait(workNs: number, signal: AbortSignal): Promise<void> {
-    return this.#wait(this.#beganAt, workNs, signal);
-  }
-
-  /** Waits for a turn for the reply to a read. */
-  waitForReply(workNs: number, signal: AbortSignal): Promise<void> {
-    return this.#wait(this.replyPriority, workNs, signal);
+  /**
+   * Resolves when work may begin, or when the signal aborts: ask it afterwards. The reply to a read has `replyPriority`,
+   * other work the time at which the operation began.
+   */
+  wait(workNs: number, signal: AbortSignal, priority = this.#beganAt): Promise<void> {
+    this.#askedMs += workNs / NS_PER_MS;
+    return this.#turns.wait(priority, workNs, signal);
   }
 
   /** The priority of a reply that arrives now. */
   get replyPriority(): number {
     return this.#beganAt + DELAY_PER_MS * Math.max(0, this.#askedMs - FREE_MS);
-  }
-
-  #wait(priority: number, workNs: number, signal: AbortSignal): Promise<void> {
-    this.#askedMs += workNs / NS_PER_MS;
-    return this.#turns.wait(priority, workNs, signal);
   }
 }

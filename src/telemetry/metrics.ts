@@ -95,7 +95,25 @@ export function createMetrics(
     registry,
     active,
 
-    /** `route` is undefined if none matched, `status` is empty if no response was sent. */
+    /** Returns all metrics in Prometheus' text format. */
+    scrape(): Promise<string> {
+      const counts = slots.count();
+      inFlight.set(counts.inFlight);
+      queued.set(counts.queued);
+      held.set(memory.held);
+      refused.reset();
+      for (const [stage, count] of Object.entries(memory.refused)) refused.inc({ stage }, count);
+      for (const state of BREAKER_STATES) states.set({ state }, Number(state === breaker.state()));
+      return registry.metrics();
+    },
+
+    /** Counts an operation by the code of its gravest error. */
+    countOperation(type: string | undefined, code: string): void {
+      operations.inc({ graphql_operation_type: type ?? 'unknown', code });
+    },
+
+    // What follows is told by the observer: see observer.ts.
+
     requestEnded(method: string, route: string | undefined, status: number | '', durationMs: number): void {
       const http_request_method = METHODS.has(method) ? method : '_OTHER';
       const labels = {
@@ -106,10 +124,6 @@ export function createMetrics(
       };
       requests.observe(labels, durationMs / 1000);
     },
-
-    /** `code` is that of the gravest error. */
-    answered: (type: string | undefined, code: string) =>
-      operations.inc({ graphql_operation_type: type ?? 'unknown', code }),
 
     attempted({ name: command }: CommandRecord, { seconds, status, error, previous }: Attempt): void {
       const result = { http_response_status_code: status ?? '', error_type: error ?? '' };
@@ -127,18 +141,6 @@ export function createMetrics(
       // A command that was sent is counted with its exchange.
       if (!exchange) count(command, error);
       if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
-    },
-
-    /** Returns all metrics in Prometheus' text format. */
-    scrape(): Promise<string> {
-      const counts = slots.count();
-      inFlight.set(counts.inFlight);
-      queued.set(counts.queued);
-      held.set(memory.held);
-      refused.reset();
-      for (const [stage, count] of Object.entries(memory.refused)) refused.inc({ stage }, count);
-      for (const state of BREAKER_STATES) states.set({ state }, Number(state === breaker.state()));
-      return registry.metrics();
     },
   };
 }

@@ -6,9 +6,9 @@ import { trace } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import type { CommandRecord } from '../command-api/command.ts';
 import { CommandApiError, failureOf, severityOf } from '../command-api/failures.ts';
-import { shorten } from '../graphql/limits.ts';
 import type { Operation } from '../graphql/operation.ts';
 import type { Code } from '../graphql/public-errors.ts';
+import { shorten } from '../values.ts';
 import type { Metrics } from './metrics.ts';
 import { failSpan } from './spans.ts';
 
@@ -17,9 +17,9 @@ const MAX_COMMANDS = 20;
 
 export type Answered = GraphQLRequestContextWillSendResponse<Operation>;
 
-/** Creates the report, which looks at an operation whose response is made. */
+/** Creates the report, which the observer tells of each operation whose response is made. */
 export function createReport(logger: Logger, metrics: Metrics) {
-  return ({ operationName, operation, contextValue, response }: Answered): void => {
+  function answered({ operationName, operation, contextValue, response }: Answered): void {
     const { caller, commands, errors, scope } = contextValue;
     const codes = codesOf(contextValue, response);
     const gravest = codes[0] ?? 'OK';
@@ -43,7 +43,7 @@ export function createReport(logger: Logger, metrics: Metrics) {
       errorIds: errorId && [errorId],
     };
     logger[severity === 4 ? 'error' : severity > 0 ? 'warn' : 'info'](line, 'operation');
-    metrics.answered(type, gravest);
+    metrics.countOperation(type, gravest);
 
     const span = trace.getActiveSpan();
     if (type) span?.updateName(type);
@@ -54,7 +54,9 @@ export function createReport(logger: Logger, metrics: Metrics) {
       'graphql.error.id': errorId,
     });
     if (severity > 0 && gravest !== 'OK') failSpan(span, gravest);
-  };
+  }
+
+  return { answered };
 }
 
 /** Returns the codes of all errors of an operation, the gravest first. */
