@@ -56,9 +56,8 @@ export function addGraphql(app: FastifyInstance, { config, turns, commandApi, ap
   apollo.addPlugin(answerPlugin(observer));
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-    const response = reply.raw;
     // The caller may have left with the last byte of the body. Then no one would give back what this takes.
-    if (response.destroyed) return undefined;
+    if (request.socket.destroyed) return undefined;
     const account = request.getDecorator<Account>('account');
     const scope = new Scope(account, turns, config.OPERATION_TIMEOUT_MS);
     request.setDecorator('scope', scope);
@@ -79,7 +78,7 @@ export function addGraphql(app: FastifyInstance, { config, turns, commandApi, ap
         if (answer.body.kind !== 'complete') throw new TypeError('No response comes in parts.');
         reply.code(answer.status ?? 200).headers(Object.fromEntries(answer.headers));
         // A caller that has disconnected receives no status.
-        if (!response.destroyed) span.setAttribute('http.response.status_code', reply.statusCode);
+        if (!reply.raw.destroyed) span.setAttribute('http.response.status_code', reply.statusCode);
         return answer.body.string;
       });
     });

@@ -136,11 +136,16 @@ function createApp({ logger, metrics, observer }: Shared, state: State, { keepAl
   app.decorateRequest('account', null);
   app.decorateRequest('scope', null);
   app.addHook('onRequest', (request, { raw }, done) => {
-    const { method, routeOptions } = request;
+    const { method, routeOptions, socket } = request;
     const start = performance.now();
+    let isOver = false;
     state.unfinished++;
-    // The only place that gives back what a request holds.
-    raw.once('close', async () => {
+
+    /** Gives back what the request holds. No other place does. */
+    async function end(): Promise<void> {
+      socket.off('close', end);
+      if (isOver) return;
+      isOver = true;
       // Without a sent response, `statusCode` is Node's default of 200.
       observer.requestEnded(method, routeOptions.url, raw.headersSent ? raw.statusCode : '', performance.now() - start);
       // Neither for a refused request, nor a scope for one whose body is refused.
@@ -152,7 +157,11 @@ function createApp({ logger, metrics, observer }: Shared, state: State, { keepAl
       await scope?.finished;
       account?.close();
       state.unfinished--;
-    });
+    }
+
+    raw.once('close', end);
+    // Before Node 24.16, a response that is queued behind another one hears nothing when their connection closes.
+    socket.setMaxListeners(0).once('close', end);
     done();
   });
   app.setErrorHandler(createErrorHandler(logger));

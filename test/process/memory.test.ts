@@ -2,12 +2,13 @@
  * The memory of all operations, in a process with a small heap. No test knows what an operation counts: bodies, replies and
  * batches are far larger than the room that is left. After each test, all memory is released.
  */
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/maintenance/seed.ts';
 import type { Answer } from '../support/ask.ts';
 import { aliased, answerWith, R, times } from '../support/maintenance/requests.ts';
-import { sendBytes } from '../support/raw-http.ts';
+import { request, sendBytes } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
 import { act, type Held, type Upstream } from '../support/upstream.ts';
@@ -233,6 +234,39 @@ it('a write keeps its memory when its caller leaves, until it ends', async () =>
   await until(async () => (await read('http_server_active_requests')) === 0);
   expect(await read('maintenance_memory_held_bytes')).toBeGreaterThan(0);
   held.end();
+});
+
+it('a response that is queued behind another one of its connection gives everything back when that closes', async () => {
+  upstream.hold();
+  const { hostname, port } = new URL(replica.url);
+  const head = ['POST /graphql HTTP/1.1', ...Object.entries({ ...HEADERS, host: 'x' }).map((pair) => pair.join(': '))];
+  const queries = [`{ maintenances(residenceId: "${R}") { id } }`, '{ __typename }'];
+  const answered = { graphql_operation_type: 'query', code: 'OK' };
+  const before = await read('maintenance_operations_total', answered);
+  const socket = connect(Number(port), hostname);
+  socket.write(Buffer.concat(queries.map((query) => request(head, JSON.stringify({ query })))));
+  // The second one has its answer, which waits for that of the first.
+  await until(async () => (await read('maintenance_operations_total', answered)) > before);
+  expect(await read('http_server_active_requests')).toBe(2);
+  socket.destroy();
+  for (const gauge of [
+    'http_server_active_requests',
+    'maintenance_commands_in_flight',
+    'maintenance_memory_held_bytes',
+  ])
+    await until(async () => (await read(gauge)) === 0);
+});
+
+it('the SDL counts as often as it is selected', async () => {
+  const { data } = await ask('{ _service { sdl } }');
+  const held = upstream.hold();
+  const list = `maintenances(residenceId: "${R}") { id }`;
+  const many = ask(`{ ${list} ${aliased(50, () => '_service { sdl }')} }`);
+  await until(() => held.length === 1);
+  const bytes = 50 * data._service.sdl.length;
+  await until(async () => (await read('maintenance_memory_held_bytes')) > bytes);
+  held.end();
+  expect((await many).errors).toEqual([]);
 });
 
 it('a body that never fits is refused with 413: before it is read, or once it is read if it is chunked', async () => {
