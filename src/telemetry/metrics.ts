@@ -49,22 +49,22 @@ export function createMetrics(
     'http_request_method http_route http_response_status_code url_scheme',
   );
   const active = gauge('http_server_active_requests', 'Requests in flight.');
-  const operations = counter(`maintenance_operations_total`, 'Operations by code.', 'graphql_operation_type code');
-  const coalesced = counter(`maintenance_reads_coalesced_total`, 'Reads that joined another exchange.', 'command');
-  const finished = counter(`maintenance_commands_total`, 'Finished commands by outcome.', 'command outcome');
-  const unknownWrites = counter(`maintenance_unknown_writes_total`, 'Failed writes that may have happened.', 'command');
+  const operations = counter('maintenance_operations_total', 'Operations by code.', 'graphql_operation_type code');
+  const coalesced = counter('maintenance_reads_coalesced_total', 'Reads that joined another exchange.', 'command');
+  const finished = counter('maintenance_commands_total', 'Finished commands by outcome.', 'command outcome');
+  const unknownWrites = counter('maintenance_unknown_writes_total', 'Failed writes that may have happened.', 'command');
   const attempts = histogram(
     'http_client_request_duration_seconds',
     'Duration of attempts of commands.',
     'http_request_method server_address server_port command http_response_status_code error_type',
   );
-  const retries = counter(`maintenance_retries_total`, 'Retried attempts.', 'reason');
-  const invalid = counter(`maintenance_invalid_replies_total`, 'Invalid replies.', 'command kind member');
-  const inFlight = gauge(`maintenance_commands_in_flight`, 'Commands with an attempt under way, or a reply to decode.');
-  const queued = gauge(`maintenance_commands_queued`, 'Commands waiting in the queue.');
-  const held = gauge(`maintenance_memory_held_bytes`, 'Memory of operations in flight.');
-  const refused = counter(`maintenance_memory_refused_total`, 'Refusals for lack of memory.', 'stage');
-  const states = gauge(`maintenance_breaker_state`, '1 for the current state of the circuit breaker.', 'state');
+  const retries = counter('maintenance_retries_total', 'Retried attempts.', 'reason');
+  const invalid = counter('maintenance_invalid_replies_total', 'Invalid replies.', 'command kind member');
+  const inFlight = gauge('maintenance_commands_in_flight', 'Commands with an attempt under way, or a reply to decode.');
+  const queued = gauge('maintenance_commands_queued', 'Commands waiting in the queue.');
+  const held = gauge('maintenance_memory_held_bytes', 'Memory of operations in flight.');
+  const refused = counter('maintenance_memory_refused_total', 'Refusals for lack of memory.', 'stage');
+  const states = gauge('maintenance_breaker_state', '1 for the current state of the circuit breaker.', 'state');
 
   const version = { service_name: SERVICE, service_version: VERSION };
   gauge('target_info', 'Running version.', 'service_name service_version').set(version, 1);
@@ -72,7 +72,7 @@ export function createMetrics(
   // Without a limit of the control group, Node returns 0, or more memory than the machine has.
   const available = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
   gauge('process_memory_limit_bytes', 'Memory of the control group, or of the machine.').set(available);
-  gauge(`maintenance_memory_limit_bytes`, `Limit of maintenance_memory_held_bytes.`).set(MEMORY_LIMIT);
+  gauge('maintenance_memory_limit_bytes', 'Limit of maintenance_memory_held_bytes.').set(MEMORY_LIMIT);
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
   const posted = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
   for (const http_response_status_code of [401, 500, 503]) requests.zero({ ...posted, http_response_status_code });
