@@ -29,7 +29,7 @@ import { CommandApiError, endedBy, type Flaw, NO_MEMORY, NOT_SENT, noRoom, outco
 import { inflate, inflatedLength, type Reply, resultOf } from './reply.ts';
 import { createRetries } from './retries.ts';
 import { createSlots } from './slots.ts';
-import { type Credentials, createTransport } from './transport.ts';
+import { type AttemptLimits, type Credentials, createTransport } from './transport.ts';
 
 /** Bytes that a decoded entry holds in addition to its bytes in the reply: an estimate, see docs/decisions.md. */
 const ENTRY_BYTES = 300;
@@ -73,9 +73,7 @@ export class Exchange<T> implements ExchangeFacts {
   /** That of the command that is really sent. */
   readonly #record: CommandRecord;
   readonly #ending = new AbortController();
-  readonly #signal: AbortSignal;
-  readonly #unsentSignal: AbortSignal;
-  readonly #maxReplyBytes: number;
+  readonly #limits: AttemptLimits;
   /** No pause before a further attempt ends later. */
   readonly #retryUntil: number;
   /** The scopes of the operations that wait for the reply. */
@@ -91,10 +89,10 @@ export class Exchange<T> implements ExchangeFacts {
     this.#upstream = upstream;
     this.#observer = observer;
     this.#record = record;
-    this.#signal = isWrite ? scope.signal : this.#ending.signal;
-    this.#unsentSignal = isWrite ? scope.unsentSignal : this.#ending.signal;
-    const { maxReplyBytes } = upstream;
-    this.#maxReplyBytes = isWrite ? Math.min(maxReplyBytes, MAX_WRITE_REPLY_BYTES) : maxReplyBytes;
+    const { signal } = isWrite ? scope : this.#ending;
+    const unsentSignal = isWrite ? scope.unsentSignal : signal;
+    const maxReplyBytes = Math.min(upstream.maxReplyBytes, isWrite ? MAX_WRITE_REPLY_BYTES : Number.POSITIVE_INFINITY);
+    this.#limits = { bytes: this.bytes, maxReplyBytes, signal, unsentSignal };
     this.#retryUntil = isWrite ? scope.deadline : startedAt + scope.timeoutMs;
   }
 
@@ -112,7 +110,7 @@ export class Exchange<T> implements ExchangeFacts {
 
   /** Whether its reply is still to come, and someone waits for it. */
   get isUnderWay(): boolean {
-    return this.#reply !== undefined && !this.#signal.aborted;
+    return this.#reply !== undefined && !this.#limits.signal.aborted;
   }
 
   /**
@@ -151,7 +149,7 @@ export class Exchange<T> implements ExchangeFacts {
     try {
       // Asked here too, because a command would wait for its slot only to hear that the command API is down.
       breaker.throwIfOpen();
-      slot = await slots.take(this.#unsentSignal);
+      slot = await slots.take(this.#limits.unsentSignal);
       using call = breaker.begin();
       retries.earn();
       const json = JSON.stringify({ command: name, id: this.id, param });
@@ -203,17 +201,12 @@ export class Exchange<T> implements ExchangeFacts {
     }
   }
 
-  get #limits() {
-    const { bytes } = this;
-    return { bytes, signal: this.#signal, unsentSignal: this.#unsentSignal, maxReplyBytes: this.#maxReplyBytes };
-  }
-
   /** Waits for a turn to decode a reply, and inflates it there: what waits in gzip takes little memory. */
   async #inflateInTurn(arrived: Reply): Promise<Reply> {
-    const length = inflatedLength(arrived, this.#maxReplyBytes);
+    const length = inflatedLength(arrived, this.#limits.maxReplyBytes);
     if (length > 0) await this.#waitForTurn(length);
     if (!this.#isWanted) return arrived;
-    const reply = inflate(arrived, this.bytes, this.#maxReplyBytes);
+    const reply = inflate(arrived, this.bytes, this.#limits.maxReplyBytes);
     const rest = reply.body.length - length;
     if (rest > 0) await this.#waitForTurn(rest);
     return reply;
@@ -224,16 +217,16 @@ export class Exchange<T> implements ExchangeFacts {
     const { turns } = this.#scopes.reduce((one, other) =>
       other.turns.replyPriority < one.turns.replyPriority ? other : one,
     );
-    await turns.wait(bytes * BYTE_NS, this.#signal, this.#record.isWrite ? undefined : turns.replyPriority);
+    await turns.wait(bytes * BYTE_NS, this.#limits.signal, this.#record.isWrite ? undefined : turns.replyPriority);
   }
 
   /** Replies that no one waits for would hold up others. That of a write tells its outcome. */
   get #isWanted(): boolean {
-    return this.#record.isWrite || !this.#signal.aborted;
+    return this.#record.isWrite || !this.#limits.signal.aborted;
   }
 
   #decode(reply: Reply, decode: Sending<T>['decode']): DecodedReply<T> {
-    if (!this.#isWanted) throw endedBy(this.#signal.reason);
+    if (!this.#isWanted) throw endedBy(this.#limits.signal.reason);
     const decoded = decode(resultOf(reply));
     const entries = Array.isArray(decoded.value) ? decoded.value.length : 1;
     if (!this.bytes.tryReserve(ENTRY_BYTES * entries)) throw noRoom(NO_MEMORY);
@@ -244,7 +237,7 @@ export class Exchange<T> implements ExchangeFacts {
   /** Pauses without a slot. Returns another one, or undefined if the queue is full or the circuit breaker has opened. */
   async #pause(ms: number): Promise<Disposable | undefined> {
     const { breaker, slots } = this.#upstream;
-    const signal = this.#unsentSignal;
+    const signal = this.#limits.unsentSignal;
     await untilEnded(delay(ms, undefined, { signal }), signal);
     if (breaker.state() !== 'closed' || slots.isFull()) return undefined;
     const slot = await slots.take(signal);

@@ -37,7 +37,7 @@ interface Message {
 }
 
 /** What an attempt may use. */
-interface AttemptLimits {
+export interface AttemptLimits {
   /** What the reply holds. */
   readonly bytes: ReplyBytes;
   /** Of the body as it arrives, and inflated. */

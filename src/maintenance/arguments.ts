@@ -20,7 +20,7 @@ import {
   type Wrong,
 } from '../graphql/faults.ts';
 import { type Id, parseId } from '../values.ts';
-import type { QueryMaintenancesArgs } from './__generated__/types.ts';
+import type { CreateMaintenanceInput, QueryMaintenancesArgs } from './__generated__/types.ts';
 import { type MaintenanceKey, type NewMaintenance, parseMaintenanceId } from './model.ts';
 
 /** Faults that only arguments of repair requests have, in addition to those of any field. */
@@ -44,16 +44,15 @@ const count = z
   .refine((value) => value >= 0, unless<OwnCode>({ code: 'NEGATIVE', message: 'must not be negative' }))
   .nullish();
 // Not an array of zod, which would walk through a list of any length, for each of a thousand fields.
+const isShort = (value: unknown) => !Array.isArray(value) || value.length <= SIZES.states.entries;
 const states = z
   .unknown()
-  .refine(
-    (value) => !Array.isArray(value) || value.length <= SIZES.states.entries,
-    unless(tooMany(SIZES.states.entries)),
-  )
+  .refine(isShort, unless(tooMany(SIZES.states.entries)))
   .optional();
 const listArguments = z.object({ residenceId: idSchema, states, first: count, offset: count });
 
 const NOT_LATER: Wrong<OwnCode> = { code: 'NOT_LATER', message: 'must be later than input.startTime' };
+const { entries, characters } = SIZES.pictureFilenames;
 const newMaintenance = z
   .object({
     residenceId: idSchema,
@@ -61,11 +60,8 @@ const newMaintenance = z
     finishTime: momentSchema,
     description: textSchema(SIZES.description.characters),
     contact: textSchema(SIZES.contact.characters),
-    pictureFilenames: listSchema(
-      textSchema(SIZES.pictureFilenames.characters),
-      SIZES.pictureFilenames.entries,
-    ).nullish(),
-  })
+    pictureFilenames: listSchema(textSchema(characters), entries).nullish(),
+  } satisfies Record<keyof CreateMaintenanceInput, z.ZodType>)
   .refine(({ startTime, finishTime }) => finishTime > startTime, {
     ...unless<OwnCode>(NOT_LATER),
     path: ['finishTime'],
@@ -77,10 +73,8 @@ const MALFORMED_ID: Wrong = {
   code: 'NOT_AN_ID',
   message: 'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters',
 };
-const keys = listSchema(
-  schemaBy(z.unknown(), parseMaintenanceId, () => MALFORMED_ID),
-  SIZES.ids.entries,
-)
+const key = schemaBy(z.unknown(), parseMaintenanceId, () => MALFORMED_ID);
+const keys = listSchema(key, SIZES.ids.entries)
   .refine(({ length }) => length > 0, unless<OwnCode>({ code: 'EMPTY', message: 'must not be empty' }))
   .refine((all) => new Set(all.flatMap(({ residenceId }) => residenceId ?? [])).size <= SIZES.ids.residences, {
     ...unless({ code: 'TOO_MANY', message: `must not be of more than ${SIZES.ids.residences} residences` }),
