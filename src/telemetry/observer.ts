@@ -26,18 +26,22 @@ type Listen = (...event: unknown[]) => string | undefined;
 export function createObserver(logger: Logger, listeners: readonly Partial<Observer>[]): Observer {
   const failed = new Set<Partial<Observer>>();
 
-  function tell(name: (typeof EVENTS)[number], event: unknown[]): string | undefined {
-    let returned: string | undefined;
-    for (const listener of listeners) {
-      try {
-        returned ??= (listener[name] as Listen | undefined)?.(...event);
-      } catch (err) {
-        if (!failed.has(listener)) logger.error({ err }, 'telemetry failed');
-        failed.add(listener);
+  /** Returns the method of an event. */
+  function createTell(name: (typeof EVENTS)[number]): Listen {
+    const hearing = listeners.filter((listener) => name in listener);
+    return (...event) => {
+      let returned: string | undefined;
+      for (const listener of hearing) {
+        try {
+          returned = (listener[name] as Listen)(...event);
+        } catch (err) {
+          if (!failed.has(listener)) logger.error({ err }, 'telemetry failed');
+          failed.add(listener);
+        }
       }
-    }
-    return returned;
+      return returned;
+    };
   }
 
-  return Object.fromEntries(EVENTS.map((name) => [name, (...event: unknown[]) => tell(name, event)])) as never;
+  return Object.fromEntries(EVENTS.map((name) => [name, createTell(name)])) as never;
 }
