@@ -83,10 +83,10 @@ export function createClient({ upstream, coalescing, observer }: CommandApi, sen
       const decode = (result: unknown) => command.decode(result, input);
       const sending = { param, credentials, traceparent, decode };
       const reply = await (isWrite ? sendAlone(record, sending) : joinOrSend(record, sending));
-      record.end(reply);
+      record.succeed(reply);
       return reply.value;
     } catch (error) {
-      record.end({}, error);
+      record.fail(error);
       throw error;
     } finally {
       observer.ended(record);

@@ -93,14 +93,23 @@ export class CommandRecord {
     this.hasJoined = hasJoined;
   }
 
-  /** Ends with a reply or an error. Its error, or the one of all undecodable fields, names the command for callers. */
-  end({ flaws, dropped = 0, fieldError }: Partial<DecodedReply<unknown>>, error?: unknown): void {
-    this.durationMs = performance.now() - this.startedAt;
-    this.flaws = flaws ?? (error instanceof CommandApiError ? error.flaws : []);
+  succeed({ flaws = [], dropped = 0, fieldError }: DecodedReply<unknown>): void {
+    this.flaws = flaws;
     this.dropped = dropped;
+    this.#end(fieldError);
+  }
+
+  fail(error: unknown): void {
+    const failure = error instanceof CommandApiError ? error : undefined;
+    this.flaws = failure?.flaws ?? [];
     this.error = error;
-    const shown = error ?? fieldError;
-    if (shown instanceof CommandApiError) shown.command = { name: this.name, id: this.id };
+    this.#end(failure);
+  }
+
+  /** Callers learn from an error which command failed. */
+  #end(error: CommandApiError | undefined): void {
+    this.durationMs = performance.now() - this.startedAt;
+    if (error) error.command = { name: this.name, id: this.id };
   }
 }
 

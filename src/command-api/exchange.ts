@@ -34,7 +34,7 @@ import { type AttemptLimits, type Credentials, createTransport } from './transpo
 /** Bytes that a decoded entry holds in addition to its bytes in the reply: an estimate, see docs/decisions.md. */
 const ENTRY_BYTES = 300;
 /** Work to decode a byte, in nanoseconds: a list of 2 MB counts as 200 ms. See docs/decisions.md. */
-const BYTE_NS = 100;
+const REPLY_BYTE_NS = 100;
 /** The documented replies to writes have 100 bytes. The largest create, with its whole input in escapes, has 97 KB. */
 const MAX_WRITE_REPLY_BYTES = 128 * 1024;
 
@@ -217,7 +217,11 @@ export class Exchange<T> implements ExchangeFacts {
     const { turns } = this.#scopes.reduce((one, other) =>
       other.turns.replyPriority < one.turns.replyPriority ? other : one,
     );
-    await turns.wait(bytes * BYTE_NS, this.#limits.signal, this.#record.isWrite ? undefined : turns.replyPriority);
+    await turns.wait(
+      bytes * REPLY_BYTE_NS,
+      this.#limits.signal,
+      this.#record.isWrite ? undefined : turns.replyPriority,
+    );
   }
 
   /** Replies that no one waits for would hold up others. That of a write tells its outcome. */

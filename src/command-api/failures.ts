@@ -159,7 +159,7 @@ export function noRoom(detail: string): CommandApiError {
   return new CommandApiError('no_room', { detail });
 }
 
-const ENDS: Readonly<Record<EndReason, readonly [FailureKind, Details]>> = {
+const FAILURES_BY_END: Readonly<Record<EndReason, readonly [FailureKind, Details]>> = {
   answered: ['cancelled', { detail: 'answered before' }],
   expired: ['timeout', { detail: 'out of time', message: 'The operation has no time left.', health: 'unknown' }],
   cancelled: ['cancelled', { detail: 'caller disconnected' }],
@@ -167,7 +167,7 @@ const ENDS: Readonly<Record<EndReason, readonly [FailureKind, Details]>> = {
 
 /** Returns the failure of a command, or of a value, for which its operation did not wait. */
 export function endedBy(reason: EndReason, isSent = false): CommandApiError {
-  const [kind, details] = ENDS[reason];
+  const [kind, details] = FAILURES_BY_END[reason];
   return new CommandApiError(kind, { ...details, isSent, ended: reason });
 }
 

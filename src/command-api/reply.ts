@@ -5,7 +5,7 @@
 import { gunzipSync } from 'node:zlib';
 import type { ReplyBytes } from '../resources/memory.ts';
 import { isObject, type Json } from './decoding.ts';
-import { CommandApiError, type Details, type FailureKind, NO_MEMORY, noRoom } from './failures.ts';
+import { CommandApiError, type Details, type FailureKind, NO_MEMORY } from './failures.ts';
 
 /**
  * Why an attempt has no whole reply that can be used. `by` says who ended it, because that decides what the status is
@@ -32,6 +32,14 @@ export interface Reply {
 }
 
 const UTF8 = new TextDecoder();
+
+/** got's code for an error without one of Node: probably a bug. */
+export const NO_CODE = 'ERR_GOT_REQUEST_ERROR';
+
+/** Returns the error of a reply that we do not take. */
+export function unusable(code: 'reply too large' | 'unknown coding' | typeof NO_MEMORY): Error {
+  return Object.assign(new Error(), { code });
+}
 
 /**
  * What the end of an attempt means, by its code: one of Node, got or gzip, or our own text; after `proxy ` if the proxy is
@@ -60,7 +68,7 @@ const ENDS: readonly (readonly [RegExp, AttemptFailure['by'], FailureKind, Parti
  * Returns the failure of an attempt with this end, which is `details.detail`. `isStale` says that a kept connection broke
  * before a reply: after an idle time, all of them may be closed.
  */
-export function failureBy(details: Details, maxReplyBytes: number, isStale = false): AttemptFailure {
+export function attemptFailure(details: Details, maxReplyBytes: number, isStale = false): AttemptFailure {
   const { cause, ...known } = details;
   const [, by, kind, further] = ENDS.find(([codes]) => codes.test(details.detail)) as (typeof ENDS)[number];
   const message = `The command API sent a reply larger than ${maxReplyBytes.toLocaleString('en')} bytes.`;
@@ -87,11 +95,11 @@ export function inflate(reply: Reply, bytes: ReplyBytes, maxReplyBytes: number):
   if (!reply.isGzip || reply.body.length === 0) return reply;
   try {
     const body = gunzipSync(reply.body, { maxOutputLength: maxReplyBytes });
-    if (!bytes.tryReserve(Math.max(0, body.length - reply.body.length))) throw noRoom(NO_MEMORY);
+    if (!bytes.tryReserve(Math.max(0, body.length - reply.body.length))) throw unusable(NO_MEMORY);
     return { ...reply, body };
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const failure = failureBy({ detail: code ?? message, cause, isSent: true }, maxReplyBytes);
+    const { code = NO_CODE } = cause as NodeJS.ErrnoException;
+    const failure = attemptFailure({ detail: code, cause, isSent: true }, maxReplyBytes);
     return { ...reply, body: Buffer.alloc(0), failure };
   }
 }

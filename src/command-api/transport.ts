@@ -12,7 +12,7 @@ import { SERVICE } from '../config.ts';
 import type { ReplyBytes } from '../resources/memory.ts';
 import { createConnections } from './connections.ts';
 import { CommandApiError, endedBy, NO_MEMORY } from './failures.ts';
-import { type AttemptFailure, failureBy, type Reply } from './reply.ts';
+import { type AttemptFailure, attemptFailure, NO_CODE, type Reply, unusable } from './reply.ts';
 
 /** What the command API learns of the caller. */
 export interface Credentials {
@@ -60,9 +60,6 @@ const PROXY_ERROR = /^(?:Bad response: |Proxy )(\d{3}|timeout)$/;
 
 /** Ends an attempt that has taken its time. */
 const TIMED_OUT = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
-/** Returns the error of a reply that we do not take. */
-const unusable = (code: 'reply too large' | 'unknown coding' | typeof NO_MEMORY) =>
-  Object.assign(new Error(), { code });
 /** A timeout that is this late shows a blocked event loop: the reply may already have arrived. */
 const LATE_MS = 100;
 
@@ -155,7 +152,7 @@ export function createTransport(config: Config) {
     // got wraps errors.
     const cause = (error instanceof RequestError ? error.cause : error) as NodeJS.ErrnoException | undefined;
     const [, proxyCode] = PROXY_ERROR.exec(cause?.message ?? '') ?? [];
-    const code = proxyCode ?? cause?.code ?? (error as NodeJS.ErrnoException).code ?? 'ERR_GOT_REQUEST_ERROR';
+    const code = proxyCode ?? cause?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
     const isCommandSent = isSent(stream);
     const ended = limits.signal.reason ?? (isCommandSent ? undefined : limits.unsentSignal.reason);
     if (ended) return { by: 'process', error: endedBy(ended, isCommandSent) };
@@ -168,7 +165,7 @@ export function createTransport(config: Config) {
       return { by: 'process', error: new CommandApiError('timeout', { ...details, cause: undefined, ...late }) };
     }
     if (NO_CONNECTION.test(code)) expireAddresses();
-    return failureBy(details, limits.maxReplyBytes, stream.reusedSocket === true && !stream.response);
+    return attemptFailure(details, limits.maxReplyBytes, stream.reusedSocket === true && !stream.response);
   }
 
   return {

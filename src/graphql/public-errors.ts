@@ -5,7 +5,7 @@
  * An error takes one of four ways to its caller. A resolver or a field fails: its wrapper in schema.ts calls
  * `OperationErrors.show`. A part of a batch fails, and the payload describes it as data: `describe`. graphql or Apollo
  * Server refuses the operation as a whole: Apollo Server calls `formatError`, as it does with every error of a response.
- * The host refuses a request before Apollo Server sees it: `refusalOf`.
+ * The host refuses a request before Apollo Server sees it: `publicRefusal`.
  */
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
@@ -144,7 +144,7 @@ const REFUSED_BY_HOST: Readonly<Record<number, readonly [Code, string]>> = {
 };
 
 /** Returns the error of a request that is answered with this status before it is executed. Other errors are masked. */
-export function refusalOf(status: number, error: unknown, logger: Logger): PublicError {
+export function publicRefusal(status: number, error: unknown, logger: Logger): PublicError {
   if (status >= 500 && status !== 503) return maskError(error, logger);
   const [code, message] = REFUSED_BY_HOST[status] ?? ['BAD_REQUEST', `${STATUS_CODES[status]}.`];
   return new PublicError(code as Code, message as string, { outcome: NOT_SENT });

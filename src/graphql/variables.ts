@@ -18,13 +18,13 @@ import {
   ValidationContext,
 } from 'graphql';
 import { shorten } from '../values.ts';
-import { badUserInput, type Fault, type Wrong } from './faults.ts';
+import { badUserInput, type Fault, type Reason } from './faults.ts';
 import { LIMITS } from './limits.ts';
 
 /** Other names of unknown fields are not repeated: they could be what the caller meant as a value. */
 const NAME = /^[_a-z]\w{0,63}$/i;
 
-const REQUIRED: Wrong = { code: 'REQUIRED', message: 'is required' };
+const REQUIRED: Reason = { code: 'REQUIRED', message: 'is required' };
 const STATUS_400 = { http: { status: 400 } };
 
 /** Throws a `PublicError` if a variable is faulty. Names each fault by its variable and path. */

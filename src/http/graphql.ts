@@ -33,11 +33,11 @@ import { refusal } from './refusals.ts';
 
 /** Work of a request in nanoseconds: 0.5 ms, and 20 ns for each byte that it holds. See docs/decisions.md. */
 const REQUEST_NS = 500_000;
-const BYTE_NS = 20;
+const REQUEST_BYTE_NS = 20;
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
 /** What all requests share. */
-interface Shared {
+interface RequestDependencies {
   readonly config: Config;
   readonly turns: Turns;
   readonly commandApi: CommandApi;
@@ -48,7 +48,10 @@ interface Shared {
 type JsonParser = (request: FastifyRequest, text: string, done: (error: Error | null, value?: unknown) => void) => void;
 
 /** Adds the route to the host, and its plugin to Apollo Server, which has to start afterwards. */
-export function addGraphql(app: FastifyInstance, { config, turns, commandApi, apollo, observer }: Shared): void {
+export function addGraphql(
+  app: FastifyInstance,
+  { config, turns, commandApi, apollo, observer }: RequestDependencies,
+): void {
   // Refuses `__proto__`.
   const parseJson = promisify(app.getDefaultJsonParser('error', 'error') as JsonParser);
   app.addContentTypeParser(JSON_IN_UTF8, { parseAs: 'string' }, (_request, text, done) => done(null, text));
@@ -64,7 +67,7 @@ export function addGraphql(app: FastifyInstance, { config, turns, commandApi, ap
 
     return scope.run(async () => {
       const text = receiveBody(request, account);
-      await scope.turns.wait(REQUEST_NS + account.bytes * BYTE_NS, scope.signal);
+      await scope.turns.wait(REQUEST_NS + account.bytes * REQUEST_BYTE_NS, scope.signal);
       if (scope.callerHasLeft) return undefined;
       if (scope.signal.aborted) throw refusal(503);
 

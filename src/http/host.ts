@@ -17,12 +17,12 @@ import { createErrorHandler, refusal } from './refusals.ts';
 // Longer than the idle timeout of every router; Cosmo's is the longest, 90 s. Otherwise a router could send on a
 // connection that we close.
 const KEEP_ALIVE_MS = 120_000;
-const LIMITS = { keepAliveMs: KEEP_ALIVE_MS, headMs: KEEP_ALIVE_MS + 5000 };
+const ROUTER_TIMES = { keepAliveMs: KEEP_ALIVE_MS, headMs: KEEP_ALIVE_MS + 5000 };
 // Connections that may wait to be accepted. Without room, the client's system retries after seconds.
 const BACKLOG = 4096;
 // Connections to METRICS_PORT. Further connections are closed, so idle ones must not keep Prometheus out for long.
 const SCRAPERS = 50;
-const SCRAPER_LIMITS = { keepAliveMs: 60_000, headMs: 5000 };
+const SCRAPER_TIMES = { keepAliveMs: 60_000, headMs: 5000 };
 // Added to an operation's deadline before its response is cut off during shutdown.
 const GRACE_MS = 1000;
 // A request may still be on its way. A packet that is lost is sent again after 200 ms.
@@ -36,7 +36,7 @@ const refuseSchemas = () => {
 };
 
 /** What the ports of one server share. */
-interface Shared {
+interface HostDependencies {
   readonly config: Config;
   readonly logger: Logger;
   readonly memory: Memory;
@@ -54,10 +54,10 @@ interface State {
 }
 
 /** Creates the host with its own routes. `app` takes further routes until `listen` is called. */
-export function createHost(shared: Shared) {
+export function createHost(shared: HostDependencies) {
   const { config, memory, metrics } = shared;
   const state: State = { isReady: true, inFlight: 0, unfinished: 0 };
-  const app = createApp(shared, state, LIMITS);
+  const app = createApp(shared, state, ROUTER_TIMES);
   const admit = createAdmission(config, memory);
   app.addHook('onRequest', async (request) => {
     const account = admit(request, state.inFlight);
@@ -69,7 +69,7 @@ export function createHost(shared: Shared) {
     state.isReady ? { status: 'ready' } : reply.code(503).send({ status: 'stopping' }),
   );
   // Not admitted by secret: network policy decides who reaches METRICS_PORT.
-  const metricsApp = config.METRICS_PORT === undefined ? app : createApp(shared, state, SCRAPER_LIMITS);
+  const metricsApp = config.METRICS_PORT === undefined ? app : createApp(shared, state, SCRAPER_TIMES);
   const { registry, scrape } = metrics;
   metricsApp.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await scrape()));
 
@@ -113,7 +113,11 @@ export function createHost(shared: Shared) {
  * Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections, counts requests.
  * While the host is not ready, it closes each connection with its response.
  */
-function createApp({ logger, metrics, observer }: Shared, state: State, { keepAliveMs, headMs }: typeof LIMITS) {
+function createApp(
+  { logger, metrics, observer }: HostDependencies,
+  state: State,
+  { keepAliveMs, headMs }: typeof ROUTER_TIMES,
+) {
   const app: FastifyInstance = fastify({
     keepAliveTimeout: keepAliveMs,
     // Measured from the first byte of a request to the end of its body.

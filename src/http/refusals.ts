@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { refusalOf } from '../graphql/public-errors.ts';
+import { publicRefusal } from '../graphql/public-errors.ts';
 
 // Delay 503: hundreds of connections that retry immediately would keep half of the processor busy.
 const OVERLOADED_DELAY_MS = 500;
@@ -25,7 +25,7 @@ export function createErrorHandler(logger: Logger) {
     // Node reports an invalid Host header or path with this code and without a status.
     const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
     reply.code(status);
-    const { message, extensions } = refusalOf(status, error, logger);
+    const { message, extensions } = publicRefusal(status, error, logger);
     // Logged at debug level: an unauthenticated client could flood the log. A metric counts these requests.
     if (status === 401) logger.debug('refused a request without the router secret');
     // The rest of the request is not read.

@@ -10,14 +10,14 @@ import {
   idSchema,
   listSchema,
   momentSchema,
+  orFault,
   parseArgument,
+  type Reason,
   schemaBy,
   textSchema,
   throwFault,
   tooMany,
   UNUSABLE_ID,
-  unless,
-  type Wrong,
 } from '../graphql/faults.ts';
 import { type Id, parseId } from '../values.ts';
 import type { CreateMaintenanceInput, QueryMaintenancesArgs } from './__generated__/types.ts';
@@ -41,17 +41,17 @@ export const SIZES = {
 
 const count = z
   .number()
-  .refine((value) => value >= 0, unless<OwnCode>({ code: 'NEGATIVE', message: 'must not be negative' }))
+  .refine((value) => value >= 0, orFault<OwnCode>({ code: 'NEGATIVE', message: 'must not be negative' }))
   .nullish();
 // Not an array of zod, which would walk through a list of any length, for each of a thousand fields.
 const isShort = (value: unknown) => !Array.isArray(value) || value.length <= SIZES.states.entries;
 const states = z
   .unknown()
-  .refine(isShort, unless(tooMany(SIZES.states.entries)))
+  .refine(isShort, orFault(tooMany(SIZES.states.entries)))
   .optional();
 const listArguments = z.object({ residenceId: idSchema, states, first: count, offset: count });
 
-const NOT_LATER: Wrong<OwnCode> = { code: 'NOT_LATER', message: 'must be later than input.startTime' };
+const NOT_LATER: Reason<OwnCode> = { code: 'NOT_LATER', message: 'must be later than input.startTime' };
 const { entries, characters } = SIZES.pictureFilenames;
 const newMaintenance = z
   .object({
@@ -63,21 +63,21 @@ const newMaintenance = z
     pictureFilenames: listSchema(textSchema(characters), entries).nullish(),
   } satisfies Record<keyof CreateMaintenanceInput, z.ZodType>)
   .refine(({ startTime, finishTime }) => finishTime > startTime, {
-    ...unless<OwnCode>(NOT_LATER),
+    ...orFault<OwnCode>(NOT_LATER),
     path: ['finishTime'],
     // Also beside faults of other fields.
     when: ({ issues }) => !issues.some(({ path }) => path?.[0] === 'startTime' || path?.[0] === 'finishTime'),
   });
 
-const MALFORMED_ID: Wrong = {
+const MALFORMED_ID: Reason = {
   code: 'NOT_AN_ID',
   message: 'must be the id of a Maintenance: "<residence id>:<maintenance id>", each of at most 256 characters',
 };
 const key = schemaBy(z.unknown(), parseMaintenanceId, () => MALFORMED_ID);
 const keys = listSchema(key, SIZES.ids.entries)
-  .refine(({ length }) => length > 0, unless<OwnCode>({ code: 'EMPTY', message: 'must not be empty' }))
+  .refine(({ length }) => length > 0, orFault<OwnCode>({ code: 'EMPTY', message: 'must not be empty' }))
   .refine((all) => new Set(all.flatMap(({ residenceId }) => residenceId ?? [])).size <= SIZES.ids.residences, {
-    ...unless({ code: 'TOO_MANY', message: `must not be of more than ${SIZES.ids.residences} residences` }),
+    ...orFault({ code: 'TOO_MANY', message: `must not be of more than ${SIZES.ids.residences} residences` }),
     // Also beside malformed ids, which have no residence.
     when: ({ value }) => Array.isArray(value),
   });

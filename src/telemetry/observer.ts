@@ -43,5 +43,5 @@ export function createObserver(logger: Logger, listeners: readonly Partial<Obser
     };
   }
 
-  return Object.fromEntries(EVENTS.map((name) => [name, createTell(name)])) as never;
+  return Object.fromEntries(EVENTS.map((name) => [name, createTell(name)])) as unknown as Observer;
 }
