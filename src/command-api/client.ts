@@ -25,7 +25,7 @@ import { createCredentials } from './transport.ts';
 
 /** Commands of one operation at once; the process has by default 256. */
 const COMMANDS_AT_ONCE = 32;
-/** Bytes that a command holds with its record: an estimate, see docs/decisions.md. */
+/** Bytes that a command holds. Its record was measured as 500; the rest, for what is sent, was not. */
 const COMMAND_BYTES = 4096;
 
 /** What the clients of all operations share. */

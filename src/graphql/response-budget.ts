@@ -8,9 +8,9 @@
  * it. What is charged since the last turn waits for the next one, unless it is small; the bytes are reserved when the turn
  * has come, so that who waits holds nothing of its response, and a crowd can wait.
  *
- * The numbers. A response may take 300 ms of work, which are the 15,000,000 units of 20 ns of docs/reliability.md. A
- * response of so much work has at most a byte for each unit. Both are estimates: docs/decisions.md says by what they were
- * calibrated, and `npm run test:soak -- large-operations` measures them again.
+ * The numbers. A response may take 300 ms of work, which are the 15,000,000 units of 20 ns of docs/reliability.md, and has
+ * at most a byte for each unit. None of the prices was measured by itself: with them, `npm run test:soak --
+ * large-operations` and `hostile-callers` keep their bounds, and these two measure them again.
  *
  * What is refused: a value beyond the budget is `BAD_USER_INPUT`, one without memory `UPSTREAM_UNAVAILABLE`, both at its
  * field or entry.

@@ -24,7 +24,7 @@
 import { addAbortListener } from 'node:events';
 import { setImmediate as nextRound } from 'node:timers/promises';
 
-/** Work is estimated in nanoseconds on the machine of docs/decisions.md, as whole numbers. */
+/** Work is estimated in nanoseconds, as whole numbers. */
 export const NS_PER_MS = 1_000_000;
 /** What one turn begins together. */
 const TURN_NS = 10 * NS_PER_MS;
