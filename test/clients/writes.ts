@@ -69,8 +69,8 @@ const CUT = failed('UNKNOWN', 'INTERNAL_SERVER_ERROR');
 const LOST = failed('UNKNOWN', 'UPSTREAM_UNAVAILABLE');
 const NO_ROOM = failed('NOT_SENT', 'OVERLOADED');
 const FAULTS = failed('NOT_SENT', 'BAD_USER_INPUT', [
-  { argument: 'input.finishTime', code: 'NOT_LATER', message: 'must be later than input.startTime' },
   { argument: 'input.contact', code: 'BLANK', message: 'must not be blank' },
+  { argument: 'input.finishTime', code: 'NOT_LATER', message: 'must be later than input.startTime' },
 ]);
 /** With one result, of a create; with two, of both mutations. */
 const FAILURES: [title: string, (servers: Servers) => unknown, ...results: [object] | [object, object]][] = [
