@@ -60,9 +60,7 @@ const OF_RESIDENCE = { r: [{ __typename: 'Residence', id: R }] };
 const aliasedEntities = `query ($r: [_Any!]!) {
   ${aliased(100, '_entities(representations: $r) { ... on Residence { maintenances { state } } }')}
 }`;
-const deepest = inList(`${'residence { maintenances { '.repeat(5)} residence { __typename ${'} '.repeat(11)}`);
 it.each<[string, string, object?]>([
-  ['introspection fields below 12 levels', deepest],
   ['100 aliased _entities, as routers send them', aliasedEntities, { variables: OF_RESIDENCE }],
   ['100 aliases in each of two operations', twice, { operationName: 'B' }],
   ['1 MB of comments and commas', `${LIST} ${'#,,\n'.repeat(190_000)}`],

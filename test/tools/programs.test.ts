@@ -29,7 +29,10 @@ it.concurrent('npm run dev serves the printed operation, restarts with its data 
   const [, url = '', authorization = '', operation = ''] = await dev.until(
     /Sandbox +(\S+)\n[\s\S]+ authorization: (Bearer \S+)\n +Operation +(\{.+\})\n/,
   );
-  const list = () => ask(url, operation.replace('{', '{ __type(name: "DateTime") { description }'), { authorization });
+  // Introspection may be deeper than the 30 levels of other fields.
+  const deep = `${'ofType { '.repeat(40)} name ${'} '.repeat(40)}`;
+  const introspect = `{ __type(name: "DateTime") { description ${deep} }`;
+  const list = () => ask(url, operation.replace('{', introspect), { authorization });
   expect(await list()).toMatchObject({
     data: { maintenances: [{ id: `${R}:${EXAMPLE.maintenanceId}`, state: 'IN_PROGRESS', description: 'test' }] },
     extensions: { commands: [{ command: 'get_maintenance_list' }] },
