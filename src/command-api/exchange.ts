@@ -12,7 +12,7 @@
  * pause: nothing but the command. The bytes of a failed attempt are given back before the next one.
  *
  * The numbers. By default 256 slots of the process, and 1,024 commands that wait for one, first in, first out. A read has
- * at most three attempts, in the time of an operation that begins when it does. A write has the time of its operation,
+ * by default at most three attempts, in the time of an operation that begins when it does. A write has the time of its operation,
  * and another attempt only if the one before certainly was not sent.
  *
  * What is refused, at once: every command while the breaker is open, which is asked before the slot and after it; one that
