@@ -11,7 +11,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { createUpstream } from '../src/command-api/exchange.ts';
 import { FAILURES } from '../src/command-api/failures.ts';
 import { describeVariables, loadConfig } from '../src/config.ts';
-import { FAULT_CODES } from '../src/graphql/faults.ts';
+import { FAULT_CODES } from '../src/errors/faults.ts';
 import { LIMITS } from '../src/graphql/limits.ts';
 import { OWN_FAULT_CODES, SIZES } from '../src/maintenance/arguments.ts';
 import { COMMANDS } from '../src/maintenance/commands.ts';

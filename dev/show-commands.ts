@@ -15,8 +15,8 @@ export function showCommands<T extends BaseContext>(list: (context: T) => unknow
 }
 
 /** Lists the commands that an operation asked for, each with its time in milliseconds, and `OK` or its error code. */
-export function listCommands({ commands }: Operation) {
-  return commands.map(({ name, id, durationMs, error }) => ({
+export function listCommands({ records }: Operation) {
+  return records.map(({ name, id, durationMs, error }) => ({
     command: name,
     commandId: id,
     durationMs: Math.round(durationMs),

@@ -18,7 +18,7 @@ import { Turns } from './resources/turns.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { createObserver } from './telemetry/observer.ts';
 import { createReport } from './telemetry/operation-report.ts';
-import { createCommandSpans } from './telemetry/spans.ts';
+import { createSpans } from './telemetry/spans.ts';
 
 export interface ServerDependencies {
   readonly config: Config;
@@ -35,12 +35,12 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
   const turns = new Turns();
   const upstream = createUpstream(config);
   const metrics = createMetrics(upstream, memory, Object.values(COMMANDS), FLAWS);
-  const spans = createCommandSpans(upstream.transport.endpoint);
-  const observer = createObserver(logger, [metrics, spans, createReport(logger, metrics)]);
-  const commandApi = { upstream, coalescing: createCoalescing(), observer };
+  const spans = createSpans(upstream.transport.endpoint);
+  const observer = createObserver(logger, [metrics, spans, createReport(logger)]);
+  const clientDependencies = { upstream, coalescing: createCoalescing(), observer };
   const apollo = createApollo(config, logger, plugins);
   const host = createHost({ config, logger, memory, metrics, observer });
-  addGraphql(host.app, { config, turns, commandApi, apollo, observer });
+  addGraphql(host.app, { config, turns, clientDependencies, apollo, observer });
   extend?.(host.app);
   await apollo.start();
   const { url, metricsPort } = await host.listen();

@@ -8,8 +8,6 @@ declare const PARSED: unique symbol;
 export type Id = string & { readonly [PARSED]: 'id' };
 /** A moment in UTC, `2024-01-16T13:32:45Z`. Moments compare as texts. */
 export type Moment = string & { readonly [PARSED]: 'moment' };
-/** A field of a reply: null if absent, an error if it could not be decoded. */
-export type Decoded<T> = T | null | Error;
 
 /** In UTF-16 units. The vendor's examples have 33; docs/command-api.md names no limit. */
 const MAX_ID_LENGTH = 256;

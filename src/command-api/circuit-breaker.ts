@@ -2,7 +2,9 @@
  * The circuit breaker: while the command API is down, no command begins but a probe.
  */
 import type { Config } from '../config.ts';
-import { CommandApiError } from './failures.ts';
+import { CommandApiError, type FailureHealth } from './failures.ts';
+
+export type CircuitBreaker = ReturnType<typeof createCircuitBreaker>;
 
 export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
 
@@ -24,26 +26,28 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
   return {
     throwIfOpen,
 
-    /** Begins the call of a command, whose result it takes. Throws as `throwIfOpen` does. */
+    /** Begins the call of a command, which its holder disposes. Throws as `throwIfOpen` does. */
     begin() {
       throwIfOpen();
       const own = period;
       const isProbe = own.openUntil > 0;
       own.isProbing = isProbe;
+      let health: FailureHealth = 'unknown';
       return {
         /** Whether this is the probe, whose result alone closes or opens the breaker again. */
         isProbe,
-        /** Takes the result of the command: its final error, or success. */
-        report(error?: CommandApiError): void {
-          const health = error?.failure.health ?? 'up';
+        /** Takes the result of an attempt: its failure, or success. The last one is that of the command. */
+        report(failure?: CommandApiError): void {
+          health = failure?.failure.health ?? 'up';
+        },
+        /** Ends the call. */
+        [Symbol.dispose](): void {
+          own.isProbing = false;
           if (health === 'unknown') return;
           own.failures = health === 'up' ? 0 : own.failures + 1;
           if (own !== period || !(isProbe || own.failures >= BREAKER_FAILURES)) return;
           const openUntil = health === 'up' ? 0 : performance.now() + BREAKER_OPEN_MS;
           period = { openUntil, failures: 0, isProbing: false };
-        },
-        [Symbol.dispose](): void {
-          own.isProbing = false;
         },
       };
     },

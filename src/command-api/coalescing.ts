@@ -23,15 +23,14 @@ export function createCoalescing() {
       return isRecent && exchange.isUnderWay ? exchange : undefined;
     },
 
-    /** Lets others join an exchange until `ended` settles. Both keys must contain everything that decides the reply. */
-    add(credentials: string, command: string, exchange: Exchange<unknown>, ended: Promise<unknown>): void {
+    /** Lets others join an exchange until it has ended. Both keys must contain everything that decides the reply. */
+    add(credentials: string, command: string, exchange: Exchange<unknown>): void {
       const group = groups.get(credentials) ?? new Map();
       groups.set(credentials, group.set(command, exchange));
-      const remove = () => {
+      void exchange.ended.then(() => {
         if (group.get(command) === exchange) group.delete(command);
         if (group.size === 0 && groups.get(credentials) === group) groups.delete(credentials);
-      };
-      ended.then(remove, remove);
+      });
     },
 
     /** Reads that begin from now on join no exchange from before. */

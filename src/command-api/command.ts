@@ -11,10 +11,12 @@ export interface Command<I, T> {
   /**
    * A write changes something, and its reply tells an outcome. It is sent on a fresh connection: if the command API had
    * just closed a kept one, the outcome would be unknown. It is sent again only if it certainly was not sent. It joins
-   * no exchange, and later reads join none from before it. Once it has been sent, its operation continues without its
-   * caller. Its reply is never refused for lack of memory.
+   * no exchange, and later reads join none from before it. Its operation goes on without its caller from the moment in
+   * which the write is asked for. Its reply is never refused for lack of memory.
    */
   readonly isWrite: boolean;
+  /** The largest reply, if it is smaller than that of any command. */
+  readonly maxReplyBytes?: number;
   /** Returns the parameters as the vendor names and writes them. Undefined parameters are not sent. */
   serialize(input: I): object;
   /** Decodes the result of a success. Throws a `CommandApiError`. */
@@ -28,6 +30,8 @@ export type Write<I, T> = Command<I, T> & { readonly isWrite: true };
 export interface DecodedReply<T> {
   readonly value: T;
   readonly flaws?: readonly Flaw[];
+  /** The number of entries that a list holds. */
+  readonly entries?: number;
   /** The number of entries without a usable id. */
   readonly dropped?: number;
   /** One error for all undecodable fields, so that a long list does not cost a stack trace for each. */
@@ -39,7 +43,8 @@ export interface Attempt {
   readonly startedAt: number;
   readonly seconds: number;
   readonly status: number | undefined;
-  readonly error: string | undefined;
+  /** Of a failure: an error code of Node or our own short text. */
+  readonly detail: string | undefined;
   /** The attempt that this one repeats. */
   readonly previous: Attempt | undefined;
 }
@@ -119,11 +124,11 @@ export class CommandRecord {
  */
 export interface CommandObserver {
   /** A command begins. Returns the `traceparent` that the command API receives in place of the caller's, if any. */
-  began(record: CommandRecord): string | undefined;
+  commandBegan(record: CommandRecord): string | undefined;
   /** An attempt has ended. The record is that of the command that began the exchange, here and in the next one. */
-  attempted(record: CommandRecord, attempt: Attempt): void;
+  attemptEnded(record: CommandRecord, attempt: Attempt): void;
   /** An exchange has ended, for all commands that joined it. */
   exchangeEnded(record: CommandRecord, exchange: ExchangeFacts): void;
   /** A command has ended, and its record is complete. An attempt of it may end later, if its caller has left. */
-  ended(record: CommandRecord): void;
+  commandEnded(record: CommandRecord): void;
 }

@@ -10,11 +10,12 @@ import { callbackify, promisify } from 'node:util';
 import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent';
 import type { Config } from '../config.ts';
 
-/**
- * How long addresses are used without a lookup, how long a connection is kept, and how long it may be idle without a
- * proxy.
- */
-const KEPT_MS = 20_000;
+/** How long addresses are used without a lookup. */
+const ADDRESSES_MS = 20_000;
+/** How old a connection may become, so that it follows the command API to another address. */
+const CONNECTION_MS = 20_000;
+/** How long a kept connection may be idle. With a proxy, it is the time of an attempt. */
+const IDLE_MS = 20_000;
 /**
  * How long a connection waits for an address if another one follows, and for a lookup if earlier addresses are known;
  * at most a third of an attempt. Node's 250 ms are too short for a command API that is far away.
@@ -44,14 +45,14 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
     return new (isSecure ? HttpsProxyAgent : HttpProxyAgent)(all);
   }
 
-  const kept = createAgent({ keepAlive: true, timeout: KEPT_MS });
+  const kept = createAgent({ keepAlive: true, timeout: IDLE_MS });
   const keptSince = new WeakMap<object, number>();
-  // Node's documentation names this method to be overridden. Connections follow the command API to another address.
+  // Node's documentation names this method to be overridden.
   const keepAsNode = kept.keepSocketAlive.bind(kept);
   kept.keepSocketAlive = (socket) => {
     const since = keptSince.get(socket) ?? performance.now();
     keptSince.set(socket, since);
-    return performance.now() - since < KEPT_MS && keepAsNode(socket);
+    return performance.now() - since < CONNECTION_MS && keepAsNode(socket);
   };
   return { kept, fresh: createAgent({}), expireAddresses };
 }
@@ -70,7 +71,7 @@ function createLookup(waitMs: number) {
     try {
       // Follows the hosts file and the system's settings.
       known = await promisify(dns.lookup)(hostname, { ...options, all: true });
-      knownUntil = performance.now() + KEPT_MS;
+      knownUntil = performance.now() + ADDRESSES_MS;
       return known;
     } finally {
       pending = undefined;

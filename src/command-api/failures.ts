@@ -16,16 +16,16 @@ export const NOT_SENT = 'NOT_SENT' satisfies WriteOutcome;
  * command API or a lack of room or time, 0 is of the caller.
  */
 const CODES = {
-  UNAUTHENTICATED: { severity: 0, message: 'The command API refused the access token.' },
-  FORBIDDEN: { severity: 0, message: 'The command API does not allow this command to the caller.' },
-  COMMAND_REJECTED: { severity: 0, message: 'The command API refused the command.' },
-  BAD_USER_INPUT: { severity: 0, message: 'The operation needs too many commands.' },
+  UNAUTHENTICATED: { severity: 0, publicMessage: 'The command API refused the access token.' },
+  FORBIDDEN: { severity: 0, publicMessage: 'The command API does not allow this command to the caller.' },
+  COMMAND_REJECTED: { severity: 0, publicMessage: 'The command API refused the command.' },
+  BAD_USER_INPUT: { severity: 0, publicMessage: 'The operation needs too many commands.' },
   /** Only in logs and metrics. */
-  CALLER_GONE: { severity: 0, message: 'The caller has disconnected.' },
-  UPSTREAM_TIMEOUT: { severity: 1, message: 'The command API did not answer in time.' },
-  UPSTREAM_UNAVAILABLE: { severity: 2, message: 'The command API could not be reached or could not answer.' },
-  UPSTREAM_INVALID_RESPONSE: { severity: 3, message: 'The command API sent an invalid reply.' },
-  INTERNAL_SERVER_ERROR: { severity: 4, message: 'Internal server error' },
+  CALLER_GONE: { severity: 0, publicMessage: 'The caller has disconnected.' },
+  UPSTREAM_TIMEOUT: { severity: 1, publicMessage: 'The command API did not answer in time.' },
+  UPSTREAM_UNAVAILABLE: { severity: 2, publicMessage: 'The command API could not be reached or could not answer.' },
+  UPSTREAM_INVALID_RESPONSE: { severity: 3, publicMessage: 'The command API sent an invalid reply.' },
+  INTERNAL_SERVER_ERROR: { severity: 4, publicMessage: 'Internal server error' },
 };
 export type FailureCode = keyof typeof CODES;
 export const FAILURE_CODES = Object.keys(CODES) as FailureCode[];
@@ -35,6 +35,8 @@ export function severityOf(code: string): number {
   return CODES[code as FailureCode]?.severity ?? 0;
 }
 
+export type FailureHealth = 'up' | 'down' | 'unknown';
+
 /** What follows from a failure. */
 interface Consequences {
   readonly code: FailureCode;
@@ -43,9 +45,9 @@ interface Consequences {
   /** When the command may be sent again, if a retry is left. */
   readonly retry: 'never' | 'later' | 'at once';
   /** What the failure says about the command API. */
-  readonly health: 'up' | 'down' | 'unknown';
+  readonly health: FailureHealth;
   /** What callers read, if it differs from the message of the code. */
-  readonly message?: string;
+  readonly publicMessage?: string;
 }
 
 const NO_ROOM = 'The subgraph has no room for this command now.';
@@ -72,8 +74,20 @@ export const FAILURES = {
   /** A reply that breaks the contract: see its flaw. */
   invalid: { code: 'UPSTREAM_INVALID_RESPONSE', outcome: 'UNKNOWN', retry: 'never', health: 'up' },
   /** This process has no slot or no memory for the command, or no memory for the reply to a read. */
-  no_room: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT', retry: 'never', health: 'unknown', message: NO_ROOM },
-  breaker_open: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT', retry: 'never', health: 'unknown', message: OPEN },
+  no_room: {
+    code: 'UPSTREAM_UNAVAILABLE',
+    outcome: 'NOT_SENT',
+    retry: 'never',
+    health: 'unknown',
+    publicMessage: NO_ROOM,
+  },
+  breaker_open: {
+    code: 'UPSTREAM_UNAVAILABLE',
+    outcome: 'NOT_SENT',
+    retry: 'never',
+    health: 'unknown',
+    publicMessage: OPEN,
+  },
   /** The operation may send no further command of its kind. */
   too_many: { code: 'BAD_USER_INPUT', outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
   /** The caller disconnected first, or the operation was answered without the command. */
@@ -94,7 +108,7 @@ export interface Flaw {
 }
 
 /** What is known of a failure. Some differ from their row in what follows. */
-export interface Details extends Partial<Pick<Consequences, 'retry' | 'health' | 'message'>> {
+export interface Details extends Partial<Pick<Consequences, 'retry' | 'health' | 'publicMessage'>> {
   /** An error code of Node or our own short text, never text of the command API. Only for the log. */
   readonly detail: string;
   /** False only if no byte of the command can have left this process. */
@@ -113,7 +127,7 @@ export interface Details extends Partial<Pick<Consequences, 'retry' | 'health' |
 export class CommandApiError extends Error {
   readonly kind: FailureKind;
   /** Its row of the table, with what is known of it. */
-  readonly failure: Consequences & Details & { readonly message: string };
+  readonly failure: Consequences & Details & { readonly publicMessage: string };
   /** The failed command. */
   command?: { readonly name: string; readonly id: string };
 
@@ -122,7 +136,7 @@ export class CommandApiError extends Error {
     // What spans have as `error.type`.
     this.name = details.flaw ?? kind;
     this.kind = kind;
-    this.failure = { message: CODES[FAILURES[kind].code].message, ...FAILURES[kind], ...details };
+    this.failure = { publicMessage: CODES[FAILURES[kind].code].publicMessage, ...FAILURES[kind], ...details };
   }
 
   /** The flaw of a reply that could not be used. */
@@ -137,7 +151,7 @@ export class CommandApiError extends Error {
 }
 
 /** Returns the code of a command's error, and the message for callers. An unforeseen error is internal. */
-export function failureOf(error: unknown): { readonly code: FailureCode; readonly message: string } {
+export function failureOf(error: unknown): { readonly code: FailureCode; readonly publicMessage: string } {
   return error instanceof CommandApiError ? error.failure : { ...CODES.INTERNAL_SERVER_ERROR, ...FAILURES.internal };
 }
 
@@ -161,7 +175,7 @@ export function noRoom(detail: string): CommandApiError {
 
 const FAILURES_BY_END: Readonly<Record<EndReason, readonly [FailureKind, Details]>> = {
   answered: ['cancelled', { detail: 'answered before' }],
-  expired: ['timeout', { detail: 'out of time', message: 'The operation has no time left.', health: 'unknown' }],
+  expired: ['timeout', { detail: 'out of time', publicMessage: 'The operation has no time left.', health: 'unknown' }],
   cancelled: ['cancelled', { detail: 'caller disconnected' }],
 };
 

@@ -6,7 +6,7 @@ import type { CommandApiError } from './failures.ts';
 /** Random pauses up to a bound that doubles, so that failed commands do not all return at once. */
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
 /** The retries that all operations may spend, in tenths: 10 at the start, a tenth more for each command, 100 at most. */
-const BUDGET = { atStart: 100, perCommand: 1, most: 1000, perRetry: 10 };
+const QUOTA = { atStart: 100, perCommand: 1, most: 1000, perRetry: 10 };
 
 /** What an exchange knows of itself. */
 interface ExchangeState {
@@ -16,14 +16,16 @@ interface ExchangeState {
   readonly retryUntil: number;
 }
 
-/** Creates the policy of all retries, and their budget. A command has at most `maxAttempts`. */
+export type Retries = ReturnType<typeof createRetries>;
+
+/** Creates the policy of all retries, and their quota. A command has at most `maxAttempts`. */
 export function createRetries(maxAttempts: number) {
-  let left = BUDGET.atStart;
+  let left = QUOTA.atStart;
 
   return {
     /** Earns a tenth of a retry, for a command. */
     earn(): void {
-      left = Math.min(left + BUDGET.perCommand, BUDGET.most);
+      left = Math.min(left + QUOTA.perCommand, QUOTA.most);
     },
 
     /**
@@ -37,8 +39,8 @@ export function createRetries(maxAttempts: number) {
       if (retry === 'at once') return 0;
       const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attempts - 1));
       const pauseMs = parseRetryAfter(retryAfter) + Math.random() * bound;
-      if (isProbe || left < BUDGET.perRetry || performance.now() + pauseMs >= retryUntil) return undefined;
-      left -= BUDGET.perRetry;
+      if (isProbe || left < QUOTA.perRetry || performance.now() + pauseMs >= retryUntil) return undefined;
+      left -= QUOTA.perRetry;
       return pauseMs;
     },
   };

@@ -11,8 +11,8 @@ import type { Config } from '../config.ts';
 import { SERVICE } from '../config.ts';
 import type { ReplyBytes } from '../resources/memory.ts';
 import { createConnections } from './connections.ts';
-import { CommandApiError, endedBy, NO_MEMORY } from './failures.ts';
-import { type AttemptFailure, attemptFailure, NO_CODE, type Reply, unusable } from './reply.ts';
+import { CommandApiError, endedBy, invalid, NO_MEMORY, noRoom } from './failures.ts';
+import { failureByCode, NO_CODE, type Reply, tooLarge } from './reply.ts';
 
 /** What the command API learns of the caller. */
 export interface Credentials {
@@ -28,16 +28,17 @@ export function createCredentials(token: string): Credentials {
 }
 
 /** A command as it leaves. */
-interface Message {
-  readonly json: string;
+interface OutgoingCommand {
+  /** The body. Undefined parameters are not sent. */
+  readonly envelope: { readonly command: string; readonly id: string; readonly param: object };
   readonly credentials: Credentials;
   readonly traceparent: string | undefined;
   /** Whether it gets a connection of its own. */
   readonly isFresh: boolean;
 }
 
-/** What an attempt may use. */
-export interface AttemptLimits {
+/** What an attempt may use, and what ends it. */
+export interface AttemptContext {
   /** What the reply holds. */
   readonly bytes: ReplyBytes;
   /** Of the body as it arrives, and inflated. */
@@ -68,6 +69,8 @@ const NO_CONNECTION = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
 
 const codingOf = ({ response }: Stream) => response?.headers['content-encoding']?.toLowerCase() || 'identity';
 
+export type Transport = ReturnType<typeof createTransport>;
+
 /** Creates the transport. Connects when the first command is sent. `close` ends the kept connections. */
 export function createTransport(config: Config) {
   const { COMMAND_API_URL, ATTEMPT_TIMEOUT_MS } = config;
@@ -84,7 +87,8 @@ export function createTransport(config: Config) {
    * Opens got's stream. Its option `request` starts Node's request with our options: got's own way copies headers, body
    * and agent.
    */
-  function open({ json, credentials, traceparent, isFresh }: Message): Stream {
+  function open({ envelope, credentials, traceparent, isFresh }: OutgoingCommand): Stream {
+    const json = JSON.stringify(envelope);
     const headers = {
       ...HEADERS,
       ...credentials.headers,
@@ -102,21 +106,21 @@ export function createTransport(config: Config) {
   }
 
   /** Sends a command. Returns what arrived, also after a failure. */
-  async function attempt(message: Message, limits: AttemptLimits): Promise<Reply> {
-    const stream = open(message);
+  async function attempt(command: OutgoingCommand, context: AttemptContext): Promise<Reply> {
+    const stream = open(command);
     // An error may also come after the end of the reply.
     stream.on('error', () => undefined);
-    using _ = addAbortListener(limits.signal, () => stream.destroy());
-    using _unsent = addAbortListener(limits.unsentSignal, () => isSent(stream) || stream.destroy());
+    using _ = addAbortListener(context.signal, () => stream.destroy());
+    using _unsent = addAbortListener(context.unsentSignal, () => isSent(stream) || stream.destroy());
     const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
     // Not got's own time limit, which does not end a request that waits for its tunnel.
     using _timer = setTimeout(() => stream.destroy(TIMED_OUT), ATTEMPT_TIMEOUT_MS);
     let body = Buffer.alloc(0);
-    let failure: AttemptFailure | undefined;
+    let failure: CommandApiError | undefined;
     try {
-      body = await receive(stream, limits);
+      body = await receive(stream, context);
     } catch (error) {
-      failure = explain(error, stream, limits, dueAt);
+      failure = explain(error, stream, context, dueAt);
     } finally {
       // Also after a whole reply, if the command API did not read the rest of the command.
       if (!stream.writableFinished) stream.destroy();
@@ -133,39 +137,40 @@ export function createTransport(config: Config) {
     };
   }
 
-  /** Receives a whole body, if there is room for it. */
-  async function receive(stream: Stream, { bytes, maxReplyBytes }: AttemptLimits): Promise<Buffer<ArrayBuffer>> {
+  /** Receives a whole body. Throws a `CommandApiError` if it cannot be used, or got's error. */
+  async function receive(stream: Stream, { bytes, maxReplyBytes }: AttemptContext): Promise<Buffer<ArrayBuffer>> {
     const chunks: Uint8Array[] = [];
     let length = 0;
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
       chunks.push(chunk);
       length += chunk.byteLength;
-      if (length > maxReplyBytes) throw unusable('reply too large');
-      if (!bytes.tryReserve(chunk.byteLength)) throw unusable(NO_MEMORY);
+      if (length > maxReplyBytes) throw tooLarge(maxReplyBytes);
+      if (!bytes.tryReserve(chunk.byteLength)) throw noRoom(NO_MEMORY);
     }
-    if (length > 0 && !/^(gzip|identity)$/.test(codingOf(stream))) throw unusable('unknown coding');
+    if (length > 0 && !/^(gzip|identity)$/.test(codingOf(stream))) throw invalid('bytes', 'unknown coding');
     return Buffer.concat(chunks);
   }
 
   /** Returns the failure of an attempt that had to end at `dueAt`. */
-  function explain(error: unknown, stream: Stream, limits: AttemptLimits, dueAt: number): AttemptFailure {
+  function explain(error: unknown, stream: Stream, context: AttemptContext, dueAt: number): CommandApiError {
+    const isCommandSent = isSent(stream);
+    const endReason = context.signal.reason ?? (isCommandSent ? undefined : context.unsentSignal.reason);
+    if (endReason) return endedBy(endReason, isCommandSent);
+    if (error instanceof CommandApiError) return error;
     // got wraps errors.
     const cause = (error instanceof RequestError ? error.cause : error) as NodeJS.ErrnoException | undefined;
     const [, proxyCode] = PROXY_ERROR.exec(cause?.message ?? '') ?? [];
     const code = proxyCode ?? cause?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
-    const isCommandSent = isSent(stream);
-    const ended = limits.signal.reason ?? (isCommandSent ? undefined : limits.unsentSignal.reason);
-    if (ended) return { by: 'process', error: endedBy(ended, isCommandSent) };
     // A request gets its socket when the tunnel is established.
     const isOfProxy = config.COMMAND_API_PROXY && !stream.socket;
     const details = { detail: isOfProxy ? `proxy ${code}` : code, isSent: isCommandSent, cause };
     if (cause === TIMED_OUT || code === 'timeout') {
       const isLate = performance.now() - dueAt > LATE_MS;
       const late = isLate && ({ health: 'unknown' } as const);
-      return { by: 'process', error: new CommandApiError('timeout', { ...details, cause: undefined, ...late }) };
+      return new CommandApiError('timeout', { ...details, cause: undefined, ...late });
     }
     if (NO_CONNECTION.test(code)) expireAddresses();
-    return attemptFailure(details, limits.maxReplyBytes, stream.reusedSocket === true && !stream.response);
+    return failureByCode(details, stream.reusedSocket === true && !stream.response);
   }
 
   return {

@@ -11,9 +11,10 @@ import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache';
 import type { DocumentNode } from 'graphql';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { PublicError } from '../errors/public-error.ts';
 import { LIMITS, limitOperations } from './limits.ts';
 import type { Operation } from './operation.ts';
-import { createErrorFormat, PublicError, unexpectedErrorProcessingRequest } from './public-errors.ts';
+import { createErrorFormat, unexpectedErrorProcessingRequest } from './public-errors.ts';
 import { createSchema, resolveField } from './schema.ts';
 import { checkVariables } from './variables.ts';
 
@@ -35,7 +36,7 @@ async function didResolveOperation(context: GraphQLRequestContextDidResolveOpera
   checkVariables(context);
 }
 
-/** Creates the server, which still has to start. `plugins` follow ours. */
+/** Creates the server, which still has to start. It takes further plugins until then. */
 export function createApollo(
   { production }: Config,
   logger: Logger,

@@ -25,8 +25,6 @@ export const LIMITS = {
   errors: 1000,
   /** Validation errors of one document. */
   validationErrors: 5,
-  /** Faults of arguments in one error. */
-  argumentFaults: 20,
 } as const;
 
 /**

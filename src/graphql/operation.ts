@@ -1,17 +1,22 @@
 /**
  * One operation: what its resolvers may use, which is their context, and what is known of it afterwards.
  */
-import { type CommandApi, createClient } from '../command-api/client.ts';
-import { createLoaders } from '../maintenance/loaders.ts';
+import { type ClientDependencies, createClient } from '../command-api/client.ts';
+import type { CommandRecord } from '../command-api/command.ts';
+import type { Credentials } from '../command-api/transport.ts';
+import { PublicError } from '../errors/public-error.ts';
+import type { WriteAccess } from '../maintenance/batch-delete.ts';
+import { createLoaders, type Loaders } from '../maintenance/loaders.ts';
 import type { Scope } from '../resources/scope.ts';
 import { LIMITS } from './limits.ts';
-import { OperationErrors, PublicError } from './public-errors.ts';
-import { createResponseBudget } from './response-budget.ts';
+import { OperationErrors } from './public-errors.ts';
+import { createResponseBudget, type ResponseBudget } from './response-budget.ts';
 
 /** What the head of a request says of its caller. */
 export interface Caller {
-  /** The vendor's access token, or '' without a usable one. */
-  readonly token: string;
+  /** What the command API learns of the caller. Useless without a usable token. */
+  readonly credentials: Credentials;
+  readonly hasToken: boolean;
   /** How a request has to carry the token, for the message of an error. */
   readonly tokenForm: string;
   /** The value to forward, if it is valid. */
@@ -21,26 +26,35 @@ export interface Caller {
 }
 
 /** The context of resolvers and plugins, who get a copy of it: it has no state of its own. */
-export type Operation = ReturnType<typeof createOperation>;
+export interface Operation {
+  readonly scope: Scope;
+  readonly caller: Caller;
+  readonly budget: ResponseBudget;
+  readonly errors: OperationErrors;
+  /** The records of all commands that the operation was allowed, in order. */
+  readonly records: readonly CommandRecord[];
+  clearLoaders(): void;
+  /** Throws `UNAUTHENTICATED` if the caller has sent no usable token. */
+  requireAccess(): WriteAccess & { readonly loaders: Loaders };
+}
 
-export function createOperation(commandApi: CommandApi, scope: Scope, caller: Caller) {
-  const { token, tokenForm, traceparent } = caller;
-  const { commands, read, write } = createClient(commandApi, { scope, token, traceparent, limits: LIMITS });
+export function createOperation(dependencies: ClientDependencies, scope: Scope, caller: Caller): Operation {
+  const { credentials, hasToken, tokenForm, traceparent } = caller;
   const budget = createResponseBudget(scope);
   const errors = new OperationErrors(scope.account);
-  const loaders = createLoaders({ read, chargeSearch: budget.chargeSearch });
-  const access = { loaders, write, describeFailure: (error: unknown) => errors.describe(error) };
+  const client = createClient(dependencies, { scope, credentials, traceparent, limits: LIMITS });
+  const loaders = createLoaders({ read: client.read, chargeSearch: budget.chargeSearch });
+  const access = { loaders, write: client.write, describeFailure: (error: unknown) => errors.describe(error) };
 
   return {
     scope,
     caller,
     budget,
     errors,
-    /** The records of all commands that the operation was allowed, in order. */
-    commands,
-    clearLoaders: () => loaders.clear(),
+    records: client.records,
+    clearLoaders: loaders.clear,
     requireAccess() {
-      if (token) return access;
+      if (hasToken) return access;
       throw new PublicError('UNAUTHENTICATED', `This field needs the header "${tokenForm}", once.`);
     },
   };

@@ -1,27 +1,17 @@
 /**
- * The errors that callers get, and the only file that shapes them. An error has a code, a message of ours, and what an app
- * needs to know; every other error becomes one of these, or is masked.
+ * Makes the errors of operations public: those of commands, of arguments, of graphql and Apollo Server, and bugs.
  *
- * An error takes one of four ways to its caller. A resolver or a field fails: its wrapper in schema.ts calls
+ * An error takes one of three ways to its caller. A resolver or a field fails: its wrapper in schema.ts calls
  * `OperationErrors.show`. A part of a batch fails, and the payload describes it as data: `describe`. graphql or Apollo
  * Server refuses the operation as a whole: Apollo Server calls `formatError`, as it does with every error of a response.
- * The host refuses a request before Apollo Server sees it: `publicRefusal`.
+ * (What the host refuses before Apollo Server sees it is in http/refusals.ts.)
  */
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
 import type { GraphQLRequestContext, GraphQLRequestContextDidEncounterErrors } from '@apollo/server';
-import type { ApolloServerErrorCode } from '@apollo/server/errors';
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, getOperationAST, Kind } from 'graphql';
 import type { Logger } from 'pino';
-import {
-  type CommandApiError,
-  type FailureCode,
-  failureOf,
-  NOT_SENT,
-  outcomeOf,
-  type WriteOutcome,
-} from '../command-api/failures.ts';
-import type { DeleteMaintenanceFailure } from '../maintenance/__generated__/types.ts';
+import { type CommandApiError, failureOf, NOT_SENT, outcomeOf, type WriteOutcome } from '../command-api/failures.ts';
+import { type Code, type DescribedFailure, PublicError } from '../errors/public-error.ts';
 import type { Account } from '../resources/memory.ts';
 import { ExceededLimit, LIMITS } from './limits.ts';
 
@@ -30,29 +20,6 @@ import { ExceededLimit, LIMITS } from './limits.ts';
  * hostile-callers` keeps its bounds.
  */
 const ERROR_BYTES = 1000;
-
-/** The codes of errors for callers. Only logs and metrics have `CALLER_GONE`. */
-export type Code = FailureCode | `${ApolloServerErrorCode}` | 'OVERLOADED' | 'ROUTER_UNAUTHENTICATED' | 'NOT_FOUND';
-
-/** An error whose message and extensions the caller receives. Neither may repeat the caller's values. */
-export class PublicError extends Error {
-  /** graphql takes them for the error of the field. */
-  readonly extensions: Readonly<Record<string, unknown> & { code: Code }>;
-
-  constructor(code: Code, message: string, extensions: object = {}) {
-    // Skip the stack: an operation may have a thousand such errors, and their stacks are never logged.
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
-    super(message);
-    Error.stackTraceLimit = stackTraceLimit;
-    this.extensions = { code, ...extensions };
-  }
-
-  /** Returns this error with further extensions. */
-  with(extensions: object, message = this.message): PublicError {
-    return new PublicError(this.extensions.code, message, { ...this.extensions, ...extensions });
-  }
-}
 
 /** Unforeseen errors, which are masked. They share one id, which the caller receives, and one log line. */
 export class UnforeseenErrors {
@@ -65,20 +32,17 @@ export class UnforeseenErrors {
     return new PublicError('INTERNAL_SERVER_ERROR', 'Internal server error', { errorId: this.#errorId, ...extensions });
   }
 
-  /** Logs the first error and the number of errors. Returns their id, or undefined if there are none. */
-  log(logger: Logger): string | undefined {
+  /** Their id, or undefined if there are none. */
+  get id(): string | undefined {
+    return this.#errors.length > 0 ? this.#errorId : undefined;
+  }
+
+  /** Logs the first error and the number of errors, if there are any. */
+  log(logger: Logger): void {
     const [err] = this.#errors;
-    if (this.#errors.length === 0) return undefined;
-    logger.error({ errorId: this.#errorId, err, count: this.#errors.length }, 'unforeseen error');
-    return this.#errorId;
+    if (this.id) logger.error({ errorId: this.id, err, count: this.#errors.length }, 'unforeseen error');
   }
 }
-
-/** The codes that failures as data do not have, and what these have in their place. */
-const OTHER_CODES: Record<Exclude<FailureCode, DeleteMaintenanceFailure['code']>, DeleteMaintenanceFailure['code']> = {
-  BAD_USER_INPUT: 'UPSTREAM_UNAVAILABLE',
-  CALLER_GONE: 'INTERNAL_SERVER_ERROR',
-};
 
 /** The errors of one operation: makes them public, limits their number, and collects the unforeseen ones. */
 export class OperationErrors extends UnforeseenErrors {
@@ -113,14 +77,14 @@ export class OperationErrors extends UnforeseenErrors {
       : shown.with({ othersOmitted: true }, `${shown.message} Further errors may be omitted.`);
   }
 
-  /** Describes the error of a write, for a payload that has it as data. The log has its code. */
-  describe(error: unknown): Omit<DeleteMaintenanceFailure, 'failedId'> {
+  /** Describes the error of a write, for a payload that has it as data. The log has the code that an error would have. */
+  describe(error: unknown): DescribedFailure {
     const { code } = failureOf(error);
     const outcome = outcomeOf(error);
     const { message, extensions } = this.#toPublic(error, outcome);
     this.codesInData.push(extensions.code);
     return {
-      code: OTHER_CODES[code as keyof typeof OTHER_CODES] ?? code,
+      code,
       message: extensions.errorId ? `${message}, errorId ${extensions.errorId}` : message,
       outcome,
     };
@@ -129,32 +93,17 @@ export class OperationErrors extends UnforeseenErrors {
   #toPublic(error: unknown, outcome?: WriteOutcome): PublicError {
     const told = outcome ? { outcome } : {};
     if (error instanceof PublicError) return outcome ? error.with(told) : error;
-    const { code, message } = failureOf(error);
+    const { code, publicMessage } = failureOf(error);
     // The cause has the stack of the bug.
     if (code === 'INTERNAL_SERVER_ERROR') return this.mask((error as Error | undefined)?.cause ?? error, told);
     const { command, failure } = error as CommandApiError;
     const known = { command: command?.name, commandId: command?.id, upstreamCode: failure.upstreamCode };
-    return new PublicError(code, message, { ...known, ...told });
+    return new PublicError(code, publicMessage, { ...known, ...told });
   }
 }
 
-/** The codes and messages of requests that the host refuses, by status. By default, the message repeats the status. */
-const REFUSED_BY_HOST: Readonly<Record<number, readonly [Code, string]>> = {
-  401: ['ROUTER_UNAUTHENTICATED', 'Send requests through the router.'],
-  404: ['NOT_FOUND', 'Not Found.'],
-  415: ['BAD_REQUEST', 'Send application/json in UTF-8, with the header Content-Type and without compression.'],
-  503: ['OVERLOADED', 'Too many requests. Try again later.'],
-};
-
-/** Returns the error of a request that is answered with this status before it is executed. Other errors are masked. */
-export function publicRefusal(status: number, error: unknown, logger: Logger): PublicError {
-  if (status >= 500 && status !== 503) return maskError(error, logger);
-  const [code, message] = REFUSED_BY_HOST[status] ?? ['BAD_REQUEST', `${STATUS_CODES[status]}.`];
-  return new PublicError(code as Code, message as string, { outcome: NOT_SENT });
-}
-
 /** Masks and logs an error outside of any operation. */
-function maskError(error: unknown, logger: Logger): PublicError {
+export function maskError(error: unknown, logger: Logger): PublicError {
   const unforeseen = new UnforeseenErrors();
   const masked = unforeseen.mask(error);
   unforeseen.log(logger);

@@ -1,12 +1,13 @@
 /**
- * The executable schema, from its file and the resolvers of maintenance/. Every resolver is wrapped: the wrapper charges
- * what the response takes, and makes every error public.
+ * The executable schema, from its file and the resolvers of maintenance/. Each of these is wrapped: the wrapper charges
+ * what the response takes, and makes every error public. Fields without a resolver are read by `resolveField`.
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import {
   type GraphQLFieldResolver,
   type GraphQLResolveInfo,
+  GraphQLScalarType,
   type GraphQLSchema,
   isNullableType,
   isObjectType,
@@ -14,8 +15,8 @@ import {
 } from 'graphql';
 import { gql } from 'graphql-tag';
 import { NOT_SENT, outcomeOf, throwIfEnded } from '../command-api/failures.ts';
+import { throwFault, tooMany } from '../errors/faults.ts';
 import { entities, reads, writes } from '../maintenance/resolvers.ts';
-import { DateTime, throwFault, tooMany } from './faults.ts';
 import { LIMITS } from './limits.ts';
 import type { Operation } from './operation.ts';
 
@@ -54,14 +55,15 @@ function wrapResolver(resolve: Resolver): Resolver {
  */
 export function wrapMutation(resolve: Resolver): Resolver {
   return async function wrapped(source, args, operation, info) {
-    const { budget, commands, errors, clearLoaders } = operation;
-    const commandsBefore = commands.length;
+    const { budget, records, errors, clearLoaders } = operation;
+    const recordsBefore = records.length;
     try {
       budget.chargeWrite(args, info);
       clearLoaders();
       return await resolve(source, args, operation, info);
     } catch (error) {
-      return errors.show(error, commands.length === commandsBefore ? NOT_SENT : outcomeOf(error));
+      const hasBegun = records.length > recordsBefore;
+      return errors.show(error, hasBegun ? outcomeOf(error) : NOT_SENT);
     }
   };
 }
@@ -103,6 +105,18 @@ const _entities: Resolver = (_, { representations }, operation, info) => {
   if (representations.length > LIMITS.representations) throwFault('representations', tooMany(LIMITS.representations));
   return operation.budget.waitForCalls(representations.length).then(() => representations.map(resolve));
 };
+
+/**
+ * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. As input, any text: `momentSchema` of errors/faults.ts reports a malformed time with
+ * the other faults of a field.
+ */
+const DateTime = new GraphQLScalarType<string, string>({
+  name: 'DateTime',
+  parseValue: (value) => {
+    if (typeof value === 'string') return value;
+    throw new TypeError('not a text');
+  },
+});
 
 /** The SDL has 12 KB, and 99 aliases of it are 1.2 MB, so it is charged like any other value. */
 const _Service = { sdl: ({ sdl }: { readonly sdl: string }) => sdl };

@@ -17,9 +17,8 @@ import {
   typeFromAST,
   ValidationContext,
 } from 'graphql';
+import { badUserInput, type Fault, MAX_FAULTS, type Reason } from '../errors/faults.ts';
 import { shorten } from '../values.ts';
-import { badUserInput, type Fault, type Reason } from './faults.ts';
-import { LIMITS } from './limits.ts';
 
 /** Other names of unknown fields are not repeated: they could be what the caller meant as a value. */
 const NAME = /^[_a-z]\w{0,63}$/i;
@@ -61,7 +60,7 @@ function check(value: unknown, type: GraphQLInputType, path: string, faults: Fau
     if (faulty == null) faults.push({ argument, ...REQUIRED });
     else faults.push({ argument, code: 'WRONG_TYPE', message: `must be of the type ${getNamedType(type)}` });
     // A list may have 200,000 entries.
-    if (faults.length >= LIMITS.argumentFaults) throw badUserInput(faults, STATUS_400);
+    if (faults.length >= MAX_FAULTS) throw badUserInput(faults, STATUS_400);
   }
   if (isInputObjectType(shape) && typeof value === 'object' && value && !Array.isArray(value))
     checkFields(value, shape.getFields(), path, faults);
@@ -76,7 +75,7 @@ function checkFields(value: object, fields: GraphQLInputFieldMap, path: string, 
   for (const { name, type } of Object.values(fields))
     check((value as Readonly<Record<string, unknown>>)[name], type, `${path}.${name}`, faults);
   const unknown = Object.keys(value).filter((name) => !fields[name]);
-  const named = unknown.filter((name) => NAME.test(name)).slice(0, LIMITS.argumentFaults);
+  const named = unknown.filter((name) => NAME.test(name)).slice(0, MAX_FAULTS);
   for (const name of named) faults.push({ argument: `${path}.${name}`, code: 'UNKNOWN', message: 'is unknown' });
   if (named.length < unknown.length) faults.push({ argument: path, code: 'UNKNOWN', message: 'has an unknown member' });
 }

@@ -4,6 +4,7 @@
 import { isUtf8 } from 'node:buffer';
 import { trace } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
+import { createCredentials } from '../command-api/transport.ts';
 import type { Caller } from '../graphql/operation.ts';
 import { shorten } from '../values.ts';
 
@@ -15,9 +16,11 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}
 
 /** Returns the caller. `tokenHeader` names the header with the vendor's token, in lower case. */
 export function callerOf({ id, headers, raw }: FastifyRequest, tokenHeader: string): Caller {
+  const token = parseToken(raw.rawHeaders, tokenHeader);
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
   return {
-    token: parseToken(raw.rawHeaders, tokenHeader),
+    credentials: createCredentials(token),
+    hasToken: token !== '',
     tokenForm: tokenHeader === 'authorization' ? 'Authorization: Bearer <token>' : `${tokenHeader}: <token>`,
     traceparent,
     logFields: {

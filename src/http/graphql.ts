@@ -2,7 +2,7 @@
  * A request to /graphql, from its head to the last byte of its answer. `handle` is its way, from top to bottom.
  *
  * 1. Admission (admission.ts). Before the body is read, the request opens an account, and reserves 16 bytes for each
- *    character of its body. Fastify then reads the body, as one text of at most 1 MB.
+ *    byte of its body. Fastify then reads the body, as one text of at most 1 MB.
  * 2. Wait for a turn of the event loop. The time of the operation begins with the wait. The turn also brings a fresh
  *    stack, which deep documents need.
  * 3. Parse the body, and execute it in the span of the request: Apollo Server parses, validates and runs the operation,
@@ -19,7 +19,7 @@
 import { promisify } from 'node:util';
 import { type ApolloServer, type ApolloServerPlugin, HeaderMap } from '@apollo/server';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { CommandApi } from '../command-api/client.ts';
+import type { ClientDependencies } from '../command-api/client.ts';
 import type { Config } from '../config.ts';
 import { createOperation, type Operation } from '../graphql/operation.ts';
 import type { Account } from '../resources/memory.ts';
@@ -43,7 +43,7 @@ const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 interface RequestDependencies {
   readonly config: Config;
   readonly turns: Turns;
-  readonly commandApi: CommandApi;
+  readonly clientDependencies: ClientDependencies;
   readonly apollo: ApolloServer<Operation>;
   readonly observer: Observer;
 }
@@ -53,7 +53,7 @@ type JsonParser = (request: FastifyRequest, text: string, done: (error: Error | 
 /** Adds the route to the host, and its plugin to Apollo Server, which has to start afterwards. */
 export function addGraphql(
   app: FastifyInstance,
-  { config, turns, commandApi, apollo, observer }: RequestDependencies,
+  { config, turns, clientDependencies, apollo, observer }: RequestDependencies,
 ): void {
   // Refuses `__proto__`.
   const parseJson = promisify(app.getDefaultJsonParser('error', 'error') as JsonParser);
@@ -76,7 +76,7 @@ export function addGraphql(
 
       const body = text === undefined ? undefined : await parseJson(request, text);
       return inRequestSpan(request, scope.startedAt, async (span) => {
-        const operation = createOperation(commandApi, scope, callerOf(request, config.TOKEN_HEADER));
+        const operation = createOperation(clientDependencies, scope, callerOf(request, config.TOKEN_HEADER));
         const answer = await apollo.executeHTTPGraphQLRequest({
           httpGraphQLRequest: { ...headOf(request), body },
           context: async () => operation,
@@ -124,7 +124,7 @@ function answerPlugin(observer: Observer): ApolloServerPlugin<Operation> {
         // application/json SHOULD have 200.
         const isPlain = source && type !== 'application/graphql-response+json';
         if (http.status === 400 && isPlain) http.status = 200;
-        observer.answered(context);
+        observer.operationAnswered(context);
       },
     }),
   };

@@ -55,14 +55,14 @@ interface State {
 
 /** Creates the host with its own routes. `app` takes further routes until `listen` is called. */
 export function createHost(shared: HostDependencies) {
-  const { config, memory, metrics } = shared;
+  const { config, memory, metrics, observer } = shared;
   const state: State = { isReady: true, inFlight: 0, unfinished: 0 };
   const app = createApp(shared, state, ROUTER_TIMES);
   const admit = createAdmission(config, memory);
   app.addHook('onRequest', async (request) => {
     const account = admit(request, state.inFlight);
     request.setDecorator('account', account);
-    if (account) metrics.active.set(++state.inFlight);
+    if (account) observer.inFlightChanged(++state.inFlight);
   });
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) =>
@@ -87,8 +87,8 @@ export function createHost(shared: HostDependencies) {
   }
 
   /**
-   * Reports not ready, and closes when all requests are answered and their operations are over. Sends every response whole,
-   * to a slow reader too: `close` of Node's HTTP server destroys connections whose response is ended but not sent yet, because
+   * Reports not ready, and closes when all requests are answered and their operations are over, or when the last deadline has
+   * passed. Until then a slow reader gets its response whole: `close` of Node's HTTP server destroys connections whose response is ended but not sent yet, because
    * it counts them as idle.
    */
   async function stop(): Promise<void> {
@@ -113,11 +113,7 @@ export function createHost(shared: HostDependencies) {
  * Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections, counts requests.
  * While the host is not ready, it closes each connection with its response.
  */
-function createApp(
-  { logger, metrics, observer }: HostDependencies,
-  state: State,
-  { keepAliveMs, headMs }: typeof ROUTER_TIMES,
-) {
+function createApp({ logger, observer }: HostDependencies, state: State, { keepAliveMs, headMs }: typeof ROUTER_TIMES) {
   const app: FastifyInstance = fastify({
     keepAliveTimeout: keepAliveMs,
     // Measured from the first byte of a request to the end of its body.
@@ -155,7 +151,7 @@ function createApp(
       // Neither for a refused request, nor a scope for one whose body is refused.
       const account = request.getDecorator<Account | null>('account');
       const scope = request.getDecorator<Scope | null>('scope');
-      if (account) metrics.active.set(--state.inFlight);
+      if (account) observer.inFlightChanged(--state.inFlight);
       if (!raw.writableFinished) scope?.leave();
       // A write goes on without its caller.
       await scope?.finished;

@@ -1,13 +1,25 @@
 /**
  * Refusals: requests that the host answers itself, without Apollo Server.
  */
+import { STATUS_CODES } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { publicRefusal } from '../graphql/public-errors.ts';
+import { NOT_SENT } from '../command-api/failures.ts';
+import { type Code, PublicError } from '../errors/public-error.ts';
+import { maskError } from '../graphql/public-errors.ts';
 
-// Delay 503: hundreds of connections that retry immediately would keep half of the processor busy.
+// A 503 is decided at once and sent late: hundreds of connections that retry immediately would keep half of the processor
+// busy.
 const OVERLOADED_DELAY_MS = 500;
+
+/** The codes and messages of refused requests, by status. By default, the message repeats the status. */
+const REFUSED: Readonly<Record<number, readonly [Code, string]>> = {
+  401: ['ROUTER_UNAUTHENTICATED', 'Send requests through the router.'],
+  404: ['NOT_FOUND', 'Not Found.'],
+  415: ['BAD_REQUEST', 'Send application/json in UTF-8, with the header Content-Type and without compression.'],
+  503: ['OVERLOADED', 'Too many requests. Try again later.'],
+};
 
 const STATUSES = [401, 404, 413, 415, 431, 503] as const;
 type RefusedStatus = (typeof STATUSES)[number];
@@ -25,7 +37,8 @@ export function createErrorHandler(logger: Logger) {
     // Node reports an invalid Host header or path with this code and without a status.
     const status = error.code === 'ERR_INVALID_URL' ? 400 : (error.statusCode ?? 500);
     reply.code(status);
-    const { message, extensions } = publicRefusal(status, error, logger);
+    const isMasked = status >= 500 && status !== 503;
+    const { message, extensions } = isMasked ? maskError(error, logger) : publicRefusal(status);
     // Logged at debug level: an unauthenticated client could flood the log. A metric counts these requests.
     if (status === 401) logger.debug('refused a request without the router secret');
     // The rest of the request is not read.
@@ -36,4 +49,10 @@ export function createErrorHandler(logger: Logger) {
     }
     return { errors: [{ message, extensions }] };
   };
+}
+
+/** Returns the error of a request that is answered with this status before it is executed. */
+function publicRefusal(status: number): PublicError {
+  const [code, message] = REFUSED[status] ?? ['BAD_REQUEST', `${STATUS_CODES[status]}.`];
+  return new PublicError(code as Code, message as string, { outcome: NOT_SENT });
 }

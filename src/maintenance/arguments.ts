@@ -18,7 +18,7 @@ import {
   throwFault,
   tooMany,
   UNUSABLE_ID,
-} from '../graphql/faults.ts';
+} from '../errors/faults.ts';
 import { type Id, parseId } from '../values.ts';
 import type { CreateMaintenanceInput, QueryMaintenancesArgs } from './__generated__/types.ts';
 import { type MaintenanceKey, type NewMaintenance, parseMaintenanceId } from './model.ts';

@@ -2,7 +2,8 @@
  * A batch delete: one command per residence, and each failure as data.
  */
 import type { Write } from '../command-api/command.ts';
-import { failureOf } from '../command-api/failures.ts';
+import { type FailureCode, failureOf } from '../command-api/failures.ts';
+import type { DescribedFailure } from '../errors/public-error.ts';
 import type { Id } from '../values.ts';
 import type { DeleteMaintenanceFailure, DeleteMaintenancesPayload } from './__generated__/types.ts';
 import { COMMANDS } from './commands.ts';
@@ -13,8 +14,15 @@ export interface WriteAccess {
   /** Sends a write. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
   write<I, T>(command: Write<I, T>, input: NoInfer<I>): Promise<T>;
   /** Describes the error of a write, for a payload that has it as data. */
-  describeFailure(error: unknown): Omit<DeleteMaintenanceFailure, 'failedId'>;
+  describeFailure(error: unknown): DescribedFailure;
 }
+
+type Code = DeleteMaintenanceFailure['code'];
+/** The codes that the payload does not have, and what it has in their place. */
+const OTHER_CODES: Record<Exclude<FailureCode, Code>, Code> = {
+  BAD_USER_INPUT: 'UPSTREAM_UNAVAILABLE',
+  CALLER_GONE: 'INTERNAL_SERVER_ERROR',
+};
 
 /**
  * Deletes repair requests, with one command per residence. Returns each id once, in the given order. Throws only if the
@@ -36,7 +44,11 @@ export async function deleteMaintenances(
   );
   const isUnauthenticated = (error: unknown) => failureOf(error).code === 'UNAUTHENTICATED';
   if (errors.size === groups.size && errors.values().every(isUnauthenticated)) throw errors.values().next().value;
-  const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, describeFailure(error)]));
+  const describe = (error: unknown) => {
+    const { code, ...described } = describeFailure(error);
+    return { ...described, code: OTHER_CODES[code as keyof typeof OTHER_CODES] ?? code };
+  };
+  const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, describe(error)]));
   const results = Array.from(unique, ([id, { residenceId }]) => ({ id, failure: failed.get(residenceId) }));
   return {
     deletedIds: results.flatMap(({ id, failure }) => (failure ? [] : id)),

@@ -14,12 +14,6 @@ const OF_LIST: ReadonlySet<FailureKind> = new Set(['invalid', 'unavailable', 'fa
 
 export type Loaders = ReturnType<typeof createLoaders>;
 
-/** The context of resolvers that read: they cannot write. */
-export interface ReadContext {
-  /** Throws `UNAUTHENTICATED` if the caller has sent no usable token. */
-  requireAccess(): { readonly loaders: Loaders };
-}
-
 /** What the loaders of an operation use. */
 interface Reader {
   /** Sends a read. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
@@ -131,5 +125,5 @@ function isOfAll(error: unknown, listError: CommandApiError): boolean {
   if (!mayBeOfList(error)) return error instanceof CommandApiError && !error.mayNotExist;
   // Either both are outages, or both are invalid in the same way.
   const isInvalid = error.kind === 'invalid' || listError.kind === 'invalid';
-  return !isInvalid || error.name === listError.name;
+  return !isInvalid || (error.kind === listError.kind && error.failure.flaw === listError.failure.flaw);
 }

@@ -1,13 +1,16 @@
 /**
  * A repair request, its identity and its order in a list.
  */
-import { type Decoded, type Id, type Moment, parseId } from '../values.ts';
+import { type Id, type Moment, parseId } from '../values.ts';
 
 /** The two ids by which the command API finds a repair request. */
 export interface MaintenanceKey {
   readonly residenceId: Id;
   readonly maintenanceId: Id;
 }
+
+/** A field of a ticket: null if absent, an error if it could not be decoded. */
+type Decoded<T> = T | null | Error;
 
 /** A repair request. */
 export interface Maintenance {
@@ -27,7 +30,7 @@ export interface Maintenance {
    * The characters of `id`, `maintenanceId`, its texts and URLs, and 16 for each URL. Estimates a response: see
    * graphql/response-budget.ts.
    */
-  readonly size: number;
+  readonly characters: number;
 }
 
 export type MaintenanceState = 'WAIT_FOR_CONFIRMATION' | 'IN_PROGRESS' | 'COMPLETED' | 'CLOSED';

@@ -1,6 +1,5 @@
 /**
- * The resolvers: each parses its arguments, then calls a loader or sends a write. graphql/schema.ts wraps each of them, and
- * reads the fields that have none.
+ * The resolvers, which graphql/schema.ts wraps. Those with arguments parse them, and then call a loader or send a write.
  */
 import type {
   MutationResolvers,
@@ -18,8 +17,14 @@ import {
 } from './arguments.ts';
 import { deleteMaintenances, type WriteAccess } from './batch-delete.ts';
 import { COMMANDS } from './commands.ts';
-import type { Loaders, ReadContext } from './loaders.ts';
+import type { Loaders } from './loaders.ts';
 import { formatMaintenanceId, type MaintenanceKey, selectMaintenances } from './model.ts';
+
+/** The context of resolvers that read: they cannot write. */
+export interface ReadContext {
+  /** Throws `UNAUTHENTICATED` if the caller has sent no usable token. */
+  requireAccess(): { readonly loaders: Loaders };
+}
 
 /** The context of resolvers that write. Nothing is read beside a write, and it clears the loaders. */
 export interface WriteContext {
@@ -74,7 +79,7 @@ export const entities = {
   // Another subgraph owns Residence and knows whether it exists. Returning its id needs no command and no token.
   Residence(representation: unknown) {
     const id = parseRepresentedResidenceId(representation);
-    return { __typename: 'Residence', id, size: id.length };
+    return { __typename: 'Residence', id, characters: id.length };
   },
 };
 

@@ -67,14 +67,14 @@ export function decodeList(result: unknown, { residenceId }: { residenceId: Id }
       feedback: check('feedback', decodeText(ticket.feedback)),
       pictureUrls: check('maintenance_picture_url', decodeTexts(ticket.maintenance_picture_url)),
       state: check('state', decodeOneOf(ticket.state, STATES)),
-      size: 0,
+      characters: 0,
     };
-    decoded.size = sizeOf(decoded);
+    decoded.characters = charactersOf(decoded);
     value.push(decoded);
   }
   const dropped = tickets.length - value.length;
   const flaws = [...(dropped > 0 ? [NO_ID] : []), ...Array.from(undecodable, flawOf)];
-  return { value, flaws, dropped, fieldError };
+  return { value, entries: value.length, flaws, dropped, fieldError };
 }
 
 /** Decodes `get_maintenance_info`: one ticket, which does not repeat its id. */
@@ -87,10 +87,10 @@ export function decodeInfo(result: unknown, { residenceId, maintenanceId }: Main
 /** Decodes a result with the id of the written ticket. */
 export const decodeTicketId = (result: unknown) => decodeId(result, NO_ID.member);
 
-/** Counts characters, as `Maintenance.size` says. */
-function sizeOf({ id, maintenanceId, description, contact, feedback, pictureUrls }: Maintenance): number {
-  let size = id.length + maintenanceId.length;
-  for (const text of [description, contact, feedback]) if (typeof text === 'string') size += text.length;
-  if (Array.isArray(pictureUrls)) for (const url of pictureUrls) size += 16 + url.length;
-  return size;
+/** Counts characters, as `Maintenance.characters` says. */
+function charactersOf({ id, maintenanceId, description, contact, feedback, pictureUrls }: Maintenance): number {
+  let characters = id.length + maintenanceId.length;
+  for (const text of [description, contact, feedback]) if (typeof text === 'string') characters += text.length;
+  if (Array.isArray(pictureUrls)) for (const url of pictureUrls) characters += 16 + url.length;
+  return characters;
 }

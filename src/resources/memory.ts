@@ -1,9 +1,10 @@
 /**
  * Memory: the bytes that operations hold, which are counted, and refused where there is no room.
  *
- * The model. An operation has an account from its admission until its response is sent: its request, its commands and
+ * The model. An operation has an account from its admission until its response is closed: its request, its commands and
  * its response are reserved there. A reply has bytes of its own, because several operations may wait for one exchange.
- * Each of them retains the reply and releases it when its account is closed; the last release gives the bytes back.
+ * Each of them retains the reply, and keeps it in its account until that is closed; the last release gives the bytes
+ * back. The small reply to a write is released once it is decoded.
  *
  * The numbers. All operations together hold a sixteenth of V8's heap limit, because a counted byte stands for some ten
  * bytes of objects and garbage: with a heap of 256 MB, 250 hostile callers of any shape that `npm run test:soak --

@@ -45,7 +45,7 @@ export class Turns {
   #isIdle = true;
 
   /** Resolves when the work may begin, or when the signal aborts. */
-  async wait(priority: number, workNs: number, signal: AbortSignal): Promise<void> {
+  async wait(workNs: number, signal: AbortSignal, priority: number): Promise<void> {
     // A caller who has left would wait with its body, which no one counts any more.
     if (signal.aborted) return;
     if (this.#isIdle) void this.#run();
@@ -106,7 +106,7 @@ export class OperationTurns {
    */
   wait(workNs: number, signal: AbortSignal, priority = this.#beganAt): Promise<void> {
     this.#askedMs += workNs / NS_PER_MS;
-    return this.#turns.wait(priority, workNs, signal);
+    return this.#turns.wait(workNs, signal, priority);
   }
 
   /** The priority of a reply that arrives now. */

@@ -11,6 +11,8 @@ import type { Upstream } from '../command-api/exchange.ts';
 import { FAILURE_CODES, type Flaw, failureOf, REPLY_FLAWS } from '../command-api/failures.ts';
 import { SERVICE, VERSION } from '../config.ts';
 import { MEMORY_LIMIT, type Memory } from '../resources/memory.ts';
+import type { Answered } from './observer.ts';
+import { gravityOf } from './operation-report.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10];
@@ -93,7 +95,6 @@ export function createMetrics(
 
   return {
     registry,
-    active,
 
     /** Returns all metrics in Prometheus' text format. */
     scrape(): Promise<string> {
@@ -107,12 +108,15 @@ export function createMetrics(
       return registry.metrics();
     },
 
-    /** Counts an operation by the code of its gravest error. */
-    countOperation(type: string | undefined, code: string): void {
-      operations.inc({ graphql_operation_type: type ?? 'unknown', code });
-    },
-
     // What follows is told by the observer: see observer.ts.
+
+    inFlightChanged: (count: number) => active.set(count),
+
+    /** Counts an operation by the code of its gravest error. */
+    operationAnswered(context: Answered): void {
+      const { codes } = gravityOf(context);
+      operations.inc({ graphql_operation_type: context.operation?.operation ?? 'unknown', code: codes[0] ?? 'OK' });
+    },
 
     requestEnded(method: string, route: string | undefined, status: number | '', durationMs: number): void {
       const http_request_method = METHODS.has(method) ? method : '_OTHER';
@@ -125,10 +129,10 @@ export function createMetrics(
       requests.observe(labels, durationMs / 1000);
     },
 
-    attempted({ name: command }: CommandRecord, { seconds, status, error, previous }: Attempt): void {
-      const result = { http_response_status_code: status ?? '', error_type: error ?? '' };
+    attemptEnded({ name: command }: CommandRecord, { seconds, status, detail, previous }: Attempt): void {
+      const result = { http_response_status_code: status ?? '', error_type: detail ?? '' };
       attempts.observe({ ...upstream, command, ...result }, seconds);
-      if (previous) retries.inc({ reason: previous.status ?? previous.error ?? '' });
+      if (previous) retries.inc({ reason: previous.status ?? previous.detail ?? '' });
     },
 
     exchangeEnded({ name: command }: CommandRecord, { flaws, error }: ExchangeFacts): void {
@@ -136,7 +140,7 @@ export function createMetrics(
       for (const flaw of flaws) invalid.inc({ command, ...flaw });
     },
 
-    ended({ name: command, hasJoined, exchange, error, outcome }: CommandRecord): void {
+    commandEnded({ name: command, hasJoined, exchange, error, outcome }: CommandRecord): void {
       if (hasJoined) coalesced.inc({ command });
       // A command that was sent is counted with its exchange.
       if (!exchange) count(command, error);

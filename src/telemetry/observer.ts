@@ -4,36 +4,38 @@
  * What throws in one of them is logged once, because each request may meet it, and changes nothing else: a write that
  * succeeded must not fail because it could not be counted.
  */
+import type { GraphQLRequestContextWillSendResponse } from '@apollo/server';
 import type { Logger } from 'pino';
 import type { CommandObserver } from '../command-api/command.ts';
-import type { Answered } from './operation-report.ts';
+import type { Operation } from '../graphql/operation.ts';
+
+export type Answered = GraphQLRequestContextWillSendResponse<Operation>;
 
 /** Each method is an event. Only the beginning of a command returns something. */
 export interface Observer extends CommandObserver {
+  /** A request was admitted, or the response to one is closed: so many are in flight. */
+  inFlightChanged(requests: number): void;
   /**
    * The response to a request is closed. `route` is undefined if none matched, `status` is empty if no response was
    * sent.
    */
   requestEnded(method: string, route: string | undefined, status: number | '', durationMs: number): void;
-  /** The response of an operation is made. */
-  answered(context: Answered): void;
+  /** The response of an operation is made, and its span is active. */
+  operationAnswered(context: Answered): void;
 }
-
-const EVENTS = ['requestEnded', 'answered', 'began', 'attempted', 'exchangeEnded', 'ended'] as const;
-type Listen = (...event: unknown[]) => string | undefined;
 
 /** Creates the observer of one server, which tells these listeners. */
 export function createObserver(logger: Logger, listeners: readonly Partial<Observer>[]): Observer {
   const failed = new Set<Partial<Observer>>();
 
   /** Returns the method of an event. */
-  function createTell(name: (typeof EVENTS)[number]): Listen {
-    const hearing = listeners.filter((listener) => name in listener);
-    return (...event) => {
-      let returned: string | undefined;
+  function tell<Event extends keyof Observer>(event: Event): Observer[Event] {
+    const hearing = listeners.filter((listener) => event in listener);
+    const method = (...facts: unknown[]) => {
+      let returned: unknown;
       for (const listener of hearing) {
         try {
-          returned = (listener[name] as Listen)(...event);
+          returned = (listener[event] as (...facts: unknown[]) => unknown)(...facts) ?? returned;
         } catch (err) {
           if (!failed.has(listener)) logger.error({ err }, 'telemetry failed');
           failed.add(listener);
@@ -41,7 +43,16 @@ export function createObserver(logger: Logger, listeners: readonly Partial<Obser
       }
       return returned;
     };
+    return method as Observer[Event];
   }
 
-  return Object.fromEntries(EVENTS.map((name) => [name, createTell(name)])) as unknown as Observer;
+  return {
+    inFlightChanged: tell('inFlightChanged'),
+    requestEnded: tell('requestEnded'),
+    operationAnswered: tell('operationAnswered'),
+    commandBegan: tell('commandBegan'),
+    attemptEnded: tell('attemptEnded'),
+    exchangeEnded: tell('exchangeEnded'),
+    commandEnded: tell('commandEnded'),
+  };
 }

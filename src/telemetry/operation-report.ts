@@ -1,72 +1,54 @@
 /**
- * The report of an operation, when its response is made: a log line, metrics, and attributes of the request's span.
+ * The report of an operation, when its response is made: how grave it is, and its line in the log.
  */
-import type { GraphQLRequestContextWillSendResponse } from '@apollo/server';
-import { trace } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import type { CommandRecord } from '../command-api/command.ts';
 import { CommandApiError, failureOf, severityOf } from '../command-api/failures.ts';
-import type { Operation } from '../graphql/operation.ts';
-import type { Code } from '../graphql/public-errors.ts';
+import type { Code } from '../errors/public-error.ts';
 import { shorten } from '../values.ts';
-import type { Metrics } from './metrics.ts';
-import { failSpan } from './spans.ts';
+import type { Answered } from './observer.ts';
 
 /** The commands of a log line. Each value has a bound, so that the line has at most 16 KB. */
 const MAX_COMMANDS = 20;
 
-export type Answered = GraphQLRequestContextWillSendResponse<Operation>;
-
-/** Creates the report, which the observer tells of each operation whose response is made. */
-export function createReport(logger: Logger, metrics: Metrics) {
-  function answered({ operationName, operation, contextValue, response }: Answered): void {
-    const { caller, commands, errors, scope } = contextValue;
-    const codes = codesOf(contextValue, response);
-    const gravest = codes[0] ?? 'OK';
-    const errorId = errors.log(logger);
-    const name = shorten(operationName);
-    const type = operation?.operation;
-
-    // No one else knows what became of a write without a caller.
-    const isNotable = commands.some((one) => one.flaws.length > 0 || (scope.callerHasLeft && one.isWrite));
-    const severity = Math.max(severityOf(gravest), Number(isNotable));
-    const rank = (record: CommandRecord) => rankOf(record, scope.callerHasLeft);
-    const shown = commands.toSorted((a, b) => rank(b) - rank(a)).slice(0, MAX_COMMANDS);
-    const line = {
-      ...caller.logFields,
-      operationName: name,
-      operationType: type,
-      durationMs: Math.round(performance.now() - scope.startedAt),
-      commands: shown.map(describeCommand),
-      commandsLeftOut: commands.length - shown.length || undefined,
-      codes,
-      errorIds: errorId && [errorId],
-    };
-    logger[severity === 4 ? 'error' : severity > 0 ? 'warn' : 'info'](line, 'operation');
-    metrics.countOperation(type, gravest);
-
-    const span = trace.getActiveSpan();
-    if (type) span?.updateName(type);
-    span?.setAttributes({
-      'graphql.operation.type': type,
-      'graphql.operation.name': name,
-      'graphql.error.codes': codes.length > 0 ? codes : undefined,
-      'graphql.error.id': errorId,
-    });
-    if (severity > 0 && gravest !== 'OK') failSpan(span, gravest);
-  }
-
-  return { answered };
+/** Creates the listener that logs operations. */
+export function createReport(logger: Logger) {
+  return {
+    operationAnswered(context: Answered): void {
+      const { operationName, operation, contextValue } = context;
+      const { caller, records, errors, scope } = contextValue;
+      const { codes, severity } = gravityOf(context);
+      errors.log(logger);
+      const rank = (record: CommandRecord) => rankOf(record, scope.callerHasLeft);
+      const shown = records.toSorted((a, b) => rank(b) - rank(a)).slice(0, MAX_COMMANDS);
+      const line = {
+        ...caller.logFields,
+        operationName: shorten(operationName),
+        operationType: operation?.operation,
+        durationMs: Math.round(performance.now() - scope.startedAt),
+        commands: shown.map(describeCommand),
+        commandsLeftOut: records.length - shown.length || undefined,
+        codes,
+        errorIds: errors.id && [errors.id],
+      };
+      logger[severity === 4 ? 'error' : severity > 0 ? 'warn' : 'info'](line, 'operation');
+    },
+  };
 }
 
-/** Returns the codes of all errors of an operation, the gravest first. */
-function codesOf({ errors, scope }: Operation, { body }: Answered['response']): Code[] {
+/** Returns the codes of all errors of an operation, the gravest first, and the severity of the operation, 0 to 4. */
+export function gravityOf({ contextValue, response }: Answered): { codes: Code[]; severity: number } {
+  const { errors, records, scope } = contextValue;
+  const { body } = response;
   const shown = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
   // Every error has passed `formatError`.
   const codes = [...shown.map(({ extensions }) => extensions?.code as Code), ...errors.codesInData];
-  // Also after a write that succeeded: this line is then the only record of it.
+  // Also after a write that succeeded: its line in the log is then the only record of it.
   if (scope.callerHasLeft) codes.push('CALLER_GONE');
-  return [...new Set(codes)].sort((a, b) => severityOf(b) - severityOf(a));
+  const sorted = [...new Set(codes)].sort((a, b) => severityOf(b) - severityOf(a));
+  // No one else knows what became of a write without a caller.
+  const isNotable = records.some(({ flaws, isWrite }) => flaws.length > 0 || (scope.callerHasLeft && isWrite));
+  return { codes: sorted, severity: Math.max(severityOf(sorted[0] ?? 'OK'), Number(isNotable)) };
 }
 
 /**

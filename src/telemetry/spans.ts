@@ -1,9 +1,12 @@
 /**
- * The spans of requests and commands, which do nothing unless the SDK is loaded (tracing.ts). Their attributes never
+ * The spans of requests and commands, and the SDK of OpenTelemetry, without which they do nothing. Their attributes never
  * contain data of residents.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Attributes,
+  DiagLogLevel,
+  diag,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -12,8 +15,12 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
 import type { Attempt, CommandRecord } from '../command-api/command.ts';
 import { SERVICE, VERSION } from '../config.ts';
+import { shorten } from '../values.ts';
+import type { Answered } from './observer.ts';
+import { gravityOf } from './operation-report.ts';
 
 const tracer = trace.getTracer(SERVICE, VERSION);
 // No `url.query`: a query string may contain an operation with its variables.
@@ -26,21 +33,35 @@ export function inRequestSpan<T>(request: FastifyRequest, startTime: number, run
   // A client can write any text into `tracestate`, and a router may forward it.
   const parent = propagation.extract(ROOT_CONTEXT, { ...headers, tracestate: undefined });
   const options = { kind: SpanKind.SERVER, attributes, startTime };
-  // Its name until the operation is known; see operation-report.ts.
+  // Its name until the operation is known.
   return tracer.startActiveSpan('GraphQL Operation', options, parent, (span) => run(span).finally(() => span.end()));
 }
 
-export function failSpan(span: Span | undefined, type: string): void {
+function failSpan(span: Span | undefined, type: string): void {
   span?.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', type);
 }
 
-/** Creates the spans of commands, each beneath the span of its request. `endpoint` has attributes of the command API. */
-export function createCommandSpans(endpoint: Attributes) {
+/** Creates the listener that completes the span of a request, and makes those of its commands beneath it. `endpoint` has attributes of the command API. */
+export function createSpans(endpoint: Attributes) {
   const spans = new WeakMap<CommandRecord, { readonly span: Span; last?: Attempt }>();
 
   return {
+    operationAnswered(context: Answered): void {
+      const { operation, operationName } = context;
+      const { codes, severity } = gravityOf(context);
+      const span = trace.getActiveSpan();
+      if (operation) span?.updateName(operation.operation);
+      span?.setAttributes({
+        'graphql.operation.type': operation?.operation,
+        'graphql.operation.name': shorten(operationName),
+        'graphql.error.codes': codes.length > 0 ? codes : undefined,
+        'graphql.error.id': context.contextValue.errors.id,
+      });
+      if (severity > 0 && codes[0]) failSpan(span, codes[0]);
+    },
+
     /** Returns the `traceparent` of the span, or undefined unless the SDK is loaded. */
-    began(record: CommandRecord): string | undefined {
+    commandBegan(record: CommandRecord): string | undefined {
       const span = tracer.startSpan(record.name, { kind: SpanKind.CLIENT });
       const headers: { traceparent?: string } = {};
       propagation.inject(trace.setSpan(ROOT_CONTEXT, span), headers);
@@ -48,17 +69,17 @@ export function createCommandSpans(endpoint: Attributes) {
       return headers.traceparent;
     },
 
-    attempted(record: CommandRecord, attempt: Attempt): void {
+    attemptEnded(record: CommandRecord, attempt: Attempt): void {
       const kept = spans.get(record);
       if (!kept) return;
       kept.last = attempt;
-      const { startedAt, seconds, status, error, previous } = attempt;
+      const { startedAt, seconds, status, detail, previous } = attempt;
       const pause = previous && (startedAt - previous.startedAt) / 1000 - previous.seconds;
       const times = { 'attempt.duration_seconds': seconds, 'attempt.pause_seconds': pause };
-      kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': error, ...times }, startedAt);
+      kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': detail, ...times }, startedAt);
     },
 
-    ended(record: CommandRecord): void {
+    commandEnded(record: CommandRecord): void {
       const { span, last } = spans.get(record) ?? {};
       if (!span) return;
       const { id, exchange, hasJoined, outcome, error } = record;
@@ -77,4 +98,34 @@ export function createCommandSpans(endpoint: Attributes) {
       span.end();
     },
   };
+}
+
+const FLUSH_MS = 2000;
+
+/**
+ * Loads the SDK, which exports spans as the `OTEL_*` variables configure. Returns a function that sends the remaining
+ * spans. It resolves after two seconds at most, so that an unresponsive collector does not delay shutdown. `endpoint` is
+ * the collector's URL.
+ */
+export async function startTracing(serviceName: string, logger: Logger, endpoint = 'http://localhost') {
+  const { startNodeSdk } = await import('@opentelemetry/sdk-node');
+  const sdk = startNodeSdk({
+    resourceAttributes: { 'service.name': serviceName, 'service.version': VERSION },
+    // Prometheus scrapes metrics, and logs go to standard output.
+    metricReaders: [],
+    logRecordProcessors: [],
+  });
+  // User, path and query may hold a secret. An endpoint of gRPC needs no scheme.
+  const collector = URL.parse(endpoint.replace(/^(?!\w+:\/\/)/, 'grpc://'))?.host;
+  const warn = (reason?: string) => logger.warn({ collector, reason }, 'spans could not be exported');
+  // An error in JSON. An error that quotes the collector's response has a code.
+  const fail = (text: string) => warn((/"code":"(\w+)"/.exec(text) ?? /"message":"([^"\\]+)"/.exec(text))?.[1]);
+  const quiet = { error: fail, warn: fail, info: fail, debug: fail, verbose: fail };
+  diag.setLogger(quiet, { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
+  const timeOut = async () => {
+    // The export itself keeps the process alive.
+    await delay(FLUSH_MS, undefined, { ref: false });
+    throw new Error(`no success within ${FLUSH_MS} ms`);
+  };
+  return () => Promise.race([sdk.shutdown(), timeOut()]).catch(({ code, message }) => warn(String(code ?? message)));
 }

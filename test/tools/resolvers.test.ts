@@ -1,7 +1,7 @@
 /** What the resolvers get wrong, and the compiler does not see, stops the start, or the first operation that meets it. */
 import { expect, it } from '@jest/globals';
 import { OperationErrors } from '../../src/graphql/public-errors.ts';
-import { addSize } from '../../src/graphql/response-budget.ts';
+import { addCharacters } from '../../src/graphql/response-budget.ts';
 import { checkResolvers, resolveField, wrapMutation } from '../../src/graphql/schema.ts';
 import { entities, reads } from '../../src/maintenance/resolvers.ts';
 import { Account, createMemory } from '../../src/resources/memory.ts';
@@ -19,9 +19,12 @@ it.each([
   expect(() => checkResolvers(SCHEMA, types, references)).toThrow(`${name} must be`);
 });
 
-it.each([[{}], [{ size: Number.NaN }], [{ size: '1' }]])('an entry %j without a size is an error', (entry) => {
-  expect(() => addSize(0, entry)).toThrow('An entry has no size.');
-});
+it.each([[{}], [{ characters: Number.NaN }], [{ characters: '1' }]])(
+  'an entry %j without its characters is an error',
+  (entry) => {
+    expect(() => addCharacters(0, entry)).toThrow('An entry does not tell its characters.');
+  },
+);
 
 it('a field without a resolver and without a value is an error', () => {
   const info = { parentType: 'Payload', fieldName: 'maintenance' } as never;
@@ -29,12 +32,12 @@ it('a field without a resolver and without a value is an error', () => {
 });
 
 it('a refusal after a command does not say that nothing was sent', async () => {
-  const commands: unknown[] = [];
+  const records: unknown[] = [];
   const budget = { chargeWrite: () => {} };
   const errors = new OperationErrors(new Account(createMemory()));
-  const operation = { budget, commands, clearLoaders: () => {}, errors };
+  const operation = { budget, records, clearLoaders: () => {}, errors };
   const wrapped = wrapMutation(() => {
-    commands.push('sent');
+    records.push('sent');
     return entities.Residence({ id: '' });
   });
   const { extensions } = (await wrapped({}, {}, operation as never, {} as never)) as { extensions: object };

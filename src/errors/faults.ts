@@ -1,12 +1,13 @@
 /**
  * Faults of arguments and variables, and the schemas of values that many arguments have but GraphQL's types cannot check:
- * ids, moments, texts, lists. This is the only file of graphql/ that maintenance/ imports.
+ * ids, moments, texts, lists.
  */
-import { GraphQLScalarType } from 'graphql';
 import { z } from 'zod';
 import { type Moment, parseId, parseMoment } from '../values.ts';
-import { LIMITS } from './limits.ts';
-import { PublicError } from './public-errors.ts';
+import { PublicError } from './public-error.ts';
+
+/** The most faults that one error names. */
+export const MAX_FAULTS = 20;
 
 /**
  * What may be wrong with an argument of any field. Apps compare these codes and those of repair requests, which
@@ -31,7 +32,7 @@ export interface Fault extends Reason<string> {
 
 /** Returns the error of arguments, with their first 20 faults and further extensions. Needs at least one fault. */
 export function badUserInput(faults: readonly Fault[], further: object = {}): PublicError {
-  const shown = faults.slice(0, LIMITS.argumentFaults);
+  const shown = faults.slice(0, MAX_FAULTS);
   const more = shown.length > 1 ? ` ${shown.length - 1} more in extensions.arguments.` : '';
   const message = `Argument "${shown[0]?.argument}" ${shown[0]?.message}.${more}`;
   return new PublicError('BAD_USER_INPUT', message, { arguments: shown, ...further });
@@ -115,15 +116,3 @@ function explainTime(text: string): Reason {
   const [, date] = RFC_3339.exec(text) ?? [];
   return date && !parseMoment(`${date}T00:00:00Z`) ? NOT_A_DAY : NOT_A_TIME;
 }
-
-/**
- * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. As input, any text: `momentSchema` reports a malformed time with
- * the other faults of a field.
- */
-export const DateTime = new GraphQLScalarType<string, string>({
-  name: 'DateTime',
-  parseValue: (value) => {
-    if (typeof value === 'string') return value;
-    throw new TypeError('not a text');
-  },
-});
