@@ -25,14 +25,14 @@ function checked<T>(parse: (text: string) => T | undefined, fault: string) {
   });
 }
 
-function number(least: number, most: number) {
+function wholeNumber(least: number, most: number) {
   const isWithin = (text: string) => /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most;
   const fault = `must be a whole number from ${least} to ${most}`;
   return checked((text) => (isWithin(text) ? Number(text) : undefined), fault);
 }
 
-function wholeNumber(least: number, most: number, value: number, meaning: string) {
-  return number(least, most).prefault(String(value)).describe(`${meaning} ${least}–${most}.`);
+function wholeNumberOr(value: number, least: number, most: number, meaning: string) {
+  return wholeNumber(least, most).prefault(String(value)).describe(`${meaning} ${least}–${most}.`);
 }
 
 function oneOf(choices: readonly string[], value: string, meaning: string) {
@@ -112,24 +112,24 @@ const VARIABLES = {
   ALLOW_NO_ROUTER_SECRET: permission('production needs no secret, so anyone can send operations.'),
   ALLOW_HTTP_COMMAND_API: permission('production may send tokens to another machine without TLS.'),
   COMMAND_API_PROXY: proxy.optional().describe('[Proxy](#proxy-for-outgoing-traffic) for all commands.'),
-  PORT: wholeNumber(0, 65_535, 4001, 'GraphQL and health checks, [in plain HTTP](../SECURITY.md#secure-operation).'),
-  METRICS_PORT: number(0, 65_535).optional().describe('Separate port of `/metrics`. 0–65535.'),
+  PORT: wholeNumberOr(4001, 0, 65_535, 'GraphQL and health checks, [in plain HTTP](../SECURITY.md#secure-operation).'),
+  METRICS_PORT: wholeNumber(0, 65_535).optional().describe('Separate port of `/metrics`. 0–65535.'),
   HOST: text('0.0.0.0', 'Address of both ports.'),
-  ATTEMPT_TIMEOUT_MS: wholeNumber(1, 60_000, 3000, 'Deadline of an attempt, with DNS. Below `OPERATION_TIMEOUT_MS`.'),
-  OPERATION_TIMEOUT_MS: wholeNumber(1, 60_000, 10_000, "Deadline of an operation. The router's must be higher."),
-  MAX_ATTEMPTS: wholeNumber(1, 10, 3, 'Attempts of a command that may be retried.'),
-  MAX_REPLY_BYTES: wholeNumber(
+  ATTEMPT_TIMEOUT_MS: wholeNumberOr(3000, 1, 60_000, 'Deadline of an attempt, with DNS. Below `OPERATION_TIMEOUT_MS`.'),
+  OPERATION_TIMEOUT_MS: wholeNumberOr(10_000, 1, 60_000, "Deadline of an operation. The router's must be higher."),
+  MAX_ATTEMPTS: wholeNumberOr(3, 1, 10, 'Attempts of a command that may be retried.'),
+  MAX_REPLY_BYTES: wholeNumberOr(
+    2 * 1024 * 1024,
     1000,
     100_000_000,
-    2 * 1024 * 1024,
     'Largest reply, decompressed. To a write, at most 128 KB.',
   ),
-  MAX_COMMANDS_IN_FLIGHT: wholeNumber(1, 10_000, 256, 'Commands in parallel. More commands wait.'),
-  MAX_COMMANDS_QUEUED: wholeNumber(0, 100_000, 1024, 'Commands that wait. More commands fail.'),
-  BREAKER_FAILURES: wholeNumber(1, 10_000, 20, 'Consecutive failures that open the circuit breaker.'),
-  BREAKER_OPEN_MS: wholeNumber(1, 60_000, 2000, 'Time until the open breaker sends a probe.'),
-  MAX_REQUESTS_IN_FLIGHT: wholeNumber(1, 100_000, 1000, 'HTTP requests in flight. More get 503.'),
-  DRAIN_DELAY_MS: wholeNumber(0, 60_000, 5000, 'Time from SIGTERM until the server stops listening.'),
+  MAX_COMMANDS_IN_FLIGHT: wholeNumberOr(256, 1, 10_000, 'Commands in parallel. More commands wait.'),
+  MAX_COMMANDS_QUEUED: wholeNumberOr(1024, 0, 100_000, 'Commands that wait. More commands fail.'),
+  BREAKER_FAILURES: wholeNumberOr(20, 1, 10_000, 'Consecutive failures that open the circuit breaker.'),
+  BREAKER_OPEN_MS: wholeNumberOr(2000, 1, 60_000, 'Time until the open breaker sends a probe.'),
+  MAX_REQUESTS_IN_FLIGHT: wholeNumberOr(1000, 1, 100_000, 'HTTP requests in flight. More get 503.'),
+  DRAIN_DELAY_MS: wholeNumberOr(5000, 0, 60_000, 'Time from SIGTERM until the server stops listening.'),
   LOG_LEVEL: oneOf(LEVELS, 'info', `Lowest level in the [log](observability.md#volume). \`${LEVELS.join('`/`')}\`.`),
   NODE_ENV: text('production', '`development`: no secret, introspection. Others: production.'),
   OTEL_TRACES_EXPORTER: exporter,

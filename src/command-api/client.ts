@@ -11,7 +11,7 @@
 import type { Scope } from '../resources/scope.ts';
 import type { Coalescing } from './coalescing.ts';
 import { type Command, CommandRecord, type DecodedReply, type Read, type Write } from './command.ts';
-import { type CallerCommand, Exchange, type ExchangeDependencies } from './exchange.ts';
+import { Exchange, type ExchangeDependencies, type OutgoingCommand } from './exchange.ts';
 import { CommandApiError, noRoom, throwIfEnded } from './failures.ts';
 import { createSlots } from './slots.ts';
 import type { Credentials } from './transport.ts';
@@ -69,8 +69,8 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
       using _slot = await slots.take(signal);
       if (account.isFull && !isWrite) throw noRoom('no memory for further replies');
 
-      const sent = { command, input, credentials, traceparent };
-      const reply = await (isWrite ? sendAlone(record, sent) : joinOrSend(record, sent));
+      const outgoing = { command, input, credentials, traceparent };
+      const reply = await (isWrite ? sendAlone(record, outgoing) : joinOrSend(record, outgoing));
       record.succeed(reply);
       return reply.value;
     } catch (error) {
@@ -82,19 +82,19 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
   }
 
   /** Begins the exchange of a write. */
-  async function sendAlone<I, T>(record: CommandRecord, sent: CallerCommand<I, T>): Promise<DecodedReply<T>> {
+  async function sendAlone<I, T>(record: CommandRecord, outgoing: OutgoingCommand<I, T>): Promise<DecodedReply<T>> {
     coalescing.stopJoining();
-    const exchange = Exchange.begin(dependencies, record, scope, sent);
+    const exchange = new Exchange(dependencies, record, scope, outgoing);
     record.sendIn(exchange, false);
     return await exchange.awaitReplyFor(scope).finally(coalescing.stopJoining);
   }
 
   /** Joins the exchange of an identical read, or begins one. Not async: it only passes the reply on. */
-  function joinOrSend<I, T>(record: CommandRecord, sent: CallerCommand<I, T>): Promise<DecodedReply<T>> {
-    const key = JSON.stringify([record.name, sent.command.serialize(sent.input)]);
+  function joinOrSend<I, T>(record: CommandRecord, outgoing: OutgoingCommand<I, T>): Promise<DecodedReply<T>> {
+    const key = JSON.stringify([record.name, outgoing.command.serialize(outgoing.input)]);
     // The key has the command, and so the type of its reply.
     const joined = coalescing.find(credentials.key, key) as Exchange<T> | undefined;
-    const exchange = joined ?? Exchange.begin(dependencies, record, scope, sent);
+    const exchange = joined ?? new Exchange<T>(dependencies, record, scope, outgoing);
     if (!joined) coalescing.add(credentials.key, key, exchange);
     record.sendIn(exchange, joined !== undefined);
     return exchange.awaitReplyFor(scope);

@@ -69,7 +69,7 @@ export interface ExchangeDependencies {
 }
 
 /** A command with what it is sent with. */
-export interface CallerCommand<I, T> {
+export interface OutgoingCommand<I, T> {
   readonly command: Command<I, T>;
   readonly input: I;
   readonly credentials: Credentials;
@@ -83,7 +83,7 @@ export class Exchange<T> implements ExchangeFacts {
   flaws: readonly Flaw[] = [];
   error: unknown;
   /** Settles when it is over. */
-  ended: Promise<void> = Promise.resolve();
+  readonly ended: Promise<void>;
   readonly #upstream: Upstream;
   readonly #observer: CommandObserver;
   /** That of the command that is really sent. */
@@ -98,40 +98,36 @@ export class Exchange<T> implements ExchangeFacts {
   readonly #scopes: Scope[] = [];
   #reply: Promise<DecodedReply<T>> | undefined;
 
-  private constructor({ upstream, observer }: ExchangeDependencies, record: CommandRecord, scope: Scope, most: number) {
+  /** Begins the exchange of a command, whose operation has this scope and waits for its reply at once. */
+  constructor(
+    dependencies: ExchangeDependencies,
+    record: CommandRecord,
+    scope: Scope,
+    outgoing: OutgoingCommand<unknown, T>,
+  ) {
     const { isWrite, startedAt } = record;
     this.id = record.id;
     this.startedAt = startedAt;
-    this.#upstream = upstream;
-    this.#observer = observer;
+    this.#upstream = dependencies.upstream;
+    this.#observer = dependencies.observer;
     this.#record = record;
     this.#bytes = new ReplyBytes(scope.account.memory, !isWrite);
     const { signal } = isWrite ? scope : this.#ending;
     const unsentSignal = isWrite ? scope.unsentSignal : signal;
-    const maxReplyBytes = Math.min(upstream.maxReplyBytes, most);
+    const maxReplyBytes = Math.min(
+      this.#upstream.maxReplyBytes,
+      outgoing.command.maxReplyBytes ?? Number.POSITIVE_INFINITY,
+    );
     this.#context = { bytes: this.#bytes, maxReplyBytes, signal, unsentSignal };
     this.#retryUntil = isWrite ? scope.deadline : startedAt + scope.timeoutMs;
-  }
-
-  /** Begins the exchange of a command, whose operation has this scope. */
-  static begin<I, T>(
-    dependencies: ExchangeDependencies,
-    record: CommandRecord,
-    scope: Scope,
-    sent: CallerCommand<I, T>,
-  ): Exchange<T> {
-    const { maxReplyBytes = Number.POSITIVE_INFINITY } = sent.command;
-    const exchange = new Exchange<T>(dependencies, record, scope, maxReplyBytes);
-    exchange.#bytes.retain();
-    const reply = exchange.#run(sent);
-    exchange.#reply = reply;
+    this.#bytes.retain();
+    this.#reply = this.#run(outgoing);
     const end = () => {
       // A deleted entry of a Map may stay in memory: without this, a list costs 6 % more.
-      exchange.#reply = undefined;
-      exchange.#bytes.release();
+      this.#reply = undefined;
+      this.#bytes.release();
     };
-    exchange.ended = reply.then(end, end);
-    return exchange;
+    this.ended = this.#reply.then(end, end);
   }
 
   /** Whether its reply is still to come, and someone waits for it. */
@@ -169,7 +165,7 @@ export class Exchange<T> implements ExchangeFacts {
   }
 
   /** Sends the command until an attempt succeeds or no other may follow. */
-  async #run<I>({ command, input, ...sentWith }: CallerCommand<I, T>): Promise<DecodedReply<T>> {
+  async #run({ command, input, ...sentWith }: OutgoingCommand<unknown, T>): Promise<DecodedReply<T>> {
     const { breaker, retries, slots, transport } = this.#upstream;
     const { isWrite, name } = command;
     let slot: Disposable | undefined;
@@ -252,7 +248,7 @@ export class Exchange<T> implements ExchangeFacts {
     return this.#record.isWrite || !this.#context.signal.aborted;
   }
 
-  #decode<I>(reply: Reply, command: Command<I, T>, input: I): DecodedReply<T> {
+  #decode(reply: Reply, command: Command<unknown, T>, input: unknown): DecodedReply<T> {
     if (!this.#isWanted) throw endedBy(this.#context.signal.reason);
     const decoded = command.decode(resultOf(reply), input);
     if (!this.#bytes.tryReserve(ENTRY_BYTES * (decoded.entries ?? 1))) throw noRoom(NO_MEMORY);

@@ -28,7 +28,7 @@ export function createCredentials(token: string): Credentials {
 }
 
 /** A command as it leaves. */
-interface OutgoingCommand {
+interface Message {
   /** The body. Undefined parameters are not sent. */
   readonly envelope: { readonly command: string; readonly id: string; readonly param: object };
   readonly credentials: Credentials;
@@ -87,7 +87,7 @@ export function createTransport(config: Config) {
    * Opens got's stream. Its option `request` starts Node's request with our options: got's own way copies headers, body
    * and agent.
    */
-  function open({ envelope, credentials, traceparent, isFresh }: OutgoingCommand): Stream {
+  function open({ envelope, credentials, traceparent, isFresh }: Message): Stream {
     const json = JSON.stringify(envelope);
     const headers = {
       ...HEADERS,
@@ -106,8 +106,8 @@ export function createTransport(config: Config) {
   }
 
   /** Sends a command. Returns what arrived, also after a failure. */
-  async function attempt(command: OutgoingCommand, context: AttemptContext): Promise<Reply> {
-    const stream = open(command);
+  async function attempt(message: Message, context: AttemptContext): Promise<Reply> {
+    const stream = open(message);
     // An error may also come after the end of the reply.
     stream.on('error', () => undefined);
     using _ = addAbortListener(context.signal, () => stream.destroy());

@@ -95,7 +95,7 @@ export class ReplyBytes {
   count = 0;
   readonly #memory: Memory;
   readonly #isRefusable: boolean;
-  /** How many operations wait for the reply or keep it. */
+  /** The exchange while it is under way, and the operations that wait for the reply or keep it. */
   #holders = 0;
 
   /** A reply that is not `isRefusable` always has room. */
@@ -115,9 +115,8 @@ export class ReplyBytes {
     if (this.#holders === 0) this.clear();
   }
 
-  /** Reserves further bytes. Returns false if there is no room for them, or if nobody waits for the reply any more. */
+  /** Reserves further bytes. Returns false if there is no room for them. */
   tryReserve(bytes: number): boolean {
-    if (this.#holders === 0) return false;
     // A reply leaves others as much room as it holds: a few large ones on their way would refuse every small one.
     const room = Math.min(OPERATION_LIMIT, MEMORY_LIMIT - this.#memory.held) - this.count;
     const isRefused = this.#isRefusable && bytes > room;
