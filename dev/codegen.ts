@@ -17,7 +17,7 @@ import { OWN_FAULT_CODES, SIZES } from '../src/maintenance/arguments.ts';
 import { COMMANDS } from '../src/maintenance/commands.ts';
 import { FLAWS } from '../src/maintenance/tickets.ts';
 import { createMemory } from '../src/resources/memory.ts';
-import { FIELDS } from '../src/telemetry/log.ts';
+import { LOG_FIELDS } from '../src/telemetry/log.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { readOptions } from './options.ts';
 
@@ -41,7 +41,7 @@ const written = {
   'deploy/alerts.test.yaml': readRules('deploy/alerts.test.yaml'),
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
   'docs/reliability.md': writeTables('docs/reliability.md', { sizes: sizes(), failures }),
-  'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields: rows(FIELDS) }),
+  'docs/observability.md': writeTables('docs/observability.md', { metrics: metrics(), fields: rows(LOG_FIELDS) }),
   'docs/apps.md': writeTables('docs/apps.md', { codes: codes(), faults }),
   'README.md': writeTables('README.md', { fields: fields(/^[^.]+/) }),
   'README.zh-CN.md': writeTables('README.zh-CN.md', { fields: fields(/(?<=\()\p{Script=Han}+(?=\))/u) }),

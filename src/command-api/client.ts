@@ -10,11 +10,10 @@
  */
 import type { Scope } from '../resources/scope.ts';
 import type { Coalescing } from './coalescing.ts';
-import { type Command, CommandRecord, type DecodedReply, type Read, type Write } from './command.ts';
+import { type Command, CommandRecord, type Credentials, type DecodedReply, type Read, type Write } from './command.ts';
 import { Exchange, type ExchangeDependencies, type OutgoingCommand } from './exchange.ts';
 import { CommandApiError, noRoom, throwIfEnded } from './failures.ts';
 import { createSlots } from './slots.ts';
-import type { Credentials } from './transport.ts';
 
 /** Commands of one operation at once; the process has by default 256. */
 const COMMANDS_AT_ONCE = 32;
@@ -56,7 +55,7 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
 
   async function send<I, T>(command: Command<I, T>, input: I): Promise<T> {
     const { isWrite } = command;
-    count(isWrite ? 'writes' : 'reads');
+    countOrRefuse(isWrite ? 'writes' : 'reads');
     if (isWrite) scope.continueWithoutCaller();
     const record = new CommandRecord(command);
     records.push(record);
@@ -85,7 +84,7 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
   async function sendAlone<I, T>(record: CommandRecord, outgoing: OutgoingCommand<I, T>): Promise<DecodedReply<T>> {
     coalescing.stopJoining();
     const exchange = new Exchange(dependencies, record, scope, outgoing);
-    record.sendIn(exchange, false);
+    record.setExchange(exchange, false);
     return await exchange.awaitReplyFor(scope).finally(coalescing.stopJoining);
   }
 
@@ -96,11 +95,11 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
     const joined = coalescing.find(credentials.key, key) as Exchange<T> | undefined;
     const exchange = joined ?? new Exchange<T>(dependencies, record, scope, outgoing);
     if (!joined) coalescing.add(credentials.key, key, exchange);
-    record.sendIn(exchange, joined !== undefined);
+    record.setExchange(exchange, joined !== undefined);
     return exchange.awaitReplyFor(scope);
   }
 
-  function count(kind: keyof typeof counts): void {
+  function countOrRefuse(kind: keyof typeof counts): void {
     if (counts[kind] >= limits[kind]) {
       const publicMessage = `Too many ${kind} in one operation: at most ${limits[kind]} commands.`;
       throw new CommandApiError('too_many', { detail: 'too many commands', publicMessage });

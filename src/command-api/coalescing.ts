@@ -23,7 +23,7 @@ export function createCoalescing() {
       return isRecent && exchange.isUnderWay ? exchange : undefined;
     },
 
-    /** Lets others join an exchange until it has ended. Both keys must contain everything that decides the reply. */
+    /** Lets others join an exchange while it is young and under way. Both keys must contain everything that decides the reply. */
     add(credentials: string, command: string, exchange: Exchange<unknown>): void {
       const group = groups.get(credentials) ?? new Map();
       groups.set(credentials, group.set(command, exchange));

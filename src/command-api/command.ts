@@ -26,6 +26,19 @@ export interface Command<I, T> {
 export type Read<I, T> = Command<I, T> & { readonly isWrite: false };
 export type Write<I, T> = Command<I, T> & { readonly isWrite: true };
 
+/** What the command API learns of the caller. */
+export interface Credentials {
+  readonly headers: Readonly<Record<string, string>>;
+  /** All headers as one text: identical reads of other callers have another reply. */
+  readonly key: string;
+}
+
+/** Returns the credentials of a caller. A header that is added here is sent, and is in the key. */
+export function createCredentials(token: string): Credentials {
+  const headers = { authorization: `Bearer ${token}` };
+  return { headers, key: JSON.stringify(headers) };
+}
+
 /** A decoded reply that can be used. */
 export interface DecodedReply<T> {
   readonly value: T;
@@ -92,7 +105,7 @@ export class CommandRecord {
     return this.isWrite && this.error ? outcomeOf(this.error) : undefined;
   }
 
-  sendIn(exchange: ExchangeFacts, hasJoined: boolean): void {
+  setExchange(exchange: ExchangeFacts, hasJoined: boolean): void {
     this.exchange = exchange;
     this.id = exchange.id;
     this.hasJoined = hasJoined;

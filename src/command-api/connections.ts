@@ -5,6 +5,7 @@
 import dns, { type LookupAddress, type LookupOptions } from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { callbackify, promisify } from 'node:util';
 import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent';
@@ -12,10 +13,8 @@ import type { Config } from '../config.ts';
 
 /** How long addresses are used without a lookup. */
 const ADDRESSES_MS = 20_000;
-/** How old a connection may become, so that it follows the command API to another address. */
-const CONNECTION_MS = 20_000;
-/** How long a kept connection may be idle. With a proxy, it is the time of an attempt. */
-const IDLE_MS = 20_000;
+/** How long a connection is kept after its first reply, so that it follows the command API to another address. */
+const KEPT_MS = 20_000;
 /**
  * How long a connection waits for an address if another one follows, and for a lookup if earlier addresses are known;
  * at most a third of an attempt. Node's 250 ms are too short for a command API that is far away.
@@ -45,14 +44,18 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
     return new (isSecure ? HttpsProxyAgent : HttpProxyAgent)(all);
   }
 
-  const kept = createAgent({ keepAlive: true, timeout: IDLE_MS });
+  const kept = createAgent({ keepAlive: true, timeout: KEPT_MS });
   const keptSince = new WeakMap<object, number>();
   // Node's documentation names this method to be overridden.
   const keepAsNode = kept.keepSocketAlive.bind(kept);
-  kept.keepSocketAlive = (socket) => {
+  kept.keepSocketAlive = (socket: Socket) => {
     const since = keptSince.get(socket) ?? performance.now();
     keptSince.set(socket, since);
-    return performance.now() - since < CONNECTION_MS && keepAsNode(socket);
+    const leftMs = since + KEPT_MS - performance.now();
+    const isKept = leftMs > 0 && keepAsNode(socket);
+    // Node has set how long it may be idle.
+    if (isKept) socket.setTimeout(Math.min(leftMs, socket.timeout ?? leftMs));
+    return isKept;
   };
   return { kept, fresh: createAgent({}), expireAddresses };
 }

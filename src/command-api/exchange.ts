@@ -24,12 +24,20 @@ import type { Config } from '../config.ts';
 import { ReplyBytes } from '../resources/memory.ts';
 import type { Scope } from '../resources/scope.ts';
 import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts';
-import type { Attempt, Command, CommandObserver, CommandRecord, DecodedReply, ExchangeFacts } from './command.ts';
+import type {
+  Attempt,
+  Command,
+  CommandObserver,
+  CommandRecord,
+  Credentials,
+  DecodedReply,
+  ExchangeFacts,
+} from './command.ts';
 import { CommandApiError, endedBy, type Flaw, NO_MEMORY, NOT_SENT, noRoom, outcomeOf, untilEnded } from './failures.ts';
 import { inflate, inflatedLength, type Reply, resultOf } from './reply.ts';
 import { createRetries, type Retries } from './retries.ts';
 import { createSlots, type Slots } from './slots.ts';
-import { type AttemptContext, type Credentials, createTransport, type Transport } from './transport.ts';
+import { type AttemptContext, createTransport, type Transport } from './transport.ts';
 
 /**
  * Bytes that a decoded entry holds in addition to its bytes in the reply. Of 6,000 entries, the heap of Node 24 showed 220
@@ -49,7 +57,7 @@ export interface Upstream {
   readonly retries: Retries;
   readonly slots: Slots;
   readonly transport: Transport;
-  /** Of the reply to any command. */
+  /** The largest reply to any command. */
   readonly maxReplyBytes: number;
 }
 
@@ -86,7 +94,7 @@ export class Exchange<T> implements ExchangeFacts {
   readonly ended: Promise<void>;
   readonly #upstream: Upstream;
   readonly #observer: CommandObserver;
-  /** That of the command that is really sent. */
+  /** The record of the command that is really sent. */
   readonly #record: CommandRecord;
   /** What its reply holds. The exchange itself retains it while it is under way. */
   readonly #bytes: ReplyBytes;
@@ -157,7 +165,7 @@ export class Exchange<T> implements ExchangeFacts {
         // The last command that leaves may be the one that was sent: it tells of its attempt.
         await reply.catch(() => {});
       }
-      // For all but the last, in one step with the question who is last: several operations may end at once.
+      // All but the last leave in one step with the question who is last: several operations may end at once.
       this.#scopes.splice(this.#scopes.indexOf(scope), 1);
       this.#bytes.release();
       throw error;
@@ -171,7 +179,7 @@ export class Exchange<T> implements ExchangeFacts {
     let slot: Disposable | undefined;
     let last: Attempt | undefined;
     try {
-      // Asked here too, because a command would wait for its slot only to hear that the command API is down.
+      // The breaker is asked here too, because a command would wait for its slot only to hear that the command API is down.
       breaker.throwIfOpen();
       slot = await slots.take(this.#context.unsentSignal);
       using call = breaker.begin();

@@ -15,7 +15,7 @@ export const NOT_SENT = 'NOT_SENT' satisfies WriteOutcome;
  * The codes of failed commands. Callers get all but `CALLER_GONE`. Severity 4 is of this process, 1 to 3 are of the
  * command API or a lack of room or time, 0 is of the caller.
  */
-const CODES = {
+const MESSAGES_BY_CODE = {
   UNAUTHENTICATED: { severity: 0, publicMessage: 'The command API refused the access token.' },
   FORBIDDEN: { severity: 0, publicMessage: 'The command API does not allow this command to the caller.' },
   COMMAND_REJECTED: { severity: 0, publicMessage: 'The command API refused the command.' },
@@ -27,12 +27,12 @@ const CODES = {
   UPSTREAM_INVALID_RESPONSE: { severity: 3, publicMessage: 'The command API sent an invalid reply.' },
   INTERNAL_SERVER_ERROR: { severity: 4, publicMessage: 'Internal server error' },
 };
-export type FailureCode = keyof typeof CODES;
-export const FAILURE_CODES = Object.keys(CODES) as FailureCode[];
+export type FailureCode = keyof typeof MESSAGES_BY_CODE;
+export const FAILURE_CODES = Object.keys(MESSAGES_BY_CODE) as FailureCode[];
 
 /** Returns the severity of a code. Codes of other errors are the caller's. */
 export function severityOf(code: string): number {
-  return CODES[code as FailureCode]?.severity ?? 0;
+  return MESSAGES_BY_CODE[code as FailureCode]?.severity ?? 0;
 }
 
 export type FailureHealth = 'up' | 'down' | 'unknown';
@@ -136,7 +136,11 @@ export class CommandApiError extends Error {
     // What spans have as `error.type`.
     this.name = details.flaw ?? kind;
     this.kind = kind;
-    this.failure = { publicMessage: CODES[FAILURES[kind].code].publicMessage, ...FAILURES[kind], ...details };
+    this.failure = {
+      publicMessage: MESSAGES_BY_CODE[FAILURES[kind].code].publicMessage,
+      ...FAILURES[kind],
+      ...details,
+    };
   }
 
   /** The flaw of a reply that could not be used. */
@@ -152,7 +156,9 @@ export class CommandApiError extends Error {
 
 /** Returns the code of a command's error, and the message for callers. An unforeseen error is internal. */
 export function failureOf(error: unknown): { readonly code: FailureCode; readonly publicMessage: string } {
-  return error instanceof CommandApiError ? error.failure : { ...CODES.INTERNAL_SERVER_ERROR, ...FAILURES.internal };
+  return error instanceof CommandApiError
+    ? error.failure
+    : { ...MESSAGES_BY_CODE.INTERNAL_SERVER_ERROR, ...FAILURES.internal };
 }
 
 /** Returns the outcome of a failed write whose command has begun. Only this function decides it. */
@@ -197,6 +203,7 @@ export function throwIfEnded(signal: AbortSignal): void {
 export async function untilEnded<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: result, resolve, reject } = Promise.withResolvers<T>();
   // Not `Promise.race`: a promise that has the same signal would be first.
+  if (signal.aborted) reject(endedBy(signal.reason));
   promise.then(resolve, reject);
   using _ = addAbortListener(signal, () => reject(endedBy(signal.reason)));
   return await result;

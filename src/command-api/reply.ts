@@ -5,7 +5,7 @@
 import { gunzipSync } from 'node:zlib';
 import type { ReplyBytes } from '../resources/memory.ts';
 import { isObject, type Json } from './decoding.ts';
-import { CommandApiError, type Details, type FailureKind, NO_MEMORY, noRoom } from './failures.ts';
+import { CommandApiError, invalid, NO_MEMORY, noRoom } from './failures.ts';
 
 /** What arrived of an HTTP response. */
 export interface Reply {
@@ -23,40 +23,6 @@ export interface Reply {
 }
 
 const UTF8 = new TextDecoder();
-
-/** got's code for an error without one of Node: probably a bug. */
-export const NO_CODE = 'ERR_GOT_REQUEST_ERROR';
-
-/** The failures by which we end an attempt ourselves. All others are of the connection (`unreachable`) or of the body. */
-const OUR_ENDS: ReadonlySet<FailureKind> = new Set(['no_room', 'internal', 'timeout', 'cancelled']);
-
-/**
- * What a code of Node, got or gzip means; it follows `proxy ` if the proxy is to blame. The first row that fits decides.
- */
-const CODES: readonly (readonly [RegExp, FailureKind, Partial<Details>?])[] = [
-  // No sockets, files, ports or buffers are left, or a bug.
-  [/^(proxy )?(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL|ERR_GOT_REQUEST_ERROR)$/, 'internal'],
-  // What may pass: no connection or name, a broken connection, half a body, a proxy that opens no tunnel.
-  [/^(proxy )?(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/, 'unreachable'],
-  [/^(proxy )?(ECONNRESET|EPIPE|ERR_HTTP_CONTENT_LENGTH_MISMATCH|Z_BUF_ERROR|50[234])$/, 'unreachable'],
-  // No HTTP, or no gzip. The part that arrived shows that the command was sent.
-  [/^(HPE_|Z_)/, 'invalid', { flaw: 'bytes', isSent: true }],
-  [/^/, 'unreachable', { retry: 'never' }],
-];
-
-/**
- * Returns the failure of an attempt with this code, which is `details.detail`. `isStale` says that a kept connection broke
- * before a reply: after an idle time, all of them may be closed.
- */
-export function failureByCode({ cause, ...details }: Details, isStale = false): CommandApiError {
-  const [, kind, further] = CODES.find(([codes]) => codes.test(details.detail)) as (typeof CODES)[number];
-  return new CommandApiError(kind, {
-    ...details,
-    ...(isStale && kind === 'unreachable' && { retry: 'at once' }),
-    ...(kind === 'internal' && { cause }),
-    ...further,
-  });
-}
 
 /** Returns the failure of a reply that is larger than we take, as it arrives or inflated. */
 export function tooLarge(maxReplyBytes: number): CommandApiError {
@@ -82,8 +48,13 @@ export function inflate(reply: Reply, bytes: ReplyBytes, maxReplyBytes: number):
     const hasRoom = bytes.tryReserve(Math.max(0, body.length - reply.body.length));
     return hasRoom ? { ...reply, body } : failed(noRoom(NO_MEMORY));
   } catch (cause) {
-    const { code = NO_CODE } = cause as NodeJS.ErrnoException;
-    return failed(code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge(maxReplyBytes) : failureByCode({ detail: code, cause }));
+    const { code: detail = 'no code' } = cause as NodeJS.ErrnoException;
+    if (detail === 'ERR_BUFFER_TOO_LARGE') return failed(tooLarge(maxReplyBytes));
+    // The connection ended within the body.
+    if (detail === 'Z_BUF_ERROR') return failed(new CommandApiError('unreachable', { detail }));
+    return failed(
+      detail.startsWith('Z_') ? invalid('bytes', detail) : new CommandApiError('internal', { detail, cause }),
+    );
   }
 }
 
@@ -97,8 +68,8 @@ export function resultOf({ status, retryAfter, isReused, body: bytes, failure }:
   const details = { detail: `status ${status}`, retryAfter, upstreamCode: findCode(body) };
   if (status === 401) throw new CommandApiError('unauthenticated', details);
   if (status === 403) throw new CommandApiError('forbidden', details);
-  // We ended the attempt, so its status says nothing more.
-  if (failure && OUR_ENDS.has(failure.kind)) throw failure;
+  // We ended the attempt, or lack something, so its status says nothing more.
+  if (failure && failure.kind !== 'unreachable' && failure.kind !== 'invalid') throw failure;
   // Sent by a proxy when an idle connection has taken its time, so the connection is stale.
   if (status === 408 && isReused) throw new CommandApiError('unreachable', { ...details, retry: 'at once' });
   if (status === 429) throw new CommandApiError('throttled', details);

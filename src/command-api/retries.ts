@@ -1,5 +1,6 @@
 /**
- * Decides whether and when a failed command is sent again.
+ * Decides when a failed command is sent again, and whether its failure and the quota allow it. What a write and an open
+ * breaker forbid is decided by the exchange.
  */
 import type { CommandApiError } from './failures.ts';
 

@@ -10,22 +10,10 @@ import got, { RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
 import { SERVICE } from '../config.ts';
 import type { ReplyBytes } from '../resources/memory.ts';
+import type { Credentials } from './command.ts';
 import { createConnections } from './connections.ts';
-import { CommandApiError, endedBy, invalid, NO_MEMORY, noRoom } from './failures.ts';
-import { failureByCode, NO_CODE, type Reply, tooLarge } from './reply.ts';
-
-/** What the command API learns of the caller. */
-export interface Credentials {
-  readonly headers: Readonly<Record<string, string>>;
-  /** All headers as one text: identical reads of other callers have another reply. */
-  readonly key: string;
-}
-
-/** Returns the credentials of a caller. A header that is added here is sent, and is in the key. */
-export function createCredentials(token: string): Credentials {
-  const headers = { authorization: `Bearer ${token}` };
-  return { headers, key: JSON.stringify(headers) };
-}
+import { CommandApiError, type Details, endedBy, type FailureKind, invalid, NO_MEMORY, noRoom } from './failures.ts';
+import { type Reply, tooLarge } from './reply.ts';
 
 /** A command as it leaves. */
 interface Message {
@@ -66,6 +54,22 @@ const LATE_MS = 100;
 
 /** An address does not accept a connection, so it may belong to another host by now. */
 const NO_CONNECTION = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
+/** got's code for an error without one of Node: probably a bug. */
+const NO_CODE = 'ERR_GOT_REQUEST_ERROR';
+type FailureByCode = readonly [codes: RegExp, kind: FailureKind, further?: Partial<Details>];
+/**
+ * What a code of Node or got means; it follows `proxy ` if the proxy is to blame. The first row that fits decides.
+ */
+const FAILURES_BY_CODE: readonly FailureByCode[] = [
+  // No sockets, files, ports or buffers are left, or a bug.
+  [/^(proxy )?(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL|ERR_GOT_REQUEST_ERROR)$/, 'internal'],
+  // What may pass: no connection or name, a broken connection, half a body, a proxy that opens no tunnel.
+  [/^(proxy )?(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/, 'unreachable'],
+  [/^(proxy )?(ECONNRESET|EPIPE|ERR_HTTP_CONTENT_LENGTH_MISMATCH|50[234])$/, 'unreachable'],
+  // No HTTP. The part that arrived shows that the command was sent.
+  [/^HPE_/, 'invalid', { flaw: 'bytes', isSent: true }],
+  [/^/, 'unreachable', { retry: 'never' }],
+];
 
 const codingOf = ({ response }: Stream) => response?.headers['content-encoding']?.toLowerCase() || 'identity';
 
@@ -163,14 +167,22 @@ export function createTransport(config: Config) {
     const code = proxyCode ?? cause?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
     // A request gets its socket when the tunnel is established.
     const isOfProxy = config.COMMAND_API_PROXY && !stream.socket;
-    const details = { detail: isOfProxy ? `proxy ${code}` : code, isSent: isCommandSent, cause };
-    if (cause === TIMED_OUT || code === 'timeout') {
+    const details = { detail: isOfProxy ? `proxy ${code}` : code, isSent: isCommandSent };
+    const isTimeout = cause === TIMED_OUT || code === 'timeout';
+    if (NO_CONNECTION.test(code) && !isCommandSent) expireAddresses();
+    if (isTimeout) {
       const isLate = performance.now() - dueAt > LATE_MS;
-      const late = isLate && ({ health: 'unknown' } as const);
-      return new CommandApiError('timeout', { ...details, cause: undefined, ...late });
+      return new CommandApiError('timeout', isLate ? { ...details, health: 'unknown' } : details);
     }
-    if (NO_CONNECTION.test(code)) expireAddresses();
-    return failureByCode(details, stream.reusedSocket === true && !stream.response);
+    const [, kind, further] = FAILURES_BY_CODE.find(([codes]) => codes.test(details.detail)) as FailureByCode;
+    // A kept connection broke before a reply: after an idle time, all of them may be closed.
+    const isStale = kind === 'unreachable' && stream.reusedSocket === true && !stream.response;
+    return new CommandApiError(kind, {
+      ...details,
+      ...(isStale && { retry: 'at once' }),
+      ...(kind === 'internal' && { cause }),
+      ...further,
+    });
   }
 
   return {

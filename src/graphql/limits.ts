@@ -1,6 +1,6 @@
 /**
- * The limits of one operation. Routers stay within them: they merge up to a hundred `_entities` under aliases.
- * supergraph/ names the exceptions.
+ * The limits of one operation. Routers stay within them, although they merge up to a hundred `_entities` under aliases; a
+ * router that does not is named in supergraph/.
  */
 import {
   type ASTVisitor,
@@ -19,8 +19,8 @@ export const LIMITS = {
   /** Commands of one operation. */
   reads: 1000,
   writes: 100,
-  /** Work of a response in nanoseconds; see response-budget.ts. */
-  responseNs: 300_000_000,
+  /** See response-budget.ts. */
+  responseUnits: 15_000_000,
   /** Errors of one response. */
   errors: 1000,
   /** Validation errors of one document. */
@@ -72,7 +72,7 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
         if (isField) limit('characters of an alias', selection.alias?.value.length ?? 0);
         const isIntrospection = isField && selection.name.value.startsWith('__');
         const inside = selection.kind === Kind.FRAGMENT_SPREAD ? context.getFragment(selection.name.value) : selection;
-        countSelections(inside?.selectionSet, isIntrospection ? level - INTROSPECTION_LEVELS : level + 1);
+        countSelections(inside?.selectionSet, isIntrospection && level > 0 ? level - INTROSPECTION_LEVELS : level + 1);
       }
     }
 

@@ -2,8 +2,7 @@
  * One operation: what its resolvers may use, which is their context, and what is known of it afterwards.
  */
 import { type ClientDependencies, createClient } from '../command-api/client.ts';
-import type { CommandRecord } from '../command-api/command.ts';
-import type { Credentials } from '../command-api/transport.ts';
+import type { CommandRecord, Credentials } from '../command-api/command.ts';
 import { PublicError } from '../errors/public-error.ts';
 import type { WriteAccess } from '../maintenance/batch-delete.ts';
 import { createLoaders, type Loaders } from '../maintenance/loaders.ts';
@@ -35,7 +34,7 @@ export interface Operation {
   readonly records: readonly CommandRecord[];
   clearLoaders(): void;
   /** Throws `UNAUTHENTICATED` if the caller has sent no usable token. */
-  requireAccess(): WriteAccess & { readonly loaders: Loaders };
+  requireToken(): WriteAccess & { readonly loaders: Loaders };
 }
 
 export function createOperation(dependencies: ClientDependencies, scope: Scope, caller: Caller): Operation {
@@ -44,7 +43,7 @@ export function createOperation(dependencies: ClientDependencies, scope: Scope, 
   const errors = new OperationErrors(scope.account);
   const client = createClient(dependencies, { scope, credentials, traceparent, limits: LIMITS });
   const loaders = createLoaders({ read: client.read, chargeSearch: budget.chargeSearch });
-  const access = { loaders, write: client.write, describeFailure: (error: unknown) => errors.describe(error) };
+  const access = { loaders, write: client.write, describeFailure: (error: unknown) => errors.publishAsData(error) };
 
   return {
     scope,
@@ -53,7 +52,7 @@ export function createOperation(dependencies: ClientDependencies, scope: Scope, 
     errors,
     records: client.records,
     clearLoaders: loaders.clear,
-    requireAccess() {
+    requireToken() {
       if (hasToken) return access;
       throw new PublicError('UNAUTHENTICATED', `This field needs the header "${tokenForm}", once.`);
     },

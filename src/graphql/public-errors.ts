@@ -2,7 +2,7 @@
  * Makes the errors of operations public: those of commands, of arguments, of graphql and Apollo Server, and bugs.
  *
  * An error takes one of three ways to its caller. A resolver or a field fails: its wrapper in schema.ts calls
- * `OperationErrors.show`. A part of a batch fails, and the payload describes it as data: `describe`. graphql or Apollo
+ * `OperationErrors.publish`. A part of a batch fails, and the payload describes it as data: `publishAsData`. graphql or Apollo
  * Server refuses the operation as a whole: Apollo Server calls `formatError`, as it does with every error of a response.
  * (What the host refuses before Apollo Server sees it is in http/refusals.ts.)
  */
@@ -66,7 +66,7 @@ export class OperationErrors extends UnforeseenErrors {
    * Returns the public form of the error of a resolver or of an undecodable field, or null without room for it. The error
    * of a write always has room, and tells its `outcome`.
    */
-  show(error: unknown, outcome?: WriteOutcome): PublicError | null {
+  publish(error: unknown, outcome?: WriteOutcome): PublicError | null {
     if (this.#left === 0 && !outcome) return null;
     this.#left = Math.max(0, this.#left - 1);
     this.#account.reserve(ERROR_BYTES);
@@ -78,7 +78,7 @@ export class OperationErrors extends UnforeseenErrors {
   }
 
   /** Describes the error of a write, for a payload that has it as data. The log has the code that an error would have. */
-  describe(error: unknown): DescribedFailure {
+  publishAsData(error: unknown): DescribedFailure {
     const { code } = failureOf(error);
     const outcome = outcomeOf(error);
     const { message, extensions } = this.#toPublic(error, outcome);

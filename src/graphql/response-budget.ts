@@ -1,16 +1,16 @@
 /**
  * The budget of an operation's response: the work that it takes to produce, and the memory that it holds.
  *
- * The model. The response is charged value by value, when a value is known and before graphql walks through it. A value
- * costs 1 µs for each field that is selected of each of its entries (20 µs if the field has a resolver), and 60 ns for each
- * character of an entry, as often as the most selected field of the entry is selected. A call of a reference resolver costs
- * 20 µs, an entry of a list that is searched 400 ns. A write is charged before it is sent, by its ids, because what tells its result is never refused after
- * it. What is charged since the last turn waits for the next one, unless it is small; the bytes are reserved when the turn
- * has come, so that who waits holds nothing of its response, and a crowd can wait.
+ * The model. The response is charged value by value, when a value is known and before graphql walks through it, in units of
+ * which each stands for 20 ns of work and for a byte. A value costs 50 for each field that is selected of each of its
+ * entries (1,000 if the field has a resolver), and 3 for each character of an entry, as often as the most selected field of
+ * the entry is selected. A call of a reference resolver costs 1,000, an entry of a list that is searched 20. A write is
+ * charged before it is sent, by its ids, because what tells its result is never refused after it. What is charged since the
+ * last turn waits for the next one, unless it is small; the bytes are reserved when the turn has come, so that who waits
+ * holds nothing of its response, and a crowd can wait.
  *
- * The numbers. A response may take 300 ms of work, which are the 15,000,000 units of 20 ns of docs/reliability.md, and has
- * at most a byte for each unit. None of the prices was measured by itself: with them, `npm run test:soak --
- * large-operations` and `hostile-callers` keep their bounds, and these two measure them again.
+ * The numbers. A response may take 15,000,000 units. None of the prices was measured by itself: with them,
+ * `npm run test:soak -- large-operations` and `hostile-callers` keep their bounds, and these two measure them again.
  *
  * What is refused: a value beyond the budget is `BAD_USER_INPUT`, one without memory `UPSTREAM_UNAVAILABLE`, both at its
  * field or entry.
@@ -26,23 +26,21 @@ import {
 import { throwIfEnded } from '../command-api/failures.ts';
 import { PublicError } from '../errors/public-error.ts';
 import type { Scope } from '../resources/scope.ts';
-import { NS_PER_MS } from '../resources/turns.ts';
 import { LIMITS } from './limits.ts';
 
-/** Work in nanoseconds. */
-const WORK_NS = {
+/** Prices in units. */
+const UNITS = {
   /** A field of an entry, without its text. */
-  field: 1000,
-  character: 60,
+  field: 50,
+  character: 3,
   /** A call of a reference resolver, or of a resolver for an entry of a list. */
-  call: 20_000,
+  call: 1000,
   /** An entry of a list that is searched. It takes no memory. */
-  searched: 400,
+  searched: 20,
 };
-/** A response of so much work has at most a byte. */
-const NS_PER_BYTE = 20;
-/** A response that takes less waits for no turn. */
-const SMALL_NS = 2 * NS_PER_MS;
+const UNIT_NS = 20;
+/** What takes less waits for no turn. */
+const SMALL = 100_000;
 /** The characters of an id that is not known yet: two ids of the command API, of 256 characters each. */
 const ID_CHARACTERS = 512;
 
@@ -51,66 +49,66 @@ export type ResponseBudget = ReturnType<typeof createResponseBudget>;
 
 /** Creates the budget of an operation. Methods that charge throw a `PublicError` if there is no room. */
 export function createResponseBudget({ account, signal, turns }: Scope) {
-  let leftNs: number = LIMITS.responseNs;
-  let sinceTurnNs = 0;
+  let left: number = LIMITS.responseUnits;
+  let sinceTurn = 0;
   // graphql passes the same array of nodes for all entries of a list.
   const selections = new Map<readonly FieldNode[], Selected>();
 
-  function spend(workNs: number): void {
-    if (workNs > leftNs) throw new PublicError('BAD_USER_INPUT', 'The response would be too large. Request less.');
-    leftNs -= workNs;
+  function spend(units: number): void {
+    if (units > left) throw new PublicError('BAD_USER_INPUT', 'The response would be too large. Request less.');
+    left -= units;
   }
 
-  function reserveBytesOf(workNs: number): void {
-    if (!account.tryReserve(workNs / NS_PER_BYTE, 'response'))
+  function reserve(units: number): void {
+    if (!account.tryReserve(units, 'response'))
       throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
   }
 
-  /** Returns the work of entries with this many characters in all. */
-  function workOf(entries: number, characters: number, info: GraphQLResolveInfo): number {
+  /** Returns the units of entries with this many characters in all. */
+  function unitsOf(entries: number, characters: number, info: GraphQLResolveInfo): number {
     const selected = selections.get(info.fieldNodes) ?? countSelected(info);
     selections.set(info.fieldNodes, selected);
-    return entries * selected.workNs + characters * selected.repeats * WORK_NS.character;
+    return entries * selected.units + characters * selected.repeats * UNITS.character;
   }
 
   /** Waits for a turn for the work since the last one, unless that is small. The operation may end meanwhile. */
   async function waitForTurn(): Promise<void> {
-    const workNs = sinceTurnNs;
-    if (workNs <= SMALL_NS) return;
+    const units = sinceTurn;
+    if (units <= SMALL) return;
     // Before the wait: work of other fields meanwhile needs a further turn.
-    sinceTurnNs = 0;
-    await turns.wait(workNs, signal);
+    sinceTurn = 0;
+    await turns.wait(units * UNIT_NS, signal);
   }
 
   return {
     /** Charges the search of a list with so many entries. */
     chargeSearch(entries: number): void {
-      spend(entries * WORK_NS.searched);
-      sinceTurnNs += entries * WORK_NS.searched;
+      spend(entries * UNITS.searched);
+      sinceTurn += entries * UNITS.searched;
     },
 
     /** Waits for a turn before many calls. Each call asks for the end: an error here would null all data. */
     waitForCalls(calls: number): Promise<void> {
-      sinceTurnNs += calls * WORK_NS.call;
+      sinceTurn += calls * UNITS.call;
       return waitForTurn();
     },
 
     /** Charges a call of a reference resolver, whose turn has come. */
     chargeCall(): void {
-      spend(WORK_NS.call);
-      reserveBytesOf(WORK_NS.call);
+      spend(UNITS.call);
+      reserve(UNITS.call);
     },
 
     /** Charges an entry or a list of entries. Also throws if the operation has ended meanwhile. */
     async chargeValue(value: unknown, info: GraphQLResolveInfo): Promise<void> {
       if (value === null || value === undefined) return;
       const entries = Array.isArray(value) ? value : [value];
-      const workNs = workOf(entries.length, entries.reduce(addCharacters, 0), info);
-      spend(workNs);
-      sinceTurnNs += workNs;
+      const units = unitsOf(entries.length, entries.reduce(addCharacters, 0), info);
+      spend(units);
+      sinceTurn += units;
       await waitForTurn();
       throwIfEnded(signal);
-      reserveBytesOf(workNs);
+      reserve(units);
     },
 
     /**
@@ -119,10 +117,10 @@ export function createResponseBudget({ account, signal, turns }: Scope) {
      */
     chargeWrite(args: object, info: GraphQLResolveInfo): void {
       const entries = Math.max(1, ...Object.values(args).map((one) => (Array.isArray(one) ? one.length : 1)));
-      const workNs = workOf(entries, entries * ID_CHARACTERS, info);
-      spend(workNs);
-      sinceTurnNs += workNs;
-      reserveBytesOf(workNs);
+      const units = unitsOf(entries, entries * ID_CHARACTERS, info);
+      spend(units);
+      sinceTurn += units;
+      reserve(units);
     },
   };
 }
@@ -139,32 +137,32 @@ export function addCharacters(sum: number, entry: unknown): number {
 }
 
 /**
- * Returns what is selected of each entry of a field, skipped or not: the work of all fields, and how often the most
+ * Returns what is selected of each entry of a field, skipped or not: the units of all fields, and how often the most
  * selected field of the entry itself is selected.
  */
 function countSelected({ fieldNodes, fragments, schema }: GraphQLResolveInfo) {
   const own = new Map<string, number>();
-  let workNs = 0;
+  let units = 0;
 
   /** Counts each fragment as often as it is spread. The rule in limits.ts has limited their number. */
-  function addWork(selectionSet: SelectionSetNode | undefined, isOwn: boolean): void {
+  function addUnits(selectionSet: SelectionSetNode | undefined, isOwn: boolean): void {
     for (const node of selectionSet?.selections ?? []) {
       const isField = node.kind === Kind.FIELD;
       if (isField) {
         const { value: name } = node.name;
-        workNs += node.selectionSet && isResolved(name, schema) ? WORK_NS.call : WORK_NS.field;
+        units += node.selectionSet && isResolved(name, schema) ? UNITS.call : UNITS.field;
         // graphql copies the lists in the arguments for each entry.
         for (const { value } of node.arguments ?? [])
-          if (value.kind === Kind.LIST) workNs += value.values.length * WORK_NS.field;
+          if (value.kind === Kind.LIST) units += value.values.length * UNITS.field;
         if (isOwn && name !== '__typename') own.set(name, (own.get(name) ?? 0) + 1);
       }
       const inside = node.kind === Kind.FRAGMENT_SPREAD ? fragments[node.name.value] : node;
-      addWork(inside?.selectionSet, isOwn && !isField);
+      addUnits(inside?.selectionSet, isOwn && !isField);
     }
   }
 
-  for (const { selectionSet } of fieldNodes) addWork(selectionSet, true);
-  return { workNs, repeats: Math.max(1, ...own.values()) };
+  for (const { selectionSet } of fieldNodes) addUnits(selectionSet, true);
+  return { units, repeats: Math.max(1, ...own.values()) };
 }
 
 /** Returns whether a type has a resolver for a field of this name. */

@@ -43,7 +43,7 @@ function wrapResolver(resolve: Resolver): Resolver {
       return value;
     } catch (error) {
       // graphql takes a returned error for a thrown one.
-      return errors.show(error);
+      return errors.publish(error);
     }
   };
 }
@@ -63,7 +63,7 @@ export function wrapMutation(resolve: Resolver): Resolver {
       return await resolve(source, args, operation, info);
     } catch (error) {
       const hasBegun = records.length > recordsBefore;
-      return errors.show(error, hasBegun ? outcomeOf(error) : NOT_SENT);
+      return errors.publish(error, hasBegun ? outcomeOf(error) : NOT_SENT);
     }
   };
 }
@@ -77,7 +77,7 @@ export const resolveField: Resolver = (source, _, { errors }, info) => {
   // Null would hide that a resolver, or a field of a value, is missing.
   if (value === undefined)
     throw new TypeError(`${info.parentType}.${info.fieldName} has neither a resolver nor a value.`);
-  return value instanceof Error ? errors.show(value) : value;
+  return value instanceof Error ? errors.publish(value) : value;
 };
 
 const references: ReadonlyMap<unknown, (representation: unknown, operation: Operation) => unknown> = new Map(

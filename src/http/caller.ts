@@ -4,7 +4,7 @@
 import { isUtf8 } from 'node:buffer';
 import { trace } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
-import { createCredentials } from '../command-api/transport.ts';
+import { createCredentials } from '../command-api/command.ts';
 import type { Caller } from '../graphql/operation.ts';
 import { shorten } from '../values.ts';
 

@@ -1,8 +1,8 @@
 /**
  * A request to /graphql, from its head to the last byte of its answer. `handle` is its way, from top to bottom.
  *
- * 1. Admission (admission.ts). Before the body is read, the request opens an account, and reserves 16 bytes for each
- *    byte of its body. Fastify then reads the body, as one text of at most 1 MB.
+ * 1. Admission (admission.ts). Before the body is read, the request opens an account, and reserves what its
+ *    body will hold when it is parsed. Fastify then reads the body, as one text of at most 1 MB.
  * 2. Wait for a turn of the event loop. The time of the operation begins with the wait. The turn also brings a fresh
  *    stack, which deep documents need.
  * 3. Parse the body, and execute it in the span of the request: Apollo Server parses, validates and runs the operation,
@@ -113,9 +113,9 @@ function answerPlugin(observer: Observer): ApolloServerPlugin<Operation> {
   return {
     requestDidStart: async () => ({
       async willSendResponse(context) {
-        const { operation, source, request, response } = context;
+        const { operation: node, source, request, response } = context;
         const { http } = response;
-        const isWriting = operation?.operation === 'mutation';
+        const isWriting = node?.operation === 'mutation';
         const [type] = /application\/(graphql-response\+)?json/.exec(request.http?.headers.get('accept') ?? '') ?? [];
         // The first JSON type that is named. Apollo would refuse others with 406, even after a mutation has run.
         if (isWriting || (source && type))

@@ -44,7 +44,7 @@ interface HostDependencies {
   readonly observer: Observer;
 }
 
-/** Of all ports. */
+/** What the ports share of their requests. */
 interface State {
   isReady: boolean;
   /** The requests that were admitted and whose response is not closed. */
@@ -62,7 +62,9 @@ export function createHost(shared: HostDependencies) {
   app.addHook('onRequest', async (request) => {
     const account = admit(request, state.inFlight);
     request.setDecorator('account', account);
-    if (account) observer.inFlightChanged(++state.inFlight);
+    if (!account) return;
+    state.inFlight++;
+    observer.inFlightChanged(state.inFlight);
   });
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) =>
@@ -94,7 +96,7 @@ export function createHost(shared: HostDependencies) {
   async function stop(): Promise<void> {
     state.isReady = false;
     await delay(config.DRAIN_DELAY_MS);
-    // Only the listener: see above.
+    // Ends only the listener, for the reason above.
     net.Server.prototype.close.call(app.server);
     const endsAt = performance.now() + config.OPERATION_TIMEOUT_MS + GRACE_MS;
     do await delay(LAST_REQUEST_MS);
@@ -151,7 +153,10 @@ function createApp({ logger, observer }: HostDependencies, state: State, { keepA
       // Neither for a refused request, nor a scope for one whose body is refused.
       const account = request.getDecorator<Account | null>('account');
       const scope = request.getDecorator<Scope | null>('scope');
-      if (account) observer.inFlightChanged(--state.inFlight);
+      if (account) {
+        state.inFlight--;
+        observer.inFlightChanged(state.inFlight);
+      }
       if (!raw.writableFinished) scope?.leave();
       // A write goes on without its caller.
       await scope?.finished;

@@ -1,7 +1,7 @@
 /**
  * Parses arguments and representations. The types of arguments are right already. Each resolver calls one function, which
- * returns values of the domain, or throws a `PublicError` with the faults of all arguments of the field. A faulty id, or a
- * contradiction, is the only fault of a representation.
+ * returns values of the domain, or throws a `PublicError` with the faults of all arguments of the field. The ids
+ * of a representation are parsed before they are compared.
  */
 import { z } from 'zod';
 import {
@@ -39,7 +39,7 @@ export const SIZES = {
   ids: { entries: 500, residences: 100 },
 } as const;
 
-const count = z
+const notNegative = z
   .number()
   .refine((value) => value >= 0, orFault<OwnCode>({ code: 'NEGATIVE', message: 'must not be negative' }))
   .nullish();
@@ -49,7 +49,7 @@ const states = z
   .unknown()
   .refine(isShort, orFault(tooMany(SIZES.states.entries)))
   .optional();
-const listArguments = z.object({ residenceId: idSchema, states, first: count, offset: count });
+const listArguments = z.object({ residenceId: idSchema, states, first: notNegative, offset: notNegative });
 
 const NOT_LATER: Reason<OwnCode> = { code: 'NOT_LATER', message: 'must be later than input.startTime' };
 const { entries, characters } = SIZES.pictureFilenames;

@@ -1,7 +1,7 @@
 /**
  * A batch delete: one command per residence, and each failure as data.
  */
-import type { Write } from '../command-api/command.ts';
+import type { Client } from '../command-api/client.ts';
 import { type FailureCode, failureOf } from '../command-api/failures.ts';
 import type { DescribedFailure } from '../errors/public-error.ts';
 import type { Id } from '../values.ts';
@@ -10,16 +10,14 @@ import { COMMANDS } from './commands.ts';
 import { formatMaintenanceId, type MaintenanceKey } from './model.ts';
 
 /** What resolvers write with. */
-export interface WriteAccess {
-  /** Sends a write. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
-  write<I, T>(command: Write<I, T>, input: NoInfer<I>): Promise<T>;
+export interface WriteAccess extends Pick<Client, 'write'> {
   /** Describes the error of a write, for a payload that has it as data. */
   describeFailure(error: unknown): DescribedFailure;
 }
 
-type Code = DeleteMaintenanceFailure['code'];
+type PayloadCode = DeleteMaintenanceFailure['code'];
 /** The codes that the payload does not have, and what it has in their place. */
-const OTHER_CODES: Record<Exclude<FailureCode, Code>, Code> = {
+const OTHER_CODES: Record<Exclude<FailureCode, PayloadCode>, PayloadCode> = {
   BAD_USER_INPUT: 'UPSTREAM_UNAVAILABLE',
   CALLER_GONE: 'INTERNAL_SERVER_ERROR',
 };

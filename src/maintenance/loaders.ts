@@ -3,7 +3,7 @@
  * second one follows for a request that may not exist, and one for each request if a list fails that stood for them.
  */
 import DataLoader from 'dataloader';
-import type { Read } from '../command-api/command.ts';
+import type { Client } from '../command-api/client.ts';
 import { CommandApiError, type FailureKind } from '../command-api/failures.ts';
 import type { Id } from '../values.ts';
 import { COMMANDS } from './commands.ts';
@@ -15,9 +15,7 @@ const OF_LIST: ReadonlySet<FailureKind> = new Set(['invalid', 'unavailable', 'fa
 export type Loaders = ReturnType<typeof createLoaders>;
 
 /** What the loaders of an operation use. */
-interface Reader {
-  /** Sends a read. Returns its decoded result. Throws a `CommandApiError` or an unforeseen error. */
-  read<I, T>(command: Read<I, T>, input: NoInfer<I>): Promise<T>;
+interface Reader extends Pick<Client, 'read'> {
   /** Charges one search of a list with so many entries, which also takes time for those that are not returned. */
   chargeSearch(entries: number): void;
 }

@@ -1,7 +1,7 @@
 /**
  * Memory: the bytes that operations hold, which are counted, and refused where there is no room.
  *
- * The model. An operation has an account from its admission until its response is closed: its request, its commands and
+ * The model. An operation has an account from its admission until its response is closed and it is over: its request, its commands and
  * its response are reserved there. A reply has bytes of its own, because several operations may wait for one exchange.
  * Each of them retains the reply, and keeps it in its account until that is closed; the last release gives the bytes
  * back. The small reply to a write is released once it is decoded.
@@ -69,9 +69,9 @@ export class Account {
    */
   keep(reply: ReplyBytes): boolean {
     if (this.#isClosed) return false;
-    const hasRoom = reply.count <= this.#room;
+    const hasRoom = reply.bytes <= this.#room;
     if (hasRoom) this.#replies.push(reply);
-    if (hasRoom) this.#replyBytes += reply.count;
+    if (hasRoom) this.#replyBytes += reply.bytes;
     else this.memory.refused.reply++;
     this.isFull ||= !hasRoom;
     return hasRoom;
@@ -92,7 +92,7 @@ export class Account {
 
 /** The bytes of one reply, from its first byte on. */
 export class ReplyBytes {
-  count = 0;
+  bytes = 0;
   readonly #memory: Memory;
   readonly #isRefusable: boolean;
   /** The exchange while it is under way, and the operations that wait for the reply or keep it. */
@@ -118,7 +118,7 @@ export class ReplyBytes {
   /** Reserves further bytes. Returns false if there is no room for them. */
   tryReserve(bytes: number): boolean {
     // A reply leaves others as much room as it holds: a few large ones on their way would refuse every small one.
-    const room = Math.min(OPERATION_LIMIT, MEMORY_LIMIT - this.#memory.held) - this.count;
+    const room = Math.min(OPERATION_LIMIT, MEMORY_LIMIT - this.#memory.held) - this.bytes;
     const isRefused = this.#isRefusable && bytes > room;
     if (isRefused) this.#memory.refused.reply++;
     else this.#reserve(bytes);
@@ -126,12 +126,12 @@ export class ReplyBytes {
   }
 
   #reserve(bytes: number): void {
-    this.count += bytes;
+    this.bytes += bytes;
     this.#memory.held += bytes;
   }
 
   /** Gives the bytes of a failed attempt back. The next attempt may reserve others. */
   clear(): void {
-    this.#reserve(-this.count);
+    this.#reserve(-this.bytes);
   }
 }

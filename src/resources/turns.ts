@@ -3,8 +3,8 @@
  *
  * The model. Work that has begun cannot be interrupted, and while it runs, the process accepts no connection, reads no
  * socket and runs no timer. So four kinds of work wait here, in one queue: to execute a request, to decode a reply, to
- * call many reference resolvers, to produce a large response. Small work waits too: alike work that begins together is
- * cheaper than work that comes singly. One turn begins work in order until it has begun about 10 ms of it, as estimated;
+ * call many reference resolvers, to produce a large response. Small requests and replies wait too: alike work that begins
+ * together is cheaper than work that comes singly. One turn begins work in order until it has begun about 10 ms of it, as estimated;
  * larger work is alone in its turn, and takes as long as it takes. After each turn come rounds of the event loop, one
  * for each millisecond that the turn took, because a round accepts one connection.
  *

@@ -9,7 +9,7 @@ import { SERVICE, VERSION } from '../config.ts';
  * The fields of a log line in addition to level, time, message and those of the process; docs/observability.md
  * explains them. Other fields are dropped, so that a new field cannot leak data.
  */
-export const FIELDS: ReadonlySet<string> = new Set(
+export const LOG_FIELDS: ReadonlySet<string> = new Set(
   `requestId traceId operationName operationType clientName clientVersion durationMs codes errorIds commands
   commandsLeftOut errorId err count url metricsPort commandApiUrl tokenHeader signal collector reason`.split(/\s+/),
 );
@@ -50,7 +50,7 @@ function addMessage(this: Logger, args: unknown[], log: LogFn): void {
 }
 
 function keepFields(line: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(line).filter(([name]) => FIELDS.has(name)));
+  return Object.fromEntries(Object.entries(line).filter(([name]) => LOG_FIELDS.has(name)));
 }
 
 /** Returns type, code and stack of an error. Its message and other fields may quote a token or personal data. */

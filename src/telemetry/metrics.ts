@@ -18,7 +18,7 @@ import { gravityOf } from './operation-report.ts';
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10];
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
 
-const CODES = ['OK', ...FAILURE_CODES];
+const OUTCOME_LABELS = ['OK', ...FAILURE_CODES];
 /** A command beyond those of its operation is refused before it is counted. */
 const NOT_OF_COMMANDS = 'BAD_USER_INPUT';
 
@@ -78,19 +78,19 @@ export function createMetrics(
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
   const posted = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
   for (const http_response_status_code of [401, 500, 503]) requests.zero({ ...posted, http_response_status_code });
-  for (const code of CODES)
+  for (const code of OUTCOME_LABELS)
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
   for (const { name: command, isWrite } of commands) {
-    for (const outcome of CODES) if (outcome !== NOT_OF_COMMANDS) finished.inc({ command, outcome }, 0);
+    for (const outcome of OUTCOME_LABELS) if (outcome !== NOT_OF_COMMANDS) finished.inc({ command, outcome }, 0);
     for (const kind of REPLY_FLAWS) invalid.inc({ command, kind }, 0);
     for (const flaw of ticketFlaws) invalid.inc({ command, ...flaw }, 0);
     (isWrite ? unknownWrites : coalesced).inc({ command }, 0);
   }
 
   const { 'server.address': server_address, 'server.port': server_port } = transport.endpoint;
-  const upstream = { http_request_method: 'POST', server_address, server_port };
+  const target = { http_request_method: 'POST', server_address, server_port };
   /** The label `outcome` is a code of an error. */
-  const count = (command: string, error: unknown) =>
+  const countFinished = (command: string, error: unknown) =>
     finished.inc({ command, outcome: error ? failureOf(error).code : 'OK' });
 
   return {
@@ -131,19 +131,19 @@ export function createMetrics(
 
     attemptEnded({ name: command }: CommandRecord, { seconds, status, detail, previous }: Attempt): void {
       const result = { http_response_status_code: status ?? '', error_type: detail ?? '' };
-      attempts.observe({ ...upstream, command, ...result }, seconds);
+      attempts.observe({ ...target, command, ...result }, seconds);
       if (previous) retries.inc({ reason: previous.status ?? previous.detail ?? '' });
     },
 
     exchangeEnded({ name: command }: CommandRecord, { flaws, error }: ExchangeFacts): void {
-      count(command, error);
+      countFinished(command, error);
       for (const flaw of flaws) invalid.inc({ command, ...flaw });
     },
 
     commandEnded({ name: command, hasJoined, exchange, error, outcome }: CommandRecord): void {
       if (hasJoined) coalesced.inc({ command });
       // A command that was sent is counted with its exchange.
-      if (!exchange) count(command, error);
+      if (!exchange) countFinished(command, error);
       if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
     },
   };

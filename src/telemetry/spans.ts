@@ -41,7 +41,10 @@ function failSpan(span: Span | undefined, type: string): void {
   span?.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', type);
 }
 
-/** Creates the listener that completes the span of a request, and makes those of its commands beneath it. `endpoint` has attributes of the command API. */
+/**
+ * Creates the listener that completes the span of a request, and makes those of its commands beneath it. `endpoint` has
+ * attributes of the command API.
+ */
 export function createSpans(endpoint: Attributes) {
   const spans = new WeakMap<CommandRecord, { readonly span: Span; last?: Attempt }>();
 
@@ -104,10 +107,10 @@ const FLUSH_MS = 2000;
 
 /**
  * Loads the SDK, which exports spans as the `OTEL_*` variables configure. Returns a function that sends the remaining
- * spans. It resolves after two seconds at most, so that an unresponsive collector does not delay shutdown. `endpoint` is
- * the collector's URL.
+ * spans. It resolves after two seconds at most, so that an unresponsive collector does not delay shutdown. `collectorUrl`
+ * is that of the collector.
  */
-export async function startTracing(serviceName: string, logger: Logger, endpoint = 'http://localhost') {
+export async function startTracing(serviceName: string, logger: Logger, collectorUrl = 'http://localhost') {
   const { startNodeSdk } = await import('@opentelemetry/sdk-node');
   const sdk = startNodeSdk({
     resourceAttributes: { 'service.name': serviceName, 'service.version': VERSION },
@@ -116,7 +119,7 @@ export async function startTracing(serviceName: string, logger: Logger, endpoint
     logRecordProcessors: [],
   });
   // User, path and query may hold a secret. An endpoint of gRPC needs no scheme.
-  const collector = URL.parse(endpoint.replace(/^(?!\w+:\/\/)/, 'grpc://'))?.host;
+  const collector = URL.parse(collectorUrl.replace(/^(?!\w+:\/\/)/, 'grpc://'))?.host;
   const warn = (reason?: string) => logger.warn({ collector, reason }, 'spans could not be exported');
   // An error in JSON. An error that quotes the collector's response has a code.
   const fail = (text: string) => warn((/"code":"(\w+)"/.exec(text) ?? /"message":"([^"\\]+)"/.exec(text))?.[1]);
