@@ -1,6 +1,6 @@
 /**
- * Reads and checks the environment. No other file in src/ reads process.env. `--help` and docs/configuration.md have the
- * table of variables.
+ * Reads and checks the environment. No other file in src/ reads process.env. `--help` and docs/configuration.md have
+ * the table of variables.
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';

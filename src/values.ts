@@ -1,5 +1,6 @@
 /**
- * Values from outside that many parts know: ids and moments, which the command API and the schema have in common, and names.
+ * Values from outside that many parts know: ids and moments, which the command API and the schema have in common, and
+ * names.
  */
 
 // Texts that only the functions `parse…` of this file make, so that a text which was not parsed does not compile.

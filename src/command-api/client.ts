@@ -5,8 +5,8 @@
  * process. Then a read joins the exchange of an identical read, or begins one, which others may join. A write begins an
  * exchange of its own, and no read that begins after its start, or after its end, joins an exchange from before that.
  *
- * What is refused: a command beyond those of its operation, one for which the account has no room, and, once a reply had
- * no room there, every further read.
+ * What is refused: a command beyond those of its operation, one for which the account has no room, and, once a reply
+ * had no room there, every further read.
  */
 import type { Scope } from '../resources/scope.ts';
 import type { Coalescing } from './coalescing.ts';

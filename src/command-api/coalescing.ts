@@ -12,7 +12,7 @@ const JOINABLE_MS = 50;
 export type Coalescing = ReturnType<typeof createCoalescing>;
 
 export function createCoalescing() {
-  /** By credentials and by command. Those of one caller may have 16 KB and a thousand exchanges, so they are kept once. */
+  /** By credentials, which may have 16 KB and a thousand exchanges and so are kept once, and by command. */
   const groups = new Map<string, Map<string, Exchange<unknown>>>();
 
   return {
@@ -23,7 +23,10 @@ export function createCoalescing() {
       return isRecent && exchange.isUnderWay ? exchange : undefined;
     },
 
-    /** Lets others join an exchange while it is young and under way. Both keys must contain everything that decides the reply. */
+    /**
+     * Lets others join an exchange while it is young and under way. Both keys must contain everything that decides the
+     * reply.
+     */
     add(credentials: string, command: string, exchange: Exchange<unknown>): void {
       const group = groups.get(credentials) ?? new Map();
       groups.set(credentials, group.set(command, exchange));

@@ -74,8 +74,8 @@ export interface ExchangeFacts {
 }
 
 /**
- * What became of a command. Has none of its parameters, which are personal data. Only the client of its operation writes
- * it.
+ * What became of a command. Has none of its parameters, which are personal data. Only the client of its operation
+ * writes it.
  */
 export class CommandRecord {
   readonly name: string;

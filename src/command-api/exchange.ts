@@ -11,13 +11,13 @@
  * replies arrive than the memory has room for, and they would be refused after the vendor has done the work. During a
  * pause: the command, without a slot of the process. The bytes of a failed attempt are given back before the next one.
  *
- * The numbers. By default 256 slots of the process, and 1,024 commands that wait for one, first in, first out. A read has
- * by default at most three attempts, in the time of an operation that begins when it does. A write has the time of its
- * operation, and another attempt only if the one before certainly was not sent.
+ * The numbers. By default 256 slots of the process, and 1,024 commands that wait for one, first in, first out. A read
+ * has by default at most three attempts, in the time of an operation that begins when it does. A write has the time of
+ * its operation, and another attempt only if the one before certainly was not sent.
  *
- * What is refused, at once: every command while the breaker is open, which is asked before the slot and after it; one that
- * finds the queue full; a reply to a read that has no room. The reply to a write always has room, and is decoded even when
- * its operation has ended: it tells an outcome.
+ * What is refused, at once: every command while the breaker is open, which is asked before the slot and after it; one
+ * that finds the queue full; a reply to a read that has no room. The reply to a write always has room, and is decoded
+ * even when its operation has ended: it tells an outcome.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.ts';
@@ -40,8 +40,8 @@ import { createSlots, type Slots } from './slots.ts';
 import { type AttemptContext, createTransport, type Transport } from './transport.ts';
 
 /**
- * Bytes that a decoded entry holds in addition to its bytes in the reply. Of 6,000 entries, the heap of Node 24 showed 220
- * to 290 for each; a snapshot of the heap measures it again.
+ * Bytes that a decoded entry holds in addition to its bytes in the reply. Of 6,000 entries, the heap of Node 24 showed
+ * 220 to 290 for each; a snapshot of the heap measures it again.
  */
 const ENTRY_BYTES = 300;
 /**
@@ -179,7 +179,8 @@ export class Exchange<T> implements ExchangeFacts {
     let slot: Disposable | undefined;
     let last: Attempt | undefined;
     try {
-      // The breaker is asked here too, because a command would wait for its slot only to hear that the command API is down.
+      // The breaker is asked here too, because a command would wait for its slot only to hear that the command API is
+      // down.
       breaker.throwIfOpen();
       slot = await slots.take(this.#context.unsentSignal);
       using call = breaker.begin();

@@ -1,7 +1,7 @@
 /**
  * The failures of a command: could not talk, said no, talked nonsense, or was not asked, because there was no room, no
- * time or a bug. `FAILURES` is the table of all of them. An error keeps nothing of the command API's text except a short
- * code and `Retry-After`, so that it cannot leak tokens or addresses.
+ * time or a bug. `FAILURES` is the table of all of them. An error keeps nothing of the command API's text except a
+ * short code and `Retry-After`, so that it cannot leak tokens or addresses.
  */
 import { addAbortListener } from 'node:events';
 import type { EndReason } from '../resources/scope.ts';
@@ -197,8 +197,8 @@ export function throwIfEnded(signal: AbortSignal): void {
 }
 
 /**
- * Settles like `promise`, or throws `endedBy` when the signal of an operation aborts, as of a command that was not sent:
- * no write waits here after it was sent, and a read has no outcome.
+ * Settles like `promise`, or throws `endedBy` when the signal of an operation aborts, as of a command that was not
+ * sent: no write waits here after it was sent, and a read has no outcome.
  */
 export async function untilEnded<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: result, resolve, reject } = Promise.withResolvers<T>();

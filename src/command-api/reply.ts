@@ -31,8 +31,8 @@ export function tooLarge(maxReplyBytes: number): CommandApiError {
 }
 
 /**
- * Returns how long a body says that it will be when it is inflated, in its last four bytes. It is longer if it has several
- * parts, or if the command API lies.
+ * Returns how long a body says that it will be when it is inflated, in its last four bytes. It is longer if it has
+ * several parts, or if the command API lies.
  */
 export function inflatedLength({ isGzip, body }: Reply, maxReplyBytes: number): number {
   if (!isGzip || body.length < 4) return body.length;

@@ -1,6 +1,6 @@
 /**
- * Faults of arguments and variables, and the schemas of values that many arguments have but GraphQL's types cannot check:
- * ids, moments, texts, lists.
+ * Faults of arguments and variables, and the schemas of values that many arguments have but GraphQL's types cannot
+ * check: ids, moments, texts, lists.
  */
 import { z } from 'zod';
 import { type Moment, parseId, parseMoment } from '../values.ts';

@@ -1,6 +1,6 @@
 /**
- * The limits of one operation. Routers stay within them, although they merge up to a hundred `_entities` under aliases; a
- * router that does not is named in supergraph/.
+ * The limits of one operation. Routers stay within them, although they merge up to a hundred `_entities` under aliases;
+ * a router that does not is named in supergraph/.
  */
 import {
   type ASTVisitor,
@@ -72,7 +72,7 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
         if (isField) limit('characters of an alias', selection.alias?.value.length ?? 0);
         const isIntrospection = isField && selection.name.value.startsWith('__');
         const inside = selection.kind === Kind.FRAGMENT_SPREAD ? context.getFragment(selection.name.value) : selection;
-        countSelections(inside?.selectionSet, isIntrospection && level > 0 ? level - INTROSPECTION_LEVELS : level + 1);
+        countSelections(inside?.selectionSet, isIntrospection ? level - INTROSPECTION_LEVELS : level + 1);
       }
     }
 

@@ -2,9 +2,9 @@
  * Makes the errors of operations public: those of commands, of arguments, of graphql and Apollo Server, and bugs.
  *
  * An error takes one of three ways to its caller. A resolver or a field fails: its wrapper in schema.ts calls
- * `OperationErrors.publish`. A part of a batch fails, and the payload describes it as data: `publishAsData`. graphql or Apollo
- * Server refuses the operation as a whole: Apollo Server calls `formatError`, as it does with every error of a response.
- * (What the host refuses before Apollo Server sees it is in http/refusals.ts.)
+ * `OperationErrors.publish`. A part of a batch fails, and the payload describes it as data: `publishAsData`. graphql or
+ * Apollo Server refuses the operation as a whole: Apollo Server calls `formatError`, as it does with every error of a
+ * response. (What the host refuses before Apollo Server sees it is in http/refusals.ts.)
  */
 import { randomUUID } from 'node:crypto';
 import type { GraphQLRequestContext, GraphQLRequestContextDidEncounterErrors } from '@apollo/server';
@@ -63,8 +63,8 @@ export class OperationErrors extends UnforeseenErrors {
   }
 
   /**
-   * Returns the public form of the error of a resolver or of an undecodable field, or null without room for it. The error
-   * of a write always has room, and tells its `outcome`.
+   * Returns the public form of the error of a resolver or of an undecodable field, or null without room for it. The
+   * error of a write always has room, and tells its `outcome`.
    */
   publish(error: unknown, outcome?: WriteOutcome): PublicError | null {
     if (this.#left === 0 && !outcome) return null;
@@ -77,7 +77,7 @@ export class OperationErrors extends UnforeseenErrors {
       : shown.with({ othersOmitted: true }, `${shown.message} Further errors may be omitted.`);
   }
 
-  /** Describes the error of a write, for a payload that has it as data. The log has the code that an error would have. */
+  /** Describes the error of a write, for a payload that has it as data. The log has its code like that of an error. */
   publishAsData(error: unknown): DescribedFailure {
     const { code } = failureOf(error);
     const outcome = outcomeOf(error);
@@ -159,9 +159,9 @@ export function createErrorFormat(logger: Logger, isProduction: boolean) {
 }
 
 /**
- * Apollo Server's hook for unexpected errors. Rethrows them, so that `formatError` masks and logs them. Apollo would log the
- * message, which may quote anything, and respond without an id. Exception: deep nesting can overflow graphql's stack during
- * validation, which is the caller's fault.
+ * Apollo Server's hook for unexpected errors. Rethrows them, so that `formatError` masks and logs them. Apollo would
+ * log the message, which may quote anything, and respond without an id. Exception: deep nesting can overflow graphql's
+ * stack during validation, which is the caller's fault.
  */
 export async function unexpectedErrorProcessingRequest({ error, requestContext: { document, request } }: Unexpected) {
   if (!(error instanceof RangeError)) throw error;

@@ -1,19 +1,19 @@
 /**
  * The budget of an operation's response: the work that it takes to produce, and the memory that it holds.
  *
- * The model. The response is charged value by value, when a value is known and before graphql walks through it, in units of
- * which each stands for 20 ns of work and for a byte. A value costs 50 for each field that is selected of each of its
- * entries (1,000 if the field has a resolver), and 3 for each character of an entry, as often as the most selected field of
- * the entry is selected. A call of a reference resolver costs 1,000, an entry of a list that is searched 20. A write is
- * charged before it is sent, by its ids, because what tells its result is never refused after it. What is charged since the
- * last turn waits for the next one, unless it is small; the bytes are reserved when the turn has come, so that who waits
- * holds nothing of its response, and a crowd can wait.
+ * The model. The response is charged value by value, when a value is known and before graphql walks through it, in
+ * units of which each stands for 20 ns of work and for a byte. A value costs 50 for each field that is selected of each
+ * of its entries (1,000 if the field has a resolver), and 3 for each character of an entry, as often as the most
+ * selected field of the entry is selected. A call of a reference resolver costs 1,000, an entry of a list that is
+ * searched 20. A write is charged before it is sent, by its ids, because what tells its result is never refused after
+ * it. What is charged since the last turn waits for the next one, unless it is small; the bytes are reserved when the
+ * turn has come, so that who waits holds nothing of its response, and a crowd can wait.
  *
  * The numbers. A response may take 15,000,000 units. None of the prices was measured by itself: with them,
  * `npm run test:soak -- large-operations` and `hostile-callers` keep their bounds, and these two measure them again.
  *
- * What is refused: a value beyond the budget is `BAD_USER_INPUT`, one without memory `UPSTREAM_UNAVAILABLE`, both at its
- * field or entry.
+ * What is refused: a value beyond the budget is `BAD_USER_INPUT`, one without memory `UPSTREAM_UNAVAILABLE`, both at
+ * its field or entry.
  */
 import {
   type FieldNode,

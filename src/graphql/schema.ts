@@ -50,8 +50,8 @@ function wrapResolver(resolve: Resolver): Resolver {
 
 /**
  * Wraps a resolver of a mutation. The wrapped one charges the result before the write, and its error always tells what
- * became of the write. It clears the loaders, because even a write that fails may have taken effect. To do so before the
- * write is enough: graphql reads nothing beside it.
+ * became of the write. It clears the loaders, because even a write that fails may have taken effect. To do so before
+ * the write is enough: graphql reads nothing beside it.
  */
 export function wrapMutation(resolve: Resolver): Resolver {
   return async function wrapped(source, args, operation, info) {
@@ -69,8 +69,8 @@ export function wrapMutation(resolve: Resolver): Resolver {
 }
 
 /**
- * Reads a field that has no resolver. If it could not be decoded, its value is an error, which fails only this field, and
- * only if it is selected. Beyond the limit of errors, it is null.
+ * Reads a field that has no resolver. If it could not be decoded, its value is an error, which fails only this field,
+ * and only if it is selected. Beyond the limit of errors, it is null.
  */
 export const resolveField: Resolver = (source, _, { errors }, info) => {
   const value = (source as Readonly<Record<string, unknown>>)[info.fieldName];
@@ -93,12 +93,12 @@ const resolveReference = wrapResolver((representation, _, operation) => {
 });
 
 /**
- * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no limit
- * and creates several promises per representation. It is not wrapped itself: to refuse a field that is never null would
- * null all data.
+ * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no
+ * limit and creates several promises per representation. It is not wrapped itself: to refuse a field that is never null
+ * would null all data.
  *
- * Refuses too many by throwing, and never by a promise: graphql would end the operation at a rejection, without the fields
- * beside it.
+ * Refuses too many by throwing, and never by a promise: graphql would end the operation at a rejection, without the
+ * fields beside it.
  */
 const _entities: Resolver = (_, { representations }, operation, info) => {
   const resolve = (representation: unknown) => resolveReference(representation, {}, operation, info);
@@ -107,8 +107,8 @@ const _entities: Resolver = (_, { representations }, operation, info) => {
 };
 
 /**
- * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. As input, any text: `momentSchema` of errors/faults.ts reports a malformed time with
- * the other faults of a field.
+ * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. As input, any text: `momentSchema` of errors/faults.ts reports
+ * a malformed time with the other faults of a field.
  */
 const DateTime = new GraphQLScalarType<string, string>({
   name: 'DateTime',

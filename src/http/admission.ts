@@ -10,14 +10,14 @@ import { refusal } from './refusals.ts';
 
 export const BODY_BYTES = 1024 * 1024;
 /**
- * Bytes that a character of a path or body holds, once the request is parsed. Up to 21 were measured, for variables; with
- * 16, `npm run test:soak -- hostile-callers` keeps its bounds.
+ * Bytes that a character of a path or body holds, once the request is parsed. Up to 21 were measured, for variables;
+ * with 16, `npm run test:soak -- hostile-callers` keeps its bounds.
  */
 const CHARACTER_BYTES = 16;
 
 /**
- * Creates the check of every request's head, and of the number in flight. It returns the account that it opens, or throws
- * the refusal. Health checks always pass, and metrics need only the secret: neither has an account.
+ * Creates the check of every request's head, and of the number in flight. It returns the account that it opens, or
+ * throws the refusal. Health checks always pass, and metrics need only the secret: neither has an account.
  */
 export function createAdmission({ routerSecrets, MAX_REQUESTS_IN_FLIGHT }: Config, memory: Memory) {
   const secrets = routerSecrets.map((secret) => Buffer.from(secret));

@@ -12,9 +12,9 @@
  * 5. Give back (`createApp` in host.ts), when the response is closed and the operation is over, whichever comes later: a
  *    write goes on without its caller, and a slow reader keeps its answer in memory.
  *
- * What is refused, before anything is sent: a request beyond those in flight or without memory, and one whose turn did not
- * come before its deadline (503); a body that is too large (413), of another type (415), or malformed (400). The bounds
- * together are drawn in CONTRIBUTING.md.
+ * What is refused, before anything is sent: a request beyond those in flight or without memory, and one whose turn did
+ * not come before its deadline (503); a body that is too large (413), of another type (415), or malformed (400). The
+ * bounds together are drawn in CONTRIBUTING.md.
  */
 import { promisify } from 'node:util';
 import { type ApolloServer, type ApolloServerPlugin, HeaderMap } from '@apollo/server';
@@ -32,8 +32,8 @@ import { callerOf } from './caller.ts';
 import { refusal } from './refusals.ts';
 
 /**
- * Work of a request in nanoseconds: 0.5 ms, and 20 ns for each byte that it holds. Not measured by themselves; with them,
- * `npm run test:soak -- crowd` and `hostile-callers` keep their bounds.
+ * Work of a request in nanoseconds: 0.5 ms, and 20 ns for each byte that it holds. Not measured by themselves; with
+ * them, `npm run test:soak -- crowd` and `hostile-callers` keep their bounds.
  */
 const REQUEST_NS = 500_000;
 const REQUEST_BYTE_NS = 20;

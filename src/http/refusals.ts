@@ -9,8 +9,8 @@ import { NOT_SENT } from '../command-api/failures.ts';
 import { type Code, PublicError } from '../errors/public-error.ts';
 import { maskError } from '../graphql/public-errors.ts';
 
-// A 503 is decided at once and sent late: hundreds of connections that retry immediately would keep half of the processor
-// busy.
+// A 503 is decided at once and sent late: hundreds of connections that retry immediately would keep half of the
+// processor busy.
 const OVERLOADED_DELAY_MS = 500;
 
 /** The codes and messages of refused requests, by status. By default, the message repeats the status. */

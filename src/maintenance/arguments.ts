@@ -1,6 +1,6 @@
 /**
- * Parses arguments and representations. The types of arguments are right already. Each resolver calls one function, which
- * returns values of the domain, or throws a `PublicError` with the faults of all arguments of the field. The ids
+ * Parses arguments and representations. The types of arguments are right already. Each resolver calls one function,
+ * which returns values of the domain, or throws a `PublicError` with the faults of all arguments of the field. The ids
  * of a representation are parsed before they are compared.
  */
 import { z } from 'zod';

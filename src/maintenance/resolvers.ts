@@ -1,5 +1,6 @@
 /**
- * The resolvers, which graphql/schema.ts wraps. Those with arguments parse them, and then call a loader or send a write.
+ * The resolvers, which graphql/schema.ts wraps. Those with arguments parse them, and then call a loader or send a
+ * write.
  */
 import type {
   MutationResolvers,

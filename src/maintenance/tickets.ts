@@ -33,8 +33,8 @@ const flawOf = (field: Field): Flaw => ({ kind: 'member', member: field });
 export const FLAWS: readonly Flaw[] = [NO_ID, ...FIELDS.map(flawOf)];
 
 /**
- * Decodes `get_maintenance_list`: an array of tickets. Drops and counts those without a usable id. All undecodable fields
- * are one and the same error.
+ * Decodes `get_maintenance_list`: an array of tickets. Drops and counts those without a usable id. All undecodable
+ * fields are one and the same error.
  */
 export function decodeList(result: unknown, { residenceId }: { residenceId: Id }): DecodedReply<Maintenance[]> {
   const tickets = requireList(result);

@@ -1,17 +1,17 @@
 /**
  * Memory: the bytes that operations hold, which are counted, and refused where there is no room.
  *
- * The model. An operation has an account from its admission until its response is closed and it is over: its request, its commands and
- * its response are reserved there. A reply has bytes of its own, because several operations may wait for one exchange.
- * Each of them retains the reply, and keeps it in its account until that is closed; the last release gives the bytes
- * back. The small reply to a write is released once it is decoded.
+ * The model. An operation has an account from its admission until its response is closed and it is over: its request,
+ * its commands and its response are reserved there. A reply has bytes of its own, because several operations may wait
+ * for one exchange. Each of them retains the reply, and keeps it in its account until that is closed; the last release
+ * gives the bytes back. The small reply to a write is released once it is decoded.
  *
  * The numbers. All operations together hold a sixteenth of V8's heap limit, because a counted byte stands for some ten
  * bytes of objects and garbage: with a heap of 256 MB, 250 hostile callers of any shape that `npm run test:soak --
  * hostile-callers` knows are survived. One operation holds half of that, the replies that it keeps included.
  *
- * What is refused. Who is full gets `false`, and says so to its caller; nothing waits for memory. What has to be told in
- * any case is reserved without asking for room: the reply to a write, and errors.
+ * What is refused. Who is full gets `false`, and says so to its caller; nothing waits for memory. What has to be told
+ * in any case is reserved without asking for room: the reply to a write, and errors.
  */
 import { getHeapStatistics } from 'node:v8';
 
@@ -64,8 +64,8 @@ export class Account {
   }
 
   /**
-   * Keeps a reply that the operation has retained, and releases it when the account is closed. Returns false if there is
-   * no room for the reply: then whoever retained the reply releases it.
+   * Keeps a reply that the operation has retained, and releases it when the account is closed. Returns false if there
+   * is no room for the reply: then whoever retained the reply releases it.
    */
   keep(reply: ReplyBytes): boolean {
     if (this.#isClosed) return false;

@@ -3,10 +3,10 @@
  *
  * The model. Work that has begun cannot be interrupted, and while it runs, the process accepts no connection, reads no
  * socket and runs no timer. So four kinds of work wait here, in one queue: to execute a request, to decode a reply, to
- * call many reference resolvers, to produce a large response. Small requests and replies wait too: alike work that begins
- * together is cheaper than work that comes singly. One turn begins work in order until it has begun about 10 ms of it, as estimated;
- * larger work is alone in its turn, and takes as long as it takes. After each turn come rounds of the event loop, one
- * for each millisecond that the turn took, because a round accepts one connection.
+ * call many reference resolvers, to produce a large response. Small requests and replies wait too: alike work that
+ * begins together is cheaper than work that comes singly. One turn begins work in order until it has begun about 10 ms
+ * of it, as estimated; larger work is alone in its turn, and takes as long as it takes. After each turn come rounds of
+ * the event loop, one for each millisecond that the turn took, because a round accepts one connection.
  *
  * The order. The lowest priority goes first, and a priority is a time on the clock of `performance.now()`. A request, a
  * response and the reply to a write have the time at which their operation began: half done, an operation holds more
@@ -25,7 +25,7 @@ import { addAbortListener } from 'node:events';
 import { setImmediate as nextRound } from 'node:timers/promises';
 
 /** Work is estimated in nanoseconds, as whole numbers. */
-export const NS_PER_MS = 1_000_000;
+const NS_PER_MS = 1_000_000;
 /** What one turn begins together. */
 const TURN_NS = 10 * NS_PER_MS;
 /** What an operation may ask for before its replies go later, and how many ms later for each ms beyond. */
@@ -101,8 +101,8 @@ export class OperationTurns {
   }
 
   /**
-   * Resolves when work may begin, or when the signal aborts: ask it afterwards. The reply to a read has `replyPriority`,
-   * other work the time at which the operation began.
+   * Resolves when work may begin, or when the signal aborts: ask it afterwards. The reply to a read has
+   * `replyPriority`, other work the time at which the operation began.
    */
   wait(workNs: number, signal: AbortSignal, priority = this.#beganAt): Promise<void> {
     this.#askedMs += workNs / NS_PER_MS;

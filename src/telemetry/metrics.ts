@@ -25,8 +25,8 @@ const NOT_OF_COMMANDS = 'BAD_USER_INPUT';
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /**
- * Creates the metrics of one server. `commands` are those that it may send, `ticketFlaws` the flaws that their replies may
- * have in addition to those of every reply.
+ * Creates the metrics of one server. `commands` are those that it may send, `ticketFlaws` the flaws that their replies
+ * may have in addition to those of every reply.
  */
 export function createMetrics(
   { breaker, slots, transport }: Upstream,

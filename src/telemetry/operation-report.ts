@@ -52,9 +52,9 @@ export function gravityOf({ contextValue, response }: Answered): { codes: Code[]
 }
 
 /**
- * Returns the rank of a command in the log line, which has room for 20. The first are those of which only the log tells:
- * writes that may have happened, then writes whose caller has left. Other failed writes, failed reads and flawed replies
- * follow.
+ * Returns the rank of a command in the log line, which has room for 20. The first are those of which only the log
+ * tells: writes that may have happened, then writes whose caller has left. Other failed writes, failed reads and flawed
+ * replies follow.
  */
 function rankOf({ error, flaws, outcome, isWrite }: CommandRecord, hasCallerLeft: boolean): number {
   const ranks = [flaws.length > 0, error, error && isWrite, isWrite && hasCallerLeft, outcome === 'UNKNOWN'];

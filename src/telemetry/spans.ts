@@ -1,6 +1,6 @@
 /**
- * The spans of requests and commands, and the SDK of OpenTelemetry, without which they do nothing. Their attributes never
- * contain data of residents.
+ * The spans of requests and commands, and the SDK of OpenTelemetry, without which they do nothing. Their attributes
+ * never contain data of residents.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -107,8 +107,8 @@ const FLUSH_MS = 2000;
 
 /**
  * Loads the SDK, which exports spans as the `OTEL_*` variables configure. Returns a function that sends the remaining
- * spans. It resolves after two seconds at most, so that an unresponsive collector does not delay shutdown. `collectorUrl`
- * is that of the collector.
+ * spans. It resolves after two seconds at most, so that an unresponsive collector does not delay shutdown.
+ * `collectorUrl` is that of the collector.
  */
 export async function startTracing(serviceName: string, logger: Logger, collectorUrl = 'http://localhost') {
   const { startNodeSdk } = await import('@opentelemetry/sdk-node');
