@@ -68,7 +68,7 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
       using _slot = await slots.take(signal);
       if (account.isFull && !isWrite) throw noRoom('no memory for further replies');
 
-      const outgoing = { command, input, credentials, traceparent };
+      const outgoing = { command, input, param: command.serialize(input), credentials, traceparent };
       const reply = await (isWrite ? sendAlone(record, outgoing) : joinOrSend(record, outgoing));
       record.succeed(reply);
       return reply.value;
@@ -90,7 +90,7 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
 
   /** Joins the exchange of an identical read, or begins one. Not async: it only passes the reply on. */
   function joinOrSend<I, T>(record: CommandRecord, outgoing: OutgoingCommand<I, T>): Promise<DecodedReply<T>> {
-    const key = JSON.stringify([record.name, outgoing.command.serialize(outgoing.input)]);
+    const key = JSON.stringify([record.name, outgoing.param]);
     // The key has the command, and so the type of its reply.
     const joined = coalescing.find(credentials.key, key) as Exchange<T> | undefined;
     const exchange = joined ?? new Exchange<T>(dependencies, record, scope, outgoing);

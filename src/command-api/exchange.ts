@@ -80,6 +80,8 @@ export interface ExchangeDependencies {
 export interface OutgoingCommand<I, T> {
   readonly command: Command<I, T>;
   readonly input: I;
+  /** The input as the vendor names and writes it. */
+  readonly param: object;
   readonly credentials: Credentials;
   readonly traceparent: string | undefined;
 }
@@ -173,7 +175,7 @@ export class Exchange<T> implements ExchangeFacts {
   }
 
   /** Sends the command until an attempt succeeds or no other may follow. */
-  async #run({ command, input, ...sentWith }: OutgoingCommand<unknown, T>): Promise<DecodedReply<T>> {
+  async #run({ command, input, param, ...sentWith }: OutgoingCommand<unknown, T>): Promise<DecodedReply<T>> {
     const { breaker, retries, slots, transport } = this.#upstream;
     const { isWrite, name } = command;
     let slot: Disposable | undefined;
@@ -185,7 +187,7 @@ export class Exchange<T> implements ExchangeFacts {
       slot = await slots.take(this.#context.unsentSignal);
       using call = breaker.begin();
       retries.earn();
-      const envelope = { command: name, id: this.id, param: command.serialize(input) };
+      const envelope = { command: name, id: this.id, param };
 
       for (;;) {
         const startedAt = performance.now();

@@ -15,7 +15,7 @@ export const NOT_SENT = 'NOT_SENT' satisfies WriteOutcome;
  * The codes of failed commands. Callers get all but `CALLER_GONE`. Severity 4 is of this process, 1 to 3 are of the
  * command API or a lack of room or time, 0 is of the caller.
  */
-const MESSAGES_BY_CODE = {
+const FACTS_BY_CODE = {
   UNAUTHENTICATED: { severity: 0, publicMessage: 'The command API refused the access token.' },
   FORBIDDEN: { severity: 0, publicMessage: 'The command API does not allow this command to the caller.' },
   COMMAND_REJECTED: { severity: 0, publicMessage: 'The command API refused the command.' },
@@ -27,12 +27,12 @@ const MESSAGES_BY_CODE = {
   UPSTREAM_INVALID_RESPONSE: { severity: 3, publicMessage: 'The command API sent an invalid reply.' },
   INTERNAL_SERVER_ERROR: { severity: 4, publicMessage: 'Internal server error' },
 };
-export type FailureCode = keyof typeof MESSAGES_BY_CODE;
-export const FAILURE_CODES = Object.keys(MESSAGES_BY_CODE) as FailureCode[];
+export type FailureCode = keyof typeof FACTS_BY_CODE;
+export const FAILURE_CODES = Object.keys(FACTS_BY_CODE) as FailureCode[];
 
 /** Returns the severity of a code. Codes of other errors are the caller's. */
 export function severityOf(code: string): number {
-  return MESSAGES_BY_CODE[code as FailureCode]?.severity ?? 0;
+  return FACTS_BY_CODE[code as FailureCode]?.severity ?? 0;
 }
 
 export type FailureHealth = 'up' | 'down' | 'unknown';
@@ -137,7 +137,7 @@ export class CommandApiError extends Error {
     this.name = details.flaw ?? kind;
     this.kind = kind;
     this.failure = {
-      publicMessage: MESSAGES_BY_CODE[FAILURES[kind].code].publicMessage,
+      publicMessage: FACTS_BY_CODE[FAILURES[kind].code].publicMessage,
       ...FAILURES[kind],
       ...details,
     };
@@ -158,7 +158,7 @@ export class CommandApiError extends Error {
 export function failureOf(error: unknown): { readonly code: FailureCode; readonly publicMessage: string } {
   return error instanceof CommandApiError
     ? error.failure
-    : { ...MESSAGES_BY_CODE.INTERNAL_SERVER_ERROR, ...FAILURES.internal };
+    : { ...FACTS_BY_CODE.INTERNAL_SERVER_ERROR, ...FAILURES.internal };
 }
 
 /** Returns the outcome of a failed write whose command has begun. Only this function decides it. */
@@ -203,7 +203,6 @@ export function throwIfEnded(signal: AbortSignal): void {
 export async function untilEnded<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: result, resolve, reject } = Promise.withResolvers<T>();
   // Not `Promise.race`: a promise that has the same signal would be first.
-  if (signal.aborted) reject(endedBy(signal.reason));
   promise.then(resolve, reject);
   using _ = addAbortListener(signal, () => reject(endedBy(signal.reason)));
   return await result;

@@ -168,9 +168,8 @@ export function createTransport(config: Config) {
     // A request gets its socket when the tunnel is established.
     const isOfProxy = config.COMMAND_API_PROXY && !stream.socket;
     const details = { detail: isOfProxy ? `proxy ${code}` : code, isSent: isCommandSent };
-    const isTimeout = cause === TIMED_OUT || code === 'timeout';
     if (NO_CONNECTION.test(code) && !isCommandSent) expireAddresses();
-    if (isTimeout) {
+    if (cause === TIMED_OUT || code === 'timeout') {
       const isLate = performance.now() - dueAt > LATE_MS;
       return new CommandApiError('timeout', isLate ? { ...details, health: 'unknown' } : details);
     }
