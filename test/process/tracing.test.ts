@@ -1,9 +1,13 @@
 /** The SDK of OpenTelemetry in a process. The tests run side by side, because most of them wait. */
+import { execFileSync } from 'node:child_process';
 import type { ServerResponse } from 'node:http';
+import { dirname, join, resolve } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { startCollector } from '../support/collector.ts';
+import { readDocument } from '../support/documents.ts';
 import { startHttpProxy } from '../support/http-proxy.ts';
 import { LIST } from '../support/maintenance/requests.ts';
+import { useFolder } from '../support/use-folder.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 
@@ -74,4 +78,14 @@ it.concurrent.each([
   expect(output()).toContain('"msg":"stopped"');
   expect(output()).not.toContain('canary');
   expect(output()).not.toMatch(/^[^{]/m);
+});
+
+const { folder } = useFolder('image');
+it('the image caches no SDK of tracing, whose variables BuildKit sets', () => {
+  const [, run = ''] = /^RUN (OTEL_.*?'SIGTERM'.*?)$/ms.exec(readDocument('Dockerfile')) ?? [];
+  const otel = { OTEL_TRACES_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'unix:///dev/otel-grpc.sock' };
+  const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
+  const env = { PATH, NODE_COMPILE_CACHE: join(folder, 'cache'), NODE_DEBUG_NATIVE: 'COMPILE_CACHE', ...otel };
+  const command = `{ ${run.replace('/app', resolve('.'))}; } 2>&1 | grep -oE 'src/main.ts|sdk-node' | sort -u`;
+  expect(execFileSync('sh', ['-c', command], { env, encoding: 'utf8' })).toBe('src/main.ts\n');
 });
