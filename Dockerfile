@@ -1,4 +1,3 @@
-# A release gives the digest of this tag.
 ARG BASE=node:24-trixie-slim
 
 FROM ${BASE} AS dependencies
