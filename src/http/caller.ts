@@ -41,8 +41,8 @@ function parseToken(rawHeaders: readonly string[], header: string): string {
 }
 
 /**
- * Returns a header as UTF-8, where it is valid, shortened and without control characters: journald would not log them
- * as text.
+ * Returns a header as UTF-8, where it is valid, shortened and without control characters, which a terminal would obey
+ * where the log is read.
  */
 function parseName(header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined;

@@ -12,9 +12,28 @@ import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBu
 import { Service } from 'kubernetes-models/v1/Service';
 import { parseAllDocuments } from 'yaml';
 import { ROUTER_SECRET } from '../support/ask.ts';
+import { loadConfig } from '../support/configuration.ts';
 import { readDocument as read } from '../support/documents.ts';
+import { useFolder } from '../support/use-folder.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
-import { folder, loadVariables, shutdownSeconds, type Variable, write } from './variables.ts';
+
+type Variable = { name: string; value?: string };
+
+/** A folder for the files of a test. */
+const { folder, write } = useFolder('deploy');
+const SECRET_FILE = write('secret', ROUTER_SECRET);
+
+/** Returns the configuration of a process with these variables, whose secrets exist. Throws if one is not accepted. */
+function loadVariables(variables: readonly Variable[]) {
+  const secrets: Record<string, string> = { COMMAND_API_PROXY: 'http://proxy.test', ROUTER_SECRET };
+  const textOf = ({ name, value }: Variable) => (name.endsWith('_FILE') ? SECRET_FILE : (value ?? secrets[name]));
+  return loadConfig(Object.fromEntries(variables.map((one) => [one.name, textOf(one)])));
+}
+
+/** Returns the seconds until the operation of a write that arrives last has ended, and the last spans are sent. */
+function shutdownSeconds({ DRAIN_DELAY_MS, OPERATION_TIMEOUT_MS }: ReturnType<typeof loadVariables>): number {
+  return (DRAIN_DELAY_MS + 2 * OPERATION_TIMEOUT_MS + 3000) / 1000;
+}
 
 const MODELS = [
   ...[Deployment, Service, HorizontalPodAutoscaler, PodDisruptionBudget, NetworkPolicy, PodMonitor, PrometheusRule],
