@@ -1,11 +1,10 @@
-/** The proxies that ship, before two processes each. */
+/** The proxy that ships, the token exchange, before two processes. */
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { expect } from '@jest/globals';
 import { freePort, serve } from '../../dev/command-api.ts';
 import { askAt } from '../support/ask.ts';
 import { readDocument } from '../support/documents.ts';
-import { missingHaproxy, useHaproxy } from '../support/haproxy.ts';
 import { DELETE, LIST, times } from '../support/maintenance/requests.ts';
 import { start as startProcess, watch } from '../support/process.ts';
 import { HEADERS } from '../support/replica.ts';
@@ -18,11 +17,6 @@ import { until } from '../support/wait.ts';
 const missing = spawnSync('nginx', ['-v']).error && 'nginx is not installed.';
 const { folder, write } = useFolder('proxies');
 const startReplica = useReplicas();
-const restartUnderLoad = useHaproxy();
-
-itUnless(missingHaproxy, 'behind HAProxy, restarts of the processes and reloads fail no operation', async () => {
-  expect(await restartUnderLoad()).toEqual({ exits: [0, 0], lost: [] });
-});
 
 const [TOKEN_HEADER, A, B] = ['x-vendor-authorization', `Bearer ${TOKENS.first}`, `Bearer ${TOKENS.second}`];
 /** The vendor's tokens, by identity. The exchange answers others without a token, and with their number as the status. */
