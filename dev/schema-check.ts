@@ -1,20 +1,33 @@
-/**
- * `npm run schema:check`: compares the schema with the baseline, which is that of the last release. Exits with 1 if a breaking
- * change is not declared, if CHANGELOG.md does not name a change, or if an operation is not valid.
- */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { type Change, CriticalityLevel } from '@graphql-inspector/core';
-import { GraphQLError, parse, print, validate } from 'graphql';
+/** `npm run schema:check`: compares the schema with that of the last release, and validates the operations of apps. */
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { CriticalityLevel, diff, type Rule, validate } from '@graphql-inspector/core';
+import { gqlPluckFromCodeStringSync } from '@graphql-tools/graphql-tag-pluck';
+import { buildSchema, type GraphQLSchema, parse, print, Source } from 'graphql';
 import { readOptions } from './options.ts';
-import { compareSchemas, listMembers } from './schema-changes.ts';
-import { composeApi, readOperations } from './schema-operations.ts';
+import { composeSupergraph } from './supergraph/compose.ts';
+import { readSubgraph } from './supergraph/read-subgraph.ts';
 
 const SCHEMA = 'schema/maintenance.graphql';
 const BASELINE = 'schema/baseline/maintenance.graphql';
-/** The message and the reason of each intended breaking change. */
+// The message and the reason of each intended breaking change.
 const DECLARED = 'schema/baseline/breaking-changes.json';
+/** Those of federation that the schema imports. */
+const DIRECTIVES = `
+  directive @link(url: String!, import: [String!]) repeatable on SCHEMA
+  directive @key(fields: String!, resolvable: Boolean) repeatable on OBJECT
+  directive @tag(name: String!) repeatable on FIELD_DEFINITION | OBJECT | ENUM | INPUT_OBJECT | ENUM_VALUE`;
+
+/** Other subgraphs refer to a type by its key. The package compares keys in their order, so a new one goes last. */
+const rateKeys: Rule = ({ changes }) =>
+  changes.map((change) => {
+    const { directiveName, removedDirectiveName = directiveName } = change.meta;
+    const isBreaking = removedDirectiveName === 'key' && change.type.endsWith('_REMOVED');
+    return isBreaking ? { ...change, criticality: { level: CriticalityLevel.Breaking } } : change;
+  });
 
 const read = (file: string) => readFileSync(file, 'utf8');
+const build = (file: string) => buildSchema(`${DIRECTIVES}\n${read(file)}`);
 
 const { accept, operations, subgraph } = readOptions(
   `Options:
@@ -32,50 +45,46 @@ try {
     writeFileSync(BASELINE, `${print(parse(read(SCHEMA)))}\n`);
     writeFileSync(DECLARED, '{}\n');
   }
-  const problems = await checkChanges();
-  if (operations.length > 0) problems.push(...(await checkOperations()));
-  for (const problem of problems) console.error(problem);
-  process.exitCode = problems.length > 0 ? 1 : 0;
+  const declared: Record<string, string> = JSON.parse(read(DECLARED));
+  for (const { criticality, message } of await diff(build(BASELINE), build(SCHEMA), [rateKeys])) {
+    console.log(`${criticality.level}: ${message}${declared[message] ? ` (${declared[message]})` : ''}`);
+    if (criticality.level === CriticalityLevel.Breaking && !declared[message])
+      fail(`Undo it, or add it with its reason to ${DECLARED}: ${JSON.stringify(message)}`);
+  }
+  if (operations.length > 0) {
+    const own = [`maintenance=${SCHEMA}`, 'residences=supergraph/residences.graphql'];
+    const all = (await Promise.all([...own, ...subgraph].map(readSubgraph))).map((one) => [one.name, one] as const);
+    const api = composeSupergraph([...new Map(all).values()]).toApi();
+    for (const pattern of operations) checkOperations(api, pattern);
+  }
 } catch (error) {
-  // With the file and the line of a syntax error.
-  console.error(error instanceof GraphQLError ? String(error) : error instanceof Error ? error.message : error);
+  // With the place of a syntax error.
+  fail(String(error));
+}
+
+function fail(problem: string): void {
+  console.error(problem);
   process.exitCode = 1;
 }
 
-/** Prints the changes since the baseline. Resolves to a problem for undeclared breaking changes, and for a gap in the changelog. */
-async function checkChanges(): Promise<string[]> {
-  const declared: Record<string, string> = JSON.parse(read(DECLARED));
-  const changes = await compareSchemas(read(BASELINE), read(SCHEMA));
-  console.log(`Compared with ${BASELINE}: ${changes.length || 'nothing'} changed.`);
-  for (const { criticality, message } of changes) {
-    const reason = declared[message] ? ` (declared: ${declared[message]})` : '';
-    // Descriptions have many lines.
-    console.log(`  ${criticality.level.padEnd(12)}  ${message.split('\n')[0]}${reason}`);
-  }
-  const breaking = changes.filter(({ criticality }) => criticality.level === CriticalityLevel.Breaking);
-  const undeclared = breaking.map(({ message }) => message).filter((message) => !declared[message]);
-  const reasons = Object.fromEntries(undeclared.map((message) => [message, 'the reason, and the teams that know']));
-  const problem = `Undo each breaking change, or give its reason in ${DECLARED}:\n${JSON.stringify(reasons, null, 2)}`;
-  return [...(undeclared.length > 0 ? [problem] : []), ...findGaps(changes)];
+/** Files of one app share their fragments; a persisted operation, `{ "<hash>": "<text>" }` of Relay's compiler, has its own. */
+function checkOperations(api: GraphQLSchema, pattern: string): void {
+  // The folder of an app is the first one below the part of the pattern without wildcards.
+  const base = dirname(pattern.replace(/[*?[{(].*/, 'x'));
+  const appOf = (file: string) => basename(join(base, String(dirname(relative(base, file)).split(sep)[0])));
+  const sources = globSync(pattern).sort().flatMap(readSources);
+  if (sources.length === 0) fail(`--operations '${pattern}' finds no operation.`);
+  console.log(`Operations: ${sources.length} documents checked.`);
+  for (const [app, ofApp] of Map.groupBy(sources, ({ name }) => (name.includes('#') ? name : appOf(name))))
+    for (const { source, errors } of validate(api, ofApp, { strictDeprecated: false }))
+      fail(`${app}: ${source.name} is not valid.\n${errors.join('\n\n')}`);
 }
 
-/** Returns a problem for each changed member that the newest section of the changelog does not name in backticks. */
-function findGaps(changes: readonly Change[]): string[] {
-  const [, newest = ''] = read('CHANGELOG.md').split(/^## /m);
-  const code = newest.match(/`[^`\n]+`/g)?.join() ?? '';
-  return listMembers(changes)
-    .filter((member) => !new RegExp(`\\b${member}\\b`).test(code))
-    .map((member) => `CHANGELOG.md does not name \`${member}\` in its newest section. If it was released: -- --accept`);
-}
-
-/** Returns a problem for each operation that is not valid, and if there is none at all. */
-async function checkOperations(): Promise<string[]> {
-  const api = await composeApi(subgraph);
-  const all = operations.flatMap(readOperations);
-  const results = all.map(({ name, document }) => ({ name, errors: validate(api, document) }));
-  const invalid = results.filter(({ errors }) => errors.length > 0);
-  console.log(`Operations: ${all.length} checked, ${invalid.length} not valid.`);
-  if (all.length === 0)
-    return ['No operation found: code needs gql`…`, graphql`…`, graphql(`…`) or /* GraphQL */ `…`.'];
-  return invalid.map(({ name, errors }) => `${name} is not valid.\n${errors.join('\n\n')}`);
+/** Returns the documents of a file: of code, those in gql`…`, graphql`…`, graphql(`…`) or after a GraphQL comment. */
+function readSources(file: string): Source[] {
+  const text = read(file);
+  if (file.endsWith('.json'))
+    return Object.entries<string>(JSON.parse(text)).map(([hash, one]) => new Source(one, `${file}#${hash}`));
+  if (!/\.[cm]?[jt]sx?$/.test(file)) return [new Source(text, file)];
+  return gqlPluckFromCodeStringSync(file, text);
 }
