@@ -13,11 +13,9 @@ export const MAX_FAULTS = 20;
  * What may be wrong with an argument of any field. Apps compare these codes and those of repair requests, which
  * docs/apps.md lists.
  */
-export const FAULT_CODES = [
-  ...(['REQUIRED', 'WRONG_TYPE', 'UNKNOWN'] as const),
-  ...(['TOO_MANY', 'TOO_LONG', 'BLANK', 'NOT_AN_ID', 'NOT_A_TIME', 'NOT_A_DAY'] as const),
-];
-type FaultCode = (typeof FAULT_CODES)[number];
+type FaultCode =
+  | ('REQUIRED' | 'WRONG_TYPE' | 'UNKNOWN')
+  | ('TOO_MANY' | 'TOO_LONG' | 'BLANK' | 'NOT_AN_ID' | 'NOT_A_TIME' | 'NOT_A_DAY');
 
 /** What is wrong, without where. The message is the rest of a sentence that begins with the argument. */
 export interface Reason<Code extends string = FaultCode> {

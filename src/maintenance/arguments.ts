@@ -24,14 +24,13 @@ import type { CreateMaintenanceInput, QueryMaintenancesArgs } from './__generate
 import { type MaintenanceKey, type NewMaintenance, parseMaintenanceId } from './model.ts';
 
 /** Faults that only arguments of repair requests have, in addition to those of any field. */
-export const OWN_FAULT_CODES = ['EMPTY', 'NEGATIVE', 'NOT_LATER', 'CONTRADICTORY'] as const;
-type OwnCode = (typeof OWN_FAULT_CODES)[number];
+type OwnCode = 'EMPTY' | 'NEGATIVE' | 'NOT_LATER' | 'CONTRADICTORY';
 
 /**
  * The largest arguments and fields of inputs, by their names: wherever a name stands, it means the same. Characters
- * are UTF-16 units. `npm run codegen` writes the sizes to docs/reliability.md.
+ * are UTF-16 units. docs/reliability.md promises them.
  */
-export const SIZES = {
+const SIZES = {
   states: { entries: 100 },
   description: { characters: 10_000 },
   contact: { characters: 1000 },

@@ -9,7 +9,7 @@ import { SERVICE, VERSION } from '../config.ts';
  * The fields of a log line in addition to level, time, message and those of the process; docs/observability.md
  * explains them. Other fields are dropped, so that a new field cannot leak data.
  */
-export const LOG_FIELDS: ReadonlySet<string> = new Set(
+const LOG_FIELDS: ReadonlySet<string> = new Set(
   `requestId traceId operationName operationType clientName clientVersion durationMs codes errorIds commands
   commandsLeftOut errorId err count url metricsPort commandApiUrl tokenHeader signal collector reason`.split(/\s+/),
 );

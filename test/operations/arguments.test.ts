@@ -1,7 +1,6 @@
 /** Faults of arguments: all of a field at once before any command, and no value is repeated. sizes.test.ts has the sizes. */
 import { describe, expect, it } from '@jest/globals';
 import { NEW_MAINTENANCE } from '../support/ask.ts';
-import { APPS, readDocument, readKeys } from '../support/documents.ts';
 import { create, deleteMany, type FieldQuery, list, request, times } from '../support/maintenance/requests.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
@@ -178,9 +177,4 @@ describe('a variable of a wrong type', () => {
     await subgraph.ask(query);
     expect(subgraph.upstream.commands().length).toBeGreaterThan(1);
   });
-});
-
-const TESTS = ['arguments', 'entities', 'sizes'].map((name) => readDocument(`test/operations/${name}.test.ts`)).join();
-it.each(readKeys(APPS, 'code | argument'))('the fault %s is in a test of arguments, entities or sizes', (code) => {
-  expect(TESTS).toMatch(new RegExp(`\\b${code}\\b`));
 });

@@ -83,7 +83,7 @@ it.each(SIZES_AT)('%s may have so many %s: %d, as its description says, and no m
   expect(subgraph.upstream.received).toHaveLength(before);
 });
 
-it('each text and each list has a size in src/maintenance/arguments.ts, and no other, which npm run codegen writes to docs/reliability.md', () => {
+it('each text and each list has a size in src/maintenance/arguments.ts, and no other', () => {
   const sizes = SIZES_AT.map(([at, kind]) => `${at} ${kind}`);
   const lists = [...ARGUMENTS.keys()].filter(isList).map((at) => `${at} entries`);
   const texts = coordinatesOf('String').map((at) => `${at} characters`);

@@ -1,5 +1,4 @@
-/** The limits that docs/reliability.md promises: the figures of its table of limits, and its generated table of sizes. */
-import { readDocument, readNames, readTable } from './documents.ts';
+/** The limits and sizes that docs/reliability.md promises, as numbers of its own: imported ones could not fail. */
 
 export const LIMITS = {
   tokens: 15_000,
@@ -21,13 +20,14 @@ export const LIMITS = {
   partOfId: 256,
 } as const;
 
-const KINDS = ['entries', 'characters', 'residences'] as const;
-type Kind = (typeof KINDS)[number];
-
 /** The largest value of each argument or member of an input, by its name. */
-export const SIZES = readTable(readDocument('docs/reliability.md'), 'argument').flatMap(([names, ...cells]) =>
-  KINDS.flatMap((kind, index): [name: string, kind: Kind, most: number][] => {
-    const most = Number(cells[index]?.replaceAll(',', ''));
-    return most > 0 ? readNames(names).map((name) => [name, kind, most]) : [];
-  }),
-);
+export const SIZES = [
+  ['representations', 'entries', 1000],
+  ['states', 'entries', 100],
+  ['description', 'characters', 10_000],
+  ['contact', 'characters', 1000],
+  ['pictureFilenames', 'entries', 20],
+  ['pictureFilenames', 'characters', 256],
+  ['ids', 'entries', 500],
+  ['ids', 'residences', 100],
+] as const;
