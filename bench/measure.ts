@@ -1,86 +1,127 @@
-/**
- * One burst of load on a contender, over kept-alive connections as a router has them, and what it cost.
- */
+/** Starts the servers, and measures the CPU of their requests. */
+import { execFileSync } from 'node:child_process';
 import { Agent } from 'node:http';
-import type { Running } from '../test/support/alternatives.ts';
+import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { freePort } from '../dev/command-api.ts';
+import { ROUTER_SECRET } from '../test/support/ask.ts';
 import { load, request } from '../test/support/load.ts';
 import { readCpuUs } from '../test/support/proc.ts';
+import { start } from '../test/support/process.ts';
 import { HEADERS } from '../test/support/replica.ts';
-import type { Workload } from './workloads.ts';
+import { until } from '../test/support/wait.ts';
+import { bodyOf, type Workload } from './workloads.ts';
 
-export interface Burst {
-  /** Microseconds of CPU time of the contender's processes for each answer. */
-  readonly cpuUs: number;
-  /** The same of each process. */
-  readonly shares: readonly number[];
-  /** Milliseconds. */
-  readonly p50: number;
-  readonly p99: number;
-  /** Requests without an answer of status 200 without errors. The other figures divide by the others. */
-  readonly failed: number;
+export interface Contender {
+  readonly name: string;
+  readonly folder: string;
+  /** Runs in the folder, and becomes the server by `exec`. */
+  readonly command: string;
 }
 
-const WARM_UP_MS = 25_000;
-const WARM_BURST_MS = 1500;
-const WARM_BURSTS = 3;
-const WARM_SPREAD = 1.05;
+export interface Server {
+  readonly name: string;
+  readonly url: string;
+  readonly pid: number;
+}
+
+/** The cost of a contender. */
+export interface Cost {
+  readonly name: string;
+  /** Microseconds of CPU time of a request, of each process. */
+  readonly us: readonly number[];
+  /** To the first contender. */
+  readonly ratio: number;
+}
+
+const WARM_UP_MS = 4000;
+// Two processes of the same code differ less in many short bursts than in a few long ones.
+const BURST_MS = 500;
+const ROUNDS = 20;
 
 let requests = 0;
 
-/** Loads a contender until three bursts cost the same within 5 %, or for 25 seconds. */
-export async function warmUp(contender: Running, workload: Workload): Promise<void> {
-  const end = performance.now() + WARM_UP_MS;
-  const costs: number[] = [];
-  while (performance.now() < end) {
-    costs.push((await measure(contender, workload, WARM_BURST_MS)).cpuUs);
-    const last = costs.slice(-WARM_BURSTS);
-    if (last.length === WARM_BURSTS && Math.max(...last) < WARM_SPREAD * Math.min(...last)) return;
+/** Moves this process, which has the load and the command API, to a core without servers. */
+export function pinLoad(): void {
+  execFileSync('taskset', ['-a', '-c', '-p', '1', String(process.pid)], { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** Starts a server on the core without load, in production, and waits for its first answer. */
+export async function startServer({ name, folder, command }: Contender, commandApiUrl: string): Promise<Server> {
+  const port = await freePort();
+  const env = {
+    PATH: `${resolve(folder, 'node_modules/.bin')}:${process.env.PATH}`,
+    NODE_ENV: 'production',
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    COMMAND_API_URL: commandApiUrl,
+    ROUTER_SECRET,
+  };
+  const child = start('taskset', ['-c', '0', 'sh', '-c', command], env, {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const url = `http://127.0.0.1:${port}/graphql`;
+  await until(async () => {
+    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode} before it answered`);
+    const answer = await fetch(url).catch(() => undefined);
+    await answer?.arrayBuffer();
+    return answer !== undefined;
+  });
+  return { name, url, pid: Number(child.pid) };
+}
+
+/** Returns the cost of each contender. The processes take turns, so that a slow moment of the machine meets all. */
+export async function compare(workload: Workload, servers: readonly Server[]): Promise<Cost[]> {
+  await compareData(workload, servers);
+  for (const server of servers) await burst(server, workload, WARM_UP_MS);
+  const measured = servers.map((server) => ({ server, costs: [] as number[] }));
+  for (let round = 0; round < ROUNDS; round++)
+    for (const { server, costs } of round % 2 ? measured.toReversed() : measured)
+      costs.push(await burst(server, workload, BURST_MS));
+  const contenders = Map.groupBy(measured, ({ server }) => server.name);
+  const [ours = []] = contenders.values();
+  const sumOf = (processes: typeof measured, round: number) =>
+    processes.reduce((sum, { costs }) => sum + Number(costs[round]), 0);
+  return Array.from(contenders, ([name, processes]) => {
+    const ratios = Array.from({ length: ROUNDS }, (_, round) => sumOf(processes, round) / sumOf(ours, round));
+    return { name, us: processes.map(({ costs }) => median(costs)), ratio: median(ratios) };
+  });
+}
+
+/** Sends requests. Returns the microseconds of CPU of one of them. Throws at the first request that fails. */
+export async function burst({ name, url, pid }: Server, workload: Workload, durationMs: number): Promise<number> {
+  const agent = new Agent({ keepAlive: true, maxSockets: workload.callers });
+  const end = performance.now() + durationMs;
+  const [first, before] = [requests, readCpuUs(pid)];
+  const ask = async () => {
+    const { status, text } = await send(agent, url, workload, ++requests);
+    if (status !== 200 || text.includes('"errors"'))
+      throw new Error(`${workload.title}: ${name} answers ${status} ${text.slice(0, 300)}`);
+  };
+  await load(ask, { workers: workload.callers, isOver: () => performance.now() >= end });
+  agent.destroy();
+  return (readCpuUs(pid) - before) / (requests - first);
+}
+
+/** Throws where a server answers other data than the first one, because then the costs cannot be compared. */
+async function compareData(workload: Workload, servers: readonly Server[]): Promise<void> {
+  let expected: unknown;
+  for (const { name, url } of servers) {
+    const { text } = await send(false, url, workload, 0);
+    const { data, errors } = JSON.parse(text);
+    expected ??= data;
+    if (!data || errors || !isDeepStrictEqual(data, expected))
+      throw new Error(`${workload.title}: ${name} answers other data: ${text.slice(0, 300)}`);
   }
 }
 
-export async function measure(contender: Running, workload: Workload, durationMs: number): Promise<Burst> {
-  const readCpu = () => contender.pids.map((pid) => readCpuUs(pid));
-  const before = readCpu();
-  const { latencies, failed } = await send(contender, workload, durationMs);
-  const after = readCpu();
-  const answers = latencies.length;
-  const shares = after.map((cpuUs, index) => (cpuUs - Number(before[index])) / answers);
-  return {
-    cpuUs: shares.reduce((sum, share) => sum + share),
-    shares,
-    p50: quantile(latencies, 0.5),
-    p99: quantile(latencies, 0.99),
-    failed,
-  };
+function send(agent: Agent | false, url: string, workload: Workload, n: number) {
+  const headers = { ...HEADERS, authorization: `Bearer ${workload.reply}.${n}` };
+  return request(agent, url, { headers, body: bodyOf(workload, n) });
 }
 
-async function send({ url }: Running, { ask, connections, reply, oneToken }: Workload, durationMs: number) {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const latencies: number[] = [];
-  let failed = 0;
-  const end = performance.now() + durationMs;
-  const sendOne = async () => {
-    const n = ++requests;
-    const headers = { ...HEADERS, authorization: `Bearer ${reply}.${oneToken ? 'hot' : n}` };
-    const body = JSON.stringify(ask(n));
-    const sent = performance.now();
-    const { status, text } = await request(agent, url, { headers, body });
-    if (status === 200 && !text.includes('"errors"')) latencies.push(performance.now() - sent);
-    else failed++;
-  };
-  await load(sendOne, { workers: connections, isOver: () => performance.now() >= end });
-  agent.destroy();
-  return { latencies: latencies.sort((a, b) => a - b), failed };
-}
-
-export function median(values: readonly number[]): number {
-  return quantile(
-    values.toSorted((a, b) => a - b),
-    0.5,
-  );
-}
-
-/** Of values in order. */
-function quantile(sorted: readonly number[], part: number): number {
-  return sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN;
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return Number(sorted[sorted.length >> 1]);
 }

@@ -12,8 +12,6 @@ import { STATES } from '../../../dev/maintenance/store.ts';
 const LARGEST = 1_990_000;
 /** The duration of slow replies in milliseconds, and the number of their equal parts. */
 const [SLOW_MS, PARTS] = [2000, 20];
-/** The latency of late replies. */
-const LATE_MS = 20;
 const TICKET = exampleTicket();
 const WRITTEN = succeed('{"maintenance_id":"1"}');
 const REFUSAL = Buffer.from('{"success":false}');
@@ -26,7 +24,8 @@ const ORDINARY = fill(ordinaryTicket, 6000);
 /** A list, and its first ticket without an id as the reply to `get_maintenance_info`. */
 const REPLIES = {
   small: SMALL,
-  ten: fill(usualTicket, 10),
+  // A detail is the same as the entry of a list with its id.
+  alike: fill((index) => ({ ...usualTicket(0), maintenance_id: `m${index}` }), 10),
   twenty: fill(usualTicket, 20),
   hundred: fill(ordinaryTicket, 100),
   ordinary: ORDINARY,
@@ -40,7 +39,6 @@ const REPLIES = {
   error: TINY,
   slow: TINY,
   'slow-small': SMALL,
-  'late-twenty': fill(usualTicket, 20),
 };
 
 export type ReplyName = keyof typeof REPLIES;
@@ -62,7 +60,6 @@ export function startFastVendor(port = 0) {
       const { list, info } =
         command.startsWith('get_') || name === 'error' ? REPLIES[name] : { list: WRITTEN, info: WRITTEN };
       const bytes = command === 'get_maintenance_info' ? info : list;
-      if (name.startsWith('late')) await delay(LATE_MS);
       const headers = { 'content-type': 'application/json', 'content-length': bytes.length };
       const coding = name === 'gzip' && bytes !== WRITTEN ? { 'content-encoding': 'gzip' } : {};
       response.writeHead(name === 'error' ? 500 : 200, { ...headers, ...coding });
