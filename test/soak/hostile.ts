@@ -1,12 +1,10 @@
 /** Expensive requests, alone and by 1,000 callers at once. */
-import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
 import { loadWhile, type Sending } from '../support/load.ts';
 import { type ReplyName, startFastVendor } from '../support/maintenance/fast-vendor.ts';
 import { aliased, DELETE } from '../support/maintenance/requests.ts';
 import { readMemory, resetPeak } from '../support/proc.ts';
-import { startProgram } from '../support/process.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { document, EVERY_FIELD, entities, list, readEntities, repeat, representations, requests } from './requests.ts';
 import { ask, CALLERS, withHealthChecks } from './stage.ts';
@@ -48,9 +46,9 @@ const ordinaryCall = (replica: Replica, ms: number) => call(replica, 'ordinary',
 type Run = (replica: Replica) => Promise<Figure[]>;
 
 /** Runs a scenario after the first requests of the process, which are slow because its code is not compiled yet. */
-async function withWarmReplica(env: NodeJS.ProcessEnv, run: Run, program = 'src/main.ts') {
+async function withWarmReplica(env: NodeJS.ProcessEnv, run: Run) {
   const vendor = await startFastVendor();
-  const replica = await startReplica(vendor.url, env, undefined, (all) => startProgram(program, all));
+  const replica = await startReplica(vendor.url, env);
   for (let count = 0; count < 200; count++) await ordinaryCall(replica, REQUEST_MS);
   const figures = await run(replica);
   const exit = await replica.stop();
@@ -242,30 +240,4 @@ async function recover(replica: Replica): Promise<number> {
     await delay(50);
   }
   return Number.POSITIVE_INFINITY;
-}
-
-const FEWER_CALLERS = 250;
-const LISTS = aliased(30, (index) => list('id state', '', index));
-const LARGE: Readonly<Record<string, Call>> = {
-  'a reply of 2 MB': read('ordinary', EVERY_FIELD),
-  '30 lists of 2 MB': shape('ordinary', `{ ${LISTS} }`),
-  'these and 1,000 references': shape(
-    'ordinary',
-    readEntities(`${LISTS} ${entities('Maintenance', 'id')}`),
-    representations(1000, (i) => `{"__typename":"Maintenance","id":"r${i >> 1}:${i % 2}"}`),
-  ),
-};
-
-/** This subgraph and Apollo Server by lists, whose figures have no bounds here, at a heap of 256 MB. */
-export async function alternatives(): Promise<Figure[]> {
-  execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund']);
-  const measure: Run = async (replica) => {
-    const { served } = await attack(replica, [{ ...read('hundred', EVERY_FIELD), callers: FEWER_CALLERS }]);
-    const figures = [atLeast(`of ${FEWER_CALLERS} callers of 100 tickets, served`, served, FEWER_CALLERS)];
-    for (const [name, sending] of Object.entries(LARGE)) figures.push(...(await readBeside(replica, name, sending)));
-    return figures;
-  };
-  const ours = await withWarmReplica(ENV, measure);
-  const others = await withWarmReplica(ENV, measure, 'bench/contenders/by-lists/main.ts');
-  return [...ours, ...others.map((figure) => ({ ...figure, name: `by lists: ${figure.name}`, bound: '', kept: true }))];
 }

@@ -7,7 +7,7 @@ import { readNames } from '../../dev/options.ts';
 import { printFigures } from '../support/figures.ts';
 import { killAll } from '../support/process.ts';
 import { slowClients } from './connections.ts';
-import { alternatives, blocking, hostileCallers, largeOperations, newConnections } from './hostile.ts';
+import { blocking, hostileCallers, largeOperations, newConnections } from './hostile.ts';
 import { crowd, overload } from './operations.ts';
 import { trouble } from './trouble.ts';
 
@@ -20,7 +20,6 @@ const SCENARIOS = {
   overload,
   trouble,
   'slow-clients': slowClients,
-  alternatives,
 };
 
 const chosen = readNames(Object.keys(SCENARIOS));
