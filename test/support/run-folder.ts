@@ -10,7 +10,6 @@ import { readNames } from '../../dev/options.ts';
 
 /** The other folders with packages that a file needs. */
 const PACKAGES: Readonly<Record<string, string>> = {
-  alternatives: 'bench',
   composers: 'dev/supergraph/routers/cosmo',
   cosmo: 'dev/supergraph/routers/cosmo',
   grafbase: 'dev/supergraph/routers/grafbase',
