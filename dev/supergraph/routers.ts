@@ -1,7 +1,7 @@
-/** Real federation routers: each is a separate process, with its configuration from `supergraph/`. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+/** Federation routers as processes, each with its file of `supergraph/`. Environment variables name their executables. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -27,17 +27,13 @@ interface Options {
   readonly secret: string;
   readonly host: string;
   readonly port: number;
-  /** For Apollo Router, in place of supergraph/apollo/router.yaml. */
-  readonly settings?: Readonly<Record<string, unknown>> | undefined;
   /** Called if the router ends by itself after its start. */
   readonly onEnd?: (reason: CannotStart) => void;
 }
 
-/** What a router's configuration is made of. */
-interface Parts extends Pick<Options, 'subgraphs' | 'host' | 'port' | 'settings'> {
-  /** Reads a file of supergraph/. */
+/** What a router's configuration is made of: `read` reads a file of supergraph/, `write` writes a file and returns its path. */
+interface Parts extends Pick<Options, 'subgraphs' | 'host' | 'port'> {
   read(file: string): string;
-  /** Writes a file and returns its path. */
   write(name: string, text: string): string;
   /** The path of the supergraph, as Apollo composes it. */
   readonly supergraph: string;
@@ -45,98 +41,88 @@ interface Parts extends Pick<Options, 'subgraphs' | 'host' | 'port' | 'settings'
 
 interface Router {
   readonly name: string;
-  readonly executable: string | undefined;
-  /** How to get the executable. */
-  readonly missing: string;
-  configure(parts: Parts): { readonly args: readonly string[]; readonly env?: NodeJS.ProcessEnv };
+  /** The environment variables with the paths of its executables. The first one is the router. */
+  readonly executables: readonly [string, ...string[]];
+  configure(parts: Parts): { readonly args?: readonly string[]; readonly env?: NodeJS.ProcessEnv };
 }
-
-/** A router of npm, whose packages are in `routers/<folder>`. */
-const ofNpm = (folder: string, relative: string) => {
-  const found = `dev/supergraph/routers/${folder}/node_modules/${relative}`;
-  return {
-    executable: existsSync(found) ? found : undefined,
-    missing: `Run \`npm ci --prefix dev/supergraph/routers/${folder}\`.`,
-  };
-};
-
-const WGC = ofNpm('cosmo', 'wgc/dist/src/index.js');
 
 export const ROUTERS = {
   apollo: {
     name: 'Apollo Router',
-    executable: process.env.APOLLO_ROUTER,
-    missing: 'Set APOLLO_ROUTER to the path of the executable `router`.',
-    configure: ({ host, port, read, write, supergraph, settings = parse(read('apollo/router.yaml')) }) => {
+    executables: ['APOLLO_ROUTER'],
+    configure: ({ host, port, read, write, supergraph }) => {
       // Introspection is for Sandbox and code generators.
       const serving = { listen: `${host}:${port}`, path: '/graphql', introspection: true };
-      const configuration = { health_check: { enabled: false }, ...settings, supergraph: serving };
-      return { args: ['--supergraph', supergraph, '--config', write('router.yaml', stringify(configuration))] };
+      const settings = { ...parse(read('apollo/router.yaml')), health_check: { enabled: false }, supergraph: serving };
+      return { args: ['--supergraph', supergraph, '--config', write('router.yaml', stringify(settings))] };
     },
   },
   hive: {
     name: 'Hive Router',
-    executable: process.env.HIVE_ROUTER,
-    missing: 'Set HIVE_ROUTER to the path of the executable `hive_router`.',
+    executables: ['HIVE_ROUTER'],
     configure: ({ host, port, read, write, supergraph: path }) => {
       const supergraph = { source: 'file', path };
-      const configuration = { ...parse(read('hive/router.config.yaml')), supergraph, http: { host, port } };
-      return { args: [], env: { ROUTER_CONFIG_FILE_PATH: write('router.config.yaml', stringify(configuration)) } };
-    },
-  },
-  grafbase: {
-    name: 'Grafbase',
-    // For Linux x64 only.
-    ...ofNpm('grafbase', '@grafbase/cli-x86_64-unknown-linux-musl/grafbase'),
-    configure: ({ host, port, subgraphs, read, write }) => {
-      // The shipped file, with the URL and schema of each subgraph in its table, and the neighbors' time limit.
-      const configuration = subgraphs.reduce((text, { name, url, sdl }) => {
-        const table = `[subgraphs.${name}]\n`;
-        const lines = `${table}url = "${url}"\nschema_path = "${write(`${name}.graphql`, sdl)}"\n`;
-        return text.includes(table) ? text.replace(table, lines) : `${text}\n${lines}timeout = "12s"\n`;
-      }, read('grafbase/grafbase.toml'));
-      const file = write('grafbase.toml', configuration);
-      return { args: ['dev', '--config', file, '--listen-address', `${host}:${port}`] };
+      const settings = { ...parse(read('hive/router.config.yaml')), supergraph, http: { host, port } };
+      return { env: { ROUTER_CONFIG_FILE_PATH: write('router.config.yaml', stringify(settings)) } };
     },
   },
   'hive-gateway': {
     name: 'Hive Gateway',
-    ...ofNpm('hive-gateway', '.bin/hive-gateway'),
+    executables: ['HIVE_GATEWAY'],
     configure: ({ host, port, read, write, supergraph }) => {
       const file = write('gateway.config.ts', read('hive-gateway/gateway.config.ts'));
       return { args: ['supergraph', supergraph, '--config-path', file, '--host', host, '--port', String(port)] };
     },
   },
+  grafbase: {
+    name: 'Grafbase',
+    executables: ['GRAFBASE'],
+    configure: ({ host, port, subgraphs, read, write }) => {
+      // The shipped file, with the URL and schema of each subgraph in its table, and the neighbors' time limit.
+      const settings = subgraphs.reduce((text, { name, url, sdl }) => {
+        const table = `[subgraphs.${name}]\n`;
+        const lines = `${table}url = "${url}"\nschema_path = "${write(`${name}.graphql`, sdl)}"\n`;
+        return text.includes(table) ? text.replace(table, lines) : `${text}\n${lines}timeout = "12s"\n`;
+      }, read('grafbase/grafbase.toml'));
+      return { args: ['dev', '--config', write('grafbase.toml', settings), '--listen-address', `${host}:${port}`] };
+    },
+  },
   cosmo: {
     name: 'Cosmo Router',
-    executable: WGC.executable && process.env.COSMO_ROUTER,
-    missing: `Set COSMO_ROUTER to the path of the executable \`router\`. ${WGC.missing}`,
+    executables: ['COSMO_ROUTER', 'WGC'],
     configure: ({ host, port, subgraphs, read, write }) => {
       const file = ({ name, sdl }: Subgraph) => write(`${name}.graphql`, sdl);
       const list = subgraphs.map((one) => ({ name: one.name, routing_url: one.url, schema: { file: file(one) } }));
       const input = write('compose.yaml', stringify({ version: 1, subgraphs: list }));
       const path = write('config.json', '');
       // The command of supergraph/cosmo/compose.yaml.
-      const env = { DISABLE_UPDATE_CHECK: 'true', COSMO_TELEMETRY_DISABLED: 'true' };
-      const args = [String(WGC.executable), 'router', 'compose', '--input', input, '--out', path];
-      const { status, output } = spawnSync(process.execPath, args, { env, encoding: 'utf8' });
-      if (status !== 0) throw new CannotStart(`The supergraph does not compose for Cosmo Router:${output.join('\n')}`);
+      const env = { PATH: process.env.PATH, DISABLE_UPDATE_CHECK: 'true', COSMO_TELEMETRY_DISABLED: 'true' };
+      const args = ['router', 'compose', '--input', input, '--out', path];
+      execFileSync(String(process.env.WGC), args, { env, stdio: 'pipe' });
       const base = { version: '1', listen_addr: `${host}:${port}`, execution_config: { file: { path } } };
       const files = [write('base.yaml', stringify(base)), write('config.yaml', read('cosmo/config.yaml'))];
-      return { args: [], env: { ...env, CONFIG_PATH: files.join(',') } };
+      return { env: { ...env, CONFIG_PATH: files.join(',') } };
     },
   },
 } as const satisfies Readonly<Record<string, Router>>;
 /** A value of `npm run supergraph -- --router`. */
 export type RouterName = keyof typeof ROUTERS;
 
+/** Returns what to do for a router whose executables the environment does not name, or undefined. */
+export function describeMissing(router: RouterName): string | undefined {
+  const { name, executables } = ROUTERS[router];
+  if (executables.every((variable) => process.env[variable])) return undefined;
+  return `${name} needs the path of its executable in ${executables.join(' and ')}: see docs/federation.md.`;
+}
+
 /**
- * Starts a router and resolves when it answers GraphQL. Throws a `CannotStart` if the router is not installed or ends
- * before, and Node's own error if the port is taken.
+ * Starts a router and resolves when it answers GraphQL. Throws a `CannotStart` if the router is not there or ends before, and
+ * Node's own error if the port is taken.
  */
-export async function startRouter(name: RouterName, { subgraphs, secret, settings, onEnd, ...listening }: Options) {
+export async function startRouter(name: RouterName, { subgraphs, secret, onEnd, ...listening }: Options) {
+  const missing = describeMissing(name);
+  if (missing) throw new CannotStart(missing);
   const router: Router = ROUTERS[name];
-  if (!router.executable) throw new CannotStart(`${router.name} is not installed. ${router.missing}`);
   // Routers take an address, not a name.
   const { address: host } = await lookup(listening.host, { family: 4 });
   const port = await freePort(listening.port, host);
@@ -148,8 +134,8 @@ export async function startRouter(name: RouterName, { subgraphs, secret, setting
   const supergraph = write('supergraph.graphql', composeSupergraph(subgraphs).supergraphSdl);
   const { tokenHeader } = subgraphs.find((one) => one.name === 'maintenance') ?? {};
   const read = (file: string) => readSettings(file, tokenHeader);
-  const { args, env } = router.configure({ subgraphs, host, port, settings, read, write, supergraph });
-  const child = spawn(resolve(router.executable), args, {
+  const { args = [], env } = router.configure({ subgraphs, host, port, read, write, supergraph });
+  const child = spawn(resolve(String(process.env[router.executables[0]])), args, {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, APOLLO_TELEMETRY_DISABLED: '1', ROUTER_SECRET: secret, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -161,28 +147,26 @@ export async function startRouter(name: RouterName, { subgraphs, secret, setting
   for (const stream of [child.stdout, child.stderr]) stream.on('data', keep);
   // The executable cannot run.
   child.on('error', keep);
-  const ended = new Promise((resolveEnded) => child.once('close', resolveEnded));
   const cleanUp = () => {
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   };
   process.once('exit', cleanUp);
-
+  const ended = new Promise((done) => child.on('close', done)).then(() => `${router.name} ended by itself:\n${output}`);
   const url = `http://${host}:${port}`;
-  const stop = async () => {
-    child.kill('SIGKILL');
-    await ended;
-    process.off('exit', cleanUp);
-    cleanUp();
+  // The folder is removed when this process ends.
+  if (!(await answers(`${url}/graphql`, child))) throw new CannotStart(await ended);
+  ended.then((reason) => child.killed || onEnd?.(new CannotStart(reason)));
+  return {
+    url,
+    pid: Number(child.pid),
+    async stop() {
+      child.kill('SIGKILL');
+      await ended;
+      process.off('exit', cleanUp);
+      cleanUp();
+    },
   };
-  if (!(await answers(`${url}/graphql`, child))) {
-    await stop();
-    throw new CannotStart(`${router.name} did not start:\n${output}`);
-  }
-  ended.then(() => {
-    if (!child.killed) onEnd?.(new CannotStart(`${router.name} ended by itself:\n${output}`));
-  });
-  return { url, pid: Number(child.pid), output: () => output, stop };
 }
 
 /** Resolves with true once GraphQL is answered, with false once the router is not running. */

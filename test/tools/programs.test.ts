@@ -100,7 +100,7 @@ it.concurrent.each<[program: string, env: NodeJS.ProcessEnv, code: number, messa
   ['src/main.ts', { ...REQUIRED, METRICS_PORT: TAKEN }, 1, /^Port \d+ is in use. Set METRICS_PORT to a free port.\n$/],
   ['dev/main.ts', { PORT: TAKEN, HOST: '127.0.0.1' }, 1, /^Port \d+ is in use. Set PORT to a free port.\n/],
   [`dev/emulator.ts --port ${TAKEN}`, {}, 1, /^Port \d+ is in use. Set --port to a free port.\n$/],
-  ['dev/supergraph.ts --router apollo', { PORT: '0' }, 1, /^Apollo Router is not installed\. .+\n$/],
+  ['dev/supergraph.ts --router apollo', { PORT: '0' }, 1, /^Apollo Router needs .+ APOLLO_ROUTER: .+\n$/],
   ['dev/maintenance/contract.ts', { COMMAND_API_URL: 'x' }, 2, /^\nCOMMAND_API_URL [\s\S]+\nSet these variables\.\n$/],
   ['src/main.ts --help', {}, 0, new RegExp(`^Environment variables, .+\n${VARIABLES.join('\n')}\n$`)],
   ['src/main.ts --nosuch', {}, 1, /^[^\n]*'--nosuch'[^\n]*\n$/],

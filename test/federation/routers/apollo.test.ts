@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
-import { ROUTERS, startRouter } from '../../../dev/supergraph/routers.ts';
+import { startRouter } from '../../../dev/supergraph/routers.ts';
 import { askAt, ROUTER_SECRET } from '../../support/ask.ts';
 import { startFleet } from '../../support/fleet.ts';
 import { loadWhile } from '../../support/load.ts';
@@ -10,7 +10,7 @@ import { useMany } from '../../support/use-subgraph.ts';
 import { MAINTENANCE_SDL } from '../../support/use-supergraph.ts';
 import { describeRealRouter } from './real-router.ts';
 
-const { executable } = ROUTERS.apollo;
+const executable = process.env.APOLLO_ROUTER;
 const RESTARTS = 6;
 const PACE = { workers: 10, everyMs: 50 };
 

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { EXAMPLE } from '../../../dev/maintenance/seed.ts';
-import { ROUTERS, type RouterName, startRouter } from '../../../dev/supergraph/routers.ts';
+import { describeMissing, ROUTERS, type RouterName, startRouter } from '../../../dev/supergraph/routers.ts';
 import { askAt, ROUTER_SECRET } from '../../support/ask.ts';
 import { killAll, run } from '../../support/process.ts';
 import { itUnless } from '../../support/skip.ts';
@@ -10,8 +10,9 @@ import { CREATE, describeBehind, type Quirks } from './suite.ts';
 
 /** Runs the suite behind a real router. If the machine lacks the router, one skipped test says why. */
 export function describeRealRouter(name: RouterName, quirks: Quirks = {}) {
-  const { name: title, executable, missing } = ROUTERS[name];
-  if (!executable) return itUnless(missing, `the tests behind ${title}`, () => {});
+  const { name: title } = ROUTERS[name];
+  const missing = describeMissing(name);
+  if (missing) return itUnless(missing, `the tests behind ${title}`, () => {});
   const start: StartGateway = (subgraphs, { host, port }) =>
     startRouter(name, { subgraphs, secret: ROUTER_SECRET, host, port });
   afterAll(killAll);
@@ -40,8 +41,9 @@ export function describeRealRouter(name: RouterName, quirks: Quirks = {}) {
   });
 
   it(`npm run supergraph -- --router ${name} serves the supergraph behind ${title}, passes on TOKEN_HEADER and ends with Ctrl-C`, async () => {
-    const { APOLLO_ROUTER, HIVE_ROUTER, COSMO_ROUTER, PATH } = process.env;
-    const env = { APOLLO_ROUTER, HIVE_ROUTER, COSMO_ROUTER, PATH, PORT: '0', TOKEN_HEADER: 'x-token' };
+    const executables = ROUTERS[name].executables.map((variable) => [variable, process.env[variable]]);
+    const { PATH } = process.env;
+    const env = { ...Object.fromEntries(executables), PATH, PORT: '0', TOKEN_HEADER: 'x-token' };
     const { until, child, exit } = run('dev/supergraph.ts', env, ['--router', name]);
     const [, url = ''] = await until(new RegExp(`${title} +(http://localhost:\\d+/graphql)\n`));
     const headers = { 'x-token': EXAMPLE.token };

@@ -1,11 +1,9 @@
-/** The schema in the supergraphs of Hive's and Cosmo's composer. schema.test.ts has Apollo's, grafbase.test.ts Grafbase's. */
-import { execSync } from 'node:child_process';
+/** The schema in the supergraphs of Hive's and Cosmo's composer. schema.test.ts has Apollo's, the suite of the routers Grafbase's. */
 import { describe, expect, it } from '@jest/globals';
 import { composeSchemaContract, composeServices } from '@theguild/federation-composition';
 import { federateSubgraphs, ROUTER_COMPATIBILITY_VERSION_ONE } from '@wundergraph/composition';
 import { parse } from 'graphql';
 import { toServices } from '../../../../dev/supergraph/compose.ts';
-import { readDocument } from '../../../support/documents.ts';
 import { COMPOSITIONS, MAINTENANCE_SDL, toService } from '../../../support/use-supergraph.ts';
 
 describe.each(COMPOSITIONS)('the schema, with a subgraph that refers by the key: %s', (_, services) => {
@@ -24,15 +22,6 @@ describe.each(COMPOSITIONS)('the schema, with a subgraph that refers by the key:
     const keys = configurationDataByTypeName?.get('Maintenance')?.keys?.map(({ selectionSet }) => selectionSet);
     expect(keys?.sort()).toEqual(['id', 'maintenanceId residence { id }']);
   });
-});
-
-it("Cosmo's client composes by the command of supergraph/cosmo/compose.yaml, without internet", () => {
-  const [command = ''] = /\w+=true .*wgc .*/.exec(readDocument('supergraph/cosmo/compose.yaml')) ?? [];
-  const PATH = `dev/supergraph/routers/cosmo/node_modules/.bin:${process.env.PATH}`;
-  // No one listens at this address. wgc writes to a pipe, since it cannot open Node's own, a socket.
-  const env = { PATH, HTTPS_PROXY: 'http://127.0.0.1:9' };
-  const written = execSync(command.replace('config.json', '/dev/stdout | cat'), { env, encoding: 'utf8' });
-  for (const port of [4001, 4002]) expect(written).toContain(`"routingUrl":"http://localhost:${port}/graphql"`);
 });
 
 // schema.test.ts proves that each text has the tag.
