@@ -1,4 +1,4 @@
-/** deploy/ops.sh, in dash and in bash, with a fake `kubectl` before it in the PATH. */
+/** deploy/ops.sh, in bash and in sh (Debian's is dash), with a fake `kubectl` before it in the PATH. */
 import { spawn } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -38,7 +38,7 @@ async function run(shell: string, code: string, env: NodeJS.ProcessEnv = {}): Pr
   return [...untimed.trimEnd().split('\n'), `code ${await exit}`];
 }
 
-describe.each(['bash', 'dash'])('in %s', (shell) => {
+describe.each(['bash', 'sh'])('in %s', (shell) => {
   test(`logs, failed and find_id read a namespace and standard input${skipped}`, async () => {
     subgraph.upstream.fail(() => ({ status: 403, body: {} }));
     const trace = 'a'.repeat(32);
@@ -90,16 +90,34 @@ describe.each(['bash', 'dash'])('in %s', (shell) => {
     {commands: [{id: "c", flaws: [{kind: "size"}]}]} | .time = $time' > kinds.log
     for kind in starts faults unknown flawed; do ops logs 1h $kind < kinds.log | jq -r '.msg // .commands[0].id? // .id'; done`;
   const MANY = `jq -nc '{time: (now * 1000), commands: [range(25) | {code: "\\(.)"}]}' | ops failed | wc -l`;
-  test.each<[code: string, env: NodeJS.ProcessEnv, ...prints: string[]]>([
-    [KINDS, {}, 'ready', 'unforeseen error', 'b', 'c', 'code 0'],
-    [MANY, {}, '20', 'ops: 5 kinds are left out', 'code 0'],
-    ['ops logs 1h none < kinds.log', {}, 'ops: there is no kind none: see ops.sh help', 'code 2'],
-    ['ops failed 3d < kinds.log', {}, 'ops: 3d is no time, such as 30s, 15m or 24h', 'code 2'],
-    ['ops restart', {}, 'ops: there is no restart: see ops.sh help', 'code 2'],
-    ['ops -n graphql failed', { PODS: '' }, 'ops: the namespace graphql has no pod of the subgraph', 'code 2'],
-    ['ops -n graphql failed', { PODS: 'fails' }, 'ops: kubectl failed in the namespace graphql', 'code 2'],
-    ['ops -n graphql failed 1h', { FAILS: 'yes' }, 'error: kubectl logs failed', ...INCOMPLETE],
-  ])(`prints its result, or why there is none: %s${skipped}`, async (code, env, ...prints) => {
+  test.each<[what: string, code: string, env: NodeJS.ProcessEnv, ...prints: string[]]>([
+    ['each kind of lines', KINDS, {}, 'ready', 'unforeseen error', 'b', 'c', 'code 0'],
+    ['more than 20 kinds of failures', MANY, {}, '20', 'ops: 5 kinds are left out', 'code 0'],
+    ['an unknown kind', 'ops logs 1h none < kinds.log', {}, 'ops: there is no kind none: see ops.sh help', 'code 2'],
+    ['a wrong time', 'ops failed 3d < kinds.log', {}, 'ops: 3d is no time, such as 30s, 15m or 24h', 'code 2'],
+    ['an unknown command', 'ops restart', {}, 'ops: there is no restart: see ops.sh help', 'code 2'],
+    [
+      'a namespace without pods',
+      'ops -n graphql failed',
+      { PODS: '' },
+      'ops: the namespace graphql has no pod of the subgraph',
+      'code 2',
+    ],
+    [
+      'kubectl that fails',
+      'ops -n graphql failed',
+      { PODS: 'fails' },
+      'ops: kubectl failed in the namespace graphql',
+      'code 2',
+    ],
+    [
+      'a log that cannot be read',
+      'ops -n graphql failed 1h',
+      { FAILS: 'yes' },
+      'error: kubectl logs failed',
+      ...INCOMPLETE,
+    ],
+  ])(`prints its result, or why there is none: %s${skipped}`, async (_, code, env, ...prints) => {
     expect(await run(shell, code, env)).toEqual(prints);
   });
 });
