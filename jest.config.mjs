@@ -8,7 +8,7 @@ export default {
   roots: ['<rootDir>/test', '<rootDir>/src', '<rootDir>/dev', '<rootDir>/supergraph'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   // Run by `npm run test:routers`, `test:clients`, `test:deploy` and `test:page`.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(federation/routers|clients|deploy|page)/'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(federation/routers/composers|clients|deploy|page)/'],
   extensionsToTreatAsEsm: ['.ts'],
   restoreMocks: true,
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },

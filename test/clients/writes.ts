@@ -5,7 +5,7 @@ import { EXAMPLE } from '../../dev/maintenance/seed.ts';
 import { startGateway } from '../../dev/supergraph/gateway.ts';
 import { NEW_MAINTENANCE, postTo } from '../support/ask.ts';
 import { idOf } from '../support/maintenance/visits.ts';
-import { type Fault as Breakage, type Recorder, startRecorder } from '../support/recorder.ts';
+import { type Fault as Breakage, CUT_OFF, type Recorder, startRecorder } from '../support/recorder.ts';
 import type { Fault } from '../support/upstream.ts';
 import { useMany } from '../support/use-subgraph.ts';
 import { useSupergraph } from '../support/use-supergraph.ts';
@@ -49,7 +49,6 @@ const fail = (prefix: string, status = 503): Fault => {
 export const REFUSE_READS = fail('get_', 403);
 const failBoth: Fault = (...sent) => fail('create')(...sent) ?? fail('delete', 403)(...sent);
 const refuseOther: Fault = ({ param }) => (param.residence_id === OTHER ? { status: 403 } : undefined);
-const CUT_OFF: Breakage = (response) => void response.destroy();
 const answer = (status: number, body: object): Breakage => {
   const text = JSON.stringify(body);
   return (response) => void response.writeHead(status, { 'content-type': 'application/json' }).end(text);

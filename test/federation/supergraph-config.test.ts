@@ -3,11 +3,10 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { readSettings } from '../../dev/supergraph/routers.ts';
 import { gatewayConfig } from '../../supergraph/hive-gateway/gateway.config.ts';
-import { readDocument } from '../support/documents.ts';
+import { EXTENSIONS as ALL_EXTENSIONS, readDocument } from '../support/documents.ts';
 import { answerWith, times } from '../support/maintenance/requests.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
-import { EXTENSIONS as ALL_EXTENSIONS } from './routers/suite.ts';
 
 const OPERATION_SECONDS = 10;
 const EXTENSIONS = Object.keys(ALL_EXTENSIONS);
@@ -38,7 +37,7 @@ it.each([
   expect(seconds(idle)).toBeLessThan(keepAlive);
 });
 
-// Cosmo Router's executable is not in CI. routers/suite.ts shows it behind each router.
+// Cosmo Router's executable is not in CI. routers.test.ts shows it behind each router.
 it('cosmo/config.yaml forwards another TOKEN_HEADER by its commented line', () => {
   const forwarded = (text: string) => text.toLowerCase().match(/(?<=^ +named: )[\w-]+/gm)?.[0];
   expect(forwarded(read('cosmo/config.yaml'))).toBe('authorization');

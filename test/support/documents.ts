@@ -3,6 +3,12 @@ import { readFileSync } from 'node:fs';
 
 export const APPS = readDocument('docs/apps.md');
 
+/** Every extension that an error of the subgraph may have. */
+export const EXTENSIONS = {
+  ...{ code: 'COMMAND_REJECTED', command: 'c', commandId: 'c0', upstreamCode: 'E1' },
+  ...{ outcome: 'REJECTED', errorId: 'e0', arguments: [{ argument: 'id', message: 'no' }], othersOmitted: true },
+};
+
 /** Returns the text of a file, by its path from the project's root. */
 export function readDocument(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');

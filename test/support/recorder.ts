@@ -8,6 +8,7 @@ type Fetch = { body: string; headers: IncomingHttpHeaders; connection: number | 
 
 /** Answers in place of the server. */
 export type Fault = (response: ServerResponse) => void;
+export const CUT_OFF: Fault = (response) => void response.destroy();
 
 /** The headers of a connection, and the headers that fetch() sets itself. */
 const NOT_FORWARDED = ['host', 'connection', 'content-length', 'transfer-encoding'];

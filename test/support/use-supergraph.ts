@@ -24,8 +24,8 @@ const FREE = { host: '127.0.0.1', port: 0 } as const;
 
 export type StartGateway = (subgraphs: readonly Composed[], listening: Listening) => Promise<Running>;
 
-/** The values of TOKEN_HEADER for which supergraph/ has settings. */
-const TOKEN_HEADERS = ['authorization', 'x-vendor-authorization'] as const;
+/** The values of TOKEN_HEADER in tests: the default, and one that is in no file of supergraph/. */
+const TOKEN_HEADERS = ['authorization', 'x-token'] as const;
 /** The third subgraph refers by the key `visitsBy`. The gateway composes `residencesSdl` for the neighbor. */
 type Composition = { visitsBy?: KeyFields; residencesSdl?: string; tokenHeader?: (typeof TOKEN_HEADERS)[number] };
 /** A token that is not for the command API, which would accept it. */

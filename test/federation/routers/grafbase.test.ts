@@ -1,3 +1,0 @@
-import { describeRealRouter } from './real-router.ts';
-
-describeRealRouter('grafbase', { endsByVendorIds: true });
