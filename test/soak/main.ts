@@ -9,7 +9,6 @@ import { killAll } from '../support/process.ts';
 import { slowClients } from './connections.ts';
 import { blocking, hostileCallers, largeOperations, newConnections } from './hostile.ts';
 import { crowd, overload } from './operations.ts';
-import { trouble } from './trouble.ts';
 
 const SCENARIOS = {
   blocking,
@@ -18,7 +17,6 @@ const SCENARIOS = {
   'new-connections': newConnections,
   crowd,
   overload,
-  trouble,
   'slow-clients': slowClients,
 };
 
