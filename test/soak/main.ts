@@ -6,7 +6,6 @@
 import { readNames } from '../../dev/options.ts';
 import { printFigures } from '../support/figures.ts';
 import { killAll } from '../support/process.ts';
-import { slowClients } from './connections.ts';
 import { blocking, hostileCallers, largeOperations, newConnections } from './hostile.ts';
 import { crowd, overload } from './operations.ts';
 
@@ -17,7 +16,6 @@ const SCENARIOS = {
   'new-connections': newConnections,
   crowd,
   overload,
-  'slow-clients': slowClients,
 };
 
 const chosen = readNames(Object.keys(SCENARIOS));
