@@ -33,7 +33,7 @@ import { refusal } from './refusals.ts';
 
 /**
  * Work of a request in nanoseconds: 0.5 ms, and 20 ns for each byte that it holds. Not measured by themselves; with
- * them, `npm run test:soak -- crowd` and `hostile-callers` keep their bounds.
+ * them, `npm run test:soak -- hostile-callers` keeps its bounds.
  */
 const REQUEST_NS = 500_000;
 const REQUEST_BYTE_NS = 20;

@@ -1,9 +1,8 @@
-/** The scenarios `overload` and `crowd`: ordinary operations under load. */
-import { exampleTicket, seed } from '../../dev/maintenance/seed.ts';
+/** The scenario `overload`: ordinary operations under load. */
+import { seed } from '../../dev/maintenance/seed.ts';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
-import { answerWith, R, times } from '../support/maintenance/requests.ts';
-import { readCpuUs, readMemory } from '../support/proc.ts';
-import { EVERY_FIELD } from './requests.ts';
+import { answerWith, R } from '../support/maintenance/requests.ts';
+import { readCpuUs } from '../support/proc.ts';
 import { after, CALLERS, REFUSED, send, withHealthChecks, withReplica } from './stage.ts';
 
 const PHASE_SECONDS = 8;
@@ -53,29 +52,3 @@ export function overload(): Promise<Figure[]> {
 
 const median = (values: readonly number[]) =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-
-// What Node derives from a container of 1 GiB: a heap limit of 536 MB.
-const CONTAINER = { NODE_OPTIONS: '--max-old-space-size=512 --max-semi-space-size=8' };
-const WHOLE_LIST = { query: `{ maintenances(residenceId: "${R}") { ${EVERY_FIELD} } }` };
-/** 201 tickets of 650 bytes. */
-const MANY_TICKETS = times(201, (index) => {
-  return { ...exampleTicket(), maintenance_id: `m${index}`, description: 'x'.repeat(350) };
-});
-
-/** 800 callers at once with one token, who read one list of 201 tickets from a slow vendor: nearly all are served. */
-export function crowd(): Promise<Figure[]> {
-  return withReplica(CONTAINER, async (stage) => {
-    const { replica, upstream } = stage;
-    upstream.store.residences.set(R, MANY_TICKETS);
-    upstream.slowDown(300);
-    const run = () => send(stage, () => WHOLE_LIST, { workers: 0.8 * CALLERS, everyMs: 2000, isOver: after(9) });
-    const { result: tally, figures } = await withHealthChecks(replica, run);
-    tally.countOthers('data');
-    return [
-      atLeast(`of ${tally.requests} callers, served`, (100 * tally.count('data')) / tally.requests, 99, ' %'),
-      noted('slowest answer', tally.slowestMs, ' ms'),
-      noted('resident memory, most', readMemory(replica.pid, 'VmHWM') / 2 ** 20, ' MB'),
-      ...figures,
-    ];
-  });
-}
