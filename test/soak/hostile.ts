@@ -3,11 +3,25 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
 import { loadWhile, type Sending } from '../support/load.ts';
 import { type ReplyName, startFastVendor } from '../support/maintenance/fast-vendor.ts';
-import { aliased, DELETE } from '../support/maintenance/requests.ts';
+import { aliased, DELETE, times } from '../support/maintenance/requests.ts';
 import { readMemory, resetPeak } from '../support/proc.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
-import { document, EVERY_FIELD, entities, list, readEntities, repeat, representations, requests } from './requests.ts';
 import { ask, CALLERS, withHealthChecks } from './stage.ts';
+
+type Make = string | ((index: number) => string);
+
+const repeat = (count: number, make: Make, separator = ' ') =>
+  times(count, (index) => (typeof make === 'string' ? make : make(index))).join(separator);
+const document = (query: string, variables?: string) =>
+  variables === undefined ? JSON.stringify({ query }) : `{"query":${JSON.stringify(query)},"variables":${variables}}`;
+const entities = (type: string, fields: string) => `_entities(representations: $r) { ... on ${type} { ${fields} } }`;
+const readEntities = (fields: string) => `query ($r: [_Any!]!) { ${fields} }`;
+/** Returns the variable `r` of `readEntities`. */
+const representations = (count: number, make: Make) => `{"r":[${repeat(count, make, ',')}]}`;
+const EVERY_FIELD =
+  'id maintenanceId residence { id } startTime finishTime createdTime description contact feedback pictureUrls state';
+
+const list = (fields: string, id: string | number = 'r') => `maintenances(residenceId: "${id}") { ${fields} }`;
 
 interface Call extends Pick<Sending, 'bodyMs' | 'readMs'> {
   readonly body: string | Buffer | (() => string);
@@ -56,43 +70,7 @@ async function withWarmReplica(env: NodeJS.ProcessEnv, run: Run) {
   return [...figures, atMost('exit code', exit ?? 1, 0)];
 }
 
-const BLOCKED_MS = 250;
-// A gap far below the bound needs no second run.
-const UNCLEAR_MS = BLOCKED_MS / 2;
-const PRINTED = 15;
 const REQUEST_MS = 10_000;
-
-/** Measures how long each hostile request delays a health check on another connection. */
-export const blocking = () =>
-  withWarmReplica({}, async (replica) => {
-    const gaps: { name: string; ms: number }[] = [];
-    let served = 0;
-    for (const { name, body, reply } of requests()) {
-      const { answer, ms } = await measureGap(replica, { body, reply });
-      if (answer === 'data') served++;
-      gaps.push({ name: `${name}: ${answer}`, ms: answer.startsWith('no answer') ? Number.POSITIVE_INFINITY : ms });
-    }
-    const slowest = gaps.sort((one, other) => (one.ms < other.ms ? 1 : -1));
-    const figures = slowest.slice(0, PRINTED).map(({ name, ms }) => atMost(name, ms, BLOCKED_MS, ' ms'));
-    return [noted('requests', gaps.length), noted('served', served), ...figures];
-  });
-
-/**
- * Returns the answer, and the longest wait of a health check meanwhile, in milliseconds. If that is long, returns the median of
- * three runs: a busy moment of the machine does not count.
- */
-async function measureGap(replica: Replica, sending: Call): Promise<{ answer: string; ms: number }> {
-  const send = () => call(replica, 'blocking', sending, AbortSignal.timeout(REQUEST_MS));
-  const measure = async () => {
-    const { result: answer, slowestMs: ms } = await withHealthChecks(replica, () => delay(50).then(send), 10);
-    return { answer, ms };
-  };
-  const first = await measure();
-  if (first.ms < UNCLEAR_MS) return first;
-  const runs = [first, await measure(), await measure()];
-  return runs.sort((one, other) => one.ms - other.ms)[1] ?? first;
-}
-
 const SMALL_READ_MS = 1000;
 
 /** Measures small reads beside an operation, or beside several at once. */
@@ -161,7 +139,7 @@ const SHAPES: Readonly<Record<string, Call>> = {
   'a text of 1.9 MB': read('text', EVERY_FIELD),
   'a text of 1.9 MB, 20 aliases': read('text', aliased(20, 'description')),
   '450,000 picture URLs': read('urls', 'pictureUrls'),
-  '50 lists': shape('tiny', `{ ${aliased(50, (index) => list('id', '', index))} }`),
+  '50 lists': shape('tiny', `{ ${aliased(50, (index) => list('id', index))} }`),
   '1,000 reads': shape('hundred', READS, RESIDENCES),
   '50 × 1,000 representations': shape('ordinary', FIFTY, MAINTENANCES),
   '50 × 600 faulty representations': shape('small', FIFTY, representations(600, '1')),
@@ -204,17 +182,8 @@ export const hostileCallers = () =>
     return [...figures, atLeast(`of ${CALLERS} callers of 100 ordinary tickets, served`, served, CALLERS)];
   });
 
-/** The callers read different lists of 2 MB in a loop. A health check on a new connection waits in the queue of connections. */
-export const newConnections = () =>
-  withWarmReplica(ENV, async (replica) => {
-    const shape = { ...read('ordinary', EVERY_FIELD), rounds: Number.POSITIVE_INFINITY };
-    const { answers, figures } = await attack(replica, [shape], false);
-    console.log(`  ${answers}`);
-    return figures;
-  });
-
 /** Sends the shapes in turn from all callers at once. Returns the counts of the answers and the peak of the memory in MB. */
-async function attack(replica: Replica, shapes: readonly Call[], keepAlive = true) {
+async function attack(replica: Replica, shapes: readonly Call[]) {
   const { pid } = replica;
   const counts = new Map<string, number>();
   resetPeak(pid);
@@ -227,9 +196,9 @@ async function attack(replica: Replica, shapes: readonly Call[], keepAlive = tru
       counts.set(answer, (counts.get(answer) ?? 0) + 1);
     }
   });
-  const { slowestMs, figures } = await withHealthChecks(replica, () => Promise.all(attacking), 10, keepAlive);
+  const { slowestMs } = await withHealthChecks(replica, () => Promise.all(attacking), 10);
   const answers = [...counts].map(([answer, count]) => `${count} ${answer}`).join(', ');
-  return { answers, figures, served: counts.get('data') ?? 0, slowestMs, peak: readMemory(pid, 'VmHWM') / 2 ** 20 };
+  return { answers, served: counts.get('data') ?? 0, slowestMs, peak: readMemory(pid, 'VmHWM') / 2 ** 20 };
 }
 
 /** Reads until an answer is good, which takes longer than `RECOVERED_MS` if the breaker is open. Returns the time. */

@@ -6,14 +6,12 @@
 import { readNames } from '../../dev/options.ts';
 import { printFigures } from '../support/figures.ts';
 import { killAll } from '../support/process.ts';
-import { blocking, hostileCallers, largeOperations, newConnections } from './hostile.ts';
+import { hostileCallers, largeOperations } from './hostile.ts';
 import { overload } from './operations.ts';
 
 const SCENARIOS = {
-  blocking,
   'large-operations': largeOperations,
   'hostile-callers': hostileCallers,
-  'new-connections': newConnections,
   overload,
 };
 

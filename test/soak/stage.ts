@@ -36,9 +36,9 @@ export async function withReplica(env: NodeJS.ProcessEnv, run: (stage: Stage) =>
 /** A check that takes longer has failed. */
 const PATIENCE_MS = 10_000;
 
-/** Checks the health of a replica on a separate connection, or on a new one each time, until `run` ends. */
-export async function withHealthChecks<T>({ url }: Replica, run: () => Promise<T>, everyMs = 200, keepAlive = true) {
-  const agent = new Agent({ keepAlive, maxSockets: 1 });
+/** Checks the health of a replica on a separate connection until `run` ends. */
+export async function withHealthChecks<T>({ url }: Replica, run: () => Promise<T>, everyMs = 200) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   let slowestMs = 0;
   const check = async () => {
     const start = performance.now();

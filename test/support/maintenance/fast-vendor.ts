@@ -44,7 +44,7 @@ const REPLIES = {
 export type ReplyName = keyof typeof REPLIES;
 
 /** Returns the id of a ticket in a list. The ids of the reply `ids` are long, and triple in length when escaped. */
-export function idOf(reply: string, index: number): string {
+function idOf(reply: string, index: number): string {
   return reply === 'ids' ? `${index}`.padStart(256, ':') : `${index}`;
 }
 
