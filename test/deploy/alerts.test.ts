@@ -1,6 +1,6 @@
 /**
  * The rules, the dashboard and the documents' queries select metrics, labels and values that a running subgraph has. `promtool
- * test rules` proves when an alert fires, `npm run test:drill` that the dashboard's queries find series.
+ * test rules` proves when an alert fires.
  */
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { parser } from '@prometheus-io/lezer-promql';

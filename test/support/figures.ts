@@ -13,7 +13,6 @@ const figure = (sign: string, isKept: (value: number, bound: number) => boolean)
 };
 export const atMost = figure('≤', (value, bound) => value <= bound);
 export const atLeast = figure('≥', (value, bound) => value >= bound);
-export const exactly = figure('=', (value, bound) => value === bound);
 
 /** Prints a table, missed bounds last: CI may print only the end of a log. Returns the number of missed bounds. */
 export function printFigures(figures: readonly Figure[]): number {
