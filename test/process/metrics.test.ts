@@ -1,10 +1,11 @@
-/** /metrics beside the counters of each kind of operation, which telemetry.test.ts has. */
+/** /metrics beside the counters of each kind of operation, which telemetry.test.ts has, and what deploy/ names of it. */
 import net from 'node:net';
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { describe, expect, it, jest } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
 import { ROUTER_SECRET } from '../support/ask.ts';
+import { readDocument } from '../support/documents.ts';
 import { LIST, times } from '../support/maintenance/requests.ts';
 import { WIRE } from '../support/maintenance/wire.ts';
 import { fetchMetrics, scrape, writeSample } from '../support/scrape.ts';
@@ -51,6 +52,15 @@ describe('the metrics of requests and commands', () => {
     expect(before.join()).not.toContain('canary');
     for (const canary of ['canary1', 'canary2']) expect(await send(canary)).toEqual(before);
   });
+});
+
+it.each(['alerts.yaml', 'alerts.test.yaml', 'dashboard.json'])('/metrics has what deploy/%s names', async (file) => {
+  // The labels of attempts.
+  await subgraph.ask(LIST);
+  const known = new Set((await (await fetchMetrics(subgraph.url)).text()).match(/\w+/g));
+  const named = readDocument(`deploy/${file}`).match(/\b(http|maintenance|nodejs|process)_\w+/g) ?? [];
+  expect(named).toContain('maintenance_operations_total');
+  expect(named.filter((name) => !known.has(name))).toEqual([]);
 });
 
 describe('from the start, /metrics', () => {

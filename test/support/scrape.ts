@@ -33,9 +33,3 @@ export function writeSample(name: string, labels: Readonly<Record<string, string
   const written = given.sort(([a], [b]) => (a < b ? -1 : 1)).map(([label, value]) => `${label}="${value}"`);
   return written.length > 0 ? `${name}{${written.join(',')}}` : name;
 }
-
-/** Returns the type of each metric of a server. */
-export async function readFamilies(origin: string): Promise<Map<string, string>> {
-  const text = await (await fetchMetrics(origin)).text();
-  return new Map([...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(([, name = '', type = '']) => [name, type]));
-}
