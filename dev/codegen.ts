@@ -27,7 +27,6 @@ process.exitCode = (await runCli('').catch(cliError)) ?? 1;
 
 const written = {
   'deploy/alerts.yaml': readRules('deploy/alerts.yaml'),
-  'deploy/alerts.test.yaml': readRules('deploy/alerts.test.yaml'),
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
   'docs/reliability.md': writeTable('docs/reliability.md', 'failures', failures),
   'docs/apps.md': writeTable('docs/apps.md', 'codes', codes()),
@@ -44,12 +43,10 @@ function fail(message: string): void {
   process.exitCode = 1;
 }
 
-/** Returns a file with links to the runbook of this version, and the bucket that slo.yaml names for the latency. */
+/** Returns a file with links to the runbook of this version. */
 function readRules(path: string): string {
-  const [seconds = ''] = /(?<=le=~")[\d.]+(?=\()/.exec(read('deploy/slo.yaml')) ?? [];
-  return read(path)
-    .replaceAll(/(?<=runbook_url: )\S*(?=docs\/)/g, `${manifest.repository}/blob/v${manifest.version}/`)
-    .replaceAll(/(?<=le=")[\d.]+?(?=(\.0)?")/g, seconds);
+  const page = `${manifest.repository}/blob/v${manifest.version}/`;
+  return read(path).replaceAll(/(?<=runbook_url: )\S*(?=docs\/)/g, page);
 }
 
 /** Returns the rule files of deploy/ as one PrometheusRule. kustomize cannot read a rule file itself. */
