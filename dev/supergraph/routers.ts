@@ -159,7 +159,6 @@ export async function startRouter(name: RouterName, { subgraphs, secret, onEnd, 
   ended.then((reason) => child.killed || onEnd?.(new CannotStart(reason)));
   return {
     url,
-    pid: Number(child.pid),
     async stop() {
       child.kill('SIGKILL');
       await ended;

@@ -29,11 +29,6 @@ export function readNames(cell = ''): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
 }
 
-/** Returns the texts in backticks in the first column of the table with this first heading. */
-export function readKeys(markdown: string, heading: string): string[] {
-  return readTable(markdown, heading).flatMap(([cell]) => readNames(cell));
-}
-
 /** Returns each block of GraphQL, with the JSON block directly after it, if present. */
 export function readExamples(markdown: string): { graphql: string; json: string | undefined }[] {
   const blocks = markdown.matchAll(/^```graphql\n(.*?)^```\n(?:```json\n(.*?)^```\n)?/gms);
