@@ -5,7 +5,7 @@ import module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
-// As `engines` in package.json. The agents of Node 24.5 are the first that can use a proxy, as `ask` of deploy/ops.sh does.
+// As `engines` in package.json.
 if (!(major === 24 ? minor >= 5 : major === 26)) {
   console.error(`This project needs Node 24, from 24.5, or Node 26. It runs on ${process.versions.node}.`);
   const isThere = (path) => existsSync(new URL(path, import.meta.url));

@@ -88,6 +88,7 @@ find_id() {
     | del(.commands[]? | select((.code or .flaws or .id == $id) | not))'
 }
 
+command -v jq > /dev/null || fail 'jq is missing'
 namespace=
 if [ "${1-}" = -n ]; then
   namespace=${2-}

@@ -3,7 +3,7 @@
  * Prometheus Operator takes them, and of three tables in docs/ the rows and columns that code decides. It keeps the other columns,
  * and fails where a cell of theirs is missing; `-- --check` only says whether all files are up to date.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cliError, runCli } from '@graphql-codegen/cli';
 import { buildSchema, isEnumType } from 'graphql';
 import { parse, stringify } from 'yaml';
@@ -12,6 +12,7 @@ import { FAILURES } from '../src/command-api/failures.ts';
 import { describeVariables } from '../src/config.ts';
 import { readOptions } from './options.ts';
 
+const RULES = 'deploy/alerts.yaml';
 const read = (path: string) => readFileSync(path, 'utf8');
 const schema = buildSchema(read('schema/maintenance.graphql'), { assumeValid: true });
 const code = (name: string) => `\`${name}\``;
@@ -26,7 +27,7 @@ const { check } = readOptions('Options:\n  --check    writes nothing, and fails 
 process.exitCode = (await runCli('').catch(cliError)) ?? 1;
 
 const written = {
-  'deploy/alerts.yaml': readRules('deploy/alerts.yaml'),
+  [RULES]: readRules(),
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
   'docs/reliability.md': writeTable('docs/reliability.md', 'failures', failures),
   'docs/apps.md': writeTable('docs/apps.md', 'codes', codes()),
@@ -43,23 +44,28 @@ function fail(message: string): void {
   process.exitCode = 1;
 }
 
-/** Returns a file with links to the runbook of this version. */
-function readRules(path: string): string {
+/** Returns the alerts, whose links lead to a heading of this version's runbook. */
+function readRules(): string {
   const page = `${manifest.repository}/blob/v${manifest.version}/`;
-  return read(path).replaceAll(/(?<=runbook_url: )\S*(?=docs\/)/g, page);
+  const headings = read('docs/runbook.md')
+    .match(/(?<=^## ).+/gm)
+    ?.map((one) => one.toLowerCase().replaceAll(' ', '-'));
+  return read(RULES).replaceAll(/(?<=runbook_url: )\S*(docs\/runbook\.md#(\S+))/g, (_, path, anchor) => {
+    if (!headings?.includes(anchor)) fail(`${RULES}: docs/runbook.md has no heading for #${anchor}`);
+    return page + path;
+  });
 }
 
-/** Returns the rule files of deploy/ as one PrometheusRule. kustomize cannot read a rule file itself. */
+/** Returns the rules as a PrometheusRule. kustomize cannot read a rule file itself. */
 function writeRules(): string {
-  const files = readdirSync('deploy').filter((name) => /^[\w-]+\.yaml$/.test(name));
-  const groups = files.flatMap((name) => parse(readRules(`deploy/${name}`)).groups ?? []);
+  const metadata = { name: 'maintenance-subgraph' };
   const resource = {
     apiVersion: 'monitoring.coreos.com/v1',
     kind: 'PrometheusRule',
-    metadata: { name: 'maintenance-subgraph' },
-    spec: { groups },
+    metadata,
+    spec: parse(readRules()),
   };
-  return `# Written by \`npm run codegen\` from the rule files in deploy/.\n${stringify(resource, { lineWidth: 0 })}`;
+  return `# Written by \`npm run codegen\` from ${RULES}.\n${stringify(resource, { lineWidth: 0 })}`;
 }
 
 /** Returns the rows of the error codes: the values of the enum, and the codes that its description lists. */

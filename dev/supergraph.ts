@@ -31,10 +31,6 @@ try {
     others.unshift({ name: 'maintenance', url: at(1), sdl: SDL });
     writeFileSync(write, composeSupergraph(others).supergraphSdl);
     console.log(`Composed: ${others.map(({ name, url }) => `${name} at ${url}`).join(', ')}`);
-    for (const { name, sdl } of others) {
-      const [link] = /federation\/v2\.\d\d+/.exec(sdl) ?? [];
-      if (link) console.warn(`${name} links ${link}. supergraph/supergraph.yaml and Hive compose v2.9 or older.`);
-    }
     process.exit();
   }
   const commandApi = await startCommandApi();

@@ -93,12 +93,10 @@ describe('npm run supergraph -- --subgraph', () => {
     expect(await ask()).toBe(1);
   });
 
-  it('only writes the supergraph of all subgraphs with --write, and names those that link above v2.9', async () => {
-    const sdl = whole.replace('/v2.9', '/v2.10');
+  it('only writes the supergraph of all subgraphs with --write', async () => {
     const file = join(folder, 'supergraph.graphql');
-    const { url, exit, output } = await start(sdl, '--write', file);
-    const printed = /^Composed: maintenance at .+\nvisits links federation\/v2\.10\. .+\n$/;
-    expect([await exit, output()]).toEqual([0, expect.stringMatching(printed)]);
+    const { url, exit, output } = await start(whole, '--write', file);
+    expect([await exit, output()]).toEqual([0, expect.stringMatching(/^Composed: maintenance at .+\n$/)]);
     const urls = readFileSync(file, 'utf8').match(/(?<=@join__graph\(.+ url: ")[^"]+/g);
     expect(urls).toEqual(['http://localhost:0/graphql', 'http://localhost:0/graphql', url]);
   });

@@ -29,7 +29,7 @@ chmodSync(
 
 /** Returns the lines that a shell prints, the errors and the code after them. */
 async function run(shell: string, code: string, env: NodeJS.ProcessEnv = {}): Promise<string[]> {
-  const script = `ops() { ${shell} ${resolve('deploy/ops.sh')} "$@"; }\n${code}`;
+  const script = `shell=$(command -v ${shell}); ops() { "$shell" ${resolve('deploy/ops.sh')} "$@"; }\n${code}`;
   const all = { PATH: `${folder}:${process.env.PATH}`, PODS: 'pod/a', ...env };
   const child = spawn(shell, ['-c', script], { cwd: folder, env: all, stdio: ['ignore', 'pipe', 'pipe'] });
   const exit = new Promise((ended) => child.once('close', ended));
@@ -95,6 +95,7 @@ describe.each(['bash', 'sh'])('in %s', (shell) => {
     ['more than 20 kinds of failures', MANY, {}, '20', 'ops: 5 kinds are left out', 'code 0'],
     ['an unknown kind', 'ops logs 1h none < kinds.log', {}, 'ops: there is no kind none: see ops.sh help', 'code 2'],
     ['a wrong time', 'ops failed 3d < kinds.log', {}, 'ops: 3d is no time, such as 30s, 15m or 24h', 'code 2'],
+    ['no jq', 'PATH=/none ops failed < kinds.log', {}, 'ops: jq is missing', 'code 2'],
     ['an unknown command', 'ops restart', {}, 'ops: there is no restart: see ops.sh help', 'code 2'],
     [
       'a namespace without pods',
