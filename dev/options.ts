@@ -9,15 +9,8 @@ export function readOptions<const T extends ParseArgsOptionsConfig>(usage: strin
   }
 }
 
-/** Returns the names on the command line. Ends the process like `readOptions`. */
-export function readNames(known: readonly string[]): string[] {
-  const names = process.argv.slice(2);
-  const unknown = names.filter((name) => !known.includes(name));
-  if (unknown.length > 0) end(`There is no ${unknown.join(', ')}.`, `There are: ${known.join(', ')}.`);
-  return names;
-}
-
-function end(fault: string, usage: string): never {
+/** Prints why the command line is wrong, or the usage if it asks for `--help`, and ends the process. */
+export function end(fault: string, usage: string): never {
   const isAsked = process.argv.includes('--help');
   if (isAsked) console.log(usage);
   else console.error(`${fault}\n${usage}`);

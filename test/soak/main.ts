@@ -3,8 +3,9 @@
  * process, before a command API in this process, over the loopback interface only. Prints a table and exits with 1 if a figure
  * misses its bound.
  */
-import { readNames } from '../../dev/options.ts';
+
 import { printFigures } from '../support/figures.ts';
+import { readNames } from '../support/names.ts';
 import { killAll } from '../support/process.ts';
 import { hostileCallers, largeOperations } from './hostile.ts';
 import { overload } from './operations.ts';

@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { readNames } from '../../dev/options.ts';
+import { readNames } from './names.ts';
 
 const [folder] = process.argv.splice(2, 1);
 const files = globSync(`${folder}/{,*/}*.test.ts`).sort();
