@@ -29,16 +29,13 @@ const rateKeys: Rule = ({ changes }) =>
 const read = (file: string) => readFileSync(file, 'utf8');
 const build = (file: string) => buildSchema(`${DIRECTIVES}\n${read(file)}`);
 
+const TEXTS = { type: 'string', multiple: true, default: [] as string[] } as const;
 const { accept, operations, subgraph } = readOptions(
   `Options:
   --operations GLOB        checks the operations of apps; repeatable. Quote it. It is relative to the root of this repository
   --subgraph NAME=FILE|URL adds a subgraph to their supergraph; repeatable
   --accept                 makes the schema the baseline, after a release`,
-  {
-    operations: { type: 'string', multiple: true, default: [] },
-    subgraph: { type: 'string', multiple: true, default: [] },
-    accept: { type: 'boolean' },
-  },
+  { operations: TEXTS, subgraph: TEXTS, accept: { type: 'boolean' } },
 );
 try {
   if (accept) {
@@ -58,7 +55,6 @@ try {
     for (const pattern of operations) checkOperations(api, pattern);
   }
 } catch (error) {
-  // With the place of a syntax error.
   fail(String(error));
 }
 
@@ -76,8 +72,13 @@ function checkOperations(api: GraphQLSchema, pattern: string): void {
   if (sources.length === 0) fail(`--operations '${pattern}' finds no operation.`);
   console.log(`Operations: ${sources.length} documents checked.`);
   for (const [app, ofApp] of Map.groupBy(sources, ({ name }) => (name.includes('#') ? name : appOf(name))))
-    for (const { source, errors } of validate(api, ofApp, { strictDeprecated: false }))
-      fail(`${app}: ${source.name} is not valid.\n${errors.join('\n\n')}`);
+    try {
+      for (const source of ofApp) parse(source); // Names the file of a syntax error.
+      for (const { source, errors } of validate(api, ofApp, { strictDeprecated: false }))
+        fail(`${app}: ${source.name} is not valid.\n${errors.join('\n\n')}`);
+    } catch (error) {
+      fail(`${app}: ${error}`);
+    }
 }
 
 /** Returns the documents of a file: of code, those in gql`…`, graphql`…`, graphql(`…`) or after a GraphQL comment. */
@@ -85,6 +86,5 @@ function readSources(file: string): Source[] {
   const text = read(file);
   if (file.endsWith('.json'))
     return Object.entries<string>(JSON.parse(text)).map(([hash, one]) => new Source(one, `${file}#${hash}`));
-  if (!/\.[cm]?[jt]sx?$/.test(file)) return [new Source(text, file)];
-  return gqlPluckFromCodeStringSync(file, text);
+  return /\.[cm]?[jt]sx?$/.test(file) ? gqlPluckFromCodeStringSync(file, text) : [new Source(text, file)];
 }

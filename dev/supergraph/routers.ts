@@ -1,5 +1,5 @@
 /** Federation routers as processes, each with its file of `supergraph/`. Environment variables name their executables. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -98,7 +98,9 @@ export const ROUTERS = {
       // The command of supergraph/cosmo/compose.yaml.
       const env = { PATH: process.env.PATH, DISABLE_UPDATE_CHECK: 'true', COSMO_TELEMETRY_DISABLED: 'true' };
       const args = ['router', 'compose', '--input', input, '--out', path];
-      execFileSync(String(process.env.WGC), args, { env, stdio: 'pipe' });
+      const { status, output } = spawnSync(String(process.env.WGC), args, { env, encoding: 'utf8' });
+      if (status !== 0)
+        throw new CannotStart(`The supergraph does not compose for Cosmo Router: ${output?.join('\n')}`);
       const base = { version: '1', listen_addr: `${host}:${port}`, execution_config: { file: { path } } };
       const files = [write('base.yaml', stringify(base)), write('config.yaml', read('cosmo/config.yaml'))];
       return { env: { ...env, CONFIG_PATH: files.join(',') } };

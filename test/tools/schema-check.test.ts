@@ -65,5 +65,11 @@ it('each operation that breaks is named with its app and its file', () => {
     'web: apps/web/page.tsx',
     'Cannot query field "no" on type "Query".',
   ]);
+  write('apps/broken/syntax.graphql', 'query Broken { visits(');
+  write('apps/torn/query.graphql', 'query Torn { ...Missing }');
+  const others = run('--operations=apps/**/*.graphql', '--subgraph=v=visits.graphql').stderr;
+  expect(others).toMatch(/^broken: Syntax Error: [\s\S]+^apps\/broken\/syntax\.graphql:1:23$/m);
+  expect(others).toMatch(/^torn: .*Missing$/m);
+  expect(others).toContain('painter: apps/painter/queries/Colors.graphql');
   expect(run('--operations=apps/none/*').stderr).toContain('finds no operation');
 });
