@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { freePort } from '../dev/command-api.ts';
 import { ROUTER_SECRET } from '../test/support/ask.ts';
+import { median } from '../test/support/figures.ts';
 import { load, request } from '../test/support/load.ts';
 import { readCpuUs } from '../test/support/proc.ts';
 import { start } from '../test/support/process.ts';
@@ -119,9 +120,4 @@ async function compareData(workload: Workload, servers: readonly Server[]): Prom
 function send(agent: Agent | false, url: string, workload: Workload, n: number) {
   const headers = { ...HEADERS, authorization: `Bearer ${workload.reply}.${n}` };
   return request(agent, url, { headers, body: bodyOf(workload, n) });
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return Number(sorted[sorted.length >> 1]);
 }

@@ -26,8 +26,9 @@ const { check } = readOptions('Options:\n  --check    writes nothing, and fails 
 });
 process.exitCode = (await runCli('').catch(cliError)) ?? 1;
 
+const rules = readRules();
 const written = {
-  [RULES]: readRules(),
+  [RULES]: rules,
   'deploy/components/prometheus-rules/rules.yaml': writeRules(),
   'docs/reliability.md': writeTable('docs/reliability.md', 'failures', failures),
   'docs/apps.md': writeTable('docs/apps.md', 'codes', codes()),
@@ -58,12 +59,11 @@ function readRules(): string {
 
 /** Returns the rules as a PrometheusRule. kustomize cannot read a rule file itself. */
 function writeRules(): string {
-  const metadata = { name: 'maintenance-subgraph' };
   const resource = {
     apiVersion: 'monitoring.coreos.com/v1',
     kind: 'PrometheusRule',
-    metadata,
-    spec: parse(readRules()),
+    metadata: { name: 'maintenance-subgraph' },
+    spec: parse(rules),
   };
   return `# Written by \`npm run codegen\` from ${RULES}.\n${stringify(resource, { lineWidth: 0 })}`;
 }

@@ -4,7 +4,7 @@ import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
 import { loadWhile, type Sending } from '../support/load.ts';
 import { type ReplyName, startFastVendor } from '../support/maintenance/fast-vendor.ts';
 import { aliased, DELETE, times } from '../support/maintenance/requests.ts';
-import { readMemory, resetPeak } from '../support/proc.ts';
+import { readPeak, resetPeak } from '../support/proc.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { ask, CALLERS, withHealthChecks } from './stage.ts';
 
@@ -198,7 +198,7 @@ async function attack(replica: Replica, shapes: readonly Call[]) {
   });
   const { slowestMs } = await withHealthChecks(replica, () => Promise.all(attacking), 10);
   const answers = [...counts].map(([answer, count]) => `${count} ${answer}`).join(', ');
-  return { answers, served: counts.get('data') ?? 0, slowestMs, peak: readMemory(pid, 'VmHWM') / 2 ** 20 };
+  return { answers, served: counts.get('data') ?? 0, slowestMs, peak: readPeak(pid) / 2 ** 20 };
 }
 
 /** Reads until an answer is good, which takes longer than `RECOVERED_MS` if the breaker is open. Returns the time. */

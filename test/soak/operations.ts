@@ -1,6 +1,6 @@
 /** The scenario `overload`: ordinary operations under load. */
 import { seed } from '../../dev/maintenance/seed.ts';
-import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
+import { atLeast, atMost, type Figure, median, noted } from '../support/figures.ts';
 import { answerWith, R } from '../support/maintenance/requests.ts';
 import { readCpuUs } from '../support/proc.ts';
 import { after, CALLERS, REFUSED, send, withHealthChecks, withReplica } from './stage.ts';
@@ -49,6 +49,3 @@ export function overload(): Promise<Figure[]> {
     ];
   });
 }
-
-const median = (values: readonly number[]) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;

@@ -70,27 +70,23 @@ export async function ask(agent: Agent | false, { url }: { readonly url: string 
 export async function send(
   { replica, upstream }: Stage,
   next: (turn: number) => object,
-  pace: { readonly workers: number; readonly everyMs?: number; readonly isOver: () => boolean },
+  pace: { readonly workers: number; readonly isOver: () => boolean },
 ) {
   // By default, Node's agent closes idle connections beyond 256, and opening them again would be most of the load.
   const agent = new Agent({ keepAlive: true, maxSockets: pace.workers, maxFreeSockets: pace.workers });
   const counts = new Map<string, number>();
-  let [requests, slowestMs] = [0, 0];
+  let requests = 0;
   const work = async () => {
     // The command API keeps each request; over minutes, this is too much.
     upstream.received.length = 0;
-    const start = performance.now();
     const sending = { headers: HEADERS, body: JSON.stringify(next(requests++)) };
     const outcomes = await ask(agent, replica, sending).catch((error) => [String(error)]);
-    slowestMs = Math.max(slowestMs, performance.now() - start);
     for (const outcome of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
     if (outcomes.includes(REFUSED)) await delay(PAUSE_MS);
   };
   await load(work, pace);
   agent.destroy();
   return {
-    requests,
-    slowestMs,
     count: (outcome: string) => counts.get(outcome) ?? 0,
     /** Prints and counts all outcomes except these. */
     countOthers(...outcomes: readonly string[]): number {

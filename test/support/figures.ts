@@ -14,6 +14,9 @@ const figure = (sign: string, isKept: (value: number, bound: number) => boolean)
 export const atMost = figure('≤', (value, bound) => value <= bound);
 export const atLeast = figure('≥', (value, bound) => value >= bound);
 
+export const median = (values: readonly number[]) =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
 /** Prints a table, missed bounds last: CI may print only the end of a log. Returns the number of missed bounds. */
 export function printFigures(figures: readonly Figure[]): number {
   const width = Math.max(...figures.map(({ name }) => name.length));

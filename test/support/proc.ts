@@ -1,11 +1,11 @@
 /** What Linux knows of a process. */
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 
-/** Returns the resident memory of a process (`VmRSS`) or its peak (`VmHWM`) in bytes; 0 once the process has ended. */
-export function readMemory(pid: number, name: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
+/** Returns the most resident memory that a process had, in bytes; 0 once the process has ended. */
+export function readPeak(pid: number): number {
   const path = `/proc/${pid}/status`;
   const status = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  return 1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0);
+  return 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
 }
 
 export function resetPeak(pid: number): void {

@@ -6,7 +6,6 @@ import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import { text as readText } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { answerCommand, listen } from '../../dev/command-api.ts';
 import { runIn } from '../../dev/maintenance/emulation.ts';
@@ -72,11 +71,9 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
   const tokens = new Set<string>(Object.values(TOKENS));
   const received: Received[] = [];
   let fault: Fault | undefined;
-  let latencyMs = 0;
 
   const listener: RequestListener = async (request, response) => {
     const body = await readText(request);
-    if (latencyMs > 0) await delay(latencyMs);
     const { method, url, headers, socket } = request;
     const command: Received = { ...JSON.parse(body), body, method, url, headers, connection: socket.remotePort };
     received.push(command);
@@ -110,9 +107,6 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
     fail(next: Fault | undefined) {
       fault = next;
     },
-    slowDown(milliseconds: number) {
-      latencyMs = milliseconds;
-    },
     /**
      * Holds each further command, or only those with these names. Returns the held commands in order of arrival, with a
      * method that answers all of them, and holds no more.
@@ -138,7 +132,6 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
     reset() {
       received.length = 0;
       fault = undefined;
-      latencyMs = 0;
       store.residences.clear();
       for (const [residenceId, tickets] of seed()) store.residences.set(residenceId, tickets);
     },

@@ -14,7 +14,6 @@ const LARGEST = 1_990_000;
 const [SLOW_MS, PARTS] = [2000, 20];
 const TICKET = exampleTicket();
 const WRITTEN = succeed('{"maintenance_id":"1"}');
-const REFUSAL = Buffer.from('{"success":false}');
 /** A ticket of which each member has a wrong type. */
 const FAULTY = Object.fromEntries(Object.keys(TICKET).map((member) => [member, 1]));
 const TINY = fill(() => ({ maintenance_id: '1' }));
@@ -34,8 +33,6 @@ const REPLIES = {
   faulty: fill((index) => ({ ...FAULTY, maintenance_id: `${index}` })),
   text: fill(() => ({ ...TICKET, maintenance_id: '0', description: 'x'.repeat(1_900_000) })),
   urls: fill(() => ({ ...TICKET, maintenance_id: '0', maintenance_picture_url: Array(450_000).fill('u') })),
-  ids: fill((index) => ({ maintenance_id: idOf('ids', index) })),
-  refusal: { list: REFUSAL, info: REFUSAL },
   error: TINY,
   slow: TINY,
   'slow-small': SMALL,
@@ -43,13 +40,8 @@ const REPLIES = {
 
 export type ReplyName = keyof typeof REPLIES;
 
-/** Returns the id of a ticket in a list. The ids of the reply `ids` are long, and triple in length when escaped. */
-function idOf(reply: string, index: number): string {
-  return reply === 'ids' ? `${index}`.padStart(256, ':') : `${index}`;
-}
-
-/** Starts the server on the loopback interface, by default on a free port. `error` has status 500, also for writes. */
-export function startFastVendor(port = 0) {
+/** Starts the server on a free port of the loopback interface. `error` has status 500, also for writes. */
+export function startFastVendor() {
   return serve((request, response) => {
     const name = /^Bearer ([\w-]+)\./.exec(request.headers.authorization ?? '')?.[1] as ReplyName | undefined;
     if (name === undefined) return response.writeHead(401).end();
@@ -71,7 +63,7 @@ export function startFastVendor(port = 0) {
       }
       response.end();
     });
-  }, port);
+  });
 }
 
 /** Returns a list of at most `count` tickets and just under 2 MB. */
