@@ -3,9 +3,8 @@
  * process, before a command API in this process, over the loopback interface only. Prints a table and exits with 1 if a figure
  * misses its bound.
  */
-
+import { end } from '../../dev/options.ts';
 import { printFigures } from '../support/figures.ts';
-import { readNames } from '../support/names.ts';
 import { killAll } from '../support/process.ts';
 import { hostileCallers, largeOperations } from './hostile.ts';
 import { overload } from './operations.ts';
@@ -16,7 +15,9 @@ const SCENARIOS = {
   overload,
 };
 
-const chosen = readNames(Object.keys(SCENARIOS));
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter((name) => !(name in SCENARIOS));
+if (unknown.length > 0) end(`There is no ${unknown.join(', ')}.`, `There are: ${Object.keys(SCENARIOS).join(', ')}.`);
 process.on('exit', killAll);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
 

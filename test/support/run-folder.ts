@@ -1,26 +1,21 @@
 /**
  * Runs the tests of a folder that `npm test` leaves out, because they need packages or programs of their own:
- * `run-folder.ts <folder> [<file> …]` runs all of them, or those of the named files. Before, it installs the packages of each
- * file's folder, and checks the types of folders with a tsconfig.json.
+ * `run-folder.ts <folder> [<name> …]` runs all of them, or those of the named files. Before, it installs the packages of the
+ * folder and of those in it, and checks their types.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync, statSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
-import { readNames } from './names.ts';
+import { globSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 
-const [folder] = process.argv.splice(2, 1);
-const files = globSync(`${folder}/{,*/}*.test.ts`).sort();
-const nameOf = (file: string) => basename(file, '.test.ts');
-const named = readNames(files.map(nameOf));
-const chosen = files.filter((file) => named.length === 0 || named.includes(nameOf(file)));
-for (const own of new Set(chosen.map(dirname))) {
+const [folder, ...names] = process.argv.slice(2);
+for (const own of globSync(`${folder}/{,*/}package-lock.json`).map(dirname)) {
   if (hasChanged(own)) run('npm', 'ci', '--prefix', own, '--ignore-scripts', '--no-audit', '--no-fund');
-  if (existsSync(`${own}/tsconfig.json`)) run('node_modules/.bin/tsc', '--project', own);
+  run('node_modules/.bin/tsc', '--project', own);
 }
 // Who names a test wants it to run: a missing program fails it. Otherwise, the test is skipped and says why.
-process.env.FAIL_WITHOUT_PROGRAM = named.length > 0 ? 'true' : '';
-const options = ['--verbose', '--testPathIgnorePatterns=/node_modules/', '--runTestsByPath'];
-run('npm', 'run', 'test:jest', '--', ...options, ...chosen);
+process.env.FAIL_WITHOUT_PROGRAM = names.length > 0 ? 'true' : '';
+const files = names.length > 0 ? names.map((name) => `${folder}/(.+/)?${name}\\.test\\.ts`) : [`${folder}/`];
+run('npm', 'run', 'test:jest', '--', ...files, '--verbose', '--testPathIgnorePatterns=/node_modules/');
 
 /** Returns whether a folder has packages that npm has not installed since its lockfile changed. */
 function hasChanged(folder: string): boolean {
