@@ -1,24 +1,22 @@
-/** Health checks, the router's secret, and errors outside of resolvers. */
+/** How GraphQL over HTTP is answered: health checks, the router's secret, unusual and hostile requests, and bugs. */
+import { gzipSync } from 'node:zlib';
 import type { ApolloServerPlugin } from '@apollo/server';
-import { describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
 import { ROUTER_SECRET } from '../support/ask.ts';
-import { DELETE, LIST } from '../support/maintenance/requests.ts';
+import { DELETE, LIST, M, R } from '../support/maintenance/requests.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
+import { HEADERS } from '../support/replica.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 /** The longest secret that a request can carry. */
 const PREVIOUS = 'x'.repeat(16_364);
 
-/** Throws an unforeseen error that looks like an expected error, in the hook that the header `throw` names. */
+/** Throws an unforeseen error that looks like an expected error, for requests with the header `throw`. */
 const throwing: ApolloServerPlugin = {
   async requestDidStart({ request }) {
-    const throwIn = async (hook: string) => {
-      if (hook !== request.http?.headers.get('throw')) return;
-      throw Object.assign(new Error('canary-of-an-unforeseen-error'), { extensions: { code: 'BAD_USER_INPUT' } });
-    };
-    await throwIn('requestDidStart');
-    return { didResolveOperation: () => throwIn('didResolveOperation') };
+    if (!request.http?.headers.get('throw')) return;
+    throw Object.assign(new Error('canary-of-an-unforeseen-error'), { extensions: { code: 'BAD_USER_INPUT' } });
   },
 };
 const subgraph = useSubgraph({ ROUTER_SECRET: `${ROUTER_SECRET} ${PREVIOUS}` }, [throwing]);
@@ -36,33 +34,29 @@ it.each([
   expect(subgraph.upstream.commands()).toEqual([]);
 });
 
-describe('the router’s secret', () => {
-  type Row = [title: string, path: string, init: RequestInit];
+const withSecret = (secret: string) => ({ method: 'POST', headers: { 'router-authorization': secret } });
+it.each<[title: string, path: string, init: RequestInit]>([
+  ['metrics', '/metrics', {}],
+  ['an unknown path', '/health/ready/', {}],
+  ['an invalid escape', '/%', {}],
+  ['a health check by another method', '/health/live', { method: 'POST' }],
+  ['a body of 2 MB', '/graphql', { method: 'POST', body: 'x'.repeat(2_000_000) }],
+  ['an operation, and has each character', '/graphql', withSecret(ROUTER_SECRET.slice(1))],
+  ['an operation, and has its case', '/graphql', withSecret(ROUTER_SECRET.toUpperCase())],
+])('the router’s secret is required for %s, and its lack is logged at debug level', async (_, path, init) => {
+  const response = await fetch(subgraph.url + path, init);
+  const extensions = { code: 'ROUTER_UNAUTHENTICATED', outcome: 'NOT_SENT' };
+  const errors = [{ message: expect.any(String), extensions }];
+  expect([response.status, await response.json()]).toEqual([401, { errors }]);
+  expect(response.headers.get('cache-control')).toBe('no-store');
+  expect(subgraph.upstream.commands()).toEqual([]);
+  expect(subgraph.logs()).toMatchObject([{ level: 20, msg: 'refused a request without the router secret' }]);
+});
 
-  it.each<Row>([
-    ['GET', '/graphql', { headers: { authorization: ROUTER_SECRET } }],
-    ['metrics', '/metrics', {}],
-    ['an unknown path', '/health/ready/', {}],
-    ['an invalid escape', '/%', {}],
-    ['a health check by another method', '/health/live', { method: 'POST' }],
-    ['a body of 2 MB', '/graphql', { method: 'POST', body: 'x'.repeat(2_000_000) }],
-    ...['', ROUTER_SECRET.slice(1), `${ROUTER_SECRET}x`, ROUTER_SECRET.toUpperCase()].map((secret): Row => {
-      return [`an operation, and is not "${secret}"`, '/graphql', { headers: { 'router-authorization': secret } }];
-    }),
-  ])('is required for %s, and its lack is logged at debug level', async (_, path, init) => {
-    const response = await fetch(subgraph.url + path, init);
-    const extensions = { code: 'ROUTER_UNAUTHENTICATED', outcome: 'NOT_SENT' };
-    const errors = [{ message: expect.any(String), extensions }];
-    expect([response.status, await response.json()]).toEqual([401, { errors }]);
-    expect(response.headers.get('cache-control')).toBe('no-store');
-    expect(subgraph.upstream.commands()).toEqual([]);
-    expect(subgraph.logs()).toMatchObject([{ level: 20, msg: 'refused a request without the router secret' }]);
-  });
-
-  it('may be another than the first, and as long as a head can be', async () => {
-    const head = ['GET /metrics HTTP/1.0', `router-authorization: ${PREVIOUS}`];
-    expect(await sendBytes(subgraph.url, request(head))).toMatchObject([{ status: 200 }]);
-  });
+it('the router’s secret may be another than the first, and as long as a head of 16 KB can be', async () => {
+  const head = ['GET /metrics HTTP/1.0', `router-authorization: ${PREVIOUS}`];
+  expect(await sendBytes(subgraph.url, request(head))).toMatchObject([{ status: 200 }]);
+  expect(await sendBytes(subgraph.url, request([...head, 'x: ']))).toMatchObject([{ status: 431 }]);
 });
 
 it('with ALLOW_NO_ROUTER_SECRET, production answers callers without a secret, and sends no trace with timings', async () => {
@@ -71,17 +65,64 @@ it('with ALLOW_NO_ROUTER_SECRET, production answers callers without a secret, an
   expect([answer.errors, answer.extensions]).toEqual([[], undefined]);
 });
 
-// Apollo Server handles an error in each of these hooks differently.
-it.each(['requestDidStart', 'didResolveOperation'])(
-  'masks an unforeseen error in %s that looks like an expected error, and logs it with its id',
-  async (hook) => {
-    const answer = await subgraph.ask(DELETE, { headers: { throw: hook } });
-    expect([answer.status, answer.data]).toEqual([500, undefined]);
-    const extensions = { code: 'INTERNAL_SERVER_ERROR', errorId: expect.any(String) };
-    expect(answer.errors).toEqual([{ message: 'Internal server error', extensions }]);
-    const err = { type: 'Error', stack: expect.stringMatching(/^at .+\/http\.test\.ts/) };
-    const line = { level: 50, msg: 'unforeseen error', errorId: answer.errors[0]?.extensions.errorId, err };
-    expect(subgraph.logs()[0]).toMatchObject(line);
-    expect(JSON.stringify(answer) + subgraph.logText()).not.toContain('canary');
-  },
-);
+const { 'content-type': _, ...CREDENTIALS } = HEADERS;
+const HEAD = Object.entries({ host: 'subgraph.cn', connection: 'close', ...CREDENTIALS }).map((one) => one.join(': '));
+const POST = ['POST /graphql HTTP/1.1', ...HEAD];
+const JSON_TYPE = 'content-type: application/json';
+const BODY = JSON.stringify({ query: LIST });
+const withVariables = (json: string) => request([...POST, JSON_TYPE], BODY.replace('}"}', `}","variables":${json}}`));
+const LISTED = { data: { maintenances: [{ id: `${R}:${M}` }] } };
+
+it.each<[status: number, title: string, bytes: Buffer]>([
+  [200, 'a body with a quoted charset', request([...POST, 'content-type: Application/JSON; charset="UTF-8"'], BODY)],
+  [200, 'a body with the encoding identity', request([...POST, JSON_TYPE, 'content-encoding: Identity'], BODY)],
+  [200, 'a body of 1 MB', request([...POST, JSON_TYPE], BODY.padEnd(1024 * 1024))],
+  [413, 'a body over 1 MB', request([...POST, JSON_TYPE], BODY.padEnd(1024 * 1024 + 1))],
+  [
+    413,
+    'a chunk over 1 MB that does not end',
+    Buffer.concat([
+      request([...POST, JSON_TYPE, 'transfer-encoding: chunked']),
+      Buffer.from(`200000\r\n${BODY.padEnd(1024 * 1024 + 1)}`),
+    ]),
+  ],
+  [415, 'a body in UTF-16', request([...POST, 'content-type: application/json; charset=utf-16'], BODY)],
+  [415, 'a body in gzip', request([...POST, JSON_TYPE, 'content-encoding: gzip'], gzipSync(BODY))],
+  [400, 'a list of operations', request([...POST, JSON_TYPE], `[${BODY}]`)],
+  [400, '__proto__ deep in the variables', withVariables('{"a":[{"__proto__":{"x":1}}]}')],
+  [400, 'constructor.prototype in the variables', withVariables('{"constructor":{"prototype":{"x":1}}}')],
+  [400, 'a malformed Host', request([...POST, JSON_TYPE].with(1, 'host: a b'), BODY)],
+  [431, 'a head over 16 KB', request([...POST, `x: ${'x'.repeat(16_384)}`])],
+  [404, 'another method', request(['PUT /graphql?a=b HTTP/1.1', ...HEAD])],
+  [404, 'a path that is an asterisk', request(['OPTIONS * HTTP/1.1', ...HEAD])],
+  [404, 'a path with dots', request(['GET /%2e%2e/graphql HTTP/1.1', ...HEAD])],
+  [404, 'a path with an invalid escape', request(['GET /% HTTP/1.1', ...HEAD])],
+])('status %d answers %s, and the next operation is answered too', async (status, _, bytes) => {
+  const [answer, ...others] = await sendBytes(subgraph.url, bytes);
+  expect([answer?.status, others]).toEqual([status, []]);
+  expect(answer?.headers.get('content-type')).toMatch(/^application\/json/);
+  expect(answer?.headers.get('cache-control')).toBe('no-store');
+  const extensions = { code: status === 404 ? 'NOT_FOUND' : 'BAD_REQUEST', outcome: 'NOT_SENT' };
+  const refused = { errors: [{ message: expect.not.stringMatching(/<|node_modules|\.[jt]s:|\bat /), extensions }] };
+  expect(JSON.parse(answer?.body ?? '')).toEqual(status === 200 ? LISTED : refused);
+  const tokens = subgraph.upstream.received.map(({ headers }) => headers.authorization);
+  expect(tokens).toEqual(status === 200 ? [HEADERS.authorization] : []);
+  expect(await subgraph.ask(LIST)).toMatchObject({ ...LISTED, errors: [] });
+  expect(subgraph.logs().filter(({ level }) => Number(level) >= 50)).toEqual([]);
+});
+
+it('HEAD is answered with 404 and no body', async () => {
+  const answers = await sendBytes(subgraph.url, request(['HEAD /graphql HTTP/1.1', ...HEAD]));
+  expect(answers).toMatchObject([{ status: 404, body: '' }]);
+});
+
+it('an unforeseen error that looks like an expected error is masked, and logged with its id', async () => {
+  const answer = await subgraph.ask(DELETE, { headers: { throw: 'yes' } });
+  expect([answer.status, answer.data]).toEqual([500, undefined]);
+  const extensions = { code: 'INTERNAL_SERVER_ERROR', errorId: expect.any(String) };
+  expect(answer.errors).toEqual([{ message: 'Internal server error', extensions }]);
+  const err = { type: 'Error', stack: expect.stringMatching(/^at .+\/http\.test\.ts/) };
+  const line = { level: 50, msg: 'unforeseen error', errorId: answer.errors[0]?.extensions.errorId, err };
+  expect(subgraph.logs()[0]).toMatchObject(line);
+  expect(JSON.stringify(answer) + subgraph.logText()).not.toContain('canary');
+});
