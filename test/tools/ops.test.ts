@@ -1,31 +1,27 @@
 /** deploy/ops.sh, in bash and in sh (Debian's is dash), with a fake `kubectl` before it in the PATH. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
-import { describe, expect } from '@jest/globals';
-import { skipped, itWithJq as test } from '../support/jq.ts';
+import { describe, expect, it } from '@jest/globals';
 import { list } from '../support/maintenance/requests.ts';
 import { useFolder } from '../support/use-folder.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
+const hasJq = !spawnSync('jq', ['--version']).error;
+const [test, skipped] = hasJq ? [it, ''] : [it.skip, '. Skipped: jq is not installed.'];
 const { folder, write } = useFolder('ops');
 const subgraph = useSubgraph();
 
-// Prints two files as the log of two pods, after $UNREAD, unless $FAILS. $PODS are the pods.
-chmodSync(
-  write(
-    'kubectl',
-    `#!/bin/sh
-    case "$*" in
-      '--namespace graphql get pods --selector app.kubernetes.io/name=maintenance-subgraph --output name') [ "$PODS" != fails ] && echo "$PODS" ;;
-      '--namespace graphql logs '*' --previous=true') echo 'error: previous terminated container "maintenance-subgraph" not found' ;;
-      '--namespace graphql logs '*' --since 1h --previous=false') [ ! "$FAILS" ] && printf "$UNREAD" && cat one.log two.log ;;
-      *) echo "fake kubectl: $*" >&2; exit 1 ;;
-    esac`,
-  ),
-  0o755,
-);
+// Prints two files as the log of two pods, after $UNREAD. $PODS are the pods.
+const kubectl = `#!/bin/sh
+case "$*" in
+  '--namespace graphql get pods --selector app.kubernetes.io/name=maintenance-subgraph --output name') echo "$PODS" ;;
+  '--namespace graphql logs '*' --previous=true') echo 'error: previous terminated container "maintenance-subgraph" not found' ;;
+  '--namespace graphql logs '*' --since 1h --previous=false') printf "$UNREAD" && cat one.log two.log ;;
+  *) echo "fake kubectl: $*" >&2; exit 1 ;;
+esac`;
+chmodSync(write('kubectl', kubectl), 0o755);
 
 /** Returns the lines that a shell prints, the errors and the code after them. */
 async function run(shell: string, code: string, env: NodeJS.ProcessEnv = {}): Promise<string[]> {
@@ -64,61 +60,28 @@ describe.each(['bash', 'sh'])('in %s', (shell) => {
     expect(await run(shell, script('cat old.log one.log two.log |'))).toEqual(found);
     expect(await run(shell, script('', '-n graphql'))).toEqual(found);
   });
+});
 
-  const WAITS = 'error: container "maintenance-subgraph" in pod "b" is waiting to start:';
-  const GONE = 'error: a log is gone, or breaks off';
-  const INCOMPLETE = ['ops: the answer is incomplete', 'code 1'];
-  test.each([
-    [`${WAITS} ContainerCreating\n`, `${WAITS} ContainerCreating`, 'code 0'],
-    [`${WAITS} trying and failing to pull image\n`, `${WAITS} trying and failing to pull image`, ...INCOMPLETE],
-    [`${WAITS} SignatureValidationFailed\n`, `${WAITS} SignatureValidationFailed`, ...INCOMPLETE],
-    ['error: pods "b" is forbidden\n', 'error: pods "b" is forbidden', ...INCOMPLETE],
-    ['unable to retrieve container logs for cri-o://0a', GONE, ...INCOMPLETE],
-    ['failed to try resolving symlinks in path "/0.log": no such file', GONE, ...INCOMPLETE],
-    ['{"level":30,"timeerror: unexpected EOF\n', GONE, ...INCOMPLETE],
-    ['{"level":30,"time', GONE, ...INCOMPLETE],
-  ])(`failed prints the failures of other pods beside %j, and its code${skipped}`, async (UNREAD, ...prints) => {
-    const line = JSON.stringify({ level: 40, time: 0, commands: [{ code: 'A', name: 'b', id: 'c' }] });
-    write('one.log', '');
-    write('two.log', `${line}\n`);
-    const failed = '     1 A b detail=null upstreamCode=null client=null host=null last=TIME id=c';
-    expect(await run(shell, 'ops -n graphql failed 1h', { UNREAD })).toEqual([failed, ...prints]);
-  });
-
-  /** Each kind of lines, and failures of 25 kinds. */
-  const KINDS = `jq -nc '(now * 1000) as $time | {msg: "ready"}, {msg: "unforeseen error"}, {commands: [{id: "a"}, {id: "b", outcome: "UNKNOWN"}]},
-    {commands: [{id: "c", flaws: [{kind: "size"}]}]} | .time = $time' > kinds.log
-    for kind in starts faults unknown flawed; do ops logs 1h $kind < kinds.log | jq -r '.msg // .commands[0].id? // .id'; done`;
-  const MANY = `jq -nc '{time: (now * 1000), commands: [range(25) | {code: "\\(.)"}]}' | ops failed | wc -l`;
-  test.each<[what: string, code: string, env: NodeJS.ProcessEnv, ...prints: string[]]>([
-    ['each kind of lines', KINDS, {}, 'ready', 'unforeseen error', 'b', 'c', 'code 0'],
-    ['more than 20 kinds of failures', MANY, {}, '20', 'ops: 5 kinds are left out', 'code 0'],
-    ['an unknown kind', 'ops logs 1h none < kinds.log', {}, 'ops: there is no kind none: see ops.sh help', 'code 2'],
-    ['a wrong time', 'ops failed 3d < kinds.log', {}, 'ops: 3d is no time, such as 30s, 15m or 24h', 'code 2'],
-    ['no jq', 'PATH=/none ops failed < kinds.log', {}, 'ops: jq is missing', 'code 2'],
-    ['an unknown command', 'ops restart', {}, 'ops: there is no restart: see ops.sh help', 'code 2'],
-    [
-      'a namespace without pods',
-      'ops -n graphql failed',
-      { PODS: '' },
-      'ops: the namespace graphql has no pod of the subgraph',
-      'code 2',
-    ],
-    [
-      'kubectl that fails',
-      'ops -n graphql failed',
-      { PODS: 'fails' },
-      'ops: kubectl failed in the namespace graphql',
-      'code 2',
-    ],
-    [
-      'a log that cannot be read',
-      'ops -n graphql failed 1h',
-      { FAILS: 'yes' },
-      'error: kubectl logs failed',
-      ...INCOMPLETE,
-    ],
-  ])(`prints its result, or why there is none: %s${skipped}`, async (_, code, env, ...prints) => {
-    expect(await run(shell, code, env)).toEqual(prints);
-  });
+const KINDS = `jq -nc '(now * 1000) as $time | {msg: "ready"}, {msg: "unforeseen error"}, {commands: [{id: "a"}, {id: "b", outcome: "UNKNOWN"}]},
+  {commands: [{id: "c", flaws: [{kind: "size"}]}]} | .time = $time' > kinds.log
+  for kind in starts faults unknown flawed; do ops logs 1h $kind < kinds.log | jq -r '.msg // .commands[0].id? // .id'; done`;
+const MANY = `jq -nc '{time: (now * 1000), commands: [range(25) | {code: "\\(.)"}]}' | ops failed | wc -l`;
+const FAILED = '     1 A b detail=null upstreamCode=null client=null host=null last=TIME id=c';
+const WAITS = 'error: container "maintenance-subgraph" in pod "b" is waiting to start:';
+const INCOMPLETE = ['ops: the answer is incomplete', 'code 1'];
+const unread = (UNREAD: string) => ['ops -n graphql failed 1h', { UNREAD }, FAILED] as const;
+test.each<[code: string, env: NodeJS.ProcessEnv, ...prints: string[]]>([
+  [KINDS, {}, 'ready', 'unforeseen error', 'b', 'c', 'code 0'],
+  [MANY, {}, '20', 'ops: 5 kinds are left out', 'code 0'],
+  ['PATH=/none ops failed < one.log', {}, 'ops: jq is missing', 'code 2'],
+  ['ops failed 3d < one.log', {}, 'ops: 3d is no time, such as 30s, 15m or 24h', 'code 2'],
+  ['ops -n graphql failed', { PODS: '' }, 'ops: the namespace graphql has no pod of the subgraph', 'code 2'],
+  [...unread(`${WAITS} ContainerCreating\n`), `${WAITS} ContainerCreating`, 'code 0'],
+  [...unread(`${WAITS} trying to pull image\n`), `${WAITS} trying to pull image`, ...INCOMPLETE],
+  [...unread('unable to retrieve container logs for cri-o://0a'), 'error: a log is gone, or breaks off', ...INCOMPLETE],
+  [...unread('{"level":30,"time'), 'error: a log is gone, or breaks off', ...INCOMPLETE],
+])(`%s with %j prints its result, or why there is none${skipped}`, async (code, env, ...prints) => {
+  write('one.log', '');
+  write('two.log', `${JSON.stringify({ level: 40, time: 0, commands: [{ code: 'A', name: 'b', id: 'c' }] })}\n`);
+  expect(await run('sh', code, env)).toEqual(prints);
 });
