@@ -19,12 +19,9 @@ it.each([
   expect(() => checkResolvers(SCHEMA, types, references)).toThrow(`${name} must be`);
 });
 
-it.each([[{}], [{ characters: Number.NaN }], [{ characters: '1' }]])(
-  'an entry %j without its characters is an error',
-  (entry) => {
-    expect(() => addCharacters(0, entry)).toThrow('An entry does not tell its characters.');
-  },
-);
+it.each([{}, { characters: Number.NaN }, { characters: '1' }])('an entry %j does not tell its characters', (entry) => {
+  expect(() => addCharacters(0, entry)).toThrow('An entry does not tell its characters.');
+});
 
 it('a field without a resolver and without a value is an error', () => {
   const info = { parentType: 'Payload', fieldName: 'maintenance' } as never;
