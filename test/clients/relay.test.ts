@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,18 +16,30 @@ import {
   RecordSource,
   Store,
 } from 'relay-runtime';
+import config from '../../clients/javascript/relay.config.json' with { type: 'json' };
+import { withoutDeleted } from '../../clients/javascript/relay.ts';
+import { composeSupergraph } from '../../dev/supergraph/compose.ts';
+// Composition returns objects of this copy of graphql.
+import { printSchema } from '../../node_modules/graphql/index.js';
 import { askAt } from '../support/ask.ts';
-import { compileRelay, runBlock } from './documents.ts';
-import { describeClient, LISTS, type List, type Lists, VARIABLES } from './suite.ts';
-import { MUTATIONS, runClient, type Send } from './writes.ts';
+import { OURS } from '../support/use-supergraph.ts';
+import { describeClient, LISTS, type Lists, VARIABLES } from './suite.ts';
+import { MUTATIONS, type Send } from './writes.ts';
 
-const shown: (list: List) => List = await runBlock('const shown', 'shown');
 const require = createRequire(import.meta.url);
+/** The schema that `npm run supergraph` serves. */
+const SCHEMA = printSchema(composeSupergraph(OURS).toApi());
 
-/** Compiles the operations of an app. Returns a function that finds one by its name. */
+/** Compiles the operations of an app with our configuration. Returns a function that finds one by its name. */
 function compile(operations: readonly string[]) {
   const folder = mkdtempSync(join(tmpdir(), 'relay-'));
-  compileRelay(folder, operations);
+  const own = { schema: 'schema.graphql', src: 'src', language: 'javascript', eagerEsModules: false };
+  mkdirSync(join(folder, 'src'));
+  writeFileSync(join(folder, 'schema.graphql'), SCHEMA);
+  writeFileSync(join(folder, 'persisted.json'), '{}');
+  writeFileSync(join(folder, 'relay.config.json'), JSON.stringify({ ...own, ...config }));
+  writeFileSync(join(folder, 'src/Screen.js'), operations.map((one) => `graphql\`${one}\`;`).join('\n'));
+  execFileSync(require('relay-compiler'), { cwd: folder, stdio: 'pipe' });
   const names = operations.join('\n').match(/(?<=(query|mutation) )\w+/g) ?? [];
   const compiled = names.map((name) => [name, require(join(folder, `src/__generated__/${name}.graphql.js`))]);
   rmSync(folder, { recursive: true });
@@ -48,8 +61,9 @@ const sendBy =
   (name, variables) =>
     new Promise((resolve) => {
       const mutation = find(String(/Screen\w+/.exec(MUTATIONS[name])));
-      const handlers = runClient('Relay: options', '{ onCompleted, onError }', { show: resolve });
-      void handlers.then((handlers) => commitMutation(environment, { mutation, variables, ...handlers }));
+      const onCompleted = (data: unknown, errors: unknown) => resolve({ data, errors });
+      const onError = (error: Error & { source?: object }) => resolve(error.source);
+      commitMutation(environment, { mutation, variables, onCompleted, onError });
     });
 
 async function open(environment: Environment) {
@@ -65,7 +79,8 @@ async function open(environment: Environment) {
   return {
     show() {
       const { maintenances, residence } = lists;
-      return { maintenances: shown(maintenances), residence: { maintenances: shown(residence?.maintenances) } };
+      const ofResidence = withoutDeleted(residence?.maintenances);
+      return { maintenances: withoutDeleted(maintenances), residence: { maintenances: ofResidence } };
     },
     reload,
     typeOf: (id: string) => environment.getStore().getSource().get(id)?.__typename,

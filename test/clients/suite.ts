@@ -1,4 +1,4 @@
-/** An app with a screen of two lists, by a real client and the code of docs/apps.md. */
+/** An app with a screen of two lists, by a real client and the files of clients/javascript/. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { until } from '../support/wait.ts';
 import { describeWrites, INPUT, type Mutation, R, type Send } from './writes.ts';
@@ -51,10 +51,10 @@ export function describeClient<C>(
 
     it('creates a request, keeps it as a Maintenance, and lists it once the lists are read again', async () => {
       const before = stored(R);
-      const { data } = await app.send('create', { input: INPUT });
+      const created = await app.send('create', { input: INPUT });
       const id = stored(R).find((one) => !before.includes(one)) ?? '';
       const maintenance = { id, state: 'WAIT_FOR_CONFIRMATION' };
-      expect(data).toMatchObject({ createMaintenance: { createdId: id, maintenance } });
+      expect(created?.data).toMatchObject({ createMaintenance: { createdId: id, maintenance } });
       expect(app.typeOf(id)).toBe('Maintenance');
       expect(idsOn(app)).toEqual(both(before));
       await app.reload();

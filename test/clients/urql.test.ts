@@ -1,11 +1,10 @@
 import { Client, fetchExchange } from '@urql/core';
-import { cacheExchange, type UpdatesConfig } from '@urql/exchange-graphcache';
+import { cacheExchange } from '@urql/exchange-graphcache';
+import { updates } from '../../clients/javascript/urql.ts';
 import { until } from '../support/wait.ts';
-import { runBlock } from './documents.ts';
 import { describeClient, LISTS, type Lists, VARIABLES } from './suite.ts';
-import { HEADERS, MUTATIONS, runClient } from './writes.ts';
+import { HEADERS, MUTATIONS } from './writes.ts';
 
-const updates: UpdatesConfig = await runBlock('const updates', 'updates');
 // Reads the record of this type and id. Without such a record, the result is null.
 const resolvers = {
   Query: { maintenance: (_: unknown, { id }: { id?: string }) => ({ __typename: 'Maintenance', id: String(id) }) },
@@ -21,8 +20,7 @@ describeClient(
       exchanges: [cacheExchange({ resolvers, updates }), fetchExchange],
       fetchOptions: { headers: HEADERS },
     }),
-  (client) => (mutation, variables) =>
-    runClient('urql\n', 'result', { client, mutation: MUTATIONS[mutation], variables }),
+  (client) => (mutation, variables) => client.mutation(MUTATIONS[mutation], variables).toPromise(),
   async (client) => {
     let shown: Lists = {};
     const { unsubscribe } = client.query<Lists>(LISTS, VARIABLES).subscribe(({ data }) => {

@@ -14,7 +14,8 @@ import { type Subgraph, startSubgraph, useMany } from './use-subgraph.ts';
 export const MAINTENANCE_SDL = readDocument('schema/maintenance.graphql');
 /** Returns a subgraph to compose, which does not run. */
 export const toService = (name: string, sdl: string): Service => ({ name, url: `http://${name}.test/graphql`, sdl });
-const OURS = [toService('maintenance', MAINTENANCE_SDL), toService('residences', RESIDENCES_SDL)];
+/** What `npm run supergraph` composes. */
+export const OURS = [toService('maintenance', MAINTENANCE_SDL), toService('residences', RESIDENCES_SDL)];
 /** What composers take: the key by which another subgraph refers, and the subgraphs. */
 export const COMPOSITIONS: [key: string, Service[]][] = [
   ['none', OURS.slice(0, 1)],
