@@ -1,17 +1,19 @@
-/** The schema file: how it composes, and its directives. routers/composers has more composers. */
+/** The schema file: how it composes, its directives, and the releases before. routers/composers has more composers. */
 import { composeServices } from '@apollo/composition';
 import { describe, expect, it } from '@jest/globals';
 import {
   type ASTNode,
   type FieldDefinitionNode,
+  findBreakingChanges,
   getNamedType,
   type InputValueDefinitionNode,
   parse,
   print,
   visit,
 } from 'graphql';
-import { type Service, toServices } from '../../dev/supergraph/compose.ts';
-import { FIELDS } from '../support/maintenance/schema.ts';
+import { composeSupergraph, type Service, toServices } from '../../dev/supergraph/compose.ts';
+import { readDocument } from '../support/documents.ts';
+import { FIELDS, SCHEMA } from '../support/maintenance/schema.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 import { COMPOSITIONS, MAINTENANCE_SDL, toService } from '../support/use-supergraph.ts';
 
@@ -76,4 +78,10 @@ it('the subgraph serves this schema', async () => {
   const served = parse(data._service.sdl).definitions.map(print);
   const ours = served.filter((definition) => !ADDED.test(definition));
   expect(ours.sort()).toEqual(document.definitions.map(print).sort());
+});
+
+// In a rollout, the supergraph of the last release is in front of new replicas. So a field goes one release after it was hidden.
+it('answers all operations of the supergraph of the last release', () => {
+  const before = composeSupergraph([toService('maintenance', readDocument('schema/baseline/maintenance.graphql'))]);
+  expect(findBreakingChanges(before.toApi(), SCHEMA)).toEqual([]);
 });
