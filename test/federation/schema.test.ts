@@ -5,7 +5,6 @@ import {
   type ASTNode,
   type FieldDefinitionNode,
   findBreakingChanges,
-  getNamedType,
   type InputValueDefinitionNode,
   parse,
   print,
@@ -40,12 +39,6 @@ describe('in the supergraph of @apollo/composition', () => {
     const types = FIELDS.filter(({ field }) => field.name === 'id').map(({ owner }) => owner.name);
     expect(types.sort()).toEqual(['Maintenance', 'Residence']);
   });
-
-  it('the tags of contracts stay', () => {
-    const count = (sdl = '') => sdl.match(/@tag\(name: "/g)?.length;
-    expect(count(MAINTENANCE_SDL)).toBeGreaterThan(0);
-    expect(count(compose([toService('maintenance', MAINTENANCE_SDL)]).supergraphSdl)).toBe(count(MAINTENANCE_SDL));
-  });
 });
 
 describe('directives', () => {
@@ -63,12 +56,6 @@ describe('directives', () => {
       InputValueDefinition: check,
     });
     expect(untagged).toEqual(['message']);
-  });
-
-  it('tag each field whose input is tagged', () => {
-    const fields = FIELDS.filter(({ field }) => field.args.some(({ type }) => isTagged(getNamedType(type).astNode)));
-    expect(fields).not.toEqual([]);
-    expect(fields.filter(({ field }) => !isTagged(field.astNode)).map(({ at }) => at)).toEqual([]);
   });
 });
 
