@@ -1,5 +1,5 @@
 /** The files in supergraph/ against the subgraph. routers/ runs each router whose executable is there. */
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { readSettings } from '../../dev/supergraph/routers.ts';
 import { gatewayConfig } from '../../supergraph/hive-gateway/gateway.config.ts';
@@ -37,37 +37,30 @@ it.each([
   expect(seconds(idle)).toBeLessThan(keepAlive);
 });
 
-// Cosmo Router's executable is not in CI. routers.test.ts shows it behind each router.
-it('cosmo/config.yaml forwards another TOKEN_HEADER by its commented line', () => {
+// Cosmo Router's executable is not in CI. routers.test.ts shows all of this behind each other router.
+it('cosmo/config.yaml forwards the TOKEN_HEADER by its commented line, renames keys of idempotency, and passes all extensions', () => {
   const forwarded = (text: string) => text.toLowerCase().match(/(?<=^ +named: )[\w-]+/gm)?.[0];
   expect(forwarded(read('cosmo/config.yaml'))).toBe('authorization');
   expect(forwarded(readSettings('cosmo/config.yaml', 'x-token'))).toBe('x-token');
+  const renamed = { op: 'propagate', rename: 'X-Client-Idempotency-Key', default: 'none' };
+  for (const named of ['Idempotency-Key', 'X-Idempotency-Key'])
+    expect(cosmo.headers.subgraphs.maintenance.request).toContainEqual({ ...renamed, named });
+  expect(cosmo.subgraph_error_propagation.allowed_extension_fields).toEqual(EXTENSIONS);
 });
 
-it.each(['Idempotency-Key', 'X-Idempotency-Key'])('cosmo/config.yaml renames %s', (named) => {
-  const rule = { op: 'propagate', named, rename: 'X-Client-Idempotency-Key', default: 'none' };
-  expect(cosmo.headers.subgraphs.maintenance.request).toContainEqual(rule);
-});
-
-describe('extensions of errors', () => {
-  it('pass through Cosmo Router', () => {
-    expect(cosmo.subgraph_error_propagation.allowed_extension_fields).toEqual(EXTENSIONS);
-  });
-
-  it('have these keys, and no others', async () => {
-    subgraph.upstream.fail(() => ({ body: { success: false, code: 'E5' } }));
-    const read = '{ maintenance(id: "r:m") { id } }';
-    const queries = ['{', '{ nope }', '{ maintenance(id: "no id") { id } }', read];
-    const answers = [
-      ...(await Promise.all(queries.map((query) => subgraph.ask(query)))),
-      await subgraph.ask('mutation { deleteMaintenance(id: "r:m") { deletedId } }'),
-      await subgraph.ask(read, { token: UNFORESEEN }),
-    ];
-    const lost = times(1000, (index) => ({ maintenance_id: `${index}`, state: 'lost' }));
-    answerWith(subgraph.upstream, lost);
-    answers.push(await subgraph.ask('{ maintenances(residenceId: "r") { state } }'));
-    const errors = answers.flatMap((answer) => answer.errors);
-    const keys = new Set(errors.flatMap(({ extensions }) => Object.keys(extensions)));
-    expect([...keys].sort()).toEqual(EXTENSIONS.toSorted());
-  });
+it('errors have all documented extensions, and no others', async () => {
+  subgraph.upstream.fail(() => ({ body: { success: false, code: 'E5' } }));
+  const read = '{ maintenance(id: "r:m") { id } }';
+  const write = 'mutation { deleteMaintenance(id: "r:m") { deletedId } }';
+  const answers = [];
+  for (const query of ['{', '{ nope }', '{ maintenance(id: "no id") { id } }', read, write])
+    answers.push(await subgraph.ask(query));
+  answers.push(await subgraph.ask(read, { token: UNFORESEEN }));
+  answerWith(
+    subgraph.upstream,
+    times(1000, (index) => ({ maintenance_id: `${index}`, state: 'lost' })),
+  );
+  answers.push(await subgraph.ask('{ maintenances(residenceId: "r") { state } }'));
+  const keys = answers.flatMap(({ errors }) => errors.flatMap(({ extensions }) => Object.keys(extensions)));
+  expect([...new Set(keys)].sort()).toEqual(EXTENSIONS.toSorted());
 });
