@@ -7,9 +7,9 @@ import { RESIDENCES_SDL, startNeighbour } from '../../dev/supergraph/neighbour.t
 import { type Asking, askAt, ROUTER_SECRET } from './ask.ts';
 import { readDocument } from './documents.ts';
 import { KEYS, type KeyFields, startVisits, visitsSdl } from './maintenance/visits.ts';
-import { type Recorder, startRecorder } from './recorder.ts';
+import { startRecorder } from './recorder.ts';
 import { TOKENS } from './upstream.ts';
-import { type Subgraph, startSubgraph, useMany } from './use-subgraph.ts';
+import { startSubgraph, useMany } from './use-subgraph.ts';
 
 export const MAINTENANCE_SDL = readDocument('schema/maintenance.graphql');
 /** Returns a subgraph to compose, which does not run. */
@@ -32,52 +32,56 @@ type Composition = { visitsBy?: KeyFields; residencesSdl?: string; tokenHeader?:
 /** A token that is not for the command API, which would accept it. */
 export const IDENTITY = TOKENS.second;
 
-/** `url` is where the gateway answers GraphQL, `before` are the recorders in front of the subgraphs. */
-interface Supergraph extends Pick<Subgraph, 'url' | 'upstream'> {
-  readonly before: Readonly<Record<'maintenance' | 'residences' | 'visits', Recorder>>;
-}
-
-/** Starts a supergraph for a block of tests, and resets the command API and the recorders before each test. */
-export function useSupergraph(
+/** Starts a supergraph: a gateway in front of three subgraphs, and a command API. */
+export async function startSupergraph(
   startGateway: StartGateway,
   { visitsBy = 'id', residencesSdl = RESIDENCES_SDL, tokenHeader = 'authorization' }: Composition = {},
 ) {
-  const startOurs = useMany(startSubgraph);
-  const startNeighbor = useMany(startNeighbour);
-  const startThird = useMany(startVisits);
-  const record = useMany(startRecorder);
-  const startBefore = useMany(startGateway);
-  const supergraph = {} as Supergraph;
+  const subgraph = await startSubgraph({ TOKEN_HEADER: tokenHeader });
+  const neighbor = await startNeighbour(FREE);
+  const third = await startVisits(visitsBy);
+  const before = {
+    maintenance: await startRecorder(subgraph.url),
+    residences: await startRecorder(neighbor.url),
+    visits: await startRecorder(third.url),
+  };
+  const headers = { 'router-authorization': ROUTER_SECRET };
+  const subgraphs = [
+    { name: 'maintenance', url: before.maintenance.url, sdl: MAINTENANCE_SDL, headers, tokenHeader },
+    { name: 'residences', url: before.residences.url, sdl: residencesSdl },
+    { name: 'visits', url: before.visits.url, sdl: visitsSdl(visitsBy) },
+  ];
+  const gateway = await startGateway(subgraphs, FREE);
+  // A router may have asked as it started.
+  for (const recorder of Object.values(before)) recorder.reset();
+  const url = `${gateway.url}/graphql`;
+  return {
+    /** Where the gateway answers GraphQL. */
+    url,
+    upstream: subgraph.upstream,
+    /** The recorders in front of the subgraphs. */
+    before,
+    /** Sends an operation to the gateway, with the token in the header `tokenHeader` and `IDENTITY` in the other header. */
+    ask(query: string, { headers, ...asking }: Asking = {}) {
+      const tokens = TOKEN_HEADERS.map((name) => [name, `Bearer ${name === tokenHeader ? TOKENS.first : IDENTITY}`]);
+      return askAt(url, query, { ...asking, headers: { ...Object.fromEntries(tokens), ...headers } });
+    },
+    /** Returns how many fetches reached the subgraph, the neighbor and the third subgraph. */
+    fetches: () => Object.values(before).map(({ fetches }) => fetches.length),
+    stop: () => Promise.all([gateway, ...Object.values(before), third, neighbor, subgraph].map((one) => one.stop())),
+  };
+}
 
+/** Starts a supergraph for a block of tests, and resets the command API and the recorders before each test. */
+export function useSupergraph(...starting: Parameters<typeof startSupergraph>) {
+  const start = useMany(startSupergraph);
+  const supergraph = {} as Awaited<ReturnType<typeof startSupergraph>>;
   beforeAll(async () => {
-    // Limits the time of a test in which a command hangs.
-    const subgraph = await startOurs({ ATTEMPT_TIMEOUT_MS: '3000', TOKEN_HEADER: tokenHeader });
-    const before = {
-      maintenance: await record(subgraph.url),
-      residences: await record((await startNeighbor(FREE)).url),
-      visits: await record((await startThird(visitsBy)).url),
-    };
-    const headers = { 'router-authorization': ROUTER_SECRET };
-    const subgraphs = [
-      { name: 'maintenance', url: before.maintenance.url, sdl: MAINTENANCE_SDL, headers, tokenHeader },
-      { name: 'residences', url: before.residences.url, sdl: residencesSdl },
-      { name: 'visits', url: before.visits.url, sdl: visitsSdl(visitsBy) },
-    ];
-    const gateway = await startBefore(subgraphs, FREE);
-    Object.assign(supergraph, { url: `${gateway.url}/graphql`, upstream: subgraph.upstream, before });
+    Object.assign(supergraph, await start(...starting));
   });
   beforeEach(() => {
     supergraph.upstream.reset();
     for (const recorder of Object.values(supergraph.before)) recorder.reset();
   });
-
-  return Object.assign(supergraph, {
-    /** Sends an operation to the gateway, with the token in the header `tokenHeader` and `IDENTITY` in the other header. */
-    ask(query: string, { headers, ...asking }: Asking = {}) {
-      const tokens = TOKEN_HEADERS.map((name) => [name, `Bearer ${name === tokenHeader ? TOKENS.first : IDENTITY}`]);
-      return askAt(supergraph.url, query, { ...asking, headers: { ...Object.fromEntries(tokens), ...headers } });
-    },
-    /** Returns how many fetches reached the subgraph, the neighbor and the third subgraph. */
-    fetches: () => Object.values(supergraph.before).map(({ fetches }) => fetches.length),
-  });
+  return supergraph;
 }
