@@ -1,13 +1,12 @@
 /** What clients get, and at what cost, behind the gateway for developers and each router that the environment names. */
-import { execFileSync, execSync } from 'node:child_process';
-import { dirname } from 'node:path';
+import { execFileSync } from 'node:child_process';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { readExamples } from '../../../dev/browser.ts';
 import { startGateway } from '../../../dev/supergraph/gateway.ts';
 import { RESIDENCES, RESIDENCES_SDL } from '../../../dev/supergraph/neighbour.ts';
 import { describeMissing, ROUTERS, type RouterName, startRouter } from '../../../dev/supergraph/routers.ts';
 import { askAt, codes, ROUTER_SECRET } from '../../support/ask.ts';
-import { EXTENSIONS, readDocument } from '../../support/documents.ts';
+import { EXTENSIONS } from '../../support/documents.ts';
 import { startFleet } from '../../support/fleet.ts';
 import { loadWhile } from '../../support/load.ts';
 import { idOf, VISITED } from '../../support/maintenance/visits.ts';
@@ -42,7 +41,7 @@ const create = (selection: string) => `mutation { createMaintenance(input: { res
 const CREATE = create('createdId');
 const UNAVAILABLE: typeof CUT_OFF = (response) => void response.writeHead(503).end('Service Unavailable');
 const nameOf = (residenceId: string) => RESIDENCES.find(({ id }) => id === residenceId)?.name;
-const { APOLLO_ROUTER, WGC } = process.env;
+const { APOLLO_ROUTER } = process.env;
 const names = (Object.keys(ROUTERS) as RouterName[]).filter((name) => !describeMissing(name));
 if (names.length === 0) itUnless('Set APOLLO_ROUTER, or see docs/federation.md.', 'real routers', () => {});
 /** The key by which a third subgraph refers, the header with the token, the neighbor's schema, and a residence that fails. */
@@ -229,12 +228,3 @@ if (APOLLO_ROUTER) {
     expect(outcomes.length).toBeGreaterThan(10 * RESTARTS);
   });
 }
-
-if (WGC)
-  it('wgc composes by the command of supergraph/cosmo/compose.yaml, without internet', () => {
-    const [command = ''] = /\w+=true .*wgc .*/.exec(readDocument('supergraph/cosmo/compose.yaml')) ?? [];
-    // No one listens at this address. wgc writes to a pipe, since it cannot open Node's own, a socket.
-    const env = { PATH: `${dirname(WGC)}:${process.env.PATH}`, HTTPS_PROXY: 'http://127.0.0.1:9' };
-    const written = execSync(command.replace('config.json', '/dev/stdout | cat'), { env, encoding: 'utf8' });
-    for (const port of [4001, 4002]) expect(written).toContain(`"routingUrl":"http://localhost:${port}/graphql"`);
-  });
