@@ -1,4 +1,4 @@
-import { ApolloClient, gql, HttpLink, InMemoryCache, type NormalizedCacheObject } from '@apollo/client';
+import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { expect, it } from '@jest/globals';
 import { defaultOptions, typePolicies, update } from '../../clients/javascript/apollo-client.ts';
 import { until } from '../support/wait.ts';
@@ -36,7 +36,6 @@ async function open(client: ApolloClient) {
   return {
     show: () => shown,
     reload: () => watched.refetch(),
-    typeOf: (id: string) => (client.cache.extract() as NormalizedCacheObject)[`Maintenance:${id}`]?.__typename,
     close: () => screen.unsubscribe(),
   };
 }

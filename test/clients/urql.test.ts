@@ -5,19 +5,13 @@ import { until } from '../support/wait.ts';
 import { describeClient, LISTS, type Lists, VARIABLES } from './suite.ts';
 import { HEADERS, MUTATIONS } from './writes.ts';
 
-// Reads the record of this type and id. Without such a record, the result is null.
-const resolvers = {
-  Query: { maintenance: (_: unknown, { id }: { id?: string }) => ({ __typename: 'Maintenance', id: String(id) }) },
-};
-const RECORD = 'query ($id: ID!) { maintenance(id: $id) { __typename state } }';
-
 describeClient(
   'urql',
   (url) =>
     new Client({
       url,
       preferGetMethod: false,
-      exchanges: [cacheExchange({ resolvers, updates }), fetchExchange],
+      exchanges: [cacheExchange({ updates }), fetchExchange],
       fetchOptions: { headers: HEADERS },
     }),
   (client) => (mutation, variables) => client.mutation(MUTATIONS[mutation], variables).toPromise(),
@@ -30,7 +24,6 @@ describeClient(
     return {
       show: () => shown,
       reload: () => client.query(LISTS, VARIABLES, { requestPolicy: 'network-only' }).toPromise(),
-      typeOf: (id) => client.readQuery(RECORD, { id }, { requestPolicy: 'cache-only' })?.data?.maintenance?.__typename,
       close: unsubscribe,
     };
   },
