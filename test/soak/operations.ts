@@ -3,7 +3,7 @@ import { seed } from '../../dev/maintenance/seed.ts';
 import { atLeast, atMost, type Figure, median, noted } from '../support/figures.ts';
 import { answerWith, R } from '../support/maintenance/requests.ts';
 import { readCpuUs } from '../support/proc.ts';
-import { after, CALLERS, REFUSED, send, withHealthChecks, withReplica } from './stage.ts';
+import { CALLERS, REFUSED, send, withHealthChecks, withReplica } from './stage.ts';
 
 const PHASE_SECONDS = 8;
 /** Each request has another residence, so that no two share an exchange. */
@@ -26,7 +26,7 @@ export function overload(): Promise<Figure[]> {
     answerWith(stage.upstream, seed().get(R));
     const run = async (workers: number) => {
       const before = readCpuUs(stage.replica.pid);
-      const tally = await send(stage, list, { workers, isOver: after(PHASE_SECONDS) });
+      const tally = await send(stage, list, workers, AbortSignal.timeout(PHASE_SECONDS * 1000));
       return { ...tally, cpuUs: (readCpuUs(stage.replica.pid) - before) / tally.count('data') };
     };
     await run(PEAK);

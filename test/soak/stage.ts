@@ -66,14 +66,15 @@ export async function ask(agent: Agent | false, { url }: { readonly url: string 
   return [text.startsWith('{"data":{') && !text.includes('"errors":') ? 'data' : text.slice(0, 100)];
 }
 
-/** Sends operations in turn until the time is over, and counts the outcomes. */
+/** Sends operations in turn, from parallel workers, until the time is over, and counts the outcomes. */
 export async function send(
   { replica, upstream }: Stage,
   next: (turn: number) => object,
-  pace: { readonly workers: number; readonly isOver: () => boolean },
+  workers: number,
+  time: AbortSignal,
 ) {
   // By default, Node's agent closes idle connections beyond 256, and opening them again would be most of the load.
-  const agent = new Agent({ keepAlive: true, maxSockets: pace.workers, maxFreeSockets: pace.workers });
+  const agent = new Agent({ keepAlive: true, maxSockets: workers, maxFreeSockets: workers });
   const counts = new Map<string, number>();
   let requests = 0;
   const work = async () => {
@@ -84,7 +85,7 @@ export async function send(
     for (const outcome of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
     if (outcomes.includes(REFUSED)) await delay(PAUSE_MS);
   };
-  await load(work, pace);
+  await load(work, { workers, isOver: () => time.aborted });
   agent.destroy();
   return {
     count: (outcome: string) => counts.get(outcome) ?? 0,
@@ -95,10 +96,4 @@ export async function send(
       return others.reduce((sum, [, count]) => sum + count, 0);
     },
   };
-}
-
-/** Returns a function that returns true once these seconds are over. */
-export function after(seconds: number): () => boolean {
-  const end = performance.now() + seconds * 1000;
-  return () => performance.now() >= end;
 }
