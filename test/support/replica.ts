@@ -15,20 +15,14 @@ export const HEADERS = {
 /** Longer than a busy machine needs: only tests of time limits shorten them. */
 export const PATIENT = { ATTEMPT_TIMEOUT_MS: '59999', OPERATION_TIMEOUT_MS: '60000' };
 
-const startMain = (env: NodeJS.ProcessEnv) => startProgram('src/main.ts', env);
-
-/**
- * Starts a replica before a command API, and waits until it is ready. `onLine` receives each printed line. `startProcess`
- * starts it, by default as `npm start` does.
- */
+/** Starts a replica before a command API as `npm start` does, and waits until it is ready. `onLine` receives each printed line. */
 export async function startReplica(
   commandApiUrl: string,
   env: NodeJS.ProcessEnv = {},
   onLine: (line: string) => void = () => {},
-  startProcess = startMain,
 ) {
   const required = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: commandApiUrl, ROUTER_SECRET };
-  const child = startProcess({ ...required, DRAIN_DELAY_MS: '0', ...env });
+  const child = startProgram('src/main.ts', { ...required, DRAIN_DELAY_MS: '0', ...env });
   const lines: string[] = [];
   const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
   const ready = await new Promise<{ url: string; metricsPort?: number }>((resolve, reject) => {

@@ -15,14 +15,14 @@ export function useReplicas(cleanups: (() => unknown)[] = []) {
     for (const cleanUp of cleanups) await cleanUp();
   });
   let last: Promise<unknown> = Promise.resolve();
-  return async (env: NodeJS.ProcessEnv = {}, startProcess?: Parameters<typeof startReplica>[3]) => {
+  return async (env: NodeJS.ProcessEnv = {}) => {
     const upstream = await startUpstream();
     cleanups.push(upstream.stop);
     let output = '';
     const onLine = (line: string) => {
       output += `${line}\n`;
     };
-    const launch = () => startReplica(upstream.url, { ...PATIENT, ...env }, onLine, startProcess);
+    const launch = () => startReplica(upstream.url, { ...PATIENT, ...env }, onLine);
     const starting = last.then(launch, launch);
     last = starting;
     const replica = await starting;
