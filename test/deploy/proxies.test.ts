@@ -82,7 +82,7 @@ itUnless(missing, 'nginx exchanges identities for tokens, and sends no operation
   await exchange.stop();
   expect(await ask('dave')).toBe(FAILED);
   received.length = 0;
-  first.upstream.fail(act(() => first.kill()));
+  first.upstream.fail(act(() => first.kill('SIGKILL')));
   await expect(ask('bob')).rejects.toThrow('JSON');
   expect([received.length, second.upstream.received.length]).toEqual([1, 0]);
   expect(statSync(`${folder}/cache`).mode % 0o1000).toBe(0o700);

@@ -21,7 +21,7 @@ export async function withReplica(env: NodeJS.ProcessEnv, run: (stage: Stage) =>
   // The replica closes idle connections after 20 s.
   for (let tries = 0; tries < 60 && countSockets(replica.pid) > before; tries++) await delay(500);
   const sockets = countSockets(replica.pid) - before;
-  const unforeseen = replica.lines.filter((line) => !/"level":[1-4]0,/.test(line));
+  const unforeseen = replica.output().match(/^(?!.*"level":[1-4]0,).+$/gm) ?? [];
   for (const line of unforeseen.slice(0, 5)) console.log(`  ${line.slice(0, 300)}`);
   const exit = await replica.stop();
   await upstream.stop();

@@ -59,7 +59,7 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv) 
     },
     stop(): void {
       balancer.close();
-      for (const { kill } of running) kill();
+      for (const { kill } of running) kill('SIGKILL');
     },
   };
 }

@@ -32,13 +32,9 @@ export function argumentsOf(file: string): string[] {
   return script?.split('exec node ')[1]?.split(' ') ?? ['--import', './check-node.mjs', file];
 }
 
-/** Starts a program of the project as its npm script does. */
-export function startProgram(file: string, env: NodeJS.ProcessEnv, args: readonly string[] = []) {
-  return start(process.execPath, [...argumentsOf(file), ...args], env);
-}
-
-export function run(...program: Parameters<typeof startProgram>) {
-  return watch(startProgram(...program));
+/** Starts a program of the project as its npm script does, and collects its output. */
+export function run(file: string, env: NodeJS.ProcessEnv, args: readonly string[] = []) {
+  return watch(start(process.execPath, [...argumentsOf(file), ...args], env));
 }
 
 /** Collects the output of a process. */

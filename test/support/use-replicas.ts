@@ -18,11 +18,7 @@ export function useReplicas(cleanups: (() => unknown)[] = []) {
   return async (env: NodeJS.ProcessEnv = {}) => {
     const upstream = await startUpstream();
     cleanups.push(upstream.stop);
-    let output = '';
-    const onLine = (line: string) => {
-      output += `${line}\n`;
-    };
-    const launch = () => startReplica(upstream.url, { ...PATIENT, ...env }, onLine);
+    const launch = () => startReplica(upstream.url, { ...PATIENT, ...env });
     const starting = last.then(launch, launch);
     last = starting;
     const replica = await starting;
@@ -30,8 +26,7 @@ export function useReplicas(cleanups: (() => unknown)[] = []) {
       ...replica,
       upstream,
       ask: (query: string, asking?: Asking) => askAt(`${replica.url}/graphql`, query, { headers: HEADERS, ...asking }),
-      output: () => output,
-      untilPrinted: (text: string) => until(() => output.includes(text)),
+      untilPrinted: (text: string) => until(() => replica.output().includes(text)),
     };
   };
 }
