@@ -4,7 +4,7 @@
  */
 import { buildASTSchema, execute, GraphQLError, parse } from 'graphql';
 import type { Ticket } from '../../../dev/maintenance/store.ts';
-import { APPS, readDocument, readNames, readTable } from '../documents.ts';
+import { readDocument } from '../documents.ts';
 
 const FEDERATION = `
   scalar _Any
@@ -25,8 +25,13 @@ const STATES = new Map<unknown, string>([
   ['closed', 'CLOSED'],
 ]);
 
-/** The code of each residence of the emulator that fails, by the table of docs/apps.md. */
-const FAULTS = new Map(readTable(APPS, 'residence').map(([id, failure]) => [readNames(id)[0], readNames(failure)[0]]));
+/** The code of each residence of the emulator that fails at once. */
+const FAULTS = new Map([
+  ['rfault-unavailable', 'UPSTREAM_UNAVAILABLE'],
+  ['rfault-refused', 'COMMAND_REJECTED'],
+  ['rfault-forbidden', 'FORBIDDEN'],
+  ['rfault-invalid', 'UPSTREAM_INVALID_RESPONSE'],
+]);
 
 function fail(code: string): never {
   throw new GraphQLError(code, { extensions: { code } });
@@ -35,7 +40,7 @@ const failInput = () => fail('BAD_USER_INPUT');
 const failMember = () => fail('UPSTREAM_INVALID_RESPONSE');
 
 /** Returns residence and maintenance id of a `Maintenance.id`, or undefined if it is malformed. */
-export function parseId(id: unknown): Key | undefined {
+function parseId(id: unknown): Key | undefined {
   const parts = /^((?:[^%:]|%25|%3a)+):((?:[^%:]|%25|%3a)+)$/i.exec(String(id))?.slice(1) ?? [];
   const [residenceId, maintenanceId] = parts.map((part) => part.replace(/%3a/gi, ':').replaceAll('%25', '%'));
   return isId(residenceId) && isId(maintenanceId) ? [residenceId, maintenanceId] : undefined;
