@@ -1,8 +1,8 @@
-import { afterAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/maintenance/seed.ts';
-import { codes } from '../support/ask.ts';
-import { DELETE, M, R } from '../support/maintenance/requests.ts';
+import { M, R } from '../support/maintenance/requests.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
+import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const INPUT = {
@@ -41,55 +41,27 @@ describe('createMaintenance', () => {
     expect(subgraph.upstream.received).toMatchObject([{ param }, {}]);
   });
 
-  it('forwards an empty list of pictures', async () => {
-    await create({ ...INPUT, pictureFilenames: [] });
-    expect(subgraph.upstream.received[0]?.param).toHaveProperty('filename', []);
-  });
+  it.each([[[]], [null], [undefined]])(
+    'forwards an empty list of pictures, and no list as none: %j',
+    async (pictures) => {
+      await create({ ...INPUT, pictureFilenames: pictures });
+      expect(subgraph.upstream.received[0]?.param.filename).toEqual(pictures ?? undefined);
+    },
+  );
 
   it('returns the id to a client that accepts another type', async () => {
     const headers = { accept: 'text/event-stream' };
     const { status, data } = await subgraph.ask(CREATE, { variables: { input: INPUT }, headers });
     expect([status, data.createMaintenance.createdId]).toEqual([200, expect.stringMatching(`^${R}:m`)]);
   });
-
-  it('returns the id and a null maintenance if the command API does not show the request yet', async () => {
-    const reply = { body: { success: true, result: [] } };
-    subgraph.upstream.fail(({ command }) => (command.startsWith('get_') ? reply : undefined));
-    const { data, errors } = await create();
-    expect(errors).toEqual([]);
-    expect(data.createMaintenance).toEqual({ createdId: expect.stringMatching(`^${R}:m`), maintenance: null });
-  });
-
-  it.each([{ maintenance_id: '' }, null])('has the outcome UNKNOWN after the result %j', async (result) => {
-    subgraph.upstream.fail(() => ({ body: { success: true, result } }));
-    const { errors } = await create();
-    const extensions = { code: 'UPSTREAM_INVALID_RESPONSE', outcome: 'UNKNOWN' };
-    expect(errors).toMatchObject([{ path: ['createMaintenance'], extensions }]);
-    expect(subgraph.upstream.commands()).toEqual([`create_maintenance_info ${R}`]);
-  });
-});
-
-it('an unforeseen error after a write was sent has the outcome UNKNOWN', async () => {
-  const { parse } = JSON;
-  const unreadable = {
-    get success() {
-      throw new TypeError('unforeseen');
-    },
-  };
-  using _ = jest.spyOn(JSON, 'parse').mockImplementation((text) => (text === '"odd"' ? unreadable : parse(text)));
-  subgraph.upstream.fail(() => ({ body: '"odd"' }));
-  const { errors } = await subgraph.ask(DELETE);
-  const extensions = { code: 'INTERNAL_SERVER_ERROR', outcome: 'UNKNOWN' };
-  expect(errors).toMatchObject([{ path: ['deleteMaintenance'], extensions }]);
-  expect(subgraph.upstream.commands()).toEqual([`delete_maintenance_info ${R} ${M}`]);
 });
 
 describe('deleteMaintenances', () => {
   const DELETE = `mutation ($ids: [ID!]!) {
     deleteMaintenances(ids: $ids) { deletedIds failures { failedId code message outcome } }
   }`;
-  const deleteAll = (ids: string[], query = DELETE, token?: string) =>
-    subgraph.ask(query, { variables: { ids }, ...(token && { token }) });
+  const deleteAll = (ids: string[], token: string = TOKENS.first) =>
+    subgraph.ask(DELETE, { variables: { ids }, token });
 
   it('sends one batch command per residence, with each id once in whichever spelling', async () => {
     const { store } = subgraph.upstream;
@@ -133,23 +105,16 @@ describe('deleteMaintenances', () => {
     expect(data).toEqual({ deleteMaintenances: null });
   });
 
-  it('returns unforeseen errors as data, with the errorId of the operation', async () => {
+  it('returns unforeseen errors as data, with the errorId of the log', async () => {
     const ids = ['r1:1', 'r2:1', 'r2:2'];
-    const query = DELETE.replace(/}$/, 'deleteMaintenance(id: "r:3") { deletedId } }');
-    const { data, errors } = await deleteAll(ids, query, 'unlucky');
-    const [code, outcome] = ['INTERNAL_SERVER_ERROR', 'NOT_SENT'];
-    expect(errors).toMatchObject([{ path: ['deleteMaintenance'], extensions: { code, outcome } }]);
-    const errorId = errors[0]?.extensions.errorId;
+    const { data, errors } = await deleteAll(ids, 'unlucky');
+    expect(errors).toEqual([]);
+    const [{ errorId } = {}, operation] = subgraph.logs();
+    expect([errorId]).toEqual(operation?.errorIds);
     const message = `Internal server error, errorId ${errorId}`;
-    expect(data.deleteMaintenances).toEqual({
-      deletedIds: [],
-      failures: ids.map((failedId) => ({ failedId, code, message, outcome })),
-    });
-    expect(subgraph.upstream.commands()).toEqual([]);
-    expect(subgraph.logs()).toMatchObject([
-      { msg: 'unforeseen error', count: 3, errorId },
-      { msg: 'operation', level: 50, codes: [code], errorIds: [errorId] },
-    ]);
+    const failure = { code: 'INTERNAL_SERVER_ERROR', message, outcome: 'NOT_SENT' };
+    const failures = ids.map((failedId) => ({ failedId, ...failure }));
+    expect(data.deleteMaintenances).toEqual({ deletedIds: [], failures });
   });
 });
 
@@ -169,21 +134,6 @@ describe('a read after a write in the same operation', () => {
     expect(data.c.maintenance.residence.maintenances).toHaveLength(2);
     expect(data.d).toMatchObject({ deletedId: `${R}:${M}`, residence: { maintenances: [{}] } });
     expect(subgraph.upstream.commands().filter((command) => command === `get_maintenance_list ${R}`)).toHaveLength(3);
-  });
-
-  it('is null where it fails, without an outcome, beside what the write returned', async () => {
-    subgraph.upstream.fail(({ command }) => (command.startsWith('get_') ? { status: 503 } : undefined));
-    const { data, errors } = await ask(
-      `a: createMaintenance(input: $input) { createdId maintenance { state } }
-      b: deleteMaintenance(id: "${R}:${M}") { deletedId ${list} }`,
-    );
-    expect(data).toEqual({
-      a: { createdId: expect.stringMatching(`^${R}:m`), maintenance: null },
-      b: { deletedId: `${R}:${M}`, residence: { maintenances: null } },
-    });
-    const failed = ['a.maintenance', 'b.residence.maintenances'].map((path) => ['UPSTREAM_UNAVAILABLE', path]);
-    expect(codes({ errors })).toEqual(failed);
-    for (const { extensions } of errors) expect(extensions).not.toHaveProperty('outcome');
   });
 
   it('sees the new state of a request whose id the command API returned twice', async () => {
