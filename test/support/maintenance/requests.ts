@@ -33,17 +33,14 @@ export const aliased = (count: number, field: string | ((index: number) => strin
 export const answerWith = (upstream: Upstream, result: unknown) =>
   upstream.fail(() => ({ body: { success: true, result } }));
 
-/** Returns a request for a root field with these arguments. Selects the first field of its type by default. */
+/** Returns a request for a root field with these arguments, at least one. Selects the first field of its type by default. */
 export function request(root: string, args: Record<string, unknown>, selection?: string): FieldQuery {
   const { operation, field, type } = rootField(root);
   const names = Object.keys(args);
   const types = names.map((name) => `$${name}: ${field.args.find((one) => one.name === name)?.type}`);
   const selected = selection ?? (isObjectType(type) ? Object.keys(type.getFields())[0] : '__typename');
   return {
-    query:
-      names.length === 0
-        ? `${operation} { ${root} { ${selected} } }`
-        : `${operation} (${types}) { ${root}(${names.map((name) => `${name}: $${name}`)}) { ${selected} } }`,
+    query: `${operation} (${types}) { ${root}(${names.map((name) => `${name}: $${name}`)}) { ${selected} } }`,
     variables: args,
     path: [root],
   };
