@@ -1,6 +1,6 @@
 /** The command API's name, its addresses and kept connections: commands succeed while some of these fail. */
 import dns, { type LookupAddress, type LookupAllOptions } from 'node:dns';
-import net from 'node:net';
+import net, { type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
 import { stopClock } from '../support/clock.ts';
@@ -94,6 +94,19 @@ describe('the name of the command API', () => {
     // The last read on the kept connection, and then a read and a write on new connections.
     for (const query of [LIST, LIST, DELETE]) expect((await ask(query)).errors).toEqual([]);
     expect(moved.commands()).toEqual([`get_maintenance_list ${R}`, `delete_maintenance_info ${R} ${M}`]);
+  });
+
+  it('is left with a connection that was kept for 20 s, even if no read follows', async () => {
+    const advance = stopClock();
+    const { ask, upstream } = await start([HEALTHY]);
+    const sockets = new Set<Socket>();
+    upstream.fail((_, { socket }) => void sockets.add(socket as Socket));
+    await ask(LIST);
+    advance(19_900);
+    await ask(LIST);
+    const [socket] = sockets;
+    await until(() => socket?.destroyed === true);
+    expect(sockets.size).toBe(1);
   });
 
   it.each([false, true])('is looked up once for all, and again after 20 s; of a proxy: %s', async (isProxy) => {
