@@ -1,12 +1,13 @@
 /** The command API's name, its addresses and kept connections: commands succeed while some of these fail. */
+import { spawn } from 'node:child_process';
 import dns, { type LookupAddress, type LookupAllOptions } from 'node:dns';
+import { once } from 'node:events';
 import net, { type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { stopClock } from '../support/clock.ts';
 import { startHttpProxy } from '../support/http-proxy.ts';
 import { DELETE, LIST, M, R, times } from '../support/maintenance/requests.ts';
-import { swallow } from '../support/silent.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
@@ -19,6 +20,29 @@ const startOne = useMany(startSubgraph);
 const startVendor = useMany(startUpstream);
 const startProxy = useMany(startHttpProxy);
 const silence = useMany(swallow);
+
+// As NODE_OPTIONS=--no-network-family-autoselection does: Node would try one address of those that a name has.
+beforeAll(() => net.setDefaultAutoSelectFamily(false));
+afterAll(() => net.setDefaultAutoSelectFamily(true));
+
+const SWALLOW = `
+  const [port, host] = [Number(process.argv[1]), process.argv[2]];
+  const server = net.createServer().listen({ port, host, backlog: 1 }, () => {
+    for (let count = 0; count < 4; count++) net.connect(port, host);
+    // After the connections have begun, and before this process could accept one.
+    process.nextTick(() => {
+      fs.writeSync(1, 'full');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    });
+  });`;
+
+/** Swallows connections to an address: no one accepts them, and the queue of the socket is full. */
+async function swallow(host: string, port: number) {
+  const child = spawn(process.execPath, ['--eval', SWALLOW, String(port), host]);
+  const [full] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
+  expect(String(full)).toBe('full');
+  return { stop: async () => void child.kill('SIGKILL') };
+}
 
 /** Starts a command API that has a name, and a subgraph in front of it. `resolver` decides how the name is looked up. */
 async function start(addresses: readonly string[], env: NodeJS.ProcessEnv = {}) {
@@ -43,21 +67,6 @@ const to =
     addresses.map((address) => ({ address, family: 4 }));
 const failWith = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }));
 const never = () => new Promise<never>(() => {});
-
-it('a silent address of the command API leaves the write to the next one', async () => {
-  const { ask, port } = await start([SILENT, HEALTHY]);
-  await silence(SILENT, port);
-  expect((await ask(DELETE)).errors).toEqual([]);
-});
-
-it('commands reach the command API by its name also where Node would try one address', async () => {
-  const { ask } = await start([HEALTHY]);
-  const byDefault = net.getDefaultAutoSelectFamily();
-  // As NODE_OPTIONS=--no-network-family-autoselection does.
-  net.setDefaultAutoSelectFamily(false);
-  for (const query of [LIST, DELETE]) expect((await ask(query)).errors).toEqual([]);
-  net.setDefaultAutoSelectFamily(byDefault);
-});
 
 it('a write that waits for its connection ends with its caller, and is not sent', async () => {
   const { askAndDisconnect, port, logs, resolver } = await start([SILENT]);
@@ -142,12 +151,16 @@ describe('the name of the command API', () => {
     expect(commands().map(({ detail }) => detail)).toEqual(['ETIMEDOUT', 'ETIMEDOUT']);
   });
 
-  it.each([[CLOSED], [SILENT, CLOSED]])('whose addresses refuse a write delays its retry', async (...old) => {
-    const slow = () => delay(500).then(to(HEALTHY));
+  it.each([
+    ['silent, and then healthy', [SILENT, HEALTHY], 1],
+    ['closed', [CLOSED], 2],
+    ['silent, and then closed', [SILENT, CLOSED], 2],
+  ])('that leads to addresses that are %s delays a write', async (_, found, attempts) => {
     const { ask, port, resolver, commands } = await start([]);
     await silence(SILENT, port);
-    resolver.answer = () => (resolver.lookups === 1 ? to(...old)() : slow());
+    const slow = () => delay(500).then(to(HEALTHY));
+    resolver.answer = () => (resolver.lookups === 1 ? to(...found)() : slow());
     expect((await ask(DELETE)).errors).toEqual([]);
-    expect(commands()).toMatchObject([{ attempts: 2 }]);
+    expect(commands()).toMatchObject([{ attempts }]);
   });
 });
