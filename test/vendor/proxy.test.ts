@@ -37,53 +37,42 @@ async function start(protocol: Protocol, fault?: ProxyFault, env: NodeJS.Process
   return { ...subgraph, upstream, proxy, tunnel: `CONNECT vendor.test:${port}` };
 }
 
-/** What happens, and what it means for a read and a write. */
-interface Failure {
-  readonly title: string;
-  readonly proxy?: ProxyFault;
-  readonly url?: string;
-  readonly vendor?: Fault;
-  readonly tls?: typeof certificate;
-  readonly detail: string;
-  readonly attempts: 1 | 3;
-  /** Over which protocols the command is sent: without TLS, as soon as there is a tunnel. A write is sent once. */
-  readonly sent?: readonly Protocol[];
-}
-// Those that take their time are first, so that the others run beside them.
+/**
+ * What fails, the detail in the log, the attempts of a read, and the protocols over which a command is sent: without
+ * TLS, as soon as there is a tunnel. A write that is sent has one attempt.
+ */
+type Failure = [title: string, cause: Cause, detail: string, attempts: 1 | 3, ...sent: Protocol[]];
+type Cause = { proxy?: ProxyFault; url?: string; vendor?: Fault; certificate?: typeof wrong };
 const FAILURES: Failure[] = [
-  { title: 'a proxy that does not answer', proxy: 'hangs', detail: 'proxy ETIMEDOUT', attempts: 1 },
-  { title: 'a tunnel that is silent', proxy: 'forwards nothing', detail: 'ETIMEDOUT', attempts: 1, sent: ['http'] },
-  { title: 'no reply', vendor: () => 'taken', detail: 'ETIMEDOUT', attempts: 1, sent: PROTOCOLS },
-  { title: 'a proxy that asks for other credentials', proxy: 407, detail: 'proxy 407', attempts: 1 },
-  { title: 'a proxy that forbids the tunnel', proxy: 403, detail: 'proxy 403', attempts: 1 },
-  { title: 'a proxy that does not reach the command API', proxy: 502, detail: 'proxy 502', attempts: 3 },
-  { title: 'a proxy that closes the connection', proxy: 'cuts', detail: 'proxy ECONNRESET', attempts: 3 },
-  { title: 'a proxy without HTTP', proxy: 'babbles', detail: 'proxy HPE_INVALID_CONSTANT', attempts: 1 },
+  // These take their time, and the others run beside them.
+  ['a proxy that does not answer', { proxy: 'hangs' }, 'proxy ETIMEDOUT', 1],
+  ['a tunnel that forwards nothing', { proxy: 'forwards nothing' }, 'ETIMEDOUT', 1, 'http'],
+  ['no reply', { vendor: () => 'taken' }, 'ETIMEDOUT', 1, 'https', 'http'],
+  ['a proxy that asks for other credentials', { proxy: 407 }, 'proxy 407', 1],
+  ['a proxy that forbids the tunnel', { proxy: 403 }, 'proxy 403', 1],
+  ['a proxy that does not reach the command API', { proxy: 502 }, 'proxy 502', 3],
+  ['a proxy that closes the connection', { proxy: 'cuts' }, 'proxy ECONNRESET', 3],
+  ['a proxy that does not speak HTTP', { proxy: 'babbles' }, 'proxy HPE_INVALID_CONSTANT', 1],
   // No one listens at this address: each proxy has another one.
-  { title: 'no proxy', url: 'http://user:canary@127.0.0.3:3128', detail: 'proxy ECONNREFUSED', attempts: 3 },
-  { title: 'a tunnel that is closed', proxy: 'closes tunnels', detail: 'ECONNRESET', attempts: 3, sent: ['http'] },
-  { title: 'a reset', vendor: act((r) => r.destroy()), detail: 'ECONNRESET', attempts: 3, sent: PROTOCOLS },
+  ['no proxy', { url: 'http://user:canary@127.0.0.3:3128' }, 'proxy ECONNREFUSED', 3],
+  ['a tunnel that is closed', { proxy: 'closes tunnels' }, 'ECONNRESET', 3, 'http'],
+  ['a connection that breaks', { vendor: act((r) => r.destroy()) }, 'ECONNRESET', 3, 'https', 'http'],
 ];
-const WRONG: Failure = {
-  title: 'a wrong certificate',
-  tls: wrong,
-  detail: 'ERR_TLS_CERT_ALTNAME_INVALID',
-  attempts: 1,
-};
-const ROWS = FAILURES.flatMap((failure) => PROTOCOLS.map((protocol) => ({ protocol, ...failure })));
+const WRONG: Failure = ['a wrong certificate', { certificate: wrong }, 'ERR_TLS_CERT_ALTNAME_INVALID', 1];
+const ROWS = FAILURES.flatMap((failure) => PROTOCOLS.map((protocol) => [protocol, ...failure] as const));
 
-it.concurrent.each([...ROWS, { protocol: 'https' as const, ...WRONG }])(
-  '$title fails a read and a write over $protocol',
-  async ({ protocol, proxy: fault, url, vendor, tls, detail, attempts, sent }) => {
+it.concurrent.each([...ROWS, ['https', ...WRONG] as const])(
+  'over %s, %s fails a read and a write',
+  async (protocol, _, { proxy: fault, url, vendor, certificate }, detail, attempts, ...sent) => {
     const isTimeout = detail.endsWith('ETIMEDOUT');
     const { ask, upstream, proxy, tunnel, logs, logText } = await start(protocol, fault, {
       ...(url && { COMMAND_API_PROXY: url }),
       ...(isTimeout && { ATTEMPT_TIMEOUT_MS: '3000' }),
     });
-    if (tls) upstream.useCertificate(tls);
+    if (certificate) upstream.useCertificate(certificate);
     upstream.fail(vendor);
     const code = isTimeout ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_UNAVAILABLE';
-    const [outcome, attemptsOfWrite] = sent?.includes(protocol) ? ['UNKNOWN', 1] : ['NOT_SENT', attempts];
+    const [outcome, attemptsOfWrite] = sent.includes(protocol) ? ['UNKNOWN', 1] : ['NOT_SENT', attempts];
     const answers = [await ask(READ), await ask(DELETE)];
     const failed = [{ code }, { code, outcome }].map((extensions) => ({ errors: [{ extensions }] }));
     expect(answers).toMatchObject(failed);
