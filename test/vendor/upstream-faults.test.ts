@@ -90,7 +90,7 @@ const WRITES = WIRE.filter(({ operation }) => operation === 'mutation').map(({ n
 }));
 const LAST = `last: deleteMaintenance(id: "${FLATS[0]?.id}:m") { deletedId }`;
 
-/** Asserts how each write failed, in its own operation. A batch has failures in its data, unless its token was refused. */
+/** Asserts how each write fails, in its own operation. A batch has failures as data, unless its token was refused. */
 async function expectFailedWrites(ask: Subgraph['ask'], code: string, outcome: string, asking: Asking = {}) {
   const answers = WRITES.map(async ({ name, field }) => {
     const { data, errors } = await ask(`mutation { ${field} ${LAST} }`, asking);
@@ -105,19 +105,17 @@ async function expectFailedWrites(ask: Subgraph['ask'], code: string, outcome: s
 
 const shared = useSubgraph();
 const start = useMany(startSubgraph);
-/** Whether a fault ends by the time limit of an attempt. */
-const isSlow = ([name, , code]: Row) => code === TIMEOUT || name.endsWith('without an end');
-// Tests that wait run side by side, others one by one: together, each would have little CPU before its time limits.
-const SETS = [
-  { forEach: it.concurrent.each(FAULTS.filter(isSlow)), env: { ATTEMPT_TIMEOUT_MS: '6000' } },
-  { forEach: it.each(FAULTS.filter((row) => !isSlow(row))), env: {} },
-];
+/** Starts a subgraph, with a shorter time limit of an attempt if the fault ends by that. */
+function startFor([name, , code]: Row) {
+  const isSlow = code === TIMEOUT || name.endsWith('without an end');
+  return start({ BREAKER_FAILURES: '10000', ...(isSlow && { ATTEMPT_TIMEOUT_MS: '6000' }) });
+}
 
-describe.each(SETS)('a fault of the command API', ({ forEach, env }) => {
-  const startOne = () => start({ ...env, BREAKER_FAILURES: '10000' });
-
-  forEach('fails the read, and no other field: %s', async (name, fault, code, attempts = 1) => {
-    const { ask, upstream, logText } = await startOne();
+// Side by side, because some of them wait.
+describe('a fault of the command API', () => {
+  it.concurrent.each(FAULTS)('fails the read, and no other field: %s', async (...row) => {
+    const [name, fault, code, attempts = 1] = row;
+    const { ask, upstream, logText } = await startFor(row);
     const isFaulty = ({ param }: Received) => String(param.residence_id).startsWith('faulty');
     upstream.fail((received, response) => (isFaulty(received) ? fault(received, response) : undefined));
     const representations = [
@@ -148,8 +146,9 @@ describe.each(SETS)('a fault of the command API', ({ forEach, env }) => {
     expect(JSON.stringify(answer) + logText()).not.toContain('canary');
   });
 
-  forEach('fails each write after one attempt, with its outcome: %s', async (_, fault, code) => {
-    const { ask, upstream } = await startOne();
+  it.concurrent.each(FAULTS)('fails each write after one attempt, with its outcome: %s', async (...row) => {
+    const [, fault, code] = row;
+    const { ask, upstream } = await startFor(row);
     const isFaulty = ({ param }: Received) => param.residence_id === R;
     upstream.fail((received, response) => (isFaulty(received) ? fault(received, response) : undefined));
     const isRejected = ['UNAUTHENTICATED', 'FORBIDDEN', 'COMMAND_REJECTED'].includes(code);
