@@ -130,16 +130,6 @@ describe('commands in flight', () => {
     expect(subgraph.upstream.commands()).toEqual(['get_maintenance_list left0', LISTED]);
   });
 
-  it('are those with an attempt: a read that pauses before its retry leaves its slot to others', async () => {
-    const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
-    subgraph.upstream.fail(inTurn({ status: 503, headers: { 'retry-after': '50' } }));
-    const leave = subgraph.askAndDisconnect(LIST);
-    await until(() => subgraph.upstream.received.length === 1);
-    expect((await subgraph.ask(DELETE)).errors).toEqual([]);
-    expect(subgraph.upstream.commands()).toEqual([LISTED, `delete_maintenance_info ${R} ${M}`]);
-    await leave();
-  });
-
   it('refuse a retry that finds the queue full: the failure before it stands, also for the circuit breaker', async () => {
     const limits = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0' };
     const subgraph = await start({ ...limits, BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '60000' });
