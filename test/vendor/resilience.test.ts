@@ -196,19 +196,6 @@ describe('when a caller leaves', () => {
     expect(subgraph.upstream.received).toHaveLength(2);
   });
 
-  it('a write that waits for the slots of its operation is not sent', async () => {
-    const subgraph = await start();
-    const held = subgraph.upstream.hold();
-    const leave = subgraph.askAndDisconnect(deletions(40));
-    await until(() => held.length === 32);
-    await leave();
-    await settle(subgraph.url);
-    expect(held.filter(({ isClosed }) => isClosed())).toEqual([]);
-    held.end();
-    await until(() => subgraph.logs().length === 1);
-    expect(subgraph.upstream.received).toHaveLength(32);
-  });
-
   it('a write between two attempts that sent nothing is not sent', async () => {
     const subgraph = await start({ MAX_ATTEMPTS: '10', BREAKER_FAILURES: '10000' });
     await subgraph.ask('{ __typename }');
