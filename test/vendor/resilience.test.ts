@@ -116,20 +116,6 @@ describe('commands in flight', () => {
     expect(subgraph.upstream.commands()[5]).toBe(LISTED);
   });
 
-  it('pass a slot on if its next command ends at the same moment', async () => {
-    const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '1' });
-    const held = subgraph.upstream.hold();
-    const leave = subgraph.askAndDisconnect(lists(2, 'left'));
-    await until(() => held.length === 1);
-    await untilQueued(subgraph, 1);
-    const asked = subgraph.ask(LIST);
-    await untilQueued(subgraph, 2);
-    subgraph.upstream.fail(undefined);
-    await leave();
-    expect((await asked).errors).toEqual([]);
-    expect(subgraph.upstream.commands()).toEqual(['get_maintenance_list left0', LISTED]);
-  });
-
   it('refuse a retry that finds the queue full: the failure before it stands, also for the circuit breaker', async () => {
     const limits = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0' };
     const subgraph = await start({ ...limits, BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '60000' });
