@@ -1,43 +1,36 @@
 /**
- * Retries, the bounds of commands and requests in flight, and callers that leave. upstream-faults.test.ts has the number of
- * attempts after each fault, telemetry.test.ts the pause before a retry.
+ * Retries, the queue and the circuit breaker, requests in flight, and callers that leave. upstream-faults.test.ts has
+ * the number of attempts after each fault, telemetry.test.ts the pause before a retry.
  */
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { codes } from '../support/ask.ts';
-import { aliased, DELETE, LIST, M, R, times } from '../support/maintenance/requests.ts';
-import { scrape, untilMetric } from '../support/scrape.ts';
-import { act, type Fault, type Held, inTurn } from '../support/upstream.ts';
+import { stopClock } from '../support/clock.ts';
+import { aliased, answerWith, DELETE, LIST, R, times } from '../support/maintenance/requests.ts';
+import { scrape, untilMetric, writeSample } from '../support/scrape.ts';
+import { act, type Fault, inTurn } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany } from '../support/use-subgraph.ts';
-import { settle, until } from '../support/wait.ts';
+import { until } from '../support/wait.ts';
 
 const list = (residenceId: string) => LIST.replace(R, residenceId);
 const LISTED = `get_maintenance_list ${R}`;
 const CODE = 'UPSTREAM_UNAVAILABLE';
 const UNAVAILABLE = [[CODE, 'maintenances']];
+const MESSAGE = 'The command API is failing; the command was not sent.';
+const OPEN = [{ message: MESSAGE, extensions: { code: CODE, outcome: 'NOT_SENT' } }];
 
 /** Lists that many residences in one operation. No other operation lists residences of this name. */
 const lists = (count: number, name: string) =>
   `{ ${aliased(count, (index) => `maintenances(residenceId: "${name}${index}") { id }`)} }`;
 
-/** Answers this many held commands, in order of arrival. */
-async function answerAll(held: readonly Held[], count: number): Promise<void> {
-  for (let index = 0; index < count; index++) {
-    await until(() => held.length > index);
-    held[index]?.release();
-  }
-}
-
 const start = useMany(startSubgraph);
 const untilQueued = ({ url }: Subgraph, count: number) => untilMetric(url, 'maintenance_commands_queued', count);
 
 describe('a retry', () => {
-  const hours = (count: number) => new Date(Date.now() + count * 3_600_000).toUTCString();
-
   it.each([
-    ['follows', 'a past date', hours(-1), 2],
+    ['follows', 'a past date', 'Wed, 21 Oct 2015 07:28:00 GMT', 2],
     ['does not follow', 'more seconds than the operation has', '31', 1],
-    ['does not follow', 'a date after the end of the operation', hours(1), 1],
+    ['does not follow', 'a date after the end of the operation', 'Wed, 21 Oct 2099 07:28:00 GMT', 1],
   ])('%s after Retry-After with %s', async (_, __, retryAfter, attempts) => {
     const subgraph = await start({ ATTEMPT_TIMEOUT_MS: '29999', OPERATION_TIMEOUT_MS: '30000' });
     subgraph.upstream.fail(inTurn({ status: 503, headers: { 'retry-after': retryAfter } }));
@@ -45,25 +38,15 @@ describe('a retry', () => {
     expect(subgraph.upstream.commands()).toEqual(Array(attempts).fill(LISTED));
   });
 
-  it('waits for a random time, so that reads that fail together do not return together', async () => {
-    const { ask, upstream } = await start();
-    const failing: ServerResponse[] = [];
-    upstream.fail((_, response) => {
-      if (failing.push(response) > 10) return undefined;
-      if (failing.length === 10) for (const each of failing) each.writeHead(503).end();
-      return 'taken';
-    });
-    await ask(lists(10, 'r'));
-    const [before, after] = [upstream.commands().slice(0, 10), upstream.commands().slice(10)];
-    expect(after.toSorted()).toEqual(before.toSorted());
-    expect(after).not.toEqual(before);
-  });
-
-  it('spends a budget of ten, and of one more for every ten commands', async () => {
-    const subgraph = await start({ BREAKER_FAILURES: '10000' });
-    subgraph.upstream.fail(() => ({ status: 503 }));
-    expect((await subgraph.ask(lists(40, 'r'))).errors).toHaveLength(40);
-    expect(subgraph.upstream.received).toHaveLength(40 + 10 + 4);
+  it('waits for a random time, and spends a budget of ten, and of one more for every ten commands', async () => {
+    const { ask, upstream } = await start({ BREAKER_FAILURES: '10000' });
+    upstream.fail(() => ({ status: 503 }));
+    expect((await ask(lists(40, 'r'))).errors).toHaveLength(40);
+    const commands = upstream.commands();
+    const retries = commands.filter((command, index) => commands.indexOf(command) < index);
+    expect([new Set(commands).size, retries.length]).toEqual([40, 10 + 4]);
+    // Reads that fail together do not return together.
+    expect(retries).not.toEqual(commands.filter((command) => retries.includes(command)).slice(0, 14));
   });
 
   it.each<[string, Fault]>([
@@ -111,39 +94,29 @@ describe('commands in flight', () => {
     asked.push(subgraph.ask(LIST));
     await untilQueued(subgraph, 3);
     expect(held).toHaveLength(3);
-    await answerAll(held, 6);
+    answerWith(subgraph.upstream, []);
+    for (const { release } of held) release();
     for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
     expect(subgraph.upstream.commands()[5]).toBe(LISTED);
   });
 
-  it('refuse a retry that finds the queue full: the failure before it stands, also for the circuit breaker', async () => {
+  it('are not reads that pause, whose retry is refused by a full queue or an open circuit breaker', async () => {
     const limits = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0' };
     const subgraph = await start({ ...limits, BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '60000' });
-    subgraph.upstream.fail(inTurn({ status: 503, headers: { 'retry-after': '3' } }));
+    subgraph.upstream.fail(inTurn({ status: 503, headers: { 'retry-after': '2' } }));
     const retried = subgraph.ask(LIST);
     await until(() => subgraph.upstream.received.length === 1);
-    const held = subgraph.upstream.hold();
+    const held: ServerResponse[] = [];
+    subgraph.upstream.fail(act((response) => held.push(response)));
     const other = subgraph.ask(list('other'));
     await until(() => held.length === 1);
     expect(codes(await retried)).toEqual(UNAVAILABLE);
-    expect(subgraph.logs()).toMatchObject([{ commands: [{ attempts: 1, detail: 'status 503' }] }]);
-    // While all slots are taken, a command need not wait for one to hear that the breaker is open.
-    const message = 'The command API is failing; the command was not sent.';
-    expect((await subgraph.ask(DELETE)).errors).toMatchObject([{ message, extensions: { outcome: 'NOT_SENT' } }]);
-    held.end();
-    expect((await other).errors).toEqual([]);
-    expect(subgraph.upstream.received).toHaveLength(2);
-  });
-
-  it('refuse a retry that finds the circuit breaker open: the failure before it stands', async () => {
-    const subgraph = await start({ BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '60000' });
-    subgraph.upstream.fail(inTurn({ status: 503, headers: { 'retry-after': '3' } }, 503));
-    const retried = subgraph.ask(LIST);
-    await until(() => subgraph.upstream.received.length === 1);
-    // A write is not sent again, so its failure opens the breaker at once.
-    expect((await subgraph.ask(DELETE)).errors).toMatchObject([{ extensions: { outcome: 'UNKNOWN' } }]);
-    expect(codes(await retried)).toEqual(UNAVAILABLE);
-    expect(subgraph.logs()[1]).toMatchObject({ commands: [{ attempts: 1, detail: 'status 503' }] });
+    // The failure before the refused retry opened the breaker. To hear of that, a command need not wait for a slot.
+    expect((await subgraph.ask(DELETE)).errors).toMatchObject(OPEN);
+    held[0]?.writeHead(503).end();
+    expect(codes(await other)).toEqual(UNAVAILABLE);
+    const failed = { commands: [{ attempts: 1, detail: 'status 503' }] };
+    expect(subgraph.logs()).toMatchObject([failed, { commands: [{ detail: 'breaker open' }] }, failed]);
     expect(subgraph.upstream.received).toHaveLength(2);
   });
 
@@ -155,20 +128,142 @@ describe('commands in flight', () => {
     asked.push(subgraph.ask(LIST));
     await until(() => held.length === 33);
     expect(subgraph.upstream.commands()[32]).toBe(LISTED);
-    await answerAll(held, 51);
+    answerWith(subgraph.upstream, []);
+    for (const { release } of held) release();
     for (const { errors } of await Promise.all(asked)) expect(errors).toEqual([]);
   });
 });
 
+describe('the circuit breaker', () => {
+  const ENV = { BREAKER_FAILURES: '3', BREAKER_OPEN_MS: '60000', MAX_ATTEMPTS: '1' };
+  const fail = (status: number, body?: unknown) => () => ({ status, body });
+
+  const cut = (status: number) =>
+    act((response) => response.writeHead(status, { 'content-length': 9 }).write('x', () => response.socket?.destroy()));
+
+  async function askTimes(subgraph: Subgraph, count: number) {
+    for (let time = 0; time < count; time++) await subgraph.ask(LIST);
+  }
+
+  it.each<[string, Fault, number, object?]>([
+    ['503', fail(503), 3],
+    ['a cut 500', cut(500), 3],
+    ['a time-out', () => 'taken', 3, { ATTEMPT_TIMEOUT_MS: '150' }],
+    ['a reset', act((response) => response.socket?.resetAndDestroy()), 3],
+    ['a failed lookup', () => undefined, 3, { COMMAND_API_URL: 'https://no-such-host.invalid' }],
+    ['500', fail(500), 9],
+    ['500 in a coding', () => ({ status: 500, headers: { 'content-encoding': 'br' } }), 9],
+    ['429', fail(429), 9],
+    ['a cut 429', cut(429), 9],
+    ['400', fail(400, { success: false }), 9],
+    ['503 with other replies between', inTurn(503, 503, 401, 503, 503, 200, 503, 503), 9],
+  ])('opens after three failures in a row that show an outage: %s', async (_, fault, sent, env = {}) => {
+    // A busy machine would be late at a time limit, which does not count.
+    stopClock();
+    const subgraph = await start({ ...ENV, ...env });
+    subgraph.upstream.fail(fault);
+    await askTimes(subgraph, 9);
+    const refused = subgraph.logs().filter(({ commands }) => JSON.stringify(commands).includes('breaker open'));
+    expect(refused).toHaveLength(9 - sent);
+  });
+
+  /** Starts a subgraph and opens its breaker. */
+  async function startOpen(env: NodeJS.ProcessEnv = {}) {
+    const moveClock = stopClock();
+    const subgraph = await start({ ...ENV, ...env });
+    subgraph.upstream.fail(fail(503));
+    await askTimes(subgraph, 3);
+    subgraph.upstream.received.length = 0;
+    return { ...subgraph, moveClock };
+  }
+
+  it('sends nothing while it is open, then one probe, and closes if that shows no outage', async () => {
+    const { moveClock, upstream, ...subgraph } = await startOpen({ MAX_ATTEMPTS: '2' });
+    for (const [probes, status] of [503, 429].entries()) {
+      moveClock(59_999);
+      expect((await subgraph.ask(DELETE)).errors).toMatchObject(OPEN);
+      expect(codes(await subgraph.ask(LIST))).toEqual(UNAVAILABLE);
+      expect(upstream.received).toHaveLength(probes);
+      // Else every replica would leave its service at once.
+      expect((await fetch(`${subgraph.url}/health/ready`)).status).toBe(200);
+      moveClock(1);
+      upstream.fail(inTurn(status));
+      expect(codes(await subgraph.ask(LIST))).toEqual(UNAVAILABLE);
+      expect(upstream.received).toHaveLength(probes + 1);
+    }
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
+    expect(upstream.received).toHaveLength(3);
+  });
+
+  it('probes again at once when the caller of a probe goes away', async () => {
+    const { moveClock, upstream, ...subgraph } = await startOpen();
+    moveClock(60_000);
+    const held = upstream.hold();
+    for (let probes = 1; probes <= 3; probes++) {
+      const leave = subgraph.askAndDisconnect(LIST);
+      await until(() => held.length === probes);
+      leave();
+      await until(() => subgraph.logs().length === 3 + probes);
+    }
+    upstream.fail(undefined);
+    for (let time = 0; time < 2; time++) expect((await subgraph.ask(LIST)).errors).toEqual([]);
+    expect(upstream.received).toHaveLength(5);
+  });
+
+  it('refuses commands during a probe and then closes, even if an older one fails, as the metric shows', async () => {
+    const moveClock = stopClock();
+    const subgraph = await start(ENV);
+    const states = async () => {
+      const samples = await scrape(subgraph.url);
+      const names = ['closed', 'open', 'half_open'].map((state) => writeSample('maintenance_breaker_state', { state }));
+      return names.map((name) => samples.get(name));
+    };
+    expect(await states()).toEqual([1, 0, 0]);
+    const held: ServerResponse[] = [];
+    const hold = act((response) => held.push(response));
+    subgraph.upstream.fail(hold);
+    const older = subgraph.ask(list('older'));
+    await until(() => held.length === 1);
+    subgraph.upstream.fail(fail(503));
+    await askTimes(subgraph, 3);
+    expect(await states()).toEqual([0, 1, 0]);
+    moveClock(60_000);
+    subgraph.upstream.fail(hold);
+    const probe = subgraph.ask(list('probe'));
+    await until(() => held.length === 2);
+    held[0]?.writeHead(503).end();
+    expect(codes(await older)).toEqual(UNAVAILABLE);
+    expect(await states()).toEqual([0, 0, 1]);
+    expect(codes(await subgraph.ask(LIST))).toEqual(UNAVAILABLE);
+    held[1]?.end('{"success":true,"result":[]}');
+    expect((await probe).errors).toEqual([]);
+    expect(await states()).toEqual([1, 0, 0]);
+    subgraph.upstream.fail(undefined);
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
+  });
+
+  it('does not count a time-out that fires late because the process was busy', async () => {
+    const subgraph = await start({ ...ENV, ATTEMPT_TIMEOUT_MS: '1000', BREAKER_FAILURES: '1' });
+    const held = subgraph.upstream.hold();
+    const answer = subgraph.ask(DELETE);
+    await until(() => held.length === 1);
+    const busyUntil = performance.now() + 1500;
+    while (performance.now() < busyUntil);
+    expect((await answer).errors).toMatchObject([{ extensions: { code: 'UPSTREAM_TIMEOUT', outcome: 'UNKNOWN' } }]);
+    held.end();
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
+  });
+});
+
 describe('when a caller leaves', () => {
-  const deletions = (count: number) =>
-    `mutation { deleteMaintenances(ids: [${times(count, (index) => `"r${index}:m"`)}]) { deletedIds } }`;
   const NOT_SENT = { code: 'CALLER_GONE', outcome: 'NOT_SENT', detail: 'caller disconnected' };
 
-  it('a write that was sent goes on, and a write that waits for a slot is not sent', async () => {
+  it('a write that was sent goes on, one that waits is not sent, and further fields do not begin', async () => {
     const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '2' });
     const held = subgraph.upstream.hold();
-    const leave = subgraph.askAndDisconnect(deletions(5));
+    const ids = times(5, (index) => `"r${index}:m"`);
+    const deletions = `deleteMaintenances(ids: [${ids}]) { deletedIds }`;
+    const leave = subgraph.askAndDisconnect(`mutation { ${deletions} deleteMaintenance(id: "r5:m") { deletedId } }`);
     await until(() => held.length === 2);
     await untilQueued(subgraph, 3);
     await leave();
@@ -178,14 +273,12 @@ describe('when a caller leaves', () => {
     await until(() => subgraph.logs().length === 1);
     expect(subgraph.logs()[0]).toMatchObject({ level: 40, codes: ['CALLER_GONE'] });
     const { commands } = subgraph.logs()[0] as { commands: object[] };
-    expect(commands).toMatchObject([{ attempts: 1 }, { attempts: 1 }, NOT_SENT, NOT_SENT, NOT_SENT]);
+    expect(commands).toMatchObject([{ attempts: 1 }, { attempts: 1 }, ...Array(4).fill(NOT_SENT)]);
     expect(subgraph.upstream.received).toHaveLength(2);
   });
 
   it('a write between two attempts that sent nothing is not sent', async () => {
     const subgraph = await start({ MAX_ATTEMPTS: '10', BREAKER_FAILURES: '10000' });
-    await subgraph.ask('{ __typename }');
-    subgraph.clearLogs();
     subgraph.upstream.refuse();
     const leave = subgraph.askAndDisconnect(DELETE);
     await until(async () => [...(await scrape(subgraph.url)).keys()].some((name) => name.includes('retries_total')));
@@ -196,19 +289,6 @@ describe('when a caller leaves', () => {
     expect((await subgraph.ask(LIST)).errors).toEqual([]);
     expect(subgraph.upstream.commands()).toEqual([LISTED]);
   });
-
-  it('further fields of a mutation do not begin', async () => {
-    const subgraph = await start();
-    const held = subgraph.upstream.hold();
-    const leave = subgraph.askAndDisconnect(`mutation { ${aliased(3, DELETE.slice(10, -1))} }`);
-    await until(() => held.length === 1);
-    await leave();
-    await settle(subgraph.url);
-    held.end();
-    await until(() => subgraph.logs().length === 1);
-    expect(subgraph.logs()).toMatchObject([{ level: 40, commands: [{ attempts: 1 }, NOT_SENT, NOT_SENT] }]);
-    expect(subgraph.upstream.received).toHaveLength(1);
-  });
 });
 
 it('requests beyond MAX_REQUESTS_IN_FLIGHT get 503 with Retry-After, except health checks', async () => {
@@ -216,11 +296,9 @@ it('requests beyond MAX_REQUESTS_IN_FLIGHT get 503 with Retry-After, except heal
   const held = subgraph.upstream.hold();
   const served = ['a', 'b'].map((residence) => subgraph.ask(list(residence)));
   await until(() => held.length === 2);
-  const { headers, ...refused } = await subgraph.ask(LIST);
-  const errors = [{ message: expect.any(String), extensions: { code: 'OVERLOADED', outcome: 'NOT_SENT' } }];
-  expect(refused).toMatchObject({ status: 503, data: undefined, errors });
-  expect(headers.get('retry-after')).toBe('1');
-  expect(headers.get('content-type')).toBe('application/json; charset=utf-8');
+  const { status, headers, errors } = await subgraph.ask(LIST);
+  expect([status, headers.get('retry-after')]).toEqual([503, '1']);
+  expect(errors).toMatchObject([{ extensions: { code: 'OVERLOADED', outcome: 'NOT_SENT' } }]);
   const paths = ['graphql', 'health/live', 'health/ready'];
   const statuses = paths.map(async (path) => (await fetch(`${subgraph.url}/${path}`)).status);
   // A request without the router secret is refused as such.
