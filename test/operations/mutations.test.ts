@@ -1,8 +1,6 @@
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { exampleTicket } from '../../dev/maintenance/seed.ts';
 import { M, R } from '../support/maintenance/requests.ts';
-import { throwInRequest } from '../support/unforeseen.ts';
-import { TOKENS } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const INPUT = {
@@ -15,7 +13,6 @@ const INPUT = {
 };
 
 const subgraph = useSubgraph();
-afterAll(throwInRequest('unlucky'));
 
 describe('createMaintenance', () => {
   const CREATE = `mutation ($input: CreateMaintenanceInput!) {
@@ -60,8 +57,7 @@ describe('deleteMaintenances', () => {
   const DELETE = `mutation ($ids: [ID!]!) {
     deleteMaintenances(ids: $ids) { deletedIds failures { failedId code message outcome } }
   }`;
-  const deleteAll = (ids: string[], token: string = TOKENS.first) =>
-    subgraph.ask(DELETE, { variables: { ids }, token });
+  const deleteAll = (ids: string[]) => subgraph.ask(DELETE, { variables: { ids } });
 
   it('sends one batch command per residence, with each id once in whichever spelling', async () => {
     const { store } = subgraph.upstream;
@@ -105,16 +101,25 @@ describe('deleteMaintenances', () => {
     expect(data).toEqual({ deleteMaintenances: null });
   });
 
-  it('returns unforeseen errors as data, with the errorId of the log', async () => {
+  it('returns an unforeseen error as data, as UNKNOWN after the write was sent, with the errorId of the log', async () => {
+    const { parse } = JSON;
+    const unreadable = {
+      get success() {
+        throw new TypeError('unforeseen');
+      },
+    };
+    using _ = jest.spyOn(JSON, 'parse').mockImplementation((text) => (text === '"odd"' ? unreadable : parse(text)));
+    subgraph.upstream.fail(() => ({ body: '"odd"' }));
     const ids = ['r1:1', 'r2:1', 'r2:2'];
-    const { data, errors } = await deleteAll(ids, 'unlucky');
+    const { data, errors } = await deleteAll(ids);
     expect(errors).toEqual([]);
     const [{ errorId } = {}, operation] = subgraph.logs();
     expect([errorId]).toEqual(operation?.errorIds);
     const message = `Internal server error, errorId ${errorId}`;
-    const failure = { code: 'INTERNAL_SERVER_ERROR', message, outcome: 'NOT_SENT' };
+    const failure = { code: 'INTERNAL_SERVER_ERROR', message, outcome: 'UNKNOWN' };
     const failures = ids.map((failedId) => ({ failedId, ...failure }));
     expect(data.deleteMaintenances).toEqual({ deletedIds: [], failures });
+    expect(subgraph.upstream.received).toHaveLength(2);
   });
 });
 
