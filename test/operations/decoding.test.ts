@@ -58,10 +58,8 @@ it('a member of a ticket that cannot be decoded is null with an error, and the o
 
 it.each([
   ['maintenances', 'residenceId: "r"', GOOD],
-  ['maintenances', 'residenceId: "r"', 'x'],
   ['maintenance', 'id: "r:m1"', [GOOD]],
-  ['maintenance', 'id: "r:m1"', 5],
-])('%s fails after a result of another form: %#', async (field, argument, result) => {
+])('%s fails after a result of another form', async (field, argument, result) => {
   answerWith(subgraph.upstream, result);
   expect(codes(await subgraph.ask(`{ ${field}(${argument}) { id } }`))).toEqual([[INVALID, field]]);
 });

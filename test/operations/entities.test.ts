@@ -84,7 +84,6 @@ it.each<[string, string, unknown]>([
   ['of the type "constructor"', 'UNKNOWN', { __typename: 'constructor', id: ID }],
   ['that is a list of null', 'UNKNOWN', [null]],
   ['with a number for maintenanceId', 'NOT_AN_ID', maintenance({ ...KEYS, maintenanceId: 5 })],
-  ['with an object for the residence id', 'NOT_AN_ID', maintenance({ ...KEYS, residence: { id: { id: R } } })],
   ['with keys of two residences', 'CONTRADICTORY', maintenance({ ...KEYS, id: ID, residence: { id: 'x' } })],
   ['with an id and half of a different key', 'CONTRADICTORY', maintenance({ id: ID, maintenanceId: 'x' })],
 ])('an unusable representation %s nulls its own entry and sends nothing', async (_, code, bad) => {

@@ -40,7 +40,6 @@ describe('the reads of one operation', () => {
 
   it.each<[string, string, object, string[]]>([
     ['one info for one detail', detail, { maintenance }, [INFO]],
-    ['one info for the key of a detail', detail.replace('description', ''), { maintenance: LISTED[0] }, [INFO]],
     ['one info for the same detail twice', `${detail} b: ${detail}`, { maintenance, b: maintenance }, [INFO]],
     ['one list for a list and a detail', `${list} ${detail}`, { list: LISTED, maintenance }, [LIST]],
     ['one list for a detail and a list', `${detail} ${list}`, { list: LISTED, maintenance }, [LIST]],
