@@ -1,140 +1,216 @@
 /**
- * The limits of arguments, for each argument of the schema: the largest value of docs/reliability.md is served, and a larger one
- * is refused at its field.
+ * The size of each thing that a caller or the command API sends: the largest is served, and one beyond it is refused at its field.
+ * Characters are UTF-16 units, in which an emoji counts 2. process/http.test.ts has the sizes of heads and bodies.
  */
-import { expect, it } from '@jest/globals';
-import { type GraphQLArgument, getNamedType, isEnumType, isInputObjectType } from 'graphql';
-import { LIMITS, SIZES } from '../support/limits.ts';
-import { entities, type FieldQuery, request, times } from '../support/maintenance/requests.ts';
-import { FIELDS, rootField, SCHEMA } from '../support/maintenance/schema.ts';
-import { WIRE } from '../support/maintenance/wire.ts';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from '@jest/globals';
+import { resolveSchemaCoordinate } from 'graphql';
+import {
+  answerWith,
+  create,
+  DELETE,
+  deleteMany,
+  detail,
+  entities,
+  type FieldQuery,
+  LIST,
+  list,
+  R,
+  times,
+} from '../support/maintenance/requests.ts';
+import { SCHEMA } from '../support/maintenance/schema.ts';
+import { act } from '../support/upstream.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
 
 const subgraph = useSubgraph();
-const ask = ({ query, variables }: FieldQuery) => subgraph.ask(query, { variables });
-const ids = (count: number, residences: number) => times(count, (index) => `r${index % residences}:m${index}`);
+const ask = ({ query, variables }: Omit<FieldQuery, 'path'>) => subgraph.ask(query, { variables });
 
-/** Answers every command with a ticket, and lists with none. */
-function answerAll(): void {
-  const ticket = { maintenance_id: 'm', description: 'x' };
+/** Answers lists with no ticket, and other commands with a ticket. */
+const answerAll = () =>
   subgraph.upstream.fail(({ command }) => ({
-    body: { success: true, result: command === 'get_maintenance_list' ? [] : ticket },
+    body: { success: true, result: command === 'get_maintenance_list' ? [] : { maintenance_id: 'm' } },
   }));
+
+async function expectRefused(request: FieldQuery, fault: object): Promise<void> {
+  subgraph.upstream.received.length = 0;
+  const faults = [expect.objectContaining(fault)];
+  const { errors } = await ask(request);
+  expect(errors).toMatchObject([{ path: request.path, extensions: { code: 'BAD_USER_INPUT', arguments: faults } }]);
+  expect(subgraph.upstream.received).toEqual([]);
 }
 
-/** Each argument, and each member of an input, by its coordinate in the schema. */
-const ARGUMENTS = new Map<string, Pick<GraphQLArgument, 'name' | 'type' | 'description'>>([
-  ...FIELDS.flatMap(({ at, field }) => field.args.map((one) => [`${at}(${one.name}:)`, one] as const)),
-  ...Object.values(SCHEMA.getTypeMap())
-    .filter((input) => isInputObjectType(input))
-    .flatMap((input) => Object.values(input.getFields()).map((one) => [`${input}.${one.name}`, one] as const)),
-]);
-const typeOf = (at: string) => ARGUMENTS.get(at)?.type;
-const isList = (at: string) => String(typeOf(at)).startsWith('[');
-/** Returns the coordinates of the type `ID` or `String`, or of lists of it. */
-const coordinatesOf = (type: string) => [...ARGUMENTS.keys()].filter((at) => String(getNamedType(typeOf(at))) === type);
-/** The sizes, by each coordinate with their name. */
-const SIZES_AT = SIZES.flatMap(([name, kind, most]) =>
-  [...ARGUMENTS].filter(([, one]) => one.name === name).map(([at]) => [at, kind, most] as const),
-);
-/** Returns the name of an argument, or of a member of an input, in its faults. */
-const nameOf = (at: string) => /\((\w+):\)$/.exec(at)?.[1] ?? at.replace(/^\w+/, 'input');
+const text = (size: number) => '😀'.repeat(size / 2) + 'x'.repeat(size % 2);
+const representations = (size: number) => times(size, (index) => ({ __typename: 'Residence', id: `r${index}` }));
+const INPUT = 'CreateMaintenanceInput';
+type Described = { readonly description?: string | null };
 
-/** Returns a request with this value at the coordinate. All others are those of the vendor's example. */
-function requestWith(at: string, value: unknown): FieldQuery {
-  const [owner = '', name = '', argument] = at.split(/[.(:]/);
-  if (!argument) return requestWithMember(owner, name, value);
-  if (owner === 'Query' || owner === 'Mutation')
-    return request(name, { ...WIRE.find(({ root }) => root === name)?.args, [argument]: value });
-  const selection = `... on ${owner} { ${name}(${argument}: [${value}]) { __typename } }`;
-  return { ...entities([{ __typename: owner, id: 'r' }], selection), path: ['_entities', 0, name] };
-}
-
-function requestWithMember(input: string, member: string, value: unknown): FieldQuery {
-  const example = WIRE.find(({ root }) => rootField(root).field.args.some(({ type }) => `${type}` === `${input}!`));
-  return request(String(example?.root), { input: { ...(example?.args.input as object), [member]: value } });
-}
-
-const WORDINGS = { characters: 'be longer', entries: 'hold more', residences: 'be of more' };
-
-/** Returns a value with this many characters, entries, or entries of different residences. */
-function valueOfSize(at: string, kind: keyof typeof WORDINGS, size: number): unknown {
-  const named = getNamedType(typeOf(at));
-  const text = '😀'.repeat(size / 2) + 'x'.repeat(size % 2);
-  if (kind === 'characters') return isList(at) ? [text] : text;
-  if (isEnumType(named)) return times(size, () => named.getValues()[0]?.name);
-  if (String(named) === '_Any') return times(size, (index) => ({ __typename: 'Residence', id: `r${index}` }));
-  return String(named) === 'ID' ? ids(size, kind === 'residences' ? size : 1) : times(size, String);
-}
-
-it.each(SIZES_AT)('%s may have so many %s: %d, as its description says, and no more', async (at, kind, most) => {
+it.each<[string, string, number, (size: number) => FieldQuery]>([
+  ['Query._entities(representations:)', 'hold more than 1000 entries', 1000, (n) => entities(representations(n))],
+  ['Query.maintenances(states:)', 'hold more than 100 entries', 100, (n) => list({ states: Array(n).fill('CLOSED') })],
+  [`${INPUT}.description`, 'be longer than 10000 characters', 10_000, (n) => create({ description: text(n) })],
+  [`${INPUT}.contact`, 'be longer than 1000 characters', 1000, (n) => create({ contact: text(n) })],
+  [`${INPUT}.pictureFilenames`, 'hold more than 20 entries', 20, (n) => create({ pictureFilenames: times(n, String) })],
+  [`${INPUT}.pictureFilenames`, 'be longer than 256 characters', 256, (n) => create({ pictureFilenames: [text(n)] })],
+  [
+    'Mutation.deleteMaintenances(ids:)',
+    'hold more than 500 entries',
+    500,
+    (n) => deleteMany(times(n, (i) => `r:${i}`)),
+  ],
+  [
+    'Mutation.deleteMaintenances(ids:)',
+    'be of more than 100 residences',
+    100,
+    (n) => deleteMany(times(n, (i) => `${i}:m`)),
+  ],
+])('%s must not %s, and its description says so', async (at, fault, most, requestOf) => {
   answerAll();
-  // `representations`, which federation adds, has none.
-  const { description = '' } = ARGUMENTS.get(at) ?? {};
-  if (description) expect(description).toMatch(new RegExp(`\\b${most.toLocaleString('en')}\\b`));
-  expect((await ask(requestWith(at, valueOfSize(at, kind, most)))).errors).toEqual([]);
-  const before = subgraph.upstream.received.length;
-  const refused = requestWith(at, valueOfSize(at, kind, most + 1));
-  const { errors } = await ask(refused);
-  const argument = nameOf(at) + (kind === 'characters' && isList(at) ? '[0]' : '');
-  const code = kind === 'characters' ? 'TOO_LONG' : 'TOO_MANY';
-  const faults = [{ argument, code, message: expect.stringContaining(`must not ${WORDINGS[kind]} than ${most} `) }];
-  expect(errors).toMatchObject([{ path: refused.path, extensions: { code: 'BAD_USER_INPUT', arguments: faults } }]);
-  expect(subgraph.upstream.received).toHaveLength(before);
+  expect((await ask(requestOf(most))).errors).toEqual([]);
+  const [, name] = /(\w+)\W*$/.exec(at) ?? [];
+  const argument = expect.stringMatching(`^(input\\.)?${name}(\\[0\\])?$`);
+  const code = fault.endsWith('characters') ? 'TOO_LONG' : 'TOO_MANY';
+  // Too many representations are refused as a whole.
+  const { path, ...refused } = requestOf(most + 1);
+  await expectRefused({ ...refused, path: path.slice(0, 1) }, { argument, code, message: `must not ${fault}` });
+  const described = resolveSchemaCoordinate(SCHEMA, at) as { fieldArgument?: Described; inputField?: Described };
+  // Federation adds `representations`, without a description.
+  const { description } = described.fieldArgument ?? described.inputField ?? {};
+  if (name !== 'representations') expect(description).toMatch(new RegExp(`\\b${most.toLocaleString('en')}\\b`));
 });
 
-it('each text and each list has a size in src/maintenance/arguments.ts, and no other', () => {
-  const sizes = SIZES_AT.map(([at, kind]) => `${at} ${kind}`);
-  const lists = [...ARGUMENTS.keys()].filter(isList).map((at) => `${at} entries`);
-  const texts = coordinatesOf('String').map((at) => `${at} characters`);
-  expect([...lists, ...texts].filter((needed) => !sizes.includes(needed))).toEqual([]);
-  const names = new Set([...ARGUMENTS.values()].map(({ name }) => name));
-  expect(SIZES.filter(([name]) => !names.has(name))).toEqual([]);
+const LONGEST = 'x'.repeat(256);
+const represent = (representation: object) =>
+  entities([representation], '... on Maintenance { id } ... on Residence { maintenances { id } }');
+
+it.each<[string, (id: string) => FieldQuery]>([
+  ['residenceId', (residenceId) => list({ residenceId })],
+  ['input.residenceId', (residenceId) => create({ residenceId })],
+  ['representations.id', (id) => represent({ __typename: 'Residence', id })],
+  [
+    'representations.residence.id',
+    (id) => represent({ __typename: 'Maintenance', residence: { id }, maintenanceId: 'm' }),
+  ],
+  [
+    'representations.maintenanceId',
+    (id) => represent({ __typename: 'Maintenance', residence: { id: 'r' }, maintenanceId: id }),
+  ],
+])('an id of the command API has 1 to 256 characters of well-formed Unicode: %s', async (argument, requestOf) => {
+  answerAll();
+  expect((await ask(requestOf(LONGEST))).errors).toEqual([]);
+  expect(JSON.stringify(subgraph.upstream.received[0]?.param)).toContain(`"${LONGEST}"`);
+  for (const id of [`x${LONGEST}`, 'x\udc00', '']) await expectRefused(requestOf(id), { argument, code: 'NOT_AN_ID' });
 });
 
-const LONGEST = 'x'.repeat(LIMITS.partOfId);
-const ID = { longest: LONGEST, residenceId: LONGEST, refused: [`x${LONGEST}`, 'x\udc00', ''] };
-// Each character of the longest id is escaped. With the further ones, the id is longer than any.
-const ESCAPED = `${'%25'.repeat(LIMITS.partOfId)}:${'%3a'.repeat(LIMITS.partOfId)}`;
-const PAIR = {
-  longest: ESCAPED,
-  residenceId: '%'.repeat(LIMITS.partOfId),
-  refused: [
+it('a Maintenance.id has two such ids, and at most 1,600 characters with their escapes', async () => {
+  answerAll();
+  // Each of its characters is escaped.
+  const longest = `${'%25'.repeat(256)}:${'%3a'.repeat(256)}`;
+  expect((await ask(detail(longest))).errors).toEqual([]);
+  const param = { residence_id: '%'.repeat(256), maintenance_id: ':'.repeat(256) };
+  expect(subgraph.upstream.received).toMatchObject([{ param }]);
+  for (const id of [
     'r:m:m',
     `x${LONGEST}:m`,
     `r:x${LONGEST}`,
     'r\ud800:m',
-    ESCAPED.padEnd(LIMITS.id + 1, 'x'),
+    longest.padEnd(1601, 'x'),
     'x'.repeat(900_000),
-  ],
-};
-const represent = (representation: object) =>
-  entities([representation], '... on Maintenance { id } ... on Residence { maintenances { id } }');
+  ])
+    await expectRefused(detail(id), { argument: 'id', code: 'NOT_AN_ID' });
+});
 
-it.each<[string, string, typeof ID, (id: string) => FieldQuery]>([
-  ...coordinatesOf('ID').map((at): [string, string, typeof ID, (id: string) => FieldQuery] => {
-    const name = nameOf(at) + (isList(at) ? '[0]' : '');
-    return [at, name, /residenceId/.test(at) ? ID : PAIR, (id) => requestWith(at, isList(at) ? [id] : id)];
-  }),
-  ['the key of a Maintenance', 'representations.id', PAIR, (id) => represent({ __typename: 'Maintenance', id })],
-  ['the key of a Residence', 'representations.id', ID, (id) => represent({ __typename: 'Residence', id })],
-  [
-    'the second key of a Maintenance',
-    'representations.residence.id',
-    ID,
-    (id) => represent({ __typename: 'Maintenance', residence: { id }, maintenanceId: id }),
-  ],
-])('an id has 1 to 256 characters of well-formed Unicode, in each part: %s', async (_, argument, id, requestFor) => {
-  answerAll();
-  expect((await ask(requestFor(id.longest))).errors).toEqual([]);
-  const [{ param } = { param: {} }] = subgraph.upstream.received;
-  expect(param).toMatchObject({ residence_id: id.residenceId });
-  if (id === PAIR) expect(JSON.stringify(param)).toContain(`"maintenance_id":"${':'.repeat(LIMITS.partOfId)}"`);
-  for (const refused of id.refused) {
-    const asked = requestFor(refused);
-    const faults = expect.arrayContaining([expect.objectContaining({ argument, code: 'NOT_AN_ID' })]);
-    const { errors } = await ask(asked);
-    expect(errors).toMatchObject([{ path: asked.path, extensions: { code: 'BAD_USER_INPUT', arguments: faults } }]);
+describe('an operation', () => {
+  function details(count: number, idOf: (index: number) => string) {
+    const keys = times(count, (index) => ({ __typename: 'Maintenance', id: idOf(index) }));
+    return entities(keys, '... on Maintenance { state }');
   }
-  expect(subgraph.upstream.received).toHaveLength(1);
+
+  it('sends 100 writes: residences of a batch beyond them are failures, and a further field fails', async () => {
+    answerWith(subgraph.upstream, {});
+    const batch = (alias: string, from: number, count: number) =>
+      `${alias}: deleteMaintenances(ids: [${times(count, (index) => `"r${from + index}:m"`)}])
+        { deletedIds failures { failedId code outcome } }`;
+    const { data, errors } = await subgraph.ask(
+      `mutation { ${batch('a', 0, 60)} ${batch('b', 100, 42)} c: deleteMaintenance(id: "r:m") { deletedId } }`,
+    );
+    expect(errors).toMatchObject([{ path: ['c'], extensions: { code: 'BAD_USER_INPUT', outcome: 'NOT_SENT' } }]);
+    expect([data.a.deletedIds.length, data.b.deletedIds.length, data.c]).toEqual([60, 40, null]);
+    const failure = { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT' };
+    expect(data.b.failures).toEqual(['r140:m', 'r141:m'].map((failedId) => ({ failedId, ...failure })));
+    expect(subgraph.upstream.received).toHaveLength(100);
+  });
+
+  it('sends 1,000 reads, and a further one fails alone', async () => {
+    answerWith(subgraph.upstream, []);
+    const { query, variables } = entities(representations(1000), '... on Residence { maintenances { id } }');
+    const { data, errors } = await subgraph.ask(query.replace('{', LIST.slice(0, -1)), { variables });
+    expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+    const ofResidences = data._entities.map(({ maintenances }: { maintenances: unknown }) => maintenances);
+    expect([data.maintenances, ...ofResidences].filter((one) => one === null)).toHaveLength(1);
+    expect(errors[0]?.path?.reduce((value, key) => value[key], data)).toBeNull();
+    expect(subgraph.upstream.received).toHaveLength(1000);
+  });
+
+  it('counts the list that follows a rejected detail: without room for it, the error of the detail stands', async () => {
+    subgraph.upstream.fail(({ command }) => ({ body: { success: command === 'get_maintenance_list', result: [] } }));
+    const { errors } = await ask(details(999, (index) => `r${index}:m`));
+    expect(errors.map(({ extensions }) => extensions.code)).toEqual(Array(998).fill('COMMAND_REJECTED'));
+    expect(subgraph.upstream.received).toHaveLength(1000);
+  });
+
+  it('reads details one by one if their list fails: the last of a thousand has no read left, and has the error of the list', async () => {
+    subgraph.upstream.fail(({ command }) =>
+      command === 'get_maintenance_list' ? { status: 500 } : { body: { success: true, result: { state: 'closed' } } },
+    );
+    const { data, errors } = await ask(details(1000, (index) => `r:m${index}`));
+    const ofList = { code: 'UPSTREAM_UNAVAILABLE', command: 'get_maintenance_list' };
+    expect(errors).toMatchObject([{ path: ['_entities', 999], extensions: ofList }]);
+    expect(data._entities.filter((one: unknown) => one !== null)).toHaveLength(999);
+    expect(subgraph.upstream.received).toHaveLength(1000);
+  });
+});
+
+describe('a reply of the command API', () => {
+  const MESSAGE = 'The command API sent a reply larger than';
+
+  it.each<[string, (text: string) => string | Buffer]>([
+    ['Identity', (text) => text],
+    ['GZip', (text) => gzipSync(text)],
+    // The last part tells only its own length.
+    ['gzip', (text) => Buffer.concat([gzipSync(text.slice(0, -2)), gzipSync(text.slice(-2))])],
+  ])('has at most MAX_REPLY_BYTES, 2 MB, when it is decompressed: %s', async (coding, encode) => {
+    const reply = (text: string) =>
+      JSON.stringify({ success: true, result: [{ maintenance_id: 'm', description: text }] });
+    const answer = (bytes: number) => {
+      const body = encode(reply('x'.repeat(bytes - reply('').length)));
+      subgraph.upstream.fail(act((response) => response.writeHead(200, { 'content-encoding': coding }).end(body)));
+      return subgraph.ask(LIST);
+    };
+    expect((await answer(2_097_152)).data.maintenances).toEqual([{ id: `${R}:m` }]);
+    const { data, errors } = await answer(2_097_153);
+    expect(data).toEqual({ maintenances: null });
+    const [message, code] = [`${MESSAGE} 2,097,152 bytes.`, 'UPSTREAM_INVALID_RESPONSE'];
+    expect(errors).toMatchObject([{ message, extensions: { code } }]);
+  });
+
+  it.each([
+    ['plain', 200, 'UPSTREAM_INVALID_RESPONSE', 'UNKNOWN'],
+    ['gzip', 200, 'UPSTREAM_INVALID_RESPONSE', 'UNKNOWN'],
+    ['plain', 401, 'UNAUTHENTICATED', 'REJECTED'],
+    ['plain', 429, 'UPSTREAM_UNAVAILABLE', 'UNKNOWN'],
+  ])(
+    'to a write has at most 128 KB, and its status counts beyond that: %s, %d',
+    async (coding, status, code, outcome) => {
+      const answer = (bytes: number, status: number) => {
+        const text = `{"success":true,"result":{"text":"${'x'.repeat(bytes - 37)}"}}`;
+        const [headers, body] = coding === 'gzip' ? [{ 'content-encoding': coding }, gzipSync(text)] : [{}, text];
+        subgraph.upstream.fail(act((response) => response.writeHead(status, headers).end(body)));
+        return subgraph.ask(DELETE);
+      };
+      expect((await answer(131_072, 200)).errors).toEqual([]);
+      const { errors } = await answer(131_073, status);
+      expect(errors).toMatchObject([{ extensions: { code, outcome } }]);
+      if (status === 200) expect(errors[0]?.message).toBe(`${MESSAGE} 131,072 bytes.`);
+    },
+  );
 });

@@ -1,277 +1,242 @@
 /**
- * The memory of all operations, in a process with a small heap. No test knows what an operation counts: bodies, replies and
- * batches are far larger than the room that is left. After each test, all memory is released.
+ * Memory. All operations together hold at most a sixteenth of the heap limit, and each of them half of that. An operation holds its
+ * request, its commands, the replies that it reads, and its response, each from its first byte until the answer is sent. Who finds no
+ * room is refused at once. Who waits for a turn holds nothing of what is to come, so that a crowd waits and is served.
+ *
+ * The process has a small heap. No test knows what an operation counts: bodies and replies are far larger than the room that is left.
  */
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { exampleTicket } from '../../dev/maintenance/seed.ts';
-import type { Answer } from '../support/ask.ts';
-import { aliased, answerWith, R, times } from '../support/maintenance/requests.ts';
+import type { Asking } from '../support/ask.ts';
+import { aliased, answerWith, DELETE, R, times } from '../support/maintenance/requests.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
-import { act, type Held, type Upstream } from '../support/upstream.ts';
+import { act, type Held } from '../support/upstream.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 
-const ENV = {
-  NODE_OPTIONS: '--max-old-space-size=128 --max-semi-space-size=16',
-  MAX_ATTEMPTS: '1',
-  // One failure of the command API would refuse all further commands.
-  ...{ BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '60000' },
-};
-/** Characters of bodies. Each fits alone, and a hundred of the first do not fit together. */
-const BODIES = [100_000, 10_000, 0];
-const [LARGE = 0] = BODIES;
-/** An allowed body, but larger than what one operation may hold in so small a heap. */
-const NEVER = 1_000_000;
-/** A text of a reply. Fits alone. */
-const LARGE_TEXT = 'x'.repeat(1_000_000);
-const CHUNKED = 'transfer-encoding: chunked';
-const END = '0\r\n\r\n';
-const DELETE = 'mutation { deleteMaintenance(id: "r:m") { deletedId } }';
-
 const start = useReplicas();
 let replica: Awaited<ReturnType<typeof start>>;
-let upstream: Upstream;
 beforeAll(async () => {
-  replica = await start(ENV);
-  upstream = replica.upstream;
-});
-afterEach(async () => {
-  upstream.reset();
-  await until(async () => (await read('maintenance_memory_held_bytes')) === 0);
+  const NODE_OPTIONS = '--max-old-space-size=128 --max-semi-space-size=16';
+  // One failure of the command API would refuse all further commands.
+  replica = await start({ NODE_OPTIONS, MAX_ATTEMPTS: '1', BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '60000' });
 });
 
 const read = async (metric: string, labels?: Record<string, string>) =>
   (await scrape(replica.url)).get(writeSample(metric, labels)) ?? 0;
-const refusals = (stage: string) => read('maintenance_memory_refused_total', { stage });
+const heldBytes = () => read('maintenance_memory_held_bytes');
+const refused = (stage: string) => read('maintenance_memory_refused_total', { stage });
 
-/** Sends an operation with an unused variable of `size` characters. */
-function ask(query: string, size = 0, signal?: AbortSignal): Promise<Answer> {
-  const variables = { unused: 'x'.repeat(size) };
-  return replica.ask(query, { variables, ...(signal && { signal }) });
-}
+const ask = (query: string, asking?: Asking) => replica.ask(query, asking);
+const list = (residenceId: string, fields = 'id') => `maintenances(residenceId: "${residenceId}") { ${fields} }`;
+/** A variable that no operation uses. */
+const body = (size: number) => ({ variables: { unused: 'x'.repeat(size) } });
+/** Of these, each fits alone, but dozens of bodies or ten replies do not fit together. */
+const [LARGE_BODY, LARGE_TEXT] = [100_000, 'x'.repeat(1_000_000)];
+const LARGE_RESULT = [{ maintenance_id: 'm', other: LARGE_TEXT }];
+const reply = (result: unknown) => JSON.stringify({ success: true, result });
 
-const list = (residenceId: string, size?: number, fields = '{ id }') =>
-  ask(`{ maintenances(residenceId: "${residenceId}") ${fields} }`, size);
-
-/** Sends the head of a request, which ends with these lines, and `body` if there is one. */
-async function send(lines: string, body = '') {
+/** Sends a request byte for byte. */
+async function send(line: string, text = '') {
   const head = Object.entries({ ...HEADERS, host: 'x', connection: 'close' }).map((pair) => pair.join(': '));
-  const bytes = ['POST /graphql HTTP/1.1', ...head, lines, '', body].join('\r\n');
-  const [answer] = await sendBytes(replica.url, bytes);
-  const { errors } = JSON.parse(answer?.body ?? '{}');
-  return [answer?.status, answer?.headers.get('retry-after'), errors];
+  const [answer] = await sendBytes(replica.url, ['POST /graphql HTTP/1.1', ...head, line, '', text].join('\r\n'));
+  const [error] = JSON.parse(answer?.body ?? '{}').errors;
+  return [answer?.status, answer?.headers.get('retry-after'), error.extensions];
 }
-
-/**
- * Sends reads that are held, until there is no room for another one, however small. The returned function ends them: the last
- * of them may lack the room for their reply.
- */
-async function fill(held: Held[] & { end(): void }) {
-  const asked: Promise<Answer>[] = [];
-  for (const size of BODIES) {
-    for (let isAnswered = false; !isAnswered; ) {
-      const before = held.length;
-      const answer = list(`other${asked.length}`, size).finally(() => {
-        isAnswered = true;
-      });
-      await until(() => isAnswered || held.length > before);
-      if (!isAnswered) asked.push(answer);
-    }
-  }
-  expect(asked.length).toBeGreaterThan(2);
-  return async () => {
-    held.end();
-    await Promise.all(asked);
-  };
-}
-
-/** Sends an operation whose command is held, and leaves no room. */
-async function askAndFill(query: string) {
-  const held = upstream.hold();
-  const asked = ask(query);
-  await until(() => held.length === 1);
-  const end = await fill(held);
-  const [{ release } = { release: () => {} }] = held;
-  return { asked, release, end };
-}
+const CHUNKED = 'transfer-encoding: chunked';
 
 describe('while other operations leave no room', () => {
-  it('a request is refused with 503 before its body is read, and is served later', async () => {
-    const end = await fill(upstream.hold());
-    const errors = [{ message: expect.any(String), extensions: { code: 'OVERLOADED', outcome: 'NOT_SENT' } }];
-    expect(await send(`content-length: ${LARGE}`)).toEqual([503, '1', errors]);
-    // Until it is read, a chunked body counts as the longest one.
-    expect(await send(CHUNKED, END)).toEqual([503, '1', errors]);
-    expect(await refusals('request')).toBeGreaterThan(1);
-    await end();
-    expect((await list(R, LARGE)).errors).toEqual([]);
-  });
+  let held: ReturnType<typeof replica.upstream.hold>;
+  const others: Promise<unknown>[] = [];
 
-  it('a command is not sent', async () => {
-    const tickets = times(99, (index) => ({ ...exampleTicket(), maintenance_id: `m${index}` }));
-    upstream.store.residences.set('r', tickets);
-    const deletions = aliased(99, (index) => `deleteMaintenance(id: "r:m${index}") { deletedId }`);
-    const { asked, release, end } = await askAndFill(
-      `mutation { deleteMaintenance(id: "first:m") { deletedId } ${deletions} }`,
+  /** Sends an operation, and waits until its command is held. */
+  async function askHeld(query: string) {
+    const count = held.length;
+    const asked = ask(query);
+    await until(() => held.length > count);
+    return { asked, release: (held[count] as Held).release };
+  }
+  type HeldOperation = Awaited<ReturnType<typeof askHeld>>;
+  let reading: HeldOperation;
+  let writing: HeldOperation;
+  let deleting: HeldOperation;
+
+  beforeAll(async () => {
+    held = replica.upstream.hold();
+    reading = await askHeld(`{ ${list(R)} }`);
+    writing = await askHeld(DELETE);
+    deleting = await askHeld(
+      `mutation { ${aliased(30, (index) => `deleteMaintenance(id: "r:m${index}") { deletedId }`)} }`,
     );
-    upstream.fail(undefined);
-    release();
-    const { errors } = await asked;
-    expect(errors.length).toBeGreaterThan(50);
-    const extensions = { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT' };
-    expect(errors).toMatchObject(errors.map(() => ({ extensions })));
-    const sent = upstream.commands().filter((command) => command.startsWith('delete_maintenance_info r '));
-    expect(sent).toHaveLength(99 - errors.length);
-    // The result of a write is charged before its command.
-    const counted = (await refusals('command')) + (await refusals('response'));
-    expect(counted).toBeGreaterThanOrEqual(errors.length);
-    await end();
+    // Smaller and smaller ones, until there is no room for another one, however small.
+    for (const size of [LARGE_BODY, 10_000, 0]) {
+      for (let isAnswered = false; !isAnswered; ) {
+        const count = held.length;
+        const asked = ask(`{ ${list(`r${count}`)} }`, body(size)).finally(() => {
+          isAnswered = true;
+        });
+        others.push(asked);
+        await until(() => isAnswered || held.length > count);
+      }
+    }
   });
 
-  it('a reply is a typed error, and opens no breaker', async () => {
-    const { asked, release, end } = await askAndFill('{ maintenances(residenceId: "r") { id } }');
-    const result = [{ maintenance_id: 'm', description: LARGE_TEXT }];
-    release(JSON.stringify({ success: true, result }));
+  it('a request is refused with 503 before its body is read', async () => {
+    const refusal = [503, '1', { code: 'OVERLOADED', outcome: 'NOT_SENT' }];
+    expect(await send(`content-length: ${LARGE_BODY}`)).toEqual(refusal);
+    // Until it is read, a chunked body counts as the longest one.
+    expect(await send(CHUNKED, '0\r\n\r\n')).toEqual(refusal);
+    expect(await refused('request')).toBeGreaterThan(1);
+  });
+
+  it('a reply to a read is cut off: its field fails, and the circuit breaker stays closed', async () => {
+    reading.release(reply(LARGE_RESULT));
     const errors = [{ path: ['maintenances'], extensions: { code: 'UPSTREAM_UNAVAILABLE' } }];
-    expect(await asked).toMatchObject({ status: 200, data: { maintenances: null }, errors });
-    expect(await refusals('reply')).toBeGreaterThan(0);
-    await end();
-    answerWith(upstream, result);
-    expect((await list('r')).errors).toEqual([]);
+    expect(await reading.asked).toMatchObject({ status: 200, data: { maintenances: null }, errors });
+    expect(await refused('reply')).toBeGreaterThan(0);
   });
 
   it('the reply to a write is never refused', async () => {
-    const { asked, release, end } = await askAndFill(DELETE);
-    release(JSON.stringify({ success: true, result: { text: LARGE_TEXT.slice(0, 130_000) } }));
-    expect(await asked).toMatchObject({ data: { deleteMaintenance: { deletedId: 'r:m' } }, errors: [] });
-    await end();
+    writing.release(reply({ text: LARGE_TEXT.slice(0, 130_000) }));
+    expect((await writing.asked).errors).toEqual([]);
+  });
+
+  it('a further command is not sent', async () => {
+    answerWith(replica.upstream, {});
+    const count = replica.upstream.received.length;
+    deleting.release();
+    const { errors } = await deleting.asked;
+    expect(errors.length).toBeGreaterThan(20);
+    const extensions = { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT' };
+    expect(errors).toMatchObject(errors.map(() => ({ extensions })));
+    expect(replica.upstream.received).toHaveLength(count + 29 - errors.length);
+    // What a write returns is charged before its command.
+    expect((await refused('command')) + (await refused('response'))).toBeGreaterThanOrEqual(errors.length);
+  });
+
+  it('nothing waits for memory: when the others end, everything is served again', async () => {
+    held.end();
+    await Promise.all(others);
+    answerWith(replica.upstream, LARGE_RESULT);
+    expect((await ask(`{ ${list(R)} }`, body(LARGE_BODY))).errors).toEqual([]);
+    await until(async () => (await heldBytes()) === 0);
   });
 });
 
-it('an operation that reads many large replies, even in gzip, leaves room for the replies to others, and asks for no more', async () => {
-  const held = upstream.hold();
-  const many = ask(`{ ${aliased(99, (index) => `maintenances(residenceId: "${index}") { id }`)} }`);
-  await until(() => held.length === 32);
-  // A member that no response has.
-  const result = [{ maintenance_id: 'm', other: LARGE_TEXT }];
-  const answer = ({ release }: Held) => release(JSON.stringify({ success: true, result }), 'gzip');
-  for (const one of held.slice(1)) answer(one);
-  // A reply that finds room makes place for a further command.
-  await until(async () => {
-    for (const one of held.slice(32)) answer(one);
-    return (await read('maintenance_commands_in_flight')) === 1;
+describe('everything is given back', () => {
+  afterEach(async () => {
+    replica.upstream.reset();
+    await until(async () => (await heldBytes()) === 0);
   });
-  const sent = held.length;
-  answerWith(upstream, result);
-  expect((await list('r')).errors).toEqual([]);
-  held[0]?.release();
-  const { data, errors } = await many;
-  expect(new Set(errors.map(({ extensions }) => extensions.code))).toEqual(new Set(['UPSTREAM_UNAVAILABLE']));
-  expect([held.length, sent < 50]).toEqual([sent, true]);
-  expect(Object.values(data).filter((one) => one !== null).length).toBeGreaterThan(1);
-});
 
-it('large replies on their way leave room for a small one', async () => {
-  // Eight together leave almost nothing.
-  const part = 'x'.repeat((await read('maintenance_memory_limit_bytes')) / 8.25);
-  const result = [{ maintenance_id: 'm', other: LARGE_TEXT.slice(0, 350_000) }];
-  upstream.fail(({ param }, response) => {
-    if (param.residence_id === R) return { body: { success: true, result } };
-    response.write(part);
-    return 'taken';
-  });
-  const before = await refusals('reply');
-  const caller = new AbortController();
-  const lists = aliased(32, (index) => `maintenances(residenceId: "${index}") { id }`);
-  const left = ask(`{ ${lists} }`, 0, caller.signal).catch(() => {});
-  await until(async () => (await refusals('reply')) >= before + 32 - 8);
-  expect((await list(R)).errors).toEqual([]);
-  caller.abort();
-  await left;
-});
-
-it('a crowd whose responses take far more than there is waits, and is served', async () => {
-  answerWith(upstream, [{ maintenance_id: 'm', description: LARGE_TEXT.slice(0, 200_000) }]);
-  const answers = await Promise.all(times(60, () => list('r', 0, '{ description }')));
-  expect(answers.flatMap(({ errors }) => errors)).toEqual([]);
-});
-
-it('the head of a request takes memory beside its body', async () => {
-  const held = upstream.hold();
-  const measure = async (filler: string) => {
-    const before = [held.length, await read('maintenance_memory_held_bytes')] as const;
-    const asked = replica.ask(`{ maintenances(residenceId: "${filler.length}") { id } }`, {
-      headers: { ...HEADERS, filler },
+  const WAITING = list('waiting');
+  it.each<[what: string, bytes: number, query: string, asking?: Asking]>([
+    ['its head', 9000, `{ ${WAITING} }`, { headers: { ...HEADERS, filler: 'x'.repeat(9000) } }],
+    ['its body', LARGE_BODY, `{ ${WAITING} }`, body(LARGE_BODY)],
+    ['a reply that it has read', 1_000_000, `{ ${WAITING} large: ${list('large')} }`],
+    ['a reply on its way', 1_000_000, `{ large: ${list('partial')} }`],
+    ['its response', 600_000, `{ ${WAITING} ${aliased(50, () => '_service { sdl }')} }`],
+  ])('an operation holds %s until it is answered', async (_, bytes, query, asking = {}) => {
+    const ends: (() => void)[] = [];
+    replica.upstream.fail(({ param }, response) => {
+      if (param.residence_id === 'large') return { body: reply(LARGE_RESULT) };
+      const text = reply(param.residence_id === 'partial' ? LARGE_RESULT : []);
+      if (param.residence_id === 'partial') response.write(text.slice(0, -1));
+      ends.push(() => response.end(param.residence_id === 'partial' ? text.slice(-1) : text));
+      return 'taken';
     });
-    await until(() => held.length > before[0]);
-    return { asked, bytes: (await read('maintenance_memory_held_bytes')) - before[1] };
-  };
-  const [small, large] = [await measure('x'.repeat(1000)), await measure('x'.repeat(9000))];
-  expect(large.bytes - small.bytes).toBeGreaterThanOrEqual(8000);
-  held.end();
-  await Promise.all([small.asked, large.asked]);
-});
+    const asked = ask(query, asking);
+    await until(async () => ends.length > 0 && (await heldBytes()) >= bytes);
+    for (const end of ends) end();
+    expect((await asked).errors).toEqual([]);
+  });
 
-it('a crowd whose replies come in gzip, far larger than there is room, is served', async () => {
-  const result = times(2500, (index) => ({ ...exampleTicket(), maintenance_id: `m${index}` }));
-  const body = gzipSync(JSON.stringify({ success: true, result }));
-  upstream.fail(act((response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(body)));
-  const answers = await Promise.all(times(40, (index) => list(`r${index}`)));
-  expect(answers.flatMap(({ errors }) => errors)).toEqual([]);
-});
+  it('a write holds its memory also when its caller has left, until it ends', async () => {
+    const held = replica.upstream.hold();
+    const caller = new AbortController();
+    const left = ask(DELETE, { signal: caller.signal }).catch(() => {});
+    await until(() => held.length === 1);
+    caller.abort();
+    await left;
+    await until(async () => (await read('http_server_active_requests')) === 0);
+    expect(await heldBytes()).toBeGreaterThan(0);
+    held.end();
+  });
 
-it('a write keeps its memory when its caller leaves, until it ends', async () => {
-  const held = upstream.hold();
-  const caller = new AbortController();
-  const left = ask(DELETE, LARGE, caller.signal).catch(() => {});
-  await until(() => held.length === 1);
-  caller.abort();
-  await left;
-  await until(async () => (await read('http_server_active_requests')) === 0);
-  expect(await read('maintenance_memory_held_bytes')).toBeGreaterThan(0);
-  held.end();
-});
+  it('a response that is queued behind another one of its connection gives everything back when that closes', async () => {
+    replica.upstream.hold();
+    const { hostname, port } = new URL(replica.url);
+    const head = [
+      'POST /graphql HTTP/1.1',
+      ...Object.entries({ ...HEADERS, host: 'x' }).map((pair) => pair.join(': ')),
+    ];
+    const answered = () => read('maintenance_operations_total', { graphql_operation_type: 'query', code: 'OK' });
+    const before = await answered();
+    const socket = connect(Number(port), hostname);
+    for (const query of [`{ ${list(R)} }`, '{ __typename }']) socket.write(request(head, JSON.stringify({ query })));
+    // The second one has its answer, which waits for that of the first.
+    await until(async () => (await answered()) > before);
+    expect(await read('http_server_active_requests')).toBe(2);
+    socket.destroy();
+    for (const gauge of ['http_server_active_requests', 'maintenance_commands_in_flight'])
+      await until(async () => (await read(gauge)) === 0);
+  });
 
-it('a response that is queued behind another one of its connection gives everything back when that closes', async () => {
-  upstream.hold();
-  const { hostname, port } = new URL(replica.url);
-  const head = ['POST /graphql HTTP/1.1', ...Object.entries({ ...HEADERS, host: 'x' }).map((pair) => pair.join(': '))];
-  const queries = [`{ maintenances(residenceId: "${R}") { id } }`, '{ __typename }'];
-  const answered = { graphql_operation_type: 'query', code: 'OK' };
-  const before = await read('maintenance_operations_total', answered);
-  const socket = connect(Number(port), hostname);
-  socket.write(Buffer.concat(queries.map((query) => request(head, JSON.stringify({ query })))));
-  // The second one has its answer, which waits for that of the first.
-  await until(async () => (await read('maintenance_operations_total', answered)) > before);
-  expect(await read('http_server_active_requests')).toBe(2);
-  socket.destroy();
-  for (const gauge of [
-    'http_server_active_requests',
-    'maintenance_commands_in_flight',
-    'maintenance_memory_held_bytes',
-  ])
-    await until(async () => (await read(gauge)) === 0);
-});
+  it('an operation that reads too much for itself asks for no more, and leaves room for the replies to others', async () => {
+    const held: (() => void)[] = [];
+    replica.upstream.fail(({ param }, response) => {
+      if (param.residence_id === '0') held.push(() => response.end(reply([])));
+      else response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(reply(LARGE_RESULT)));
+      return 'taken';
+    });
+    const many = ask(`{ ${aliased(99, (index) => list(`${index}`))} }`);
+    const isFull = async () => (await refused('reply')) > 1 && (await read('maintenance_commands_in_flight')) === 1;
+    await until(isFull);
+    expect((await ask(`{ ${list(R)} }`)).errors).toEqual([]);
+    held[0]?.();
+    const { data, errors } = await many;
+    expect(new Set(errors.map(({ extensions }) => extensions.code))).toEqual(new Set(['UPSTREAM_UNAVAILABLE']));
+    expect(replica.upstream.received.length).toBeLessThan(50);
+    expect(Object.values(data).filter((one) => one !== null).length).toBeGreaterThan(1);
+  });
 
-it('the SDL counts as often as it is selected', async () => {
-  const { data } = await ask('{ _service { sdl } }');
-  const held = upstream.hold();
-  const list = `maintenances(residenceId: "${R}") { id }`;
-  const many = ask(`{ ${list} ${aliased(50, () => '_service { sdl }')} }`);
-  await until(() => held.length === 1);
-  const bytes = 50 * data._service.sdl.length;
-  await until(async () => (await read('maintenance_memory_held_bytes')) > bytes);
-  held.end();
-  expect((await many).errors).toEqual([]);
-});
+  it('large replies on their way leave room for a small one', async () => {
+    // Eight together leave almost nothing.
+    const part = 'x'.repeat((await read('maintenance_memory_limit_bytes')) / 8.25);
+    replica.upstream.fail(({ param }, response) => {
+      if (param.residence_id === R)
+        return { body: reply([{ maintenance_id: 'm', other: LARGE_TEXT.slice(0, 350_000) }]) };
+      response.write(part);
+      return 'taken';
+    });
+    const before = await refused('reply');
+    const caller = new AbortController();
+    const many = `{ ${aliased(32, (index) => list(`${index}`))} }`;
+    const left = ask(many, { signal: caller.signal }).catch(() => {});
+    await until(async () => (await refused('reply')) >= before + 32 - 8);
+    expect((await ask(`{ ${list(R)} }`)).errors).toEqual([]);
+    caller.abort();
+    await left;
+  });
 
-it('a body that never fits is refused with 413: before it is read, or once it is read if it is chunked', async () => {
-  const errors = [{ message: expect.any(String), extensions: { code: 'BAD_REQUEST', outcome: 'NOT_SENT' } }];
-  expect(await send(`content-length: ${NEVER}`)).toEqual([413, null, errors]);
-  const chunks = `${NEVER.toString(16)}\r\n${'x'.repeat(NEVER)}\r\n${END}`;
-  expect(await send(CHUNKED, chunks)).toEqual([413, null, errors]);
+  it.each([
+    ['whose responses', 60, 'description', reply([{ maintenance_id: 'm', description: LARGE_TEXT.slice(0, 200_000) }])],
+    ['whose replies in gzip', 20, 'id', reply(LARGE_RESULT)],
+  ])('a crowd %s take far more than there is waits, and is served', async (_, count, fields, text) => {
+    const bytes = gzipSync(text);
+    replica.upstream.fail(act((response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(bytes)));
+    const answers = await Promise.all(times(count, (index) => ask(`{ ${list(`r${index}`, fields)} }`)));
+    expect(answers.flatMap(({ errors }) => errors)).toEqual([]);
+  });
+
+  it('a body that never fits is refused with 413: before it is read, or once it is read if it is chunked', async () => {
+    // It is allowed, but larger than what one operation may hold in so small a heap.
+    const size = 1_000_000;
+    const refusal = [413, null, { code: 'BAD_REQUEST', outcome: 'NOT_SENT' }];
+    expect(await send(`content-length: ${size}`)).toEqual(refusal);
+    expect(await send(CHUNKED, `${size.toString(16)}\r\n${'x'.repeat(size)}\r\n0\r\n\r\n`)).toEqual(refusal);
+  });
 });

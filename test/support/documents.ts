@@ -1,8 +1,6 @@
 /** Reads tables and examples of the project's documents. */
 import { readFileSync } from 'node:fs';
 
-export const APPS = readDocument('docs/apps.md');
-
 /** Every extension that an error of the subgraph may have. */
 export const EXTENSIONS = {
   ...{ code: 'COMMAND_REJECTED', command: 'c', commandId: 'c0', upstreamCode: 'E1' },

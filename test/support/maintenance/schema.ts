@@ -1,5 +1,5 @@
 /** The schema of the subgraph, and its fields. */
-import { type GraphQLObjectType, type GraphQLSchema, getNamedType, isObjectType } from 'graphql';
+import { type GraphQLObjectType, getNamedType, isObjectType } from 'graphql';
 import { createSchema } from '../../../src/graphql/schema.ts';
 
 export const SCHEMA = createSchema();
@@ -27,10 +27,10 @@ export function rootField(name: string) {
 }
 
 /** Returns a selection for each field of a type, at most `depth` fields deep. */
-export function fieldsOf(type: string, depth = 2, schema: GraphQLSchema = SCHEMA): string[] {
-  return Object.values((schema.getType(type) as GraphQLObjectType).getFields()).flatMap(({ name, type }) => {
+export function fieldsOf(type: string, depth = 2): string[] {
+  return Object.values((SCHEMA.getType(type) as GraphQLObjectType).getFields()).flatMap(({ name, type }) => {
     const inner = getNamedType(type);
     if (!isObjectType(inner)) return name;
-    return depth === 1 ? [] : `${name} { ${fieldsOf(inner.name, depth - 1, schema).join(' ')} }`;
+    return depth === 1 ? [] : `${name} { ${fieldsOf(inner.name, depth - 1).join(' ')} }`;
   });
 }

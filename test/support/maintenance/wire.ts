@@ -1,5 +1,5 @@
 /** For each command the vendor's example. Tests of all commands and all root fields follow from this table. */
-import { type FieldNode, isObjectType, type OperationDefinitionNode, parse, valueFromASTUntyped } from 'graphql';
+import { type FieldNode, type OperationDefinitionNode, parse, valueFromASTUntyped } from 'graphql';
 import { EXAMPLE } from '../../../dev/maintenance/seed.ts';
 import { COMMANDS } from '../../../src/maintenance/commands.ts';
 import { rootField } from './schema.ts';
@@ -44,6 +44,3 @@ export const WIRE = METHODS.map((method) => {
 /** Returns whether a value of an example is a text, or a residence's id, that is sent as it is. */
 export const isSentAsIs = ({ args, param }: Pick<(typeof WIRE)[number], 'args' | 'param'>, value: unknown) =>
   typeof value === 'string' && [args, param].every((one) => JSON.stringify(one).includes(JSON.stringify(value)));
-
-/** The writes that read back what they wrote. */
-export const READ_BACK = WIRE.filter(({ type }) => isObjectType(type) && type.getFields().maintenance);
