@@ -9,6 +9,7 @@ import { EXAMPLE } from '../../dev/maintenance/seed.ts';
 import { RESIDENCES } from '../../dev/supergraph/neighbour.ts';
 import { askAt, codes, NEW_MAINTENANCE, ROUTER_SECRET } from '../support/ask.ts';
 import { readExamples as readBlocks, readDocument } from '../support/documents.ts';
+import { create } from '../support/maintenance/requests.ts';
 import { argumentsOf, killAll, run, start, watch } from '../support/process.ts';
 import { useFolder } from '../support/use-folder.ts';
 import { useSubgraph } from '../support/use-subgraph.ts';
@@ -101,6 +102,17 @@ it.each(readExamples('emulator'))('$name shows each failure, and a slow list', a
   const shown = errors.map(({ path, extensions: { outcome, code } }) => [path?.[0], outcome ?? code]);
   expect(Object.fromEntries(shown)).toEqual(FAILURES[example.name]);
   if ('slow' in data) expect(data.slow).toEqual([{ id: `rfault-slow:${EXAMPLE.maintenanceId}` }]);
+});
+
+it.each([
+  ['rfault-lost', 'createMaintenance', 'UNKNOWN', 2],
+  ['rfault-unwritten', 'createMaintenance', 'UNKNOWN', 1],
+  ['rfault-unread', 'createMaintenance.maintenance', undefined, 2],
+])('a create of %s fails at %s with the outcome %s, and leaves %d requests', async (residenceId, at, outcome, left) => {
+  const { query, variables } = create({ residenceId });
+  const { errors } = await subgraph.ask(query.replace('createdId', 'createdId maintenance { id }'), { variables });
+  expect(errors.map(({ path, extensions }) => [path?.join('.'), extensions.outcome])).toEqual([[at, outcome]]);
+  expect(subgraph.upstream.store.residences.get(residenceId)).toHaveLength(left);
 });
 
 const SHOWN = BLOCKS.filter(({ json }) => json);

@@ -13,12 +13,12 @@ const [test, skipped] = hasJq ? [it, ''] : [it.skip, '. Skipped: jq is not insta
 const { folder, write } = useFolder('ops');
 const subgraph = useSubgraph();
 
-// Prints two files as the log of two pods, after $UNREAD. $PODS are the pods.
+// Prints two files as the log of two pods, after $UNREAD, unless $FAILS. $PODS are the pods.
 const kubectl = `#!/bin/sh
 case "$*" in
-  '--namespace graphql get pods --selector app.kubernetes.io/name=maintenance-subgraph --output name') echo "$PODS" ;;
+  '--namespace graphql get pods --selector app.kubernetes.io/name=maintenance-subgraph --output name') [ "$PODS" != fails ] && echo "$PODS" ;;
   '--namespace graphql logs '*' --previous=true') echo 'error: previous terminated container "maintenance-subgraph" not found' ;;
-  '--namespace graphql logs '*' --since 1h --previous=false') printf "$UNREAD" && cat one.log two.log ;;
+  '--namespace graphql logs '*' --since 1h --previous=false') [ ! "$FAILS" ] && printf "$UNREAD" && cat one.log two.log ;;
   *) echo "fake kubectl: $*" >&2; exit 1 ;;
 esac`;
 chmodSync(write('kubectl', kubectl), 0o755);
@@ -75,9 +75,14 @@ test.each<[code: string, env: NodeJS.ProcessEnv, ...prints: string[]]>([
   [MANY, {}, '20', 'ops: 5 kinds are left out', 'code 0'],
   ['PATH=/none ops failed < one.log', {}, 'ops: jq is missing', 'code 2'],
   ['ops failed 3d < one.log', {}, 'ops: 3d is no time, such as 30s, 15m or 24h', 'code 2'],
+  ['ops logs 1h none < one.log', {}, 'ops: there is no kind none: see ops.sh help', 'code 2'],
+  ['ops restart', {}, 'ops: there is no restart: see ops.sh help', 'code 2'],
+  ['ops -n graphql failed', { PODS: 'fails' }, 'ops: kubectl failed in the namespace graphql', 'code 2'],
+  ['ops -n graphql failed 1h', { FAILS: 'yes' }, 'error: kubectl logs failed', ...INCOMPLETE],
   ['ops -n graphql failed', { PODS: '' }, 'ops: the namespace graphql has no pod of the subgraph', 'code 2'],
   [...unread(`${WAITS} ContainerCreating\n`), `${WAITS} ContainerCreating`, 'code 0'],
   [...unread(`${WAITS} trying to pull image\n`), `${WAITS} trying to pull image`, ...INCOMPLETE],
+  [...unread('error: pods "b" is forbidden\n'), 'error: pods "b" is forbidden', ...INCOMPLETE],
   [...unread('unable to retrieve container logs for cri-o://0a'), 'error: a log is gone, or breaks off', ...INCOMPLETE],
   [...unread('{"level":30,"time'), 'error: a log is gone, or breaks off', ...INCOMPLETE],
 ])(`%s with %j prints its result, or why there is none${skipped}`, async (code, env, ...prints) => {

@@ -48,11 +48,15 @@ it.concurrent.each<[program: string, env: NodeJS.ProcessEnv, code: number, messa
   expect(running.output()).toMatch(message);
 });
 
-it.concurrent('a program says which Node it needs, and where npm has installed it', async () => {
-  write('node_modules/node/bin/node', '');
+it.concurrent.each([
+  ['node/bin/node', 'run node_modules/.bin/node'],
+  ['node/index.js', 'npm skipped .+ --ignore-scripts=false'],
+  ['other', 'The package `node` is not installed. .+'],
+])('a program says which Node it needs, and with node_modules/%s: %s', async (file, advice) => {
+  write(`${file}/node_modules/${file}`, '');
   const pretend = "data:text/javascript,Object.defineProperty(process, 'versions', { value: { node: '24.4.1' } })";
-  const program = write('check-node.mjs', readDocument('check-node.mjs'));
+  const program = write(`${file}/check-node.mjs`, readDocument('check-node.mjs'));
   const { exit, output } = watch(start(process.execPath, ['--import', pretend, program], {}));
   expect(await exit).toBe(1);
-  expect(output()).toMatch(/^.+ Node 24, from 24.5, or Node 26. It runs on 24.4.1.\n.*run node_modules\/.bin\/node\n$/);
+  expect(output()).toMatch(new RegExp(`^.+ Node 24, from 24.5, or Node 26. It runs on 24.4.1.\n.*${advice}\n$`));
 });

@@ -25,6 +25,7 @@ beforeEach(() => {
 });
 
 it.each([
+  ['a key is removed', KEY, '', "Directive 'key' was removed from object 'Thing'"],
   ['a key changes', 'box { id }', 'box', "Argument 'fields' was removed from '@key'"],
   ['a value is removed', ' BLUE', '', "Enum value 'BLUE' was removed from enum 'Color'"],
 ])('where %s, the change needs a reason, until the schema is accepted', (_, from, to, message) => {
