@@ -6,8 +6,8 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import { readOptions } from '../dev/options.ts';
-import { startFastVendor } from '../test/support/maintenance/fast-vendor.ts';
 import { killAll } from '../test/support/process.ts';
+import { startFastVendor } from './fast-vendor.ts';
 import { burst, type Contender, compare, pinLoad, type Server, startServer } from './measure.ts';
 import { type Row, render, write } from './report.ts';
 import { WORKLOADS } from './workloads.ts';

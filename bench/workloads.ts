@@ -2,7 +2,7 @@
  * The operations that the benchmark sends. Residence and token differ in each request, so that no request joins another
  * one's read. The repair requests of each residence are `m0`, `m1` and so on.
  */
-import type { ReplyName } from '../test/support/maintenance/fast-vendor.ts';
+import type { ReplyName } from './fast-vendor.ts';
 
 const FIELDS = 'id maintenanceId startTime finishTime createdTime description contact feedback pictureUrls state';
 const DOCUMENTS = {

@@ -1,11 +1,11 @@
 /** Expensive requests, alone and by 1,000 callers at once. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { atLeast, atMost, type Figure, noted } from '../support/figures.ts';
+import { type ReplyName, startFastVendor } from '../../bench/fast-vendor.ts';
 import { loadWhile, type Sending } from '../support/load.ts';
-import { type ReplyName, startFastVendor } from '../support/maintenance/fast-vendor.ts';
 import { aliased, DELETE, times } from '../support/maintenance/requests.ts';
-import { readPeak, resetPeak } from '../support/proc.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
+import { atLeast, atMost, type Figure, noted } from './figures.ts';
+import { readPeak, resetPeak } from './proc.ts';
 import { ask, CALLERS, withHealthChecks } from './stage.ts';
 
 type Make = string | ((index: number) => string);

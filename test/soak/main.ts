@@ -4,8 +4,8 @@
  * misses its bound.
  */
 import { end } from '../../dev/options.ts';
-import { printFigures } from '../support/figures.ts';
 import { killAll } from '../support/process.ts';
+import { printFigures } from './figures.ts';
 import { hostileCallers, largeOperations } from './hostile.ts';
 import { overload } from './operations.ts';
 

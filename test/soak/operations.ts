@@ -1,8 +1,8 @@
 /** The scenario `overload`: ordinary operations under load. */
 import { seed } from '../../dev/maintenance/seed.ts';
-import { atLeast, atMost, type Figure, median, noted } from '../support/figures.ts';
 import { answerWith, R } from '../support/maintenance/requests.ts';
-import { readCpuUs } from '../support/proc.ts';
+import { atLeast, atMost, type Figure, median, noted } from './figures.ts';
+import { readCpuUs } from './proc.ts';
 import { CALLERS, REFUSED, send, withHealthChecks, withReplica } from './stage.ts';
 
 const PHASE_SECONDS = 8;

@@ -1,11 +1,11 @@
 /** A replica during a scenario: its callers, its health checks, its sockets, and its end. */
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { atMost, type Figure } from '../support/figures.ts';
 import { load, loadWhile, request, type Sending } from '../support/load.ts';
-import { countSockets } from '../support/proc.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
+import { atMost, type Figure } from './figures.ts';
+import { countSockets } from './proc.ts';
 
 /** How many callers ask at once: as many as a replica takes by default. */
 export const CALLERS = 1000;

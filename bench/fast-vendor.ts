@@ -4,9 +4,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { serve } from '../../../dev/command-api.ts';
-import { exampleTicket } from '../../../dev/maintenance/seed.ts';
-import { STATES } from '../../../dev/maintenance/store.ts';
+import { serve } from '../dev/command-api.ts';
+import { exampleTicket } from '../dev/maintenance/seed.ts';
+import { STATES } from '../dev/maintenance/store.ts';
 
 // Below both 2 MB and 2 MiB.
 const LARGEST = 1_990_000;
