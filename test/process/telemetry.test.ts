@@ -1,124 +1,218 @@
-/** Each kind of operation with its log line, its metrics and its spans. */
+/** What each operation leaves: its line in the log, its counters and its spans. observability.test.ts has the rest. */
 import { hostname } from 'node:os';
-import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
-import { Counter } from 'prom-client';
+import { afterAll, afterEach, expect, it, jest } from '@jest/globals';
+import { Gauge } from 'prom-client';
+import { PATH } from '../../dev/command-api.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { stopClock } from '../support/clock.ts';
 import { type Span, startTracedProcess } from '../support/collector.ts';
-import { DELETE, LIST } from '../support/maintenance/requests.ts';
+import { aliased, DELETE, LIST, R, times } from '../support/maintenance/requests.ts';
+import { WIRE } from '../support/maintenance/wire.ts';
 import { type Samples, scrape, writeSample } from '../support/scrape.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
-import { inTurn, type Received } from '../support/upstream.ts';
+import { act, type Fault, inTurn } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
 import { settle, until } from '../support/wait.ts';
-import { EVENTS, type Expected, type Made, OWN_FAULT, type Result, UNLUCKY } from './telemetry-events.ts';
 
-const SERVICE = 'maintenance-subgraph';
 const LISTED = 'get_maintenance_list';
+const [UNAVAILABLE, TIMEOUT, INVALID] = ['UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'UPSTREAM_INVALID_RESPONSE'];
+const [GONE, LEFT] = ['CALLER_GONE', 'caller disconnected'];
+/** The commands of this caller fail, as if no file descriptor were left for a socket. */
+const [UNLUCKY, NO_SOCKET] = ['token-of-an-unlucky-caller', 'EMFILE'];
+
+/** A status, or an error. */
+type Result = number | string;
+/** A command, by default a list that succeeds: its attempts, the `error.type` of its span, and its entry in the log. */
+interface Made extends Partial<Record<'name' | 'errorType' | 'code' | 'outcome' | 'detail' | 'upstreamCode', string>> {
+  attempts?: Result[];
+  flaws?: { kind: string; member?: string }[];
+  dropped?: number;
+}
+type More = { name?: string; status?: number | ''; token?: string; env?: NodeJS.ProcessEnv };
+/** The summary is the level of the line, the type of the operation, and its codes. In the log, failed commands are first. */
+type Row = [title: string, query: string, fault: Fault | undefined, summary: string, commands: Made[], more?: More];
+
+let caller: AbortController;
+const leave = act(() => caller.abort());
+const list = (residenceId: string, field = 'id') => `maintenances(residenceId: "${residenceId}") { ${field} }`;
+const lists = (...ids: string[]) => `{ ${aliased(ids.length, (index) => list(ids[index] ?? ''))} }`;
+const SELECTED = `{ ${list('b')} bad: ${list('a', 'contact')} }`;
+const BATCH = 'mutation { deleteMaintenances(ids: ["a:m", "b:m"]) { deletedIds } }';
+const reply = (body: unknown, headers = {}, status = 200): Fault => {
+  return ({ param }) => (param.residence_id === 'b' ? { status: 500 } : { status, headers, body });
+};
+const result = (value: unknown) => reply({ success: true, result: value });
+const failed = (code: string, errorType: string, attempt: Result, detail: Result = attempt): Made => {
+  return { code, errorType, attempts: [attempt], detail: typeof detail === 'number' ? `status ${detail}` : detail };
+};
+const flawed = (kind: string, ...results: [attempt: Result, detail?: string]): Made[] => {
+  return [{ ...failed(INVALID, kind, ...results), flaws: [{ kind }] }];
+};
+const FAILED = failed(UNAVAILABLE, 'failed', 500);
+const REJECT = reply({ success: false, code: 'E1' }, {}, 409);
+const REJECTED = { ...failed('COMMAND_REJECTED', 'rejected', 409), outcome: 'REJECTED', upstreamCode: 'E1' };
+const [ONE, TWO] = ['delete_maintenance_info', 'batch_delete_maintenance_info'].map((name) => ({ name }));
+const RETRY_LATER = { status: 503, headers: { 'retry-after': '1' } };
+const NO_ROOM = { ...failed(UNAVAILABLE, 'no_room', 'queue full'), attempts: [] };
+const BAD = { maintenance_id: 'm', contact: 1, state: 'new' };
+const BAD_MEMBERS = { flaws: ['contact', 'state'].map((member) => ({ kind: 'member', member })) };
+const NO_IDS = { flaws: [{ kind: 'ticket', member: 'maintenance_id' }], dropped: 2 };
+const SMALL = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0', ATTEMPT_TIMEOUT_MS: '500' };
+const FRAGILE = { MAX_COMMANDS_IN_FLIGHT: '1', BREAKER_FAILURES: '1' };
+const UNFORESEEN = Array(3).fill(failed('INTERNAL_SERVER_ERROR', 'internal', NO_SOCKET));
+
+const OPERATIONS: Row[] = [
+  ...WIRE.map(({ name, operation, field, result: value }): Row => {
+    const query = `${operation} ${'x'.repeat(101)} { ${field} }`;
+    return [name, query, result(value), `30 ${operation}`, [{ name }], { name: 'x'.repeat(100) }];
+  }),
+  ['no document', '', undefined, '30 unknown BAD_REQUEST', [], { status: 400 }],
+  ['a rejected write', DELETE, REJECT, '30 mutation COMMAND_REJECTED', [{ ...REJECTED, ...ONE }]],
+  [
+    'a failure as data',
+    BATCH,
+    result({}),
+    `40 mutation ${UNAVAILABLE}`,
+    [{ ...FAILED, ...TWO, outcome: 'UNKNOWN' }, { ...TWO }],
+  ],
+  ['a fault, a failure', lists('', R, 'b'), result([]), `40 query ${UNAVAILABLE} BAD_USER_INPUT`, [FAILED, {}]],
+  ['retries', LIST, inTurn(503, 'cut'), '30 query', [{ attempts: [503, 'ECONNRESET', 200] }]],
+  [
+    'a time-out, a full queue',
+    lists('a', 'c'),
+    () => 'taken',
+    `40 query ${UNAVAILABLE} ${TIMEOUT}`,
+    [failed(TIMEOUT, 'timeout', 'ETIMEDOUT'), NO_ROOM],
+    { env: SMALL },
+  ],
+  ['a caller that leaves', LIST, leave, `30 query ${GONE}`, [failed(GONE, 'cancelled', LEFT)], { status: '' }],
+  ['no envelope', LIST, reply('<html>'), `40 query ${INVALID}`, flawed('envelope', 200)],
+  ['another result', LIST, result({ a: 1 }), `40 query ${INVALID}`, flawed('result', 200, 'unexpected result')],
+  ['no result', LIST, result(null), `40 query ${INVALID}`, flawed('empty', 200, 'empty result')],
+  // The default of MAX_REPLY_BYTES is 2 MiB.
+  ['over 2 MiB', LIST, reply('x'.repeat(2_100_000)), `40 query ${INVALID}`, flawed('size', 'reply too large')],
+  [
+    'no gzip',
+    LIST,
+    reply('no gzip', { 'content-encoding': 'gzip' }),
+    `40 query ${INVALID}`,
+    flawed('bytes', 'Z_DATA_ERROR'),
+  ],
+  ['undecodable members, not selected', LIST, result([BAD, BAD]), '40 query', [BAD_MEMBERS]],
+  ['undecodable, selected', SELECTED, result([BAD]), `40 query ${INVALID} ${UNAVAILABLE}`, [FAILED, BAD_MEMBERS]],
+  ['tickets without an id', LIST, result([{ maintenance_id: 'm' }, {}, {}]), '40 query', [NO_IDS]],
+  [
+    'unforeseen errors, which open no circuit breaker',
+    lists('a', 'b', 'c'),
+    undefined,
+    '50 query INTERNAL_SERVER_ERROR',
+    UNFORESEEN,
+    { env: FRAGILE, token: UNLUCKY },
+  ],
+];
+
 /** The trace and the span of the router. */
 const [traceId, ROUTER_SPAN] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
-const ROUTED = { traceparent: `00-${traceId}-${ROUTER_SPAN}-01`, tracestate: 'router=canary', baggage: 'canary=1' };
-const NAMES = { 'apollographql-client-name': 'c'.repeat(101), 'apollographql-client-version': 'v'.repeat(101) };
-const HEADERS = { ...ROUTED, ...NAMES, 'x-request-id': 'request-1' };
-const SECONDS = 'request_duration_seconds_count';
+const traceparent = `00-${traceId}-${ROUTER_SPAN}-01`;
+const HEADERS = {
+  ...{ traceparent, tracestate: 'router=canary', baggage: 'canary=1', 'x-request-id': 'request-1' },
+  ...{ 'apollographql-client-name': 'c'.repeat(101), 'apollographql-client-version': 'v'.repeat(101) },
+};
+const [REQUEST_ID, COMMAND_ID] = ['http.response.header.x-request-id', 'command.id'];
 const [SERVER, CLIENT] = [2, 3];
+const [TEXT, NUMBER] = [expect.any(String), expect.any(Number)];
+const VERSION = { service: 'maintenance-subgraph', version: manifest.version };
 
-function countRequest(status: Result): string {
-  const labels = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
-  return writeSample(`http_server_${SECONDS}`, { ...labels, http_response_status_code: `${status}` });
+/** What the line of an operation tells. */
+interface Line {
+  level: number;
+  operationType?: string;
+  operationName?: string;
+  codes: string[];
+  errorIds?: string[];
+  commands: { id: string; durationMs: number }[];
 }
-function countAttempt({ upstream }: Subgraph, command: string, result: Result): string {
+
+function linesOf(summary: string, commands: Made[], name: string | undefined, errorId: unknown) {
+  const [level, type, ...codes] = summary.split(' ');
+  const line = { level: Number(level), time: NUMBER, hostname: hostname(), ...VERSION };
+  const err = { type: 'TypeError', code: NO_SOCKET, stack: expect.stringMatching(/^at unforeseenError /) };
+  const unforeseen = { ...line, errorId, err, count: commands.length, msg: 'unforeseen error' };
+  const entries = commands.map(({ name = LISTED, attempts = [200], errorType: _, ...entry }) => {
+    return { ...entry, name, id: TEXT, durationMs: NUMBER, attempts: attempts.length };
+  });
+  const operation = {
+    ...{ ...line, msg: 'operation', requestId: 'request-1', traceId, durationMs: NUMBER, codes, commands: entries },
+    ...{ clientName: 'c'.repeat(100), clientVersion: 'v'.repeat(100), operationName: name },
+    operationType: type === 'unknown' ? undefined : type,
+    errorIds: errorId && [errorId],
+  };
+  return errorId ? [unforeseen, operation] : [operation];
+}
+
+function countersOf(summary: string, commands: Made[], status: number | '', { upstream }: Subgraph): string[] {
+  const [, graphql_operation_type = '', code = 'OK'] = summary.split(' ');
   const { hostname: server_address, port: server_port } = new URL(upstream.url);
-  const outcome = typeof result === 'number' ? { http_response_status_code: `${result}` } : { error_type: result };
-  const labels = { http_request_method: 'POST', server_address, server_port, command, ...outcome };
-  return writeSample(`http_client_${SECONDS}`, labels);
-}
-
-function expectedCounts(subject: Subgraph, { type, status = 200, leaves, codes = [], commands = [] }: Expected) {
-  const perCommand = commands.flatMap(
-    ({ name: command = LISTED, attempts = [200], code = 'OK', flaws = [], outcome }) => [
+  const method = { http_request_method: 'POST' };
+  const request = { ...method, http_route: '/graphql', url_scheme: 'http', http_response_status_code: `${status}` };
+  return [
+    writeSample('http_server_request_duration_seconds_count', request),
+    writeSample('maintenance_operations_total', { graphql_operation_type, code }),
+    ...commands.flatMap(({ name: command = LISTED, attempts = [200], code = 'OK', flaws = [], outcome }) => [
       writeSample('maintenance_commands_total', { command, outcome: code }),
       ...(outcome === 'UNKNOWN' ? [writeSample('maintenance_unknown_writes_total', { command })] : []),
-      ...attempts.map((result) => countAttempt(subject, command, result)),
-      ...attempts.slice(0, -1).map((result) => writeSample('maintenance_retries_total', { reason: `${result}` })),
+      ...attempts.slice(0, -1).map((reason) => writeSample('maintenance_retries_total', { reason: `${reason}` })),
       ...flaws.map((flaw) => writeSample('maintenance_invalid_replies_total', { command, ...flaw })),
-    ],
-  );
-  const labels = { graphql_operation_type: type ?? 'unknown', code: codes[0] ?? 'OK' };
-  const operation = writeSample('maintenance_operations_total', labels);
-  return [countRequest(leaves ? '' : status), operation, ...perCommand].sort();
+      ...attempts.map((result) => {
+        const ended = typeof result === 'number' ? 'http_response_status_code' : 'error_type';
+        const labels = { ...method, server_address, server_port, command, [ended]: `${result}` };
+        return writeSample('http_client_request_duration_seconds_count', labels);
+      }),
+    ]),
+  ].sort();
 }
 
-function expectedLines({ type, name, level = 30, codes = [], commands = [] }: Expected, ids: unknown[]) {
-  const [service, errorId] = [{ service: SERVICE, version: manifest.version }, expect.any(String)];
-  const line = { level, time: expect.any(Number), hostname: hostname(), ...service };
-  const err = { type: 'TypeError', code: OWN_FAULT, stack: expect.stringMatching(/^at unforeseenError /) };
-  const operation = {
-    ...{ ...line, msg: 'operation', durationMs: expect.any(Number), codes, requestId: 'request-1', traceId },
-    ...{ clientName: 'c'.repeat(100), clientVersion: 'v'.repeat(100) },
-    ...(name && { operationName: name }),
-    ...(type && { operationType: type }),
-    ...(level === 50 && { errorIds: [errorId] }),
-    commands: commands.map(({ name = LISTED, residence: _, kind: __, attempts = [200], detail, ...rest }, index) => {
-      const entry = { ...rest, name, id: ids[index], durationMs: expect.any(Number), attempts: attempts.length };
-      return detail ? { ...entry, detail } : entry;
-    }),
-  };
-  return level === 50 ? [{ ...line, errorId, err, count: 1, msg: 'unforeseen error' }, operation] : [operation];
-}
-
-const resultAttribute = (result: Result | undefined) =>
-  typeof result === 'number' ? { 'http.response.status_code': result } : { 'error.type': result };
-function expectedSpan(failed: boolean) {
-  const resource = { 'service.name': SERVICE, 'service.version': manifest.version };
-  return { traceId, spanId: expect.any(String), links: [], failed, resource: expect.objectContaining(resource) };
-}
-
-function expectedOperationSpan({ type, name, status = 200, level = 30, leaves, codes = [] }: Expected) {
-  const failure = level > 30 ? codes[0] : undefined;
-  return {
-    ...expectedSpan(failure !== undefined),
-    ...{ name: type ?? 'GraphQL Operation', kind: SERVER, parentSpanId: ROUTER_SPAN, events: [] },
+/** Returns the spans that fit the line of an operation: its own, which has this id, and those of its commands. */
+function spansOf(line: Line, made: Made[], status: number | '', { upstream }: Subgraph, spanId = '') {
+  const { operationType, operationName, codes, errorIds: [errorId] = [] } = line;
+  const { href, hostname, port } = new URL(PATH, upstream.url);
+  const method = { 'http.request.method': 'POST' };
+  const endpoint = { ...method, 'server.address': hostname, 'server.port': Number(port), 'url.full': href };
+  const resource = { 'service.name': VERSION.service, 'service.version': VERSION.version };
+  const common = { traceId, links: [], resource: expect.objectContaining(resource) };
+  const error = line.level > 30 ? codes[0] : undefined;
+  const ofOperation = {
+    ...{ ...common, spanId, parentSpanId: ROUTER_SPAN, kind: SERVER, name: operationType ?? 'GraphQL Operation' },
+    ...{ events: [], failed: error !== undefined },
     attributes: {
-      ...{ 'http.request.method': 'POST', 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' },
-      'http.response.header.x-request-id': ['request-1'],
-      ...(!leaves && { 'http.response.status_code': status }),
-      ...(type && { 'graphql.operation.type': type }),
-      ...(name && { 'graphql.operation.name': name }),
+      ...{ ...method, 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http', 'error.type': error },
+      ...{ [REQUEST_ID]: ['request-1'], 'http.response.status_code': status || undefined, 'graphql.error.id': errorId },
+      ...{ 'graphql.operation.type': operationType, 'graphql.operation.name': operationName },
       ...(codes.length > 0 && { 'graphql.error.codes': codes }),
-      ...(level === 50 && { 'graphql.error.id': expect.any(String) }),
-      ...(failure && { 'error.type': failure }),
     },
   };
-}
-
-function expectedCommandSpan({ upstream }: Subgraph, made: Made, id: unknown) {
-  const { name = LISTED, attempts = [200], kind, outcome } = made;
-  const { href, hostname, port } = new URL('/api/v1.0/invoke/open-ability/method/user-commands', upstream.url);
-  const endpoint = { 'server.address': hostname, 'server.port': Number(port), 'url.full': href };
-  const [last, duration] = [attempts.at(-1), { 'attempt.duration_seconds': expect.any(Number) }];
-  return {
-    ...{ ...expectedSpan(kind !== undefined), name, kind: CLIENT, parentSpanId: expect.any(String) },
+  const resultOf = (result?: Result) => {
+    return typeof result === 'number' ? { 'http.response.status_code': result } : { 'error.type': result };
+  };
+  const ofCommands = made.map(({ name = LISTED, attempts = [200], errorType, outcome }, index) => ({
+    ...{ ...common, spanId: TEXT, parentSpanId: spanId, kind: CLIENT, name, failed: errorType !== undefined },
     attributes: {
-      ...{ 'command.id': id, 'command.attempts': attempts.length, 'command.coalesced': false },
-      ...(attempts.length > 0 && { 'http.request.method': 'POST', ...endpoint }),
-      ...(typeof last === 'number' && resultAttribute(last)),
+      ...{ [COMMAND_ID]: line.commands[index]?.id, 'command.attempts': attempts.length, 'command.coalesced': false },
+      ...(attempts.length > 0 && { ...endpoint, ...resultOf(attempts.at(-1)) }),
       ...(attempts.length > 1 && { 'http.request.resend_count': attempts.length - 1 }),
-      ...(kind && { 'error.type': kind }),
-      ...(outcome && { 'command.outcome': outcome }),
+      ...{ 'command.outcome': outcome, 'error.type': errorType },
     },
     events: attempts.map((result, index) => {
-      const pause = index > 0 && { 'attempt.pause_seconds': expect.any(Number) };
-      const attributes = { ...resultAttribute(result), ...duration, ...pause };
-      return { name: 'attempt', at: expect.any(Number), attributes };
+      const times = { 'attempt.duration_seconds': NUMBER, ...(index > 0 && { 'attempt.pause_seconds': NUMBER }) };
+      return { name: 'attempt', at: NUMBER, attributes: { ...resultOf(result), ...times } };
     }),
-  };
+  }));
+  return [ofOperation, ...ofCommands];
 }
-afterAll(throwInRequest(UNLUCKY, OWN_FAULT));
 
+afterAll(throwInRequest(UNLUCKY, NO_SOCKET));
 const collector = await startTracedProcess();
-const TRACED = { OTEL_TRACES_EXPORTER: 'otlp' };
-const subgraph = useSubgraph({ ...TRACED, BREAKER_FAILURES: '1000' });
+const subgraph = useSubgraph({ BREAKER_FAILURES: '1000' });
 const start = useMany(startSubgraph);
 afterEach(() => void collector.spans.splice(0));
 afterAll(() => collector.stop());
@@ -130,168 +224,131 @@ async function takeSpans(count: number): Promise<Span[]> {
 }
 
 /** Returns each counter that has moved, once for each time. Leaves out scrapes and health checks. */
-async function countSince(before: Samples, { url }: Subgraph): Promise<string[]> {
+function movedBetween(before: Samples, after: Samples): string[] {
   const isCounter = (sample: string) => /^(http|maintenance)\w+_(total|count)\b(?!.*"\/(metrics|health))/.test(sample);
-  const counters = [...(await scrape(url))].filter(([sample]) => isCounter(sample));
+  const counters = [...after].filter(([sample]) => isCounter(sample));
   return counters.flatMap(([sample, value]) => Array(value - (before.get(sample) ?? 0)).fill(sample)).sort();
 }
 
-describe('the log, the metrics and the spans report', () => {
-  it.each(EVENTS)('%s', async (_, query, fault, given) => {
-    const expected = { type: 'query', ...given };
-    const { env, token, leaves, commands = [] } = expected;
-    const subject = env ? await start({ ...TRACED, ...env }) : subgraph;
-    // A busy machine would be late at a time limit, which has another kind.
-    if (env) stopClock();
-    const { upstream, url, logs } = subject;
-    const before = await scrape(url);
-    upstream.fail(fault);
-    const caller = new AbortController();
-    const asked = subject
-      .ask(query, { headers: HEADERS, signal: caller.signal, ...(token && { token }) })
-      .catch(() => undefined);
-    if (leaves) {
-      await until(() => upstream.received.length === 1);
-      await settle(url);
-      caller.abort();
-    }
-    const answer = await asked;
-    await until(() => logs().some(({ msg }) => msg === 'operation'));
-    const [operation, ...made] = await takeSpans(1 + commands.length);
-    const line = logs().at(-1) as { commands: { id: string }[]; errorIds?: string[] };
-    const ids = commands.map(({ name = LISTED, residence: r }, index) => {
-      const isThis = ({ command, param }: Received) => command === name && r === (r && param.residence_id);
-      return upstream.received.find(isThis)?.id ?? line.commands[index]?.id;
-    });
-    const ordered = ids.map((id) => made.find(({ attributes }) => attributes['command.id'] === id));
+it.each(OPERATIONS)('a line, counters and spans report %s', async (_, query, fault, summary, commands, more = {}) => {
+  const { name, status = 200, token, env } = more;
+  const subject = env ? await start(env) : subgraph;
+  const { upstream, url, logs } = subject;
+  const before = await scrape(url);
+  upstream.fail(fault);
+  caller = new AbortController();
+  const sending = { headers: HEADERS, signal: caller.signal, ...(token && { token }) };
+  const answer = await subject.ask(query, sending).catch(() => undefined);
+  const [operation, ...made] = await takeSpans(1 + commands.length);
+  const after = await scrape(url);
 
-    if (answer) expect(answer.headers.get('x-request-id')).toBe('request-1');
-    expect(logs()).toEqual(expectedLines(expected, ids));
-    expect(await countSince(before, subject)).toEqual(expectedCounts(subject, expected));
-    expect(operation).toEqual(expectedOperationSpan(expected));
-    expect(ordered).toEqual(commands.map((command, index) => expectedCommandSpan(subject, command, ids[index])));
-    expect(made.every(({ parentSpanId }) => parentSpanId === operation?.spanId)).toBe(true);
-    expect((await scrape(url)).get('http_server_active_requests')).toBe(0);
-    expect(collector.bodies.join('')).not.toContain('canary');
-    for (const { id, headers } of upstream.received) {
-      expect(headers.traceparent).toBe(`00-${traceId}-${ordered[ids.indexOf(id)]?.spanId}-01`);
-      expect([headers.tracestate, headers.baggage]).toEqual([undefined, undefined]);
-    }
-    if (line.errorIds) {
-      const inAnswer = (answer?.errors ?? []).map(({ extensions }) => extensions.errorId);
-      const errorIds = [...inAnswer, logs()[0]?.errorId, operation?.attributes['graphql.error.id']];
-      expect(errorIds).toEqual(errorIds.map(() => line.errorIds?.[0]));
-    }
-  });
-
-  it.each([
-    ['operations that share an exchange', false],
-    ['an exchange whose first caller leaves', true],
-  ])('%s', async (_, firstLeaves) => {
-    // A busy machine may need longer than a read may be joined.
-    stopClock();
-    const before = await scrape(subgraph.url);
-    const held = subgraph.upstream.hold();
-    const caller = new AbortController();
-    const first = subgraph.ask(LIST, { headers: ROUTED, signal: caller.signal }).catch(() => undefined);
-    await until(() => held.length === 1);
-    const second = subgraph.ask(LIST);
-    await settle(subgraph.url);
-    if (firstLeaves) {
-      caller.abort();
-      await until(() => subgraph.logs().length === 1);
-    }
-    held[0]?.release(JSON.stringify({ success: true, result: [{ maintenance_id: 'm', contact: 1 }] }));
-    await Promise.all([first, second]);
-    const [{ id } = { id: '' }] = subgraph.upstream.received;
-    const flaws = [{ kind: 'member', member: 'contact' }];
-    const entry = { name: LISTED, id, durationMs: expect.any(Number), attempts: 1 };
-    const left = { ...entry, code: 'CALLER_GONE', detail: 'caller disconnected' };
-    const read = { ...entry, flaws };
-    const logged = subgraph.logs().flatMap(({ commands }) => commands);
-    expect(logged).toHaveLength(2);
-    expect(logged).toEqual(expect.arrayContaining([firstLeaves ? left : read, { ...read, coalesced: true }]));
-    // The exchange counts once, with what became of it. So do its attempt and the flaw of its reply.
-    const gone: Expected = { leaves: true, codes: ['CALLER_GONE'] };
-    const operations: Expected[] = [firstLeaves ? gone : {}, { commands: [{ flaws }] }];
-    const counts = operations.flatMap((given) => expectedCounts(subgraph, { type: 'query', ...given }));
-    counts.push(writeSample('maintenance_reads_coalesced_total', { command: LISTED }));
-    expect(await countSince(before, subgraph)).toEqual(counts.sort());
-    const spans = await takeSpans(4);
-    const [sender, sharer] = ['false', 'true'].map((coalesced) =>
-      spans.find(({ attributes }) => String(attributes['command.coalesced']) === coalesced),
-    );
-    expect(sender?.traceId).toBe(traceId);
-    expect(sender?.events.map((event: { name: string }) => event.name)).toEqual(firstLeaves ? [] : ['attempt']);
-    expect(sharer?.events).toEqual([]);
-    expect(sharer?.attributes).toEqual({ 'command.id': id, 'command.attempts': 1, 'command.coalesced': true });
-    const parents = [sender, sharer].map((span) => spans.find(({ spanId }) => spanId === span?.parentSpanId));
-    expect(parents).toMatchObject([sender, sharer].map((span) => ({ name: 'query', traceId: span?.traceId })));
-  });
-
-  it('an operation without a usable request id and trace, under its own', async () => {
-    const { headers } = await subgraph.ask(LIST, { headers: { 'x-request-id': 'not an id' } });
-    const [operation, command] = await takeSpans(2);
-    const [line] = subgraph.logs();
-    expect(line?.requestId).toMatch(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
-    expect(headers.get('x-request-id')).toBe(line?.requestId);
-    expect(operation?.attributes['http.response.header.x-request-id']).toEqual([line?.requestId]);
-    expect([operation?.traceId, operation?.parentSpanId]).toEqual([line?.traceId, undefined]);
-    const traceparent = `00-${operation?.traceId}-${command?.spanId}-01`;
-    expect(subgraph.upstream.received).toMatchObject([{ headers: { traceparent } }]);
-  });
-
-  it('times in ms and in seconds, and attempts without the pause between them', async () => {
-    const { upstream, url, logs } = subgraph;
-    upstream.fail(inTurn({ status: 503, headers: { 'retry-after': '1' } }));
-    const before = await scrape(url);
-    await subgraph.ask(LIST);
-    const after = await scrape(url);
-    const sumOf = (count: string) => {
-      const sum = count.replace('_count', '_sum');
-      return (after.get(sum) ?? 0) - (before.get(sum) ?? 0);
-    };
-    // An attempt on a kept connection that broke may come before.
-    const [first, second] = (await takeSpans(2))[1]?.events.slice(-2) ?? [];
-    const seconds = Number(first?.attributes['attempt.duration_seconds']);
-    const pause = Number(second?.attributes['attempt.pause_seconds']);
-    // Timers have another clock: they may be a millisecond early.
-    expect(pause).toBeGreaterThan(0.9);
-    expect(second?.at).toBeCloseTo(Number(first?.at) + seconds + pause, 5);
-    expect(sumOf(countAttempt(subgraph, LISTED, 503))).toBeCloseTo(seconds, 6);
-    const [line] = logs() as { durationMs: number; commands: { durationMs: number }[] }[];
-    for (const ms of [line?.durationMs, line?.commands[0]?.durationMs, sumOf(countRequest(200)) * 1000]) {
-      expect(ms).toBeGreaterThan(900);
-      expect(ms).toBeLessThan(60_000);
-    }
-  });
+  const [errorId, ...errorIds] = answer?.errors.flatMap(({ extensions }) => extensions.errorId ?? []) ?? [];
+  expect(errorIds).toEqual(errorId ? [errorId, errorId] : []);
+  expect(logs()).toEqual(linesOf(summary, commands, name, errorId));
+  expect(movedBetween(before, after)).toEqual(countersOf(summary, commands, status, subject));
+  expect(after.get('http_server_active_requests')).toBe(0);
+  const line = logs().at(-1) as unknown as Line;
+  const spanOf = (id: string) => made.find(({ attributes }) => attributes[COMMAND_ID] === id);
+  const spans = [operation, ...line.commands.map(({ id }) => spanOf(id))];
+  expect(spans).toEqual(spansOf(line, commands, status, subject, operation?.spanId));
+  expect(collector.bodies.join('')).not.toContain('canary');
+  if (answer) expect(answer.headers.get('x-request-id')).toBe('request-1');
+  for (const { command, id, headers } of upstream.received) {
+    expect([spanOf(id)?.name, headers.tracestate, headers.baggage]).toEqual([command, undefined, undefined]);
+    expect(headers.traceparent).toBe(`00-${traceId}-${spanOf(id)?.spanId}-01`);
+  }
 });
 
-it('fails no operation when the metrics throw, and logs their first error', async () => {
-  // The method that each counter has as `inc`.
-  const prototype = Counter.prototype as unknown as { incWithoutExemplar(...args: unknown[]): void };
-  const { incWithoutExemplar } = prototype;
-  let fails = false;
-  jest.spyOn(prototype, 'incWithoutExemplar').mockImplementation(function increase(this: unknown, ...args) {
-    if (fails) throw new Error('canary');
-    incWithoutExemplar.apply(this, args);
+it('times are in ms in the log and in seconds elsewhere, and that of an attempt has no pause', async () => {
+  const { upstream, url, logs } = subgraph;
+  upstream.fail(inTurn(RETRY_LATER));
+  const before = await scrape(url);
+  await subgraph.ask(LIST);
+  const [, command] = await takeSpans(2);
+  const after = await scrape(url);
+  const [{ at = 0, attributes = {} } = {}, second] = command?.events ?? [];
+  const seconds = Number(attributes['attempt.duration_seconds']);
+  const pause = Number(second?.attributes['attempt.pause_seconds']);
+  // Timers have another clock: they may be a millisecond early.
+  expect(pause).toBeGreaterThan(0.9);
+  expect(second?.at).toBeCloseTo(at + seconds + pause, 5);
+  const sums = [/^http_client.+_sum.+"503"/, /^http_server.+_sum.+"\/graphql"/].map((pattern) => {
+    const moved = [...after].filter(([name]) => pattern.test(name)).map(([name, sum]) => sum - (before.get(name) ?? 0));
+    return moved.reduce((a, b) => a + b);
   });
-  const { ask, logs, logText } = await start();
-  fails = true;
-  for (let time = 0; time < 3; time++)
-    expect(await ask(DELETE)).toMatchObject({
-      data: { deleteMaintenance: { deletedId: expect.any(String) } },
-      errors: [],
-    });
-  const failed = logs().filter(({ msg }) => msg === 'telemetry failed');
-  expect(failed).toMatchObject([{ level: 50 }]);
-  expect(logText()).not.toContain('canary');
-  expect(logs().filter(({ msg }) => msg === 'operation')).toHaveLength(3);
+  expect(sums[0]).toBeCloseTo(seconds, 6);
+  const [line] = logs() as { durationMs: number; commands: { durationMs: number }[] }[];
+  for (const ms of [line?.durationMs, line?.commands[0]?.durationMs, Number(sums[1]) * 1000]) {
+    expect(ms).toBeGreaterThan(900);
+    expect(ms).toBeLessThan(60_000);
+  }
 });
 
-it('exports no span of a trace that the router does not sample, and passes the trace on', async () => {
-  await subgraph.ask(LIST, { headers: { traceparent: ROUTED.traceparent.replace(/01$/, '00') } });
+it('reads that join the exchange of a caller that leaves have a line and a span each, and the exchange counts once', async () => {
+  // A busy machine may need longer than a read may be joined.
+  stopClock();
+  const { upstream, url, ask, logs } = subgraph;
+  const before = await scrape(url);
+  const held = upstream.hold();
+  const leaveFirst = subgraph.askAndDisconnect(LIST);
+  await until(() => held.length === 1);
+  const joining = times(2, () => ask(LIST));
+  await settle(url);
+  await leaveFirst();
+  await until(() => logs().length === 1);
+  held[0]?.release(JSON.stringify({ success: true, result: [{ maintenance_id: 'm', contact: 1 }] }));
+  await Promise.all(joining);
+  const spans = await takeSpans(6);
+
+  const [{ id } = { id: '' }] = upstream.received;
+  const flaws = [{ kind: 'member', member: 'contact' }];
+  const entry = { name: LISTED, id, durationMs: NUMBER, attempts: 1 };
+  const [left, joined] = [
+    { code: GONE, detail: LEFT },
+    { coalesced: true, flaws },
+  ].map((told) => [{ ...entry, ...told }]);
+  expect(logs().map(({ commands }) => commands)).toEqual([left, joined, joined]);
+  const counters = [
+    ...countersOf(`30 query ${GONE}`, [{ flaws }], '', subgraph),
+    ...times(2, () => countersOf('40 query', [], 200, subgraph)).flat(),
+    ...times(2, () => writeSample('maintenance_reads_coalesced_total', { command: LISTED })),
+  ];
+  expect(movedBetween(before, await scrape(url))).toEqual(counters.sort());
+  const ofJoined = spans.filter(({ attributes }) => attributes['command.coalesced']);
+  const attributes = { [COMMAND_ID]: id, 'command.attempts': 1, 'command.coalesced': true };
+  expect(ofJoined.map((span) => [span.attributes, span.events])).toEqual([
+    [attributes, []],
+    [attributes, []],
+  ]);
+});
+
+it('an operation without a usable request id and trace has its own', async () => {
+  const { headers } = await subgraph.ask(LIST, { headers: { 'x-request-id': 'not an id' } });
+  const [operation, command] = await takeSpans(2);
+  const [line] = subgraph.logs();
+  expect(line?.requestId).toMatch(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
+  expect([headers.get('x-request-id'), operation?.attributes[REQUEST_ID]]).toEqual([
+    line?.requestId,
+    [line?.requestId],
+  ]);
+  expect([operation?.traceId, operation?.parentSpanId]).toEqual([line?.traceId, undefined]);
+  const sent = `00-${operation?.traceId}-${command?.spanId}-01`;
+  expect(subgraph.upstream.received).toMatchObject([{ headers: { traceparent: sent } }]);
+});
+
+it('a trace that the router does not sample is passed on, and has no spans', async () => {
+  await subgraph.ask(LIST, { headers: { traceparent: traceparent.replace(/01$/, '00') } });
   expect(subgraph.upstream.received[0]?.headers.traceparent).toMatch(new RegExp(`^00-${traceId}-[\\da-f]{16}-00$`));
   await subgraph.ask(LIST);
   expect((await takeSpans(2)).map((span) => span.traceId)).not.toContain(traceId);
+});
+
+it('metrics that throw fail no operation, and their first error is logged', async () => {
+  jest.spyOn(Gauge.prototype, 'set').mockImplementation(() => {
+    throw new Error('canary');
+  });
+  for (let time = 0; time < 3; time++) expect((await subgraph.ask(DELETE)).errors).toEqual([]);
+  const messages = subgraph.logs().map(({ level, msg }) => `${level} ${msg}`);
+  expect(messages.sort()).toEqual([...Array(3).fill('30 operation'), '50 telemetry failed']);
+  expect(subgraph.logText()).not.toContain('canary');
 });

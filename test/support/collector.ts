@@ -1,5 +1,4 @@
 /** A collector of traces: an HTTP server that takes OTLP in JSON. */
-import type { ServerResponse } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
 import { serve } from '../../dev/command-api.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
@@ -12,12 +11,12 @@ export type Span = ReturnType<typeof readSpan>;
 export async function startCollector() {
   const spans: Span[] = [];
   const bodies: string[] = [];
-  let fault: ((response: ServerResponse) => void) | undefined;
+  let refusal: string | undefined;
 
-  const server = await serve(async (request, response) => {
+  const { url, stop } = await serve(async (request, response) => {
     const body = await readText(request);
     bodies.push(body);
-    if (fault) return fault(response);
+    if (refusal) return void response.writeHead(400, 'canary').end(refusal);
     if (request.headers['content-type'] === 'application/json')
       for (const { resource, scopeSpans } of JSON.parse(body).resourceSpans)
         for (const scope of scopeSpans) for (const span of scope.spans) spans.push(readSpan(span, resource));
@@ -26,13 +25,14 @@ export async function startCollector() {
 
   /** Variables that make a process export its spans to this collector without delay. */
   const env = {
-    ...{ OTEL_EXPORTER_OTLP_ENDPOINT: server.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
+    ...{ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
     OTEL_BSP_SCHEDULE_DELAY: '10',
   };
-  const fail = (next: (response: ServerResponse) => void) => {
-    fault = next;
+  /** Refuses all further spans with this body. */
+  const refuse = (body: string) => {
+    refusal = body;
   };
-  return { spans, bodies, env, fail, stop: server.stop };
+  return { spans, bodies, url, env, refuse, stop };
 }
 
 /** Starts a collector to which this process exports its spans until `stop`. */
