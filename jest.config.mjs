@@ -3,7 +3,6 @@ process.env.APOLLO_TELEMETRY_DISABLED = 'true';
 
 export default {
   testEnvironment: 'node',
-  reporters: ['default', '<rootDir>/test/support/skip-reasons.mjs'],
   // Without node_modules, which jest would read for a second.
   roots: ['<rootDir>/test', '<rootDir>/src', '<rootDir>/dev', '<rootDir>/supergraph'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],

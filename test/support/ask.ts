@@ -52,11 +52,6 @@ export function askAt(url: string, query: string, { variables, ...sending }: Ask
   return postTo(url, JSON.stringify({ query, variables }), sending);
 }
 
-/** Returns the indexes of the errors that say that others may be missing. */
-export function omitting({ errors }: Pick<Answer, 'errors'>): number[] {
-  return errors.flatMap(({ extensions }, index) => (extensions.othersOmitted ? [index] : []));
-}
-
 /** Returns code and path of each error. */
 export function codes({ errors }: Pick<Answer, 'errors'>): [unknown, string | undefined][] {
   return errors.map(({ extensions, path }) => [extensions.code, path?.join('.')]);

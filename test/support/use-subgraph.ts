@@ -36,11 +36,10 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
   }
 
   return {
-    ...{ url, metricsPort, upstream, post, ask, askAndDisconnect },
+    ...{ url, metricsPort, upstream, post, ask, askAndDisconnect, lines },
     /** All log lines so far, as text and as records. */
     logText: () => lines.join(''),
     logs: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
-    clearLogs: () => lines.splice(0),
     async stop() {
       await stop();
       await upstream.stop();
@@ -59,7 +58,7 @@ export function useSubgraph(...starting: Parameters<typeof startSubgraph>): Subg
   afterAll(() => subgraph.stop());
   beforeEach(() => {
     subgraph.upstream.reset();
-    subgraph.clearLogs();
+    subgraph.lines.length = 0;
   });
   return subgraph;
 }
