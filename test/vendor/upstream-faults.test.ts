@@ -108,7 +108,7 @@ const start = useMany(startSubgraph);
 /** Starts a subgraph, with a shorter time limit of an attempt if the fault ends by that. */
 function startFor([name, , code]: Row) {
   const isSlow = code === TIMEOUT || name.endsWith('without an end');
-  return start({ BREAKER_FAILURES: '10000', ...(isSlow && { ATTEMPT_TIMEOUT_MS: '6000' }) });
+  return start({ BREAKER_FAILURES: '10000', ...(isSlow && { ATTEMPT_TIMEOUT_MS: '4000' }) });
 }
 
 // Side by side, because some of them wait.
