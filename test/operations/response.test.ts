@@ -33,6 +33,7 @@ function fill(length: number, members: Partial<Ticket>): void {
 }
 
 const TEXTS = aliased(98, 'description');
+const DELETED_IDS = aliased(99, 'deletedIds');
 const FIELDS = `... on Maintenance { ${TEXTS} }`;
 const IDS = `residence { ${aliased(98, 'id')} }`;
 const URLS = { maintenance_picture_url: times(300, (index) => `https://pictures.example/${index}.jpg`) };
@@ -41,34 +42,15 @@ const text = (length: number) => ({ description: 'x'.repeat(length) });
 const keys = (size: number) => times(size, (index) => ({ __typename: 'Maintenance', id: `${R}:m${index}` }));
 const ids = (size: number) => times(size, (index) => `${R}:${index}`);
 
+type Tickets = (size: number) => [length: number, members: Partial<Ticket>];
 /** A value with its path, the sizes of one that fits and of one that does not, its request, and the residence's tickets. */
-type Row = [
-  string,
-  string,
-  number,
-  number,
-  (size: number) => FieldQuery,
-  ((size: number) => [number, Partial<Ticket>])?,
-];
+type Row = [string, string, fits: number, exceeds: number, requestFor: (size: number) => FieldQuery, tickets?: Tickets];
 it.each<Row>([
-  ['a list, by the fields of its entries,', 'maintenances', 2800, 3100, () => listOf(IDS), (size) => [size, {}]],
-  ['a list, by its texts,', 'maintenances', 3, 4, () => listOf(aliased(98, 'pictureUrls')), (size) => [size, URLS]],
-  ['a detail, by its texts,', 'maintenance', 50_000, 52_000, () => detail(`${R}:m0`, TEXTS), (size) => [1, text(size)]],
-  [
-    'each entity, by itself,',
-    '_entities.N',
-    135,
-    160,
-    (size) => entities(keys(size), FIELDS),
-    (size) => [size, text(300)],
-  ],
-  [
-    'a write, before it is sent,',
-    'deleteMaintenances',
-    90,
-    110,
-    (size) => deleteMany(ids(size), aliased(99, 'deletedIds')),
-  ],
+  ['a list, by the fields of its entries,', 'maintenances', 2800, 3100, () => listOf(IDS), (n) => [n, {}]],
+  ['a list, by its texts,', 'maintenances', 3, 4, () => listOf(aliased(98, 'pictureUrls')), (n) => [n, URLS]],
+  ['a detail, by its texts,', 'maintenance', 50_000, 52_000, () => detail(`${R}:m0`, TEXTS), (n) => [1, text(n)]],
+  ['each entity, by itself,', '_entities.N', 135, 160, (n) => entities(keys(n), FIELDS), (n) => [n, text(300)]],
+  ['a write, before it is sent,', 'deleteMaintenances', 90, 110, (n) => deleteMany(ids(n), DELETED_IDS)],
 ])('%s is refused beyond the budget: %s', async (_, path, fits, exceeds, requestFor, tickets = () => [0, {}]) => {
   fill(...tickets(fits));
   expect((await ask(requestFor(fits))).errors).toEqual([]);

@@ -42,6 +42,7 @@ async function expectRefused(request: FieldQuery, fault: object): Promise<void> 
 const text = (size: number) => '😀'.repeat(size / 2) + 'x'.repeat(size % 2);
 const representations = (size: number) => times(size, (index) => ({ __typename: 'Residence', id: `r${index}` }));
 const INPUT = 'CreateMaintenanceInput';
+const IDS = 'Mutation.deleteMaintenances(ids:)';
 type Described = { readonly description?: string | null };
 
 it.each<[string, string, number, (size: number) => FieldQuery]>([
@@ -51,18 +52,8 @@ it.each<[string, string, number, (size: number) => FieldQuery]>([
   [`${INPUT}.contact`, 'be longer than 1000 characters', 1000, (n) => create({ contact: text(n) })],
   [`${INPUT}.pictureFilenames`, 'hold more than 20 entries', 20, (n) => create({ pictureFilenames: times(n, String) })],
   [`${INPUT}.pictureFilenames`, 'be longer than 256 characters', 256, (n) => create({ pictureFilenames: [text(n)] })],
-  [
-    'Mutation.deleteMaintenances(ids:)',
-    'hold more than 500 entries',
-    500,
-    (n) => deleteMany(times(n, (i) => `r:${i}`)),
-  ],
-  [
-    'Mutation.deleteMaintenances(ids:)',
-    'be of more than 100 residences',
-    100,
-    (n) => deleteMany(times(n, (i) => `${i}:m`)),
-  ],
+  [IDS, 'hold more than 500 entries', 500, (n) => deleteMany(times(n, (i) => `r:${i}`))],
+  [IDS, 'be of more than 100 residences', 100, (n) => deleteMany(times(n, (i) => `${i}:m`))],
 ])('%s must not %s, and its description says so', async (at, fault, most, requestOf) => {
   answerAll();
   expect((await ask(requestOf(most))).errors).toEqual([]);
@@ -79,21 +70,17 @@ it.each<[string, string, number, (size: number) => FieldQuery]>([
 });
 
 const LONGEST = 'x'.repeat(256);
-const represent = (representation: object) =>
-  entities([representation], '... on Maintenance { id } ... on Residence { maintenances { id } }');
+const ofResidence = (id: string) =>
+  entities([{ __typename: 'Residence', id }], '... on Residence { maintenances { id } }');
+const ofMaintenance = (id: string, maintenanceId: string) =>
+  entities([{ __typename: 'Maintenance', residence: { id }, maintenanceId }], '... on Maintenance { id }');
 
 it.each<[string, (id: string) => FieldQuery]>([
   ['residenceId', (residenceId) => list({ residenceId })],
   ['input.residenceId', (residenceId) => create({ residenceId })],
-  ['representations.id', (id) => represent({ __typename: 'Residence', id })],
-  [
-    'representations.residence.id',
-    (id) => represent({ __typename: 'Maintenance', residence: { id }, maintenanceId: 'm' }),
-  ],
-  [
-    'representations.maintenanceId',
-    (id) => represent({ __typename: 'Maintenance', residence: { id: 'r' }, maintenanceId: id }),
-  ],
+  ['representations.id', ofResidence],
+  ['representations.residence.id', (id) => ofMaintenance(id, 'm')],
+  ['representations.maintenanceId', (id) => ofMaintenance('r', id)],
 ])('an id of the command API has 1 to 256 characters of well-formed Unicode: %s', async (argument, requestOf) => {
   answerAll();
   expect((await ask(requestOf(LONGEST))).errors).toEqual([]);
@@ -198,19 +185,16 @@ describe('a reply of the command API', () => {
     ['gzip', 200, 'UPSTREAM_INVALID_RESPONSE', 'UNKNOWN'],
     ['plain', 401, 'UNAUTHENTICATED', 'REJECTED'],
     ['plain', 429, 'UPSTREAM_UNAVAILABLE', 'UNKNOWN'],
-  ])(
-    'to a write has at most 128 KB, and its status counts beyond that: %s, %d',
-    async (coding, status, code, outcome) => {
-      const answer = (bytes: number, status: number) => {
-        const text = `{"success":true,"result":{"text":"${'x'.repeat(bytes - 37)}"}}`;
-        const [headers, body] = coding === 'gzip' ? [{ 'content-encoding': coding }, gzipSync(text)] : [{}, text];
-        subgraph.upstream.fail(act((response) => response.writeHead(status, headers).end(body)));
-        return subgraph.ask(DELETE);
-      };
-      expect((await answer(131_072, 200)).errors).toEqual([]);
-      const { errors } = await answer(131_073, status);
-      expect(errors).toMatchObject([{ extensions: { code, outcome } }]);
-      if (status === 200) expect(errors[0]?.message).toBe(`${MESSAGE} 131,072 bytes.`);
-    },
-  );
+  ])('to a write has at most 128 KB, else its status counts: %s, %d', async (coding, status, code, outcome) => {
+    const answer = (bytes: number, status: number) => {
+      const text = `{"success":true,"result":{"text":"${'x'.repeat(bytes - 37)}"}}`;
+      const [headers, body] = coding === 'gzip' ? [{ 'content-encoding': coding }, gzipSync(text)] : [{}, text];
+      subgraph.upstream.fail(act((response) => response.writeHead(status, headers).end(body)));
+      return subgraph.ask(DELETE);
+    };
+    expect((await answer(131_072, 200)).errors).toEqual([]);
+    const { errors } = await answer(131_073, status);
+    expect(errors).toMatchObject([{ extensions: { code, outcome } }]);
+    if (status === 200) expect(errors[0]?.message).toBe(`${MESSAGE} 131,072 bytes.`);
+  });
 });

@@ -137,12 +137,8 @@ it.each<[NodeJS.ProcessEnv, faults: string[], warnings?: string[]]>([
 
 it('all faults of an environment are named at once, misspelt names among them', () => {
   // One edit, or two letters swapped: an identity token would go to the vendor, or commands past the proxy.
-  const misspelt = {
-    TOKEN_HAEDER: 'canary',
-    TOKN_HEADER: 'canary',
-    TOKEN_READER: 'canary',
-    COMMAND_AAPI_PROXY: 'canary',
-  };
+  const names = ['TOKEN_HAEDER', 'TOKN_HEADER', 'TOKEN_READER', 'COMMAND_AAPI_PROXY'];
+  const misspelt = Object.fromEntries(names.map((name) => [name, 'canary']));
   const faulty = { COMMAND_API_URL: '', LOG_LEVEL: 'x', ATTEMPT_TIMEOUT_MS: '10000', METRICS_PORT: '4001' };
   expect(faultsOf({ ...faulty, ...NO_SECRET, ...misspelt })).toEqual([
     'COMMAND_API_URL is missing',
@@ -150,7 +146,7 @@ it('all faults of an environment are named at once, misspelt names among them', 
     'ATTEMPT_TIMEOUT_MS must be below OPERATION_TIMEOUT_MS',
     'METRICS_PORT must differ from PORT',
     'ROUTER_SECRET is missing in production (or set ALLOW_NO_ROUTER_SECRET=true)',
-    ...['TOKEN_HAEDER', 'TOKN_HEADER', 'TOKEN_READER'].map(meant),
+    ...names.slice(0, 3).map(meant),
     'COMMAND_AAPI_PROXY is unknown: do you mean COMMAND_API_PROXY?',
   ]);
 });

@@ -39,10 +39,10 @@ const [LARGE_BODY, LARGE_TEXT] = [100_000, 'x'.repeat(1_000_000)];
 const LARGE_RESULT = [{ maintenance_id: 'm', other: LARGE_TEXT }];
 const reply = (result: unknown) => JSON.stringify({ success: true, result });
 
+const HEAD = ['POST /graphql HTTP/1.1', ...Object.entries({ ...HEADERS, host: 'x' }).map((pair) => pair.join(': '))];
 /** Sends a request byte for byte. */
 async function send(line: string, text = '') {
-  const head = Object.entries({ ...HEADERS, host: 'x', connection: 'close' }).map((pair) => pair.join(': '));
-  const [answer] = await sendBytes(replica.url, ['POST /graphql HTTP/1.1', ...head, line, '', text].join('\r\n'));
+  const [answer] = await sendBytes(replica.url, [...HEAD, 'connection: close', line, '', text].join('\r\n'));
   const [error] = JSON.parse(answer?.body ?? '{}').errors;
   return [answer?.status, answer?.headers.get('retry-after'), error.extensions];
 }
@@ -60,17 +60,13 @@ describe('while other operations leave no room', () => {
     return { asked, release: (held[count] as Held).release };
   }
   type HeldOperation = Awaited<ReturnType<typeof askHeld>>;
-  let reading: HeldOperation;
-  let writing: HeldOperation;
-  let deleting: HeldOperation;
+  let operations: Record<'reading' | 'writing' | 'deleting', HeldOperation>;
 
   beforeAll(async () => {
     held = replica.upstream.hold();
-    reading = await askHeld(`{ ${list(R)} }`);
-    writing = await askHeld(DELETE);
-    deleting = await askHeld(
-      `mutation { ${aliased(30, (index) => `deleteMaintenance(id: "r:m${index}") { deletedId }`)} }`,
-    );
+    const deletions = aliased(30, (index) => `deleteMaintenance(id: "r:m${index}") { deletedId }`);
+    const [reading, writing] = [await askHeld(`{ ${list(R)} }`), await askHeld(DELETE)];
+    operations = { reading, writing, deleting: await askHeld(`mutation { ${deletions} }`) };
     // Smaller and smaller ones, until there is no room for another one, however small.
     for (const size of [LARGE_BODY, 10_000, 0]) {
       for (let isAnswered = false; !isAnswered; ) {
@@ -93,22 +89,22 @@ describe('while other operations leave no room', () => {
   });
 
   it('a reply to a read is cut off: its field fails, and the circuit breaker stays closed', async () => {
-    reading.release(reply(LARGE_RESULT));
+    operations.reading.release(reply(LARGE_RESULT));
     const errors = [{ path: ['maintenances'], extensions: { code: 'UPSTREAM_UNAVAILABLE' } }];
-    expect(await reading.asked).toMatchObject({ status: 200, data: { maintenances: null }, errors });
+    expect(await operations.reading.asked).toMatchObject({ status: 200, data: { maintenances: null }, errors });
     expect(await refused('reply')).toBeGreaterThan(0);
   });
 
   it('the reply to a write is never refused', async () => {
-    writing.release(reply({ text: LARGE_TEXT.slice(0, 130_000) }));
-    expect((await writing.asked).errors).toEqual([]);
+    operations.writing.release(reply({ text: LARGE_TEXT.slice(0, 130_000) }));
+    expect((await operations.writing.asked).errors).toEqual([]);
   });
 
   it('a further command is not sent', async () => {
     answerWith(replica.upstream, {});
     const count = replica.upstream.received.length;
-    deleting.release();
-    const { errors } = await deleting.asked;
+    operations.deleting.release();
+    const { errors } = await operations.deleting.asked;
     expect(errors.length).toBeGreaterThan(20);
     const extensions = { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT' };
     expect(errors).toMatchObject(errors.map(() => ({ extensions })));
@@ -169,14 +165,10 @@ describe('everything is given back', () => {
   it('a response that is queued behind another one of its connection gives everything back when that closes', async () => {
     replica.upstream.hold();
     const { hostname, port } = new URL(replica.url);
-    const head = [
-      'POST /graphql HTTP/1.1',
-      ...Object.entries({ ...HEADERS, host: 'x' }).map((pair) => pair.join(': ')),
-    ];
     const answered = () => read('maintenance_operations_total', { graphql_operation_type: 'query', code: 'OK' });
     const before = await answered();
     const socket = connect(Number(port), hostname);
-    for (const query of [`{ ${list(R)} }`, '{ __typename }']) socket.write(request(head, JSON.stringify({ query })));
+    for (const query of [`{ ${list(R)} }`, '{ __typename }']) socket.write(request(HEAD, JSON.stringify({ query })));
     // The second one has its answer, which waits for that of the first.
     await until(async () => (await answered()) > before);
     expect(await read('http_server_active_requests')).toBe(2);

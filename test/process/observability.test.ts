@@ -9,7 +9,7 @@ import { expect, it, jest } from '@jest/globals';
 import manifest from '../../package.json' with { type: 'json' };
 import { startCollector } from '../support/collector.ts';
 import { readDocument } from '../support/documents.ts';
-import { aliased, LIST, times } from '../support/maintenance/requests.ts';
+import { aliased, LIST } from '../support/maintenance/requests.ts';
 import { WIRE } from '../support/maintenance/wire.ts';
 import { fetchMetrics, scrape, writeSample } from '../support/scrape.ts';
 import { useFolder } from '../support/use-folder.ts';
@@ -138,13 +138,10 @@ it.concurrent('METRICS_PORT has /metrics alone, without the secret, and soon clo
   const own = `http://127.0.0.1:${metricsPort}`;
   expect((await fetchMetrics(url)).status).toBe(404);
   let closed = 0;
-  const sockets = times(60, () =>
-    net
-      .connect(metricsPort, '127.0.0.1')
-      .on('error', () => {})
-      .resume(),
-  );
-  for (const socket of sockets) socket.on('close', () => closed++);
+  for (let opened = 0; opened < 60; opened++) {
+    const socket = net.connect(metricsPort, '127.0.0.1').resume();
+    socket.on('error', () => {}).on('close', () => closed++);
+  }
   // It accepts 50.
   await until(() => closed >= 10);
   expect(closed).toBe(10);

@@ -52,14 +52,21 @@ const FAILED = failed(UNAVAILABLE, 'failed', 500);
 const REJECT = reply({ success: false, code: 'E1' }, {}, 409);
 const REJECTED = { ...failed('COMMAND_REJECTED', 'rejected', 409), outcome: 'REJECTED', upstreamCode: 'E1' };
 const [ONE, TWO] = ['delete_maintenance_info', 'batch_delete_maintenance_info'].map((name) => ({ name }));
+const GZIP = { 'content-encoding': 'gzip' };
+const AS_DATA = [{ ...FAILED, ...TWO, outcome: 'UNKNOWN' }, { ...TWO }];
 const RETRY_LATER = { status: 503, headers: { 'retry-after': '1' } };
-const NO_ROOM = { ...failed(UNAVAILABLE, 'no_room', 'queue full'), attempts: [] };
+const FULL = [
+  failed(TIMEOUT, 'timeout', 'ETIMEDOUT'),
+  { ...failed(UNAVAILABLE, 'no_room', 'queue full'), attempts: [] },
+];
 const BAD = { maintenance_id: 'm', contact: 1, state: 'new' };
 const BAD_MEMBERS = { flaws: ['contact', 'state'].map((member) => ({ kind: 'member', member })) };
 const NO_IDS = { flaws: [{ kind: 'ticket', member: 'maintenance_id' }], dropped: 2 };
 const SMALL = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0', ATTEMPT_TIMEOUT_MS: '500' };
 const FRAGILE = { MAX_COMMANDS_IN_FLIGHT: '1', BREAKER_FAILURES: '1' };
-const UNFORESEEN = Array(3).fill(failed('INTERNAL_SERVER_ERROR', 'internal', NO_SOCKET));
+const INTERNAL = 'INTERNAL_SERVER_ERROR';
+const UNFORESEEN = Array(3).fill(failed(INTERNAL, 'internal', NO_SOCKET));
+const ON_BUG = { env: FRAGILE, token: UNLUCKY };
 
 const OPERATIONS: Row[] = [
   ...WIRE.map(({ name, operation, field, result: value }): Row => {
@@ -68,21 +75,15 @@ const OPERATIONS: Row[] = [
   }),
   ['no document', '', undefined, '30 unknown BAD_REQUEST', [], { status: 400 }],
   ['a rejected write', DELETE, REJECT, '30 mutation COMMAND_REJECTED', [{ ...REJECTED, ...ONE }]],
-  [
-    'a failure as data',
-    BATCH,
-    result({}),
-    `40 mutation ${UNAVAILABLE}`,
-    [{ ...FAILED, ...TWO, outcome: 'UNKNOWN' }, { ...TWO }],
-  ],
+  ['a failure as data', BATCH, result({}), `40 mutation ${UNAVAILABLE}`, AS_DATA],
   ['a fault, a failure', lists('', R, 'b'), result([]), `40 query ${UNAVAILABLE} BAD_USER_INPUT`, [FAILED, {}]],
   ['retries', LIST, inTurn(503, 'cut'), '30 query', [{ attempts: [503, 'ECONNRESET', 200] }]],
   [
-    'a time-out, a full queue',
+    'a time-out, full queue',
     lists('a', 'c'),
     () => 'taken',
     `40 query ${UNAVAILABLE} ${TIMEOUT}`,
-    [failed(TIMEOUT, 'timeout', 'ETIMEDOUT'), NO_ROOM],
+    FULL,
     { env: SMALL },
   ],
   ['a caller that leaves', LIST, leave, `30 query ${GONE}`, [failed(GONE, 'cancelled', LEFT)], { status: '' }],
@@ -91,24 +92,12 @@ const OPERATIONS: Row[] = [
   ['no result', LIST, result(null), `40 query ${INVALID}`, flawed('empty', 200, 'empty result')],
   // The default of MAX_REPLY_BYTES is 2 MiB.
   ['over 2 MiB', LIST, reply('x'.repeat(2_100_000)), `40 query ${INVALID}`, flawed('size', 'reply too large')],
-  [
-    'no gzip',
-    LIST,
-    reply('no gzip', { 'content-encoding': 'gzip' }),
-    `40 query ${INVALID}`,
-    flawed('bytes', 'Z_DATA_ERROR'),
-  ],
+  ['no gzip', LIST, reply('no gzip', GZIP), `40 query ${INVALID}`, flawed('bytes', 'Z_DATA_ERROR')],
   ['undecodable members, not selected', LIST, result([BAD, BAD]), '40 query', [BAD_MEMBERS]],
   ['undecodable, selected', SELECTED, result([BAD]), `40 query ${INVALID} ${UNAVAILABLE}`, [FAILED, BAD_MEMBERS]],
   ['tickets without an id', LIST, result([{ maintenance_id: 'm' }, {}, {}]), '40 query', [NO_IDS]],
-  [
-    'unforeseen errors, which open no circuit breaker',
-    lists('a', 'b', 'c'),
-    undefined,
-    '50 query INTERNAL_SERVER_ERROR',
-    UNFORESEEN,
-    { env: FRAGILE, token: UNLUCKY },
-  ],
+  // They open no circuit breaker.
+  ['unforeseen errors', lists('a', 'b', 'c'), undefined, `50 query ${INTERNAL}`, UNFORESEEN, ON_BUG],
 ];
 
 /** The trace and the span of the router. */

@@ -7,21 +7,13 @@ import { RESIDENCES, RESIDENCES_SDL } from '../../../dev/supergraph/neighbour.ts
 import { describeMissing, ROUTERS, type RouterName, startRouter } from '../../../dev/supergraph/routers.ts';
 import { askAt, codes, ROUTER_SECRET } from '../../support/ask.ts';
 import { EXTENSIONS } from '../../support/documents.ts';
-import { startFleet } from '../../support/fleet.ts';
-import { loadWhile } from '../../support/load.ts';
 import { idOf, VISITED } from '../../support/maintenance/visits.ts';
 import { killAll, run } from '../../support/process.ts';
 import { CUT_OFF } from '../../support/recorder.ts';
 import { itUnless } from '../../support/skip.ts';
-import { startUpstream, TOKENS } from '../../support/upstream.ts';
+import { TOKENS } from '../../support/upstream.ts';
 import { useMany } from '../../support/use-subgraph.ts';
-import {
-  IDENTITY,
-  MAINTENANCE_SDL,
-  type StartGateway,
-  startSupergraph,
-  useSupergraph,
-} from '../../support/use-supergraph.ts';
+import { IDENTITY, type StartGateway, startSupergraph, useSupergraph } from '../../support/use-supergraph.ts';
 import { until } from '../../support/wait.ts';
 
 /** What a router cannot do, as its file in supergraph/ says too. */
@@ -204,27 +196,9 @@ it.concurrent.each(GATEWAYS)(
   },
 );
 
-// Both first replicas, and a replica that has started under load.
-const RESTARTS = 3;
 if (APOLLO_ROUTER) {
   it.each(['router.yaml', 'router.dev.yaml'])('supergraph/apollo/%s passes `router config validate`', (file) => {
     const args = ['config', 'validate', `supergraph/apollo/${file}`];
     expect(execFileSync(APOLLO_ROUTER, args, { env: { ROUTER_SECRET }, encoding: 'utf8' })).toContain('is valid!');
-  });
-
-  it.concurrent('a rolling restart under load behind Apollo Router fails no request', async () => {
-    const vendor = await startUpstream();
-    const fleet = await startFleet(vendor.url, { DRAIN_DELAY_MS: '1000' });
-    const subgraphs = [{ name: 'maintenance', url: `${fleet.url}/graphql`, sdl: MAINTENANCE_SDL }];
-    const router = await startRouter('apollo', { subgraphs, secret: ROUTER_SECRET, host: '127.0.0.1', port: 0 });
-    const query = `{ maintenances(residenceId: "${FLAT}") { state } }`;
-    const ask = () => askAt(`${router.url}/graphql`, query).then(({ data }) => data?.maintenances?.length);
-    const { result: exits, outcomes } = await loadWhile(() => fleet.replaceAll(RESTARTS), ask, {
-      workers: 10,
-      everyMs: 50,
-    });
-    for (const { stop } of [fleet, router, vendor]) await stop();
-    expect([exits, new Set(outcomes)]).toEqual([Array(RESTARTS).fill(0), new Set([3])]);
-    expect(outcomes.length).toBeGreaterThan(10 * RESTARTS);
   });
 }
