@@ -6,7 +6,7 @@ import { aliased, DELETE, times } from '../support/maintenance/requests.ts';
 import { HEADERS, type Replica, startReplica } from '../support/replica.ts';
 import { atLeast, atMost, type Figure, noted } from './figures.ts';
 import { readPeak, resetPeak } from './proc.ts';
-import { ask, CALLERS, withHealthChecks } from './stage.ts';
+import { ask, CALLERS, isRare, withHealthChecks } from './stage.ts';
 
 type Make = string | ((index: number) => string);
 
@@ -62,7 +62,7 @@ type Run = (replica: Replica) => Promise<Figure[]>;
 /** Runs a scenario after the first requests of the process, which are slow because its code is not compiled yet. */
 async function withWarmReplica(env: NodeJS.ProcessEnv, run: Run) {
   const vendor = await startFastVendor();
-  const replica = await startReplica(vendor.url, env);
+  const replica = await startReplica(vendor.url, env, isRare);
   for (let count = 0; count < 200; count++) await ordinaryCall(replica, REQUEST_MS);
   const figures = await run(replica);
   const exit = await replica.stop();

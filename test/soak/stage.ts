@@ -7,6 +7,9 @@ import { startUpstream, type Upstream } from '../support/upstream.ts';
 import { atMost, type Figure } from './figures.ts';
 import { countSockets } from './proc.ts';
 
+/** The lines of operations are too many to keep. */
+export const isRare = (line: string) => !line.includes('"msg":"operation"');
+
 /** How many callers ask at once: as many as a replica takes by default. */
 export const CALLERS = 1000;
 
@@ -15,7 +18,7 @@ export type Stage = { readonly upstream: Upstream; readonly replica: Replica };
 /** Runs a scenario and returns its figures, with the bounds that apply to every scenario. */
 export async function withReplica(env: NodeJS.ProcessEnv, run: (stage: Stage) => Promise<Figure[]>): Promise<Figure[]> {
   const upstream = await startUpstream();
-  const replica = await startReplica(upstream.url, env);
+  const replica = await startReplica(upstream.url, env, isRare);
   const before = countSockets(replica.pid);
   const figures = await run({ upstream, replica });
   // The replica closes idle connections after 20 s.

@@ -1,6 +1,7 @@
 /** The project's programs as processes. */
 import { type ChildProcess, type ChildProcessWithoutNullStreams, type SpawnOptions, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { until } from './wait.ts';
 
 const ROOT = new URL('../..', import.meta.url);
@@ -32,19 +33,20 @@ export function argumentsOf(file: string): string[] {
   return script?.split('exec node ')[1]?.split(' ') ?? ['--import', './check-node.mjs', file];
 }
 
-/** Starts a program of the project as its npm script does, and collects its output. */
-export function run(file: string, env: NodeJS.ProcessEnv, args: readonly string[] = []) {
-  return watch(start(process.execPath, [...argumentsOf(file), ...args], env));
+/** Starts a program of the project as its npm script does, and collects its output, or the lines that `isKept` takes. */
+export function run(file: string, env: NodeJS.ProcessEnv, args: readonly string[] = [], isKept?: IsKept) {
+  return watch(start(process.execPath, [...argumentsOf(file), ...args], env), isKept);
 }
 
-/** Collects the output of a process. */
-export function watch(child: ChildProcessWithoutNullStreams) {
+export type IsKept = (line: string) => boolean;
+
+/** Collects the output of a process, line by line. */
+export function watch(child: ChildProcessWithoutNullStreams, isKept: IsKept = () => true) {
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      output += chunk;
-    });
-  }
+  const keep = (line: string) => {
+    if (isKept(line)) output += `${line}\n`;
+  };
+  for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', keep);
   let hasEnded = false;
   const exit = new Promise<number | null>((resolve) => child.on('close', resolve)).finally(() => {
     hasEnded = true;

@@ -1,6 +1,6 @@
 /** A replica of the server: src/main.ts as a separate process, on a free port. */
 import { ROUTER_SECRET } from './ask.ts';
-import { run } from './process.ts';
+import { type IsKept, run } from './process.ts';
 import { TOKENS } from './upstream.ts';
 
 /** The headers that a router sends with an operation. */
@@ -15,13 +15,13 @@ export const HEADERS = {
 export const PATIENT = { ATTEMPT_TIMEOUT_MS: '59999', OPERATION_TIMEOUT_MS: '60000' };
 
 /** Starts a replica before a command API as `npm start` does, and waits until it is ready. */
-export async function startReplica(commandApiUrl: string, env: NodeJS.ProcessEnv = {}) {
+export async function startReplica(commandApiUrl: string, env: NodeJS.ProcessEnv = {}, isKept?: IsKept) {
   const required = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: commandApiUrl, ROUTER_SECRET };
-  const { child, exit, output, until } = run('src/main.ts', { ...required, DRAIN_DELAY_MS: '0', ...env });
+  const { child, exit, output, until } = run('src/main.ts', { ...required, DRAIN_DELAY_MS: '0', ...env }, [], isKept);
   const [line] = await until(/^\{.*"msg":"ready"\}$/m);
   const { url, metricsPort }: { url: string; metricsPort?: number } = JSON.parse(line);
   return {
-    ...{ url, metricsPort, pid: Number(child.pid), child, exit, output },
+    ...{ url, metricsPort, pid: Number(child.pid), child, exit, output, untilPrinted: until },
     kill: (signal: NodeJS.Signals) => void child.kill(signal),
     /** Sends SIGTERM, waits for the end, and returns the exit code. */
     stop(): Promise<number | null> {
