@@ -48,12 +48,12 @@ export async function startFleet(commandApiUrl: string, env: NodeJS.ProcessEnv) 
 
   return {
     url: `http://127.0.0.1:${(balancer.address() as AddressInfo).port}`,
-    /** Starts a replica and stops the oldest, one after the other. Returns the exit codes of the old replicas. */
-    async replaceAll(count: number): Promise<unknown[]> {
+    /** Starts a replica and stops an old one, for each of them. Returns the exit codes of the old replicas. */
+    async replaceAll(): Promise<unknown[]> {
       const exits: unknown[] = [];
-      for (let restart = 0; restart < count; restart++) {
+      for (const old of [...running]) {
         running.push(await start());
-        exits.push(await running.shift()?.stop());
+        exits.push(await old.stop());
       }
       return exits;
     },

@@ -3,7 +3,6 @@ import { type Asking, askAt } from './ask.ts';
 import { killAll } from './process.ts';
 import { HEADERS, PATIENT, startReplica } from './replica.ts';
 import { startUpstream } from './upstream.ts';
-import { until } from './wait.ts';
 
 /**
  * Returns a function that starts a replica before a command API of its own, one after the other: together, they would take
@@ -26,14 +25,6 @@ export function useReplicas(cleanups: (() => unknown)[] = []) {
       ...replica,
       upstream,
       ask: (query: string, asking?: Asking) => askAt(`${replica.url}/graphql`, query, { headers: HEADERS, ...asking }),
-      untilPrinted: (text: string) => until(() => replica.output().includes(text)),
     };
   };
 }
-
-/** Resolves when a server accepts connections, or no longer. */
-export const untilListening = (url: string, listens = true) =>
-  until(async () => {
-    const [{ status }] = await Promise.allSettled([fetch(`${url}/health/live`)]);
-    return (status === 'fulfilled') === listens;
-  });
