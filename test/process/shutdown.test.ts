@@ -134,7 +134,7 @@ it.concurrent('a signal that comes while the server loads stops it', async () =>
 });
 
 // Few workers and a long drain: even on a busy machine, each connection is used during the drain.
-const PACE = { workers: 8, everyMs: 50 };
+const PACE = { workers: 8, everyMs: 100 };
 
 it('a rolling restart of both replicas under load fails no request', async () => {
   const upstream = await startUpstream();
@@ -151,5 +151,5 @@ it('a rolling restart of both replicas under load fails no request', async () =>
   expect(outcomes.filter((outcome) => outcome !== `200 ${JSON.stringify({ data: LISTED })}`)).toEqual([]);
   expect(exits).toEqual([0, 0]);
   // The pace sends far more. The count has no time in it, so that a slow machine passes too.
-  expect(outcomes.length).toBeGreaterThanOrEqual(200);
+  expect(outcomes.length).toBeGreaterThanOrEqual(100);
 });

@@ -11,7 +11,7 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
   const limit = now() + LIMIT_MS;
   while (!(await holds())) {
     if (now() > limit) throw new Error(`Not true within ${LIMIT_MS / 1000} s: ${holds}`);
-    await delay(5);
+    await delay(20);
   }
 }
 

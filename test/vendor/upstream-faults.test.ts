@@ -113,6 +113,25 @@ function startFor([name, , code]: Row) {
 
 // Side by side, because some of them wait.
 describe('a fault of the command API', () => {
+  it.concurrent('the time limit of an operation covers all commands, and the breaker does not count it', async () => {
+    // The second attempt has two seconds left when the operation ends.
+    const env = { ATTEMPT_TIMEOUT_MS: '3000', OPERATION_TIMEOUT_MS: '4000', BREAKER_FAILURES: '2' };
+    const { ask, upstream, logs } = await start(env);
+    upstream.fail(() => 'taken');
+    const fields = ['a', 'b', 'c'].map((name) => `${name}: deleteMaintenance(id: "r:${name}") { deletedId }`);
+    const { errors } = await ask(`mutation { ${fields.join(' ')} }`);
+    const outcomes = ['UNKNOWN', 'UNKNOWN', 'NOT_SENT'];
+    expect(errors).toMatchObject(outcomes.map((outcome) => ({ extensions: { code: TIMEOUT, outcome } })));
+    // The limit of an attempt ends the first command. The limit of the operation ends the others.
+    const detail = 'out of time';
+    const commands = [{ detail: 'ETIMEDOUT' }, { detail, attempts: 1 }, { detail, attempts: 0 }];
+    expect(logs()).toMatchObject([{ commands }]);
+    upstream.fail(undefined);
+    expect((await ask(LIST)).errors).toEqual([]);
+    const sent = ['delete_maintenance_info r a', 'delete_maintenance_info r b', `get_maintenance_list ${R}`];
+    expect(upstream.commands()).toEqual(sent);
+  });
+
   it.concurrent.each(FAULTS)('fails the read, and no other field: %s', async (...row) => {
     const [name, fault, code, attempts = 1] = row;
     const { ask, upstream, logText } = await startFor(row);
@@ -172,25 +191,6 @@ it.each([
   const { ask } = await start({ COMMAND_API_URL: await origin() });
   expect(codes(await ask('{ maintenance(id: "r:m") { id } }'))).toEqual([[UNAVAILABLE, 'maintenance']]);
   await expectFailedWrites(ask, UNAVAILABLE, 'NOT_SENT');
-});
-
-it.concurrent('the time limit of an operation covers all commands, and the breaker does not count it', async () => {
-  // The second attempt has two seconds left when the operation ends.
-  const env = { ATTEMPT_TIMEOUT_MS: '3000', OPERATION_TIMEOUT_MS: '4000', BREAKER_FAILURES: '2' };
-  const { ask, upstream, logs } = await start(env);
-  upstream.fail(() => 'taken');
-  const fields = ['a', 'b', 'c'].map((name) => `${name}: deleteMaintenance(id: "r:${name}") { deletedId }`);
-  const { errors } = await ask(`mutation { ${fields.join(' ')} }`);
-  const outcomes = ['UNKNOWN', 'UNKNOWN', 'NOT_SENT'];
-  expect(errors).toMatchObject(outcomes.map((outcome) => ({ extensions: { code: TIMEOUT, outcome } })));
-  // The limit of an attempt ends the first command. The limit of the operation ends the others.
-  const detail = 'out of time';
-  const commands = [{ detail: 'ETIMEDOUT' }, { detail, attempts: 1 }, { detail, attempts: 0 }];
-  expect(logs()).toMatchObject([{ commands }]);
-  upstream.fail(undefined);
-  expect((await ask(LIST)).errors).toEqual([]);
-  const sent = ['delete_maintenance_info r a', 'delete_maintenance_info r b', `get_maintenance_list ${R}`];
-  expect(upstream.commands()).toEqual(sent);
 });
 
 it.each<[object, string | undefined]>([
