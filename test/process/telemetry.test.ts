@@ -234,7 +234,11 @@ it.each(OPERATIONS)('a line, counters and spans report %s', async (_, query, fau
   const [errorId, ...errorIds] = answer?.errors.flatMap(({ extensions }) => extensions.errorId ?? []) ?? [];
   expect(errorIds).toEqual(errorId ? [errorId, errorId] : []);
   expect(logs()).toEqual(linesOf(summary, commands, name, errorId));
-  expect(movedBetween(before, after)).toEqual(countersOf(summary, commands, status, subject));
+  const moved = movedBetween(before, after);
+  expect(moved).toEqual(countersOf(summary, commands, status, subject));
+  // `rate()` misses a counter that first appears at 1. Some codes and reasons are none of ours.
+  const isKnown = (sample: string) => /^maintenance/.test(sample) && !/BAD_REQUEST|reason/.test(sample);
+  expect(moved.filter((sample) => isKnown(sample) && !before.has(sample))).toEqual([]);
   expect(after.get('http_server_active_requests')).toBe(0);
   const line = logs().at(-1) as unknown as Line;
   const spanOf = (id: string) => made.find(({ attributes }) => attributes[COMMAND_ID] === id);
