@@ -48,18 +48,6 @@ it('the line of an operation whose caller left has 20 commands: unknown, other w
   expect(line?.commandsLeftOut).toBe(3);
 });
 
-it.each([
-  ['客户端', '客户端'],
-  ['é', 'é'],
-  [Buffer.from('\xe9\x85', 'latin1'), 'é'],
-  ['a\u0085\u200b\u202eb', 'ab'],
-  [`${'客'.repeat(99)}😀`, '客'.repeat(99)],
-])('the name %s of a client is logged as text without control characters, cut off after 100', async (name, logged) => {
-  const headers = { 'apollographql-client-name': Buffer.from(name).toString('latin1') };
-  await subgraph.ask('{ __typename }', { headers });
-  expect(subgraph.logs()).toMatchObject([{ clientName: logged }]);
-});
-
 it('the log has neither the message of an error, nor a member that is not on its list', async () => {
   const err = Object.assign(new Error('canary'), { options: 'canary' });
   const careless: ApolloServerPlugin = {
