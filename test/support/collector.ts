@@ -57,7 +57,6 @@ function readSpan({ traceId, spanId, parentSpanId, name, kind, ...span }: any, r
     events: events.map(({ name, timeUnixNano, attributes }) => {
       return { name, at: Number(BigInt(timeUnixNano) - start) / 1e9, attributes: readAttributes(attributes) };
     }),
-    links: span.links.map(({ spanId }: Value) => spanId) as string[],
     failed: span.status.code === 2,
     resource: readAttributes(resource.attributes),
   };
