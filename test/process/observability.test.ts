@@ -68,37 +68,34 @@ it('the log has neither the message of an error, nor a member that is not on its
 it.each([
   [2 ** 20, 2 ** 20],
   [2 ** 64, totalmem()],
-])(
-  'from the start, in a control group of %d bytes, /metrics has limits, version, failed requests at 0, and what deploy/ names',
-  async (group, limit) => {
-    jest.spyOn(process, 'constrainedMemory').mockReturnValueOnce(group);
-    const { url, ask } = await start({ COMMAND_API_URL: 'https://127.0.0.1', MAX_ATTEMPTS: '1' });
-    const samples = await scrape(url);
-    const version = { service_name: 'maintenance-subgraph', service_version: manifest.version };
-    expect(samples.get(writeSample('target_info', version))).toBe(1);
-    expect(samples.get('process_memory_limit_bytes')).toBe(limit);
-    expect(samples.get('nodejs_heap_size_limit_bytes')).toBe(getHeapStatistics().heap_size_limit);
-    expect(samples.get('maintenance_memory_limit_bytes')).toBeGreaterThan(0);
-    const request = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
-    for (const http_response_status_code of ['500', '503']) {
-      const labels = { ...request, http_response_status_code };
-      expect(samples.get(writeSample('http_server_request_duration_seconds_count', labels))).toBe(0);
-    }
-    // No command is counted that was refused before it began.
-    const counted = [...samples.keys()].filter((name) => name.startsWith('maintenance_commands_total'));
-    expect(counted.join()).not.toContain('BAD_USER_INPUT');
-    // The labels of attempts. Without a port, the command API has the default one.
-    await ask(LIST);
-    const text = await (await fetchMetrics(url)).text();
-    expect(text).toContain('server_address="127.0.0.1",server_port="443"');
-    const known = new Set(text.match(/\w+/g));
-    for (const file of ['alerts.yaml', 'alerts.test.yaml', 'dashboard.json']) {
-      const named = readDocument(`deploy/${file}`).match(/\b(http|maintenance|nodejs|process)_\w+/g) ?? [];
-      expect(named).toContain('maintenance_operations_total');
-      expect(named.filter((name) => !known.has(name))).toEqual([]);
-    }
-  },
-);
+])('from the start, in %d bytes, /metrics has limits, version and what deploy/ names', async (group, limit) => {
+  jest.spyOn(process, 'constrainedMemory').mockReturnValueOnce(group);
+  const { url, ask } = await start({ COMMAND_API_URL: 'https://127.0.0.1', MAX_ATTEMPTS: '1' });
+  const samples = await scrape(url);
+  const version = { service_name: 'maintenance-subgraph', service_version: manifest.version };
+  expect(samples.get(writeSample('target_info', version))).toBe(1);
+  expect(samples.get('process_memory_limit_bytes')).toBe(limit);
+  expect(samples.get('nodejs_heap_size_limit_bytes')).toBe(getHeapStatistics().heap_size_limit);
+  expect(samples.get('maintenance_memory_limit_bytes')).toBeGreaterThan(0);
+  const request = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
+  for (const http_response_status_code of ['500', '503']) {
+    const labels = { ...request, http_response_status_code };
+    expect(samples.get(writeSample('http_server_request_duration_seconds_count', labels))).toBe(0);
+  }
+  // No command is counted that was refused before it began.
+  const counted = [...samples.keys()].filter((name) => name.startsWith('maintenance_commands_total'));
+  expect(counted.join()).not.toContain('BAD_USER_INPUT');
+  // The labels of attempts. Without a port, the command API has the default one.
+  await ask(LIST);
+  const text = await (await fetchMetrics(url)).text();
+  expect(text).toContain('server_address="127.0.0.1",server_port="443"');
+  const known = new Set(text.match(/\w+/g));
+  for (const file of ['alerts.yaml', 'alerts.test.yaml', 'dashboard.json']) {
+    const named = readDocument(`deploy/${file}`).match(/\b(http|maintenance|nodejs|process)_\w+/g) ?? [];
+    expect(named).toContain('maintenance_operations_total');
+    expect(named.filter((name) => !known.has(name))).toEqual([]);
+  }
+});
 
 it.concurrent('METRICS_PORT has /metrics alone, without the secret, and soon closes connections without a request', async () => {
   const { url, metricsPort } = await start({ METRICS_PORT: '0' });

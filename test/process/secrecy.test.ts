@@ -36,11 +36,8 @@ const TICKET = {
 const STACK = `Error: ${UPSTREAM}\n    at canary-upstream (/srv/canary-upstream/app.js:1:1)`;
 const MESSAGES = { message: UPSTREAM, msg: UPSTREAM, error_msg: UPSTREAM, code: UPSTREAM, stack: STACK };
 const LEAKY = { ...MESSAGES, error: { ...MESSAGES, code: STACK }, authorization: `Bearer ${TOKEN}`, ...TICKET };
-const LEAKY_HEADERS = {
-  ...{ server: 'canary-upstream', 'set-cookie': 'canary-upstream=1', 'x-error': 'canary-upstream' },
-  ...{ 'www-authenticate': 'Bearer realm="canary-upstream"', location: 'http://canary-upstream.example/' },
-  'retry-after': 'canary-upstream',
-};
+const HEADER_NAMES = ['server', 'set-cookie', 'x-error', 'www-authenticate', 'location', 'retry-after'];
+const LEAKY_HEADERS = Object.fromEntries(HEADER_NAMES.map((name) => [name, 'http://canary-upstream.example/']));
 
 const collector = await startCollector();
 const startReplica = useReplicas([collector.stop]);
@@ -68,9 +65,9 @@ async function ask({ headers, body, pathname = '/graphql', ...operation }: Askin
   const answer = await postTo(subgraph.url + pathname, body ?? JSON.stringify(operation), sending);
   const data = JSON.stringify(answer.data ?? null);
   const withoutData = JSON.stringify([[...answer.headers], answer.errors, answer.extensions]);
-  const codes = answer.errors.map(({ extensions }) => extensions.code);
   const inData = [...data.matchAll(/"code":"([A-Z_]+)"/g)].map(([, code]) => code);
-  return { codes, distinctCodes: [...new Set([...codes, ...inData])], data, withoutData, all: withoutData + data };
+  const codes = new Set([...answer.errors.map(({ extensions }) => extensions.code), ...inData]);
+  return { codes: [...codes], data, withoutData, all: withoutData + data };
 }
 
 const represent = (...r: unknown[]) => entities(r, `... on Maintenance { ${fieldsOf('Maintenance').join(' ')} }`);
@@ -129,25 +126,22 @@ it.each<[string, Fault | undefined, string, Asking['headers']?]>([
   subgraph.upstream.fail(fault);
   for (const asked of OPERATIONS) {
     const answer = await ask({ ...asked, headers });
-    expect(answer.distinctCodes).toEqual([code]);
+    expect(answer.codes).toEqual([code]);
     expect(answer.all).not.toMatch(LEAK);
   }
 });
 
 it('nothing of undecodable members leaves, beside decoded members', async () => {
   const bad = Object.fromEntries(Object.keys(TICKET).map((name) => [name, { text: `${DATA} ${UPSTREAM}` }]));
-  const texts = { state: `${DATA}-state`, start_time: `2024-01-16 13:32:45 ${DATA}` };
-  const partly = { ...TICKET, ...texts, maintenance_id: 'm', maintenance_picture_url: [DATA, { url: DATA }] };
-  const list = [{ ...bad, maintenance_id: 'm' }, bad, UPSTREAM, partly];
-  subgraph.upstream.fail(({ command }) => ({ body: { success: true, result: command === LISTED ? list : bad } }));
-  const [ofList, ...ofDetails] = OPERATIONS.filter(({ query }) => query?.startsWith('query')).map(ask);
-  const answer = await ofList;
-  expect(answer?.codes).toEqual(Array(11).fill(INVALID));
-  expect(answer?.withoutData).not.toMatch(LEAK);
-  expect(answer?.data).toContain(TEXTS.contact);
-  for (const detail of await Promise.all(ofDetails)) {
-    expect(detail.codes).toEqual(Array(8).fill(INVALID));
-    expect(detail.all).not.toMatch(LEAK);
+  const texts = { state: `${DATA}-state`, start_time: `2024-01-16 13:32:45 ${DATA}`, description: 'decoded' };
+  const partly = { ...bad, ...texts, maintenance_id: 'm', maintenance_picture_url: [DATA, { url: DATA }] };
+  const list = [{ ...bad, maintenance_id: 'n' }, bad, UPSTREAM, partly];
+  subgraph.upstream.fail(({ command }) => ({ body: { success: true, result: command === LISTED ? list : partly } }));
+  for (const asked of OPERATIONS.filter(({ query }) => query?.startsWith('query'))) {
+    const answer = await ask(asked);
+    expect(answer.codes).toEqual([INVALID]);
+    expect(answer.data).toContain('decoded');
+    expect(answer.all).not.toMatch(LEAK);
   }
 });
 
@@ -155,7 +149,6 @@ const PERSISTED = { extensions: { persistedQuery: { version: 1, sha256Hash: OWN.
 it.each<[string, Asking, string, RegExp?]>([
   ['a malformed token', { query: LIST, headers: { [TOKEN_HEADER]: `${TOKEN} ${TOKEN}` } }, 'UNAUTHENTICATED'],
   ['a malformed id', { query: `{ maintenance(id: "${OWN}") { id } }` }, 'BAD_USER_INPUT'],
-  ['a blank contact', create({ contact: ' ' }), 'BAD_USER_INPUT'],
   ['a representation of an unknown type', represent({ __typename: OWN, id: OWN }), 'BAD_USER_INPUT'],
   ['invalid JSON', { body: `{"query":"${OWN}", ${TOKEN}` }, 'BAD_REQUEST'],
   ['a persisted query', { body: JSON.stringify(PERSISTED) }, 'PERSISTED_QUERY_NOT_SUPPORTED'],
@@ -165,15 +158,14 @@ it.each<[string, Asking, string, RegExp?]>([
   ['a field unknown to GraphQL', { query: `{ ${OWN} }` }, 'GRAPHQL_VALIDATION_FAILED'],
   ['a syntax error', { query: `{ "${OWN}" }` }, 'GRAPHQL_PARSE_FAILED'],
   ['no such operation', { query: 'query A { __typename }', operationName: `${OWN} ü` }, 'OPERATION_RESOLUTION_FAILURE'],
-  ['a malformed time', create({ startTime: OWN }), 'BAD_USER_INPUT'],
-  ['an object for a text', create({ contact: { [OWN]: OWN } }), 'BAD_USER_INPUT'],
-  ['an unknown member', create({ [OWN]: OWN }), 'BAD_USER_INPUT', LEAK_BUT_OWN],
+  ['a malformed time, a blank text', create({ startTime: OWN, contact: ' ' }), 'BAD_USER_INPUT'],
+  ['an unknown member, an object', create({ [OWN]: OWN, contact: { x: TOKEN } }), 'BAD_USER_INPUT', LEAK_BUT_OWN],
   ['objects for ids', deleteMany(times(60, () => ({ id: OWN }))), 'BAD_USER_INPUT'],
 ])(
   'nothing of a refused request leaves, except the name of an unknown member: %s',
   async (...[, asked, code, leak = LEAK]) => {
     const answer = await ask(asked);
-    expect(answer.distinctCodes).toEqual([code]);
+    expect(answer.codes).toEqual([code]);
     expect(answer.all).not.toMatch(leak);
     expect(subgraph.upstream.commands()).toEqual([]);
   },
@@ -182,14 +174,12 @@ it.each<[string, Asking, string, RegExp?]>([
 it('no secret is in /metrics, health checks, the log and the spans, of which the last leave on shutdown', async () => {
   const headers = { ...HEADERS, authorization: `Bearer ${IDENTITY}` };
   await fetch(`${subgraph.url}/canary`, { method: 'PROPFIND', headers });
-  const [metrics = ''] = await Promise.all(
-    ['/metrics', '/health/live', '/health/ready'].map(async (path) => {
-      const response = await fetch(subgraph.url + path, { headers });
-      const text = await response.text();
-      expect(JSON.stringify([text, ...response.headers])).not.toMatch(/canary/i);
-      return text;
-    }),
-  );
+  const answers = ['/metrics', '/health/live', '/health/ready'].map((path) => fetch(subgraph.url + path, { headers }));
+  for (const answer of await Promise.all(answers)) {
+    const text = JSON.stringify([await answer.text(), ...answer.headers]);
+    expect([answer.status, text]).toEqual([200, expect.not.stringMatching(/canary/i)]);
+  }
+  const metrics = await (await fetch(`${subgraph.url}/metrics`, { headers })).text();
   expect(metrics).toContain('http_request_method="_OTHER",http_route="",http_response_status_code="404"');
   subgraph.upstream.fail(succeed);
   expect((await ask({ query: `query LastOne ${LIST}` })).codes).toEqual([]);

@@ -7,7 +7,6 @@ import manifest from '../../package.json' with { type: 'json' };
 import { stopClock } from '../support/clock.ts';
 import { type Span, startTracedProcess } from '../support/collector.ts';
 import { aliased, DELETE, LIST, times } from '../support/maintenance/requests.ts';
-import { WIRE } from '../support/maintenance/wire.ts';
 import { type Samples, scrape, writeSample } from '../support/scrape.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { act, type Fault, inTurn, TOKENS } from '../support/upstream.ts';
@@ -49,6 +48,7 @@ const flawed = (kind: string, ...results: [attempt: Result, detail?: string]): M
   return [{ ...failed(INVALID, kind, ...results), flaws: [{ kind }] }];
 };
 const FAILED = failed(UNAVAILABLE, 'failed', 500);
+const NAMED = DELETE.replace(' ', ` ${'x'.repeat(101)} `);
 const REJECT = reply({ success: false, code: 'E1' }, {}, 409);
 const REJECTED = { ...failed('COMMAND_REJECTED', 'rejected', 409), outcome: 'REJECTED', upstreamCode: 'E1' };
 const [ONE, TWO] = ['delete_maintenance_info', 'batch_delete_maintenance_info'].map((name) => ({ name }));
@@ -60,7 +60,7 @@ const FULL = [
 ];
 const BAD = { maintenance_id: 'm', contact: 1, state: 'new' };
 const BAD_MEMBERS = { flaws: ['contact', 'state'].map((member) => ({ kind: 'member', member })) };
-const NO_IDS = { flaws: [{ kind: 'ticket', member: 'maintenance_id' }], dropped: 2 };
+const FLAWED = { flaws: [{ kind: 'ticket', member: 'maintenance_id' }, ...BAD_MEMBERS.flaws], dropped: 2 };
 const SMALL = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0', ATTEMPT_TIMEOUT_MS: '500' };
 const FRAGILE = { MAX_COMMANDS_IN_FLIGHT: '1', BREAKER_FAILURES: '1' };
 const INTERNAL = 'INTERNAL_SERVER_ERROR';
@@ -68,12 +68,8 @@ const UNFORESEEN = Array(3).fill(failed(INTERNAL, 'internal', NO_SOCKET));
 const ON_BUG = { env: FRAGILE, token: UNLUCKY };
 
 const OPERATIONS: Row[] = [
-  ...WIRE.map(({ name, operation, field, result: value }): Row => {
-    const query = `${operation} ${'x'.repeat(101)} { ${field} }`;
-    return [name, query, result(value), `30 ${operation}`, [{ name }]];
-  }),
   ['no document', '', undefined, '30 unknown BAD_REQUEST', []],
-  ['a rejected write', DELETE, REJECT, '30 mutation COMMAND_REJECTED', [{ ...REJECTED, ...ONE }]],
+  ['a rejected write', NAMED, REJECT, '30 mutation COMMAND_REJECTED', [{ ...REJECTED, ...ONE }]],
   ['a failure as data', BATCH, result({}), `40 mutation ${UNAVAILABLE}`, AS_DATA],
   ['retries', LIST, inTurn(503, 'cut'), '30 query', [{ attempts: [503, 'ECONNRESET', 200] }]],
   [
@@ -91,9 +87,14 @@ const OPERATIONS: Row[] = [
   // The default of MAX_REPLY_BYTES is 2 MiB.
   ['over 2 MiB', LIST, reply('x'.repeat(2_100_000)), `40 query ${INVALID}`, flawed('size', 'reply too large')],
   ['no gzip', LIST, reply('no gzip', GZIP), `40 query ${INVALID}`, flawed('bytes', 'Z_DATA_ERROR')],
-  ['undecodable members, not selected', LIST, result([BAD, BAD]), '40 query', [BAD_MEMBERS]],
+  [
+    'undecodable members, not selected, and tickets without an id',
+    LIST,
+    result([BAD, BAD, {}, {}]),
+    '40 query',
+    [FLAWED],
+  ],
   ['undecodable, selected', SELECTED, result([BAD]), `40 query ${INVALID} ${UNAVAILABLE}`, [FAILED, BAD_MEMBERS]],
-  ['tickets without an id', LIST, result([{ maintenance_id: 'm' }, {}, {}]), '40 query', [NO_IDS]],
   // They open no circuit breaker.
   ['unforeseen errors', lists('a', 'b', 'c'), undefined, `50 query ${INTERNAL}`, UNFORESEEN, ON_BUG],
 ];
@@ -293,9 +294,10 @@ it('reads that join the exchange of a caller that leaves have a line and a span 
 
   const [{ id = '' } = {}] = upstream.received;
   const flaws = [{ kind: 'member', member: 'contact' }];
-  const entry = { name: LISTED, id, durationMs: NUMBER, attempts: 1 };
-  const [left, joined] = [[{ ...entry, code: GONE, detail: LEFT }], [{ ...entry, coalesced: true, flaws }]];
-  expect(logs().map(({ commands }) => commands)).toEqual([left, joined, joined]);
+  const joined = { id, attempts: 1, coalesced: true, flaws };
+  const left = { id, attempts: 1, code: GONE, detail: LEFT };
+  const lines = [left, joined, joined].map((command) => ({ commands: [command] }));
+  expect(logs()).toMatchObject(lines);
   const counters = [
     ...countersOf(`30 query ${GONE}`, [{ flaws }], '', subgraph),
     ...times(2, () => countersOf('40 query', [], 200, subgraph)).flat(),
