@@ -32,13 +32,14 @@ type More = { token?: string; env?: NodeJS.ProcessEnv };
 type Row = [title: string, query: string, fault: Fault | undefined, summary: string, commands: Made[], more?: More];
 
 let caller: AbortController;
+const hang: Fault = () => 'taken';
 const leave = act(() => caller.abort());
 const list = (residenceId: string, field = 'id') => `maintenances(residenceId: "${residenceId}") { ${field} }`;
 const lists = (...ids: string[]) => `{ ${aliased(ids.length, (index) => list(ids[index] ?? ''))} }`;
 const SELECTED = `{ ${list('b')} bad: ${list('a', 'contact')} }`;
 const BATCH = 'mutation { deleteMaintenances(ids: ["a:m", "b:m"]) { deletedIds } }';
-const reply = (body: unknown, headers = {}, status = 200): Fault => {
-  return ({ param }) => (param.residence_id === 'b' ? { status: 500 } : { status, headers, body });
+const reply = (body: unknown, headers = {}): Fault => {
+  return ({ param }) => (param.residence_id === 'b' ? { status: 500 } : { headers, body });
 };
 const result = (value: unknown) => reply({ success: true, result: value });
 const failed = (code: string, errorType: string, attempt: Result, detail: Result = attempt): Made => {
@@ -49,37 +50,27 @@ const flawed = (kind: string, ...results: [attempt: Result, detail?: string]): M
 };
 const FAILED = failed(UNAVAILABLE, 'failed', 500);
 const NAMED = DELETE.replace(' ', ` ${'x'.repeat(101)} `);
-const REJECT = reply({ success: false, code: 'E1' }, {}, 409);
+const REJECT: Fault = () => ({ status: 409, body: { success: false, code: 'E1' } });
 const REJECTED = { ...failed('COMMAND_REJECTED', 'rejected', 409), outcome: 'REJECTED', upstreamCode: 'E1' };
 const [ONE, TWO] = ['delete_maintenance_info', 'batch_delete_maintenance_info'].map((name) => ({ name }));
 const GZIP = { 'content-encoding': 'gzip' };
 const AS_DATA = [{ ...FAILED, ...TWO, outcome: 'UNKNOWN' }, { ...TWO }];
-const FULL = [
-  failed(TIMEOUT, 'timeout', 'ETIMEDOUT'),
-  { ...failed(UNAVAILABLE, 'no_room', 'queue full'), attempts: [] },
-];
+const NO_ROOM = { ...failed(UNAVAILABLE, 'no_room', 'queue full'), attempts: [] };
+const LATE = [failed(TIMEOUT, 'timeout', 'ETIMEDOUT'), NO_ROOM];
 const BAD = { maintenance_id: 'm', contact: 1, state: 'new' };
 const BAD_MEMBERS = { flaws: ['contact', 'state'].map((member) => ({ kind: 'member', member })) };
 const FLAWED = { flaws: [{ kind: 'ticket', member: 'maintenance_id' }, ...BAD_MEMBERS.flaws], dropped: 2 };
-const SMALL = { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0', ATTEMPT_TIMEOUT_MS: '500' };
-const FRAGILE = { MAX_COMMANDS_IN_FLIGHT: '1', BREAKER_FAILURES: '1' };
+const SMALL = { env: { MAX_COMMANDS_IN_FLIGHT: '1', MAX_COMMANDS_QUEUED: '0', ATTEMPT_TIMEOUT_MS: '500' } };
+const FRAGILE = { env: { MAX_COMMANDS_IN_FLIGHT: '1', BREAKER_FAILURES: '1' }, token: UNLUCKY };
 const INTERNAL = 'INTERNAL_SERVER_ERROR';
-const UNFORESEEN = Array(3).fill(failed(INTERNAL, 'internal', NO_SOCKET));
-const ON_BUG = { env: FRAGILE, token: UNLUCKY };
+const BUGS = Array(3).fill(failed(INTERNAL, 'internal', NO_SOCKET));
 
 const OPERATIONS: Row[] = [
   ['no document', '', undefined, '30 unknown BAD_REQUEST', []],
   ['a rejected write', NAMED, REJECT, '30 mutation COMMAND_REJECTED', [{ ...REJECTED, ...ONE }]],
   ['a failure as data', BATCH, result({}), `40 mutation ${UNAVAILABLE}`, AS_DATA],
   ['retries', LIST, inTurn(503, 'cut'), '30 query', [{ attempts: [503, 'ECONNRESET', 200] }]],
-  [
-    'a fault, a time-out, full queue',
-    lists('', 'a', 'c'),
-    () => 'taken',
-    `40 query ${UNAVAILABLE} ${TIMEOUT} BAD_USER_INPUT`,
-    FULL,
-    { env: SMALL },
-  ],
+  ['a full queue', lists('', 'a', 'c'), hang, `40 query ${UNAVAILABLE} ${TIMEOUT} BAD_USER_INPUT`, LATE, SMALL],
   ['a caller that leaves', LIST, leave, `30 query ${GONE}`, [failed(GONE, 'cancelled', LEFT)]],
   ['no envelope', LIST, reply('<html>'), `40 query ${INVALID}`, flawed('envelope', 200)],
   ['another result', LIST, result({ a: 1 }), `40 query ${INVALID}`, flawed('result', 200, 'unexpected result')],
@@ -87,16 +78,10 @@ const OPERATIONS: Row[] = [
   // The default of MAX_REPLY_BYTES is 2 MiB.
   ['over 2 MiB', LIST, reply('x'.repeat(2_100_000)), `40 query ${INVALID}`, flawed('size', 'reply too large')],
   ['no gzip', LIST, reply('no gzip', GZIP), `40 query ${INVALID}`, flawed('bytes', 'Z_DATA_ERROR')],
-  [
-    'undecodable members, not selected, and tickets without an id',
-    LIST,
-    result([BAD, BAD, {}, {}]),
-    '40 query',
-    [FLAWED],
-  ],
-  ['undecodable, selected', SELECTED, result([BAD]), `40 query ${INVALID} ${UNAVAILABLE}`, [FAILED, BAD_MEMBERS]],
+  ['flaws, not selected', LIST, result([BAD, BAD, {}, {}]), '40 query', [FLAWED]],
+  ['flaws, selected', SELECTED, result([BAD]), `40 query ${INVALID} ${UNAVAILABLE}`, [FAILED, BAD_MEMBERS]],
   // They open no circuit breaker.
-  ['unforeseen errors', lists('a', 'b', 'c'), undefined, `50 query ${INTERNAL}`, UNFORESEEN, ON_BUG],
+  ['unforeseen errors', lists('a', 'b', 'c'), undefined, `50 query ${INTERNAL}`, BUGS, FRAGILE],
 ];
 
 /** The trace and the span of the router. */
