@@ -87,9 +87,9 @@ const succeed: Fault = ({ command }) => {
   const result = command === LISTED ? list : { ...TICKET, maintenance_id: 'm' };
   return { headers: LEAKY_HEADERS, body: { success: true, result } };
 };
-function answers(status: number, body: unknown, headers: Record<string, string> = LEAKY_HEADERS): Fault {
-  return () => ({ status, body, headers });
-}
+const answers =
+  (status: number, body: unknown): Fault =>
+  () => ({ status, body, headers: LEAKY_HEADERS });
 const CUT_OFF = act((response) => {
   response.writeHead(200, { 'content-length': '5000', ...LEAKY_HEADERS });
   response.write(JSON.stringify(LEAKY), () => response.socket?.resetAndDestroy());
