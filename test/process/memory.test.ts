@@ -5,15 +5,14 @@
  *
  * The process has a small heap. No test knows what an operation counts: bodies and replies are far larger than the room that is left.
  */
-import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Asking } from '../support/ask.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Answer, Asking } from '../support/ask.ts';
 import { aliased, answerWith, DELETE, R, times } from '../support/maintenance/requests.ts';
-import { request, sendBytes } from '../support/raw-http.ts';
+import { sendBytes } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
-import { scrape, writeSample } from '../support/scrape.ts';
-import { act, type Held } from '../support/upstream.ts';
+import { scrape } from '../support/scrape.ts';
+import { act } from '../support/upstream.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 
@@ -25,10 +24,9 @@ beforeAll(async () => {
   replica = await start({ NODE_OPTIONS, MAX_ATTEMPTS: '1', BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '60000' });
 });
 
-const read = async (metric: string, labels?: Record<string, string>) =>
-  (await scrape(replica.url)).get(writeSample(metric, labels)) ?? 0;
+const read = async (sample: string) => (await scrape(replica.url)).get(sample) ?? 0;
 const heldBytes = () => read('maintenance_memory_held_bytes');
-const refused = (stage: string) => read('maintenance_memory_refused_total', { stage });
+const refused = (stage: string) => read(`maintenance_memory_refused_total{stage="${stage}"}`);
 
 const ask = (query: string, asking?: Asking) => replica.ask(query, asking);
 const list = (residenceId: string, fields = 'id') => `maintenances(residenceId: "${residenceId}") { ${fields} }`;
@@ -39,10 +37,10 @@ const [LARGE_BODY, LARGE_TEXT] = [100_000, 'x'.repeat(1_000_000)];
 const LARGE_RESULT = [{ maintenance_id: 'm', other: LARGE_TEXT }];
 const reply = (result: unknown) => JSON.stringify({ success: true, result });
 
-const HEAD = ['POST /graphql HTTP/1.1', ...Object.entries({ ...HEADERS, host: 'x' }).map((pair) => pair.join(': '))];
 /** Sends a request byte for byte. */
 async function send(line: string, text = '') {
-  const [answer] = await sendBytes(replica.url, [...HEAD, 'connection: close', line, '', text].join('\r\n'));
+  const head = Object.entries({ ...HEADERS, host: 'x', connection: 'close' }).map((pair) => pair.join(': '));
+  const [answer] = await sendBytes(replica.url, ['POST /graphql HTTP/1.1', ...head, line, '', text].join('\r\n'));
   const [error] = JSON.parse(answer?.body ?? '{}').errors;
   return [answer?.status, answer?.headers.get('retry-after'), error.extensions];
 }
@@ -50,34 +48,31 @@ const CHUNKED = 'transfer-encoding: chunked';
 
 describe('while other operations leave no room', () => {
   let held: ReturnType<typeof replica.upstream.hold>;
-  const others: Promise<unknown>[] = [];
-
-  /** Sends an operation, and waits until its command is held. */
-  async function askHeld(query: string) {
-    const count = held.length;
-    const asked = ask(query);
-    await until(() => held.length > count);
-    return { asked, release: (held[count] as Held).release };
-  }
-  type HeldOperation = Awaited<ReturnType<typeof askHeld>>;
-  let operations: Record<'reading' | 'writing' | 'deleting', HeldOperation>;
+  const asked: Promise<Answer>[] = [];
 
   beforeAll(async () => {
     held = replica.upstream.hold();
     const deletions = aliased(30, (index) => `deleteMaintenance(id: "r:m${index}") { deletedId }`);
-    const [reading, writing] = [await askHeld(`{ ${list(R)} }`), await askHeld(DELETE)];
-    operations = { reading, writing, deleting: await askHeld(`mutation { ${deletions} }`) };
+    for (const query of [`{ ${list(R)} }`, DELETE, `mutation { ${deletions} }`]) {
+      asked.push(ask(query));
+      await until(() => held.length === asked.length);
+    }
     // Smaller and smaller ones, until there is no room for another one, however small.
     for (const size of [LARGE_BODY, 10_000, 0]) {
       for (let isAnswered = false; !isAnswered; ) {
         const count = held.length;
-        const asked = ask(`{ ${list(`r${count}`)} }`, body(size)).finally(() => {
+        const answer = ask(`{ ${list(`r${count}`)} }`, body(size)).finally(() => {
           isAnswered = true;
         });
-        others.push(asked);
+        asked.push(answer);
         await until(() => isAnswered || held.length > count);
       }
     }
+  });
+
+  afterAll(async () => {
+    held.end();
+    await Promise.all(asked);
   });
 
   it('a request is refused with 503 before its body is read', async () => {
@@ -88,37 +83,26 @@ describe('while other operations leave no room', () => {
     expect(await refused('request')).toBeGreaterThan(1);
   });
 
-  it('a reply to a read is cut off: its field fails, and the circuit breaker stays closed', async () => {
-    operations.reading.release(reply(LARGE_RESULT));
+  it('a reply to a read is cut off, which opens no circuit breaker, and the reply to a write is never refused', async () => {
+    held[0]?.release(reply(LARGE_RESULT));
     const errors = [{ path: ['maintenances'], extensions: { code: 'UPSTREAM_UNAVAILABLE' } }];
-    expect(await operations.reading.asked).toMatchObject({ status: 200, data: { maintenances: null }, errors });
+    expect(await asked[0]).toMatchObject({ status: 200, data: { maintenances: null }, errors });
     expect(await refused('reply')).toBeGreaterThan(0);
-  });
-
-  it('the reply to a write is never refused', async () => {
-    operations.writing.release(reply({ text: LARGE_TEXT.slice(0, 130_000) }));
-    expect((await operations.writing.asked).errors).toEqual([]);
+    held[1]?.release(reply({ text: LARGE_TEXT.slice(0, 130_000) }));
+    expect((await asked[1])?.errors).toEqual([]);
   });
 
   it('a further command is not sent', async () => {
     answerWith(replica.upstream, {});
     const count = replica.upstream.received.length;
-    operations.deleting.release();
-    const { errors } = await operations.deleting.asked;
+    held[2]?.release();
+    const { errors } = (await asked[2]) as Answer;
     expect(errors.length).toBeGreaterThan(20);
     const extensions = { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT' };
     expect(errors).toMatchObject(errors.map(() => ({ extensions })));
     expect(replica.upstream.received).toHaveLength(count + 29 - errors.length);
     // What a write returns is charged before its command.
     expect((await refused('command')) + (await refused('response'))).toBeGreaterThanOrEqual(errors.length);
-  });
-
-  it('nothing waits for memory: when the others end, everything is served again', async () => {
-    held.end();
-    await Promise.all(others);
-    answerWith(replica.upstream, LARGE_RESULT);
-    expect((await ask(`{ ${list(R)} }`, body(LARGE_BODY))).errors).toEqual([]);
-    await until(async () => (await heldBytes()) === 0);
   });
 });
 
@@ -128,53 +112,25 @@ describe('everything is given back', () => {
     await until(async () => (await heldBytes()) === 0);
   });
 
-  const WAITING = list('waiting');
-  it.each<[what: string, bytes: number, query: string, asking?: Asking]>([
-    ['its head', 9000, `{ ${WAITING} }`, { headers: { ...HEADERS, filler: 'x'.repeat(9000) } }],
-    ['its body', LARGE_BODY, `{ ${WAITING} }`, body(LARGE_BODY)],
-    ['a reply that it has read', 1_000_000, `{ ${WAITING} large: ${list('large')} }`],
-    ['a reply on its way', 1_000_000, `{ large: ${list('partial')} }`],
-    ['its response', 600_000, `{ ${WAITING} ${aliased(50, () => '_service { sdl }')} }`],
-  ])('an operation holds %s until it is answered', async (_, bytes, query, asking = {}) => {
-    const ends: (() => void)[] = [];
-    replica.upstream.fail(({ param }, response) => {
-      if (param.residence_id === 'large') return { body: reply(LARGE_RESULT) };
-      const text = reply(param.residence_id === 'partial' ? LARGE_RESULT : []);
-      if (param.residence_id === 'partial') response.write(text.slice(0, -1));
-      ends.push(() => response.end(param.residence_id === 'partial' ? text.slice(-1) : text));
-      return 'taken';
-    });
-    const asked = ask(query, asking);
-    await until(async () => ends.length > 0 && (await heldBytes()) >= bytes);
-    for (const end of ends) end();
+  it('an operation holds its response, here the schema 50 times, until it is answered', async () => {
+    const held = replica.upstream.hold();
+    const asked = ask(`{ ${list(R)} ${aliased(50, () => '_service { sdl }')} }`);
+    await until(async () => (await heldBytes()) >= 600_000);
+    held.end();
     expect((await asked).errors).toEqual([]);
   });
 
-  it('a write holds its memory also when its caller has left, until it ends', async () => {
+  it('a write holds its memory, the head of its request too, also when its caller has left, until it ends', async () => {
     const held = replica.upstream.hold();
     const caller = new AbortController();
-    const left = ask(DELETE, { signal: caller.signal }).catch(() => {});
+    const headers = { ...HEADERS, filler: 'x'.repeat(9000) };
+    const left = ask(DELETE, { headers, signal: caller.signal }).catch(() => {});
     await until(() => held.length === 1);
     caller.abort();
     await left;
     await until(async () => (await read('http_server_active_requests')) === 0);
-    expect(await heldBytes()).toBeGreaterThan(0);
+    expect(await heldBytes()).toBeGreaterThan(9000);
     held.end();
-  });
-
-  it('a response that is queued behind another one of its connection gives everything back when that closes', async () => {
-    replica.upstream.hold();
-    const { hostname, port } = new URL(replica.url);
-    const answered = () => read('maintenance_operations_total', { graphql_operation_type: 'query', code: 'OK' });
-    const before = await answered();
-    const socket = connect(Number(port), hostname);
-    for (const query of [`{ ${list(R)} }`, '{ __typename }']) socket.write(request(HEAD, JSON.stringify({ query })));
-    // The second one has its answer, which waits for that of the first.
-    await until(async () => (await answered()) > before);
-    expect(await read('http_server_active_requests')).toBe(2);
-    socket.destroy();
-    for (const gauge of ['http_server_active_requests', 'maintenance_commands_in_flight'])
-      await until(async () => (await read(gauge)) === 0);
   });
 
   it('an operation that reads too much for itself asks for no more, and leaves room for the replies to others', async () => {
@@ -185,8 +141,7 @@ describe('everything is given back', () => {
       return 'taken';
     });
     const many = ask(`{ ${aliased(99, (index) => list(`${index}`))} }`);
-    const isFull = async () => (await refused('reply')) > 1 && (await read('maintenance_commands_in_flight')) === 1;
-    await until(isFull);
+    await until(async () => (await refused('reply')) > 1 && (await read('maintenance_commands_in_flight')) === 1);
     expect((await ask(`{ ${list(R)} }`)).errors).toEqual([]);
     held[0]?.();
     const { data, errors } = await many;
