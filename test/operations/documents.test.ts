@@ -83,3 +83,12 @@ it.each<[what: string, query: string, code?: string]>([
   await expectRefused(query.startsWith('{"') ? query : JSON.stringify({ query }), code, '');
   expect((await subgraph.ask(LIST)).data).toEqual({ maintenances: [{ id: `${R}:${M}` }] });
 });
+
+it('a hundred merged _entities of a router cost one command', async () => {
+  const ofResidence = '_entities(representations: $r) { ... on Residence { maintenances { state } } }';
+  const variables = { r: [{ __typename: 'Residence', id: R }] };
+  expect((await subgraph.ask(`query ($r: [_Any!]!) { ${aliased(100, ofResidence)} }`, { variables })).errors).toEqual(
+    [],
+  );
+  expect(subgraph.upstream.commands()).toEqual([`get_maintenance_list ${R}`]);
+});
