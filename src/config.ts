@@ -75,7 +75,7 @@ const origin = checked((text) => {
   return url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/` ? url.origin : undefined;
 }, 'must be an http or https origin without a path, query or credentials');
 
-/** What hpagent knows: it decodes user and password, each by itself, and takes no IPv6 address. */
+/** hpagent decodes the user and the password separately, and supports no IPv6 address. */
 const PROXY = /^https?:\/\/(?:([^\s/\\?#@:]*)(?::([^\s/\\?#@]*))?@)?[\w.-]+(?::\d+)?\/?$/i;
 function parseProxy(text: string): string | undefined {
   const [url, user = '', password = ''] = PROXY.exec(text) ?? [];

@@ -2,11 +2,11 @@
  * The client of one operation: it counts, sends and records its commands.
  *
  * A command first waits for one of the 32 slots of its operation, so that one operation cannot take all slots of the
- * process. Then a read joins the exchange of an identical read, or begins one, which others may join. A write begins an
- * exchange of its own, and no read that begins after its start, or after its end, joins an exchange from before that.
+ * process. Then a read joins the exchange of an identical read, or begins one, which others may join. A write always
+ * begins an exchange. No read that begins after the start of a write, or after its end, joins an exchange from before.
  *
- * What is refused: a command beyond those of its operation, one for which the account has no room, and, once a reply
- * had no room there, every further read.
+ * What is refused: a command beyond those of its operation, and a command for which the account has no room. Once a
+ * reply had no room there, every further read is refused too.
  */
 import type { Scope } from '../resources/scope.ts';
 import type { Coalescing } from './coalescing.ts';

@@ -3,21 +3,21 @@
  * decoding, and perhaps a pause and the next attempt.
  *
  * The model. The exchange of a write belongs to one operation, and ends with it. The exchange of a read belongs to all
- * operations whose identical reads have joined it: it has a signal of its own, and goes on until its reply is there, or
- * until the last of them has left.
+ * operations whose identical reads have joined it. It has a separate signal, and goes on until its reply is there, or
+ * until the last of these operations has left.
  *
- * What is held while it waits. In the queue for a slot: the command. During an attempt: the slot, and each byte of the
- * reply from its arrival. In the queue for a turn: the same, because a reply that waited without a slot would let more
- * replies arrive than the memory has room for, and they would be refused after the vendor has done the work. During a
- * pause: the command, without a slot of the process. The bytes of a failed attempt are given back before the next one.
+ * What it holds while it waits. In the queue for a slot, it holds the command. During an attempt, it holds the slot, and
+ * each byte of the reply from its arrival. In the queue for a turn, it still holds the slot. Without it, more replies
+ * would arrive than the memory has room for, and they would be refused after the vendor has done the work. During a
+ * pause, it holds the command, but no slot of the process. The bytes of a failed attempt are given back before the next.
  *
  * The numbers. By default 256 slots of the process, and 1,024 commands that wait for one, first in, first out. A read
  * has by default at most three attempts, in the time of an operation that begins when it does. A write has the time of
  * its operation, and another attempt only if the one before certainly was not sent.
  *
- * What is refused, at once: every command while the breaker is open, which is asked before the slot and after it; one
- * that finds the queue full; a reply to a read that has no room. The reply to a write always has room, and is decoded
- * even when its operation has ended: it tells an outcome.
+ * What is refused, at once: every command while the breaker is open, which is asked before the slot and after it; a
+ * command that finds the queue full; a reply to a read that has no room. The reply to a write always has room, and is
+ * decoded even when its operation has ended, because it says the outcome.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.ts';
@@ -146,9 +146,9 @@ export class Exchange<T> implements ExchangeFacts {
   }
 
   /**
-   * Waits for the reply while the exchange is under way. The account of the operation keeps it. Throws as the exchange
-   * fails, if the account has no room for the reply, or if a read's operation ends first: the last one that leaves ends
-   * the exchange.
+   * Waits for the reply while the exchange is under way. The account of the operation keeps the reply. Throws if the
+   * exchange fails, if the account has no room for the reply, or if the operation of a read ends first. The last
+   * operation that leaves ends the exchange.
    */
   async awaitReplyFor(scope: Scope): Promise<DecodedReply<T>> {
     const { isWrite } = this.#record;
@@ -164,7 +164,7 @@ export class Exchange<T> implements ExchangeFacts {
     } catch (error) {
       if (scope.signal.aborted && this.#scopes.length === 1) {
         this.#ending.abort(scope.signal.reason);
-        // The last command that leaves may be the one that was sent: it tells of its attempt.
+        // The last command that leaves may be the one that was sent, and its record needs the end of the attempt.
         await reply.catch(() => {});
       }
       // All but the last leave in one step with the question who is last: several operations may end at once.

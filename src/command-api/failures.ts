@@ -114,7 +114,7 @@ export interface Details extends Partial<Pick<Consequences, 'retry' | 'health' |
   /** False only if no byte of the command can have left this process. */
   readonly isSent?: boolean;
   readonly flaw?: ReplyFlaw;
-  /** What ended the operation, if that is why the command failed. */
+  /** Why the operation ended, if its end is the reason of the failure. */
   readonly ended?: EndReason;
   /** The header `Retry-After` and the short code of a reply. */
   readonly retryAfter?: string | undefined;
@@ -197,8 +197,8 @@ export function throwIfEnded(signal: AbortSignal): void {
 }
 
 /**
- * Settles like `promise`, or throws `endedBy` when the signal of an operation aborts, as of a command that was not
- * sent: no write waits here after it was sent, and a read has no outcome.
+ * Settles like `promise`, or throws `endedBy` when the signal of an operation aborts. The error is that of a command
+ * which was not sent, because no write waits here after it was sent, and a read has no outcome.
  */
 export async function untilEnded<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: result, resolve, reject } = Promise.withResolvers<T>();

@@ -1,6 +1,6 @@
 /**
- * Decides when a failed command is sent again, and whether its failure and the quota allow it. What a write and an open
- * breaker forbid is decided by the exchange.
+ * Decides when a failed command is sent again, and whether its failure and the quota allow it. The exchange decides what
+ * a write and an open breaker forbid.
  */
 import type { CommandApiError } from './failures.ts';
 

@@ -21,11 +21,11 @@ interface Message {
   readonly envelope: { readonly command: string; readonly id: string; readonly param: object };
   readonly credentials: Credentials;
   readonly traceparent: string | undefined;
-  /** Whether it gets a connection of its own. */
+  /** Whether it gets a new connection, which nothing else uses. */
   readonly isFresh: boolean;
 }
 
-/** What an attempt may use, and what ends it. */
+/** The resources of an attempt, and the signals that end it. */
 export interface AttemptContext {
   /** What the reply holds. */
   readonly bytes: ReplyBytes;
@@ -58,7 +58,8 @@ const NO_CONNECTION = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
 const NO_CODE = 'ERR_GOT_REQUEST_ERROR';
 type FailureByCode = readonly [codes: RegExp, kind: FailureKind, further?: Partial<Details>];
 /**
- * What a code of Node or got means; it follows `proxy ` if the proxy is to blame. The first row that fits decides.
+ * The failure that a code of Node or got means. The code follows `proxy ` if the proxy failed. The first row that fits
+ * decides.
  */
 const FAILURES_BY_CODE: readonly FailureByCode[] = [
   // No sockets, files, ports or buffers are left, or a bug.

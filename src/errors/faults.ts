@@ -49,7 +49,7 @@ export function parseArgument<T>(schema: z.ZodType<T>, value: unknown, argument?
   throw badUserInput(error.issues.map((issue) => ({ argument: pathOf(issue), ...reasonOf(issue) })));
 }
 
-/** Our own issues are custom. Those of zod are of types, which graphql has checked already. */
+/** Our own issues are custom. The issues of zod itself are about types, which graphql has checked already. */
 function reasonOf(issue: z.core.$ZodIssue): Reason<string> {
   if (issue.code === 'custom') return issue.params as Reason<string> & Record<string, unknown>;
   return { code: 'WRONG_TYPE', message: 'has the wrong type' } satisfies Reason;
@@ -73,7 +73,7 @@ export const tooMany = (most: number): Reason => ({
   message: `must not hold more than ${most} entries`,
 });
 
-/** A list of at most so many entries. A longer one has no further fault. */
+/** A list with at most this many entries. A longer one has no further fault. */
 export function listSchema<T>(entry: z.ZodType<T>, most: number) {
   const limit = (values: readonly unknown[]) => (values.length <= most ? values : undefined);
   return schemaBy(z.array(z.unknown()), limit, () => tooMany(most)).pipe(z.array(entry));

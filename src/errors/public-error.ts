@@ -1,6 +1,6 @@
 /**
- * The error that a caller receives: a code, a message of ours, and what an app needs to know. Every other error becomes
- * one of these, or is masked.
+ * The error that a caller receives: a code, our own message, and the extensions on which an app acts. Every other error
+ * becomes a `PublicError`, or is masked.
  */
 import type { ApolloServerErrorCode } from '@apollo/server/errors';
 import type { FailureCode, WriteOutcome } from '../command-api/failures.ts';

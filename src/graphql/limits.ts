@@ -41,10 +41,10 @@ const SHAPE_LIMITS = {
 };
 type Limit = keyof typeof SHAPE_LIMITS;
 
-/** Introspection has levels of its own, for which graphql has a limit too; its standard query has 15. */
+/** Introspection may have more levels, for which graphql has a limit too. Its standard query has 15. */
 const INTROSPECTION_LEVELS = 500;
 
-/** A document beyond a limit of ours. Clients receive its message. */
+/** A document beyond a limit of this file. Clients receive its message. */
 export class ExceededLimit extends GraphQLError {}
 
 /** Validation rule for limits that graphql and Apollo Server lack. Counts each fragment as often as it is spread. */
@@ -87,8 +87,8 @@ export function limitOperations(context: ValidationContext): ASTVisitor {
 }
 
 /**
- * Returns how many lists are within each other in the type of a variable. graphql wraps each entry in as many lists,
- * and a variable within a representation may have any type.
+ * Returns how many lists are within each other in the type of a variable. There is a limit, because graphql wraps each
+ * entry in as many lists, and because a variable within a representation may have any type.
  */
 function depthOf(type: TypeNode): number {
   return type.kind === Kind.NAMED_TYPE ? 0 : depthOf(type.type) + Number(type.kind === Kind.LIST_TYPE);

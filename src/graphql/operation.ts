@@ -24,7 +24,7 @@ export interface Caller {
   readonly logFields: Readonly<Record<'requestId' | 'traceId' | 'clientName' | 'clientVersion', string | undefined>>;
 }
 
-/** The context of resolvers and plugins, who get a copy of it: it has no state of its own. */
+/** The context of resolvers and plugins. They get a copy, so it must not hold state itself. */
 export interface Operation {
   readonly scope: Scope;
   readonly caller: Caller;

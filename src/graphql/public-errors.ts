@@ -4,7 +4,7 @@
  * An error takes one of three ways to its caller. A resolver or a field fails: its wrapper in schema.ts calls
  * `OperationErrors.publish`. A part of a batch fails, and the payload describes it as data: `publishAsData`. graphql or
  * Apollo Server refuses the operation as a whole: Apollo Server calls `formatError`, as it does with every error of a
- * response. (What the host refuses before Apollo Server sees it is in http/refusals.ts.)
+ * response. http/refusals.ts has the errors of the host, which refuses before Apollo Server sees a request.
  */
 import { randomUUID } from 'node:crypto';
 import type { GraphQLRequestContext, GraphQLRequestContextDidEncounterErrors } from '@apollo/server';
@@ -71,7 +71,7 @@ export class OperationErrors extends UnforeseenErrors {
     this.#left = Math.max(0, this.#left - 1);
     this.#account.reserve(ERROR_BYTES);
     const shown = this.#toPublic(error, outcome);
-    // The last one that is shown says so: a null without an error would mean that nothing is there.
+    // The last error says that others are missing, because a null without an error means that nothing is there.
     return this.#left > 0
       ? shown
       : shown.with({ othersOmitted: true }, `${shown.message} Further errors may be omitted.`);

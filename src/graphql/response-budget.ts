@@ -1,15 +1,18 @@
 /**
  * The budget of an operation's response: the work that it takes to produce, and the memory that it holds.
  *
- * The model. The response is charged value by value, when a value is known and before graphql walks through it, in
- * units of which each stands for 20 ns of work and for a byte. A value costs 50 for each field that is selected of each
- * of its entries (1,000 if the field has a resolver), and 3 for each character of an entry, as often as the most
- * selected field of the entry is selected. A call of a reference resolver costs 1,000, an entry of a list that is
- * searched 20. A write is charged before it is sent, by its ids, because what tells its result is never refused after
- * it. What is charged since the last turn waits for the next one, unless it is small; the bytes are reserved when the
- * turn has come, so that who waits holds nothing of its response, and a crowd can wait.
+ * The model. The response is charged value by value, when a value is known and before graphql walks through it. A unit
+ * is 20 ns of work and a byte of memory. The wrapper around a resolver asks for the price of its value:
  *
- * The numbers. A response may take 15,000,000 units. None of the prices was measured by itself: with them,
+ * - 50 for each field that is selected of each entry, or 1,000 if the field has a resolver
+ * - 3 for each character of an entry, times the aliases of the field of the entry that has most of them
+ * - 1,000 for a call of a reference resolver, and 20 for an entry of a list that is searched
+ *
+ * A write is charged by its ids before it is sent, because a later refusal would hide its result. A large value waits
+ * for a turn after it is charged. Its bytes are reserved when the turn has come, so that an operation that waits holds
+ * nothing of its response, and a crowd can wait.
+ *
+ * The numbers. A response may take 15,000,000 units. The prices were not measured one by one. With them,
  * `npm run test:soak -- large-operations` and `hostile-callers` keep their bounds, and these two measure them again.
  *
  * What is refused: a value beyond the budget is `BAD_USER_INPUT`, one without memory `UPSTREAM_UNAVAILABLE`, both at
@@ -81,7 +84,7 @@ export function createResponseBudget({ account, signal, turns }: Scope) {
   }
 
   return {
-    /** Charges the search of a list with so many entries. */
+    /** Charges the search of a list with this many entries. */
     chargeSearch(entries: number): void {
       spend(entries * UNITS.searched);
       sinceTurn += entries * UNITS.searched;
@@ -137,8 +140,8 @@ export function addCharacters(sum: number, entry: unknown): number {
 }
 
 /**
- * Returns what is selected of each entry of a field, skipped or not: the units of all fields, and how often the most
- * selected field of the entry itself is selected.
+ * Returns what each entry of a field costs: the units of all its fields, and how many aliases the field of the entry
+ * has that has most of them. Skipped fields count too.
  */
 function countSelected({ fieldNodes, fragments, schema }: GraphQLResolveInfo) {
   const own = new Map<string, number>();

@@ -1,6 +1,6 @@
 /**
- * The executable schema, from its file and the resolvers of maintenance/. Each of these is wrapped: the wrapper charges
- * what the response takes, and makes every error public. Fields without a resolver are read by `resolveField`.
+ * The executable schema, from its file and the resolvers of maintenance/. A wrapper around each resolver charges its
+ * value, and makes every error public. Fields without a resolver are read by `resolveField`.
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';

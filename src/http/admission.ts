@@ -1,6 +1,6 @@
 /**
- * Admission, before a body is read: by the router's secret, the size of the head, the number of requests in flight, and
- * the memory that the request will hold.
+ * Admission, before a body is read. It depends on the router's secret, the size of the head, the number of requests in
+ * flight, and the memory that the request will hold.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';

@@ -8,7 +8,7 @@ import { createCredentials } from '../command-api/command.ts';
 import type { Caller } from '../graphql/operation.ts';
 import { shorten } from '../values.ts';
 
-/** Only the form of a token: the command API validates it. In a header of its own, a token needs no `Bearer`. */
+/** Only the form of a token, because the command API validates it. In another header, it needs no `Bearer`. */
 const BEARER_TOKEN = /^bearer +([\x21-\x7e]+)$/i;
 const TOKEN = /^(?:bearer +)?(?!bearer$)([\x21-\x7e]+)$/i;
 /** The format of W3C Trace Context. Other values are not forwarded. */

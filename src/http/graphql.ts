@@ -9,12 +9,12 @@
  *    whose context is made of the scope and the caller.
  * 4. Answer. A plugin of Apollo Server sets status and type, because it alone sees the document, and has the operation
  *    reported: one log line, metrics, attributes of the span.
- * 5. Give back (`createApp` in host.ts), when the response is closed and the operation is over, whichever comes later: a
- *    write goes on without its caller, and a slow reader keeps its answer in memory.
+ * 5. Give back (`createApp` in host.ts), when the response is closed and the operation is over. Either can come later,
+ *    because a write goes on without its caller, and a slow reader keeps its answer in memory.
  *
- * What is refused, before anything is sent: a request beyond those in flight or without memory, and one whose turn did
- * not come before its deadline (503); a body that is too large (413), of another type (415), or malformed (400). The
- * bounds together are drawn in CONTRIBUTING.md.
+ * What is refused, before anything is sent: with 503, a request beyond those in flight or without memory, and a request
+ * whose turn did not come before its deadline; a body that is too large (413), of another type (415), or malformed
+ * (400). CONTRIBUTING.md shows how the bounds work together.
  */
 import { promisify } from 'node:util';
 import { type ApolloServer, type ApolloServerPlugin, HeaderMap } from '@apollo/server';

@@ -90,8 +90,8 @@ export function createHost(shared: HostDependencies) {
 
   /**
    * Reports not ready, and closes when all requests are answered and their operations are over, or when the last
-   * deadline has passed. Until then a slow reader gets its response whole: `close` of Node's HTTP server destroys
-   * connections whose response is ended but not sent yet, because it counts them as idle.
+   * deadline has passed. Until then a slow reader gets its whole response. Node would not wait for it, because `close` of
+   * an HTTP server counts connections whose response is ended but not sent yet as idle, and destroys them.
    */
   async function stop(): Promise<void> {
     state.isReady = false;

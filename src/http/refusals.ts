@@ -31,7 +31,7 @@ export function refusal(status: RefusedStatus): Error {
   return REFUSALS.get(status) as Error;
 }
 
-/** Creates Fastify's error handler, which answers with a refusal of ours or of Fastify. Masks every other error. */
+/** Creates Fastify's error handler, which answers with our refusals and Fastify's. Masks every other error. */
 export function createErrorHandler(logger: Logger) {
   return async (error: FastifyError, _: FastifyRequest, reply: FastifyReply) => {
     // Node reports an invalid Host header or path with this code and without a status.

@@ -16,7 +16,7 @@ export type Loaders = ReturnType<typeof createLoaders>;
 
 /** What the loaders of an operation use. */
 interface Reader extends Pick<Client, 'read'> {
-  /** Charges one search of a list with so many entries, which also takes time for those that are not returned. */
+  /** Charges one search of a list with this many entries, because those that are not returned take time too. */
   chargeSearch(entries: number): void;
 }
 
@@ -65,8 +65,8 @@ export function createLoaders({ read, chargeSearch }: Reader) {
   }
 
   /**
-   * Loads a repair request whose list failed. The first one of a residence goes alone, and the others have its failure
-   * if they would fail likewise: a command API that is down must not get a hundred commands in place of one.
+   * Loads a repair request whose list failed. The first one of a residence goes alone. If it fails as its siblings
+   * would, they have its failure, because a command API that is down must not get a hundred commands instead of one.
    */
   async function findAlone(key: MaintenanceKey, listError: CommandApiError): Promise<Maintenance | null> {
     const first = firstFailures.get(key.residenceId);

@@ -1,6 +1,6 @@
 /**
- * The resolvers, which graphql/schema.ts wraps. Those with arguments parse them, and then call a loader or send a
- * write.
+ * The resolvers, which graphql/schema.ts wraps. A resolver with arguments parses them, and then calls a loader or sends
+ * a write.
  */
 import type {
   MutationResolvers,

@@ -2,16 +2,16 @@
  * Memory: the bytes that operations hold, which are counted, and refused where there is no room.
  *
  * The model. An operation has an account from its admission until its response is closed and it is over: its request,
- * its commands and its response are reserved there. A reply has bytes of its own, because several operations may wait
- * for one exchange. Each of them retains the reply, and keeps it in its account until that is closed; the last release
- * gives the bytes back. The small reply to a write is released once it is decoded.
+ * its commands and its response are reserved there. A reply has separate bytes, because several operations may wait for
+ * one exchange. Each operation retains the reply, and keeps it in its account until the account is closed. The last
+ * release gives the bytes back. The small reply to a write is released once it is decoded.
  *
- * The numbers. All operations together hold a sixteenth of V8's heap limit, because a counted byte stands for some ten
- * bytes of objects and garbage: with a heap of 256 MB, 250 hostile callers of any shape that `npm run test:soak --
- * hostile-callers` knows are survived. One operation holds half of that, the replies that it keeps included.
+ * The numbers. All operations together hold a sixteenth of V8's heap limit, because a counted byte costs some ten bytes
+ * of objects and garbage. With a heap of 256 MB, the process survives 1,000 callers of each hostile shape of
+ * `npm run test:soak -- hostile-callers`. One operation holds half of that, with the replies that it keeps.
  *
- * What is refused. Who is full gets `false`, and says so to its caller; nothing waits for memory. What has to be told
- * in any case is reserved without asking for room: the reply to a write, and errors.
+ * What is refused. An account that is full returns `false`, and its user refuses; nothing waits for memory. The reply to
+ * a write and errors are reserved without asking for room, because the caller must learn them.
  */
 import { getHeapStatistics } from 'node:v8';
 
@@ -28,7 +28,7 @@ export function createMemory() {
 
 /** The bytes of one operation. Once it is closed, it holds none, whoever asks. */
 export class Account {
-  /** Bytes of this account alone. Each reply that it keeps has bytes of its own. */
+  /** Bytes of this account alone. The bytes of each reply that it keeps are counted apart. */
   bytes = 0;
   /** Whether a reply was too large for what the account has left. Then no further one is worth asking for. */
   isFull = false;

@@ -2,9 +2,9 @@
  * The scope of an operation: its time, and its end.
  *
  * An operation ends once: when its answer is made, when its time is over, or when its caller leaves it before a write
- * was asked for. From then on it sends nothing. A caller may leave a mutation whose write was asked for: then a write
- * that has not been sent ends at once, and the operation goes on with its reads, because its log line is the only place
- * that tells what became of the write.
+ * was asked for. From then on it sends nothing. When a caller leaves a mutation whose write was asked for, a write that
+ * has not been sent ends at once. The operation goes on with its reads, because only its log line says what became of
+ * the write.
  */
 import type { Account } from './memory.ts';
 import { OperationTurns, type Turns } from './turns.ts';

@@ -4,31 +4,31 @@
  * The model. Work that has begun cannot be interrupted, and while it runs, the process accepts no connection, reads no
  * socket and runs no timer. So four kinds of work wait here, in one queue: to execute a request, to decode a reply, to
  * call many reference resolvers, to produce a large response. Small requests and replies wait too: alike work that
- * begins together is cheaper than work that comes singly. One turn begins work in order until it has begun about 10 ms
- * of it, as estimated; larger work is alone in its turn, and takes as long as it takes. After each turn come rounds of
- * the event loop, one for each millisecond that the turn took, because a round accepts one connection.
+ * begins together is cheaper than work that comes singly. One turn begins work in order until it has begun an estimated
+ * 10 ms of it. Larger work is alone in its turn. After each turn come rounds of the event loop, one for each millisecond
+ * that the turn took, because a round accepts one connection.
  *
  * The order. The lowest priority goes first, and a priority is a time on the clock of `performance.now()`. A request, a
- * response and the reply to a write have the time at which their operation began: half done, an operation holds more
- * memory than one that has not begun. The reply to a read goes later if its operation is large: an operation gets 20 ms
- * of turns at its own priority, and for each further millisecond its replies queue as if it had begun 10 ms later. Such
- * a reply goes in the order of the earliest of the operations that wait for it when it arrives.
+ * response and the reply to a write have the time at which their operation began, because an operation that is half
+ * done holds more memory than one that has not begun. The reply to a read goes later if its operation is large: after
+ * 20 ms of turns, each further millisecond lets the operation's replies queue as if it had begun 10 ms later. When
+ * several operations wait for a reply, it has the order of the earliest of them.
  *
  * The numbers. With a `setImmediate` for each work in place of turns, health checks took 17 s under hostile load, and
  * 214 ms with turns. First in, first out served 5 of 250 large lists beside an attack where this order served 29. Both
  * were measured at a heap of 256 MB; `npm run test:soak -- hostile-callers` and `large-operations` measure it again.
  *
- * What is refused: nothing. Who waits holds what it held before, and nothing of what is to come. A wait ends with its
- * signal at the latest, so whoever has waited looks at the signal.
+ * What is refused: nothing. While an operation waits, it holds nothing for the work to come. A wait ends with its signal
+ * at the latest, so the operation looks at its signal after each wait.
  */
 import { addAbortListener } from 'node:events';
 import { setImmediate as nextRound } from 'node:timers/promises';
 
 /** Work is estimated in nanoseconds, as whole numbers. */
 const NS_PER_MS = 1_000_000;
-/** What one turn begins together. */
+/** The work that one turn begins together. */
 const TURN_NS = 10 * NS_PER_MS;
-/** What an operation may ask for before its replies go later, and how many ms later for each ms beyond. */
+/** The work of an operation before its replies go later, and how many ms later they go for each ms beyond. */
 const FREE_MS = 20;
 const DELAY_PER_MS = 10;
 
@@ -72,7 +72,7 @@ export class Turns {
       await new Promise((resolve) => process.nextTick(resolve));
       const workMs = performance.now() - startedAt;
       await nextRound();
-      // What others do in the round counts too, but at most three times the work of the turn: it may be the reading of
+      // Other work of the round counts too, but at most three times the work of the turn. It may be the reading of
       // bodies, and the queue would stand still.
       for (let rounds = Math.min(performance.now() - startedAt, 3 * workMs); rounds >= 1; rounds--) await nextRound();
     }

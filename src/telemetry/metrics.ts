@@ -108,7 +108,7 @@ export function createMetrics(
       return registry.metrics();
     },
 
-    // What follows is told by the observer: see observer.ts.
+    // The observer calls the following methods: see observer.ts.
 
     inFlightChanged: (count: number) => active.set(count),
 

@@ -1,8 +1,8 @@
 /**
  * The observer: hears what happens to requests, operations and commands, and tells metrics, spans and the log.
  *
- * What throws in one of them is logged once, because each request may meet it, and changes nothing else: a write that
- * succeeded must not fail because it could not be counted.
+ * An error of a listener is logged once, because each request may meet it. It changes nothing else, because a write that
+ * succeeded must not fail when it cannot be counted.
  */
 import type { GraphQLRequestContextWillSendResponse } from '@apollo/server';
 import type { Logger } from 'pino';
@@ -13,7 +13,7 @@ export type Answered = GraphQLRequestContextWillSendResponse<Operation>;
 
 /** Each method is an event. Only the beginning of a command returns something. */
 export interface Observer extends CommandObserver {
-  /** A request was admitted, or the response to one is closed: so many are in flight. */
+  /** A request was admitted, or the response to a request is closed. `requests` is the number in flight now. */
   inFlightChanged(requests: number): void;
   /**
    * The response to a request is closed. `route` is undefined if none matched, `status` is empty if no response was
