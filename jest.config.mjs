@@ -15,7 +15,7 @@ export default {
   maxWorkers: 5,
   // A worker that has loaded everything a dozen times would take too long to end on a busy machine: jest would force it.
   workerIdleMemoryLimit: '300MB',
-  // Concurrent tests mostly wait. Those of one file start their processes one after the other.
+  // Concurrent tests mostly wait. Within a file, processes start one after the other.
   maxConcurrency: 12,
   // Long, so that no test depends on the speed of the machine. Only a test that hangs takes this long.
   testTimeout: 180_000,

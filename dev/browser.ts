@@ -1,6 +1,6 @@
 /**
- * What a browser gets from a developer's GraphQL server: Apollo Sandbox, GraphiQL, which needs no internet, and CORS headers
- * for hosted Sandbox.
+ * The pages of a developer's GraphQL server: Apollo Sandbox, and GraphiQL, which needs no internet. CORS headers let the
+ * hosted Sandbox send operations.
  */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';

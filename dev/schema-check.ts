@@ -12,7 +12,7 @@ const SCHEMA = 'schema/maintenance.graphql';
 const BASELINE = 'schema/baseline/maintenance.graphql';
 // The message and the reason of each intended breaking change.
 const DECLARED = 'schema/baseline/breaking-changes.json';
-/** Those of federation that the schema imports. */
+/** The directives of federation that the schema imports. */
 const DIRECTIVES = `
   directive @link(url: String!, import: [String!]) repeatable on SCHEMA
   directive @key(fields: String!, resolvable: Boolean) repeatable on OBJECT

@@ -35,7 +35,7 @@ export function resultOf(response: unknown, alias: string): WriteResult {
   // A proxy's errors have any form.
   const all = given.filter((one) => one?.extensions);
   const told = all.filter(({ extensions }) => extensions.outcome);
-  // An error without a path stands for all fields. A router may add its own, which knows no outcome, to ours.
+  // An error without a path concerns every field. A router may add an error that has no outcome, so look for an outcome first.
   const cause = told.find(({ path }) => path?.[0] === alias) ?? [...told, ...all].find(({ path }) => !path?.length);
   const { outcome = 'UNKNOWN', code, arguments: faults = [] } = cause?.extensions ?? {};
   // With data, the write happened, even if an error says that its result could not be read.

@@ -20,7 +20,7 @@ const FAULTS: ReadonlyMap<string, Answer | undefined> = new Map([
 ]);
 export const FAULTY_RESIDENCES = [...FAULTS.keys(), ...Object.values(ODD)];
 
-/** What tells whether a value is as documented, then values that are not, for the tests. */
+/** A check whether a value is as documented, then wrong values for the tests. */
 type Form = readonly [is: (value: unknown) => boolean, wrong: unknown, ...others: unknown[]];
 type Forms = Readonly<Record<string, Form>>;
 

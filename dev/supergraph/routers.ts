@@ -31,7 +31,7 @@ interface Options {
   readonly onEnd?: (reason: CannotStart) => void;
 }
 
-/** What a router's configuration is made of: `read` reads a file of supergraph/, `write` writes a file and returns its path. */
+/** The parts of a router's configuration: `read` reads a file of supergraph/, `write` writes a file and returns its path. */
 interface Parts extends Pick<Options, 'subgraphs' | 'host' | 'port'> {
   read(file: string): string;
   write(name: string, text: string): string;

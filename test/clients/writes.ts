@@ -79,7 +79,7 @@ const FAILURES: [title: string, (servers: Servers) => unknown, ...results: [obje
   ['the room, with an error of the router before', ({ router }) => router.fail(answer(200, NULL)), NO_ROOM],
 ];
 
-/** What a proxy does to a kept connection after the gateway has answered it, in place of passing on the answer. */
+/** How a proxy breaks a kept connection after the gateway has answered, instead of passing on the answer. */
 const AFTER_THE_WRITE: [title: string, Breakage][] = [
   ['the kept connection closes', CUT_OFF],
   ['the kept connection is reset', ({ socket }) => void socket?.resetAndDestroy()],

@@ -37,7 +37,7 @@ it('the example takes either key of a Maintenance, and returns both', async () =
   expect(data._entities).toEqual(both.flatMap((one) => [one, one]));
 });
 
-it('npm run supergraph -- --subgraph serves what other subgraphs add, for one command per residence, and one that owns Residence in place of ours', async () => {
+it('npm run supergraph -- --subgraph serves what other subgraphs add, for one command per residence, and replaces our Residence by that of another subgraph', async () => {
   const own = await startNeighbour({ host: '127.0.0.1', port: 0 });
   const { until, child, exit, output } = startSupergraph('--subgraph', `residences=${own.url}/graphql`);
   const [, gateway = ''] = await until(/Supergraph, Sandbox +(http:\/\/localhost:\d+)\n/);

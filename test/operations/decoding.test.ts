@@ -1,4 +1,4 @@
-/** What becomes of the members of a reply: each that cannot be decoded fails alone. */
+/** How the members of a reply are decoded. A member that cannot be decoded fails alone. */
 import { expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/maintenance/seed.ts';
 import { codes } from '../support/ask.ts';
@@ -43,7 +43,7 @@ it('a member of a ticket that cannot be decoded is null with an error, and the o
   const bad = MEMBERS.flatMap((member) => UNDECODABLE[member].map((value) => [member, value, null] as const));
   const all = [...DECODED, ...bad];
   const tickets = all.map(([member, value], index) => ({ ...GOOD, maintenance_id: `m${index}`, [member]: value }));
-  // Those without a usable id are left out.
+  // Tickets without a usable id are left out.
   const dropped = [null, 5, 'x', [GOOD], {}, { ...GOOD, maintenance_id: '' }];
   answerWith(subgraph.upstream, [...dropped, ...tickets, GOOD]);
   const answer = await subgraph.ask(`{ ${LIST} { ${ALL} } }`);

@@ -1,6 +1,6 @@
 /**
  * The page for browsers: the servers of developers have it, the server that ships does not. A real browser reaches this machine
- * only, and a stub stands in for Apollo's script.
+ * only, and a stub replaces Apollo's script.
  */
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { BrowserContext } from 'playwright-core';

@@ -9,7 +9,7 @@ const load = (environment: NodeJS.ProcessEnv = {}) => loadConfig({ ...REQUIRED, 
 const { write } = useFolder('canary');
 const inFile = (text: string) => ({ ROUTER_SECRET: '', ROUTER_SECRET_FILE: write('secrets', text) });
 
-/** Returns the faults of an environment. None of them repeats a value. */
+/** Returns the faults of an environment, and checks that no fault repeats a value. */
 function faultsOf(environment: NodeJS.ProcessEnv): string[] {
   try {
     load(environment);

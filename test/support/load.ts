@@ -17,7 +17,7 @@ export interface Sending {
   readonly signal?: AbortSignal;
 }
 
-/** Sends a request; without an agent, over a connection of its own. Rejects with the error of the socket or the signal. */
+/** Sends a request, without an agent over a new connection. Rejects with the error of the socket or the signal. */
 export function request(agent: Agent | false, url: string, sending: Sending = {}): Promise<Reply> {
   const { headers = {}, body, bodyMs, onSent, readMs = 0, kept = Number.POSITIVE_INFINITY, signal } = sending;
   const read = async (response: http.IncomingMessage): Promise<Reply> => {

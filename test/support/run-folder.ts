@@ -12,7 +12,7 @@ for (const own of globSync(`${folder}/{,*/}package-lock.json`).map(dirname)) {
   if (hasChanged(own)) run('npm', 'ci', '--prefix', own, '--ignore-scripts', '--no-audit', '--no-fund');
   run('node_modules/.bin/tsc', '--project', own);
 }
-// Who names a test wants it to run: a missing program fails it. Otherwise, the test is skipped and says why.
+// If a test is named, a missing program makes it fail. Otherwise, the test is skipped and says why.
 process.env.FAIL_WITHOUT_PROGRAM = names.length > 0 ? 'true' : '';
 const files = names.length > 0 ? names.map((name) => `${folder}/(.+/)?${name}\\.test\\.ts`) : [`${folder}/`];
 run('npm', 'run', 'test:jest', '--', ...files, '--verbose', '--testPathIgnorePatterns=/node_modules/');

@@ -5,8 +5,8 @@ import { HEADERS, PATIENT, startReplica } from './replica.ts';
 import { startUpstream } from './upstream.ts';
 
 /**
- * Returns a function that starts a replica before a command API of its own, one after the other: together, they would take
- * minutes on a busy machine. All of them end with the test file, after which `cleanups` run.
+ * Returns a function that starts a replica and its command API. Replicas start one after the other, because together they
+ * would take minutes on a busy machine. All replicas end with the test file, and then `cleanups` run.
  */
 export function useReplicas(cleanups: (() => unknown)[] = []) {
   afterAll(async () => {

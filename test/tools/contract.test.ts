@@ -1,4 +1,4 @@
-/** `npm run contract` as a process, against a command API of its own in each test. */
+/** `npm run contract` as a process, against a new command API in each test. */
 import { afterAll, expect, it } from '@jest/globals';
 import { EXAMPLE, exampleTicket } from '../../dev/maintenance/seed.ts';
 import type { NewTicket } from '../../dev/maintenance/store.ts';

@@ -86,7 +86,7 @@ describe('commands in flight', () => {
     // A command that waits takes over the slot of a command that ends.
     held[0]?.release();
     await until(() => held.length === 3);
-    // A command whose caller leaves while it waits gives up its room in the queue.
+    // When the caller of a waiting command leaves, its place in the queue is free again.
     const leave = subgraph.askAndDisconnect(list('left'));
     await untilQueued(subgraph, 3);
     leave();

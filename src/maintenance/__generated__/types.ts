@@ -18,8 +18,8 @@ export type Scalars = {
 };
 
 /**
- * A repair request to be filed (报修信息). One error tells every fault in `extensions.arguments`: the argument, for example
- * `input.finishTime`, a code, for example `NOT_LATER`, and a message. Times may have any offset, for example `2026-12-01T09:00:00+08:00`. Texts are measured
+ * A repair request to be filed (报修信息). If values are wrong, one error lists all of them in `extensions.arguments`, each with the argument,
+ * for example `input.finishTime`, a code, for example `NOT_LATER`, and a message. Times may have any offset, for example `2026-12-01T09:00:00+08:00`. Texts are measured
  * in UTF-16 units, like `length` in JavaScript: most emoji count 2.
  */
 export type CreateMaintenanceInput = {
@@ -40,9 +40,9 @@ export type CreateMaintenanceInput = {
 /** The answer to `createMaintenance`. */
 export type CreateMaintenancePayload = {
   readonly __typename?: 'CreateMaintenancePayload';
-  /** `Maintenance.id` of the new request. It is there even where reading `maintenance` back fails. */
+  /** `Maintenance.id` of the new request. It is there even if reading `maintenance` back fails. */
   readonly createdId: Scalars['ID']['output'];
-  /** The new request, read back from the command API. Null, without an error, where the command API does not show it yet. */
+  /** The new request, read back from the command API. Null, without an error, if the command API does not show it yet. */
   readonly maintenance?: Maybe<Maintenance>;
 };
 
@@ -55,7 +55,7 @@ export type DeleteMaintenanceFailure = {
   readonly failedId: Scalars['ID']['output'];
   /** What went wrong, for a developer to read. */
   readonly message: Scalars['String']['output'];
-  /** What is known of the write. */
+  /** Whether the delete may have happened. */
   readonly outcome: MaintenanceWriteOutcome;
 };
 
@@ -64,16 +64,16 @@ export type DeleteMaintenancePayload = {
   readonly __typename?: 'DeleteMaintenancePayload';
   /** `Maintenance.id` of the deleted request. */
   readonly deletedId: Scalars['ID']['output'];
-  /** The residence that it belonged to (住宅), to read what is left. */
+  /** The residence that the request belonged to (住宅), to read which requests are left. */
   readonly residence?: Maybe<Residence>;
 };
 
 /** The answer to `deleteMaintenances`. */
 export type DeleteMaintenancesPayload = {
   readonly __typename?: 'DeleteMaintenancesPayload';
-  /** The ids whose residence's command succeeded. Whether each of them existed before, the command API does not say. */
+  /** The ids for which the command of their residence succeeded. The command API does not say whether each of them existed before. */
   readonly deletedIds: ReadonlyArray<Scalars['ID']['output']>;
-  /** One entry for each id whose residence's command failed. */
+  /** One entry for each id for which the command of its residence failed. */
   readonly failures: ReadonlyArray<DeleteMaintenanceFailure>;
 };
 
@@ -82,8 +82,8 @@ export type DeleteMaintenancesPayload = {
  *
  * It comes from the vendor's command API (报修管理API) and needs the caller's token of the command API (访问令牌), in the header
  * that the platform team names.
- * Times are in UTC with whole seconds. A field is null where the command API has nothing or fails; then an error has a code
- * in `extensions.code`, which `MaintenanceErrorCode` explains.
+ * Times are in UTC with whole seconds. A field is null if the command API has no value for it. It is also null if the command
+ * API fails; then an error has a code in `extensions.code`, which `MaintenanceErrorCode` explains.
  */
 export type Maintenance = {
   readonly __typename?: 'Maintenance';
@@ -93,7 +93,7 @@ export type Maintenance = {
   readonly createdTime?: Maybe<Scalars['DateTime']['output']>;
   /** What is to be repaired, in the resident's own words (描述). */
   readonly description?: Maybe<Scalars['String']['output']>;
-  /** What the property management answered (反馈). Null or empty before anyone did. */
+  /** The answer of the property management (反馈). Null or empty until there is an answer. */
   readonly feedback?: Maybe<Scalars['String']['output']>;
   /** When the requested period ends (结束时间). */
   readonly finishTime?: Maybe<Scalars['DateTime']['output']>;
@@ -115,15 +115,15 @@ export type Maintenance = {
 };
 
 /**
- * The code of a failed command, in `failures` or in `extensions.code` of an error. `extensions.code` may also be one of these, where no
- * command was sent:
+ * The code of a failed command, in `failures` or in `extensions.code` of an error. If no command was sent, `extensions.code` may
+ * also be one of these:
  *
  * - `BAD_USER_INPUT`: arguments are wrong, as `extensions.arguments` or the message says; or the operation asks for too much.
  * - `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `OPERATION_RESOLUTION_FAILURE`: the document does not fit the schema.
- * - `PERSISTED_QUERY_NOT_SUPPORTED`: there is a hash in place of a query.
- * - `BAD_REQUEST`, `NOT_FOUND`: it is no GraphQL request.
+ * - `PERSISTED_QUERY_NOT_SUPPORTED`: the request has a hash instead of a query.
+ * - `BAD_REQUEST`, `NOT_FOUND`: this is not a GraphQL request.
  * - `OVERLOADED`: there are more requests than can be served. Try again later.
- * - `ROUTER_UNAUTHENTICATED`: it did not come through the router.
+ * - `ROUTER_UNAUTHENTICATED`: the request did not come through the router.
  */
 export type MaintenanceErrorCode =
   /** The command API refused the command. Its own code, if it gave a short one, is in `extensions.upstreamCode`. */
@@ -167,8 +167,8 @@ export type MaintenanceState =
   | 'WAIT_FOR_CONFIRMATION';
 
 /**
- * What is known of a write that failed. Its error has it in `extensions.outcome`. A write that may have arrived is never sent
- * again.
+ * Whether a write that failed may have happened. Its error has this in `extensions.outcome`. The subgraph never repeats a write that may
+ * have arrived.
  */
 export type MaintenanceWriteOutcome =
   /** It certainly did not reach the command API, and did not happen. */
@@ -185,8 +185,9 @@ export type Mutation = {
   /** Deletes one repair request (删除报修信息). For a request that does not exist, the command API decides whether this succeeds. */
   readonly deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
   /**
-   * Deletes repair requests of several residences (批量删除报修信息), with a result for each. There is one command per residence. Its
-   * failure is data, with the same outcome for all its requests. A malformed id is an error, and so is a token that is refused for every residence.
+   * Deletes repair requests of several residences (批量删除报修信息), with a result for each. There is one command per residence. If it
+   * fails, the requests of this residence are in `failures`, all with the same outcome. A malformed id is an error, and so is a token that is
+   * refused for every residence.
    */
   readonly deleteMaintenances?: Maybe<DeleteMaintenancesPayload>;
 };
@@ -208,7 +209,7 @@ export type MutationDeleteMaintenancesArgs = {
 
 export type Query = {
   readonly __typename?: 'Query';
-  /** One repair request (获取报修信息). Null, without an error, where it does not exist. */
+  /** One repair request (获取报修信息). Null, without an error, if it does not exist. */
   readonly maintenance?: Maybe<Maintenance>;
   /** The repair requests of one residence (获取报修列表), filtered, sorted and sliced. The command API has no list across residences. */
   readonly maintenances?: Maybe<ReadonlyArray<Maintenance>>;
