@@ -1,6 +1,6 @@
 /** What Apollo Client needs to show lists of repair requests. Copy this file into your app: it imports nothing. */
 
-/** Apollo Client would show no list in place of the last one, if it cannot be read again. */
+/** If a list cannot be read again, Apollo Client would replace the list on the screen by none. */
 const maintenances = { merge: <T>(shown: T, read: T): T => read ?? shown };
 
 /** An option of `InMemoryCache`: a list that cannot be read again stays on the screen. */
@@ -8,7 +8,7 @@ export const typePolicies = { Query: { fields: { maintenances } }, Residence: { 
 
 /**
  * An option of `ApolloClient`. With `errorPolicy: 'none'`, the default, one undecodable member of a list fails the whole screen,
- * and a write whose result cannot be read skips `update`. Without `refetchWritePolicy: 'merge'`, `typePolicies` see no last list.
+ * and a write whose result cannot be read skips `update`. Without `refetchWritePolicy: 'merge'`, `merge` above gets no last list.
  * In TypeScript, declare both error policies in `ApolloClient.DeclareDefaultOptions`, as the error message of Apollo Client says.
  */
 export const defaultOptions = {
@@ -26,7 +26,7 @@ interface Deletions {
   readonly deleteMaintenances?: { readonly deletedIds: readonly string[] } | null;
 }
 
-/** An option of `mutate()` that deletes: takes the deleted requests out of all lists. Select `deletedId` or `deletedIds`. */
+/** An option for a `mutate()` that deletes. It takes the deleted requests out of all lists. Select `deletedId` or `deletedIds`. */
 export function update(cache: Cache, { data }: { readonly data?: unknown }): void {
   const { deleteMaintenance, deleteMaintenances } = (data ?? {}) as Deletions;
   const ids = [deleteMaintenance?.deletedId ?? [], deleteMaintenances?.deletedIds ?? []].flat();

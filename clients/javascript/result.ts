@@ -4,7 +4,8 @@
  */
 
 export interface WriteResult {
-  /** `DONE`: it happened. `NOT_SENT`, `REJECTED`: it did not. `UNKNOWN`: it may have happened, or may still. */
+  /** `DONE`: it happened. `NOT_SENT`, `REJECTED`: it did not. `UNKNOWN`: it may have happened, or may
+   * still, or a router refused it and did not say so. */
   readonly outcome: 'DONE' | 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
   /** The error code of docs/apps.md, or a router's own. Undefined if no GraphQL error says why. */
   readonly code: string | undefined;
@@ -19,7 +20,7 @@ interface WriteError {
 
 interface Response {
   readonly data?: Readonly<Record<string, unknown>> | null;
-  /** In the body of the response. */
+  /** `errors` of the response's body. */
   readonly errors?: unknown;
   /** In the result of Apollo Client and of urql. An error of the network has neither. */
   readonly error?: { readonly errors?: unknown; readonly graphQLErrors?: unknown } | null;
@@ -27,7 +28,7 @@ interface Response {
 
 /**
  * Returns what happened to the write of the field with this name or alias. `response` is the result of Apollo Client or of urql,
- * or the body of the response. Without any, such as after a lost connection, the outcome is `UNKNOWN`.
+ * or the body of the response. Without a response, such as after a lost connection, the outcome is `UNKNOWN`.
  */
 export function resultOf(response: unknown, alias: string): WriteResult {
   const { data, errors, error } = (response ?? {}) as Response;

@@ -15,7 +15,7 @@ function invalidateDeleted(data: unknown, _: unknown, cache: Cache): void {
 }
 
 /**
- * An option of `cacheExchange` of @urql/exchange-graphcache, which then reads the lists again that had a deleted request.
+ * An option of `cacheExchange` of @urql/exchange-graphcache, which then reads each list again that had a deleted request.
  * Select `deletedId` or `deletedIds`.
  */
 export const updates = { Mutation: { deleteMaintenance: invalidateDeleted, deleteMaintenances: invalidateDeleted } };

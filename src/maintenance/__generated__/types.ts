@@ -18,7 +18,7 @@ export type Scalars = {
 };
 
 /**
- * A repair request to be filed (报修信息). If values are wrong, one error lists all of them in `extensions.arguments`, each with the argument,
+ * A repair request to be filed (报修信息). If values are wrong, one error lists the first 20 in `extensions.arguments`, each with the argument,
  * for example `input.finishTime`, a code, for example `NOT_LATER`, and a message. Times may have any offset, for example `2026-12-01T09:00:00+08:00`. Texts are measured
  * in UTF-16 units, like `length` in JavaScript: most emoji count 2.
  */
@@ -185,9 +185,9 @@ export type Mutation = {
   /** Deletes one repair request (删除报修信息). For a request that does not exist, the command API decides whether this succeeds. */
   readonly deleteMaintenance?: Maybe<DeleteMaintenancePayload>;
   /**
-   * Deletes repair requests of several residences (批量删除报修信息), with a result for each. There is one command per residence. If it
-   * fails, the requests of this residence are in `failures`, all with the same outcome. A malformed id is an error, and so is a token that is
-   * refused for every residence.
+   * Deletes repair requests of several residences (批量删除报修信息), with a result for each. There is one command per residence. If a
+   * command fails, the requests of its residence are in `failures`, all with the same outcome. If an id is malformed, or if the token is refused
+   * for every residence, nothing is deleted, and the whole field is null with an error.
    */
   readonly deleteMaintenances?: Maybe<DeleteMaintenancesPayload>;
 };
