@@ -54,7 +54,7 @@ export function createOperation(dependencies: ClientDependencies, scope: Scope, 
     clearLoaders: loaders.clear,
     requireToken() {
       if (hasToken) return access;
-      throw new PublicError('UNAUTHENTICATED', `This field needs exactly one header "${tokenForm}".`);
+      throw new PublicError('UNAUTHENTICATED', `This field needs the header "${tokenForm}", once.`);
     },
   };
 }
