@@ -1,5 +1,5 @@
 /**
- * What a document may be. Beyond a limit, it is refused as a whole, before any command. A fragment counts as often as it is spread.
+ * The limits of a document. Beyond a limit, it is refused as a whole, before any command. A fragment counts as often as it is spread.
  * Selections count in all operations of the document together, and aliases in each operation: routers merge up to a hundred
  * `_entities` under aliases.
  */

@@ -155,7 +155,7 @@ it.each<[to: string, most: number, coding: string, encode: (text: string) => str
 
 // The budget of a response: 15,000,000 units. Each field that is selected of an entry costs 50, and each character of the entry 3, as
 // often as its most selected field is selected. A value is charged before the response is made of it. Beyond the budget, it is refused
-// at its field or entry, and other values stay. What a write returns is charged before it is sent.
+// at its field or entry, and other values stay. The result of a write is charged before the write is sent.
 
 /** Gives a residence this many tickets with these members. */
 function fill(residenceId: string, length: number, members: Partial<Ticket>): void {

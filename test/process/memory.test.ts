@@ -1,7 +1,8 @@
 /**
  * Memory. All operations together hold at most a sixteenth of the heap limit, and each of them half of that. An operation holds its
- * request, its commands, the replies that it reads, and its response, each from its first byte until the answer is sent. Who finds no
- * room is refused at once. Who waits for a turn holds nothing of what is to come, so that a crowd waits and is served.
+ * request, its commands, the replies that it reads, and its response, each from its first byte until the answer is sent. When there
+ * is no room, an operation is refused at once. While a response waits for its turn, it holds no memory, so that a crowd can wait and is
+ * served.
  *
  * The process has a small heap. No test knows what an operation counts: bodies and replies are far larger than the room that is left.
  */
@@ -101,7 +102,7 @@ describe('while other operations leave no room', () => {
     const extensions = { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT' };
     expect(errors).toMatchObject(errors.map(() => ({ extensions })));
     expect(replica.upstream.received).toHaveLength(count + 29 - errors.length);
-    // What a write returns is charged before its command.
+    // The result of a write is charged before its command.
     expect((await refused('command')) + (await refused('response'))).toBeGreaterThanOrEqual(errors.length);
   });
 });

@@ -1,11 +1,11 @@
 /**
- * Long work takes turns. Work that has begun cannot be interrupted, so a turn begins about 10 ms of it, and then the process accepts
- * connections and reads sockets, for about as long as the turn took. Four kinds of work wait in one queue: to execute a request, to
- * decode a reply, to call many reference resolvers, to make a large response. The operation that began first goes first. One that
- * has taken its share lets the replies to reads of later operations pass, but the reply to a write keeps its place. Nobody waits beyond
- * the deadline, or after the caller has left.
+ * Long work takes turns. JavaScript cannot interrupt work, so a turn begins about 10 ms of it. Then the process accepts connections and
+ * reads sockets, for about as long as the turn took. Four kinds of work wait in one queue: executing a request, decoding a reply,
+ * calling many reference resolvers, and making a large response. The operation that began first goes first. When an operation has
+ * taken more than its share, replies to reads of later operations go before its replies to reads, but a reply to a write keeps its
+ * place. An operation stops waiting at its deadline, or when its caller has left.
  *
- * The subgraph runs in the process of the tests. What is compared is the order of answers and log lines, and no time.
+ * The subgraph runs in the process of the tests. The tests compare the order of answers and log lines, and no time.
  */
 import { expect, it } from '@jest/globals';
 import { stopClock } from '../support/clock.ts';
@@ -38,7 +38,7 @@ const countMade = ({ logs }: Subgraph) => logs().filter(({ operationType }) => o
 it('between long responses, new connections are accepted, and the reply to a write that began before goes first', async () => {
   const subgraph = await start();
   const writes = subgraph.upstream.hold();
-  // Its large body has taken so much of its share that replies to its reads would go later.
+  // The large body takes more than the share of this operation, so that replies to its reads would go later.
   const written = subgraph.ask(DELETE, { variables: { unused: 'x'.repeat(900_000) } });
   await until(() => writes.length === 1);
   const asked = await askLong(subgraph, 4, 1);
@@ -54,7 +54,7 @@ it('between long responses, new connections are accepted, and the reply to a wri
 });
 
 it('many large replies to one operation do not hold up a later operation, even if that waits for one of them', async () => {
-  // All begin at the same moment, however busy the machine is. What counts is what they have taken.
+  // All begin at the same moment, however busy the machine is. Only their work decides.
   stopClock();
   const { upstream, url, ask } = await start();
   const held = upstream.hold();
