@@ -17,7 +17,8 @@ const SCENARIOS = {
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !(name in SCENARIOS));
-if (unknown.length > 0) end(`There is no ${unknown.join(', ')}.`, `The scenarios are: ${Object.keys(SCENARIOS).join(', ')}.`);
+if (unknown.length > 0)
+  end(`There is no ${unknown.join(', ')}.`, `The scenarios are: ${Object.keys(SCENARIOS).join(', ')}.`);
 process.on('exit', killAll);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
 
