@@ -130,7 +130,7 @@ const VARIABLES = {
     20,
     1,
     10_000,
-    'Consecutive [failures](reliability.md#failures-of-the-command-api) *down* that open the circuit breaker.',
+    'Consecutive failures [*down*](reliability.md#failures-of-the-command-api) after which the circuit breaker opens.',
   ),
   BREAKER_OPEN_MS: wholeNumberOr(2000, 1, 60_000, 'Time until the open breaker sends a probe.'),
   MAX_REQUESTS_IN_FLIGHT: wholeNumberOr(1000, 1, 100_000, 'HTTP requests in flight. More get 503.'),
