@@ -4,8 +4,10 @@
  */
 
 export interface WriteResult {
-  /** `DONE`: it happened. `NOT_SENT`, `REJECTED`: it did not. `UNKNOWN`: it may have happened, or may
-   * still, or a router refused it and did not say so. */
+  /**
+   * `DONE`: it happened. `NOT_SENT`, `REJECTED`: it did not. `UNKNOWN`: it may have happened, or may still, or a router refused it
+   * and did not say so.
+   */
   readonly outcome: 'DONE' | 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
   /** The error code of docs/apps.md, or a router's own. Undefined if no GraphQL error says why. */
   readonly code: string | undefined;

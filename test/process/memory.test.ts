@@ -12,7 +12,7 @@ import type { Answer, Asking } from '../support/ask.ts';
 import { aliased, answerWith, DELETE, R, times } from '../support/maintenance/requests.ts';
 import { sendBytes } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
-import { scrape } from '../support/scrape.ts';
+import { scrape, writeSample } from '../support/scrape.ts';
 import { act } from '../support/upstream.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
@@ -27,7 +27,7 @@ beforeAll(async () => {
 
 const read = async (sample: string) => (await scrape(replica.url)).get(sample) ?? 0;
 const heldBytes = () => read('maintenance_memory_held_bytes');
-const refused = (stage: string) => read(`maintenance_memory_refused_total{stage="${stage}"}`);
+const refused = (stage: string) => read(writeSample('maintenance_memory_refused_total', { stage }));
 
 const ask = (query: string, asking?: Asking) => replica.ask(query, asking);
 const list = (residenceId: string, fields = 'id') => `maintenances(residenceId: "${residenceId}") { ${fields} }`;

@@ -12,7 +12,7 @@ import { stopClock } from '../support/clock.ts';
 import { aliased, answerWith, DELETE, times } from '../support/maintenance/requests.ts';
 import { scrape, untilMetric } from '../support/scrape.ts';
 import { type Subgraph, startSubgraph, useMany } from '../support/use-subgraph.ts';
-import { settle, until } from '../support/wait.ts';
+import { blockEventLoop, settle, until } from '../support/wait.ts';
 
 const start = useMany(startSubgraph);
 
@@ -79,7 +79,7 @@ it('a response that gets no turn before the deadline is a typed error', async ()
   const asked = await askLong(subgraph, 8);
   await until(() => countMade(subgraph) > 0);
   // The others wait for their turn, and the event loop is held up past their deadlines.
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4000);
+  blockEventLoop(4000);
   const late = (await Promise.all(asked)).filter(({ errors }) => errors.length > 0);
   expect(late.length).toBeGreaterThan(0);
   for (const { status, data, errors } of late) {

@@ -15,6 +15,11 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
   }
 }
 
+/** Holds up the event loop of this process, without using the processor. */
+export function blockEventLoop(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
 /**
  * Waits until a server has accepted everything sent before: by new connections, because a kept one would overtake those that
  * are still connecting.

@@ -10,7 +10,7 @@ import { aliased, answerWith, DELETE, LIST, R, times } from '../support/maintena
 import { scrape, untilMetric, writeSample } from '../support/scrape.ts';
 import { act, type Fault, inTurn } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany } from '../support/use-subgraph.ts';
-import { until } from '../support/wait.ts';
+import { blockEventLoop, until } from '../support/wait.ts';
 
 const list = (residenceId: string) => LIST.replace(R, residenceId);
 const LISTED = `get_maintenance_list ${R}`;
@@ -247,7 +247,7 @@ describe('the circuit breaker', () => {
     const held = subgraph.upstream.hold();
     const answer = subgraph.ask(DELETE);
     await until(() => held.length === 1);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    blockEventLoop(1500);
     expect((await answer).errors).toMatchObject([{ extensions: { code: 'UPSTREAM_TIMEOUT', outcome: 'UNKNOWN' } }]);
     held.end();
     expect((await subgraph.ask(LIST)).errors).toEqual([]);
