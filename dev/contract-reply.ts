@@ -1,6 +1,6 @@
 /** Describes replies of the command API without their values, which may be residents' personal data. */
 import type { Command } from '../src/command-api/command.ts';
-import { CommandApiError, type FailureKind } from '../src/command-api/failures.ts';
+import { CommandFailure, type FailureKind } from '../src/command-api/failures.ts';
 import { resultOf } from '../src/command-api/reply.ts';
 
 /** What the decoder makes of a reply. `kind` is the kind of the error; undefined if the decoder accepts the reply. */
@@ -20,10 +20,10 @@ export function decodeReply<I, T>(command: Command<I, T>, input: I, status: numb
     const unreadable = flaws.length > 0 ? `, but cannot read ${flaws.join(' ')}` : '';
     return { value, flaws, text: `accepted${count}${unreadable}` };
   } catch (error) {
-    if (!(error instanceof CommandApiError)) throw error;
-    const { kind, name, message, failure } = error;
-    const code = failure.upstreamCode ? `, code ${failure.upstreamCode}` : '';
-    return { kind, flaws: failure.flaw ? [failure.flaw] : [], text: `${name}: ${message}${code}` };
+    if (!(error instanceof CommandFailure)) throw error;
+    const { kind, flaw, message, upstreamCode } = error;
+    const code = upstreamCode ? `, code ${upstreamCode}` : '';
+    return { kind, flaws: flaw ? [flaw] : [], text: `${flaw ?? kind}: ${message}${code}` };
   }
 }
 

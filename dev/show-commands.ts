@@ -1,6 +1,5 @@
 import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
-import { failureOf } from '../src/command-api/failures.ts';
-import type { Operation } from '../src/graphql/operation.ts';
+import type { Context } from '../src/graphql/context.ts';
 
 /** Puts into `extensions.commands` what `list` makes of an operation's context. */
 export function showCommands<T extends BaseContext>(list: (context: T) => unknown[]): ApolloServerPlugin<T> {
@@ -15,11 +14,11 @@ export function showCommands<T extends BaseContext>(list: (context: T) => unknow
 }
 
 /** Lists the commands that an operation asked for, each with its time in milliseconds, and `OK` or its error code. */
-export function listCommands({ records }: Operation) {
-  return records.map(({ name, id, durationMs, error }) => ({
+export function listCommands({ records }: Context) {
+  return records.map(({ name, id, durationMs, failure }) => ({
     command: name,
     commandId: id,
     durationMs: Math.round(durationMs),
-    code: error ? failureOf(error).code : 'OK',
+    code: failure?.code ?? 'OK',
   }));
 }

@@ -5,13 +5,11 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import manifest from '../package.json' with { type: 'json' };
-import { OPERATION_LIMIT } from './resources/memory.ts';
+import { LIMITS } from './limits.ts';
 
 /** The service's name and version in logs, metrics and traces. */
 export const { name: SERVICE, version: VERSION } = manifest;
 
-/** Characters of the names and values of a request's headers. */
-export const HEAD_CHARACTERS = 16 * 1024;
 /** Matches an origin without TLS that is not on this machine. */
 const INSECURE_ORIGIN = /^http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$)/;
 
@@ -46,7 +44,7 @@ const text = (value: string, meaning: string) => z.string().prefault(value).desc
 const permission = (meaning: string) => oneOf(['true', 'false'], 'false', `\`true\`: ${meaning}`);
 
 /** No request with a longer secret is within the limit of its head. */
-const LONGEST_SECRET = HEAD_CHARACTERS - 'router-authorization'.length;
+const LONGEST_SECRET = LIMITS.headCharacters - 'router-authorization'.length;
 const ONLY_SECRET = new RegExp(`^[!-~]{1,${LONGEST_SECRET}}$`);
 const ONE_OF_SEVERAL = new RegExp(`^(?!["'\`])[!-~]{16,${LONGEST_SECRET}}(?<!["'\`])$`);
 const SECRETS = `one to five secrets, divided by white space: visible ASCII, at most ${LONGEST_SECRET} characters; \
@@ -148,9 +146,6 @@ type Name = keyof typeof VARIABLES;
 type Environment = Readonly<Partial<Record<string, string>>>;
 type Values = { readonly [Key in Name]: z.infer<(typeof VARIABLES)[Key]> };
 
-/** Without them, an identity token would go to the vendor, or commands past the proxy. */
-const REFUSED_IF_MISSPELLED: readonly Name[] = ['TOKEN_HEADER', 'COMMAND_API_PROXY'];
-
 /** Returns the name, default and meaning of each variable, in Markdown. */
 export function describeVariables(): string[][] {
   return Object.entries(VARIABLES).map(([name, schema]) => {
@@ -209,38 +204,17 @@ function* findFaults(env: Partial<Values>, given: Environment) {
     yield 'COMMAND_API_URL must be https in production (or set ALLOW_HTTP_COMMAND_API=true)';
   if (!given.ROUTER_SECRET && !given.ROUTER_SECRET_FILE && env.ALLOW_NO_ROUTER_SECRET !== 'true')
     yield 'ROUTER_SECRET is missing in production (or set ALLOW_NO_ROUTER_SECRET=true)';
-  yield* findMisspellings(given);
 }
 
 /** Yields a sentence for each value that is accepted, but hardly meant. */
 function* findWarnings(env: Values, given: Environment) {
-  if (env.NODE_ENV === 'development') yield* findMisspellings(given);
   for (const name of ['ROUTER_SECRET', 'ROUTER_SECRET_FILE'] as const)
     if (env[name]?.some((secret) => secret.length < 16)) yield `${name} is shorter than 16 characters`;
   if (env.NODE_ENV !== 'development' && env.ALLOW_NO_ROUTER_SECRET === 'true')
     yield 'ALLOW_NO_ROUTER_SECRET is true in production: without ROUTER_SECRET, anyone can send requests';
-  if (env.MAX_REPLY_BYTES > OPERATION_LIMIT)
-    yield `MAX_REPLY_BYTES exceeds the memory of an operation, ${OPERATION_LIMIT} bytes`;
+  if (env.MAX_REPLY_BYTES > LIMITS.operationBytes)
+    yield `MAX_REPLY_BYTES exceeds the memory of an operation, ${LIMITS.operationBytes} bytes`;
   if (env.NODE_ENV !== 'development' && given.NODE_USE_ENV_PROXY === '1' && !env.COMMAND_API_PROXY)
     yield 'COMMAND_API_PROXY is missing: NODE_USE_ENV_PROXY sends no commands through a proxy';
   if (env.OTEL_METRICS_EXPORTER !== 'none') yield 'OTEL_METRICS_EXPORTER has no effect: scrape /metrics';
-}
-
-/** Yields a sentence for each variable that is probably meant to be one of these. */
-function* findMisspellings(given: Environment) {
-  for (const name of Object.keys(given)) {
-    const meant = REFUSED_IF_MISSPELLED.find((known) => isMisspelling(name, known));
-    if (meant) yield `${name} is unknown: do you mean ${meant}?`;
-  }
-}
-
-/** Returns whether one edit, or swapping two neighbors, makes a name the known one. */
-function isMisspelling(name: string, known: string): boolean {
-  if (name === known) return false;
-  let equal = 0;
-  while (equal < name.length && name[equal] === known[equal]) equal++;
-  const [rest, knownRest] = [name.slice(equal), known.slice(equal)];
-  const isReplaced = rest.slice(1) === knownRest.slice(1);
-  const isSwapped = rest === knownRest.replace(/^(.)(.)/, '$2$1');
-  return isReplaced || isSwapped || rest === knownRest.slice(1) || rest.slice(1) === knownRest;
 }

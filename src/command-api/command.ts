@@ -2,7 +2,7 @@
  * A command, the record of what became of it, and who hears of that.
  */
 import { randomUUID } from 'node:crypto';
-import { CommandApiError, type Flaw, outcomeOf, type WriteOutcome } from './failures.ts';
+import type { CommandFailure, Flaw, WriteOutcome } from './failures.ts';
 
 /** A command that takes an `I` and returns a `T`. */
 export interface Command<I, T> {
@@ -10,34 +10,23 @@ export interface Command<I, T> {
   readonly name: string;
   /**
    * A write changes something, and its reply tells an outcome. It is sent on a fresh connection: if the command API had
-   * just closed a kept one, the outcome would be unknown. It is sent again only if it certainly was not sent. It joins
-   * no exchange, and later reads join none from before it. Its operation goes on without its caller from the moment in
-   * which the write is asked for. Its reply is never refused for lack of memory.
+   * just closed a kept one, the outcome would be unknown. It is sent again only if it certainly was not sent. Once it is
+   * sent, it goes on without its caller. Its reply is never refused for lack of memory.
    */
   readonly isWrite: boolean;
   /** The largest reply, if it is smaller than that of any command. */
   readonly maxReplyBytes?: number;
   /** Returns the parameters as the vendor names and writes them. Undefined parameters are not sent. */
   serialize(input: I): object;
-  /** Decodes the result of a success. Throws a `CommandApiError`. */
+  /** Decodes the result of a success. Throws a `CommandFailure`. */
   decode(result: unknown, input: I): DecodedReply<T>;
 }
 
 export type Read<I, T> = Command<I, T> & { readonly isWrite: false };
 export type Write<I, T> = Command<I, T> & { readonly isWrite: true };
 
-/** What the command API learns of the caller. */
-export interface Credentials {
-  readonly headers: Readonly<Record<string, string>>;
-  /** All headers as one text: identical reads of other callers have another reply. */
-  readonly key: string;
-}
-
-/** Returns the credentials of a caller. A header that is added here is sent, and is in the key. */
-export function createCredentials(token: string): Credentials {
-  const headers = { authorization: `Bearer ${token}` };
-  return { headers, key: JSON.stringify(headers) };
-}
+/** The headers by which the command API knows the caller. */
+export type Credentials = Readonly<Record<string, string>>;
 
 /** A decoded reply that can be used. */
 export interface DecodedReply<T> {
@@ -48,29 +37,16 @@ export interface DecodedReply<T> {
   /** The number of entries without a usable id. */
   readonly dropped?: number;
   /** One error for all undecodable fields, so that a long list does not cost a stack trace for each. */
-  readonly fieldError?: CommandApiError | undefined;
+  readonly fieldError?: CommandFailure | undefined;
 }
 
-/** An attempt that has ended: with the status of a whole reply, or with why it failed. */
+/** An attempt that has ended: with the status of a whole reply, or with why there is none. */
 export interface Attempt {
   readonly startedAt: number;
   readonly seconds: number;
-  readonly status: number | undefined;
+  readonly status?: number;
   /** Of a failure: an error code of Node or our own short text. */
-  readonly detail: string | undefined;
-  /** The attempt that this one repeats. */
-  readonly previous: Attempt | undefined;
-}
-
-/** What is known of an exchange. All records of the commands that joined it have the same one. */
-export interface ExchangeFacts {
-  readonly id: string;
-  /** How many attempts have begun. */
-  readonly attempts: number;
-  /** What breaks the contract in its reply. */
-  readonly flaws: readonly Flaw[];
-  /** Why it failed, if it failed. */
-  readonly error: unknown;
+  readonly detail?: string;
 }
 
 /**
@@ -81,19 +57,17 @@ export class CommandRecord {
   readonly name: string;
   readonly isWrite: boolean;
   readonly startedAt = performance.now();
-  /** What the command API receives as id. A read that joined an exchange has the id of that. */
-  id = `c${randomUUID().replaceAll('-', '')}`;
-  /** The exchange that sends it. A command that is refused before has none. */
-  exchange: ExchangeFacts | undefined;
-  /** Whether it joined the exchange of an identical read. */
-  hasJoined = false;
+  /** What the command API receives as id. */
+  readonly id = `c${randomUUID().replaceAll('-', '')}`;
+  /** The attempts that have ended. A command that is refused before it is sent has none. */
+  readonly attempts: Attempt[] = [];
   durationMs = 0;
   /** The flaws of the reply. The rest of it may have been used. */
   flaws: readonly Flaw[] = [];
   /** The number of entries without a usable id. */
   dropped = 0;
   /** Why the command failed, if it failed. */
-  error: unknown;
+  failure: CommandFailure | undefined;
 
   constructor({ name, isWrite }: Pick<Command<never, unknown>, 'name' | 'isWrite'>) {
     this.name = name;
@@ -102,13 +76,7 @@ export class CommandRecord {
 
   /** The outcome of a failed write. */
   get outcome(): WriteOutcome | undefined {
-    return this.isWrite && this.error ? outcomeOf(this.error) : undefined;
-  }
-
-  setExchange(exchange: ExchangeFacts, hasJoined: boolean): void {
-    this.exchange = exchange;
-    this.id = exchange.id;
-    this.hasJoined = hasJoined;
+    return this.isWrite ? this.failure?.outcome : undefined;
   }
 
   succeed({ flaws = [], dropped = 0, fieldError }: DecodedReply<unknown>): void {
@@ -117,31 +85,28 @@ export class CommandRecord {
     this.#end(fieldError);
   }
 
-  fail(error: unknown): void {
-    const failure = error instanceof CommandApiError ? error : undefined;
-    this.flaws = failure?.flaws ?? [];
-    this.error = error;
+  fail(failure: CommandFailure): void {
+    this.flaws = failure.flaw ? [{ kind: failure.flaw }] : [];
+    this.failure = failure;
     this.#end(failure);
   }
 
-  /** Callers learn from an error which command failed. */
-  #end(error: CommandApiError | undefined): void {
+  /** Callers learn from a failure which command failed. */
+  #end(failure: CommandFailure | undefined): void {
     this.durationMs = performance.now() - this.startedAt;
-    if (error) error.command = { name: this.name, id: this.id };
+    if (failure) failure.command = { name: this.name, id: this.id };
   }
 }
 
 /**
- * Hears what happens to commands when it happens. It changes nothing of what it hears, and what goes wrong in it fails
- * nothing: see telemetry/observer.ts.
+ * Hears what happens to commands, when it happens. An observer changes nothing, and an error in it fails nothing: see
+ * telemetry/observer.ts.
  */
 export interface CommandObserver {
   /** A command begins. Returns the `traceparent` that the command API receives in place of the caller's, if any. */
   commandBegan(record: CommandRecord): string | undefined;
-  /** An attempt has ended. The record is that of the command that began the exchange, here and in the next one. */
+  /** An attempt has ended: the last one of the record. */
   attemptEnded(record: CommandRecord, attempt: Attempt): void;
-  /** An exchange has ended, for all commands that joined it. */
-  exchangeEnded(record: CommandRecord, exchange: ExchangeFacts): void;
-  /** A command has ended, and its record is complete. An attempt of it may end later, if its caller has left. */
+  /** A command has ended, and its record is complete. */
   commandEnded(record: CommandRecord): void;
 }

@@ -7,6 +7,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createSecureContext } from 'node:tls';
 import { callbackify, promisify } from 'node:util';
 import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent';
 import type { Config } from '../config.ts';
@@ -34,6 +35,8 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
     autoSelectFamilyAttemptTimeout: waitMs,
     // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot disable the verification of certificates.
     rejectUnauthorized: true,
+    // One for all: without it Node makes one for each connection.
+    secureContext: createSecureContext(),
   };
   const isSecure = COMMAND_API_URL.startsWith('https:');
 

@@ -3,7 +3,7 @@
  */
 import { type Id, type Moment, parseId, parseMoment } from '../values.ts';
 import type { DecodedReply } from './command.ts';
-import { type CommandApiError, invalid } from './failures.ts';
+import { type CommandFailure, invalid } from './failures.ts';
 
 export type Json = Record<string, unknown>;
 /** Returns the result as a list, in which nothing is decoded yet. */
@@ -64,7 +64,7 @@ export function decodeTime(value: unknown): Moment | null | undefined {
   return parseMoment(`${value.slice(0, 10)}T${value.slice(11)}Z`);
 }
 
-function unexpectedResult(result: unknown): CommandApiError {
+function unexpectedResult(result: unknown): CommandFailure {
   const isEmpty = result === '' || (typeof (result ?? {}) === 'object' && Object.keys(result ?? {}).length === 0);
   return isEmpty ? invalid('empty', 'empty result') : invalid('result', 'unexpected result');
 }

@@ -1,85 +1,80 @@
 /**
- * The reply of an attempt: inflates it, and says which result or which failure it means. docs/command-api.md is the
+ * The reply to a command: inflates it, and says which result or which failure it means. docs/command-api.md is the
  * contract.
  */
 import { gunzipSync } from 'node:zlib';
-import type { ReplyBytes } from '../resources/memory.ts';
 import { isObject, type Json } from './decoding.ts';
-import { CommandApiError, invalid, NO_MEMORY, noRoom } from './failures.ts';
+import { CommandFailure, invalid } from './failures.ts';
 
-/** What arrived of an HTTP response. */
-export interface Reply {
-  /** 0 without a head. */
+/** What the head of a reply says. */
+interface ReplyHead {
   readonly status: number;
-  /** Empty if there is a failure. */
-  readonly body: Buffer;
   readonly retryAfter?: string | undefined;
   /** Whether it came on a kept connection. */
   readonly isReused?: boolean;
+}
+
+/** A whole reply, as it arrived. */
+export interface Reply extends ReplyHead {
+  readonly body: Buffer;
   /** Whether the body is still gzip. */
   readonly isGzip?: boolean;
-  /** Why there is no whole body that can be used. The status may tell more. */
-  readonly failure?: CommandApiError | undefined;
 }
 
 const UTF8 = new TextDecoder();
 
-/** Returns the failure of a reply that is larger than we take, as it arrives or inflated. */
-export function tooLarge(maxReplyBytes: number): CommandApiError {
-  const publicMessage = `The command API sent a reply larger than ${maxReplyBytes.toLocaleString('en')} bytes.`;
-  return new CommandApiError('invalid', { detail: 'reply too large', flaw: 'size', publicMessage });
+export function tooLarge(): CommandFailure {
+  return new CommandFailure('too_large', { detail: 'reply too large', flaw: 'size' });
 }
 
-/**
- * Returns how long a body says that it will be when it is inflated, in its last four bytes. It is longer if it has
- * several parts, or if the command API lies.
- */
-export function inflatedLength({ isGzip, body }: Reply, maxReplyBytes: number): number {
-  if (!isGzip || body.length < 4) return body.length;
-  return Math.min(maxReplyBytes, Math.max(body.length, body.readUInt32LE(body.length - 4)));
-}
-
-/** Returns a reply with its body inflated, if there is room for it. Takes some 5 ms for 2 MB, so call it in a turn. */
-export function inflate(reply: Reply, bytes: ReplyBytes, maxReplyBytes: number): Reply {
+/** Returns a reply with its body inflated. Takes some 5 ms for 2 MB, so wait in the queue of work before. */
+export function inflate(reply: Reply, maxReplyBytes: number): Reply {
   if (!reply.isGzip || reply.body.length === 0) return reply;
-  const failed = (failure: CommandApiError) => ({ ...reply, body: Buffer.alloc(0), failure });
   try {
-    const body = gunzipSync(reply.body, { maxOutputLength: maxReplyBytes });
-    const hasRoom = bytes.tryReserve(Math.max(0, body.length - reply.body.length));
-    return hasRoom ? { ...reply, body } : failed(noRoom(NO_MEMORY));
+    return { ...reply, body: gunzipSync(reply.body, { maxOutputLength: maxReplyBytes }) };
   } catch (cause) {
-    const { code: detail = 'no code' } = cause as NodeJS.ErrnoException;
-    if (detail === 'ERR_BUFFER_TOO_LARGE') return failed(tooLarge(maxReplyBytes));
-    // The connection ended within the body.
-    if (detail === 'Z_BUF_ERROR') return failed(new CommandApiError('unreachable', { detail }));
-    return failed(
-      detail.startsWith('Z_') ? invalid('bytes', detail) : new CommandApiError('internal', { detail, cause }),
-    );
+    throw failureOfStatus(reply) ?? failureOfGzip(cause as NodeJS.ErrnoException);
   }
 }
 
-/**
- * Returns the `result` of a whole reply that tells a success. Throws the failure of any other. The first line that fits
- * decides: a status before the body, because a gateway or a Dapr sidecar may have written that.
- */
-export function resultOf({ status, retryAfter, isReused, body: bytes, failure }: Reply): unknown {
-  const body = failure ? undefined : parseObject(UTF8.decode(bytes));
+function failureOfGzip(cause: NodeJS.ErrnoException): CommandFailure {
+  const { code: detail = 'no code' } = cause;
+  if (detail === 'ERR_BUFFER_TOO_LARGE') return tooLarge();
+  // The connection ended within the body.
+  if (detail === 'Z_BUF_ERROR') return new CommandFailure('unreachable', { detail });
+  return detail.startsWith('Z_') ? invalid('bytes', detail) : new CommandFailure('internal', { detail, cause });
+}
+
+/** Returns the `result` of a reply that tells a success. Throws the failure of any other. */
+export function resultOf(reply: Reply): unknown {
+  const { status } = reply;
+  const body = parseObject(UTF8.decode(reply.body));
   if (status >= 200 && status < 300 && body?.success === true) return body.result;
-  const details = { detail: `status ${status}`, retryAfter, upstreamCode: findCode(body) };
-  if (status === 401) throw new CommandApiError('unauthenticated', details);
-  if (status === 403) throw new CommandApiError('forbidden', details);
-  // We ended the attempt, or lack something, so its status says nothing more.
-  if (failure && failure.kind !== 'unreachable' && failure.kind !== 'invalid') throw failure;
-  // Sent by a proxy when an idle connection has taken its time, so the connection is stale.
-  if (status === 408 && isReused) throw new CommandApiError('unreachable', { ...details, retry: 'at once' });
-  if (status === 429) throw new CommandApiError('throttled', details);
-  if (status >= 502 && status <= 504) throw new CommandApiError('unavailable', details);
-  // A single command may cause it, unless the connection broke too.
-  const health = failure?.kind === 'unreachable' && ({ health: 'down' } as const);
-  if (status >= 500 && status <= 599) throw new CommandApiError('failed', { ...details, ...health });
+  const upstreamCode = findCode(body);
+  const failure = failureOfStatus(reply, upstreamCode);
   if (failure) throw failure;
-  if (body?.success === false) throw new CommandApiError('rejected', details);
-  throw new CommandApiError('invalid', { ...details, flaw: 'envelope' });
+  const details = { detail: `status ${status}`, upstreamCode };
+  if (body?.success === false) throw new CommandFailure('rejected', details);
+  throw new CommandFailure('invalid', { ...details, flaw: 'envelope' });
+}
+
+/**
+ * Returns the failure that a status tells, or undefined if the body has to tell it. A status that tells a failure is
+ * believed whatever becomes of the body, because a gateway or a Dapr sidecar may have written that.
+ */
+export function failureOfStatus(
+  { status, retryAfter, isReused }: ReplyHead,
+  upstreamCode?: string,
+): CommandFailure | undefined {
+  const details = { detail: `status ${status}`, retryAfter, upstreamCode };
+  if (status === 401) return new CommandFailure('unauthenticated', details);
+  if (status === 403) return new CommandFailure('forbidden', details);
+  // Sent by a proxy when an idle connection has taken its time.
+  if (status === 408 && isReused) return new CommandFailure('stale', details);
+  if (status === 429) return new CommandFailure('throttled', details);
+  if (status >= 502 && status <= 504) return new CommandFailure('unavailable', details);
+  if (status >= 500 && status <= 599) return new CommandFailure('failed', details);
+  return undefined;
 }
 
 function parseObject(text: string): Json | undefined {

@@ -1,21 +1,12 @@
 /**
- * Decides when a failed command is sent again, and whether its failure and the quota allow it. The exchange decides what
- * a write and an open breaker forbid.
+ * Decides when a failed command is sent again, and whether its failure, its time and the quota of the process allow it.
  */
-import type { CommandApiError } from './failures.ts';
+import type { CommandFailure } from './failures.ts';
 
 /** Random pauses up to a bound that doubles, so that failed commands do not all return at once. */
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
 /** The retries that all operations may spend, in tenths: 10 at the start, a tenth more for each command, 100 at most. */
 const QUOTA = { atStart: 100, perCommand: 1, most: 1000, perRetry: 10 };
-
-/** What an exchange knows of itself. */
-interface ExchangeState {
-  readonly attempts: number;
-  readonly isProbe: boolean;
-  /** No pause ends later, on the clock of `performance.now()`. */
-  readonly retryUntil: number;
-}
 
 export type Retries = ReturnType<typeof createRetries>;
 
@@ -31,18 +22,22 @@ export function createRetries(maxAttempts: number) {
 
     /**
      * Returns the pause before the attempt that follows a failed one; undefined if none may follow. A pause is partly
-     * random, and spends a retry, unless it is 0. A probe is repeated only after a stale connection: its result tells
-     * whether the command API is up again.
+     * random, spends a retry, and ends before `deadline`, on the clock of `performance.now()`. After a stale connection,
+     * there is no pause, and no retry is spent.
      */
-    plan(failed: CommandApiError, { attempts, isProbe, retryUntil }: ExchangeState): number | undefined {
-      const { retry, retryAfter } = failed.failure;
+    plan({ retry, retryAfter }: CommandFailure, attempts: number, deadline: number): number | undefined {
       if (attempts >= maxAttempts || retry === 'never') return undefined;
       if (retry === 'at once') return 0;
       const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attempts - 1));
       const pauseMs = parseRetryAfter(retryAfter) + Math.random() * bound;
-      if (isProbe || left < QUOTA.perRetry || performance.now() + pauseMs >= retryUntil) return undefined;
+      if (left < QUOTA.perRetry || performance.now() + pauseMs >= deadline) return undefined;
       left -= QUOTA.perRetry;
       return pauseMs;
+    },
+
+    /** Gives back what was spent on a pause after which no attempt followed. */
+    giveBack(pauseMs: number): void {
+      if (pauseMs > 0) left += QUOTA.perRetry;
     },
   };
 }

@@ -1,12 +1,13 @@
 /**
  * Slots: how many commands of the process, or of an operation, run at once.
  */
-import { noRoom, throwIfEnded, untilEnded } from './failures.ts';
+import { addAbortListener } from 'node:events';
+import { CommandFailure } from './failures.ts';
 
 export type Slots = ReturnType<typeof createSlots>;
 
 /** Creates slots for `most` commands at once; `mostWaiting` more wait, first in, first out. */
-export function createSlots(most: number, mostWaiting: number) {
+export function createSlots(most: number, mostWaiting = Number.POSITIVE_INFINITY) {
   const waiting = new Set<() => void>();
   let running = 0;
 
@@ -18,40 +19,27 @@ export function createSlots(most: number, mostWaiting: number) {
     next?.();
   }
 
-  /** Creates a slot, which its holder gives back once, however often it does. */
-  function createSlot(): Disposable {
-    let isHeld = true;
-    return {
-      [Symbol.dispose](): void {
-        if (isHeld) release();
-        isHeld = false;
-      },
-    };
-  }
-
-  /** Returns a slot when one is free. Throws a `CommandApiError` if too many wait, or when `signal` aborts. */
-  async function take(signal: AbortSignal): Promise<Disposable> {
-    throwIfEnded(signal);
-    if (running < most) {
-      running++;
-      return createSlot();
-    }
-    if (waiting.size >= mostWaiting) throw noRoom('queue full');
-    const { promise, resolve } = Promise.withResolvers<void>();
-    waiting.add(resolve);
-    try {
-      await untilEnded(promise, signal);
-      return createSlot();
-    } catch (error) {
-      // It may have been handed a slot in the moment in which it left.
-      if (!waiting.delete(resolve)) release();
-      throw error;
-    }
-  }
-
   return {
-    take,
-    isFull: () => running === most && waiting.size >= mostWaiting,
+    /**
+     * Returns a slot when one is free; its holder disposes it. Throws a `CommandFailure` if too many wait, and the reason
+     * of `signal` if that aborts before.
+     */
+    async take(signal: AbortSignal): Promise<Disposable> {
+      signal.throwIfAborted();
+      if (running < most) running++;
+      else if (waiting.size >= mostWaiting) throw new CommandFailure('no_room', { detail: 'queue full' });
+      else {
+        const { promise, resolve, reject } = Promise.withResolvers<void>();
+        waiting.add(resolve);
+        // Who was handed a slot in the same moment keeps it, and looks at the signal later.
+        using _ = addAbortListener(signal, () => waiting.delete(resolve) && reject(signal.reason));
+        await promise;
+      }
+      return { [Symbol.dispose]: release };
+    },
+
+    /** Whether `take` would not refuse now. */
+    hasRoom: () => running < most || waiting.size < mostWaiting,
     count: () => ({ inFlight: running, queued: waiting.size }),
   };
 }

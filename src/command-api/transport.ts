@@ -9,14 +9,13 @@ import { urlToHttpOptions } from 'node:url';
 import got, { RequestError, type Request as Stream } from 'got';
 import type { Config } from '../config.ts';
 import { SERVICE } from '../config.ts';
-import type { ReplyBytes } from '../resources/memory.ts';
 import type { Credentials } from './command.ts';
 import { createConnections } from './connections.ts';
-import { CommandApiError, type Details, endedBy, type FailureKind, invalid, NO_MEMORY, noRoom } from './failures.ts';
-import { type Reply, tooLarge } from './reply.ts';
+import { CommandFailure, type Details, endedBy, type FailureKind, invalid } from './failures.ts';
+import { failureOfStatus, type Reply, tooLarge } from './reply.ts';
 
 /** A command as it leaves. */
-interface Message {
+export interface Message {
   /** The body. Undefined parameters are not sent. */
   readonly envelope: { readonly command: string; readonly id: string; readonly param: object };
   readonly credentials: Credentials;
@@ -25,15 +24,15 @@ interface Message {
   readonly isFresh: boolean;
 }
 
-/** The resources of an attempt, and the signals that end it. */
-export interface AttemptContext {
-  /** What the reply holds. */
-  readonly bytes: ReplyBytes;
-  /** Of the body as it arrives, and inflated. */
+/** What an attempt may take, and what ends it. */
+export interface AttemptLimits {
+  /** Of the body as it arrives. */
   readonly maxReplyBytes: number;
-  /** Aborts with an `EndReason`: no one waits any more. */
+  /** Reserves memory for bytes that have arrived, or throws the failure of a command that has no room for them. */
+  readonly reserve: (bytes: number) => void;
+  /** Aborts with an `OperationEnded`: no one waits for the reply any more. */
   readonly signal: AbortSignal;
-  /** Aborts with it or before it: ends an attempt of which no byte has left. */
+  /** Aborts likewise, with it or before it: ends an attempt of which no byte has left. */
   readonly unsentSignal: AbortSignal;
 }
 
@@ -54,6 +53,8 @@ const LATE_MS = 100;
 
 /** An address does not accept a connection, so it may belong to another host by now. */
 const NO_CONNECTION = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
+/** How long the rest of a command may take to leave after its whole reply. Over TLS its end is told after the reply. */
+const UNREAD_MS = 1000;
 /** got's code for an error without one of Node: probably a bug. */
 const NO_CODE = 'ERR_GOT_REQUEST_ERROR';
 type FailureByCode = readonly [codes: RegExp, kind: FailureKind, further?: Partial<Details>];
@@ -72,7 +73,19 @@ const FAILURES_BY_CODE: readonly FailureByCode[] = [
   [/^/, 'unreachable', { retry: 'never' }],
 ];
 
+const headOf = ({ response, reusedSocket }: Stream) => ({
+  status: response?.statusCode ?? 0,
+  retryAfter: response?.headers['retry-after'],
+  isReused: reusedSocket === true,
+});
 const codingOf = ({ response }: Stream) => response?.headers['content-encoding']?.toLowerCase() || 'identity';
+
+/** Ends the connection of a command that the command API answered without reading it to its end. */
+function endCommand(stream: Stream): void {
+  if (stream.writableFinished || stream.destroyed) return;
+  const timer = setTimeout(() => stream.destroy(), UNREAD_MS).unref();
+  stream.once('finish', () => clearTimeout(timer));
+}
 
 export type Transport = ReturnType<typeof createTransport>;
 
@@ -96,7 +109,7 @@ export function createTransport(config: Config) {
     const json = JSON.stringify(envelope);
     const headers = {
       ...HEADERS,
-      ...credentials.headers,
+      ...credentials,
       'content-length': Buffer.byteLength(json),
       ...(traceparent && { traceparent }),
     };
@@ -110,58 +123,46 @@ export function createTransport(config: Config) {
     return isSecure ? (socket as TLSSocket | undefined)?.authorized === true : timings?.connect !== undefined;
   }
 
-  /** Sends a command. Returns what arrived, also after a failure. */
-  async function attempt(message: Message, context: AttemptContext): Promise<Reply> {
+  /** Sends a command. Returns the whole reply, or throws a `CommandFailure`. */
+  async function attempt(message: Message, limits: AttemptLimits): Promise<Reply> {
     const stream = open(message);
     // An error may also come after the end of the reply.
     stream.on('error', () => undefined);
-    using _ = addAbortListener(context.signal, () => stream.destroy());
-    using _unsent = addAbortListener(context.unsentSignal, () => isSent(stream) || stream.destroy());
+    using _ = addAbortListener(limits.signal, () => stream.destroy());
+    using _unsent = addAbortListener(limits.unsentSignal, () => isSent(stream) || stream.destroy());
     const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
     // Not got's own time limit, which does not end a request that waits for its tunnel.
     using _timer = setTimeout(() => stream.destroy(TIMED_OUT), ATTEMPT_TIMEOUT_MS);
-    let body = Buffer.alloc(0);
-    let failure: CommandApiError | undefined;
     try {
-      body = await receive(stream, context);
+      const body = await receive(stream, limits);
+      return { ...headOf(stream), isGzip: codingOf(stream) === 'gzip', body };
     } catch (error) {
-      failure = explain(error, stream, context, dueAt);
+      throw failureOfStatus(headOf(stream)) ?? explain(error, stream, limits, dueAt);
     } finally {
-      // Also after a whole reply, if the command API did not read the rest of the command.
-      if (!stream.writableFinished) stream.destroy();
+      endCommand(stream);
     }
-    const { statusCode: status = 0, headers = {} } = stream.response ?? {};
-    const isGzip = codingOf(stream) === 'gzip';
-    return {
-      status,
-      retryAfter: headers['retry-after'],
-      isReused: stream.reusedSocket === true,
-      isGzip,
-      body,
-      failure,
-    };
   }
 
-  /** Receives a whole body. Throws a `CommandApiError` if it cannot be used, or got's error. */
-  async function receive(stream: Stream, { bytes, maxReplyBytes }: AttemptContext): Promise<Buffer<ArrayBuffer>> {
+  /** Receives a whole body. Throws a `CommandFailure` if it cannot be used, or got's error. */
+  async function receive(stream: Stream, { reserve, maxReplyBytes }: AttemptLimits): Promise<Buffer> {
     const chunks: Uint8Array[] = [];
     let length = 0;
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
       chunks.push(chunk);
       length += chunk.byteLength;
-      if (length > maxReplyBytes) throw tooLarge(maxReplyBytes);
-      if (!bytes.tryReserve(chunk.byteLength)) throw noRoom(NO_MEMORY);
+      if (length > maxReplyBytes) throw tooLarge();
+      reserve(chunk.byteLength);
     }
     if (length > 0 && !/^(gzip|identity)$/.test(codingOf(stream))) throw invalid('bytes', 'unknown coding');
     return Buffer.concat(chunks);
   }
 
   /** Returns the failure of an attempt that had to end at `dueAt`. */
-  function explain(error: unknown, stream: Stream, context: AttemptContext, dueAt: number): CommandApiError {
+  function explain(error: unknown, stream: Stream, limits: AttemptLimits, dueAt: number): CommandFailure {
     const isCommandSent = isSent(stream);
-    const endReason = context.signal.reason ?? (isCommandSent ? undefined : context.unsentSignal.reason);
-    if (endReason) return endedBy(endReason, isCommandSent);
-    if (error instanceof CommandApiError) return error;
+    const ended = limits.signal.reason ?? (isCommandSent ? undefined : limits.unsentSignal.reason);
+    if (ended) return endedBy(ended, isCommandSent);
+    if (error instanceof CommandFailure) return error;
     // got wraps errors.
     const cause = (error instanceof RequestError ? error.cause : error) as NodeJS.ErrnoException | undefined;
     const [, proxyCode] = PROXY_ERROR.exec(cause?.message ?? '') ?? [];
@@ -172,17 +173,12 @@ export function createTransport(config: Config) {
     if (NO_CONNECTION.test(code) && !isCommandSent) expireAddresses();
     if (cause === TIMED_OUT || code === 'timeout') {
       const isLate = performance.now() - dueAt > LATE_MS;
-      return new CommandApiError('timeout', isLate ? { ...details, health: 'unknown' } : details);
+      return new CommandFailure('timeout', isLate ? { ...details, health: 'unknown' } : details);
     }
     const [, kind, further] = FAILURES_BY_CODE.find(([codes]) => codes.test(details.detail)) as FailureByCode;
     // A kept connection broke before a reply: after an idle time, all of them may be closed.
-    const isStale = kind === 'unreachable' && stream.reusedSocket === true && !stream.response;
-    return new CommandApiError(kind, {
-      ...details,
-      ...(isStale && { retry: 'at once' }),
-      ...(kind === 'internal' && { cause }),
-      ...further,
-    });
+    if (kind === 'unreachable' && stream.reusedSocket && !stream.response) return new CommandFailure('stale', details);
+    return new CommandFailure(kind, { ...details, ...(kind === 'internal' && { cause }), ...further });
   }
 
   return {

@@ -1,5 +1,5 @@
 /**
- * Faults of arguments and variables, and the schemas of values that many arguments have but GraphQL's types cannot
+ * Faults of arguments, and the schemas of values that many arguments have but GraphQL's types cannot
  * check: ids, moments, texts, lists.
  */
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import { type Moment, parseId, parseMoment } from '../values.ts';
 import { PublicError } from './public-error.ts';
 
 /** The most faults that one error names. */
-export const MAX_FAULTS = 20;
+const MAX_FAULTS = 20;
 
 /**
  * What may be wrong with an argument of any field. Apps compare these codes and those of repair requests, which

@@ -1,22 +1,24 @@
 /**
  * Apollo Server, which parses, validates and executes operations.
  */
-import { ApolloServer, type ApolloServerPlugin, type GraphQLRequestContextDidResolveOperation } from '@apollo/server';
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache';
 import type { DocumentNode } from 'graphql';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { PublicError } from '../errors/public-error.ts';
-import { LIMITS, limitOperations } from './limits.ts';
-import type { Operation } from './operation.ts';
-import { createErrorFormat, unexpectedErrorProcessingRequest } from './public-errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Context } from './context.ts';
+import { limitDocuments } from './document-limits.ts';
+import { createErrorFormat } from './public-errors.ts';
 import { createSchema, resolveField } from './schema.ts';
-import { checkVariables } from './variables.ts';
 
 /** The size of all cached documents as JSON. In memory, they take three times as much: 30 MB. */
 const DOCUMENT_BYTES = 9 * 2 ** 20;
@@ -29,22 +31,14 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
   }
 }
 
-/** Refuses an operation that must not run, before anything runs. */
-async function didResolveOperation(context: GraphQLRequestContextDidResolveOperation<Operation>): Promise<void> {
-  if (context.operation?.operation === 'subscription')
-    throw new PublicError('BAD_USER_INPUT', 'Subscriptions are not supported.', { http: { status: 400 } });
-  checkVariables(context);
-}
-
-/** Creates the server, which still has to start. It takes further plugins until then. */
+/** Creates the server, which still has to start. `plugins` follow its own, so they see the response as it is sent. */
 export function createApollo(
   { production }: Config,
   logger: Logger,
-  plugins: readonly ApolloServerPlugin<Operation>[],
-) {
-  const { formatError, didEncounterErrors } = createErrorFormat(logger, production);
-  const hooks = { didEncounterErrors, didResolveOperation };
-  return new ApolloServer<Operation>({
+  plugins: readonly ApolloServerPlugin<Context>[],
+): ApolloServer<Context> {
+  const { formatError, errorPlugin } = createErrorFormat(logger, production);
+  return new ApolloServer<Context>({
     schema: createSchema(),
     nodeEnv: production ? 'production' : 'development',
     introspection: !production,
@@ -54,7 +48,7 @@ export function createApollo(
     // No lines and columns: computing them for an error rereads the document, which takes 22 ms for 1 MB of line
     // breaks.
     parseOptions: { maxTokens: LIMITS.tokens, noLocation: true },
-    validationRules: [limitOperations],
+    validationRules: [limitDocuments],
     validationOptions: { maxErrors: LIMITS.validationErrors },
     stopOnTerminationSignals: false,
     logger,
@@ -63,11 +57,42 @@ export function createApollo(
     fieldResolver: resolveField,
     formatError,
     plugins: [
-      { unexpectedErrorProcessingRequest, requestDidStart: async () => hooks },
+      refuseSubscriptions,
+      errorPlugin,
+      graphqlOverHttp,
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginCacheControlDisabled(),
+      // Otherwise, APOLLO_KEY in the environment would send operations and the schema to Apollo.
+      ApolloServerPluginUsageReportingDisabled(),
+      ApolloServerPluginSchemaReportingDisabled(),
     ],
   });
 }
+
+const refuseSubscriptions: ApolloServerPlugin = {
+  requestDidStart: async () => ({
+    async didResolveOperation({ operation }) {
+      if (operation?.operation === 'subscription')
+        throw new PublicError('BAD_USER_INPUT', 'Subscriptions are not supported.', { http: { status: 400 } });
+    },
+  }),
+};
+
+/** Sets the type and the status of a response as GraphQL over HTTP asks for them. */
+const graphqlOverHttp: ApolloServerPlugin = {
+  requestDidStart: async () => ({
+    async willSendResponse({ operation, source, request, response: { http } }) {
+      const isWriting = operation?.operation === 'mutation';
+      const [type] = /application\/(graphql-response\+)?json/.exec(request.http?.headers.get('accept') ?? '') ?? [];
+      // The first JSON type that is named. Apollo would refuse others with 406, even after a mutation has run.
+      if (isWriting || (source && type))
+        http.headers.set('content-type', `${type ?? 'application/json'}; charset=utf-8`);
+      // Apollo answers 400 if a document does not parse or validate. GraphQL over HTTP says that a response in
+      // application/json SHOULD have 200.
+      const isPlain = source && type !== 'application/graphql-response+json';
+      if (http.status === 400 && isPlain) http.status = 200;
+    },
+  }),
+};

@@ -1,6 +1,6 @@
 /**
- * The executable schema, from its file and the resolvers of maintenance/. A wrapper around each resolver charges its
- * value, and makes every error public. Fields without a resolver are read by `resolveField`.
+ * The executable schema, from its file and the resolvers of maintenance/. A wrapper around each resolver adds its value
+ * to the size of the response, and makes every error public. Fields without a resolver are read by `resolveField`.
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
@@ -14,96 +14,91 @@ import {
   isUnionType,
 } from 'graphql';
 import { gql } from 'graphql-tag';
-import { NOT_SENT, outcomeOf, throwIfEnded } from '../command-api/failures.ts';
+import { failureOf, NOT_SENT } from '../command-api/failures.ts';
 import { throwFault, tooMany } from '../errors/faults.ts';
+import { LIMITS } from '../limits.ts';
 import { entities, reads, writes } from '../maintenance/resolvers.ts';
-import { LIMITS } from './limits.ts';
-import type { Operation } from './operation.ts';
+import type { Context } from './context.ts';
 
 const SCHEMA_FILE = new URL('../../schema/maintenance.graphql', import.meta.url);
 
-type Resolver = GraphQLFieldResolver<unknown, Operation>;
+type Resolver = GraphQLFieldResolver<unknown, Context>;
 /** The resolvers of a type, as codegen types them. */
 type Fields = Readonly<
-  Record<string, (source: never, args: never, context: Operation, info: GraphQLResolveInfo) => unknown>
+  Record<string, (source: never, args: never, context: Context, info: GraphQLResolveInfo) => unknown>
 >;
 
-/**
- * Wraps a resolver that reads. The wrapped one begins nothing once the operation has ended. It charges the value, which
- * waits for its turn if it is large. Without room for errors, the field is null.
- */
+/** Wraps a resolver that reads. The wrapped one begins nothing once the operation has ended. */
 function wrapResolver(resolve: Resolver): Resolver {
-  return async function wrapped(source, args, operation, info) {
-    const { budget, errors, scope } = operation;
-    if (!errors.hasRoom()) return null;
+  return async function wrapped(source, args, context, info) {
+    const { responseSize, errors, lifetime } = context;
     try {
-      throwIfEnded(scope.signal);
-      const value = await resolve(source, args, operation, info);
-      await budget.chargeValue(value, info);
+      lifetime.signal.throwIfAborted();
+      const value = await resolve(source, args, context, info);
+      responseSize.addValue(value, info);
       return value;
     } catch (error) {
       // graphql takes a returned error for a thrown one.
-      return errors.publish(error);
+      return errors.toPublic(error);
     }
   };
 }
 
 /**
- * Wraps a resolver of a mutation. The wrapped one charges the result before the write, and its error always tells what
- * became of the write. It clears the loaders, because even a write that fails may have taken effect. To do so before
+ * Wraps a resolver of a mutation. The wrapped one makes room for the result before the write, and its error always tells
+ * what became of the write. It clears the loaders, because even a write that fails may have taken effect. To do so before
  * the write is enough: graphql reads nothing beside it.
  */
 export function wrapMutation(resolve: Resolver): Resolver {
-  return async function wrapped(source, args, operation, info) {
-    const { budget, records, errors, clearLoaders } = operation;
+  return async function wrapped(source, args, context, info) {
+    const { responseSize, records, errors, clearLoaders } = context;
     const recordsBefore = records.length;
     try {
-      budget.chargeWrite(args, info);
+      responseSize.addWrite(args, info);
       clearLoaders();
-      return await resolve(source, args, operation, info);
+      return await resolve(source, args, context, info);
     } catch (error) {
       const hasBegun = records.length > recordsBefore;
-      return errors.publish(error, hasBegun ? outcomeOf(error) : NOT_SENT);
+      return errors.toPublic(error, hasBegun ? failureOf(error).outcome : NOT_SENT);
     }
   };
 }
 
 /**
  * Reads a field that has no resolver. If it could not be decoded, its value is an error, which fails only this field,
- * and only if it is selected. Beyond the limit of errors, it is null.
+ * and only if it is selected.
  */
 export const resolveField: Resolver = (source, _, { errors }, info) => {
   const value = (source as Readonly<Record<string, unknown>>)[info.fieldName];
   // Null would hide that a resolver, or a field of a value, is missing.
   if (value === undefined)
     throw new TypeError(`${info.parentType}.${info.fieldName} has neither a resolver nor a value.`);
-  return value instanceof Error ? errors.publish(value) : value;
+  return value instanceof Error ? errors.toPublic(value) : value;
 };
 
-const references: ReadonlyMap<unknown, (representation: unknown, operation: Operation) => unknown> = new Map(
+const references: ReadonlyMap<unknown, (representation: unknown, context: Context) => unknown> = new Map(
   Object.entries(entities),
 );
 
-/** Resolves one representation, and charges the call. */
-const resolveReference = wrapResolver((representation, _, operation) => {
-  operation.budget.chargeCall();
+/** Resolves one representation. */
+const resolveReference = wrapResolver((representation, _, context) => {
   const resolve = references.get((representation as { readonly __typename?: unknown } | null)?.__typename);
   const unknownType = { code: 'UNKNOWN', message: 'must be an entity of this subgraph' } as const;
-  return resolve ? resolve(representation, operation) : throwFault('representations.__typename', unknownType);
+  return resolve ? resolve(representation, context) : throwFault('representations.__typename', unknownType);
 });
 
 /**
  * Resolves each representation separately. The library's resolver nulls the whole list for one unknown type, has no
- * limit and creates several promises per representation. It is not wrapped itself: to refuse a field that is never null
- * would null all data.
+ * limit and creates several promises per representation. It is not wrapped itself: it begins nothing, and each
+ * representation has an error of its own.
  *
  * Refuses too many by throwing, and never by a promise: graphql would end the operation at a rejection, without the
  * fields beside it.
  */
-const _entities: Resolver = (_, { representations }, operation, info) => {
-  const resolve = (representation: unknown) => resolveReference(representation, {}, operation, info);
+const _entities: Resolver = (_, { representations }, context, info) => {
   if (representations.length > LIMITS.representations) throwFault('representations', tooMany(LIMITS.representations));
-  return operation.budget.waitForCalls(representations.length).then(() => representations.map(resolve));
+  context.responseSize.addReferences(representations.length);
+  return representations.map((one: unknown) => resolveReference(one, {}, context, info));
 };
 
 /**
@@ -118,7 +113,7 @@ const DateTime = new GraphQLScalarType<string, string>({
   },
 });
 
-/** The SDL has 12 KB, and 99 aliases of it are 1.2 MB, so it is charged like any other value. */
+/** The SDL has 12 KB, and 99 aliases of it are 1.2 MB, so it counts like any other value. */
 const _Service = { sdl: ({ sdl }: { readonly sdl: string }) => sdl };
 
 /** Throws if the resolvers do not fit the schema. */

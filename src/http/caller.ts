@@ -4,8 +4,7 @@
 import { isUtf8 } from 'node:buffer';
 import { trace } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
-import { createCredentials } from '../command-api/command.ts';
-import type { Caller } from '../graphql/operation.ts';
+import type { Caller } from '../graphql/context.ts';
 import { shorten } from '../values.ts';
 
 /** Only the form of a token, because the command API validates it. In another header, it needs no `Bearer`. */
@@ -19,7 +18,7 @@ export function callerOf({ id, headers, raw }: FastifyRequest, tokenHeader: stri
   const token = parseToken(raw.rawHeaders, tokenHeader);
   const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
   return {
-    credentials: createCredentials(token),
+    credentials: { authorization: `Bearer ${token}` },
     hasToken: token !== '',
     tokenForm: tokenHeader === 'authorization' ? 'Authorization: Bearer <token>' : `${tokenHeader}: <token>`,
     traceparent,

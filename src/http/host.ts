@@ -1,18 +1,16 @@
 /**
- * The HTTP host: its ports, time limits, headers, health checks, shutdown, and the end of every request.
+ * The HTTP host: its ports, time limits, headers, routes and shutdown.
  */
 import { randomUUID } from 'node:crypto';
 import net, { type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from 'pino';
-import { type Config, HEAD_CHARACTERS, VERSION } from '../config.ts';
-import type { Account, Memory } from '../resources/memory.ts';
-import type { Scope } from '../resources/scope.ts';
+import { type Config, VERSION } from '../config.ts';
+import { LIMITS } from '../limits.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { Observer } from '../telemetry/observer.ts';
-import { BODY_BYTES, createAdmission } from './admission.ts';
 import { createErrorHandler, refusal } from './refusals.ts';
+import type { Requests } from './request.ts';
 
 // Longer than the idle timeout of every router; Cosmo's is the longest, 90 s. Otherwise a router could send on a
 // connection that we close.
@@ -27,6 +25,7 @@ const SCRAPER_TIMES = { keepAliveMs: 60_000, headMs: 5000 };
 const GRACE_MS = 1000;
 // A request may still be on its way. A packet that is lost is sent again after 200 ms.
 const LAST_REQUEST_MS = 300;
+const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 /** Only such request ids are safe to log unchanged. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
@@ -39,39 +38,25 @@ const refuseSchemas = () => {
 interface HostDependencies {
   readonly config: Config;
   readonly logger: Logger;
-  readonly memory: Memory;
   readonly metrics: Metrics;
-  readonly observer: Observer;
+  readonly requests: Requests;
 }
 
-/** What the ports share of their requests. */
-interface State {
-  isReady: boolean;
-  /** The requests that were admitted and whose response is not closed. */
-  inFlight: number;
-  /** All requests whose response is not closed, or whose operation is not over. */
-  unfinished: number;
-}
-
-/** Creates the host with its own routes. `app` takes further routes until `listen` is called. */
+/** Creates the host. `app` takes further routes until `listen` is called. */
 export function createHost(shared: HostDependencies) {
-  const { config, memory, metrics, observer } = shared;
-  const state: State = { isReady: true, inFlight: 0, unfinished: 0 };
+  const { config, metrics, requests } = shared;
+  const state = { isReady: true };
   const app = createApp(shared, state, ROUTER_TIMES);
-  const admit = createAdmission(config, memory);
-  app.addHook('onRequest', async (request) => {
-    const account = admit(request, state.inFlight);
-    request.setDecorator('account', account);
-    if (!account) return;
-    state.inFlight++;
-    observer.inFlightChanged(state.inFlight);
-  });
+  app.addHook('onRequest', requests.open);
+  // Refuses `__proto__`.
+  app.addContentTypeParser(JSON_IN_UTF8, { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
+  app.route({ method: ['GET', 'POST'], url: '/graphql', exposeHeadRoute: false, handler: requests.execute });
   app.get('/health/live', () => ({ status: 'live', version: VERSION }));
   app.get('/health/ready', (_, reply) =>
     state.isReady ? { status: 'ready' } : reply.code(503).send({ status: 'stopping' }),
   );
-  // Not admitted by secret: network policy decides who reaches METRICS_PORT.
   const metricsApp = config.METRICS_PORT === undefined ? app : createApp(shared, state, SCRAPER_TIMES);
+  if (metricsApp !== app) metricsApp.addHook('onRequest', requests.openWithoutAdmission);
   const { registry, scrape } = metrics;
   metricsApp.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await scrape()));
 
@@ -100,7 +85,7 @@ export function createHost(shared: HostDependencies) {
     net.Server.prototype.close.call(app.server);
     const endsAt = performance.now() + config.OPERATION_TIMEOUT_MS + GRACE_MS;
     do await delay(LAST_REQUEST_MS);
-    while (state.unfinished > 0 && performance.now() < endsAt);
+    while (requests.countUnfinished() > 0 && performance.now() < endsAt);
     // Also those that have sent nothing or half of a request.
     app.server.closeAllConnections();
     await app.close();
@@ -112,10 +97,14 @@ export function createHost(shared: HostDependencies) {
 }
 
 /**
- * Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections, counts requests.
- * While the host is not ready, it closes each connection with its response.
+ * Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections. While the host is
+ * not ready, it closes each connection with its response.
  */
-function createApp({ logger, observer }: HostDependencies, state: State, { keepAliveMs, headMs }: typeof ROUTER_TIMES) {
+function createApp(
+  { logger }: HostDependencies,
+  state: { readonly isReady: boolean },
+  { keepAliveMs, headMs }: typeof ROUTER_TIMES,
+) {
   const app: FastifyInstance = fastify({
     keepAliveTimeout: keepAliveMs,
     // Measured from the first byte of a request to the end of its body.
@@ -127,48 +116,16 @@ function createApp({ logger, observer }: HostDependencies, state: State, { keepA
       headersTimeout: headMs,
       connectionsCheckingInterval: 5000,
       // So that we answer a request with a long token ourselves.
-      maxHeaderSize: 8 * HEAD_CHARACTERS,
+      maxHeaderSize: 8 * LIMITS.headCharacters,
     },
-    bodyLimit: BODY_BYTES,
+    bodyLimit: LIMITS.bodyBytes,
     schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
     // Like any other unknown path. Fastify would answer an invalid escape before we check the secret.
     routerOptions: { onBadUrl: (_, request, response) => app.routing(Object.assign(request, { url: '/' }), response) },
     genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
   });
-  app.decorateRequest('account', null);
-  app.decorateRequest('scope', null);
-  app.addHook('onRequest', (request, { raw }, done) => {
-    const { method, routeOptions, socket } = request;
-    const start = performance.now();
-    let isOver = false;
-    state.unfinished++;
-
-    /** Gives back what the request holds. No other place does. */
-    async function end(): Promise<void> {
-      socket.off('close', end);
-      if (isOver) return;
-      isOver = true;
-      // Without a sent response, `statusCode` is Node's default of 200.
-      observer.requestEnded(method, routeOptions.url, raw.headersSent ? raw.statusCode : '', performance.now() - start);
-      // Neither for a refused request, nor a scope for one whose body is refused.
-      const account = request.getDecorator<Account | null>('account');
-      const scope = request.getDecorator<Scope | null>('scope');
-      if (account) {
-        state.inFlight--;
-        observer.inFlightChanged(state.inFlight);
-      }
-      if (!raw.writableFinished) scope?.leave();
-      // A write goes on without its caller.
-      await scope?.finished;
-      account?.close();
-      state.unfinished--;
-    }
-
-    raw.once('close', end);
-    // Before Node 24.16, a response that is queued behind another one hears nothing when their connection closes.
-    socket.setMaxListeners(0).once('close', end);
-    done();
-  });
+  app.decorateRequest('memory', null);
+  app.decorateRequest('lifetime', null);
   app.setErrorHandler(createErrorHandler(logger));
   app.removeAllContentTypeParsers();
   app.setNotFoundHandler((_, reply) => reply.send(refusal(404)));

@@ -40,7 +40,7 @@ export async function deleteMaintenances(
       await deleted.catch((error: unknown) => errors.set(residenceId, error));
     }),
   );
-  const isUnauthenticated = (error: unknown) => failureOf(error).code === 'UNAUTHENTICATED';
+  const isUnauthenticated = (error: unknown) => failureOf(error).kind === 'unauthenticated';
   if (errors.size === groups.size && errors.values().every(isUnauthenticated)) throw errors.values().next().value;
   const describe = (error: unknown) => {
     const { code, ...described } = describeFailure(error);

@@ -26,11 +26,6 @@ export interface Maintenance {
   readonly feedback: Decoded<string>;
   readonly pictureUrls: Decoded<readonly string[]>;
   readonly state: Decoded<MaintenanceState>;
-  /**
-   * The characters of `id`, `maintenanceId`, its texts and URLs, and 16 for each URL. Estimates a response: see
-   * graphql/response-budget.ts.
-   */
-  readonly characters: number;
 }
 
 export type MaintenanceState = 'WAIT_FOR_CONFIRMATION' | 'IN_PROGRESS' | 'COMPLETED' | 'CLOSED';

@@ -24,29 +24,29 @@ import { formatMaintenanceId, type MaintenanceKey, selectMaintenances } from './
 /** The context of resolvers that read: they cannot write. */
 export interface ReadContext {
   /** Throws `UNAUTHENTICATED` if the caller has sent no usable token. */
-  requireToken(): { readonly loaders: Loaders };
+  requireAccess(): { readonly loaders: Loaders };
 }
 
 /** The context of resolvers that write. Nothing is read beside a write, and it clears the loaders. */
 export interface WriteContext {
-  requireToken(): WriteAccess;
+  requireAccess(): WriteAccess;
 }
 
 const Query: Required<QueryResolvers<ReadContext>> = {
-  maintenances: (_, args, { requireToken }) => listMaintenances(requireToken().loaders, args),
+  maintenances: (_, args, { requireAccess }) => listMaintenances(requireAccess().loaders, args),
 
-  maintenance: (_, { id }, { requireToken }) => requireToken().loaders.maintenanceByKey.load(parseKey(id)),
+  maintenance: (_, { id }, { requireAccess }) => requireAccess().loaders.maintenanceByKey.load(parseKey(id)),
 };
 
 /** A payload that holds the key of the written request, and reads the request back. */
 const CreateMaintenancePayload = {
-  maintenance: (key: MaintenanceKey, _: object, { requireToken }: ReadContext) =>
-    requireToken().loaders.maintenanceByKey.load(key),
+  maintenance: (key: MaintenanceKey, _: object, { requireAccess }: ReadContext) =>
+    requireAccess().loaders.maintenanceByKey.load(key),
 };
 
 const Residence = {
-  maintenances: ({ id }, args, { requireToken }) =>
-    listMaintenances(requireToken().loaders, { residenceId: id, ...args }),
+  maintenances: ({ id }, args, { requireAccess }) =>
+    listMaintenances(requireAccess().loaders, { residenceId: id, ...args }),
 } satisfies ResidenceResolvers<ReadContext>;
 
 /** The resolvers that read, by type. */
@@ -54,33 +54,33 @@ export const reads = { Query, CreateMaintenancePayload, Residence };
 
 /** The resolvers of `Mutation`. */
 export const writes: Required<MutationResolvers<WriteContext>> = {
-  createMaintenance: async (_, { input }, { requireToken }) => {
-    const { write } = requireToken();
+  createMaintenance: async (_, { input }, { requireAccess }) => {
+    const { write } = requireAccess();
     const parsed = parseNewMaintenance(input);
     const maintenanceId = await write(COMMANDS.createMaintenanceInfo, parsed);
     const key = { residenceId: parsed.residenceId, maintenanceId };
     return { ...key, createdId: formatMaintenanceId(key) };
   },
 
-  deleteMaintenance: async (_, { id }, { requireToken }) => {
-    const { write } = requireToken();
+  deleteMaintenance: async (_, { id }, { requireAccess }) => {
+    const { write } = requireAccess();
     const key = parseKey(id);
     await write(COMMANDS.deleteMaintenanceInfo, key);
     return { deletedId: formatMaintenanceId(key), residence: { id: key.residenceId } };
   },
 
-  deleteMaintenances: (_, { ids }, { requireToken }) => deleteMaintenances(requireToken(), parseKeys(ids)),
+  deleteMaintenances: (_, { ids }, { requireAccess }) => deleteMaintenances(requireAccess(), parseKeys(ids)),
 };
 
 /** The reference resolvers, by entity. */
 export const entities = {
-  Maintenance: (representation: unknown, { requireToken }: ReadContext) =>
-    requireToken().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
+  Maintenance: (representation: unknown, { requireAccess }: ReadContext) =>
+    requireAccess().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
 
   // Another subgraph owns Residence and knows whether it exists. Returning its id needs no command and no token.
   Residence(representation: unknown) {
     const id = parseRepresentedResidenceId(representation);
-    return { __typename: 'Residence', id, characters: id.length };
+    return { __typename: 'Residence', id };
   },
 };
 

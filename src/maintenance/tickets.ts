@@ -12,7 +12,7 @@ import {
   requireList,
   requireObject,
 } from '../command-api/decoding.ts';
-import { CommandApiError, type Flaw } from '../command-api/failures.ts';
+import { CommandFailure, type Flaw } from '../command-api/failures.ts';
 import { type Id, parseId } from '../values.ts';
 import { formatMaintenanceId, type Maintenance, type MaintenanceKey, type MaintenanceState } from './model.ts';
 
@@ -40,13 +40,13 @@ export function decodeList(result: unknown, { residenceId }: { residenceId: Id }
   const tickets = requireList(result);
   const residence = { id: residenceId };
   const undecodable = new Set<Field>();
-  let fieldError: CommandApiError | undefined;
+  let fieldError: CommandFailure | undefined;
 
   /** Returns a decoded value, or the error if there is none. */
-  function check<T>(field: Field, value: T | undefined): T | CommandApiError {
+  function check<T>(field: Field, value: T | undefined): T | CommandFailure {
     if (value !== undefined) return value;
     undecodable.add(field);
-    fieldError ??= new CommandApiError('invalid', { detail: 'undecodable member' });
+    fieldError ??= new CommandFailure('invalid', { detail: 'undecodable member' });
     return fieldError;
   }
 
@@ -54,8 +54,8 @@ export function decodeList(result: unknown, { residenceId }: { residenceId: Id }
   for (const ticket of tickets) {
     const maintenanceId = isObject(ticket) ? parseId(ticket.maintenance_id) : undefined;
     if (!isObject(ticket) || !maintenanceId) continue;
-    const decoded = {
-      __typename: 'Maintenance' as const,
+    value.push({
+      __typename: 'Maintenance',
       id: formatMaintenanceId({ residenceId, maintenanceId }),
       maintenanceId,
       residence,
@@ -67,10 +67,7 @@ export function decodeList(result: unknown, { residenceId }: { residenceId: Id }
       feedback: check('feedback', decodeText(ticket.feedback)),
       pictureUrls: check('maintenance_picture_url', decodeTexts(ticket.maintenance_picture_url)),
       state: check('state', decodeOneOf(ticket.state, STATES)),
-      characters: 0,
-    };
-    decoded.characters = charactersOf(decoded);
-    value.push(decoded);
+    });
   }
   const dropped = tickets.length - value.length;
   const flaws = [...(dropped > 0 ? [NO_ID] : []), ...Array.from(undecodable, flawOf)];
@@ -86,11 +83,3 @@ export function decodeInfo(result: unknown, { residenceId, maintenanceId }: Main
 
 /** Decodes a result with the id of the written ticket. */
 export const decodeTicketId = (result: unknown) => decodeId(result, NO_ID.member);
-
-/** Counts characters, as `Maintenance.characters` says. */
-function charactersOf({ id, maintenanceId, description, contact, feedback, pictureUrls }: Maintenance): number {
-  let characters = id.length + maintenanceId.length;
-  for (const text of [description, contact, feedback]) if (typeof text === 'string') characters += text.length;
-  if (Array.isArray(pictureUrls)) for (const url of pictureUrls) characters += 16 + url.length;
-  return characters;
-}

@@ -6,13 +6,14 @@ import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { BREAKER_STATES } from '../command-api/circuit-breaker.ts';
-import type { Attempt, CommandRecord, ExchangeFacts } from '../command-api/command.ts';
-import type { Upstream } from '../command-api/exchange.ts';
-import { FAILURE_CODES, type Flaw, failureOf, REPLY_FLAWS } from '../command-api/failures.ts';
+import type { Attempt, CommandRecord } from '../command-api/command.ts';
+import { FAILURE_CODES, type Flaw, REPLY_FLAWS } from '../command-api/failures.ts';
+import type { Upstream } from '../command-api/upstream.ts';
 import { SERVICE, VERSION } from '../config.ts';
-import { MEMORY_LIMIT, type Memory } from '../resources/memory.ts';
-import type { Answered } from './observer.ts';
-import { gravityOf } from './operation-report.ts';
+import { LIMITS } from '../limits.ts';
+import type { Memory } from '../resources/memory.ts';
+import type { AnsweredOperation } from './observer.ts';
+import { summaryOf } from './operation-report.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10];
@@ -25,14 +26,14 @@ const NOT_OF_COMMANDS = 'BAD_USER_INPUT';
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /**
- * Creates the metrics of one server. `commands` are those that it may send, `ticketFlaws` the flaws that their replies
+ * Creates the metrics of one server. `commands` are those that it may send, `resultFlaws` the flaws that their replies
  * may have in addition to those of every reply.
  */
 export function createMetrics(
   { breaker, slots, transport }: Upstream,
   memory: Memory,
   commands: readonly Pick<CommandRecord, 'name' | 'isWrite'>[],
-  ticketFlaws: readonly Flaw[],
+  resultFlaws: readonly Flaw[],
 ) {
   const registry = new Registry();
   // Milliseconds. The default of 10 costs an idle process 6 ms of CPU a second.
@@ -52,7 +53,6 @@ export function createMetrics(
   );
   const active = gauge('http_server_active_requests', 'Requests in flight.');
   const operations = counter('maintenance_operations_total', 'Operations by code.', 'graphql_operation_type code');
-  const coalesced = counter('maintenance_reads_coalesced_total', 'Reads that joined another exchange.', 'command');
   const finished = counter('maintenance_commands_total', 'Finished commands by outcome.', 'command outcome');
   const unknownWrites = counter('maintenance_unknown_writes_total', 'Failed writes that may have happened.', 'command');
   const attempts = histogram(
@@ -74,7 +74,7 @@ export function createMetrics(
   // Without a limit of the control group, Node returns 0, or more memory than the machine has.
   const available = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
   gauge('process_memory_limit_bytes', 'Memory of the control group, or of the machine.').set(available);
-  gauge('maintenance_memory_limit_bytes', 'Limit of maintenance_memory_held_bytes.').set(MEMORY_LIMIT);
+  gauge('maintenance_memory_limit_bytes', 'Limit of maintenance_memory_held_bytes.').set(LIMITS.memoryBytes);
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
   const posted = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
   for (const http_response_status_code of [401, 500, 503]) requests.zero({ ...posted, http_response_status_code });
@@ -83,15 +83,12 @@ export function createMetrics(
   for (const { name: command, isWrite } of commands) {
     for (const outcome of OUTCOME_LABELS) if (outcome !== NOT_OF_COMMANDS) finished.inc({ command, outcome }, 0);
     for (const kind of REPLY_FLAWS) invalid.inc({ command, kind }, 0);
-    for (const flaw of ticketFlaws) invalid.inc({ command, ...flaw }, 0);
-    (isWrite ? unknownWrites : coalesced).inc({ command }, 0);
+    for (const flaw of resultFlaws) invalid.inc({ command, ...flaw }, 0);
+    if (isWrite) unknownWrites.inc({ command }, 0);
   }
 
   const { 'server.address': server_address, 'server.port': server_port } = transport.endpoint;
   const target = { http_request_method: 'POST', server_address, server_port };
-  /** The label `outcome` is a code of an error. */
-  const countFinished = (command: string, error: unknown) =>
-    finished.inc({ command, outcome: error ? failureOf(error).code : 'OK' });
 
   return {
     registry,
@@ -113,8 +110,8 @@ export function createMetrics(
     inFlightChanged: (count: number) => active.set(count),
 
     /** Counts an operation by the code of its gravest error. */
-    operationAnswered(context: Answered): void {
-      const { codes } = gravityOf(context);
+    operationAnswered(context: AnsweredOperation): void {
+      const { codes } = summaryOf(context);
       operations.inc({ graphql_operation_type: context.operation?.operation ?? 'unknown', code: codes[0] ?? 'OK' });
     },
 
@@ -129,21 +126,16 @@ export function createMetrics(
       requests.observe(labels, durationMs / 1000);
     },
 
-    attemptEnded({ name: command }: CommandRecord, { seconds, status, detail, previous }: Attempt): void {
+    attemptEnded({ name: command, attempts: all }: CommandRecord, { seconds, status, detail }: Attempt): void {
       const result = { http_response_status_code: status ?? '', error_type: detail ?? '' };
       attempts.observe({ ...target, command, ...result }, seconds);
+      const previous = all.at(-2);
       if (previous) retries.inc({ reason: previous.status ?? previous.detail ?? '' });
     },
 
-    exchangeEnded({ name: command }: CommandRecord, { flaws, error }: ExchangeFacts): void {
-      countFinished(command, error);
+    commandEnded({ name: command, flaws, failure, outcome }: CommandRecord): void {
+      finished.inc({ command, outcome: failure?.code ?? 'OK' });
       for (const flaw of flaws) invalid.inc({ command, ...flaw });
-    },
-
-    commandEnded({ name: command, hasJoined, exchange, error, outcome }: CommandRecord): void {
-      if (hasJoined) coalesced.inc({ command });
-      // A command that was sent is counted with its exchange.
-      if (!exchange) countFinished(command, error);
       if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
     },
   };

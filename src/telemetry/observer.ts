@@ -4,12 +4,12 @@
  * An error of a listener is logged once, because each request may meet it. It changes nothing else, because a write that
  * succeeded must not fail when it cannot be counted.
  */
-import type { GraphQLRequestContextWillSendResponse } from '@apollo/server';
+import type { ApolloServerPlugin, GraphQLRequestContextWillSendResponse } from '@apollo/server';
 import type { Logger } from 'pino';
 import type { CommandObserver } from '../command-api/command.ts';
-import type { Operation } from '../graphql/operation.ts';
+import type { Context } from '../graphql/context.ts';
 
-export type Answered = GraphQLRequestContextWillSendResponse<Operation>;
+export type AnsweredOperation = GraphQLRequestContextWillSendResponse<Context>;
 
 /** Each method is an event. Only the beginning of a command returns something. */
 export interface Observer extends CommandObserver {
@@ -21,7 +21,7 @@ export interface Observer extends CommandObserver {
    */
   requestEnded(method: string, route: string | undefined, status: number | '', durationMs: number): void;
   /** The response of an operation is made, and its span is active. */
-  operationAnswered(context: Answered): void;
+  operationAnswered(context: AnsweredOperation): void;
 }
 
 /** Creates the observer of one server, which tells these listeners. */
@@ -52,7 +52,15 @@ export function createObserver(logger: Logger, listeners: readonly Partial<Obser
     operationAnswered: tell('operationAnswered'),
     commandBegan: tell('commandBegan'),
     attemptEnded: tell('attemptEnded'),
-    exchangeEnded: tell('exchangeEnded'),
     commandEnded: tell('commandEnded'),
+  };
+}
+
+/** Creates the plugin of Apollo Server that tells the observer of each answer. */
+export function reportPlugin(observer: Observer): ApolloServerPlugin<Context> {
+  return {
+    requestDidStart: async () => ({
+      willSendResponse: async (context) => observer.operationAnswered(context),
+    }),
   };
 }

@@ -19,8 +19,8 @@ import type { Logger } from 'pino';
 import type { Attempt, CommandRecord } from '../command-api/command.ts';
 import { SERVICE, VERSION } from '../config.ts';
 import { shorten } from '../values.ts';
-import type { Answered } from './observer.ts';
-import { gravityOf } from './operation-report.ts';
+import type { AnsweredOperation } from './observer.ts';
+import { summaryOf } from './operation-report.ts';
 
 const tracer = trace.getTracer(SERVICE, VERSION);
 // No `url.query`: a query string may contain an operation with its variables.
@@ -46,12 +46,12 @@ function failSpan(span: Span | undefined, type: string): void {
  * attributes of the command API.
  */
 export function createSpans(endpoint: Attributes) {
-  const spans = new WeakMap<CommandRecord, { readonly span: Span; last?: Attempt }>();
+  const spans = new WeakMap<CommandRecord, Span>();
 
   return {
-    operationAnswered(context: Answered): void {
+    operationAnswered(context: AnsweredOperation): void {
       const { operation, operationName } = context;
-      const { codes, severity } = gravityOf(context);
+      const { codes, severity } = summaryOf(context);
       const span = trace.getActiveSpan();
       if (operation) span?.updateName(operation.operation);
       span?.setAttributes({
@@ -68,36 +68,32 @@ export function createSpans(endpoint: Attributes) {
       const span = tracer.startSpan(record.name, { kind: SpanKind.CLIENT });
       const headers: { traceparent?: string } = {};
       propagation.inject(trace.setSpan(ROOT_CONTEXT, span), headers);
-      if (span.isRecording()) spans.set(record, { span });
+      if (span.isRecording()) spans.set(record, span);
       return headers.traceparent;
     },
 
     attemptEnded(record: CommandRecord, attempt: Attempt): void {
-      const kept = spans.get(record);
-      if (!kept) return;
-      kept.last = attempt;
-      const { startedAt, seconds, status, detail, previous } = attempt;
+      const { startedAt, seconds, status, detail } = attempt;
+      const previous = record.attempts.at(-2);
       const pause = previous && (startedAt - previous.startedAt) / 1000 - previous.seconds;
       const times = { 'attempt.duration_seconds': seconds, 'attempt.pause_seconds': pause };
-      kept.span.addEvent('attempt', { 'http.response.status_code': status, 'error.type': detail, ...times }, startedAt);
+      const attributes = { 'http.response.status_code': status, 'error.type': detail, ...times };
+      spans.get(record)?.addEvent('attempt', attributes, startedAt);
     },
 
     commandEnded(record: CommandRecord): void {
-      const { span, last } = spans.get(record) ?? {};
+      const span = spans.get(record);
       if (!span) return;
-      const { id, exchange, hasJoined, outcome, error } = record;
-      const attempts = exchange?.attempts ?? 0;
+      const { id, attempts, outcome, failure } = record;
       span.setAttributes({
         'command.id': id,
-        'command.attempts': attempts,
-        'command.coalesced': hasJoined,
+        'command.attempts': attempts.length,
         'command.outcome': outcome,
-        ...(last && endpoint),
-        'http.response.status_code': last?.status,
-        'http.request.resend_count': last?.previous && attempts - 1,
+        ...(attempts.length > 0 && endpoint),
+        'http.response.status_code': attempts.at(-1)?.status,
+        'http.request.resend_count': attempts.length > 1 ? attempts.length - 1 : undefined,
       });
-      // Not the error itself: its message may quote anything.
-      if (error) failSpan(span, (error as Error).name);
+      if (failure) failSpan(span, failure.flaw ?? failure.kind);
       span.end();
     },
   };

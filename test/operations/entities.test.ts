@@ -98,7 +98,7 @@ it('members beside a key are ignored: nested deeply, names of methods, and other
   const nest = (levels: number) => `${'['.repeat(levels)}1${']'.repeat(levels)}`;
   const methods = '"toString":1,"valueOf":1,"hasOwnProperty":1,"constructor":"x","toJSON":"x","then":"x"';
   const fields = '"description":"evil","state":"CLOSED","pictureUrls":["evil"],"residenceId":"evil"';
-  const members = `"x":${nest(100_000)},"residence":{"id":"${R}","x":${nest(50_000)}},${methods},${fields}`;
+  const members = `"x":${nest(60_000)},"residence":{"id":"${R}","x":${nest(50_000)}},${methods},${fields}`;
   const representation = `{"__typename":"Maintenance","id":"${ID}",${members}}`;
   const answer = await subgraph.post(`{"query":${JSON.stringify(QUERY)},"variables":{"r":[${representation}]}}`);
   expect(answer.errors).toEqual([]);

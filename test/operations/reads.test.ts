@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { exampleTicket } from '../../dev/maintenance/seed.ts';
 import { codes } from '../support/ask.ts';
 import { M, R } from '../support/maintenance/requests.ts';
-import { type Answer, act, type Fault } from '../support/upstream.ts';
-import { startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
+import { act, type Fault } from '../support/upstream.ts';
+import { useSubgraph } from '../support/use-subgraph.ts';
 import { until } from '../support/wait.ts';
 
 const LIST = `get_maintenance_list ${R}`;
@@ -14,7 +14,6 @@ const ENTITIES = `query ($r: [_Any!]!) {
 }`;
 
 const subgraph = useSubgraph();
-const start = useMany(startSubgraph);
 const askEntities = (r: object[]) => subgraph.ask(ENTITIES, { variables: { r } });
 const toRepresentations = (ids: string[]) => ids.map((id) => ({ __typename: 'Maintenance', id }));
 
@@ -87,89 +86,31 @@ it.each([rejected, ...[null, {}, [], ''].map(ok)])('a failed info is settled by 
 
 describe('a list that fails in place of details', () => {
   const details = (...ids: string[]) => `{ ${ids.map((id) => `${id}: maintenance(id: "r:${id}") { id }`).join(' ')} }`;
-  const info = (id: string) => `get_maintenance_info r ${id}`;
   const LISTED = 'get_maintenance_list r';
-  const FOUND = { a: { id: 'r:a' }, b: { id: 'r:b' }, c: { id: 'r:c' } };
   const NO = { status: 200, body: { success: false } };
-  const [LARGE, HTML] = [{ body: 'x'.repeat(2_100_000) }, { body: '<html>' }];
+  const LARGE = { body: 'x'.repeat(2_100_000) };
   const [UNAVAILABLE, INVALID] = ['UPSTREAM_UNAVAILABLE', 'UPSTREAM_INVALID_RESPONSE'];
 
-  /** Answers the list, and some details, with faults. Others are found. */
-  function fail(list: Fault, infos: Record<string, Answer> = {}) {
-    subgraph.upstream.fail((received, response) => {
-      if (received.command === 'get_maintenance_list') return list(received, response);
-      return infos[String(received.param.maintenance_id)] ?? { body: { success: true, result: exampleTicket() } };
-    });
-  }
-
-  it.each<[string, Fault, number]>([
-    ['is too large', () => LARGE, 1],
-    ['answers nothing', () => ({ body: { success: true, result: null } }), 1],
-    ['has the status 500', () => ({ status: 500 }), 1],
-    ['has the status 503', () => ({ status: 503 }), 3],
-    ['breaks off', act((response) => response.socket?.resetAndDestroy()), 3],
-  ])('leaves each of them to a command of its own: it %s', async (_, list, attempts) => {
-    fail(list);
-    expect(await subgraph.ask(details('a', 'b', 'c'))).toMatchObject({ data: FOUND, errors: [] });
-    const sent = subgraph.upstream.commands();
-    expect(sent.slice(0, -2)).toEqual([...Array(attempts).fill(LISTED), info('a')]);
-    expect(sent.slice(-2).sort()).toEqual([info('b'), info('c')]);
-  });
-
-  // Beside the other tests: it waits for the time limit of an attempt.
-  it.concurrent('takes too long, and leaves each of them to a command of its own', async () => {
-    const { ask, upstream } = await start({ ATTEMPT_TIMEOUT_MS: '3000' });
-    upstream.store.residences.set(
-      'r',
-      ['a', 'b'].map((maintenance_id) => ({ ...exampleTicket(), maintenance_id })),
-    );
-    upstream.hold('get_maintenance_list');
-    expect(await ask(details('a', 'b'))).toMatchObject({ data: { a: FOUND.a, b: FOUND.b }, errors: [] });
-    expect(upstream.commands()).toEqual([LISTED, info('a'), info('b')]);
-  });
-
-  it('fails as a field, beside details that are found', async () => {
-    fail(() => LARGE);
-    const { data, errors } = await subgraph.ask(
-      `{ list: maintenances(residenceId: "r") { id } ${details('a').slice(1)}`,
-    );
-    expect(data).toEqual({ list: null, a: FOUND.a });
-    expect(codes({ errors })).toEqual([[INVALID, 'list']]);
-    expect(subgraph.upstream.commands()).toEqual([LISTED, info('a')]);
-  });
-
-  it.each<[string, Answer, Record<string, Answer>, string, string[], number?]>([
-    ['of a refused token', { status: 401 }, {}, 'UNAUTHENTICATED', []],
-    ['of a caller who may not', { status: 403 }, {}, 'FORBIDDEN', []],
-    ['of a limited rate', { status: 429 }, {}, UNAVAILABLE, [], 3],
-    ['of a rejection', NO, {}, 'COMMAND_REJECTED', []],
-    ['of the first detail, which fails as the list did', HTML, { a: HTML }, INVALID, ['a']],
-    ['of the first detail in an outage, as the list', { status: 500 }, { a: { status: 500 } }, UNAVAILABLE, ['a']],
-    ['of the first detail, whose rate is limited', LARGE, { a: { status: 429 } }, UNAVAILABLE, ['a', 'a', 'a']],
-  ])('stands for all of them if it is final: the failure %s', async (_, list, infos, code, sent, attempts = 1) => {
-    fail(() => list, infos);
+  it.each<[string, Fault, string, number?]>([
+    ['is too large', () => LARGE, INVALID],
+    ['answers nothing', () => ({ body: { success: true, result: null } }), INVALID],
+    ['has the status 500', () => ({ status: 500 }), UNAVAILABLE],
+    ['breaks off', act((response) => response.socket?.resetAndDestroy()), UNAVAILABLE, 3],
+    ['refuses the token', () => ({ status: 401 }), 'UNAUTHENTICATED'],
+    ['is rejected', () => NO, 'COMMAND_REJECTED'],
+  ])('fails all of them if it %s', async (_, list, code, attempts = 1) => {
+    subgraph.upstream.fail(list);
     expect(codes(await subgraph.ask(details('a', 'b', 'c')))).toEqual(['a', 'b', 'c'].map((path) => [code, path]));
-    expect(subgraph.upstream.commands()).toEqual([...Array(attempts).fill(LISTED), ...sent.map(info)]);
+    expect(subgraph.upstream.commands()).toEqual(Array(attempts).fill(LISTED));
   });
 
-  it.each<[string, Answer, Answer, string]>([
-    ['does not exist', { status: 500 }, NO, 'COMMAND_REJECTED'],
-    ['is invalid where the list was too large', LARGE, HTML, INVALID],
-    ['cannot be read where the list was too large', LARGE, { status: 500 }, UNAVAILABLE],
-  ])('leaves others to commands of their own if the first detail %s', async (_, list, first, code) => {
-    fail(() => list, { a: first });
-    const answer = await subgraph.ask(details('a', 'b'));
-    expect([answer.data, codes(answer)]).toEqual([{ a: null, b: FOUND.b }, [[code, 'a']]]);
-    expect(subgraph.upstream.commands()).toEqual([LISTED, info('a'), info('b')]);
-  });
-
-  it('costs one command more for each residence in an outage, however many batches there are', async () => {
+  it('costs one command for each residence in an outage, however many batches there are', async () => {
     subgraph.upstream.fail(() => ({ status: 500 }));
     const batch = (name: string) => toRepresentations(Array.from({ length: 200 }, (_, index) => `r:${name}${index}`));
     const query = `query ($a: [_Any!]!, $b: [_Any!]!) { a: _entities(representations: $a) { __typename }
       b: _entities(representations: $b) { __typename } }`;
     const { errors } = await subgraph.ask(query, { variables: { a: batch('a'), b: batch('b') } });
     expect(errors).toHaveLength(400);
-    expect(subgraph.upstream.commands()).toEqual([LISTED, info('a0')]);
+    expect(subgraph.upstream.commands()).toEqual([LISTED]);
   });
 });

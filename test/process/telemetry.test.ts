@@ -4,14 +4,14 @@ import { afterAll, afterEach, expect, it, jest } from '@jest/globals';
 import { Gauge } from 'prom-client';
 import { PATH } from '../../dev/command-api.ts';
 import manifest from '../../package.json' with { type: 'json' };
-import { stopClock } from '../support/clock.ts';
+
 import { type Span, startTracedProcess } from '../support/collector.ts';
-import { aliased, DELETE, LIST, times } from '../support/maintenance/requests.ts';
+import { aliased, DELETE, LIST } from '../support/maintenance/requests.ts';
 import { type Samples, scrape, writeSample } from '../support/scrape.ts';
 import { throwInRequest } from '../support/unforeseen.ts';
 import { act, type Fault, inTurn, TOKENS } from '../support/upstream.ts';
 import { type Subgraph, startSubgraph, useMany, useSubgraph } from '../support/use-subgraph.ts';
-import { settle, until } from '../support/wait.ts';
+import { until } from '../support/wait.ts';
 
 const LISTED = 'get_maintenance_list';
 const [UNAVAILABLE, TIMEOUT, INVALID] = ['UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'UPSTREAM_INVALID_RESPONSE'];
@@ -77,7 +77,7 @@ const OPERATIONS: Row[] = [
   ['no result', LIST, result(null), `40 query ${INVALID}`, flawed('empty', 200, 'empty result')],
   // The default of MAX_REPLY_BYTES is 2 MiB.
   ['over 2 MiB', LIST, reply('x'.repeat(2_100_000)), `40 query ${INVALID}`, flawed('size', 'reply too large')],
-  ['no gzip', LIST, reply('no gzip', GZIP), `40 query ${INVALID}`, flawed('bytes', 'Z_DATA_ERROR')],
+  ['no gzip', LIST, reply('no gzip', GZIP), `40 query ${INVALID}`, flawed('bytes', 200, 'Z_DATA_ERROR')],
   ['flaws, not selected', LIST, result([BAD, BAD, {}, {}]), '40 query', [FLAWED]],
   ['flaws, selected', SELECTED, result([BAD]), `40 query ${INVALID} ${UNAVAILABLE}`, [FAILED, BAD_MEMBERS]],
   // They open no circuit breaker.
@@ -169,7 +169,7 @@ function spansOf(line: Line, made: Made[], status: Result, { upstream }: Subgrap
   const ofCommands = made.map(({ name = LISTED, attempts = [200], errorType, outcome }, index) => ({
     ...{ ...common, spanId: TEXT, parentSpanId: spanId, kind: CLIENT, name, failed: errorType !== undefined },
     attributes: {
-      ...{ [COMMAND_ID]: line.commands[index]?.id, 'command.attempts': attempts.length, 'command.coalesced': false },
+      ...{ [COMMAND_ID]: line.commands[index]?.id, 'command.attempts': attempts.length },
       ...(attempts.length > 0 && { ...endpoint, ...resultOf(attempts.at(-1)) }),
       'http.request.resend_count': attempts.length > 1 ? attempts.length - 1 : undefined,
       ...{ 'command.outcome': outcome, 'error.type': errorType },
@@ -256,38 +256,6 @@ it('times are in ms in the log and in seconds elsewhere, and that of an attempt 
     expect(ms).toBeGreaterThan(900);
     expect(ms).toBeLessThan(60_000);
   }
-});
-
-it('reads that join the exchange of a caller that leaves have a line and a span each, and the exchange counts once', async () => {
-  // A busy machine may need longer than a read may be joined.
-  stopClock();
-  const { upstream, url, ask, logs } = subgraph;
-  const before = await scrape(url);
-  const held = upstream.hold();
-  const leaveFirst = subgraph.askAndDisconnect(LIST);
-  await until(() => held.length === 1);
-  const joining = times(2, () => ask(LIST));
-  await settle(url);
-  await leaveFirst();
-  await until(() => logs().length === 1);
-  held[0]?.release(JSON.stringify({ success: true, result: [{ maintenance_id: 'm', contact: 1 }] }));
-  await Promise.all(joining);
-  const spans = await takeSpans(6);
-
-  const [{ id = '' } = {}] = upstream.received;
-  const flaws = [{ kind: 'member', member: 'contact' }];
-  const joined = { id, attempts: 1, coalesced: true, flaws };
-  const left = { id, attempts: 1, code: GONE, detail: LEFT };
-  expect(logs()).toMatchObject([left, joined, joined].map((command) => ({ commands: [command] })));
-  const counters = [
-    ...countersOf(`30 query ${GONE}`, [{ flaws }], '', subgraph),
-    ...times(2, () => countersOf('40 query', [], 200, subgraph)).flat(),
-    ...times(2, () => writeSample('maintenance_reads_coalesced_total', { command: LISTED })),
-  ];
-  expect(movedBetween(before, await scrape(url))).toEqual(counters.sort());
-  const ofJoined = spans.filter(({ attributes }) => attributes['command.coalesced']);
-  const attributes = { [COMMAND_ID]: id, 'command.attempts': 1, 'command.coalesced': true };
-  expect(ofJoined.map((span) => [span.attributes, span.events])).toEqual(Array(2).fill([attributes, []]));
 });
 
 it('an operation without a usable request id and trace has its own, and the name of its client may be in Latin-1', async () => {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 /** Every extension that an error of the subgraph may have. */
 export const EXTENSIONS = {
   ...{ code: 'COMMAND_REJECTED', command: 'c', commandId: 'c0', upstreamCode: 'E1' },
-  ...{ outcome: 'REJECTED', errorId: 'e0', arguments: [{ argument: 'id', message: 'no' }], othersOmitted: true },
+  ...{ outcome: 'REJECTED', errorId: 'e0', arguments: [{ argument: 'id', message: 'no' }] },
 };
 
 /** Returns the text of a file, by its path from the project's root. */

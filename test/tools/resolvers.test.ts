@@ -1,10 +1,8 @@
 /** What the resolvers get wrong, and the compiler does not see, stops the start, or the first operation that meets it. */
 import { expect, it } from '@jest/globals';
 import { OperationErrors } from '../../src/graphql/public-errors.ts';
-import { addCharacters } from '../../src/graphql/response-budget.ts';
 import { checkResolvers, resolveField, wrapMutation } from '../../src/graphql/schema.ts';
 import { entities, reads } from '../../src/maintenance/resolvers.ts';
-import { Account, createMemory } from '../../src/resources/memory.ts';
 import { SCHEMA } from '../support/maintenance/schema.ts';
 
 const resolve = () => null;
@@ -19,10 +17,6 @@ it.each([
   expect(() => checkResolvers(SCHEMA, types, references)).toThrow(`${name} must be`);
 });
 
-it.each([{}, { characters: Number.NaN }, { characters: '1' }])('an entry %j does not tell its characters', (entry) => {
-  expect(() => addCharacters(0, entry)).toThrow('An entry does not tell its characters.');
-});
-
 it('a field without a resolver and without a value is an error', () => {
   const info = { parentType: 'Payload', fieldName: 'maintenance' } as never;
   expect(() => resolveField({}, {}, {} as never, info)).toThrow('Payload.maintenance has neither');
@@ -30,9 +24,9 @@ it('a field without a resolver and without a value is an error', () => {
 
 it('a refusal after a command does not say that nothing was sent', async () => {
   const records: unknown[] = [];
-  const budget = { chargeWrite: () => {} };
-  const errors = new OperationErrors(new Account(createMemory()));
-  const operation = { budget, records, clearLoaders: () => {}, errors };
+  const responseSize = { addWrite: () => {} };
+  const errors = new OperationErrors();
+  const operation = { responseSize, records, clearLoaders: () => {}, errors };
   const wrapped = wrapMutation(() => {
     records.push('sent');
     return entities.Residence({ id: '' });

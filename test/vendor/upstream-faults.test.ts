@@ -54,7 +54,7 @@ const FAULTS: Row[] = [
   ['a close in a chunked body', begin(200, {}, (r) => r.socket?.destroy()), UNAVAILABLE, 3],
   ['cut gzip', act((r) => r.writeHead(200, GZIP).end(gzipSync('{}').subarray(0, -9))), UNAVAILABLE, 3],
   ['no response', () => 'taken', TIMEOUT],
-  ['503 without an end', begin(503), TIMEOUT],
+  ['503 without an end', begin(503), UNAVAILABLE, 3],
   ['a dripping head', act((r) => drip(r, (text) => r.socket?.write(text))), TIMEOUT],
   ['a dripping body', act((r) => drip(r.writeHead(200), (text) => r.write(text))), TIMEOUT],
   ['400 with success: true', reply(400, YES), INVALID],

@@ -1,15 +1,14 @@
 /**
- * One operation: what its resolvers may use, which is their context, and what is known of it afterwards.
+ * The context of one operation: what its resolvers may use, and what its report tells of it afterwards.
  */
 import { type ClientDependencies, createClient } from '../command-api/client.ts';
 import type { CommandRecord, Credentials } from '../command-api/command.ts';
 import { PublicError } from '../errors/public-error.ts';
 import type { WriteAccess } from '../maintenance/batch-delete.ts';
 import { createLoaders, type Loaders } from '../maintenance/loaders.ts';
-import type { Scope } from '../resources/scope.ts';
-import { LIMITS } from './limits.ts';
+import type { Lifetime } from '../resources/lifetime.ts';
 import { OperationErrors } from './public-errors.ts';
-import { createResponseBudget, type ResponseBudget } from './response-budget.ts';
+import { ResponseSize } from './response-size.ts';
 
 /** What the head of a request says of its caller. */
 export interface Caller {
@@ -24,35 +23,34 @@ export interface Caller {
   readonly logFields: Readonly<Record<'requestId' | 'traceId' | 'clientName' | 'clientVersion', string | undefined>>;
 }
 
-/** The context of resolvers and plugins. They get a copy, so it must not hold state itself. */
-export interface Operation {
-  readonly scope: Scope;
+/** Resolvers and plugins get a copy, so it must not hold state itself. */
+export interface Context {
+  readonly lifetime: Lifetime;
   readonly caller: Caller;
-  readonly budget: ResponseBudget;
+  readonly responseSize: ResponseSize;
   readonly errors: OperationErrors;
   /** The records of all commands that the operation was allowed, in order. */
   readonly records: readonly CommandRecord[];
   clearLoaders(): void;
   /** Throws `UNAUTHENTICATED` if the caller has sent no usable token. */
-  requireToken(): WriteAccess & { readonly loaders: Loaders };
+  requireAccess(): WriteAccess & { readonly loaders: Loaders };
 }
 
-export function createOperation(dependencies: ClientDependencies, scope: Scope, caller: Caller): Operation {
+export function createContext(dependencies: ClientDependencies, lifetime: Lifetime, caller: Caller): Context {
   const { credentials, hasToken, tokenForm, traceparent } = caller;
-  const budget = createResponseBudget(scope);
-  const errors = new OperationErrors(scope.account);
-  const client = createClient(dependencies, { scope, credentials, traceparent, limits: LIMITS });
-  const loaders = createLoaders({ read: client.read, chargeSearch: budget.chargeSearch });
-  const access = { loaders, write: client.write, describeFailure: (error: unknown) => errors.publishAsData(error) };
+  const errors = new OperationErrors();
+  const client = createClient(dependencies, { lifetime, credentials, traceparent });
+  const loaders = createLoaders(client);
+  const access = { loaders, write: client.write, describeFailure: (error: unknown) => errors.describeAsData(error) };
 
   return {
-    scope,
+    lifetime,
     caller,
-    budget,
+    responseSize: new ResponseSize(lifetime.memory),
     errors,
     records: client.records,
     clearLoaders: loaders.clear,
-    requireToken() {
+    requireAccess() {
       if (hasToken) return access;
       throw new PublicError('UNAUTHENTICATED', `This field needs the header "${tokenForm}", once.`);
     },
