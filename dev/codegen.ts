@@ -10,14 +10,15 @@ import { parse, stringify } from 'yaml';
 import manifest from '../package.json' with { type: 'json' };
 import { FAILURES } from '../src/command-api/failures.ts';
 import { describeVariables } from '../src/config.ts';
+import { failureCodeOf } from '../src/graphql/public-failures.ts';
 import { readOptions } from './options.ts';
 
 const RULES = 'deploy/alerts.yaml';
 const read = (path: string) => readFileSync(path, 'utf8');
 const schema = buildSchema(read('schema/maintenance.graphql'), { assumeValid: true });
 const code = (name: string) => `\`${name}\``;
-const failures = Object.entries(FAILURES).map(([kind, { retry, health, ...row }]) => {
-  return [code(kind), code(row.code), code(row.outcome), retry, health];
+const failures = Object.entries(FAILURES).map(([kind, { outcome, retry, health }]) => {
+  return [code(kind), code(failureCodeOf(kind as keyof typeof FAILURES)), code(outcome), retry, health];
 });
 
 // The tool's own command would ignore an unknown argument.

@@ -1,5 +1,6 @@
 import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
 import type { Context } from '../src/graphql/context.ts';
+import { failureCodeOf } from '../src/graphql/public-failures.ts';
 
 /** Puts into `extensions.commands` what `list` makes of an operation's context. */
 export function showCommands<T extends BaseContext>(list: (context: T) => unknown[]): ApolloServerPlugin<T> {
@@ -19,6 +20,6 @@ export function listCommands({ records }: Context) {
     command: name,
     commandId: id,
     durationMs: Math.round(durationMs),
-    code: failure?.code ?? 'OK',
+    code: failure ? failureCodeOf(failure.kind) : 'OK',
   }));
 }

@@ -6,21 +6,22 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import manifest from '../package.json' with { type: 'json' };
 import { LIMITS } from './limits.ts';
+import { parsedBy } from './parsing.ts';
 
 /** The service's name and version in logs, metrics and traces. */
 export const { name: SERVICE, version: VERSION } = manifest;
+
+/** The path of GraphQL, in routes, metrics and traces. */
+export const GRAPHQL_PATH = '/graphql';
+/** The header with the router's secret. */
+export const ROUTER_HEADER = 'router-authorization';
 
 /** Matches an origin without TLS that is not on this machine. */
 const INSECURE_ORIGIN = /^http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$)/;
 
 /** Returns the schema of a text of which `parse` makes a `T`, or undefined if the text is faulty. */
 function checked<T>(parse: (text: string) => T | undefined, fault: string) {
-  return z.string('is missing').transform((text, { addIssue }): T => {
-    const value = parse(text);
-    if (value !== undefined) return value;
-    addIssue(fault);
-    return z.NEVER;
-  });
+  return parsedBy(z.string('is missing'), parse, () => fault);
 }
 
 function wholeNumber(least: number, most: number) {
@@ -44,7 +45,7 @@ const text = (value: string, meaning: string) => z.string().prefault(value).desc
 const permission = (meaning: string) => oneOf(['true', 'false'], 'false', `\`true\`: ${meaning}`);
 
 /** No request with a longer secret is within the limit of its head. */
-const LONGEST_SECRET = LIMITS.headCharacters - 'router-authorization'.length;
+const LONGEST_SECRET = LIMITS.headCharacters - ROUTER_HEADER.length;
 const ONLY_SECRET = new RegExp(`^[!-~]{1,${LONGEST_SECRET}}$`);
 const ONE_OF_SEVERAL = new RegExp(`^(?!["'\`])[!-~]{16,${LONGEST_SECRET}}(?<!["'\`])$`);
 const SECRETS = `one to five secrets, divided by white space: visible ASCII, at most ${LONGEST_SECRET} characters; \
@@ -182,8 +183,10 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
   const { OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT } = others;
   return {
     ...others,
-    /** True if a variable of traces is set. OpenTelemetry's SDK reads their values. */
-    tracing: Boolean(OTEL_TRACES_EXPORTER ?? OTEL_EXPORTER_OTLP_ENDPOINT ?? OTEL_EXPORTER_OTLP_TRACES_ENDPOINT),
+    /** True if a variable of traces is set, and none says `none`. OpenTelemetry's SDK reads their values. */
+    tracing:
+      OTEL_TRACES_EXPORTER !== 'none' &&
+      Boolean(OTEL_TRACES_EXPORTER ?? OTEL_EXPORTER_OTLP_ENDPOINT ?? OTEL_EXPORTER_OTLP_TRACES_ENDPOINT),
     /** False only if NODE_ENV is `development`. */
     production: NODE_ENV !== 'development',
     /** The accepted values of `Router-Authorization`. If empty, no secret is required. */

@@ -18,7 +18,7 @@ try {
   const logger = createLogger(config.LOG_LEVEL);
   exitOnCrash(logger);
   for (const warning of config.warnings) logger.warn(warning);
-  const { startTracing } = await import('./telemetry/spans.ts');
+  const { startTracing } = await import('./tracing.ts');
   const collector = config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? config.OTEL_EXPORTER_OTLP_ENDPOINT;
   const flushSpans = config.tracing ? await startTracing(config.OTEL_SERVICE_NAME, logger, collector) : undefined;
   const { createServer } = await import('./server.ts');

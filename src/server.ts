@@ -4,45 +4,58 @@
 import type { ApolloServerPlugin } from '@apollo/server';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { createUpstream } from './command-api/upstream.ts';
+import { createCircuitBreaker } from './command-api/circuit-breaker.ts';
+import { createRetryPolicy } from './command-api/retry-policy.ts';
+import { createSlots } from './command-api/slots.ts';
+import { createTransport } from './command-api/transport.ts';
 import type { Config } from './config.ts';
 import { createApollo } from './graphql/apollo.ts';
 import type { Context } from './graphql/context.ts';
-import { createHost } from './http/host.ts';
-import { createRequests } from './http/request.ts';
+import { createOperationPlugin } from './graphql/operation-plugin.ts';
+import { createHttpServer } from './http/http-server.ts';
+import { createRequestLifecycle } from './http/request.ts';
 import { COMMANDS } from './maintenance/commands.ts';
 import { FLAWS } from './maintenance/tickets.ts';
-import { createMemory } from './resources/memory.ts';
+import { createMemoryBudget } from './resources/memory-budget.ts';
 import { WorkQueue } from './resources/work-queue.ts';
 import { createMetrics } from './telemetry/metrics.ts';
-import { createObserver, reportPlugin } from './telemetry/observer.ts';
-import { createReport } from './telemetry/operation-report.ts';
+import { createOperationLog } from './telemetry/operation-log.ts';
 import { createSpans } from './telemetry/spans.ts';
+import { createTelemetry } from './telemetry/telemetry.ts';
 
 export interface ServerDependencies {
   readonly config: Config;
   readonly logger: Logger;
-  /** Adds routes to the host before it listens. Only the developer's server uses it. */
-  readonly extend?: (app: FastifyInstance) => void;
+  /** Adds routes to the server before it listens. Only the developer's server uses it. */
+  readonly extend?: (server: FastifyInstance) => void;
   /** Further plugins of Apollo Server. Only the developer's server and tests use them. */
   readonly plugins?: ApolloServerPlugin<Context>[];
 }
 
 /** Starts listening. Rejects with Node's error if the port or address cannot be used. */
 export async function createServer({ config, logger, extend, plugins = [] }: ServerDependencies) {
-  const memory = createMemory();
+  const memoryBudget = createMemoryBudget();
   const workQueue = new WorkQueue();
-  const upstream = createUpstream(config);
-  const metrics = createMetrics(upstream, memory, Object.values(COMMANDS), FLAWS);
-  const spans = createSpans(upstream.transport.endpoint);
-  const observer = createObserver(logger, [metrics, spans, createReport(logger)]);
-  const clientDependencies = { upstream, workQueue, observer };
-  const apollo = createApollo(config, logger, [reportPlugin(observer), ...plugins]);
+  const breaker = createCircuitBreaker(config);
+  const retryPolicy = createRetryPolicy(config.MAX_ATTEMPTS);
+  const slots = createSlots(config.MAX_COMMANDS_IN_FLIGHT, config.MAX_COMMANDS_QUEUED);
+  const transport = createTransport(config);
+
+  const commands = Object.values(COMMANDS);
+  const metrics = createMetrics({ breaker, slots, transport, memoryBudget, commands, resultFlaws: FLAWS });
+  const telemetry = createTelemetry(logger, [metrics, createSpans(transport), createOperationLog(logger)]);
+
+  const operationPlugin = createOperationPlugin(config.production, telemetry.operationAnswered);
+  const apollo = createApollo(config, logger, [operationPlugin, ...plugins]);
   await apollo.start();
-  const requests = createRequests({ config, memory, workQueue, clientDependencies, apollo, observer });
-  const host = createHost({ config, logger, metrics, requests });
-  extend?.(host.app);
-  const { url, metricsPort } = await host.listen();
+
+  const { MAX_REPLY_BYTES: maxReplyBytes } = config;
+  const clientDependencies = { breaker, retryPolicy, slots, transport, workQueue, telemetry, maxReplyBytes };
+  const lifecycleDependencies = { config, memoryBudget, workQueue, clientDependencies, apollo, telemetry };
+  const requestLifecycle = createRequestLifecycle(lifecycleDependencies);
+  const httpServer = createHttpServer({ config, logger, metrics, requestLifecycle });
+  extend?.(httpServer.server);
+  const { url, metricsPort } = await httpServer.listen();
 
   return {
     /** Scheme, address and port of the server. */
@@ -50,9 +63,9 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
     /** The port that serves metrics. */
     metricsPort,
     async stop() {
-      await host.stop();
+      await httpServer.stop();
       await apollo.stop();
-      upstream.transport.close();
+      transport.close();
     },
   };
 }

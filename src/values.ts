@@ -1,6 +1,5 @@
 /**
- * Values from outside that many parts know: ids and moments, which the command API and the schema have in common, and
- * names.
+ * Values that the command API and the schema have in common: ids and moments.
  */
 
 // Texts that only the functions `parse…` of this file make, so that a text which was not parsed does not compile.
@@ -29,11 +28,4 @@ export function parseMoment(text: string): Moment | undefined {
   // `Date` is slow, so use it only for days that some months lack. It turns 31 February into a day of March.
   const isMoment = MOMENT.test(text) && (day <= '28' || new Date(text).getUTCDate() === Number(day));
   return isMoment ? (text as Moment) : undefined;
-}
-
-/** Longer names are cut off in the log, in spans and in faults: one may have a megabyte. */
-const MAX_NAME = 100;
-
-export function shorten(name: string | null | undefined): string | undefined {
-  return name?.slice(0, MAX_NAME);
 }

@@ -14,18 +14,20 @@ export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
  */
 export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
   // Replaced when the breaker opens or closes, so that results of attempts from an earlier period change nothing.
-  let period = { openUntil: 0, failures: 0, isProbing: false };
+  let current = { openUntil: 0, failures: 0, isProbing: false };
 
-  /**
-   * Runs an attempt, and learns from its result. Settles as the attempt does, or throws a `CommandFailure` if the breaker
-   * is open or another attempt probes.
-   */
-  async function run<T>(attempt: () => Promise<T>): Promise<T> {
-    const own = period;
-    if (own.isProbing || performance.now() < own.openUntil)
+  /** Throws a `CommandFailure` if the breaker is open, or another attempt probes. */
+  function throwIfOpen(): void {
+    if (current.isProbing || performance.now() < current.openUntil)
       throw new CommandFailure('breaker_open', { detail: 'breaker open' });
-    const isProbe = own.openUntil > 0;
-    own.isProbing = isProbe;
+  }
+
+  /** Runs an attempt, and learns from its result. Settles as the attempt does, or throws as `throwIfOpen`. */
+  async function run<T>(attempt: () => Promise<T>): Promise<T> {
+    throwIfOpen();
+    const period = current;
+    const isProbe = period.openUntil > 0;
+    period.isProbing = isProbe;
     let health: FailureHealth = 'up';
     try {
       return await attempt();
@@ -33,22 +35,23 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
       health = failureOf(error).health;
       throw error;
     } finally {
-      own.isProbing = false;
-      if (health !== 'unknown') own.failures = health === 'up' ? 0 : own.failures + 1;
-      const isDecided = isProbe ? health !== 'unknown' : own.failures >= BREAKER_FAILURES;
-      if (own === period && isDecided) {
+      period.isProbing = false;
+      if (health !== 'unknown') period.failures = health === 'up' ? 0 : period.failures + 1;
+      const isDecided = isProbe ? health !== 'unknown' : period.failures >= BREAKER_FAILURES;
+      if (period === current && isDecided) {
         const openUntil = health === 'up' ? 0 : performance.now() + BREAKER_OPEN_MS;
-        period = { openUntil, failures: 0, isProbing: false };
+        current = { openUntil, failures: 0, isProbing: false };
       }
     }
   }
 
   return {
     run,
+    throwIfOpen,
 
     state(): (typeof BREAKER_STATES)[number] {
-      if (period.openUntil === 0) return 'closed';
-      return period.isProbing ? 'half_open' : 'open';
+      if (current.openUntil === 0) return 'closed';
+      return current.isProbing ? 'half_open' : 'open';
     },
   };
 }

@@ -4,23 +4,24 @@
  *
  * What a command holds. It holds a slot of its operation until it ends, so that one operation cannot take all slots of
  * the process. It holds a slot of the process during each attempt, until the reply is decoded: without that, more replies
- * would arrive than the memory has room for. What is sent and what arrives is reserved in the memory of the operation.
+ * would arrive than the memory has room for. What is sent and what arrives is reserved in the budget of the operation.
  *
  * What ends it. A read, and a write that has not been sent, end with the operation. A write that has been sent ends when
  * the time of the operation is over.
  *
- * What is refused, at once: a command beyond those of its operation, or without memory; every command while the breaker
- * is open; a command that finds the queue for a slot full; a reply to a read that has no memory.
+ * What is refused, at once: a command beyond those of its operation, or without memory; every attempt while the breaker
+ * is open; an attempt that finds the queue for a slot full; a reply to a read that has no memory.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { BYTES, LIMITS } from '../limits.ts';
 import type { Lifetime } from '../resources/lifetime.ts';
 import type { WorkQueue } from '../resources/work-queue.ts';
+import type { CircuitBreaker } from './circuit-breaker.ts';
 import {
-  type Attempt,
+  type AttemptResult,
   type Command,
-  type CommandObserver,
   CommandRecord,
+  type CommandTelemetry,
   type Credentials,
   type DecodedReply,
   type Read,
@@ -28,15 +29,20 @@ import {
 } from './command.ts';
 import { CommandFailure, failureOf, NOT_SENT } from './failures.ts';
 import { inflate, type Reply, resultOf } from './reply.ts';
-import { createSlots } from './slots.ts';
-import type { AttemptLimits, Message } from './transport.ts';
-import type { Upstream } from './upstream.ts';
+import type { RetryPolicy } from './retry-policy.ts';
+import { createSlots, type Slots } from './slots.ts';
+import type { AttemptOptions, Message, Transport } from './transport.ts';
 
 /** What the clients of all operations share. */
 export interface ClientDependencies {
-  readonly upstream: Upstream;
+  readonly breaker: CircuitBreaker;
+  readonly retryPolicy: RetryPolicy;
+  readonly slots: Slots;
+  readonly transport: Transport;
   readonly workQueue: WorkQueue;
-  readonly observer: CommandObserver;
+  readonly telemetry: CommandTelemetry;
+  /** The largest reply to any command. */
+  readonly maxReplyBytes: number;
 }
 
 /** For whom a client sends commands. */
@@ -66,11 +72,11 @@ interface Sending<I, T> {
   readonly message: UnsentMessage;
 }
 
-export function createClient({ upstream, workQueue, observer }: ClientDependencies, options: ClientOptions): Client {
-  const { breaker, retries, slots, transport } = upstream;
+export function createClient(dependencies: ClientDependencies, options: ClientOptions): Client {
+  const { breaker, retryPolicy, slots, transport, workQueue, telemetry } = dependencies;
   const { lifetime, credentials } = options;
-  const { memory, signal } = lifetime;
-  const ownSlots = createSlots(LIMITS.commandsAtOnce);
+  const { budget, signal } = lifetime;
+  const operationSlots = createSlots(LIMITS.commandsAtOnce);
   const records: CommandRecord[] = [];
   const counts = { reads: 0, writes: 0 };
 
@@ -81,13 +87,13 @@ export function createClient({ upstream, workQueue, observer }: ClientDependenci
     countOrRefuse(command.isWrite ? 'writes' : 'reads');
     const record = new CommandRecord(command);
     records.push(record);
-    const traceparent = observer.commandBegan(record) ?? options.traceparent;
+    const traceparent = telemetry.commandBegan(record) ?? options.traceparent;
     try {
       signal.throwIfAborted();
-      if (!memory.tryReserve(BYTES.command, 'command'))
-        throw new CommandFailure('no_room', { detail: 'no memory for the command' });
-      using _slot = await ownSlots.take(signal);
-      retries.earn();
+      if (!budget.tryReserve(BYTES.command, 'command'))
+        throw new CommandFailure('no_room_for_command', { detail: 'no memory for the command' });
+      using _slot = await operationSlots.take(signal);
+      retryPolicy.addForCommand();
       const envelope = { command: command.name, id: record.id, param: command.serialize(input) };
       const sending = { command, input, record, message: { envelope, credentials, traceparent } };
       for (;;) {
@@ -96,7 +102,7 @@ export function createClient({ upstream, workQueue, observer }: ClientDependenci
           record.succeed(decoded);
           return decoded.value;
         } catch (error) {
-          await pauseAfter(failureOf(error), record);
+          if (!(await mayRetry(failureOf(error), record))) throw error;
         }
       }
     } catch (error) {
@@ -104,7 +110,7 @@ export function createClient({ upstream, workQueue, observer }: ClientDependenci
       record.fail(failure);
       throw failure;
     } finally {
-      observer.commandEnded(record);
+      telemetry.commandEnded(record);
     }
   }
 
@@ -115,71 +121,71 @@ export function createClient({ upstream, workQueue, observer }: ClientDependenci
 
   /** Sends a command once and decodes its reply, or throws why there is no result. */
   async function attempt<I, T>({ command, input, record, message }: Sending<I, T>): Promise<DecodedReply<T>> {
-    const maxReplyBytes = Math.min(upstream.maxReplyBytes, command.maxReplyBytes ?? Number.POSITIVE_INFINITY);
-    const endSignal = command.isWrite ? lifetime.expirySignal : signal;
+    const maxReplyBytes = Math.min(dependencies.maxReplyBytes, command.maxReplyBytes ?? Number.POSITIVE_INFINITY);
+    const sentSignal = command.isWrite ? lifetime.expirySignal : signal;
     let reserved = 0;
-    /** Reserves memory for the reply. That to a write always has room, because it tells the outcome. */
+    /** Reserves memory for the reply. The reply to a write always has room, because it tells the outcome. */
     function reserve(bytes: number): void {
-      if (command.isWrite) memory.reserve(bytes);
-      else if (!memory.tryReserve(bytes, 'reply'))
-        throw new CommandFailure('no_memory', { detail: 'no memory for the reply' });
+      if (command.isWrite) budget.reserve(bytes);
+      else if (!budget.tryReserve(bytes, 'reply'))
+        throw new CommandFailure('no_room_for_reply', { detail: 'no memory for the reply' });
       reserved += bytes;
     }
 
+    breaker.throwIfOpen();
     using _slot = await slots.take(signal);
     return await breaker.run(async () => {
       try {
-        const arrived = await transmit(record, message, {
-          reserve,
-          maxReplyBytes,
-          signal: endSignal,
-          unsentSignal: signal,
-        });
-        await workQueue.wait(lifetime.startedAt, arrived.body.length, endSignal);
-        // No one waits for this reply any more. That to a write still tells its outcome.
+        const arrived = await post(record, message, { reserve, maxReplyBytes, sentSignal, unsentSignal: signal });
+        await workQueue.wait(lifetime.startedAt, arrived.body.length, sentSignal);
+        // An operation that has ended does not use the reply to a read. The reply to a write still tells its outcome.
         if (!command.isWrite) signal.throwIfAborted();
-        // Only now, because it takes less memory while it waits.
+        // A reply is inflated when its turn has come, because it takes less memory compressed.
         const reply = inflate(arrived, maxReplyBytes);
         reserve(reply.body.length - arrived.body.length);
         const decoded = command.decode(resultOf(reply), input);
         reserve(BYTES.entry * (decoded.entries ?? 1));
         return decoded;
       } catch (error) {
-        memory.release(reserved);
+        budget.release(reserved);
         throw error;
       }
     });
   }
 
-  /** Sends a command by HTTP, records the attempt, and returns the reply as it arrived. */
-  async function transmit(record: CommandRecord, message: UnsentMessage, attemptLimits: AttemptLimits): Promise<Reply> {
+  /** Sends a command by HTTP, records the result of the attempt, and returns the reply as it arrived. */
+  async function post(record: CommandRecord, message: UnsentMessage, attemptOptions: AttemptOptions): Promise<Reply> {
     // After a failure, other kept connections may be closed too.
     const isFresh = record.isWrite || record.attempts.length > 0;
     const startedAt = performance.now();
-    function end(result: Pick<Attempt, 'status' | 'detail'>): void {
-      const ended = { startedAt, seconds: (performance.now() - startedAt) / 1000, ...result };
-      record.attempts.push(ended);
-      observer.attemptEnded(record, ended);
+    function end(response: Pick<AttemptResult, 'status' | 'detail'>): void {
+      const result = { startedAt, seconds: (performance.now() - startedAt) / 1000, ...response };
+      record.attempts.push(result);
+      telemetry.attemptEnded(record, result);
     }
     try {
-      const reply = await transport.attempt({ ...message, isFresh }, attemptLimits);
+      const reply = await transport.post({ ...message, isFresh }, attemptOptions);
       end({ status: reply.status });
       return reply;
     } catch (error) {
-      end({ detail: failureOf(error).message });
+      const { status, message: detail } = failureOf(error);
+      end(status ? { status } : { detail });
       throw error;
     }
   }
 
-  /** Pauses before a further attempt, without a slot of the process. Throws the failure if no attempt may follow. */
-  async function pauseAfter(failure: CommandFailure, { isWrite, attempts }: CommandRecord): Promise<void> {
-    const mayRepeat = (!isWrite || failure.outcome === NOT_SENT) && breaker.state() === 'closed';
-    const pauseMs = mayRepeat ? retries.plan(failure, attempts.length, lifetime.deadline) : undefined;
-    if (pauseMs === undefined) throw failure;
-    await delay(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());
-    if (breaker.state() === 'closed' && slots.hasRoom()) return;
+  /** Returns whether a further attempt may follow a failed one, after the pause before it. */
+  async function mayRetry(failure: CommandFailure, { isWrite, attempts }: CommandRecord): Promise<boolean> {
+    if (isWrite && failure.outcome !== NOT_SENT) return false;
+    // A stale connection says nothing of the command API, so a probe is repeated too. It happens once: see `isFresh`.
+    if (failure.retry === 'at once') return true;
+    if (breaker.state() !== 'closed') return false;
+    using planned = retryPolicy.plan(failure, attempts.length, lifetime.deadline);
+    if (!planned) return false;
+    await delay(planned.pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     // What would refuse the next attempt says less than the failure of this one.
-    retries.giveBack(pauseMs);
-    throw failure;
+    if (breaker.state() !== 'closed' || !slots.hasRoom()) return false;
+    planned.spend();
+    return true;
   }
 }

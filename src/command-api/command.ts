@@ -40,8 +40,8 @@ export interface DecodedReply<T> {
   readonly fieldError?: CommandFailure | undefined;
 }
 
-/** An attempt that has ended: with the status of a whole reply, or with why there is none. */
-export interface Attempt {
+/** What became of an attempt: the status that arrived, or why there is no reply. */
+export interface AttemptResult {
   readonly startedAt: number;
   readonly seconds: number;
   readonly status?: number;
@@ -60,7 +60,7 @@ export class CommandRecord {
   /** What the command API receives as id. */
   readonly id = `c${randomUUID().replaceAll('-', '')}`;
   /** The attempts that have ended. A command that is refused before it is sent has none. */
-  readonly attempts: Attempt[] = [];
+  readonly attempts: AttemptResult[] = [];
   durationMs = 0;
   /** The flaws of the reply. The rest of it may have been used. */
   flaws: readonly Flaw[] = [];
@@ -99,14 +99,14 @@ export class CommandRecord {
 }
 
 /**
- * Hears what happens to commands, when it happens. An observer changes nothing, and an error in it fails nothing: see
- * telemetry/observer.ts.
+ * Is told what happens to commands, when it happens. It changes nothing, and an error in it fails nothing: see
+ * telemetry/telemetry.ts.
  */
-export interface CommandObserver {
+export interface CommandTelemetry {
   /** A command begins. Returns the `traceparent` that the command API receives in place of the caller's, if any. */
   commandBegan(record: CommandRecord): string | undefined;
   /** An attempt has ended: the last one of the record. */
-  attemptEnded(record: CommandRecord, attempt: Attempt): void;
+  attemptEnded(record: CommandRecord, result: AttemptResult): void;
   /** A command has ended, and its record is complete. */
   commandEnded(record: CommandRecord): void;
 }

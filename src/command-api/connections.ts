@@ -14,13 +14,21 @@ import type { Config } from '../config.ts';
 
 /** How long addresses are used without a lookup. */
 const ADDRESSES_MS = 20_000;
-/** How long a connection is kept after its first reply, so that it follows the command API to another address. */
+/** How long a connection is used after its first reply, so that commands follow the command API to another address. */
 const KEPT_MS = 20_000;
 /**
  * How long a connection waits for an address if another one follows, and for a lookup if earlier addresses are known;
  * at most a third of an attempt. Node's 250 ms are too short for a command API that is far away.
  */
 const WAIT_MS = 1000;
+
+/** The messages of hpagent, whose errors have no code, for a proxy that opens no tunnel. */
+const PROXY_ERROR = /^(?:Bad response: |Proxy )(\d{3}|timeout)$/;
+
+/** Returns the status of the proxy that opened no tunnel, or `timeout`; undefined for any other error. */
+export function proxyErrorCode(error: Error | undefined): string | undefined {
+  return PROXY_ERROR.exec(error?.message ?? '')?.[1];
+}
 
 /**
  * Creates the agents of kept and of fresh connections. `expireAddresses` makes the next connection look up the name.
@@ -68,17 +76,17 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
  * This looks it up once for all that wait, and uses the last addresses while the resolver fails or is slow.
  */
 function createLookup(waitMs: number) {
-  let known: LookupAddress[] | undefined;
-  let knownUntil = 0;
-  /** The lookup under way, and the time that connections with known addresses wait for it. */
+  let addresses: LookupAddress[] | undefined;
+  let freshUntil = 0;
+  /** The lookup under way, and the time that connections with earlier addresses wait for it. */
   let pending: { readonly found: Promise<LookupAddress[]>; readonly patience: Promise<void> } | undefined;
 
   async function resolve(hostname: string, options: LookupOptions): Promise<LookupAddress[]> {
     try {
       // Follows the hosts file and the system's settings.
-      known = await promisify(dns.lookup)(hostname, { ...options, all: true });
-      knownUntil = performance.now() + ADDRESSES_MS;
-      return known;
+      addresses = await promisify(dns.lookup)(hostname, { ...options, all: true });
+      freshUntil = performance.now() + ADDRESSES_MS;
+      return addresses;
     } finally {
       pending = undefined;
     }
@@ -86,8 +94,8 @@ function createLookup(waitMs: number) {
 
   return {
     async lookup(hostname: string, options: LookupOptions): Promise<LookupAddress[]> {
-      const last = known;
-      if (last && performance.now() < knownUntil) return last;
+      const last = addresses;
+      if (last && performance.now() < freshUntil) return last;
       pending ??= { found: resolve(hostname, options), patience: delay(waitMs, undefined, { ref: false }) };
       const { found, patience } = pending;
       return last ? Promise.race([found.catch(() => last), patience.then(() => last)]) : found;
@@ -95,7 +103,7 @@ function createLookup(waitMs: number) {
 
     /** Makes the next connection look up addresses that accepted none: they may belong to another host by now. */
     expireAddresses(): void {
-      knownUntil = 0;
+      freshUntil = 0;
     },
   };
 }

@@ -6,6 +6,7 @@ import type { DecodedReply } from './command.ts';
 import { type CommandFailure, invalid } from './failures.ts';
 
 export type Json = Record<string, unknown>;
+
 /** Returns the result as a list, in which nothing is decoded yet. */
 export function requireList(result: unknown): readonly unknown[] {
   if (!Array.isArray(result)) throw unexpectedResult(result);
@@ -53,8 +54,8 @@ export function decodeTexts(value: unknown): string[] | null | undefined {
   return value.every((text) => typeof text === 'string') ? value.map((text) => text.toWellFormed()) : undefined;
 }
 
-export function decodeOneOf<T>(value: unknown, known: ReadonlyMap<unknown, T>): T | null | undefined {
-  return isAbsent(value) ? null : known.get(value);
+export function decodeOneOf<T>(value: unknown, values: ReadonlyMap<unknown, T>): T | null | undefined {
+  return isAbsent(value) ? null : values.get(value);
 }
 
 /** Decodes `2024-01-16 13:32:45`, which is UTC. */

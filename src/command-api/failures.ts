@@ -7,19 +7,13 @@ import { OperationEnded } from '../resources/lifetime.ts';
 
 /** The known outcome of a failed write; see the public schema. */
 export type WriteOutcome = 'NOT_SENT' | 'REJECTED' | 'UNKNOWN';
-/** The outcome of a write that is refused before its command begins. */
+/** The outcome of a write of which no byte has left this process. */
 export const NOT_SENT = 'NOT_SENT' satisfies WriteOutcome;
-
-/** The codes of failed commands. Callers get all but `CALLER_GONE`, which only logs and metrics have. */
-export type FailureCode =
-  | ('UNAUTHENTICATED' | 'FORBIDDEN' | 'COMMAND_REJECTED' | 'BAD_USER_INPUT' | 'CALLER_GONE')
-  | ('UPSTREAM_TIMEOUT' | 'UPSTREAM_UNAVAILABLE' | 'UPSTREAM_INVALID_RESPONSE' | 'INTERNAL_SERVER_ERROR');
 
 export type FailureHealth = 'up' | 'down' | 'unknown';
 
 /** What follows from a failure. */
 interface Consequences {
-  readonly code: FailureCode;
   /** The outcome of a write that may have left this process. Before that, it is `NOT_SENT`. */
   readonly outcome: WriteOutcome;
   /** When the command may be sent again, if a retry is left. */
@@ -31,58 +25,61 @@ interface Consequences {
 /** Each failure, by its kind. */
 export const FAILURES = {
   /** Status 401. */
-  unauthenticated: { code: 'UNAUTHENTICATED', outcome: 'REJECTED', retry: 'never', health: 'up' },
+  unauthenticated: { outcome: 'REJECTED', retry: 'never', health: 'up' },
   /** Status 403. */
-  forbidden: { code: 'FORBIDDEN', outcome: 'REJECTED', retry: 'never', health: 'up' },
+  forbidden: { outcome: 'REJECTED', retry: 'never', health: 'up' },
   /** `success: false`. */
-  rejected: { code: 'COMMAND_REJECTED', outcome: 'REJECTED', retry: 'never', health: 'up' },
+  rejected: { outcome: 'REJECTED', retry: 'never', health: 'up' },
   /** Status 429, which shows that the command API works. */
-  throttled: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'UNKNOWN', retry: 'later', health: 'up' },
+  throttled: { outcome: 'UNKNOWN', retry: 'later', health: 'up' },
   /** Status 502, 503 or 504. */
-  unavailable: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'UNKNOWN', retry: 'later', health: 'down' },
+  unavailable: { outcome: 'UNKNOWN', retry: 'later', health: 'down' },
   /** Another 5xx, which a single command may cause. */
-  failed: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'UNKNOWN', retry: 'never', health: 'up' },
+  failed: { outcome: 'UNKNOWN', retry: 'never', health: 'up' },
   /** No connection, or a broken one. */
-  unreachable: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'UNKNOWN', retry: 'later', health: 'down' },
+  unreachable: { outcome: 'UNKNOWN', retry: 'later', health: 'down' },
   /** A kept connection that the command API had closed, as it may when the connection was idle. */
-  stale: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'UNKNOWN', retry: 'at once', health: 'unknown' },
+  stale: { outcome: 'UNKNOWN', retry: 'at once', health: 'unknown' },
   /** No reply in time. Not retried: the next attempt would probably take as long. */
-  timeout: { code: 'UPSTREAM_TIMEOUT', outcome: 'UNKNOWN', retry: 'never', health: 'down' },
+  timeout: { outcome: 'UNKNOWN', retry: 'never', health: 'down' },
   /** A reply that breaks the contract: see its flaw. */
-  invalid: { code: 'UPSTREAM_INVALID_RESPONSE', outcome: 'UNKNOWN', retry: 'never', health: 'up' },
+  invalid: { outcome: 'UNKNOWN', retry: 'never', health: 'up' },
   /** A reply that is larger than we take, as it arrives or inflated. */
-  too_large: { code: 'UPSTREAM_INVALID_RESPONSE', outcome: 'UNKNOWN', retry: 'never', health: 'up' },
+  too_large: { outcome: 'UNKNOWN', retry: 'never', health: 'up' },
   /** This process has no memory for the reply to a read. */
-  no_memory: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
-  /** This process has no memory and no place in the queue for the command. */
-  no_room: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
-  breaker_open: { code: 'UPSTREAM_UNAVAILABLE', outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
+  no_room_for_reply: { outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
+  /** This process has no memory for the command, or its queue for a slot is full. */
+  no_room_for_command: { outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
+  breaker_open: { outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
   /** The operation may send no further command of its kind. */
-  too_many: { code: 'BAD_USER_INPUT', outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
+  too_many: { outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
   /** The operation has no time left. */
-  expired: { code: 'UPSTREAM_TIMEOUT', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
-  /** The caller has left, or the operation was answered without the command. */
-  cancelled: { code: 'CALLER_GONE', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
+  expired: { outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
+  /** The operation was answered without the command. */
+  abandoned: { outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
+  /** The caller has left. */
+  cancelled: { outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
   /** Of this process: no sockets are left, or a bug. */
-  internal: { code: 'INTERNAL_SERVER_ERROR', outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
+  internal: { outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
 } as const satisfies Record<string, Consequences>;
 export type FailureKind = keyof typeof FAILURES;
-export const FAILURE_CODES: ReadonlySet<FailureCode> = new Set(Object.values(FAILURES).map(({ code }) => code));
 
 /** How a reply breaks the contract: no result, no envelope, another form of result, too large, not HTTP or gzip. */
 export const REPLY_FLAWS = ['empty', 'envelope', 'result', 'size', 'bytes'] as const;
 type ReplyFlaw = (typeof REPLY_FLAWS)[number];
 
-/** A part of a reply that breaks the contract, as logs and metrics have it. `member` is the vendor's name. */
+/** A part of a reply that breaks the contract, as logs and metrics have it. `field` is the vendor's name. */
 export interface Flaw {
   readonly kind: string;
-  readonly member?: string;
+  readonly field?: string;
 }
 
 /** What is known of a failure. A few tell other consequences than their kind. */
 export interface Details extends Partial<Pick<Consequences, 'retry' | 'health'>> {
   /** An error code of Node or our own short text, never text of the command API. Only for the log. */
   readonly detail: string;
+  /** The status that tells the failure, if one does. */
+  readonly status?: number | undefined;
   /** False only if no byte of the command can have left this process. */
   readonly isSent?: boolean;
   readonly flaw?: ReplyFlaw | undefined;
@@ -96,11 +93,11 @@ export interface Details extends Partial<Pick<Consequences, 'retry' | 'health'>>
 /** Why a command has no result. */
 export class CommandFailure extends Error implements Consequences {
   readonly kind: FailureKind;
-  readonly code: FailureCode;
   readonly outcome: WriteOutcome;
   readonly retry: Consequences['retry'];
   readonly health: FailureHealth;
   readonly flaw: ReplyFlaw | undefined;
+  readonly status: number | undefined;
   readonly retryAfter: string | undefined;
   readonly upstreamCode: string | undefined;
   /** The command that failed, for its caller. */
@@ -108,26 +105,26 @@ export class CommandFailure extends Error implements Consequences {
 
   constructor(kind: FailureKind, { detail, cause, isSent, ...details }: Details) {
     super(detail, { cause });
-    const { code, outcome, retry, health } = FAILURES[kind];
+    const { outcome, retry, health } = FAILURES[kind];
     this.kind = kind;
-    this.code = code;
     this.outcome = isSent === false ? NOT_SENT : outcome;
     this.retry = details.retry ?? retry;
     this.health = details.health ?? health;
     this.flaw = details.flaw;
+    this.status = details.status;
     this.retryAfter = details.retryAfter;
     this.upstreamCode = details.upstreamCode;
-  }
-
-  /** Whether what a read asks for may not exist. */
-  get mayNotExist(): boolean {
-    return this.kind === 'rejected' || this.flaw === 'empty';
   }
 }
 
 /** Returns the failure of a reply that breaks the contract. */
 export function invalid(flaw: ReplyFlaw, detail: string): CommandFailure {
   return new CommandFailure('invalid', { detail, flaw });
+}
+
+/** Returns the failure of a reply that is larger than we take. */
+export function tooLarge(): CommandFailure {
+  return new CommandFailure('too_large', { detail: 'reply too large', flaw: 'size' });
 }
 
 /**
@@ -142,5 +139,5 @@ export function failureOf(error: unknown): CommandFailure {
 
 /** Returns the failure of a command whose operation has ended. */
 export function endedBy({ reason, message: detail }: OperationEnded, isSent: boolean): CommandFailure {
-  return new CommandFailure(reason === 'expired' ? 'expired' : 'cancelled', { detail, isSent });
+  return new CommandFailure(reason === 'answered' ? 'abandoned' : reason, { detail, isSent });
 }

@@ -4,14 +4,12 @@
  */
 import { gunzipSync } from 'node:zlib';
 import { isObject, type Json } from './decoding.ts';
-import { CommandFailure, invalid } from './failures.ts';
+import { CommandFailure, invalid, tooLarge } from './failures.ts';
 
 /** What the head of a reply says. */
 interface ReplyHead {
   readonly status: number;
   readonly retryAfter?: string | undefined;
-  /** Whether it came on a kept connection. */
-  readonly isReused?: boolean;
 }
 
 /** A whole reply, as it arrived. */
@@ -22,10 +20,6 @@ export interface Reply extends ReplyHead {
 }
 
 const UTF8 = new TextDecoder();
-
-export function tooLarge(): CommandFailure {
-  return new CommandFailure('too_large', { detail: 'reply too large', flaw: 'size' });
-}
 
 /** Returns a reply with its body inflated. Takes some 5 ms for 2 MB, so wait in the queue of work before. */
 export function inflate(reply: Reply, maxReplyBytes: number): Reply {
@@ -62,15 +56,10 @@ export function resultOf(reply: Reply): unknown {
  * Returns the failure that a status tells, or undefined if the body has to tell it. A status that tells a failure is
  * believed whatever becomes of the body, because a gateway or a Dapr sidecar may have written that.
  */
-export function failureOfStatus(
-  { status, retryAfter, isReused }: ReplyHead,
-  upstreamCode?: string,
-): CommandFailure | undefined {
-  const details = { detail: `status ${status}`, retryAfter, upstreamCode };
+export function failureOfStatus({ status, retryAfter }: ReplyHead, upstreamCode?: string): CommandFailure | undefined {
+  const details = { detail: `status ${status}`, status, retryAfter, upstreamCode };
   if (status === 401) return new CommandFailure('unauthenticated', details);
   if (status === 403) return new CommandFailure('forbidden', details);
-  // Sent by a proxy when an idle connection has taken its time.
-  if (status === 408 && isReused) return new CommandFailure('stale', details);
   if (status === 429) return new CommandFailure('throttled', details);
   if (status >= 502 && status <= 504) return new CommandFailure('unavailable', details);
   if (status >= 500 && status <= 599) return new CommandFailure('failed', details);

@@ -27,7 +27,7 @@ export function createSlots(most: number, mostWaiting = Number.POSITIVE_INFINITY
     async take(signal: AbortSignal): Promise<Disposable> {
       signal.throwIfAborted();
       if (running < most) running++;
-      else if (waiting.size >= mostWaiting) throw new CommandFailure('no_room', { detail: 'queue full' });
+      else if (waiting.size >= mostWaiting) throw new CommandFailure('no_room_for_command', { detail: 'queue full' });
       else {
         const { promise, resolve, reject } = Promise.withResolvers<void>();
         waiting.add(resolve);

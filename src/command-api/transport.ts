@@ -7,12 +7,11 @@ import https from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
 import got, { RequestError, type Request as Stream } from 'got';
-import type { Config } from '../config.ts';
-import { SERVICE } from '../config.ts';
+import { type Config, SERVICE } from '../config.ts';
 import type { Credentials } from './command.ts';
-import { createConnections } from './connections.ts';
-import { CommandFailure, type Details, endedBy, type FailureKind, invalid } from './failures.ts';
-import { failureOfStatus, type Reply, tooLarge } from './reply.ts';
+import { createConnections, proxyErrorCode } from './connections.ts';
+import { CommandFailure, type Details, endedBy, type FailureKind, invalid, tooLarge } from './failures.ts';
+import { failureOfStatus, type Reply } from './reply.ts';
 
 /** A command as it leaves. */
 export interface Message {
@@ -25,14 +24,14 @@ export interface Message {
 }
 
 /** What an attempt may take, and what ends it. */
-export interface AttemptLimits {
+export interface AttemptOptions {
   /** Of the body as it arrives. */
   readonly maxReplyBytes: number;
   /** Reserves memory for bytes that have arrived, or throws the failure of a command that has no room for them. */
   readonly reserve: (bytes: number) => void;
-  /** Aborts with an `OperationEnded`: no one waits for the reply any more. */
-  readonly signal: AbortSignal;
-  /** Aborts likewise, with it or before it: ends an attempt of which no byte has left. */
+  /** Its abort, with an `OperationEnded`, ends an attempt of which a byte may have left. */
+  readonly sentSignal: AbortSignal;
+  /** Its abort, before that of `sentSignal` or with it, ends an attempt of which no byte has left. */
   readonly unsentSignal: AbortSignal;
 }
 
@@ -43,8 +42,6 @@ const HEADERS = {
   'accept-encoding': 'gzip',
 };
 const PATH = '/api/v1.0/invoke/open-ability/method/user-commands';
-/** The messages of hpagent, whose errors have no code, for a proxy that opens no tunnel. */
-const PROXY_ERROR = /^(?:Bad response: |Proxy )(\d{3}|timeout)$/;
 
 /** Ends an attempt that has taken its time. */
 const TIMED_OUT = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
@@ -73,10 +70,9 @@ const FAILURES_BY_CODE: readonly FailureByCode[] = [
   [/^/, 'unreachable', { retry: 'never' }],
 ];
 
-const headOf = ({ response, reusedSocket }: Stream) => ({
+const headOf = ({ response }: Stream) => ({
   status: response?.statusCode ?? 0,
   retryAfter: response?.headers['retry-after'],
-  isReused: reusedSocket === true,
 });
 const codingOf = ({ response }: Stream) => response?.headers['content-encoding']?.toLowerCase() || 'identity';
 
@@ -124,27 +120,31 @@ export function createTransport(config: Config) {
   }
 
   /** Sends a command. Returns the whole reply, or throws a `CommandFailure`. */
-  async function attempt(message: Message, limits: AttemptLimits): Promise<Reply> {
+  async function post(message: Message, options: AttemptOptions): Promise<Reply> {
     const stream = open(message);
     // An error may also come after the end of the reply.
     stream.on('error', () => undefined);
-    using _ = addAbortListener(limits.signal, () => stream.destroy());
-    using _unsent = addAbortListener(limits.unsentSignal, () => isSent(stream) || stream.destroy());
+    using _sent = addAbortListener(options.sentSignal, () => stream.destroy());
+    using _unsent = addAbortListener(options.unsentSignal, () => isSent(stream) || stream.destroy());
     const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
     // Not got's own time limit, which does not end a request that waits for its tunnel.
     using _timer = setTimeout(() => stream.destroy(TIMED_OUT), ATTEMPT_TIMEOUT_MS);
     try {
-      const body = await receive(stream, limits);
-      return { ...headOf(stream), isGzip: codingOf(stream) === 'gzip', body };
+      const body = await receive(stream, options);
+      const head = headOf(stream);
+      // Sent by a proxy when an idle connection has taken its time.
+      if (head.status === 408 && stream.reusedSocket)
+        throw new CommandFailure('stale', { detail: 'status 408', status: 408 });
+      return { ...head, isGzip: codingOf(stream) === 'gzip', body };
     } catch (error) {
-      throw failureOfStatus(headOf(stream)) ?? explain(error, stream, limits, dueAt);
+      throw failureOfStatus(headOf(stream)) ?? failureOfError(error, stream, options, dueAt);
     } finally {
       endCommand(stream);
     }
   }
 
   /** Receives a whole body. Throws a `CommandFailure` if it cannot be used, or got's error. */
-  async function receive(stream: Stream, { reserve, maxReplyBytes }: AttemptLimits): Promise<Buffer> {
+  async function receive(stream: Stream, { reserve, maxReplyBytes }: AttemptOptions): Promise<Buffer> {
     const chunks: Uint8Array[] = [];
     let length = 0;
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
@@ -158,15 +158,14 @@ export function createTransport(config: Config) {
   }
 
   /** Returns the failure of an attempt that had to end at `dueAt`. */
-  function explain(error: unknown, stream: Stream, limits: AttemptLimits, dueAt: number): CommandFailure {
+  function failureOfError(error: unknown, stream: Stream, options: AttemptOptions, dueAt: number): CommandFailure {
     const isCommandSent = isSent(stream);
-    const ended = limits.signal.reason ?? (isCommandSent ? undefined : limits.unsentSignal.reason);
+    const ended = options.sentSignal.reason ?? (isCommandSent ? undefined : options.unsentSignal.reason);
     if (ended) return endedBy(ended, isCommandSent);
     if (error instanceof CommandFailure) return error;
     // got wraps errors.
     const cause = (error instanceof RequestError ? error.cause : error) as NodeJS.ErrnoException | undefined;
-    const [, proxyCode] = PROXY_ERROR.exec(cause?.message ?? '') ?? [];
-    const code = proxyCode ?? cause?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
+    const code = proxyErrorCode(cause) ?? cause?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
     // A request gets its socket when the tunnel is established.
     const isOfProxy = config.COMMAND_API_PROXY && !stream.socket;
     const details = { detail: isOfProxy ? `proxy ${code}` : code, isSent: isCommandSent };
@@ -182,14 +181,10 @@ export function createTransport(config: Config) {
   }
 
   return {
-    attempt,
-    /** Attributes of the command API, by OpenTelemetry's conventions for HTTP client spans. */
-    endpoint: {
-      'http.request.method': 'POST',
-      'server.address': url.hostname,
-      'server.port': Number(url.port) || (isSecure ? 443 : 80),
-      'url.full': url.href,
-    },
+    post,
+    /** Where commands are sent, with its port. */
+    url,
+    port: Number(url.port) || (isSecure ? 443 : 80),
     close: () => kept.destroy(),
   };
 }

@@ -3,9 +3,16 @@
  * becomes a `PublicError`, or is masked.
  */
 import type { ApolloServerErrorCode } from '@apollo/server/errors';
-import type { FailureCode, WriteOutcome } from '../command-api/failures.ts';
 
-/** The codes of errors for callers. Only logs and metrics have `CALLER_GONE`. */
+/** The codes of failed writes that a payload has as data. */
+export type WriteFailureCode =
+  | ('UNAUTHENTICATED' | 'FORBIDDEN' | 'COMMAND_REJECTED' | 'INTERNAL_SERVER_ERROR')
+  | ('UPSTREAM_TIMEOUT' | 'UPSTREAM_UNAVAILABLE' | 'UPSTREAM_INVALID_RESPONSE');
+
+/** The codes of failed commands. Only logs and metrics have the last two. */
+export type FailureCode = WriteFailureCode | 'BAD_USER_INPUT' | 'CALLER_GONE' | 'ABANDONED';
+
+/** The codes of all errors. */
 export type Code = FailureCode | `${ApolloServerErrorCode}` | 'OVERLOADED' | 'ROUTER_UNAUTHENTICATED' | 'NOT_FOUND';
 
 /** An error whose message and extensions the caller receives. Neither may repeat the caller's values. */
@@ -21,16 +28,4 @@ export class PublicError extends Error {
     Error.stackTraceLimit = stackTraceLimit;
     this.extensions = { code, ...extensions };
   }
-
-  /** Returns this error with further extensions. */
-  with(extensions: object, message = this.message): PublicError {
-    return new PublicError(this.extensions.code, message, { ...this.extensions, ...extensions });
-  }
-}
-
-/** The error of a write, for a payload that has it as data. */
-export interface DescribedFailure {
-  readonly code: FailureCode;
-  readonly message: string;
-  readonly outcome: WriteOutcome;
 }

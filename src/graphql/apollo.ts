@@ -13,11 +13,10 @@ import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache';
 import type { DocumentNode } from 'graphql';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
-import { PublicError } from '../errors/public-error.ts';
 import { LIMITS } from '../limits.ts';
 import type { Context } from './context.ts';
 import { limitDocuments } from './document-limits.ts';
-import { createErrorFormat } from './public-errors.ts';
+import { createFormatError } from './response-errors.ts';
 import { createSchema, resolveField } from './schema.ts';
 
 /** The size of all cached documents as JSON. In memory, they take three times as much: 30 MB. */
@@ -31,13 +30,12 @@ class DocumentStore extends InMemoryLRUCache<DocumentNode> {
   }
 }
 
-/** Creates the server, which still has to start. `plugins` follow its own, so they see the response as it is sent. */
+/** Creates the server, which still has to start. */
 export function createApollo(
   { production }: Config,
   logger: Logger,
   plugins: readonly ApolloServerPlugin<Context>[],
 ): ApolloServer<Context> {
-  const { formatError, errorPlugin } = createErrorFormat(logger, production);
   return new ApolloServer<Context>({
     schema: createSchema(),
     nodeEnv: production ? 'production' : 'development',
@@ -55,11 +53,8 @@ export function createApollo(
     // Without Apollo's line break, which would copy the text.
     stringifyResult: JSON.stringify,
     fieldResolver: resolveField,
-    formatError,
+    formatError: createFormatError(logger, production),
     plugins: [
-      refuseSubscriptions,
-      errorPlugin,
-      graphqlOverHttp,
       ...plugins,
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
@@ -70,29 +65,3 @@ export function createApollo(
     ],
   });
 }
-
-const refuseSubscriptions: ApolloServerPlugin = {
-  requestDidStart: async () => ({
-    async didResolveOperation({ operation }) {
-      if (operation?.operation === 'subscription')
-        throw new PublicError('BAD_USER_INPUT', 'Subscriptions are not supported.', { http: { status: 400 } });
-    },
-  }),
-};
-
-/** Sets the type and the status of a response as GraphQL over HTTP asks for them. */
-const graphqlOverHttp: ApolloServerPlugin = {
-  requestDidStart: async () => ({
-    async willSendResponse({ operation, source, request, response: { http } }) {
-      const isWriting = operation?.operation === 'mutation';
-      const [type] = /application\/(graphql-response\+)?json/.exec(request.http?.headers.get('accept') ?? '') ?? [];
-      // The first JSON type that is named. Apollo would refuse others with 406, even after a mutation has run.
-      if (isWriting || (source && type))
-        http.headers.set('content-type', `${type ?? 'application/json'}; charset=utf-8`);
-      // Apollo answers 400 if a document does not parse or validate. GraphQL over HTTP says that a response in
-      // application/json SHOULD have 200.
-      const isPlain = source && type !== 'application/graphql-response+json';
-      if (http.status === 400 && isPlain) http.status = 200;
-    },
-  }),
-};

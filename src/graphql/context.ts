@@ -1,13 +1,15 @@
 /**
- * The context of one operation: what its resolvers may use, and what its report tells of it afterwards.
+ * The context of one operation: what its resolvers may use, and what telemetry tells of it afterwards.
  */
 import { type ClientDependencies, createClient } from '../command-api/client.ts';
 import type { CommandRecord, Credentials } from '../command-api/command.ts';
-import { PublicError } from '../errors/public-error.ts';
-import type { WriteAccess } from '../maintenance/batch-delete.ts';
-import { createLoaders, type Loaders } from '../maintenance/loaders.ts';
+import { failureOf, type WriteOutcome } from '../command-api/failures.ts';
+import { type Code, PublicError, type WriteFailureCode } from '../errors/public-error.ts';
+import { UnforeseenErrors } from '../errors/unforeseen-errors.ts';
+import type { ReadContext, WriteContext, WriteFailure } from '../maintenance/context.ts';
+import { createLoaders } from '../maintenance/loaders.ts';
 import type { Lifetime } from '../resources/lifetime.ts';
-import { OperationErrors } from './public-errors.ts';
+import { publicOf } from './public-failures.ts';
 import { ResponseSize } from './response-size.ts';
 
 /** What the head of a request says of its caller. */
@@ -24,33 +26,48 @@ export interface Caller {
 }
 
 /** Resolvers and plugins get a copy, so it must not hold state itself. */
-export interface Context {
+export interface Context extends ReadContext, WriteContext {
   readonly lifetime: Lifetime;
   readonly caller: Caller;
   readonly responseSize: ResponseSize;
-  readonly errors: OperationErrors;
+  readonly unforeseen: UnforeseenErrors;
   /** The records of all commands that the operation was allowed, in order. */
   readonly records: readonly CommandRecord[];
+  /** What is known of each write that ended in an error, by the key of its root field. */
+  readonly outcomes: Map<unknown, WriteOutcome>;
+  /** The codes of the errors that the response has as data. */
+  readonly codesInData: readonly Code[];
   clearLoaders(): void;
-  /** Throws `UNAUTHENTICATED` if the caller has sent no usable token. */
-  requireAccess(): WriteAccess & { readonly loaders: Loaders };
+  authorized(): ReturnType<ReadContext['authorized']> & ReturnType<WriteContext['authorized']>;
 }
 
 export function createContext(dependencies: ClientDependencies, lifetime: Lifetime, caller: Caller): Context {
   const { credentials, hasToken, tokenForm, traceparent } = caller;
-  const errors = new OperationErrors();
+  const unforeseen = new UnforeseenErrors();
+  const codesInData: Code[] = [];
   const client = createClient(dependencies, { lifetime, credentials, traceparent });
   const loaders = createLoaders(client);
-  const access = { loaders, write: client.write, describeFailure: (error: unknown) => errors.describeAsData(error) };
+  const access = { loaders, write: client.write, describeFailure };
+
+  function describeFailure(error: unknown): WriteFailure {
+    const { message, extensions } = publicOf(error, unforeseen);
+    // A payload has no code for commands beyond those of an operation.
+    const code = extensions.code === 'BAD_USER_INPUT' ? 'UPSTREAM_UNAVAILABLE' : extensions.code;
+    codesInData.push(code);
+    const sentence = extensions.errorId ? `${message}, errorId ${extensions.errorId}` : message;
+    return { code: code as WriteFailureCode, message: sentence, outcome: failureOf(error).outcome };
+  }
 
   return {
     lifetime,
     caller,
-    responseSize: new ResponseSize(lifetime.memory),
-    errors,
+    responseSize: new ResponseSize(lifetime.budget),
+    unforeseen,
     records: client.records,
+    outcomes: new Map(),
+    codesInData,
     clearLoaders: loaders.clear,
-    requireAccess() {
+    authorized() {
       if (hasToken) return access;
       throw new PublicError('UNAUTHENTICATED', `This field needs the header "${tokenForm}", once.`);
     },

@@ -3,13 +3,13 @@
  *
  * Each value is added when it is known, and before graphql walks through it. A value beyond the limit of a response is
  * refused at its field or entry, and so is one for which there is no memory. An error counts more than a text, so a
- * response that could hold thousands of errors is refused as well. The result of a write is added before the write,
- * because a refusal after it would hide what became of it.
+ * response that could hold thousands of errors is refused as well. Room for the result of a write is reserved before the
+ * write, because a refusal after it would hide what became of it.
  */
 import { type FieldNode, type GraphQLResolveInfo, Kind, type SelectionSetNode } from 'graphql';
 import { PublicError } from '../errors/public-error.ts';
 import { BYTES, CHARACTERS, LIMITS } from '../limits.ts';
-import type { OperationMemory } from '../resources/memory.ts';
+import type { OperationBudget } from '../resources/memory-budget.ts';
 
 /** A field that is selected, as often as it stands in a list of them. */
 interface Selected {
@@ -22,13 +22,13 @@ interface Selected {
 
 /** Methods that add throw a `PublicError` if there is no room. */
 export class ResponseSize {
-  readonly #memory: OperationMemory;
+  readonly #budget: OperationBudget;
   #left: number = LIMITS.responseCharacters;
   // graphql passes the same array of nodes for all entries of a list.
   readonly #selections = new Map<readonly FieldNode[], readonly Selected[]>();
 
-  constructor(memory: OperationMemory) {
-    this.#memory = memory;
+  constructor(budget: OperationBudget) {
+    this.#budget = budget;
   }
 
   /** Adds the value of a field with a resolver. */
@@ -36,9 +36,9 @@ export class ResponseSize {
     this.#add(charactersOf(value, this.#fieldsOf(info), this.#left));
   }
 
-  /** Adds the result of a write, before it: each field may repeat what the arguments say. */
-  addWrite(args: object, info: GraphQLResolveInfo): void {
-    this.#add(JSON.stringify(args).length * count(this.#fieldsOf(info)));
+  /** Reserves room for the result of a write before it, by the largest payload that it may return. */
+  reserveForWrite(largestPayload: object, info: GraphQLResolveInfo): void {
+    this.#add(charactersOf(largestPayload, this.#fieldsOf(info), this.#left));
   }
 
   /** Adds the calls of reference resolvers, each of which may end in an error. */
@@ -47,8 +47,8 @@ export class ResponseSize {
   }
 
   #fieldsOf(info: GraphQLResolveInfo): readonly Selected[] {
-    const known = this.#selections.get(info.fieldNodes);
-    if (known) return known;
+    const selected = this.#selections.get(info.fieldNodes);
+    if (selected) return selected;
     const fields = info.fieldNodes.flatMap(({ selectionSet }) => fieldsOf(selectionSet, info));
     this.#selections.set(info.fieldNodes, fields);
     return fields;
@@ -57,7 +57,7 @@ export class ResponseSize {
   #add(characters: number): void {
     if (characters > this.#left)
       throw new PublicError('BAD_USER_INPUT', 'The response would be too large. Request less.');
-    if (!this.#memory.tryReserve(characters * BYTES.responseCharacter, 'response'))
+    if (!this.#budget.tryReserve(characters * BYTES.responseCharacter, 'response'))
       throw new PublicError('UPSTREAM_UNAVAILABLE', 'Not enough memory for this response.');
     this.#left -= characters;
   }
@@ -77,10 +77,6 @@ function fieldsOf(selectionSet: SelectionSetNode | undefined, info: GraphQLResol
   });
 }
 
-function count(fields: readonly Selected[]): number {
-  return fields.reduce((sum, field) => sum + 1 + count(field.fields ?? []), 0);
-}
-
 /** Returns the characters of a value with the fields that are selected of it. Stops once they exceed `most`. */
 function charactersOf(value: unknown, fields: readonly Selected[], most: number): number {
   if (typeof value === 'string') return value.length;
@@ -95,9 +91,10 @@ function charactersOf(value: unknown, fields: readonly Selected[], most: number)
     return sum;
   }
   for (const { name, characters, fields: inside } of fields) {
-    const member = (value as Readonly<Record<string, unknown>>)[name];
-    const isResolved = member === undefined && inside !== undefined;
-    sum += characters + (isResolved ? CHARACTERS.error : charactersOf(member, inside ?? [], most));
+    const inner = (value as Readonly<Record<string, unknown>>)[name];
+    const isResolved = inner === undefined && inside !== undefined;
+    sum += characters + (isResolved ? CHARACTERS.error : charactersOf(inner, inside ?? [], most));
+    if (sum > most) break;
   }
   return sum;
 }

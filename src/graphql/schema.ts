@@ -1,6 +1,6 @@
 /**
  * The executable schema, from its file and the resolvers of maintenance/. A wrapper around each resolver adds its value
- * to the size of the response, and makes every error public. Fields without a resolver are read by `resolveField`.
+ * to the size of the response. Fields without a resolver are read by `resolveField`.
  */
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
@@ -17,7 +17,7 @@ import { gql } from 'graphql-tag';
 import { failureOf, NOT_SENT } from '../command-api/failures.ts';
 import { throwFault, tooMany } from '../errors/faults.ts';
 import { LIMITS } from '../limits.ts';
-import { entities, reads, writes } from '../maintenance/resolvers.ts';
+import { entities, largestPayloads, reads, writes } from '../maintenance/resolvers.ts';
 import type { Context } from './context.ts';
 
 const SCHEMA_FILE = new URL('../../schema/maintenance.graphql', import.meta.url);
@@ -31,49 +31,44 @@ type Fields = Readonly<
 /** Wraps a resolver that reads. The wrapped one begins nothing once the operation has ended. */
 function wrapResolver(resolve: Resolver): Resolver {
   return async function wrapped(source, args, context, info) {
-    const { responseSize, errors, lifetime } = context;
-    try {
-      lifetime.signal.throwIfAborted();
-      const value = await resolve(source, args, context, info);
-      responseSize.addValue(value, info);
-      return value;
-    } catch (error) {
-      // graphql takes a returned error for a thrown one.
-      return errors.toPublic(error);
-    }
+    context.lifetime.signal.throwIfAborted();
+    const value = await resolve(source, args, context, info);
+    context.responseSize.addValue(value, info);
+    return value;
   };
 }
 
 /**
- * Wraps a resolver of a mutation. The wrapped one makes room for the result before the write, and its error always tells
- * what became of the write. It clears the loaders, because even a write that fails may have taken effect. To do so before
- * the write is enough: graphql reads nothing beside it.
+ * Wraps a resolver of a mutation. The wrapped one makes room for the result before the write, and notes what is known of
+ * a write that ends in an error. It clears the loaders, because even a write that fails may have taken effect. To do so
+ * before the write is enough: graphql reads nothing beside it.
  */
-export function wrapMutation(resolve: Resolver): Resolver {
+export function wrapMutation(resolve: Resolver, largestPayload: (args: never) => object): Resolver {
   return async function wrapped(source, args, context, info) {
-    const { responseSize, records, errors, clearLoaders } = context;
+    const { responseSize, records, outcomes, clearLoaders } = context;
     const recordsBefore = records.length;
     try {
-      responseSize.addWrite(args, info);
+      responseSize.reserveForWrite(largestPayload(args as never), info);
       clearLoaders();
       return await resolve(source, args, context, info);
     } catch (error) {
       const hasBegun = records.length > recordsBefore;
-      return errors.toPublic(error, hasBegun ? failureOf(error).outcome : NOT_SENT);
+      outcomes.set(info.path.key, hasBegun ? failureOf(error).outcome : NOT_SENT);
+      throw error;
     }
   };
 }
 
 /**
  * Reads a field that has no resolver. If it could not be decoded, its value is an error, which fails only this field,
- * and only if it is selected.
+ * and only if it is selected: graphql takes a returned error for a thrown one.
  */
-export const resolveField: Resolver = (source, _, { errors }, info) => {
+export const resolveField: Resolver = (source, _args, _context, info) => {
   const value = (source as Readonly<Record<string, unknown>>)[info.fieldName];
   // Null would hide that a resolver, or a field of a value, is missing.
   if (value === undefined)
     throw new TypeError(`${info.parentType}.${info.fieldName} has neither a resolver nor a value.`);
-  return value instanceof Error ? errors.toPublic(value) : value;
+  return value;
 };
 
 const references: ReadonlyMap<unknown, (representation: unknown, context: Context) => unknown> = new Map(
@@ -98,11 +93,11 @@ const resolveReference = wrapResolver((representation, _, context) => {
 const _entities: Resolver = (_, { representations }, context, info) => {
   if (representations.length > LIMITS.representations) throwFault('representations', tooMany(LIMITS.representations));
   context.responseSize.addReferences(representations.length);
-  return representations.map((one: unknown) => resolveReference(one, {}, context, info));
+  return representations.map((representation: unknown) => resolveReference(representation, {}, context, info));
 };
 
 /**
- * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. As input, any text: `momentSchema` of errors/faults.ts reports
+ * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. As input, any text: `momentSchema` of errors/argument-schemas.ts reports
  * a malformed time with the other faults of a field.
  */
 const DateTime = new GraphQLScalarType<string, string>({
@@ -118,19 +113,20 @@ const _Service = { sdl: ({ sdl }: { readonly sdl: string }) => sdl };
 
 /** Throws if the resolvers do not fit the schema. */
 export function createSchema(): GraphQLSchema {
-  const wrapped = Object.entries<Fields>({ ...reads, _Service }).map(([type, fields]) => [
-    type,
-    wrapAll(fields, wrapResolver),
-  ]);
-  const { Query, ...types } = Object.fromEntries(wrapped);
-  const resolvers = { DateTime, ...types, Mutation: wrapAll(writes, wrapMutation), Query: { ...Query, _entities } };
+  const { Query, ...types } = mapValues<Fields, Fields>({ ...reads, _Service }, (fields) =>
+    mapValues(fields, (resolve) => wrapResolver(resolve as Resolver)),
+  );
+  const Mutation = mapValues(writes as Fields, (resolve, name) =>
+    wrapMutation(resolve as Resolver, largestPayloads[name as keyof typeof writes]),
+  );
+  const resolvers = { DateTime, ...types, Mutation, Query: { ...Query, _entities } };
   const schema = buildSubgraphSchema([{ typeDefs: gql(readFileSync(SCHEMA_FILE, 'utf8')), resolvers }]);
   checkResolvers(schema, { ...reads, Mutation: writes }, entities);
   return schema;
 }
 
-function wrapAll(fields: Fields, wrap: (resolve: Resolver) => Resolver) {
-  return Object.fromEntries(Object.entries(fields).map(([name, resolve]) => [name, wrap(resolve as Resolver)]));
+function mapValues<V, W>(values: Readonly<Record<string, V>>, map: (value: V, key: string) => W): Record<string, W> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, map(value, key)]));
 }
 
 /** Each entity needs a reference resolver. A resolver needs a field that may be null, so that its error stays there. */

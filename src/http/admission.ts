@@ -3,27 +3,27 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import type { Config } from '../config.ts';
+import { type Config, ROUTER_HEADER } from '../config.ts';
 import { BYTES, LIMITS } from '../limits.ts';
-import { type Memory, OperationMemory } from '../resources/memory.ts';
+import { type MemoryBudget, OperationBudget } from '../resources/memory-budget.ts';
 import { refusal } from './refusals.ts';
 
 /**
- * Creates the check of every request's head, and of the number in flight. It returns the memory of the operation, or
- * throws the refusal. Health checks always pass, and metrics need only the secret: neither has memory.
+ * Creates the check of every request's head, and of the number in flight. It returns the budget of the operation, or
+ * throws the refusal. Health checks always pass, and metrics need only the secret: neither has a budget.
  */
-export function createAdmission({ routerSecrets, MAX_REQUESTS_IN_FLIGHT }: Config, memory: Memory) {
+export function createAdmission({ routerSecrets, MAX_REQUESTS_IN_FLIGHT }: Config, memoryBudget: MemoryBudget) {
   const secrets = routerSecrets.map((secret) => Buffer.from(secret));
 
   /** Returns whether a request has the router's secret. Without configured secrets, every request passes. */
   function isFromRouter({ headers }: FastifyRequest): boolean {
-    const given = Buffer.from(String(headers['router-authorization'] ?? ''));
+    const given = Buffer.from(String(headers[ROUTER_HEADER] ?? ''));
     // Compares all of them, in a time that reveals nothing but the length of a secret.
-    const known = secrets.filter((secret) => secret.length === given.length && timingSafeEqual(secret, given));
-    return known.length > 0 || secrets.length === 0;
+    const equal = secrets.filter((secret) => secret.length === given.length && timingSafeEqual(secret, given));
+    return equal.length > 0 || secrets.length === 0;
   }
 
-  return (request: FastifyRequest, inFlight: number): OperationMemory | null => {
+  return (request: FastifyRequest, inFlight: number): OperationBudget | null => {
     const { headers, raw, routeOptions } = request;
     const { url } = routeOptions;
     if (url?.startsWith('/health/')) return null;
@@ -31,15 +31,14 @@ export function createAdmission({ routerSecrets, MAX_REQUESTS_IN_FLIGHT }: Confi
     const headLength = raw.rawHeaders.reduce((sum, { length }) => sum + length, 0);
     if (headLength > LIMITS.headCharacters) throw refusal(431);
     if (url === '/metrics') return null;
-    // Memory is reserved before the body comes.
-    if (headers['transfer-encoding']) throw refusal(411);
     if (!/^(identity)?$/i.test(headers['content-encoding'] ?? '')) throw refusal(415);
-    const bodyLength = Number(headers['content-length'] ?? 0);
+    // Memory is reserved before the body comes, so a body in chunks counts as the largest one until it is there.
+    const bodyLength = headers['transfer-encoding'] ? LIMITS.bodyBytes : Number(headers['content-length'] ?? 0);
     if (bodyLength > LIMITS.bodyBytes) throw refusal(413);
     if (inFlight >= MAX_REQUESTS_IN_FLIGHT) throw refusal(503);
-    const reserved = new OperationMemory(memory);
+    const budget = new OperationBudget(memoryBudget);
     const bytes = headLength + (request.url.length + bodyLength) * BYTES.requestCharacter;
-    if (!reserved.tryReserve(bytes, 'request')) throw refusal(503);
-    return reserved;
+    if (!budget.tryReserve(bytes, 'request')) throw refusal(503);
+    return budget;
   };
 }

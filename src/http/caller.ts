@@ -4,8 +4,9 @@
 import { isUtf8 } from 'node:buffer';
 import { trace } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
+import type { Config } from '../config.ts';
 import type { Caller } from '../graphql/context.ts';
-import { shorten } from '../values.ts';
+import { shorten } from '../telemetry/log.ts';
 
 /** Only the form of a token, because the command API validates it. In another header, it needs no `Bearer`. */
 const BEARER_TOKEN = /^bearer +([\x21-\x7e]+)$/i;
@@ -13,21 +14,25 @@ const TOKEN = /^(?:bearer +)?(?!bearer$)([\x21-\x7e]+)$/i;
 /** The format of W3C Trace Context. Other values are not forwarded. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 
-/** Returns the caller. `tokenHeader` names the header with the vendor's token, in lower case. */
-export function callerOf({ id, headers, raw }: FastifyRequest, tokenHeader: string): Caller {
-  const token = parseToken(raw.rawHeaders, tokenHeader);
-  const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
-  return {
-    credentials: { authorization: `Bearer ${token}` },
-    hasToken: token !== '',
-    tokenForm: tokenHeader === 'authorization' ? 'Authorization: Bearer <token>' : `${tokenHeader}: <token>`,
-    traceparent,
-    logFields: {
-      requestId: id,
-      traceId: trace.getActiveSpan()?.spanContext().traceId ?? traceparent?.split('-')[1],
-      clientName: parseName(headers['apollographql-client-name']),
-      clientVersion: parseName(headers['apollographql-client-version']),
-    },
+/** Returns the function that reads the caller of a request. */
+export function createCallerReader({ TOKEN_HEADER }: Pick<Config, 'TOKEN_HEADER'>) {
+  const tokenForm = TOKEN_HEADER === 'authorization' ? 'Authorization: Bearer <token>' : `${TOKEN_HEADER}: <token>`;
+
+  return function callerOf({ id, headers, raw }: FastifyRequest): Caller {
+    const token = parseToken(raw.rawHeaders, TOKEN_HEADER);
+    const traceparent = TRACEPARENT.exec(String(headers.traceparent))?.[0];
+    return {
+      credentials: { authorization: `Bearer ${token}` },
+      hasToken: token !== '',
+      tokenForm,
+      traceparent,
+      logFields: {
+        requestId: id,
+        traceId: trace.getActiveSpan()?.spanContext().traceId ?? traceparent?.split('-')[1],
+        clientName: parseName(headers['apollographql-client-name']),
+        clientVersion: parseName(headers['apollographql-client-version']),
+      },
+    };
   };
 }
 

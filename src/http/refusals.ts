@@ -1,12 +1,12 @@
 /**
- * Refusals: requests that the host answers itself, without Apollo Server.
+ * Refusals: requests that the HTTP server answers itself, without Apollo Server.
  */
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { NOT_SENT } from '../command-api/failures.ts';
 import { type Code, PublicError } from '../errors/public-error.ts';
-import { maskError } from '../graphql/public-errors.ts';
+import { maskError } from '../errors/unforeseen-errors.ts';
 
 /** The codes and messages of refused requests, by status. By default, the message repeats the status. */
 const REFUSED: Readonly<Record<number, readonly [Code, string]>> = {
@@ -16,9 +16,9 @@ const REFUSED: Readonly<Record<number, readonly [Code, string]>> = {
   503: ['OVERLOADED', 'Too many requests. Try again later.'],
 };
 
-const STATUSES = [401, 404, 411, 413, 415, 431, 503] as const;
+const STATUSES = [401, 404, 413, 415, 431, 503] as const;
 type RefusedStatus = (typeof STATUSES)[number];
-/** Made once: an overloaded host refuses thousands of requests a second, and each stack takes time. */
+/** Made once: an overloaded server refuses thousands of requests a second, and each stack takes time. */
 const REFUSALS = new Map(STATUSES.map((statusCode) => [statusCode, Object.assign(new Error(), { statusCode })]));
 
 /** Returns the error that refuses a request with this status. */
@@ -37,7 +37,7 @@ export function createErrorHandler(logger: Logger) {
     // Logged at debug level: an unauthenticated client could flood the log. A metric counts these requests.
     if (status === 401) logger.debug('refused a request without the router secret');
     // The rest of the request is not read.
-    if (status === 411 || status === 413 || status === 431) reply.header('connection', 'close');
+    if (status === 413 || status === 431) reply.header('connection', 'close');
     if (status === 503) reply.header('retry-after', '1');
     return { errors: [{ message, extensions }] };
   };

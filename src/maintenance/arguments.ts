@@ -4,27 +4,22 @@
  * of a representation are parsed before they are compared.
  */
 import { z } from 'zod';
+import { idSchema, listSchema, momentSchema, schemaBy, textSchema, UNUSABLE_ID } from '../errors/argument-schemas.ts';
 import {
   badUserInput,
   type Fault,
-  idSchema,
-  listSchema,
-  momentSchema,
-  orFault,
+  faultParams,
   parseArgument,
   type Reason,
-  schemaBy,
-  textSchema,
   throwFault,
   tooMany,
-  UNUSABLE_ID,
 } from '../errors/faults.ts';
 import { type Id, parseId } from '../values.ts';
 import type { CreateMaintenanceInput, QueryMaintenancesArgs } from './__generated__/types.ts';
 import { type MaintenanceKey, type NewMaintenance, parseMaintenanceId } from './model.ts';
 
-/** Faults that only arguments of repair requests have, in addition to those of any field. */
-type OwnCode = 'EMPTY' | 'NEGATIVE' | 'NOT_LATER' | 'CONTRADICTORY';
+/** Faults that only arguments of maintenances have, in addition to those of any field. */
+type MaintenanceFaultCode = 'EMPTY' | 'NEGATIVE' | 'NOT_LATER' | 'CONTRADICTORY';
 
 /**
  * The largest arguments and fields of inputs, by their names: wherever a name stands, it means the same. Characters
@@ -40,17 +35,20 @@ const SIZES = {
 
 const notNegative = z
   .number()
-  .refine((value) => value >= 0, orFault<OwnCode>({ code: 'NEGATIVE', message: 'must not be negative' }))
+  .refine(
+    (value) => value >= 0,
+    faultParams<MaintenanceFaultCode>({ code: 'NEGATIVE', message: 'must not be negative' }),
+  )
   .nullish();
 // Not an array of zod, which would walk through a list of any length, for each of a thousand fields.
 const isShort = (value: unknown) => !Array.isArray(value) || value.length <= SIZES.states.entries;
 const states = z
   .unknown()
-  .refine(isShort, orFault(tooMany(SIZES.states.entries)))
+  .refine(isShort, faultParams(tooMany(SIZES.states.entries)))
   .optional();
 const listArguments = z.object({ residenceId: idSchema, states, first: notNegative, offset: notNegative });
 
-const NOT_LATER: Reason<OwnCode> = { code: 'NOT_LATER', message: 'must be later than input.startTime' };
+const NOT_LATER: Reason<MaintenanceFaultCode> = { code: 'NOT_LATER', message: 'must be later than input.startTime' };
 const { entries, characters } = SIZES.pictureFilenames;
 const newMaintenance = z
   .object({
@@ -62,7 +60,7 @@ const newMaintenance = z
     pictureFilenames: listSchema(textSchema(characters), entries).nullish(),
   } satisfies Record<keyof CreateMaintenanceInput, z.ZodType>)
   .refine(({ startTime, finishTime }) => finishTime > startTime, {
-    ...orFault<OwnCode>(NOT_LATER),
+    ...faultParams<MaintenanceFaultCode>(NOT_LATER),
     path: ['finishTime'],
     // Also beside faults of other fields.
     when: ({ issues }) => !issues.some(({ path }) => path?.[0] === 'startTime' || path?.[0] === 'finishTime'),
@@ -74,18 +72,22 @@ const MALFORMED_ID: Reason = {
 };
 const key = schemaBy(z.unknown(), parseMaintenanceId, () => MALFORMED_ID);
 const keys = listSchema(key, SIZES.ids.entries)
-  .refine(({ length }) => length > 0, orFault<OwnCode>({ code: 'EMPTY', message: 'must not be empty' }))
-  .refine((all) => new Set(all.flatMap(({ residenceId }) => residenceId ?? [])).size <= SIZES.ids.residences, {
-    ...orFault({ code: 'TOO_MANY', message: `must not be of more than ${SIZES.ids.residences} residences` }),
+  .refine(
+    ({ length }) => length > 0,
+    faultParams<MaintenanceFaultCode>({ code: 'EMPTY', message: 'must not be empty' }),
+  )
+  .refine((ids) => new Set(ids.flatMap(({ residenceId }) => residenceId ?? [])).size <= SIZES.ids.residences, {
+    ...faultParams({ code: 'TOO_MANY', message: `must not be of more than ${SIZES.ids.residences} residences` }),
     // Also beside malformed ids, which have no residence.
     when: ({ value }) => Array.isArray(value),
   });
 
-export function parseListArguments(args: QueryMaintenancesArgs) {
+/** Checks all arguments of a list, and parses the id of its residence. */
+export function checkListArguments(args: QueryMaintenancesArgs) {
   return { ...args, residenceId: parseArgument(listArguments, args).residenceId };
 }
 
-/** Returns the input of a new repair request without its nulls. */
+/** Returns the input of a new maintenance without its nulls. */
 export function parseNewMaintenance(input: object): NewMaintenance {
   const { pictureFilenames, ...others } = parseArgument(newMaintenance, input, 'input');
   return { ...others, ...(pictureFilenames && { pictureFilenames }) };
@@ -118,7 +120,7 @@ export function parseRepresentedKey(representation: unknown): MaintenanceKey {
   const maintenanceId = parseId(fieldOf(representation, 'maintenanceId') ?? key?.maintenanceId);
   if (!maintenanceId) faults.push({ argument: 'representations.maintenanceId', ...UNUSABLE_ID });
   if (key && (residenceId !== key.residenceId || maintenanceId !== key.maintenanceId))
-    throwFault<OwnCode>('representations', {
+    throwFault<MaintenanceFaultCode>('representations', {
       code: 'CONTRADICTORY',
       message: 'must not hold two keys that disagree',
     });

@@ -1,29 +1,15 @@
 /**
  * A batch delete: one command per residence, and each failure as data.
  */
-import type { Client } from '../command-api/client.ts';
-import { type FailureCode, failureOf } from '../command-api/failures.ts';
-import type { DescribedFailure } from '../errors/public-error.ts';
+import { failureOf } from '../command-api/failures.ts';
 import type { Id } from '../values.ts';
-import type { DeleteMaintenanceFailure, DeleteMaintenancesPayload } from './__generated__/types.ts';
+import type { DeleteMaintenancesPayload } from './__generated__/types.ts';
 import { COMMANDS } from './commands.ts';
+import type { WriteAccess } from './context.ts';
 import { formatMaintenanceId, type MaintenanceKey } from './model.ts';
 
-/** What resolvers write with. */
-export interface WriteAccess extends Pick<Client, 'write'> {
-  /** Describes the error of a write, for a payload that has it as data. */
-  describeFailure(error: unknown): DescribedFailure;
-}
-
-type PayloadCode = DeleteMaintenanceFailure['code'];
-/** The codes that the payload does not have, and what it has in their place. */
-const OTHER_CODES: Record<Exclude<FailureCode, PayloadCode>, PayloadCode> = {
-  BAD_USER_INPUT: 'UPSTREAM_UNAVAILABLE',
-  CALLER_GONE: 'INTERNAL_SERVER_ERROR',
-};
-
 /**
- * Deletes repair requests, with one command per residence. Returns each id once, in the given order. Throws only if the
+ * Deletes maintenances, with one command per residence. Returns each id once, in the given order. Throws only if the
  * token is rejected for every residence.
  */
 export async function deleteMaintenances(
@@ -42,14 +28,18 @@ export async function deleteMaintenances(
   );
   const isUnauthenticated = (error: unknown) => failureOf(error).kind === 'unauthenticated';
   if (errors.size === groups.size && errors.values().every(isUnauthenticated)) throw errors.values().next().value;
-  const describe = (error: unknown) => {
-    const { code, ...described } = describeFailure(error);
-    return { ...described, code: OTHER_CODES[code as keyof typeof OTHER_CODES] ?? code };
-  };
-  const failed = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, describe(error)]));
-  const results = Array.from(unique, ([id, { residenceId }]) => ({ id, failure: failed.get(residenceId) }));
+  const failures = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, describeFailure(error)]));
+  const results = Array.from(unique, ([id, { residenceId }]) => ({ id, failure: failures.get(residenceId) }));
   return {
     deletedIds: results.flatMap(({ id, failure }) => (failure ? [] : id)),
     failures: results.flatMap(({ id, failure }) => (failure ? { failedId: id, ...failure } : [])),
   };
+}
+
+/** Any sentence and code of a failure is shorter. */
+const LONGEST_FAILURE = { code: 'x'.repeat(32), message: 'x'.repeat(128), outcome: 'NOT_SENT' };
+
+/** Returns a payload that is at least as large as any for these ids: each of them deleted, and failed. */
+export function largestBatchPayload(ids: readonly string[]) {
+  return { deletedIds: ids, failures: ids.map((failedId) => ({ failedId, ...LONGEST_FAILURE })) };
 }

@@ -37,11 +37,11 @@ const serializeNew = (input: NewMaintenance) => ({
 
 /** The commands, by our names. */
 export const COMMANDS = {
-  /** Returns all repair requests of a residence, in the command API's order. */
+  /** Returns all maintenances of a residence, in the command API's order. */
   getMaintenanceList: { ...READ, name: 'get_maintenance_list', serialize: serializeResidence, decode: decodeList },
-  /** Returns one repair request. The vendor documents no reply for an unknown id: see loaders.ts. */
+  /** Returns one maintenance. The vendor documents no reply for an unknown id: see loaders.ts. */
   getMaintenanceInfo: { ...READ, name: 'get_maintenance_info', serialize: serializeKey, decode: decodeInfo },
-  /** Returns the id of the new repair request. */
+  /** Returns the id of the new maintenance. */
   createMaintenanceInfo: { ...WRITE, name: 'create_maintenance_info', serialize: serializeNew, decode: decodeTicketId },
   deleteMaintenanceInfo: { ...WRITE, name: 'delete_maintenance_info', serialize: serializeKey, decode: decodeVoid },
   /** The reply has no result for each id: after a failure, any of them may be deleted. */

@@ -1,27 +1,39 @@
 /**
- * Batches the reads of one operation: loading k repair requests of r residences takes r commands, sent in parallel. A
- * second one follows for a request that may not exist.
+ * Batches the reads of one operation: loading k maintenances of r residences takes r commands, sent in parallel. A
+ * second one follows for a maintenance that may not exist.
  */
 import DataLoader from 'dataloader';
 import type { Client } from '../command-api/client.ts';
 import { CommandFailure } from '../command-api/failures.ts';
 import type { Id } from '../values.ts';
 import { COMMANDS } from './commands.ts';
-import { formatMaintenanceId, type Maintenance, type MaintenanceKey } from './model.ts';
+import {
+  formatMaintenanceId,
+  type Maintenance,
+  type MaintenanceKey,
+  type MaintenanceOrder,
+  orderMaintenances,
+} from './model.ts';
 
 export type Loaders = ReturnType<typeof createLoaders>;
 
 /** Creates the loaders of one operation. */
 export function createLoaders({ read }: Pick<Client, 'read'>) {
   const lists = new Map<Id, Promise<readonly Maintenance[]>>();
+  // One operation may ask for thousands of selections from the same list, and ordering is the slow part.
+  const orderedLists = new Map<string, Promise<readonly Maintenance[]>>();
 
-  function loadList(residenceId: Id): Promise<readonly Maintenance[]> {
-    const loading = lists.get(residenceId) ?? read(COMMANDS.getMaintenanceList, { residenceId });
-    lists.set(residenceId, loading);
-    return loading;
+  function loadList(residenceId: Id, orderBy?: MaintenanceOrder | null): Promise<readonly Maintenance[]> {
+    const list = lists.get(residenceId) ?? read(COMMANDS.getMaintenanceList, { residenceId });
+    lists.set(residenceId, list);
+    if (!orderBy) return list;
+    const key = `${orderBy} ${residenceId}`;
+    const ordered = orderedLists.get(key) ?? list.then((all) => orderMaintenances(all, orderBy));
+    orderedLists.set(key, ordered);
+    return ordered;
   }
 
-  /** Loads a repair request by its key, or null if it does not exist. */
+  /** Loads a maintenance by its key, or null if it does not exist. */
   const maintenanceByKey = new DataLoader<MaintenanceKey, Maintenance | null, string>(loadByKeys, {
     cacheKeyFn: formatMaintenanceId,
   });
@@ -40,16 +52,18 @@ export function createLoaders({ read }: Pick<Client, 'read'>) {
     return Promise.all(keys.map((key) => find(key).catch((error: Error) => error)));
   }
 
-  /** Returns the repair requests of a residence by id, from its list: the first of each id. */
+  /** Returns the maintenances of a residence by id, from its list: the first of each id. */
   async function indexList(residenceId: Id): Promise<Map<Id, Maintenance>> {
-    return new Map((await loadList(residenceId)).toReversed().map((one) => [one.maintenanceId, one]));
+    return new Map(
+      (await loadList(residenceId)).toReversed().map((maintenance) => [maintenance.maintenanceId, maintenance]),
+    );
   }
 
   async function findByInfo(key: MaintenanceKey): Promise<Maintenance | null> {
     try {
       return await read(COMMANDS.getMaintenanceInfo, key);
     } catch (error) {
-      if (!(error instanceof CommandFailure && error.mayNotExist)) throw error;
+      if (!isOfAbsence(error)) throw error;
       // The vendor documents no reply for an unknown id, so the list decides. If it fails too, report the first error.
       const index = await indexList(key.residenceId).catch(() => {
         throw error;
@@ -60,15 +74,21 @@ export function createLoaders({ read }: Pick<Client, 'read'>) {
 
   return {
     /**
-     * Loads the repair requests of a residence, in the command API's order. Sends one command per residence until
-     * `clear`.
+     * Loads the maintenances of a residence, by default in the command API's order. Sends one command per residence
+     * until `clear`.
      */
     loadList,
     maintenanceByKey,
     /** Clears everything, so that later reads are current. */
     clear(): void {
       lists.clear();
+      orderedLists.clear();
       maintenanceByKey.clearAll();
     },
   };
+}
+
+/** Returns whether a failure may mean that there is no such maintenance. */
+function isOfAbsence(error: unknown): boolean {
+  return error instanceof CommandFailure && (error.kind === 'rejected' || error.flaw === 'empty');
 }

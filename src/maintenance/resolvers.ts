@@ -9,44 +9,33 @@ import type {
   ResidenceResolvers,
 } from './__generated__/types.ts';
 import {
+  checkListArguments,
   parseKey,
   parseKeys,
-  parseListArguments,
   parseNewMaintenance,
   parseRepresentedKey,
   parseRepresentedResidenceId,
 } from './arguments.ts';
-import { deleteMaintenances, type WriteAccess } from './batch-delete.ts';
+import { deleteMaintenances, largestBatchPayload } from './batch-delete.ts';
 import { COMMANDS } from './commands.ts';
+import type { ReadContext, WriteContext } from './context.ts';
 import type { Loaders } from './loaders.ts';
-import { formatMaintenanceId, type MaintenanceKey, selectMaintenances } from './model.ts';
-
-/** The context of resolvers that read: they cannot write. */
-export interface ReadContext {
-  /** Throws `UNAUTHENTICATED` if the caller has sent no usable token. */
-  requireAccess(): { readonly loaders: Loaders };
-}
-
-/** The context of resolvers that write. Nothing is read beside a write, and it clears the loaders. */
-export interface WriteContext {
-  requireAccess(): WriteAccess;
-}
+import { formatMaintenanceId, MAX_MAINTENANCE_ID_LENGTH, type MaintenanceKey, selectMaintenances } from './model.ts';
 
 const Query: Required<QueryResolvers<ReadContext>> = {
-  maintenances: (_, args, { requireAccess }) => listMaintenances(requireAccess().loaders, args),
+  maintenances: (_, args, { authorized }) => listMaintenances(authorized().loaders, args),
 
-  maintenance: (_, { id }, { requireAccess }) => requireAccess().loaders.maintenanceByKey.load(parseKey(id)),
+  maintenance: (_, { id }, { authorized }) => authorized().loaders.maintenanceByKey.load(parseKey(id)),
 };
 
-/** A payload that holds the key of the written request, and reads the request back. */
+/** A payload that holds the key of the new maintenance, and reads the maintenance back. */
 const CreateMaintenancePayload = {
-  maintenance: (key: MaintenanceKey, _: object, { requireAccess }: ReadContext) =>
-    requireAccess().loaders.maintenanceByKey.load(key),
+  maintenance: (key: MaintenanceKey, _: object, { authorized }: ReadContext) =>
+    authorized().loaders.maintenanceByKey.load(key),
 };
 
 const Residence = {
-  maintenances: ({ id }, args, { requireAccess }) =>
-    listMaintenances(requireAccess().loaders, { residenceId: id, ...args }),
+  maintenances: ({ id }, args, { authorized }) => listMaintenances(authorized().loaders, { residenceId: id, ...args }),
 } satisfies ResidenceResolvers<ReadContext>;
 
 /** The resolvers that read, by type. */
@@ -54,28 +43,43 @@ export const reads = { Query, CreateMaintenancePayload, Residence };
 
 /** The resolvers of `Mutation`. */
 export const writes: Required<MutationResolvers<WriteContext>> = {
-  createMaintenance: async (_, { input }, { requireAccess }) => {
-    const { write } = requireAccess();
+  createMaintenance: async (_, { input }, { authorized }) => {
+    const { write } = authorized();
     const parsed = parseNewMaintenance(input);
     const maintenanceId = await write(COMMANDS.createMaintenanceInfo, parsed);
     const key = { residenceId: parsed.residenceId, maintenanceId };
     return { ...key, createdId: formatMaintenanceId(key) };
   },
 
-  deleteMaintenance: async (_, { id }, { requireAccess }) => {
-    const { write } = requireAccess();
+  deleteMaintenance: async (_, { id }, { authorized }) => {
+    const { write } = authorized();
     const key = parseKey(id);
     await write(COMMANDS.deleteMaintenanceInfo, key);
     return { deletedId: formatMaintenanceId(key), residence: { id: key.residenceId } };
   },
 
-  deleteMaintenances: (_, { ids }, { requireAccess }) => deleteMaintenances(requireAccess(), parseKeys(ids)),
+  deleteMaintenances: (_, { ids }, { authorized }) => deleteMaintenances(authorized(), parseKeys(ids)),
 };
+
+/**
+ * A payload of each mutation that is at least as large as any that the resolver above may return for these arguments.
+ * Room for it is made before the write.
+ */
+export const largestPayloads = {
+  createMaintenance: () => ({ createdId: 'x'.repeat(MAX_MAINTENANCE_ID_LENGTH) }),
+  deleteMaintenance: ({ id }) => ({ deletedId: id, residence: { id } }),
+  deleteMaintenances: ({ ids }) => largestBatchPayload(ids),
+} satisfies LargestPayloads;
+
+type LargestPayloads = {
+  readonly [Name in keyof typeof writes]: (args: Parameters<ResolverFunction<(typeof writes)[Name]>>[1]) => object;
+};
+type ResolverFunction<R> = Extract<R, (...args: never[]) => unknown>;
 
 /** The reference resolvers, by entity. */
 export const entities = {
-  Maintenance: (representation: unknown, { requireAccess }: ReadContext) =>
-    requireAccess().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
+  Maintenance: (representation: unknown, { authorized }: ReadContext) =>
+    authorized().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
 
   // Another subgraph owns Residence and knows whether it exists. Returning its id needs no command and no token.
   Residence(representation: unknown) {
@@ -86,6 +90,6 @@ export const entities = {
 
 /** Loads the list of a residence, for one of the two fields that return it. */
 async function listMaintenances({ loadList }: Loaders, args: QueryMaintenancesArgs) {
-  const { residenceId, ...selection } = parseListArguments(args);
-  return selectMaintenances(await loadList(residenceId), selection);
+  const { residenceId, orderBy, ...selection } = checkListArguments(args);
+  return selectMaintenances(await loadList(residenceId, orderBy), selection);
 }

@@ -1,5 +1,5 @@
 /**
- * Decodes tickets: repair requests as the vendor sends them. docs/command-api.md is the contract.
+ * Decodes tickets: maintenances as the vendor sends them. docs/command-api.md is the contract.
  */
 import type { DecodedReply } from '../command-api/command.ts';
 import {
@@ -16,7 +16,7 @@ import { CommandFailure, type Flaw } from '../command-api/failures.ts';
 import { type Id, parseId } from '../values.ts';
 import { formatMaintenanceId, type Maintenance, type MaintenanceKey, type MaintenanceState } from './model.ts';
 
-/** The vendor's states, in the order of a repair. */
+/** The vendor's states, in their order. */
 export const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
   ['wait for confirmation', 'WAIT_FOR_CONFIRMATION'],
   ['in progress', 'IN_PROGRESS'],
@@ -24,11 +24,11 @@ export const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
   ['closed', 'CLOSED'],
 ]);
 
-const NO_ID = { kind: 'ticket', member: 'maintenance_id' };
+const NO_ID = { kind: 'ticket', field: 'maintenance_id' };
 const TIMES = ['start_time', 'finish_time', 'created_time'] as const;
 const FIELDS = [...TIMES, 'description', 'contact', 'feedback', 'maintenance_picture_url', 'state'] as const;
 type Field = (typeof FIELDS)[number];
-const flawOf = (field: Field): Flaw => ({ kind: 'member', member: field });
+const flawOf = (field: Field): Flaw => ({ kind: 'member', field });
 /** The flaws of a ticket, for logs and metrics: no usable id, or an undecodable field. */
 export const FLAWS: readonly Flaw[] = [NO_ID, ...FIELDS.map(flawOf)];
 
@@ -46,7 +46,7 @@ export function decodeList(result: unknown, { residenceId }: { residenceId: Id }
   function check<T>(field: Field, value: T | undefined): T | CommandFailure {
     if (value !== undefined) return value;
     undecodable.add(field);
-    fieldError ??= new CommandFailure('invalid', { detail: 'undecodable member' });
+    fieldError ??= new CommandFailure('invalid', { detail: 'undecodable field' });
     return fieldError;
   }
 
@@ -82,4 +82,4 @@ export function decodeInfo(result: unknown, { residenceId, maintenanceId }: Main
 }
 
 /** Decodes a result with the id of the written ticket. */
-export const decodeTicketId = (result: unknown) => decodeId(result, NO_ID.member);
+export const decodeTicketId = (result: unknown) => decodeId(result, NO_ID.field);

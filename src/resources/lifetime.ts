@@ -1,11 +1,11 @@
 /**
- * The lifetime of an operation: its time, its two ends, and the memory that it holds until then.
+ * The lifetime of an operation: its time, its two ends, and its budget of memory.
  *
  * An operation ends when its answer is made, when its time is over, or when its caller leaves. From then on it sends
  * nothing, its reads end, and so do its writes that have not been sent. A write that has been sent ends only when the
  * time is over, because only the log line of the operation says what became of it.
  */
-import type { OperationMemory } from './memory.ts';
+import type { OperationBudget } from './memory-budget.ts';
 
 /** Why an operation ended: its answer is made, its time is over, or its caller has left. */
 const DETAILS = { answered: 'answered before', expired: 'out of time', cancelled: 'caller disconnected' };
@@ -29,7 +29,7 @@ export class Lifetime {
   /** On the clock of `performance.now()`, as the deadline. */
   readonly startedAt = performance.now();
   readonly deadline: number;
-  readonly memory: OperationMemory;
+  readonly budget: OperationBudget;
   readonly #timeoutMs: number;
   readonly #ending = new AbortController();
   /** Aborts when the operation ends. */
@@ -43,8 +43,8 @@ export class Lifetime {
   callerHasLeft = false;
 
   /** Starts the time of an operation. */
-  constructor(memory: OperationMemory, timeoutMs: number) {
-    this.memory = memory;
+  constructor(budget: OperationBudget, timeoutMs: number) {
+    this.budget = budget;
     this.#timeoutMs = timeoutMs;
     this.deadline = this.startedAt + timeoutMs;
   }

@@ -5,36 +5,42 @@
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { BREAKER_STATES } from '../command-api/circuit-breaker.ts';
-import type { Attempt, CommandRecord } from '../command-api/command.ts';
-import { FAILURE_CODES, type Flaw, REPLY_FLAWS } from '../command-api/failures.ts';
-import type { Upstream } from '../command-api/upstream.ts';
-import { SERVICE, VERSION } from '../config.ts';
+import { BREAKER_STATES, type CircuitBreaker } from '../command-api/circuit-breaker.ts';
+import type { AttemptResult, CommandRecord } from '../command-api/command.ts';
+import { type Flaw, REPLY_FLAWS } from '../command-api/failures.ts';
+import type { Slots } from '../command-api/slots.ts';
+import type { Transport } from '../command-api/transport.ts';
+import { GRAPHQL_PATH, SERVICE, VERSION } from '../config.ts';
+import { FAILURE_CODES, failureCodeOf } from '../graphql/public-failures.ts';
 import { LIMITS } from '../limits.ts';
-import type { Memory } from '../resources/memory.ts';
-import type { AnsweredOperation } from './observer.ts';
-import { summaryOf } from './operation-report.ts';
+import type { MemoryBudget } from '../resources/memory-budget.ts';
+import { flawLabels, type OperationSummary } from './operation-log.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10];
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'DELETE', 'PATCH']);
 
-const OUTCOME_LABELS = ['OK', ...FAILURE_CODES];
+const CODES = ['OK', ...FAILURE_CODES];
 /** A command beyond those of its operation is refused before it is counted. */
 const NOT_OF_COMMANDS = 'BAD_USER_INPUT';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/**
- * Creates the metrics of one server. `commands` are those that it may send, `resultFlaws` the flaws that their replies
- * may have in addition to those of every reply.
- */
-export function createMetrics(
-  { breaker, slots, transport }: Upstream,
-  memory: Memory,
-  commands: readonly Pick<CommandRecord, 'name' | 'isWrite'>[],
-  resultFlaws: readonly Flaw[],
-) {
+/** What is read when Prometheus scrapes, and what the series are made for. */
+interface MetricsDependencies {
+  readonly breaker: CircuitBreaker;
+  readonly slots: Slots;
+  readonly transport: Transport;
+  readonly memoryBudget: MemoryBudget;
+  /** The commands that the server may send. */
+  readonly commands: readonly Pick<CommandRecord, 'name' | 'isWrite'>[];
+  /** The flaws that their replies may have in addition to those of every reply. */
+  readonly resultFlaws: readonly Flaw[];
+}
+
+/** Creates the metrics of one server. */
+export function createMetrics(dependencies: MetricsDependencies) {
+  const { breaker, slots, transport, memoryBudget, commands, resultFlaws } = dependencies;
   const registry = new Registry();
   // Milliseconds. The default of 10 costs an idle process 6 ms of CPU a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
@@ -76,19 +82,22 @@ export function createMetrics(
   gauge('process_memory_limit_bytes', 'Memory of the control group, or of the machine.').set(available);
   gauge('maintenance_memory_limit_bytes', 'Limit of maintenance_memory_held_bytes.').set(LIMITS.memoryBytes);
   // Create these series at 0: `rate()` misses a counter that first appears at 1.
-  const posted = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
+  const posted = { http_request_method: 'POST', http_route: GRAPHQL_PATH, url_scheme: 'http' };
   for (const http_response_status_code of [401, 500, 503]) requests.zero({ ...posted, http_response_status_code });
-  for (const code of OUTCOME_LABELS)
+  for (const code of CODES)
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
   for (const { name: command, isWrite } of commands) {
-    for (const outcome of OUTCOME_LABELS) if (outcome !== NOT_OF_COMMANDS) finished.inc({ command, outcome }, 0);
+    for (const code of CODES) if (code !== NOT_OF_COMMANDS) finished.inc({ command, outcome: code }, 0);
     for (const kind of REPLY_FLAWS) invalid.inc({ command, kind }, 0);
-    for (const flaw of resultFlaws) invalid.inc({ command, ...flaw }, 0);
+    for (const flaw of resultFlaws) invalid.inc({ command, ...flawLabels(flaw) }, 0);
     if (isWrite) unknownWrites.inc({ command }, 0);
   }
 
-  const { 'server.address': server_address, 'server.port': server_port } = transport.endpoint;
-  const target = { http_request_method: 'POST', server_address, server_port };
+  const target = {
+    http_request_method: 'POST',
+    server_address: transport.url.hostname,
+    server_port: transport.port,
+  };
 
   return {
     registry,
@@ -98,21 +107,20 @@ export function createMetrics(
       const counts = slots.count();
       inFlight.set(counts.inFlight);
       queued.set(counts.queued);
-      held.set(memory.held);
+      held.set(memoryBudget.held);
       refused.reset();
-      for (const [stage, count] of Object.entries(memory.refused)) refused.inc({ stage }, count);
+      for (const [stage, count] of Object.entries(memoryBudget.refused)) refused.inc({ stage }, count);
       for (const state of BREAKER_STATES) states.set({ state }, Number(state === breaker.state()));
       return registry.metrics();
     },
 
-    // The observer calls the following methods: see observer.ts.
+    // telemetry.ts calls the following methods.
 
     inFlightChanged: (count: number) => active.set(count),
 
     /** Counts an operation by the code of its gravest error. */
-    operationAnswered(context: AnsweredOperation): void {
-      const { codes } = summaryOf(context);
-      operations.inc({ graphql_operation_type: context.operation?.operation ?? 'unknown', code: codes[0] ?? 'OK' });
+    operationAnswered({ type, codes }: OperationSummary): void {
+      operations.inc({ graphql_operation_type: type ?? 'unknown', code: codes[0] ?? 'OK' });
     },
 
     requestEnded(method: string, route: string | undefined, status: number | '', durationMs: number): void {
@@ -126,16 +134,20 @@ export function createMetrics(
       requests.observe(labels, durationMs / 1000);
     },
 
-    attemptEnded({ name: command, attempts: all }: CommandRecord, { seconds, status, detail }: Attempt): void {
+    attemptEnded(
+      { name: command, attempts: results }: CommandRecord,
+      { seconds, status, detail }: AttemptResult,
+    ): void {
       const result = { http_response_status_code: status ?? '', error_type: detail ?? '' };
       attempts.observe({ ...target, command, ...result }, seconds);
-      const previous = all.at(-2);
+      const previous = results.at(-2);
       if (previous) retries.inc({ reason: previous.status ?? previous.detail ?? '' });
     },
 
     commandEnded({ name: command, flaws, failure, outcome }: CommandRecord): void {
-      finished.inc({ command, outcome: failure?.code ?? 'OK' });
-      for (const flaw of flaws) invalid.inc({ command, ...flaw });
+      // The label was named before the field's word for it was clear, and dashboards have it.
+      finished.inc({ command, outcome: failure ? failureCodeOf(failure.kind) : 'OK' });
+      for (const flaw of flaws) invalid.inc({ command, ...flawLabels(flaw) });
       if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
     },
   };

@@ -161,15 +161,17 @@ const afterWrite = (size: number) =>
   `deleteMaintenance(id: "r:m9999") { residence { maintenances(first: ${size}) { residence { ${aliased(97, 'id')} } } } }`;
 const keys = (size: number) => ids(size).map((id) => `{ __typename: "Maintenance", id: "${id}" }`);
 const entitiesOf = (size: number) => `_entities(representations: [${keys(size)}]) { ... on Maintenance { ${TEXTS} } }`;
-const batchOf = (size: number) =>
-  `deleteMaintenances(ids: ${JSON.stringify(times(size, (index) => `r:${LONGEST.slice(0, 250)}${index}`))}) { ${aliased(99, 'deletedIds')} }`;
+const batchOf = (size: number, fields = aliased(99, 'deletedIds')) =>
+  `deleteMaintenances(ids: ${JSON.stringify(times(size, (index) => `r:${LONGEST.slice(0, 250)}${index}`))}) { ${fields} }`;
+const failuresOf = (size: number) => batchOf(size, `failures { ${aliased(99, 'message')} }`);
 
 it.each<[of: string, fits: number, exceeds: number, path: string, fieldOf: (size: number) => string]>([
   ['requests like the vendor’s example, with each field once,', 4000, 4800, 'a3', examples],
   ['requests of a list, by their texts,', 680, 740, 'maintenances', listOf],
   ['entities, each by itself,', 590, 620, '_entities.N', entitiesOf],
   ['requests of a list after a write', 720, 780, 'deleteMaintenance.residence.maintenances', afterWrite],
-  ['ids of a write, before it is sent,', 150, 165, 'deleteMaintenances', batchOf],
+  ['ids of a write, before it is sent,', 125, 140, 'deleteMaintenances', batchOf],
+  ['failures of a write, before it is sent,', 210, 230, 'deleteMaintenances', failuresOf],
 ])('of %s %d fit, and of %d those beyond it are refused: %s', async (...row) => {
   const [, fits, exceeds, path, fieldOf] = row;
   fill('r', 1500, exampleTicket());

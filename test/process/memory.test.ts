@@ -6,6 +6,8 @@
  *
  * The process has a small heap. No test knows what an operation counts: bodies and replies are far larger than the room that is left.
  */
+import { once } from 'node:events';
+import http from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Answer, Asking } from '../support/ask.ts';
@@ -127,9 +129,29 @@ describe('everything is given back', () => {
     await until(() => held.length === 1);
     caller.abort();
     await left;
-    await until(async () => (await read('http_server_active_requests')) === 0);
-    expect(await heldBytes()).toBeGreaterThan(9000);
+    const labels = { http_request_method: 'POST', http_route: '/graphql', url_scheme: 'http' };
+    // Without a status, because no response was sent.
+    const closed = writeSample('http_server_request_duration_seconds_count', labels);
+    await until(async () => (await read(closed)) === 1);
+    expect([await read('http_server_active_requests'), (await heldBytes()) > 9000]).toEqual([1, true]);
     held.end();
+    await until(async () => (await read('http_server_active_requests')) === 0);
+  });
+
+  it('a body in chunks counts as the largest one until it is there, and then as long as it is', async () => {
+    const held = replica.upstream.hold();
+    const headers = { ...HEADERS, 'transfer-encoding': 'chunked' };
+    const request = http.request(`${replica.url}/graphql`, { method: 'POST', headers });
+    const answered = once(request, 'response');
+    request.write(JSON.stringify({ query: `{ ${list(R)} }` }).slice(0, -1));
+    await until(async () => (await heldBytes()) > 256 * 1024 * 16);
+    request.end('}');
+    await until(() => held.length === 1);
+    expect(await heldBytes()).toBeLessThan(100_000);
+    held.end();
+    const [response] = await answered;
+    expect(response.statusCode).toBe(200);
+    response.resume();
   });
 
   it('an operation that reads too much for itself leaves room for the replies to others', async () => {

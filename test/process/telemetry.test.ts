@@ -1,7 +1,7 @@
 /** What each operation leaves: its line in the log, its counters and its spans. observability.test.ts has the rest. */
 import { hostname } from 'node:os';
 import { afterAll, afterEach, expect, it, jest } from '@jest/globals';
-import { Gauge } from 'prom-client';
+import { Gauge, Histogram } from 'prom-client';
 import { PATH } from '../../dev/command-api.ts';
 import manifest from '../../package.json' with { type: 'json' };
 
@@ -55,7 +55,7 @@ const REJECTED = { ...failed('COMMAND_REJECTED', 'rejected', 409), outcome: 'REJ
 const [ONE, TWO] = ['delete_maintenance_info', 'batch_delete_maintenance_info'].map((name) => ({ name }));
 const GZIP = { 'content-encoding': 'gzip' };
 const AS_DATA = [{ ...FAILED, ...TWO, outcome: 'UNKNOWN' }, { ...TWO }];
-const NO_ROOM = { ...failed(UNAVAILABLE, 'no_room', 'queue full'), attempts: [] };
+const NO_ROOM = { ...failed(UNAVAILABLE, 'no_room_for_command', 'queue full'), attempts: [] };
 const LATE = [failed(TIMEOUT, 'timeout', 'ETIMEDOUT'), NO_ROOM];
 const BAD = { maintenance_id: 'm', contact: 1, state: 'new' };
 const BAD_MEMBERS = { flaws: ['contact', 'state'].map((member) => ({ kind: 'member', member })) };
@@ -278,12 +278,15 @@ it('a trace that the router does not sample is passed on, and has no spans', asy
   expect((await takeSpans(2)).map((span) => span.traceId)).not.toContain(traceId);
 });
 
-it('metrics that throw fail no operation, and their first error is logged', async () => {
+it('metrics that throw fail no operation, and each of their errors is logged once', async () => {
   jest.spyOn(Gauge.prototype, 'set').mockImplementation(() => {
     throw new Error('canary');
   });
+  jest.spyOn(Histogram.prototype, 'observe').mockImplementation(() => {
+    throw new Error('another canary');
+  });
   for (let time = 0; time < 3; time++) expect((await subgraph.ask(DELETE)).errors).toEqual([]);
   const messages = subgraph.logs().map(({ level, msg }) => `${level} ${msg}`);
-  expect(messages.sort()).toEqual([...Array(3).fill('30 operation'), '50 telemetry failed']);
+  expect(messages.sort()).toEqual([...Array(3).fill('30 operation'), ...Array(2).fill('50 telemetry failed')]);
   expect(subgraph.logText()).not.toContain('canary');
 });

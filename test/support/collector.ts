@@ -2,7 +2,7 @@
 import { text as readText } from 'node:stream/consumers';
 import { serve } from '../../dev/command-api.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
-import { startTracing } from '../../src/telemetry/spans.ts';
+import { startTracing } from '../../src/tracing.ts';
 
 type Value = Readonly<Record<string, unknown>>;
 type Pairs = readonly { readonly key: string; readonly value: Value }[];

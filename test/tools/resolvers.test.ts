@@ -1,6 +1,5 @@
 /** What the resolvers get wrong, and the compiler does not see, stops the start, or the first operation that meets it. */
 import { expect, it } from '@jest/globals';
-import { OperationErrors } from '../../src/graphql/public-errors.ts';
 import { checkResolvers, resolveField, wrapMutation } from '../../src/graphql/schema.ts';
 import { entities, reads } from '../../src/maintenance/resolvers.ts';
 import { SCHEMA } from '../support/maintenance/schema.ts';
@@ -24,13 +23,14 @@ it('a field without a resolver and without a value is an error', () => {
 
 it('a refusal after a command does not say that nothing was sent', async () => {
   const records: unknown[] = [];
-  const responseSize = { addWrite: () => {} };
-  const errors = new OperationErrors();
-  const operation = { responseSize, records, clearLoaders: () => {}, errors };
-  const wrapped = wrapMutation(() => {
+  const outcomes = new Map<string, string>();
+  const context = { responseSize: { reserveForWrite: () => {} }, records, outcomes, clearLoaders: () => {} };
+  const resolveAfterSending = () => {
     records.push('sent');
     return entities.Residence({ id: '' });
-  });
-  const { extensions } = (await wrapped({}, {}, operation as never, {} as never)) as { extensions: object };
-  expect(extensions).toMatchObject({ code: 'BAD_USER_INPUT', outcome: 'UNKNOWN' });
+  };
+  const wrapped = wrapMutation(resolveAfterSending, () => ({}));
+  const info = { path: { key: 'createMaintenance' } };
+  await expect(wrapped({}, {}, context as never, info as never)).rejects.toThrow('Argument');
+  expect(outcomes).toEqual(new Map([['createMaintenance', 'UNKNOWN']]));
 });

@@ -1,5 +1,5 @@
 /**
- * Memory: the bytes that operations hold, which are counted, and refused where there is no room. limits.ts says what
+ * The budget of memory: the bytes that operations hold are counted, and refused where there is no room. limits.ts says what
  * counts how much.
  *
  * An operation holds its request, its commands, their replies and its response until its response is closed and it is
@@ -10,29 +10,29 @@
  */
 import { LIMITS } from '../limits.ts';
 
-export type Memory = ReturnType<typeof createMemory>;
+export type MemoryBudget = ReturnType<typeof createMemoryBudget>;
 
 /** Creates the counts of one server: bytes, and refusals by what was refused. */
-export function createMemory() {
+export function createMemoryBudget() {
   return { held: 0, refused: { request: 0, command: 0, reply: 0, response: 0 } };
 }
 
-/** The memory of one operation. Once it is closed, it holds nothing, whoever asks. */
-export class OperationMemory {
-  readonly #all: Memory;
+/** The budget of one operation, as a part of that of the process. Once it is closed, it holds nothing, whoever asks. */
+export class OperationBudget {
+  readonly #process: MemoryBudget;
   #bytes = 0;
   #isClosed = false;
 
-  constructor(all: Memory) {
-    this.#all = all;
+  constructor(process: MemoryBudget) {
+    this.#process = process;
   }
 
   /** Reserves further bytes. Returns false if there is no room for them. */
-  tryReserve(bytes: number, what: keyof Memory['refused']): boolean {
+  tryReserve(bytes: number, what: keyof MemoryBudget['refused']): boolean {
     if (this.#isClosed) return false;
-    const hasRoom = bytes <= Math.min(LIMITS.operationBytes - this.#bytes, LIMITS.memoryBytes - this.#all.held);
+    const hasRoom = bytes <= Math.min(LIMITS.operationBytes - this.#bytes, LIMITS.memoryBytes - this.#process.held);
     if (hasRoom) this.reserve(bytes);
-    else this.#all.refused[what]++;
+    else this.#process.refused[what]++;
     return hasRoom;
   }
 
@@ -40,7 +40,7 @@ export class OperationMemory {
   reserve(bytes: number): void {
     if (this.#isClosed) return;
     this.#bytes += bytes;
-    this.#all.held += bytes;
+    this.#process.held += bytes;
   }
 
   /** Releases some of the reserved bytes. */

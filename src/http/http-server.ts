@@ -1,16 +1,16 @@
 /**
- * The HTTP host: its ports, time limits, headers, routes and shutdown.
+ * The HTTP server: its ports, time limits, headers, routes and shutdown.
  */
 import { randomUUID } from 'node:crypto';
 import net, { type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from 'pino';
-import { type Config, VERSION } from '../config.ts';
+import { type Config, GRAPHQL_PATH, VERSION } from '../config.ts';
 import { LIMITS } from '../limits.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createErrorHandler, refusal } from './refusals.ts';
-import type { Requests } from './request.ts';
+import type { RequestLifecycle } from './request.ts';
 
 // Longer than the idle timeout of every router; Cosmo's is the longest, 90 s. Otherwise a router could send on a
 // connection that we close.
@@ -35,42 +35,54 @@ const refuseSchemas = () => {
 };
 
 /** What the ports of one server share. */
-interface HostDependencies {
+interface HttpDependencies {
   readonly config: Config;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  readonly requests: Requests;
+  readonly requestLifecycle: RequestLifecycle;
 }
 
-/** Creates the host. `app` takes further routes until `listen` is called. */
-export function createHost(shared: HostDependencies) {
-  const { config, metrics, requests } = shared;
+/** Creates the server. `server` takes further routes until `listen` is called. */
+export function createHttpServer(shared: HttpDependencies) {
+  const { config, metrics, requestLifecycle } = shared;
   const state = { isReady: true };
-  const app = createApp(shared, state, ROUTER_TIMES);
-  app.addHook('onRequest', requests.open);
+  const server = createPort(shared, state, ROUTER_TIMES);
+  server.addHook('onRequest', requestLifecycle.open);
   // Refuses `__proto__`.
-  app.addContentTypeParser(JSON_IN_UTF8, { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
-  app.route({ method: ['GET', 'POST'], url: '/graphql', exposeHeadRoute: false, handler: requests.execute });
-  app.get('/health/live', () => ({ status: 'live', version: VERSION }));
-  app.get('/health/ready', (_, reply) =>
+  const parseJson = server.getDefaultJsonParser('error', 'error');
+  server.addContentTypeParser<string>(JSON_IN_UTF8, { parseAs: 'string' }, (request, text, done) => {
+    requestLifecycle.bodyArrived(request, text.length);
+    return parseJson(request, text, done);
+  });
+  server.route({
+    method: ['GET', 'POST'],
+    url: GRAPHQL_PATH,
+    exposeHeadRoute: false,
+    handler: requestLifecycle.execute,
+  });
+  server.get('/health/live', () => ({ status: 'live', version: VERSION }));
+  server.get('/health/ready', (_, reply) =>
     state.isReady ? { status: 'ready' } : reply.code(503).send({ status: 'stopping' }),
   );
-  const metricsApp = config.METRICS_PORT === undefined ? app : createApp(shared, state, SCRAPER_TIMES);
-  if (metricsApp !== app) metricsApp.addHook('onRequest', requests.openWithoutAdmission);
+  const metricsServer = config.METRICS_PORT === undefined ? server : createPort(shared, state, SCRAPER_TIMES);
+  if (metricsServer !== server) metricsServer.addHook('onRequest', requestLifecycle.trackUntilClosed);
   const { registry, scrape } = metrics;
-  metricsApp.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await scrape()));
+  metricsServer.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await scrape()));
 
-  /** Starts listening. Rejects with Node's error if it cannot listen. */
+  /** Starts listening. Rejects with Node's error if it cannot listen, and then closes the port of metrics, too. */
   async function listen() {
     if (config.METRICS_PORT !== undefined) {
-      metricsApp.server.maxConnections = SCRAPERS;
-      await metricsApp.listen({ host: config.HOST, port: config.METRICS_PORT }).catch((error) => {
+      metricsServer.server.maxConnections = SCRAPERS;
+      await metricsServer.listen({ host: config.HOST, port: config.METRICS_PORT }).catch((error) => {
         throw Object.assign(error, { variable: 'METRICS_PORT' });
       });
     }
-    await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
-    const { port: metricsPort } = metricsApp.server.address() as AddressInfo;
-    return { url: app.listeningOrigin, metricsPort };
+    await server.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG }).catch(async (error) => {
+      await metricsServer.close();
+      throw error;
+    });
+    const { port: metricsPort } = metricsServer.server.address() as AddressInfo;
+    return { url: server.listeningOrigin, metricsPort };
   }
 
   /**
@@ -82,30 +94,33 @@ export function createHost(shared: HostDependencies) {
     state.isReady = false;
     await delay(config.DRAIN_DELAY_MS);
     // Ends only the listener, for the reason above.
-    net.Server.prototype.close.call(app.server);
-    const endsAt = performance.now() + config.OPERATION_TIMEOUT_MS + GRACE_MS;
-    do await delay(LAST_REQUEST_MS);
-    while (requests.countUnfinished() > 0 && performance.now() < endsAt);
-    // Also those that have sent nothing or half of a request.
-    app.server.closeAllConnections();
-    await app.close();
-    metricsApp.server.closeAllConnections();
-    await metricsApp.close();
+    net.Server.prototype.close.call(server.server);
+    for (;;) {
+      await delay(LAST_REQUEST_MS);
+      // Further requests may come on kept connections: each has its whole time.
+      const { count, lastOpenedAt } = requestLifecycle.unfinished();
+      if (count === 0 || performance.now() >= lastOpenedAt + config.OPERATION_TIMEOUT_MS + GRACE_MS) break;
+    }
+    // Connections that have sent nothing, or half of a request, are closed too.
+    server.server.closeAllConnections();
+    await server.close();
+    metricsServer.server.closeAllConnections();
+    await metricsServer.close();
   }
 
-  return { app, listen, stop };
+  return { server, listen, stop };
 }
 
 /**
- * Creates the app of one port: reads no body yet, answers in JSON, closes slow and silent connections. While the host is
+ * Creates the server of one port: reads no body yet, answers in JSON, closes slow and silent connections. While the whole is
  * not ready, it closes each connection with its response.
  */
-function createApp(
-  { logger }: HostDependencies,
+function createPort(
+  { logger }: HttpDependencies,
   state: { readonly isReady: boolean },
   { keepAliveMs, headMs }: typeof ROUTER_TIMES,
 ) {
-  const app: FastifyInstance = fastify({
+  const server: FastifyInstance = fastify({
     keepAliveTimeout: keepAliveMs,
     // Measured from the first byte of a request to the end of its body.
     requestTimeout: keepAliveMs + 10_000,
@@ -121,15 +136,17 @@ function createApp(
     bodyLimit: LIMITS.bodyBytes,
     schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
     // Like any other unknown path. Fastify would answer an invalid escape before we check the secret.
-    routerOptions: { onBadUrl: (_, request, response) => app.routing(Object.assign(request, { url: '/' }), response) },
+    routerOptions: {
+      onBadUrl: (_, request, response) => server.routing(Object.assign(request, { url: '/' }), response),
+    },
     genReqId: ({ headers }) => REQUEST_ID.exec(String(headers['x-request-id'] ?? ''))?.[0] ?? randomUUID(),
   });
-  app.decorateRequest('memory', null);
-  app.decorateRequest('lifetime', null);
-  app.setErrorHandler(createErrorHandler(logger));
-  app.removeAllContentTypeParsers();
-  app.setNotFoundHandler((_, reply) => reply.send(refusal(404)));
-  app.addHook('onSend', ({ id }, reply, payload, done) => {
+  server.decorateRequest('budget', null);
+  server.decorateRequest('lifetime', null);
+  server.setErrorHandler(createErrorHandler(logger));
+  server.removeAllContentTypeParsers();
+  server.setNotFoundHandler((_, reply) => reply.send(refusal(404)));
+  server.addHook('onSend', ({ id }, reply, payload, done) => {
     reply.header('x-request-id', id);
     // No response may be cached. Apollo would allow it for persisted queries.
     reply.header('cache-control', 'no-store');
@@ -138,5 +155,5 @@ function createApp(
     // Node encodes a text of more than ASCII slowly.
     done(null, typeof payload === 'string' ? Buffer.from(payload) : payload);
   });
-  return app;
+  return server;
 }

@@ -1,0 +1,50 @@
+/**
+ * What callers learn of a failed command: the table of codes and sentences, by the kind of the failure.
+ */
+import { type CommandFailure, type FailureKind, failureOf } from '../command-api/failures.ts';
+import { type FailureCode, PublicError } from '../errors/public-error.ts';
+import type { UnforeseenErrors } from '../errors/unforeseen-errors.ts';
+import { LIMITS } from '../limits.ts';
+
+const UNAVAILABLE = 'The command API could not be reached or could not answer.';
+const TOO_MANY = `Too many commands in one operation: at most ${LIMITS.reads} that read and ${LIMITS.writes} that write.`;
+
+const PUBLIC_FAILURES: Readonly<Record<FailureKind, readonly [code: FailureCode, message: string]>> = {
+  unauthenticated: ['UNAUTHENTICATED', 'The command API rejected the access token.'],
+  forbidden: ['FORBIDDEN', 'The command API does not allow this command to the caller.'],
+  rejected: ['COMMAND_REJECTED', 'The command API rejected the command.'],
+  throttled: ['UPSTREAM_UNAVAILABLE', UNAVAILABLE],
+  unavailable: ['UPSTREAM_UNAVAILABLE', UNAVAILABLE],
+  failed: ['UPSTREAM_UNAVAILABLE', UNAVAILABLE],
+  unreachable: ['UPSTREAM_UNAVAILABLE', UNAVAILABLE],
+  stale: ['UPSTREAM_UNAVAILABLE', UNAVAILABLE],
+  timeout: ['UPSTREAM_TIMEOUT', 'The command API did not answer in time.'],
+  invalid: ['UPSTREAM_INVALID_RESPONSE', 'The command API sent an invalid reply.'],
+  too_large: ['UPSTREAM_INVALID_RESPONSE', 'The command API sent a reply that is too large.'],
+  no_room_for_reply: ['UPSTREAM_UNAVAILABLE', 'The subgraph has no memory for this reply now.'],
+  no_room_for_command: ['UPSTREAM_UNAVAILABLE', 'The subgraph has no room for this command now.'],
+  breaker_open: ['UPSTREAM_UNAVAILABLE', 'The command API is failing; the command was not sent.'],
+  too_many: ['BAD_USER_INPUT', TOO_MANY],
+  expired: ['UPSTREAM_TIMEOUT', 'The operation has no time left.'],
+  abandoned: ['ABANDONED', 'The operation was answered without the command.'],
+  cancelled: ['CALLER_GONE', 'The caller has disconnected.'],
+  // It is masked, so that its caller reads another sentence.
+  internal: ['INTERNAL_SERVER_ERROR', 'The command failed for a reason within the subgraph.'],
+};
+
+export const FAILURE_CODES: ReadonlySet<FailureCode> = new Set(Object.values(PUBLIC_FAILURES).map(([code]) => code));
+
+export const failureCodeOf = (kind: FailureKind): FailureCode => PUBLIC_FAILURES[kind][0];
+
+/** Returns the public form of any error: as it is, by the table, or masked. */
+export function publicOf(error: unknown, unforeseen: UnforeseenErrors): PublicError {
+  return error instanceof PublicError ? error : publicFailure(failureOf(error), unforeseen);
+}
+
+function publicFailure(failure: CommandFailure, unforeseen: UnforeseenErrors): PublicError {
+  const { kind, command, upstreamCode } = failure;
+  // The cause has the stack of the bug.
+  if (kind === 'internal') return unforeseen.mask(failure.cause ?? failure);
+  const [code, message] = PUBLIC_FAILURES[kind];
+  return new PublicError(code, message, { command: command?.name, commandId: command?.id, upstreamCode });
+}
