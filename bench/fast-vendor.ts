@@ -1,10 +1,12 @@
 /**
  * A command API with prepared replies, fast enough for 250 replies of 2 MB at once. The caller's token selects the reply:
- * `Bearer <reply>.<anything>`.
+ * `Bearer <reply>.<anything>`, or `Bearer <reply>+<milliseconds>.<anything>` for a reply after this time.
  */
+import http, { type RequestListener } from 'node:http';
+import https from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { serve } from '../dev/command-api.ts';
+import { listen } from '../dev/command-api.ts';
 import { exampleTicket } from '../dev/maintenance/seed.ts';
 import { STATES } from '../dev/maintenance/store.ts';
 
@@ -40,11 +42,14 @@ const REPLIES = {
 
 export type ReplyName = keyof typeof REPLIES;
 
-/** Starts the server on a free port of the loopback interface. `error` has status 500, also for writes. */
-export function startFastVendor() {
-  return serve((request, response) => {
-    const name = /^Bearer ([\w-]+)\./.exec(request.headers.authorization ?? '')?.[1] as ReplyName | undefined;
-    if (name === undefined) return response.writeHead(401).end();
+/**
+ * Starts the server on a free port of localhost, with a certificate over TLS. `error` has status 500, also for writes.
+ */
+export async function startFastVendor(certificate?: { readonly key: string; readonly cert: string }) {
+  const listener: RequestListener = (request, response) => {
+    const [, selected, ms] = /^Bearer ([\w-]+)(?:\+(\d+))?\./.exec(request.headers.authorization ?? '') ?? [];
+    if (selected === undefined) return response.writeHead(401).end();
+    const name = selected as ReplyName;
     const chunks: Buffer[] = [];
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('end', async () => {
@@ -52,6 +57,7 @@ export function startFastVendor() {
       const { list, info } =
         command.startsWith('get_') || name === 'error' ? REPLIES[name] : { list: WRITTEN, info: WRITTEN };
       const bytes = command === 'get_maintenance_info' ? info : list;
+      if (ms !== undefined) await delay(Number(ms));
       const headers = { 'content-type': 'application/json', 'content-length': bytes.length };
       const coding = name === 'gzip' && bytes !== WRITTEN ? { 'content-encoding': 'gzip' } : {};
       response.writeHead(name === 'error' ? 500 : 200, { ...headers, ...coding });
@@ -63,7 +69,11 @@ export function startFastVendor() {
       }
       response.end();
     });
-  });
+  };
+  const server = certificate ? https.createServer(certificate, listener) : http.createServer(listener);
+  // By name, as a vendor is: the processes look the name up.
+  const { url, stop } = await listen(server, 0, 'localhost');
+  return { url: certificate ? url.replace('http:', 'https:') : url, stop };
 }
 
 /** Returns a list of at most `count` tickets and just under 2 MB. */

@@ -3,6 +3,7 @@
  * residence, by got's stream with a request of Node, because other ways to use got cost more.
  */
 import http from 'node:http';
+import https from 'node:https';
 import got from 'got';
 import { COMMANDS_URL, createVendor, type NewMaintenance, PORT } from './vendor.ts';
 
@@ -13,13 +14,14 @@ interface Variables {
   readonly representations: readonly { readonly id: string }[];
 }
 
-const agent = new http.Agent({ keepAlive: true });
+const { Agent, request: startRequest } = COMMANDS_URL.startsWith('https:') ? https : http;
+const agent = new Agent({ keepAlive: true });
 const posting = got.extend({ method: 'POST', decompress: false, followRedirect: false, throwHttpErrors: false });
 const vendor = createVendor((command, authorization = '') => {
   const json = JSON.stringify(command);
   const length = Buffer.byteLength(json);
   const headers = { 'content-type': 'application/json', 'content-length': length, authorization };
-  const request = () => http.request(COMMANDS_URL, { method: 'POST', headers, agent });
+  const request = () => startRequest(COMMANDS_URL, { method: 'POST', headers, agent });
   return readJson(posting.stream(COMMANDS_URL, { request }).end(json));
 });
 
