@@ -31,14 +31,14 @@ export interface Cost {
   readonly name: string;
   /** Microseconds of CPU time of a request, of each process. */
   readonly us: readonly number[];
+  /** Requests that a process answers in a second. */
+  readonly rate: number;
   /** To the first contender. */
   readonly ratio: number;
 }
 
-const WARM_UP_MS = 4000;
-// Two processes of the same code differ less in many short bursts than in a few long ones.
-const BURST_MS = 500;
-const ROUNDS = 20;
+/** At the start of a burst, connections are opened that ended while other processes had their turn. It is not measured. */
+const LEAD_IN_MS = 100;
 
 let requests = 0;
 
@@ -47,16 +47,17 @@ export function pinLoad(): void {
   execFileSync('taskset', ['-a', '-c', '-p', '1', String(process.pid)], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-/** Starts a server on the core without load, in production, and waits for its first answer. */
-export async function startServer({ name, folder, command }: Contender, commandApiUrl: string): Promise<Server> {
+/** Starts a server on the core without load, in production, and waits for its first answer. `vendor` is what it needs for its commands. */
+export async function startServer(contender: Contender, vendor: NodeJS.ProcessEnv): Promise<Server> {
+  const { name, folder, command } = contender;
   const port = await freePort();
   const env = {
     PATH: `${resolve(folder, 'node_modules/.bin')}:${process.env.PATH}`,
     NODE_ENV: 'production',
     HOST: '127.0.0.1',
     PORT: String(port),
-    COMMAND_API_URL: commandApiUrl,
     ROUTER_SECRET,
+    ...vendor,
   };
   const child = start('taskset', ['-c', '0', 'sh', '-c', command], env, {
     cwd: folder,
@@ -73,36 +74,41 @@ export async function startServer({ name, folder, command }: Contender, commandA
 }
 
 /** Returns the cost of each contender. The processes take turns, so that a slow moment of the machine meets all. */
-export async function compare(workload: Workload, servers: readonly Server[]): Promise<Cost[]> {
+export async function compare(workload: Workload, servers: readonly Server[], rounds: number): Promise<Cost[]> {
   await compareData(workload, servers);
-  for (const server of servers) await burst(server, workload, WARM_UP_MS);
-  const measured = servers.map((server) => ({ server, costs: [] as number[] }));
-  for (let round = 0; round < ROUNDS; round++)
-    for (const { server, costs } of round % 2 ? measured.toReversed() : measured)
-      costs.push(await burst(server, workload, BURST_MS));
+  for (const server of servers) await burst(server, workload, workload.warmUpMs);
+  const measured = servers.map((server) => ({ server, bursts: [] as Awaited<ReturnType<typeof burst>>[] }));
+  for (let round = 0; round < rounds; round++)
+    for (const { server, bursts } of round % 2 ? measured.toReversed() : measured)
+      bursts.push(await burst(server, workload, workload.burstMs));
   const contenders = Map.groupBy(measured, ({ server }) => server.name);
-  const [ours = []] = contenders.values();
+  const [first = []] = contenders.values();
   const sumOf = (processes: typeof measured, round: number) =>
-    processes.reduce((sum, { costs }) => sum + Number(costs[round]), 0);
+    processes.reduce((sum, { bursts }) => sum + Number(bursts[round]?.us), 0);
   return Array.from(contenders, ([name, processes]) => {
-    const ratios = Array.from({ length: ROUNDS }, (_, round) => sumOf(processes, round) / sumOf(ours, round));
-    return { name, us: processes.map(({ costs }) => median(costs)), ratio: median(ratios) };
+    const us = processes.map(({ bursts }) => median(bursts.map((one) => one.us)));
+    const rate = median(processes.flatMap(({ bursts }) => bursts.map((one) => one.rate)));
+    const ratios = Array.from({ length: rounds }, (_, round) => sumOf(processes, round) / sumOf(first, round));
+    return { name, us, rate, ratio: median(ratios) };
   });
 }
 
-/** Sends requests. Returns the microseconds of CPU of one of them. Throws at the first request that fails. */
-export async function burst({ name, url, pid }: Server, workload: Workload, durationMs: number): Promise<number> {
+/** Sends requests. Returns the microseconds of CPU of one of them, and their number in a second. Throws at the first that fails. */
+export async function burst({ name, url, pid }: Server, workload: Workload, durationMs: number) {
   const agent = new Agent({ keepAlive: true, maxSockets: workload.callers });
-  const end = performance.now() + durationMs;
-  const [first, before] = [requests, readCpuUs(pid)];
   const ask = async () => {
     const { status, text } = await send(agent, url, workload, ++requests);
     if (status !== 200 || text.includes('"errors"'))
       throw new Error(`${workload.title}: ${name} answers ${status} ${text.slice(0, 300)}`);
   };
-  await load(ask, { workers: workload.callers, isOver: () => performance.now() >= end });
+  const askFor = (ms: number, start = performance.now()) =>
+    load(ask, { workers: workload.callers, isOver: () => performance.now() >= start + ms });
+  await askFor(LEAD_IN_MS);
+  const [first, cpuUs, start] = [requests, readCpuUs(pid), performance.now()];
+  await askFor(durationMs);
+  const count = requests - first;
   agent.destroy();
-  return (readCpuUs(pid) - before) / (requests - first);
+  return { us: (readCpuUs(pid) - cpuUs) / count, rate: (1000 * count) / (performance.now() - start) };
 }
 
 /** Throws where a server answers other data than the first one, because then the costs cannot be compared. */
@@ -118,6 +124,6 @@ async function compareData(workload: Workload, servers: readonly Server[]): Prom
 }
 
 function send(agent: Agent | false, url: string, workload: Workload, n: number) {
-  const headers = { ...HEADERS, authorization: `Bearer ${workload.reply}.${n}` };
+  const headers = { ...HEADERS, authorization: `Bearer ${workload.reply}+${workload.replyMs}.${n}` };
   return request(agent, url, { headers, body: bodyOf(workload, n) });
 }

@@ -25,14 +25,19 @@ export interface Workload {
   readonly operationName: keyof typeof DOCUMENTS;
   /** The number of requests at once. */
   readonly callers: number;
-  /** The reply of the command API. */
+  /** The reply of the command API, and the milliseconds that it takes to answer. */
   readonly reply: ReplyName;
+  readonly replyMs: number;
+  readonly warmUpMs: number;
+  /** The duration of a burst. Processes of the same code differ less in many short bursts than in a few long ones. */
+  readonly burstMs: number;
   /** Returns the variables of the `n`th request. */
   variables(n: number): object;
 }
 
-const SMALL = { callers: 32, reply: 'twenty' } as const;
-export const WORKLOADS: readonly Workload[] = [
+const FULL_LOAD = { replyMs: 0, warmUpMs: 4000, burstMs: 500 };
+const SMALL = { ...FULL_LOAD, callers: 32, reply: 'twenty' } as const;
+const AT_ONCE: readonly Workload[] = [
   { ...SMALL, title: 'List of 20', operationName: 'List', variables: (n) => ({ residenceId: `r${n}` }) },
   { ...SMALL, title: 'One detail', operationName: 'One', variables: (n) => ({ id: `r${n}:m0` }) },
   {
@@ -42,10 +47,15 @@ export const WORKLOADS: readonly Workload[] = [
     variables: (n) => ({ input: { ...NEW, residenceId: `r${n}` } }),
   },
   {
-    ...{ title: '100 references, 10 residences', operationName: 'Entities', callers: 8, reply: 'alike' },
+    ...{ ...FULL_LOAD, title: '100 references, 10 residences', operationName: 'Entities', callers: 8, reply: 'alike' },
     variables: (n) => ({ representations: Array.from({ length: 100 }, (_, index) => reference(n, index)) }),
   },
 ];
+/** Each operation at full load, and then, when its code is warm, at low load. Low load takes longer until its CPU is known. */
+export const WORKLOADS = AT_ONCE.flatMap((workload): Workload[] => {
+  const lowLoad = { callers: workload.callers / 4, replyMs: 20, warmUpMs: 1000, burstMs: 1000 };
+  return [workload, { ...workload, ...lowLoad, title: `${workload.title}, low load` }];
+});
 
 function reference(n: number, index: number) {
   return { __typename: 'Maintenance', id: `r${n}-${index % 10}:m${Math.floor(index / 10)}` };
