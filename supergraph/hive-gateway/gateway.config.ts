@@ -37,7 +37,7 @@ export const gatewayConfig = {
   transportEntries: {
     maintenance: {
       options: {
-        // The subgraph shares identical reads itself. The gateway would let a read join one from before a write.
+        // The gateway would let a read join one from before a write.
         deduplicateInflightRequests: false,
       },
     },
