@@ -55,8 +55,6 @@ export const FAILURES = {
   too_many: { outcome: 'NOT_SENT', retry: 'never', health: 'unknown' },
   /** The operation has no time left. */
   expired: { outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
-  /** The operation was answered without the command. */
-  abandoned: { outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
   /** The caller has left. */
   cancelled: { outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
   /** Of this process: no sockets are left, or a bug. */
@@ -139,5 +137,6 @@ export function failureOf(error: unknown): CommandFailure {
 
 /** Returns the failure of a command whose operation has ended. */
 export function endedBy({ reason, message: detail }: OperationEnded, isSent: boolean): CommandFailure {
-  return new CommandFailure(reason === 'answered' ? 'abandoned' : reason, { detail, isSent });
+  // graphql answers when all resolvers are done, so a command that outlives its operation is a bug.
+  return new CommandFailure(reason === 'answered' ? 'internal' : reason, { detail, isSent });
 }

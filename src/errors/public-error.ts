@@ -9,8 +9,8 @@ export type WriteFailureCode =
   | ('UNAUTHENTICATED' | 'FORBIDDEN' | 'COMMAND_REJECTED' | 'INTERNAL_SERVER_ERROR')
   | ('UPSTREAM_TIMEOUT' | 'UPSTREAM_UNAVAILABLE' | 'UPSTREAM_INVALID_RESPONSE');
 
-/** The codes of failed commands. Only logs and metrics have the last two. */
-export type FailureCode = WriteFailureCode | 'BAD_USER_INPUT' | 'CALLER_GONE' | 'ABANDONED';
+/** The codes of failed commands. Only logs and metrics have `CALLER_GONE`. */
+export type FailureCode = WriteFailureCode | 'BAD_USER_INPUT' | 'CALLER_GONE';
 
 /** The codes of all errors. */
 export type Code = FailureCode | `${ApolloServerErrorCode}` | 'OVERLOADED' | 'ROUTER_UNAUTHENTICATED' | 'NOT_FOUND';

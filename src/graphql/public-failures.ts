@@ -26,7 +26,6 @@ const PUBLIC_FAILURES: Readonly<Record<FailureKind, readonly [code: FailureCode,
   breaker_open: ['UPSTREAM_UNAVAILABLE', 'The command API is failing; the command was not sent.'],
   too_many: ['BAD_USER_INPUT', TOO_MANY],
   expired: ['UPSTREAM_TIMEOUT', 'The operation has no time left.'],
-  abandoned: ['ABANDONED', 'The operation was answered without the command.'],
   cancelled: ['CALLER_GONE', 'The caller has disconnected.'],
   // It is masked, so that its caller reads another sentence.
   internal: ['INTERNAL_SERVER_ERROR', 'The command failed for a reason within the subgraph.'],

@@ -129,6 +129,18 @@ it('a field is refused by a variable that is null in place of its default, and f
   expect(errors).toEqual([{ message: OF_VARIABLES, path: ['deleteMaintenance'], extensions }]);
 });
 
+it.each<[string, Omit<FieldQuery, 'path'>]>([
+  ['in an input', create({ residenceId: 2 ** 53 })],
+  ['of a list', list({ residenceId: -(2 ** 60) })],
+  ['among ids', deleteMany(['r:m', 2 ** 53])],
+])('a number beyond 2^53, which JSON has rounded, is no id: %s', async (_, { query, variables }) => {
+  const { data, errors } = await subgraph.ask(query, { variables });
+  const outcome = query.startsWith('mutation') ? { outcome: 'NOT_SENT' } : {};
+  const message = 'A variable has a number beyond 2^53. Send ids as texts.';
+  expect([data, errors]).toEqual([undefined, [{ message, extensions: { code: 'BAD_USER_INPUT', ...outcome } }]]);
+  expect(subgraph.upstream.commands()).toEqual([]);
+});
+
 it.each<[string, Omit<FieldQuery, 'path'>, string]>([
   ['the largest safe number', list({ residenceId: 2 ** 53 - 1 }), 'get_maintenance_list 9007199254740991'],
   ['a default', { query: `mutation ($v: ID = "r:m") { ${AFTER} }`, variables: {} }, 'delete_maintenance_info r m'],

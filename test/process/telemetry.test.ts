@@ -65,6 +65,10 @@ const FRAGILE = { env: { MAX_COMMANDS_IN_FLIGHT: '1', BREAKER_FAILURES: '1' }, t
 const INTERNAL = 'INTERNAL_SERVER_ERROR';
 const BUGS = Array(3).fill(failed(INTERNAL, 'internal', NO_SOCKET));
 
+const CUT = act((response) =>
+  response.writeHead(503, { 'content-length': 9 }).write('x', () => response.socket?.destroy()),
+);
+
 const OPERATIONS: Row[] = [
   ['no document', '', undefined, '30 unknown BAD_REQUEST', []],
   ['a rejected write', NAMED, REJECT, '30 mutation COMMAND_REJECTED', [{ ...REJECTED, ...ONE }]],
@@ -80,6 +84,13 @@ const OPERATIONS: Row[] = [
   ['no gzip', LIST, reply('no gzip', GZIP), `40 query ${INVALID}`, flawed('bytes', 200, 'Z_DATA_ERROR')],
   ['flaws, not selected', LIST, result([BAD, BAD, {}, {}]), '40 query', [FLAWED]],
   ['flaws, selected', SELECTED, result([BAD]), `40 query ${INVALID} ${UNAVAILABLE}`, [FAILED, BAD_MEMBERS]],
+  [
+    'a 503 that is cut',
+    DELETE,
+    CUT,
+    `40 mutation ${UNAVAILABLE}`,
+    [{ ...failed(UNAVAILABLE, 'unavailable', 503), ...ONE, outcome: 'UNKNOWN' }],
+  ],
   // They open no circuit breaker.
   ['unforeseen errors', lists('a', 'b', 'c'), undefined, `50 query ${INTERNAL}`, BUGS, FRAGILE],
 ];

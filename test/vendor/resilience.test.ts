@@ -49,12 +49,28 @@ describe('a retry', () => {
     expect(retries).not.toEqual(commands.filter((command) => retries.includes(command)).slice(0, 14));
   });
 
+  it('spends none of the budget if its caller leaves in the pause', async () => {
+    const subgraph = await start({ BREAKER_FAILURES: '10000', OPERATION_TIMEOUT_MS: '60000' });
+    subgraph.upstream.fail(() => ({ status: 503, headers: { 'retry-after': '50' } }));
+    for (let asked = 1; asked <= 12; asked++) {
+      const leave = subgraph.askAndDisconnect(LIST);
+      await until(() => subgraph.upstream.received.length === asked);
+      await untilMetric(subgraph.url, 'maintenance_commands_in_flight', 0);
+      await leave();
+      await until(() => subgraph.logs().length === asked);
+    }
+    subgraph.upstream.fail(() => ({ status: 503 }));
+    expect((await subgraph.ask(lists(40, 'r'))).errors).toHaveLength(40);
+    // The twelve commands have earned one more.
+    expect(subgraph.upstream.received).toHaveLength(12 + 40 + 10 + 4 + 1);
+  });
+
   it.each<[string, Fault]>([
     ['resets it', act((response) => response.socket?.resetAndDestroy())],
     // As proxies do with a connection that was idle for too long.
     ['answers 408', () => ({ status: 408, headers: { connection: 'close' } })],
-  ])('of a stale connection spends no budget, when the command API %s', async (_, fault) => {
-    const subgraph = await start();
+  ])('of a stale connection spends no budget and no attempt, when the command API %s', async (_, fault) => {
+    const subgraph = await start({ MAX_ATTEMPTS: '1' });
     const used = new Set<number | undefined>();
     subgraph.upstream.fail((received, response) => {
       if (used.size < used.add(received.connection).size) return undefined;
@@ -196,6 +212,38 @@ describe('the circuit breaker', () => {
     expect(upstream.received).toHaveLength(4);
   });
 
+  it('counts attempts, and while it is open, nothing is retried', async () => {
+    const subgraph = await start({ ...ENV, BREAKER_FAILURES: '2', MAX_ATTEMPTS: '3' });
+    subgraph.upstream.fail(fail(503));
+    expect(codes(await subgraph.ask(LIST))).toEqual(UNAVAILABLE);
+    expect((await subgraph.ask(DELETE)).errors).toMatchObject(OPEN);
+    expect(subgraph.upstream.commands()).toEqual([LISTED, LISTED]);
+  });
+
+  it('opens when all slots hang and the queue is full, and then nothing waits', async () => {
+    // A busy machine would be late at a time limit, which does not count.
+    stopClock();
+    const slots = { MAX_COMMANDS_IN_FLIGHT: '3', MAX_COMMANDS_QUEUED: '2' };
+    const subgraph = await start({ ...ENV, ...slots, BREAKER_FAILURES: '1', ATTEMPT_TIMEOUT_MS: '1000' });
+    const held = subgraph.upstream.hold();
+    const answer = subgraph.ask(lists(5, 'r'));
+    await until(() => held.length === 3);
+    await untilQueued(subgraph, 2);
+    const all = codes(await answer).map(([code]) => code);
+    expect(all.toSorted()).toEqual([...Array(3).fill('UPSTREAM_TIMEOUT'), ...Array(2).fill(CODE)]);
+    expect((await subgraph.ask(DELETE)).errors).toMatchObject(OPEN);
+    expect(subgraph.upstream.received).toHaveLength(3);
+  });
+
+  it('repeats a probe that finds a stale connection', async () => {
+    const { moveClock, upstream, ...subgraph } = await startOpen();
+    moveClock(60_000);
+    const reset = act((response) => response.socket?.resetAndDestroy());
+    upstream.fail((...sent) => (upstream.received.length === 1 ? reset(...sent) : undefined));
+    for (let time = 0; time < 2; time++) expect((await subgraph.ask(LIST)).errors).toEqual([]);
+    expect(upstream.commands()).toEqual([LISTED, LISTED, LISTED]);
+  });
+
   it('probes again at once when the caller of a probe goes away', async () => {
     const { moveClock, upstream, ...subgraph } = await startOpen();
     moveClock(60_000);
@@ -213,7 +261,7 @@ describe('the circuit breaker', () => {
 
   it('refuses commands during a probe and then closes, even if an older one fails, as the metric shows', async () => {
     const moveClock = stopClock();
-    const subgraph = await start(ENV);
+    const subgraph = await start({ ...ENV, MAX_COMMANDS_IN_FLIGHT: '2' });
     const states = async () => {
       const samples = await scrape(subgraph.url);
       const names = ['closed', 'open', 'half_open'].map((state) => writeSample('maintenance_breaker_state', { state }));
@@ -232,6 +280,8 @@ describe('the circuit breaker', () => {
     subgraph.upstream.fail(hold);
     const probe = subgraph.ask(list('probe'));
     await until(() => held.length === 2);
+    // Although all slots are taken, nothing waits for one.
+    expect(codes(await subgraph.ask(LIST))).toEqual(UNAVAILABLE);
     held[0]?.writeHead(503).end();
     expect(codes(await older)).toEqual(UNAVAILABLE);
     expect(await states()).toEqual([0, 0, 1]);
