@@ -50,9 +50,13 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
 
   function createAgent(options: http.AgentOptions): http.Agent {
     if (!proxy) return new (isSecure ? https : http).Agent({ ...options, ...connecting });
-    // The proxy looks up the name of the command API. Only the timeout ends a tunnel for which no one waits any more.
-    const all = { ...options, ...connecting, timeout: ATTEMPT_TIMEOUT_MS, proxy, proxyRequestOptions: connecting };
-    return new (isSecure ? HttpsProxyAgent : HttpProxyAgent)(all);
+    // The proxy looks up the name of the command API.
+    const all = { ...options, ...connecting, proxy, proxyRequestOptions: connecting };
+    const agent = new (isSecure ? HttpsProxyAgent : HttpProxyAgent)(all);
+    const openTunnel = agent.createConnection.bind(agent);
+    // Only a timeout ends a request for a tunnel for which no one waits any more. The agent's own is that of idle tunnels.
+    agent.createConnection = (target, callback) => openTunnel({ ...target, timeout: ATTEMPT_TIMEOUT_MS }, callback);
+    return agent;
   }
 
   const kept = createAgent({ keepAlive: true, timeout: KEPT_MS });

@@ -1,4 +1,5 @@
 /** Commands through a proxy for outgoing traffic, to a command API with and without TLS. */
+import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import { afterAll, expect, it } from '@jest/globals';
 import { issue } from '../support/certificates.ts';
@@ -83,6 +84,19 @@ it.concurrent.each([...ROWS, ['https', ...WRONG] as const])(
     expect(logText() + JSON.stringify(answers)).not.toMatch(new RegExp(`canary|${CREDENTIALS}|vendor.test`));
     // No connection that became no tunnel stays open.
     await until(() => proxy.countOpen() === 0);
+  },
+);
+
+it.concurrent.each(PROTOCOLS)(
+  'over %s, an idle tunnel is kept for longer than an attempt may take',
+  async (protocol) => {
+    const { ask, proxy } = await start(protocol, undefined, { ATTEMPT_TIMEOUT_MS: '1000' });
+    // On a busy machine, an attempt may take its time.
+    await until(async () => (await ask(READ)).errors.length === 0);
+    const tunnels = proxy.log.length;
+    await delay(2000);
+    await ask(READ);
+    expect(proxy.log).toHaveLength(tunnels);
   },
 );
 
