@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import { text as readText } from 'node:stream/consumers';
+import type { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { answerCommand, listen } from '../../dev/command-api.ts';
 import { runIn } from '../../dev/maintenance/emulation.ts';
@@ -70,6 +71,7 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
   const run = runIn(store);
   const tokens = new Set<string>(Object.values(TOKENS));
   const received: Received[] = [];
+  const handshakes: boolean[] = [];
   let fault: Fault | undefined;
 
   const listener: RequestListener = async (request, response) => {
@@ -88,6 +90,7 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
     response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? ''));
   };
   const server = tls ? https.createServer(tls, listener) : http.createServer(listener);
+  server.on('secureConnection', (socket: TLSSocket) => handshakes.push(socket.isSessionReused()));
   const { url, stop } = await listen(server, port, host);
 
   return {
@@ -102,6 +105,8 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
     },
     store,
     received,
+    /** For each connection with TLS, whether it resumed the session of an earlier one. */
+    handshakes,
     /** Returns the commands in order of arrival, each as `name residence [maintenance]`. */
     commands: () => received.map(describeCommand),
     fail(next: Fault | undefined) {
@@ -131,6 +136,7 @@ export async function startUpstream({ tls, host = '127.0.0.1', port = 0 }: Liste
     },
     reset() {
       received.length = 0;
+      handshakes.length = 0;
       fault = undefined;
       store.residences.clear();
       for (const [residenceId, tickets] of seed()) store.residences.set(residenceId, tickets);
