@@ -1,8 +1,10 @@
 /**
  * The error that a caller receives: a code, our own message, and the extensions on which an app acts. Every other error
- * becomes a `PublicError`, or is masked.
+ * becomes a `PublicError`, or is unforeseen and masked: then the caller learns an id, and the log has the error.
  */
+import { randomUUID } from 'node:crypto';
 import type { ApolloServerErrorCode } from '@apollo/server/errors';
+import type { Logger } from 'pino';
 
 /** The codes of failed writes that a payload has as data. */
 export type WriteFailureCode =
@@ -28,4 +30,36 @@ export class PublicError extends Error {
     Error.stackTraceLimit = stackTraceLimit;
     this.extensions = { code, ...extensions };
   }
+}
+
+/** The unforeseen errors of one operation, which share one id and one line in the log. */
+export class UnforeseenErrors {
+  readonly #errors: unknown[] = [];
+  #id: string | undefined;
+
+  /** Returns what the caller learns of an unforeseen error. */
+  mask(error: unknown): PublicError {
+    this.#errors.push(error);
+    this.#id ??= randomUUID();
+    return new PublicError('INTERNAL_SERVER_ERROR', 'Internal server error', { errorId: this.#id });
+  }
+
+  /** The id of the errors, or undefined if there are none. */
+  get id(): string | undefined {
+    return this.#id;
+  }
+
+  /** Logs the first error and their number, if there are any. */
+  log(logger: Logger): void {
+    const [err] = this.#errors;
+    if (this.#id) logger.error({ errorId: this.#id, err, count: this.#errors.length }, 'unforeseen error');
+  }
+}
+
+/** Masks and logs an error outside of any operation. */
+export function maskError(error: unknown, logger: Logger): PublicError {
+  const unforeseen = new UnforeseenErrors();
+  const masked = unforeseen.mask(error);
+  unforeseen.log(logger);
+  return masked;
 }

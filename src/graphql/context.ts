@@ -4,8 +4,7 @@
 import { type ClientDependencies, createClient } from '../command-api/client.ts';
 import type { CommandRecord, Credentials } from '../command-api/command.ts';
 import { failureOf, type WriteOutcome } from '../command-api/failures.ts';
-import { type Code, PublicError, type WriteFailureCode } from '../errors/public-error.ts';
-import { UnforeseenErrors } from '../errors/unforeseen-errors.ts';
+import { type Code, PublicError, UnforeseenErrors, type WriteFailureCode } from '../errors/public-error.ts';
 import type { ReadContext, WriteContext, WriteFailure } from '../maintenance/context.ts';
 import { createLoaders } from '../maintenance/loaders.ts';
 import type { Lifetime } from '../resources/lifetime.ts';

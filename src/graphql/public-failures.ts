@@ -2,8 +2,7 @@
  * What callers learn of a failed command: the table of codes and sentences, by the kind of the failure.
  */
 import { type CommandFailure, type FailureKind, failureOf } from '../command-api/failures.ts';
-import { type FailureCode, PublicError } from '../errors/public-error.ts';
-import type { UnforeseenErrors } from '../errors/unforeseen-errors.ts';
+import { type FailureCode, PublicError, type UnforeseenErrors } from '../errors/public-error.ts';
 import { LIMITS } from '../limits.ts';
 
 const UNAVAILABLE = 'The command API could not be reached or could not answer.';

@@ -5,8 +5,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { NOT_SENT } from '../command-api/failures.ts';
-import { type Code, PublicError } from '../errors/public-error.ts';
-import { maskError } from '../errors/unforeseen-errors.ts';
+import { type Code, maskError, PublicError } from '../errors/public-error.ts';
 
 /** The codes and messages of refused requests, by status. By default, the message repeats the status. */
 const REFUSED: Readonly<Record<number, readonly [Code, string]>> = {
