@@ -15,7 +15,7 @@ export interface Verdict<T> {
 export function decodeReply<I, T>(command: Command<I, T>, input: I, status: number, body: Uint8Array): Verdict<T> {
   try {
     const { value, flaws: found = [] } = command.decode(resultOf({ status, body: Buffer.from(body) }), input);
-    const flaws = found.map(({ kind, field }) => field ?? kind);
+    const flaws = found.map(({ kind, member }) => member ?? kind);
     const count = Array.isArray(value) ? `, a list of ${value.length}` : '';
     const unreadable = flaws.length > 0 ? `, but cannot read ${flaws.join(' ')}` : '';
     return { value, flaws, text: `accepted${count}${unreadable}` };

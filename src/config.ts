@@ -187,6 +187,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env) {
     tracing:
       OTEL_TRACES_EXPORTER !== 'none' &&
       Boolean(OTEL_TRACES_EXPORTER ?? OTEL_EXPORTER_OTLP_ENDPOINT ?? OTEL_EXPORTER_OTLP_TRACES_ENDPOINT),
+    /** The collector of spans. */
+    collectorUrl: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? OTEL_EXPORTER_OTLP_ENDPOINT ?? 'http://localhost',
     /** False only if NODE_ENV is `development`. */
     production: NODE_ENV !== 'development',
     /** The accepted values of `Router-Authorization`. If empty, no secret is required. */

@@ -1,11 +1,13 @@
 /**
- * The bounds of the process: what a request, a document and an operation may have at most, and what each thing counts as
- * memory. Whatever exceeds a bound is refused at once, before the work that it would cost; nothing waits for memory.
- * config.ts has those that an operator may set: requests and commands at once, the largest reply, the times.
+ * The bounds of the process: what a request, a document and an operation may have at most, and what each thing counts
+ * as memory. What exceeds a bound is refused before the work that it would cost; only commands at once wait.
  *
- * The numbers work together, and were not measured one by one: `npm run test:soak -- hostile-callers` sends 1,000 callers
- * of each hostile shape to a process with a heap of 256 MB, and fails if the process does not survive. Run it after a
- * change.
+ * config.ts has the bounds that an operator may set: requests and commands at once, the largest reply, the times.
+ * maintenance/arguments.ts has the sizes of arguments.
+ *
+ * The numbers work together, and were not measured one by one: `npm run test:soak -- hostile-callers` sends 1,000
+ * callers of each hostile shape to a process with a heap of 256 MB, and fails if the process does not survive. Run it
+ * after a change.
  */
 import { getHeapStatistics } from 'node:v8';
 
@@ -28,7 +30,9 @@ export const BYTES = {
 
 /** What counts as characters of a response, beyond its texts. */
 export const CHARACTERS = {
-  /** A field: its place in the result, and the microsecond that graphql takes for it. Its key and its text are added. */
+  /**
+   * A field: its place in the result, and the microsecond that graphql takes for it. Its key and its text are added.
+   */
   field: 50,
   /** An error, or a field with a resolver, which may end in one. An error was measured as 1,900 bytes. */
   error: 1000,
@@ -67,4 +71,13 @@ export const LIMITS = {
   commandsAtOnce: 32,
   /** A response: 4,000 repair requests like the vendor's example, with each field once. */
   responseCharacters: 4_000_000,
+  /** The reply to a write. The documented ones have 100 bytes; a whole create in escapes has 97 KB. */
+  writeReplyBytes: 128 * 1024,
+
+  /** The cached documents as JSON. In memory, they take three times as much: 30 MB. */
+  documentCacheBytes: 9 * 2 ** 20,
+  /** Commands of a log line. Each value has a bound, so that the line has at most 16 KB. */
+  loggedCommands: 20,
+  /** Names of clients and operations, in logs and spans. A longer one is cut off. */
+  nameCharacters: 100,
 } as const;

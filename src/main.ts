@@ -18,9 +18,8 @@ try {
   const logger = createLogger(config.LOG_LEVEL);
   exitOnCrash(logger);
   for (const warning of config.warnings) logger.warn(warning);
-  const { startTracing } = await import('./tracing.ts');
-  const collector = config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? config.OTEL_EXPORTER_OTLP_ENDPOINT;
-  const flushSpans = config.tracing ? await startTracing(config.OTEL_SERVICE_NAME, logger, collector) : undefined;
+  const { startTracing } = await import('./telemetry/tracing.ts');
+  const flushSpans = config.tracing ? await startTracing(config, logger) : undefined;
   const { createServer } = await import('./server.ts');
   const { url, metricsPort, stop } = await createServer({ config, logger });
   const { COMMAND_API_URL: commandApiUrl, TOKEN_HEADER: tokenHeader } = config;

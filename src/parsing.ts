@@ -3,7 +3,10 @@
  */
 import { z } from 'zod';
 
-/** Returns the schema of values of which `parse` makes a `T`, or undefined if something is wrong: then `issueFor` says what. */
+/**
+ * Returns the schema of values of which `parse` makes a `T`, or undefined if something is wrong: then `issueFor` says
+ * what.
+ */
 export function parsedBy<V, T>(
   input: z.ZodType<V>,
   parse: (value: V) => T | undefined,

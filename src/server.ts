@@ -43,7 +43,7 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
 
   const commands = Object.values(COMMANDS);
   const metrics = createMetrics({ breaker, slots, transport, memoryBudget, commands, resultFlaws: FLAWS });
-  const telemetry = createTelemetry(logger, [metrics, createSpans(transport), createOperationLog(logger)]);
+  const telemetry = createTelemetry(logger, metrics, createSpans(transport), createOperationLog(logger));
 
   const operationPlugin = createOperationPlugin(config.production, telemetry.operationAnswered);
   const apollo = createApollo(config, logger, [operationPlugin, ...plugins]);

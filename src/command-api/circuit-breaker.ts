@@ -2,15 +2,15 @@
  * The circuit breaker: while the command API is down, no command is sent but a probe.
  */
 import type { Config } from '../config.ts';
-import { CommandFailure, type FailureHealth, failureOf } from './failures.ts';
+import { CommandFailure, type FailureHealth } from './failures.ts';
 
 export type CircuitBreaker = ReturnType<typeof createCircuitBreaker>;
 
 export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
 
 /**
- * Opens for `BREAKER_OPEN_MS` after `BREAKER_FAILURES` consecutive attempts found the command API down. Then one attempt
- * probes, and others fail. A probe that shows nothing is replaced by the next attempt. Uses a monotonic clock.
+ * Opens for `BREAKER_OPEN_MS` after `BREAKER_FAILURES` consecutive attempts found the command API down. Then one
+ * attempt probes, and others fail. A probe that shows nothing is replaced by the next attempt.
  */
 export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Config) {
   // Replaced when the breaker opens or closes, so that results of attempts from an earlier period change nothing.
@@ -32,7 +32,7 @@ export function createCircuitBreaker({ BREAKER_FAILURES, BREAKER_OPEN_MS }: Conf
     try {
       return await attempt();
     } catch (error) {
-      health = failureOf(error).health;
+      health = error instanceof CommandFailure ? error.health : 'unknown';
       throw error;
     } finally {
       period.isProbing = false;

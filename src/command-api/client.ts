@@ -2,15 +2,9 @@
  * The client of one operation, which sends its commands. `send` is the way of a command, from top to bottom, and
  * `attempt` is the way of one attempt: slot, circuit breaker, HTTP, queue of work, decoding.
  *
- * What a command holds. It holds a slot of its operation until it ends, so that one operation cannot take all slots of
- * the process. It holds a slot of the process during each attempt, until the reply is decoded: without that, more replies
- * would arrive than the memory has room for. What is sent and what arrives is reserved in the budget of the operation.
- *
- * What ends it. A read, and a write that has not been sent, end with the operation. A write that has been sent ends when
- * the time of the operation is over.
- *
- * What is refused, at once: a command beyond those of its operation, or without memory; every attempt while the breaker
- * is open; an attempt that finds the queue for a slot full; a reply to a read that has no memory.
+ * A command holds one of its operation's slots until it ends, so that one operation cannot take all slots of the
+ * process. An attempt holds a slot of the process until its reply is decoded: without that, more replies would arrive
+ * than there is memory for.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { BYTES, LIMITS } from '../limits.ts';
@@ -28,7 +22,7 @@ import {
   type Write,
 } from './command.ts';
 import { CommandFailure, failureOf, NOT_SENT } from './failures.ts';
-import { inflate, type Reply, resultOf } from './reply.ts';
+import { inflate, inflatedSize, type Reply, resultOf } from './reply.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 import { createSlots, type Slots } from './slots.ts';
 import type { AttemptOptions, Message, Transport } from './transport.ts';
@@ -62,14 +56,14 @@ export interface Client {
 }
 
 /** Each attempt chooses its connection. */
-type UnsentMessage = Omit<Message, 'isFresh'>;
+type UnroutedMessage = Omit<Message, 'isFresh'>;
 
 /** A command on its way, with what all its attempts have in common. */
 interface Sending<I, T> {
   readonly command: Command<I, T>;
   readonly input: I;
   readonly record: CommandRecord;
-  readonly message: UnsentMessage;
+  readonly message: UnroutedMessage;
 }
 
 export function createClient(dependencies: ClientDependencies, options: ClientOptions): Client {
@@ -86,27 +80,29 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
   async function send<I, T>(command: Command<I, T>, input: I): Promise<T> {
     countOrRefuse(command.isWrite ? 'writes' : 'reads');
     const record = new CommandRecord(command);
+    const { id, name } = record;
     records.push(record);
-    const traceparent = telemetry.commandBegan(record) ?? options.traceparent;
+    const traceparent = telemetry.startSpan(record) ?? options.traceparent;
     try {
       signal.throwIfAborted();
       if (!budget.tryReserve(BYTES.command, 'command'))
         throw new CommandFailure('no_room_for_command', { detail: 'no memory for the command' });
       using _slot = await operationSlots.take(signal);
       retryPolicy.addForCommand();
-      const envelope = { command: command.name, id: record.id, param: command.serialize(input) };
-      const sending = { command, input, record, message: { envelope, credentials, traceparent } };
-      for (;;) {
-        try {
-          const decoded = await attempt(sending);
-          record.succeed(decoded);
-          return decoded.value;
-        } catch (error) {
-          if (!(await mayRetry(failureOf(error), record))) throw error;
-        }
-      }
+      const body = JSON.stringify({ command: name, id, param: command.serialize(input) });
+      const decoded = await attemptUntilSuccess({
+        command,
+        input,
+        record,
+        message: { body, credentials, traceparent },
+      });
+      if (decoded.fieldError) decoded.fieldError.command = { name, id };
+      record.succeed(decoded);
+      return decoded.value;
     } catch (error) {
-      const failure = failureOf(error);
+      // A failed attempt has thrown a `CommandFailure`, so that nothing was sent if this is none.
+      const failure = failureOf(error, false);
+      failure.command = { name, id };
       record.fail(failure);
       throw failure;
     } finally {
@@ -117,6 +113,36 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
   function countOrRefuse(kind: keyof typeof counts): void {
     if (counts[kind] >= LIMITS[kind]) throw new CommandFailure('too_many', { detail: `too many ${kind}` });
     counts[kind]++;
+  }
+
+  async function attemptUntilSuccess<I, T>(sending: Sending<I, T>): Promise<DecodedReply<T>> {
+    let attempts = 0;
+    for (;;) {
+      try {
+        return await attempt(sending);
+      } catch (error) {
+        if (!(error instanceof CommandFailure)) throw error;
+        // A stale connection says nothing of the command API. It happens once, and costs no attempt: see `isFresh`.
+        const isStale = error.retry === 'at once';
+        if (!isStale) attempts++;
+        if (!(isStale ? mayFollow(error, sending.record) : await mayRetry(error, attempts, sending.record)))
+          throw error;
+      }
+    }
+  }
+
+  /** Returns whether a further attempt may follow a failed one, after the pause before it. */
+  async function mayRetry(failure: CommandFailure, attempts: number, record: CommandRecord): Promise<boolean> {
+    if (!mayFollow(failure, record) || breaker.state() !== 'closed') return false;
+    const pauseMs = retryPolicy.pauseAfter(failure, attempts, lifetime.deadline);
+    if (pauseMs === undefined) return false;
+    await delay(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+    return breaker.state() === 'closed' && slots.hasRoom() && retryPolicy.trySpend();
+  }
+
+  /** Returns whether a command may be sent again. What would refuse the next attempt says less than this failure. */
+  function mayFollow({ outcome }: CommandFailure, { isWrite }: CommandRecord): boolean {
+    return (!isWrite || outcome === NOT_SENT) && slots.hasRoom();
   }
 
   /** Sends a command once and decodes its reply, or throws why there is no result. */
@@ -136,8 +162,13 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
     using _slot = await slots.take(signal);
     return await breaker.run(async () => {
       try {
-        const arrived = await post(record, message, { reserve, maxReplyBytes, sentSignal, unsentSignal: signal });
-        await workQueue.wait(lifetime.startedAt, arrived.body.length, sentSignal);
+        const arrived = await postAndRecord(record, message, {
+          reserve,
+          maxReplyBytes,
+          sentSignal,
+          unsentSignal: signal,
+        });
+        await workQueue.wait({ startedAt: lifetime.startedAt, bytes: inflatedSize(arrived), signal: sentSignal });
         // An operation that has ended does not use the reply to a read. The reply to a write still tells its outcome.
         if (!command.isWrite) signal.throwIfAborted();
         // A reply is inflated when its turn has come, because it takes less memory compressed.
@@ -148,44 +179,33 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
         return decoded;
       } catch (error) {
         budget.release(reserved);
-        throw error;
+        throw failureOf(error, true);
       }
     });
   }
 
   /** Sends a command by HTTP, records the result of the attempt, and returns the reply as it arrived. */
-  async function post(record: CommandRecord, message: UnsentMessage, attemptOptions: AttemptOptions): Promise<Reply> {
+  async function postAndRecord(
+    record: CommandRecord,
+    message: UnroutedMessage,
+    options: AttemptOptions,
+  ): Promise<Reply> {
     // After a failure, other kept connections may be closed too.
     const isFresh = record.isWrite || record.attempts.length > 0;
     const startedAt = performance.now();
-    function end(response: Pick<AttemptResult, 'status' | 'detail'>): void {
-      const result = { startedAt, seconds: (performance.now() - startedAt) / 1000, ...response };
-      record.attempts.push(result);
-      telemetry.attemptEnded(record, result);
-    }
+    let result: Pick<AttemptResult, 'status' | 'detail'> = {};
     try {
-      const reply = await transport.post({ ...message, isFresh }, attemptOptions);
-      end({ status: reply.status });
+      const reply = await transport.post({ ...message, isFresh }, options);
+      result = { status: reply.status };
       return reply;
     } catch (error) {
-      const { status, message: detail } = failureOf(error);
-      end(status ? { status } : { detail });
+      const { status, message: detail } = failureOf(error, true);
+      result = status ? { status } : { detail };
       throw error;
+    } finally {
+      const attempted = { startedAt, seconds: (performance.now() - startedAt) / 1000, ...result };
+      record.attempts.push(attempted);
+      telemetry.attemptEnded(record, attempted);
     }
-  }
-
-  /** Returns whether a further attempt may follow a failed one, after the pause before it. */
-  async function mayRetry(failure: CommandFailure, { isWrite, attempts }: CommandRecord): Promise<boolean> {
-    if (isWrite && failure.outcome !== NOT_SENT) return false;
-    // A stale connection says nothing of the command API, so a probe is repeated too. It happens once: see `isFresh`.
-    if (failure.retry === 'at once') return true;
-    if (breaker.state() !== 'closed') return false;
-    using planned = retryPolicy.plan(failure, attempts.length, lifetime.deadline);
-    if (!planned) return false;
-    await delay(planned.pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());
-    // What would refuse the next attempt says less than the failure of this one.
-    if (breaker.state() !== 'closed' || !slots.hasRoom()) return false;
-    planned.spend();
-    return true;
   }
 }

@@ -10,8 +10,8 @@ export interface Command<I, T> {
   readonly name: string;
   /**
    * A write changes something, and its reply tells an outcome. It is sent on a fresh connection: if the command API had
-   * just closed a kept one, the outcome would be unknown. It is sent again only if it certainly was not sent. Once it is
-   * sent, it goes on without its caller. Its reply is never refused for lack of memory.
+   * just closed a kept one, the outcome would be unknown. It is sent again only if it certainly was not sent. Once it
+   * is sent, it goes on without its caller. Its reply is never refused for lack of memory.
    */
   readonly isWrite: boolean;
   /** The largest reply, if it is smaller than that of any command. */
@@ -79,32 +79,25 @@ export class CommandRecord {
     return this.isWrite ? this.failure?.outcome : undefined;
   }
 
-  succeed({ flaws = [], dropped = 0, fieldError }: DecodedReply<unknown>): void {
+  succeed({ flaws = [], dropped = 0 }: DecodedReply<unknown>): void {
+    this.durationMs = performance.now() - this.startedAt;
     this.flaws = flaws;
     this.dropped = dropped;
-    this.#end(fieldError);
   }
 
   fail(failure: CommandFailure): void {
+    this.durationMs = performance.now() - this.startedAt;
     this.flaws = failure.flaw ? [{ kind: failure.flaw }] : [];
     this.failure = failure;
-    this.#end(failure);
-  }
-
-  /** Callers learn from a failure which command failed. */
-  #end(failure: CommandFailure | undefined): void {
-    this.durationMs = performance.now() - this.startedAt;
-    if (failure) failure.command = { name: this.name, id: this.id };
   }
 }
 
-/**
- * Is told what happens to commands, when it happens. It changes nothing, and an error in it fails nothing: see
- * telemetry/telemetry.ts.
- */
+/** Is told what happens to commands, when it happens. An error in it fails nothing: see telemetry/telemetry.ts. */
 export interface CommandTelemetry {
-  /** A command begins. Returns the `traceparent` that the command API receives in place of the caller's, if any. */
-  commandBegan(record: CommandRecord): string | undefined;
+  /**
+   * Starts the span of a command. Returns the `traceparent` that the command API gets in place of the caller's, if any.
+   */
+  startSpan(record: CommandRecord): string | undefined;
   /** An attempt has ended: the last one of the record. */
   attemptEnded(record: CommandRecord, result: AttemptResult): void;
   /** A command has ended, and its record is complete. */

@@ -54,7 +54,8 @@ export function createConnections({ COMMAND_API_URL, COMMAND_API_PROXY: proxy, A
     const all = { ...options, ...connecting, proxy, proxyRequestOptions: connecting };
     const agent = new (isSecure ? HttpsProxyAgent : HttpProxyAgent)(all);
     const openTunnel = agent.createConnection.bind(agent);
-    // Only a timeout ends a request for a tunnel for which no one waits any more. The agent's own is that of idle tunnels.
+    // Only a timeout ends a request for a tunnel for which no one waits any more. The agent's own is that of idle
+    // tunnels.
     agent.createConnection = (target, callback) => openTunnel({ ...target, timeout: ATTEMPT_TIMEOUT_MS }, callback);
     return agent;
   }

@@ -66,10 +66,10 @@ export type FailureKind = keyof typeof FAILURES;
 export const REPLY_FLAWS = ['empty', 'envelope', 'result', 'size', 'bytes'] as const;
 type ReplyFlaw = (typeof REPLY_FLAWS)[number];
 
-/** A part of a reply that breaks the contract, as logs and metrics have it. `field` is the vendor's name. */
+/** A part of a reply that breaks the contract, as logs and metrics have it. A `member` has the vendor's name. */
 export interface Flaw {
   readonly kind: string;
-  readonly field?: string;
+  readonly member?: string;
 }
 
 /** What is known of a failure. A few tell other consequences than their kind. */
@@ -98,7 +98,7 @@ export class CommandFailure extends Error implements Consequences {
   readonly status: number | undefined;
   readonly retryAfter: string | undefined;
   readonly upstreamCode: string | undefined;
-  /** The command that failed, for its caller. */
+  /** The command that failed, for its caller. The client sets it. */
   command?: { readonly name: string; readonly id: string };
 
   constructor(kind: FailureKind, { detail, cause, isSent, ...details }: Details) {
@@ -126,13 +126,14 @@ export function tooLarge(): CommandFailure {
 }
 
 /**
- * Returns why a command failed that threw this error: the failure itself, the end of its operation, or a bug. Commands
- * that have left this process turn the end of their operation into a failure themselves: see transport.ts.
+ * Returns the failure that an error means for a command: the failure itself, the end of the operation, or a bug.
+ *
+ * @param isSent Whether the command may have left this process.
  */
-export function failureOf(error: unknown): CommandFailure {
+export function failureOf(error: unknown, isSent: boolean): CommandFailure {
   if (error instanceof CommandFailure) return error;
-  if (error instanceof OperationEnded) return endedBy(error, false);
-  return new CommandFailure('internal', { detail: 'unforeseen error', cause: error });
+  if (error instanceof OperationEnded) return endedBy(error, isSent);
+  return new CommandFailure('internal', { detail: 'unforeseen error', cause: error, isSent });
 }
 
 /** Returns the failure of a command whose operation has ended. */

@@ -10,6 +10,8 @@ import { CommandFailure, invalid, tooLarge } from './failures.ts';
 interface ReplyHead {
   readonly status: number;
   readonly retryAfter?: string | undefined;
+  /** Whether it came on a kept connection, which was used before. */
+  readonly isReused?: boolean | undefined;
 }
 
 /** A whole reply, as it arrived. */
@@ -20,6 +22,13 @@ export interface Reply extends ReplyHead {
 }
 
 const UTF8 = new TextDecoder();
+/** The size of gzip without any data. */
+const EMPTY_GZIP_BYTES = 20;
+
+/** Returns the size of a reply when it is inflated, as gzip says at its end. */
+export function inflatedSize({ body, isGzip }: Reply): number {
+  return isGzip && body.length >= EMPTY_GZIP_BYTES ? body.readUInt32LE(body.length - 4) : body.length;
+}
 
 /** Returns a reply with its body inflated. Takes some 5 ms for 2 MB, so wait in the queue of work before. */
 export function inflate(reply: Reply, maxReplyBytes: number): Reply {
@@ -56,8 +65,11 @@ export function resultOf(reply: Reply): unknown {
  * Returns the failure that a status tells, or undefined if the body has to tell it. A status that tells a failure is
  * believed whatever becomes of the body, because a gateway or a Dapr sidecar may have written that.
  */
-export function failureOfStatus({ status, retryAfter }: ReplyHead, upstreamCode?: string): CommandFailure | undefined {
+export function failureOfStatus(head: ReplyHead, upstreamCode?: string): CommandFailure | undefined {
+  const { status, retryAfter, isReused } = head;
   const details = { detail: `status ${status}`, status, retryAfter, upstreamCode };
+  // Sent by a proxy when an idle connection has taken its time.
+  if (status === 408 && isReused) return new CommandFailure('stale', details);
   if (status === 401) return new CommandFailure('unauthenticated', details);
   if (status === 403) return new CommandFailure('forbidden', details);
   if (status === 429) return new CommandFailure('throttled', details);

@@ -1,19 +1,12 @@
 /**
- * Decides when a failed command is sent again, and whether its failure, its time and the quota of the process allow it.
+ * Decides whether and when a failed command is sent again.
  */
 import type { CommandFailure } from './failures.ts';
 
 /** Random pauses up to a bound that doubles, so that failed commands do not all return at once. */
 const BACKOFF = { firstMs: 100, mostMs: 2000 };
-/** The retries that all operations may spend, in tenths: 10 at the start, a tenth more for each command, 100 at most. */
+/** The retries of the process, in tenths: 10 at the start, a tenth more for each command, 100 at most. */
 const QUOTA = { atStart: 100, perCommand: 1, most: 1000, perRetry: 10 };
-
-/** A retry that the quota has room for. Whoever disposes it without `spend` gives that room back. */
-export interface PlannedRetry extends Disposable {
-  readonly pauseMs: number;
-  /** Keeps the retry spent: the pause is over, and an attempt follows. */
-  spend(): void;
-}
 
 export type RetryPolicy = ReturnType<typeof createRetryPolicy>;
 
@@ -28,25 +21,21 @@ export function createRetryPolicy(maxAttempts: number) {
     },
 
     /**
-     * Plans the attempt that follows a failed one, or returns undefined if none may follow. The pause before it is partly
-     * random, and ends before `deadline`, on the clock of `performance.now()`.
+     * Returns the pause after a failed attempt, in ms, or undefined if none may follow. It is partly random, and ends
+     * before `deadline`, on the clock of `performance.now()`.
      */
-    plan({ retry, retryAfter }: CommandFailure, attempts: number, deadline: number): PlannedRetry | undefined {
+    pauseAfter({ retry, retryAfter }: CommandFailure, attempts: number, deadline: number): number | undefined {
       if (attempts >= maxAttempts || retry !== 'later' || quota < QUOTA.perRetry) return undefined;
       const bound = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attempts - 1));
       const pauseMs = parseRetryAfter(retryAfter) + Math.random() * bound;
-      if (performance.now() + pauseMs >= deadline) return undefined;
+      return performance.now() + pauseMs < deadline ? pauseMs : undefined;
+    },
+
+    /** Spends a retry, after its pause. Returns false if others have spent them all. */
+    trySpend(): boolean {
+      if (quota < QUOTA.perRetry) return false;
       quota -= QUOTA.perRetry;
-      let unspent = QUOTA.perRetry;
-      return {
-        pauseMs,
-        spend: () => {
-          unspent = 0;
-        },
-        [Symbol.dispose]: () => {
-          quota += unspent;
-        },
-      };
+      return true;
     },
   };
 }

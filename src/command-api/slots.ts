@@ -21,8 +21,8 @@ export function createSlots(most: number, mostWaiting = Number.POSITIVE_INFINITY
 
   return {
     /**
-     * Returns a slot when one is free; its holder disposes it. Throws a `CommandFailure` if too many wait, and the reason
-     * of `signal` if that aborts before.
+     * Returns a slot when one is free; its holder disposes it. Throws a `CommandFailure` if too many wait, and the
+     * reason of `signal` if that aborts before.
      */
     async take(signal: AbortSignal): Promise<Disposable> {
       signal.throwIfAborted();

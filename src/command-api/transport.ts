@@ -15,8 +15,8 @@ import { failureOfStatus, type Reply } from './reply.ts';
 
 /** A command as it leaves. */
 export interface Message {
-  /** The body. Undefined parameters are not sent. */
-  readonly envelope: { readonly command: string; readonly id: string; readonly param: object };
+  /** The envelope, as JSON. */
+  readonly body: string;
   readonly credentials: Credentials;
   readonly traceparent: string | undefined;
   /** Whether it gets a new connection, which nothing else uses. */
@@ -48,8 +48,8 @@ const TIMED_OUT = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
 /** A timeout that is this late shows a blocked event loop: the reply may already have arrived. */
 const LATE_MS = 100;
 
-/** An address does not accept a connection, so it may belong to another host by now. */
-const NO_CONNECTION = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
+/** There is no connection to an address, or to the proxy. */
+const NO_CONNECTION = /^(proxy )?(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
 /** How long the rest of a command may take to leave after its whole reply. Over TLS its end is told after the reply. */
 const UNREAD_MS = 1000;
 /** got's code for an error without one of Node: probably a bug. */
@@ -70,9 +70,10 @@ const FAILURES_BY_CODE: readonly FailureByCode[] = [
   [/^/, 'unreachable', { retry: 'never' }],
 ];
 
-const headOf = ({ response }: Stream) => ({
+const headOf = ({ response, reusedSocket }: Stream) => ({
   status: response?.statusCode ?? 0,
   retryAfter: response?.headers['retry-after'],
+  isReused: reusedSocket,
 });
 const codingOf = ({ response }: Stream) => response?.headers['content-encoding']?.toLowerCase() || 'identity';
 
@@ -101,16 +102,15 @@ export function createTransport(config: Config) {
    * Opens got's stream. Its option `request` starts Node's request with our options: got's own way copies headers, body
    * and agent.
    */
-  function open({ envelope, credentials, traceparent, isFresh }: Message): Stream {
-    const json = JSON.stringify(envelope);
+  function open({ body, credentials, traceparent, isFresh }: Message): Stream {
     const headers = {
       ...HEADERS,
       ...credentials,
-      'content-length': Buffer.byteLength(json),
+      'content-length': Buffer.byteLength(body),
       ...(traceparent && { traceparent }),
     };
     const request = () => startRequest({ ...target, headers, agent: isFresh ? fresh : kept });
-    return posting.stream(url, { request }).end(json);
+    return posting.stream(url, { request }).end(body);
   }
 
   /** Returns whether the command can have left: only on an established connection. */
@@ -131,13 +131,12 @@ export function createTransport(config: Config) {
     using _timer = setTimeout(() => stream.destroy(TIMED_OUT), ATTEMPT_TIMEOUT_MS);
     try {
       const body = await receive(stream, options);
-      const head = headOf(stream);
-      // Sent by a proxy when an idle connection has taken its time.
-      if (head.status === 408 && stream.reusedSocket)
-        throw new CommandFailure('stale', { detail: 'status 408', status: 408 });
-      return { ...head, isGzip: codingOf(stream) === 'gzip', body };
+      return { ...headOf(stream), isGzip: codingOf(stream) === 'gzip', body };
     } catch (error) {
-      throw failureOfStatus(headOf(stream)) ?? failureOfError(error, stream, options, dueAt);
+      const failure = failureOfStatus(headOf(stream)) ?? failureOfError(error, stream, options, dueAt);
+      // The address accepts no connection, so it may belong to another host by now.
+      if (NO_CONNECTION.test(failure.message) && !isSent(stream)) expireAddresses();
+      throw failure;
     } finally {
       endCommand(stream);
     }
@@ -169,14 +168,14 @@ export function createTransport(config: Config) {
     // A request gets its socket when the tunnel is established.
     const isOfProxy = config.COMMAND_API_PROXY && !stream.socket;
     const details = { detail: isOfProxy ? `proxy ${code}` : code, isSent: isCommandSent };
-    if (NO_CONNECTION.test(code) && !isCommandSent) expireAddresses();
     if (cause === TIMED_OUT || code === 'timeout') {
       const isLate = performance.now() - dueAt > LATE_MS;
       return new CommandFailure('timeout', isLate ? { ...details, health: 'unknown' } : details);
     }
     const [, kind, further] = FAILURES_BY_CODE.find(([codes]) => codes.test(details.detail)) as FailureByCode;
     // A kept connection broke before a reply: after an idle time, all of them may be closed.
-    if (kind === 'unreachable' && stream.reusedSocket && !stream.response) return new CommandFailure('stale', details);
+    if (kind === 'unreachable' && !further && stream.reusedSocket && !stream.response)
+      return new CommandFailure('stale', details);
     return new CommandFailure(kind, { ...details, ...(kind === 'internal' && { cause }), ...further });
   }
 

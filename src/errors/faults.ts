@@ -1,7 +1,6 @@
 /**
  * Faults of arguments, and the error that names them.
  */
-import { z } from 'zod';
 import { PublicError } from './public-error.ts';
 
 /** The most faults that one error names. */
@@ -11,7 +10,7 @@ const MAX_FAULTS = 20;
  * What may be wrong with an argument of any field. Apps compare these codes and those of maintenances, which
  * docs/apps.md lists.
  */
-type FaultCode =
+export type FaultCode =
   | ('REQUIRED' | 'WRONG_TYPE' | 'UNKNOWN')
   | ('TOO_MANY' | 'TOO_LONG' | 'BLANK' | 'NOT_AN_ID' | 'NOT_A_TIME' | 'NOT_A_DAY');
 
@@ -39,25 +38,7 @@ export function throwFault<Code extends string = FaultCode>(argument: string, re
   throw badUserInput([{ argument, ...reason }]);
 }
 
-/** Returns the parsed value of an argument, or of all arguments. Throws a `PublicError` with all faults. */
-export function parseArgument<T>(schema: z.ZodType<T>, value: unknown, argument?: string): T {
-  const { data, error } = schema.safeParse(value);
-  if (!error) return data;
-  const pathOf = (issue: z.core.$ZodIssue) => z.core.toDotPath([...(argument ? [argument] : []), ...issue.path]);
-  throw badUserInput(error.issues.map((issue) => ({ argument: pathOf(issue), ...reasonOf(issue) })));
-}
-
-/** Our own issues are custom. The issues of zod itself are about types, which graphql has checked already. */
-function reasonOf(issue: z.core.$ZodIssue): Reason<string> {
-  if (issue.code === 'custom') return issue.params as Reason<string> & Record<string, unknown>;
-  return { code: 'WRONG_TYPE', message: 'has the wrong type' } satisfies Reason;
-}
-
-/** Returns the options of a check of zod, for what is wrong with values that do not pass. */
-export const faultParams = <Code extends string = FaultCode>(reason: Reason<NoInfer<Code>>) => ({
-  params: { ...reason },
-});
-
+/** Too many entries of a list. */
 export const tooMany = (most: number): Reason => ({
   code: 'TOO_MANY',
   message: `must not hold more than ${most} entries`,

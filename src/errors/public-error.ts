@@ -6,13 +6,11 @@ import { randomUUID } from 'node:crypto';
 import type { ApolloServerErrorCode } from '@apollo/server/errors';
 import type { Logger } from 'pino';
 
-/** The codes of failed writes that a payload has as data. */
-export type WriteFailureCode =
-  | ('UNAUTHENTICATED' | 'FORBIDDEN' | 'COMMAND_REJECTED' | 'INTERNAL_SERVER_ERROR')
-  | ('UPSTREAM_TIMEOUT' | 'UPSTREAM_UNAVAILABLE' | 'UPSTREAM_INVALID_RESPONSE');
-
 /** The codes of failed commands. Only logs and metrics have `CALLER_GONE`. */
-export type FailureCode = WriteFailureCode | 'BAD_USER_INPUT' | 'CALLER_GONE';
+export type FailureCode =
+  | ('UNAUTHENTICATED' | 'FORBIDDEN' | 'COMMAND_REJECTED' | 'INTERNAL_SERVER_ERROR')
+  | ('UPSTREAM_TIMEOUT' | 'UPSTREAM_UNAVAILABLE' | 'UPSTREAM_INVALID_RESPONSE')
+  | ('BAD_USER_INPUT' | 'CALLER_GONE');
 
 /** The codes of all errors. */
 export type Code = FailureCode | `${ApolloServerErrorCode}` | 'OVERLOADED' | 'ROUTER_UNAUTHENTICATED' | 'NOT_FOUND';

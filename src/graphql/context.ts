@@ -3,12 +3,11 @@
  */
 import { type ClientDependencies, createClient } from '../command-api/client.ts';
 import type { CommandRecord, Credentials } from '../command-api/command.ts';
-import { failureOf, type WriteOutcome } from '../command-api/failures.ts';
-import { type Code, PublicError, UnforeseenErrors, type WriteFailureCode } from '../errors/public-error.ts';
-import type { ReadContext, WriteContext, WriteFailure } from '../maintenance/context.ts';
+import { PublicError, UnforeseenErrors } from '../errors/public-error.ts';
+import type { ReadContext, WriteContext } from '../maintenance/context.ts';
 import { createLoaders } from '../maintenance/loaders.ts';
 import type { Lifetime } from '../resources/lifetime.ts';
-import { publicOf } from './public-failures.ts';
+import { failureInData } from './public-failures.ts';
 import { ResponseSize } from './response-size.ts';
 
 /** What the head of a request says of its caller. */
@@ -32,30 +31,17 @@ export interface Context extends ReadContext, WriteContext {
   readonly unforeseen: UnforeseenErrors;
   /** The records of all commands that the operation was allowed, in order. */
   readonly records: readonly CommandRecord[];
-  /** What is known of each write that ended in an error, by the key of its root field. */
-  readonly outcomes: Map<unknown, WriteOutcome>;
-  /** The codes of the errors that the response has as data. */
-  readonly codesInData: readonly Code[];
   clearLoaders(): void;
-  authorized(): ReturnType<ReadContext['authorized']> & ReturnType<WriteContext['authorized']>;
+  requireToken(): ReturnType<ReadContext['requireToken']> & ReturnType<WriteContext['requireToken']>;
 }
 
 export function createContext(dependencies: ClientDependencies, lifetime: Lifetime, caller: Caller): Context {
   const { credentials, hasToken, tokenForm, traceparent } = caller;
   const unforeseen = new UnforeseenErrors();
-  const codesInData: Code[] = [];
   const client = createClient(dependencies, { lifetime, credentials, traceparent });
   const loaders = createLoaders(client);
+  const describeFailure = (error: unknown) => failureInData(error, unforeseen);
   const access = { loaders, write: client.write, describeFailure };
-
-  function describeFailure(error: unknown): WriteFailure {
-    const { message, extensions } = publicOf(error, unforeseen);
-    // A payload has no code for commands beyond those of an operation.
-    const code = extensions.code === 'BAD_USER_INPUT' ? 'UPSTREAM_UNAVAILABLE' : extensions.code;
-    codesInData.push(code);
-    const sentence = extensions.errorId ? `${message}, errorId ${extensions.errorId}` : message;
-    return { code: code as WriteFailureCode, message: sentence, outcome: failureOf(error).outcome };
-  }
 
   return {
     lifetime,
@@ -63,10 +49,8 @@ export function createContext(dependencies: ClientDependencies, lifetime: Lifeti
     responseSize: new ResponseSize(lifetime.budget),
     unforeseen,
     records: client.records,
-    outcomes: new Map(),
-    codesInData,
     clearLoaders: loaders.clear,
-    authorized() {
+    requireToken() {
       if (hasToken) return access;
       throw new PublicError('UNAUTHENTICATED', `This field needs the header "${tokenForm}", once.`);
     },

@@ -1,6 +1,6 @@
 /**
- * What we add to Apollo Server's way of an operation: what is refused before it runs, and, in one order, what becomes of
- * its response. The errors become public, the head becomes that of GraphQL over HTTP, and telemetry hears of it.
+ * What we add to Apollo Server's way of an operation: what is refused before it runs, and, in one order, what becomes
+ * of its response. The errors become public, the head becomes that of GraphQL over HTTP, and telemetry hears of it.
  */
 import type {
   ApolloServerPlugin,
@@ -24,7 +24,9 @@ export interface AnsweredOperation {
   readonly codes: readonly Code[];
 }
 
-/** Creates the plugin. `operationAnswered` is called when the response is made, while the span of its request is active. */
+/**
+ * Creates the plugin. `operationAnswered` is called when the response is made, while the span of its request is active.
+ */
 export function createOperationPlugin(
   isProduction: boolean,
   operationAnswered: (operation: AnsweredOperation) => void,
@@ -42,25 +44,30 @@ export function createOperationPlugin(
         const errors = responding.errors && publicErrorsOf(responding, isProduction);
         if (errors?.length) response.body.singleResult.errors = errors;
         setHead(responding);
-        const codes = errors?.map(({ extensions }) => extensions?.code as Code) ?? [];
+        const codes = errors?.map(({ extensions }) => extensions.code as Code) ?? [];
         operationAnswered({ type: operation?.operation, name: operationName, context, codes });
       },
     }),
 
     /**
-     * Rethrows an unexpected error, so that `formatError` masks and logs it. Apollo would log the message, which may
-     * quote anything, and respond without an id. Exception: deep nesting can overflow graphql's stack before there is an
-     * operation, which is the caller's fault.
+     * Masks an unexpected error, whose message Apollo would log although it may quote anything. Exception: deep nesting
+     * can overflow graphql's stack before there is an operation, which is the caller's fault.
      */
     async unexpectedErrorProcessingRequest({ error, requestContext }: Unexpected) {
-      const { contextValue: context, document, operation, request } = requestContext;
-      if (!(error instanceof RangeError) || operation) throw error;
-      const code = 'GRAPHQL_VALIDATION_FAILED';
-      operationAnswered({ type: undefined, name: request.operationName, context, codes: [code] });
-      const outcome = isMutation(document, request.operationName) ? NOT_SENT : undefined;
-      throw new PublicError(code, 'The document is nested too deeply.', { outcome, http: { status: 200 } });
+      const { contextValue: context, operation, request } = requestContext;
+      const isTooDeep = error instanceof RangeError && !operation;
+      const thrown = isTooDeep ? tooDeep(requestContext) : context.unforeseen.mask(error);
+      const { code } = thrown.extensions;
+      operationAnswered({ type: operation?.operation, name: request.operationName, context, codes: [code] });
+      throw thrown;
     },
   };
+}
+
+function tooDeep({ document, request }: GraphQLRequestContext<Context>): PublicError {
+  const outcome = isMutation(document, request.operationName) ? NOT_SENT : undefined;
+  const message = 'The document is nested too deeply.';
+  return new PublicError('GRAPHQL_VALIDATION_FAILED', message, { outcome, http: { status: 200 } });
 }
 
 type Unexpected = { readonly requestContext: GraphQLRequestContext<Context>; readonly error: Error };
@@ -78,8 +85,8 @@ function refuseSubscription({ operation }: Resolved): void {
 const VARIABLE_LEVELS = 3;
 
 /**
- * Refuses an integer beyond 2^53 in place of an id. JSON.parse has rounded it to the id of something else. Representations
- * are not coerced to types, and have only texts as ids.
+ * Refuses an integer beyond 2^53 in place of an id. JSON.parse has rounded it to the id of something else.
+ * Representations are not coerced to types, and have only texts as ids.
  */
 function refuseRoundedIds({ operation, request: { variables = {} } }: Resolved): void {
   const isRounded = (value: unknown, levels: number): boolean => {
@@ -113,7 +120,7 @@ function setHead({ operation, source, request, response: { http } }: Responding)
 /** Returns the JSON type that `Accept` names with the highest weight, the first of several, or undefined. */
 function preferredType(accept = ''): string | undefined {
   const ranges = accept.split(',').map((range) => ({
-    type: /application\/(?:graphql-response\+)?json/.exec(range)?.[0],
+    type: /^\s*(application\/(?:graphql-response\+)?json)\s*(?:;|$)/i.exec(range)?.[1]?.toLowerCase(),
     weight: Number(/;\s*q=([\d.]+)/i.exec(range)?.[1] ?? 1),
   }));
   const acceptable = ranges.filter(({ type, weight }) => type && weight > 0);

@@ -1,7 +1,7 @@
 /**
  * What callers learn of a failed command: the table of codes and sentences, by the kind of the failure.
  */
-import { type CommandFailure, type FailureKind, failureOf } from '../command-api/failures.ts';
+import { type FailureKind, failureOf } from '../command-api/failures.ts';
 import { type FailureCode, PublicError, type UnforeseenErrors } from '../errors/public-error.ts';
 import { LIMITS } from '../limits.ts';
 
@@ -36,13 +36,26 @@ export const failureCodeOf = (kind: FailureKind): FailureCode => PUBLIC_FAILURES
 
 /** Returns the public form of any error: as it is, by the table, or masked. */
 export function publicOf(error: unknown, unforeseen: UnforeseenErrors): PublicError {
-  return error instanceof PublicError ? error : publicFailure(failureOf(error), unforeseen);
-}
-
-function publicFailure(failure: CommandFailure, unforeseen: UnforeseenErrors): PublicError {
+  if (error instanceof PublicError) return error;
+  const failure = failureOf(error, false);
   const { kind, command, upstreamCode } = failure;
   // The cause has the stack of the bug.
   if (kind === 'internal') return unforeseen.mask(failure.cause ?? failure);
   const [code, message] = PUBLIC_FAILURES[kind];
   return new PublicError(code, message, { command: command?.name, commandId: command?.id, upstreamCode });
+}
+
+/**
+ * Returns the error of a write as data of a payload. Its code is that of the failure, or `UPSTREAM_UNAVAILABLE` for
+ * those that the schema lacks: too many commands, and a caller who has left and reads nothing.
+ */
+export function failureInData(error: unknown, unforeseen: UnforeseenErrors) {
+  const { kind, outcome } = failureOf(error, false);
+  const { message, extensions } = publicOf(error, unforeseen);
+  const code = PUBLIC_FAILURES[kind][0];
+  return {
+    code: code === 'BAD_USER_INPUT' || code === 'CALLER_GONE' ? ('UPSTREAM_UNAVAILABLE' as const) : code,
+    message: extensions.errorId ? `${message}, errorId ${extensions.errorId}` : message,
+    outcome,
+  };
 }

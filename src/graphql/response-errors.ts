@@ -9,7 +9,7 @@
 import type { GraphQLRequestContextWillSendResponse } from '@apollo/server';
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, getOperationAST, Kind } from 'graphql';
 import type { Logger } from 'pino';
-import { NOT_SENT, type WriteOutcome } from '../command-api/failures.ts';
+import { failureOf, NOT_SENT, type WriteOutcome } from '../command-api/failures.ts';
 import { maskError, PublicError } from '../errors/public-error.ts';
 import { LIMITS } from '../limits.ts';
 import type { Context } from './context.ts';
@@ -26,52 +26,66 @@ const REFUSED_BY_LIBRARY = new Map<unknown, string>([
   ['BAD_REQUEST', 'Send one JSON object with a query by POST, and accept JSON.'],
 ]);
 
+/** An error as the caller receives it. */
+interface ResponseError extends GraphQLFormattedError {
+  readonly extensions: Readonly<Record<string, unknown>>;
+}
+
 /** Returns the errors of a response as the caller receives them. */
 export function publicErrorsOf(
   { contextValue, document, errors = [], request, response }: GraphQLRequestContextWillSendResponse<Context>,
   isProduction: boolean,
-): GraphQLFormattedError[] {
-  const isRefused = response.body.kind === 'single' && response.body.singleResult.data === undefined;
+): ResponseError[] {
+  const { records, unforeseen } = contextValue;
   const isMutating = isMutation(document, request.operationName);
   // graphql names up to fifty faulty variables.
-  const named = isRefused ? errors.slice(0, LIMITS.validationErrors + 1) : errors;
+  const hasNoData = response.body.kind === 'single' && response.body.singleResult.data === undefined;
+  const named = hasNoData ? errors.slice(0, LIMITS.validationErrors + 1) : errors;
   return named.map((error) => {
-    const { message, extensions } = refusalOf(error, isProduction) ?? publicOf(causeOf(error), contextValue.unforeseen);
-    const outcome = isMutating ? outcomeOf(error, extensions.code, contextValue) : undefined;
+    const cause = causeOf(error);
+    const refused = cause instanceof PublicError ? cause : libraryRefusal(error, isProduction);
+    const { message, extensions } = refused ?? publicOf(cause, unforeseen);
+    const outcome = isMutating && (refused ? refusedOutcomeOf(error) : outcomeOf(error, records));
     return { ...error.toJSON(), message, extensions: { ...withoutHttp(extensions), ...(outcome && { outcome }) } };
   });
 }
 
-/**
- * Returns what an error of a mutation says of a write: at a root field, what its resolver has noted, if it began; without
- * a path, that the operation was refused, unless it failed for an unforeseen reason. Below the root, the write succeeded.
- */
-function outcomeOf({ path }: GraphQLError, code: unknown, { outcomes }: Context): WriteOutcome | undefined {
-  if (!path) return code === 'INTERNAL_SERVER_ERROR' ? undefined : NOT_SENT;
-  return path.length === 1 ? (outcomes.get(path[0]) ?? NOT_SENT) : undefined;
+/** Returns the outcome of a write that was refused at its root field, or with its operation. */
+const refusedOutcomeOf = ({ path = [] }: GraphQLError) => (path.length <= 1 ? NOT_SENT : undefined);
+
+/** Returns the outcome of a write whose root field failed. Below it, the write has succeeded. */
+function outcomeOf(error: GraphQLError, records: Context['records']): WriteOutcome | undefined {
+  const isOfWrite = error.path?.length === 1;
+  const mayBeSent = records.some(({ isWrite }) => isWrite);
+  return isOfWrite ? failureOf(causeOf(error), mayBeSent).outcome : undefined;
 }
 
-/** Formats an error of a request without an operation. `publicErrorsOf` replaces those of operations afterwards. */
+/**
+ * Stands for an error of an operation, which Apollo Server formats before `publicErrorsOf` replaces it. No message of a
+ * library can pass by it.
+ */
+const notYetPublic = (code: unknown) => ({ message: 'Internal server error', extensions: { code } });
+
+/** Creates Apollo Server's `formatError`, which has the last word only on requests without an operation. */
 export function createFormatError(logger: Logger, isProduction: boolean) {
   return ({ extensions }: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
-    const code = extensions?.code;
     // Before there is an operation, Apollo Server refuses with this code alone.
-    if (error instanceof GraphQLError && code !== 'BAD_REQUEST')
-      return { message: 'Internal server error', extensions: { code } };
+    const isOfOperation = error instanceof GraphQLError && extensions?.code !== 'BAD_REQUEST';
+    if (isOfOperation) return notYetPublic(extensions?.code);
     if (error instanceof PublicError) return { message: error.message, extensions: withoutHttp(error.extensions) };
-    const refusal = error instanceof GraphQLError ? refusalOf(error, isProduction) : undefined;
-    if (refusal)
-      return { message: refusal.message, extensions: { ...withoutHttp(refusal.extensions), outcome: NOT_SENT } };
+    const refused = error instanceof GraphQLError ? libraryRefusal(error, isProduction) : undefined;
+    if (refused)
+      return { message: refused.message, extensions: { ...withoutHttp(refused.extensions), outcome: NOT_SENT } };
     const { message, extensions: masked } = maskError(error, logger);
     return { message, extensions: masked };
   };
 }
 
 /** Returns what the caller learns of an error with which a library has refused a request or a field, or undefined. */
-function refusalOf(error: GraphQLError, isProduction: boolean) {
-  const isLibrarys = !(error.originalError instanceof PublicError) && (!error.path || isOfVariable(error));
+function libraryRefusal(error: GraphQLError, isProduction: boolean) {
+  const isOurs = error.originalError instanceof PublicError || (error.path && !isOfVariable(error));
   const code = isOfVariable(error) ? 'BAD_USER_INPUT' : error.extensions.code;
-  const message = isLibrarys ? REFUSED_BY_LIBRARY.get(code) : undefined;
+  const message = isOurs ? undefined : REFUSED_BY_LIBRARY.get(code);
   if (!message) return undefined;
   return { message: isProduction ? message : error.message, extensions: { ...error.extensions, code } };
 }

@@ -1,10 +1,11 @@
 /**
- * The size of an operation's response: the characters of all selected fields, each as often as it is selected.
+ * The size of an operation's response: the characters of all selected fields, each as often as it is selected. JSON may
+ * write a character as six.
  *
  * Each value is added when it is known, and before graphql walks through it. A value beyond the limit of a response is
  * refused at its field or entry, and so is one for which there is no memory. An error counts more than a text, so a
- * response that could hold thousands of errors is refused as well. Room for the result of a write is reserved before the
- * write, because a refusal after it would hide what became of it.
+ * response that could hold thousands of errors is refused as well. The result of a write is added before the write,
+ * because a refusal after it would hide what became of it.
  */
 import { type FieldNode, type GraphQLResolveInfo, Kind, type SelectionSetNode } from 'graphql';
 import { PublicError } from '../errors/public-error.ts';
@@ -31,14 +32,9 @@ export class ResponseSize {
     this.#budget = budget;
   }
 
-  /** Adds the value of a field with a resolver. */
+  /** Adds the value of a field with a resolver, or the largest payload that a write may return. */
   addValue(value: unknown, info: GraphQLResolveInfo): void {
     this.#add(charactersOf(value, this.#fieldsOf(info), this.#left));
-  }
-
-  /** Reserves room for the result of a write before it, by the largest payload that it may return. */
-  reserveForWrite(largestPayload: object, info: GraphQLResolveInfo): void {
-    this.#add(charactersOf(largestPayload, this.#fieldsOf(info), this.#left));
   }
 
   /** Adds the calls of reference resolvers, each of which may end in an error. */

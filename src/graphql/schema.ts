@@ -14,10 +14,9 @@ import {
   isUnionType,
 } from 'graphql';
 import { gql } from 'graphql-tag';
-import { failureOf, NOT_SENT } from '../command-api/failures.ts';
 import { throwFault, tooMany } from '../errors/faults.ts';
 import { LIMITS } from '../limits.ts';
-import { entities, largestPayloads, reads, writes } from '../maintenance/resolvers.ts';
+import { entities, largestPayloads, readResolvers, writeResolvers } from '../maintenance/resolvers.ts';
 import type { Context } from './context.ts';
 
 const SCHEMA_FILE = new URL('../../schema/maintenance.graphql', import.meta.url);
@@ -39,23 +38,15 @@ function wrapResolver(resolve: Resolver): Resolver {
 }
 
 /**
- * Wraps a resolver of a mutation. The wrapped one makes room for the result before the write, and notes what is known of
- * a write that ends in an error. It clears the loaders, because even a write that fails may have taken effect. To do so
- * before the write is enough: graphql reads nothing beside it.
+ * Wraps a resolver of a mutation. The wrapped one makes room for the result before the write. It clears the loaders,
+ * because even a write that fails may have taken effect. To do so before the write is enough: graphql reads nothing
+ * beside it.
  */
-export function wrapMutation(resolve: Resolver, largestPayload: (args: never) => object): Resolver {
+function wrapMutation(resolve: Resolver, largestPayload: (args: never) => object): Resolver {
   return async function wrapped(source, args, context, info) {
-    const { responseSize, records, outcomes, clearLoaders } = context;
-    const recordsBefore = records.length;
-    try {
-      responseSize.reserveForWrite(largestPayload(args as never), info);
-      clearLoaders();
-      return await resolve(source, args, context, info);
-    } catch (error) {
-      const hasBegun = records.length > recordsBefore;
-      outcomes.set(info.path.key, hasBegun ? failureOf(error).outcome : NOT_SENT);
-      throw error;
-    }
+    context.responseSize.addValue(largestPayload(args as never), info);
+    context.clearLoaders();
+    return resolve(source, args, context, info);
   };
 }
 
@@ -97,8 +88,8 @@ const _entities: Resolver = (_, { representations }, context, info) => {
 };
 
 /**
- * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. As input, any text: `momentSchema` of errors/argument-schemas.ts reports
- * a malformed time with the other faults of a field.
+ * A moment in UTC with seconds, `2024-01-16T13:32:45Z`. As input, any text: `momentSchema` of
+ * maintenance/argument-schemas.ts reports a malformed time with the other faults of a field.
  */
 const DateTime = new GraphQLScalarType<string, string>({
   name: 'DateTime',
@@ -113,15 +104,15 @@ const _Service = { sdl: ({ sdl }: { readonly sdl: string }) => sdl };
 
 /** Throws if the resolvers do not fit the schema. */
 export function createSchema(): GraphQLSchema {
-  const { Query, ...types } = mapValues<Fields, Fields>({ ...reads, _Service }, (fields) =>
+  const { Query, ...types } = mapValues<Fields, Fields>({ ...readResolvers, _Service }, (fields) =>
     mapValues(fields, (resolve) => wrapResolver(resolve as Resolver)),
   );
-  const Mutation = mapValues(writes as Fields, (resolve, name) =>
-    wrapMutation(resolve as Resolver, largestPayloads[name as keyof typeof writes]),
+  const Mutation = mapValues(writeResolvers as Fields, (resolve, name) =>
+    wrapMutation(resolve as Resolver, largestPayloads[name as keyof typeof writeResolvers]),
   );
   const resolvers = { DateTime, ...types, Mutation, Query: { ...Query, _entities } };
   const schema = buildSubgraphSchema([{ typeDefs: gql(readFileSync(SCHEMA_FILE, 'utf8')), resolvers }]);
-  checkResolvers(schema, { ...reads, Mutation: writes }, entities);
+  checkResolvers(schema, { ...readResolvers, Mutation: writeResolvers }, entities);
   return schema;
 }
 

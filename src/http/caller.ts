@@ -6,7 +6,7 @@ import { trace } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../config.ts';
 import type { Caller } from '../graphql/context.ts';
-import { shorten } from '../telemetry/log.ts';
+import { LIMITS } from '../limits.ts';
 
 /** Only the form of a token, because the command API validates it. In another header, it needs no `Bearer`. */
 const BEARER_TOKEN = /^bearer +([\x21-\x7e]+)$/i;
@@ -51,5 +51,6 @@ function parseToken(rawHeaders: readonly string[], header: string): string {
 function parseName(header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined;
   const bytes = Buffer.from(String(header), 'latin1');
-  return shorten(isUtf8(bytes) ? bytes.toString() : String(header))?.replace(/\p{C}/gu, '');
+  const text = isUtf8(bytes) ? bytes.toString() : String(header);
+  return text.slice(0, LIMITS.nameCharacters).replace(/\p{C}/gu, '');
 }

@@ -65,7 +65,7 @@ export function createHttpServer(shared: HttpDependencies) {
     state.isReady ? { status: 'ready' } : reply.code(503).send({ status: 'stopping' }),
   );
   const metricsServer = config.METRICS_PORT === undefined ? server : createPort(shared, state, SCRAPER_TIMES);
-  if (metricsServer !== server) metricsServer.addHook('onRequest', requestLifecycle.trackUntilClosed);
+  if (metricsServer !== server) metricsServer.addHook('onRequest', requestLifecycle.openUnchecked);
   const { registry, scrape } = metrics;
   metricsServer.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await scrape()));
 
@@ -87,8 +87,8 @@ export function createHttpServer(shared: HttpDependencies) {
 
   /**
    * Reports not ready, and closes when all requests are answered and their operations are over, or when the last
-   * deadline has passed. Until then a slow reader gets its whole response. Node would not wait for it, because `close` of
-   * an HTTP server counts connections whose response is ended but not sent yet as idle, and destroys them.
+   * deadline has passed. Until then a slow reader gets its whole response. Node would not wait for it, because `close`
+   * of an HTTP server counts connections whose response is ended but not sent yet as idle, and destroys them.
    */
   async function stop(): Promise<void> {
     state.isReady = false;
@@ -98,8 +98,8 @@ export function createHttpServer(shared: HttpDependencies) {
     for (;;) {
       await delay(LAST_REQUEST_MS);
       // Further requests may come on kept connections: each has its whole time.
-      const { count, lastOpenedAt } = requestLifecycle.unfinished();
-      if (count === 0 || performance.now() >= lastOpenedAt + config.OPERATION_TIMEOUT_MS + GRACE_MS) break;
+      const { count, lastDeadline } = requestLifecycle.unfinished();
+      if (count === 0 || performance.now() >= lastDeadline + GRACE_MS) break;
     }
     // Connections that have sent nothing, or half of a request, are closed too.
     server.server.closeAllConnections();
@@ -112,8 +112,8 @@ export function createHttpServer(shared: HttpDependencies) {
 }
 
 /**
- * Creates the server of one port: reads no body yet, answers in JSON, closes slow and silent connections. While the whole is
- * not ready, it closes each connection with its response.
+ * Creates the server of one port: reads no body yet, answers in JSON, closes slow and silent connections. While the
+ * whole is not ready, it closes each connection with its response.
  */
 function createPort(
   { logger }: HttpDependencies,

@@ -2,20 +2,16 @@
  * The life of a request, in three steps. Every request of both ports is opened and closed, and those to /graphql are
  * executed in between.
  *
- * 1. `open`, when its head has arrived: it is counted and admitted (admission.ts), and reserves the memory that its body
- *    will take. Fastify then reads and parses the body, whose length `bodyArrived` tells if it came in chunks.
+ * 1. `open`, when its head has arrived: it is admitted (admission.ts). Fastify then reads and parses its body.
  * 2. `execute`: it waits in the queue of work, and Apollo Server executes it within the time of an operation.
- * 3. `close`, when its response is closed: its memory is given back, once its operation is over too. Either can come
+ * 3. `close`, when its response is closed: its memory is released, once its operation is over too. Either can come
  *    later, because a write goes on without its caller, and a slow reader keeps its answer in memory.
- *
- * A request is refused (refusals.ts) before anything is sent.
  */
 import { type ApolloServer, HeaderMap } from '@apollo/server';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ClientDependencies } from '../command-api/client.ts';
 import type { Config } from '../config.ts';
 import { type Context, createContext } from '../graphql/context.ts';
-import { BYTES, LIMITS } from '../limits.ts';
 import { Lifetime } from '../resources/lifetime.ts';
 import type { MemoryBudget, OperationBudget } from '../resources/memory-budget.ts';
 import type { WorkQueue } from '../resources/work-queue.ts';
@@ -49,29 +45,30 @@ export type RequestLifecycle = ReturnType<typeof createRequestLifecycle>;
 /** Creates the steps of all requests of one server. */
 export function createRequestLifecycle(dependencies: RequestDependencies) {
   const { config, workQueue, clientDependencies, apollo, telemetry } = dependencies;
-  const admit = createAdmission(config, dependencies.memoryBudget);
+  const admission = createAdmission(config, dependencies.memoryBudget, telemetry.inFlightChanged);
   const callerOf = createCallerReader(config);
-  /** The requests that were admitted, and whose response is not closed or whose operation is not over. */
-  let inFlight = 0;
-  /** The same with those that need no admission. */
+  /** The requests whose response is not closed, or whose operation is not over. */
   let unfinished = 0;
-  /** When the last request was opened. */
-  let lastOpenedAt = 0;
+  /** When the time of every operation is over, on the clock of `performance.now()`. */
+  let lastDeadline = 0;
 
   /** A hook of Fastify. Throws a refusal. */
   async function open(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    await trackUntilClosed(request, reply);
-    request.budget = admit(request, inFlight);
-    if (!request.budget) return;
-    inFlight++;
-    telemetry.inFlightChanged(inFlight);
+    track(request, reply);
+    request.budget = admission.admit(request);
+    // Unless its body comes late. Then `execute` knows better.
+    if (request.budget) lastDeadline = performance.now() + config.OPERATION_TIMEOUT_MS;
   }
 
   /** The hook of the port of metrics, which needs no admission: network policy decides who reaches it. */
-  async function trackUntilClosed(request: FastifyRequest, { raw }: FastifyReply): Promise<void> {
+  async function openUnchecked(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    track(request, reply);
+  }
+
+  /** Closes the request when its response is closed. */
+  function track(request: FastifyRequest, { raw }: FastifyReply): void {
     const { socket } = request;
     const openedAt = performance.now();
-    lastOpenedAt = openedAt;
     let isClosed = false;
     unfinished++;
     const closeOnce = () => {
@@ -84,28 +81,24 @@ export function createRequestLifecycle(dependencies: RequestDependencies) {
     socket.setMaxListeners(0).once('close', closeOnce);
   }
 
-  /** The body of a request has arrived, with this number of characters. In chunks, it counted as the largest one. */
-  function bodyArrived({ headers, budget }: FastifyRequest, characters: number): void {
-    if (headers['transfer-encoding']) budget?.release((LIMITS.bodyBytes - characters) * BYTES.requestCharacter);
-  }
-
   /** The handler of /graphql. Returns the text of the answer. */
   async function execute(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     // The caller may have left with the last byte of the body. Then no one would give back what this takes.
     if (request.socket.destroyed) return undefined;
     const lifetime = new Lifetime(request.budget as OperationBudget, config.OPERATION_TIMEOUT_MS);
     request.lifetime = lifetime;
+    lastDeadline = lifetime.deadline;
 
     return lifetime.run(async () => {
       // A fresh stack, too, which deep documents need.
-      await workQueue.wait(lifetime.startedAt, 0, lifetime.signal);
+      await workQueue.wait({ startedAt: lifetime.startedAt, bytes: 0, signal: lifetime.signal });
       if (lifetime.callerHasLeft) return undefined;
       if (lifetime.signal.aborted) throw refusal(503);
 
       return inRequestSpan(request, lifetime.startedAt, async (span) => {
         const context = createContext(clientDependencies, lifetime, callerOf(request));
         const answer = await apollo.executeHTTPGraphQLRequest({
-          httpGraphQLRequest: { ...headOf(request), body: request.body },
+          httpGraphQLRequest: { ...apolloHeadOf(request), body: request.body },
           context: async () => context,
         });
         if (answer.body.kind !== 'complete') throw new TypeError('No response comes in parts.');
@@ -118,7 +111,7 @@ export function createRequestLifecycle(dependencies: RequestDependencies) {
   }
 
   async function close(request: FastifyRequest, raw: FastifyReply['raw'], openedAt: number): Promise<void> {
-    const { budget, lifetime, method, routeOptions } = request;
+    const { lifetime, method, routeOptions } = request;
     // Without a sent response, `statusCode` is Node's default of 200.
     const status = raw.headersSent ? raw.statusCode : '';
     telemetry.requestEnded(method, routeOptions.url, status, performance.now() - openedAt);
@@ -126,24 +119,21 @@ export function createRequestLifecycle(dependencies: RequestDependencies) {
     // A write goes on without its caller.
     await lifetime?.finished;
     unfinished--;
-    if (!budget) return;
-    budget.close();
-    inFlight--;
-    telemetry.inFlightChanged(inFlight);
+    admission.release(request);
   }
 
   return {
     open,
-    trackUntilClosed,
-    bodyArrived,
+    openUnchecked,
+    bodyArrived: admission.bodyArrived,
     execute,
-    /** Returns how many requests are not over, and when the last one was opened. */
-    unfinished: () => ({ count: unfinished, lastOpenedAt }),
+    /** Returns how many requests are not over, and when the time of all their operations is. */
+    unfinished: () => ({ count: unfinished, lastDeadline }),
   };
 }
 
 /** Returns the head of a request as Apollo Server takes it. Throws Node's error for a malformed Host or path. */
-function headOf({ method, headers, url, protocol, hostname }: FastifyRequest) {
+function apolloHeadOf({ method, headers, url, protocol, hostname }: FastifyRequest) {
   const map = new HeaderMap();
   for (const [name, value] of Object.entries(headers)) if (value) map.set(name, String(value));
   return { method, headers: map, search: new URL(url, `${protocol}://${hostname}/`).search };

@@ -1,21 +1,21 @@
 /**
- * Parses arguments and representations. The types of arguments are right already. Each resolver calls one function,
- * which returns values of the domain, or throws a `PublicError` with the faults of all arguments of the field. The ids
- * of a representation are parsed before they are compared.
+ * Parses arguments and representations. graphql has checked the types of arguments. Each resolver calls one function,
+ * which returns values of the domain, or throws a `PublicError` with the faults of all arguments of the field.
  */
 import { z } from 'zod';
-import { idSchema, listSchema, momentSchema, schemaBy, textSchema, UNUSABLE_ID } from '../errors/argument-schemas.ts';
-import {
-  badUserInput,
-  type Fault,
-  faultParams,
-  parseArgument,
-  type Reason,
-  throwFault,
-  tooMany,
-} from '../errors/faults.ts';
+import { badUserInput, type Fault, type Reason, throwFault, tooMany } from '../errors/faults.ts';
 import { type Id, parseId } from '../values.ts';
 import type { CreateMaintenanceInput, QueryMaintenancesArgs } from './__generated__/types.ts';
+import {
+  faultParams,
+  idSchema,
+  listSchema,
+  momentSchema,
+  parseArgument,
+  schemaBy,
+  textSchema,
+  UNUSABLE_ID,
+} from './argument-schemas.ts';
 import { type MaintenanceKey, type NewMaintenance, parseMaintenanceId } from './model.ts';
 
 /** Faults that only arguments of maintenances have, in addition to those of any field. */
@@ -83,7 +83,7 @@ const keys = listSchema(key, SIZES.ids.entries)
   });
 
 /** Checks all arguments of a list, and parses the id of its residence. */
-export function checkListArguments(args: QueryMaintenancesArgs) {
+export function parseListArguments(args: QueryMaintenancesArgs) {
   return { ...args, residenceId: parseArgument(listArguments, args).residenceId };
 }
 
@@ -119,12 +119,12 @@ export function parseRepresentedKey(representation: unknown): MaintenanceKey {
   if (!residenceId) faults.push({ argument: 'representations.residence.id', ...UNUSABLE_ID });
   const maintenanceId = parseId(fieldOf(representation, 'maintenanceId') ?? key?.maintenanceId);
   if (!maintenanceId) faults.push({ argument: 'representations.maintenanceId', ...UNUSABLE_ID });
+  if (!residenceId || !maintenanceId) throw badUserInput(faults);
   if (key && (residenceId !== key.residenceId || maintenanceId !== key.maintenanceId))
     throwFault<MaintenanceFaultCode>('representations', {
       code: 'CONTRADICTORY',
       message: 'must not hold two keys that disagree',
     });
-  if (!residenceId || !maintenanceId) throw badUserInput(faults);
   return { residenceId, maintenanceId };
 }
 

@@ -1,7 +1,7 @@
 /**
  * A batch delete: one command per residence, and each failure as data.
  */
-import { failureOf } from '../command-api/failures.ts';
+import { CommandFailure } from '../command-api/failures.ts';
 import type { Id } from '../values.ts';
 import type { DeleteMaintenancesPayload } from './__generated__/types.ts';
 import { COMMANDS } from './commands.ts';
@@ -26,7 +26,7 @@ export async function deleteMaintenances(
       await deleted.catch((error: unknown) => errors.set(residenceId, error));
     }),
   );
-  const isUnauthenticated = (error: unknown) => failureOf(error).kind === 'unauthenticated';
+  const isUnauthenticated = (error: unknown) => error instanceof CommandFailure && error.kind === 'unauthenticated';
   if (errors.size === groups.size && errors.values().every(isUnauthenticated)) throw errors.values().next().value;
   const failures = new Map(Array.from(errors, ([residenceId, error]) => [residenceId, describeFailure(error)]));
   const results = Array.from(unique, ([id, { residenceId }]) => ({ id, failure: failures.get(residenceId) }));

@@ -3,13 +3,13 @@
  */
 import type { Command } from '../command-api/command.ts';
 import { decodeVoid } from '../command-api/decoding.ts';
+import { LIMITS } from '../limits.ts';
 import type { Id, Moment } from '../values.ts';
 import type { MaintenanceKey, NewMaintenance } from './model.ts';
 import { decodeInfo, decodeList, decodeTicketId } from './tickets.ts';
 
 const READ = { isWrite: false } as const;
-/** The documented replies to writes have 100 bytes. The largest create, with its whole input in escapes, has 97 KB. */
-const WRITE = { isWrite: true, maxReplyBytes: 128 * 1024 } as const;
+const WRITE = { isWrite: true, maxReplyBytes: LIMITS.writeReplyBytes } as const;
 
 const serializeResidence = ({ residenceId }: { readonly residenceId: Id }) => ({ residence_id: residenceId });
 

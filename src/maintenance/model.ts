@@ -43,7 +43,7 @@ export interface NewMaintenance {
 export type MaintenanceOrder = `${'CREATED' | 'START'}_TIME_${'ASC' | 'DESC'}`;
 
 /** Filter and page of a residence's list. */
-interface Selection {
+interface ListOptions {
   readonly states?: readonly MaintenanceState[] | null;
   readonly first?: number | null;
   readonly offset?: number | null;
@@ -67,10 +67,10 @@ export function parseMaintenanceId(id: unknown): MaintenanceKey | undefined {
 }
 
 /**
- * Filters and slices a list. A maintenance whose state could not be decoded may have any state, so it passes every filter
- * by states that is not empty.
+ * Filters and slices a list. A maintenance whose state could not be decoded may have any state, so it passes every
+ * filter by states that is not empty.
  */
-export function selectMaintenances(all: readonly Maintenance[], { states, first, offset }: Selection) {
+export function selectMaintenances(all: readonly Maintenance[], { states, first, offset }: ListOptions) {
   const wanted = states && new Set<unknown>(states);
   const isWanted = ({ state }: Maintenance) => wanted?.has(state) || (state instanceof Error && wanted?.size !== 0);
   const matching = wanted ? all.filter(isWanted) : all;

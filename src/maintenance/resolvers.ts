@@ -9,9 +9,9 @@ import type {
   ResidenceResolvers,
 } from './__generated__/types.ts';
 import {
-  checkListArguments,
   parseKey,
   parseKeys,
+  parseListArguments,
   parseNewMaintenance,
   parseRepresentedKey,
   parseRepresentedResidenceId,
@@ -23,42 +23,43 @@ import type { Loaders } from './loaders.ts';
 import { formatMaintenanceId, MAX_MAINTENANCE_ID_LENGTH, type MaintenanceKey, selectMaintenances } from './model.ts';
 
 const Query: Required<QueryResolvers<ReadContext>> = {
-  maintenances: (_, args, { authorized }) => listMaintenances(authorized().loaders, args),
+  maintenances: (_, args, { requireToken }) => listMaintenances(requireToken().loaders, args),
 
-  maintenance: (_, { id }, { authorized }) => authorized().loaders.maintenanceByKey.load(parseKey(id)),
+  maintenance: (_, { id }, { requireToken }) => requireToken().loaders.maintenanceByKey.load(parseKey(id)),
 };
 
 /** A payload that holds the key of the new maintenance, and reads the maintenance back. */
 const CreateMaintenancePayload = {
-  maintenance: (key: MaintenanceKey, _: object, { authorized }: ReadContext) =>
-    authorized().loaders.maintenanceByKey.load(key),
+  maintenance: (key: MaintenanceKey, _: object, { requireToken }: ReadContext) =>
+    requireToken().loaders.maintenanceByKey.load(key),
 };
 
 const Residence = {
-  maintenances: ({ id }, args, { authorized }) => listMaintenances(authorized().loaders, { residenceId: id, ...args }),
+  maintenances: ({ id }, args, { requireToken }) =>
+    listMaintenances(requireToken().loaders, { residenceId: id, ...args }),
 } satisfies ResidenceResolvers<ReadContext>;
 
 /** The resolvers that read, by type. */
-export const reads = { Query, CreateMaintenancePayload, Residence };
+export const readResolvers = { Query, CreateMaintenancePayload, Residence };
 
 /** The resolvers of `Mutation`. */
-export const writes: Required<MutationResolvers<WriteContext>> = {
-  createMaintenance: async (_, { input }, { authorized }) => {
-    const { write } = authorized();
+export const writeResolvers: Required<MutationResolvers<WriteContext>> = {
+  createMaintenance: async (_, { input }, { requireToken }) => {
+    const { write } = requireToken();
     const parsed = parseNewMaintenance(input);
     const maintenanceId = await write(COMMANDS.createMaintenanceInfo, parsed);
     const key = { residenceId: parsed.residenceId, maintenanceId };
     return { ...key, createdId: formatMaintenanceId(key) };
   },
 
-  deleteMaintenance: async (_, { id }, { authorized }) => {
-    const { write } = authorized();
+  deleteMaintenance: async (_, { id }, { requireToken }) => {
+    const { write } = requireToken();
     const key = parseKey(id);
     await write(COMMANDS.deleteMaintenanceInfo, key);
     return { deletedId: formatMaintenanceId(key), residence: { id: key.residenceId } };
   },
 
-  deleteMaintenances: (_, { ids }, { authorized }) => deleteMaintenances(authorized(), parseKeys(ids)),
+  deleteMaintenances: (_, { ids }, { requireToken }) => deleteMaintenances(requireToken(), parseKeys(ids)),
 };
 
 /**
@@ -72,14 +73,16 @@ export const largestPayloads = {
 } satisfies LargestPayloads;
 
 type LargestPayloads = {
-  readonly [Name in keyof typeof writes]: (args: Parameters<ResolverFunction<(typeof writes)[Name]>>[1]) => object;
+  readonly [Name in keyof typeof writeResolvers]: (
+    args: Parameters<ResolverFunction<(typeof writeResolvers)[Name]>>[1],
+  ) => object;
 };
 type ResolverFunction<R> = Extract<R, (...args: never[]) => unknown>;
 
 /** The reference resolvers, by entity. */
 export const entities = {
-  Maintenance: (representation: unknown, { authorized }: ReadContext) =>
-    authorized().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
+  Maintenance: (representation: unknown, { requireToken }: ReadContext) =>
+    requireToken().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
 
   // Another subgraph owns Residence and knows whether it exists. Returning its id needs no command and no token.
   Residence(representation: unknown) {
@@ -90,6 +93,6 @@ export const entities = {
 
 /** Loads the list of a residence, for one of the two fields that return it. */
 async function listMaintenances({ loadList }: Loaders, args: QueryMaintenancesArgs) {
-  const { residenceId, orderBy, ...selection } = checkListArguments(args);
-  return selectMaintenances(await loadList(residenceId, orderBy), selection);
+  const { residenceId, orderBy, ...options } = parseListArguments(args);
+  return selectMaintenances(await loadList(residenceId, orderBy), options);
 }

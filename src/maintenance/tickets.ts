@@ -24,11 +24,11 @@ export const STATES: ReadonlyMap<unknown, MaintenanceState> = new Map([
   ['closed', 'CLOSED'],
 ]);
 
-const NO_ID = { kind: 'ticket', field: 'maintenance_id' };
+const NO_ID = { kind: 'ticket', member: 'maintenance_id' };
 const TIMES = ['start_time', 'finish_time', 'created_time'] as const;
 const FIELDS = [...TIMES, 'description', 'contact', 'feedback', 'maintenance_picture_url', 'state'] as const;
 type Field = (typeof FIELDS)[number];
-const flawOf = (field: Field): Flaw => ({ kind: 'member', field });
+const flawOf = (member: Field): Flaw => ({ kind: 'member', member });
 /** The flaws of a ticket, for logs and metrics: no usable id, or an undecodable field. */
 export const FLAWS: readonly Flaw[] = [NO_ID, ...FIELDS.map(flawOf)];
 
@@ -82,4 +82,4 @@ export function decodeInfo(result: unknown, { residenceId, maintenanceId }: Main
 }
 
 /** Decodes a result with the id of the written ticket. */
-export const decodeTicketId = (result: unknown) => decodeId(result, NO_ID.field);
+export const decodeTicketId = (result: unknown) => decodeId(result, NO_ID.member);

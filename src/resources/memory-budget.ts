@@ -1,12 +1,10 @@
 /**
- * The budget of memory: the bytes that operations hold are counted, and refused where there is no room. limits.ts says what
- * counts how much.
+ * The budget of memory: the bytes that operations hold are counted, and refused where there is no room. limits.ts has
+ * what counts how much.
  *
  * An operation holds its request, its commands, their replies and its response until its response is closed and it is
- * over. Before that, it releases only the bytes of failed attempts.
- *
- * Without room, `tryReserve` returns false, and whoever asked refuses: nothing waits for memory. The reply to a write is
- * reserved without asking for room, because the caller must learn it.
+ * over. Before that, it releases the bytes of failed attempts, and what a body in chunks did not need. Nothing waits
+ * for memory.
  */
 import { LIMITS } from '../limits.ts';
 

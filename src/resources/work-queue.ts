@@ -3,13 +3,22 @@
  * makes.
  *
  * Work that has begun cannot be interrupted, and while it runs, the process accepts no connection, reads no socket and
- * runs no timer. So work waits here, and what belongs to the oldest operation begins first: in the order of arrival, nearly
- * every operation would wait as long as all of them together, and past its time. A few small pieces begin at a time, or one
- * large one, until 10 ms have passed. Then come rounds of the event loop, one for each millisecond, because a round accepts
- * one connection. limits.ts bounds how long a single piece of work takes.
+ * runs no timer. So work waits here, and what belongs to the oldest operation begins first: in the order of arrival,
+ * nearly every operation would wait as long as all of them together, and past its time. A few small pieces begin at a
+ * time, or one large one, until 10 ms have passed. Then come rounds of the event loop, one for each millisecond,
+ * because a round accepts one connection. limits.ts bounds how long a single piece of work takes.
  */
 import { addAbortListener } from 'node:events';
 import { setImmediate as nextRound } from 'node:timers/promises';
+
+/** Work that waits. */
+interface Work {
+  /** When its operation began, as performance.now() says it. */
+  readonly startedAt: number;
+  /** The size of the reply that is decoded; 0 for a request. */
+  readonly bytes: number;
+  readonly signal: AbortSignal;
+}
 
 /** Pieces that begin at a time. Begun one by one, they cost a small request a third more of the processor. */
 const TOGETHER = 8;
@@ -25,13 +34,8 @@ export class WorkQueue {
   readonly #waiting: { begin: () => void; isSmall: boolean; startedAt: number }[] = [];
   #isRunning = false;
 
-  /**
-   * Resolves when the work may begin, or when the signal aborts: ask it afterwards.
-   *
-   * @param startedAt When the operation began, as performance.now() says it.
-   * @param bytes The size of the reply that is decoded; 0 for a request.
-   */
-  async wait(startedAt: number, bytes: number, signal: AbortSignal): Promise<void> {
+  /** Resolves when the work may begin, or when the signal aborts: ask it afterwards. */
+  async wait({ startedAt, bytes, signal }: Work): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     // Work whose signal has aborted keeps its place, where nothing happens any more.
     using _ = addAbortListener(signal, () => resolve());

@@ -61,10 +61,3 @@ function describeError(error: unknown) {
   const frames = start < 0 ? '' : stack.slice(start + message.length);
   return { type: name, code: (error as NodeJS.ErrnoException).code, stack: frames.trim() };
 }
-
-/** Longer names are cut off in the log and in spans: one may have a megabyte. */
-const MAX_NAME = 100;
-
-export function shorten(name: string | null | undefined): string | undefined {
-  return name?.slice(0, MAX_NAME);
-}

@@ -14,7 +14,7 @@ import { GRAPHQL_PATH, SERVICE, VERSION } from '../config.ts';
 import { FAILURE_CODES, failureCodeOf } from '../graphql/public-failures.ts';
 import { LIMITS } from '../limits.ts';
 import type { MemoryBudget } from '../resources/memory-budget.ts';
-import { flawLabels, type OperationSummary } from './operation-log.ts';
+import type { OperationSummary } from './operation-summary.ts';
 
 // OpenTelemetry's buckets in seconds, with 1.5, 2 and 3 instead of 2.5.
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10];
@@ -89,7 +89,7 @@ export function createMetrics(dependencies: MetricsDependencies) {
   for (const { name: command, isWrite } of commands) {
     for (const code of CODES) if (code !== NOT_OF_COMMANDS) finished.inc({ command, outcome: code }, 0);
     for (const kind of REPLY_FLAWS) invalid.inc({ command, kind }, 0);
-    for (const flaw of resultFlaws) invalid.inc({ command, ...flawLabels(flaw) }, 0);
+    for (const flaw of resultFlaws) invalid.inc({ command, ...flaw }, 0);
     if (isWrite) unknownWrites.inc({ command }, 0);
   }
 
@@ -145,9 +145,8 @@ export function createMetrics(dependencies: MetricsDependencies) {
     },
 
     commandEnded({ name: command, flaws, failure, outcome }: CommandRecord): void {
-      // The label was named before the field's word for it was clear, and dashboards have it.
       finished.inc({ command, outcome: failure ? failureCodeOf(failure.kind) : 'OK' });
-      for (const flaw of flaws) invalid.inc({ command, ...flawLabels(flaw) });
+      for (const flaw of flaws) invalid.inc({ command, ...flaw });
       if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
     },
   };

@@ -6,8 +6,8 @@ import type { FastifyRequest } from 'fastify';
 import type { AttemptResult, CommandRecord } from '../command-api/command.ts';
 import type { Transport } from '../command-api/transport.ts';
 import { GRAPHQL_PATH, SERVICE, VERSION } from '../config.ts';
-import { shorten } from './log.ts';
-import type { OperationSummary } from './operation-log.ts';
+import { LIMITS } from '../limits.ts';
+import type { OperationSummary } from './operation-summary.ts';
 
 const tracer = trace.getTracer(SERVICE, VERSION);
 // No `url.query`: a query string may contain an operation with its variables.
@@ -28,7 +28,9 @@ function failSpan(span: Span | undefined, type: string): void {
   span?.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', type);
 }
 
-/** Creates the listener that completes the span of a request, and makes those of its commands beneath it. */
+export type Spans = ReturnType<typeof createSpans>;
+
+/** Creates what completes the span of a request, and makes those of its commands beneath it. */
 export function createSpans({ url, port }: Transport) {
   // By OpenTelemetry's conventions for HTTP client spans.
   const target = {
@@ -45,7 +47,7 @@ export function createSpans({ url, port }: Transport) {
       if (type) span?.updateName(type);
       span?.setAttributes({
         'graphql.operation.type': type,
-        'graphql.operation.name': shorten(name),
+        'graphql.operation.name': name?.slice(0, LIMITS.nameCharacters),
         'graphql.error.codes': codes.length > 0 ? [...codes] : undefined,
         'graphql.error.id': context.unforeseen.id,
       });
@@ -53,7 +55,7 @@ export function createSpans({ url, port }: Transport) {
     },
 
     /** Returns the `traceparent` of the span, or undefined unless the SDK is loaded. */
-    commandBegan(record: CommandRecord): string | undefined {
+    startSpan(record: CommandRecord): string | undefined {
       const span = tracer.startSpan(record.name, { kind: SpanKind.CLIENT });
       const headers: { traceparent?: string } = {};
       propagation.inject(trace.setSpan(ROOT_CONTEXT, span), headers);

@@ -2,7 +2,7 @@
 import { text as readText } from 'node:stream/consumers';
 import { serve } from '../../dev/command-api.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
-import { startTracing } from '../../src/tracing.ts';
+import { startTracing } from '../../src/telemetry/tracing.ts';
 
 type Value = Readonly<Record<string, unknown>>;
 type Pairs = readonly { readonly key: string; readonly value: Value }[];
@@ -36,10 +36,12 @@ export async function startCollector() {
 }
 
 /** Starts a collector to which this process exports its spans until `stop`. */
+const TRACED = { OTEL_SERVICE_NAME: 'maintenance-subgraph', collectorUrl: 'http://localhost' };
+
 export async function startTracedProcess() {
   const collector = await startCollector();
   Object.assign(process.env, collector.env);
-  const flush = await startTracing('maintenance-subgraph', createLogger('silent'));
+  const flush = await startTracing(TRACED, createLogger('silent'));
   return { ...collector, stop: () => flush().then(collector.stop) };
 }
 

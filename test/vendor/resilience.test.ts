@@ -87,6 +87,20 @@ describe('a retry', () => {
   });
 });
 
+describe('attempts', () => {
+  it('do not include that on a stale connection', async () => {
+    const subgraph = await start({ MAX_ATTEMPTS: '2' });
+    expect((await subgraph.ask(LIST)).errors).toEqual([]);
+    const [{ connection: kept } = {}] = subgraph.upstream.received;
+    subgraph.upstream.fail(({ connection }, response) => {
+      if (connection === kept) response.socket?.resetAndDestroy();
+      return { status: 503 };
+    });
+    expect(codes(await subgraph.ask(LIST))).toEqual([[CODE, 'maintenances']]);
+    expect(subgraph.upstream.received).toHaveLength(1 + 1 + 2);
+  });
+});
+
 describe('commands in flight', () => {
   it('are bounded, as are the commands that wait, and further commands fail at once', async () => {
     const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '2', MAX_COMMANDS_QUEUED: '3' });
@@ -312,7 +326,7 @@ describe('when a caller leaves', () => {
     const subgraph = await start({ MAX_COMMANDS_IN_FLIGHT: '2' });
     const held = subgraph.upstream.hold();
     const ids = times(5, (index) => `"r${index}:m"`);
-    const deletions = `deleteMaintenances(ids: [${ids}]) { deletedIds }`;
+    const deletions = `deleteMaintenances(ids: [${ids}]) { deletedIds failures { code } }`;
     const leave = subgraph.askAndDisconnect(`mutation { ${deletions} deleteMaintenance(id: "r5:m") { deletedId } }`);
     await until(() => held.length === 2);
     await untilQueued(subgraph, 3);
@@ -321,7 +335,8 @@ describe('when a caller leaves', () => {
     expect(held.filter(({ isClosed }) => isClosed())).toEqual([]);
     held.end();
     await until(() => subgraph.logs().length === 1);
-    expect(subgraph.logs()[0]).toMatchObject({ level: 40, codes: ['CALLER_GONE'] });
+    // An error of ours would be logged first.
+    expect(subgraph.logs()).toMatchObject([{ level: 40, codes: ['CALLER_GONE'] }]);
     const { commands } = subgraph.logs()[0] as { commands: object[] };
     expect(commands).toMatchObject([{ attempts: 1 }, { attempts: 1 }, ...Array(4).fill(NOT_SENT)]);
     expect(subgraph.upstream.received).toHaveLength(2);

@@ -1,10 +1,29 @@
 /**
- * The schemas of values that many arguments have, but GraphQL's types cannot check: ids, moments, texts, lists.
+ * The schemas of values that any argument may have, but GraphQL's types cannot check: ids, moments, texts, lists.
  */
 import { z } from 'zod';
+import { badUserInput, type FaultCode, type Reason, tooMany } from '../errors/faults.ts';
 import { parsedBy } from '../parsing.ts';
 import { type Moment, parseId, parseMoment } from '../values.ts';
-import { faultParams, type Reason, tooMany } from './faults.ts';
+
+/** Returns the parsed value of an argument, or of all arguments. Throws a `PublicError` with all faults. */
+export function parseArgument<T>(schema: z.ZodType<T>, value: unknown, argument?: string): T {
+  const { data, error } = schema.safeParse(value);
+  if (!error) return data;
+  const pathOf = (issue: z.core.$ZodIssue) => z.core.toDotPath([...(argument ? [argument] : []), ...issue.path]);
+  throw badUserInput(error.issues.map((issue) => ({ argument: pathOf(issue), ...reasonOf(issue) })));
+}
+
+/** Our own issues are custom. The issues of zod itself are about types, which graphql has checked already. */
+function reasonOf(issue: z.core.$ZodIssue): Reason<string> {
+  if (issue.code === 'custom') return issue.params as Reason<string> & Record<string, unknown>;
+  return { code: 'WRONG_TYPE', message: 'has the wrong type' } satisfies Reason;
+}
+
+/** Returns the options of a check of zod, for what is wrong with values that do not pass. */
+export const faultParams = <Code extends string = FaultCode>(reason: Reason<NoInfer<Code>>) => ({
+  params: { ...reason },
+});
 
 /** Returns the schema of values of which `parse` makes a `T`, or undefined if something is wrong. */
 export function schemaBy<V, T>(

@@ -1,22 +1,24 @@
 /**
- * The SDK of OpenTelemetry, which exports spans. Without it, the spans of telemetry/spans.ts do nothing.
+ * The SDK of OpenTelemetry, which exports spans. Without it, the spans of spans.ts do nothing.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DiagLogLevel, diag } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import { VERSION } from './config.ts';
+import { type Config, VERSION } from '../config.ts';
 
 const FLUSH_MS = 2000;
 
 /**
  * Loads the SDK, which exports spans as the `OTEL_*` variables configure. Returns a function that sends the remaining
  * spans. It resolves after two seconds at most, so that an unresponsive collector does not delay shutdown.
- * `collectorUrl` is that of the collector.
  */
-export async function startTracing(serviceName: string, logger: Logger, collectorUrl = 'http://localhost') {
+export async function startTracing(
+  { OTEL_SERVICE_NAME, collectorUrl }: Pick<Config, 'OTEL_SERVICE_NAME' | 'collectorUrl'>,
+  logger: Logger,
+) {
   const { startNodeSdk } = await import('@opentelemetry/sdk-node');
   const sdk = startNodeSdk({
-    resourceAttributes: { 'service.name': serviceName, 'service.version': VERSION },
+    resourceAttributes: { 'service.name': OTEL_SERVICE_NAME, 'service.version': VERSION },
     // Prometheus scrapes metrics, and logs go to standard output.
     metricReaders: [],
     logRecordProcessors: [],
