@@ -2,8 +2,8 @@
  * The lifetime of an operation: its time, its two ends, and its budget of memory.
  *
  * An operation ends when its answer is made, when its time is over, or when its caller leaves. From then on it sends
- * nothing, its reads end, and so do its writes that have not been sent. A write that has been sent ends only when the
- * time is over, because only the log line of the operation says what became of it.
+ * nothing, its reads end, and so do its writes that have not been sent. A write that has been sent goes on without its
+ * caller until its attempt or the operation has taken its time, because only the log says what became of it.
  */
 import type { OperationBudget } from './memory-budget.ts';
 

@@ -30,6 +30,7 @@ it.each<[title: string, code: string, body: object, outcome?: 'NOT_SENT']>([
   const told = errors.map(({ path, extensions }) => [path, extensions.code, extensions.outcome]);
   expect(told).toEqual([[undefined, code, outcome]]);
   expect(subgraph.upstream.commands()).toEqual([]);
+  expect(subgraph.logs()).toMatchObject([{ level: 30, msg: 'operation', codes: [code] }]);
 });
 
 it.each<[code: string, body: object, fixed: string, own: string]>([

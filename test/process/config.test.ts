@@ -106,6 +106,7 @@ it('production is the default, an empty variable counts as unset, and case and l
   const empty = { NODE_ENV: '', PORT: '', COMMAND_API_PROXY: '', OTEL_TRACES_EXPORTER: '' };
   expect(load({ ...empty, COMMAND_API_URL: 'HTTPS://api.ecloud.akubela.com/' })).toEqual(load({ NODE_ENV: 'test' }));
   expect(load({ TOKEN_HEADER: 'X-Vendor-Token' }).TOKEN_HEADER).toBe('x-vendor-token');
+  expect(load({ OTEL_TRACES_EXPORTER: 'none', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost' }).tracing).toBe(false);
   expect([load().production, load({ NODE_ENV: 'development' }).production]).toEqual([true, false]);
 });
 

@@ -104,6 +104,15 @@ it.each<[status: number, title: string, bytes: Buffer]>([
   expect(subgraph.logs().filter(({ level }) => Number(level) >= 50)).toEqual([]);
 });
 
+it.each([
+  ['application/json;q=0.5, application/graphql-response+json', 'application/graphql-response+json'],
+  ['application/graphql-response+json;q=0, application/json', 'application/json'],
+  ['application/json-seq, Application/GraphQL-Response+JSON', 'application/graphql-response+json'],
+])('a response to "Accept: %s" is %s', async (accept, type) => {
+  const { status, headers } = await subgraph.ask(LIST, { headers: { accept } });
+  expect([status, headers.get('content-type')]).toEqual([200, `${type}; charset=utf-8`]);
+});
+
 it('HEAD is answered with 404 and no body', async () => {
   const answers = await sendBytes(subgraph.url, request(['HEAD /graphql HTTP/1.1', ...HEAD]));
   expect(answers).toMatchObject([{ status: 404, body: '' }]);
@@ -116,6 +125,7 @@ it('an unforeseen error that looks like an expected error is masked, and logged 
   expect(answer.errors).toEqual([{ message: 'Internal server error', extensions }]);
   const err = { type: 'Error', stack: expect.stringMatching(/^at .+\/http\.test\.ts/) };
   const line = { level: 50, msg: 'unforeseen error', errorId: answer.errors[0]?.extensions.errorId, err };
-  expect(subgraph.logs()[0]).toMatchObject(line);
+  const operation = { level: 50, msg: 'operation', codes: [extensions.code], errorIds: [line.errorId] };
+  expect(subgraph.logs()).toMatchObject([line, operation]);
   expect(JSON.stringify(answer) + subgraph.logText()).not.toContain('canary');
 });

@@ -15,7 +15,7 @@ import { aliased, answerWith, DELETE, R, times } from '../support/maintenance/re
 import { sendBytes } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
 import { scrape, writeSample } from '../support/scrape.ts';
-import { act } from '../support/upstream.ts';
+import { act, inTurn } from '../support/upstream.ts';
 import { useReplicas } from '../support/use-replicas.ts';
 import { until } from '../support/wait.ts';
 
@@ -105,6 +105,16 @@ describe('while other operations leave no room', () => {
     // The result of a write is charged before its command.
     expect((await refused('command')) + (await refused('response'))).toBeGreaterThanOrEqual(errors.length);
   });
+});
+
+it('a failed attempt gives the bytes of its reply back', async () => {
+  const NODE_OPTIONS = '--max-old-space-size=128 --max-semi-space-size=16';
+  const { upstream, ask } = await start({ NODE_OPTIONS, MAX_ATTEMPTS: '9' });
+  const most = (await read('maintenance_memory_limit_bytes')) / 2;
+  const failed = { status: 503, body: 'x'.repeat(most / 5) };
+  upstream.fail(inTurn(...Array(8).fill(failed), { body: reply(LARGE_RESULT) }));
+  expect((await ask(`{ ${list(R)} }`)).errors).toEqual([]);
+  expect(upstream.received).toHaveLength(9);
 });
 
 describe('everything is given back', () => {

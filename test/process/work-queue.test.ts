@@ -6,7 +6,7 @@
  * The subgraph runs in the process of the tests. The tests compare the order of answers and log lines, and no time.
  */
 import { expect, it } from '@jest/globals';
-import { aliased, answerWith, times } from '../support/maintenance/requests.ts';
+import { aliased, answerWith, DELETE, M, R, times } from '../support/maintenance/requests.ts';
 import { untilMetric } from '../support/scrape.ts';
 import { type Subgraph, startSubgraph, useMany } from '../support/use-subgraph.ts';
 import { blockEventLoop, settle, until } from '../support/wait.ts';
@@ -17,15 +17,18 @@ const start = useMany(startSubgraph);
 const LONG = `{ maintenances(residenceId: "long") { ${aliased(100, 'state')} } }`;
 const RESULT = times(500, (index) => ({ maintenance_id: `m${index}`, state: 'closed' }));
 
-/** Asks for long responses, which all wait for the command API, and then lets it answer. */
-async function askLong({ upstream, url, ask }: Subgraph, count: number) {
+/** Asks for long responses, and then for `last`, which all wait for the command API. Then lets it answer. */
+async function askLong({ upstream, url, ask }: Subgraph, count: number, last: string[] = []) {
   const held = upstream.hold();
   const asked = times(count, () => ask(LONG));
   await untilMetric(url, 'http_server_active_requests', count);
+  for (const query of last) asked.push(ask(query));
+  await untilMetric(url, 'http_server_active_requests', count + last.length);
   // The queue is first in, first out: after it, all others are executed.
   await ask('{ __typename }');
   answerWith(upstream, RESULT);
-  for (const { release } of held) release(JSON.stringify({ success: true, result: RESULT }));
+  for (const [index, { release }] of held.entries())
+    release(JSON.stringify({ success: true, result: index < count ? RESULT : {} }));
   return asked;
 }
 
@@ -58,6 +61,17 @@ it('a reply that is not decoded before the deadline is a typed error', async () 
     expect(errors).toMatchObject([{ message: 'The operation has no time left.', path: ['maintenances'], extensions }]);
   }
   expect((await subgraph.ask('{ __typename }')).errors).toEqual([]);
+});
+
+it('the reply to a write that is not decoded before the deadline still tells its outcome', async () => {
+  const subgraph = await start({ ATTEMPT_TIMEOUT_MS: '3900', OPERATION_TIMEOUT_MS: '4000' });
+  const asked = await askLong(subgraph, 8, [DELETE]);
+  await until(() => countMade(subgraph) > 0);
+  // The write began last, so that its reply waits behind the others.
+  blockEventLoop(4000);
+  const deleted = { deleteMaintenance: { deletedId: `${R}:${M}` } };
+  expect(await asked.at(-1)).toMatchObject({ data: deleted, errors: [] });
+  expect((await Promise.all(asked)).some(({ errors }) => errors.length > 0)).toBe(true);
 });
 
 it('a request that is not executed before the deadline is refused with 503, and may be sent again', async () => {

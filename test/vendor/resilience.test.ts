@@ -49,7 +49,7 @@ describe('a retry', () => {
     expect(retries).not.toEqual(commands.filter((command) => retries.includes(command)).slice(0, 14));
   });
 
-  it('spends none of the budget if its caller leaves in the pause', async () => {
+  it('spends none of the quota if its caller leaves in the pause', async () => {
     const subgraph = await start({ BREAKER_FAILURES: '10000', OPERATION_TIMEOUT_MS: '60000' });
     subgraph.upstream.fail(() => ({ status: 503, headers: { 'retry-after': '50' } }));
     for (let asked = 1; asked <= 12; asked++) {
@@ -69,7 +69,7 @@ describe('a retry', () => {
     ['resets it', act((response) => response.socket?.resetAndDestroy())],
     // As proxies do with a connection that was idle for too long.
     ['answers 408', () => ({ status: 408, headers: { connection: 'close' } })],
-  ])('of a stale connection spends no budget and no attempt, when the command API %s', async (_, fault) => {
+  ])('of a stale connection spends no quota and no attempt, when the command API %s', async (_, fault) => {
     const subgraph = await start({ MAX_ATTEMPTS: '1' });
     const used = new Set<number | undefined>();
     subgraph.upstream.fail((received, response) => {
