@@ -1,6 +1,6 @@
 /**
  * The bounds of the process: what a request, a document and an operation may have at most, and what each thing counts
- * as memory. What exceeds a bound is refused before the work that it would cost; only commands at once wait.
+ * as memory. What exceeds a bound is refused before the work that it would cost.
  *
  * config.ts has the bounds that an operator may set: requests and commands at once, the largest reply, the times.
  * maintenance/arguments.ts has the sizes of arguments.
@@ -65,7 +65,7 @@ export const LIMITS = {
 
   /** Entries of `Query._entities(representations:)`. */
   representations: 1000,
-  /** Commands of one operation, and how many of them at once. */
+  /** Commands of one operation, and how many of them at once: others wait. */
   reads: 1000,
   writes: 100,
   commandsAtOnce: 32,
@@ -73,11 +73,6 @@ export const LIMITS = {
   responseCharacters: 4_000_000,
   /** The reply to a write. The documented ones have 100 bytes; a whole create in escapes has 97 KB. */
   writeReplyBytes: 128 * 1024,
-
-  /** The cached documents as JSON. In memory, they take three times as much: 30 MB. */
-  documentCacheBytes: 9 * 2 ** 20,
-  /** Commands of a log line. Each value has a bound, so that the line has at most 16 KB. */
-  loggedCommands: 20,
   /** Names of clients and operations, in logs and spans. A longer one is cut off. */
   nameCharacters: 100,
 } as const;

@@ -10,7 +10,7 @@ import { createSlots } from './command-api/slots.ts';
 import { createTransport } from './command-api/transport.ts';
 import type { Config } from './config.ts';
 import { createApollo } from './graphql/apollo.ts';
-import type { Context } from './graphql/context.ts';
+import { type Context, createContext } from './graphql/context.ts';
 import { createOperationPlugin } from './graphql/operation-plugin.ts';
 import { createHttpServer } from './http/http-server.ts';
 import { createRequestLifecycle } from './http/request.ts';
@@ -51,8 +51,10 @@ export async function createServer({ config, logger, extend, plugins = [] }: Ser
 
   const { MAX_REPLY_BYTES: maxReplyBytes } = config;
   const clientDependencies = { breaker, retryPolicy, slots, transport, workQueue, telemetry, maxReplyBytes };
-  const lifecycleDependencies = { config, memoryBudget, workQueue, clientDependencies, apollo, telemetry };
-  const requestLifecycle = createRequestLifecycle(lifecycleDependencies);
+  const requestLifecycle = createRequestLifecycle({
+    ...{ config, memoryBudget, workQueue, apollo, telemetry },
+    createContext: (lifetime, caller) => createContext(clientDependencies, lifetime, caller),
+  });
   const httpServer = createHttpServer({ config, logger, metrics, requestLifecycle });
   extend?.(httpServer.server);
   const { url, metricsPort } = await httpServer.listen();

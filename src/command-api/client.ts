@@ -1,6 +1,6 @@
 /**
  * The client of one operation, which sends its commands. `send` is the way of a command, from top to bottom, and
- * `attempt` is the way of one attempt: slot, circuit breaker, HTTP, queue of work, decoding.
+ * `attempt` is the way of one attempt: circuit breaker, slot, HTTP, queue of work, decoding.
  *
  * A command holds one of its operation's slots until it ends, so that one operation cannot take all slots of the
  * process. An attempt holds a slot of the process until its reply is decoded: without that, more replies would arrive
@@ -25,7 +25,7 @@ import { CommandFailure, failureOf, NOT_SENT } from './failures.ts';
 import { inflate, inflatedSize, type Reply, resultOf } from './reply.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 import { createSlots, type Slots } from './slots.ts';
-import type { AttemptOptions, Message, Transport } from './transport.ts';
+import { type AttemptOptions, type Message, StaleConnection, type Transport } from './transport.ts';
 
 /** What the clients of all operations share. */
 export interface ClientDependencies {
@@ -100,8 +100,7 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
       record.succeed(decoded);
       return decoded.value;
     } catch (error) {
-      // A failed attempt has thrown a `CommandFailure`, so that nothing was sent if this is none.
-      const failure = failureOf(error, false);
+      const failure = failureOf(error);
       failure.command = { name, id };
       record.fail(failure);
       throw failure;
@@ -115,34 +114,26 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
     counts[kind]++;
   }
 
+  /** Attempts until one succeeds. Throws the failure after which no other may follow. */
   async function attemptUntilSuccess<I, T>(sending: Sending<I, T>): Promise<DecodedReply<T>> {
-    let attempts = 0;
-    for (;;) {
+    for (let attempts = 1; ; attempts++) {
       try {
         return await attempt(sending);
       } catch (error) {
-        if (!(error instanceof CommandFailure)) throw error;
-        // A stale connection says nothing of the command API. It happens once, and costs no attempt: see `isFresh`.
-        const isStale = error.retry === 'at once';
-        if (!isStale) attempts++;
-        if (!(isStale ? mayFollow(error, sending.record) : await mayRetry(error, attempts, sending.record)))
-          throw error;
+        const isFinal = !(error instanceof CommandFailure) || !(await waitForRetry(error, attempts, sending.record));
+        if (isFinal) throw error;
       }
     }
   }
 
-  /** Returns whether a further attempt may follow a failed one, after the pause before it. */
-  async function mayRetry(failure: CommandFailure, attempts: number, record: CommandRecord): Promise<boolean> {
-    if (!mayFollow(failure, record) || breaker.state() !== 'closed') return false;
+  /** Waits until a failed command may be sent again. Returns false if it may not. */
+  async function waitForRetry(failure: CommandFailure, attempts: number, record: CommandRecord): Promise<boolean> {
+    if ((record.isWrite && failure.outcome !== NOT_SENT) || breaker.state() !== 'closed') return false;
     const pauseMs = retryPolicy.pauseAfter(failure, attempts, lifetime.deadline);
     if (pauseMs === undefined) return false;
     await delay(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+    // The failure says more than a refusal of the next attempt would.
     return breaker.state() === 'closed' && slots.hasRoom() && retryPolicy.trySpend();
-  }
-
-  /** Returns whether a command may be sent again. What would refuse the next attempt says less than this failure. */
-  function mayFollow({ outcome }: CommandFailure, { isWrite }: CommandRecord): boolean {
-    return (!isWrite || outcome === NOT_SENT) && slots.hasRoom();
   }
 
   /** Sends a command once and decodes its reply, or throws why there is no result. */
@@ -162,7 +153,7 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
     using _slot = await slots.take(signal);
     return await breaker.run(async () => {
       try {
-        const arrived = await postAndRecord(record, message, {
+        const arrived = await post(record, message, {
           reserve,
           maxReplyBytes,
           sentSignal,
@@ -179,33 +170,41 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
         return decoded;
       } catch (error) {
         budget.release(reserved);
-        throw failureOf(error, true);
+        throw failureOf(error);
       }
     });
   }
 
-  /** Sends a command by HTTP, records the result of the attempt, and returns the reply as it arrived. */
-  async function postAndRecord(
-    record: CommandRecord,
-    message: UnroutedMessage,
-    options: AttemptOptions,
-  ): Promise<Reply> {
+  /**
+   * Sends a command by HTTP, and returns the reply as it arrived: a write on a fresh connection, a read on a kept one. If
+   * that proves stale, the read is sent again at once, and this costs no attempt.
+   */
+  async function post(record: CommandRecord, message: UnroutedMessage, options: AttemptOptions): Promise<Reply> {
     // After a failure, other kept connections may be closed too.
     const isFresh = record.isWrite || record.attempts.length > 0;
-    const startedAt = performance.now();
-    let result: Pick<AttemptResult, 'status' | 'detail'> = {};
     try {
-      const reply = await transport.post({ ...message, isFresh }, options);
-      result = { status: reply.status };
-      return reply;
+      return await postAndRecord(record, { ...message, isFresh }, options);
     } catch (error) {
-      const { status, message: detail } = failureOf(error, true);
-      result = status ? { status } : { detail };
+      if (error instanceof StaleConnection) return await postAndRecord(record, { ...message, isFresh: true }, options);
       throw error;
-    } finally {
+    }
+  }
+
+  async function postAndRecord(record: CommandRecord, message: Message, options: AttemptOptions): Promise<Reply> {
+    const startedAt = performance.now();
+    function end(result: Pick<AttemptResult, 'status' | 'detail'>): void {
       const attempted = { startedAt, seconds: (performance.now() - startedAt) / 1000, ...result };
       record.attempts.push(attempted);
       telemetry.attemptEnded(record, attempted);
+    }
+    try {
+      const reply = await transport.post(message, options);
+      end({ status: reply.status });
+      return reply;
+    } catch (error) {
+      const { status, detail } = error instanceof StaleConnection ? error : failureOf(error);
+      end(status ? { status } : { detail });
+      throw error;
     }
   }
 }

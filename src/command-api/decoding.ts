@@ -41,7 +41,7 @@ function isAbsent(value: unknown): boolean {
   return value === undefined || value === null || value === '';
 }
 
-// The next four functions return undefined for an undecodable value.
+// The next functions that decode return undefined for an undecodable value.
 
 /** Makes texts well-formed: Apollo Router rejects a whole response for half a surrogate pair. */
 export function decodeText(value: unknown): string | null | undefined {
@@ -56,6 +56,11 @@ export function decodeTexts(value: unknown): string[] | null | undefined {
 
 export function decodeOneOf<T>(value: unknown, values: ReadonlyMap<unknown, T>): T | null | undefined {
   return isAbsent(value) ? null : values.get(value);
+}
+
+/** Writes a moment as the vendor does: `2024-01-16T13:32:45Z` becomes `2024-01-16 13:32:45`. */
+export function encodeTime(moment: Moment): string {
+  return moment.replace('T', ' ').replace('Z', '');
 }
 
 /** Decodes `2024-01-16 13:32:45`, which is UTC. */

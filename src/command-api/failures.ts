@@ -16,8 +16,8 @@ export type FailureHealth = 'up' | 'down' | 'unknown';
 interface Consequences {
   /** The outcome of a write that may have left this process. Before that, it is `NOT_SENT`. */
   readonly outcome: WriteOutcome;
-  /** When the command may be sent again, if a retry is left. */
-  readonly retry: 'never' | 'later' | 'at once';
+  /** Whether the command may be sent again later, if a retry is left. */
+  readonly retry: 'never' | 'later';
   /** What the failure says about the command API. */
   readonly health: FailureHealth;
 }
@@ -38,8 +38,6 @@ export const FAILURES = {
   failed: { outcome: 'UNKNOWN', retry: 'never', health: 'up' },
   /** No connection, or a broken one. */
   unreachable: { outcome: 'UNKNOWN', retry: 'later', health: 'down' },
-  /** A kept connection that the command API had closed, as it may when the connection was idle. */
-  stale: { outcome: 'UNKNOWN', retry: 'at once', health: 'unknown' },
   /** No reply in time. Not retried: the next attempt would probably take as long. */
   timeout: { outcome: 'UNKNOWN', retry: 'never', health: 'down' },
   /** A reply that breaks the contract: see its flaw. */
@@ -57,7 +55,7 @@ export const FAILURES = {
   expired: { outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
   /** The caller has left. */
   cancelled: { outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
-  /** Of this process: no sockets are left, or a bug. */
+  /** Of this process: no sockets are left, or a bug. Nobody knows what a bug has sent. */
   internal: { outcome: 'UNKNOWN', retry: 'never', health: 'unknown' },
 } as const satisfies Record<string, Consequences>;
 export type FailureKind = keyof typeof FAILURES;
@@ -91,6 +89,7 @@ export interface Details extends Partial<Pick<Consequences, 'retry' | 'health'>>
 /** Why a command has no result. */
 export class CommandFailure extends Error implements Consequences {
   readonly kind: FailureKind;
+  readonly detail: string;
   readonly outcome: WriteOutcome;
   readonly retry: Consequences['retry'];
   readonly health: FailureHealth;
@@ -105,6 +104,7 @@ export class CommandFailure extends Error implements Consequences {
     super(detail, { cause });
     const { outcome, retry, health } = FAILURES[kind];
     this.kind = kind;
+    this.detail = detail;
     this.outcome = isSent === false ? NOT_SENT : outcome;
     this.retry = details.retry ?? retry;
     this.health = details.health ?? health;
@@ -126,18 +126,17 @@ export function tooLarge(): CommandFailure {
 }
 
 /**
- * Returns the failure that an error means for a command: the failure itself, the end of the operation, or a bug.
- *
- * @param isSent Whether the command may have left this process.
+ * Returns the failure that an error means for a command: the failure itself, the end of the operation before anything
+ * was sent, or a bug, of which nobody knows what it has sent.
  */
-export function failureOf(error: unknown, isSent: boolean): CommandFailure {
+export function failureOf(error: unknown): CommandFailure {
   if (error instanceof CommandFailure) return error;
-  if (error instanceof OperationEnded) return endedBy(error, isSent);
-  return new CommandFailure('internal', { detail: 'unforeseen error', cause: error, isSent });
+  if (error instanceof OperationEnded) return endedBy(error, false);
+  return new CommandFailure('internal', { detail: 'unforeseen error', cause: error });
 }
 
 /** Returns the failure of a command whose operation has ended. */
 export function endedBy({ reason, message: detail }: OperationEnded, isSent: boolean): CommandFailure {
-  // graphql answers when all resolvers are done, so a command that outlives its operation is a bug.
+  // An operation is answered after all its commands, so one that is not over by then is a bug.
   return new CommandFailure(reason === 'answered' ? 'internal' : reason, { detail, isSent });
 }

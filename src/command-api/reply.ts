@@ -10,8 +10,6 @@ import { CommandFailure, invalid, tooLarge } from './failures.ts';
 interface ReplyHead {
   readonly status: number;
   readonly retryAfter?: string | undefined;
-  /** Whether it came on a kept connection, which was used before. */
-  readonly isReused?: boolean | undefined;
 }
 
 /** A whole reply, as it arrived. */
@@ -65,11 +63,8 @@ export function resultOf(reply: Reply): unknown {
  * Returns the failure that a status tells, or undefined if the body has to tell it. A status that tells a failure is
  * believed whatever becomes of the body, because a gateway or a Dapr sidecar may have written that.
  */
-export function failureOfStatus(head: ReplyHead, upstreamCode?: string): CommandFailure | undefined {
-  const { status, retryAfter, isReused } = head;
+export function failureOfStatus({ status, retryAfter }: ReplyHead, upstreamCode?: string): CommandFailure | undefined {
   const details = { detail: `status ${status}`, status, retryAfter, upstreamCode };
-  // Sent by a proxy when an idle connection has taken its time.
-  if (status === 408 && isReused) return new CommandFailure('stale', details);
   if (status === 401) return new CommandFailure('unauthenticated', details);
   if (status === 403) return new CommandFailure('forbidden', details);
   if (status === 429) return new CommandFailure('throttled', details);

@@ -23,6 +23,19 @@ export interface Message {
   readonly isFresh: boolean;
 }
 
+/** A kept connection had been closed before the command came, as it may be when it was idle. Nothing else is wrong. */
+export class StaleConnection extends Error {
+  /** An error code of Node, or a status that tells it. */
+  readonly detail: string;
+  readonly status: number | undefined;
+
+  constructor(detail: string, status?: number) {
+    super(detail);
+    this.detail = detail;
+    this.status = status;
+  }
+}
+
 /** What an attempt may take, and what ends it. */
 export interface AttemptOptions {
   /** Of the body as it arrives. */
@@ -48,8 +61,8 @@ const TIMED_OUT = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
 /** A timeout that is this late shows a blocked event loop: the reply may already have arrived. */
 const LATE_MS = 100;
 
-/** There is no connection to an address, or to the proxy. */
-const NO_CONNECTION = /^(proxy )?(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
+/** An address accepts no connection, so it may belong to another host by now. */
+const NO_CONNECTION = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/;
 /** How long the rest of a command may take to leave after its whole reply. Over TLS its end is told after the reply. */
 const UNREAD_MS = 1000;
 /** got's code for an error without one of Node: probably a bug. */
@@ -61,7 +74,7 @@ type FailureByCode = readonly [codes: RegExp, kind: FailureKind, further?: Parti
  */
 const FAILURES_BY_CODE: readonly FailureByCode[] = [
   // No sockets, files, ports or buffers are left, or a bug.
-  [/^(proxy )?(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL|ERR_GOT_REQUEST_ERROR)$/, 'internal'],
+  [/^(proxy )?(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL|ERR_GOT_REQUEST_ERROR|ERR_INVALID_\w+)$/, 'internal'],
   // What may pass: no connection or name, a broken connection, half a body, a proxy that opens no tunnel.
   [/^(proxy )?(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/, 'unreachable'],
   [/^(proxy )?(ECONNRESET|EPIPE|ERR_HTTP_CONTENT_LENGTH_MISMATCH|50[234])$/, 'unreachable'],
@@ -70,10 +83,9 @@ const FAILURES_BY_CODE: readonly FailureByCode[] = [
   [/^/, 'unreachable', { retry: 'never' }],
 ];
 
-const headOf = ({ response, reusedSocket }: Stream) => ({
+const headOf = ({ response }: Stream) => ({
   status: response?.statusCode ?? 0,
   retryAfter: response?.headers['retry-after'],
-  isReused: reusedSocket,
 });
 const codingOf = ({ response }: Stream) => response?.headers['content-encoding']?.toLowerCase() || 'identity';
 
@@ -114,18 +126,18 @@ export function createTransport(config: Config) {
   }
 
   /** Returns whether the command can have left: only on an established connection. */
-  function isSent({ socket, timings }: Stream): boolean {
+  function mayBeSent({ socket, timings }: Stream): boolean {
     // In a tunnel through a proxy, got does not see that TLS is established.
     return isSecure ? (socket as TLSSocket | undefined)?.authorized === true : timings?.connect !== undefined;
   }
 
-  /** Sends a command. Returns the whole reply, or throws a `CommandFailure`. */
+  /** Sends a command. Returns the whole reply, or throws a `CommandFailure` or a `StaleConnection`. */
   async function post(message: Message, options: AttemptOptions): Promise<Reply> {
     const stream = open(message);
     // An error may also come after the end of the reply.
     stream.on('error', () => undefined);
     using _sent = addAbortListener(options.sentSignal, () => stream.destroy());
-    using _unsent = addAbortListener(options.unsentSignal, () => isSent(stream) || stream.destroy());
+    using _unsent = addAbortListener(options.unsentSignal, () => mayBeSent(stream) || stream.destroy());
     const dueAt = performance.now() + ATTEMPT_TIMEOUT_MS;
     // Not got's own time limit, which does not end a request that waits for its tunnel.
     using _timer = setTimeout(() => stream.destroy(TIMED_OUT), ATTEMPT_TIMEOUT_MS);
@@ -133,10 +145,7 @@ export function createTransport(config: Config) {
       const body = await receive(stream, options);
       return { ...headOf(stream), isGzip: codingOf(stream) === 'gzip', body };
     } catch (error) {
-      const failure = failureOfStatus(headOf(stream)) ?? failureOfError(error, stream, options, dueAt);
-      // The address accepts no connection, so it may belong to another host by now.
-      if (NO_CONNECTION.test(failure.message) && !isSent(stream)) expireAddresses();
-      throw failure;
+      throw failureOfStatus(headOf(stream)) ?? failureOfError(error, stream, options, dueAt);
     } finally {
       endCommand(stream);
     }
@@ -152,30 +161,33 @@ export function createTransport(config: Config) {
       if (length > maxReplyBytes) throw tooLarge();
       reserve(chunk.byteLength);
     }
+    // Sent by a proxy when an idle connection has taken its time.
+    if (stream.reusedSocket && stream.response?.statusCode === 408) throw new StaleConnection('status 408', 408);
     if (length > 0 && !/^(gzip|identity)$/.test(codingOf(stream))) throw invalid('bytes', 'unknown coding');
     return Buffer.concat(chunks);
   }
 
-  /** Returns the failure of an attempt that had to end at `dueAt`. */
-  function failureOfError(error: unknown, stream: Stream, options: AttemptOptions, dueAt: number): CommandFailure {
-    const isCommandSent = isSent(stream);
-    const ended = options.sentSignal.reason ?? (isCommandSent ? undefined : options.unsentSignal.reason);
-    if (ended) return endedBy(ended, isCommandSent);
-    if (error instanceof CommandFailure) return error;
+  /** Returns why an attempt failed that had to end at `dueAt`. */
+  function failureOfError(error: unknown, stream: Stream, options: AttemptOptions, dueAt: number): Error {
+    const isSent = mayBeSent(stream);
+    const ended = options.sentSignal.reason ?? (isSent ? undefined : options.unsentSignal.reason);
+    if (ended) return endedBy(ended, isSent);
+    if (error instanceof CommandFailure || error instanceof StaleConnection) return error;
     // got wraps errors.
     const cause = (error instanceof RequestError ? error.cause : error) as NodeJS.ErrnoException | undefined;
     const code = proxyErrorCode(cause) ?? cause?.code ?? (error as NodeJS.ErrnoException).code ?? NO_CODE;
     // A request gets its socket when the tunnel is established.
     const isOfProxy = config.COMMAND_API_PROXY && !stream.socket;
-    const details = { detail: isOfProxy ? `proxy ${code}` : code, isSent: isCommandSent };
+    const details = { detail: isOfProxy ? `proxy ${code}` : code, isSent };
+    if (NO_CONNECTION.test(code) && !isSent) expireAddresses();
     if (cause === TIMED_OUT || code === 'timeout') {
       const isLate = performance.now() - dueAt > LATE_MS;
       return new CommandFailure('timeout', isLate ? { ...details, health: 'unknown' } : details);
     }
     const [, kind, further] = FAILURES_BY_CODE.find(([codes]) => codes.test(details.detail)) as FailureByCode;
     // A kept connection broke before a reply: after an idle time, all of them may be closed.
-    if (kind === 'unreachable' && !further && stream.reusedSocket && !stream.response)
-      return new CommandFailure('stale', details);
+    const isStale = kind === 'unreachable' && !further && stream.reusedSocket && !stream.response;
+    if (isStale) return new StaleConnection(code);
     return new CommandFailure(kind, { ...details, ...(kind === 'internal' && { cause }), ...further });
   }
 

@@ -11,7 +11,7 @@ const MAX_FAULTS = 20;
  * docs/apps.md lists.
  */
 export type FaultCode =
-  | ('REQUIRED' | 'WRONG_TYPE' | 'UNKNOWN')
+  | ('WRONG_TYPE' | 'UNKNOWN')
   | ('TOO_MANY' | 'TOO_LONG' | 'BLANK' | 'NOT_AN_ID' | 'NOT_A_TIME' | 'NOT_A_DAY');
 
 /** What is wrong, without where. The message is the rest of a sentence that begins with the argument. */

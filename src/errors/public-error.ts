@@ -53,11 +53,3 @@ export class UnforeseenErrors {
     if (this.#id) logger.error({ errorId: this.#id, err, count: this.#errors.length }, 'unforeseen error');
   }
 }
-
-/** Masks and logs an error outside of any operation. */
-export function maskError(error: unknown, logger: Logger): PublicError {
-  const unforeseen = new UnforeseenErrors();
-  const masked = unforeseen.mask(error);
-  unforeseen.log(logger);
-  return masked;
-}

@@ -3,7 +3,7 @@
  */
 import { type ClientDependencies, createClient } from '../command-api/client.ts';
 import type { CommandRecord, Credentials } from '../command-api/command.ts';
-import { PublicError, UnforeseenErrors } from '../errors/public-error.ts';
+import { type Code, PublicError, UnforeseenErrors } from '../errors/public-error.ts';
 import type { ReadContext, WriteContext } from '../maintenance/context.ts';
 import { createLoaders } from '../maintenance/loaders.ts';
 import type { Lifetime } from '../resources/lifetime.ts';
@@ -33,6 +33,16 @@ export interface Context extends ReadContext, WriteContext {
   readonly records: readonly CommandRecord[];
   clearLoaders(): void;
   requireToken(): ReturnType<ReadContext['requireToken']> & ReturnType<WriteContext['requireToken']>;
+}
+
+/** An operation whose response is made. */
+export interface AnsweredOperation {
+  /** `query` or `mutation`; undefined for a document that was refused. */
+  readonly type: string | undefined;
+  readonly name: string | null | undefined;
+  readonly context: Context;
+  /** The codes of the errors that the response has. */
+  readonly codes: readonly Code[];
 }
 
 export function createContext(dependencies: ClientDependencies, lifetime: Lifetime, caller: Caller): Context {

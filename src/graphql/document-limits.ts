@@ -37,10 +37,10 @@ export function limitDocuments(context: ValidationContext): ASTVisitor {
     };
 
     /** Counts the selections at a level and below, up to the limits: a fragment may spread itself. */
-    function countSelections(selectionSet: SelectionSetNode | undefined, level: number): void {
+    function countSelections(selectionSet: SelectionSetNode | undefined, level: number, mostLevels: number): void {
       if (!selectionSet) return;
-      limit('levels of nesting', level);
-      if (level > LIMITS.levels) return;
+      if (level > mostLevels) exceeded.add('levels of nesting');
+      if (level > mostLevels) return;
       for (const selection of selectionSet.selections) {
         limit('selections', ++selections);
         if (selections > LIMITS.selections) return;
@@ -49,11 +49,11 @@ export function limitDocuments(context: ValidationContext): ASTVisitor {
         if (isField) limit('characters of an alias', selection.alias?.value.length ?? 0);
         const isIntrospection = isField && selection.name.value.startsWith('__');
         const inside = selection.kind === Kind.FRAGMENT_SPREAD ? context.getFragment(selection.name.value) : selection;
-        countSelections(inside?.selectionSet, isIntrospection ? level - LIMITS.introspectionLevels : level + 1);
+        countSelections(inside?.selectionSet, level + 1, isIntrospection ? LIMITS.introspectionLevels : mostLevels);
       }
     }
 
-    countSelections(node.selectionSet, 1);
+    countSelections(node.selectionSet, 1, LIMITS.levels);
     for (const { type } of node.variableDefinitions ?? []) limit('levels of lists', depthOf(type));
     for (const what of exceeded) {
       const message = `Too many ${what}: at most ${DOCUMENT_LIMITS[what]}.`;

@@ -1,6 +1,6 @@
 /**
- * What we add to Apollo Server's way of an operation: what is refused before it runs, and, in one order, what becomes
- * of its response. The errors become public, the head becomes that of GraphQL over HTTP, and telemetry hears of it.
+ * What we add to Apollo Server's way of an operation. Before it runs, subscriptions and rounded ids are refused. When its
+ * response is made, the errors become public, the head becomes that of GraphQL over HTTP, and telemetry hears of it.
  */
 import type {
   ApolloServerPlugin,
@@ -11,18 +11,8 @@ import type {
 import { Kind, type TypeNode } from 'graphql';
 import { NOT_SENT } from '../command-api/failures.ts';
 import { type Code, PublicError } from '../errors/public-error.ts';
-import type { Context } from './context.ts';
+import type { AnsweredOperation, Context } from './context.ts';
 import { isMutation, publicErrorsOf } from './response-errors.ts';
-
-/** An operation whose response is made. */
-export interface AnsweredOperation {
-  /** `query` or `mutation`; undefined for a document that was refused. */
-  readonly type: string | undefined;
-  readonly name: string | null | undefined;
-  readonly context: Context;
-  /** The codes of the errors that the response has. */
-  readonly codes: readonly Code[];
-}
 
 /**
  * Creates the plugin. `operationAnswered` is called when the response is made, while the span of its request is active.

@@ -16,7 +16,6 @@ const PUBLIC_FAILURES: Readonly<Record<FailureKind, readonly [code: FailureCode,
   unavailable: ['UPSTREAM_UNAVAILABLE', UNAVAILABLE],
   failed: ['UPSTREAM_UNAVAILABLE', UNAVAILABLE],
   unreachable: ['UPSTREAM_UNAVAILABLE', UNAVAILABLE],
-  stale: ['UPSTREAM_UNAVAILABLE', UNAVAILABLE],
   timeout: ['UPSTREAM_TIMEOUT', 'The command API did not answer in time.'],
   invalid: ['UPSTREAM_INVALID_RESPONSE', 'The command API sent an invalid reply.'],
   too_large: ['UPSTREAM_INVALID_RESPONSE', 'The command API sent a reply that is too large.'],
@@ -37,7 +36,7 @@ export const failureCodeOf = (kind: FailureKind): FailureCode => PUBLIC_FAILURES
 /** Returns the public form of any error: as it is, by the table, or masked. */
 export function publicOf(error: unknown, unforeseen: UnforeseenErrors): PublicError {
   if (error instanceof PublicError) return error;
-  const failure = failureOf(error, false);
+  const failure = failureOf(error);
   const { kind, command, upstreamCode } = failure;
   // The cause has the stack of the bug.
   if (kind === 'internal') return unforeseen.mask(failure.cause ?? failure);
@@ -50,7 +49,7 @@ export function publicOf(error: unknown, unforeseen: UnforeseenErrors): PublicEr
  * those that the schema lacks: too many commands, and a caller who has left and reads nothing.
  */
 export function failureInData(error: unknown, unforeseen: UnforeseenErrors) {
-  const { kind, outcome } = failureOf(error, false);
+  const { kind, outcome } = failureOf(error);
   const { message, extensions } = publicOf(error, unforeseen);
   const code = PUBLIC_FAILURES[kind][0];
   return {

@@ -8,9 +8,8 @@
  */
 import type { GraphQLRequestContextWillSendResponse } from '@apollo/server';
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, getOperationAST, Kind } from 'graphql';
-import type { Logger } from 'pino';
 import { failureOf, NOT_SENT, type WriteOutcome } from '../command-api/failures.ts';
-import { maskError, PublicError } from '../errors/public-error.ts';
+import { PublicError } from '../errors/public-error.ts';
 import { LIMITS } from '../limits.ts';
 import type { Context } from './context.ts';
 import { publicOf } from './public-failures.ts';
@@ -36,7 +35,6 @@ export function publicErrorsOf(
   { contextValue, document, errors = [], request, response }: GraphQLRequestContextWillSendResponse<Context>,
   isProduction: boolean,
 ): ResponseError[] {
-  const { records, unforeseen } = contextValue;
   const isMutating = isMutation(document, request.operationName);
   // graphql names up to fifty faulty variables.
   const hasNoData = response.body.kind === 'single' && response.body.singleResult.data === undefined;
@@ -44,8 +42,8 @@ export function publicErrorsOf(
   return named.map((error) => {
     const cause = causeOf(error);
     const refused = cause instanceof PublicError ? cause : libraryRefusal(error, isProduction);
-    const { message, extensions } = refused ?? publicOf(cause, unforeseen);
-    const outcome = isMutating && (refused ? refusedOutcomeOf(error) : outcomeOf(error, records));
+    const { message, extensions } = refused ?? publicOf(cause, contextValue.unforeseen);
+    const outcome = isMutating && (refused ? refusedOutcomeOf(error) : outcomeOf(error));
     return { ...error.toJSON(), message, extensions: { ...withoutHttp(extensions), ...(outcome && { outcome }) } };
   });
 }
@@ -54,10 +52,8 @@ export function publicErrorsOf(
 const refusedOutcomeOf = ({ path = [] }: GraphQLError) => (path.length <= 1 ? NOT_SENT : undefined);
 
 /** Returns the outcome of a write whose root field failed. Below it, the write has succeeded. */
-function outcomeOf(error: GraphQLError, records: Context['records']): WriteOutcome | undefined {
-  const isOfWrite = error.path?.length === 1;
-  const mayBeSent = records.some(({ isWrite }) => isWrite);
-  return isOfWrite ? failureOf(causeOf(error), mayBeSent).outcome : undefined;
+function outcomeOf(error: GraphQLError): WriteOutcome | undefined {
+  return error.path?.length === 1 ? failureOf(causeOf(error)).outcome : undefined;
 }
 
 /**
@@ -67,17 +63,15 @@ function outcomeOf(error: GraphQLError, records: Context['records']): WriteOutco
 const notYetPublic = (code: unknown) => ({ message: 'Internal server error', extensions: { code } });
 
 /** Creates Apollo Server's `formatError`, which has the last word only on requests without an operation. */
-export function createFormatError(logger: Logger, isProduction: boolean) {
+export function createFormatError(isProduction: boolean) {
   return ({ extensions }: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
-    // Before there is an operation, Apollo Server refuses with this code alone.
-    const isOfOperation = error instanceof GraphQLError && extensions?.code !== 'BAD_REQUEST';
-    if (isOfOperation) return notYetPublic(extensions?.code);
     if (error instanceof PublicError) return { message: error.message, extensions: withoutHttp(error.extensions) };
-    const refused = error instanceof GraphQLError ? libraryRefusal(error, isProduction) : undefined;
-    if (refused)
-      return { message: refused.message, extensions: { ...withoutHttp(refused.extensions), outcome: NOT_SENT } };
-    const { message, extensions: masked } = maskError(error, logger);
-    return { message, extensions: masked };
+    const code = extensions?.code;
+    // Before there is an operation, Apollo Server refuses with this code alone.
+    const isRefused = code === 'BAD_REQUEST' && error instanceof GraphQLError;
+    const refused = isRefused ? libraryRefusal(error, isProduction) : undefined;
+    if (!refused) return notYetPublic(code);
+    return { message: refused.message, extensions: { ...withoutHttp(refused.extensions), outcome: NOT_SENT } };
   };
 }
 

@@ -40,7 +40,7 @@ function wrapResolver(resolve: Resolver): Resolver {
 /**
  * Wraps a resolver of a mutation. The wrapped one makes room for the result before the write. It clears the loaders,
  * because even a write that fails may have taken effect. To do so before the write is enough: graphql reads nothing
- * beside it.
+ * beside it. It begins after the operation has ended, too, because the log says of each write what became of it.
  */
 function wrapMutation(resolve: Resolver, largestPayload: (args: never) => object): Resolver {
   return async function wrapped(source, args, context, info) {

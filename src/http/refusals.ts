@@ -5,7 +5,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { NOT_SENT } from '../command-api/failures.ts';
-import { type Code, maskError, PublicError } from '../errors/public-error.ts';
+import { type Code, PublicError, UnforeseenErrors } from '../errors/public-error.ts';
 
 /** The codes and messages of refused requests, by status. By default, the message repeats the status. */
 const REFUSED: Readonly<Record<number, readonly [Code, string]>> = {
@@ -40,6 +40,13 @@ export function createErrorHandler(logger: Logger) {
     if (status === 503) reply.header('retry-after', '1');
     return { errors: [{ message, extensions }] };
   };
+}
+
+function maskError(error: unknown, logger: Logger): PublicError {
+  const unforeseen = new UnforeseenErrors();
+  const masked = unforeseen.mask(error);
+  unforeseen.log(logger);
+  return masked;
 }
 
 /** Returns the error of a request that is answered with this status before it is executed. */

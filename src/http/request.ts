@@ -9,9 +9,8 @@
  */
 import { type ApolloServer, HeaderMap } from '@apollo/server';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ClientDependencies } from '../command-api/client.ts';
 import type { Config } from '../config.ts';
-import { type Context, createContext } from '../graphql/context.ts';
+import type { Caller, Context } from '../graphql/context.ts';
 import { Lifetime } from '../resources/lifetime.ts';
 import type { MemoryBudget, OperationBudget } from '../resources/memory-budget.ts';
 import type { WorkQueue } from '../resources/work-queue.ts';
@@ -35,7 +34,7 @@ interface RequestDependencies {
   readonly config: Config;
   readonly memoryBudget: MemoryBudget;
   readonly workQueue: WorkQueue;
-  readonly clientDependencies: ClientDependencies;
+  readonly createContext: (lifetime: Lifetime, caller: Caller) => Context;
   readonly apollo: ApolloServer<Context>;
   readonly telemetry: Telemetry;
 }
@@ -44,7 +43,7 @@ export type RequestLifecycle = ReturnType<typeof createRequestLifecycle>;
 
 /** Creates the steps of all requests of one server. */
 export function createRequestLifecycle(dependencies: RequestDependencies) {
-  const { config, workQueue, clientDependencies, apollo, telemetry } = dependencies;
+  const { config, workQueue, createContext, apollo, telemetry } = dependencies;
   const admission = createAdmission(config, dependencies.memoryBudget, telemetry.inFlightChanged);
   const callerOf = createCallerReader(config);
   /** The requests whose response is not closed, or whose operation is not over. */
@@ -96,7 +95,7 @@ export function createRequestLifecycle(dependencies: RequestDependencies) {
       if (lifetime.signal.aborted) throw refusal(503);
 
       return inRequestSpan(request, lifetime.startedAt, async (span) => {
-        const context = createContext(clientDependencies, lifetime, callerOf(request));
+        const context = createContext(lifetime, callerOf(request));
         const answer = await apollo.executeHTTPGraphQLRequest({
           httpGraphQLRequest: { ...apolloHeadOf(request), body: request.body },
           context: async () => context,

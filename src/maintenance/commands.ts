@@ -2,9 +2,9 @@
  * The table of commands: one row has everything that distinguishes a command. docs/command-api.md is the contract.
  */
 import type { Command } from '../command-api/command.ts';
-import { decodeVoid } from '../command-api/decoding.ts';
+import { decodeVoid, encodeTime } from '../command-api/decoding.ts';
 import { LIMITS } from '../limits.ts';
-import type { Id, Moment } from '../values.ts';
+import type { Id } from '../values.ts';
 import type { MaintenanceKey, NewMaintenance } from './model.ts';
 import { decodeInfo, decodeList, decodeTicketId } from './tickets.ts';
 
@@ -23,19 +23,16 @@ const serializeBatch = ({ residenceId, maintenanceIds }: { residenceId: Id; main
   maintenances: maintenanceIds.map((maintenance_id) => ({ maintenance_id })),
 });
 
-/** `2024-01-16T13:32:45Z` becomes `2024-01-16 13:32:45`. */
-const serializeTime = (moment: Moment) => moment.replace('T', ' ').replace('Z', '');
-
 const serializeNew = (input: NewMaintenance) => ({
   residence_id: input.residenceId,
-  start_time: serializeTime(input.startTime),
-  finish_time: serializeTime(input.finishTime),
+  start_time: encodeTime(input.startTime),
+  finish_time: encodeTime(input.finishTime),
   description: input.description,
   contact: input.contact,
   filename: input.pictureFilenames,
 });
 
-/** The commands, by our names. */
+/** The commands, by the vendor's names in our case. */
 export const COMMANDS = {
   /** Returns all maintenances of a residence, in the command API's order. */
   getMaintenanceList: { ...READ, name: 'get_maintenance_list', serialize: serializeResidence, decode: decodeList },

@@ -11,7 +11,7 @@ export interface ReadContext {
   requireToken(): { readonly loaders: Loaders };
 }
 
-/** The context of resolvers that write. Nothing is read beside a write, and it clears the loaders. */
+/** The context of resolvers that write. They cannot read, because the write would make that stale. */
 export interface WriteContext {
   /** Throws `UNAUTHENTICATED` if the caller has sent no usable token. */
   requireToken(): WriteAccess;

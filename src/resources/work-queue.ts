@@ -20,7 +20,7 @@ interface Work {
   readonly signal: AbortSignal;
 }
 
-/** Pieces that begin at a time. Begun one by one, they cost a small request a third more of the processor. */
+/** Pieces that begin at a time. Begun one by one, small requests cost more of the processor: docs/decisions.md. */
 const TOGETHER = 8;
 /** The largest reply that begins together with others. */
 const SMALL_BYTES = 16 * 1024;
@@ -52,7 +52,7 @@ export class WorkQueue {
       const startedAt = performance.now();
       do {
         for (const { begin } of this.#next()) begin();
-        // Their work is done by then: what waits for a promise goes first.
+        // By then they have done their work: promises go before `nextTick` of a later promise.
         await new Promise((resolve) => process.nextTick(resolve));
       } while (this.#waiting.length > 0 && performance.now() - startedAt < BURST_MS);
       await nextRound();

@@ -59,7 +59,7 @@ export function createMetrics(dependencies: MetricsDependencies) {
   );
   const active = gauge('http_server_active_requests', 'Requests in flight.');
   const operations = counter('maintenance_operations_total', 'Operations by code.', 'graphql_operation_type code');
-  const finished = counter('maintenance_commands_total', 'Finished commands by outcome.', 'command outcome');
+  const finished = counter('maintenance_commands_total', 'Finished commands by code.', 'command code');
   const unknownWrites = counter('maintenance_unknown_writes_total', 'Failed writes that may have happened.', 'command');
   const attempts = histogram(
     'http_client_request_duration_seconds',
@@ -87,7 +87,7 @@ export function createMetrics(dependencies: MetricsDependencies) {
   for (const code of CODES)
     for (const type of ['query', 'mutation', 'unknown']) operations.inc({ graphql_operation_type: type, code }, 0);
   for (const { name: command, isWrite } of commands) {
-    for (const code of CODES) if (code !== NOT_OF_COMMANDS) finished.inc({ command, outcome: code }, 0);
+    for (const code of CODES) if (code !== NOT_OF_COMMANDS) finished.inc({ command, code }, 0);
     for (const kind of REPLY_FLAWS) invalid.inc({ command, kind }, 0);
     for (const flaw of resultFlaws) invalid.inc({ command, ...flaw }, 0);
     if (isWrite) unknownWrites.inc({ command }, 0);
@@ -145,7 +145,7 @@ export function createMetrics(dependencies: MetricsDependencies) {
     },
 
     commandEnded({ name: command, flaws, failure, outcome }: CommandRecord): void {
-      finished.inc({ command, outcome: failure ? failureCodeOf(failure.kind) : 'OK' });
+      finished.inc({ command, code: failure ? failureCodeOf(failure.kind) : 'OK' });
       for (const flaw of flaws) invalid.inc({ command, ...flaw });
       if (outcome === 'UNKNOWN') unknownWrites.inc({ command });
     },

@@ -7,6 +7,9 @@ import { failureCodeOf } from '../graphql/public-failures.ts';
 import { LIMITS } from '../limits.ts';
 import type { OperationSummary } from './operation-summary.ts';
 
+/** The commands of a log line. Each value has a bound, so that the line has at most 16 KB. */
+const MAX_COMMANDS = 20;
+
 export type OperationLog = ReturnType<typeof createOperationLog>;
 
 /** Creates what logs operations. */
@@ -16,7 +19,7 @@ export function createOperationLog(logger: Logger) {
       const { caller, records, unforeseen, lifetime } = context;
       unforeseen.log(logger);
       const rank = (record: CommandRecord) => rankOf(record, lifetime.callerHasLeft);
-      const logged = records.toSorted((a, b) => rank(b) - rank(a)).slice(0, LIMITS.loggedCommands);
+      const logged = records.toSorted((a, b) => rank(b) - rank(a)).slice(0, MAX_COMMANDS);
       const line = {
         ...caller.logFields,
         operationName: name?.slice(0, LIMITS.nameCharacters),
@@ -53,7 +56,7 @@ function commandFields({ name, id, durationMs, attempts, dropped, flaws, failure
     code: failure && failureCodeOf(failure.kind),
     outcome,
     // An unforeseen error has its own log line, without its message.
-    detail: failure?.message,
+    detail: failure?.detail,
     upstreamCode: failure?.upstreamCode,
   };
 }

@@ -2,7 +2,7 @@
  * The summary of an operation, for its log line, its metric and its span: which codes it has, and how grave they are.
  */
 import type { Code } from '../errors/public-error.ts';
-import type { AnsweredOperation } from '../graphql/operation-plugin.ts';
+import type { AnsweredOperation } from '../graphql/context.ts';
 import { failureCodeOf } from '../graphql/public-failures.ts';
 
 /**

@@ -6,7 +6,7 @@
  */
 import type { Logger } from 'pino';
 import type { CommandTelemetry } from '../command-api/command.ts';
-import type { AnsweredOperation } from '../graphql/operation-plugin.ts';
+import type { AnsweredOperation } from '../graphql/context.ts';
 import type { Metrics } from './metrics.ts';
 import type { OperationLog } from './operation-log.ts';
 import { summaryOf } from './operation-summary.ts';

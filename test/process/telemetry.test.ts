@@ -142,7 +142,7 @@ function countersOf(summary: string, commands: Made[], status: Result, { upstrea
     writeSample('http_server_request_duration_seconds_count', request),
     writeSample('maintenance_operations_total', { graphql_operation_type, code }),
     ...commands.flatMap(({ name: command = LISTED, attempts = [200], code = 'OK', flaws = [], outcome }) => [
-      writeSample('maintenance_commands_total', { command, outcome: code }),
+      writeSample('maintenance_commands_total', { command, code }),
       ...(outcome === 'UNKNOWN' ? [writeSample('maintenance_unknown_writes_total', { command })] : []),
       ...attempts.slice(0, -1).map((reason) => writeSample('maintenance_retries_total', { reason: `${reason}` })),
       ...flaws.map((flaw) => writeSample('maintenance_invalid_replies_total', { command, ...flaw })),
