@@ -4,17 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import manifest from '../package.json' with { type: 'json' };
+import { ROUTER_HEADER, SERVICE } from './constants.ts';
 import { LIMITS } from './limits.ts';
 import { parsedBy } from './parsing.ts';
-
-/** The service's name and version in logs, metrics and traces. */
-export const { name: SERVICE, version: VERSION } = manifest;
-
-/** The path of GraphQL, in routes, metrics and traces. */
-export const GRAPHQL_PATH = '/graphql';
-/** The header with the router's secret. */
-export const ROUTER_HEADER = 'router-authorization';
 
 /** Matches an origin without TLS that is not on this machine. */
 const INSECURE_ORIGIN = /^http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$)/;

@@ -7,11 +7,12 @@
  * refuses before Apollo Server sees a request.
  */
 import type { GraphQLRequestContextWillSendResponse } from '@apollo/server';
-import { type DocumentNode, GraphQLError, type GraphQLFormattedError, getOperationAST, Kind } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
 import { failureOf, NOT_SENT, type WriteOutcome } from '../command-api/failures.ts';
 import { PublicError } from '../errors/public-error.ts';
 import { LIMITS } from '../limits.ts';
 import type { Context } from './context.ts';
+import { isMutation } from './operation-checks.ts';
 import { publicOf } from './public-failures.ts';
 
 /** Our sentences for what graphql or Apollo Server refuses, by code. Only developers see their own messages. */
@@ -95,12 +96,4 @@ function withoutHttp({ http: _, ...extensions }: Readonly<Record<string, unknown
 /** Returns whether a root field was refused because a variable with a default is null where a value is required. */
 function isOfVariable({ nodes, path }: GraphQLError): boolean {
   return path?.length === 1 && nodes?.[0]?.kind === Kind.VARIABLE;
-}
-
-/** Returns whether an operation is a mutation, or may be one that its document does not tell. */
-export function isMutation(document: DocumentNode | undefined, name: string | undefined): boolean {
-  if (!document) return true;
-  const operation = getOperationAST(document, name);
-  const definitions = operation ? [operation] : document.definitions;
-  return definitions.some((one) => one.kind === Kind.OPERATION_DEFINITION && one.operation === 'mutation');
 }

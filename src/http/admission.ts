@@ -4,7 +4,8 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import { type Config, ROUTER_HEADER } from '../config.ts';
+import type { Config } from '../config.ts';
+import { ROUTER_HEADER } from '../constants.ts';
 import { BYTES, LIMITS } from '../limits.ts';
 import { type MemoryBudget, OperationBudget } from '../resources/memory-budget.ts';
 import { refusal } from './refusals.ts';

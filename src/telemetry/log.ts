@@ -3,7 +3,7 @@
  */
 import { hostname } from 'node:os';
 import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
-import { SERVICE, VERSION } from '../config.ts';
+import { SERVICE, VERSION } from '../constants.ts';
 
 /**
  * The fields of a log line in addition to level, time, message and those of the process; docs/observability.md

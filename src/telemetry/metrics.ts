@@ -10,7 +10,7 @@ import type { AttemptResult, CommandRecord } from '../command-api/command.ts';
 import { type Flaw, REPLY_FLAWS } from '../command-api/failures.ts';
 import type { Slots } from '../command-api/slots.ts';
 import type { Transport } from '../command-api/transport.ts';
-import { GRAPHQL_PATH, SERVICE, VERSION } from '../config.ts';
+import { GRAPHQL_PATH, SERVICE, VERSION } from '../constants.ts';
 import { FAILURE_CODES, failureCodeOf } from '../graphql/public-failures.ts';
 import { LIMITS } from '../limits.ts';
 import type { MemoryBudget } from '../resources/memory-budget.ts';

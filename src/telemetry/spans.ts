@@ -5,7 +5,7 @@ import { propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace }
 import type { FastifyRequest } from 'fastify';
 import type { AttemptResult, CommandRecord } from '../command-api/command.ts';
 import type { Transport } from '../command-api/transport.ts';
-import { GRAPHQL_PATH, SERVICE, VERSION } from '../config.ts';
+import { GRAPHQL_PATH, SERVICE, VERSION } from '../constants.ts';
 import { LIMITS } from '../limits.ts';
 import type { OperationSummary } from './operation-summary.ts';
 

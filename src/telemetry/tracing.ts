@@ -4,7 +4,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DiagLogLevel, diag } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import { type Config, VERSION } from '../config.ts';
+import type { Config } from '../config.ts';
+import { VERSION } from '../constants.ts';
 
 const FLUSH_MS = 2000;
 
