@@ -56,8 +56,8 @@ export async function withHealthChecks<T>({ url }: Replica, run: () => Promise<T
 
 /** The outcome of a request that the replica refuses because it has too many. */
 export const REFUSED = 'OVERLOADED';
-// A client that asked again at once would use this machine's processor for refusals.
-const PAUSE_MS = 250;
+// As Retry-After says. A client that asked again sooner would use this machine's processor for refusals.
+const PAUSE_MS = 1000;
 
 /** Sends an operation. Returns `data` for an answer without errors, else each code, or the unexpected answer. */
 export async function ask(agent: Agent | false, { url }: { readonly url: string }, sending: Sending) {
