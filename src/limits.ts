@@ -1,6 +1,6 @@
 /**
  * The bounds of the process: what a request, a document and an operation may have at most, and what each thing counts
- * as memory. What exceeds a bound is refused before the work that it would cost.
+ * as memory. What exceeds a bound is refused before the work that it would cost, except commands at once, which wait.
  *
  * config.ts has the bounds that an operator may set: requests and commands at once, the largest reply, the times.
  * maintenance/arguments.ts has the sizes of arguments.
@@ -18,7 +18,7 @@ const OPERATION_BYTES = Math.floor(MEMORY_BYTES / 2);
 
 /** What counts as memory, in bytes. */
 export const BYTES = {
-  /** A character of a path or body, once it is parsed. Up to 21 were measured, for variables. */
+  /** A character of a path or body, once it is parsed. Usually less; up to 21 were measured, for odd variables. */
   requestCharacter: 16,
   /** A command with its record. */
   command: 4096,

@@ -176,8 +176,8 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
   }
 
   /**
-   * Sends a command by HTTP, and returns the reply as it arrived: a write on a fresh connection, a read on a kept one. If
-   * that proves stale, the read is sent again at once, and this costs no attempt.
+   * Sends a command by HTTP, and returns the reply as it arrived. A write and a retry have a fresh connection. If the kept
+   * one of a read proves stale, the read is sent again at once, and this costs no attempt.
    */
   async function post(record: CommandRecord, message: UnroutedMessage, options: AttemptOptions): Promise<Reply> {
     // After a failure, other kept connections may be closed too.

@@ -1,5 +1,5 @@
 /**
- * Decodes what the results of the vendor's commands have in common: lists, ids, times, texts and empty results.
+ * What the values of the vendor's commands have in common: lists, ids, times, texts and empty results.
  */
 import { type Id, type Moment, parseId, parseMoment } from '../values.ts';
 import type { DecodedReply } from './command.ts';
@@ -59,7 +59,7 @@ export function decodeOneOf<T>(value: unknown, values: ReadonlyMap<unknown, T>):
 }
 
 /** Writes a moment as the vendor does: `2024-01-16T13:32:45Z` becomes `2024-01-16 13:32:45`. */
-export function encodeTime(moment: Moment): string {
+export function serializeTime(moment: Moment): string {
   return moment.replace('T', ' ').replace('Z', '');
 }
 

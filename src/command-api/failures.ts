@@ -126,8 +126,8 @@ export function tooLarge(): CommandFailure {
 }
 
 /**
- * Returns the failure that an error means for a command: the failure itself, the end of the operation before anything
- * was sent, or a bug, of which nobody knows what it has sent.
+ * Returns the failure that an error means for a command: the failure itself, the end of the operation, which only a
+ * command without a byte on its way gets as an error, or a bug, of which nobody knows what it has sent.
  */
 export function failureOf(error: unknown): CommandFailure {
   if (error instanceof CommandFailure) return error;

@@ -1,12 +1,12 @@
 /**
- * Slots: how many commands of the process, or of an operation, run at once.
+ * Slots: how many attempts of the process, or commands of an operation, run at once.
  */
 import { addAbortListener } from 'node:events';
 import { CommandFailure } from './failures.ts';
 
 export type Slots = ReturnType<typeof createSlots>;
 
-/** Creates slots for `most` commands at once; `mostWaiting` more wait, first in, first out. */
+/** Creates slots for `most` holders at once; `mostWaiting` more wait, first in, first out. */
 export function createSlots(most: number, mostWaiting = Number.POSITIVE_INFINITY) {
   const waiting = new Set<() => void>();
   let running = 0;
@@ -31,7 +31,7 @@ export function createSlots(most: number, mostWaiting = Number.POSITIVE_INFINITY
       else {
         const { promise, resolve, reject } = Promise.withResolvers<void>();
         waiting.add(resolve);
-        // Who was handed a slot in the same moment keeps it, and looks at the signal later.
+        // If the slot was handed over in the same moment, `delete` finds nothing, and the holder asks the signal later.
         using _ = addAbortListener(signal, () => waiting.delete(resolve) && reject(signal.reason));
         await promise;
       }

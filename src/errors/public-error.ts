@@ -32,24 +32,21 @@ export class PublicError extends Error {
 
 /** The unforeseen errors of one operation, which share one id and one line in the log. */
 export class UnforeseenErrors {
-  readonly #errors: unknown[] = [];
-  #id: string | undefined;
+  /** Undefined if there are none. */
+  id: string | undefined;
+  #first: unknown;
+  #count = 0;
 
   /** Returns what the caller learns of an unforeseen error. */
   mask(error: unknown): PublicError {
-    this.#errors.push(error);
-    this.#id ??= randomUUID();
-    return new PublicError('INTERNAL_SERVER_ERROR', 'Internal server error', { errorId: this.#id });
-  }
-
-  /** The id of the errors, or undefined if there are none. */
-  get id(): string | undefined {
-    return this.#id;
+    if (this.#count++ === 0) this.#first = error;
+    this.id ??= randomUUID();
+    return new PublicError('INTERNAL_SERVER_ERROR', 'Internal server error', { errorId: this.id });
   }
 
   /** Logs the first error and their number, if there are any. */
   log(logger: Logger): void {
-    const [err] = this.#errors;
-    if (this.#id) logger.error({ errorId: this.#id, err, count: this.#errors.length }, 'unforeseen error');
+    const { id: errorId } = this;
+    if (errorId) logger.error({ errorId, err: this.#first, count: this.#count }, 'unforeseen error');
   }
 }

@@ -32,7 +32,6 @@ export interface Context extends ReadContext, WriteContext {
   /** The records of all commands that the operation was allowed, in order. */
   readonly records: readonly CommandRecord[];
   clearLoaders(): void;
-  requireToken(): ReturnType<ReadContext['requireToken']> & ReturnType<WriteContext['requireToken']>;
 }
 
 /** An operation whose response is made. */
@@ -51,7 +50,11 @@ export function createContext(dependencies: ClientDependencies, lifetime: Lifeti
   const client = createClient(dependencies, { lifetime, credentials, traceparent });
   const loaders = createLoaders(client);
   const describeFailure = (error: unknown) => failureInData(error, unforeseen);
-  const access = { loaders, write: client.write, describeFailure };
+  const writeAccess = { write: client.write, describeFailure };
+
+  function requireToken(): void {
+    if (!hasToken) throw new PublicError('UNAUTHENTICATED', `This field needs the header "${tokenForm}", once.`);
+  }
 
   return {
     lifetime,
@@ -60,9 +63,13 @@ export function createContext(dependencies: ClientDependencies, lifetime: Lifeti
     unforeseen,
     records: client.records,
     clearLoaders: loaders.clear,
-    requireToken() {
-      if (hasToken) return access;
-      throw new PublicError('UNAUTHENTICATED', `This field needs the header "${tokenForm}", once.`);
+    requireLoaders() {
+      requireToken();
+      return loaders;
+    },
+    requireWriteAccess() {
+      requireToken();
+      return writeAccess;
     },
   };
 }

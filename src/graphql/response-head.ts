@@ -4,7 +4,6 @@
 import type { GraphQLRequestContextWillSendResponse } from '@apollo/server';
 import type { Context } from './context.ts';
 
-/** Sets the type and the status of a response as GraphQL over HTTP asks for them. */
 export function setHead({
   operation,
   source,

@@ -22,7 +22,7 @@ import { refusal } from './refusals.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Of an admitted request to /graphql: the memory that it may hold. */
+    /** Of an admitted request that is neither a health check nor a scrape: the memory that it may hold. */
     budget: OperationBudget | null;
     /** Its operation, once it is executed. */
     lifetime: Lifetime | null;

@@ -2,7 +2,7 @@
  * The table of commands: one row has everything that distinguishes a command. docs/command-api.md is the contract.
  */
 import type { Command } from '../command-api/command.ts';
-import { decodeVoid, encodeTime } from '../command-api/decoding.ts';
+import { decodeVoid, serializeTime } from '../command-api/decoding.ts';
 import { LIMITS } from '../limits.ts';
 import type { Id } from '../values.ts';
 import type { MaintenanceKey, NewMaintenance } from './model.ts';
@@ -25,8 +25,8 @@ const serializeBatch = ({ residenceId, maintenanceIds }: { residenceId: Id; main
 
 const serializeNew = (input: NewMaintenance) => ({
   residence_id: input.residenceId,
-  start_time: encodeTime(input.startTime),
-  finish_time: encodeTime(input.finishTime),
+  start_time: serializeTime(input.startTime),
+  finish_time: serializeTime(input.finishTime),
   description: input.description,
   contact: input.contact,
   filename: input.pictureFilenames,

@@ -8,13 +8,13 @@ import type { Loaders } from './loaders.ts';
 /** The context of resolvers that read: they cannot write. */
 export interface ReadContext {
   /** Throws `UNAUTHENTICATED` if the caller has sent no usable token. */
-  requireToken(): { readonly loaders: Loaders };
+  requireLoaders(): Loaders;
 }
 
 /** The context of resolvers that write. They cannot read, because the write would make that stale. */
 export interface WriteContext {
   /** Throws `UNAUTHENTICATED` if the caller has sent no usable token. */
-  requireToken(): WriteAccess;
+  requireWriteAccess(): WriteAccess;
 }
 
 export interface WriteAccess extends Pick<Client, 'write'> {

@@ -1,6 +1,6 @@
 /**
- * Batches the reads of one operation: loading k maintenances of r residences takes r commands, sent in parallel. A
- * second one follows for a maintenance that may not exist.
+ * Batches the reads of one operation: loading k maintenances of r residences takes r commands, sent together. A second
+ * one follows for a maintenance that may not exist.
  */
 import DataLoader from 'dataloader';
 import type { Client } from '../command-api/client.ts';

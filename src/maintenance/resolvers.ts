@@ -23,20 +23,19 @@ import type { Loaders } from './loaders.ts';
 import { formatMaintenanceId, MAX_MAINTENANCE_ID_LENGTH, type MaintenanceKey, selectMaintenances } from './model.ts';
 
 const Query: Required<QueryResolvers<ReadContext>> = {
-  maintenances: (_, args, { requireToken }) => listMaintenances(requireToken().loaders, args),
+  maintenances: (_, args, { requireLoaders }) => listMaintenances(requireLoaders(), args),
 
-  maintenance: (_, { id }, { requireToken }) => requireToken().loaders.maintenanceByKey.load(parseKey(id)),
+  maintenance: (_, { id }, { requireLoaders }) => requireLoaders().maintenanceByKey.load(parseKey(id)),
 };
 
 /** A payload that holds the key of the new maintenance, and reads the maintenance back. */
 const CreateMaintenancePayload = {
-  maintenance: (key: MaintenanceKey, _: object, { requireToken }: ReadContext) =>
-    requireToken().loaders.maintenanceByKey.load(key),
+  maintenance: (key: MaintenanceKey, _: object, { requireLoaders }: ReadContext) =>
+    requireLoaders().maintenanceByKey.load(key),
 };
 
 const Residence = {
-  maintenances: ({ id }, args, { requireToken }) =>
-    listMaintenances(requireToken().loaders, { residenceId: id, ...args }),
+  maintenances: ({ id }, args, { requireLoaders }) => listMaintenances(requireLoaders(), { residenceId: id, ...args }),
 } satisfies ResidenceResolvers<ReadContext>;
 
 /** The resolvers that read, by type. */
@@ -44,22 +43,22 @@ export const readResolvers = { Query, CreateMaintenancePayload, Residence };
 
 /** The resolvers of `Mutation`. */
 export const writeResolvers: Required<MutationResolvers<WriteContext>> = {
-  createMaintenance: async (_, { input }, { requireToken }) => {
-    const { write } = requireToken();
+  createMaintenance: async (_, { input }, { requireWriteAccess }) => {
+    const { write } = requireWriteAccess();
     const parsed = parseNewMaintenance(input);
     const maintenanceId = await write(COMMANDS.createMaintenanceInfo, parsed);
     const key = { residenceId: parsed.residenceId, maintenanceId };
     return { ...key, createdId: formatMaintenanceId(key) };
   },
 
-  deleteMaintenance: async (_, { id }, { requireToken }) => {
-    const { write } = requireToken();
+  deleteMaintenance: async (_, { id }, { requireWriteAccess }) => {
+    const { write } = requireWriteAccess();
     const key = parseKey(id);
     await write(COMMANDS.deleteMaintenanceInfo, key);
     return { deletedId: formatMaintenanceId(key), residence: { id: key.residenceId } };
   },
 
-  deleteMaintenances: (_, { ids }, { requireToken }) => deleteMaintenances(requireToken(), parseKeys(ids)),
+  deleteMaintenances: (_, { ids }, { requireWriteAccess }) => deleteMaintenances(requireWriteAccess(), parseKeys(ids)),
 };
 
 /**
@@ -81,8 +80,8 @@ type ResolverFunction<R> = Extract<R, (...args: never[]) => unknown>;
 
 /** The reference resolvers, by entity. */
 export const entities = {
-  Maintenance: (representation: unknown, { requireToken }: ReadContext) =>
-    requireToken().loaders.maintenanceByKey.load(parseRepresentedKey(representation)),
+  Maintenance: (representation: unknown, { requireLoaders }: ReadContext) =>
+    requireLoaders().maintenanceByKey.load(parseRepresentedKey(representation)),
 
   // Another subgraph owns Residence and knows whether it exists. Returning its id needs no command and no token.
   Residence(representation: unknown) {
