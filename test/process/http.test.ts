@@ -1,13 +1,16 @@
 /** How GraphQL over HTTP is answered: health checks, the router's secret, unusual and hostile requests, and bugs. */
+import { once } from 'node:events';
+import net from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { ApolloServerPlugin } from '@apollo/server';
-import { expect, it } from '@jest/globals';
+import { expect, it, jest } from '@jest/globals';
+import { Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
 import { ROUTER_SECRET } from '../support/ask.ts';
 import { DELETE, LIST, M, R } from '../support/maintenance/requests.ts';
 import { request, sendBytes } from '../support/raw-http.ts';
 import { HEADERS } from '../support/replica.ts';
-import { useSubgraph } from '../support/use-subgraph.ts';
+import { startSubgraph, useSubgraph } from '../support/use-subgraph.ts';
 
 /** The longest secret that a request can carry. */
 const PREVIOUS = 'x'.repeat(16_364);
@@ -33,7 +36,7 @@ it.each([
   expect(subgraph.upstream.commands()).toEqual([]);
 });
 
-const withSecret = (secret: string) => ({ method: 'POST', headers: { 'router-authorization': secret } });
+const withSecret = (secret: string, method = 'POST') => ({ method, headers: { 'router-authorization': secret } });
 it.each<[title: string, path: string, init: RequestInit]>([
   ['metrics', '/metrics', {}],
   ['an unknown path', '/health/ready/', {}],
@@ -128,4 +131,34 @@ it('an unforeseen error that looks like an expected error is masked, and logged 
   const operation = { level: 50, msg: 'operation', codes: [extensions.code], errorIds: [line.errorId] };
   expect(subgraph.logs()).toMatchObject([line, operation]);
   expect(JSON.stringify(answer) + subgraph.logText()).not.toContain('canary');
+});
+
+it('an unforeseen error outside GraphQL is masked, and logged with its id', async () => {
+  jest.spyOn(Registry.prototype, 'metrics').mockRejectedValueOnce(new Error('canary-of-an-unforeseen-error'));
+  const response = await fetch(`${subgraph.url}/metrics`, withSecret(ROUTER_SECRET, 'GET'));
+  const text = await response.text();
+  const [line] = subgraph.logs();
+  expect(line).toMatchObject({
+    level: 50,
+    msg: 'unforeseen error',
+    errorId: expect.any(String),
+    err: { type: 'Error' },
+  });
+  const extensions = { code: 'INTERNAL_SERVER_ERROR', errorId: line?.errorId };
+  expect([response.status, JSON.parse(text)]).toEqual([
+    500,
+    { errors: [{ message: 'Internal server error', extensions }] },
+  ]);
+  expect(text + subgraph.logText()).not.toContain('canary');
+});
+
+it('a server whose port is taken gives back its port of metrics, too', async () => {
+  const probe = net.createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port: free } = probe.address() as net.AddressInfo;
+  await new Promise((done) => probe.close(done));
+  const port = new URL(subgraph.url).port;
+  const starting = startSubgraph({ PORT: port, METRICS_PORT: String(free) });
+  await expect(starting).rejects.toMatchObject({ code: 'EADDRINUSE', port: Number(port) });
+  await expect(fetch(`http://127.0.0.1:${free}/metrics`)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });
 });

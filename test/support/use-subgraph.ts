@@ -13,7 +13,11 @@ export async function startSubgraph(env: NodeJS.ProcessEnv = {}, plugins?: Serve
   const own = { HOST: '127.0.0.1', PORT: '0', COMMAND_API_URL: upstream.url, ROUTER_SECRET, DRAIN_DELAY_MS: '0' };
   const logger = createLogger('debug', { write: (line) => lines.push(line) });
   const config = loadConfig({ ...own, ...PATIENT, ...env });
-  const { url, metricsPort, stop } = await createServer({ config, logger, ...(plugins && { plugins }) });
+  const starting = createServer({ config, logger, ...(plugins && { plugins }) });
+  const { url, metricsPort, stop } = await starting.catch(async (error) => {
+    await upstream.stop();
+    throw error;
+  });
 
   /** Sends a body, valid or not, with the headers of a router. */
   function post(body: string, { headers, ...sending }: Sending = {}): Promise<Answer> {
